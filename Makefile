@@ -1,0 +1,101 @@
+# `make` lists what can be done. CI calls these targets and nothing else.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+GO ?= go
+# The tools are pinned in a module of their own, to keep what they need out of ours.
+TOOL := $(GO) tool -modfile=tools/go.mod
+LINT := $(TOOL) golangci-lint
+
+PKG ?= ./...
+VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+
+# The race detector needs cgo, and cgo a C compiler with its headers. Empty
+# where there is none; RACE=-race insists.
+RACE ?= $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && \
+	echo '\#include <stdlib.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1 && echo -race)
+
+# $(call dirs-with,Fuzz): the folders whose tests declare such functions.
+dirs-with = grep -rlE --include='*_test.go' --exclude-dir='.?*' '^func $(1)[A-Z]' . | xargs -r -n1 dirname | sort -u
+
+##@ Everyday
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and start the service with a private Postgres; ARGS="--flag ..."
+	@scripts/ensure-postgres
+	@exec bin/theeye dev $(ARGS)
+
+.PHONY: build
+build: ## Build bin/theeye
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/theeye ./cmd/theeye
+
+.PHONY: test
+test: ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
+	@scripts/ensure-postgres
+	@race='$(RACE)'; \
+	[ -n "$$race" ] || echo 'make test: no C compiler found, so the race detector is off' >&2; \
+	set -x; $(GO) test $$race -shuffle=on $(TESTFLAGS) $(PKG)
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	$(LINT) fmt
+
+.PHONY: lint
+lint: ## Hold the code against .golangci.yml; PKG=./internal/event
+	$(LINT) run $(PKG)
+
+.PHONY: clean
+clean: ## Remove what was built; the development database stays
+	rm -rf bin coverage.out
+
+##@ Before a commit
+
+.PHONY: check
+check: check-fmt lint vet build test check-mod ## All that CI asks for
+
+.PHONY: check-fmt
+check-fmt: ## Fail, with the difference, where the Go code is not formatted
+	$(LINT) fmt --diff
+
+.PHONY: check-mod
+check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+.PHONY: vet
+vet: ## Run go vet
+	$(GO) vet $(PKG)
+
+##@ Measuring and searching
+
+BENCH ?= .
+COUNT ?= 1
+
+.PHONY: bench
+bench: ## Run the benchmarks; BENCH=pattern COUNT=10
+	@scripts/ensure-postgres
+	@for dir in $$($(call dirs-with,Benchmark)); do \
+		(cd "$$dir" && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(TESTFLAGS) .); \
+	done
+
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME=10s, one after the other
+	@scripts/ensure-postgres
+	@for dir in $$($(call dirs-with,Fuzz)); do \
+		for name in $$(grep -hoE '^func Fuzz[A-Z][A-Za-z0-9_]*' "$$dir"/*_test.go | cut -c6-); do \
+			echo "$$dir $$name"; \
+			(cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $(TESTFLAGS) .); \
+		done; \
+	done
