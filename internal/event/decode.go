@@ -1,0 +1,205 @@
+package event
+
+import (
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// uuidLength is the length of a UUID's text form (RFC 9562).
+const uuidLength = 36
+
+// envelope reads one event at the current position and judges it. It returns
+// false on a syntax error; the envelope then holds what was read before it.
+func (s *scanner) envelope(now time.Time) (Envelope, bool) {
+	s.violations, s.found = nil, 0
+	s.path = s.path[:0]
+	s.names = s.names[:0]
+	s.current = Envelope{}
+	e := &s.current
+	start := s.pos
+	var ok bool
+	if s.peek() == '{' {
+		ok = s.members((*scanner).eventMember)
+	} else if ok = s.value(); ok {
+		s.violations = nil // what lies inside something that is no event does not matter
+		s.report(fault.CodeInvalidType, "an event is a JSON object")
+	}
+	if !ok {
+		e.Raw, e.Violations = s.text[start:], s.violations
+		e.Refuse(fault.CodeInvalidJSON, "", s.syntaxDetail())
+		return *e, false
+	}
+	e.Raw = s.text[start:s.pos]
+	if len(e.Raw) > s.rules.EventBytes {
+		s.violations = nil
+		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", len(e.Raw), s.rules.EventBytes)
+	} else if e.Raw[0] == '{' {
+		s.required(e)
+		s.judgeTime(e, now)
+	}
+	e.Violations = s.violations
+	return *e, true
+}
+
+// eventMember reads the value of a member of the current event.
+func (s *scanner) eventMember(name []byte) bool {
+	e := &s.current
+	switch string(name) {
+	case "event_id":
+		return s.uuidField(e, FieldID, "event_id", &e.Event.ID)
+	case "session_id":
+		return s.uuidField(e, FieldSessionID, "session_id", &e.Event.SessionID)
+	case "category":
+		return s.nameField(e, FieldCategory, "category", &e.Event.Category)
+	case "name":
+		return s.nameField(e, FieldName, "name", &e.Event.Name)
+	case "timestamp":
+		return s.timestampField(e)
+	case "data":
+		return s.dataField(e)
+	}
+	s.path = append(s.path, step{name: name})
+	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
+	ok := s.value()
+	s.path = s.path[:len(s.path)-1]
+	return ok
+}
+
+// textField reads a member that has to be a string. read is false when it was not, or
+// held what no string may hold: then that was reported.
+func (s *scanner) textField(member string) (content []byte, read, ok bool) {
+	s.path = append(s.path, step{field: member})
+	before, found := len(s.violations), s.found
+	if s.peek() == '"' {
+		content, ok = s.str()
+		read = ok && s.found == found
+	} else if ok = s.value(); ok {
+		s.violations = s.violations[:before]
+		s.report(fault.CodeInvalidType, "%s is a string", member)
+	}
+	s.path = s.path[:len(s.path)-1]
+	return content, read, ok
+}
+
+func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid.UUID) bool {
+	content, read, ok := s.textField(member)
+	if !read {
+		return ok
+	}
+	id, err := uuid.ParseBytes(content)
+	if err != nil || len(content) != uuidLength {
+		s.reportAt(member, fault.CodeInvalidUUID, "%s is a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91", member)
+		return true
+	}
+	*into = id
+	e.Known |= field
+	return true
+}
+
+func (s *scanner) nameField(e *Envelope, field Fields, member string, into *string) bool {
+	content, read, ok := s.textField(member)
+	if !read {
+		return ok
+	}
+	if n := utf8.RuneCount(content); n < 1 || n > MaxNameLength {
+		s.reportAt(member, fault.CodeInvalidLength, "%s has %d characters; 1 to %d are allowed", member, n, MaxNameLength)
+		return true
+	}
+	*into = string(content)
+	e.Known |= field
+	return true
+}
+
+func (s *scanner) timestampField(e *Envelope) bool {
+	content, read, ok := s.textField("timestamp")
+	if !read {
+		return ok
+	}
+	at, valid := ParseTimestamp(string(content))
+	if !valid {
+		s.reportAt("timestamp", fault.CodeInvalidTimestamp,
+			"timestamp is a time such as 2021-01-01T09:15:27.243860Z (RFC 3339) or 2021-01-01 09:15:27.243860 (read as UTC)")
+		return true
+	}
+	e.Event.Timestamp = at
+	e.Known |= FieldTimestamp
+	return true
+}
+
+func (s *scanner) dataField(e *Envelope) bool {
+	s.path = append(s.path, step{field: "data"})
+	before, found, start := len(s.violations), s.found, s.pos
+	isObject := s.peek() == '{'
+	ok := s.value()
+	switch {
+	case !ok:
+	case !isObject:
+		s.violations = s.violations[:before]
+		s.report(fault.CodeInvalidType, "data is a JSON object; send {} when there is nothing to say")
+	case s.found == found:
+		e.Event.Data = s.text[start:s.pos]
+		e.Known |= FieldData
+	}
+	s.path = s.path[:len(s.path)-1]
+	return ok
+}
+
+// required reports the members that are missing. A member that was sent and
+// refused for another reason has been reported already.
+func (s *scanner) required(e *Envelope) {
+	const needed = FieldSessionID | FieldCategory | FieldName | FieldData | FieldTimestamp
+	if e.Known&needed == needed {
+		return
+	}
+	members := []struct {
+		field Fields
+		name  string
+	}{
+		{FieldSessionID, "session_id"},
+		{FieldCategory, "category"},
+		{FieldName, "name"},
+		{FieldData, "data"},
+		{FieldTimestamp, "timestamp"},
+	}
+	for _, m := range members {
+		if !e.Has(m.field) && !s.reported("/"+m.name) {
+			s.reportAt(m.name, fault.CodeMissingField, "%s is required", m.name)
+		}
+	}
+}
+
+// reported tells whether something at the pointer or below it was reported.
+func (s *scanner) reported(pointer string) bool {
+	for _, v := range s.violations {
+		if v.Pointer == pointer || (len(v.Pointer) > len(pointer) && v.Pointer[:len(pointer)+1] == pointer+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeTime refuses timestamps outside the window in which events are kept. Times
+// are compared, for the difference of two can be too long for a duration.
+func (s *scanner) judgeTime(e *Envelope, now time.Time) {
+	if !e.Has(FieldTimestamp) {
+		return
+	}
+	at, ahead, age := e.Event.Timestamp, s.rules.MaxAhead, s.rules.MaxAge
+	if at.After(now.Add(ahead)) {
+		s.reportAt("timestamp", fault.CodeTimestampInFuture,
+			"timestamp lies %s in the future; at most %s are allowed: check the clock of the sender", seconds(at.Sub(now)), seconds(ahead))
+	} else if at.Before(now.Add(-age)) {
+		s.reportAt("timestamp", fault.CodeTimestampTooOld,
+			"timestamp lies %.0f days in the past; events are kept for %.0f", now.Sub(at).Hours()/24, age.Hours()/24)
+	}
+}
+
+// seconds renders a duration in seconds, rounded up so that a limit is never
+// reported as kept when it was not.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", math.Ceil(d.Seconds())) }

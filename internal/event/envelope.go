@@ -1,0 +1,43 @@
+package event
+
+import (
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Fields is the set of an event's fields that could be read.
+type Fields uint8
+
+// The fields of an event, as they may be sent.
+const (
+	FieldID Fields = 1 << iota
+	FieldSessionID
+	FieldCategory
+	FieldName
+	FieldData
+	FieldTimestamp
+)
+
+// Envelope is one event as it was sent, with what the decoder made of it.
+type Envelope struct {
+	// Raw is the text as sent. It shares memory with the request's body.
+	Raw []byte
+	// Event holds what could be read; Known tells which of its fields are set.
+	Event Event
+	Known Fields
+	// Violations say why it was refused. None: Event is whole but for an ID that
+	// the client may leave to the service.
+	Violations []fault.Violation
+}
+
+// Accepted tells whether the event kept every rule.
+func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
+
+// Has tells whether a field could be read.
+func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
+
+// Refuse adds a reason to refuse the event. Where there are MaxViolations already,
+// it takes the place of the last.
+func (e *Envelope) Refuse(code fault.Code, pointer, detail string) {
+	others := e.Violations[:min(len(e.Violations), MaxViolations-1)]
+	e.Violations = append(others, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
+}

@@ -1,0 +1,199 @@
+package event
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// maxExponent bounds a number's exponent: what lies past it is infinite or zero
+// in a float64, and Postgres refuses scales past 16,383 even for zeros.
+const maxExponent = 400
+
+// str reads a string and returns its content without escapes. The content shares
+// memory with the text unless the string had escapes.
+func (s *scanner) str() (content []byte, ok bool) {
+	start := s.pos
+	s.pos++
+	escaped, invalid := false, false
+	for {
+		s.plain()
+		if s.pos == len(s.text) {
+			return nil, s.fail("expected the closing quote of a string")
+		}
+		c := s.text[s.pos]
+		switch {
+		case c == '"':
+			s.pos++
+			quoted := s.text[start:s.pos]
+			if escaped {
+				return unescape(quoted), true
+			}
+			return quoted[1 : len(quoted)-1], true
+		case c == '\\':
+			escaped = true
+			if !s.escape() {
+				return nil, false
+			}
+		case c < 0x20:
+			return nil, s.fail("expected a string without control characters (write them as escapes)")
+		default:
+			r, size := utf8.DecodeRune(s.text[s.pos:])
+			if r == utf8.RuneError && size == 1 && !invalid {
+				invalid = true
+				s.report(fault.CodeInvalidUTF8, "byte %d of the text is not valid UTF-8", s.pos)
+			}
+			s.pos += size
+		}
+	}
+}
+
+// plain passes over the characters of a string that need no attention.
+func (s *scanner) plain() {
+	text, i := s.text, s.pos
+	for i < len(text) {
+		if c := text[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			break
+		}
+		i++
+	}
+	s.pos = i
+}
+
+// escape reads one escape sequence, a surrogate pair being one.
+func (s *scanner) escape() bool {
+	s.pos++
+	switch s.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.pos++
+		return true
+	case 'u':
+	default:
+		return s.fail("expected a valid escape sequence after the backslash")
+	}
+	unit, ok := s.codeUnit()
+	if !ok {
+		return false
+	}
+	switch {
+	case unit == 0:
+		s.report(fault.CodeNULCharacter, "the NUL character cannot be stored; remove it")
+	case unit >= 0xDC00 && unit <= 0xDFFF:
+		s.report(fault.CodeLoneSurrogate, "a low surrogate without the high one before it is not a character")
+	case unit >= 0xD800 && unit <= 0xDBFF:
+		return s.lowSurrogate()
+	}
+	return true
+}
+
+// lowSurrogate reads the second half of a surrogate pair, or notes its absence.
+func (s *scanner) lowSurrogate() bool {
+	if bytes.HasPrefix(s.text[s.pos:], []byte(`\u`)) {
+		before := s.pos
+		s.pos++
+		unit, ok := s.codeUnit()
+		if !ok {
+			return false
+		}
+		if unit >= 0xDC00 && unit <= 0xDFFF {
+			return true
+		}
+		s.pos = before
+	}
+	s.report(fault.CodeLoneSurrogate, "a high surrogate without the low one after it is not a character")
+	return true
+}
+
+// codeUnit reads the four hexadecimal digits behind \u, standing on the u.
+func (s *scanner) codeUnit() (uint32, bool) {
+	if len(s.text)-s.pos < 5 {
+		s.pos = len(s.text)
+		return 0, s.fail(`expected four hexadecimal digits after \u`)
+	}
+	var unit uint32
+	for i := 1; i <= 4; i++ {
+		digit, ok := hexDigit(s.text[s.pos+i])
+		if !ok {
+			s.pos += i
+			return 0, s.fail(`expected four hexadecimal digits after \u`)
+		}
+		unit = unit<<4 | uint32(digit)
+	}
+	s.pos += 5
+	return unit, true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// number reads a number and checks that the store and every reader can hold it.
+func (s *scanner) number() bool {
+	start := s.pos
+	if s.peek() == '-' {
+		s.pos++
+	}
+	digits := 0
+	if s.peek() == '0' {
+		s.pos++
+		digits++
+	} else if n := s.digits(); n > 0 {
+		digits += n
+	} else {
+		return s.fail("expected a digit")
+	}
+	if s.peek() == '.' {
+		s.pos++
+		n := s.digits()
+		if n == 0 {
+			return s.fail("expected a digit after the decimal point")
+		}
+		digits += n
+	}
+	mantissa := s.pos
+	exponent := 0
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.pos++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.pos++
+		}
+		if exponent = s.digits(); exponent == 0 {
+			return s.fail("expected a digit in the exponent")
+		}
+	}
+	if digits+exponent > s.rules.NumberDigits {
+		s.report(fault.CodeNumberOutOfRange, "a number has at most %d digits; send longer ones as strings", s.rules.NumberDigits)
+	} else if exponent > 0 && !representable(s.text[start:mantissa], s.text[mantissa+1:s.pos]) {
+		s.report(fault.CodeNumberOutOfRange, "the number does not fit a 64-bit float; send it as a string")
+	}
+	return true
+}
+
+func (s *scanner) digits() (n int) {
+	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
+		s.pos++
+		n++
+	}
+	return n
+}
+
+// representable tells whether a number with an exponent is finite in a float64
+// and not rounded to zero.
+func representable(mantissa, exponent []byte) bool {
+	e, err := strconv.Atoi(string(exponent))
+	if err != nil || e > maxExponent || e < -maxExponent {
+		return false
+	}
+	f, err := strconv.ParseFloat(string(mantissa)+"e"+string(exponent), 64)
+	return err == nil && (f != 0 || !bytes.ContainsAny(mantissa, "123456789"))
+}
