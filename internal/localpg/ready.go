@@ -1,0 +1,80 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	pingTimeout = 2 * time.Second
+	// closeTimeout bounds the goodbye to a server that may be dying.
+	closeTimeout = time.Second
+
+	stateCannotConnectNow   = "57P03"
+	stateTooManyConnections = "53300"
+)
+
+var (
+	errExited   = errors.New("postgres exited while starting")
+	errNotReady = errors.New("postgres was not ready in time")
+)
+
+// awaitReady returns when the postmaster answers a query, or with errExited,
+// errNotReady, or the server's own refusal. A server that replays its log after
+// a crash says so, and is waited for.
+func awaitReady(ctx context.Context, p *postmaster, o Options) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.StartTimeout, errNotReady)
+	defer cancel()
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		err := ping(ctx, p.at.dsn(o.User, "postgres"), o.DataDir)
+		if err == nil {
+			return nil
+		}
+		var refusal *pgconn.PgError
+		if errors.As(err, &refusal) && refusal.Code != stateCannotConnectNow {
+			return err
+		}
+		select {
+		case <-p.done:
+			return errExited
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// ping asks the server which directory it serves, so that an answer from some
+// other server on the same socket is not taken for ours.
+func ping(ctx context.Context, dsn, dataDir string) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		var refusal *pgconn.PgError
+		if errors.As(err, &refusal) && refusal.Code == stateTooManyConnections {
+			return nil // only a server at work is full
+		}
+		return fmt.Errorf("connecting to postgres: %w", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
+	var served string
+	if err := conn.QueryRow(ctx, "SHOW data_directory").Scan(&served); err != nil {
+		return fmt.Errorf("asking for the data directory: %w", err)
+	}
+	if served != dataDir {
+		return fmt.Errorf("the server on this socket serves %s", served)
+	}
+	return nil
+}

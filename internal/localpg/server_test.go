@@ -1,0 +1,181 @@
+package localpg_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+func TestServerKeepsDataAcrossStopAndStart(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	first := start(t, durable(dir))
+	exec1(t, first, "CREATE TABLE note AS SELECT 'kept' AS body")
+	exec1(t, first, "CREATE DATABASE other")
+	stop(t, first)
+	requireDone(t, first)
+	stop(t, first)
+
+	second := start(t, durable(dir))
+	require.Equal(t, "kept", ask[string](t, second, "SELECT body FROM note"))
+	conn, err := pgx.Connect(t.Context(), second.DSN("other"))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+}
+
+func TestServerSettings(t *testing.T) {
+	t.Parallel()
+	options := durable(newDir(t))
+	options.Settings["work_mem"] = "7MB"
+	server := start(t, options)
+	for name, want := range map[string]string{
+		"listen_addresses":   "",
+		"fsync":              "on",
+		"synchronous_commit": "on",
+		"full_page_writes":   "on",
+		"max_wal_size":       "2GB",
+		"max_connections":    "100",
+		"shared_buffers":     "16MB",
+		"work_mem":           "7MB",
+		"server_encoding":    "UTF8",
+	} {
+		require.Equal(t, want, ask[string](t, server, "SHOW "+name), name)
+	}
+	require.Equal(t, "theeye", ask[string](t, server, "SELECT current_user::text"))
+	require.NotEqual(t, "off", ask[string](t, server, "SHOW wal_compression"))
+}
+
+func TestServerStopsThoughSessionsAreOpen(t *testing.T) {
+	t.Parallel()
+	server := start(t, cheap(newDir(t)))
+	conn := connect(t, server)
+	_, err := conn.Exec(t.Context(), "BEGIN")
+	require.NoError(t, err)
+	stop(t, server)
+	requireDone(t, server)
+	require.Error(t, conn.Ping(t.Context()))
+}
+
+func TestStopQuitsAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	server := start(t, durable(newDir(t)))
+	exec1(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	// Whether the orderly stop was faster is for the scheduler to decide.
+	if err := server.Stop(ctx); err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	requireDone(t, server)
+
+	require.NoError(t, server.Restart(t.Context()))
+	require.Equal(t, "kept", ask[string](t, server, "SELECT body FROM note"))
+}
+
+func TestRestartRefusesARunningServer(t *testing.T) {
+	t.Parallel()
+	server := start(t, cheap(newDir(t)))
+	require.ErrorContains(t, server.Restart(t.Context()), "is running")
+	requireRunning(t, server)
+}
+
+func TestStartReportsWhatThePostmasterSaid(t *testing.T) {
+	t.Parallel()
+	options := cheap(newDir(t))
+	options.Settings["shared_buffers"] = "not a size"
+	_, err := localpg.Start(t.Context(), options)
+	require.ErrorContains(t, err, `invalid value for parameter "shared_buffers"`)
+
+	start(t, cheap(options.DataDir))
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := localpg.Start(ctx, cheap(newDir(t)))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestStartRefusesAForeignDirectory(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	precious := filepath.Join(dir, "precious")
+	require.NoError(t, os.WriteFile(precious, nil, 0o600))
+	_, err := localpg.Start(t.Context(), cheap(dir))
+	require.ErrorContains(t, err, "neither empty nor a Postgres data directory")
+	require.FileExists(t, precious)
+}
+
+func TestStartRefusesAnotherMajor(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "PG_VERSION"), []byte("9\n"), 0o600))
+	_, err := localpg.Start(t.Context(), cheap(dir))
+	require.ErrorContains(t, err, "was made by Postgres 9 but the binaries in")
+	require.ErrorContains(t, err, "--pg-bin")
+}
+
+func TestStartUsesAnEmptyDirectoryAndClearsHalfMadeClusters(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	half := dir + ".init-123"
+	require.NoError(t, os.MkdirAll(filepath.Join(half, "base"), 0o700))
+	start(t, cheap(dir))
+	require.NoDirExists(t, half)
+}
+
+func TestPostmasterRunsUnderAnUnprivilegedAccount(t *testing.T) {
+	t.Parallel()
+	server := start(t, cheap(newDir(t)))
+	info, err := os.Stat(server.DataDir())
+	require.NoError(t, err)
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	require.True(t, ok)
+	require.NotZero(t, stat.Uid)
+	if self := os.Geteuid(); self != 0 {
+		require.EqualValues(t, self, stat.Uid)
+	}
+	require.EqualValues(t, 0o700, info.Mode().Perm())
+
+	socketDir := ask[string](t, server, "SHOW unix_socket_directories")
+	info, err = os.Stat(socketDir)
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm())
+	stop(t, server)
+	require.NoDirExists(t, socketDir)
+}
+
+func TestStartNamesTheClosedDirectory(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs Postgres under an account that a directory can be closed to")
+	}
+	dir := newDir(t)
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
+	_, err := localpg.Start(t.Context(), cheap(dir))
+	require.ErrorContains(t, err, "directory "+filepath.Dir(dir)+" is closed to the account")
+	require.ErrorContains(t, err, "--data-dir")
+}
+
+func TestRemoveDeletesEverything(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	server := start(t, cheap(dir))
+	require.ErrorIs(t, localpg.Remove(t.Context(), cheap(dir)), localpg.ErrInUse)
+	stop(t, server)
+	require.NoError(t, localpg.Remove(t.Context(), cheap(dir)))
+	entries, err := os.ReadDir(filepath.Dir(dir))
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

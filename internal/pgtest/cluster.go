@@ -1,0 +1,162 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+const (
+	dirPattern = "theeye-pgtest-"
+	template   = "pgtest_template"
+	// adminConns is how many databases are created or dropped at a time.
+	adminConns = 4
+	// leftoverAge keeps the sweep away from directories that a living process is
+	// only about to lock.
+	leftoverAge = 10 * time.Minute
+
+	firstWithStrategy = 150000 // server_version_num of Postgres 15
+	dirMode           = 0o755
+)
+
+// cluster is a server with a migrated template database.
+type cluster struct {
+	dir    string
+	server *localpg.Server
+	admin  *pgxpool.Pool
+	clone  string // the CREATE DATABASE statement's tail
+	count  atomic.Int64
+}
+
+// newCluster starts a server in a directory of its own. A durable one is made to
+// be killed by its test and keeps every promise Postgres makes across that; it
+// stays on disk, so that what it takes to keep them can be measured.
+func newCluster(ctx context.Context, s settings, durable bool) (*cluster, error) {
+	parent := os.TempDir()
+	if !durable {
+		parent = place()
+	}
+	sweep(ctx, parent)
+	dir, err := os.MkdirTemp(parent, dirPattern)
+	if err != nil {
+		return nil, fmt.Errorf("creating a test server's directory: %w", err)
+	}
+	c := &cluster{dir: dir}
+	if err := c.start(ctx, s, durable); err != nil {
+		return nil, errors.Join(err, c.close(ctx))
+	}
+	return c, nil
+}
+
+func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
+	// As root the server runs under another account, which has to get in.
+	if err := os.Chmod(c.dir, dirMode); err != nil {
+		return fmt.Errorf("opening a test server's directory: %w", err)
+	}
+	var err error
+	c.server, err = localpg.Start(ctx, localpg.Options{
+		DataDir:       filepath.Join(c.dir, "data"),
+		Durable:       durable,
+		DieWithParent: !keeping(),
+		Settings:      s.server,
+	})
+	if err != nil {
+		return fmt.Errorf("starting a test server: %w", err)
+	}
+	config, err := pgxpool.ParseConfig(c.server.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("connecting to a test server: %w", err)
+	}
+	config.MaxConns = adminConns
+	if c.admin, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return fmt.Errorf("connecting to a test server: %w", err)
+	}
+	return c.makeTemplate(ctx, s.migrate)
+}
+
+func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
+	var version int
+	if err := c.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return fmt.Errorf("reading server version: %w", err)
+	}
+	c.clone = " TEMPLATE " + template
+	if version >= firstWithStrategy {
+		// Copying files is twice as fast here as writing the copy to the log.
+		c.clone += " STRATEGY file_copy"
+	}
+	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+template); err != nil {
+		return fmt.Errorf("creating template database: %w", err)
+	}
+	if migrate != nil {
+		if err := migrate(ctx, c.server.DSN(template)); err != nil {
+			return fmt.Errorf("migrating template database: %w", err)
+		}
+	}
+	// A connection to the template would make every clone fail.
+	if _, err := c.admin.Exec(ctx, "ALTER DATABASE "+template+" ALLOW_CONNECTIONS false"); err != nil {
+		return fmt.Errorf("closing template database: %w", err)
+	}
+	var left int
+	const statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1"
+	if err := c.admin.QueryRow(ctx, statement, template).Scan(&left); err != nil {
+		return fmt.Errorf("closing template database: %w", err)
+	}
+	return nil
+}
+
+// create clones the template and answers the new database's name.
+func (c *cluster) create(ctx context.Context, label string) (string, error) {
+	name := fmt.Sprintf("t%d_%s", c.count.Add(1), label)
+	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quote(name)+c.clone); err != nil {
+		return "", fmt.Errorf("creating database %s: %w", name, err)
+	}
+	return name, nil
+}
+
+func (c *cluster) drop(ctx context.Context, name string) error {
+	if _, err := c.admin.Exec(ctx, "DROP DATABASE "+quote(name)+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("dropping database %s: %w", name, err)
+	}
+	return nil
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// close stops the server and deletes it; what was never started is no error.
+func (c *cluster) close(ctx context.Context) error {
+	if c.admin != nil {
+		c.admin.Close()
+	}
+	var err error
+	if c.server != nil {
+		err = c.server.Stop(ctx)
+	}
+	return errors.Join(err, os.RemoveAll(c.dir))
+}
+
+// sweep deletes what killed test processes left behind. It is a courtesy: what it
+// cannot delete, or what is still in use, is left alone without a word.
+func sweep(ctx context.Context, parent string) {
+	dirs, err := filepath.Glob(filepath.Join(parent, dirPattern+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil || time.Since(info.ModTime()) < leftoverAge {
+			continue
+		}
+		if localpg.Remove(ctx, localpg.Options{DataDir: filepath.Join(dir, "data")}) == nil {
+			_ = os.Remove(dir)
+		}
+	}
+}
