@@ -1,0 +1,92 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+)
+
+var errAway = errors.New("the store is away")
+
+// fakeStore is a store whose content and absence a test decides.
+type fakeStore struct {
+	mu       sync.Mutex
+	snapshot access.Snapshot
+	err      error
+	hang     bool // until the caller gives up
+
+	versions, snapshots atomic.Int64
+	// entered is told of each snapshot that is asked for, which then waits for a
+	// word on leave. Both are nil unless a test wants to hold snapshots up.
+	entered, leave chan struct{}
+}
+
+func (s *fakeStore) change(to func(*access.Snapshot)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// What was handed out before stays as it was.
+	s.snapshot.Applications = append([]access.Application(nil), s.snapshot.Applications...)
+	s.snapshot.Keys = append([]access.HashedKey(nil), s.snapshot.Keys...)
+	to(&s.snapshot)
+	s.snapshot.Version++
+}
+
+func (s *fakeStore) goAway(err error, hang bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.hang = err, hang
+}
+
+func (s *fakeStore) comeBack() { s.goAway(nil, false) }
+
+func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
+	s.mu.Lock()
+	snapshot, err, hang := s.snapshot, s.err, s.hang
+	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return access.Snapshot{}, ctx.Err()
+	}
+	return snapshot, err
+}
+
+func (s *fakeStore) Version(ctx context.Context) (int64, error) {
+	s.versions.Add(1)
+	snapshot, err := s.read(ctx)
+	return snapshot.Version, err
+}
+
+func (s *fakeStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+	s.snapshots.Add(1)
+	snapshot, err := s.read(ctx)
+	if s.entered != nil {
+		s.entered <- struct{}{}
+		<-s.leave
+	}
+	return snapshot, err
+}
+
+// add makes a key of an application and returns its text.
+func (s *fakeStore) add(t testing.TB, application access.Application, edit func(*access.HashedKey)) string {
+	t.Helper()
+	text, id, hash, err := access.NewKey(chaosOf(application.Name))
+	require.NoError(t, err)
+	key := access.HashedKey{
+		Key:           access.Key{ID: id, Application: application.Name, Scopes: []access.Scope{access.ScopeIngest}},
+		ApplicationID: application.ID, Hash: hash,
+	}
+	if edit != nil {
+		edit(&key)
+	}
+	s.change(func(snapshot *access.Snapshot) {
+		snapshot.Applications = append(snapshot.Applications, application)
+		snapshot.Keys = append(snapshot.Keys, key)
+	})
+	return text
+}
