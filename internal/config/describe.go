@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Line is one setting as it stands.
+type Line struct {
+	// Key is the setting's name.
+	Key string
+	// Value is its text, with what is secret in it masked.
+	Value string
+	// Source tells where it came from.
+	Source Source
+}
+
+// Describe lists every setting as it stands, in the order of Settings. It shows no
+// secret: of the database's connection string only what is known to be harmless.
+func (c Config) Describe() []Line {
+	settings := table()
+	lines := make([]Line, len(settings))
+	for i, s := range settings {
+		lines[i] = Line{Key: s.Key, Value: s.field(&c).show(), Source: c.origins[s.Key]}
+	}
+	return lines
+}
+
+// Markdown renders the table of settings for the README.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
+	for _, s := range Settings() {
+		variable := "`" + s.Env + "`"
+		if s.Secret {
+			variable += " or `" + s.Env + fileSuffix + "`"
+		}
+		standard := ""
+		if s.Default != "" {
+			standard = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Key, variable, standard, s.Usage)
+	}
+	return b.String()
+}

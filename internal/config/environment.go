@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// FileVariable is the variable that names the settings file when no flag does.
+const FileVariable = "THEEYE_CONFIG"
+
+// parseEnvironment picks our variables from an environment; empty ones are left out.
+func (l *loader) parseEnvironment(environ []string) map[string]string {
+	variables := map[string]string{}
+	for _, entry := range environ {
+		variable, text, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(variable, prefix) {
+			variables[variable] = text
+		}
+	}
+	known := l.variables()
+	for _, variable := range sortedKeys(variables) {
+		if !slices.Contains(known, variable) && !foreign(variable, variables[variable]) {
+			l.problem("unknown variable %s; the nearest known one is %s", name(variable), nearest(variable, known))
+		}
+	}
+	maps.DeleteFunc(variables, func(_, text string) bool { return text == "" })
+	return variables
+}
+
+// readEnvironment takes over what the variables say.
+func (l *loader) readEnvironment(variables map[string]string) {
+	for _, s := range l.settings {
+		text, isSet := variables[s.Env]
+		if isSet {
+			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env, text: text}
+		}
+		if !s.Secret {
+			continue
+		}
+		if path, hasFile := variables[s.Env+fileSuffix]; hasFile {
+			if isSet {
+				l.problem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
+			}
+			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
+		}
+	}
+}
+
+// variables lists the names that may be set.
+func (l *loader) variables() []string {
+	list := []string{FileVariable}
+	for _, s := range l.settings {
+		list = append(list, s.Env)
+		if s.Secret {
+			list = append(list, s.Env+fileSuffix)
+		}
+	}
+	return list
+}
+
+// content returns the text, read from the secret's file where there is one. Its
+// errors do not name the file: somebody may have put the secret itself there.
+func (g given) content() (string, error) {
+	if g.secretFile == "" {
+		return g.text, nil
+	}
+	content, err := os.ReadFile(g.secretFile)
+	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) {
+			err = path.Err
+		}
+		return "", fmt.Errorf("the file it names cannot be read: %w", err)
+	}
+	text := strings.TrimRight(string(content), "\r\n")
+	if text == "" {
+		return "", errors.New("the file it names is empty")
+	}
+	return text, nil
+}
+
+// foreign tells whether a variable with our prefix is set by others for others:
+// the addresses and keys that `theeye dev` writes for clients, and the links
+// that Kubernetes sets for every Service of the namespace, of which one may well
+// be called theeye.
+func foreign(variable, text string) bool {
+	switch variable {
+	case "THEEYE_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY":
+		return true
+	}
+	// A link's name is that of the Service, then a part of a fixed form. The part
+	// is looked for after each underscore, as the Service's own name may hold some.
+	for at := len(prefix) - 1; at >= 0; {
+		if link(variable[at+1:], text) {
+			return true
+		}
+		next := strings.IndexByte(variable[at+1:], '_')
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
+	}
+	return false
+}
+
+// link tells whether the end of a variable's name is that of a Service's link:
+// SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol>
+// and the latter with _PROTO, _PORT or _ADDR.
+func link(part, text string) bool {
+	protocols := []string{"TCP", "UDP", "SCTP"}
+	if part == "PORT" {
+		// The value tells the link from a mistyped setting: it is tcp://10.0.0.1:80.
+		scheme, _, _ := strings.Cut(text, "://")
+		return slices.Contains(protocols, strings.ToUpper(scheme))
+	}
+	if part == "SERVICE_HOST" || part == "SERVICE_PORT" || strings.HasPrefix(part, "SERVICE_PORT_") {
+		return true
+	}
+	rest, isPort := strings.CutPrefix(part, "PORT_")
+	number, rest, hasProtocol := strings.Cut(rest, "_")
+	protocol, rest, hasMore := strings.Cut(rest, "_")
+	return isPort && hasProtocol && number != "" && strings.Trim(number, "0123456789") == "" &&
+		slices.Contains(protocols, protocol) &&
+		(!hasMore || slices.Contains([]string{"PROTO", "PORT", "ADDR"}, rest))
+}
+
+func sortedKeys(texts map[string]string) []string { return slices.Sorted(maps.Keys(texts)) }

@@ -1,0 +1,155 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Source is where a setting came from.
+type Source string
+
+// The sources, from the weakest to the strongest.
+const (
+	SourceDefault Source = "default"
+	SourceFile    Source = "file"
+	SourceEnv     Source = "env"
+	SourceFlag    Source = "flag"
+)
+
+// Sources is all that Load reads.
+type Sources struct {
+	// Defaults replaces defaults of the table, from key to text, for a command that
+	// has its own.
+	Defaults map[string]string
+	// Flags holds the flags that were given, from key to text; see SetFlags.
+	Flags map[string]string
+	// Environ is the environment as os.Environ returns it. An empty variable counts
+	// as one that is not set.
+	Environ []string
+	// File is the path of a YAML file. When it is empty the variable THEEYE_CONFIG
+	// may name one; with neither no file is read.
+	File string
+}
+
+// given is a setting's text and where it was found.
+type given struct {
+	source Source
+	// place says it so that a person finds it.
+	place string
+	text  string
+	// secretFile names a file that holds the text instead.
+	secretFile string
+}
+
+// loader gathers what every source says. All problems are kept: whoever mends a
+// configuration wants to hear of them at once.
+type loader struct {
+	settings []setting
+	byKey    map[string]given
+	// wrong holds the settings that could not be read, which nothing is compared to.
+	wrong    map[string]bool
+	problems []error
+}
+
+// Load reads and checks every setting. Its error joins all problems, one a line;
+// each names the setting, where it came from and what would be right, and none
+// holds the value of a secret. With an error the Config is zero.
+func Load(sources Sources) (Config, error) {
+	l := &loader{settings: table(), byKey: map[string]given{}, wrong: map[string]bool{}}
+	for _, s := range l.settings {
+		l.byKey[s.Key] = given{source: SourceDefault, place: "default", text: s.Default}
+	}
+	l.readTexts(sources.Defaults, SourceDefault, func(Setting) string { return "default" })
+	environment := l.parseEnvironment(sources.Environ)
+	file := sources.File
+	if file == "" {
+		file = environment[FileVariable]
+	}
+	if file != "" {
+		l.readFile(file)
+	}
+	l.readEnvironment(environment)
+	l.readTexts(sources.Flags, SourceFlag, func(s Setting) string { return "flag --" + s.Flag })
+
+	config := l.parse()
+	l.check(config)
+	if len(l.problems) > 0 {
+		return Config{}, errors.Join(l.problems...)
+	}
+	return config, nil
+}
+
+// readTexts takes over texts that are already sorted by key.
+func (l *loader) readTexts(texts map[string]string, source Source, place func(Setting) string) {
+	for _, s := range l.settings {
+		if text, found := texts[s.Key]; found {
+			l.byKey[s.Key] = given{source: source, place: place(s.Setting), text: text}
+		}
+	}
+	for _, key := range sortedKeys(texts) {
+		if _, known := l.byKey[key]; !known {
+			l.problem("unknown setting %s (%s); the nearest known one is %s", name(key), source, nearest(key, l.keys()))
+		}
+	}
+}
+
+// parse turns the texts that won into a Config.
+func (l *loader) parse() Config {
+	config := Config{origins: make(map[string]Source, len(l.settings))}
+	for _, s := range l.settings {
+		g := l.byKey[s.Key]
+		config.origins[s.Key] = g.source
+		text, err := g.content()
+		if err == nil {
+			err = s.field(&config).parse(text)
+		}
+		if err == nil {
+			continue
+		}
+		l.wrong[s.Key] = true
+		if s.Secret {
+			l.problem("%s (%s): %w", s.Key, g.place, err)
+		} else {
+			l.problem("%s (%s) is %s: %w", s.Key, g.place, quote(text), err)
+		}
+	}
+	return config
+}
+
+func (l *loader) problem(format string, arguments ...any) {
+	l.problems = append(l.problems, fmt.Errorf(format, arguments...))
+}
+
+func (l *loader) keys() []string {
+	keys := make([]string, len(l.settings))
+	for i, s := range l.settings {
+		keys[i] = s.Key
+	}
+	return keys
+}
+
+// name shows the name of something unknown. What does not look like a name may be
+// a value in the wrong place, even a secret one, and is not shown.
+func name(text string) string {
+	const tooLong = 80
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", r)
+	}
+	if text == "" || len(text) > tooLong || strings.ContainsFunc(text, odd) {
+		return "(a text that is no name)"
+	}
+	return text
+}
+
+// quote shows a wrong value, unless it is what somebody meant for a secret.
+func quote(text string) string {
+	const tooLong = 60
+	if strings.Contains(text, "://") || strings.Contains(strings.ToLower(text), "password") {
+		return mask
+	}
+	if runes := []rune(text); len(runes) > tooLong {
+		text = string(runes[:tooLong]) + "..."
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,34 @@
+package config
+
+// nearest returns the candidate that takes the fewest changes of a letter to
+// reach from text, the first of them when several do.
+func nearest(text string, candidates []string) string {
+	best, fewest := "", -1
+	for _, candidate := range candidates {
+		if d := distance(text, candidate); fewest < 0 || d < fewest {
+			best, fewest = candidate, d
+		}
+	}
+	return best
+}
+
+// distance counts the bytes to insert, remove or replace to turn a into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

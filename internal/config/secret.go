@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// mask stands where a secret would.
+const mask = "***"
+
+// Secret is a text that must not be shown. However it is printed, logged or
+// marshalled, it reads "***", or nothing when it is empty.
+type Secret string
+
+// Reveal returns the text itself, for the one place that needs it.
+func (s Secret) Reveal() string { return string(s) }
+
+// String returns the mask, or nothing when the secret is empty.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return mask
+}
+
+// Format writes the mask whatever the verb: a wrong verb would otherwise make
+// fmt print the text to complain about it.
+func (s Secret) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, s.String())
+}
+
+// MarshalText writes the mask.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// redact shows a connection string without what is secret in it. Only what is
+// known to be harmless is shown; a text that cannot be taken apart for certain
+// is masked whole.
+func redact(dsn Secret) string {
+	text := dsn.Reveal()
+	if text == "" {
+		return ""
+	}
+	scheme, rest, isURL := cutScheme(text)
+	takeApart := redactKeywords
+	if isURL {
+		takeApart = redactURL
+	}
+	shown, ok := takeApart(rest)
+	if !ok || strings.ContainsFunc(shown, unprintable) {
+		return mask
+	}
+	return scheme + shown
+}
+
+func unprintable(r rune) bool { return r < ' ' || r > '~' }
+
+// cutScheme splits off the scheme of a Postgres URL.
+func cutScheme(text string) (scheme, rest string, found bool) {
+	for _, scheme := range []string{"postgres://", "postgresql://"} {
+		if rest, found := strings.CutPrefix(text, scheme); found {
+			return scheme, rest, true
+		}
+	}
+	return "", text, false
+}
+
+// redactURL takes apart what follows the scheme. A password with an unescaped
+// delimiter shifts the parts, so whatever is odd about them is refused.
+func redactURL(rest string) (string, bool) {
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	authority, path, hasPath := strings.Cut(rest, "/")
+	if strings.ContainsAny(path+query, "@#") || strings.ContainsAny(authority, "#") {
+		return "", false
+	}
+	var b strings.Builder
+	hosts := authority
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		hosts = authority[at+1:]
+		user, _, hasPassword := strings.Cut(authority[:at], ":")
+		b.WriteString(user)
+		if hasPassword {
+			b.WriteString(":" + mask)
+		}
+		b.WriteByte('@')
+	}
+	if !harmlessHosts(hosts) {
+		return "", false
+	}
+	b.WriteString(hosts)
+	if hasPath {
+		b.WriteString("/" + path)
+	}
+	if hasQuery {
+		b.WriteString("?" + redactQuery(query))
+	}
+	return b.String(), true
+}
+
+// harmlessHosts tells whether a list of hosts has nothing but numbers for ports:
+// what else follows a colon may be a password whose host was forgotten.
+func harmlessHosts(hosts string) bool {
+	for host := range strings.SplitSeq(hosts, ",") {
+		if end := strings.LastIndexByte(host, ']'); end >= 0 {
+			host = host[end+1:]
+		}
+		if _, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func redactQuery(query string) string {
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if name, _, found := strings.Cut(pair, "="); !found || !harmlessParameter(name) {
+			pairs[i] = maskParameter(name, found)
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// redactKeywords takes apart a connection string of keywords and values.
+func redactKeywords(text string) (string, bool) {
+	var pairs []string
+	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimLeft(rest, " \t") {
+		name, after, found := strings.Cut(rest, "=")
+		name = strings.TrimSpace(name)
+		if !found || strings.ContainsAny(name, " \t'\\") {
+			return "", false
+		}
+		value, remaining, ok := cutValue(strings.TrimLeft(after, " \t"))
+		if !ok {
+			return "", false
+		}
+		if harmlessParameter(name) {
+			pairs = append(pairs, name+"="+value)
+		} else {
+			pairs = append(pairs, maskParameter(name, true))
+		}
+		rest = remaining
+	}
+	return strings.Join(pairs, " "), true
+}
+
+// cutValue splits off one value, quoted or not, as it is written.
+func cutValue(text string) (value, rest string, ok bool) {
+	quoted := strings.HasPrefix(text, "'")
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\':
+			i++
+		case quoted && c == '\'' && i > 0:
+			return text[:i+1], text[i+1:], true
+		case !quoted && (c == ' ' || c == '\t'):
+			return text[:i], text[i:], true
+		}
+	}
+	return text, "", !quoted
+}
+
+// maskParameter keeps the name only where it is surely a name.
+func maskParameter(name string, hasValue bool) string {
+	if !hasValue || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return mask
+	}
+	return name + "=" + mask
+}
+
+// harmlessParameter names the connection parameters whose values may be shown.
+func harmlessParameter(name string) bool {
+	switch name {
+	case "host", "hostaddr", "port", "user", "dbname", "database", "sslmode",
+		"application_name", "connect_timeout", "target_session_attrs":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,66 @@
+package config
+
+import "strings"
+
+const (
+	// prefix begins the name of every variable of ours.
+	prefix = "THEEYE_"
+	// fileSuffix makes of a secret's variable the one that names a file holding it.
+	fileSuffix = "_FILE"
+)
+
+// Setting is one thing that can be set, in the words of all who set it.
+type Setting struct {
+	// Key is its name in the file, with a dot for each level: "http.listen".
+	Key string
+	// Env is its variable: "THEEYE_HTTP_LISTEN". A secret may be given by a file
+	// named in Env with "_FILE" added instead.
+	Env string
+	// Flag is its flag without the dashes: "http-listen".
+	Flag string
+	// Type says what the text is: "duration", "size", "number", "host:port",
+	// "connection string", or the words to choose from, with | between them.
+	Type string
+	// Default is the text that holds when nobody sets it; it may be empty.
+	Default string
+	// Usage is one sentence without a full stop, plain enough for a terminal and for
+	// Markdown.
+	Usage string
+	// Secret tells that its value must not be shown.
+	Secret bool
+}
+
+// setting adds the field of a Config that the text goes to.
+type setting struct {
+	Setting
+
+	field func(*Config) value
+}
+
+// Settings returns every setting in the order in which they are documented.
+func Settings() []Setting {
+	all := table()
+	list := make([]Setting, len(all))
+	for i, s := range all {
+		list[i] = s.Setting
+	}
+	return list
+}
+
+// row makes a setting and derives its other names from the key.
+func row(key, standard, usage string, field func(*Config) value) setting {
+	standsFor := field(&Config{})
+	_, secret := standsFor.(connection)
+	return setting{
+		Setting: Setting{
+			Key:     key,
+			Env:     prefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key)),
+			Flag:    strings.NewReplacer(".", "-", "_", "-").Replace(key),
+			Type:    standsFor.kind(),
+			Default: standard,
+			Usage:   usage,
+			Secret:  secret,
+		},
+		field: field,
+	}
+}

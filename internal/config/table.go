@@ -1,0 +1,126 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// Bounds that several settings share. Those above are far beyond use; they catch
+// a slip of the keyboard before it becomes an allocation.
+const (
+	shortest = time.Millisecond
+	longest  = 365 * day
+	many     = 10_000_000
+	large    = gibibyte
+)
+
+// table is the one place that says which settings there are.
+func table() []setting {
+	return slices.Concat(
+		httpTable(), databaseTable(), ingestTable(), limitsTable(), keepingTable(), processTable(),
+	)
+}
+
+func httpTable() []setting {
+	return []setting{
+		row("http.listen", ":8080", "Where the API listens",
+			func(c *Config) value { return address{&c.HTTP.Listen} }),
+		row("http.budget", "5s", "The time in which every request to store is answered",
+			func(c *Config) value { return duration(&c.HTTP.Budget, 100*time.Millisecond, time.Hour) }),
+		row("http.read_header_timeout", "5s", "How long the headers of a request may take to arrive",
+			func(c *Config) value { return duration(&c.HTTP.ReadHeaderTimeout, shortest, time.Hour) }),
+		row("http.read_timeout", "15s", "How long a whole request may take to arrive",
+			func(c *Config) value { return duration(&c.HTTP.ReadTimeout, shortest, time.Hour) }),
+		row("http.idle_timeout", "75s", "How long an unused connection is kept; longer than a proxy in front keeps it",
+			func(c *Config) value { return duration(&c.HTTP.IdleTimeout, shortest, day) }),
+		row("http.max_header_bytes", "32KiB", "Size of a request's headers",
+			func(c *Config) value { return size(&c.HTTP.MaxHeaderBytes, kibibyte, 16*mebibyte) }),
+		row("ops.listen", ":8081", "Where probes and metrics listen; keep it from the public",
+			func(c *Config) value { return address{&c.Ops.Listen} }),
+	}
+}
+
+func databaseTable() []setting {
+	return []setting{
+		row("database.url", "", "Connection string of the Postgres database; required",
+			func(c *Config) value { return connection{&c.Database.URL} }),
+		row("database.pooler", "none", "What stands before the database: transaction is PgBouncer in transaction mode (no prepared statements, no startup parameters)",
+			func(c *Config) value { return oneOf(&c.Database.Pooler, PoolerNone, PoolerTransaction) }),
+		row("database.write_connections", "4", "Connections that store: one for each lane, the rest for housekeeping",
+			func(c *Config) value { return count(&c.Database.WriteConnections, 2, 10_000) }),
+		row("database.read_connections", "8", "Connections that answer questions",
+			func(c *Config) value { return count(&c.Database.ReadConnections, 1, 10_000) }),
+		row("database.connect_timeout", "3s", "How long one attempt to connect may take",
+			func(c *Config) value { return duration(&c.Database.ConnectTimeout, shortest, time.Hour) }),
+		row("database.startup_timeout", "30s", "How long a start waits for the first connection",
+			func(c *Config) value { return duration(&c.Database.StartupTimeout, shortest, time.Hour) }),
+		row("database.read_timeout", "30s", "How long the database may work on one question",
+			func(c *Config) value { return duration(&c.Database.ReadTimeout, shortest, day) }),
+	}
+}
+
+func ingestTable() []setting {
+	return []setting{
+		row("ingest.lanes", "2", "Transactions that may store at once, each on a connection of its own",
+			func(c *Config) value { return count(&c.Ingest.Lanes, 1, 1000) }),
+		row("ingest.group_events", "5000", "Events that one transaction may store",
+			func(c *Config) value { return count(&c.Ingest.GroupEvents, 1, many) }),
+		row("ingest.group_bytes", "16MiB", "Bytes that one transaction may store",
+			func(c *Config) value { return size(&c.Ingest.GroupBytes, 1, large) }),
+		row("ingest.queue_events", "50000", "Events that may wait for a transaction; beyond them the answer is 503",
+			func(c *Config) value { return count(&c.Ingest.QueueEvents, 1, many) }),
+		row("ingest.queue_bytes", "128MiB", "Bytes that may wait for a transaction; beyond them the answer is 503",
+			func(c *Config) value { return size(&c.Ingest.QueueBytes, 1, large) }),
+	}
+}
+
+func limitsTable() []setting {
+	return []setting{
+		row("limits.body_bytes", "1MiB", "Size of a body as sent",
+			func(c *Config) value { return size(&c.Limits.BodyBytes, 1, large) }),
+		row("limits.inflated_bytes", "10MiB", "Size of a body after decompression",
+			func(c *Config) value { return size(&c.Limits.InflatedBytes, 1, large) }),
+		row("limits.batch_events", "1000", "Events of one request",
+			func(c *Config) value { return count(&c.Limits.BatchEvents, 1, many) }),
+		row("limits.event_bytes", "64KiB", "Size of one event",
+			func(c *Config) value { return size(&c.Limits.EventBytes, 1, large) }),
+		row("limits.json_depth", "32", "Levels of nesting in one event; 128 at most",
+			func(c *Config) value { return count(&c.Limits.JSONDepth, 1, 128) }),
+		row("limits.number_digits", "40", "Digits of one number",
+			func(c *Config) value { return count(&c.Limits.NumberDigits, 1, 1000) }),
+		row("limits.max_ahead", "5s", "How far ahead of the service's clock a timestamp may be",
+			func(c *Config) value { return duration(&c.Limits.MaxAhead, 0, longest) }),
+		row("limits.max_age", "87600h", "How old a timestamp may be",
+			func(c *Config) value { return duration(&c.Limits.MaxAge, shortest, 100*longest) }),
+	}
+}
+
+func keepingTable() []setting {
+	return []setting{
+		row("errors.kept_per_hour", "10000", "Refused events of one application that are kept in an hour; beyond them they are counted and sampled",
+			func(c *Config) value { return count(&c.Errors.KeptPerHour, 1, many) }),
+		row("errors.kept_bytes_per_hour", "64MiB", "The same in bytes",
+			func(c *Config) value { return size(&c.Errors.KeptBytesPerHour, 1, large) }),
+		row("retention.events", "0", "How long events are kept, such as 365d; 0 keeps them for ever",
+			func(c *Config) value { return durationOrOff(&c.Retention.Events, day) }),
+		row("retention.errors", "0", "How long refused events are kept, such as 90d; 0 keeps them for ever",
+			func(c *Config) value { return durationOrOff(&c.Retention.Errors, day) }),
+		row("retention.interval", "1h", "How often partitions are made and dropped",
+			func(c *Config) value { return duration(&c.Retention.Interval, time.Second, day) }),
+		row("access.refresh", "1s", "How often changes of keys are looked for; 3s at most, so that a revocation holds within 5 s",
+			func(c *Config) value { return duration(&c.Access.Refresh, 10*time.Millisecond, 3*time.Second) }),
+	}
+}
+
+func processTable() []setting {
+	return []setting{
+		row("log.level", "info", "What is logged: this level and above",
+			func(c *Config) value { return oneOf(&c.Log.Level, "debug", "info", "warn", "error") }),
+		row("log.format", "json", "How it is logged: json for machines, console for people",
+			func(c *Config) value { return oneOf(&c.Log.Format, "json", "console") }),
+		row("drain.delay", "5s", "How long the service goes on serving after it was told to stop",
+			func(c *Config) value { return duration(&c.Drain.Delay, 0, time.Hour) }),
+		row("drain.timeout", "25s", "How long the whole stop may take; more than drain.delay and http.budget together",
+			func(c *Config) value { return duration(&c.Drain.Timeout, shortest, day) }),
+	}
+}

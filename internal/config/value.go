@@ -1,0 +1,219 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// Bytes of the larger units.
+const (
+	kibibyte = 1 << 10
+	mebibyte = 1 << 20
+	gibibyte = 1 << 30
+)
+
+// value is one field of a Config, read from and shown as text.
+type value interface {
+	// parse sets the field. Its error says what would be right and never holds text,
+	// which may be secret.
+	parse(text string) error
+	// show returns what may be seen of the field.
+	show() string
+	// kind names what the text is, in a word or two.
+	kind() string
+}
+
+// number is a field with bounds, both allowed.
+type number[T int | time.Duration] struct {
+	into      *T
+	low, high T
+	// off makes 0 right even below low.
+	off   bool
+	name  string
+	read  func(string) (T, error)
+	write func(T) string
+}
+
+func (n number[T]) parse(text string) error {
+	v, err := n.read(text)
+	switch {
+	case err != nil:
+		return err
+	case n.off && v == 0:
+	case v < n.low && n.off:
+		return fmt.Errorf("give 0 (off) or at least %s", n.write(n.low))
+	case v < n.low:
+		return fmt.Errorf("give at least %s", n.write(n.low))
+	case v > n.high:
+		return fmt.Errorf("give at most %s", n.write(n.high))
+	}
+	*n.into = v
+	return nil
+}
+
+func (n number[T]) show() string { return n.write(*n.into) }
+func (n number[T]) kind() string { return n.name }
+
+func count(into *int, low, high int) value {
+	return number[int]{into: into, low: low, high: high, name: "number", read: readCount, write: strconv.Itoa}
+}
+
+func size(into *int, low, high int) value {
+	return number[int]{into: into, low: low, high: high, name: "size", read: readSize, write: writeSize}
+}
+
+func duration(into *time.Duration, low, high time.Duration) value {
+	return number[time.Duration]{
+		into: into, low: low, high: high,
+		name: "duration", read: readDuration, write: writeDuration,
+	}
+}
+
+// durationOrOff is a duration that 0 turns off.
+func durationOrOff(into *time.Duration, low time.Duration) value {
+	return number[time.Duration]{
+		into: into, low: low, high: math.MaxInt64, off: true,
+		name: "duration", read: readDuration, write: writeDuration,
+	}
+}
+
+func readCount(text string) (int, error) {
+	v, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, errors.New("give a whole number such as 1000")
+	}
+	return v, nil
+}
+
+// readSize reads bytes: a whole number with or without KiB, MiB or GiB.
+func readSize(text string) (int, error) {
+	digits, unit := text, 1
+	for _, u := range []struct {
+		suffix string
+		bytes  int
+	}{{"KiB", kibibyte}, {"MiB", mebibyte}, {"GiB", gibibyte}} {
+		if rest, found := strings.CutSuffix(text, u.suffix); found {
+			digits, unit = strings.TrimRight(rest, " "), u.bytes
+			break
+		}
+	}
+	v, err := strconv.Atoi(digits)
+	if err != nil || v > math.MaxInt/unit || v < math.MinInt/unit {
+		return 0, errors.New("give a whole number of bytes, KiB, MiB or GiB such as 64KiB")
+	}
+	return v * unit, nil
+}
+
+func writeSize(v int) string {
+	switch {
+	case v != 0 && v%gibibyte == 0:
+		return strconv.Itoa(v/gibibyte) + "GiB"
+	case v != 0 && v%mebibyte == 0:
+		return strconv.Itoa(v/mebibyte) + "MiB"
+	case v != 0 && v%kibibyte == 0:
+		return strconv.Itoa(v/kibibyte) + "KiB"
+	}
+	return strconv.Itoa(v)
+}
+
+// readDuration reads a Go duration, before which days may stand: 5s, 1h30m, 365d,
+// 1d12h. A day has 24 hours.
+func readDuration(text string) (time.Duration, error) {
+	wrong := errors.New("give a duration such as 250ms, 5s, 1h30m or 365d")
+	var days int64
+	if before, after, found := strings.Cut(text, "d"); found {
+		var err error
+		if days, err = strconv.ParseInt(before, 10, 64); err != nil || days < 0 || days > math.MaxInt64/int64(day) {
+			return 0, wrong
+		}
+		if text = after; text == "" {
+			return time.Duration(days) * day, nil
+		}
+	}
+	rest, err := time.ParseDuration(text)
+	total := time.Duration(days)*day + rest
+	if err != nil || rest < 0 || total < 0 {
+		return 0, wrong
+	}
+	return total, nil
+}
+
+// writeDuration leaves out the zero units that time.Duration writes.
+func writeDuration(v time.Duration) string {
+	text := v.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// choice is a field that takes one of a few words.
+type choice[T ~string] struct {
+	into  *T
+	words []T
+}
+
+func oneOf[T ~string](into *T, words ...T) value { return choice[T]{into, words} }
+
+func (c choice[T]) parse(text string) error {
+	if !slices.Contains(c.words, T(text)) {
+		return fmt.Errorf("give one of %s", c.join(", "))
+	}
+	*c.into = T(text)
+	return nil
+}
+
+func (c choice[T]) show() string { return string(*c.into) }
+func (c choice[T]) kind() string { return c.join("|") }
+
+func (c choice[T]) join(separator string) string {
+	texts := make([]string, len(c.words))
+	for i, word := range c.words {
+		texts[i] = string(word)
+	}
+	return strings.Join(texts, separator)
+}
+
+// address is a field that takes a place to listen at.
+type address struct{ into *string }
+
+func (a address) parse(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("give host:port such as 127.0.0.1:8080, or :8080 for all interfaces")
+	}
+	*a.into = text
+	return nil
+}
+
+func (a address) show() string { return *a.into }
+func (a address) kind() string { return "host:port" }
+
+// connection is the field that takes a Postgres connection string. Whether it can
+// be used only the driver knows; the check here catches what was swapped or cut.
+type connection struct{ into *Secret }
+
+func (c connection) parse(text string) error {
+	if _, _, isURL := cutScheme(text); !isURL && text != "" && !strings.Contains(text, "=") {
+		return errors.New("give a URL that begins with postgres:// or keywords such as host=localhost dbname=theeye")
+	}
+	*c.into = Secret(text)
+	return nil
+}
+
+func (c connection) show() string { return redact(*c.into) }
+func (c connection) kind() string { return "connection string" }
