@@ -1,0 +1,228 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Config bounds the collector.
+type Config struct {
+	// Budget bounds a transaction; requests bring their own deadline.
+	Budget time.Duration
+	// GroupEvents and GroupBytes bound what one transaction commits.
+	GroupEvents int
+	GroupBytes  int
+	// QueueEvents and QueueBytes bound what waits for a transaction. Past them a
+	// request is refused at once.
+	QueueEvents int
+	QueueBytes  int
+	// Lanes is how many transactions may run at once. Each holds one connection.
+	Lanes int
+}
+
+// Deps are what the collector works with.
+type Deps struct {
+	Store  Store
+	Logger *zap.Logger
+	// NewID makes UUIDv7s, for events without an id and for refusals.
+	NewID func() uuid.UUID
+	// Now is the monotonic clock that commits are timed with.
+	Now func() time.Time
+}
+
+// Collector is the group commit. Its methods are safe for concurrent use.
+type Collector struct {
+	config Config
+	deps   Deps
+	lanes  []*lane
+	// wide tells that groups are large enough to be shared out among the lanes.
+	wide   atomic.Bool
+	events atomic.Int64
+	bytes  atomic.Int64
+	pace   pace
+
+	mu      sync.Mutex
+	stopped bool
+	started sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// New makes a collector that has yet to be started.
+func New(config Config, deps Deps) *Collector {
+	c := &Collector{config: config, deps: deps}
+	for range max(config.Lanes, 1) {
+		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1)})
+	}
+	return c
+}
+
+// Start begins to commit. It is called once.
+func (c *Collector) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	for _, l := range c.lanes {
+		c.started.Go(func() { c.run(ctx, l) })
+	}
+}
+
+// Stop refuses new requests, commits what waits, and answers it. When ctx ends
+// first, running transactions are cancelled, their callers told to send again,
+// and the count of events that were abandoned is returned. Stop may be called
+// more than once, and without Start.
+func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+	if c.cancel == nil {
+		return 0
+	}
+	for _, l := range c.lanes {
+		l.close()
+	}
+	drained := make(chan struct{})
+	go func() {
+		c.started.Wait()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		abandoned = c.events.Load()
+		c.cancel()
+		<-drained
+	}
+	c.cancel()
+	return abandoned
+}
+
+// Queued returns how many events wait for a verdict.
+func (c *Collector) Queued() int64 { return c.events.Load() }
+
+// Submit hands in a request and waits for its verdicts, in the order of its
+// envelopes. It returns a fault of kind Unavailable when there is no verdict by
+// the deadline of ctx, when too much is waiting, or when the store cannot be
+// reached: then nothing is known of the outcome, and the request can be sent
+// again with the same event ids.
+func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(request.Envelopes))
+	items, size := c.prepare(request, verdicts)
+	if len(items) == 0 {
+		return verdicts, nil
+	}
+	if !c.admit(len(items), size) {
+		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
+	}
+	w := &waiting{done: make(chan struct{}), release: func() { c.release(len(items), size) }}
+	c.enqueue(w, items, size, request.Atomic && len(items) == len(verdicts))
+	select {
+	case <-w.done:
+		if w.err != nil {
+			return nil, c.unavailable(w.err)
+		}
+		return verdicts, nil
+	case <-ctx.Done():
+		w.abandoned.Store(true)
+		return nil, c.unavailable(ctx.Err())
+	}
+}
+
+// Check judges a request as Submit would, and stores nothing.
+func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(request.Envelopes))
+	items, _ := c.prepare(request, verdicts)
+	if err := c.deps.Store.Check(ctx, &Group{Items: items, Atomic: request.Atomic}); err != nil {
+		return nil, c.unavailable(err)
+	}
+	if request.Atomic && slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Refused() }) {
+		refuseTheRest(items)
+	}
+	for i := range verdicts {
+		verdicts[i].ErrorID = uuid.Nil
+	}
+	return verdicts, nil
+}
+
+// prepare makes the items to commit. Events without an id get one, refusals get
+// the id to be kept under, and events are brought into the order of their
+// timestamps, in which they will be numbered.
+func (c *Collector) prepare(request *Request, verdicts []Verdict) (items []Item, size int) {
+	items = make([]Item, 0, len(verdicts))
+	refused := false
+	for i := range request.Envelopes {
+		e, v := &request.Envelopes[i], &verdicts[i]
+		switch {
+		case !e.Accepted():
+			refused = true
+			*v = Verdict{Status: Rejected, ErrorID: c.deps.NewID(), Violations: e.Violations}
+		case !e.Has(event.FieldID):
+			e.Event.ID = c.deps.NewID()
+			e.Known |= event.FieldID
+		}
+		if e.Has(event.FieldID) {
+			v.EventID = e.Event.ID
+		}
+		size += len(e.Raw)
+		items = append(items, Item{Request: request, Envelope: e, Verdict: v})
+	}
+	if request.Atomic && refused {
+		refuseTheRest(items)
+		items = slices.DeleteFunc(items, func(i Item) bool { return i.Verdict.Status == NotStored })
+	}
+	byTime := func(a, b Item) int { return a.Envelope.Event.Timestamp.Compare(b.Envelope.Event.Timestamp) }
+	if !slices.IsSortedFunc(items, byTime) {
+		slices.SortStableFunc(items, byTime)
+	}
+	return items, size
+}
+
+// refuseTheRest marks the valid events of an atomic request that is refused.
+func refuseTheRest(items []Item) {
+	for _, item := range items {
+		if !item.Verdict.Refused() {
+			*item.Verdict = Verdict{Status: NotStored, EventID: item.Verdict.EventID}
+		}
+	}
+}
+
+func (c *Collector) admit(events, size int) bool {
+	c.mu.Lock()
+	stopped := c.stopped
+	c.mu.Unlock()
+	if stopped {
+		return false
+	}
+	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
+	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) {
+		c.release(events, size)
+		return false
+	}
+	return true
+}
+
+func (c *Collector) release(events, size int) {
+	c.events.Add(int64(-events))
+	c.bytes.Add(int64(-size))
+}
+
+// retryAfter estimates how long what waits now will take.
+func (c *Collector) retryAfter() time.Duration {
+	return max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
+}
+
+// unavailable turns what stopped a commit into the one answer a sender can use.
+func (c *Collector) unavailable(err error) error {
+	if f, ok := fault.As(err); ok {
+		return f
+	}
+	return fault.Busy(err, fault.CodeUnavailable,
+		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.retryAfter())
+}

@@ -1,0 +1,280 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Groups are shared out among the lanes, by session, once they are large: two
+// groups then no longer meet in a hot session. Small groups are better kept
+// together, for the cost of a transaction is shared by fewer events otherwise.
+const (
+	wideAbove   = 250
+	narrowBelow = 60
+)
+
+var errStopped = errors.New("the service is stopping")
+
+// waiting is a request that waits for its parts.
+type waiting struct {
+	parts     atomic.Int32
+	abandoned atomic.Bool
+	failure   sync.Once
+	err       error
+	done      chan struct{}
+	// release gives back the room in the queue, once nothing refers to it any more.
+	release func()
+}
+
+// part is the share of a request that goes into one group.
+type part struct {
+	waiting *waiting
+	items   []Item
+	size    int
+	atomic  bool
+	err     error
+}
+
+func (p *part) finish() {
+	if p.err != nil {
+		p.waiting.failure.Do(func() { p.waiting.err = p.err })
+	}
+	if p.waiting.parts.Add(-1) == 0 {
+		p.waiting.release()
+		close(p.waiting.done)
+	}
+}
+
+// lane is a queue whose groups are committed one after the other.
+type lane struct {
+	mu     sync.Mutex
+	queue  []*part
+	closed bool
+	wake   chan struct{}
+}
+
+// push queues a part unless the lane is closed.
+func (l *lane) push(p *part) bool {
+	l.mu.Lock()
+	open := !l.closed
+	if open {
+		l.queue = append(l.queue, p)
+	}
+	l.mu.Unlock()
+	l.signal()
+	return open
+}
+
+func (l *lane) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.signal()
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // a signal is pending already
+	}
+}
+
+// take returns the next group's parts. None and open means: wait for a signal.
+func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, events, size := 0, 0, 0
+	for ; n < len(l.queue); n++ {
+		p := l.queue[n]
+		events += len(p.items)
+		size += p.size
+		if n > 0 && (p.atomic || events > maxEvents || size > maxBytes) {
+			break
+		}
+		if p.atomic {
+			n++
+			break
+		}
+	}
+	if n == len(l.queue) {
+		parts, l.queue = l.queue, nil
+	} else {
+		parts, l.queue = l.queue[:n:n], l.queue[n:]
+	}
+	return parts, !l.closed
+}
+
+// enqueue shares a request's items out among the lanes.
+func (c *Collector) enqueue(w *waiting, items []Item, size int, whole bool) {
+	if whole || len(c.lanes) == 1 || !c.wide.Load() {
+		w.parts.Store(1)
+		c.push(c.lanes[0], &part{waiting: w, items: items, size: size, atomic: whole})
+		return
+	}
+	shares := make([][]Item, len(c.lanes))
+	count := 0
+	for _, item := range items {
+		// The last byte is random in every kind of UUID that is in use.
+		at := int(item.Envelope.Event.SessionID[15]) % len(shares)
+		if shares[at] == nil {
+			count++
+		}
+		shares[at] = append(shares[at], item)
+	}
+	w.parts.Store(int32(count))
+	for at, share := range shares {
+		if share != nil {
+			c.push(c.lanes[at], &part{waiting: w, items: share, size: size * len(share) / len(items)})
+		}
+	}
+}
+
+func (c *Collector) push(l *lane, p *part) {
+	for i := range p.items {
+		p.items[i].part = p
+	}
+	if !l.push(p) {
+		p.err = errStopped
+		p.finish()
+	}
+}
+
+// run commits a lane's groups until the lane is closed and empty.
+func (c *Collector) run(ctx context.Context, l *lane) {
+	for {
+		parts, open := l.take(c.config.GroupEvents, c.config.GroupBytes)
+		if len(parts) > 0 {
+			c.flush(ctx, parts)
+			continue
+		}
+		if !open {
+			return
+		}
+		<-l.wake
+	}
+}
+
+// flush commits one group and answers its requests.
+func (c *Collector) flush(ctx context.Context, parts []*part) {
+	items := make([]Item, 0, 2*len(parts))
+	for _, p := range parts {
+		if p.waiting.abandoned.Load() {
+			p.err = context.Canceled // nobody waits for it any more
+			continue
+		}
+		items = append(items, p.items...)
+	}
+	if len(items) > 0 {
+		begin := c.deps.Now()
+		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
+		c.commit(ctx, items, parts[0].atomic)
+		cancel()
+		c.pace.observe(len(items), c.deps.Now().Sub(begin))
+		c.widen()
+	}
+	for _, p := range parts {
+		p.finish()
+	}
+}
+
+// commit stores items in one transaction, or in several if it has to be split.
+func (c *Collector) commit(ctx context.Context, items []Item, whole bool) {
+	err := c.deps.Store.Commit(ctx, &Group{Items: items, Atomic: whole})
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrAtomicRefused):
+		c.commitRefused(ctx, items)
+	case errors.Is(err, ErrNotStorable) && (whole || len(items) == 1):
+		c.notStorable(ctx, items, err)
+	case errors.Is(err, ErrNotStorable):
+		half := len(items) / 2
+		c.commit(ctx, items[:half], false)
+		c.commit(ctx, items[half:], false)
+	default:
+		for _, item := range items {
+			item.part.err = err
+		}
+	}
+}
+
+// commitRefused keeps the refusals of an atomic request that was rolled back.
+func (c *Collector) commitRefused(ctx context.Context, items []Item) {
+	refuseTheRest(items)
+	refused := make([]Item, 0, len(items))
+	for _, item := range items {
+		if item.Verdict.Refused() {
+			item.Envelope.Violations = item.Verdict.Violations
+			refused = append(refused, item)
+		}
+	}
+	c.commit(ctx, refused, false)
+}
+
+// notStorable refuses events that passed the decoder and yet cannot be stored:
+// a defect of ours, which must not touch the neighbours and must be seen.
+func (c *Collector) notStorable(ctx context.Context, items []Item, err error) {
+	for _, item := range items {
+		if !item.Envelope.Accepted() { // not even as a refusal
+			item.part.err = err
+			continue
+		}
+		c.deps.Logger.Error("an event that passed every check cannot be stored",
+			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
+		item.Envelope.Refuse(fault.CodeNotStorable, "", "the store cannot hold this event")
+		*item.Verdict = Verdict{
+			Status: Rejected, EventID: item.Verdict.EventID,
+			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
+		}
+		c.commit(ctx, []Item{item}, false)
+	}
+}
+
+// widen decides whether requests are shared out among the lanes.
+func (c *Collector) widen() {
+	switch size := c.pace.group(); {
+	case size > wideAbove:
+		c.wide.Store(true)
+	case size < narrowBelow:
+		c.wide.Store(false)
+	}
+}
+
+// pace follows how fast groups are committed, as moving averages.
+type pace struct {
+	mu     sync.Mutex
+	events float64 // a group
+	rate   float64 // events a second
+}
+
+func (p *pace) observe(events int, took time.Duration) {
+	const weight = 0.1
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events += weight * (float64(events) - p.events)
+	if s := took.Seconds(); s > 0 {
+		p.rate += weight * (float64(events)/s - p.rate)
+	}
+}
+
+func (p *pace) group() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.events
+}
+
+// duration estimates how long a number of events takes.
+func (p *pace) duration(events int64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rate < 1 {
+		return 0
+	}
+	return time.Duration(float64(events) / p.rate * float64(time.Second))
+}

@@ -1,0 +1,97 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Status is what became of one event.
+type Status string
+
+// The statuses of a verdict, as they stand in an answer.
+const (
+	// Stored: durable, in its place in its session, seen by every query.
+	Stored Status = "stored"
+	// Duplicate: the same event with the same content was stored before.
+	Duplicate Status = "duplicate"
+	// Conflict: the same event id was stored before with other content.
+	Conflict Status = "conflict"
+	// Rejected: not valid, or refused.
+	Rejected Status = "rejected"
+	// NotStored: valid, but part of an atomic batch in which another was refused.
+	NotStored Status = "not_stored"
+	// Valid: would be stored; only a dry run gives it.
+	Valid Status = "valid"
+)
+
+// Verdict says what became of one event.
+type Verdict struct {
+	Status  Status
+	EventID uuid.UUID
+	// Sequence is the event's place in its session when it is Stored or Duplicate.
+	Sequence int64
+	// Violations say why it was refused.
+	Violations []fault.Violation
+	// ErrorID names the kept refusal. It is uuid.Nil when the refusal was only counted.
+	ErrorID uuid.UUID
+}
+
+// Refused tells whether the event was refused for a reason of its own.
+func (v *Verdict) Refused() bool { return v.Status == Rejected || v.Status == Conflict }
+
+// Request is what one client sent at once.
+type Request struct {
+	// ID is the request's id; it is kept with refusals.
+	ID          string
+	Application event.ApplicationID
+	ReceivedAt  time.Time
+	Envelopes   []event.Envelope
+	// Atomic asks for all or none.
+	Atomic bool
+}
+
+// Item is one envelope on its way through a group.
+type Item struct {
+	Request  *Request
+	Envelope *event.Envelope
+	// Verdict is filled by the Store. An item whose envelope was refused comes with
+	// the ErrorID to keep it under.
+	Verdict *Verdict
+	part    *part
+}
+
+// Group is what one transaction commits.
+type Group struct {
+	// Items in the order of arrival, those of one request by timestamp. A session's
+	// sequence follows this order.
+	Items []Item
+	// Atomic groups hold a single request and are stored whole or not at all.
+	Atomic bool
+}
+
+// ErrNotStorable tells that the store refused the data of a group, not the
+// attempt: the group was rolled back, and trying it again as it is cannot help.
+var ErrNotStorable = errors.New("the store refuses the data")
+
+// ErrAtomicRefused tells that an atomic group was rolled back because of the items
+// whose verdicts say Conflict or Rejected.
+var ErrAtomicRefused = errors.New("an atomic group holds a refused event")
+
+// Store keeps groups. The postgres package implements it.
+type Store interface {
+	// Commit stores a group in one transaction and fills the verdict of every item:
+	// events get their sequence, refusals are kept. It returns after the commit, and
+	// is safe for concurrent use. ErrNotStorable and ErrAtomicRefused mean that
+	// nothing was stored; any other error means that the outcome may be unknown and
+	// the same ids can be sent again.
+	Commit(ctx context.Context, group *Group) error
+	// Check fills the verdicts that a Commit would give now, Valid in the place of
+	// Stored, and stores nothing.
+	Check(ctx context.Context, group *Group) error
+}
