@@ -1,0 +1,145 @@
+package amend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Store changes stored events. The postgres package implements it.
+type Store interface {
+	// Edit locks an event and its session, calls change with what is stored now, and
+	// stores what change returns. An error of change leaves everything as it was.
+	// change may be called more than once.
+	Edit(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Event, error)) (event.Stored, error)
+	// Erase locks an event and its session, and erases it unless check fails.
+	Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error
+	// EraseSession erases a session, its events and its rejections, and leaves a mark
+	// by which later events of it are refused.
+	EraseSession(ctx context.Context, id uuid.UUID) (Erased, error)
+}
+
+// Erased counts what was erased with a session.
+type Erased struct {
+	Sessions   int64 `json:"sessions"`
+	Events     int64 `json:"events"`
+	Rejections int64 `json:"errors"`
+}
+
+// Editor changes stored events. It is safe for concurrent use.
+type Editor struct {
+	store Store
+	rules *event.Rules
+	now   func() time.Time
+}
+
+// New makes an editor that judges by rules.
+func New(store Store, rules *event.Rules, now func() time.Time) *Editor {
+	return &Editor{store: store, rules: rules, now: now}
+}
+
+// Replace puts an event in the place of a stored one. The body is an event as it
+// is sent for ingest; event_id may be left out. ifMatch is the If-Match header, or
+// empty. It returns NotFound, PreconditionFailed, Conflict or Invalid faults.
+func (e *Editor) Replace(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error) {
+	return e.store.Edit(ctx, id, func(current event.Stored) (event.Event, error) {
+		if err := matches(current, ifMatch); err != nil {
+			return event.Event{}, err
+		}
+		return e.judge(id, body)
+	})
+}
+
+// Patch applies a JSON Merge Patch (RFC 7396) to a stored event. Its faults are
+// those of Replace.
+func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, ifMatch string) (event.Stored, error) {
+	if err := event.CheckObject(patch, e.rules); err != nil {
+		return event.Stored{}, err
+	}
+	return e.store.Edit(ctx, id, func(current event.Stored) (event.Event, error) {
+		if err := matches(current, ifMatch); err != nil {
+			return event.Event{}, err
+		}
+		document, err := document(&current.Event)
+		if err != nil {
+			return event.Event{}, err
+		}
+		merged, err := jsonpatch.MergePatch(document, patch)
+		if err != nil {
+			return event.Event{}, fmt.Errorf("apply a merge patch: %w", err)
+		}
+		return e.judge(id, merged)
+	})
+}
+
+// Erase erases one event. Its number in the session stays unused, and its id is
+// refused from then on.
+func (e *Editor) Erase(ctx context.Context, id uuid.UUID, ifMatch string) error {
+	return e.store.Erase(ctx, id, func(current event.Stored) error { return matches(current, ifMatch) })
+}
+
+// EraseSession erases a session with all that is kept of it.
+func (e *Editor) EraseSession(ctx context.Context, id uuid.UUID) (Erased, error) {
+	return e.store.EraseSession(ctx, id)
+}
+
+// judge reads a changed event by the rules of ingest.
+func (e *Editor) judge(id uuid.UUID, body []byte) (event.Event, error) {
+	envelopes, single, err := event.ParseJSON(body, e.rules, e.now())
+	if err != nil {
+		return event.Event{}, err
+	}
+	if !single {
+		return event.Event{}, fault.InvalidAt(fault.CodeInvalidType, "", "the body is one event (a JSON object)")
+	}
+	changed := &envelopes[0]
+	if changed.Has(event.FieldID) && changed.Event.ID != id {
+		changed.Refuse(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
+	}
+	if !changed.Accepted() {
+		return event.Event{}, &fault.Error{
+			Kind: fault.Invalid, Code: fault.CodeInvalidEvent,
+			Detail: changed.Violations[0].Detail, Violations: changed.Violations,
+		}
+	}
+	changed.Event.ID = id
+	changed.Event.Data = bytes.Clone(changed.Event.Data)
+	return changed.Event, nil
+}
+
+// document renders the fields of an event that a client can send.
+func document(e *event.Event) ([]byte, error) {
+	b, err := json.Marshal(struct {
+		SessionID uuid.UUID       `json:"session_id"`
+		Category  string          `json:"category"`
+		Name      string          `json:"name"`
+		Data      json.RawMessage `json:"data"`
+		Timestamp string          `json:"timestamp"`
+	}{e.SessionID, e.Category, e.Name, e.Data, event.FormatTimestamp(e.Timestamp)})
+	if err != nil {
+		return nil, fmt.Errorf("render an event: %w", err)
+	}
+	return b, nil
+}
+
+// matches checks If-Match (RFC 9110, section 13.1.1) by strong comparison.
+func matches(current event.Stored, ifMatch string) error {
+	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
+		return nil
+	}
+	tags := strings.Split(ifMatch, ",")
+	if slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimSpace(tag) == current.ETag() }) {
+		return nil
+	}
+	return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "the event was changed meanwhile: read it again, and send the ETag of what you read")
+}

@@ -1,0 +1,73 @@
+package query
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Position is the place of a row in the order of a list: by time, then by
+// sequence where rows have one, then by id.
+type Position struct {
+	At       time.Time
+	Sequence int64
+	ID       uuid.UUID
+}
+
+// A cursor is a version, the filter's fingerprint, the position, and a checksum of
+// it all. It is no secret and grants nothing: what a key may read is decided anew
+// with every request. The checksum catches cursors that were altered by accident.
+const (
+	cursorVersion  = 1
+	fingerprintLen = 8
+	positionLen    = 8 + 8 + 16
+	checksumLen    = 8
+	cursorLen      = 1 + fingerprintLen + positionLen + checksumLen
+)
+
+// encodeCursor renders a position in the list of a filter.
+func encodeCursor(filter string, p Position) string {
+	b := make([]byte, 0, cursorLen)
+	b = append(b, cursorVersion)
+	b = append(b, fingerprint(filter)...)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro())) //nolint:gosec // same bits
+	b = binary.BigEndian.AppendUint64(b, uint64(p.Sequence))       //nolint:gosec // same bits
+	b = append(b, p.ID[:]...)
+	b = append(b, checksum(b)...)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// decodeCursor reads a cursor. An empty one is the beginning.
+func decodeCursor(filter, text string) (*Position, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // the beginning of a list has no position
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
+		return nil, fault.InvalidAt(fault.CodeInvalidCursor, "", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
+	}
+	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
+		return nil, fault.InvalidAt(fault.CodeInvalidCursor, "", "the cursor belongs to other filters; repeat those of the page that it came with")
+	}
+	b = b[1+fingerprintLen:]
+	return &Position{
+		At:       time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), //nolint:gosec // same bits
+		Sequence: int64(binary.BigEndian.Uint64(b[8:])),                   //nolint:gosec // same bits
+		ID:       uuid.UUID(b[16:32]),
+	}, nil
+}
+
+func fingerprint(filter string) []byte {
+	sum := sha256.Sum256([]byte("filter " + filter))
+	return sum[:fingerprintLen]
+}
+
+func checksum(b []byte) []byte {
+	sum := sha256.Sum256(append([]byte("cursor "), b...))
+	return sum[:checksumLen]
+}

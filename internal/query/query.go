@@ -1,0 +1,135 @@
+package query
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+// Bounds of a page.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+	// pageBytes bounds the payloads of a page, which can be far larger than what was
+	// sent: 1e308 is read back as 309 digits. A page over it ends early.
+	pageBytes = 16 << 20
+)
+
+// EventStore finds events.
+type EventStore interface {
+	// Events gives the events of a filter behind a position, at most limit of them,
+	// in order. It stops when yield returns false.
+	Events(ctx context.Context, filter EventFilter, after *Position, limit int, yield func(event.Stored) bool) error
+	// Event finds one, or returns a NotFound fault.
+	Event(ctx context.Context, id uuid.UUID) (event.Stored, error)
+}
+
+// SessionStore finds sessions.
+type SessionStore interface {
+	Sessions(ctx context.Context, filter SessionFilter, after *Position, limit int, yield func(event.Session) bool) error
+	// Session finds one that was not erased, or returns a NotFound fault.
+	Session(ctx context.Context, id uuid.UUID) (event.Session, error)
+}
+
+// RejectionStore finds rejections.
+type RejectionStore interface {
+	Rejections(ctx context.Context, filter RejectionFilter, after *Position, limit int, yield func(Rejection) bool) error
+	// Rejection finds one, or returns a NotFound fault.
+	Rejection(ctx context.Context, id uuid.UUID) (Rejection, error)
+	// NotKept counts the refusals of an application (all, if "") that were counted
+	// and not kept, over the hours that the filter's time range touches.
+	NotKept(ctx context.Context, filter RejectionFilter) (int64, error)
+}
+
+// Page is a part of a list. Next is the cursor of the part behind it, or empty.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// Finder answers questions. It is safe for concurrent use.
+type Finder struct {
+	EventStore
+	SessionStore
+	RejectionStore
+}
+
+// EventPage returns a page of events.
+func (f *Finder) EventPage(ctx context.Context, filter EventFilter, cursor string, limit int) (Page[event.Stored], error) {
+	return page(filter.describe(), cursor, limit, eventPosition, func(e event.Stored) int { return len(e.Data) },
+		func(after *Position, limit int, yield func(event.Stored) bool) error {
+			return f.Events(ctx, filter, after, limit, yield)
+		})
+}
+
+// SessionPage returns a page of sessions.
+func (f *Finder) SessionPage(ctx context.Context, filter SessionFilter, cursor string, limit int) (Page[event.Session], error) {
+	position := func(s event.Session) Position { return Position{At: s.StartedAt, ID: s.ID} }
+	return page(filter.describe(), cursor, limit, position, func(event.Session) int { return 0 },
+		func(after *Position, limit int, yield func(event.Session) bool) error {
+			return f.Sessions(ctx, filter, after, limit, yield)
+		})
+}
+
+// RejectionPage returns a page of rejections.
+func (f *Finder) RejectionPage(ctx context.Context, filter RejectionFilter, cursor string, limit int) (Page[Rejection], error) {
+	position := func(r Rejection) Position { return Position{At: r.ReceivedAt, ID: r.ID} }
+	return page(filter.describe(), cursor, limit, position, func(r Rejection) int { return len(r.Raw) },
+		func(after *Position, limit int, yield func(Rejection) bool) error {
+			return f.Rejections(ctx, filter, after, limit, yield)
+		})
+}
+
+// StreamEvents hands over every event of a filter, a page at a time, until write
+// fails. An event stored meanwhile is seen if it belongs behind what was read.
+func (f *Finder) StreamEvents(ctx context.Context, filter EventFilter, cursor string, write func([]event.Stored) error) error {
+	for {
+		p, err := f.EventPage(ctx, filter, cursor, MaxLimit)
+		if err != nil {
+			return err
+		}
+		if err := write(p.Items); err != nil {
+			return err
+		}
+		if cursor = p.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func eventPosition(e event.Stored) Position {
+	return Position{At: e.Timestamp, Sequence: e.Sequence, ID: e.ID}
+}
+
+// page reads one row more than asked for, to know whether there is a next page.
+func page[T any](filter, cursor string, limit int, position func(T) Position, size func(T) int,
+	read func(after *Position, limit int, yield func(T) bool) error,
+) (Page[T], error) {
+	after, err := decodeCursor(filter, cursor)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	if limit < 1 || limit > MaxLimit {
+		return Page[T]{}, errors.New("a page's limit is out of bounds")
+	}
+	p := Page[T]{Items: make([]T, 0, min(limit, DefaultLimit))}
+	bytes, more := 0, false
+	err = read(after, limit+1, func(item T) bool {
+		bytes += size(item)
+		if more = len(p.Items) == limit || (bytes > pageBytes && len(p.Items) > 0); more {
+			return false
+		}
+		p.Items = append(p.Items, item)
+		return true
+	})
+	if err != nil {
+		return Page[T]{}, err
+	}
+	if more {
+		p.Next = encodeCursor(filter, position(p.Items[len(p.Items)-1]))
+	}
+	return p, nil
+}

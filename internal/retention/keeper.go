@@ -1,0 +1,116 @@
+package retention
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Config says how long things are kept.
+type Config struct {
+	// Events is how long events are kept after their timestamp. Zero keeps them for ever.
+	Events time.Duration
+	// Errors is how long rejections are kept after their receipt. Zero keeps them for ever.
+	Errors time.Duration
+	// MaxAge is the age past which no event is accepted: marks of erasures that are
+	// older are forgotten.
+	MaxAge time.Duration
+	// Interval is the time between two rounds.
+	Interval time.Duration
+}
+
+// Store makes and drops partitions. The postgres package implements it. Its
+// methods may run on several replicas at once.
+type Store interface {
+	// Prepare makes the partitions of the month of from and the months up to that of to.
+	Prepare(ctx context.Context, from, to time.Time) error
+	// ExpireEvents drops the partitions of events that end before the given time, and
+	// what belongs to them.
+	ExpireEvents(ctx context.Context, before time.Time) (events int64, err error)
+	// ExpireRejections drops the partitions of rejections that end before the given time.
+	ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error)
+	// ForgetErasures forgets that sessions were erased before the given time.
+	ForgetErasures(ctx context.Context, before time.Time) error
+}
+
+// ahead is how far ahead partitions are made.
+const ahead = 62 * 24 * time.Hour
+
+// Keeper does a round at the start and then one an interval.
+type Keeper struct {
+	config Config
+	store  Store
+	logger *zap.Logger
+	now    func() time.Time
+
+	once   sync.Once
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// New makes a keeper that has yet to be started.
+func New(config Config, store Store, logger *zap.Logger, now func() time.Time) *Keeper {
+	return &Keeper{config: config, store: store, logger: logger, now: now, done: make(chan struct{})}
+}
+
+// Start begins the rounds. It is called once.
+func (k *Keeper) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel = cancel
+	go func() {
+		defer close(k.done)
+		ticker := time.NewTicker(k.config.Interval)
+		defer ticker.Stop()
+		for {
+			k.Round(ctx)
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// Stop ends the rounds, cancels a running one and waits for it. It may be called
+// more than once, and without Start.
+func (k *Keeper) Stop() {
+	k.once.Do(func() {
+		if k.cancel == nil {
+			return
+		}
+		k.cancel()
+		<-k.done
+	})
+}
+
+// Round makes what will be needed and drops what is expired. What fails is logged
+// and tried again in the next round: until then events bring their partitions
+// about by themselves.
+func (k *Keeper) Round(ctx context.Context) {
+	now := k.now()
+	k.note(ctx, "partitions could not be made ahead", k.store.Prepare(ctx, now, now.Add(ahead)))
+	if k.config.Events > 0 {
+		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events))
+		k.note(ctx, "expired events could not be dropped", err)
+		if events > 0 {
+			k.logger.Info("expired events were dropped", zap.Int64("events", events))
+		}
+	}
+	if k.config.Errors > 0 {
+		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors))
+		k.note(ctx, "expired errors could not be dropped", err)
+		if partitions > 0 {
+			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
+		}
+	}
+	k.note(ctx, "old erasures could not be forgotten", k.store.ForgetErasures(ctx, now.Add(-k.config.MaxAge)))
+}
+
+func (k *Keeper) note(ctx context.Context, what string, err error) {
+	if err != nil && ctx.Err() == nil {
+		k.logger.Warn(what, zap.Error(err))
+	}
+}
