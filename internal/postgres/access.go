@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// AccessStore keeps applications and keys. It implements the stores of package
+// access and is safe for concurrent use.
+//
+// Every change adds one to access_version in its own transaction. That row is
+// locked last, after application and api_key, so changes wait for one another
+// there and never in a circle.
+type AccessStore struct {
+	db *DB
+}
+
+var (
+	_ access.Store            = (*AccessStore)(nil)
+	_ access.ApplicationStore = (*AccessStore)(nil)
+	_ access.KeyStore         = (*AccessStore)(nil)
+)
+
+// NewAccessStore makes a store on a database whose schema is current.
+func NewAccessStore(db *DB) *AccessStore { return &AccessStore{db: db} }
+
+var (
+	errNoApplication = fault.New(fault.NotFound, fault.CodeNotFound, "there is no application of this name")
+	errNoKey         = fault.New(fault.NotFound, fault.CodeNotFound, "the application has no key with this id")
+	errNameTaken     = fault.New(fault.Conflict, fault.CodeAlreadyExists, "an application of this name exists already")
+)
+
+// accessVersionSQL reads the table's only row and takes no row lock.
+const accessVersionSQL = `select version from access_version`
+
+// bumpAccessSQL locks the table's only row until the transaction ends.
+const bumpAccessSQL = `update access_version set version = version + 1`
+
+// Version implements access.Store.
+func (s *AccessStore) Version(ctx context.Context) (int64, error) {
+	var version int64
+	err := s.db.write.QueryRow(ctx, accessVersionSQL).Scan(&version)
+	return version, translate(err, "read the version of applications and keys")
+}
+
+// liveKeysSQL scans api_key, of which it needs nearly every row, and finds the
+// applications by application_pkey. It takes no row lock.
+const liveKeysSQL = `
+select k.key_id, a.name, k.scopes, k.organisation_wide, k.description, k.created_at, k.expires_at, k.revoked_at,
+	k.application_id, k.secret_hash
+from api_key k join application a using (application_id)
+where k.revoked_at is null`
+
+// Snapshot implements access.Store. It reads at one moment, so that a key is never
+// seen without its application or under another version.
+func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+	var read access.Snapshot
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, s.db.write, options, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, accessVersionSQL).Scan(&read.Version)
+		if err != nil {
+			return err
+		}
+		if read.Applications, err = collect(ctx, tx, scanApplication, applicationsSQL); err != nil {
+			return err
+		}
+		read.Keys, err = collect(ctx, tx, scanHashedKey, liveKeysSQL)
+		return err
+	})
+	return read, translate(err, "read applications and keys")
+}
+
+// change runs one change in a transaction of its own and, if it changed anything,
+// tells every directory.
+func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
+	err := pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+		changed, err := run(tx)
+		if err != nil || !changed {
+			return err
+		}
+		_, err = tx.Exec(ctx, bumpAccessSQL)
+		return err
+	})
+	return translate(err, doing)
+}
+
+// collect reads all rows, and returns an empty slice for none.
+func collect[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+func scanApplication(row pgx.CollectableRow) (access.Application, error) { return readApplication(row) }
+
+func readApplication(row pgx.Row) (a access.Application, err error) {
+	err = row.Scan(&a.ID, &a.Name, &a.Disabled, &a.RateLimit, &a.AllowedOrigins, &a.CreatedAt)
+	a.CreatedAt = a.CreatedAt.UTC()
+	return a, err
+}
+
+func scanKey(row pgx.CollectableRow) (access.Key, error) {
+	var k access.Key
+	err := row.Scan(keyColumns(&k)...)
+	return k, err
+}
+
+func scanHashedKey(row pgx.CollectableRow) (access.HashedKey, error) {
+	var k access.HashedKey
+	var hash []byte
+	if err := row.Scan(append(keyColumns(&k.Key), &k.ApplicationID, &hash)...); err != nil {
+		return k, err
+	}
+	copy(k.Hash[:], hash) // of 32 bytes, by api_key_secret_hash_check
+	return k, nil
+}
+
+func keyColumns(k *access.Key) []any {
+	return []any{
+		&k.ID, &k.Application, &k.Scopes, &k.OrganisationWide, &k.Description,
+		&k.CreatedAt, &k.ExpiresAt, &k.RevokedAt,
+	}
+}

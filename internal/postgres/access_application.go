@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+)
+
+// createApplicationSQL adds to application_name_key, and waits there for another
+// transaction that adds the same name.
+const createApplicationSQL = `
+insert into application (name, disabled, rate_limit, allowed_origins) values ($1, $2, $3, $4)
+returning application_id, name, disabled, rate_limit, allowed_origins, created_at`
+
+// CreateApplication implements access.ApplicationStore.
+func (s *AccessStore) CreateApplication(ctx context.Context, spec access.ApplicationSpec) (access.Application, error) {
+	var created access.Application
+	err := s.change(ctx, "create an application", func(tx pgx.Tx) (bool, error) {
+		var err error
+		created, err = readApplication(tx.QueryRow(ctx, createApplicationSQL,
+			spec.Name, spec.Disabled, spec.RateLimit, array(spec.AllowedOrigins)))
+		if violates(err, "application_name_key") {
+			return false, errNameTaken
+		}
+		return true, err
+	})
+	if err != nil {
+		return access.Application{}, err
+	}
+	return created, nil
+}
+
+// applicationsSQL reads application_name_key in its order, or sorts the few rows
+// there are. It takes no row lock.
+const applicationsSQL = `
+select application_id, name, disabled, rate_limit, allowed_origins, created_at
+from application order by name`
+
+// Applications implements access.ApplicationStore.
+func (s *AccessStore) Applications(ctx context.Context) ([]access.Application, error) {
+	found, err := collect(ctx, s.db.write, scanApplication, applicationsSQL)
+	return found, translate(err, "list the applications")
+}
+
+// applicationSQL finds its row by application_name_key and takes no row lock.
+const applicationSQL = `
+select application_id, name, disabled, rate_limit, allowed_origins, created_at
+from application where name = $1`
+
+// applicationIDSQL finds its row by application_name_key and takes no row lock.
+const applicationIDSQL = `select application_id from application where name = $1`
+
+// Application implements access.ApplicationStore.
+func (s *AccessStore) Application(ctx context.Context, name string) (access.Application, error) {
+	found, err := readApplication(s.db.write.QueryRow(ctx, applicationSQL, name))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return found, errNoApplication
+	}
+	return found, translate(err, "read an application")
+}
+
+// lockApplicationSQL finds its row by application_name_key and locks it until the
+// transaction ends: of two patches at once, neither undoes the other.
+const lockApplicationSQL = applicationSQL + ` for update`
+
+// updateApplicationSQL finds the row, which is locked already, by application_pkey.
+const updateApplicationSQL = `
+update application set disabled = $2, rate_limit = $3, allowed_origins = $4 where application_id = $1`
+
+// UpdateApplication implements access.ApplicationStore.
+func (s *AccessStore) UpdateApplication(ctx context.Context, name string, patch access.ApplicationPatch) (access.Application, error) {
+	var updated access.Application
+	err := s.change(ctx, "change an application", func(tx pgx.Tx) (bool, error) {
+		var err error
+		updated, err = readApplication(tx.QueryRow(ctx, lockApplicationSQL, name))
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, errNoApplication
+		}
+		if err != nil {
+			return false, err
+		}
+		patch.Apply(&updated)
+		_, err = tx.Exec(ctx, updateApplicationSQL,
+			updated.ID, updated.Disabled, updated.RateLimit, array(updated.AllowedOrigins))
+		return true, err
+	})
+	if err != nil {
+		return access.Application{}, err
+	}
+	return updated, nil
+}
+
+// array makes texts of any kind fit for a text[] that is not null.
+func array[T ~string](values []T) []string {
+	texts := make([]string, 0, len(values))
+	for _, v := range values {
+		texts = append(texts, string(v))
+	}
+	return texts
+}

@@ -1,0 +1,82 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+// createKeySQL finds the application by application_name_key, keeps it from being
+// deleted (for key share, by the foreign key), and adds to api_key_pkey.
+const createKeySQL = `
+insert into api_key (key_id, application_id, secret_hash, scopes, organisation_wide, description, expires_at)
+select $2::text, application_id, $3::bytea, $4::text[], $5::boolean, $6::text, $7::timestamptz
+from application where name = $1
+returning created_at`
+
+// CreateKey implements access.KeyStore.
+func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (access.Key, error) {
+	created := key.Key
+	err := s.change(ctx, "create a key", func(tx pgx.Tx) (bool, error) {
+		err := tx.QueryRow(ctx, createKeySQL, key.Application, key.ID, key.Hash[:], array(key.Scopes),
+			key.OrganisationWide, key.Description, key.ExpiresAt).Scan(&created.CreatedAt)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, errNoApplication
+		}
+		return true, err
+	})
+	if err != nil {
+		return access.Key{}, err
+	}
+	return created, nil
+}
+
+// keysSQL scans api_key, which is small, and takes no row lock.
+const keysSQL = `
+select key_id, $2::text, scopes, organisation_wide, description, created_at, expires_at, revoked_at
+from api_key where application_id = $1 order by created_at, key_id`
+
+// Keys implements access.KeyStore.
+func (s *AccessStore) Keys(ctx context.Context, application string) ([]access.Key, error) {
+	var id event.ApplicationID
+	err := s.db.write.QueryRow(ctx, applicationIDSQL, application).Scan(&id)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, errNoApplication
+	case err != nil:
+		return nil, translate(err, "find an application")
+	}
+	found, err := collect(ctx, s.db.write, scanKey, keysSQL, id, application)
+	return found, translate(err, "list the keys of an application")
+}
+
+// lockKeySQL finds the key by api_key_pkey and its application by application_pkey,
+// and locks the key until the transaction ends.
+const lockKeySQL = `
+select k.revoked_at from api_key k join application a using (application_id)
+where k.key_id = $1 and a.name = $2
+for update of k`
+
+// revokeKeySQL finds the row, which is locked already, by api_key_pkey.
+const revokeKeySQL = `update api_key set revoked_at = now() where key_id = $1`
+
+// RevokeKey implements access.KeyStore.
+func (s *AccessStore) RevokeKey(ctx context.Context, application, id string) error {
+	return s.change(ctx, "revoke a key", func(tx pgx.Tx) (bool, error) {
+		var revokedAt *time.Time
+		err := tx.QueryRow(ctx, lockKeySQL, id, application).Scan(&revokedAt)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return false, errNoKey
+		case err != nil || revokedAt != nil:
+			return false, err
+		}
+		_, err = tx.Exec(ctx, revokeKeySQL, id)
+		return true, err
+	})
+}

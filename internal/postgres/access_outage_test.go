@@ -1,0 +1,52 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+)
+
+// While the database is away, a revocation cannot be seen: keys are refused until
+// it is back, and then accepted again without a restart.
+func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Dedicated(t)
+	server := database.Server()
+	r := newReplica(t, database, false)
+	r.create(t, "shop")
+	key := r.key(t, "shop", access.ScopeIngest)
+	directory := access.NewDirectory(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
+		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
+	directory.Start()
+	t.Cleanup(directory.Stop)
+	answers := func(code fault.Code, within time.Duration) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			_, err := directory.Authenticate(key.Text)
+			return codeOf(err) == code
+		}, within, 5*time.Millisecond)
+	}
+	answers("", 5*time.Second)
+
+	require.NoError(t, server.Kill())
+	answers(fault.CodeUnavailable, 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, server.Restart(ctx))
+	answers("", 5*time.Second)
+
+	require.NoError(t, server.Freeze())
+	answers(fault.CodeUnavailable, 5*time.Second)
+	require.NoError(t, server.Thaw())
+	answers("", 5*time.Second)
+
+	require.NoError(t, r.registry.RevokeKey(t.Context(), "shop", key.ID))
+	answers(fault.CodeUnauthorized, 5*time.Second)
+}

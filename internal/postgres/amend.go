@@ -1,0 +1,232 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// AmendStore changes stored events. It implements amend.Store and is safe for
+// concurrent use. Every change locks the sessions concerned, by id, before the
+// event, as ingest does.
+type AmendStore struct {
+	db         *DB
+	partitions *partitions
+}
+
+var _ amend.Store = (*AmendStore)(nil)
+
+// NewAmendStore makes a store on a database whose schema is current.
+func NewAmendStore(db *DB) *AmendStore {
+	return &AmendStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}}
+}
+
+// findSessionSQL uses event_key_pkey, then one partition's event_timestamp_idx. It takes no lock.
+const findSessionSQL = `
+select e.session_id from event_key k join event e on e."timestamp" = k."timestamp" and e.event_id = k.event_id
+where k.event_id = $1`
+
+// addSessionSQL makes the row of a session that an event moves to.
+const addSessionSQL = `insert into session (session_id, last_sequence, event_count, application_ids) values ($1, 0, 0, '{}') on conflict do nothing`
+
+// lockSessionSQL locks one row by session_pkey.
+const lockSessionSQL = `select erased_at is not null from session where session_id = $1 for update`
+
+// lockEventSQL locks one row of event, by the indexes of storedByIDSQL.
+const lockEventSQL = storedByIDSQL + ` for update of e`
+
+// updateEventSQL uses a partition's event_timestamp_idx. A new timestamp may move
+// the row to another partition.
+const updateEventSQL = `
+update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7, "timestamp" = $8
+where "timestamp" = $1 and event_id = $2
+returning data`
+
+// moveKeySQL uses event_key_pkey.
+const moveKeySQL = `update event_key set "timestamp" = $2 where event_id = $1`
+
+// rememberSQL keeps the digest of what an event was when it was stored, from the
+// first edit on. It uses event_amendment_pkey.
+const rememberSQL = `
+insert into event_amendment (event_id, session_id, "timestamp", original_digest) values ($1, $2, $3, $4)
+on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp"`
+
+// takeSequenceSQL uses session_pkey; the row is locked already.
+const takeSequenceSQL = `
+update session set last_sequence = last_sequence + 1, event_count = event_count + 1,
+	started_at = least(started_at, $2), last_event_at = greatest(last_event_at, $2),
+	application_ids = case when $3 = any (application_ids) then application_ids
+		else (select array_agg(id order by id) from unnest(application_ids || $3::integer) as id) end
+where session_id = $1
+returning last_sequence`
+
+// resetSessionSQL works out a session's row from its events: its ends by
+// event_pkey, its applications by a scan of its events unless it has only one.
+const resetSessionSQL = `
+update session s set event_count = s.event_count + $2,
+	started_at = (select min(e."timestamp") from event e where e.session_id = s.session_id),
+	last_event_at = (select max(e."timestamp") from event e where e.session_id = s.session_id),
+	application_ids = case when s.event_count + $2 > 0 and cardinality(s.application_ids) = 1 then s.application_ids
+		else array(select distinct e.application_id from event e where e.session_id = s.session_id order by 1) end
+where s.session_id = $1`
+
+// errMoved tells that a session is concerned that was not locked.
+var errMoved = errors.New("an event moved to another session meanwhile")
+
+// change is one attempt to change an event.
+type change struct {
+	pgx.Tx
+	id uuid.UUID
+	// target is the session that the event is to move to, if it is known yet.
+	target uuid.NullUUID
+	// current is the locked event.
+	current event.Stored
+	locked  []uuid.UUID
+}
+
+// Edit implements amend.Store.
+func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Event, error)) (edited event.Stored, err error) {
+	var wanted event.Event
+	err = s.locked(ctx, id, &wanted, func(c *change) (err error) {
+		if wanted, err = next(c.current); err != nil {
+			return err
+		}
+		if !slices.Contains(c.locked, wanted.SessionID) {
+			return errMoved
+		}
+		edited, err = c.edit(ctx, &wanted)
+		return err
+	})
+	return edited, err
+}
+
+// edit stores what an event is to be. Everything concerned is locked.
+func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, error) {
+	current := c.current
+	edited := current
+	edited.Event = *next
+	moved := next.SessionID != current.SessionID
+	original := current.Digest()
+	if next.Digest() == original {
+		return current, nil
+	}
+	if moved {
+		if err := c.QueryRow(ctx, takeSequenceSQL, next.SessionID, next.Timestamp, int32(current.ApplicationID)).Scan(&edited.Sequence); err != nil {
+			return edited, err
+		}
+	}
+	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, next.Data, next.Timestamp).Scan(&edited.Data)
+	if err != nil {
+		return edited, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(moveKeySQL, c.id, next.Timestamp)
+	batch.Queue(rememberSQL, c.id, next.SessionID, next.Timestamp, original[:])
+	if moved {
+		batch.Queue(resetSessionSQL, current.SessionID, -1)
+	} else {
+		batch.Queue(resetSessionSQL, current.SessionID, 0)
+	}
+	return edited, c.SendBatch(ctx, batch).Close()
+}
+
+// eraseEventSQL uses a partition's event_timestamp_idx.
+const eraseEventSQL = `delete from event where "timestamp" = $1 and event_id = $2`
+
+// rememberErasureSQL uses event_amendment_pkey. Nothing of the content stays.
+const rememberErasureSQL = `
+insert into event_amendment (event_id, session_id, "timestamp", erased_at) values ($1, $2, $3, now())
+on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
+
+// Erase implements amend.Store. The ledger keeps the id.
+func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	return s.locked(ctx, id, nil, func(c *change) error {
+		if err := check(c.current); err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
+		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
+		batch.Queue(resetSessionSQL, c.current.SessionID, -1)
+		return c.SendBatch(ctx, batch).Close()
+	})
+}
+
+// locked runs do with the event and its session locked, and the session that the
+// event is to move to, as soon as that is known. It tries again when the event
+// moved meanwhile, when a partition was missing, and after contention.
+func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*change) error) error {
+	backoff := firstBackoff
+	for attempt := 1; ; attempt++ {
+		c := change{id: id}
+		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
+			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
+		}
+		err := pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+			c.Tx = tx
+			if err := c.lock(ctx); err != nil {
+				return err
+			}
+			return do(&c)
+		})
+		switch {
+		case missingPartition(err) && wanted != nil:
+			s.partitions.forget()
+			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
+				return err
+			}
+		case errors.Is(err, errMoved), contention(err), lostConnection(err) && ctx.Err() == nil:
+		default:
+			return translate(err, "change an event")
+		}
+		if attempt == maxAttempts || !wait(ctx, backoff) {
+			return translate(err, "change an event")
+		}
+		backoff *= 2
+	}
+}
+
+// lock locks the sessions by id, then the event.
+func (c *change) lock(ctx context.Context) error {
+	var session uuid.UUID
+	if err := c.QueryRow(ctx, findSessionSQL, c.id).Scan(&session); err != nil {
+		return err
+	}
+	c.locked = []uuid.UUID{session}
+	if c.target.Valid && c.target.UUID != session {
+		c.locked = append(c.locked, c.target.UUID)
+		slices.SortFunc(c.locked, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	}
+	for _, id := range c.locked {
+		if id != session {
+			if _, err := c.Exec(ctx, addSessionSQL, id); err != nil {
+				return err
+			}
+		}
+		var gone bool
+		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&gone); err != nil {
+			return err
+		}
+		if gone && id == session { // its events are about to go
+			return pgx.ErrNoRows
+		}
+		if gone {
+			return fault.InvalidAt(fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
+		}
+	}
+	var err error
+	if c.current, err = scanStored(c.QueryRow(ctx, lockEventSQL, c.id)); err != nil {
+		return err
+	}
+	if c.current.SessionID != session {
+		return errMoved
+	}
+	return nil
+}

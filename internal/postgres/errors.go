@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// SQLSTATEs that are acted on (PostgreSQL documentation, appendix A).
+const (
+	stateUniqueViolation     = "23505"
+	stateCheckViolation      = "23514"
+	stateDeadlock            = "40P01"
+	stateSerialization       = "40001"
+	stateQueryCanceled       = "57014"
+	stateLockNotAvailable    = "55P03"
+	stateUndefinedTable      = "42P01"
+	stateDuplicateTable      = "42P07"
+	stateNotInPrerequisite   = "55000"
+	classDataException       = "22"
+	classIntegrityConstraint = "23"
+	classProgramLimit        = "54"
+)
+
+// awayFor is how long a sender is asked to wait when the database is away.
+const awayFor = 2 * time.Second
+
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// violates tells whether an error is a violation of the named constraint.
+func violates(err error, constraint string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.ConstraintName == constraint
+}
+
+// missingPartition tells whether a row had no partition to go to. It is a check
+// violation, the only one without a constraint's name.
+func missingPartition(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == stateCheckViolation && pg.ConstraintName == ""
+}
+
+// refusesData tells whether the database refused what was sent, not the attempt.
+func refusesData(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, classDataException) ||
+		strings.HasPrefix(state, classIntegrityConstraint) || strings.HasPrefix(state, classProgramLimit)
+}
+
+// lostConnection tells whether the connection broke, which a pool notices only
+// when it uses one that died while idle. Timeouts are not among it.
+func lostConnection(err error) bool {
+	switch sqlState(err) {
+	case "57P01", "57P02", "57P03", "08006", "08003", "08001":
+		return true
+	case "":
+	default:
+		return false
+	}
+	var network net.Error
+	if errors.As(err, &network) && network.Timeout() {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &network) || pgconn.SafeToRetry(err)
+}
+
+// contention tells whether transactions got into each other's way, so that the
+// same one can simply be tried again.
+func contention(err error) bool {
+	state := sqlState(err)
+	return state == stateDeadlock || state == stateSerialization
+}
+
+// translate gives an error of the database its meaning; doing says what was
+// being done. Faults pass unchanged. What is unknown stays an error without a
+// fault, which is answered as internal.
+func translate(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	if f, ok := fault.As(err); ok {
+		return f
+	}
+	err = fmt.Errorf("%s: %w", doing, err)
+	state := sqlState(err)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fault.Wrap(err, fault.NotFound, fault.CodeNotFound, "there is no such thing")
+	case errors.Is(err, context.Canceled):
+		return err
+	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
+		return fault.Busy(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", awayFor)
+	case unreachable(err), unavailable(state), contention(err):
+		return fault.Busy(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", awayFor)
+	}
+	return err
+}
+
+// unreachable tells whether there was no connection to ask on.
+func unreachable(err error) bool {
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect) || lostConnection(err) || errors.Is(err, puddle.ErrClosedPool)
+}
+
+// unavailable tells the states in which the server, not the question, is at
+// fault: connection exceptions, insufficient resources (a full disk, too many
+// connections), operator intervention, a standby that became read-only, I/O errors.
+func unavailable(state string) bool {
+	for _, prefix := range []string{"08", "53", "57P", "58", "25006"} {
+		if strings.HasPrefix(state, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// QueryStore answers queries on connections of their own. It implements the
+// stores of package query and is safe for concurrent use.
+type QueryStore struct {
+	db *DB
+	// mode plans each statement with its parameters: a generic plan would not know
+	// which partitions and which index a filter calls for.
+	mode pgx.QueryExecMode
+}
+
+var (
+	_ query.EventStore     = (*QueryStore)(nil)
+	_ query.SessionStore   = (*QueryStore)(nil)
+	_ query.RejectionStore = (*QueryStore)(nil)
+)
+
+// NewQueryStore makes a store on a database whose schema is current.
+func NewQueryStore(db *DB) *QueryStore {
+	mode := pgx.QueryExecModeCacheDescribe
+	if db.pooled {
+		mode = pgx.QueryExecModeExec
+	}
+	return &QueryStore{db: db, mode: mode}
+}
+
+// selectEventsSQL takes no lock. Its indexes: event_pkey for a session's timeline,
+// event_category_idx for a category, else event_timestamp_idx; each in its order,
+// ties of the timestamp sorted on the way.
+const selectEventsSQL = `
+select e.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id,
+	(select a.name from application a where a.application_id = e.application_id)
+from event e`
+
+// The conditions of lists. A question mark stands for the next parameter.
+const (
+	eventSession     = "e.session_id = ?"
+	eventCategory    = "e.category = ?"
+	eventName        = "e.name = ?"
+	eventApplication = "e.application_id = (select application_id from application where name = ?)"
+	eventFrom        = `e."timestamp" >= ?`
+	eventTo          = `e."timestamp" < ?`
+	// The first comparison is what an index on the timestamp can use.
+	eventAfter  = `e."timestamp" >= ? and (e."timestamp", e.sequence, e.event_id) > (?, ?, ?)`
+	eventBefore = `e."timestamp" <= ? and (e."timestamp", e.sequence, e.event_id) < (?, ?, ?)`
+
+	eventOrderAscending  = ` order by e."timestamp", e.sequence, e.event_id limit `
+	eventOrderDescending = ` order by e."timestamp" desc, e.sequence desc, e.event_id desc limit `
+)
+
+// Events implements query.EventStore.
+func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *query.Position, limit int, yield func(event.Stored) bool) error {
+	q := newStatement(selectEventsSQL)
+	q.whenSet(f.SessionID.Valid, eventSession, f.SessionID.UUID)
+	q.whenSet(f.Category != "", eventCategory, f.Category)
+	q.whenSet(f.Name != "", eventName, f.Name)
+	q.whenSet(f.Application != "", eventApplication, f.Application)
+	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
+	q.whenSet(!f.To.IsZero(), eventTo, f.To)
+	order, beyond := eventOrderAscending, eventAfter
+	if f.Descending {
+		order, beyond = eventOrderDescending, eventBefore
+	}
+	if after != nil {
+		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
+	}
+	return list(ctx, s, q.ordered(order, limit), q.args, scanStored, yield)
+}
+
+// storedByIDSQL uses event_key_pkey, then one partition's event_timestamp_idx.
+const storedByIDSQL = selectEventsSQL + `
+join event_key k on k."timestamp" = e."timestamp" and k.event_id = e.event_id
+where k.event_id = $1`
+
+// Event implements query.EventStore.
+func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, error) {
+	return one(ctx, s, "read an event", scanStored, storedByIDSQL, id)
+}
+
+// scanStored reads a row of selectEventsSQL.
+func scanStored(row pgx.Row) (e event.Stored, err error) {
+	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application)
+	return e, err
+}
+
+// statement is a select that is put together from constants.
+type statement struct {
+	sql  strings.Builder
+	args []any
+	word string
+}
+
+func newStatement(sql string) *statement {
+	s := &statement{word: " where "}
+	s.sql.WriteString(sql)
+	return s
+}
+
+// where adds a condition, whose question marks become the next parameters.
+func (s *statement) where(condition string, args ...any) {
+	s.sql.WriteString(s.word)
+	s.word = " and "
+	for _, piece := range strings.SplitAfter(condition, "?") {
+		before, parameter := strings.CutSuffix(piece, "?")
+		s.sql.WriteString(before)
+		if parameter {
+			s.args = append(s.args, args[0])
+			args = args[1:]
+			s.sql.WriteString("$" + strconv.Itoa(len(s.args)))
+		}
+	}
+}
+
+func (s *statement) whenSet(set bool, condition string, arg any) {
+	if set {
+		s.where(condition, arg)
+	}
+}
+
+// ordered ends the statement with its order and its limit.
+func (s *statement) ordered(order string, limit int) string {
+	return s.sql.String() + order + strconv.Itoa(limit)
+}
+
+// list runs a select and hands over its rows until yield has enough.
+func list[T any](ctx context.Context, s *QueryStore, sql string, args []any, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	rows, err := s.db.read.Query(ctx, sql, append([]any{s.mode}, args...)...)
+	if err != nil {
+		return translate(err, "list")
+	}
+	defer rows.Close()
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return translate(err, "list")
+		}
+		if !yield(item) {
+			return nil
+		}
+	}
+	return translate(rows.Err(), "list")
+}
+
+// one reads a single row, or returns a NotFound fault.
+func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
+	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.mode}, args...)...))
+	return item, translate(err, doing)
+}

@@ -1,0 +1,149 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// month is a month of the Gregorian calendar in UTC, counted from year 0: the
+// span of one partition.
+type month int
+
+func monthOf(at time.Time) month {
+	year, m, _ := at.UTC().Date()
+	return month(year*12 + int(m) - 1)
+}
+
+func (m month) start() time.Time {
+	return time.Date(int(m)/12, time.Month(int(m)%12+1), 1, 0, 0, 0, 0, time.UTC)
+}
+
+func (m month) end() time.Time { return (m + 1).start() }
+
+// partition is the name of a month's partition.
+func (m month) partition(table string) string {
+	return fmt.Sprintf("%s_p%04d_%02d", table, int(m)/12, int(m)%12+1)
+}
+
+// parseMonth reads the month from a partition's name.
+func parseMonth(table, partition string) (month, bool) {
+	var year, m int
+	_, err := fmt.Sscanf(strings.TrimPrefix(partition, table), "_p%04d_%02d", &year, &m)
+	found := month(year*12 + m - 1)
+	return found, err == nil && found.partition(table) == partition
+}
+
+// The partitioned tables.
+const (
+	eventTable     = "event"
+	rejectionTable = "rejection"
+)
+
+// partitions knows which partitions exist and makes those that are missing.
+type partitions struct {
+	db    *DB
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+// listPartitionsSQL reads the catalogue and takes no lock. A partition that is
+// being detached takes no more rows.
+const listPartitionsSQL = `
+select c.relname, i.inhdetachpending from pg_inherits i join pg_class c on c.oid = i.inhrelid
+where i.inhparent = to_regclass($1)`
+
+// lockPartitionsSQL serialises those who make partitions, over all replicas,
+// until the end of the transaction.
+const lockPartitionsSQL = `select pg_advisory_xact_lock(hashtext('theeye partitions'))`
+
+// ensure makes the partitions of a table for the given months unless they exist.
+// The known ones cost no trip to the database.
+func (p *partitions) ensure(ctx context.Context, table string, months []month) error {
+	p.mu.Lock()
+	var missing []month
+	for _, m := range months {
+		if !p.known[m.partition(table)] {
+			missing = append(missing, m)
+		}
+	}
+	p.mu.Unlock()
+	for _, m := range missing {
+		if err := p.create(ctx, table, m); err != nil {
+			return translate(err, "make partition "+m.partition(table))
+		}
+	}
+	return nil
+}
+
+// create makes a table like its parent and attaches it, which lets writers of
+// other partitions go on: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, where
+// CREATE TABLE ... PARTITION OF would wait for every one of them.
+func (p *partitions) create(ctx context.Context, table string, m month) error {
+	name := m.partition(table)
+	err := pgx.BeginFunc(ctx, p.db.write, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockPartitionsSQL); err != nil {
+			return err
+		}
+		attached, err := listPartitions(ctx, tx, table)
+		if _, found := attached[name]; found || err != nil {
+			return err
+		}
+		column := `"timestamp"`
+		if table == rejectionTable {
+			column = "received_at"
+		}
+		from, to := m.start().Format(time.RFC3339), m.end().Format(time.RFC3339)
+		// Names and bounds are made of numbers. The check spares ATTACH its scan.
+		for _, statement := range []string{
+			fmt.Sprintf(`create table %s (like %s including defaults including constraints, constraint %s_range_check check (%s >= '%s' and %s < '%s'))`,
+				name, table, name, column, from, column, to),
+			fmt.Sprintf(`alter table %s attach partition %s for values from ('%s') to ('%s')`, table, name, from, to),
+			fmt.Sprintf(`alter table %s drop constraint %s_range_check`, name, name),
+		} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.known[name] = true
+	p.mu.Unlock()
+	return nil
+}
+
+// forget makes the next ensure ask the database again.
+func (p *partitions) forget() {
+	p.mu.Lock()
+	p.known = map[string]bool{}
+	p.mu.Unlock()
+}
+
+// querier is what a pool, a connection and a transaction have in common.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// listPartitions returns the partitions of a table, and whether each is being detached.
+func listPartitions(ctx context.Context, q querier, table string) (map[string]bool, error) {
+	rows, err := q.Query(ctx, listPartitionsSQL, table)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	var name string
+	var detaching bool
+	_, err = pgx.ForEachRow(rows, []any{&name, &detaching}, func() error {
+		found[name] = detaching
+		return nil
+	})
+	return found, err
+}

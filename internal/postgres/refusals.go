@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+// sampleRawBytes bounds the raw text of a sampled refusal.
+const sampleRawBytes = 4 << 10
+
+// refusals are the refused events of a group on their way into the table.
+type refusals struct {
+	bounds KeepConfig
+	list   []refusal
+	hours  []refusedHour
+}
+
+type refusal struct {
+	item    *ingest.Item
+	verdict *ingest.Verdict
+	raw     []byte
+	keep    bool
+}
+
+// refusedHour is what a group adds to one row of rejection_count.
+type refusedHour struct {
+	application event.ApplicationID
+	hour        time.Time
+	refused     int64
+	bytes       int64
+	// afterRefused and afterBytes are the totals, this group's included.
+	afterRefused int64
+	afterBytes   int64
+}
+
+func newRefusals(bounds KeepConfig, items []*ingest.Item) *refusals {
+	r := &refusals{bounds: bounds}
+	for _, item := range items {
+		r.add(item, item.Verdict)
+	}
+	return r
+}
+
+func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
+	raw := item.Envelope.Raw
+	switch verdict.Violations[0].Code {
+	case fault.CodeSessionErased, fault.CodeEventErased:
+		raw = nil // what was erased is not to come back by this door
+	}
+	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
+}
+
+// countSQL locks the counters of the group's applications, ascending.
+const countSQL = `
+insert into rejection_count as c (application_id, hour, refused, bytes)
+select * from unnest($1::integer[], $2::timestamptz[], $3::bigint[], $4::bigint[])
+on conflict (application_id, hour) do update set refused = c.refused + excluded.refused, bytes = c.bytes + excluded.bytes
+returning application_id, hour, refused, bytes`
+
+// queueCount queues the counting of the refusals, which tells how many came before.
+func (r *refusals) queueCount(batch *pgx.Batch) {
+	if len(r.list) == 0 {
+		return
+	}
+	for i := range r.list {
+		request := r.list[i].item.Request
+		hour := r.hourOf(request)
+		hour.refused++
+		hour.bytes += int64(len(r.list[i].raw))
+	}
+	slices.SortFunc(r.hours, func(a, b refusedHour) int {
+		return cmp.Or(cmp.Compare(a.application, b.application), a.hour.Compare(b.hour))
+	})
+	var applications []int32
+	var hours []time.Time
+	var refused, bytes []int64
+	for _, h := range r.hours {
+		applications, hours = append(applications, int32(h.application)), append(hours, h.hour)
+		refused, bytes = append(refused, h.refused), append(bytes, h.bytes)
+	}
+	batch.Queue(countSQL, applications, hours, refused, bytes).Query(func(rows pgx.Rows) error {
+		var application int32
+		var hour time.Time
+		var total, size int64
+		_, err := pgx.ForEachRow(rows, []any{&application, &hour, &total, &size}, func() error {
+			for i := range r.hours {
+				if h := &r.hours[i]; int32(h.application) == application && h.hour.Equal(hour) {
+					h.afterRefused, h.afterBytes = total, size
+				}
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+// hourOf returns the counter of a request's application and hour.
+func (r *refusals) hourOf(request *ingest.Request) *refusedHour {
+	hour := request.ReceivedAt.UTC().Truncate(time.Hour)
+	for i := range r.hours {
+		if h := &r.hours[i]; h.application == request.Application && h.hour.Equal(hour) {
+			return h
+		}
+	}
+	r.hours = append(r.hours, refusedHour{application: request.Application, hour: hour})
+	return &r.hours[len(r.hours)-1]
+}
+
+// choose decides which refusals are kept, by their rank in their hour.
+func (r *refusals) choose() (kept int) {
+	rank, size := map[*refusedHour]int64{}, map[*refusedHour]int64{}
+	for i := range r.list {
+		one := &r.list[i]
+		h := r.hourOf(one.item.Request)
+		rank[h]++
+		size[h] += int64(len(one.raw))
+		place := h.afterRefused - h.refused + rank[h]
+		total := h.afterBytes - h.bytes + size[h]
+		switch {
+		case place <= r.bounds.Rows && total <= r.bounds.Bytes:
+			one.keep = true
+			one.raw = one.raw[:min(len(one.raw), r.bounds.RawBytes)]
+		case sampled(place):
+			one.keep = true
+			one.raw = one.raw[:min(len(one.raw), sampleRawBytes)]
+		}
+		if one.keep {
+			kept++
+		}
+	}
+	return kept
+}
+
+// sampled picks nine of every power of ten: 1-9, 10, 20, ..., 90, 100, 200, ...
+func sampled(place int64) bool {
+	for place >= 10 {
+		if place%10 != 0 {
+			return false
+		}
+		place /= 10
+	}
+	return true
+}
+
+// insertRejectionsSQL writes to the two indexes of rejection's partitions.
+const insertRejectionsSQL = `
+insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)
+select * from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[])`
+
+// keptSQL adds to counters that the transaction has locked already.
+const keptSQL = `
+update rejection_count c set kept = c.kept + n.kept
+from unnest($1::integer[], $2::timestamptz[], $3::bigint[]) as n (application_id, hour, kept)
+where c.application_id = n.application_id and c.hour = n.hour`
+
+// insert writes the refusals that are kept. It is called after the counting.
+func (r *refusals) insert(ctx context.Context, conn *pgx.Conn) error {
+	kept := r.choose()
+	if kept == 0 {
+		return nil
+	}
+	var columns rejectionColumns
+	var applications []int32
+	var hours []time.Time
+	var counts []int64
+	perHour := map[*refusedHour]int64{}
+	for i := range r.list {
+		if r.list[i].keep {
+			columns.add(&r.list[i])
+			perHour[r.hourOf(r.list[i].item.Request)]++
+		}
+	}
+	for h, n := range perHour {
+		applications, hours, counts = append(applications, int32(h.application)), append(hours, h.hour), append(counts, n)
+	}
+	batch := &pgx.Batch{}
+	c := &columns
+	batch.Queue(insertRejectionsSQL, c.ids, c.received, c.applications, c.requests, c.codes, c.errors,
+		c.events, c.sessions, c.categories, c.names, c.timestamps, c.raws, c.sizes)
+	batch.Queue(keptSQL, applications, hours, counts)
+	return conn.SendBatch(ctx, batch).Close()
+}
+
+// settle takes the id from the verdicts of refusals that were not kept. It is
+// called after the commit.
+func (r *refusals) settle() {
+	for i := range r.list {
+		if !r.list[i].keep {
+			r.list[i].item.Verdict.ErrorID = uuid.Nil
+		}
+	}
+}
+
+// rejectionColumns are the parameters of insertRejectionsSQL.
+type rejectionColumns struct {
+	ids          [][16]byte
+	received     []time.Time
+	applications []int32
+	requests     []string
+	codes        []string
+	errors       []string
+	events       []*[16]byte
+	sessions     []*[16]byte
+	categories   []*string
+	names        []*string
+	timestamps   []*time.Time
+	raws         [][]byte
+	sizes        []int32
+}
+
+func (c *rejectionColumns) add(one *refusal) {
+	request, e := one.item.Request, one.item.Envelope
+	violations, _ := json.Marshal(one.verdict.Violations) // strings alone cannot fail
+	c.ids = append(c.ids, one.verdict.ErrorID)
+	c.received = append(c.received, request.ReceivedAt)
+	c.applications = append(c.applications, int32(request.Application))
+	c.requests = append(c.requests, request.ID)
+	c.codes = append(c.codes, string(one.verdict.Violations[0].Code))
+	c.errors = append(c.errors, string(violations))
+	c.events = append(c.events, optional(e, event.FieldID, (*[16]byte)(&e.Event.ID)))
+	c.sessions = append(c.sessions, optional(e, event.FieldSessionID, (*[16]byte)(&e.Event.SessionID)))
+	c.categories = append(c.categories, optional(e, event.FieldCategory, &e.Event.Category))
+	c.names = append(c.names, optional(e, event.FieldName, &e.Event.Name))
+	c.timestamps = append(c.timestamps, optional(e, event.FieldTimestamp, &e.Event.Timestamp))
+	c.raws = append(c.raws, one.raw)
+	c.sizes = append(c.sizes, int32(len(e.Raw))) //nolint:gosec // bounded by the body limit
+}
+
+// optional returns a field's value if it could be read.
+func optional[T any](e *event.Envelope, field event.Fields, value *T) *T {
+	if e.Has(field) {
+		return value
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// selectRejectionsSQL walks rejection_pkey, or rejection_session_id_idx for the
+// rejections of one session, and takes no lock.
+const selectRejectionsSQL = `
+select r.rejection_id, r.received_at, (select a.name from application a where a.application_id = r.application_id), r.request_id,
+	r.code, r.errors, r.event_id, r.session_id, r.category, r.name, r."timestamp", r.raw, r.raw_size, r.status, r.event_type_version
+from rejection r`
+
+const (
+	rejectionCode        = "r.errors @> jsonb_build_array(jsonb_build_object('code', ?::text))"
+	rejectionApplication = "r.application_id = (select application_id from application where name = ?)"
+	rejectionCategory    = "r.category = ?"
+	rejectionName        = "r.name = ?"
+	rejectionSession     = "r.session_id = ?"
+	rejectionStatus      = "r.status = ?"
+	rejectionFrom        = "r.received_at >= ?"
+	rejectionTo          = "r.received_at < ?"
+	rejectionBefore      = "(r.received_at, r.rejection_id) < (?, ?)"
+	rejectionOrder       = " order by r.received_at desc, r.rejection_id desc limit "
+)
+
+// Rejections implements query.RejectionStore.
+func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, after *query.Position, limit int, yield func(query.Rejection) bool) error {
+	q := newStatement(selectRejectionsSQL)
+	q.whenSet(f.Code != "", rejectionCode, f.Code)
+	q.whenSet(f.Application != "", rejectionApplication, f.Application)
+	q.whenSet(f.Category != "", rejectionCategory, f.Category)
+	q.whenSet(f.Name != "", rejectionName, f.Name)
+	q.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	q.whenSet(f.Status != "", rejectionStatus, f.Status)
+	q.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
+	q.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	if after != nil {
+		q.where(rejectionBefore, after.At, after.ID)
+	}
+	return list(ctx, s, q.ordered(rejectionOrder, limit), q.args, scanRejection, yield)
+}
+
+// rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within
+// the budget of the request, whose time of receipt is the key's first column.
+const rejectionByIDSQL = selectRejectionsSQL + ` where r.rejection_id = $1 and r.received_at between $2 and $3`
+
+// Rejection implements query.RejectionStore.
+func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejection, error) {
+	const before, after = 10 * time.Minute, time.Minute
+	made := time.Unix(id.Time().UnixTime())
+	return one(ctx, s, "read a rejection", scanRejection, rejectionByIDSQL, id, made.Add(-before), made.Add(after))
+}
+
+func scanRejection(row pgx.Row) (r query.Rejection, err error) {
+	var violations []byte
+	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.Code, &violations,
+		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(violations, &r.Violations); err != nil {
+		return r, fmt.Errorf("read the reasons of a rejection: %w", err)
+	}
+	return r, nil
+}
+
+// notKeptSQL scans rejection_count, which has a row an hour and application.
+const notKeptSQL = `select coalesce(sum(c.refused - c.kept), 0)::bigint from rejection_count c`
+
+const (
+	countApplication = "c.application_id = (select application_id from application where name = ?)"
+	countFrom        = "c.hour >= ?"
+	countTo          = "c.hour < ?"
+)
+
+// NotKept implements query.RejectionStore.
+func (s *QueryStore) NotKept(ctx context.Context, f query.RejectionFilter) (int64, error) {
+	q := newStatement(notKeptSQL)
+	q.whenSet(f.Application != "", countApplication, f.Application)
+	q.whenSet(!f.From.IsZero(), countFrom, f.From.Truncate(time.Hour))
+	q.whenSet(!f.To.IsZero(), countTo, f.To)
+	scan := func(row pgx.Row) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	}
+	return one(ctx, s, "count refusals", scan, q.sql.String(), q.args...)
+}

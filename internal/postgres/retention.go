@@ -1,0 +1,213 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/retention"
+)
+
+// RetentionStore makes and drops partitions. It implements retention.Store and is
+// safe for concurrent use, over several replicas, too.
+type RetentionStore struct {
+	db         *DB
+	partitions *partitions
+}
+
+var _ retention.Store = (*RetentionStore)(nil)
+
+// NewRetentionStore makes a store on a database whose schema is current.
+func NewRetentionStore(db *DB) *RetentionStore {
+	return &RetentionStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}}
+}
+
+// Prepare implements retention.Store.
+func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error {
+	var months []month
+	for m := monthOf(from); m <= monthOf(to); m++ {
+		months = append(months, m)
+	}
+	s.partitions.forget() // another replica may have dropped what is known here
+	if err := s.partitions.ensure(ctx, eventTable, months); err != nil {
+		return err
+	}
+	return s.partitions.ensure(ctx, rejectionTable, months)
+}
+
+// ExpireEvents implements retention.Store. A partition is detached, which blocks
+// nobody, and its events are then taken out of the ledger and their sessions in
+// small transactions. If that is cut off, the next round goes on with it.
+func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (events int64, err error) {
+	if _, err := s.detach(ctx, eventTable, before); err != nil {
+		return 0, translate(err, "detach expired events")
+	}
+	expired, err := s.detached(ctx, eventTable)
+	if err != nil {
+		return 0, translate(err, "list expired events")
+	}
+	for _, table := range expired {
+		for {
+			n, err := s.purge(ctx, table)
+			if err != nil && !contention(err) {
+				return events, translate(err, "take expired events out of the ledger")
+			}
+			events += n
+			if n == 0 && err == nil {
+				break
+			}
+		}
+		if _, err := s.db.write.Exec(ctx, "drop table if exists "+table); err != nil {
+			return events, translate(err, "drop expired events")
+		}
+	}
+	if _, err := s.db.write.Exec(ctx, expireAmendmentsSQL, before); err != nil {
+		return events, translate(err, "drop marks of expired events")
+	}
+	return events, nil
+}
+
+// ExpireRejections implements retention.Store.
+func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error) {
+	if _, err := s.detach(ctx, rejectionTable, before); err != nil {
+		return 0, translate(err, "detach expired errors")
+	}
+	expired, err := s.detached(ctx, rejectionTable)
+	for _, table := range expired {
+		if _, err := s.db.write.Exec(ctx, "drop table if exists "+table); err != nil {
+			return partitions, translate(err, "drop expired errors")
+		}
+		partitions++
+	}
+	if err == nil {
+		_, err = s.db.write.Exec(ctx, expireCountsSQL, before)
+	}
+	return partitions, translate(err, "drop expired errors")
+}
+
+// ForgetErasures implements retention.Store.
+func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
+	_, err := s.db.write.Exec(ctx, forgetErasuresSQL, before)
+	return translate(err, "forget erasures")
+}
+
+// forgetErasuresSQL uses session_erased_at_idx and locks the rows it deletes.
+const forgetErasuresSQL = `delete from session where erased_at < $1`
+
+// expireCountsSQL scans rejection_count, which is small.
+const expireCountsSQL = `delete from rejection_count where hour < $1`
+
+// expireAmendmentsSQL scans event_amendment, which is small, and uses event_key_pkey.
+const expireAmendmentsSQL = `
+with gone as (delete from event_amendment where "timestamp" < $1 returning event_id, erased_at)
+delete from event_key k using gone where k.event_id = gone.event_id and gone.erased_at is not null
+	and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id)`
+
+// detach takes partitions that end before a time from their table. DETACH
+// CONCURRENTLY waits for those who use the table and blocks nobody.
+func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) (int, error) {
+	attached, err := listPartitions(ctx, s.db.write, table)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for name, pending := range attached {
+		m, ok := parseMonth(table, name)
+		if !ok || m.end().After(before) {
+			continue
+		}
+		how := "concurrently"
+		if pending { // an earlier attempt was cut off
+			how = "finalize"
+		}
+		if err := s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how)); err != nil {
+			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable {
+				continue // another replica is at it
+			}
+			return count, err
+		}
+		count++
+	}
+	return count, nil
+}
+
+// run runs a statement that must not be part of a transaction.
+func (s *RetentionStore) run(ctx context.Context, statement string) error {
+	_, err := s.db.write.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+// listDetachedSQL reads the catalogue: tables that are named like partitions of a
+// table in its schema, and are none.
+const listDetachedSQL = `
+select c.relname from pg_class c join pg_class p on p.oid = to_regclass($1) and p.relnamespace = c.relnamespace
+where c.relkind = 'r' and not c.relispartition and c.relname like $1 || '\_p____\_%'`
+
+// detached lists the tables that were partitions.
+func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, error) {
+	rows, err := s.db.write.Query(ctx, listDetachedSQL, table)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var found []string
+	for _, name := range names {
+		if _, ok := parseMonth(table, name); ok {
+			found = append(found, name)
+		}
+	}
+	return found, err
+}
+
+// purgeSQL takes events from a detached partition and their ids from the ledger,
+// by event_key_pkey, and counts them by session.
+const purgeSQL = `
+with some as (delete from %[1]s where ctid = any (array(select ctid from %[1]s limit $1)) returning event_id, session_id),
+	keys as (delete from event_key k using some where k.event_id = some.event_id)
+select session_id, count(*) from some group by session_id order by session_id`
+
+// lockSessionsSQL locks rows of session by id, ascending, by session_pkey.
+const lockSessionsSQL = `select session_id from session where session_id = any ($1) order by session_id for update`
+
+// shrinkSessionsSQL works out the rows of sessions that lost events. The rows are locked.
+const shrinkSessionsSQL = `
+update session s set event_count = s.event_count - n.events,
+	started_at = (select min(e."timestamp") from event e where e.session_id = s.session_id),
+	last_event_at = (select max(e."timestamp") from event e where e.session_id = s.session_id),
+	application_ids = array(select distinct e.application_id from event e where e.session_id = s.session_id order by 1)
+from unnest($1::uuid[], $2::bigint[]) as n (session_id, events)
+where s.session_id = n.session_id and s.erased_at is null`
+
+// dropSessionsSQL forgets sessions that have no event left.
+const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
+
+func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
+	err = pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce/10)
+		if err != nil {
+			return err
+		}
+		var ids [][16]byte
+		var counts []int64
+		var id [16]byte
+		var count int64
+		_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
+			ids, counts, events = append(ids, id), append(counts, count), events+count
+			return nil
+		})
+		if err != nil || events == 0 {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(lockSessionsSQL, ids)
+		batch.Queue(shrinkSessionsSQL, ids, counts)
+		batch.Queue(dropSessionsSQL, ids)
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil && sqlState(err) == stateUndefinedTable {
+		return 0, nil // another replica dropped it
+	}
+	return events, err
+}

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose speaks to
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/the-eye-events/the-eye/migrations"
+)
+
+// versionTable is where goose notes which migrations were applied.
+const versionTable = "schema_version"
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version   int64
+	Name      string
+	Applied   bool
+	AppliedAt time.Time
+}
+
+// Migrate brings the schema up to date. Several may run at once: one works, the
+// others wait for it and find nothing to do.
+func Migrate(ctx context.Context, url string) error {
+	return withMigrator(url, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+}
+
+// MigrateDown takes the last step back, and with it the data it held.
+func MigrateDown(ctx context.Context, url string) error {
+	return withMigrator(url, func(p *goose.Provider) error {
+		_, err := p.Down(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Migrations tells which steps there are and which were applied.
+func Migrations(ctx context.Context, url string) ([]Migration, error) {
+	var found []Migration
+	err := withMigrator(url, func(p *goose.Provider) error {
+		states, err := p.Status(ctx)
+		for _, s := range states {
+			found = append(found, Migration{
+				Version: s.Source.Version, Name: s.Source.Path,
+				Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
+			})
+		}
+		return err
+	})
+	return found, err
+}
+
+// withMigrator works under a lock in a table row, which unlike an advisory lock
+// holds behind a pooler as well. A migrator that died lets go of it by not renewing.
+func withMigrator(url string, use func(*goose.Provider) error) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return errBadURL
+	}
+	defer db.Close() //nolint:errcheck // nothing is pending on it
+	locker, err := lock.NewPostgresTableLocker(
+		lock.WithTableName("schema_lock"),
+		lock.WithTableLockTimeout(200*time.Millisecond, 5*60*5), // five minutes
+	)
+	if err != nil {
+		return fmt.Errorf("make the migration lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Files(),
+		goose.WithLocker(locker), goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if err := use(provider); err != nil {
+		return translate(err, "migrate")
+	}
+	return nil
+}
+
+// ErrSchemaBehind tells that the schema is older than this build.
+var ErrSchemaBehind = errors.New("the database schema is not current: run `theeye migrate up`")
+
+// versionSQL reads the few rows of goose's table.
+const versionSQL = `select coalesce(max(version_id), 0) from schema_version where is_applied`
+
+// CheckSchema returns ErrSchemaBehind unless every migration of this build was
+// applied. A newer schema is fine: migrations leave the previous release working.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	needed, err := newestMigration()
+	if err != nil {
+		return err
+	}
+	var version int64
+	err = db.write.QueryRow(ctx, versionSQL).Scan(&version)
+	switch {
+	case sqlState(err) == stateUndefinedTable, errors.Is(err, pgx.ErrNoRows):
+		return ErrSchemaBehind
+	case err != nil:
+		return translate(err, "read the schema's version")
+	case version < needed:
+		return fmt.Errorf("%w (it is at %d, this build needs %d)", ErrSchemaBehind, version, needed)
+	}
+	return nil
+}
+
+func newestMigration() (int64, error) {
+	entries, err := migrations.Files().ReadDir(".")
+	if err != nil {
+		return 0, fmt.Errorf("read the migrations: %w", err)
+	}
+	var newest int64
+	for _, entry := range entries {
+		version, err := goose.NumericComponent(entry.Name())
+		if err != nil {
+			return 0, fmt.Errorf("read the migrations: %w", err)
+		}
+		newest = max(newest, version)
+	}
+	return newest, nil
+}

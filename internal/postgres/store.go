@@ -1,0 +1,223 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+// KeepConfig bounds the refusals that are kept of one application in an hour.
+// Beyond either bound they are counted and sampled.
+type KeepConfig struct {
+	Rows  int64
+	Bytes int64
+	// RawBytes bounds the raw text that is kept of one.
+	RawBytes int
+}
+
+// EventStore stores groups of events. It implements ingest.Store and is safe for
+// concurrent use.
+type EventStore struct {
+	db         *DB
+	partitions *partitions
+	keep       KeepConfig
+	newID      func() uuid.UUID
+	// careful counts the groups that still take the careful path: a client that
+	// resends would else make every group be done twice.
+	careful atomic.Int64
+}
+
+var _ ingest.Store = (*EventStore)(nil)
+
+// NewEventStore makes a store on a database whose schema is current. newID makes
+// UUIDv7s for refusals that turn up inside a transaction.
+func NewEventStore(db *DB, keep KeepConfig, newID func() uuid.UUID) *EventStore {
+	return &EventStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}, keep: keep, newID: newID}
+}
+
+// The attempts at one group. Contention and connections that died while idle are
+// worth more than one; the budget of the context ends them all.
+const (
+	maxAttempts    = 8
+	carefulGroups  = 50
+	firstBackoff   = 5 * time.Millisecond
+	rollbackBudget = 2 * time.Second
+)
+
+// errNeedsCare ends the fast path: an id is known already, or a session is
+// erased, and each event needs a verdict of its own.
+var errNeedsCare = errors.New("an event id is known or a session is erased")
+
+// Commit implements ingest.Store. A group whose commit was cut off is tried again
+// as long as ctx allows: by their ids, events that were stored after all are found.
+func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
+	p := newPlan(group)
+	events, rejections := p.months()
+	c := commit{store: s, plan: p}
+	backoff := firstBackoff
+	for attempt := 1; ; attempt++ {
+		err := s.partitions.ensure(ctx, eventTable, events)
+		if err == nil {
+			err = s.partitions.ensure(ctx, rejectionTable, rejections)
+		}
+		if err == nil {
+			err = s.attempt(ctx, &c)
+		}
+		switch {
+		case err == nil || errors.Is(err, ingest.ErrAtomicRefused):
+			return err
+		case errors.Is(err, errNeedsCare):
+			s.careful.Store(carefulGroups)
+			c.care = true
+			attempt--
+			continue
+		case missingPartition(err):
+			s.partitions.forget()
+		case lostConnection(err):
+			c.care, c.again = true, true
+		case contention(err):
+		case refusesData(err):
+			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
+		default:
+			return translate(err, "store a group")
+		}
+		if attempt == maxAttempts || !wait(ctx, backoff) {
+			return translate(err, "store a group")
+		}
+		backoff *= 2
+	}
+}
+
+// wait waits, unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt runs the transaction once, by the fast or the careful path.
+func (s *EventStore) attempt(ctx context.Context, c *commit) error {
+	return onConnection(ctx, s.db.write, func(conn *pgx.Conn) error {
+		if c.care || c.plan.repeated || s.careful.Load() > 0 {
+			s.careful.Add(-1)
+			return c.carefully(ctx, conn)
+		}
+		return c.fast(ctx, conn)
+	})
+}
+
+// onConnection runs a transaction that ends by its own COMMIT, and rolls back what
+// is left open. The rollback has a budget of its own, so that a request that ran
+// out of time does not leave its locks behind.
+func onConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) error) error {
+	pooled, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer pooled.Release() // closes the connection unless it is idle
+	conn := pooled.Conn()
+	if err = run(conn); err != nil && !conn.IsClosed() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
+		defer cancel()
+		if _, failed := conn.Exec(ctx, "rollback"); failed != nil {
+			return errors.Join(err, failed)
+		}
+	}
+	return err
+}
+
+// commit is one group's transaction, over all of its attempts.
+type commit struct {
+	store *EventStore
+	plan  *plan
+	// care asks for the careful path.
+	care bool
+	// again tells that an earlier attempt may have committed.
+	again bool
+}
+
+const beginSQL = "begin"
+
+// ledgerSQL locks the new ids, ascending. A known one is a unique violation.
+const ledgerSQL = `insert into event_key (event_id, "timestamp") select * from unnest($1::uuid[], $2::timestamptz[])`
+
+// sessionSQL locks the session rows, ascending, by session_pkey. No indexed column
+// changes unless a session turns out to have started earlier, so updates are HOT.
+const sessionSQL = `
+insert into session as s (session_id, last_sequence, event_count, started_at, last_event_at, application_ids)
+select n.session_id, n.events, n.events, n.started_at, n.last_event_at, n.application_ids::integer[]
+from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[])
+	as n (session_id, events, started_at, last_event_at, application_ids)
+on conflict (session_id) do update set
+	last_sequence = s.last_sequence + excluded.last_sequence,
+	event_count = s.event_count + excluded.event_count,
+	started_at = least(s.started_at, excluded.started_at),
+	last_event_at = greatest(s.last_event_at, excluded.last_event_at),
+	application_ids = case when s.application_ids @> excluded.application_ids then s.application_ids
+		else (select array_agg(distinct id order by id) from unnest(s.application_ids || excluded.application_ids) as id) end
+where s.erased_at is null
+returning s.session_id, s.last_sequence`
+
+// fast assumes that every id is new: the ledger and the sessions in one round
+// trip, COPY and COMMIT in the next. Refusals, if there are any, take one more.
+func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
+	p := c.plan
+	refusals := newRefusals(c.store.keep, p.refused)
+	var numbered *sessions
+	batch := &pgx.Batch{}
+	batch.Queue(beginSQL)
+	if len(p.rows) > 0 {
+		ids, timestamps := p.ledger(p.byID)
+		numbered = p.number(p.byID)
+		batch.Queue(ledgerSQL, ids, timestamps)
+		queueSessions(batch, numbered)
+	}
+	refusals.queueCount(batch)
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		if violates(err, "event_key_pkey") {
+			return errNeedsCare
+		}
+		return err
+	}
+	if numbered != nil && numbered.anyErased() {
+		return errNeedsCare
+	}
+	if err := refusals.insert(ctx, conn); err != nil {
+		return err
+	}
+	if err := p.copyAndCommit(ctx, conn, p.byID, numbered); err != nil {
+		return err
+	}
+	for _, i := range p.byID {
+		r := &p.rows[i]
+		*r.item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: r.event().ID, Sequence: numbered.sequence(r)}
+	}
+	refusals.settle()
+	return nil
+}
+
+// queueSessions queues the upsert of sessions and notes what it returns.
+func queueSessions(batch *pgx.Batch, s *sessions) {
+	batch.Queue(sessionSQL, s.ids, s.counts, s.firsts, s.lasts, s.applications).Query(func(rows pgx.Rows) error {
+		var id [16]byte
+		var last int64
+		_, err := pgx.ForEachRow(rows, []any{&id, &last}, func() error {
+			s.answered(id, last)
+			return nil
+		})
+		return err
+	})
+}
