@@ -1,0 +1,151 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// createApplication is POST /v1/applications.
+func (a *api) createApplication(c *gin.Context) {
+	var spec access.ApplicationSpec
+	if !a.decode(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	created, err := a.Registry.CreateApplication(ctx, spec)
+	if err == nil {
+		c.Header("Location", "/v1/applications/"+created.Name)
+	}
+	a.answer(c, http.StatusCreated, created, err)
+}
+
+// listApplications is GET /v1/applications.
+func (a *api) listApplications(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	applications, err := a.Registry.Applications(ctx)
+	a.answer(c, http.StatusOK, gin.H{"applications": applications}, err)
+}
+
+// getApplication is GET /v1/applications/{name}.
+func (a *api) getApplication(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	application, err := a.Registry.Application(ctx, c.Param("name"))
+	a.answer(c, http.StatusOK, application, err)
+}
+
+// patchApplication is PATCH /v1/applications/{name}.
+func (a *api) patchApplication(c *gin.Context) {
+	var patch access.ApplicationPatch
+	if !a.decode(c, &patch, "disabled", "rate_limit", "allowed_origins") {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	changed, err := a.Registry.UpdateApplication(ctx, c.Param("name"), patch)
+	a.answer(c, http.StatusOK, changed, err)
+}
+
+// createKey is POST /v1/applications/{name}/keys. The key is shown here, once.
+func (a *api) createKey(c *gin.Context) {
+	var spec access.KeySpec
+	if !a.decode(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	created, err := a.Registry.CreateKey(ctx, c.Param("name"), spec)
+	c.Header("Cache-Control", "no-store")
+	a.answer(c, http.StatusCreated, created, err)
+}
+
+// listKeys is GET /v1/applications/{name}/keys.
+func (a *api) listKeys(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	keys, err := a.Registry.Keys(ctx, c.Param("name"))
+	a.answer(c, http.StatusOK, gin.H{"keys": keys}, err)
+}
+
+// revokeKey is DELETE /v1/applications/{name}/keys/{id}.
+func (a *api) revokeKey(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	if err := a.Registry.RevokeKey(ctx, c.Param("name"), c.Param("id")); err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// answer sends a document, or what went wrong.
+func (a *api) answer(c *gin.Context, status int, document any, err error) {
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.JSON(status, document)
+}
+
+// decode reads a body that is one JSON object with known members. It answers the
+// request itself when that fails.
+func (a *api) decode(c *gin.Context, into any, members ...string) bool {
+	body, err := a.document(c, "application/json")
+	if err == nil {
+		err = decodeDocument(body, a.Rules, into, members)
+	}
+	if err != nil {
+		a.fail(c, err)
+		return false
+	}
+	return true
+}
+
+func decodeDocument(body []byte, rules *event.Rules, into any, members []string) error {
+	if err := event.CheckObject(body, rules); err != nil {
+		return err //nolint:wrapcheck // a fault already
+	}
+	var found map[string]json.RawMessage
+	if err := json.Unmarshal(body, &found); err != nil {
+		return fmt.Errorf("decode a document: %w", err)
+	}
+	var unknown []fault.Violation
+	for name := range found {
+		if !slices.Contains(members, name) {
+			unknown = append(unknown, fault.Violation{
+				Pointer: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), Code: fault.CodeUnknownField,
+				Detail: "no such member; there are: " + strings.Join(members, ", "),
+			})
+		}
+	}
+	if len(unknown) > 0 {
+		slices.SortFunc(unknown, func(x, y fault.Violation) int { return strings.Compare(x.Pointer, y.Pointer) })
+		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown}
+	}
+	err := json.Unmarshal(body, into)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong):
+		pointer := "/" + strings.ReplaceAll(wrong.Field, ".", "/")
+		return &fault.Error{
+			Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member has the wrong type",
+			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
+		}
+	}
+	return fault.New(fault.Invalid, fault.CodeInvalidRequest, "a member cannot be read; times are written as 2021-01-01T09:15:27Z")
+}

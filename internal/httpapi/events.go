@@ -1,0 +1,220 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// listEvents is GET /v1/events.
+func (a *api) listEvents(c *gin.Context) {
+	p := readParameters(c, "session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor")
+	filter := query.EventFilter{
+		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.application(c),
+	}
+	filter.From, filter.To = p.timeRange()
+	filter.Descending = descending(p, !filter.SessionID.Valid)
+	a.events(c, p, filter)
+}
+
+// listSessionEvents is GET /v1/sessions/{id}/events: the session's timeline.
+func (a *api) listSessionEvents(c *gin.Context) {
+	session, ok := a.visibleSession(c)
+	if !ok {
+		return
+	}
+	p := readParameters(c, "category", "name", "application", "from", "to", "order", "limit", "cursor")
+	filter := query.EventFilter{
+		SessionID: uuid.NullUUID{UUID: session.ID, Valid: true},
+		Category:  p.text("category"), Name: p.text("name"), Application: p.application(c),
+	}
+	filter.From, filter.To = p.timeRange()
+	filter.Descending = descending(p, false)
+	a.events(c, p, filter)
+}
+
+// descending reads the order; otherwise is what it is when not asked for.
+func descending(p *parameters, otherwise bool) bool {
+	switch p.oneOf("order", "asc", "desc") {
+	case "asc":
+		return false
+	case "desc":
+		return true
+	}
+	return otherwise
+}
+
+// events answers with a page, or with a stream if the client accepts one.
+func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
+	limit, cursor := p.limit(), p.text("cursor")
+	if err := p.fault(); err != nil {
+		a.fail(c, err)
+		return
+	}
+	format, err := negotiate(c)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	if format != formatJSON {
+		if !p.values.Has("limit") {
+			limit = 0
+		}
+		a.stream(c, format, filter, cursor, limit)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	page, err := a.Finder.EventPage(ctx, filter, cursor, limit)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	body := append(make([]byte, 0, 64+512*len(page.Items)), `{"events":[`...)
+	for i := range page.Items {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendEvent(body, &page.Items[i])
+	}
+	a.endPage(c, append(body, ']'), page.Next)
+}
+
+// endPage adds the cursor to a page and sends it.
+func (a *api) endPage(c *gin.Context, body []byte, next string) {
+	body = append(body, `,"next_cursor":`...)
+	if next == "" {
+		body = append(body, "null"...)
+	} else {
+		body = appendString(body, next)
+		values := c.Request.URL.Query()
+		values.Set("cursor", next)
+		c.Header("Link", "<"+c.Request.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
+	}
+	c.Data(http.StatusOK, "application/json", append(body, '}'))
+}
+
+// getEvent is GET /v1/events/{id}.
+func (a *api) getEvent(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	found, err := a.Finder.Event(ctx, id)
+	if caller := callerOf(c); err == nil && !caller.Reads() && found.ApplicationID != caller.Application.ID {
+		err = notFound()
+	}
+	a.answerEvent(c, found, err)
+}
+
+// answerEvent answers with an event and its entity tag.
+func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	tag := found.ETag()
+	c.Header("ETag", tag)
+	if c.Request.Method == http.MethodGet && c.GetHeader("If-None-Match") == tag {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	c.Data(http.StatusOK, "application/json", appendEvent(nil, &found))
+}
+
+// putEvent is PUT /v1/events/{id}.
+func (a *api) putEvent(c *gin.Context) {
+	a.amend(c, "application/json", a.Editor.Replace)
+}
+
+// patchEvent is PATCH /v1/events/{id}.
+func (a *api) patchEvent(c *gin.Context) {
+	a.amend(c, "application/merge-patch+json", a.Editor.Patch)
+}
+
+type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error)
+
+// amend changes an event by a body of the given type, or of application/json.
+func (a *api) amend(c *gin.Context, media string, change amendFunc) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	body, err := a.document(c, media)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	changed, err := change(ctx, id, body, c.GetHeader("If-Match"))
+	a.answerEvent(c, changed, err)
+}
+
+// document reads a body that is one JSON document.
+func (a *api) document(c *gin.Context, media string) ([]byte, error) {
+	if kind := c.ContentType(); kind != media && kind != "application/json" {
+		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media)
+	}
+	return a.bodies.read(c.Writer, c.Request)
+}
+
+// deleteEvent is DELETE /v1/events/{id}.
+func (a *api) deleteEvent(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	if err := a.Editor.Erase(ctx, id, c.GetHeader("If-Match")); err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// pathID reads the id in the path. What is no UUID names nothing.
+func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
+	id, ok := parseID(c.Param("id"))
+	if !ok {
+		a.fail(c, notFound())
+	}
+	return id, ok
+}
+
+func notFound() error {
+	return fault.New(fault.NotFound, fault.CodeNotFound, "there is no such thing, or this key may not see it")
+}
+
+// getLimits is GET /v1/limits.
+func (a *api) getLimits(c *gin.Context) {
+	c.JSON(http.StatusOK, struct {
+		event.Limits
+		NameLength      int     `json:"name_length"`
+		MaxAheadSeconds float64 `json:"timestamp_max_ahead_seconds"`
+		MaxAgeSeconds   float64 `json:"timestamp_max_age_seconds"`
+		BudgetSeconds   float64 `json:"request_budget_seconds"`
+		PageLimit       int     `json:"page_limit"`
+	}{a.Rules.Limits, event.MaxNameLength, a.Rules.MaxAhead.Seconds(), a.Rules.MaxAge.Seconds(), a.Budget.Seconds(), query.MaxLimit})
+}
+
+// jsonTime renders a time in the contract's form.
+type jsonTime time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t jsonTime) MarshalJSON() ([]byte, error) {
+	if time.Time(t).IsZero() {
+		return []byte("null"), nil
+	}
+	return append(event.AppendTimestamp([]byte{'"'}, time.Time(t)), '"'), nil
+}

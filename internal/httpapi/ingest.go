@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+// postEvents is POST /v1/events: the answer is the verdict, after the commit.
+func (a *api) postEvents(c *gin.Context) {
+	a.take(c, a.Collector.Submit, true)
+}
+
+// validate is POST /v1/validate: the same verdicts, and nothing is stored.
+func (a *api) validate(c *gin.Context) {
+	a.take(c, a.Collector.Check, false)
+}
+
+// take reads a request with events, has it judged, and answers with the verdicts.
+func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	request := &ingest.Request{
+		ID: requestID(c), Application: callerOf(c).Application.ID, ReceivedAt: a.Now().UTC().Truncate(time.Microsecond),
+	}
+	atomic, err := a.atomic(c)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	request.Atomic = atomic
+	body, single, err := a.parse(c, request)
+	if err != nil {
+		if !store {
+			a.fail(c, err)
+			return
+		}
+		a.refuse(ctx, c, request, body, err)
+		return
+	}
+	if store {
+		if wait, ok := a.Limiter.Allow(callerOf(c).Application, len(request.Envelopes)); !ok {
+			a.fail(c, &fault.Error{
+				Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: max(wait, time.Second),
+				Detail: "the application sends more events a second than its rate limit allows; send the request again later",
+			})
+			return
+		}
+	}
+	verdicts, err := judge(ctx, request)
+	switch {
+	case err != nil:
+		a.fail(c, err)
+	case single && store:
+		a.answerOne(c, &verdicts[0])
+	case single:
+		c.Data(http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
+	default:
+		a.answerBatch(c, verdicts, store)
+	}
+}
+
+// atomic reads the one query parameter of an ingest request.
+func (a *api) atomic(c *gin.Context) (bool, error) {
+	if c.Request.URL.RawQuery == "" {
+		return false, nil
+	}
+	p := readParameters(c, "atomic")
+	atomic := p.boolean("atomic")
+	return atomic, p.fault()
+}
+
+// parse reads the body and takes it apart into envelopes. With a fault it returns
+// what was read of the body.
+func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
+	media, err := mediaTypeOf(c.GetHeader("Content-Type"))
+	body, readErr := a.bodies.read(c.Writer, c.Request)
+	if err = errors.Join(err, readErr); err != nil {
+		if f, ok := fault.As(err); ok { // of two, the first
+			return body, false, f
+		}
+		return body, false, err
+	}
+	if media == ndjsonBody {
+		request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
+	} else {
+		request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
+	}
+	return body, single, err
+}
+
+// refuse keeps a body that could not be taken apart into events among the
+// errors, and answers with what is wrong with it.
+func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Request, body []byte, cause error) {
+	f := a.faultOf(c, cause)
+	violations := f.Violations
+	if len(violations) == 0 {
+		violations = []fault.Violation{{Code: f.Code, Detail: f.Detail}}
+	}
+	request.Atomic = false
+	request.Envelopes = []event.Envelope{{Raw: body, Violations: violations}}
+	verdicts, err := a.Collector.Submit(ctx, request)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.failWith(c, f, verdictOf(&verdicts[0]), nil)
+}
+
+// verdictOf renders what a problem says about a refused event.
+func verdictOf(v *ingest.Verdict) (p verdictProblem) {
+	if !isNil(v.EventID) {
+		p.EventID = v.EventID.String()
+	}
+	if isNil(v.ErrorID) {
+		kept := false
+		p.Kept = &kept
+	} else {
+		p.ErrorID = v.ErrorID.String()
+	}
+	return p
+}
+
+// answerOne answers a request with a single event.
+func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
+	switch v.Status {
+	case ingest.Stored:
+		c.Header("Location", "/v1/events/"+v.EventID.String())
+		c.Data(http.StatusCreated, "application/json", appendVerdict(nil, v, true))
+	case ingest.Duplicate:
+		c.Header("Location", "/v1/events/"+v.EventID.String())
+		c.Data(http.StatusOK, "application/json", appendVerdict(nil, v, true))
+	default:
+		f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: v.Violations[0].Detail, Violations: v.Violations}
+		if v.Status == ingest.Conflict {
+			f.Kind, f.Code = fault.Conflict, fault.CodeEventIDConflict
+		}
+		a.failWith(c, f, verdictOf(v), nil)
+	}
+}
+
+// batchAnswer is the answer to a batch.
+type batchAnswer struct {
+	Stored     int            `json:"stored"`
+	Duplicates int            `json:"duplicates"`
+	Rejected   int            `json:"rejected"`
+	Results    []ingestResult `json:"results"`
+}
+
+// ingestResult renders a verdict.
+type ingestResult struct {
+	verdict *ingest.Verdict
+	store   bool
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r ingestResult) MarshalJSON() ([]byte, error) {
+	return appendVerdict(nil, r.verdict, r.store), nil
+}
+
+// answerBatch answers a request with several events. Conflicts count as rejected.
+func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool) {
+	var stored, duplicates, rejected int
+	for i := range verdicts {
+		switch verdicts[i].Status {
+		case ingest.Stored, ingest.Valid:
+			stored++
+		case ingest.Duplicate:
+			duplicates++
+		case ingest.Conflict, ingest.Rejected:
+			rejected++
+		case ingest.NotStored:
+		}
+	}
+	status := http.StatusCreated
+	switch {
+	case !store:
+		status = http.StatusOK
+	case stored+duplicates == 0:
+		answer := &batchAnswer{Stored: stored, Duplicates: duplicates, Rejected: rejected}
+		for i := range verdicts {
+			answer.Results = append(answer.Results, ingestResult{&verdicts[i], store})
+		}
+		a.failWith(c, fault.New(fault.Invalid, fault.CodeBatchRejected, "no event of the batch was stored; the results say why"), verdictProblem{}, answer)
+		return
+	case stored+duplicates < len(verdicts):
+		status = http.StatusMultiStatus
+	}
+	body := make([]byte, 0, 64+110*len(verdicts))
+	name := `{"stored":`
+	if !store {
+		name = `{"valid":`
+	}
+	body = strconv.AppendInt(append(body, name...), int64(stored), 10)
+	body = strconv.AppendInt(append(body, `,"duplicates":`...), int64(duplicates), 10)
+	body = strconv.AppendInt(append(body, `,"rejected":`...), int64(rejected), 10)
+	body = append(body, `,"results":[`...)
+	for i := range verdicts {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = appendVerdict(body, &verdicts[i], store)
+	}
+	c.Data(status, "application/json", append(body, "]}"...))
+}

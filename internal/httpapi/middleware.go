@@ -1,0 +1,139 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Keys of values that travel with a request.
+const (
+	requestIDKey = "request_id"
+	callerKey    = "caller"
+
+	requestIDHeader = "X-Request-Id"
+	maxRequestID    = 128
+)
+
+// identify gives the request its id, the client's own if that is fit to be
+// logged, and writes the one line about it.
+func (a *api) identify(c *gin.Context) {
+	begin := a.Now()
+	id := c.GetHeader(requestIDHeader)
+	if !wellFormed(id) {
+		id = a.NewID().String()
+	}
+	c.Set(requestIDKey, id)
+	header := c.Writer.Header()
+	header.Set(requestIDHeader, id)
+	header.Set("X-Content-Type-Options", "nosniff")
+	c.Next()
+	if entry := a.Logger.Check(zapcore.DebugLevel, "request"); entry != nil {
+		application := ""
+		if caller := callerOf(c); caller != nil {
+			application = caller.Application.Name
+		}
+		entry.Write(zap.String("request_id", id), zap.String("method", c.Request.Method), zap.String("route", c.FullPath()),
+			zap.Int("status", c.Writer.Status()), zap.Int("bytes", c.Writer.Size()),
+			zap.Duration("took", a.Now().Sub(begin)), zap.String("application", application))
+	}
+}
+
+// wellFormed tells whether a client's request id may be logged and sent back.
+func wellFormed(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	return strings.IndexFunc(id, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+=", r))
+	}) < 0
+}
+
+func requestID(c *gin.Context) string { return c.GetString(requestIDKey) }
+
+// recover answers a panic as an internal fault and logs where it came from.
+func (a *api) recover(c *gin.Context) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
+			panic(cause)
+		}
+		a.Logger.Error("a handler panicked", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()),
+			zap.String("cause", fmt.Sprint(cause)), zap.ByteString("stack", debug.Stack()))
+		if !c.Writer.Written() {
+			a.fail(c, fault.New(fault.Internal, fault.CodeInternal, ""))
+		}
+		c.Abort()
+	}()
+	c.Next()
+}
+
+// authorize lets a request through that brings a key with the scope.
+func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		caller, err := a.authenticate(c)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		c.Set(callerKey, caller)
+		if origin := c.GetHeader("Origin"); origin != "" && caller.Application.AllowsOrigin(origin) {
+			c.Header("Access-Control-Allow-Origin", origin)
+			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-Request-Id")
+		}
+		if !caller.May(scope) {
+			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+		}
+	}
+}
+
+func (a *api) authenticate(c *gin.Context) (*access.Caller, error) {
+	header := c.GetHeader("Authorization")
+	scheme, key, found := strings.Cut(header, " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		c.Header("WWW-Authenticate", `Bearer realm="the-eye"`)
+		return nil, fault.New(fault.Unauthenticated, fault.CodeUnauthorized, "send a key as `Authorization: Bearer KEY`")
+	}
+	caller, err := a.Directory.Authenticate(strings.TrimSpace(key))
+	if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
+		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
+	}
+	return caller, err //nolint:wrapcheck // a fault already
+}
+
+func callerOf(c *gin.Context) *access.Caller {
+	caller, _ := c.Value(callerKey).(*access.Caller)
+	return caller
+}
+
+// cors answers preflight requests (Fetch standard): a browser asks without a key,
+// so every origin is allowed that some application allows. The request itself is
+// held to its own application's origins by authorize.
+func (a *api) cors(c *gin.Context) {
+	origin := c.GetHeader("Origin")
+	if origin == "" {
+		return
+	}
+	c.Header("Vary", "Origin")
+	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
+		return
+	}
+	if a.Directory.OriginAllowed(origin) {
+		c.Header("Access-Control-Allow-Origin", origin)
+		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+		c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, If-Match, X-Request-Id, traceparent, tracestate")
+		c.Header("Access-Control-Max-Age", "600")
+	}
+	c.AbortWithStatus(http.StatusNoContent)
+}

@@ -1,0 +1,16 @@
+package httpapi
+
+import (
+	_ "embed" // the document
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+//go:embed openapi.json
+var openapi []byte //nolint:gochecknoglobals // go:embed needs a package variable
+
+// getOpenAPI is GET /v1/openapi.json.
+func (a *api) getOpenAPI(c *gin.Context) {
+	c.Data(http.StatusOK, "application/json", openapi)
+}

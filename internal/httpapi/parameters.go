@@ -1,0 +1,160 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// parameters reads query parameters strictly and collects all that is wrong.
+type parameters struct {
+	values url.Values
+	wrong  []fault.Violation
+}
+
+// readParameters refuses what is not in allowed, or is given twice.
+func readParameters(c *gin.Context, allowed ...string) *parameters {
+	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	p := &parameters{values: values}
+	if err != nil {
+		p.refuse("", fault.CodeInvalidParameter, "the query string is not well-formed")
+	}
+	for name, given := range values {
+		switch {
+		case !slices.Contains(allowed, name):
+			p.refuse(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here; there are: %s", name, strings.Join(allowed, ", ")))
+		case len(given) > 1:
+			p.refuse(name, fault.CodeInvalidParameter, name+" is given more than once")
+		case strings.ContainsRune(given[0], 0):
+			p.refuse(name, fault.CodeInvalidParameter, name+" holds a NUL character")
+			values.Del(name)
+		}
+	}
+	slices.SortFunc(p.wrong, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
+	return p
+}
+
+func (p *parameters) refuse(name string, code fault.Code, detail string) {
+	p.wrong = append(p.wrong, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
+}
+
+// fault returns everything that is wrong, or nil.
+func (p *parameters) fault() error {
+	if len(p.wrong) == 0 {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Invalid, Code: p.wrong[0].Code, Detail: p.wrong[0].Detail, Violations: p.wrong}
+}
+
+func (p *parameters) text(name string) string {
+	text := strings.ToValidUTF8(p.values.Get(name), "")
+	if text == "" && p.values.Has(name) {
+		p.refuse(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
+	}
+	return text
+}
+
+func (p *parameters) boolean(name string) bool {
+	switch p.values.Get(name) {
+	case "true", "1":
+		return true
+	case "false", "0":
+		return false
+	}
+	if p.values.Has(name) {
+		p.refuse(name, fault.CodeInvalidParameter, name+" is true or false")
+	}
+	return false
+}
+
+func (p *parameters) id(name string) (id uuid.NullUUID) {
+	if text := p.text(name); text != "" {
+		if parsed, ok := parseID(text); ok {
+			return uuid.NullUUID{UUID: parsed, Valid: true}
+		}
+		p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
+	}
+	return id
+}
+
+// parseID reads a UUID in its one canonical form.
+func parseID(text string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(text)
+	return id, err == nil && len(text) == len(uuid.Nil.String())
+}
+
+// time reads a time as events have them, or a day, which begins at midnight UTC.
+// A plus sign that was not escaped arrives as a space and is taken for what it was.
+func (p *parameters) time(name string) time.Time {
+	text := p.text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	if at, ok := event.ParseTimestamp(text); ok {
+		return at
+	}
+	if cut := strings.LastIndexByte(text, ' '); cut > 0 {
+		if at, ok := event.ParseTimestamp(text[:cut] + "+" + text[cut+1:]); ok {
+			return at
+		}
+	}
+	if at, err := time.Parse(time.DateOnly, text); err == nil {
+		return at
+	}
+	p.refuse(name, fault.CodeInvalidParameter, name+" is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
+	return time.Time{}
+}
+
+// timeRange reads from and to.
+func (p *parameters) timeRange() (from, to time.Time) {
+	from, to = p.time("from"), p.time("to")
+	if !from.IsZero() && !to.IsZero() && to.Before(from) {
+		p.refuse("to", fault.CodeInvalidParameter, "to lies before from")
+	}
+	return from, to
+}
+
+func (p *parameters) limit() int {
+	text := p.text("limit")
+	if text == "" {
+		return query.DefaultLimit
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > query.MaxLimit {
+		p.refuse("limit", fault.CodeInvalidParameter, fmt.Sprintf("limit is a number from 1 to %d", query.MaxLimit))
+		return query.DefaultLimit
+	}
+	return limit
+}
+
+// oneOf reads a parameter that has a few values.
+func (p *parameters) oneOf(name string, values ...string) string {
+	text := p.text(name)
+	if text != "" && !slices.Contains(values, text) {
+		p.refuse(name, fault.CodeInvalidParameter, fmt.Sprintf("%s is one of: %s", name, strings.Join(values, ", ")))
+	}
+	return text
+}
+
+// application reads the application filter and holds a key to its own
+// application unless it reads all of them.
+func (p *parameters) application(c *gin.Context) string {
+	name, caller := p.text("application"), callerOf(c)
+	if caller.Reads() {
+		return name
+	}
+	if name != "" && name != caller.Application.Name {
+		p.refuse("application", fault.CodeForbidden, "this key reads the application "+caller.Application.Name+" alone")
+	}
+	return caller.Application.Name
+}

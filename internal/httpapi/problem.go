@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+const problemType = "application/problem+json"
+
+// problem is an RFC 9457 problem document with our extension members.
+type problem struct {
+	Type      string            `json:"type"`
+	Title     string            `json:"title"`
+	Status    int               `json:"status"`
+	Code      fault.Code        `json:"code"`
+	Detail    string            `json:"detail,omitempty"`
+	Errors    []fault.Violation `json:"errors,omitempty"`
+	RequestID string            `json:"request_id"`
+	verdictProblem
+	*batchAnswer
+}
+
+// verdictProblem is what a problem says about a single event that was refused.
+type verdictProblem struct {
+	EventID string `json:"event_id,omitempty"`
+	ErrorID string `json:"error_id,omitempty"`
+	// Kept is false when the refusal was only counted, because the application
+	// had too many of them in this hour.
+	Kept *bool `json:"kept,omitempty"`
+}
+
+// meaning is what a kind of fault is in HTTP.
+type meaning struct {
+	status int
+	title  string
+}
+
+// meaningOf is the one table from kinds to HTTP.
+func meaningOf(kind fault.Kind) meaning {
+	switch kind {
+	case fault.Invalid:
+		return meaning{http.StatusBadRequest, "The request is not valid"}
+	case fault.Unauthenticated:
+		return meaning{http.StatusUnauthorized, "A valid key is needed"}
+	case fault.Forbidden:
+		return meaning{http.StatusForbidden, "The key may not do this"}
+	case fault.NotFound:
+		return meaning{http.StatusNotFound, "Not found"}
+	case fault.MethodNotAllowed:
+		return meaning{http.StatusMethodNotAllowed, "The method is not allowed here"}
+	case fault.NotAcceptable:
+		return meaning{http.StatusNotAcceptable, "No acceptable representation"}
+	case fault.SlowRequest:
+		return meaning{http.StatusRequestTimeout, "The request took too long to arrive"}
+	case fault.Conflict:
+		return meaning{http.StatusConflict, "The request contradicts what is stored"}
+	case fault.PreconditionFailed:
+		return meaning{http.StatusPreconditionFailed, "The precondition failed"}
+	case fault.TooLarge:
+		return meaning{http.StatusRequestEntityTooLarge, "The request is too large"}
+	case fault.Unsupported:
+		return meaning{http.StatusUnsupportedMediaType, "The body's type is not supported"}
+	case fault.Throttled:
+		return meaning{http.StatusTooManyRequests, "The application sends more than it may"}
+	case fault.Unavailable:
+		return meaning{http.StatusServiceUnavailable, "The service cannot do this now"}
+	case fault.Internal:
+	}
+	return meaning{http.StatusInternalServerError, "Something went wrong on our side"}
+}
+
+// title is more exact than the kind's for the commonest codes.
+func title(f *fault.Error) string {
+	switch f.Code { //nolint:exhaustive // the others have their kind's title
+	case fault.CodeInvalidEvent:
+		return "The event is not valid"
+	case fault.CodeBatchRejected:
+		return "No event of the batch was stored"
+	case fault.CodeEventIDConflict:
+		return "Another event has this id"
+	}
+	return meaningOf(f.Kind).title
+}
+
+// fail answers with a problem and ends the request.
+func (a *api) fail(c *gin.Context, err error) { a.failWith(c, err, verdictProblem{}, nil) }
+
+func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch *batchAnswer) {
+	f := a.faultOf(c, err)
+	status := meaningOf(f.Kind).status
+	if f.RetryAfter > 0 {
+		c.Header("Retry-After", strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	body, err := json.Marshal(problem{
+		Type:  "https://the-eye.dev/problems/" + strings.ReplaceAll(string(f.Code), "_", "-"),
+		Title: title(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
+		RequestID: requestID(c), verdictProblem: verdict, batchAnswer: batch,
+	})
+	if err != nil {
+		a.Logger.Error("a problem could not be rendered", zap.Error(err))
+	}
+	c.Data(status, problemType, body)
+	c.Abort()
+}
+
+// faultOf finds the fault in an error. What is none is a defect of ours: it is
+// logged here, and here alone, and the caller learns nothing but the request id.
+func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
+	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
+		if f.Kind == fault.Unavailable {
+			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
+		}
+		return f
+	}
+	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
+		return fault.Busy(err, fault.CodeUnavailable, "the client went away", time.Second)
+	}
+	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
+	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
+}

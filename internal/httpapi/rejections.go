@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// rejectionAnswer renders a rejection, which the contract calls an error.
+type rejectionAnswer struct {
+	ID          uuid.UUID         `json:"error_id"`
+	ReceivedAt  jsonTime          `json:"received_at"`
+	Application string            `json:"application"`
+	RequestID   string            `json:"request_id"`
+	Code        string            `json:"code"`
+	Violations  []fault.Violation `json:"errors"`
+	EventID     *uuid.UUID        `json:"event_id"`
+	SessionID   *uuid.UUID        `json:"session_id"`
+	Category    *string           `json:"category"`
+	Name        *string           `json:"name"`
+	Timestamp   *jsonTime         `json:"timestamp"`
+	// Raw is null when it is withheld. RawBase64 is set when the text is no UTF-8,
+	// which Raw then shows with replacement characters.
+	Raw              *string `json:"raw"`
+	RawBase64        string  `json:"raw_base64,omitempty"`
+	RawSize          int     `json:"raw_size"`
+	RawTruncated     bool    `json:"raw_truncated"`
+	Status           string  `json:"status"`
+	EventTypeVersion *int    `json:"event_type_version"`
+}
+
+func renderRejection(r *query.Rejection) rejectionAnswer {
+	answer := rejectionAnswer{
+		ID: r.ID, ReceivedAt: jsonTime(r.ReceivedAt), Application: r.Application, RequestID: r.RequestID,
+		Code: r.Code, Violations: r.Violations, EventID: r.EventID, SessionID: r.SessionID,
+		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
+		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize,
+		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
+	}
+	if r.Raw != nil {
+		text := string(r.Raw)
+		answer.Raw = &text // json.Marshal puts replacement characters
+		if !utf8.Valid(r.Raw) {
+			answer.RawBase64 = base64.StdEncoding.EncodeToString(r.Raw)
+		}
+	}
+	return answer
+}
+
+// listErrors is GET /v1/errors.
+func (a *api) listErrors(c *gin.Context) {
+	p := readParameters(c, "code", "application", "category", "name", "session_id", "status", "from", "to", "limit", "cursor")
+	filter := query.RejectionFilter{
+		Code: p.text("code"), Application: p.application(c), Category: p.text("category"), Name: p.text("name"),
+		SessionID: p.id("session_id"), Status: p.oneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
+	}
+	filter.From, filter.To = p.timeRange()
+	limit, cursor := p.limit(), p.text("cursor")
+	if err := p.fault(); err != nil {
+		a.fail(c, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	page, err := a.Finder.RejectionPage(ctx, filter, cursor, limit)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	notKept, err := a.Finder.NotKept(ctx, filter)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	list := make([]rejectionAnswer, len(page.Items))
+	for i := range page.Items {
+		list[i] = renderRejection(&page.Items[i])
+	}
+	rendered, err := json.Marshal(struct {
+		NotKept int64             `json:"not_kept"`
+		Errors  []rejectionAnswer `json:"errors"`
+	}{notKept, list})
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.endPage(c, rendered[:len(rendered)-1], page.Next)
+}
+
+// getError is GET /v1/errors/{id}.
+func (a *api) getError(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	found, err := a.Finder.Rejection(ctx, id)
+	if caller := callerOf(c); err == nil && !caller.Reads() && found.Application != caller.Application.Name {
+		err = notFound()
+	}
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, renderRejection(&found))
+}

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+func isNil(id uuid.UUID) bool { return id == uuid.Nil }
+
+// appendVerdict renders a verdict. kept tells that refusals are kept among the
+// errors, unless there were too many of them.
+func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
+	b = append(b, '{')
+	if !isNil(v.EventID) {
+		b = append(b, `"event_id":`...)
+		b = append(appendID(b, v.EventID), ',')
+	}
+	b = append(b, `"status":"`...)
+	b = append(append(b, v.Status...), '"')
+	if v.Sequence > 0 {
+		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
+	}
+	if v.Refused() {
+		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
+		b = append(append(b, `,"errors":`...), violations...)
+		switch {
+		case !isNil(v.ErrorID):
+			b = appendID(append(b, `,"error_id":`...), v.ErrorID)
+		case kept:
+			b = append(b, `,"kept":false`...)
+		}
+	}
+	return append(b, '}')
+}
+
+// appendEvent renders a stored event.
+func appendEvent(b []byte, e *event.Stored) []byte {
+	b = appendID(append(b, `{"event_id":`...), e.ID)
+	b = appendID(append(b, `,"session_id":`...), e.SessionID)
+	b = strconv.AppendInt(append(b, `,"sequence":`...), e.Sequence, 10)
+	b = appendString(append(b, `,"category":`...), e.Category)
+	b = appendString(append(b, `,"name":`...), e.Name)
+	b = append(append(b, `,"data":`...), e.Data...)
+	b = append(event.AppendTimestamp(append(b, `,"timestamp":"`...), e.Timestamp), '"')
+	b = append(event.AppendTimestamp(append(b, `,"received_at":"`...), e.ReceivedAt), '"')
+	b = appendString(append(b, `,"application":`...), e.Application)
+	return append(b, '}')
+}
+
+func appendID(b []byte, id uuid.UUID) []byte {
+	b = append(b, `"00000000-0000-0000-0000-000000000000"`...)
+	text := b[len(b)-37 : len(b)-1]
+	const digits = "0123456789abcdef"
+	at := 0
+	for _, octet := range id {
+		if at == 8 || at == 13 || at == 18 || at == 23 {
+			at++
+		}
+		text[at], text[at+1] = digits[octet>>4], digits[octet&0xf]
+		at += 2
+	}
+	return b
+}
+
+// appendString renders a JSON string.
+func appendString(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			quoted, _ := json.Marshal(text) // a string cannot fail
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
+}

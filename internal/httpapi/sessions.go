@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// sessionAnswer renders a session.
+type sessionAnswer struct {
+	ID           uuid.UUID `json:"session_id"`
+	StartedAt    jsonTime  `json:"started_at"`
+	LastEventAt  jsonTime  `json:"last_event_at"`
+	EventCount   int64     `json:"event_count"`
+	Applications []string  `json:"applications"`
+}
+
+func answerOf(s *event.Session) sessionAnswer {
+	return sessionAnswer{s.ID, jsonTime(s.StartedAt), jsonTime(s.LastEventAt), s.EventCount, s.Applications}
+}
+
+// listSessions is GET /v1/sessions.
+func (a *api) listSessions(c *gin.Context) {
+	p := readParameters(c, "application", "from", "to", "limit", "cursor")
+	filter := query.SessionFilter{Application: p.application(c)}
+	filter.From, filter.To = p.timeRange()
+	limit, cursor := p.limit(), p.text("cursor")
+	if err := p.fault(); err != nil {
+		a.fail(c, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	page, err := a.Finder.SessionPage(ctx, filter, cursor, limit)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	sessions := make([]sessionAnswer, len(page.Items))
+	for i := range page.Items {
+		sessions[i] = answerOf(&page.Items[i])
+	}
+	a.endList(c, "sessions", sessions, page.Next)
+}
+
+// endList renders items under a name and sends them as a page.
+func (a *api) endList(c *gin.Context, name string, items any, next string) {
+	rendered, err := json.Marshal(items)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	body := append([]byte(`{"`), name...)
+	a.endPage(c, append(append(body, `":`...), rendered...), next)
+}
+
+// getSession is GET /v1/sessions/{id}.
+func (a *api) getSession(c *gin.Context) {
+	if session, ok := a.visibleSession(c); ok {
+		c.JSON(http.StatusOK, answerOf(&session))
+	}
+}
+
+// visibleSession finds the session in the path. A key that is bound to an
+// application sees the sessions in which that takes part.
+func (a *api) visibleSession(c *gin.Context) (event.Session, bool) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return event.Session{}, false
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	session, err := a.Finder.Session(ctx, id)
+	if caller := callerOf(c); err == nil && !caller.Reads() && !slices.Contains(session.Applications, caller.Application.Name) {
+		err = notFound()
+	}
+	if err != nil {
+		a.fail(c, err)
+		return event.Session{}, false
+	}
+	return session, true
+}
+
+// deleteSession is DELETE /v1/sessions/{id}.
+func (a *api) deleteSession(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	erased, err := a.Editor.EraseSession(ctx, id)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, struct {
+		ID uuid.UUID `json:"session_id"`
+		amend.Erased
+	}{id, erased})
+}
