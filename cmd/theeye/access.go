@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
+)
+
+// administer builds a command that works on applications and keys. show prints
+// the answer for people; --json prints it as the API would.
+func administer[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ExactArgs(args),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			return app.WithAdmin(cmd.Context(), c, func(a app.Admin) error {
+				answer, err := do(cmd.Context(), a, args)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					text, err := json.MarshalIndent(answer, "", "  ")
+					if err != nil {
+						return fmt.Errorf("render the answer: %w", err)
+					}
+					return say(cmd, string(text)+"\n")
+				}
+				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				show(w, answer)
+				if err := w.Flush(); err != nil {
+					return fmt.Errorf("print: %w", err)
+				}
+				return nil
+			})
+		},
+	}
+	config.BindFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+func newApp() *cobra.Command {
+	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
+	var spec app.ApplicationSpec
+	rate := 0
+	create := administer("create NAME", "Make an application", 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+			spec.Name = args[0]
+			if rate != 0 {
+				spec.RateLimit = &rate
+			}
+			return a.CreateApplication(ctx, spec)
+		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
+	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
+	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, "An origin whose browsers may call, such as https://www.example.com")
+	list := administer("list", "List the applications", 0,
+		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
+			return a.Applications(ctx)
+		}, showApplications)
+	cmd.AddCommand(create, list, newSwitch("disable NAME", "Turn an application's keys away", true), newSwitch("enable NAME", "Let an application's keys in again", false))
+	return cmd
+}
+
+func newSwitch(use, short string, disabled bool) *cobra.Command {
+	return administer(use, short, 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+			return a.UpdateApplication(ctx, args[0], app.Disabled(disabled))
+		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+}
+
+func showApplications(w *tabwriter.Writer, applications []app.Application) {
+	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush tells
+	for _, one := range applications {
+		rate := "none"
+		if one.RateLimit != nil {
+			rate = fmt.Sprintf("%d/s", *one.RateLimit)
+		}
+		fmt.Fprintf(w, "%s\t%t\t%s\t%s\n", one.Name, one.Disabled, rate, strings.Join(one.AllowedOrigins, " ")) //nolint:errcheck // as above
+	}
+}
+
+func newKey() *cobra.Command {
+	cmd := &cobra.Command{Use: "key", Short: "Administer the keys of applications"}
+	var spec app.KeySpec
+	var scopes []string
+	var lifetime time.Duration
+	create := administer("create APPLICATION", "Make a key and print it, once", 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
+			for _, scope := range scopes {
+				spec.Scopes = append(spec.Scopes, app.Scope(scope))
+			}
+			if lifetime > 0 {
+				at := time.Now().Add(lifetime)
+				spec.ExpiresAt = &at
+			}
+			return a.CreateKey(ctx, args[0], spec)
+		}, func(w *tabwriter.Writer, made app.CreatedKey) {
+			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush tells
+		})
+	create.Flags().StringSliceVar(&scopes, "scope", []string{"ingest"}, "What the key may do: ingest, read, admin")
+	create.Flags().BoolVar(&spec.OrganisationWide, "organisation-wide", false, "Let the key read what all applications sent")
+	create.Flags().StringVar(&spec.Description, "description", "", "What the key is for")
+	create.Flags().DurationVar(&lifetime, "expires-in", 0, "How long the key works; 0 is for ever")
+	list := administer("list APPLICATION", "List an application's keys, without their secrets", 1,
+		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) { return a.Keys(ctx, args[0]) }, showKeys)
+	revoke := administer("revoke APPLICATION KEY_ID", "End a key; it stops working everywhere within 5 s", 2,
+		func(ctx context.Context, a app.Admin, args []string) (map[string]string, error) {
+			return map[string]string{"revoked": args[1]}, a.RevokeKey(ctx, args[0], args[1])
+		}, func(w *tabwriter.Writer, answer map[string]string) {
+			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush tells
+		})
+	cmd.AddCommand(create, list, revoke)
+	return cmd
+}
+
+func showKeys(w *tabwriter.Writer, keys []app.Key) {
+	fmt.Fprintln(w, "KEY ID\tSCOPES\tORGANISATION-WIDE\tCREATED\tSTATE\tDESCRIPTION") //nolint:errcheck // Flush tells
+	for _, key := range keys {
+		scopes := make([]string, len(key.Scopes))
+		for i, scope := range key.Scopes {
+			scopes[i] = string(scope)
+		}
+		state := "active"
+		switch {
+		case key.RevokedAt != nil:
+			state = "revoked"
+		case key.ExpiresAt != nil && key.ExpiresAt.Before(time.Now()):
+			state = "expired"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%t\t%s\t%s\t%s\n", key.ID, strings.Join(scopes, ","), key.OrganisationWide, //nolint:errcheck // as above
+			key.CreatedAt.UTC().Format(time.RFC3339), state, key.Description)
+	}
+}

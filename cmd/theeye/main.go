@@ -1,0 +1,154 @@
+// Command theeye is The Eye: the service, its administration, and a complete
+// development service with a private Postgres. It holds arguments and exit codes;
+// everything else is in internal/app.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+)
+
+// version is set when the program is built.
+var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+
+// Exit codes, as sysexits.h has them.
+const (
+	exitFailure       = 1  // the command did not do what it was asked
+	exitUsage         = 64 // the arguments cannot be understood
+	exitDependency    = 69 // the database cannot be reached
+	exitInternal      = 70 // a defect, or requests were abandoned
+	exitConfiguration = 78 // a setting, or the schema
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(arguments []string, out, errOut io.Writer) int {
+	ctx, hurry, stop := signals()
+	defer stop()
+	root := newRoot(hurry)
+	root.SetArgs(arguments)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(errOut, "theeye: "+message(err)) //nolint:errcheck // nowhere to say it
+	}
+	return exitCode(err)
+}
+
+// signals returns a context that ends with the first SIGINT or SIGTERM, and a
+// channel that closes with the second.
+func signals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	received := make(chan os.Signal, 2)
+	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM)
+	second := make(chan struct{})
+	go func() {
+		<-received
+		cancel()
+		<-received
+		close(second)
+	}()
+	return ctx, second, func() {
+		signal.Stop(received)
+		cancel()
+	}
+}
+
+func newRoot(hurry <-chan struct{}) *cobra.Command {
+	root := &cobra.Command{
+		Use: "theeye", Short: "The Eye collects user-behaviour events and keeps them in Postgres",
+		SilenceErrors: true, SilenceUsage: true, Version: version,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(),
+		&cobra.Command{
+			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
+		},
+	)
+	return root
+}
+
+// usageError marks arguments that cannot be understood.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage usageError
+	f, isFault := fault.As(err)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind):
+		return exitConfiguration
+	case errors.Is(err, app.ErrDependency), isFault && f.Kind == fault.Unavailable:
+		return exitDependency
+	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
+		return exitInternal
+	}
+	return exitFailure
+}
+
+// message says what went wrong. A fault says it for people.
+func message(err error) string {
+	if f, ok := fault.As(err); ok && f.Detail != "" && !errors.Is(err, app.ErrDependency) {
+		text := f.Detail
+		for _, v := range f.Violations {
+			if v.Detail != f.Detail {
+				text += "\n  " + v.Pointer + ": " + v.Detail
+			}
+		}
+		return text
+	}
+	return err.Error()
+}
+
+// load reads the settings as a command was given them.
+func load(cmd *cobra.Command) (config.Config, error) {
+	file, err := cmd.Flags().GetString(config.FileFlag)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("read --%s: %w", config.FileFlag, err)
+	}
+	c, err := config.Load(config.Sources{Flags: config.SetFlags(cmd.Flags()), Environ: os.Environ(), File: file})
+	if err != nil {
+		return c, fmt.Errorf("%w:\n%w", app.ErrConfiguration, err)
+	}
+	return c, nil
+}
+
+// newLogger logs to standard error.
+func newLogger(c config.Config) (*zap.Logger, error) {
+	logger, _, err := telemetry.NewLogger(telemetry.LogConfig(c.Log), os.Stderr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", app.ErrConfiguration, err)
+	}
+	return logger.With(zap.String("version", version)), nil
+}
+
+// say prints what a command has to say.
+func say(cmd *cobra.Command, text string) error {
+	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

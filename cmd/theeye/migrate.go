@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
+)
+
+func newMigrate() *cobra.Command {
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or show how far it is"}
+	up := &cobra.Command{
+		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := app.Migrate(cmd.Context(), c); err != nil {
+				return err
+			}
+			return say(cmd, "the schema is current\n")
+		},
+	}
+	status := &cobra.Command{
+		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			migrations, err := app.Migrations(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return table(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
+				for _, m := range migrations {
+					applied := "no"
+					if m.Applied {
+						applied = m.AppliedAt.UTC().Format(time.RFC3339)
+					}
+					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
+				}
+			})
+		},
+	}
+	confirmed := false
+	down := &cobra.Command{
+		Use: "down", Short: "Take back the last migration, and the data it held", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			if !confirmed {
+				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
+			}
+			if err := app.MigrateDown(cmd.Context(), c); err != nil {
+				return err
+			}
+			return say(cmd, "the last migration was taken back\n")
+		},
+	}
+	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
+	for _, sub := range []*cobra.Command{up, status, down} {
+		config.BindFlags(sub.Flags())
+		cmd.AddCommand(sub)
+	}
+	return cmd
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
+)
+
+func newServe(hurry <-chan struct{}) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve the API against the database that database.url names", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			logger, err := newLogger(c)
+			if err != nil {
+				return err
+			}
+			defer logger.Sync() //nolint:errcheck // standard error needs no flushing
+			settings := make([]zap.Field, 0, len(c.Describe()))
+			for _, line := range c.Describe() {
+				settings = append(settings, zap.String(line.Key, line.Value))
+			}
+			logger.Info("starting", zap.Dict("settings", settings...))
+			service, err := app.Start(cmd.Context(), c, logger)
+			if err != nil {
+				return err
+			}
+			return service.Run(cmd.Context(), hurry)
+		},
+	}
+	config.BindFlags(cmd.Flags())
+	return cmd
+}
+
+func newDev(hurry <-chan struct{}) *cobra.Command {
+	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
+	options := app.DevOptions{Logger: newLogger}
+	var address string
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Run a complete service on this machine, with a private Postgres", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options.Out = cmd.OutOrStdout()
+			if err := options.Prepare(); err != nil {
+				return err
+			}
+			file, err := cmd.Flags().GetString(config.FileFlag)
+			if err != nil {
+				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
+			}
+			options.Load = func(databaseURL string) (config.Config, error) {
+				flags := config.SetFlags(cmd.Flags())
+				flags["database.url"] = databaseURL // the private one, whatever else is set
+				if cmd.Flags().Changed("listen") {
+					flags["http.listen"] = address
+				}
+				return config.Load(config.Sources{
+					Defaults: map[string]string{
+						"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s",
+					},
+					Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
+				})
+			}
+			return app.Dev(cmd.Context(), options, hurry)
+		},
+	}
+	config.BindFlags(cmd.Flags())
+	cmd.Flags().StringVar(&options.DataDir, "data-dir", ".theeye", "Keep everything in this `folder`")
+	cmd.Flags().StringVar(&options.PgBin, "pg-bin", "", "Use the Postgres server binaries in this `folder`")
+	cmd.Flags().StringVar(&address, "listen", listen, "Serve the API at this `host:port`")
+	cmd.Flags().Lookup("ops-listen").DefValue = ops
+	for _, hidden := range []string{"http-listen", "database-url"} {
+		cmd.Flags().Lookup(hidden).Hidden = true
+	}
+	return cmd
+}
+
+// withoutDatabase keeps the variables of a shell that sourced dev.env, or is set
+// up for another database, from the private one.
+func withoutDatabase(environ []string) []string {
+	var kept []string
+	for _, variable := range environ {
+		if !strings.HasPrefix(variable, "THEEYE_DATABASE_URL") {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config", Short: "Print the settings as they stand and where each comes from, without secrets", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			return table(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
+				for _, line := range c.Describe() {
+					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush tells
+				}
+			})
+		},
+	}
+	config.BindFlags(cmd.Flags())
+	return cmd
+}
+
+// table prints lines of cells that are separated by tabs.
+func table(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, head) //nolint:errcheck // Flush tells
+	fill(w)
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

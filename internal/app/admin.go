@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+func newRegistry(store *postgres.AccessStore, directory access.Refresher) *access.Registry {
+	return access.NewRegistry(access.RegistryDeps{
+		Applications: store, Keys: store, Directory: directory, Rand: rand.Reader, Now: time.Now,
+	})
+}
+
+// The words of administration, for commands.
+type (
+	// Admin administers applications and keys.
+	Admin = *access.Registry
+	// Application is a trusted client.
+	Application = access.Application
+	// ApplicationSpec is what an application is created from.
+	ApplicationSpec = access.ApplicationSpec
+	// Key is what is known of a key, its secret apart.
+	Key = access.Key
+	// KeySpec is what a key is created from.
+	KeySpec = access.KeySpec
+	// CreatedKey is a key together with its text.
+	CreatedKey = access.CreatedKey
+	// Scope is a set of things that a key may do.
+	Scope = access.Scope
+)
+
+// Disabled is the change that turns an application off or on.
+func Disabled(disabled bool) access.ApplicationPatch {
+	return access.ApplicationPatch{Disabled: access.Some(disabled)}
+}
+
+// WithAdmin runs use with the registry of applications and keys, for commands
+// that work on the database without a service. Changes reach running services
+// within their refresh.
+func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) error {
+	if err := c.RequireDatabase(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	db, err := postgres.Open(ctx, databaseConfig(c))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	defer db.Close()
+	if err := db.CheckSchema(ctx); err != nil {
+		return err
+	}
+	return use(newRegistry(postgres.NewAccessStore(db), nil))
+}
+
+// ErrSchemaBehind tells that the schema is older than this build.
+var ErrSchemaBehind = postgres.ErrSchemaBehind
+
+// Migration is one step of the schema.
+type Migration = postgres.Migration
+
+// Migrate brings the schema up to date. It is safe to run several at once.
+func Migrate(ctx context.Context, c config.Config) error {
+	if err := c.RequireDatabase(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return postgres.Migrate(ctx, c.Database.URL.Reveal())
+}
+
+// MigrateDown takes back the last step of the schema, and the data it held.
+func MigrateDown(ctx context.Context, c config.Config) error {
+	if err := c.RequireDatabase(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return postgres.MigrateDown(ctx, c.Database.URL.Reveal())
+}
+
+// Migrations tells which steps there are, and which were taken.
+func Migrations(ctx context.Context, c config.Config) ([]Migration, error) {
+	if err := c.RequireDatabase(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return postgres.Migrations(ctx, c.Database.URL.Reveal())
+}

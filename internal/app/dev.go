@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/localpg"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// DevOptions are what a service on one machine is started with.
+type DevOptions struct {
+	// DataDir holds everything that is kept between starts.
+	DataDir string
+	// PgBin is the folder of Postgres' server binaries; empty searches for them.
+	PgBin string
+	// Load reads the settings, given the private database's URL.
+	Load func(databaseURL string) (config.Config, error)
+	// Logger makes the logger that the settings ask for.
+	Logger func(config.Config) (*zap.Logger, error)
+	// Out is where the greeting goes.
+	Out io.Writer
+}
+
+// devDatabase is the database that the development service keeps its events in.
+const devDatabase = "theeye"
+
+// Dev runs a complete service with a private Postgres until ctx ends, and stops
+// both. hurry ends the stopping early.
+func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
+	c, err := o.Load("postgres:///pending")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	logger, err := o.Logger(c)
+	if err != nil {
+		return err
+	}
+	database, err := localpg.Start(ctx, localpg.Options{
+		DataDir: filepath.Join(o.DataDir, "postgres"), BinDir: o.PgBin, Durable: true, Logger: logger,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDependency, err)
+	}
+	defer func() {
+		const patience = 30 * time.Second
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		err = errors.Join(err, database.Stop(ctx))
+	}()
+	if err := createDatabase(ctx, database.DSN("postgres")); err != nil {
+		return err
+	}
+	url := database.DSN(devDatabase)
+	if err := postgres.Migrate(ctx, url); err != nil {
+		return err
+	}
+	if c, err = o.Load(url); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return runDev(ctx, o, c, logger, database, hurry)
+}
+
+func runDev(ctx context.Context, o DevOptions, c config.Config, logger *zap.Logger, database *localpg.Server, hurry <-chan struct{}) error {
+	keys, err := demoKeys(ctx, c, filepath.Join(o.DataDir, envFile))
+	if err != nil {
+		return err
+	}
+	service, err := Start(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	keys.url = "http://" + service.Addr()
+	keys.databaseURL = c.Database.URL.Reveal()
+	if err := keys.write(filepath.Join(o.DataDir, envFile)); err != nil {
+		return errors.Join(err, service.drain(ctx, nil))
+	}
+	if err := keys.greet(o.Out, filepath.Join(o.DataDir, envFile)); err != nil {
+		return errors.Join(err, service.drain(ctx, nil))
+	}
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		keepUp(watching, database, logger)
+	}()
+	err = service.Run(ctx, hurry)
+	stop()
+	<-watched
+	return err
+}
+
+// keepUp starts the private Postgres again when it died.
+func keepUp(ctx context.Context, database *localpg.Server, logger *zap.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-database.Done():
+		}
+		logger.Warn("the private Postgres ended; starting it again")
+		if err := database.Restart(ctx); err != nil {
+			logger.Error("the private Postgres does not start", zap.Error(err))
+			pause(ctx, 5*time.Second)
+		}
+	}
+}
+
+// createDatabase makes the service's database unless it is there.
+func createDatabase(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to the private Postgres: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	var found bool
+	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", devDatabase).Scan(&found); err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
+	if found {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "create database "+devDatabase); err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	return nil
+}
+
+// Prepare makes the data directory, readable by its owner alone but for the
+// account that Postgres runs under.
+func (o *DevOptions) Prepare() error {
+	absolute, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	o.DataDir = absolute
+	if err := os.MkdirAll(absolute, 0o711); err != nil { //nolint:gosec // others may pass through, not read
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/retention"
+)
+
+// ErrDependency tells that the database could not be reached in time.
+var ErrDependency = errors.New("the database cannot be reached")
+
+// ErrConfiguration tells that the service cannot run as it is set up.
+var ErrConfiguration = errors.New("the service cannot run as it is set up")
+
+// Service is a running service.
+type Service struct {
+	config config.Config
+	logger *zap.Logger
+	rules  event.Rules
+
+	db        *postgres.DB
+	directory *access.Directory
+	collector *ingest.Collector
+	keeper    *retention.Keeper
+
+	public  server
+	ops     server
+	state   atomic.Pointer[string] // why it is not ready; nil when it is
+	flying  atomic.Int64
+	failure chan error
+}
+
+// server is a listener and what serves it.
+type server struct {
+	listener net.Listener
+	http     *http.Server
+}
+
+// Start brings the service up: when it returns, both ports answer and the service
+// is ready. It waits for the database up to its start-up timeout, and refuses a
+// schema that is behind. The second port answers from the beginning.
+func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, error) {
+	s := &Service{config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2)}
+	s.say("starting")
+	if err := c.RequireDatabase(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	db, err := postgres.Open(ctx, databaseConfig(c))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	s.db = db
+	if err := s.start(ctx); err != nil {
+		s.abandon()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) start(ctx context.Context) error {
+	var listen net.ListenConfig
+	var err error
+	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	s.ops.http = s.newServer(httpapi.NewOps(s.checks()))
+	s.serve(&s.ops)
+	if err := s.awaitDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	s.serve(&s.public)
+	s.state.Store(nil)
+	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
+	return nil
+}
+
+// build makes the parts and starts those that run.
+func (s *Service) build(ctx context.Context) error {
+	c := s.config
+	reads := postgres.NewQueryStore(s.db)
+	keys := postgres.NewAccessStore(s.db)
+	s.directory = access.NewDirectory(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
+	if err := s.directory.Refresh(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrDependency, err)
+	}
+	s.directory.Start()
+	events := postgres.NewEventStore(s.db, postgres.KeepConfig{
+		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
+	}, newID)
+	s.collector = ingest.New(ingest.Config{
+		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
+		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
+	}, ingest.Deps{Store: events, Logger: s.logger, NewID: newID, Now: time.Now})
+	s.collector.Start()
+	s.keeper = retention.New(retention.Config{
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
+	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
+	s.keeper.Start()
+	handler := httpapi.New(httpapi.Config{
+		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, Rules: &s.rules,
+	}, httpapi.Deps{
+		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
+		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads},
+		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
+		Logger: s.logger, Now: time.Now, NewID: newID,
+	})
+	s.public.http = s.newServer(s.counted(handler))
+	return nil
+}
+
+// awaitDatabase waits until the database answers and its schema is current.
+func (s *Service) awaitDatabase(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Database.StartupTimeout)
+	defer cancel()
+	const pause = 250 * time.Millisecond
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		err := s.db.CheckSchema(ctx)
+		if errors.Is(err, postgres.ErrSchemaBehind) {
+			return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		}
+		if err == nil {
+			return s.warn(ctx)
+		}
+		s.say("waiting for the database")
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrDependency, err)
+		}
+	}
+}
+
+// warn says loudly when a setting of the database breaks a promise of the service.
+func (s *Service) warn(ctx context.Context) error {
+	weaknesses, err := s.db.Weaknesses(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDependency, err)
+	}
+	for _, w := range weaknesses {
+		s.logger.Error("a setting of the database breaks the promise of durability; turn it on",
+			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
+	}
+	return nil
+}
+
+// newServer bounds what a client can hold on to. Streams set their own write deadline.
+func (s *Service) newServer(handler http.Handler) *http.Server {
+	const writeSlack = time.Minute
+	h := s.config.HTTP
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
+		ErrorLog: zap.NewStdLog(s.logger.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+	}
+}
+
+func (s *Service) serve(on *server) {
+	go func() {
+		if err := on.http.Serve(on.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
+		}
+	}()
+}
+
+// counted counts the requests that are being served.
+func (s *Service) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.flying.Add(1)
+		defer s.flying.Add(-1)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Addr is where the public port listens.
+func (s *Service) Addr() string { return s.public.listener.Addr().String() }
+
+// OpsAddr is where the second port listens.
+func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
+
+// say notes why the service is not ready.
+func (s *Service) say(state string) { s.state.Store(&state) }
+
+// checks are the parts of readiness.
+func (s *Service) checks() []httpapi.Check {
+	return []httpapi.Check{
+		{Name: "state", Required: true, Run: func(context.Context) error {
+			if state := s.state.Load(); state != nil {
+				return errors.New(*state)
+			}
+			return nil
+		}},
+		{Name: "database", Run: func(ctx context.Context) error {
+			if s.db.Ping(ctx) != nil {
+				return ErrDependency // its cause may name hosts and users
+			}
+			return nil
+		}},
+	}
+}
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+func rulesOf(c config.Config) event.Rules {
+	l := c.Limits
+	rules := event.Rules{
+		Limits: event.Limits{
+			BodyBytes: int64(l.BodyBytes), InflatedBytes: int64(l.InflatedBytes), BatchEvents: l.BatchEvents,
+			EventBytes: l.EventBytes, Depth: l.JSONDepth, NumberDigits: l.NumberDigits,
+		},
+		MaxAhead: l.MaxAhead, MaxAge: l.MaxAge,
+	}
+	if c.Retention.Events > 0 { // what would be dropped is not taken
+		rules.MaxAge = min(rules.MaxAge, c.Retention.Events)
+	}
+	return rules
+}
+
+func databaseConfig(c config.Config) postgres.Config {
+	d := c.Database
+	return postgres.Config{
+		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
+		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
+		ConnectTimeout: d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
+	}
+}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// ErrAbandoned tells that the service stopped before everything was answered.
+var ErrAbandoned = errors.New("requests were abandoned")
+
+// Run serves until ctx ends or a listener fails, and then stops in order:
+// not ready; serve on for the drain delay, while proxies notice; ask clients to
+// close; take no new connections; answer what is in flight; commit what waits;
+// close the database. hurry, or the drain timeout, ends that early: then
+// ErrAbandoned is returned with how much was left.
+func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-s.failure:
+	}
+	return errors.Join(failed, s.drain(context.WithoutCancel(ctx), hurry))
+}
+
+func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Drain.Timeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s.say("stopping")
+	s.logger.Info("stopping", zap.Duration("delay", s.config.Drain.Delay), zap.Duration("timeout", s.config.Drain.Timeout))
+	pause(ctx, s.config.Drain.Delay)
+	s.public.http.SetKeepAlivesEnabled(false)
+	shutdown := s.public.http.Shutdown(ctx)
+	left := s.flying.Load()
+	events := s.collector.Stop(ctx)
+	s.abandon()
+	if shutdown != nil || events > 0 {
+		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
+	}
+	s.logger.Info("stopped")
+	return nil
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// abandon closes whatever is open, at once.
+func (s *Service) abandon() {
+	if s.public.http != nil {
+		_ = s.public.http.Close() // it is shut down, or it is given up
+	}
+	if s.public.listener != nil {
+		_ = s.public.listener.Close() // as above
+	}
+	if s.keeper != nil {
+		s.keeper.Stop()
+	}
+	if s.directory != nil {
+		s.directory.Stop()
+	}
+	if s.collector != nil {
+		done, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.collector.Stop(done)
+	}
+	if s.ops.http != nil {
+		_ = s.ops.http.Close() // nothing on it is worth waiting for
+	}
+	if s.ops.listener != nil {
+		_ = s.ops.listener.Close() // as above
+	}
+	s.db.Close()
+}
