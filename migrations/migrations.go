@@ -8,4 +8,4 @@ import "embed"
 func Files() embed.FS { return files }
 
 //go:embed *.sql
-var files embed.FS //nolint:gochecknoglobals // go:embed needs a package variable
+var files embed.FS

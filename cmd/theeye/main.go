@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,11 +19,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // version is set when the program is built.
-var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+var version = "dev"
 
 // Exit codes, as sysexits.h has them.
 const (
@@ -112,13 +112,13 @@ func exitCode(err error) int {
 // message says what went wrong. A fault says it for people.
 func message(err error) string {
 	if f, ok := fault.As(err); ok && f.Detail != "" && !errors.Is(err, app.ErrDependency) {
-		text := f.Detail
+		lines := []string{f.Detail}
 		for _, v := range f.Violations {
 			if v.Detail != f.Detail {
-				text += "\n  " + v.Pointer + ": " + v.Detail
+				lines = append(lines, "  "+v.Pointer+": "+v.Detail)
 			}
 		}
-		return text
+		return strings.Join(lines, "\n")
 	}
 	return err.Error()
 }
@@ -138,11 +138,7 @@ func load(cmd *cobra.Command) (config.Config, error) {
 
 // newLogger logs to standard error.
 func newLogger(c config.Config) (*zap.Logger, error) {
-	logger, _, err := telemetry.NewLogger(telemetry.LogConfig(c.Log), os.Stderr)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", app.ErrConfiguration, err)
-	}
-	return logger.With(zap.String("version", version)), nil
+	return app.NewLogger(c, version, os.Stderr)
 }
 
 // say prints what a command has to say.

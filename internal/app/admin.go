@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 func newRegistry(store *postgres.AccessStore, directory access.Refresher) *access.Registry {
@@ -56,6 +60,15 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 		return err
 	}
 	return use(newRegistry(postgres.NewAccessStore(db), nil))
+}
+
+// NewLogger makes the logger that the settings ask for.
+func NewLogger(c config.Config, version string, w io.Writer) (*zap.Logger, error) {
+	logger, _, err := telemetry.NewLogger(telemetry.LogConfig(c.Log), w)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return logger.With(zap.String("version", version)), nil
 }
 
 // ErrSchemaBehind tells that the schema is older than this build.

@@ -68,7 +68,7 @@ func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, 
 	}
 	s.db = db
 	if err := s.start(ctx); err != nil {
-		s.abandon()
+		s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
 		return nil, err
 	}
 	return s, nil
@@ -106,7 +106,7 @@ func (s *Service) build(ctx context.Context) error {
 	if err := s.directory.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	s.directory.Start()
+	s.directory.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(s.db, postgres.KeepConfig{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
 	}, newID)
@@ -114,11 +114,11 @@ func (s *Service) build(ctx context.Context) error {
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
 	}, ingest.Deps{Store: events, Logger: s.logger, NewID: newID, Now: time.Now})
-	s.collector.Start()
+	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start()
+	s.keeper.Start() //nolint:contextcheck // it outlives the start
 	handler := httpapi.New(httpapi.Config{
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, Rules: &s.rules,
 	}, httpapi.Deps{

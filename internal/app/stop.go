@@ -43,7 +43,7 @@ func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
 	shutdown := s.public.http.Shutdown(ctx)
 	left := s.flying.Load()
 	events := s.collector.Stop(ctx)
-	s.abandon()
+	s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
 	if shutdown != nil || events > 0 {
 		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
 	}

@@ -116,7 +116,10 @@ func (a *api) decode(c *gin.Context, into any, members ...string) bool {
 
 func decodeDocument(body []byte, rules *event.Rules, into any, members []string) error {
 	if err := event.CheckObject(body, rules); err != nil {
-		return err //nolint:wrapcheck // a fault already
+		if f, ok := fault.As(err); ok && f.Code == fault.CodeInvalidEvent {
+			return &fault.Error{Kind: f.Kind, Code: fault.CodeInvalidRequest, Detail: f.Detail, Violations: f.Violations}
+		}
+		return err
 	}
 	var found map[string]json.RawMessage
 	if err := json.Unmarshal(body, &found); err != nil {

@@ -38,39 +38,48 @@ func mediaTypeOf(header string) (mediaType, error) {
 	if header == "application/json" {
 		return jsonBody, nil
 	}
-	kind, parameters, err := mime.ParseMediaType(header)
-	charset, named := parameters["charset"]
-	if err == nil && (!named || strings.EqualFold(charset, "utf-8")) {
-		switch kind {
-		case "application/json":
-			return jsonBody, nil
-		case "application/x-ndjson", "application/ndjson":
-			return ndjsonBody, nil
-		}
+	switch kind, _ := utf8MediaType(header); kind {
+	case "application/json":
+		return jsonBody, nil
+	case "application/x-ndjson", "application/ndjson":
+		return ndjsonBody, nil
 	}
 	return 0, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType,
 		"send Content-Type application/json (an event or an array) or application/x-ndjson (an event a line), in UTF-8")
 }
 
+// utf8MediaType reads a media type whose charset, if it names one, is UTF-8.
+func utf8MediaType(header string) (kind string, ok bool) {
+	kind, parameters, err := mime.ParseMediaType(header)
+	charset, named := parameters["charset"]
+	if err != nil || (named && !strings.EqualFold(charset, "utf-8")) {
+		return "", false
+	}
+	return kind, true
+}
+
 // read reads the body. With a fault it returns the beginning of what was read, so
 // that it can be kept. No more is read than is needed to know that it is too large.
 func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := b.readWithin(w, r)
+	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
+		w.Header().Set("Connection", "close") // or the rest would be read after all
+	}
+	return body, err
+}
+
+func (b *bodyReader) readWithin(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limit := b.limits.BodyBytes
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
 		return nil, b.tooLarge(limit)
 	}
 	wire := http.MaxBytesReader(w, r.Body, limit)
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 		body, err := readSized(wire, r.ContentLength)
 		return body, b.readFault(err, limit)
 	case "gzip", "zstd":
-		inflated, err := b.inflate(wire, encoding)
-		if err != nil {
-			return inflated, err
-		}
-		return inflated, nil
+		return b.inflate(wire, encoding)
 	default:
 		w.Header().Set("Accept-Encoding", "gzip, zstd")
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none")
@@ -80,7 +89,11 @@ func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) ([]byte, error
 // readSized reads into one allocation when the length is known.
 func readSized(from io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
-		return io.ReadAll(from)
+		body, err := io.ReadAll(from)
+		if err != nil {
+			err = fmt.Errorf("read a body: %w", err)
+		}
+		return body, err
 	}
 	body := make([]byte, length)
 	n, err := io.ReadFull(from, body)
@@ -111,7 +124,11 @@ func (b *bodyReader) inflate(wire io.Reader, encoding string) ([]byte, error) {
 
 func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
 	if encoding == "gzip" {
-		return gzip.NewReader(wire)
+		decoder, err := gzip.NewReader(wire)
+		if err != nil {
+			return nil, fmt.Errorf("make a gzip decoder: %w", err)
+		}
+		return decoder, nil
 	}
 	decoder, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {

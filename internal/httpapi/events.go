@@ -15,7 +15,7 @@ import (
 
 // listEvents is GET /v1/events.
 func (a *api) listEvents(c *gin.Context) {
-	p := readParameters(c, "session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor")
+	p := readParameters(c)
 	filter := query.EventFilter{
 		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.application(c),
 	}
@@ -30,7 +30,7 @@ func (a *api) listSessionEvents(c *gin.Context) {
 	if !ok {
 		return
 	}
-	p := readParameters(c, "category", "name", "application", "from", "to", "order", "limit", "cursor")
+	p := readParameters(c)
 	filter := query.EventFilter{
 		SessionID: uuid.NullUUID{UUID: session.ID, Valid: true},
 		Category:  p.text("category"), Name: p.text("name"), Application: p.application(c),
@@ -149,21 +149,21 @@ func (a *api) amend(c *gin.Context, media string, change amendFunc) {
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
-	defer cancel()
 	body, err := a.document(c, media)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
 	changed, err := change(ctx, id, body, c.GetHeader("If-Match"))
 	a.answerEvent(c, changed, err)
 }
 
 // document reads a body that is one JSON document.
 func (a *api) document(c *gin.Context, media string) ([]byte, error) {
-	if kind := c.ContentType(); kind != media && kind != "application/json" {
-		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media)
+	if kind, ok := utf8MediaType(c.GetHeader("Content-Type")); !ok || (kind != media && kind != "application/json") {
+		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media+", in UTF-8")
 	}
 	return a.bodies.read(c.Writer, c.Request)
 }

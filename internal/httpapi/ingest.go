@@ -26,18 +26,11 @@ func (a *api) validate(c *gin.Context) {
 
 // take reads a request with events, has it judged, and answers with the verdicts.
 func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
+	request := &ingest.Request{ID: requestID(c), Application: callerOf(c).Application.ID}
+	body, single, err := a.parse(c, request)
+	// The budget begins here: how long a body takes to arrive is up to the client.
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	request := &ingest.Request{
-		ID: requestID(c), Application: callerOf(c).Application.ID, ReceivedAt: a.Now().UTC().Truncate(time.Microsecond),
-	}
-	atomic, err := a.atomic(c)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	request.Atomic = atomic
-	body, single, err := a.parse(c, request)
 	if err != nil {
 		if !store {
 			a.fail(c, err)
@@ -73,7 +66,7 @@ func (a *api) atomic(c *gin.Context) (bool, error) {
 	if c.Request.URL.RawQuery == "" {
 		return false, nil
 	}
-	p := readParameters(c, "atomic")
+	p := readParameters(c)
 	atomic := p.boolean("atomic")
 	return atomic, p.fault()
 }
@@ -81,10 +74,12 @@ func (a *api) atomic(c *gin.Context) (bool, error) {
 // parse reads the body and takes it apart into envelopes. With a fault it returns
 // what was read of the body.
 func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
-	media, err := mediaTypeOf(c.GetHeader("Content-Type"))
+	atomic, atomicErr := a.atomic(c)
+	media, mediaErr := mediaTypeOf(c.GetHeader("Content-Type"))
 	body, readErr := a.bodies.read(c.Writer, c.Request)
-	if err = errors.Join(err, readErr); err != nil {
-		if f, ok := fault.As(err); ok { // of two, the first
+	request.Atomic, request.ReceivedAt = atomic, a.Now().UTC().Truncate(time.Microsecond)
+	if err = errors.Join(atomicErr, mediaErr, readErr); err != nil {
+		if f, ok := fault.As(err); ok { // of several, the first
 			return body, false, f
 		}
 		return body, false, err

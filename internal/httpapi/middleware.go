@@ -18,6 +18,8 @@ import (
 const (
 	requestIDKey = "request_id"
 	callerKey    = "caller"
+	// parametersKey names the query parameters that the route has.
+	parametersKey = "parameters"
 
 	requestIDHeader = "X-Request-Id"
 	maxRequestID    = 128
@@ -52,9 +54,8 @@ func wellFormed(id string) bool {
 	if id == "" || len(id) > maxRequestID {
 		return false
 	}
-	return strings.IndexFunc(id, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/+=", r))
-	}) < 0
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
+	return strings.Trim(id, allowed) == ""
 }
 
 func requestID(c *gin.Context) string { return c.GetString(requestIDKey) }
@@ -109,7 +110,7 @@ func (a *api) authenticate(c *gin.Context) (*access.Caller, error) {
 	if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
 	}
-	return caller, err //nolint:wrapcheck // a fault already
+	return caller, err
 }
 
 func callerOf(c *gin.Context) *access.Caller {

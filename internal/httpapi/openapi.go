@@ -8,7 +8,7 @@ import (
 )
 
 //go:embed openapi.json
-var openapi []byte //nolint:gochecknoglobals // go:embed needs a package variable
+var openapi []byte
 
 // getOpenAPI is GET /v1/openapi.json.
 func (a *api) getOpenAPI(c *gin.Context) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -22,8 +23,26 @@ type parameters struct {
 	wrong  []fault.Violation
 }
 
-// readParameters refuses what is not in allowed, or is given twice.
-func readParameters(c *gin.Context, allowed ...string) *parameters {
+// expect notes which parameters a route has. Where it has none, none may be sent:
+// who asks for a dry run must not get a wet one.
+func (a *api) expect(names []string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if c.Request.URL.RawQuery == "" {
+			return
+		}
+		c.Set(parametersKey, names)
+		if len(names) > 0 {
+			return
+		}
+		if err := readParameters(c).fault(); err != nil {
+			a.fail(c, err)
+		}
+	}
+}
+
+// readParameters refuses what the route does not have, or is given twice.
+func readParameters(c *gin.Context) *parameters {
+	allowed := c.GetStringSlice(parametersKey)
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	p := &parameters{values: values}
 	if err != nil {
@@ -32,11 +51,15 @@ func readParameters(c *gin.Context, allowed ...string) *parameters {
 	for name, given := range values {
 		switch {
 		case !slices.Contains(allowed, name):
-			p.refuse(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here; there are: %s", name, strings.Join(allowed, ", ")))
+			known := "; there are: " + strings.Join(allowed, ", ")
+			if len(allowed) == 0 {
+				known = ", nor any other"
+			}
+			p.refuse(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here%s", name, known))
 		case len(given) > 1:
 			p.refuse(name, fault.CodeInvalidParameter, name+" is given more than once")
-		case strings.ContainsRune(given[0], 0):
-			p.refuse(name, fault.CodeInvalidParameter, name+" holds a NUL character")
+		case strings.ContainsRune(given[0], 0) || !utf8.ValidString(given[0]):
+			p.refuse(name, fault.CodeInvalidParameter, name+" holds a NUL character, or is not valid UTF-8")
 			values.Del(name)
 		}
 	}
@@ -57,7 +80,7 @@ func (p *parameters) fault() error {
 }
 
 func (p *parameters) text(name string) string {
-	text := strings.ToValidUTF8(p.values.Get(name), "")
+	text := p.values.Get(name)
 	if text == "" && p.values.Has(name) {
 		p.refuse(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
 	}
@@ -100,15 +123,19 @@ func (p *parameters) time(name string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	if at, ok := event.ParseTimestamp(text); ok {
-		return at
+	at, ok := event.ParseTimestamp(text)
+	if cut := strings.LastIndexByte(text, ' '); !ok && cut > 0 {
+		at, ok = event.ParseTimestamp(text[:cut] + "+" + text[cut+1:])
 	}
-	if cut := strings.LastIndexByte(text, ' '); cut > 0 {
-		if at, ok := event.ParseTimestamp(text[:cut] + "+" + text[cut+1:]); ok {
-			return at
-		}
+	if !ok {
+		var err error
+		at, err = time.Parse(time.DateOnly, text)
+		ok = err == nil
 	}
-	if at, err := time.Parse(time.DateOnly, text); err == nil {
+	switch {
+	case ok && at.IsZero(): // which stands for none; nothing lies in between
+		return at.Add(time.Microsecond)
+	case ok:
 		return at
 	}
 	p.refuse(name, fault.CodeInvalidParameter, name+" is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")

@@ -81,7 +81,7 @@ func meaningOf(kind fault.Kind) meaning {
 
 // title is more exact than the kind's for the commonest codes.
 func title(f *fault.Error) string {
-	switch f.Code { //nolint:exhaustive // the others have their kind's title
+	switch f.Code {
 	case fault.CodeInvalidEvent:
 		return "The event is not valid"
 	case fault.CodeBatchRejected:

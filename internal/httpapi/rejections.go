@@ -57,7 +57,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
-	p := readParameters(c, "code", "application", "category", "name", "session_id", "status", "from", "to", "limit", "cursor")
+	p := readParameters(c)
 	filter := query.RejectionFilter{
 		Code: p.text("code"), Application: p.application(c), Category: p.text("category"), Name: p.text("name"),
 		SessionID: p.id("session_id"), Status: p.oneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -65,9 +66,9 @@ func New(config Config, deps Deps) http.Handler {
 		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, c.Request.Method+" is not allowed here; the Allow header names what is"))
 	})
 	for _, r := range a.routes() {
-		handlers := []gin.HandlerFunc{r.handle}
+		handlers := []gin.HandlerFunc{a.expect(r.query), r.handle}
 		if r.scope != public {
-			handlers = []gin.HandlerFunc{a.authorize(r.scope), r.handle}
+			handlers = slices.Insert(handlers, 0, a.authorize(r.scope))
 		}
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
@@ -86,6 +87,8 @@ type route struct {
 	handle gin.HandlerFunc
 	// paths are the path and its aliases, with which systems before The Eye were called.
 	paths []string
+	// query names the parameters that may stand in the query string.
+	query []string
 }
 
 func (a *api) routes() []route {
@@ -93,28 +96,30 @@ func (a *api) routes() []route {
 	const ingest, read, admin = access.ScopeIngest, access.ScopeRead, access.ScopeAdmin
 	events := []string{"/v1/events", "/events", "/events/"}
 	oneEvent := []string{"/v1/events/:id", "/events/:id", "/events/:id/"}
+	atomic, page := []string{"atomic"}, []string{"from", "to", "limit", "cursor"}
+	about := append([]string{"application", "category", "name"}, page...)
 	return []route{
-		{post, ingest, a.postEvents, events},
-		{post, ingest, a.validate, []string{"/v1/validate"}},
-		{get, read, a.listEvents, events},
-		{get, read, a.getEvent, oneEvent},
-		{put, admin, a.putEvent, oneEvent},
-		{patch, admin, a.patchEvent, oneEvent},
-		{del, admin, a.deleteEvent, oneEvent},
-		{get, read, a.listSessions, []string{"/v1/sessions"}},
-		{get, read, a.getSession, []string{"/v1/sessions/:id"}},
-		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}},
-		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}},
-		{get, read, a.listErrors, []string{"/v1/errors"}},
-		{get, read, a.getError, []string{"/v1/errors/:id"}},
-		{post, admin, a.createApplication, []string{"/v1/applications"}},
-		{get, admin, a.listApplications, []string{"/v1/applications"}},
-		{get, admin, a.getApplication, []string{"/v1/applications/:name"}},
-		{patch, admin, a.patchApplication, []string{"/v1/applications/:name"}},
-		{post, admin, a.createKey, []string{"/v1/applications/:name/keys"}},
-		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}},
-		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}},
-		{get, public, a.getLimits, []string{"/v1/limits"}},
-		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}},
+		{post, ingest, a.postEvents, events, atomic},
+		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
+		{get, read, a.listEvents, events, append([]string{"session_id", "order"}, about...)},
+		{get, read, a.getEvent, oneEvent, nil},
+		{put, admin, a.putEvent, oneEvent, nil},
+		{patch, admin, a.patchEvent, oneEvent, nil},
+		{del, admin, a.deleteEvent, oneEvent, nil},
+		{get, read, a.listSessions, []string{"/v1/sessions"}, append([]string{"application"}, page...)},
+		{get, read, a.getSession, []string{"/v1/sessions/:id"}, nil},
+		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order"}, about...)},
+		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
+		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
+		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},
+		{post, admin, a.createApplication, []string{"/v1/applications"}, nil},
+		{get, admin, a.listApplications, []string{"/v1/applications"}, nil},
+		{get, admin, a.getApplication, []string{"/v1/applications/:name"}, nil},
+		{patch, admin, a.patchApplication, []string{"/v1/applications/:name"}, nil},
+		{post, admin, a.createKey, []string{"/v1/applications/:name/keys"}, nil},
+		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
+		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
+		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
+		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}
 }

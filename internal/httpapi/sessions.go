@@ -29,7 +29,7 @@ func answerOf(s *event.Session) sessionAnswer {
 
 // listSessions is GET /v1/sessions.
 func (a *api) listSessions(c *gin.Context) {
-	p := readParameters(c, "application", "from", "to", "limit", "cursor")
+	p := readParameters(c)
 	filter := query.SessionFilter{Application: p.application(c)}
 	filter.From, filter.To = p.timeRange()
 	limit, cursor := p.limit(), p.text("cursor")

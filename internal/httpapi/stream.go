@@ -3,7 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
+	"fmt"
 	"mime"
 	"net/http"
 	"strconv"
@@ -66,12 +66,15 @@ func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor 
 		}
 		encode(&buffer, f, events)
 		if err := control.SetWriteDeadline(a.Now().Add(streamPatience)); err != nil {
-			return err //nolint:wrapcheck // seen by nobody: the connection is aborted
+			return fmt.Errorf("bound a stream: %w", err)
 		}
 		if _, err := c.Writer.Write(buffer.Bytes()); err != nil {
-			return err //nolint:wrapcheck // as above
+			return fmt.Errorf("write a stream: %w", err)
 		}
-		return control.Flush() //nolint:wrapcheck // as above
+		if err := control.Flush(); err != nil {
+			return fmt.Errorf("flush a stream: %w", err)
+		}
+		return nil
 	}
 	err := a.readStream(c.Request.Context(), filter, cursor, limit, send)
 	if err == nil {
@@ -87,14 +90,22 @@ func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor 
 }
 
 func (a *api) readStream(ctx context.Context, filter query.EventFilter, cursor string, limit int, send func([]event.Stored) error) error {
-	if limit > 0 {
+	if limit == 0 {
+		return a.Finder.StreamEvents(ctx, filter, cursor, send)
+	}
+	for {
 		page, err := a.Finder.EventPage(ctx, filter, cursor, limit)
 		if err != nil {
-			return err //nolint:wrapcheck // a fault already
+			return err
 		}
-		return send(page.Items)
+		if err := send(page.Items); err != nil {
+			return err
+		}
+		limit -= len(page.Items) // a page of large events ends early
+		if cursor = page.Next; cursor == "" || limit == 0 {
+			return nil
+		}
 	}
-	return a.Finder.StreamEvents(ctx, filter, cursor, send) //nolint:wrapcheck // a fault already
 }
 
 func (a *api) beginStream(c *gin.Context, f format, buffer *bytes.Buffer) {
@@ -102,7 +113,7 @@ func (a *api) beginStream(c *gin.Context, f format, buffer *bytes.Buffer) {
 		c.Header("Content-Type", "application/x-ndjson")
 	} else {
 		c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
-		writeCSV(buffer, [][]string{{"event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data"}})
+		writeRecord(buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 	}
 	c.Status(http.StatusOK)
 }
@@ -116,20 +127,24 @@ func encode(buffer *bytes.Buffer, f format, events []event.Stored) {
 		}
 		return
 	}
-	records := make([][]string, 0, len(events))
 	for i := range events {
 		e := &events[i]
-		records = append(records, []string{
-			e.ID.String(), e.SessionID.String(), strconv.FormatInt(e.Sequence, 10), e.Category, e.Name,
-			event.FormatTimestamp(e.Timestamp), event.FormatTimestamp(e.ReceivedAt), e.Application, string(e.Data),
-		})
+		writeRecord(buffer, e.ID.String(), e.SessionID.String(), strconv.FormatInt(e.Sequence, 10), e.Category, e.Name,
+			event.FormatTimestamp(e.Timestamp), event.FormatTimestamp(e.ReceivedAt), e.Application, string(e.Data))
 	}
-	writeCSV(buffer, records)
 }
 
-// writeCSV writes records as RFC 4180 has them. A buffer takes everything.
-func writeCSV(buffer *bytes.Buffer, records [][]string) {
-	w := csv.NewWriter(buffer)
-	w.UseCRLF = true
-	_ = w.WriteAll(records)
+// writeRecord writes a record as RFC 4180 has it. The standard library's writer
+// would change line ends inside of fields.
+func writeRecord(buffer *bytes.Buffer, fields ...string) {
+	for i, field := range fields {
+		if i > 0 {
+			buffer.WriteByte(',')
+		}
+		if strings.ContainsAny(field, "\",\r\n") {
+			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
+		}
+		buffer.WriteString(field)
+	}
+	buffer.WriteString("\r\n")
 }

@@ -38,7 +38,7 @@ func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	require.NoError(t, server.Kill())
 	answers(fault.CodeUnavailable, 5*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	t.Cleanup(cancel)
 	require.NoError(t, server.Restart(ctx))
 	answers("", 5*time.Second)
 

@@ -14,7 +14,10 @@ import (
 
 // newKeysSQL locks the new ids, ascending, and returns them. It waits for
 // transactions that are about to insert the same id.
-const newKeysSQL = `insert into event_key (event_id, "timestamp") select * from unnest($1::uuid[], $2::timestamptz[]) on conflict do nothing returning event_id`
+const newKeysSQL = `
+insert into event_key (event_id, "timestamp")
+select n.event_id, n."timestamp" from unnest($1::uuid[], $2::timestamptz[]) as n (event_id, "timestamp")
+on conflict do nothing returning event_id`
 
 // knownSQL reads what is stored under known ids: event_key_pkey, then one
 // partition's event_timestamp_idx. It is a statement of its own, so that it sees
@@ -22,7 +25,10 @@ const newKeysSQL = `insert into event_key (event_id, "timestamp") select * from 
 const knownSQL = `
 select k.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id, a.original_digest
 from event_key k
-left join lateral (select * from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id offset 0) e on true
+left join lateral (
+	select e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id
+	from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id offset 0
+) e on true
 left join event_amendment a on a.event_id = k.event_id
 where k.event_id = any($1)`
 

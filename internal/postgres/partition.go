@@ -134,7 +134,7 @@ type querier interface {
 
 // listPartitions returns the partitions of a table, and whether each is being detached.
 func listPartitions(ctx context.Context, q querier, table string) (map[string]bool, error) {
-	rows, err := q.Query(ctx, listPartitionsSQL, table)
+	rows, err := q.Query(ctx, listPartitionsSQL, table) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,8 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 // countSQL locks the counters of the group's applications, ascending.
 const countSQL = `
 insert into rejection_count as c (application_id, hour, refused, bytes)
-select * from unnest($1::integer[], $2::timestamptz[], $3::bigint[], $4::bigint[])
+select n.application_id, n.hour, n.refused, n.bytes
+from unnest($1::integer[], $2::timestamptz[], $3::bigint[], $4::bigint[]) as n (application_id, hour, refused, bytes)
 on conflict (application_id, hour) do update set refused = c.refused + excluded.refused, bytes = c.bytes + excluded.bytes
 returning application_id, hour, refused, bytes`
 
@@ -155,7 +156,9 @@ func sampled(place int64) bool {
 // insertRejectionsSQL writes to the two indexes of rejection's partitions.
 const insertRejectionsSQL = `
 insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)
-select * from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[])`
+select n.rejection_id, n.received_at, n.application_id, n.request_id, n.code, n.errors, n.event_id, n.session_id, n.category, n.name, n."timestamp", n.raw, n.raw_size
+from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[])
+	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)`
 
 // keptSQL adds to counters that the transaction has locked already.
 const keptSQL = `

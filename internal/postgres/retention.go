@@ -41,7 +41,7 @@ func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error 
 // nobody, and its events are then taken out of the ledger and their sessions in
 // small transactions. If that is cut off, the next round goes on with it.
 func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (events int64, err error) {
-	if _, err := s.detach(ctx, eventTable, before); err != nil {
+	if err := s.detach(ctx, eventTable, before); err != nil {
 		return 0, translate(err, "detach expired events")
 	}
 	expired, err := s.detached(ctx, eventTable)
@@ -71,7 +71,7 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 
 // ExpireRejections implements retention.Store.
 func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error) {
-	if _, err := s.detach(ctx, rejectionTable, before); err != nil {
+	if err := s.detach(ctx, rejectionTable, before); err != nil {
 		return 0, translate(err, "detach expired errors")
 	}
 	expired, err := s.detached(ctx, rejectionTable)
@@ -107,12 +107,11 @@ delete from event_key k using gone where k.event_id = gone.event_id and gone.era
 
 // detach takes partitions that end before a time from their table. DETACH
 // CONCURRENTLY waits for those who use the table and blocks nobody.
-func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) (int, error) {
+func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
 	attached, err := listPartitions(ctx, s.db.write, table)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	count := 0
 	for name, pending := range attached {
 		m, ok := parseMonth(table, name)
 		if !ok || m.end().After(before) {
@@ -126,11 +125,10 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable {
 				continue // another replica is at it
 			}
-			return count, err
+			return err
 		}
-		count++
 	}
-	return count, nil
+	return nil
 }
 
 // run runs a statement that must not be part of a transaction.
@@ -185,7 +183,7 @@ const dropSessionsSQL = `delete from session where session_id = any ($1) and eve
 
 func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce/10)
+		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce/10) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}

@@ -152,7 +152,9 @@ type commit struct {
 const beginSQL = "begin"
 
 // ledgerSQL locks the new ids, ascending. A known one is a unique violation.
-const ledgerSQL = `insert into event_key (event_id, "timestamp") select * from unnest($1::uuid[], $2::timestamptz[])`
+const ledgerSQL = `
+insert into event_key (event_id, "timestamp")
+select n.event_id, n."timestamp" from unnest($1::uuid[], $2::timestamptz[]) as n (event_id, "timestamp")`
 
 // sessionSQL locks the session rows, ascending, by session_pkey. No indexed column
 // changes unless a session turns out to have started earlier, so updates are HOT.

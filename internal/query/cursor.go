@@ -35,8 +35,8 @@ func encodeCursor(filter string, p Position) string {
 	b := make([]byte, 0, cursorLen)
 	b = append(b, cursorVersion)
 	b = append(b, fingerprint(filter)...)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro())) //nolint:gosec // same bits
-	b = binary.BigEndian.AppendUint64(b, uint64(p.Sequence))       //nolint:gosec // same bits
+	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro()))
+	b = binary.BigEndian.AppendUint64(b, uint64(p.Sequence)) //nolint:gosec // same bits
 	b = append(b, p.ID[:]...)
 	b = append(b, checksum(b)...)
 	return base64.RawURLEncoding.EncodeToString(b)

@@ -1,0 +1,223 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+)
+
+// benchData is the payload of every event: 160 bytes, of what a page view carries.
+const benchData = `{"host":"www.example.com","path":"/products/shoes/running","referrer":"https://www.example.com/","load_ms":123.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`
+
+// BenchmarkIngest measures events a second from the handler to the commit, and
+// next to it what a bare COPY into the same tables with the same indexes reaches,
+// all on one durable Postgres that shares the machine. The metric of_copy is the
+// ratio to the best of those in the same run. No sockets are involved: what net/http
+// costs is not in the numbers.
+func BenchmarkIngest(b *testing.B) {
+	database := pgtest.Dedicated(b,
+		pgtest.WithSetting("shared_buffers", "1GB"), pgtest.WithSetting("max_wal_size", "8GB"), pgtest.WithSetting("min_wal_size", "4GB"))
+	service, key := benchService(b, database)
+	pool := database.Pool(b)
+	best := 0.0
+	for _, connections := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("copy/connections=%d", connections), func(b *testing.B) {
+			empty(b, pool)
+			best = max(best, benchCopy(b, pool, connections))
+		})
+	}
+	for _, load := range []struct{ clients, batch int }{{256, 1}, {16, 100}} {
+		b.Run(fmt.Sprintf("events=%d/clients=%d", load.batch, load.clients), func(b *testing.B) {
+			empty(b, pool)
+			rate := benchHandler(b, service.Handler(), key, load.clients, load.batch)
+			if best > 0 {
+				b.ReportMetric(rate/best, "of_copy")
+			}
+		})
+	}
+}
+
+func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string) {
+	b.Helper()
+	ctx := context.Background()
+	c := apptest.Config(b, database, nil)
+	key := ""
+	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
+		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+			return err
+		}
+		made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+		key = made.Text
+		return err
+	}))
+	service, err := app.Start(ctx, c, zap.NewNop())
+	require.NoError(b, err)
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- service.Run(ctx, nil) }()
+	b.Cleanup(func() {
+		stop()
+		require.NoError(b, <-stopped)
+	})
+	return service, key
+}
+
+func empty(b *testing.B, pool *pgxpool.Pool) {
+	b.Helper()
+	_, err := pool.Exec(context.Background(), "truncate event, event_key, session, rejection; checkpoint")
+	require.NoError(b, err)
+}
+
+// generator makes the events of one client: sessions skewed as people are, ids as
+// clients make them.
+type generator struct {
+	zipf *rand.Zipf
+	now  time.Time
+}
+
+func newGenerator(seed int) *generator {
+	source := rand.New(rand.NewPCG(1, uint64(seed))) //nolint:gosec // load, not secrets
+	return &generator{zipf: rand.NewZipf(source, 1.1, 1, 9999), now: time.Now().UTC()}
+}
+
+func (g *generator) session() (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:8], 0x0190163d8694739b)
+	binary.BigEndian.PutUint64(id[8:], g.zipf.Uint64()*0x9e3779b97f4a7c15)
+	return id
+}
+
+func (g *generator) append(b []byte) []byte {
+	id := uuid.Must(uuid.NewV7())
+	return fmt.Appendf(b, `{"event_id":"%s","session_id":"%s","category":"page","name":"view","timestamp":"%s","data":%s}`,
+		id, g.session(), g.now.Format("2006-01-02T15:04:05.000000Z"), benchData)
+}
+
+func (g *generator) body(events int) []byte {
+	if events == 1 {
+		return g.append(nil)
+	}
+	body := []byte{'['}
+	for i := range events {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = g.append(body)
+	}
+	return append(body, ']')
+}
+
+// benchHandler sends b.N events in requests of a size and returns events a second.
+func benchHandler(b *testing.B, handler http.Handler, key string, clients, events int) float64 {
+	b.Helper()
+	requests := (b.N + events - 1) / events
+	bodies := make([][]byte, requests)
+	for i := range bodies {
+		bodies[i] = newGenerator(i).body(events)
+	}
+	var next, failed atomic.Int64
+	var group sync.WaitGroup
+	b.ResetTimer()
+	for range clients {
+		group.Go(func() {
+			for n := next.Add(1) - 1; n < int64(requests); n = next.Add(1) - 1 {
+				request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", bytes.NewReader(bodies[n]))
+				request.Header.Set("Authorization", "Bearer "+key)
+				request.Header.Set("Content-Type", "application/json")
+				recorder := httptest.NewRecorder()
+				handler.ServeHTTP(recorder, request)
+				if recorder.Code != http.StatusCreated {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.StopTimer()
+	require.Zero(b, failed.Load(), "requests that were not stored")
+	rate := float64(requests*events) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "events/s")
+	return rate
+}
+
+// benchCopy copies b.N rows of event and event_key, a thousand a transaction.
+func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
+	b.Helper()
+	const rows = 1000
+	transactions := (b.N + rows - 1) / rows
+	events, keys := make([][]byte, transactions), make([][]byte, transactions)
+	for i := range events {
+		events[i], keys[i] = copyRows(newGenerator(i), rows)
+	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	b.ResetTimer()
+	for range connections {
+		group.Go(func() {
+			ctx := context.Background()
+			conn, err := pool.Acquire(ctx)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			defer conn.Release()
+			for n := next.Add(1) - 1; n < int64(transactions); n = next.Add(1) - 1 {
+				raw := conn.Conn().PgConn()
+				_, err := raw.CopyFrom(ctx, bytes.NewReader(keys[n]), "begin; copy event_key from stdin (format binary)")
+				if err == nil {
+					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), "copy event from stdin (format binary); commit")
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.StopTimer()
+	rate := float64(transactions*rows) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "events/s")
+	return rate
+}
+
+// copyRows renders rows of event and event_key in the binary format of COPY.
+func copyRows(g *generator, rows int) (events, keys []byte) {
+	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	const epoch = 946_684_800_000_000
+	events, keys = []byte(header), []byte(header)
+	field := func(b, value []byte) []byte {
+		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...) //nolint:gosec // small
+	}
+	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) } //nolint:gosec // same bits
+	at := number(g.now.UnixMicro() - epoch)
+	for i := range rows {
+		id, session := uuid.Must(uuid.NewV7()), g.session()
+		events = binary.BigEndian.AppendUint16(events, 9)
+		for _, value := range [][]byte{
+			id[:], session[:], number(int64(g.zipf.Uint64())*1_000_000 + int64(i) + 1), []byte("page"), []byte("view"), //nolint:gosec // small
+			append([]byte{1}, benchData...), at, at, {0, 0, 0, 1},
+		} {
+			events = field(events, value)
+		}
+		keys = binary.BigEndian.AppendUint16(keys, 2)
+		keys = field(field(keys, id[:]), at)
+	}
+	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
+}

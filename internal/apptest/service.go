@@ -1,0 +1,84 @@
+package apptest
+
+import (
+	"context"
+	"maps"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+)
+
+// Service is a running service with an application "shop" that has a key of each
+// scope. It embeds a client that uses the admin key.
+type Service struct {
+	*Client
+	// Ops is the base URL of the second port.
+	Ops      string
+	Database *pgtest.Database
+	// Keys of the application "shop". Read is bound to it, ReadAll is organisation-wide.
+	Ingest, Read, ReadAll, Admin string
+}
+
+// Start starts a service on a database of its own, and stops it when the test ends.
+// settings are added to the defaults, from key to text.
+func Start(t testing.TB, settings map[string]string) *Service {
+	t.Helper()
+	return StartOn(t, pgtest.New(t), settings)
+}
+
+// StartOn starts a service, another replica maybe, on a migrated database.
+func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string) *Service {
+	t.Helper()
+	ctx := context.Background()
+	c := Config(t, database, settings)
+	s := &Service{Database: database}
+	require.NoError(t, app.WithAdmin(ctx, c, func(a app.Admin) error {
+		if _, err := a.Application(ctx, "shop"); err != nil {
+			if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+				return err
+			}
+		}
+		for _, want := range []struct {
+			key   *string
+			scope app.Scope
+			all   bool
+		}{{&s.Ingest, "ingest", false}, {&s.Read, "read", false}, {&s.ReadAll, "read", true}, {&s.Admin, "admin", false}} {
+			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{want.scope}, OrganisationWide: want.all})
+			if err != nil {
+				return err
+			}
+			*want.key = made.Text
+		}
+		return nil
+	}))
+	service, err := app.Start(ctx, c, zap.NewNop())
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(ctx)
+	stopped := make(chan error, 1)
+	go func() { stopped <- service.Run(ctx, nil) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-stopped)
+	})
+	s.Client = NewClient("http://"+service.Addr(), s.Admin)
+	t.Cleanup(s.HTTP.CloseIdleConnections)
+	s.Ops = "http://" + service.OpsAddr()
+	return s
+}
+
+// Config is the settings of a test's service: free ports, no drain delay.
+func Config(t testing.TB, database *pgtest.Database, settings map[string]string) config.Config {
+	t.Helper()
+	all := map[string]string{
+		"database.url": database.DSN(), "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0", "drain.delay": "0s",
+	}
+	maps.Copy(all, settings)
+	c, err := config.Load(config.Sources{Flags: all})
+	require.NoError(t, err)
+	return c
+}
