@@ -93,7 +93,7 @@ type generator struct {
 }
 
 func newGenerator(seed int) *generator {
-	source := rand.New(rand.NewPCG(1, uint64(seed))) //nolint:gosec // load, not secrets
+	source := rand.New(rand.NewPCG(1, uint64(seed)))
 	return &generator{zipf: rand.NewZipf(source, 1.1, 1, 9999), now: time.Now().UTC()}
 }
 
@@ -203,15 +203,15 @@ func copyRows(g *generator, rows int) (events, keys []byte) {
 	const epoch = 946_684_800_000_000
 	events, keys = []byte(header), []byte(header)
 	field := func(b, value []byte) []byte {
-		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...) //nolint:gosec // small
+		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
 	}
-	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) } //nolint:gosec // same bits
+	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) }
 	at := number(g.now.UnixMicro() - epoch)
 	for i := range rows {
 		id, session := uuid.Must(uuid.NewV7()), g.session()
 		events = binary.BigEndian.AppendUint16(events, 9)
 		for _, value := range [][]byte{
-			id[:], session[:], number(int64(g.zipf.Uint64())*1_000_000 + int64(i) + 1), []byte("page"), []byte("view"), //nolint:gosec // small
+			id[:], session[:], number(int64(g.zipf.Uint64())*1_000_000 + int64(i) + 1), []byte("page"), []byte("view"),
 			append([]byte{1}, benchData...), at, at, {0, 0, 0, 1},
 		} {
 			events = field(events, value)
