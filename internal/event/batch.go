@@ -117,11 +117,14 @@ func CheckObject(text []byte, rules *Rules) error {
 	if s.peek() != '{' {
 		return fault.InvalidAt(fault.CodeInvalidType, "", "the body is a JSON object")
 	}
-	if !s.members((*scanner).anyMember) {
+	if !s.members((*scanner).value) {
 		return fault.InvalidAt(fault.CodeInvalidJSON, "", s.syntaxDetail())
 	}
 	if s.space(); s.pos < len(text) {
 		return fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the object, at byte %d", s.pos))
+	}
+	if s.tooLarge() {
+		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", len(text), rules.EventBytes))
 	}
 	if len(s.violations) > 0 {
 		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: s.violations[0].Detail, Violations: s.violations}

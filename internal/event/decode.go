@@ -22,7 +22,7 @@ func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 	s.names = s.names[:0]
 	s.current = Envelope{}
 	e := &s.current
-	start := s.pos
+	s.start = s.pos
 	var ok bool
 	if s.peek() == '{' {
 		ok = s.members((*scanner).eventMember)
@@ -31,12 +31,12 @@ func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 		s.report(fault.CodeInvalidType, "an event is a JSON object")
 	}
 	if !ok {
-		e.Raw, e.Violations = s.text[start:], s.violations
+		e.Raw, e.Violations = s.text[s.start:], s.violations
 		e.Refuse(fault.CodeInvalidJSON, "", s.syntaxDetail())
 		return *e, false
 	}
-	e.Raw = s.text[start:s.pos]
-	if len(e.Raw) > s.rules.EventBytes {
+	e.Raw = s.text[s.start:s.pos]
+	if s.tooLarge() {
 		s.violations = nil
 		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", len(e.Raw), s.rules.EventBytes)
 	} else if e.Raw[0] == '{' {
@@ -47,10 +47,10 @@ func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 	return *e, true
 }
 
-// eventMember reads the value of a member of the current event.
-func (s *scanner) eventMember(name []byte) bool {
+// eventMember reads the value of the last named member of the current event.
+func (s *scanner) eventMember() bool {
 	e := &s.current
-	switch string(name) {
+	switch string(s.names[len(s.names)-1]) {
 	case "event_id":
 		return s.uuidField(e, FieldID, "event_id", &e.Event.ID)
 	case "session_id":
@@ -64,27 +64,23 @@ func (s *scanner) eventMember(name []byte) bool {
 	case "data":
 		return s.dataField(e)
 	}
-	s.path = append(s.path, step{name: name})
 	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
-	ok := s.value()
-	s.path = s.path[:len(s.path)-1]
-	return ok
+	return s.value()
 }
 
 // textField reads a member that has to be a string. read is false when it was not, or
 // held what no string may hold: then that was reported.
 func (s *scanner) textField(member string) (content []byte, read, ok bool) {
-	s.path = append(s.path, step{field: member})
 	before, found := len(s.violations), s.found
 	if s.peek() == '"' {
 		content, ok = s.str()
-		read = ok && s.found == found
-	} else if ok = s.value(); ok {
+		return content, ok && s.found == found, ok
+	}
+	if ok = s.value(); ok {
 		s.violations = s.violations[:before]
 		s.report(fault.CodeInvalidType, "%s is a string", member)
 	}
-	s.path = s.path[:len(s.path)-1]
-	return content, read, ok
+	return nil, false, ok
 }
 
 func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid.UUID) bool {
@@ -94,7 +90,7 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 	}
 	id, err := uuid.ParseBytes(content)
 	if err != nil || len(content) != uuidLength {
-		s.reportAt(member, fault.CodeInvalidUUID, "%s is a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91", member)
+		s.report(fault.CodeInvalidUUID, "%s is a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91", member)
 		return true
 	}
 	*into = id
@@ -108,7 +104,7 @@ func (s *scanner) nameField(e *Envelope, field Fields, member string, into *stri
 		return ok
 	}
 	if n := utf8.RuneCount(content); n < 1 || n > MaxNameLength {
-		s.reportAt(member, fault.CodeInvalidLength, "%s has %d characters; 1 to %d are allowed", member, n, MaxNameLength)
+		s.report(fault.CodeInvalidLength, "%s has %d characters; 1 to %d are allowed", member, n, MaxNameLength)
 		return true
 	}
 	*into = string(content)
@@ -123,7 +119,7 @@ func (s *scanner) timestampField(e *Envelope) bool {
 	}
 	at, valid := ParseTimestamp(string(content))
 	if !valid {
-		s.reportAt("timestamp", fault.CodeInvalidTimestamp,
+		s.report(fault.CodeInvalidTimestamp,
 			"timestamp is a time such as 2021-01-01T09:15:27.243860Z (RFC 3339) or 2021-01-01 09:15:27.243860 (read as UTC)")
 		return true
 	}
@@ -133,7 +129,6 @@ func (s *scanner) timestampField(e *Envelope) bool {
 }
 
 func (s *scanner) dataField(e *Envelope) bool {
-	s.path = append(s.path, step{field: "data"})
 	before, found, start := len(s.violations), s.found, s.pos
 	isObject := s.peek() == '{'
 	ok := s.value()
@@ -146,7 +141,6 @@ func (s *scanner) dataField(e *Envelope) bool {
 		e.Event.Data = s.text[start:s.pos]
 		e.Known |= FieldData
 	}
-	s.path = s.path[:len(s.path)-1]
 	return ok
 }
 

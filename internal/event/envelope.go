@@ -38,6 +38,6 @@ func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 // Refuse adds a reason to refuse the event. Where there are MaxViolations already,
 // it takes the place of the last.
 func (e *Envelope) Refuse(code fault.Code, pointer, detail string) {
-	others := e.Violations[:min(len(e.Violations), MaxViolations-1)]
-	e.Violations = append(others, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
+	e.Violations = e.Violations[:min(len(e.Violations), MaxViolations-1)]
+	e.Violations = append(e.Violations, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
@@ -17,11 +17,16 @@ import (
 type scanner struct {
 	text  []byte
 	pos   int
+	start int // of the current event
 	rules *Rules
-	// path leads from the event's root to the value being read.
-	path []step
+	// path leads from the event's root to the value being read: a number is an
+	// array's index, or the complement of a member's place in names.
+	path []int
 	// names are the member names of the objects being read, the innermost last.
 	names [][]byte
+	// pathRoom and nameRoom spare most events further allocations.
+	pathRoom [8]int
+	nameRoom [16][]byte
 	// current is the event being read.
 	current Envelope
 	// violations of the current event, at most MaxViolations; found counts the others, too.
@@ -32,24 +37,18 @@ type scanner struct {
 	syntaxAt int
 }
 
-// step is one step of a path: a member of an event, a member of another object
-// (name is not nil), or an array's element.
-type step struct {
-	field string
-	name  []byte
-	index int
-}
-
 const (
 	// linearNames is how many member names are compared one by one before a set is made.
-	linearNames = 16
+	linearNames = 32
 	// maxPointer bounds the text of a pointer, in bytes.
 	maxPointer = 1024
 )
 
 // newScanner reads a text by the given rules.
 func newScanner(text []byte, rules *Rules) *scanner {
-	return &scanner{text: text, rules: rules, path: make([]step, 0, 8), names: make([][]byte, 0, 2*linearNames)}
+	s := &scanner{text: text, rules: rules}
+	s.path, s.names = s.pathRoom[:0], s.nameRoom[:0]
+	return s
 }
 
 // reset makes the scanner read another text.
@@ -65,36 +64,55 @@ func (s *scanner) report(code fault.Code, format string, args ...any) {
 
 // reportAt notes a violation at a top-level member.
 func (s *scanner) reportAt(member string, code fault.Code, format string, args ...any) {
-	s.path = append(s.path, step{field: member})
+	s.enter([]byte(member))
 	s.report(code, format, args...)
-	s.path = s.path[:len(s.path)-1]
+	s.leave()
 }
+
+// enter makes the path lead to a member of the object being read.
+func (s *scanner) enter(name []byte) {
+	s.path = append(s.path, ^len(s.names))
+	s.names = append(s.names, name)
+}
+
+// leave makes the path lead to where it led before.
+func (s *scanner) leave() { s.path = s.path[:len(s.path)-1] }
 
 // pointer renders the current path as a JSON Pointer (RFC 6901). It is kept with
 // the event, so what cannot be stored is replaced; and of a path that is too long
 // it gives the part above, since names may fill an event, once for each violation.
 func (s *scanner) pointer() string {
-	if len(s.path) == 0 {
-		return ""
+	var b []byte
+	for _, step := range s.path {
+		above := len(b)
+		b = append(b, '/')
+		if step >= 0 {
+			b = strconv.AppendInt(b, int64(step), 10)
+		} else {
+			b = appendToken(b, s.names[^step])
+		}
+		if len(b) > maxPointer {
+			return string(b[:above])
+		}
 	}
-	var b strings.Builder
-	escape := strings.NewReplacer("~", "~0", "/", "~1", "\x00", "\uFFFD")
-	for _, p := range s.path {
-		text := p.field
-		switch {
-		case text != "":
-		case p.name != nil:
-			text = escape.Replace(strings.ToValidUTF8(string(p.name), "\uFFFD"))
+	return string(b)
+}
+
+// appendToken appends a member's name to a pointer.
+func appendToken(b, name []byte) []byte {
+	for _, r := range string(name) { // what is not UTF-8 comes as U+FFFD
+		switch r {
+		case '~':
+			b = append(b, "~0"...)
+		case '/':
+			b = append(b, "~1"...)
+		case 0:
+			b = utf8.AppendRune(b, utf8.RuneError)
 		default:
-			text = strconv.Itoa(p.index)
+			b = utf8.AppendRune(b, r)
 		}
-		if b.Len()+1+len(text) > maxPointer {
-			break
-		}
-		b.WriteByte('/')
-		b.WriteString(text)
 	}
-	return b.String()
+	return b
 }
 
 // fail notes the syntax error that ends scanning.
@@ -114,6 +132,9 @@ func (s *scanner) syntaxDetail() string {
 	line := 1 + bytes.Count(s.text[:min(s.syntaxAt, len(s.text))], []byte{'\n'})
 	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, line)
 }
+
+// tooLarge tells whether the current event is past the limit already.
+func (s *scanner) tooLarge() bool { return s.pos-s.start > s.rules.EventBytes }
 
 func (s *scanner) peek() byte {
 	if s.pos < len(s.text) {
@@ -137,7 +158,7 @@ func (s *scanner) space() {
 func (s *scanner) value() bool {
 	switch c := s.peek(); {
 	case c == '"':
-		_, ok := s.str()
+		_, ok := s.quoted()
 		return ok
 	case c == '{' || c == '[':
 		// The container lies one level below the path that leads to it.
@@ -146,7 +167,7 @@ func (s *scanner) value() bool {
 			return s.skip()
 		}
 		if c == '{' {
-			return s.members((*scanner).anyMember)
+			return s.members((*scanner).value)
 		}
 		return s.array()
 	case c == '-' || (c >= '0' && c <= '9'):
@@ -169,17 +190,9 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// anyMember reads the value of a member of an object inside an event.
-func (s *scanner) anyMember(name []byte) bool {
-	s.path = append(s.path, step{name: name})
-	ok := s.value()
-	s.path = s.path[:len(s.path)-1]
-	return ok
-}
-
-// members reads an object and hands the name of each member to read, which has
-// to consume the value. A name that came before is noted here.
-func (s *scanner) members(read func(s *scanner, name []byte) bool) bool {
+// members reads an object and calls read for each member, which has to consume
+// the value that the path then leads to. A name that came before is noted here.
+func (s *scanner) members(read func(s *scanner) bool) bool {
 	s.pos++
 	s.space()
 	if s.peek() == '}' {
@@ -193,19 +206,24 @@ func (s *scanner) members(read func(s *scanner, name []byte) bool) bool {
 		if !ok {
 			return false
 		}
-		if len(s.names)-first == linearNames && many == nil {
-			many = make(map[string]struct{}, 4*linearNames)
+		if len(s.names)-first >= linearNames && many == nil {
+			many = make(map[string]struct{}, 2*linearNames)
 			for _, other := range s.names[first:] {
 				many[string(other)] = struct{}{}
 			}
 		}
-		if s.seen(first, many, name) {
-			s.path = append(s.path, step{name: name})
+		again := !s.tooLarge() && seen(s.names[first:], many, name) // past the limit nothing else is told
+		s.enter(name)
+		if again {
 			s.report(fault.CodeDuplicateMember, "this member is given more than once; send it once")
-			s.path = s.path[:len(s.path)-1]
 		}
-		if !read(s, name) {
+		ok = read(s)
+		s.leave()
+		if !ok {
 			return false
+		}
+		if many != nil {
+			s.names = s.names[:first+linearNames] // the set has the others
 		}
 		if more, ok := s.separator('}'); !ok || !more {
 			s.names = s.names[:first]
@@ -232,21 +250,20 @@ func (s *scanner) memberName() ([]byte, bool) {
 	return name, true
 }
 
-// seen tells whether a name was given before in the same object, and remembers
-// it. Few names are compared one by one, many by a set: an object of a hundred
-// thousand members must not cost the square of that.
-func (s *scanner) seen(first int, many map[string]struct{}, name []byte) bool {
+// seen tells whether a name was given before in the same object. Few names are
+// compared one by one, many by a set: an object of a hundred thousand members must
+// not cost the square of that.
+func seen(names [][]byte, many map[string]struct{}, name []byte) bool {
 	if many != nil {
 		_, ok := many[string(name)]
 		many[string(name)] = struct{}{}
 		return ok
 	}
-	for _, other := range s.names[first:] {
+	for _, other := range names {
 		if bytes.Equal(other, name) {
 			return true
 		}
 	}
-	s.names = append(s.names, name)
 	return false
 }
 
@@ -258,9 +275,9 @@ func (s *scanner) array() bool {
 		return true
 	}
 	for i := 0; ; i++ {
-		s.path = append(s.path, step{index: i})
+		s.path = append(s.path, i)
 		ok := s.value()
-		s.path = s.path[:len(s.path)-1]
+		s.leave()
 		if !ok {
 			return false
 		}
@@ -305,7 +322,7 @@ func (s *scanner) skip() bool {
 				return true
 			}
 		case '"':
-			if _, ok := s.str(); !ok {
+			if _, ok := s.quoted(); !ok {
 				return false
 			}
 			continue

@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 	"unicode/utf8"
 
@@ -16,29 +17,38 @@ const maxExponent = 400
 // memory with the text unless the string had escapes.
 func (s *scanner) str() (content []byte, ok bool) {
 	start := s.pos
+	escaped, ok := s.quoted()
+	if !ok {
+		return nil, false
+	}
+	quoted := s.text[start:s.pos]
+	if escaped {
+		return unescape(quoted), true
+	}
+	return quoted[1 : len(quoted)-1], true
+}
+
+// quoted passes over a string, and tells whether there are escapes in it.
+func (s *scanner) quoted() (escaped, ok bool) {
 	s.pos++
-	escaped, invalid := false, false
+	invalid := false
 	for {
 		s.plain()
 		if s.pos == len(s.text) {
-			return nil, s.fail("expected the closing quote of a string")
+			return false, s.fail("expected the closing quote of a string")
 		}
 		c := s.text[s.pos]
 		switch {
 		case c == '"':
 			s.pos++
-			quoted := s.text[start:s.pos]
-			if escaped {
-				return unescape(quoted), true
-			}
-			return quoted[1 : len(quoted)-1], true
+			return escaped, true
 		case c == '\\':
 			escaped = true
 			if !s.escape() {
-				return nil, false
+				return false, false
 			}
 		case c < 0x20:
-			return nil, s.fail("expected a string without control characters (write them as escapes)")
+			return false, s.fail("expected a string without control characters (write them as escapes)")
 		default:
 			r, size := utf8.DecodeRune(s.text[s.pos:])
 			if r == utf8.RuneError && size == 1 && !invalid {
@@ -50,9 +60,20 @@ func (s *scanner) str() (content []byte, ok bool) {
 	}
 }
 
-// plain passes over the characters of a string that need no attention.
+// plain passes over the characters of a string that need no attention, by eights
+// as long as that goes. In a word with a character that needs some, one of the high
+// bits stays or becomes set: it is not ASCII, or wraps round when 0x20 is taken from
+// it, or when 1 is taken from what differs from a quote or from a backslash.
 func (s *scanner) plain() {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
 	text, i := s.text, s.pos
+	for len(text)-i >= 8 {
+		w := binary.LittleEndian.Uint64(text[i:])
+		if (w|(w-ones*0x20)|((w^ones*'"')-ones)|((w^ones*'\\')-ones))&high != 0 {
+			break
+		}
+		i += 8
+	}
 	for i < len(text) {
 		if c := text[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
 			break

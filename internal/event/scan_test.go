@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestStrings(t *testing.T) {
 			"":          text(members{content + "-": "1"}),
 		} {
 			expected := []string{}
-			for _, code := range strings.Fields(want) {
+			for code := range strings.FieldsSeq(want) {
 				if code == syntax {
 					expected = append(expected, " "+code)
 				} else {
@@ -55,6 +56,24 @@ func TestStrings(t *testing.T) {
 				got = got[:len(got)-1]
 			}
 			require.Equal(t, expected, got, "%q", body)
+		}
+	}
+}
+
+func TestEveryByteAtEveryPlaceOfAString(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		want := []string{}
+		switch {
+		case c < 0x20 || c == '"' || c == '\\':
+			want = []string{" invalid_json"}
+		case c >= 0x80:
+			want = []string{"/data/x invalid_utf8"}
+		}
+		for at := range 20 {
+			content := []byte("aaaaaaaaaaaaaaaaaaaa")
+			content[at] = byte(c)
+			require.Equal(t, want, judge(t, withData(`"`+string(content)+`"`)), "%q", content)
 		}
 	}
 }
@@ -153,13 +172,26 @@ func TestRepeatedMembersOfData(t *testing.T) {
 	}
 }
 
+func TestRepeatedMembersAmongFewAndMany(t *testing.T) {
+	t.Parallel()
+	var members []string
+	for n := range 70 {
+		for i := range n {
+			repeated := append(slices.Clone(members), fmt.Sprintf(`"m%d":{"m0":0}`, i))
+			require.Equal(t, []string{fmt.Sprintf("/data/x/m%d duplicate_member", i)}, judge(t, withData(`{`+strings.Join(repeated, ",")+`}`)))
+		}
+		members = append(members, fmt.Sprintf(`"m%d":{"m0":0}`, n))
+		require.Empty(t, judge(t, withData(`{`+strings.Join(members, ",")+`}`)))
+	}
+}
+
 func TestManyMembersAreQuick(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
 	rules.EventBytes = 100 << 20
 	var b strings.Builder
 	b.WriteString(`{`)
-	for i := range 200_000 {
+	for i := range 100_000 {
 		fmt.Fprintf(&b, `"m%d":0,`, i)
 	}
 	b.WriteString(`"m20000":0}`)
@@ -198,7 +230,7 @@ func long(s string, n int) string { return strings.Repeat(s, n) }
 func TestPointersCanBeKept(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		`a\u0000b`: "/a\uFFFDb unknown_field", "a\xffb": "/a\uFFFDb unknown_field", `\ud800`: "/\uFFFD unknown_field", "\xed\xa0\x80": "/\uFFFD unknown_field",
+		`a\u0000b`: "/a\uFFFDb unknown_field", "a\xffb": "/a\uFFFDb unknown_field", `\ud800`: "/\uFFFD unknown_field", "\xed\xa0\x80": "/\uFFFD\uFFFD\uFFFD unknown_field",
 	} {
 		got := judge(t, text(members{name: "1"}))
 		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a refusal")

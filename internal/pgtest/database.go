@@ -65,7 +65,7 @@ func (d *Database) leave(t testing.TB) {
 
 // Dedicated gives the test a database on a durable server of its own, which it may
 // Kill, Freeze and Restart through Server. The server is stopped and deleted when
-// the test ends. Options are Main's with these on top. It costs a second or two.
+// the test ends. Migrations are Main's unless given. It costs a second or two.
 func Dedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)

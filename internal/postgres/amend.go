@@ -45,7 +45,7 @@ const lockEventSQL = storedByIDSQL + ` for update of e`
 // updateEventSQL uses a partition's event_timestamp_idx. A new timestamp may move
 // the row to another partition.
 const updateEventSQL = `
-update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7, "timestamp" = $8
+update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8
 where "timestamp" = $1 and event_id = $2
 returning data`
 
@@ -68,13 +68,15 @@ where session_id = $1
 returning last_sequence`
 
 // resetSessionSQL works out a session's row from its events: its ends by
-// event_pkey, its applications by a scan of its events unless it has only one.
+// event_pkey, its applications by a scan of its events unless it has only one. A
+// session without ends has no events, even while it counts some that are expiring.
 const resetSessionSQL = `
-update session s set event_count = s.event_count + $2,
-	started_at = (select min(e."timestamp") from event e where e.session_id = s.session_id),
-	last_event_at = (select max(e."timestamp") from event e where e.session_id = s.session_id),
-	application_ids = case when s.event_count + $2 > 0 and cardinality(s.application_ids) = 1 then s.application_ids
+update session s set event_count = case when ends.started_at is null then 0 else s.event_count + $2 end,
+	started_at = ends.started_at, last_event_at = ends.last_event_at,
+	application_ids = case when ends.started_at is not null and cardinality(s.application_ids) = 1 then s.application_ids
 		else array(select distinct e.application_id from event e where e.session_id = s.session_id order by 1) end
+from (select (select min(e."timestamp") from event e where e.session_id = $1) as started_at,
+	(select max(e."timestamp") from event e where e.session_id = $1) as last_event_at) as ends
 where s.session_id = $1`
 
 // errMoved tells that a session is concerned that was not locked.
@@ -122,7 +124,7 @@ func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, err
 			return edited, err
 		}
 	}
-	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, next.Data, next.Timestamp).Scan(&edited.Data)
+	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
@@ -169,7 +171,7 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
-		err := pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
 			c.Tx = tx
 			if err := c.lock(ctx); err != nil {
 				return err

@@ -227,11 +227,21 @@ func (c *commit) sort(fresh []int, verdicts []ingest.Verdict, refusals *refusals
 	for i := range verdicts {
 		if v := &verdicts[i]; v.Refused() {
 			refused = true
-			v.ErrorID = c.store.newID()
+			v.ErrorID = c.errorID(i)
 			refusals.add(c.plan.rows[i].item, v)
 		}
 	}
 	return store, drop, refused
+}
+
+// errorID returns the id that a row's refusal is kept under, in every attempt.
+func (c *commit) errorID(row int) uuid.UUID {
+	id, known := c.errorIDs[row]
+	if !known {
+		id = c.store.newID()
+		c.errorIDs[row] = id
+	}
+	return id
 }
 
 // erasedSQL reads which sessions are erased, by session_pkey, without a lock.

@@ -18,15 +18,16 @@ type Config struct {
 	// Pooled tells that PgBouncer in transaction mode stands between: statements
 	// are not prepared, and timeouts have to be set at the role.
 	Pooled bool
-	// WriteConnections are for lanes, key refresh and housekeeping.
+	// WriteConnections are for lanes and for following changes of keys.
 	WriteConnections int
-	// ReadConnections are for queries, so that those never starve the writes.
+	// ReadConnections are for everything else: queries, edits, erasures and
+	// housekeeping never starve what comes in.
 	ReadConnections int
 	// ConnectTimeout bounds one attempt to connect.
 	ConnectTimeout time.Duration
-	// WriteTimeout bounds a statement and a wait for a lock on the way of an event.
+	// WriteTimeout bounds a statement and a wait for a lock on the write connections.
 	WriteTimeout time.Duration
-	// ReadTimeout bounds a query's statement.
+	// ReadTimeout does the same on the read connections.
 	ReadTimeout time.Duration
 }
 
@@ -69,6 +70,7 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 		pool.ConnConfig.StatementCacheCapacity = 0
 		pool.ConnConfig.DescriptionCacheCapacity = 0
+		pool.AfterConnect = nameTypes
 	} else {
 		milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
 		pool.ConnConfig.RuntimeParams["application_name"] = name
@@ -81,6 +83,16 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
 	return made, nil
+}
+
+// nameTypes says which types the parameters have that nothing else tells when a
+// statement is not described before it is run.
+func nameTypes(_ context.Context, conn *pgx.Conn) error {
+	types := conn.TypeMap()
+	types.RegisterDefaultPgType([16]byte{}, "uuid")
+	types.RegisterDefaultPgType([][16]byte{}, "_uuid")
+	types.RegisterDefaultPgType([]*[16]byte{}, "_uuid")
+	return nil
 }
 
 // Close closes the pools and waits until every connection was given back.

@@ -17,8 +17,8 @@ const erasedAtOnce = 10_000
 
 // eraseEventsSQL uses event_pkey, event_timestamp_idx and event_key_pkey.
 const eraseEventsSQL = `
-with some as (select event_id, "timestamp" from event where session_id = $1 limit $2),
-	gone as (delete from event e using some where e."timestamp" = some."timestamp" and e.event_id = some.event_id returning e.event_id),
+with part as (select event_id, "timestamp" from event where session_id = $1 limit $2),
+	gone as (delete from event e using part where e."timestamp" = part."timestamp" and e.event_id = part.event_id returning e.event_id),
 	keys as (delete from event_key k using gone where k.event_id = gone.event_id)
 select count(*) from gone`
 
@@ -66,7 +66,7 @@ func (s *AmendStore) EraseSession(ctx context.Context, id uuid.UUID) (amend.Eras
 
 func (s *AmendStore) eraseSome(ctx context.Context, id uuid.UUID) (amend.Erased, error) {
 	var erased amend.Erased
-	err := pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
 		gone := false
 		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
 		absent := errors.Is(err, pgx.ErrNoRows)

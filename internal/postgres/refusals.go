@@ -153,12 +153,14 @@ func sampled(place int64) bool {
 	return true
 }
 
-// insertRejectionsSQL writes to the two indexes of rejection's partitions.
+// insertRejectionsSQL writes to the two indexes of rejection's partitions. What is
+// known is of an attempt whose commit was not heard of.
 const insertRejectionsSQL = `
 insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)
 select n.rejection_id, n.received_at, n.application_id, n.request_id, n.code, n.errors, n.event_id, n.session_id, n.category, n.name, n."timestamp", n.raw, n.raw_size
 from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[])
-	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)`
+	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size)
+on conflict do nothing`
 
 // keptSQL adds to counters that the transaction has locked already.
 const keptSQL = `

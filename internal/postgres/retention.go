@@ -59,11 +59,8 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 				break
 			}
 		}
-		if _, err := s.db.write.Exec(ctx, "drop table if exists "+table); err != nil {
-			return events, translate(err, "drop expired events")
-		}
 	}
-	if _, err := s.db.write.Exec(ctx, expireAmendmentsSQL, before); err != nil {
+	if _, err := s.db.read.Exec(ctx, expireAmendmentsSQL, before); err != nil {
 		return events, translate(err, "drop marks of expired events")
 	}
 	return events, nil
@@ -76,20 +73,20 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	}
 	expired, err := s.detached(ctx, rejectionTable)
 	for _, table := range expired {
-		if _, err := s.db.write.Exec(ctx, "drop table if exists "+table); err != nil {
+		if _, err := s.db.read.Exec(ctx, "drop table if exists "+table); err != nil {
 			return partitions, translate(err, "drop expired errors")
 		}
 		partitions++
 	}
 	if err == nil {
-		_, err = s.db.write.Exec(ctx, expireCountsSQL, before)
+		_, err = s.db.read.Exec(ctx, expireCountsSQL, before)
 	}
 	return partitions, translate(err, "drop expired errors")
 }
 
 // ForgetErasures implements retention.Store.
 func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
-	_, err := s.db.write.Exec(ctx, forgetErasuresSQL, before)
+	_, err := s.db.read.Exec(ctx, forgetErasuresSQL, before)
 	return translate(err, "forget erasures")
 }
 
@@ -108,7 +105,7 @@ delete from event_key k using gone where k.event_id = gone.event_id and gone.era
 // detach takes partitions that end before a time from their table. DETACH
 // CONCURRENTLY waits for those who use the table and blocks nobody.
 func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
-	attached, err := listPartitions(ctx, s.db.write, table)
+	attached, err := listPartitions(ctx, s.db.read, table)
 	if err != nil {
 		return err
 	}
@@ -133,74 +130,103 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 
 // run runs a statement that must not be part of a transaction.
 func (s *RetentionStore) run(ctx context.Context, statement string) error {
-	_, err := s.db.write.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	_, err := s.db.read.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
 // listDetachedSQL reads the catalogue: tables that are named like partitions of a
-// table in its schema, and are none.
+// table in its schema, and are none, or that were set aside before.
 const listDetachedSQL = `
-select c.relname from pg_class c join pg_class p on p.oid = to_regclass($1) and p.relnamespace = c.relnamespace
-where c.relkind = 'r' and not c.relispartition and c.relname like $1 || '\_p____\_%'`
+select c.relname, $1 || '_expired_' || c.oid from pg_class c join pg_class p on p.oid = to_regclass($1) and p.relnamespace = c.relnamespace
+where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p____\_%' or c.relname = $1 || '_expired_' || c.oid)`
 
-// detached lists the tables that were partitions.
-func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, error) {
-	rows, err := s.db.write.Query(ctx, listDetachedSQL, table)
+// detached lists the tables that were partitions, and sets them aside: their names
+// are free then, for an event so late that its partition has to be made again.
+func (s *RetentionStore) detached(ctx context.Context, table string) (found []string, err error) {
+	rows, err := s.db.read.Query(ctx, listDetachedSQL, table) //nolint:rowserrcheck // CollectRows returns it
 	if err != nil {
 		return nil, err
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	var found []string
+	names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Is, Aside string }])
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
-		if _, ok := parseMonth(table, name); ok {
-			found = append(found, name)
+		if _, ok := parseMonth(table, name.Is); ok {
+			_, err := s.db.read.Exec(ctx, fmt.Sprintf("alter table %s rename to %s", name.Is, name.Aside))
+			if sqlState(err) == stateUndefinedTable {
+				continue // another replica was faster
+			}
+			if err != nil {
+				return nil, err
+			}
+			name.Is = name.Aside
+		}
+		if name.Is == name.Aside {
+			found = append(found, name.Is)
 		}
 	}
-	return found, err
+	return found, nil
 }
+
+// lockPurgeSQL lets one replica at a time take from a table: two that take the same
+// rows would find nothing left, and drop a table that has more. It ends with the
+// transaction.
+const lockPurgeSQL = `select pg_advisory_xact_lock(hashtext('theeye purge'))`
 
 // purgeSQL takes events from a detached partition and their ids from the ledger,
 // by event_key_pkey, and counts them by session.
 const purgeSQL = `
-with some as (delete from %[1]s where ctid = any (array(select ctid from %[1]s limit $1)) returning event_id, session_id),
-	keys as (delete from event_key k using some where k.event_id = some.event_id)
-select session_id, count(*) from some group by session_id order by session_id`
+with part as (delete from %[1]s where ctid = any (array(select ctid from %[1]s limit $1)) returning event_id, session_id),
+	keys as (delete from event_key k using part where k.event_id = part.event_id)
+select session_id, count(*) from part group by session_id order by session_id`
 
 // lockSessionsSQL locks rows of session by id, ascending, by session_pkey.
 const lockSessionsSQL = `select session_id from session where session_id = any ($1) order by session_id for update`
 
-// shrinkSessionsSQL works out the rows of sessions that lost events. The rows are locked.
+// shrinkSessionsSQL works out the rows of sessions that lost events from those that
+// are left, by event_pkey. Subtracting would not do: events of other partitions that
+// were detached are counted in the row, and no query sees them. The rows are locked.
 const shrinkSessionsSQL = `
-update session s set event_count = s.event_count - n.events,
-	started_at = (select min(e."timestamp") from event e where e.session_id = s.session_id),
-	last_event_at = (select max(e."timestamp") from event e where e.session_id = s.session_id),
-	application_ids = array(select distinct e.application_id from event e where e.session_id = s.session_id order by 1)
-from unnest($1::uuid[], $2::bigint[]) as n (session_id, events)
+update session s set event_count = n.events, started_at = n.started_at, last_event_at = n.last_event_at, application_ids = n.application_ids
+from (
+	select lost.session_id, count(e.event_id) as events, min(e."timestamp") as started_at, max(e."timestamp") as last_event_at,
+		coalesce(array_agg(distinct e.application_id order by e.application_id) filter (where e.event_id is not null), '{}') as application_ids
+	from unnest($1::uuid[]) as lost (session_id) left join event e on e.session_id = lost.session_id
+	group by lost.session_id
+) n
 where s.session_id = n.session_id and s.erased_at is null`
 
 // dropSessionsSQL forgets sessions that have no event left.
 const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
 
+// purge takes some events out of a detached partition, and drops it when it is empty.
 func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
-	err = pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce/10) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}
 		var ids [][16]byte
-		var counts []int64
 		var id [16]byte
 		var count int64
 		_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
-			ids, counts, events = append(ids, id), append(counts, count), events+count
+			ids, events = append(ids, id), events+count
 			return nil
 		})
-		if err != nil || events == 0 {
+		if err != nil {
+			return err
+		}
+		if events == 0 {
+			_, err := tx.Exec(ctx, "drop table "+table)
 			return err
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
-		batch.Queue(shrinkSessionsSQL, ids, counts)
+		batch.Queue(shrinkSessionsSQL, ids)
 		batch.Queue(dropSessionsSQL, ids)
 		return tx.SendBatch(ctx, batch).Close()
 	})

@@ -61,7 +61,7 @@ var errNeedsCare = errors.New("an event id is known or a session is erased")
 func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 	p := newPlan(group)
 	events, rejections := p.months()
-	c := commit{store: s, plan: p}
+	c := commit{store: s, plan: p, errorIDs: map[int]uuid.UUID{}}
 	backoff := firstBackoff
 	for attempt := 1; ; attempt++ {
 		err := s.partitions.ensure(ctx, eventTable, events)
@@ -83,7 +83,7 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 			s.partitions.forget()
 		case lostConnection(err):
 			c.care, c.again = true, true
-		case contention(err):
+		case contention(err), sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
 		case refusesData(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
 		default:
@@ -111,7 +111,10 @@ func wait(ctx context.Context, d time.Duration) bool {
 // attempt runs the transaction once, by the fast or the careful path.
 func (s *EventStore) attempt(ctx context.Context, c *commit) error {
 	return onConnection(ctx, s.db.write, func(conn *pgx.Conn) error {
-		if c.care || c.plan.repeated || s.careful.Load() > 0 {
+		if c.care || c.plan.repeated {
+			return c.carefully(ctx, conn)
+		}
+		if s.careful.Load() > 0 {
 			s.careful.Add(-1)
 			return c.carefully(ctx, conn)
 		}
@@ -147,6 +150,8 @@ type commit struct {
 	care bool
 	// again tells that an earlier attempt may have committed.
 	again bool
+	// errorIDs are the ids of refusals that turned up in the transaction, by row.
+	errorIDs map[int]uuid.UUID
 }
 
 const beginSQL = "begin"

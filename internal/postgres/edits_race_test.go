@@ -1,0 +1,173 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// edited is what editors did to events: how often each was counted up, and
+// whether it was erased.
+type edited struct {
+	mu     sync.Mutex
+	counts map[uuid.UUID]int
+	erased map[uuid.UUID]bool
+}
+
+func (e *edited) note(id uuid.UUID, erased bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if erased {
+		e.erased[id] = true
+	} else {
+		e.counts[id]++
+	}
+}
+
+// gone tells whether an edit failed because its event was erased meanwhile.
+func gone(err error) bool {
+	return fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeSessionErased)
+}
+
+// countUp adds one to an event's data, moves it to another session now and then,
+// and gives it another time.
+func countUp(d *dice, sessions uint64) func(event.Stored) (event.Event, error) {
+	move, to, shift := d.chance(20), sessionOf(d.Uint64N(sessions)), time.Duration(d.Int64N(int64(time.Minute)))
+	return func(current event.Stored) (event.Event, error) {
+		next := current.Event
+		var n int
+		if _, err := fmt.Sscanf(string(current.Data), `{"n": %d}`, &n); err != nil {
+			return next, err
+		}
+		next.Data = fmt.Appendf(nil, `{"n": %d}`, n+1)
+		if move {
+			next.SessionID = to
+		}
+		next.Timestamp = next.Timestamp.Add(-shift)
+		return next, nil
+	}
+}
+
+// Writers, editors and erasers at the same sessions: no edit is lost, no event of
+// an erased session survives, every session's row is what its events make of it,
+// and nobody hears of a deadlock.
+func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
+	t.Parallel()
+	const sessions, writers, editors = 12, 8, 6
+	b, oracle, seen := newBundle(t), apptest.NewOracle(), &recent{}
+	both := replicas(t, b, 2)
+	amends := [2]*postgres.AmendStore{postgres.NewAmendStore(b.db), postgres.NewAmendStore(openDB(t, b.database.DSN()))}
+	log := &edited{counts: map[uuid.UUID]int{}, erased: map[uuid.UUID]bool{}}
+	now := time.Now()
+	var refused atomic.Int64
+	write := func(d *dice) {
+		for range 40 {
+			envelopes := make([]event.Envelope, 1+d.IntN(20))
+			for i := range envelopes {
+				envelopes[i] = envelope(sessionOf(d.Uint64N(sessions)), d.around(now))
+				envelopes[i].Event.Data = []byte(`{"n": 0}`)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			verdicts, err := both[d.IntN(2)].Submit(ctx, request(shop, envelopes...))
+			cancel()
+			if err != nil {
+				t.Errorf("a request was not answered: %v", err)
+				return
+			}
+			for i, v := range verdicts {
+				switch {
+				case v.Status == ingest.Stored:
+					oracle.Sending(envelopes[i].Event)
+					seen.add(envelopes[i].Event)
+				case v.Status == ingest.Rejected && v.Violations[0].Code == fault.CodeSessionErased:
+					refused.Add(1)
+				default:
+					t.Errorf("an event was %s: %v", v.Status, v.Violations)
+				}
+			}
+		}
+	}
+	edit := func(d *dice) {
+		await(t, func() bool { return seen.count() > 0 || t.Failed() })
+		for range 120 {
+			e, ok := seen.any(d)
+			if !ok {
+				return
+			}
+			erase := d.chance(10)
+			var err error
+			if erase {
+				err = amends[d.IntN(2)].Erase(context.Background(), e.ID, func(event.Stored) error { return nil })
+			} else {
+				_, err = amends[d.IntN(2)].Edit(context.Background(), e.ID, countUp(d, sessions))
+			}
+			switch {
+			case err == nil:
+				log.note(e.ID, erase)
+			case !gone(err):
+				t.Errorf("an event could not be changed: %v", err)
+			}
+		}
+	}
+	bury := func(d *dice) {
+		for n := range uint64(3) {
+			await(t, func() bool { return seen.count() > int(n+1)*500 || t.Failed() })
+			if _, err := amends[d.IntN(2)].EraseSession(context.Background(), sessionOf(n)); err != nil && !gone(err) {
+				t.Errorf("a session could not be erased: %v", err)
+			}
+		}
+	}
+	parallel(writers+editors+2, func(n int) {
+		d := newDice(uint64(n), sessions)
+		switch {
+		case n < writers:
+			write(d)
+		case n < writers+editors:
+			edit(d)
+		default:
+			bury(d)
+		}
+	})
+	for n := range uint64(3) { // those that were erased before anything was in them
+		_, err := amends[0].EraseSession(context.Background(), sessionOf(n))
+		require.True(t, err == nil || gone(err), "%v", err)
+	}
+	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, contradictions)
+	log.compare(t, b)
+	t.Logf("%d events sent, %d refused, %d edited, %d erased singly, %d left, %d deadlocks",
+		seen.count(), refused.Load(), len(log.counts), len(log.erased), count(t, b, "event"), deadlocks(t, b))
+}
+
+// compare fails the test where an edit was lost or something erased is there.
+func (e *edited) compare(t *testing.T, b *bundle) {
+	t.Helper()
+	rows, err := b.database.Pool(t).Query(context.Background(), "select event_id, session_id, data ->> 'n' from event")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var id, session uuid.UUID
+		var n string
+		require.NoError(t, rows.Scan(&id, &session, &n))
+		require.Equal(t, strconv.Itoa(e.counts[id]), n, "edits of event %s", id)
+		require.False(t, e.erased[id], "event %s was erased", id)
+		for erased := range uint64(3) {
+			require.NotEqual(t, sessionOf(erased), session, "event %s is of a session that was erased", id)
+		}
+	}
+	require.NoError(t, rows.Err())
+}

@@ -1,0 +1,212 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// firstOf is the first moment of a month before or after this one.
+func firstOf(months int) time.Time {
+	year, month, _ := time.Now().UTC().Date()
+	return time.Date(year, month+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// old are sessions of the months that retention is about.
+type old struct {
+	// expired has events of two months that expire, partly of one that expires and
+	// this one, kept of this one only, moved an event that was edited into this month.
+	expired, partly, kept, moved uuid.UUID
+}
+
+// fill stores far more events than one transaction purges.
+func fill(t *testing.T, b *bundle) old {
+	t.Helper()
+	c := collector(t, b.store, 1)
+	s := old{uuid.New(), uuid.New(), uuid.New(), uuid.New()}
+	for range 3 {
+		var envelopes []event.Envelope
+		for range 100 {
+			envelopes = append(envelopes,
+				envelope(s.expired, firstOf(-4)), envelope(s.expired, firstOf(-3)),
+				envelope(s.partly, firstOf(-4)), envelope(s.partly, firstOf(0)), envelope(s.kept, firstOf(-1)))
+			for range 4 { // short sessions, across everything that is cut
+				short := uuid.New()
+				envelopes = append(envelopes, envelope(short, firstOf(-4)), envelope(short, firstOf(-3)))
+			}
+		}
+		for len(envelopes) > 0 {
+			n := min(len(envelopes), 1000)
+			submit(t, c, request(shop, envelopes[:n]...))
+			envelopes = envelopes[n:]
+		}
+	}
+	edited := envelope(s.moved, firstOf(-4))
+	submit(t, c, request(shop, edited))
+	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Event, error) {
+		current.Timestamp = firstOf(0)
+		return current.Event, nil
+	})
+	require.NoError(t, err)
+	return s
+}
+
+// partitionsOf lists the tables that are, or were, partitions of a table.
+func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
+	t.Helper()
+	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
+		"select coalesce(array_agg(relname::text order by 1), '{}') from pg_class where relkind = 'r' and relname like $1 || '\\_%' and relname not in ('event_key', 'event_amendment', 'rejection_count')", table).Scan(&names))
+	return names
+}
+
+// expired fails the test unless everything before the last month is gone, and
+// everything else is as it should be.
+func (s *old) gone(t *testing.T, b *bundle) {
+	t.Helper()
+	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, contradictions)
+	require.Equal(t, 601, count(t, b, "event"))
+	require.Equal(t, 601, count(t, b, "event_key"))
+	require.Equal(t, 3, count(t, b, "session"), "sessions without events are forgotten")
+	reads := postgres.NewQueryStore(b.db)
+	partly, err := reads.Session(context.Background(), s.partly)
+	require.NoError(t, err)
+	require.Equal(t, int64(300), partly.EventCount)
+	require.Equal(t, firstOf(0), partly.StartedAt.UTC())
+	_, err = reads.Session(context.Background(), s.expired)
+	require.True(t, fault.Is(err, fault.CodeNotFound))
+	for _, name := range partitionsOf(t, b, "event") {
+		require.NotContains(t, name, firstOf(-4).Format("2006_01"))
+		require.NotContains(t, name, "expired")
+	}
+}
+
+func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	s := fill(t, b)
+	store := postgres.NewRetentionStore(b.db)
+	_, err := store.ExpireEvents(context.Background(), firstOf(-4).Add(-time.Second))
+	require.NoError(t, err)
+	require.Equal(t, 3901, count(t, b, "event"), "nothing is as old as that")
+
+	n, err := store.ExpireEvents(context.Background(), firstOf(-1).Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, int64(3300), n)
+	s.gone(t, b)
+
+	n, err = store.ExpireEvents(context.Background(), firstOf(-1).Add(time.Hour))
+	require.NoError(t, err)
+	require.Zero(t, n)
+	again := collector(t, b.store, 1)
+	verdict := submit(t, again, request(shop, envelope(s.expired, firstOf(0))))[0]
+	require.Equal(t, int64(1), verdict.Sequence, "a session that was forgotten begins anew")
+}
+
+func TestTwoReplicasExpireAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	s := fill(t, b)
+	parallel(4, func(int) {
+		for range 3 { // rounds
+			_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
+			if err != nil {
+				t.Errorf("a round failed: %v", err)
+			}
+		}
+	})
+	s.gone(t, b)
+}
+
+// A service that dies in the midst of an expiry leaves tables that are detached,
+// or about to be. The next round, anywhere, goes on with them.
+func TestInterruptedExpiryIsContinued(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	s := fill(t, b)
+	pool := b.database.Pool(t)
+	_, err := pool.Exec(context.Background(), "alter table event detach partition event_p"+firstOf(-4).Format("2006_01"))
+	require.NoError(t, err)
+	reader, err := pool.Begin(context.Background())
+	require.NoError(t, err)
+	_, err = reader.Exec(context.Background(), "select count(*) from event")
+	require.NoError(t, err)
+	cut, err := pool.Acquire(context.Background())
+	require.NoError(t, err)
+	_, err = cut.Exec(context.Background(), "set statement_timeout = 200")
+	require.NoError(t, err)
+	_, err = cut.Exec(context.Background(), "alter table event detach partition event_p"+firstOf(-3).Format("2006_01")+" concurrently")
+	require.ErrorContains(t, err, "57014", "a reader is in the way")
+	cut.Conn().Close(context.Background()) //nolint:errcheck // it is in the way of nothing
+	cut.Release()
+	require.NoError(t, reader.Rollback(context.Background()))
+
+	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
+	require.NoError(t, err)
+	s.gone(t, b)
+}
+
+// Between the detachment of a partition and the end of its purge, sessions count
+// events that no query sees. Edits and erasures must get along with that.
+func TestEditsDuringAnExpiry(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, amends := collector(t, b.store, 1), postgres.NewAmendStore(b.db)
+	session := uuid.New()
+	last := envelope(session, firstOf(0))
+	submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-4)), last))
+	_, err := b.database.Pool(t).Exec(context.Background(), "alter table event detach partition event_p"+firstOf(-4).Format("2006_01"))
+	require.NoError(t, err)
+
+	require.NoError(t, amends.Erase(context.Background(), last.Event.ID, func(event.Stored) error { return nil }))
+	submit(t, c, request(shop, envelope(session, firstOf(-1))))
+	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-2))
+	require.NoError(t, err)
+
+	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, contradictions)
+	found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), found.EventCount)
+}
+
+func TestRejectionsExpire(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, store := collector(t, b.store, 1), postgres.NewRetentionStore(b.db)
+	for _, at := range []time.Time{firstOf(-3), firstOf(0)} {
+		r := request(shop, event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}})
+		r.ReceivedAt = at
+		require.Equal(t, ingest.Rejected, submit(t, c, r)[0].Status)
+	}
+	n, err := store.ExpireRejections(context.Background(), firstOf(-1))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, 1, count(t, b, "rejection"))
+	require.Equal(t, 1, count(t, b, "rejection_count"))
+}
+
+func TestErasuresAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, session := collector(t, b.store, 1), uuid.New()
+	submit(t, c, request(shop, envelope(session, firstOf(0))))
+	_, err := postgres.NewAmendStore(b.db).EraseSession(context.Background(), session)
+	require.NoError(t, err)
+	store := postgres.NewRetentionStore(b.db)
+	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(-time.Hour)))
+	require.Equal(t, 1, count(t, b, "session"))
+	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(time.Hour)))
+	require.Equal(t, 0, count(t, b, "session"))
+}
