@@ -1,0 +1,123 @@
+package main_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+// dev starts a development service in a folder, on free ports.
+func dev(t *testing.T, folder string) *running {
+	t.Helper()
+	r := start(t, nil, "dev", "--data-dir", filepath.Join(folder, ".theeye"), "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	t.Cleanup(func() {
+		require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: filepath.Join(folder, ".theeye", "postgres")}))
+	})
+	r.await(t, "Ctrl-C stops the service")
+	return r
+}
+
+// folder is one that the account Postgres runs under can pass through.
+func folder(t *testing.T) string {
+	t.Helper()
+	made, err := os.MkdirTemp("", "theeye-dev-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(made, 0o755)) //nolint:gosec // see above
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(made)) })
+	return made
+}
+
+// shell runs a script as a user would paste it.
+func shell(t *testing.T, folder, script string) string {
+	t.Helper()
+	command := exec.CommandContext(context.Background(), "bash", "-euo", "pipefail", "-c", script) //nolint:gosec // the script is ours
+	command.Dir = folder
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", script, out)
+	return string(out)
+}
+
+func TestDevIsAsTheReadmeSays(t *testing.T) {
+	t.Parallel()
+	at := folder(t)
+	r := dev(t, at)
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)<!-- test:readme -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	require.GreaterOrEqual(t, len(blocks), 6)
+	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755)) //nolint:gosec // as the user's is
+	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
+	answers := make([]string, len(blocks))
+	for i, block := range blocks {
+		answers[i] = shell(t, at, "source .theeye/dev.env\n"+block[1])
+	}
+
+	require.Contains(t, answers[0], `"status":"stored","sequence":1`)
+	require.Contains(t, answers[0], `"path": "/"`)
+	require.Contains(t, answers[1], `{"stored":2,"duplicates":0,"rejected":0,"results":[`)
+	require.Regexp(t, `"status":"stored","sequence":4.*"status":"duplicate","sequence":4`, answers[2])
+	require.Contains(t, answers[3], `event_id,session_id,sequence,category,name`)
+	require.Contains(t, answers[4], `"code":"timestamp_in_future"`)
+	require.Contains(t, answers[5], `"/about-us"`)
+	require.Regexp(t, `"name":"shop"[^\n]*eye_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}`, answers[6])
+
+	timeline := shell(t, at, `source .theeye/dev.env
+		curl -sS "$THEEYE_URL/v1/sessions/e2085be5-9137-4e4e-80b5-f1ffddc25423/events" -H "Authorization: Bearer $THEEYE_READ_KEY" -H 'Accept: text/csv' | cut -d, -f3,5,6`)
+	require.Equal(t, strings.Join([]string{
+		"sequence,name,timestamp", "1,pageview,2021-01-01T09:15:27.243860Z", "2,cta click,2021-01-01T09:15:27.243860Z", "3,submit,2021-01-01T09:15:27.243860Z", "",
+	}, "\n"), strings.ReplaceAll(timeline, "\r", ""))
+	require.Zero(t, r.stop(t, syscall.SIGINT))
+}
+
+func TestDevGreetingKeysAndRestarts(t *testing.T) {
+	t.Parallel()
+	at := folder(t)
+	r := dev(t, at)
+	greeting := r.log.String()
+	post := greeting[strings.Index(greeting, "  curl"):strings.Index(greeting, "Read it back:")]
+	read := greeting[strings.LastIndex(greeting, "  curl"):strings.Index(greeting, "The keys of")]
+	require.Contains(t, shell(t, at, post), `"status":"stored","sequence":1`)
+	require.Contains(t, shell(t, at, read), `"name":"pageview"`)
+
+	state, err := os.Stat(filepath.Join(at, ".theeye", "dev.env"))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), state.Mode().Perm())
+	const keys = `source .theeye/dev.env; echo $THEEYE_INGEST_KEY $THEEYE_READ_KEY $THEEYE_ADMIN_KEY`
+	before := shell(t, at, keys)
+	server := postmaster(t, at)
+	require.Zero(t, r.stop(t, syscall.SIGINT))
+	require.ErrorIs(t, syscall.Kill(server, 0), syscall.ESRCH, "Postgres stops with the service")
+
+	r = dev(t, at)
+	require.Equal(t, before, shell(t, at, keys), "keys are kept")
+	server = postmaster(t, at)
+	r.stop(t, syscall.SIGKILL)
+	require.NoError(t, syscall.Kill(server, 0), "Postgres outlives a service that was killed")
+
+	r = dev(t, at)
+	require.Equal(t, server, postmaster(t, at), "and is taken over by the next")
+	require.Contains(t, shell(t, at, `source .theeye/dev.env
+		curl -sS $THEEYE_URL/v1/events -H "Authorization: Bearer $THEEYE_READ_KEY"`), `"name":"pageview"`)
+	require.Zero(t, r.stop(t, syscall.SIGTERM))
+}
+
+// postmaster returns the process id of a development service's Postgres.
+func postmaster(t *testing.T, folder string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, ".theeye", "postgres", "postmaster.pid"))
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(string(text), "\n")
+	id, err := strconv.Atoi(first)
+	require.NoError(t, err)
+	return id
+}

@@ -1,0 +1,147 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// binaryVariable tells the tests where the program is.
+const binaryVariable = "EYE_TEST_BINARY"
+
+// TestMain builds the program that the tests run, as users do.
+func TestMain(m *testing.M) {
+	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "theeye-under-test"))
+	if err != nil {
+		panic(err)
+	}
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".") //nolint:gosec // the path is ours
+	if text, err := build.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("%v: %s", err, text))
+	}
+	if err := os.Setenv(binaryVariable, binary); err != nil {
+		panic(err)
+	}
+	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
+}
+
+// theeye prepares the program with a clean environment but for the given variables.
+func theeye(environ []string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.Getenv("TMPDIR")}, environ...)
+	return command
+}
+
+// finish runs the program to its end.
+func finish(t testing.TB, environ []string, arguments ...string) (code int, out, errOut string) {
+	t.Helper()
+	command := theeye(environ, arguments...)
+	var stdout, stderr strings.Builder
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	if command.ProcessState == nil {
+		require.NoError(t, err)
+	}
+	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
+}
+
+// running is the program while it runs.
+type running struct {
+	*exec.Cmd
+	done chan struct{} // closed when it ended
+	log  *lines
+}
+
+// lines is what a program wrote, for tests to wait for and to show.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+	news chan struct{}
+}
+
+func (l *lines) read(from io.Reader) {
+	scanner := bufio.NewScanner(from)
+	for scanner.Scan() {
+		l.mu.Lock()
+		l.text.WriteString(scanner.Text() + "\n")
+		close(l.news)
+		l.news = make(chan struct{})
+		l.mu.Unlock()
+	}
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await waits until the program wrote a text, and fails the test when it ends first.
+func (r *running) await(t testing.TB, text string) {
+	t.Helper()
+	const patience = time.Minute
+	timeout := time.After(patience)
+	for {
+		r.log.mu.Lock()
+		found, news := strings.Contains(r.log.text.String(), text), r.log.news
+		r.log.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-news:
+		case <-r.done:
+			require.Contains(t, r.log.String(), text, "the program ended")
+			return
+		case <-timeout:
+			require.FailNow(t, "waited too long for "+text, "%s", r.log)
+		}
+	}
+}
+
+// start starts the program; it is killed when the test ends, if it still runs.
+func start(t testing.TB, environ []string, arguments ...string) *running {
+	t.Helper()
+	r := &running{Cmd: theeye(environ, arguments...), done: make(chan struct{}), log: &lines{news: make(chan struct{})}}
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	r.Stdout, r.Stderr = write, write
+	require.NoError(t, r.Start())
+	require.NoError(t, write.Close())
+	go r.log.read(read)
+	go func() {
+		_ = r.Wait() // the state tells
+		close(r.done)
+	}()
+	t.Cleanup(func() {
+		_ = r.Process.Kill() // it may have ended
+		<-r.done
+		_ = read.Close() // as above
+		if t.Failed() {
+			t.Logf("%s", r.log)
+		}
+	})
+	return r
+}
+
+// stop sends a signal and returns the exit code.
+func (r *running) stop(t testing.TB, signal syscall.Signal) int {
+	t.Helper()
+	require.NoError(t, r.Process.Signal(signal))
+	<-r.done
+	return r.ProcessState.ExitCode()
+}
