@@ -3,13 +3,10 @@ package amend
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
@@ -70,13 +67,9 @@ func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, ifMatch 
 		if err := matches(current, ifMatch); err != nil {
 			return event.Event{}, err
 		}
-		document, err := document(&current.Event)
+		merged, err := patched(&current.Event, patch)
 		if err != nil {
 			return event.Event{}, err
-		}
-		merged, err := jsonpatch.MergePatch(document, patch)
-		if err != nil {
-			return event.Event{}, fmt.Errorf("apply a merge patch: %w", err)
 		}
 		return e.judge(id, merged)
 	})
@@ -115,21 +108,6 @@ func (e *Editor) judge(id uuid.UUID, body []byte) (event.Event, error) {
 	changed.Event.ID = id
 	changed.Event.Data = bytes.Clone(changed.Event.Data)
 	return changed.Event, nil
-}
-
-// document renders the fields of an event that a client can send.
-func document(e *event.Event) ([]byte, error) {
-	b, err := json.Marshal(struct {
-		SessionID uuid.UUID       `json:"session_id"`
-		Category  string          `json:"category"`
-		Name      string          `json:"name"`
-		Data      json.RawMessage `json:"data"`
-		Timestamp string          `json:"timestamp"`
-	}{e.SessionID, e.Category, e.Name, e.Data, event.FormatTimestamp(e.Timestamp)})
-	if err != nil {
-		return nil, fmt.Errorf("render an event: %w", err)
-	}
-	return b, nil
 }
 
 // matches checks If-Match (RFC 9110, section 13.1.1) by strong comparison.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	}
 	if len(unknown) > 0 {
 		slices.SortFunc(unknown, func(x, y fault.Violation) int { return strings.Compare(x.Pointer, y.Pointer) })
-		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown}
+		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown[:min(len(unknown), event.MaxViolations)]}
 	}
 	err := json.Unmarshal(body, into)
 	var wrong *json.UnmarshalTypeError
@@ -150,5 +151,19 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
 		}
 	}
-	return fault.New(fault.Invalid, fault.CodeInvalidRequest, "a member cannot be read; times are written as 2021-01-01T09:15:27Z")
+	return unreadable(found, into)
+}
+
+// unreadable finds the member that has the right type and cannot be read: a time.
+func unreadable(found map[string]json.RawMessage, into any) error {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		one, err := json.Marshal(map[string]json.RawMessage{name: found[name]})
+		if err == nil && json.Unmarshal(one, into) != nil {
+			return &fault.Error{
+				Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member cannot be read",
+				Violations: []fault.Violation{{Pointer: "/" + name, Code: fault.CodeInvalidTimestamp, Detail: name + " is a time such as 2021-01-01T09:15:27Z"}},
+			}
+		}
+	}
+	return fault.New(fault.Invalid, fault.CodeInvalidRequest, "the document cannot be read")
 }

@@ -98,7 +98,7 @@ func (a *api) endPage(c *gin.Context, body []byte, next string) {
 		values.Set("cursor", next)
 		c.Header("Link", "<"+c.Request.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
 	}
-	c.Data(http.StatusOK, "application/json", append(body, '}'))
+	send(c, http.StatusOK, "application/json", append(body, '}'))
 }
 
 // getEvent is GET /v1/events/{id}.
@@ -110,10 +110,8 @@ func (a *api) getEvent(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Finder.Event(ctx, id)
-	if caller := callerOf(c); err == nil && !caller.Reads() && found.ApplicationID != caller.Application.ID {
-		err = notFound()
-	}
-	a.answerEvent(c, found, err)
+	caller := callerOf(c)
+	a.answerEvent(c, found, hidden(err, caller.Reads() || found.ApplicationID == caller.Application.ID))
 }
 
 // answerEvent answers with an event and its entity tag.
@@ -128,7 +126,7 @@ func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	c.Data(http.StatusOK, "application/json", appendEvent(nil, &found))
+	send(c, http.StatusOK, "application/json", appendEvent(nil, &found))
 }
 
 // putEvent is PUT /v1/events/{id}.
@@ -190,6 +188,14 @@ func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
 		a.fail(c, notFound())
 	}
 	return id, ok
+}
+
+// hidden makes what a key may not see the same as what is not there.
+func hidden(err error, visible bool) error {
+	if f, ok := fault.As(err); (ok && f.Kind == fault.NotFound) || (err == nil && !visible) {
+		return notFound()
+	}
+	return err
 }
 
 func notFound() error {

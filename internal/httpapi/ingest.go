@@ -55,7 +55,7 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 	case single && store:
 		a.answerOne(c, &verdicts[0])
 	case single:
-		c.Data(http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
+		send(c, http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
 	default:
 		a.answerBatch(c, verdicts, store)
 	}
@@ -129,10 +129,10 @@ func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
 	switch v.Status {
 	case ingest.Stored:
 		c.Header("Location", "/v1/events/"+v.EventID.String())
-		c.Data(http.StatusCreated, "application/json", appendVerdict(nil, v, true))
+		send(c, http.StatusCreated, "application/json", appendVerdict(nil, v, true))
 	case ingest.Duplicate:
 		c.Header("Location", "/v1/events/"+v.EventID.String())
-		c.Data(http.StatusOK, "application/json", appendVerdict(nil, v, true))
+		send(c, http.StatusOK, "application/json", appendVerdict(nil, v, true))
 	default:
 		f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: v.Violations[0].Detail, Violations: v.Violations}
 		if v.Status == ingest.Conflict {
@@ -204,5 +204,5 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool)
 		}
 		body = appendVerdict(body, &verdicts[i], store)
 	}
-	c.Data(status, "application/json", append(body, "]}"...))
+	send(c, status, "application/json", append(body, "]}"...))
 }

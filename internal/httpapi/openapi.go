@@ -12,5 +12,5 @@ var openapi []byte
 
 // getOpenAPI is GET /v1/openapi.json.
 func (a *api) getOpenAPI(c *gin.Context) {
-	c.Data(http.StatusOK, "application/json", openapi)
+	send(c, http.StatusOK, "application/json", openapi)
 }

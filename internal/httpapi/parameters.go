@@ -64,10 +64,15 @@ func readParameters(c *gin.Context) *parameters {
 		}
 	}
 	slices.SortFunc(p.wrong, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
+	p.wrong = p.wrong[:min(len(p.wrong), event.MaxViolations)]
 	return p
 }
 
+// refuse notes what is wrong. It may be kept among the errors, so a name that
+// was made up by the client is cut, and rid of what cannot be stored.
 func (p *parameters) refuse(name string, code fault.Code, detail string) {
+	const longest = 64
+	name = strings.ReplaceAll(name[:min(len(name), longest)], "\x00", "\uFFFD")
 	p.wrong = append(p.wrong, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
 }
 

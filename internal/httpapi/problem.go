@@ -109,7 +109,7 @@ func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch 
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
 	}
-	c.Data(status, problemType, body)
+	send(c, status, problemType, body)
 	c.Abort()
 }
 

@@ -104,10 +104,8 @@ func (a *api) getError(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Finder.Rejection(ctx, id)
-	if caller := callerOf(c); err == nil && !caller.Reads() && found.Application != caller.Application.Name {
-		err = notFound()
-	}
-	if err != nil {
+	caller := callerOf(c)
+	if err = hidden(err, caller.Reads() || found.Application == caller.Application.Name); err != nil {
 		a.fail(c, err)
 		return
 	}

@@ -5,11 +5,21 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
+
+// send sends a body whose length the client is told beforehand.
+func send(c *gin.Context, status int, media string, body []byte) {
+	header := c.Writer.Header()
+	header.Set("Content-Type", media)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	c.Status(status)
+	_, _ = c.Writer.Write(body) // a client that is gone cannot be told
+}
 
 func isNil(id uuid.UUID) bool { return id == uuid.Nil }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -63,7 +64,7 @@ func New(config Config, deps Deps) http.Handler {
 		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
-		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, c.Request.Method+" is not allowed here; the Allow header names what is"))
+		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
 	for _, r := range a.routes() {
 		handlers := []gin.HandlerFunc{a.expect(r.query), r.handle}

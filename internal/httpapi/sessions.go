@@ -79,10 +79,8 @@ func (a *api) visibleSession(c *gin.Context) (event.Session, bool) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	session, err := a.Finder.Session(ctx, id)
-	if caller := callerOf(c); err == nil && !caller.Reads() && !slices.Contains(session.Applications, caller.Application.Name) {
-		err = notFound()
-	}
-	if err != nil {
+	caller := callerOf(c)
+	if err = hidden(err, caller.Reads() || slices.Contains(session.Applications, caller.Application.Name)); err != nil {
 		a.fail(c, err)
 		return event.Session{}, false
 	}

@@ -1,0 +1,161 @@
+package httpapi_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/httpapi"
+)
+
+// who may use a route, by the scope of the key.
+type who struct {
+	ingest, read, admin bool
+	// status is what one gets who may: the body is {} and nothing is found.
+	status int
+}
+
+// expectations has a line for each route. A route without one fails the test: who
+// adds a route has to say here who may use it.
+func expectations() map[string]who {
+	const ok, bad, none = http.StatusOK, http.StatusBadRequest, http.StatusNotFound
+	senders := func(status int) who { return who{ingest: true, admin: true, status: status} }
+	readers := func(status int) who { return who{read: true, admin: true, status: status} }
+	administrators := func(status int) who { return who{admin: true, status: status} }
+	return map[string]who{
+		"POST /v1/events":                          senders(bad),
+		"POST /v1/validate":                        senders(ok),
+		"GET /v1/events":                           readers(ok),
+		"GET /v1/events/{id}":                      readers(none),
+		"PUT /v1/events/{id}":                      administrators(none),
+		"PATCH /v1/events/{id}":                    administrators(none),
+		"DELETE /v1/events/{id}":                   administrators(none),
+		"GET /v1/sessions":                         readers(ok),
+		"GET /v1/sessions/{id}":                    readers(none),
+		"GET /v1/sessions/{id}/events":             readers(none),
+		"DELETE /v1/sessions/{id}":                 administrators(none),
+		"GET /v1/errors":                           readers(ok),
+		"GET /v1/errors/{id}":                      readers(none),
+		"POST /v1/applications":                    administrators(bad),
+		"GET /v1/applications":                     administrators(ok),
+		"GET /v1/applications/{name}":              administrators(none),
+		"PATCH /v1/applications/{name}":            administrators(none),
+		"POST /v1/applications/{name}/keys":        administrators(bad),
+		"GET /v1/applications/{name}/keys":         administrators(none),
+		"DELETE /v1/applications/{name}/keys/{id}": administrators(none),
+	}
+}
+
+// open are the routes that need no key.
+func open() []string { return []string{"GET /v1/limits", "GET /v1/openapi.json"} }
+
+func TestScopesByRoute(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	revokedID, revoked := newKey(t, s, "shop", `{"scopes":["admin"]}`)
+	require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, "/v1/applications/shop/keys/"+revokedID, "").Status)
+	off := newTenant(t, s)
+	_, disabled := newKey(t, s, off.Name, `{"scopes":["ingest","read","admin"],"organisation_wide":true}`)
+	require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, "/v1/applications/"+off.Name, `{"disabled":true}`).Status)
+	made, _, _, err := access.NewKey(rand.Reader)
+	require.NoError(t, err)
+	mistyped := s.Admin[:20] + "x" + s.Admin[21:]
+	if mistyped == s.Admin {
+		mistyped = s.Admin[:20] + "y" + s.Admin[21:]
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(s.Admin + ":"))
+	// None of these is let in anywhere.
+	strangers := map[string]string{
+		"no key": "", "garbage": "Bearer garbage", "well-formed": "Bearer " + made, "mistyped": "Bearer " + mistyped,
+		"revoked": "Bearer " + revoked, "disabled": "Bearer " + disabled, "basic": "Basic " + basic, "no scheme": s.Admin,
+		"nothing behind": "Bearer ", "two keys": "Bearer " + s.Admin + ", " + s.Admin, "very long": "Bearer eye_" + strings.Repeat("x", 20_000),
+		"hostile": "Bearer eye_' or 1=1; --", "no UTF-8": "Bearer \xff\xfe",
+	}
+	for _, route := range httpapi.Routes() {
+		name := route.Method + " " + route.Template()
+		expected, known := expectations()[name]
+		isOpen := slices.Contains(open(), name)
+		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
+		for _, alias := range route.Paths {
+			path := strings.NewReplacer(":id", newID(), ":name", "nobody").Replace(alias)
+			t.Run(route.Method+" "+alias, func(t *testing.T) {
+				t.Parallel()
+				for kind, header := range strangers {
+					answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", header)
+					if isOpen {
+						require.Equal(t, http.StatusOK, answer.Status, kind)
+						continue
+					}
+					requireProblem(t, answer, http.StatusUnauthorized, "unauthorized")
+					require.True(t, strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), `Bearer realm="the-eye"`), kind)
+				}
+				for key, may := range map[string]bool{s.Ingest: expected.ingest, s.Read: expected.read, s.ReadAll: expected.read, s.Admin: expected.admin} {
+					answer := s.As(key).Do(t, route.Method, path, body(route.Method))
+					switch {
+					case isOpen:
+						require.Equal(t, http.StatusOK, answer.Status)
+					case may:
+						require.Equal(t, expected.status, answer.Status, "%s", answer.Body)
+					default:
+						requireProblem(t, answer, http.StatusForbidden, "forbidden")
+						require.Empty(t, answer.Header.Get("WWW-Authenticate"))
+					}
+				}
+				// The scheme's name is not case-sensitive, and a key is a key of any length of space.
+				answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
+				require.NotEqual(t, http.StatusUnauthorized, answer.Status)
+				if expected.status == http.StatusNotFound && len(route.Query) > 0 {
+					return // it has to be found before its parameters are looked at
+				}
+				// What a route does not understand is not passed over.
+				requireProblem(t, s.Do(t, route.Method, path+"?dry_run=true", body(route.Method)), http.StatusBadRequest, "unknown_parameter")
+			})
+		}
+	}
+	require.Len(t, httpapi.Routes(), len(expectations())+len(open()), "an expectation without a route")
+}
+
+func body(method string) string {
+	if method == http.MethodGet || method == http.MethodDelete {
+		return ""
+	}
+	return "{}"
+}
+
+func TestNoRouteAndNoMethod(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	for _, path := range []string{
+		"/", "/v1", "/v1/", "/v2/events", "/v1/events/", "/v1/events/a/b", "/v1/sessions/", "/v1//events", "/v1/limits/", "/V1/events", "/v1/event",
+		"/livez", "/readyz", "/metrics", "/debug/pprof/", "/.env", "/v1/..%2f..%2fetc/passwd", "/%2e%2e/", "/v1/events%2f",
+	} {
+		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
+	}
+	for path, allowed := range map[string][]string{
+		"/v1/events":                   {"GET", "POST"},
+		"/events/":                     {"GET", "POST"},
+		"/v1/events/" + newID():        {"GET", "PUT", "PATCH", "DELETE"},
+		"/v1/validate":                 {"POST"},
+		"/v1/applications/x":           {"GET", "PATCH"},
+		"/v1/applications/x/keys":      {"GET", "POST"},
+		"/v1/applications/x/keys/abcd": {"DELETE"},
+		"/v1/limits":                   {"GET"},
+	} {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", strings.Repeat("X", 5000)} {
+			if slices.Contains(allowed, method) {
+				continue
+			}
+			answer := s.As("").Do(t, method, path, "")
+			problem := requireProblem(t, answer, http.StatusMethodNotAllowed, "method_not_allowed")
+			require.Less(t, len(at[string](t, problem, "detail")), 200)
+			require.ElementsMatch(t, allowed, strings.Split(answer.Header.Get("Allow"), ", "), "%s %s", method, path)
+		}
+	}
+}
