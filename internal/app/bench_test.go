@@ -212,7 +212,8 @@ func copyRows(g *generator, rows int) (events, keys []byte) {
 		events = binary.BigEndian.AppendUint16(events, 9)
 		for _, value := range [][]byte{
 			id[:], session[:], number(int64(g.zipf.Uint64())*1_000_000 + int64(i) + 1), []byte("page"), []byte("view"),
-			append([]byte{1}, benchData...), at, at, {0, 0, 0, 1},
+			append([]byte{1}, benchData...), at, at,
+			{0, 0, 0, 1},
 		} {
 			events = field(events, value)
 		}

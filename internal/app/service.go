@@ -187,11 +187,16 @@ func (s *Service) serve(on *server) {
 	}()
 }
 
-// counted counts the requests that are being served.
+// counted counts the requests that are being served, and asks clients to close
+// their connections from the moment the service is to stop: an idle one that is
+// closed under a client's hands may cost it a request.
 func (s *Service) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.flying.Add(1)
 		defer s.flying.Add(-1)
+		if s.state.Load() != nil {
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

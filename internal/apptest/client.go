@@ -33,6 +33,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Close tells that the server asked to close the connection.
+	Close bool
 }
 
 // JSON decodes the body into a map, with numbers as text.
@@ -75,5 +77,5 @@ func (c *Client) Try(ctx context.Context, method, path string, body []byte, head
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
 	read, err := io.ReadAll(response.Body)
-	return &Answer{Status: response.StatusCode, Header: response.Header, Body: read}, err
+	return &Answer{Status: response.StatusCode, Header: response.Header, Body: read, Close: response.Close}, err
 }

@@ -48,7 +48,7 @@ func Gaps(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 func complaints(ctx context.Context, pool *pgxpool.Pool, statements ...string) (found []string, err error) {
 	const enough = 20
 	for _, statement := range statements {
-		rows, err := pool.Query(ctx, fmt.Sprintf("%s limit %d", statement, enough)) //nolint:rowserrcheck // CollectRows returns it
+		rows, err := pool.Query(ctx, fmt.Sprintf("%s limit %d", statement, enough))
 		if err != nil {
 			return nil, err
 		}

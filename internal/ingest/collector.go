@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,8 +66,13 @@ func New(config Config, deps Deps) *Collector {
 	return c
 }
 
-// Start begins to commit. It is called once.
+// Start begins to commit. What was stopped is not started again.
 func (c *Collector) Start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped || c.cancel != nil {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	for _, l := range c.lanes {
@@ -81,13 +87,19 @@ func (c *Collector) Start() {
 func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	c.mu.Lock()
 	c.stopped = true
+	cancel := c.cancel
 	c.mu.Unlock()
-	if c.cancel == nil {
-		return 0
-	}
 	for _, l := range c.lanes {
 		l.close()
 	}
+	if cancel == nil { // nobody commits what waits
+		abandoned = c.events.Load()
+		for _, l := range c.lanes {
+			l.giveUp()
+		}
+		return abandoned
+	}
+	defer cancel()
 	drained := make(chan struct{})
 	go func() {
 		c.started.Wait()
@@ -97,10 +109,9 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	case <-drained:
 	case <-ctx.Done():
 		abandoned = c.events.Load()
-		c.cancel()
+		cancel()
 		<-drained
 	}
-	c.cancel()
 	return abandoned
 }
 
@@ -213,16 +224,15 @@ func (c *Collector) release(events, size int) {
 	c.bytes.Add(int64(-size))
 }
 
-// retryAfter estimates how long what waits now will take.
+// retryAfter estimates how long what waits now will take, and adds up to half of
+// it, so that those who are sent away do not all come back at once.
 func (c *Collector) retryAfter() time.Duration {
-	return max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
+	wait := max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
+	return wait + rand.N(wait/2)
 }
 
 // unavailable turns what stopped a commit into the one answer a sender can use.
 func (c *Collector) unavailable(err error) error {
-	if f, ok := fault.As(err); ok {
-		return f
-	}
 	return fault.Busy(err, fault.CodeUnavailable,
 		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.retryAfter())
 }

@@ -79,6 +79,18 @@ func (l *lane) close() {
 	l.signal()
 }
 
+// giveUp tells those who wait in a lane that is closed, and never ran, to send again.
+func (l *lane) giveUp() {
+	l.mu.Lock()
+	left := l.queue
+	l.queue = nil
+	l.mu.Unlock()
+	for _, p := range left {
+		p.err = errStopped
+		p.finish()
+	}
+}
+
 func (l *lane) signal() {
 	select {
 	case l.wake <- struct{}{}:

@@ -181,7 +181,9 @@ func (c *commit) judge(fresh []int, numbered *sessions, stored map[uuid.UUID]kno
 		case isNew[first]:
 			refuseConflict(&v)
 		default:
-			c.compare(r, stored[v.EventID], &v)
+			k, found := stored[v.EventID]
+			k.erased = k.erased || !found // an erasure took it between the two statements
+			c.compare(r, k, &v)
 		}
 		verdicts[i] = v
 	}
@@ -193,7 +195,7 @@ func (c *commit) compare(r *row, k known, v *ingest.Verdict) {
 	request := r.item.Request
 	digest := r.event().Digest()
 	switch {
-	case k.erased || k.ID == uuid.Nil:
+	case k.erased:
 		refuse(v, ingest.Rejected, fault.CodeEventErased, "/event_id", "an event with this id was erased and is not stored again")
 	case k.Digest() == digest || string(k.original) == string(digest[:]):
 		v.Status, v.Sequence = ingest.Duplicate, k.Sequence

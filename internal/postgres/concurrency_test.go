@@ -112,7 +112,9 @@ func TestOneEventSentAHundredTimes(t *testing.T) {
 			original := envelope(uuid.New(), time.Now().Add(-time.Hour))
 			var tally [2]map[ingest.Status]*atomic.Int64
 			for i := range tally {
-				tally[i] = map[ingest.Status]*atomic.Int64{ingest.Stored: {}, ingest.Duplicate: {}, ingest.Conflict: {}}
+				tally[i] = map[ingest.Status]*atomic.Int64{
+					ingest.Stored: {}, ingest.Duplicate: {}, ingest.Conflict: {}, ingest.Rejected: {}, ingest.NotStored: {}, ingest.Valid: {},
+				}
 			}
 			parallel(copies, func(n int) {
 				one := original

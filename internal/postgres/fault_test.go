@@ -85,7 +85,7 @@ func TestLockedSessionIsAnsweredWithinTheBudget(t *testing.T) {
 	waits := request(shop, envelope(locked, noon))
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
+	t.Cleanup(cancel)
 	_, err = c.Submit(ctx, waits)
 	f, ok := fault.As(err)
 	require.True(t, ok, "%v", err)

@@ -143,7 +143,7 @@ where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p___
 // detached lists the tables that were partitions, and sets them aside: their names
 // are free then, for an event so late that its partition has to be made again.
 func (s *RetentionStore) detached(ctx context.Context, table string) (found []string, err error) {
-	rows, err := s.db.read.Query(ctx, listDetachedSQL, table) //nolint:rowserrcheck // CollectRows returns it
+	rows, err := s.db.read.Query(ctx, listDetachedSQL, table)
 	if err != nil {
 		return nil, err
 	}

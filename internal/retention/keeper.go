@@ -38,6 +38,10 @@ type Store interface {
 // ahead is how far ahead partitions are made.
 const ahead = 62 * 24 * time.Hour
 
+// grace keeps partitions a little longer than was asked for: an event that was just
+// young enough when it was judged is on its way into one, and clocks differ.
+const grace = time.Hour
+
 // Keeper does a round at the start and then one an interval.
 type Keeper struct {
 	config Config
@@ -93,20 +97,20 @@ func (k *Keeper) Round(ctx context.Context) {
 	now := k.now()
 	k.note(ctx, "partitions could not be made ahead", k.store.Prepare(ctx, now, now.Add(ahead)))
 	if k.config.Events > 0 {
-		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events))
+		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events-grace))
 		k.note(ctx, "expired events could not be dropped", err)
 		if events > 0 {
 			k.logger.Info("expired events were dropped", zap.Int64("events", events))
 		}
 	}
 	if k.config.Errors > 0 {
-		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors))
+		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors-grace))
 		k.note(ctx, "expired errors could not be dropped", err)
 		if partitions > 0 {
 			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
 	}
-	k.note(ctx, "old erasures could not be forgotten", k.store.ForgetErasures(ctx, now.Add(-k.config.MaxAge)))
+	k.note(ctx, "old erasures could not be forgotten", k.store.ForgetErasures(ctx, now.Add(-k.config.MaxAge-grace)))
 }
 
 func (k *Keeper) note(ctx context.Context, what string, err error) {

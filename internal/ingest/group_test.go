@@ -1,0 +1,219 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c := started(t, config(), store)
+		first := submitted(t, c, t.Context(), request(good(uuid.New())))
+		require.Equal(t, 1, <-store.entered, "an idle service does not wait for more")
+		var rest []<-chan answer
+		for range 5 {
+			rest = append(rest, submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New()))))
+		}
+		store.proceed <- nil
+		require.NoError(t, (<-first).err)
+		require.Equal(t, 10, <-store.entered)
+		store.proceed <- nil
+		for _, one := range rest {
+			require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-one).verdicts))
+		}
+		require.Equal(t, []int{1, 10}, store.sizes())
+		require.Zero(t, c.Queued())
+	})
+}
+
+func TestGroupIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, bound := range map[string]func(*ingest.Config){
+		"by events": func(c *ingest.Config) { c.GroupEvents = 4 },
+		"by bytes":  func(c *ingest.Config) { c.GroupBytes = 4 * len(`{"sent":1}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				bounded := config()
+				bound(&bounded)
+				store := newFake()
+				c := newCollector(bounded, store)
+				var all []<-chan answer
+				for _, events := range []int{2, 2, 1, 9, 3} { // more than a group in one request is a group
+					envelopes := make([]event.Envelope, events)
+					for i := range envelopes {
+						envelopes[i] = good(uuid.New())
+					}
+					all = append(all, submitted(t, c, t.Context(), request(envelopes...)))
+				}
+				c.Start()
+				for _, one := range all {
+					require.NoError(t, (<-one).err)
+				}
+				c.Stop(t.Context())
+				require.Equal(t, []int{4, 1, 9, 3}, store.sizes())
+			})
+		})
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, bound := range map[string]func(*ingest.Config){
+		"by events": func(c *ingest.Config) { c.QueueEvents = 3 },
+		"by bytes":  func(c *ingest.Config) { c.QueueBytes = 3 * len(`{"sent":1}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				bounded := config()
+				bound(&bounded)
+				store := newHeldFake()
+				c := started(t, bounded, store)
+				running := submitted(t, c, t.Context(), request(good(uuid.New())))
+				<-store.entered
+				queued := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
+
+				_, err := c.Submit(t.Context(), request(good(uuid.New())))
+				requireUnavailable(t, err, fault.CodeOverloaded)
+				require.Equal(t, int64(3), c.Queued(), "what is refused takes no room")
+
+				store.proceed <- nil
+				<-store.entered
+				store.proceed <- nil
+				require.NoError(t, (<-running).err)
+				require.NoError(t, (<-queued).err)
+				again := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New()), good(uuid.New())))
+				<-store.entered
+				store.proceed <- nil
+				require.NoError(t, (<-again).err, "there is room again")
+			})
+		})
+	}
+}
+
+func TestAbandonedRequestIsNotStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c := started(t, config(), store)
+		running := submitted(t, c, t.Context(), request(good(uuid.New())))
+		<-store.entered
+		impatient, leave := context.WithCancel(t.Context())
+		left := submitted(t, c, impatient, request(good(uuid.New())))
+		patient := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
+		leave()
+		requireUnavailable(t, (<-left).err, fault.CodeUnavailable)
+		require.Equal(t, int64(4), c.Queued(), "the queue refers to it as yet")
+		store.proceed <- nil
+		require.NoError(t, (<-running).err)
+		require.Equal(t, 2, <-store.entered)
+		store.proceed <- nil
+		require.NoError(t, (<-patient).err)
+		synctest.Wait()
+		require.Zero(t, c.Queued())
+	})
+}
+
+// Nobody waits longer than the request's deadline, whatever the store does.
+func TestDeadlineOfARequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := started(t, config(), newHeldFake())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err := c.Submit(ctx, request(good(uuid.New())))
+		requireUnavailable(t, err, fault.CodeUnavailable)
+	})
+}
+
+// A commit does not outlive the budget, and the next group has one of its own.
+func TestBudgetOfACommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		short := config()
+		short.Budget = 50 * time.Millisecond
+		store := newHeldFake()
+		c := started(t, short, store)
+		stuck := submitted(t, c, t.Context(), request(good(uuid.New())))
+		<-store.entered
+		requireUnavailable(t, (<-stuck).err, fault.CodeUnavailable)
+
+		again := submitted(t, c, t.Context(), request(good(uuid.New())))
+		<-store.entered
+		requireUnavailable(t, (<-again).err, fault.CodeUnavailable)
+	})
+}
+
+func TestFailureIsAnsweredAsUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c := started(t, config(), store)
+		for _, cause := range []error{errors.New("something"), fault.Busy(nil, fault.CodeQueryTooSlow, "slow", time.Second)} {
+			failed := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
+			<-store.entered
+			store.proceed <- cause
+			requireUnavailable(t, (<-failed).err, fault.CodeUnavailable)
+		}
+		stored := submitted(t, c, t.Context(), request(good(uuid.New())))
+		<-store.entered
+		store.proceed <- nil
+		require.NoError(t, (<-stored).err)
+	})
+}
+
+func TestVerdictsComeInTheOrderOfTheRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := started(t, config(), newFake())
+		session := uuid.New()
+		late, early, refused, anonymous := good(session), good(session), with(`{}`), good(session)
+		late.Event.Timestamp = late.Event.Timestamp.Add(time.Hour)
+		refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+		anonymous.Known &^= event.FieldID
+		anonymous.Event.ID = uuid.Nil
+		r := request(late, early, refused, anonymous)
+		verdicts, err := c.Submit(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored, ingest.Rejected, ingest.Stored}, statuses(verdicts))
+		require.Equal(t, []int64{3, 1, 0, 2}, []int64{verdicts[0].Sequence, verdicts[1].Sequence, 0, verdicts[3].Sequence})
+		require.NotEqual(t, uuid.Nil, verdicts[2].ErrorID)
+		require.NotEqual(t, uuid.Nil, verdicts[3].EventID, "the service makes the id")
+
+		verdicts, err = c.Submit(t.Context(), request())
+		require.NoError(t, err)
+		require.Empty(t, verdicts)
+	})
+}
+
+func TestCheckKeepsNothing(t *testing.T) {
+	t.Parallel()
+	store := newFake()
+	c := newCollector(config(), store)
+	refused := good(uuid.New())
+	refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+	verdicts, err := c.Check(t.Context(), request(good(uuid.New()), refused))
+	require.NoError(t, err)
+	require.Equal(t, []ingest.Status{ingest.Valid, ingest.Rejected}, statuses(verdicts))
+	require.Equal(t, uuid.Nil, verdicts[1].ErrorID)
+	atomic := request(good(uuid.New()), refused)
+	atomic.Atomic = true
+	verdicts, err = c.Check(t.Context(), atomic)
+	require.NoError(t, err)
+	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Rejected}, statuses(verdicts))
+	require.Empty(t, store.sizes())
+}

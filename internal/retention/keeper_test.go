@@ -1,0 +1,114 @@
+package retention_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/the-eye-events/the-eye/internal/retention"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake notes what it is asked for.
+type fake struct {
+	prepared [][2]time.Time
+	// before are the bounds that were asked for, by what was to go.
+	before map[string][]time.Time
+	fail   error
+	// hold makes Prepare wait for the end of its context.
+	hold bool
+}
+
+func (f *fake) Prepare(ctx context.Context, from, to time.Time) error {
+	f.prepared = append(f.prepared, [2]time.Time{from, to})
+	if f.hold {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return f.fail
+}
+
+func (f *fake) ExpireEvents(_ context.Context, before time.Time) (int64, error) {
+	f.before["events"] = append(f.before["events"], before)
+	return 7, f.fail
+}
+
+func (f *fake) ExpireRejections(_ context.Context, before time.Time) (int, error) {
+	f.before["errors"] = append(f.before["errors"], before)
+	return 1, f.fail
+}
+
+func (f *fake) ForgetErasures(_ context.Context, before time.Time) error {
+	f.before["erasures"] = append(f.before["erasures"], before)
+	return f.fail
+}
+
+const day = 24 * time.Hour
+
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fake{before: map[string][]time.Time{}}
+		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		begin := time.Now()
+		keeper.Start()
+		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
+		keeper.Stop()
+		keeper.Stop()
+
+		require.Len(t, store.prepared, 3, "at the start and every hour")
+		require.Equal(t, begin, store.prepared[0][0])
+		require.Greater(t, store.prepared[0][1], begin.AddDate(0, 2, 0).Add(-day), "two months ahead")
+		for what, kept := range map[string]time.Duration{"events": 90 * day, "errors": 30 * day, "erasures": 80 * day} {
+			require.Len(t, store.before[what], 3)
+			require.True(t, store.before[what][0].Before(begin.Add(-kept)), "what is young enough to be taken is not dropped on its way")
+			require.True(t, store.before[what][0].After(begin.Add(-kept-2*time.Hour)))
+		}
+	})
+}
+
+func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	store := &fake{before: map[string][]time.Time{}}
+	retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now).Round(t.Context())
+	require.Len(t, store.prepared, 1)
+	require.Empty(t, store.before["events"])
+	require.Empty(t, store.before["errors"])
+	require.Len(t, store.before["erasures"], 1)
+}
+
+func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.WarnLevel)
+	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
+	keeper := retention.New(retention.Config{Events: day, Errors: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
+	keeper.Round(t.Context())
+	require.Equal(t, 4, logs.Len())
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	keeper.Round(ended)
+	require.Equal(t, 4, logs.Len(), "a round that is stopped is no failure")
+}
+
+func TestStopEndsARunningRound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fake{before: map[string][]time.Time{}, hold: true}
+		keeper := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		keeper.Stop() // without Start
+		keeper = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		keeper.Start()
+		synctest.Wait()
+		keeper.Stop()
+		require.Len(t, store.prepared, 1)
+	})
+}
