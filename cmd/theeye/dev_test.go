@@ -30,9 +30,9 @@ func dev(t *testing.T, folder string) *running {
 // folder is one that the account Postgres runs under can pass through.
 func folder(t *testing.T) string {
 	t.Helper()
-	made, err := os.MkdirTemp("", "theeye-dev-")
+	made, err := os.MkdirTemp("", "theeye-dev-") //nolint:usetesting // t.TempDir is closed to other accounts
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(made, 0o755)) //nolint:gosec // see above
+	require.NoError(t, os.Chmod(made, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(made)) })
 	return made
 }
@@ -40,7 +40,7 @@ func folder(t *testing.T) string {
 // shell runs a script as a user would paste it.
 func shell(t *testing.T, folder, script string) string {
 	t.Helper()
-	command := exec.CommandContext(context.Background(), "bash", "-euo", "pipefail", "-c", script) //nolint:gosec // the script is ours
+	command := exec.CommandContext(context.Background(), "bash", "-euo", "pipefail", "-c", script)
 	command.Dir = folder
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", script, out)
@@ -55,7 +55,7 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)<!-- test:readme -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	require.GreaterOrEqual(t, len(blocks), 6)
-	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755)) //nolint:gosec // as the user's is
+	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
 	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
 	answers := make([]string, len(blocks))
 	for i, block := range blocks {

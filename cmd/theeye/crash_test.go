@@ -1,0 +1,230 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+)
+
+// The budget that requests are answered within, and what a busy machine may add.
+const (
+	budget = 5 * time.Second
+	slack  = 2 * time.Second
+	// pause is how long a client waits that was told to come again.
+	pause = 50 * time.Millisecond
+)
+
+// site is a served database under load, and what is known of every event sent.
+type site struct {
+	database *pgtest.Database
+	client   *apptest.Client
+	oracle   *apptest.Oracle
+	address  string
+	ops      string
+
+	unknown, acknowledged atomic.Int64
+	slowest               atomic.Int64
+	sessions              []uuid.UUID
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{database: pgtest.Dedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
+	for range 20 {
+		s.sessions = append(s.sessions, uuid.New())
+	}
+	environ := []string{"THEEYE_DATABASE_URL=" + s.database.DSN()}
+	code, out, errOut := finish(t, environ, "app", "create", "shop")
+	require.Zero(t, code, out+errOut)
+	code, key, errOut := finish(t, environ, "key", "create", "shop", "--scope", "admin")
+	require.Zero(t, code, errOut)
+	s.client = apptest.NewClient("http://"+s.address, strings.TrimSpace(key))
+	t.Cleanup(s.client.HTTP.CloseIdleConnections)
+	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close() //nolint:errcheck // it is only asked for a port
+	return l.Addr().String()
+}
+
+// serve starts the program on the site's database and address.
+func (s *site) serve(t *testing.T) *running {
+	t.Helper()
+	r := start(t, []string{"THEEYE_DATABASE_URL=" + s.database.DSN(), "THEEYE_DRAIN_DELAY=0s"},
+		"serve", "--http-listen", s.address, "--ops-listen", s.ops)
+	r.await(t, "the service is ready")
+	return r
+}
+
+// load sends single events and batches from many clients until stop is closed.
+func (s *site) load(t *testing.T, stop <-chan struct{}) *sync.WaitGroup {
+	t.Helper()
+	var clients sync.WaitGroup
+	for n := range 16 {
+		clients.Go(func() {
+			random := rand.New(rand.NewPCG(7, uint64(n)))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				events := make([]event.Event, 1+(n%2)*random.IntN(20))
+				for i := range events {
+					events[i] = s.event(random)
+				}
+				if !s.send(events) {
+					<-time.After(pause)
+				}
+			}
+		})
+	}
+	return &clients
+}
+
+func (s *site) event(random *rand.Rand) event.Event {
+	at := time.Now().Add(-time.Duration(random.IntN(1_000_000)) * time.Microsecond)
+	return event.Event{
+		ID: uuid.New(), SessionID: s.sessions[random.IntN(len(s.sessions))], Category: "page", Name: "view",
+		Data: fmt.Appendf(nil, `{"n": %d}`, random.Int64()), Timestamp: at.UTC().Truncate(time.Microsecond),
+	}
+}
+
+// send sends events and notes what is said of them. It tells whether there was a
+// verdict.
+func (s *site) send(events []event.Event) bool {
+	bodies := make([]string, len(events))
+	for i, e := range events {
+		s.oracle.Sending(e)
+		bodies[i] = string(apptest.Render(e))
+	}
+	begin := time.Now()
+	answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", []byte("["+strings.Join(bodies, ",")+"]"))
+	took := int64(time.Since(begin))
+	for before := s.slowest.Load(); took > before && !s.slowest.CompareAndSwap(before, took); before = s.slowest.Load() {
+	}
+	if err != nil || answer.Status != http.StatusCreated {
+		s.unknown.Add(int64(len(events)))
+		return false
+	}
+	var verdicts struct {
+		Results []struct {
+			Status   ingest.Status `json:"status"`
+			Sequence int64         `json:"sequence"`
+		} `json:"results"`
+	}
+	if json.Unmarshal(answer.Body, &verdicts) != nil || len(verdicts.Results) != len(events) {
+		return false
+	}
+	for i, e := range events {
+		s.oracle.Told(e, verdicts.Results[i].Status, verdicts.Results[i].Sequence)
+	}
+	s.acknowledged.Add(int64(len(events)))
+	return true
+}
+
+// grow waits until more events were acknowledged.
+func (s *site) grow(t *testing.T, by int64) {
+	t.Helper()
+	from := s.acknowledged.Load()
+	require.Eventually(t, func() bool { return s.acknowledged.Load() >= from+by }, time.Minute, 5*time.Millisecond, "no acknowledgements any more")
+}
+
+// reconcile sends again what nobody knows of, and compares everything that was said
+// with the tables.
+func (s *site) reconcile(t *testing.T) {
+	t.Helper()
+	for events := range slices.Chunk(s.oracle.Unanswered(), 100) {
+		require.True(t, s.send(events), "a retry is answered")
+	}
+	require.Empty(t, s.oracle.Unanswered())
+	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, wrong)
+	require.Less(t, time.Duration(s.slowest.Load()), budget+slack, "every answer comes within the budget")
+	t.Logf("%d events acknowledged, %d answers unknown at first, slowest answer %v",
+		s.oracle.Acknowledged(), s.unknown.Load(), time.Duration(s.slowest.Load()).Round(time.Millisecond))
+}
+
+//nolint:paralleltest // it needs the machine for itself
+func TestPostgresIsKilledUnderLoad(t *testing.T) {
+	s := newSite(t)
+	r := s.serve(t)
+	stop := make(chan struct{})
+	clients := s.load(t, stop)
+	for range 3 {
+		s.grow(t, 500)
+		require.NoError(t, s.database.Server().Kill())
+		require.NoError(t, s.database.Server().Restart(context.Background()))
+		back := time.Now()
+		s.grow(t, 1)
+		t.Logf("the first acknowledgement came %v after the restart", time.Since(back).Round(time.Millisecond))
+	}
+	s.grow(t, 500)
+	close(stop)
+	clients.Wait()
+	s.reconcile(t)
+	require.Zero(t, r.stop(t, syscall.SIGTERM), "it recovered without a restart")
+}
+
+//nolint:paralleltest // it needs the machine for itself
+func TestPostgresIsFrozenUnderLoad(t *testing.T) {
+	const frozen = 10 * time.Second
+	s := newSite(t)
+	r := s.serve(t)
+	stop := make(chan struct{})
+	clients := s.load(t, stop)
+	s.grow(t, 500)
+	require.NoError(t, s.database.Server().Freeze())
+	<-time.After(frozen)
+	require.NoError(t, s.database.Server().Thaw())
+	back := time.Now()
+	s.grow(t, 1)
+	t.Logf("the first acknowledgement came %v after the thaw", time.Since(back).Round(time.Millisecond))
+	s.grow(t, 500)
+	close(stop)
+	clients.Wait()
+	s.reconcile(t)
+	require.Zero(t, r.stop(t, syscall.SIGTERM))
+}
+
+//nolint:paralleltest // it needs the machine for itself
+func TestServiceIsKilledUnderLoad(t *testing.T) {
+	s := newSite(t)
+	r := s.serve(t)
+	stop := make(chan struct{})
+	clients := s.load(t, stop)
+	for range 3 {
+		s.grow(t, 300+rand.Int64N(300))
+		r.stop(t, syscall.SIGKILL)
+		r = s.serve(t)
+	}
+	s.grow(t, 500)
+	close(stop)
+	clients.Wait()
+	s.reconcile(t)
+	require.Zero(t, r.stop(t, syscall.SIGTERM))
+}
