@@ -123,7 +123,7 @@ func TestServiceServesOnDuringTheDrainDelay(t *testing.T) {
 	default:
 	}
 	close(r.hurry)
-	<-r.stopped
+	<-r.stopped //nolint:errcheck // hurrying is what another test is about
 }
 
 func TestHurryAbandonsAndTellsHowMuch(t *testing.T) {

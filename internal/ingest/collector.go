@@ -228,7 +228,7 @@ func (c *Collector) release(events, size int) {
 // it, so that those who are sent away do not all come back at once.
 func (c *Collector) retryAfter() time.Duration {
 	wait := max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
-	return wait + rand.N(wait/2)
+	return wait + rand.N(wait/2) //nolint:gosec // it spreads retries and guards nothing
 }
 
 // unavailable turns what stopped a commit into the one answer a sender can use.
