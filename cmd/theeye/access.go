@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/config"
 )
 
 // administer builds a command that works on applications and keys. show prints
@@ -46,7 +45,7 @@ func administer[T any](use, short string, args int, do func(ctx context.Context,
 			})
 		},
 	}
-	config.BindFlags(cmd.Flags())
+	bindDatabaseFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	return cmd
 }
@@ -96,12 +95,12 @@ func newKey() *cobra.Command {
 	var spec app.KeySpec
 	var scopes []string
 	var lifetime time.Duration
-	create := administer("create APPLICATION", "Make a key and print it, once", 1,
+	create := administer("create APPLICATION", "Make a key and print it, once; it works everywhere within a second", 1,
 		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
 			for _, scope := range scopes {
 				spec.Scopes = append(spec.Scopes, app.Scope(scope))
 			}
-			if lifetime > 0 {
+			if lifetime != 0 {
 				at := time.Now().Add(lifetime)
 				spec.ExpiresAt = &at
 			}

@@ -42,7 +42,9 @@ type site struct {
 
 	unknown, acknowledged atomic.Int64
 	slowest               atomic.Int64
-	sessions              []uuid.UUID
+	// odd is an answer that nobody should get.
+	odd      atomic.Pointer[apptest.Answer]
+	sessions []uuid.UUID
 }
 
 func newSite(t *testing.T) *site {
@@ -113,37 +115,61 @@ func (s *site) event(random *rand.Rand) event.Event {
 	}
 }
 
-// send sends events and notes what is said of them. It tells whether there was a
-// verdict.
+// send sends events, one as it is and several as a batch, and notes what is said
+// of them. It tells whether there was a verdict.
 func (s *site) send(events []event.Event) bool {
 	bodies := make([]string, len(events))
 	for i, e := range events {
 		s.oracle.Sending(e)
 		bodies[i] = string(apptest.Render(e))
 	}
+	body := bodies[0]
+	if len(events) > 1 {
+		body = "[" + strings.Join(bodies, ",") + "]"
+	}
 	begin := time.Now()
-	answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", []byte("["+strings.Join(bodies, ",")+"]"))
+	answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", []byte(body))
 	took := int64(time.Since(begin))
 	for before := s.slowest.Load(); took > before && !s.slowest.CompareAndSwap(before, took); before = s.slowest.Load() {
 	}
-	if err != nil || answer.Status != http.StatusCreated {
+	if err == nil && answer.Status != http.StatusOK && answer.Status != http.StatusCreated && answer.Status != http.StatusServiceUnavailable {
+		s.odd.Store(answer)
+	}
+	if err != nil || answer.Status >= http.StatusMultipleChoices {
 		s.unknown.Add(int64(len(events)))
 		return false
 	}
-	var verdicts struct {
-		Results []struct {
-			Status   ingest.Status `json:"status"`
-			Sequence int64         `json:"sequence"`
-		} `json:"results"`
-	}
-	if json.Unmarshal(answer.Body, &verdicts) != nil || len(verdicts.Results) != len(events) {
+	verdicts := verdictsIn(answer.Body)
+	if len(verdicts) != len(events) {
+		s.odd.Store(answer)
 		return false
 	}
 	for i, e := range events {
-		s.oracle.Told(e, verdicts.Results[i].Status, verdicts.Results[i].Sequence)
+		s.oracle.Told(e, verdicts[i].Status, verdicts[i].Sequence)
 	}
 	s.acknowledged.Add(int64(len(events)))
 	return true
+}
+
+// verdict is what an answer says of an event.
+type verdict struct {
+	Status   ingest.Status `json:"status"`
+	Sequence int64         `json:"sequence"`
+}
+
+// verdictsIn reads the answer to an event or a batch.
+func verdictsIn(body []byte) []verdict {
+	answer := struct {
+		verdict
+		Results []verdict `json:"results"`
+	}{}
+	switch err := json.Unmarshal(body, &answer); {
+	case err != nil:
+		return nil
+	case answer.Results != nil:
+		return answer.Results
+	}
+	return []verdict{answer.verdict}
 }
 
 // grow waits until more events were acknowledged.
@@ -164,6 +190,12 @@ func (s *site) reconcile(t *testing.T) {
 	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
+	gaps, err := apptest.Gaps(context.Background(), s.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, gaps)
+	if odd := s.odd.Load(); odd != nil {
+		require.Fail(t, "an answer that is neither a verdict nor a 503", "%d: %s", odd.Status, odd.Body)
+	}
 	require.Less(t, time.Duration(s.slowest.Load()), budget+slack, "every answer comes within the budget")
 	t.Logf("%d events acknowledged, %d answers unknown at first, slowest answer %v",
 		s.oracle.Acknowledged(), s.unknown.Load(), time.Duration(s.slowest.Load()).Round(time.Millisecond))

@@ -83,7 +83,41 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
 		},
 	)
+	strict(root)
 	return root
+}
+
+// strict makes arguments that cannot be understood a usage error, also where
+// groups of commands would show their help instead.
+func strict(cmd *cobra.Command) {
+	check := cmd.Args
+	if cmd.HasSubCommands() {
+		check = names
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
+		if err := check(cmd, arguments); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+}
+
+// names refuses what names no command of a group.
+func names(cmd *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	const typos = 2
+	cmd.SuggestionsMinimumDistance = typos
+	text := fmt.Sprintf("unknown command %q for %q", arguments[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return errors.New(text)
 }
 
 // usageError marks arguments that cannot be understood.
@@ -111,7 +145,7 @@ func exitCode(err error) int {
 
 // message says what went wrong. A fault says it for people.
 func message(err error) string {
-	if f, ok := fault.As(err); ok && f.Detail != "" && !errors.Is(err, app.ErrDependency) {
+	if f, ok := fault.As(err); ok && f.Kind != fault.Unavailable && f.Kind != fault.Internal && f.Detail != "" {
 		lines := []string{f.Detail}
 		for _, v := range f.Violations {
 			if v.Detail != f.Detail {

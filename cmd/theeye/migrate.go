@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/config"
 )
 
 func newMigrate() *cobra.Command {
@@ -67,7 +66,7 @@ func newMigrate() *cobra.Command {
 	}
 	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
 	for _, sub := range []*cobra.Command{up, status, down} {
-		config.BindFlags(sub.Flags())
+		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
 	return cmd

@@ -115,6 +115,15 @@ func newConfig() *cobra.Command {
 	return cmd
 }
 
+// bindDatabaseFlags adds a flag for every setting, and shows those that matter to a
+// command that works on the database alone.
+func bindDatabaseFlags(cmd *cobra.Command) {
+	config.BindFlags(cmd.Flags())
+	for _, setting := range config.Settings() {
+		cmd.Flags().Lookup(setting.Flag).Hidden = !strings.HasPrefix(setting.Key, "database.")
+	}
+}
+
 // table prints lines of cells that are separated by tabs.
 func table(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

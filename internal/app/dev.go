@@ -48,6 +48,9 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	database, err := localpg.Start(ctx, localpg.Options{
 		DataDir: filepath.Join(o.DataDir, "postgres"), BinDir: o.PgBin, Durable: true, Logger: logger,
 	})
+	if errors.Is(err, localpg.ErrInUse) {
+		return fmt.Errorf("%w; stop it, or use another --data-dir", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}

@@ -78,10 +78,10 @@ func (s *Service) start(ctx context.Context) error {
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
-		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: ops.listen: %w", ErrConfiguration, err)
 	}
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
-		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
 	s.ops.http = s.newServer(httpapi.NewOps(s.checks()))
 	s.serve(&s.ops)
@@ -138,6 +138,7 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	const pause = 250 * time.Millisecond
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
+	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
 		if errors.Is(err, postgres.ErrSchemaBehind) {
@@ -146,11 +147,14 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 		if err == nil {
 			return s.warn(ctx)
 		}
+		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
+			cause = err
+		}
 		s.say("waiting for the database")
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ErrDependency, err)
+			return fmt.Errorf("%w: %w", ErrDependency, cause)
 		}
 	}
 }

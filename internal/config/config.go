@@ -48,7 +48,7 @@ type HTTPConfig struct {
 
 // OpsConfig is what the operators' port is served with.
 type OpsConfig struct {
-	// Listen is the host:port of probes and metrics, ":8081" by default. It has no
+	// Listen is the host:port of the probes, ":8081" by default. It has no
 	// authentication and must not be reachable from outside.
 	Listen string
 }

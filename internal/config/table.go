@@ -35,7 +35,7 @@ func httpTable() []setting {
 			func(c *Config) value { return duration(&c.HTTP.IdleTimeout, shortest, day) }),
 		row("http.max_header_bytes", "32KiB", "Size of a request's headers",
 			func(c *Config) value { return size(&c.HTTP.MaxHeaderBytes, kibibyte, 16*mebibyte) }),
-		row("ops.listen", ":8081", "Where probes and metrics listen; keep it from the public",
+		row("ops.listen", ":8081", "Where probes listen; keep it from the public",
 			func(c *Config) value { return address{&c.Ops.Listen} }),
 	}
 }

@@ -40,7 +40,9 @@ func ParseJSON(body []byte, rules *Rules, now time.Time) (envelopes []Envelope, 
 func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 	envelopes := make([]Envelope, 0, guess(body, rules))
 	s := newScanner(nil, rules)
+	lines := 0
 	for line := range bytes.Lines(body) {
+		lines++
 		line = bytes.Trim(line, " \t\r\n") // the space of JSON, not that of Unicode
 		if len(line) == 0 {
 			continue
@@ -49,6 +51,7 @@ func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 			return nil, tooMany(rules)
 		}
 		s.reset(line)
+		s.before = lines - 1
 		envelopes = append(envelopes, s.single(now))
 	}
 	if len(envelopes) == 0 {

@@ -190,7 +190,7 @@ func (s *scanner) judgeTime(e *Envelope, now time.Time) {
 			"timestamp lies %s in the future; at most %s are allowed: check the clock of the sender", seconds(at.Sub(now)), seconds(ahead))
 	} else if at.Before(now.Add(-age)) {
 		s.reportAt("timestamp", fault.CodeTimestampTooOld,
-			"timestamp lies %.0f days in the past; events are kept for %.0f", now.Sub(at).Hours()/24, age.Hours()/24)
+			"timestamp lies %.0f days in the past; at most %.0f days are allowed", now.Sub(at).Hours()/24, age.Hours()/24)
 	}
 }
 

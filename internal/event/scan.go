@@ -15,10 +15,12 @@ import (
 // other violations are noted and scanning goes on, so that the neighbours of a
 // refused event in a batch are still found.
 type scanner struct {
-	text  []byte
-	pos   int
-	start int // of the current event
-	rules *Rules
+	text []byte
+	pos  int
+	// before is how many lines of the body lie before the text.
+	before int
+	start  int // of the current event
+	rules  *Rules
 	// path leads from the event's root to the value being read: a number is an
 	// array's index, or the complement of a member's place in names.
 	path []int
@@ -129,7 +131,7 @@ func (s *scanner) syntaxDetail() string {
 	if s.syntaxAt < len(s.text) {
 		found = strconv.QuoteToASCII(string(s.text[s.syntaxAt : s.syntaxAt+1]))
 	}
-	line := 1 + bytes.Count(s.text[:min(s.syntaxAt, len(s.text))], []byte{'\n'})
+	line := s.before + 1 + bytes.Count(s.text[:min(s.syntaxAt, len(s.text))], []byte{'\n'})
 	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, line)
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 }
 
 // errBadURL stands in for the parser's error, which may quote the password.
-var errBadURL = errors.New("the database URL cannot be read: write postgres://user:password@host:5432/database")
+var errBadURL = errors.New("the database URL (database.url, THEEYE_DATABASE_URL) cannot be read: write postgres://user:password@host:5432/database")
 
 // DB is the connection pools. It is safe for concurrent use.
 type DB struct {

@@ -49,10 +49,10 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
-		return nil, fault.InvalidAt(fault.CodeInvalidCursor, "", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
+		return nil, refuseCursor("the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
 	}
 	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
-		return nil, fault.InvalidAt(fault.CodeInvalidCursor, "", "the cursor belongs to other filters; repeat those of the page that it came with")
+		return nil, refuseCursor("the cursor belongs to other filters; repeat those of the page that it came with")
 	}
 	b = b[1+fingerprintLen:]
 	return &Position{
@@ -60,6 +60,13 @@ func decodeCursor(filter, text string) (*Position, error) {
 		Sequence: int64(binary.BigEndian.Uint64(b[8:])),                   //nolint:gosec // same bits
 		ID:       uuid.UUID(b[16:32]),
 	}, nil
+}
+
+func refuseCursor(detail string) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Code: fault.CodeInvalidCursor, Detail: detail,
+		Violations: []fault.Violation{{Parameter: "cursor", Code: fault.CodeInvalidCursor, Detail: detail}},
+	}
 }
 
 func fingerprint(filter string) []byte {

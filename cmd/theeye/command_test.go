@@ -1,0 +1,209 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+)
+
+// unreachable is a database that nobody serves, with a password that must not be seen.
+const (
+	canary      = "canary-Zx81"
+	unreachable = "postgres://theeye:" + canary + "@127.0.0.1:1/theeye"
+)
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "theeye.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("http:\n  listn: ':8080'\n"), 0o600))
+	database := "THEEYE_DATABASE_URL=" + unreachable
+	for _, c := range []struct {
+		name      string
+		environ   []string
+		arguments string
+		code      int
+		says      string
+	}{
+		{name: "version", arguments: "version"},
+		{name: "help", arguments: "help"},
+		{name: "unknown flag", arguments: "serve --http-listn :8080", code: 64, says: "http-listn"},
+		{name: "unknown command", arguments: "serv", code: 64, says: "serv"},
+		{name: "unknown subcommand", arguments: "migrate sideways", code: 64, says: "sideways"},
+		{name: "missing argument", arguments: "app create", code: 64, says: "arg"},
+		{name: "superfluous argument", arguments: "serve now", code: 64, says: "now"},
+		{name: "unconfirmed", environ: []string{database}, arguments: "migrate down", code: 64, says: "--yes"},
+		{name: "unknown variable", environ: []string{database, "THEEYE_HTTP_LISTN=:8080"}, arguments: "serve", code: 78, says: "THEEYE_HTTP_LISTN"},
+		{name: "unknown setting in the file", environ: []string{database}, arguments: "serve --config " + file, code: 78, says: "listn"},
+		{name: "setting out of bounds", environ: []string{database}, arguments: "serve --http-budget 1ms", code: 78, says: "http.budget"},
+		{name: "no database", arguments: "serve", code: 78, says: "THEEYE_DATABASE_URL"},
+		{name: "no database to migrate", arguments: "migrate up", code: 78, says: "THEEYE_DATABASE_URL"},
+		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use"},
+		{name: "serve, unreachable", environ: []string{database}, arguments: "serve --database-startup-timeout 300ms --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0", code: 69, says: "database"},
+		{name: "migrate, unreachable", environ: []string{database}, arguments: "migrate up", code: 69, says: "database"},
+		{name: "administer, unreachable", environ: []string{database}, arguments: "app list", code: 69, says: "database"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			code, out, errOut := finish(t, c.environ, strings.Fields(c.arguments)...)
+			require.Equal(t, c.code, code, "%s%s", out, errOut)
+			require.Contains(t, errOut, c.says)
+			require.NotContains(t, out+errOut, canary)
+		})
+	}
+}
+
+// taken is an address that somebody listens on until the test ends.
+func taken(t *testing.T) string {
+	t.Helper()
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l.Addr().String()
+}
+
+func TestConfigShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "url")
+	require.NoError(t, os.WriteFile(file, []byte(unreachable+"\n"), 0o600))
+	for name, environ := range map[string][]string{
+		"variable": {"THEEYE_DATABASE_URL=" + unreachable}, "file": {"THEEYE_DATABASE_URL_FILE=" + file},
+	} {
+		code, out, errOut := finish(t, environ, "config", "--http-budget", "7s")
+		require.Zero(t, code, "%s: %s", name, errOut)
+		require.NotContains(t, out+errOut, canary, name)
+		require.Regexp(t, `(?m)^http\.budget +7s +flag`, out)
+		require.Regexp(t, `(?m)^database\.url +\S*127\.0\.0\.1`, out)
+		require.Regexp(t, `(?m)^ingest\.lanes +2 +default`, out)
+	}
+}
+
+// fresh makes an empty database and returns the variable that names it.
+func fresh(t *testing.T, name string) string {
+	t.Helper()
+	database := pgtest.New(t)
+	name = "empty_" + name
+	_, err := database.Pool(t).Exec(context.Background(), "create database "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := pgtest.New(t).Pool(t).Exec(context.Background(), "drop database "+name+" with (force)")
+		require.NoError(t, err)
+	})
+	return "THEEYE_DATABASE_URL=" + database.Server().DSN(name)
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	environ := []string{fresh(t, "migrate")}
+	serve := []string{"serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}
+	for _, arguments := range [][]string{serve, {"app", "list"}} {
+		code, _, errOut := finish(t, environ, arguments...)
+		require.Equal(t, 78, code, errOut)
+		require.Contains(t, errOut, "theeye migrate up")
+	}
+	code, out, errOut := finish(t, environ, "migrate", "status")
+	require.Zero(t, code, errOut)
+	require.Regexp(t, `(?m)^1 +00001_\S+ +no$`, out)
+
+	const processes = 4
+	type end struct {
+		code int
+		text string
+	}
+	ends := make(chan end, processes)
+	for range processes {
+		go func() {
+			command := theeye(environ, "migrate", "up")
+			text, _ := command.CombinedOutput() // the code tells
+			ends <- end{command.ProcessState.ExitCode(), string(text)}
+		}()
+	}
+	for range processes {
+		one := <-ends
+		require.Zero(t, one.code, one.text)
+		require.Contains(t, one.text, "the schema is current")
+	}
+	code, out, errOut = finish(t, environ, "migrate", "status")
+	require.Zero(t, code, errOut)
+	require.NotContains(t, out, " no\n")
+
+	code, _, errOut = finish(t, environ, "migrate", "down", "--yes")
+	require.Zero(t, code, errOut)
+	code, _, errOut = finish(t, environ, serve...)
+	require.Equal(t, 78, code, errOut)
+}
+
+func TestApplicationsAndKeys(t *testing.T) {
+	t.Parallel()
+	environ := []string{"THEEYE_DATABASE_URL=" + pgtest.New(t).DSN()}
+	r := start(t, environ, "serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--drain-delay", "0s")
+	r.await(t, "the service is ready")
+	client := apptest.NewClient("http://"+addressOf(t, r), "")
+	t.Cleanup(client.HTTP.CloseIdleConnections)
+	ask := func(arguments ...string) map[string]any {
+		code, out, errOut := finish(t, environ, append(arguments, "--json")...)
+		require.Zero(t, code, "%s%s", out, errOut)
+		answer := map[string]any{}
+		require.NoError(t, json.Unmarshal([]byte(out), &answer), out)
+		return answer
+	}
+	made := ask("app", "create", "shop", "--rate-limit", "1000", "--allowed-origin", "https://www.example.com")
+	require.Equal(t, "shop", made["name"])
+	require.InDelta(t, 1000, made["rate_limit"], 0)
+	key := ask("key", "create", "shop", "--scope", "read", "--scope", "ingest", "--description", "a test")
+	client.Key = fmt.Sprint(key["key"])
+	require.True(t, strings.HasPrefix(client.Key, "eye_"), "%v", key)
+	status := func() int { return client.Do(t, http.MethodGet, "/v1/sessions", "").Status }
+	becomes := func(want int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return status() == want }, 5*time.Second, 20*time.Millisecond)
+	}
+	becomes(http.StatusOK)
+	ask("app", "disable", "shop")
+	becomes(http.StatusUnauthorized)
+	ask("app", "enable", "shop")
+	becomes(http.StatusOK)
+	ask("key", "revoke", "shop", fmt.Sprint(key["key_id"]))
+	becomes(http.StatusUnauthorized)
+
+	code, out, _ := finish(t, environ, "key", "list", "shop")
+	require.Zero(t, code)
+	require.Regexp(t, `revoked +a test`, out)
+	require.NotContains(t, out+r.log.String(), client.Key)
+	code, out, _ = finish(t, environ, "app", "list")
+	require.Zero(t, code)
+	require.Regexp(t, `shop +false +1000/s +https://www\.example\.com`, out)
+	for _, arguments := range []string{"app create shop", "key create nobody", "key revoke shop nothing", "key create shop --scope everything"} {
+		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
+		require.Equal(t, 1, code, "%s: %s", arguments, errOut)
+		require.NotEmpty(t, errOut)
+	}
+}
+
+// addressOf is where a program that is ready says that it listens.
+func addressOf(t *testing.T, r *running) string {
+	t.Helper()
+	for line := range strings.Lines(r.log.String()) {
+		entry := struct {
+			Message string `json:"message"`
+			Listen  string `json:"listen"`
+		}{}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Listen != "" {
+			return entry.Listen
+		}
+	}
+	require.FailNow(t, "no address", "%s", r.log)
+	return ""
+}
