@@ -54,7 +54,7 @@ func (d *Directory) note(before health, err error) health {
 	case before != healthGood:
 		v := d.view.Load()
 		d.deps.Logger.Info("applications and keys are read",
-			zap.Int("applications", v.applications), zap.Int("keys", len(v.keys)), zap.Int64("version", v.version))
+			zap.Int("applications", v.applications), zap.Int("keys", len(v.keys)), zap.Int64("access_version", v.version))
 	}
 	return healthGood
 }

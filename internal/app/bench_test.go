@@ -163,7 +163,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	transactions := (b.N + rows - 1) / rows
 	events, keys := make([][]byte, transactions), make([][]byte, transactions)
 	for i := range events {
-		events[i], keys[i] = copyRows(newGenerator(i), rows)
+		events[i], keys[i] = copyRows(newGenerator(i), i*rows, rows)
 	}
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -197,8 +197,9 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	return rate
 }
 
-// copyRows renders rows of event and event_key in the binary format of COPY.
-func copyRows(g *generator, rows int) (events, keys []byte) {
+// copyRows renders rows of event and event_key in the binary format of COPY. The
+// sequences follow after, so that no two rows are the same.
+func copyRows(g *generator, after, rows int) (events, keys []byte) {
 	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 	const epoch = 946_684_800_000_000
 	events, keys = []byte(header), []byte(header)
@@ -211,7 +212,7 @@ func copyRows(g *generator, rows int) (events, keys []byte) {
 		id, session := uuid.Must(uuid.NewV7()), g.session()
 		events = binary.BigEndian.AppendUint16(events, 9)
 		for _, value := range [][]byte{
-			id[:], session[:], number(int64(g.zipf.Uint64())*1_000_000 + int64(i) + 1), []byte("page"), []byte("view"),
+			id[:], session[:], number(int64(after + i + 1)), []byte("page"), []byte("view"),
 			append([]byte{1}, benchData...), at, at,
 			{0, 0, 0, 1},
 		} {

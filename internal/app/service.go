@@ -120,7 +120,7 @@ func (s *Service) build(ctx context.Context) error {
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start() //nolint:contextcheck // it outlives the start
 	handler := httpapi.New(httpapi.Config{
-		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, Rules: &s.rules,
+		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
 		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads},
@@ -176,10 +176,14 @@ func (s *Service) warn(ctx context.Context) error {
 func (s *Service) newServer(handler http.Handler) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
+	errorLog, err := zap.NewStdLogAt(s.logger, zap.WarnLevel)
+	if err != nil { // the level is a constant
+		errorLog = zap.NewStdLog(s.logger)
+	}
 	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
-		ErrorLog: zap.NewStdLog(s.logger.WithOptions(zap.IncreaseLevel(zap.WarnLevel))),
+		ErrorLog: errorLog,
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/the-eye-events/the-eye/internal/event"
@@ -28,10 +31,28 @@ const (
 // zstdWindow bounds what a zstd stream may ask us to keep.
 const zstdWindow = 8 << 20
 
-// bodyReader reads bodies within the limits.
+// bodyReader reads bodies within the limits. It is safe for concurrent use.
 type bodyReader struct {
 	limits event.Limits
+	// held counts the bytes of the bodies of all requests that are being served,
+	// which are bounded by memory.
+	held   atomic.Int64
+	memory int64
 }
+
+// take makes room for a body, or tells that there is none. What was taken is given
+// back when the request was served.
+func (b *bodyReader) take(c *gin.Context, n int64) error {
+	if b.held.Add(n) > b.memory {
+		b.held.Add(-n)
+		return fault.Busy(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
+	}
+	c.Set(bodyKey, c.GetInt64(bodyKey)+n)
+	return nil
+}
+
+// release gives back what a request took.
+func (b *bodyReader) release(c *gin.Context) { b.held.Add(-c.GetInt64(bodyKey)) }
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {
@@ -60,28 +81,36 @@ func utf8MediaType(header string) (kind string, ok bool) {
 
 // read reads the body. With a fault it returns the beginning of what was read, so
 // that it can be kept. No more is read than is needed to know that it is too large.
-func (b *bodyReader) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := b.readWithin(w, r)
+func (b *bodyReader) read(c *gin.Context) ([]byte, error) {
+	body, err := b.readWithin(c)
+	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
 		w.Header().Set("Connection", "close") // or the rest would be read after all
 	}
 	return body, err
 }
 
-func (b *bodyReader) readWithin(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := b.limits.BodyBytes
-	if r.ContentLength > limit {
+func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
+	limit, r := b.limits.BodyBytes, c.Request
+	length := r.ContentLength
+	if length > limit {
 		return nil, b.tooLarge(limit)
 	}
-	wire := http.MaxBytesReader(w, r.Body, limit)
+	if length < 0 {
+		length = limit
+	}
+	if err := b.take(c, length); err != nil {
+		return nil, err
+	}
+	wire := http.MaxBytesReader(c.Writer, r.Body, limit)
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 		body, err := readSized(wire, r.ContentLength)
 		return body, b.readFault(err, limit)
 	case "gzip", "zstd":
-		return b.inflate(wire, encoding)
+		return b.inflate(c, wire, encoding)
 	default:
-		w.Header().Set("Accept-Encoding", "gzip, zstd")
+		c.Header("Accept-Encoding", "gzip, zstd")
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none")
 	}
 }
@@ -104,7 +133,7 @@ func readSized(from io.Reader, length int64) ([]byte, error) {
 }
 
 // inflate decompresses within the limit of the inflated size.
-func (b *bodyReader) inflate(wire io.Reader, encoding string) ([]byte, error) {
+func (b *bodyReader) inflate(c *gin.Context, wire io.Reader, encoding string) ([]byte, error) {
 	limit := b.limits.InflatedBytes
 	inflater, err := newInflater(wire, encoding)
 	if err != nil {
@@ -112,7 +141,7 @@ func (b *bodyReader) inflate(wire io.Reader, encoding string) ([]byte, error) {
 	}
 	defer inflater.Close() //nolint:errcheck // everything of interest was read
 	var body bytes.Buffer
-	n, err := body.ReadFrom(io.LimitReader(inflater, limit+1))
+	n, err := body.ReadFrom(io.LimitReader(&meter{from: inflater, take: func(n int64) error { return b.take(c, n) }}, limit+1))
 	if err != nil {
 		return body.Bytes(), b.inflateFault(err)
 	}
@@ -120,6 +149,21 @@ func (b *bodyReader) inflate(wire io.Reader, encoding string) ([]byte, error) {
 		return body.Bytes()[:limit], b.tooLarge(limit)
 	}
 	return body.Bytes(), nil
+}
+
+// meter takes room for what is read from a body whose size is not known before.
+type meter struct {
+	from io.Reader
+	take func(n int64) error
+}
+
+// Read implements io.Reader.
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.from.Read(p)
+	if full := m.take(int64(n)); full != nil {
+		return 0, full
+	}
+	return n, err
 }
 
 func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
@@ -157,6 +201,9 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 }
 
 func (b *bodyReader) inflateFault(err error) error {
+	if f, ok := fault.As(err); ok { // there is no room for it
+		return f
+	}
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	if errors.As(err, &tooLarge) || (errors.As(err, &timeout) && timeout.Timeout()) {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
@@ -41,6 +43,8 @@ func OpenAPI() []byte { return openapi }
 
 // ReadBody reads a request's body as the handlers do.
 func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	reader := bodyReader{limits: limits}
-	return reader.read(w, r)
+	reader := bodyReader{limits: limits, memory: 1 << 30}
+	c, _ := gin.CreateTestContext(w)
+	c.Request = r
+	return reader.read(c)
 }

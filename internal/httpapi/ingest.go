@@ -76,7 +76,7 @@ func (a *api) atomic(c *gin.Context) (bool, error) {
 func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
 	atomic, atomicErr := a.atomic(c)
 	media, mediaErr := mediaTypeOf(c.GetHeader("Content-Type"))
-	body, readErr := a.bodies.read(c.Writer, c.Request)
+	body, readErr := a.bodies.read(c)
 	request.Atomic, request.ReceivedAt = atomic, a.Now().UTC().Truncate(time.Microsecond)
 	if err = errors.Join(atomicErr, mediaErr, readErr); err != nil {
 		if f, ok := fault.As(err); ok { // of several, the first

@@ -18,6 +18,7 @@ import (
 const (
 	requestIDKey = "request_id"
 	callerKey    = "caller"
+	bodyKey      = "body_bytes"
 	// parametersKey names the query parameters that the route has.
 	parametersKey = "parameters"
 
@@ -37,6 +38,7 @@ func (a *api) identify(c *gin.Context) {
 	header := c.Writer.Header()
 	header.Set(requestIDHeader, id)
 	header.Set("X-Content-Type-Options", "nosniff")
+	defer a.bodies.release(c)
 	c.Next()
 	if entry := a.Logger.Check(zapcore.DebugLevel, "request"); entry != nil {
 		application := ""

@@ -24,6 +24,9 @@ type Config struct {
 	Budget time.Duration
 	// ReadTimeout bounds a page of a list.
 	ReadTimeout time.Duration
+	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it
+	// requests are told to come again.
+	BodyMemory int64
 	// Rules are published at /v1/limits, and events are judged by them.
 	Rules *event.Rules
 }
@@ -51,7 +54,8 @@ type api struct {
 
 // New makes the handler of the public port. It is safe for concurrent use.
 func New(config Config, deps Deps) http.Handler {
-	a := &api{Config: config, Deps: deps, bodies: bodyReader{limits: config.Rules.Limits}}
+	a := &api{Config: config, Deps: deps}
+	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.RedirectTrailingSlash = false

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -86,6 +87,9 @@ func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor 
 	}
 	// The status is sent. Cutting the connection is the only way to tell the client
 	// that the stream is not whole.
+	if c.Request.Context().Err() == nil {
+		a.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
+	}
 	panic(http.ErrAbortHandler)
 }
 

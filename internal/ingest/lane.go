@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,9 @@ func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 	if n == len(l.queue) {
 		parts, l.queue = l.queue, nil
 	} else {
-		parts, l.queue = l.queue[:n:n], l.queue[n:]
+		parts = slices.Clone(l.queue[:n])
+		clear(l.queue[:n]) // else what was answered stays reachable
+		l.queue = l.queue[n:]
 	}
 	return parts, !l.closed
 }

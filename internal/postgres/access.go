@@ -43,7 +43,7 @@ const bumpAccessSQL = `update access_version set version = version + 1`
 // Version implements access.Store.
 func (s *AccessStore) Version(ctx context.Context) (int64, error) {
 	var version int64
-	err := s.db.write.QueryRow(ctx, accessVersionSQL).Scan(&version)
+	err := s.db.watch.QueryRow(ctx, accessVersionSQL).Scan(&version)
 	return version, translate(err, "read the version of applications and keys")
 }
 
@@ -60,7 +60,7 @@ where k.revoked_at is null`
 func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 	var read access.Snapshot
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, s.db.write, options, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.db.watch, options, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, accessVersionSQL).Scan(&read.Version)
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 // change runs one change in a transaction of its own and, if it changed anything,
 // tells every directory.
 func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
-	err := pgx.BeginFunc(ctx, s.db.write, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
 		changed, err := run(tx)
 		if err != nil || !changed {
 			return err

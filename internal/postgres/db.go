@@ -18,7 +18,7 @@ type Config struct {
 	// Pooled tells that PgBouncer in transaction mode stands between: statements
 	// are not prepared, and timeouts have to be set at the role.
 	Pooled bool
-	// WriteConnections are for lanes and for following changes of keys.
+	// WriteConnections are for lanes.
 	WriteConnections int
 	// ReadConnections are for everything else: queries, edits, erasures and
 	// housekeeping never starve what comes in.
@@ -38,6 +38,8 @@ var errBadURL = errors.New("the database URL (database.url, THEEYE_DATABASE_URL)
 type DB struct {
 	write *pgxpool.Pool
 	read  *pgxpool.Pool
+	// watch is for following changes of keys, which must not wait for anything else.
+	watch *pgxpool.Pool
 	// pooled tells that a transaction pooler stands between.
 	pooled bool
 }
@@ -53,8 +55,17 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		write.Close()
 		return nil, err
 	}
-	return &DB{write: write, read: read, pooled: config.Pooled}, nil
+	watch, err := openPool(ctx, config, "theeye watch", watchConnections, config.WriteTimeout)
+	if err != nil {
+		write.Close()
+		read.Close()
+		return nil, err
+	}
+	return &DB{write: write, read: read, watch: watch, pooled: config.Pooled}, nil
 }
+
+// watchConnections are few: one poll or probe runs at a time, and one more may hang.
+const watchConnections = 2
 
 func openPool(ctx context.Context, config Config, name string, connections int, timeout time.Duration) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
@@ -97,13 +108,14 @@ func nameTypes(_ context.Context, conn *pgx.Conn) error {
 
 // Close closes the pools and waits until every connection was given back.
 func (db *DB) Close() {
+	db.watch.Close()
 	db.read.Close()
 	db.write.Close()
 }
 
 // Ping asks the database for a sign of life.
 func (db *DB) Ping(ctx context.Context) error {
-	return translate(db.write.Ping(ctx), "ping")
+	return translate(db.watch.Ping(ctx), "ping")
 }
 
 // Weakness is a setting of the database that breaks a promise of the service.

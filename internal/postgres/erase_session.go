@@ -19,14 +19,16 @@ const erasedAtOnce = 10_000
 const eraseEventsSQL = `
 with part as (select event_id, "timestamp" from event where session_id = $1 limit $2),
 	gone as (delete from event e using part where e."timestamp" = part."timestamp" and e.event_id = part.event_id returning e.event_id),
-	keys as (delete from event_key k using gone where k.event_id = gone.event_id)
+	keys as (delete from event_key k using gone where k.event_id = gone.event_id
+		and not exists (select from event_amendment a where a.event_id = k.event_id))
 select count(*) from gone`
 
-// eraseAmendmentsSQL uses event_amendment_session_id_idx and event_key_pkey. The
-// ids of events that were erased singly go, too: the session itself is refused now.
+// eraseAmendmentsSQL uses event_amendment_session_id_idx. The ids of events that
+// were edited stay in the ledger, as erased: such an event may have come from
+// another session, whose retry the mark of this one would not refuse.
 const eraseAmendmentsSQL = `
-with gone as (delete from event_amendment where session_id = $1 returning event_id)
-delete from event_key k using gone where k.event_id = gone.event_id`
+update event_amendment set erased_at = coalesce(erased_at, now()), original_digest = null
+where session_id = $1 and (erased_at is null or original_digest is not null)`
 
 // eraseRejectionsSQL uses rejection_session_id_idx.
 const eraseRejectionsSQL = `with gone as (delete from rejection where session_id = $1 returning 1) select count(*) from gone`

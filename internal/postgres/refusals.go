@@ -57,6 +57,7 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 	case fault.CodeSessionErased, fault.CodeEventErased:
 		raw = nil // what was erased is not to come back by this door
 	}
+	raw = raw[:min(len(raw), r.bounds.RawBytes)]
 	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
 }
 
@@ -130,7 +131,6 @@ func (r *refusals) choose() (kept int) {
 		switch {
 		case place <= r.bounds.Rows && total <= r.bounds.Bytes:
 			one.keep = true
-			one.raw = one.raw[:min(len(one.raw), r.bounds.RawBytes)]
 		case sampled(place):
 			one.keep = true
 			one.raw = one.raw[:min(len(one.raw), sampleRawBytes)]

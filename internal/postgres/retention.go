@@ -119,7 +119,7 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 			how = "finalize"
 		}
 		if err := s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how)); err != nil {
-			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable {
+			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
 				continue // another replica is at it
 			}
 			return err

@@ -130,8 +130,14 @@ func onConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) e
 	if err != nil {
 		return err
 	}
-	defer pooled.Release() // closes the connection unless it is idle
 	conn := pooled.Conn()
+	defer func() {
+		if conn.IsClosed() {
+			pooled.Hijack() // its slot is free at once; Release would wait for a server that may be gone
+			return
+		}
+		pooled.Release() // closes the connection unless it is idle
+	}()
 	if err = run(conn); err != nil && !conn.IsClosed() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
 		defer cancel()
