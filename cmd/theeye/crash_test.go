@@ -63,13 +63,22 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// freeAddress is below the ports that clients are given. Whoever knocks at such a
+// port again and again while nobody listens ends up connected to himself, and the
+// port is taken.
 func freeAddress(t *testing.T) string {
 	t.Helper()
+	const from, to, tries = 10_000, 30_000, 100
 	var listen net.ListenConfig
-	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close() //nolint:errcheck // it is only asked for a port
-	return l.Addr().String()
+	for range tries {
+		l, err := listen.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", from+rand.IntN(to-from)))
+		if err == nil {
+			require.NoError(t, l.Close()) // it was only asked for a port
+			return l.Addr().String()
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
 
 // serve starts the program on the site's database and address.
@@ -81,30 +90,37 @@ func (s *site) serve(t *testing.T) *running {
 	return r
 }
 
-// load sends single events and batches from many clients until stop is closed.
-func (s *site) load(t *testing.T, stop <-chan struct{}) *sync.WaitGroup {
+// load sends single events and batches from many clients until the returned
+// function is called, or the test ends.
+func (s *site) load(t *testing.T) (end func()) {
 	t.Helper()
-	var clients sync.WaitGroup
+	stop, clients := make(chan struct{}), &sync.WaitGroup{}
 	for n := range 16 {
 		clients.Go(func() {
 			random := rand.New(rand.NewPCG(7, uint64(n)))
 			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
 				events := make([]event.Event, 1+(n%2)*random.IntN(20))
 				for i := range events {
 					events[i] = s.event(random)
 				}
+				wait := time.Duration(0)
 				if !s.send(events) {
-					<-time.After(pause)
+					wait = pause
+				}
+				select {
+				case <-stop:
+					return
+				case <-time.After(wait):
 				}
 			}
 		})
 	}
-	return &clients
+	end = sync.OnceFunc(func() {
+		close(stop)
+		clients.Wait()
+	})
+	t.Cleanup(end)
+	return end
 }
 
 func (s *site) event(random *rand.Rand) event.Event {
@@ -205,8 +221,7 @@ func (s *site) reconcile(t *testing.T) {
 func TestPostgresIsKilledUnderLoad(t *testing.T) {
 	s := newSite(t)
 	r := s.serve(t)
-	stop := make(chan struct{})
-	clients := s.load(t, stop)
+	end := s.load(t)
 	for range 3 {
 		s.grow(t, 500)
 		require.NoError(t, s.database.Server().Kill())
@@ -216,8 +231,7 @@ func TestPostgresIsKilledUnderLoad(t *testing.T) {
 		t.Logf("the first acknowledgement came %v after the restart", time.Since(back).Round(time.Millisecond))
 	}
 	s.grow(t, 500)
-	close(stop)
-	clients.Wait()
+	end()
 	s.reconcile(t)
 	require.Zero(t, r.stop(t, syscall.SIGTERM), "it recovered without a restart")
 }
@@ -227,8 +241,7 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 	const frozen = 10 * time.Second
 	s := newSite(t)
 	r := s.serve(t)
-	stop := make(chan struct{})
-	clients := s.load(t, stop)
+	end := s.load(t)
 	s.grow(t, 500)
 	require.NoError(t, s.database.Server().Freeze())
 	<-time.After(frozen)
@@ -237,8 +250,7 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 	s.grow(t, 1)
 	t.Logf("the first acknowledgement came %v after the thaw", time.Since(back).Round(time.Millisecond))
 	s.grow(t, 500)
-	close(stop)
-	clients.Wait()
+	end()
 	s.reconcile(t)
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
@@ -247,16 +259,14 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 func TestServiceIsKilledUnderLoad(t *testing.T) {
 	s := newSite(t)
 	r := s.serve(t)
-	stop := make(chan struct{})
-	clients := s.load(t, stop)
+	end := s.load(t)
 	for range 3 {
 		s.grow(t, 300+rand.Int64N(300))
 		r.stop(t, syscall.SIGKILL)
 		r = s.serve(t)
 	}
 	s.grow(t, 500)
-	close(stop)
-	clients.Wait()
+	end()
 	s.reconcile(t)
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }

@@ -142,6 +142,10 @@ func start(t testing.TB, environ []string, arguments ...string) *running {
 func (r *running) stop(t testing.TB, signal syscall.Signal) int {
 	t.Helper()
 	require.NoError(t, r.Process.Signal(signal))
-	<-r.done
+	select {
+	case <-r.done:
+	case <-time.After(time.Minute):
+		require.FailNow(t, "the program does not stop", "%s", r.log)
+	}
 	return r.ProcessState.ExitCode()
 }
