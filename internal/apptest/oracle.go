@@ -139,7 +139,8 @@ func (o *Oracle) Wrong(ctx context.Context, pool *pgxpool.Pool) ([]string, error
 	}
 	for id, s := range o.sent {
 		if n := times[id]; n > 1 || (s.told && n != 1) {
-			wrong = append(wrong, fmt.Sprintf("%s: stored %d times, acknowledged: %t", id, n, s.told))
+			wrong = append(wrong, fmt.Sprintf("%s: stored %d times, acknowledged: %t, told sequence %d of session %s, told %d times that it is new",
+				id, n, s.told, s.sequence, s.intended[s.content].SessionID, s.stored))
 		}
 		if len(s.refused) == len(s.intended) || (s.told && s.refused[s.content]) {
 			wrong = append(wrong, fmt.Sprintf("%s: in conflict with nothing but itself", id))
