@@ -1,0 +1,149 @@
+// What a run came to: as text for people at a terminal, as JSON for machines, and as
+// one HTML page that needs nothing else. k6 hands over `data` as its page "Custom
+// summary" describes it.
+
+import { config } from './config.js';
+
+// summary makes a script's handleSummary.
+export function summary(script) {
+  return (data) => {
+    const report = digest(script, data);
+    const out = { stdout: asText(report) };
+    if (config.summaryDir !== '') {
+      out[`${config.summaryDir}/${script}.json`] = `${JSON.stringify(report, null, 2)}\n`;
+      out[`${config.summaryDir}/${script}.html`] = asHTML(report);
+    }
+    return out;
+  };
+}
+
+// digest takes from the data what a reader asks for. Setup data is left out.
+function digest(script, data) {
+  const told = data.metrics === undefined ? machineReadable(data) : classic(data);
+  const thresholds = [];
+  for (const [metric, { values, thresholds: bounds }] of Object.entries(told.metrics)) {
+    for (const [threshold, { ok }] of Object.entries(bounds || {})) {
+      thresholds.push({ metric, threshold, passed: ok, value: measured(threshold, values) });
+    }
+  }
+  thresholds.sort((a, b) => (a.metric < b.metric ? -1 : 1));
+  const metrics = {};
+  for (const name of Object.keys(told.metrics).sort()) {
+    const { type, contains, values } = told.metrics[name];
+    metrics[name] = { type, contains, values };
+  }
+  const { checks, duration } = told;
+  const passed = told.passed === undefined ? thresholds.every((t) => t.passed) : told.passed;
+  return { script, url: config.url, passed, duration_ms: duration, thresholds, checks, metrics };
+}
+
+function classic(data) {
+  return { metrics: data.metrics, checks: checksOf(data.root_group), duration: data.state && data.state.testRunDurationMs };
+}
+
+function checksOf(group) {
+  const { checks = [], groups = [] } = group || {};
+  return checks.map(({ name, passes, fails }) => ({ name, passes, fails })).concat(...groups.map(checksOf));
+}
+
+// machineReadable reads the form that k6 1.5 and newer hand over when
+// K6_NEW_MACHINE_READABLE_SUMMARY is set. It tells whether the run passed, but not
+// by which thresholds.
+function machineReadable({ config: run, results }) {
+  const metrics = {};
+  for (const metric of results.metrics) {
+    metrics[metric.name] = metric;
+  }
+  const { results: listed, orderedChecks } = results.checks || {};
+  return { metrics, checks: listed || orderedChecks || [], duration: run.duration * 1000, passed: results.passed };
+}
+
+// measured is the value that a threshold was about: `p(99)` of `p(99)<500`.
+function measured(threshold, values) {
+  const method = /^\s*(\w+(?:\([\d.]+\))?)/.exec(threshold);
+  const value = method === null ? undefined : (values || {})[method[1]];
+  return value === undefined ? null : value;
+}
+
+// shown writes a number with five digits: a rate of 0.9998 must not read as 1.00.
+function shown(value) {
+  if (typeof value !== 'number') {
+    return 'none';
+  }
+  return String(Math.abs(value) >= 10000 ? Math.round(value) : Number(value.toPrecision(5)));
+}
+
+function line(values) {
+  return Object.entries(values).map(([name, value]) => `${name}=${shown(value)}`).join(' ');
+}
+
+function asText(report) {
+  const lines = ['', `${report.script}: ${report.passed ? 'passed' : 'FAILED'} in ${shown(report.duration_ms / 1000)} s`, ''];
+  for (const t of report.thresholds) {
+    lines.push(`  ${t.passed ? 'passed' : 'FAILED'}  ${t.metric}  ${t.threshold}  (${shown(t.value)})`);
+  }
+  lines.push('');
+  for (const c of report.checks) {
+    lines.push(`  ${c.fails === 0 ? 'passed' : 'FAILED'}  ${c.name}  (${c.passes} of ${c.passes + c.fails})`);
+  }
+  lines.push('');
+  for (const [name, { values }] of Object.entries(report.metrics)) {
+    lines.push(`  ${name}: ${line(values)}`);
+  }
+  return `${lines.join('\n')}\n\n`;
+}
+
+const style = `
+  :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+  body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+  table { border-collapse: collapse; width: 100%; }
+  th, td { border-bottom: 1px solid #8885; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+  .passed { color: #2a8a3e; } .failed { color: #d1242f; font-weight: bold; }
+  code { font-family: ui-monospace, monospace; }`;
+
+function escaped(text) {
+  const entities = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return String(text).replace(/[&<>"']/g, (character) => entities[character]);
+}
+
+function verdict(passed) {
+  return passed ? '<td class="passed">passed</td>' : '<td class="failed">failed</td>';
+}
+
+function table(head, rows) {
+  const cells = head.map((title) => `<th scope="col">${title}</th>`).join('');
+  return `<table>\n<thead><tr>${cells}</tr></thead>\n<tbody>\n${rows.map((row) => `<tr>${row}</tr>`).join('\n')}\n</tbody>\n</table>`;
+}
+
+function code(text) {
+  return `<td><code>${escaped(text)}</code></td>`;
+}
+
+function asHTML(report) {
+  const thresholds = report.thresholds.map((t) => verdict(t.passed) + code(t.metric) + code(t.threshold) + code(shown(t.value)));
+  const checks = report.checks.map((c) => verdict(c.fails === 0) + `<td>${escaped(c.name)}</td>` + code(c.passes) + code(c.fails));
+  const metrics = Object.entries(report.metrics).map(([name, { type, values }]) => code(name) + code(type) + code(line(values)));
+  const result = report.passed ? '<span class="passed">passed</span>' : '<span class="failed">failed</span>';
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The Eye under load: ${escaped(report.script)}</title>
+<style>${style}
+</style>
+</head>
+<body>
+<h1>${escaped(report.script)}: ${result}</h1>
+<p>Against ${escaped(report.url)} for ${shown(report.duration_ms / 1000)} s.</p>
+<h2>Thresholds</h2>
+${table(['', 'Metric', 'Threshold', 'Measured'], thresholds)}
+<h2>Checks</h2>
+${table(['', 'Check', 'Passes', 'Fails'], checks)}
+<h2>Metrics</h2>
+<p>Times are in milliseconds.</p>
+${table(['Metric', 'Type', 'Values'], metrics)}
+</body>
+</html>
+`;
+}
