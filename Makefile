@@ -28,7 +28,7 @@ dirs-with = grep -rlE --include='*_test.go' --exclude-dir='.?*' '^func $(1)[A-Z]
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start the service with a private Postgres; ARGS="--flag ..."
@@ -87,6 +87,13 @@ bench: ## Run the benchmarks; BENCH=pattern COUNT=10
 	@for dir in $$($(call dirs-with,Benchmark)); do \
 		(cd "$$dir" && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(TESTFLAGS) .); \
 	done
+
+SCRIPTS ?= ingest batch query mixed
+
+# What the command line sets (RATE, DURATION, BATCH, ...) is in the environment.
+.PHONY: k6
+k6: ## Run load scripts with this machine's k6; SCRIPTS="ingest mixed" RATE=500 DURATION=1m BATCH=100
+	@MAKE='$(MAKE)' scripts/k6 $(SCRIPTS)
 
 FUZZTIME ?= 10s
 

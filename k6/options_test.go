@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -226,4 +228,28 @@ func TestWhatIsMissingOrWrongIsNamed(t *testing.T) {
 	require.NoError(t, err, "one who may only send can send")
 	_, _, err = optionsOf(t, "query", nil)
 	require.ErrorContains(t, err, "set THEEYE_INGEST_KEY and THEEYE_READ_KEY")
+}
+
+func TestTheDocumentNamesEveryVariable(t *testing.T) {
+	t.Parallel()
+	read, err := os.ReadFile(filepath.Join("lib", "config.js"))
+	require.NoError(t, err)
+	document, err := os.ReadFile(filepath.Join("..", "docs", "k6.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(document), "## Variables\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var used, told []string
+	for _, match := range regexp.MustCompile(`(?:text|whole)\('([A-Z0-9_]+)'`).FindAllStringSubmatch(string(read), -1) {
+		used = append(used, match[1])
+	}
+	for row := range strings.Lines(section) {
+		if cells := strings.Split(row, "|"); len(cells) > 1 {
+			for _, match := range regexp.MustCompile("`([A-Z0-9_]+)`").FindAllStringSubmatch(cells[1], -1) {
+				told = append(told, match[1])
+			}
+		}
+	}
+	require.NotEmpty(t, used)
+	require.ElementsMatch(t, used, told)
 }
