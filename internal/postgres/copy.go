@@ -1,13 +1,15 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // copySQL writes to the three indexes of event's partitions. COPY and COMMIT go
@@ -23,14 +25,48 @@ func (p *plan) copyAndCommit(ctx context.Context, conn *pgx.Conn, rows []int, s 
 		_, err := conn.Exec(ctx, "commit")
 		return err
 	}
-	tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(p.encode(rows, s)), copySQL)
+	tag, err := copyAtOnce(ctx, conn.PgConn(), copySQL, p.encode(rows, s))
 	if err != nil {
 		return err
 	}
-	if tag.String() != "COMMIT" {
+	if tag != "COMMIT" {
 		return fmt.Errorf("the transaction ended with %q", tag)
 	}
 	return nil
+}
+
+// copyAtOnce sends a COPY and its data in one message after the other, without
+// waiting for the server to ask for them, and returns the last command's tag. What
+// comes behind a COPY that the server refuses is passed over by it (PostgreSQL
+// documentation, Frontend/Backend Protocol, "COPY Operations").
+func copyAtOnce(ctx context.Context, conn *pgconn.PgConn, sql string, data []byte) (tag string, err error) {
+	front := conn.Frontend()
+	front.SendQuery(&pgproto3.Query{String: sql})
+	front.Send(&pgproto3.CopyData{Data: data})
+	front.Send(&pgproto3.CopyDone{})
+	stop := context.AfterFunc(ctx, func() { _ = conn.Conn().SetWriteDeadline(time.Unix(1, 0)) })
+	err = front.Flush()
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return "", errors.Join(err, conn.Close(ctx)) // half a message may be on its way
+	}
+	var refused error
+	for {
+		message, err := conn.ReceiveMessage(ctx)
+		if err != nil {
+			return "", errors.Join(err, conn.Close(ctx))
+		}
+		switch message := message.(type) {
+		case *pgproto3.CommandComplete:
+			tag = string(message.CommandTag)
+		case *pgproto3.ErrorResponse:
+			refused = pgconn.ErrorResponseToPgError(message)
+		case *pgproto3.ReadyForQuery:
+			return tag, refused
+		}
+	}
 }
 
 // encode renders rows in the binary format of COPY (PostgreSQL documentation,
@@ -53,9 +89,7 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 		b = appendInt64(b, s.sequence(r))
 		b = appendField(b, e.Category)
 		b = appendField(b, e.Name)
-		b = binary.BigEndian.AppendUint32(b, uint32(1+len(e.Data))) //nolint:gosec // bounded by the event limit
-		b = append(b, jsonbVersion)
-		b = append(b, e.Data...)
+		b = appendDocument(b, e.Data)
 		b = appendInt64(b, microseconds(e.Timestamp))
 		b = appendInt64(b, microseconds(r.item.Request.ReceivedAt))
 		b = binary.BigEndian.AppendUint32(b, 4)
@@ -64,8 +98,12 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 	return binary.BigEndian.AppendUint16(b, 0xffff)
 }
 
-// jsonbVersion precedes the text of a jsonb in binary form.
-const jsonbVersion = 1
+// appendDocument appends a jsonb: its text behind the version of the binary form.
+func appendDocument(b, text []byte) []byte {
+	const version = 1
+	b = binary.BigEndian.AppendUint32(b, uint32(1+len(text))) //nolint:gosec // bounded by the event limit
+	return append(append(b, version), text...)
+}
 
 func appendField[T string | []byte](b []byte, value T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(value))) //nolint:gosec // bounded by the event limit

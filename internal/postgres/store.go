@@ -184,29 +184,17 @@ on conflict (session_id) do update set
 where s.erased_at is null
 returning s.session_id, s.last_sequence`
 
-// fast assumes that every id is new: the ledger and the sessions in one round
-// trip, COPY and COMMIT in the next. Refusals, if there are any, take one more.
+// fast assumes that every id is new: the ledger and the sessions in one round trip,
+// COPY and COMMIT in the next. Refusals, if there are any, take two more.
 func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
 	p := c.plan
 	refusals := newRefusals(c.store.keep, p.refused)
 	var numbered *sessions
-	batch := &pgx.Batch{}
-	batch.Queue(beginSQL)
 	if len(p.rows) > 0 {
-		ids, timestamps := p.ledger(p.byID)
 		numbered = p.number(p.byID)
-		batch.Queue(ledgerSQL, ids, timestamps)
-		queueSessions(batch, numbered)
 	}
-	refusals.queueCount(batch)
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		if violates(err, "event_key_pkey") {
-			return errNeedsCare
-		}
+	if err := c.open(ctx, conn, numbered, refusals); err != nil {
 		return err
-	}
-	if numbered != nil && numbered.anyErased() {
-		return errNeedsCare
 	}
 	if err := refusals.insert(ctx, conn); err != nil {
 		return err
@@ -214,12 +202,42 @@ func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
 	if err := p.copyAndCommit(ctx, conn, p.byID, numbered); err != nil {
 		return err
 	}
-	for _, i := range p.byID {
-		r := &p.rows[i]
-		*r.item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: r.event().ID, Sequence: numbered.sequence(r)}
-	}
+	c.allStored(numbered)
 	refusals.settle()
 	return nil
+}
+
+// open begins the transaction and takes its locks.
+func (c *commit) open(ctx context.Context, conn *pgx.Conn, numbered *sessions, refusals *refusals) error {
+	t := trip{conn: conn, pooled: c.store.db.pooled}
+	if err := t.add(ctx, beginStatement()); err != nil {
+		return err
+	}
+	if numbered != nil {
+		if err := t.lock(ctx, c.plan, numbered); err != nil {
+			return err
+		}
+	}
+	if err := t.take(ctx, numbered); err != nil {
+		return err
+	}
+	if numbered != nil && numbered.anyErased() {
+		return errNeedsCare
+	}
+	batch := &pgx.Batch{}
+	refusals.queueCount(batch)
+	if batch.Len() == 0 {
+		return nil
+	}
+	return conn.SendBatch(ctx, batch).Close()
+}
+
+// allStored fills the verdicts of a group without refusals among its events.
+func (c *commit) allStored(numbered *sessions) {
+	for _, i := range c.plan.byID {
+		r := &c.plan.rows[i]
+		*r.item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: r.event().ID, Sequence: numbered.sequence(r)}
+	}
 }
 
 // queueSessions queues the upsert of sessions and notes what it returns.
