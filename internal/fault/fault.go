@@ -105,11 +105,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // As finds the fault in an error chain.
-func As(err error) (*Error, bool) {
-	var f *Error
-	ok := errors.As(err, &f)
-	return f, ok
-}
+func As(err error) (*Error, bool) { return errors.AsType[*Error](err) }
 
 // Is tells whether an error chain holds a fault with this code.
 func Is(err error, code Code) bool {

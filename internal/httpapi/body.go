@@ -47,12 +47,12 @@ func (b *bodyReader) take(c *gin.Context, n int64) error {
 		b.held.Add(-n)
 		return fault.Busy(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
-	c.Set(bodyKey, c.GetInt64(bodyKey)+n)
+	exchangeOf(c).held += n
 	return nil
 }
 
 // release gives back what a request took.
-func (b *bodyReader) release(c *gin.Context) { b.held.Add(-c.GetInt64(bodyKey)) }
+func (b *bodyReader) release(c *gin.Context) { b.held.Add(-exchangeOf(c).held) }
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {
@@ -106,7 +106,10 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 		body, err := readSized(wire, r.ContentLength)
-		return body, b.readFault(err, limit)
+		if err != nil {
+			err = b.readFault(err, limit)
+		}
+		return body, err
 	case "gzip", "zstd":
 		return b.inflate(c, wire, encoding)
 	default:
@@ -190,8 +193,6 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &tooLarge):
 		return b.tooLarge(limit)
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -28,9 +28,7 @@ func (a *api) validate(c *gin.Context) {
 func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
 	request := &ingest.Request{ID: requestID(c), Application: callerOf(c).Application.ID}
 	body, single, err := a.parse(c, request)
-	// The budget begins here: how long a body takes to arrive is up to the client.
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
-	defer cancel()
+	ctx := c.Request.Context()
 	if err != nil {
 		if !store {
 			a.fail(c, err)
@@ -128,11 +126,9 @@ func verdictOf(v *ingest.Verdict) (p verdictProblem) {
 func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
 	switch v.Status {
 	case ingest.Stored:
-		c.Header("Location", "/v1/events/"+v.EventID.String())
-		send(c, http.StatusCreated, "application/json", appendVerdict(nil, v, true))
+		sendStored(c, http.StatusCreated, v)
 	case ingest.Duplicate:
-		c.Header("Location", "/v1/events/"+v.EventID.String())
-		send(c, http.StatusOK, "application/json", appendVerdict(nil, v, true))
+		sendStored(c, http.StatusOK, v)
 	default:
 		f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: v.Violations[0].Detail, Violations: v.Violations}
 		if v.Status == ingest.Conflict {
@@ -140,6 +136,15 @@ func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
 		}
 		a.failWith(c, f, verdictOf(v), nil)
 	}
+}
+
+// sendStored sends a verdict and the place of its event.
+func sendStored(c *gin.Context, status int, v *ingest.Verdict) {
+	const room = 160
+	body := appendVerdict(make([]byte, 0, room), v, true)
+	location := appendUUID(append(make([]byte, 0, room), "/v1/events/"...), v.EventID)
+	exchangeOf(c).set(c.Writer.Header(), "Location", string(location))
+	send(c, status, "application/json", body)
 }
 
 // batchAnswer is the answer to a batch.

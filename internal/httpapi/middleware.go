@@ -14,14 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Keys of values that travel with a request.
 const (
-	requestIDKey = "request_id"
-	callerKey    = "caller"
-	bodyKey      = "body_bytes"
-	// parametersKey names the query parameters that the route has.
-	parametersKey = "parameters"
-
 	requestIDHeader = "X-Request-Id"
 	maxRequestID    = 128
 )
@@ -32,12 +25,12 @@ func (a *api) identify(c *gin.Context) {
 	begin := a.Now()
 	id := c.GetHeader(requestIDHeader)
 	if !wellFormed(id) {
-		id = a.NewID().String()
+		id = a.NewRequestID()
 	}
-	c.Set(requestIDKey, id)
-	header := c.Writer.Header()
-	header.Set(requestIDHeader, id)
-	header.Set("X-Content-Type-Options", "nosniff")
+	x, header := exchangeOf(c), c.Writer.Header()
+	x.id = id
+	x.set(header, requestIDHeader, id)
+	x.set(header, "X-Content-Type-Options", "nosniff")
 	defer a.bodies.release(c)
 	c.Next()
 	if entry := a.Logger.Check(zapcore.DebugLevel, "request"); entry != nil {
@@ -59,8 +52,6 @@ func wellFormed(id string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
 	return strings.Trim(id, allowed) == ""
 }
-
-func requestID(c *gin.Context) string { return c.GetString(requestIDKey) }
 
 // recover answers a panic as an internal fault and logs where it came from.
 func (a *api) recover(c *gin.Context) {
@@ -90,7 +81,7 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 			a.fail(c, err)
 			return
 		}
-		c.Set(callerKey, caller)
+		exchangeOf(c).caller = caller
 		if origin := c.GetHeader("Origin"); origin != "" && caller.Application.AllowsOrigin(origin) {
 			c.Header("Access-Control-Allow-Origin", origin)
 			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-Request-Id")
@@ -113,11 +104,6 @@ func (a *api) authenticate(c *gin.Context) (*access.Caller, error) {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
 	}
 	return caller, err
-}
-
-func callerOf(c *gin.Context) *access.Caller {
-	caller, _ := c.Value(callerKey).(*access.Caller)
-	return caller
 }
 
 // cors answers preflight requests (Fetch standard): a browser asks without a key,

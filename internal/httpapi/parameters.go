@@ -30,7 +30,7 @@ func (a *api) expect(names []string) gin.HandlerFunc {
 		if c.Request.URL.RawQuery == "" {
 			return
 		}
-		c.Set(parametersKey, names)
+		exchangeOf(c).parameters = names
 		if len(names) > 0 {
 			return
 		}
@@ -42,7 +42,7 @@ func (a *api) expect(names []string) gin.HandlerFunc {
 
 // readParameters refuses what the route does not have, or is given twice.
 func readParameters(c *gin.Context) *parameters {
-	allowed := c.GetStringSlice(parametersKey)
+	allowed := exchangeOf(c).parameters
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	p := &parameters{values: values}
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 
 // send sends a body whose length the client is told beforehand.
 func send(c *gin.Context, status int, media string, body []byte) {
-	header := c.Writer.Header()
-	header.Set("Content-Type", media)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	x, header := exchangeOf(c), c.Writer.Header()
+	x.set(header, "Content-Type", media)
+	x.set(header, "Content-Length", strconv.Itoa(len(body)))
 	c.Status(status)
 	_, _ = c.Writer.Write(body) // a client that is gone cannot be told
 }
@@ -63,9 +63,15 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	return append(b, '}')
 }
 
+// appendID renders an id as a JSON string.
 func appendID(b []byte, id uuid.UUID) []byte {
-	b = append(b, `"00000000-0000-0000-0000-000000000000"`...)
-	text := b[len(b)-37 : len(b)-1]
+	return append(appendUUID(append(b, '"'), id), '"')
+}
+
+// appendUUID renders an id's text.
+func appendUUID(b []byte, id uuid.UUID) []byte {
+	b = append(b, "00000000-0000-0000-0000-000000000000"...)
+	text := b[len(b)-36:]
 	const digits = "0123456789abcdef"
 	at := 0
 	for _, octet := range id {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -41,8 +40,8 @@ type Deps struct {
 	Editor    *amend.Editor
 	Logger    *zap.Logger
 	Now       func() time.Time
-	// NewID makes the ids of requests that bring none.
-	NewID func() uuid.UUID
+	// NewRequestID names requests that bring no id of their own.
+	NewRequestID func() string
 }
 
 // api is the handlers.

@@ -17,7 +17,7 @@ import (
 
 // Config bounds the collector.
 type Config struct {
-	// Budget bounds a transaction; requests bring their own deadline.
+	// Budget is the time in which every request is answered, and bounds a transaction.
 	Budget time.Duration
 	// GroupEvents and GroupBytes bound what one transaction commits.
 	GroupEvents int
@@ -50,6 +50,8 @@ type Collector struct {
 	events atomic.Int64
 	bytes  atomic.Int64
 	pace   pace
+	// deadlines end the waiting of requests.
+	deadlines deadlines
 
 	mu      sync.Mutex
 	stopped bool
@@ -59,7 +61,7 @@ type Collector struct {
 
 // New makes a collector that has yet to be started.
 func New(config Config, deps Deps) *Collector {
-	c := &Collector{config: config, deps: deps}
+	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget, now: deps.Now}}
 	for range max(config.Lanes, 1) {
 		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1)})
 	}
@@ -120,36 +122,42 @@ func (c *Collector) Queued() int64 { return c.events.Load() }
 
 // Submit hands in a request and waits for its verdicts, in the order of its
 // envelopes. It returns a fault of kind Unavailable when there is no verdict by
-// the deadline of ctx, when too much is waiting, or when the store cannot be
-// reached: then nothing is known of the outcome, and the request can be sent
-// again with the same event ids.
+// the end of the budget, when ctx ends before, when too much is waiting, or when
+// the store cannot be reached: then nothing is known of the outcome, and the request
+// can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
-	verdicts := make([]Verdict, len(request.Envelopes))
-	items, size := c.prepare(request, verdicts)
+	w := &waiting{done: make(chan struct{}), collector: c}
+	items, verdicts := w.room(len(request.Envelopes))
+	items, size := c.prepare(request, items, verdicts)
 	if len(items) == 0 {
 		return verdicts, nil
 	}
+	w.events, w.size = len(items), size
 	if !c.admit(len(items), size) {
 		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
-	w := &waiting{done: make(chan struct{}), release: func() { c.release(len(items), size) }}
-	c.enqueue(w, items, size, request.Atomic && len(items) == len(verdicts))
+	c.enqueue(w, items, request.Atomic && len(items) == len(verdicts))
+	cause := context.DeadlineExceeded
 	select {
 	case <-w.done:
 		if w.err != nil {
 			return nil, c.unavailable(w.err)
 		}
 		return verdicts, nil
+	case <-c.deadlines.next():
 	case <-ctx.Done():
-		w.abandoned.Store(true)
-		return nil, c.unavailable(ctx.Err())
+		cause = ctx.Err()
 	}
+	w.abandoned.Store(true)
+	return nil, c.unavailable(cause)
 }
 
 // Check judges a request as Submit would, and stores nothing.
 func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
+	defer cancel()
 	verdicts := make([]Verdict, len(request.Envelopes))
-	items, _ := c.prepare(request, verdicts)
+	items, _ := c.prepare(request, make([]Item, 0, len(verdicts)), verdicts)
 	if err := c.deps.Store.Check(ctx, &Group{Items: items, Atomic: request.Atomic}); err != nil {
 		return nil, c.unavailable(err)
 	}
@@ -162,11 +170,10 @@ func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, err
 	return verdicts, nil
 }
 
-// prepare makes the items to commit. Events without an id get one, refusals get
+// prepare appends the items to commit. Events without an id get one, refusals get
 // the id to be kept under, and events are brought into the order of their
 // timestamps, in which they will be numbered.
-func (c *Collector) prepare(request *Request, verdicts []Verdict) (items []Item, size int) {
-	items = make([]Item, 0, len(verdicts))
+func (c *Collector) prepare(request *Request, items []Item, verdicts []Verdict) (prepared []Item, size int) {
 	refused := false
 	for i := range request.Envelopes {
 		e, v := &request.Envelopes[i], &verdicts[i]

@@ -30,8 +30,23 @@ type waiting struct {
 	failure   sync.Once
 	err       error
 	done      chan struct{}
-	// release gives back the room in the queue, once nothing refers to it any more.
-	release func()
+	// The room in the queue is given back once nothing refers to it any more.
+	collector *Collector
+	events    int
+	size      int
+	// first is the part of a request that goes into one group, as most do; item and
+	// verdict are those of a request with one event.
+	first   part
+	item    [1]Item
+	verdict [1]Verdict
+}
+
+// room returns room for the items and the verdicts of n envelopes.
+func (w *waiting) room(n int) ([]Item, []Verdict) {
+	if n == 1 {
+		return w.item[:0], w.verdict[:]
+	}
+	return make([]Item, 0, n), make([]Verdict, n)
 }
 
 // part is the share of a request that goes into one group.
@@ -48,7 +63,7 @@ func (p *part) finish() {
 		p.waiting.failure.Do(func() { p.waiting.err = p.err })
 	}
 	if p.waiting.parts.Add(-1) == 0 {
-		p.waiting.release()
+		p.waiting.collector.release(p.waiting.events, p.waiting.size)
 		close(p.waiting.done)
 	}
 }
@@ -127,10 +142,11 @@ func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 }
 
 // enqueue shares a request's items out among the lanes.
-func (c *Collector) enqueue(w *waiting, items []Item, size int, whole bool) {
+func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
 	if whole || len(c.lanes) == 1 || !c.wide.Load() {
 		w.parts.Store(1)
-		c.push(c.lanes[0], &part{waiting: w, items: items, size: size, atomic: whole})
+		w.first = part{waiting: w, items: items, size: w.size, atomic: whole}
+		c.push(c.lanes[0], &w.first)
 		return
 	}
 	shares := make([][]Item, len(c.lanes))
@@ -146,7 +162,7 @@ func (c *Collector) enqueue(w *waiting, items []Item, size int, whole bool) {
 	w.parts.Store(int32(count))
 	for at, share := range shares {
 		if share != nil {
-			c.push(c.lanes[at], &part{waiting: w, items: share, size: size * len(share) / len(items)})
+			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / len(items)})
 		}
 	}
 }

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/access"
+)
+
+// exchangeKey is the one key under which something travels in gin's context.
+const exchangeKey = "exchange"
+
+// exchange is what is known of a request and its response, in one allocation.
+type exchange struct {
+	// id is the request's, the client's own if it brought one.
+	id string
+	// caller is nil until the request was authorized.
+	caller *access.Caller
+	// held is how many bytes of bodies are accounted to the request.
+	held int64
+	// parameters names the query parameters that the route has.
+	parameters []string
+	// values are those of response headers; each of them would be a slice of its own.
+	values [5]string
+	used   int
+}
+
+// exchangeOf returns the exchange of a request, a new one at the first call.
+func exchangeOf(c *gin.Context) *exchange {
+	if value, found := c.Get(exchangeKey); found {
+		if x, ok := value.(*exchange); ok {
+			return x
+		}
+	}
+	x := &exchange{}
+	c.Set(exchangeKey, x)
+	return x
+}
+
+// set sets a header of the response, whose name is in canonical form.
+func (x *exchange) set(header http.Header, name, value string) {
+	if x.used == len(x.values) {
+		header[name] = []string{value}
+		return
+	}
+	x.values[x.used] = value
+	x.used++
+	header[name] = x.values[x.used-1 : x.used : x.used]
+}
+
+func requestID(c *gin.Context) string { return exchangeOf(c).id }
+
+func callerOf(c *gin.Context) *access.Caller { return exchangeOf(c).caller }

@@ -1,0 +1,46 @@
+package ingest
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// deadlineStep is how far apart deadlines are.
+const deadlineStep = 50 * time.Millisecond
+
+// deadlines tell waiting requests that their budget is used up. All requests that
+// arrive within one step share a timer, and are told at most a step too early: a
+// timer for each would cost more than all the rest of their waiting.
+type deadlines struct {
+	budget time.Duration
+	now    func() time.Time
+	last   atomic.Pointer[deadline]
+	making sync.Mutex
+}
+
+// deadline is closed when the budget of the requests of one step is used up.
+type deadline struct {
+	passed chan struct{}
+	// openUntil is when the step ends.
+	openUntil time.Time
+}
+
+// next returns a channel that is closed when the budget of a request that arrives
+// now is used up.
+func (d *deadlines) next() <-chan struct{} {
+	now := d.now()
+	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
+		return last.passed
+	}
+	d.making.Lock()
+	defer d.making.Unlock()
+	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
+		return last.passed
+	}
+	step := min(deadlineStep, d.budget/4) //nolint:mnd // short budgets have short steps
+	made := &deadline{passed: make(chan struct{}), openUntil: now.Add(step)}
+	time.AfterFunc(d.budget, func() { close(made.passed) })
+	d.last.Store(made)
+	return made.passed
+}
