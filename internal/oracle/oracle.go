@@ -1,0 +1,106 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Enough bounds the contradictions of one kind that are listed.
+const Enough = 20
+
+// Scope says which sessions are looked at. The zero value is all of them.
+type Scope struct {
+	// Suffix is how the text of the sessions' ids ends; empty takes every session.
+	Suffix string
+	// From and To, both inclusive, span the timestamps of all events that the
+	// sessions may have. They spare a look at other partitions, nothing more: an
+	// event of such a session outside of them is found as a contradiction. Zero
+	// values do not bound.
+	From, To time.Time
+}
+
+// Querier is a pool or a connection.
+type Querier interface {
+	Query(ctx context.Context, statement string, arguments ...any) (pgx.Rows, error)
+}
+
+// The parameters of a scope: $1 the suffix, $2 and $3 the span of time.
+const (
+	eventsInScope = `select session_id, sequence, "timestamp", application_id from event
+	where ($1::text is null or right(session_id::text, length($1)) = $1)
+		and ($2::timestamptz is null or "timestamp" >= $2) and ($3::timestamptz is null or "timestamp" <= $3)`
+	sessionsInScope = `select session_id, last_sequence, event_count, started_at, last_event_at, application_ids from session
+	where ($1::text is null or right(session_id::text, length($1)) = $1)
+		and ($2::timestamptz is null or started_at >= $2) and ($3::timestamptz is null or started_at <= $3)`
+)
+
+// brokenSessionsSQL finds sessions whose row is not what their events make of it.
+const brokenSessionsSQL = `
+with events as (` + eventsInScope + `), sessions as (` + sessionsInScope + `)
+select 'session ' || coalesce(s.session_id, e.session_id) || ' has ' || coalesce(to_json(s)::text, 'no row') || ' and its events ' || coalesce(to_json(e)::text, 'are none')
+from (select session_id, last_sequence, event_count, started_at, last_event_at, application_ids from sessions where event_count > 0) s full join (
+	select session_id, count(*) as events, count(distinct sequence) as places, min(sequence) as first, max(sequence) as last,
+		min("timestamp") as started_at, max("timestamp") as last_event_at, array_agg(distinct application_id order by application_id) as application_ids
+	from events group by session_id) e using (session_id)
+where s.session_id is null or e.session_id is null or s.event_count <> e.events or e.places <> e.events or e.last > s.last_sequence
+	or s.started_at <> e.started_at or s.last_event_at <> e.last_event_at or s.application_ids <> e.application_ids`
+
+// gapsSQL finds sessions whose sequences are not 1 to n.
+const gapsSQL = `
+with events as (` + eventsInScope + `)
+select 'session ' || e.session_id || ' has ' || count(*) || ' events at ' || min(e.sequence) || ' to ' || max(e.sequence) || ' and ends at ' || s.last_sequence
+from events e join session s using (session_id)
+group by e.session_id, s.last_sequence
+having min(e.sequence) <> 1 or max(e.sequence) <> count(*) or s.last_sequence <> count(*)`
+
+// brokenLedgerSQL finds ids that the ledger and the events do not agree on. The
+// ledger keeps the ids of events that were erased singly.
+const brokenLedgerSQL = `
+select 'id ' || coalesce(k.event_id, e.event_id) || ' is in the ledger as ' || coalesce(to_json(k)::text, 'nothing') || ' and an event as ' || coalesce(to_json(e)::text, 'nothing')
+from event_key k full join (select event_id, "timestamp" from event) e using (event_id)
+left join event_amendment a on a.event_id = k.event_id and a.erased_at is not null
+where k.event_id is null or k."timestamp" <> coalesce(e."timestamp", case when a.event_id is null then '-infinity' else k."timestamp" end)`
+
+// BrokenSessions returns the sessions whose row does not match their events.
+func BrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, error) {
+	return sentences(ctx, q, brokenSessionsSQL, scope.parameters()...)
+}
+
+// Gaps returns the sessions in which not every number from 1 on is taken. Only
+// erasures and moves may leave one.
+func Gaps(ctx context.Context, q Querier, scope Scope) ([]string, error) {
+	return sentences(ctx, q, gapsSQL, scope.parameters()...)
+}
+
+// BrokenLedger returns the ids that the ledger and the events do not agree on.
+func BrokenLedger(ctx context.Context, q Querier) ([]string, error) {
+	return sentences(ctx, q, brokenLedgerSQL)
+}
+
+func (s Scope) parameters() []any {
+	parameters := make([]any, 3)
+	if s.Suffix != "" {
+		parameters[0] = s.Suffix
+	}
+	for i, at := range []time.Time{s.From, s.To} {
+		if !at.IsZero() {
+			parameters[i+1] = at
+		}
+	}
+	return parameters
+}
+
+func sentences(ctx context.Context, q Querier, statement string, arguments ...any) ([]string, error) {
+	rows, err := q.Query(ctx, fmt.Sprintf("%s limit %d", statement, Enough), arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("look for contradictions: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look for contradictions: %w", err)
+	}
+	return found, nil
+}
