@@ -1,0 +1,197 @@
+package reconcile
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Verdict is what is known of an event.
+type Verdict uint8
+
+// The verdicts. Unsent is the zero value.
+const (
+	Unsent Verdict = iota
+	// Unanswered: it was sent and nobody knows what became of it. Whether it is
+	// stored is open.
+	Unanswered
+	// Stored and Duplicate are acknowledged.
+	Stored
+	Duplicate
+	// Conflict and Rejected were refused.
+	Conflict
+	Rejected
+)
+
+// String is the verdict as the API names it.
+func (v Verdict) String() string {
+	switch v {
+	case Unsent:
+		return "unsent"
+	case Unanswered:
+		return "unanswered"
+	case Stored:
+		return "stored"
+	case Duplicate:
+		return "duplicate"
+	case Conflict:
+		return "conflict"
+	case Rejected:
+		return "rejected"
+	}
+	return "unknown"
+}
+
+// Counts counts events by their verdict.
+type Counts [Rejected + 1]int64
+
+// Acknowledged is how many somebody was told are stored.
+func (c *Counts) Acknowledged() int64 { return c[Stored] + c[Duplicate] }
+
+// Refused is how many were told to be refused.
+func (c *Counts) Refused() int64 { return c[Conflict] + c[Rejected] }
+
+// Acknowledged tells whether somebody was told that the event is stored.
+func (v Verdict) Acknowledged() bool { return v == Stored || v == Duplicate }
+
+// entry is what is known of one event.
+type entry struct {
+	// sent is when it was sent first, in microseconds since 1970: its timestamp.
+	sent int64
+	// sequence is the told one.
+	sequence int64
+	verdict  Verdict
+	// seen counts how often it was found in the store, up to 255.
+	seen uint8
+}
+
+// Entries are kept in chunks, so that a ledger grows without being copied.
+const (
+	chunkEntries = 1 << 16
+	maxChunks    = 1 << 16
+)
+
+type chunk [chunkEntries]entry
+
+// Ledger is what was sent and told, by the events' indexes. Different events may be
+// noted at once; one event is noted by one goroutine at a time, and the ledger is
+// read when nobody notes any more.
+type Ledger struct {
+	chunks []atomic.Pointer[chunk]
+	// next is one more than the highest index that was sent.
+	next atomic.Uint64
+
+	mu    sync.Mutex
+	wrong Differences
+}
+
+// NewLedger makes an empty ledger.
+func NewLedger() *Ledger { return &Ledger{chunks: make([]atomic.Pointer[chunk], maxChunks)} }
+
+// Fits tells whether the ledger has room for so many events.
+func Fits(events uint64) bool { return events <= chunkEntries*maxChunks }
+
+func (l *Ledger) at(index uint64) *entry {
+	slot := &l.chunks[index/chunkEntries]
+	c := slot.Load()
+	if c == nil {
+		slot.CompareAndSwap(nil, new(chunk))
+		c = slot.Load()
+	}
+	return &c[index%chunkEntries]
+}
+
+// find returns an entry, or nil for what was never sent.
+func (l *Ledger) find(index uint64) *entry {
+	if index >= l.next.Load() {
+		return nil
+	}
+	c := l.chunks[index/chunkEntries].Load()
+	if c == nil || c[index%chunkEntries].verdict == Unsent {
+		return nil
+	}
+	return &c[index%chunkEntries]
+}
+
+// Sending notes that an event is about to be sent with a timestamp, in
+// microseconds. An event that is sent again keeps the timestamp it had.
+func (l *Ledger) Sending(index uint64, micros int64) {
+	e := l.at(index)
+	e.sent, e.verdict = micros, Unanswered
+	for next := l.next.Load(); index >= next && !l.next.CompareAndSwap(next, index+1); next = l.next.Load() {
+	}
+}
+
+// Told notes the verdict on an event that was sent.
+func (l *Ledger) Told(index uint64, verdict Verdict, sequence int64) {
+	e := l.at(index)
+	e.verdict, e.sequence = verdict, sequence
+}
+
+// Wrong notes an answer that nobody should get; it is a difference.
+func (l *Ledger) Wrong(format string, arguments ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong.add(format, arguments...)
+}
+
+// Sent returns when an event was sent, in microseconds, and whether it was.
+func (l *Ledger) Sent(index uint64) (micros int64, sent bool) {
+	e := l.find(index)
+	if e == nil {
+		return 0, false
+	}
+	return e.sent, true
+}
+
+// Unanswered returns the indexes of the events of which nobody knows whether they
+// are stored, in order.
+func (l *Ledger) Unanswered() (indexes []uint64) {
+	for index := range l.next.Load() {
+		if e := l.find(index); e != nil && e.verdict == Unanswered {
+			indexes = append(indexes, index)
+		}
+	}
+	return indexes
+}
+
+// Count counts the events that were sent by their verdict.
+func (l *Ledger) Count() (counts Counts) {
+	for index := range l.next.Load() {
+		if e := l.find(index); e != nil {
+			counts[e.verdict]++
+		}
+	}
+	return counts
+}
+
+// span returns the first and the last timestamp that was sent.
+func (l *Ledger) span() (first, last int64) {
+	for index := range l.next.Load() {
+		e := l.find(index)
+		if e == nil {
+			continue
+		}
+		if first == 0 || e.sent < first {
+			first = e.sent
+		}
+		last = max(last, e.sent)
+	}
+	return first, last
+}
+
+// Differences are sentences, of which the first few are kept and all counted.
+type Differences struct {
+	Count int64
+	First []string
+}
+
+// MaxListed bounds the differences that are listed.
+const MaxListed = 20
+
+func (d *Differences) add(format string, arguments ...any) {
+	d.Count++
+	if len(d.First) < MaxListed {
+		d.First = append(d.First, fmt.Sprintf(format, arguments...))
+	}
+}
