@@ -36,8 +36,8 @@ run: build ## Build and start the service with a private Postgres; ARGS="--flag 
 	@exec bin/theeye dev $(ARGS)
 
 .PHONY: build
-build: ## Build bin/theeye
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/theeye ./cmd/theeye
+build: ## Build bin/theeye and bin/eyeload
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/theeye ./cmd/eyeload
 
 .PHONY: test
 test: ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
@@ -87,6 +87,15 @@ bench: ## Run the benchmarks; BENCH=pattern COUNT=10
 	@for dir in $$($(call dirs-with,Benchmark)); do \
 		(cd "$$dir" && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(TESTFLAGS) .); \
 	done
+
+RATE ?= 100,500,2000
+DURATION ?= 60s
+BATCH ?= 1
+
+.PHONY: load
+load: build ## Load-test a service on this machine; RATE=100,500,2000 DURATION=60s BATCH=1 ARGS="--flag ..."
+	@scripts/ensure-postgres
+	@RATE='$(RATE)' DURATION='$(DURATION)' BATCH='$(BATCH)' scripts/load $(ARGS)
 
 SCRIPTS ?= ingest batch query mixed
 
