@@ -40,9 +40,9 @@ func send(t *testing.T, service *apptest.Service, seed uint64) *sent {
 		if i == events-1 {
 			continue
 		}
-		sequence, err := answer.JSON(t)["sequence"].(json.Number).Int64()
-		require.NoError(t, err)
-		s.ledger.Told(i, reconcile.Stored, sequence)
+		var told struct{ Sequence int64 }
+		require.NoError(t, json.Unmarshal(answer.Body, &told))
+		s.ledger.Told(i, reconcile.Stored, told.Sequence)
 	}
 	return s
 }
