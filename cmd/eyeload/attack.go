@@ -63,6 +63,7 @@ func (a *attack) bindTraffic(f *pflag.FlagSet) {
 	f.StringVar(&a.recording, "file", "", "Replay the events in this NDJSON `file` round and round (--kind file)")
 	f.Uint64Var(&a.Seed, "seed", 1, "Make the contents follow from this `number`")
 	f.Float64SliceVar(&a.Rates, "rate", []float64{rate}, "Send this `number` of requests a second; several, with commas, are steps")
+	f.Lookup("rate").DefValue = "100"
 	f.DurationVar(&a.Duration, "duration", duration, "Hold each rate for this `time`")
 	f.IntVar(&a.Batch, "batch", 1, "Put this `number` of events into a request")
 	f.BoolVar(&a.NDJSON, "ndjson", false, "Send events as NDJSON, not as JSON")

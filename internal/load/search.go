@@ -49,7 +49,7 @@ func Search(first float64, try func(rate float64) (passed bool, err error)) (flo
 func (r *run) search(ctx context.Context) {
 	s := &report.Search{MaxP99: float64(r.Limits.MaxP99) / float64(time.Millisecond)}
 	r.report.Search = s
-	s.Rate, _ = Search(math.Round(r.Rates[0]), func(rate float64) (bool, error) { // an error is the end of ctx
+	s.Rate, _ = Search(max(math.Round(r.Rates[0]), lowestRate), func(rate float64) (bool, error) { // an error is the end of ctx
 		rate = math.Round(rate)
 		if !r.fits(rate, r.Try) {
 			return false, ErrOptions
