@@ -19,6 +19,8 @@ type QueryStore struct {
 	// mode plans each statement with its parameters: a generic plan would not know
 	// which partitions and which index a filter calls for.
 	mode pgx.QueryExecMode
+	// tell hears the plans of a store that explains; nil: statements are run.
+	tell func(plan string)
 }
 
 var (
@@ -136,6 +138,9 @@ func (s *statement) ordered(order string, limit int) string {
 
 // list runs a select and hands over its rows until yield has enough.
 func list[T any](ctx context.Context, s *QueryStore, sql string, args []any, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	if s.tell != nil {
+		return s.explain(ctx, sql, args)
+	}
 	rows, err := s.db.read.Query(ctx, sql, append([]any{s.mode}, args...)...)
 	if err != nil {
 		return translate(err, "list")
@@ -155,6 +160,10 @@ func list[T any](ctx context.Context, s *QueryStore, sql string, args []any, sca
 
 // one reads a single row, or returns a NotFound fault.
 func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
+	if s.tell != nil {
+		var none T
+		return none, s.explain(ctx, sql, args)
+	}
 	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.mode}, args...)...))
 	return item, translate(err, doing)
 }

@@ -1,0 +1,162 @@
+package limits
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// question is one kind of question, asked over HTTP by path or else by sql.
+type question struct {
+	name string
+	// path is where to ask for the n-th thing.
+	path func(n int) string
+	// next tells that the page behind is meant; the first one is not timed.
+	next bool
+	// explain has a store explain what the service does for the n-th thing. after is
+	// the end of the first page when next is set.
+	explain func(ctx context.Context, store *postgres.QueryStore, n int, after *query.Position) error
+	// filter is that of a page of events.
+	filter func(n int) query.EventFilter
+
+	sql  string
+	args func(n int) []any
+}
+
+// timeRange is inclusive of the first and exclusive of the second time.
+type timeRange [2]time.Time
+
+// ranges are random windows of the time that events span, each of which begins at
+// a multiple of a step.
+func (s *sample) ranges(random *rand.Rand, times int, step time.Duration) []timeRange {
+	found := make([]timeRange, times)
+	for n := range found {
+		from := s.from.Add(time.Duration(random.Int64N(int64(s.to.Sub(s.from) - s.window))))
+		from = from.Truncate(step)
+		found[n] = timeRange{from, from.Add(s.window)}
+	}
+	return found
+}
+
+// questions are those that the service answers.
+func (s *sample) questions(random *rand.Rand, times int) []question {
+	within := func(category string, names []string) func(int) query.EventFilter {
+		ranges := s.ranges(random, times, time.Microsecond)
+		return func(n int) query.EventFilter {
+			filter := query.EventFilter{Category: category, From: nth(ranges, n)[0], To: nth(ranges, n)[1], Descending: true}
+			if names != nil {
+				filter.Name = nth(names, n)
+			}
+			return filter
+		}
+	}
+	return []question{
+		timeline("timeline of a typical session", s.typical),
+		timeline("timeline of a session of 1,000 events and more, first page", s.long),
+		page("common category in a day", within(s.common, nil), false),
+		page("common category in a day, next page", within(s.common, nil), true),
+		page("common category and a name in a day", within(s.common, s.names), false),
+		page("rare category in a day", within(s.rare, nil), false),
+		page("all events in a day", within("", nil), false),
+		page("all events in a day, next page", within("", nil), true),
+		byID(s.events),
+		sessionList(s.ranges(random, times, time.Microsecond)),
+	}
+}
+
+func timeline(name string, sessions []uuid.UUID) question {
+	return question{
+		name: name,
+		path: func(n int) string { return "/v1/sessions/" + nth(sessions, n).String() + "/events" },
+		explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
+			id := nth(sessions, n)
+			if _, err := store.Session(ctx, id); err != nil {
+				return err
+			}
+			return store.Events(ctx, query.EventFilter{SessionID: uuid.NullUUID{UUID: id, Valid: true}}, nil, query.DefaultLimit+1, nil)
+		},
+	}
+}
+
+// page asks for the newest events of a filter.
+func page(name string, filter func(n int) query.EventFilter, next bool) question {
+	return question{
+		name: name, next: next, filter: filter,
+		path: func(n int) string {
+			f := filter(n)
+			values := rangeValues(timeRange{f.From, f.To})
+			for name, value := range map[string]string{"category": f.Category, "name": f.Name} {
+				if value != "" {
+					values.Set(name, value)
+				}
+			}
+			return "/v1/events?" + values.Encode()
+		},
+		explain: func(ctx context.Context, store *postgres.QueryStore, n int, after *query.Position) error {
+			return store.Events(ctx, filter(n), after, query.DefaultLimit+1, nil)
+		},
+	}
+}
+
+func byID(events []sampledEvent) question {
+	return question{
+		name: "event by id",
+		path: func(n int) string { return "/v1/events/" + nth(events, n).ID.String() },
+		explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
+			_, err := store.Event(ctx, nth(events, n).ID)
+			return err
+		},
+	}
+}
+
+func sessionList(ranges []timeRange) question {
+	return question{
+		name: "sessions of a day",
+		path: func(n int) string { return "/v1/sessions?" + rangeValues(nth(ranges, n)).Encode() },
+		explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
+			r := nth(ranges, n)
+			return store.Sessions(ctx, query.SessionFilter{From: r[0], To: r[1]}, nil, query.DefaultLimit+1, nil)
+		},
+	}
+}
+
+func rangeValues(r timeRange) url.Values {
+	return url.Values{"from": {event.FormatTimestamp(r[0])}, "to": {event.FormatTimestamp(r[1])}}
+}
+
+// The counts of a day by hour, in one pass that is grouped, and as one count an
+// hour: that has nothing to sort, and hours without events come with it. Both read
+// nothing but an index, event_category_idx or event_timestamp_idx.
+const (
+	groupedCategorySQL = `
+select date_trunc('hour', "timestamp"), count(*) from event where category = $1 and "timestamp" >= $2 and "timestamp" < $3 group by 1 order by 1`
+	groupedSQL = `
+select date_trunc('hour', "timestamp"), count(*) from event where "timestamp" >= $1 and "timestamp" < $2 group by 1 order by 1`
+	hourlyCategorySQL = `
+select h.at, c.n from generate_series($2::timestamptz, $3::timestamptz - interval '1 hour', interval '1 hour') as h (at)
+cross join lateral (select count(*) as n from event e where e.category = $1 and e."timestamp" >= h.at and e."timestamp" < h.at + interval '1 hour') c`
+	hourlySQL = `
+select h.at, c.n from generate_series($1::timestamptz, $2::timestamptz - interval '1 hour', interval '1 hour') as h (at)
+cross join lateral (select count(*) as n from event e where e."timestamp" >= h.at and e."timestamp" < h.at + interval '1 hour') c`
+)
+
+// counts are what the service cannot be asked for yet. They take longer and are
+// asked for less often.
+func (s *sample) counts(random *rand.Rand, times int) []question {
+	ranges := s.ranges(random, times, time.Hour)
+	ofCategory := func(n int) []any { return []any{s.common, nth(ranges, n)[0], nth(ranges, n)[1]} }
+	ofAll := func(n int) []any { return []any{nth(ranges, n)[0], nth(ranges, n)[1]} }
+	return []question{
+		{name: "counts of a day by hour, common category, grouped", sql: groupedCategorySQL, args: ofCategory},
+		{name: "counts of a day by hour, common category, one count an hour", sql: hourlyCategorySQL, args: ofCategory},
+		{name: "counts of a day by hour, all, grouped", sql: groupedSQL, args: ofAll},
+		{name: "counts of a day by hour, all, one count an hour", sql: hourlySQL, args: ofAll},
+	}
+}
