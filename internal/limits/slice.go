@@ -116,8 +116,8 @@ func (m *sliceMaker) randomID(version byte) (id uuid.UUID) {
 // timedID makes a UUIDv7, as a client does at the time of the event.
 func (m *sliceMaker) timedID(at int64) uuid.UUID {
 	id := m.randomID(7)
-	milliseconds := uint64(at / 1000)                             //nolint:gosec // not before 1970
-	binary.BigEndian.PutUint32(id[:4], uint32(milliseconds>>16))  //nolint:gosec // 48 bits have room until the year 10889
+	milliseconds := uint64(at / 1000)                            //nolint:gosec // not before 1970
+	binary.BigEndian.PutUint32(id[:4], uint32(milliseconds>>16)) //nolint:gosec // 48 bits have room until the year 10889
 	binary.BigEndian.PutUint16(id[4:6], uint16(milliseconds&0xffff))
 	return id
 }

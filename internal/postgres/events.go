@@ -19,6 +19,9 @@ type QueryStore struct {
 	// mode plans each statement with its parameters: a generic plan would not know
 	// which partitions and which index a filter calls for.
 	mode pgx.QueryExecMode
+	// prepared plans a statement once, for those whose plan is the same whatever the
+	// parameters are.
+	prepared pgx.QueryExecMode
 	// tell hears the plans of a store that explains; nil: statements are run.
 	tell func(plan string)
 }
@@ -31,16 +34,15 @@ var (
 
 // NewQueryStore makes a store on a database whose schema is current.
 func NewQueryStore(db *DB) *QueryStore {
-	mode := pgx.QueryExecModeCacheDescribe
 	if db.pooled {
-		mode = pgx.QueryExecModeExec
+		return &QueryStore{db: db, mode: pgx.QueryExecModeExec, prepared: pgx.QueryExecModeExec}
 	}
-	return &QueryStore{db: db, mode: mode}
+	return &QueryStore{db: db, mode: pgx.QueryExecModeCacheDescribe, prepared: pgx.QueryExecModeCacheStatement}
 }
 
 // selectEventsSQL takes no lock. Its indexes: event_pkey for a session's timeline,
-// event_category_idx for a category, else event_timestamp_idx; each in its order,
-// ties of the timestamp sorted on the way.
+// read in its order; event_category_idx for a category, else event_timestamp_idx,
+// each in its order, ties of the timestamp sorted on the way.
 const selectEventsSQL = `
 select e.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id,
 	(select a.name from application a where a.application_id = e.application_id)
@@ -48,7 +50,9 @@ from event e`
 
 // The conditions of lists. A question mark stands for the next parameter.
 const (
-	eventSession     = "e.session_id = ?"
+	// The session's row, by session_pkey, tells which partitions need not be looked at.
+	eventSession = `e.session_id = ? and e."timestamp" between (select started_at from session where session_id = ?)
+	and (select last_event_at from session where session_id = ?)`
 	eventCategory    = "e.category = ?"
 	eventName        = "e.name = ?"
 	eventApplication = "e.application_id = (select application_id from application where name = ?)"
@@ -60,25 +64,35 @@ const (
 
 	eventOrderAscending  = ` order by e."timestamp", e.sequence, e.event_id limit `
 	eventOrderDescending = ` order by e."timestamp" desc, e.sequence desc, e.event_id desc limit `
+	// Within a session the sequence decides between equal timestamps.
+	timelineAscending  = ` order by e."timestamp", e.sequence limit `
+	timelineDescending = ` order by e."timestamp" desc, e.sequence desc limit `
 )
 
 // Events implements query.EventStore.
 func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *query.Position, limit int, yield func(event.Stored) bool) error {
 	q := newStatement(selectEventsSQL)
-	q.whenSet(f.SessionID.Valid, eventSession, f.SessionID.UUID)
+	mode, order, beyond := s.mode, eventOrderAscending, eventAfter
+	if f.Descending {
+		order, beyond = eventOrderDescending, eventBefore
+	}
+	if f.SessionID.Valid {
+		q.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
+		mode, order = s.prepared, timelineAscending
+		if f.Descending {
+			order = timelineDescending
+		}
+	}
 	q.whenSet(f.Category != "", eventCategory, f.Category)
 	q.whenSet(f.Name != "", eventName, f.Name)
 	q.whenSet(f.Application != "", eventApplication, f.Application)
 	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
 	q.whenSet(!f.To.IsZero(), eventTo, f.To)
-	order, beyond := eventOrderAscending, eventAfter
-	if f.Descending {
-		order, beyond = eventOrderDescending, eventBefore
-	}
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
 	}
-	return list(ctx, s, q.ordered(order, limit), q.args, scanStored, yield)
+	q.order(order, limit)
+	return list(ctx, s, mode, q, scanStored, yield)
 }
 
 // storedByIDSQL uses event_key_pkey, then one partition's event_timestamp_idx.
@@ -131,17 +145,19 @@ func (s *statement) whenSet(set bool, condition string, arg any) {
 	}
 }
 
-// ordered ends the statement with its order and its limit.
-func (s *statement) ordered(order string, limit int) string {
-	return s.sql.String() + order + strconv.Itoa(limit)
+// order ends the statement with its order and its limit. The limit is a parameter,
+// so that few statements are ever prepared.
+func (s *statement) order(order string, limit int) {
+	s.args = append(s.args, limit)
+	s.sql.WriteString(order + "$" + strconv.Itoa(len(s.args)))
 }
 
 // list runs a select and hands over its rows until yield has enough.
-func list[T any](ctx context.Context, s *QueryStore, sql string, args []any, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *statement, scan func(pgx.Row) (T, error), yield func(T) bool) error {
 	if s.tell != nil {
-		return s.explain(ctx, sql, args)
+		return s.explain(ctx, mode, q.sql.String(), q.args)
 	}
-	rows, err := s.db.read.Query(ctx, sql, append([]any{s.mode}, args...)...)
+	rows, err := s.db.read.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
 		return translate(err, "list")
 	}
@@ -158,12 +174,12 @@ func list[T any](ctx context.Context, s *QueryStore, sql string, args []any, sca
 	return translate(rows.Err(), "list")
 }
 
-// one reads a single row, or returns a NotFound fault.
+// one reads a single row by a prepared statement, or returns a NotFound fault.
 func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
 	if s.tell != nil {
 		var none T
-		return none, s.explain(ctx, sql, args)
+		return none, s.explain(ctx, s.prepared, sql, args)
 	}
-	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.mode}, args...)...))
+	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
 	return item, translate(err, doing)
 }

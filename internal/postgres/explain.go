@@ -11,14 +11,14 @@ import (
 // run it tells the plan, with what it really took. For measuring tools and tests, so
 // that they see the very statements of the service.
 func (s *QueryStore) Explaining(tell func(plan string)) *QueryStore {
-	return &QueryStore{db: s.db, mode: s.mode, tell: tell}
+	return &QueryStore{db: s.db, mode: s.mode, prepared: s.prepared, tell: tell}
 }
 
 // explainSQL runs the statement behind it and takes its locks.
 const explainSQL = "explain (analyze, buffers) "
 
-func (s *QueryStore) explain(ctx context.Context, sql string, args []any) error {
-	rows, err := s.db.read.Query(ctx, explainSQL+sql, append([]any{s.mode}, args...)...) //nolint:rowserrcheck // CollectRows returns it
+func (s *QueryStore) explain(ctx context.Context, mode pgx.QueryExecMode, sql string, args []any) error {
+	rows, err := s.db.read.Query(ctx, explainSQL+sql, append([]any{mode}, args...)...) //nolint:rowserrcheck // CollectRows returns it
 	if err != nil {
 		return translate(err, "explain")
 	}

@@ -46,7 +46,8 @@ func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, af
 	if after != nil {
 		q.where(rejectionBefore, after.At, after.ID)
 	}
-	return list(ctx, s, q.ordered(rejectionOrder, limit), q.args, scanRejection, yield)
+	q.order(rejectionOrder, limit)
+	return list(ctx, s, s.mode, q, scanRejection, yield)
 }
 
 // rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within

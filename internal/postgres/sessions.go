@@ -36,7 +36,8 @@ func (s *QueryStore) Sessions(ctx context.Context, f query.SessionFilter, after 
 	if after != nil {
 		q.where(sessionBefore, after.At, after.ID)
 	}
-	return list(ctx, s, q.ordered(sessionOrder, limit), q.args, scanSession, yield)
+	q.order(sessionOrder, limit)
+	return list(ctx, s, s.mode, q, scanSession, yield)
 }
 
 // sessionByIDSQL uses session_pkey.
