@@ -28,7 +28,7 @@ dirs-with = grep -rlE --include='*_test.go' --exclude-dir='.?*' '^func $(1)[A-Z]
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start the service with a private Postgres; ARGS="--flag ..."
@@ -86,7 +86,12 @@ bench: ## Run the benchmarks; BENCH=pattern COUNT=10
 	@scripts/ensure-postgres
 	@for dir in $$($(call dirs-with,Benchmark)); do \
 		(cd "$$dir" && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(TESTFLAGS) .); \
-	done
+	done | scripts/bench-table
+
+.PHONY: bench-compare
+bench-compare: ## Compare the benchmarks with BASE=<tag or commit>; BENCH=pattern COUNT=10
+	@scripts/ensure-postgres
+	@BENCH='$(BENCH)' COUNT='$(COUNT)' TESTFLAGS='$(TESTFLAGS)' scripts/bench-compare $(BASE)
 
 RATE ?= 100,500,2000
 DURATION ?= 60s
