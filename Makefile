@@ -89,7 +89,9 @@ bench: ## Run the benchmarks; BENCH=pattern COUNT=10
 	done | scripts/bench-table
 
 .PHONY: bench-compare
-bench-compare: ## Compare the benchmarks with BASE=<tag or commit>; BENCH=pattern COUNT=10
+# With less than six benchstat cannot be sure.
+bench-compare: COUNT = 6
+bench-compare: ## Compare the benchmarks with BASE=tag-or-commit BENCH=pattern COUNT=10
 	@scripts/ensure-postgres
 	@BENCH='$(BENCH)' COUNT='$(COUNT)' TESTFLAGS='$(TESTFLAGS)' scripts/bench-compare $(BASE)
 

@@ -98,7 +98,7 @@ func Fill(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig) (Datase
 			span := d.To.Sub(d.From).Microseconds()
 			maker.make(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro())
 			if err := maker.store(ctx, pool); err != nil {
-				return fmt.Errorf("store a slice of the data set: %w", err)
+				return err
 			}
 			sessions.Add(int64(len(maker.sessions)))
 			stored := events.Add(int64(size))
@@ -171,15 +171,19 @@ const (
 
 // store writes what was made last, in one transaction.
 func (m *sliceMaker) store(ctx context.Context, pool *pgxpool.Pool) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		for _, table := range []struct {
 			sql  string
 			rows []byte
 		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyEventsSQL, m.eventRows.end()}} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
-				return err
+				return fmt.Errorf("copy: %w", err)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("store a slice of the data set: %w", err)
+	}
+	return nil
 }

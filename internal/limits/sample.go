@@ -63,7 +63,7 @@ func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, 
 	s.from, s.to = first.UTC(), last.UTC().Add(time.Microsecond)
 	s.window = min(day, s.to.Sub(s.from)/2)
 	seed := random.Int32()
-	rows, err := pool.Query(ctx, sampleEventsSQL, sampledEvents, seed) //nolint:rowserrcheck // CollectRows returns it
+	rows, err := pool.Query(ctx, sampleEventsSQL, sampledEvents, seed)
 	if err == nil {
 		s.events, err = pgx.CollectRows(rows, pgx.RowToStructByPos[sampledEvent])
 	}
@@ -78,7 +78,7 @@ func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, 
 		into        *[]uuid.UUID
 		least, most int
 	}{{&s.typical, 10, 40}, {&s.long, 1000, 1_000_000}} {
-		rows, err := pool.Query(ctx, sampleSessionsSQL, want.least, want.most, fmt.Sprint(seed), sampledSessions) //nolint:rowserrcheck // CollectRows returns it
+		rows, err := pool.Query(ctx, sampleSessionsSQL, want.least, want.most, fmt.Sprint(seed), sampledSessions)
 		if err == nil {
 			*want.into, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 		}

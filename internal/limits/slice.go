@@ -128,7 +128,7 @@ func (m *sliceMaker) render() {
 	category := rand.NewZipf(m.random, skew, 1, categories-1)
 	var name [categories]*rand.Zipf
 	for c := range name {
-		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1))
+		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1)) //nolint:gosec // 3 to 8 names
 	}
 	m.keyRows.begin()
 	m.eventRows.begin()
@@ -163,7 +163,8 @@ func (m *sliceMaker) render() {
 
 // payload makes what a page view carries, some 170 bytes.
 func (m *sliceMaker) payload() []byte {
-	b := append(m.data[:0], `{"host":"www.example.com","path":"/products/`...)
+	b := m.data[:0]
+	b = append(b, `{"host":"www.example.com","path":"/products/`...)
 	b = strconv.AppendInt(b, m.random.Int64N(100_000), 10)
 	b = append(b, `/details","referrer":"https://www.example.com/","load_ms":`...)
 	b = strconv.AppendInt(b, m.random.Int64N(4_000), 10)

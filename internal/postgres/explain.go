@@ -18,7 +18,7 @@ func (s *QueryStore) Explaining(tell func(plan string)) *QueryStore {
 const explainSQL = "explain (analyze, buffers) "
 
 func (s *QueryStore) explain(ctx context.Context, mode pgx.QueryExecMode, sql string, args []any) error {
-	rows, err := s.db.read.Query(ctx, explainSQL+sql, append([]any{mode}, args...)...) //nolint:rowserrcheck // CollectRows returns it
+	rows, err := s.db.read.Query(ctx, explainSQL+sql, append([]any{mode}, args...)...)
 	if err != nil {
 		return translate(err, "explain")
 	}
