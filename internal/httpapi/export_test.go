@@ -48,3 +48,6 @@ func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]by
 	c.Request = r
 	return reader.read(c)
 }
+
+// AppendEvent renders an event as the handlers do.
+func AppendEvent(b []byte, e *event.Stored) []byte { return appendEvent(b, e) }
