@@ -38,7 +38,7 @@ func (p *plan) copyAndCommit(ctx context.Context, conn *pgx.Conn, rows []int, s 
 // copyAtOnce sends a COPY and its data in one message after the other, without
 // waiting for the server to ask for them, and returns the last command's tag. What
 // comes behind a COPY that the server refuses is passed over by it (PostgreSQL
-// documentation, Frontend/Backend Protocol, "COPY Operations").
+// sources, PostgresMain: copy messages outside of a COPY are ignored).
 func copyAtOnce(ctx context.Context, conn *pgconn.PgConn, sql string, data []byte) (tag string, err error) {
 	front := conn.Frontend()
 	front.SendQuery(&pgproto3.Query{String: sql})
@@ -50,13 +50,13 @@ func copyAtOnce(ctx context.Context, conn *pgconn.PgConn, sql string, data []byt
 		err = ctx.Err()
 	}
 	if err != nil {
-		return "", errors.Join(err, conn.Close(ctx)) // half a message may be on its way
+		return "", errors.Join(err, giveUp(ctx, conn)) // half a message may be on its way
 	}
 	var refused error
 	for {
 		message, err := conn.ReceiveMessage(ctx)
 		if err != nil {
-			return "", errors.Join(err, conn.Close(ctx))
+			return "", errors.Join(err, giveUp(ctx, conn))
 		}
 		switch message := message.(type) {
 		case *pgproto3.CommandComplete:
@@ -67,6 +67,18 @@ func copyAtOnce(ctx context.Context, conn *pgconn.PgConn, sql string, data []byt
 			return tag, refused
 		}
 	}
+}
+
+// giveUp closes a connection on which something runs, and asks the server to end it:
+// it would else hold its locks until it looks for the client, which a wait for a lock
+// does not do.
+func giveUp(ctx context.Context, conn *pgconn.PgConn) error {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
+		defer cancel()
+		_ = conn.CancelRequest(ctx) // a server that is away has nothing to end
+	}()
+	return conn.Close(ctx)
 }
 
 // encode renders rows in the binary format of COPY (PostgreSQL documentation,

@@ -8,15 +8,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// prepared is SQL that is sent with every group: prepared once on a connection,
-// and with its parameters' types where a pooler stands between.
+// prepared is SQL that is sent with every group, and prepared once on a connection
+// unless a pooler stands between. It casts every parameter, which tells its type.
 type prepared struct {
-	name  string
-	sql   string
-	types []uint32
+	name string
+	sql  string
 }
 
 // trip is statements that go to the server together and come back together. They
@@ -31,7 +29,7 @@ type trip struct {
 func (t *trip) add(ctx context.Context, s prepared, values ...[]byte) error {
 	binaryForm := []int16{pgx.BinaryFormatCode}
 	if t.pooled {
-		t.batch.ExecParams(s.sql, values, s.types, binaryForm, binaryForm)
+		t.batch.ExecParams(s.sql, values, nil, binaryForm, binaryForm)
 		return nil
 	}
 	known, err := t.conn.Prepare(ctx, s.name, s.sql) // known from the second time on
@@ -56,18 +54,9 @@ func (t *trip) run(ctx context.Context, row func(values [][]byte)) error {
 
 func beginStatement() prepared { return prepared{name: "theeye_begin", sql: beginSQL} }
 
-func ledgerStatement() prepared {
-	return prepared{
-		name: "theeye_ledger", sql: ledgerSQL,
-		types: []uint32{pgtype.UUIDArrayOID, pgtype.TimestamptzArrayOID},
-	}
-}
+func ledgerStatement() prepared { return prepared{name: "theeye_ledger", sql: ledgerSQL} }
 
-func sessionStatement() prepared {
-	return prepared{name: "theeye_session", sql: sessionSQL, types: []uint32{
-		pgtype.UUIDArrayOID, pgtype.Int8ArrayOID, pgtype.TimestamptzArrayOID, pgtype.TimestamptzArrayOID, pgtype.TextArrayOID,
-	}}
-}
+func sessionStatement() prepared { return prepared{name: "theeye_session", sql: sessionSQL} }
 
 // addLedger adds the entering of rows into the ledger.
 func (t *trip) addLedger(ctx context.Context, p *plan, rows []int) error {
