@@ -102,7 +102,10 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 	if err := b.take(c, length); err != nil {
 		return nil, err
 	}
-	wire := http.MaxBytesReader(c.Writer, r.Body, limit)
+	wire := r.Body
+	if r.ContentLength < 0 { // else no more than its length can be read of it
+		wire = http.MaxBytesReader(c.Writer, r.Body, limit)
+	}
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
 		body, err := readSized(wire, r.ContentLength)

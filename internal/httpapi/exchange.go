@@ -8,11 +8,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-// exchangeKey is the one key under which something travels in gin's context.
-const exchangeKey = "exchange"
-
-// exchange is what is known of a request and its response, in one allocation.
+// exchange is what is known of a request and its response. It travels as the
+// response's writer: gin's context would take a map, and a lock for every look at it.
 type exchange struct {
+	gin.ResponseWriter
+
 	// id is the request's, the client's own if it brought one.
 	id string
 	// caller is nil until the request was authorized.
@@ -28,15 +28,16 @@ type exchange struct {
 
 // exchangeOf returns the exchange of a request, a new one at the first call.
 func exchangeOf(c *gin.Context) *exchange {
-	if value, found := c.Get(exchangeKey); found {
-		if x, ok := value.(*exchange); ok {
-			return x
-		}
+	if x, ok := c.Writer.(*exchange); ok {
+		return x
 	}
-	x := &exchange{}
-	c.Set(exchangeKey, x)
+	x := &exchange{ResponseWriter: c.Writer}
+	c.Writer = x
 	return x
 }
+
+// Unwrap lets http.ResponseController reach what is behind the writer.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // set sets a header of the response, whose name is in canonical form.
 func (x *exchange) set(header http.Header, name, value string) {
