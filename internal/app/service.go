@@ -85,7 +85,7 @@ func (s *Service) start(ctx context.Context) error {
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
-	s.ops.http = s.newServer(httpapi.NewOps(s.checks()))
+	s.ops.http = s.newServer(httpapi.NewOps(s.checks(), s.config.Ops.Pprof == config.SwitchOn))
 	s.serve(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
@@ -245,7 +245,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 func newRequestID() string {
 	const counterBits = 0xfff
 	var id uuid.UUID
-	millisecond := uint64(time.Now().UnixMilli())                                       //nolint:gosec // after 1970
+	millisecond := uint64(time.Now().UnixMilli())
 	binary.BigEndian.PutUint64(id[:8], millisecond<<16|7<<12|rand.Uint64()&counterBits) //nolint:gosec // see above
 	binary.BigEndian.PutUint64(id[8:], 1<<63|rand.Uint64()>>2)                          //nolint:gosec // see above
 	return id.String()

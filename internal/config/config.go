@@ -51,7 +51,19 @@ type OpsConfig struct {
 	// Listen is the host:port of the probes, ":8081" by default. It has no
 	// authentication and must not be reachable from outside.
 	Listen string
+	// Pprof serves Go's profiles at /debug/pprof/ there; off by default. On, who
+	// reaches the port can slow the service down and see what it holds in memory.
+	Pprof Switch
 }
+
+// Switch is a setting that is on or off.
+type Switch string
+
+// The positions of a switch.
+const (
+	SwitchOff Switch = "off"
+	SwitchOn  Switch = "on"
+)
 
 // Pooler tells what stands between the service and Postgres.
 type Pooler string

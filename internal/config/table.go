@@ -37,6 +37,8 @@ func httpTable() []setting {
 			func(c *Config) value { return size(&c.HTTP.MaxHeaderBytes, kibibyte, 16*mebibyte) }),
 		row("ops.listen", ":8081", "Where probes listen; keep it from the public",
 			func(c *Config) value { return address{&c.Ops.Listen} }),
+		row("ops.pprof", "off", "Whether Go's profiles are served there, at /debug/pprof/",
+			func(c *Config) value { return oneOf(&c.Ops.Pprof, SwitchOff, SwitchOn) }),
 	}
 }
 

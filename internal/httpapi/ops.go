@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/pprof"
 	"time"
 )
 
@@ -22,8 +23,9 @@ type Check struct {
 const checkTimeout = time.Second
 
 // NewOps makes the handler of the second port, which is for the platform and
-// never exposed: /livez, which looks at nothing but the process, and /readyz.
-func NewOps(checks []Check) http.Handler {
+// never exposed: /livez, which looks at nothing but the process, /readyz, and, where
+// profiles are asked for, /debug/pprof/.
+func NewOps(checks []Check, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "ok\n")
@@ -46,6 +48,12 @@ func NewOps(checks []Check) http.Handler {
 		w.WriteHeader(status)
 		_, _ = w.Write(append(body, '\n')) // whoever asked is gone
 	})
+	if profiles {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	return mux
 }
 
