@@ -31,7 +31,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			for _, line := range c.Describe() {
 				settings = append(settings, zap.String(line.Key, line.Value))
 			}
-			tuneMemory()
+			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, logger)
 			if err != nil {
@@ -44,14 +44,19 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 	return cmd
 }
 
-// tuneMemory trades memory that is there anyway for time. The live heap is a few
+// tuneMemory trades memory for time. While nothing queues the live heap is a few
 // megabytes, so that by default its collection would run dozens of times a second
-// under load; at 400 % it costs a quarter of that, and some ten megabytes. GOGC and
-// GOMEMLIMIT have the last word.
-func tuneMemory() {
-	const percent = 400
+// under load; at 400 % it costs a quarter of that, and some ten megabytes. When much
+// queues, the limit makes it collect as often as it has to: what may wait, the bodies
+// that may be read, and the groups in flight have room below it. GOGC and GOMEMLIMIT
+// have the last word.
+func tuneMemory(c config.Config) {
+	const percent, base = 400, 128 << 20
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(base + 3*int64(c.Ingest.QueueBytes))
 	}
 }
 
@@ -70,6 +75,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
 			}
+			options.Tune = tuneMemory
 			options.Load = func(databaseURL string) (config.Config, error) {
 				flags := config.SetFlags(cmd.Flags())
 				flags["database.url"] = databaseURL // the private one, whatever else is set
@@ -83,7 +89,6 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
 			}
-			tuneMemory()
 			return app.Dev(cmd.Context(), options, hurry)
 		},
 	}

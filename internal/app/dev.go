@@ -25,6 +25,8 @@ type DevOptions struct {
 	PgBin string
 	// Load reads the settings, given the private database's URL.
 	Load func(databaseURL string) (config.Config, error)
+	// Tune sets the process up as the settings ask for.
+	Tune func(config.Config)
 	// Logger makes the logger that the settings ask for.
 	Logger func(config.Config) (*zap.Logger, error)
 	// Out is where the greeting goes.
@@ -41,6 +43,7 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+	o.Tune(c)
 	logger, err := o.Logger(c)
 	if err != nil {
 		return err
