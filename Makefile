@@ -95,6 +95,15 @@ bench-compare: ## Compare the benchmarks with BASE=tag-or-commit BENCH=pattern C
 	@scripts/ensure-postgres
 	@BENCH='$(BENCH)' COUNT='$(COUNT)' TESTFLAGS='$(TESTFLAGS)' scripts/bench-compare $(BASE)
 
+ROUNDS ?= 3
+
+# Twelve minutes in which nothing else may run on the machine. A missed goal fails it.
+.PHONY: bench-limits
+bench-limits: build ## Measure service and database next to their limits; ROUNDS=3 ARGS="--only single,copy,batch"
+	@scripts/ensure-postgres
+	@mkdir -p bin/limits && rm -f bin/limits/*
+	bin/eyeload limits --rounds $(ROUNDS) --json bin/limits/report.json --plans bin/limits $(ARGS) | tee bin/limits/report.md
+
 RATE ?= 100,500,2000
 DURATION ?= 60s
 BATCH ?= 1

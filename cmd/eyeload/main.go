@@ -1,5 +1,5 @@
 // Command eyeload is the load tester of The Eye. It holds arguments and exit
-// codes; everything else is in internal/load.
+// codes; everything else is in internal/load and internal/limits.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/the-eye-events/the-eye/internal/limits"
 	"github.com/the-eye-events/the-eye/internal/load"
 )
 
@@ -58,7 +59,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newAttack())
+	root.AddCommand(newAttack(), newLimits())
 	strict(root)
 	return root
 }
@@ -88,7 +89,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage), errors.Is(err, load.ErrOptions):
+	case errors.As(err, &usage), errors.Is(err, load.ErrOptions), errors.Is(err, limits.ErrOptions):
 		return exitUsage
 	case errors.Is(err, load.ErrUnreachable):
 		return exitDependency

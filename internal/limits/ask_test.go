@@ -19,20 +19,20 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	const primary, byTime, byCategory = `_pkey`, `_timestamp_event_id_idx`, `_category_timestamp_name_idx`
 	indexes := map[string][]string{
-		"timeline of a typical session":                               {`session_pkey`, `event_p\d+_\d+` + primary},
-		"timeline of a session of 1,000 events and more, first page":  {`session_pkey`, `event_p\d+_\d+` + primary},
-		"common category in a day":                                    {byCategory},
-		"common category in a day, next page":                         {byCategory},
-		"common category and a name in a day":                         {byCategory},
-		"rare category in a day":                                      {byCategory},
-		"all events in a day":                                         {byTime},
-		"all events in a day, next page":                              {byTime},
-		"event by id":                                                 {`event_key_pkey`, byTime},
-		"sessions of a day":                                           {`session_started_at_idx`},
-		"counts of a day by hour, common category, grouped":           {`Index Only Scan .*` + byCategory},
-		"counts of a day by hour, common category, one count an hour": {`Index Only Scan .*` + byCategory},
-		"counts of a day by hour, all, grouped":                       {`Index Only Scan .*` + byTime},
-		"counts of a day by hour, all, one count an hour":             {`Index Only Scan .*` + byTime},
+		"timeline of a typical session":                                    {`session_pkey`, `event_p\d+_\d+` + primary},
+		"timeline of a session of 1,000 events and more, first page":       {`session_pkey`, `event_p\d+_\d+` + primary},
+		"common category in a day":                                         {byCategory},
+		"common category in a day, next page":                              {byCategory},
+		"common category and a name in a day":                              {byCategory},
+		"rare category in a day":                                           {byCategory},
+		"all events in a day":                                              {byTime},
+		"all events in a day, next page":                                   {byTime},
+		"event by id":                                                      {`event_key_pkey`, byTime},
+		"sessions of a day":                                                {`session_started_at_idx`},
+		"SQL, counts of a day by hour, common category, grouped":           {`Index Only Scan .*` + byCategory},
+		"SQL, counts of a day by hour, common category, one count an hour": {`Index Only Scan .*` + byCategory},
+		"SQL, counts of a day by hour, all, grouped":                       {`Index Only Scan .*` + byTime},
+		"SQL, counts of a day by hour, all, one count an hour":             {`Index Only Scan .*` + byTime},
 	}
 	database := pgtest.New(t)
 	service := apptest.StartOn(t, database, nil)

@@ -154,9 +154,9 @@ func (s *sample) counts(random *rand.Rand, times int) []question {
 	ofCategory := func(n int) []any { return []any{s.common, nth(ranges, n)[0], nth(ranges, n)[1]} }
 	ofAll := func(n int) []any { return []any{nth(ranges, n)[0], nth(ranges, n)[1]} }
 	return []question{
-		{name: "counts of a day by hour, common category, grouped", sql: groupedCategorySQL, args: ofCategory},
-		{name: "counts of a day by hour, common category, one count an hour", sql: hourlyCategorySQL, args: ofCategory},
-		{name: "counts of a day by hour, all, grouped", sql: groupedSQL, args: ofAll},
-		{name: "counts of a day by hour, all, one count an hour", sql: hourlySQL, args: ofAll},
+		{name: "SQL, counts of a day by hour, common category, grouped", sql: groupedCategorySQL, args: ofCategory},
+		{name: "SQL, counts of a day by hour, common category, one count an hour", sql: hourlyCategorySQL, args: ofCategory},
+		{name: "SQL, counts of a day by hour, all, grouped", sql: groupedSQL, args: ofAll},
+		{name: "SQL, counts of a day by hour, all, one count an hour", sql: hourlySQL, args: ofAll},
 	}
 }

@@ -1,0 +1,74 @@
+package limits
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// queries measures the questions that analysts ask of a database that is full, and
+// what it still takes in.
+func (r *pass) queries(ctx context.Context) error {
+	if err := r.empty(ctx); err != nil {
+		return err
+	}
+	begin := r.options.Now()
+	filled, err := Fill(ctx, r.pool, DatasetConfig{Events: r.options.Events, End: begin})
+	if err != nil {
+		return err
+	}
+	// A database that is asked has written out long ago what it was filled with.
+	if _, err := r.pool.Exec(ctx, "checkpoint"); err != nil {
+		return fmt.Errorf("write out what was filled in: %w", err)
+	}
+	r.say("  %d events in %d sessions are there after %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
+	answers, err := Ask(ctx, QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.read, Pool: r.pool, Now: r.options.Now})
+	if err != nil {
+		return err
+	}
+	for _, a := range answers {
+		r.note(a.Question+": p50 ms", milliseconds(a.P50))
+		r.note(a.Question+": p99 ms", milliseconds(a.P99))
+		if err := r.keepPlan(a); err != nil {
+			return err
+		}
+	}
+	return r.full(ctx)
+}
+
+// full measures loads on top of what is there.
+func (r *pass) full(ctx context.Context) error {
+	single := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}
+	batch := Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: batchClients, For: r.options.For}
+	for _, part := range []struct {
+		name string
+		load Closed
+	}{{"single events, 256 clients", single}, {"batches of 100, 16 clients", batch}} {
+		result, err := part.load.Run(ctx, r.service.Target, r.options.Now)
+		if err != nil {
+			return err
+		}
+		if result.Failed > 0 {
+			return errFailed(part.name, result.Failed)
+		}
+		r.note(fmt.Sprintf("on top of %d events, %s: events/s", r.options.Events, part.name), result.EventsPerSecond())
+	}
+	return nil
+}
+
+// keepPlan writes the plan behind an answer into the folder for plans.
+func (r *pass) keepPlan(a Answer) error {
+	if r.options.Plans == "" {
+		return nil
+	}
+	file, err := os.OpenFile(filepath.Join(r.options.Plans, "plans.txt"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // the caller names the folder
+	if err != nil {
+		return fmt.Errorf("keep a plan: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // the write tells
+	if _, err := fmt.Fprintf(file, "-- %s\n%s\n\n", a.Question, a.Plan); err != nil {
+		return fmt.Errorf("keep a plan: %w", err)
+	}
+	return nil
+}
