@@ -23,6 +23,11 @@ func (r *pass) queries(ctx context.Context) error {
 		return fmt.Errorf("write out what was filled in: %w", err)
 	}
 	r.say("  %d events in %d sessions are there after %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
+	var size float64
+	if err := r.pool.QueryRow(ctx, "select pg_database_size(current_database())").Scan(&size); err != nil {
+		return fmt.Errorf("read the database's size: %w", err)
+	}
+	r.note("bytes on disk an event, with indexes, ledger and sessions", size/float64(filled.Events))
 	answers, err := Ask(ctx, QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.read, Pool: r.pool, Now: r.options.Now})
 	if err != nil {
 		return err
