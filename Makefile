@@ -97,7 +97,7 @@ bench-compare: ## Compare the benchmarks with BASE=tag-or-commit BENCH=pattern C
 
 ROUNDS ?= 3
 
-# Twelve minutes in which nothing else may run on the machine. A missed goal fails it.
+# Nine minutes in which nothing else may run on the machine. A missed goal fails it.
 .PHONY: bench-limits
 bench-limits: build ## Measure service and database next to their limits; ROUNDS=3 ARGS="--only single,copy,batch"
 	@scripts/ensure-postgres

@@ -78,7 +78,7 @@ func (a *attack) bindReport(f *pflag.FlagSet) {
 	f.BoolVar(&a.Reconcile, "reconcile", true, "Compare what was acknowledged with the store")
 	f.StringVar(&a.failures, "max-failures", "0", "Fail when more requests fail: a `number` of them, or a share (0.01 or 1%)")
 	f.DurationVar(&a.Limits.MaxP99, "max-p99", 0, "Fail when the p99 from the scheduled send is over this `time`; 0 is no bound")
-	f.Float64Var(&a.Limits.MinRate, "min-rate", rate, "Fail when less than this `share` of the rate was reached")
+	f.Float64Var(&a.Limits.MinRate, "min-rate", rate, "Fail when less than this `share` of the rate could be sent")
 	f.StringVar(&a.output, "output", "text", "Print the report as text, json or none")
 	f.StringVar(&a.json, "json", "", "Write the report as JSON to this `file`")
 	f.StringVar(&a.html, "html", "", "Write the report as one HTML page to this `file`")
@@ -87,6 +87,12 @@ func (a *attack) bindReport(f *pflag.FlagSet) {
 func (a *attack) run(cmd *cobra.Command) error {
 	if err := a.complete(cmd.Flags()); err != nil {
 		return usageError{err}
+	}
+	// Better now than after a run of an hour.
+	for _, file := range []string{a.json, a.html} {
+		if err := writable(file); err != nil {
+			return usageError{err}
+		}
 	}
 	stopped := cmd.Context()
 	r, err := load.Run(context.WithoutCancel(stopped), a.Options, load.Deps{Now: time.Now, Progress: cmd.ErrOrStderr(), Stop: stopped.Done()})
@@ -97,6 +103,21 @@ func (a *attack) run(cmd *cobra.Command) error {
 		return err
 	}
 	return r.Err()
+}
+
+// writable tells why a report cannot be written to a file, if it cannot.
+func writable(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // the caller names the file
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
 }
 
 // complete reads what the arguments leave to the environment and to files.

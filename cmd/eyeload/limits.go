@@ -45,6 +45,9 @@ are held against it; a missed goal is exit code 1.`,
 					return err
 				}
 			}
+			if len(report.Figures) == 0 {
+				return measured
+			}
 			if err := errors.Join(measured, report.WriteText(cmd.OutOrStdout())); err != nil {
 				return err
 			}

@@ -111,6 +111,8 @@ func (o *Options) check() error {
 	refuse(o.Timeout <= 0, "a timeout of %s", o.Timeout)
 	refuse(o.Connections < 0, "%d connections", o.Connections)
 	refuse(o.Workers < 1, "%d workers", o.Workers)
+	refuse(o.Limits.MaxP99 < 0, "the highest p99 is no negative time")
+	refuse(o.Limits.MinRate < 0 || o.Limits.MinRate > 1, "the lowest rate is a share of the asked one, from 0 to 1")
 	refuse(o.FindMax && o.Limits.MaxP99 <= 0, "a search for the highest rate needs a highest p99")
 	refuse(o.FindMax && o.Try <= 0, "a try of %s", o.Try)
 	refuse(!o.FindMax && o.Duration <= 0, "a duration of %s", o.Duration)

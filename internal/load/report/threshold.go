@@ -107,7 +107,7 @@ func (r *Report) judgeSteps(limits Limits) {
 	}
 	step("at most "+limits.MaxFailures.String()+" requests failed", failed)
 	if limits.MinRate > 0 {
-		step(fmt.Sprintf("at least %.4g of the asked rate reached", limits.MinRate), rate)
+		step(fmt.Sprintf("at least %.4g of the asked rate sent", limits.MinRate), rate)
 	}
 	if limits.MaxP99 > 0 {
 		step(fmt.Sprintf("p99 from the scheduled send at most %s", limits.MaxP99), slow)
