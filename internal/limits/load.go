@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -53,8 +52,7 @@ type Closed struct {
 
 // Run sends until the time is up. It fails when a connection breaks.
 func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*Result, error) {
-	var failed atomic.Int64
-	latencies := make([][]time.Duration, l.Clients)
+	senders := make([]*sender, l.Clients)
 	connections, err := dialAll(l.Clients, target, now().Add(l.For+patience))
 	if err != nil {
 		return nil, err
@@ -63,24 +61,16 @@ func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*
 	defer cancel()
 	begin := now()
 	err = each(connections, func(client int, c *connection) error {
-		g := newGenerator(l.Workload, uint64(client), now) //nolint:gosec // not negative
-		var request []byte
+		s := newSender(l.Workload, client, c, target, now)
+		senders[client] = s
 		for ctx.Err() == nil {
-			request = g.appendRequest(request[:0], target.Address, target.Key)
-			sent := now()
-			status, err := c.roundTrip(request)
-			if err != nil {
+			if err := s.send(time.Time{}); err != nil {
 				return err
 			}
-			if status != http.StatusCreated {
-				failed.Add(1)
-				continue
-			}
-			latencies[client] = append(latencies[client], now().Sub(sent))
 		}
 		return nil
 	})
-	return newResult(latencies, l.Batch, now().Sub(begin), int(failed.Load())), err
+	return newResult(senders, l.Batch, now().Sub(begin)), err
 }
 
 // Open is a load at a constant rate, whatever the answers do. Latency counts from
@@ -99,8 +89,7 @@ type Open struct {
 func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Result, error) {
 	total := int(l.For.Seconds() * float64(l.PerSecond))
 	due := make(chan time.Time, total) // a sender that is late never holds up the clock
-	latencies := make([][]time.Duration, l.Connections)
-	var failed atomic.Int64
+	senders := make([]*sender, l.Connections)
 	connections, err := dialAll(l.Connections, target, now().Add(l.For+patience))
 	if err != nil {
 		return nil, err
@@ -119,24 +108,17 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 		}
 	})
 	err = each(connections, func(client int, c *connection) error {
-		g := newGenerator(l.Workload, uint64(client), now) //nolint:gosec // not negative
-		var request []byte
+		s := newSender(l.Workload, client, c, target, now)
+		senders[client] = s
 		for at := range due {
-			request = g.appendRequest(request[:0], target.Address, target.Key)
-			status, err := c.roundTrip(request)
-			if err != nil {
+			if err := s.send(at); err != nil {
 				return err
 			}
-			if status != http.StatusCreated {
-				failed.Add(1)
-				continue
-			}
-			latencies[client] = append(latencies[client], now().Sub(at))
 		}
 		return nil
 	})
 	pacing.Wait()
-	return newResult(latencies, l.Batch, now().Sub(begin), int(failed.Load())), err
+	return newResult(senders, l.Batch, now().Sub(begin)), err
 }
 
 // patience is how long after its end a load waits for answers.
@@ -181,8 +163,50 @@ func each(connections []*connection, run func(client int, c *connection) error) 
 	return errors.Join(failures...)
 }
 
-func newResult(latencies [][]time.Duration, batch int, took time.Duration, failed int) *Result {
-	all := slices.Concat(latencies...)
-	slices.Sort(all)
-	return &Result{Requests: len(all), Events: len(all) * max(batch, 1), Took: took, Failed: failed, latencies: all}
+// sender is one client: it makes requests, sends them, and notes how long the answers
+// took.
+type sender struct {
+	*generator
+	*connection
+
+	target    Target
+	request   []byte
+	failed    int
+	latencies []time.Duration
+}
+
+func newSender(load Workload, client int, c *connection, target Target, now func() time.Time) *sender {
+	return &sender{generator: newGenerator(load, uint64(client), now), connection: c, target: target} //nolint:gosec // not negative
+}
+
+// send sends one request. Its latency counts from when it was due, or else from now.
+func (s *sender) send(due time.Time) error {
+	s.request = s.appendRequest(s.request[:0], s.target.Address, s.target.Key)
+	if due.IsZero() {
+		due = s.now()
+	}
+	status, err := s.roundTrip(s.request)
+	switch {
+	case err != nil:
+		return err
+	case status != http.StatusCreated:
+		s.failed++
+	default:
+		s.latencies = append(s.latencies, s.now().Sub(due))
+	}
+	return nil
+}
+
+func newResult(senders []*sender, batch int, took time.Duration) *Result {
+	r := &Result{Took: took}
+	for _, s := range senders {
+		if s != nil { // its connection was there
+			r.latencies = append(r.latencies, s.latencies...)
+			r.Failed += s.failed
+		}
+	}
+	slices.Sort(r.latencies)
+	r.Requests = len(r.latencies)
+	r.Events = r.Requests * max(batch, 1)
+	return r
 }
