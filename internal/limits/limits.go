@@ -90,7 +90,6 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 			return report, err
 		}
 	}
-	s.say("once")
 	p = &pass{site: s, report: report}
 	return report, p.run(ctx, map[string]func(context.Context) error{"growth": p.growth, "queries": p.queries})
 }
@@ -110,6 +109,15 @@ type pass struct {
 
 // run starts a service and measures those of the parts that are asked for.
 func (r *pass) run(ctx context.Context, parts map[string]func(context.Context) error) (err error) {
+	var wanted []string
+	for _, name := range Parts() {
+		if parts[name] != nil && (len(r.options.Only) == 0 || slices.Contains(r.options.Only, name)) {
+			wanted = append(wanted, name)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
 	if r.service, err = r.startService(ctx); err != nil {
 		return err
 	}
@@ -120,12 +128,8 @@ func (r *pass) run(ctx context.Context, parts map[string]func(context.Context) e
 	if _, err := warmUp.Run(ctx, r.service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	for _, name := range Parts() {
-		measure, here := parts[name]
-		if !here || (len(r.options.Only) > 0 && !slices.Contains(r.options.Only, name)) {
-			continue
-		}
-		if err := measure(ctx); err != nil {
+	for _, name := range wanted {
+		if err := parts[name](ctx); err != nil {
 			return fmt.Errorf("measure %s: %w", name, err)
 		}
 	}
