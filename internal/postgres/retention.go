@@ -141,32 +141,36 @@ select c.relname, $1 || '_expired_' || c.oid from pg_class c join pg_class p on 
 where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p____\_%' or c.relname = $1 || '_expired_' || c.oid)`
 
 // detached lists the tables that were partitions, and sets them aside: their names
-// are free then, for an event so late that its partition has to be made again.
+// are free then, for an event so late that its partition has to be made again. One
+// replica at a time does it: a name that was listed may stand for such a new partition
+// as soon as another has set the old one aside.
 func (s *RetentionStore) detached(ctx context.Context, table string) (found []string, err error) {
-	rows, err := s.db.read.Query(ctx, listDetachedSQL, table)
-	if err != nil {
-		return nil, err
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Is, Aside string }])
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if _, ok := parseMonth(table, name.Is); ok {
-			_, err := s.db.read.Exec(ctx, fmt.Sprintf("alter table %s rename to %s", name.Is, name.Aside))
-			if sqlState(err) == stateUndefinedTable {
-				continue // another replica was faster
-			}
-			if err != nil {
-				return nil, err
-			}
-			name.Is = name.Aside
+	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
+			return err
 		}
-		if name.Is == name.Aside {
-			found = append(found, name.Is)
+		rows, err := tx.Query(ctx, listDetachedSQL, table)
+		if err != nil {
+			return err
 		}
-	}
-	return found, nil
+		names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Is, Aside string }])
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if _, ok := parseMonth(table, name.Is); ok {
+				if _, err := tx.Exec(ctx, fmt.Sprintf("alter table %s rename to %s", name.Is, name.Aside)); err != nil {
+					return err
+				}
+				name.Is = name.Aside
+			}
+			if name.Is == name.Aside {
+				found = append(found, name.Is)
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
 // lockPurgeSQL lets one replica at a time take from a table: two that take the same
