@@ -22,25 +22,25 @@ func (t *tracker) pools(samples []sample) []pool {
 }
 
 func (t *tracker) database(samples []sample, now time.Time) database {
-	age := func(name string) float64 { return unix(now) - gauge(samples, max, name) }
+	age := func(name string) float64 { return unix(now) - gauge(samples, largest, name) }
 	d := database{
-		Size:            share{gauge(samples, max, "theeye_database_size_bytes"), gauge(samples, min, "theeye_database_capacity_bytes")},
-		Growth:          gauge(samples, max, "theeye_database_growth_bytes_per_day"),
-		DaysToFull:      gauge(samples, min, "theeye_database_days_to_full"),
-		Oldest:          gauge(samples, min, "theeye_events_oldest_timestamp_seconds"),
-		Newest:          gauge(samples, max, "theeye_events_newest_timestamp_seconds"),
+		Size:            share{gauge(samples, largest, "theeye_database_size_bytes"), gauge(samples, smallest, "theeye_database_capacity_bytes")},
+		Growth:          gauge(samples, largest, "theeye_database_growth_bytes_per_day"),
+		DaysToFull:      gauge(samples, smallest, "theeye_database_days_to_full"),
+		Oldest:          gauge(samples, smallest, "theeye_events_oldest_timestamp_seconds"),
+		Newest:          gauge(samples, largest, "theeye_events_newest_timestamp_seconds"),
 		CensusAge:       age("theeye_census_last_success_timestamp_seconds"),
 		RetentionAge:    age("theeye_retention_last_success_timestamp_seconds"),
 		RetentionFailed: t.rate("theeye_retention_rounds_total", "outcome", "failed"),
-		PartitionsAhead: gauge(samples, min, "theeye_partitions_ahead_seconds", "table", "event"),
-		RejectAhead:     gauge(samples, min, "theeye_partitions_ahead_seconds", "table", "rejection"),
+		PartitionsAhead: gauge(samples, smallest, "theeye_partitions_ahead_seconds", "table", "event"),
+		RejectAhead:     gauge(samples, smallest, "theeye_partitions_ahead_seconds", "table", "rejection"),
 	}
 	for _, name := range valuesOf(samples, "theeye_database_table_bytes", "table") {
 		d.Tables = append(d.Tables, tableSize{
 			Name:       name,
-			Bytes:      gauge(samples, max, "theeye_database_table_bytes", "table", name),
-			Partitions: gauge(samples, max, "theeye_partitions", "table", name),
-			Ahead:      gauge(samples, min, "theeye_partitions_ahead_seconds", "table", name),
+			Bytes:      gauge(samples, largest, "theeye_database_table_bytes", "table", name),
+			Partitions: gauge(samples, largest, "theeye_partitions", "table", name),
+			Ahead:      gauge(samples, smallest, "theeye_partitions_ahead_seconds", "table", name),
 		})
 	}
 	return d

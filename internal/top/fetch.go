@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 )
@@ -86,9 +87,14 @@ func plainly(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
+	doing := "no answer"
 	var operation *net.OpError
 	if errors.As(err, &operation) && operation.Op == "dial" {
-		return fmt.Errorf("cannot connect: %w", operation.Err)
+		doing, err = "cannot connect", operation.Err
 	}
-	return fmt.Errorf("no answer: %w", err)
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }

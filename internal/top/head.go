@@ -75,13 +75,11 @@ const (
 	censusLate   = 7200 // seconds
 )
 
-// alerts says in words what is wrong, the worst first.
-func alerts(n numbers) line {
-	var l line
+// alerts says in words what is wrong: what cannot be reached, then what is refused,
+// then what will be.
+func alerts(n numbers) []span {
+	var l []span
 	say := func(t tone, format string, values ...any) {
-		if len(l) > 0 {
-			l = append(l, span{" · ", faint})
-		}
 		l = append(l, span{fmt.Sprintf(format, values...), t})
 	}
 	for _, r := range n.Replicas {
@@ -103,6 +101,15 @@ func alerts(n numbers) line {
 		return text(good, "nothing is wrong; no events come in")
 	}
 	return text(good, "nothing is wrong")
+}
+
+// inOneLine puts alerts behind one another.
+func inOneLine(alerts []span) line {
+	l := line{alerts[0]}
+	for _, alert := range alerts[1:] {
+		l = append(l, span{" · ", faint}, alert)
+	}
+	return l
 }
 
 type sayer func(t tone, format string, values ...any)

@@ -86,9 +86,10 @@ type column struct {
 }
 
 // tabulate lays rows out under a head. The first column is text and set to the left,
-// the others are set to the right.
+// the others are set to the right. A row of one cell has the whole width.
 func tabulate(width int, columns []column, rows []line) []line {
-	rest := width
+	const widest = 100 // beyond that, the eye does not find the name to a number
+	rest := min(width, widest)
 	for _, c := range columns[1:] {
 		rest -= c.width
 	}
@@ -103,6 +104,10 @@ func tabulate(width int, columns []column, rows []line) []line {
 	}
 	lines := make([]line, 0, len(rows)+1)
 	for _, row := range append([]line{head}, rows...) {
+		if len(row) == 1 {
+			lines = append(lines, row)
+			continue
+		}
 		cells := make(line, len(row))
 		for i, cell := range row {
 			cells[i] = span{fit(clean(cell.text), widths[i], i > 0), cell.tone}

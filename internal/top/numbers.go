@@ -140,8 +140,8 @@ func (t *tracker) numbers() numbers {
 		Body:        shareOf(samples, "theeye_http_body_memory_bytes", "theeye_http_body_memory_limit_bytes"),
 		QueueEvents: shareOf(samples, "theeye_ingest_queue_events", "theeye_ingest_queue_limit_events"),
 		QueueBytes:  shareOf(samples, "theeye_ingest_queue_bytes", "theeye_ingest_queue_limit_bytes"),
-		KeyAge:      gauge(samples, max, "theeye_access_directory_age_seconds"),
-		Keys:        gauge(samples, max, "theeye_access_directory_keys"),
+		KeyAge:      gauge(samples, largest, "theeye_access_directory_age_seconds"),
+		Keys:        gauge(samples, largest, "theeye_access_directory_keys"),
 		Requests:    t.rate(requests),
 		Retries:     t.rate("theeye_ingest_retries_total"),
 		KeysRefused: t.rate("theeye_access_authentications_total", "result", "refused"),
@@ -185,9 +185,9 @@ func (t *tracker) replicas(n *numbers) {
 			if w, ok := t.each[r.target.metrics]; ok {
 				one.Requests, one.CPU = w.rate(requests), w.rate("process_cpu_seconds_total")
 			}
-			one.Memory = gauge(own, max, "process_resident_memory_bytes")
-			one.Ready = gauge(own, max, "theeye_ready")
-			if since := gauge(own, max, started); known(since) {
+			one.Memory = gauge(own, largest, "process_resident_memory_bytes")
+			one.Ready = gauge(own, largest, "theeye_ready")
+			if since := gauge(own, largest, started); known(since) {
 				one.Uptime = max(unix(r.at)-since, 0)
 				if !known(n.Uptime) || one.Uptime < n.Uptime {
 					n.Uptime = one.Uptime

@@ -75,7 +75,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		}
 		return ctx.Err()
 	}
-	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithOutput(d.Out), tea.WithoutSignalHandler()}
+	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithOutput(d.Out), tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight)}
 	if d.In != nil {
 		options = append(options, tea.WithInput(d.In))
 	}

@@ -113,8 +113,11 @@ func gauge(samples []sample, fold func(a, b float64) float64, name string, pairs
 	return folded
 }
 
-// sum folds what each replica has for itself.
-func sum(a, b float64) float64 { return a + b }
+// sum folds what each replica has for itself; largest and smallest what all of them
+// tell of one thing, and of which the worst is wanted.
+func sum(a, b float64) float64      { return a + b }
+func largest(a, b float64) float64  { return max(a, b) }
+func smallest(a, b float64) float64 { return min(a, b) }
 
 // valuesOf lists the values that a label has in a family, in order.
 func valuesOf(samples []sample, name, label string) []string {

@@ -23,7 +23,7 @@ func (s state) sortedBy() string {
 
 // screen is the whole view, no line wider and no more of them than the terminal has.
 func screen(n numbers, s state, paint palette) string {
-	lines := []line{header(n, s.paused), tabs(s.view, s.sortedBy()), alerts(n)}
+	lines := []line{header(n, s.paused), tabs(s.view, s.sortedBy()), inOneLine(alerts(n))}
 	rest := s.height - len(lines)
 	switch {
 	case s.help:
@@ -122,7 +122,11 @@ func storeLines(n numbers, s state, rest int) []line {
 // everything is the snapshot for pipes: all views one below the other.
 func everything(n numbers, width int) string {
 	const most = 50
-	lines := []line{header(n, false), alerts(n), blank()}
+	lines := []line{header(n, false)}
+	for _, alert := range alerts(n) {
+		lines = append(lines, line{alert})
+	}
+	lines = append(lines, blank())
 	for _, section := range [][]line{
 		traffic(n, width), latency(n, width), pressure(n),
 		verdictTable("application", n.Applications, width, most, byRate),

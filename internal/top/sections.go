@@ -97,7 +97,7 @@ func pressure(n numbers) []line {
 		age = bad
 	}
 	keys := line{
-		label("keys"), {countText(n.Keys), plain}, {" read ", faint}, {spanText(n.KeyAge), age}, {" ago", faint},
+		label("keys"), {countText(n.Keys), plain}, {", read ", faint}, {spanText(n.KeyAge), age}, {" ago", faint},
 		{"   refused ", faint}, {rateText(n.KeysRefused) + "/s", tint(n.KeysRefused, warn)},
 		{"   retries ", faint}, {rateText(n.Retries) + "/s", tint(n.Retries, warn)},
 	}

@@ -28,7 +28,7 @@ func increase(before, after sample, elapsed time.Duration) window {
 	if elapsed <= 0 {
 		return w
 	}
-	now, then := gauge([]sample{after}, max, started), gauge([]sample{before}, max, started)
+	now, then := gauge([]sample{after}, largest, started), gauge([]sample{before}, largest, started)
 	if known(now) && known(then) && now != then {
 		before = nil
 	}
