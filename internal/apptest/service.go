@@ -56,7 +56,7 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 		}
 		return nil
 	}))
-	service, err := app.Start(ctx, c, zap.NewNop())
+	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
