@@ -20,28 +20,30 @@ type (
 	Moment    = moment
 )
 
-func Parse(from io.Reader) (Sample, error)                         { return parse(from) }
-func Increase(before, after Sample, elapsed time.Duration) Window  { return increase(before, after, elapsed) }
-func Merge(windows ...Window) Window                               { return merge(windows) }
-func Clean(s string) string                                        { return clean(s) }
-func Fit(s string, width int, right bool) string                   { return fit(s, width, right) }
-func Sparkline(values []float64) string                            { return sparkline(values) }
-func Spread(moments []Moment, now time.Time, slots int) []float64  { return spread(moments, now, slots) }
-func NewTracker() *Tracker                                         { return newTracker() }
-func (t *Tracker) Take(readings ...Reading)                        { t.take(readings) }
-func (t *Tracker) Numbers() Numbers                                { return t.numbers() }
-func (h Histogram) Quantile(q float64) float64                     { return h.quantile(q) }
-func (h Histogram) Plus(other Histogram) Histogram                 { return h.plus(other) }
-func (h Histogram) Since(before Histogram) Histogram               { return h.since(before) }
-func (w Window) Rate(name string, pairs ...string) float64         { return w.rate(name, pairs...) }
-func (w Window) Observed(name string, pairs ...string) Histogram   { return w.observed(name, pairs...) }
-func Rate(v float64) string                                        { return rateText(v) }
-func Count(v float64) string                                       { return countText(v) }
-func Latency(v float64) string                                     { return latencyText(v) }
-func Span(v float64) string                                        { return spanText(v) }
-func Bytes(v float64) string                                       { return bytesText(v) }
-func Everything(n Numbers) string                                  { return everything(n, 100) }
-func Divide(room int, needs ...int) []int                          { return divide(room, needs...) }
+func Parse(from io.Reader) (Sample, error) { return parse(from) }
+func Increase(before, after Sample, elapsed time.Duration) Window {
+	return increase(before, after, elapsed)
+}
+func Merge(windows ...Window) Window                              { return merge(windows) }
+func Clean(s string) string                                       { return clean(s) }
+func Fit(s string, width int, right bool) string                  { return fit(s, width, right) }
+func Sparkline(values []float64) string                           { return sparkline(values) }
+func Spread(moments []Moment, now time.Time, slots int) []float64 { return spread(moments, now, slots) }
+func NewTracker() *Tracker                                        { return newTracker() }
+func (t *Tracker) Take(readings ...Reading)                       { t.take(readings) }
+func (t *Tracker) Numbers() Numbers                               { return t.numbers() }
+func (h Histogram) Quantile(q float64) float64                    { return h.quantile(q) }
+func (h Histogram) Plus(other Histogram) Histogram                { return h.plus(other) }
+func (h Histogram) Since(before Histogram) Histogram              { return h.since(before) }
+func (w Window) Rate(name string, pairs ...string) float64        { return w.rate(name, pairs...) }
+func (w Window) Observed(name string, pairs ...string) Histogram  { return w.observed(name, pairs...) }
+func Rate(v float64) string                                       { return rateText(v) }
+func Count(v float64) string                                      { return countText(v) }
+func Latency(v float64) string                                    { return latencyText(v) }
+func Span(v float64) string                                       { return spanText(v) }
+func Bytes(v float64) string                                      { return bytesText(v) }
+func Everything(n Numbers) string                                 { return everything(n, 100) }
+func Divide(room int, needs ...int) []int                         { return divide(room, needs...) }
 
 // NewHistogram takes bounds and cumulative counts in turns; the last count is that of
 // the infinite bound.

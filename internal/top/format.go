@@ -126,7 +126,11 @@ func spanText(v float64) string {
 	case v < 0:
 		return "-" + spanText(-v)
 	case v < minute:
-		return digits(v) + " s"
+		const short = 9.95
+		if v < short {
+			return strconv.FormatFloat(v, 'f', 1, 64) + " s"
+		}
+		return countText(v) + " s"
 	}
 	s := int64(v)
 	switch {

@@ -36,14 +36,14 @@ type numbers struct {
 	InFlight float64
 	Body     share
 
-	Now, Minute                quantiles // of POST /v1/events
-	Wait, Commit, Lock, Write  quantiles
-	Group                      quantiles // in events
-	CommitsFailed, Retries     float64
-	QueueEvents, QueueBytes    share
-	Pools                      []pool
-	KeyAge, Keys, KeysRefused  float64
-	Database                   database
+	Now, Minute               quantiles // of POST /v1/events
+	Wait, Commit, Lock, Write quantiles
+	Group                     quantiles // in events
+	CommitsFailed, Retries    float64
+	QueueEvents, QueueBytes   share
+	Pools                     []pool
+	KeyAge, Keys, KeysRefused float64
+	Database                  database
 }
 
 // share is a part of a limit.

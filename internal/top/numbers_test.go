@@ -186,7 +186,7 @@ func TestSpread(t *testing.T) {
 		top.NewMoment(at(-40), at(-30), 8), top.NewMoment(at(-30), at(-20), 2), top.NewMoment(at(-20), at(-10), 4), top.NewMoment(at(-5), at(0), 6),
 	}, now, 3)
 	require.True(t, math.IsNaN(got[0]), "nothing is known of the first twenty seconds")
-	require.InDelta(t, 5, got[1], 1e-9)       // 8 and 2, ten seconds each
+	require.InDelta(t, 5, got[1], 1e-9)      // 8 and 2, ten seconds each
 	require.InDelta(t, 14.0/3, got[2], 1e-9) // 4 for ten seconds, 6 for five; five are unknown
 	require.Equal(t, " ▁▅█", top.Sparkline([]float64{math.NaN(), 0, 1.2, 2}))
 	require.Equal(t, "▁▁", top.Sparkline([]float64{0, 0}))
@@ -233,7 +233,7 @@ func TestTexts(t *testing.T) {
 	for v, want := range map[float64]string{0.00085: "850 µs", 0.0012345: "1.23 ms", 0.25: "250 ms", 1.5: "1.5 s", 12345: "12345 s"} {
 		require.Equal(t, want, top.Latency(v))
 	}
-	for v, want := range map[float64]string{4: "4 s", 250: "4m 10s", 11520: "3h 12m", 93600: "1d 2h", -61: "-1m 1s", 1e12: "–"} {
+	for v, want := range map[float64]string{0: "0.0 s", 2.23: "2.2 s", 22.4: "22 s", 250: "4m 10s", 11520: "3h 12m", 93600: "1d 2h", -61: "-1m 1s", 1e12: "–"} {
 		require.Equal(t, want, top.Span(v))
 	}
 	for v, want := range map[float64]string{0: "0 B", 1023: "1,023 B", 1536: "1.5 KiB", 40 << 30: "40 GiB", -2048: "-2 KiB"} {

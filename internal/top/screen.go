@@ -160,7 +160,7 @@ func help() []line {
 		{"waits", "times that all connections of a pool were in use"},
 		{"since began", "since this view began; restarts of a replica do not reset it"},
 	}
-	const width = 14
+	const width = 16
 	lines := []line{blank()}
 	for _, row := range rows {
 		lines = append(lines, line{{fit("  "+row[0], width, false), strong}, {row[1], plain}})

@@ -17,16 +17,22 @@ func label(name string) span {
 func traffic(n numbers, width int) []line {
 	v := n.Events
 	events := line{
-		label("events"), {rateText(v.Stored) + "/s", strong}, {" stored   ", faint},
-		{rateText(v.Duplicate) + "/s", plain}, {" duplicate   ", faint},
-		{rateText(v.Conflict) + "/s", tint(v.Conflict, warn)}, {" conflict   ", faint},
-		{rateText(v.Rejected) + "/s", tint(v.Rejected, warn)}, {" rejected", faint},
+		label("events"),
+		{rateText(v.Stored) + "/s", strong},
+		{" stored   ", faint},
+		{rateText(v.Duplicate) + "/s", plain},
+		{" duplicate   ", faint},
+		{rateText(v.Conflict) + "/s", tint(v.Conflict, warn)},
+		{" conflict   ", faint},
+		{rateText(v.Rejected) + "/s", tint(v.Rejected, warn)},
+		{" rejected", faint},
 	}
 	if v.NotStored > 0 {
 		events = append(events, span{"   " + rateText(v.NotStored) + "/s not stored", bad})
 	}
 	requests := line{
-		label("requests"), {fit(rateText(n.Requests)+"/s", len("123,456/s"), false), strong},
+		label("requests"),
+		{fit(rateText(n.Requests)+"/s", len("123,456/s"), false), strong},
 		{fit(countText(n.InFlight)+" in flight", len("1,234 in flight"), false), plain},
 	}
 	const fixed, name, most = 10 + 9 + 15, " last minute", 60
@@ -73,8 +79,10 @@ func latency(n numbers, width int) []line {
 // pressure is how near the service is to its limits.
 func pressure(n numbers) []line {
 	queue := line{
-		label("queue"), {shareText(n.QueueEvents, countText) + " events", shareTone(n.QueueEvents.ratio())},
-		{"   ", plain}, {shareText(n.QueueBytes, bytesText), shareTone(n.QueueBytes.ratio())},
+		label("queue"),
+		{shareText(n.QueueEvents, countText) + " events", shareTone(n.QueueEvents.ratio())},
+		{"   ", plain},
+		{shareText(n.QueueBytes, bytesText), shareTone(n.QueueBytes.ratio())},
 	}
 	if known(n.Body.Used) {
 		queue = append(queue, span{"   bodies ", faint}, span{shareText(n.Body, bytesText), shareTone(n.Body.ratio())})
@@ -97,9 +105,15 @@ func pressure(n numbers) []line {
 		age = bad
 	}
 	keys := line{
-		label("keys"), {countText(n.Keys), plain}, {", read ", faint}, {spanText(n.KeyAge), age}, {" ago", faint},
-		{"   refused ", faint}, {rateText(n.KeysRefused) + "/s", tint(n.KeysRefused, warn)},
-		{"   retries ", faint}, {rateText(n.Retries) + "/s", tint(n.Retries, warn)},
+		label("keys"),
+		{countText(n.Keys), plain},
+		{", read ", faint},
+		{spanText(n.KeyAge), age},
+		{" ago", faint},
+		{"   refused ", faint},
+		{rateText(n.KeysRefused) + "/s", tint(n.KeysRefused, warn)},
+		{"   retries ", faint},
+		{rateText(n.Retries) + "/s", tint(n.Retries, warn)},
 	}
 	return []line{queue, pools, keys}
 }
@@ -132,8 +146,12 @@ func verdictTable(title string, rows []named, width, most, order int) []line {
 	lines := make([]line, 0, len(sorted))
 	for _, one := range sorted {
 		lines = append(lines, line{
-			{one.Name, plain}, {rateText(one.Stored), plain}, {rateText(one.Duplicate), plain},
-			{rateText(one.Conflict), tint(one.Conflict, warn)}, {rateText(one.Rejected), tint(one.Rejected, warn)}, {rateText(one.NotStored), tint(one.NotStored, bad)},
+			{one.Name, plain},
+			{rateText(one.Stored), plain},
+			{rateText(one.Duplicate), plain},
+			{rateText(one.Conflict), tint(one.Conflict, warn)},
+			{rateText(one.Rejected), tint(one.Rejected, warn)},
+			{rateText(one.NotStored), tint(one.NotStored, bad)},
 		})
 	}
 	if len(lines) == 0 {

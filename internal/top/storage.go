@@ -94,8 +94,13 @@ func replicas(n numbers, width, most int) []line {
 			ready = span{"no", bad}
 		}
 		rows = append(rows, line{
-			{r.Name, plain}, {r.Version, plain}, {spanText(r.Uptime), plain}, ready,
-			{rateText(r.Requests), plain}, {rateText(r.CPU), plain}, {bytesText(r.Memory), plain},
+			{r.Name, plain},
+			{r.Version, plain},
+			{spanText(r.Uptime), plain},
+			ready,
+			{rateText(r.Requests), plain},
+			{rateText(r.CPU), plain},
+			{bytesText(r.Memory), plain},
 		})
 	}
 	return tabulate(width, []column{{"replica", 0}, {"version", cell}, {"up", cell}, {"ready", 7}, {"requests/s", cell}, {"cores", 7}, {"memory", cell}}, atMost(rows, most))
