@@ -80,20 +80,17 @@ func fetch(ctx context.Context, client *http.Client, address string) (sample, er
 
 // plainly cuts the URL, which the view shows anyway, and the layers off an error.
 func plainly(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
 	doing := "no answer"
-	var operation *net.OpError
-	if errors.As(err, &operation) && operation.Op == "dial" {
+	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
 		doing, err = "cannot connect", operation.Err
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 	return fmt.Errorf("%s: %w", doing, err)

@@ -40,6 +40,7 @@ func noPalette(_ tone, s string) string { return s }
 // newPalette is for terminals. Without colour, tones are told apart by weight alone.
 func newPalette(colour bool) palette {
 	styles := map[tone]lipgloss.Style{
+		plain:    lipgloss.NewStyle(),
 		faint:    lipgloss.NewStyle().Faint(true),
 		strong:   lipgloss.NewStyle().Bold(true),
 		good:     lipgloss.NewStyle(),
@@ -52,13 +53,7 @@ func newPalette(colour bool) palette {
 		styles[warn] = styles[warn].Foreground(lipgloss.Yellow)
 		styles[bad] = styles[bad].Foreground(lipgloss.Red)
 	}
-	return func(t tone, s string) string {
-		style, ok := styles[t]
-		if !ok {
-			return s
-		}
-		return style.Render(s)
-	}
+	return func(t tone, s string) string { return styles[t].Render(s) }
 }
 
 // render writes a line into a width. All text passes here, and here it is cleaned.

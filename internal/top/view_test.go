@@ -71,6 +71,14 @@ func TestScreens(t *testing.T) {
 	}
 }
 
+// The picture in the documentation is one that the view draws.
+func TestDocumentedScreen(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "top.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(document), "```\n"+filled(t, false).Screen()+"\n```")
+}
+
 // No terminal is too small, and none is written beyond.
 func TestScreenKeepsToTheTerminal(t *testing.T) {
 	t.Parallel()
@@ -78,8 +86,8 @@ func TestScreenKeepsToTheTerminal(t *testing.T) {
 	m.Take(top.Said("10.0.0.1:8081", opened().Add(4*time.Second), fixture(t, "second.prom")), top.Failed("10.0.0.2:8081", opened(), errors.New("cannot connect")))
 	for _, view := range []string{"1", "2", "3", "4", "?"} {
 		m.Press(key(view))
-		for width := 1; width < 140; width += 3 {
-			for height := 1; height < 50; height++ {
+		for _, width := range []int{1, 2, 7, 20, 39, 60, 79, 80, 81, 100, 139} {
+			for _, height := range []int{1, 2, 3, 4, 9, 17, 23, 24, 25, 31, 36, 50} {
 				m.Update(tea.WindowSizeMsg{Width: width, Height: height})
 				lines := strings.Split(m.Screen(), "\n")
 				require.LessOrEqual(t, len(lines), height)
