@@ -81,6 +81,8 @@ func (m *model) press(key string) tea.Cmd {
 	switch key {
 	case "q", "ctrl+c":
 		return tea.Quit
+	case "ctrl+z":
+		return tea.Suspend
 	case "p":
 		m.paused = !m.paused
 		if !m.paused && m.tracker.readings != nil {

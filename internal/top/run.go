@@ -86,24 +86,30 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	return nil
 }
 
-// snapshot prints what two rounds tell.
+// snapshot prints what two rounds tell, unless nobody answers in one of them.
 func snapshot(out io.Writer, round func() []reading, wait func() bool) error {
 	const width = 100
 	t := newTracker()
-	t.take(round())
+	if t.take(round()); len(t.reached()) == 0 {
+		return t.unreachable()
+	}
 	if !wait() {
 		return nil
 	}
-	t.take(round())
-	if len(t.reached()) == 0 {
-		err := ErrUnreachable
-		for _, r := range t.readings {
-			err = fmt.Errorf("%w; %s: %s", err, r.target.name, clean(r.err.Error()))
-		}
-		return err
+	if t.take(round()); len(t.reached()) == 0 {
+		return t.unreachable()
 	}
 	if _, err := io.WriteString(out, everything(t.numbers(), width)); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
+}
+
+// unreachable says of each replica why it did not answer.
+func (t *tracker) unreachable() error {
+	err := ErrUnreachable
+	for _, r := range t.readings {
+		err = fmt.Errorf("%w; %s: %s", err, r.target.name, clean(r.err.Error()))
+	}
+	return err
 }
