@@ -31,9 +31,9 @@ func header(n numbers, paused bool) line {
 		version = " " + version
 	}
 	l := line{{"The Eye" + version, strong}, {"  up ", faint}, {spanText(n.Uptime), plain}, {"  ready ", faint}}
-	ready := span{countText(n.Ready) + "/" + countText(float64(len(n.Replicas))), good}
-	if n.Ready < float64(len(n.Replicas)) {
-		ready.tone = bad
+	ready := span{countText(n.Ready) + "/" + countText(float64(len(n.Replicas))), bad}
+	if n.Ready >= float64(len(n.Replicas)) {
+		ready.tone = good
 	}
 	replicas := span{fmt.Sprintf("%d/%d", reached, len(n.Replicas)), good}
 	if reached < len(n.Replicas) {
