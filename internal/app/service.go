@@ -20,6 +20,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
@@ -44,7 +45,12 @@ type Service struct {
 
 	public  server
 	ops     server
+	pulse   *pulse
+	level   *ops.Level // nil: it cannot be changed
+	version string
 	state   atomic.Pointer[string] // why it is not ready; nil when it is
+	started atomic.Bool            // stays true from the first readiness on
+	deaf    atomic.Bool            // the public port serves no more, unasked
 	flying  atomic.Int64
 	failure chan error
 }
@@ -58,8 +64,14 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, error) {
-	s := &Service{config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2)}
+func Start(ctx context.Context, c config.Config, logger *zap.Logger, options ...Option) (*Service, error) {
+	s := &Service{
+		config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		pulse: newPulse(c.HTTP.Budget, time.Now),
+	}
+	for _, set := range options {
+		set(s)
+	}
 	s.say("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
@@ -85,7 +97,7 @@ func (s *Service) start(ctx context.Context) error {
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
-	s.ops.http = s.newServer(httpapi.NewOps(s.checks(), s.config.Ops.Pprof == config.SwitchOn))
+	s.ops.http = ops.NewServer(s.newOps(), s.logger)
 	s.serve(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
@@ -94,6 +106,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.serve(&s.public)
+	s.started.Store(true)
 	s.state.Store(nil)
 	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
 	return nil
@@ -115,7 +128,8 @@ func (s *Service) build(ctx context.Context) error {
 	s.collector = ingest.New(ingest.Config{
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
-	}, ingest.Deps{Store: events, Logger: s.logger, NewID: newID, Now: time.Now})
+	}, ingest.Deps{Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now})
+	s.pulse.follow(s.collector.Queued)
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
@@ -192,6 +206,9 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 func (s *Service) serve(on *server) {
 	go func() {
 		if err := on.http.Serve(on.listener); !errors.Is(err, http.ErrServerClosed) {
+			if on == &s.public {
+				s.deaf.Store(true)
+			}
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
@@ -219,24 +236,6 @@ func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // say notes why the service is not ready.
 func (s *Service) say(state string) { s.state.Store(&state) }
-
-// checks are the parts of readiness.
-func (s *Service) checks() []httpapi.Check {
-	return []httpapi.Check{
-		{Name: "state", Required: true, Run: func(context.Context) error {
-			if state := s.state.Load(); state != nil {
-				return errors.New(*state)
-			}
-			return nil
-		}},
-		{Name: "database", Run: func(ctx context.Context) error {
-			if s.db.Ping(ctx) != nil {
-				return ErrDependency // its cause may name hosts and users
-			}
-			return nil
-		}},
-	}
-}
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 

@@ -86,5 +86,8 @@ func (s *Service) abandon() {
 	if s.ops.listener != nil {
 		_ = s.ops.listener.Close() // as above
 	}
+	if s.level != nil {
+		s.level.Stop()
+	}
 	s.db.Close()
 }
