@@ -90,7 +90,7 @@ func New(config Config) *Port {
 		for path, serve := range map[string]http.HandlerFunc{
 			"": pprof.Index, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
 		} {
-			p.mux.HandleFunc("GET /debug/pprof/"+path, unhurried(serve))
+			p.mux.HandleFunc("GET /debug/pprof/"+path, serve)
 		}
 		index.add("/debug/pprof/", "Go's profiles")
 	}
@@ -130,16 +130,6 @@ func NewServer(handler http.Handler, logger *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler: handler, ErrorLog: errorLog, MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-	}
-}
-
-// unhurried lifts the deadline of the request, which was read, from an answer that
-// takes long: net/http watches the connection meanwhile, and takes the deadline for
-// a client that went away.
-func unhurried(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a test's recorder has none
-		next(w, r)
 	}
 }
 
