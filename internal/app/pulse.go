@@ -27,7 +27,9 @@ type pulse struct {
 	begun   uint64
 	ended   uint64
 	// stillEnded is how many commits had ended at stillSince, the first of the checks
-	// in a row that found events waiting and no commit ended in between.
+	// in a row that found events waiting and no commit ended in between. What waits is
+	// in a commit that ends within the budget, so two such checks that lie further
+	// apart prove that nothing moves.
 	stillEnded uint64
 	stillSince time.Time
 }
@@ -72,11 +74,12 @@ func (p *pulse) check(context.Context) error {
 			return errStuck
 		}
 	}
-	if p.queued == nil || p.queued() == 0 || p.ended != p.stillEnded || p.stillSince.IsZero() {
+	switch {
+	case p.queued == nil || p.queued() == 0:
+		p.stillSince = time.Time{}
+	case p.stillSince.IsZero() || p.ended != p.stillEnded:
 		p.stillEnded, p.stillSince = p.ended, now
-		return nil
-	}
-	if now.Sub(p.stillSince) > patience*p.budget {
+	case now.Sub(p.stillSince) > patience*p.budget:
 		return errStuck
 	}
 	return nil
