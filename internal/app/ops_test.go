@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/apptest"
@@ -36,11 +38,21 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
+// steps is a clock that no two entries find in the same second, so that none is
+// sampled away.
+type steps struct{ seconds atomic.Int64 }
+
+func (s *steps) Now() time.Time { return time.Unix(s.seconds.Add(1), 0) }
+
+func (*steps) NewTicker(time.Duration) *time.Ticker { panic("not used") }
+
 // startLogged starts a service as the program does, and returns when it is ready.
 func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Service, ops *apptest.Client) {
 	t.Helper()
 	log, err := app.NewLog(c, "v1.2.3", out)
 	require.NoError(t, err)
+	log.Logger = log.WithOptions(zap.WithClock(&steps{}))
+	t.Cleanup(func() { require.Zero(t, log.Dropped(), "a test wants to see all of it") })
 	service, err = app.Start(t.Context(), c, log.Logger, app.WithLog(log), app.WithVersion("v1.2.3"))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())

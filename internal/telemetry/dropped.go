@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -49,7 +50,7 @@ func (c tellingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *
 // Write writes the entry.
 func (c tellingCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	if n := c.tally.untold.Swap(0); n > 0 {
-		fields = append(fields[:len(fields):len(fields)], zap.Int64(droppedField, n))
+		fields = append(slices.Clip(fields), zap.Int64(droppedField, n))
 	}
-	return c.Core.Write(entry, fields)
+	return c.Core.Write(entry, fields) //nolint:wrapcheck // it is zap that asks, and it knows
 }
