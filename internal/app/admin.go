@@ -67,7 +67,7 @@ type Log = telemetry.Log
 
 // NewLog makes the logger that the settings ask for.
 func NewLog(c config.Config, version string, w io.Writer) (*Log, error) {
-	log, err := telemetry.NewLog(telemetry.LogConfig(c.Log), w)
+	log, err := telemetry.NewLog(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format}, w)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}

@@ -27,10 +27,10 @@ type DevOptions struct {
 	Load func(databaseURL string) (config.Config, error)
 	// Tune sets the process up as the settings ask for.
 	Tune func(config.Config)
+	// Build tells which build this is.
+	Build Build
 	// Logger makes the logger that the settings ask for.
 	Logger func(config.Config) (*Log, error)
-	// Version names the program.
-	Version string
 	// Out is where the greeting goes.
 	Out io.Writer
 }
@@ -83,7 +83,7 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, databa
 	if err != nil {
 		return err
 	}
-	service, err := Start(ctx, c, log.Logger, WithLog(log), WithVersion(o.Version))
+	service, err := Start(ctx, c, o.Build, log.Logger, WithLog(log))
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 	for _, raw := range []string{
 		"GET /v1/limits HTTP/1.1\r\nHost: x\r\nX-Request-Id: \x1b[31m" + canary + "\r\n\r\n",
 		"GET /v1/limits HTTP/1.1\r\nHost: x\r\nX-Request-Id: caf\xe9 " + canary + "\u2028\r\n\r\n",
-		"GET /" + canary + "\x1b[2J HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: " + canary + "\r\n\r\n",
+		"GET /" + canary + "\x1b[2J HTTP/1.1\r\nHost: x\r\n\r\n", canary + " / HTTP/1.1\r\nHost: " + canary + "\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n" + canary + "header\r\n\r\n", "\x16\x03\x01" + canary + "\r\n\r\n", canary + "\r\n\r\n",
 		"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + client.Key + "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n" + canary,
 	} {

@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/the-eye-events/the-eye/internal/config"
@@ -20,9 +18,6 @@ func WithLog(log *Log) Option {
 	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
 }
 
-// WithVersion names the program to operators.
-func WithVersion(version string) Option { return func(s *Service) { s.version = version } }
-
 // What a probe tells. The causes may name hosts and users.
 var (
 	errListener = errors.New("the API's port does not listen any more")
@@ -37,7 +32,8 @@ func (s *Service) newOps() *ops.Port {
 	}
 	return ops.New(ops.Config{
 		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
-		Ready:   s.checks(), Build: build(s.version), Settings: settings, Level: s.level,
+		Ready:   s.checks(), Build: ops.Build(s.release), Settings: settings, Level: s.level,
+		Metrics:  s.telemetry.Handler(),
 		Profiles: s.config.Ops.Pprof == config.SwitchOn, Now: time.Now,
 	})
 }
@@ -87,17 +83,4 @@ func (s *Service) checkStarted(ctx context.Context) error {
 		return nil
 	}
 	return s.checkState(ctx)
-}
-
-// build tells which program runs.
-func build(version string) ops.Build {
-	b := ops.Build{Version: version, GoVersion: runtime.Version()}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				b.Revision = setting.Value
-			}
-		}
-	}
-	return b
 }

@@ -53,7 +53,7 @@ func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Servi
 	require.NoError(t, err)
 	log.Logger = log.WithOptions(zap.WithClock(&steps{}))
 	t.Cleanup(func() { require.Zero(t, log.Dropped(), "a test wants to see all of it") })
-	service, err = app.Start(t.Context(), c, log.Logger, app.WithLog(log), app.WithVersion("v1.2.3"))
+	service, err = app.Start(t.Context(), c, app.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
@@ -114,6 +114,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	starting.Wait()
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/startupz", http.StatusOK))
+		eventually(t, ops, "/readyz/database", http.StatusOK) // it may be known from a moment ago that it is away
 		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]database ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
@@ -168,9 +169,7 @@ func TestWhatRuns(t *testing.T) {
 	database := pgtest.New(t)
 	c := apptest.Config(t, database, map[string]string{"http.budget": "4s"})
 	_, ops := startLogged(t, c, &logged{})
-	version := ops.Do(t, http.MethodGet, "/version", "").JSON(t)
-	require.Equal(t, "v1.2.3", version["version"])
-	require.Contains(t, version["goversion"], "go1.")
+	require.Equal(t, map[string]any{"version": "v1.2.3", "revision": "abc", "goversion": "go1.26"}, ops.Do(t, http.MethodGet, "/version", "").JSON(t))
 	var shown struct {
 		Settings []config.Line `json:"settings"`
 	}

@@ -2,16 +2,13 @@ package app
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -24,6 +21,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // ErrDependency tells that the database could not be reached in time.
@@ -38,6 +36,8 @@ type Service struct {
 	logger *zap.Logger
 	rules  event.Rules
 
+	telemetry *telemetry.Telemetry
+	measured  instruments
 	db        *postgres.DB
 	directory *access.Directory
 	collector *ingest.Collector
@@ -45,9 +45,10 @@ type Service struct {
 
 	public  server
 	ops     server
+	port    *ops.Port
 	pulse   *pulse
 	level   *ops.Level // nil: it cannot be changed
-	version string
+	release Build
 	state   atomic.Pointer[string] // why it is not ready; nil when it is
 	started atomic.Bool            // stays true from the first readiness on
 	deaf    atomic.Bool            // the public port serves no more, unasked
@@ -64,9 +65,9 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, logger *zap.Logger, options ...Option) (*Service, error) {
+func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		config: c, release: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
 		pulse: newPulse(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
@@ -76,11 +77,18 @@ func Start(ctx context.Context, c config.Config, logger *zap.Logger, options ...
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	db, err := postgres.Open(ctx, databaseConfig(c))
-	if err != nil {
+	var err error
+	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	s.db = db
+	if s.measured, err = s.instruments(); err != nil {
+		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
+	}
+	database := databaseConfig(c)
+	database.TracerProvider = s.telemetry.TracerProvider
+	if s.db, err = postgres.Open(ctx, database); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
+	}
 	if err := s.start(ctx); err != nil {
 		s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
 		return nil, err
@@ -97,7 +105,8 @@ func (s *Service) start(ctx context.Context) error {
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
-	s.ops.http = ops.NewServer(s.newOps(), s.logger)
+	s.port = s.newOps()
+	s.ops.http = ops.NewServer(s.port, s.logger)
 	s.serve(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
@@ -122,27 +131,38 @@ func (s *Service) build(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 	s.directory.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(s.db, postgres.KeepConfig{
+	events := postgres.NewEventStore(postgres.KeepConfig{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
-	}, newID)
+	}, postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
 	s.collector = ingest.New(ingest.Config{
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
-	}, ingest.Deps{Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now})
+	}, ingest.Deps{
+		Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now,
+		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
+	})
 	s.pulse.follow(s.collector.Queued)
+	if err := s.collector.Observe(); err != nil {
+		return err
+	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start() //nolint:contextcheck // it outlives the start
-	handler := httpapi.New(httpapi.Config{
+	handler, err := httpapi.New(httpapi.Config{
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
+		AccessEvery: c.Log.AccessEvery,
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads},
+		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads},
 		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
-		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID,
+		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
+		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
 	})
+	if err != nil {
+		return err
+	}
 	s.public.http = s.newServer(s.counted(handler))
 	return nil
 }
@@ -236,19 +256,6 @@ func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // say notes why the service is not ready.
 func (s *Service) say(state string) { s.state.Store(&state) }
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-// newRequestID makes a UUIDv7 for every request (RFC 9562). Nothing depends on it
-// being hard to guess, so it is drawn from the faster source.
-func newRequestID() string {
-	const counterBits = 0xfff
-	var id uuid.UUID
-	millisecond := uint64(time.Now().UnixMilli())
-	binary.BigEndian.PutUint64(id[:8], millisecond<<16|7<<12|rand.Uint64()&counterBits) //nolint:gosec // see above
-	binary.BigEndian.PutUint64(id[8:], 1<<63|rand.Uint64()>>2)                          //nolint:gosec // see above
-	return id.String()
-}
 
 func rulesOf(c config.Config) event.Rules {
 	l := c.Limits
