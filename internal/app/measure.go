@@ -25,16 +25,16 @@ type instruments struct {
 }
 
 // instruments makes the instruments of the parts, and those of the service itself.
-func (s *Service) instruments() (made instruments, err error) {
+func (s *Service) instruments(ctx context.Context) (made instruments, err error) {
 	types := make([]ingest.EventType, len(s.config.Metrics.EventTypes))
 	for i, t := range s.config.Metrics.EventTypes {
 		types[i] = ingest.EventType(t)
 	}
 	meter := s.telemetry.Meter
 	var failed [4]error
-	made.ingest, failed[0] = ingest.NewMetrics(meter, types)
+	made.ingest, failed[0] = ingest.NewMetrics(ctx, meter, types)
 	made.http, failed[1] = httpapi.NewMetrics(meter)
-	made.store, failed[2] = postgres.NewMetrics(meter)
+	made.store, failed[2] = postgres.NewMetrics(ctx, meter)
 	failed[3] = s.observe(meter)
 	return made, errors.Join(failed[:]...)
 }

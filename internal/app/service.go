@@ -81,7 +81,7 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	if s.measured, err = s.instruments(); err != nil {
+	if s.measured, err = s.instruments(ctx); err != nil {
 		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
 	}
 	database := databaseConfig(c)

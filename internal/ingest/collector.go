@@ -161,8 +161,8 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 		return verdicts, nil
 	}
 	w.events, w.size = len(items), size
-	if !c.admit(len(items), size) {
-		c.deps.Metrics.shedOne(ctx, shedQueueFull)
+	if reason := c.admit(len(items), size); reason != "" {
+		c.deps.Metrics.shedOne(ctx, reason)
 		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
 	c.enqueue(w, items, request.Atomic && len(items) == len(verdicts))
@@ -241,19 +241,20 @@ func refuseTheRest(items []Item) {
 	}
 }
 
-func (c *Collector) admit(events, size int) bool {
+// admit makes room in the queue, or says why there is none.
+func (c *Collector) admit(events, size int) shedReason {
 	c.mu.Lock()
 	stopped := c.stopped
 	c.mu.Unlock()
 	if stopped {
-		return false
+		return shedStopping
 	}
 	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
 	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) {
 		c.release(events, size)
-		return false
+		return shedQueueFull
 	}
-	return true
+	return ""
 }
 
 func (c *Collector) release(events, size int) {

@@ -50,7 +50,7 @@ const (
 
 // NewMetrics makes the instruments. types are the event types that are counted each
 // by itself; they bound the number of time series.
-func NewMetrics(meter metric.Meter, types []EventType) (*Metrics, error) {
+func NewMetrics(ctx context.Context, meter metric.Meter, types []EventType) (*Metrics, error) {
 	m := &Metrics{meter: meter, types: map[EventType]bool{}, reasons: make(map[shedReason]metric.MeasurementOption)}
 	for _, t := range types {
 		m.types[t] = true
@@ -60,7 +60,13 @@ func NewMetrics(meter metric.Meter, types []EventType) (*Metrics, error) {
 	}
 	m.committed = attributes(attribute.String("outcome", "committed"))
 	m.failed = attributes(attribute.String("outcome", "failed"))
-	return m, errors.Join(m.makeCounters(meter), m.makeHistograms(meter))
+	if err := errors.Join(m.makeCounters(meter), m.makeHistograms(meter)); err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	for _, reason := range m.reasons { // a rate needs a zero to begin from
+		m.shed.Add(ctx, 0, reason)
+	}
+	return m, nil
 }
 
 func (m *Metrics) makeCounters(meter metric.Meter) error {
@@ -75,10 +81,7 @@ func (m *Metrics) makeCounters(meter metric.Meter) error {
 	m.refused = counter("theeye.ingest.refusals", "{event}", "Refused events and bodies by application and the code of the first violation")
 	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types that metrics.event_types lists; the others are counted together")
 	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests that were sent away without verdicts, by reason")
-	if failed != nil {
-		return fmt.Errorf("make an instrument: %w", failed)
-	}
-	return nil
+	return failed
 }
 
 func (m *Metrics) makeHistograms(meter metric.Meter) error {
@@ -94,10 +97,7 @@ func (m *Metrics) makeHistograms(meter metric.Meter) error {
 	m.left, left = meter.Float64Histogram("theeye.ingest.budget.left.ratio", metric.WithUnit("{ratio}"),
 		metric.WithDescription("Share of the time budget left to the oldest request of a group once it was committed"),
 		metric.WithExplicitBucketBoundaries(0, .05, .1, .25, .5, .75, .9, .95, .99, 1))
-	if err := errors.Join(group, wait, commit, left); err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+	return errors.Join(group, wait, commit, left)
 }
 
 func attributes(all ...attribute.KeyValue) metric.MeasurementOption {

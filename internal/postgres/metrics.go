@@ -31,7 +31,7 @@ const (
 )
 
 // NewMetrics makes the instruments.
-func NewMetrics(meter metric.Meter) (*Metrics, error) {
+func NewMetrics(ctx context.Context, meter metric.Meter) (*Metrics, error) {
 	option := func(key, value string) metric.MeasurementOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String(key, value)))
 	}
@@ -47,6 +47,9 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Attempts at a group beyond the first, by reason"))
 	if err := errors.Join(steps, retries); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	for _, reason := range m.reasons { // a rate needs a zero to begin from
+		m.retries.Add(ctx, 0, reason)
 	}
 	return m, nil
 }
