@@ -68,7 +68,7 @@ const (
 	queueFull    = 0.9  // of the limit
 	diskHigh     = 0.8  // of the capacity
 	lateSeconds  = 1    // a p99
-	keysLate     = 2.5  // seconds; the directory is refreshed every second
+	keysLate     = 3.5  // seconds; the directory is refreshed every 3 s at the least
 	keysTooOld   = 4.5  // seconds; no key is accepted beyond
 	fewDays      = 30   // until the disk is full
 	aheadSeconds = 7e5  // about eight days of partitions
