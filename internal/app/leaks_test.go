@@ -56,7 +56,7 @@ func TestNothingLeaks(t *testing.T) {
 	eventually(t, ops, "/readyz/database", http.StatusServiceUnavailable)
 	told += hostileRequests(t, client, service.Addr())
 	for _, path := range []string{
-		"/", "/livez?verbose", "/startupz?verbose", "/readyz?verbose", "/version", "/debug/config", "/debug/log-level", "/debug/pprof/cmdline", "/debug/" + canary + "path",
+		"/", "/metrics", "/livez?verbose", "/startupz?verbose", "/readyz?verbose", "/version", "/debug/config", "/debug/log-level", "/debug/pprof/cmdline", "/debug/" + canary + "path",
 	} {
 		told += string(ops.Do(t, http.MethodGet, path, "", "Authorization", "Bearer "+canary+"bearer", "User-Agent", canary+"agent").Body)
 	}
