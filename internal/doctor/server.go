@@ -134,7 +134,7 @@ func (f *facts) connections() verdict {
 			replicas, others := f.countReplicas(c)
 			each := int64(f.WriteConnections + f.ReadConnections + f.WatchConnections)
 			need := each * int64(replicas)
-			found := fmt.Sprintf("%d replicas of %d connections need %d, others use %d now, and %d are allowed (%s)", replicas, each, need, others, allowed, by)
+			found := fmt.Sprintf("replicas: %d, connections of each: %d, together: %d, those of others now: %d, allowed: %d (%s)", replicas, each, need, others, allowed, by)
 			switch {
 			case need > allowed:
 				return failed(found)

@@ -26,7 +26,7 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "  %-7s  %-*s  %s\n", f.Result, width, f.Check, f.Found)
 		if f.Advice != "" {
-			fmt.Fprintf(&b, "  %-7s  %-*s  -> %s\n", "", width, "", f.Advice)
+			fmt.Fprintf(&b, "           -> %s\n", f.Advice)
 		}
 	}
 	s := r.Summary
@@ -73,7 +73,7 @@ func span(d time.Duration) string {
 	case d >= time.Second || d <= -time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	}
-	return d.Round(100 * time.Microsecond).String()
+	return d.Round(10 * time.Microsecond).String()
 }
 
 // list joins names, and tells how many more there are.
