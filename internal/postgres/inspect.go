@@ -198,9 +198,10 @@ func readSchema(ctx context.Context, tx pgx.Tx) (s doctor.Schema, err error) {
 		return s, err
 	}
 	s.Indexes, s.Constraints = promised(promisedIndexes), promised(promisedConstraints)
-	err = tx.QueryRow(ctx, versionSQL).Scan(&s.Version)
-	if sqlState(err) == stateUndefinedTable {
-		return s, nil
+	var found bool
+	if err = tx.QueryRow(ctx, "select to_regclass('"+versionTable+"') is not null").Scan(&found); err != nil || !found {
+		return s, err
 	}
+	err = tx.QueryRow(ctx, versionSQL).Scan(&s.Version)
 	return s, err
 }

@@ -142,10 +142,13 @@ where r.rolname = current_user`
 
 // missingPrivilegesSQL reads what the role may not do with the tables.
 const missingPrivilegesSQL = oursSQL + `
-select p.privilege || ' on ' || o.name from ours o cross join unnest(array['select', 'insert', 'update', 'delete']) p (privilege)
+select string_agg(p.privilege, '/' order by p.place) || ' on ' || o.name
+from ours o cross join unnest(array['select', 'insert', 'update', 'delete']) with ordinality p (privilege, place)
 where o.parent = '' and not has_table_privilege(o.oid, p.privilege)
+group by o.name
 union all
-select 'select on schema_version' where not has_table_privilege('schema_version', 'select')`
+select 'select on schema_version' where not has_table_privilege('schema_version', 'select')
+order by 1`
 
 func readPrivileges(ctx context.Context, tx pgx.Tx) (p doctor.Privileges, err error) {
 	if err = tx.QueryRow(ctx, rolePrivilegesSQL).Scan(&p.Role, &p.Superuser, &p.Schema, &p.Create); err != nil {
