@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
+	"os"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +55,10 @@ func TestDoctorOfARunningService(t *testing.T) {
 	t.Parallel()
 	s := apptest.StartOn(t, pgtest.Dedicated(t), nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN(), "THEEYE_URL=" + s.URL, "THEEYE_OPS_URL=" + s.Ops}
+	require.Eventually(t, func() bool { // the service makes partitions when it has started
+		code, _, _ := finish(t, environ, "doctor")
+		return code == 0
+	}, time.Minute, 50*time.Millisecond)
 	code, out, errOut := finish(t, environ, "doctor", "--json")
 	require.Zero(t, code, "%s%s", out, errOut)
 	var report app.DoctorReport
@@ -75,9 +81,11 @@ func TestDoctorOfARunningService(t *testing.T) {
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	dev(t, at)
-	out := shell(t, at, "source .theeye/dev.env; "+filepath.Join("bin", "theeye")+" doctor")
-	require.Regexp(t, `0 failed, \d skipped\n$`, out)
+	r := dev(t, at)
+	// The service makes partitions when it has started.
+	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+os.Getenv(binaryVariable)+" doctor > found && break; done; cat found")
+	require.Regexp(t, ` 0 failed, \d skipped\n$`, out)
 	require.Regexp(t, `(?m)^  ok       ops\.ready `, out)
 	require.Regexp(t, `(?m)^  ok       service\.answers `, out)
+	require.Zero(t, r.stop(t, syscall.SIGINT))
 }
