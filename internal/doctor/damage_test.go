@@ -306,9 +306,12 @@ func TestAHalfDetachedPartition(t *testing.T) {
 func TestClocksApart(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t, pgtest.New(t))
-	for ahead, want := range map[time.Duration]doctor.Result{0: doctor.OK, 3 * time.Second: doctor.Warning, -time.Minute: doctor.Failed} {
-		p.now = func() time.Time { return time.Now().Add(-ahead) }
-		requireFound(t, p.examine(t), "clock.database", want, "")
+	for _, c := range []struct {
+		ahead time.Duration
+		want  doctor.Result
+	}{{0, doctor.OK}, {3 * time.Second, doctor.Warning}, {-time.Minute, doctor.Failed}} {
+		p.now = func() time.Time { return time.Now().Add(-c.ahead) }
+		requireFound(t, p.examine(t), "clock.database", c.want, "")
 	}
 }
 

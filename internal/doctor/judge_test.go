@@ -61,7 +61,8 @@ func healthy() *found {
 			}),
 			Connections: is(doctor.Connections{RoleLimit: -1, DatabaseLimit: -1}),
 			Tables: is([]doctor.Table{
-				{Name: "event"}, {Name: "event_p2026_05", Parent: "event"},
+				{Name: "event"},
+				{Name: "event_p2026_05", Parent: "event"},
 				{Name: "session", Options: []string{"fillfactor=70"}, Updates: 5000, HotUpdates: 4900},
 			}),
 			Indexes: is([]doctor.Index{
@@ -134,7 +135,9 @@ func TestJudgement(t *testing.T) {
 		damage func(c *doctor.Config, d *doctor.Database, p *doctor.Public, o *doctor.Ops)
 	}
 	setting := func(name, value string) func(*doctor.Config, *doctor.Database, *doctor.Public, *doctor.Ops) {
-		return func(_ *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { d.Settings.Value[name] = value }
+		return func(_ *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
+			d.Settings.Value[name] = value
+		}
 	}
 	database := func(damage func(d *doctor.Database)) func(*doctor.Config, *doctor.Database, *doctor.Public, *doctor.Ops) {
 		return func(_ *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { damage(d) }
@@ -235,7 +238,9 @@ func TestJudgement(t *testing.T) {
 		{"privileges.superuser", warned, "eye", database(func(d *doctor.Database) { d.Privileges.Value.Superuser = true })},
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},
 		{"clock.database", broken, "ahead of", database(func(d *doctor.Database) { d.Clock.Value.Ahead = 6 * time.Second })},
-		{"clock.database", doctor.OK, "", database(func(d *doctor.Database) { d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Within: 5 * time.Second} })},
+		{"clock.database", doctor.OK, "", database(func(d *doctor.Database) {
+			d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Within: 5 * time.Second}
+		})},
 		{"clock.service", broken, "behind", public(func(p *doctor.Public) { p.Clock.Value.Ahead = -6 * time.Second })},
 		{"service.answers", broken, "no such host", public(func(p *doctor.Public) { p.Err = errors.New("no such host") })},
 		{"service.answers", broken, "502", public(func(p *doctor.Public) { p.Status, p.Limits = 502, false })},

@@ -141,7 +141,7 @@ func reason(err error) error {
 func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
-		rejectionTable, "rejection_count",
+		rejectionTable, "rejection_count", "group_timing",
 	}
 }
 
@@ -168,7 +168,8 @@ event event_pkey event_timestamp_idx event_category_idx
 event_key event_key_pkey
 event_amendment event_amendment_pkey event_amendment_session_id_idx
 rejection rejection_pkey rejection_session_id_idx
-rejection_count rejection_count_pkey`
+rejection_count rejection_count_pkey
+group_timing group_timing_pkey`
 	promisedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
@@ -178,7 +179,8 @@ event event_pkey event_sequence_check
 event_key event_key_pkey
 event_amendment event_amendment_pkey event_amendment_original_digest_check
 rejection rejection_pkey rejection_status_check
-rejection_count rejection_count_pkey`
+rejection_count rejection_count_pkey
+group_timing group_timing_pkey group_timing_took_us_check`
 )
 
 // promised reads one of the lists: a table and its names on each line.

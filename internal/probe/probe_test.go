@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -155,9 +154,12 @@ func TestSlowAnswersAndClocks(t *testing.T) {
 	t.Parallel()
 	public := serve(t, service{"/v1/limits": limits()})
 	requireFound(t, examine(t, probe.Config{URL: public}, probe.Deps{Now: late(3 * time.Second)}), "service.answers", doctor.Warning, "after 3s")
-	for ahead, want := range map[time.Duration]doctor.Result{-3 * time.Second: doctor.Warning, time.Minute: doctor.Failed} {
-		now := func() time.Time { return time.Now().Add(-ahead) }
-		requireFound(t, examine(t, probe.Config{URL: public}, probe.Deps{Now: now}), "clock.service", want, "")
+	for _, c := range []struct {
+		ahead time.Duration
+		want  doctor.Result
+	}{{-3 * time.Second, doctor.Warning}, {time.Minute, doctor.Failed}} {
+		now := func() time.Time { return time.Now().Add(-c.ahead) }
+		requireFound(t, examine(t, probe.Config{URL: public}, probe.Deps{Now: now}), "clock.service", c.want, "")
 	}
 }
 
@@ -184,7 +186,7 @@ func TestURLsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// authority signs certificates for 127.0.0.1.
+// certificate makes one for 127.0.0.1 that signs itself.
 func certificate(t *testing.T, ends time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -206,23 +208,24 @@ func certificate(t *testing.T, ends time.Time) (tls.Certificate, *x509.CertPool)
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	for left, want := range map[time.Duration]doctor.Result{60 * day: doctor.OK, 5 * day: doctor.Warning, -day: doctor.Failed} {
+	for _, c := range []struct {
+		left time.Duration
+		want doctor.Result
+	}{{60 * day, doctor.OK}, {5 * day, doctor.Warning}, {-day, doctor.Failed}} {
 		server := httptest.NewUnstartedServer(service{"/v1/limits": limits()})
-		served, trusted := certificate(t, time.Now().Add(left))
+		served, trusted := certificate(t, time.Now().Add(c.left))
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{served}, MinVersion: tls.VersionTLS12}
-		server.Config.ErrorLog = nil
 		server.StartTLS()
 		t.Cleanup(server.Close)
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
 		r := examine(t, probe.Config{URL: server.URL}, probe.Deps{Transport: transport})
-		requireFound(t, r, "service.certificate", want, "")
+		requireFound(t, r, "service.certificate", c.want, "")
 		require.True(t, r.Summary.Reached)
-		if left < 0 {
-			requireFound(t, r, "service.certificate", want, "expired")
+		if c.left < 0 {
+			requireFound(t, r, "service.certificate", c.want, "expired")
 			requireFound(t, r, "service.answers", doctor.Failed, "see service.certificate")
 		}
 		untrusted := examine(t, probe.Config{URL: server.URL}, probe.Deps{})
 		requireFound(t, untrusted, "service.certificate", doctor.Failed, "x509")
-		require.NotContains(t, strings.ToLower(fmt.Sprint(untrusted)), "panic")
 	}
 }
