@@ -58,6 +58,10 @@ type OpsConfig struct {
 	// Pprof serves Go's profiles at /debug/pprof/ there; off by default. On, who
 	// reaches the port can slow the service down and see what it holds in memory.
 	Pprof Switch
+	// ReadyNeedsDatabase makes /readyz fail while the database is away; off by
+	// default. On, an outage takes every replica out at once, and clients get a
+	// proxy's error instead of our 503 with Retry-After.
+	ReadyNeedsDatabase Switch
 }
 
 // Switch is a setting that is on or off.

@@ -195,7 +195,7 @@ func serviceChecks() []check {
 			"Let the proxy in front pass X-Request-Id.", (*facts).requestID,
 		},
 		{
-			"service.ops_hidden", needsService, "/metrics, /livez, /readyz and /debug/pprof/ are not there at the public URL",
+			"service.ops_hidden", needsService, "The second port's paths, such as /metrics, /readyz, /debug/config and /debug/pprof/, are not there at the public URL",
 			"Let the proxy lead to http.listen only; bind ops.listen to an address that only the platform reaches.", (*facts).opsHidden,
 		},
 	}

@@ -155,7 +155,7 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 		}
 	}
 	seen.Clock = clock(a)
-	for _, path := range []string{"/metrics", "/livez", "/readyz", "/debug/pprof/"} {
+	for _, path := range []string{"/metrics", "/livez", "/startupz", "/readyz", "/version", "/debug/config", "/debug/log-level", "/debug/pprof/"} {
 		a, err := p.call(ctx, p.public, path)
 		seen.Hidden = append(seen.Hidden, doctor.Exposure{Path: path, Status: a.status, Err: err})
 	}
