@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
@@ -41,6 +44,8 @@ type Service struct {
 	directory *access.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
+	taker     *census.Taker
+	meter     metric.Meter
 
 	public  server
 	ops     server
@@ -60,6 +65,7 @@ type server struct {
 // schema that is behind. The second port answers from the beginning.
 func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, error) {
 	s := &Service{config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2)}
+	s.meter = noop.Meter{} // MERGE: the meter of telemetry takes its place
 	s.say("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
@@ -121,6 +127,13 @@ func (s *Service) build(ctx context.Context) error {
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start() //nolint:contextcheck // it outlives the start
+	s.taker = census.New(census.Config{
+		Interval: c.Ops.CensusInterval, Capacity: int64(c.Database.Capacity),
+	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now})
+	s.taker.Start() //nolint:contextcheck // it outlives the start
+	if err := errors.Join(s.db.Observe(s.meter), s.directory.Observe(s.meter), s.keeper.Observe(s.meter), s.taker.Observe(s.meter)); err != nil {
+		return err
+	}
 	handler := httpapi.New(httpapi.Config{
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 	}, httpapi.Deps{

@@ -54,6 +54,10 @@ type OpsConfig struct {
 	// Pprof serves Go's profiles at /debug/pprof/ there; off by default. On, who
 	// reaches the port can slow the service down and see what it holds in memory.
 	Pprof Switch
+	// CensusInterval is how often the size of the database, its growth and its
+	// partitions are measured, 1 m by default, between 10 s and 1 h. Too long and an
+	// alert on them comes late; each time costs the database some milliseconds.
+	CensusInterval time.Duration
 }
 
 // Switch is a setting that is on or off.
@@ -100,6 +104,10 @@ type DatabaseConfig struct {
 	// ReadTimeout is the statement timeout of questions, 30 s by default. Too long
 	// and a few heavy ones hold all read connections.
 	ReadTimeout time.Duration
+	// Capacity is how many bytes the disk holds that was given to Postgres; 0, the
+	// default, is unknown. It only tells in how many days that disk is full: too large
+	// and the warning comes too late.
+	Capacity int
 }
 
 // IngestConfig is the shape of the group commit.
