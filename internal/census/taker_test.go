@@ -89,18 +89,18 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 		defer taker.Stop()
 		wait(30 * time.Second)
 		want := map[string]float64{
-			"theeye_database_capacity_bytes":                    100 * gibibyte,
-			"theeye_database_size_bytes":                        10 * gibibyte,
-			`theeye_database_table_bytes{table="event"}`:        5 * gibibyte,
-			`theeye_database_table_bytes{table="event_key"}`:    2 * gibibyte,
-			`theeye_database_table_bytes{table="session"}`:      gibibyte,
-			`theeye_database_table_bytes{table="rejection"}`:    gibibyte / 2,
-			`theeye_database_table_bytes{table="other"}`:        gibibyte + gibibyte/2,
-			`theeye_partitions{table="event"}`:                  7,
-			`theeye_partitions{table="rejection"}`:              3,
-			`theeye_partitions_ahead_seconds{table="event"}`:    3600 - 30,
+			"theeye_database_capacity_bytes":                     100 * gibibyte,
+			"theeye_database_size_bytes":                         10 * gibibyte,
+			`theeye_database_table_bytes{table="event"}`:         5 * gibibyte,
+			`theeye_database_table_bytes{table="event_key"}`:     2 * gibibyte,
+			`theeye_database_table_bytes{table="session"}`:       gibibyte,
+			`theeye_database_table_bytes{table="rejection"}`:     gibibyte / 2,
+			`theeye_database_table_bytes{table="other"}`:         gibibyte + gibibyte/2,
+			`theeye_partitions{table="event"}`:                   7,
+			`theeye_partitions{table="rejection"}`:               3,
+			`theeye_partitions_ahead_seconds{table="event"}`:     3600 - 30,
 			`theeye_partitions_ahead_seconds{table="rejection"}`: 0,
-			"theeye_census_last_success_timestamp_seconds":      float64(begin.Unix()),
+			"theeye_census_last_success_timestamp_seconds":       float64(begin.Unix()),
 		}
 		require.Equal(t, want, meter.Scrape(t), "no event, no growth")
 		require.Equal(t, 1, store.rounds(), "a scrape does not touch the database")

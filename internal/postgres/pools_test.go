@@ -20,7 +20,7 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 		ConnectTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
 	})
 	require.NoError(t, err)
-	defer db.Close()
+	t.Cleanup(db.Close)
 	meter := metrictest.New(t)
 	require.NoError(t, db.Observe(meter))
 	require.Equal(t, []string{
