@@ -87,6 +87,7 @@ func TestSecondSignal(t *testing.T) {
 	pool := s.database.Pool(t)
 	tx, err := pool.Begin(context.Background())
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, tx.Rollback(context.Background())) }) // else the pool waits for it for ever
 	_, err = tx.Exec(context.Background(), "select from session for update")
 	require.NoError(t, err)
 	e.ID[0]++
@@ -105,5 +106,4 @@ func TestSecondSignal(t *testing.T) {
 	require.Equal(t, 70, r.stop(t, syscall.SIGTERM))
 	<-stuck
 	require.Contains(t, r.log.String(), "requests were abandoned: 1 requests, 1 events")
-	require.NoError(t, tx.Rollback(context.Background()))
 }

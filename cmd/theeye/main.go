@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -168,6 +170,19 @@ func load(cmd *cobra.Command) (config.Config, error) {
 		return c, fmt.Errorf("%w:\n%w", app.ErrConfiguration, err)
 	}
 	return c, nil
+}
+
+// thisBuild tells which build this is.
+func thisBuild() app.Build {
+	build := app.Build{Version: version, GoVersion: runtime.Version(), Revision: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				build.Revision = setting.Value
+			}
+		}
+	}
+	return build
 }
 
 // newLogger logs to standard error.

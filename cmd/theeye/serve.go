@@ -33,7 +33,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			}
 			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
-			service, err := app.Start(cmd.Context(), c, logger)
+			service, err := app.Start(cmd.Context(), c, thisBuild(), logger)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ func tuneMemory(c config.Config) {
 
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
-	options := app.DevOptions{Logger: newLogger}
+	options := app.DevOptions{Logger: newLogger, Build: thisBuild()}
 	var address string
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run a complete service on this machine, with a private Postgres", Args: cobra.NoArgs,

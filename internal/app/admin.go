@@ -64,7 +64,7 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 
 // NewLogger makes the logger that the settings ask for.
 func NewLogger(c config.Config, version string, w io.Writer) (*zap.Logger, error) {
-	logger, _, err := telemetry.NewLogger(telemetry.LogConfig(c.Log), w)
+	logger, _, err := telemetry.NewLogger(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format}, w)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}

@@ -67,7 +67,7 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(ctx, c, zap.NewNop())
+	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)

@@ -27,6 +27,8 @@ type DevOptions struct {
 	Load func(databaseURL string) (config.Config, error)
 	// Tune sets the process up as the settings ask for.
 	Tune func(config.Config)
+	// Build tells which build this is.
+	Build Build
 	// Logger makes the logger that the settings ask for.
 	Logger func(config.Config) (*zap.Logger, error)
 	// Out is where the greeting goes.
@@ -81,7 +83,7 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, logger *zap.Logg
 	if err != nil {
 		return err
 	}
-	service, err := Start(ctx, c, logger)
+	service, err := Start(ctx, c, o.Build, logger)
 	if err != nil {
 		return err
 	}

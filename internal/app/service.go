@@ -2,18 +2,13 @@ package app
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -26,6 +21,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // ErrDependency tells that the database could not be reached in time.
@@ -40,12 +36,13 @@ type Service struct {
 	logger *zap.Logger
 	rules  event.Rules
 
+	telemetry *telemetry.Telemetry
+	measured  instruments
 	db        *postgres.DB
 	directory *access.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
 	taker     *census.Taker
-	meter     metric.Meter
 
 	public  server
 	ops     server
@@ -63,18 +60,24 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, error) {
+func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger) (*Service, error) {
 	s := &Service{config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2)}
-	s.meter = noop.Meter{} // MERGE: the meter of telemetry takes its place
 	s.say("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	db, err := postgres.Open(ctx, databaseConfig(c))
-	if err != nil {
+	var err error
+	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	s.db = db
+	if s.measured, err = s.instruments(ctx); err != nil {
+		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
+	}
+	database := databaseConfig(c)
+	database.TracerProvider = s.telemetry.TracerProvider
+	if s.db, err = postgres.Open(ctx, database); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
+	}
 	if err := s.start(ctx); err != nil {
 		s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
 		return nil, err
@@ -83,6 +86,9 @@ func Start(ctx context.Context, c config.Config, logger *zap.Logger) (*Service, 
 }
 
 func (s *Service) start(ctx context.Context) error {
+	if err := s.db.Observe(s.telemetry.Meter); err != nil {
+		return err
+	}
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
@@ -91,7 +97,10 @@ func (s *Service) start(ctx context.Context) error {
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
-	s.ops.http = s.newServer(httpapi.NewOps(s.checks(), s.config.Ops.Pprof == config.SwitchOn))
+	ops := http.NewServeMux()
+	ops.Handle("/", httpapi.NewOps(s.checks(), s.config.Ops.Pprof == config.SwitchOn))
+	ops.Handle("GET /metrics", s.telemetry.Handler())
+	s.ops.http = s.newServer(ops)
 	s.serve(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
@@ -115,33 +124,40 @@ func (s *Service) build(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 	s.directory.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(s.db, postgres.KeepConfig{
+	events := postgres.NewEventStore(postgres.KeepConfig{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
-	}, newID)
+	}, postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
 	s.collector = ingest.New(ingest.Config{
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
-	}, ingest.Deps{Store: events, Logger: s.logger, NewID: newID, Now: time.Now})
-	s.collector.Start() //nolint:contextcheck // it outlives the start
-	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Interval: c.Retention.Interval,
-	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start() //nolint:contextcheck // it outlives the start
-	s.taker = census.New(census.Config{
-		Interval: c.Ops.CensusInterval, Capacity: int64(c.Database.Capacity),
-	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now})
-	s.taker.Start() //nolint:contextcheck // it outlives the start
-	if err := errors.Join(s.db.Observe(s.meter), s.directory.Observe(s.meter), s.keeper.Observe(s.meter), s.taker.Observe(s.meter)); err != nil {
+	}, ingest.Deps{
+		Store: events, Logger: s.logger, NewID: newID, Now: time.Now,
+		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
+	})
+	if err := s.collector.Observe(); err != nil {
 		return err
 	}
-	handler := httpapi.New(httpapi.Config{
+	s.collector.Start() //nolint:contextcheck // it outlives the start
+	s.keeper = retention.New(retention.Config{
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
+	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
+	s.keeper.Start() //nolint:contextcheck // it outlives the start
+	if err := s.startCensus(); err != nil { //nolint:contextcheck // it outlives the start
+		return err
+	}
+	handler, err := httpapi.New(httpapi.Config{
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
+		AccessEvery: c.Log.AccessEvery,
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads},
+		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads},
 		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
-		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID,
+		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
+		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
 	})
+	if err != nil {
+		return err
+	}
 	s.public.http = s.newServer(s.counted(handler))
 	return nil
 }
@@ -249,19 +265,6 @@ func (s *Service) checks() []httpapi.Check {
 			return nil
 		}},
 	}
-}
-
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-// newRequestID makes a UUIDv7 for every request (RFC 9562). Nothing depends on it
-// being hard to guess, so it is drawn from the faster source.
-func newRequestID() string {
-	const counterBits = 0xfff
-	var id uuid.UUID
-	millisecond := uint64(time.Now().UnixMilli())
-	binary.BigEndian.PutUint64(id[:8], millisecond<<16|7<<12|rand.Uint64()&counterBits) //nolint:gosec // see above
-	binary.BigEndian.PutUint64(id[8:], 1<<63|rand.Uint64()>>2)                          //nolint:gosec // see above
-	return id.String()
 }
 
 func rulesOf(c config.Config) event.Rules {

@@ -22,7 +22,7 @@ func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 	requireBehind(t, c)
 	require.NoError(t, app.Migrate(t.Context(), c))
 	require.NoError(t, app.Migrate(t.Context(), c), "a second time")
-	service, err := app.Start(t.Context(), c, zap.NewNop())
+	service, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, service.Run(ended(t), nil))
 
@@ -33,7 +33,7 @@ func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 
 func requireBehind(t *testing.T, c config.Config) {
 	t.Helper()
-	_, err := app.Start(t.Context(), c, zap.NewNop())
+	_, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
 	require.ErrorIs(t, err, app.ErrSchemaBehind)
 	require.ErrorIs(t, err, app.ErrConfiguration)
 	require.ErrorContains(t, err, "theeye migrate up")
@@ -56,7 +56,7 @@ func TestStartGivesUpOnADatabaseThatIsAway(t *testing.T) {
 				"database.url": url, "database.startup_timeout": "500ms", "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0",
 			}})
 			require.NoError(t, err)
-			_, err = app.Start(t.Context(), c, zap.NewNop())
+			_, err = app.Start(t.Context(), c, app.Build{}, zap.NewNop())
 			require.ErrorIs(t, err, app.ErrDependency)
 		})
 	}
@@ -70,12 +70,12 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.Close()) })
 	for _, setting := range []string{"http.listen", "ops.listen"} {
-		_, err := app.Start(t.Context(), apptest.Config(t, database, map[string]string{setting: taken.Addr().String()}), zap.NewNop())
+		_, err := app.Start(t.Context(), apptest.Config(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
 		require.ErrorIs(t, err, app.ErrConfiguration, setting)
 	}
 	without, err := config.Load(config.Sources{})
 	require.NoError(t, err)
-	_, err = app.Start(t.Context(), without, zap.NewNop())
+	_, err = app.Start(t.Context(), without, app.Build{}, zap.NewNop())
 	require.ErrorIs(t, err, app.ErrConfiguration)
 	require.ErrorContains(t, err, "THEEYE_DATABASE_URL")
 }

@@ -90,4 +90,7 @@ func (s *Service) abandon() {
 		_ = s.ops.listener.Close() // as above
 	}
 	s.db.Close()
+	if err := s.closeTelemetry(); err != nil {
+		s.logger.Warn("the last traces or metrics could not be sent", zap.Error(err))
+	}
 }

@@ -39,7 +39,7 @@ func run(t *testing.T, settings map[string]string) *running {
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(t.Context(), c, zap.NewNop())
+	service, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop

@@ -2,7 +2,7 @@ package apptest
 
 import (
 	"context"
-	"maps"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,7 +56,7 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 		}
 		return nil
 	}))
-	service, err := app.Start(ctx, c, zap.NewNop())
+	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -71,14 +71,22 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	return s
 }
 
-// Config is the settings of a test's service: free ports, no drain delay.
+// Config is the settings of a test's service: free ports, no drain delay. Those that
+// begin with OTEL_ are variables of the environment.
 func Config(t testing.TB, database *pgtest.Database, settings map[string]string) config.Config {
 	t.Helper()
 	all := map[string]string{
 		"database.url": database.DSN(), "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0", "drain.delay": "0s",
 	}
-	maps.Copy(all, settings)
-	c, err := config.Load(config.Sources{Flags: all})
+	var environ []string
+	for key, text := range settings {
+		if strings.HasPrefix(key, "OTEL_") {
+			environ = append(environ, key+"="+text)
+		} else {
+			all[key] = text
+		}
+	}
+	c, err := config.Load(config.Sources{Flags: all, Environ: environ})
 	require.NoError(t, err)
 	return c
 }

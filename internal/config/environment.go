@@ -32,6 +32,17 @@ func (l *loader) parseEnvironment(environ []string) map[string]string {
 	return variables
 }
 
+// openTelemetry picks the variables of OpenTelemetry from an environment.
+func openTelemetry(environ []string) map[string]string {
+	variables := map[string]string{}
+	for _, entry := range environ {
+		if variable, text, _ := strings.Cut(entry, "="); strings.HasPrefix(variable, "OTEL_") {
+			variables[variable] = text
+		}
+	}
+	return variables
+}
+
 // readEnvironment takes over what the variables say.
 func (l *loader) readEnvironment(variables map[string]string) {
 	for _, s := range l.settings {

@@ -73,6 +73,7 @@ func Load(sources Sources) (Config, error) {
 	l.readTexts(sources.Flags, SourceFlag, func(s Setting) string { return "flag --" + s.Flag })
 
 	config := l.parse()
+	config.OTel = openTelemetry(sources.Environ)
 	l.check(config)
 	if len(l.problems) > 0 {
 		return Config{}, errors.Join(l.problems...)

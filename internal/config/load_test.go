@@ -38,7 +38,7 @@ func TestDefaultsAreTheContract(t *testing.T) {
 	require.Equal(t, 10_000, c.Errors.KeptPerHour)
 	require.Zero(t, c.Retention.Events)
 	require.Equal(t, time.Second, c.Access.Refresh)
-	require.Equal(t, config.LogConfig{Level: "info", Format: "json"}, c.Log)
+	require.Equal(t, config.LogConfig{Level: "info", Format: "json", AccessEvery: 100}, c.Log)
 	require.Equal(t, config.DrainConfig{Delay: 5 * time.Second, Timeout: 25 * time.Second}, c.Drain)
 
 	rules := event.DefaultRules()

@@ -222,3 +222,36 @@ func (c connection) parse(text string) error {
 
 func (c connection) show() string { return redact(*c.into) }
 func (c connection) kind() string { return "connection string" }
+
+// eventTypes is a list of category:name.
+type eventTypes struct{ into *[]EventType }
+
+func (t eventTypes) parse(text string) error {
+	const most = 1000
+	var list []EventType
+	for entry := range strings.SplitSeq(text, ",") {
+		if entry = strings.TrimSpace(entry); entry == "" {
+			continue
+		}
+		category, name, found := strings.Cut(entry, ":")
+		if !found || category == "" || name == "" {
+			return errors.New("give category:name, with commas between several")
+		}
+		list = append(list, EventType{Category: category, Name: name})
+	}
+	if len(list) > most {
+		return fmt.Errorf("give at most %d event types", most)
+	}
+	*t.into = list
+	return nil
+}
+
+func (t eventTypes) show() string {
+	list := make([]string, len(*t.into))
+	for i, one := range *t.into {
+		list[i] = one.Category + ":" + one.Name
+	}
+	return strings.Join(list, ",")
+}
+
+func (t eventTypes) kind() string { return "category:name list" }

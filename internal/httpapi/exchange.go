@@ -4,8 +4,10 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 // exchange is what is known of a request and its response. It travels as the
@@ -15,8 +17,14 @@ type exchange struct {
 
 	// id is the request's, the client's own if it brought one.
 	id string
+	// traceID is the W3C trace id, the client's own if it brought one.
+	traceID trace.TraceID
+	// span is nil unless the request is sampled.
+	span trace.Span
 	// caller is nil until the request was authorized.
 	caller *access.Caller
+	// problem is the code of the problem that it was answered with.
+	problem fault.Code
 	// held is how many bytes of bodies are accounted to the request.
 	held int64
 	// parameters names the query parameters that the route has.

@@ -81,6 +81,7 @@ func requireProblem(t testing.TB, answer *apptest.Answer, status int, code strin
 	require.NotEmpty(t, problem["detail"])
 	require.Equal(t, answer.Header.Get("X-Request-Id"), problem["request_id"])
 	require.NotEmpty(t, problem["request_id"])
+	require.Regexp(t, "^[0-9a-f]{32}$", problem["trace_id"])
 	for _, leak := range []string{"SQLSTATE", "pgx", "pq:", "goroutine", ".go:"} {
 		require.NotContains(t, string(answer.Body), leak)
 	}

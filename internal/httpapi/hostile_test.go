@@ -128,7 +128,7 @@ func TestProblems(t *testing.T) {
 	} {
 		problem := requireProblem(t, c.answer, c.status, c.code)
 		for member := range problem {
-			require.Contains(t, []string{"type", "title", "status", "code", "detail", "errors", "request_id", "error_id"}, member)
+			require.Contains(t, []string{"type", "title", "status", "code", "detail", "errors", "request_id", "trace_id", "error_id"}, member)
 		}
 	}
 }

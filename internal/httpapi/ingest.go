@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -26,7 +27,11 @@ func (a *api) validate(c *gin.Context) {
 
 // take reads a request with events, has it judged, and answers with the verdicts.
 func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
-	request := &ingest.Request{ID: requestID(c), Application: callerOf(c).Application.ID}
+	x := exchangeOf(c)
+	application := x.caller.Application
+	request := &ingest.Request{
+		ID: x.id, Application: application.ID, ApplicationName: application.Name, TraceID: uuid.UUID(x.traceID), Span: x.span,
+	}
 	body, single, err := a.parse(c, request)
 	ctx := c.Request.Context()
 	if err != nil {
@@ -38,7 +43,8 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 		return
 	}
 	if store {
-		if wait, ok := a.Limiter.Allow(callerOf(c).Application, len(request.Envelopes)); !ok {
+		if wait, ok := a.Limiter.Allow(application, len(request.Envelopes)); !ok {
+			a.Metrics.rateLimited(ctx, application.Name)
 			a.fail(c, &fault.Error{
 				Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: max(wait, time.Second),
 				Detail: "the application sends more events a second than its rate limit allows; send the request again later",

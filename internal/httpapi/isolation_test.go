@@ -43,17 +43,20 @@ func TestIsolation(t *testing.T) {
 		require.Equal(t, []string{shared}, column(t, mustGet(t, own.Read, "/v1/sessions")["sessions"], "session_id"))
 		mustGet(t, own.Read, "/v1/sessions/"+shared)
 		mustGet(t, own.Read, "/v1/events/"+mine)
+		mustGet(t, own.Read, "/v1/events/"+mine+"/trace")
 		mustGet(t, own.Read, "/v1/errors/"+myError)
 		// What is another's is not told apart from what is not there.
 		for _, path := range []string{
-			"/v1/events/" + theirs, "/v1/events/" + hidden, "/events/" + hidden + "/", "/v1/sessions/" + private,
+			"/v1/events/" + theirs, "/v1/events/" + theirs + "/trace", "/v1/events/" + hidden, "/events/" + hidden + "/", "/v1/sessions/" + private,
 			"/v1/sessions/" + private + "/events", "/v1/errors/" + theirError,
 		} {
 			found := requireProblem(t, own.Read.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
 			absent := requireProblem(t, own.Read.Do(t, http.MethodGet, strings.NewReplacer(
 				theirs, newID(), hidden, newID(), private, newID(), theirError, newID()).Replace(path), ""), http.StatusNotFound, "not_found")
-			delete(found, "request_id")
-			delete(absent, "request_id")
+			for _, id := range []string{"request_id", "trace_id"} {
+				delete(found, id)
+				delete(absent, id)
+			}
 			require.Equal(t, absent, found, path)
 		}
 		for _, path := range []string{"/v1/events", "/v1/sessions", "/v1/errors", "/v1/sessions/" + shared + "/events"} {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -19,8 +18,8 @@ const (
 	maxRequestID    = 128
 )
 
-// identify gives the request its id, the client's own if that is fit to be
-// logged, and writes the one line about it.
+// identify gives the request its ids, the client's own if they are fit to be
+// logged, and observes it.
 func (a *api) identify(c *gin.Context) {
 	begin := a.Now()
 	id := c.GetHeader(requestIDHeader)
@@ -32,16 +31,9 @@ func (a *api) identify(c *gin.Context) {
 	x.set(header, requestIDHeader, id)
 	x.set(header, "X-Content-Type-Options", "nosniff")
 	defer a.bodies.release(c)
+	a.trace(c, x, begin)
+	defer a.observe(c, x, begin) // also when the connection is to be aborted
 	c.Next()
-	if entry := a.Logger.Check(zapcore.DebugLevel, "request"); entry != nil {
-		application := ""
-		if caller := callerOf(c); caller != nil {
-			application = caller.Application.Name
-		}
-		entry.Write(zap.String("request_id", id), zap.String("method", c.Request.Method), zap.String("route", c.FullPath()),
-			zap.Int("status", c.Writer.Status()), zap.Int("bytes", c.Writer.Size()),
-			zap.Duration("took", a.Now().Sub(begin)), zap.String("application", application))
-	}
 }
 
 // wellFormed tells whether a client's request id may be logged and sent back.
@@ -63,7 +55,7 @@ func (a *api) recover(c *gin.Context) {
 		if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
 			panic(cause)
 		}
-		a.Logger.Error("a handler panicked", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()),
+		a.Logger.Error("a handler panicked", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()),
 			zap.String("cause", fmt.Sprint(cause)), zap.ByteString("stack", debug.Stack()))
 		if !c.Writer.Written() {
 			a.fail(c, fault.New(fault.Internal, fault.CodeInternal, ""))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -82,9 +83,11 @@ func BenchmarkPost(b *testing.B) {
 	collector.Start()
 	b.Cleanup(func() { collector.Stop(context.Background()) })
 	rules := event.DefaultRules()
-	handler := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{
+	handler, err := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{
 		Directory: directory, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
+		NewTraceID: func() trace.TraceID { return trace.TraceID{1} },
 	})
+	require.NoError(b, err)
 	for _, events := range []int{1, 100} {
 		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {
 			one := newEvent(b, newID(), "event_id", newID(), "data", map[string]any{"host": "www.example.com", "path": "/products/shoes/running", "load_ms": 123.25, "tags": []string{"a", "b"}})

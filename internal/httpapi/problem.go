@@ -26,6 +26,7 @@ type problem struct {
 	Detail    string            `json:"detail,omitempty"`
 	Errors    []fault.Violation `json:"errors,omitempty"`
 	RequestID string            `json:"request_id"`
+	TraceID   string            `json:"trace_id"`
 	verdictProblem
 	*batchAnswer
 }
@@ -98,13 +99,14 @@ func (a *api) fail(c *gin.Context, err error) { a.failWith(c, err, verdictProble
 func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch *batchAnswer) {
 	f := a.faultOf(c, err)
 	status := meaningOf(f.Kind).status
+	exchangeOf(c).problem = f.Code
 	if f.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
 	}
 	body, err := json.Marshal(problem{
 		Type:  "https://the-eye.dev/problems/" + strings.ReplaceAll(string(f.Code), "_", "-"),
 		Title: title(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
-		RequestID: requestID(c), verdictProblem: verdict, batchAnswer: batch,
+		RequestID: requestID(c), TraceID: traceText(exchangeOf(c)), verdictProblem: verdict, batchAnswer: batch,
 	})
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
@@ -118,13 +120,13 @@ func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch 
 func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
-			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
+			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 		}
 		return f
 	}
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
 		return fault.Busy(err, fault.CodeUnavailable, "the client went away", time.Second)
 	}
-	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
+	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
 }

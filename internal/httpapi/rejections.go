@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"unicode/utf8"
@@ -20,6 +21,7 @@ type rejectionAnswer struct {
 	ReceivedAt  jsonTime          `json:"received_at"`
 	Application string            `json:"application"`
 	RequestID   string            `json:"request_id"`
+	TraceID     *string           `json:"trace_id"`
 	Code        string            `json:"code"`
 	Violations  []fault.Violation `json:"errors"`
 	EventID     *uuid.UUID        `json:"event_id"`
@@ -44,6 +46,10 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
 		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize,
 		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
+	}
+	if r.TraceID.Valid {
+		id := hex.EncodeToString(r.TraceID.UUID[:])
+		answer.TraceID = &id
 	}
 	if r.Raw != nil {
 		text := string(r.Raw)

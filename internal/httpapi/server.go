@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
@@ -26,6 +29,9 @@ type Config struct {
 	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it
 	// requests are told to come again.
 	BodyMemory int64
+	// AccessEvery is how many requests make a line in the log; 0 only those that fail
+	// for a reason of ours.
+	AccessEvery int
 	// Rules are published at /v1/limits, and events are judged by them.
 	Rules *event.Rules
 }
@@ -42,6 +48,14 @@ type Deps struct {
 	Now       func() time.Time
 	// NewRequestID names requests that bring no id of their own.
 	NewRequestID func() string
+	// NewTraceID names the traces of requests that bring none and have no span.
+	NewTraceID func() trace.TraceID
+	// Propagator reads the trace context of requests. Nil reads none.
+	Propagator propagation.TextMapPropagator
+	// Tracer makes a span for each request. Nil makes none.
+	Tracer trace.Tracer
+	// Metrics are what is measured. Nil measures nothing.
+	Metrics *Metrics
 }
 
 // api is the handlers.
@@ -49,12 +63,26 @@ type api struct {
 	Config
 	Deps
 	bodies bodyReader
+	// traceFields are the headers that may bring a trace context, in canonical form.
+	traceFields []string
+	// answered counts the requests, for the log.
+	answered atomic.Uint64
 }
 
 // New makes the handler of the public port. It is safe for concurrent use.
-func New(config Config, deps Deps) http.Handler {
+func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
+	if deps.Propagator != nil {
+		for _, field := range deps.Propagator.Fields() {
+			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
+		}
+	}
+	if deps.Metrics != nil {
+		if err := deps.Metrics.observe(&a.bodies); err != nil {
+			return nil, err
+		}
+	}
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.RedirectTrailingSlash = false
@@ -78,7 +106,7 @@ func New(config Config, deps Deps) http.Handler {
 			router.Handle(r.method, path, handlers...)
 		}
 	}
-	return router
+	return router, nil
 }
 
 // public marks routes that need no key.
@@ -107,6 +135,7 @@ func (a *api) routes() []route {
 		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order"}, about...)},
 		{get, read, a.getEvent, oneEvent, nil},
+		{get, read, a.getEventTrace, []string{"/v1/events/:id/trace"}, nil},
 		{put, admin, a.putEvent, oneEvent, nil},
 		{patch, admin, a.patchEvent, oneEvent, nil},
 		{del, admin, a.deleteEvent, oneEvent, nil},

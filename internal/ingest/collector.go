@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/event"
@@ -38,6 +39,12 @@ type Deps struct {
 	NewID func() uuid.UUID
 	// Now is the monotonic clock that commits are timed with.
 	Now func() time.Time
+	// Timings keeps how long commits took. Nil keeps them nowhere.
+	Timings TimingStore
+	// Metrics are what is measured. Nil measures nothing.
+	Metrics *Metrics
+	// Tracer makes a span for each group that holds a sampled request. Nil makes none.
+	Tracer trace.Tracer
 }
 
 // Collector is the group commit. Its methods are safe for concurrent use.
@@ -52,6 +59,7 @@ type Collector struct {
 	pace   pace
 	// deadlines end the waiting of requests.
 	deadlines deadlines
+	journal   *journal
 
 	mu      sync.Mutex
 	stopped bool
@@ -61,9 +69,10 @@ type Collector struct {
 
 // New makes a collector that has yet to be started.
 func New(config Config, deps Deps) *Collector {
-	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget, now: deps.Now}}
+	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}}
+	c.journal = newJournal(deps.Timings, deps.Logger, deps.Now)
 	for range max(config.Lanes, 1) {
-		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1)})
+		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1), tally: newTally(deps.Metrics)})
 	}
 	return c
 }
@@ -80,7 +89,21 @@ func (c *Collector) Start() {
 	for _, l := range c.lanes {
 		c.started.Go(func() { c.run(ctx, l) })
 	}
+	if c.deps.Timings != nil {
+		go c.journal.run()
+	}
 }
+
+// Observe makes the state of the queue a metric.
+func (c *Collector) Observe() error {
+	if c.deps.Metrics == nil {
+		return nil
+	}
+	return c.deps.Metrics.observe(c)
+}
+
+// Took tells how long the commit of a group took, as long as that is not kept elsewhere.
+func (c *Collector) Took(group GroupID) (time.Duration, bool) { return c.journal.find(group) }
 
 // Stop refuses new requests, commits what waits, and answers it. When ctx ends
 // first, running transactions are cancelled, their callers told to send again,
@@ -105,6 +128,9 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	drained := make(chan struct{})
 	go func() {
 		c.started.Wait()
+		if c.deps.Timings != nil {
+			c.journal.stop()
+		}
 		close(drained)
 	}()
 	select {
@@ -126,29 +152,33 @@ func (c *Collector) Queued() int64 { return c.events.Load() }
 // the store cannot be reached: then nothing is known of the outcome, and the request
 // can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
-	w := &waiting{done: make(chan struct{}), collector: c}
+	now := c.deps.Now()
+	request.Judged = max(0, now.Sub(request.ReceivedAt))
+	w := &waiting{done: make(chan struct{}), collector: c, handedIn: now, span: request.Span}
 	items, verdicts := w.room(len(request.Envelopes))
 	items, size := c.prepare(request, items, verdicts)
 	if len(items) == 0 {
 		return verdicts, nil
 	}
 	w.events, w.size = len(items), size
-	if !c.admit(len(items), size) {
+	if reason := c.admit(len(items), size); reason != "" {
+		c.deps.Metrics.shedOne(ctx, reason)
 		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
 	c.enqueue(w, items, request.Atomic && len(items) == len(verdicts))
 	cause := context.DeadlineExceeded
 	select {
 	case <-w.done:
-		if w.err != nil {
-			return nil, c.unavailable(w.err)
+		if w.err == nil {
+			return verdicts, nil
 		}
-		return verdicts, nil
-	case <-c.deadlines.next():
+		cause = w.err
+	case <-c.deadlines.next(now):
 	case <-ctx.Done():
 		cause = ctx.Err()
 	}
 	w.abandoned.Store(true)
+	c.deps.Metrics.shedOne(ctx, reasonOf(cause))
 	return nil, c.unavailable(cause)
 }
 
@@ -211,19 +241,20 @@ func refuseTheRest(items []Item) {
 	}
 }
 
-func (c *Collector) admit(events, size int) bool {
+// admit makes room in the queue, or says why there is none.
+func (c *Collector) admit(events, size int) shedReason {
 	c.mu.Lock()
 	stopped := c.stopped
 	c.mu.Unlock()
 	if stopped {
-		return false
+		return shedStopping
 	}
 	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
 	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) {
 		c.release(events, size)
-		return false
+		return shedQueueFull
 	}
-	return true
+	return ""
 }
 
 func (c *Collector) release(events, size int) {

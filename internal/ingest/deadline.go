@@ -14,7 +14,6 @@ const deadlineStep = 50 * time.Millisecond
 // timer for each would cost more than all the rest of their waiting.
 type deadlines struct {
 	budget time.Duration
-	now    func() time.Time
 	last   atomic.Pointer[deadline]
 	making sync.Mutex
 }
@@ -28,8 +27,7 @@ type deadline struct {
 
 // next returns a channel that is closed when the budget of a request that arrives
 // now is used up.
-func (d *deadlines) next() <-chan struct{} {
-	now := d.now()
+func (d *deadlines) next(now time.Time) <-chan struct{} {
 	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
 		return last.passed
 	}

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,7 +80,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 	if group.Atomic && refused {
 		return ingest.ErrAtomicRefused
 	}
-	f.groups = append(f.groups, ingest.Group{Items: append([]ingest.Item(nil), group.Items...), Atomic: group.Atomic})
+	f.groups = append(f.groups, ingest.Group{ID: group.ID, Items: append([]ingest.Item(nil), group.Items...), Atomic: group.Atomic})
 	for _, item := range group.Items {
 		if e := item.Envelope; e.Accepted() && item.Verdict.Status != ingest.Conflict {
 			f.last[e.Event.SessionID]++
@@ -107,6 +108,15 @@ func (f *fake) sizes() (sizes []int) {
 	}
 	return sizes
 }
+
+// lastGroup is the id of the group that was stored last.
+func (f *fake) lastGroup() ingest.GroupID {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.groups[len(f.groups)-1].ID
+}
+
+var errTest = errors.New("the test says no")
 
 func config() ingest.Config {
 	return ingest.Config{

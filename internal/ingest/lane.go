@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -34,6 +35,10 @@ type waiting struct {
 	collector *Collector
 	events    int
 	size      int
+	// handedIn is when it began to wait.
+	handedIn time.Time
+	// span is the request's; nil unless it is sampled.
+	span trace.Span
 	// first is the part of a request that goes into one group, as most do; item and
 	// verdict are those of a request with one event.
 	first   part
@@ -74,6 +79,7 @@ type lane struct {
 	queue  []*part
 	closed bool
 	wake   chan struct{}
+	tally  *tally
 }
 
 // push queues a part unless the lane is closed.
@@ -182,7 +188,7 @@ func (c *Collector) run(ctx context.Context, l *lane) {
 	for {
 		parts, open := l.take(c.config.GroupEvents, c.config.GroupBytes)
 		if len(parts) > 0 {
-			c.flush(ctx, parts)
+			c.flush(ctx, l, parts)
 			continue
 		}
 		if !open {
@@ -193,7 +199,7 @@ func (c *Collector) run(ctx context.Context, l *lane) {
 }
 
 // flush commits one group and answers its requests.
-func (c *Collector) flush(ctx context.Context, parts []*part) {
+func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
 	items := make([]Item, 0, 2*len(parts))
 	for _, p := range parts {
 		if p.waiting.abandoned.Load() {
@@ -203,31 +209,45 @@ func (c *Collector) flush(ctx context.Context, parts []*part) {
 		items = append(items, p.items...)
 	}
 	if len(items) > 0 {
-		begin := c.deps.Now()
-		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
-		c.commit(ctx, items, parts[0].atomic)
-		cancel()
-		c.pace.observe(len(items), c.deps.Now().Sub(begin))
-		c.widen()
+		c.flushItems(ctx, l.tally, parts, items)
 	}
 	for _, p := range parts {
 		p.finish()
 	}
 }
 
+// flushItems commits the items of parts, and tells how long it took.
+func (c *Collector) flushItems(ctx context.Context, tally *tally, parts []*part, items []Item) {
+	began := c.deps.Now()
+	id := newGroupID(began)
+	tally.begin(ctx, parts, len(items), began)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
+	defer cancel()
+	ctx, span := c.groupSpan(ctx, parts, id, len(items))
+	c.commit(ctx, id, items, parts[0].atomic)
+	ended := c.deps.Now()
+	endSpan(span, parts, ended)
+	if c.deps.Timings != nil {
+		c.journal.note(Timing{Group: id, Took: ended.Sub(began)})
+	}
+	tally.end(ctx, parts, items, began, ended, c.config.Budget)
+	c.pace.observe(len(items), ended.Sub(began))
+	c.widen()
+}
+
 // commit stores items in one transaction, or in several if it has to be split.
-func (c *Collector) commit(ctx context.Context, items []Item, whole bool) {
-	err := c.deps.Store.Commit(ctx, &Group{Items: items, Atomic: whole})
+func (c *Collector) commit(ctx context.Context, id GroupID, items []Item, whole bool) {
+	err := c.deps.Store.Commit(ctx, &Group{ID: id, Items: items, Atomic: whole})
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrAtomicRefused):
-		c.commitRefused(ctx, items)
+		c.commitRefused(ctx, id, items)
 	case errors.Is(err, ErrNotStorable) && (whole || len(items) == 1):
-		c.notStorable(ctx, items, err)
+		c.notStorable(ctx, id, items, err)
 	case errors.Is(err, ErrNotStorable):
 		half := len(items) / 2
-		c.commit(ctx, items[:half], false)
-		c.commit(ctx, items[half:], false)
+		c.commit(ctx, id, items[:half], false)
+		c.commit(ctx, id, items[half:], false)
 	default:
 		for _, item := range items {
 			item.part.err = err
@@ -236,7 +256,7 @@ func (c *Collector) commit(ctx context.Context, items []Item, whole bool) {
 }
 
 // commitRefused keeps the refusals of an atomic request that was rolled back.
-func (c *Collector) commitRefused(ctx context.Context, items []Item) {
+func (c *Collector) commitRefused(ctx context.Context, id GroupID, items []Item) {
 	refuseTheRest(items)
 	refused := make([]Item, 0, len(items))
 	for _, item := range items {
@@ -245,12 +265,12 @@ func (c *Collector) commitRefused(ctx context.Context, items []Item) {
 			refused = append(refused, item)
 		}
 	}
-	c.commit(ctx, refused, false)
+	c.commit(ctx, id, refused, false)
 }
 
 // notStorable refuses events that passed the decoder and yet cannot be stored:
 // a defect of ours, which must not touch the neighbours and must be seen.
-func (c *Collector) notStorable(ctx context.Context, items []Item, err error) {
+func (c *Collector) notStorable(ctx context.Context, id GroupID, items []Item, err error) {
 	for _, item := range items {
 		if !item.Envelope.Accepted() { // not even as a refusal
 			item.part.err = err
@@ -263,7 +283,7 @@ func (c *Collector) notStorable(ctx context.Context, items []Item, err error) {
 			Status: Rejected, EventID: item.Verdict.EventID,
 			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
 		}
-		c.commit(ctx, []Item{item}, false)
+		c.commit(ctx, id, []Item{item}, false)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -50,8 +51,16 @@ type Request struct {
 	// ID is the request's id; it is kept with refusals.
 	ID          string
 	Application event.ApplicationID
-	ReceivedAt  time.Time
-	Envelopes   []event.Envelope
+	// ApplicationName is what it is counted under.
+	ApplicationName string
+	// TraceID is the W3C trace id; it is kept with events and refusals.
+	TraceID uuid.UUID
+	// Span is the request's; nil unless it is sampled.
+	Span       trace.Span
+	ReceivedAt time.Time
+	// Judged is how long after ReceivedAt the envelopes were judged; Submit sets it.
+	Judged    time.Duration
+	Envelopes []event.Envelope
 	// Atomic asks for all or none.
 	Atomic bool
 }
@@ -68,6 +77,8 @@ type Item struct {
 
 // Group is what one transaction commits.
 type Group struct {
+	// ID is kept with the events.
+	ID GroupID
 	// Items in the order of arrival, those of one request by timestamp. A session's
 	// sequence follows this order.
 	Items []Item

@@ -24,7 +24,7 @@ func newDurableBundle(b *testing.B) *bundle {
 	db := openDB(b, database.DSN())
 	_, err := database.Pool(b).Exec(context.Background(), "insert into application (name) values ('shop')")
 	require.NoError(b, err)
-	return &bundle{database: database, db: db, store: postgres.NewEventStore(db, keepAll(), newID)}
+	return &bundle{database: database, db: db, store: newStore(db, keepAll())}
 }
 
 // BenchmarkCommit is one transaction after the other, on one connection to a durable
@@ -45,7 +45,7 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 	b.Helper()
 	ctx, want := context.Background(), ingest.Stored
 	// The careful path is taken for a while after a duplicate; another store forgets that.
-	store := newStore(inside, keepAll())
+	store := newStore(inside.db, keepAll())
 	groups := make([]*ingest.Group, b.N)
 	for i := range groups {
 		groups[i] = newGroup(events, kind == "one session")

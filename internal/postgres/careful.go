@@ -47,20 +47,14 @@ type known struct {
 // ones compared with what is stored. Three round trips, one more with refusals.
 func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 	p := c.plan
-	fresh, found, err := c.claim(ctx, conn)
-	if err != nil {
-		return err
-	}
-	numbered := p.number(fresh)
-	batch := &pgx.Batch{}
+	var fresh []int
+	var numbered *sessions
 	var stored map[uuid.UUID]known
-	if len(found) > 0 {
-		queueKnown(batch, found, &stored)
-	}
-	if len(fresh) > 0 {
-		queueSessions(batch, numbered)
-	}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+	err := c.store.step(ctx, stepLock, func(ctx context.Context) (err error) {
+		fresh, numbered, stored, err = c.take(ctx, conn)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	verdicts := c.judge(fresh, numbered, stored)
@@ -72,7 +66,7 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 		}
 		return ingest.ErrAtomicRefused
 	}
-	batch = &pgx.Batch{}
+	batch := &pgx.Batch{}
 	if len(drop) > 0 {
 		batch.Queue(dropKeysSQL, drop)
 	}
@@ -82,10 +76,7 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 	}
-	if err := refusals.insert(ctx, conn); err != nil {
-		return err
-	}
-	if err := p.copyAndCommit(ctx, conn, store, numbered); err != nil {
+	if err := c.write(ctx, conn, store, numbered, refusals); err != nil {
 		return err
 	}
 	for i, v := range verdicts {
@@ -93,6 +84,25 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 	}
 	refusals.settle()
 	return nil
+}
+
+// take takes the locks of a group: the ids that are new, then their sessions. It
+// returns the rows with new ids, the sessions, and what is stored under the others.
+func (c *commit) take(ctx context.Context, conn *pgx.Conn) (fresh []int, numbered *sessions, stored map[uuid.UUID]known, err error) {
+	fresh, found, err := c.claim(ctx, conn)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	numbered = c.plan.number(fresh)
+	batch := &pgx.Batch{}
+	if len(found) > 0 {
+		queueKnown(batch, found, &stored)
+	}
+	if len(fresh) > 0 {
+		queueSessions(batch, numbered)
+	}
+	err = conn.SendBatch(ctx, batch).Close()
+	return fresh, numbered, stored, err
 }
 
 // claim opens the transaction and enters the ids into the ledger. It returns the

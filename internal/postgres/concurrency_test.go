@@ -61,7 +61,7 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 	const writers, requests, batch, sessions = 16, 12, 150, 40
 	b, oracle := newBundle(t), apptest.NewOracle()
 	both := replicas(t, b, 4)
-	free := [2]*postgres.EventStore{b.store, postgres.NewEventStore(openDB(t, b.database.DSN()), keepAll(), newID)}
+	free := [2]*postgres.EventStore{b.store, newStore(openDB(t, b.database.DSN()), keepAll())}
 	now := time.Now()
 	parallel(writers, func(writer int) {
 		d := newDice(uint64(writer), sessions)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,10 +15,10 @@ import (
 
 // copySQL writes to the three indexes of event's partitions. COPY and COMMIT go
 // out as one message, which spares a round trip. It locks nothing but its own rows.
-const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary); commit`
+const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, judged_us, group_id, trace_id) from stdin (format binary); commit`
 
 // copyColumns is the number of columns in copySQL.
-const copyColumns = 9
+const copyColumns = 12
 
 // copyAndCommit writes rows into event and commits the open transaction.
 func (p *plan) copyAndCommit(ctx context.Context, conn *pgx.Conn, rows []int, s *sessions) error {
@@ -84,7 +85,7 @@ func giveUp(ctx context.Context, conn *pgconn.PgConn) error {
 // encode renders rows in the binary format of COPY (PostgreSQL documentation,
 // COPY, "Binary Format").
 func (p *plan) encode(rows []int, s *sessions) []byte {
-	const fixed = 2 + copyColumns*4 + 2*16 + 8 + 1 + 2*8 + 4
+	const fixed = 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 2*4
 	size := 32
 	for _, i := range rows {
 		e := p.rows[i].event()
@@ -104,8 +105,11 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 		b = appendDocument(b, e.Data)
 		b = appendInt64(b, microseconds(e.Timestamp))
 		b = appendInt64(b, microseconds(r.item.Request.ReceivedAt))
-		b = binary.BigEndian.AppendUint32(b, 4)
-		b = binary.BigEndian.AppendUint32(b, uint32(r.item.Request.Application)) //nolint:gosec // same bits
+		request := r.item.Request
+		b = appendInt32(b, int32(request.Application))
+		b = appendInt32(b, wholeMicroseconds(request.Judged))
+		b = appendInt64(b, int64(p.id))
+		b = appendField(b, request.TraceID[:])
 	}
 	return binary.BigEndian.AppendUint16(b, 0xffff)
 }
@@ -120,6 +124,16 @@ func appendDocument(b, text []byte) []byte {
 func appendField[T string | []byte](b []byte, value T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(value))) //nolint:gosec // bounded by the event limit
 	return append(b, value...)
+}
+
+func appendInt32(b []byte, value int32) []byte {
+	b = binary.BigEndian.AppendUint32(b, 4)
+	return binary.BigEndian.AppendUint32(b, uint32(value)) //nolint:gosec // same bits
+}
+
+// wholeMicroseconds returns a duration in microseconds, as the columns hold it: half an hour at most.
+func wholeMicroseconds(d time.Duration) int32 {
+	return int32(min(max(d.Microseconds(), 0), math.MaxInt32))
 }
 
 func appendInt64(b []byte, value int64) []byte {

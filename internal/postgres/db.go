@@ -7,8 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config says how to reach the database.
@@ -29,10 +32,16 @@ type Config struct {
 	WriteTimeout time.Duration
 	// ReadTimeout does the same on the read connections.
 	ReadTimeout time.Duration
+	// TracerProvider makes spans of the statements on the read connections that
+	// belong to a sampled request. Nil makes none.
+	TracerProvider trace.TracerProvider
 }
 
 // errBadURL stands in for the parser's error, which may quote the password.
 var errBadURL = errors.New("the database URL (database.url, THEEYE_DATABASE_URL) cannot be read: write postgres://user:password@host:5432/database")
+
+// readName is what the read connections are called in pg_stat_activity.
+const readName = "theeye read"
 
 // DB is the connection pools. It is safe for concurrent use.
 type DB struct {
@@ -50,7 +59,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, config, "theeye read", config.ReadConnections, config.ReadTimeout)
+	read, err := openPool(ctx, config, readName, config.ReadConnections, config.ReadTimeout)
 	if err != nil {
 		write.Close()
 		return nil, err
@@ -77,6 +86,11 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 	pool.MaxConnLifetime = lifetime
 	pool.MaxConnLifetimeJitter = lifetime / 5
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
+	if config.TracerProvider != nil && name == readName {
+		pool.ConnConfig.Tracer = otelpgx.NewTracer(
+			otelpgx.WithTracerProvider(config.TracerProvider), otelpgx.WithMeterProvider(noop.NewMeterProvider()), otelpgx.WithDisableConnectionDetailsInAttributes(),
+		)
+	}
 	if config.Pooled {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 		pool.ConnConfig.StatementCacheCapacity = 0

@@ -31,7 +31,7 @@ func newDifferential(t testing.TB) *differential {
 	t.Helper()
 	b := newBundle(t)
 	keep := postgres.KeepConfig{Rows: 1 << 40, Bytes: 1 << 40, RawBytes: 64 << 10}
-	return &differential{store: newStore(b, keep), again: newStore(b, keep), pool: b.database.Pool(t), rules: event.DefaultRules()}
+	return &differential{store: newStore(b.db, keep), again: newStore(b.db, keep), pool: b.database.Pool(t), rules: event.DefaultRules()}
 }
 
 // clock is the service's, so that a corpus does not grow old.

@@ -97,7 +97,7 @@ func TestCommitWhoseAnswerWasLost(t *testing.T) {
 		b, oracle := newBundle(t), apptest.NewOracle()
 		w, url := newWire(t, b.database)
 		b.db = openDB(t, url)
-		b.store = newStore(b, keepAll())
+		b.store = newStore(b.db, keepAll())
 		c := collector(t, b.store, 1)
 		session, noon := uuid.New(), time.Now().Add(-time.Hour)
 		known := envelope(session, noon)

@@ -41,7 +41,7 @@ func newBundle(t testing.TB) *bundle {
 	db := openDB(t, database.DSN())
 	_, err := database.Pool(t).Exec(context.Background(), "insert into application (name) values ('shop'), ('blog')")
 	require.NoError(t, err)
-	return &bundle{database: database, db: db, store: postgres.NewEventStore(db, keepAll(), newID)}
+	return &bundle{database: database, db: db, store: newStore(db, keepAll())}
 }
 
 func keepAll() postgres.KeepConfig {
@@ -95,6 +95,6 @@ func submit(t testing.TB, c *ingest.Collector, r *ingest.Request) []ingest.Verdi
 	return verdicts
 }
 
-func newStore(b *bundle, keep postgres.KeepConfig) *postgres.EventStore {
-	return postgres.NewEventStore(b.db, keep, newID)
+func newStore(db *postgres.DB, keep postgres.KeepConfig) *postgres.EventStore {
+	return postgres.NewEventStore(keep, postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now})
 }

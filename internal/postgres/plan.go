@@ -14,6 +14,7 @@ import (
 
 // plan is a group laid out for the database.
 type plan struct {
+	id ingest.GroupID
 	// rows are the accepted events in the group's order.
 	rows []row
 	// byID indexes rows by event id, copies of one id in the group's order.
@@ -39,7 +40,7 @@ type row struct {
 func (r *row) event() *event.Event { return &r.item.Envelope.Event }
 
 func newPlan(group *ingest.Group) *plan {
-	p := &plan{rows: make([]row, 0, len(group.Items)), atomic: group.Atomic}
+	p := &plan{id: group.ID, rows: make([]row, 0, len(group.Items)), atomic: group.Atomic}
 	for i := range group.Items {
 		item := &group.Items[i]
 		if !item.Envelope.Accepted() {

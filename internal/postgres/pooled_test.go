@@ -28,7 +28,7 @@ func newPooledBundle(t *testing.T) *bundle {
 	b.db, err = postgres.Open(context.Background(), pooledConfig(b.database))
 	require.NoError(t, err)
 	t.Cleanup(b.db.Close)
-	b.store = newStore(b, keepAll())
+	b.store = newStore(b.db, keepAll())
 	return b
 }
 

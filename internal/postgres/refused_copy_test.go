@@ -24,7 +24,7 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
-	store, session := postgres.NewEventStore(db, keepAll(), newID), uuid.New()
+	store, session := newStore(db, keepAll()), uuid.New()
 	c := collector(t, store, 1)
 	require.Equal(t, int64(1), submit(t, c, request(shop, envelope(session, time.Now())))[0].Sequence)
 	pool := b.database.Pool(t)

@@ -15,7 +15,7 @@ import (
 // selectRejectionsSQL walks rejection_pkey, or rejection_session_id_idx for the
 // rejections of one session, and takes no lock.
 const selectRejectionsSQL = `
-select r.rejection_id, r.received_at, (select a.name from application a where a.application_id = r.application_id), r.request_id,
+select r.rejection_id, r.received_at, (select a.name from application a where a.application_id = r.application_id), r.request_id, r.trace_id,
 	r.code, r.errors, r.event_id, r.session_id, r.category, r.name, r."timestamp", r.raw, r.raw_size, r.status, r.event_type_version
 from rejection r`
 
@@ -63,7 +63,7 @@ func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejecti
 
 func scanRejection(row pgx.Row) (r query.Rejection, err error) {
 	var violations []byte
-	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.Code, &violations,
+	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.TraceID, &r.Code, &violations,
 		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion)
 	if err != nil {
 		return r, err

@@ -14,13 +14,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
 // replicas are two services' insides on the database of a bundle.
 func replicas(t testing.TB, b *bundle, lanes int) [2]*ingest.Collector {
 	t.Helper()
-	other := postgres.NewEventStore(openDB(t, b.database.DSN()), keepAll(), newID)
+	other := newStore(openDB(t, b.database.DSN()), keepAll())
 	return [2]*ingest.Collector{collector(t, b.store, lanes), collector(t, other, lanes)}
 }
 

@@ -30,6 +30,8 @@ type EventStore struct {
 	partitions *partitions
 	keep       KeepConfig
 	newID      func() uuid.UUID
+	now        func() time.Time
+	metrics    *Metrics
 	// careful counts the groups that still take the careful path: a client that
 	// resends would else make every group be done twice.
 	careful atomic.Int64
@@ -37,10 +39,23 @@ type EventStore struct {
 
 var _ ingest.Store = (*EventStore)(nil)
 
-// NewEventStore makes a store on a database whose schema is current. newID makes
-// UUIDv7s for refusals that turn up inside a transaction.
-func NewEventStore(db *DB, keep KeepConfig, newID func() uuid.UUID) *EventStore {
-	return &EventStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}, keep: keep, newID: newID}
+// EventStoreDeps are what an event store works with.
+type EventStoreDeps struct {
+	DB *DB
+	// NewID makes UUIDv7s for refusals that turn up inside a transaction.
+	NewID func() uuid.UUID
+	// Now is the monotonic clock that steps are timed with.
+	Now func() time.Time
+	// Metrics are what is measured. Nil measures nothing.
+	Metrics *Metrics
+}
+
+// NewEventStore makes a store on a database whose schema is current.
+func NewEventStore(keep KeepConfig, deps EventStoreDeps) *EventStore {
+	return &EventStore{
+		db: deps.DB, partitions: &partitions{db: deps.DB, known: map[string]bool{}}, keep: keep,
+		newID: deps.NewID, now: deps.Now, metrics: deps.Metrics,
+	}
 }
 
 // The attempts at one group. Contention and connections that died while idle are
@@ -76,14 +91,18 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 			return err
 		case errors.Is(err, errNeedsCare):
 			s.careful.Store(carefulGroups)
+			s.metrics.retried(ctx, retryKnownID)
 			c.care = true
 			attempt--
 			continue
 		case missingPartition(err):
 			s.partitions.forget()
+			s.metrics.retried(ctx, retryMissingPartition)
 		case lostConnection(err):
 			c.care, c.again = true, true
+			s.metrics.retried(ctx, retryLostConnection)
 		case contention(err), sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
+			s.metrics.retried(ctx, retryContention)
 		case refusesData(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
 		default:
@@ -193,18 +212,26 @@ func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
 	if len(p.rows) > 0 {
 		numbered = p.number(p.byID)
 	}
-	if err := c.open(ctx, conn, numbered, refusals); err != nil {
+	err := c.store.step(ctx, stepLock, func(ctx context.Context) error { return c.open(ctx, conn, numbered, refusals) })
+	if err != nil {
 		return err
 	}
-	if err := refusals.insert(ctx, conn); err != nil {
-		return err
-	}
-	if err := p.copyAndCommit(ctx, conn, p.byID, numbered); err != nil {
+	if err := c.write(ctx, conn, p.byID, numbered, refusals); err != nil {
 		return err
 	}
 	c.allStored(numbered)
 	refusals.settle()
 	return nil
+}
+
+// write writes what is refused and what is stored, and commits.
+func (c *commit) write(ctx context.Context, conn *pgx.Conn, rows []int, numbered *sessions, refusals *refusals) error {
+	return c.store.step(ctx, stepWrite, func(ctx context.Context) error {
+		if err := refusals.insert(ctx, conn); err != nil {
+			return err
+		}
+		return c.plan.copyAndCommit(ctx, conn, rows, numbered)
+	})
 }
 
 // open begins the transaction and takes its locks.

@@ -120,7 +120,7 @@ func TestFloodOfRefusalsIsCountedAndSampled(t *testing.T) {
 	b := newBundle(t)
 	bounds := keepAll()
 	bounds.Rows = 50
-	b.store = newStore(b, bounds)
+	b.store = newStore(b.db, bounds)
 	c := collector(t, b.store, 1)
 	garbage := func() event.Envelope {
 		return event.Envelope{Raw: []byte(`garbage`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}

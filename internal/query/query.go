@@ -55,6 +55,7 @@ type Finder struct {
 	EventStore
 	SessionStore
 	RejectionStore
+	TraceStore
 }
 
 // EventPage returns a page of events.

@@ -14,6 +14,8 @@ type Rejection struct {
 	ReceivedAt  time.Time
 	Application string
 	RequestID   string
+	// TraceID is the W3C trace id; not valid for one from before this was kept.
+	TraceID uuid.NullUUID
 	// Code is the first of the reasons.
 	Code       string
 	Violations []fault.Violation

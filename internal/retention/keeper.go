@@ -17,6 +17,8 @@ type Config struct {
 	// MaxAge is the age past which no event is accepted: marks of erasures that are
 	// older are forgotten.
 	MaxAge time.Duration
+	// Timings is how long the timings of groups are kept.
+	Timings time.Duration
 	// Interval is the time between two rounds.
 	Interval time.Duration
 }
@@ -33,6 +35,8 @@ type Store interface {
 	ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error)
 	// ForgetErasures forgets that sessions were erased before the given time.
 	ForgetErasures(ctx context.Context, before time.Time) error
+	// ForgetTimings forgets timings of groups that are older than the given time.
+	ForgetTimings(ctx context.Context, before time.Time) error
 }
 
 // ahead is how far ahead partitions are made.
@@ -115,6 +119,7 @@ func (k *Keeper) Round(ctx context.Context) {
 		}
 	}
 	k.note(ctx, "old erasures could not be forgotten", k.store.ForgetErasures(ctx, now.Add(-k.config.MaxAge-grace)))
+	k.note(ctx, "old timings could not be forgotten", k.store.ForgetTimings(ctx, now.Add(-k.config.Timings-grace)))
 }
 
 func (k *Keeper) note(ctx context.Context, what string, err error) {

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/census"
+	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+)
+
+// Build tells which build of the program runs.
+type Build = telemetry.Build
+
+// instruments are what the parts of the service measure with.
+type instruments struct {
+	ingest *ingest.Metrics
+	http   *httpapi.Metrics
+	store  *postgres.Metrics
+}
+
+// instruments makes the instruments of the parts, and those of the service itself.
+func (s *Service) instruments(ctx context.Context) (made instruments, err error) {
+	types := make([]ingest.EventType, len(s.config.Metrics.EventTypes))
+	for i, t := range s.config.Metrics.EventTypes {
+		types[i] = ingest.EventType(t)
+	}
+	meter := s.telemetry.Meter
+	var failed [4]error
+	made.ingest, failed[0] = ingest.NewMetrics(ctx, meter, types)
+	made.http, failed[1] = httpapi.NewMetrics(meter)
+	made.store, failed[2] = postgres.NewMetrics(ctx, meter)
+	failed[3] = s.observe(meter)
+	return made, errors.Join(failed[:]...)
+}
+
+// observe makes the state of the service a metric.
+func (s *Service) observe(meter metric.Meter) error {
+	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that are being served"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.flying.Load())
+			return nil
+		}))
+	_, ready := meter.Int64ObservableGauge("theeye.ready",
+		metric.WithDescription("Whether the service takes requests: 1, or 0 while it starts and stops"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			state := int64(0)
+			if s.state.Load() == nil {
+				state = 1
+			}
+			o.Observe(state)
+			return nil
+		}))
+	if err := errors.Join(flying, ready); err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
+
+// startCensus takes stock of the database from now on, and makes what is found there,
+// and what the parts know of themselves, metrics.
+func (s *Service) startCensus() error {
+	s.taker = census.New(census.Config{
+		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
+	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now})
+	meter := s.telemetry.Meter
+	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.taker.Observe(meter)); err != nil {
+		return err
+	}
+	s.taker.Start()
+	return nil
+}
+
+// closeTelemetry sends what is left of traces and metrics. A dead collector costs the
+// stop this long, and no request anything.
+func (s *Service) closeTelemetry() error {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return s.telemetry.Close(ctx)
+}

@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Metrics are the instruments of the public port. Nil measures nothing.
+type Metrics struct {
+	meter    metric.Meter
+	duration metric.Float64Histogram
+	problems metric.Int64Counter
+	limited  metric.Int64Counter
+
+	requests optionCache[requestKey, metric.RecordOption]
+	codes    optionCache[fault.Code, metric.AddOption]
+	senders  optionCache[string, metric.AddOption]
+}
+
+// requestKey is what requests are told apart by. All three have few values.
+type requestKey struct {
+	method string
+	route  string
+	status int
+}
+
+// NewMetrics makes the instruments.
+func NewMetrics(meter metric.Meter) (*Metrics, error) {
+	m := &Metrics{meter: meter}
+	var duration, problems, limited error
+	m.duration, duration = meter.Float64Histogram("theeye.http.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from a request's headers to the end of its answer, by method, route and status"),
+		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	m.problems, problems = meter.Int64Counter("theeye.http.problems", metric.WithUnit("{problem}"),
+		metric.WithDescription("Problem documents that were sent, by code"))
+	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests beyond the rate limit of their application"))
+	m.requests.make = func(k requestKey) metric.RecordOption {
+		return metric.WithAttributeSet(attribute.NewSet(
+			attribute.String("method", k.method), attribute.String("route", k.route), attribute.Int("status", k.status)))
+	}
+	m.codes.make = func(code fault.Code) metric.AddOption {
+		return metric.WithAttributeSet(attribute.NewSet(attribute.String("code", string(code))))
+	}
+	m.senders.make = func(application string) metric.AddOption {
+		return metric.WithAttributeSet(attribute.NewSet(attribute.String("application", application)))
+	}
+	if err := errors.Join(duration, problems, limited); err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	return m, nil
+}
+
+// observe makes the memory of bodies a metric.
+func (m *Metrics) observe(b *bodyReader) error {
+	gauge := func(name, about string, read func() int64) error {
+		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit("By"), metric.WithDescription(about),
+			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+				o.Observe(read())
+				return nil
+			}))
+		return err //nolint:wrapcheck // wrapped below
+	}
+	err := errors.Join(
+		gauge("theeye.http.body.memory", "Bytes of the bodies that are held at the moment", b.held.Load),
+		gauge("theeye.http.body.memory.limit", "Bytes of bodies that may be held at once", func() int64 { return b.memory }),
+	)
+	if err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
+
+// answered measures a request, and the problem that it was answered with if it was
+// one. The context links a sampled request to its trace.
+func (m *Metrics) answered(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
+	if m == nil {
+		return
+	}
+	m.duration.Record(ctx, seconds, m.requests.get(k)...)
+	if problem != "" {
+		m.problems.Add(ctx, 1, m.codes.get(problem)...)
+	}
+}
+
+// rateLimited counts a request that is sent away.
+func (m *Metrics) rateLimited(ctx context.Context, application string) {
+	if m != nil {
+		m.limited.Add(ctx, 1, m.senders.get(application)...)
+	}
+}
+
+// optionCache keeps the options of an instrument by what they stand for: making a set
+// of attributes costs more than measuring with it. Reading takes no lock; the keys
+// have to be few, for every new one copies the map.
+type optionCache[K comparable, O any] struct {
+	make   func(K) O
+	known  atomic.Pointer[map[K][]O]
+	adding sync.Mutex
+}
+
+func (c *optionCache[K, O]) get(key K) []O {
+	if known := c.known.Load(); known != nil {
+		if options, found := (*known)[key]; found {
+			return options
+		}
+	}
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	next := map[K][]O{}
+	if known := c.known.Load(); known != nil {
+		if options, found := (*known)[key]; found {
+			return options
+		}
+		next = maps.Clone(*known)
+	}
+	next[key] = []O{c.make(key)}
+	c.known.Store(&next)
+	return next[key]
+}

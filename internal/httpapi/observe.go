@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// trace gives the request its trace id: the client's own (W3C Trace Context, or what
+// OTEL_PROPAGATORS says), else a new one. Where traces are exported it begins the
+// request's span; the handlers see it only if it is sampled, for all others go by the
+// thousand.
+func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
+	ctx := c.Request.Context()
+	if a.Propagator != nil && a.carriesTrace(c.Request.Header) {
+		ctx = a.Propagator.Extract(ctx, propagation.HeaderCarrier(c.Request.Header))
+	}
+	if a.Tracer == nil {
+		x.traceID = trace.SpanContextFromContext(ctx).TraceID()
+		if !x.traceID.IsValid() {
+			x.traceID = a.NewTraceID()
+		}
+		return
+	}
+	ctx, span := a.Tracer.Start(ctx, c.Request.Method+" "+routeOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
+	x.traceID = span.SpanContext().TraceID()
+	if !span.IsRecording() {
+		return // there is nothing to end
+	}
+	x.span = span
+	c.Request = c.Request.WithContext(ctx)
+	span.SetAttributes(
+		attribute.String("http.request.method", methodOf(c)), attribute.String("http.route", routeOf(c)),
+		attribute.String("url.path", c.Request.URL.Path), attribute.String("url.scheme", "http"),
+		attribute.String("theeye.request_id", x.id),
+	)
+}
+
+// carriesTrace tells whether a request may bring a trace context.
+func (a *api) carriesTrace(header http.Header) bool {
+	for _, field := range a.traceFields {
+		if _, found := header[field]; found {
+			return true
+		}
+	}
+	return false
+}
+
+// observe measures a request that was answered, ends its span, and writes the line
+// about it: for one of many, and for each that failed for a reason of ours.
+func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
+	took := a.Now().Sub(begin)
+	status := c.Writer.Status()
+	route, method := routeOf(c), methodOf(c)
+	a.Metrics.answered(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problem)
+	application := ""
+	if x.caller != nil {
+		application = x.caller.Application.Name
+	}
+	if x.span != nil {
+		x.span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("theeye.application", application))
+		if status >= http.StatusInternalServerError {
+			x.span.SetStatus(codes.Error, http.StatusText(status))
+		}
+		x.span.End()
+	}
+	if entry := a.Logger.Check(a.accessLevel(status), "request"); entry != nil {
+		entry.Write(zap.String("request_id", x.id), zap.String("trace_id", traceText(x)), zap.String("method", method), zap.String("route", route),
+			zap.Int("status", status), zap.Int("bytes", c.Writer.Size()),
+			zap.Duration("took", took), zap.String("application", application))
+	}
+}
+
+// accessLevel chooses the level of the line about a request: debug for those that
+// the sampling leaves out.
+func (a *api) accessLevel(status int) zapcore.Level {
+	switch n := a.answered.Add(1); {
+	case status >= http.StatusInternalServerError:
+		return zapcore.WarnLevel
+	case a.AccessEvery > 0 && n%uint64(a.AccessEvery) == 0:
+		return zapcore.InfoLevel
+	}
+	return zapcore.DebugLevel
+}
+
+// routeOf is the pattern of the route; paths that are none would have no end.
+func routeOf(c *gin.Context) string {
+	if route := c.FullPath(); route != "" {
+		return route
+	}
+	return "none"
+}
+
+// methodOf is the method, for the same reason "other" unless it is a known one.
+func methodOf(c *gin.Context) string {
+	switch method := c.Request.Method; method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+func traceText(x *exchange) string { return hex.EncodeToString(x.traceID[:]) }

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// traceAnswer renders how an event came in.
+type traceAnswer struct {
+	EventID     uuid.UUID `json:"event_id"`
+	Application string    `json:"application"`
+	TraceID     *string   `json:"trace_id"`
+	// Stages in their order. A stage whose end is not known has neither time nor
+	// duration.
+	Stages []stageAnswer `json:"stages"`
+	// TotalMS is null unless every stage is known.
+	TotalMS *float64 `json:"total_ms"`
+}
+
+// stageAnswer is one stage: when it ended, and how long it took.
+type stageAnswer struct {
+	Stage      string    `json:"stage"`
+	At         *jsonTime `json:"at"`
+	DurationMS *float64  `json:"duration_ms"`
+}
+
+// getEventTrace is GET /v1/events/{id}/trace.
+func (a *api) getEventTrace(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	found, err := a.Finder.EventTrace(ctx, id)
+	caller := callerOf(c)
+	if err = hidden(err, caller.Reads() || found.ApplicationID == caller.Application.ID); err != nil {
+		a.fail(c, err)
+		return
+	}
+	took, known, err := a.groupTook(ctx, &found)
+	a.answer(c, http.StatusOK, renderTrace(&found, took, known), err)
+}
+
+// groupTook looks for a commit's duration among those that are yet to be kept, then
+// among those that are: one that moves in between is found by the second look.
+func (a *api) groupTook(ctx context.Context, t *query.EventTrace) (took time.Duration, known bool, err error) {
+	if !t.TraceID.Valid {
+		return 0, false, nil
+	}
+	if took, known = a.Collector.Took(ingest.GroupID(t.Group)); known {
+		return took, true, nil
+	}
+	took, err = a.Finder.GroupTook(ctx, t.Group)
+	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
+		return 0, false, nil
+	}
+	return took, err == nil, err
+}
+
+func renderTrace(t *query.EventTrace, took time.Duration, known bool) traceAnswer {
+	answer := traceAnswer{EventID: t.EventID, Application: t.Application}
+	answer.add("received", t.ReceivedAt, 0)
+	if !t.TraceID.Valid {
+		answer.unknown("judged", "waited", "committed")
+		return answer
+	}
+	id := hex.EncodeToString(t.TraceID.UUID[:])
+	answer.TraceID = &id
+	judgedAt := t.ReceivedAt.Add(t.Judged)
+	waited := max(0, t.GroupBegan.Sub(judgedAt))
+	answer.add("judged", judgedAt, t.Judged)
+	answer.add("waited", judgedAt.Add(waited), waited)
+	if !known {
+		answer.unknown("committed")
+		return answer
+	}
+	answer.add("committed", judgedAt.Add(waited+took), took)
+	total := milliseconds(t.Judged + waited + took)
+	answer.TotalMS = &total
+	return answer
+}
+
+func (t *traceAnswer) add(stage string, at time.Time, took time.Duration) {
+	duration := milliseconds(took)
+	t.Stages = append(t.Stages, stageAnswer{Stage: stage, At: (*jsonTime)(&at), DurationMS: &duration})
+}
+
+func (t *traceAnswer) unknown(stages ...string) {
+	for _, stage := range stages {
+		t.Stages = append(t.Stages, stageAnswer{Stage: stage})
+	}
+}
+
+// milliseconds keeps three digits behind the point: microseconds.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,303 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// EventType is a category and a name.
+type EventType struct {
+	Category string
+	Name     string
+}
+
+// Metrics are the instruments of the group commit. Nil measures nothing.
+type Metrics struct {
+	meter   metric.Meter
+	events  metric.Int64Counter
+	bytes   metric.Int64Counter
+	refused metric.Int64Counter
+	typed   metric.Int64Counter
+	shed    metric.Int64Counter
+	group   metric.Int64Histogram
+	wait    metric.Float64Histogram
+	commit  metric.Float64Histogram
+	left    metric.Float64Histogram
+	// types are counted each by itself, all others as one.
+	types map[EventType]bool
+
+	committed, failed metric.MeasurementOption
+	reasons           map[shedReason]metric.MeasurementOption
+}
+
+// shedReason is why a request was sent away without verdicts.
+type shedReason string
+
+const (
+	shedQueueFull shedReason = "queue_full"
+	shedBudget    shedReason = "budget"
+	shedStore     shedReason = "store"
+	shedStopping  shedReason = "stopping"
+	shedGone      shedReason = "client_gone"
+)
+
+// NewMetrics makes the instruments. types are the event types that are counted each
+// by itself; they bound the number of time series.
+func NewMetrics(ctx context.Context, meter metric.Meter, types []EventType) (*Metrics, error) {
+	m := &Metrics{meter: meter, types: map[EventType]bool{}, reasons: make(map[shedReason]metric.MeasurementOption)}
+	for _, t := range types {
+		m.types[t] = true
+	}
+	for _, reason := range []shedReason{shedQueueFull, shedBudget, shedStore, shedStopping, shedGone} {
+		m.reasons[reason] = attributes(attribute.String("reason", string(reason)))
+	}
+	m.committed = attributes(attribute.String("outcome", "committed"))
+	m.failed = attributes(attribute.String("outcome", "failed"))
+	if err := errors.Join(m.makeCounters(meter), m.makeHistograms(meter)); err != nil {
+		return nil, fmt.Errorf("make an instrument: %w", err)
+	}
+	for _, reason := range m.reasons { // a rate needs a zero to begin from
+		m.shed.Add(ctx, 0, reason)
+	}
+	return m, nil
+}
+
+func (m *Metrics) makeCounters(meter metric.Meter) error {
+	var failed error
+	counter := func(name, unit, about string) metric.Int64Counter {
+		made, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
+		failed = errors.Join(failed, err)
+		return made
+	}
+	m.events = counter("theeye.ingest.events", "{event}", "Events by application and verdict")
+	m.bytes = counter("theeye.ingest.event", "By", "Bytes of stored events as they were sent, by application")
+	m.refused = counter("theeye.ingest.refusals", "{event}", "Refused events and bodies by application and the code of the first violation")
+	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types that metrics.event_types lists; the others are counted together")
+	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests that were sent away without verdicts, by reason")
+	return failed
+}
+
+func (m *Metrics) makeHistograms(meter metric.Meter) error {
+	var group, wait, commit, left error
+	seconds := metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
+	m.group, group = meter.Int64Histogram("theeye.ingest.group.events", metric.WithUnit("{event}"),
+		metric.WithDescription("Events that one transaction commits"),
+		metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
+	m.wait, wait = meter.Float64Histogram("theeye.ingest.wait.duration", metric.WithUnit("s"), seconds,
+		metric.WithDescription("Wait of a request from being handed in until its group began"))
+	m.commit, commit = meter.Float64Histogram("theeye.ingest.commit.duration", metric.WithUnit("s"), seconds,
+		metric.WithDescription("Time that a group took to be committed, retries included, by outcome"))
+	m.left, left = meter.Float64Histogram("theeye.ingest.budget.left.ratio", metric.WithUnit("{ratio}"),
+		metric.WithDescription("Share of the time budget left to the oldest request of a group once it was committed"),
+		metric.WithExplicitBucketBoundaries(0, .05, .1, .25, .5, .75, .9, .95, .99, 1))
+	return errors.Join(group, wait, commit, left)
+}
+
+func attributes(all ...attribute.KeyValue) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(all...))
+}
+
+// observe makes the state of the queue a metric.
+func (m *Metrics) observe(c *Collector) error {
+	gauge := func(name, unit, about string, read func() int64) error {
+		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about),
+			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+				o.Observe(read())
+				return nil
+			}))
+		return err //nolint:wrapcheck // wrapped below
+	}
+	_, err := m.meter.Int64ObservableCounter("theeye.ingest.timings.dropped", metric.WithUnit("{group}"),
+		metric.WithDescription("Groups whose timing could not be kept"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(c.journal.dropped.Load())
+			return nil
+		}))
+	err = errors.Join(err,
+		gauge("theeye.ingest.queue.events", "{event}", "Events that wait for a verdict", c.events.Load),
+		gauge("theeye.ingest.queue", "By", "Bytes that wait for a verdict", c.bytes.Load),
+		gauge("theeye.ingest.queue.limit.events", "{event}", "Events that may wait for a verdict", func() int64 { return int64(c.config.QueueEvents) }),
+		gauge("theeye.ingest.queue.limit", "By", "Bytes that may wait for a verdict", func() int64 { return int64(c.config.QueueBytes) }),
+	)
+	if err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
+
+// shedOne counts a request that is sent away.
+func (m *Metrics) shedOne(ctx context.Context, reason shedReason) {
+	if m != nil {
+		m.shed.Add(ctx, 1, m.reasons[reason])
+	}
+}
+
+// reasonOf tells why there was no verdict.
+func reasonOf(cause error) shedReason {
+	switch {
+	case errors.Is(cause, errStopped):
+		return shedStopping
+	case errors.Is(cause, context.DeadlineExceeded):
+		return shedBudget
+	case errors.Is(cause, context.Canceled):
+		return shedGone
+	}
+	return shedStore
+}
+
+// tally counts what a lane commits. It belongs to the lane's goroutine; what it has
+// counted once costs no allocation.
+type tally struct {
+	metrics  *Metrics
+	verdicts map[verdictKey]*verdictCount
+	refusals map[refusalKey]*count
+	types    map[typeKey]*count
+}
+
+type verdictKey struct {
+	application string
+	status      Status
+}
+
+type refusalKey struct {
+	application string
+	code        fault.Code
+}
+
+type typeKey struct {
+	EventType
+
+	status Status
+}
+
+type count struct {
+	n     int64
+	where metric.MeasurementOption
+}
+
+type verdictCount struct {
+	count
+
+	bytes int64
+	// stored is where the bytes are counted.
+	stored metric.MeasurementOption
+}
+
+func newTally(m *Metrics) *tally {
+	return &tally{metrics: m, verdicts: map[verdictKey]*verdictCount{}, refusals: map[refusalKey]*count{}, types: map[typeKey]*count{}}
+}
+
+// begin measures the group that is about to be committed.
+func (t *tally) begin(ctx context.Context, parts []*part, events int, began time.Time) {
+	if t.metrics == nil {
+		return
+	}
+	t.metrics.group.Record(ctx, int64(events))
+	for _, p := range parts {
+		t.metrics.wait.Record(ctx, began.Sub(p.waiting.handedIn).Seconds())
+	}
+}
+
+// end measures the group that was committed, or could not be.
+func (t *tally) end(ctx context.Context, parts []*part, items []Item, began, ended time.Time, budget time.Duration) {
+	m := t.metrics
+	if m == nil {
+		return
+	}
+	outcome := m.committed
+	oldest := began
+	for _, p := range parts {
+		if p.err != nil {
+			outcome = m.failed
+		}
+		if p.waiting.handedIn.Before(oldest) {
+			oldest = p.waiting.handedIn
+		}
+	}
+	m.commit.Record(ctx, ended.Sub(began).Seconds(), outcome)
+	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/budget.Seconds()))
+	for i := range items {
+		if items[i].part.err == nil {
+			t.add(&items[i])
+		}
+	}
+	t.send(ctx)
+}
+
+func (t *tally) add(item *Item) {
+	application, v := item.Request.ApplicationName, item.Verdict
+	key := verdictKey{application, v.Status}
+	c := t.verdicts[key]
+	if c == nil {
+		name := attribute.String("application", application)
+		c = &verdictCount{stored: attributes(name)}
+		c.where = attributes(name, attribute.String("status", string(v.Status)))
+		t.verdicts[key] = c
+	}
+	c.n++
+	if v.Status == Stored {
+		c.bytes += int64(len(item.Envelope.Raw))
+	}
+	if v.Refused() {
+		t.addRefusal(application, v.Violations[0].Code)
+	}
+	if len(t.metrics.types) > 0 {
+		t.addType(EventType{item.Envelope.Event.Category, item.Envelope.Event.Name}, v.Status)
+	}
+}
+
+func (t *tally) addRefusal(application string, code fault.Code) {
+	key := refusalKey{application, code}
+	c := t.refusals[key]
+	if c == nil {
+		c = &count{where: attributes(attribute.String("application", application), attribute.String("code", string(code)))}
+		t.refusals[key] = c
+	}
+	c.n++
+}
+
+func (t *tally) addType(of EventType, status Status) {
+	if !t.metrics.types[of] {
+		of = EventType{"other", "other"}
+	}
+	key := typeKey{of, status}
+	c := t.types[key]
+	if c == nil {
+		c = &count{where: attributes(attribute.String("category", of.Category), attribute.String("name", of.Name), attribute.String("status", string(status)))}
+		t.types[key] = c
+	}
+	c.n++
+}
+
+// send adds what was counted to the instruments.
+func (t *tally) send(ctx context.Context) {
+	for _, c := range t.verdicts {
+		if c.n > 0 {
+			t.metrics.events.Add(ctx, c.n, c.where)
+		}
+		if c.bytes > 0 {
+			t.metrics.bytes.Add(ctx, c.bytes, c.stored)
+		}
+		c.n, c.bytes = 0, 0
+	}
+	for _, c := range t.refusals {
+		c.send(ctx, t.metrics.refused)
+	}
+	for _, c := range t.types {
+		c.send(ctx, t.metrics.typed)
+	}
+}
+
+func (c *count) send(ctx context.Context, to metric.Int64Counter) {
+	if c.n > 0 {
+		to.Add(ctx, c.n, c.where)
+	}
+	c.n = 0
+}

@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// TimingStore keeps how long groups took. It implements ingest.TimingStore on the
+// connections that do not store, and is safe for concurrent use.
+type TimingStore struct{ db *DB }
+
+var _ ingest.TimingStore = (*TimingStore)(nil)
+
+// NewTimingStore makes a store on a database whose schema is current.
+func NewTimingStore(db *DB) *TimingStore { return &TimingStore{db: db} }
+
+// insertTimingSQL locks nothing but its own row.
+const insertTimingSQL = `insert into group_timing (written_at, group_ids, took_us) values ($1, $2::bigint[], $3::integer[])`
+
+// noWaitSQL spares the wait for the disk: what is lost with a server is a timing.
+const noWaitSQL = `set local synchronous_commit to off`
+
+// KeepTimings implements ingest.TimingStore.
+func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []ingest.Timing) error {
+	groups, took := make([]int64, len(timings)), make([]int32, len(timings))
+	for i, t := range timings {
+		groups[i], took[i] = int64(t.Group), wholeMicroseconds(t.Took)
+	}
+	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, noWaitSQL); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, insertTimingSQL, at, groups, took)
+		return err
+	})
+	return translate(err, "keep timings")
+}
+
+var _ query.TraceStore = (*QueryStore)(nil)
+
+// eventTraceSQL uses event_key_pkey, then one partition's event_timestamp_idx.
+const eventTraceSQL = `
+select e.event_id, e.application_id, (select a.name from application a where a.application_id = e.application_id),
+	e.received_at, e.trace_id, coalesce(e.judged_us, 0), coalesce(e.group_id, 0)
+from event_key k join event e on k."timestamp" = e."timestamp" and k.event_id = e.event_id
+where k.event_id = $1`
+
+// EventTrace implements query.TraceStore.
+func (s *QueryStore) EventTrace(ctx context.Context, id uuid.UUID) (query.EventTrace, error) {
+	scan := func(row pgx.Row) (t query.EventTrace, err error) {
+		var judged, application int32
+		err = row.Scan(&t.EventID, &application, &t.Application, &t.ReceivedAt, &t.TraceID, &judged, &t.Group)
+		t.ApplicationID = event.ApplicationID(application)
+		t.Judged = time.Duration(judged) * time.Microsecond
+		t.GroupBegan = ingest.GroupID(t.Group).Began()
+		return t, err
+	}
+	return one(ctx, s, "read how an event came in", scan, eventTraceSQL, id)
+}
+
+// groupTookSQL walks group_timing_pkey from the group's begin on. The row was written
+// within a second of the commit, so that the walk is short.
+const groupTookSQL = `
+select t.took_us[array_position(t.group_ids, $1)] from group_timing t
+where t.written_at >= $2 and t.written_at < $3 and $1 = any (t.group_ids)
+order by t.written_at limit 1`
+
+// GroupTook implements query.TraceStore.
+func (s *QueryStore) GroupTook(ctx context.Context, group int64) (time.Duration, error) {
+	const longest = 2 * time.Hour // a budget is an hour at most
+	scan := func(row pgx.Row) (time.Duration, error) {
+		var took int32
+		err := row.Scan(&took)
+		return time.Duration(took) * time.Microsecond, err
+	}
+	began := ingest.GroupID(group).Began()
+	return one(ctx, s, "read how long a group took", scan, groupTookSQL, group, began, began.Add(longest))
+}
+
+// forgetTimingsSQL uses group_timing_pkey.
+const forgetTimingsSQL = `delete from group_timing where written_at < $1`
+
+// ForgetTimings implements retention.Store.
+func (s *RetentionStore) ForgetTimings(ctx context.Context, before time.Time) error {
+	_, err := s.db.read.Exec(ctx, forgetTimingsSQL, before)
+	return translate(err, "forget timings")
+}

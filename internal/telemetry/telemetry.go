@@ -1,0 +1,147 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/instrumentation/runtime"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+)
+
+// scope names the origin of all our spans and metrics.
+const scope = "github.com/the-eye-events/the-eye"
+
+// Build tells which build this is.
+type Build struct {
+	Version   string
+	Revision  string
+	GoVersion string
+}
+
+// Config says what is told to whom.
+type Config struct {
+	Build Build
+	// Variables are the OTEL_ variables of the environment, by name. The exporters
+	// read theirs (OTEL_EXPORTER_OTLP_...) from the process's environment.
+	Variables map[string]string
+	// Logger hears what cannot be understood or sent.
+	Logger *zap.Logger
+}
+
+// Telemetry is what the parts of the service record with. It is safe for concurrent use.
+type Telemetry struct {
+	// Meter makes instruments. It does nothing when the SDK is disabled.
+	Meter metric.Meter
+	// Tracer makes spans; nil when no trace is exported.
+	Tracer trace.Tracer
+	// TracerProvider is where Tracer comes from, for libraries; nil with it.
+	TracerProvider trace.TracerProvider
+	// Propagator reads the trace context of requests.
+	Propagator propagation.TextMapPropagator
+
+	registry *prometheus.Registry
+	closers  []func(context.Context) error
+}
+
+// New builds traces and metrics as the standard OTEL_ variables say (OpenTelemetry
+// specification, "Environment Variable Specification"). What they say wrongly is
+// logged, and the default holds. Two defaults are ours: nothing is exported unless
+// an exporter or an OTLP endpoint is named, and 1 % of the traces that begin here
+// are sampled. It connects to nothing; Close has to be called.
+func New(ctx context.Context, config Config) (*Telemetry, error) {
+	variables := newVariables(config.Variables, config.Logger)
+	t := &Telemetry{Propagator: variables.propagator(), registry: prometheus.NewRegistry(), Meter: metricnoop.Meter{}}
+	t.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if variables.disabled() {
+		return t, nil
+	}
+	about, err := describe(ctx, config.Build)
+	if err != nil {
+		config.Logger.Warn("a part of the resource cannot be told", zap.Error(err))
+	}
+	if err := t.addMetrics(ctx, about, variables, config); err != nil {
+		return nil, errors.Join(err, t.Close(ctx))
+	}
+	if err := t.addTraces(ctx, about, variables, config); err != nil {
+		return nil, errors.Join(err, t.Close(ctx))
+	}
+	return t, nil
+}
+
+// describe makes the resource; what the environment says of it wins.
+func describe(ctx context.Context, build Build) (*resource.Resource, error) {
+	made, err := resource.New(ctx,
+		resource.WithTelemetrySDK(), resource.WithHost(),
+		resource.WithAttributes(
+			attribute.String("service.name", "the-eye"),
+			attribute.String("service.version", build.Version),
+			attribute.String("service.instance.id", uuid.NewString()),
+		),
+		resource.WithFromEnv(),
+	)
+	if err != nil {
+		return made, fmt.Errorf("describe the service: %w", err)
+	}
+	return made, nil
+}
+
+// buildInfo tells which build runs, as a metric that is always 1.
+func buildInfo(meter metric.Meter, build Build) error {
+	about := metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("version", build.Version), attribute.String("revision", build.Revision), attribute.String("goversion", build.GoVersion),
+	))
+	_, err := meter.Int64ObservableGauge("theeye.build.info", metric.WithDescription("The build that runs; always 1"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(1, about)
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
+
+// startRuntime adds the metrics of Go itself.
+func startRuntime(provider metric.MeterProvider) error {
+	if err := runtime.Start(runtime.WithMeterProvider(provider), runtime.WithMinimumReadMemStatsInterval(time.Second)); err != nil {
+		return fmt.Errorf("start the metrics of the Go runtime: %w", err)
+	}
+	return nil
+}
+
+// Handler serves the metrics to Prometheus.
+func (t *Telemetry) Handler() http.Handler {
+	const atOnce, patience = 4, 10 * time.Second
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, MaxRequestsInFlight: atOnce, Timeout: patience,
+	})
+}
+
+// Registry is what Handler serves.
+func (t *Telemetry) Registry() prometheus.Gatherer { return t.registry }
+
+// Close sends what is left until ctx ends, and stops. It may be called more than once.
+func (t *Telemetry) Close(ctx context.Context) error {
+	failed := make([]error, len(t.closers))
+	var closing sync.WaitGroup
+	for i, closer := range t.closers { // side by side: one must not use up the time of another
+		closing.Go(func() { failed[i] = closer(ctx) })
+	}
+	closing.Wait()
+	t.closers = nil
+	return errors.Join(failed...)
+}
