@@ -142,9 +142,6 @@ func (s *Service) build(ctx context.Context) error {
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start() //nolint:contextcheck // it outlives the start
-	if err := s.startCensus(); err != nil { //nolint:contextcheck // it outlives the start
-		return err
-	}
 	handler, err := httpapi.New(httpapi.Config{
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery,
@@ -159,7 +156,7 @@ func (s *Service) build(ctx context.Context) error {
 		return err
 	}
 	s.public.http = s.newServer(s.counted(handler))
-	return nil
+	return s.startCensus() //nolint:contextcheck // it outlives the start
 }
 
 // awaitDatabase waits until the database answers and its schema is current.
