@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Directory struct {
 	config Config
 	deps   Deps
 	view   atomic.Pointer[view] // nil until the first refresh
+	tally  tally
 	// publishing orders the changes of view.
 	publishing sync.Mutex
 
@@ -107,16 +109,20 @@ func (d *Directory) Stop() {
 func (d *Directory) Authenticate(text string) (*Caller, error) {
 	id, hash, ok := ParseKey(text)
 	if !ok {
+		d.tally.refused.Add(1)
 		return nil, errUnauthorized
 	}
 	now := d.deps.Now()
 	v := d.view.Load()
 	if err := d.usable(v, now); err != nil {
+		d.tally.unavailable.Add(1)
 		return nil, err
 	}
 	if caller := v.caller(id, &hash, now); caller != nil {
+		d.tally.accepted.Add(1)
 		return caller, nil
 	}
+	d.tally.refused.Add(1)
 	return nil, errUnauthorized
 }
 
@@ -159,12 +165,14 @@ func (d *Directory) usable(v *view, now time.Time) error {
 // all that was committed before the call is in force.
 func (d *Directory) Refresh(ctx context.Context) error {
 	asOf := d.deps.Now()
-	ctx, cancel := context.WithTimeout(ctx, snapshotTimeout)
+	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
-	snapshot, err := d.deps.Store.Snapshot(ctx)
+	snapshot, err := d.deps.Store.Snapshot(bounded)
 	if err != nil {
+		d.missed(ctx)
 		return err
 	}
+	d.tally.changed.Add(1)
 	d.publish(&view{index: newIndex(&snapshot), asOf: asOf})
 	return nil
 }
@@ -176,12 +184,21 @@ func (d *Directory) poll(ctx context.Context) error {
 	defer cancel()
 	version, err := d.deps.Store.Version(bounded)
 	if err != nil {
+		d.missed(ctx)
 		return err
 	}
 	if d.confirm(version, asOf) {
+		d.tally.unchanged.Add(1)
 		return nil
 	}
 	return d.Refresh(ctx)
+}
+
+// missed counts a refresh that failed; one that was called off did not.
+func (d *Directory) missed(ctx context.Context) {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		d.tally.failed.Add(1)
+	}
 }
 
 // publish puts a view in force, unless one that was asked for later is already:

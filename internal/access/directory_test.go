@@ -11,6 +11,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/metrictest"
 )
 
 func newDirectory(store *fakeStore, now func() time.Time) *access.Directory {
@@ -240,6 +241,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	text := store.add(b, access.Application{ID: 1, Name: "shop"}, nil)
 	directory := access.NewDirectory(access.Config{MaxAge: time.Hour},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(b, directory.Observe(metrictest.New(b)))
 	require.NoError(b, directory.Refresh(b.Context()))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -54,5 +54,6 @@ func Doctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorReport
 		WriteConnections: c.Database.WriteConnections, ReadConnections: c.Database.ReadConnections, WatchConnections: postgres.WatchConnections,
 		Replicas: o.Replicas, Pooled: c.Database.Pooler == config.PoolerTransaction,
 		WriteTimeout: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, MaxAhead: c.Limits.MaxAhead,
+		Capacity: int64(c.Database.Capacity),
 	}, deps), nil
 }

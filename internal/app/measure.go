@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -60,6 +61,20 @@ func (s *Service) observe(meter metric.Meter) error {
 	if err := errors.Join(flying, ready); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+	return nil
+}
+
+// startCensus takes stock of the database from now on, and makes what is found there,
+// and what the parts know of themselves, metrics.
+func (s *Service) startCensus() error {
+	s.taker = census.New(census.Config{
+		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
+	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now})
+	meter := s.telemetry.Meter
+	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.taker.Observe(meter)); err != nil {
+		return err
+	}
+	s.taker.Start()
 	return nil
 }
 

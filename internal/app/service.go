@@ -13,6 +13,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
@@ -42,6 +43,7 @@ type Service struct {
 	directory *access.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
+	taker     *census.Taker
 
 	public  server
 	ops     server
@@ -97,6 +99,9 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 }
 
 func (s *Service) start(ctx context.Context) error {
+	if err := s.db.Observe(s.telemetry.Meter); err != nil {
+		return err
+	}
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
@@ -164,7 +169,7 @@ func (s *Service) build(ctx context.Context) error {
 		return err
 	}
 	s.public.http = s.newServer(s.counted(handler))
-	return nil
+	return s.startCensus() //nolint:contextcheck // it outlives the start
 }
 
 // awaitDatabase waits until the database answers and its schema is current.

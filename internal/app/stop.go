@@ -72,6 +72,9 @@ func (s *Service) abandon() {
 	if s.keeper != nil {
 		s.keeper.Stop()
 	}
+	if s.taker != nil {
+		s.taker.Stop()
+	}
 	if s.directory != nil {
 		s.directory.Stop()
 	}

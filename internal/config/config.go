@@ -62,6 +62,10 @@ type OpsConfig struct {
 	// default. On, an outage takes every replica out at once, and clients get a
 	// proxy's error instead of our 503 with Retry-After.
 	ReadyNeedsDatabase Switch
+	// CensusInterval is how often the size of the database, its growth and its
+	// partitions are measured, 1 m by default, between 10 s and 1 h. Too long and an
+	// alert on them comes late; each time costs the database some milliseconds.
+	CensusInterval time.Duration
 }
 
 // Switch is a setting that is on or off.
@@ -108,6 +112,10 @@ type DatabaseConfig struct {
 	// ReadTimeout is the statement timeout of questions, 30 s by default. Too long
 	// and a few heavy ones hold all read connections.
 	ReadTimeout time.Duration
+	// Capacity is how many bytes the disk holds that was given to Postgres; 0, the
+	// default, is unknown. It only tells in how many days that disk is full: too large
+	// and the warning comes too late.
+	Capacity int
 }
 
 // IngestConfig is the shape of the group commit.

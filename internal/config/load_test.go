@@ -31,6 +31,8 @@ func TestDefaultsAreTheContract(t *testing.T) {
 	require.Equal(t, 32<<10, c.HTTP.MaxHeaderBytes)
 	require.Equal(t, ":8081", c.Ops.Listen)
 	require.Equal(t, config.SwitchOff, c.Ops.Pprof)
+	require.Equal(t, time.Minute, c.Ops.CensusInterval)
+	require.Zero(t, c.Database.Capacity)
 	require.Equal(t, config.PoolerNone, c.Database.Pooler)
 	require.Equal(t, 128<<20, c.Ingest.QueueBytes)
 	require.Equal(t, 10_000, c.Errors.KeptPerHour)

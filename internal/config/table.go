@@ -41,6 +41,8 @@ func httpTable() []setting {
 			func(c *Config) value { return oneOf(&c.Ops.Pprof, SwitchOff, SwitchOn) }),
 		row("ops.ready_needs_database", "off", "Whether /readyz fails while the database is away, which takes every replica out at once",
 			func(c *Config) value { return oneOf(&c.Ops.ReadyNeedsDatabase, SwitchOff, SwitchOn) }),
+		row("ops.census_interval", "1m", "How often the size and the partitions of the database are measured",
+			func(c *Config) value { return duration(&c.Ops.CensusInterval, 10*time.Second, time.Hour) }),
 	}
 }
 
@@ -60,6 +62,8 @@ func databaseTable() []setting {
 			func(c *Config) value { return duration(&c.Database.StartupTimeout, shortest, time.Hour) }),
 		row("database.read_timeout", "30s", "How long the database may work on one question",
 			func(c *Config) value { return duration(&c.Database.ReadTimeout, shortest, day) }),
+		row("database.capacity", "0", "Size of the disk given to Postgres, such as 500GiB, from which the days until it is full are worked out; 0 is unknown",
+			func(c *Config) value { return sizeOrOff(&c.Database.Capacity, mebibyte) }),
 	}
 }
 

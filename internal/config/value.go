@@ -70,6 +70,11 @@ func size(into *int, low, high int) value {
 	return number[int]{into: into, low: low, high: high, name: "size", read: readSize, write: writeSize}
 }
 
+// sizeOrOff is a size that 0 turns off.
+func sizeOrOff(into *int, low int) value {
+	return number[int]{into: into, low: low, high: math.MaxInt, off: true, name: "size", read: readSize, write: writeSize}
+}
+
 func duration(into *time.Duration, low, high time.Duration) value {
 	return number[time.Duration]{
 		into: into, low: low, high: high,

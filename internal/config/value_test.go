@@ -93,6 +93,22 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+func TestCapacity(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"0": 0, "1MiB": 1 << 20, "500GiB": 500 << 30, "8192GiB": 8192 << 30} {
+		c, err := load("database.capacity", text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, c.Database.Capacity)
+		require.Equal(t, text, shown(t, c, "database.capacity"))
+	}
+	_, err := load("database.capacity", "500") // the unit was forgotten
+	require.ErrorContains(t, err, "give 0 (off) or at least 1MiB")
+	_, err = load("ops.census_interval", "9s")
+	require.ErrorContains(t, err, "give at least 10s")
+	_, err = load("ops.census_interval", "61m")
+	require.ErrorContains(t, err, "give at most 1h")
+}
+
 func TestOtherKinds(t *testing.T) {
 	t.Parallel()
 	for key, texts := range map[string][]string{

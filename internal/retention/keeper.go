@@ -52,6 +52,7 @@ type Keeper struct {
 	store  Store
 	logger *zap.Logger
 	now    func() time.Time
+	tally  tally
 
 	once   sync.Once
 	cancel context.CancelFunc
@@ -99,10 +100,12 @@ func (k *Keeper) Stop() {
 // about by themselves.
 func (k *Keeper) Round(ctx context.Context) {
 	now := k.now()
+	defer k.tally.roundEnds(ctx, k.now)
 	k.note(ctx, "partitions could not be made ahead", k.store.Prepare(ctx, now, now.Add(ahead)))
 	if k.config.Events > 0 {
 		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events-grace))
 		k.note(ctx, "expired events could not be dropped", err)
+		k.tally.events.Add(events)
 		if events > 0 {
 			k.logger.Info("expired events were dropped", zap.Int64("events", events))
 		}
@@ -110,6 +113,7 @@ func (k *Keeper) Round(ctx context.Context) {
 	if k.config.Errors > 0 {
 		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors-grace))
 		k.note(ctx, "expired errors could not be dropped", err)
+		k.tally.partitions.Add(int64(partitions))
 		if partitions > 0 {
 			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
@@ -120,6 +124,7 @@ func (k *Keeper) Round(ctx context.Context) {
 
 func (k *Keeper) note(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
+		k.tally.faulty = true
 		k.logger.Warn(what, zap.Error(err))
 	}
 }

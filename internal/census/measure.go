@@ -1,0 +1,109 @@
+package census
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// gauge is one metric of a finding.
+type gauge struct {
+	name, unit, about string
+	// read tells the values; it tells none when there is none.
+	read func(f *finding, now time.Time, tell tell)
+}
+
+// tell is told a value of a gauge and where it belongs.
+type tell func(value float64, where ...metric.ObserveOption)
+
+// Observe makes what the rounds find metrics of a meter. It is called once.
+func (t *Taker) Observe(meter metric.Meter) error {
+	gauges := t.gauges()
+	made := make([]metric.Float64Observable, len(gauges))
+	all := make([]metric.Observable, len(gauges))
+	var failed error
+	for i, g := range gauges {
+		instrument, err := meter.Float64ObservableGauge(g.name, metric.WithUnit(g.unit), metric.WithDescription(g.about))
+		made[i], all[i] = instrument, instrument
+		failed = errors.Join(failed, err)
+	}
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		found := t.latest.Load() // once, so that all the numbers of a scrape are of one round
+		if found == nil {
+			return nil
+		}
+		now := t.deps.Now()
+		for i, g := range gauges {
+			g.read(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
+		}
+		return nil
+	}, all...)
+	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
+		return fmt.Errorf("make an instrument: %w", failed)
+	}
+	return nil
+}
+
+// observeCapacity makes the capacity a metric, if it is known.
+func (t *Taker) observeCapacity(meter metric.Meter) error {
+	if t.config.Capacity <= 0 {
+		return nil
+	}
+	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
+		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(t.config.Capacity)
+			return nil
+		}))
+	return err //nolint:wrapcheck // Observe wraps it
+}
+
+func (t *Taker) gauges() []gauge {
+	event, eventKey, session, rejection, other := ofTable("event"), ofTable("event_key"), ofTable("session"), ofTable("rejection"), ofTable("other")
+	return []gauge{
+		{"theeye.database.size", "By", "Size of the whole database", func(f *finding, _ time.Time, tell tell) { tell(float64(f.Size)) }},
+		{"theeye.database.growth", "By/d", "Growth of the database as the slope of its size over the last day at most", func(f *finding, _ time.Time, tell tell) {
+			if f.grows {
+				tell(f.growth)
+			}
+		}},
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *finding, _ time.Time, tell tell) {
+			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
+				tell(days)
+			}
+		}},
+		{"theeye.database.table", "By", "Size of a table with its indexes and partitions; other is the rest of the database", func(f *finding, _ time.Time, tell tell) {
+			tell(float64(f.Tables.Event), event)
+			tell(float64(f.Tables.EventKey), eventKey)
+			tell(float64(f.Tables.Session), session)
+			tell(float64(f.Tables.Rejection), rejection)
+			tell(float64(f.Other()), other)
+		}},
+		{"theeye.partitions", "{partition}", "Partitions of a table", func(f *finding, _ time.Time, tell tell) {
+			tell(float64(f.Events.Count), event)
+			tell(float64(f.Rejections.Count), rejection)
+		}},
+		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *finding, now time.Time, tell tell) {
+			tell(f.Events.Ahead(now).Seconds(), event)
+			tell(f.Rejections.Ahead(now).Seconds(), rejection)
+		}},
+		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *finding, _ time.Time, tell tell) { moment(f.Oldest, tell) }},
+		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *finding, _ time.Time, tell tell) { moment(f.Newest, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *finding, _ time.Time, tell tell) { moment(f.at, tell) }},
+	}
+}
+
+func ofTable(name string) metric.ObserveOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("table", name)))
+}
+
+// moment tells a time in seconds since 1970, unless it is zero.
+func moment(at time.Time, tell tell) {
+	if !at.IsZero() {
+		tell(float64(at.UnixMicro()) / float64(time.Second/time.Microsecond))
+	}
+}

@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// observedPool is a pool and the labels of its metrics.
+type observedPool struct {
+	*pgxpool.Pool
+
+	pool, idle, used, opening metric.ObserveOption
+}
+
+func observed(name string, pool *pgxpool.Pool) observedPool {
+	of := attribute.String("pool", name)
+	state := func(value string) metric.ObserveOption {
+		return metric.WithAttributeSet(attribute.NewSet(of, attribute.String("state", value)))
+	}
+	return observedPool{
+		Pool: pool, pool: metric.WithAttributeSet(attribute.NewSet(of)),
+		idle: state("idle"), used: state("used"), opening: state("opening"),
+	}
+}
+
+// Observe makes the state of the pools metrics of a meter. It is called once, and
+// what it registers may be asked after Close, too.
+func (db *DB) Observe(meter metric.Meter) error {
+	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("watch", db.watch)}
+	var failed error
+	counter := func(name, unit, about string) metric.Int64ObservableCounter {
+		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
+		failed = errors.Join(failed, err)
+		return made
+	}
+	gauge := func(name, unit, about string) metric.Int64ObservableGauge {
+		made, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about))
+		failed = errors.Join(failed, err)
+		return made
+	}
+	connections := gauge("theeye.database.pool.connections", "{connection}", "Connections of a pool by state: idle, used, or opening")
+	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Connections that a pool may have")
+	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Times that a connection was taken from a pool")
+	empty := counter("theeye.database.pool.empty_acquires", "{acquire}", "Times that a connection was taken after a wait, since none was idle")
+	canceled := counter("theeye.database.pool.canceled_acquires", "{acquire}", "Times that somebody gave up waiting for a connection")
+	wait, err := meter.Float64ObservableCounter("theeye.database.pool.acquire_wait", metric.WithUnit("s"),
+		metric.WithDescription("Time that was waited for connections that were then taken, since none was idle"))
+	failed = errors.Join(failed, err)
+	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for i := range pools {
+			p := &pools[i]
+			stat := p.Stat()
+			o.ObserveInt64(connections, int64(stat.IdleConns()), p.idle)
+			o.ObserveInt64(connections, int64(stat.AcquiredConns()), p.used)
+			o.ObserveInt64(connections, int64(stat.ConstructingConns()), p.opening)
+			o.ObserveInt64(limit, int64(stat.MaxConns()), p.pool)
+			o.ObserveInt64(acquires, stat.AcquireCount(), p.pool)
+			o.ObserveInt64(empty, stat.EmptyAcquireCount(), p.pool)
+			o.ObserveInt64(canceled, stat.CanceledAcquireCount(), p.pool)
+			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
+		}
+		return nil
+	}, connections, limit, acquires, empty, canceled, wait)
+	if failed = errors.Join(failed, err); failed != nil {
+		return fmt.Errorf("make an instrument: %w", failed)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// tally counts what a Keeper did. Its counters stand at zero before the first
+// failure, so that a rate shows it.
+type tally struct {
+	succeeded, failed  atomic.Int64
+	events, partitions atomic.Int64
+	// lastSuccess is when a round last succeeded, in seconds since 1970; 0 until then.
+	lastSuccess atomic.Int64
+	// faulty tells that something failed in the round that runs; only that uses it.
+	faulty bool
+}
+
+// roundEnds counts the round that ran, unless it was called off.
+func (t *tally) roundEnds(ctx context.Context, now func() time.Time) {
+	faulty := t.faulty
+	t.faulty = false
+	switch {
+	case faulty:
+		t.failed.Add(1)
+	case ctx.Err() == nil:
+		t.succeeded.Add(1)
+		t.lastSuccess.Store(now().Unix())
+	}
+}
+
+// Observe makes what the keeper does metrics of a meter. It is called once.
+func (k *Keeper) Observe(meter metric.Meter) error {
+	t := &k.tally
+	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
+	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
+	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),
+		metric.WithDescription("Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(t.succeeded.Load(), succeeded)
+			o.Observe(t.failed.Load(), failed)
+			return nil
+		}))
+	_, last := meter.Int64ObservableGauge("theeye.retention.last_success.timestamp", metric.WithUnit("s"),
+		metric.WithDescription("Unix time at which a round of retention last succeeded"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			if at := t.lastSuccess.Load(); at != 0 {
+				o.Observe(at)
+			}
+			return nil
+		}))
+	_, events := meter.Int64ObservableCounter("theeye.retention.expired.events", metric.WithUnit("{event}"),
+		metric.WithDescription("Expired events that this replica dropped"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(t.events.Load())
+			return nil
+		}))
+	_, partitions := meter.Int64ObservableCounter("theeye.retention.expired.error.partitions", metric.WithUnit("{partition}"),
+		metric.WithDescription("Partitions of expired errors that this replica dropped"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(t.partitions.Load())
+			return nil
+		}))
+	if err := errors.Join(rounds, last, events, partitions); err != nil {
+		return fmt.Errorf("make an instrument: %w", err)
+	}
+	return nil
+}
