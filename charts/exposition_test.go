@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -107,7 +108,7 @@ func (k known) selectorFaults(n *parser.VectorSelector) []string {
 	var wanted []*labels.Matcher
 	for _, matcher := range n.LabelMatchers {
 		switch {
-		case matcher.Name == labels.MetricName:
+		case matcher.Name == model.MetricNameLabel:
 		case !m.labels[matcher.Name]:
 			return []string{fmt.Sprintf("%s has no label %q", n.Name, matcher.Name)}
 		case !targetLabels()[matcher.Name]:

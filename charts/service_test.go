@@ -29,6 +29,7 @@ type query struct {
 // Whatever is asked for is measured, by the labels it is asked by; and whatever is
 // measured is shown.
 func TestQueriesAskForWhatAServiceExposes(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", apptest.NewReceiver(t).HTTP) // the exporter reads it itself
 	k := exposed(afterTraffic(t))
 	used := names{}
 	parse := parser.NewParser(parser.Options{})
@@ -148,7 +149,6 @@ func answeredQueries(t *testing.T, alerts []rule) (all []query) {
 // them, questions.
 func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", apptest.NewReceiver(t).HTTP) // the exporter reads it itself
 	s := apptest.Start(t, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "set", "metrics.event_types": "page:view", "database.capacity": "500GiB",
 		"http.budget": "1s", "retention.events": "365d", "retention.errors": "90d",
