@@ -61,6 +61,12 @@ lint: ## Hold the code against .golangci.yml; PKG=./internal/event
 clean: ## Remove what was built; the development database stays
 	rm -rf bin coverage.out
 
+.PHONY: docs
+docs: ## Write the pages that are made from the code
+	@scripts/ensure-postgres
+	$(GO) test -count=1 -run 'TestMetricsAreDocumented' ./charts -update
+	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
+
 ##@ Before a commit
 
 .PHONY: check
