@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -63,9 +64,7 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", apptest.NewReceiver(t).HTTP) // the exporter reads it itself
 	families := afterTraffic(t)
-	for name, family := range ofGrowth(t) {
-		families[name] = family
-	}
+	maps.Copy(families, ofGrowth(t))
 	var linted []*dto.MetricFamily
 	for name, family := range families {
 		if strings.HasPrefix(name, "theeye_") {
