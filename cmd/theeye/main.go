@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
@@ -186,8 +185,8 @@ func thisBuild() app.Build {
 }
 
 // newLogger logs to standard error.
-func newLogger(c config.Config) (*zap.Logger, error) {
-	return app.NewLogger(c, version, os.Stderr)
+func newLogger(c config.Config) (*app.Log, error) {
+	return app.NewLog(c, version, os.Stderr)
 }
 
 // say prints what a command has to say.

@@ -33,7 +33,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			}
 			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
-			service, err := app.Start(cmd.Context(), c, thisBuild(), logger)
+			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
 				return err
 			}

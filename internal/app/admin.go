@@ -62,13 +62,17 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 	return use(newRegistry(postgres.NewAccessStore(db), nil))
 }
 
-// NewLogger makes the logger that the settings ask for.
-func NewLogger(c config.Config, version string, w io.Writer) (*zap.Logger, error) {
-	logger, _, err := telemetry.NewLogger(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format}, w)
+// Log is a logger, its level, and the count of what sampling left out.
+type Log = telemetry.Log
+
+// NewLog makes the logger that the settings ask for.
+func NewLog(c config.Config, version string, w io.Writer) (*Log, error) {
+	log, err := telemetry.NewLog(telemetry.LogConfig{Level: c.Log.Level, Format: c.Log.Format}, w)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	return logger.With(zap.String("version", version)), nil
+	log.Logger = log.With(zap.String("version", version))
+	return log, nil
 }
 
 // ErrSchemaBehind tells that the schema is older than this build.

@@ -181,7 +181,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 				raw := conn.Conn().PgConn()
 				_, err := raw.CopyFrom(ctx, bytes.NewReader(keys[n]), "begin; copy event_key from stdin (format binary)")
 				if err == nil {
-					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), "copy event from stdin (format binary); commit")
+					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary); commit`)
 				}
 				if err != nil {
 					b.Error(err)

@@ -30,7 +30,7 @@ type DevOptions struct {
 	// Build tells which build this is.
 	Build Build
 	// Logger makes the logger that the settings ask for.
-	Logger func(config.Config) (*zap.Logger, error)
+	Logger func(config.Config) (*Log, error)
 	// Out is where the greeting goes.
 	Out io.Writer
 }
@@ -46,12 +46,12 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
 	o.Tune(c)
-	logger, err := o.Logger(c)
+	log, err := o.Logger(c)
 	if err != nil {
 		return err
 	}
 	database, err := localpg.Start(ctx, localpg.Options{
-		DataDir: filepath.Join(o.DataDir, "postgres"), BinDir: o.PgBin, Durable: true, Logger: logger,
+		DataDir: filepath.Join(o.DataDir, "postgres"), BinDir: o.PgBin, Durable: true, Logger: log.Logger,
 	})
 	if errors.Is(err, localpg.ErrInUse) {
 		return fmt.Errorf("%w; stop it, or use another --data-dir", err)
@@ -75,15 +75,15 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	if c, err = o.Load(url); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	return runDev(ctx, o, c, logger, database, hurry)
+	return runDev(ctx, o, c, log, database, hurry)
 }
 
-func runDev(ctx context.Context, o DevOptions, c config.Config, logger *zap.Logger, database *localpg.Server, hurry <-chan struct{}) error {
+func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, database *localpg.Server, hurry <-chan struct{}) error {
 	keys, err := demoKeys(ctx, c, filepath.Join(o.DataDir, envFile))
 	if err != nil {
 		return err
 	}
-	service, err := Start(ctx, c, o.Build, logger)
+	service, err := Start(ctx, c, o.Build, log.Logger, WithLog(log))
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, logger *zap.Logg
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		keepUp(watching, database, logger)
+		keepUp(watching, database, log.Logger)
 	}()
 	err = service.Run(ctx, hurry)
 	stop()

@@ -49,10 +49,10 @@ func (s *Service) observe(meter metric.Meter) error {
 			return nil
 		}))
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
-		metric.WithDescription("Whether the service takes requests: 1, or 0 while it starts and stops"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+		metric.WithDescription("Whether the service takes requests, as /readyz tells: 1 or 0"),
+		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
-			if s.state.Load() == nil {
+			if s.state.Load() == nil && s.port.Ready(ctx) { // there is a port by then
 				state = 1
 			}
 			o.Observe(state)

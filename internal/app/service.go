@@ -18,6 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
@@ -46,7 +47,13 @@ type Service struct {
 
 	public  server
 	ops     server
+	port    *ops.Port
+	pulse   *pulse
+	level   *ops.Level // nil: it cannot be changed
+	release Build
 	state   atomic.Pointer[string] // why it is not ready; nil when it is
+	started atomic.Bool            // stays true from the first readiness on
+	deaf    atomic.Bool            // the public port serves no more, unasked
 	flying  atomic.Int64
 	failure chan error
 }
@@ -60,8 +67,14 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger) (*Service, error) {
-	s := &Service{config: c, logger: logger, rules: rulesOf(c), failure: make(chan error, 2)}
+func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
+	s := &Service{
+		config: c, release: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		pulse: newPulse(c.HTTP.Budget, time.Now),
+	}
+	for _, set := range options {
+		set(s)
+	}
 	s.say("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
@@ -97,10 +110,8 @@ func (s *Service) start(ctx context.Context) error {
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
 	}
-	ops := http.NewServeMux()
-	ops.Handle("/", httpapi.NewOps(s.checks(), s.config.Ops.Pprof == config.SwitchOn))
-	ops.Handle("GET /metrics", s.telemetry.Handler())
-	s.ops.http = s.newServer(ops)
+	s.port = s.newOps()
+	s.ops.http = ops.NewServer(s.port, s.logger)
 	s.serve(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
@@ -109,6 +120,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.serve(&s.public)
+	s.started.Store(true)
 	s.state.Store(nil)
 	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
 	return nil
@@ -131,9 +143,10 @@ func (s *Service) build(ctx context.Context) error {
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
 	}, ingest.Deps{
-		Store: events, Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
+	s.pulse.follow(s.collector.Queued)
 	if err := s.collector.Observe(); err != nil {
 		return err
 	}
@@ -218,6 +231,9 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 func (s *Service) serve(on *server) {
 	go func() {
 		if err := on.http.Serve(on.listener); !errors.Is(err, http.ErrServerClosed) {
+			if on == &s.public {
+				s.deaf.Store(true)
+			}
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
@@ -245,24 +261,6 @@ func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // say notes why the service is not ready.
 func (s *Service) say(state string) { s.state.Store(&state) }
-
-// checks are the parts of readiness.
-func (s *Service) checks() []httpapi.Check {
-	return []httpapi.Check{
-		{Name: "state", Required: true, Run: func(context.Context) error {
-			if state := s.state.Load(); state != nil {
-				return errors.New(*state)
-			}
-			return nil
-		}},
-		{Name: "database", Run: func(ctx context.Context) error {
-			if s.db.Ping(ctx) != nil {
-				return ErrDependency // its cause may name hosts and users
-			}
-			return nil
-		}},
-	}
-}
 
 func rulesOf(c config.Config) event.Rules {
 	l := c.Limits

@@ -89,6 +89,9 @@ func (s *Service) abandon() {
 	if s.ops.listener != nil {
 		_ = s.ops.listener.Close() // as above
 	}
+	if s.level != nil {
+		s.level.Stop()
+	}
 	s.db.Close()
 	if err := s.closeTelemetry(); err != nil {
 		s.logger.Warn("the last traces or metrics could not be sent", zap.Error(err))

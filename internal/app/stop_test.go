@@ -117,6 +117,10 @@ func TestServiceServesOnDuringTheDrainDelay(t *testing.T) {
 	answer := r.Do(t, http.MethodGet, "/v1/sessions", "")
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
 	require.True(t, answer.Close, "clients are asked to close")
+	drained := r.ops.Do(t, http.MethodGet, "/readyz?exclude=database", "")
+	require.Contains(t, string(drained.Body), "[-]state failed: stopping\n[+]listener ok\n[+]lanes ok\n")
+	require.Equal(t, http.StatusOK, r.ops.Do(t, http.MethodGet, "/startupz", "").Status, "a start is not taken back")
+	require.Equal(t, http.StatusOK, r.ops.Do(t, http.MethodGet, "/livez", "").Status)
 	select {
 	case err := <-r.stopped:
 		require.Fail(t, "stopped before the delay was over", "%v", err)

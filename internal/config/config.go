@@ -58,6 +58,10 @@ type OpsConfig struct {
 	// Pprof serves Go's profiles at /debug/pprof/ there; off by default. On, who
 	// reaches the port can slow the service down and see what it holds in memory.
 	Pprof Switch
+	// ReadyNeedsDatabase makes /readyz fail while the database is away; off by
+	// default. On, an outage takes every replica out at once, and clients get a
+	// proxy's error instead of our 503 with Retry-After.
+	ReadyNeedsDatabase Switch
 	// CensusInterval is how often the size of the database, its growth and its
 	// partitions are measured, 1 m by default, between 10 s and 1 h. Too long and an
 	// alert on them comes late; each time costs the database some milliseconds.

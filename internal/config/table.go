@@ -39,6 +39,8 @@ func httpTable() []setting {
 			func(c *Config) value { return address{&c.Ops.Listen} }),
 		row("ops.pprof", "off", "Whether Go's profiles are served there, at /debug/pprof/",
 			func(c *Config) value { return oneOf(&c.Ops.Pprof, SwitchOff, SwitchOn) }),
+		row("ops.ready_needs_database", "off", "Whether /readyz fails while the database is away, which takes every replica out at once",
+			func(c *Config) value { return oneOf(&c.Ops.ReadyNeedsDatabase, SwitchOff, SwitchOn) }),
 		row("ops.census_interval", "1m", "How often the size and the partitions of the database are measured",
 			func(c *Config) value { return duration(&c.Ops.CensusInterval, 10*time.Second, time.Hour) }),
 	}

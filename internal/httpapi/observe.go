@@ -39,9 +39,15 @@ func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
 	c.Request = c.Request.WithContext(ctx)
 	span.SetAttributes(
 		attribute.String("http.request.method", methodOf(c)), attribute.String("http.route", routeOf(c)),
-		attribute.String("url.path", c.Request.URL.Path), attribute.String("url.scheme", "http"),
+		attribute.String("url.path", cut(c.Request.URL.Path)), attribute.String("url.scheme", "http"),
 		attribute.String("theeye.request_id", x.id),
 	)
+}
+
+// cut bounds a text of the client's.
+func cut(text string) string {
+	const longest = 200
+	return text[:min(len(text), longest)]
 }
 
 // carriesTrace tells whether a request may bring a trace context.

@@ -69,7 +69,7 @@ func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, key
 		if _, err := raw.CopyFrom(ctx, bytes.NewReader(keys), "begin; copy event_key from stdin (format binary)"); err != nil {
 			return fmt.Errorf("copy the ledger: %w", err)
 		}
-		if _, err := raw.CopyFrom(ctx, bytes.NewReader(events), "copy event from stdin (format binary); commit"); err != nil {
+		if _, err := raw.CopyFrom(ctx, bytes.NewReader(events), copyEventsSQL+"; commit"); err != nil {
 			return fmt.Errorf("copy events: %w", err)
 		}
 	}

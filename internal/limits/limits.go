@@ -45,7 +45,7 @@ type Options struct {
 
 // Parts are what can be measured by itself.
 func Parts() []string {
-	return []string{"idle", "latency", "copy", "single", "batch", "hot", "growth", "queries"}
+	return []string{"idle", "latency", "copy", "single", "batch", "hot", "telemetry", "growth", "queries"}
 }
 
 // spreadSessions is over how many sessions the spread loads go.
@@ -85,7 +85,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		s.say("round %d of %d", round+1, o.Rounds)
 		p := &pass{site: s, report: report}
 		if err := p.run(ctx, map[string]func(context.Context) error{
-			"latency": p.latency, "copy": p.copy, "single": p.single, "batch": p.batch, "hot": p.hot,
+			"latency": p.latency, "copy": p.copy, "single": p.single, "batch": p.batch, "hot": p.hot, "telemetry": p.telemetry,
 		}); err != nil {
 			return report, err
 		}

@@ -46,6 +46,8 @@ func goals() map[string]Goal {
 		"common category in a day, next page: p99 ms":                              {Bound: 5, Below: true},
 		"SQL, counts of a day by hour, common category, one count an hour: p50 ms": {Bound: 20, Below: true},
 		"SQL, counts of a day by hour, all, one count an hour: p50 ms":             {Bound: 20, Below: true},
+		"single events, metrics, 1 % of traces" + ratioToUnseen:                    {Bound: 0.9},
+		"batches of 100, metrics, 1 % of traces" + ratioToUnseen:                   {Bound: 0.9},
 		ratioHotSingle:            {Bound: 0.9},
 		ratioHotBatch:             {Bound: 0.9},
 		"100 requests/s: p99 ms":  {Bound: 3, Below: true},

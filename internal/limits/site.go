@@ -178,14 +178,15 @@ type process struct {
 	command *exec.Cmd
 }
 
-// startService starts the service as its users have it, with its default settings.
-func (s *site) startService(ctx context.Context) (*process, error) {
+// startService starts the service as its users have it, with its default settings and
+// variables added to the environment.
+func (s *site) startService(ctx context.Context, environ ...string) (*process, error) {
 	address, ops := freeAddress(), freeAddress()
 	arguments := []string{"serve", "--http-listen", address, "--ops-listen", ops, "--drain-delay", "0s", "--log-level", "warn"}
 	if s.options.Profiles != "" {
 		arguments = append(arguments, "--ops-pprof", "on")
 	}
-	p, err := s.start(ctx, address, s.options.Service, arguments...)
+	p, err := s.start(ctx, environ, address, s.options.Service, arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +198,7 @@ func (s *site) startService(ctx context.Context) (*process, error) {
 func (s *site) startBaseline(ctx context.Context) (*process, error) {
 	address := freeAddress()
 	command := s.options.Baseline(address)
-	p, err := s.start(ctx, address, command[0], command[1:]...)
+	p, err := s.start(ctx, nil, address, command[0], command[1:]...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,9 +206,9 @@ func (s *site) startBaseline(ctx context.Context) (*process, error) {
 	return p, p.await(ctx, "http://"+address+"/", http.StatusNotFound)
 }
 
-func (s *site) start(ctx context.Context, address, program string, arguments ...string) (*process, error) {
+func (s *site) start(ctx context.Context, environ []string, address, program string, arguments ...string) (*process, error) {
 	command := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // the caller names the program
-	command.Env = append(slices.Clone(s.options.Environ), "THEEYE_DATABASE_URL="+s.settings.Database.URL.Reveal())
+	command.Env = slices.Concat(s.options.Environ, []string{"THEEYE_DATABASE_URL=" + s.settings.Database.URL.Reveal()}, environ)
 	command.Stderr = s.options.Errors
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = stopPatience

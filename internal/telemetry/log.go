@@ -33,25 +33,40 @@ type LogConfig struct {
 	Format string
 }
 
-// NewLogger returns a logger that writes to w, and the level it can be set to
-// while it runs. Both are safe for concurrent use, whatever w is.
+// Log is a logger and what can be done to it while it runs.
+type Log struct {
+	*zap.Logger
+
+	// Level is what is logged. Setting it is safe at any time.
+	Level zap.AtomicLevel
+
+	tally *tally
+}
+
+// Dropped returns how many entries sampling has left out.
+func (l *Log) Dropped() int64 { return l.tally.all.Load() }
+
+// NewLog returns a logger that writes to w, and the level it can be set to while it
+// runs. Both are safe for concurrent use, whatever w is.
 //
 // One entry is one line, except for the stack trace that follows a panic on the
 // console. When more than 100 entries of the same level and message come within
 // a second, one in a hundred of the others is written: a flood of errors must not
-// become a flood of the disk. Times are in UTC.
-func NewLogger(config LogConfig, w io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+// become a flood of the disk. The next line that is written says in "dropped" how
+// many were not. Times are in UTC.
+func NewLog(config LogConfig, w io.Writer) (*Log, error) {
 	level, err := parseLevel(config.Level)
 	if err != nil {
-		return nil, zap.AtomicLevel{}, err
+		return nil, err
 	}
 	encoder, err := newEncoder(config.Format)
 	if err != nil {
-		return nil, zap.AtomicLevel{}, err
+		return nil, err
 	}
-	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level)
-	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery)
-	return zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), level, nil
+	tally := &tally{}
+	var core zapcore.Core = tellingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
+	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.note))
+	return &Log{Logger: zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), Level: level, tally: tally}, nil
 }
 
 func parseLevel(text string) (zap.AtomicLevel, error) {

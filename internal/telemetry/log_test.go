@@ -20,9 +20,9 @@ import (
 func newLogger(t *testing.T, format string) (*zap.Logger, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	logger, _, err := telemetry.NewLogger(telemetry.LogConfig{Level: "debug", Format: format}, &out)
+	log, err := telemetry.NewLog(telemetry.LogConfig{Level: "debug", Format: format}, &out)
 	require.NoError(t, err)
-	return logger, &out
+	return log.Logger, &out
 }
 
 // hostile returns texts that break lines, drive terminals or mislead a reader.
@@ -119,8 +119,9 @@ func TestLevels(t *testing.T) {
 		"": zap.InfoLevel, "debug": zap.DebugLevel, "info": zap.InfoLevel, "warn": zap.WarnLevel, "error": zap.ErrorLevel,
 	} {
 		var out bytes.Buffer
-		logger, level, err := telemetry.NewLogger(telemetry.LogConfig{Level: text}, &out)
+		logger, err := telemetry.NewLog(telemetry.LogConfig{Level: text}, &out)
 		require.NoError(t, err)
+		level := logger.Level
 		require.Equal(t, want, level.Level())
 		for _, at := range []zapcore.Level{zap.DebugLevel, zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel} {
 			require.Equal(t, at >= want, logger.Core().Enabled(at), "%s at %s", at, text)
@@ -133,7 +134,7 @@ func TestLevels(t *testing.T) {
 		require.NotEmpty(t, out.String())
 	}
 	for _, wrong := range []telemetry.LogConfig{{Level: "trace"}, {Level: "INFO"}, {Format: "text"}} {
-		_, _, err := telemetry.NewLogger(wrong, &bytes.Buffer{})
+		_, err := telemetry.NewLog(wrong, &bytes.Buffer{})
 		require.ErrorContains(t, err, "unknown log ")
 	}
 }
@@ -153,6 +154,35 @@ func TestFloodsAreSampled(t *testing.T) {
 		clock.now = clock.now.Add(time.Second)
 	}
 	require.Equal(t, seconds*(100+9+2), strings.Count(out.String(), "\n"))
+}
+
+// What sampling leaves out is counted, and the lines that are written say how much.
+func TestDroppedEntriesAreTold(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log, err := telemetry.NewLog(telemetry.LogConfig{}, &out)
+	require.NoError(t, err)
+	clock := &fixedClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	logger := log.WithOptions(zap.WithClock(clock)).With(zap.String("kept", "yes"))
+	for range 350 {
+		logger.Error("database gone", zap.Int("i", 1))
+	}
+	logger.Debug("not asked for, and not counted")
+	require.EqualValues(t, 248, log.Dropped())
+	logger.Info("something else")
+	var told []int64
+	decoder := json.NewDecoder(&out)
+	for decoder.More() {
+		var line struct {
+			Kept    string `json:"kept"`
+			Dropped int64  `json:"dropped"`
+		}
+		require.NoError(t, decoder.Decode(&line))
+		require.Equal(t, "yes", line.Kept)
+		told = append(told, line.Dropped)
+	}
+	require.Equal(t, append(make([]int64, 100), 99, 99, 50), told)
+	require.EqualValues(t, 248, log.Dropped(), "told is not forgotten")
 }
 
 func TestLoggersMayShareAWriter(t *testing.T) {

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/ops"
+)
+
+// Option is what a service may know of the program that it runs in.
+type Option func(*Service)
+
+// WithLog lets operators change the level of the service's log. It has to be the one
+// whose logger the service is given.
+func WithLog(log *Log) Option {
+	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
+}
+
+// What a probe tells. The causes may name hosts and users.
+var (
+	errListener = errors.New("the API's port does not listen any more")
+	errKeys     = errors.New("keys cannot be checked")
+)
+
+// newOps makes the handler of the second port.
+func (s *Service) newOps() *ops.Port {
+	var settings []ops.Setting
+	for _, line := range s.config.Describe() {
+		settings = append(settings, ops.Setting{Key: line.Key, Value: line.Value, Source: string(line.Source)})
+	}
+	return ops.New(ops.Config{
+		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
+		Ready:   s.checks(), Build: ops.Build(s.release), Settings: settings, Level: s.level,
+		Metrics:  s.telemetry.Handler(),
+		Profiles: s.config.Ops.Pprof == config.SwitchOn, Now: time.Now,
+	})
+}
+
+// checks are the parts of readiness. Required is what is wrong with this replica
+// alone. That the database is away is wrong with all of them: taking them all out
+// would turn our clear answers into a proxy's, so it is reported, unless an operator
+// decided otherwise.
+func (s *Service) checks() []ops.Check {
+	const keepFor = time.Second
+	needsDatabase := s.config.Ops.ReadyNeedsDatabase == config.SwitchOn
+	return []ops.Check{
+		{Name: "state", Required: true, Run: s.checkState},
+		{Name: "listener", Required: true, Run: func(context.Context) error {
+			if s.deaf.Load() {
+				return errListener
+			}
+			return nil
+		}},
+		{Name: "lanes", Required: true, Run: s.pulse.check},
+		{Name: "keys", Required: needsDatabase, Run: func(context.Context) error {
+			if !s.started.Load() || s.directory.Ready() != nil {
+				return errKeys
+			}
+			return nil
+		}},
+		{Name: "database", Required: needsDatabase, KeepFor: keepFor, Run: func(ctx context.Context) error {
+			if s.db.Ping(ctx) != nil {
+				return ErrDependency
+			}
+			return nil
+		}},
+	}
+}
+
+// checkState tells whether the service is between its start and its stop.
+func (s *Service) checkState(context.Context) error {
+	if state := s.state.Load(); state != nil {
+		return errors.New(*state)
+	}
+	return nil
+}
+
+// checkStarted tells whether the start has succeeded. That does not change any more.
+func (s *Service) checkStarted(ctx context.Context) error {
+	if s.started.Load() {
+		return nil
+	}
+	return s.checkState(ctx)
+}

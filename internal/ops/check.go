@@ -1,0 +1,107 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// defaultTimeout bounds a check that does not say how long it may take.
+const defaultTimeout = time.Second
+
+var (
+	errSlow     = errors.New("it did not answer in time")
+	errPanicked = errors.New("it panicked")
+)
+
+// Check is one thing that a probe looks at.
+type Check struct {
+	// Name is one of its kind in a probe: lower case, with hyphens between words.
+	Name string
+	// Run returns what is wrong, or nil. The text of its error is shown to whoever
+	// asks, so it names no host and no user, and nothing that a client sent.
+	Run func(ctx context.Context) error
+	// Required tells that the probe fails while the check does. What is not required
+	// is reported.
+	Required bool
+	// Timeout bounds one run, 1 s unless set. Probes are answered by then even if Run
+	// is not.
+	Timeout time.Duration
+	// KeepFor is how long a result is given again. With 0 each probe gets its own.
+	KeepFor time.Duration
+}
+
+// checker runs a check once for all who ask at the same time.
+type checker struct {
+	Check
+
+	now func() time.Time
+
+	mu      sync.Mutex
+	running *run // nil when none is
+	known   bool
+	result  error
+	at      time.Time // when the result became known
+}
+
+// run is a check that has begun.
+type run struct {
+	began time.Time
+	done  chan struct{} // closed when err is set
+	err   error
+}
+
+func newChecker(check Check, now func() time.Time) *checker {
+	if check.Timeout <= 0 {
+		check.Timeout = defaultTimeout
+	}
+	return &checker{Check: check, now: now}
+}
+
+// ask returns what the check finds, or found a moment ago.
+func (c *checker) ask(ctx context.Context) error {
+	c.mu.Lock()
+	now := c.now()
+	if c.known && now.Sub(c.at) < c.KeepFor {
+		defer c.mu.Unlock()
+		return c.result
+	}
+	current := c.running
+	if current == nil {
+		current = &run{began: now, done: make(chan struct{})}
+		c.running = current
+		go c.run(ctx, current)
+	}
+	c.mu.Unlock()
+	timer := time.NewTimer(c.Timeout - now.Sub(current.began))
+	defer timer.Stop()
+	select {
+	case <-current.done:
+		return current.err
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return errSlow
+}
+
+// run goes on when whoever asked first has gone: others may wait for it.
+func (c *checker) run(ctx context.Context, current *run) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
+	defer cancel()
+	current.err = c.guarded(ctx)
+	c.mu.Lock()
+	c.running, c.known, c.result, c.at = nil, true, current.err, c.now()
+	c.mu.Unlock()
+	close(current.done)
+}
+
+// guarded keeps a defect of a check from ending the process.
+func (c *checker) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanicked
+		}
+	}()
+	return c.Run(ctx)
+}
