@@ -20,6 +20,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/top"
 )
 
 // version is set when the program is built.
@@ -29,7 +30,7 @@ var version = "dev"
 const (
 	exitFailure       = 1  // the command did not do what it was asked
 	exitUsage         = 64 // the arguments cannot be understood
-	exitDependency    = 69 // the database cannot be reached
+	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
 )
@@ -78,7 +79,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -136,7 +137,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal

@@ -27,6 +27,7 @@ const (
 // demo is what dev.env holds.
 type demo struct {
 	url         string
+	opsURL      string
 	databaseURL string
 	ingestKey   string
 	readKey     string
@@ -36,6 +37,7 @@ type demo struct {
 func (d *demo) variables() [][2]string {
 	return [][2]string{
 		{"THEEYE_URL", d.url},
+		{"THEEYE_OPS_URL", d.opsURL},
 		{"THEEYE_INGEST_KEY", d.ingestKey},
 		{"THEEYE_READ_KEY", d.readKey},
 		{"THEEYE_ADMIN_KEY", d.adminKey},

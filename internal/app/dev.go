@@ -87,7 +87,7 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, databa
 	if err != nil {
 		return err
 	}
-	keys.url = "http://" + service.Addr()
+	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
 	keys.databaseURL = c.Database.URL.Reveal()
 	if err := keys.write(filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))

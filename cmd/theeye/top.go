@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/top"
+)
+
+// newTop watches running services from outside; it needs neither settings nor a key.
+func newTop() *cobra.Command {
+	o := top.Options{Colour: os.Getenv("NO_COLOR") == ""}
+	cmd := &cobra.Command{
+		Use: "top", Short: "Watch running services by the metrics of their ops ports", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.Check(); err != nil {
+				return usageError{err}
+			}
+			o.Once = o.Once || !top.Interactive(cmd.OutOrStdout())
+			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
+			defer transport.CloseIdleConnections()
+			err := top.Run(cmd.Context(), o, top.Deps{
+				Client: &http.Client{Transport: transport}, Now: time.Now, After: time.After, Out: cmd.OutOrStdout(),
+			})
+			if err != nil {
+				return fmt.Errorf("top: %w", err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringArrayVar(&o.Ops, "ops", []string{"http://127.0.0.1:8081"}, "Look at the ops port with this `URL`; given several times, replicas are added up")
+	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "Look so often; 0.2s to 1m")
+	cmd.Flags().BoolVar(&o.Once, "once", false, "Print one snapshot as plain text after one interval; so too when the output is no terminal")
+	return cmd
+}

@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+func (f *facts) indexes() verdict {
+	return given(f.db.Schema, func(s Schema) verdict {
+		return given(f.db.Indexes, func(there []Index) verdict {
+			return f.promised("indexes", s.Indexes, missingIndexes(s.Indexes, there, f.db.Tables.Value))
+		})
+	})
+}
+
+// missingIndexes names the promised indexes that are missing or not valid, on the
+// tables and on the partitions, whose indexes have names of their own.
+func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []string) {
+	for _, p := range promised {
+		at := slices.IndexFunc(there, func(i Index) bool { return i.Table == p.Table && i.Name == p.Name })
+		if at < 0 {
+			wrong = append(wrong, p.Name+" on "+p.Table+" is missing")
+			continue
+		}
+		if !there[at].Valid {
+			wrong = append(wrong, p.Name+" on "+p.Table+" is not valid")
+		}
+		for _, t := range tables {
+			if t.Parent != p.Table {
+				continue
+			}
+			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Of == p.Name })
+			switch {
+			case part < 0:
+				wrong = append(wrong, p.Name+" is missing on "+t.Name)
+			case !there[part].Valid:
+				wrong = append(wrong, there[part].Name+" on "+t.Name+" is not valid")
+			}
+		}
+	}
+	return wrong
+}
+
+func (f *facts) constraints() verdict {
+	return given(f.db.Schema, func(s Schema) verdict {
+		return given(f.db.Constraints, func(there []Constraint) verdict {
+			return f.promised("constraints", s.Constraints, missingConstraints(s, there, f.db.Tables.Value))
+		})
+	})
+}
+
+// missingConstraints does the same for constraints. Those that an index stands behind
+// have another name on a partition, and are found by their index.
+func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []string) {
+	look := func(table, name string) {
+		at := slices.IndexFunc(there, func(c Constraint) bool { return c.Table == table && c.Name == name })
+		switch {
+		case at < 0:
+			wrong = append(wrong, name+" on "+table+" is missing")
+		case !there[at].Valid:
+			wrong = append(wrong, name+" on "+table+" is not valid")
+		}
+	}
+	for _, p := range s.Constraints {
+		look(p.Table, p.Name)
+		for _, t := range tables {
+			if t.Parent == p.Table && !slices.Contains(s.Indexes, p) {
+				look(t.Name, p.Name)
+			}
+		}
+	}
+	return wrong
+}
+
+func (f *facts) promised(what string, promised []Name, wrong []string) verdict {
+	switch {
+	case len(wrong) > 0 && f.ahead():
+		return warning(list(wrong)).but("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
+	case len(wrong) > 0:
+		return failed(list(wrong))
+	}
+	return ok(fmt.Sprintf("all %d %s are there and valid", len(promised), what))
+}
+
+func (f *facts) invalidIndexes() verdict {
+	return given(f.db.Indexes, func(there []Index) verdict {
+		var left []string
+		for _, i := range there {
+			promised := slices.Contains(f.db.Schema.Value.Indexes, Name{i.Table, i.Name}) || i.Of != ""
+			if !i.Valid && !promised {
+				left = append(left, i.Name+" on "+i.Table)
+			}
+		}
+		if len(left) > 0 {
+			return warning(list(left))
+		}
+		return ok("there is none")
+	})
+}
+
+// month is the first moment of a month, so many months from that of a time, in UTC.
+func month(at time.Time, later int) time.Time {
+	return time.Date(at.UTC().Year(), at.UTC().Month()+time.Month(later), 1, 0, 0, 0, 0, time.UTC)
+}
+
+func (f *facts) partitions() verdict {
+	return given(f.db.Server, func(s Server) verdict {
+		return given(f.db.Partitions, func(there []Partition) verdict {
+			if len(there) == 0 {
+				return warning("there is none yet").but("The first start of the service makes them.")
+			}
+			var urgent, later []string
+			for _, table := range []string{"event", "rejection"} {
+				for _, m := range missingMonths(table, there, s.Now) {
+					name := fmt.Sprintf("%s of %s", table, month(s.Now, m).Format("2006-01"))
+					if m <= 1 {
+						urgent = append(urgent, name)
+					} else {
+						later = append(later, name)
+					}
+				}
+			}
+			switch {
+			case len(urgent) > 0:
+				return failed("missing: " + list(append(urgent, later...)))
+			case len(later) > 0:
+				return warning("missing: " + list(later))
+			}
+			return ok(fmt.Sprintf("%d partitions; this month's and the next two are there", len(there)))
+		})
+	})
+}
+
+// missingMonths returns the months that have no partition, counted from that of now,
+// up to the last that has one, and the second from now at least.
+func missingMonths(table string, there []Partition, now time.Time) (missing []int) {
+	const ahead, horizon = 2, 24
+	covered := func(m int) bool {
+		return slices.ContainsFunc(there, func(p Partition) bool {
+			return p.Table == table && !p.Default && !p.Detaching && !p.From.After(month(now, m)) && !p.To.Before(month(now, m+1))
+		})
+	}
+	last := ahead
+	for m := ahead + 1; m <= horizon; m++ {
+		if covered(m) {
+			last = m
+		}
+	}
+	for m := 0; m <= last; m++ {
+		if !covered(m) {
+			missing = append(missing, m)
+		}
+	}
+	return missing
+}
+
+func (f *facts) detached() verdict {
+	return given(f.db.Partitions, func(there []Partition) verdict {
+		return given(f.db.Detached, func(left []string) verdict {
+			var found []string
+			for _, p := range there {
+				if p.Detaching {
+					found = append(found, p.Name+" is half detached")
+				}
+			}
+			for _, name := range left {
+				found = append(found, name+" is detached and was not dropped")
+			}
+			if len(found) > 0 {
+				return warning(list(found))
+			}
+			return ok("none is left")
+		})
+	})
+}
+
+func (f *facts) foreignPartitions() verdict {
+	return given(f.db.Partitions, func(there []Partition) verdict {
+		var defaults, others []string
+		for _, p := range there {
+			switch {
+			case p.Default:
+				defaults = append(defaults, p.Name+" is a default partition")
+			case !p.Month:
+				others = append(others, p.Name+" was not made by the service")
+			}
+		}
+		switch {
+		case len(defaults) > 0:
+			return failed(list(append(defaults, others...)))
+		case len(others) > 0:
+			return warning(list(others))
+		}
+		return ok("there is none")
+	})
+}

@@ -1,0 +1,268 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (f *facts) reachable() verdict {
+	switch {
+	case f.db == nil:
+		return skipped("no database is named: set THEEYE_DATABASE_URL")
+	case f.db.Err != nil:
+		return failed(f.db.Err.Error())
+	}
+	return ok("it answers")
+}
+
+func (f *facts) version() verdict {
+	const oldest, newest, major = 14, 18, 10_000
+	return given(f.db.Server, func(s Server) verdict {
+		found := "PostgreSQL " + s.Version
+		switch {
+		case s.Number < oldest*major:
+			return failed(fmt.Sprintf("%s; the oldest that is supported is %d", found, oldest))
+		case s.Number >= (newest+1)*major:
+			return warning(fmt.Sprintf("%s is newer than %d, the newest that this build was made for", found, newest)).
+				but("Watch it closely, or look for a newer release of The Eye.")
+		}
+		return ok(found)
+	})
+}
+
+func (f *facts) writable() verdict {
+	return given(f.db.Server, func(s Server) verdict {
+		switch {
+		case s.InRecovery:
+			return failed("the server is a standby in recovery: it takes no events")
+		case s.ReadOnly:
+			return failed("default_transaction_read_only is on for the role: it stores no events")
+		}
+		return ok("it is a primary")
+	})
+}
+
+func (f *facts) schema() verdict {
+	return given(f.db.Schema, func(s Schema) verdict {
+		switch {
+		case s.Version < s.Needed:
+			return failed(fmt.Sprintf("it is at %d, this build needs %d", s.Version, s.Needed))
+		case s.Version > s.Needed:
+			return ok(fmt.Sprintf("it is at %d; this build needs %d, and works on a newer one", s.Version, s.Needed))
+		}
+		return ok(fmt.Sprintf("it is current, at %d", s.Version))
+	})
+}
+
+// onSwitch makes the judgement of a setting that has to be on.
+func onSwitch(name string) func(*facts) verdict {
+	return func(f *facts) verdict {
+		return given(f.db.Settings, func(s Settings) verdict {
+			if s[name] == "off" {
+				return failed(name + " is off")
+			}
+			return ok(name + " is " + s[name])
+		})
+	}
+}
+
+func (f *facts) synchronousCommit() verdict {
+	const name = "synchronous_commit"
+	return given(f.db.Settings, func(s Settings) verdict {
+		if s[name] == "off" {
+			return failed(name + " is off for the role of the service" + f.where(name))
+		}
+		if s[name] == "local" && s["synchronous_standby_names"] != "" {
+			return warning(name + " is local: commits do not wait for the standbys that synchronous_standby_names asks for")
+		}
+		return given(f.db.Overrides, func([]Override) verdict {
+			if where := f.where(name); where != "" {
+				return warning(name + " is " + s[name] + " here, but off elsewhere" + where)
+			}
+			return ok(name + " is " + s[name])
+		})
+	})
+}
+
+// where tells for which roles and databases a setting is off.
+func (f *facts) where(setting string) string {
+	var places []string
+	for _, o := range f.db.Overrides.Value {
+		if o.Setting != setting || !slices.Contains([]string{"off", "false", "no", "0"}, strings.ToLower(o.Value)) {
+			continue
+		}
+		var place []string
+		if o.Role != "" {
+			place = append(place, "role "+o.Role)
+		}
+		if o.Database != "" {
+			place = append(place, "database "+o.Database)
+		}
+		places = append(places, strings.Join(place, " in "))
+	}
+	if len(places) == 0 {
+		return ""
+	}
+	return " (set at " + list(places) + ")"
+}
+
+func (f *facts) standbys() verdict {
+	return given(f.db.Settings, func(s Settings) verdict {
+		if names := s["synchronous_standby_names"]; names != "" {
+			return ok("commits wait for " + names)
+		}
+		return ok("commits wait for no standby: a failover to one can lose the last commits")
+	})
+}
+
+func (f *facts) connections() verdict {
+	return given(f.db.Settings, func(s Settings) verdict {
+		return given(f.db.Connections, func(c Connections) verdict {
+			allowed, by := s.number("max_connections")-s.number("superuser_reserved_connections")-s.number("reserved_connections"), "max_connections, less what is reserved"
+			if !c.Superuser && c.RoleLimit >= 0 && int64(c.RoleLimit) < allowed {
+				allowed, by = int64(c.RoleLimit), "the role's limit"
+			}
+			if !c.Superuser && c.DatabaseLimit >= 0 && int64(c.DatabaseLimit) < allowed {
+				allowed, by = int64(c.DatabaseLimit), "the database's limit"
+			}
+			if f.Pooled {
+				return f.pooledConnections(c, allowed)
+			}
+			replicas, others := f.countReplicas(c)
+			each := int64(f.WriteConnections + f.ReadConnections + f.WatchConnections)
+			need := each * int64(replicas)
+			found := fmt.Sprintf("replicas: %d, connections of each: %d, together: %d, those of others now: %d, allowed: %d (%s)", replicas, each, need, others, allowed, by)
+			switch {
+			case need > allowed:
+				return failed(found)
+			case need+int64(others) > allowed:
+				return warning(found)
+			}
+			return ok(found)
+		})
+	})
+}
+
+// pooledConnections judges what is used: the pooler bounds what may be.
+func (f *facts) pooledConnections(c Connections, allowed int64) verdict {
+	const most = 90
+	used := int64(0)
+	for _, b := range c.Backends {
+		used += int64(b.Count)
+	}
+	found := fmt.Sprintf("a pooler stands between; %d connections of %d that are allowed are used now", used, allowed)
+	if used*100 > allowed*most {
+		return warning(found).but("Lower the pool size of the pooler, or raise max_connections.")
+	}
+	return ok(found)
+}
+
+// countReplicas returns how many replicas there are: as many as was said, or as it
+// takes to hold the connections that are open; and the connections of others.
+func (f *facts) countReplicas(c Connections) (replicas, others int) {
+	open, hosts := map[string]int{}, map[string]bool{}
+	for _, b := range c.Backends {
+		switch {
+		case b.Here && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye watch"):
+			open[b.Application] += b.Count
+			hosts[b.Client] = true
+		default:
+			others += b.Count
+		}
+	}
+	if f.Replicas > 0 {
+		return f.Replicas, others
+	}
+	pools := map[string]int{"theeye write": f.WriteConnections, "theeye read": f.ReadConnections, "theeye watch": f.WatchConnections}
+	replicas = max(1, len(hosts))
+	for name, most := range pools {
+		if most > 0 {
+			replicas = max(replicas, (open[name]+most-1)/most)
+		}
+	}
+	return replicas, others
+}
+
+func (f *facts) timeouts() verdict {
+	return given(f.db.Settings, func(s Settings) verdict {
+		var wrong []string
+		for _, name := range []string{"idle_session_timeout", "transaction_timeout"} {
+			if s.number(name) > 0 {
+				wrong = append(wrong, name+" is "+s.span(name).String())
+			}
+		}
+		if f.Pooled { // without a pooler the service brings these itself
+			for name, least := range map[string]time.Duration{
+				"statement_timeout": f.ReadTimeout, "lock_timeout": f.WriteTimeout, "idle_in_transaction_session_timeout": f.WriteTimeout,
+			} {
+				switch at := s.span(name); {
+				case at == 0 && name != "idle_in_transaction_session_timeout":
+					wrong = append(wrong, name+" is not set, and the service cannot set it behind a pooler")
+				case at > 0 && at < least:
+					wrong = append(wrong, fmt.Sprintf("%s is %s, and the service needs %s", name, at, least))
+				}
+			}
+		}
+		if len(wrong) == 0 {
+			return ok("none cuts the service")
+		}
+		slices.Sort(wrong)
+		return warning(list(wrong))
+	})
+}
+
+func (f *facts) autovacuum() verdict {
+	return given(f.db.Settings, func(s Settings) verdict {
+		for _, name := range []string{"autovacuum", "track_counts"} {
+			if s[name] == "off" {
+				return failed(name + " is off")
+			}
+		}
+		return given(f.db.Tables, func(tables []Table) verdict {
+			var off []string
+			for _, t := range tables {
+				for _, option := range t.Options {
+					name, value, _ := strings.Cut(option, "=")
+					if name == "autovacuum_enabled" && slices.Contains([]string{"off", "false", "no", "0"}, strings.ToLower(value)) {
+						off = append(off, t.Name)
+					}
+				}
+			}
+			if len(off) > 0 {
+				return failed("it is turned off for " + list(off))
+			}
+			return ok("it is on, for every table")
+		})
+	})
+}
+
+func (f *facts) memory() verdict {
+	const buffers, log = 128 << 20, 1 << 30
+	return given(f.db.Settings, func(s Settings) verdict {
+		found := fmt.Sprintf("shared_buffers is %s, max_wal_size is %s", size(s.number("shared_buffers")), size(s.number("max_wal_size")))
+		if s.number("shared_buffers") <= buffers || s.number("max_wal_size") <= log {
+			return warning(found)
+		}
+		return ok(found)
+	})
+}
+
+func (f *facts) ioTiming() verdict {
+	return given(f.db.Settings, func(s Settings) verdict { return ok("track_io_timing is " + s["track_io_timing"]) })
+}
+
+// number returns a setting that is one; 0 when the server does not know it.
+func (s Settings) number(name string) int64 {
+	n, err := strconv.ParseInt(s[name], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (s Settings) span(name string) time.Duration {
+	return time.Duration(s.number(name)) * time.Millisecond
+}

@@ -1,0 +1,154 @@
+package doctor
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+func (f *facts) databaseClock() verdict {
+	return given(f.db.Clock, func(c Clock) verdict { return f.clock("the database's", c) })
+}
+
+func (f *facts) serviceClock() verdict {
+	return given(f.outside.Public.Clock, func(c Clock) verdict { return f.clock("the service's", c) })
+}
+
+// clock judges what is certain of a difference.
+func (f *facts) clock(whose string, c Clock) verdict {
+	const most = time.Second
+	off := max(c.Ahead.Abs()-c.Within, 0)
+	direction := "ahead of"
+	if c.Ahead < 0 {
+		direction = "behind"
+	}
+	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, span(c.Ahead.Abs()), direction, span(c.Within))
+	switch {
+	case off > max(f.MaxAhead, most):
+		return failed(found)
+	case off > most:
+		return warning(found)
+	}
+	return ok(found)
+}
+
+func (f *facts) answers() verdict {
+	const slow = time.Second
+	p := f.outside.Public
+	switch {
+	case p == nil:
+		return skipped("no service is named: give --url, or set THEEYE_URL")
+	case p.Untrusted:
+		return failed("its certificate is not trusted: see service.certificate")
+	case p.Err != nil:
+		return failed(p.URL + ": " + p.Err.Error())
+	case p.Status != http.StatusOK || !p.Limits:
+		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye does", p.URL, p.Status))
+	case p.Took > slow:
+		return warning(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took))).
+			but("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
+	}
+	return ok(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took)))
+}
+
+func (f *facts) certificate() verdict {
+	const soon = 14 * 24 * time.Hour
+	p := f.outside.Public
+	switch {
+	case p == nil:
+		return skipped("no service is named: give --url, or set THEEYE_URL")
+	case p.Untrusted:
+		return failed(p.Err.Error())
+	case p.Err != nil:
+		return skipped("the service does not answer: see service.answers")
+	case p.Expires.IsZero():
+		return skipped("the URL is not https")
+	case p.Expires.Sub(p.Now) < soon:
+		return warning("it ends at " + p.Expires.UTC().Format(time.RFC3339))
+	}
+	return ok("it is good until " + p.Expires.UTC().Format(time.RFC3339))
+}
+
+func (f *facts) requestID() verdict {
+	if f.outside.Public.RequestID {
+		return ok("it arrives")
+	}
+	return warning("it does not arrive")
+}
+
+func (f *facts) opsHidden() verdict {
+	var open, odd []string
+	for _, e := range f.outside.Public.Hidden {
+		switch {
+		case e.Err != nil:
+			odd = append(odd, e.Path+" could not be asked for: "+e.Err.Error())
+		case e.Status == http.StatusNotFound || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
+		case e.Status < http.StatusMultipleChoices || e.Status == http.StatusServiceUnavailable && e.Path == "/readyz":
+			open = append(open, e.Path)
+		default:
+			odd = append(odd, fmt.Sprintf("%s is answered with %d", e.Path, e.Status))
+		}
+	}
+	switch {
+	case len(open) > 0:
+		return failed("everybody can see " + list(open))
+	case len(odd) > 0:
+		return warning(list(odd))
+	}
+	return ok("they are not there")
+}
+
+func (f *facts) live() verdict {
+	o := f.outside.Ops
+	switch {
+	case o == nil:
+		return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL")
+	case o.Err != nil:
+		return failed(o.URL + ": " + o.Err.Error())
+	case o.Live != http.StatusOK:
+		return failed(fmt.Sprintf("%s answers /livez with %d", o.URL, o.Live))
+	}
+	return ok(o.URL + " is alive")
+}
+
+func (f *facts) ready() verdict {
+	return given(f.outside.Ops.Ready, func(r Readiness) verdict {
+		var texts []string
+		for _, c := range r.Failed {
+			text := c.Name
+			if c.Detail != "" {
+				text += ": " + c.Detail
+			}
+			texts = append(texts, text)
+		}
+		switch {
+		case r.Status != http.StatusOK:
+			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, list(texts)), "; "))
+		case len(texts) > 0:
+			return warning("it is ready, but " + list(texts))
+		}
+		return ok("it is ready, and every check succeeds")
+	})
+}
+
+func (f *facts) profiles() verdict {
+	return given(f.outside.Ops.Profiles, func(status int) verdict {
+		if status == http.StatusOK {
+			return warning("/debug/pprof/ is served")
+		}
+		return ok("they are not served")
+	})
+}
+
+func (f *facts) build() verdict {
+	return given(f.outside.Ops.Version, func(version string) verdict {
+		switch version {
+		case "":
+			return skipped("the service does not tell its version")
+		case f.Version:
+			return ok("both are " + version)
+		}
+		return warning(fmt.Sprintf("the service is %s, this is %s", version, f.Version))
+	})
+}

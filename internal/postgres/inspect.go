@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/doctor"
+)
+
+// WatchConnections is how many connections follow changes of keys, in each process.
+const WatchConnections = watchConnections
+
+// inspectTimeout bounds each question of an inspection.
+const inspectTimeout = 10 * time.Second
+
+// Inspector looks at a database. Every question has a read-only transaction of its own
+// and waits for no lock for long. It implements doctor.Inspector.
+type Inspector struct {
+	pool *pgxpool.Pool
+	now  func() time.Time
+}
+
+var _ doctor.Inspector = (*Inspector)(nil)
+
+// NewInspector makes an inspector with one connection, which begins as those of the
+// service do. It does not connect: the database may be away. now is this machine's clock.
+func NewInspector(ctx context.Context, config Config, now func() time.Time) (*Inspector, error) {
+	pool, err := pgxpool.ParseConfig(config.URL)
+	if err != nil {
+		return nil, errBadURL
+	}
+	pool.MaxConns = 1
+	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
+	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	pool.ConnConfig.StatementCacheCapacity, pool.ConnConfig.DescriptionCacheCapacity = 0, 0
+	if !config.Pooled {
+		pool.ConnConfig.RuntimeParams["application_name"] = "theeye doctor"
+	}
+	made, err := pgxpool.NewWithConfig(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("make the connection pool: %w", err)
+	}
+	return &Inspector{pool: made, now: now}, nil
+}
+
+// Close closes the connection.
+func (i *Inspector) Close() { i.pool.Close() }
+
+// Inspect implements doctor.Inspector.
+func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
+	reach, cancel := context.WithTimeout(ctx, inspectTimeout)
+	err := i.pool.Ping(reach)
+	cancel()
+	if err != nil {
+		return doctor.Database{Err: reason(err)}
+	}
+	return doctor.Database{
+		Server:       ask(ctx, i, readServer),
+		Schema:       ask(ctx, i, readSchema),
+		Settings:     ask(ctx, i, readSettings),
+		Overrides:    ask(ctx, i, readOverrides),
+		Connections:  ask(ctx, i, readConnections),
+		Tables:       ask(ctx, i, readTables),
+		Indexes:      ask(ctx, i, readIndexes),
+		Constraints:  ask(ctx, i, readConstraints),
+		Partitions:   ask(ctx, i, readPartitions),
+		Detached:     ask(ctx, i, readDetached),
+		Ages:         ask(ctx, i, readAges),
+		Transactions: ask(ctx, i, readTransactions),
+		Waits:        ask(ctx, i, readWaits),
+		Slots:        ask(ctx, i, readSlots),
+		Sizes:        ask(ctx, i, readSizes),
+		Privileges:   ask(ctx, i, readPrivileges),
+		Clock:        ask(ctx, i, i.readClock),
+	}
+}
+
+// boundsSQL is said at the beginning of each transaction. Times are read in UTC and in
+// the form that is parsed.
+const boundsSQL = `
+set local statement_timeout = '10s'; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '20s';
+set local timezone = 'UTC'; set local datestyle = 'ISO'`
+
+// ask asks one question.
+func ask[T any](ctx context.Context, i *Inspector, read func(context.Context, pgx.Tx) (T, error)) (fact doctor.Fact[T]) {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	err := pgx.BeginTxFunc(ctx, i.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, boundsSQL); err != nil {
+			return err
+		}
+		var err error
+		fact.Value, err = read(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return doctor.Fact[T]{Err: reason(err)}
+	}
+	return fact
+}
+
+// readAll reads all rows of a question into values by position.
+func readAll[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any) ([]T, error) {
+	rows, err := tx.Query(ctx, sql, arguments...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
+
+// readOne reads the only row of a question.
+func readOne[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any) (T, error) {
+	rows, err := tx.Query(ctx, sql, arguments...)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+}
+
+// reason says why something could not be found out. What the server says beyond its
+// message, and the wrappings of the driver, are of no use to a reader.
+func reason(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", inspectTimeout)
+	}
+	return err
+}
+
+// tableNames are the tables of the schema, the partitioned ones included.
+func tableNames() []string {
+	return []string{
+		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
+		rejectionTable, "rejection_count", "group_timing",
+	}
+}
+
+// oursSQL begins the statements about our tables and partitions.
+const oursSQL = `
+with ours as (
+	select c.oid, c.relname::text as name, '' as parent, c.relowner, c.relkind, c.reloptions, c.relfrozenxid
+	from unnest($1::text[]) t (name) join pg_class c on c.oid = to_regclass(t.name)
+	union all
+	select c.oid, c.relname, p.relname, c.relowner, c.relkind, c.reloptions, c.relfrozenxid
+	from pg_class p join pg_inherits i on i.inhparent = p.oid join pg_class c on c.oid = i.inhrelid
+	where p.oid in (to_regclass('event'), to_regclass('rejection')) and not i.inhdetachpending
+)`
+
+// promisedSQL is what pg_index and pg_constraint hold on a schema that was just
+// migrated. A test holds it against the migrations.
+const (
+	promisedIndexes = `
+application application_pkey application_name_key
+api_key api_key_pkey
+access_version access_version_pkey
+session session_pkey session_started_at_idx session_erased_at_idx
+event event_pkey event_timestamp_idx event_category_idx
+event_key event_key_pkey
+event_amendment event_amendment_pkey event_amendment_session_id_idx
+rejection rejection_pkey rejection_session_id_idx
+rejection_count rejection_count_pkey
+group_timing group_timing_pkey`
+	promisedConstraints = `
+application application_pkey application_name_key application_rate_limit_check
+api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
+access_version access_version_pkey access_version_singleton_check
+session session_pkey session_event_count_check session_span_check session_erased_check
+event event_pkey event_sequence_check
+event_key event_key_pkey
+event_amendment event_amendment_pkey event_amendment_original_digest_check
+rejection rejection_pkey rejection_status_check
+rejection_count rejection_count_pkey
+group_timing group_timing_pkey group_timing_took_us_check`
+)
+
+// promised reads one of the lists: a table and its names on each line.
+func promised(text string) (names []doctor.Name) {
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		fields := strings.Fields(line)
+		for _, name := range fields[1:] {
+			names = append(names, doctor.Name{Table: fields[0], Name: name})
+		}
+	}
+	return names
+}
+
+// readSchema reads how far the schema is; without goose's table it is at 0.
+func readSchema(ctx context.Context, tx pgx.Tx) (s doctor.Schema, err error) {
+	if s.Needed, err = newestMigration(); err != nil {
+		return s, err
+	}
+	s.Indexes, s.Constraints = promised(promisedIndexes), promised(promisedConstraints)
+	var found bool
+	if err = tx.QueryRow(ctx, "select to_regclass('"+versionTable+"') is not null").Scan(&found); err != nil || !found {
+		return s, err
+	}
+	err = tx.QueryRow(ctx, versionSQL).Scan(&s.Version)
+	return s, err
+}
