@@ -67,6 +67,14 @@ docs: ## Write the pages that are made from the code
 	$(GO) test -count=1 -run 'TestMetricsAreDocumented' ./charts -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 
+PROMETHEUS ?= http://127.0.0.1:9090
+
+.PHONY: pictures
+pictures: ## Draw the pictures of docs/observability.md; PROMETHEUS=url of one that has scraped a busy service for 4 minutes
+	@scripts/ensure-postgres
+	$(GO) test -count=1 -tags pictures -run TestPictures ./internal/app
+	$(GO) test -count=1 -tags pictures -run 'TestPicture$$' ./charts -prometheus $(PROMETHEUS)
+
 ##@ Before a commit
 
 .PHONY: check

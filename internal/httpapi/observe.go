@@ -30,7 +30,7 @@ func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
 		}
 		return
 	}
-	ctx, span := a.Tracer.Start(ctx, c.Request.Method+" "+routeOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
+	ctx, span := a.Tracer.Start(ctx, methodOf(c)+" "+routeOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
 	x.traceID = span.SpanContext().TraceID()
 	if !span.IsRecording() {
 		return // there is nothing to end
