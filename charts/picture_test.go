@@ -40,6 +40,7 @@ type line struct {
 // Prometheus, that has scraped a service for some minutes, answers to its queries.
 func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
 	board := readDashboard(t)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	const unit, high = 46, 24
 	var b strings.Builder
 	bottom := 0
