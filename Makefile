@@ -78,7 +78,7 @@ pictures: ## Draw the pictures of docs/observability.md; PROMETHEUS=url of one t
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-mod check-rules ## All that CI asks for
+check: check-fmt lint vet build test check-mod check-rules check-chart ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
@@ -93,6 +93,11 @@ check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says
 check-rules: ## Check the rules for Prometheus and run their tests
 	$(PROMTOOL) check rules --lint=all --lint-fatal charts/the-eye/rules/the-eye.yaml
 	$(PROMTOOL) test rules charts/the-eye/rules/tests/*.yaml
+
+.PHONY: check-chart
+check-chart: ## Lint the Helm chart and render it in all its ways
+	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/helm helm.sh/helm/v3/cmd/helm
+	@HELM='$(CURDIR)/bin/helm' scripts/check-chart
 
 .PHONY: vet
 vet: ## Run go vet
