@@ -58,10 +58,33 @@ lint: ## Hold the code against .golangci.yml; PKG=./internal/event
 clean: ## Remove what was built; the development database stays
 	rm -rf bin coverage.out
 
+##@ Container image
+
+IMAGE ?= eye.local/the-eye
+ARCHES ?= amd64 arm64
+REVISION ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+# What everything in the image dates from: the commit, so that it is built the same twice.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+# The flags are those of the Dockerfile.
+.PHONY: image
+image: ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHES="amd64 arm64"
+	@mkdir -p bin/image
+	@for arch in $(ARCHES); do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags timetzdata \
+			-ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)' \
+			-o bin/image/theeye-$$arch ./cmd/theeye; \
+	done
+	@cd tools/image && $(GO) run ./roots >../../bin/image/ca-certificates.crt
+	@cd tools/image && $(GO) build -o ../../bin/image/assemble .
+	@bin/image/assemble -name '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' -epoch '$(SOURCE_DATE_EPOCH)' \
+		-certificates bin/image/ca-certificates.crt -out 'bin/image/the-eye-$(VERSION).tar' \
+		$(foreach arch,$(ARCHES),$(arch)=bin/image/theeye-$(arch))
+
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-mod ## All that CI asks for
+check: check-fmt lint vet build test check-mod check-image ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
@@ -71,6 +94,13 @@ check-fmt: ## Fail, with the difference, where the Go code is not formatted
 check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+
+# A module of its own, which keeps what it needs out of ours. The tools are found from there.
+.PHONY: check-image
+check-image: ## Check tools/image, which writes the container image
+	cd tools/image && $(GO) mod tidy -diff && $(GO) mod verify && $(GO) vet ./... && $(GO) test -shuffle=on $(TESTFLAGS) ./...
+	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint run ./...
+	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint fmt --diff
 
 .PHONY: vet
 vet: ## Run go vet
