@@ -14,8 +14,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/stretchr/testify/require"
 )
 
@@ -159,6 +163,28 @@ func TestDockerCanLoadItToo(t *testing.T) {
 			require.Contains(t, files, layer)
 		}
 	}
+}
+
+// The library's readers know the format better than the tests above.
+func TestOthersCanReadIt(t *testing.T) {
+	t.Parallel()
+	arguments, out := ordered(t, "amd64="+hello(t, "amd64"), "arm64="+hello(t, "arm64"))
+	require.NoError(t, run(arguments, io.Discard))
+	for text, architecture := range map[string]string{"1.2.3": "amd64", "1.2.3-amd64": "amd64", "1.2.3-arm64": "arm64"} {
+		tag, err := name.NewTag("eye.local/the-eye:" + text)
+		require.NoError(t, err)
+		image, err := tarball.ImageFromPath(out, &tag)
+		require.NoError(t, err, text)
+		require.NoError(t, validate.Image(image), text)
+		config, err := image.ConfigFile()
+		require.NoError(t, err)
+		require.Equal(t, architecture, config.Architecture)
+	}
+	folder := t.TempDir()
+	require.NoError(t, exec.CommandContext(t.Context(), "tar", "-xf", out, "-C", folder).Run())
+	index, err := layout.ImageIndexFromPath(folder)
+	require.NoError(t, err)
+	require.NoError(t, validate.Index(index))
 }
 
 func TestSameInputGivesTheSameBytes(t *testing.T) {
