@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/top"
 )
 
-// version is set when the program is built.
-var version = "dev"
+// What the linker sets when the program is built.
+var (
+	version  = "dev"
+	revision = "" //nolint:gochecknoglobals // where the build has no repository to read it from
+)
 
 // Exit codes, as sysexits.h has them.
 const (
@@ -79,7 +83,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(), newHealthcheck(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -174,8 +178,8 @@ func load(cmd *cobra.Command) (config.Config, error) {
 
 // thisBuild tells which build this is.
 func thisBuild() app.Build {
-	build := app.Build{Version: version, GoVersion: runtime.Version(), Revision: "unknown"}
-	if info, ok := debug.ReadBuildInfo(); ok {
+	build := app.Build{Version: version, GoVersion: runtime.Version(), Revision: cmp.Or(revision, "unknown")}
+	if info, ok := debug.ReadBuildInfo(); ok && revision == "" {
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
 				build.Revision = setting.Value

@@ -1,0 +1,9 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// Root makes the commands as the program has them.
+func Root() *cobra.Command { return newRoot(nil) }
+
+// OpsURL is where the probe asks.
+func OpsURL(listen string) (string, error) { return opsURL(listen) }

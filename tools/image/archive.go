@@ -1,0 +1,183 @@
+package main
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// archive writes an OCI image layout as a tar, each blob once.
+type archive struct {
+	tar     *tar.Writer
+	created time.Time
+	blobs   map[v1.Hash]bool
+}
+
+// legacy is one line of the manifest.json that `docker load` looks for where it does
+// not read OCI layouts.
+type legacy struct {
+	Config   string   `json:"Config"`   //nolint:tagliatelle // Docker's form
+	RepoTags []string `json:"RepoTags"` //nolint:tagliatelle // Docker's form
+	Layers   []string `json:"Layers"`   //nolint:tagliatelle // Docker's form
+}
+
+// write puts the image into a file, which is there whole or not at all.
+func (b built) write(o order) (err error) {
+	target, err := os.CreateTemp(filepath.Dir(o.out), ".image-*")
+	if err != nil {
+		return fmt.Errorf("make the file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = target.Close()           // it may be closed
+			_ = os.Remove(target.Name()) // err tells more
+		}
+	}()
+	if err := b.archive(target, o); err != nil {
+		return err
+	}
+	const everyone = 0o644
+	if err := target.Chmod(everyone); err != nil {
+		return fmt.Errorf("let others read the file: %w", err)
+	}
+	if err := target.Close(); err != nil {
+		return fmt.Errorf("write the file: %w", err)
+	}
+	if err := os.Rename(target.Name(), o.out); err != nil {
+		return fmt.Errorf("put the file in its place: %w", err)
+	}
+	return nil
+}
+
+// archive writes the layout: the blobs, the index that names them, and the list for
+// those who do not know layouts.
+func (b built) archive(to io.Writer, o order) error {
+	a := archive{tar: tar.NewWriter(to), created: o.created, blobs: map[v1.Hash]bool{}}
+	if err := a.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+		return err
+	}
+	list := make([]legacy, 0, len(b.images))
+	for i, image := range b.images {
+		entry, err := a.image(image)
+		if err != nil {
+			return err
+		}
+		// Such a reader takes one architecture for one name; the first has the plain one.
+		entry.RepoTags = []string{o.name + ":" + o.version + "-" + image.architecture}
+		if i == 0 {
+			entry.RepoTags = append(entry.RepoTags, o.name+":"+o.version)
+		}
+		list = append(list, entry)
+	}
+	digest := digestOf(b.index)
+	if err := a.blob(digest, b.index); err != nil {
+		return err
+	}
+	descriptor := v1.Descriptor{
+		MediaType: types.OCIImageIndex, Digest: digest, Size: int64(len(b.index)),
+		Annotations: map[string]string{
+			"io.containerd.image.name":          o.name + ":" + o.version,
+			"org.opencontainers.image.ref.name": o.version,
+		},
+	}
+	if err := a.json("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
+		return err
+	}
+	if err := a.json("manifest.json", list); err != nil {
+		return err
+	}
+	if err := a.tar.Close(); err != nil {
+		return fmt.Errorf("end the archive: %w", err)
+	}
+	return nil
+}
+
+// schemaVersion is that of every index and manifest there is today.
+const schemaVersion = 2
+
+// image writes the blobs of one image.
+func (a archive) image(image v1.Image) (legacy, error) {
+	var entry legacy
+	layers, err := image.Layers()
+	if err != nil {
+		return entry, fmt.Errorf("list the layers: %w", err)
+	}
+	for _, layer := range layers {
+		digest, err := layer.Digest()
+		if err != nil {
+			return entry, fmt.Errorf("hash a layer: %w", err)
+		}
+		content, err := layer.Compressed()
+		if err != nil {
+			return entry, fmt.Errorf("compress a layer: %w", err)
+		}
+		raw, err := io.ReadAll(content)
+		if err != nil {
+			return entry, fmt.Errorf("compress a layer: %w", err)
+		}
+		if err := a.blob(digest, raw); err != nil {
+			return entry, err
+		}
+		entry.Layers = append(entry.Layers, path(digest))
+	}
+	settings, err := image.ConfigName()
+	if err != nil {
+		return entry, fmt.Errorf("hash the configuration: %w", err)
+	}
+	entry.Config = path(settings)
+	raw, err := image.RawConfigFile()
+	if err != nil {
+		return entry, fmt.Errorf("render the configuration: %w", err)
+	}
+	if err := a.blob(settings, raw); err != nil {
+		return entry, err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return entry, fmt.Errorf("hash the manifest: %w", err)
+	}
+	if raw, err = image.RawManifest(); err != nil {
+		return entry, fmt.Errorf("render the manifest: %w", err)
+	}
+	return entry, a.blob(digest, raw)
+}
+
+func path(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
+
+// blob writes what is not there yet: images share layers.
+func (a archive) blob(digest v1.Hash, content []byte) error {
+	if a.blobs[digest] {
+		return nil
+	}
+	a.blobs[digest] = true
+	return a.file(path(digest), content)
+}
+
+func (a archive) json(name string, value any) error {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	return a.file(name, content)
+}
+
+func (a archive) file(name string, content []byte) error {
+	err := a.tar.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content)),
+		ModTime: a.created, Format: tar.FormatUSTAR,
+	})
+	if err == nil {
+		_, err = a.tar.Write(content)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
