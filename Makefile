@@ -74,6 +74,7 @@ pictures: ## Draw the pictures of docs/observability.md; PROMETHEUS=url of one t
 	@scripts/ensure-postgres
 	$(GO) test -count=1 -tags pictures -run TestPictures ./internal/app
 	$(GO) test -count=1 -tags pictures -run 'TestPicture$$' ./charts -prometheus $(PROMETHEUS)
+
 ##@ Container image
 
 IMAGE ?= eye.local/the-eye
@@ -96,6 +97,12 @@ image: ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHE
 	@bin/image/assemble -name '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' -epoch '$(SOURCE_DATE_EPOCH)' \
 		-certificates bin/image/ca-certificates.crt -out 'bin/image/the-eye-$(VERSION).tar' \
 		$(foreach arch,$(ARCHES),$(arch)=bin/image/theeye-$(arch))
+
+# See scripts/e2e for what it has to be told of the cluster.
+.PHONY: e2e
+e2e: build image ## Prove the chart on the cluster of KUBECONFIG; LOAD="kind load image-archive" INGRESS=address
+	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/helm helm.sh/helm/v3/cmd/helm
+	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e
 
 ##@ Before a commit
 
