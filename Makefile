@@ -100,14 +100,13 @@ image: ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHE
 
 # See scripts/e2e for what it has to be told of the cluster.
 .PHONY: e2e
-e2e: build image ## Prove the chart on the cluster of KUBECONFIG; LOAD="kind load image-archive" INGRESS=address
-	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/helm helm.sh/helm/v3/cmd/helm
+e2e: build image build/helm ## Prove the chart on the cluster of KUBECONFIG; LOAD="kind load image-archive" INGRESS=address
 	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e
 
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-mod check-rules check-chart check-image ## All that CI asks for
+check: check-fmt lint vet build test check-mod check-rules check-workflows check-chart check-image ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
@@ -123,9 +122,16 @@ check-rules: ## Check the rules for Prometheus and run their tests
 	$(PROMTOOL) check rules --lint=all --lint-fatal charts/the-eye/rules/the-eye.yaml
 	$(PROMTOOL) test rules charts/the-eye/rules/tests/*.yaml
 
-.PHONY: check-chart
-check-chart: ## Lint the Helm chart and render it in all its ways
+.PHONY: check-workflows
+check-workflows: ## Check the workflows of the hosted CI
+	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
+
+.PHONY: build/helm
+build/helm:
 	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/helm helm.sh/helm/v3/cmd/helm
+
+.PHONY: check-chart
+check-chart: build/helm ## Lint the Helm chart and render it in all its ways
 	@HELM='$(CURDIR)/bin/helm' scripts/check-chart
 # A module of its own, which keeps what it needs out of ours. The tools are found from there.
 .PHONY: check-image
