@@ -40,7 +40,7 @@ run: build ## Build and start the service with a private Postgres; ARGS="--flag 
 
 .PHONY: build
 build: ## Build bin/theeye and bin/eyeload
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/theeye ./cmd/eyeload
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION) -X main.revision=$(REVISION)' -o bin/ ./cmd/theeye ./cmd/eyeload
 
 .PHONY: test
 test: ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
