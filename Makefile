@@ -64,7 +64,7 @@ clean: ## Remove what was built; the development database stays
 .PHONY: docs
 docs: ## Write the pages that are made from the code
 	@scripts/ensure-postgres
-	$(GO) test -count=1 -run 'TestMetricsAreDocumented' ./charts -update
+	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 
 PROMETHEUS ?= http://127.0.0.1:9090
