@@ -36,7 +36,7 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 	}
 	database := pgtest.New(t)
 	service := apptest.StartOn(t, database, nil)
-	_, err := limits.Fill(context.Background(), database.Pool(t), limits.DatasetConfig{Events: 50_000, End: end()})
+	_, err := limits.Fill(context.Background(), database.Pool(t), limits.DatasetConfig{Events: 200_000, End: end()})
 	require.NoError(t, err)
 	// The server of tests commits before its log is written, and VACUUM takes nothing
 	// for visible to all before that.
