@@ -40,7 +40,7 @@ run: build ## Build and start the service with a private Postgres; ARGS="--flag 
 
 .PHONY: build
 build: ## Build bin/theeye and bin/eyeload
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/theeye ./cmd/eyeload
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION) -X main.revision=$(REVISION)' -o bin/ ./cmd/theeye ./cmd/eyeload
 
 .PHONY: test
 test: ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
@@ -64,7 +64,7 @@ clean: ## Remove what was built; the development database stays
 .PHONY: docs
 docs: ## Write the pages that are made from the code
 	@scripts/ensure-postgres
-	$(GO) test -count=1 -run 'TestMetricsAreDocumented' ./charts -update
+	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 
 PROMETHEUS ?= http://127.0.0.1:9090

@@ -122,8 +122,8 @@ func readRules(t *testing.T) (records, alerts []rule) {
 type alertCase struct {
 	Alert    string `yaml:"alertname"`
 	Expected []struct {
-		Labels map[string]string `yaml:"exp_labels"` //nolint:tagliatelle // promtool's name
-	} `yaml:"exp_alerts"` //nolint:tagliatelle // promtool's name
+		Labels map[string]string `yaml:"exp_labels"`
+	} `yaml:"exp_alerts"`
 }
 
 // fires tells whether the case expects an alert of the rule.
@@ -150,7 +150,7 @@ func readAlertCases(t *testing.T) (cases []alertCase) {
 		require.NoError(t, err)
 		var file struct {
 			Tests []struct {
-				Cases []alertCase `yaml:"alert_rule_test"` //nolint:tagliatelle // promtool's name
+				Cases []alertCase `yaml:"alert_rule_test"`
 			} `yaml:"tests"`
 		}
 		require.NoError(t, yaml.Unmarshal(text, &file), name)
