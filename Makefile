@@ -103,6 +103,14 @@ image: ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHE
 e2e: build image build/helm ## Prove the chart on the cluster of KUBECONFIG; LOAD="kind load image-archive" INGRESS=address
 	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e
 
+.PHONY: e2e-upgrade
+e2e-upgrade: image build/helm ## Upgrade the chart from the last release on the cluster of KUBECONFIG; LOAD=... BASE=commit
+	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e-upgrade
+
+.PHONY: dist
+dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="linux/amd64"
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' scripts/dist
+
 ##@ Before a commit
 
 .PHONY: check
