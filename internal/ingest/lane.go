@@ -200,16 +200,16 @@ func (c *Collector) run(ctx context.Context, l *lane) {
 
 // flush commits one group and answers its requests.
 func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
-	items := make([]Item, 0, 2*len(parts))
+	items, live := make([]Item, 0, 2*len(parts)), make([]*part, 0, len(parts))
 	for _, p := range parts {
 		if p.waiting.abandoned.Load() {
 			p.err = context.Canceled // nobody waits for it any more
 			continue
 		}
-		items = append(items, p.items...)
+		items, live = append(items, p.items...), append(live, p)
 	}
 	if len(items) > 0 {
-		c.flushItems(ctx, l.tally, parts, items)
+		c.flushItems(ctx, l.tally, live, items)
 	}
 	for _, p := range parts {
 		p.finish()

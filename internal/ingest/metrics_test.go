@@ -159,3 +159,32 @@ func TestShedRequestsAreCounted(t *testing.T) {
 		require.Empty(t, found["theeye.ingest.events{application=shop,status=stored}"])
 	})
 }
+
+// A request that nobody waits for any more is not stored, and what is committed in its
+// place is no failure for it.
+func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c, reader := measured(t, config(), store)
+		first := submitted(t, c, t.Context(), from("shop", good(uuid.New())))
+		<-store.entered
+		gone, leave := context.WithCancel(t.Context())
+		abandoned := submitted(t, c, gone, from("shop", good(uuid.New())))
+		second := submitted(t, c, t.Context(), from("shop", good(uuid.New())))
+		leave()
+		requireUnavailable(t, (<-abandoned).err, fault.CodeUnavailable)
+		for _, answered := range []<-chan answer{first, second} {
+			store.proceed <- nil
+			require.NoError(t, (<-answered).err)
+			if answered == first {
+				require.Equal(t, 1, <-store.entered, "only the request that is waited for")
+			}
+		}
+		synctest.Wait()
+		found := collect(t, reader)
+		require.Equal(t, int64(2), found["theeye.ingest.commit.duration{outcome=committed}"], "%v", found)
+		require.Zero(t, found["theeye.ingest.commit.duration{outcome=failed}"])
+		require.Equal(t, int64(2), found["theeye.ingest.wait.duration{}"])
+	})
+}
