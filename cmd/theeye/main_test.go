@@ -62,7 +62,7 @@ func finish(t testing.TB, environ []string, arguments ...string) (code int, out,
 // running is the program while it runs.
 type running struct {
 	*exec.Cmd
-	done chan struct{} // closed when it ended
+	done chan struct{} // closed when it ended and all that it wrote is in log
 	log  *lines
 }
 
@@ -122,9 +122,14 @@ func start(t testing.TB, environ []string, arguments ...string) *running {
 	r.Stdout, r.Stderr = write, write
 	require.NoError(t, r.Start())
 	require.NoError(t, write.Close())
-	go r.log.read(read)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		r.log.read(read)
+	}()
 	go func() {
 		_ = r.Wait() // the state tells
+		<-told
 		close(r.done)
 	}()
 	t.Cleanup(func() {
