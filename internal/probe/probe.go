@@ -110,6 +110,7 @@ func (p *Prober) call(ctx context.Context, base *url.URL, path string) (answer, 
 		return answer{}, errors.New("the URL cannot be used")
 	}
 	request.Header.Set("User-Agent", "theeye-doctor")
+	request.Header.Set("Accept", "application/json, */*;q=0.1") // a probe is text otherwise
 	a := answer{begin: p.now()}
 	response, err := p.client.Do(request)
 	if err != nil {
@@ -184,7 +185,10 @@ func (p *Prober) callOps(ctx context.Context) *doctor.Ops {
 	}
 	seen.Live = live.status
 	ready, err := p.call(ctx, p.ops, "/readyz?verbose")
-	seen.Ready = doctor.Fact[doctor.Readiness]{Value: readiness(ready), Err: err}
+	if err == nil {
+		seen.Ready.Value, err = readiness(ready)
+	}
+	seen.Ready.Err = err
 	profiles, err := p.call(ctx, p.ops, "/debug/pprof/")
 	seen.Profiles = doctor.Fact[int]{Value: profiles.status, Err: err}
 	metrics, err := p.call(ctx, p.ops, "/metrics")
@@ -192,8 +196,9 @@ func (p *Prober) callOps(ctx context.Context) *doctor.Ops {
 	return seen
 }
 
-// readiness reads the checks that did not succeed.
-func readiness(a answer) doctor.Readiness {
+// readiness reads the checks that did not succeed. That an answer of the probe cannot be
+// read is an error: it would else look as if nothing had failed.
+func readiness(a answer) (doctor.Readiness, error) {
 	r := doctor.Readiness{Status: a.status}
 	var told struct {
 		Checks []struct {
@@ -203,15 +208,15 @@ func readiness(a answer) doctor.Readiness {
 			Detail   string `json:"detail"`
 		} `json:"checks"`
 	}
-	if json.Unmarshal(a.body, &told) != nil {
-		return r
+	if json.Unmarshal(a.body, &told) != nil && a.status == http.StatusOK { // any other status speaks for itself
+		return r, errors.New("/readyz?verbose answers with what is no list of checks")
 	}
 	for _, c := range told.Checks {
 		if !c.OK {
 			r.Failed = append(r.Failed, doctor.ReadyCheck{Name: c.Name, Required: c.Required, Detail: c.Detail})
 		}
 	}
-	return r
+	return r, nil
 }
 
 // version reads the service's version from its metrics; empty when it is not there.

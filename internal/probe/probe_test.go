@@ -1,17 +1,20 @@
 package probe_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
+	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/probe"
 )
 
@@ -139,6 +143,37 @@ func TestWhatIsWrongAtTheSecondPort(t *testing.T) {
 	requireFound(t, bare, "ops.live", doctor.Failed, "418")
 	requireFound(t, bare, "ops.ready", doctor.Failed, "404")
 	requireFound(t, bare, "ops.version", doctor.Skipped, "")
+}
+
+// The second port as it is, and not as a test imagines it.
+func TestARealSecondPort(t *testing.T) {
+	t.Parallel()
+	fails := func(text string) func(context.Context) error {
+		return func(context.Context) error { return errors.New(text) }
+	}
+	reported := ops.Check{Name: "database", Run: fails("it is away")}
+	for want, checks := range map[string][]ops.Check{
+		"":                          {{Name: "state", Required: true, Run: func(context.Context) error { return nil }}},
+		"database: it is away":      {reported},
+		"503; state: it is to stop": {{Name: "state", Required: true, Run: fails("it is to stop")}},
+	} {
+		server := httptest.NewServer(ops.New(ops.Config{Now: time.Now, Ready: checks}))
+		t.Cleanup(server.Close)
+		r := examine(t, probe.Config{OpsURL: server.URL}, probe.Deps{})
+		result := doctor.OK
+		switch {
+		case strings.HasPrefix(want, "503"):
+			result = doctor.Failed
+		case want != "":
+			result = doctor.Warning
+		}
+		requireFound(t, r, "ops.ready", result, want)
+		requireFound(t, r, "ops.live", doctor.OK, "")
+	}
+	// What cannot be read does not pass for what succeeds.
+	requireFound(t, examine(t, probe.Config{OpsURL: serve(t, service{
+		"/livez": answers(http.StatusOK, "ok\n"), "/readyz": answers(http.StatusOK, "ok\n"),
+	})}, probe.Deps{}), "ops.ready", doctor.Warning, "no list of checks")
 }
 
 // late is a clock that is so much further at each look.
