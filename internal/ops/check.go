@@ -85,6 +85,23 @@ func (c *checker) ask(ctx context.Context) error {
 	return errSlow
 }
 
+// last returns what the check found last and waits for nothing: what is older than it is
+// kept is looked at again meanwhile. A check that is not kept costs nothing, and one that
+// has never run is asked.
+func (c *checker) last(ctx context.Context) error {
+	c.mu.Lock()
+	if c.KeepFor == 0 || !c.known {
+		c.mu.Unlock()
+		return c.ask(ctx)
+	}
+	defer c.mu.Unlock()
+	if now := c.now(); c.running == nil && now.Sub(c.at) >= c.KeepFor {
+		c.running = &run{began: now, done: make(chan struct{})}
+		go c.run(ctx, c.running)
+	}
+	return c.result
+}
+
 // run goes on when whoever asked first has gone: others may wait for it.
 func (c *checker) run(ctx context.Context, current *run) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)

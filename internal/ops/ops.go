@@ -106,9 +106,16 @@ func (p *Port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
-// Ready tells what /readyz answers, for a metric. It takes part in the runs of the
-// checks like any probe.
-func (p *Port) Ready(ctx context.Context) bool { return p.ready.ask(ctx, nil).Ready }
+// Ready tells what /readyz answers as far as that is known, for a metric: a scrape must
+// not wait for a database that hangs. What is only reported is not looked at.
+func (p *Port) Ready(ctx context.Context) bool {
+	for _, check := range p.ready.checks {
+		if check.Required && check.last(ctx) != nil {
+			return false
+		}
+	}
+	return true
+}
 
 // The bounds of the server. Probes send a line; what takes long is a profile, which
 // net/http/pprof refuses when it would take longer than the answer may.

@@ -128,7 +128,7 @@ func TestAResultIsShared(t *testing.T) {
 		probe := func(n int) {
 			var all sync.WaitGroup
 			for range n {
-				all.Go(func() { require.True(t, port.Ready(t.Context())) })
+				all.Go(func() { require.True(t, port.AskReady(t.Context())) })
 			}
 			all.Wait()
 		}
@@ -144,11 +144,11 @@ func TestAResultIsShared(t *testing.T) {
 		<-time.After(keepFor)
 		gone, leave := context.WithCancel(t.Context())
 		first := make(chan bool)
-		go func() { first <- port.Ready(gone) }()
+		go func() { first <- port.AskReady(gone) }()
 		synctest.Wait()
 		leave()
 		require.False(t, <-first, "who left got no answer")
-		require.True(t, port.Ready(t.Context()), "and did not spoil it for the others")
+		require.True(t, port.AskReady(t.Context()), "and did not spoil it for the others")
 		require.EqualValues(t, 3, runs.Load())
 	})
 }
@@ -186,5 +186,51 @@ func TestAProbeIsAnsweredInTime(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, http.StatusOK, ask(t, port, http.MethodGet, "/readyz/hangs", "").Code)
 		require.EqualValues(t, 2, runs.Load())
+	})
+}
+
+// A scrape waits for no check that is kept: it gets what is known, and the next one what
+// was found meanwhile.
+func TestReadyWaitsForNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var hangs, stopping atomic.Bool
+		port := ops.New(ops.Config{Now: time.Now, Ready: []ops.Check{
+			{Name: "state", Required: true, Run: func(context.Context) error {
+				if stopping.Load() {
+					return errors.New("stopping")
+				}
+				return nil
+			}},
+			{Name: "keys", Run: func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+			{Name: "database", Required: true, KeepFor: time.Second, Run: func(ctx context.Context) error {
+				if hangs.Load() {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}},
+		}})
+		ready := func() bool {
+			began := time.Now()
+			defer func() { require.Zero(t, time.Since(began)) }()
+			return port.Ready(t.Context())
+		}
+		require.True(t, ready())
+		hangs.Store(true)
+		<-time.After(15 * time.Second)
+		require.True(t, ready(), "as far as is known")
+		<-time.After(15 * time.Second)
+		require.False(t, ready())
+		synctest.Wait() // it looks again, and hangs again
+		hangs.Store(false)
+		<-time.After(15 * time.Second)
+		require.False(t, ready())
+		synctest.Wait()
+		require.True(t, ready())
+		stopping.Store(true)
+		require.False(t, ready(), "what is not kept is known at once")
 	})
 }
