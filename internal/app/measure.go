@@ -69,7 +69,7 @@ func (s *Service) observe(meter metric.Meter) error {
 func (s *Service) startCensus() error {
 	s.taker = census.New(census.Config{
 		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
-	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now})
+	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.keeper.Prepared()})
 	meter := s.telemetry.Meter
 	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.taker.Observe(meter)); err != nil {
 		return err

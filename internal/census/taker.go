@@ -24,6 +24,8 @@ type Deps struct {
 	Logger *zap.Logger
 	// Now is the clock; its differences must not jump (time.Now's do not).
 	Now func() time.Time
+	// After closes when there is something to see; nil: the first round is at once.
+	After <-chan struct{}
 }
 
 // Store takes stock of the database. The postgres package implements it.
@@ -106,6 +108,13 @@ func (t *Taker) Start() {
 		defer close(t.done)
 		ticker := time.NewTicker(t.config.Interval)
 		defer ticker.Stop()
+		if t.deps.After != nil {
+			select {
+			case <-t.deps.After:
+			case <-ctx.Done():
+				return
+			}
+		}
 		for {
 			t.Round(ctx)
 			select {

@@ -54,6 +54,10 @@ type Keeper struct {
 	now    func() time.Time
 	tally  tally
 
+	// prepared closes when the first round has made partitions, or could not.
+	prepared chan struct{}
+	first    sync.Once
+
 	once   sync.Once
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -61,7 +65,7 @@ type Keeper struct {
 
 // New makes a keeper that has yet to be started.
 func New(config Config, store Store, logger *zap.Logger, now func() time.Time) *Keeper {
-	return &Keeper{config: config, store: store, logger: logger, now: now, done: make(chan struct{})}
+	return &Keeper{config: config, store: store, logger: logger, now: now, done: make(chan struct{}), prepared: make(chan struct{})}
 }
 
 // Start begins the rounds. It is called once.
@@ -95,6 +99,10 @@ func (k *Keeper) Stop() {
 	})
 }
 
+// Prepared is closed once the first round has made the partitions that will be needed, or
+// has failed to.
+func (k *Keeper) Prepared() <-chan struct{} { return k.prepared }
+
 // Round makes what will be needed and drops what is expired. What fails is logged
 // and tried again in the next round: until then events bring their partitions
 // about by themselves.
@@ -102,6 +110,7 @@ func (k *Keeper) Round(ctx context.Context) {
 	now := k.now()
 	defer k.tally.roundEnds(ctx, k.now)
 	k.note(ctx, "partitions could not be made ahead", k.store.Prepare(ctx, now, now.Add(ahead)))
+	k.first.Do(func() { close(k.prepared) })
 	if k.config.Events > 0 {
 		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events-grace))
 		k.note(ctx, "expired events could not be dropped", err)

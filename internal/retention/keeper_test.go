@@ -117,3 +117,20 @@ func TestStopEndsARunningRound(t *testing.T) {
 		require.Len(t, store.prepared, 1)
 	})
 }
+
+// Who waits for the partitions waits for the first round, whether or not it can make them.
+func TestPrepared(t *testing.T) {
+	t.Parallel()
+	for _, fail := range []error{nil, errors.New("the database is away")} {
+		store := &fake{before: map[string][]time.Time{}, fail: fail}
+		keeper := retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		select {
+		case <-keeper.Prepared():
+			t.Fatal("nothing is prepared yet")
+		default:
+		}
+		keeper.Round(t.Context())
+		<-keeper.Prepared()
+		keeper.Round(t.Context())
+	}
+}
