@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
@@ -189,9 +191,16 @@ func thisBuild() app.Build {
 	return build
 }
 
-// newLogger logs to standard error.
+// newLogger logs to standard error, also what OpenTelemetry has to complain of: its SDK
+// would else write lines of its own there.
 func newLogger(c config.Config) (*app.Log, error) {
-	return app.NewLog(c, version, os.Stderr)
+	log, err := app.NewLog(c, version, os.Stderr)
+	if err == nil {
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { //nolint:forbidigo // the SDK has no other door, and the process is ours
+			log.Warn("OpenTelemetry complains", zap.Error(err))
+		}))
+	}
+	return log, err
 }
 
 // say prints what a command has to say.

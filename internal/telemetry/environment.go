@@ -55,7 +55,14 @@ func (v variables) exporter(signal string) string {
 	default:
 		v.wrong(name, "otlp, console or none")
 	}
-	if v.text("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || v.text("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != "" {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		text := v.text(name)
+		if text == "" {
+			continue
+		}
+		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
+			v.logger.Warn("an endpoint is no URL, so that nothing will arrive there; begin it with http:// or https://", zap.String("variable", name))
+		}
 		return exporterOTLP
 	}
 	return exporterNone
