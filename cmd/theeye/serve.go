@@ -62,6 +62,7 @@ func tuneMemory(c config.Config) {
 
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
+	defaults := map[string]string{"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s"}
 	options := app.DevOptions{Logger: newLogger, Build: thisBuild()}
 	var address string
 	cmd := &cobra.Command{
@@ -83,10 +84,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					flags["http.listen"] = address
 				}
 				return config.Load(config.Sources{
-					Defaults: map[string]string{
-						"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s",
-					},
-					Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
+					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
 			}
 			return app.Dev(cmd.Context(), options, hurry)
@@ -96,7 +94,11 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 	cmd.Flags().StringVar(&options.DataDir, "data-dir", ".theeye", "Keep everything in this `folder`")
 	cmd.Flags().StringVar(&options.PgBin, "pg-bin", "", "Use the Postgres server binaries in this `folder`")
 	cmd.Flags().StringVar(&address, "listen", listen, "Serve the API at this `host:port`")
-	cmd.Flags().Lookup("ops-listen").DefValue = ops
+	for _, setting := range config.Settings() {
+		if standard, differs := defaults[setting.Key]; differs {
+			cmd.Flags().Lookup(setting.Flag).DefValue = standard
+		}
+	}
 	for _, hidden := range []string{"http-listen", "database-url"} {
 		cmd.Flags().Lookup(hidden).Hidden = true
 	}

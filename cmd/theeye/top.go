@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 // newTop watches running services from outside; it needs neither settings nor a key.
 func newTop() *cobra.Command {
 	o := top.Options{Colour: os.Getenv("NO_COLOR") == ""}
+	ops := cmp.Or(os.Getenv(opsURLVariable), "http://127.0.0.1:8081")
 	cmd := &cobra.Command{
 		Use: "top", Short: "Watch running services by the metrics of their ops ports", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -32,7 +34,7 @@ func newTop() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.Ops, "ops", []string{"http://127.0.0.1:8081"}, "Look at the ops port with this `URL`; given several times, replicas are added up")
+	cmd.Flags().StringArrayVar(&o.Ops, "ops", []string{ops}, "Look at the ops port with this `URL` ($"+opsURLVariable+"); given several times, replicas are added up")
 	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "Look so often; 0.2s to 1m")
 	cmd.Flags().BoolVar(&o.Once, "once", false, "Print one snapshot as plain text after one interval; so too when the output is no terminal")
 	return cmd
