@@ -96,7 +96,7 @@ func schemaChecks() []check {
 	return []check{
 		{
 			"schema.indexes", needsSchema, "Every index of the migrations is there and valid, on each partition, too",
-			"Build it again from its definition in migrations/: `create index concurrently`, on each partition, then `alter index ... attach partition`; an invalid one with `reindex index concurrently`. Without a unique index, first look for double rows.", (*facts).indexes,
+			"Build it again from its definition in migrations/ of the sources. On event and rejection, which are partitioned: `create index NAME on only TABLE (...)` unless that is there, `create index concurrently` on each partition, then `alter index NAME attach partition` for each; on the others `create index concurrently`; an invalid one with `reindex index concurrently`. Without a unique index, first look for double rows.", (*facts).indexes,
 		},
 		{
 			"schema.constraints", needsSchema, "Every constraint of the migrations is there and valid, on each partition, too",
