@@ -98,7 +98,9 @@ fails when it says something else. Besides these there are those of the Go runti
 
 Labels are bounded: ` + "`route`" + ` is a pattern, ` + "`application`" + ` is made by administrators, ` + "`code`" + ` is of
 [errors.md](errors.md), and a ` + "`category` and a `name`" + ` stand only where
-` + "`metrics.event_types`" + ` lists them. Some appear with the first thing that they count.
+` + "`metrics.event_types`" + ` lists them. Some appear with the first thing that they count; those of
+capacity, of event types and of exports only with the setting that they are about, growth
+after ten minutes.
 
 | metric | type | labels | what it says |
 | --- | --- | --- | --- |
