@@ -32,6 +32,7 @@ const (
 	CodeUnavailable          Code = "unavailable"
 	CodeOverloaded           Code = "overloaded"
 	CodeQueryTooSlow         Code = "query_too_slow"
+	CodeInvalidSchema        Code = "invalid_schema"
 )
 
 // Codes of single events, each at a pointer.
@@ -58,4 +59,6 @@ const (
 	CodeSessionErased     Code = "session_erased"
 	CodeEventErased       Code = "event_erased"
 	CodeNotStorable       Code = "not_storable"
+	CodeSchemaViolation   Code = "schema_violation"
+	CodeUnknownEventType  Code = "unknown_event_type"
 )

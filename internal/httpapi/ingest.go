@@ -116,6 +116,7 @@ func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Reques
 
 // verdictOf renders what a problem says about a refused event.
 func verdictOf(v *ingest.Verdict) (p verdictProblem) {
+	p.EventTypeVersion = v.TypeVersion
 	if !isNil(v.EventID) {
 		p.EventID = v.EventID.String()
 	}

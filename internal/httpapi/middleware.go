@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -80,6 +81,11 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 		}
 		if !caller.May(scope) {
 			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+		}
+		if scope == access.ScopeAdmin {
+			c.Request = c.Request.WithContext(audit.With(c.Request.Context(), audit.Actor{
+				Name: "key:" + caller.KeyID, Application: caller.Application.Name, RequestID: requestID(c),
+			}))
 		}
 	}
 }

@@ -38,6 +38,8 @@ type verdictProblem struct {
 	// Kept is false when the refusal was only counted, because the application
 	// had too many of them in this hour.
 	Kept *bool `json:"kept,omitempty"`
+	// EventTypeVersion is the version of the event type that judged it.
+	EventTypeVersion int32 `json:"event_type_version,omitempty"`
 }
 
 // meaning is what a kind of fault is in HTTP.

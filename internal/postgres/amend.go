@@ -45,7 +45,7 @@ const lockEventSQL = storedByIDSQL + ` for update of e`
 // updateEventSQL uses a partition's event_timestamp_idx. A new timestamp may move
 // the row to another partition.
 const updateEventSQL = `
-update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8
+update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8, transaction_id = default
 where "timestamp" = $1 and event_id = $2
 returning data`
 
