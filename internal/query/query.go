@@ -55,6 +55,7 @@ type Finder struct {
 	EventStore
 	SessionStore
 	RejectionStore
+	StatsStore
 	TraceStore
 }
 
