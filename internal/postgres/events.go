@@ -58,6 +58,9 @@ const (
 	eventApplication = "e.application_id = (select application_id from application where name = ?)"
 	eventFrom        = `e."timestamp" >= ?`
 	eventTo          = `e."timestamp" < ?`
+	eventData        = "e.data #>> ?::text[] = ?::text"
+	// What the indexes of payloads have in place of the value.
+	eventDataHash = "hashtextextended(e.data #>> ?::text[], 0) = hashtextextended(?::text, 0)"
 	// The first comparison is what an index on the timestamp can use.
 	eventAfter  = `e."timestamp" >= ? and (e."timestamp", e.sequence, e.event_id) > (?, ?, ?)`
 	eventBefore = `e."timestamp" <= ? and (e."timestamp", e.sequence, e.event_id) < (?, ?, ?)`
@@ -88,6 +91,12 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 	q.whenSet(f.Application != "", eventApplication, f.Application)
 	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
 	q.whenSet(!f.To.IsZero(), eventTo, f.To)
+	for _, d := range f.Data {
+		if d.Indexed() {
+			q.where(eventDataHash, []string(d.Path), d.Value)
+		}
+		q.where(eventData, []string(d.Path), d.Value)
+	}
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
 	}

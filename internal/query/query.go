@@ -56,6 +56,8 @@ type Finder struct {
 	SessionStore
 	RejectionStore
 	StatsStore
+	PathStore
+	ChangeStore
 	TraceStore
 }
 
