@@ -22,6 +22,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/export"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/top"
 )
@@ -85,7 +86,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(), newHealthcheck(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(), newHealthcheck(), newExport(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -143,7 +144,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal
