@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -165,9 +166,7 @@ func (e *exporter) keep(page []byte, next string) error {
 
 func (e *exporter) ask(ctx context.Context) (*http.Response, error) {
 	query := url.Values{}
-	for name, values := range e.Filters {
-		query[name] = values
-	}
+	maps.Copy(query, e.Filters)
 	if e.cursor != "" {
 		query.Set("after", e.cursor)
 	}

@@ -92,7 +92,7 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 	require.NoError(t, pool.QueryRow(context.Background(), "select clock_timestamp()").Scan(&started))
 	slow, err := pool.Begin(context.Background())
 	require.NoError(t, err)
-	defer slow.Rollback(context.Background()) //nolint:errcheck // it was committed
+	t.Cleanup(func() { _ = slow.Rollback(context.Background()) }) // it was committed
 	late := uuid.New()
 	_, err = slow.Exec(context.Background(), insertSQL, late, uuid.New(), firstOf(0))
 	require.NoError(t, err)

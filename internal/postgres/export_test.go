@@ -1,8 +1,10 @@
 package postgres
 
-import "context"
+import (
+	"context"
 
-import "github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
 
 // SpanSQL is the statement that finds the oldest and the newest event.
 const SpanSQL = spanSQL

@@ -21,8 +21,8 @@ import (
 // pathIndexes lists the indexes of payloads, and whether each is valid.
 func pathIndexes(t testing.TB, b *bundle) map[string]bool {
 	t.Helper()
-	rows, err := b.database.Pool(t).Query(context.Background(), `
-		select i.relname, x.indisvalid from pg_index x join pg_class i on i.oid = x.indexrelid where i.relname like 'event\_data\_%'`)
+	const sql = `select i.relname, x.indisvalid from pg_index x join pg_class i on i.oid = x.indexrelid where i.relname like 'event\_data\_%'`
+	rows, err := b.database.Pool(t).Query(context.Background(), sql) //nolint:rowserrcheck // ForEachRow returns it
 	require.NoError(t, err)
 	found := map[string]bool{}
 	var name string
@@ -82,7 +82,9 @@ func TestPathIndexes(t *testing.T) {
 	require.NoError(t, err)
 	paths, err := s.Wanted(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, []pathindex.Path{{"it's", `a\b`, []string{"order", "a.b"}}, {"it's", `a\b`, []string{"order", "long"}}}, paths)
+	require.Equal(t, []pathindex.Path{
+		{Category: "it's", Name: `a\b`, Steps: []string{"order", "a.b"}}, {Category: "it's", Name: `a\b`, Steps: []string{"order", "long"}},
+	}, paths)
 
 	done, err := s.Reconcile(context.Background(), paths)
 	require.NoError(t, err)
@@ -107,7 +109,7 @@ func TestPathIndexes(t *testing.T) {
 	require.ElementsMatch(t, wanted, found)
 	plan := ""
 	require.NoError(t, reads.Explaining(func(text string) { plan = text }).Events(context.Background(), filter, nil, 101, nil))
-	require.Equal(t, 2, len(regexp.MustCompile(`Scan (using|on) event_data_`).FindAllString(plan, -1)), plan)
+	require.Len(t, regexp.MustCompile(`Scan (using|on) event_data_`).FindAllString(plan, -1), 2, plan)
 
 	// What a crash left half built is built again; a partition that is new gets its own.
 	_, err = pool.Exec(context.Background(), "update pg_index set indisvalid = false where indexrelid in (select oid from pg_class where relname like 'event\\_data\\_%' limit 1)")
@@ -141,9 +143,9 @@ func TestPathIndexesLeaveNoSettings(t *testing.T) {
 		ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second, ReadTimeout: 100 * time.Millisecond,
 	})
 	require.NoError(t, err)
-	defer db.Close()
+	t.Cleanup(db.Close)
 	require.NoError(t, postgres.NewRetentionStore(db).Prepare(context.Background(), firstOf(0), firstOf(0)))
-	done, err := postgres.NewPathIndexStore(db).Reconcile(context.Background(), []pathindex.Path{{"a", "b", []string{"c"}}})
+	done, err := postgres.NewPathIndexStore(db).Reconcile(context.Background(), []pathindex.Path{{Category: "a", Name: "b", Steps: []string{"c"}}})
 	require.NoError(t, err)
 	require.Equal(t, pathindex.Done{Built: 1}, done)
 	for _, setting := range []string{"statement_timeout", "lock_timeout"} {

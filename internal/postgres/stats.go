@@ -13,7 +13,7 @@ import (
 
 var _ query.StatsStore = (*QueryStore)(nil)
 
-// The dimensions of counts of events, in the order of the columns of groupedSQL.
+// The dimensions of counts of events, in the order of the columns of countedSQL.
 const (
 	dimensionCategory    = "category"
 	dimensionName        = "name"
@@ -26,7 +26,7 @@ const countedSQL = `
 select b.start, b.category, b.name, coalesce((select a.name from application a where a.application_id = b.application_id), ''), b.count
 from (select `
 
-// hourlyLimit bounds the buckets that are counted one by one, by countedOneByOneSQL.
+// oneByOneLimit bounds the buckets that are counted one by one, by countedOneByOneSQL.
 const oneByOneLimit = 2000
 
 // countedOneByOneSQL counts each bucket by itself, in a narrow range of the indexes of
@@ -71,13 +71,13 @@ func (s *QueryStore) CountEvents(ctx context.Context, f query.StatsFilter, limit
 }
 
 // whereCounted adds the conditions of a filter that are no range of time.
-func (q *statement) whereCounted(f *query.StatsFilter) {
+func (s *statement) whereCounted(f *query.StatsFilter) {
 	if f.SessionID.Valid {
-		q.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
+		s.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
 	}
-	q.whenSet(f.Category != "", eventCategory, f.Category)
-	q.whenSet(f.Name != "", eventName, f.Name)
-	q.whenSet(f.Application != "", eventApplication, f.Application)
+	s.whenSet(f.Category != "", eventCategory, f.Category)
+	s.whenSet(f.Name != "", eventName, f.Name)
+	s.whenSet(f.Application != "", eventApplication, f.Application)
 }
 
 func countGrouped(f *query.StatsFilter, open []string) *statement {

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,10 +50,8 @@ func ParseDataPath(text string) (DataPath, error) {
 	case len(text) > maxDataPath || len(path) > maxDataDepth:
 		return nil, fmt.Errorf("a path has at most %d bytes and %d steps", maxDataPath, maxDataDepth)
 	}
-	for _, name := range path {
-		if name == "" {
-			return nil, fmt.Errorf("%q has an empty step", text)
-		}
+	if slices.Contains(path, "") {
+		return nil, fmt.Errorf("%q has an empty step", text)
 	}
 	return path, nil
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,11 +48,12 @@ type RejectionFilter struct {
 // describe renders a filter so that equal filters have equal texts: a cursor is
 // bound to it.
 func (f EventFilter) describe() string {
-	text := fmt.Sprintf("events %v %q %q %q %d %d %t", f.SessionID, f.Category, f.Name, f.Application, f.From.UnixMicro(), f.To.UnixMicro(), f.Descending)
+	var text strings.Builder
+	fmt.Fprintf(&text, "events %v %q %q %q %d %d %t", f.SessionID, f.Category, f.Name, f.Application, f.From.UnixMicro(), f.To.UnixMicro(), f.Descending)
 	for _, d := range f.Data {
-		text += fmt.Sprintf(" %q=%q", d.Path.String(), d.Value)
+		fmt.Fprintf(&text, " %q=%q", d.Path.String(), d.Value)
 	}
-	return text
+	return text.String()
 }
 
 func (f SessionFilter) describe() string {

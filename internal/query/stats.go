@@ -55,7 +55,7 @@ func ParseGrouping(groupBy, interval string, fill bool, dimensions ...string) (g
 		}
 	}
 	intervals := map[string]Interval{"": 0, "minute": Minute, "hour": Hour, "day": Day}
-	known := false
+	var known bool
 	if g.Interval, known = intervals[interval]; !known {
 		refuse("interval", "interval is one of: minute, hour, day")
 	}

@@ -21,8 +21,11 @@ func TestParseGrouping(t *testing.T) {
 		fill              bool
 		parameter         string
 	}{
-		{"colour", "", false, "group_by"}, {"name,name", "", false, "group_by"}, {"name,", "", false, "group_by"},
-		{"", "week", false, "interval"}, {"name", "", true, "fill"},
+		{"colour", "", false, "group_by"},
+		{"name,name", "", false, "group_by"},
+		{"name,", "", false, "group_by"},
+		{"", "week", false, "interval"},
+		{"name", "", true, "fill"},
 	} {
 		_, wrong := query.ParseGrouping(bad.groupBy, bad.interval, bad.fill, "category", "name")
 		require.Len(t, wrong, 1, bad)
@@ -59,9 +62,12 @@ func TestBuckets(t *testing.T) {
 	found, err := g.Buckets(at, at.Add(2*time.Hour), read(query.Bucket{hour(9), []string{"b"}, 5}, query.Bucket{hour(8), []string{"a"}, 2}))
 	require.NoError(t, err)
 	require.Equal(t, []query.Bucket{
-		{hour(7), []string{"a"}, 0}, {hour(7), []string{"b"}, 0},
-		{hour(8), []string{"a"}, 2}, {hour(8), []string{"b"}, 0},
-		{hour(9), []string{"a"}, 0}, {hour(9), []string{"b"}, 5},
+		{hour(7), []string{"a"}, 0},
+		{hour(7), []string{"b"}, 0},
+		{hour(8), []string{"a"}, 2},
+		{hour(8), []string{"b"}, 0},
+		{hour(9), []string{"a"}, 0},
+		{hour(9), []string{"b"}, 5},
 	}, found, "the first and the last bucket are cut by the range, and there")
 
 	g.By = nil
