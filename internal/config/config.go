@@ -16,9 +16,11 @@ type Config struct {
 	Errors    ErrorsConfig
 	Retention RetentionConfig
 	Access    AccessConfig
-	Log       LogConfig
-	Metrics   MetricsConfig
-	Drain     DrainConfig
+	// EventTypes is what becomes of types of events.
+	EventTypes EventTypesConfig
+	Log        LogConfig
+	Metrics    MetricsConfig
+	Drain      DrainConfig
 
 	// OTel holds the variables of OpenTelemetry (OTEL_...), by name, as they were set.
 	OTel map[string]string
@@ -189,6 +191,13 @@ type AccessConfig struct {
 	// Refresh is how often changes of keys are looked for, 1 s by default and 3 s at
 	// most: more, and a revocation would not hold everywhere within 5 s.
 	Refresh time.Duration
+}
+
+// EventTypesConfig is what becomes of types of events.
+type EventTypesConfig struct {
+	// Unregistered is what becomes of events whose type nobody registered: accept, the
+	// default, or reject.
+	Unregistered string
 }
 
 // LogConfig is what is logged and how it looks.
