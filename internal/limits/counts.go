@@ -16,17 +16,16 @@ import (
 )
 
 // changes asks for one page of changes after the other.
-func changes(name string, filter query.ChangeFilter, limit int) question {
+func (s *sample) changes(name string, filter query.ChangeFilter, limit int) question {
 	return question{
 		name: name, follow: true,
 		path: func(int) string { return fmt.Sprintf("/v1/events/changes?limit=%d", limit) },
 		explain: func(ctx context.Context, store *postgres.QueryStore, _ int, _ *query.Position) error {
-			// Explaining stores find nothing: any number in the middle will do.
-			const some, beyond = 2_000, 1 << 62
+			const beyond = 1 << 62
 			if _, err := store.Watermark(ctx); err != nil {
 				return err
 			}
-			return store.Changes(ctx, filter, query.ChangePosition{Transaction: some}, beyond, limit+1, nil)
+			return store.Changes(ctx, filter, query.ChangePosition{Transaction: s.transaction}, beyond, limit+1, nil)
 		},
 	}
 }

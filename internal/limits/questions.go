@@ -70,8 +70,8 @@ func (s *sample) questions(random *rand.Rand, times int) []question {
 		page("all events in a day, next page", within("", nil), true),
 		byID(s.events),
 		sessionList(s.ranges(random, times, time.Microsecond)),
-		changes("changes, page after page of 100", query.ChangeFilter{}, query.DefaultLimit),
-		changes("changes, page after page of 1,000", query.ChangeFilter{}, query.MaxLimit),
+		s.changes("changes, page after page of 100", query.ChangeFilter{}, query.DefaultLimit),
+		s.changes("changes, page after page of 1,000", query.ChangeFilter{}, query.MaxLimit),
 	}
 }
 

@@ -29,6 +29,8 @@ type sample struct {
 	// events have in their payloads.
 	name   string
 	values []string
+	// transaction is one in the middle.
+	transaction int64
 }
 
 type sampledEvent struct {
@@ -39,8 +41,8 @@ type sampledEvent struct {
 }
 
 const (
-	// spanSQL looks at both ends of event_timestamp_idx.
-	spanSQL = `select min("timestamp"), max("timestamp") from event`
+	// spanSQL looks at both ends of event_timestamp_idx and event_transaction_id_idx.
+	spanSQL = `select min("timestamp"), max("timestamp"), coalesce((min(transaction_id) + max(transaction_id)) / 2, 0) from event`
 	// sampleEventsSQL reads some tens of thousands of rows: whole pages, drawn at random.
 	sampleEventsSQL = `
 	select event_id, category, name, coalesce(data ->> '` + indexedMember + `', '') from event tablesample system (
@@ -58,7 +60,7 @@ const (
 func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, error) {
 	var s sample
 	var first, last *time.Time
-	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last)
+	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last, &s.transaction)
 	if err == nil && first == nil {
 		err = errors.New("there are no events to ask for")
 	}

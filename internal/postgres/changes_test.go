@@ -203,9 +203,9 @@ func TestChangesOfEditsAndErasures(t *testing.T) {
 	f := newFollower(b, 100)
 	require.Equal(t, ids, idsOf(f.drain(t, b)), "in the order of the commits")
 	editor := postgres.NewAmendStore(b.db)
-	_, err := editor.Edit(context.Background(), ids[0], func(e event.Stored) (event.Event, error) {
+	_, err := editor.Edit(context.Background(), ids[0], func(e event.Stored) (event.Envelope, error) {
 		e.Name, e.Timestamp = "edited", e.Timestamp.AddDate(0, -2, 0) // another partition
-		return e.Event, nil
+		return event.Envelope{Event: e.Event}, nil
 	})
 	require.NoError(t, err)
 	require.NoError(t, editor.Erase(context.Background(), ids[1], func(event.Stored) error { return nil }))

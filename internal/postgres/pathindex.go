@@ -88,8 +88,7 @@ order by t.relname desc`
 // is in it.
 const buildPathIndexSQL = `
 select format('create index concurrently if not exists %I on %s ((hashtextextended(data #>> %L::text[], 0)), "timestamp") where category = %L and name = %L',
-	$1::text, $2::bigint::oid::regclass, $3::text[], $4::text, $5::text),
-	format('analyze %s', $2::bigint::oid::regclass)`
+	$1::text, $2::bigint::oid::regclass, $3::text[], $4::text, $5::text)`
 
 // task is an index to be built, or to be dropped.
 type task struct {
@@ -184,17 +183,15 @@ func (s *PathIndexStore) tasks(ctx context.Context, wanted []pathindex.Path) (ta
 	return append(tasks, missing...), nil
 }
 
-// build builds an index, and has the planner learn what is in it.
+// build builds an index. The planner takes no statistics from indexes of some rows, so
+// there is nothing to analyze.
 func build(ctx context.Context, conn *pgxpool.Conn, t task) error {
-	var create, analyze string
-	err := conn.QueryRow(ctx, buildPathIndexSQL, t.name, t.partition, t.path.Steps, t.path.Category, t.path.Name).Scan(&create, &analyze)
+	var create string
+	err := conn.QueryRow(ctx, buildPathIndexSQL, t.name, t.partition, t.path.Steps, t.path.Category, t.path.Name).Scan(&create)
 	if err != nil {
 		return err
 	}
-	if err := run(ctx, conn, create); err != nil {
-		return err
-	}
-	return run(ctx, conn, analyze)
+	return run(ctx, conn, create)
 }
 
 // run runs statements that must not be part of a transaction.
