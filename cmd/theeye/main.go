@@ -52,7 +52,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(app.AsCommand(ctx))
 	if err != nil {
 		fmt.Fprintln(errOut, "theeye: "+message(err)) //nolint:errcheck // nowhere to say it
 	}

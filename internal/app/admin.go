@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"os/user"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
@@ -60,6 +62,16 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 		return err
 	}
 	return use(newRegistry(postgres.NewAccessStore(db), nil))
+}
+
+// AsCommand returns a context in which what is changed is put down to theeye's
+// commands, and to the operating system's user who runs this one, if that has a name.
+func AsCommand(ctx context.Context) context.Context {
+	name := audit.Command
+	if who, err := user.Current(); err == nil && who.Username != "" {
+		name += ":" + who.Username
+	}
+	return audit.With(ctx, audit.Actor{Name: name})
 }
 
 // Log is a logger, its level, and the count of what sampling left out.

@@ -160,7 +160,7 @@ func (s *Service) build(ctx context.Context) error {
 		AccessEvery: c.Log.AccessEvery,
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads},
+		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads},
 		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
 		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
 		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,

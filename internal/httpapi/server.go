@@ -152,6 +152,7 @@ func (a *api) routes() []route {
 		{post, admin, a.createKey, []string{"/v1/applications/:name/keys"}, nil},
 		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
 		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
+		{get, admin, a.listAudit, []string{"/v1/audit"}, append([]string{"actor", "action", "target"}, page...)},
 		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
 		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}
