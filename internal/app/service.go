@@ -152,7 +152,7 @@ func (s *Service) build(ctx context.Context) error {
 	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start()                            //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own

@@ -177,6 +177,9 @@ type RetentionConfig struct {
 	// Errors is how long refused events are kept; 0, the default, keeps them for
 	// ever. When on it is a day at least.
 	Errors time.Duration
+	// Audit is how long entries of the audit log are kept; 0, the default, keeps them
+	// for ever. When on it is a day at least. Who changed what is not known beyond it.
+	Audit time.Duration
 	// Timings is how long it is known how long the commits of groups took, 7 days by
 	// default; it costs some 100 MB a day at a hundred events a second.
 	Timings time.Duration

@@ -113,6 +113,8 @@ func keepingTable() []setting {
 			func(c *Config) value { return durationOrOff(&c.Retention.Events, day) }),
 		row("retention.errors", "0", "How long refused events are kept, such as 90d; 0 keeps them for ever",
 			func(c *Config) value { return durationOrOff(&c.Retention.Errors, day) }),
+		row("retention.audit", "0", "How long it is kept what administrators changed, such as 730d; 0 keeps it for ever",
+			func(c *Config) value { return durationOrOff(&c.Retention.Audit, day) }),
 		row("retention.timings", "7d", "How long it is known how long the commit of each event took",
 			func(c *Config) value { return duration(&c.Retention.Timings, time.Hour, longest) }),
 		row("retention.interval", "1h", "How often partitions are made and dropped",

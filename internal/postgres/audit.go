@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -72,4 +73,24 @@ func scanAuditEntry(row pgx.Row) (e audit.Entry, err error) {
 	err = row.Scan(&e.ID, &e.At, &e.Actor.Name, &e.Actor.Application, &e.Actor.RequestID, &e.Action, &e.Target, &e.Detail)
 	e.At = e.At.UTC()
 	return e, err
+}
+
+// expireAuditSQL walks audit_entry_pkey from its beginning and locks what it deletes.
+const expireAuditSQL = `
+delete from audit_entry where ("at", audit_entry_id) in
+	(select "at", audit_entry_id from audit_entry where "at" < $1 order by "at", audit_entry_id limit $2)`
+
+// ExpireAudit implements retention.Store. It works in small transactions; if it is
+// cut off, the next round goes on with it.
+func (s *RetentionStore) ExpireAudit(ctx context.Context, before time.Time) error {
+	const atOnce = erasedAtOnce / 10
+	for {
+		gone, err := s.db.read.Exec(ctx, expireAuditSQL, before, atOnce)
+		if err != nil {
+			return translate(err, "drop old audit entries")
+		}
+		if gone.RowsAffected() == 0 {
+			return nil
+		}
+	}
 }
