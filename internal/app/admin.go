@@ -106,6 +106,18 @@ func Migrate(ctx context.Context, c config.Config) error {
 	return postgres.Migrate(ctx, c.Database.URL.Reveal())
 }
 
+// Roles names the roles that a database is used with.
+type Roles = postgres.Roles
+
+// MakeRoles makes the roles that are missing, and grants each what it needs and no
+// more. It may run again at any time.
+func MakeRoles(ctx context.Context, c config.Config, roles Roles) error {
+	if err := c.RequireDatabase(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
+}
+
 // MigrateDown takes back the last step of the schema, and the data it held.
 func MigrateDown(ctx context.Context, c config.Config) error {
 	if err := c.RequireDatabase(); err != nil {

@@ -26,6 +26,7 @@ const (
 	stateLockNotAvailable      = "55P03"
 	stateUndefinedTable        = "42P01"
 	stateInsufficientPrivilege = "42501"
+	stateDuplicateObject       = "42710"
 	stateDuplicateTable        = "42P07"
 	stateNotInPrerequisite     = "55000"
 	classDataException         = "22"
