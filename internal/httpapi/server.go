@@ -32,6 +32,8 @@ type Config struct {
 	// AccessEvery is how many requests make a line in the log; 0 only those that fail
 	// for a reason of ours.
 	AccessEvery int
+	// Pace is how fast bodies have to arrive.
+	Pace Pace
 	// Rules are published at /v1/limits, and events are judged by them.
 	Rules *event.Rules
 }
@@ -40,6 +42,8 @@ type Config struct {
 type Deps struct {
 	Directory *access.Directory
 	Limiter   *access.Limiter
+	// Failures bounds failed authentication by peer. Nil does not.
+	Failures  *access.Failures
 	Registry  *access.Registry
 	Collector *ingest.Collector
 	Finder    *query.Finder
@@ -90,7 +94,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UseRawPath = true
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
-	router.Use(a.identify, a.recover, a.cors)
+	router.Use(a.identify, a.recover, a.cors, a.paced)
 	router.NoRoute(func(c *gin.Context) {
 		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
