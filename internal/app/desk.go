@@ -28,7 +28,7 @@ func WithDesk(ctx context.Context, c config.Config, use func(Desk) error) error 
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
 		return use(Desk{
-			editor: amend.New(postgres.NewAmendStore(db), &rules, time.Now),
+			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
 			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads},
 		})
 	})

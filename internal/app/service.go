@@ -16,6 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/ops"
@@ -41,6 +42,7 @@ type Service struct {
 	measured  instruments
 	db        *postgres.DB
 	directory *access.Directory
+	types     *eventtype.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
 	taker     *census.Taker
@@ -136,6 +138,14 @@ func (s *Service) build(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 	s.directory.Start() //nolint:contextcheck // it outlives the start
+	types := postgres.NewEventTypeStore(s.db)
+	s.types = eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
+		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.measured.types,
+	})
+	if err := s.types.Refresh(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrDependency, err)
+	}
+	s.types.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(postgres.KeepConfig{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
 	}, postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
@@ -143,7 +153,7 @@ func (s *Service) build(ctx context.Context) error {
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
 	}, ingest.Deps{
-		Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Types: s.types, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
 	s.pulse.follow(s.collector.Queued)
@@ -160,9 +170,11 @@ func (s *Service) build(ctx context.Context) error {
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads},
-		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
-		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
+		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads},
+		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
+		Types:     eventtype.NewRegistry(types, s.types),
+		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
+		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
 		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
 	})
 	if err != nil {

@@ -16,9 +16,11 @@ type Config struct {
 	Errors    ErrorsConfig
 	Retention RetentionConfig
 	Access    AccessConfig
-	Log       LogConfig
-	Metrics   MetricsConfig
-	Drain     DrainConfig
+	// EventTypes is what becomes of types of events.
+	EventTypes EventTypesConfig
+	Log        LogConfig
+	Metrics    MetricsConfig
+	Drain      DrainConfig
 
 	// OTel holds the variables of OpenTelemetry (OTEL_...), by name, as they were set.
 	OTel map[string]string
@@ -203,6 +205,13 @@ type AccessConfig struct {
 	// address in a minute, 600 by default; 0 bounds it not. Beyond them the answer is
 	// 429. Behind a proxy all share its address; requests with a valid key never count.
 	FailuresPerMinute int
+}
+
+// EventTypesConfig is what becomes of types of events.
+type EventTypesConfig struct {
+	// Unregistered is what becomes of events whose type nobody registered: accept, the
+	// default, or reject.
+	Unregistered string
 }
 
 // LogConfig is what is logged and how it looks.

@@ -123,6 +123,8 @@ func keepingTable() []setting {
 			func(c *Config) value { return duration(&c.Retention.Timings, time.Hour, longest) }),
 		row("retention.interval", "1h", "How often partitions are made and dropped",
 			func(c *Config) value { return duration(&c.Retention.Interval, time.Second, day) }),
+		row("types.unregistered", "accept", "What becomes of events whose category and name nobody registered: accept stores them, reject refuses them",
+			func(c *Config) value { return oneOf(&c.EventTypes.Unregistered, "accept", "reject") }),
 		row("access.refresh", "1s", "How often changes of keys are looked for; 3s at most, so that a revocation holds within 5 s",
 			func(c *Config) value { return duration(&c.Access.Refresh, 10*time.Millisecond, 3*time.Second) }),
 		row("access.failures_per_minute", "600", "Requests without a valid key that one address may make in a minute; beyond them the answer is 429; 0 is no bound",

@@ -80,11 +80,31 @@ func deeds() map[string]prepare {
 				"api_key", `{"application":"shop","scopes":["read"],"organisation_wide":false,"expires_at":null}`,
 			}
 		},
+		"PUT /v1/event-types/{category}/{name}": func(testing.TB, *apptest.Service) deed {
+			name := newID()
+			return deed{
+				"/v1/event-types/a%20b/" + name, `{"schema":{"title":"` + canary + `"},"mode":"observe","description":"` + canary + `"}`,
+				audit.EventTypeChanged, "a%20b/" + name, "event_type_revision", `{"version":1,"mode":"observe"}`,
+			}
+		},
+		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) deed {
+			name := newType(t, s)
+			return deed{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
+		},
 		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) deed {
 			id, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
 			return deed{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
 		},
 	}
+}
+
+// newType registers an event type of the category page.
+func newType(t testing.TB, s *apptest.Service) (name string) {
+	t.Helper()
+	name = newID()
+	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/"+name, `{"schema":{},"mode":"enforce"}`)
+	require.Less(t, answer.Status, 300, "%s", answer.Body)
+	return name
 }
 
 // changing are the admin routes that change something: all that are not read.
@@ -208,6 +228,7 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+gone, "").Status)
 	keyID, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
 	require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, "/v1/applications/shop/keys/"+keyID, "").Status)
+	typed := newType(t, s)
 	before := auditRows(t, pool)
 	for _, route := range httpapi.Routes() {
 		if _, changes := changing()[route.Method+" "+route.Template()]; changes {
@@ -231,6 +252,9 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 		{http.MethodDelete, "/v1/sessions/" + newID(), "", http.StatusNotFound},
 		{http.MethodDelete, "/v1/applications/shop/keys/" + keyID, "", http.StatusNoContent}, // it is revoked already
 		{http.MethodPost, "/v1/applications", `{"name":"shop"}`, http.StatusConflict},
+		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{},"mode":"enforce"}`, http.StatusOK}, // it is that already
+		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{"type":7}}`, http.StatusBadRequest},
+		{http.MethodDelete, "/v1/event-types/page/" + newID(), "", http.StatusNotFound},
 		{http.MethodPatch, "/v1/applications/nobody", `{"disabled":true}`, http.StatusNotFound},
 	} {
 		answer := s.Do(t, one.method, one.path, one.body)

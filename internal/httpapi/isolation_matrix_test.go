@@ -22,7 +22,6 @@ type side struct {
 // aim is a request about what belongs to one side.
 type aim struct {
 	path, body string
-	media      string
 }
 
 // isolation says of a route how to ask it for what belongs to a side, and what a key
@@ -47,30 +46,35 @@ func (of side) session(t testing.TB) (session, event, refused string) {
 func isolations() map[string]isolation {
 	const none = http.StatusNotFound
 	everybody := func(path, body string) isolation { // it is about nobody's things
-		return isolation{func(testing.TB, *apptest.Service, side) aim { return aim{path, body, ""} }, 0}
+		return isolation{func(testing.TB, *apptest.Service, side) aim { return aim{path, body} }, 0}
 	}
 	lists := func(path string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
 			of.session(t)
-			return aim{path, "", ""}
+			return aim{path, ""}
 		}, 0}
 	}
 	ofEvent := func(suffix, body string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
 			_, event, _ := of.session(t)
-			return aim{"/v1/events/" + event + suffix, body, ""}
+			return aim{"/v1/events/" + event + suffix, body}
 		}, none}
 	}
 	ofSession := func(suffix string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
 			session, _, _ := of.session(t)
-			return aim{"/v1/sessions/" + session + suffix, "", ""}
+			return aim{"/v1/sessions/" + session + suffix, ""}
 		}, none}
 	}
 	ofApplication := func(suffix, body string) isolation {
 		return isolation{func(_ testing.TB, _ *apptest.Service, of side) aim {
-			return aim{"/v1/applications/" + of.Name + suffix, body, ""}
+			return aim{"/v1/applications/" + of.Name + suffix, body}
 		}, none}
+	}
+	ofType := func(suffix, body string) isolation {
+		return isolation{func(t testing.TB, s *apptest.Service, _ side) aim {
+			return aim{"/v1/event-types/page/" + newType(t, s) + suffix, body}
+		}, 0}
 	}
 	whole := `{"session_id":"` + newID() + `","category":"page","name":"seen","data":{},"timestamp":"2021-01-02T00:00:00Z"}`
 	return map[string]isolation{
@@ -89,10 +93,10 @@ func isolations() map[string]isolation {
 		"GET /v1/errors":               lists("/v1/errors?limit=1000"),
 		"GET /v1/errors/{id}": {func(t testing.TB, _ *apptest.Service, of side) aim {
 			_, _, refused := of.session(t)
-			return aim{"/v1/errors/" + refused, "", ""}
+			return aim{"/v1/errors/" + refused, ""}
 		}, none},
 		"POST /v1/applications": {func(testing.TB, *apptest.Service, side) aim {
-			return aim{"/v1/applications", `{"name":"app-` + newID() + `"}`, ""}
+			return aim{"/v1/applications", `{"name":"app-` + newID() + `"}`}
 		}, 0},
 		"GET /v1/applications":              everybody("/v1/applications", ""),
 		"GET /v1/applications/{name}":       ofApplication("", ""),
@@ -101,8 +105,15 @@ func isolations() map[string]isolation {
 		"GET /v1/applications/{name}/keys":  ofApplication("/keys", ""),
 		"DELETE /v1/applications/{name}/keys/{id}": {func(t testing.TB, s *apptest.Service, of side) aim {
 			id, _ := newKey(t, s, of.Name, `{"scopes":["read"]}`)
-			return aim{"/v1/applications/" + of.Name + "/keys/" + id, "", ""}
+			return aim{"/v1/applications/" + of.Name + "/keys/" + id, ""}
 		}, none},
+		// Event types are the organisation's.
+		"GET /v1/event-types":                            everybody("/v1/event-types", ""),
+		"GET /v1/event-types/{category}/{name}":          ofType("", ""),
+		"GET /v1/event-types/{category}/{name}/versions": ofType("/versions", ""),
+		"PUT /v1/event-types/{category}/{name}":          ofType("", `{"schema":{"type":"object"},"mode":"observe"}`),
+		"DELETE /v1/event-types/{category}/{name}":       ofType("", ""),
+		"POST /v1/event-types/{category}/{name}/preview": ofType("/preview", `{"schema":{}}`),
 		"GET /v1/audit": everybody("/v1/audit", ""),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -48,6 +49,8 @@ type Deps struct {
 	Collector *ingest.Collector
 	Finder    *query.Finder
 	Editor    *amend.Editor
+	Types     *eventtype.Registry
+	Previewer *eventtype.Previewer
 	Logger    *zap.Logger
 	Now       func() time.Time
 	// NewRequestID names requests that bring no id of their own.
@@ -92,6 +95,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.RedirectTrailingSlash = false
 	router.HandleMethodNotAllowed = true
 	router.UseRawPath = true
+	router.UnescapePathValues = false // it would take a plus sign for a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
 	router.Use(a.identify, a.recover, a.cors, a.paced)
@@ -149,6 +153,12 @@ func (a *api) routes() []route {
 		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
 		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
 		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},
+		{get, read, a.listEventTypes, []string{"/v1/event-types"}, nil},
+		{get, read, a.getEventType, []string{"/v1/event-types/:category/:name"}, []string{"version"}},
+		{get, read, a.listVersions, []string{"/v1/event-types/:category/:name/versions"}, nil},
+		{put, admin, a.putEventType, []string{"/v1/event-types/:category/:name"}, nil},
+		{del, admin, a.deleteEventType, []string{"/v1/event-types/:category/:name"}, nil},
+		{post, admin, a.previewEventType, []string{"/v1/event-types/:category/:name/preview"}, nil},
 		{post, admin, a.createApplication, []string{"/v1/applications"}, nil},
 		{get, admin, a.listApplications, []string{"/v1/applications"}, nil},
 		{get, admin, a.getApplication, []string{"/v1/applications/:name"}, nil},

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -47,7 +48,7 @@ const lockEventSQL = storedByIDSQL + ` for update of e`
 // updateEventSQL uses a partition's event_timestamp_idx. A new timestamp may move
 // the row to another partition.
 const updateEventSQL = `
-update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8, transaction_id = default
+update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8, event_type_version = $9, violations = $10::jsonb, transaction_id = default
 where "timestamp" = $1 and event_id = $2
 returning data`
 
@@ -96,26 +97,29 @@ type change struct {
 }
 
 // Edit implements amend.Store.
-func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Event, error)) (edited event.Stored, err error) {
+func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
 	var wanted event.Event
 	err = s.locked(ctx, id, &wanted, func(c *change) (err error) {
-		if wanted, err = next(c.current); err != nil {
+		envelope, err := next(c.current)
+		if err != nil {
 			return err
 		}
+		wanted = envelope.Event
 		if !slices.Contains(c.locked, wanted.SessionID) {
 			return errMoved
 		}
-		edited, err = c.edit(ctx, &wanted)
+		edited, err = c.edit(ctx, &envelope)
 		return err
 	})
 	return edited, err
 }
 
 // edit stores what an event is to be. Everything concerned is locked.
-func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, error) {
-	current := c.current
+func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
+	current, next := c.current, &envelope.Event
 	edited := current
 	edited.Event = *next
+	edited.TypeVersion, edited.Violations = judgement(envelope)
 	moved := next.SessionID != current.SessionID
 	original := current.Digest()
 	if next.Digest() == original {
@@ -126,7 +130,8 @@ func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, err
 			return edited, err
 		}
 	}
-	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp).Scan(&edited.Data)
+	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
+		edited.TypeVersion, textOf(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
@@ -162,6 +167,26 @@ func changedMembers(before, after *event.Event) []string {
 		}
 	}
 	return changed
+}
+
+// judgement is what an event's type has to say, as it is stored.
+func judgement(e *event.Envelope) (version *int32, violations []byte) {
+	if e.TypeVersion > 0 {
+		version = &e.TypeVersion
+	}
+	if len(e.Observed) > 0 {
+		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
+	}
+	return version, violations
+}
+
+// textOf is a JSON document as a parameter; null for none.
+func textOf(document []byte) *string {
+	if document == nil {
+		return nil
+	}
+	text := string(document)
+	return &text
 }
 
 // eraseEventSQL uses a partition's event_timestamp_idx.
