@@ -51,7 +51,9 @@ func TestEraseAndAudit(t *testing.T) {
 	require.Regexp(t, `^sessions +1\nevents +1\nerrors +1\n$`, out)
 
 	// What comes again is refused, and there is nothing left to erase.
-	require.Equal(t, "session_erased", post(retried, http.StatusBadRequest)["errors"].([]any)[0].(map[string]any)["code"])
+	refused, err := json.Marshal(post(retried, http.StatusBadRequest)["errors"])
+	require.NoError(t, err)
+	require.Contains(t, string(refused), `"code":"session_erased"`)
 	for _, arguments := range [][]string{{"erase", "event", first, "--yes"}, {"erase", "event", second, "--yes"}, {"erase", "session", uuid.NewString(), "--yes"}, {"erase", "session", "shop", "--yes"}} {
 		code, out, errOut := finish(t, environ, arguments...)
 		require.Equal(t, 1, code, "%v: %s", arguments, out)

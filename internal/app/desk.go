@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func (d Desk) Audit(ctx context.Context, wanted AuditQuery) ([]AuditEntry, error
 		return nil, err
 	}
 	filter := query.AuditFilter{Actor: wanted.Actor, Action: audit.Action(wanted.Action), Target: wanted.Target, From: from, To: to}
-	if wanted.Action != "" && !knownAction(filter.Action) {
+	if wanted.Action != "" && !slices.Contains(audit.Actions(), filter.Action) {
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an action is one of: "+strings.Join(AuditActions(), ", "))
 	}
 	found, cursor := []AuditEntry{}, ""
@@ -120,15 +121,6 @@ func AuditActions() []string {
 		names = append(names, string(action))
 	}
 	return names
-}
-
-func knownAction(wanted audit.Action) bool {
-	for _, action := range audit.Actions() {
-		if action == wanted {
-			return true
-		}
-	}
-	return false
 }
 
 func parseTime(text string) (time.Time, error) {

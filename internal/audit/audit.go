@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,7 +75,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		return &text
 	}
 	const micros = "2006-01-02T15:04:05.000000Z07:00"
-	return json.Marshal(struct {
+	text, err := json.Marshal(struct {
 		ID          uuid.UUID       `json:"audit_entry_id"`
 		At          string          `json:"at"`
 		Actor       string          `json:"actor"`
@@ -84,6 +85,10 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		Target      string          `json:"target"`
 		Detail      json.RawMessage `json:"detail"`
 	}{e.ID, e.At.UTC().Format(micros), e.Actor.Name, some(e.Actor.Application), some(e.Actor.RequestID), e.Action, e.Target, e.Detail})
+	if err != nil {
+		return nil, fmt.Errorf("render an audit entry: %w", err)
+	}
+	return text, nil
 }
 
 type actorKey struct{}

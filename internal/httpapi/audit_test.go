@@ -34,6 +34,7 @@ type deed struct {
 type prepare func(t testing.TB, s *apptest.Service) deed
 
 func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
+	t.Helper()
 	session = newID()
 	id = at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
 	return id, session
@@ -42,6 +43,7 @@ func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
 func deeds() map[string]prepare {
 	edit := func(body func(session string) string, changed string) prepare {
 		return func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			id, session := anEvent(t, s)
 			return deed{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
 		}
@@ -52,10 +54,12 @@ func deeds() map[string]prepare {
 		}, `"name","data","timestamp"`),
 		"PATCH /v1/events/{id}": edit(func(string) string { return `{"data":{"y":"` + canary + `"}}` }, `"data"`),
 		"DELETE /v1/events/{id}": func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			id, session := anEvent(t, s)
 			return deed{"/v1/events/" + id, "", audit.EventErased, id, "session", `{"session_id":"` + session + `"}`}
 		},
 		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			_, session := anEvent(t, s)
 			s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
 			return deed{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
@@ -68,6 +72,7 @@ func deeds() map[string]prepare {
 			}
 		},
 		"PATCH /v1/applications/{name}": func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			name := newTenant(t, s).Name
 			return deed{
 				"/v1/applications/" + name, `{"disabled":true}`, audit.ApplicationChanged, name,
@@ -88,10 +93,12 @@ func deeds() map[string]prepare {
 			}
 		},
 		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			name := newType(t, s)
 			return deed{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
 		},
 		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) deed {
+			t.Helper()
 			id, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
 			return deed{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
 		},

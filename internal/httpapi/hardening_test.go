@@ -33,15 +33,21 @@ func dial(t testing.TB, s *apptest.Service) net.Conn {
 	return conn
 }
 
+// reply is what a response says above its body.
+type reply struct {
+	status, major int
+	close         bool
+}
+
 // exchange writes a request as it is and reads the response.
-func exchange(t testing.TB, conn net.Conn, request string) *http.Response {
+func exchange(t testing.TB, conn net.Conn, request string) reply {
 	t.Helper()
 	_, err := io.WriteString(conn, request)
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return reply{response.StatusCode, response.ProtoMajor, response.Close}
 }
 
 // TestHeadersOfEveryAnswer holds which headers there are, on answers and on problems.
@@ -81,11 +87,11 @@ func TestNoHTTP2InClearText(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	response := exchange(t, dial(t, s), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
-	require.Equal(t, 1, response.ProtoMajor)
-	require.GreaterOrEqual(t, response.StatusCode, 400)
+	require.Equal(t, 1, response.major)
+	require.GreaterOrEqual(t, response.status, 400)
 	response = exchange(t, dial(t, s), "GET /v1/limits HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
-	require.Equal(t, 1, response.ProtoMajor)
-	require.Equal(t, http.StatusOK, response.StatusCode, "the upgrade is not taken up")
+	require.Equal(t, 1, response.major)
+	require.Equal(t, http.StatusOK, response.status, "the upgrade is not taken up")
 }
 
 // A body that comes drop by drop is given up long before the timeout of the request.
@@ -100,8 +106,8 @@ func TestSlowBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			response := exchange(t, dial(t, s), request)
-			require.Equal(t, http.StatusRequestTimeout, response.StatusCode)
-			require.True(t, response.Close)
+			require.Equal(t, http.StatusRequestTimeout, response.status)
+			require.True(t, response.close)
 		})
 	}
 	// One that keeps the rate is stored, and the connection serves the next one.
@@ -117,15 +123,15 @@ func TestConnectionsAreBounded(t *testing.T) {
 	held := make([]net.Conn, 3)
 	for n := range held {
 		held[n] = dial(t, s)
-		require.Equal(t, http.StatusOK, exchange(t, held[n], get).StatusCode)
+		require.Equal(t, http.StatusOK, exchange(t, held[n], get).status)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(dial(t, s)), nil)
 	require.NoError(t, err, "it is told at once, whatever it wants")
-	defer response.Body.Close() //nolint:errcheck // it is empty
+	t.Cleanup(func() { _ = response.Body.Close() })
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	require.Equal(t, "1", response.Header.Get("Retry-After"))
 	require.True(t, response.Close)
-	require.Equal(t, http.StatusOK, exchange(t, held[0], get).StatusCode, "those that are in stay in")
+	require.Equal(t, http.StatusOK, exchange(t, held[0], get).status, "those that are in stay in")
 
 	// Who leaves makes room, and who was refused has taken none.
 	require.NoError(t, held[1].Close())

@@ -35,6 +35,7 @@ type isolation struct {
 
 // session makes a session of a side with an event and an error; the ids are returned.
 func (of side) session(t testing.TB) (session, event, refused string) {
+	t.Helper()
 	session = newID()
 	event = at[string](t, mustPost(t, of.Ingest, newEvent(t, session, "data", map[string]any{"x": of.secret})), "event_id")
 	answer := of.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "data", map[string]any{"x": of.secret}, of.secret, 1))
@@ -50,18 +51,21 @@ func isolations() map[string]isolation {
 	}
 	lists := func(path string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
+			t.Helper()
 			of.session(t)
 			return aim{path, ""}
 		}, 0}
 	}
 	ofEvent := func(suffix, body string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
+			t.Helper()
 			_, event, _ := of.session(t)
 			return aim{"/v1/events/" + event + suffix, body}
 		}, none}
 	}
 	ofSession := func(suffix string) isolation {
 		return isolation{func(t testing.TB, _ *apptest.Service, of side) aim {
+			t.Helper()
 			session, _, _ := of.session(t)
 			return aim{"/v1/sessions/" + session + suffix, ""}
 		}, none}
@@ -73,6 +77,7 @@ func isolations() map[string]isolation {
 	}
 	ofType := func(suffix, body string) isolation {
 		return isolation{func(t testing.TB, s *apptest.Service, _ side) aim {
+			t.Helper()
 			return aim{"/v1/event-types/page/" + newType(t, s) + suffix, body}
 		}, 0}
 	}
@@ -92,6 +97,7 @@ func isolations() map[string]isolation {
 		"DELETE /v1/sessions/{id}":     ofSession(""),
 		"GET /v1/errors":               lists("/v1/errors?limit=1000"),
 		"GET /v1/errors/{id}": {func(t testing.TB, _ *apptest.Service, of side) aim {
+			t.Helper()
 			_, _, refused := of.session(t)
 			return aim{"/v1/errors/" + refused, ""}
 		}, none},
@@ -104,6 +110,7 @@ func isolations() map[string]isolation {
 		"POST /v1/applications/{name}/keys": ofApplication("/keys", `{"scopes":["ingest"]}`),
 		"GET /v1/applications/{name}/keys":  ofApplication("/keys", ""),
 		"DELETE /v1/applications/{name}/keys/{id}": {func(t testing.TB, s *apptest.Service, of side) aim {
+			t.Helper()
 			id, _ := newKey(t, s, of.Name, `{"scopes":["read"]}`)
 			return aim{"/v1/applications/" + of.Name + "/keys/" + id, ""}
 		}, none},

@@ -53,5 +53,5 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p)
 	b.read += int64(n)
-	return n, err //nolint:wrapcheck // a reader passes on what it read from, io.EOF above all
+	return n, err
 }

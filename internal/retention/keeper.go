@@ -35,6 +35,11 @@ type Store interface {
 	ExpireEvents(ctx context.Context, before time.Time) (events int64, err error)
 	// ExpireRejections drops the partitions of rejections that end before the given time.
 	ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error)
+	Forgetter
+}
+
+// Forgetter drops what is kept in tables without partitions, in small steps.
+type Forgetter interface {
 	// ForgetErasures forgets that sessions were erased before the given time.
 	ForgetErasures(ctx context.Context, before time.Time) error
 	// ForgetTimings forgets timings of groups that are older than the given time.
