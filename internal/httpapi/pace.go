@@ -25,7 +25,6 @@ type pacedBody struct {
 	from    io.Reader
 	pace    Pace
 	control *http.ResponseController
-	now     func() time.Time
 	began   time.Time
 	read    int64
 }
@@ -33,15 +32,18 @@ type pacedBody struct {
 // unpaced is how small a body is that nobody is hurried with: it holds next to nothing.
 const unpaced = 4 << 10
 
-// paced holds a request's body to the pace. The server clears the deadline when the
-// body was read to its end, and drops the connection when it was not.
-func (a *api) paced(c *gin.Context) {
-	if length := c.Request.ContentLength; a.Pace.Rate > 0 && (length < 0 || length > unpaced) {
-		c.Request.Body = struct {
-			io.Reader
-			io.Closer
-		}{&pacedBody{from: c.Request.Body, pace: a.Pace, control: http.NewResponseController(c.Writer), now: a.Now, began: a.Now()}, c.Request.Body}
+// paced returns a request's body, held to the pace. The server clears the deadline
+// when the body was read to its end, and drops the connection when it was not. It looks
+// at the request's own body for that, which therefore stays in its place.
+func (b *bodyReader) paced(c *gin.Context) io.ReadCloser {
+	r := c.Request
+	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {
+		return r.Body
 	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{&pacedBody{from: r.Body, pace: b.pace, control: http.NewResponseController(c.Writer), began: b.now()}, r.Body}
 }
 
 // Read implements io.Reader.

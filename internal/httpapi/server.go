@@ -80,6 +80,7 @@ type api struct {
 func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
+	a.bodies.pace, a.bodies.now = config.Pace, deps.Now
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
@@ -98,7 +99,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UnescapePathValues = false // it would take a plus sign for a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
-	router.Use(a.identify, a.recover, a.cors, a.paced)
+	router.Use(a.identify, a.recover, a.cors)
 	router.NoRoute(func(c *gin.Context) {
 		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
