@@ -101,6 +101,10 @@ func isolations() map[string]isolation {
 			_, _, refused := of.session(t)
 			return aim{"/v1/errors/" + refused, ""}
 		}, none},
+		"GET /v1/errors/stats":    lists("/v1/errors/stats?group_by=code,application,category,name"),
+		"GET /v1/errors/groups":   lists("/v1/errors/groups?limit=1000"),
+		"POST /v1/errors/replay":  everybody("/v1/errors/replay", `{"all":true}`),
+		"POST /v1/errors/discard": everybody("/v1/errors/discard", `{"all":true}`),
 		"POST /v1/applications": {func(testing.TB, *apptest.Service, side) aim {
 			return aim{"/v1/applications", `{"name":"app-` + newID() + `"}`}
 		}, 0},
@@ -121,7 +125,9 @@ func isolations() map[string]isolation {
 		"PUT /v1/event-types/{category}/{name}":          ofType("", `{"schema":{"type":"object"},"mode":"observe"}`),
 		"DELETE /v1/event-types/{category}/{name}":       ofType("", ""),
 		"POST /v1/event-types/{category}/{name}/preview": ofType("/preview", `{"schema":{}}`),
-		"GET /v1/audit": everybody("/v1/audit", ""),
+		"GET /v1/stats":          lists("/v1/stats?group_by=category,name,application"),
+		"GET /v1/events/changes": lists("/v1/events/changes?limit=1000"),
+		"GET /v1/audit":          everybody("/v1/audit", ""),
 	}
 }
 
