@@ -60,9 +60,8 @@ func verdictOf(v *ingest.Verdict) rejection.Verdict {
 
 // newRejections makes what replays and discards. stopping tells that runs are to end.
 func newRejections(db *postgres.DB, collector *ingest.Collector, rules *event.Rules, stopping func() bool) *rejection.Desk {
-	store := postgres.NewReplayStore(db)
 	return rejection.NewDesk(rejection.Deps{
-		Store: store, Recorder: store, Gate: gate{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
+		Store: postgres.NewReplayStore(db), Gate: gate{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
 	})
 }
 

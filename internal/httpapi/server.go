@@ -54,8 +54,8 @@ type Deps struct {
 	Previewer *eventtype.Previewer
 	// Rejections replays and discards.
 	Rejections *rejection.Desk
-	Logger    *zap.Logger
-	Now       func() time.Time
+	Logger     *zap.Logger
+	Now        func() time.Time
 	// NewRequestID names requests that bring no id of their own.
 	NewRequestID func() string
 	// NewTraceID names the traces of requests that bring none and have no span.

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,16 +17,13 @@ import (
 )
 
 // ReplayStore keeps what became of rejections that are replayed or discarded. It
-// implements the stores of package rejection and is safe for concurrent use.
+// implements rejection.Store and is safe for concurrent use.
 type ReplayStore struct {
 	db    *DB
 	reads *QueryStore
 }
 
-var (
-	_ rejection.Store    = (*ReplayStore)(nil)
-	_ rejection.Recorder = (*ReplayStore)(nil)
-)
+var _ rejection.Store = (*ReplayStore)(nil)
 
 // NewReplayStore makes a store on a database whose schema is current.
 func NewReplayStore(db *DB) *ReplayStore {
@@ -144,20 +144,38 @@ from unnest($1::uuid[], $2::timestamptz[]) as n (rejection_id, received_at)
 where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.status = 'open'`
 
 // Settle implements rejection.Store.
-func (s *ReplayStore) Settle(ctx context.Context, outcomes []rejection.Outcome) error {
-	batch, err := settling(outcomes)
+func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+	batch, totals, err := settling(outcomes)
 	if err != nil {
 		return err
 	}
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayed{}) {
+			return err
+		}
+		return record(ctx, tx, audit.ErrorsReplayed, target, totals)
+	})
+	return translate(err, "note the outcome of a replay")
+}
+
+// change runs a transaction, and again where others got into its way.
+func (s *ReplayStore) change(ctx context.Context, run func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+		err := pgx.BeginFunc(ctx, s.db.read, run)
 		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return translate(err, "note the outcome of a replay")
+			return err
 		}
 	}
 }
 
-func settling(outcomes []rejection.Outcome) (*pgx.Batch, error) {
+// replayed is what an audit entry says of a part of a replay.
+type replayed struct {
+	Stored     int `json:"stored"`
+	Duplicates int `json:"duplicates"`
+	Rejected   int `json:"rejected"`
+}
+
+func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, err error) {
 	var settled, released struct {
 		ids   [][16]byte
 		times []time.Time
@@ -172,69 +190,61 @@ func settling(outcomes []rejection.Outcome) (*pgx.Batch, error) {
 			continue
 		}
 		var violations *string
-		var stored *[16]byte
-		if o.Status == rejection.Rejected {
+		stored := (*[16]byte)(&o.EventID)
+		switch o.Status {
+		case rejection.Stored:
+			totals.Stored++
+		case rejection.Duplicate:
+			totals.Duplicates++
+		case rejection.Rejected:
+			totals.Rejected++
 			text, err := json.Marshal(o.Violations)
 			if err != nil {
-				return nil, err
+				return nil, totals, err
 			}
-			violations = new(string(text))
-		} else {
-			stored = (*[16]byte)(&o.EventID)
+			violations, stored = new(string(text)), nil
 		}
 		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
 		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
 	}
-	batch := &pgx.Batch{}
+	batch = &pgx.Batch{}
 	if len(settled.ids) > 0 {
 		batch.Queue(settleSQL, settled.ids, settled.times, statuses, events, errs)
 	}
 	if len(released.ids) > 0 {
 		batch.Queue(releaseSQL, released.ids, released.times)
 	}
-	return batch, nil
+	return batch, totals, nil
 }
 
-// The parts of the statement that discards: it locks what it closes, in the order of
-// receipt, and passes over what is locked.
-const (
-	discardSQL   = leaseSQL
-	discardedSQL = ` for update of r skip locked)
+// discardedSQL ends the statement that discards, which begins as that which leases: it
+// locks what it closes, in the order of receipt, and passes over what is locked.
+const discardedSQL = ` for update of r skip locked)
 update rejection r set status = 'discarded', leased_until = null from free
 where r.received_at = free.received_at and r.rejection_id = free.rejection_id
 returning r.received_at, r.rejection_id`
-)
 
 // Discard implements rejection.Store.
-func (s *ReplayStore) Discard(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
-	q := newStatement(discardSQL)
+func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
+	q := newStatement(leaseSQL)
 	q.whereFree(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
-	last = after
-	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (at rejection.Position, err error) {
-		err = row.Scan(&at.ReceivedAt, &at.ID)
-		return at, err
-	}, func(at rejection.Position) bool {
-		n++
-		if at.ReceivedAt.After(last.ReceivedAt) || at.ReceivedAt.Equal(last.ReceivedAt) && string(at.ID[:]) > string(last.ID[:]) {
-			last = at
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
+		if err != nil {
+			return err
 		}
-		return true
+		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rejection.Position])
+		if n = len(closed); err != nil || n == 0 {
+			return err
+		}
+		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
+			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
+		})
+		return record(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
 	})
-	return n, last, err
-}
-
-// Replayed implements rejection.Recorder.
-func (s *ReplayStore) Replayed(ctx context.Context, target string, totals rejection.ReplayTotals) error {
-	return s.record(ctx, audit.ErrorsReplayed, target, totals)
-}
-
-// Discarded implements rejection.Recorder.
-func (s *ReplayStore) Discarded(ctx context.Context, target string, totals rejection.DiscardTotals) error {
-	return s.record(ctx, audit.ErrorsDiscarded, target, totals)
-}
-
-func (s *ReplayStore) record(ctx context.Context, action audit.Action, target string, totals any) error {
-	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error { return record(ctx, tx, action, target, totals) })
-	return translate(err, "record a change")
+	if err != nil {
+		return 0, after, translate(err, "discard rejections")
+	}
+	return n, last, nil
 }

@@ -2,7 +2,6 @@ package rejection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -20,7 +19,7 @@ const (
 	// transactions, and leave room for what comes in.
 	atOnce = 64
 	// discardChunk is how many rejections one transaction closes.
-	discardChunk = 1000
+	discardChunk = 5000
 	// noteBudget bounds the notes that are written even when a run was cut off.
 	noteBudget = 10 * time.Second
 )
@@ -61,9 +60,8 @@ type DiscardTotals struct {
 
 // Deps are what a Desk works with.
 type Deps struct {
-	Store    Store
-	Recorder Recorder
-	Gate     Gate
+	Store Store
+	Gate  Gate
 	// Rules are those by which events are decoded.
 	Rules *event.Rules
 	Now   func() time.Time
@@ -86,13 +84,14 @@ func (d *Desk) Replay(ctx context.Context, selection Selection, progress func(Re
 	if err != nil {
 		return totals, err
 	}
+	target := s.describe()
 	s.Filter = s.until(d.deps.Now())
 	if totals.Matched, err = d.matched(ctx, &s); err != nil {
 		return totals, err
 	}
-	pass, take := d.through, d.deps.Store.Claim
+	take, pass := d.deps.Store.Claim, func(kept []Kept) error { return d.through(ctx, target, kept, &totals) }
 	if s.DryRun {
-		pass, take = d.check, d.deps.Store.Read
+		take, pass = d.deps.Store.Read, func(kept []Kept) error { return d.check(ctx, kept, &totals) }
 	}
 	var after Position
 	for limit := s.next(totals.taken(), chunk); limit > 0; limit = s.next(totals.taken(), chunk) {
@@ -102,7 +101,7 @@ func (d *Desk) Replay(ctx context.Context, selection Selection, progress func(Re
 		}
 		if err == nil && len(kept) > 0 {
 			after = kept[len(kept)-1].Position
-			err = pass(ctx, kept, &totals)
+			err = pass(kept)
 			totals.Matched = max(totals.Matched, totals.taken()) // some came meanwhile
 			progress(totals)
 		}
@@ -113,12 +112,7 @@ func (d *Desk) Replay(ctx context.Context, selection Selection, progress func(Re
 	if err == nil {
 		totals.Skipped = totals.Matched - totals.taken()
 	}
-	if !s.DryRun {
-		err = errors.Join(err, d.note(ctx, func(ctx context.Context) error {
-			return d.deps.Recorder.Replayed(ctx, selection.describe(), totals)
-		}))
-	}
-	return totals, firstFault(err)
+	return totals, err
 }
 
 // Discard closes open rejections for good; they are kept until they are past the time
@@ -129,6 +123,7 @@ func (d *Desk) Discard(ctx context.Context, selection Selection, progress func(D
 	if err != nil {
 		return totals, err
 	}
+	target := s.describe()
 	s.Filter = s.until(d.deps.Now())
 	if totals.Matched, err = d.matched(ctx, &s); err != nil || s.DryRun {
 		return totals, err
@@ -137,7 +132,7 @@ func (d *Desk) Discard(ctx context.Context, selection Selection, progress func(D
 	for limit := s.next(totals.Discarded, discardChunk); limit > 0; limit = s.next(totals.Discarded, discardChunk) {
 		var n int
 		if err = d.stopping(); err == nil {
-			n, after, err = d.deps.Store.Discard(ctx, s.Filter, after, limit)
+			n, after, err = d.deps.Store.Discard(ctx, target, s.Filter, after, limit)
 		}
 		totals.Discarded += int64(n)
 		totals.Matched = max(totals.Matched, totals.Discarded)
@@ -149,10 +144,7 @@ func (d *Desk) Discard(ctx context.Context, selection Selection, progress func(D
 	if err == nil {
 		totals.Skipped = totals.Matched - totals.Discarded
 	}
-	err = errors.Join(err, d.note(ctx, func(ctx context.Context) error {
-		return d.deps.Recorder.Discarded(ctx, selection.describe(), totals)
-	}))
-	return totals, firstFault(err)
+	return totals, err
 }
 
 // matched counts what a selection means, at most its limit.
@@ -179,24 +171,9 @@ func (d *Desk) stopping() error {
 	return fault.Busy(nil, fault.CodeUnavailable, "the service is stopping; ask again to go on", time.Second)
 }
 
-// note writes down what was done, also when the run was cut off.
-func (d *Desk) note(ctx context.Context, write func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteBudget)
-	defer cancel()
-	return write(ctx)
-}
-
-// firstFault returns the fault in an error, for a joined error would not be shown.
-func firstFault(err error) error {
-	if f, ok := fault.As(err); ok {
-		return f
-	}
-	return err
-}
-
 // through sends claimed rejections through the gate, many at once, notes what became of
 // them, and gives back those that got no verdict.
-func (d *Desk) through(ctx context.Context, kept []Kept, totals *ReplayTotals) error {
+func (d *Desk) through(ctx context.Context, target string, kept []Kept, totals *ReplayTotals) error {
 	outcomes := make([]Outcome, len(kept))
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
@@ -224,11 +201,16 @@ func (d *Desk) through(ctx context.Context, kept []Kept, totals *ReplayTotals) e
 		outcomes[i].Position = kept[i].Position
 		totals.add(outcomes[i].Status)
 	}
-	err := d.note(ctx, func(ctx context.Context) error { return d.deps.Store.Settle(ctx, outcomes) })
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteBudget)
+	defer cancel()
+	err := d.deps.Store.Settle(ctx, target, outcomes)
 	if cause := failed.Load(); cause != nil {
-		err = errors.Join(*cause, err)
+		return *cause // what could not be noted either is free when its lease ends
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("note what was replayed: %w", err)
+	}
+	return nil
 }
 
 // check counts the verdicts that rejections would get now.

@@ -48,7 +48,7 @@ type Verdict struct {
 	Violations []fault.Violation
 }
 
-// Outcome is a rejection that a run took. A verdict without a status is none: the
+// Outcome is a rejection that a run took, with what became of it. A verdict without a status is none: the
 // rejection is given back as it was.
 type Outcome struct {
 	Position
@@ -56,7 +56,8 @@ type Outcome struct {
 }
 
 // Store keeps rejections. The postgres package implements it. What it lists is in the
-// order of receipt, behind a position.
+// order of receipt, behind a position. A target is "ids", "all", or the filters as a
+// query string.
 type Store interface {
 	// Count counts the open rejections of a filter, those that another run holds included.
 	Count(ctx context.Context, filter Filter) (int64, error)
@@ -67,16 +68,11 @@ type Store interface {
 	Claim(ctx context.Context, filter Filter, after Position, limit int) ([]Kept, error)
 	// Settle notes what became of claimed rejections and gives them back: those that are
 	// stored are closed, all others stay open. One that was closed or erased meanwhile is
-	// passed over.
-	Settle(ctx context.Context, outcomes []Outcome) error
+	// passed over. Who had target replayed is recorded with it.
+	Settle(ctx context.Context, target string, outcomes []Outcome) error
 	// Discard closes open rejections that no run holds and returns how many, and the last.
-	Discard(ctx context.Context, filter Filter, after Position, limit int) (int, Position, error)
-}
-
-// Recorder keeps who did what. target is "ids", "all", or the filters as a query string.
-type Recorder interface {
-	Replayed(ctx context.Context, target string, totals ReplayTotals) error
-	Discarded(ctx context.Context, target string, totals DiscardTotals) error
+	// Who had target discarded is recorded with it.
+	Discard(ctx context.Context, target string, filter Filter, after Position, limit int) (int, Position, error)
 }
 
 // Passage is a rejection on its way through the gate.
