@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 func newRejection() *cobra.Command {
@@ -148,6 +149,9 @@ func newRun[T any](use, short string, run func(cmd *cobra.Command, r app.Rejecti
 						cmd.PrintErrln(string(text))
 					}
 				})
+				if fault.Is(err, fault.CodeInvalidRequest) {
+					return usageError{err}
+				}
 				text, failed := json.Marshal(totals)
 				if failed == nil {
 					failed = say(cmd, string(text)+"\n")
