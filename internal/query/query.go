@@ -59,6 +59,7 @@ type Finder struct {
 	PathStore
 	ChangeStore
 	TraceStore
+	AuditStore
 }
 
 // EventPage returns a page of events.
