@@ -12,12 +12,12 @@ import (
 // kinds are the objects that the chart makes, by the document that describes them.
 func kinds() map[string][]string {
 	return map[string][]string{
-		"api__v1":                            {"ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"},
-		"apis__apps__v1":                     {"Deployment", "StatefulSet"},
-		"apis__autoscaling__v2":              {"HorizontalPodAutoscaler"},
-		"apis__batch__v1":                    {"Job"},
-		"apis__networking.k8s.io__v1":        {"Ingress", "NetworkPolicy"},
-		"apis__policy__v1":                   {"PodDisruptionBudget"},
+		"api__v1":                             {"ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"},
+		"apis__apps__v1":                      {"Deployment", "StatefulSet"},
+		"apis__autoscaling__v2":               {"HorizontalPodAutoscaler"},
+		"apis__batch__v1":                     {"Job"},
+		"apis__networking.k8s.io__v1":         {"Ingress", "NetworkPolicy"},
+		"apis__policy__v1":                    {"PodDisruptionBudget"},
 		"apis__rbac.authorization.k8s.io__v1": {"Role", "RoleBinding"},
 	}
 }
@@ -27,11 +27,11 @@ const reference = "#/components/schemas/"
 func main() {
 	const arguments = 3
 	if len(os.Args) != arguments {
-		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE") //nolint:errcheck // nowhere to say it
+		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
 		os.Exit(1)
 	}
 	if err := write(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "schemas:", err) //nolint:errcheck // nowhere to say it
+		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
 	}
 }
