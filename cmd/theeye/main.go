@@ -36,6 +36,7 @@ var (
 const (
 	exitFailure       = 1  // the command did not do what it was asked
 	exitUsage         = 64 // the arguments cannot be understood
+	exitData          = 65 // what is there belongs to something else
 	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
@@ -141,6 +142,8 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.Is(err, app.ErrForeignKey):
+		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
 		return exitConfiguration
 	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), isFault && f.Kind == fault.Unavailable:

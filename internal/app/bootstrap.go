@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/config"
@@ -34,10 +35,15 @@ var ErrNotInCluster = kube.ErrNotInCluster
 // InCluster reads the pod's account; host and port are those of the environment.
 func InCluster(host, port string) (Cluster, error) { return kube.InCluster(host, port, kube.Folder) }
 
+// ErrForeignKey tells that the Secret holds a key which the database has never had: it
+// is that of another database, or of one that is gone.
+var ErrForeignKey = errors.New("the Secret holds a key that this database does not know; delete the Secret and install or upgrade again, and it gets a new one")
+
 // Bootstrap makes an admin key and puts it into a Secret of Kubernetes, once: a Secret
 // that holds a key is left as it is, and of several that run at once one has its key
 // kept. It tells whether it made one. A key that was not kept is revoked, unless nobody
-// knows whether it was.
+// knows whether it was. It returns ErrForeignKey, and changes nothing, when the key in
+// the Secret cannot have been made here; one that was revoked is none of its business.
 func Bootstrap(ctx context.Context, c config.Config, cluster Cluster, o BootstrapOptions) (made bool, err error) {
 	keeper, err := kube.New(cluster)
 	if err != nil {
@@ -47,8 +53,8 @@ func Bootstrap(ctx context.Context, c config.Config, cluster Cluster, o Bootstra
 	if err != nil {
 		return false, err
 	}
-	if len(secret.Data[secretKey]) > 0 {
-		return false, nil
+	if held := secret.Data[secretKey]; len(held) > 0 {
+		return false, WithAdmin(ctx, c, func(r Admin) error { return knows(ctx, r, string(held)) })
 	}
 	err = WithAdmin(ctx, c, func(r Admin) error {
 		if _, err := r.CreateApplication(ctx, ApplicationSpec{Name: o.Application}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
@@ -67,4 +73,26 @@ func Bootstrap(ctx context.Context, c config.Config, cluster Cluster, o Bootstra
 		return err
 	})
 	return err == nil, err
+}
+
+// knows tells whether the database ever had a key, by its public id.
+func knows(ctx context.Context, r Admin, text string) error {
+	id, _, ok := access.ParseKey(text)
+	if !ok {
+		return ErrForeignKey
+	}
+	applications, err := r.Applications(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range applications {
+		keys, err := r.Keys(ctx, applications[i].Name)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(keys, func(k access.Key) bool { return k.ID == id }) {
+			return nil
+		}
+	}
+	return ErrForeignKey
 }

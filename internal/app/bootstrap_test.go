@@ -165,3 +165,28 @@ func TestBootstrapRevokesWhatIsNotKept(t *testing.T) {
 	require.NoError(t, err, "the next run finds it")
 	requireKept(t, s, c)
 }
+
+func TestBootstrapTellsAKeyOfAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
+	s := &secretServer{}
+	cluster := startSecretServer(t, s)
+	first := apptest.Config(t, pgtest.New(t), nil)
+	_, err := app.Bootstrap(t.Context(), first, cluster, o)
+	require.NoError(t, err)
+	before := string(s.data["key"])
+
+	second := apptest.Config(t, pgtest.New(t), nil)
+	_, err = app.Bootstrap(t.Context(), second, cluster, o)
+	require.ErrorIs(t, err, app.ErrForeignKey)
+	require.Equal(t, before, string(s.data["key"]))
+
+	// Who has revoked it, and works with another key, can still upgrade.
+	require.NoError(t, app.WithAdmin(t.Context(), first, func(r app.Admin) error {
+		return r.RevokeKey(t.Context(), "shop", living(t, first)[0])
+	}))
+	made, err := app.Bootstrap(t.Context(), first, cluster, o)
+	require.NoError(t, err)
+	require.False(t, made)
+	require.Equal(t, before, string(s.data["key"]))
+}

@@ -84,9 +84,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- div (add $all 999) 1000 }}
 {{- end }}
 
-{{/* Text of a value. Helm reads a number of values.yaml as a float, and prints a large one as 1e+06. */}}
+{{/* Text of a value as it was meant. From a file of values a number is a float, of which a large one
+     would be printed as 1e+06, and on and off are true and false, which the service does not know. */}}
 {{- define "the-eye.text" -}}
-{{ if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ toString . }}{{ end }}
+{{ if kindIs "float64" . }}{{ int64 . }}{{ else if kindIs "bool" . }}{{ ternary "on" "off" . }}{{ else }}{{ toString . }}{{ end }}
 {{- end }}
 
 {{/* Seconds of a setting: list of the root, its key, and its default. */}}
