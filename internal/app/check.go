@@ -24,7 +24,12 @@ func Check(ctx context.Context, c config.Config, url string, patience time.Durat
 		return errors.Join(ErrURL, err)
 	}
 	return WithAdmin(ctx, c, func(r Admin) (err error) {
-		if _, err := r.CreateApplication(ctx, ApplicationSpec{Name: checkApplication}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
+		// Asked first: a refused insert would be an error in the log of Postgres each time.
+		_, err = r.Application(ctx, checkApplication)
+		if fault.Is(err, fault.CodeNotFound) {
+			_, err = r.CreateApplication(ctx, ApplicationSpec{Name: checkApplication})
+		}
+		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
 		ends := time.Now().Add(patience + time.Minute)
