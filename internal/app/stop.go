@@ -78,6 +78,9 @@ func (s *Service) abandon() {
 	if s.directory != nil {
 		s.directory.Stop()
 	}
+	if s.types != nil {
+		s.types.Stop()
+	}
 	if s.collector != nil {
 		done, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -27,6 +27,13 @@ type Envelope struct {
 	// Violations say why it was refused. None: Event is whole but for an ID that
 	// the client may leave to the service.
 	Violations []fault.Violation
+	// TypeVersion is the version of the event type that judged it; 0 when there is none.
+	TypeVersion int32
+	// Observed is what an event type that only observes has to object to; it is stored
+	// with the event.
+	Observed []fault.Violation
+	// Withheld tells that Raw is not to be kept: it may hold what must not be.
+	Withheld bool
 }
 
 // Accepted tells whether the event kept every rule.

@@ -32,6 +32,11 @@ type Stored struct {
 	ReceivedAt time.Time
 	// Sequence is the event's place in its session, from 1, in the order of storing.
 	Sequence int64
+	// TypeVersion is the version of the event type that judged it; nil where none did.
+	TypeVersion *int32
+	// Violations is what an event type that only observes objects to, as a JSON array;
+	// nil is nothing.
+	Violations []byte
 }
 
 // Session is what is known of a session as a whole, over all of its applications.

@@ -29,9 +29,11 @@ const (
 	CodePreconditionFailed   Code = "precondition_failed"
 	CodeAlreadyExists        Code = "already_exists"
 	CodeRateLimited          Code = "rate_limited"
+	CodeTooManyFailures      Code = "too_many_failures"
 	CodeUnavailable          Code = "unavailable"
 	CodeOverloaded           Code = "overloaded"
 	CodeQueryTooSlow         Code = "query_too_slow"
+	CodeInvalidSchema        Code = "invalid_schema"
 )
 
 // Codes of single events, each at a pointer.
@@ -58,4 +60,6 @@ const (
 	CodeSessionErased     Code = "session_erased"
 	CodeEventErased       Code = "event_erased"
 	CodeNotStorable       Code = "not_storable"
+	CodeSchemaViolation   Code = "schema_violation"
+	CodeUnknownEventType  Code = "unknown_event_type"
 )

@@ -183,7 +183,7 @@ func (a *api) deleteEvent(c *gin.Context) {
 
 // pathID reads the id in the path. What is no UUID names nothing.
 func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
-	id, ok := parseID(c.Param("id"))
+	id, ok := parseID(pathText(c, "id"))
 	if !ok {
 		a.fail(c, notFound())
 	}

@@ -38,6 +38,8 @@ type verdictProblem struct {
 	// Kept is false when the refusal was only counted, because the application
 	// had too many of them in this hour.
 	Kept *bool `json:"kept,omitempty"`
+	// EventTypeVersion is the version of the event type that judged it.
+	EventTypeVersion int32 `json:"event_type_version,omitempty"`
 }
 
 // meaning is what a kind of fault is in HTTP.
@@ -87,6 +89,8 @@ func title(f *fault.Error) string {
 		return "The event is not valid"
 	case fault.CodeBatchRejected:
 		return "No event of the batch was stored"
+	case fault.CodeTooManyFailures:
+		return "Too many requests without a valid key"
 	case fault.CodeEventIDConflict:
 		return "Another event has this id"
 	}

@@ -36,6 +36,9 @@ func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
 	if v.Sequence > 0 {
 		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
 	}
+	if v.TypeVersion > 0 {
+		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
+	}
 	if v.Refused() {
 		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
 		b = append(append(b, `,"errors":`...), violations...)
@@ -60,6 +63,12 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	b = append(event.AppendTimestamp(append(b, `,"timestamp":"`...), e.Timestamp), '"')
 	b = append(event.AppendTimestamp(append(b, `,"received_at":"`...), e.ReceivedAt), '"')
 	b = appendString(append(b, `,"application":`...), e.Application)
+	if e.TypeVersion != nil {
+		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(*e.TypeVersion), 10)
+	}
+	if e.Violations != nil {
+		b = append(append(b, `,"violations":`...), e.Violations...)
+	}
 	return append(b, '}')
 }
 

@@ -33,7 +33,9 @@ type Config struct {
 
 // Deps are what the collector works with.
 type Deps struct {
-	Store  Store
+	Store Store
+	// Types judges events by their types. Nil lets all of them through.
+	Types  Types
 	Logger *zap.Logger
 	// NewID makes UUIDv7s, for events without an id and for refusals.
 	NewID func() uuid.UUID
@@ -152,12 +154,16 @@ func (c *Collector) Queued() int64 { return c.events.Load() }
 // the store cannot be reached: then nothing is known of the outcome, and the request
 // can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
+	if err := c.judge(request); err != nil {
+		return nil, err
+	}
 	now := c.deps.Now()
 	request.Judged = max(0, now.Sub(request.ReceivedAt))
 	w := &waiting{done: make(chan struct{}), collector: c, handedIn: now, span: request.Span}
 	items, verdicts := w.room(len(request.Envelopes))
 	items, size := c.prepare(request, items, verdicts)
 	if len(items) == 0 {
+		nameVersions(request, verdicts)
 		return verdicts, nil
 	}
 	w.events, w.size = len(items), size
@@ -170,6 +176,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 	select {
 	case <-w.done:
 		if w.err == nil {
+			nameVersions(request, verdicts)
 			return verdicts, nil
 		}
 		cause = w.err
@@ -184,6 +191,9 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 
 // Check judges a request as Submit would, and stores nothing.
 func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
+	if err := c.judge(request); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
 	defer cancel()
 	verdicts := make([]Verdict, len(request.Envelopes))
@@ -197,7 +207,24 @@ func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, err
 	for i := range verdicts {
 		verdicts[i].ErrorID = uuid.Nil
 	}
+	nameVersions(request, verdicts)
 	return verdicts, nil
+}
+
+func (c *Collector) judge(request *Request) error {
+	if c.deps.Types == nil {
+		return nil
+	}
+	return c.deps.Types.Judge(request.Envelopes, request.Replay)
+}
+
+// nameVersions notes which version of its type judged each event.
+func nameVersions(request *Request, verdicts []Verdict) {
+	for i := range verdicts {
+		if v := &verdicts[i]; v.Status == Stored || v.Status == Valid || v.Status == Rejected {
+			v.TypeVersion = request.Envelopes[i].TypeVersion
+		}
+	}
 }
 
 // prepare appends the items to commit. Events without an id get one, refusals get
@@ -224,6 +251,9 @@ func (c *Collector) prepare(request *Request, items []Item, verdicts []Verdict) 
 	if request.Atomic && refused {
 		refuseTheRest(items)
 		items = slices.DeleteFunc(items, func(i Item) bool { return i.Verdict.Status == NotStored })
+	}
+	if request.Replay {
+		items = slices.DeleteFunc(items, func(i Item) bool { return i.Verdict.Refused() })
 	}
 	byTime := func(a, b Item) int { return a.Envelope.Event.Timestamp.Compare(b.Envelope.Event.Timestamp) }
 	if !slices.IsSortedFunc(items, byTime) {

@@ -41,6 +41,9 @@ type Verdict struct {
 	Violations []fault.Violation
 	// ErrorID names the kept refusal. It is uuid.Nil when the refusal was only counted.
 	ErrorID uuid.UUID
+	// TypeVersion is the version of the event type that judged the event; 0 when there
+	// is none, and for a Duplicate or a Conflict, which was judged before.
+	TypeVersion int32
 }
 
 // Refused tells whether the event was refused for a reason of its own.
@@ -63,6 +66,19 @@ type Request struct {
 	Envelopes []event.Envelope
 	// Atomic asks for all or none.
 	Atomic bool
+	// Replay tells that it is a refusal that is sent through again. If it is refused
+	// again it is not kept anew.
+	Replay bool
+}
+
+// Types judges events by their types. The eventtype package implements it.
+type Types interface {
+	// Judge judges the envelopes of one request by the same state of the registry: it
+	// refuses those that violate their type, notes what is only observed, and takes out
+	// what a type says must not be kept. It returns a fault of kind Unavailable when
+	// it does not know of recent changes.
+	// kept tells that they were kept before, as refusals that are replayed were.
+	Judge(envelopes []event.Envelope, kept bool) error
 }
 
 // Item is one envelope on its way through a group.

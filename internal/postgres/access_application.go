@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 )
 
 // createApplicationSQL adds to application_name_key, and waits there for another
@@ -25,7 +26,10 @@ func (s *AccessStore) CreateApplication(ctx context.Context, spec access.Applica
 		if violates(err, "application_name_key") {
 			return false, errNameTaken
 		}
-		return true, err
+		if err != nil {
+			return false, err
+		}
+		return true, record(ctx, tx, audit.ApplicationCreated, spec.Name, settingsOf(&created))
 	})
 	if err != nil {
 		return access.Application{}, err
@@ -85,12 +89,20 @@ func (s *AccessStore) UpdateApplication(ctx context.Context, name string, patch 
 		patch.Apply(&updated)
 		_, err = tx.Exec(ctx, updateApplicationSQL,
 			updated.ID, updated.Disabled, updated.RateLimit, array(updated.AllowedOrigins))
-		return true, err
+		if err != nil {
+			return false, err
+		}
+		return true, record(ctx, tx, audit.ApplicationChanged, name, settingsOf(&updated))
 	})
 	if err != nil {
 		return access.Application{}, err
 	}
 	return updated, nil
+}
+
+// settingsOf is what an audit entry says of an application.
+func settingsOf(a *access.Application) map[string]any {
+	return map[string]any{"disabled": a.Disabled, "rate_limit": a.RateLimit, "allowed_origins": a.AllowedOrigins}
 }
 
 // array makes texts of any kind fit for a text[] that is not null.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
@@ -28,7 +29,12 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
-		return true, err
+		if err != nil {
+			return false, err
+		}
+		return true, record(ctx, tx, audit.KeyCreated, key.ID, map[string]any{
+			"application": key.Application, "scopes": key.Scopes, "organisation_wide": key.OrganisationWide, "expires_at": key.ExpiresAt,
+		})
 	})
 	if err != nil {
 		return access.Key{}, err
@@ -76,7 +82,9 @@ func (s *AccessStore) RevokeKey(ctx context.Context, application, id string) err
 		case err != nil || revokedAt != nil:
 			return false, err
 		}
-		_, err = tx.Exec(ctx, revokeKeySQL, id)
-		return true, err
+		if _, err = tx.Exec(ctx, revokeKeySQL, id); err != nil {
+			return false, err
+		}
+		return true, record(ctx, tx, audit.KeyRevoked, id, map[string]any{"application": application})
 	})
 }

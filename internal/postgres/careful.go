@@ -239,8 +239,10 @@ func (c *commit) sort(fresh []int, verdicts []ingest.Verdict, refusals *refusals
 	for i := range verdicts {
 		if v := &verdicts[i]; v.Refused() {
 			refused = true
-			v.ErrorID = c.errorID(i)
-			refusals.add(c.plan.rows[i].item, v)
+			if item := c.plan.rows[i].item; !item.Request.Replay {
+				v.ErrorID = c.errorID(i)
+				refusals.add(item, v)
+			}
 		}
 	}
 	return store, drop, refused

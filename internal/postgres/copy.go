@@ -11,14 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/the-eye-events/the-eye/internal/event"
 )
 
 // copySQL writes to the three indexes of event's partitions. COPY and COMMIT go
 // out as one message, which spares a round trip. It locks nothing but its own rows.
-const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, judged_us, group_id, trace_id) from stdin (format binary); commit`
+const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, judged_us, group_id, trace_id, event_type_version, violations) from stdin (format binary); commit`
 
 // copyColumns is the number of columns in copySQL.
-const copyColumns = 12
+const copyColumns = 14
 
 // copyAndCommit writes rows into event and commits the open transaction.
 func (p *plan) copyAndCommit(ctx context.Context, conn *pgx.Conn, rows []int, s *sessions) error {
@@ -85,7 +87,7 @@ func giveUp(ctx context.Context, conn *pgconn.PgConn) error {
 // encode renders rows in the binary format of COPY (PostgreSQL documentation,
 // COPY, "Binary Format").
 func (p *plan) encode(rows []int, s *sessions) []byte {
-	const fixed = 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 2*4
+	const fixed = 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 3*4
 	size := 32
 	for _, i := range rows {
 		e := p.rows[i].event()
@@ -110,8 +112,24 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 		b = appendInt32(b, wholeMicroseconds(request.Judged))
 		b = appendInt64(b, int64(p.id))
 		b = appendField(b, request.TraceID[:])
+		b = appendType(b, r.item.Envelope)
 	}
 	return binary.BigEndian.AppendUint16(b, 0xffff)
+}
+
+// appendType appends the version of the event's type and what that objects to.
+func appendType(b []byte, e *event.Envelope) []byte {
+	const null = math.MaxUint32 // -1
+	version, violations := judgement(e)
+	if version == nil {
+		b = binary.BigEndian.AppendUint32(b, null)
+	} else {
+		b = appendInt32(b, *version)
+	}
+	if violations == nil {
+		return binary.BigEndian.AppendUint32(b, null)
+	}
+	return appendDocument(b, violations)
 }
 
 // appendDocument appends a jsonb: its text behind the version of the binary form.

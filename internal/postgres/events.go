@@ -45,7 +45,7 @@ func NewQueryStore(db *DB) *QueryStore {
 // each in its order, ties of the timestamp sorted on the way.
 const selectEventsSQL = `
 select e.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id,
-	(select a.name from application a where a.application_id = e.application_id)
+	(select a.name from application a where a.application_id = e.application_id), e.event_type_version, e.violations
 from event e`
 
 // The conditions of lists. A question mark stands for the next parameter.
@@ -107,7 +107,7 @@ func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, err
 
 // scanStored reads a row of selectEventsSQL.
 func scanStored(row pgx.Row) (e event.Stored, err error) {
-	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application)
+	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
 	return e, err
 }
 

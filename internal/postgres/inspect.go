@@ -141,7 +141,7 @@ func reason(err error) error {
 func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
-		rejectionTable, "rejection_count", "group_timing",
+		rejectionTable, "rejection_count", "group_timing", "event_type", "event_type_version", "event_type_revision", "audit_entry",
 	}
 }
 
@@ -164,12 +164,16 @@ application application_pkey application_name_key
 api_key api_key_pkey
 access_version access_version_pkey
 session session_pkey session_started_at_idx session_erased_at_idx
-event event_pkey event_timestamp_idx event_category_idx
+event event_pkey event_timestamp_idx event_category_idx event_transaction_id_idx event_violations_idx
 event_key event_key_pkey
 event_amendment event_amendment_pkey event_amendment_session_id_idx
 rejection rejection_pkey rejection_session_id_idx
 rejection_count rejection_count_pkey
-group_timing group_timing_pkey`
+group_timing group_timing_pkey
+event_type event_type_pkey event_type_category_name_key
+event_type_version event_type_version_pkey
+event_type_revision event_type_revision_pkey
+audit_entry audit_entry_pkey`
 	promisedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
@@ -178,9 +182,13 @@ session session_pkey session_event_count_check session_span_check session_erased
 event event_pkey event_sequence_check
 event_key event_key_pkey
 event_amendment event_amendment_pkey event_amendment_original_digest_check
-rejection rejection_pkey rejection_status_check
+rejection rejection_pkey rejection_status_check rejection_outcome_check
 rejection_count rejection_count_pkey
-group_timing group_timing_pkey group_timing_took_us_check`
+group_timing group_timing_pkey group_timing_took_us_check
+event_type event_type_pkey event_type_category_name_key event_type_version_check
+event_type_version event_type_version_pkey event_type_version_event_type_id_fkey event_type_version_mode_check
+event_type_revision event_type_revision_pkey event_type_revision_singleton_check event_type_revision_hash_key_check
+audit_entry audit_entry_pkey`
 )
 
 // promised reads one of the lists: a table and its names on each line.

@@ -103,9 +103,9 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	require.Equal(t, []uuid.UUID{second.Event.ID, first.Event.ID}, list(every, nil))
 	require.Equal(t, []uuid.UUID{first.Event.ID}, list(every, &query.Position{At: firstOf(0), Sequence: 2, ID: second.Event.ID}))
 
-	edited, err := amends.Edit(context.Background(), first.Event.ID, func(current event.Stored) (event.Event, error) {
+	edited, err := amends.Edit(context.Background(), first.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.SessionID, current.Data, current.Timestamp = to, []byte(`{"edited":true}`), firstOf(-7)
-		return current.Event, nil
+		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), edited.Sequence)

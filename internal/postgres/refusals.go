@@ -57,6 +57,9 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 	case fault.CodeSessionErased, fault.CodeEventErased:
 		raw = nil // what was erased is not to come back by this door
 	}
+	if item.Envelope.Withheld {
+		raw = nil
+	}
 	raw = raw[:min(len(raw), r.bounds.RawBytes)]
 	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
 }
@@ -156,10 +159,10 @@ func sampled(place int64) bool {
 // insertRejectionsSQL writes to the two indexes of rejection's partitions. What is
 // known is of an attempt whose commit was not heard of.
 const insertRejectionsSQL = `
-insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size, trace_id)
-select n.rejection_id, n.received_at, n.application_id, n.request_id, n.code, n.errors, n.event_id, n.session_id, n.category, n.name, n."timestamp", n.raw, n.raw_size, n.trace_id
-from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[], $14::uuid[])
-	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size, trace_id)
+insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size, trace_id, event_type_version)
+select n.rejection_id, n.received_at, n.application_id, n.request_id, n.code, n.errors, n.event_id, n.session_id, n.category, n.name, n."timestamp", n.raw, n.raw_size, n.trace_id, n.event_type_version
+from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::integer[], $14::uuid[], $15::integer[])
+	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size, trace_id, event_type_version)
 on conflict do nothing`
 
 // keptSQL adds to counters that the transaction has locked already.
@@ -191,7 +194,7 @@ func (r *refusals) insert(ctx context.Context, conn *pgx.Conn) error {
 	batch := &pgx.Batch{}
 	c := &columns
 	batch.Queue(insertRejectionsSQL, c.ids, c.received, c.applications, c.requests, c.codes, c.errors,
-		c.events, c.sessions, c.categories, c.names, c.timestamps, c.raws, c.sizes, c.traces)
+		c.events, c.sessions, c.categories, c.names, c.timestamps, c.raws, c.sizes, c.traces, c.versions)
 	batch.Queue(keptSQL, applications, hours, counts)
 	return conn.SendBatch(ctx, batch).Close()
 }
@@ -222,6 +225,7 @@ type rejectionColumns struct {
 	raws         [][]byte
 	sizes        []int32
 	traces       [][16]byte
+	versions     []*int32
 }
 
 func (c *rejectionColumns) add(one *refusal) {
@@ -241,6 +245,11 @@ func (c *rejectionColumns) add(one *refusal) {
 	c.raws = append(c.raws, one.raw)
 	c.sizes = append(c.sizes, int32(len(e.Raw))) //nolint:gosec // bounded by the body limit
 	c.traces = append(c.traces, request.TraceID)
+	var version *int32 // null unless the event's type refused it
+	if one.verdict.Violations[0].Code == fault.CodeSchemaViolation {
+		version = &e.TypeVersion
+	}
+	c.versions = append(c.versions, version)
 }
 
 // optional returns a field's value if it could be read.

@@ -52,9 +52,9 @@ func fill(t *testing.T, b *bundle) old {
 	}
 	edited := envelope(s.moved, firstOf(-4))
 	submit(t, c, request(shop, edited))
-	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Event, error) {
+	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Timestamp = firstOf(0)
-		return current.Event, nil
+		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
 	return s
@@ -64,7 +64,7 @@ func fill(t *testing.T, b *bundle) old {
 func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
-		"select coalesce(array_agg(relname::text order by 1), '{}') from pg_class where relkind = 'r' and relname like $1 || '\\_%' and relname not in ('event_key', 'event_amendment', 'rejection_count')", table).Scan(&names))
+		"select coalesce(array_agg(relname::text order by 1), '{}') from pg_class where relkind = 'r' and relname ~ ('^' || $1 || '_p[0-9]')", table).Scan(&names))
 	return names
 }
 

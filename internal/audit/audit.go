@@ -1,0 +1,107 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Actor is who changes something.
+type Actor struct {
+	// Name is "key:" and the public id of a key; or "command" for theeye's commands,
+	// which act on the database by themselves, with a colon and the name of the
+	// operating system's user behind it where that is known.
+	Name string
+	// Application is the one that the key belongs to, if there is one.
+	Application string
+	// RequestID names the request, if there is one.
+	RequestID string
+}
+
+// Command is the actor of theeye's commands.
+const Command = "command"
+
+// Action names a kind of change. Actions are stable: reports group by them.
+type Action string
+
+// The actions.
+const (
+	ApplicationCreated Action = "application.created"
+	ApplicationChanged Action = "application.changed"
+	KeyCreated         Action = "key.created"
+	KeyRevoked         Action = "key.revoked"
+	EventTypeChanged   Action = "event_type.changed"
+	EventTypeDeleted   Action = "event_type.deleted"
+	EventEdited        Action = "event.edited"
+	EventErased        Action = "event.erased"
+	SessionErased      Action = "session.erased"
+	ErrorsReplayed     Action = "errors.replayed"
+	ErrorsDiscarded    Action = "errors.discarded"
+)
+
+// Actions returns all actions.
+func Actions() []Action {
+	return []Action{
+		ApplicationCreated, ApplicationChanged, KeyCreated, KeyRevoked, EventTypeChanged, EventTypeDeleted,
+		EventEdited, EventErased, SessionErased, ErrorsReplayed, ErrorsDiscarded,
+	}
+}
+
+// Entry is one change.
+type Entry struct {
+	ID     uuid.UUID
+	At     time.Time
+	Actor  Actor
+	Action Action
+	// Target names what was changed: an application, a key's id, category and name of
+	// an event type (with a slash between, each escaped as in a URL), an event's or a
+	// session's id.
+	Target string
+	// Detail is a JSON object that says what it is now, or how much it was. It holds no
+	// payload and no secret.
+	Detail json.RawMessage
+}
+
+// MarshalJSON renders an entry as the API shows it. Application and request are null
+// where there is none.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	some := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	const micros = "2006-01-02T15:04:05.000000Z07:00"
+	text, err := json.Marshal(struct {
+		ID          uuid.UUID       `json:"audit_entry_id"`
+		At          string          `json:"at"`
+		Actor       string          `json:"actor"`
+		Application *string         `json:"application"`
+		RequestID   *string         `json:"request_id"`
+		Action      Action          `json:"action"`
+		Target      string          `json:"target"`
+		Detail      json.RawMessage `json:"detail"`
+	}{e.ID, e.At.UTC().Format(micros), e.Actor.Name, some(e.Actor.Application), some(e.Actor.RequestID), e.Action, e.Target, e.Detail})
+	if err != nil {
+		return nil, fmt.Errorf("render an audit entry: %w", err)
+	}
+	return text, nil
+}
+
+type actorKey struct{}
+
+// With returns a context in which the actor acts.
+func With(ctx context.Context, actor Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// ActorOf returns who acts in a context: Command where nobody was named.
+func ActorOf(ctx context.Context) Actor {
+	if actor, ok := ctx.Value(actorKey{}).(Actor); ok {
+		return actor
+	}
+	return Actor{Name: Command}
+}
