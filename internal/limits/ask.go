@@ -172,7 +172,7 @@ func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, er
 		var page struct {
 			Next string `json:"next"`
 		}
-		if err = json.Unmarshal(body, &page); err != nil {
+		if err := json.Unmarshal(body, &page); err != nil {
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
 		q.cursor = page.Next

@@ -184,7 +184,9 @@ func together(ctx context.Context, workers int, work func(context.Context) error
 const (
 	copyKeysSQL     = `copy event_key (event_id, "timestamp") from stdin (format binary)`
 	copySessionsSQL = `copy session (session_id, last_sequence, event_count, started_at, last_event_at, application_ids) from stdin (format binary)`
-	copyEventsSQL   = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
+	copyEventsSQL   = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary)`
+	// copyNumberedSQL has the numbers of transactions, too.
+	copyNumberedSQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
 )
 
 // store writes what was made last, in one transaction.
@@ -193,7 +195,7 @@ func (m *sliceMaker) store(ctx context.Context, pool *pgxpool.Pool) error {
 		for _, table := range []struct {
 			sql  string
 			rows []byte
-		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyEventsSQL, m.eventRows.end()}} {
+		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyNumberedSQL, m.eventRows.end()}} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
 				return fmt.Errorf("copy: %w", err)
 			}
