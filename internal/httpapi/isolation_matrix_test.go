@@ -127,9 +127,7 @@ func isolations() map[string]isolation {
 		"PUT /v1/event-types/{category}/{name}":          ofType("", `{"schema":{"type":"object"},"mode":"observe"}`),
 		"DELETE /v1/event-types/{category}/{name}":       ofType("", ""),
 		"POST /v1/event-types/{category}/{name}/preview": ofType("/preview", `{"schema":{}}`),
-		"GET /v1/stats":          lists("/v1/stats?group_by=category,name,application"),
-		"GET /v1/events/changes": lists("/v1/events/changes?limit=1000"),
-		"GET /v1/audit":          everybody("/v1/audit", ""),
+		"GET /v1/audit": everybody("/v1/audit", ""),
 	}
 }
 
