@@ -87,7 +87,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newErase(), newAudit(), newTop(), newDoctor(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newErase(), newAudit(), newRejection(), newTop(), newDoctor(),
 		newCheck(), newHealthcheck(), newExport(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
