@@ -27,7 +27,8 @@ func found(t testing.TB, schema, data string) map[string]string {
 	all := map[string]string{}
 	for _, v := range violations {
 		require.Equal(t, fault.CodeSchemaViolation, v.Code)
-		all[v.Pointer] = v.Detail
+		require.True(t, strings.HasPrefix(v.Detail, v.Pointer+" "), v.Detail)
+		all[v.Pointer] = strings.TrimPrefix(v.Detail, v.Pointer+" ")
 	}
 	return all
 }
@@ -37,7 +38,7 @@ func TestFindingsPointIntoThePayload(t *testing.T) {
 	const schema = `{"type": "object", "required": ["form", "a/b"], "additionalProperties": false, "properties": {
 		"a/b": {}, "kind": {"enum": ["x", "y"]}, "one": {"const": 1},
 		"form": {"type": "object", "required": ["email"], "properties": {
-			"email": {"type": "string", "format": "email", "maxLength": 20}, "age": {"type": "integer", "minimum": 18},
+			"email": {"type": "string", "format": "email", "minLength": 6}, "age": {"type": "integer", "minimum": 18},
 			"tags": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}}}}}}`
 	for data, want := range map[string]map[string]string{
 		`{"form": {"email": "jane@example.com"}, "a/b": 1}`: {},
@@ -45,6 +46,9 @@ func TestFindingsPointIntoThePayload(t *testing.T) {
 		`{"form": {"email": 5, "age": 17.5, "tags": ["ok", "NO", 3]}, "a/b": 1}`: {
 			"/data/form/email": "is a number; expected a string", "/data/form/age": "is a number; expected an integer",
 			"/data/form/tags/1": `is "NO"; expected a match of "^[a-z]+$"`, "/data/form/tags/2": "is a number; expected a string",
+		},
+		`{"form": {"email": "a@b.c", "age": 17, "more": "x"}, "a/b": 1}`: {
+			"/data/form/age": "is 17; expected at least 18", "/data/form/email": "has 5 characters; expected at least 6",
 		},
 		`{"form": {"email": "nobody"}, "a/b": 1, "kind": "z", "one": 2, "extra": 1}`: {
 			"/data/form/email": `is "nobody"; expected the format email`, "/data/kind": `is "z"; expected "x" or "y"`,

@@ -189,9 +189,10 @@ func kindOf(v fault.Violation) string {
 			tokens[i] = "*"
 		}
 	}
-	_, expected, found := strings.Cut(v.Detail, "; ")
+	detail := strings.TrimPrefix(v.Detail, v.Pointer)
+	_, expected, found := strings.Cut(detail, "; ")
 	if !found {
-		expected = v.Detail
+		expected = detail
 	}
 	return strings.Join(tokens, "/") + "\x00" + expected
 }

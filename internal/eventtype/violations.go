@@ -3,7 +3,9 @@ package eventtype
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +35,8 @@ func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation
 	found = found[:min(len(found), event.MaxViolations)]
 	all := make([]fault.Violation, len(found))
 	for i, f := range found {
-		all[i] = fault.Violation{Pointer: "/data" + f.pointer, Code: fault.CodeSchemaViolation, Detail: f.detail}
+		at := "/data" + f.pointer
+		all[i] = fault.Violation{Pointer: at, Code: fault.CodeSchemaViolation, Detail: shorten(at) + " " + f.detail}
 	}
 	return all
 }
@@ -125,12 +128,57 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return each(k.Properties, "is a member that the schema does not know")
 	case *kind.FalseSchema:
 		return one("is not allowed here")
-	case *kind.Minimum, *kind.Maximum, *kind.ExclusiveMinimum, *kind.ExclusiveMaximum, *kind.MultipleOf:
-		if hidden(at) {
-			return one("is a number out of its bounds")
-		}
 	}
-	return one(err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	if found, expected, ok := bound(err.ErrorKind); ok {
+		if hidden(at) {
+			found = "is another value"
+		}
+		return one(found + "; expected " + expected)
+	}
+	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+}
+
+// bound says what was found and expected where a number or a size is out of bounds.
+func bound(of jsonschema.ErrorKind) (found, expected string, ok bool) {
+	const least, most = "at least ", "at most "
+	number := func(got, want *big.Rat, word string) (string, string, bool) {
+		return "is " + decimal(got), word + decimal(want), true
+	}
+	size := func(got, want int, word, unit string) (string, string, bool) {
+		return fmt.Sprintf("has %d %s", got, unit), word + strconv.Itoa(want), true
+	}
+	switch k := of.(type) {
+	case *kind.Minimum:
+		return number(k.Got, k.Want, least)
+	case *kind.Maximum:
+		return number(k.Got, k.Want, most)
+	case *kind.ExclusiveMinimum:
+		return number(k.Got, k.Want, "more than ")
+	case *kind.ExclusiveMaximum:
+		return number(k.Got, k.Want, "less than ")
+	case *kind.MultipleOf:
+		return number(k.Got, k.Want, "a multiple of ")
+	case *kind.MinLength:
+		return size(k.Got, k.Want, least, "characters")
+	case *kind.MaxLength:
+		return size(k.Got, k.Want, most, "characters")
+	case *kind.MinItems:
+		return size(k.Got, k.Want, least, "items")
+	case *kind.MaxItems:
+		return size(k.Got, k.Want, most, "items")
+	case *kind.MinProperties:
+		return size(k.Got, k.Want, least, "members")
+	case *kind.MaxProperties:
+		return size(k.Got, k.Want, most, "members")
+	}
+	return "", "", false
+}
+
+// decimal writes a number with up to ten digits behind the point.
+func decimal(n *big.Rat) string {
+	const digits = 10
+	text := n.FloatString(digits)
+	return shorten(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
 }
 
 // pointer writes a path as a JSON Pointer (RFC 6901).
