@@ -36,6 +36,7 @@ var (
 const (
 	exitFailure       = 1  // the command did not do what it was asked
 	exitUsage         = 64 // the arguments cannot be understood
+	exitData          = 65 // files cannot be used
 	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
@@ -85,7 +86,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(), newHealthcheck(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newTop(), newDoctor(), newHealthcheck(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -141,6 +142,8 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.Is(err, app.ErrPlan):
+		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind):
 		return exitConfiguration
 	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), isFault && f.Kind == fault.Unavailable:

@@ -48,6 +48,11 @@ func Disabled(disabled bool) access.ApplicationPatch {
 // that work on the database without a service. Changes reach running services
 // within their refresh.
 func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) error {
+	return withDatabase(ctx, c, func(db *postgres.DB) error { return use(newRegistry(postgres.NewAccessStore(db), nil)) })
+}
+
+// withDatabase runs use with the database, whose schema is current.
+func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) error) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
@@ -59,7 +64,7 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 	if err := db.CheckSchema(ctx); err != nil {
 		return err
 	}
-	return use(newRegistry(postgres.NewAccessStore(db), nil))
+	return use(db)
 }
 
 // Log is a logger, its level, and the count of what sampling left out.

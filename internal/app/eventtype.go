@@ -36,6 +36,9 @@ const (
 	EventTypeUnchanged = eventtype.Unchanged
 )
 
+// EventTypeEnforce is the mode in which events are refused that do not fit.
+const EventTypeEnforce = string(eventtype.Enforce)
+
 // DefaultSample and MaxSample are how many stored events are looked at.
 const (
 	DefaultSample = eventtype.DefaultSample
@@ -76,7 +79,7 @@ type EventTypes struct {
 func WithEventTypes(ctx context.Context, c config.Config, use func(EventTypes) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		store := postgres.NewEventTypeStore(db)
-		rules := c.Rules()
+		rules := rulesOf(c)
 		return use(EventTypes{
 			Registry:  eventtype.NewRegistry(store, nil),
 			previewer: eventtype.NewPreviewer(store, store, &rules, c.Database.ReadTimeout, time.Now),

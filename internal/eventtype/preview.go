@@ -83,13 +83,14 @@ func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout ti
 }
 
 // Preview holds a candidate against the last stored events of a type, sample at most,
-// and against as many of its open rejections. It returns an Invalid fault for a
+// and against as many of its open rejections. To enforce what was only observed is a
+// change, too: then what fits neither fails newly. It returns an Invalid fault for a
 // candidate that is not valid.
 func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
 	if err := key.Check(); err != nil {
 		return Preview{}, err
 	}
-	_, schema, err := candidate.Validate()
+	candidate, schema, err := candidate.Validate()
 	if err != nil {
 		return Preview{}, err
 	}
@@ -99,7 +100,7 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	case <-ctx.Done():
 		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
-	current, err := p.current(ctx, key)
+	current, err := p.current(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -118,14 +119,18 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	return run.result, nil
 }
 
-// current is the schema that is in force; nil when there is none.
-func (p *Previewer) current(ctx context.Context, key Key) (*Schema, error) {
+// current is the schema by which events are refused now, or, if the next one only
+// observes, by which they are judged; nil when there is none.
+func (p *Previewer) current(ctx context.Context, key Key, next Mode) (*Schema, error) {
 	t, err := p.types.Type(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil //nolint:nilnil // the Schema that accepts everything
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case t.Mode == Observe && next == Enforce:
+		return nil, nil //nolint:nilnil // it refuses nothing
 	}
 	return Compile(t.Schema)
 }

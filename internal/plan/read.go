@@ -103,8 +103,7 @@ func readText(file string, in io.Reader) ([]byte, error) {
 // it looks like that.
 func parseFile(file string, text []byte) (documents []Document, wrong []string) {
 	each := yamlDocuments
-	trimmed := bytes.TrimSpace(text)
-	if strings.EqualFold(filepath.Ext(file), ".json") || (file == Stdin && bytes.HasPrefix(trimmed, []byte("{")) && json.Valid(trimmed)) {
+	if strings.EqualFold(filepath.Ext(file), ".json") || (file == Stdin && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && isJSON(text)) {
 		each = jsonDocuments
 	}
 	number := 0
@@ -125,6 +124,8 @@ func parseFile(file string, text []byte) (documents []Document, wrong []string) 
 	}
 	return documents, wrong
 }
+
+func isJSON(text []byte) bool { return jsonDocuments(text, func([]byte, error) {}) == nil }
 
 // jsonDocuments hands over each of the JSON values that follow one another in a text.
 func jsonDocuments(text []byte, yield func([]byte, error)) error {
