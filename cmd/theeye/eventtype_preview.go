@@ -84,7 +84,7 @@ func showPreviews(all []typePreview) string {
 			fmt.Fprintf(&b, "  %d open errors: %d would fit and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
 		}
 		for _, v := range p.Violations {
-			fmt.Fprintf(&b, "  %d × %s %s (event %s)\n", v.Count, v.Pointer, v.Detail, v.EventID)
+			fmt.Fprintf(&b, "  %d × %s (event %s)\n", v.Count, v.Detail, v.EventID)
 		}
 		if !p.Complete {
 			b.WriteString("  the time was up before all were looked at; ask for fewer with --events\n")

@@ -53,7 +53,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(app.AsCommand(ctx))
 	if err != nil {
 		fmt.Fprintln(errOut, "theeye: "+message(err)) //nolint:errcheck // nowhere to say it
 	}
@@ -86,7 +86,8 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newTop(), newDoctor(), newHealthcheck(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newErase(), newAudit(),
+		newTop(), newDoctor(), newHealthcheck(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },

@@ -162,15 +162,15 @@ func (s *Service) build(ctx context.Context) error {
 	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start()                            //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
-		AccessEvery: c.Log.AccessEvery,
+		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
-		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads},
+		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
+		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads},
 		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
 		Types:     eventtype.NewRegistry(types, s.types),
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
@@ -233,8 +233,10 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(s.logger)
 	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: newCrowd(h.MaxConnections, s.logger, time.Now).follow, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}

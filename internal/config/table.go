@@ -35,6 +35,10 @@ func httpTable() []setting {
 			func(c *Config) value { return duration(&c.HTTP.IdleTimeout, shortest, day) }),
 		row("http.max_header_bytes", "32KiB", "Size of a request's headers",
 			func(c *Config) value { return size(&c.HTTP.MaxHeaderBytes, kibibyte, 16*mebibyte) }),
+		row("http.max_connections", "8192", "Connections that may be open at once; 0 is no bound",
+			func(c *Config) value { return countOrOff(&c.HTTP.MaxConnections) }),
+		row("http.min_body_rate", "1KiB", "Bytes of a body that have to arrive in a second, after http.read_header_timeout; 0 is none",
+			func(c *Config) value { return sizeOrOff(&c.HTTP.MinBodyRate, 1) }),
 		row("ops.listen", ":8081", "Where probes listen; keep it from the public",
 			func(c *Config) value { return address{&c.Ops.Listen} }),
 		row("ops.pprof", "off", "Whether Go's profiles are served there, at /debug/pprof/",
@@ -113,6 +117,8 @@ func keepingTable() []setting {
 			func(c *Config) value { return durationOrOff(&c.Retention.Events, day) }),
 		row("retention.errors", "0", "How long refused events are kept, such as 90d; 0 keeps them for ever",
 			func(c *Config) value { return durationOrOff(&c.Retention.Errors, day) }),
+		row("retention.audit", "0", "How long it is kept what administrators changed, such as 730d; 0 keeps it for ever",
+			func(c *Config) value { return durationOrOff(&c.Retention.Audit, day) }),
 		row("retention.timings", "7d", "How long it is known how long the commit of each event took",
 			func(c *Config) value { return duration(&c.Retention.Timings, time.Hour, longest) }),
 		row("retention.interval", "1h", "How often partitions are made and dropped",
@@ -121,6 +127,8 @@ func keepingTable() []setting {
 			func(c *Config) value { return oneOf(&c.EventTypes.Unregistered, "accept", "reject") }),
 		row("access.refresh", "1s", "How often changes of keys are looked for; 3s at most, so that a revocation holds within 5 s",
 			func(c *Config) value { return duration(&c.Access.Refresh, 10*time.Millisecond, 3*time.Second) }),
+		row("access.failures_per_minute", "600", "Requests without a valid key that one address may make in a minute; beyond them the answer is 429; 0 is no bound",
+			func(c *Config) value { return countOrOff(&c.Access.FailuresPerMinute) }),
 	}
 }
 

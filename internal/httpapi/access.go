@@ -69,7 +69,6 @@ func (a *api) createKey(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
 	created, err := a.Registry.CreateKey(ctx, pathText(c, "name"), spec)
-	c.Header("Cache-Control", "no-store")
 	a.answer(c, http.StatusCreated, created, err)
 }
 

@@ -57,6 +57,7 @@ func expectations() map[string]who {
 		"POST /v1/applications/{name}/keys":              administrators(bad),
 		"GET /v1/applications/{name}/keys":               administrators(none),
 		"DELETE /v1/applications/{name}/keys/{id}":       administrators(none),
+		"GET /v1/audit":                                  administrators(ok),
 	}
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	// AccessEvery is how many requests make a line in the log; 0 only those that fail
 	// for a reason of ours.
 	AccessEvery int
+	// Pace is how fast bodies have to arrive.
+	Pace Pace
 	// Rules are published at /v1/limits, and events are judged by them.
 	Rules *event.Rules
 }
@@ -41,6 +43,8 @@ type Config struct {
 type Deps struct {
 	Directory *access.Directory
 	Limiter   *access.Limiter
+	// Failures bounds failed authentication by peer. Nil does not.
+	Failures  *access.Failures
 	Registry  *access.Registry
 	Collector *ingest.Collector
 	Finder    *query.Finder
@@ -76,6 +80,7 @@ type api struct {
 func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
+	a.bodies.pace, a.bodies.now = config.Pace, deps.Now
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
@@ -162,6 +167,7 @@ func (a *api) routes() []route {
 		{post, admin, a.createKey, []string{"/v1/applications/:name/keys"}, nil},
 		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
 		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
+		{get, admin, a.listAudit, []string{"/v1/audit"}, append([]string{"actor", "action", "target"}, page...)},
 		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
 		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}

@@ -173,7 +173,10 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 	_, err = plan.Export(directory, types)
 	require.NoError(t, err)
 	for _, render := range []func(*eventtype.Type) ([]byte, error){
-		plan.JSON, func(one *eventtype.Type) ([]byte, error) { text, err := plan.YAML(one, "a\nb"); return append([]byte("---\n"), text...), err },
+		plan.JSON, func(one *eventtype.Type) ([]byte, error) {
+			text, err := plan.YAML(one, "a\nb")
+			return append([]byte("---\n"), text...), err
+		},
 	} {
 		var all []byte
 		for i := range types {

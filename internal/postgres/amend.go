@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
@@ -141,7 +143,30 @@ func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stor
 	} else {
 		batch.Queue(resetSessionSQL, current.SessionID, 0)
 	}
-	return edited, c.SendBatch(ctx, batch).Close()
+	if err := c.SendBatch(ctx, batch).Close(); err != nil {
+		return edited, err
+	}
+	return edited, record(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
+}
+
+// changedMembers names the members in which two events differ, and not what is in them.
+func changedMembers(before, after *event.Event) []string {
+	changed := []string{}
+	for _, member := range []struct {
+		name    string
+		differs bool
+	}{
+		{"session_id", before.SessionID != after.SessionID},
+		{"category", before.Category != after.Category},
+		{"name", before.Name != after.Name},
+		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
+	} {
+		if member.differs {
+			changed = append(changed, member.name)
+		}
+	}
+	return changed
 }
 
 // judgement is what an event's type has to say, as it is stored.
@@ -182,7 +207,10 @@ func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.S
 		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
 		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
 		batch.Queue(resetSessionSQL, c.current.SessionID, -1)
-		return c.SendBatch(ctx, batch).Close()
+		if err := c.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return record(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
 

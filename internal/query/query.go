@@ -56,6 +56,7 @@ type Finder struct {
 	SessionStore
 	RejectionStore
 	TraceStore
+	AuditStore
 }
 
 // EventPage returns a page of events.
