@@ -62,7 +62,7 @@ func NewInference() (*Inference, error) {
 		if err != nil {
 			return nil, err
 		}
-		i.formats = append(i.formats, namedFormat{name, schema.fresh})
+		i.formats = append(i.formats, namedFormat{name, schema.root})
 	}
 	i.root = i.slot()
 	return i, nil

@@ -41,16 +41,18 @@ func (s *Schema) Check(data []byte, kept bool) ([]fault.Violation, error) {
 }
 
 func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
-	schema := s.fresh
-	if kept {
-		schema = s.kept
-	}
-	err := schema.Validate(payload)
+	err := s.root.Validate(payload)
 	var invalid *jsonschema.ValidationError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
+		if kept {
+			invalid = s.marks.excuse(invalid)
+		}
+		if invalid == nil {
+			return nil
+		}
 		return violations(invalid, s.marks.hidden)
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
