@@ -3,7 +3,6 @@ package eventtype
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -56,18 +55,6 @@ func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
 		return violations(invalid, s.marks.hidden)
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
-}
-
-func decode(data []byte) (map[string]any, error) {
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("read a payload: %w", err)
-	}
-	payload, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("a payload is no object")
-	}
-	return payload, nil
 }
 
 // judge holds one event against its type and applies the marks.
