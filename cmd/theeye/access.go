@@ -128,7 +128,7 @@ func newKey() *cobra.Command {
 		}, func(w *tabwriter.Writer, answer map[string]string) {
 			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush tells
 		})
-	cmd.AddCommand(create, list, revoke)
+	cmd.AddCommand(create, list, revoke, newKeyBootstrap())
 	return cmd
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/ops"
+	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
@@ -45,6 +46,7 @@ type Service struct {
 	types     *eventtype.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
+	indexes   *pathindex.Maker
 	taker     *census.Taker
 
 	public  server
@@ -164,13 +166,15 @@ func (s *Service) build(ctx context.Context) error {
 	s.keeper = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start()                            //nolint:contextcheck // it outlives the start
+	s.keeper.Start() //nolint:contextcheck // it outlives the start
+	s.indexes = newIndexMaker(s.db, s.logger)
+	s.indexes.Start()                           //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads},
+		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads},
 		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
 		Types:     eventtype.NewRegistry(types, s.types),
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
@@ -182,6 +186,12 @@ func (s *Service) build(ctx context.Context) error {
 	}
 	s.public.http = s.newServer(s.counted(handler))
 	return s.startCensus() //nolint:contextcheck // it outlives the start
+}
+
+// newIndexMaker makes what builds the indexes that event types ask for.
+func newIndexMaker(db *postgres.DB, logger *zap.Logger) *pathindex.Maker {
+	store := postgres.NewPathIndexStore(db)
+	return pathindex.New(store, store, time.Minute, logger)
 }
 
 // awaitDatabase waits until the database answers and its schema is current.

@@ -72,6 +72,9 @@ func (s *Service) abandon() {
 	if s.keeper != nil {
 		s.keeper.Stop()
 	}
+	if s.indexes != nil {
+		s.indexes.Stop()
+	}
 	if s.taker != nil {
 		s.taker.Stop()
 	}

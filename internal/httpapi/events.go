@@ -53,12 +53,16 @@ func descending(p *parameters, otherwise bool) bool {
 
 // events answers with a page, or with a stream if the client accepts one.
 func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
+	filter.Data = p.data()
 	limit, cursor := p.limit(), p.text("cursor")
 	if err := p.fault(); err != nil {
 		a.fail(c, err)
 		return
 	}
 	format, err := negotiate(c)
+	if err == nil {
+		err = a.admit(c, &filter)
+	}
 	if err != nil {
 		a.fail(c, err)
 		return

@@ -87,6 +87,8 @@ func isolations() map[string]isolation {
 		"POST /v1/validate":            everybody("/v1/validate", whole),
 		"GET /v1/events":               lists("/v1/events?limit=1000"),
 		"GET /v1/events/{id}":          ofEvent("", ""),
+		"GET /v1/events/changes":       lists("/v1/events/changes?limit=1000"),
+		"GET /v1/stats":                lists("/v1/stats?group_by=application"),
 		"GET /v1/events/{id}/trace":    ofEvent("/trace", ""),
 		"PUT /v1/events/{id}":          ofEvent("", whole),
 		"PATCH /v1/events/{id}":        ofEvent("", `{"name":"seen"}`),

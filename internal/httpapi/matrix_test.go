@@ -34,6 +34,8 @@ func expectations() map[string]who {
 		"POST /v1/validate":                              senders(ok),
 		"GET /v1/events":                                 readers(ok),
 		"GET /v1/events/{id}":                            readers(none),
+		"GET /v1/events/changes":                         readers(ok),
+		"GET /v1/stats":                                  readers(ok),
 		"GET /v1/events/{id}/trace":                      readers(none),
 		"PUT /v1/events/{id}":                            administrators(none),
 		"PATCH /v1/events/{id}":                          administrators(none),

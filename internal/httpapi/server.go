@@ -139,10 +139,13 @@ func (a *api) routes() []route {
 	oneEvent := []string{"/v1/events/:id", "/events/:id", "/events/:id/"}
 	atomic, page := []string{"atomic"}, []string{"from", "to", "limit", "cursor"}
 	about := append([]string{"application", "category", "name"}, page...)
+	counts := []string{"group_by", "interval", "fill", "application", "category", "name", "session_id", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
 		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
-		{get, read, a.listEvents, events, append([]string{"session_id", "order"}, about...)},
+		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
+		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},
+		{get, read, a.getStats, []string{"/v1/stats"}, counts},
 		{get, read, a.getEvent, oneEvent, nil},
 		{get, read, a.getEventTrace, []string{"/v1/events/:id/trace"}, nil},
 		{put, admin, a.putEvent, oneEvent, nil},
@@ -150,7 +153,7 @@ func (a *api) routes() []route {
 		{del, admin, a.deleteEvent, oneEvent, nil},
 		{get, read, a.listSessions, []string{"/v1/sessions"}, append([]string{"application"}, page...)},
 		{get, read, a.getSession, []string{"/v1/sessions/:id"}, nil},
-		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order"}, about...)},
+		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order", dataParameters}, about...)},
 		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
 		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
 		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},

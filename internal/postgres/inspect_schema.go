@@ -38,12 +38,14 @@ func readTables(ctx context.Context, tx pgx.Tx) ([]doctor.Table, error) {
 	return tables, err
 }
 
-// indexesSQL reads the catalogue and takes no lock.
+// indexesSQL reads the catalogue and takes no lock. Indexes of payloads come and go, and
+// the service itself builds anew what is left half built.
 const indexesSQL = oursSQL + `
 select o.name, i.relname::text, coalesce(p.relname::text, ''), x.indisvalid and x.indisready and x.indislive,
 	array(select a.attname::text from pg_attribute a where a.attrelid = o.oid and a.attnum = any (x.indkey::smallint[]) and a.attnum > 0 order by a.attnum)
 from ours o join pg_index x on x.indrelid = o.oid join pg_class i on i.oid = x.indexrelid
 	left join pg_inherits h on h.inhrelid = i.oid left join pg_class p on p.oid = h.inhparent
+where i.relname !~ '^event_data_[0-9a-f]{16}_\d+$'
 order by 1, 2`
 
 func readIndexes(ctx context.Context, tx pgx.Tx) ([]doctor.Index, error) {

@@ -55,6 +55,9 @@ type Finder struct {
 	EventStore
 	SessionStore
 	RejectionStore
+	StatsStore
+	PathStore
+	ChangeStore
 	TraceStore
 	AuditStore
 }
