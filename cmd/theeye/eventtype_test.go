@@ -59,14 +59,16 @@ func (w *workbench) audited(t testing.TB) (entries int) {
 	return entries
 }
 
-const twoTypes = `category: form
+const oneType = `category: form
 name: submit
 schema:
   type: object
   required: [email]
   properties:
     email: {type: string, format: email}
----
+`
+
+const twoTypes = oneType + `---
 category: page
 name: a/b %2F
 mode: observe
@@ -108,7 +110,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	}
 	w.run(t, 0, "diff", "--prune", "-f", exported)
 	// A change, and a type less.
-	changed := w.file(t, "changed.yaml", strings.ReplaceAll(twoTypes[:strings.Index(twoTypes, "---")], "[email]", "[email, phone]"))
+	changed := w.file(t, "changed.yaml", strings.ReplaceAll(oneType, "[email]", "[email, phone]"))
 	out, _ = w.run(t, 0, "apply", "--prune", "-f", changed)
 	require.Contains(t, out, "changed form/submit\n--- form/submit version 1\n+++ form/submit version 2\n")
 	require.Contains(t, out, "-  required: [email]\n+  required: [email, phone]\n")
@@ -158,7 +160,7 @@ func TestInferPreviewApply(t *testing.T) {
 	out, _ = w.run(t, 0, "preview", "-f", inferred)
 	require.Contains(t, out, "form/submit (observe): 33 stored events: 0 would newly fail, 0 fail already, 0 would newly fit, 33 unaffected\n")
 	w.run(t, 0, "apply", "-f", inferred)
-	strict := strings.Replace(twoTypes[:strings.Index(twoTypes, "---")], "name: submit\n", "name: submit\nmode: %s\n", 1)
+	strict := strings.Replace(oneType, "name: submit\n", "name: submit\nmode: %s\n", 1)
 	// What only observes refuses nothing, so that it may be rolled out.
 	observed := w.file(t, "observed.yaml", fmt.Sprintf(strict, "observe"))
 	out, _ = w.run(t, 0, "preview", "-f", observed)
@@ -170,9 +172,11 @@ func TestInferPreviewApply(t *testing.T) {
 	require.Contains(t, out, `3 × /data/email is "none"; expected the format email (event `)
 	require.Contains(t, errOut, "3 stored events would newly fail; 0 may")
 	w.run(t, 0, "preview", "-f", enforced, "--max-failing", "3")
-	var all []map[string]any
+	var all []struct {
+		Events map[string]int `json:"events"`
+	}
 	out, _ = w.run(t, 1, "preview", "-f", enforced, "--json")
 	require.NoError(t, json.Unmarshal([]byte(out), &all))
-	require.EqualValues(t, 3, all[0]["events"].(map[string]any)["newly_failing"])
+	require.Equal(t, 3, all[0].Events["newly_failing"])
 	w.run(t, 64, "preview", "-f", enforced, "--events", "0")
 }

@@ -23,7 +23,9 @@ const (
 
 func BenchmarkJudge(b *testing.B) {
 	for _, c := range []struct{ name, schema, data string }{
-		{"unregistered", "", typicalData}, {"schema", typical, typicalData}, {"marks", typicalMarked, typicalData},
+		{"unregistered", "", typicalData},
+		{"schema", typical, typicalData},
+		{"marks", typicalMarked, typicalData},
 		{"violated", typical, `{"form": {"id": 5}, "page": 1, "at": "x", "user": "y", "kind": "z"}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -1,4 +1,4 @@
-package eventtype //nolint:testpackage // what it compares is internal, and seen nowhere else
+package eventtype
 
 import (
 	"bytes"

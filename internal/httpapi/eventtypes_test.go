@@ -317,7 +317,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	require.Greater(t, len(judges), changes/2, "nothing was posted while the schema changed")
 	rows, err := s.Database.Pool(t).Query(t.Context(), "select coalesce(event_type_version::text, ''), data::text from event")
 	require.NoError(t, err)
-	defer rows.Close()
+	t.Cleanup(rows.Close)
 	for rows.Next() {
 		var version, data string
 		require.NoError(t, rows.Scan(&version, &data))

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/the-eye-events/the-eye/internal/eventtype"
@@ -78,9 +79,9 @@ func different(was, is []string) (all []line) {
 	var common []int32 // of what is left of both, at [i*width+j]
 	if (len(was)+1)*width <= maxTable {
 		common = make([]int32, (len(was)+1)*width)
-		for i := len(was) - 1; i >= 0; i-- {
-			for j := len(is) - 1; j >= 0; j-- {
-				if was[i] == is[j] {
+		for i, old := range slices.Backward(was) {
+			for j, text := range slices.Backward(is) {
+				if old == text {
 					common[i*width+j] = common[(i+1)*width+j+1] + 1
 				} else {
 					common[i*width+j] = max(common[(i+1)*width+j], common[i*width+j+1])

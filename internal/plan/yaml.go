@@ -61,6 +61,8 @@ func (c *converter) value(n *yaml.Node) error {
 		return c.value(n.Alias)
 	case yaml.MappingNode:
 		return c.mapping(n)
+	case yaml.ScalarNode:
+		return c.scalar(n)
 	case yaml.SequenceNode:
 		c.out.WriteByte('[')
 		for i, inner := range n.Content {
@@ -73,8 +75,9 @@ func (c *converter) value(n *yaml.Node) error {
 		}
 		c.out.WriteByte(']')
 		return nil
+	default:
+		return fmt.Errorf("line %d: it cannot be read", n.Line)
 	}
-	return c.scalar(n)
 }
 
 func (c *converter) mapping(n *yaml.Node) error {
