@@ -27,6 +27,9 @@ const (
 	// maxPatternProgram bounds a compiled expression: a match takes time with the
 	// product of its size and the text's, linear as it is.
 	maxPatternProgram = 1000
+	// maxPatternPrograms bounds all of a schema together; each counts twice, once as what
+	// the schema for schemas checks.
+	maxPatternPrograms = 10_000
 )
 
 // baseURL is where a schema is said to be. Nothing is ever fetched from there.
@@ -37,6 +40,8 @@ const baseURL = "https://the-eye.dev/event-type.json"
 type Schema struct {
 	root  *jsonschema.Schema
 	marks marks
+	// widest is how many schemas one value may have to be held against.
+	widest int
 }
 
 // Compile compiles the text of a schema. It returns an Invalid fault whose pointers
@@ -44,6 +49,9 @@ type Schema struct {
 func Compile(text []byte) (*Schema, error) {
 	if len(text) == 0 {
 		return nil, nil //nolint:nilnil // it is a Schema, see there
+	}
+	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] != '{' {
+		return nil, wrongSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
 	}
 	rules := event.Rules{Limits: event.Limits{EventBytes: MaxSchemaBytes, Depth: MaxSchemaDepth, NumberDigits: event.DefaultRules().NumberDigits}}
 	if err := event.CheckObject(text, &rules); err != nil {
@@ -62,7 +70,7 @@ func Compile(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.checkCost(); err != nil {
+	if s.widest, err = g.checkCost(); err != nil {
 		return nil, err
 	}
 	if s.marks, err = g.readMarks(); err != nil {
@@ -76,7 +84,14 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat() // who writes "format": "email" means it
 	compiler.UseLoader(noLoader{})
-	compiler.UseRegexpEngine(compilePattern)
+	programs := 0
+	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
+		expression, size, err := compilePattern(text)
+		if programs += size; err == nil && programs > maxPatternPrograms {
+			err = errors.New("all expressions of the schema together would be too slow; use fewer, or smaller ones")
+		}
+		return expression, err
+	})
 	compiler.RegisterVocabulary(markVocabulary())
 	compiler.AssertVocabs()
 	if err := compiler.AddResource(baseURL, document); err != nil {
@@ -98,23 +113,24 @@ var errNothingIsFetched = errors.New("nothing is fetched from outside; put what 
 func (noLoader) Load(string) (any, error) { return nil, errNothingIsFetched }
 
 // compilePattern compiles a regular expression of Go, which takes time linear in the
-// text.
-func compilePattern(text string) (jsonschema.Regexp, error) {
+// text and in its own size, which it returns, too.
+func compilePattern(text string) (expression jsonschema.Regexp, size int, err error) {
 	if len(text) > MaxPatternBytes {
-		return nil, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
+		return nil, 0, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
 	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it is explained by the caller
+		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return nil, err //nolint:wrapcheck // as above
+		return nil, 0, err //nolint:wrapcheck // as above
 	}
 	if len(program.Inst) > maxPatternProgram {
-		return nil, errors.New("it would be too slow; use fewer or smaller repetitions")
+		return nil, 0, errors.New("it would be too slow; use fewer or smaller repetitions")
 	}
-	return regexp.Compile(text) //nolint:wrapcheck // as above
+	expression, err = regexp.Compile(text)
+	return expression, len(program.Inst), err //nolint:wrapcheck // as above
 }
 
 // wrongSchema is the fault of a schema that is wrong at a pointer.

@@ -41,20 +41,42 @@ type visit struct {
 	levels int
 }
 
-// checkCost refuses a schema that could be too expensive for some event.
-func (g *graph) checkCost() error {
+// MaxPayloadEvaluations bounds the values of one payload times the schemas that one value
+// may have to be held against: a tenth of a second's work or so.
+const MaxPayloadEvaluations = 500_000
+
+// values counts the values of a payload, itself included.
+func values(value any) int {
+	n := 1
+	switch v := value.(type) {
+	case map[string]any:
+		for _, inner := range v {
+			n += values(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			n += values(inner)
+		}
+	}
+	return n
+}
+
+// checkCost refuses a schema that could be too expensive for some event. It returns how
+// many schemas one value may have to be held against.
+func (g *graph) checkCost() (widest int, err error) {
 	c := cost{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[visit]int{}}
 	for _, s := range g.all { // whatever part of it is reached
 		if _, err := c.close(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
-			return wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
+			return 0, wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
 		} else if err != nil {
-			return c.costly()
+			return 0, c.costly()
 		}
+		widest = max(widest, c.closures[s].total)
 	}
 	if _, err := c.worst(g.root, event.DefaultRules().Depth); err != nil {
-		return c.costly()
+		return 0, c.costly()
 	}
-	return nil
+	return widest, nil
 }
 
 func (c *cost) costly() error {

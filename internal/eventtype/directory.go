@@ -1,6 +1,7 @@
 package eventtype
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -158,15 +159,17 @@ func (d *Directory) compile(ctx context.Context, current *view, snapshot *Snapsh
 		} else if schema, err := Compile(t.Schema); err == nil {
 			one.schema = schema
 		} else {
-			// Another release of the service took it. What is known is better than nothing.
-			d.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or let through",
+			// Another release of the service took it. What is known is better than nothing,
+			// and what is marked is not kept in any case.
+			d.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or else let through, or turned away if it has marks",
 				zap.String("event_type", t.Path()), zap.Int32("version", t.Version), zap.Error(err))
+			one.unusable = bytes.Contains(t.Schema, []byte(Keyword))
 			if before != nil {
 				one = before
 			}
 		}
 		next.types[t.Key] = one
-		if one.schema != nil && one.schema.marks.any() {
+		if one.unusable || (one.schema != nil && one.schema.marks.any()) {
 			next.marked = append(next.marked, one)
 		}
 	}

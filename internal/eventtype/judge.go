@@ -3,6 +3,9 @@ package eventtype
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -24,7 +27,12 @@ type compiled struct {
 	Type
 
 	schema *Schema
+	// unusable tells that the schema has marks and does not compile.
+	unusable bool
 }
+
+// unusableRetry is when it is worth asking again whether an operator was there.
+const unusableRetry = time.Minute
 
 // Check holds a payload, the text of a JSON object, against the schema. kept tells that
 // the marks were applied to it before. It returns what is wrong, 20 findings at most.
@@ -40,6 +48,10 @@ func (s *Schema) Check(data []byte, kept bool) ([]fault.Violation, error) {
 }
 
 func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
+	if n := values(payload); n*s.widest > MaxPayloadEvaluations {
+		detail := fmt.Sprintf("/data holds %d values, each of which may have to be held against %d schemas; at most %d such steps are made: send less, or simplify the schema", n, s.widest, MaxPayloadEvaluations)
+		return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: detail}}
+	}
 	err := s.root.Validate(payload)
 	var invalid *jsonschema.ValidationError
 	switch {
@@ -59,8 +71,7 @@ func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
 
 // judge holds one event against its type and applies the marks.
 func (v *view) judge(e *event.Envelope, kept bool) error {
-	const needed = event.FieldCategory | event.FieldName | event.FieldData
-	if e.Known&needed != needed {
+	if !whole(e) {
 		v.withhold(e)
 		return nil
 	}
@@ -72,7 +83,12 @@ func (v *view) judge(e *event.Envelope, kept bool) error {
 	case t == nil:
 		return nil
 	}
-	e.TypeVersion = t.Version
+	if t.unusable {
+		return fault.Busy(nil, fault.CodeUnavailable, "the schema of this event type cannot be used by this release, and what it marks must not be kept; an operator has to mend it", unusableRetry)
+	}
+	if e.Accepted() {
+		e.TypeVersion = t.Version
+	}
 	if t.schema == nil || (!e.Accepted() && !t.schema.marks.any()) {
 		return nil
 	}
@@ -91,6 +107,24 @@ func (v *view) judge(e *event.Envelope, kept bool) error {
 		return v.protect(e, t, payload)
 	}
 	return nil
+}
+
+// whole tells whether the text of an event holds that event and nothing else, so that
+// its type is known, and all that its marks apply to.
+func whole(e *event.Envelope) bool {
+	const needed = event.FieldCategory | event.FieldName | event.FieldData
+	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !harmless(v.Code) })
+}
+
+// harmless tells whether an event that is refused for a reason can be read all the same,
+// to its end and in one way.
+func harmless(code fault.Code) bool {
+	switch code {
+	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
+		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable:
+		return true
+	}
+	return false
 }
 
 // protect puts what may be kept into the place of what was sent.
@@ -112,10 +146,15 @@ func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any) e
 }
 
 // withhold keeps the text of a refused event to ourselves if it may belong to a type
-// with marks, which cannot be applied to what cannot be read.
+// with marks, which cannot be applied to what cannot be read. A category that was sent
+// twice, or behind which other events may stand, tells nothing.
 func (v *view) withhold(e *event.Envelope) {
+	ambiguous := slices.ContainsFunc(e.Violations, func(v fault.Violation) bool {
+		twice := v.Code == fault.CodeDuplicateMember && (v.Pointer == "/category" || v.Pointer == "/name")
+		return twice || v.Code == fault.CodeTrailingText || v.Code == fault.CodeInvalidJSON
+	})
 	for _, t := range v.marked {
-		if (!e.Has(event.FieldCategory) || e.Event.Category == t.Category) && (!e.Has(event.FieldName) || e.Event.Name == t.Name) {
+		if ambiguous || (!e.Has(event.FieldCategory) || e.Event.Category == t.Category) && (!e.Has(event.FieldName) || e.Event.Name == t.Name) {
 			e.Withheld = true
 			return
 		}

@@ -16,7 +16,7 @@ func (m *marks) excuse(err *jsonschema.ValidationError) *jsonschema.ValidationEr
 		return err
 	}
 	at := err.InstanceLocation
-	if m.hidden(at) || m.isUnsure(err.SchemaURL) {
+	if m.hidden(at) >= 0 || m.isUnsure(err.SchemaURL) {
 		return nil
 	}
 	left := *err

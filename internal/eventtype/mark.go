@@ -115,6 +115,9 @@ func (g *graph) readMarks() (marks, error) {
 	if err := m.reach(g); err != nil {
 		return m, err
 	}
+	if m.mark(m.here([]*jsonschema.Schema{g.root})) != "" {
+		return m, wrongSchema("", "a mark applies to the whole payload; mark properties")
+	}
 	m.doubt(g)
 	return m, nil
 }

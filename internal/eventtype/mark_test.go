@@ -3,6 +3,7 @@ package eventtype_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -208,4 +209,60 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 		require.Len(t, wrong, 1, name)
 		require.Equal(t, "/data/plain", wrong[0].Pointer, name)
 	}
+}
+
+// Marks hold wherever a schema leads to them, and say nothing of what they hide.
+func TestMarksInOddPlaces(t *testing.T) {
+	t.Parallel()
+	for schema, data := range map[string]string{
+		`{"properties": {"email": {"x-theeye": "drop"}, "all": {"items": {"$ref": "#/properties/email"}}}}`:                         `{"all": ["canary", "canary"]}`,
+		`{"properties": {"properties": {"items": {"x-theeye": "drop"}}}}`:                                                           `{"properties": ["canary"]}`,
+		`{"properties": {"a": {"format": "regex", "x-theeye": "hash"}}}`:                                                            `{"a": "canary("}`,
+		`{"properties": {"a": {"x-theeye": "hash", "additionalProperties": {"type": "string"}}}}`:                                   `{"a": {"canary": 5}}`,
+		`{"properties": {"a": {"x-theeye": "hash", "additionalProperties": false}}}`:                                                `{"a": {"canary": 5}}`,
+		`{"properties": {"a": {"x-theeye": "drop", "propertyNames": {"pattern": "^x"}}}}`:                                           `{"a": {"canary": 5}}`,
+		`{"properties": {"a": {"x-theeye": "drop", "anyOf": [{"required": ["x"]}, {"properties": {"canary": {"type": "null"}}}]}}}`: `{"a": {"canary": 5}}`,
+	} {
+		envelopes := sent(t, data)
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		e := envelopes[0]
+		require.NotContains(t, string(e.Event.Data)+string(e.Raw), "canary", schema)
+		for _, v := range e.Violations {
+			require.NotContains(t, v.Pointer+v.Detail, "canary", schema)
+		}
+	}
+	for _, schema := range []string{`{"allOf": [{"x-theeye": "hash"}]}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"x-theeye": "mask"}}}`} {
+		_, err := eventtype.Compile([]byte(schema))
+		require.ErrorContains(t, err, "whole payload", schema)
+	}
+}
+
+// A schema that this release cannot use keeps nothing that it may have marked.
+func TestASchemaWithMarksThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	d := directory(t, eventtype.Accept, formType(`{"properties": {"a": {"type": "nonsense", "x-theeye": "hash"}}}`, eventtype.Enforce))
+	f, ok := fault.As(d.Judge(sent(t, `{"a": "canary"}`), false))
+	require.True(t, ok)
+	require.Equal(t, fault.Unavailable, f.Kind)
+	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).Judge(sent(t, `{}`), false))
+}
+
+// What is wrong with a large payload is told without describing all of it, and what would
+// take too long is not begun.
+func TestALargePayloadIsJudgedInBounds(t *testing.T) {
+	t.Parallel()
+	var constants []string
+	for i := range 60 {
+		constants = append(constants, fmt.Sprintf(`{"const": %d}`, i))
+	}
+	schema := compile(t, `{"properties": {"all": {"items": {"oneOf": [`+strings.Join(constants, ",")+`]}}}}`)
+	payload := func(n int) []byte { return []byte(`{"all": [99` + strings.Repeat(",99", n-1) + `]}`) }
+	violations, err := schema.Check(payload(5000), false)
+	require.NoError(t, err)
+	require.Len(t, violations, 20)
+	require.Contains(t, violations[0].Detail, "fits none of the 60 alternatives")
+	violations, err = schema.Check(payload(16_000), false)
+	require.NoError(t, err)
+	require.Len(t, violations, 1)
+	require.Contains(t, violations[0].Detail, "send less, or simplify the schema")
 }

@@ -93,18 +93,18 @@ func (m *marks) item(schemas []*jsonschema.Schema, index int) []*jsonschema.Sche
 	return m.here(some)
 }
 
-// hidden tells whether the value at a path is marked, or lies in one that is.
-func (m *marks) hidden(path []string) bool {
+// hidden tells which step of a path leads to a value that is marked; -1 when none does.
+func (m *marks) hidden(path []string) int {
 	if !m.any() {
-		return false
+		return -1
 	}
 	schemas := m.here([]*jsonschema.Schema{m.root})
-	for _, token := range path {
+	for i, token := range path {
 		if schemas = m.step(schemas, token); m.mark(schemas) != "" {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // step returns what applies to what a step of a path leads to, be it a member or an item.
@@ -144,7 +144,10 @@ func (m *marks) protectValue(value any, schemas []*jsonschema.Schema, key []byte
 		}
 	case []any:
 		for i, inner := range v {
-			v[i] = m.protectValue(inner, m.item(schemas, i), key)
+			applies := m.item(schemas, i)
+			if v[i] = m.protectValue(inner, applies, key); m.mark(applies) == Drop {
+				v[i] = nil // the others keep their places
+			}
 		}
 	}
 	return value

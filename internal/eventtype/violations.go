@@ -24,10 +24,10 @@ type finding struct {
 	detail  string
 }
 
-// hides tells whether the value at a path must not be shown.
-type hides func(path []string) bool
+// hides tells from which step of a path on the value must not be shown; -1 is none.
+type hides func(path []string) int
 
-func noMarks([]string) bool { return false }
+func noMarks([]string) int { return -1 }
 
 // violations says what a validation found, as what is wrong with an event.
 func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation {
@@ -41,8 +41,9 @@ func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation
 	return all
 }
 
-// flatten lists what is wrong, by pointer. Of alternatives of which none fits, it tells
-// what is wrong with the one that came nearest.
+// flatten lists what is wrong, by pointer, and not much more than can be told: there may
+// be a thing for each byte of a payload. Of alternatives of which none fits, it tells what
+// is wrong with the one that came nearest.
 func flatten(err *jsonschema.ValidationError, hidden hides) []finding {
 	var all []finding
 	collect(err, hidden, &all)
@@ -51,14 +52,17 @@ func flatten(err *jsonschema.ValidationError, hidden hides) []finding {
 }
 
 func collect(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
-	switch err.ErrorKind.(type) {
-	case *kind.AnyOf, *kind.OneOf:
-		if len(err.Causes) > 0 {
-			collectNearest(err, hidden, into)
-			return
-		}
+	switch {
+	case len(*into) >= event.MaxViolations:
+		return
+	case isAlternatives(err):
+		detail := fmt.Sprintf("fits none of the %d alternatives; what is wrong with the nearest follows", len(err.Causes))
+		*into = append(*into, finding{pointer(visible(err.InstanceLocation, hidden)), detail})
+		collect(nearest(err), hidden, into)
+		return
 	}
-	if len(err.Causes) == 0 {
+	_, isName := err.ErrorKind.(*kind.PropertyNames) // the causes do not know where they are
+	if len(err.Causes) == 0 || isName {
 		*into = append(*into, describe(err, hidden)...)
 		return
 	}
@@ -67,31 +71,56 @@ func collect(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
 	}
 }
 
-// collectNearest describes the alternative that went deepest, and among those the one
-// with the fewest objections.
-func collectNearest(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
-	var nearest []finding
-	depth := -1
+// isAlternatives tells whether none of several alternatives fitted.
+func isAlternatives(err *jsonschema.ValidationError) bool {
+	switch err.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		return len(err.Causes) > 0
+	}
+	return false
+}
+
+// nearest is the alternative that went deepest, and among those the one with the fewest
+// objections.
+func nearest(err *jsonschema.ValidationError) *jsonschema.ValidationError {
+	best, depth, count := err.Causes[0], -1, 0
 	for _, cause := range err.Causes {
-		var found []finding
-		collect(cause, hidden, &found)
-		deepest := 0
-		for _, f := range found {
-			deepest = max(deepest, strings.Count(f.pointer, "/"))
-		}
-		if deepest > depth || (deepest == depth && len(found) < len(nearest)) {
-			nearest, depth = found, deepest
+		if d, n := measure(cause); d > depth || (d == depth && n < count) {
+			best, depth, count = cause, d, n
 		}
 	}
-	here := pointer(err.InstanceLocation)
-	*into = append(*into, finding{here, fmt.Sprintf("fits none of the %d alternatives; what is wrong with the nearest follows", len(err.Causes))})
-	*into = append(*into, nearest...)
+	return best
+}
+
+// measure tells how deep an error leads into the payload, and how much it objects to.
+func measure(err *jsonschema.ValidationError) (depth, count int) {
+	depth = len(err.InstanceLocation)
+	if len(err.Causes) == 0 {
+		return depth, 1
+	}
+	for _, cause := range err.Causes {
+		d, n := measure(cause)
+		depth, count = max(depth, d), count+n
+	}
+	return depth, count
+}
+
+// visible is a path as far as it may be shown: the names in a marked object are values.
+func visible(path []string, hidden hides) []string {
+	if step := hidden(path); step >= 0 {
+		return path[:step+1]
+	}
+	return path
 }
 
 // describe says what was expected, and what was found.
 func describe(err *jsonschema.ValidationError, hidden hides) []finding {
-	at := err.InstanceLocation
+	at := visible(err.InstanceLocation, hidden)
 	one := func(detail string) []finding { return []finding{{pointer(at), detail}} }
+	isHidden := hidden(at) >= 0
+	if len(at) < len(err.InstanceLocation) {
+		return one("holds something that does not fit")
+	}
 	each := func(names []string, detail string) []finding {
 		all := make([]finding, len(names))
 		for i, name := range names {
@@ -100,7 +129,7 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return all
 	}
 	show := func(value any) string {
-		if hidden(at) {
+		if isHidden {
 			return "another value"
 		}
 		return shown(value)
@@ -114,7 +143,7 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return one("is " + show(k.Got) + "; expected " + shown(k.Want))
 	case *kind.Format:
 		detail := "is " + show(k.Got) + "; expected the format " + k.Want
-		if k.Want == "regex" && k.Err != nil { // in a schema
+		if k.Want == "regex" && k.Err != nil && !isHidden { // in a schema
 			detail = "is " + show(k.Got) + "; expected a regular expression (RE2, as of Go): " + k.Err.Error()
 		}
 		return one(detail)
@@ -124,13 +153,21 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return each(k.Missing, "is required and missing")
 	case *kind.DependentRequired:
 		return each(k.Missing, "is required along with "+quote(k.Prop)+" and missing")
+	case *kind.PropertyNames:
+		if isHidden {
+			return one("has a member of a name that does not fit")
+		}
+		return one("has a member " + quote(k.Property) + "; expected other names")
 	case *kind.AdditionalProperties:
+		if isHidden {
+			return one("has members that the schema does not know")
+		}
 		return each(k.Properties, "is a member that the schema does not know")
 	case *kind.FalseSchema:
 		return one("is not allowed here")
 	}
 	if found, expected, ok := bound(err.ErrorKind); ok {
-		if hidden(at) {
+		if isHidden {
 			found = "is another value"
 		}
 		return one(found + "; expected " + expected)
@@ -184,10 +221,9 @@ func decimal(n *big.Rat) string {
 // pointer writes a path as a JSON Pointer (RFC 6901).
 func pointer(path []string) string {
 	var b strings.Builder
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	for _, token := range path {
 		b.WriteByte('/')
-		b.WriteString(escape.Replace(token))
+		b.WriteString(strings.ReplaceAll(strings.ReplaceAll(token, "~", "~0"), "/", "~1"))
 	}
 	return b.String()
 }

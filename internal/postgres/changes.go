@@ -47,7 +47,8 @@ const (
 select e.transaction_id, w.wanted, e.event_id, e.session_id, e.sequence, e.category, e.name, case when w.wanted then e.data end, e."timestamp", e.received_at, e.application_id,
 	(select a.name from application a where a.application_id = e.application_id), e.event_type_version, case when w.wanted then e.violations end
 from event e cross join lateral (select `
-	fromChangesSQL = ` as wanted) w`
+	// An application that does not exist wants nothing: null, which is no.
+	fromChangesSQL = `, false) as wanted) w`
 	// changesSQL reads event_transaction_id_idx in its order; the events of each
 	// transaction, a group's at most, are sorted on the way.
 	changesSQL = ` where e.transaction_id >= $1 and e.transaction_id < $2 and (e.transaction_id, e."timestamp", e.event_id) > ($1, $3, $4)
@@ -65,9 +66,9 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 	q.word = "" // the first condition is no where clause
 	unnumbered := after.Transaction == 0
 	if unnumbered {
-		q.where("e.transaction_id = 0")
+		q.where("coalesce(e.transaction_id = 0")
 	} else {
-		q.where("true")
+		q.where("coalesce(true")
 	}
 	q.whenSet(f.Category != "", eventCategory, f.Category)
 	q.whenSet(f.Name != "", eventName, f.Name)

@@ -93,6 +93,7 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 		applications, hours = append(applications, int32(h.application)), append(hours, h.hour)
 		refused, bytes = append(refused, h.refused), append(bytes, h.bytes)
 	}
+	r.queueErased(batch)
 	batch.Queue(countSQL, applications, hours, refused, bytes).Query(func(rows pgx.Rows) error {
 		var application int32
 		var hour time.Time
@@ -101,6 +102,38 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 			for i := range r.hours {
 				if h := &r.hours[i]; int32(h.application) == application && h.hour.Equal(hour) {
 					h.afterRefused, h.afterBytes = total, size
+				}
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+// erasedForRefusalsSQL uses session_pkey. The lock, for which writers of events do not
+// wait, keeps an erasure from passing by what this transaction is about to keep.
+const erasedForRefusalsSQL = `
+select s.session_id, s.erased_at is not null from session s where s.session_id = any($1) order by s.session_id for key share`
+
+// queueErased queues the question which refused events belong to erased sessions: their
+// text is withheld, whatever they were refused for.
+func (r *refusals) queueErased(batch *pgx.Batch) {
+	var ids [][16]byte
+	for i := range r.list {
+		if e := r.list[i].item.Envelope; e.Has(event.FieldSessionID) && r.list[i].raw != nil {
+			ids = append(ids, e.Event.SessionID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	batch.Queue(erasedForRefusalsSQL, ids).Query(func(rows pgx.Rows) error {
+		var id [16]byte
+		var gone bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &gone}, func() error {
+			for i := range r.list {
+				if e := r.list[i].item.Envelope; gone && e.Has(event.FieldSessionID) && e.Event.SessionID == id {
+					r.list[i].raw = nil
 				}
 			}
 			return nil

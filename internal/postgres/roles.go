@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Roles names the roles that a database is used with. An empty name asks for none.
@@ -35,7 +37,7 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 		return translate(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = inTurn(ctx, conn, func(tx pgx.Tx) error {
 		g := granter{tx: tx}
 		if err := tx.QueryRow(ctx, placeSQL, versionTable).Scan(&g.database, &g.schema, &g.owner); err != nil {
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -66,6 +68,19 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", reason(err))
 	}
 	return translate(err, "make roles")
+}
+
+// inTurn runs a transaction again when another one changed the same role: roles belong to
+// all databases of a cluster, and Postgres does not make those who change one wait.
+func inTurn(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, conn, run)
+		var pg *pgconn.PgError
+		concurrent := errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently")
+		if !concurrent || attempt == maxAttempts || !wait(ctx, firstBackoff*time.Duration(attempt)) {
+			return err
+		}
+	}
 }
 
 // placeSQL reads the catalogue. That who is asking waits for another one who makes
