@@ -45,13 +45,13 @@ const (
 func (s *statement) whereMeant(f *rejection.Filter) {
 	if f.IDs != nil {
 		const before, after = 10 * time.Minute, time.Minute
-		lows, highs := make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
+		ids, lows, highs := make([][16]byte, len(f.IDs)), make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
 		for i, id := range f.IDs {
 			made := time.Unix(id.Time().UnixTime())
-			lows[i], highs[i] = made.Add(-before), made.Add(after)
+			ids[i], lows[i], highs[i] = id, made.Add(-before), made.Add(after)
 		}
 		s.sql.WriteString(rejectionNamed)
-		s.args = []any{f.IDs, lows, highs}
+		s.args = []any{ids, lows, highs}
 	}
 	s.where(rejectionOpen)
 	s.whenSet(f.Code != "", rejectionCode, f.Code)
