@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -89,10 +90,8 @@ func newRejectionList() *cobra.Command {
 
 // oneOf refuses a flag's text that is none of a few.
 func oneOf(flag, text string, values []string) error {
-	for _, value := range append(values, "") {
-		if text == value {
-			return nil
-		}
+	if text == "" || slices.Contains(values, text) {
+		return nil
 	}
 	return usageError{fmt.Errorf("%s is one of: %s", flag, strings.Join(values, ", "))}
 }

@@ -3,9 +3,9 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -53,12 +53,11 @@ func (a *api) selection(c *gin.Context) (s rejection.Selection, ok bool) {
 		s.IDs = make([]uuid.UUID, len(body.IDs))
 	}
 	for i, text := range body.IDs[:min(len(body.IDs), rejection.MaxIDs)] {
-		id, ok := parseID(text)
-		if !ok {
-			p.refuse(fmt.Sprintf("ids/%d", i), fault.CodeInvalidUUID, "an id is a UUID, the error_id of an error")
-			break
+		name := "ids/" + strconv.Itoa(i)
+		p.values.Set(name, text)
+		if s.IDs[i] = p.id(name).UUID; len(p.wrong) > 0 {
+			break // one is enough to know
 		}
-		s.IDs[i] = id
 	}
 	if body.Limit != nil {
 		if s.Limit = *body.Limit; s.Limit < 1 {

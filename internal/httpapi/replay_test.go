@@ -293,7 +293,7 @@ func TestReplayFilters(t *testing.T) {
 		require.Equal(t, outcome(want, 0, 0, want, 0), replay(t, s.Client, `{`+filter+`}`), filter)
 	}
 	for body, reason := range map[string]string{
-		`{}`: " invalid_request", `{"dry_run":true}`: " invalid_request", `{"ids":[]}`: "/ids invalid_request", `{"ids":["x"]}`: "/ids/0 invalid_uuid",
+		`{}`: " invalid_request", `{"dry_run":true}`: " invalid_request", `{"ids":[]}`: "/ids invalid_request", `{"ids":["x"]}`: "/ids/0 invalid_request",
 		`{"ids":["` + ids[0] + `"],"code":"x"}`: "/ids invalid_request", `{"all":true,"name":"x"}`: "/all invalid_request", `{"all":false}`: " invalid_request",
 		`{"session_id":"x"}`: "/session_id invalid_request", `{"from":"soon"}`: "/from invalid_request", `{"from":"2021-01-02","to":"2021-01-01"}`: "/to invalid_request",
 		`{"code":""}`: "/code invalid_request", `{"all":true,"limit":0}`: "/limit invalid_request", `{"all":true,"stauts":"open"}`: "/stauts unknown_field",

@@ -29,8 +29,10 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 	}
 	columns := []string{start + " as start"}
 	for n, dimension := range []struct{ name, value, none, column string }{
-		{dimensionCode, "r.code", "''", "code"}, {dimensionCategory, "coalesce(r.category, '')", "''", "category"},
-		{dimensionName, "coalesce(r.name, '')", "''", "name"}, {dimensionApplication, "r.application_id", "null::integer", "application_id"},
+		{dimensionCode, "r.code", "''", "code"},
+		{dimensionCategory, "coalesce(r.category, '')", "''", "category"},
+		{dimensionName, "coalesce(r.name, '')", "''", "name"},
+		{dimensionApplication, "r.application_id", "null::integer", "application_id"},
 	} {
 		value := dimension.none
 		if slices.Contains(f.By, dimension.name) {
