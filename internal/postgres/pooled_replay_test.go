@@ -42,7 +42,9 @@ func TestPooledReplay(t *testing.T) {
 		require.NoError(t, err)
 		return totals
 	}
-	ids := func(ids ...uuid.UUID) rejection.Selection { return rejection.Selection{Filter: rejection.Filter{IDs: ids}} }
+	ids := func(ids ...uuid.UUID) rejection.Selection {
+		return rejection.Selection{Filter: rejection.Filter{IDs: ids}}
+	}
 	require.Equal(t, rejection.ReplayTotals{Matched: 1, Stored: 1}, replay(ids(all[0].ID, uuid.New())))
 	require.Equal(t, rejection.DiscardTotals{Matched: 1, Discarded: 1}, discard(ids(all[1].ID)))
 	filter := rejection.Filter{
