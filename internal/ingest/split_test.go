@@ -212,3 +212,22 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 		}
 	})
 }
+
+// A replay that is refused, for whatever reason, is not kept anew: it is kept already.
+func TestReplayThatIsRefusedIsNotKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		c := started(t, config(), store)
+		for _, e := range []event.Envelope{
+			with(`{"poison":1}`), {Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}},
+		} {
+			r := request(e)
+			r.Replay = true
+			a := <-submitted(t, c, t.Context(), r)
+			require.NoError(t, a.err)
+			require.Equal(t, ingest.Rejected, a.verdicts[0].Status)
+		}
+		require.Empty(t, store.sizes())
+	})
+}

@@ -251,3 +251,40 @@ func TestGroupsOfRejections(t *testing.T) {
 	require.Equal(t, all[:2], groups(query.RejectionFilter{Application: "shop", Code: "schema_violation"}, 10))
 	require.Empty(t, groups(query.RejectionFilter{Status: "replayed"}, 10))
 }
+
+func TestPooledReplays(t *testing.T) {
+	t.Parallel()
+	b := newPooledBundle(t)
+	mended(t, collector(t, b.store, 1), shop, 5, fault.CodeSchemaViolation, nil)
+	ctx, s := context.Background(), postgres.NewReplayStore(b.db)
+	all, err := s.Read(ctx, rejection.Filter{Code: string(fault.CodeSchemaViolation), Application: "shop", Category: "page", Name: "view", From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}, rejection.Position{}, 10)
+	require.NoError(t, err)
+	require.Len(t, all, 5)
+	n, err := s.Count(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID, uuid.New()}})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	claimed, err := s.Claim(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID}}, rejection.Position{}, 10)
+	require.NoError(t, err)
+	require.Equal(t, []rejection.Kept{all[0], all[3]}, claimed)
+	require.NoError(t, s.Settle(ctx, "ids", []rejection.Outcome{
+		{Position: all[0].Position, Verdict: rejection.Verdict{Status: rejection.Stored, EventID: all[0].ID}},
+		{Position: all[3].Position, Verdict: rejection.Verdict{Status: rejection.Rejected, Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeNotReplayable, Detail: `"no", {it} \ is not`}}}},
+	}))
+	reads := postgres.NewQueryStore(b.db)
+	again, err := reads.Rejection(ctx, all[3].ID)
+	require.NoError(t, err)
+	require.Equal(t, []fault.Violation{{Pointer: "/a", Code: fault.CodeNotReplayable, Detail: `"no", {it} \ is not`}}, again.OutcomeErrors)
+	discarded, last, err := s.Discard(ctx, "all", rejection.Filter{}, all[1].Position, 2)
+	require.NoError(t, err)
+	require.Equal(t, 2, discarded)
+	require.Equal(t, all[3].Position, last)
+	require.Equal(t, 2, count(t, b, "rejection where status = 'open'"))
+	groups, err := reads.RejectionGroups(ctx, query.RejectionFilter{Code: string(fault.CodeSchemaViolation)}, 10)
+	require.NoError(t, err)
+	require.Len(t, groups, 2)
+	filter := query.RejectionStatsFilter{Grouping: query.Grouping{By: []string{"code"}, Interval: query.Day}}
+	require.NoError(t, reads.CountRejections(ctx, filter, 10, func(b query.Bucket) bool {
+		require.Equal(t, []string{"schema_violation"}, b.Group)
+		return true
+	}))
+}
