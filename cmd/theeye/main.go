@@ -142,7 +142,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid && f.Code == fault.CodeInvalidParameter:
 		return exitUsage
 	case errors.Is(err, app.ErrPlan), errors.Is(err, app.ErrForeignKey):
 		return exitData

@@ -88,3 +88,13 @@ func TestChanges(t *testing.T) {
 		requireProblem(t, s.Do(t, http.MethodGet, "/v1/events/changes", "", "Accept", "text/csv"), http.StatusNotAcceptable, "not_acceptable")
 	})
 }
+
+// An application that does not exist has no changes.
+func TestChangesOfNobody(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID())).Status)
+	answer := s.Do(t, http.MethodGet, "/v1/events/changes?application=nobody", "")
+	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
+	require.Empty(t, answer.JSON(t)["events"])
+}

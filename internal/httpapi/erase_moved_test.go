@@ -29,3 +29,23 @@ func TestAnEventThatWasMovedStaysErasedWithItsSession(t *testing.T) {
 	require.Contains(t, string(retry.Body), "event_erased")
 	require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, "/v1/events/"+id.String(), "").Status)
 }
+
+// What an erased session goes on sending is not kept, whatever it is refused for.
+func TestRefusalsOfAnErasedSessionAreNotKeptWhole(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	session := newID()
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", newEvent(t, session)).Status)
+	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
+	for _, body := range []string{
+		newEvent(t, session, "data", map[string]any{"who": "canary"}, "timestamp", "2999-01-01T00:00:00Z"),
+		newEvent(t, session, "data", map[string]any{"who": "canary"}, "more", 1),
+		newEvent(t, session, "data", map[string]any{"who": "canary"}),
+	} {
+		answer := s.Do(t, http.MethodPost, "/v1/events", body)
+		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
+		kept := s.Do(t, http.MethodGet, "/v1/errors/"+answer.JSON(t)["error_id"].(string), "")
+		require.Nil(t, kept.JSON(t)["raw"], "%s", kept.Body)
+		require.NotContains(t, string(kept.Body), "canary")
+	}
+}
