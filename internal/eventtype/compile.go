@@ -130,7 +130,7 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 		return nil, 0, errors.New("it would be too slow; use fewer or smaller repetitions")
 	}
 	expression, err = regexp.Compile(text)
-	return expression, len(program.Inst), err //nolint:wrapcheck // as above
+	return expression, len(program.Inst), err
 }
 
 // wrongSchema is the fault of a schema that is wrong at a pointer.

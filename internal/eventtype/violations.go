@@ -121,18 +121,14 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 	if len(at) < len(err.InstanceLocation) {
 		return one("holds something that does not fit")
 	}
-	each := func(names []string, detail string) []finding {
-		all := make([]finding, len(names))
-		for i, name := range names {
-			all[i] = finding{pointer(append(slices.Clone(at), name)), detail}
-		}
-		return all
-	}
 	show := func(value any) string {
 		if isHidden {
 			return "another value"
 		}
 		return shown(value)
+	}
+	if found := describeNames(err.ErrorKind, at, isHidden); found != nil {
+		return found
 	}
 	switch k := err.ErrorKind.(type) {
 	case *kind.Type:
@@ -149,6 +145,29 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return one(detail)
 	case *kind.Pattern:
 		return one("is " + show(k.Got) + "; expected a match of " + quote(k.Want))
+	case *kind.FalseSchema:
+		return one("is not allowed here")
+	}
+	if found, expected, ok := bound(err.ErrorKind); ok {
+		if isHidden {
+			found = "is another value"
+		}
+		return one(found + "; expected " + expected)
+	}
+	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+}
+
+// describeNames is describe for what is about the names of members.
+func describeNames(of jsonschema.ErrorKind, at []string, isHidden bool) []finding {
+	one := func(detail string) []finding { return []finding{{pointer(at), detail}} }
+	each := func(names []string, detail string) []finding {
+		all := make([]finding, len(names))
+		for i, name := range names {
+			all[i] = finding{pointer(append(slices.Clone(at), name)), detail}
+		}
+		return all
+	}
+	switch k := of.(type) {
 	case *kind.Required:
 		return each(k.Missing, "is required and missing")
 	case *kind.DependentRequired:
@@ -163,16 +182,8 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 			return one("has members that the schema does not know")
 		}
 		return each(k.Properties, "is a member that the schema does not know")
-	case *kind.FalseSchema:
-		return one("is not allowed here")
 	}
-	if found, expected, ok := bound(err.ErrorKind); ok {
-		if isHidden {
-			found = "is another value"
-		}
-		return one(found + "; expected " + expected)
-	}
-	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	return nil
 }
 
 // bound says what was found and expected where a number or a size is out of bounds.

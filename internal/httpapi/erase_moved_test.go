@@ -44,7 +44,7 @@ func TestRefusalsOfAnErasedSessionAreNotKeptWhole(t *testing.T) {
 	} {
 		answer := s.Do(t, http.MethodPost, "/v1/events", body)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
-		kept := s.Do(t, http.MethodGet, "/v1/errors/"+answer.JSON(t)["error_id"].(string), "")
+		kept := s.Do(t, http.MethodGet, fmt.Sprint("/v1/errors/", answer.JSON(t)["error_id"]), "")
 		require.Nil(t, kept.JSON(t)["raw"], "%s", kept.Body)
 		require.NotContains(t, string(kept.Body), "canary")
 	}
