@@ -189,6 +189,15 @@ load: build ## Load-test a service on this machine; RATE=100,500,2000 DURATION=6
 	@scripts/ensure-postgres
 	@RATE='$(RATE)' DURATION='$(DURATION)' BATCH='$(BATCH)' scripts/load $(ARGS)
 
+CYCLES ?= 20
+SEED ?= 1
+
+# The report is kept in bin/chaos. As root on Linux the disk is filled, too.
+.PHONY: chaos
+chaos: build ## Kill, freeze and cut off service and database under load, lose nothing; CYCLES=20 SEED=1 ARGS="--only ..."
+	@scripts/ensure-postgres
+	bin/eyeload chaos --cycles $(CYCLES) --seed $(SEED) --report bin/chaos $(ARGS)
+
 SCRIPTS ?= ingest batch query mixed
 
 # What the command line sets (RATE, DURATION, BATCH, ...) is in the environment.
