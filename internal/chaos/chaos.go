@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -53,7 +54,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	for i, instance := range s.instances {
 		targets[i] = instance.url()
 	}
-	s.load = newLoad(newCourier(r.book, targets, s.key, d.Now), o.Rate, o.Seed)
+	s.load = newLoad(newCourier(r.book, targets, s.ingestKey, d.Now), o.Rate, o.Seed)
 	err = r.cycles(ctx, stop)
 	if err == nil {
 		r.whole(ctx)
@@ -226,6 +227,9 @@ func (r *run) reconcile(ctx context.Context, first uint64) reconcile.Result {
 // whole looks at everything once more, at the end.
 func (r *run) whole(ctx context.Context) {
 	r.report.Whole = r.reconcile(ctx, 0)
+	r.report.API = reconcile.Reconcile(ctx, r.book.ledger, r.book.source, reconcile.Store{
+		URL: r.instances[0].url(), Key: r.readKey, Client: &http.Client{Transport: r.load.client.Transport},
+	})
 	for _, i := range r.instances {
 		r.report.Breaches = append(r.report.Breaches, i.complaints()...)
 	}

@@ -26,7 +26,7 @@ type damage struct {
 
 // catalogue is every fault there is.
 func catalogue() []fault {
-	const blink, short, middle, long = 0, time.Second, 3 * time.Second, 6 * time.Second
+	const blink, short, middle, long = 0, 3 * time.Second, 5 * time.Second, 12 * time.Second
 	return []fault{
 		{name: "service kill -9", least: blink, most: short, inflict: killService},
 		{name: "both services kill -9", least: blink, most: short, inflict: killServices},

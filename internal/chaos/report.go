@@ -68,6 +68,8 @@ type Report struct {
 	Cycles  []Cycle           `json:"cycles"`
 	// Whole is the reconciliation of everything, at the end.
 	Whole reconcile.Result `json:"whole"`
+	// API is the same, read through the service.
+	API reconcile.Result `json:"api"`
 	// Breaches are those that belong to no cycle.
 	Breaches []string `json:"breaches,omitempty"`
 	// Stopped tells that the run did not come to its end.
@@ -86,7 +88,7 @@ func (r *Report) Err() error {
 			found = append(found, fmt.Sprintf("cycle %d (%s)", c.Number, c.Fault))
 		}
 	}
-	if len(r.Breaches) > 0 || broken(&r.Whole) {
+	if len(r.Breaches) > 0 || broken(&r.Whole) || broken(&r.API) {
 		found = append(found, "the whole")
 	}
 	if r.Stopped {
@@ -114,6 +116,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, refused, unknown)
 	fmt.Fprintf(&b, "The whole, read by SQL: %s: %d acknowledged, %d found, %d lost, %d doubled, %d gaps, %d differences\n",
 		r.Whole.Outcome, r.Whole.Acknowledged, r.Whole.Found, r.Whole.Lost, r.Whole.Duplicated, r.Whole.Gaps, r.Whole.Differences)
+	fmt.Fprintf(&b, "The whole, read by the API: %s: %d found, %d differences\n", r.API.Outcome, r.API.Found, r.API.Differences)
 	for _, line := range r.details() {
 		fmt.Fprintln(&b, line)
 	}
@@ -168,6 +171,7 @@ func (r *Report) details() (lines []string) {
 		add(fmt.Sprintf("cycle %d", c.Number), &c.Reconciliation, c.Breaches)
 	}
 	add("the whole", &r.Whole, r.Breaches)
+	add("the API", &r.API, nil)
 	return lines
 }
 

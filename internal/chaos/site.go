@@ -32,7 +32,8 @@ type site struct {
 	disk      *disk // nil where none could be mounted
 	wires     []*wire
 	instances []*instance
-	key       string
+	// The application's keys.
+	ingestKey, readKey string
 	// random decides on whom a fault hits.
 	random *rand.Rand
 	// load is what is sent; faults may take part in it.
@@ -93,7 +94,10 @@ func (s *site) prepare(ctx context.Context) error {
 	if _, err := s.theeye(ctx, dsn, "app", "create", "shop"); err != nil {
 		return err
 	}
-	s.key, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "ingest")
+	if s.ingestKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "ingest"); err != nil {
+		return err
+	}
+	s.readKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "read")
 	return err
 }
 

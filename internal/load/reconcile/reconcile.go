@@ -71,14 +71,15 @@ type Store struct {
 	Database oracle.Querier
 }
 
-// Reconcile compares what was sent and told with what is stored. It is called
-// once, when nothing is sent any more.
+// Reconcile compares what was sent and told with what is stored. It is called when
+// nothing is sent any more.
 func Reconcile(ctx context.Context, l *Ledger, source *traffic.Source, store Store) Result {
 	const roomy = 4 << 10
 	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy)}
 	l.mu.Lock()
 	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
 	l.mu.Unlock()
+	r.forget()
 	err := r.events(ctx, store)
 	if err == nil {
 		r.missing()

@@ -35,15 +35,7 @@ func Tables(ctx context.Context, l *Ledger, source *traffic.Source, database ora
 
 // rows holds every stored event against the ledger.
 func (r *reading) rows(ctx context.Context, database oracle.Querier) error {
-	earliest := int64(0)
-	for index := r.from; index < r.ledger.next.Load(); index++ {
-		if e := r.ledger.find(index); e != nil {
-			e.seen = 0
-			if earliest == 0 || e.sent < earliest {
-				earliest = e.sent
-			}
-		}
-	}
+	earliest := r.forget()
 	if r.from == 0 {
 		earliest = 0 // all there is, whatever its time
 	}
@@ -60,6 +52,20 @@ func (r *reading) rows(ctx context.Context, database oracle.Querier) error {
 		return fmt.Errorf("read the stored events: after %d of this run: %w", r.found, err)
 	}
 	return nil
+}
+
+// forget takes back what an earlier reconciliation has seen, and returns the earliest
+// time of what is compared, in microseconds.
+func (r *reading) forget() (earliest int64) {
+	for index := r.from; index < r.ledger.next.Load(); index++ {
+		if e := r.ledger.find(index); e != nil {
+			e.seen = 0
+			if earliest == 0 || e.sent < earliest {
+				earliest = e.sent
+			}
+		}
+	}
+	return earliest
 }
 
 // contradictions asks the database about all sessions and the ledger of ids.
