@@ -134,13 +134,27 @@ check-rules: ## Check the rules for Prometheus and run their tests
 check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
 
+# helm, and what tests charts: helm-unittest and kubeconform.
 .PHONY: build/helm
 build/helm:
-	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/helm helm.sh/helm/v3/cmd/helm
+	CGO_ENABLED=0 $(GO) build -modfile=tools/helm/go.mod -trimpath -o bin/ helm.sh/helm/v3/cmd/helm \
+		github.com/helm-unittest/helm-unittest/cmd/helm-unittest github.com/yannh/kubeconform/cmd/kubeconform
 
 .PHONY: check-chart
-check-chart: build/helm ## Lint the Helm chart and render it in all its ways
-	@HELM='$(CURDIR)/bin/helm' scripts/check-chart
+check-chart: build/helm ## Lint the Helm chart, render it in all its ways and run its tests
+	@HELM='$(CURDIR)/bin/helm' KUBECONFORM='$(CURDIR)/bin/kubeconform' UNITTEST='$(CURDIR)/bin/helm-unittest' scripts/check-chart
+
+# The oldest and the newest Kubernetes that the chart is made for. The module is large;
+# nothing but this target needs it.
+KUBERNETES ?= 1.30.14 1.37.2
+
+.PHONY: chart-schemas
+chart-schemas: ## Cut the schemas of Kubernetes that check-chart uses; KUBERNETES="1.30.14 1.37.2"
+	@for version in $(KUBERNETES); do \
+		to=charts/schemas/$${version%.*}; mkdir -p "$$to"; \
+		$(GO) run ./charts/schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
+	done
+
 # A module of its own, which keeps what it needs out of ours. The tools are found from there.
 .PHONY: check-image
 check-image: ## Check tools/image, which writes the container image

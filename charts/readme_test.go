@@ -46,6 +46,7 @@ func listValues(t *testing.T, b *strings.Builder, path string, node *yaml.Node) 
 			listValues(t, b, name+".", value)
 			continue
 		}
+		require.NotEmpty(t, about, "%s has no comment in values.yaml", name)
 		var decoded any
 		require.NoError(t, value.Decode(&decoded))
 		standard, err := json.Marshal(decoded)

@@ -159,6 +159,7 @@ func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 		answer := s.Do(t, http.MethodPost, "/v1/events", body)
 		require.Equal(t, want, answer.Status, "%s", answer.Body)
 	}
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{"required":["path"]},"mode":"observe"}`).Status)
 	first := posted(id, held, "view")
 	post(http.StatusCreated, first)
 	post(http.StatusOK, first) // a duplicate, which takes the group another attempt

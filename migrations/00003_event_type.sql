@@ -48,10 +48,10 @@ alter table event
     add column violations         jsonb,
     add column transaction_id     bigint not null default 0;
 -- The default of the events that are there already is 0; it rewrites nothing.
-alter table event alter column transaction_id set default pg_current_xact_id()::text::bigint;
+alter table event alter column transaction_id set default txid_current();
 comment on column event.event_type_version is 'The version of the event type that judged it; null where there was none.';
 comment on column event.violations is 'What an event type that only observes had to object; null is nothing.';
-comment on column event.transaction_id is 'The transaction that stored or last changed it (xid8): the order of changes.';
+comment on column event.transaction_id is 'The transaction that stored or last changed it, with its epoch (txid_current): the order of changes.';
 -- GET /v1/events/changes.
 create index event_transaction_id_idx on event (transaction_id);
 -- Events that an event type objects to, which are few.

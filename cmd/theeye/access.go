@@ -11,11 +11,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// administer builds a command that works on applications and keys. show prints
-// the answer for people; --json prints it as the API would.
+// administer builds a command that works on applications and keys.
 func administer[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	return onDatabase(app.WithAdmin, use, short, args, do, show)
+}
+
+// onDatabase builds a command that works on the database with a tool. show prints
+// the answer for people; --json prints it as the API would.
+func onDatabase[A, T any](with func(context.Context, config.Config, func(A) error) error, use, short string, args int,
+	do func(ctx context.Context, tool A, args []string) (T, error), show func(w *tabwriter.Writer, answer T),
+) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(args),
@@ -24,8 +32,8 @@ func administer[T any](use, short string, args int, do func(ctx context.Context,
 			if err != nil {
 				return err
 			}
-			return app.WithAdmin(cmd.Context(), c, func(a app.Admin) error {
-				answer, err := do(cmd.Context(), a, args)
+			return with(cmd.Context(), c, func(tool A) error {
+				answer, err := do(cmd.Context(), tool, args)
 				if err != nil {
 					return err
 				}
@@ -120,7 +128,7 @@ func newKey() *cobra.Command {
 		}, func(w *tabwriter.Writer, answer map[string]string) {
 			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush tells
 		})
-	cmd.AddCommand(create, list, revoke)
+	cmd.AddCommand(create, list, revoke, newKeyBootstrap())
 	return cmd
 }
 

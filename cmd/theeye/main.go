@@ -22,6 +22,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/export"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/top"
 )
@@ -36,6 +37,7 @@ var (
 const (
 	exitFailure       = 1  // the command did not do what it was asked
 	exitUsage         = 64 // the arguments cannot be understood
+	exitData          = 65 // what is there belongs to something else
 	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
@@ -52,7 +54,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(app.AsCommand(ctx))
 	if err != nil {
 		fmt.Fprintln(errOut, "theeye: "+message(err)) //nolint:errcheck // nowhere to say it
 	}
@@ -85,7 +87,8 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newTop(), newDoctor(), newHealthcheck(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newErase(), newAudit(), newTop(), newDoctor(),
+		newCheck(), newHealthcheck(), newExport(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -141,9 +144,11 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind):
+	case errors.Is(err, app.ErrForeignKey):
+		return exitData
+	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -65,9 +66,39 @@ func newMigrate() *cobra.Command {
 		},
 	}
 	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
-	for _, sub := range []*cobra.Command{up, status, down} {
+	for _, sub := range []*cobra.Command{up, status, down, newRoles()} {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
+	return cmd
+}
+
+func newRoles() *cobra.Command {
+	var roles app.Roles
+	cmd := &cobra.Command{
+		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
+		Long: `Make the roles of the service and of analysts where they are missing, and grant each
+what it needs and no more. Run it as the role that ran the migrations, and again
+whenever you like, after a migration say. A role that is made has no password yet.
+
+The service's role reads and writes rows, adds to the audit log, and can make, change
+and drop nothing. The analysts' role reads events, sessions, event types, the names of
+applications, and what was refused but for its raw text.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
+				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
+			}
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
+				return err
+			}
+			return say(cmd, "the roles are there and have their privileges\n")
+		},
+	}
+	cmd.Flags().StringVar(&roles.Service, "service", "", "The role that the service connects as")
+	cmd.Flags().StringVar(&roles.Analyst, "analyst", "", "The role that analysts connect as")
 	return cmd
 }

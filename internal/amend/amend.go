@@ -18,7 +18,7 @@ type Store interface {
 	// Edit locks an event and its session, calls change with what is stored now, and
 	// stores what change returns. An error of change leaves everything as it was.
 	// change may be called more than once.
-	Edit(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Event, error)) (event.Stored, error)
+	Edit(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Envelope, error)) (event.Stored, error)
 	// Erase locks an event and its session, and erases it unless check fails.
 	Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error
 	// EraseSession erases a session, its events and its rejections, and leaves a mark
@@ -33,25 +33,33 @@ type Erased struct {
 	Rejections int64 `json:"errors"`
 }
 
+// Types judges events by their types. The eventtype package implements it.
+type Types interface {
+	// Judge refuses what violates its type, notes what is only observed, and takes out
+	// what a type says must not be kept. kept tells that this was done to it before.
+	Judge(envelopes []event.Envelope, kept bool) error
+}
+
 // Editor changes stored events. It is safe for concurrent use.
 type Editor struct {
 	store Store
 	rules *event.Rules
+	types Types
 	now   func() time.Time
 }
 
-// New makes an editor that judges by rules.
-func New(store Store, rules *event.Rules, now func() time.Time) *Editor {
-	return &Editor{store: store, rules: rules, now: now}
+// New makes an editor that judges by rules and by types; nil types let all through.
+func New(store Store, rules *event.Rules, types Types, now func() time.Time) *Editor {
+	return &Editor{store: store, rules: rules, types: types, now: now}
 }
 
 // Replace puts an event in the place of a stored one. The body is an event as it
 // is sent for ingest; event_id may be left out. ifMatch is the If-Match header, or
 // empty. It returns NotFound, PreconditionFailed, Conflict or Invalid faults.
 func (e *Editor) Replace(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error) {
-	return e.store.Edit(ctx, id, func(current event.Stored) (event.Event, error) {
+	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
 		if err := matches(current, ifMatch); err != nil {
-			return event.Event{}, err
+			return event.Envelope{}, err
 		}
 		return e.judge(id, body)
 	})
@@ -63,13 +71,13 @@ func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, ifMatch 
 	if err := event.CheckObject(patch, e.rules); err != nil {
 		return event.Stored{}, err
 	}
-	return e.store.Edit(ctx, id, func(current event.Stored) (event.Event, error) {
+	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
 		if err := matches(current, ifMatch); err != nil {
-			return event.Event{}, err
+			return event.Envelope{}, err
 		}
 		merged, err := patched(&current.Event, patch)
 		if err != nil {
-			return event.Event{}, err
+			return event.Envelope{}, err
 		}
 		return e.judge(id, merged)
 	})
@@ -86,28 +94,34 @@ func (e *Editor) EraseSession(ctx context.Context, id uuid.UUID) (Erased, error)
 	return e.store.EraseSession(ctx, id)
 }
 
-// judge reads a changed event by the rules of ingest.
-func (e *Editor) judge(id uuid.UUID, body []byte) (event.Event, error) {
+// judge reads a changed event by the rules of ingest. What its type marks may be in it
+// as it was kept, so its form is not asked for again.
+func (e *Editor) judge(id uuid.UUID, body []byte) (event.Envelope, error) {
 	envelopes, single, err := event.ParseJSON(body, e.rules, e.now())
 	if err != nil {
-		return event.Event{}, err
+		return event.Envelope{}, err
 	}
 	if !single {
-		return event.Event{}, fault.InvalidAt(fault.CodeInvalidType, "", "the body is one event (a JSON object)")
+		return event.Envelope{}, fault.InvalidAt(fault.CodeInvalidType, "", "the body is one event (a JSON object)")
 	}
 	changed := &envelopes[0]
 	if changed.Has(event.FieldID) && changed.Event.ID != id {
 		changed.Refuse(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
 	}
+	if e.types != nil {
+		if err := e.types.Judge(envelopes, true); err != nil {
+			return event.Envelope{}, err
+		}
+	}
 	if !changed.Accepted() {
-		return event.Event{}, &fault.Error{
+		return event.Envelope{}, &fault.Error{
 			Kind: fault.Invalid, Code: fault.CodeInvalidEvent,
 			Detail: changed.Violations[0].Detail, Violations: changed.Violations,
 		}
 	}
 	changed.Event.ID = id
 	changed.Event.Data = bytes.Clone(changed.Event.Data)
-	return changed.Event, nil
+	return *changed, nil
 }
 
 // matches checks If-Match (RFC 9110, section 13.1.1) by strong comparison.

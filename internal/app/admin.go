@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"os/user"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
@@ -48,6 +50,11 @@ func Disabled(disabled bool) access.ApplicationPatch {
 // that work on the database without a service. Changes reach running services
 // within their refresh.
 func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) error {
+	return withDatabase(ctx, c, func(db *postgres.DB) error { return use(newRegistry(postgres.NewAccessStore(db), nil)) })
+}
+
+// withDatabase runs use with a database whose schema is current.
+func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) error) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
@@ -59,7 +66,17 @@ func WithAdmin(ctx context.Context, c config.Config, use func(Admin) error) erro
 	if err := db.CheckSchema(ctx); err != nil {
 		return err
 	}
-	return use(newRegistry(postgres.NewAccessStore(db), nil))
+	return use(db)
+}
+
+// AsCommand returns a context in which what is changed is put down to theeye's
+// commands, and to the operating system's user who runs this one, if that has a name.
+func AsCommand(ctx context.Context) context.Context {
+	name := audit.Command
+	if who, err := user.Current(); err == nil && who.Username != "" {
+		name += ":" + who.Username
+	}
+	return audit.With(ctx, audit.Actor{Name: name})
 }
 
 // Log is a logger, its level, and the count of what sampling left out.
@@ -87,6 +104,18 @@ func Migrate(ctx context.Context, c config.Config) error {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
 	return postgres.Migrate(ctx, c.Database.URL.Reveal())
+}
+
+// Roles names the roles that a database is used with.
+type Roles = postgres.Roles
+
+// MakeRoles makes the roles that are missing, and grants each what it needs and no
+// more. It may run again at any time.
+func MakeRoles(ctx context.Context, c config.Config, roles Roles) error {
+	if err := c.RequireDatabase(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
 }
 
 // MigrateDown takes back the last step of the schema, and the data it held.

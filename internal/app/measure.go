@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/census"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -23,6 +24,7 @@ type instruments struct {
 	ingest *ingest.Metrics
 	http   *httpapi.Metrics
 	store  *postgres.Metrics
+	types  *eventtype.Metrics
 }
 
 // instruments makes the instruments of the parts, and those of the service itself.
@@ -32,11 +34,12 @@ func (s *Service) instruments(ctx context.Context) (made instruments, err error)
 		types[i] = ingest.EventType(t)
 	}
 	meter := s.telemetry.Meter
-	var failed [4]error
+	var failed [5]error
 	made.ingest, failed[0] = ingest.NewMetrics(ctx, meter, types)
 	made.http, failed[1] = httpapi.NewMetrics(meter)
 	made.store, failed[2] = postgres.NewMetrics(ctx, meter)
-	failed[3] = s.observe(meter)
+	made.types, failed[3] = eventtype.NewMetrics(meter)
+	failed[4] = s.observe(meter)
 	return made, errors.Join(failed[:]...)
 }
 

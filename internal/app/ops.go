@@ -22,6 +22,7 @@ func WithLog(log *Log) Option {
 var (
 	errListener = errors.New("the API's port does not listen any more")
 	errKeys     = errors.New("keys cannot be checked")
+	errTypes    = errors.New("events cannot be judged by their types")
 )
 
 // newOps makes the handler of the second port.
@@ -57,6 +58,12 @@ func (s *Service) checks() []ops.Check {
 		{Name: "keys", Required: needsDatabase, Run: func(context.Context) error {
 			if !s.started.Load() || s.directory.Ready() != nil {
 				return errKeys
+			}
+			return nil
+		}},
+		{Name: "event_types", Required: needsDatabase, Run: func(context.Context) error {
+			if !s.started.Load() || s.types.Ready() != nil {
+				return errTypes
 			}
 			return nil
 		}},

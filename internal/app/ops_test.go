@@ -115,22 +115,22 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/startupz", http.StatusOK))
 		eventually(t, ops, "/readyz/database", http.StatusOK) // it may be known from a moment ago that it is away
-		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]database ok\nreadyz check passed\n",
+		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
 	require.NoError(t, server.Kill())
-	for _, check := range []string{"database", "keys"} {
+	for _, check := range []string{"database", "keys", "event_types"} {
 		for _, ops := range clients {
 			eventually(t, ops, "/readyz/"+check, http.StatusServiceUnavailable)
 		}
 	}
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n"+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
 		"[-]database failed: the database cannot be reached (reported only)\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n"+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be judged by their types\n"+
 		"[-]database failed: the database cannot be reached\nreadyz check failed\n",
 		eventually(t, clients["on"], "/readyz", http.StatusServiceUnavailable))
-	require.Equal(t, "ok\n", eventually(t, clients["on"], "/readyz?exclude=keys&exclude=database", http.StatusOK))
+	require.Equal(t, "ok\n", eventually(t, clients["on"], "/readyz?exclude=keys&exclude=event_types&exclude=database", http.StatusOK))
 	for _, ops := range clients {
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/livez", "").Status)
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/startupz", "").Status)
@@ -139,6 +139,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	for _, ops := range clients {
 		eventually(t, ops, "/readyz?verbose", http.StatusOK)
 		eventually(t, ops, "/readyz/keys", http.StatusOK)
+		eventually(t, ops, "/readyz/event_types", http.StatusOK)
 	}
 }
 

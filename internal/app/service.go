@@ -16,9 +16,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/ops"
+	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
@@ -41,8 +43,10 @@ type Service struct {
 	measured  instruments
 	db        *postgres.DB
 	directory *access.Directory
+	types     *eventtype.Directory
 	collector *ingest.Collector
 	keeper    *retention.Keeper
+	indexes   *pathindex.Maker
 	taker     *census.Taker
 
 	public  server
@@ -136,6 +140,14 @@ func (s *Service) build(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 	s.directory.Start() //nolint:contextcheck // it outlives the start
+	types := postgres.NewEventTypeStore(s.db)
+	s.types = eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
+		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.measured.types,
+	})
+	if err := s.types.Refresh(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrDependency, err)
+	}
+	s.types.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(postgres.KeepConfig{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
 	}, postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
@@ -143,7 +155,7 @@ func (s *Service) build(ctx context.Context) error {
 		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
 		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
 	}, ingest.Deps{
-		Store: s.pulse.watch(events), Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Types: s.types, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
 	s.pulse.follow(s.collector.Queued)
@@ -152,17 +164,21 @@ func (s *Service) build(ctx context.Context) error {
 	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Interval: c.Retention.Interval,
+		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start()                            //nolint:contextcheck // it outlives the start
+	s.keeper.Start() //nolint:contextcheck // it outlives the start
+	s.indexes = newIndexMaker(s.db, s.logger)
+	s.indexes.Start()                           //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
-		AccessEvery: c.Log.AccessEvery,
+		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
-		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder: &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads},
-		Editor: amend.New(postgres.NewAmendStore(s.db), &s.rules, time.Now),
-		Logger: s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
+		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
+		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads},
+		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
+		Types:     eventtype.NewRegistry(types, s.types),
+		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
+		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
 		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
 	})
 	if err != nil {
@@ -170,6 +186,12 @@ func (s *Service) build(ctx context.Context) error {
 	}
 	s.public.http = s.newServer(s.counted(handler))
 	return s.startCensus() //nolint:contextcheck // it outlives the start
+}
+
+// newIndexMaker makes what builds the indexes that event types ask for.
+func newIndexMaker(db *postgres.DB, logger *zap.Logger) *pathindex.Maker {
+	store := postgres.NewPathIndexStore(db)
+	return pathindex.New(store, store, time.Minute, logger)
 }
 
 // awaitDatabase waits until the database answers and its schema is current.
@@ -221,8 +243,10 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(s.logger)
 	}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: newCrowd(h.MaxConnections, s.logger, time.Now).follow, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}

@@ -72,11 +72,17 @@ func (s *Service) abandon() {
 	if s.keeper != nil {
 		s.keeper.Stop()
 	}
+	if s.indexes != nil {
+		s.indexes.Stop()
+	}
 	if s.taker != nil {
 		s.taker.Stop()
 	}
 	if s.directory != nil {
 		s.directory.Stop()
+	}
+	if s.types != nil {
+		s.types.Stop()
 	}
 	if s.collector != nil {
 		done, cancel := context.WithCancel(context.Background())

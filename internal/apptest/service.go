@@ -2,6 +2,7 @@ package apptest
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -23,6 +24,10 @@ type Service struct {
 	// Keys of the application "shop". Read is bound to it, ReadAll is organisation-wide.
 	Ingest, Read, ReadAll, Admin string
 }
+
+// ServiceRole is what the services of tests connect as: it owns nothing and may make,
+// change and drop nothing.
+const ServiceRole = "theeye_service"
 
 // Start starts a service on a database of its own, and stops it when the test ends.
 // settings are added to the defaults, from key to text.
@@ -56,7 +61,10 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 		}
 		return nil
 	}))
-	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
+	require.NoError(t, app.MakeRoles(ctx, c, app.Roles{Service: ServiceRole}))
+	asService := map[string]string{"database.url": database.DSNAs(ServiceRole)}
+	maps.Copy(asService, settings)
+	service, err := app.Start(ctx, Config(t, database, asService), app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -77,6 +85,7 @@ func Config(t testing.TB, database *pgtest.Database, settings map[string]string)
 	t.Helper()
 	all := map[string]string{
 		"database.url": database.DSN(), "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0", "drain.delay": "0s",
+		"access.failures_per_minute": "0", // tests fail from one address, and often
 	}
 	var environ []string
 	for key, text := range settings {

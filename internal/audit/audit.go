@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,8 +11,9 @@ import (
 
 // Actor is who changes something.
 type Actor struct {
-	// Name is "key:" and the public id of a key, or "command" for theeye's commands,
-	// which act on the database by themselves.
+	// Name is "key:" and the public id of a key; or "command" for theeye's commands,
+	// which act on the database by themselves, with a colon and the name of the
+	// operating system's user behind it where that is known.
 	Name string
 	// Application is the one that the key belongs to, if there is one.
 	Application string
@@ -61,6 +63,32 @@ type Entry struct {
 	// Detail is a JSON object that says what it is now, or how much it was. It holds no
 	// payload and no secret.
 	Detail json.RawMessage
+}
+
+// MarshalJSON renders an entry as the API shows it. Application and request are null
+// where there is none.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	some := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	const micros = "2006-01-02T15:04:05.000000Z07:00"
+	text, err := json.Marshal(struct {
+		ID          uuid.UUID       `json:"audit_entry_id"`
+		At          string          `json:"at"`
+		Actor       string          `json:"actor"`
+		Application *string         `json:"application"`
+		RequestID   *string         `json:"request_id"`
+		Action      Action          `json:"action"`
+		Target      string          `json:"target"`
+		Detail      json.RawMessage `json:"detail"`
+	}{e.ID, e.At.UTC().Format(micros), e.Actor.Name, some(e.Actor.Application), some(e.Actor.RequestID), e.Action, e.Target, e.Detail})
+	if err != nil {
+		return nil, fmt.Errorf("render an audit entry: %w", err)
+	}
+	return text, nil
 }
 
 type actorKey struct{}

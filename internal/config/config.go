@@ -16,9 +16,11 @@ type Config struct {
 	Errors    ErrorsConfig
 	Retention RetentionConfig
 	Access    AccessConfig
-	Log       LogConfig
-	Metrics   MetricsConfig
-	Drain     DrainConfig
+	// EventTypes is what becomes of types of events.
+	EventTypes EventTypesConfig
+	Log        LogConfig
+	Metrics    MetricsConfig
+	Drain      DrainConfig
 
 	// OTel holds the variables of OpenTelemetry (OTEL_...), by name, as they were set.
 	OTel map[string]string
@@ -48,6 +50,13 @@ type HTTPConfig struct {
 	// MaxHeaderBytes bounds a request's headers in bytes, 32 KiB by default. Too
 	// small and requests with many cookies or trace headers are refused with 431.
 	MaxHeaderBytes int
+	// MaxConnections bounds the connections that are open at once, 8,192 by default; 0
+	// does not. One more is answered 503 and closed. Each costs some 20 KiB.
+	MaxConnections int
+	// MinBodyRate is how many bytes of a body have to arrive in a second, on the average
+	// and after ReadHeaderTimeout, 1 KiB by default; 0 asks for none. Too high and
+	// senders with slow networks are cut off with 408.
+	MinBodyRate int
 }
 
 // OpsConfig is what the operators' port is served with.
@@ -177,6 +186,9 @@ type RetentionConfig struct {
 	// Errors is how long refused events are kept; 0, the default, keeps them for
 	// ever. When on it is a day at least.
 	Errors time.Duration
+	// Audit is how long entries of the audit log are kept; 0, the default, keeps them
+	// for ever. When on it is a day at least. Who changed what is not known beyond it.
+	Audit time.Duration
 	// Timings is how long it is known how long the commits of groups took, 7 days by
 	// default; it costs some 100 MB a day at a hundred events a second.
 	Timings time.Duration
@@ -189,6 +201,17 @@ type AccessConfig struct {
 	// Refresh is how often changes of keys are looked for, 1 s by default and 3 s at
 	// most: more, and a revocation would not hold everywhere within 5 s.
 	Refresh time.Duration
+	// FailuresPerMinute is how many requests without a valid key are answered 401 to one
+	// address in a minute, 600 by default; 0 bounds it not. Beyond them the answer is
+	// 429. Behind a proxy all share its address; requests with a valid key never count.
+	FailuresPerMinute int
+}
+
+// EventTypesConfig is what becomes of types of events.
+type EventTypesConfig struct {
+	// Unregistered is what becomes of events whose type nobody registered: accept, the
+	// default, or reject.
+	Unregistered string
 }
 
 // LogConfig is what is logged and how it looks.

@@ -100,7 +100,7 @@ func (g given) content() (string, error) {
 // be called theeye.
 func foreign(variable, text string) bool {
 	switch variable {
-	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY":
+	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
 		return true
 	}
 	// A link's name is that of the Service, then a part of a fixed form. The part

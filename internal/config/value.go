@@ -66,6 +66,11 @@ func count(into *int, low, high int) value {
 	return number[int]{into: into, low: low, high: high, name: "number", read: readCount, write: strconv.Itoa}
 }
 
+// countOrOff is a number that 0 turns off.
+func countOrOff(into *int) value {
+	return number[int]{into: into, low: 1, high: math.MaxInt32, off: true, name: "number", read: readCount, write: strconv.Itoa}
+}
+
 func size(into *int, low, high int) value {
 	return number[int]{into: into, low: low, high: high, name: "size", read: readSize, write: writeSize}
 }

@@ -157,8 +157,8 @@ func upkeepChecks() []check {
 func accessChecks() []check {
 	return []check{
 		{
-			"privileges.needed", needsSchema, "The role may read and write every table, owns the partitioned ones and may make tables in their schema",
-			"Let the role that ran the migrations run the service; or `grant`, `alter table ... owner to` and `grant create on schema` what is missing.", (*facts).privileges,
+			"privileges.needed", needsSchema, "The role may read and write every table; it owns the partitioned ones and may make tables in their schema, or may call the functions that do it for it",
+			"Run `theeye migrate roles --service ROLE` as the role that ran the migrations; or let that role run the service.", (*facts).privileges,
 		},
 		{
 			"privileges.superuser", needsDatabase, "The role is no superuser",

@@ -208,6 +208,8 @@ type Privileges struct {
 	Missing []string
 	// Foreign are the partitioned tables and partitions that it does not own.
 	Foreign []string
+	// Functions tells that the schema's functions make and drop partitions for it.
+	Functions bool
 }
 
 // Clock is how far a clock is ahead of this machine's.

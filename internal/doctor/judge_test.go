@@ -234,6 +234,9 @@ func TestJudgement(t *testing.T) {
 		}},
 		{"privileges.needed", broken, "may not insert on event", database(func(d *doctor.Database) { d.Privileges.Value.Missing = []string{"insert on event"} })},
 		{"privileges.needed", broken, "does not own rejection", database(func(d *doctor.Database) { d.Privileges.Value.Foreign = []string{"rejection"} })},
+		{"privileges.needed", doctor.OK, "functions", database(func(d *doctor.Database) {
+			d.Privileges.Value.Foreign, d.Privileges.Value.Create, d.Privileges.Value.Functions = []string{"event"}, false, true
+		})},
 		{"privileges.needed", broken, "schema public", database(func(d *doctor.Database) { d.Privileges.Value.Create = false })},
 		{"privileges.superuser", warned, "eye", database(func(d *doctor.Database) { d.Privileges.Value.Superuser = true })},
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},

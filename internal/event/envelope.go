@@ -32,6 +32,8 @@ type Envelope struct {
 	// Observed is what an event type that only observes has to object to; it is stored
 	// with the event.
 	Observed []fault.Violation
+	// Withheld tells that Raw is not to be kept: it may hold what must not be.
+	Withheld bool
 }
 
 // Accepted tells whether the event kept every rule.

@@ -29,6 +29,7 @@ const (
 	CodePreconditionFailed   Code = "precondition_failed"
 	CodeAlreadyExists        Code = "already_exists"
 	CodeRateLimited          Code = "rate_limited"
+	CodeTooManyFailures      Code = "too_many_failures"
 	CodeUnavailable          Code = "unavailable"
 	CodeOverloaded           Code = "overloaded"
 	CodeQueryTooSlow         Code = "query_too_slow"

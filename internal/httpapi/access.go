@@ -44,7 +44,7 @@ func (a *api) listApplications(c *gin.Context) {
 func (a *api) getApplication(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	application, err := a.Registry.Application(ctx, c.Param("name"))
+	application, err := a.Registry.Application(ctx, pathText(c, "name"))
 	a.answer(c, http.StatusOK, application, err)
 }
 
@@ -56,7 +56,7 @@ func (a *api) patchApplication(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	changed, err := a.Registry.UpdateApplication(ctx, c.Param("name"), patch)
+	changed, err := a.Registry.UpdateApplication(ctx, pathText(c, "name"), patch)
 	a.answer(c, http.StatusOK, changed, err)
 }
 
@@ -68,8 +68,7 @@ func (a *api) createKey(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	created, err := a.Registry.CreateKey(ctx, c.Param("name"), spec)
-	c.Header("Cache-Control", "no-store")
+	created, err := a.Registry.CreateKey(ctx, pathText(c, "name"), spec)
 	a.answer(c, http.StatusCreated, created, err)
 }
 
@@ -77,7 +76,7 @@ func (a *api) createKey(c *gin.Context) {
 func (a *api) listKeys(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	keys, err := a.Registry.Keys(ctx, c.Param("name"))
+	keys, err := a.Registry.Keys(ctx, pathText(c, "name"))
 	a.answer(c, http.StatusOK, gin.H{"keys": keys}, err)
 }
 
@@ -85,7 +84,7 @@ func (a *api) listKeys(c *gin.Context) {
 func (a *api) revokeKey(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Registry.RevokeKey(ctx, c.Param("name"), c.Param("id")); err != nil {
+	if err := a.Registry.RevokeKey(ctx, pathText(c, "name"), pathText(c, "id")); err != nil {
 		a.fail(c, err)
 		return
 	}
@@ -104,9 +103,14 @@ func (a *api) answer(c *gin.Context, status int, document any, err error) {
 // decode reads a body that is one JSON object with known members. It answers the
 // request itself when that fails.
 func (a *api) decode(c *gin.Context, into any, members ...string) bool {
+	return a.decodeBy(c, a.Rules, into, members...)
+}
+
+// decodeBy is decode within the limits of rules.
+func (a *api) decodeBy(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
 	body, err := a.document(c, "application/json")
 	if err == nil {
-		err = decodeDocument(body, a.Rules, into, members)
+		err = decodeDocument(body, rules, into, members)
 	}
 	if err != nil {
 		a.fail(c, err)

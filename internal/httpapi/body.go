@@ -38,6 +38,9 @@ type bodyReader struct {
 	// which are bounded by memory.
 	held   atomic.Int64
 	memory int64
+	// pace is how fast bodies have to arrive, by the clock now.
+	pace Pace
+	now  func() time.Time
 }
 
 // take makes room for a body, or tells that there is none. What was taken is given
@@ -102,9 +105,9 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 	if err := b.take(c, length); err != nil {
 		return nil, err
 	}
-	wire := r.Body
+	wire := b.paced(c)
 	if r.ContentLength < 0 { // else no more than its length can be read of it
-		wire = http.MaxBytesReader(c.Writer, r.Body, limit)
+		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":

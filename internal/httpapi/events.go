@@ -53,12 +53,16 @@ func descending(p *parameters, otherwise bool) bool {
 
 // events answers with a page, or with a stream if the client accepts one.
 func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
+	filter.Data = p.data()
 	limit, cursor := p.limit(), p.text("cursor")
 	if err := p.fault(); err != nil {
 		a.fail(c, err)
 		return
 	}
 	format, err := negotiate(c)
+	if err == nil {
+		err = a.admit(c, &filter)
+	}
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -183,7 +187,7 @@ func (a *api) deleteEvent(c *gin.Context) {
 
 // pathID reads the id in the path. What is no UUID names nothing.
 func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
-	id, ok := parseID(c.Param("id"))
+	id, ok := parseID(pathText(c, "id"))
 	if !ok {
 		a.fail(c, notFound())
 	}

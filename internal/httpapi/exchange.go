@@ -30,7 +30,7 @@ type exchange struct {
 	// parameters names the query parameters that the route has.
 	parameters []string
 	// values are those of response headers; each of them would be a slice of its own.
-	values [5]string
+	values [8]string
 	used   int
 }
 

@@ -30,27 +30,36 @@ func expectations() map[string]who {
 	readers := func(status int) who { return who{read: true, admin: true, status: status} }
 	administrators := func(status int) who { return who{admin: true, status: status} }
 	return map[string]who{
-		"POST /v1/events":                          senders(bad),
-		"POST /v1/validate":                        senders(ok),
-		"GET /v1/events":                           readers(ok),
-		"GET /v1/events/{id}":                      readers(none),
-		"GET /v1/events/{id}/trace":                readers(none),
-		"PUT /v1/events/{id}":                      administrators(none),
-		"PATCH /v1/events/{id}":                    administrators(none),
-		"DELETE /v1/events/{id}":                   administrators(none),
-		"GET /v1/sessions":                         readers(ok),
-		"GET /v1/sessions/{id}":                    readers(none),
-		"GET /v1/sessions/{id}/events":             readers(none),
-		"DELETE /v1/sessions/{id}":                 administrators(none),
-		"GET /v1/errors":                           readers(ok),
-		"GET /v1/errors/{id}":                      readers(none),
-		"POST /v1/applications":                    administrators(bad),
-		"GET /v1/applications":                     administrators(ok),
-		"GET /v1/applications/{name}":              administrators(none),
-		"PATCH /v1/applications/{name}":            administrators(none),
-		"POST /v1/applications/{name}/keys":        administrators(bad),
-		"GET /v1/applications/{name}/keys":         administrators(none),
-		"DELETE /v1/applications/{name}/keys/{id}": administrators(none),
+		"POST /v1/events":                                senders(bad),
+		"POST /v1/validate":                              senders(ok),
+		"GET /v1/events":                                 readers(ok),
+		"GET /v1/events/{id}":                            readers(none),
+		"GET /v1/events/changes":                         readers(ok),
+		"GET /v1/stats":                                  readers(ok),
+		"GET /v1/events/{id}/trace":                      readers(none),
+		"PUT /v1/events/{id}":                            administrators(none),
+		"PATCH /v1/events/{id}":                          administrators(none),
+		"DELETE /v1/events/{id}":                         administrators(none),
+		"GET /v1/sessions":                               readers(ok),
+		"GET /v1/sessions/{id}":                          readers(none),
+		"GET /v1/sessions/{id}/events":                   readers(none),
+		"DELETE /v1/sessions/{id}":                       administrators(none),
+		"GET /v1/errors":                                 readers(ok),
+		"GET /v1/errors/{id}":                            readers(none),
+		"GET /v1/event-types":                            readers(ok),
+		"GET /v1/event-types/{category}/{name}":          readers(none),
+		"PUT /v1/event-types/{category}/{name}":          administrators(http.StatusCreated),
+		"DELETE /v1/event-types/{category}/{name}":       administrators(none),
+		"GET /v1/event-types/{category}/{name}/versions": readers(none),
+		"POST /v1/event-types/{category}/{name}/preview": administrators(ok),
+		"POST /v1/applications":                          administrators(bad),
+		"GET /v1/applications":                           administrators(ok),
+		"GET /v1/applications/{name}":                    administrators(none),
+		"PATCH /v1/applications/{name}":                  administrators(none),
+		"POST /v1/applications/{name}/keys":              administrators(bad),
+		"GET /v1/applications/{name}/keys":               administrators(none),
+		"DELETE /v1/applications/{name}/keys/{id}":       administrators(none),
+		"GET /v1/audit":                                  administrators(ok),
 	}
 }
 
@@ -85,7 +94,7 @@ func TestScopesByRoute(t *testing.T) {
 		isOpen := slices.Contains(open(), name)
 		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
 		for _, alias := range route.Paths {
-			path := strings.NewReplacer(":id", newID(), ":name", "nobody").Replace(alias)
+			path := strings.NewReplacer(":id", newID(), ":category", newID(), ":name", "nobody").Replace(alias)
 			t.Run(route.Method+" "+alias, func(t *testing.T) {
 				t.Parallel()
 				for kind, header := range strangers {

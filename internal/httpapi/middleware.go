@@ -30,7 +30,11 @@ func (a *api) identify(c *gin.Context) {
 	x, header := exchangeOf(c), c.Writer.Header()
 	x.id = id
 	x.set(header, requestIDHeader, id)
+	// What is answered is data for programs, may be personal, and is no page.
 	x.set(header, "X-Content-Type-Options", "nosniff")
+	x.set(header, "Cache-Control", "no-store")
+	x.set(header, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	x.set(header, "Referrer-Policy", "no-referrer")
 	defer a.bodies.release(c)
 	a.trace(c, x, begin)
 	defer a.observe(c, x, begin) // also when the connection is to be aborted
@@ -70,6 +74,14 @@ func (a *api) recover(c *gin.Context) {
 func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := a.authenticate(c)
+		if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
+			if wait, ok := a.Failures.Note(c.Request.RemoteAddr); !ok {
+				err = &fault.Error{
+					Kind: fault.Throttled, Code: fault.CodeTooManyFailures, RetryAfter: wait,
+					Detail: "too many requests came from this address without a valid key; those with a valid one are served",
+				}
+			}
+		}
 		if err != nil {
 			a.fail(c, err)
 			return

@@ -220,6 +220,9 @@ func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any
 		"Application": mustGet(t, s.Client, "/v1/applications/shop"), "Key": at[any](t, mustGet(t, s.Client, "/v1/applications/shop/keys"), "keys", 0),
 		"CreatedKey": created, "Limits": mustGet(t, s.Client, "/v1/limits"),
 		"Problem": s.Do(t, http.MethodGet, "/nothing", "").JSON(t), "Opinion": s.Do(t, http.MethodPost, "/v1/validate", newEvent(t, newID())).JSON(t),
+		"ChangePage": mustGet(t, s.Client, "/v1/events/changes"), "Stats": mustGet(t, s.Client, "/v1/stats"),
+		"StatsBucket": at[any](t, mustGet(t, s.Client, "/v1/stats?interval=day&from=2021-01-01&group_by=category,name,application"), "buckets", 0),
+		"AuditPage":   mustGet(t, s.Client, "/v1/audit"), "AuditEntry": at[any](t, mustGet(t, s.Client, "/v1/audit"), "entries", 0),
 		"BatchOpinion": s.Do(t, http.MethodPost, "/v1/validate", batchOf(`{}`)).JSON(t),
 	} {
 		described := at[map[string]any](t, document, "components", "schemas", schema)

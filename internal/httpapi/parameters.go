@@ -50,7 +50,7 @@ func readParameters(c *gin.Context) *parameters {
 	}
 	for name, given := range values {
 		switch {
-		case !slices.Contains(allowed, name):
+		case !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
 			known := "; there are: " + strings.Join(allowed, ", ")
 			if len(allowed) == 0 {
 				known = ", nor any other"

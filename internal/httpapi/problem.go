@@ -89,6 +89,8 @@ func title(f *fault.Error) string {
 		return "The event is not valid"
 	case fault.CodeBatchRejected:
 		return "No event of the batch was stored"
+	case fault.CodeTooManyFailures:
+		return "Too many requests without a valid key"
 	case fault.CodeEventIDConflict:
 		return "Another event has this id"
 	}

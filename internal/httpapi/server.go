@@ -15,6 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -32,6 +33,8 @@ type Config struct {
 	// AccessEvery is how many requests make a line in the log; 0 only those that fail
 	// for a reason of ours.
 	AccessEvery int
+	// Pace is how fast bodies have to arrive.
+	Pace Pace
 	// Rules are published at /v1/limits, and events are judged by them.
 	Rules *event.Rules
 }
@@ -40,10 +43,14 @@ type Config struct {
 type Deps struct {
 	Directory *access.Directory
 	Limiter   *access.Limiter
+	// Failures bounds failed authentication by peer. Nil does not.
+	Failures  *access.Failures
 	Registry  *access.Registry
 	Collector *ingest.Collector
 	Finder    *query.Finder
 	Editor    *amend.Editor
+	Types     *eventtype.Registry
+	Previewer *eventtype.Previewer
 	Logger    *zap.Logger
 	Now       func() time.Time
 	// NewRequestID names requests that bring no id of their own.
@@ -73,6 +80,7 @@ type api struct {
 func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
+	a.bodies.pace, a.bodies.now = config.Pace, deps.Now
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
@@ -88,6 +96,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.RedirectTrailingSlash = false
 	router.HandleMethodNotAllowed = true
 	router.UseRawPath = true
+	router.UnescapePathValues = false // it would take a plus sign for a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
 	router.Use(a.identify, a.recover, a.cors)
@@ -130,10 +139,13 @@ func (a *api) routes() []route {
 	oneEvent := []string{"/v1/events/:id", "/events/:id", "/events/:id/"}
 	atomic, page := []string{"atomic"}, []string{"from", "to", "limit", "cursor"}
 	about := append([]string{"application", "category", "name"}, page...)
+	counts := []string{"group_by", "interval", "fill", "application", "category", "name", "session_id", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
 		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
-		{get, read, a.listEvents, events, append([]string{"session_id", "order"}, about...)},
+		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
+		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},
+		{get, read, a.getStats, []string{"/v1/stats"}, counts},
 		{get, read, a.getEvent, oneEvent, nil},
 		{get, read, a.getEventTrace, []string{"/v1/events/:id/trace"}, nil},
 		{put, admin, a.putEvent, oneEvent, nil},
@@ -141,10 +153,16 @@ func (a *api) routes() []route {
 		{del, admin, a.deleteEvent, oneEvent, nil},
 		{get, read, a.listSessions, []string{"/v1/sessions"}, append([]string{"application"}, page...)},
 		{get, read, a.getSession, []string{"/v1/sessions/:id"}, nil},
-		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order"}, about...)},
+		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order", dataParameters}, about...)},
 		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
 		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
 		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},
+		{get, read, a.listEventTypes, []string{"/v1/event-types"}, nil},
+		{get, read, a.getEventType, []string{"/v1/event-types/:category/:name"}, []string{"version"}},
+		{get, read, a.listVersions, []string{"/v1/event-types/:category/:name/versions"}, nil},
+		{put, admin, a.putEventType, []string{"/v1/event-types/:category/:name"}, nil},
+		{del, admin, a.deleteEventType, []string{"/v1/event-types/:category/:name"}, nil},
+		{post, admin, a.previewEventType, []string{"/v1/event-types/:category/:name/preview"}, nil},
 		{post, admin, a.createApplication, []string{"/v1/applications"}, nil},
 		{get, admin, a.listApplications, []string{"/v1/applications"}, nil},
 		{get, admin, a.getApplication, []string{"/v1/applications/:name"}, nil},
@@ -152,6 +170,7 @@ func (a *api) routes() []route {
 		{post, admin, a.createKey, []string{"/v1/applications/:name/keys"}, nil},
 		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
 		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
+		{get, admin, a.listAudit, []string{"/v1/audit"}, append([]string{"actor", "action", "target"}, page...)},
 		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
 		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -78,19 +77,7 @@ func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor 
 		return nil
 	}
 	err := a.readStream(c.Request.Context(), filter, cursor, limit, send)
-	if err == nil {
-		return
-	}
-	if !begun {
-		a.fail(c, err)
-		return
-	}
-	// The status is sent. Cutting the connection is the only way to tell the client
-	// that the stream is not whole.
-	if c.Request.Context().Err() == nil {
-		a.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
-	}
-	panic(http.ErrAbortHandler)
+	a.endStream(c, begun, err)
 }
 
 func (a *api) readStream(ctx context.Context, filter query.EventFilter, cursor string, limit int, send func([]event.Stored) error) error {

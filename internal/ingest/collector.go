@@ -215,7 +215,7 @@ func (c *Collector) judge(request *Request) error {
 	if c.deps.Types == nil {
 		return nil
 	}
-	return c.deps.Types.Judge(request.Envelopes)
+	return c.deps.Types.Judge(request.Envelopes, request.Replay)
 }
 
 // nameVersions notes which version of its type judged each event.

@@ -77,7 +77,8 @@ type Types interface {
 	// refuses those that violate their type, notes what is only observed, and takes out
 	// what a type says must not be kept. It returns a fault of kind Unavailable when
 	// it does not know of recent changes.
-	Judge(envelopes []event.Envelope) error
+	// kept tells that they were kept before, as refusals that are replayed were.
+	Judge(envelopes []event.Envelope, kept bool) error
 }
 
 // Item is one envelope on its way through a group.

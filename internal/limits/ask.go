@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/the-eye-events/the-eye/internal/event"
@@ -32,8 +31,11 @@ type QuestionConfig struct {
 	// what to ask for is drawn from there, and plans are asked for.
 	Pool *pgxpool.Pool
 	// Times is how often each question is asked. Default: 1000. Counts are asked for
-	// a tenth as often, as each takes some thousand times the rows.
+	// a tenth as often, as each takes some thousand times the rows, and those of all time
+	// ten times altogether.
 	Times int
+	// Only are the names of the questions to ask; empty is all of them.
+	Only []string
 	// Seed decides on what is asked for.
 	Seed uint64
 	// Now is the monotonic clock that answers are timed with.
@@ -54,8 +56,7 @@ type Answer struct {
 
 // Ask asks a running service each question about its events and sessions, one after
 // the other over one connection that is kept open, and tells how long the answers
-// took. Counts, which the service cannot be asked for yet, are asked for by SQL.
-// It changes nothing. Any answer but a 200 is an error.
+// took. It changes nothing. Any answer but a 200 is an error.
 func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	if config.Now == nil {
 		return nil, errors.New("answers cannot be timed without a clock")
@@ -63,7 +64,7 @@ func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	if config.Times <= 0 {
 		config.Times = 1000
 	}
-	counts := max(config.Times/10, 1)
+	counts, wholes := max(config.Times/10, 1), max(config.Times/100, 1)
 	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // it has to give the same again, and guards nothing
 	drawn, err := draw(ctx, config.Pool, random)
 	if err != nil {
@@ -80,9 +81,15 @@ func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	for _, round := range []struct {
 		questions []question
 		times     int
-	}{{drawn.questions(random, config.Times), config.Times}, {drawn.counts(random, counts), counts}} {
+	}{{drawn.questions(random, config.Times), config.Times}, {drawn.payloads(random, counts), counts}, {drawn.counts(random, counts), counts}, {drawn.wholes(), wholes}} {
 		for _, q := range round.questions {
+			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
+				continue
+			}
 			answer, err := a.ask(ctx, &q, round.times)
+			if errors.Is(err, errNotNow) {
+				continue
+			}
 			if err != nil {
 				return answers, fmt.Errorf("ask for %s: %w", q.name, err)
 			}
@@ -98,11 +105,23 @@ type asker struct {
 	store  *postgres.QueryStore
 }
 
+// errNotNow tells that a question cannot be asked of what is there.
+var errNotNow = errors.New("there is nothing to ask this of")
+
 // errNoNext tells that there is no page behind the first.
 var errNoNext = errors.New("there is no next page")
 
 // ask asks one question several times, for another thing each time.
 func (a *asker) ask(ctx context.Context, q *question, times int) (Answer, error) {
+	if q.possible != nil {
+		found, err := q.possible(ctx, a.store)
+		if err != nil {
+			return Answer{}, err
+		}
+		if !found {
+			return Answer{}, errNotNow
+		}
+	}
 	took := make([]time.Duration, 0, times)
 	const warm = 5 // the first ones find connections and plans
 	for n := -warm; n < times; n++ {
@@ -126,12 +145,10 @@ func (a *asker) ask(ctx context.Context, q *question, times int) (Answer, error)
 
 // time asks for the n-th thing once.
 func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, error) {
-	if q.sql != "" {
-		start := a.config.Now()
-		err := a.run(ctx, q.sql, q.args(n), func(pgx.Rows) error { return nil })
-		return a.config.Now().Sub(start), err
-	}
 	path := q.path(n)
+	if q.follow && q.cursor != "" {
+		path += "&after=" + url.QueryEscape(q.cursor)
+	}
 	if q.next {
 		first, err := a.get(ctx, path)
 		if err != nil {
@@ -149,8 +166,18 @@ func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, er
 		path += "&cursor=" + url.QueryEscape(page.NextCursor)
 	}
 	start := a.config.Now()
-	_, err := a.get(ctx, path)
-	return a.config.Now().Sub(start), err
+	body, err := a.get(ctx, path)
+	took := a.config.Now().Sub(start)
+	if err == nil && q.follow {
+		var page struct {
+			Next string `json:"next"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return 0, fmt.Errorf("read a page: %w", err)
+		}
+		q.cursor = page.Next
+	}
+	return took, err
 }
 
 func (a *asker) get(ctx context.Context, path string) ([]byte, error) {
@@ -171,34 +198,9 @@ func (a *asker) get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// run runs a statement as the service does: planned anew with its parameters.
-func (a *asker) run(ctx context.Context, sql string, args []any, row func(pgx.Rows) error) error {
-	rows, err := a.config.Pool.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
-	if err != nil {
-		return fmt.Errorf("run a statement: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("run a statement: %w", err)
-	}
-	return nil
-}
-
 // plan has the statements for the first thing explained.
 func (a *asker) plan(ctx context.Context, q *question) (string, error) {
 	var plans []string
-	if q.sql != "" {
-		err := a.run(ctx, "explain (analyze, buffers) "+q.sql, q.args(0), func(rows pgx.Rows) error {
-			plans = append(plans, string(rows.RawValues()[0]))
-			return nil
-		})
-		return strings.Join(plans, "\n"), err
-	}
 	var after *query.Position
 	if q.next {
 		err := a.store.Events(ctx, q.filter(0), nil, query.DefaultLimit, func(e event.Stored) bool {

@@ -51,6 +51,9 @@ const (
 	// begin in one slice of the time, in the order of their timestamps. Within a
 	// slice sessions lie interleaved, as they do when they were sent.
 	sliceEvents = 50_000
+	// groupEvents are how many events of a slice have the number of one transaction, as
+	// if the service had stored them in groups.
+	groupEvents = 2_000
 )
 
 func (c DatasetConfig) withDefaults() (DatasetConfig, error) {
@@ -96,7 +99,11 @@ func Fill(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig) (Datase
 			share := func(whole int64, n int) int64 { return whole / int64(slices) * int64(n) }
 			size := min(sliceEvents, config.Events-n*sliceEvents)
 			span := d.To.Sub(d.From).Microseconds()
-			maker.make(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro())
+			transactions, err := takeTransactions(ctx, pool, (size+groupEvents-1)/groupEvents)
+			if err != nil {
+				return err
+			}
+			maker.make(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro(), transactions)
 			if err := maker.store(ctx, pool); err != nil {
 				return err
 			}
@@ -136,11 +143,22 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, application string, from, 
 	return id, postgres.NewRetentionStore(db).Prepare(ctx, from, to)
 }
 
+// takeTransactions returns numbers of transactions that did nothing else.
+func takeTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([]int64, error) {
+	numbers := make([]int64, count)
+	for n := range numbers {
+		if err := pool.QueryRow(ctx, "select pg_current_xact_id()::text::bigint").Scan(&numbers[n]); err != nil {
+			return nil, fmt.Errorf("take a transaction's number: %w", err)
+		}
+	}
+	return numbers, nil
+}
+
 // openStore opens the database of a pool as the service does.
 func openStore(ctx context.Context, pool *pgxpool.Pool) (*postgres.DB, error) {
 	const timeout = 5 * time.Minute
 	return postgres.Open(ctx, postgres.Config{
-		URL: pool.Config().ConnString(), WriteConnections: 1, ReadConnections: 1,
+		URL: pool.Config().ConnString(), WriteConnections: 1, ReadConnections: 2,
 		ConnectTimeout: timeout, WriteTimeout: timeout, ReadTimeout: timeout,
 	})
 }
@@ -167,6 +185,8 @@ const (
 	copyKeysSQL     = `copy event_key (event_id, "timestamp") from stdin (format binary)`
 	copySessionsSQL = `copy session (session_id, last_sequence, event_count, started_at, last_event_at, application_ids) from stdin (format binary)`
 	copyEventsSQL   = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary)`
+	// copyNumberedSQL has the numbers of transactions, too.
+	copyNumberedSQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
 )
 
 // store writes what was made last, in one transaction.
@@ -175,7 +195,7 @@ func (m *sliceMaker) store(ctx context.Context, pool *pgxpool.Pool) error {
 		for _, table := range []struct {
 			sql  string
 			rows []byte
-		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyEventsSQL, m.eventRows.end()}} {
+		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyNumberedSQL, m.eventRows.end()}} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
 				return fmt.Errorf("copy: %w", err)
 			}

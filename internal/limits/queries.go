@@ -28,10 +28,22 @@ func (r *pass) queries(ctx context.Context) error {
 		return fmt.Errorf("read the database's size: %w", err)
 	}
 	r.note("bytes on disk an event, with indexes, ledger and sessions", size/float64(filled.Events))
-	answers, err := Ask(ctx, QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.read, Pool: r.pool, Now: r.options.Now})
+	config := QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.read, Pool: r.pool, Now: r.options.Now}
+	answers, err := Ask(ctx, config)
 	if err != nil {
 		return err
 	}
+	begin = r.options.Now()
+	if err := Index(ctx, r.pool, config.Seed); err != nil {
+		return err
+	}
+	r.note("an index of a payload's member: seconds", r.options.Now().Sub(begin).Seconds())
+	config.Only = []string{indexedQuestion}
+	indexed, err := Ask(ctx, config)
+	if err != nil {
+		return err
+	}
+	answers = append(answers, indexed...)
 	for _, a := range answers {
 		r.note(a.Question+": p50 ms", milliseconds(a.P50))
 		r.note(a.Question+": p99 ms", milliseconds(a.P99))

@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// question is one kind of question, asked over HTTP by path or else by sql.
+// question is one kind of question, asked over HTTP.
 type question struct {
 	name string
 	// path is where to ask for the n-th thing.
@@ -25,9 +25,11 @@ type question struct {
 	explain func(ctx context.Context, store *postgres.QueryStore, n int, after *query.Position) error
 	// filter is that of a page of events.
 	filter func(n int) query.EventFilter
-
-	sql  string
-	args func(n int) []any
+	// follow tells that each answer has the cursor of the next question, kept here.
+	follow bool
+	cursor string
+	// possible tells whether it can be asked; nil: always.
+	possible func(ctx context.Context, store *postgres.QueryStore) (bool, error)
 }
 
 // timeRange is inclusive of the first and exclusive of the second time.
@@ -68,6 +70,8 @@ func (s *sample) questions(random *rand.Rand, times int) []question {
 		page("all events in a day, next page", within("", nil), true),
 		byID(s.events),
 		sessionList(s.ranges(random, times, time.Microsecond)),
+		s.changes("changes, page after page of 100", query.ChangeFilter{}, query.DefaultLimit),
+		s.changes("changes, page after page of 1,000", query.ChangeFilter{}, query.MaxLimit),
 	}
 }
 
@@ -129,34 +133,4 @@ func sessionList(ranges []timeRange) question {
 
 func rangeValues(r timeRange) url.Values {
 	return url.Values{"from": {event.FormatTimestamp(r[0])}, "to": {event.FormatTimestamp(r[1])}}
-}
-
-// The counts of a day by hour, in one pass that is grouped, and as one count an
-// hour: that has nothing to sort, and hours without events come with it. Both read
-// nothing but an index, event_category_idx or event_timestamp_idx.
-const (
-	groupedCategorySQL = `
-select date_trunc('hour', "timestamp"), count(*) from event where category = $1 and "timestamp" >= $2 and "timestamp" < $3 group by 1 order by 1`
-	groupedSQL = `
-select date_trunc('hour', "timestamp"), count(*) from event where "timestamp" >= $1 and "timestamp" < $2 group by 1 order by 1`
-	hourlyCategorySQL = `
-select h.at, c.n from generate_series($2::timestamptz, $3::timestamptz - interval '1 hour', interval '1 hour') as h (at)
-cross join lateral (select count(*) as n from event e where e.category = $1 and e."timestamp" >= h.at and e."timestamp" < h.at + interval '1 hour') c`
-	hourlySQL = `
-select h.at, c.n from generate_series($1::timestamptz, $2::timestamptz - interval '1 hour', interval '1 hour') as h (at)
-cross join lateral (select count(*) as n from event e where e."timestamp" >= h.at and e."timestamp" < h.at + interval '1 hour') c`
-)
-
-// counts are what the service cannot be asked for yet. They take longer and are
-// asked for less often.
-func (s *sample) counts(random *rand.Rand, times int) []question {
-	ranges := s.ranges(random, times, time.Hour)
-	ofCategory := func(n int) []any { return []any{s.common, nth(ranges, n)[0], nth(ranges, n)[1]} }
-	ofAll := func(n int) []any { return []any{nth(ranges, n)[0], nth(ranges, n)[1]} }
-	return []question{
-		{name: "SQL, counts of a day by hour, common category, grouped", sql: groupedCategorySQL, args: ofCategory},
-		{name: "SQL, counts of a day by hour, common category, one count an hour", sql: hourlyCategorySQL, args: ofCategory},
-		{name: "SQL, counts of a day by hour, all, grouped", sql: groupedSQL, args: ofAll},
-		{name: "SQL, counts of a day by hour, all, one count an hour", sql: hourlySQL, args: ofAll},
-	}
 }

@@ -25,20 +25,27 @@ type sample struct {
 	common, rare  string
 	// names are those of the common category's sampled events.
 	names []string
+	// name is the commonest name of the common category, and values what some of those
+	// events have in their payloads.
+	name   string
+	values []string
+	// transaction is one in the middle.
+	transaction int64
 }
 
 type sampledEvent struct {
 	ID       uuid.UUID
 	Category string
 	Name     string
+	Value    string
 }
 
 const (
-	// spanSQL looks at both ends of event_timestamp_idx.
-	spanSQL = `select min("timestamp"), max("timestamp") from event`
+	// spanSQL looks at both ends of event_timestamp_idx and event_transaction_id_idx.
+	spanSQL = `select min("timestamp"), max("timestamp"), coalesce((min(transaction_id) + max(transaction_id)) / 2, 0) from event`
 	// sampleEventsSQL reads some tens of thousands of rows: whole pages, drawn at random.
 	sampleEventsSQL = `
-	select event_id, category, name from event tablesample system (
+	select event_id, category, name, coalesce(data ->> '` + indexedMember + `', '') from event tablesample system (
 		(select least(100, 100.0 * $1 / greatest(sum(c.reltuples), 1)) from pg_inherits i join pg_class c on c.oid = i.inhrelid
 		where i.inhparent = 'event'::regclass)) repeatable ($2)`
 	// sampleSessionsSQL scans session, and draws by a digest so that it is repeatable.
@@ -53,7 +60,7 @@ const (
 func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, error) {
 	var s sample
 	var first, last *time.Time
-	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last)
+	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last, &s.transaction)
 	if err == nil && first == nil {
 		err = errors.New("there are no events to ask for")
 	}
@@ -105,9 +112,16 @@ func (s *sample) rank() {
 	}
 	slices.SortFunc(ranked, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 	s.common, s.rare = ranked[0], ranked[len(ranked)-1]
+	named := map[string][]string{}
 	for _, e := range s.events {
 		if e.Category == s.common {
 			s.names = append(s.names, e.Name)
+			named[e.Name] = append(named[e.Name], e.Value)
+		}
+	}
+	for name, values := range named {
+		if len(values) > len(s.values) || len(values) == len(s.values) && name < s.name {
+			s.name, s.values = name, values
 		}
 	}
 }

@@ -68,8 +68,8 @@ func newSliceMaker(seed uint64, application int32) *sliceMaker {
 
 // make makes the n-th slice: events of sessions that begin from one time on and
 // before another, none of them at the end of the data set or later. Times are in
-// microseconds.
-func (m *sliceMaker) make(n, events int, from, to, end int64) {
+// microseconds. transactions are those that the events belong to, as many in each.
+func (m *sliceMaker) make(n, events int, from, to, end int64, transactions []int64) {
 	m.random = rand.New(rand.NewPCG(m.seed, uint64(n))) //nolint:gosec // it has to give the same again, and guards nothing
 	m.sessions, m.events = m.sessions[:0], m.events[:0]
 	if events >= roomForLong {
@@ -82,7 +82,7 @@ func (m *sliceMaker) make(n, events int, from, to, end int64) {
 	slices.SortFunc(m.events, func(a, b madeEvent) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.session, b.session), cmp.Compare(a.sequence, b.sequence))
 	})
-	m.render()
+	m.render(transactions)
 }
 
 // session adds a session, numbered in the order of its timestamps.
@@ -123,7 +123,7 @@ func (m *sliceMaker) timedID(at int64) uuid.UUID {
 }
 
 // render writes the rows of the three tables.
-func (m *sliceMaker) render() {
+func (m *sliceMaker) render(transactions []int64) {
 	const delay = 150_000 // between an event and its arrival
 	category := rand.NewZipf(m.random, skew, 1, categories-1)
 	var name [categories]*rand.Zipf
@@ -132,13 +132,13 @@ func (m *sliceMaker) render() {
 	}
 	m.keyRows.begin()
 	m.eventRows.begin()
-	for _, e := range m.events {
+	for n, e := range m.events {
 		id, c := m.timedID(e.at), category.Uint64()
 		kind := m.types[c][name[c].Uint64()]
 		m.keyRows.row(2)
 		m.keyRows.bytes(id[:])
 		m.keyRows.time(e.at)
-		m.eventRows.row(9)
+		m.eventRows.row(10)
 		m.eventRows.bytes(id[:])
 		m.eventRows.bytes(m.sessions[e.session].id[:])
 		m.eventRows.number(int64(e.sequence))
@@ -148,6 +148,7 @@ func (m *sliceMaker) render() {
 		m.eventRows.time(e.at)
 		m.eventRows.time(e.at + delay + m.random.Int64N(delay))
 		m.eventRows.integer(m.application)
+		m.eventRows.number(transactions[n*len(transactions)/len(m.events)])
 	}
 	m.sessionRows.begin()
 	for _, s := range m.sessions {

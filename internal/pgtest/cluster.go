@@ -115,8 +115,13 @@ func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
 
 // create clones the template and answers the new database's name.
 func (c *cluster) create(ctx context.Context, label string) (string, error) {
+	return c.createFrom(ctx, label, c.clone)
+}
+
+// createFrom makes a database by CREATE DATABASE with the given tail.
+func (c *cluster) createFrom(ctx context.Context, label, tail string) (string, error) {
 	name := fmt.Sprintf("t%d_%s", c.count.Add(1), label)
-	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quote(name)+c.clone); err != nil {
+	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quote(name)+tail); err != nil {
 		return "", fmt.Errorf("creating database %s: %w", name, err)
 	}
 	return name, nil

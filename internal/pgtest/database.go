@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,24 @@ func New(t testing.TB) *Database {
 		t.Fatalf("pgtest: %v", err)
 	}
 	name, err := c.create(ctx, label(t.Name()))
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	d := &Database{cluster: c, name: name}
+	t.Cleanup(func() { d.leave(t) })
+	return d
+}
+
+// Empty gives the test a database without a schema, as New does otherwise.
+func Empty(t testing.TB) *Database {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	c, err := state.cluster(ctx)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name, err := c.createFrom(ctx, label(t.Name()), "")
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -109,6 +128,16 @@ func label(name string) string {
 
 // DSN answers the database's connection URL, for pgx.
 func (d *Database) DSN() string { return d.cluster.server.DSN(d.name) }
+
+// DSNAs is DSN for another role, which has to be there. It needs no password.
+func (d *Database) DSNAs(role string) string {
+	u, err := url.Parse(d.DSN())
+	if err != nil { // it was made by url.URL
+		panic(err)
+	}
+	u.User = url.User(role)
+	return u.String()
+}
 
 // Name answers the database's name.
 func (d *Database) Name() string { return d.name }

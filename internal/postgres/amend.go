@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
@@ -45,7 +48,7 @@ const lockEventSQL = storedByIDSQL + ` for update of e`
 // updateEventSQL uses a partition's event_timestamp_idx. A new timestamp may move
 // the row to another partition.
 const updateEventSQL = `
-update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8, transaction_id = default
+update event set session_id = $3, sequence = $4, category = $5, name = $6, data = $7::jsonb, "timestamp" = $8, event_type_version = $9, violations = $10::jsonb, transaction_id = default
 where "timestamp" = $1 and event_id = $2
 returning data`
 
@@ -94,26 +97,29 @@ type change struct {
 }
 
 // Edit implements amend.Store.
-func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Event, error)) (edited event.Stored, err error) {
+func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
 	var wanted event.Event
 	err = s.locked(ctx, id, &wanted, func(c *change) (err error) {
-		if wanted, err = next(c.current); err != nil {
+		envelope, err := next(c.current)
+		if err != nil {
 			return err
 		}
+		wanted = envelope.Event
 		if !slices.Contains(c.locked, wanted.SessionID) {
 			return errMoved
 		}
-		edited, err = c.edit(ctx, &wanted)
+		edited, err = c.edit(ctx, &envelope)
 		return err
 	})
 	return edited, err
 }
 
 // edit stores what an event is to be. Everything concerned is locked.
-func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, error) {
-	current := c.current
+func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
+	current, next := c.current, &envelope.Event
 	edited := current
 	edited.Event = *next
+	edited.TypeVersion, edited.Violations = judgement(envelope)
 	moved := next.SessionID != current.SessionID
 	original := current.Digest()
 	if next.Digest() == original {
@@ -124,7 +130,8 @@ func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, err
 			return edited, err
 		}
 	}
-	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp).Scan(&edited.Data)
+	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
+		edited.TypeVersion, textOf(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
@@ -136,7 +143,50 @@ func (c *change) edit(ctx context.Context, next *event.Event) (event.Stored, err
 	} else {
 		batch.Queue(resetSessionSQL, current.SessionID, 0)
 	}
-	return edited, c.SendBatch(ctx, batch).Close()
+	if err := c.SendBatch(ctx, batch).Close(); err != nil {
+		return edited, err
+	}
+	return edited, record(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
+}
+
+// changedMembers names the members in which two events differ, and not what is in them.
+func changedMembers(before, after *event.Event) []string {
+	changed := []string{}
+	for _, member := range []struct {
+		name    string
+		differs bool
+	}{
+		{"session_id", before.SessionID != after.SessionID},
+		{"category", before.Category != after.Category},
+		{"name", before.Name != after.Name},
+		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
+	} {
+		if member.differs {
+			changed = append(changed, member.name)
+		}
+	}
+	return changed
+}
+
+// judgement is what an event's type has to say, as it is stored.
+func judgement(e *event.Envelope) (version *int32, violations []byte) {
+	if e.TypeVersion > 0 {
+		version = &e.TypeVersion
+	}
+	if len(e.Observed) > 0 {
+		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
+	}
+	return version, violations
+}
+
+// textOf is a JSON document as a parameter; null for none.
+func textOf(document []byte) *string {
+	if document == nil {
+		return nil
+	}
+	text := string(document)
+	return &text
 }
 
 // eraseEventSQL uses a partition's event_timestamp_idx.
@@ -157,7 +207,10 @@ func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.S
 		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
 		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
 		batch.Queue(resetSessionSQL, c.current.SessionID, -1)
-		return c.SendBatch(ctx, batch).Close()
+		if err := c.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return record(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
 

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/query"
 )
 
 // recordSQL writes to audit_entry_pkey and takes no other lock.
@@ -32,4 +34,62 @@ func record(ctx context.Context, tx pgx.Tx, action audit.Action, target string, 
 	actor := audit.ActorOf(ctx)
 	_, err = tx.Exec(ctx, recordSQL, id, actor.Name, actor.Application, actor.RequestID, string(action), target, string(text))
 	return err
+}
+
+// selectAuditSQL walks audit_entry_pkey backwards and takes no lock. The filters are
+// applied on the way: administrators change little.
+const selectAuditSQL = `
+select a.audit_entry_id, a."at", a.actor, coalesce(a.application, ''), coalesce(a.request_id, ''), a.action, a.target, a.detail
+from audit_entry a`
+
+const (
+	auditActor  = "a.actor = ?"
+	auditAction = "a.action = ?"
+	auditTarget = "a.target = ?"
+	auditFrom   = `a."at" >= ?`
+	auditTo     = `a."at" < ?`
+	auditBefore = `(a."at", a.audit_entry_id) < (?, ?)`
+	auditOrder  = ` order by a."at" desc, a.audit_entry_id desc limit `
+)
+
+var _ query.AuditStore = (*QueryStore)(nil)
+
+// AuditEntries implements query.AuditStore.
+func (s *QueryStore) AuditEntries(ctx context.Context, f query.AuditFilter, after *query.Position, limit int, yield func(audit.Entry) bool) error {
+	q := newStatement(selectAuditSQL)
+	q.whenSet(f.Actor != "", auditActor, f.Actor)
+	q.whenSet(f.Action != "", auditAction, string(f.Action))
+	q.whenSet(f.Target != "", auditTarget, f.Target)
+	q.whenSet(!f.From.IsZero(), auditFrom, f.From)
+	q.whenSet(!f.To.IsZero(), auditTo, f.To)
+	if after != nil {
+		q.where(auditBefore, after.At, after.ID)
+	}
+	q.order(auditOrder, limit)
+	return list(ctx, s, s.mode, q, scanAuditEntry, yield)
+}
+
+func scanAuditEntry(row pgx.Row) (e audit.Entry, err error) {
+	err = row.Scan(&e.ID, &e.At, &e.Actor.Name, &e.Actor.Application, &e.Actor.RequestID, &e.Action, &e.Target, &e.Detail)
+	e.At = e.At.UTC()
+	return e, err
+}
+
+// expireAuditSQL calls a function of the schema, which walks audit_entry_pkey from its
+// beginning and locks what it deletes: the role of the service may not delete entries.
+const expireAuditSQL = `select theeye_expire_audit($1, $2)`
+
+// ExpireAudit implements retention.Store. It works in small transactions; if it is
+// cut off, the next round goes on with it.
+func (s *RetentionStore) ExpireAudit(ctx context.Context, before time.Time) error {
+	const atOnce = erasedAtOnce / 10
+	for {
+		var gone int64
+		if err := s.db.read.QueryRow(ctx, expireAuditSQL, before, atOnce).Scan(&gone); err != nil {
+			return translate(err, "drop old audit entries")
+		}
+		if gone == 0 {
+			return nil
+		}
+	}
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -121,16 +120,16 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 // appendType appends the version of the event's type and what that objects to.
 func appendType(b []byte, e *event.Envelope) []byte {
 	const null = math.MaxUint32 // -1
-	if e.TypeVersion == 0 {
+	version, violations := judgement(e)
+	if version == nil {
 		b = binary.BigEndian.AppendUint32(b, null)
 	} else {
-		b = appendInt32(b, e.TypeVersion)
+		b = appendInt32(b, *version)
 	}
-	if len(e.Observed) == 0 {
+	if violations == nil {
 		return binary.BigEndian.AppendUint32(b, null)
 	}
-	text, _ := json.Marshal(e.Observed) // strings alone cannot fail
-	return appendDocument(b, text)
+	return appendDocument(b, violations)
 }
 
 // appendDocument appends a jsonb: its text behind the version of the binary form.

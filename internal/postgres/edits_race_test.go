@@ -44,20 +44,20 @@ func gone(err error) bool {
 
 // countUp adds one to an event's data, moves it to another session now and then,
 // and gives it another time.
-func countUp(d *dice, sessions uint64) func(event.Stored) (event.Event, error) {
+func countUp(d *dice, sessions uint64) func(event.Stored) (event.Envelope, error) {
 	move, to, shift := d.chance(20), sessionOf(d.Uint64N(sessions)), time.Duration(d.Int64N(int64(time.Minute)))
-	return func(current event.Stored) (event.Event, error) {
+	return func(current event.Stored) (event.Envelope, error) {
 		next := current.Event
 		var n int
 		if _, err := fmt.Sscanf(string(current.Data), `{"n": %d}`, &n); err != nil {
-			return next, err
+			return event.Envelope{}, err
 		}
 		next.Data = fmt.Appendf(nil, `{"n": %d}`, n+1)
 		if move {
 			next.SessionID = to
 		}
 		next.Timestamp = next.Timestamp.Add(-shift)
-		return next, nil
+		return event.Envelope{Event: next}, nil
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -41,7 +42,8 @@ on conflict (session_id) do update set event_count = 0, started_at = null, last_
 // EraseSession implements amend.Store. The session's row is locked first, so that
 // no event can be stored in between; it stays as the mark of the erasure. What is
 // left of a very long session is erased behind the mark, in further transactions;
-// if that is cut off, erasing the session again goes on with it.
+// if that is cut off, erasing the session again goes on with it. Each of these
+// transactions leaves an audit entry that counts what it erased.
 func (s *AmendStore) EraseSession(ctx context.Context, id uuid.UUID) (amend.Erased, error) {
 	var erased amend.Erased
 	for attempt := 1; ; attempt++ {
@@ -89,7 +91,10 @@ func (s *AmendStore) eraseSome(ctx context.Context, id uuid.UUID) (amend.Erased,
 		if absent && erased == (amend.Erased{}) {
 			return errNothingToErase // and no mark for a session that never was
 		}
-		return nil
+		if erased == (amend.Erased{}) {
+			return nil // it was erased before
+		}
+		return record(ctx, tx, audit.SessionErased, id.String(), erased)
 	})
 	if errors.Is(err, errNothingToErase) {
 		err = nil

@@ -18,18 +18,20 @@ import (
 
 // SQLSTATEs that are acted on (PostgreSQL documentation, appendix A).
 const (
-	stateUniqueViolation     = "23505"
-	stateCheckViolation      = "23514"
-	stateDeadlock            = "40P01"
-	stateSerialization       = "40001"
-	stateQueryCanceled       = "57014"
-	stateLockNotAvailable    = "55P03"
-	stateUndefinedTable      = "42P01"
-	stateDuplicateTable      = "42P07"
-	stateNotInPrerequisite   = "55000"
-	classDataException       = "22"
-	classIntegrityConstraint = "23"
-	classProgramLimit        = "54"
+	stateUniqueViolation       = "23505"
+	stateCheckViolation        = "23514"
+	stateDeadlock              = "40P01"
+	stateSerialization         = "40001"
+	stateQueryCanceled         = "57014"
+	stateLockNotAvailable      = "55P03"
+	stateUndefinedTable        = "42P01"
+	stateInsufficientPrivilege = "42501"
+	stateDuplicateObject       = "42710"
+	stateDuplicateTable        = "42P07"
+	stateNotInPrerequisite     = "55000"
+	classDataException         = "22"
+	classIntegrityConstraint   = "23"
+	classProgramLimit          = "54"
 )
 
 // awayFor is how long a sender is asked to wait when the database is away.

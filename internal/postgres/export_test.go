@@ -1,9 +1,22 @@
 package postgres
 
-import "github.com/jackc/pgx/v5/pgxpool"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
 
 // SpanSQL is the statement that finds the oldest and the newest event.
 const SpanSQL = spanSQL
 
 // ReadPool is the pool of the read connections, for tests that hold them.
 func (db *DB) ReadPool() *pgxpool.Pool { return db.read }
+
+// ReadSetting tells what a setting of a read connection is.
+func (db *DB) ReadSetting(ctx context.Context, name string) (text string, err error) {
+	err = db.read.QueryRow(ctx, "select current_setting($1)", name).Scan(&text)
+	return text, err
+}
+
+// WatermarkSQL is the statement that finds how far changes can be read.
+const WatermarkSQL = watermarkSQL

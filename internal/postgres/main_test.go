@@ -37,7 +37,11 @@ func openDB(t testing.TB, url string) *postgres.DB {
 
 func newBundle(t testing.TB) *bundle {
 	t.Helper()
-	database := pgtest.New(t)
+	return newBundleOn(t, pgtest.New(t))
+}
+
+func newBundleOn(t testing.TB, database *pgtest.Database) *bundle {
+	t.Helper()
 	db := openDB(t, database.DSN())
 	_, err := database.Pool(t).Exec(context.Background(), "insert into application (name) values ('shop'), ('blog')")
 	require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -103,9 +104,9 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	require.Equal(t, []uuid.UUID{second.Event.ID, first.Event.ID}, list(every, nil))
 	require.Equal(t, []uuid.UUID{first.Event.ID}, list(every, &query.Position{At: firstOf(0), Sequence: 2, ID: second.Event.ID}))
 
-	edited, err := amends.Edit(context.Background(), first.Event.ID, func(current event.Stored) (event.Event, error) {
+	edited, err := amends.Edit(context.Background(), first.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.SessionID, current.Data, current.Timestamp = to, []byte(`{"edited":true}`), firstOf(-7)
-		return current.Event, nil
+		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), edited.Sequence)
@@ -177,4 +178,37 @@ func (notRandom) Read(b []byte) (int, error) {
 		b[i] = byte(i)
 	}
 	return len(b), nil
+}
+
+// Counts, changes and filters by payload need no state of a database session.
+func TestPooledAnalysis(t *testing.T) {
+	t.Parallel()
+	b := newPooledBundle(t)
+	c := collector(t, b.store, 1)
+	at := firstOf(0)
+	one, two := envelope(uuid.New(), at), envelope(uuid.New(), at.Add(time.Hour))
+	one.Event.Data = []byte(`{"a":{"b.c":[7]}}`)
+	submit(t, c, request(shop, one, two))
+	s := postgres.NewQueryStore(b.db)
+	for _, f := range []query.StatsFilter{
+		{Grouping: query.Grouping{By: []string{"category", "name", "application"}, Interval: query.Hour}},
+		{Grouping: query.Grouping{Interval: query.Hour}, Category: "page", Name: "view", Application: "shop", From: at, To: at.Add(2 * time.Hour)},
+	} {
+		require.Len(t, counts(t, s, f), 2)
+	}
+	require.Empty(t, counts(t, s, query.StatsFilter{Grouping: query.Grouping{Interval: query.Hour}, From: at, To: at}))
+	f := newFollower(b, 1)
+	require.Len(t, f.drain(t, b), 2)
+
+	path := pathindex.Path{Category: "page", Name: "view", Steps: []string{"a", "b.c", "0"}}
+	_, err := postgres.NewPathIndexStore(b.db).Reconcile(context.Background(), []pathindex.Path{path})
+	require.NoError(t, err)
+	require.NotContains(t, pathIndexes(t, b), false)
+	finder := &query.Finder{EventStore: s, PathStore: s}
+	filter := query.EventFilter{Category: "page", Name: "view", Data: []query.DataFilter{{Path: path.Steps, Value: "7"}}}
+	require.NoError(t, finder.Admit(context.Background(), &filter))
+	require.True(t, filter.Data[0].Indexed())
+	page, err := finder.EventPage(context.Background(), filter, "", 10)
+	require.NoError(t, err)
+	require.Equal(t, []uuid.UUID{one.Event.ID}, idsOf(page.Items))
 }

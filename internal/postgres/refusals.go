@@ -57,6 +57,9 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 	case fault.CodeSessionErased, fault.CodeEventErased:
 		raw = nil // what was erased is not to come back by this door
 	}
+	if item.Envelope.Withheld {
+		raw = nil
+	}
 	raw = raw[:min(len(raw), r.bounds.RawBytes)]
 	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
 }

@@ -73,7 +73,7 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	}
 	expired, err := s.detached(ctx, rejectionTable)
 	for _, table := range expired {
-		if _, err := s.db.read.Exec(ctx, "drop table if exists "+table); err != nil {
+		if err := s.drop(ctx, s.db.read, rejectionTable, table); err != nil {
 			return partitions, translate(err, "drop expired errors")
 		}
 		partitions++
@@ -105,6 +105,10 @@ delete from event_key k using gone where k.event_id = gone.event_id and gone.era
 // detach takes partitions that end before a time from their table. DETACH
 // CONCURRENTLY waits for those who use the table and blocks nobody.
 func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
+	owned, err := owns(ctx, s.db.read, table)
+	if err != nil {
+		return err
+	}
 	attached, err := listPartitions(ctx, s.db.read, table)
 	if err != nil {
 		return err
@@ -118,7 +122,12 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 		if pending { // an earlier attempt was cut off
 			how = "finalize"
 		}
-		if err := s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how)); err != nil {
+		if owned {
+			err = s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how))
+		} else {
+			err = s.detachAsOwner(ctx, table, name)
+		}
+		if err != nil {
 			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
 				continue // another replica is at it
 			}
@@ -145,6 +154,12 @@ where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p___
 // replica at a time does it: a name that was listed may stand for such a new partition
 // as soon as another has set the old one aside.
 func (s *RetentionStore) detached(ctx context.Context, table string) (found []string, err error) {
+	if owned, err := owns(ctx, s.db.read, table); err != nil || !owned {
+		if err != nil {
+			return nil, err
+		}
+		return collect(ctx, s.db.read, pgx.RowTo[string], setAsideSQL, table)
+	}
 	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
@@ -225,8 +240,7 @@ func (s *RetentionStore) purge(ctx context.Context, table string) (events int64,
 			return err
 		}
 		if events == 0 {
-			_, err := tx.Exec(ctx, "drop table "+table)
-			return err
+			return s.drop(ctx, tx, eventTable, table)
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)

@@ -52,9 +52,9 @@ func fill(t *testing.T, b *bundle) old {
 	}
 	edited := envelope(s.moved, firstOf(-4))
 	submit(t, c, request(shop, edited))
-	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Event, error) {
+	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Timestamp = firstOf(0)
-		return current.Event, nil
+		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
 	return s

@@ -49,10 +49,10 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
-		return nil, refuseCursor("the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
+		return nil, refuseCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
 	}
 	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
-		return nil, refuseCursor("the cursor belongs to other filters; repeat those of the page that it came with")
+		return nil, refuseCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
 	}
 	b = b[1+fingerprintLen:]
 	return &Position{
@@ -62,10 +62,10 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}, nil
 }
 
-func refuseCursor(detail string) error {
+func refuseCursor(parameter, detail string) error {
 	return &fault.Error{
 		Kind: fault.Invalid, Code: fault.CodeInvalidCursor, Detail: detail,
-		Violations: []fault.Violation{{Parameter: "cursor", Code: fault.CodeInvalidCursor, Detail: detail}},
+		Violations: []fault.Violation{{Parameter: parameter, Code: fault.CodeInvalidCursor, Detail: detail}},
 	}
 }
 

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,8 @@ type EventFilter struct {
 	From, To time.Time
 	// Descending asks for the newest first.
 	Descending bool
+	// Data are values in the payload. Admit has to have passed it.
+	Data []DataFilter
 }
 
 // SessionFilter says which sessions are wanted, the latest started first.
@@ -45,7 +48,12 @@ type RejectionFilter struct {
 // describe renders a filter so that equal filters have equal texts: a cursor is
 // bound to it.
 func (f EventFilter) describe() string {
-	return fmt.Sprintf("events %v %q %q %q %d %d %t", f.SessionID, f.Category, f.Name, f.Application, f.From.UnixMicro(), f.To.UnixMicro(), f.Descending)
+	var text strings.Builder
+	fmt.Fprintf(&text, "events %v %q %q %q %d %d %t", f.SessionID, f.Category, f.Name, f.Application, f.From.UnixMicro(), f.To.UnixMicro(), f.Descending)
+	for _, d := range f.Data {
+		fmt.Fprintf(&text, " %q=%q", d.Path.String(), d.Value)
+	}
+	return text.String()
 }
 
 func (f SessionFilter) describe() string {

@@ -55,7 +55,11 @@ type Finder struct {
 	EventStore
 	SessionStore
 	RejectionStore
+	StatsStore
+	PathStore
+	ChangeStore
 	TraceStore
+	AuditStore
 }
 
 // EventPage returns a page of events.

@@ -26,7 +26,7 @@ type Rejection struct {
 	Name      *string
 	Timestamp *time.Time
 	// Raw is the text as sent, or its beginning; nil when it is withheld because it
-	// belongs to what was erased. RawSize is the size of the whole.
+	// belongs to what was erased, or may hold what an event type takes out. RawSize is the size of the whole.
 	Raw              []byte
 	RawSize          int
 	Status           string

@@ -17,6 +17,8 @@ type Config struct {
 	// MaxAge is the age past which no event is accepted: marks of erasures that are
 	// older are forgotten.
 	MaxAge time.Duration
+	// Audit is how long audit entries are kept. Zero keeps them for ever.
+	Audit time.Duration
 	// Timings is how long the timings of groups are kept.
 	Timings time.Duration
 	// Interval is the time between two rounds.
@@ -33,10 +35,17 @@ type Store interface {
 	ExpireEvents(ctx context.Context, before time.Time) (events int64, err error)
 	// ExpireRejections drops the partitions of rejections that end before the given time.
 	ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error)
+	Forgetter
+}
+
+// Forgetter drops what is kept in tables without partitions, in small steps.
+type Forgetter interface {
 	// ForgetErasures forgets that sessions were erased before the given time.
 	ForgetErasures(ctx context.Context, before time.Time) error
 	// ForgetTimings forgets timings of groups that are older than the given time.
 	ForgetTimings(ctx context.Context, before time.Time) error
+	// ExpireAudit drops audit entries that are older than the given time.
+	ExpireAudit(ctx context.Context, before time.Time) error
 }
 
 // ahead is how far ahead partitions are made.
@@ -126,6 +135,9 @@ func (k *Keeper) Round(ctx context.Context) {
 		if partitions > 0 {
 			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
+	}
+	if k.config.Audit > 0 {
+		k.note(ctx, "old audit entries could not be dropped", k.store.ExpireAudit(ctx, now.Add(-k.config.Audit-grace)))
 	}
 	k.note(ctx, "old erasures could not be forgotten", k.store.ForgetErasures(ctx, now.Add(-k.config.MaxAge-grace)))
 	k.note(ctx, "old timings could not be forgotten", k.store.ForgetTimings(ctx, now.Add(-k.config.Timings-grace)))

@@ -56,13 +56,18 @@ func (f *fake) ForgetTimings(_ context.Context, before time.Time) error {
 	return f.fail
 }
 
+func (f *fake) ExpireAudit(_ context.Context, before time.Time) error {
+	f.before["audit"] = append(f.before["audit"], before)
+	return f.fail
+}
+
 const day = 24 * time.Hour
 
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}}
-		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		begin := time.Now()
 		keeper.Start()
 		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
@@ -72,7 +77,7 @@ func TestRounds(t *testing.T) {
 		require.Len(t, store.prepared, 3, "at the start and every hour")
 		require.Equal(t, begin, store.prepared[0][0])
 		require.Greater(t, store.prepared[0][1], begin.AddDate(0, 2, 0).Add(-day), "two months ahead")
-		for what, kept := range map[string]time.Duration{"events": 90 * day, "errors": 30 * day, "erasures": 80 * day, "timings": 7 * day} {
+		for what, kept := range map[string]time.Duration{"events": 90 * day, "errors": 30 * day, "erasures": 80 * day, "timings": 7 * day, "audit": 20 * day} {
 			require.Len(t, store.before[what], 3)
 			require.True(t, store.before[what][0].Before(begin.Add(-kept)), "what is young enough to be taken is not dropped on its way")
 			require.True(t, store.before[what][0].After(begin.Add(-kept-2*time.Hour)))
@@ -87,6 +92,7 @@ func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
 	require.Len(t, store.prepared, 1)
 	require.Empty(t, store.before["events"])
 	require.Empty(t, store.before["errors"])
+	require.Empty(t, store.before["audit"])
 	require.Len(t, store.before["erasures"], 1)
 }
 
@@ -94,14 +100,14 @@ func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
 	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
-	keeper := retention.New(retention.Config{Events: day, Errors: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
+	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
 	keeper.Round(t.Context())
-	require.Equal(t, 5, logs.Len())
+	require.Equal(t, 6, logs.Len())
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	keeper.Round(ended)
-	require.Equal(t, 5, logs.Len(), "a round that is stopped is no failure")
+	require.Equal(t, 6, logs.Len(), "a round that is stopped is no failure")
 }
 
 func TestStopEndsARunningRound(t *testing.T) {

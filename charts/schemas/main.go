@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// kinds are the objects that the chart makes, by the document that describes them.
+func kinds() map[string][]string {
+	return map[string][]string{
+		"api__v1":                             {"ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"},
+		"apis__apps__v1":                      {"Deployment", "StatefulSet"},
+		"apis__autoscaling__v2":               {"HorizontalPodAutoscaler"},
+		"apis__batch__v1":                     {"Job"},
+		"apis__networking.k8s.io__v1":         {"Ingress", "NetworkPolicy"},
+		"apis__policy__v1":                    {"PodDisruptionBudget"},
+		"apis__rbac.authorization.k8s.io__v1": {"Role", "RoleBinding"},
+	}
+}
+
+const reference = "#/components/schemas/"
+
+func main() {
+	const arguments = 3
+	if len(os.Args) != arguments {
+		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
+		os.Exit(1)
+	}
+	if err := write(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "schemas:", err)
+		os.Exit(1)
+	}
+}
+
+// write cuts the schemas of all kinds: a small file for each, and what they share in
+// definitions.json.
+func write(module, to string) error {
+	shared := map[string]any{}
+	files := map[string]any{"definitions.json": map[string]any{"definitions": shared}}
+	for document, names := range kinds() {
+		all, err := read(filepath.Join(module, "api/openapi-spec/v3", document+"_openapi.json"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			id, err := find(all, name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", document, err)
+			}
+			if err := collect(all, id, shared); err != nil {
+				return fmt.Errorf("%s: %w", document, err)
+			}
+			files[fileName(document, name)] = map[string]any{
+				"allOf": []any{map[string]any{"$ref": "definitions.json#/definitions/" + id}, map[string]any{"required": []string{"apiVersion", "kind", "metadata"}}},
+			}
+		}
+	}
+	for name, content := range files {
+		text, err := json.Marshal(content)
+		if err != nil {
+			return fmt.Errorf("render %s: %w", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // it is committed, and for all to read
+			return fmt.Errorf("write: %w", err)
+		}
+	}
+	return nil
+}
+
+// fileName is where kubeconform looks for a kind: deployment-apps-v1.json.
+func fileName(document, kind string) string {
+	parts := strings.Split(document, "__")
+	group, _, _ := strings.Cut(parts[1], ".")
+	if parts[0] == "api" {
+		return strings.ToLower(kind) + "-v1.json"
+	}
+	return strings.ToLower(kind) + "-" + group + "-" + parts[2] + ".json"
+}
+
+func read(name string) (map[string]any, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // it is named by the one who runs it
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	var document struct {
+		Components struct {
+			Schemas map[string]any `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return document.Components.Schemas, nil
+}
+
+// find returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document describes
+// what others of its version refer to as well, so the id alone does not tell.
+func find(all map[string]any, kind string) (string, error) {
+	for id, schema := range all {
+		object, isObject := schema.(map[string]any)
+		if isObject && strings.HasSuffix(id, "."+kind) && object["x-kubernetes-group-version-kind"] != nil {
+			return id, nil
+		}
+	}
+	return "", errors.New("no kind " + kind)
+}
+
+// collect puts a schema, and all that it refers to, into shared.
+func collect(all map[string]any, id string, shared map[string]any) error {
+	if shared[id] != nil {
+		return nil
+	}
+	schema, found := all[id]
+	if !found {
+		return errors.New("nothing is called " + id)
+	}
+	var refers []string
+	shared[id] = strict(schema, &refers)
+	for _, other := range refers {
+		if err := collect(all, other, shared); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// strict copies a schema without what only people read, refuses members that are
+// unknown, and notes what it refers to.
+func strict(schema any, refers *[]string) any {
+	switch s := schema.(type) {
+	case map[string]any:
+		made := map[string]any{}
+		for key, value := range s {
+			text, isText := value.(string)
+			switch {
+			case key == "$ref" && isText:
+				id := strings.TrimPrefix(text, reference)
+				*refers = append(*refers, id)
+				made[key] = "#/definitions/" + id
+			case key == "properties":
+				made[key] = each(value, refers)
+			case key == "description" || key == "default" || key == "format" || strings.HasPrefix(key, "x-kubernetes-"):
+			default:
+				made[key] = strict(value, refers)
+			}
+		}
+		if made["properties"] != nil && made["additionalProperties"] == nil {
+			made["additionalProperties"] = false
+		}
+		return made
+	case []any:
+		made := make([]any, len(s))
+		for i, value := range s {
+			made[i] = strict(value, refers)
+		}
+		return made
+	}
+	return schema
+}
+
+// each treats the values alone: a property may be called description.
+func each(properties any, refers *[]string) any {
+	made := map[string]any{}
+	if all, isObject := properties.(map[string]any); isObject {
+		for name, schema := range all {
+			made[name] = strict(schema, refers)
+		}
+	}
+	return made
+}

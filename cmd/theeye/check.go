@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+)
+
+// newCheck makes the command that `helm test` runs.
+func newCheck() *cobra.Command {
+	const standard = time.Minute
+	var url string
+	var patience time.Duration
+	cmd := &cobra.Command{
+		Use: "check", Short: "Post an event to a running service, read it back and erase it", Args: cobra.NoArgs,
+		Long: `Post an event to a running service, read it back and erase it, as a client would.
+A key for it is made in the database and revoked at the end; the application
+theeye-check, to which it belongs, stays.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("url") {
+				url = os.Getenv(urlVariable)
+			}
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			err = app.Check(cmd.Context(), c, url, patience)
+			if errors.Is(err, app.ErrURL) {
+				return usageError{err}
+			}
+			if err != nil {
+				return err
+			}
+			return say(cmd, "an event was posted, read back and erased\n")
+		},
+	}
+	bindDatabaseFlags(cmd)
+	cmd.Flags().StringVar(&url, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
+	cmd.Flags().DurationVar(&patience, "timeout", standard, "How long it may take")
+	return cmd
+}
+
+// newKeyBootstrap makes the command that the chart runs once.
+func newKeyBootstrap() *cobra.Command {
+	var o app.BootstrapOptions
+	cmd := &cobra.Command{
+		Use: "bootstrap APPLICATION", Short: "In a pod of Kubernetes: make an admin key and keep it in a Secret, once", Args: cobra.ExactArgs(1),
+		Long: `In a pod of Kubernetes: make an application and an admin key of it, and put the key
+into a Secret that exists, under "key". A Secret that holds a key is left as it is,
+so that it can be run any number of times. The pod's account needs the verbs get and
+patch on that Secret.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Application = args[0]
+			if o.Secret == "" {
+				return usageError{errors.New("--secret is required")}
+			}
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+			if err != nil {
+				return err
+			}
+			made, err := app.Bootstrap(cmd.Context(), c, cluster, o)
+			switch {
+			case err != nil:
+				return err
+			case made:
+				return say(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
+			}
+			return say(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
+		},
+	}
+	bindDatabaseFlags(cmd)
+	cmd.Flags().StringVar(&o.Secret, "secret", "", "`NAME` of the Secret that keeps the key")
+	return cmd
+}

@@ -1,0 +1,8 @@
+package access
+
+// Peers is how many peers are remembered.
+func (f *Failures) Peers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.fullAt)
+}

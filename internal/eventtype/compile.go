@@ -1,0 +1,211 @@
+package eventtype
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// The bounds of a schema.
+const (
+	// MaxSchemaBytes bounds the text of a schema.
+	MaxSchemaBytes = 64 << 10
+	// MaxSchemaDepth bounds its nesting; a level of data takes two.
+	MaxSchemaDepth = 64
+	// MaxSubschemas bounds the schemas inside of it.
+	MaxSubschemas = 2000
+	// MaxPatternBytes bounds the text of a regular expression.
+	MaxPatternBytes = 1000
+	// maxPatternProgram bounds a compiled expression: a match takes time with the
+	// product of its size and the text's, linear as it is.
+	maxPatternProgram = 1000
+)
+
+// baseURL is where a schema is said to be. Nothing is ever fetched from there.
+const baseURL = "https://the-eye.dev/event-type.json"
+
+// Schema is a compiled schema. It is safe for concurrent use. The nil Schema accepts
+// everything.
+type Schema struct {
+	// fresh judges what clients send; kept judges what the marks were applied to before.
+	fresh, kept *jsonschema.Schema
+	marks       marks
+}
+
+// Compile compiles the text of a schema. It returns an Invalid fault whose pointers
+// lead into the schema. No text gives the nil Schema.
+func Compile(text []byte) (*Schema, error) {
+	if len(text) == 0 {
+		return nil, nil //nolint:nilnil // it is a Schema, see there
+	}
+	rules := event.Rules{Limits: event.Limits{EventBytes: MaxSchemaBytes, Depth: MaxSchemaDepth, NumberDigits: event.DefaultRules().NumberDigits}}
+	if err := event.CheckObject(text, &rules); err != nil {
+		return nil, refusedText(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, wrongSchema("", "it is not JSON")
+	}
+	root, err := compileDocument(document)
+	if err != nil {
+		return nil, err
+	}
+	s := &Schema{fresh: root, kept: root}
+	g, err := newGraph(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.checkCost(); err != nil {
+		return nil, err
+	}
+	if s.marks, err = g.readMarks(); err != nil {
+		return nil, err
+	}
+	if s.marks.any() {
+		if s.kept, err = compileDocument(s.marks.loosen(document)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func compileDocument(document any) (*jsonschema.Schema, error) {
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat() // who writes "format": "email" means it
+	compiler.UseLoader(noLoader{})
+	compiler.UseRegexpEngine(compilePattern)
+	compiler.RegisterVocabulary(markVocabulary())
+	compiler.AssertVocabs()
+	if err := compiler.AddResource(baseURL, document); err != nil {
+		return nil, explain(err)
+	}
+	root, err := compiler.Compile(baseURL)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return root, nil
+}
+
+// noLoader fetches nothing: neither files nor URLs.
+type noLoader struct{}
+
+var errNothingIsFetched = errors.New("nothing is fetched from outside; put what is needed under $defs")
+
+// Load implements jsonschema.URLLoader.
+func (noLoader) Load(string) (any, error) { return nil, errNothingIsFetched }
+
+// compilePattern compiles a regular expression of Go, which takes time linear in the
+// text.
+func compilePattern(text string) (jsonschema.Regexp, error) {
+	if len(text) > MaxPatternBytes {
+		return nil, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
+	}
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it is explained by the caller
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // as above
+	}
+	if len(program.Inst) > maxPatternProgram {
+		return nil, errors.New("it would be too slow; use fewer or smaller repetitions")
+	}
+	return regexp.Compile(text) //nolint:wrapcheck // as above
+}
+
+// wrongSchema is the fault of a schema that is wrong at a pointer.
+func wrongSchema(pointer, detail string) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: detail,
+		Violations: []fault.Violation{{Pointer: "/schema" + pointer, Code: fault.CodeInvalidSchema, Detail: detail}},
+	}
+}
+
+// refusedText turns what the strict decoder has to say about the text of a schema.
+func refusedText(err error) error {
+	f, ok := fault.As(err)
+	if !ok {
+		return err
+	}
+	e := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "the schema cannot be read: " + f.Detail}
+	for _, v := range f.Violations {
+		e.Violations = append(e.Violations, fault.Violation{Pointer: "/schema" + v.Pointer, Code: v.Code, Detail: v.Detail})
+	}
+	if len(e.Violations) == 0 {
+		e.Violations = []fault.Violation{{Pointer: "/schema", Code: f.Code, Detail: f.Detail}}
+	}
+	return e
+}
+
+// explain turns an error of the compiler into a fault that leads into the schema.
+func explain(err error) error {
+	var (
+		structure *jsonschema.SchemaValidationError
+		pattern   *jsonschema.InvalidRegexError
+		missing   *jsonschema.JSONPointerNotFoundError
+		anchor    *jsonschema.AnchorNotFoundError
+		load      *jsonschema.LoadURLError
+		scheme    *jsonschema.UnsupportedURLSchemeError
+		draft     *jsonschema.UnsupportedDraftError
+		other     *jsonschema.MetaSchemaMismatchError
+		meta      *jsonschema.InvalidMetaSchemaURLError
+	)
+	switch {
+	case errors.As(err, &structure):
+		return structureFault(structure)
+	case errors.As(err, &pattern):
+		return wrongSchema(pointerOf(pattern.URL), fmt.Sprintf("the regular expression %s cannot be used (RE2 syntax, as of Go): %s", quote(pattern.Regex), reasonOf(pattern.Err)))
+	case errors.As(err, &missing):
+		return wrongSchema("", "a $ref leads nowhere: "+quote(fragmentOf(missing.URL)))
+	case errors.As(err, &anchor):
+		return wrongSchema("", "a $ref leads to an anchor that is not there: "+quote(anchor.Reference))
+	case errors.As(err, &load), errors.As(err, &scheme), errors.As(err, &meta):
+		return wrongSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
+	case errors.As(err, &draft), errors.As(err, &other):
+		return wrongSchema("/$schema", "only JSON Schema draft 2020-12 is understood; leave $schema out or send https://json-schema.org/draft/2020-12/schema")
+	}
+	return wrongSchema("", "it does not compile: "+reasonOf(err))
+}
+
+// structureFault says where a schema breaks the rules of JSON Schema.
+func structureFault(err *jsonschema.SchemaValidationError) error {
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err.Err, &invalid) {
+		return wrongSchema("", "it is no JSON Schema")
+	}
+	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
+	for _, found := range flatten(invalid, noMarks) {
+		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: found.detail})
+	}
+	return f
+}
+
+// fragmentOf returns what stands behind the # of a URL.
+func fragmentOf(location string) string {
+	_, fragment, _ := strings.Cut(location, "#")
+	return "#" + fragment
+}
+
+// pointerOf returns the JSON Pointer of a location in a schema.
+func pointerOf(location string) string {
+	_, pointer, _ := strings.Cut(location, "#")
+	return unescapeFragment(pointer)
+}
+
+// reasonOf is an error's text without the place that it was said to be at.
+func reasonOf(err error) string {
+	if err == nil {
+		return "it is not valid"
+	}
+	return strings.ReplaceAll(err.Error(), baseURL, "")
+}

@@ -1,0 +1,215 @@
+package eventtype
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// How fresh a Directory is. A change is in force everywhere within 5 s, or events are
+// turned away: what is left of that is for requests that are on their way.
+const (
+	refresh = time.Second
+	maxAge  = 4500 * time.Millisecond
+	// The bounds of one trip to the store.
+	revisionTimeout = time.Second
+	snapshotTimeout = 3 * time.Second
+)
+
+// DirectoryDeps are what a Directory works with.
+type DirectoryDeps struct {
+	Store  SnapshotStore
+	Logger *zap.Logger
+	// Now is the clock; its differences must not jump (time.Now's do not).
+	Now func() time.Time
+	// Metrics are what is measured. Nil measures nothing.
+	Metrics *Metrics
+}
+
+// Directory judges events by the registered types, without a trip to the store. It is
+// safe for concurrent use.
+type Directory struct {
+	unregistered Unregistered
+	deps         DirectoryDeps
+	view         atomic.Pointer[view] // nil until the first refresh
+	refreshing   sync.Mutex
+
+	lifecycle sync.Mutex
+	cancel    context.CancelFunc // nil until Start
+	stopped   bool
+	done      chan struct{}
+}
+
+// view is the registry as it was at one moment.
+type view struct {
+	revision     int64
+	unregistered Unregistered
+	types        map[Key]*compiled
+	// marked are the types whose schemas change what is kept.
+	marked  []*compiled
+	hashKey []byte
+	asOf    time.Time
+}
+
+// NewDirectory makes a directory that knows nothing until Refresh or Start.
+func NewDirectory(unregistered Unregistered, deps DirectoryDeps) *Directory {
+	return &Directory{unregistered: unregistered, deps: deps, done: make(chan struct{})}
+}
+
+// Start begins to follow the store, until Stop. A directory starts once.
+func (d *Directory) Start() {
+	d.lifecycle.Lock()
+	defer d.lifecycle.Unlock()
+	if d.cancel != nil || d.stopped {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel = cancel
+	go d.follow(ctx)
+}
+
+// Stop ends what Start began and waits for it. It may be called again, and without
+// Start.
+func (d *Directory) Stop() {
+	d.lifecycle.Lock()
+	d.stopped = true
+	cancel := d.cancel
+	d.lifecycle.Unlock()
+	if cancel != nil {
+		cancel()
+		<-d.done
+	}
+}
+
+func (d *Directory) follow(ctx context.Context) {
+	defer close(d.done)
+	ticker := time.NewTicker(refresh)
+	defer ticker.Stop()
+	away := false
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		// After an outage the store may be another one, whose revision says nothing about ours.
+		err := d.look(ctx, away)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !away {
+			d.deps.Logger.Warn("event types cannot be read; events are turned away once they are too old",
+				zap.Duration("max_age", maxAge), zap.Error(err))
+		}
+		away = err != nil
+	}
+}
+
+// Refresh reads everything from the store now. When it returns without an error, all
+// that was committed before the call is in force.
+func (d *Directory) Refresh(ctx context.Context) error { return d.look(ctx, true) }
+
+// look asks the store for changes; whole reads everything even if there is none.
+func (d *Directory) look(ctx context.Context, whole bool) error {
+	d.refreshing.Lock()
+	defer d.refreshing.Unlock()
+	asOf := d.deps.Now()
+	current := d.view.Load()
+	if !whole && current != nil {
+		bounded, cancel := context.WithTimeout(ctx, revisionTimeout)
+		revision, err := d.deps.Store.Revision(bounded)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if revision == current.revision {
+			next := *current
+			next.asOf = asOf
+			d.view.Store(&next)
+			return nil
+		}
+	}
+	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
+	defer cancel()
+	snapshot, err := d.deps.Store.Snapshot(bounded)
+	if err != nil {
+		return err
+	}
+	d.view.Store(d.compile(ctx, current, &snapshot, asOf))
+	return nil
+}
+
+// compile makes a view of a snapshot. What did not change is not compiled again.
+func (d *Directory) compile(ctx context.Context, current *view, snapshot *Snapshot, asOf time.Time) *view {
+	next := &view{
+		revision: snapshot.Revision, unregistered: d.unregistered, types: make(map[Key]*compiled, len(snapshot.Types)),
+		hashKey: snapshot.HashKey, asOf: asOf,
+	}
+	for _, t := range snapshot.Types {
+		one := &compiled{Type: t}
+		if before := current.find(t.Key); before != nil && before.Version == t.Version && before.CreatedAt.Equal(t.CreatedAt) {
+			one = before
+		} else if schema, err := Compile(t.Schema); err == nil {
+			one.schema = schema
+		} else {
+			// Another release of the service took it. What is known is better than nothing.
+			d.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or let through",
+				zap.String("event_type", t.Path()), zap.Int32("version", t.Version), zap.Error(err))
+			if before != nil {
+				one = before
+			}
+		}
+		next.types[t.Key] = one
+		if one.schema != nil && one.schema.marks.any() {
+			next.marked = append(next.marked, one)
+		}
+	}
+	d.deps.Metrics.compiled(ctx, len(next.types))
+	return next
+}
+
+func (v *view) find(key Key) *compiled {
+	if v == nil {
+		return nil
+	}
+	return v.types[key]
+}
+
+// Judge implements ingest.Types. kept tells that the events were kept before, so that
+// the marks were applied to them.
+func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
+	v, err := d.usable()
+	if err != nil {
+		return err
+	}
+	if len(v.types) == 0 && v.unregistered == Accept {
+		return nil
+	}
+	for i := range envelopes {
+		if err := v.judge(&envelopes[i], kept); err != nil {
+			return err
+		}
+		d.deps.Metrics.judged(&envelopes[i])
+	}
+	return nil
+}
+
+// Ready returns nil when events can be judged, or else the fault that every sender gets.
+func (d *Directory) Ready() error {
+	_, err := d.usable()
+	return err
+}
+
+func (d *Directory) usable() (*view, error) {
+	v := d.view.Load()
+	if v != nil && d.deps.Now().Sub(v.asOf) <= maxAge {
+		return v, nil
+	}
+	return nil, fault.Busy(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refresh)
+}

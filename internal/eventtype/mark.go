@@ -1,0 +1,212 @@
+package eventtype
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Keyword is the keyword by which a schema marks a property. Its value is one of the
+// marks, or an array of them.
+const Keyword = "x-theeye"
+
+// Mark says what is special about a property.
+type Mark string
+
+// The marks.
+const (
+	// Drop leaves the property out of what is kept.
+	Drop Mark = "drop"
+	// Hash keeps a keyed hash in its place: equal values stay equal, and nothing else
+	// can be read from it.
+	Hash Mark = "hash"
+	// Mask keeps its shape: letters and digits become *, numbers 0, booleans false.
+	Mask Mark = "mask"
+	// Indexed makes filters by the property fast.
+	Indexed Mark = "indexed"
+)
+
+// extension is the keyword in a compiled schema.
+type extension struct{ value any }
+
+// Validate implements jsonschema.SchemaExt: a mark refuses nothing.
+func (*extension) Validate(*jsonschema.ValidatorContext, any) {}
+
+func markVocabulary() *jsonschema.Vocabulary {
+	return &jsonschema.Vocabulary{
+		URL: "https://the-eye.dev/vocabulary/marks",
+		Compile: func(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {
+			if value, found := schema[Keyword]; found {
+				return &extension{value}, nil
+			}
+			return nil, nil //nolint:nilnil // as the library asks for
+		},
+	}
+}
+
+// marksOf reads the marks of one schema; a text that is none is an error.
+func marksOf(s *jsonschema.Schema) ([]Mark, error) {
+	var found []Mark
+	for _, e := range s.Extensions {
+		e, ok := e.(*extension)
+		if !ok {
+			continue
+		}
+		values, isList := e.value.([]any)
+		if !isList {
+			values = []any{e.value}
+		}
+		for _, value := range values {
+			text, _ := value.(string)
+			mark := Mark(text)
+			if !slices.Contains([]Mark{Drop, Hash, Mask, Indexed}, mark) {
+				return nil, errors.New(Keyword + " is one of drop, hash, mask and indexed, or an array of them")
+			}
+			found = append(found, mark)
+		}
+	}
+	return found, nil
+}
+
+// marks are all marks of a schema, ready to be applied.
+type marks struct {
+	root *jsonschema.Schema
+	// of are the marks that change what is kept.
+	of map[*jsonschema.Schema]Mark
+	// leads holds the schemas from which one of those can be reached.
+	leads map[*jsonschema.Schema]bool
+	edges map[*jsonschema.Schema][]edge
+}
+
+func (m *marks) any() bool { return len(m.of) > 0 }
+
+// readMarks collects the marks and refuses those that cannot be kept.
+func (g *graph) readMarks() (marks, error) {
+	m := marks{root: g.root, of: map[*jsonschema.Schema]Mark{}, leads: map[*jsonschema.Schema]bool{}, edges: g.edges}
+	for _, s := range g.all {
+		found, err := marksOf(s)
+		if err != nil {
+			return m, wrongSchema(pointerOf(s.Location)+"/"+Keyword, err.Error())
+		}
+		for _, mark := range found {
+			if mark == Indexed {
+				continue
+			}
+			if before := m.of[s]; before != "" && before != mark {
+				return m, wrongSchema(pointerOf(s.Location)+"/"+Keyword, "a property is dropped, hashed or masked, and not two of these")
+			}
+			m.of[s] = mark
+		}
+	}
+	if !m.any() {
+		return marks{}, nil
+	}
+	for s, mark := range m.of {
+		if err := g.checkMark(s, mark); err != nil {
+			return m, err
+		}
+	}
+	return m, m.reach(g)
+}
+
+// checkMark refuses a mark in a place where it could not be told what it applies to.
+func (g *graph) checkMark(s *jsonschema.Schema, mark Mark) error {
+	at := pointerOf(s.Location)
+	if !strings.HasPrefix(s.Location, baseURL+"#") {
+		return wrongSchema("", "a schema with marks holds no $id inside of it")
+	}
+	if s == g.root {
+		return wrongSchema("/"+Keyword, "mark properties, not the whole payload")
+	}
+	if tokens := strings.Split(at, "/"); mark == Drop && (len(tokens) < 2 || tokens[len(tokens)-2] != "properties") {
+		return wrongSchema(at+"/"+Keyword, "drop belongs to a schema that stands itself under properties")
+	}
+	return nil
+}
+
+// reach works out from where marks can be reached, and refuses ways that data cannot be
+// followed along.
+func (m *marks) reach(g *graph) error {
+	for s := range m.of {
+		m.leads[s] = true
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, s := range g.all {
+			for _, e := range g.edges[s] {
+				if !m.leads[e.to] {
+					continue
+				}
+				if e.place == memberName || e.place == content || e.place == negated || s.DynamicRef != nil {
+					return wrongSchema(pointerOf(s.Location), "a mark cannot be followed through not, propertyNames, contentSchema or $dynamicRef")
+				}
+				if !m.leads[s] {
+					m.leads[s], grown = true, true
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// loosen returns a copy of the schema's document that accepts whatever stands where
+// marks were applied: what is kept there is not what was sent.
+func (m *marks) loosen(document any) any {
+	dropped := map[string]bool{}
+	at := map[string]bool{}
+	for s, mark := range m.of {
+		p := pointerOf(s.Location)
+		at[p] = true
+		if mark == Drop {
+			dropped[unescapeToken(p[strings.LastIndexByte(p, '/')+1:])] = true
+		}
+	}
+	return loosened(document, "", at, dropped)
+}
+
+func loosened(value any, at string, marked, dropped map[string]bool) any {
+	switch v := value.(type) {
+	case map[string]any:
+		if marked[at] {
+			return true
+		}
+		copied := maps.Clone(v)
+		for name, inner := range copied {
+			list, isList := inner.([]any)
+			if name == "required" && isList {
+				copied[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool {
+					text, isText := e.(string)
+					return isText && dropped[text]
+				})
+				continue
+			}
+			copied[name] = loosened(inner, at+pointer([]string{name}), marked, dropped)
+		}
+		return copied
+	case []any:
+		copied := slices.Clone(v)
+		for i := range copied {
+			copied[i] = loosened(copied[i], at+"/"+strconv.Itoa(i), marked, dropped)
+		}
+		return copied
+	}
+	return value
+}
+
+// unescapeFragment reads a JSON Pointer from the fragment of a URL.
+func unescapeFragment(fragment string) string {
+	if text, err := url.PathUnescape(fragment); err == nil {
+		return text
+	}
+	return fragment
+}
+
+// unescapeToken reads one step of a JSON Pointer (RFC 6901).
+func unescapeToken(token string) string {
+	return strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+}

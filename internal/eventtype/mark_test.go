@@ -1,0 +1,172 @@
+package eventtype_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// registered is a store with types that do not change.
+type registered []eventtype.Type
+
+func (r registered) Revision(context.Context) (int64, error) { return 1, nil }
+
+func (r registered) Snapshot(context.Context) (eventtype.Snapshot, error) {
+	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
+}
+
+func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Directory {
+	t.Helper()
+	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(t, d.Refresh(t.Context()))
+	return d
+}
+
+func formType(schema string, mode eventtype.Mode) eventtype.Type {
+	return eventtype.Type{
+		Key: eventtype.Key{Category: "form", Name: "submit"}, Version: 3, Spec: eventtype.Spec{Schema: json.RawMessage(schema), Mode: mode},
+	}
+}
+
+// sent parses an event of the type with a payload, as it comes in.
+func sent(t testing.TB, data string) []event.Envelope {
+	t.Helper()
+	rules := event.DefaultRules()
+	body := `[{"data": ` + data + `, "session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423", "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z"}]`
+	envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
+	require.NoError(t, err)
+	return envelopes
+}
+
+const marked = `{"type": "object", "required": ["email", "card"], "properties": {
+	"email": {"type": "string", "format": "email", "x-theeye": "hash"}, "card": {"type": "string", "x-theeye": "drop"},
+	"person": {"$ref": "#/$defs/person"}, "friends": {"items": {"$ref": "#/$defs/person"}},
+	"more": {"additionalProperties": {"x-theeye": "mask"}}}, "patternProperties": {"^secret_": {"x-theeye": "mask"}},
+	"allOf": [{"if": {"required": ["phone"]}, "then": {"properties": {"phone": {"x-theeye": "mask"}}}}],
+	"$defs": {"person": {"properties": {"name": {"x-theeye": "mask"}, "friend": {"$ref": "#/$defs/person"}}}}}`
+
+// What is marked is neither in the event nor in the text that is kept of a refused one.
+func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
+	t.Parallel()
+	const data = `{"email": "canary@example.com", "card": "canary 4111", "plain": 1.50, "phone": "+49 170 canary",
+		"secret_x": "canary!", "secret_n": 12.5, "secret_b": true, "secret_o": {"a": ["canary", null]},
+		"person": {"name": "Canary", "age": 5, "friend": {"name": "canary", "friend": {"name": "canary"}}},
+		"friends": [{"name": "canary"}, {"name": "canary two"}], "more": {"a": "canary", "b": "canary"}}`
+	for name, broken := range map[string]string{"taken": data, "refused": strings.Replace(data, `"canary@example.com"`, `"canary no address"`, 1)} {
+		envelopes := sent(t, broken)
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		e := envelopes[0]
+		require.Equal(t, name == "taken", e.Accepted(), "%v", e.Violations)
+		require.EqualValues(t, 3, e.TypeVersion)
+		require.False(t, e.Withheld)
+		for what, text := range map[string]string{"data": string(e.Event.Data), "raw": string(e.Raw)} {
+			require.NotContains(t, strings.ToLower(text), "canary", "%s of %s", what, name)
+			require.True(t, json.Valid([]byte(text)), text)
+			require.Contains(t, text, `"plain":1.50`)
+			require.Contains(t, text, `"email":"hmac-sha256:`)
+			require.NotContains(t, text, "card")
+			require.Contains(t, text, `"phone":"+** *** ******"`)
+			require.Contains(t, text, `"secret_n":0`)
+			require.Contains(t, text, `"secret_o":{"a":["******",null]}`)
+			require.Contains(t, text, `"friend":{"name":"******"}`)
+		}
+		for _, v := range e.Violations {
+			require.NotContains(t, v.Detail, "canary")
+			require.Equal(t, "/data/email", v.Pointer)
+		}
+		// It keeps its form when it is judged again: an edit, or a replay.
+		before := string(e.Event.Data)
+		again := []event.Envelope{{Event: e.Event, Known: e.Known, Raw: e.Event.Data}}
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(again, true))
+		require.Empty(t, again[0].Violations, "the form of what was hashed is not asked for again, nor what was dropped")
+		require.Equal(t, before, string(again[0].Event.Data))
+	}
+}
+
+// Equal values have equal hashes, whatever their form, and others have others.
+func TestHashesOfEqualValuesAreEqual(t *testing.T) {
+	t.Parallel()
+	const schema = `{"properties": {"a": {"x-theeye": "hash"}}}`
+	hash := func(value string) string {
+		envelopes := sent(t, `{"a": `+value+`}`)
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		return string(envelopes[0].Event.Data)
+	}
+	require.Equal(t, hash(`"jane"`), hash(`"j\u0061ne"`))
+	require.Equal(t, hash(`{"x": 1, "y": 100}`), hash(`{"y": 1e2, "x": 1.0}`))
+	require.NotEqual(t, hash(`"jane"`), hash(`"Jane"`))
+	require.NotEqual(t, hash(`"5"`), hash(`5`))
+}
+
+// What cannot be read cannot be rid of what is marked, so it is not kept.
+func TestTextThatCannotBeReadIsWithheld(t *testing.T) {
+	t.Parallel()
+	rules := event.DefaultRules()
+	for body, withheld := range map[string]bool{
+		`{"category": "form", "name": "submit", "data": {"email": "a", "email": "b"}}`: true,
+		`{"category": "form", "data": {"email": 1}}`:                                   true,
+		`{"data": {"email": "x"`:                                                       true,
+		`{"category": "other", "data": {"a": 1, "a": 2}}`:                              false,
+		`{"category": "form", "name": "other", "data": []}`:                            false,
+		`{"category": "form", "name": "submit", "data": {"email": "x", "card": "y"}}`:  false,
+	} {
+		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Now())
+		require.NoError(t, err)
+		require.False(t, envelopes[0].Accepted())
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.Equal(t, withheld, envelopes[0].Withheld, body)
+	}
+}
+
+func TestModesAndPolicies(t *testing.T) {
+	t.Parallel()
+	const schema = `{"required": ["email"]}`
+	judged := func(policy eventtype.Unregistered, data string, types ...eventtype.Type) event.Envelope {
+		envelopes := sent(t, data)
+		require.NoError(t, directory(t, policy, types...).Judge(envelopes, false))
+		return envelopes[0]
+	}
+	refused := judged(eventtype.Accept, `{}`, formType(schema, eventtype.Enforce))
+	require.Equal(t, fault.CodeSchemaViolation, refused.Violations[0].Code)
+	observed := judged(eventtype.Accept, `{}`, formType(schema, eventtype.Observe))
+	require.True(t, observed.Accepted())
+	require.Equal(t, "/data/email", observed.Observed[0].Pointer)
+	require.EqualValues(t, 3, observed.TypeVersion)
+	require.True(t, judgedClean(judged(eventtype.Reject, `{"email": 1}`, formType(schema, eventtype.Enforce))))
+	require.Zero(t, judged(eventtype.Accept, `{}`).TypeVersion)
+	require.Equal(t, fault.CodeUnknownEventType, judged(eventtype.Reject, `{}`).Violations[0].Code)
+	require.True(t, judgedClean(judged(eventtype.Reject, `{}`, formType("", eventtype.Enforce))), "registered without a schema")
+}
+
+func judgedClean(e event.Envelope) bool {
+	return e.Accepted() && e.Observed == nil && e.TypeVersion == 3
+}
+
+// An event is not judged by what may have changed since.
+func TestNothingIsJudgedByAnOldView(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{
+		Store: registered{formType("", eventtype.Enforce)}, Logger: zap.NewNop(), Now: func() time.Time { return now },
+	})
+	unavailable := func() {
+		f, ok := fault.As(d.Judge(sent(t, `{}`), false))
+		require.True(t, ok)
+		require.Equal(t, fault.Unavailable, f.Kind)
+		require.Error(t, d.Ready())
+	}
+	unavailable()
+	require.NoError(t, d.Refresh(t.Context()))
+	require.NoError(t, d.Judge(sent(t, `{}`), false))
+	now = now.Add(5 * time.Second)
+	unavailable()
+}

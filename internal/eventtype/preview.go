@@ -1,0 +1,227 @@
+package eventtype
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// The bounds of a preview.
+const (
+	DefaultSample = 10_000
+	MaxSample     = 100_000
+	// commonest is how many violations are told.
+	commonest = 5
+	// maxKinds bounds how many kinds of violations are told apart.
+	maxKinds = 1000
+	// sampleBytes bounds the payload that is shown with a violation.
+	sampleBytes = 2 << 10
+)
+
+// Preview is what a candidate for a schema would do.
+type Preview struct {
+	Events     EventPreview     `json:"events"`
+	Rejections RejectionPreview `json:"errors"`
+	// Violations are the commonest ones among the stored events, the commonest first.
+	Violations []ViolationPreview `json:"violations"`
+	// Complete is false when the time was up before all that was asked for was examined.
+	Complete bool `json:"complete"`
+}
+
+// EventPreview counts stored events.
+type EventPreview struct {
+	Examined int `json:"examined"`
+	// NewlyFailing fit the type as it is, and would not fit the candidate.
+	NewlyFailing int `json:"newly_failing"`
+	// StillFailing fit neither.
+	StillFailing int `json:"still_failing"`
+	// NewlyPassing fit only the candidate.
+	NewlyPassing int `json:"newly_passing"`
+	// Unaffected fit both.
+	Unaffected int `json:"unaffected"`
+}
+
+// RejectionPreview counts events that the type's schema refused and that are open.
+type RejectionPreview struct {
+	Examined     int `json:"examined"`
+	NewlyPassing int `json:"newly_passing"`
+	StillFailing int `json:"still_failing"`
+}
+
+// ViolationPreview is one kind of violation.
+type ViolationPreview struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+	Count   int    `json:"count"`
+	// EventID and Data are those of one event that has it; Data is left out if it is large.
+	EventID uuid.UUID       `json:"event_id"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// Previewer tells what a change of a schema would do. At most one preview runs at a
+// time, on one connection, so that it takes nothing away from anyone.
+type Previewer struct {
+	store   SampleStore
+	types   Store
+	turn    chan struct{}
+	timeout time.Duration
+	rules   *event.Rules
+	now     func() time.Time
+}
+
+// NewPreviewer makes a previewer whose previews end after timeout with what they have.
+func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout time.Duration, now func() time.Time) *Previewer {
+	return &Previewer{store: store, types: types, turn: make(chan struct{}, 1), timeout: timeout, rules: rules, now: now}
+}
+
+// Preview holds a candidate against the last stored events of a type, sample at most,
+// and against as many of its open rejections. It returns an Invalid fault for a
+// candidate that is not valid.
+func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
+	if err := key.Check(); err != nil {
+		return Preview{}, err
+	}
+	_, schema, err := candidate.Validate()
+	if err != nil {
+		return Preview{}, err
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
+	}
+	current, err := p.current(ctx, key)
+	if err != nil {
+		return Preview{}, err
+	}
+	run := preview{candidate: schema, current: current, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	err = p.store.Events(ctx, key, sample, run.stored)
+	if err == nil && !run.late {
+		err = p.store.Rejections(ctx, key, sample, func(r Refused) bool { return run.refused(p.rules, r) })
+	}
+	if err != nil && ctx.Err() == nil {
+		return Preview{}, err
+	}
+	run.result.Complete = err == nil && !run.late
+	run.result.Violations = run.commonest()
+	return run.result, nil
+}
+
+// current is the schema that is in force; nil when there is none.
+func (p *Previewer) current(ctx context.Context, key Key) (*Schema, error) {
+	t, err := p.types.Type(ctx, key, 0)
+	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
+		return nil, nil //nolint:nilnil // the Schema that accepts everything
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Compile(t.Schema)
+}
+
+// preview is a preview while it runs.
+type preview struct {
+	candidate, current *Schema
+	result             Preview
+	kinds              map[string]*ViolationPreview
+	until              time.Time
+	now                func() time.Time
+	late               bool
+}
+
+// stored examines a stored event; it tells whether there is time for another.
+func (p *preview) stored(e Stored) bool {
+	if p.late = p.now().After(p.until); p.late {
+		return false
+	}
+	found, err := p.candidate.Check(e.Data, true)
+	before, _ := p.current.Check(e.Data, true)
+	if err != nil {
+		return true // it is not to be read, whatever the schema
+	}
+	counts := &p.result.Events
+	counts.Examined++
+	switch {
+	case len(found) > 0 && len(before) > 0:
+		counts.StillFailing++
+	case len(found) > 0:
+		counts.NewlyFailing++
+	case len(before) > 0:
+		counts.NewlyPassing++
+	default:
+		counts.Unaffected++
+	}
+	for _, v := range found {
+		name := kindOf(v)
+		kind := p.kinds[name]
+		if kind == nil {
+			if len(p.kinds) == maxKinds {
+				continue
+			}
+			kind = &ViolationPreview{Pointer: v.Pointer, Detail: v.Detail, EventID: e.ID}
+			if len(e.Data) <= sampleBytes {
+				kind.Data = slices.Clone(e.Data)
+			}
+			p.kinds[name] = kind
+		}
+		kind.Count++
+	}
+	return true
+}
+
+// kindOf names what violations have in common: the place, whatever the index in an
+// array, and what was expected, whatever was found.
+func kindOf(v fault.Violation) string {
+	tokens := strings.Split(v.Pointer, "/")
+	for i, token := range tokens {
+		if token != "" && strings.Trim(token, "0123456789") == "" {
+			tokens[i] = "*"
+		}
+	}
+	detail := strings.TrimPrefix(v.Detail, v.Pointer)
+	_, expected, found := strings.Cut(detail, "; ")
+	if !found {
+		expected = detail
+	}
+	return strings.Join(tokens, "/") + "\x00" + expected
+}
+
+// refused examines a rejection.
+func (p *preview) refused(rules *event.Rules, r Refused) bool {
+	if p.late = p.now().After(p.until); p.late {
+		return false
+	}
+	envelopes, single, err := event.ParseJSON(r.Raw, rules, p.now())
+	if err != nil || !single || !envelopes[0].Has(event.FieldData) {
+		return true // cut, so that it cannot be replayed either
+	}
+	p.result.Rejections.Examined++
+	if found, err := p.candidate.Check(envelopes[0].Event.Data, true); err == nil && len(found) == 0 {
+		p.result.Rejections.NewlyPassing++
+	} else {
+		p.result.Rejections.StillFailing++
+	}
+	return true
+}
+
+func (p *preview) commonest() []ViolationPreview {
+	all := make([]ViolationPreview, 0, len(p.kinds))
+	for _, kind := range p.kinds {
+		all = append(all, *kind)
+	}
+	slices.SortFunc(all, func(a, b ViolationPreview) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
+	})
+	return all[:min(len(all), commonest)]
+}

@@ -1,0 +1,202 @@
+package eventtype
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+// hashPrefix begins a value that was hashed. Such a value is not hashed again, so that
+// an edit or a replay leaves it as it is.
+const hashPrefix = "hmac-sha256:"
+
+// here returns the schemas that lead to marks and apply to one value, given some that do.
+func (m *marks) here(some []*jsonschema.Schema) []*jsonschema.Schema {
+	var all []*jsonschema.Schema
+	seen := map[*jsonschema.Schema]bool{}
+	for queue := some; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		if seen[s] || !m.leads[s] {
+			continue
+		}
+		seen[s] = true
+		all = append(all, s)
+		for _, e := range m.edges[s] {
+			if e.place == here {
+				queue = append(queue, e.to)
+			}
+		}
+	}
+	return all
+}
+
+// mark is the strongest mark among schemas that apply to one value.
+func (m *marks) mark(schemas []*jsonschema.Schema) Mark {
+	strongest := Mark("")
+	for _, s := range schemas {
+		switch mark := m.of[s]; {
+		case mark == Drop, mark == Hash && strongest != Drop, mark == Mask && strongest == "":
+			strongest = mark
+		}
+	}
+	return strongest
+}
+
+// member returns what applies to the member of a name, with what may apply to it.
+func (m *marks) member(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
+	var some []*jsonschema.Schema
+	for _, s := range schemas {
+		named := s.Properties[name]
+		if named != nil {
+			some = append(some, named)
+		}
+		for expression, to := range s.PatternProperties {
+			if expression.MatchString(name) {
+				some = append(some, to)
+				named = to
+			}
+		}
+		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && named == nil {
+			some = append(some, additional)
+		}
+		if s.UnevaluatedProperties != nil && named == nil {
+			some = append(some, s.UnevaluatedProperties)
+		}
+	}
+	return m.here(some)
+}
+
+// item returns what applies to the item at an index, with what may apply to it.
+func (m *marks) item(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
+	var some []*jsonschema.Schema
+	for _, s := range schemas {
+		if index < len(s.PrefixItems) {
+			some = append(some, s.PrefixItems[index])
+		} else if s.Items2020 != nil {
+			some = append(some, s.Items2020)
+		}
+		for _, to := range []*jsonschema.Schema{s.Contains, s.UnevaluatedItems} {
+			if to != nil {
+				some = append(some, to)
+			}
+		}
+	}
+	return m.here(some)
+}
+
+// hidden tells whether the value at a path is marked, or lies in one that is.
+func (m *marks) hidden(path []string) bool {
+	if !m.any() {
+		return false
+	}
+	schemas := m.here([]*jsonschema.Schema{m.root})
+	for _, token := range path {
+		some := m.member(schemas, token)
+		if index, err := strconv.Atoi(token); err == nil {
+			some = append(some, m.item(schemas, index)...)
+		}
+		if schemas = some; m.mark(schemas) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// protect applies the marks to a payload, in place.
+func (m *marks) protect(payload map[string]any, key []byte) {
+	m.protectValue(payload, m.here([]*jsonschema.Schema{m.root}), key)
+}
+
+func (m *marks) protectValue(value any, schemas []*jsonschema.Schema, key []byte) any {
+	switch m.mark(schemas) {
+	case Hash:
+		return hashed(value, key)
+	case Mask:
+		return masked(value)
+	case Drop, Indexed: // whoever holds it drops it; filters look at it as it is
+	}
+	if len(schemas) == 0 {
+		return value
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			applies := m.member(schemas, name)
+			if m.mark(applies) == Drop {
+				delete(v, name)
+			} else if len(applies) > 0 {
+				v[name] = m.protectValue(inner, applies, key)
+			}
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = m.protectValue(inner, m.item(schemas, i), key)
+		}
+	}
+	return value
+}
+
+// hashed returns the HMAC (RFC 2104) with SHA-256 of a value's canonical text.
+func hashed(value any, key []byte) any {
+	if text, ok := value.(string); ok && isHashed(text) {
+		return value
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil // it cannot be, for it was read from JSON; and is not kept
+	}
+	code := hmac.New(sha256.New, key)
+	code.Write(event.Canonical(text))
+	return hashPrefix + hex.EncodeToString(code.Sum(nil))
+}
+
+func isHashed(text string) bool {
+	code, ok := strings.CutPrefix(text, hashPrefix)
+	return ok && len(code) == hex.EncodedLen(sha256.Size) && strings.Trim(code, "0123456789abcdef") == ""
+}
+
+// masked keeps the shape of a value.
+func masked(value any) any {
+	switch v := value.(type) {
+	case string:
+		return strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) {
+				return '*'
+			}
+			return r
+		}, v)
+	case json.Number:
+		return json.Number("0")
+	case bool:
+		return false
+	case map[string]any:
+		for name, inner := range v {
+			v[name] = masked(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = masked(inner)
+		}
+	}
+	return value
+}
+
+// render writes a payload that was read from JSON.
+func render(payload map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(payload); err != nil {
+		return nil, err //nolint:wrapcheck // it cannot be, for it was read from JSON
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

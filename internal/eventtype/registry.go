@@ -1,0 +1,131 @@
+package eventtype
+
+import (
+	"context"
+	"slices"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Refresher puts changes in force in this process. A Directory is one.
+type Refresher interface {
+	// Refresh reads what is stored now.
+	Refresh(ctx context.Context) error
+}
+
+// Registry administers event types. A change is in force in this process when the call
+// returns, and everywhere within 5 s. It is safe for concurrent use.
+type Registry struct {
+	store Store
+	// directory is told of every change; nil where no requests are served.
+	directory Refresher
+}
+
+// NewRegistry makes a registry.
+func NewRegistry(store Store, directory Refresher) *Registry {
+	return &Registry{store: store, directory: directory}
+}
+
+// Types returns all registered types by category and name.
+func (r *Registry) Types(ctx context.Context) ([]Type, error) { return r.store.Types(ctx) }
+
+// Type returns a version of a type, the current one if version is 0, or a NotFound
+// fault.
+func (r *Registry) Type(ctx context.Context, key Key, version int32) (Type, error) {
+	if key.Check() != nil {
+		return Type{}, errNoType
+	}
+	return r.store.Type(ctx, key, version)
+}
+
+// Versions returns all versions of a type, newest first, or a NotFound fault.
+func (r *Registry) Versions(ctx context.Context, key Key) ([]Type, error) {
+	if key.Check() != nil {
+		return nil, errNoType
+	}
+	return r.store.Versions(ctx, key)
+}
+
+var errNoType = fault.New(fault.NotFound, fault.CodeNotFound, "no event type is registered under this category and name")
+
+// Put registers a type, or makes a new version of it if the spec says something new. It
+// returns an Invalid fault for a spec that is not valid.
+func (r *Registry) Put(ctx context.Context, key Key, spec Spec) (Result, error) {
+	results, err := r.Apply(ctx, []Change{{Key: key, Spec: &spec}}, false, false)
+	if err != nil {
+		return Result{}, err
+	}
+	return results[0], nil
+}
+
+// Delete takes a type out of the registry; its versions can still be read. It returns a
+// NotFound fault when there is no such type.
+func (r *Registry) Delete(ctx context.Context, key Key) error {
+	if key.Check() != nil {
+		return errNoType
+	}
+	results, err := r.Apply(ctx, []Change{{Key: key}}, false, false)
+	if err == nil && results[0].Outcome == Unchanged {
+		return errNoType
+	}
+	return err
+}
+
+// Apply makes all changes, or none if one is not valid: then the fault says of which
+// type it is. prune deletes types that are not among the changes. dry tells what would
+// be done and does nothing. The results are in the order of the keys.
+func (r *Registry) Apply(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error) {
+	changes = slices.Clone(changes)
+	for i := range changes {
+		c := &changes[i]
+		if err := c.Key.Check(); err != nil {
+			return nil, err
+		}
+		if c.Spec == nil {
+			continue
+		}
+		spec, _, err := c.Spec.Validate()
+		if err != nil {
+			return nil, named(c.Key, err)
+		}
+		c.Spec = &spec
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return a.Key.Compare(b.Key) })
+	for i := 1; i < len(changes); i++ {
+		if changes[i].Key == changes[i-1].Key {
+			return nil, named(changes[i].Key, fault.New(fault.Invalid, fault.CodeInvalidRequest, "it is described twice"))
+		}
+	}
+	results, err := r.store.Apply(ctx, changes, prune, dry)
+	if err == nil && !dry && r.directory != nil {
+		_ = r.directory.Refresh(ctx) // it is stored; a directory that cannot read it finds it by itself
+	}
+	return results, err
+}
+
+// named says of which type a fault is.
+func named(key Key, err error) error {
+	f, ok := fault.As(err)
+	if !ok {
+		return err
+	}
+	of := *f
+	of.Detail = quote(key.Category) + " " + quote(key.Name) + ": " + f.Detail
+	return &of
+}
+
+// Complete adds to changes, which are in the order of their keys, the deletion of types
+// that are registered and not among them, if those are to be pruned.
+func Complete(changes []Change, current []Type, prune bool) []Change {
+	if !prune {
+		return changes
+	}
+	all := slices.Clone(changes)
+	for _, t := range current {
+		if !slices.ContainsFunc(changes, func(c Change) bool { return c.Key == t.Key }) {
+			all = append(all, Change{Key: t.Key})
+		}
+	}
+	slices.SortFunc(all, func(a, b Change) int { return a.Key.Compare(b.Key) })
+	return all
+}

@@ -1,0 +1,125 @@
+package eventtype
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// Mode says what becomes of an event that violates the schema of its type.
+type Mode string
+
+// The modes.
+const (
+	// Enforce refuses it.
+	Enforce Mode = "enforce"
+	// Observe stores it with its violations.
+	Observe Mode = "observe"
+)
+
+// Key names a type.
+type Key struct {
+	Category string `json:"category"`
+	Name     string `json:"name"`
+}
+
+// Path is the key as it stands in a URL and in audit entries: category and name, each
+// escaped, with a slash between.
+func (k Key) Path() string { return url.PathEscape(k.Category) + "/" + url.PathEscape(k.Name) }
+
+// Compare orders keys by category, then by name.
+func (k Key) Compare(other Key) int {
+	if c := strings.Compare(k.Category, other.Category); c != 0 {
+		return c
+	}
+	return strings.Compare(k.Name, other.Name)
+}
+
+// Check returns an Invalid fault when no event could have these names.
+func (k Key) Check() error {
+	for pointer, text := range map[string]string{"/category": k.Category, "/name": k.Name} {
+		if n := utf8.RuneCountInString(text); n < 1 || n > event.MaxNameLength || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return fault.InvalidAt(fault.CodeInvalidLength, pointer, "category and name are texts of 1 to 128 characters, without NUL")
+		}
+	}
+	return nil
+}
+
+// Spec is what a version of a type is made from.
+type Spec struct {
+	// Schema is the text of a JSON Schema; nil accepts every payload.
+	Schema json.RawMessage `json:"schema"`
+	// Mode is Enforce unless set.
+	Mode        Mode   `json:"mode"`
+	Description string `json:"description"`
+}
+
+// MaxDescription bounds a description, in characters.
+const MaxDescription = 2000
+
+// Validate returns the spec with what was left out filled in, and its schema compiled,
+// or an Invalid fault that says where it is wrong.
+func (s Spec) Validate() (Spec, *Schema, error) {
+	if s.Mode == "" {
+		s.Mode = Enforce
+	}
+	if s.Mode != Enforce && s.Mode != Observe {
+		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/mode", "mode is enforce or observe")
+	}
+	if utf8.RuneCountInString(s.Description) > MaxDescription {
+		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/description", "a description has at most 2000 characters")
+	}
+	if string(s.Schema) == "null" {
+		s.Schema = nil
+	}
+	schema, err := Compile(s.Schema)
+	return s, schema, err
+}
+
+// Same tells whether two specs say the same, whatever the order of members.
+func (s Spec) Same(other Spec) bool {
+	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
+		string(event.Canonical(s.Schema)) == string(event.Canonical(other.Schema))
+}
+
+// Type is a version of a registered type.
+type Type struct {
+	Key
+
+	Version int32 `json:"version"`
+	Spec
+
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Change is what is to become of a type.
+type Change struct {
+	Key Key
+	// Spec is what the type is to be; nil deletes it.
+	Spec *Spec
+}
+
+// Outcome is what became of a type by a change.
+type Outcome string
+
+// The outcomes.
+const (
+	Created   Outcome = "created"
+	Changed   Outcome = "changed"
+	Deleted   Outcome = "deleted"
+	Unchanged Outcome = "unchanged"
+)
+
+// Result is what a change did.
+type Result struct {
+	Outcome Outcome
+	// Before is what the type was; nil when there was none.
+	Before *Type
+	// After is what the type is; nil when there is none.
+	After *Type
+}

@@ -1,0 +1,249 @@
+package eventtype
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// finding is one thing that does not fit, at a pointer below the value.
+type finding struct {
+	pointer string
+	detail  string
+}
+
+// hides tells whether the value at a path must not be shown.
+type hides func(path []string) bool
+
+func noMarks([]string) bool { return false }
+
+// violations says what a validation found, as what is wrong with an event.
+func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation {
+	found := flatten(err, hidden)
+	found = found[:min(len(found), event.MaxViolations)]
+	all := make([]fault.Violation, len(found))
+	for i, f := range found {
+		at := "/data" + f.pointer
+		all[i] = fault.Violation{Pointer: at, Code: fault.CodeSchemaViolation, Detail: shorten(at) + " " + f.detail}
+	}
+	return all
+}
+
+// flatten lists what is wrong, by pointer. Of alternatives of which none fits, it tells
+// what is wrong with the one that came nearest.
+func flatten(err *jsonschema.ValidationError, hidden hides) []finding {
+	var all []finding
+	collect(err, hidden, &all)
+	slices.SortStableFunc(all, func(a, b finding) int { return strings.Compare(a.pointer, b.pointer) })
+	return slices.Compact(all)
+}
+
+func collect(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
+	switch err.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		if len(err.Causes) > 0 {
+			collectNearest(err, hidden, into)
+			return
+		}
+	}
+	if len(err.Causes) == 0 {
+		*into = append(*into, describe(err, hidden)...)
+		return
+	}
+	for _, cause := range err.Causes {
+		collect(cause, hidden, into)
+	}
+}
+
+// collectNearest describes the alternative that went deepest, and among those the one
+// with the fewest objections.
+func collectNearest(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
+	var nearest []finding
+	depth := -1
+	for _, cause := range err.Causes {
+		var found []finding
+		collect(cause, hidden, &found)
+		deepest := 0
+		for _, f := range found {
+			deepest = max(deepest, strings.Count(f.pointer, "/"))
+		}
+		if deepest > depth || (deepest == depth && len(found) < len(nearest)) {
+			nearest, depth = found, deepest
+		}
+	}
+	here := pointer(err.InstanceLocation)
+	*into = append(*into, finding{here, fmt.Sprintf("fits none of the %d alternatives; what is wrong with the nearest follows", len(err.Causes))})
+	*into = append(*into, nearest...)
+}
+
+// describe says what was expected, and what was found.
+func describe(err *jsonschema.ValidationError, hidden hides) []finding {
+	at := err.InstanceLocation
+	one := func(detail string) []finding { return []finding{{pointer(at), detail}} }
+	each := func(names []string, detail string) []finding {
+		all := make([]finding, len(names))
+		for i, name := range names {
+			all[i] = finding{pointer(append(slices.Clone(at), name)), detail}
+		}
+		return all
+	}
+	show := func(value any) string {
+		if hidden(at) {
+			return "another value"
+		}
+		return shown(value)
+	}
+	switch k := err.ErrorKind.(type) {
+	case *kind.Type:
+		return one("is " + article(k.Got) + "; expected " + alternatives(k.Want, article))
+	case *kind.Enum:
+		return one("is " + show(k.Got) + "; expected " + alternatives(k.Want, shown))
+	case *kind.Const:
+		return one("is " + show(k.Got) + "; expected " + shown(k.Want))
+	case *kind.Format:
+		detail := "is " + show(k.Got) + "; expected the format " + k.Want
+		if k.Want == "regex" && k.Err != nil { // in a schema
+			detail = "is " + show(k.Got) + "; expected a regular expression (RE2, as of Go): " + k.Err.Error()
+		}
+		return one(detail)
+	case *kind.Pattern:
+		return one("is " + show(k.Got) + "; expected a match of " + quote(k.Want))
+	case *kind.Required:
+		return each(k.Missing, "is required and missing")
+	case *kind.DependentRequired:
+		return each(k.Missing, "is required along with "+quote(k.Prop)+" and missing")
+	case *kind.AdditionalProperties:
+		return each(k.Properties, "is a member that the schema does not know")
+	case *kind.FalseSchema:
+		return one("is not allowed here")
+	}
+	if found, expected, ok := bound(err.ErrorKind); ok {
+		if hidden(at) {
+			found = "is another value"
+		}
+		return one(found + "; expected " + expected)
+	}
+	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+}
+
+// bound says what was found and expected where a number or a size is out of bounds.
+func bound(of jsonschema.ErrorKind) (found, expected string, ok bool) {
+	const least, most = "at least ", "at most "
+	number := func(got, want *big.Rat, word string) (string, string, bool) {
+		return "is " + decimal(got), word + decimal(want), true
+	}
+	size := func(got, want int, word, unit string) (string, string, bool) {
+		return fmt.Sprintf("has %d %s", got, unit), word + strconv.Itoa(want), true
+	}
+	switch k := of.(type) {
+	case *kind.Minimum:
+		return number(k.Got, k.Want, least)
+	case *kind.Maximum:
+		return number(k.Got, k.Want, most)
+	case *kind.ExclusiveMinimum:
+		return number(k.Got, k.Want, "more than ")
+	case *kind.ExclusiveMaximum:
+		return number(k.Got, k.Want, "less than ")
+	case *kind.MultipleOf:
+		return number(k.Got, k.Want, "a multiple of ")
+	case *kind.MinLength:
+		return size(k.Got, k.Want, least, "characters")
+	case *kind.MaxLength:
+		return size(k.Got, k.Want, most, "characters")
+	case *kind.MinItems:
+		return size(k.Got, k.Want, least, "items")
+	case *kind.MaxItems:
+		return size(k.Got, k.Want, most, "items")
+	case *kind.MinProperties:
+		return size(k.Got, k.Want, least, "members")
+	case *kind.MaxProperties:
+		return size(k.Got, k.Want, most, "members")
+	}
+	return "", "", false
+}
+
+// decimal writes a number with up to ten digits behind the point.
+func decimal(n *big.Rat) string {
+	const digits = 10
+	text := n.FloatString(digits)
+	return shorten(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
+}
+
+// pointer writes a path as a JSON Pointer (RFC 6901).
+func pointer(path []string) string {
+	var b strings.Builder
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	for _, token := range path {
+		b.WriteByte('/')
+		b.WriteString(escape.Replace(token))
+	}
+	return b.String()
+}
+
+// maxShown bounds how much of a value is shown, in bytes.
+const maxShown = 64
+
+// shown renders a value for a message: whole if it is small.
+func shown(value any) string {
+	switch value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "an array"
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "a value"
+	}
+	return shorten(string(text))
+}
+
+func quote(text string) string { return shown(text) }
+
+func shorten(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	cut := maxShown
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
+
+// article puts a type's name into a sentence.
+func article(name string) string {
+	switch name {
+	case "null":
+		return name
+	case "object", "array", "integer":
+		return "an " + name
+	}
+	return "a " + name
+}
+
+// alternatives lists what was expected, ten at most.
+func alternatives[T any](wanted []T, render func(T) string) string {
+	const most = 10
+	var texts []string
+	for _, w := range wanted[:min(len(wanted), most)] {
+		texts = append(texts, render(w))
+	}
+	text := strings.Join(texts, " or ")
+	if len(wanted) > most {
+		text += fmt.Sprintf(" or one of %d others", len(wanted)-most)
+	}
+	return text
+}

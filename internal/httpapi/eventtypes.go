@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// pathText reads a part of the path, which may hold any character when it is escaped.
+func pathText(c *gin.Context, name string) string {
+	text := c.Param(name)
+	if c.Request.URL.RawPath == "" {
+		return text // it was unescaped with the whole path
+	}
+	if unescaped, err := url.PathUnescape(text); err == nil {
+		return unescaped
+	}
+	return text
+}
+
+func typeKey(c *gin.Context) eventtype.Key {
+	return eventtype.Key{Category: pathText(c, "category"), Name: pathText(c, "name")}
+}
+
+// listEventTypes is GET /v1/event-types.
+func (a *api) listEventTypes(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	types, err := a.Types.Types(ctx)
+	a.answer(c, http.StatusOK, gin.H{"event_types": types}, err)
+}
+
+// getEventType is GET /v1/event-types/{category}/{name}.
+func (a *api) getEventType(c *gin.Context) {
+	p := readParameters(c)
+	version := p.version()
+	if err := p.fault(); err != nil {
+		a.fail(c, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	found, err := a.Types.Type(ctx, typeKey(c), version)
+	a.answer(c, http.StatusOK, found, err)
+}
+
+// version reads the number of a version; 0 when there is none.
+func (p *parameters) version() int32 {
+	text := p.text("version")
+	if text == "" {
+		return 0
+	}
+	version, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || version < 1 {
+		p.refuse("version", fault.CodeInvalidParameter, "version is a number from 1 on")
+	}
+	return int32(version)
+}
+
+// listVersions is GET /v1/event-types/{category}/{name}/versions.
+func (a *api) listVersions(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	versions, err := a.Types.Versions(ctx, typeKey(c))
+	a.answer(c, http.StatusOK, gin.H{"versions": versions}, err)
+}
+
+// putEventType is PUT /v1/event-types/{category}/{name}: it is in force here when it is
+// answered, and everywhere within 5 s.
+func (a *api) putEventType(c *gin.Context) {
+	var spec eventtype.Spec
+	if !a.decodeBy(c, schemaRules(), &spec, "schema", "mode", "description") {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	result, err := a.Types.Put(ctx, typeKey(c), spec)
+	status := http.StatusOK
+	if err == nil && result.Outcome == eventtype.Created {
+		status = http.StatusCreated
+		c.Header("Location", "/v1/event-types/"+result.After.Path())
+	}
+	a.answer(c, status, result.After, err)
+}
+
+// schemaRules bound a document that holds a schema.
+func schemaRules() *event.Rules {
+	const around = 16 << 10
+	rules := event.DefaultRules()
+	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
+	return &rules
+}
+
+// deleteEventType is DELETE /v1/event-types/{category}/{name}.
+func (a *api) deleteEventType(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	if err := a.Types.Delete(ctx, typeKey(c)); err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// previewEventType is POST /v1/event-types/{category}/{name}/preview.
+func (a *api) previewEventType(c *gin.Context) {
+	var wanted struct {
+		Schema json.RawMessage `json:"schema"`
+		Events *int            `json:"events"`
+	}
+	if !a.decodeBy(c, schemaRules(), &wanted, "schema", "events") {
+		return
+	}
+	events := eventtype.DefaultSample
+	if wanted.Events != nil {
+		events = *wanted.Events
+	}
+	if events < 1 || events > eventtype.MaxSample {
+		a.fail(c, fault.InvalidAt(fault.CodeInvalidRequest, "/events", fmt.Sprintf("events is a number from 1 to %d", eventtype.MaxSample)))
+		return
+	}
+	preview, err := a.Previewer.Preview(c.Request.Context(), typeKey(c), eventtype.Spec{Schema: wanted.Schema}, events)
+	a.answer(c, http.StatusOK, preview, err)
+}

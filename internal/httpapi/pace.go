@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Pace is how fast a body has to arrive: who sends it drop by drop holds memory that
+// was set aside for all of it.
+type Pace struct {
+	// Rate is in bytes a second, on the average since the body began. Zero asks for none.
+	Rate int
+	// Grace is how long it may take before the rate counts.
+	Grace time.Duration
+	// Longest bounds the whole body, as the server's ReadTimeout does.
+	Longest time.Duration
+}
+
+// pacedBody moves the deadline of the connection on as the body arrives.
+type pacedBody struct {
+	from    io.Reader
+	pace    Pace
+	control *http.ResponseController
+	began   time.Time
+	read    int64
+}
+
+// unpaced is how small a body is that nobody is hurried with: it holds next to nothing.
+const unpaced = 4 << 10
+
+// paced returns a request's body, held to the pace. The server clears the deadline
+// when the body was read to its end, and drops the connection when it was not. It looks
+// at the request's own body for that, which therefore stays in its place.
+func (b *bodyReader) paced(c *gin.Context) io.ReadCloser {
+	r := c.Request
+	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {
+		return r.Body
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{&pacedBody{from: r.Body, pace: b.pace, control: http.NewResponseController(c.Writer), began: b.now()}, r.Body}
+}
+
+// Read implements io.Reader.
+func (b *pacedBody) Read(p []byte) (int, error) {
+	allowed := b.pace.Grace + time.Duration(float64(b.read)/float64(b.pace.Rate)*float64(time.Second))
+	err := b.control.SetReadDeadline(b.began.Add(min(allowed, b.pace.Longest)))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err //nolint:wrapcheck // readFault says what it means
+	}
+	n, err := b.from.Read(p)
+	b.read += int64(n)
+	return n, err
+}

@@ -1,0 +1,99 @@
+package pathindex_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/the-eye-events/the-eye/internal/pathindex"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestMarked(t *testing.T) {
+	t.Parallel()
+	found, err := pathindex.Marked([]byte(`{"x-theeye":"indexed","properties":{
+		"b":{"type":"object","properties":{"c.d":{"x-theeye":["mask","indexed"]},"e":{"x-theeye":"mask"}}},
+		"a":{"x-theeye":"indexed","properties":{"x":{"x-theeye":"indexed"}}},
+		"list":{"items":{"x-theeye":"indexed"}},"any":true,"odd":{"x-theeye":7}}}`))
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"a"}, {"a", "x"}, {"b", "c.d"}}, found)
+	for _, none := range []string{`true`, `{}`, `{"properties":3}`} {
+		found, err = pathindex.Marked([]byte(none))
+		require.NoError(t, err)
+		require.Empty(t, found)
+	}
+	_, err = pathindex.Marked([]byte(`{`))
+	require.Error(t, err)
+}
+
+// fake notes what is wanted of it.
+type fake struct {
+	paths  []pathindex.Path
+	unread error
+	failed error
+	hold   bool
+	asked  [][]pathindex.Path
+}
+
+func (f *fake) Wanted(context.Context) ([]pathindex.Path, error) { return f.paths, f.unread }
+
+func (f *fake) Reconcile(ctx context.Context, wanted []pathindex.Path) (pathindex.Done, error) {
+	f.asked = append(f.asked, wanted)
+	if f.hold {
+		<-ctx.Done()
+		return pathindex.Done{}, ctx.Err()
+	}
+	return pathindex.Done{Built: 1}, f.failed
+}
+
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{paths: []pathindex.Path{{"shop", "order", []string{"sku"}}}}
+		m := pathindex.New(f, f, time.Minute, zap.NewNop())
+		m.Start()
+		<-time.After(2*time.Minute + time.Second)
+		m.Stop()
+		m.Stop()
+		require.Equal(t, [][]pathindex.Path{f.paths, f.paths, f.paths}, f.asked)
+
+		f = &fake{hold: true}
+		m = pathindex.New(f, f, time.Minute, zap.NewNop())
+		m.Stop() // without Start
+		m = pathindex.New(f, f, time.Minute, zap.NewNop())
+		m.Start()
+		synctest.Wait()
+		m.Stop()
+		require.Len(t, f.asked, 1, "a running round is cut off")
+	})
+}
+
+func TestWhatFailsIsLogged(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.WarnLevel)
+	f := &fake{unread: errors.New("away")}
+	m := pathindex.New(f, f, time.Minute, zap.New(core))
+	m.Round(t.Context())
+	require.Empty(t, f.asked, "who does not know what is wanted drops nothing")
+	require.Equal(t, 1, logs.Len())
+	f.unread, f.failed = nil, errors.New("away")
+	m.Round(t.Context())
+	require.Equal(t, 2, logs.Len())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.Round(ended)
+	require.Equal(t, 2, logs.Len(), "a round that is stopped is no failure")
+
+	f.paths, f.failed = make([]pathindex.Path, pathindex.MaxPaths+1), nil
+	m.Round(t.Context())
+	require.Equal(t, 3, logs.Len())
+	require.Len(t, f.asked[len(f.asked)-1], pathindex.MaxPaths)
+}

@@ -1,0 +1,53 @@
+package pathindex
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Path is a value in the payloads of an event type.
+type Path struct {
+	Category, Name string
+	// Steps are the names of members that lead to it.
+	Steps []string
+}
+
+// The mark of a schema, and the value that asks for an index.
+const (
+	markKeyword = "x-theeye"
+	markIndexed = "indexed"
+)
+
+// Marked returns the paths that a schema marks, in a certain order: by `properties`
+// within `properties`. Marks elsewhere, in elements of arrays for instance, lead to no
+// single value and are left alone.
+func Marked(schema []byte) ([][]string, error) {
+	var root any
+	if err := json.Unmarshal(schema, &root); err != nil {
+		return nil, fmt.Errorf("read a schema: %w", err)
+	}
+	var found [][]string
+	var walk func(node any, steps []string)
+	walk = func(node any, steps []string) {
+		object, _ := node.(map[string]any) // a schema may be true or false
+		if len(steps) > 0 && marks(object[markKeyword]) {
+			found = append(found, slices.Clone(steps))
+		}
+		properties, _ := object["properties"].(map[string]any)
+		for name, inner := range properties {
+			walk(inner, append(steps, name))
+		}
+	}
+	walk(root, nil)
+	slices.SortFunc(found, slices.Compare[[]string])
+	return found, nil
+}
+
+// marks tells whether a mark, or one of several, asks for an index.
+func marks(mark any) bool {
+	if several, ok := mark.([]any); ok {
+		return slices.Contains(several, any(markIndexed))
+	}
+	return mark == markIndexed
+}

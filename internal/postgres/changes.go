@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+var _ query.ChangeStore = (*QueryStore)(nil)
+
+// watermarkSQL looks at both ends of event_transaction_id_idx, at the running
+// transactions and at the cluster's identifier, and takes no lock. Whatever was
+// committed before the oldest transaction that runs began has a lower number than it;
+// that transaction may have ended since the snapshot was taken, or be a stranger's
+// whose times are not for us to see: then the time is not known.
+const watermarkSQL = `
+select w.xmin, coalesce((select min(transaction_id) from event), w.xmin), coalesce((select max(transaction_id) from event), 0) >= w.xmax,
+	(select system_identifier from pg_control_system()),
+	case when w.xmin = w.xmax then statement_timestamp()
+		else (select min(a.xact_start) from pg_stat_activity a where a.backend_xid = (w.xmin & 4294967295)::text::xid) end
+from (select pg_snapshot_xmin(s)::text::bigint as xmin, pg_snapshot_xmax(s)::text::bigint as xmax from pg_current_snapshot() s) w`
+
+// Watermark implements query.ChangeStore.
+func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
+	var foreign bool
+	mark, err := one(ctx, s, "find the oldest transaction", func(row pgx.Row) (m query.Watermark, err error) {
+		var until *time.Time
+		if err = row.Scan(&m.Before, &m.First, &foreign, &m.System, &until); err == nil && until != nil {
+			m.CompleteUntil = until.UTC()
+		}
+		return m, err
+	}, watermarkSQL)
+	if err == nil && foreign {
+		return mark, fault.Busy(nil, fault.CodeUnavailable, "the events came from another database cluster, by a restored dump, and their transactions "+
+			"are not of this one: an operator has to number them anew first; see docs/analytics.md", time.Minute)
+	}
+	return mark, err
+}
+
+// selectChangesSQL gives the payloads of no event but those that are wanted.
+const (
+	selectChangesSQL = `
+select e.transaction_id, w.wanted, e.event_id, e.session_id, e.sequence, e.category, e.name, case when w.wanted then e.data end, e."timestamp", e.received_at, e.application_id,
+	(select a.name from application a where a.application_id = e.application_id), e.event_type_version, case when w.wanted then e.violations end
+from event e cross join lateral (select `
+	fromChangesSQL = ` as wanted) w`
+	// changesSQL reads event_transaction_id_idx in its order; the events of each
+	// transaction, a group's at most, are sorted on the way.
+	changesSQL = ` where e.transaction_id >= $1 and e.transaction_id < $2 and (e.transaction_id, e."timestamp", e.event_id) > ($1, $3, $4)
+order by e.transaction_id, e."timestamp", e.event_id limit $5`
+	// unnumberedChangesSQL reads event_timestamp_idx in its order, whatever the
+	// transactions are: nobody knows how many of the events have none.
+	unnumberedChangesSQL = ` where e."timestamp" >= $3 and (e."timestamp", e.event_id) > ($3, $4) and $1::bigint = 0 and $2::bigint > 0
+order by e."timestamp", e.event_id limit $5`
+)
+
+// Changes implements query.ChangeStore.
+func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after query.ChangePosition, before int64, limit int, yield func(query.Change) bool) error {
+	q := newStatement(selectChangesSQL)
+	q.args = []any{after.Transaction, before, after.At, after.ID, limit}
+	q.word = "" // the first condition is no where clause
+	unnumbered := after.Transaction == 0
+	if unnumbered {
+		q.where("e.transaction_id = 0")
+	} else {
+		q.where("true")
+	}
+	q.whenSet(f.Category != "", eventCategory, f.Category)
+	q.whenSet(f.Name != "", eventName, f.Name)
+	q.whenSet(f.Application != "", eventApplication, f.Application)
+	q.sql.WriteString(fromChangesSQL)
+	if unnumbered {
+		q.sql.WriteString(unnumberedChangesSQL)
+	} else {
+		q.sql.WriteString(changesSQL)
+	}
+	return list(ctx, s, s.mode, q, func(row pgx.Row) (c query.Change, err error) {
+		e := &c.Event
+		err = row.Scan(&c.Position.Transaction, &c.Wanted, &e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt,
+			&e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
+		if unnumbered {
+			c.Position.Transaction = 0
+		}
+		c.Position.At, c.Position.ID = e.Timestamp, e.ID
+		return c, err
+	}, yield)
+}

@@ -1,0 +1,182 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Roles names the roles that a database is used with. An empty name asks for none.
+type Roles struct {
+	// Service is what the service connects as. It reads and writes rows, and makes,
+	// changes and drops nothing.
+	Service string
+	// Analyst reads events, sessions and what was refused, but for its raw text.
+	Analyst string
+}
+
+// errRoleTooPowerful tells that grants would mean nothing to a role.
+var errRoleTooPowerful = errors.New("is a superuser, or a member of the role that owns the tables: what is granted to it would mean nothing")
+
+// MakeRoles makes the roles that are missing, without a password, and grants each what
+// it needs and no more. It may run again after every migration and takes back what was
+// granted beyond that. It needs to be the owner of the tables, and to have CREATEROLE
+// where a role is missing.
+func MakeRoles(ctx context.Context, url string, roles Roles) error {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return errBadURL
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return translate(err, "connect")
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		g := granter{tx: tx}
+		if err := tx.QueryRow(ctx, placeSQL, versionTable).Scan(&g.database, &g.schema, &g.owner); err != nil {
+			if errors.Is(err, pgx.ErrNoRows) {
+				return ErrSchemaBehind
+			}
+			return err
+		}
+		if err := g.tables(ctx); err != nil {
+			return err
+		}
+		if err := g.run(ctx, publicStatements); err != nil {
+			return err
+		}
+		if roles.Service != "" {
+			if err := g.grant(ctx, roles.Service, serviceStatements); err != nil {
+				return err
+			}
+		}
+		if roles.Analyst != "" {
+			return g.grant(ctx, roles.Analyst, analystStatements)
+		}
+		return nil
+	})
+	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) {
+		return err
+	}
+	if s := sqlState(err); s == stateInsufficientPrivilege {
+		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", reason(err))
+	}
+	return translate(err, "make roles")
+}
+
+// placeSQL reads the catalogue. That who is asking waits for another one who makes
+// roles comes with it.
+const placeSQL = `
+select current_database()::text, n.nspname::text, r.rolname::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner,
+	(select pg_advisory_xact_lock(hashtext('theeye roles'))) as locked
+where c.oid = to_regclass('event') and to_regclass($1) is not null`
+
+// granter fills the places of statements.
+type granter struct {
+	tx                            pgx.Tx
+	database, schema, owner, role string
+	// all are the tables, the partitions and those that were partitions.
+	all []string
+}
+
+// ownTablesSQL reads the catalogue.
+const ownTablesSQL = oursSQL + `
+select name from ours
+union select c.relname from pg_class c join pg_class e on e.oid = to_regclass('event') and e.relnamespace = c.relnamespace
+where c.relkind = 'r' and not c.relispartition and c.relname ~ '^(event|rejection)_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$'`
+
+func (g *granter) tables(ctx context.Context) error {
+	names, err := collect(ctx, g.tx, pgx.RowTo[string], ownTablesSQL, tableNames())
+	for _, name := range names {
+		g.all = append(g.all, pgx.Identifier{g.schema, name}.Sanitize())
+	}
+	return err
+}
+
+// Grants are statements with places: DATABASE, SCHEMA, OWNER and ROLE are names, and
+// TABLES is every table of ours.
+const (
+	// What every role may do by default would undo what is granted below.
+	publicStatements = `
+revoke create on schema SCHEMA from public;
+revoke temporary on database DATABASE from public`
+
+	// Partitions are read and written by name once they are detached, so that tables
+	// made later are granted too. Entries of the audit log are added and read alone.
+	serviceStatements = `
+grant connect on database DATABASE to ROLE;
+revoke create on schema SCHEMA from ROLE;
+grant usage on schema SCHEMA to ROLE;
+revoke all on TABLES from ROLE;
+grant select, insert, update, delete on TABLES to ROLE;
+revoke update, delete on SCHEMA.audit_entry from ROLE;
+grant select on SCHEMA.schema_version to ROLE;
+alter default privileges for role OWNER in schema SCHEMA grant select, insert, update, delete on tables to ROLE;
+grant execute on function SCHEMA.theeye_make_partition(text, integer, integer) to ROLE;
+grant execute on function SCHEMA.theeye_detach_partition(text, text) to ROLE;
+grant execute on function SCHEMA.theeye_set_aside(text) to ROLE;
+grant execute on function SCHEMA.theeye_drop_expired(text) to ROLE;
+grant execute on function SCHEMA.theeye_expire_audit(timestamptz, integer) to ROLE`
+
+	// The raw text of what was refused holds what no schema has let through.
+	analystStatements = `
+grant connect on database DATABASE to ROLE;
+revoke create on schema SCHEMA from ROLE;
+grant usage on schema SCHEMA to ROLE;
+revoke all on TABLES from ROLE;
+grant select on SCHEMA.event, SCHEMA.session, SCHEMA.event_type, SCHEMA.event_type_version to ROLE;
+grant select (application_id, name, disabled, created_at) on SCHEMA.application to ROLE;
+grant select (rejection_id, received_at, application_id, code, errors, event_id, session_id, category, name, "timestamp", raw_size,
+	status, event_type_version, replayed_at, outcome, outcome_event_id, outcome_errors) on SCHEMA.rejection to ROLE;
+alter role ROLE in database DATABASE set default_transaction_read_only = on;
+alter role ROLE in database DATABASE set statement_timeout = '60s';
+alter role ROLE in database DATABASE set idle_in_transaction_session_timeout = '60s'`
+)
+
+// powerSQL reads the catalogue: whether a role is there, and whether it is too powerful.
+const powerSQL = `select r.rolsuper or pg_has_role(r.oid, $2, 'member') from pg_roles r where r.rolname = $1`
+
+func (g *granter) grant(ctx context.Context, role, statements string) error {
+	g.role = role
+	powerful := false
+	err := g.tx.QueryRow(ctx, powerSQL, role, g.owner).Scan(&powerful)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = g.create(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if powerful {
+		return fmt.Errorf("the role %s %w", role, errRoleTooPowerful)
+	}
+	return g.run(ctx, statements)
+}
+
+// create makes the role, unless somebody in another database of the server just did.
+func (g *granter) create(ctx context.Context) error {
+	err := pgx.BeginFunc(ctx, g.tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "create role "+pgx.Identifier{g.role}.Sanitize()+" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls")
+		return err
+	})
+	if state := sqlState(err); state == stateDuplicateObject || state == stateUniqueViolation {
+		return nil
+	}
+	return err
+}
+
+func (g *granter) run(ctx context.Context, statements string) error {
+	name := func(text string) string { return pgx.Identifier{text}.Sanitize() }
+	fill := strings.NewReplacer("DATABASE", name(g.database), "SCHEMA", name(g.schema), "OWNER", name(g.owner),
+		"ROLE", name(g.role), "TABLES", strings.Join(g.all, ", "))
+	for statement := range strings.SplitSeq(statements, ";") {
+		if _, err := g.tx.Exec(ctx, fill.Replace(statement)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

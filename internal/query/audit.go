@@ -1,0 +1,39 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/the-eye-events/the-eye/internal/audit"
+)
+
+// AuditFilter says which audit entries are wanted, the newest first. Zero values do
+// not filter.
+type AuditFilter struct {
+	// Actor is the whole name of one, such as "key:" and the id of a key.
+	Actor  string
+	Action audit.Action
+	// Target is the whole name of what was changed.
+	Target string
+	// From is inclusive and To exclusive, both on the time of the change.
+	From, To time.Time
+}
+
+func (f AuditFilter) describe() string {
+	return fmt.Sprintf("audit %q %q %q %d %d", f.Actor, f.Action, f.Target, f.From.UnixMicro(), f.To.UnixMicro())
+}
+
+// AuditStore finds audit entries.
+type AuditStore interface {
+	AuditEntries(ctx context.Context, filter AuditFilter, after *Position, limit int, yield func(audit.Entry) bool) error
+}
+
+// AuditPage returns a page of audit entries.
+func (f *Finder) AuditPage(ctx context.Context, filter AuditFilter, cursor string, limit int) (Page[audit.Entry], error) {
+	position := func(e audit.Entry) Position { return Position{At: e.At, ID: e.ID} }
+	return page(filter.describe(), cursor, limit, position, func(e audit.Entry) int { return len(e.Detail) },
+		func(after *Position, limit int, yield func(audit.Entry) bool) error {
+			return f.AuditEntries(ctx, filter, after, limit, yield)
+		})
+}

@@ -1,0 +1,185 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// MaxBuckets bounds an answer of counts. What would have more is refused.
+const MaxBuckets = 10_000
+
+// Interval is the length of the buckets of counts. Buckets begin at multiples of it
+// in UTC. Zero divides by no time.
+type Interval time.Duration
+
+// The intervals that there are.
+const (
+	Minute = Interval(time.Minute)
+	Hour   = Interval(time.Hour)
+	Day    = Interval(24 * time.Hour)
+)
+
+// Start is the beginning of the bucket that holds a time.
+func (i Interval) Start(at time.Time) time.Time { return at.UTC().Truncate(time.Duration(i)) }
+
+// Grouping says how counts are divided.
+type Grouping struct {
+	// By are the dimensions, in the order in which they were named.
+	By       []string
+	Interval Interval
+	// Fill adds a bucket of zero wherever a group that occurs has none.
+	Fill bool
+}
+
+// ParseGrouping reads the parameters group_by, interval and fill, where "" is none,
+// and tells all that is wrong with them. dimensions are those that there are.
+func ParseGrouping(groupBy, interval string, fill bool, dimensions ...string) (g Grouping, wrong []fault.Violation) {
+	refuse := func(parameter, detail string) {
+		wrong = append(wrong, fault.Violation{Parameter: parameter, Code: fault.CodeInvalidParameter, Detail: detail})
+	}
+	if groupBy != "" {
+		g.By = strings.Split(groupBy, ",")
+	}
+	for n, dimension := range g.By {
+		if !slices.Contains(dimensions, dimension) || slices.Contains(g.By[:n], dimension) {
+			refuse("group_by", "group_by names some of these, separated by commas, each once: "+strings.Join(dimensions, ", "))
+			break
+		}
+	}
+	intervals := map[string]Interval{"": 0, "minute": Minute, "hour": Hour, "day": Day}
+	var known bool
+	if g.Interval, known = intervals[interval]; !known {
+		refuse("interval", "interval is one of: minute, hour, day")
+	}
+	if g.Fill = fill; fill && interval == "" {
+		refuse("fill", "fill needs an interval: without one there are no gaps in time to fill")
+	}
+	return g, wrong
+}
+
+// defaultSpan is the range of counts by time when none is asked for.
+const defaultSpan = 24 * time.Hour
+
+// Range is the range of time that is counted when from and to were asked for: without
+// both, all time, or the last 24 hours if counts are divided by time.
+func (g Grouping) Range(from, to, now time.Time) (time.Time, time.Time) {
+	if from.IsZero() && to.IsZero() && g.Interval != 0 {
+		to = now.UTC().Truncate(time.Microsecond)
+		from = to.Add(-defaultSpan)
+	}
+	return from, to
+}
+
+// Bucket is one count.
+type Bucket struct {
+	// Start is zero unless counts are divided by time.
+	Start time.Time
+	// Group holds a value for each dimension, in their order.
+	Group []string
+	Count int64
+}
+
+// Buckets collects counts, at most MaxBuckets, in the order of time and then of groups,
+// and fills them if that was asked for. read gives those that are not zero, at most
+// limit of them, and stops when yield returns false.
+func (g Grouping) Buckets(from, to time.Time, read func(limit int, yield func(Bucket) bool) error) ([]Bucket, error) {
+	if g.Fill {
+		if from.IsZero() || to.IsZero() {
+			return nil, refuseParameter("fill", "fill needs a bounded range: give both from and to, or neither")
+		}
+		if n := to.Sub(g.Interval.Start(from)) / time.Duration(g.Interval); n > MaxBuckets {
+			return nil, tooMany()
+		}
+	}
+	found := []Bucket{}
+	if err := read(MaxBuckets+1, func(b Bucket) bool {
+		found = append(found, b)
+		return len(found) <= MaxBuckets
+	}); err != nil {
+		return nil, err
+	}
+	if g.Fill {
+		found = g.filled(found, from, to)
+	}
+	if len(found) > MaxBuckets {
+		return nil, tooMany()
+	}
+	slices.SortFunc(found, func(a, b Bucket) int { return cmp.Or(a.Start.Compare(b.Start), slices.Compare(a.Group, b.Group)) })
+	return found, nil
+}
+
+// filled returns the buckets with the gaps of each group filled, or more than there
+// may be. Counts that are divided by time alone have one group, which always occurs.
+func (g Grouping) filled(found []Bucket, from, to time.Time) []Bucket {
+	type place struct {
+		start int64
+		group string
+	}
+	groups, there := map[string][]string{}, map[place]bool{}
+	if len(g.By) == 0 {
+		groups[""] = nil
+	}
+	for _, b := range found {
+		key := strings.Join(b.Group, "\x00") // which no value holds
+		groups[key] = b.Group
+		there[place{b.Start.UnixMicro(), key}] = true
+	}
+	for start := g.Interval.Start(from); start.Before(to); start = start.Add(time.Duration(g.Interval)) {
+		for key, group := range groups {
+			if there[place{start.UnixMicro(), key}] {
+				continue
+			}
+			if found = append(found, Bucket{Start: start, Group: group}); len(found) > MaxBuckets {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+func tooMany() error {
+	return refuseParameter("group_by", fmt.Sprintf("the answer would have more than %d buckets; narrow the range, take a longer interval, group by less, or filter", MaxBuckets))
+}
+
+// refuseParameter makes the fault of a single query parameter.
+func refuseParameter(parameter, detail string) error {
+	return &fault.Error{
+		Kind: fault.Invalid, Code: fault.CodeInvalidParameter, Detail: detail,
+		Violations: []fault.Violation{{Parameter: parameter, Code: fault.CodeInvalidParameter, Detail: detail}},
+	}
+}
+
+// StatsFilter says which events are counted, and how they are divided. Zero values do
+// not filter.
+type StatsFilter struct {
+	Grouping
+
+	SessionID   uuid.NullUUID
+	Category    string
+	Name        string
+	Application string
+	// From is inclusive and To exclusive, both on the timestamp.
+	From, To time.Time
+}
+
+// StatsStore counts events.
+type StatsStore interface {
+	// CountEvents gives the counts of a filter that are not zero, at most limit of them,
+	// in any order, all of one moment. A filter that divides by nothing has one count.
+	CountEvents(ctx context.Context, filter StatsFilter, limit int, yield func(Bucket) bool) error
+}
+
+// Stats counts events. The filter's range is what Grouping.Range made of it.
+func (f *Finder) Stats(ctx context.Context, filter StatsFilter) ([]Bucket, error) {
+	return filter.Buckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
+		return f.CountEvents(ctx, filter, limit, yield)
+	})
+}
