@@ -54,7 +54,7 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)<!-- test:readme -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	require.Len(t, blocks, 8)
+	require.Len(t, blocks, 11)
 	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
 	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
 	answers := make([]string, len(blocks))
@@ -72,10 +72,21 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 	require.Contains(t, answers[6], `"/about-us"`)
 	require.Regexp(t, `"name":"shop"[^\n]*eye_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}`, answers[7])
 
+	require.Contains(t, answers[8], `{"category":"form interaction","name":"submit","count":1}`)
+	require.Regexp(t, `"last_name": ?"Doe"`, answers[8])
+	require.Regexp(t, `\b5 events.ndjson`, answers[8])
+	require.Contains(t, answers[9], `"newly_failing":1`)
+	require.Contains(t, answers[9], `"code":"schema_violation","detail":"/data/form/email is required and missing"`)
+	require.Contains(t, answers[9], `{"code":"schema_violation","pointer":"/data/form/email",`)
+	require.Contains(t, answers[9], `"matched":1,"stored":1`)
+	require.Contains(t, answers[10], "event_type.changed")
+	require.Regexp(t, `\b2\b`, answers[10])
+
 	timeline := shell(t, at, `source .theeye/dev.env
 		curl -sS "$THEEYE_URL/v1/sessions/e2085be5-9137-4e4e-80b5-f1ffddc25423/events" -H "Authorization: Bearer $THEEYE_READ_KEY" -H 'Accept: text/csv' | cut -d, -f3,5,6`)
 	require.Equal(t, strings.Join([]string{
-		"sequence,name,timestamp", "1,pageview,2021-01-01T09:15:27.243860Z", "2,cta click,2021-01-01T09:15:27.243860Z", "3,submit,2021-01-01T09:15:27.243860Z", "",
+		"sequence,name,timestamp", "1,pageview,2021-01-01T09:15:27.243860Z", "2,cta click,2021-01-01T09:15:27.243860Z", "3,submit,2021-01-01T09:15:27.243860Z",
+		"5,submit,2021-01-01T09:17:00.000000Z", "",
 	}, "\n"), strings.ReplaceAll(timeline, "\r", ""))
 	require.Zero(t, r.stop(t, syscall.SIGINT))
 }

@@ -37,7 +37,7 @@ var (
 const (
 	exitFailure       = 1  // the command did not do what it was asked
 	exitUsage         = 64 // the arguments cannot be understood
-	exitData          = 65 // what is there belongs to something else
+	exitData          = 65 // files cannot be used, or what is there belongs to something else
 	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
@@ -87,8 +87,8 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newErase(), newAudit(), newTop(), newDoctor(),
-		newCheck(), newHealthcheck(), newExport(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newAudit(),
+		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
@@ -144,7 +144,7 @@ func exitCode(err error) int {
 		return 0
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, app.ErrForeignKey):
+	case errors.Is(err, app.ErrPlan), errors.Is(err, app.ErrForeignKey):
 		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
 		return exitConfiguration

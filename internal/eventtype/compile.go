@@ -35,9 +35,8 @@ const baseURL = "https://the-eye.dev/event-type.json"
 // Schema is a compiled schema. It is safe for concurrent use. The nil Schema accepts
 // everything.
 type Schema struct {
-	// fresh judges what clients send; kept judges what the marks were applied to before.
-	fresh, kept *jsonschema.Schema
-	marks       marks
+	root  *jsonschema.Schema
+	marks marks
 }
 
 // Compile compiles the text of a schema. It returns an Invalid fault whose pointers
@@ -58,7 +57,7 @@ func Compile(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Schema{fresh: root, kept: root}
+	s := &Schema{root: root}
 	g, err := newGraph(root)
 	if err != nil {
 		return nil, err
@@ -68,11 +67,6 @@ func Compile(text []byte) (*Schema, error) {
 	}
 	if s.marks, err = g.readMarks(); err != nil {
 		return nil, err
-	}
-	if s.marks.any() {
-		if s.kept, err = compileDocument(s.marks.loosen(document)); err != nil {
-			return nil, err
-		}
 	}
 	return s, nil
 }

@@ -3,7 +3,6 @@ package eventtype
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -41,31 +40,21 @@ func (s *Schema) Check(data []byte, kept bool) ([]fault.Violation, error) {
 }
 
 func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
-	schema := s.fresh
-	if kept {
-		schema = s.kept
-	}
-	err := schema.Validate(payload)
+	err := s.root.Validate(payload)
 	var invalid *jsonschema.ValidationError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
+		if kept {
+			invalid = s.marks.excuse(invalid)
+		}
+		if invalid == nil {
+			return nil
+		}
 		return violations(invalid, s.marks.hidden)
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
-}
-
-func decode(data []byte) (map[string]any, error) {
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("read a payload: %w", err)
-	}
-	payload, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("a payload is no object")
-	}
-	return payload, nil
 }
 
 // judge holds one event against its type and applies the marks.

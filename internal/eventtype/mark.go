@@ -2,10 +2,8 @@ package eventtype
 
 import (
 	"errors"
-	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -81,6 +79,9 @@ type marks struct {
 	// leads holds the schemas from which one of those can be reached.
 	leads map[*jsonschema.Schema]bool
 	edges map[*jsonschema.Schema][]edge
+	// unsure are the places in the schema that apply only if a condition holds which looks
+	// at what marks change.
+	unsure []string
 }
 
 func (m *marks) any() bool { return len(m.of) > 0 }
@@ -111,7 +112,11 @@ func (g *graph) readMarks() (marks, error) {
 			return m, err
 		}
 	}
-	return m, m.reach(g)
+	if err := m.reach(g); err != nil {
+		return m, err
+	}
+	m.doubt(g)
+	return m, nil
 }
 
 // checkMark refuses a mark in a place where it could not be told what it applies to.
@@ -154,59 +159,10 @@ func (m *marks) reach(g *graph) error {
 	return nil
 }
 
-// loosen returns a copy of the schema's document that accepts whatever stands where
-// marks were applied: what is kept there is not what was sent.
-func (m *marks) loosen(document any) any {
-	dropped := map[string]bool{}
-	at := map[string]bool{}
-	for s, mark := range m.of {
-		p := pointerOf(s.Location)
-		at[p] = true
-		if mark == Drop {
-			dropped[unescapeToken(p[strings.LastIndexByte(p, '/')+1:])] = true
-		}
-	}
-	return loosened(document, "", at, dropped)
-}
-
-func loosened(value any, at string, marked, dropped map[string]bool) any {
-	switch v := value.(type) {
-	case map[string]any:
-		if marked[at] {
-			return true
-		}
-		copied := maps.Clone(v)
-		for name, inner := range copied {
-			list, isList := inner.([]any)
-			if name == "required" && isList {
-				copied[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool {
-					text, isText := e.(string)
-					return isText && dropped[text]
-				})
-				continue
-			}
-			copied[name] = loosened(inner, at+pointer([]string{name}), marked, dropped)
-		}
-		return copied
-	case []any:
-		copied := slices.Clone(v)
-		for i := range copied {
-			copied[i] = loosened(copied[i], at+"/"+strconv.Itoa(i), marked, dropped)
-		}
-		return copied
-	}
-	return value
-}
-
 // unescapeFragment reads a JSON Pointer from the fragment of a URL.
 func unescapeFragment(fragment string) string {
 	if text, err := url.PathUnescape(fragment); err == nil {
 		return text
 	}
 	return fragment
-}
-
-// unescapeToken reads one step of a JSON Pointer (RFC 6901).
-func unescapeToken(token string) string {
-	return strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 }

@@ -170,3 +170,42 @@ func TestNothingIsJudgedByAnOldView(t *testing.T) {
 	now = now.Add(5 * time.Second)
 	unavailable()
 }
+
+// What was taken is taken again after the marks were applied, wherever else the schema
+// speaks of what is marked; and what has nothing to do with marks is judged as ever.
+func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
+	t.Parallel()
+	const data = `{"kind": "card", "email": "jane@example.com", "card": "4111 1111", "cvc": "123", "tags": ["ab", "cd"], "plain": 1, "by": {"id": "e2085be5-9137-4e4e-80b5-f1ffddc25423"}}`
+	for name, schema := range map[string]string{
+		"asked for elsewhere":   `{"properties": {"email": {"x-theeye": "hash"}}, "allOf": [{"properties": {"email": {"format": "email", "maxLength": 20}}}]}`,
+		"one of":                `{"oneOf": [{"properties": {"email": {"format": "email", "x-theeye": "hash"}}}, {"properties": {"email": {"pattern": "^[+]", "x-theeye": "hash"}}}]}`,
+		"any of":                `{"properties": {"card": {"x-theeye": "mask"}}, "anyOf": [{"properties": {"card": {"pattern": "^4"}}}, {"properties": {"card": {"pattern": "^5"}}}]}`,
+		"not":                   `{"properties": {"card": {"x-theeye": "drop"}}, "not": {"properties": {"card": {"pattern": "^5"}}}}`,
+		"not without":           `{"properties": {"card": {"x-theeye": "drop"}}, "not": {"not": {"required": ["card"]}}}`,
+		"required":              `{"properties": {"card": {"x-theeye": "drop"}}, "required": ["card", "cvc"], "dependentRequired": {"cvc": ["card"]}, "minProperties": 7}`,
+		"a condition":           `{"properties": {"card": {"x-theeye": "drop"}}, "if": {"required": ["card"]}, "then": {"required": ["cvc"]}, "else": {"required": ["iban"]}}`,
+		"a condition on form":   `{"properties": {"email": {"x-theeye": "mask"}}, "if": {"properties": {"email": {"format": "email"}}}, "else": {"required": ["phone"]}}`,
+		"a condition elsewhere": `{"if": {"properties": {"kind": {"const": "card"}}}, "then": {"properties": {"card": {"pattern": "^4", "x-theeye": "drop"}}, "required": ["card"]}}`,
+		"unique":                `{"properties": {"tags": {"uniqueItems": true, "contains": {"const": "ab"}, "items": {"x-theeye": "mask"}}}}`,
+		"within":                `{"properties": {"by": {"const": {"id": "e2085be5-9137-4e4e-80b5-f1ffddc25423"}, "properties": {"id": {"x-theeye": "hash"}}}}}`,
+		"by reference":          `{"properties": {"by": {"$ref": "#/$defs/by"}}, "$defs": {"by": {"properties": {"id": {"$ref": "#/$defs/id", "x-theeye": "mask"}}}, "id": {"format": "uuid"}}}`,
+	} {
+		d := directory(t, eventtype.Accept, formType(strings.TrimSuffix(schema, "}")+`, "dependentSchemas": {"plain": {"properties": {"plain": {"type": "integer"}}}}}`, eventtype.Enforce))
+		envelopes := sent(t, data)
+		require.NoError(t, d.Judge(envelopes, false))
+		require.Empty(t, envelopes[0].Violations, name)
+		kept := envelopes[0].Event
+		judge := func(data string) []fault.Violation {
+			of := kept
+			of.Data = json.RawMessage(data)
+			again := []event.Envelope{{Event: of, Known: envelopes[0].Known, Raw: of.Data}}
+			require.NoError(t, d.Judge(again, true))
+			return again[0].Violations
+		}
+		require.NotEqual(t, data, string(kept.Data), name)
+		require.Empty(t, judge(string(kept.Data)), name)
+		wrong := judge(strings.Replace(string(kept.Data), `"plain":1`, `"plain":"x"`, 1))
+		require.Len(t, wrong, 1, name)
+		require.Equal(t, "/data/plain", wrong[0].Pointer, name)
+	}
+}

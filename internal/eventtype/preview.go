@@ -83,13 +83,14 @@ func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout ti
 }
 
 // Preview holds a candidate against the last stored events of a type, sample at most,
-// and against as many of its open rejections. It returns an Invalid fault for a
+// and against as many of its open rejections. To enforce what was only observed is a
+// change, too: then what fits neither fails newly. It returns an Invalid fault for a
 // candidate that is not valid.
 func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
 	if err := key.Check(); err != nil {
 		return Preview{}, err
 	}
-	_, schema, err := candidate.Validate()
+	candidate, schema, err := candidate.Validate()
 	if err != nil {
 		return Preview{}, err
 	}
@@ -99,11 +100,11 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	case <-ctx.Done():
 		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
-	current, err := p.current(ctx, key)
+	current, kept, err := p.current(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
-	run := preview{candidate: schema, current: current, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+	run := preview{candidate: schema, current: current, kept: kept, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	err = p.store.Events(ctx, key, sample, run.stored)
@@ -118,21 +119,31 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	return run.result, nil
 }
 
-// current is the schema that is in force; nil when there is none.
-func (p *Previewer) current(ctx context.Context, key Key) (*Schema, error) {
+// current is the schema by which events are refused now, or, if the next one only
+// observes, by which they are judged; nil when there is none. kept tells that it has
+// marks, so that what is stored is not what was sent.
+func (p *Previewer) current(ctx context.Context, key Key, next Mode) (schema *Schema, kept bool, err error) {
 	t, err := p.types.Type(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
-		return nil, nil //nolint:nilnil // the Schema that accepts everything
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return Compile(t.Schema)
+	if schema, err = Compile(t.Schema); err != nil {
+		return nil, false, err
+	}
+	kept = schema != nil && schema.marks.any()
+	if t.Mode == Observe && next == Enforce {
+		schema = nil // it refuses nothing
+	}
+	return schema, kept, nil
 }
 
 // preview is a preview while it runs.
 type preview struct {
 	candidate, current *Schema
+	kept               bool
 	result             Preview
 	kinds              map[string]*ViolationPreview
 	until              time.Time
@@ -145,8 +156,8 @@ func (p *preview) stored(e Stored) bool {
 	if p.late = p.now().After(p.until); p.late {
 		return false
 	}
-	found, err := p.candidate.Check(e.Data, true)
-	before, _ := p.current.Check(e.Data, true)
+	found, err := p.candidate.Check(e.Data, p.kept)
+	before, _ := p.current.Check(e.Data, p.kept)
 	if err != nil {
 		return true // it is not to be read, whatever the schema
 	}
@@ -207,7 +218,7 @@ func (p *preview) refused(rules *event.Rules, r Refused) bool {
 		return true // cut, so that it cannot be replayed either
 	}
 	p.result.Rejections.Examined++
-	if found, err := p.candidate.Check(envelopes[0].Event.Data, true); err == nil && len(found) == 0 {
+	if found, err := p.candidate.Check(envelopes[0].Event.Data, p.kept); err == nil && len(found) == 0 {
 		p.result.Rejections.NewlyPassing++
 	} else {
 		p.result.Rejections.StillFailing++

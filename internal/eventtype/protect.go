@@ -100,15 +100,20 @@ func (m *marks) hidden(path []string) bool {
 	}
 	schemas := m.here([]*jsonschema.Schema{m.root})
 	for _, token := range path {
-		some := m.member(schemas, token)
-		if index, err := strconv.Atoi(token); err == nil {
-			some = append(some, m.item(schemas, index)...)
-		}
-		if schemas = some; m.mark(schemas) != "" {
+		if schemas = m.step(schemas, token); m.mark(schemas) != "" {
 			return true
 		}
 	}
 	return false
+}
+
+// step returns what applies to what a step of a path leads to, be it a member or an item.
+func (m *marks) step(schemas []*jsonschema.Schema, token string) []*jsonschema.Schema {
+	some := m.member(schemas, token)
+	if index, err := strconv.Atoi(token); err == nil {
+		some = append(some, m.item(schemas, index)...)
+	}
+	return some
 }
 
 // protect applies the marks to a payload, in place.

@@ -30,7 +30,15 @@ type Key struct {
 
 // Path is the key as it stands in a URL and in audit entries: category and name, each
 // escaped, with a slash between.
-func (k Key) Path() string { return url.PathEscape(k.Category) + "/" + url.PathEscape(k.Name) }
+func (k Key) Path() string { return escapeStep(k.Category) + "/" + escapeStep(k.Name) }
+
+// escapeStep escapes a step of a path. Dots alone would be a step up, or none.
+func escapeStep(text string) string {
+	if text == "." || text == ".." {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
+}
 
 // Compare orders keys by category, then by name.
 func (k Key) Compare(other Key) int {

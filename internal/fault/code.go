@@ -62,4 +62,5 @@ const (
 	CodeNotStorable       Code = "not_storable"
 	CodeSchemaViolation   Code = "schema_violation"
 	CodeUnknownEventType  Code = "unknown_event_type"
+	CodeNotReplayable     Code = "not_replayable"
 )

@@ -103,6 +103,10 @@ func isolations() map[string]isolation {
 			_, _, refused := of.session(t)
 			return aim{"/v1/errors/" + refused, ""}
 		}, none},
+		"GET /v1/errors/stats":    lists("/v1/errors/stats?group_by=code,application,category,name"),
+		"GET /v1/errors/groups":   lists("/v1/errors/groups?limit=1000"),
+		"POST /v1/errors/replay":  everybody("/v1/errors/replay", `{"all":true}`),
+		"POST /v1/errors/discard": everybody("/v1/errors/discard", `{"all":true}`),
 		"POST /v1/applications": {func(testing.TB, *apptest.Service, side) aim {
 			return aim{"/v1/applications", `{"name":"app-` + newID() + `"}`}
 		}, 0},

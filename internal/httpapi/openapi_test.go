@@ -222,7 +222,10 @@ func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any
 		"Problem": s.Do(t, http.MethodGet, "/nothing", "").JSON(t), "Opinion": s.Do(t, http.MethodPost, "/v1/validate", newEvent(t, newID())).JSON(t),
 		"ChangePage": mustGet(t, s.Client, "/v1/events/changes"), "Stats": mustGet(t, s.Client, "/v1/stats"),
 		"StatsBucket": at[any](t, mustGet(t, s.Client, "/v1/stats?interval=day&from=2021-01-01&group_by=category,name,application"), "buckets", 0),
-		"AuditPage":   mustGet(t, s.Client, "/v1/audit"), "AuditEntry": at[any](t, mustGet(t, s.Client, "/v1/audit"), "entries", 0),
+		"ErrorStats":  mustGet(t, s.Client, "/v1/errors/stats"), "ErrorStatsBucket": at[any](t, mustGet(t, s.Client, "/v1/errors/stats?interval=day&group_by=code,application,category,name"), "buckets", 0),
+		"ErrorGroups": mustGet(t, s.Client, "/v1/errors/groups"), "ErrorGroup": at[any](t, mustGet(t, s.Client, "/v1/errors/groups"), "groups", 0),
+		"ReplayTotals": s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`).JSON(t), "DiscardTotals": s.Do(t, http.MethodPost, "/v1/errors/discard", `{"all":true}`).JSON(t),
+		"AuditPage": mustGet(t, s.Client, "/v1/audit"), "AuditEntry": at[any](t, mustGet(t, s.Client, "/v1/audit"), "entries", 0),
 		"BatchOpinion": s.Do(t, http.MethodPost, "/v1/validate", batchOf(`{}`)).JSON(t),
 	} {
 		described := at[map[string]any](t, document, "components", "schemas", schema)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"unicode/utf8"
 
@@ -37,6 +38,20 @@ type rejectionAnswer struct {
 	RawTruncated     bool    `json:"raw_truncated"`
 	Status           string  `json:"status"`
 	EventTypeVersion *int    `json:"event_type_version"`
+	// What became of the last replay, if there was one.
+	ReplayedAt     *jsonTime         `json:"replayed_at,omitempty"`
+	Outcome        *string           `json:"outcome,omitempty"`
+	OutcomeEventID *uuid.UUID        `json:"outcome_event_id,omitempty"`
+	OutcomeErrors  []fault.Violation `json:"outcome_errors,omitempty"`
+}
+
+// RejectionJSON renders a rejection as GET /v1/errors/{id} does, for commands.
+func RejectionJSON(r *query.Rejection) ([]byte, error) {
+	text, err := json.Marshal(renderRejection(r))
+	if err != nil {
+		return nil, fmt.Errorf("render a rejection: %w", err)
+	}
+	return text, nil
 }
 
 func renderRejection(r *query.Rejection) rejectionAnswer {
@@ -46,6 +61,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
 		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize,
 		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
+		ReplayedAt: (*jsonTime)(r.ReplayedAt), Outcome: r.Outcome, OutcomeEventID: r.OutcomeEventID, OutcomeErrors: r.OutcomeErrors,
 	}
 	if r.TraceID.Valid {
 		id := hex.EncodeToString(r.TraceID.UUID[:])
@@ -64,11 +80,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
 	p := readParameters(c)
-	filter := query.RejectionFilter{
-		Code: p.text("code"), Application: p.application(c), Category: p.text("category"), Name: p.text("name"),
-		SessionID: p.id("session_id"), Status: p.oneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
-	}
-	filter.From, filter.To = p.timeRange()
+	filter := p.rejectionFilter(c)
 	limit, cursor := p.limit(), p.text("cursor")
 	if err := p.fault(); err != nil {
 		a.fail(c, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
 // Config bounds requests.
@@ -51,8 +52,10 @@ type Deps struct {
 	Editor    *amend.Editor
 	Types     *eventtype.Registry
 	Previewer *eventtype.Previewer
-	Logger    *zap.Logger
-	Now       func() time.Time
+	// Rejections replays and discards.
+	Rejections *rejection.Desk
+	Logger     *zap.Logger
+	Now        func() time.Time
 	// NewRequestID names requests that bring no id of their own.
 	NewRequestID func() string
 	// NewTraceID names the traces of requests that bring none and have no span.
@@ -140,6 +143,7 @@ func (a *api) routes() []route {
 	atomic, page := []string{"atomic"}, []string{"from", "to", "limit", "cursor"}
 	about := append([]string{"application", "category", "name"}, page...)
 	counts := []string{"group_by", "interval", "fill", "application", "category", "name", "session_id", "from", "to"}
+	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
 		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
@@ -157,6 +161,10 @@ func (a *api) routes() []route {
 		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
 		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
 		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},
+		{get, read, a.getErrorStats, []string{"/v1/errors/stats"}, append([]string{"group_by", "interval", "fill"}, rejected...)},
+		{get, read, a.listErrorGroups, []string{"/v1/errors/groups"}, append([]string{"limit"}, rejected...)},
+		{post, admin, a.replayErrors, []string{"/v1/errors/replay"}, nil},
+		{post, admin, a.discardErrors, []string{"/v1/errors/discard"}, nil},
 		{get, read, a.listEventTypes, []string{"/v1/event-types"}, nil},
 		{get, read, a.getEventType, []string{"/v1/event-types/:category/:name"}, []string{"version"}},
 		{get, read, a.listVersions, []string{"/v1/event-types/:category/:name/versions"}, nil},

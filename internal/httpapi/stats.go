@@ -42,6 +42,11 @@ func (a *api) answerCounts(c *gin.Context, g query.Grouping, from, to jsonTime, 
 		a.fail(c, err)
 		return
 	}
+	send(c, http.StatusOK, "application/json", append(appendCounts(g, from, to, buckets), '}'))
+}
+
+// appendCounts renders counts and the range that was counted, up to the last bracket.
+func appendCounts(g query.Grouping, from, to jsonTime, buckets []query.Bucket) []byte {
 	body := appendTime([]byte(`{"from":`), from)
 	body = appendTime(append(body, `,"to":`...), to)
 	body = append(body, `,"buckets":[`...)
@@ -59,7 +64,7 @@ func (a *api) answerCounts(c *gin.Context, g query.Grouping, from, to jsonTime, 
 		}
 		body = append(strconv.AppendInt(append(body, `"count":`...), b.Count, 10), '}')
 	}
-	send(c, http.StatusOK, "application/json", append(body, "]}"...))
+	return append(body, ']')
 }
 
 // appendTime renders a time, or null for none.

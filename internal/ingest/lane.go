@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
@@ -282,6 +283,10 @@ func (c *Collector) notStorable(ctx context.Context, id GroupID, items []Item, e
 		*item.Verdict = Verdict{
 			Status: Rejected, EventID: item.Verdict.EventID,
 			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
+		}
+		if item.Request.Replay { // it is kept already
+			item.Verdict.ErrorID = uuid.Nil
+			continue
 		}
 		c.commit(ctx, id, []Item{item}, false)
 	}

@@ -39,6 +39,12 @@ func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	return nil, fmt.Errorf("locking %s: %w", path, err)
 }
 
+// unlock gives the lock back. Closing alone would not do so at once: a process that this
+// one is just starting holds all of its descriptors for a moment.
+func unlock(file *os.File) error {
+	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+}
+
 // stillAt refuses a lock on a file which Remove has unlinked meanwhile: it would
 // not keep out whoever creates the next one.
 func stillAt(path string, file *os.File) error {

@@ -274,7 +274,7 @@ func (s *Server) releaseLock() error {
 	if s.lock == nil {
 		return nil
 	}
-	err := s.lock.Close()
+	err := unlock(s.lock)
 	s.lock = nil
 	if err != nil {
 		return fmt.Errorf("releasing lock: %w", err)

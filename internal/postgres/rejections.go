@@ -16,7 +16,8 @@ import (
 // rejections of one session, and takes no lock.
 const selectRejectionsSQL = `
 select r.rejection_id, r.received_at, (select a.name from application a where a.application_id = r.application_id), r.request_id, r.trace_id,
-	r.code, r.errors, r.event_id, r.session_id, r.category, r.name, r."timestamp", r.raw, r.raw_size, r.status, r.event_type_version
+	r.code, r.errors, r.event_id, r.session_id, r.category, r.name, r."timestamp", r.raw, r.raw_size, r.status, r.event_type_version,
+	r.replayed_at, r.outcome, r.outcome_event_id, r.outcome_errors
 from rejection r`
 
 const (
@@ -35,19 +36,24 @@ const (
 // Rejections implements query.RejectionStore.
 func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, after *query.Position, limit int, yield func(query.Rejection) bool) error {
 	q := newStatement(selectRejectionsSQL)
-	q.whenSet(f.Code != "", rejectionCode, f.Code)
-	q.whenSet(f.Application != "", rejectionApplication, f.Application)
-	q.whenSet(f.Category != "", rejectionCategory, f.Category)
-	q.whenSet(f.Name != "", rejectionName, f.Name)
-	q.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
-	q.whenSet(f.Status != "", rejectionStatus, f.Status)
-	q.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
-	q.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	q.whereRejections(&f)
 	if after != nil {
 		q.where(rejectionBefore, after.At, after.ID)
 	}
 	q.order(rejectionOrder, limit)
 	return list(ctx, s, s.mode, q, scanRejection, yield)
+}
+
+// whereRejections adds the conditions of a filter.
+func (s *statement) whereRejections(f *query.RejectionFilter) {
+	s.whenSet(f.Code != "", rejectionCode, f.Code)
+	s.whenSet(f.Application != "", rejectionApplication, f.Application)
+	s.whenSet(f.Category != "", rejectionCategory, f.Category)
+	s.whenSet(f.Name != "", rejectionName, f.Name)
+	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whenSet(f.Status != "", rejectionStatus, f.Status)
+	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
 }
 
 // rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within
@@ -62,14 +68,21 @@ func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejecti
 }
 
 func scanRejection(row pgx.Row) (r query.Rejection, err error) {
-	var violations []byte
+	var violations, again []byte
 	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.TraceID, &r.Code, &violations,
-		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion)
+		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion,
+		&r.ReplayedAt, &r.Outcome, &r.OutcomeEventID, &again)
 	if err != nil {
 		return r, err
 	}
 	if err := json.Unmarshal(violations, &r.Violations); err != nil {
 		return r, fmt.Errorf("read the reasons of a rejection: %w", err)
+	}
+	if again == nil {
+		return r, nil
+	}
+	if err := json.Unmarshal(again, &r.OutcomeErrors); err != nil {
+		return r, fmt.Errorf("read the outcome of a replay: %w", err)
 	}
 	return r, nil
 }

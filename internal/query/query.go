@@ -42,6 +42,12 @@ type RejectionStore interface {
 	// NotKept counts the refusals of an application (all, if "") that were counted
 	// and not kept, over the hours that the filter's time range touches.
 	NotKept(ctx context.Context, filter RejectionFilter) (int64, error)
+	// CountRejections gives the counts of a filter that are not zero, at most limit of
+	// them, in any order, all of one moment. A filter that divides by nothing has one count.
+	CountRejections(ctx context.Context, filter RejectionStatsFilter, limit int, yield func(Bucket) bool) error
+	// RejectionGroups gives the most frequent groups of a filter, the largest first. With
+	// a code, it is that reason alone that groups are made of.
+	RejectionGroups(ctx context.Context, filter RejectionFilter, limit int) ([]RejectionGroup, error)
 }
 
 // Page is a part of a list. Next is the cursor of the part behind it, or empty.

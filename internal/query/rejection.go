@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,12 @@ type Rejection struct {
 	RawSize          int
 	Status           string
 	EventTypeVersion *int
+	// ReplayedAt and Outcome tell of the last replay, if there was one. OutcomeEventID is
+	// the event that is stored of it; OutcomeErrors say why it was refused again.
+	ReplayedAt     *time.Time
+	Outcome        *string
+	OutcomeEventID *uuid.UUID
+	OutcomeErrors  []fault.Violation
 }
 
 // The statuses of a rejection.
@@ -39,3 +46,35 @@ const (
 	StatusReplayed  = "replayed"
 	StatusDiscarded = "discarded"
 )
+
+// RejectionStatsFilter says which rejections are counted, and how they are divided. A
+// rejection counts once, under the first of its reasons. What could not be read of it
+// counts as "".
+type RejectionStatsFilter struct {
+	Grouping
+	RejectionFilter
+}
+
+// RejectionStats counts rejections. The filter's range is what Grouping.Range made of it.
+func (f *Finder) RejectionStats(ctx context.Context, filter RejectionStatsFilter) ([]Bucket, error) {
+	return filter.Buckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
+		return f.CountRejections(ctx, filter, limit, yield)
+	})
+}
+
+// RejectionGroup is what rejections have in common: a reason at a place, in events of a
+// type of an application. A rejection with several reasons is in several groups.
+type RejectionGroup struct {
+	Code    fault.Code
+	Pointer string
+	// Category and Name are nil where they could not be read.
+	Category    *string
+	Name        *string
+	Application string
+	Count       int64
+	FirstSeen   time.Time
+	LastSeen    time.Time
+	// SampleID is one of the latest, and Detail what it was told.
+	SampleID uuid.UUID
+	Detail   string
+}

@@ -154,10 +154,13 @@ securityContext: {{- toYaml .root.Values.securityContext | nindent 2 }}
 resources: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 256Mi}}
 volumeMounts:
   - {name: {{ .volume | default "database" }}, mountPath: /etc/the-eye/database, readOnly: true}
+  {{- if .eventTypes }}
+  - {name: event-types, mountPath: /event-types, readOnly: true}
+  {{- end }}
   {{- with .root.Values.extraVolumeMounts }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
 
-{{/* A pod that runs one command and ends: as above; secret and key are where the connection string is. */}}
+{{/* A pod that runs one command and ends: as above; secret and key are where the connection string is; eventTypes is a ConfigMap to mount. */}}
 {{- define "the-eye.commandPod" -}}
 restartPolicy: Never
 automountServiceAccountToken: {{ hasKey . "account" }}
@@ -180,6 +183,9 @@ containers:
 volumes:
   - name: database
     secret: {secretName: {{ .secret }}, items: [{key: {{ .key }}, path: url}]}
+  {{- with .eventTypes }}
+  - {name: event-types, configMap: {name: {{ . }}}}
+  {{- end }}
   {{- with .root.Values.extraVolumes }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
 

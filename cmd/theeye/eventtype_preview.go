@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+)
+
+func newTypePreview() *cobra.Command {
+	path, events, maxFailing, inJSON := "", app.DefaultSample, 0, false
+	cmd := onEventTypes("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
+		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+			if err := checkSample(events); err != nil {
+				return err
+			}
+			if maxFailing < 0 {
+				return usageError{errors.New("--max-failing cannot be negative")}
+			}
+			all, err := previews(cmd, t, path, events)
+			if err != nil {
+				return err
+			}
+			if inJSON {
+				err = sayJSON(cmd, all)
+			} else {
+				err = say(cmd, showPreviews(all))
+			}
+			if err != nil {
+				return err
+			}
+			return judgePreviews(all, maxFailing)
+		})
+	cmd.Long = `Hold the schemas of a plan against the newest stored events of each type, and against
+its open errors: how many events fit now and would not any more, which violations are
+the commonest, and which errors could be replayed. Nothing is changed.
+
+It ends with 1 when more stored events would newly fail than --max-failing allows, all
+types together, or when the time was up before all were looked at; for CI. Types whose
+mode in the plan is observe refuse nothing and do not count; to enforce what was only
+observed does.`
+	bindPlan(cmd, &path)
+	bindSample(cmd, &events)
+	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
+	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	return cmd
+}
+
+// typePreview is the preview of one type.
+type typePreview struct {
+	app.EventTypeKey
+	app.EventTypePreview
+
+	Mode string `json:"mode"`
+}
+
+func previews(cmd *cobra.Command, t app.EventTypes, path string, events int) ([]typePreview, error) {
+	wanted, err := planOf(cmd, path)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]typePreview, 0, len(wanted))
+	for i := range wanted {
+		preview, err := t.Preview(cmd.Context(), wanted[i].Key, wanted[i].Spec, events)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, typePreview{wanted[i].Key, preview, string(wanted[i].Mode)})
+	}
+	return all, nil
+}
+
+func showPreviews(all []typePreview) string {
+	var b strings.Builder
+	for i := range all {
+		p := &all[i]
+		e, r := p.Events, p.Rejections
+		fmt.Fprintf(&b, "%s (%s): %d stored events: %d would newly fail, %d fail already, %d would newly fit, %d unaffected\n",
+			p.Path(), p.Mode, e.Examined, e.NewlyFailing, e.StillFailing, e.NewlyPassing, e.Unaffected)
+		if r.Examined > 0 {
+			fmt.Fprintf(&b, "  %d open errors: %d would fit and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
+		}
+		for _, v := range p.Violations {
+			fmt.Fprintf(&b, "  %d × %s (event %s)\n", v.Count, v.Detail, v.EventID)
+		}
+		if !p.Complete {
+			b.WriteString("  the time was up before all were looked at; ask for fewer with --events\n")
+		}
+	}
+	return b.String()
+}
+
+// judgePreviews is the error that makes the exit code.
+func judgePreviews(all []typePreview, maxFailing int) error {
+	failing, complete := 0, true
+	for i := range all {
+		if all[i].Mode == app.EventTypeEnforce {
+			failing += all[i].Events.NewlyFailing
+		}
+		complete = complete && all[i].Complete
+	}
+	switch {
+	case failing > maxFailing:
+		return fmt.Errorf("%d stored events would newly fail; %d may", failing, maxFailing)
+	case !complete:
+		return errors.New("not all stored events were looked at")
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+)
+
+// workbench is a running service and the commands on its database.
+type workbench struct {
+	*apptest.Service
+	directory string
+}
+
+func newWorkbench(t *testing.T) *workbench {
+	t.Helper()
+	return &workbench{apptest.Start(t, nil), t.TempDir()}
+}
+
+// run runs event-type; what it prints has the directory of files taken out.
+func (w *workbench) run(t testing.TB, code int, arguments ...string) (out, errOut string) {
+	t.Helper()
+	got, out, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + w.Database.DSN()}, append([]string{"event-type"}, arguments...)...)
+	require.Equal(t, code, got, "%v: %s%s", arguments, out, errOut)
+	shorten := func(text string) string { return strings.ReplaceAll(text, w.directory+"/", "") }
+	return shorten(out), shorten(errOut)
+}
+
+func (w *workbench) file(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(w.directory, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// post posts an event of form/submit and returns the status.
+func (w *workbench) post(t testing.TB, data string) int {
+	t.Helper()
+	body := fmt.Sprintf(`{"session_id": %q, "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": %s}`, uuid.NewString(), data)
+	return w.As(w.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status
+}
+
+func (w *workbench) audited(t testing.TB) (entries int) {
+	t.Helper()
+	row := w.Database.Pool(t).QueryRow(context.Background(), "select count(*) from audit_entry where action like 'event_type%'")
+	require.NoError(t, row.Scan(&entries))
+	return entries
+}
+
+const oneType = `category: form
+name: submit
+schema:
+  type: object
+  required: [email]
+  properties:
+    email: {type: string, format: email}
+`
+
+const twoTypes = oneType + `---
+category: page
+name: a/b %2F
+mode: observe
+description: A page
+`
+
+func TestEventTypesAsCode(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	plan := w.file(t, "plan/types.yaml", twoTypes)
+	out, _ := w.run(t, 0, "apply", "-f", plan, "--dry-run")
+	require.Contains(t, out, "created form/submit\n--- none\n+++ form/submit version 1\n")
+	require.Contains(t, out, "2 created, 0 changed, 0 deleted, 0 unchanged; nothing was done\n")
+	out, _ = w.run(t, 0, "list")
+	require.NotContains(t, out, "submit")
+	_, errOut := w.run(t, 1, "diff", "-f", plan)
+	require.Contains(t, errOut, "event types that differ: 2")
+	w.run(t, 0, "apply", "-f", filepath.Dir(plan))
+	entries := w.audited(t)
+	require.Equal(t, 2, entries)
+	// It is in force in the service that runs, within 5 s.
+	require.Eventually(t, func() bool { return w.post(t, `{}`) == http.StatusBadRequest }, 5*time.Second, 50*time.Millisecond)
+	require.Equal(t, http.StatusCreated, w.post(t, `{"email": "jane@example.com"}`))
+	// Again: nothing changes.
+	out, _ = w.run(t, 0, "apply", "-f", plan)
+	require.Equal(t, "unchanged form/submit\nunchanged page/a%2Fb%20%252F\n0 created, 0 changed, 0 deleted, 2 unchanged\n", out)
+	w.run(t, 0, "diff", "-f", plan)
+	require.Equal(t, entries, w.audited(t))
+	out, _ = w.run(t, 0, "list")
+	require.Regexp(t, `(?m)^page +a/b %2F +1 +observe +none +\S+Z +A page$`, out)
+	// What is exported changes nothing when it is applied, in each form.
+	exported := filepath.Join(w.directory, "exported")
+	out, _ = w.run(t, 0, "export", "-d", exported)
+	require.Equal(t, "exported/form.submit.yaml\nexported/page.a%2Fb%20%252F.yaml\n", out)
+	for _, form := range []string{"yaml", "json"} {
+		out, _ = w.run(t, 0, "export", "-o", form)
+		out, _ = w.run(t, 0, "apply", "--prune", "-f", w.file(t, "all."+form, out))
+		require.Contains(t, out, "0 created, 0 changed, 0 deleted, 2 unchanged\n")
+	}
+	w.run(t, 0, "diff", "--prune", "-f", exported)
+	// A change, and a type less.
+	changed := w.file(t, "changed.yaml", strings.ReplaceAll(oneType, "[email]", "[email, phone]"))
+	out, _ = w.run(t, 0, "apply", "--prune", "-f", changed)
+	require.Contains(t, out, "changed form/submit\n--- form/submit version 1\n+++ form/submit version 2\n")
+	require.Contains(t, out, "-  required: [email]\n+  required: [email, phone]\n")
+	require.Contains(t, out, "deleted page/a%2Fb%20%252F\n")
+	require.Contains(t, out, "0 created, 1 changed, 1 deleted, 0 unchanged\n")
+	out, _ = w.run(t, 0, "get", "form", "submit", "--version", "1", "-o", "json")
+	require.JSONEq(t, `{"category": "form", "name": "submit", "mode": "enforce", "description": "",
+		"schema": {"type": "object", "required": ["email"], "properties": {"email": {"type": "string", "format": "email"}}}}`, out)
+	w.run(t, 1, "get", "page", "a/b %2F")
+	w.run(t, 0, "delete", "form", "submit")
+	w.run(t, 1, "delete", "form", "submit")
+	w.run(t, 64, "apply")
+	w.run(t, 64, "get", "form", "submit", "-o", "xml", "--version", "1")
+}
+
+// Of a plan with something wrong nothing is done, and each place is named.
+func TestAPlanIsAppliedWhollyOrNot(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	w.file(t, "plan/a.yaml", twoTypes)
+	w.file(t, "plan/b.yaml", "category: a\nname: b\n---\ncategory: a\nname: c\nschema: {properties: {x: {type: strin}}}\n")
+	for _, command := range []string{"apply", "diff", "preview"} {
+		_, errOut := w.run(t, 65, command, "-f", filepath.Join(w.directory, "plan"))
+		require.Contains(t, errOut, "plan/b.yaml (document 2): /schema/properties/x/type: ")
+	}
+	out, _ := w.run(t, 0, "list", "--json")
+	require.JSONEq(t, `[]`, strings.ReplaceAll(out, "null", "[]"))
+	require.Zero(t, w.audited(t))
+}
+
+// From events to a schema that is enforced: infer, preview, apply.
+func TestInferPreviewApply(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	_, errOut := w.run(t, 1, "infer", "form", "submit")
+	require.Contains(t, errOut, "no event of form/submit is stored")
+	for i := range 30 {
+		require.Equal(t, http.StatusCreated, w.post(t, fmt.Sprintf(`{"email": "u%d@example.com", "n": %d, "kind": "order"}`, i, i)))
+	}
+	for range 3 {
+		require.Equal(t, http.StatusCreated, w.post(t, `{"email": "none"}`))
+	}
+	out, _ := w.run(t, 0, "infer", "form", "submit")
+	require.Contains(t, out, "# Proposed from 33 stored events.")
+	require.Contains(t, out, "  required: [email]\n")
+	inferred := w.file(t, "inferred.yaml", out)
+	out, _ = w.run(t, 0, "preview", "-f", inferred)
+	require.Contains(t, out, "form/submit (observe): 33 stored events: 0 would newly fail, 0 fail already, 0 would newly fit, 33 unaffected\n")
+	w.run(t, 0, "apply", "-f", inferred)
+	strict := strings.Replace(oneType, "name: submit\n", "name: submit\nmode: %s\n", 1)
+	// What only observes refuses nothing, so that it may be rolled out.
+	observed := w.file(t, "observed.yaml", fmt.Sprintf(strict, "observe"))
+	out, _ = w.run(t, 0, "preview", "-f", observed)
+	require.Contains(t, out, "33 stored events: 3 would newly fail")
+	w.run(t, 0, "apply", "-f", observed)
+	// To enforce what was observed refuses events, though the schema is the same.
+	enforced := w.file(t, "enforced.yaml", fmt.Sprintf(strict, "enforce"))
+	out, errOut = w.run(t, 1, "preview", "-f", enforced)
+	require.Contains(t, out, `3 × /data/email is "none"; expected the format email (event `)
+	require.Contains(t, errOut, "3 stored events would newly fail; 0 may")
+	w.run(t, 0, "preview", "-f", enforced, "--max-failing", "3")
+	var all []struct {
+		Events map[string]int `json:"events"`
+	}
+	out, _ = w.run(t, 1, "preview", "-f", enforced, "--json")
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Equal(t, 3, all[0].Events["newly_failing"])
+	w.run(t, 64, "preview", "-f", enforced, "--events", "0")
+}

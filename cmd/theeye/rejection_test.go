@@ -1,0 +1,85 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+)
+
+func TestRejections(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
+	run := func(code int, arguments ...string) (out, errOut string) {
+		t.Helper()
+		got, out, errOut := finish(t, environ, append([]string{"rejection"}, arguments...)...)
+		require.Equal(t, code, got, "%v: %s%s", arguments, out, errOut)
+		return out, errOut
+	}
+	setType := func(schema string) {
+		t.Helper()
+		answer := s.Do(t, http.MethodPut, "/v1/event-types/shop/buy", `{"schema":`+schema+`,"mode":"enforce"}`)
+		require.Less(t, answer.Status, 300, "%s", answer.Body)
+	}
+	refused := func(name string) string {
+		t.Helper()
+		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+			`{"session_id":"`+uuid.NewString()+`","category":"shop","name":"`+name+`","data":{},"timestamp":"2021-01-01T09:15:27Z"}`)
+		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
+		id, ok := answer.JSON(t)["error_id"].(string)
+		require.True(t, ok)
+		return id
+	}
+	setType(`{"required":["price"]}`)
+	first, second, third := refused("buy"), refused("buy"), refused("")
+
+	out, _ := run(0, "list")
+	require.Regexp(t, `^RECEIVED AT +STATUS +CODE +APPLICATION +CATEGORY +NAME +ERROR ID\n`, out)
+	require.Regexp(t, `(?m)^\S+Z +open +schema_violation +shop +"shop" +"buy" +`+first+`$`, out)
+	require.Regexp(t, `(?m)^\S+Z +open +invalid_length +shop +"shop" +- +`+third+`$`, out)
+	out, _ = run(0, "list", "--code", "schema_violation", "--limit", "1", "--json")
+	require.Equal(t, 1, strings.Count(out, "\n"))
+	listed := map[string]any{}
+	require.NoError(t, json.Unmarshal([]byte(out), &listed))
+	require.Equal(t, second, listed["error_id"])
+	shown, _ := run(0, "show", second)
+	require.Equal(t, out, shown)
+
+	// What is the same as before is refused again, and then mended.
+	out, _ = run(0, "replay", "--code", "schema_violation")
+	require.JSONEq(t, `{"matched":2,"stored":0,"duplicates":0,"rejected":2,"skipped":0}`, out)
+	setType(`{}`)
+	out, _ = run(0, "replay", "--name", "buy", "--dry-run")
+	require.JSONEq(t, `{"matched":2,"stored":2,"duplicates":0,"rejected":0,"skipped":0}`, out)
+	out, _ = run(0, "replay", first)
+	require.JSONEq(t, `{"matched":1,"stored":1,"duplicates":0,"rejected":0,"skipped":0}`, out)
+	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events/"+first, "").Status)
+	out, _ = run(0, "replay", "--all")
+	require.JSONEq(t, `{"matched":2,"stored":1,"duplicates":0,"rejected":1,"skipped":0}`, out)
+	out, _ = run(0, "discard", third, "--dry-run")
+	require.JSONEq(t, `{"matched":1,"discarded":0,"skipped":0}`, out)
+	out, _ = run(0, "discard", third)
+	require.JSONEq(t, `{"matched":1,"discarded":1,"skipped":0}`, out)
+	out, _ = run(0, "list", "--status", "open", "--json")
+	require.Empty(t, out)
+	shown, _ = run(0, "show", second)
+	require.Contains(t, shown, `"outcome":"stored"`)
+
+	code, out, errOut := finish(t, environ, "audit", "--action", "errors.replayed", "--target", "ids", "--json")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, `"stored": 1`)
+
+	for arguments, want := range map[string]int{
+		"replay": 64, "discard": 64, "replay --all --name x": 64, "replay nonsense": 1, "show " + uuid.NewString(): 1, "show": 64, "list --status closed": 64,
+		"list --limit 0": 64, "list --from yesterday": 1, "replay --limit -1 --all": 64, "list all": 64,
+	} {
+		_, errOut := run(want, strings.Fields(arguments)...)
+		require.NotEmpty(t, errOut, arguments)
+	}
+}

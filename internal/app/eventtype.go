@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/plan"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// The words of event types, for commands.
+type (
+	// EventType is a version of a registered type.
+	EventType = eventtype.Type
+	// EventTypeKey is a category and a name.
+	EventTypeKey = eventtype.Key
+	// EventTypeSpec is what a version is made from.
+	EventTypeSpec = eventtype.Spec
+	// EventTypeResult is what a change did to a type.
+	EventTypeResult = eventtype.Result
+	// EventTypePreview is what a candidate for a schema would do.
+	EventTypePreview = eventtype.Preview
+	// Plan are event types that were read from files.
+	Plan = plan.Plan
+)
+
+// What can become of a type.
+const (
+	EventTypeCreated   = eventtype.Created
+	EventTypeChanged   = eventtype.Changed
+	EventTypeDeleted   = eventtype.Deleted
+	EventTypeUnchanged = eventtype.Unchanged
+)
+
+// EventTypeEnforce is the mode in which events are refused that do not fit.
+const EventTypeEnforce = string(eventtype.Enforce)
+
+// DefaultSample and MaxSample are how many stored events are looked at.
+const (
+	DefaultSample = eventtype.DefaultSample
+	MaxSample     = eventtype.MaxSample
+)
+
+// ErrPlan tells that files do not hold event types as they should.
+var ErrPlan = plan.ErrInvalid
+
+// ReadPlan reads event types from a file, from the files below a directory, or from in
+// when the path is -. What is wrong in them is an ErrPlan.
+func ReadPlan(path string, in io.Reader) (Plan, error) { return plan.Read(path, in) }
+
+// EventTypeYAML writes a type as a file of a plan has it, below lines of comment.
+func EventTypeYAML(t *EventType, comment string) ([]byte, error) { return plan.YAML(t, comment) }
+
+// EventTypeJSON writes a type as a file of a plan has it.
+func EventTypeJSON(t *EventType) ([]byte, error) { return plan.JSON(t) }
+
+// DiffEventType shows what a change does to a type.
+func DiffEventType(r *EventTypeResult) (string, error) { return plan.Diff(r.Before, r.After) }
+
+// ExportEventTypes writes each type into a file of a directory.
+func ExportEventTypes(directory string, types []EventType) ([]string, error) {
+	return plan.Export(directory, types)
+}
+
+// EventTypes administers event types and looks at the events of theirs.
+type EventTypes struct {
+	*eventtype.Registry
+
+	previewer *eventtype.Previewer
+	samples   eventtype.SampleStore
+}
+
+// WithEventTypes runs use with the registry of event types, for commands that work on
+// the database without a service. Changes reach running services within 5 s.
+func WithEventTypes(ctx context.Context, c config.Config, use func(EventTypes) error) error {
+	return withDatabase(ctx, c, func(db *postgres.DB) error {
+		store := postgres.NewEventTypeStore(db)
+		rules := rulesOf(c)
+		return use(EventTypes{
+			Registry:  eventtype.NewRegistry(store, nil),
+			previewer: eventtype.NewPreviewer(store, store, &rules, c.Database.ReadTimeout, time.Now),
+			samples:   store,
+		})
+	})
+}
+
+// Preview tells what a candidate would do to the newest stored events of a type, sample
+// at most, and to its open rejections.
+func (t EventTypes) Preview(ctx context.Context, key EventTypeKey, candidate EventTypeSpec, sample int) (EventTypePreview, error) {
+	return t.previewer.Preview(ctx, key, candidate, sample)
+}
+
+// Infer proposes a schema from the newest stored events of a type, sample at most, and
+// tells how many there were.
+func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (proposal EventType, events int, err error) {
+	proposal = EventType{Key: key, Spec: EventTypeSpec{Mode: eventtype.Observe}}
+	if err := key.Check(); err != nil {
+		return proposal, 0, err
+	}
+	inference, err := eventtype.NewInference()
+	if err != nil {
+		return proposal, 0, err
+	}
+	var unread error
+	err = t.samples.Events(ctx, key, sample, func(e eventtype.Stored) bool {
+		unread = inference.Add(e.Data)
+		return unread == nil
+	})
+	if err == nil {
+		err = unread
+	}
+	if err != nil {
+		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
+	}
+	proposal.Schema, err = inference.Schema()
+	return proposal, inference.Events(), err
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/rejection"
+)
+
+// gate is the way that every event takes, for rejections.
+type gate struct{ collector *ingest.Collector }
+
+// Submit implements rejection.Gate.
+func (g gate) Submit(ctx context.Context, p *rejection.Passage) (rejection.Verdict, error) {
+	verdicts, err := g.collector.Submit(ctx, &ingest.Request{
+		ID: p.RequestID, Application: p.Application, ApplicationName: p.ApplicationName, TraceID: p.TraceID,
+		ReceivedAt: p.ReceivedAt, Envelopes: []event.Envelope{p.Envelope}, Replay: true,
+	})
+	if err != nil {
+		return rejection.Verdict{}, err
+	}
+	return verdictOf(&verdicts[0]), nil
+}
+
+// Check implements rejection.Gate.
+func (g gate) Check(ctx context.Context, passages []rejection.Passage) ([]rejection.Verdict, error) {
+	request := &ingest.Request{ReceivedAt: time.Now(), Replay: true}
+	for i := range passages {
+		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
+	}
+	found, err := g.collector.Check(ctx, request)
+	verdicts := make([]rejection.Verdict, len(found))
+	for i := range found {
+		verdicts[i] = verdictOf(&found[i])
+	}
+	return verdicts, err
+}
+
+func verdictOf(v *ingest.Verdict) rejection.Verdict {
+	verdict := rejection.Verdict{Status: rejection.Rejected, EventID: v.EventID, Violations: v.Violations}
+	switch v.Status {
+	case ingest.Stored, ingest.Valid:
+		verdict.Status = rejection.Stored
+	case ingest.Duplicate:
+		verdict.Status = rejection.Duplicate
+	case ingest.Conflict, ingest.Rejected, ingest.NotStored:
+	}
+	return verdict
+}
+
+// newRejections makes what replays and discards. stopping tells that runs are to end.
+func newRejections(db *postgres.DB, collector *ingest.Collector, rules *event.Rules, stopping func() bool) *rejection.Desk {
+	return rejection.NewDesk(rejection.Deps{
+		Store: postgres.NewReplayStore(db), Gate: gate{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
+	})
+}
+
+// Rejections are what commands do to refused events, on the database and without a
+// service.
+type Rejections struct {
+	desk   *rejection.Desk
+	finder *query.Finder
+}
+
+// WithRejections runs use with the rejections of a database. What is replayed goes
+// through a gate of this process; it holds the same locks as those of services do.
+func WithRejections(ctx context.Context, c config.Config, use func(Rejections) error) error {
+	return withDatabase(ctx, c, func(db *postgres.DB) error {
+		types := eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
+			Store: postgres.NewEventTypeStore(db), Logger: zap.NewNop(), Now: time.Now,
+		})
+		if err := types.Refresh(ctx); err != nil {
+			return fmt.Errorf("%w: %w", ErrDependency, err)
+		}
+		types.Start() //nolint:contextcheck // it ends with Stop
+		defer types.Stop()
+		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
+		collector := ingest.New(collectorConfig(c), ingest.Deps{
+			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
+			Types: types, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
+		})
+		collector.Start()                          //nolint:contextcheck // it ends with Stop
+		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
+		return use(Rejections{newRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
+	})
+}
+
+func keepConfig(c config.Config) postgres.KeepConfig {
+	return postgres.KeepConfig{
+		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
+	}
+}
+
+func collectorConfig(c config.Config) ingest.Config {
+	return ingest.Config{
+		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
+		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
+	}
+}
+
+// The words of rejections, for commands.
+type (
+	// ReplayTotals tell what a replay did.
+	ReplayTotals = rejection.ReplayTotals
+	// DiscardTotals tell what a discard did.
+	DiscardTotals = rejection.DiscardTotals
+	// Rejection is a refused event that was kept.
+	Rejection = query.Rejection
+)
+
+// RejectionQuery says which rejections are meant. Empty texts do not filter.
+type RejectionQuery struct {
+	IDs                                                []string
+	Code, Application, Category, Name, Session, Status string
+	// From is inclusive and To exclusive; each is a time as events have it, or a day.
+	From, To string
+	// All says that no filter is meant to be none.
+	All bool
+	// Limit bounds their number; 0 is no bound.
+	Limit  int
+	DryRun bool
+}
+
+// filter reads a query.
+func (q *RejectionQuery) filter() (f query.RejectionFilter, err error) {
+	f = query.RejectionFilter{Code: q.Code, Application: q.Application, Category: q.Category, Name: q.Name, Status: q.Status}
+	if q.Session != "" {
+		f.SessionID.Valid = true
+		if f.SessionID.UUID, err = parseID(q.Session); err != nil {
+			return f, err
+		}
+	}
+	if f.From, err = parseTime(q.From); err != nil {
+		return f, err
+	}
+	f.To, err = parseTime(q.To)
+	return f, err
+}
+
+// selection reads a query of open rejections.
+func (q *RejectionQuery) selection() (s rejection.Selection, err error) {
+	f, err := q.filter()
+	if err != nil {
+		return s, err
+	}
+	s.Code, s.Application, s.Category, s.Name, s.SessionID, s.From, s.To = f.Code, f.Application, f.Category, f.Name, f.SessionID, f.From, f.To
+	s.All, s.Limit, s.DryRun = q.All, q.Limit, q.DryRun
+	for _, text := range q.IDs {
+		id, err := parseID(text)
+		if err != nil {
+			return s, err
+		}
+		s.IDs = append(s.IDs, id)
+	}
+	return s, nil
+}
+
+// List hands over rejections, the newest first, until show fails.
+func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*Rejection) error) error {
+	f, err := q.filter()
+	if err != nil {
+		return err
+	}
+	for cursor, left := "", q.Limit; ; {
+		page, err := r.finder.RejectionPage(ctx, f, cursor, min(left, query.MaxLimit))
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			if err := show(&page.Items[i]); err != nil {
+				return err
+			}
+		}
+		left -= len(page.Items)
+		if cursor = page.Next; cursor == "" || left == 0 {
+			return nil
+		}
+	}
+}
+
+// Find returns one rejection, or a NotFound fault.
+func (r Rejections) Find(ctx context.Context, text string) (*Rejection, error) {
+	id, err := parseID(text)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.finder.Rejection(ctx, id)
+	return &found, err
+}
+
+// RejectionStatuses returns the statuses that a rejection can have.
+func RejectionStatuses() []string {
+	return []string{query.StatusOpen, query.StatusReplayed, query.StatusDiscarded}
+}
+
+// RejectionJSON renders a rejection as the API does.
+func RejectionJSON(r *Rejection) ([]byte, error) { return httpapi.RejectionJSON(r) }
+
+// Replay sends open rejections through the gate again.
+func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(ReplayTotals)) (ReplayTotals, error) {
+	s, err := q.selection()
+	if err != nil {
+		return ReplayTotals{}, err
+	}
+	return r.desk.Replay(ctx, s, progress)
+}
+
+// Discard closes open rejections.
+func (r Rejections) Discard(ctx context.Context, q RejectionQuery, progress func(DiscardTotals)) (DiscardTotals, error) {
+	s, err := q.selection()
+	if err != nil {
+		return DiscardTotals{}, err
+	}
+	return r.desk.Discard(ctx, s, progress)
+}

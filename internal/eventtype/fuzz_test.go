@@ -1,0 +1,59 @@
+package eventtype_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// FuzzCompile holds that a schema is either refused with a fault or judges every payload,
+// whatever it says, applies its marks, and is not expensive.
+func FuzzCompile(f *testing.F) {
+	const data = `{"a": {"b": [1, "x", {"c": null}], "email": "a@example.com"}, "value": 1.5, "x/y": true, "": "é"}`
+	for _, schema := range []string{
+		`{}`, marked, `{"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"a": {"$ref": "#"}}}}}`,
+		`{"oneOf": [{"required": ["a"]}, {"not": {"$dynamicRef": "#x"}}], "$dynamicAnchor": "x"}`,
+		`{"unevaluatedProperties": {"x-theeye": ["indexed", "mask"]}, "if": {"properties": {"a": {}}}, "then": {"dependentSchemas": {"a": {"maxProperties": 1}}}}`,
+		`{"$id": "https://example.com/", "$anchor": "a", "patternProperties": {"^.{1,3}$": {"format": "uri", "pattern": "[a-z]+\\d{2}"}}}`,
+		`{"$schema": "https://json-schema.org/draft/2020-12/schema", "prefixItems": [{}], "contentSchema": {"x-theeye": "hash"}, "multipleOf": 1e-308}`,
+		`{"allOf": [{"properties": {"a": {"x-theeye": "drop"}}}, {"properties": {"a": {"x-theeye": "mask"}}}], "required": ["a"]}`,
+	} {
+		f.Add(schema, data)
+	}
+	f.Fuzz(func(t *testing.T, text, data string) {
+		const long = 5 * time.Second // in the race detector, on a busy machine; it is for what would never end
+		start := time.Now()
+		schema, err := eventtype.Compile([]byte(text))
+		if err != nil {
+			found, ok := fault.As(err)
+			require.True(t, ok, "%v", err)
+			require.Equal(t, fault.CodeInvalidSchema, found.Code)
+			require.NotEmpty(t, found.Violations)
+			for _, v := range found.Violations {
+				require.True(t, strings.HasPrefix(v.Pointer, "/schema"), v.Pointer)
+			}
+			return
+		}
+		rules := event.DefaultRules()
+		if event.CheckObject([]byte(data), &rules) != nil || len(data) > 4096 {
+			data = `{"a": 1}`
+		}
+		for _, kept := range []bool{false, true} {
+			violations, err := schema.Check([]byte(data), kept)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(violations), event.MaxViolations)
+		}
+		envelopes := sent(t, data)
+		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).Judge(envelopes, false))
+		require.True(t, json.Valid(envelopes[0].Event.Data))
+		require.True(t, json.Valid(envelopes[0].Raw))
+		require.Less(t, time.Since(start), long)
+	})
+}

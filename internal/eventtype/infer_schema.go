@@ -1,0 +1,143 @@
+package eventtype
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+// object is a JSON object whose members keep their order.
+type object []part
+
+type part struct {
+	name  string
+	value any
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for n, m := range o {
+		if n > 0 {
+			b.WriteByte(',')
+		}
+		for _, side := range []any{m.name, m.value} { // each without the escapes for HTML
+			var text bytes.Buffer
+			encoder := json.NewEncoder(&text)
+			encoder.SetEscapeHTML(false)
+			if err := encoder.Encode(side); err != nil {
+				return nil, err //nolint:wrapcheck // all of it was read from JSON
+			}
+			b.Write(bytes.TrimSpace(text.Bytes()))
+			b.WriteByte(':')
+		}
+		b.Truncate(b.Len() - 1)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// Schema proposes a schema that all payloads fit which were taken in. Of payloads that
+// are too large to describe it describes the upper levels.
+func (i *Inference) Schema() (json.RawMessage, error) {
+	for depth := event.DefaultRules().Depth; depth > 0; depth-- {
+		text, err := i.describe(i.root, depth).MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := Compile(text); err == nil {
+			return text, nil
+		}
+	}
+	return json.RawMessage(`{"type":"object"}`), nil
+}
+
+// describe describes a slot and so many levels of what is in it.
+func (i *Inference) describe(p *slot, levels int) object {
+	var o object
+	add := func(name string, value any) { o = append(o, part{name, value}) }
+	switch types := p.types(); len(types) {
+	case 0:
+		return object{}
+	case 1:
+		add("type", types[0])
+	default:
+		add("type", types)
+	}
+	if format := i.format(p); format != "" {
+		add("format", format)
+	} else if values := p.enum(); values != nil {
+		add("enum", values)
+	}
+	if levels == 0 {
+		return o
+	}
+	if len(p.members) > 0 {
+		var required []string
+		var properties object
+		for _, name := range slices.Sorted(maps.Keys(p.members)) {
+			inner := p.members[name]
+			if inner.seen == p.objects {
+				required = append(required, name)
+			}
+			properties = append(properties, part{name, i.describe(inner, levels-1)})
+		}
+		if required != nil {
+			add("required", required)
+		}
+		add("properties", properties)
+	}
+	if p.others != nil {
+		add("additionalProperties", i.describe(p.others, levels-1))
+	}
+	if p.items != nil {
+		add("items", i.describe(p.items, levels-1))
+	}
+	return o
+}
+
+// types are the names of the types that were seen.
+func (p *slot) types() (names []string) {
+	for _, one := range []struct {
+		name string
+		seen int
+	}{
+		{"object", p.objects}, {"array", p.arrays}, {"string", p.strings}, {"number", p.numbers}, {"integer", p.integers}, {"boolean", p.booleans}, {"null", p.nulls},
+	} {
+		if one.seen > 0 && (one.name != "integer" || p.numbers == 0) { // every integer is a number
+			names = append(names, one.name)
+		}
+	}
+	return names
+}
+
+// format is the format that all texts had; it says nothing about other values.
+func (i *Inference) format(p *slot) string {
+	for bit, f := range i.formats {
+		if p.strings > 0 && p.fits&(1<<bit) != 0 {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// enum are the values of a slot that seems to have a fixed set of them.
+func (p *slot) enum() []string {
+	if p.strings == 0 || p.strings != p.seen || p.values == nil {
+		return nil
+	}
+	var values []string
+	for text, n := range p.values {
+		if n < minEnumEach {
+			return nil
+		}
+		values = append(values, text)
+	}
+	slices.SortFunc(values, strings.Compare)
+	return values
+}

@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// ErrInvalid tells that files do not hold a plan. The error's text has a line for each
+// thing that is wrong, with the file, the document and the pointer into it.
+var ErrInvalid = errors.New("the event types cannot be used")
+
+// Document is an event type as a file describes it.
+type Document struct {
+	eventtype.Key
+	eventtype.Spec
+
+	// File and Number tell where it stands; 1 is the first document of a file.
+	File   string
+	Number int
+}
+
+func (d *Document) place() string {
+	if d.Number == 1 {
+		return d.File
+	}
+	return fmt.Sprintf("%s (document %d)", d.File, d.Number)
+}
+
+// Plan are event types that were read from files, in the order of their keys. Each was
+// validated, and no two have the same key.
+type Plan []Document
+
+// Changes are what makes the registry hold the plan.
+func (p Plan) Changes() []eventtype.Change {
+	changes := make([]eventtype.Change, len(p))
+	for i := range p {
+		changes[i] = eventtype.Change{Key: p[i].Key, Spec: &p[i].Spec}
+	}
+	return changes
+}
+
+// around bounds what stands around a schema in a document, in bytes.
+const around = 16 << 10
+
+// parse reads the JSON text of a document; it returns what is wrong, a line each.
+func parse(d *Document, text []byte) []string {
+	rules := event.DefaultRules()
+	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
+	if err := event.CheckObject(text, &rules); err != nil {
+		return d.wrong(err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return []string{d.place() + ": it is no object"}
+	}
+	var wrong []string
+	read := func(name string, into any, expected string) {
+		text, found := members[name]
+		delete(members, name)
+		if found && json.Unmarshal(text, into) != nil {
+			wrong = append(wrong, fmt.Sprintf("%s: /%s: expected %s", d.place(), name, expected))
+		}
+	}
+	read("category", &d.Category, "a text")
+	read("name", &d.Name, "a text")
+	read("mode", &d.Mode, "enforce or observe")
+	read("description", &d.Description, "a text")
+	read("schema", &d.Schema, "a JSON Schema")
+	for name := range members {
+		wrong = append(wrong, fmt.Sprintf("%s: %s is unknown; a document has category, name, mode, description and schema", d.place(), pointer(name)))
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return wrong
+	}
+	if err := d.Check(); err != nil {
+		return d.wrong(err)
+	}
+	spec, _, err := d.Validate()
+	if err != nil {
+		return d.wrong(err)
+	}
+	d.Spec = spec
+	return nil
+}
+
+// wrong says where a fault is.
+func (d *Document) wrong(err error) []string {
+	f, ok := fault.As(err)
+	if !ok || len(f.Violations) == 0 {
+		return []string{d.place() + ": " + err.Error()}
+	}
+	lines := make([]string, len(f.Violations))
+	for i, v := range f.Violations {
+		at := v.Pointer
+		if at != "" {
+			at += ": "
+		}
+		lines[i] = d.place() + ": " + at + v.Detail
+	}
+	return lines
+}
+
+// combine makes a plan of documents that are all valid, and says which types are
+// described twice.
+func combine(documents []Document) (Plan, []string) {
+	slices.SortStableFunc(documents, func(a, b Document) int { return a.Compare(b.Key) })
+	var wrong []string
+	for i := 1; i < len(documents); i++ {
+		if a, b := &documents[i-1], &documents[i]; a.Key == b.Key {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is described in %s already", b.place(), b.Path(), a.place()))
+		}
+	}
+	return documents, wrong
+}
+
+// pointer writes the JSON Pointer to a member.
+func pointer(name string) string {
+	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+)
+
+// YAML writes a type as a document that Read takes, the members of its schema in their
+// order. header holds lines of comment, none if it is empty.
+func YAML(t *eventtype.Type, header string) ([]byte, error) { return render(t, header, false) }
+
+// JSON writes a type as a document that Read takes.
+func JSON(t *eventtype.Type) ([]byte, error) {
+	text, err := json.Marshal(struct {
+		eventtype.Key
+		eventtype.Spec
+	}{t.Key, t.Spec})
+	if err != nil {
+		return nil, fmt.Errorf("render an event type: %w", err)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return nil, fmt.Errorf("render an event type: %w", err)
+	}
+	indented.WriteByte('\n')
+	return indented.Bytes(), nil
+}
+
+// canonical writes a type so that two that say the same have the same text.
+func canonical(t *eventtype.Type) (string, error) {
+	if t == nil {
+		return "", nil
+	}
+	text, err := render(t, "", true)
+	return string(text), err
+}
+
+func render(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
+	document := &yaml.Node{Kind: yaml.MappingNode, HeadComment: header}
+	add := func(name string, value *yaml.Node) { document.Content = append(document.Content, scalar(name), value) }
+	add("category", scalar(t.Category))
+	add("name", scalar(t.Name))
+	add("mode", scalar(string(t.Mode)))
+	if t.Description != "" {
+		add("description", scalar(t.Description))
+	}
+	if t.Schema != nil {
+		decoder := json.NewDecoder(bytes.NewReader(t.Schema))
+		decoder.UseNumber()
+		schema, err := node(decoder, sorted)
+		if err != nil {
+			return nil, fmt.Errorf("read the schema of %s: %w", t.Path(), err)
+		}
+		add("schema", schema)
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	const indent = 2
+	encoder.SetIndent(indent)
+	if err := encoder.Encode(document); err != nil {
+		return nil, fmt.Errorf("render %s: %w", t.Path(), err)
+	}
+	if err := encoder.Close(); err != nil {
+		return nil, fmt.Errorf("render %s: %w", t.Path(), err)
+	}
+	return out.Bytes(), nil
+}
+
+// node reads the next JSON value as a node of YAML.
+func node(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what was read
+	}
+	switch v := token.(type) {
+	case json.Delim:
+		return collection(decoder, v, sorted)
+	case string:
+		return scalar(v), nil
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}, nil
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)}, nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
+}
+
+func collection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	if opened == '{' {
+		n.Kind = yaml.MappingNode
+	}
+	for decoder.More() {
+		inner, err := node(decoder, sorted)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, inner)
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, err //nolint:wrapcheck // as above
+	}
+	if sorted && n.Kind == yaml.MappingNode {
+		members := slices.Collect(slices.Chunk(n.Content, 2))
+		slices.SortFunc(members, func(a, b []*yaml.Node) int { return strings.Compare(a[0].Value, b[0].Value) })
+		n.Content = slices.Concat(members...)
+	}
+	if n.Kind == yaml.SequenceNode && !slices.ContainsFunc(n.Content, func(e *yaml.Node) bool { return e.Kind != yaml.ScalarNode }) {
+		n.Style = yaml.FlowStyle // [a, b]
+	}
+	return n, nil
+}
+
+// plain are texts that every reader of YAML, of 1.1 too, takes for what they are.
+const plain = `^[A-Za-z_$][A-Za-z0-9_$/@.-]*( [A-Za-z0-9_$/@.-]+)*$`
+
+// scalar writes a text; all but plain words are put into quotes.
+func scalar(text string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: stringTag, Value: text, Style: yaml.DoubleQuotedStyle}
+	words := []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+	if regexp.MustCompile(plain).MatchString(text) && !slices.Contains(words, strings.ToLower(text)) {
+		n.Style = 0
+	}
+	return n
+}

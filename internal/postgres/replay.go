@@ -1,0 +1,250 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/rejection"
+)
+
+// ReplayStore keeps what became of rejections that are replayed or discarded. It
+// implements rejection.Store and is safe for concurrent use.
+type ReplayStore struct {
+	db    *DB
+	reads *QueryStore
+}
+
+var _ rejection.Store = (*ReplayStore)(nil)
+
+// NewReplayStore makes a store on a database whose schema is current.
+func NewReplayStore(db *DB) *ReplayStore {
+	return &ReplayStore{db: db, reads: NewQueryStore(db)}
+}
+
+// The conditions of what is replayed, beside those of lists.
+const (
+	rejectionOpen  = "r.status = 'open'"
+	rejectionFree  = "(r.leased_until is null or r.leased_until < now())"
+	rejectionAfter = "(r.received_at, r.rejection_id) > (?, ?)"
+	oldestFirst    = " order by r.received_at, r.rejection_id limit "
+	// rejectionNamed reads each named rejection by rejection_pkey, as rejectionByIDSQL does.
+	rejectionNamed = " join unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as w (id, low, high) on r.rejection_id = w.id and r.received_at between w.low and w.high"
+)
+
+// whereMeant adds the source and the conditions of a filter: rejection_pkey in its
+// order, or rejection_session_id_idx for one session.
+func (s *statement) whereMeant(f *rejection.Filter) {
+	if f.IDs != nil {
+		const before, after = 10 * time.Minute, time.Minute
+		lows, highs := make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
+		for i, id := range f.IDs {
+			made := time.Unix(id.Time().UnixTime())
+			lows[i], highs[i] = made.Add(-before), made.Add(after)
+		}
+		s.sql.WriteString(rejectionNamed)
+		s.args = []any{f.IDs, lows, highs}
+	}
+	s.where(rejectionOpen)
+	s.whenSet(f.Code != "", rejectionCode, f.Code)
+	s.whenSet(f.Application != "", rejectionApplication, f.Application)
+	s.whenSet(f.Category != "", rejectionCategory, f.Category)
+	s.whenSet(f.Name != "", rejectionName, f.Name)
+	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+}
+
+// whereFree adds the conditions of what a run may take behind a position, and its end.
+func (s *statement) whereFree(f *rejection.Filter, after rejection.Position, limit int) {
+	s.whereMeant(f)
+	s.where(rejectionFree)
+	if !after.ReceivedAt.IsZero() {
+		s.where(rejectionAfter, after.ReceivedAt, after.ID)
+	}
+	s.order(oldestFirst, limit)
+}
+
+// Count implements rejection.Store.
+func (s *ReplayStore) Count(ctx context.Context, f rejection.Filter) (n int64, err error) {
+	q := newStatement("select count(*) from rejection r")
+	q.whereMeant(&f)
+	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	}, func(found int64) bool {
+		n = found
+		return true
+	})
+	return n, err
+}
+
+const keptColumns = `r.rejection_id, r.received_at, r.application_id, coalesce((select a.name from application a where a.application_id = r.application_id), ''), r.request_id, r.trace_id, r.raw, r.raw_size`
+
+// Read implements rejection.Store. It takes no lock.
+func (s *ReplayStore) Read(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
+	q := newStatement("select " + keptColumns + " from rejection r")
+	q.whereFree(&f, after, limit)
+	return s.kept(ctx, q)
+}
+
+// The parts of the statement that leases rejections. It locks the rows of one run, in
+// the order of receipt, passes over those that are locked, and lets them go when it
+// ends: the lease alone lasts while the events go through the gate.
+const (
+	leaseSQL  = "with free as (select r.rejection_id, r.received_at from rejection r"
+	leasedSQL = ` for update of r skip locked), leased as (
+	update rejection r set leased_until = now() + interval '1 minute' from free
+	where r.received_at = free.received_at and r.rejection_id = free.rejection_id
+	returning r.*)
+select ` + keptColumns + ` from leased r order by r.received_at, r.rejection_id`
+)
+
+// Claim implements rejection.Store.
+func (s *ReplayStore) Claim(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
+	q := newStatement(leaseSQL)
+	q.whereFree(&f, after, limit)
+	q.sql.WriteString(leasedSQL)
+	return s.kept(ctx, q)
+}
+
+func (s *ReplayStore) kept(ctx context.Context, q *statement) (kept []rejection.Kept, err error) {
+	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.Kept, err error) {
+		var application int32
+		var trace uuid.NullUUID
+		err = row.Scan(&k.ID, &k.ReceivedAt, &application, &k.ApplicationName, &k.RequestID, &trace, &k.Raw, &k.RawSize)
+		k.Application, k.TraceID = event.ApplicationID(application), trace.UUID
+		return k, err
+	}, func(k rejection.Kept) bool {
+		kept = append(kept, k)
+		return true
+	})
+	return kept, err
+}
+
+// settleSQL locks rows by rejection_pkey. What another run closed stays as it is.
+const settleSQL = `
+update rejection r set status = case when n.outcome = 'rejected' then r.status else 'replayed' end,
+	outcome = n.outcome, outcome_event_id = n.event_id, outcome_errors = n.errors, replayed_at = now(), leased_until = null
+from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::jsonb[]) as n (rejection_id, received_at, outcome, event_id, errors)
+where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.status = 'open'`
+
+// releaseSQL locks rows by rejection_pkey.
+const releaseSQL = `
+update rejection r set leased_until = null
+from unnest($1::uuid[], $2::timestamptz[]) as n (rejection_id, received_at)
+where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.status = 'open'`
+
+// Settle implements rejection.Store.
+func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+	batch, totals, err := settling(outcomes)
+	if err != nil {
+		return err
+	}
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayed{}) {
+			return err
+		}
+		return record(ctx, tx, audit.ErrorsReplayed, target, totals)
+	})
+	return translate(err, "note the outcome of a replay")
+}
+
+// change runs a transaction, and again where others got into its way.
+func (s *ReplayStore) change(ctx context.Context, run func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, s.db.read, run)
+		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
+			return err
+		}
+	}
+}
+
+// replayed is what an audit entry says of a part of a replay.
+type replayed struct {
+	Stored     int `json:"stored"`
+	Duplicates int `json:"duplicates"`
+	Rejected   int `json:"rejected"`
+}
+
+func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, err error) {
+	var settled, released struct {
+		ids   [][16]byte
+		times []time.Time
+	}
+	var statuses []string
+	var events []*[16]byte
+	var errs []*string
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Status == "" {
+			released.ids, released.times = append(released.ids, o.ID), append(released.times, o.ReceivedAt)
+			continue
+		}
+		var violations *string
+		stored := (*[16]byte)(&o.EventID)
+		switch o.Status {
+		case rejection.Stored:
+			totals.Stored++
+		case rejection.Duplicate:
+			totals.Duplicates++
+		case rejection.Rejected:
+			totals.Rejected++
+			text, err := json.Marshal(o.Violations)
+			if err != nil {
+				return nil, totals, err
+			}
+			violations, stored = new(string(text)), nil
+		}
+		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
+		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
+	}
+	batch = &pgx.Batch{}
+	if len(settled.ids) > 0 {
+		batch.Queue(settleSQL, settled.ids, settled.times, statuses, events, errs)
+	}
+	if len(released.ids) > 0 {
+		batch.Queue(releaseSQL, released.ids, released.times)
+	}
+	return batch, totals, nil
+}
+
+// discardedSQL ends the statement that discards, which begins as that which leases: it
+// locks what it closes, in the order of receipt, and passes over what is locked.
+const discardedSQL = ` for update of r skip locked)
+update rejection r set status = 'discarded', leased_until = null from free
+where r.received_at = free.received_at and r.rejection_id = free.rejection_id
+returning r.received_at, r.rejection_id`
+
+// Discard implements rejection.Store.
+func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
+	q := newStatement(leaseSQL)
+	q.whereFree(&f, after, limit)
+	q.sql.WriteString(discardedSQL)
+	err = s.change(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
+		if err != nil {
+			return err
+		}
+		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rejection.Position])
+		if n = len(closed); err != nil || n == 0 {
+			return err
+		}
+		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
+			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
+		})
+		return record(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
+	})
+	if err != nil {
+		return 0, after, translate(err, "discard rejections")
+	}
+	return n, last, nil
+}
