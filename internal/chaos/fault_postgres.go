@@ -129,55 +129,77 @@ func lockRows(ctx context.Context, s *site) (damage, error) {
 		"select from session where last_event_at > now() - interval '1 minute' order by session_id for update")
 }
 
-// takeSlots connects until no connection is left, and ends those of the services so
-// that they need new ones.
-func takeSlots(ctx context.Context, s *site) (damage, error) {
-	var taken []*pgx.Conn
-	heal := func(ctx context.Context) error {
-		var err error
-		for _, conn := range taken {
-			err = errors.Join(err, conn.Close(ctx))
-		}
-		return err
-	}
-	killer, err := pgx.Connect(ctx, s.server.DSN(databaseName))
-	if err != nil {
-		return damage{}, fmt.Errorf("connect: %w", err)
-	}
-	taken = append(taken, killer)
-	for {
-		conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
-		if err != nil {
-			break
-		}
-		taken = append(taken, conn)
-	}
-	pids := make([]int32, len(taken))
-	for i, conn := range taken {
-		pids[i] = int32(conn.PgConn().PID()) //nolint:gosec // as Postgres has it
-	}
-	rows, err := killer.Query(ctx, `select pg_terminate_backend(pid) from pg_stat_activity
-		where datname = current_database() and backend_type = 'client backend' and pid <> all($1)`, pids)
-	if err != nil {
-		return damage{heal: heal}, fmt.Errorf("end the services' connections: %w", err)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return damage{heal: heal}, fmt.Errorf("end the services' connections: %w", err)
-	}
-	for { // those that have become free
-		conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
-		if err != nil {
-			break
-		}
-		taken = append(taken, conn)
-	}
-	return damage{on: strconv.Itoa(len(taken)) + " connections", heal: heal}, nil
+// slots are connections that were taken so that nobody else gets one.
+type slots struct {
+	dsn  string
+	held []*pgx.Conn
 }
 
-// deadlocks locks sessions that are written to in random orders.
+// take connects until that is refused.
+func (s *slots) take(ctx context.Context) {
+	for {
+		conn, err := pgx.Connect(ctx, s.dsn)
+		if err != nil {
+			return
+		}
+		s.held = append(s.held, conn)
+	}
+}
+
+// others ends the connections that are not ours, and tells how many there were.
+func (s *slots) others(ctx context.Context) (n int, err error) {
+	pids := make([]int32, len(s.held))
+	for i, conn := range s.held {
+		pids[i] = int32(conn.PgConn().PID()) //nolint:gosec // as Postgres has it
+	}
+	err = s.held[0].QueryRow(ctx, `select count(pg_terminate_backend(pid)) from pg_stat_activity
+		where datname = current_database() and backend_type = 'client backend' and pid <> all($1)`, pids).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("end the services' connections: %w", err)
+	}
+	return n, nil
+}
+
+func (s *slots) release(ctx context.Context) error {
+	var err error
+	for _, conn := range s.held {
+		err = errors.Join(err, conn.Close(ctx))
+	}
+	return err
+}
+
+// takeSlots takes every connection there is. The services connect again as fast as
+// theirs are ended, so that it takes some rounds until they have none.
+func takeSlots(ctx context.Context, s *site) (damage, error) {
+	const rounds = 200
+	taken := &slots{dsn: s.server.DSN(databaseName)}
+	taken.take(ctx)
+	d := damage{heal: taken.release}
+	if len(taken.held) == 0 {
+		return d, errors.New("there was no connection to take")
+	}
+	for range rounds {
+		n, err := taken.others(ctx)
+		if err != nil {
+			return d, errors.Join(err, taken.release(ctx))
+		}
+		if n == 0 {
+			d.on = "all " + strconv.Itoa(len(taken.held)) + " connections"
+			return d, nil
+		}
+		taken.take(ctx)
+	}
+	return d, errors.Join(errors.New("the services kept a connection"), taken.release(ctx))
+}
+
+// deadlocks locks sessions that are written to in random orders. A cycle without a
+// single deadlock would prove nothing, and is an error.
 func deadlocks(ctx context.Context, s *site) (damage, error) {
 	const workers = 6
+	before, err := s.deadlocked(ctx)
+	if err != nil {
+		return damage{}, err
+	}
 	pool, err := s.pool(ctx)
 	if err != nil {
 		return damage{}, err
@@ -195,10 +217,37 @@ func deadlocks(ctx context.Context, s *site) (damage, error) {
 	})
 	heal := d.heal
 	d.heal = func(ctx context.Context) error {
-		defer pool.Close()
-		return heal(ctx)
+		err := heal(ctx)
+		pool.Close() // what a connection counted is known when it ends, at the latest
+		return errors.Join(err, s.moreDeadlocks(ctx, before))
 	}
 	return d, err
+}
+
+// deadlocked is how many deadlocks Postgres has broken.
+func (s *site) deadlocked(ctx context.Context) (n int64, err error) {
+	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	if err := conn.QueryRow(ctx, "select deadlocks from pg_stat_database where datname = current_database()").Scan(&n); err != nil {
+		return 0, fmt.Errorf("count the deadlocks: %w", err)
+	}
+	return n, nil
+}
+
+// moreDeadlocks waits a moment for the count to grow.
+func (s *site) moreDeadlocks(ctx context.Context, before int64) error {
+	const tries, step = 50, 100 * time.Millisecond
+	for range tries {
+		n, err := s.deadlocked(ctx)
+		if err != nil || n > before {
+			return err
+		}
+		pause(step)
+	}
+	return errors.New("no deadlock came about")
 }
 
 // begin is what a pool and a connection can do.
