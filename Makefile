@@ -130,6 +130,12 @@ check-rules: ## Check the rules for Prometheus and run their tests
 	$(PROMTOOL) check rules --lint=all --lint-fatal charts/the-eye/rules/the-eye.yaml
 	$(PROMTOOL) test rules charts/the-eye/rules/tests/*.yaml
 
+# It asks for the list of what is known today, so no change is held up by it: the
+# hosted CI runs it every night.
+.PHONY: check-vuln
+check-vuln: ## Look for known vulnerabilities in what we call; fetches their list
+	$(GO) tool -modfile=tools/govulncheck/go.mod govulncheck ./...
+
 .PHONY: check-workflows
 check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
