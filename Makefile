@@ -130,6 +130,12 @@ check-rules: ## Check the rules for Prometheus and run their tests
 	$(PROMTOOL) check rules --lint=all --lint-fatal charts/the-eye/rules/the-eye.yaml
 	$(PROMTOOL) test rules charts/the-eye/rules/tests/*.yaml
 
+# It asks for the list of what is known today, so no change is held up by it: the
+# hosted CI runs it every night.
+.PHONY: check-vuln
+check-vuln: ## Look for known vulnerabilities in what we call; fetches their list
+	$(GO) tool -modfile=tools/govulncheck/go.mod govulncheck ./...
+
 .PHONY: check-workflows
 check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
@@ -202,6 +208,15 @@ BATCH ?= 1
 load: build ## Load-test a service on this machine; RATE=100,500,2000 DURATION=60s BATCH=1 ARGS="--flag ..."
 	@scripts/ensure-postgres
 	@RATE='$(RATE)' DURATION='$(DURATION)' BATCH='$(BATCH)' scripts/load $(ARGS)
+
+CYCLES ?= 20
+SEED ?= 1
+
+# The report is kept in bin/chaos. As root on Linux the disk is filled, too.
+.PHONY: chaos
+chaos: build ## Kill, freeze and cut off service and database under load, lose nothing; CYCLES=20 SEED=1 ARGS="--only ..."
+	@scripts/ensure-postgres
+	bin/eyeload chaos --cycles $(CYCLES) --seed $(SEED) --report bin/chaos $(ARGS)
 
 SCRIPTS ?= ingest batch query mixed
 

@@ -1,5 +1,5 @@
 // Command eyeload is the load tester of The Eye. It holds arguments and exit
-// codes; everything else is in internal/load and internal/limits.
+// codes; everything else is in internal/load, internal/limits and internal/chaos.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/the-eye-events/the-eye/internal/chaos"
 	"github.com/the-eye-events/the-eye/internal/limits"
 	"github.com/the-eye-events/the-eye/internal/load"
 )
@@ -59,7 +60,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newAttack(), newLimits())
+	root.AddCommand(newAttack(), newChaos(), newLimits())
 	strict(root)
 	return root
 }
@@ -89,7 +90,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage), errors.Is(err, load.ErrOptions), errors.Is(err, limits.ErrOptions):
+	case errors.As(err, &usage), errors.Is(err, load.ErrOptions), errors.Is(err, limits.ErrOptions), errors.Is(err, chaos.ErrOptions):
 		return exitUsage
 	case errors.Is(err, load.ErrUnreachable):
 		return exitDependency

@@ -1,4 +1,19 @@
 package amend
 
+import "encoding/json"
+
 // ShortNumber writes a stored number as it may be sent.
 func ShortNumber(plain string) string { return shortNumber(plain) }
+
+// Merge applies a merge patch to a document.
+func Merge(document, patch []byte) ([]byte, error) {
+	target, err := decode(document)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := decode(patch)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(merge(target, changes))
+}

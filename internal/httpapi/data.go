@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,7 +25,7 @@ const (
 // data reads the filters by payload, in the order of their paths.
 func (p *parameters) data() []query.DataFilter {
 	var found []query.DataFilter
-	for name := range p.values {
+	for _, name := range slices.Sorted(maps.Keys(p.values)) {
 		text, ok := strings.CutPrefix(name, dataPrefix)
 		if !ok {
 			continue

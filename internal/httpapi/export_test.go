@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/query"
 )
 
 // Route is a line of the route table, for tests that go through all of them.
@@ -51,3 +53,24 @@ func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]by
 
 // AppendEvent renders an event as the handlers do.
 func AppendEvent(b []byte, e *event.Stored) []byte { return appendEvent(b, e) }
+
+// ReadFilter reads a query string as the list of events does.
+func ReadFilter(raw string) (query.EventFilter, error) {
+	c, _ := gin.CreateTestContext(httptest.NewRecorder())
+	c.Request = httptest.NewRequest(http.MethodGet, "/v1/events", http.NoBody)
+	c.Request.URL.RawQuery = raw
+	for _, r := range Routes() {
+		if r.Method == http.MethodGet && r.Paths[0] == "/v1/events" {
+			exchangeOf(c).parameters = r.Query
+		}
+	}
+	p := readParameters(c)
+	filter := query.EventFilter{
+		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.text("application"),
+	}
+	filter.From, filter.To = p.timeRange()
+	filter.Descending = descending(p, true)
+	filter.Data = p.data()
+	p.limit()
+	return filter, p.fault()
+}

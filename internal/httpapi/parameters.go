@@ -76,12 +76,13 @@ func (p *parameters) refuse(name string, code fault.Code, detail string) {
 	p.wrong = append(p.wrong, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
 }
 
-// fault returns everything that is wrong, or nil.
+// fault returns what is wrong, as much of it as is told of an event, or nil.
 func (p *parameters) fault() error {
 	if len(p.wrong) == 0 {
 		return nil
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: p.wrong[0].Code, Detail: p.wrong[0].Detail, Violations: p.wrong}
+	wrong := p.wrong[:min(len(p.wrong), event.MaxViolations)]
+	return &fault.Error{Kind: fault.Invalid, Code: wrong[0].Code, Detail: wrong[0].Detail, Violations: wrong}
 }
 
 func (p *parameters) text(name string) string {

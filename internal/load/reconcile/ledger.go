@@ -155,9 +155,23 @@ func (l *Ledger) Unanswered() (indexes []uint64) {
 	return indexes
 }
 
+// Known returns what is known of an event, and the sequence that was told last.
+func (l *Ledger) Known(index uint64) (verdict Verdict, sequence int64) {
+	e := l.find(index)
+	if e == nil {
+		return Unsent, 0
+	}
+	return e.verdict, e.sequence
+}
+
+// Next is one more than the highest index that was sent.
+func (l *Ledger) Next() uint64 { return l.next.Load() }
+
 // Count counts the events that were sent by their verdict.
-func (l *Ledger) Count() (counts Counts) {
-	for index := range l.next.Load() {
+func (l *Ledger) Count() (counts Counts) { return l.count(0) }
+
+func (l *Ledger) count(from uint64) (counts Counts) {
+	for index := from; index < l.next.Load(); index++ {
 		if e := l.find(index); e != nil {
 			counts[e.verdict]++
 		}

@@ -46,6 +46,11 @@ type Result struct {
 	Unanswered      int64 `json:"unanswered"`
 	UnansweredFound int64 `json:"unanswered_found"`
 	Refused         int64 `json:"refused"`
+	// Lost, Duplicated and Gaps are the gravest of the differences: acknowledged and not
+	// found, found more than once, and sessions whose numbers are not 1 to n.
+	Lost       int64 `json:"lost"`
+	Duplicated int64 `json:"duplicated"`
+	Gaps       int64 `json:"gaps"`
 	// Differences counts them all; List has the first.
 	Differences int64    `json:"differences"`
 	List        []string `json:"list,omitempty"`
@@ -66,14 +71,15 @@ type Store struct {
 	Database oracle.Querier
 }
 
-// Reconcile compares what was sent and told with what is stored. It is called
-// once, when nothing is sent any more.
+// Reconcile compares what was sent and told with what is stored. It is called when
+// nothing is sent any more.
 func Reconcile(ctx context.Context, l *Ledger, source *traffic.Source, store Store) Result {
 	const roomy = 4 << 10
 	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy)}
 	l.mu.Lock()
 	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
 	l.mu.Unlock()
+	r.forget()
 	err := r.events(ctx, store)
 	if err == nil {
 		r.missing()
@@ -81,11 +87,17 @@ func Reconcile(ctx context.Context, l *Ledger, source *traffic.Source, store Sto
 	if err == nil && store.Database != nil {
 		err = r.tables(ctx, store.Database)
 	}
-	counts := l.Count()
+	return r.result(err, store.Database != nil)
+}
+
+// result is what was found; err says why not everything could be read.
+func (r *reading) result(err error, tables bool) Result {
+	counts := r.ledger.count(r.from)
 	result := Result{
 		Outcome: Consistent, Acknowledged: counts.Acknowledged(), Found: r.found,
 		Unanswered: counts[Unanswered], UnansweredFound: r.unanswered, Refused: counts.Refused(),
-		Differences: r.differences.Count, List: r.differences.First, Tables: store.Database != nil,
+		Lost: r.lost, Duplicated: r.twice, Gaps: r.gaps,
+		Differences: r.differences.Count, List: r.differences.First, Tables: tables,
 	}
 	switch {
 	case err != nil:
@@ -102,7 +114,12 @@ type reading struct {
 	source            *traffic.Source
 	differences       Differences
 	found, unanswered int64
+	lost, twice, gaps int64
 	scratch           []byte
+	// from is the first index that is looked at.
+	from uint64
+	// alone tells that nobody else writes to the store.
+	alone bool
 }
 
 // events reads what is stored over the time of the run, all of it or none.
@@ -173,9 +190,16 @@ func (w *wire) event() event.Event {
 func (r *reading) compare(w *wire) {
 	index, ours := r.source.Index(w.ID)
 	if !ours {
+		if r.alone {
+			r.differences.add("%s: stored in session %s, and nobody sent it", w.ID, w.SessionID)
+			return
+		}
 		if r.source.OursSession(w.SessionID) {
 			r.differences.add("%s: stored in session %s of this run, which never sent it", w.ID, w.SessionID)
 		}
+		return
+	}
+	if index < r.from {
 		return
 	}
 	r.found++
@@ -213,15 +237,17 @@ func brief(e *event.Event) string {
 
 // missing looks for what should have been found, once.
 func (r *reading) missing() {
-	for index := range r.ledger.next.Load() {
+	for index := r.from; index < r.ledger.next.Load(); index++ {
 		e := r.ledger.find(index)
 		if e == nil {
 			continue
 		}
 		switch {
 		case e.seen > 1:
+			r.twice++
 			r.differences.add("%s: stored %d times", r.source.ID(index), e.seen)
 		case e.seen == 0 && e.verdict.Acknowledged():
+			r.lost++
 			sent := r.source.Event(index, time.UnixMicro(e.sent), nil)
 			r.differences.add("%s: lost: told %q, sequence %d of session %s, and not found at %s",
 				sent.ID, e.verdict, e.sequence, sent.SessionID, event.FormatTimestamp(sent.Timestamp))
@@ -233,11 +259,16 @@ func (r *reading) missing() {
 func (r *reading) tables(ctx context.Context, database oracle.Querier) error {
 	first, last := r.ledger.span()
 	scope := oracle.Scope{Suffix: r.source.SessionSuffix(), From: time.UnixMicro(first), To: time.UnixMicro(last)}
-	for _, ask := range []func(context.Context, oracle.Querier, oracle.Scope) ([]string, error){oracle.BrokenSessions, oracle.Gaps} {
-		found, err := ask(ctx, database, scope)
-		if err != nil {
-			return err
-		}
+	broken, err := oracle.BrokenSessions(ctx, database, scope)
+	if err != nil {
+		return err
+	}
+	gaps, err := oracle.Gaps(ctx, database, scope)
+	if err != nil {
+		return err
+	}
+	r.gaps = int64(len(gaps))
+	for _, found := range [][]string{broken, gaps} {
 		for _, sentence := range found {
 			r.differences.add("%s", sentence)
 		}

@@ -1,0 +1,236 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/load/reconcile"
+	"github.com/the-eye-events/the-eye/internal/load/traffic"
+)
+
+// ErrBroken tells that the promise was broken, or could not be shown to be kept.
+var ErrBroken = errors.New("the promise does not hold")
+
+// sessions is how many sessions are written to at once.
+const sessions = 300
+
+// run is a run while it runs.
+type run struct {
+	*site
+	book   *book
+	report *Report
+}
+
+// Run inflicts fault after fault, and writes the report to Options.Dir. Report.Err
+// says whether the promise held; an error means that there is nothing to report on.
+// When ctx ends, the run stops after the cycle that is going on.
+func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, dirMode); err != nil { //nolint:gosec // reports are for everybody
+		return nil, fmt.Errorf("make the folder of the reports: %w", err)
+	}
+	stop := ctx.Done()
+	ctx = context.WithoutCancel(ctx)
+	s, err := openSite(ctx, o, d)
+	if err != nil {
+		return nil, err
+	}
+	started := d.Now()
+	r := &run{site: s, report: &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate}}
+	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	r.book = newBook(source)
+	targets := make([]string, len(s.instances))
+	for i, instance := range s.instances {
+		targets[i] = instance.url()
+	}
+	s.load = newLoad(newCourier(r.book, targets, s.ingestKey, d.Now), o.Rate, o.Seed)
+	err = r.cycles(ctx, stop)
+	if err == nil {
+		r.whole(ctx)
+	}
+	s.load.client.CloseIdleConnections()
+	if closed := s.close(); closed != nil {
+		r.report.Breaches = append(r.report.Breaches, closed.Error())
+	}
+	r.report.Seconds = d.Now().Sub(started).Seconds()
+	return r.report, errors.Join(err, r.report.write(o.Dir))
+}
+
+// cycles runs them all. An error says that a fault could not be inflicted or healed.
+func (r *run) cycles(ctx context.Context, stop <-chan struct{}) error {
+	deck, skipped := newDeck(r.site)
+	r.report.Skipped = skipped
+	if len(deck.all) == 0 {
+		return fmt.Errorf("%w: none of the faults can be inflicted here", ErrOptions)
+	}
+	if err := r.versions(ctx); err != nil {
+		return err
+	}
+	for number := range r.Cycles {
+		select {
+		case <-stop:
+			r.report.Stopped = true
+			return nil
+		default:
+		}
+		c := Cycle{Number: number + 1}
+		err := r.cycle(ctx, deck.deal(), &c)
+		r.report.Cycles = append(r.report.Cycles, c)
+		r.say("%3d/%d  %-28s after onset %7s, after its end %7s; %d acknowledged, %d refused, %d unknown; %s, %d lost, %d doubled, %d gaps%s",
+			c.Number, r.Cycles, c.Fault, millis(c.OnsetMillis), millis(c.BackMillis), c.Acknowledged, c.Refused, c.Unknown,
+			c.Reconciliation.Outcome, c.Reconciliation.Lost, c.Reconciliation.Duplicated, c.Reconciliation.Gaps, breaches(c.Breaches))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func breaches(all []string) string {
+	text := ""
+	for _, breach := range all {
+		text += "\n         " + breach
+	}
+	return text
+}
+
+// versions notes what is put to the test.
+func (r *run) versions(ctx context.Context) (err error) {
+	if r.report.Service, err = r.theeye(ctx, "", "version"); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	if err := conn.QueryRow(ctx, "show server_version").Scan(&r.report.Postgres); err != nil {
+		return fmt.Errorf("ask for the version: %w", err)
+	}
+	return nil
+}
+
+// cycle sends, breaks, heals, waits, and looks.
+func (r *run) cycle(ctx context.Context, f fault, c *Cycle) error {
+	const calm, after = 800 * time.Millisecond, 700 * time.Millisecond
+	c.Fault, c.OnsetMillis, c.BackMillis = f.name, -1, -1
+	c.Reconciliation.Outcome = reconcile.Skipped
+	r.book.begin()
+	first := r.book.ledger.Next()
+	r.load.start(ctx)
+	stopped := false
+	defer func() {
+		if !stopped {
+			r.load.stop()
+		}
+	}()
+	pause(calm + time.Duration(r.random.Int64N(int64(calm))))
+	set := r.Now()
+	onset := r.book.watch(set)
+	d, err := f.inflict(ctx, r.site)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	c.On = d.on
+	pause(f.lasts(r.random))
+	if err := d.heal(ctx); err != nil {
+		return fmt.Errorf("undo %s: %w", f.name, err)
+	}
+	healed := r.Now()
+	c.LastedMillis = healed.Sub(set).Milliseconds()
+	r.comeBack(r.book.watch(healed), onset, c)
+	pause(after)
+	r.load.stop()
+	stopped = true
+	c.Swept, c.Unresolved = r.load.sweep(ctx)
+	r.count(ctx, c)
+	r.judge(ctx, first, c)
+	return nil
+}
+
+// comeBack waits until there are acknowledgements again.
+func (r *run) comeBack(back, onset *watch, c *Cycle) {
+	const patience = 30 * time.Second
+	select {
+	case <-back.done:
+	case <-time.After(patience):
+		c.Breaches = append(c.Breaches, fmt.Sprintf("no acknowledgement within %s after the fault", patience))
+	}
+	for w, into := range map[*watch]*int64{onset: &c.OnsetMillis, back: &c.BackMillis} {
+		if took, ok := r.book.waited(w); ok {
+			*into = took.Milliseconds()
+		}
+	}
+}
+
+func pause(d time.Duration) { <-time.After(d) }
+
+// count fills in what was counted.
+func (r *run) count(ctx context.Context, c *Cycle) {
+	t := r.book.counted()
+	c.Acknowledged, c.Refused, c.Unknown = t.acknowledged, t.refused, t.unknown
+	c.Copies, c.Conflicts, c.Unsent, c.Answers = t.copies, t.conflicts, t.unsent, t.answers
+	c.SilenceMillis = t.silence.Milliseconds()
+	c.Memory = map[string]int64{}
+	for _, i := range r.instances {
+		if !i.running() {
+			c.Breaches = append(c.Breaches, "service "+i.name+" has ended by itself")
+			continue
+		}
+		c.Memory[i.name] = i.resident()
+	}
+	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
+	if err != nil {
+		c.Breaches = append(c.Breaches, "the database cannot be reached: "+err.Error())
+		return
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	if err := conn.QueryRow(ctx, "select count(*) - 1 from pg_stat_activity where backend_type = 'client backend'").Scan(&c.Connections); err != nil {
+		c.Breaches = append(c.Breaches, "the connections cannot be counted: "+err.Error())
+	}
+}
+
+// judge holds what was told from an event on against the tables.
+func (r *run) judge(ctx context.Context, first uint64, c *Cycle) {
+	c.Reconciliation = r.reconcile(ctx, first)
+	if c.Unresolved > 0 {
+		c.Breaches = append(c.Breaches, fmt.Sprintf("%d events had no verdict however often they were sent", c.Unresolved))
+	}
+	if c.Acknowledged == 0 {
+		c.Breaches = append(c.Breaches, "nothing was acknowledged at all")
+	}
+}
+
+func (r *run) reconcile(ctx context.Context, first uint64) reconcile.Result {
+	began := r.Now()
+	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
+	if err != nil {
+		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	result := reconcile.Tables(ctx, r.book.ledger, r.book.source, conn, first)
+	result.Seconds = r.Now().Sub(began).Seconds()
+	return result
+}
+
+// whole looks at everything once more, at the end.
+func (r *run) whole(ctx context.Context) {
+	r.report.Whole = r.reconcile(ctx, 0)
+	r.report.API = reconcile.Reconcile(ctx, r.book.ledger, r.book.source, reconcile.Store{
+		URL: r.instances[0].url(), Key: r.readKey, Client: &http.Client{Transport: r.load.client.Transport},
+	})
+	for _, i := range r.instances {
+		r.report.Breaches = append(r.report.Breaches, i.complaints()...)
+	}
+}

@@ -1,0 +1,212 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/load/reconcile"
+	"github.com/the-eye-events/the-eye/internal/load/traffic"
+)
+
+// courier takes events to one of the services, and to the next if that fails.
+type courier struct {
+	book    *book
+	targets []string
+	key     string
+	now     func() time.Time
+	next    atomic.Uint64
+	client  *http.Client
+}
+
+func newCourier(b *book, targets []string, key string, now func() time.Time) *courier {
+	// An answer comes within the budget of 5 s, or not at all.
+	const dial, patience, idle = time.Second, 7 * time.Second, 512
+	return &courier{book: b, targets: targets, key: key, now: now, client: &http.Client{
+		Timeout: patience,
+		Transport: &http.Transport{
+			DialContext:     (&net.Dialer{Timeout: dial}).DialContext,
+			MaxIdleConns:    idle,
+			IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: idle, DisableCompression: true,
+		},
+	}}
+}
+
+func (c *courier) target() string { return c.targets[c.next.Add(1)%uint64(len(c.targets))] }
+
+// deliver sends events until there is a verdict, so many times, each time to the next
+// service. It tells whether there was one.
+func (c *courier) deliver(ctx context.Context, indexes []uint64, tries int) bool {
+	const pause = 100 * time.Millisecond
+	for try := range tries {
+		if try > 0 {
+			select {
+			case <-time.After(pause << (try - 1)):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if c.attempt(ctx, c.target(), indexes) {
+			return true
+		}
+	}
+	return false
+}
+
+// attempt sends events once.
+func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) bool {
+	began := c.now()
+	status, body, err := c.post(ctx, target, c.render(indexes))
+	if err != nil {
+		c.answer("no answer")
+		return false
+	}
+	c.answer(strconv.Itoa(status))
+	switch status {
+	case http.StatusServiceUnavailable:
+		return false
+	case http.StatusOK, http.StatusCreated, http.StatusMultiStatus, http.StatusBadRequest, http.StatusConflict:
+	default:
+		c.book.wrong("an answer that nobody should get: %d: %.300s", status, body)
+		return false
+	}
+	return c.read(indexes, status, body, began)
+}
+
+func (c *courier) answer(name string) {
+	c.book.count(func(t *tally) { t.answers[name]++ })
+}
+
+func (c *courier) post(ctx context.Context, target string, body []byte) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target+"/v1/events", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err //nolint:wrapcheck // it is only counted
+	}
+	request.Header.Set("Authorization", "Bearer "+c.key)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, nil, err //nolint:wrapcheck // it is only counted
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err //nolint:wrapcheck // it is only counted
+}
+
+// verdict is what an answer says of an event.
+type verdict struct {
+	EventID  uuid.UUID `json:"event_id"`
+	Status   string    `json:"status"`
+	Sequence int64     `json:"sequence"`
+}
+
+// read notes what an answer says. It tells whether that could be understood.
+func (c *courier) read(indexes []uint64, status int, body []byte, began time.Time) bool {
+	var a struct {
+		verdict
+		Results []verdict `json:"results"`
+	}
+	if status == http.StatusBadRequest && len(indexes) == 1 {
+		a.Status, a.EventID = reconcile.Rejected.String(), c.book.source.ID(indexes[0])
+	} else if err := json.Unmarshal(body, &a); err != nil {
+		c.book.wrong("an answer that cannot be read: %d: %.300s", status, body)
+		return false
+	}
+	results := a.Results
+	if len(indexes) == 1 {
+		results = []verdict{a.verdict}
+	}
+	if len(results) != len(indexes) {
+		c.book.wrong("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
+		return false
+	}
+	now := c.now()
+	for i, r := range results {
+		v := verdictOf(r.Status)
+		if v == reconcile.Unsent || (v.Acknowledged() && r.EventID != c.book.source.ID(indexes[i])) {
+			c.book.wrong("%s: told %q for the id %s, which cannot be", c.book.source.ID(indexes[i]), r.Status, r.EventID)
+			return false
+		}
+		c.book.told(indexes[i], v, r.Sequence, began, now)
+	}
+	return true
+}
+
+func verdictOf(status string) reconcile.Verdict {
+	for _, v := range []reconcile.Verdict{reconcile.Stored, reconcile.Duplicate, reconcile.Conflict, reconcile.Rejected} {
+		if v.String() == status {
+			return v
+		}
+	}
+	return reconcile.Unsent
+}
+
+// render writes events as one request sends them.
+func (c *courier) render(indexes []uint64) []byte {
+	var text []byte
+	if len(indexes) > 1 {
+		text = append(text, '[')
+	}
+	for i, index := range indexes {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		e := c.event(index)
+		text = traffic.Append(text, &e)
+	}
+	if len(indexes) > 1 {
+		text = append(text, ']')
+	}
+	return text
+}
+
+func (c *courier) event(index uint64) event.Event {
+	_, at := c.book.known(index)
+	e := c.book.source.Event(index, at, nil)
+	if poisoned(index) {
+		e.Data = poison(index)
+	}
+	return e
+}
+
+// contradict sends an event that is stored under its id, with another content. The one
+// verdict that it may get is a conflict.
+func (c *courier) contradict(ctx context.Context, index uint64) {
+	if v, _ := c.book.known(index); !v.Acknowledged() {
+		return
+	}
+	c.book.count(func(t *tally) { t.conflicts++ })
+	e := c.event(index)
+	e.Name += " otherwise"
+	status, body, err := c.post(ctx, c.target(), traffic.Append(nil, &e))
+	if err == nil && status != http.StatusConflict && status != http.StatusServiceUnavailable {
+		c.book.wrong("%s: sent with another content and told %d: %.300s", e.ID, status, body)
+	}
+}
+
+// One event in so many can not be stored.
+const poisonEvery = 61
+
+// poisoned tells whether an event is not fit to be stored.
+func poisoned(index uint64) bool { return index%poisonEvery == poisonEvery/2 }
+
+// poison is JSON, or nearly, that Postgres could not give back equal.
+func poison(index uint64) []byte {
+	kinds := []string{
+		`{"n":1e131071}`, `{"s":"a\u0000b"}`, `{"s":"\ud800"}`, "{\"s\":\"\xff\xfe\"}", `{"a":1,"a":2}`,
+		`{"\u0000":1}`, `{"n":` + string(bytes.Repeat([]byte("9"), 400)) + `}`,
+		`{"d":` + string(bytes.Repeat([]byte("["), 40)) + string(bytes.Repeat([]byte("]"), 40)) + `}`,
+	}
+	return []byte(kinds[index/poisonEvery%uint64(len(kinds))])
+}

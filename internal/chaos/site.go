@@ -1,0 +1,208 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+const (
+	databaseName = "theeye"
+	dirMode      = 0o755
+)
+
+// site is a private Postgres, and two services that reach it by wires.
+type site struct {
+	Options
+	Deps
+
+	dir       string
+	server    *localpg.Server
+	disk      *disk // nil where none could be mounted
+	wires     []*wire
+	instances []*instance
+	// The application's keys.
+	ingestKey, readKey string
+	// random decides on whom a fault hits.
+	random *rand.Rand
+	// load is what is sent; faults may take part in it.
+	load *load
+}
+
+// openSite starts everything.
+func openSite(ctx context.Context, o Options, d Deps) (s *site, err error) {
+	s = &site{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
+	defer func() {                                                           //nolint:contextcheck // it stops what runs even when ctx has ended
+		if err != nil {
+			err = errors.Join(err, s.close())
+			s = nil
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "theeye-chaos-"); err != nil {
+		return s, fmt.Errorf("make a folder: %w", err)
+	}
+	if err = os.Chmod(s.dir, dirMode); err != nil { //nolint:gosec // as root, Postgres runs under another account
+		return s, fmt.Errorf("open the folder: %w", err)
+	}
+	s.server, err = localpg.Start(ctx, localpg.Options{
+		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
+		Settings: map[string]string{"max_connections": "60", "shared_buffers": "128MB", "jit": "off", "deadlock_timeout": "200ms"},
+	})
+	if err != nil {
+		return s, fmt.Errorf("start a private Postgres: %w", err)
+	}
+	if err = s.prepare(ctx); err != nil {
+		return s, err
+	}
+	for _, name := range []string{"a", "b"} {
+		if err = s.addInstance(ctx, name); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// prepare makes the database, its schema, the small disk and a key.
+func (s *site) prepare(ctx context.Context) error {
+	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	if _, err := admin.Exec(ctx, "create database "+databaseName); err != nil {
+		return fmt.Errorf("create the database: %w", err)
+	}
+	dsn := s.server.DSN(databaseName)
+	if _, err := s.theeye(ctx, dsn, "migrate", "up"); err != nil {
+		return err
+	}
+	if err := s.mountDisk(ctx); err != nil {
+		s.disk = nil
+		s.say("the fault \"disk full\" is left out: %v", err)
+	}
+	if _, err := s.theeye(ctx, dsn, "app", "create", "shop"); err != nil {
+		return err
+	}
+	if s.ingestKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "ingest"); err != nil {
+		return err
+	}
+	s.readKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "read")
+	return err
+}
+
+// mountDisk puts the ledger of ids on a disk of its own that is small.
+func (s *site) mountDisk(ctx context.Context) (err error) {
+	if s.disk, err = newDisk(filepath.Join(s.dir, "small"), s.server.DataDir()); err != nil {
+		return err
+	}
+	// A tablespace cannot be made inside a transaction.
+	for _, statement := range []string{
+		"create tablespace small location '" + s.disk.dir + "'",
+		"alter table event_key set tablespace small",
+		"alter index event_key_pkey set tablespace small",
+	} {
+		if err := s.execute(ctx, statement); err != nil {
+			return errors.Join(err, s.disk.unmount())
+		}
+	}
+	return nil
+}
+
+// theeye runs the program to its end, as an operator does, past the wires.
+func (s *site) theeye(ctx context.Context, dsn string, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, s.Service, arguments...) //nolint:gosec // the caller names the program
+	command.Env = append(s.Environ[:len(s.Environ):len(s.Environ)], "THEEYE_DATABASE_URL="+dsn)
+	var errOut strings.Builder
+	command.Stderr = &errOut
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("run %s %s: %w: %s", s.Service, strings.Join(arguments, " "), err, errOut.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// addInstance starts a service and the wire before it.
+func (s *site) addInstance(ctx context.Context, name string) error {
+	config, err := pgx.ParseConfig(s.server.DSN(databaseName))
+	if err != nil {
+		return fmt.Errorf("read the address of Postgres: %w", err)
+	}
+	w, err := newWire(ctx, filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port)))
+	if err != nil {
+		return err
+	}
+	s.wires = append(s.wires, w)
+	i := &instance{name: name, program: s.Service}
+	if i.address, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	if i.ops, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, w.address(), databaseName)
+	i.environ = append(s.Environ[:len(s.Environ):len(s.Environ)], "THEEYE_DATABASE_URL="+dsn)
+	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+name+".log")); err != nil { //nolint:gosec // the caller names the folder
+		return fmt.Errorf("make a log: %w", err)
+	}
+	s.instances = append(s.instances, i)
+	return i.start(ctx)
+}
+
+// execute runs a statement on a connection of its own, past the wires.
+func (s *site) execute(ctx context.Context, statement string, arguments ...any) error {
+	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	if _, err := conn.Exec(ctx, statement, arguments...); err != nil {
+		return fmt.Errorf("execute %q: %w", statement, err)
+	}
+	return nil
+}
+
+// pool reaches the database past the wires.
+func (s *site) pool(ctx context.Context) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.New(ctx, s.server.DSN(databaseName))
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return pool, nil
+}
+
+// close ends all that runs, and takes everything away but the reports.
+func (s *site) close() error {
+	var err error
+	for _, i := range s.instances {
+		if i.running() {
+			err = errors.Join(err, i.stop())
+		}
+		err = errors.Join(err, i.log.Close())
+	}
+	for _, w := range s.wires {
+		err = errors.Join(err, w.close())
+	}
+	if s.server != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		err = errors.Join(err, s.server.Stop(ctx))
+	}
+	if s.disk != nil {
+		err = errors.Join(err, s.disk.unmount())
+	}
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
