@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,7 +35,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, dirMode); err != nil { //nolint:gosec // reports are for everybody
+	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the reports: %w", err)
 	}
 	stop := ctx.Done()
@@ -47,7 +48,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	r := &run{site: s, report: &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate}}
 	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
 	r.book = newBook(source)
 	targets := make([]string, len(s.instances))
@@ -60,7 +61,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 		r.whole(ctx)
 	}
 	s.load.client.CloseIdleConnections()
-	if closed := s.close(); closed != nil {
+	if closed := s.close(); closed != nil { //nolint:contextcheck // as above
 		r.report.Breaches = append(r.report.Breaches, closed.Error())
 	}
 	r.report.Seconds = d.Now().Sub(started).Seconds()
@@ -98,11 +99,11 @@ func (r *run) cycles(ctx context.Context, stop <-chan struct{}) error {
 }
 
 func breaches(all []string) string {
-	text := ""
+	var text strings.Builder
 	for _, breach := range all {
-		text += "\n         " + breach
+		text.WriteString("\n         " + breach)
 	}
-	return text
+	return text.String()
 }
 
 // versions notes what is put to the test.

@@ -130,7 +130,7 @@ func TestASenderTriesTheOtherService(t *testing.T) {
 	busy := serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	fine := serve(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
-		fmt.Fprintf(w, `{"results":[{"event_id":%q,"status":"stored","sequence":1},{"event_id":%q,"status":"stored","sequence":2}]}`,
+		_, _ = fmt.Fprintf(w, `{"results":[{"event_id":%q,"status":"stored","sequence":1},{"event_id":%q,"status":"stored","sequence":2}]}`,
 			source.ID(0), source.ID(1))
 	})
 	require.False(t, b.Deliver(t.Context(), []string{busy}, indexes), "nobody knows")
@@ -155,7 +155,7 @@ func TestNonsenseIsNoVerdict(t *testing.T) {
 		b, source := newBook()
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(c.status)
-			fmt.Fprint(w, c.body)
+			_, _ = fmt.Fprint(w, c.body)
 		}))
 		require.False(t, b.Deliver(t.Context(), []string{s.URL}, b.Mean(1)))
 		s.Close()
@@ -181,7 +181,7 @@ func echo(t *testing.T) string {
 			go func() {
 				lines := bufio.NewScanner(conn)
 				for lines.Scan() {
-					fmt.Fprintln(conn, lines.Text())
+					_, _ = fmt.Fprintln(conn, lines.Text())
 				}
 				_ = conn.Close()
 			}()

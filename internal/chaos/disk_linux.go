@@ -14,7 +14,7 @@ type disk struct{ dir string }
 
 // newDisk mounts a disk that belongs to the owner of another folder. It needs root.
 func newDisk(dir, like string) (*disk, error) {
-	if err := os.Mkdir(dir, dirMode); err != nil { //nolint:gosec // Postgres runs under another account
+	if err := os.Mkdir(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the small disk: %w", err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func openSite(ctx context.Context, o Options, d Deps) (s *site, err error) {
 	if s.dir, err = os.MkdirTemp("", "theeye-chaos-"); err != nil {
 		return s, fmt.Errorf("make a folder: %w", err)
 	}
-	if err = os.Chmod(s.dir, dirMode); err != nil { //nolint:gosec // as root, Postgres runs under another account
+	if err = os.Chmod(s.dir, dirMode); err != nil {
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
 	s.server, err = localpg.Start(ctx, localpg.Options{
@@ -122,7 +123,7 @@ func (s *site) mountDisk(ctx context.Context) (err error) {
 // theeye runs the program to its end, as an operator does, past the wires.
 func (s *site) theeye(ctx context.Context, dsn string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.Service, arguments...) //nolint:gosec // the caller names the program
-	command.Env = append(s.Environ[:len(s.Environ):len(s.Environ)], "THEEYE_DATABASE_URL="+dsn)
+	command.Env = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
 	var errOut strings.Builder
 	command.Stderr = &errOut
 	out, err := command.Output()
@@ -151,7 +152,7 @@ func (s *site) addInstance(ctx context.Context, name string) error {
 		return err
 	}
 	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, w.address(), databaseName)
-	i.environ = append(s.Environ[:len(s.Environ):len(s.Environ)], "THEEYE_DATABASE_URL="+dsn)
+	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
 	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
@@ -160,13 +161,13 @@ func (s *site) addInstance(ctx context.Context, name string) error {
 }
 
 // execute runs a statement on a connection of its own, past the wires.
-func (s *site) execute(ctx context.Context, statement string, arguments ...any) error {
+func (s *site) execute(ctx context.Context, statement string) error {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
-	if _, err := conn.Exec(ctx, statement, arguments...); err != nil {
+	if _, err := conn.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("execute %q: %w", statement, err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,7 +58,7 @@ func AppendEvent(b []byte, e *event.Stored) []byte { return appendEvent(b, e) }
 // ReadFilter reads a query string as the list of events does.
 func ReadFilter(raw string) (query.EventFilter, error) {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
-	c.Request = httptest.NewRequest(http.MethodGet, "/v1/events", http.NoBody)
+	c.Request = httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/events", http.NoBody)
 	c.Request.URL.RawQuery = raw
 	for _, r := range Routes() {
 		if r.Method == http.MethodGet && r.Paths[0] == "/v1/events" {
