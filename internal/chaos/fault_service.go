@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"syscall"
-
-	"golang.org/x/sync/errgroup"
 )
 
 func (s *site) someone() *instance { return s.instances[s.random.IntN(len(s.instances))] }
@@ -26,13 +25,15 @@ func killServices(_ context.Context, s *site) (damage, error) {
 
 // startAll starts all services that do not run, at once.
 func (s *site) startAll(ctx context.Context) error {
-	var all errgroup.Group
-	for _, i := range s.instances {
+	var all sync.WaitGroup
+	failed := make([]error, len(s.instances))
+	for n, i := range s.instances {
 		if !i.running() {
-			all.Go(func() error { return i.start(ctx) })
+			all.Go(func() { failed[n] = i.start(ctx) })
 		}
 	}
-	return all.Wait()
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 // stopService tells a service to stop and starts it again once it has.
