@@ -85,12 +85,12 @@ func TestLicencesAreToldApart(t *testing.T) {
 	const mit = "MIT License\n\nPermission is hereby granted, free of charge,\nto any person obtaining a copy of this software"
 	for text, name := range map[string]string{
 		mit: "MIT",
-		"                    GNU AFFERO GENERAL PUBLIC LICENSE\n Version 3, 19 November 2007":            "",
-		"GNU GENERAL PUBLIC LICENSE Version 2, June 1991":                                                  "",
-		"Business Source License 1.1":                                                                      "",
-		mit + "\n\nThe files in hard/ are under the GNU Lesser\nGeneral Public License.":                 "",
-		"Mozilla Public License Version 2.0\n... GNU General Public License, Version 2.0":                  "MPL-2.0",
-		"Apache License\n                           Version 2.0, January 2004":                            "Apache-2.0",
+		"                    GNU AFFERO GENERAL PUBLIC LICENSE\n Version 3, 19 November 2007": "",
+		"GNU GENERAL PUBLIC LICENSE Version 2, June 1991":                                     "",
+		"Business Source License 1.1":                                                         "",
+		mit + "\n\nThe files in hard/ are under the GNU Lesser\nGeneral Public License.":      "",
+		"Mozilla Public License Version 2.0\n... GNU General Public License, Version 2.0":     "MPL-2.0",
+		"Apache License\n                           Version 2.0, January 2004":                "Apache-2.0",
 		"All rights reserved.": "",
 		"":                     "",
 	} {
