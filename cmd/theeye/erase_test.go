@@ -54,11 +54,13 @@ func TestEraseAndAudit(t *testing.T) {
 	refused, err := json.Marshal(post(retried, http.StatusBadRequest)["errors"])
 	require.NoError(t, err)
 	require.Contains(t, string(refused), `"code":"session_erased"`)
-	for _, arguments := range [][]string{{"erase", "event", first, "--yes"}, {"erase", "event", second, "--yes"}, {"erase", "session", uuid.NewString(), "--yes"}, {"erase", "session", "shop", "--yes"}} {
+	for _, arguments := range [][]string{{"erase", "event", first, "--yes"}, {"erase", "event", second, "--yes"}, {"erase", "session", uuid.NewString(), "--yes"}} {
 		code, out, errOut := finish(t, environ, arguments...)
 		require.Equal(t, 1, code, "%v: %s", arguments, out)
 		require.NotEmpty(t, errOut)
 	}
+	code, _, errOut = finish(t, environ, "erase", "session", "shop", "--yes")
+	require.Equal(t, 64, code, "no id: %s", errOut)
 
 	code, out, errOut = finish(t, environ, "audit", "--target", session, "--json")
 	require.Zero(t, code, errOut)
