@@ -60,7 +60,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newAttack(), newChaos(), newLimits())
+	root.AddCommand(newAttack(), newChaos(), newLimits(), newOverload())
 	strict(root)
 	return root
 }

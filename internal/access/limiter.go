@@ -55,6 +55,21 @@ func (l *Limiter) Allow(application *Application, n int) (wait time.Duration, ok
 	return b.take(now, rate, n)
 }
 
+// Left is how many events the application could still send at once.
+func (l *Limiter) Left(application *Application) int {
+	if application.RateLimit == nil {
+		return 0
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	free := bucketSize
+	if b := l.buckets[application.ID]; b != nil {
+		free = max(bucketSize-max(b.fullAt.Sub(now), 0), 0)
+	}
+	return int(free * time.Duration(*application.RateLimit) / time.Second)
+}
+
 func (b *bucket) take(now time.Time, rate, n int) (wait time.Duration, ok bool) {
 	taken := max(b.fullAt.Sub(now), 0)
 	if rate > b.rate {

@@ -167,3 +167,34 @@ func BenchmarkLimiter(b *testing.B) {
 		}
 	})
 }
+
+// What is said to be left passes, one by one or at once, and nothing more does.
+func TestWhatIsLeftPasses(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []int{1, 3, 7, 1000, access.MaxRateLimit} {
+		for _, atOnce := range []bool{false, true} {
+			var c clock
+			limiter := access.NewLimiter(c.now)
+			application := limited(1, rate)
+			require.Equal(t, rate, limiter.Left(application), "a bucket is full at first")
+			_, ok := limiter.Allow(application, rate/2+1)
+			require.True(t, ok)
+			c.pass(time.Millisecond)
+			left := limiter.Left(application)
+			require.Less(t, left, rate)
+			if atOnce || left > 1000 {
+				_, ok = limiter.Allow(application, left)
+				require.True(t, ok)
+			} else {
+				for range left {
+					_, ok = limiter.Allow(application, 1)
+					require.True(t, ok)
+				}
+			}
+			require.Zero(t, limiter.Left(application))
+			_, ok = limiter.Allow(application, 2)
+			require.False(t, ok)
+		}
+	}
+	require.Zero(t, access.NewLimiter(new(clock).now).Left(&access.Application{ID: 1}), "without a limit nothing is counted")
+}

@@ -40,7 +40,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	}
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
-	s, err := openSite(ctx, o, d)
+	s, err := openSite(ctx, o, d, "a", "b")
 	if err != nil {
 		return nil, err
 	}

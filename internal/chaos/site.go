@@ -23,7 +23,7 @@ const (
 	dirMode      = 0o755
 )
 
-// site is a private Postgres, and two services that reach it by wires.
+// site is a private Postgres, and services that reach it by wires.
 type site struct {
 	Options
 	Deps
@@ -41,8 +41,8 @@ type site struct {
 	load *load
 }
 
-// openSite starts everything.
-func openSite(ctx context.Context, o Options, d Deps) (s *site, err error) {
+// openSite starts Postgres and the services of these names.
+func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *site, err error) {
 	s = &site{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
 	defer func() {                                                           //nolint:contextcheck // it stops what runs even when ctx has ended
 		if err != nil {
@@ -66,7 +66,7 @@ func openSite(ctx context.Context, o Options, d Deps) (s *site, err error) {
 	if err = s.prepare(ctx); err != nil {
 		return s, err
 	}
-	for _, name := range []string{"a", "b"} {
+	for _, name := range services {
 		if err = s.addInstance(ctx, name); err != nil {
 			return s, err
 		}

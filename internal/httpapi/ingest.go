@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
@@ -45,10 +47,7 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 	if store {
 		if wait, ok := a.Limiter.Allow(application, len(request.Envelopes)); !ok {
 			a.Metrics.rateLimited(ctx, application.Name)
-			a.fail(c, &fault.Error{
-				Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: max(wait, time.Second),
-				Detail: "the application sends more events a second than its rate limit allows; send the request again later",
-			})
+			a.failRateLimited(c, application, wait)
 			return
 		}
 	}
@@ -63,6 +62,18 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 	default:
 		a.answerBatch(c, verdicts, store)
 	}
+}
+
+// failRateLimited sends an application away that is over its limit. The fields are
+// those of draft-ietf-httpapi-ratelimit-headers-10; what is counted are events.
+func (a *api) failRateLimited(c *gin.Context, application *access.Application, wait time.Duration) {
+	wait = max(wait, time.Second)
+	c.Header("RateLimit-Policy", fmt.Sprintf(`"events";q=%d;w=1`, *application.RateLimit))
+	c.Header("RateLimit", fmt.Sprintf(`"events";r=%d;t=%d`, a.Limiter.Left(application), seconds(wait)))
+	a.fail(c, &fault.Error{
+		Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: wait,
+		Detail: "the application sends more events a second than its rate limit allows; send the request again later",
+	})
 }
 
 // atomic reads the one query parameter of an ingest request.

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -142,6 +143,8 @@ func TestRateLimit(t *testing.T) {
 		require.NoError(t, err)
 		require.Positive(t, seconds)
 		require.LessOrEqual(t, seconds, 500)
+		require.Equal(t, `"events";q=1;w=1`, answer.Header.Get("RateLimit-Policy"))
+		require.Equal(t, fmt.Sprintf(`"events";r=0;t=%d`, seconds), answer.Header.Get("RateLimit"))
 	}
 	require.Equal(t, number(500), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 	require.Equal(t, http.StatusOK, limited.Ingest.Do(t, http.MethodPost, "/v1/validate", newEvent(t, session)).Status)

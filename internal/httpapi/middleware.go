@@ -89,7 +89,7 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 		exchangeOf(c).caller = caller
 		if origin := c.GetHeader("Origin"); origin != "" && caller.Application.AllowsOrigin(origin) {
 			c.Header("Access-Control-Allow-Origin", origin)
-			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-Request-Id")
+			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
 		}
 		if !caller.May(scope) {
 			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))

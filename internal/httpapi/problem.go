@@ -97,6 +97,9 @@ func title(f *fault.Error) string {
 	return meaningOf(f.Kind).title
 }
 
+// seconds is a time in whole seconds, none of them cut off.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
 // fail answers with a problem and ends the request.
 func (a *api) fail(c *gin.Context, err error) { a.failWith(c, err, verdictProblem{}, nil) }
 
@@ -105,7 +108,7 @@ func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch 
 	status := meaningOf(f.Kind).status
 	exchangeOf(c).problem = f.Code
 	if f.RetryAfter > 0 {
-		c.Header("Retry-After", strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
+		c.Header("Retry-After", strconv.Itoa(seconds(f.RetryAfter)))
 	}
 	body, err := json.Marshal(problem{
 		Type:  "https://the-eye.dev/problems/" + strings.ReplaceAll(string(f.Code), "_", "-"),

@@ -167,7 +167,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 		return verdicts, nil
 	}
 	w.events, w.size = len(items), size
-	if reason := c.admit(len(items), size); reason != "" {
+	if reason := c.admit(items, size); reason != "" {
 		c.deps.Metrics.shedOne(ctx, reason)
 		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
@@ -272,7 +272,8 @@ func refuseTheRest(items []Item) {
 }
 
 // admit makes room in the queue, or says why there is none.
-func (c *Collector) admit(events, size int) shedReason {
+func (c *Collector) admit(items []Item, size int) shedReason {
+	events := len(items)
 	c.mu.Lock()
 	stopped := c.stopped
 	c.mu.Unlock()
@@ -280,11 +281,28 @@ func (c *Collector) admit(events, size int) shedReason {
 		return shedStopping
 	}
 	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
-	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) {
+	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) || (queued > int64(events) && c.tooLate(items)) {
 		c.release(events, size)
 		return shedQueueFull
 	}
 	return ""
+}
+
+// tooLate tells whether a request cannot be expected to be stored within the budget, for
+// all that waits before it. To let it in would be to do work that nobody waits for any
+// more. A request that finds nobody waiting is let in whatever was measured, or a
+// database that was away would never be asked again.
+func (c *Collector) tooLate(items []Item) bool {
+	const share = 0.8 // of the budget; the rest is for a group that takes longer than those before it
+	groups := c.lanes[0].groups(&c.config)
+	if c.wide.Load() {
+		for i := range items {
+			groups = max(groups, c.lanes[c.laneOf(items[i].Envelope.Event.SessionID)].groups(&c.config))
+		}
+	}
+	// A group is on its way already, and its own is begun or comes last.
+	own := float64(len(items)) / float64(c.config.GroupEvents)
+	return (1+groups+own)*float64(c.pace.commit()) > share*float64(c.config.Budget)
 }
 
 func (c *Collector) release(events, size int) {

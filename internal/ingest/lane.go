@@ -79,8 +79,10 @@ type lane struct {
 	mu     sync.Mutex
 	queue  []*part
 	closed bool
-	wake   chan struct{}
-	tally  *tally
+	// events and bytes are what waits in the queue.
+	events, bytes atomic.Int64
+	wake          chan struct{}
+	tally         *tally
 }
 
 // push queues a part unless the lane is closed.
@@ -89,6 +91,8 @@ func (l *lane) push(p *part) bool {
 	open := !l.closed
 	if open {
 		l.queue = append(l.queue, p)
+		l.events.Add(int64(len(p.items)))
+		l.bytes.Add(int64(p.size))
 	}
 	l.mu.Unlock()
 	l.signal()
@@ -107,6 +111,8 @@ func (l *lane) giveUp() {
 	l.mu.Lock()
 	left := l.queue
 	l.queue = nil
+	l.events.Store(0)
+	l.bytes.Store(0)
 	l.mu.Unlock()
 	for _, p := range left {
 		p.err = errStopped
@@ -145,7 +151,23 @@ func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 		clear(l.queue[:n]) // else what was answered stays reachable
 		l.queue = l.queue[n:]
 	}
+	for _, p := range parts {
+		l.events.Add(int64(-len(p.items)))
+		l.bytes.Add(int64(-p.size))
+	}
 	return parts, !l.closed
+}
+
+// groups is how many groups wait in the queue, a part of one counted as such.
+func (l *lane) groups(config *Config) float64 {
+	return max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
+}
+
+// laneOf tells in which lane the events of a session are, while requests are shared out.
+func (c *Collector) laneOf(session uuid.UUID) int {
+	// The last byte is random in a UUIDv4 and a v7, the fourth changes fastest in a v1,
+	// and ids that somebody made may be random in the middle alone.
+	return int(session[15]^session[11]^session[3]) % len(c.lanes)
 }
 
 // enqueue shares a request's items out among the lanes.
@@ -159,8 +181,7 @@ func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
 	shares := make([][]Item, len(c.lanes))
 	count := 0
 	for _, item := range items {
-		// The last byte is random in every kind of UUID that is in use.
-		at := int(item.Envelope.Event.SessionID[15]) % len(shares)
+		at := c.laneOf(item.Envelope.Event.SessionID)
 		if shares[at] == nil {
 			count++
 		}
@@ -306,14 +327,19 @@ func (c *Collector) widen() {
 type pace struct {
 	mu     sync.Mutex
 	events float64 // a group
+	took   float64 // a group, in nanoseconds, in which the last few count most
 	rate   float64 // events a second
 }
 
 func (p *pace) observe(events int, took time.Duration) {
-	const weight = 0.1
+	const weight, quick = 0.1, 0.5
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.events += weight * (float64(events) - p.events)
+	if p.took == 0 {
+		p.took = float64(took)
+	}
+	p.took += quick * (float64(took) - p.took)
 	if s := took.Seconds(); s > 0 {
 		p.rate += weight * (float64(events)/s - p.rate)
 	}
@@ -323,6 +349,13 @@ func (p *pace) group() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.events
+}
+
+// commit is how long the commit of a group takes of late.
+func (p *pace) commit() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Duration(p.took)
 }
 
 // duration estimates how long a number of events takes.
