@@ -204,16 +204,16 @@ func TestAChangeIsRolledBackWithItsEntry(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	pool := s.Database.Pool(t)
-	todo := map[string]deed{}
+	prepared := map[string]deed{}
 	for name := range changing() {
-		todo[name] = deeds()[name](t, s)
+		prepared[name] = deeds()[name](t, s)
 	}
 	_, err := pool.Exec(t.Context(), `
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
 create constraint trigger refuse after insert on audit_entry deferrable initially deferred for each row execute function refuse()`)
 	require.NoError(t, err)
 	before := contents(t, pool)
-	for name, d := range todo {
+	for name, d := range prepared {
 		method, _, _ := strings.Cut(name, " ")
 		answer := s.Do(t, method, d.path, d.body)
 		require.GreaterOrEqual(t, answer.Status, 500, "%s: %s", name, answer.Body)

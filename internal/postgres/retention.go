@@ -133,6 +133,10 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 			}
 			return err
 		}
+		// Whoever needs a partition of that name again cannot make one before this.
+		if _, err := s.detached(ctx, table); err != nil {
+			return err
+		}
 	}
 	return nil
 }

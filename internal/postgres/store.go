@@ -61,7 +61,12 @@ func NewEventStore(keep KeepConfig, deps EventStoreDeps) *EventStore {
 // The attempts at one group. Contention and connections that died while idle are
 // worth more than one; the budget of the context ends them all.
 const (
-	maxAttempts    = 8
+	maxAttempts = 8
+	// commitAttempts are those at a group. With the longest pauses between them they
+	// outlast the budget: a partition that is being let go of takes seconds to be gone
+	// when Postgres has to find a deadlock first.
+	commitAttempts = 100
+	longestBackoff = 100 * time.Millisecond
 	carefulGroups  = 50
 	firstBackoff   = 5 * time.Millisecond
 	rollbackBudget = 2 * time.Second
@@ -108,10 +113,10 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 		default:
 			return translate(err, "store a group")
 		}
-		if attempt == maxAttempts || !wait(ctx, backoff) {
+		if attempt == commitAttempts || !wait(ctx, backoff) {
 			return translate(err, "store a group")
 		}
-		backoff *= 2
+		backoff = min(2*backoff, longestBackoff)
 	}
 }
 
