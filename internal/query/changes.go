@@ -192,5 +192,9 @@ func decodeChange(filter string, system int64, text string) (p ChangePosition, e
 		return p, refuseCursor("after", "the cursor is of another database cluster, which numbered its transactions by itself: "+
 			"this one was restored from a dump, or upgraded; leave after out to read everything anew, events have the same event_id")
 	}
-	return ChangePosition{Transaction: number(8), At: time.UnixMicro(number(16)).UTC(), ID: uuid.UUID(b[24:40])}, nil
+	at := time.UnixMicro(number(16)).UTC()
+	if !storable(at) {
+		return p, refuseCursor("after", "the cursor was made up; use next as it was given, or leave after out to begin anew")
+	}
+	return ChangePosition{Transaction: number(8), At: at, ID: uuid.UUID(b[24:40])}, nil
 }

@@ -55,12 +55,20 @@ func decodeCursor(filter, text string) (*Position, error) {
 		return nil, refuseCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
 	}
 	b = b[1+fingerprintLen:]
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // same bits
+	if !storable(at) {
+		return nil, refuseCursor("cursor", "the cursor was made up; use next_cursor as it was given, or leave it out to begin anew")
+	}
 	return &Position{
-		At:       time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), //nolint:gosec // same bits
-		Sequence: int64(binary.BigEndian.Uint64(b[8:])),                   //nolint:gosec // same bits
+		At:       at,
+		Sequence: int64(binary.BigEndian.Uint64(b[8:])), //nolint:gosec // same bits
 		ID:       uuid.UUID(b[16:32]),
 	}, nil
 }
+
+// storable tells whether a row could have a time: whoever can read this can make a
+// checksum, and Postgres knows fewer times than a cursor can hold.
+func storable(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
 
 func refuseCursor(parameter, detail string) error {
 	return &fault.Error{

@@ -34,6 +34,10 @@ func FuzzCursor(f *testing.F) {
 		copy(made.ID[:], id)
 		cursor := query.EncodeCursor(filter, made)
 		p, err = query.DecodeCursor(filter, cursor)
+		if year := made.At.Year(); year < 0 || year > 9999 {
+			require.Error(t, err, "no row can have this time, and Postgres may not know it")
+			return
+		}
 		require.NoError(t, err)
 		require.Equal(t, made, *p)
 		_, err = query.DecodeCursor(filter+" ", cursor)
