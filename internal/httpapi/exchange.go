@@ -25,6 +25,8 @@ type exchange struct {
 	caller *access.Caller
 	// problem is the code of the problem that it was answered with.
 	problem fault.Code
+	// gone tells that the client closed the connection before the answer.
+	gone bool
 	// held is how many bytes of bodies are accounted to the request.
 	held int64
 	// parameters names the query parameters that the route has.

@@ -111,11 +111,10 @@ func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, singl
 // errors, and answers with what is wrong with it.
 func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Request, body []byte, cause error) {
 	f := a.faultOf(c, cause)
-	if f.Kind == fault.SlowRequest { // the server ends a request's context when its body is late
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), a.Budget)
-		defer cancel()
-	}
+	// The server ends a request's context when its body is late or ends too early, and the
+	// client may still wait for an answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Budget)
+	defer cancel()
 	violations := f.Violations
 	if len(violations) == 0 {
 		violations = []fault.Violation{{Code: f.Code, Detail: f.Detail}}

@@ -65,6 +65,9 @@ func (a *api) carriesTrace(header http.Header) bool {
 func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
 	took := a.Now().Sub(begin)
 	status := c.Writer.Status()
+	if x.gone {
+		status = statusGone
+	}
 	route, method := routeOf(c), methodOf(c)
 	a.Metrics.answered(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problem)
 	application := ""
@@ -84,6 +87,10 @@ func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
 			zap.Duration("took", took), zap.String("application", application))
 	}
 }
+
+// statusGone is what is measured and logged where a client went away before its answer,
+// as other servers have it: that is no failure of ours, and must not look like one.
+const statusGone = 499
 
 // accessLevel chooses the level of the line about a request: debug for those that
 // the sampling leaves out.

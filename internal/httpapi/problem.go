@@ -125,14 +125,15 @@ func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch 
 // faultOf finds the fault in an error. What is none is a defect of ours: it is
 // logged here, and here alone, and the caller learns nothing but the request id.
 func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
+	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
+		exchangeOf(c).gone = true
+		return fault.Busy(err, fault.CodeUnavailable, "the client went away; if it did not, nothing is known of the outcome: send the request again", time.Second)
+	}
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
 			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 		}
 		return f
-	}
-	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
-		return fault.Busy(err, fault.CodeUnavailable, "the client went away", time.Second)
 	}
 	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
