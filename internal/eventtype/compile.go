@@ -40,8 +40,8 @@ const baseURL = "https://the-eye.dev/event-type.json"
 type Schema struct {
 	root  *jsonschema.Schema
 	marks marks
-	// widest is how many schemas one value may have to be held against.
-	widest int
+	// widest is the most that one value may cost.
+	widest price
 }
 
 // Compile compiles the text of a schema. It returns an Invalid fault whose pointers
@@ -73,6 +73,7 @@ func Compile(text []byte) (*Schema, error) {
 	if s.widest, err = g.checkCost(); err != nil {
 		return nil, err
 	}
+	g.lookUpEnums()
 	if s.marks, err = g.readMarks(); err != nil {
 		return nil, err
 	}
@@ -84,9 +85,12 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat() // who writes "format": "email" means it
 	compiler.UseLoader(noLoader{})
-	programs := 0
+	programs, sealed := 0, false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
 		expression, size, err := compilePattern(text)
+		if sealed { // a payload's value of the format "regex", of many, and on any goroutine
+			return expression, err
+		}
 		if programs += size; err == nil && programs > maxPatternPrograms {
 			err = errors.New("all expressions of the schema together would be too slow; use fewer, or smaller ones")
 		}
@@ -101,6 +105,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
+	sealed = true
 	return root, nil
 }
 
@@ -122,15 +127,44 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
 	}
+	if estimate(parsed) > maxPatternProgram {
+		return nil, 0, errTooSlow
+	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // as above
 	}
 	if len(program.Inst) > maxPatternProgram {
-		return nil, 0, errors.New("it would be too slow; use fewer or smaller repetitions")
+		return nil, 0, errTooSlow
 	}
-	expression, err = regexp.Compile(text)
-	return expression, len(program.Inst), err
+	found, err := regexp.Compile(text)
+	return pattern{found, len(program.Inst)}, len(program.Inst), err
+}
+
+var errTooSlow = errors.New("it would be too slow; use fewer or smaller repetitions")
+
+// estimate is not more than the size of an expression's program. To compile one only to
+// see that it is too large can take longer than everything else that is bounded here.
+func estimate(e *syntax.Regexp) int {
+	n := 0
+	for _, inner := range e.Sub {
+		n += estimate(inner)
+	}
+	switch e.Op {
+	case syntax.OpLiteral:
+		n = len(e.Rune)
+	case syntax.OpRepeat:
+		n *= max(e.Min, e.Max)
+	default:
+	}
+	return n
+}
+
+// pattern is a regular expression that knows the size of its program.
+type pattern struct {
+	*regexp.Regexp
+
+	size int
 }
 
 // wrongSchema is the fault of a schema that is wrong at a pointer.

@@ -41,40 +41,103 @@ type visit struct {
 	levels int
 }
 
-// MaxPayloadEvaluations bounds the values of one payload times the schemas that one value
-// may have to be held against: a tenth of a second's work or so.
-const MaxPayloadEvaluations = 500_000
+// The bounds of what one payload may cost: a tenth of a second's work or so each.
+const (
+	// MaxPayloadEvaluations bounds the values of one payload times the schemas that one
+	// value may have to be held against.
+	MaxPayloadEvaluations = 500_000
+	// MaxPayloadMatching bounds the characters of one payload times the size of the regular
+	// expressions that one text may have to be held against. One expression that is as
+	// large as may be can be held against any event of the usual size.
+	MaxPayloadMatching = 70_000_000
+)
 
-// values counts the values of a payload, itself included.
-func values(value any) int {
-	n := 1
+// price is what something costs: in steps, each of which is a schema that is held against
+// a value, or takes as long; and in instructions of expressions for each character.
+type price struct {
+	steps int
+	match int
+}
+
+// lookups is how many names an object is asked for in the time of a step.
+const lookups = 4
+
+// priceOf is what a schema costs by itself, those inside of it apart.
+func priceOf(s *jsonschema.Schema) price {
+	names := len(s.Required) + len(s.DependentRequired) + len(s.DependentSchemas)
+	for _, required := range s.DependentRequired {
+		names += len(required)
+	}
+	p := price{steps: 1 + names/lookups + len(s.PatternProperties)}
+	for expression := range s.PatternProperties {
+		p.match += programOf(expression)
+	}
+	if s.Pattern != nil {
+		p.match += programOf(s.Pattern)
+	}
+	if s.Format != nil && s.Format.Name == "regex" { // the value is compiled
+		p.match += maxPatternProgram
+	}
+	return p
+}
+
+func programOf(expression jsonschema.Regexp) int {
+	if known, ok := expression.(pattern); ok {
+		return known.size
+	}
+	return 0 // of the schema for schemas
+}
+
+// size is how large a payload is.
+type size struct {
+	values     int
+	characters int
+}
+
+// sizeOf counts the values of a payload, itself included, and the bytes of its texts.
+func sizeOf(value any) size {
+	n := size{values: 1}
+	add := func(inner any) {
+		of := sizeOf(inner)
+		n.values += of.values
+		n.characters += of.characters
+	}
 	switch v := value.(type) {
+	case string:
+		n.characters = len(v)
 	case map[string]any:
-		for _, inner := range v {
-			n += values(inner)
+		for name, inner := range v {
+			n.characters += len(name)
+			add(inner)
 		}
 	case []any:
 		for _, inner := range v {
-			n += values(inner)
+			add(inner)
 		}
 	}
 	return n
 }
 
-// checkCost refuses a schema that could be too expensive for some event. It returns how
-// many schemas one value may have to be held against.
-func (g *graph) checkCost() (widest int, err error) {
+// checkCost refuses a schema that could be too expensive for some event. It returns the
+// most that one value may cost.
+func (g *graph) checkCost() (widest price, err error) {
 	c := cost{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[visit]int{}}
 	for _, s := range g.all { // whatever part of it is reached
 		if _, err := c.close(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
-			return 0, wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
+			return widest, wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
 		} else if err != nil {
-			return 0, c.costly()
+			return widest, c.costly()
 		}
-		widest = max(widest, c.closures[s].total)
+		of := price{}
+		for applied, times := range c.closures[s].times {
+			own := priceOf(applied)
+			of.steps += times * own.steps
+			of.match += times * own.match
+		}
+		widest = price{steps: max(widest.steps, of.steps), match: max(widest.match, of.match)}
 	}
 	if _, err := c.worst(g.root, event.DefaultRules().Depth); err != nil {
-		return 0, c.costly()
+		return widest, c.costly()
 	}
 	return widest, nil
 }

@@ -21,6 +21,9 @@ const (
 	// The bounds of one trip to the store.
 	revisionTimeout = time.Second
 	snapshotTimeout = 3 * time.Second
+	// maxJudging bounds the judging of one request, or the last event of it waits for the
+	// others beyond the time in which it has to be answered.
+	maxJudging = 3 * time.Second
 )
 
 // DirectoryDeps are what a Directory works with.
@@ -194,7 +197,11 @@ func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
 	if len(v.types) == 0 && v.unregistered == Accept {
 		return nil
 	}
+	began := d.deps.Now()
 	for i := range envelopes {
+		if i > 0 && d.deps.Now().Sub(began) > maxJudging {
+			return fault.Busy(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
+		}
 		if err := v.judge(&envelopes[i], kept); err != nil {
 			return err
 		}

@@ -48,8 +48,7 @@ func (s *Schema) Check(data []byte, kept bool) ([]fault.Violation, error) {
 }
 
 func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
-	if n := values(payload); n*s.widest > MaxPayloadEvaluations {
-		detail := fmt.Sprintf("/data holds %d values, each of which may have to be held against %d schemas; at most %d such steps are made: send less, or simplify the schema", n, s.widest, MaxPayloadEvaluations)
+	if detail := s.tooCostly(sizeOf(payload)); detail != "" {
 		return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: detail}}
 	}
 	err := s.root.Validate(payload)
@@ -67,6 +66,19 @@ func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
 		return violations(invalid, s.marks.hidden)
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
+}
+
+// tooCostly says why a payload of a size is not held against the schema; "" is no reason.
+func (s *Schema) tooCostly(n size) string {
+	switch {
+	case n.values*s.widest.steps > MaxPayloadEvaluations:
+		return fmt.Sprintf("/data holds %d values, each of which may have to be held against %d schemas, or as much; at most %d such steps are made: send less, or simplify the schema",
+			n.values, s.widest.steps, MaxPayloadEvaluations)
+	case n.characters*s.widest.match > MaxPayloadMatching:
+		return fmt.Sprintf("/data holds texts of %d bytes, each of which may have to be held against regular expressions of %d instructions; at most %d such steps are made: send less, or simplify the expressions",
+			n.characters, s.widest.match, MaxPayloadMatching)
+	}
+	return ""
 }
 
 // judge holds one event against its type and applies the marks.
