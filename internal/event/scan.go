@@ -34,17 +34,15 @@ type scanner struct {
 	// violations of the current event, at most MaxViolations; found counts the others, too.
 	violations []fault.Violation
 	found      int
+	// told is how many bytes the pointers of all events have.
+	told int
 	// syntax describes the first syntax error, and where it is.
 	syntax   string
 	syntaxAt int
 }
 
-const (
-	// linearNames is how many member names are compared one by one before a set is made.
-	linearNames = 32
-	// maxPointer bounds the text of a pointer, in bytes.
-	maxPointer = 1024
-)
+// linearNames is how many member names are compared one by one before a set is made.
+const linearNames = 32
 
 // newScanner reads a text by the given rules.
 func newScanner(text []byte, rules *Rules) *scanner {
@@ -81,23 +79,25 @@ func (s *scanner) enter(name []byte) {
 func (s *scanner) leave() { s.path = s.path[:len(s.path)-1] }
 
 // pointer renders the current path as a JSON Pointer (RFC 6901). It is kept with
-// the event, so what cannot be stored is replaced; and of a path that is too long
-// it gives the part above, since names may fill an event, once for each violation.
+// the event, so what cannot be stored is replaced; and names may fill an event, once for
+// each violation, so it is cut.
 func (s *scanner) pointer() string {
+	longest := LongestPointer(s.told)
 	var b []byte
 	for _, step := range s.path {
-		above := len(b)
 		b = append(b, '/')
 		if step >= 0 {
 			b = strconv.AppendInt(b, int64(step), 10)
 		} else {
 			b = appendToken(b, s.names[^step])
 		}
-		if len(b) > maxPointer {
-			return string(b[:above])
+		if len(b) > longest {
+			break
 		}
 	}
-	return string(b)
+	pointer := CutPointer(string(b), longest)
+	s.told += len(pointer)
+	return pointer
 }
 
 // appendToken appends a member's name to a pointer.

@@ -131,3 +131,17 @@ func TestJudgingEndsInTime(t *testing.T) {
 	require.NoError(t, d.Refresh(t.Context()))
 	require.NoError(t, d.Judge(batch[:1], false), "one event is judged in any case")
 }
+
+// Names of a payload may be as long as the payload, and what is wrong below them many things.
+func TestPointersIntoAPayloadAreCut(t *testing.T) {
+	t.Parallel()
+	const schema = `{"additionalProperties": {"additionalProperties": {"type": "string"}}}`
+	long := strings.Repeat("x", 10_000)
+	s := compile(t, schema)
+	found, err := s.Check([]byte(`{"`+long+`": {`+list(30, func(i int) string { return fmt.Sprintf(`"%d": 0`, i) })+`}}`), false)
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	for _, v := range found {
+		require.Equal(t, "/data", v.Pointer)
+	}
+}

@@ -197,7 +197,7 @@ func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
 	if len(v.types) == 0 && v.unregistered == Accept {
 		return nil
 	}
-	began := d.deps.Now()
+	began, told := d.deps.Now(), 0
 	for i := range envelopes {
 		if i > 0 && d.deps.Now().Sub(began) > maxJudging {
 			return fault.Busy(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
@@ -205,9 +205,20 @@ func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
 		if err := v.judge(&envelopes[i], kept); err != nil {
 			return err
 		}
+		told = cutPointers(envelopes[i].Violations, told)
 		d.deps.Metrics.judged(&envelopes[i])
 	}
 	return nil
+}
+
+// cutPointers bounds what a request is told; told is what it was told before.
+func cutPointers(violations []fault.Violation, told int) int {
+	for i := range violations {
+		v := &violations[i]
+		v.Pointer = event.CutPointer(v.Pointer, event.LongestPointer(told))
+		told += len(v.Pointer)
+	}
+	return told
 }
 
 // Ready returns nil when events can be judged, or else the fault that every sender gets.

@@ -35,7 +35,7 @@ func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation
 	found = found[:min(len(found), event.MaxViolations)]
 	all := make([]fault.Violation, len(found))
 	for i, f := range found {
-		at := "/data" + f.pointer
+		at := event.CutPointer("/data"+f.pointer, event.LongestPointer(0))
 		all[i] = fault.Violation{Pointer: at, Code: fault.CodeSchemaViolation, Detail: shorten(at) + " " + f.detail}
 	}
 	return all
