@@ -28,8 +28,16 @@ const (
 	ndjsonBody
 )
 
-// zstdWindow bounds what a zstd stream may ask us to keep.
-const zstdWindow = 8 << 20
+const (
+	// zstdWindow bounds what a zstd stream may ask us to keep.
+	zstdWindow = 8 << 20
+	// maxWindows is how many zstd streams are decompressed at once.
+	maxWindows = 4
+	// gzipRoom is what a gzip decoder takes.
+	gzipRoom = 64 << 10
+	// firstRoom is the room that is taken before the first byte of a body has arrived.
+	firstRoom = 8 << 10
+)
 
 // bodyReader reads bodies within the limits. It is safe for concurrent use.
 type bodyReader struct {
@@ -41,6 +49,8 @@ type bodyReader struct {
 	// pace is how fast bodies have to arrive, by the clock now.
 	pace Pace
 	now  func() time.Time
+	// windows has a place for each zstd stream that is being decompressed.
+	windows chan struct{}
 }
 
 // take makes room for a body, or tells that there is none. What was taken is given
@@ -99,46 +109,61 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 	if length > limit {
 		return nil, b.tooLarge(limit)
 	}
-	if length < 0 {
-		length = limit
-	}
-	if err := b.take(c, length); err != nil {
-		return nil, err
-	}
 	wire := b.paced(c)
 	if r.ContentLength < 0 { // else no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
 	case "", "identity":
-		body, err := readSized(wire, r.ContentLength)
-		if err != nil {
-			err = b.readFault(err, limit)
+		return b.receive(c, wire)
+	case "gzip":
+		if err := b.take(c, gzipRoom); err != nil {
+			return nil, err
 		}
-		return body, err
-	case "gzip", "zstd":
 		return b.inflate(c, wire, encoding)
+	case "zstd":
+		// A decoder holds a window of megabytes, so it is not made before all is there, and
+		// few of them at once.
+		sent, err := b.receive(c, wire)
+		if err != nil {
+			return nil, err
+		}
+		b.windows <- struct{}{}
+		defer func() { <-b.windows }()
+		return b.inflate(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none")
 	}
 }
 
-// readSized reads into one allocation when the length is known.
-func readSized(from io.Reader, length int64) ([]byte, error) {
+// receive reads what is sent. Room is taken as it arrives: who announces much and sends
+// nothing must not hold room that others need.
+func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
+	length := c.Request.ContentLength
+	most := length
 	if length < 0 {
-		body, err := io.ReadAll(from)
-		if err != nil {
-			err = fmt.Errorf("read a body: %w", err)
+		most = b.limits.BodyBytes + 1 // whose reading tells that there is too much
+	}
+	var body []byte
+	for int64(len(body)) != length {
+		if len(body) == cap(body) {
+			room := min(max(2*int64(cap(body)), firstRoom), most)
+			if err := b.take(c, room-int64(cap(body))); err != nil {
+				return body, err
+			}
+			body = append(make([]byte, 0, room), body...)
 		}
-		return body, err
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF) && length < 0:
+			return body, nil
+		case err != nil && int64(len(body)) != length:
+			return body, b.readFault(err, b.limits.BodyBytes)
+		}
 	}
-	body := make([]byte, length)
-	n, err := io.ReadFull(from, body)
-	if errors.Is(err, io.EOF) && length == 0 {
-		err = nil
-	}
-	return body[:n], err
+	return body, nil
 }
 
 // inflate decompresses within the limit of the inflated size.

@@ -46,7 +46,7 @@ func OpenAPI() []byte { return openapi }
 
 // ReadBody reads a request's body as the handlers do.
 func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	reader := bodyReader{limits: limits, memory: 1 << 30}
+	reader := bodyReader{limits: limits, memory: 1 << 30, windows: make(chan struct{}, maxWindows)}
 	c, _ := gin.CreateTestContext(w)
 	c.Request = r
 	return reader.read(c)

@@ -83,7 +83,7 @@ type api struct {
 func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
-	a.bodies.pace, a.bodies.now = config.Pace, deps.Now
+	a.bodies.pace, a.bodies.now, a.bodies.windows = config.Pace, deps.Now, make(chan struct{}, maxWindows)
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
