@@ -54,6 +54,9 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 		body = append(append(body, `],`...), appendChangeMark(nil, &p)[1:]...)
 		return false, nil
 	})
+	if err == nil {
+		err = a.unread.hold(c, len(body))
+	}
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -84,12 +87,15 @@ func (a *api) changeStream(c *gin.Context, filter query.ChangeFilter, after stri
 	}
 	err := a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
 		buffer.Reset()
-		if !begun {
-			begun = true
-			a.beginStream(c, formatNDJSON, &buffer)
-		}
 		encode(&buffer, formatNDJSON, p.Events)
 		buffer.Write(append(appendChangeMark(nil, &p), '\n'))
+		if err := a.unread.hold(c, buffer.Len()); err != nil {
+			return false, err
+		}
+		if !begun {
+			begun = true
+			a.beginStream(c, formatNDJSON)
+		}
 		if err := control.SetWriteDeadline(a.Now().Add(streamPatience)); err != nil {
 			return false, fmt.Errorf("bound a stream: %w", err)
 		}

@@ -102,6 +102,10 @@ func (a *api) endPage(c *gin.Context, body []byte, next string) {
 		values.Set("cursor", next)
 		c.Header("Link", "<"+c.Request.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
 	}
+	if err := a.unread.hold(c, len(body)); err != nil {
+		a.fail(c, err)
+		return
+	}
 	send(c, http.StatusOK, "application/json", append(body, '}'))
 }
 

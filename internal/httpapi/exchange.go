@@ -29,6 +29,8 @@ type exchange struct {
 	gone bool
 	// held is how many bytes of bodies are accounted to the request.
 	held int64
+	// answering is how many bytes of answers are accounted to the request.
+	answering int64
 	// parameters names the query parameters that the route has.
 	parameters []string
 	// values are those of response headers; each of them would be a slice of its own.

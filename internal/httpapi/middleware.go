@@ -36,6 +36,7 @@ func (a *api) identify(c *gin.Context) {
 	x.set(header, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	x.set(header, "Referrer-Policy", "no-referrer")
 	defer a.bodies.release(c)
+	defer a.unread.release(c)
 	a.trace(c, x, begin)
 	defer a.observe(c, x, begin) // also when the connection is to be aborted
 	c.Next()

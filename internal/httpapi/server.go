@@ -29,7 +29,7 @@ type Config struct {
 	// ReadTimeout bounds a page of a list.
 	ReadTimeout time.Duration
 	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it
-	// requests are told to come again.
+	// requests are told to come again. It bounds the answers to lists as well.
 	BodyMemory int64
 	// AccessEvery is how many requests make a line in the log; 0 only those that fail
 	// for a reason of ours.
@@ -73,6 +73,7 @@ type api struct {
 	Config
 	Deps
 	bodies bodyReader
+	unread answers
 	// traceFields are the headers that may bring a trace context, in canonical form.
 	traceFields []string
 	// answered counts the requests, for the log.
@@ -84,6 +85,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
 	a.bodies.pace, a.bodies.now, a.bodies.windows = config.Pace, deps.Now, make(chan struct{}, maxWindows)
+	a.unread.memory, a.unread.byKey = config.BodyMemory, map[string]int64{}
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))

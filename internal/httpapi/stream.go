@@ -60,11 +60,17 @@ func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor 
 	begun := false
 	send := func(events []event.Stored) error {
 		buffer.Reset()
-		if !begun {
-			begun = true
-			a.beginStream(c, f, &buffer)
+		if !begun && f == formatCSV {
+			writeRecord(&buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 		}
 		encode(&buffer, f, events)
+		if err := a.unread.hold(c, buffer.Len()); err != nil {
+			return err
+		}
+		if !begun {
+			begun = true
+			a.beginStream(c, f)
+		}
 		if err := control.SetWriteDeadline(a.Now().Add(streamPatience)); err != nil {
 			return fmt.Errorf("bound a stream: %w", err)
 		}
@@ -99,12 +105,11 @@ func (a *api) readStream(ctx context.Context, filter query.EventFilter, cursor s
 	}
 }
 
-func (a *api) beginStream(c *gin.Context, f format, buffer *bytes.Buffer) {
+func (a *api) beginStream(c *gin.Context, f format) {
 	if f == formatNDJSON {
 		c.Header("Content-Type", "application/x-ndjson")
 	} else {
 		c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
-		writeRecord(buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 	}
 	c.Status(http.StatusOK)
 }
