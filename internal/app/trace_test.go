@@ -164,6 +164,21 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 	require.Eventually(t, func() bool { return receiver.HasMetric("theeye.http.request.duration") }, 20*time.Second, 10*time.Millisecond)
 }
 
+// A path that is not UTF-8 cannot be exported, and would take all spans that are
+// exported together with it.
+func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
+	receiver := apptest.NewReceiver(t)
+	s := apptest.Start(t, traced(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
+	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside of a character
+		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
+	}
+	paths := []string{}
+	for _, span := range receiver.Await(t, "GET none", 2) {
+		paths = append(paths, span.Attribute("url.path"))
+	}
+	require.ElementsMatch(t, []string{"/\uFFFD", "/" + strings.Repeat("a", 198) + "\uFFFD"}, paths)
+}
+
 // A collector that takes connections and never answers slows nothing and fails
 // nothing: what does not fit into the queue is dropped and counted, and the service
 // stops without waiting for it.

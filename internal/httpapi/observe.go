@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -44,10 +45,11 @@ func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
 	)
 }
 
-// cut bounds a text of the client's.
+// cut bounds a text of the client's, and makes it text: what is not UTF-8 cannot be
+// exported, nor what is exported together with it.
 func cut(text string) string {
 	const longest = 200
-	return text[:min(len(text), longest)]
+	return strings.ToValidUTF8(text[:min(len(text), longest)], "\uFFFD")
 }
 
 // carriesTrace tells whether a request may bring a trace context.
