@@ -14,9 +14,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/apptest"
 )
 
-// half sends a request, closes its half of the connection, and returns the answer. To the
+// half sends a request, closes its half of the connection, and reads the answer. To the
 // server it looks as if the client was gone.
-func half(t *testing.T, s *apptest.Service, request string) *http.Response {
+func half(t *testing.T, s *apptest.Service, request string) (status int, body string) {
 	t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -29,7 +29,10 @@ func half(t *testing.T, s *apptest.Service, request string) *http.Response {
 	require.NoError(t, tcp.CloseWrite())
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
-	return answer
+	defer answer.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, string(text)
 }
 
 // A body that ends too early is the sender's mistake, whatever became of the sender.
@@ -41,11 +44,9 @@ func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 		"Content-Length: 500\r\n\r\n{", "Content-Length: 50000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nff\r\n{",
 		"Content-Encoding: gzip\r\nContent-Length: 500\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xaa",
 	} {
-		answer := half(t, s, head+rest)
-		body, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusBadRequest, answer.StatusCode, "%s", body)
-		require.Contains(t, string(body), `"error_id"`)
+		status, body := half(t, s, head+rest)
+		require.Equal(t, http.StatusBadRequest, status, body)
+		require.Contains(t, body, `"error_id"`)
 	}
 	require.Len(t, mustGet(t, s.As(s.Read), "/v1/errors")["errors"], 4)
 }
