@@ -33,11 +33,12 @@ func openLog(dataDir string, acc account) (file *os.File, offset int64, err erro
 	default:
 		offset = info.Size()
 	}
-	file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
+	file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, privateFileMode)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening log: %w", err)
 	}
-	if err := acc.own(path); err != nil {
+	// An earlier one may have been made for everybody to read.
+	if err := errors.Join(file.Chmod(privateFileMode), acc.own(path)); err != nil {
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	return file, offset, nil

@@ -18,6 +18,8 @@ const (
 	dirMode             = 0o755
 	privateDirMode      = 0o700
 	fileMode            = 0o644
+	// privateFileMode is that of the log: Postgres writes rows into it that it refused.
+	privateFileMode = 0o600
 )
 
 // Options says which Postgres to run and where. The zero value of every field

@@ -30,6 +30,14 @@ func TestServerKeepsDataAcrossStopAndStart(t *testing.T) {
 	require.NoError(t, conn.Close(t.Context()))
 }
 
+func TestTheLogIsPrivate(t *testing.T) {
+	t.Parallel()
+	s := start(t, durable(newDir(t)))
+	info, err := os.Stat(s.DataDir() + ".log")
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
 func TestServerSettings(t *testing.T) {
 	t.Parallel()
 	options := durable(newDir(t))
