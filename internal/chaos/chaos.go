@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	}
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
+	o.Environ = slices.Concat(o.Environ, retentionOn())
 	s, err := openSite(ctx, o, d, "a", "b")
 	if err != nil {
 		return nil, err

@@ -35,6 +35,12 @@ type site struct {
 	instances []*instance
 	// The application's keys.
 	ingestKey, readKey string
+	// steppable is the program whose clock can be stepped, stepped the service that runs
+	// it, and drifts are the steps that are left. unsteppable says why there is none.
+	steppable   string
+	stepped     *instance
+	drifts      []drift
+	unsteppable string
 	// random decides on whom a fault hits.
 	random *rand.Rand
 	// load is what is sent; faults may take part in it.
@@ -55,6 +61,11 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	}
 	if err = os.Chmod(s.dir, dirMode); err != nil {
 		return s, fmt.Errorf("open the folder: %w", err)
+	}
+	if len(services) > 1 {
+		if err = s.prepareClock(ctx); err != nil {
+			return s, err
+		}
 	}
 	s.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
@@ -153,6 +164,9 @@ func (s *site) addInstance(ctx context.Context, name string) error {
 	}
 	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, w.address(), databaseName)
 	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
+	if err = s.giveClock(i); err != nil {
+		return err
+	}
 	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
@@ -190,6 +204,9 @@ func (s *site) close() error {
 			err = errors.Join(err, i.stop())
 		}
 		err = errors.Join(err, i.log.Close())
+		if i.clock != nil {
+			err = errors.Join(err, i.clock.close())
+		}
 	}
 	for _, w := range s.wires {
 		err = errors.Join(err, w.close())
