@@ -138,6 +138,18 @@ func TestAWrongClockExplainsARefusal(t *testing.T) {
 	require.EqualValues(t, 1, b.Acknowledged())
 }
 
+// A batch of which nothing is stored is a problem, whose status is a number.
+func TestAWrongClockExplainsARefusedBatch(t *testing.T) {
+	t.Parallel()
+	b, source := newBook()
+	early := `{"event_id":"%s","status":"rejected","errors":[{"pointer":"/timestamp","code":"timestamp_in_future"}]}`
+	target := answer(t, http.StatusBadRequest, fmt.Sprintf(`{"status":400,"code":"batch_rejected","results":[`+early+","+early+"]}", source.ID(0), source.ID(1)))
+	b.GoAstray(target, "timestamp_in_future")
+	require.True(t, b.Attempt(t.Context(), target, b.Mean(2)))
+	require.Empty(t, differences(t, b, source))
+	require.EqualValues(t, 2, b.Refused())
+}
+
 // What had no verdict may be stored, whatever another attempt was told, and is sent again.
 func TestARefusalSaysNothingOfAnAttemptWithoutAVerdict(t *testing.T) {
 	t.Parallel()

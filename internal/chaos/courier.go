@@ -140,20 +140,10 @@ func (o *objections) codes() []string {
 
 // read notes what an answer says. It tells whether that could be understood.
 func (c *courier) read(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
-	var a struct {
-		verdict
-		Results []verdict `json:"results"`
-	}
-	if status == http.StatusBadRequest && len(indexes) == 1 {
-		a.objections = objectionsOf(body)
-		a.Status, a.EventID = reconcile.Rejected.String(), c.book.source.ID(indexes[0])
-	} else if err := json.Unmarshal(body, &a); err != nil {
+	results, err := c.verdicts(indexes, status, body)
+	if err != nil {
 		c.book.wrong("an answer that cannot be read: %d: %.300s", status, body)
 		return false
-	}
-	results := a.Results
-	if len(indexes) == 1 {
-		results = []verdict{a.verdict}
 	}
 	if len(results) != len(indexes) {
 		c.book.wrong("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
@@ -169,6 +159,23 @@ func (c *courier) read(target string, indexes []uint64, status int, body []byte,
 		c.book.told(indexes[i], v, r.Sequence, began, now, c.book.explains(target, r.codes(), began, now))
 	}
 	return true
+}
+
+// verdicts takes an answer apart. The status of a problem is a number, and none of an event.
+func (c *courier) verdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
+	if len(indexes) > 1 {
+		var batch struct {
+			Results []verdict `json:"results"`
+		}
+		err := json.Unmarshal(body, &batch)
+		return batch.Results, err //nolint:wrapcheck // the answer is shown instead
+	}
+	if status == http.StatusBadRequest {
+		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.book.source.ID(indexes[0]), objections: objectionsOf(body)}}, nil
+	}
+	var one verdict
+	err := json.Unmarshal(body, &one)
+	return []verdict{one}, err //nolint:wrapcheck // as above
 }
 
 func verdictOf(status string) reconcile.Verdict {
