@@ -22,7 +22,7 @@ type fakeStore struct {
 	err      error
 	hang     bool // until the caller gives up
 
-	clock    func() time.Time // nil is time.Now
+	clock func() time.Time // nil is time.Now
 
 	versions, snapshots atomic.Int64
 	// entered is told of each snapshot that is asked for, which then waits for a

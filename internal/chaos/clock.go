@@ -100,7 +100,8 @@ func overlay(goroot, dir string) (string, error) {
 }
 
 // buildStepped builds a command of the module in a folder, with a clock that can be
-// stepped. The error is errNoSource where there is no Go or no module.
+// stepped. An environment of nil is this process'. The error is errNoSource where there
+// is no Go or no module.
 func buildStepped(ctx context.Context, environ []string, module, command, dir string) (program string, err error) {
 	goTool := func(arguments ...string) (string, error) {
 		run := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // it is the Go of whoever runs this

@@ -47,14 +47,14 @@ func TestAClockCanBeStepped(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(module, "teller"), 0o750))
 	require.NoError(t, os.WriteFile(filepath.Join(module, "go.mod"), []byte("module teller\n\ngo 1.26\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(module, "teller", "main.go"), []byte(teller), 0o600))
-	program, err := chaos.BuildStepped(t.Context(), os.Environ(), module, "teller", dir)
+	program, err := chaos.BuildStepped(t.Context(), nil, module, "teller", dir)
 	require.NoError(t, err)
 
 	clock, err := chaos.NewClock(filepath.Join(dir, "offset"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, clock.Close()) })
 	command := exec.CommandContext(t.Context(), program)
-	command.Env = append(os.Environ(), clock.Environ())
+	command.Env = []string{clock.Environ()}
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()
@@ -89,7 +89,7 @@ func TestAPatchThatDoesNotFitSaysSo(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(goroot, "src", "time", "time.go"), []byte("package time\n"), 0o600))
 	_, err := chaos.Overlay(goroot, t.TempDir())
 	require.ErrorContains(t, err, "cannot be patched")
-	_, err = chaos.BuildStepped(t.Context(), os.Environ(), t.TempDir(), "cmd/theeye", t.TempDir())
+	_, err = chaos.BuildStepped(t.Context(), nil, t.TempDir(), "cmd/theeye", t.TempDir())
 	require.ErrorIs(t, err, chaos.ErrNoSource)
 }
 
