@@ -46,6 +46,7 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mountDisk(ctx)
 	started := d.Now()
 	r := &run{site: s, report: &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate}}
 	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)

@@ -85,7 +85,7 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	return s, nil
 }
 
-// prepare makes the database, its schema, the small disk and a key.
+// prepare makes the database, its schema and the keys.
 func (s *site) prepare(ctx context.Context) error {
 	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
 	if err != nil {
@@ -99,10 +99,6 @@ func (s *site) prepare(ctx context.Context) error {
 	if _, err := s.theeye(ctx, dsn, "migrate", "up"); err != nil {
 		return err
 	}
-	if err := s.mountDisk(ctx); err != nil {
-		s.disk = nil
-		s.say("the fault \"disk full\" is left out: %v", err)
-	}
 	if _, err := s.theeye(ctx, dsn, "app", "create", "shop"); err != nil {
 		return err
 	}
@@ -113,8 +109,15 @@ func (s *site) prepare(ctx context.Context) error {
 	return err
 }
 
-// mountDisk puts the ledger of ids on a disk of its own that is small.
-func (s *site) mountDisk(ctx context.Context) (err error) {
+// mountDisk puts the ledger of ids on a disk of its own that is small, where it can.
+func (s *site) mountDisk(ctx context.Context) {
+	if err := s.tryDisk(ctx); err != nil {
+		s.disk = nil
+		s.say("the fault \"disk full\" is left out: %v", err)
+	}
+}
+
+func (s *site) tryDisk(ctx context.Context) (err error) {
 	if s.disk, err = newDisk(filepath.Join(s.dir, "small"), s.server.DataDir()); err != nil {
 		return err
 	}
