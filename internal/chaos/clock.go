@@ -103,38 +103,44 @@ func overlay(goroot, dir string) (string, error) {
 // stepped. An environment of nil is this process'. The error is errNoSource where there
 // is no Go or no module.
 func buildStepped(ctx context.Context, environ []string, module, command, dir string) (program string, err error) {
-	goTool := func(arguments ...string) (string, error) {
-		run := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // it is the Go of whoever runs this
-		run.Dir, run.Env = module, environ
-		var errOut strings.Builder
-		run.Stderr = &errOut
-		out, err := run.Output()
-		if err != nil {
-			return "", fmt.Errorf("go %s: %w: %s", arguments[0], err, errOut.String())
-		}
-		return string(out), nil
-	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", fmt.Errorf("%w, for which Go has to be installed: %w", errNoSource, err)
 	}
 	if _, err := os.Stat(filepath.Join(module, command)); err != nil {
 		return "", fmt.Errorf("%w: the source is not in the folder %q; name the right one by --source: %w", errNoSource, module, err)
 	}
-	answer, err := goTool("env", "GOROOT", "GOMODCACHE")
+	is, err := goTool(ctx, "go", environ, module, "env", "GOROOT")
 	if err != nil {
 		return "", err
 	}
-	goroot, cache, _ := strings.Cut(strings.TrimSpace(answer), "\n")
-	if strings.HasPrefix(goroot, cache+string(filepath.Separator)) {
-		return "", fmt.Errorf("%w: this version of Go came as a module (%s), and of modules nothing may be replaced: install it", errNoSource, goroot)
+	// The Go that go.mod names may lie among the modules, of which go build replaces no
+	// file. It goes by the name, so that another name for the same folder will do.
+	goroot := filepath.Join(dir, "goroot")
+	if err := os.Symlink(is, goroot); err != nil {
+		return "", fmt.Errorf("name the folder of Go: %w", err)
 	}
 	list, err := overlay(goroot, dir)
 	if err != nil {
 		return "", err
 	}
 	program = filepath.Join(dir, filepath.Base(command))
-	_, err = goTool("build", "-trimpath", "-overlay", list, "-o", program, "./"+command)
+	same := exec.Cmd{Env: environ}
+	environ = append(same.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local")
+	_, err = goTool(ctx, filepath.Join(goroot, "bin", "go"), environ, module, "build", "-trimpath", "-overlay", list, "-o", program, "./"+command)
 	return program, err
+}
+
+// goTool runs a go command in the folder of a module.
+func goTool(ctx context.Context, program string, environ []string, module string, arguments ...string) (string, error) {
+	run := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // it is the Go of whoever runs this
+	run.Dir, run.Env = module, environ
+	var errOut strings.Builder
+	run.Stderr = &errOut
+	out, err := run.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w: %s", arguments[0], err, errOut.String())
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // clock is the offset of a wall clock.
