@@ -33,17 +33,17 @@ type drift struct {
 	code string
 }
 
-// drifts are the steps that a clock makes. Two years are more than events
-// are kept for.
+// drifts are the steps that a clock makes. The first is the worst: two years are more
+// than events are kept for.
 func drifts() []drift {
 	const hour, day, years = time.Hour, 24 * time.Hour, 2 * 365 * 24 * time.Hour
 	return []drift{
-		{"+1 hour", hour, ""},
-		{"-1 hour", -hour, codeInFuture},
-		{"+1 day", day, ""},
-		{"-1 day", -day, codeInFuture},
 		{"+2 years", years, codeTooOld},
 		{"-2 years", -years, codeInFuture},
+		{"+1 day", day, ""},
+		{"-1 day", -day, codeInFuture},
+		{"+1 hour", hour, ""},
+		{"-1 hour", -hour, codeInFuture},
 	}
 }
 
@@ -54,12 +54,13 @@ const (
 )
 
 // stepClock puts the clock of a service wrong, and right again. No step comes again
-// before all have been.
+// before all have been, and the worst comes first.
 func stepClock(_ context.Context, s *site) (damage, error) {
 	i := s.stepped
 	if len(s.drifts) == 0 {
 		s.drifts = drifts()
-		s.random.Shuffle(len(s.drifts), func(i, j int) { s.drifts[i], s.drifts[j] = s.drifts[j], s.drifts[i] })
+		others := s.drifts[1:]
+		s.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	}
 	d := s.drifts[0]
 	s.drifts = s.drifts[1:]
