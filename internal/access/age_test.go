@@ -21,10 +21,10 @@ type slowStore struct {
 	takes time.Duration
 }
 
-func (s slowStore) Version(ctx context.Context) (int64, error) {
-	version, err := s.fakeStore.Version(ctx)
+func (s slowStore) Version(ctx context.Context) (int64, time.Time, error) {
+	version, at, err := s.fakeStore.Version(ctx)
 	<-time.After(s.takes)
-	return version, err
+	return version, at, err
 }
 
 func (s slowStore) Snapshot(ctx context.Context) (access.Snapshot, error) {

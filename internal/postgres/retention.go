@@ -24,6 +24,15 @@ func NewRetentionStore(db *DB) *RetentionStore {
 	return &RetentionStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}}
 }
 
+// clockSQL reads the server's clock and no table.
+const clockSQL = `select clock_timestamp()`
+
+// Now implements retention.Store.
+func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.db.read.QueryRow(ctx, clockSQL).Scan(&now)
+	return now.UTC(), translate(err, "read the database's clock")
+}
+
 // Prepare implements retention.Store.
 func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error {
 	var months []month
