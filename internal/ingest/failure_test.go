@@ -110,14 +110,14 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 		for range 4 {
 			waiting = append(waiting, submitted(t, c, t.Context(), batch()))
 		}
-		told := map[time.Duration]bool{}
+		told := map[int64]bool{}
 		for range 20 {
 			_, err := c.Submit(t.Context(), batch())
 			requireUnavailable(t, err, fault.CodeOverloaded)
 			f, _ := fault.As(err)
 			require.GreaterOrEqual(t, f.RetryAfter, 3900*time.Millisecond, "40 events wait, and ten a second are stored")
 			require.Less(t, f.RetryAfter, 6200*time.Millisecond)
-			told[f.RetryAfter] = true
+			told[int64(f.RetryAfter)] = true
 		}
 		require.Greater(t, len(told), 1, "else all come back at once")
 		for _, one := range waiting {
