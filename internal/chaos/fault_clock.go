@@ -18,10 +18,11 @@ const (
 )
 
 // retentionOn has the services look for what is expired more often than the shortest
-// fault lasts: a clock that is ahead must not make anything so.
+// fault lasts: a clock that is ahead must not make anything so. Errors are kept for ever,
+// since those of a service whose clock is behind by years are as old as it says.
 func retentionOn() []string {
 	return []string{
-		"THEEYE_RETENTION_EVENTS=60d", "THEEYE_RETENTION_ERRORS=60d", "THEEYE_RETENTION_AUDIT=60d", "THEEYE_RETENTION_INTERVAL=2s",
+		"THEEYE_RETENTION_EVENTS=60d", "THEEYE_RETENTION_AUDIT=60d", "THEEYE_RETENTION_INTERVAL=2s",
 	}
 }
 
