@@ -9,6 +9,8 @@
 # `docker buildx imagetools inspect golang:<tag>`.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-alpine3.24@sha256:8ac98ca534ac3f51e1f420a1dd2c15e74c75cfa0f23f3ad27eb5d7236c349a0c AS build
 WORKDIR /src
+# The toolchain that go.mod names may be a patch ahead of the image's.
+ENV GOTOOLCHAIN=auto
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     mkdir /out && cd tools/image && go run ./roots >/out/ca-certificates.crt

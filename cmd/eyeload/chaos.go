@@ -29,9 +29,10 @@ Faults: ` + strings.Join(chaos.Faults(), ", ") + ".",
 			return errors.Join(err, report.WriteText(cmd.OutOrStdout()), report.Err())
 		},
 	}
-	const cycles, rate = 20, 400
+	const cycles, rate = 21, 400
 	flags := cmd.Flags()
 	flags.StringVar(&o.Service, "service", "bin/theeye", "Put this `program` to the test")
+	flags.StringVar(&o.Source, "source", ".", "Build the service whose clock is stepped from the module in this `folder`")
 	flags.IntVar(&o.Cycles, "cycles", cycles, "Inflict this `number` of faults")
 	flags.Uint64Var(&o.Seed, "seed", 1, "Make the contents and the faults follow from this `number`")
 	flags.IntVar(&o.Rate, "rate", rate, "Send this `number` of events a second")

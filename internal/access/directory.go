@@ -118,7 +118,7 @@ func (d *Directory) Authenticate(text string) (*Caller, error) {
 		d.tally.unavailable.Add(1)
 		return nil, err
 	}
-	if caller := v.caller(id, &hash, now); caller != nil {
+	if caller := v.caller(id, &hash, v.clock(now)); caller != nil {
 		d.tally.accepted.Add(1)
 		return caller, nil
 	}
@@ -173,7 +173,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		return err
 	}
 	d.tally.changed.Add(1)
-	d.publish(&view{index: newIndex(&snapshot), asOf: asOf})
+	d.publish(&view{index: newIndex(&snapshot), asOf: asOf, at: snapshot.At})
 	return nil
 }
 
@@ -182,12 +182,12 @@ func (d *Directory) poll(ctx context.Context) error {
 	asOf := d.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	version, err := d.deps.Store.Version(bounded)
+	version, at, err := d.deps.Store.Version(bounded)
 	if err != nil {
 		d.missed(ctx)
 		return err
 	}
-	if d.confirm(version, asOf) {
+	if d.confirm(version, asOf, at) {
 		d.tally.unchanged.Add(1)
 		return nil
 	}
@@ -215,8 +215,9 @@ func (d *Directory) publish(next *view) {
 	d.view.Store(next)
 }
 
-// confirm notes that the view was still right at a time, if it was.
-func (d *Directory) confirm(version int64, asOf time.Time) bool {
+// confirm notes that the view was still right at a time, if it was; at is that time by
+// the store's clock.
+func (d *Directory) confirm(version int64, asOf, at time.Time) bool {
 	d.publishing.Lock()
 	defer d.publishing.Unlock()
 	current := d.view.Load()
@@ -224,7 +225,7 @@ func (d *Directory) confirm(version int64, asOf time.Time) bool {
 		return false
 	}
 	if asOf.After(current.asOf) {
-		d.view.Store(&view{index: current.index, asOf: asOf})
+		d.view.Store(&view{index: current.index, asOf: asOf, at: at})
 	}
 	return true
 }

@@ -38,7 +38,7 @@ func requireUnavailable(t *testing.T, err error) {
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	var c clock
-	store := &fakeStore{}
+	store := &fakeStore{clock: c.now}
 	soon, past := c.now().Add(time.Second), c.now().Add(-time.Second)
 	good := store.add(t, access.Application{ID: 1, Name: "good"}, nil)
 	expiring := store.add(t, access.Application{ID: 2, Name: "expiring"}, func(k *access.HashedKey) { k.ExpiresAt = &soon })
@@ -77,6 +77,26 @@ func TestAuthenticate(t *testing.T) {
 	}
 	require.Equal(t, int64(0), store.versions.Load())
 	require.Equal(t, int64(1), store.snapshots.Load(), "authenticating asks the store for nothing")
+}
+
+// A replica whose clock is wrong turns nobody away who has a good key, and lets nobody
+// in whose key has expired.
+func TestKeysExpireByTheClockOfTheStore(t *testing.T) {
+	t.Parallel()
+	const years = 2 * 365 * 24 * time.Hour
+	var c clock
+	for _, off := range []time.Duration{-years, years} {
+		store := &fakeStore{clock: c.now}
+		soon, past := c.now().Add(time.Hour), c.now().Add(-time.Hour)
+		good := store.add(t, access.Application{ID: 1, Name: "good"}, func(k *access.HashedKey) { k.ExpiresAt = &soon })
+		bad := store.add(t, access.Application{ID: 2, Name: "bad"}, func(k *access.HashedKey) { k.ExpiresAt = &past })
+		directory := newDirectory(store, func() time.Time { return c.now().Add(off) })
+		require.NoError(t, directory.Refresh(t.Context()))
+		_, err := directory.Authenticate(good)
+		require.NoError(t, err, off)
+		_, err = directory.Authenticate(bad)
+		requireUnauthorized(t, err)
+	}
 }
 
 func TestCallerMay(t *testing.T) {

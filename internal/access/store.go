@@ -1,11 +1,16 @@
 package access
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Snapshot is all that requests are authenticated by, as it was at one moment.
 type Snapshot struct {
 	// Version changes with every change to an application or a key.
-	Version      int64
+	Version int64
+	// At is when it was, by the store's clock.
+	At           time.Time
 	Applications []Application
 	// Keys need not hold the revoked ones.
 	Keys []HashedKey
@@ -13,8 +18,9 @@ type Snapshot struct {
 
 // Store is read by a Directory. The postgres package implements it.
 type Store interface {
-	// Version tells the snapshot's version now. It is asked every second, and cheap.
-	Version(ctx context.Context) (int64, error)
+	// Version tells the snapshot's version now, and when that is by the store's clock. It
+	// is asked every second, and cheap.
+	Version(ctx context.Context) (version int64, at time.Time, err error)
 	// Snapshot reads everything, with the version that it is of.
 	Snapshot(ctx context.Context) (Snapshot, error)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,6 +21,8 @@ type fakeStore struct {
 	snapshot access.Snapshot
 	err      error
 	hang     bool // until the caller gives up
+
+	clock func() time.Time // nil is time.Now
 
 	versions, snapshots atomic.Int64
 	// entered is told of each snapshot that is asked for, which then waits for a
@@ -48,6 +51,10 @@ func (s *fakeStore) comeBack() { s.goAway(nil, false) }
 func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
 	s.mu.Lock()
 	snapshot, err, hang := s.snapshot, s.err, s.hang
+	snapshot.At = time.Now()
+	if s.clock != nil {
+		snapshot.At = s.clock()
+	}
 	s.mu.Unlock()
 	if hang {
 		<-ctx.Done()
@@ -56,10 +63,10 @@ func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
 	return snapshot, err
 }
 
-func (s *fakeStore) Version(ctx context.Context) (int64, error) {
+func (s *fakeStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
 	s.versions.Add(1)
 	snapshot, err := s.read(ctx)
-	return snapshot.Version, err
+	return snapshot.Version, snapshot.At, err
 }
 
 func (s *fakeStore) Snapshot(ctx context.Context) (access.Snapshot, error) {

@@ -13,7 +13,13 @@ type view struct {
 
 	// asOf is when the store was asked: all that had been committed by then is in it.
 	asOf time.Time
+	// at is the same by the store's clock, or a moment later.
+	at time.Time
 }
+
+// clock is the store's clock now. Keys expire by it: it is one for all replicas, where
+// their own may be wrong.
+func (v *view) clock(now time.Time) time.Time { return v.at.Add(now.Sub(v.asOf)) }
 
 // index is the part of a view that stays while the version does.
 type index struct {

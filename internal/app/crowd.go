@@ -49,14 +49,15 @@ func (c *crowd) follow(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// refuse answers without waiting for anything. It logs once a minute.
+// refuse answers without waiting for anything. It logs once a minute, and when the clock
+// was put back.
 func (c *crowd) refuse(conn net.Conn) {
 	const patience = 100 * time.Millisecond // the answer fits into any send buffer
 	_ = conn.SetWriteDeadline(c.now().Add(patience))
 	_, _ = conn.Write([]byte(tooManyConnections))
 	_ = conn.Close()
 	now, told := c.now().Unix(), c.told.Load()
-	if now-told >= 60 && c.told.CompareAndSwap(told, now) {
+	if (now-told >= 60 || now < told) && c.told.CompareAndSwap(told, now) {
 		c.logger.Warn("a connection was refused: as many as http.max_connections are open", zap.Int64("max_connections", c.most))
 	}
 }

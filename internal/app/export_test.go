@@ -5,11 +5,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
 // Handler is the handler of the public port, for benchmarks.
 func (s *Service) Handler() http.Handler { return s.public.http.Handler }
+
+// IDAt makes the id of something new at a time.
+func IDAt(at time.Time) uuid.UUID { return idAt(at) }
 
 // Pulse watches whether the lanes move.
 type Pulse struct{ pulse *pulse }

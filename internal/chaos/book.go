@@ -19,6 +19,11 @@ type book struct {
 	// recent are the indexes of events that were sent a moment ago.
 	recent []uint64
 	at     int
+	// doubtful are the events of which an attempt had no verdict: they may be stored,
+	// whatever another attempt was told.
+	doubtful map[uint64]struct{}
+	// astray is the last fault that made a service judge by a wrong clock.
+	astray astray
 
 	watches []*watch
 	tally   tally
@@ -51,7 +56,7 @@ type watch struct {
 const recentEvents = 512
 
 func newBook(source *traffic.Source) *book {
-	b := &book{ledger: reconcile.NewLedger(), source: source}
+	b := &book{ledger: reconcile.NewLedger(), source: source, doubtful: map[uint64]struct{}{}}
 	b.begin()
 	return b
 }
@@ -105,11 +110,16 @@ func (b *book) again(picks []int) []uint64 {
 }
 
 // told notes a verdict on an event that was sent. Verdicts that contradict one another
-// are differences.
-func (b *book) told(index uint64, v reconcile.Verdict, sequence int64, began, now time.Time) {
+// are differences. A good event that is refused is one, too, unless a wrong clock
+// explains it.
+func (b *book) told(index uint64, v reconcile.Verdict, sequence int64, began, now time.Time, misdated bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known, before := b.ledger.Known(index)
+	if misdated && v == reconcile.Rejected && !poisoned(index) {
+		b.misdated(index, known)
+		return
+	}
 	id := b.source.ID(index)
 	switch bad := poisoned(index); {
 	case v.Acknowledged() == bad:
@@ -126,7 +136,7 @@ func (b *book) told(index uint64, v reconcile.Verdict, sequence int64, began, no
 	switch {
 	case !v.Acknowledged() && known == reconcile.Unanswered:
 		b.tally.refused++
-	case known == reconcile.Unanswered:
+	case v.Acknowledged() && !known.Acknowledged():
 		b.tally.acknowledged++
 	}
 	if v.Acknowledged() {

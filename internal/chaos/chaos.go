@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +41,12 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	}
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
+	o.Environ = slices.Concat(o.Environ, retentionOn())
 	s, err := openSite(ctx, o, d, "a", "b")
 	if err != nil {
 		return nil, err
 	}
+	s.mountDisk(ctx)
 	started := d.Now()
 	r := &run{site: s, report: &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate}}
 	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)

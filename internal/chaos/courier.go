@@ -65,7 +65,12 @@ func (c *courier) deliver(ctx context.Context, indexes []uint64, tries int) bool
 }
 
 // attempt sends events once.
-func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) bool {
+func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) (answered bool) {
+	defer func() {
+		if !answered {
+			c.book.unheard(indexes)
+		}
+	}()
 	began := c.now()
 	status, body, err := c.post(ctx, target, c.render(indexes))
 	if err != nil {
@@ -81,7 +86,7 @@ func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) 
 		c.book.wrong("an answer that nobody should get: %d: %.300s", status, body)
 		return false
 	}
-	return c.read(indexes, status, body, began)
+	return c.read(target, indexes, status, body, began)
 }
 
 func (c *courier) answer(name string) {
@@ -109,23 +114,36 @@ type verdict struct {
 	EventID  uuid.UUID `json:"event_id"`
 	Status   string    `json:"status"`
 	Sequence int64     `json:"sequence"`
+	objections
+}
+
+// objections are what a refused event is refused for.
+type objections struct {
+	Errors []struct {
+		Code string `json:"code"`
+	} `json:"errors"`
+}
+
+// objectionsOf reads why a single event was refused. What cannot be read explains nothing.
+func objectionsOf(problem []byte) (o objections) {
+	_ = json.Unmarshal(problem, &o)
+	return o
+}
+
+func (o *objections) codes() []string {
+	codes := make([]string, len(o.Errors))
+	for i, e := range o.Errors {
+		codes[i] = e.Code
+	}
+	return codes
 }
 
 // read notes what an answer says. It tells whether that could be understood.
-func (c *courier) read(indexes []uint64, status int, body []byte, began time.Time) bool {
-	var a struct {
-		verdict
-		Results []verdict `json:"results"`
-	}
-	if status == http.StatusBadRequest && len(indexes) == 1 {
-		a.Status, a.EventID = reconcile.Rejected.String(), c.book.source.ID(indexes[0])
-	} else if err := json.Unmarshal(body, &a); err != nil {
+func (c *courier) read(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
+	results, err := c.verdicts(indexes, status, body)
+	if err != nil {
 		c.book.wrong("an answer that cannot be read: %d: %.300s", status, body)
 		return false
-	}
-	results := a.Results
-	if len(indexes) == 1 {
-		results = []verdict{a.verdict}
 	}
 	if len(results) != len(indexes) {
 		c.book.wrong("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
@@ -138,9 +156,26 @@ func (c *courier) read(indexes []uint64, status int, body []byte, began time.Tim
 			c.book.wrong("%s: told %q for the id %s, which cannot be", c.book.source.ID(indexes[i]), r.Status, r.EventID)
 			return false
 		}
-		c.book.told(indexes[i], v, r.Sequence, began, now)
+		c.book.told(indexes[i], v, r.Sequence, began, now, c.book.explains(target, r.codes(), began, now))
 	}
 	return true
+}
+
+// verdicts takes an answer apart. The status of a problem is a number, and none of an event.
+func (c *courier) verdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
+	if len(indexes) > 1 {
+		var batch struct {
+			Results []verdict `json:"results"`
+		}
+		err := json.Unmarshal(body, &batch)
+		return batch.Results, err //nolint:wrapcheck // the answer is shown instead
+	}
+	if status == http.StatusBadRequest {
+		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.book.source.ID(indexes[0]), objections: objectionsOf(body)}}, nil
+	}
+	var one verdict
+	err := json.Unmarshal(body, &one)
+	return []verdict{one}, err //nolint:wrapcheck // as above
 }
 
 func verdictOf(status string) reconcile.Verdict {
@@ -189,7 +224,13 @@ func (c *courier) contradict(ctx context.Context, index uint64) {
 	c.book.count(func(t *tally) { t.conflicts++ })
 	e := c.event(index)
 	e.Name += " otherwise"
-	status, body, err := c.post(ctx, c.target(), traffic.Append(nil, &e))
+	target, began := c.target(), c.now()
+	status, body, err := c.post(ctx, target, traffic.Append(nil, &e))
+	if status == http.StatusBadRequest {
+		if o := objectionsOf(body); c.book.explains(target, o.codes(), began, c.now()) {
+			return
+		}
+	}
 	if err == nil && status != http.StatusConflict && status != http.StatusServiceUnavailable {
 		c.book.wrong("%s: sent with another content and told %d: %.300s", e.ID, status, body)
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
-// Deal deals so many faults, those that take a disk left out.
+// Deal deals so many faults, those left out that take a disk or a build.
 func Deal(seed uint64, n int) (names []string, skipped map[string]string) {
-	d, skipped := newDeck(&site{Options: Options{Seed: seed}})
+	d, skipped := newDeck(&site{Options: Options{Seed: seed}, unsteppable: "nothing is built"})
 	for range n {
 		names = append(names, d.deal().name)
 	}
@@ -28,7 +28,7 @@ func (b Book) Mean(n int) []uint64 { return b.mean(n, time.Unix(1, 0)) }
 
 // Told notes a verdict.
 func (b Book) Told(index uint64, v reconcile.Verdict, sequence int64) {
-	b.told(index, v, sequence, time.Unix(1, 0), time.Unix(2, 0))
+	b.told(index, v, sequence, time.Unix(1, 0), time.Unix(2, 0), false)
 }
 
 // Acknowledged is how many were acknowledged.
@@ -70,3 +70,48 @@ func (w Wire) Drop() int { return w.drop() }
 
 // Close ends it.
 func (w Wire) Close() error { return w.close() }
+
+// GoAstray notes that a service judges by a wrong clock, and Straight that it does no more.
+func (b Book) GoAstray(target, code string) { b.goAstray(target, code, time.Now()) }
+
+// Straight notes that the clock is right again.
+func (b Book) Straight() { b.straight(time.Now()) }
+
+// Attempt sends events once.
+func (b Book) Attempt(ctx context.Context, target string, indexes []uint64) bool {
+	c := newCourier(b.book, nil, "key", time.Now)
+	defer c.client.CloseIdleConnections()
+	return c.attempt(ctx, target, indexes)
+}
+
+// Refused is how many were refused.
+func (b Book) Refused() int64 { return b.counted().refused }
+
+// Overlay patches package time of a Go.
+func Overlay(goroot, dir string) (string, error) { return overlay(goroot, dir) }
+
+// BuildStepped builds a command of a module with a clock that can be stepped.
+func BuildStepped(ctx context.Context, environ []string, module, command, dir string) (string, error) {
+	return buildStepped(ctx, environ, module, command, dir)
+}
+
+// Clock is the offset of a wall clock.
+type Clock struct{ *clock }
+
+// NewClock makes one that is right.
+func NewClock(file string) (Clock, error) {
+	c, err := newClock(file)
+	return Clock{c}, err
+}
+
+// Step puts it so far from the right time.
+func (c Clock) Step(by time.Duration) { c.step(by) }
+
+// Environ is what a process follows it by.
+func (c Clock) Environ() string { return c.environ() }
+
+// Close ends it.
+func (c Clock) Close() error { return c.close() }
+
+// ErrNoSource marks that nothing can be built.
+var ErrNoSource = errNoSource

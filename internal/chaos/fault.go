@@ -47,6 +47,12 @@ func catalogue() []fault {
 		{name: "connection slots taken", least: short, most: middle, inflict: takeSlots},
 		{name: "deadlock pressure", least: short, most: middle, inflict: deadlocks},
 		{name: "duplicate storm", least: short, most: middle, inflict: duplicates},
+		{name: clockFault, least: short, most: middle, inflict: stepClock, missing: func(s *site) string {
+			if s.stepped == nil {
+				return s.unsteppable
+			}
+			return ""
+		}},
 		{name: "disk full", least: short, most: middle, inflict: fillDisk, missing: func(s *site) string {
 			if s.disk == nil {
 				return "no small disk could be mounted, which takes root on Linux"
@@ -59,8 +65,6 @@ func catalogue() []fault {
 // leftOut says of what is in no catalogue why.
 func leftOut() map[string]string {
 	return map[string]string{
-		"clock stepped on one instance": "a process cannot be given a clock of its own: Linux has no namespace for the wall clock, " +
-			"a Go program does not call the library that would be faked, and the service has no setting for it",
 		"disk of the write-ahead log full": "Postgres stops itself then, as it does for the faults that kill it, and comes back when there is space",
 	}
 }

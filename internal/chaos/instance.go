@@ -28,6 +28,7 @@ type instance struct {
 	environ      []string
 	address, ops string
 	log          *os.File
+	clock        *clock // nil when it cannot be stepped
 
 	mu      sync.Mutex
 	command *exec.Cmd

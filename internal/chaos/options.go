@@ -14,6 +14,9 @@ var ErrOptions = errors.New("cannot run")
 type Options struct {
 	// Service is the program that is put to the test.
 	Service string
+	// Source is the folder of the module that Service was built from. One service is built
+	// from it again, with a clock that can be stepped.
+	Source string
 	// Environ is the environment of the services.
 	Environ []string
 	// Seed decides on the contents, the order of the faults and whom they hit.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,10 +57,11 @@ type Overload struct {
 	Answers map[string]int64 `json:"answers"`
 	// Unsent is how many events the tester could not send in time.
 	Unsent int64 `json:"unsent"`
-	// Memory is the physical memory of the service in overload, in bytes: a sample for
-	// each step of MemoryStep.
-	Memory     []int64       `json:"memory_bytes"`
-	MemoryStep time.Duration `json:"memory_step_ns"`
+	// Memory is the physical memory of the service in overload, in bytes, and Verdicts how
+	// many events had been answered with a verdict: a sample for each Step.
+	Memory   []int64       `json:"memory_bytes"`
+	Verdicts []int64       `json:"verdicts"`
+	Step     time.Duration `json:"step_ns"`
 
 	Reconciliation reconcile.Result `json:"reconciliation"`
 }
@@ -84,7 +86,7 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	}
 	m := &overload{
 		site: s, options: o, book: newBook(source),
-		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, MemoryStep: memoryStep},
+		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
 	}
 	m.load = newLoad(newCourier(m.book, []string{s.instances[0].url()}, s.ingestKey, d.Now), 1, o.Seed)
 	err = m.measure(ctx)
@@ -93,7 +95,8 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	return m.report, errors.Join(err, m.report.write(o.Dir))
 }
 
-const memoryStep = time.Second
+// sampling is how long it is from one sample to the next.
+const sampling = time.Second
 
 // overload is a measurement while it runs.
 type overload struct {
@@ -111,11 +114,11 @@ func (m *overload) measure(ctx context.Context) (err error) {
 	if m.report.Capacity = m.options.Known; m.report.Capacity <= 0 {
 		m.findCapacity(ctx)
 	}
-	ctxOfMemory, cancel := context.WithCancel(ctx)
+	ctxOfSamples, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		m.watchMemory(ctxOfMemory)
+		m.watch(ctxOfSamples)
 	}()
 	m.flood(ctx, m.report.Capacity*m.options.Times, m.options.Overload)
 	cancel()
@@ -204,8 +207,8 @@ func (m *overload) one(ctx context.Context) {
 	})
 }
 
-func (m *overload) watchMemory(ctx context.Context) {
-	ticker := time.NewTicker(memoryStep)
+func (m *overload) watch(ctx context.Context) {
+	ticker := time.NewTicker(sampling)
 	defer ticker.Stop()
 	for {
 		select {
@@ -213,6 +216,8 @@ func (m *overload) watchMemory(ctx context.Context) {
 			return
 		case <-ticker.C:
 			m.report.Memory = append(m.report.Memory, m.instances[0].resident())
+			t := m.book.counted()
+			m.report.Verdicts = append(m.report.Verdicts, t.acknowledged+t.refused)
 		}
 	}
 }
@@ -231,25 +236,12 @@ func (o *Overload) Err() error {
 
 // WriteText writes the report for people.
 func (o *Overload) WriteText(w io.Writer) error {
-	const mib = 1 << 20
 	_, err := fmt.Fprintf(w, `%s  %s  Postgres %s away each way, batches of %d
 capacity  %.0f events/s
 offered   %.0f events/s for %.0f s, %d events not sent in time
 goodput   %.0f events/s, %.0f %% of the capacity
 answers   %v
-`, o.StartedAt.UTC().Format(time.RFC3339), o.Service, o.Delay, o.Batch, o.Capacity, o.Offered, o.Seconds, o.Unsent, o.Goodput, 100*o.Kept, o.Answers)
-	if n := len(o.Memory); err == nil && n > 0 {
-		const parts = 5
-		_, err = fmt.Fprintf(w, "memory    MiB, highest of each fifth of the time:")
-		for i := 0; i < parts && err == nil; i++ {
-			if part := o.Memory[i*n/parts : (i+1)*n/parts]; len(part) > 0 {
-				_, err = fmt.Fprintf(w, " %.0f", float64(slices.Max(part))/mib)
-			}
-		}
-		if err == nil {
-			_, err = fmt.Fprintln(w)
-		}
-	}
+%s`, o.StartedAt.UTC().Format(time.RFC3339), o.Service, o.Delay, o.Batch, o.Capacity, o.Offered, o.Seconds, o.Unsent, o.Goodput, 100*o.Kept, o.Answers, o.fifths())
 	if err == nil {
 		_, err = fmt.Fprintf(w, "tables    %s: %d acknowledged, %d found, %d lost, %d doubled, %d gaps\n", o.Reconciliation.Outcome,
 			o.Reconciliation.Acknowledged, o.Reconciliation.Found, o.Reconciliation.Lost, o.Reconciliation.Duplicated, o.Reconciliation.Gaps)
@@ -258,6 +250,22 @@ answers   %v
 		return fmt.Errorf("write the report as text: %w", err)
 	}
 	return nil
+}
+
+// fifths says what became of goodput and memory as time went by.
+func (o *Overload) fifths() string {
+	const parts, mib = 5, 1 << 20
+	n := len(o.Memory)
+	if n <= parts {
+		return ""
+	}
+	goodput, memory := make([]string, parts), make([]string, parts)
+	for i := range parts {
+		from, to := i*(n-1)/parts, (i+1)*(n-1)/parts
+		goodput[i] = fmt.Sprintf("%.0f", float64(o.Verdicts[to]-o.Verdicts[from])/(o.Step*time.Duration(to-from)).Seconds())
+		memory[i] = fmt.Sprintf("%.0f", float64(slices.Max(o.Memory[from:to+1]))/mib)
+	}
+	return fmt.Sprintf("fifths    %s events/s\nmemory    %s MiB, the highest of each fifth\n", strings.Join(goodput, " "), strings.Join(memory, " "))
 }
 
 func (o *Overload) write(dir string) error {

@@ -35,6 +35,12 @@ type site struct {
 	instances []*instance
 	// The application's keys.
 	ingestKey, readKey string
+	// steppable is the program whose clock can be stepped, stepped the service that runs
+	// it, and drifts are the steps that are left. unsteppable says why there is none.
+	steppable   string
+	stepped     *instance
+	drifts      []drift
+	unsteppable string
 	// random decides on whom a fault hits.
 	random *rand.Rand
 	// load is what is sent; faults may take part in it.
@@ -56,6 +62,11 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	if err = os.Chmod(s.dir, dirMode); err != nil {
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
+	if len(services) > 1 {
+		if err = s.prepareClock(ctx); err != nil {
+			return s, err
+		}
+	}
 	s.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
 		Settings: map[string]string{"max_connections": "60", "shared_buffers": "128MB", "jit": "off", "deadlock_timeout": "200ms"},
@@ -74,7 +85,7 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	return s, nil
 }
 
-// prepare makes the database, its schema, the small disk and a key.
+// prepare makes the database, its schema and the keys.
 func (s *site) prepare(ctx context.Context) error {
 	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
 	if err != nil {
@@ -88,10 +99,6 @@ func (s *site) prepare(ctx context.Context) error {
 	if _, err := s.theeye(ctx, dsn, "migrate", "up"); err != nil {
 		return err
 	}
-	if err := s.mountDisk(ctx); err != nil {
-		s.disk = nil
-		s.say("the fault \"disk full\" is left out: %v", err)
-	}
 	if _, err := s.theeye(ctx, dsn, "app", "create", "shop"); err != nil {
 		return err
 	}
@@ -102,8 +109,15 @@ func (s *site) prepare(ctx context.Context) error {
 	return err
 }
 
-// mountDisk puts the ledger of ids on a disk of its own that is small.
-func (s *site) mountDisk(ctx context.Context) (err error) {
+// mountDisk puts the ledger of ids on a disk of its own that is small, where it can.
+func (s *site) mountDisk(ctx context.Context) {
+	if err := s.tryDisk(ctx); err != nil {
+		s.disk = nil
+		s.say("the fault \"disk full\" is left out: %v", err)
+	}
+}
+
+func (s *site) tryDisk(ctx context.Context) (err error) {
 	if s.disk, err = newDisk(filepath.Join(s.dir, "small"), s.server.DataDir()); err != nil {
 		return err
 	}
@@ -153,6 +167,9 @@ func (s *site) addInstance(ctx context.Context, name string) error {
 	}
 	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, w.address(), databaseName)
 	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
+	if err = s.giveClock(i); err != nil {
+		return err
+	}
 	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
@@ -190,6 +207,9 @@ func (s *site) close() error {
 			err = errors.Join(err, i.stop())
 		}
 		err = errors.Join(err, i.log.Close())
+		if i.clock != nil {
+			err = errors.Join(err, i.clock.close())
+		}
 	}
 	for _, w := range s.wires {
 		err = errors.Join(err, w.close())

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"context"
-
 	"github.com/gin-gonic/gin"
 
 	"github.com/the-eye-events/the-eye/internal/audit"
@@ -19,17 +17,7 @@ func (a *api) listAudit(c *gin.Context) {
 	}
 	filter.Action = audit.Action(p.oneOf("action", actions...))
 	filter.From, filter.To = p.timeRange()
-	limit, cursor := p.limit(), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
-		return
+	if page, ok := askPage(a, c, p, filter, a.Finder.AuditPage); ok {
+		a.endList(c, "entries", page.Items, page.Next)
 	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
-	defer cancel()
-	page, err := a.Finder.AuditPage(ctx, filter, cursor, limit)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	a.endList(c, "entries", page.Items, page.Next)
 }

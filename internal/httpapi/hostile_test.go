@@ -85,6 +85,7 @@ func TestSmuggling(t *testing.T) {
 		"space before a colon": "GET /v1/limits HTTP/1.1\r\nHost : a\r\n\r\n",
 		"another encoding":     "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Transfer-Encoding: gzip\r\n\r\n{}",
 		"headers too large":    "GET /v1/limits HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+		"headers too many":     "GET /v1/limits HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X-A: b\r\n", 8<<10) + "\r\n",
 		"no HTTP":              "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ type oneKey struct {
 	id   string
 }
 
-func (s oneKey) Version(context.Context) (int64, error) { return 1, nil }
+func (s oneKey) Version(context.Context) (int64, time.Time, error) { return 1, time.Time{}, nil }
 
 func (s oneKey) Snapshot(context.Context) (access.Snapshot, error) {
 	return access.Snapshot{

@@ -80,22 +80,15 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
 	p := readParameters(c)
-	filter := p.rejectionFilter(c)
-	limit, cursor := p.limit(), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
-	defer cancel()
-	page, err := a.Finder.RejectionPage(ctx, filter, cursor, limit)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	notKept, err := a.Finder.NotKept(ctx, filter)
-	if err != nil {
-		a.fail(c, err)
+	var notKept int64
+	page, ok := askPage(a, c, p, p.rejectionFilter(c),
+		func(ctx context.Context, filter query.RejectionFilter, cursor string, limit int) (page query.Page[query.Rejection], err error) {
+			if page, err = a.Finder.RejectionPage(ctx, filter, cursor, limit); err == nil {
+				notKept, err = a.Finder.NotKept(ctx, filter)
+			}
+			return page, err
+		})
+	if !ok {
 		return
 	}
 	list := make([]rejectionAnswer, len(page.Items))

@@ -32,16 +32,8 @@ func (a *api) listSessions(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.SessionFilter{Application: p.application(c)}
 	filter.From, filter.To = p.timeRange()
-	limit, cursor := p.limit(), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
-	defer cancel()
-	page, err := a.Finder.SessionPage(ctx, filter, cursor, limit)
-	if err != nil {
-		a.fail(c, err)
+	page, ok := askPage(a, c, p, filter, a.Finder.SessionPage)
+	if !ok {
 		return
 	}
 	sessions := make([]sessionAnswer, len(page.Items))
@@ -49,6 +41,26 @@ func (a *api) listSessions(c *gin.Context) {
 		sessions[i] = answerOf(&page.Items[i])
 	}
 	a.endList(c, "sessions", sessions, page.Next)
+}
+
+// askPage asks for the page of a list, after what is the list's own was read from p.
+// False means that the request is answered already.
+func askPage[F, T any](a *api, c *gin.Context, p *parameters, filter F,
+	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error),
+) (page query.Page[T], ok bool) {
+	limit, cursor := p.limit(), p.text("cursor")
+	if err := p.fault(); err != nil {
+		a.fail(c, err)
+		return page, false
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	page, err := ask(ctx, filter, cursor, limit)
+	if err != nil {
+		a.fail(c, err)
+		return page, false
+	}
+	return page, true
 }
 
 // endList renders items under a name and sends them as a page.

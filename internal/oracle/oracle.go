@@ -46,7 +46,7 @@ from (select session_id, last_sequence, event_count, started_at, last_event_at, 
 		min("timestamp") as started_at, max("timestamp") as last_event_at, array_agg(distinct application_id order by application_id) as application_ids
 	from events group by session_id) e using (session_id)
 where s.session_id is null or e.session_id is null or s.event_count <> e.events or e.places <> e.events or e.last > s.last_sequence
-	or s.started_at <> e.started_at or s.last_event_at <> e.last_event_at or s.application_ids <> e.application_ids`
+	or s.started_at is distinct from e.started_at or s.last_event_at is distinct from e.last_event_at or s.application_ids is distinct from e.application_ids`
 
 // gapsSQL finds sessions whose sequences are not 1 to n.
 const gapsSQL = `
@@ -63,6 +63,20 @@ select 'id ' || coalesce(k.event_id, e.event_id) || ' is in the ledger as ' || c
 from event_key k full join (select event_id, "timestamp" from event) e using (event_id)
 left join event_amendment a on a.event_id = k.event_id and a.erased_at is not null
 where k.event_id is null or k."timestamp" <> coalesce(e."timestamp", case when a.event_id is null then '-infinity' else k."timestamp" end)`
+
+// miscountedRefusalsSQL finds hours of applications with more refusals than were counted.
+// There may be fewer: they are erased with their sessions, and a commit that was tried
+// again counts twice.
+const miscountedRefusalsSQL = `
+select 'application ' || k.application_id || ' has ' || k.n || ' errors of ' || k.hour || ' and ' || coalesce(c.kept::text, 'none') || ' are counted as kept, ' || coalesce(c.refused::text, 'none') || ' as refused'
+from (select application_id, date_trunc('hour', received_at, 'UTC') as hour, count(*) as n from rejection group by 1, 2) k
+left join rejection_count c on c.application_id = k.application_id and c.hour = k.hour
+where c.kept is null or c.kept < k.n or c.refused < c.kept`
+
+// MiscountedRefusals returns the hours of applications with refusals that nobody counted.
+func MiscountedRefusals(ctx context.Context, q Querier) ([]string, error) {
+	return sentences(ctx, q, miscountedRefusalsSQL)
+}
 
 // BrokenSessions returns the sessions whose row does not match their events.
 func BrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, error) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,16 +36,15 @@ var (
 )
 
 // accessVersionSQL reads the table's only row and takes no row lock.
-const accessVersionSQL = `select version from access_version`
+const accessVersionSQL = `select version, clock_timestamp() from access_version`
 
 // bumpAccessSQL locks the table's only row until the transaction ends.
 const bumpAccessSQL = `update access_version set version = version + 1`
 
 // Version implements access.Store.
-func (s *AccessStore) Version(ctx context.Context) (int64, error) {
-	var version int64
-	err := s.db.watch.QueryRow(ctx, accessVersionSQL).Scan(&version)
-	return version, translate(err, "read the version of applications and keys")
+func (s *AccessStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
+	err = s.db.watch.QueryRow(ctx, accessVersionSQL).Scan(&version, &at)
+	return version, at, translate(err, "read the version of applications and keys")
 }
 
 // liveKeysSQL scans api_key, of which it needs nearly every row, and finds the
@@ -61,7 +61,7 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 	var read access.Snapshot
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.db.watch, options, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, accessVersionSQL).Scan(&read.Version)
+		err := tx.QueryRow(ctx, accessVersionSQL).Scan(&read.Version, &read.At)
 		if err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
 // version reads the number by which directories learn of changes.
 func (r *replica) version(t *testing.T) int64 {
 	t.Helper()
-	version, err := r.store.Version(t.Context())
+	version, _, err := r.store.Version(t.Context())
 	require.NoError(t, err)
 	return version
 }
@@ -346,7 +346,7 @@ func TestAccessStoreSaysThatTheDatabaseIsAway(t *testing.T) {
 	db := openDB(t, "postgres://nobody@127.0.0.1:1/nowhere?sslmode=disable")
 	store := postgres.NewAccessStore(db)
 	ctx := t.Context()
-	_, version := store.Version(ctx)
+	_, _, version := store.Version(ctx)
 	_, snapshot := store.Snapshot(ctx)
 	_, create := store.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"})
 	_, list := store.Applications(ctx)
@@ -360,6 +360,6 @@ func TestAccessStoreSaysThatTheDatabaseIsAway(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err := store.Version(ended)
+	_, _, err := store.Version(ended)
 	require.ErrorIs(t, err, context.Canceled)
 }

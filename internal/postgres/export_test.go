@@ -20,3 +20,6 @@ func (db *DB) ReadSetting(ctx context.Context, name string) (text string, err er
 
 // WatermarkSQL is the statement that finds how far changes can be read.
 const WatermarkSQL = watermarkSQL
+
+// Translate gives an error of the database its meaning.
+func Translate(err error) error { return translate(err, "do it") }

@@ -24,6 +24,15 @@ func NewRetentionStore(db *DB) *RetentionStore {
 	return &RetentionStore{db: db, partitions: &partitions{db: db, known: map[string]bool{}}}
 }
 
+// clockSQL reads the server's clock and no table.
+const clockSQL = `select clock_timestamp()`
+
+// Now implements retention.Store.
+func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.db.read.QueryRow(ctx, clockSQL).Scan(&now)
+	return now.UTC(), translate(err, "read the database's clock")
+}
+
 // Prepare implements retention.Store.
 func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error {
 	var months []month
@@ -157,7 +166,18 @@ where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p___
 // are free then, for an event so late that its partition has to be made again. One
 // replica at a time does it: a name that was listed may stand for such a new partition
 // as soon as another has set the old one aside.
-func (s *RetentionStore) detached(ctx context.Context, table string) (found []string, err error) {
+func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, error) {
+	for attempt := 1; ; attempt++ {
+		found, err := s.setAside(ctx, table)
+		// To rename a table is to wait for another replica that is at it, which may wait
+		// for this one.
+		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
+			return found, err
+		}
+	}
+}
+
+func (s *RetentionStore) setAside(ctx context.Context, table string) (found []string, err error) {
 	if owned, err := owns(ctx, s.db.read, table); err != nil || !owned {
 		if err != nil {
 			return nil, err

@@ -7,12 +7,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/retention"
 )
 
 // firstOf is the first moment of a month before or after this one.
@@ -111,6 +113,19 @@ func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	again := collector(t, b.store, 1)
 	verdict := submit(t, again, request(shop, envelope(s.expired, firstOf(0))))[0]
 	require.Equal(t, int64(1), verdict.Sequence, "a session that was forgotten begins anew")
+}
+
+// A replica whose clock is two years ahead must not take what others let in.
+func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(0))))
+	const day = 24 * time.Hour
+	config := retention.Config{Events: 60 * day, Errors: 60 * day, MaxAge: 60 * day, Timings: day, Audit: 60 * day, Interval: time.Hour}
+	ahead := func() time.Time { return time.Now().AddDate(2, 0, 0) }
+	retention.New(config, postgres.NewRetentionStore(b.db), zap.NewNop(), ahead).Round(t.Context())
+	require.Equal(t, 1, count(t, b, "event"))
+	require.Equal(t, 1, count(t, b, "event_key"))
 }
 
 func TestTwoReplicasExpireAtOnce(t *testing.T) {

@@ -119,7 +119,7 @@ func TestFloodOfRefusalsIsCountedAndSampled(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	bounds := keepAll()
-	bounds.Rows = 50
+	bounds.Rows = 55
 	b.store = newStore(b.db, bounds)
 	c := collector(t, b.store, 1)
 	garbage := func() event.Envelope {
@@ -137,13 +137,22 @@ func TestFloodOfRefusalsIsCountedAndSampled(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 50+5+3, kept, "50 by the bound, then 60, 70, 80, 90, 100, 200, 300, 400")
+	require.Equal(t, 55+5+3, kept, "55 by the bound, then 60, 70, 80, 90, 100, 200, 300, 400")
 	require.Equal(t, kept, count(t, b, "rejection"))
 	var refused, counted int
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), "select sum(refused), sum(kept) from rejection_count").Scan(&refused, &counted))
 	require.Equal(t, 400, refused)
 	require.Equal(t, kept, counted)
 	require.NotEqual(t, uuid.Nil, submit(t, c, request(blog, garbage()))[0].ErrorID, "another application has a bound of its own")
+
+	// What turns out a conflict in the transaction is bound like the others.
+	original := envelope(uuid.New(), time.Now().Add(-time.Hour))
+	conflicting := original
+	conflicting.Event.Name = "other"
+	verdicts := submit(t, c, request(shop, original, conflicting))
+	require.Equal(t, []ingest.Status{ingest.Stored, ingest.Conflict}, statuses(verdicts))
+	require.Equal(t, uuid.Nil, verdicts[1].ErrorID, "it was counted alone, and no id leads to it")
+	require.Equal(t, kept+1, count(t, b, "rejection"))
 }
 
 func sequences(verdicts []ingest.Verdict) (found []int64) {

@@ -28,6 +28,8 @@ type Config struct {
 // Store makes and drops partitions. The postgres package implements it. Its
 // methods may run on several replicas at once.
 type Store interface {
+	// Now is the store's clock, which is the same for all replicas.
+	Now(ctx context.Context) (time.Time, error)
 	// Prepare makes the partitions of the month of from and the months up to that of to.
 	Prepare(ctx context.Context, from, to time.Time) error
 	// ExpireEvents drops the partitions of events that end before the given time, and
@@ -115,11 +117,27 @@ func (k *Keeper) Prepared() <-chan struct{} { return k.prepared }
 // Round makes what will be needed and drops what is expired. What fails is logged
 // and tried again in the next round: until then events bring their partitions
 // about by themselves.
+//
+// Partitions are made by the store's clock. What is expired is so by that and by this
+// replica's: one clock that is ahead must not drop what another still lets in.
 func (k *Keeper) Round(ctx context.Context) {
-	now := k.now()
 	defer k.tally.roundEnds(ctx, k.now)
+	defer k.first.Do(func() { close(k.prepared) })
+	now, err := k.store.Now(ctx)
+	if err != nil {
+		k.note(ctx, "the database's clock could not be read", err)
+		return
+	}
 	k.note(ctx, "partitions could not be made ahead", k.store.Prepare(ctx, now, now.Add(ahead)))
 	k.first.Do(func() { close(k.prepared) })
+	if own := k.now(); own.Before(now) {
+		now = own
+	}
+	k.expire(ctx, now)
+}
+
+// expire drops what is expired at a time.
+func (k *Keeper) expire(ctx context.Context, now time.Time) {
 	if k.config.Events > 0 {
 		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events-grace))
 		k.note(ctx, "expired events could not be dropped", err)

@@ -25,6 +25,13 @@ type fake struct {
 	fail   error
 	// hold makes Prepare wait for the end of its context.
 	hold bool
+	// away is how far its clock is ahead.
+	away       time.Duration
+	clockFails error
+}
+
+func (f *fake) Now(context.Context) (time.Time, error) {
+	return time.Now().Add(f.away), f.clockFails
 }
 
 func (f *fake) Prepare(ctx context.Context, from, to time.Time) error {
@@ -83,6 +90,41 @@ func TestRounds(t *testing.T) {
 			require.True(t, store.before[what][0].After(begin.Add(-kept-2*time.Hour)))
 		}
 	})
+}
+
+// A replica or a database whose clock is stepped must not drop what is young by the other's.
+func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
+	t.Parallel()
+	const years = 2 * 365 * day
+	for name, c := range map[string]struct{ replica, database, prepared time.Duration }{
+		"the replica is ahead":   {replica: years},
+		"the replica is behind":  {replica: -years},
+		"the database is ahead":  {database: years, prepared: years},
+		"the database is behind": {database: -years, prepared: -years},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &fake{before: map[string][]time.Time{}, away: c.database}
+			config := retention.Config{Events: 90 * day, Errors: 90 * day, MaxAge: 90 * day, Timings: 90 * day, Audit: 90 * day, Interval: time.Hour}
+			retention.New(config, store, zap.NewNop(), func() time.Time { return time.Now().Add(c.replica) }).Round(t.Context())
+			for _, what := range []string{"events", "errors", "erasures", "timings", "audit"} {
+				require.Len(t, store.before[what], 1, "%s: %s", name, what)
+				require.True(t, store.before[what][0].Before(time.Now().Add(-90*day)), "%s: %s", name, what)
+			}
+			require.Equal(t, time.Now().Add(c.prepared), store.prepared[0][0], "%s: made by the database's clock", name)
+		})
+	}
+}
+
+// Without the database's clock nothing is known to be old.
+func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.WarnLevel)
+	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is away")}
+	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
+	keeper.Round(t.Context())
+	<-keeper.Prepared()
+	require.Empty(t, store.before)
+	require.Equal(t, 1, logs.Len())
 }
 
 func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {

@@ -216,7 +216,7 @@ func (r *reading) compare(w *wire) {
 	switch {
 	case e.verdict == Conflict || e.verdict == Rejected:
 		r.differences.add("%s: stored, and told %q", w.ID, e.verdict)
-	case stored.Digest() != sent.Digest():
+	case !same(&sent, &stored):
 		r.differences.add("%s: stored with another content: sent %s, stored %s", w.ID, brief(&sent), brief(&stored))
 	case e.verdict == Unanswered:
 		r.unanswered++

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 	"github.com/the-eye-events/the-eye/internal/oracle"
@@ -28,6 +30,9 @@ func Tables(ctx context.Context, l *Ledger, source *traffic.Source, database ora
 	err := r.rows(ctx, database)
 	if err == nil {
 		r.missing()
+		err = r.refusals(ctx, database)
+	}
+	if err == nil {
 		err = r.contradictions(ctx, database)
 	}
 	return r.result(err, true)
@@ -35,11 +40,11 @@ func Tables(ctx context.Context, l *Ledger, source *traffic.Source, database ora
 
 // rows holds every stored event against the ledger.
 func (r *reading) rows(ctx context.Context, database oracle.Querier) error {
-	earliest := r.forget()
-	if r.from == 0 {
-		earliest = 0 // all there is, whatever its time
+	earliest := pgtype.Timestamptz{Time: time.UnixMicro(r.forget()), Valid: true}
+	if r.from == 0 { // all there is, whatever its time
+		earliest = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 	}
-	rows, err := database.Query(ctx, storedSQL, time.UnixMicro(earliest)) //nolint:rowserrcheck // ForEachRow returns it
+	rows, err := database.Query(ctx, storedSQL, earliest) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
@@ -68,6 +73,35 @@ func (r *reading) forget() (earliest int64) {
 	return earliest
 }
 
+// refusedSQL reads whose refusals are kept, and whether all of them are: an application
+// that has too many refused in an hour has the rest of them counted.
+const refusedSQL = `
+select r.event_id, (select coalesce(sum(c.refused) = sum(c.kept), true) from rejection_count c)
+from rejection r where r.event_id is not null`
+
+// refusals looks for the refused events among the errors, where people look for them.
+func (r *reading) refusals(ctx context.Context, database oracle.Querier) error {
+	rows, err := database.Query(ctx, refusedSQL) //nolint:rowserrcheck // ForEachRow returns it
+	if err != nil {
+		return fmt.Errorf("read the refused events: %w", err)
+	}
+	kept, whole := map[uuid.UUID]bool{}, true
+	var id uuid.UUID
+	_, err = pgx.ForEachRow(rows, []any{&id, &whole}, func() error {
+		kept[id] = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the refused events: %w", err)
+	}
+	for index := r.from; whole && index < r.ledger.next.Load(); index++ {
+		if e := r.ledger.find(index); e != nil && (e.verdict == Rejected || e.verdict == Conflict) && !kept[r.source.ID(index)] {
+			r.differences.add("%s: told %q, and not among the errors", r.source.ID(index), e.verdict)
+		}
+	}
+	return nil
+}
+
 // contradictions asks the database about all sessions and the ledger of ids.
 func (r *reading) contradictions(ctx context.Context, database oracle.Querier) error {
 	broken, err := oracle.BrokenSessions(ctx, database, oracle.Scope{})
@@ -82,8 +116,12 @@ func (r *reading) contradictions(ctx context.Context, database oracle.Querier) e
 	if err != nil {
 		return err
 	}
+	errors, err := oracle.MiscountedRefusals(ctx, database)
+	if err != nil {
+		return err
+	}
 	r.gaps = int64(len(gaps))
-	for _, found := range [][]string{gaps, broken, ledger} {
+	for _, found := range [][]string{gaps, broken, ledger, errors} {
 		for _, sentence := range found {
 			r.differences.add("%s", sentence)
 		}

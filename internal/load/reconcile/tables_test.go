@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,12 +85,41 @@ func TestTablesFindWhatIsSeeded(t *testing.T) {
 			name: "a session that counts wrong", found: "and its events",
 			statements: []string{"update session set event_count = 3 where session_id = (select session_id from event where event_id = $1)"},
 		},
+		{
+			name: "a session that does not know its beginning", found: "and its events",
+			statements: []string{
+				"alter table session drop constraint session_span_check",
+				"update session set started_at = null where session_id = (select session_id from event where event_id = $1)",
+			},
+		},
+		{
+			name: "an invention of long ago, with every trace of it", found: "nobody sent it",
+			statements: []string{
+				"create table event_p1960_01 partition of event for values from ('1960-01-01Z') to ('1960-02-01Z')",
+				`with e as (insert into event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id)
+						select gen_random_uuid(), gen_random_uuid(), 1, category, name, data, '1960-01-02Z', received_at, application_id from event where event_id = $1
+						returning event_id, session_id, "timestamp", application_id),
+					k as (insert into event_key select event_id, "timestamp" from e)
+				insert into session select session_id, 1, 1, "timestamp", "timestamp", array[application_id] from e`,
+			},
+		},
+		{
+			name: "errors that nobody counted", found: "counted as kept",
+			statements: []string{
+				`insert into rejection (rejection_id, received_at, application_id, request_id, code, errors, raw_size)
+				select gen_random_uuid(), received_at, application_id, 'r', 'invalid_event', '[]', 0 from event where event_id = $1`,
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := send(t, apptest.Start(t, nil), 1)
 			for _, statement := range c.statements {
-				_, err := s.Database.Pool(t).Exec(context.Background(), statement, s.source.ID(4))
+				var arguments []any
+				if strings.Contains(statement, "$1") {
+					arguments = []any{s.source.ID(4)}
+				}
+				_, err := s.Database.Pool(t).Exec(context.Background(), statement, arguments...)
 				require.NoError(t, err)
 			}
 			r := s.tables(t, 0)
@@ -109,6 +139,31 @@ func TestTablesFindARefusedEventThatIsStored(t *testing.T) {
 	r := s.tables(t, 0)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.Contains(t, r.List[0], `told "rejected"`)
+}
+
+// A refused event is where people look for it, unless too many were refused in an hour.
+func TestTablesFindARefusedEventThatIsNotAmongTheErrors(t *testing.T) {
+	t.Parallel()
+	s := send(t, apptest.Start(t, nil), 1)
+	for i := range uint64(2) { // the first is kept; nothing is of the second
+		s.ledger.Sending(events+i, time.Now().UnixMicro())
+		s.ledger.Told(events+i, reconcile.Rejected, 0)
+	}
+	answer := s.Do(t, http.MethodPost, "/v1/events", fmt.Sprintf(`{"event_id":%q}`, s.source.ID(events)))
+	require.Equal(t, http.StatusBadRequest, answer.Status)
+	r := s.tables(t, 0)
+	require.Equal(t, reconcile.Inconsistent, r.Outcome)
+	require.Len(t, r.List, 1)
+	require.Contains(t, r.List[0], s.source.ID(events+1).String())
+	require.Contains(t, r.List[0], "not among the errors")
+
+	_, err := s.Database.Pool(t).Exec(context.Background(), "update rejection_count set refused = 1000")
+	require.NoError(t, err)
+	require.Equal(t, reconcile.Consistent, s.tables(t, 0).Outcome, "most were only counted")
+
+	_, err = s.Database.Pool(t).Exec(context.Background(), "alter table rejection rename to gone")
+	require.NoError(t, err)
+	require.Equal(t, reconcile.Unreadable, s.tables(t, 0).Outcome)
 }
 
 // The database is the run's alone, so what somebody else wrote is an invention.

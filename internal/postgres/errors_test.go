@@ -1,0 +1,85 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// What is the server's fault, or the moment's, is to be sent again: a 503. What is
+// neither is a defect, and no sender can help it.
+func TestStatesOfTheServerAreUnavailable(t *testing.T) {
+	t.Parallel()
+	for state, retried := range map[string]bool{
+		"53100": true,                               // the disk is full
+		"53200": true,                               // out of memory
+		"53300": true,                               // no connection is left
+		"57P01": true, "57P02": true, "57P03": true, // shut down, crashed, starting
+		"57014": true, "55P03": true, // cancelled, a lock not had in time
+		"08006": true, "08003": true, // the connection broke
+		"58030": true,                // the disk cannot be read
+		"25006": true,                // read-only: a standby, or a primary that became one
+		"40001": true, "40P01": true, // contention
+		"42P01": false, "42601": false, "XX000": false,
+	} {
+		err := postgres.Translate(fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: state}))
+		f, found := fault.As(err)
+		require.Equal(t, retried, found && f.Kind == fault.Unavailable && f.RetryAfter > 0, "%s: %v", state, err)
+	}
+	_, found := fault.As(postgres.Translate(errors.New("something")))
+	require.False(t, found)
+}
+
+// with is a connection string that sets something on every connection.
+func with(dsn, setting string) string {
+	separator := "?"
+	if strings.Contains(dsn, "?") {
+		separator = "&"
+	}
+	return dsn + separator + setting
+}
+
+// A primary that takes no writes stores nothing, and whoever sends is told to send again:
+// the events are then stored by one that does.
+func TestReadOnlyPrimary(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	sent := request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))
+	readOnly := openDB(t, with(b.database.DSN(), "default_transaction_read_only=on"))
+	_, err := collector(t, newStore(readOnly, keepAll()), 1).Submit(t.Context(), sent)
+	f, ok := fault.As(err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, fault.Unavailable, f.Kind)
+	require.ErrorContains(t, f.Unwrap(), "read-only transaction")
+	require.Zero(t, count(t, b, "event"))
+	require.Equal(t, []ingest.Status{ingest.Stored}, statuses(submit(t, collector(t, b.store, 1), sent)))
+}
+
+// The service asks the connections that it commits on, and leaves the settings as the
+// server has them.
+func TestWeaknessesAreThoseOfTheCommits(t *testing.T) {
+	t.Parallel()
+	dsn := newBundle(t).database.DSN()
+	named := func(dsn string) (names []string) {
+		found, err := openDB(t, dsn).Weaknesses(t.Context())
+		require.NoError(t, err)
+		for _, w := range found {
+			names = append(names, w.Setting)
+		}
+		return names
+	}
+	require.Contains(t, named(with(dsn, "synchronous_commit=off")), "synchronous_commit")
+	for _, safe := range []string{"on", "local", "remote_write", "remote_apply"} {
+		require.NotContains(t, named(with(dsn, "synchronous_commit="+safe)), "synchronous_commit", safe)
+	}
+}
