@@ -141,18 +141,20 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 // nothing must not hold room that others need.
 func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
 	length := c.Request.ContentLength
-	most := length
+	most, end := length, 0
 	if length < 0 {
-		most = b.limits.BodyBytes + 1 // whose reading tells that there is too much
+		most, end = b.limits.BodyBytes, 1 // a place for what tells that there is too much
 	}
 	var body []byte
+	var taken int64
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
-			room := min(max(2*int64(cap(body)), firstRoom), most)
-			if err := b.take(c, room-int64(cap(body))); err != nil {
+			room := min(max(2*taken, firstRoom), most)
+			if err := b.take(c, room-taken); err != nil {
 				return body, err
 			}
-			body = append(make([]byte, 0, room), body...)
+			taken = room
+			body = append(make([]byte, 0, int(room)+end), body...)
 		}
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
