@@ -179,7 +179,7 @@ func decodeChange(filter string, system int64, text string) (p ChangePosition, e
 	if text == "" {
 		return p, nil
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := decodeText(text)
 	if err != nil || len(b) != changeCursorLen || b[0] != changeVersion || string(checksum(b[:changeCursorLen-checksumLen])) != string(b[changeCursorLen-checksumLen:]) {
 		return p, refuseCursor("after", "the cursor was altered, or is none of changes; use next as it was given, or leave after out to begin anew")
 	}

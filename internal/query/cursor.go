@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +49,7 @@ func decodeCursor(filter, text string) (*Position, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the beginning of a list has no position
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := decodeText(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
 		return nil, refuseCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
 	}
@@ -69,6 +71,17 @@ func decodeCursor(filter, text string) (*Position, error) {
 // storable tells whether a row could have a time: whoever can read this can make a
 // checksum, and Postgres knows fewer times than a cursor can hold.
 func storable(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
+
+// decodeText reads the text of a cursor. The library passes over line ends, and then two
+// texts would be one cursor.
+func decodeText(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errLineEnd
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(text) //nolint:wrapcheck // refused whatever it is
+}
+
+var errLineEnd = errors.New("a cursor has no line ends")
 
 func refuseCursor(parameter, detail string) error {
 	return &fault.Error{
