@@ -311,10 +311,11 @@ func (c *Collector) release(events, size int) {
 }
 
 // retryAfter estimates how long what waits now will take, and adds up to half of
-// it, so that those who are sent away do not all come back at once.
+// it, so that those who are sent away do not all come back at once. It is in whole
+// seconds, as the header is: spread within one second, all would be told the next.
 func (c *Collector) retryAfter() time.Duration {
 	wait := max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
-	return wait + rand.N(wait/2) //nolint:gosec // it spreads retries and guards nothing
+	return wait.Round(time.Second) + rand.N(wait/2+time.Second).Truncate(time.Second) //nolint:gosec // it spreads retries and guards nothing
 }
 
 // unavailable turns what stopped a commit into the one answer a sender can use.

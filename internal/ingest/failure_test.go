@@ -117,6 +117,7 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 			f, _ := fault.As(err)
 			require.GreaterOrEqual(t, f.RetryAfter, 3900*time.Millisecond, "40 events wait, and ten a second are stored")
 			require.Less(t, f.RetryAfter, 6200*time.Millisecond)
+			require.Zero(t, f.RetryAfter%time.Second, "the header has whole seconds")
 			told[int64(f.RetryAfter)] = true
 		}
 		require.Greater(t, len(told), 1, "else all come back at once")

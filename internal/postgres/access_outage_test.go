@@ -26,27 +26,27 @@ func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
 	directory.Start()
 	t.Cleanup(directory.Stop)
-	answers := func(code fault.Code, within time.Duration) {
+	answers := func(code fault.Code) {
 		t.Helper()
 		require.Eventually(t, func() bool {
 			_, err := directory.Authenticate(key.Text)
 			return codeOf(err) == code
-		}, within, 5*time.Millisecond)
+		}, time.Minute, 5*time.Millisecond)
 	}
-	answers("", 5*time.Second)
+	answers("")
 
 	require.NoError(t, server.Kill())
-	answers(fault.CodeUnavailable, 5*time.Second)
+	answers(fault.CodeUnavailable)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	require.NoError(t, server.Restart(ctx))
-	answers("", 5*time.Second)
+	answers("")
 
 	require.NoError(t, server.Freeze())
-	answers(fault.CodeUnavailable, 5*time.Second)
+	answers(fault.CodeUnavailable)
 	require.NoError(t, server.Thaw())
-	answers("", 5*time.Second)
+	answers("")
 
 	require.NoError(t, r.registry.RevokeKey(t.Context(), "shop", key.ID))
-	answers(fault.CodeUnauthorized, 5*time.Second)
+	answers(fault.CodeUnauthorized)
 }
