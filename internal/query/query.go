@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -88,10 +89,23 @@ func (f *Finder) SessionPage(ctx context.Context, filter SessionFilter, cursor s
 // RejectionPage returns a page of rejections.
 func (f *Finder) RejectionPage(ctx context.Context, filter RejectionFilter, cursor string, limit int) (Page[Rejection], error) {
 	position := func(r Rejection) Position { return Position{At: r.ReceivedAt, ID: r.ID} }
-	return page(filter.describe(), cursor, limit, position, func(r Rejection) int { return len(r.Raw) },
+	return page(filter.describe(), cursor, limit, position, func(r Rejection) int { return rendered(r.Raw) },
 		func(after *Position, limit int, yield func(Rejection) bool) error {
 			return f.Rejections(ctx, filter, after, limit, yield)
 		})
+}
+
+// rendered is how large a raw text is in an answer, at most: what is no UTF-8 becomes an
+// escape for each byte, and is given in base64 as well.
+func rendered(raw []byte) int {
+	const escaped = 7
+	n := len(raw)
+	for _, c := range raw {
+		if c < ' ' || c >= utf8.RuneSelf {
+			n += escaped
+		}
+	}
+	return n
 }
 
 // StreamEvents hands over every event of a filter, a page at a time, until write

@@ -1,0 +1,41 @@
+package query_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// refused is a store of rejections of one text.
+type refused struct {
+	query.RejectionStore
+
+	raw []byte
+}
+
+func (r refused) Rejections(_ context.Context, _ query.RejectionFilter, _ *query.Position, limit int, yield func(query.Rejection) bool) error {
+	for range limit {
+		if !yield(query.Rejection{Raw: r.raw}) {
+			break
+		}
+	}
+	return nil
+}
+
+// A page of errors is bounded by what it is as an answer: bytes that are no text take
+// seven times their size.
+func TestPagesOfBytesEndEarly(t *testing.T) {
+	t.Parallel()
+	for fill, atMost := range map[string]int{"a": 256, "\xff": 32, "\x01": 32} {
+		f := &query.Finder{RejectionStore: refused{raw: bytes.Repeat([]byte(fill), 64<<10)}}
+		page, err := f.RejectionPage(t.Context(), query.RejectionFilter{}, "", 1000)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page.Items), atMost, "%q", fill)
+		require.GreaterOrEqual(t, len(page.Items), atMost/2, "%q", fill)
+		require.NotEmpty(t, page.Next)
+	}
+}
