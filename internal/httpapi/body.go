@@ -35,8 +35,10 @@ const (
 	maxWindows = 4
 	// gzipRoom is what a gzip decoder takes.
 	gzipRoom = 64 << 10
-	// firstRoom is the room that is taken before the first byte of a body has arrived.
+	// firstRoom is the room that is taken before the first byte of a body has arrived, and
+	// moreRoom how many times as much when that is full: most batches are read in two parts.
 	firstRoom = 8 << 10
+	moreRoom  = 8
 )
 
 // bodyReader reads bodies within the limits. It is safe for concurrent use.
@@ -149,7 +151,7 @@ func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
 	var taken int64
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
-			room := min(max(2*taken, firstRoom), most)
+			room := min(max(moreRoom*taken, firstRoom), most)
 			if err := b.take(c, room-taken); err != nil {
 				return body, err
 			}
