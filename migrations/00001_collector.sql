@@ -6,6 +6,7 @@
 -- Duration: milliseconds, on an empty schema.
 
 -- +goose Up
+set local lock_timeout = '1s';
 create table application (
     application_id  integer generated always as identity,
     name            text        not null,
@@ -141,4 +142,5 @@ create table rejection_count (
 comment on table rejection_count is 'Refusals of an application in an hour: how many there were, with how many bytes, and how many were kept.';
 
 -- +goose Down
+set local lock_timeout = '1s';
 drop table rejection_count, rejection, event_amendment, event_key, event, session, access_version, api_key, application;

@@ -4,6 +4,7 @@
 -- Duration: milliseconds; the columns are null in what is there already.
 
 -- +goose Up
+set local lock_timeout = '1s';
 alter table event
     add column judged_us integer,
     add column group_id  bigint,
@@ -27,6 +28,7 @@ create table group_timing (
 comment on table group_timing is 'How long the commits of groups took, in microseconds.';
 
 -- +goose Down
+set local lock_timeout = '1s';
 drop table group_timing;
 alter table rejection drop column trace_id;
 alter table event drop column trace_id, drop column group_id, drop column judged_us;

@@ -4,6 +4,7 @@
 -- while writers wait, some 2 s for a million events.
 
 -- +goose Up
+set local lock_timeout = '1s';
 create table event_type (
     event_type_id integer     generated always as identity,
     category      text        collate "C" not null,
@@ -82,6 +83,7 @@ create table audit_entry (
 comment on table audit_entry is 'What administrators changed, written in the transaction of the change.';
 
 -- +goose Down
+set local lock_timeout = '1s';
 drop table audit_entry;
 alter table rejection
     drop constraint rejection_outcome_check, drop column leased_until, drop column outcome_errors, drop column outcome_event_id,

@@ -5,6 +5,7 @@
 -- Locks: none. Duration: milliseconds.
 
 -- +goose Up
+set local lock_timeout = '1s';
 
 -- +goose StatementBegin
 create function theeye_make_partition(parent text, year integer, month integer) returns void
@@ -127,5 +128,6 @@ end $$;
 -- +goose StatementEnd
 
 -- +goose Down
+set local lock_timeout = '1s';
 drop function theeye_make_partition(text, integer, integer), theeye_detach_partition(text, text), theeye_set_aside(text),
     theeye_drop_expired(text), theeye_expire_audit(timestamptz, integer);

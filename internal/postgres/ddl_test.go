@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"io/fs"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/migrations"
 )
 
 // Whoever alters a table has it for himself. What is sent meanwhile is answered within
@@ -47,8 +50,8 @@ func TestTablesThatAreBeingAltered(t *testing.T) {
 	}
 }
 
-// A migration that waits for a long reader holds up all who write. With a lock_timeout in
-// its URL it gives way, has done nothing by halves, and can be tried again.
+// A migration that waits for a long reader holds up all who come after it. So it gives
+// way after a second, and is made when the reader has gone.
 func TestMigrationGivesWay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -56,14 +59,45 @@ func TestMigrationGivesWay(t *testing.T) {
 	for range 2 {
 		require.NoError(t, postgres.MigrateDown(t.Context(), dsn))
 	}
-	reader, err := b.database.Pool(t).Begin(context.Background())
+	pool := b.database.Pool(t)
+	reader, err := pool.Begin(context.Background())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = reader.Rollback(context.Background()) })
 	_, err = reader.Exec(context.Background(), "select from event")
 	require.NoError(t, err)
-	err = postgres.Migrate(t.Context(), with(dsn, "lock_timeout=100ms"))
-	require.ErrorContains(t, err, "55P03")
+
+	migrated := make(chan error, 1)
+	go func() { migrated <- postgres.Migrate(context.Background(), dsn) }()
+	const waiting = `select exists (select from pg_locks where relation = 'event'::regclass and mode = 'AccessExclusiveLock' and not granted)`
+	require.Eventually(t, func() bool {
+		var found bool
+		return pool.QueryRow(t.Context(), waiting).Scan(&found) == nil && found
+	}, time.Minute, time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	_, err = pool.Exec(ctx, "select from event")
+	require.NoError(t, err, "who comes after it goes on")
+	require.Empty(t, migrated, "while it still waits for the reader")
 	require.ErrorIs(t, b.db.CheckSchema(t.Context()), postgres.ErrSchemaBehind)
+
 	require.NoError(t, reader.Rollback(context.Background()))
-	require.NoError(t, postgres.Migrate(t.Context(), with(dsn, "lock_timeout=100ms")))
+	require.NoError(t, <-migrated)
 	require.NoError(t, b.db.CheckSchema(t.Context()))
+}
+
+// Who writes a migration has to say that it gives way.
+func TestEveryStepGivesWay(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(migrations.Files(), "*.sql")
+	require.NoError(t, err)
+	for _, name := range files {
+		text, err := migrations.Files().ReadFile(name)
+		require.NoError(t, err)
+		if strings.Contains(string(text), "+goose NO TRANSACTION") {
+			continue // it alters nothing that others wait for
+		}
+		for _, section := range []string{"Up", "Down"} {
+			require.Contains(t, string(text), "-- +goose "+section+"\nset local lock_timeout = '1s';\n", name)
+		}
+	}
 }

@@ -28,10 +28,22 @@ type Migration struct {
 
 // Migrate brings the schema up to date. Several may run at once: one works, the
 // others wait for it and find nothing to do.
+//
+// A step that has to wait for a table makes everybody wait who comes after it, so each
+// step gives way after a second, by a lock_timeout of its own, and is tried again from its
+// beginning, for five minutes.
 func Migrate(ctx context.Context, url string) error {
+	const attempts, pause = 60, 4 * time.Second
 	return withMigrator(url, func(p *goose.Provider) error {
-		_, err := p.Up(ctx)
-		return err
+		for attempt := 1; ; attempt++ {
+			_, err := p.Up(ctx)
+			if sqlState(err) != stateLockNotAvailable {
+				return err
+			}
+			if attempt == attempts || !wait(ctx, pause) {
+				return fmt.Errorf("a table was in use all the time, see pg_stat_activity for long transactions: %w", err)
+			}
+		}
 	})
 }
 
