@@ -26,7 +26,7 @@ type cost struct {
 	*graph
 
 	closures map[*jsonschema.Schema]*closure
-	known    map[visit]int
+	known    map[visit]load
 }
 
 // closure is what one value is held against because of one schema: the schema and all
@@ -34,6 +34,8 @@ type cost struct {
 type closure struct {
 	total int
 	times map[*jsonschema.Schema]int
+	// price is that of all of them together.
+	price price
 }
 
 type visit struct {
@@ -74,6 +76,14 @@ func priceOf(s *jsonschema.Schema) price {
 	}
 	if s.Pattern != nil {
 		p.match += programOf(s.Pattern)
+	}
+	if s.Enum != nil {
+		for _, value := range s.Enum.Values {
+			switch value.(type) {
+			case map[string]any, []any: // compared one by one
+				p.steps++
+			}
+		}
 	}
 	if s.Format != nil && s.Format.Name == "regex" { // the value is compiled
 		p.match += maxPatternProgram
@@ -121,25 +131,19 @@ func sizeOf(value any) size {
 // checkCost refuses a schema that could be too expensive for some event. It returns the
 // most that one value may cost.
 func (g *graph) checkCost() (widest price, err error) {
-	c := cost{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[visit]int{}}
+	c := cost{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[visit]load{}}
 	for _, s := range g.all { // whatever part of it is reached
 		if _, err := c.close(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
 			return widest, wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
 		} else if err != nil {
 			return widest, c.costly()
 		}
-		of := price{}
-		for applied, times := range c.closures[s].times {
-			own := priceOf(applied)
-			of.steps += times * own.steps
-			of.match += times * own.match
-		}
-		widest = price{steps: max(widest.steps, of.steps), match: max(widest.match, of.match)}
 	}
-	if _, err := c.worst(g.root, event.DefaultRules().Depth); err != nil {
+	all, err := c.worst(g.root, event.DefaultRules().Depth)
+	if err != nil {
 		return widest, c.costly()
 	}
-	return widest, nil
+	return all.dearest, nil
 }
 
 func (c *cost) costly() error {
@@ -157,6 +161,7 @@ func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*c
 	open[s] = true
 	defer delete(open, s)
 	all := &closure{total: 1, times: map[*jsonschema.Schema]int{s: 1}}
+	all.price = priceOf(s)
 	for _, e := range c.edges[s] {
 		if e.place != here && e.place != negated {
 			continue
@@ -168,6 +173,7 @@ func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*c
 		if all.total += inner.total; all.total > MaxEvaluations {
 			return nil, errCostly
 		}
+		all.price = all.price.plus(inner.price)
 		for schema, n := range inner.times {
 			all.times[schema] += n
 		}
@@ -176,15 +182,43 @@ func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*c
 	return all, nil
 }
 
-// worst is the number of evaluations along the most expensive path of values that is so
-// many levels long.
-func (c *cost) worst(s *jsonschema.Schema, levels int) (int, error) {
+// load is what a schema costs for a value with all that is inside of it.
+type load struct {
+	// path is the number of evaluations along the most expensive path of values, and
+	// dearest the price of the value that costs most.
+	path    int
+	dearest price
+}
+
+func (p price) plus(q price) price {
+	return price{steps: p.steps + q.steps, match: p.match + q.match}
+}
+
+func (p price) max(q price) price {
+	return price{steps: max(p.steps, q.steps), match: max(p.match, q.match)}
+}
+
+func (l load) plus(m load) load {
+	return load{path: l.path + m.path, dearest: l.dearest.plus(m.dearest)}
+}
+
+func (l load) max(m load) load {
+	return load{path: max(l.path, m.path), dearest: l.dearest.max(m.dearest)}
+}
+
+func (l load) times(n int) load {
+	return load{path: n * l.path, dearest: price{steps: n * l.dearest.steps, match: n * l.dearest.match}}
+}
+
+// worst is the load of a schema for a value that is so many levels deep. What is said of
+// one child by several schemas adds up.
+func (c *cost) worst(s *jsonschema.Schema, levels int) (load, error) {
 	if known, found := c.known[visit{s, levels}]; found {
 		return known, nil
 	}
 	all, err := c.close(s, map[*jsonschema.Schema]bool{})
 	if err != nil || levels == 0 {
-		return 0, err
+		return load{}, err
 	}
 	var members, items shares
 	for schema, times := range all.times {
@@ -194,23 +228,24 @@ func (c *cost) worst(s *jsonschema.Schema, levels int) (int, error) {
 			}
 			inner, err := c.worst(e.to, levels-1)
 			if err != nil {
-				return 0, err
+				return load{}, err
 			}
-			switch e.place {
+			switch inner = inner.times(times); e.place {
 			case member:
-				members.add(e.name, times*inner)
+				members.add(e.name, inner)
 			case item:
-				items.add(fmt.Sprint(e.index), times*inner)
+				items.add(fmt.Sprint(e.index), inner)
 			case someItem:
-				items.all += times * inner
+				items.all = items.all.plus(inner)
 			default:
-				members.all += times * inner
+				members.all = members.all.plus(inner)
 			}
 		}
 	}
-	total := all.total + max(members.most(), items.most())
-	if total > MaxEvaluations {
-		return 0, errCostly
+	child := members.most().max(items.most())
+	total := load{path: all.total + child.path, dearest: all.price.max(child.dearest)}
+	if total.path > MaxEvaluations {
+		return load{}, errCostly
 	}
 	c.known[visit{s, levels}] = total
 	return total, nil
@@ -218,22 +253,22 @@ func (c *cost) worst(s *jsonschema.Schema, levels int) (int, error) {
 
 // shares adds up what applies to each child of a value.
 type shares struct {
-	all   int
-	named map[string]int
+	all   load
+	named map[string]load
 }
 
-func (s *shares) add(name string, n int) {
+func (s *shares) add(name string, l load) {
 	if s.named == nil {
-		s.named = map[string]int{}
+		s.named = map[string]load{}
 	}
-	s.named[name] += n
+	s.named[name] = s.named[name].plus(l)
 }
 
 // most is what applies to the child that most applies to.
-func (s *shares) most() int {
-	most := 0
-	for _, n := range s.named {
-		most = max(most, n)
+func (s *shares) most() load {
+	var most load
+	for _, l := range s.named {
+		most = most.max(l)
 	}
-	return s.all + most
+	return s.all.plus(most)
 }

@@ -74,6 +74,14 @@ func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 			`{"properties": {"a": {"allOf": [` + list(4, func(i int) string { return fmt.Sprintf(`{"pattern": "[a-z]{0,450}%d"}`, i) }) + `]}}}`,
 			`{"a": "` + strings.Repeat("x", 60_000) + `"}`, "/data holds texts of 60001 bytes",
 		},
+		"one pattern, by many": {
+			`{"$defs": {"p": {"pattern": "[a-z]{0,450}1"}}, "allOf": [` + list(100, func(int) string { return `{"properties": {"a": {"$ref": "#/$defs/p"}}}` }) + `]}`,
+			`{"a": "` + strings.Repeat("x", 60_000) + `"}`, "/data holds texts of 60001 bytes",
+		},
+		"enum of objects": {
+			items(`{"enum": [` + list(2000, func(i int) string { return fmt.Sprintf(`{"a": %d}`, i) }) + `]}`),
+			`{"a": [` + list(2000, func(int) string { return "{}" }) + `]}`, "/data holds 2002 values",
+		},
 	} {
 		details := found(t, c.schema, c.data)
 		require.Len(t, details, 1, what)

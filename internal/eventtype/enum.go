@@ -2,6 +2,7 @@ package eventtype
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -15,27 +16,39 @@ const shortEnum = 8
 // enumeration is a long enum that is looked up: to compare a number with thousands of
 // others one by one takes milliseconds.
 type enumeration struct {
-	values []any
-	known  map[string]struct{}
+	values  []any
+	texts   map[string]struct{}
+	scalars map[string]struct{}
+	// others are objects and arrays, which are compared one by one.
+	others []any
 }
 
 // Validate implements jsonschema.SchemaExt.
 func (e *enumeration) Validate(ctx *jsonschema.ValidatorContext, value any) {
-	if _, found := e.known[identity(value)]; !found {
+	var found bool
+	switch v := value.(type) {
+	case string:
+		_, found = e.texts[v]
+	case map[string]any, []any:
+		found = slices.ContainsFunc(e.others, func(other any) bool {
+			same, err := ctx.Equals(v, other)
+			return same && err == nil
+		})
+	default:
+		_, found = e.scalars[identity(v)]
+	}
+	if !found {
 		ctx.AddError(&kind.Enum{Got: value, Want: e.values})
 	}
 }
 
-// identity is a text that equal values have in common.
+// identity is a text that equal numbers have in common, or equal booleans, or nulls.
 func identity(value any) string {
-	if text, ok := value.(string); ok {
-		return "text " + text
-	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "" // it cannot be, for it was read from JSON
 	}
-	return "JSON " + string(event.Canonical(text))
+	return string(event.Canonical(text))
 }
 
 // lookUpEnums puts what is looked up into the place of long enums.
@@ -44,9 +57,16 @@ func (g *graph) lookUpEnums() {
 		if s.Enum == nil || len(s.Enum.Values) <= shortEnum {
 			continue
 		}
-		e := &enumeration{values: s.Enum.Values, known: make(map[string]struct{}, len(s.Enum.Values))}
+		e := &enumeration{values: s.Enum.Values, texts: map[string]struct{}{}, scalars: map[string]struct{}{}}
 		for _, value := range s.Enum.Values {
-			e.known[identity(value)] = struct{}{}
+			switch v := value.(type) {
+			case string:
+				e.texts[v] = struct{}{}
+			case map[string]any, []any:
+				e.others = append(e.others, v)
+			default:
+				e.scalars[identity(v)] = struct{}{}
+			}
 		}
 		s.Enum = nil
 		s.Extensions = append(s.Extensions, e)
