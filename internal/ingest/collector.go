@@ -167,11 +167,12 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 		return verdicts, nil
 	}
 	w.events, w.size = len(items), size
-	if reason := c.admit(items, size); reason != "" {
+	whole := request.Atomic && len(items) == len(verdicts)
+	if reason := c.admit(items, size, whole); reason != "" {
 		c.deps.Metrics.shedOne(ctx, reason)
 		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
-	c.enqueue(w, items, request.Atomic && len(items) == len(verdicts))
+	c.enqueue(w, items, whole)
 	cause := context.DeadlineExceeded
 	select {
 	case <-w.done:
@@ -272,7 +273,7 @@ func refuseTheRest(items []Item) {
 }
 
 // admit makes room in the queue, or says why there is none.
-func (c *Collector) admit(items []Item, size int) shedReason {
+func (c *Collector) admit(items []Item, size int, whole bool) shedReason {
 	events := len(items)
 	c.mu.Lock()
 	stopped := c.stopped
@@ -281,7 +282,7 @@ func (c *Collector) admit(items []Item, size int) shedReason {
 		return shedStopping
 	}
 	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
-	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) || (queued > int64(events) && c.tooLate(items)) {
+	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) || (queued > int64(events) && c.tooLate(items, whole)) {
 		c.release(events, size)
 		return shedQueueFull
 	}
@@ -292,10 +293,12 @@ func (c *Collector) admit(items []Item, size int) shedReason {
 // all that waits before it. To let it in would be to do work that nobody waits for any
 // more. A request that finds nobody waiting is let in whatever was measured, or a
 // database that was away would never be asked again.
-func (c *Collector) tooLate(items []Item) bool {
+func (c *Collector) tooLate(items []Item, whole bool) bool {
 	const share = 0.8 // of the budget; the rest is for a group that takes longer than those before it
-	groups := c.lanes[0].groups(&c.config)
-	if c.wide.Load() {
+	groups := 0.0
+	if whole || !c.wide.Load() {
+		groups = c.lanes[0].groups(&c.config)
+	} else {
 		for i := range items {
 			groups = max(groups, c.lanes[c.laneOf(items[i].Envelope.Event.SessionID)].groups(&c.config))
 		}

@@ -81,8 +81,10 @@ type lane struct {
 	closed bool
 	// events and bytes are what waits in the queue.
 	events, bytes atomic.Int64
-	wake          chan struct{}
-	tally         *tally
+	// wholes is how many atomic parts wait there.
+	wholes atomic.Int64
+	wake   chan struct{}
+	tally  *tally
 }
 
 // push queues a part unless the lane is closed.
@@ -91,8 +93,7 @@ func (l *lane) push(p *part) bool {
 	open := !l.closed
 	if open {
 		l.queue = append(l.queue, p)
-		l.events.Add(int64(len(p.items)))
-		l.bytes.Add(int64(p.size))
+		l.count(p, 1)
 	}
 	l.mu.Unlock()
 	l.signal()
@@ -111,8 +112,9 @@ func (l *lane) giveUp() {
 	l.mu.Lock()
 	left := l.queue
 	l.queue = nil
-	l.events.Store(0)
-	l.bytes.Store(0)
+	for _, p := range left {
+		l.count(p, -1)
+	}
 	l.mu.Unlock()
 	for _, p := range left {
 		p.err = errStopped
@@ -152,15 +154,24 @@ func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 		l.queue = l.queue[n:]
 	}
 	for _, p := range parts {
-		l.events.Add(int64(-len(p.items)))
-		l.bytes.Add(int64(-p.size))
+		l.count(p, -1)
 	}
 	return parts, !l.closed
 }
 
-// groups is how many groups wait in the queue, a part of one counted as such.
+// count notes that a part came into the queue, by 1, or left it, by -1.
+func (l *lane) count(p *part, by int64) {
+	l.events.Add(by * int64(len(p.items)))
+	l.bytes.Add(by * int64(p.size))
+	if p.atomic {
+		l.wholes.Add(by)
+	}
+}
+
+// groups is how many groups wait in the queue, a part of one counted as such. An atomic
+// part is a group of its own.
 func (l *lane) groups(config *Config) float64 {
-	return max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
+	return float64(l.wholes.Load()) + max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
 }
 
 // laneOf tells in which lane the events of a session are, while requests are shared out.

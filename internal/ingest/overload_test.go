@@ -32,11 +32,15 @@ func (s *slowFake) Commit(ctx context.Context, group *ingest.Group) error {
 
 // flood sends single events at a rate for a time, and counts what they were told.
 func flood(c *ingest.Collector, every, length time.Duration) (stored, overloaded, other int64) {
+	return floodOf(c, every, length, func() *ingest.Request { return request(good(uuid.New())) })
+}
+
+func floodOf(c *ingest.Collector, every, length time.Duration, next func() *ingest.Request) (stored, overloaded, other int64) {
 	var all sync.WaitGroup
 	var counts [3]atomic.Int64
 	for range length / every {
 		all.Go(func() {
-			verdicts, err := c.Submit(context.Background(), request(good(uuid.New())))
+			verdicts, err := c.Submit(context.Background(), next())
 			switch {
 			case err == nil && verdicts[0].Status == ingest.Stored:
 				counts[0].Add(1)
@@ -68,6 +72,24 @@ func TestOverloadCostsNothing(t *testing.T) {
 		capacity := int64(length/takes) * 100
 		require.Greater(t, stored, capacity*9/10)
 		require.Greater(t, overloaded, capacity*2, "the rest is told at once")
+		require.Zero(t, other, "whoever was let in was answered in time")
+	})
+}
+
+// Each atomic request is a transaction of its own, however small.
+func TestOverloadOfAtomicRequestsCostsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowFake{fake: newFake()}
+		store.takes.Store(int64(200 * time.Millisecond))
+		c := started(t, config(), store)
+		stored, overloaded, other := floodOf(c, 50*time.Millisecond, time.Minute, func() *ingest.Request {
+			r := request(good(uuid.New()), good(uuid.New()))
+			r.Atomic = true
+			return r
+		})
+		require.Greater(t, stored, int64(270), "five a second can be stored")
+		require.Greater(t, overloaded, int64(600))
 		require.Zero(t, other, "whoever was let in was answered in time")
 	})
 }
