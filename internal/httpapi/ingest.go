@@ -37,7 +37,8 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 	body, single, err := a.parse(c, request)
 	ctx := c.Request.Context()
 	if err != nil {
-		if !store {
+		f, ok := fault.As(err)
+		if busy := ok && f.Kind == fault.Unavailable; busy || !store { // what is to come again is no refusal
 			a.fail(c, err)
 			return
 		}

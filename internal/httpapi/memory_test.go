@@ -35,6 +35,7 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 		requireProblem(t, answer, http.StatusServiceUnavailable, "overloaded")
 		require.NotEmpty(t, answer.Header.Get("Retry-After"))
+		require.Empty(t, mustGet(t, s.Client, "/v1/errors?code=overloaded")["errors"], "it is to come again, and no refusal")
 		require.NoError(t, first.Close())
 		require.NoError(t, second.Close())
 		require.Eventually(t, func() bool {

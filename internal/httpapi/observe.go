@@ -68,7 +68,7 @@ func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
 	took := a.Now().Sub(begin)
 	status := c.Writer.Status()
 	if x.gone {
-		status = statusGone
+		status, x.problem = statusGone, ""
 	}
 	route, method := routeOf(c), methodOf(c)
 	a.Metrics.answered(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problem)

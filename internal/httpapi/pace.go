@@ -9,8 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Pace is how fast a body has to arrive: who sends it drop by drop holds memory that
-// was set aside for all of it.
+// Pace is how fast a body has to arrive: who sends it drop by drop holds the memory
+// of what has arrived.
 type Pace struct {
 	// Rate is in bytes a second, on the average since the body began. Zero asks for none.
 	Rate int
