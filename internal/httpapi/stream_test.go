@@ -136,12 +136,16 @@ func TestLargePages(t *testing.T) {
 	numbers := `{"a":[` + strings.TrimSuffix(strings.Repeat("1e308,", 1000), ",") + `]}`
 	large := strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":`+numbers, 1)
 	mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
-	first := s.Do(t, http.MethodGet, "/v1/events?limit=60", "")
-	require.Less(t, len(first.Body), 18<<20)
-	_, cursor, more := strings.Cut(string(first.Body[len(first.Body)-200:]), `"next_cursor":"`)
-	require.True(t, more, "a page ends early")
-	second := s.Do(t, http.MethodGet, "/v1/events?limit=60&cursor="+strings.TrimSuffix(cursor, `"}`), "")
-	require.Equal(t, 60, bytes.Count(first.Body, []byte(`"event_id"`))+bytes.Count(second.Body, []byte(`"event_id"`)))
+	found, pages, path := 0, 0, "/v1/events?limit=60"
+	for next, more := "", true; more; pages++ {
+		page := s.Do(t, http.MethodGet, path+next, "")
+		require.Less(t, len(page.Body), 5<<20)
+		found += bytes.Count(page.Body, []byte(`"event_id"`))
+		_, next, more = strings.Cut(string(page.Body[len(page.Body)-200:]), `"next_cursor":"`)
+		next = "&cursor=" + strings.TrimSuffix(next, `"}`)
+	}
+	require.Greater(t, pages, 1, "a page ends early")
+	require.Equal(t, 60, found)
 	lines := s.Do(t, http.MethodGet, "/v1/events?limit=59", "", "Accept", lineType)
 	require.Equal(t, 59, bytes.Count(lines.Body, []byte("\n")), "a stream does not")
 }

@@ -2,7 +2,9 @@ package query
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -15,8 +17,9 @@ const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	// pageBytes bounds the payloads of a page, which can be far larger than what was
-	// sent: 1e308 is read back as 309 digits. A page over it ends early.
-	pageBytes = 16 << 20
+	// sent: 1e308 is read back as 309 digits. A page over it ends early. Several pages of one
+	// key have to fit into its share of the memory of answers.
+	pageBytes = 4 << 20
 )
 
 // EventStore finds events.
@@ -95,15 +98,18 @@ func (f *Finder) RejectionPage(ctx context.Context, filter RejectionFilter, curs
 		})
 }
 
-// rendered is how large a raw text is in an answer, at most: what is no UTF-8 becomes an
-// escape for each byte, and is given in base64 as well.
+// rendered is how large a raw text is in an answer, at most: an escape may take six bytes
+// for one, and what is no UTF-8 is given in base64 as well.
 func rendered(raw []byte) int {
-	const escaped = 7
+	const escape = 6
 	n := len(raw)
 	for _, c := range raw {
-		if c < ' ' || c >= utf8.RuneSelf {
-			n += escaped
+		if c < ' ' || c >= utf8.RuneSelf || strings.IndexByte(`"\<>&`, c) >= 0 {
+			n += escape - 1
 		}
+	}
+	if !utf8.Valid(raw) {
+		n += base64.StdEncoding.EncodedLen(len(raw))
 	}
 	return n
 }
