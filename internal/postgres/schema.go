@@ -28,34 +28,45 @@ type Migration struct {
 
 // Migrate brings the schema up to date. Several may run at once: one works, the
 // others wait for it and find nothing to do.
-//
-// A step that has to wait for a table makes everybody wait who comes after it, so each
-// step gives way after a second, by a lock_timeout of its own, and is tried again from its
-// beginning, for five minutes.
 func Migrate(ctx context.Context, url string) error {
-	const attempts, pause = 60, 4 * time.Second
 	return withMigrator(url, func(p *goose.Provider) error {
-		for attempt := 1; ; attempt++ {
+		return givingWay(ctx, func() error {
 			_, err := p.Up(ctx)
-			if sqlState(err) != stateLockNotAvailable {
-				return err
-			}
-			if attempt == attempts || !wait(ctx, pause) {
-				return fmt.Errorf("a table was in use all the time, see pg_stat_activity for long transactions: %w", err)
-			}
-		}
+			return err
+		})
 	})
 }
 
 // MigrateDown takes the last step back, and with it the data it held.
 func MigrateDown(ctx context.Context, url string) error {
 	return withMigrator(url, func(p *goose.Provider) error {
-		_, err := p.Down(ctx)
-		if errors.Is(err, goose.ErrNoNextVersion) {
-			return nil
-		}
-		return err
+		return givingWay(ctx, func() error {
+			_, err := p.Down(ctx)
+			if errors.Is(err, goose.ErrNoNextVersion) {
+				return nil
+			}
+			return err
+		})
 	})
+}
+
+// errTableInUse tells that a step never had a table for itself.
+var errTableInUse = errors.New("a table was in use for five minutes: pg_stat_activity shows whose transaction is that old")
+
+// givingWay takes steps. One that has to wait for a table makes everybody wait who comes
+// after it, so each gives way after a second, by a lock_timeout of its own, and is tried
+// again from its beginning, for five minutes.
+func givingWay(ctx context.Context, steps func() error) error {
+	const attempts, pause = 60, 4 * time.Second
+	for attempt := 1; ; attempt++ {
+		err := steps()
+		if sqlState(err) != stateLockNotAvailable {
+			return translate(err, "migrate")
+		}
+		if attempt == attempts || !wait(ctx, pause) {
+			return errTableInUse
+		}
+	}
 }
 
 // Migrations tells which steps there are and which were applied.
@@ -69,7 +80,7 @@ func Migrations(ctx context.Context, url string) ([]Migration, error) {
 				Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
 			})
 		}
-		return err
+		return translate(err, "read the state of the migrations")
 	})
 	return found, err
 }
@@ -94,10 +105,7 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if err := use(provider); err != nil {
-		return translate(err, "migrate")
-	}
-	return nil
+	return use(provider)
 }
 
 // ErrSchemaBehind tells that the schema is older than this build.

@@ -58,14 +58,10 @@ func NewEventStore(keep KeepConfig, deps EventStoreDeps) *EventStore {
 	}
 }
 
-// The attempts at one group. Contention and connections that died while idle are
-// worth more than one; the budget of the context ends them all.
+// The attempts at one group. Connections that died while idle are worth more than one, and
+// contention as many as the context allows, whose budget ends them all.
 const (
-	maxAttempts = 8
-	// commitAttempts are those at a group. With the longest pauses between them they
-	// outlast the budget: a partition that is being let go of takes seconds to be gone
-	// when Postgres has to find a deadlock first.
-	commitAttempts = 100
+	maxAttempts    = 8
 	longestBackoff = 100 * time.Millisecond
 	carefulGroups  = 50
 	firstBackoff   = 5 * time.Millisecond
@@ -108,12 +104,13 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 			s.metrics.retried(ctx, retryLostConnection)
 		case contention(err), sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
 			s.metrics.retried(ctx, retryContention)
+			attempt-- // it ends, but when a deadlock has to be found first, after seconds
 		case refusesData(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
 		default:
 			return translate(err, "store a group")
 		}
-		if attempt == commitAttempts || !wait(ctx, backoff) {
+		if attempt == maxAttempts || !wait(ctx, backoff) {
 			return translate(err, "store a group")
 		}
 		backoff = min(2*backoff, longestBackoff)
