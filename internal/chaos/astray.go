@@ -1,13 +1,14 @@
 package chaos
 
 import (
+	"slices"
 	"time"
 
 	"github.com/the-eye-events/the-eye/internal/load/reconcile"
 )
 
 // astray is a service that judges by a wrong clock, and what it may refuse good events
-// for. The zero value is none.
+// for.
 type astray struct {
 	target string
 	code   string
@@ -20,14 +21,14 @@ type astray struct {
 func (b *book) goAstray(target, code string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.astray = astray{target: target, code: code, from: now}
+	b.astray = append(b.astray, astray{target: target, code: code, from: now})
 }
 
 // straight notes that the clock is right again.
 func (b *book) straight(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.astray.to = now
+	b.astray[len(b.astray)-1].to = now
 }
 
 // explains tells whether a wrong clock explains why a service refused what was sent to
@@ -35,16 +36,10 @@ func (b *book) straight(now time.Time) {
 func (b *book) explains(target string, codes []string, began, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := &b.astray
-	if a.code == "" || a.target != target || now.Before(a.from) || (!a.to.IsZero() && began.After(a.to)) {
-		return false
-	}
-	for _, code := range codes {
-		if code != a.code {
-			return false
-		}
-	}
-	return len(codes) > 0
+	return len(codes) > 0 && slices.ContainsFunc(b.astray, func(a astray) bool {
+		other := func(code string) bool { return code != a.code }
+		return a.target == target && !now.Before(a.from) && (a.to.IsZero() || !began.After(a.to)) && !slices.ContainsFunc(codes, other)
+	})
 }
 
 // misdated notes that a good event was refused by a wrong clock. That says nothing of

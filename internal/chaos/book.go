@@ -22,8 +22,8 @@ type book struct {
 	// doubtful are the events of which an attempt had no verdict: they may be stored,
 	// whatever another attempt was told.
 	doubtful map[uint64]struct{}
-	// astray is the last fault that made a service judge by a wrong clock.
-	astray astray
+	// astray are the faults that made a service judge by a wrong clock.
+	astray []astray
 
 	watches []*watch
 	tally   tally

@@ -114,6 +114,9 @@ func (m *overload) measure(ctx context.Context) (err error) {
 	if m.report.Capacity = m.options.Known; m.report.Capacity <= 0 {
 		m.findCapacity(ctx)
 	}
+	if m.report.Capacity <= 0 {
+		return fmt.Errorf("%w: nothing was stored while the capacity was measured", ErrBroken)
+	}
 	ctxOfSamples, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
