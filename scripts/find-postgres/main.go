@@ -1,0 +1,22 @@
+// Command find-postgres prints the folder of the Postgres server programs that theeye dev
+// and the tests will use, and downloads them first where there are none. It is small, so
+// that scripts/ensure-postgres learns within seconds of building whether that works.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+func main() {
+	folder, err := localpg.Find(context.Background(), localpg.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "find-postgres:", err)
+		os.Exit(1)
+	}
+
+	fmt.Fprintln(os.Stdout, folder) //nolint:errcheck // nowhere to say it
+}
