@@ -53,7 +53,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "setting out of bounds", environ: []string{database}, arguments: "serve --http-budget 1ms", code: 78, says: "http.budget"},
 		{name: "no database", arguments: "serve", code: 78, says: "THEEYE_DATABASE_URL"},
 		{name: "no database to migrate", arguments: "migrate up", code: 78, says: "THEEYE_DATABASE_URL"},
-		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use"},
+		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
 		{name: "serve, unreachable", environ: []string{database}, arguments: "serve --database-startup-timeout 300ms --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0", code: 69, says: "database"},
 		{name: "migrate, unreachable", environ: []string{database}, arguments: "migrate up", code: 69, says: "database"},
 		{name: "administer, unreachable", environ: []string{database}, arguments: "app list", code: 69, says: "database"},

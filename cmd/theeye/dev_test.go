@@ -123,6 +123,51 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
 
+func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
+	t.Parallel()
+	at := folder(t)
+	address := taken(t)
+	data := filepath.Join(at, ".theeye")
+	for flag, other := range map[string]string{"--listen": "--ops-listen", "--ops-listen": "--listen"} {
+		code, _, errOut := finish(t, nil, "dev", "--data-dir", data, flag, address, other, "127.0.0.1:0")
+		require.Equal(t, 78, code, errOut)
+		require.Contains(t, errOut, address+": bind: address already in use")
+		require.Contains(t, errOut, `make run ARGS="`+flag+` 127.0.0.1:1808`)
+	}
+	require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: filepath.Join(data, "postgres")}))
+}
+
+// A container's /root is closed to the account that runs Postgres.
+func TestDevRunsWhereThatAccountCannotBe(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs Postgres under an account that a folder can be closed to")
+	}
+	at := folder(t)
+	require.NoError(t, os.Chmod(at, 0o700))
+
+	code, _, errOut := finish(t, nil, "dev", "--data-dir", filepath.Join(at, "named"), "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	require.Equal(t, 78, code, errOut)
+	require.Contains(t, errOut, "closed to the account that runs Postgres")
+	require.NotContains(t, errOut, "cannot be reached")
+
+	r := startIn(t, at, "dev", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	link := filepath.Join(at, ".theeye", "postgres")
+	t.Cleanup(func() {
+		place, err := os.Readlink(link)
+		require.NoError(t, err)
+		require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: place}))
+		require.NoError(t, os.Remove(filepath.Dir(place)))
+	})
+	r.await(t, "Ctrl-C stops the service")
+	place, err := os.Readlink(link)
+	require.NoError(t, err)
+	require.Regexp(t, `^/var/lib/theeye-dev-[0-9a-f]{12}/postgres$`, place)
+	require.Contains(t, r.log.String(), "The data is in "+place)
+	require.Contains(t, shell(t, at, "source .theeye/dev.env\ncurl -sS $THEEYE_URL/v1/events -H \"Authorization: Bearer $THEEYE_READ_KEY\""), `"events":[]`)
+	require.Zero(t, r.stop(t, syscall.SIGINT))
+}
+
 // postmaster returns the process id of a development service's Postgres.
 func postmaster(t *testing.T, folder string) int {
 	t.Helper()

@@ -148,7 +148,7 @@ func exitCode(err error) int {
 		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency), errors.Is(err, app.ErrPrivatePostgres), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal

@@ -30,6 +30,19 @@ import (
 // ErrDependency tells that the database could not be reached in time.
 var ErrDependency = errors.New("the database cannot be reached")
 
+// ListenError tells that the service cannot listen where a setting says, as when another
+// program does.
+type ListenError struct {
+	// Setting is http.listen or ops.listen.
+	Setting string
+	// Err is what the operating system answered; it names the address.
+	Err error
+}
+
+func (e *ListenError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // ErrConfiguration tells that the service cannot run as it is set up.
 var ErrConfiguration = errors.New("the service cannot run as it is set up")
 
@@ -109,10 +122,10 @@ func (s *Service) start(ctx context.Context) error {
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
-		return fmt.Errorf("%w: ops.listen: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "ops.listen", Err: err})
 	}
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
-		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "http.listen", Err: err})
 	}
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
