@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,50 +44,6 @@ func shell(t *testing.T, folder, script string) string {
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", script, out)
 	return string(out)
-}
-
-func TestDevIsAsTheReadmeSays(t *testing.T) {
-	t.Parallel()
-	at := folder(t)
-	r := dev(t, at)
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)<!-- test:readme -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	require.Len(t, blocks, 11)
-	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
-	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
-	answers := make([]string, len(blocks))
-	for i, block := range blocks {
-		answers[i] = shell(t, at, "source .theeye/dev.env\n"+block[1])
-	}
-
-	require.Contains(t, answers[0], `"status":"stored","sequence":1`)
-	require.Contains(t, answers[0], `"path": "/"`)
-	require.Contains(t, answers[1], `{"stored":2,"duplicates":0,"rejected":0,"results":[`)
-	require.Contains(t, answers[2], `{"stored":2,"duplicates":0,"rejected":0,"results":[`)
-	require.Regexp(t, `"status":"stored","sequence":4.*"status":"duplicate","sequence":4`, answers[3])
-	require.Contains(t, answers[4], `event_id,session_id,sequence,category,name`)
-	require.Contains(t, answers[5], `"code":"timestamp_in_future"`)
-	require.Contains(t, answers[6], `"/about-us"`)
-	require.Regexp(t, `"name":"shop"[^\n]*eye_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}`, answers[7])
-
-	require.Contains(t, answers[8], `{"category":"form interaction","name":"submit","count":1}`)
-	require.Regexp(t, `"last_name": ?"Doe"`, answers[8])
-	require.Regexp(t, `\b5 events.ndjson`, answers[8])
-	require.Contains(t, answers[9], `"newly_failing":1`)
-	require.Contains(t, answers[9], `"code":"schema_violation","detail":"/data/form/email is required and missing"`)
-	require.Contains(t, answers[9], `{"code":"schema_violation","pointer":"/data/form/email",`)
-	require.Contains(t, answers[9], `"matched":1,"stored":1`)
-	require.Contains(t, answers[10], "event_type.changed")
-	require.Regexp(t, `\b2\b`, answers[10])
-
-	timeline := shell(t, at, `source .theeye/dev.env
-		curl -sS "$THEEYE_URL/v1/sessions/e2085be5-9137-4e4e-80b5-f1ffddc25423/events" -H "Authorization: Bearer $THEEYE_READ_KEY" -H 'Accept: text/csv' | cut -d, -f3,5,6`)
-	require.Equal(t, strings.Join([]string{
-		"sequence,name,timestamp", "1,pageview,2021-01-01T09:15:27.243860Z", "2,cta click,2021-01-01T09:15:27.243860Z", "3,submit,2021-01-01T09:15:27.243860Z",
-		"5,submit,2021-01-01T09:17:00.000000Z", "",
-	}, "\n"), strings.ReplaceAll(timeline, "\r", ""))
-	require.Zero(t, r.stop(t, syscall.SIGINT))
 }
 
 func TestDevGreetingKeysAndRestarts(t *testing.T) {
