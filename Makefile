@@ -53,6 +53,10 @@ ensure-go:
 ensure-postgres: ensure-go
 	@GO='$(GO)' scripts/ensure-postgres $(ARGS)
 
+.PHONY: ensure-zsh
+ensure-zsh:
+	@scripts/ensure-zsh
+
 BUILD = $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)'
 
 .PHONY: run
@@ -66,7 +70,7 @@ build: ensure-go ## Build bin/theeye and bin/eyeload
 	$(BUILD) -o bin/ ./cmd/theeye ./cmd/eyeload
 
 .PHONY: test
-test: ensure-postgres ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
+test: ensure-postgres ensure-zsh ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
 	@race='$(RACE)'; \
 	if [ -n "$$race" ]; then export CGO_ENABLED=1; fi; \
 	set -x; $(GO) test $$race -shuffle=on $(TESTFLAGS) $(PKG)
