@@ -106,6 +106,9 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
 	router.Use(a.identify, a.recover, a.cors)
 	router.NoRoute(func(c *gin.Context) {
+		if a.welcome(c) {
+			return
+		}
 		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
