@@ -96,6 +96,8 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableName("schema_lock"),
 		lock.WithTableLockTimeout(200*time.Millisecond, 5*60*5), // five minutes
+		// That this role may not is no lock that somebody else holds.
+		lock.WithTableRetryPolicy(func(err error) bool { return sqlState(err) != stateInsufficientPrivilege }),
 	)
 	if err != nil {
 		return fmt.Errorf("make the migration lock: %w", err)
@@ -105,7 +107,7 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	return use(provider)
+	return explainDenied(db, use(provider))
 }
 
 // ErrSchemaBehind tells that the schema is older than this build.
