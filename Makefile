@@ -99,6 +99,30 @@ pictures: ensure-postgres ## Draw the pictures of docs/observability.md; PROMETH
 	$(GO) test -count=1 -tags pictures -run TestPictures ./internal/app
 	$(GO) test -count=1 -tags pictures -run 'TestPicture$$' ./charts -prometheus $(PROMETHEUS)
 
+##@ Installing
+
+PREFIX ?= /usr/local
+# Goes before every path, for packages; nothing that is installed knows of it.
+DESTDIR ?=
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+
+# It builds nothing, so that root needs no Go.
+.PHONY: install
+install: ## Install bin/theeye, and its unit for systemd on Linux; PREFIX=/usr/local DESTDIR=
+	@test -x bin/theeye || { echo 'make install: there is no bin/theeye; run make build first' >&2; exit 1; }
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 0755 bin/theeye '$(DESTDIR)$(PREFIX)/bin/theeye'
+	@if [ "$$(uname -s)" = Linux ]; then set -x; \
+		install -d '$(UNITS)'; \
+		sed 's|/usr/local/bin/theeye|$(PREFIX)/bin/theeye|' packaging/theeye.service >bin/theeye.service; \
+		install -m 0644 bin/theeye.service '$(UNITS)/theeye.service'; \
+		rm bin/theeye.service; \
+	fi
+
+.PHONY: uninstall
+uninstall: ## Remove what install has put there; settings and data stay
+	rm -f '$(DESTDIR)$(PREFIX)/bin/theeye' '$(UNITS)/theeye.service'
+
 ##@ Container image
 
 IMAGE ?= eye.local/the-eye

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
@@ -14,7 +15,9 @@ import (
 func main() {
 	folder, err := localpg.Find(context.Background(), localpg.Options{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "find-postgres:", err)
+		// Its caller says what to install.
+		cause := strings.TrimPrefix(err.Error(), localpg.ErrNotFound.Error()+": ")
+		fmt.Fprintln(os.Stderr, "find-postgres:", cause)
 		os.Exit(1)
 	}
 
