@@ -172,7 +172,7 @@ func TestApplicationsAndKeys(t *testing.T) {
 	status := func() int { return client.Do(t, http.MethodGet, "/v1/sessions", "").Status }
 	becomes := func(want int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return status() == want }, 5*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return status() == want }, time.Minute, 20*time.Millisecond)
 	}
 	becomes(http.StatusOK)
 	ask("app", "disable", "shop")
