@@ -40,7 +40,7 @@ func TestInstallPutsProgramAndUnitInPlace(t *testing.T) {
 	root := checkout(t, "Makefile", "packaging")
 	run := func(arguments ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), "make", append([]string{"-C", root}, arguments...)...)
-		command.Env = append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=")
+		command.Env = append(command.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=")
 		out, err := command.CombinedOutput()
 		return string(out), err
 	}
@@ -147,7 +147,7 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(root, "stubs"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "stubs", "go"), []byte(stub), 0o755))
 	command := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "dist"))
-	command.Env = append(os.Environ(), "PATH="+filepath.Join(root, "stubs")+":"+os.Getenv("PATH"),
+	command.Env = append(command.Environ(), "PATH="+filepath.Join(root, "stubs")+":"+os.Getenv("PATH"),
 		"VERSION=1.2.3", "REVISION=abc", "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/arm64 darwin/arm64")
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -171,7 +171,7 @@ func archived(t *testing.T, path string) []string {
 	var names []string
 	for reader := tar.NewReader(unzipped); ; {
 		header, err := reader.Next()
-		if err == io.EOF { //nolint:errorlint // it is never wrapped
+		if err == io.EOF {
 			return names
 		}
 		require.NoError(t, err)

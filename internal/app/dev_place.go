@@ -23,7 +23,7 @@ func (o *DevOptions) Prepare() error {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
 	o.DataDir = absolute
-	if err := os.MkdirAll(absolute, passable); err != nil { //nolint:gosec // others may pass through, not read
+	if err := os.MkdirAll(absolute, passable); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	return nil
@@ -64,7 +64,7 @@ func (o *DevOptions) elsewhere() string {
 
 // makeParent makes the folder that a database elsewhere is in.
 func (o *DevOptions) makeParent(target string) error {
-	if err := os.MkdirAll(filepath.Dir(target), passable); err != nil { //nolint:gosec // as DataDir
+	if err := os.MkdirAll(filepath.Dir(target), passable); err != nil {
 		return fmt.Errorf("make the place of the database: %w", err)
 	}
 	return nil

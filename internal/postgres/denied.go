@@ -15,13 +15,15 @@ const deniedSQL = `select current_user, current_database(), has_schema_privilege
 	coalesce((select tableowner from pg_catalog.pg_tables where schemaname = 'public' and tablename = 'event'), current_user)`
 
 // explainDenied adds to an error of a migration for which the role lacks a privilege what
-// an administrator has to do. Other errors stay as they are.
+// an administrator has to do. Other errors stay as they are. The context of the migration
+// may have ended, so it has one of its own.
+//
+//nolint:contextcheck // see above
 func explainDenied(db *sql.DB, err error) error {
 	if sqlState(err) != stateInsufficientPrivilege {
 		return err
 	}
 
-	// The context of the migration may have ended.
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -13,9 +13,10 @@ import (
 func TestMigrateSaysWhatToGrant(t *testing.T) {
 	t.Parallel()
 	ctx, d := context.Background(), pgtest.Empty(t)
+	pool := d.Pool(t)
 	plain, other := d.Name()+"_plain", d.Name()+"_other"
 	run := func(statement string) {
-		_, err := d.Pool(t).Exec(ctx, statement)
+		_, err := pool.Exec(ctx, statement)
 		require.NoError(t, err)
 	}
 	run("revoke create on schema public from public") // as it is from Postgres 15 on
