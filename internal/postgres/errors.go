@@ -26,6 +26,7 @@ const (
 	stateLockNotAvailable      = "55P03"
 	stateUndefinedTable        = "42P01"
 	stateInsufficientPrivilege = "42501"
+	stateUndefinedObject       = "42704"
 	stateDuplicateObject       = "42710"
 	stateDuplicateTable        = "42P07"
 	stateNotInPrerequisite     = "55000"
@@ -108,7 +109,9 @@ func translate(err error, doing string) error {
 		return err
 	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
 		return fault.Busy(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", awayFor)
-	case unreachable(err), unavailable(state), contention(err):
+	case errors.Is(err, errUnsafeCommit):
+		return fault.Busy(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", awayFor)
+	case errors.Is(err, errNotReplicated), unreachable(err), unavailable(state), contention(err):
 		return fault.Busy(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", awayFor)
 	}
 	return err

@@ -99,7 +99,7 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 		case missingPartition(err):
 			s.partitions.forget()
 			s.metrics.retried(ctx, retryMissingPartition)
-		case lostConnection(err):
+		case lostConnection(err), errors.Is(err, errNotReplicated):
 			c.care, c.again = true, true
 			s.metrics.retried(ctx, retryLostConnection)
 		case contention(err), sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
@@ -232,7 +232,7 @@ func (c *commit) write(ctx context.Context, conn *pgx.Conn, rows []int, numbered
 		if err := refusals.insert(ctx, conn); err != nil {
 			return err
 		}
-		return c.plan.copyAndCommit(ctx, conn, rows, numbered)
+		return c.store.db.copyAndCommit(ctx, conn, c.plan, rows, numbered)
 	})
 }
 
