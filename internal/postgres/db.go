@@ -28,9 +28,12 @@ type Config struct {
 	ReadConnections int
 	// ConnectTimeout bounds one attempt to connect.
 	ConnectTimeout time.Duration
-	// WriteTimeout bounds a statement and a wait for a lock on the write connections.
+	// WriteTimeout bounds a statement on the write connections.
 	WriteTimeout time.Duration
-	// ReadTimeout does the same on the read connections.
+	// LockTimeout bounds a wait for a lock on the write connections: a group that waits
+	// longer is split. 0 is a fifth of WriteTimeout.
+	LockTimeout time.Duration
+	// ReadTimeout bounds a statement and a wait for a lock on the read connections.
 	ReadTimeout time.Duration
 	// RequireDurability refuses to store anything while the database is set up so that a
 	// crash or a failover could lose what it commits; else that is reported alone.
@@ -58,6 +61,8 @@ type DB struct {
 	watch *pgxpool.Pool
 	// pooled tells that a transaction pooler stands between.
 	pooled bool
+	// lockTimeout bounds a wait for a lock on the write connections.
+	lockTimeout time.Duration
 	// requireDurability and durability are about what commits wait for.
 	requireDurability bool
 	durability        durabilityWatch
@@ -65,23 +70,27 @@ type DB struct {
 
 // Open makes the pools. It does not connect: the database may be away.
 func Open(ctx context.Context, config Config) (*DB, error) {
-	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, config.WriteTimeout)
+	if config.LockTimeout == 0 {
+		const share = 5
+		config.LockTimeout = config.WriteTimeout / share
+	}
+	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, timeouts{config.WriteTimeout, config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, config, readName, config.ReadConnections, config.ReadTimeout)
+	read, err := openPool(ctx, config, readName, config.ReadConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		return nil, err
 	}
-	watch, err := openPool(ctx, config, "theeye watch", watchConnections, config.WriteTimeout)
+	watch, err := openPool(ctx, config, "theeye watch", watchConnections, timeouts{config.WriteTimeout, config.WriteTimeout})
 	if err != nil {
 		write.Close()
 		read.Close()
 		return nil, err
 	}
 	return &DB{
-		write: write, read: read, watch: watch, pooled: config.Pooled, requireDurability: config.RequireDurability,
+		write: write, read: read, watch: watch, pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
 		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}},
 	}, nil
 }
@@ -89,7 +98,10 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 // watchConnections are few: one poll or probe runs at a time, and one more may hang.
 const watchConnections = 2
 
-func openPool(ctx context.Context, config Config, name string, connections int, timeout time.Duration) (*pgxpool.Pool, error) {
+// timeouts bound what a connection waits for.
+type timeouts struct{ statement, lock time.Duration }
+
+func openPool(ctx context.Context, config Config, name string, connections int, bounds timeouts) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
 	pool, err := pgxpool.ParseConfig(config.URL)
 	if err != nil {
@@ -111,11 +123,11 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DescriptionCacheCapacity = 0
 		pool.AfterConnect = nameTypes
 	} else {
-		milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
+		statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
 		pool.ConnConfig.RuntimeParams["application_name"] = name
-		pool.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
+		pool.ConnConfig.RuntimeParams["statement_timeout"] = statement
+		pool.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(bounds.lock.Milliseconds(), 10)
+		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = statement
 	}
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
