@@ -91,7 +91,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	}
 	return &DB{
 		write: write, read: read, watch: watch, pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
-		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}},
+		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}}, //nolint:forbidigo // it only spaces reports
 	}, nil
 }
 

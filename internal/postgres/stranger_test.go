@@ -80,7 +80,7 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 	}
 	held := requests[17].Envelopes[0].Event.ID
 	release := hold(t, b, `insert into event_key (event_id, "timestamp") values ($1, now())`, held)
-	defer release()
+	t.Cleanup(release)
 
 	for i, verdicts := range gathered(t, b.store, requests) {
 		if i == 17 {
