@@ -8,6 +8,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/plan"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
@@ -105,6 +106,12 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	if err != nil {
 		return proposal, 0, err
 	}
+	current, err := t.currentSchema(ctx, key)
+	if err != nil {
+		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
+	}
+	inference.HideMarked(current)
+
 	var unread error
 	err = t.samples.Events(ctx, key, sample, func(e eventtype.Stored) bool {
 		unread = inference.Add(e.Data)
@@ -118,4 +125,16 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	}
 	proposal.Schema, err = inference.Schema()
 	return proposal, inference.Events(), err
+}
+
+// currentSchema returns the compiled schema of a type; nil where there is none.
+func (t EventTypes) currentSchema(ctx context.Context, key EventTypeKey) (*eventtype.Schema, error) {
+	current, err := t.Type(ctx, key, 0)
+	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
+		return nil, nil //nolint:nilnil // the nil Schema is the one without rules and marks
+	}
+	if err != nil {
+		return nil, err
+	}
+	return eventtype.Compile(current.Schema)
 }

@@ -228,7 +228,7 @@ func structureFault(err *jsonschema.SchemaValidationError) error {
 		return wrongSchema("", "it is no JSON Schema")
 	}
 	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
-	for _, found := range flatten(invalid, noMarks) {
+	for _, found := range flatten(invalid, showAll) {
 		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: found.detail})
 	}
 	return f
