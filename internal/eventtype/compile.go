@@ -84,6 +84,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat() // who writes "format": "email" means it
+	registerFormats(compiler)
 	compiler.UseLoader(noLoader{})
 	programs, sealed := 0, false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {

@@ -25,9 +25,11 @@ func (r registered) Snapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
 }
 
+// directory makes one whose clock stands still, so that what it knows does not get too old.
 func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Directory {
 	t.Helper()
-	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: time.Now})
+	now := time.Now()
+	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
 	require.NoError(t, d.Refresh(t.Context()))
 	return d
 }
