@@ -1,10 +1,10 @@
 package eventtype
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -19,19 +19,26 @@ func Convert(text []byte, from Draft) ([]byte, []Warning, error) {
 	if from == Draft2020 {
 		return text, nil, nil
 	}
-	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(text) {
-		return nil, nil, wrongSchema("", "a schema is a JSON object")
+	if !json.Valid(text) {
+		return nil, nil, wrongSchema("", "it is not JSON")
 	}
 	tree, err := readTree(text)
 	if err != nil {
 		return nil, nil, wrongSchema("", "it is not JSON")
 	}
+	root, isObject := tree.(object)
+	if !isObject {
+		return nil, nil, wrongSchema("", "a schema is a JSON object")
+	}
+	if root.has("$schema") && draftOf(root) == Draft2020 {
+		return text, nil, nil // it says that it was converted
+	}
 
-	c := newConversion(tree, from)
+	c := newConversion(root, from)
 	if err := c.check(); err != nil {
 		return nil, nil, err
 	}
-	converted, err := c.schema(tree.(object), "").MarshalJSON() //nolint:forcetypeassert // it begins with a brace
+	converted, err := c.schema(root, "").MarshalJSON()
 	if err != nil {
 		return nil, nil, wrongSchema("", "it is not JSON")
 	}
@@ -132,7 +139,7 @@ func (c *conversion) newPlace(parent object, keyword, below string) string {
 func (c *conversion) check() error {
 	for at, p := range c.schemas {
 		if other, ok := p.schema.get("$schema").(string); ok {
-			if d, known := ParseDraft(other); !known || d != c.from && d != Draft2020 {
+			if d, known := ParseDraft(other); !known || d != c.from {
 				return wrongSchema(at+"/$schema", fmt.Sprintf("it says that it is not of %s", c.from))
 			}
 		}
@@ -208,12 +215,12 @@ func (c *conversion) member(converted, schema object, member part, at string) ob
 	_, tuple := schema.get("items").([]any)
 	switch member.name {
 	case "$ref":
-		return add("$ref", c.reference(member.value, schema, strings.TrimSuffix(at, "/$ref")))
+		return add("$ref", c.reference(member.value, strings.TrimSuffix(at, "/$ref")))
 	case "definitions", "$defs":
 		defs, _ := c.value(member.value, at).(object)
 		if i := converted.index("$defs"); i >= 0 {
 			before, _ := converted[i].value.(object)
-			converted[i].value = append(before, defs...)
+			converted[i].value = slices.Concat(before, defs)
 			return converted
 		}
 		return add("$defs", defs)
@@ -308,7 +315,7 @@ func (c *conversion) bound(converted, schema object, member part) object {
 }
 
 // reference is a $ref to where that will be.
-func (c *conversion) reference(value any, schema object, at string) any {
+func (c *conversion) reference(value any, at string) any {
 	text, ok := value.(string)
 	if !ok {
 		return value

@@ -40,20 +40,22 @@ func adopt(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, wrongSchema("", "it is not JSON")
 	}
-	if root, ok := tree.(object); ok {
-		if name, ok := root.get("$schema").(string); ok {
-			if _, known := ParseDraft(name); !known {
-				return nil, wrongSchema("/$schema", unknownDraft)
-			}
+	root, isObject := tree.(object)
+	if !isObject {
+		return text, nil // which is refused for that
+	}
+	if name, ok := root.get("$schema").(string); ok {
+		if _, known := ParseDraft(name); !known {
+			return nil, wrongSchema("/$schema", unknownDraft)
 		}
 	}
-	draft := draftOf(tree)
+	draft := draftOf(root)
 	if draft == Draft2020 {
 		return text, nil
 	}
 
 	known := keywords()
-	all := schemasOf(tree, known)
+	all := schemasOf(root, known)
 	if wrong := differences(all, draft, known); len(wrong) > 0 {
 		return nil, &fault.Error{
 			Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Violations: wrong,
@@ -61,40 +63,44 @@ func adopt(text []byte) ([]byte, error) {
 				"theeye event-type convert --from %s FILE converts it, or theeye event-type apply --from %s", draft, draft, draft),
 		}
 	}
-	return withoutDrafts(tree, all)
+	return withoutDrafts(root, all)
 }
 
 // withoutDrafts renders a schema without the $schema of each of its schemas.
-func withoutDrafts(tree any, all []placed) ([]byte, error) {
-	var strip func(value any, path string) any
+func withoutDrafts(root object, all []placed) ([]byte, error) {
 	isSchema := map[string]bool{}
 	for _, p := range all {
 		isSchema[p.at] = true
 	}
-	strip = func(value any, path string) any {
-		switch v := value.(type) {
-		case object:
-			kept := object{}
-			for _, p := range v {
-				if p.name != "$schema" || !isSchema[path] {
-					kept = append(kept, part{p.name, strip(p.value, path+pointer([]string{p.name}))})
-				}
-			}
-			return kept
-		case []any:
-			items := make([]any, len(v))
-			for i, inner := range v {
-				items[i] = strip(inner, fmt.Sprintf("%s/%d", path, i))
-			}
-			return items
-		}
-		return value
-	}
-	text, err := strip(tree, "").(object).MarshalJSON() //nolint:forcetypeassert // a schema is an object
+	text, err := stripDrafts(root, "", isSchema).MarshalJSON()
 	if err != nil {
 		return nil, wrongSchema("", "it is not JSON")
 	}
 	return text, nil
+}
+
+func stripDrafts(value object, path string, isSchema map[string]bool) object {
+	kept := object{}
+	for _, p := range value {
+		if p.name != "$schema" || !isSchema[path] {
+			kept = append(kept, part{p.name, stripDraftsIn(p.value, path+pointer([]string{p.name}), isSchema)})
+		}
+	}
+	return kept
+}
+
+func stripDraftsIn(value any, path string, isSchema map[string]bool) any {
+	switch v := value.(type) {
+	case object:
+		return stripDrafts(v, path, isSchema)
+	case []any:
+		items := make([]any, len(v))
+		for i, inner := range v {
+			items[i] = stripDraftsIn(inner, fmt.Sprintf("%s/%d", path, i), isSchema)
+		}
+		return items
+	}
+	return value
 }
 
 // differences lists where schemas of a draft mean something else in 2020-12.

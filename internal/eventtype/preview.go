@@ -33,6 +33,8 @@ type Preview struct {
 	Rejections RejectionPreview `json:"errors"`
 	// Violations are the commonest ones among the stored events, the commonest first.
 	Violations []ViolationPreview `json:"violations"`
+	// Warnings are what in the candidate does nothing.
+	Warnings []Warning `json:"warnings"`
 	// Complete is false when the time was up before all that was asked for was examined.
 	Complete bool `json:"complete"`
 }
@@ -96,6 +98,7 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	if err != nil {
 		return Preview{}, err
 	}
+	warnings := candidate.Warnings()
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
@@ -119,6 +122,7 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	}
 	run.result.Complete = err == nil && !run.late
 	run.result.Violations = run.commonest()
+	run.result.Warnings = warnings
 	return run.result, nil
 }
 

@@ -39,7 +39,8 @@ func readBranch(decoder *json.Decoder) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			members = append(members, part{name.(string), value}) //nolint:forcetypeassert // JSON has no other names
+			text, _ := name.(string) // JSON has no other names
+			members = append(members, part{text, value})
 		}
 		_, err = decoder.Token()
 		return members, err //nolint:wrapcheck // as above

@@ -29,20 +29,21 @@ func (w Warning) String() string {
 const maxWarnings = 100
 
 // Warnings returns what in the schema of the spec does nothing, in the order in which it
-// stands there: unknown keywords and formats. Names that begin with x- are not looked at.
+// stands there: unknown keywords and formats. Names that begin with x- are not looked at. It is
+// never nil.
 func (s Spec) Warnings() []Warning {
+	all := []Warning{}
 	if len(s.Schema) == 0 {
-		return nil
+		return all
 	}
 	tree, err := readTree(s.Schema)
 	if err != nil {
-		return nil // it is refused for that
+		return all // it is refused for that
 	}
 
 	known := keywords()
 	draft := draftOf(tree)
 	formats := Formats()
-	var all []Warning
 	for _, p := range schemasOf(tree, known) {
 		for _, member := range p.schema {
 			if w, found := warn(member, draft, known, formats); found && len(all) < maxWarnings {

@@ -13,8 +13,8 @@ import (
 // What does nothing is named, with what was probably meant, and does not refuse the schema.
 func TestWhatDoesNothingIsNamed(t *testing.T) {
 	t.Parallel()
-	const schema = `{"type": "object", "propertis": {}, "requried": ["a"], "properties": {
-		"requried": {"type": "string", "format": "e-mail", "nullable": true},
+	const schema = `{"type": "object", "propertis": {}, "requierd": ["a"], "properties": {
+		"requierd": {"type": "string", "format": "e-mail", "nullable": true},
 		"list": {"type": "array", "items": {"minimun": 1, "frobnicate": {"nested": 1}, "format": "datetime"}, "additionalItems": false},
 		"any": {"anyOf": [{"Type": "string"}, {"const": {"propertis": 1}}]}}, "$defs": {"a/b": {"format": "colour"}},
 		"dependencies": {"a": ["b"]}}`
@@ -28,8 +28,8 @@ func TestWhatDoesNothingIsNamed(t *testing.T) {
 		require.NotEmpty(t, w.Detail)
 	}
 	require.ElementsMatch(t, []string{
-		"/schema/propertis properties", "/schema/requried required", "/schema/properties/requried/format email",
-		`/schema/properties/requried/nullable "type": ["…", "null"]`, "/schema/properties/list/items/minimun minimum",
+		"/schema/propertis properties", "/schema/requierd required", "/schema/properties/requierd/format email",
+		`/schema/properties/requierd/nullable "type": ["…", "null"]`, "/schema/properties/list/items/minimun minimum",
 		"/schema/properties/list/items/frobnicate ", "/schema/properties/list/items/format date-time",
 		"/schema/properties/list/additionalItems items, after prefixItems", "/schema/properties/any/anyOf/0/Type type",
 		"/schema/$defs/a~1b/format ", "/schema/dependencies dependentRequired or dependentSchemas",
@@ -41,7 +41,7 @@ func TestWhatIsKnownIsNoWarning(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{
 		``, `{}`, marked, closedPlan,
-		`{"title": "t", "description": "d", "$comment": "c", "examples": [{"propertis": 1}], "default": {"requried": 1}, "deprecated": true, "readOnly": true, "writeOnly": true,
+		`{"title": "t", "description": "d", "$comment": "c", "examples": [{"propertis": 1}], "default": {"requierd": 1}, "deprecated": true, "readOnly": true, "writeOnly": true,
 			"contentEncoding": "base64", "contentMediaType": "text/plain", "contentSchema": {}, "x-owner": "us", "x-theeye-note": 1, "definitions": {}, "$anchor": "a", "enum": [{"nullable": 1}]}`,
 		`{"$schema": "http://json-schema.org/draft-04/schema#", "id": "http://example.com/a", "definitions": {"a": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/a"}}}`,
 	} {
@@ -81,6 +81,7 @@ func TestMarksOfOlderDrafts(t *testing.T) {
 
 	converted, dropped, err := eventtype.Convert([]byte(schema), eventtype.Draft7)
 	require.NoError(t, err)
+	//nolint:testifylint // the order of members is kept, too
 	require.Equal(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"a":{"type":"string"}},`+
 		`"properties":{"pair":{"prefixItems":[{"type":"string"}]},"secret":{"$ref":"#/$defs/a","x-theeye":"drop"}}}`, string(converted))
 	require.Len(t, dropped, 1)
@@ -97,7 +98,7 @@ func TestWhatCannotBeConverted(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ schema, detail string }{
 		"no schema":     {`[]`, "JSON object"},
-		"no JSON":       {`{`, "JSON object"},
+		"no JSON":       {`{`, "not JSON"},
 		"another draft": {`{"$schema": "http://json-schema.org/draft-04/schema#"}`, "not of 2019-09"},
 		"found items":   {`{"contains": {}, "unevaluatedItems": false}`, "2020-12 has nothing"},
 		"twice":         {`{"definitions": {"a": {}}, "$defs": {"a": {}}}`, "rename"},
