@@ -167,7 +167,7 @@ func difference(p placed, member part, draft Draft, known map[string]keyword) st
 	}
 	switch {
 	case of.in(draft) && !of.in(Draft2020):
-		return "it does nothing in 2020-12"
+		return fmt.Sprintf("it does nothing in 2020-12, which has %s", insteadOf(member.name))
 	case !of.in(draft) && of.in(Draft2020):
 		return fmt.Sprintf("it does nothing in %s, and holds in 2020-12", draft)
 	}

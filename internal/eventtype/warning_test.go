@@ -71,11 +71,13 @@ func TestSchemasOfOlderDraftsAreTaken(t *testing.T) {
 	}
 }
 
+const oldSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {"type": "string"}},
+	"properties": {"pair": {"items": [{"type": "string"}]}, "secret": {"$ref": "#/definitions/a", "x-theeye": "drop", "maxLength": 1}}}`
+
 // Marks hold in a schema that was converted, and in one that was taken as it is.
 func TestMarksOfOlderDrafts(t *testing.T) {
 	t.Parallel()
-	const schema = `{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {"type": "string"}},
-		"properties": {"pair": {"items": [{"type": "string"}]}, "secret": {"$ref": "#/definitions/a", "x-theeye": "drop", "maxLength": 1}}}`
+	const schema = oldSchema
 	_, err := eventtype.Compile([]byte(schema))
 	require.ErrorContains(t, err, "--from draft-07")
 
