@@ -3,6 +3,7 @@ package eventtype
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -39,7 +40,7 @@ func isLabel(label string) bool {
 
 // isIDNHostname tells whether a text is a name of RFC 5890.
 func isIDNHostname(text string) bool {
-	if text == "" {
+	if text == "" || len(text) > utf8.UTFMax*maxHostname {
 		return false
 	}
 	length := 0

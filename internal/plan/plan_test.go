@@ -248,3 +248,36 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Each document of a file is converted in its place and its form, a schema alone or one of a
+// plan, and what is wrong is told of all of them.
+func TestAFileIsConverted(t *testing.T) {
+	t.Parallel()
+	const old = "category: a\nname: b\nschema: {items: [{type: string}]}\n---\nitems: [{const: 1}]\nadditionalItems: false\n"
+	text, notes, err := plan.Convert(plan.Stdin, strings.NewReader(old), eventtype.Draft7)
+	require.NoError(t, err)
+	require.Empty(t, notes)
+	require.Equal(t, `category: a
+name: b
+mode: enforce
+schema:
+  $schema: "https://json-schema.org/draft/2020-12/schema"
+  prefixItems:
+    - type: string
+---
+$schema: "https://json-schema.org/draft/2020-12/schema"
+prefixItems:
+  - const: 1
+items: false
+`, string(text))
+
+	again, _, err := plan.Convert(plan.Stdin, strings.NewReader(string(text)), eventtype.Draft4)
+	require.NoError(t, err)
+	require.Equal(t, string(text), string(again), "it says that it was converted")
+
+	_, _, err = plan.Convert(plan.Stdin, strings.NewReader("a\n---\ntype: strin\n---\ncategory: a\nname: b\nmode: c\n"), eventtype.Draft7)
+	require.ErrorIs(t, err, plan.ErrInvalid)
+	for _, at := range []string{"-: it is no object", "- (document 2): /schema/type: ", "- (document 3): /mode: "} {
+		require.ErrorContains(t, err, at)
+	}
+}

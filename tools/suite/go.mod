@@ -1,5 +1,6 @@
 // This module holds the version of the JSON-Schema-Test-Suite that internal/eventtype is
-// held against: CUE carries the whole of it. None of its code is built.
+// held against: CUE carries the whole of it. None of its code is built, so that go mod tidy would
+// take it out.
 module github.com/the-eye-events/the-eye/tools/suite
 
 go 1.26.0
