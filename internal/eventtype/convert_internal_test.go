@@ -28,7 +28,9 @@ func TestConvertedSchemasOfThePublishedSuiteMeanTheSame(t *testing.T) {
 		of    *jsonschema.Draft
 		name  string
 	}{
-		{Draft4, jsonschema.Draft4, "draft4"}, {Draft6, jsonschema.Draft6, "draft6"}, {Draft7, jsonschema.Draft7, "draft7"},
+		{Draft4, jsonschema.Draft4, "draft4"},
+		{Draft6, jsonschema.Draft6, "draft6"},
+		{Draft7, jsonschema.Draft7, "draft7"},
 		{Draft2019, jsonschema.Draft2019, "draft2019-09"},
 	} {
 		draft, of, name := each.draft, each.of, each.name

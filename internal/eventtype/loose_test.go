@@ -133,7 +133,7 @@ func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool
 // its text, not in its payload where the type only observes, not in what its sender is told.
 func TestMarksHoldInWhateverShape(t *testing.T) {
 	t.Parallel()
-	const seed, rounds = 13, 1000
+	const seed, rounds = 13, 400
 	r := &reshaper{random: rand.New(rand.NewPCG(seed, seed))}
 	enforced := directory(t, eventtype.Accept, formType(closedPlan, eventtype.Enforce))
 	observed := directory(t, eventtype.Accept, formType(closedPlan, eventtype.Observe))
@@ -154,7 +154,7 @@ func TestMarksHoldInWhateverShape(t *testing.T) {
 // object where it describes the items of an array.
 func TestMarksLookThroughArraysOfWhatFits(t *testing.T) {
 	t.Parallel()
-	const seed, rounds = 17, 1000
+	const seed, rounds = 17, 300
 	open := strings.NewReplacer(`"type": "object", `, "", `"type": "array", `, "", `"type": "string", `, "", `"type": "integer"`, "",
 		`"additionalProperties": false, `, "").Replace(closedPlan)
 	for _, schema := range []string{open, strings.NewReplacer(`"required": ["ssn", "born"],`, "", `"required": ["p"],`, "").Replace(open)} {

@@ -96,7 +96,7 @@ func (c *converting) render(d *Document, text []byte, isPlan bool) ([]byte, erro
 		return nil, err
 	}
 	if _, err := eventtype.Compile(d.Schema); err != nil {
-		return nil, err //nolint:wrapcheck // a fault, which is told with its places
+		return nil, err
 	}
 	if c.json {
 		return indent(d.Schema)
