@@ -159,6 +159,7 @@ func collectKnown(rows pgx.Rows, guess int) (map[uuid.UUID]known, error) {
 			return nil, err
 		}
 		k.ID = *id
+		k.Data = event.ShortenNumbers(k.Data)
 		if k.erased = session == nil; !k.erased {
 			k.SessionID, k.Sequence, k.Category, k.Name = *session, *sequence, *category, *name
 			k.Timestamp, k.ReceivedAt, k.ApplicationID = *at, *received, event.ApplicationID(*application)
