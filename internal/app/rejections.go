@@ -97,7 +97,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 
 func keepConfig(c config.Config) postgres.KeepConfig {
 	return postgres.KeepConfig{
-		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
+		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
+		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 type Envelope struct {
 	// Raw is the text as sent. It shares memory with the request's body.
 	Raw []byte
+	// Unparted tells that Raw is a body as a whole, which could not be taken apart into events.
+	Unparted bool
 	// Event holds what could be read; Known tells which of its fields are set.
 	Event Event
 	Known Fields

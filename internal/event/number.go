@@ -160,7 +160,7 @@ func hasLongRun(text []byte) bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// stringEnd returns where a string of valid JSON ends that begins at a place.
+// stringEnd returns where a string ends that begins at a place; 0 if it does not end.
 func stringEnd(text []byte, start int) int {
 	for i := start + 1; i < len(text); i++ {
 		switch text[i] {
@@ -170,7 +170,7 @@ func stringEnd(text []byte, start int) int {
 			return i + 1
 		}
 	}
-	return len(text)
+	return 0
 }
 
 // numberEnd returns where a number of valid JSON ends that begins at a place.

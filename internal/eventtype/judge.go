@@ -132,7 +132,7 @@ func whole(e *event.Envelope) bool {
 // to its end and in one way.
 func harmless(code fault.Code) bool {
 	switch code {
-	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
+	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeNilUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
 		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable:
 		return true
 	}
@@ -163,7 +163,7 @@ func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any) e
 func (v *view) withhold(e *event.Envelope) {
 	ambiguous := slices.ContainsFunc(e.Violations, func(v fault.Violation) bool {
 		twice := v.Code == fault.CodeDuplicateMember && (v.Pointer == "/category" || v.Pointer == "/name")
-		return twice || v.Code == fault.CodeTrailingText || v.Code == fault.CodeInvalidJSON
+		return twice || v.Code == fault.CodeTrailingText || v.Code == fault.CodeInvalidJSON || v.Code == fault.CodeMalformedEvent
 	})
 	for _, t := range v.marked {
 		if ambiguous || (!e.Has(event.FieldCategory) || e.Event.Category == t.Category) && (!e.Has(event.FieldName) || e.Event.Name == t.Name) {
