@@ -3,7 +3,10 @@ package event_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/big"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,4 +125,45 @@ func spelledOut(t testing.TB, number string) string {
 		return r.Num().String()
 	}
 	return r.FloatString(400)
+}
+
+// TestRangeOfNumbers holds the comparison of digits against strconv, close to the ends of
+// what a float64 holds.
+func TestRangeOfNumbers(t *testing.T) {
+	t.Parallel()
+	rules := event.DefaultRules()
+	random := rand.New(rand.NewPCG(1, 2))
+	ends := []string{
+		"17976931348623157", "17976931348623158", "1797693134862315807937289714053034150799", "1797693134862315807937289714053034150798",
+		"24703282292062327", "24703282292062328", "2470328229206232720882843964341106861825", "2470328229206232720882843964341106861826", "1", "2", "25", "99999",
+	}
+	for range 4000 {
+		digits := []byte(ends[random.IntN(len(ends))])
+		if random.IntN(2) == 0 {
+			digits[random.IntN(len(digits))] = byte('0' + random.IntN(10))
+		}
+		power := []int{308, 307, 309, -323, -324, -325, 0}[random.IntN(7)]
+		point := random.IntN(len(digits) + 1)
+		whole := string(digits[:point])
+		if whole = strings.TrimLeft(whole, "0"); whole == "" {
+			whole = "0"
+		}
+		number := whole
+		if point < len(digits) {
+			number += "." + string(digits[point:])
+		}
+		number += fmt.Sprintf("e%d", power-point+1)
+		f, err := strconv.ParseFloat(number, 64)
+		fits := err == nil && (f != 0 || strings.Trim(string(digits), "0") == "")
+		require.Equal(t, fits, event.CheckObject([]byte(`{"a":`+number+`}`), &rules) == nil, number)
+	}
+}
+
+// TestNumbersNextToZeroAreQuick reads what once took a minute and a half.
+func TestNumbersNextToZeroAreQuick(t *testing.T) {
+	t.Parallel()
+	for _, number := range []string{"1e-308", "5e-324", "1e-324", "1797693134862315807937289714053034150799e269", "2470328229206232720882843964341106861825e-363"} {
+		one := withData("[" + strings.TrimSuffix(strings.Repeat(number+",", 60_000/(len(number)+1)), ",") + "]")
+		require.Len(t, parseBatch(t, "["+strings.TrimSuffix(strings.Repeat(one+",", 150), ",")+"]"), 150)
+	}
 }
