@@ -8,9 +8,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// patched renders the fields of an event that a client can send, with a merge
-// patch applied to them. The patch passed the strict decoder.
-func patched(current *event.Event, patch []byte) ([]byte, error) {
+// patched renders an event as it could be given back, with a merge patch applied to it. The
+// patch passed the strict decoder.
+func patched(current *event.Stored, patch []byte) ([]byte, error) {
 	data, err := decode(current.Data)
 	if err != nil {
 		return nil, err
@@ -22,6 +22,7 @@ func patched(current *event.Event, patch []byte) ([]byte, error) {
 	merged := merge(map[string]any{
 		"session_id": current.SessionID.String(), "category": current.Category, "name": current.Name,
 		"data": data, "timestamp": event.FormatTimestamp(current.Timestamp),
+		"sequence": current.Sequence, // by which it counts as one that was given back, and has room
 	}, changes)
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

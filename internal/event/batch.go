@@ -171,8 +171,8 @@ func CheckObject(text []byte, rules *Rules) error {
 	if s.space(); s.pos < len(text) {
 		return fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the object, at byte %d", s.pos))
 	}
-	if s.tooLarge() {
-		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", len(text), rules.EventBytes))
+	if size := s.size(text); size > rules.EventBytes {
+		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", size, rules.EventBytes))
 	}
 	if len(s.violations) > 0 {
 		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: s.violations[0].Detail, Violations: s.violations}

@@ -33,9 +33,9 @@ func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 		return *e, false
 	}
 	e.Raw = s.text[s.start:s.pos]
-	if s.tooLarge() {
+	if size := s.size(e.Raw); size > s.rules.EventBytes {
 		s.violations = nil
-		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", len(e.Raw), s.rules.EventBytes)
+		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", size, s.rules.EventBytes)
 	} else if e.Raw[0] == '{' {
 		s.required(e)
 		s.judgeTime(e, now)
@@ -60,6 +60,8 @@ func (s *scanner) eventMember() bool {
 		return s.timestampField(e)
 	case "data":
 		return s.dataField(e)
+	case memberSequence, memberReceivedAt, memberApplication, memberTypeVersion, memberViolations:
+		return s.addedField(e)
 	}
 	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
 	return s.value()

@@ -100,6 +100,10 @@ func checkAccepted(t *testing.T, e *event.Envelope) {
 		require.NoError(t, json.Unmarshal(id, &want))
 		require.Equal(t, want, e.Event.ID)
 	}
+	for _, m := range e.Added {
+		require.Equal(t, members[m.Name], json.RawMessage(m.Text))
+		delete(members, m.Name)
+	}
 	require.Empty(t, slices.DeleteFunc(names(members), func(name string) bool {
 		return slices.Contains([]string{"session_id", "category", "name", "data", "timestamp", "event_id"}, name)
 	}), "nothing is dropped in silence")

@@ -144,8 +144,8 @@ func (s *scanner) syntaxDetail() string {
 	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, s.before+1+s.lines)
 }
 
-// tooLarge tells whether the current event is past the limit already.
-func (s *scanner) tooLarge() bool { return s.pos-s.start > s.rules.EventBytes }
+// tooLarge tells whether the current event is past the limit already, however it is counted.
+func (s *scanner) tooLarge() bool { return s.pos-s.start > maxGrowth*s.rules.EventBytes }
 
 func (s *scanner) peek() byte {
 	if s.pos < len(s.text) {

@@ -53,6 +53,8 @@ const (
 	CodeInvalidType       Code = "invalid_type"
 	CodeInvalidUUID       Code = "invalid_uuid"
 	CodeNilUUID           Code = "nil_uuid"
+	CodeReadOnlyField     Code = "read_only_field"
+	CodeImportUnsupported Code = "import_unsupported"
 	CodeInvalidLength     Code = "invalid_length"
 	CodeInvalidTimestamp  Code = "invalid_timestamp"
 	CodeTimestampInFuture Code = "timestamp_in_future"
