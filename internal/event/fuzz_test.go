@@ -101,7 +101,7 @@ func checkAccepted(t *testing.T, e *event.Envelope) {
 		require.Equal(t, want, e.Event.ID)
 	}
 	for _, m := range e.Added {
-		require.Equal(t, members[m.Name], json.RawMessage(m.Text))
+		require.Equal(t, string(members[m.Name]), string(m.Text))
 		delete(members, m.Name)
 	}
 	require.Empty(t, slices.DeleteFunc(names(members), func(name string) bool {

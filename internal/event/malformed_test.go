@@ -143,15 +143,12 @@ func FuzzDamage(f *testing.F) {
 		// The elements before it come first, and those behind it last.
 		require.GreaterOrEqual(t, len(got), len(neighbours)-1)
 		for i := range neighbours {
-			switch e := (event.Envelope{}); {
-			case i == at:
-				continue
-			case i < at:
-				e = got[i]
-				require.Equal(t, verdictAlone(t, neighbours[i]), fmt.Sprint(found(e)))
-			default:
-				e = got[len(got)-len(neighbours)+i]
-				require.Equal(t, verdictAlone(t, neighbours[i]), fmt.Sprint(found(e)))
+			place := i
+			if i > at {
+				place += len(got) - len(neighbours)
+			}
+			if i != at {
+				require.Equal(t, verdictAlone(t, neighbours[i]), fmt.Sprint(found(got[place])))
 			}
 		}
 	})

@@ -20,7 +20,8 @@ select k.event_id, e.event_id is null, coalesce(e.session_id, k.event_id), coale
 	coalesce((select a.name from application a where a.application_id = e.application_id), ''), e.event_type_version, e.violations
 from event_key k
 left join lateral (
-	select e.* from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id offset 0
+	select e.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e.received_at, e.application_id, e.event_type_version, e.violations
+	from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id offset 0
 ) e on true`
 
 // Known implements ingest.Ledger.
