@@ -151,7 +151,7 @@ func (s *Service) build(ctx context.Context) error {
 	s.types.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.pulse.watch(events), Types: s.types, Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
 	s.pulse.follow(s.collector.Queued)

@@ -133,7 +133,8 @@ func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Reques
 		violations = []fault.Violation{{Code: f.Code, Detail: f.Detail}}
 	}
 	request.Atomic = false
-	request.Envelopes = []event.Envelope{{Raw: body, Violations: violations}}
+	unparted := f.Code == fault.CodeInvalidJSON || f.Code == fault.CodeTrailingText
+	request.Envelopes = []event.Envelope{{Raw: body, Unparted: unparted, Violations: violations}}
 	verdicts, err := a.Collector.Submit(ctx, request)
 	if err != nil {
 		a.fail(c, err)

@@ -135,6 +135,7 @@ func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stor
 	if err != nil {
 		return edited, err
 	}
+	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
 	batch.Queue(rememberSQL, c.id, next.SessionID, next.Timestamp, original[:])

@@ -120,9 +120,11 @@ func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, err
 	return one(ctx, s, "read an event", scanStored, storedByIDSQL, id)
 }
 
-// scanStored reads a row of selectEventsSQL.
+// scanStored reads a row of selectEventsSQL. Here, where a payload leaves the database,
+// its numbers become short again: whatever is done with it is then bounded by what was sent.
 func scanStored(row pgx.Row) (e event.Stored, err error) {
 	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
+	e.Data = event.ShortenNumbers(e.Data)
 	return e, err
 }
 

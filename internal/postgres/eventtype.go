@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
@@ -223,7 +224,7 @@ func (s *EventTypeStore) Events(ctx context.Context, key eventtype.Key, limit in
 	return sample(ctx, s.db, sampleEventsSQL, key, limit, func(row pgx.Row) (e eventtype.Stored, err error) {
 		var data []byte
 		err = row.Scan(&e.ID, &data)
-		e.Data = data
+		e.Data = event.ShortenNumbers(data)
 		return e, err
 	}, yield)
 }
