@@ -78,9 +78,9 @@ const watchConnections = 2
 
 func openPool(ctx context.Context, config Config, name string, connections int, timeout time.Duration) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
-	pool, err := pgxpool.ParseConfig(config.URL)
+	pool, err := parsePoolURL(config.URL)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	pool.MaxConns = int32(connections) //nolint:gosec // bounded by config
 	pool.MaxConnLifetime = lifetime

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,13 +54,13 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 	if err := s.detach(ctx, eventTable, before); err != nil {
 		return 0, translate(err, "detach expired events")
 	}
-	expired, err := s.detached(ctx, eventTable)
+	expired, err := s.setAside(ctx, eventTable, before)
 	if err != nil {
 		return 0, translate(err, "list expired events")
 	}
 	for _, table := range expired {
 		for {
-			n, err := s.purge(ctx, table)
+			n, err := s.purge(ctx, table, before)
 			if err != nil && !contention(err) {
 				return events, translate(err, "take expired events out of the ledger")
 			}
@@ -80,12 +81,15 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	if err := s.detach(ctx, rejectionTable, before); err != nil {
 		return 0, translate(err, "detach expired errors")
 	}
-	expired, err := s.detached(ctx, rejectionTable)
+	expired, err := s.setAside(ctx, rejectionTable, before)
 	for _, table := range expired {
-		if err := s.drop(ctx, s.db.read, rejectionTable, table); err != nil {
+		dropped, err := dropExpired(ctx, s.db.read, table, before)
+		if err != nil {
 			return partitions, translate(err, "drop expired errors")
 		}
-		partitions++
+		if dropped {
+			partitions++
+		}
 	}
 	if err == nil {
 		_, err = s.db.read.Exec(ctx, expireCountsSQL, before)
@@ -110,107 +114,6 @@ const expireAmendmentsSQL = `
 with gone as (delete from event_amendment where "timestamp" < $1 returning event_id, erased_at)
 delete from event_key k using gone where k.event_id = gone.event_id and gone.erased_at is not null
 	and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id)`
-
-// detach takes partitions that end before a time from their table. DETACH
-// CONCURRENTLY waits for those who use the table and blocks nobody.
-func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
-	owned, err := owns(ctx, s.db.read, table)
-	if err != nil {
-		return err
-	}
-	attached, err := listPartitions(ctx, s.db.read, table)
-	if err != nil {
-		return err
-	}
-	for name, pending := range attached {
-		m, ok := parseMonth(table, name)
-		if !ok || m.end().After(before) {
-			continue
-		}
-		how := "concurrently"
-		if pending { // an earlier attempt was cut off
-			how = "finalize"
-		}
-		if owned {
-			err = s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how))
-		} else {
-			err = s.detachAsOwner(ctx, table, name)
-		}
-		if err != nil {
-			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
-				continue // another replica is at it
-			}
-			return err
-		}
-		// Whoever needs a partition of that name again cannot make one before this.
-		if _, err := s.detached(ctx, table); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// run runs a statement that must not be part of a transaction.
-func (s *RetentionStore) run(ctx context.Context, statement string) error {
-	_, err := s.db.read.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
-	return err
-}
-
-// listDetachedSQL reads the catalogue: tables that are named like partitions of a
-// table in its schema, and are none, or that were set aside before.
-const listDetachedSQL = `
-select c.relname, $1 || '_expired_' || c.oid from pg_class c join pg_class p on p.oid = to_regclass($1) and p.relnamespace = c.relnamespace
-where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p____\_%' or c.relname = $1 || '_expired_' || c.oid)`
-
-// detached lists the tables that were partitions, and sets them aside: their names
-// are free then, for an event so late that its partition has to be made again. One
-// replica at a time does it: a name that was listed may stand for such a new partition
-// as soon as another has set the old one aside.
-func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, error) {
-	for attempt := 1; ; attempt++ {
-		found, err := s.setAside(ctx, table)
-		// To rename a table is to wait for another replica that is at it, which may wait
-		// for this one.
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return found, err
-		}
-	}
-}
-
-func (s *RetentionStore) setAside(ctx context.Context, table string) (found []string, err error) {
-	if owned, err := owns(ctx, s.db.read, table); err != nil || !owned {
-		if err != nil {
-			return nil, err
-		}
-		return collect(ctx, s.db.read, pgx.RowTo[string], setAsideSQL, table)
-	}
-	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, listDetachedSQL, table)
-		if err != nil {
-			return err
-		}
-		names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Is, Aside string }])
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if _, ok := parseMonth(table, name.Is); ok {
-				if _, err := tx.Exec(ctx, fmt.Sprintf("alter table %s rename to %s", name.Is, name.Aside)); err != nil {
-					return err
-				}
-				name.Is = name.Aside
-			}
-			if name.Is == name.Aside {
-				found = append(found, name.Is)
-			}
-		}
-		return nil
-	})
-	return found, err
-}
 
 // lockPurgeSQL lets one replica at a time take from a table: two that take the same
 // rows would find nothing left, and drop a table that has more. It ends with the
@@ -243,8 +146,9 @@ where s.session_id = n.session_id and s.erased_at is null`
 // dropSessionsSQL forgets sessions that have no event left.
 const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
 
-// purge takes some events out of a detached partition, and drops it when it is empty.
-func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
+// purge takes some events out of a table that was set aside, and drops it when it is
+// empty. It leaves one alone that was attached again meanwhile.
+func (s *RetentionStore) purge(ctx context.Context, table string, before time.Time) (events int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
@@ -264,7 +168,11 @@ func (s *RetentionStore) purge(ctx context.Context, table string) (events int64,
 			return err
 		}
 		if events == 0 {
-			return s.drop(ctx, tx, eventTable, table)
+			_, err := dropExpired(ctx, tx, table, before)
+			return err
+		}
+		if err := stillExpired(ctx, tx, table, before); err != nil {
+			return err
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
@@ -272,8 +180,8 @@ func (s *RetentionStore) purge(ctx context.Context, table string) (events int64,
 		batch.Queue(dropSessionsSQL, ids)
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	if err != nil && sqlState(err) == stateUndefinedTable {
-		return 0, nil // another replica dropped it
+	if sqlState(err) == stateUndefinedTable || errors.Is(err, errNotExpired) {
+		return 0, nil // another replica dropped it, or a person took it back
 	}
 	return events, err
 }
