@@ -69,6 +69,7 @@ func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
 	var err error
 	c.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir:       filepath.Join(c.dir, "data"),
+		BinDir:        os.Getenv(binVariable),
 		Durable:       durable,
 		DieWithParent: !keeping(),
 		Settings:      s.server,

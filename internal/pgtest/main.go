@@ -14,6 +14,8 @@ import (
 
 const (
 	keepVariable = "EYE_PGTEST_KEEP"
+	// binVariable names the folder of the server's programs; then nothing else is tried.
+	binVariable = "EYE_PGTEST_BIN"
 	stopTimeout  = 30 * time.Second
 )
 
