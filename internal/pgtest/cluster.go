@@ -38,7 +38,7 @@ type cluster struct {
 	clone  string // the CREATE DATABASE statement's tail
 	// version is server_version_num.
 	version int
-	count    atomic.Int64
+	count   atomic.Int64
 }
 
 // newCluster starts a server in a directory of its own. A durable one is made to

@@ -16,7 +16,7 @@ const (
 	keepVariable = "EYE_PGTEST_KEEP"
 	// binVariable names the folder of the server's programs; then nothing else is tried.
 	binVariable = "EYE_PGTEST_BIN"
-	stopTimeout  = 30 * time.Second
+	stopTimeout = 30 * time.Second
 )
 
 var errNoMain = errors.New("pgtest is not set up: call pgtest.Main in TestMain")
