@@ -169,7 +169,7 @@ func accessChecks() []check {
 			"Run `theeye migrate roles --service ROLE` as the role that ran the migrations; or let that role run the service.", (*facts).privileges,
 		},
 		{
-			"privileges.create", needsSchema, "Nobody but superusers and the owners of the tables, the schema and the database may create in the schemas of search_path, or schemas: a function there that fits better than that of Postgres would be run in its place, with the rights of the service; where other roles have rights on the tables, it fails",
+			"privileges.create", needsSchema, "Nobody but superusers and the owners of the tables, the schema and the database may create in the schemas of search_path, or schemas: a function there that fits better than that of Postgres would be run in its place, with the rights of the service; where other roles have rights on the tables, it fails. The owner of the tables may, for its functions make partitions",
 			"Revoke it from them; `theeye migrate roles` does so where it may.", (*facts).creators,
 		},
 		{

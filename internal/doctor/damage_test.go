@@ -171,7 +171,7 @@ func TestDamageOfASchema(t *testing.T) {
 		},
 		"everybody may create in public": {
 			[]string{"grant create on schema public to public"},
-			"privileges.create", doctor.Warning, "everybody may create in the schema public", "`revoke create on schema public from public`",
+			"privileges.create", doctor.Warning, "everybody may create in the schema public", "revoke create on schema public from public`",
 		},
 		"default partition": {
 			[]string{"create table event_rest partition of event default"},

@@ -231,6 +231,11 @@ type Privileges struct {
 type Trust struct {
 	// Owner is the role that owns the tables.
 	Owner string
+	// Schema is that of the tables, and SchemaOwner whose it is.
+	Schema      string
+	SchemaOwner string
+	// Creates tells that the owner of the tables may create in their schema.
+	Creates bool
 	// Granted tells that other roles than the owner have rights on the tables.
 	Granted bool
 	// Creators are the grants by which others than the owners may create.

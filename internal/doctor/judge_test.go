@@ -78,7 +78,7 @@ func healthy() *found {
 			}),
 			Partitions: is(partitions),
 			Privileges: is(doctor.Privileges{Role: "eye", Schema: "public", Create: true}),
-			Trust:      is(doctor.Trust{Owner: "eye"}),
+			Trust:      is(doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "eye", Creates: true}),
 		},
 		outside: doctor.Outside{
 			Public: &doctor.Public{
@@ -260,6 +260,7 @@ func TestJudgement(t *testing.T) {
 			d.Trust.Value.Granted = true
 			d.Trust.Value.Creators = []doctor.Creator{{Kind: "database", Name: "eye", Owner: "dba", Privilege: "CREATE", Role: "reporting"}}
 		})},
+		{"privileges.create", broken, "eye, who owns the tables, may not create in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
 		{"privileges.foreign_objects", warned, "the function public.report() belongs to analyst", database(func(d *doctor.Database) {
 			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
 		})},

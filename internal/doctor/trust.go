@@ -16,10 +16,26 @@ func (c Creator) String() string {
 	return c.role() + " may create in the schema " + c.Name
 }
 
-// Remedy says what is wrong, and the statement that ends it with the role that may run it.
-func (c Creator) Remedy() string {
-	return fmt.Sprintf("%s, and the %s belongs to %s: run as that role `revoke %s on %s %s from %s`",
-		c, c.Kind, c.Owner, strings.ToLower(c.Privilege), c.Kind, identifier(c.Name), c.grantee())
+// Remedies says what is wrong, and the statements that mend it with the role that may run
+// them. Who owns the tables may have the right to create from everybody's alone, and has to
+// be given it before it is taken from everybody.
+func (t Trust) Remedies() (remedies []string) {
+	if !t.Creates {
+		remedies = append(remedies, fmt.Sprintf("%s owns the tables, may not create in the schema %s and so makes no partitions; the schema belongs to %s: run as that role `%s`",
+			t.Owner, t.Schema, t.SchemaOwner, t.grantCreate()))
+	}
+	for _, c := range t.Creators {
+		statement := fmt.Sprintf("revoke %s on %s %s from %s", strings.ToLower(c.Privilege), c.Kind, identifier(c.Name), c.grantee())
+		if c.Kind == "schema" && c.Role == "" && c.Name == t.Schema && t.Owner != t.SchemaOwner {
+			statement = t.grantCreate() + "; " + statement
+		}
+		remedies = append(remedies, fmt.Sprintf("%s, and the %s belongs to %s: run as that role `%s`", c, c.Kind, c.Owner, statement))
+	}
+	return remedies
+}
+
+func (t Trust) grantCreate() string {
+	return "grant create on schema " + identifier(t.Schema) + " to " + identifier(t.Owner)
 }
 
 func (c Creator) role() string {
@@ -58,16 +74,18 @@ func identifier(name string) string {
 // creators is no more than a warning where nobody but the owner uses the tables.
 func (f *facts) creators() verdict {
 	return given(f.db.Trust, func(t Trust) verdict {
-		if len(t.Creators) == 0 {
-			return ok("nobody may but " + t.Owner + " and who is trusted anyway")
+		var found []string
+		if !t.Creates {
+			found = append(found, t.Owner+", who owns the tables, may not create in the schema "+t.Schema)
 		}
-		var found, remedies []string
 		for _, c := range t.Creators {
 			found = append(found, c.String())
-			remedies = append(remedies, c.Remedy())
 		}
-		advice := strings.Join(remedies, "; ") + "."
-		if t.Granted {
+		if len(found) == 0 {
+			return ok("nobody may but " + t.Owner + " and who is trusted anyway")
+		}
+		advice := strings.Join(t.Remedies(), "; ") + "."
+		if t.Granted || !t.Creates {
 			return failed(list(found)).but(advice)
 		}
 		return warning(list(found)).but(advice)

@@ -71,12 +71,15 @@ from place n join (
 where exists (select from stranger s where s.schema = n.oid and s.role = f.owner)
 order by 1, 2`
 
-// grantedSQL reads whether anybody but the owner has rights on the events.
+// grantedSQL reads whether the owner may create in the schema, and whether anybody else
+// has rights on the events.
 const grantedSQL = trustSQL + `
-select pg_get_userbyid(owner.oid)::text,
+select pg_get_userbyid(owner.oid)::text, coalesce(home.nspname::text, ''), coalesce(pg_get_userbyid(home.nspowner)::text, ''),
+	coalesce(has_schema_privilege(owner.oid, home.oid, 'create'), true),
 	exists (select from pg_class c join place n on n.oid = c.relnamespace cross join aclexplode(c.relacl) a
 		where c.relname = 'event' and c.relowner = owner.oid and a.grantee <> owner.oid)
-from owner`
+from owner left join (select n.oid, n.nspname, n.nspowner from pg_class c join place n on n.oid = c.relnamespace
+	where c.relname = 'event' and c.relkind = 'p' order by array_position($1::text[], n.nspname::text) limit 1) home on true`
 
 // readTrust reads who may create what statements of the service, or of roles of the given
 // names, could run into. The schema named like a role is the first that it looks into.
@@ -91,7 +94,7 @@ func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...str
 	}
 
 	schemas = append(schemas, roles...)
-	if err = tx.QueryRow(ctx, grantedSQL, schemas).Scan(&t.Owner, &t.Granted); err != nil {
+	if err = tx.QueryRow(ctx, grantedSQL, schemas).Scan(&t.Owner, &t.Schema, &t.SchemaOwner, &t.Creates, &t.Granted); err != nil {
 		return t, err
 	}
 	if t.Creators, err = readAll[doctor.Creator](ctx, tx, creatorsSQL, schemas, privileges); err != nil {
@@ -137,17 +140,13 @@ func refusePlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
 }
 
 // verify requires that nobody can create anything who is not trusted, the roles that were
-// made among them.
+// made among them, and that the owner can.
 func (g *granter) verify(ctx context.Context, roles ...string) error {
 	trust, err := readTrust(ctx, g.tx, []string{"CREATE", "TEMPORARY"}, roles...)
 	if err != nil {
 		return err
 	}
-	var remedies []string
-	for _, c := range trust.Creators {
-		remedies = append(remedies, c.Remedy())
-	}
-	if len(remedies) > 0 {
+	if remedies := trust.Remedies(); len(remedies) > 0 {
 		return fmt.Errorf("%w: %s", errUntrustworthy, strings.Join(remedies, "; "))
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 func upgraded(t testing.TB) *castes {
 	t.Helper()
 	c := emptyCastes(t)
-	c.exec(t, "alter schema public owner to "+superuser(t, c), "grant create on schema public to public")
+	c.exec(t, "alter schema public owner to "+superuser(t, c), "revoke create on schema public from "+c.owner, "grant create on schema public to public")
 	require.NoError(t, postgres.Migrate(context.Background(), c.DSNAs(c.owner)))
 	return c
 }
@@ -54,12 +54,14 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Equal(t, []doctor.Creator{{Kind: "schema", Name: "public", Owner: admin, Privilege: "CREATE"}}, c.examine(t, c.owner).Value.Creators)
 
 	err := postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles())
-	require.ErrorContains(t, err, "belongs to "+admin+": run as that role `revoke create on schema public from public`")
+	require.ErrorContains(t, err, "belongs to "+admin+": run as that role `grant create on schema public to "+c.owner+"; revoke create on schema public from public`")
 	var made int
 	require.NoError(t, c.Pool(t).QueryRow(ctx, "select count(*) from pg_roles where rolname = any ($1)", []string{c.service, c.analyst}).Scan(&made))
 	require.Zero(t, made)
 
 	c.exec(t, "revoke create on schema public from public", "create role "+c.Name()+"_x")
+	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables, may not create in the schema public")
+	c.exec(t, "grant create on schema public to "+c.owner)
 	t.Cleanup(func() {
 		c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x")
 	})
@@ -136,7 +138,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	require.NoError(t, c.Pool(t).QueryRow(ctx, "select coalesce(array_agg(distinct as_whom), '{}') from public.loot where as_whom = $1", c.owner).Scan(&asWhom))
 	require.Empty(t, asWhom)
 
-	c.exec(t, "drop owned by "+c.Name()+"_x", "revoke create on schema public from public")
+	c.exec(t, "drop owned by "+c.Name()+"_x", "grant create on schema public to "+c.owner, "revoke create on schema public from public")
 	require.NoError(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()))
 }
 
