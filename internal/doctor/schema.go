@@ -184,7 +184,7 @@ func (f *facts) unattached() verdict {
 			switch {
 			case t.Marked:
 			case t.Month:
-				found = append(found, t.Name+" looks like a partition of "+t.Table+" and is none; what belongs to its month is refused as long as it has this name, unless another partition takes it")
+				found = append(found, t.Name+" looks like a partition of "+t.Table+" and is none; no partition can be made under its name, so that what belongs to its month cannot be stored")
 			default:
 				found = append(found, t.Name+" looks like a partition that retention set aside, and this database knows nothing of it")
 			}

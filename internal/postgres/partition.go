@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -115,6 +116,10 @@ const takenSQL = `
 select exists (select from pg_class c where c.oid = to_regclass($1) and not c.relispartition
 	and not exists (select from expired_partition m where m.table_oid = c.oid and m.table_name = c.relname and m.database_id = theeye_database_id()))`
 
+// errMonthTaken tells that no partition can be made for a month before a person has
+// attached or renamed a table. Other months are not concerned.
+var errMonthTaken = errors.New("the name of a partition is taken")
+
 // explainTaken tells why the name of a partition is taken. Where retention is about to
 // free it, cause is returned, and it ends soon. Any other table of that name is a person's,
 // and only a person can attach it again, or give it another name.
@@ -126,7 +131,7 @@ func (p *partitions) explainTaken(ctx context.Context, table string, m month, ca
 	if !foreign {
 		return cause
 	}
-	told := fmt.Errorf("the table %s is no partition of %s and has the name of one: attach it again, or rename it", m.partition(table), table)
+	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
 	return fault.Busy(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
 		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
 }
