@@ -96,6 +96,27 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 	})
 }
 
+// A session of which retention takes one month while a person has detached another keeps
+// its row, and so its sequence and its count.
+func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
+	t.Parallel()
+	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
+		c, session := collector(t, b.store, 1), uuid.New()
+		submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(-1)), envelope(session, firstOf(-1))))
+		b.exec(t, "alter table event detach partition "+month(-1))
+		expireAll(t, b)
+		require.Equal(t, 0, count(t, b, "event"))
+		require.Equal(t, 2, count(t, b, "event_key"))
+
+		b.exec(t, attach("event", month(-1), -1))
+		found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, found.EventCount)
+		verdict := submit(t, c, request(shop, envelope(session, firstOf(0))))[0]
+		require.EqualValues(t, 5, verdict.Sequence)
+	})
+}
+
 // namedLike lists tables by their names.
 func namedLike(t testing.TB, b *bundle, pattern string) (names []string) {
 	t.Helper()

@@ -131,15 +131,20 @@ select session_id, count(*) from part group by session_id order by session_id`
 const lockSessionsSQL = `select session_id from session where session_id = any ($1) order by session_id for update`
 
 // shrinkSessionsSQL works out the rows of sessions that lost events from those that
-// are left, by event_pkey. Subtracting would not do: events of other partitions that
-// were detached are counted in the row, and no query sees them. The rows are locked.
+// are left, by event_pkey. Where a row counts more than that, no query sees the rest: it is
+// in a partition that expires, too, whose purge comes here again, or in one that a person
+// detached and may attach again. Those stay counted, and the row as it is. The rows are
+// locked.
 const shrinkSessionsSQL = `
-update session s set event_count = n.events, started_at = n.started_at, last_event_at = n.last_event_at, application_ids = n.application_ids
+update session s set event_count = greatest(n.events, s.event_count - n.lost),
+	started_at = case when s.event_count - n.lost > n.events then s.started_at else n.started_at end,
+	last_event_at = case when s.event_count - n.lost > n.events then s.last_event_at else n.last_event_at end,
+	application_ids = case when s.event_count - n.lost > n.events then s.application_ids else n.application_ids end
 from (
-	select lost.session_id, count(e.event_id) as events, min(e."timestamp") as started_at, max(e."timestamp") as last_event_at,
+	select lost.session_id, lost.events as lost, count(e.event_id) as events, min(e."timestamp") as started_at, max(e."timestamp") as last_event_at,
 		coalesce(array_agg(distinct e.application_id order by e.application_id) filter (where e.event_id is not null), '{}') as application_ids
-	from unnest($1::uuid[]) as lost (session_id) left join event e on e.session_id = lost.session_id
-	group by lost.session_id
+	from unnest($1::uuid[], $2::bigint[]) as lost (session_id, events) left join event e on e.session_id = lost.session_id
+	group by lost.session_id, lost.events
 ) n
 where s.session_id = n.session_id and s.erased_at is null`
 
@@ -158,10 +163,11 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 			return err
 		}
 		var ids [][16]byte
+		var lost []int64
 		var id [16]byte
 		var count int64
 		_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
-			ids, events = append(ids, id), events+count
+			ids, lost, events = append(ids, id), append(lost, count), events+count
 			return nil
 		})
 		if err != nil {
@@ -176,7 +182,7 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
-		batch.Queue(shrinkSessionsSQL, ids)
+		batch.Queue(shrinkSessionsSQL, ids, lost)
 		batch.Queue(dropSessionsSQL, ids)
 		return tx.SendBatch(ctx, batch).Close()
 	})
