@@ -31,25 +31,19 @@ func (b *bundle) exec(t testing.TB, statements ...string) {
 }
 
 // attach is what a person types to attach the partition of a month again.
-func attach(table, name string, months int) string {
-	return "alter table " + table + " attach partition " + name + " for values from ('" + firstOf(months).Format(time.RFC3339) + "') to ('" + firstOf(months+1).Format(time.RFC3339) + "')"
+func attach(name string, months int) string {
+	return "alter table event attach partition " + name + " for values from ('" + firstOf(months).Format(time.RFC3339) + "') to ('" + firstOf(months+1).Format(time.RFC3339) + "')"
 }
 
-// asOwnerAndAsService runs a test with both kinds of roles that a service connects as.
-func asOwnerAndAsService(t *testing.T, test func(t *testing.T, b *bundle)) {
+// asOwnerAndAsService makes what a test runs with both kinds of roles that a service
+// connects as.
+func asOwnerAndAsService(t *testing.T) map[string]*bundle {
 	t.Helper()
-	t.Run("owner", func(t *testing.T) {
-		t.Parallel()
-		test(t, newBundle(t))
-	})
-	t.Run("service", func(t *testing.T) {
-		t.Parallel()
-		c := newCastes(t)
-		db := openDB(t, c.DSNAs(c.service))
-		b := &bundle{database: c.Database, db: db, store: newStore(db, keepAll())}
-		b.exec(t, "insert into application (name) values ('shop'), ('blog')", "alter default privileges in schema public grant all on tables to "+c.owner)
-		test(t, b)
-	})
+	c := newCastes(t)
+	db := openDB(t, c.DSNAs(c.service))
+	b := &bundle{database: c.Database, db: db, store: newStore(db, keepAll())}
+	b.exec(t, "insert into application (name) values ('shop'), ('blog')")
+	return map[string]*bundle{"owner": newBundle(t), "service": b}
 }
 
 // expireAll runs rounds of everything that ended before this month.
@@ -68,60 +62,66 @@ func expireAll(t *testing.T, b *bundle) {
 // can be attached again, and all is as before.
 func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		session := uuid.New()
-		submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-1)), envelope(session, firstOf(0))))
-		store := postgres.NewRetentionStore(b.db)
-		require.NoError(t, store.Prepare(context.Background(), firstOf(-4), firstOf(-4)))
-		b.exec(
-			t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-1),
-			"alter table rejection detach partition rejection_p"+firstOf(-4).Format("2006_01"),
-			"create table event_p2021_01 (like event)", "create table event_expired_4711 (like event)",
-			"create table pretending (like event)", "do $$ begin execute 'alter table pretending rename to event_expired_' || 'pretending'::regclass::oid; end $$",
-		)
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			session := uuid.New()
+			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-1)), envelope(session, firstOf(0))))
+			store := postgres.NewRetentionStore(b.db)
+			require.NoError(t, store.Prepare(context.Background(), firstOf(-4), firstOf(-4)))
+			b.exec(
+				t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-1),
+				"alter table rejection detach partition rejection_p"+firstOf(-4).Format("2006_01"),
+				"create table event_p2021_01 (like event)", "create table event_expired_4711 (like event)",
+				"create table pretending (like event)", "do $$ begin execute 'alter table pretending rename to event_expired_' || 'pretending'::regclass::oid; end $$",
+			)
 
-		expireAll(t, b)
-		require.Equal(t, 3, count(t, b, "event_key"), "the ledger keeps their ids")
-		require.Equal(t, 1, count(t, b, month(-4)))
-		require.Equal(t, 1, count(t, b, month(-1)))
-		require.Equal(t, 0, count(t, b, "event_p2021_01"))
-		require.Equal(t, 0, count(t, b, "event_expired_4711"))
-		require.Equal(t, 0, count(t, b, "rejection_p"+firstOf(-4).Format("2006_01")))
-		require.Len(t, namedLike(t, b, "event_expired_%"), 2)
+			expireAll(t, b)
+			require.Equal(t, 3, count(t, b, "event_key"), "the ledger keeps their ids")
+			require.Equal(t, 1, count(t, b, month(-4)))
+			require.Equal(t, 1, count(t, b, month(-1)))
+			require.Equal(t, 0, count(t, b, "event_p2021_01"))
+			require.Equal(t, 0, count(t, b, "event_expired_4711"))
+			require.Equal(t, 0, count(t, b, "rejection_p"+firstOf(-4).Format("2006_01")))
+			require.Len(t, setAside(t, b), 2)
 
-		b.exec(t, attach("event", month(-4), -4), attach("event", month(-1), -1))
-		contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
-		require.NoError(t, err)
-		require.Empty(t, contradictions)
-	})
+			b.exec(t, attach(month(-4), -4), attach(month(-1), -1))
+			contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+			require.NoError(t, err)
+			require.Empty(t, contradictions)
+		})
+	}
 }
 
 // A session of which retention takes one month while a person has detached another keeps
 // its row, and so its sequence and its count.
 func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		c, session := collector(t, b.store, 1), uuid.New()
-		submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(-1)), envelope(session, firstOf(-1))))
-		b.exec(t, "alter table event detach partition "+month(-1))
-		expireAll(t, b)
-		require.Equal(t, 0, count(t, b, "event"))
-		require.Equal(t, 2, count(t, b, "event_key"))
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, session := collector(t, b.store, 1), uuid.New()
+			submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(-1)), envelope(session, firstOf(-1))))
+			b.exec(t, "alter table event detach partition "+month(-1))
+			expireAll(t, b)
+			require.Equal(t, 0, count(t, b, "event"))
+			require.Equal(t, 2, count(t, b, "event_key"))
 
-		b.exec(t, attach("event", month(-1), -1))
-		found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
-		require.NoError(t, err)
-		require.EqualValues(t, 2, found.EventCount)
-		verdict := submit(t, c, request(shop, envelope(session, firstOf(0))))[0]
-		require.EqualValues(t, 5, verdict.Sequence)
-	})
+			b.exec(t, attach(month(-1), -1))
+			found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
+			require.NoError(t, err)
+			require.EqualValues(t, 2, found.EventCount)
+			verdict := submit(t, c, request(shop, envelope(session, firstOf(0))))[0]
+			require.EqualValues(t, 5, verdict.Sequence)
+		})
+	}
 }
 
-// namedLike lists tables by their names.
-func namedLike(t testing.TB, b *bundle, pattern string) (names []string) {
+// setAside lists the tables that are named as what retention set aside.
+func setAside(t testing.TB, b *bundle) (names []string) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
-		"select coalesce(array_agg(relname::text order by 1), '{}') from pg_class where relkind = 'r' and relname like $1", pattern).Scan(&names))
+		`select coalesce(array_agg(relname::text order by 1), '{}') from pg_class where relkind = 'r' and relname like 'event\_expired\_%'`).Scan(&names))
 	return names
 }
 
@@ -129,59 +129,68 @@ func namedLike(t testing.TB, b *bundle, pattern string) (names []string) {
 // attached by a person, too.
 func TestRetentionReadsTheBoundsOfAPartition(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-3)), envelope(uuid.New(), firstOf(0))))
-		b.exec(
-			t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attach("event", "event_p2021_01", 0),
-			"alter table event detach partition "+month(-3), attach("event", month(-3), -3),
-		)
-		expireAll(t, b)
-		require.Equal(t, 1, count(t, b, "event"), "the young one is there, the one that was attached again has expired")
-		require.Equal(t, 1, count(t, b, "event_p2021_01"))
-	})
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-3)), envelope(uuid.New(), firstOf(0))))
+			b.exec(
+				t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attach("event_p2021_01", 0),
+				"alter table event detach partition "+month(-3), attach(month(-3), -3),
+			)
+			expireAll(t, b)
+			require.Equal(t, 1, count(t, b, "event"), "the young one is there, the one that was attached again has expired")
+			require.Equal(t, 1, count(t, b, "event_p2021_01"))
+		})
+	}
 }
 
 // Between the mark and the end, retention is told to keep more: what is no longer expired
 // stays, can be attached again, and is then a partition like any other.
 func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		session := uuid.New()
-		submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(0))))
-		mark(t, b, month(-4), firstOf(-1))
-		mark(t, b, month(-3), firstOf(-1))
-		b.exec(t, "alter table event detach partition "+month(-4))
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			session := uuid.New()
+			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(0))))
+			mark(t, b, month(-4), firstOf(-1))
+			mark(t, b, month(-3), firstOf(-1))
+			b.exec(t, "alter table event detach partition "+month(-4))
 
-		store := postgres.NewRetentionStore(b.db)
-		more := firstOf(-12)
-		events, err := store.ExpireEvents(context.Background(), more)
-		require.NoError(t, err)
-		require.Zero(t, events)
-		require.Equal(t, 1, count(t, b, month(-4)), "it has its name, too")
-		require.Equal(t, 1, count(t, b, "expired_partition"), "the mark of what is attached and young is gone")
+			store := postgres.NewRetentionStore(b.db)
+			more := firstOf(-12)
+			events, err := store.ExpireEvents(context.Background(), more)
+			require.NoError(t, err)
+			require.Zero(t, events)
+			require.Equal(t, 1, count(t, b, month(-4)), "it has its name, too")
+			require.Equal(t, 1, count(t, b, "expired_partition"), "the mark of what is attached and young is gone")
 
-		b.exec(t, attach("event", month(-4), -4))
-		_, err = store.ExpireEvents(context.Background(), more)
-		require.NoError(t, err)
-		require.Zero(t, count(t, b, "expired_partition"))
-		b.exec(t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-3))
-		expireAll(t, b)
-		require.Equal(t, 1, count(t, b, month(-4)), "it was marked once, and not for this")
-		require.Equal(t, 1, count(t, b, month(-3)))
-	})
+			b.exec(t, attach(month(-4), -4))
+			_, err = store.ExpireEvents(context.Background(), more)
+			require.NoError(t, err)
+			require.Zero(t, count(t, b, "expired_partition"))
+			b.exec(t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-3))
+			expireAll(t, b)
+			require.Equal(t, 1, count(t, b, month(-4)), "it was marked once, and not for this")
+			require.Equal(t, 1, count(t, b, month(-3)))
+		})
+	}
 }
 
 // A detachment that a person began, and that was cut off, is not ended by retention, which
 // says what keeps it from its work.
 func TestADetachmentOfAPersonIsNotEnded(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(0))))
-		b.exec(t, "update pg_inherits set inhdetachpending = true where inhrelid = '"+month(-4)+"'::regclass")
-		_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
-		require.ErrorContains(t, err, month(-4)+" is half detached, and not by retention")
-		require.Equal(t, 1, count(t, b, month(-4)))
-	})
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(0))))
+			b.exec(t, "update pg_inherits set inhdetachpending = true where inhrelid = '"+month(-4)+"'::regclass")
+			_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
+			require.ErrorContains(t, err, month(-4)+" is half detached, and not by retention")
+			require.Equal(t, 1, count(t, b, month(-4)))
+		})
+	}
 }
 
 // A mark that came with a dump, or whose table has gone, names another table now.
@@ -194,15 +203,18 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-				submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4))))
-				mark(t, b, month(-4), firstOf(-1))
-				b.exec(t, "alter table event detach partition "+month(-4), damage)
-				expireAll(t, b)
-				require.Equal(t, 1, count(t, b, "event_key"))
-				require.Zero(t, count(t, b, "expired_partition"))
-				require.Empty(t, namedLike(t, b, "event_expired_%"))
-			})
+			for name, b := range asOwnerAndAsService(t) {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4))))
+					mark(t, b, month(-4), firstOf(-1))
+					b.exec(t, "alter table event detach partition "+month(-4), damage)
+					expireAll(t, b)
+					require.Equal(t, 1, count(t, b, "event_key"))
+					require.Zero(t, count(t, b, "expired_partition"))
+					require.Empty(t, setAside(t, b))
+				})
+			}
 		})
 	}
 }
@@ -210,42 +222,48 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 // Attached again in the midst of being emptied, what is left of a partition stays.
 func TestAPartitionThatIsTakenBack(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		c := collector(t, b.store, 1)
-		submit(t, c, request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(-4))))
-		mark(t, b, month(-4), firstOf(-1))
-		b.exec(t, "alter table event detach partition "+month(-4))
-		_, err := b.db.ReadPool().Exec(context.Background(), "select theeye_set_aside('event', $1)", firstOf(-1))
-		require.NoError(t, err)
-		aside := namedLike(t, b, "event_expired_%")
-		require.Len(t, aside, 1)
-		b.exec(t, attach("event", aside[0], -4))
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := collector(t, b.store, 1)
+			submit(t, c, request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(-4))))
+			mark(t, b, month(-4), firstOf(-1))
+			b.exec(t, "alter table event detach partition "+month(-4))
+			_, err := b.db.ReadPool().Exec(context.Background(), "select theeye_set_aside('event', $1)", firstOf(-1))
+			require.NoError(t, err)
+			aside := setAside(t, b)
+			require.Len(t, aside, 1)
+			b.exec(t, attach(aside[0], -4))
 
-		events, err := postgres.PurgeOnce(context.Background(), postgres.NewRetentionStore(b.db), aside[0], firstOf(-1))
-		require.NoError(t, err)
-		require.Zero(t, events)
-		require.Equal(t, 2, count(t, b, "event"))
-	})
+			events, err := postgres.PurgeOnce(context.Background(), postgres.NewRetentionStore(b.db), aside[0], firstOf(-1))
+			require.NoError(t, err)
+			require.Zero(t, events)
+			require.Equal(t, 2, count(t, b, "event"))
+		})
+	}
 }
 
 // While a table of a person has the name of a partition, what belongs to that month is to
 // be sent again, at once and not at the end of the budget, and the cause names the table.
 func TestTheNameOfAPartitionIsTaken(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		c := collector(t, b.store, 1)
-		submit(t, c, request(shop, envelope(uuid.New(), firstOf(-1))))
-		b.exec(t, "alter table event detach partition "+month(-1))
-		fresh := newStore(b.db, keepAll()) // a replica that was started since
-		_, err := collector(t, fresh, 1).Submit(context.Background(), request(shop, envelope(uuid.New(), firstOf(-1))))
-		require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
-		require.ErrorContains(t, err, month(-1)+" is no partition of event and has the name of one: attach it again, or rename it")
-		f, _ := fault.As(err)
-		require.NotContains(t, f.Detail, "event_p", "names of tables are not for senders")
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := collector(t, b.store, 1)
+			submit(t, c, request(shop, envelope(uuid.New(), firstOf(-1))))
+			b.exec(t, "alter table event detach partition "+month(-1))
+			fresh := newStore(b.db, keepAll()) // a replica that was started since
+			_, err := collector(t, fresh, 1).Submit(context.Background(), request(shop, envelope(uuid.New(), firstOf(-1))))
+			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
+			require.ErrorContains(t, err, month(-1)+" is no partition of event and has the name of one: attach it again, or rename it")
+			f, _ := fault.As(err)
+			require.NotContains(t, f.Detail, "event_p", "names of tables are not for senders")
 
-		b.exec(t, "alter table "+month(-1)+" rename to kept")
-		submit(t, collector(t, fresh, 1), request(shop, envelope(uuid.New(), firstOf(-1))))
-	})
+			b.exec(t, "alter table "+month(-1)+" rename to kept")
+			submit(t, collector(t, fresh, 1), request(shop, envelope(uuid.New(), firstOf(-1))))
+		})
+	}
 }
 
 // What an earlier release had detached and set aside is dropped by this one.
@@ -263,7 +281,7 @@ func TestTheExpiryOfAnEarlierReleaseIsContinued(t *testing.T) {
 	events, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-3).Add(time.Hour))
 	require.NoError(t, err)
 	require.Less(t, events, int64(3300), "only the older month is past this limit")
-	require.Len(t, namedLike(t, b, "event_expired_%"), 1)
+	require.Len(t, setAside(t, b), 1)
 	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
 	require.NoError(t, err)
 	s.gone(t, b)
@@ -312,7 +330,7 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
-	require.Empty(t, namedLike(t, b, "event_expired_%"))
+	require.Empty(t, setAside(t, b))
 	require.Zero(t, count(t, b, "expired_partition"))
 	require.Equal(t, 1, count(t, b, month(0)))
 }
@@ -320,17 +338,20 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 // Refusals have partitions, too.
 func TestRejectionsThatAPersonDetachedStay(t *testing.T) {
 	t.Parallel()
-	asOwnerAndAsService(t, func(t *testing.T, b *bundle) {
-		for _, months := range []int{-4, -3} {
-			r := request(shop, event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}})
-			r.ReceivedAt = firstOf(months)
-			submit(t, collector(t, b.store, 1), r)
-		}
-		kept := "rejection_p" + firstOf(-4).Format("2006_01")
-		b.exec(t, "alter table rejection detach partition "+kept)
-		n, err := postgres.NewRetentionStore(b.db).ExpireRejections(context.Background(), firstOf(-1))
-		require.NoError(t, err)
-		require.Equal(t, 1, n)
-		require.Equal(t, 1, count(t, b, kept))
-	})
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, months := range []int{-4, -3} {
+				r := request(shop, event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}})
+				r.ReceivedAt = firstOf(months)
+				submit(t, collector(t, b.store, 1), r)
+			}
+			kept := "rejection_p" + firstOf(-4).Format("2006_01")
+			b.exec(t, "alter table rejection detach partition "+kept)
+			n, err := postgres.NewRetentionStore(b.db).ExpireRejections(context.Background(), firstOf(-1))
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			require.Equal(t, 1, count(t, b, kept))
+		})
+	}
 }
