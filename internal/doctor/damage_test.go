@@ -167,7 +167,7 @@ func TestDamageOfASchema(t *testing.T) {
 		},
 		"set aside in the database that a dump came from": {
 			[]string{"create table event_expired_4711 (like event)"},
-			"schema.unattached_tables", doctor.Warning, "event_expired_4711 looks like", "or rename it",
+			"schema.unattached_tables", doctor.Warning, "event_expired_4711 looks like a partition that retention set aside, and this database knows nothing of it", "or rename it",
 		},
 		"everybody may create in public": {
 			[]string{"grant create on schema public to public"},

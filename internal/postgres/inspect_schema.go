@@ -100,7 +100,7 @@ func readPartitions(ctx context.Context, tx pgx.Tx) ([]doctor.Partition, error) 
 // are named as the service names partitions, before and after they were set aside, and
 // are none; and what retention has marked.
 const detachedSQL = `
-select c.relname::text, p.relname::text, c.relname <> p.relname || '_expired_' || c.oid,
+select c.relname::text, p.relname::text, c.relname ~ '_p[0-9]{4}_[0-9]{2}$',
 	exists (select from expired_partition m where m.table_oid = c.oid and m.database_id = theeye_database_id()
 		and c.relname in (m.table_name, m.parent_table || '_expired_' || c.oid))
 from pg_class p join pg_class c on c.relnamespace = p.relnamespace
