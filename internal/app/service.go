@@ -201,7 +201,7 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
-		if errors.Is(err, postgres.ErrSchemaBehind) {
+		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
 		if err == nil {

@@ -33,6 +33,19 @@ func (f *facts) version() verdict {
 	})
 }
 
+func (f *facts) encoding() verdict {
+	return given(f.db.Server, func(s Server) verdict {
+		switch {
+		case s.Encoding != "UTF8":
+			return failed("the encoding of the database is " + s.Encoding + ", not UTF8")
+		case s.ClientEncoding != "UTF8":
+			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " though UTF8 is asked for").
+				but("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
+		}
+		return ok("UTF8")
+	})
+}
+
 func (f *facts) writable() verdict {
 	return given(f.db.Server, func(s Server) verdict {
 		switch {

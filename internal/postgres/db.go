@@ -122,9 +122,9 @@ type timeouts struct{ statement, lock time.Duration }
 
 func openPool(ctx context.Context, config Config, name string, connections int, bounds timeouts) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
-	pool, err := pgxpool.ParseConfig(config.URL)
+	pool, err := parsePoolURL(config.URL)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	pool.MaxConns = int32(connections) //nolint:gosec // bounded by config
 	pool.MaxConnLifetime = lifetime
