@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -27,6 +28,8 @@ type follower struct {
 	limit  int
 	until  time.Time
 	seen   []event.Stored
+	// restarted is what was last said of events that are given again.
+	restarted string
 }
 
 func newFollower(b *bundle, limit int) *follower {
@@ -41,6 +44,7 @@ func (f *follower) read(t testing.TB) []event.Stored {
 		require.LessOrEqual(t, len(p.Events), f.limit)
 		f.seen = append(f.seen, p.Events...)
 		f.cursor, f.until = p.Next, p.CompleteUntil
+		f.restarted = cmp.Or(p.Restarted, f.restarted)
 		return true, nil
 	}))
 	return f.seen[before:]
@@ -286,7 +290,7 @@ type otherCluster struct{ query.ChangeStore }
 
 func (o otherCluster) Watermark(ctx context.Context) (query.Watermark, error) {
 	mark, err := o.ChangeStore.Watermark(ctx)
-	mark.System++
+	mark.History.System++
 	return mark, err
 }
 
@@ -297,11 +301,14 @@ func TestWatermarkNeedsNoSuperuser(t *testing.T) {
 	require.NoError(t, pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(context.Background(), "set local role pg_read_all_data") // which may read tables, and nothing else
 		require.NoError(t, err)
-		var before, first, system int64
+		var before, first, next, system, timeline int64
 		var foreign bool
+		var started time.Time
 		var until *time.Time
-		require.NoError(t, tx.QueryRow(context.Background(), postgres.WatermarkSQL).Scan(&before, &first, &foreign, &system, &until))
+		require.NoError(t, tx.QueryRow(context.Background(), postgres.WatermarkSQL).Scan(&before, &first, &foreign, &next, &system, &started, &timeline, &until))
 		require.NotZero(t, system)
+		require.NotZero(t, started)
+		require.EqualValues(t, 1, timeline)
 		require.False(t, foreign)
 		return nil
 	}))
