@@ -24,6 +24,10 @@ const (
 	// only about to lock.
 	leftoverAge = 10 * time.Minute
 
+	// dataName and standbyName are the data directories of a server and of its standby.
+	dataName    = "data"
+	standbyName = "standby"
+
 	firstWithStrategy = 150000 // server_version_num of Postgres 15
 	dirMode           = 0o755
 )
@@ -64,7 +68,7 @@ func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
 	}
 	var err error
 	c.server, err = localpg.Start(ctx, localpg.Options{
-		DataDir:       filepath.Join(c.dir, "data"),
+		DataDir:       filepath.Join(c.dir, dataName),
 		Durable:       durable,
 		DieWithParent: !keeping(),
 		Settings:      s.server,
@@ -160,8 +164,12 @@ func sweep(ctx context.Context, parent string) {
 		if err != nil || time.Since(info.ModTime()) < leftoverAge {
 			continue
 		}
-		if localpg.Remove(ctx, localpg.Options{DataDir: filepath.Join(dir, "data")}) == nil {
-			_ = os.Remove(dir)
+		// The standby first: its primary waits for it when it is stopped.
+		for _, name := range []string{standbyName, dataName} {
+			if localpg.Remove(ctx, localpg.Options{DataDir: filepath.Join(dir, name)}) != nil {
+				break
+			}
 		}
+		_ = os.Remove(dir) // which leaves a directory alone that is not empty
 	}
 }

@@ -89,10 +89,28 @@ func Dedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	c := newDedicated(t, dedicatedSettings(options))
+	name, err := c.create(ctx, label(t.Name()))
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return &Database{cluster: c, name: name}
+}
+
+// dedicatedSettings applies options to what Main was given.
+func dedicatedSettings(options []Option) settings {
 	s := newSettings(options)
 	if s.migrate == nil {
 		s.migrate = state.base().migrate
 	}
+	return s
+}
+
+// newDedicated starts a durable server that is stopped and deleted when the test ends.
+func newDedicated(t testing.TB, s settings) *cluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
 	c, err := newCluster(ctx, s, true)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
@@ -104,11 +122,7 @@ func Dedicated(t testing.TB, options ...Option) *Database {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	name, err := c.create(ctx, label(t.Name()))
-	if err != nil {
-		t.Fatalf("pgtest: %v", err)
-	}
-	return &Database{cluster: c, name: name}
+	return c
 }
 
 // label makes a test's name fit for a database's, which holds 63 bytes.

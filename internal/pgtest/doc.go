@@ -4,7 +4,7 @@
 // A package's TestMain calls Main; its tests call New, which clones a database
 // from a template migrated once per process, on one server per process that
 // starts with the first New. Tests that kill, freeze or restart a server call
-// Dedicated. A machine without Postgres fails the tests: a skipped promise is a
+// Dedicated, and those of replication and failover NewPair. A machine without Postgres fails the tests: a skipped promise is a
 // broken one.
 //
 // Set EYE_PGTEST_KEEP=1 to keep the server running after a failure, so that the
