@@ -61,7 +61,7 @@ type Interrupted struct {
 
 // Error says how far the export came.
 func (i *Interrupted) Error() string {
-	return fmt.Sprintf("interrupted; %d events were written", i.Events)
+	return fmt.Sprintf("interrupted; events written: %d", i.Events)
 }
 
 // Unwrap returns why the context ended.
