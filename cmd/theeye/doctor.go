@@ -67,7 +67,7 @@ with 69 when neither the database nor the service can be reached.`,
 	cmd.Flags().StringVar(&options.URL, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
 	cmd.Flags().StringVar(&options.OpsURL, "ops-url", "", "Call the second port at this `URL` (variable "+opsURLVariable+")")
 	cmd.Flags().IntVar(&options.Replicas, "replicas", 0, "How many services share the database; 0 counts those that are connected")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &asJSON)
 	return cmd
 }
 

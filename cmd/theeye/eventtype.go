@@ -106,7 +106,7 @@ func newTypeList() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 

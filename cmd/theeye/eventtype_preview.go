@@ -46,7 +46,7 @@ observed does.`
 	bindPlan(cmd, &path)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 

@@ -65,50 +65,14 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 		Use: "theeye", Short: "The Eye collects user-behaviour events and keeps them in Postgres",
 		SilenceErrors: true, SilenceUsage: true, Version: version,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
 	root.AddCommand(
 		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newAudit(),
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
-		&cobra.Command{
-			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
-		},
+		newVersion(),
 	)
 	strict(root)
 	return root
-}
-
-// strict makes arguments that cannot be understood a usage error, also where
-// groups of commands would show their help instead.
-func strict(cmd *cobra.Command) {
-	check := cmd.Args
-	if cmd.HasSubCommands() {
-		check = names
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	}
-	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
-		if err := check(cmd, arguments); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
-	for _, sub := range cmd.Commands() {
-		strict(sub)
-	}
-}
-
-// names refuses what names no command of a group.
-func names(cmd *cobra.Command, arguments []string) error {
-	if len(arguments) == 0 {
-		return nil
-	}
-	const typos = 2
-	cmd.SuggestionsMinimumDistance = typos
-	text := fmt.Sprintf("unknown command %q for %q", arguments[0], cmd.CommandPath())
-	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
-		text += "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return errors.New(text)
 }
 
 // usageError marks arguments that cannot be understood.
