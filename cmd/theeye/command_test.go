@@ -75,6 +75,27 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// A pooler that refuses what the service needs is told at once, with what to set.
+func TestAPoolerThatIsNotToldOf(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	for _, c := range []struct {
+		mode   pgtest.BouncerMode
+		pooler string
+		says   string
+	}{
+		{pgtest.BouncerRefusesParameters, "none", "set database.pooler to transaction"},
+		{pgtest.BouncerInStatementMode, "transaction", "set pool_mode of PgBouncer to transaction"},
+	} {
+		environ := []string{"THEEYE_DATABASE_URL=" + database.BouncerDSN(t, c.mode), "THEEYE_DATABASE_POOLER=" + c.pooler}
+		for _, arguments := range [][]string{{"serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, {"app", "list"}} {
+			code, _, errOut := finish(t, environ, arguments...)
+			require.Equal(t, 78, code, errOut)
+			require.Contains(t, errOut, c.says)
+		}
+	}
+}
+
 // taken is an address that somebody listens on until the test ends.
 func taken(t *testing.T) string {
 	t.Helper()

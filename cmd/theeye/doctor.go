@@ -76,6 +76,8 @@ func judgement(report app.DoctorReport) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)
+	case report.Summary.Failed == 1:
+		return errors.New("1 check failed")
 	case report.Summary.Failed > 0:
 		return fmt.Errorf("%d checks failed", report.Summary.Failed)
 	}

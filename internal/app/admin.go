@@ -83,6 +83,9 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	}
 	defer db.Close()
 	if err := db.CheckSchema(ctx); err != nil {
+		if wrong := postgres.Misfit(err); wrong != nil {
+			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
+		}
 		return err
 	}
 	return use(db)

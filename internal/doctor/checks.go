@@ -37,6 +37,10 @@ func serverChecks() []check {
 			"See that Postgres runs, that database.url names it, and that firewall and pg_hba.conf let this host in.", (*facts).reachable,
 		},
 		{
+			"database.pooler", needsNothing, "A pooler that stands between lets the service work: it has transactions, and takes the settings that connections begin with, or `database.pooler` is transaction",
+			"Set pool_mode = transaction in PgBouncer and database.pooler to transaction (THEEYE_DATABASE_POOLER), and the timeouts at the role (database.timeouts); or connect to the server itself.", (*facts).pooler,
+		},
+		{
 			"database.version", needsDatabase, "Postgres is of version 14 to 18",
 			"Move to a version that is supported.", (*facts).version,
 		},
@@ -113,6 +117,10 @@ func schemaChecks() []check {
 		{
 			"schema.detached_partitions", needsSchema, "No partition is left half detached, and none that was detached waits to be dropped",
 			"While retention runs they are on their way out: look again later. If it is off, a half detached one is ended with `alter table ... detach partition ... finalize`; a detached table still holds ids in event_key: set retention.events for a round, or attach it again.", (*facts).detached,
+		},
+		{
+			"schema.additions", needsSchema, "Tables and partitions have no trigger, rule, row security policy, constraint or unique index that the migrations did not make, and no foreign key of another table leads to them",
+			"Drop it, or disable the trigger, unless it never refuses a row: what it refuses, the service can neither store nor explain, and senders are told a fault that is not theirs. Copy events by `GET /v1/events/changes` instead.", (*facts).additions,
 		},
 		{
 			"schema.foreign_partitions", needsSchema, "There is no default partition and none that the service did not make",

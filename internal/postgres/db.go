@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -97,17 +98,23 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DescriptionCacheCapacity = 0
 		pool.AfterConnect = nameTypes
 	} else {
-		milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
-		pool.ConnConfig.RuntimeParams["application_name"] = name
-		pool.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
+		maps.Copy(pool.ConnConfig.RuntimeParams, startupParameters(name, timeout))
 	}
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
 	return made, nil
+}
+
+// startupParameters are what a connection begins with. No pooler in transaction mode can
+// keep them for one client.
+func startupParameters(name string, timeout time.Duration) map[string]string {
+	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
+	return map[string]string{
+		"application_name": name, "statement_timeout": milliseconds, "lock_timeout": milliseconds,
+		"idle_in_transaction_session_timeout": milliseconds,
+	}
 }
 
 // nameTypes says which types the parameters have that nothing else tells when a

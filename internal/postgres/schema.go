@@ -176,7 +176,8 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 		return err
 	}
 	var version int64
-	err = db.write.QueryRow(ctx, versionSQL).Scan(&version)
+	// It is asked in a transaction, so that a pooler that knows none is found at the start.
+	err = pgx.BeginFunc(ctx, db.write, func(tx pgx.Tx) error { return tx.QueryRow(ctx, versionSQL).Scan(&version) })
 	switch {
 	case sqlState(err) == stateUndefinedTable, errors.Is(err, pgx.ErrNoRows):
 		return ErrSchemaBehind
