@@ -46,7 +46,7 @@ func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Poo
 func (i *Inspector) connectAsService(ctx context.Context, use func(*pgx.Conn) error) error {
 	config := i.pool.Config().ConnConfig.Copy()
 	if !i.config.Pooled {
-		maps.Copy(config.RuntimeParams, startupParameters("theeye doctor", i.config.WriteTimeout))
+		maps.Copy(config.RuntimeParams, startupParameters("theeye doctor", timeouts{i.config.WriteTimeout, i.config.WriteTimeout}))
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
