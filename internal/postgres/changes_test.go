@@ -329,6 +329,7 @@ func TestChangesUseTheirIndex(t *testing.T) {
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
+	newFollower(b, 1000).drain(t, b) // until no other test's transaction hides what was stored
 	s := postgres.NewQueryStore(b.db)
 	mark, err := s.Watermark(context.Background())
 	require.NoError(t, err)
