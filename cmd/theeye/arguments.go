@@ -34,13 +34,7 @@ func strict(cmd *cobra.Command) {
 // explainArguments says of arguments that were refused for their number which are missing,
 // or which is one too many, by the names in the command's use line.
 func explainArguments(cmd *cobra.Command, arguments []string, refused error) error {
-	line, _, _ := strings.Cut(cmd.Use, " -") // what a flag takes is no argument
-	var names []string
-	for _, word := range strings.Fields(line) {
-		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
-			names = append(names, word)
-		}
-	}
+	names := argumentNames(cmd)
 	switch {
 	case cmd.HasSubCommands():
 		return refused
@@ -54,6 +48,17 @@ func explainArguments(cmd *cobra.Command, arguments []string, refused error) err
 		return fmt.Errorf("the argument %q is one too many: %s", arguments[len(names)], cmd.UseLine())
 	}
 	return refused
+}
+
+// argumentNames are the arguments that a command cannot do without, as its use line has them.
+func argumentNames(cmd *cobra.Command) (names []string) {
+	line, _, _ := strings.Cut(cmd.Use, " -") // what a flag takes is no argument
+	for _, word := range strings.Fields(line) {
+		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
+			names = append(names, word)
+		}
+	}
+	return names
 }
 
 // suggestFlag adds to an unknown flag those that are spelled much like it.

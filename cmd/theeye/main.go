@@ -72,6 +72,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 		newVersion(),
 	)
 	strict(root)
+	complete(root)
 	return root
 }
 
