@@ -71,6 +71,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
 		newVersion(),
 	)
+	addMan(root)
 	strict(root)
 	complete(root)
 	return root
