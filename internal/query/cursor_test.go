@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -60,4 +61,18 @@ func TestTheTrailOfAReader(t *testing.T) {
 		}
 	}
 	require.Equal(t, []int64{7}, query.TrailBehind([]int64{0, 7, 7, 7, 0}), "events of one transaction are one place")
+}
+
+// Cursors of changes that were kept before there were trails are taken.
+func TestAnOldCursorOfChangesIsTaken(t *testing.T) {
+	t.Parallel()
+	want := query.ChangePosition{Transaction: 812, At: time.UnixMicro(1_700_000_000_000_000).UTC(), ID: uuid.Max}
+	old := query.EncodeOldChange("f", 7, want)
+	found, err := query.DecodeChange("f", 7, old)
+	require.NoError(t, err)
+	require.Equal(t, want, found)
+	_, err = query.DecodeChange("f", 8, old)
+	requireInvalidCursor(t, err, want.At)
+	_, err = query.DecodeChange("g", 7, old)
+	requireInvalidCursor(t, err, want.At)
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"time"
 )
 
@@ -53,4 +54,14 @@ func EncodeTrail(filter string, system int64, places []byte) string {
 		c.trail = append(c.trail, place{r.number(), [witnessLen]byte(r.take(witnessLen))})
 	}
 	return c.encode(filter)
+}
+
+// EncodeOldChange renders a cursor of changes as version 2 had it.
+func EncodeOldChange(filter string, system int64, p ChangePosition) string {
+	b := append([]byte{oldChangeVersion}, fingerprint(filter)...)
+	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
+		b = binary.BigEndian.AppendUint64(b, uint64(number)) //nolint:gosec // same bits
+	}
+	b = append(b, p.ID[:]...)
+	return base64.RawURLEncoding.EncodeToString(append(b, checksum(b)...))
 }
