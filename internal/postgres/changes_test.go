@@ -341,6 +341,9 @@ func TestChangesUseTheirIndex(t *testing.T) {
 		require.NotContains(t, plan, "Seq Scan on event", plan)
 		require.Contains(t, plan, "Presorted Key", plan)
 	}
+	require.NoError(t, explaining.EventsOf(context.Background(), mark.First, nil))
+	require.Contains(t, plan, "_transaction_id_idx", plan)
+	require.NotContains(t, plan, "Seq Scan on event", plan)
 	_, err = explaining.Watermark(context.Background())
 	require.NoError(t, err)
 	require.NotContains(t, plan, "Seq Scan on event", plan)
