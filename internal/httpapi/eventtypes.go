@@ -89,7 +89,15 @@ func (a *api) putEventType(c *gin.Context) {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
-	a.answer(c, status, result.After, err)
+	a.answer(c, status, savedType{result.After, spec.Warnings()}, err)
+}
+
+// savedType is the answer to a change of a type.
+type savedType struct {
+	*eventtype.Type
+
+	// Warnings are what in its schema does nothing.
+	Warnings []eventtype.Warning `json:"warnings"`
 }
 
 // schemaRules bound a document that holds a schema.

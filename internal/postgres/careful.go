@@ -284,7 +284,12 @@ func (s *EventStore) Check(ctx context.Context, group *ingest.Group) error {
 		})
 		return err
 	})
-	if err := s.db.read.SendBatch(ctx, batch).Close(); err != nil {
+	release, err := awaitTurn(ctx, s.db.checks, false)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.db.change.SendBatch(ctx, batch).Close(); err != nil {
 		return translate(err, "check events")
 	}
 	for n, id := range numbered.ids {

@@ -101,6 +101,7 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 			continue
 		}
 		q.where(eventData, path, d.Value)
+		q.heavy = q.heavy || !f.SessionID.Valid
 	}
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
@@ -130,6 +131,8 @@ type statement struct {
 	sql  strings.Builder
 	args []any
 	word string
+	// heavy tells that it may read very many rows for the few that it returns.
+	heavy bool
 }
 
 func newStatement(sql string) *statement {
@@ -171,6 +174,12 @@ func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *
 	if s.tell != nil {
 		return s.explain(ctx, mode, q.sql.String(), q.args)
 	}
+	release, err := awaitTurn(ctx, s.db.questions, q.heavy)
+	if err != nil {
+		return err
+	}
+	defer release()
+
 	rows, err := s.db.read.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
 		return translate(err, "list")
@@ -194,6 +203,13 @@ func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.
 		var none T
 		return none, s.explain(ctx, s.prepared, sql, args)
 	}
+	release, err := awaitTurn(ctx, s.db.questions, false)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer release()
+
 	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
 	return item, translate(err, doing)
 }

@@ -29,7 +29,7 @@ const clockSQL = `select clock_timestamp()`
 
 // Now implements retention.Store.
 func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.db.read.QueryRow(ctx, clockSQL).Scan(&now)
+	err = s.db.change.QueryRow(ctx, clockSQL).Scan(&now)
 	return now.UTC(), translate(err, "read the database's clock")
 }
 
@@ -69,7 +69,7 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 			}
 		}
 	}
-	if _, err := s.db.read.Exec(ctx, expireAmendmentsSQL, before); err != nil {
+	if _, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before); err != nil {
 		return events, translate(err, "drop marks of expired events")
 	}
 	return events, nil
@@ -82,20 +82,20 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	}
 	expired, err := s.detached(ctx, rejectionTable)
 	for _, table := range expired {
-		if err := s.drop(ctx, s.db.read, rejectionTable, table); err != nil {
+		if err := s.drop(ctx, s.db.change, rejectionTable, table); err != nil {
 			return partitions, translate(err, "drop expired errors")
 		}
 		partitions++
 	}
 	if err == nil {
-		_, err = s.db.read.Exec(ctx, expireCountsSQL, before)
+		_, err = s.db.change.Exec(ctx, expireCountsSQL, before)
 	}
 	return partitions, translate(err, "drop expired errors")
 }
 
 // ForgetErasures implements retention.Store.
 func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
-	_, err := s.db.read.Exec(ctx, forgetErasuresSQL, before)
+	_, err := s.db.change.Exec(ctx, forgetErasuresSQL, before)
 	return translate(err, "forget erasures")
 }
 
@@ -114,11 +114,11 @@ delete from event_key k using gone where k.event_id = gone.event_id and gone.era
 // detach takes partitions that end before a time from their table. DETACH
 // CONCURRENTLY waits for those who use the table and blocks nobody.
 func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
-	owned, err := owns(ctx, s.db.read, table)
+	owned, err := owns(ctx, s.db.change, table)
 	if err != nil {
 		return err
 	}
-	attached, err := listPartitions(ctx, s.db.read, table)
+	attached, err := listPartitions(ctx, s.db.change, table)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 
 // run runs a statement that must not be part of a transaction.
 func (s *RetentionStore) run(ctx context.Context, statement string) error {
-	_, err := s.db.read.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+	_, err := s.db.change.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 
@@ -178,13 +178,13 @@ func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, 
 }
 
 func (s *RetentionStore) setAside(ctx context.Context, table string) (found []string, err error) {
-	if owned, err := owns(ctx, s.db.read, table); err != nil || !owned {
+	if owned, err := owns(ctx, s.db.change, table); err != nil || !owned {
 		if err != nil {
 			return nil, err
 		}
-		return collect(ctx, s.db.read, pgx.RowTo[string], setAsideSQL, table)
+		return collect(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table)
 	}
-	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
@@ -245,7 +245,7 @@ const dropSessionsSQL = `delete from session where session_id = any ($1) and eve
 
 // purge takes some events out of a detached partition, and drops it when it is empty.
 func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
-	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}

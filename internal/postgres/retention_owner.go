@@ -20,7 +20,7 @@ const detachAsOwnerSQL = `select theeye_detach_partition($1, $2)`
 func (s *RetentionStore) detachAsOwner(ctx context.Context, table, partition string) error {
 	const attempts, pause = 10, time.Second
 	for attempt := 1; ; attempt++ {
-		_, err := s.db.read.Exec(ctx, detachAsOwnerSQL, table, partition)
+		_, err := s.db.change.Exec(ctx, detachAsOwnerSQL, table, partition)
 		if sqlState(err) != stateLockNotAvailable || attempt == attempts || !wait(ctx, pause) {
 			return err
 		}
