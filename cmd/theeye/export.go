@@ -57,10 +57,18 @@ With a service of theeye dev running:
 			}
 			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
+			shown := newProgress(cmd)
+			tell := func(text string) {
+				shown.clear()
+				cmd.PrintErrln("theeye: " + text)
+			}
 			err = export.Run(cmd.Context(), o, export.Deps{
 				Client: &http.Client{Transport: transport}, Out: cmd.OutOrStdout(), After: time.After,
-				Complain: func(err error) { cmd.PrintErrln("theeye: " + err.Error() + "; trying again") },
+				Complain: func(err error) { tell(err.Error() + "; trying again") },
+				Notice:   tell,
+				Progress: progressOf(cmd, shown),
 			})
+			shown.clear()
 			if errors.Is(err, export.ErrUsage) {
 				return usageError{err}
 			}
@@ -81,6 +89,14 @@ With a service of theeye dev running:
 	f.StringVar(&name, "name", "", "Write the events of this name alone")
 	f.StringVar(&application, "application", "", "Write the events of this application alone")
 	return cmd
+}
+
+// progressOf counts the events that were written, unless they are shown themselves.
+func progressOf(cmd *cobra.Command, shown *progress) func(events int) {
+	if isTerminal(cmd.OutOrStdout()) {
+		return nil
+	}
+	return func(events int) { shown.show("%d events written", events) }
 }
 
 // clientKey reads the key of a client from a file, or else from the environment.
