@@ -59,19 +59,12 @@ func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
 		a.fail(c, err)
 		return
 	}
-	format, err := negotiate(c)
-	if err == nil {
-		err = a.admit(c, &filter)
-	}
-	if err != nil {
+	if err := a.admit(c, &filter); err != nil {
 		a.fail(c, err)
 		return
 	}
-	if format != formatJSON {
-		if !p.values.Has("limit") {
-			limit = 0
-		}
-		a.stream(c, format, filter, cursor, limit)
+	if f := exchangeOf(c).format; f != formatJSON {
+		a.stream(c, f, filter, cursor, p.streamLimit(c))
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
@@ -134,7 +127,7 @@ func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	send(c, http.StatusOK, "application/json", appendEvent(nil, &found))
+	send(c, http.StatusOK, jsonType, appendEvent(nil, &found))
 }
 
 // putEvent is PUT /v1/events/{id}.
@@ -212,7 +205,7 @@ func notFound() error {
 
 // getLimits is GET /v1/limits.
 func (a *api) getLimits(c *gin.Context) {
-	c.JSON(http.StatusOK, struct {
+	a.sendJSON(c, http.StatusOK, struct {
 		event.Limits
 		NameLength      int     `json:"name_length"`
 		MaxAheadSeconds float64 `json:"timestamp_max_ahead_seconds"`

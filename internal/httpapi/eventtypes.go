@@ -36,7 +36,7 @@ func (a *api) listEventTypes(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	types, err := a.Types.Types(ctx)
-	a.answer(c, http.StatusOK, gin.H{"event_types": types}, err)
+	a.answerTypes(c, "event_types", types, err)
 }
 
 // getEventType is GET /v1/event-types/{category}/{name}.
@@ -71,7 +71,16 @@ func (a *api) listVersions(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	versions, err := a.Types.Versions(ctx, typeKey(c))
-	a.answer(c, http.StatusOK, gin.H{"versions": versions}, err)
+	a.answerTypes(c, "versions", versions, err)
+}
+
+// answerTypes answers with versions of event types, as JSON under a name.
+func (a *api) answerTypes(c *gin.Context, name string, versions []eventtype.Type, err error) {
+	if err == nil && exchangeOf(c).format == formatCSV {
+		answerTable(a, c, typeTable(), versions)
+		return
+	}
+	a.answer(c, http.StatusOK, gin.H{name: versions}, err)
 }
 
 // putEventType is PUT /v1/event-types/{category}/{name}: it is in force here when it is

@@ -33,8 +33,10 @@ type exchange struct {
 	answering int64
 	// parameters names the query parameters that the route has.
 	parameters []string
+	// format is how the client wants the answer.
+	format format
 	// values are those of response headers; each of them would be a slice of its own.
-	values [8]string
+	values [10]string
 	used   int
 }
 

@@ -73,6 +73,8 @@ func meaningOf(kind fault.Kind) meaning {
 		return meaning{http.StatusRequestEntityTooLarge, "The request is too large"}
 	case fault.Unsupported:
 		return meaning{http.StatusUnsupportedMediaType, "The body's type is not supported"}
+	case fault.HTTPVersion:
+		return meaning{http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"}
 	case fault.Throttled:
 		return meaning{http.StatusTooManyRequests, "The application sends more than it may"}
 	case fault.Unavailable:
