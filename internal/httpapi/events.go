@@ -123,8 +123,7 @@ func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
 	}
 	tag := found.ETag()
 	c.Header("ETag", tag)
-	if c.Request.Method == http.MethodGet && c.GetHeader("If-None-Match") == tag {
-		c.Status(http.StatusNotModified)
+	if a.notModified(c, tag) {
 		return
 	}
 	send(c, http.StatusOK, jsonType, appendEvent(nil, &found))
@@ -140,7 +139,7 @@ func (a *api) patchEvent(c *gin.Context) {
 	a.amend(c, "application/merge-patch+json", a.Editor.Patch)
 }
 
-type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error)
+type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error)
 
 // amend changes an event by a body of the given type, or of application/json.
 func (a *api) amend(c *gin.Context, media string, change amendFunc) {
@@ -155,7 +154,7 @@ func (a *api) amend(c *gin.Context, media string, change amendFunc) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	changed, err := change(ctx, id, body, c.GetHeader("If-Match"))
+	changed, err := change(ctx, id, body, exchangeOf(c).precondition)
 	a.answerEvent(c, changed, err)
 }
 
@@ -175,7 +174,7 @@ func (a *api) deleteEvent(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Editor.Erase(ctx, id, c.GetHeader("If-Match")); err != nil {
+	if err := a.Editor.Erase(ctx, id, exchangeOf(c).precondition); err != nil {
 		a.fail(c, err)
 		return
 	}

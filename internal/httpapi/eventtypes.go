@@ -50,7 +50,21 @@ func (a *api) getEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Types.Type(ctx, typeKey(c), version)
-	a.answer(c, http.StatusOK, found, err)
+	a.answerType(c, http.StatusOK, &found, err)
+}
+
+// answerType answers with a version of a type and its entity tag.
+func (a *api) answerType(c *gin.Context, status int, found *eventtype.Type, err error) {
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	tag := found.ETag()
+	c.Header("ETag", tag)
+	if a.notModified(c, tag) {
+		return
+	}
+	a.sendJSON(c, status, found)
 }
 
 // version reads the number of a version; 0 when there is none.
@@ -92,13 +106,13 @@ func (a *api) putEventType(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	result, err := a.Types.Put(ctx, typeKey(c), spec)
+	result, err := a.Types.Put(ctx, typeKey(c), spec, exchangeOf(c).precondition)
 	status := http.StatusOK
 	if err == nil && result.Outcome == eventtype.Created {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
-	a.answer(c, status, result.After, err)
+	a.answerType(c, status, result.After, err)
 }
 
 // schemaRules bound a document that holds a schema.
@@ -113,7 +127,7 @@ func schemaRules() *event.Rules {
 func (a *api) deleteEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Types.Delete(ctx, typeKey(c)); err != nil {
+	if err := a.Types.Delete(ctx, typeKey(c), exchangeOf(c).precondition); err != nil {
 		a.fail(c, err)
 		return
 	}
