@@ -88,10 +88,7 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 			return
 		}
 		exchangeOf(c).caller = caller
-		if origin := c.GetHeader("Origin"); origin != "" && caller.Application.AllowsOrigin(origin) {
-			c.Header("Access-Control-Allow-Origin", origin)
-			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
-		}
+		hideFromOtherOrigins(c, caller)
 		if !caller.May(scope) {
 			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
 		}
@@ -115,25 +112,4 @@ func (a *api) authenticate(c *gin.Context) (*access.Caller, error) {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
 	}
 	return caller, err
-}
-
-// cors answers preflight requests (Fetch standard): a browser asks without a key,
-// so every origin is allowed that some application allows. The request itself is
-// held to its own application's origins by authorize.
-func (a *api) cors(c *gin.Context) {
-	origin := c.GetHeader("Origin")
-	if origin == "" {
-		return
-	}
-	c.Header("Vary", "Origin")
-	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
-		return
-	}
-	if a.Directory.OriginAllowed(origin) {
-		c.Header("Access-Control-Allow-Origin", origin)
-		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, If-Match, X-Request-Id, traceparent, tracestate")
-		c.Header("Access-Control-Max-Age", "600")
-	}
-	c.AbortWithStatus(http.StatusNoContent)
 }
