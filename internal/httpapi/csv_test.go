@@ -84,7 +84,7 @@ func asCell(t testing.TB, value any) string {
 	case nil:
 		return ""
 	case string:
-		if v != "" && strings.Contains("=-@+", v[:1]) {
+		if v != "" && strings.ContainsAny(v[:1], "=-@+") {
 			return "'" + v
 		}
 		return v

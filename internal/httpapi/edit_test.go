@@ -80,7 +80,7 @@ func TestEdits(t *testing.T) {
 		require.Equal(t, "2", mustGet(t, s.Client, path)["name"])
 		// What a proxy that compresses made of the tag is the same tag.
 		_, second = edit(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
-		_, second = edit(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
+		edit(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
 		requireProblem(t, s.Do(t, http.MethodGet, path, "", "If-Match", first), http.StatusPreconditionFailed, "precondition_failed")
 		_, third := edit(t, s, http.MethodPatch, path, `{"name":"3"}`, "If-Match", "*")
 		_, fourth := edit(t, s, http.MethodPut, path, newEvent(t, session, "name", "4"), "If-Match", first+" , "+third)

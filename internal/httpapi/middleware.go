@@ -30,16 +30,24 @@ func (a *api) identify(c *gin.Context) {
 	x, header := exchangeOf(c), c.Writer.Header()
 	x.id = id
 	x.set(header, requestIDHeader, id)
-	// What is answered is data for programs, may be personal, and is no page.
-	x.set(header, "X-Content-Type-Options", "nosniff")
-	x.set(header, "Cache-Control", "no-store")
-	x.set(header, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	x.set(header, "Referrer-Policy", "no-referrer")
+	for _, fixed := range fixedHeaders() {
+		x.set(header, fixed[0], fixed[1])
+	}
 	defer a.bodies.release(c)
 	defer a.unread.release(c)
 	a.trace(c, x, begin)
 	defer a.observe(c, x, begin) // also when the connection is to be aborted
 	c.Next()
+}
+
+// fixedHeaders are on every answer: it is data for programs, may be personal, and is no page.
+func fixedHeaders() [4][2]string {
+	return [4][2]string{
+		{"X-Content-Type-Options", "nosniff"},
+		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+		{"Referrer-Policy", "no-referrer"},
+	}
 }
 
 // wellFormed tells whether a client's request id may be logged and sent back.
