@@ -132,7 +132,7 @@ dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="l
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-chart check-image ## All that CI asks for
+check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-image ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
@@ -165,6 +165,13 @@ check-vuln: ## Look for known vulnerabilities in what we call; VULNDB=latest
 .PHONY: check-workflows
 check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
+
+.PHONY: check-openapi
+check-openapi: ## Make a client of the OpenAPI document, post an event with it and read it back
+	@scripts/ensure-postgres
+	cd tools/openapi && $(GO) mod tidy -diff && $(GO) mod verify
+	$(GO) vet -tags generators ./internal/httpapi
+	$(GO) test -count=1 -tags generators -run TestGeneratedClient ./internal/httpapi
 
 # helm, and what tests charts: helm-unittest and kubeconform.
 .PHONY: build/helm

@@ -134,7 +134,7 @@ func newTypeGet() *cobra.Command {
 func newTypeDelete() *cobra.Command {
 	return onEventTypes("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", key(),
 		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-			if err := t.Delete(cmd.Context(), keyOf(args)); err != nil {
+			if err := t.Delete(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
 			return say(cmd, "deleted "+keyOf(args).Path()+"\n")

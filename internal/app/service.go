@@ -181,8 +181,10 @@ func (s *Service) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.public.http = s.newServer(s.counted(handler))
-	return s.startCensus() //nolint:contextcheck // it outlives the start
+	guard := s.newGuard()
+	s.public.listener = guard.Listen(s.public.listener)
+	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
+	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
 }
 
 // newIndexMaker makes what builds the indexes that event types ask for.
@@ -243,7 +245,7 @@ func (s *Service) reportDurability(found []postgres.Weakness) {
 }
 
 // newServer bounds what a client can hold on to. Streams set their own write deadline.
-func (s *Service) newServer(handler http.Handler) *http.Server {
+func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
 	errorLog, err := zap.NewStdLogAt(s.logger, zap.WarnLevel)
@@ -253,7 +255,7 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: newCrowd(h.MaxConnections, s.logger, time.Now).follow, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: s.followed(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}

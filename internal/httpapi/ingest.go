@@ -245,5 +245,5 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool)
 		}
 		body = appendVerdict(body, &verdicts[i], store)
 	}
-	send(c, status, "application/json", append(body, "]}"...))
+	send(c, status, "application/json", append(body, "]}\n"...))
 }

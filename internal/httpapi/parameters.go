@@ -50,7 +50,7 @@ func readParameters(c *gin.Context) *parameters {
 	}
 	for name, given := range values {
 		switch {
-		case !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
+		case name != prettyParameter && !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
 			known := "; there are: " + strings.Join(allowed, ", ")
 			if len(allowed) == 0 {
 				known = ", nor any other"
@@ -63,6 +63,7 @@ func readParameters(c *gin.Context) *parameters {
 			values.Del(name)
 		}
 	}
+	p.checkPretty()
 	slices.SortFunc(p.wrong, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
 	p.wrong = p.wrong[:min(len(p.wrong), event.MaxViolations)]
 	return p

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -13,8 +14,21 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// send sends a body whose length the client is told beforehand.
+// jsonType is the media type of answers that are no problems.
+const jsonType = "application/json"
+
+// send sends a body whose length the client is told beforehand. JSON ends with a newline,
+// and is indented for who asks for it.
 func send(c *gin.Context, status int, media string, body []byte) {
+	if media == jsonType || media == problemType {
+		if isPretty(c.Request) {
+			sendIndented(c, status, media, body)
+			return
+		}
+		if !bytes.HasSuffix(body, []byte{'\n'}) {
+			body = append(body, '\n')
+		}
+	}
 	x, header := exchangeOf(c), c.Writer.Header()
 	x.set(header, "Content-Type", media)
 	x.set(header, "Content-Length", strconv.Itoa(len(body)))

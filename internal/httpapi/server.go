@@ -115,12 +115,15 @@ func New(config Config, deps Deps) (http.Handler, error) {
 		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
 	for _, r := range a.routes() {
-		handlers := []gin.HandlerFunc{a.expect(r.query), r.handle}
+		handlers := []gin.HandlerFunc{a.expect(r.query), a.accept(representationsOf(r)), a.precondition(hasTags(r)), r.handle}
 		if r.scope != public {
 			handlers = slices.Insert(handlers, 0, a.authorize(r.scope))
 		}
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
+			if r.method == http.MethodGet { // the same headers; net/http sends no body
+				router.Handle(http.MethodHead, path, handlers...)
+			}
 		}
 	}
 	return router, nil

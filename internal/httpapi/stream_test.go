@@ -26,7 +26,7 @@ func TestStreams(t *testing.T) {
 		mustPost(t, bulk.Ingest, batchOf(events...))
 	}
 	for _, text := range []string{
-		`plain`, `a,b`, `"quoted"`, "a\nb", "a\r\nb", "a\rb", "\r\n", ` space `, `=1+1`, `'`, "é\u202e", "tab\t", `\`, `,`, `"`,
+		`plain`, `a,b`, `"quoted"`, "a\nb", "a\r\nb", "a\rb", "\r\n", ` space `, `=1+1`, `@SUM(A1)`, `'`, "é\u202e", "tab\t", `\`, `,`, `"`,
 	} {
 		mustPost(t, odd.Ingest, newEvent(t, session, "category", text, "name", text, "data", map[string]any{"text": text}))
 	}
@@ -67,7 +67,7 @@ func TestStreams(t *testing.T) {
 					if name == "data" {
 						require.JSONEq(t, render(t, document["data"]), records[i+1][column])
 					} else {
-						require.Equal(t, fmt.Sprint(document[name]), records[i+1][column], name)
+						require.Equal(t, inCSV(fmt.Sprint(document[name])), records[i+1][column], name)
 					}
 				}
 			}
@@ -86,6 +86,15 @@ func TestStreams(t *testing.T) {
 			requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?"+query, "", "Accept", lineType), http.StatusBadRequest, code)
 		}
 	})
+}
+
+// inCSV is how a text is written as CSV: with an apostrophe before what a spreadsheet would
+// compute.
+func inCSV(text string) string {
+	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "@") {
+		return "'" + text
+	}
+	return text
 }
 
 // parseCSV reads RFC 4180 to the letter: the standard library's reader changes line
@@ -142,7 +151,7 @@ func TestLargePages(t *testing.T) {
 		require.Less(t, len(page.Body), 5<<20)
 		found += bytes.Count(page.Body, []byte(`"event_id"`))
 		_, next, more = strings.Cut(string(page.Body[len(page.Body)-200:]), `"next_cursor":"`)
-		next = "&cursor=" + strings.TrimSuffix(next, `"}`)
+		next = "&cursor=" + strings.TrimSuffix(next, "\"}\n")
 	}
 	require.Greater(t, pages, 1, "a page ends early")
 	require.Equal(t, 60, found)

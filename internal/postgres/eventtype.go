@@ -176,8 +176,14 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 		}
 	}
 	result := eventtype.Result{Outcome: eventtype.Unchanged, Before: before, After: before}
+	if c.Spec == nil && before == nil {
+		return result, nil
+	}
+	if err := c.Precondition.Allows(before.ETag()); err != nil {
+		return result, err
+	}
 	switch {
-	case c.Spec == nil && before == nil, c.Spec != nil && before != nil && c.Spec.Same(before.Spec):
+	case c.Spec != nil && before != nil && c.Spec.Same(before.Spec):
 		return result, nil
 	case c.Spec == nil:
 		result.Outcome, result.After = eventtype.Deleted, nil

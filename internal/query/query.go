@@ -113,23 +113,6 @@ func rendered(raw []byte) int {
 	return n
 }
 
-// StreamEvents hands over every event of a filter, a page at a time, until write
-// fails. An event stored meanwhile is seen if it belongs behind what was read.
-func (f *Finder) StreamEvents(ctx context.Context, filter EventFilter, cursor string, write func([]event.Stored) error) error {
-	for {
-		p, err := f.EventPage(ctx, filter, cursor, MaxLimit)
-		if err != nil {
-			return err
-		}
-		if err := write(p.Items); err != nil {
-			return err
-		}
-		if cursor = p.Next; cursor == "" {
-			return nil
-		}
-	}
-}
-
 func eventPosition(e event.Stored) Position {
 	return Position{At: e.Timestamp, Sequence: e.Sequence, ID: e.ID}
 }
