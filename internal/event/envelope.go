@@ -50,6 +50,13 @@ func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 // Has tells whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 
+// refuseMalformed refuses an event that is not JSON for that reason alone: what was found
+// before reading ended may follow from it.
+func (e *Envelope) refuseMalformed(detail string) {
+	e.Violations = nil
+	e.Refuse(fault.CodeMalformedEvent, "", detail)
+}
+
 // Refuse adds a reason to refuse the event. Where there are MaxViolations already,
 // it takes the place of the last.
 func (e *Envelope) Refuse(code fault.Code, pointer, detail string) {
