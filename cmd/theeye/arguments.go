@@ -53,7 +53,7 @@ func explainArguments(cmd *cobra.Command, arguments []string, refused error) err
 // argumentNames are the arguments that a command cannot do without, as its use line has them.
 func argumentNames(cmd *cobra.Command) (names []string) {
 	line, _, _ := strings.Cut(cmd.Use, " -") // what a flag takes is no argument
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
 			names = append(names, word)
 		}

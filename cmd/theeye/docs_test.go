@@ -43,8 +43,8 @@ func documents(t *testing.T) map[string]string {
 
 // block is what stands between fences, span what stands between backquotes.
 var (
-	block = regexp.MustCompile("(?s)```.*?```") //nolint:gochecknoglobals // constants, if patterns could be
-	span  = regexp.MustCompile("`([^`]+)`")     //nolint:gochecknoglobals // as above
+	block = regexp.MustCompile("(?s)```.*?```")
+	span  = regexp.MustCompile("`([^`]+)`")
 )
 
 // spans are the quotations in the text of a page, each on one line.
@@ -112,7 +112,7 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 }
 
 // command is a use of the program: what follows its name up to the end of the command.
-var command = regexp.MustCompile(`(?:^|[\s/$(])theeye ((?:[^\s|;&><#)` + "`" + `]+ ?)+)`) //nolint:gochecknoglobals // as above
+var command = regexp.MustCompile(`(?:^|[\s/$(])theeye ((?:[^\s|;&><#)` + "`" + `]+ ?)+)`)
 
 // A command that a page shows is there, with all its flags.
 func TestDocsShowCommandsThatExist(t *testing.T) {

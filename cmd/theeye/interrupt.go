@@ -46,12 +46,10 @@ func interrupted(ctx context.Context, err error) error {
 	if err == nil || !errors.As(context.Cause(ctx), &stopped) || errors.Is(err, app.ErrAbandoned) {
 		return err
 	}
-	var exported *export.Interrupted
-	if errors.As(err, &exported) {
+	if exported, ok := errors.AsType[*export.InterruptedError](err); ok {
 		stopped.done = exported.Error()
 	}
-	var unfinished unfinishedError
-	if errors.As(err, &unfinished) {
+	if unfinished, ok := errors.AsType[unfinishedError](err); ok {
 		stopped.done = "interrupted; " + unfinished.done
 	}
 	return stopped

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -26,13 +27,16 @@ func TestAnExportIsInterrupted(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		cursorFile := filepath.Join(t.TempDir(), "cursor")
 		r := start(t, []string{"THEEYE_URL=" + server.URL, "THEEYE_KEY=key"}, "export", "--cursor-file", cursorFile)
 		r.await(t, `{"event_id":"1"}`)
 		require.Eventually(t, func() bool { _, err := os.Stat(cursorFile); return err == nil }, time.Minute, 10*time.Millisecond)
-		require.Equal(t, code, r.stop(t, signal))
-		require.Equal(t, `{"event_id":"1"}`+"\n"+"theeye: interrupted; events written: 1\n", r.log.String())
+		require.Equal(t, c.code, r.stop(t, c.signal))
+		require.True(t, strings.HasSuffix(r.log.String(), "\ntheeye: interrupted; events written: 1\n"), "%s", r.log)
 		kept, err := os.ReadFile(cursorFile)
 		require.NoError(t, err)
 		require.Equal(t, "A\n", string(kept))
@@ -49,8 +53,10 @@ func TestACommandOnTheDatabaseIsInterrupted(t *testing.T) {
 		arguments []string
 		says      string
 	}{
-		"replay": {[]string{"rejection", "replay", "--all"},
-			`{"matched":0,"stored":0,"duplicates":0,"rejected":0,"skipped":0}` + "\ntheeye: interrupted; the totals count what was done; errors that were being worked on can be worked on again after a minute\n"},
+		"replay": {
+			[]string{"rejection", "replay", "--all"},
+			`{"matched":0,"stored":0,"duplicates":0,"rejected":0,"skipped":0}` + "\ntheeye: interrupted; the totals count what was done; errors that were being worked on can be worked on again after a minute\n",
+		},
 		"preview": {[]string{"event-type", "preview", "-f", plan}, ""},
 		"list":    {[]string{"rejection", "list", "--json"}, ""},
 		"count":   {[]string{"app", "list"}, ""},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -78,8 +77,11 @@ func newMigrateUp() *cobra.Command {
 				}
 			})
 			shown.clear()
-			if err = cmp.Or(err, unsaid); err != nil {
+			if err != nil {
 				return err
+			}
+			if unsaid != nil {
+				return unsaid
 			}
 			return sayMigrated(cmd, done, asJSON)
 		},

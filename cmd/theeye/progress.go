@@ -5,8 +5,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/top"
 )
 
 // progressStep is the least time between two changes of what is shown.
@@ -48,6 +49,6 @@ func (p *progress) clear() {
 
 // isTerminal tells whether somebody sits before a stream.
 func isTerminal(stream any) bool {
-	file, ok := stream.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(file.Fd())
+	file, ok := stream.(io.Writer)
+	return ok && top.Interactive(file)
 }

@@ -52,27 +52,27 @@ type Deps struct {
 	Progress func(events int)
 }
 
-// Interrupted tells that the context ended before all was read. What it counts was written
+// InterruptedError tells that the context ended before all was read. What it counts was written
 // whole, and the cursor that is kept is behind it.
-type Interrupted struct {
+type InterruptedError struct {
 	Events int
 	cause  error
 }
 
 // Error says how far the export came.
-func (i *Interrupted) Error() string {
+func (i *InterruptedError) Error() string {
 	return fmt.Sprintf("interrupted; events written: %d", i.Events)
 }
 
 // Unwrap returns why the context ended.
-func (i *Interrupted) Unwrap() error { return i.cause }
+func (i *InterruptedError) Unwrap() error { return i.cause }
 
 // The times between attempts grow up to the longest.
 const longestPause = 30 * time.Second
 
 // Run exports until everything was read that there is to read, or, when it follows,
 // until the context ends. When it follows, what a service cannot answer now is tried again;
-// when it does not, the end of the context is an *Interrupted.
+// when it does not, the end of the context is an *InterruptedError.
 func Run(ctx context.Context, o Options, d Deps) error {
 	target, err := o.target()
 	if err != nil {
@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		case ctx.Err() != nil && o.Follow:
 			return nil
 		case err != nil && ctx.Err() != nil:
-			return &Interrupted{e.written, context.Cause(ctx)}
+			return &InterruptedError{e.written, context.Cause(ctx)}
 		case err == nil && !o.Follow:
 			return nil
 		case err == nil:

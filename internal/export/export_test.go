@@ -219,7 +219,7 @@ func TestAnInterruptedExport(t *testing.T) {
 	d := deps(server, &out)
 	d.Progress = func(int) { interrupt() }
 	err := export.Run(ctx, o, d)
-	var interrupted *export.Interrupted
+	var interrupted *export.InterruptedError
 	require.ErrorAs(t, err, &interrupted)
 	require.Equal(t, 1, interrupted.Events)
 	require.ErrorIs(t, err, context.Canceled)

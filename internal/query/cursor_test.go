@@ -45,7 +45,7 @@ func requireInvalidCursor(t *testing.T, err error, at time.Time) {
 // and has no gap that is much longer than what lies before it.
 func TestTheTrailOfAReader(t *testing.T) {
 	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, step := range []int64{1, 3, 1000} {
 		var passed []int64
 		for at := int64(1000); len(passed) < 20_000; at += 1 + random.Int64N(step) {

@@ -60,7 +60,7 @@ func EncodeTrail(filter string, system int64, places []byte) string {
 func EncodeOldChange(filter string, system int64, p ChangePosition) string {
 	b := append([]byte{oldChangeVersion}, fingerprint(filter)...)
 	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
-		b = binary.BigEndian.AppendUint64(b, uint64(number)) //nolint:gosec // same bits
+		b = binary.BigEndian.AppendUint64(b, uint64(number))
 	}
 	b = append(b, p.ID[:]...)
 	return base64.RawURLEncoding.EncodeToString(append(b, checksum(b)...))
