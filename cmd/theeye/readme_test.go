@@ -13,22 +13,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// block is one of a page's shell blocks.
-type block struct {
+// shellBlock is one of a page's shell blocks.
+type shellBlock struct {
 	text string
 	// live blocks are run against a service. The others are run against stand-ins of the
 	// programs that they call.
 	live bool
 }
 
-// blocks are all shell blocks of a page, in order.
-func blocks(t *testing.T, page string) []block {
+// shellBlocks are all shell blocks of a page, in order.
+func shellBlocks(t *testing.T, page string) []shellBlock {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	var found []block
+	var found []shellBlock
 	for _, match := range regexp.MustCompile("(?ms)(<!-- test:readme -->\n)?^```sh\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
-		found = append(found, block{text: match[2], live: match[1] != ""})
+		found = append(found, shellBlock{text: match[2], live: match[1] != ""})
 	}
 	require.NotEmpty(t, found, page)
 	return found
@@ -81,7 +81,7 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 func requireReadme(t *testing.T, with []string, at string) {
 	t.Helper()
 	var live []string
-	for _, b := range blocks(t, filepath.Join("..", "..", "README.md")) {
+	for _, b := range shellBlocks(t, filepath.Join("..", "..", "README.md")) {
 		if b.live {
 			live = append(live, b.text)
 		}
@@ -124,7 +124,7 @@ func requireReadme(t *testing.T, with []string, at string) {
 func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 	t.Parallel()
 	var texts []string
-	for _, b := range blocks(t, filepath.Join("..", "..", "README.md")) {
+	for _, b := range shellBlocks(t, filepath.Join("..", "..", "README.md")) {
 		if !b.live {
 			texts = append(texts, b.text)
 		}

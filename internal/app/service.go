@@ -105,6 +105,7 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	}
 	database := databaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
+	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
 	}
@@ -163,7 +164,7 @@ func (s *Service) build(ctx context.Context) error {
 	s.types.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.pulse.watch(events), Types: s.types, Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
 	s.pulse.follow(s.collector.Queued)
@@ -193,8 +194,10 @@ func (s *Service) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.public.http = s.newServer(s.counted(handler))
-	return s.startCensus() //nolint:contextcheck // it outlives the start
+	guard := s.newGuard()
+	s.public.listener = guard.Listen(s.public.listener)
+	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
+	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
 }
 
 // newIndexMaker makes what builds the indexes that event types ask for.
@@ -213,7 +216,10 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
-		if errors.Is(err, postgres.ErrSchemaBehind) {
+		if wrong := postgres.Misfit(err); wrong != nil {
+			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
+		}
+		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
 		if err == nil {
@@ -231,21 +237,28 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	}
 }
 
-// warn says loudly when a setting of the database breaks a promise of the service.
+// warn reports the settings of the database that break a promise of the service.
 func (s *Service) warn(ctx context.Context) error {
-	weaknesses, err := s.db.Weaknesses(ctx)
-	if err != nil {
+	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-	for _, w := range weaknesses {
-		s.logger.Error("a setting of the database breaks the promise of durability; turn it on",
-			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
 	}
 	return nil
 }
 
+// reportDurability is called when a setting of the database begins to break the promise
+// that acknowledged events are kept, and when none does any more.
+func (s *Service) reportDurability(found []postgres.Weakness) {
+	if len(found) == 0 {
+		s.logger.Info("the database keeps what it commits again")
+	}
+	for _, w := range found {
+		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
+			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
+	}
+}
+
 // newServer bounds what a client can hold on to. Streams set their own write deadline.
-func (s *Service) newServer(handler http.Handler) *http.Server {
+func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
 	errorLog, err := zap.NewStdLogAt(s.logger, zap.WarnLevel)
@@ -255,7 +268,7 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: newCrowd(h.MaxConnections, s.logger, time.Now).follow, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: s.followed(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}
@@ -315,6 +328,7 @@ func databaseConfig(c config.Config) postgres.Config {
 	return postgres.Config{
 		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
 		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
-		ConnectTimeout: d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
+		RequireDurability: d.Durability == config.DurabilityRequire,
+		ConnectTimeout:    d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
 	}
 }
