@@ -39,14 +39,15 @@ func TestCompletion(t *testing.T) {
 	client := []string{"THEEYE_URL=" + s.URL, "THEEYE_KEY=" + s.ReadAll}
 	away := []string{"THEEYE_DATABASE_URL=" + unreachable, "THEEYE_URL=http://127.0.0.1:1", "THEEYE_KEY=nothing"}
 	for typed, want := range map[string][]string{
-		"app disable ":                             applications,
-		"app update ":                              applications,
-		"app create ":                              {},
-		"key create ":                              applications,
-		"key create shop --scope ":                 {"ingest", "read", "admin"},
-		"event-type get ":                          {"form", "page"},
-		"event-type get page ":                     {"leave", "view"},
-		"event-type infer form ":                   {"submit"},
+		"app disable ":             applications,
+		"app update ":              applications,
+		"app create ":              {},
+		"key create ":              applications,
+		"key create shop --scope ": {"ingest", "read", "admin"},
+		"event-type get ":          {"form", "page"},
+		"event-type get page ":     {"leave", "view"},
+		"event-type infer form ":   {"submit"},
+
 		"rejection replay --category page --name ": {"leave", "view"},
 		"rejection list --status ":                 {"open", "replayed", "discarded"},
 		"serve --log-level ":                       {"debug", "info", "warn", "error"},

@@ -38,7 +38,7 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 			}
 			body = appendEvent(body, &p.Events[i])
 		}
-		body = append(append(body, `],`...), appendChangeMark(nil, &p)[1:]...)
+		body = append(append(body, `],`...), changeMark(&p)[1:]...)
 		return false, nil
 	})
 	if err == nil {
@@ -51,9 +51,9 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 	send(c, http.StatusOK, "application/json", body)
 }
 
-// appendChangeMark renders what is said of a page of changes beside its events.
-func appendChangeMark(b []byte, p *query.ChangePage) []byte {
-	b = appendString(append(b, `{"next":`...), p.Next)
+// changeMark renders what is said of a page of changes beside its events.
+func changeMark(p *query.ChangePage) []byte {
+	b := appendString([]byte(`{"next":`), p.Next)
 	if p.More {
 		b = append(b, `,"more":true`...)
 	} else {
@@ -78,7 +78,7 @@ func (a *api) changeStream(c *gin.Context, filter query.ChangeFilter, after stri
 	out.end(a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
 		buffer.Reset()
 		encode(&buffer, formatNDJSON, p.Events)
-		buffer.Write(append(appendChangeMark(nil, &p), '\n'))
+		buffer.Write(append(changeMark(&p), '\n'))
 		return limit == 0, out.write(buffer.Bytes())
 	}))
 }

@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -52,7 +53,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 	})
 	t.Cleanup(func() {
 		stop()
-		listener.Close() //nolint:errcheck,gosec // nothing is pending on it
+		listener.Close() //nolint:errcheck // nothing is pending on it
 		clients.Wait()
 	})
 	server.Host = listener.Addr().String()
@@ -63,7 +64,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 // bounce serves one client until it goes, or is refused.
 func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMode) {
 	defer client.Close()                                      //nolint:errcheck // nothing is pending on it
-	defer context.AfterFunc(ctx, func() { client.Close() })() //nolint:errcheck,gosec // as above
+	defer context.AfterFunc(ctx, func() { client.Close() })() //nolint:errcheck // as above
 	backend := pgproto3.NewBackend(client, client)
 	first, err := backend.ReceiveStartupMessage()
 	if err != nil {
@@ -97,13 +98,13 @@ func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMod
 	}
 	var answers sync.WaitGroup
 	answers.Go(func() {
-		io.Copy(client, server) //nolint:errcheck,gosec // either of them is gone
-		client.Close()          //nolint:errcheck,gosec // as above
+		io.Copy(client, server) //nolint:errcheck // either of them is gone
+		client.Close()          //nolint:errcheck // as above
 	})
 	if err := forward(backend, frontend, mode); errors.Is(err, errTransaction) {
 		refuse(backend, err.Error())
 	}
-	server.Close() //nolint:errcheck,gosec // as above
+	server.Close() //nolint:errcheck // as above
 	answers.Wait()
 }
 
@@ -114,19 +115,19 @@ func forward(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mode Bounce
 	for {
 		message, err := backend.Receive()
 		if err != nil {
-			return err
+			return fmt.Errorf("hear the client: %w", err)
 		}
 		if query, ok := message.(*pgproto3.Query); ok && mode == BouncerInStatementMode && strings.HasPrefix(strings.ToLower(query.String), "begin") {
 			return errTransaction
 		}
 		frontend.Send(message)
 		if err := frontend.Flush(); err != nil {
-			return err
+			return fmt.Errorf("tell the server: %w", err)
 		}
 	}
 }
 
 func refuse(backend *pgproto3.Backend, message string) {
 	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: message})
-	backend.Flush() //nolint:errcheck,gosec // the client is sent away
+	backend.Flush() //nolint:errcheck // the client is sent away
 }
