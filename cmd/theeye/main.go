@@ -35,12 +35,13 @@ var (
 
 // Exit codes, as sysexits.h has them.
 const (
-	exitFailure       = 1  // the command did not do what it was asked
-	exitUsage         = 64 // the arguments cannot be understood
-	exitData          = 65 // files cannot be used, or what is there belongs to something else
-	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
-	exitInternal      = 70 // a defect, or requests were abandoned
-	exitConfiguration = 78 // a setting, or the schema
+	exitFailure       = 1   // the command did not do what it was asked
+	exitUsage         = 64  // the arguments cannot be understood
+	exitData          = 65  // files cannot be used, or what is there belongs to something else
+	exitDependency    = 69  // the database, or what is to be watched, cannot be reached
+	exitInternal      = 70  // a defect, or requests were abandoned
+	exitConfiguration = 78  // a setting, or the schema
+	exitInterrupted   = 130 // by SIGINT or SIGTERM, before it was finished
 )
 
 func main() {
@@ -87,7 +88,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newAudit(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newErasure(), newSubject(), newAudit(),
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
@@ -142,6 +143,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, new(*app.UnfinishedError)) && errors.Is(err, context.Canceled):
+		return exitInterrupted
 	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid && f.Code == fault.CodeInvalidParameter:
 		return exitUsage
 	case errors.Is(err, app.ErrPlan), errors.Is(err, app.ErrForeignKey):

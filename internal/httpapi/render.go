@@ -105,3 +105,6 @@ func appendString(b []byte, text string) []byte {
 	b = append(b, text...)
 	return append(b, '"')
 }
+
+// EventJSON renders a stored event as lists do, for commands.
+func EventJSON(e *event.Stored) []byte { return appendEvent(nil, e) }
