@@ -3,6 +3,7 @@ package erasure
 import (
 	"bytes"
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strings"
 
@@ -64,13 +65,42 @@ func (m *Matcher) Fits(raw []byte) bool {
 // names tells whether a text names a session, in any case, with hyphens or without, with
 // escapes, inside of something longer, or with one typing error.
 func (m *Matcher) names(raw []byte) bool {
-	text := bytes.ToLower(unescaped(raw))
-	for _, run := range bytes.FieldsFunc(text, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-' }) {
-		if digits := bytes.ReplaceAll(run, []byte("-"), nil); m.named(string(digits)) {
+	for run := range runs(raw) {
+		if m.named(run) {
 			return true
 		}
 	}
 	return false
+}
+
+// runs gives the runs of letters, digits and hyphens of a text, without their hyphens and
+// in lower case.
+func runs(raw []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		between := func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-' }
+		for run := range bytes.FieldsFuncSeq(bytes.ToLower(unescaped(raw)), between) {
+			if len(run) >= idDigits-1 && !yield(string(bytes.ReplaceAll(run, []byte("-"), nil))) {
+				return
+			}
+		}
+	}
+}
+
+// IDsIn returns ids that a raw text names, at most so many: whoever is about to keep it
+// asks which of them are sessions that were erased.
+func IDsIn(raw []byte, most int) (ids []uuid.UUID) {
+	for run := range runs(raw) {
+		if !isID(run) {
+			continue
+		}
+		if id, err := uuid.Parse(run); err == nil && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		if len(ids) == most {
+			break
+		}
+	}
+	return ids
 }
 
 // named does the same for a run of letters and digits.

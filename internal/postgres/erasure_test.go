@@ -49,6 +49,8 @@ func eraseSession(t testing.TB, db *postgres.DB, session uuid.UUID) erasure.Eras
 	return eraseAs(t, db, audit.Actor{Name: audit.Command}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
 }
 
+func auditor() audit.Actor { return audit.Actor{Name: "key:a"} }
+
 // userIs asks for all that has a user's id in its payload.
 func userIs(id string) erasure.Ask {
 	return erasure.Ask{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
