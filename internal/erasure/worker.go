@@ -27,7 +27,7 @@ type Config struct {
 
 // DefaultConfig is what services and commands work by.
 func DefaultConfig() Config {
-	return Config{Workers: 2, Poll: 2 * time.Second, Lease: 30 * time.Second, Slice: time.Second}
+	return Config{Workers: 2, Poll: 2 * time.Second, Lease: 15 * time.Second, Slice: time.Second}
 }
 
 // Deps are what an Eraser works with.
