@@ -13,8 +13,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// nested is how many levels of JSON inside of strings are looked into.
-const nested = 2
+const (
+	// nested is how many levels of JSON inside of strings are looked into.
+	nested = 2
+	// passed is how many arrays may stand in the way of a path: each node is looked at no
+	// more often than a path has steps and arrays.
+	passed = 4
+	// deepest is how deep a text may be nested to be read as JSON: what a stranger sent must
+	// not exhaust the stack.
+	deepest = 512
+)
+
+var errTooDeep = errors.New("the text is nested too deeply")
 
 // node is a JSON value that keeps members which occur twice.
 type node struct {
@@ -40,7 +50,7 @@ func parse(raw []byte) (documents []node, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	for {
-		one, err := read(decoder)
+		one, err := read(decoder, deepest)
 		if errors.Is(err, io.EOF) && len(documents) > 0 {
 			return documents, true
 		}
@@ -53,14 +63,17 @@ func parse(raw []byte) (documents []node, ok bool) {
 
 // read reads the next value. io.EOF tells that there is none. A token that is read in the
 // wrong place is an error of the decoder's.
-func read(decoder *json.Decoder) (node, error) {
+func read(decoder *json.Decoder, levels int) (node, error) {
 	token, err := decoder.Token()
 	if err != nil {
 		return node{}, err //nolint:wrapcheck // parse looks at it
 	}
 	switch token := token.(type) {
 	case json.Delim:
-		return readInside(decoder, token)
+		if levels == 0 {
+			return node{}, errTooDeep
+		}
+		return readInside(decoder, token, levels-1)
 	case string:
 		return node{text: []byte(strconv.Quote(token)), str: token, isString: true}, nil
 	case json.Number:
@@ -71,10 +84,10 @@ func read(decoder *json.Decoder) (node, error) {
 	return node{text: []byte("null")}, nil
 }
 
-func readInside(decoder *json.Decoder, opening json.Delim) (n node, err error) {
+func readInside(decoder *json.Decoder, opening json.Delim, levels int) (n node, err error) {
 	for decoder.More() {
 		if opening == '[' {
-			item, err := read(decoder)
+			item, err := read(decoder, levels)
 			if err != nil {
 				return n, unexpected(err)
 			}
@@ -86,7 +99,7 @@ func readInside(decoder *json.Decoder, opening json.Delim) (n node, err error) {
 			return n, unexpected(err)
 		}
 		name, _ := token.(string)
-		value, err := read(decoder)
+		value, err := read(decoder, levels)
 		if err != nil {
 			return n, unexpected(err)
 		}
@@ -107,7 +120,7 @@ func unexpected(err error) error {
 // anywhere tells whether the path leads to the value from this node or from one in it:
 // an event may stand in a member of the wrong name, in an array, or in a string.
 func (n *node) anywhere(w *Wanted, levels int) bool {
-	if n.leads(w, w.Steps) {
+	if n.leads(w, w.Steps, passed) {
 		return true
 	}
 	for i := range n.members {
@@ -133,8 +146,8 @@ func (n *node) anywhere(w *Wanted, levels int) bool {
 }
 
 // leads tells whether steps lead to the value. Where an array stands in the way, each of
-// its items will do: what was refused may have the wrong shape.
-func (n *node) leads(w *Wanted, steps []string) bool {
+// its items will do, so many arrays deep: what was refused may have the wrong shape.
+func (n *node) leads(w *Wanted, steps []string, arrays int) bool {
 	if len(steps) == 0 && n.text != nil {
 		return n.is(w)
 	}
@@ -142,13 +155,16 @@ func (n *node) leads(w *Wanted, steps []string) bool {
 		m := &n.members[i]
 		switch {
 		case len(steps) == 0:
-		case m.name == steps[0] && m.leads(w, steps[1:]),
-			len(steps) > 1 && m.name == strings.Join(steps, ".") && m.leads(w, nil):
+		case m.name == steps[0] && m.leads(w, steps[1:], arrays),
+			len(steps) > 1 && m.name == strings.Join(steps, ".") && m.leads(w, nil, arrays):
 			return true
 		}
 	}
+	if arrays == 0 {
+		return false
+	}
 	for i := range n.items {
-		if n.items[i].leads(w, steps) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].leads(w, steps[1:])) {
+		if n.items[i].leads(w, steps, arrays-1) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].leads(w, steps[1:], arrays-1)) {
 			return true
 		}
 	}

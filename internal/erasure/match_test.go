@@ -76,6 +76,7 @@ func TestTextsThatHoldAValue(t *testing.T) {
 		"no UTF-8":               "{\"user\":{\"id\":\"8612\",\"x\":\"\xff\"}}",
 		"text behind the event":  `{"data":{"user":{"id":"8612"}}} trailing`,
 		"a text that is no JSON": `user 8612 was here`,
+		"nested without end":     strings.Repeat("[", 5_000_000) + "8612",
 	} {
 		require.True(t, m.Fits([]byte(raw)), what)
 	}
@@ -98,6 +99,8 @@ func FuzzMatcher(f *testing.F) {
 	f.Add([]byte(`{"data":{"user":{"id":"8612"}}}`))
 	f.Add([]byte(`{"session_id":"\ud83d\u0030190163d-8694"`))
 	f.Add([]byte(strings.Repeat("[", 20_000)))
+	f.Add([]byte(strings.Repeat("[", 9000) + "8612" + strings.Repeat("]", 9000)))
+	f.Add([]byte(strings.Repeat(`{"user":`, 9000) + "8612" + strings.Repeat("}", 9000)))
 	f.Add([]byte(`\u\u12\ud800\udfff\`))
 	m := erasure.NewMatcher([]uuid.UUID{uuid.MustParse(sessionID)}, []erasure.Wanted{{Steps: []string{"user", "id"}, Texts: []string{"8612"}}})
 	f.Fuzz(func(t *testing.T, raw []byte) {
