@@ -101,8 +101,19 @@ func (s *statement) wherePayloadHolds(wanted []erasure.Wanted) {
 	}
 }
 
-// events looks through some payloads and erases the events that fit.
+// events looks through some payloads and erases the events that fit. A partition whose
+// types all have an index of a path is searched by these.
 func (t *erasureTask) events(ctx context.Context) error {
+	if at := t.state.scan.at; !at.IsZero() {
+		m := monthOf(at)
+		paths, err := t.indexed(ctx, m)
+		if err != nil {
+			return err
+		}
+		if len(paths) > 0 {
+			return t.eventsByIndex(ctx, m, paths)
+		}
+	}
 	found, err := t.store.payloads(ctx, t.matcher.Wanted(), t.state.scan)
 	if err != nil {
 		return err

@@ -289,3 +289,43 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
+
+// A partition whose types all have an index of the path is not looked through.
+func TestErasuresUseIndexesOfPayloads(t *testing.T) {
+	t.Parallel()
+	const months, each = 3, 4000
+	b := newBundle(t)
+	c := collector(t, b.store, 1)
+	for m := range months {
+		envelopes := make([]event.Envelope, each)
+		for i := range envelopes {
+			user := "1"
+			if i%10 == 0 {
+				user = marker
+			}
+			envelopes[i] = ofUser(uuid.New(), firstOf(-m).Add(time.Duration(i)*time.Second), user)
+		}
+		submit(t, c, request(shop, envelopes...))
+	}
+	other := ofUser(uuid.New(), firstOf(-1), marker) // the month in the middle has a type without an index
+	other.Event.Name = "other"
+	submit(t, c, request(shop, other))
+	_, err := b.database.Pool(t).Exec(t.Context(), `
+with made as (insert into event_type (category, name, version) values ('page', 'view', 1) returning event_type_id)
+insert into event_type_version (event_type_id, version, mode, schema) select event_type_id, 1, 'observe', $1::json from made`,
+		`{"properties":{"user":{"properties":{"id":{"x-theeye":"indexed"}}}}}`)
+	require.NoError(t, err)
+	indexes := postgres.NewPathIndexStore(b.db)
+	paths, err := indexes.Wanted(t.Context())
+	require.NoError(t, err)
+	_, err = indexes.Reconcile(t.Context(), paths)
+	require.NoError(t, err)
+
+	finished := eraseAs(t, b.db, auditor(), userIs(marker))
+	require.EqualValues(t, months*each/10+1, finished.Events)
+	require.Empty(t, traces(t, b))
+	// The beginnings of the first month and of the last, and the one in the middle.
+	require.Less(t, finished.Scanned, int64(months*each))
+	require.Greater(t, finished.Scanned, int64(each))
+	require.Equal(t, months*each*9/10, count(t, b, "event"))
+}

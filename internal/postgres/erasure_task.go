@@ -28,6 +28,8 @@ type erasureTask struct {
 	matcher *erasure.Matcher
 	lease   time.Duration
 	leaseID uuid.UUID
+	// byIndex are the partitions that were asked for their indexes.
+	byIndex map[month]indexedPaths
 }
 
 // Erasure implements erasure.Task.
