@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -95,7 +96,7 @@ func (b *erasureBody) ask() (ask erasure.Ask, err error) {
 		}
 		text, ok := scalar(b.Data[path])
 		if !ok {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number, true or false")
+			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
 		}
 		ask.Values = append(ask.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
 	}
@@ -108,11 +109,13 @@ func scalar(value json.RawMessage) (text string, ok bool) {
 	if json.Unmarshal(value, &quoted) == nil && string(value) != "null" {
 		return quoted, true
 	}
-	switch value[0] {
+	switch text = string(value); text[0] {
 	case '{', '[', 'n':
 		return "", false
+	case 't', 'f':
+		return text, true
 	}
-	return string(value), true
+	return text, !strings.ContainsAny(text, "eE") // the database writes numbers out
 }
 
 // getErasure is GET /v1/erasures/{id}.

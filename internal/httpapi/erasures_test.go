@@ -224,7 +224,7 @@ func TestErasuresThatCannotBe(t *testing.T) {
 	six := `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}`
 	for body, pointer := range map[string]string{
 		`{}`: "", `{"data":{}}`: "", `{"session_ids":[]}`: "", `{"data":` + six + `}`: "/data",
-		`{"data":{"user.id":null}}`: "/data/user.id", `{"data":{"user.id":""}}`: "/data", `{"data":{"user.id":["8612"]}}`: "/data/user.id",
+		`{"data":{"user.id":null}}`: "/data/user.id", `{"data":{"user.id":""}}`: "/data", `{"data":{"user.id":["8612"]}}`: "/data/user.id", `{"data":{"user.id":86e2}}`: "/data/user.id",
 		`{"data":{"user..id":"8612"}}`: "/data/user..id", `{"data":{"a/b~.":1}}`: "/data/a~1b~0.", `{"session_ids":["` + newID() + `","shop"]}`: "/session_ids/1",
 		`{"session_ids":["` + newID() + `"],"all":true}`: "/all", `{"data":"8612"}`: "/data",
 	} {

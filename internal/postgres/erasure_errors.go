@@ -105,9 +105,30 @@ update rejection r set raw = null from unnest($1::timestamptz[], $2::uuid[]) as 
 where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.raw is not null
 returning r.rejection_id, r.leased_until`
 
+// scansPerStep bounds how many statements that find nothing come before a step is saved: a
+// transaction for each would take longer than the looking.
+const scansPerStep = 5
+
+// manyTexts looks through the texts behind a place until some are meant, or it is enough
+// for one step.
+func (s *ErasureStore) manyTexts(ctx context.Context, m *erasure.Matcher, after scanPosition) (all foundTexts, err error) {
+	for range scansPerStep {
+		found, err := s.texts(ctx, m, after)
+		if err != nil || found.last == nil {
+			return all, err
+		}
+		all.fits, all.read, all.last = found.fits, all.read+found.read, found.last
+		if len(found.fits) > 0 {
+			break
+		}
+		after = *found.last
+	}
+	return all, nil
+}
+
 // errors looks through some texts of errors and erases those that are meant.
 func (t *erasureTask) errors(ctx context.Context) error {
-	found, err := t.store.texts(ctx, t.matcher, t.state.scan)
+	found, err := t.store.manyTexts(ctx, t.matcher, t.state.scan)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,28 @@ func (s *ErasureStore) payloads(ctx context.Context, wanted []erasure.Wanted, af
 	return s.scanPayloads(ctx, q, wanted, afterPayloadSQL)
 }
 
+// manyPayloads looks through the payloads behind the place of a state until some fit, or it
+// is enough for one step. It stays in the month in which it begins, since the next may have
+// indexes.
+func (t *erasureTask) manyPayloads(ctx context.Context) (all foundEvents, err error) {
+	after := t.state.scan
+	for range scansPerStep {
+		found, err := t.store.payloads(ctx, t.matcher.Wanted(), after)
+		if err != nil || found.last == nil {
+			return all, err
+		}
+		if all.last != nil {
+			found.last.place += all.last.place
+		}
+		all = found
+		if len(found.fits) > 0 || monthOf(found.last.at) != monthOf(after.at) {
+			break
+		}
+		after = found.last.scanPosition
+	}
+	return all, nil
+}
+
 // latePayloads looks through some payloads behind the place of a state, in the order of
 // transactions.
 func (t *erasureTask) latePayloads(ctx context.Context) (foundEvents, error) {
@@ -114,7 +136,7 @@ func (t *erasureTask) events(ctx context.Context) error {
 			return t.eventsByIndex(ctx, m, paths)
 		}
 	}
-	found, err := t.store.payloads(ctx, t.matcher.Wanted(), t.state.scan)
+	found, err := t.manyPayloads(ctx)
 	if err != nil {
 		return err
 	}
