@@ -160,8 +160,10 @@ func TestEraseAndExportASubject(t *testing.T) {
 	require.Empty(t, out)
 	require.Equal(t, "0 events and 0 errors\n", errOut)
 
-	for _, arguments := range []string{"subject export", "subject export --data user.id", "subject export --data user.id=", "subject export --data a..b=1",
-		"erase subject --yes", "erase subject --yes --data a=1 --data a=2", "erasure shop"} {
+	for _, arguments := range []string{
+		"subject export", "subject export --data user.id", "subject export --data user.id=", "subject export --data a..b=1",
+		"erase subject --yes", "erase subject --yes --data a=1 --data a=2", "erasure shop",
+	} {
 		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
 		require.Equal(t, 64, code, "%s: %s", arguments, errOut)
 	}

@@ -134,7 +134,7 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 	var id, session string
 	var letGo func()
 	answered := make(chan int, 1)
-	t.Run("stops", func(t *testing.T) { //nolint:paralleltest // the service of this part ends with it
+	t.Run("stops", func(t *testing.T) {
 		s := apptest.StartOn(t, database, nil)
 		session, _ = longSession(t, s, manyEvents)
 		holder, err := pgx.Connect(context.Background(), database.DSN())

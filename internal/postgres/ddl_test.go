@@ -56,7 +56,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	dsn := b.database.DSN()
-	for range 2 {
+	for count(t, b, "pg_class where relname = 'event_type'") > 0 { // the step that makes it alters event, too
 		require.NoError(t, postgres.MigrateDown(t.Context(), dsn))
 	}
 	pool := b.database.Pool(t)
