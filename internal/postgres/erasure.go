@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,10 +90,11 @@ func (s *ErasureStore) Begin(ctx context.Context, ask erasure.Ask) (erasure.Eras
 			return found, translate(err, "look for an erasure")
 		}
 		if ask.MustExist {
-			if kept, err := s.kept(ctx, ask.SessionIDs); err != nil || !kept {
-				if err == nil {
-					err = erasure.NotFound()
-				}
+			kept, err := s.kept(ctx, ask.SessionIDs)
+			if err == nil && !kept {
+				err = cmp.Or(s.settle(ctx), erasure.NotFound())
+			}
+			if err != nil {
 				return found, translate(err, "look for a session")
 			}
 		}
@@ -185,7 +187,17 @@ func (s *ErasureStore) kept(ctx context.Context, sessions []uuid.UUID) (kept boo
 // Find implements erasure.Store.
 func (s *ErasureStore) Find(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
 	found, err := s.one(ctx, findErasureSQL, id)
+	if err == nil && found.State() == erasure.Finished {
+		err = s.settle(ctx)
+	}
 	return found, translate(err, "read an erasure")
+}
+
+// settle ends a transaction that changes nothing, before somebody is told by what was read
+// that something is erased: what was read may be of a commit that did not wait for all that
+// it should have.
+func (s *ErasureStore) settle(ctx context.Context) error {
+	return s.transact(ctx, func(pgx.Tx) error { return nil })
 }
 
 func (s *ErasureStore) one(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
