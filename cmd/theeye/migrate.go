@@ -83,7 +83,11 @@ whenever you like, after a migration say. A role that is made has no password ye
 
 The service's role reads and writes rows, adds to the audit log, and can make, change
 and drop nothing. The analysts' role reads events, sessions, event types, the names of
-applications, and what was refused but for its raw text.`,
+applications, and what was refused but for its raw text.
+
+It fails and changes nothing where a role could become the owner all the same, by functions
+of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
+them in public. It says then what has to be run, and as whom.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os/user"
@@ -63,7 +64,11 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
 	defer db.Close()
-	if err := db.CheckSchema(ctx); err != nil {
+	err = db.CheckSchema(ctx)
+	if errors.Is(err, postgres.ErrEncoding) {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	if err != nil {
 		return err
 	}
 	return use(db)
@@ -103,7 +108,11 @@ func Migrate(ctx context.Context, c config.Config) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	return postgres.Migrate(ctx, c.Database.URL.Reveal())
+	err := postgres.Migrate(ctx, c.Database.URL.Reveal())
+	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return err
 }
 
 // Roles names the roles that a database is used with.

@@ -87,7 +87,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
 		collector := ingest.New(collectorConfig(c), ingest.Deps{
 			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
-			Types: types, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
+			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
 		})
 		collector.Start()                          //nolint:contextcheck // it ends with Stop
 		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
@@ -97,7 +97,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 
 func keepConfig(c config.Config) postgres.KeepConfig {
 	return postgres.KeepConfig{
-		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
+		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
+		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
 	}
 }
 

@@ -23,10 +23,12 @@ type Prober interface {
 type Config struct {
 	// Version is that of this build.
 	Version string
-	// WriteConnections, ReadConnections and WatchConnections are those of one replica.
-	WriteConnections int
-	ReadConnections  int
-	WatchConnections int
+	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are those
+	// of one replica.
+	WriteConnections  int
+	ReadConnections   int
+	ChangeConnections int
+	WatchConnections  int
 	// Replicas is how many there are; 0 counts those that are connected.
 	Replicas int
 	// Pooled tells that a pooler in transaction mode stands between.

@@ -21,13 +21,14 @@ type Database struct {
 	Indexes      Fact[[]Index]
 	Constraints  Fact[[]Constraint]
 	Partitions   Fact[[]Partition]
-	Detached     Fact[[]string]
+	Detached     Fact[[]Detached]
 	Ages         Fact[Ages]
 	Transactions Fact[Transactions]
 	Waits        Fact[[]Wait]
 	Slots        Fact[[]Slot]
 	Sizes        Fact[Sizes]
 	Privileges   Fact[Privileges]
+	Trust        Fact[Trust]
 	Clock        Fact[Clock]
 }
 
@@ -40,6 +41,9 @@ type Server struct {
 	// ReadOnly tells that transactions of the role are read-only unless they ask.
 	ReadOnly bool
 	Now      time.Time
+	// Encoding is that of the database, and ClientEncoding what the session speaks.
+	Encoding       string
+	ClientEncoding string
 }
 
 // Schema is how far the schema is, and what it promises.
@@ -139,6 +143,17 @@ type Partition struct {
 	To        time.Time
 }
 
+// Detached is a table that is no partition and is named like one.
+type Detached struct {
+	Name string
+	// Table is the partitioned table that it is named after.
+	Table string
+	// Month tells that it has the name of a month's partition, so that none can be made.
+	Month bool
+	// Marked tells that retention detached it, or was about to: it is on its way out.
+	Marked bool
+}
+
 // Ages are how many transactions ago the oldest row was frozen.
 type Ages struct {
 	Database       int64
@@ -210,6 +225,45 @@ type Privileges struct {
 	Foreign []string
 	// Functions tells that the schema's functions make and drop partitions for it.
 	Functions bool
+}
+
+// Trust is who could make the service's statements run something else than was meant.
+type Trust struct {
+	// Owner is the role that owns the tables.
+	Owner string
+	// Schema is that of the tables, and SchemaOwner whose it is.
+	Schema      string
+	SchemaOwner string
+	// Creates tells that the owner of the tables may create in their schema.
+	Creates bool
+	// Granted tells that other roles than the owner have rights on the tables.
+	Granted bool
+	// Creators are the grants by which others than the owners may create.
+	Creators []Creator
+	// Planted is what such roles have made in the schemas of search_path.
+	Planted []Planted
+}
+
+// Creator is a grant by which a role that is not trusted may create something.
+type Creator struct {
+	// Kind is schema or database.
+	Kind      string
+	Name      string
+	Owner     string
+	Privilege string
+	// Role is empty for PUBLIC, which is everybody.
+	Role string
+}
+
+// Planted is something that a role made which is not trusted.
+type Planted struct {
+	// Kind is function, operator or table.
+	Kind string
+	// Name has the schema, and the arguments of a function.
+	Name  string
+	Owner string
+	// Shadows tells that it has the name of something that the service uses.
+	Shadows bool
 }
 
 // Clock is how far a clock is ahead of this machine's.

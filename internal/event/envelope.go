@@ -21,12 +21,20 @@ const (
 type Envelope struct {
 	// Raw is the text as sent. It shares memory with the request's body.
 	Raw []byte
+	// Unparted tells that Raw is a body as a whole, which could not be taken apart into events.
+	Unparted bool
 	// Event holds what could be read; Known tells which of its fields are set.
 	Event Event
 	Known Fields
 	// Violations say why it was refused. None: Event is whole but for an ID that
 	// the client may leave to the service.
 	Violations []fault.Violation
+	// Added are the members that the service adds to the events that it gives back, as they
+	// were sent: who has them read an event that is stored, and is not sending a new one.
+	Added []Member
+	// Unchanged tells that the stored event says the same, so that its type is not asked
+	// again: it may ask for something else by now.
+	Unchanged bool
 	// TypeVersion is the version of the event type that judged it; 0 when there is none.
 	TypeVersion int32
 	// Observed is what an event type that only observes has to object to; it is stored

@@ -43,6 +43,7 @@ const (
 // Codes of single events, each at a pointer.
 const (
 	CodeInvalidJSON       Code = "invalid_json"
+	CodeMalformedEvent    Code = "malformed_event"
 	CodeTrailingText      Code = "trailing_text"
 	CodeInvalidUTF8       Code = "invalid_utf8"
 	CodeLoneSurrogate     Code = "lone_surrogate"
@@ -55,6 +56,9 @@ const (
 	CodeUnknownField      Code = "unknown_field"
 	CodeInvalidType       Code = "invalid_type"
 	CodeInvalidUUID       Code = "invalid_uuid"
+	CodeNilUUID           Code = "nil_uuid"
+	CodeReadOnlyField     Code = "read_only_field"
+	CodeImportUnsupported Code = "import_unsupported"
 	CodeInvalidLength     Code = "invalid_length"
 	CodeInvalidTimestamp  Code = "invalid_timestamp"
 	CodeTimestampInFuture Code = "timestamp_in_future"

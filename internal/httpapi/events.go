@@ -181,13 +181,19 @@ func (a *api) deleteEvent(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// pathID reads the id in the path. What is no UUID names nothing.
+// pathID reads the id in the path. What is no UUID names nothing, and the nil UUID neither:
+// no event has it, but those that were stored before it was refused, which can be erased.
 func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
 	id, ok := parseID(pathText(c, "id"))
-	if !ok {
+	switch {
+	case !ok:
 		a.fail(c, notFound())
+		return id, false
+	case isNil(id) && c.Request.Method != http.MethodDelete:
+		a.fail(c, fault.New(fault.Invalid, fault.CodeNilUUID, "the id in the path is the nil UUID, which names nothing"))
+		return id, false
 	}
-	return id, ok
+	return id, true
 }
 
 // hidden makes what a key may not see the same as what is not there.

@@ -50,21 +50,20 @@ func (a *api) getEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Types.Type(ctx, typeKey(c), version)
-	a.answerType(c, http.StatusOK, &found, err)
+	a.answerTagged(c, http.StatusOK, found.ETag(), found, err)
 }
 
-// answerType answers with a version of a type and its entity tag.
-func (a *api) answerType(c *gin.Context, status int, found *eventtype.Type, err error) {
+// answerTagged answers with a document that has an entity tag, unless the client has it.
+func (a *api) answerTagged(c *gin.Context, status int, tag string, document any, err error) {
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
-	a.sendJSON(c, status, found)
+	a.sendJSON(c, status, document)
 }
 
 // version reads the number of a version; 0 when there is none.
@@ -112,7 +111,19 @@ func (a *api) putEventType(c *gin.Context) {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
-	a.answerType(c, status, result.After, err)
+	tag := ""
+	if err == nil {
+		tag = result.After.ETag()
+	}
+	a.answerTagged(c, status, tag, savedType{result.After, spec.Warnings()}, err)
+}
+
+// savedType is the answer to a change of a type.
+type savedType struct {
+	*eventtype.Type
+
+	// Warnings are what in its schema does nothing.
+	Warnings []eventtype.Warning `json:"warnings"`
 }
 
 // schemaRules bound a document that holds a schema.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/fair"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -99,6 +100,9 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 		hideFromOtherOrigins(c, caller)
 		if !caller.May(scope) {
 			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+		}
+		if scope != access.ScopeIngest { // whose context would cost every event
+			c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), caller.KeyID))
 		}
 		if scope == access.ScopeAdmin {
 			c.Request = c.Request.WithContext(audit.With(c.Request.Context(), audit.Actor{

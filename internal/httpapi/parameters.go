@@ -109,10 +109,15 @@ func (p *parameters) boolean(name string) bool {
 
 func (p *parameters) id(name string) (id uuid.NullUUID) {
 	if text := p.text(name); text != "" {
-		if parsed, ok := parseID(text); ok {
+		parsed, ok := parseID(text)
+		switch {
+		case !ok:
+			p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
+		case isNil(parsed):
+			p.refuse(name, fault.CodeNilUUID, name+" is the nil UUID, which names nothing")
+		default:
 			return uuid.NullUUID{UUID: parsed, Valid: true}
 		}
-		p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
 	}
 	return id
 }
@@ -145,7 +150,11 @@ func (p *parameters) time(name string) time.Time {
 	case ok:
 		return at
 	}
-	p.refuse(name, fault.CodeInvalidParameter, name+" is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
+	detail := name + " is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01"
+	if event.LacksZone(text) {
+		detail = name + " does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27Z"
+	}
+	p.refuse(name, fault.CodeInvalidParameter, detail)
 	return time.Time{}
 }
 

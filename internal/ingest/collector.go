@@ -35,7 +35,9 @@ type Config struct {
 type Deps struct {
 	Store Store
 	// Types judges events by their types. Nil lets all of them through.
-	Types  Types
+	Types Types
+	// Ledger knows the events that are given back. Nil knows none.
+	Ledger Ledger
 	Logger *zap.Logger
 	// NewID makes UUIDv7s, for events without an id and for refusals.
 	NewID func() uuid.UUID
@@ -62,16 +64,21 @@ type Collector struct {
 	// deadlines end the waiting of requests.
 	deadlines deadlines
 	journal   *journal
+	// locked is where events wait whose sessions somebody else holds locked.
+	locked *lockedLane
 
 	mu      sync.Mutex
 	stopped bool
 	started sync.WaitGroup
-	cancel  context.CancelFunc
+	// lockedRuns is the goroutine of the locked lane. It ends behind the lanes, which
+	// hand over to it.
+	lockedRuns sync.WaitGroup
+	cancel     context.CancelFunc
 }
 
 // New makes a collector that has yet to be started.
 func New(config Config, deps Deps) *Collector {
-	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}}
+	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}, locked: newLockedLane()}
 	c.journal = newJournal(deps.Timings, deps.Logger, deps.Now)
 	for range max(config.Lanes, 1) {
 		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1), tally: newTally(deps.Metrics)})
@@ -91,6 +98,7 @@ func (c *Collector) Start() {
 	for _, l := range c.lanes {
 		c.started.Go(func() { c.run(ctx, l) })
 	}
+	c.lockedRuns.Go(func() { c.runLocked(ctx) })
 	if c.deps.Timings != nil {
 		go c.journal.run()
 	}
@@ -130,6 +138,8 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	drained := make(chan struct{})
 	go func() {
 		c.started.Wait()
+		c.locked.close()
+		c.lockedRuns.Wait()
 		if c.deps.Timings != nil {
 			c.journal.stop()
 		}
@@ -154,7 +164,7 @@ func (c *Collector) Queued() int64 { return c.events.Load() }
 // the store cannot be reached: then nothing is known of the outcome, and the request
 // can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(request); err != nil {
+	if err := c.judge(ctx, request); err != nil {
 		return nil, err
 	}
 	now := c.deps.Now()
@@ -192,7 +202,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 
 // Check judges a request as Submit would, and stores nothing.
 func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(request); err != nil {
+	if err := c.judge(ctx, request); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
@@ -212,9 +222,9 @@ func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, err
 	return verdicts, nil
 }
 
-func (c *Collector) judge(request *Request) error {
-	if c.deps.Types == nil {
-		return nil
+func (c *Collector) judge(ctx context.Context, request *Request) error {
+	if err := c.compareGiven(ctx, request); err != nil || c.deps.Types == nil {
+		return err
 	}
 	return c.deps.Types.Judge(request.Envelopes, request.Replay)
 }

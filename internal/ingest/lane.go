@@ -10,9 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/event"
 )
 
 // Groups are shared out among the lanes, by session, once they are large: two
@@ -129,34 +128,76 @@ func (l *lane) signal() {
 	}
 }
 
-// take returns the next group's parts. None and open means: wait for a signal.
+// take returns the next group's parts. None and open means: wait for a signal. Where more
+// waits than one group may hold, the applications take turns.
 func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, events, size := 0, 0, 0
-	for ; n < len(l.queue); n++ {
-		p := l.queue[n]
-		events += len(p.items)
-		size += p.size
-		if n > 0 && (p.atomic || events > maxEvents || size > maxBytes) {
-			break
-		}
-		if p.atomic {
-			n++
-			break
-		}
-	}
-	if n == len(l.queue) {
+	if l.fits(maxEvents, maxBytes) {
 		parts, l.queue = l.queue, nil
 	} else {
-		parts = slices.Clone(l.queue[:n])
-		clear(l.queue[:n]) // else what was answered stays reachable
-		l.queue = l.queue[n:]
+		parts, l.queue = takeTurns(l.queue, maxEvents, maxBytes)
 	}
 	for _, p := range parts {
 		l.count(p, -1)
 	}
 	return parts, !l.closed
+}
+
+// fits tells whether all that waits may be one group. An atomic part is one by itself.
+func (l *lane) fits(maxEvents, maxBytes int) bool {
+	if len(l.queue) <= 1 {
+		return true
+	}
+	return l.wholes.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
+}
+
+// takeTurns picks the parts of a group: the oldest first, then one of each application in
+// turn, those of one application in the order in which they came. What is left keeps its
+// order. An application that sends very much fills what the others leave, and delays
+// nobody by more than a group.
+func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
+	if queue[0].atomic {
+		return slices.Clone(queue[:1]), slices.Clone(queue[1:])
+	}
+
+	var applications []event.ApplicationID
+	waiting := map[event.ApplicationID][]*part{}
+	for _, p := range queue {
+		from := p.items[0].Request.Application
+		if waiting[from] == nil {
+			applications = append(applications, from)
+		}
+		waiting[from] = append(waiting[from], p)
+	}
+
+	chosen := make(map[*part]bool)
+	events, size := 0, 0
+	for len(applications) > 0 {
+		goOn := applications[:0]
+		for _, from := range applications {
+			p := waiting[from][0]
+			if p.atomic || len(chosen) > 0 && (events+len(p.items) > maxEvents || size+p.size > maxBytes) {
+				continue // what comes behind it waits with it
+			}
+			chosen[p] = true
+			events += len(p.items)
+			size += p.size
+			if waiting[from] = waiting[from][1:]; len(waiting[from]) > 0 {
+				goOn = append(goOn, from)
+			}
+		}
+		applications = goOn
+	}
+
+	for _, p := range queue {
+		if chosen[p] {
+			picked = append(picked, p)
+		} else {
+			left = append(left, p)
+		}
+	}
+	return picked, left
 }
 
 // count notes that a part came into the queue, by 1, or left it, by -1.
@@ -183,27 +224,47 @@ func (c *Collector) laneOf(session uuid.UUID) int {
 
 // enqueue shares a request's items out among the lanes.
 func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
-	if whole || len(c.lanes) == 1 || !c.wide.Load() {
+	if c.locked.empty() && (whole || len(c.lanes) == 1 || !c.wide.Load()) {
 		w.parts.Store(1)
 		w.first = part{waiting: w, items: items, size: w.size, atomic: whole}
 		c.push(c.lanes[0], &w.first)
 		return
 	}
-	shares := make([][]Item, len(c.lanes))
-	count := 0
-	for _, item := range items {
-		at := c.laneOf(item.Envelope.Event.SessionID)
-		if shares[at] == nil {
-			count++
+
+	items, held := c.locked.divide(items, whole)
+	shares := c.share(items, whole)
+	parts := len(held)
+	for _, share := range shares {
+		if share != nil {
+			parts++
 		}
-		shares[at] = append(shares[at], item)
 	}
-	w.parts.Store(int32(count))
+
+	w.parts.Store(int32(parts)) //nolint:gosec // bounded by the batch limit
 	for at, share := range shares {
 		if share != nil {
-			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / len(items)})
+			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / max(len(items), 1), atomic: whole})
 		}
 	}
+	for session, share := range held {
+		c.locked.push(session, &part{waiting: w, items: share, atomic: whole})
+	}
+}
+
+// share tells which items go into which lane.
+func (c *Collector) share(items []Item, whole bool) [][]Item {
+	shares := make([][]Item, len(c.lanes))
+	if whole || !c.wide.Load() {
+		if len(items) > 0 {
+			shares[0] = items
+		}
+		return shares
+	}
+	for _, item := range items {
+		at := c.laneOf(item.Envelope.Event.SessionID)
+		shares[at] = append(shares[at], item)
+	}
+	return shares
 }
 
 func (c *Collector) push(l *lane, p *part) {
@@ -246,81 +307,6 @@ func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
 	}
 	for _, p := range parts {
 		p.finish()
-	}
-}
-
-// flushItems commits the items of parts, and tells how long it took.
-func (c *Collector) flushItems(ctx context.Context, tally *tally, parts []*part, items []Item) {
-	began := c.deps.Now()
-	id := newGroupID(began)
-	tally.begin(ctx, parts, len(items), began)
-	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
-	defer cancel()
-	ctx, span := c.groupSpan(ctx, parts, id, len(items))
-	c.commit(ctx, id, items, parts[0].atomic)
-	ended := c.deps.Now()
-	endSpan(span, parts, ended)
-	if c.deps.Timings != nil {
-		c.journal.note(Timing{Group: id, Took: ended.Sub(began)})
-	}
-	tally.end(ctx, parts, items, began, ended, c.config.Budget)
-	c.pace.observe(len(items), ended.Sub(began))
-	c.widen()
-}
-
-// commit stores items in one transaction, or in several if it has to be split.
-func (c *Collector) commit(ctx context.Context, id GroupID, items []Item, whole bool) {
-	err := c.deps.Store.Commit(ctx, &Group{ID: id, Items: items, Atomic: whole})
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrAtomicRefused):
-		c.commitRefused(ctx, id, items)
-	case errors.Is(err, ErrNotStorable) && (whole || len(items) == 1):
-		c.notStorable(ctx, id, items, err)
-	case errors.Is(err, ErrNotStorable):
-		half := len(items) / 2
-		c.commit(ctx, id, items[:half], false)
-		c.commit(ctx, id, items[half:], false)
-	default:
-		for _, item := range items {
-			item.part.err = err
-		}
-	}
-}
-
-// commitRefused keeps the refusals of an atomic request that was rolled back.
-func (c *Collector) commitRefused(ctx context.Context, id GroupID, items []Item) {
-	refuseTheRest(items)
-	refused := make([]Item, 0, len(items))
-	for _, item := range items {
-		if item.Verdict.Refused() {
-			item.Envelope.Violations = item.Verdict.Violations
-			refused = append(refused, item)
-		}
-	}
-	c.commit(ctx, id, refused, false)
-}
-
-// notStorable refuses events that passed the decoder and yet cannot be stored:
-// a defect of ours, which must not touch the neighbours and must be seen.
-func (c *Collector) notStorable(ctx context.Context, id GroupID, items []Item, err error) {
-	for _, item := range items {
-		if !item.Envelope.Accepted() { // not even as a refusal
-			item.part.err = err
-			continue
-		}
-		c.deps.Logger.Error("an event that passed every check cannot be stored",
-			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
-		item.Envelope.Refuse(fault.CodeNotStorable, "", "the store cannot hold this event")
-		*item.Verdict = Verdict{
-			Status: Rejected, EventID: item.Verdict.EventID,
-			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
-		}
-		if item.Request.Replay { // it is kept already
-			item.Verdict.ErrorID = uuid.Nil
-			continue
-		}
-		c.commit(ctx, id, []Item{item}, false)
 	}
 }
 

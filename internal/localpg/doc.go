@@ -10,6 +10,8 @@
 // postmaster left running by a killed owner, a stale postmaster.pid, an unclean
 // shutdown. It refuses a data directory that another live process owns.
 //
+// For tests of replication a Server makes a standby of itself, which can be promoted.
+//
 // Beside a data directory D it keeps D.lock (held while a Server owns D), D.log
 // (what the postmaster says; D.log.old is the one before) and, only while a
 // cluster is being made, D.init-*. The socket lives in a short private directory

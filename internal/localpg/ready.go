@@ -64,11 +64,7 @@ func ping(ctx context.Context, dsn, dataDir string) error {
 		}
 		return fmt.Errorf("connecting to postgres: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
+	defer closeConn(ctx, conn)
 	var served string
 	if err := conn.QueryRow(ctx, "SHOW data_directory").Scan(&served); err != nil {
 		return fmt.Errorf("asking for the data directory: %w", err)

@@ -48,13 +48,24 @@ func New(t testing.TB) *Database {
 // Empty gives the test a database without a schema, as New does otherwise.
 func Empty(t testing.TB) *Database {
 	t.Helper()
+	return empty(t, func(*cluster) string { return "" })
+}
+
+// Encoded is Empty with another encoding than UTF8, such as LATIN1.
+func Encoded(t testing.TB, encoding string) *Database {
+	t.Helper()
+	return empty(t, func(c *cluster) string { return c.encoded(encoding) })
+}
+
+func empty(t testing.TB, tail func(*cluster) string) *Database {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	c, err := state.cluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	name, err := c.createFrom(ctx, label(t.Name()), "")
+	name, err := c.createFrom(ctx, label(t.Name()), tail(c))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -89,10 +100,28 @@ func Dedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	c := newDedicated(t, dedicatedSettings(options))
+	name, err := c.create(ctx, label(t.Name()))
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return &Database{cluster: c, name: name}
+}
+
+// dedicatedSettings applies options to what Main was given.
+func dedicatedSettings(options []Option) settings {
 	s := newSettings(options)
 	if s.migrate == nil {
 		s.migrate = state.base().migrate
 	}
+	return s
+}
+
+// newDedicated starts a durable server that is stopped and deleted when the test ends.
+func newDedicated(t testing.TB, s settings) *cluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
 	c, err := newCluster(ctx, s, true)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
@@ -104,11 +133,7 @@ func Dedicated(t testing.TB, options ...Option) *Database {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	name, err := c.create(ctx, label(t.Name()))
-	if err != nil {
-		t.Fatalf("pgtest: %v", err)
-	}
-	return &Database{cluster: c, name: name}
+	return c
 }
 
 // label makes a test's name fit for a database's, which holds 63 bytes.

@@ -10,13 +10,15 @@ import (
 // close its connections before it returns, as the database becomes a template.
 type MigrateFunc func(ctx context.Context, dsn string) error
 
-// Option changes what Main or Dedicated sets up.
+// Option changes what Main, Dedicated or NewPair sets up.
 type Option func(*settings)
 
 type settings struct {
 	migrate     MigrateFunc
 	server      map[string]string
 	leakIgnores []goleak.Option
+	// asynchronous has commits not wait for the standby of a pair.
+	asynchronous bool
 }
 
 // WithMigrations sets how a database gets its schema. Without it databases are
@@ -28,6 +30,11 @@ func WithMigrations(migrate MigrateFunc) Option {
 // WithSetting sets a server parameter, such as "max_connections".
 func WithSetting(name, value string) Option {
 	return func(s *settings) { s.server[name] = value }
+}
+
+// WithAsynchronousStandby has the commits of a pair's primary not wait for the standby.
+func WithAsynchronousStandby() Option {
+	return func(s *settings) { s.asynchronous = true }
 }
 
 // WithLeakIgnores passes options to the goroutine leak check that Main makes

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
@@ -86,6 +87,7 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 		if unnumbered {
 			c.Position.Transaction = 0
 		}
+		e.Data = event.ShortenNumbers(e.Data)
 		c.Position.At, c.Position.ID = e.Timestamp, e.ID
 		return c, err
 	}, yield)

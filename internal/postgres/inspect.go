@@ -32,9 +32,9 @@ var _ doctor.Inspector = (*Inspector)(nil)
 // NewInspector makes an inspector with one connection, which begins as those of the
 // service do. It does not connect: the database may be away. now is this machine's clock.
 func NewInspector(ctx context.Context, config Config, now func() time.Time) (*Inspector, error) {
-	pool, err := pgxpool.ParseConfig(config.URL)
+	pool, err := parsePoolURL(config.URL)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	pool.MaxConns = 1
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
@@ -78,6 +78,7 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 		Slots:        ask(ctx, i, readSlots),
 		Sizes:        ask(ctx, i, readSizes),
 		Privileges:   ask(ctx, i, readPrivileges),
+		Trust:        ask(ctx, i, askTrust),
 		Clock:        ask(ctx, i, i.readClock),
 	}
 }
@@ -142,6 +143,7 @@ func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
 		rejectionTable, "rejection_count", "group_timing", "event_type", "event_type_version", "event_type_revision", "audit_entry",
+		"expired_partition",
 	}
 }
 
@@ -173,7 +175,8 @@ group_timing group_timing_pkey
 event_type event_type_pkey event_type_category_name_key
 event_type_version event_type_version_pkey
 event_type_revision event_type_revision_pkey
-audit_entry audit_entry_pkey`
+audit_entry audit_entry_pkey
+expired_partition expired_partition_pkey`
 	promisedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
@@ -188,7 +191,8 @@ group_timing group_timing_pkey group_timing_took_us_check
 event_type event_type_pkey event_type_category_name_key event_type_version_check
 event_type_version event_type_version_pkey event_type_version_event_type_id_fkey event_type_version_mode_check
 event_type_revision event_type_revision_pkey event_type_revision_singleton_check event_type_revision_hash_key_check
-audit_entry audit_entry_pkey`
+audit_entry audit_entry_pkey
+expired_partition expired_partition_pkey expired_partition_parent_table_check expired_partition_ends_at_check`
 )
 
 // promised reads one of the lists: a table and its names on each line.

@@ -31,7 +31,7 @@ func observed(name string, pool *pgxpool.Pool) observedPool {
 // Observe makes the state of the pools metrics of a meter. It is called once, and
 // what it registers may be asked after Close, too.
 func (db *DB) Observe(meter metric.Meter) error {
-	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("watch", db.watch)}
+	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("change", db.change), observed("watch", db.watch)}
 	var failed error
 	counter := func(name, unit, about string) metric.Int64ObservableCounter {
 		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
@@ -51,7 +51,11 @@ func (db *DB) Observe(meter metric.Meter) error {
 	wait, err := meter.Float64ObservableCounter("theeye.database.pool.acquire_wait", metric.WithUnit("s"),
 		metric.WithDescription("Time that was waited for connections that were then taken, since none was idle"))
 	failed = errors.Join(failed, err)
+	durable := gauge("theeye.database.durable", "", "Whether the settings of the database keep acknowledged events through a crash and a failover: 1 or 0")
+	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose, because of the settings of the database")
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(durable, db.durability.durable())
+		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())
 		for i := range pools {
 			p := &pools[i]
 			stat := p.Stat()
@@ -65,7 +69,7 @@ func (db *DB) Observe(meter metric.Meter) error {
 			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
 		}
 		return nil
-	}, connections, limit, acquires, empty, canceled, wait)
+	}, connections, limit, acquires, empty, canceled, wait, durable, unsafe)
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}

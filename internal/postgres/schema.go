@@ -2,13 +2,12 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose speaks to
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -27,14 +26,37 @@ type Migration struct {
 }
 
 // Migrate brings the schema up to date. Several may run at once: one works, the
-// others wait for it and find nothing to do.
+// others wait for it and find nothing to do. It touches no database that is not one of
+// UTF-8 (ErrEncoding), and none in which a stranger's function would be run (ErrPlanted).
 func Migrate(ctx context.Context, url string) error {
+	if err := checkBeforeMigrating(ctx, url); err != nil {
+		return err
+	}
 	return withMigrator(url, func(p *goose.Provider) error {
 		return givingWay(ctx, func() error {
 			_, err := p.Up(ctx)
 			return err
 		})
 	})
+}
+
+func checkBeforeMigrating(ctx context.Context, url string) error {
+	config, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return translate(err, "connect")
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := checkEncoding(ctx, tx); err != nil {
+			return err
+		}
+		return refusePlanted(ctx, tx)
+	})
+	return translate(err, "look at the database")
 }
 
 // MigrateDown takes the last step back, and with it the data it held.
@@ -88,10 +110,11 @@ func Migrations(ctx context.Context, url string) ([]Migration, error) {
 // withMigrator works under a lock in a table row, which unlike an advisory lock
 // holds behind a pooler as well. A migrator that died lets go of it by not renewing.
 func withMigrator(url string, use func(*goose.Provider) error) error {
-	db, err := sql.Open("pgx", url)
+	config, err := parseURL(url)
 	if err != nil {
-		return errBadURL
+		return err
 	}
+	db := stdlib.OpenDB(*config)
 	defer db.Close() //nolint:errcheck // nothing is pending on it
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableName("schema_lock"),
@@ -115,11 +138,15 @@ var ErrSchemaBehind = errors.New("the database schema is not current: run `theey
 const versionSQL = `select coalesce(max(version_id), 0) from schema_version where is_applied`
 
 // CheckSchema returns ErrSchemaBehind unless every migration of this build was
-// applied. A newer schema is fine: migrations leave the previous release working.
+// applied, and ErrEncoding for a database that is not one of UTF-8. A newer schema is
+// fine: migrations leave the previous release working.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	needed, err := newestMigration()
 	if err != nil {
 		return err
+	}
+	if err := checkEncoding(ctx, db.write); err != nil {
+		return translate(err, "read the encoding")
 	}
 	var version int64
 	err = db.write.QueryRow(ctx, versionSQL).Scan(&version)

@@ -16,9 +16,8 @@ import (
 const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
-	// pageBytes bounds the payloads of a page, which can be far larger than what was
-	// sent: 1e308 is read back as 309 digits. A page over it ends early. Several pages of one
-	// key have to fit into its share of the memory of answers.
+	// pageBytes bounds the payloads of a page. A page over it ends early. Several pages of
+	// one key have to fit into its share of the memory of answers.
 	pageBytes = 4 << 20
 )
 
