@@ -118,6 +118,13 @@ e2e: build image build/helm ## Prove the chart on the cluster of KUBECONFIG; LOA
 e2e-upgrade: image build/helm ## Upgrade the chart from the last release on the cluster of KUBECONFIG; LOAD=... BASE=commit
 	IMAGE='$(IMAGE)' TAG='$(VERSION)' scripts/e2e-upgrade
 
+# A build of its own, with what renders the pages.
+MAN ?= bin/man
+.PHONY: man
+man: ## Write the manual, a page for each command, to bin/man; MAN=directory
+	@mkdir -p '$(MAN)'
+	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(GO) run -tags man -ldflags '-X main.version=$(VERSION)' ./cmd/theeye man '$(MAN)'
+
 .PHONY: dist
 dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="linux/amd64"
 	@VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' scripts/dist

@@ -105,7 +105,7 @@ func newTypeList() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,7 +46,7 @@ observed does.`
 	source.bind(cmd)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 
@@ -62,9 +63,16 @@ func previews(cmd *cobra.Command, t app.EventTypes, source planSource, events in
 	if err != nil {
 		return nil, err
 	}
+	shown := newProgress(cmd)
+	defer shown.clear()
+
 	all := make([]typePreview, 0, len(wanted))
 	for i := range wanted {
+		shown.show("type %d of %d: looking at the events of %s", i+1, len(wanted), wanted[i].Path())
 		preview, err := t.Preview(cmd.Context(), wanted[i].Key, wanted[i].Spec, events)
+		if stopped := context.Cause(cmd.Context()); stopped != nil {
+			return nil, stopped
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -118,12 +118,16 @@ func withoutDatabase(environ []string) []string {
 }
 
 func newConfig() *cobra.Command {
+	asJSON := false
 	cmd := &cobra.Command{
 		Use: "config", Short: "Print the settings as they stand and where each comes from, without secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(cmd)
 			if err != nil {
 				return err
+			}
+			if asJSON {
+				return sayJSON(cmd, c.Describe())
 			}
 			return table(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
@@ -133,7 +137,13 @@ func newConfig() *cobra.Command {
 		},
 	}
 	config.BindFlags(cmd.Flags())
+	bindJSON(cmd, &asJSON)
 	return cmd
+}
+
+// bindJSON adds the flag by which a command prints JSON, for programs.
+func bindJSON(cmd *cobra.Command, into *bool) {
+	cmd.Flags().BoolVar(into, "json", false, "Print JSON")
 }
 
 // bindDatabaseFlags adds a flag for every setting, and shows those that matter to a

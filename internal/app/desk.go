@@ -66,6 +66,12 @@ func (d Desk) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) 
 	return ErasedEvent{id}, d.editor.Erase(ctx, id, nil)
 }
 
+// CheckID refuses what is no id of an event, a session or an error.
+func CheckID(text string) error {
+	_, err := parseID(text)
+	return err
+}
+
 func parseID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != len(uuid.Nil.String()) {

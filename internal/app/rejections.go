@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -130,6 +131,12 @@ type RejectionQuery struct {
 	// Limit bounds their number; 0 is no bound.
 	Limit  int
 	DryRun bool
+}
+
+// Selects tells whether the query says which rejections it means, be it all of them.
+func (q *RejectionQuery) Selects() bool {
+	return q.All || len(q.IDs) > 0 ||
+		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
 // filter reads a query.

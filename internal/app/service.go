@@ -203,6 +203,9 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
+		if wrong := postgres.Misfit(err); wrong != nil {
+			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
+		}
 		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}

@@ -37,6 +37,10 @@ func serverChecks() []check {
 			"See that Postgres runs, that database.url names it, and that firewall and pg_hba.conf let this host in.", (*facts).reachable,
 		},
 		{
+			"database.pooler", needsNothing, "A pooler that stands between lets the service work: it has transactions, and takes the settings that connections begin with, or `database.pooler` is transaction",
+			"Set pool_mode = transaction in PgBouncer and database.pooler to transaction (THEEYE_DATABASE_POOLER), and the timeouts at the role (database.timeouts); or connect to the server itself.", (*facts).pooler,
+		},
+		{
 			"database.version", needsDatabase, "Postgres is of version 14 to 18",
 			"Move to a version that is supported.", (*facts).version,
 		},
@@ -121,6 +125,10 @@ func schemaChecks() []check {
 		{
 			"schema.unattached_tables", needsSchema, "No table has the name of a partition and is none, as one that a person detached or restored: retention never drops it",
 			"Attach it again (`alter table event attach partition NAME for values from (...) to (...)`, under the name of its month), or rename it. Its ids stay in event_key and its events are counted in session as long as it is not attached.", (*facts).unattached,
+		},
+		{
+			"schema.additions", needsSchema, "Tables and partitions have no trigger, rule, row security policy, constraint or unique index that the migrations did not make, and no foreign key of another table leads to them",
+			"Drop it, or disable the trigger, unless it never refuses a row: what it refuses, the service can neither store nor explain, and senders are told a fault that is not theirs. Copy events by `GET /v1/events/changes` instead.", (*facts).additions,
 		},
 		{
 			"schema.foreign_partitions", needsSchema, "There is no default partition and none that the service did not make",

@@ -52,7 +52,7 @@ func (p *patient) exec(t *testing.T, statements ...string) {
 
 func (p *patient) examine(t *testing.T) doctor.Report {
 	t.Helper()
-	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second}, p.now)
+	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second}, p.now)
 	require.NoError(t, err)
 	defer inspector.Close()
 	return doctor.Examine(t.Context(), p.config, doctor.Deps{Database: inspector})
@@ -353,6 +353,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	t.Cleanup(inspector.Close)
 	r := doctor.Examine(t.Context(), settings(), doctor.Deps{Database: inspector})
 	requireFound(t, r, "database.reachable", doctor.Failed, "refused")
+	require.Equal(t, 1, strings.Count(finding(t, r, "database.reachable").Found, "dial error"), "it was tried with TLS and without, and is told once")
 	require.False(t, r.Summary.Reached)
 	var text strings.Builder
 	require.NoError(t, r.WriteText(&text))

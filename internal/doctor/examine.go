@@ -130,6 +130,8 @@ func (f *facts) gate(needs need) (verdict, bool) {
 			return skipped("no database is named: set THEEYE_DATABASE_URL"), false
 		case f.db.Err != nil:
 			return skipped("the database cannot be reached"), false
+		case f.db.Pooler.Value.NoTransactions:
+			return skipped("nothing can be asked without transactions: see database.pooler"), false
 		case needs == needsSchema && f.behind():
 			return skipped("the schema is behind: see database.schema"), false
 		}

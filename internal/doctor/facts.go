@@ -11,7 +11,9 @@ type Fact[T any] struct {
 // Database is what is known of the database. Where Err is set, nothing else is.
 type Database struct {
 	// Err tells why the database could not be reached.
-	Err          error
+	Err error
+	// Pooler is asked for first. Where it has no transactions, nothing else is set.
+	Pooler       Fact[Pooler]
 	Server       Fact[Server]
 	Schema       Fact[Schema]
 	Settings     Fact[Settings]
@@ -20,6 +22,7 @@ type Database struct {
 	Tables       Fact[[]Table]
 	Indexes      Fact[[]Index]
 	Constraints  Fact[[]Constraint]
+	Additions    Fact[[]Addition]
 	Partitions   Fact[[]Partition]
 	Detached     Fact[[]Detached]
 	Ages         Fact[Ages]
@@ -30,6 +33,25 @@ type Database struct {
 	Privileges   Fact[Privileges]
 	Trust        Fact[Trust]
 	Clock        Fact[Clock]
+}
+
+// Pooler is how a pooler in between takes what the service asks of it. A server that is
+// reached directly does all of it.
+type Pooler struct {
+	// Refusal is what it says where it refuses a connection or a transaction; empty: it does not.
+	Refusal string
+	// NoTransactions tells that it refuses transactions, so that nothing can be asked.
+	NoTransactions bool
+	// ParametersIgnored tells that the settings that a connection begins with are not in force.
+	ParametersIgnored bool
+}
+
+// Addition is a thing of a table or partition of ours that can refuse or change its rows.
+type Addition struct {
+	// Kind is what it is, such as "trigger".
+	Kind  string
+	Table string
+	Name  string
 }
 
 // Server is what a server says of itself.

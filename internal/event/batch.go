@@ -70,7 +70,11 @@ func (s *scanner) single(now time.Time, malformed fault.Code) (Envelope, bool) {
 	e, ok := s.envelope(now)
 	if !ok {
 		e.Raw = s.text
-		e.Refuse(malformed, "", s.syntaxDetail())
+		if malformed == fault.CodeMalformedEvent {
+			e.refuseMalformed(s.syntaxDetail())
+		} else {
+			e.Refuse(malformed, "", s.syntaxDetail())
+		}
 		return e, false
 	}
 	s.space()
@@ -101,9 +105,10 @@ func (s *scanner) batch(now time.Time) ([]Envelope, error) {
 		if !ok {
 			detail := s.syntaxDetail()
 			if more, ok = s.passElement(&e); !ok {
-				return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)), detail)
+				return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)),
+					detail+"; strings and brackets do not tell where this event ends, so nothing of the batch is stored")
 			}
-			e.Refuse(fault.CodeMalformedEvent, "", detail)
+			e.refuseMalformed(detail)
 		}
 		envelopes = append(envelopes, e)
 	}

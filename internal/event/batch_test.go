@@ -156,7 +156,7 @@ func TestNDJSON(t *testing.T) {
 		"  " + good + "\t\r\n" + good:      {"", ""},
 		good + "\r\n" + good + "\r\n":      {"", ""},
 		good + "\n{\n" + good:              {"", "malformed_event", ""},
-		"{\"a\":\n1}\n" + good:             {"unknown_field malformed_event", "invalid_type trailing_text", ""},
+		"{\"a\":\n1}\n" + good:             {"malformed_event", "invalid_type trailing_text", ""},
 		good + good + "\n" + good:          {"trailing_text", ""},
 		good + "\r" + good:                 {"trailing_text"},
 		"[" + good + "]\n" + good:          {"invalid_type", ""},

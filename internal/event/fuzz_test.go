@@ -202,12 +202,12 @@ func FuzzParseNDJSON(f *testing.F) {
 }
 
 // requireSameVerdict compares two envelopes but for places in the text. What is not JSON
-// has another code where it stands alone.
+// has another code where it stands alone, and there may be others before it.
 func requireSameVerdict(t *testing.T, a, b event.Envelope) {
 	t.Helper()
 	codes := found(a)
-	for i, code := range codes {
-		codes[i] = strings.Replace(code, "invalid_json", "malformed_event", 1)
+	if slices.Contains(codes, " invalid_json") {
+		codes = []string{" malformed_event"}
 	}
 	require.Equal(t, codes, found(b))
 	require.Equal(t, a.Event, b.Event)

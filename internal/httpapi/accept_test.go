@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 )
 
-// pathOfNothing makes a path of a route's, with names and ids of nothing.
-func pathOfNothing(route httpapi.Route) string {
+// filledPath makes a path of a route's, with names and ids of nothing.
+func filledPath(route httpapi.Route) string {
 	return strings.NewReplacer(":id", newID(), ":name", "nothing", ":category", "nothing").Replace(route.Paths[0])
 }
 
@@ -28,7 +28,7 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
 		for _, accept := range []string{"text/html", "application/xml, text/csv;q=0, application/json;q=0", "application/json;q=0"} {
-			answer := s.Do(t, route.Method, pathOfNothing(route), body(route.Method), "Accept", accept)
+			answer := s.Do(t, route.Method, filledPath(route), body(route.Method), "Accept", accept)
 			switch {
 			case bodiless[name]:
 				requireProblem(t, answer, http.StatusNotFound, "not_found")

@@ -59,7 +59,11 @@ func appendChangeMark(b []byte, p *query.ChangePage) []byte {
 	} else {
 		b = append(b, `,"more":false`...)
 	}
-	return append(appendTime(append(b, `,"complete_until":`...), jsonTime(p.CompleteUntil)), '}')
+	b = appendTime(append(b, `,"complete_until":`...), jsonTime(p.CompleteUntil))
+	if p.Restarted != "" {
+		b = append(appendString(append(b, `,"restarted":{"reason":`...), p.Restarted), '}')
+	}
+	return append(b, '}')
 }
 
 // changeStream sends changes up to the watermark, or limit of them, one a line. A

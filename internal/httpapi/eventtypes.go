@@ -50,20 +50,21 @@ func (a *api) getEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Types.Type(ctx, typeKey(c), version)
-	a.answerTagged(c, http.StatusOK, found.ETag(), found, err)
+	a.answerType(c, http.StatusOK, &found, err)
 }
 
-// answerTagged answers with a document that has an entity tag, unless the client has it.
-func (a *api) answerTagged(c *gin.Context, status int, tag string, document any, err error) {
+// answerType answers with a version of a type and its entity tag.
+func (a *api) answerType(c *gin.Context, status int, found *eventtype.Type, err error) {
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
+	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
-	a.sendJSON(c, status, document)
+	a.sendJSON(c, status, found)
 }
 
 // version reads the number of a version; 0 when there is none.
@@ -111,11 +112,13 @@ func (a *api) putEventType(c *gin.Context) {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
-	tag := ""
-	if err == nil {
-		tag = result.After.ETag()
+	if err != nil {
+		a.fail(c, err)
+		return
 	}
-	a.answerTagged(c, status, tag, savedType{result.After, spec.Warnings()}, err)
+
+	c.Header("ETag", result.After.ETag())
+	a.sendJSON(c, status, savedType{result.After, spec.Warnings()})
 }
 
 // savedType is the answer to a change of a type.

@@ -21,7 +21,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 	mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "data", map[string]any{"a": []any{1, "{", map[string]any{}}}))
 	for _, route := range httpapi.Routes() {
 		for _, key := range []string{s.Admin, ""} {
-			method, path := route.Method, pathOfNothing(route)
+			method, path := route.Method, filledPath(route)
 			plain := s.As(key).Do(t, method, path, body(method))
 			if len(plain.Body) == 0 {
 				continue

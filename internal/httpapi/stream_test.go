@@ -141,8 +141,8 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 func TestLargePages(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	// 3 KB as sent and 308 KB as read back: sixty of them are more than a page holds.
-	numbers := `{"a":[` + strings.TrimSuffix(strings.Repeat("1e308,", 1000), ",") + `]}`
+	// 15 KB as sent and 126 KB as read back: sixty of them are more than a page holds.
+	numbers := `{"a":[` + strings.TrimSuffix(strings.Repeat("1e39,", 3000), ",") + `]}`
 	large := strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":`+numbers, 1)
 	mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
 	found, pages, path := 0, 0, "/v1/events?limit=60"

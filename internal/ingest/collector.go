@@ -61,6 +61,7 @@ type Collector struct {
 	events atomic.Int64
 	bytes  atomic.Int64
 	pace   pace
+	slow   slowCommits
 	// deadlines end the waiting of requests.
 	deadlines deadlines
 	journal   *journal

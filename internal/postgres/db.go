@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -142,17 +143,24 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DescriptionCacheCapacity = 0
 		pool.AfterConnect = nameTypes
 	} else {
-		statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
-		pool.ConnConfig.RuntimeParams["application_name"] = name
-		pool.ConnConfig.RuntimeParams["statement_timeout"] = statement
-		pool.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(bounds.lock.Milliseconds(), 10)
-		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = statement
+		maps.Copy(pool.ConnConfig.RuntimeParams, startupParameters(name, bounds))
 	}
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
 	return made, nil
+}
+
+// startupParameters are what a connection begins with. No pooler in transaction mode can
+// keep them for one client.
+func startupParameters(name string, bounds timeouts) map[string]string {
+	statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
+	return map[string]string{
+		"application_name": name, "statement_timeout": statement,
+		"lock_timeout":                        strconv.FormatInt(bounds.lock.Milliseconds(), 10),
+		"idle_in_transaction_session_timeout": statement,
+	}
 }
 
 // nameTypes says which types the parameters have that nothing else tells when a

@@ -219,6 +219,68 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 	}
 }
 
+// A person who is detaching an expired partition when retention comes to it has it.
+func TestAPersonIsFirst(t *testing.T) {
+	t.Parallel()
+	for name, b := range asOwnerAndAsService(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4))))
+			pool := b.database.Pool(t)
+			person, err := pool.Begin(context.Background())
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = person.Rollback(context.Background()) })
+			_, err = person.Exec(context.Background(), "alter table event detach partition "+month(-4))
+			require.NoError(t, err)
+
+			expired := make(chan error, 1)
+			go func() {
+				_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
+				expired <- err
+			}()
+			const waiting = `select exists (select from pg_locks where relation = $1::regclass and not granted)`
+			require.Eventually(t, func() bool {
+				var found bool
+				return pool.QueryRow(context.Background(), waiting, month(-4)).Scan(&found) == nil && found
+			}, time.Minute, time.Millisecond)
+			require.NoError(t, person.Commit(context.Background()))
+			require.NoError(t, <-expired)
+			expireAll(t, b)
+			require.Equal(t, 1, count(t, b, month(-4)))
+			require.Zero(t, count(t, b, "expired_partition"))
+		})
+	}
+}
+
+// Wherever a round is cut off, the next one ends it.
+func TestAnExpiryIsContinuedFromEachStep(t *testing.T) {
+	t.Parallel()
+	limit := "'" + firstOf(-1).Format(time.RFC3339) + "'"
+	steps := []string{
+		"select theeye_mark_expired('event', '" + month(-4) + "', " + limit + ")",
+		"alter table event detach partition " + month(-4),
+		"select theeye_set_aside('event', " + limit + ")",
+		"do $$ begin execute 'delete from event_expired_' || (select table_oid from expired_partition); end $$",
+	}
+	for cut := range steps {
+		t.Run(steps[cut], func(t *testing.T) {
+			t.Parallel()
+			for name, b := range asOwnerAndAsService(t) {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(0))))
+					b.exec(t, steps[:cut+1]...)
+					expireAll(t, b)
+					require.Equal(t, 1, count(t, b, "event"))
+					require.Empty(t, setAside(t, b))
+					require.Zero(t, count(t, b, "expired_partition"))
+					require.NotContains(t, partitionsOf(t, b, "event"), month(-4))
+				})
+			}
+		})
+	}
+}
+
 // Attached again in the midst of being emptied, what is left of a partition stays.
 func TestAPartitionThatIsTakenBack(t *testing.T) {
 	t.Parallel()

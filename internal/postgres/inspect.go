@@ -23,8 +23,9 @@ const inspectTimeout = 10 * time.Second
 // Inspector looks at a database. Every question has a read-only transaction of its own
 // and waits for no lock for long. It implements doctor.Inspector.
 type Inspector struct {
-	pool *pgxpool.Pool
-	now  func() time.Time
+	pool   *pgxpool.Pool
+	config Config
+	now    func() time.Time
 }
 
 var _ doctor.Inspector = (*Inspector)(nil)
@@ -47,7 +48,7 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
-	return &Inspector{pool: made, now: now}, nil
+	return &Inspector{pool: made, config: config, now: now}, nil
 }
 
 // Close closes the connection.
@@ -61,7 +62,12 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 	if err != nil {
 		return doctor.Database{Err: reason(err)}
 	}
+	pooler := i.readPooler(ctx)
+	if pooler.Value.NoTransactions {
+		return doctor.Database{Pooler: pooler}
+	}
 	return doctor.Database{
+		Pooler:       pooler,
 		Server:       ask(ctx, i, readServer),
 		Schema:       ask(ctx, i, readSchema),
 		Settings:     ask(ctx, i, readSettings),
@@ -70,6 +76,7 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 		Tables:       ask(ctx, i, readTables),
 		Indexes:      ask(ctx, i, readIndexes),
 		Constraints:  ask(ctx, i, readConstraints),
+		Additions:    ask(ctx, i, readAdditions),
 		Partitions:   ask(ctx, i, readPartitions),
 		Detached:     ask(ctx, i, readDetached),
 		Ages:         ask(ctx, i, readAges),
@@ -135,7 +142,7 @@ func reason(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
-	return err
+	return plainly(err)
 }
 
 // tableNames are the tables of the schema, the partitioned ones included.
