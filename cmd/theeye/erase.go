@@ -25,19 +25,20 @@ func newErase() *cobra.Command {
 An erasure that was begun is finished by whichever service runs on the database, also
 where this command is interrupted. theeye erasure ID shows how far it is.`,
 	}
-	var progress progressLine
 	session := onDatabase(app.WithDesk, "session ID", "Erase a session, its events and its errors; later events of it are refused", 1,
 		func(ctx context.Context, d app.Desk, args []string) (app.ErasedSession, error) {
-			defer progress.clear()
-			return d.EraseSession(ctx, args[0], progress.show)
+			shown := newProgress(cmd)
+			defer shown.clear()
+			return d.EraseSession(ctx, args[0], shown.showErasure)
 		}, func(w *tabwriter.Writer, erased app.ErasedSession) {
 			fmt.Fprintf(w, "sessions\t%d\nevents\t%d\nerrors\t%d\n", erased.Sessions, erased.Events, erased.Rejections) //nolint:errcheck // Flush tells
 		})
 	var values []string
 	subject := onDatabase(app.WithDesk, "subject", "Erase all events and errors whose payloads have these values", 0,
 		func(ctx context.Context, d app.Desk, _ []string) (*app.Erasure, error) {
-			defer progress.clear()
-			return d.EraseSubject(ctx, values, progress.show)
+			shown := newProgress(cmd)
+			defer shown.clear()
+			return d.EraseSubject(ctx, values, shown.showErasure)
 		}, showErasure)
 	dataFlag(subject, &values)
 	event := onDatabase(app.WithDesk, "event ID", "Erase one event; its number in the session stays unused", 1,
@@ -60,8 +61,10 @@ func confirmed(cmd *cobra.Command, what func(args []string) string) {
 	cmd.Flags().BoolVar(&yes, "yes", false, "Erase without asking")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := app.CheckID(args[0]); err != nil {
-			return err
+		for _, id := range args {
+			if err := app.CheckID(id); err != nil {
+				return err
+			}
 		}
 		if !yes {
 			in := cmd.InOrStdin()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -87,30 +85,7 @@ func dataFlag(cmd *cobra.Command, values *[]string) {
 	cmd.Flags().StringArrayVar(values, "data", nil, "The `path=value` of a payload, such as user.id=8612; given more than once, all have to fit")
 }
 
-// progressLine shows on a terminal how far an erasure is, on one line.
-type progressLine struct {
-	// last is when it was shown; zero before.
-	last time.Time
-}
-
-// show shows it a few times a second.
-func (p *progressLine) show(e app.Erasure) {
-	const pause = 200 * time.Millisecond
-	if !isTerminalWriter(os.Stderr) || time.Since(p.last) < pause {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(os.Stderr, "\r\x1b[Kerasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
-}
-
-// clear takes the line away.
-func (p *progressLine) clear() {
-	if !p.last.IsZero() {
-		_, _ = io.WriteString(os.Stderr, "\r\x1b[K") // as above
-	}
-}
-
-func isTerminalWriter(file *os.File) bool {
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// showErasure shows how far an erasure is.
+func (p *progress) showErasure(e app.Erasure) {
+	p.show("erasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
 }
