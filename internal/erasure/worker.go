@@ -171,14 +171,18 @@ func (e *Eraser) turn(ctx context.Context) bool {
 		return false
 	}
 	task, err := e.deps.Store.Claim(ctx, e.config.Lease, uuid.NullUUID{})
+	if err != nil && ctx.Err() == nil {
+		e.deps.Logger.Warn("unfinished erasures could not be looked for", zap.Error(err))
+	}
 	if err != nil || task == nil {
-		e.complain(ctx, "unfinished erasures could not be looked for", err)
 		return false
 	}
 	outcome, err := e.stay(ctx, task, func(Erasure) {})
 	if err != nil {
 		e.tally.failed.Add(1)
-		e.complain(ctx, "a step of an erasure failed; it is tried again", err, zap.Stringer("erasure_id", task.Erasure().ID))
+		if ctx.Err() == nil {
+			e.deps.Logger.Warn("a step of an erasure failed; it is tried again", zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
+		}
 		return false
 	}
 	return outcome != Later
@@ -220,12 +224,6 @@ func (e *Eraser) finished(done Erasure) {
 	e.tally.finished.Add(1)
 	e.deps.Logger.Info("an erasure is finished", zap.Stringer("erasure_id", done.ID),
 		zap.Int64("sessions", done.Sessions), zap.Int64("events", done.Events), zap.Int64("errors", done.Rejections))
-}
-
-func (e *Eraser) complain(ctx context.Context, what string, err error, fields ...zap.Field) {
-	if err != nil && ctx.Err() == nil {
-		e.deps.Logger.Warn(what, append(fields, zap.Error(err))...)
-	}
 }
 
 // look measures what is unfinished.
