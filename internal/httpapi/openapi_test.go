@@ -119,7 +119,7 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 	walk(document, func(object map[string]any) { delete(object, "examples") })
 	walk(at[any](t, document, "components", "schemas"), func(schema map[string]any) {
 		if schema["type"] == "object" && schema["properties"] == nil {
-			require.Equal(t, true, schema["additionalProperties"], "else it is a type without members: %v", schema)
+			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "else it is a type without members: %v", schema)
 		}
 		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
 		if _, ok := schema["enum"]; ok {
