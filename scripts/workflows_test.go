@@ -203,6 +203,9 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 	paths, err := filepath.Glob("../tools/*/go.mod")
 	require.NoError(t, err)
 	for _, path := range append(paths, "../tools/go.mod") {
+		if path == "../tools/suite/go.mod" {
+			continue // go mod tidy would empty it: nothing of it is built
+		}
 		modules = append(modules, strings.TrimPrefix(filepath.Dir(path), ".."))
 	}
 	require.ElementsMatch(t, modules, dependabot.Updates[0].Directories)

@@ -86,7 +86,10 @@ func (s *ErasureStore) Begin(ctx context.Context, ask erasure.Ask) (erasure.Eras
 	digest := ask.Digest()
 	for {
 		found, err := s.one(ctx, sameErasureSQL, digest[:])
-		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
+		if err == nil { // it is joined, and that it is begun is told when it is sure
+			return found, translate(s.settle(ctx), "look for an erasure")
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
 			return found, translate(err, "look for an erasure")
 		}
 		if ask.MustExist {

@@ -266,8 +266,9 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 			await(t, func() bool { return seen.count() > 0 || t.Failed() })
 			for range 60 {
 				e, _ := seen.any(d)
+				target := sessionOf(d.Uint64N(sessions)) // the same in each attempt, whose session is then locked
 				_, err := amends.Edit(context.Background(), e.ID, func(current event.Stored) (event.Envelope, error) {
-					current.SessionID = sessionOf(d.Uint64N(sessions))
+					current.SessionID = target
 					return event.Envelope{Event: current.Event}, nil
 				})
 				if err != nil && !gone(err) {

@@ -199,7 +199,7 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
 	c := collector(t, b.store, 1)
-	sent := []event.Envelope{envelope(session, firstOf(0)), envelope(session, firstOf(-1))}
+	sent := []event.Envelope{envelope(session, firstOf(-2)), envelope(session, firstOf(-3))}
 	submit(t, c, request(shop, sent...))
 	eraseSession(t, b.db, session)
 	for _, e := range sent {
@@ -214,10 +214,10 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 
 	// As long as events are kept, and no longer.
 	retention := postgres.NewRetentionStore(b.db)
-	_, err := retention.ExpireEvents(t.Context(), firstOf(0))
+	_, err := retention.ExpireEvents(t.Context(), firstOf(-2))
 	require.NoError(t, err)
 	require.Equal(t, 1, count(t, b, "event_key"))
-	_, err = retention.ExpireEvents(t.Context(), firstOf(1))
+	_, err = retention.ExpireEvents(t.Context(), firstOf(-1))
 	require.NoError(t, err)
 	require.Zero(t, count(t, b, "event_key"))
 	require.Zero(t, count(t, b, "event_amendment"))
