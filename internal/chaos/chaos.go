@@ -223,7 +223,7 @@ func (r *run) reconcile(ctx context.Context, first uint64) reconcile.Result {
 		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
-	result := reconcile.Tables(ctx, r.book.ledger, r.book.source, conn, first)
+	result := reconcile.Tables(ctx, reconcile.Claim{Ledger: r.book.ledger, Source: r.book.source, From: first}, conn)
 	result.Seconds = r.Now().Sub(began).Seconds()
 	return result
 }

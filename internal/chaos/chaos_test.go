@@ -63,7 +63,7 @@ func newBook() (chaos.Book, *traffic.Source) {
 func differences(t *testing.T, b chaos.Book, source *traffic.Source) []string {
 	t.Helper()
 	// No table is read: the answers contradict one another, or not, without it.
-	r := reconcile.Tables(t.Context(), b.Ledger(), source, unread{}, 0)
+	r := reconcile.Tables(t.Context(), reconcile.Claim{Ledger: b.Ledger(), Source: source}, unread{})
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
 	return r.List
 }
