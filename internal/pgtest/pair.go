@@ -2,21 +2,13 @@ package pgtest
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/localpg"
-)
-
-const (
-	// followTimeout bounds the wait for a standby that follows its primary.
-	followTimeout = 30 * time.Second
-	followStep    = 20 * time.Millisecond
 )
 
 // Pair is a database of one test on a durable primary, and the standby that follows it.
@@ -54,43 +46,10 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	if err := c.follow(ctx, !s.asynchronous); err != nil {
+	if err := c.server.AwaitStandby(ctx, !s.asynchronous); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	return &Pair{primary: &Database{cluster: c, name: name}, standby: standby}
-}
-
-// follow returns when the standby receives what the primary writes, and, if it is
-// synchronous, every commit waits for it.
-func (c *cluster) follow(ctx context.Context, synchronous bool) error {
-	want := "async"
-	if synchronous {
-		want = "sync"
-		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
-			if _, err := c.admin.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("making replication synchronous: %w", err)
-			}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, followTimeout)
-	defer cancel()
-	ticker := time.NewTicker(followStep)
-	defer ticker.Stop()
-	for {
-		var follows bool
-		const statement = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = $1)"
-		if err := c.admin.QueryRow(ctx, statement, want).Scan(&follows); err != nil {
-			return fmt.Errorf("waiting for the standby: %w", err)
-		}
-		if follows {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the standby: %w", ctx.Err())
-		case <-ticker.C:
-		}
-	}
 }
 
 // PrimaryDSN answers the connection URL of the database on the primary.
