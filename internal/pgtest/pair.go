@@ -2,8 +2,10 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +19,7 @@ import (
 type Pair struct {
 	primary *Database
 	standby *localpg.Server
+	frozen  atomic.Bool
 }
 
 // NewPair gives the test a database on a durable primary of its own and a standby of
@@ -90,6 +93,7 @@ func (p *Pair) Standby() *localpg.Server { return p.standby }
 // synchronous replication no commit ends from now on.
 func (p *Pair) FreezeStandby(t testing.TB) {
 	t.Helper()
+	p.frozen.Store(true)
 	if err := p.standby.Freeze(); err != nil {
 		t.Fatalf("pgtest: freezing the standby: %v", err)
 	}
@@ -98,6 +102,7 @@ func (p *Pair) FreezeStandby(t testing.TB) {
 // ThawStandby lets a frozen standby go on; commits that waited for it end.
 func (p *Pair) ThawStandby(t testing.TB) {
 	t.Helper()
+	p.frozen.Store(false)
 	if err := p.standby.Thaw(); err != nil {
 		t.Fatalf("pgtest: thawing the standby: %v", err)
 	}
@@ -111,13 +116,18 @@ func (p *Pair) KillPrimary(t testing.TB) {
 	}
 }
 
-// Promote makes the standby the server that is written to, frozen or not. Its commits
-// wait for nobody.
+// Promote makes the standby the server that is written to, and its commits wait for
+// nobody. A frozen one is killed and started again before: it would otherwise find in its
+// socket what the primary sent while it was frozen, and which no machine has that hung.
 func (p *Pair) Promote(t testing.TB) {
 	t.Helper()
-	p.ThawStandby(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	if p.frozen.Swap(false) {
+		if err := errors.Join(p.standby.Kill(), p.standby.Restart(ctx)); err != nil {
+			t.Fatalf("pgtest: starting the standby again: %v", err)
+		}
+	}
 	if err := p.standby.Promote(ctx); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
