@@ -42,7 +42,7 @@ func (c *courier) editOnce(ctx context.Context, index uint64, revision uint8) bo
 	case status == http.StatusBadRequest && c.explained(body):
 		return false // its clock is wrong
 	}
-	c.book.wrong("%s: an edit of what is stored was told %d: %.300s", id, status, body)
+	c.book.wrong("%s: an edit of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
 
@@ -79,7 +79,7 @@ func (c *courier) eraseOnce(ctx context.Context, index uint64, first, calm bool)
 	case status == http.StatusNotFound && (!first || c.sessionMayBeGone(index)):
 		return false
 	}
-	c.book.wrong("%s: the erasure of what is stored was told %d: %.300s", id, status, body)
+	c.book.wrong("%s: the erasure of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
 
@@ -121,29 +121,27 @@ func (c *courier) eraseSessionOnce(ctx context.Context, session uuid.UUID, calm 
 
 // replayTotals is what a replay says of itself.
 type replayTotals struct {
-	Matched  int64 `json:"matched"`
-	Rejected int64 `json:"rejected"`
-	Skipped  int64 `json:"skipped"`
+	Skipped int64 `json:"skipped"`
 }
 
 // replay has a service send the refused events through again that were dated ahead. It
-// tells whether it came to its end, and how many are left.
-func (c *courier) replay(ctx context.Context, target string) (left int64, done bool) {
+// tells whether it came to its end and left nothing to another.
+func (c *courier) replay(ctx context.Context, target string) (done bool) {
 	body := fmt.Appendf(nil, `{"category":%q}`, aheadCategory)
 	status, answer, err := c.call(ctx, http.MethodPost, target+"/v1/errors/replay", c.keys.admin, body)
 	var totals replayTotals
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
-		return 0, false
+		return false
 	case status != http.StatusOK || json.Unmarshal(answer, &totals) != nil:
 		c.book.wrong("a replay was told %d: %.300s", status, answer)
-		return 0, false
+		return false
 	}
-	return totals.Rejected + totals.Skipped, true
+	return totals.Skipped == 0
 }
 
-// replayDue replays all that was dated ahead, and returns when there is none left whose
-// time has come.
+// replayDue replays all that was dated ahead, and returns when its time has come and each
+// has been through. What is refused even then belongs to sessions that were erased.
 func (c *courier) replayDue(ctx context.Context) bool {
 	const rounds, pause = 60, 500 * time.Millisecond
 	until := c.now().Add(aheadBy) // the latest that was sent until now
@@ -151,7 +149,7 @@ func (c *courier) replayDue(ctx context.Context) bool {
 		<-time.After(pause)
 	}
 	for range rounds {
-		if left, done := c.replay(ctx, c.target()); done && left == 0 {
+		if c.replay(ctx, c.target()) {
 			c.book.replayed(until)
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type load struct {
 	// wide tells that events are sent in batches large enough for the services to share
 	// groups out among their lanes.
 	wide bool
+	// paused tells that nothing is sent for now.
+	paused atomic.Bool
 
 	inFlight sync.WaitGroup
 	slots    chan struct{}
@@ -126,6 +129,9 @@ func (l *load) replays(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		if l.paused.Load() {
+			continue
+		}
 		var all sync.WaitGroup
 		for _, target := range l.targets {
 			all.Go(func() { l.replay(context.WithoutCancel(ctx), target) })
@@ -168,6 +174,9 @@ func (l *load) draw() request {
 func (l *load) one(ctx context.Context) int {
 	r := l.draw()
 	n := len(r.picks)
+	if l.paused.Load() {
+		return n
+	}
 	select {
 	case l.slots <- struct{}{}:
 	default:
@@ -216,6 +225,32 @@ func (l *load) sendNew(ctx context.Context, r *request) {
 	if r.look {
 		l.look(ctx, indexes[r.picks[0]%len(indexes)], r.picks[0]%2 == 0)
 	}
+}
+
+// pause sends nothing more, and returns when all that was sent has its answer.
+func (l *load) pause() {
+	const step = 10 * time.Millisecond
+	l.paused.Store(true)
+	for quiet := 0; quiet < 3; quiet++ { // a request may be on its way to its slot
+		<-time.After(step)
+		if len(l.slots) > 0 {
+			quiet = 0
+		}
+	}
+}
+
+// resume goes on sending.
+func (l *load) resume() { l.paused.Store(false) }
+
+// fresh are new events of an application that are all fit to be stored.
+func (l *load) fresh(application, n int) []uint64 {
+	fit := make([]uint64, 0, n)
+	for len(fit) < n {
+		if index := l.book.mean(application, l.now(), 0)[0]; !poisoned(index) && !isAhead(index) {
+			fit = append(fit, index)
+		}
+	}
+	return fit
 }
 
 // storm sends many copies of a few events at once, new ones and old ones, single and

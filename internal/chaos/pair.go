@@ -15,6 +15,8 @@ type pair struct {
 	// standby follows the server that is written to, whose commits wait for it. It is nil
 	// from a failover until there is a new one.
 	standby *localpg.Server
+	// frozen tells that the standby answers nothing.
+	frozen bool
 	// lost is the server that was lost in the last failover, until it is taken away.
 	lost *localpg.Server
 	// made counts the standbys, each of which has a data directory of its own.
@@ -55,18 +57,38 @@ func (s *site) ensureStandby(ctx context.Context) error {
 	return nil
 }
 
-// failOver kills the server that is written to and promotes its standby, frozen or not.
-// The standby is nobody's primary: what it commits waits for nobody.
+// failOver kills the server that is written to and promotes its standby, which is nobody's
+// primary: what it commits waits for nobody. A standby that was frozen is killed and
+// started again before, or it would find in its socket what it was sent while it was
+// frozen, and which no machine has that hung.
 func (s *site) failOver(ctx context.Context) error {
 	p := s.pair
 	if err := s.server.Kill(); err != nil {
 		return fmt.Errorf("kill the primary: %w", err)
 	}
-	if err := errors.Join(p.standby.Thaw(), p.standby.Promote(ctx)); err != nil {
+	if p.frozen {
+		p.frozen = false
+		if err := errors.Join(p.standby.Kill(), p.standby.Restart(ctx)); err != nil {
+			return fmt.Errorf("start the standby again: %w", err)
+		}
+	}
+	if err := p.standby.Promote(ctx); err != nil {
 		return fmt.Errorf("promote the standby: %w", err)
 	}
 	s.server, p.standby, p.lost = p.standby, nil, s.server
 	return nil
+}
+
+// freeze has the standby answer nothing.
+func (p *pair) freeze() error {
+	p.frozen = true
+	return p.standby.Freeze() //nolint:wrapcheck // it says all
+}
+
+// thaw lets it go on.
+func (p *pair) thaw(context.Context) error {
+	p.frozen = false
+	return p.standby.Thaw() //nolint:wrapcheck // as above
 }
 
 // remove takes a server away with all that it had.

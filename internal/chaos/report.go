@@ -199,12 +199,16 @@ func millis(n int64) string {
 
 // details are the sentences on what is wrong.
 func (r *Report) details() (lines []string) {
+	told := map[string]struct{}{} // the whole has every difference of a cycle again
 	add := func(where string, found *reconcile.Result, breaches []string) {
 		if found.Outcome == reconcile.Unreadable {
 			lines = append(lines, where+": unreadable: "+found.Reason)
 		}
 		for _, line := range slices.Concat(found.List, breaches) {
-			lines = append(lines, where+": "+line)
+			if _, known := told[line]; !known {
+				told[line] = struct{}{}
+				lines = append(lines, where+": "+line)
+			}
 		}
 	}
 	for i := range r.Cycles {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -94,6 +95,8 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	wrong Differences
+	// shown is how many of these were told by a look at a part of the run.
+	shown int64
 	// erased are the sessions that were erased.
 	erased map[uuid.UUID]struct{}
 	// conflicts are the refusals of conflicts that somebody was told, by their ids.
@@ -178,9 +181,25 @@ func (l *Ledger) sessionErased(session uuid.UUID) bool {
 
 // Wrong notes an answer that nobody should get; it is a difference.
 func (l *Ledger) Wrong(format string, arguments ...any) {
+	const enough = 10 * MaxListed // a part of a run may have many
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wrong.add(format, arguments...)
+	l.wrong.addUpTo(enough, format, arguments...)
+}
+
+// wrongSince returns the answers that nobody should get: all of them, or, for a look at
+// a part of the run, those that no such look has told yet.
+func (l *Ledger) wrongSince(part bool) Differences {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := l.wrong
+	if part {
+		told.Count -= l.shown
+		told.First = told.First[min(l.shown, int64(len(told.First))):]
+		l.shown = l.wrong.Count
+	}
+	told.First = slices.Clone(told.First[:min(len(told.First), MaxListed)])
+	return told
 }
 
 // Sent returns when an event was sent, in microseconds, and whether it was.
@@ -252,8 +271,12 @@ type Differences struct {
 const MaxListed = 20
 
 func (d *Differences) add(format string, arguments ...any) {
+	d.addUpTo(MaxListed, format, arguments...)
+}
+
+func (d *Differences) addUpTo(most int, format string, arguments ...any) {
 	d.Count++
-	if len(d.First) < MaxListed {
+	if len(d.First) < most {
 		d.First = append(d.First, fmt.Sprintf(format, arguments...))
 	}
 }

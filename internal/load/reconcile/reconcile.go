@@ -96,10 +96,7 @@ func Revise(e *event.Event, revision uint8) {
 // nothing is sent any more.
 func Reconcile(ctx context.Context, l *Ledger, source Source, store Store) Result {
 	const roomy = 4 << 10
-	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy)}
-	l.mu.Lock()
-	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
-	l.mu.Unlock()
+	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy), differences: l.wrongSince(false)}
 	r.forget()
 	err := r.events(ctx, store)
 	if err == nil {

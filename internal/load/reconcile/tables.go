@@ -34,11 +34,10 @@ type Claim struct {
 // again, whenever nothing is being sent.
 func Tables(ctx context.Context, c Claim, database oracle.Querier) Result {
 	const roomy = 4 << 10
-	l := c.Ledger
-	r := &reading{ledger: l, source: c.Source, scratch: make([]byte, 0, roomy), alone: true, from: c.From, application: c.Application}
-	l.mu.Lock()
-	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
-	l.mu.Unlock()
+	r := &reading{
+		ledger: c.Ledger, source: c.Source, scratch: make([]byte, 0, roomy), alone: true, from: c.From,
+		application: c.Application, differences: c.Ledger.wrongSince(c.From > 0),
+	}
 	err := r.rows(ctx, database)
 	if err == nil {
 		r.missing()
