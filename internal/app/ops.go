@@ -23,6 +23,7 @@ var (
 	errListener = errors.New("the API's port does not listen any more")
 	errKeys     = errors.New("keys cannot be checked")
 	errTypes    = errors.New("events cannot be judged by their types")
+	errUnsafe   = errors.New("a setting of the database can lose acknowledged events; the log names it")
 )
 
 // newOps makes the handler of the second port.
@@ -70,6 +71,12 @@ func (s *Service) checks() []ops.Check {
 		{Name: "database", Required: needsDatabase, KeepFor: keepFor, Run: func(ctx context.Context) error {
 			if s.db.Ping(ctx) != nil {
 				return ErrDependency
+			}
+			return nil
+		}},
+		{Name: "durability", Run: func(context.Context) error {
+			if len(s.db.Weaknesses()) > 0 {
+				return errUnsafe
 			}
 			return nil
 		}},

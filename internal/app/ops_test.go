@@ -115,7 +115,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/startupz", http.StatusOK))
 		eventually(t, ops, "/readyz/database", http.StatusOK) // it may be known from a moment ago that it is away
-		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\nreadyz check passed\n",
+		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\n[+]durability ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
 	require.NoError(t, server.Kill())
@@ -125,10 +125,10 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		}
 	}
 	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
-		"[-]database failed: the database cannot be reached (reported only)\nreadyz check passed\n",
+		"[-]database failed: the database cannot be reached (reported only)\n[+]durability ok\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
 	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be judged by their types\n"+
-		"[-]database failed: the database cannot be reached\nreadyz check failed\n",
+		"[-]database failed: the database cannot be reached\n[+]durability ok\nreadyz check failed\n",
 		eventually(t, clients["on"], "/readyz", http.StatusServiceUnavailable))
 	require.Equal(t, "ok\n", eventually(t, clients["on"], "/readyz?exclude=keys&exclude=event_types&exclude=database", http.StatusOK))
 	for _, ops := range clients {

@@ -92,6 +92,7 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	}
 	database := databaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
+	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
 	}
@@ -218,17 +219,24 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	}
 }
 
-// warn says loudly when a setting of the database breaks a promise of the service.
+// warn reports the settings of the database that break a promise of the service.
 func (s *Service) warn(ctx context.Context) error {
-	weaknesses, err := s.db.Weaknesses(ctx)
-	if err != nil {
+	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	for _, w := range weaknesses {
-		s.logger.Error("a setting of the database breaks the promise of durability; turn it on",
+	return nil
+}
+
+// reportDurability is called when a setting of the database begins to break the promise
+// that acknowledged events are kept, and when none does any more.
+func (s *Service) reportDurability(found []postgres.Weakness) {
+	if len(found) == 0 {
+		s.logger.Info("the database keeps what it commits again")
+	}
+	for _, w := range found {
+		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
 			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
 	}
-	return nil
 }
 
 // newServer bounds what a client can hold on to. Streams set their own write deadline.
@@ -302,6 +310,7 @@ func databaseConfig(c config.Config) postgres.Config {
 	return postgres.Config{
 		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
 		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
-		ConnectTimeout: d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
+		RequireDurability: d.Durability == config.DurabilityRequire,
+		ConnectTimeout:    d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
 	}
 }

@@ -97,6 +97,16 @@ const (
 	PoolerTransaction Pooler = "transaction"
 )
 
+// Durability tells what to do while the database could lose what it commits.
+type Durability string
+
+const (
+	// DurabilityReport stores, and says so in the log, a metric and /readyz.
+	DurabilityReport Durability = "report"
+	// DurabilityRequire answers with 503 instead of storing.
+	DurabilityRequire Durability = "require"
+)
+
 // DatabaseConfig is how Postgres is reached.
 type DatabaseConfig struct {
 	// URL is the connection string, a URL or keywords and values; it has no default.
@@ -105,6 +115,10 @@ type DatabaseConfig struct {
 	// Pooler is PoolerNone by default. Behind a pooler in transaction mode, "none"
 	// makes statements fail at random.
 	Pooler Pooler
+	// Durability is DurabilityReport by default: settings of the database by which a
+	// crash or a failover loses acknowledged events are reported and events are stored
+	// all the same. With DurabilityRequire nothing is stored until they are corrected.
+	Durability Durability
 	// WriteConnections bounds the connections that store, 4 by default: one for each
 	// lane and the rest for housekeeping. Replicas times all connections must stay
 	// below the server's max_connections.

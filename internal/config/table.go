@@ -56,6 +56,8 @@ func databaseTable() []setting {
 			func(c *Config) value { return connection{&c.Database.URL} }),
 		row("database.pooler", "none", "What stands before the database: transaction is PgBouncer in transaction mode (no prepared statements, no startup parameters)",
 			func(c *Config) value { return oneOf(&c.Database.Pooler, PoolerNone, PoolerTransaction) }),
+		row("database.durability", "report", "What to do while a setting of the database (synchronous_commit, fsync, full_page_writes) could lose acknowledged events: report it, or require a safe one and store nothing until then",
+			func(c *Config) value { return oneOf(&c.Database.Durability, DurabilityReport, DurabilityRequire) }),
 		row("database.write_connections", "4", "Connections that store: one for each lane, the rest for housekeeping",
 			func(c *Config) value { return count(&c.Database.WriteConnections, 2, 10_000) }),
 		row("database.read_connections", "8", "Connections that answer questions",

@@ -62,16 +62,21 @@ type Collector struct {
 	// deadlines end the waiting of requests.
 	deadlines deadlines
 	journal   *journal
+	// locked is where events wait whose sessions somebody else holds locked.
+	locked *lockedLane
 
 	mu      sync.Mutex
 	stopped bool
 	started sync.WaitGroup
-	cancel  context.CancelFunc
+	// lockedRuns is the goroutine of the locked lane. It ends behind the lanes, which
+	// hand over to it.
+	lockedRuns sync.WaitGroup
+	cancel     context.CancelFunc
 }
 
 // New makes a collector that has yet to be started.
 func New(config Config, deps Deps) *Collector {
-	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}}
+	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}, locked: newLockedLane()}
 	c.journal = newJournal(deps.Timings, deps.Logger, deps.Now)
 	for range max(config.Lanes, 1) {
 		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1), tally: newTally(deps.Metrics)})
@@ -91,6 +96,7 @@ func (c *Collector) Start() {
 	for _, l := range c.lanes {
 		c.started.Go(func() { c.run(ctx, l) })
 	}
+	c.lockedRuns.Go(func() { c.runLocked(ctx) })
 	if c.deps.Timings != nil {
 		go c.journal.run()
 	}
@@ -130,6 +136,8 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	drained := make(chan struct{})
 	go func() {
 		c.started.Wait()
+		c.locked.close()
+		c.lockedRuns.Wait()
 		if c.deps.Timings != nil {
 			c.journal.stop()
 		}

@@ -31,6 +31,10 @@ type fake struct {
 	// proceed. Nil: commits wait for nothing.
 	entered chan int
 	proceed chan error
+	// locked are the sessions whose rows somebody else holds locked. Unnamed makes the
+	// store say that something is locked, and not what.
+	locked  map[uuid.UUID]bool
+	unnamed bool
 }
 
 var _ ingest.Store = (*fake)(nil)
@@ -60,6 +64,9 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			return ctx.Err()
 		}
 	}
+	if err := f.awaitLocks(group); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, item := range group.Items {
@@ -88,6 +95,37 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		}
 	}
 	return nil
+}
+
+// awaitLocks waits as long as a group does for a lock, and says which sessions are locked.
+func (f *fake) awaitLocks(group *ingest.Group) error {
+	f.mu.Lock()
+	found := &ingest.LockedError{Sessions: map[uuid.UUID]bool{}, Err: errTest}
+	held := false
+	for _, item := range group.Items {
+		if session := item.Envelope.Event.SessionID; f.locked[session] {
+			held = true
+			if !f.unnamed {
+				found.Sessions[session] = true
+			}
+		}
+	}
+	f.mu.Unlock()
+	if !held {
+		return nil
+	}
+	<-time.After(max(group.LockWait, 10*time.Millisecond))
+	return found
+}
+
+// lock makes a session locked, or not.
+func (f *fake) lock(session uuid.UUID, locked bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.locked == nil {
+		f.locked = map[uuid.UUID]bool{}
+	}
+	f.locked[session] = locked
 }
 
 func (f *fake) Check(_ context.Context, group *ingest.Group) error {

@@ -10,9 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/zap"
-
-	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 // Groups are shared out among the lanes, by session, once they are large: two
@@ -183,27 +180,47 @@ func (c *Collector) laneOf(session uuid.UUID) int {
 
 // enqueue shares a request's items out among the lanes.
 func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
-	if whole || len(c.lanes) == 1 || !c.wide.Load() {
+	if c.locked.empty() && (whole || len(c.lanes) == 1 || !c.wide.Load()) {
 		w.parts.Store(1)
 		w.first = part{waiting: w, items: items, size: w.size, atomic: whole}
 		c.push(c.lanes[0], &w.first)
 		return
 	}
-	shares := make([][]Item, len(c.lanes))
-	count := 0
-	for _, item := range items {
-		at := c.laneOf(item.Envelope.Event.SessionID)
-		if shares[at] == nil {
-			count++
+
+	items, held := c.locked.divide(items, whole)
+	shares := c.share(items, whole)
+	parts := len(held)
+	for _, share := range shares {
+		if share != nil {
+			parts++
 		}
-		shares[at] = append(shares[at], item)
 	}
-	w.parts.Store(int32(count))
+
+	w.parts.Store(int32(parts)) //nolint:gosec // bounded by the batch limit
 	for at, share := range shares {
 		if share != nil {
-			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / len(items)})
+			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / max(len(items), 1), atomic: whole})
 		}
 	}
+	for session, share := range held {
+		c.locked.push(session, &part{waiting: w, items: share, atomic: whole})
+	}
+}
+
+// share tells which items go into which lane.
+func (c *Collector) share(items []Item, whole bool) [][]Item {
+	shares := make([][]Item, len(c.lanes))
+	if whole || !c.wide.Load() {
+		if len(items) > 0 {
+			shares[0] = items
+		}
+		return shares
+	}
+	for _, item := range items {
+		at := c.laneOf(item.Envelope.Event.SessionID)
+		shares[at] = append(shares[at], item)
+	}
+	return shares
 }
 
 func (c *Collector) push(l *lane, p *part) {
@@ -246,81 +263,6 @@ func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
 	}
 	for _, p := range parts {
 		p.finish()
-	}
-}
-
-// flushItems commits the items of parts, and tells how long it took.
-func (c *Collector) flushItems(ctx context.Context, tally *tally, parts []*part, items []Item) {
-	began := c.deps.Now()
-	id := newGroupID(began)
-	tally.begin(ctx, parts, len(items), began)
-	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
-	defer cancel()
-	ctx, span := c.groupSpan(ctx, parts, id, len(items))
-	c.commit(ctx, id, items, parts[0].atomic)
-	ended := c.deps.Now()
-	endSpan(span, parts, ended)
-	if c.deps.Timings != nil {
-		c.journal.note(Timing{Group: id, Took: ended.Sub(began)})
-	}
-	tally.end(ctx, parts, items, began, ended, c.config.Budget)
-	c.pace.observe(len(items), ended.Sub(began))
-	c.widen()
-}
-
-// commit stores items in one transaction, or in several if it has to be split.
-func (c *Collector) commit(ctx context.Context, id GroupID, items []Item, whole bool) {
-	err := c.deps.Store.Commit(ctx, &Group{ID: id, Items: items, Atomic: whole})
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrAtomicRefused):
-		c.commitRefused(ctx, id, items)
-	case errors.Is(err, ErrNotStorable) && (whole || len(items) == 1):
-		c.notStorable(ctx, id, items, err)
-	case errors.Is(err, ErrNotStorable):
-		half := len(items) / 2
-		c.commit(ctx, id, items[:half], false)
-		c.commit(ctx, id, items[half:], false)
-	default:
-		for _, item := range items {
-			item.part.err = err
-		}
-	}
-}
-
-// commitRefused keeps the refusals of an atomic request that was rolled back.
-func (c *Collector) commitRefused(ctx context.Context, id GroupID, items []Item) {
-	refuseTheRest(items)
-	refused := make([]Item, 0, len(items))
-	for _, item := range items {
-		if item.Verdict.Refused() {
-			item.Envelope.Violations = item.Verdict.Violations
-			refused = append(refused, item)
-		}
-	}
-	c.commit(ctx, id, refused, false)
-}
-
-// notStorable refuses events that passed the decoder and yet cannot be stored:
-// a defect of ours, which must not touch the neighbours and must be seen.
-func (c *Collector) notStorable(ctx context.Context, id GroupID, items []Item, err error) {
-	for _, item := range items {
-		if !item.Envelope.Accepted() { // not even as a refusal
-			item.part.err = err
-			continue
-		}
-		c.deps.Logger.Error("an event that passed every check cannot be stored",
-			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
-		item.Envelope.Refuse(fault.CodeNotStorable, "", "the store cannot hold this event")
-		*item.Verdict = Verdict{
-			Status: Rejected, EventID: item.Verdict.EventID,
-			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
-		}
-		if item.Request.Replay { // it is kept already
-			item.Verdict.ErrorID = uuid.Nil
-			continue
-		}
-		c.commit(ctx, id, []Item{item}, false)
 	}
 }
 

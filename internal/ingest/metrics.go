@@ -223,6 +223,14 @@ func (t *tally) end(ctx context.Context, parts []*part, items []Item, began, end
 	}
 	m.commit.Record(ctx, ended.Sub(began).Seconds(), outcome)
 	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/budget.Seconds()))
+	t.count(ctx, items)
+}
+
+// count counts the verdicts of items that were committed.
+func (t *tally) count(ctx context.Context, items []Item) {
+	if t.metrics == nil {
+		return
+	}
 	for i := range items {
 		if items[i].part.err == nil {
 			t.add(&items[i])

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -100,11 +101,36 @@ type Group struct {
 	Items []Item
 	// Atomic groups hold a single request and are stored whole or not at all.
 	Atomic bool
+	// LockWait bounds how long the transaction waits for a lock; 0 is the store's own bound.
+	LockWait time.Duration
 }
 
 // ErrNotStorable tells that the store refused the data of a group, not the
 // attempt: the group was rolled back, and trying it again as it is cannot help.
 var ErrNotStorable = errors.New("the store refuses the data")
+
+// ErrDatabaseRefuses tells that a trigger or a constraint of the database that is not the
+// service's refused something in a group. The group was rolled back. It is no fault of the
+// event, which can be stored once an operator has removed the cause.
+var ErrDatabaseRefuses = errors.New("the database refuses an event for a reason that is not the service's")
+
+// LockedError tells that somebody else holds a lock that a group needs, and did not let go
+// of it in the time that the group waits. Nothing was stored.
+type LockedError struct {
+	// Sessions are those whose rows are locked. None means that it is not known which
+	// item needs the lock.
+	Sessions map[uuid.UUID]bool
+	// Err is what the database said.
+	Err error
+}
+
+// Error implements error.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("waiting for a lock (%d sessions are locked): %v", len(e.Sessions), e.Err)
+}
+
+// Unwrap returns what the database said.
+func (e *LockedError) Unwrap() error { return e.Err }
 
 // ErrAtomicRefused tells that an atomic group was rolled back because of the items
 // whose verdicts say Conflict or Rejected.

@@ -41,7 +41,8 @@ type Options struct {
 	// DieWithParent ends the postmaster at once (SIGQUIT) when this process dies.
 	// Tests set it so that a killed test leaves nothing behind.
 	DieWithParent bool
-	// Settings are server parameters; they win over the package's own.
+	// Settings are server parameters; they win over the package's own. One that is empty
+	// is left to the server's files, where it can be changed while the server runs.
 	Settings map[string]string
 	// User is the superuser's role name. Default: theeye.
 	User string
@@ -125,6 +126,11 @@ func (o Options) serverArgs(socketDir string, walCompression string) []string {
 		settings["full_page_writes"] = "off"
 	}
 	maps.Copy(settings, o.Settings)
+	for name, value := range o.Settings {
+		if value == "" { // what stands on the command line cannot be changed while the server runs
+			delete(settings, name)
+		}
+	}
 	args := []string{"-D", o.DataDir}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)

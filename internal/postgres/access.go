@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,14 +78,21 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 // change runs one change in a transaction of its own and, if it changed anything,
 // tells every directory.
 func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
-	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
 		changed, err := run(tx)
 		if err != nil || !changed {
 			return err
 		}
+
 		_, err = tx.Exec(ctx, bumpAccessSQL)
 		return err
 	})
+
+	if errors.Is(err, errNameTaken) { // scripts take this answer for the promise that it exists
+		if unconfirmed := s.db.confirm(ctx, s.db.read); unconfirmed != nil {
+			err = unconfirmed
+		}
+	}
 	return translate(err, doing)
 }
 

@@ -197,12 +197,26 @@ const rememberErasureSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", erased_at) values ($1, $2, $3, now())
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
 
-// Erase implements amend.Store. The ledger keeps the id.
+// Erase implements amend.Store. The ledger keeps the id. That there is no such event is
+// told only when this is durable: the answer to an earlier attempt may have been lost.
 func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	err := s.erase(ctx, id, check)
+	if !fault.Is(err, fault.CodeNotFound) {
+		return err
+	}
+
+	if unconfirmed := s.db.confirm(ctx, s.db.read); unconfirmed != nil {
+		return translate(unconfirmed, "confirm that an event is erased")
+	}
+	return err
+}
+
+func (s *AmendStore) erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
 	return s.locked(ctx, id, nil, func(c *change) error {
 		if err := check(c.current); err != nil {
 			return err
 		}
+
 		batch := &pgx.Batch{}
 		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
 		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
@@ -219,12 +233,13 @@ func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.S
 // moved meanwhile, when a partition was missing, and after contention.
 func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*change) error) error {
 	backoff := firstBackoff
+	unknown := false // whether an earlier attempt may have been committed
 	for attempt := 1; ; attempt++ {
 		c := change{id: id}
 		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
-		err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+		err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
 			c.Tx = tx
 			if err := c.lock(ctx); err != nil {
 				return err
@@ -237,7 +252,11 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
 				return err
 			}
-		case errors.Is(err, errMoved), contention(err), lostConnection(err) && ctx.Err() == nil:
+		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
+			return translate(s.db.confirm(ctx, s.db.read), "change an event")
+		case (lostConnection(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
+			unknown = true
+		case errors.Is(err, errMoved), contention(err):
 		default:
 			return translate(err, "change an event")
 		}

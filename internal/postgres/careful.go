@@ -55,7 +55,7 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return heldLock(err)
 	}
 	verdicts := c.judge(fresh, numbered, stored)
 	refusals := newRefusals(c.store.keep, p.refused)
@@ -73,7 +73,7 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 	refusals.queueCount(batch)
 	if batch.Len() > 0 {
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-			return err
+			return heldLock(err)
 		}
 	}
 	if err := c.write(ctx, conn, store, numbered, refusals); err != nil {
@@ -111,6 +111,9 @@ func (c *commit) claim(ctx context.Context, conn *pgx.Conn) (fresh []int, found 
 	p := c.plan
 	batch := &pgx.Batch{}
 	batch.Queue(beginSQL)
+	if sql := c.lockWaitSQL(); sql != "" {
+		batch.Queue(sql)
+	}
 	firsts := p.firsts()
 	inserted := make(map[[16]byte]bool, len(firsts))
 	if len(firsts) > 0 {

@@ -15,59 +15,93 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// copySQL writes to the three indexes of event's partitions. COPY and COMMIT go
-// out as one message, which spares a round trip. It locks nothing but its own rows.
-const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, judged_us, group_id, trace_id, event_type_version, violations) from stdin (format binary); commit`
+// copySQL writes to the indexes of event's partitions. It locks nothing but its own rows.
+const copySQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, judged_us, group_id, trace_id, event_type_version, violations) from stdin (format binary)`
 
 // copyColumns is the number of columns in copySQL.
 const copyColumns = 14
 
-// copyAndCommit writes rows into event and commits the open transaction.
-func (p *plan) copyAndCommit(ctx context.Context, conn *pgx.Conn, rows []int, s *sessions) error {
-	if len(rows) == 0 {
-		_, err := conn.Exec(ctx, "commit")
+// copyAndCommit writes rows into event and commits the open transaction. It returns nil
+// only when everything that the transaction wrote or read is as durable as the database
+// is set up to make it.
+//
+// COPY, its data, the reading of what the commit waits for, and COMMIT go out as one
+// message, which spares round trips. No change of the server's settings comes between
+// them, for the server looks for such changes before a message.
+func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *plan, rows []int, s *sessions) error {
+	message := commitMessage{sql: db.confirmSQL() + "; commit"}
+	if len(rows) > 0 { // what is written makes the commit wait
+		message = commitMessage{sql: copySQL + "; select " + db.settingsSQL() + "; commit", data: p.encode(rows, s)}
+	}
+
+	answer, err := message.send(ctx, conn.PgConn())
+	switch {
+	case refusesUnsafeCommit(err):
+		return errors.Join(errUnsafeCommit, err)
+	case err != nil:
 		return err
+	case answer.tag != "COMMIT":
+		return fmt.Errorf("the transaction ended with %q", answer.tag)
 	}
-	tag, err := copyAtOnce(ctx, conn.PgConn(), copySQL, p.encode(rows, s))
-	if err != nil {
-		return err
-	}
-	if tag != "COMMIT" {
-		return fmt.Errorf("the transaction ended with %q", tag)
-	}
-	return nil
+
+	db.durability.note(answer.durability, true)
+	return checkReplicated(conn.PgConn())
 }
 
-// copyAtOnce sends a COPY and its data in one message after the other, without
-// waiting for the server to ask for them, and returns the last command's tag. What
-// comes behind a COPY that the server refuses is passed over by it (PostgreSQL
-// sources, PostgresMain: copy messages outside of a COPY are ignored).
-func copyAtOnce(ctx context.Context, conn *pgconn.PgConn, sql string, data []byte) (tag string, err error) {
+// commitMessage is statements that end with COMMIT, and the data of the COPY that they
+// begin with, if they do.
+type commitMessage struct {
+	sql  string
+	data []byte
+}
+
+// commitAnswer is what the server said to a commitMessage.
+type commitAnswer struct {
+	// tag is the last command's.
+	tag        string
+	durability Durability
+}
+
+// send sends the statements and the data at once, without waiting for the server to ask
+// for the data. What comes behind a COPY that the server refuses is passed over by it
+// (PostgreSQL sources, PostgresMain: copy messages outside of a COPY are ignored).
+func (m commitMessage) send(ctx context.Context, conn *pgconn.PgConn) (commitAnswer, error) {
 	front := conn.Frontend()
-	front.SendQuery(&pgproto3.Query{String: sql})
-	front.Send(&pgproto3.CopyData{Data: data})
-	front.Send(&pgproto3.CopyDone{})
+	front.SendQuery(&pgproto3.Query{String: m.sql})
+	if m.data != nil {
+		front.Send(&pgproto3.CopyData{Data: m.data})
+		front.Send(&pgproto3.CopyDone{})
+	}
+
 	stop := context.AfterFunc(ctx, func() { _ = conn.Conn().SetWriteDeadline(time.Unix(1, 0)) })
-	err = front.Flush()
+	err := front.Flush()
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return "", errors.Join(err, giveUp(ctx, conn)) // half a message may be on its way
+		return commitAnswer{}, errors.Join(err, giveUp(ctx, conn)) // half a message may be on its way
 	}
+
+	return receiveCommit(ctx, conn)
+}
+
+// receiveCommit reads what the server says to a commitMessage.
+func receiveCommit(ctx context.Context, conn *pgconn.PgConn) (answer commitAnswer, err error) {
 	var refused error
 	for {
 		message, err := conn.ReceiveMessage(ctx)
 		if err != nil {
-			return "", errors.Join(err, giveUp(ctx, conn))
+			return commitAnswer{}, errors.Join(err, giveUp(ctx, conn))
 		}
 		switch message := message.(type) {
+		case *pgproto3.DataRow:
+			answer.durability, _ = readDurability(message.Values)
 		case *pgproto3.CommandComplete:
-			tag = string(message.CommandTag)
+			answer.tag = string(message.CommandTag)
 		case *pgproto3.ErrorResponse:
 			refused = pgconn.ErrorResponseToPgError(message)
 		case *pgproto3.ReadyForQuery:
-			return tag, refused
+			return answer, refused
 		}
 	}
 }

@@ -28,10 +28,20 @@ type Config struct {
 	ReadConnections int
 	// ConnectTimeout bounds one attempt to connect.
 	ConnectTimeout time.Duration
-	// WriteTimeout bounds a statement and a wait for a lock on the write connections.
+	// WriteTimeout bounds a statement on the write connections.
 	WriteTimeout time.Duration
-	// ReadTimeout does the same on the read connections.
+	// LockTimeout bounds a wait for a lock on the write connections: a group that waits
+	// longer is split. 0 is a fifth of WriteTimeout.
+	LockTimeout time.Duration
+	// ReadTimeout bounds a statement and a wait for a lock on the read connections.
 	ReadTimeout time.Duration
+	// RequireDurability refuses to store anything while the database is set up so that a
+	// crash or a failover could lose what it commits; else that is reported alone.
+	RequireDurability bool
+	// ReportDurability is called with the weaknesses of the database when one appears and
+	// with none when the last one is gone. It may be called by several goroutines at once.
+	// Nil reports nothing.
+	ReportDurability func(found []Weakness)
 	// TracerProvider makes spans of the statements on the read connections that
 	// belong to a sampled request. Nil makes none.
 	TracerProvider trace.TracerProvider
@@ -51,32 +61,47 @@ type DB struct {
 	watch *pgxpool.Pool
 	// pooled tells that a transaction pooler stands between.
 	pooled bool
+	// lockTimeout bounds a wait for a lock on the write connections.
+	lockTimeout time.Duration
+	// requireDurability and durability are about what commits wait for.
+	requireDurability bool
+	durability        durabilityWatch
 }
 
 // Open makes the pools. It does not connect: the database may be away.
 func Open(ctx context.Context, config Config) (*DB, error) {
-	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, config.WriteTimeout)
+	if config.LockTimeout == 0 {
+		const share = 5
+		config.LockTimeout = config.WriteTimeout / share
+	}
+	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, timeouts{config.WriteTimeout, config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, config, readName, config.ReadConnections, config.ReadTimeout)
+	read, err := openPool(ctx, config, readName, config.ReadConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		return nil, err
 	}
-	watch, err := openPool(ctx, config, "theeye watch", watchConnections, config.WriteTimeout)
+	watch, err := openPool(ctx, config, "theeye watch", watchConnections, timeouts{config.WriteTimeout, config.WriteTimeout})
 	if err != nil {
 		write.Close()
 		read.Close()
 		return nil, err
 	}
-	return &DB{write: write, read: read, watch: watch, pooled: config.Pooled}, nil
+	return &DB{
+		write: write, read: read, watch: watch, pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
+		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}},
+	}, nil
 }
 
 // watchConnections are few: one poll or probe runs at a time, and one more may hang.
 const watchConnections = 2
 
-func openPool(ctx context.Context, config Config, name string, connections int, timeout time.Duration) (*pgxpool.Pool, error) {
+// timeouts bound what a connection waits for.
+type timeouts struct{ statement, lock time.Duration }
+
+func openPool(ctx context.Context, config Config, name string, connections int, bounds timeouts) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
 	pool, err := pgxpool.ParseConfig(config.URL)
 	if err != nil {
@@ -86,6 +111,7 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 	pool.MaxConnLifetime = lifetime
 	pool.MaxConnLifetimeJitter = lifetime / 5
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
+	pool.ConnConfig.OnNotice = noteWarning
 	if config.TracerProvider != nil && name == readName {
 		pool.ConnConfig.Tracer = otelpgx.NewTracer(
 			otelpgx.WithTracerProvider(config.TracerProvider), otelpgx.WithMeterProvider(noop.NewMeterProvider()), otelpgx.WithDisableConnectionDetailsInAttributes(),
@@ -97,11 +123,11 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DescriptionCacheCapacity = 0
 		pool.AfterConnect = nameTypes
 	} else {
-		milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
+		statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
 		pool.ConnConfig.RuntimeParams["application_name"] = name
-		pool.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds
-		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds
+		pool.ConnConfig.RuntimeParams["statement_timeout"] = statement
+		pool.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(bounds.lock.Milliseconds(), 10)
+		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = statement
 	}
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
@@ -127,37 +153,26 @@ func (db *DB) Close() {
 	db.write.Close()
 }
 
-// Ping asks the database for a sign of life.
+// Ping asks the database for a sign of life, and notes what its commits would wait for.
 func (db *DB) Ping(ctx context.Context) error {
-	return translate(db.watch.Ping(ctx), "ping")
+	found, err := scanDurability(db.watch.QueryRow(ctx, "select "+durabilitySQL))
+	if err != nil {
+		return translate(err, "ping")
+	}
+	db.durability.note(found, false)
+	return nil
 }
 
-// Weakness is a setting of the database that breaks a promise of the service.
-type Weakness struct {
-	Setting string
-	Value   string
-	Effect  string
-}
-
-// settingsSQL uses no table and takes no lock.
-const settingsSQL = `select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')`
-
-// Weaknesses returns the settings that break the promise that an acknowledged
-// event survives a crash.
-func (db *DB) Weaknesses(ctx context.Context) ([]Weakness, error) {
-	var fsync, pages, commit string
-	if err := db.write.QueryRow(ctx, settingsSQL).Scan(&fsync, &pages, &commit); err != nil {
+// ReadWeaknesses reads the settings of the connections that events are stored on, and
+// returns those that break the promise that an acknowledged event survives a crash.
+func (db *DB) ReadWeaknesses(ctx context.Context) ([]Weakness, error) {
+	found, err := scanDurability(db.write.QueryRow(ctx, "select "+durabilitySQL))
+	if err != nil {
 		return nil, translate(err, "read the server's settings")
 	}
-	var found []Weakness
-	if fsync == "off" {
-		found = append(found, Weakness{"fsync", fsync, "a crash of the server can lose or corrupt acknowledged events"})
-	}
-	if pages == "off" {
-		found = append(found, Weakness{"full_page_writes", pages, "a power failure can corrupt acknowledged events"})
-	}
-	if commit == "off" {
-		found = append(found, Weakness{"synchronous_commit", commit, "a crash of the server loses events acknowledged just before it"})
-	}
-	return found, nil
+	db.durability.note(found, false)
+	return found.Weaknesses(), nil
 }
+
+// Weaknesses returns the weaknesses that commits have shown, without asking the database.
+func (db *DB) Weaknesses() []Weakness { return db.durability.current() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +27,19 @@ const (
 	stateLockNotAvailable      = "55P03"
 	stateUndefinedTable        = "42P01"
 	stateInsufficientPrivilege = "42501"
+	stateUndefinedObject       = "42704"
 	stateDuplicateObject       = "42710"
 	stateDuplicateTable        = "42P07"
 	stateNotInPrerequisite     = "55000"
 	classDataException         = "22"
 	classIntegrityConstraint   = "23"
 	classProgramLimit          = "54"
+	classRaised                = "P0"
+	classTriggeredAction       = "09"
+	classTriggeredData         = "27"
+	classRoutine               = "2F"
+	classExternalRoutine       = "38"
+	classExternalInvocation    = "39"
 )
 
 // awayFor is how long a sender is asked to wait when the database is away.
@@ -61,7 +69,38 @@ func missingPartition(err error) bool {
 func refusesData(err error) bool {
 	state := sqlState(err)
 	return strings.HasPrefix(state, classDataException) ||
-		strings.HasPrefix(state, classIntegrityConstraint) || strings.HasPrefix(state, classProgramLimit)
+		strings.HasPrefix(state, classIntegrityConstraint) && isOwnConstraint(err) || strings.HasPrefix(state, classProgramLimit)
+}
+
+// refusesForAnother tells whether something in the database that is not the service's
+// refused what was sent: a trigger or a function that raises, or a constraint that an
+// operator added. It is one event's doing and the operator's to mend.
+func refusesForAnother(err error) bool {
+	state := sqlState(err)
+	for _, class := range []string{classRaised, classTriggeredAction, classTriggeredData, classRoutine, classExternalRoutine, classExternalInvocation} {
+		if strings.HasPrefix(state, class) {
+			return true
+		}
+	}
+	return strings.HasPrefix(state, classIntegrityConstraint) && !isOwnConstraint(err)
+}
+
+// isOwnConstraint tells whether an error is a violation of a constraint that the service
+// made, on a table of its own or on a partition.
+func isOwnConstraint(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.ConstraintName == "" {
+		return true // a column that is not null has none
+	}
+	return slices.Contains(ownConstraints(), pg.ConstraintName) || pg.ConstraintName == pg.TableName+"_pkey" // a partition's
+}
+
+// ownConstraints are the constraints of the tables that ingest writes to.
+func ownConstraints() []string {
+	return []string{
+		"event_pkey", "event_sequence_check", "event_key_pkey", "session_pkey", "session_event_count_check", "session_span_check", "session_erased_check",
+		"rejection_pkey", "rejection_status_check", "rejection_outcome_check", "rejection_count_pkey",
+	}
 }
 
 // lostConnection tells whether the connection broke, which a pool notices only
@@ -108,7 +147,9 @@ func translate(err error, doing string) error {
 		return err
 	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
 		return fault.Busy(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", awayFor)
-	case unreachable(err), unavailable(state), contention(err):
+	case errors.Is(err, errUnsafeCommit):
+		return fault.Busy(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", awayFor)
+	case errors.Is(err, errNotReplicated), unreachable(err), unavailable(state), contention(err):
 		return fault.Busy(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", awayFor)
 	}
 	return err

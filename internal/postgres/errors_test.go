@@ -71,7 +71,7 @@ func TestWeaknessesAreThoseOfTheCommits(t *testing.T) {
 	t.Parallel()
 	dsn := newBundle(t).database.DSN()
 	named := func(dsn string) (names []string) {
-		found, err := openDB(t, dsn).Weaknesses(t.Context())
+		found, err := openDB(t, dsn).ReadWeaknesses(t.Context())
 		require.NoError(t, err)
 		for _, w := range found {
 			names = append(names, w.Setting)

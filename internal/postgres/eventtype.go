@@ -115,7 +115,7 @@ var errDry = errors.New("nothing is to be done")
 // Apply implements eventtype.Store.
 func (s *EventTypeStore) Apply(ctx context.Context, changes []eventtype.Change, prune, dry bool) ([]eventtype.Result, error) {
 	var results []eventtype.Result
-	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
 		results = results[:0]
 		if _, err := tx.Exec(ctx, lockRevisionSQL); err != nil {
 			return err

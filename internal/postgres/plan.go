@@ -24,6 +24,8 @@ type plan struct {
 	// refused are the envelopes that were refused before the database saw them.
 	refused []*ingest.Item
 	atomic  bool
+	// lockWait bounds how long the transaction waits for a lock; 0 is the connection's bound.
+	lockWait time.Duration
 }
 
 // row is one event on its way into the table.
@@ -40,7 +42,7 @@ type row struct {
 func (r *row) event() *event.Event { return &r.item.Envelope.Event }
 
 func newPlan(group *ingest.Group) *plan {
-	p := &plan{id: group.ID, rows: make([]row, 0, len(group.Items)), atomic: group.Atomic}
+	p := &plan{id: group.ID, rows: make([]row, 0, len(group.Items)), atomic: group.Atomic, lockWait: group.LockWait}
 	for i := range group.Items {
 		item := &group.Items[i]
 		if !item.Envelope.Accepted() {

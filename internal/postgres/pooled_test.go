@@ -143,7 +143,7 @@ func TestPooledAccess(t *testing.T) {
 	t.Parallel()
 	b := newPooledBundle(t)
 	require.NoError(t, b.db.CheckSchema(context.Background()))
-	_, err := b.db.Weaknesses(context.Background())
+	_, err := b.db.ReadWeaknesses(context.Background())
 	require.NoError(t, err)
 	store := postgres.NewAccessStore(b.db)
 	registry := access.NewRegistry(access.RegistryDeps{Applications: store, Keys: store, Rand: notRandom{}, Now: time.Now})

@@ -51,7 +51,11 @@ func (db *DB) Observe(meter metric.Meter) error {
 	wait, err := meter.Float64ObservableCounter("theeye.database.pool.acquire_wait", metric.WithUnit("s"),
 		metric.WithDescription("Time that was waited for connections that were then taken, since none was idle"))
 	failed = errors.Join(failed, err)
+	durable := gauge("theeye.database.durable", "", "Whether the settings of the database keep acknowledged events through a crash and a failover: 1 or 0")
+	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose, because of the settings of the database")
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(durable, db.durability.durable())
+		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())
 		for i := range pools {
 			p := &pools[i]
 			stat := p.Stat()
@@ -65,7 +69,7 @@ func (db *DB) Observe(meter metric.Meter) error {
 			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
 		}
 		return nil
-	}, connections, limit, acquires, empty, canceled, wait)
+	}, connections, limit, acquires, empty, canceled, wait, durable, unsafe)
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}

@@ -99,14 +99,19 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 		case missingPartition(err):
 			s.partitions.forget()
 			s.metrics.retried(ctx, retryMissingPartition)
-		case lostConnection(err):
+		case lostConnection(err), errors.Is(err, errNotReplicated):
 			c.care, c.again = true, true
 			s.metrics.retried(ctx, retryLostConnection)
-		case contention(err), sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
+		case errors.Is(err, errLockHeld):
+			return s.findLocked(ctx, p, err)
+		case contention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which nobody can be spared
+			sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
 			s.metrics.retried(ctx, retryContention)
 			attempt-- // it ends, but when a deadlock has to be found first, after seconds
 		case refusesData(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
+		case refusesForAnother(err):
+			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, translate(err, "store a group"))
 		default:
 			return translate(err, "store a group")
 		}
@@ -216,7 +221,7 @@ func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
 	}
 	err := c.store.step(ctx, stepLock, func(ctx context.Context) error { return c.open(ctx, conn, numbered, refusals) })
 	if err != nil {
-		return err
+		return heldLock(err)
 	}
 	if err := c.write(ctx, conn, p.byID, numbered, refusals); err != nil {
 		return err
@@ -232,7 +237,7 @@ func (c *commit) write(ctx context.Context, conn *pgx.Conn, rows []int, numbered
 		if err := refusals.insert(ctx, conn); err != nil {
 			return err
 		}
-		return c.plan.copyAndCommit(ctx, conn, rows, numbered)
+		return c.store.db.copyAndCommit(ctx, conn, c.plan, rows, numbered)
 	})
 }
 
@@ -241,6 +246,11 @@ func (c *commit) open(ctx context.Context, conn *pgx.Conn, numbered *sessions, r
 	t := trip{conn: conn, pooled: c.store.db.pooled}
 	if err := t.add(ctx, beginStatement()); err != nil {
 		return err
+	}
+	if sql := c.lockWaitSQL(); sql != "" {
+		if err := t.add(ctx, prepared{name: "theeye_" + sql, sql: sql}); err != nil {
+			return err
+		}
 	}
 	if numbered != nil {
 		if err := t.lock(ctx, c.plan, numbered); err != nil {

@@ -1,0 +1,101 @@
+package ingest_test
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+)
+
+// Whoever shares a group with a locked session is stored; whoever needs it waits for it and
+// is stored once it is free, or is told to send again at the end of the budget.
+func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
+	t.Parallel()
+	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot tell": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := newFake()
+				store.unnamed = unnamed
+				locked := uuid.New()
+				store.lock(locked, true)
+				c := newCollector(config(), store)
+				var strangers []<-chan answer
+				for range 10 {
+					strangers = append(strangers, submitted(t, c, t.Context(), request(good(uuid.New()))))
+				}
+				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
+				c.Start()
+				began := time.Now()
+
+				for _, stranger := range strangers {
+					require.NoError(t, (<-stranger).err)
+				}
+				require.Less(t, time.Since(began), time.Second)
+				late := submitted(t, c, t.Context(), request(good(locked)))
+				store.lock(locked, false)
+				require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-waits).verdicts))
+				require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-late).verdicts))
+				require.Zero(t, c.Queued())
+
+				store.lock(locked, true)
+				requireUnavailable(t, (<-submitted(t, c, t.Context(), request(good(locked)))).err, fault.CodeUnavailable)
+				synctest.Wait()
+				c.Stop(t.Context())
+				require.Zero(t, c.Queued(), "what nobody waits for is let go of")
+			})
+		})
+	}
+}
+
+// Locks that come and go under load lose no event, double none and leave no gap.
+func TestLocksThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const senders, each = 8, 50
+		store := newFake()
+		settings := config()
+		settings.Lanes = 2
+		c := started(t, settings, store)
+		sessions := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
+		var wait sync.WaitGroup
+		for n := range senders {
+			wait.Go(func() {
+				for i := range each {
+					r := request(good(sessions[(n+i)%3]), good(uuid.New()), good(sessions[(n+i+1)%3]))
+					r.Atomic = i%5 == 0
+					verdicts, err := c.Submit(t.Context(), r)
+					if err == nil {
+						require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored, ingest.Stored}, statuses(verdicts))
+					}
+				}
+			})
+		}
+		stop := make(chan struct{})
+		wait.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(70 * time.Millisecond):
+					store.lock(sessions[i%3], i%2 == 0)
+				}
+			}
+		})
+		<-time.After(20 * time.Second)
+		close(stop)
+		for _, session := range sessions {
+			store.lock(session, false)
+		}
+		wait.Wait()
+		require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-submitted(t, c, t.Context(), request(good(sessions[0])))).verdicts))
+		require.Zero(t, c.Stop(t.Context()))
+		require.Zero(t, c.Queued())
+	})
+}

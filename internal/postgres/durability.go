@@ -1,0 +1,222 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Durability is what a commit of the database waits for.
+type Durability struct {
+	// SynchronousCommit, Fsync and FullPageWrites are the settings of these names.
+	SynchronousCommit, Fsync, FullPageWrites string
+	// Standbys is synchronous_standby_names; empty when no standby is waited for.
+	Standbys string
+}
+
+// Weakness is a setting of the database that breaks a promise of the service.
+type Weakness struct {
+	Setting string
+	Value   string
+	Effect  string
+}
+
+// Weaknesses returns the settings that break the promise that an acknowledged event
+// survives a crash or, where standbys are waited for, a failover.
+func (d Durability) Weaknesses() []Weakness {
+	const off = "off"
+	var found []Weakness
+	if d.Fsync == off {
+		found = append(found, Weakness{"fsync", d.Fsync, "a crash of the server can lose or corrupt acknowledged events"})
+	}
+	if d.FullPageWrites == off {
+		found = append(found, Weakness{"full_page_writes", d.FullPageWrites, "a power failure can corrupt acknowledged events"})
+	}
+	if d.SynchronousCommit == off {
+		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a crash of the server loses events acknowledged just before it"})
+	}
+	if d.SynchronousCommit == "local" && d.Standbys != "" {
+		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a failover to a standby loses acknowledged events that it has not received"})
+	}
+	return found
+}
+
+const (
+	// durabilitySQL reads what a commit waits for. It uses no table and takes no lock.
+	durabilitySQL = `pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('fsync'), ` +
+		`pg_catalog.current_setting('full_page_writes'), pg_catalog.current_setting('synchronous_standby_names')`
+
+	// unsafeCommit is a setting that nobody sets. Reading it is the error by which a
+	// transaction ends itself, with a state that no other statement of a commit gives.
+	unsafeCommit = "theeye.unsafe_commit"
+	// requireDurabilitySQL is durabilitySQL, and an error where a crash or a failover
+	// could lose what is committed. It says in SQL what Weaknesses says in Go.
+	requireDurabilitySQL = durabilitySQL + `, case when pg_catalog.current_setting('synchronous_commit') = 'off'
+	or pg_catalog.current_setting('fsync') = 'off' or pg_catalog.current_setting('full_page_writes') = 'off'
+	or pg_catalog.current_setting('synchronous_commit') = 'local' and pg_catalog.current_setting('synchronous_standby_names') <> ''
+	then pg_catalog.current_setting('` + unsafeCommit + `') end`
+
+	// waitSQL writes a record to the write-ahead log, so that the commit waits until
+	// everything before the record is flushed and, where synchronous standbys are
+	// configured, received by them. A transaction that wrote nothing waits for neither,
+	// although it may have read what another commit has not finished waiting for
+	// (PostgreSQL sources, RecordTransactionCommit; a transaction id alone is not enough).
+	waitSQL = `pg_catalog.pg_logical_emit_message(true, 'the-eye', '')`
+)
+
+// settingsSQL are the columns that are read with every commit.
+func (db *DB) settingsSQL() string {
+	if db.requireDurability {
+		return requireDurabilitySQL
+	}
+	return durabilitySQL
+}
+
+// confirmSQL is the last statement of a transaction whose answer is a promise: it makes
+// the commit wait, and reads what the commit waits for.
+func (db *DB) confirmSQL() string { return "select " + db.settingsSQL() + ", " + waitSQL }
+
+// readDurability reads the columns of settingsSQL in their text form.
+func readDurability(values [][]byte) (Durability, bool) {
+	const columns = 4
+	if len(values) < columns {
+		return Durability{}, false
+	}
+	return Durability{
+		SynchronousCommit: string(values[0]), Fsync: string(values[1]), FullPageWrites: string(values[2]), Standbys: string(values[3]),
+	}, true
+}
+
+// errUnsafeCommit tells that the database is set up so that it could lose what it
+// commits, and that the service is to store nothing then.
+var errUnsafeCommit = errors.New("the database is set up so that a crash or a failover could lose what it commits, and database.durability is require")
+
+// refusesUnsafeCommit tells whether a transaction ended itself by requireDurabilitySQL.
+func refusesUnsafeCommit(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == stateUndefinedObject && strings.Contains(pg.Message, unsafeCommit)
+}
+
+// errNotReplicated tells that a commit stopped waiting for its synchronous standbys. The
+// transaction is committed on this server alone, and a failover would lose it.
+var errNotReplicated = errors.New("the commit was not confirmed by the synchronous standbys")
+
+// syncWait is the routine of the server that warns when a commit stops waiting for its
+// standbys, because somebody cancelled it or ended its connection. The warning is all
+// that tells: the COMMIT succeeds. Its text is translated, the routine's name is not.
+const syncWait = "SyncRepWaitForLSN"
+
+// notReplicatedKey is where a connection notes that warning.
+const notReplicatedKey = "theeye: not replicated"
+
+// noteWarning is called for each notice that a connection receives.
+func noteWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	if notice.Routine == syncWait {
+		conn.CustomData()[notReplicatedKey] = true
+	}
+}
+
+// checkReplicated returns errNotReplicated when the commit that has just succeeded on a
+// connection stopped waiting for its standbys.
+func checkReplicated(conn *pgconn.PgConn) error {
+	if _, warned := conn.CustomData()[notReplicatedKey]; !warned {
+		return nil
+	}
+	delete(conn.CustomData(), notReplicatedKey)
+	return errNotReplicated
+}
+
+// weaknessHolds is how long a weakness counts after a commit has shown it, although
+// others do not: settings of a role or a database reach each connection when it is made.
+const weaknessHolds = 15 * time.Second
+
+// durabilityWatch knows which weaknesses the database has. It is safe for concurrent use.
+type durabilityWatch struct {
+	// last is what was noted last, so that a commit that finds nothing new costs nothing.
+	last atomic.Pointer[Durability]
+	// unsafeCommits counts commits that a crash or a failover could lose.
+	unsafeCommits atomic.Int64
+	report        func(found []Weakness)
+	now           func() time.Time
+
+	mu   sync.Mutex
+	seen map[Weakness]time.Time
+}
+
+// note notes what a commit waited for, or would have. The report is called at once when
+// a weakness appears, and when the last one is gone.
+func (w *durabilityWatch) note(d Durability, committed bool) {
+	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.weak() {
+		return
+	}
+	w.last.Store(&d)
+	found := d.Weaknesses()
+	if committed && len(found) > 0 {
+		w.unsafeCommits.Add(1)
+	}
+
+	w.mu.Lock()
+	before := len(w.seen)
+	changed := false
+	for _, weakness := range found {
+		if _, known := w.seen[weakness]; !known {
+			changed = true
+		}
+		w.seen[weakness] = w.now()
+	}
+	if len(found) == 0 {
+		for weakness, at := range w.seen {
+			if w.now().Sub(at) > weaknessHolds {
+				delete(w.seen, weakness)
+			}
+		}
+	}
+	changed = changed || before > 0 && len(w.seen) == 0
+	current := w.currentLocked()
+	w.mu.Unlock()
+
+	if changed && w.report != nil {
+		w.report(current)
+	}
+}
+
+// weak tells whether a weakness is known.
+func (w *durabilityWatch) weak() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen) > 0
+}
+
+// durable is 1 when no weakness is known, else 0.
+func (w *durabilityWatch) durable() int64 {
+	if w.weak() {
+		return 0
+	}
+	return 1
+}
+
+// current returns the weaknesses that are known.
+func (w *durabilityWatch) current() []Weakness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.currentLocked()
+}
+
+func (w *durabilityWatch) currentLocked() []Weakness {
+	found := make([]Weakness, 0, len(w.seen))
+	for weakness := range w.seen {
+		found = append(found, weakness)
+	}
+	return found
+}
+
+// scanDurability reads a row of durabilitySQL, with what follows it.
+func scanDurability(row pgx.Row, more ...any) (d Durability, err error) {
+	err = row.Scan(append([]any{&d.SynchronousCommit, &d.Fsync, &d.FullPageWrites, &d.Standbys}, more...)...)
+	return d, err
+}
