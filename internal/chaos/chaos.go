@@ -139,8 +139,7 @@ func (r *run) cycles(ctx context.Context, stop <-chan struct{}, faults []fault) 
 		}
 		c := Cycle{Number: len(r.report.Cycles) + 1}
 		f := deck.deal()
-		// Every other round of the deck, or nearly, a fault meets the other kind of traffic.
-		c.Wide = f.wide || (number+number/len(deck.all))%2 == 1
+		c.Wide = f.wide || deck.alternate(number)
 		err := r.cycle(ctx, f, &c)
 		r.report.Cycles = append(r.report.Cycles, c)
 		r.say("%3d  %-36s after onset %7s, after its end %7s; %6d acknowledged, %4d refused, %5d unknown; %s, %d lost, %d doubled, %d gaps%s",

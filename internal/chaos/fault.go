@@ -131,6 +131,15 @@ func (d *deck) deal() fault {
 	return f
 }
 
+// alternate tells whether the events of a cycle are sent in large batches: those of every
+// other one are, and each fault meets the other kind of traffic in the next round.
+func (d *deck) alternate(number int) bool {
+	if n := len(d.all); n%2 == 0 {
+		number += number / n
+	}
+	return number%2 == 1
+}
+
 // lasts draws how long a fault lasts.
 func (f fault) lasts(random *rand.Rand) time.Duration {
 	return f.least + time.Duration(random.Int64N(int64(f.most-f.least)+1))

@@ -245,3 +245,26 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 		}
 	})
 }
+
+// Sequences follow the order of the items in a group. Those of one request stand there by
+// their timestamps, and in the order they were sent in where these are equal.
+func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		c := started(t, config(), store)
+		session := uuid.New()
+		envelopes := make([]event.Envelope, 5)
+		for i, seconds := range []int{3, 1, 2, 1, 0} {
+			envelopes[i] = good(session)
+			envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(seconds) * time.Second)
+		}
+		verdicts, err := c.Submit(t.Context(), request(envelopes...))
+		require.NoError(t, err)
+		sequences := make([]int64, len(verdicts))
+		for i, v := range verdicts {
+			sequences[i] = v.Sequence
+		}
+		require.Equal(t, []int64{5, 2, 4, 3, 1}, sequences)
+	})
+}

@@ -15,6 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
 )
 
 // A group is what happens to arrive together. Each event and each refusal in it belongs
@@ -145,4 +147,28 @@ func TestCommitThatNeverReachedTheServer(t *testing.T) {
 	consistent(t, b, oracle)
 	gapless(t, b)
 	require.Equal(t, 7, count(t, b, "event"))
+}
+
+// What was acknowledged is in every list that is asked for afterwards, however soon.
+func TestListsShowWhatWasJustAcknowledged(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, lists := collector(t, b.store, 1), postgres.NewQueryStore(b.db)
+	session, noon := uuid.New(), time.Now().Add(-time.Hour)
+	for range 5 {
+		e := envelope(session, noon)
+		submit(t, c, request(shop, e))
+		for name, filter := range map[string]query.EventFilter{
+			"all":        {},
+			"a session":  {SessionID: uuid.NullUUID{UUID: session, Valid: true}},
+			"a category": {Category: e.Event.Category},
+		} {
+			found := false
+			require.NoError(t, lists.Events(context.Background(), filter, nil, 100, func(s event.Stored) bool {
+				found = found || s.ID == e.Event.ID
+				return true
+			}))
+			require.True(t, found, name)
+		}
+	}
 }
