@@ -112,17 +112,17 @@ func (b *book) counted() tally {
 func (b *book) mean(application int, now time.Time, before ...time.Duration) []uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	indexes := make([]uint64, len(before))
-	for i := range indexes {
+	indexes := make([]uint64, 0, len(before))
+	for _, earlier := range before {
 		index := b.next[application]*applications + uint64(application) //nolint:gosec // below applications
-		at := now.Add(-before[i])
+		at := now.Add(-earlier)
 		if isAhead(index) {
 			at = now.Add(aheadBy)
 		}
 		b.ledger.Sending(index, at.UnixMicro())
 		b.recent[application].add(index)
 		b.next[application]++
-		indexes[i] = index
+		indexes = append(indexes, index)
 	}
 	return indexes
 }

@@ -47,7 +47,9 @@ func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, o := range []chaos.Options{
-		{Cycles: 0, Rate: 1, WideRate: 1}, {Cycles: 1, Rate: 0, WideRate: 1}, {Cycles: 1, Rate: 1},
+		{Cycles: 0, Rate: 1, WideRate: 1},
+		{Cycles: 1, Rate: 0, WideRate: 1},
+		{Cycles: 1, Rate: 1},
 		{Cycles: 1, Rate: 1, WideRate: 1, Only: []string{"no such fault"}},
 	} {
 		_, err := chaos.Run(t.Context(), o, chaos.Deps{Now: time.Now})

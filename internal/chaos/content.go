@@ -16,7 +16,7 @@ import (
 const applications = 3
 
 // applicationOf tells which application sends an event.
-func applicationOf(index uint64) int { return int(index % applications) } //nolint:gosec // below applications
+func applicationOf(index uint64) int { return int(index % applications) }
 
 // applicationName names an application.
 func applicationName(n int) string { return fmt.Sprintf("shop-%d", n+1) }

@@ -124,3 +124,70 @@ func FaultsOfOneServer() (names []string) {
 	}
 	return names
 }
+
+// MeanBefore notes events of the first application that happened so long before now.
+func (b Book) MeanBefore(before ...time.Duration) []uint64 { return b.mean(0, time.Now(), before...) }
+
+// sender sends to one service, and is closed with the function that is returned.
+func (b Book) sender(target string) (c *courier, end func()) {
+	c = newCourier(b.book, []string{target}, keys{}, time.Now)
+	return c, c.client.CloseIdleConnections
+}
+
+// Look asks a service for a list that has to hold an event.
+func (b Book) Look(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.look(ctx, index, true)
+}
+
+// Contradict sends an event with another content, in one of Ways ways.
+func (b Book) Contradict(ctx context.Context, target string, index uint64, way int) {
+	c, end := b.sender(target)
+	defer end()
+	c.contradict(ctx, index, way)
+}
+
+// Ways is how many ways there are to contradict.
+func Ways() int { return len(contradictions()) }
+
+// Edit edits an event, Erase erases it and EraseSession its session.
+func (b Book) Edit(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.edit(ctx, index)
+}
+
+// Erase erases an event.
+func (b Book) Erase(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.erase(ctx, index)
+}
+
+// Settle asks for everything again of which nobody knows what became of it.
+func (b Book) Settle(ctx context.Context, target string) int {
+	c, end := b.sender(target)
+	defer end()
+	return c.settle(ctx)
+}
+
+// ToldNow notes a verdict on an event that is sent now, and what was objected to.
+func (b Book) ToldNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
+	b.told(answer{index: index, verdict: v, sequence: sequence, codes: codes, began: time.Now(), now: time.Now()})
+}
+
+// IsAhead tells whether an event is dated ahead.
+func IsAhead(index uint64) bool { return isAhead(index) }
+
+// Applications is how many applications send, and ApplicationOf tells which sends an event.
+const Applications = applications
+
+// ApplicationOf tells which application sends an event.
+func ApplicationOf(index uint64) int { return applicationOf(index) }
+
+// MeanOf notes an event of an application.
+func (b Book) MeanOf(application int) uint64 { return b.mean(application, time.Now(), 0)[0] }
+
+// Begin begins a cycle.
+func (b Book) Begin() { b.begin() }

@@ -82,13 +82,13 @@ func (s *site) failOver(ctx context.Context) error {
 // freeze has the standby answer nothing.
 func (p *pair) freeze() error {
 	p.frozen = true
-	return p.standby.Freeze() //nolint:wrapcheck // it says all
+	return p.standby.Freeze()
 }
 
 // thaw lets it go on.
 func (p *pair) thaw(context.Context) error {
 	p.frozen = false
-	return p.standby.Thaw() //nolint:wrapcheck // as above
+	return p.standby.Thaw()
 }
 
 // remove takes a server away with all that it had.

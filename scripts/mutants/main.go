@@ -87,5 +87,5 @@ func report(results []result) error {
 }
 
 func say(format string, arguments ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", arguments...) //nolint:errcheck // it is for people
+	fmt.Fprintf(os.Stderr, format+"\n", arguments...)
 }

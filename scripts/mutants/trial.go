@@ -166,7 +166,7 @@ func (r *chaosReport) verdict() verdict {
 		whole.Differences += c.Reconciliation.Differences
 	}
 	saw := fmt.Sprintf("%d lost, %d doubled, %d gaps of %d", whole.Lost, whole.Duplicated, whole.Gaps, whole.Acknowledged)
-	if all := append(whole.List, breaches...); len(all) > 0 {
+	if all := slices.Concat(whole.List, breaches); len(all) > 0 {
 		const enough = 90
 		saw += ": " + brief(all[0], enough)
 	}
@@ -191,5 +191,5 @@ func (t *trial) goTool(ctx context.Context, arguments ...string) (string, error)
 	run := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // it is the Go of whoever runs this
 	run.Dir = t.root
 	out, err := run.CombinedOutput()
-	return string(out), err //nolint:wrapcheck // the caller says what failed
+	return string(out), err
 }
