@@ -29,10 +29,10 @@ type load struct {
 // The shapes of requests, each up to so many of a thousand.
 const (
 	ofSingles         = 580
-	ofBatches         = 870 // of new events
-	ofCopies          = 910 // events that were sent before
-	ofContradictions  = 950
-	ofEdits           = 980
+	ofBatches         = 850 // of new events
+	ofCopies          = 890 // events that were sent before
+	ofContradictions  = 960
+	ofEdits           = 982
 	ofErasures        = 992
 	ofSessionErasures = 995 // the rest is singles again
 	thousand          = 1000
