@@ -21,7 +21,7 @@ ARG VERSION=dev
 ARG REVISION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -tags timetzdata \
+    go build -trimpath -buildvcs=false -tags timetzdata,nomsgpack \
       -ldflags "-s -w -X main.version=$VERSION -X main.revision=$REVISION" \
       -o /out/theeye ./cmd/theeye
 

@@ -54,48 +54,8 @@ func onDatabase[A, T any](with func(context.Context, config.Config, func(A) erro
 		},
 	}
 	bindDatabaseFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &asJSON)
 	return cmd
-}
-
-func newApp() *cobra.Command {
-	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
-	var spec app.ApplicationSpec
-	rate := 0
-	create := administer("create NAME", "Make an application", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			spec.Name = args[0]
-			if rate != 0 {
-				spec.RateLimit = &rate
-			}
-			return a.CreateApplication(ctx, spec)
-		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
-	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
-	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, "An origin whose browsers may call, such as https://www.example.com")
-	list := administer("list", "List the applications", 0,
-		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
-			return a.Applications(ctx)
-		}, showApplications)
-	cmd.AddCommand(create, list, newSwitch("disable NAME", "Turn an application's keys away", true), newSwitch("enable NAME", "Let an application's keys in again", false))
-	return cmd
-}
-
-func newSwitch(use, short string, disabled bool) *cobra.Command {
-	return administer(use, short, 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			return a.UpdateApplication(ctx, args[0], app.Disabled(disabled))
-		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
-}
-
-func showApplications(w *tabwriter.Writer, applications []app.Application) {
-	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush tells
-	for _, one := range applications {
-		rate := "none"
-		if one.RateLimit != nil {
-			rate = fmt.Sprintf("%d/s", *one.RateLimit)
-		}
-		fmt.Fprintf(w, "%s\t%t\t%s\t%s\n", one.Name, one.Disabled, rate, strings.Join(one.AllowedOrigins, " ")) //nolint:errcheck // as above
-	}
 }
 
 func newKey() *cobra.Command {

@@ -41,8 +41,15 @@ func TestExitCodes(t *testing.T) {
 		{name: "unknown flag", arguments: "serve --http-listn :8080", code: 64, says: "http-listn"},
 		{name: "unknown command", arguments: "serv", code: 64, says: "serv"},
 		{name: "unknown subcommand", arguments: "migrate sideways", code: 64, says: "sideways"},
-		{name: "missing argument", arguments: "app create", code: 64, says: "arg"},
-		{name: "superfluous argument", arguments: "serve now", code: 64, says: "now"},
+		{name: "misspelt flag", arguments: "app list --jsn", code: 64, says: "did you mean --json?"},
+		{name: "missing argument", arguments: "app create", code: 64, says: "NAME is missing: theeye app create NAME"},
+		{name: "missing arguments", arguments: "event-type get", code: 64, says: "CATEGORY and NAME are missing"},
+		{name: "missing second argument", arguments: "key revoke shop", code: 64, says: "KEY_ID is missing"},
+		{name: "superfluous argument", arguments: "serve now", code: 64, says: `the argument "now" is one too many`},
+		{name: "argument beside a plan", arguments: "event-type apply -f PLAN plan.yaml", code: 64, says: `the argument "plan.yaml" is one too many`},
+		{name: "replay of nothing", environ: []string{database}, arguments: "rejection replay", code: 64, says: "--all"},
+		{name: "erasure of no id", environ: []string{database}, arguments: "erase event nope", code: 64, says: "an id is a UUID"},
+		{name: "update of nothing", environ: []string{database}, arguments: "app update shop --rate-limit 5 --no-rate-limit", code: 64, says: "rate-limit"},
 		{name: "nothing to check", environ: []string{database}, arguments: "check", code: 64, says: "URL"},
 		{name: "check, unreachable", environ: []string{database}, arguments: "check --url http://127.0.0.1:1", code: 69, says: "database"},
 		{name: "no Secret", environ: []string{database}, arguments: "key bootstrap shop", code: 64, says: "--secret"},
@@ -53,7 +60,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "setting out of bounds", environ: []string{database}, arguments: "serve --http-budget 1ms", code: 78, says: "http.budget"},
 		{name: "no database", arguments: "serve", code: 78, says: "THEEYE_DATABASE_URL"},
 		{name: "no database to migrate", arguments: "migrate up", code: 78, says: "THEEYE_DATABASE_URL"},
-		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use"},
+		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
 		{name: "serve, unreachable", environ: []string{database}, arguments: "serve --database-startup-timeout 300ms --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0", code: 69, says: "database"},
 		{name: "migrate, unreachable", environ: []string{database}, arguments: "migrate up", code: 69, says: "database"},
 		{name: "administer, unreachable", environ: []string{database}, arguments: "app list", code: 69, says: "database"},
@@ -65,6 +72,27 @@ func TestExitCodes(t *testing.T) {
 			require.Contains(t, errOut, c.says)
 			require.NotContains(t, out+errOut, canary)
 		})
+	}
+}
+
+// A pooler that refuses what the service needs is told at once, with what to set.
+func TestAPoolerThatIsNotToldOf(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	for _, c := range []struct {
+		mode   pgtest.BouncerMode
+		pooler string
+		says   string
+	}{
+		{pgtest.BouncerRefusesParameters, "none", "set database.pooler to transaction"},
+		{pgtest.BouncerInStatementMode, "transaction", "set pool_mode of PgBouncer to transaction"},
+	} {
+		environ := []string{"THEEYE_DATABASE_URL=" + database.BouncerDSN(t, c.mode), "THEEYE_DATABASE_POOLER=" + c.pooler}
+		for _, arguments := range [][]string{{"serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, {"app", "list"}} {
+			code, _, errOut := finish(t, environ, arguments...)
+			require.Equal(t, 78, code, errOut)
+			require.Contains(t, errOut, c.says)
+		}
 	}
 }
 
@@ -91,6 +119,12 @@ func TestConfigShowsNoSecret(t *testing.T) {
 		require.Regexp(t, `(?m)^http\.budget +7s +flag`, out)
 		require.Regexp(t, `(?m)^database\.url +\S*127\.0\.0\.1`, out)
 		require.Regexp(t, `(?m)^ingest\.lanes +2 +default`, out)
+		code, out, errOut = finish(t, environ, "config", "--json", "--http-budget", "7s")
+		require.Zero(t, code, "%s: %s", name, errOut)
+		require.NotContains(t, out+errOut, canary, name)
+		var lines []map[string]string
+		require.NoError(t, json.Unmarshal([]byte(out), &lines))
+		require.Contains(t, lines, map[string]string{"setting": "http.budget", "value": "7s", "from": "flag"})
 	}
 }
 
@@ -134,14 +168,26 @@ func TestMigrate(t *testing.T) {
 			ends <- end{command.ProcessState.ExitCode(), string(text)}
 		}()
 	}
+	applied := 0
 	for range processes {
 		one := <-ends
 		require.Zero(t, one.code, one.text)
 		require.Contains(t, one.text, "the schema is current")
+		applied += strings.Count(one.text, "applied ")
 	}
 	code, out, errOut = finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.NotContains(t, out, " no\n")
+	require.Equal(t, strings.Count(out, "\n")-1, applied, "each step was told once")
+	code, out, errOut = finish(t, environ, "migrate", "up")
+	require.Zero(t, code, errOut)
+	require.Equal(t, "nothing to do: the schema is current\n", out)
+	code, out, errOut = finish(t, environ, "migrate", "up", "--json")
+	require.Zero(t, code, errOut)
+	require.JSONEq(t, `{"applied":[]}`, out)
+	code, out, errOut = finish(t, environ, "migrate", "status", "--json")
+	require.Zero(t, code, errOut)
+	require.Contains(t, out, `"name": "00001_collector.sql"`)
 
 	code, _, errOut = finish(t, environ, "migrate", "down", "--yes")
 	require.Zero(t, code, errOut)
@@ -172,13 +218,25 @@ func TestApplicationsAndKeys(t *testing.T) {
 	status := func() int { return client.Do(t, http.MethodGet, "/v1/sessions", "").Status }
 	becomes := func(want int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return status() == want }, 5*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return status() == want }, time.Minute, 20*time.Millisecond)
 	}
 	becomes(http.StatusOK)
 	ask("app", "disable", "shop")
 	becomes(http.StatusUnauthorized)
 	ask("app", "enable", "shop")
 	becomes(http.StatusOK)
+	changed := ask("app", "update", "shop", "--no-rate-limit", "--disable")
+	require.Nil(t, changed["rate_limit"])
+	require.Equal(t, true, changed["disabled"])
+	require.Equal(t, []any{"https://www.example.com"}, changed["allowed_origins"], "what is not named stays")
+	becomes(http.StatusUnauthorized)
+	changed = ask("app", "update", "shop", "--enable", "--rate-limit", "1000", "--allowed-origin", "*")
+	require.Equal(t, []any{"*"}, changed["allowed_origins"])
+	ask("app", "update", "shop", "--allowed-origin", "https://www.example.com")
+	becomes(http.StatusOK)
+	code, _, errOut := finish(t, environ, "app", "update", "shop")
+	require.Equal(t, 64, code)
+	require.Contains(t, errOut, "say what is to change")
 	ask("key", "revoke", "shop", fmt.Sprint(key["key_id"]))
 	becomes(http.StatusUnauthorized)
 

@@ -24,10 +24,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
-// The budget that requests are answered within, and what a busy machine may add.
+// The budget that requests are answered within, and what a busy machine may add, on which
+// the clients wait for a processor as well. That it is kept to the millisecond is tested
+// with a clock that stands still meanwhile, in internal/ingest.
 const (
-	budget = 5 * time.Second
-	slack  = 2 * time.Second
+	budget  = 5 * time.Second
+	slack   = 25 * time.Second
+	clients = 16
 	// pause is how long a client waits that was told to come again.
 	pause = 50 * time.Millisecond
 )
@@ -43,7 +46,9 @@ type site struct {
 	unknown, acknowledged atomic.Int64
 	slowest               atomic.Int64
 	// odd is an answer that nobody should get.
-	odd      atomic.Pointer[apptest.Answer]
+	odd atomic.Pointer[apptest.Answer]
+	// answered counts the answers that each client of the load got.
+	answered [clients]atomic.Int64
 	sessions []uuid.UUID
 }
 
@@ -94,9 +99,9 @@ func (s *site) serve(t *testing.T) *running {
 // function is called, or the test ends.
 func (s *site) load(t *testing.T) (end func()) {
 	t.Helper()
-	stop, clients := make(chan struct{}), &sync.WaitGroup{}
-	for n := range 16 {
-		clients.Go(func() {
+	stop, running := make(chan struct{}), &sync.WaitGroup{}
+	for n := range clients {
+		running.Go(func() {
 			random := rand.New(rand.NewPCG(7, uint64(n)))
 			for {
 				events := make([]event.Event, 1+(n%2)*random.IntN(20))
@@ -107,6 +112,7 @@ func (s *site) load(t *testing.T) (end func()) {
 				if !s.send(events) {
 					wait = pause
 				}
+				s.answered[n].Add(1)
 				select {
 				case <-stop:
 					return
@@ -117,7 +123,7 @@ func (s *site) load(t *testing.T) (end func()) {
 	}
 	end = sync.OnceFunc(func() {
 		close(stop)
-		clients.Wait()
+		running.Wait()
 	})
 	t.Cleanup(end)
 	return end
@@ -238,13 +244,12 @@ func TestPostgresIsKilledUnderLoad(t *testing.T) {
 
 //nolint:paralleltest // it needs the machine for itself
 func TestPostgresIsFrozenUnderLoad(t *testing.T) {
-	const frozen = 10 * time.Second
 	s := newSite(t)
 	r := s.serve(t)
 	end := s.load(t)
 	s.grow(t, 500)
 	require.NoError(t, s.database.Server().Freeze())
-	<-time.After(frozen)
+	s.requireAnswers(t)
 	require.NoError(t, s.database.Server().Thaw())
 	back := time.Now()
 	s.grow(t, 1)
@@ -253,6 +258,19 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 	end()
 	s.reconcile(t)
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
+}
+
+// requireAnswers requires that nobody is left hanging: each client gets an answer to what it
+// sent before, and one to what it sent from now on.
+func (s *site) requireAnswers(t *testing.T) {
+	t.Helper()
+	var before [clients]int64
+	for n := range before {
+		before[n] = s.answered[n].Load()
+	}
+	for n := range before {
+		require.Eventually(t, func() bool { return s.answered[n].Load() >= before[n]+2 }, time.Minute, 5*time.Millisecond, "client %d hangs", n)
+	}
 }
 
 //nolint:paralleltest // it needs the machine for itself

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,50 +46,6 @@ func shell(t *testing.T, folder, script string) string {
 	return string(out)
 }
 
-func TestDevIsAsTheReadmeSays(t *testing.T) {
-	t.Parallel()
-	at := folder(t)
-	r := dev(t, at)
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)<!-- test:readme -->\n```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	require.Len(t, blocks, 11)
-	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
-	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
-	answers := make([]string, len(blocks))
-	for i, block := range blocks {
-		answers[i] = shell(t, at, "source .theeye/dev.env\n"+block[1])
-	}
-
-	require.Contains(t, answers[0], `"status":"stored","sequence":1`)
-	require.Contains(t, answers[0], `"path": "/"`)
-	require.Contains(t, answers[1], `{"stored":2,"duplicates":0,"rejected":0,"results":[`)
-	require.Contains(t, answers[2], `{"stored":2,"duplicates":0,"rejected":0,"results":[`)
-	require.Regexp(t, `"status":"stored","sequence":4.*"status":"duplicate","sequence":4`, answers[3])
-	require.Contains(t, answers[4], `event_id,session_id,sequence,category,name`)
-	require.Contains(t, answers[5], `"code":"timestamp_in_future"`)
-	require.Contains(t, answers[6], `"/about-us"`)
-	require.Regexp(t, `"name":"shop"[^\n]*eye_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}`, answers[7])
-
-	require.Contains(t, answers[8], `{"category":"form interaction","name":"submit","count":1}`)
-	require.Regexp(t, `"last_name": ?"Doe"`, answers[8])
-	require.Regexp(t, `\b5 events.ndjson`, answers[8])
-	require.Contains(t, answers[9], `"newly_failing":1`)
-	require.Contains(t, answers[9], `"code":"schema_violation","detail":"/data/form/email is required and missing"`)
-	require.Contains(t, answers[9], `{"code":"schema_violation","pointer":"/data/form/email",`)
-	require.Contains(t, answers[9], `"matched":1,"stored":1`)
-	require.Contains(t, answers[10], "event_type.changed")
-	require.Regexp(t, `\b2\b`, answers[10])
-
-	timeline := shell(t, at, `source .theeye/dev.env
-		curl -sS "$THEEYE_URL/v1/sessions/e2085be5-9137-4e4e-80b5-f1ffddc25423/events" -H "Authorization: Bearer $THEEYE_READ_KEY" -H 'Accept: text/csv' | cut -d, -f3,5,6`)
-	require.Equal(t, strings.Join([]string{
-		"sequence,name,timestamp", "1,pageview,2021-01-01T09:15:27.243860Z", "2,cta click,2021-01-01T09:15:27.243860Z", "3,submit,2021-01-01T09:15:27.243860Z",
-		"5,submit,2021-01-01T09:17:00.000000Z", "",
-	}, "\n"), strings.ReplaceAll(timeline, "\r", ""))
-	require.Zero(t, r.stop(t, syscall.SIGINT))
-}
-
 func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
@@ -121,6 +76,51 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	require.Contains(t, shell(t, at, `source .theeye/dev.env
 		curl -sS $THEEYE_URL/v1/events -H "Authorization: Bearer $THEEYE_READ_KEY"`), `"name":"pageview"`)
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
+}
+
+func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
+	t.Parallel()
+	at := folder(t)
+	address := taken(t)
+	data := filepath.Join(at, ".theeye")
+	for flag, other := range map[string]string{"--listen": "--ops-listen", "--ops-listen": "--listen"} {
+		code, _, errOut := finish(t, nil, "dev", "--data-dir", data, flag, address, other, "127.0.0.1:0")
+		require.Equal(t, 78, code, errOut)
+		require.Contains(t, errOut, address+": bind: address already in use")
+		require.Contains(t, errOut, `make run ARGS="`+flag+` 127.0.0.1:1808`)
+	}
+	require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: filepath.Join(data, "postgres")}))
+}
+
+// A container's /root is closed to the account that runs Postgres.
+func TestDevRunsWhereThatAccountCannotBe(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs Postgres under an account that a folder can be closed to")
+	}
+	at := folder(t)
+	require.NoError(t, os.Chmod(at, 0o700))
+
+	code, _, errOut := finish(t, nil, "dev", "--data-dir", filepath.Join(at, "named"), "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	require.Equal(t, 78, code, errOut)
+	require.Contains(t, errOut, "closed to the account that runs Postgres")
+	require.NotContains(t, errOut, "cannot be reached")
+
+	r := startIn(t, at, "dev", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
+	link := filepath.Join(at, ".theeye", "postgres")
+	t.Cleanup(func() {
+		place, err := os.Readlink(link)
+		require.NoError(t, err)
+		require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: place}))
+		require.NoError(t, os.Remove(filepath.Dir(place)))
+	})
+	r.await(t, "Ctrl-C stops the service")
+	place, err := os.Readlink(link)
+	require.NoError(t, err)
+	require.Regexp(t, `^/var/lib/theeye-dev-[0-9a-f]{12}/postgres$`, place)
+	require.Contains(t, r.log.String(), "The data is in "+place)
+	require.Contains(t, shell(t, at, "source .theeye/dev.env\ncurl -sS $THEEYE_URL/v1/events -H \"Authorization: Bearer $THEEYE_READ_KEY\""), `"events":[]`)
+	require.Zero(t, r.stop(t, syscall.SIGINT))
 }
 
 // postmaster returns the process id of a development service's Postgres.

@@ -67,7 +67,7 @@ with 69 when neither the database nor the service can be reached.`,
 	cmd.Flags().StringVar(&options.URL, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
 	cmd.Flags().StringVar(&options.OpsURL, "ops-url", "", "Call the second port at this `URL` (variable "+opsURLVariable+")")
 	cmd.Flags().IntVar(&options.Replicas, "replicas", 0, "How many services share the database; 0 counts those that are connected")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &asJSON)
 	return cmd
 }
 
@@ -76,6 +76,8 @@ func judgement(report app.DoctorReport) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)
+	case report.Summary.Failed == 1:
+		return errors.New("1 check failed")
 	case report.Summary.Failed > 0:
 		return fmt.Errorf("%d checks failed", report.Summary.Failed)
 	}

@@ -70,7 +70,7 @@ func TestDoctorOfARunningService(t *testing.T) {
 	require.Equal(t, 1, code, "%s%s", out, errOut)
 	require.Regexp(t, `(?m)^  failed   database\.connections .*\n +-> Raise max_connections`, out)
 	require.Regexp(t, `(?m)^  ok       service\.answers `, out)
-	require.Contains(t, errOut, "1 checks failed")
+	require.Contains(t, errOut, "1 check failed")
 
 	code, out, _ = finish(t, environ, "doctor", "--url", s.Ops, "--ops-url", s.URL)
 	require.Equal(t, 1, code)

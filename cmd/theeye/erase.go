@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -36,13 +35,16 @@ func newErase() *cobra.Command {
 	return cmd
 }
 
-// confirmed makes a command ask before it erases, unless it is given --yes. Where
-// nobody can be asked, --yes is needed.
+// confirmed makes a command that is given an id ask before it erases, unless it is given
+// --yes. Where nobody can be asked, --yes is needed.
 func confirmed(cmd *cobra.Command) {
 	yes := false
 	cmd.Flags().BoolVar(&yes, "yes", false, "Erase without asking")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := app.CheckID(args[0]); err != nil {
+			return err
+		}
 		if !yes {
 			in := cmd.InOrStdin()
 			unasked := usageError{fmt.Errorf("%s deletes data; add --yes to do it", cmd.CommandPath())}
@@ -76,14 +78,4 @@ func ask(in io.Reader, out io.Writer, question string) error {
 		return errNotConfirmed
 	}
 	return nil
-}
-
-// isTerminal takes the null device for one, too, where there is nobody to answer.
-func isTerminal(in io.Reader) bool {
-	file, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -32,7 +31,7 @@ A plan that cannot be used ends a command with 65 and says where it is wrong.`
 
 func newEventType() *cobra.Command {
 	cmd := &cobra.Command{Use: "event-type", Short: "Administer event types and their schemas; keep them as code", Long: eventTypeLong}
-	cmd.AddCommand(newTypeList(), newTypeGet(), newTypeApply(), newTypeDiff(), newTypeExport(), newTypePreview(), newTypeInfer(), newTypeDelete())
+	cmd.AddCommand(newTypeList(), newTypeGet(), newTypeApply(), newTypeDiff(), newTypeExport(), newTypePreview(), newTypeInfer(), newTypeConvert(), newTypeDelete())
 	return cmd
 }
 
@@ -106,7 +105,7 @@ func newTypeList() *cobra.Command {
 			}
 		})
 	})
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 
@@ -135,56 +134,44 @@ func newTypeGet() *cobra.Command {
 func newTypeDelete() *cobra.Command {
 	return onEventTypes("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", key(),
 		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-			if err := t.Delete(cmd.Context(), keyOf(args)); err != nil {
+			if err := t.Delete(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
 			return say(cmd, "deleted "+keyOf(args).Path()+"\n")
 		})
 }
 
-// planOf reads the plan that --file names.
-func planOf(cmd *cobra.Command, path string) (app.Plan, error) {
-	if path == "" {
-		return nil, usageError{errors.New("say with --file which file or directory; - is the standard input")}
-	}
-	return app.ReadPlan(path, cmd.InOrStdin())
-}
-
-func bindPlan(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVarP(path, "file", "f", "", "The `PLAN`: a file, a directory, or - for the standard input")
-}
-
 func newTypeApply() *cobra.Command {
-	path, dry, prune := "", false, false
+	source, dry, prune := planSource{}, false, false
 	cmd := onEventTypes("apply -f PLAN", "Make the registry hold a plan: all of it, or nothing when something is wrong", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			_, err := apply(cmd, t, path, prune, dry)
+			_, err := apply(cmd, t, source, prune, dry)
 			return err
 		})
-	bindPlan(cmd, &path)
+	source.bind(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&prune, "prune", false, "Delete the types that are not in the plan")
 	return cmd
 }
 
 func newTypeDiff() *cobra.Command {
-	path, prune := "", false
+	source, prune := planSource{}, false
 	cmd := onEventTypes("diff -f PLAN", "Show what apply would change; ends with 0 when nothing, with 1 when something", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			changed, err := apply(cmd, t, path, prune, true)
+			changed, err := apply(cmd, t, source, prune, true)
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
 			}
 			return err
 		})
-	bindPlan(cmd, &path)
+	source.bind(cmd)
 	cmd.Flags().BoolVar(&prune, "prune", false, "Count the types that are not in the plan as differences")
 	return cmd
 }
 
 // apply makes the registry hold a plan, prints what that does, and counts the changes.
-func apply(cmd *cobra.Command, t app.EventTypes, path string, prune, dry bool) (changed int, err error) {
-	wanted, err := planOf(cmd, path)
+func apply(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
+	wanted, err := source.read(cmd)
 	if err != nil {
 		return 0, err
 	}

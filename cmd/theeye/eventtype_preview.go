@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +12,7 @@ import (
 )
 
 func newTypePreview() *cobra.Command {
-	path, events, maxFailing, inJSON := "", app.DefaultSample, 0, false
+	source, events, maxFailing, inJSON := planSource{}, app.DefaultSample, 0, false
 	cmd := onEventTypes("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
@@ -20,7 +21,7 @@ func newTypePreview() *cobra.Command {
 			if maxFailing < 0 {
 				return usageError{errors.New("--max-failing cannot be negative")}
 			}
-			all, err := previews(cmd, t, path, events)
+			all, err := previews(cmd, t, source, events)
 			if err != nil {
 				return err
 			}
@@ -42,10 +43,10 @@ It ends with 1 when more stored events would newly fail than --max-failing allow
 types together, or when the time was up before all were looked at; for CI. Types whose
 mode in the plan is observe refuse nothing and do not count; to enforce what was only
 observed does.`
-	bindPlan(cmd, &path)
+	source.bind(cmd)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
-	cmd.Flags().BoolVar(&inJSON, "json", false, "Print JSON")
+	bindJSON(cmd, &inJSON)
 	return cmd
 }
 
@@ -57,14 +58,21 @@ type typePreview struct {
 	Mode string `json:"mode"`
 }
 
-func previews(cmd *cobra.Command, t app.EventTypes, path string, events int) ([]typePreview, error) {
-	wanted, err := planOf(cmd, path)
+func previews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
+	wanted, err := source.read(cmd)
 	if err != nil {
 		return nil, err
 	}
+	shown := newProgress(cmd)
+	defer shown.clear()
+
 	all := make([]typePreview, 0, len(wanted))
 	for i := range wanted {
+		shown.show("type %d of %d: looking at the events of %s", i+1, len(wanted), wanted[i].Path())
 		preview, err := t.Preview(cmd.Context(), wanted[i].Key, wanted[i].Spec, events)
+		if stopped := context.Cause(cmd.Context()); stopped != nil {
+			return nil, stopped
+		}
 		if err != nil {
 			return nil, err
 		}

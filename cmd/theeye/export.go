@@ -55,19 +55,7 @@ With a service of theeye dev running:
 					o.Filters.Set(parameter, value)
 				}
 			}
-			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
-			defer transport.CloseIdleConnections()
-			err = export.Run(cmd.Context(), o, export.Deps{
-				Client: &http.Client{Transport: transport}, Out: cmd.OutOrStdout(), After: time.After,
-				Complain: func(err error) { cmd.PrintErrln("theeye: " + err.Error() + "; trying again") },
-			})
-			if errors.Is(err, export.ErrUsage) {
-				return usageError{err}
-			}
-			if err != nil {
-				return fmt.Errorf("export: %w", err)
-			}
-			return nil
+			return runExport(cmd, o)
 		},
 	}
 	f := cmd.Flags()
@@ -81,6 +69,39 @@ With a service of theeye dev running:
 	f.StringVar(&name, "name", "", "Write the events of this name alone")
 	f.StringVar(&application, "application", "", "Write the events of this application alone")
 	return cmd
+}
+
+// runExport exports, and says on standard error what there is to say.
+func runExport(cmd *cobra.Command, o export.Options) error {
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	shown := newProgress(cmd)
+	tell := func(text string) {
+		shown.clear()
+		cmd.PrintErrln("theeye: " + text)
+	}
+	err := export.Run(cmd.Context(), o, export.Deps{
+		Client: &http.Client{Transport: transport}, Out: cmd.OutOrStdout(), After: time.After,
+		Complain: func(err error) { tell(err.Error() + "; trying again") },
+		Notice:   tell,
+		Progress: progressOf(cmd, shown),
+	})
+	shown.clear()
+	if errors.Is(err, export.ErrUsage) {
+		return usageError{err}
+	}
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}
+
+// progressOf counts the events that were written, unless they are shown themselves.
+func progressOf(cmd *cobra.Command, shown *progress) func(events int) {
+	if isTerminal(cmd.OutOrStdout()) {
+		return nil
+	}
+	return func(events int) { shown.show("%d events written", events) }
 }
 
 // clientKey reads the key of a client from a file, or else from the environment.

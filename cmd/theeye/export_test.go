@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -14,3 +15,17 @@ func OpsURL(listen string) (string, error) { return opsURL(listen) }
 
 // Ask asks a question that only "yes" answers.
 func Ask(in io.Reader, out io.Writer, question string) error { return ask(in, out, question) }
+
+// Progress is the progress of a command.
+type Progress struct{ p *progress }
+
+// NewProgress makes one that shows on out, or nowhere when that is nil.
+func NewProgress(out io.Writer, now func() time.Time) Progress {
+	return Progress{&progress{out: out, now: now}}
+}
+
+// Show shows a text.
+func (p Progress) Show(format string, args ...any) { p.p.show(format, args...) }
+
+// Clear takes away what is shown.
+func (p Progress) Clear() { p.p.clear() }

@@ -5,16 +5,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
@@ -41,6 +38,8 @@ const (
 	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
 	exitInternal      = 70 // a defect, or requests were abandoned
 	exitConfiguration = 78 // a setting, or the schema
+
+	exitSignal = 128 // and the number of the signal that ended the command, as shells have it
 )
 
 func main() {
@@ -54,30 +53,11 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(app.AsCommand(ctx))
-	if err != nil {
-		fmt.Fprintln(errOut, "theeye: "+message(err)) //nolint:errcheck // nowhere to say it
+	err := interrupted(ctx, root.ExecuteContext(app.AsCommand(ctx)))
+	if text := message(err); text != "" {
+		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // nowhere to say it
 	}
 	return exitCode(err)
-}
-
-// signals returns a context that ends with the first SIGINT or SIGTERM, and a
-// channel that closes with the second.
-func signals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	received := make(chan os.Signal, 2)
-	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM)
-	second := make(chan struct{})
-	go func() {
-		<-received
-		cancel()
-		<-received
-		close(second)
-	}()
-	return ctx, second, func() {
-		signal.Stop(received)
-		cancel()
-	}
 }
 
 func newRoot(hurry <-chan struct{}) *cobra.Command {
@@ -85,50 +65,16 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 		Use: "theeye", Short: "The Eye collects user-behaviour events and keeps them in Postgres",
 		SilenceErrors: true, SilenceUsage: true, Version: version,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
 	root.AddCommand(
 		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newAudit(),
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
-		&cobra.Command{
-			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return say(cmd, version+"\n") },
-		},
+		newVersion(),
 	)
+	addMan(root)
 	strict(root)
+	complete(root)
 	return root
-}
-
-// strict makes arguments that cannot be understood a usage error, also where
-// groups of commands would show their help instead.
-func strict(cmd *cobra.Command) {
-	check := cmd.Args
-	if cmd.HasSubCommands() {
-		check = names
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	}
-	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
-		if err := check(cmd, arguments); err != nil {
-			return usageError{err}
-		}
-		return nil
-	}
-	for _, sub := range cmd.Commands() {
-		strict(sub)
-	}
-}
-
-// names refuses what names no command of a group.
-func names(cmd *cobra.Command, arguments []string) error {
-	if len(arguments) == 0 {
-		return nil
-	}
-	const typos = 2
-	cmd.SuggestionsMinimumDistance = typos
-	text := fmt.Sprintf("unknown command %q for %q", arguments[0], cmd.CommandPath())
-	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
-		text += "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return errors.New(text)
 }
 
 // usageError marks arguments that cannot be understood.
@@ -138,17 +84,20 @@ func (e usageError) Unwrap() error { return e.error }
 
 func exitCode(err error) int {
 	var usage usageError
+	var stopped interruption
 	f, isFault := fault.As(err)
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &stopped):
+		return exitSignal + int(stopped.signal)
 	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid && f.Code == fault.CodeInvalidParameter:
 		return exitUsage
 	case errors.Is(err, app.ErrPlan), errors.Is(err, app.ErrForeignKey):
 		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency), errors.Is(err, app.ErrPrivatePostgres), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal
@@ -158,6 +107,9 @@ func exitCode(err error) int {
 
 // message says what went wrong. A fault says it for people.
 func message(err error) string {
+	if err == nil {
+		return ""
+	}
 	if f, ok := fault.As(err); ok && f.Kind != fault.Unavailable && f.Kind != fault.Internal && f.Detail != "" {
 		lines := []string{f.Detail}
 		for _, v := range f.Violations {

@@ -116,7 +116,20 @@ func (r *running) await(t testing.TB, text string) {
 // start starts the program; it is killed when the test ends, if it still runs.
 func start(t testing.TB, environ []string, arguments ...string) *running {
 	t.Helper()
-	r := &running{Cmd: theeye(environ, arguments...), done: make(chan struct{}), log: &lines{news: make(chan struct{})}}
+	return launch(t, theeye(environ, arguments...))
+}
+
+// startIn is start in a folder.
+func startIn(t testing.TB, folder string, arguments ...string) *running {
+	t.Helper()
+	command := theeye(nil, arguments...)
+	command.Dir = folder
+	return launch(t, command)
+}
+
+func launch(t testing.TB, command *exec.Cmd) *running {
+	t.Helper()
+	r := &running{Cmd: command, done: make(chan struct{}), log: &lines{news: make(chan struct{})}}
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	r.Stdout, r.Stderr = write, write

@@ -13,41 +13,7 @@ import (
 
 func newMigrate() *cobra.Command {
 	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or show how far it is"}
-	up := &cobra.Command{
-		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
-			if err != nil {
-				return err
-			}
-			if err := app.Migrate(cmd.Context(), c); err != nil {
-				return err
-			}
-			return say(cmd, "the schema is current\n")
-		},
-	}
-	status := &cobra.Command{
-		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
-			if err != nil {
-				return err
-			}
-			migrations, err := app.Migrations(cmd.Context(), c)
-			if err != nil {
-				return err
-			}
-			return table(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
-				for _, m := range migrations {
-					applied := "no"
-					if m.Applied {
-						applied = m.AppliedAt.UTC().Format(time.RFC3339)
-					}
-					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
-				}
-			})
-		},
-	}
+	up, status := newMigrateUp(), newMigrateStatus()
 	confirmed := false
 	down := &cobra.Command{
 		Use: "down", Short: "Take back the last migration, and the data it held", Args: cobra.NoArgs,
@@ -73,6 +39,100 @@ func newMigrate() *cobra.Command {
 	return cmd
 }
 
+// migrated is what migrate up did.
+type migrated struct {
+	Applied []appliedMigration `json:"applied"`
+}
+
+type appliedMigration struct {
+	Version int64   `json:"version"`
+	Name    string  `json:"name"`
+	TookMS  float64 `json:"took_ms"`
+}
+
+func newMigrateUp() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			done, shown := migrated{Applied: []appliedMigration{}}, newProgress(cmd)
+			var unsaid error
+			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
+				switch s.State {
+				case app.MigrationBegins:
+					shown.show("applying %s", s.Name)
+				case app.MigrationWaits:
+					shown.clear()
+					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
+				case app.MigrationApplied:
+					shown.clear()
+					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, milliseconds(s.Took)})
+					if !asJSON && unsaid == nil {
+						unsaid = say(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
+					}
+				}
+			})
+			shown.clear()
+			if err != nil {
+				return err
+			}
+			if unsaid != nil {
+				return unsaid
+			}
+			return sayMigrated(cmd, done, asJSON)
+		},
+	}
+	bindJSON(cmd, &asJSON)
+	return cmd
+}
+
+func sayMigrated(cmd *cobra.Command, done migrated, asJSON bool) error {
+	switch {
+	case asJSON:
+		return sayJSON(cmd, done)
+	case len(done.Applied) == 0:
+		return say(cmd, "nothing to do: the schema is current\n")
+	}
+	return say(cmd, "the schema is current\n")
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // of them in one
+
+func newMigrateStatus() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			migrations, err := app.Migrations(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return sayJSON(cmd, migrations)
+			}
+			return table(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
+				for _, m := range migrations {
+					applied := "no"
+					if m.Applied {
+						applied = m.AppliedAt.UTC().Format(time.RFC3339)
+					}
+					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
+				}
+			})
+		},
+	}
+	bindJSON(cmd, &asJSON)
+	return cmd
+}
+
 func newRoles() *cobra.Command {
 	var roles app.Roles
 	cmd := &cobra.Command{
@@ -83,7 +143,11 @@ whenever you like, after a migration say. A role that is made has no password ye
 
 The service's role reads and writes rows, adds to the audit log, and can make, change
 and drop nothing. The analysts' role reads events, sessions, event types, the names of
-applications, and what was refused but for its raw text.`,
+applications, and what was refused but for its raw text.
+
+It fails and changes nothing where a role could become the owner all the same, by functions
+of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
+them in public. It says then what has to be run, and as whom.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}

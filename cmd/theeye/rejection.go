@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,18 +143,27 @@ func newRun[T any](use, short string, run func(cmd *cobra.Command, r app.Rejecti
 			if q.Limit < 0 {
 				return usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
+			if !q.Selects() {
+				return usageError{errors.New("say which errors are meant: their ids, or filters such as --code and --category, or --all")}
+			}
 			return withRejections(cmd, func(r app.Rejections) error {
+				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
 					if text, err := json.Marshal(totals); err == nil {
-						cmd.PrintErrln(string(text))
+						shown.show("%s", text)
 					}
 				})
+				shown.clear()
 				if fault.Is(err, fault.CodeInvalidRequest) {
 					return usageError{err}
 				}
+
 				text, failed := json.Marshal(totals)
 				if failed == nil {
 					failed = say(cmd, string(text)+"\n")
+				}
+				if err != nil {
+					err = unfinishedError{err, "the totals count what was done; errors that were being worked on can be worked on again after a minute"}
 				}
 				return cmp.Or(err, failed)
 			})

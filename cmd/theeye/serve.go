@@ -35,7 +35,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
-				return err
+				return withListenAdvice(err, serveListenAdvice())
 			}
 			return service.Run(cmd.Context(), hurry)
 		},
@@ -63,12 +63,15 @@ func tuneMemory(c config.Config) {
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
 	defaults := map[string]string{"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s"}
-	options := app.DevOptions{Logger: newLogger, Build: thisBuild()}
+	options := app.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
 	var address string
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run a complete service on this machine, with a private Postgres", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Out = cmd.OutOrStdout()
+			if !cmd.Flags().Changed("data-dir") {
+				options.Elsewhere = "/var/lib"
+			}
 			if err := options.Prepare(); err != nil {
 				return err
 			}
@@ -76,7 +79,6 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
 			}
-			options.Tune = tuneMemory
 			options.Load = func(databaseURL string) (config.Config, error) {
 				flags := config.SetFlags(cmd.Flags())
 				flags["database.url"] = databaseURL // the private one, whatever else is set
@@ -87,7 +89,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
 			}
-			return app.Dev(cmd.Context(), options, hurry)
+			return withListenAdvice(app.Dev(cmd.Context(), options, hurry), devListenAdvice())
 		},
 	}
 	config.BindFlags(cmd.Flags())
@@ -118,12 +120,16 @@ func withoutDatabase(environ []string) []string {
 }
 
 func newConfig() *cobra.Command {
+	asJSON := false
 	cmd := &cobra.Command{
 		Use: "config", Short: "Print the settings as they stand and where each comes from, without secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(cmd)
 			if err != nil {
 				return err
+			}
+			if asJSON {
+				return sayJSON(cmd, c.Describe())
 			}
 			return table(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
@@ -133,7 +139,13 @@ func newConfig() *cobra.Command {
 		},
 	}
 	config.BindFlags(cmd.Flags())
+	bindJSON(cmd, &asJSON)
 	return cmd
+}
+
+// bindJSON adds the flag by which a command prints JSON, for programs.
+func bindJSON(cmd *cobra.Command, into *bool) {
+	cmd.Flags().BoolVar(into, "json", false, "Print JSON")
 }
 
 // bindDatabaseFlags adds a flag for every setting, and shows those that matter to a

@@ -3,8 +3,6 @@ package amend
 import (
 	"bytes"
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,39 +52,39 @@ func New(store Store, rules *event.Rules, types Types, now func() time.Time) *Ed
 }
 
 // Replace puts an event in the place of a stored one. The body is an event as it
-// is sent for ingest; event_id may be left out. ifMatch is the If-Match header, or
-// empty. It returns NotFound, PreconditionFailed, Conflict or Invalid faults.
-func (e *Editor) Replace(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error) {
+// is sent for ingest, or as it was read; event_id may be left out. It returns NotFound,
+// PreconditionFailed, Conflict or Invalid faults.
+func (e *Editor) Replace(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error) {
 	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
-		if err := matches(current, ifMatch); err != nil {
+		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
-		return e.judge(id, body)
+		return e.judge(&current, body)
 	})
 }
 
 // Patch applies a JSON Merge Patch (RFC 7396) to a stored event. Its faults are
 // those of Replace.
-func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, ifMatch string) (event.Stored, error) {
+func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, precondition *event.Precondition) (event.Stored, error) {
 	if err := event.CheckObject(patch, e.rules); err != nil {
 		return event.Stored{}, err
 	}
 	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
-		if err := matches(current, ifMatch); err != nil {
+		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
-		merged, err := patched(&current.Event, patch)
+		merged, err := patched(&current, patch)
 		if err != nil {
 			return event.Envelope{}, err
 		}
-		return e.judge(id, merged)
+		return e.judge(&current, merged)
 	})
 }
 
 // Erase erases one event. Its number in the session stays unused, and its id is
 // refused from then on.
-func (e *Editor) Erase(ctx context.Context, id uuid.UUID, ifMatch string) error {
-	return e.store.Erase(ctx, id, func(current event.Stored) error { return matches(current, ifMatch) })
+func (e *Editor) Erase(ctx context.Context, id uuid.UUID, precondition *event.Precondition) error {
+	return e.store.Erase(ctx, id, func(current event.Stored) error { return precondition.Allows(current.ETag()) })
 }
 
 // EraseSession erases a session with all that is kept of it.
@@ -95,8 +93,9 @@ func (e *Editor) EraseSession(ctx context.Context, id uuid.UUID) (Erased, error)
 }
 
 // judge reads a changed event by the rules of ingest. What its type marks may be in it
-// as it was kept, so its form is not asked for again.
-func (e *Editor) judge(id uuid.UUID, body []byte) (event.Envelope, error) {
+// as it was kept, so its form is not asked for again, and one that says what is stored is
+// not held against its type at all.
+func (e *Editor) judge(current *event.Stored, body []byte) (event.Envelope, error) {
 	envelopes, single, err := event.ParseJSON(body, e.rules, e.now())
 	if err != nil {
 		return event.Envelope{}, err
@@ -105,9 +104,11 @@ func (e *Editor) judge(id uuid.UUID, body []byte) (event.Envelope, error) {
 		return event.Envelope{}, fault.InvalidAt(fault.CodeInvalidType, "", "the body is one event (a JSON object)")
 	}
 	changed := &envelopes[0]
-	if changed.Has(event.FieldID) && changed.Event.ID != id {
+	if changed.Has(event.FieldID) && changed.Event.ID != current.ID {
 		changed.Refuse(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
 	}
+	changed.RefuseChanged(current)
+	changed.Unchanged = changed.Accepted() && changed.Event.Digest() == current.Digest()
 	if e.types != nil {
 		if err := e.types.Judge(envelopes, true); err != nil {
 			return event.Envelope{}, err
@@ -119,19 +120,7 @@ func (e *Editor) judge(id uuid.UUID, body []byte) (event.Envelope, error) {
 			Detail: changed.Violations[0].Detail, Violations: changed.Violations,
 		}
 	}
-	changed.Event.ID = id
+	changed.Event.ID = current.ID
 	changed.Event.Data = bytes.Clone(changed.Event.Data)
 	return *changed, nil
-}
-
-// matches checks If-Match (RFC 9110, section 13.1.1) by strong comparison.
-func matches(current event.Stored, ifMatch string) error {
-	if ifMatch == "" || strings.TrimSpace(ifMatch) == "*" {
-		return nil
-	}
-	tags := strings.Split(ifMatch, ",")
-	if slices.ContainsFunc(tags, func(tag string) bool { return strings.TrimSpace(tag) == current.ETag() }) {
-		return nil
-	}
-	return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "the event was changed meanwhile: read it again, and send the ETag of what you read")
 }

@@ -2,9 +2,6 @@ package amend
 
 import "encoding/json"
 
-// ShortNumber writes a stored number as it may be sent.
-func ShortNumber(plain string) string { return shortNumber(plain) }
-
 // Merge applies a merge patch to a document.
 func Merge(document, patch []byte) ([]byte, error) {
 	target, err := decode(document)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os/user"
@@ -41,9 +42,28 @@ type (
 	Scope = access.Scope
 )
 
+// ApplicationPatch is what changes of an application; what is not set stays.
+type ApplicationPatch = access.ApplicationPatch
+
 // Disabled is the change that turns an application off or on.
-func Disabled(disabled bool) access.ApplicationPatch {
-	return access.ApplicationPatch{Disabled: access.Some(disabled)}
+func Disabled(disabled bool) ApplicationPatch {
+	return ApplicationPatch{Disabled: access.Some(disabled)}
+}
+
+// RateLimited is the change that bounds an application's events a second, or with 0 takes
+// the bound away.
+func RateLimited(patch ApplicationPatch, rate int) ApplicationPatch {
+	patch.RateLimit = access.Null[int]()
+	if rate != 0 {
+		patch.RateLimit = access.Some(rate)
+	}
+	return patch
+}
+
+// AllowingOrigins is the change of the origins whose browsers may call.
+func AllowingOrigins(patch ApplicationPatch, origins []string) ApplicationPatch {
+	patch.AllowedOrigins = access.Some(origins)
+	return patch
 }
 
 // WithAdmin runs use with the registry of applications and keys, for commands
@@ -64,6 +84,12 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	}
 	defer db.Close()
 	if err := db.CheckSchema(ctx); err != nil {
+		if errors.Is(err, postgres.ErrEncoding) {
+			return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		}
+		if wrong := postgres.Misfit(err); wrong != nil {
+			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
+		}
 		return err
 	}
 	return use(db)
@@ -98,12 +124,26 @@ var ErrSchemaBehind = postgres.ErrSchemaBehind
 // Migration is one step of the schema.
 type Migration = postgres.Migration
 
-// Migrate brings the schema up to date. It is safe to run several at once.
-func Migrate(ctx context.Context, c config.Config) error {
+// MigrationStep is what is done with a migration.
+type MigrationStep = postgres.MigrationStep
+
+// The states of a step.
+const (
+	MigrationBegins  = postgres.MigrationBegins
+	MigrationWaits   = postgres.MigrationWaits
+	MigrationApplied = postgres.MigrationApplied
+)
+
+// Migrate brings the schema up to date, and tells each step. It is safe to run several at once.
+func Migrate(ctx context.Context, c config.Config, tell func(MigrationStep)) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	return postgres.Migrate(ctx, c.Database.URL.Reveal())
+	err := postgres.MigrateTelling(ctx, c.Database.URL.Reveal(), tell)
+	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	}
+	return err
 }
 
 // Roles names the roles that a database is used with.

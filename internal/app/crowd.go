@@ -13,20 +13,20 @@ import (
 // crowd bounds the connections that are open at once. Those beyond are answered and
 // closed, and not left waiting: behind a proxy they find another replica.
 type crowd struct {
-	most   int64
-	logger *zap.Logger
-	now    func() time.Time
+	most int64
+	// refusal is what those beyond are answered.
+	refusal func() []byte
+	logger  *zap.Logger
+	now     func() time.Time
 
 	open    atomic.Int64
 	refused sync.Map // connections that were not let in, until they are closed
 	told    atomic.Int64
 }
 
-func newCrowd(most int, logger *zap.Logger, now func() time.Time) *crowd {
-	return &crowd{most: int64(most), logger: logger, now: now}
+func newCrowd(most int, refusal func() []byte, logger *zap.Logger, now func() time.Time) *crowd {
+	return &crowd{most: int64(most), refusal: refusal, logger: logger, now: now}
 }
-
-const tooManyConnections = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 // follow is a http.Server's ConnState.
 func (c *crowd) follow(conn net.Conn, state http.ConnState) {
@@ -54,7 +54,7 @@ func (c *crowd) follow(conn net.Conn, state http.ConnState) {
 func (c *crowd) refuse(conn net.Conn) {
 	const patience = 100 * time.Millisecond // the answer fits into any send buffer
 	_ = conn.SetWriteDeadline(c.now().Add(patience))
-	_, _ = conn.Write([]byte(tooManyConnections))
+	_, _ = conn.Write(c.refusal())
 	_ = conn.Close()
 	now, told := c.now().Unix(), c.told.Load()
 	if (now-told >= 60 || now < told) && c.told.CompareAndSwap(told, now) {

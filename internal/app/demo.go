@@ -29,6 +29,7 @@ type demo struct {
 	url         string
 	opsURL      string
 	databaseURL string
+	dataDir     string
 	ingestKey   string
 	readKey     string
 	adminKey    string
@@ -135,10 +136,10 @@ func (d *demo) write(path string) error {
 	return nil
 }
 
-// greet says where the service is and how to post the first event.
+// greet says where the service is, what to look at and how to post the first event.
 func (d *demo) greet(out io.Writer, path string) error {
 	_, err := fmt.Fprintf(out, `
-The Eye is watching at %[1]s
+The Eye is ready. Open %[1]s in a browser.
 
 Post an event:
 
@@ -153,9 +154,10 @@ Read it back:
     -H 'Authorization: Bearer %[3]s'
 
 The keys of the application "demo" are in %[4]s: source it.
+The data is in %[5]s.
 Ctrl-C stops the service and its Postgres; the data stays.
 
-`, d.url, d.ingestKey, d.readKey, path)
+`, d.url, d.ingestKey, d.readKey, path, d.dataDir)
 	if err != nil {
 		return fmt.Errorf("print the greeting: %w", err)
 	}

@@ -63,7 +63,13 @@ func (d Desk) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) 
 	if err != nil {
 		return ErasedEvent{}, err
 	}
-	return ErasedEvent{id}, d.editor.Erase(ctx, id, "")
+	return ErasedEvent{id}, d.editor.Erase(ctx, id, nil)
+}
+
+// CheckID refuses what is no id of an event, a session or an error.
+func CheckID(text string) error {
+	_, err := parseID(text)
+	return err
 }
 
 func parseID(text string) (uuid.UUID, error) {

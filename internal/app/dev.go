@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -17,10 +16,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
+// ErrPrivatePostgres tells that the Postgres of a development service does not start.
+var ErrPrivatePostgres = errors.New("the private Postgres does not start")
+
 // DevOptions are what a service on one machine is started with.
 type DevOptions struct {
 	// DataDir holds everything that is kept between starts.
 	DataDir string
+	// Elsewhere is the folder below which the database is kept when this process is root
+	// and the account that runs Postgres cannot reach DataDir, as in /root. DataDir then
+	// holds a link to it. Empty refuses such a DataDir.
+	Elsewhere string
 	// PgBin is the folder of Postgres' server binaries; empty searches for them.
 	PgBin string
 	// Load reads the settings, given the private database's URL.
@@ -50,14 +56,18 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	if err != nil {
 		return err
 	}
-	database, err := localpg.Start(ctx, localpg.Options{
-		DataDir: filepath.Join(o.DataDir, "postgres"), BinDir: o.PgBin, Durable: true, Logger: log.Logger,
-	})
-	if errors.Is(err, localpg.ErrInUse) {
-		return fmt.Errorf("%w; stop it, or use another --data-dir", err)
-	}
+	dataDir, err := o.databaseDir()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
+		return err
+	}
+	database, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir, BinDir: o.PgBin, Durable: true, Logger: log.Logger})
+	switch {
+	case errors.Is(err, localpg.ErrInUse):
+		return fmt.Errorf("%w; stop it, or use another --data-dir", err)
+	case errors.Is(err, localpg.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrPrivatePostgres, err)
 	}
 	defer func() {
 		const patience = 30 * time.Second
@@ -88,7 +98,7 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, databa
 		return err
 	}
 	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
-	keys.databaseURL = c.Database.URL.Reveal()
+	keys.databaseURL, keys.dataDir = c.Database.URL.Reveal(), database.DataDir()
 	if err := keys.write(filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))
 	}
@@ -139,20 +149,6 @@ func createDatabase(ctx context.Context, url string) error {
 	}
 	if _, err := conn.Exec(ctx, "create database "+devDatabase); err != nil {
 		return fmt.Errorf("create the database: %w", err)
-	}
-	return nil
-}
-
-// Prepare makes the data directory, readable by its owner alone but for the
-// account that Postgres runs under.
-func (o *DevOptions) Prepare() error {
-	absolute, err := filepath.Abs(o.DataDir)
-	if err != nil {
-		return fmt.Errorf("find the data directory: %w", err)
-	}
-	o.DataDir = absolute
-	if err := os.MkdirAll(absolute, 0o711); err != nil { //nolint:gosec // others may pass through, not read
-		return fmt.Errorf("make the data directory: %w", err)
 	}
 	return nil
 }

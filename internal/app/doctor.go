@@ -51,7 +51,7 @@ func Doctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorReport
 	deps.Service = prober
 	return doctor.Examine(ctx, doctor.Config{
 		Version:          o.Version,
-		WriteConnections: c.Database.WriteConnections, ReadConnections: c.Database.ReadConnections, WatchConnections: postgres.WatchConnections,
+		WriteConnections: c.Database.WriteConnections, ReadConnections: c.Database.ReadConnections, ChangeConnections: postgres.ChangeConnections, WatchConnections: postgres.WatchConnections,
 		Replicas: o.Replicas, Pooled: c.Database.Pooler == config.PoolerTransaction,
 		WriteTimeout: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, MaxAhead: c.Limits.MaxAhead,
 		Capacity: int64(c.Database.Capacity),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/plan"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
@@ -26,6 +27,8 @@ type (
 	EventTypePreview = eventtype.Preview
 	// Plan are event types that were read from files.
 	Plan = plan.Plan
+	// Draft is a version of JSON Schema.
+	Draft = eventtype.Draft
 )
 
 // What can become of a type.
@@ -49,8 +52,21 @@ const (
 var ErrPlan = plan.ErrInvalid
 
 // ReadPlan reads event types from a file, from the files below a directory, or from in
-// when the path is -. What is wrong in them is an ErrPlan.
-func ReadPlan(path string, in io.Reader) (Plan, error) { return plan.Read(path, in) }
+// when the path is -. What is wrong in them is an ErrPlan. Schemas of an older draft are
+// converted.
+func ReadPlan(path string, in io.Reader, from Draft) (Plan, error) { return plan.Read(path, in, from) }
+
+// NewestDraft is the draft that schemas are judged by.
+const NewestDraft = eventtype.Draft2020
+
+// ParseDraft reads the name of a draft.
+func ParseDraft(text string) (Draft, bool) { return eventtype.ParseDraft(text) }
+
+// ConvertSchemas reads a file of schemas, or of a plan, and writes it with schemas of the
+// newest draft; notes is what to look at, a line each.
+func ConvertSchemas(path string, in io.Reader, from Draft) (text []byte, notes []string, err error) {
+	return plan.Convert(path, in, from)
+}
 
 // EventTypeYAML writes a type as a file of a plan has it, below lines of comment.
 func EventTypeYAML(t *EventType, comment string) ([]byte, error) { return plan.YAML(t, comment) }
@@ -105,6 +121,12 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	if err != nil {
 		return proposal, 0, err
 	}
+	current, err := t.currentSchema(ctx, key)
+	if err != nil {
+		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
+	}
+	inference.HideMarked(current)
+
 	var unread error
 	err = t.samples.Events(ctx, key, sample, func(e eventtype.Stored) bool {
 		unread = inference.Add(e.Data)
@@ -118,4 +140,16 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	}
 	proposal.Schema, err = inference.Schema()
 	return proposal, inference.Events(), err
+}
+
+// currentSchema returns the compiled schema of a type; nil where there is none.
+func (t EventTypes) currentSchema(ctx context.Context, key EventTypeKey) (*eventtype.Schema, error) {
+	current, err := t.Type(ctx, key, 0)
+	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
+		return nil, nil //nolint:nilnil // the nil Schema is the one without rules and marks
+	}
+	if err != nil {
+		return nil, err
+	}
+	return eventtype.Compile(current.Schema)
 }

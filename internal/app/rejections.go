@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -87,7 +88,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
 		collector := ingest.New(collectorConfig(c), ingest.Deps{
 			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
-			Types: types, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
+			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
 		})
 		collector.Start()                          //nolint:contextcheck // it ends with Stop
 		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
@@ -97,7 +98,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 
 func keepConfig(c config.Config) postgres.KeepConfig {
 	return postgres.KeepConfig{
-		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour), RawBytes: c.Limits.EventBytes,
+		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
+		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
 	}
 }
 
@@ -129,6 +131,12 @@ type RejectionQuery struct {
 	// Limit bounds their number; 0 is no bound.
 	Limit  int
 	DryRun bool
+}
+
+// Selects tells whether the query says which rejections it means, be it all of them.
+func (q *RejectionQuery) Selects() bool {
+	return q.All || len(q.IDs) > 0 ||
+		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
 // filter reads a query.

@@ -30,6 +30,19 @@ import (
 // ErrDependency tells that the database could not be reached in time.
 var ErrDependency = errors.New("the database cannot be reached")
 
+// ListenError tells that the service cannot listen where a setting says, as when another
+// program does.
+type ListenError struct {
+	// Setting is http.listen or ops.listen.
+	Setting string
+	// Err is what the operating system answered; it names the address.
+	Err error
+}
+
+func (e *ListenError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+func (e *ListenError) Unwrap() error { return e.Err }
+
 // ErrConfiguration tells that the service cannot run as it is set up.
 var ErrConfiguration = errors.New("the service cannot run as it is set up")
 
@@ -110,10 +123,10 @@ func (s *Service) start(ctx context.Context) error {
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
-		return fmt.Errorf("%w: ops.listen: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "ops.listen", Err: err})
 	}
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
-		return fmt.Errorf("%w: http.listen: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "http.listen", Err: err})
 	}
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
@@ -151,7 +164,7 @@ func (s *Service) build(ctx context.Context) error {
 	s.types.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.pulse.watch(events), Types: s.types, Logger: s.logger, NewID: newID, Now: time.Now,
+		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
 	s.pulse.follow(s.collector.Queued)
@@ -181,8 +194,10 @@ func (s *Service) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.public.http = s.newServer(s.counted(handler))
-	return s.startCensus() //nolint:contextcheck // it outlives the start
+	guard := s.newGuard()
+	s.public.listener = guard.Listen(s.public.listener)
+	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
+	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
 }
 
 // newIndexMaker makes what builds the indexes that event types ask for.
@@ -201,7 +216,10 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
-		if errors.Is(err, postgres.ErrSchemaBehind) {
+		if wrong := postgres.Misfit(err); wrong != nil {
+			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
+		}
+		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
 		if err == nil {
@@ -240,7 +258,7 @@ func (s *Service) reportDurability(found []postgres.Weakness) {
 }
 
 // newServer bounds what a client can hold on to. Streams set their own write deadline.
-func (s *Service) newServer(handler http.Handler) *http.Server {
+func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
 	errorLog, err := zap.NewStdLogAt(s.logger, zap.WarnLevel)
@@ -250,7 +268,7 @@ func (s *Service) newServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: newCrowd(h.MaxConnections, s.logger, time.Now).follow, ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: s.followed(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}

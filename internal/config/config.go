@@ -172,7 +172,7 @@ type LimitsConfig struct {
 	EventBytes int
 	// JSONDepth bounds the nesting of one event, 32 by default, 128 at most.
 	JSONDepth int
-	// NumberDigits bounds the digits of one number, 40 by default.
+	// NumberDigits bounds the significant digits of one number, 40 by default.
 	NumberDigits int
 	// MaxAhead is how far ahead of the service's clock a timestamp may be, 5 s by
 	// default; 0 allows none. Less than the drift of the senders' clocks and their

@@ -8,11 +8,11 @@ import (
 // Line is one setting as it stands.
 type Line struct {
 	// Key is the setting's name.
-	Key string
+	Key string `json:"setting"`
 	// Value is its text, with what is secret in it masked.
-	Value string
+	Value string `json:"value"`
 	// Source tells where it came from.
-	Source Source
+	Source Source `json:"from"`
 }
 
 // Describe lists every setting as it stands, in the order of Settings. It shows no

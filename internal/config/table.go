@@ -100,7 +100,7 @@ func limitsTable() []setting {
 			func(c *Config) value { return size(&c.Limits.EventBytes, 1, large) }),
 		row("limits.json_depth", "32", "Levels of nesting in one event; 128 at most",
 			func(c *Config) value { return count(&c.Limits.JSONDepth, 1, 128) }),
-		row("limits.number_digits", "40", "Digits of one number",
+		row("limits.number_digits", "40", "Significant digits of one number",
 			func(c *Config) value { return count(&c.Limits.NumberDigits, 1, 1000) }),
 		row("limits.max_ahead", "5s", "How far ahead of the service's clock a timestamp may be",
 			func(c *Config) value { return duration(&c.Limits.MaxAhead, 0, longest) }),

@@ -37,12 +37,20 @@ func serverChecks() []check {
 			"See that Postgres runs, that database.url names it, and that firewall and pg_hba.conf let this host in.", (*facts).reachable,
 		},
 		{
+			"database.pooler", needsNothing, "A pooler that stands between lets the service work: it has transactions, and takes the settings that connections begin with, or `database.pooler` is transaction",
+			"Set pool_mode = transaction in PgBouncer and database.pooler to transaction (THEEYE_DATABASE_POOLER), and the timeouts at the role (database.timeouts); or connect to the server itself.", (*facts).pooler,
+		},
+		{
 			"database.version", needsDatabase, "Postgres is of version 14 to 18",
 			"Move to a version that is supported.", (*facts).version,
 		},
 		{
 			"database.writable", needsDatabase, "The server is no standby, and transactions of the role may write",
 			"Let database.url name the primary (several hosts with target_session_attrs=read-write do that), and turn default_transaction_read_only off.", (*facts).writable,
+		},
+		{
+			"database.encoding", needsDatabase, "The encoding of the database is UTF8, and the session speaks it: others refuse or change texts",
+			"Make a database by `create database NAME encoding 'UTF8' locale 'C' template template0`, and let database.url name it; the encoding of one that is there cannot be changed.", (*facts).encoding,
 		},
 		{
 			"database.schema", needsDatabase, "Every migration of this build was applied; a newer schema is fine",
@@ -111,8 +119,16 @@ func schemaChecks() []check {
 			"See in the log of the service why partitions could not be made ahead; a start of the service makes them, too. The role has to own event and rejection.", (*facts).partitions,
 		},
 		{
-			"schema.detached_partitions", needsSchema, "No partition is left half detached, and none that was detached waits to be dropped",
-			"While retention runs they are on their way out: look again later. If it is off, a half detached one is ended with `alter table ... detach partition ... finalize`; a detached table still holds ids in event_key: set retention.events for a round, or attach it again.", (*facts).detached,
+			"schema.detached_partitions", needsSchema, "No partition is left half detached, and none that retention detached waits to be dropped",
+			"While retention runs they are on their way out: look again later. A half detached one that stays was not begun by retention, and keeps it from detaching others: end that with `alter table ... detach partition ... finalize`. What retention detached and leaves is no longer expired, since it was told to keep more: attach it again under its old name, or rename it.", (*facts).detached,
+		},
+		{
+			"schema.unattached_tables", needsSchema, "No table has the name of a partition and is none, as one that a person detached or restored: retention never drops it",
+			"Attach it again (`alter table event attach partition NAME for values from (...) to (...)`, under the name of its month), or rename it. Its ids stay in event_key and its events are counted in session as long as it is not attached.", (*facts).unattached,
+		},
+		{
+			"schema.additions", needsSchema, "Tables and partitions have no trigger, rule, row security policy, constraint or unique index that the migrations did not make, and no foreign key of another table leads to them",
+			"Drop it, or disable the trigger, unless it never refuses a row: what it refuses, the service can neither store nor explain, and senders are told a fault that is not theirs. Copy events by `GET /v1/events/changes` instead.", (*facts).additions,
 		},
 		{
 			"schema.foreign_partitions", needsSchema, "There is no default partition and none that the service did not make",
@@ -159,6 +175,14 @@ func accessChecks() []check {
 		{
 			"privileges.needed", needsSchema, "The role may read and write every table; it owns the partitioned ones and may make tables in their schema, or may call the functions that do it for it",
 			"Run `theeye migrate roles --service ROLE` as the role that ran the migrations; or let that role run the service.", (*facts).privileges,
+		},
+		{
+			"privileges.create", needsSchema, "Nobody but superusers and the owners of the tables, the schema and the database may create in the schemas of search_path, or schemas: a function there that fits better than that of Postgres would be run in its place, with the rights of the service; where other roles have rights on the tables, it fails. The owner of the tables may, for its functions make partitions",
+			"Revoke it from them; `theeye migrate roles` does so where it may.", (*facts).creators,
+		},
+		{
+			"privileges.foreign_objects", needsSchema, "No function, operator or table of such a role is in the schemas of search_path; one whose name the service uses fails",
+			"Look at what it does and who made it; then drop it, or move it to a schema of its own. If its name is one that Postgres or the service uses, take it for an attempt to become the owner of the tables until you know better.", (*facts).planted,
 		},
 		{
 			"privileges.superuser", needsDatabase, "The role is no superuser",

@@ -38,6 +38,7 @@ func newPatient(t *testing.T, database *pgtest.Database) *patient {
 	defer db.Close()
 	now := time.Now()
 	require.NoError(t, postgres.NewRetentionStore(db).Prepare(t.Context(), now, now.AddDate(0, 0, 62)))
+	p.exec(t, "revoke create on schema public from public") // which version 14 grants
 	return p
 }
 
@@ -51,7 +52,7 @@ func (p *patient) exec(t *testing.T, statements ...string) {
 
 func (p *patient) examine(t *testing.T) doctor.Report {
 	t.Helper()
-	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second}, p.now)
+	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second}, p.now)
 	require.NoError(t, err)
 	defer inspector.Close()
 	return doctor.Examine(t.Context(), p.config, doctor.Deps{Database: inspector})
@@ -91,7 +92,7 @@ func partition(table string, later int) string {
 func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t, pgtest.Dedicated(t))
-	p.exec(t, "create role eye login", "alter database "+p.Name()+" owner to eye",
+	p.exec(t, "create role eye login", "alter database "+p.Name()+" owner to eye", "grant create on schema public to eye",
 		"do $$ declare t record; begin for t in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') loop execute 'alter table ' || t.relname || ' owner to eye'; end loop; end $$")
 	parsed, err := url.Parse(p.url)
 	require.NoError(t, err)
@@ -151,12 +152,26 @@ func TestDamageOfASchema(t *testing.T) {
 			"schema.partitions", doctor.Failed, "missing: event of ", "start of the service",
 		},
 		"left over by retention": {
-			[]string{"alter table event detach partition " + next, "do $$ begin execute 'alter table " + next + " rename to event_expired_' || '" + next + "'::regclass::oid; end $$"},
+			[]string{
+				"select theeye_make_partition('event', 2021, 3)", "select theeye_detach_partition('event', 'event_p2021_03', now())", "select theeye_set_aside('event', now())",
+			},
 			"schema.detached_partitions", doctor.Warning, "event_expired_", "retention",
 		},
-		"detached": {
+		"detached by a person": {
 			[]string{"alter table rejection detach partition " + partition("rejection", 0)},
-			"schema.detached_partitions", doctor.Warning, partition("rejection", 0) + " is detached", "attach it again",
+			"schema.unattached_tables", doctor.Warning, partition("rejection", 0) + " looks like a partition of rejection and is none", "Attach it again",
+		},
+		"a restored archive": {
+			[]string{"create table event_p2021_03 (like event)"},
+			"schema.unattached_tables", doctor.Warning, "event_p2021_03 looks like", "or rename it",
+		},
+		"set aside in the database that a dump came from": {
+			[]string{"create table event_expired_4711 (like event)"},
+			"schema.unattached_tables", doctor.Warning, "event_expired_4711 looks like a partition that retention set aside, and this database knows nothing of it", "or rename it",
+		},
+		"everybody may create in public": {
+			[]string{"grant create on schema public to public"},
+			"privileges.create", doctor.Warning, "everybody may create in the schema public", "revoke create on schema public from public`",
 		},
 		"default partition": {
 			[]string{"create table event_rest partition of event default"},
@@ -338,6 +353,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	t.Cleanup(inspector.Close)
 	r := doctor.Examine(t.Context(), settings(), doctor.Deps{Database: inspector})
 	requireFound(t, r, "database.reachable", doctor.Failed, "refused")
+	require.Equal(t, 1, strings.Count(finding(t, r, "database.reachable").Found, "dial error"), "it was tried with TLS and without, and is told once")
 	require.False(t, r.Summary.Reached)
 	var text strings.Builder
 	require.NoError(t, r.WriteText(&text))

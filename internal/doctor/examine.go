@@ -23,10 +23,12 @@ type Prober interface {
 type Config struct {
 	// Version is that of this build.
 	Version string
-	// WriteConnections, ReadConnections and WatchConnections are those of one replica.
-	WriteConnections int
-	ReadConnections  int
-	WatchConnections int
+	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are those
+	// of one replica.
+	WriteConnections  int
+	ReadConnections   int
+	ChangeConnections int
+	WatchConnections  int
 	// Replicas is how many there are; 0 counts those that are connected.
 	Replicas int
 	// Pooled tells that a pooler in transaction mode stands between.
@@ -128,6 +130,8 @@ func (f *facts) gate(needs need) (verdict, bool) {
 			return skipped("no database is named: set THEEYE_DATABASE_URL"), false
 		case f.db.Err != nil:
 			return skipped("the database cannot be reached"), false
+		case f.db.Pooler.Value.NoTransactions:
+			return skipped("nothing can be asked without transactions: see database.pooler"), false
 		case needs == needsSchema && f.behind():
 			return skipped("the schema is behind: see database.schema"), false
 		}

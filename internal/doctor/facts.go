@@ -11,7 +11,9 @@ type Fact[T any] struct {
 // Database is what is known of the database. Where Err is set, nothing else is.
 type Database struct {
 	// Err tells why the database could not be reached.
-	Err          error
+	Err error
+	// Pooler is asked for first. Where it has no transactions, nothing else is set.
+	Pooler       Fact[Pooler]
 	Server       Fact[Server]
 	Schema       Fact[Schema]
 	Settings     Fact[Settings]
@@ -20,15 +22,36 @@ type Database struct {
 	Tables       Fact[[]Table]
 	Indexes      Fact[[]Index]
 	Constraints  Fact[[]Constraint]
+	Additions    Fact[[]Addition]
 	Partitions   Fact[[]Partition]
-	Detached     Fact[[]string]
+	Detached     Fact[[]Detached]
 	Ages         Fact[Ages]
 	Transactions Fact[Transactions]
 	Waits        Fact[[]Wait]
 	Slots        Fact[[]Slot]
 	Sizes        Fact[Sizes]
 	Privileges   Fact[Privileges]
+	Trust        Fact[Trust]
 	Clock        Fact[Clock]
+}
+
+// Pooler is how a pooler in between takes what the service asks of it. A server that is
+// reached directly does all of it.
+type Pooler struct {
+	// Refusal is what it says where it refuses a connection or a transaction; empty: it does not.
+	Refusal string
+	// NoTransactions tells that it refuses transactions, so that nothing can be asked.
+	NoTransactions bool
+	// ParametersIgnored tells that the settings that a connection begins with are not in force.
+	ParametersIgnored bool
+}
+
+// Addition is a thing of a table or partition of ours that can refuse or change its rows.
+type Addition struct {
+	// Kind is what it is, such as "trigger".
+	Kind  string
+	Table string
+	Name  string
 }
 
 // Server is what a server says of itself.
@@ -40,6 +63,9 @@ type Server struct {
 	// ReadOnly tells that transactions of the role are read-only unless they ask.
 	ReadOnly bool
 	Now      time.Time
+	// Encoding is that of the database, and ClientEncoding what the session speaks.
+	Encoding       string
+	ClientEncoding string
 }
 
 // Schema is how far the schema is, and what it promises.
@@ -139,6 +165,17 @@ type Partition struct {
 	To        time.Time
 }
 
+// Detached is a table that is no partition and is named like one.
+type Detached struct {
+	Name string
+	// Table is the partitioned table that it is named after.
+	Table string
+	// Month tells that it has the name of a month's partition, so that none can be made.
+	Month bool
+	// Marked tells that retention detached it, or was about to: it is on its way out.
+	Marked bool
+}
+
 // Ages are how many transactions ago the oldest row was frozen.
 type Ages struct {
 	Database       int64
@@ -210,6 +247,45 @@ type Privileges struct {
 	Foreign []string
 	// Functions tells that the schema's functions make and drop partitions for it.
 	Functions bool
+}
+
+// Trust is who could make the service's statements run something else than was meant.
+type Trust struct {
+	// Owner is the role that owns the tables.
+	Owner string
+	// Schema is that of the tables, and SchemaOwner whose it is.
+	Schema      string
+	SchemaOwner string
+	// Creates tells that the owner of the tables may create in their schema.
+	Creates bool
+	// Granted tells that other roles than the owner have rights on the tables.
+	Granted bool
+	// Creators are the grants by which others than the owners may create.
+	Creators []Creator
+	// Planted is what such roles have made in the schemas of search_path.
+	Planted []Planted
+}
+
+// Creator is a grant by which a role that is not trusted may create something.
+type Creator struct {
+	// Kind is schema or database.
+	Kind      string
+	Name      string
+	Owner     string
+	Privilege string
+	// Role is empty for PUBLIC, which is everybody.
+	Role string
+}
+
+// Planted is something that a role made which is not trusted.
+type Planted struct {
+	// Kind is function, operator or table.
+	Kind string
+	// Name has the schema, and the arguments of a function.
+	Name  string
+	Owner string
+	// Shadows tells that it has the name of something that the service uses.
+	Shadows bool
 }
 
 // Clock is how far a clock is ahead of this machine's.

@@ -51,7 +51,7 @@ func healthy() *found {
 	positive := doctor.Name{Table: "event", Name: "event_sequence_check"}
 	return &found{
 		database: doctor.Database{
-			Server: is(doctor.Server{Number: 150_006, Version: "15.6", Now: noon}),
+			Server: is(doctor.Server{Number: 150_006, Version: "15.6", Now: noon, Encoding: "UTF8", ClientEncoding: "UTF8"}),
 			Schema: is(doctor.Schema{Version: 3, Needed: 3, Indexes: []doctor.Name{pkey}, Constraints: []doctor.Name{pkey, positive}}),
 			Settings: is(doctor.Settings{
 				"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "synchronous_standby_names": "",
@@ -78,6 +78,7 @@ func healthy() *found {
 			}),
 			Partitions: is(partitions),
 			Privileges: is(doctor.Privileges{Role: "eye", Schema: "public", Create: true}),
+			Trust:      is(doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "eye", Creates: true}),
 		},
 		outside: doctor.Outside{
 			Public: &doctor.Public{
@@ -203,7 +204,21 @@ func TestJudgement(t *testing.T) {
 		})},
 		{"schema.partitions", warned, "none yet", database(func(d *doctor.Database) { d.Partitions.Value = nil })},
 		{"schema.detached_partitions", warned, "event_p2026_05 is half detached", database(func(d *doctor.Database) { d.Partitions.Value[0].Detaching = true })},
-		{"schema.detached_partitions", warned, "event_expired_77", database(func(d *doctor.Database) { d.Detached.Value = []string{"event_expired_77"} })},
+		{"schema.detached_partitions", warned, "event_expired_77", database(func(d *doctor.Database) {
+			d.Detached.Value = []doctor.Detached{{Name: "event_expired_77", Table: "event", Marked: true}}
+		})},
+		{"schema.detached_partitions", doctor.OK, "", database(func(d *doctor.Database) {
+			d.Detached.Value = []doctor.Detached{{Name: "event_p2026_01", Table: "event", Month: true}}
+		})},
+		{"schema.unattached_tables", doctor.OK, "", database(func(d *doctor.Database) {
+			d.Detached.Value = []doctor.Detached{{Name: "event_expired_77", Table: "event", Marked: true}}
+		})},
+		{"schema.unattached_tables", warned, "event_p2026_01 looks like a partition of event and is none", database(func(d *doctor.Database) {
+			d.Detached.Value = []doctor.Detached{{Name: "event_p2026_01", Table: "event", Month: true}}
+		})},
+		{"schema.unattached_tables", warned, "event_expired_77 looks like a partition that retention set aside", database(func(d *doctor.Database) {
+			d.Detached.Value = []doctor.Detached{{Name: "event_expired_77", Table: "event"}}
+		})},
 		{"schema.foreign_partitions", broken, "default", database(func(d *doctor.Database) { d.Partitions.Value[0].Default = true })},
 		{"schema.foreign_partitions", warned, "event_p2026_05", database(func(d *doctor.Database) { d.Partitions.Value[0].Month = false })},
 		{"upkeep.dead_rows", warned, "20000 dead rows beside 30000", database(func(d *doctor.Database) { d.Tables.Value[2].Dead, d.Tables.Value[2].Live = 20_000, 30_000 })},
@@ -238,6 +253,22 @@ func TestJudgement(t *testing.T) {
 			d.Privileges.Value.Foreign, d.Privileges.Value.Create, d.Privileges.Value.Functions = []string{"event"}, false, true
 		})},
 		{"privileges.needed", broken, "schema public", database(func(d *doctor.Database) { d.Privileges.Value.Create = false })},
+		{"privileges.create", warned, "everybody may create in the schema public", database(func(d *doctor.Database) {
+			d.Trust.Value.Creators = []doctor.Creator{{Kind: "schema", Name: "public", Owner: "postgres", Privilege: "CREATE"}}
+		})},
+		{"privileges.create", broken, "the role reporting may create schemas in the database eye", database(func(d *doctor.Database) {
+			d.Trust.Value.Granted = true
+			d.Trust.Value.Creators = []doctor.Creator{{Kind: "database", Name: "eye", Owner: "dba", Privilege: "CREATE", Role: "reporting"}}
+		})},
+		{"privileges.create", broken, "eye, who owns the tables, may not create in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
+		{"privileges.foreign_objects", warned, "the function public.report() belongs to analyst", database(func(d *doctor.Database) {
+			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
+		})},
+		{"privileges.foreign_objects", broken, "the function public.abs(text) belongs to analyst and has a name that the service uses", database(func(d *doctor.Database) {
+			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.abs(text)", Owner: "analyst", Shadows: true}}
+		})},
+		{"database.encoding", broken, "LATIN1, not UTF8", database(func(d *doctor.Database) { d.Server.Value.Encoding = "LATIN1" })},
+		{"database.encoding", broken, "client_encoding = SQL_ASCII", database(func(d *doctor.Database) { d.Server.Value.ClientEncoding = "SQL_ASCII" })},
 		{"privileges.superuser", warned, "eye", database(func(d *doctor.Database) { d.Privileges.Value.Superuser = true })},
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},
 		{"clock.database", broken, "ahead of", database(func(d *doctor.Database) { d.Clock.Value.Ahead = 6 * time.Second })},

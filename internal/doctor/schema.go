@@ -157,21 +157,42 @@ func missingMonths(table string, there []Partition, now time.Time) (missing []in
 
 func (f *facts) detached() verdict {
 	return given(f.db.Partitions, func(there []Partition) verdict {
-		return given(f.db.Detached, func(left []string) verdict {
+		return given(f.db.Detached, func(left []Detached) verdict {
 			var found []string
 			for _, p := range there {
 				if p.Detaching {
 					found = append(found, p.Name+" is half detached")
 				}
 			}
-			for _, name := range left {
-				found = append(found, name+" is detached and was not dropped")
+			for _, t := range left {
+				if t.Marked {
+					found = append(found, t.Name+" is detached and was not dropped")
+				}
 			}
 			if len(found) > 0 {
 				return warning(list(found))
 			}
 			return ok("none is left")
 		})
+	})
+}
+
+func (f *facts) unattached() verdict {
+	return given(f.db.Detached, func(left []Detached) verdict {
+		var found []string
+		for _, t := range left {
+			switch {
+			case t.Marked:
+			case t.Month:
+				found = append(found, t.Name+" looks like a partition of "+t.Table+" and is none; no partition can be made under its name, so that what belongs to its month cannot be stored")
+			default:
+				found = append(found, t.Name+" looks like a partition that retention set aside, and this database knows nothing of it")
+			}
+		}
+		if len(found) > 0 {
+			return warning(list(found))
+		}
+		return ok("there is none")
 	})
 }
 

@@ -33,6 +33,19 @@ func (f *facts) version() verdict {
 	})
 }
 
+func (f *facts) encoding() verdict {
+	return given(f.db.Server, func(s Server) verdict {
+		switch {
+		case s.Encoding != "UTF8":
+			return failed("the encoding of the database is " + s.Encoding + ", not UTF8")
+		case s.ClientEncoding != "UTF8":
+			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " though UTF8 is asked for").
+				but("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
+		}
+		return ok("UTF8")
+	})
+}
+
 func (f *facts) writable() verdict {
 	return given(f.db.Server, func(s Server) verdict {
 		switch {
@@ -132,7 +145,7 @@ func (f *facts) connections() verdict {
 				return f.pooledConnections(c, allowed)
 			}
 			replicas, others := f.countReplicas(c)
-			each := int64(f.WriteConnections + f.ReadConnections + f.WatchConnections)
+			each := int64(f.WriteConnections + f.ReadConnections + f.ChangeConnections + f.WatchConnections)
 			need := each * int64(replicas)
 			found := fmt.Sprintf("replicas: %d, connections of each: %d, together: %d, those of others now: %d, allowed: %d (%s)", replicas, each, need, others, allowed, by)
 			switch {
@@ -166,7 +179,7 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 	open, hosts := map[string]int{}, map[string]bool{}
 	for _, b := range c.Backends {
 		switch {
-		case b.Here && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye watch"):
+		case b.Here && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye change" || b.Application == "theeye watch"):
 			open[b.Application] += b.Count
 			hosts[b.Client] = true
 		default:
@@ -176,7 +189,7 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 	if f.Replicas > 0 {
 		return f.Replicas, others
 	}
-	pools := map[string]int{"theeye write": f.WriteConnections, "theeye read": f.ReadConnections, "theeye watch": f.WatchConnections}
+	pools := map[string]int{"theeye write": f.WriteConnections, "theeye read": f.ReadConnections, "theeye change": f.ChangeConnections, "theeye watch": f.WatchConnections}
 	replicas = max(1, len(hosts))
 	for name, most := range pools {
 		if most > 0 {

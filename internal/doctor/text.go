@@ -30,7 +30,7 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	s := r.Summary
-	fmt.Fprintf(&b, "\n%d ok, %d warnings, %d failed, %d skipped\n", s.OK, s.Warnings, s.Failed, s.Skipped)
+	fmt.Fprintf(&b, "\n%d ok, %s, %d failed, %d skipped\n", s.OK, counted(s.Warnings, "warning"), s.Failed, s.Skipped)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
@@ -74,6 +74,14 @@ func span(d time.Duration) string {
 		return d.Round(10 * time.Millisecond).String()
 	}
 	return d.Round(10 * time.Microsecond).String()
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // list joins names, and tells how many more there are.

@@ -14,14 +14,17 @@ const typicalEvent = 300
 // ParseJSON reads a body that holds one event (an object) or a batch (an array)
 // and judges each. single tells which it was. A body that cannot be taken apart
 // into events gives a fault; everything that concerns one event alone is among
-// that envelope's violations. now is the service's clock. The envelopes share
-// memory with the body.
+// that envelope's violations, also where it is not JSON: an element of an array that
+// strings and brackets delimit is refused alone. now is the service's clock. The
+// envelopes share memory with the body.
 func ParseJSON(body []byte, rules *Rules, now time.Time) (envelopes []Envelope, single bool, err error) {
 	s := newScanner(body, rules)
 	s.space()
 	switch s.peek() {
 	case '{':
-		return []Envelope{s.single(now)}, true, nil
+		e, ok := s.single(now, fault.CodeInvalidJSON)
+		e.Unparted = !ok
+		return []Envelope{e}, true, nil
 	case '[':
 		envelopes, err = s.batch(now)
 		return envelopes, false, err
@@ -52,7 +55,8 @@ func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 		}
 		s.reset(line)
 		s.before = lines - 1
-		envelopes = append(envelopes, s.single(now))
+		e, _ := s.single(now, fault.CodeMalformedEvent)
+		envelopes = append(envelopes, e)
 	}
 	if len(envelopes) == 0 {
 		return nil, emptyBatch()
@@ -60,18 +64,26 @@ func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 	return envelopes, nil
 }
 
-// single reads a text that holds nothing but one event.
-func (s *scanner) single(now time.Time) Envelope {
+// single reads a text that holds nothing but one event. It returns false where the text
+// is not JSON, which is refused with the given code, or where there is text behind it.
+func (s *scanner) single(now time.Time, malformed fault.Code) (Envelope, bool) {
 	e, ok := s.envelope(now)
 	if !ok {
-		return e
+		e.Raw = s.text
+		if malformed == fault.CodeMalformedEvent {
+			e.refuseMalformed(s.syntaxDetail())
+		} else {
+			e.Refuse(malformed, "", s.syntaxDetail())
+		}
+		return e, false
 	}
 	s.space()
 	if s.pos < len(s.text) {
 		e.Raw = s.text
 		e.Refuse(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the event, at byte %d; send several events as an array or as NDJSON", s.pos))
+		return e, false
 	}
-	return e
+	return e, true
 }
 
 // batch reads an array of events, to the last or to one past the limit.
@@ -91,7 +103,12 @@ func (s *scanner) batch(now time.Time) ([]Envelope, error) {
 			more, ok = s.separator(']')
 		}
 		if !ok {
-			return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)), s.syntaxDetail())
+			detail := s.syntaxDetail()
+			if more, ok = s.passElement(&e); !ok {
+				return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)),
+					detail+"; strings and brackets do not tell where this event ends, so nothing of the batch is stored")
+			}
+			e.refuseMalformed(detail)
 		}
 		envelopes = append(envelopes, e)
 	}
@@ -100,6 +117,39 @@ func (s *scanner) batch(now time.Time) ([]Envelope, error) {
 		return nil, fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the array, at byte %d", s.pos))
 	}
 	return envelopes, nil
+}
+
+// passElement passes over an element of the outermost array that is not JSON, from its
+// beginning to the comma or the bracket behind it, and notes its text. What lies in
+// strings does not count, and brackets have to match; it returns false where they do not,
+// for then nobody can tell what belongs to whom. It looks at each byte of the element once.
+func (s *scanner) passElement(e *Envelope) (more, ok bool) {
+	var open []byte
+	for i := s.start; i < len(s.text); i++ {
+		c := s.text[i]
+		if len(open) == 0 && (c == ',' || c == ']') {
+			e.Raw = bytes.TrimRight(s.text[s.start:i], " \t\r\n")
+			s.pos, s.syntax = i+1, ""
+			s.space()
+			return c == ',', true
+		}
+		switch c {
+		case '"':
+			end := stringEnd(s.text, i)
+			if end == 0 {
+				return false, false
+			}
+			i = end - 1
+		case '{', '[':
+			open = append(open, c+2) // in ASCII, '}' is '{'+2 and ']' is '['+2
+		case '}', ']':
+			if len(open) == 0 || open[len(open)-1] != c {
+				return false, false
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return false, false
 }
 
 func guess(body []byte, rules *Rules) int { return min(len(body)/typicalEvent+1, rules.BatchEvents) }
@@ -126,8 +176,8 @@ func CheckObject(text []byte, rules *Rules) error {
 	if s.space(); s.pos < len(text) {
 		return fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the object, at byte %d", s.pos))
 	}
-	if s.tooLarge() {
-		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", len(text), rules.EventBytes))
+	if size := s.size(text); size > rules.EventBytes {
+		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", size, rules.EventBytes))
 	}
 	if len(s.violations) > 0 {
 		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: s.violations[0].Detail, Violations: s.violations}

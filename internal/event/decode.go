@@ -1,8 +1,6 @@
 package event
 
 import (
-	"fmt"
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -15,7 +13,7 @@ import (
 const uuidLength = 36
 
 // envelope reads one event at the current position and judges it. It returns
-// false on a syntax error; the envelope then holds what was read before it.
+// false on a syntax error; the envelope then holds what was read before it, and no text.
 func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 	s.violations, s.found = nil, 0
 	s.path = s.path[:0]
@@ -31,14 +29,13 @@ func (s *scanner) envelope(now time.Time) (Envelope, bool) {
 		s.report(fault.CodeInvalidType, "an event is a JSON object")
 	}
 	if !ok {
-		e.Raw, e.Violations = s.text[s.start:], s.violations
-		e.Refuse(fault.CodeInvalidJSON, "", s.syntaxDetail())
+		e.Violations = s.violations
 		return *e, false
 	}
 	e.Raw = s.text[s.start:s.pos]
-	if s.tooLarge() {
+	if size := s.size(e.Raw); size > s.rules.EventBytes {
 		s.violations = nil
-		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", len(e.Raw), s.rules.EventBytes)
+		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", size, s.rules.EventBytes)
 	} else if e.Raw[0] == '{' {
 		s.required(e)
 		s.judgeTime(e, now)
@@ -63,6 +60,8 @@ func (s *scanner) eventMember() bool {
 		return s.timestampField(e)
 	case "data":
 		return s.dataField(e)
+	case memberSequence, memberReceivedAt, memberApplication, memberTypeVersion, memberViolations:
+		return s.addedField(e)
 	}
 	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
 	return s.value()
@@ -89,8 +88,12 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 		return ok
 	}
 	id, err := uuid.ParseBytes(content)
-	if err != nil || len(content) != uuidLength {
+	switch {
+	case err != nil || len(content) != uuidLength:
 		s.report(fault.CodeInvalidUUID, "%s is a UUID such as 0190163d-8694-739b-aea5-966c26f8ad91", member)
+		return true
+	case id == uuid.Nil:
+		s.report(fault.CodeNilUUID, "%s is the nil UUID, which names nothing; make a random one (UUIDv4 or UUIDv7)", member)
 		return true
 	}
 	*into = id
@@ -118,7 +121,11 @@ func (s *scanner) timestampField(e *Envelope) bool {
 		return ok
 	}
 	at, valid := ParseTimestamp(string(content))
-	if !valid {
+	switch {
+	case !valid && LacksZone(string(content)):
+		s.report(fault.CodeInvalidTimestamp, "timestamp does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27.243860Z or 2021-01-01T10:15:27.243860+01:00")
+		return true
+	case !valid:
 		s.report(fault.CodeInvalidTimestamp,
 			"timestamp is a time such as 2021-01-01T09:15:27.243860Z (RFC 3339) or 2021-01-01 09:15:27.243860 (read as UTC)")
 		return true
@@ -187,13 +194,20 @@ func (s *scanner) judgeTime(e *Envelope, now time.Time) {
 	at, ahead, age := e.Event.Timestamp, s.rules.MaxAhead, s.rules.MaxAge
 	if at.After(now.Add(ahead)) {
 		s.reportAt("timestamp", fault.CodeTimestampInFuture,
-			"timestamp lies %s in the future; at most %s are allowed: check the clock of the sender", seconds(at.Sub(now)), seconds(ahead))
+			"timestamp lies %d s in the future; at most %.0f s are allowed: check the clock of the sender", secondsBetween(now, at), ahead.Seconds())
 	} else if at.Before(now.Add(-age)) {
+		const day = 24 * 60 * 60
 		s.reportAt("timestamp", fault.CodeTimestampTooOld,
-			"timestamp lies %.0f days in the past; at most %.0f days are allowed", now.Sub(at).Hours()/24, age.Hours()/24)
+			"timestamp lies %d days in the past; at most %.0f days are allowed", (secondsBetween(at, now)+day-1)/day, age.Hours()/24)
 	}
 }
 
-// seconds renders a duration in seconds, rounded up so that a limit is never
-// reported as kept when it was not.
-func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", math.Ceil(d.Seconds())) }
+// secondsBetween returns the seconds from one time to a later one, rounded up so that a
+// limit is never reported as kept when it was not. A duration holds no more than 292 years.
+func secondsBetween(earlier, later time.Time) int64 {
+	n := later.Unix() - earlier.Unix()
+	if later.Nanosecond() > earlier.Nanosecond() {
+		n++
+	}
+	return n
+}

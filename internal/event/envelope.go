@@ -23,15 +23,23 @@ type Envelope struct {
 	Raw []byte
 	// Event holds what could be read; Known tells which of its fields are set.
 	Event Event
-	Known Fields
 	// Violations say why it was refused. None: Event is whole but for an ID that
 	// the client may leave to the service.
 	Violations []fault.Violation
-	// TypeVersion is the version of the event type that judged it; 0 when there is none.
-	TypeVersion int32
 	// Observed is what an event type that only observes has to object to; it is stored
 	// with the event.
 	Observed []fault.Violation
+	// Added are the members that the service adds to the events that it gives back, as they
+	// were sent: who has them read an event that is stored, and is not sending a new one.
+	Added []Member
+	// TypeVersion is the version of the event type that judged it; 0 when there is none.
+	TypeVersion int32
+	Known       Fields
+	// Unparted tells that Raw is a body as a whole, which could not be taken apart into events.
+	Unparted bool
+	// Unchanged tells that the stored event says the same, so that its type is not asked
+	// again: it may ask for something else by now.
+	Unchanged bool
 	// Withheld tells that Raw is not to be kept: it may hold what must not be.
 	Withheld bool
 }
@@ -41,6 +49,13 @@ func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 
 // Has tells whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
+
+// refuseMalformed refuses an event that is not JSON for that reason alone: what was found
+// before reading ended may follow from it.
+func (e *Envelope) refuseMalformed(detail string) {
+	e.Violations = nil
+	e.Refuse(fault.CodeMalformedEvent, "", detail)
+}
 
 // Refuse adds a reason to refuse the event. Where there are MaxViolations already,
 // it takes the place of the last.

@@ -14,7 +14,8 @@ type Limits struct {
 	EventBytes int `json:"event_bytes"`
 	// Depth bounds the nesting of an event, which itself counts as 1.
 	Depth int `json:"json_depth"`
-	// NumberDigits bounds the digits a number is written with.
+	// NumberDigits bounds the significant digits of a number: those from the first to the
+	// last that is not zero.
 	NumberDigits int `json:"number_digits"`
 }
 

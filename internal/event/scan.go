@@ -36,9 +36,13 @@ type scanner struct {
 	found      int
 	// told is how many bytes the pointers of all events have.
 	told int
-	// syntax describes the first syntax error, and where it is.
+	// syntax describes the first syntax error of the current event, and where it is.
 	syntax   string
 	syntaxAt int
+	// lines are those before a place in the text: a batch may have many syntax errors, and
+	// its text is counted once.
+	lines     int
+	linesUpTo int
 }
 
 // linearNames is how many member names are compared one by one before a set is made.
@@ -52,7 +56,10 @@ func newScanner(text []byte, rules *Rules) *scanner {
 }
 
 // reset makes the scanner read another text.
-func (s *scanner) reset(text []byte) { s.text, s.pos, s.syntax = text, 0, "" }
+func (s *scanner) reset(text []byte) {
+	s.text, s.pos, s.syntax = text, 0, ""
+	s.lines, s.linesUpTo = 0, 0
+}
 
 // report notes a violation at the current path.
 func (s *scanner) report(code fault.Code, format string, args ...any) {
@@ -131,12 +138,14 @@ func (s *scanner) syntaxDetail() string {
 	if s.syntaxAt < len(s.text) {
 		found = strconv.QuoteToASCII(string(s.text[s.syntaxAt : s.syntaxAt+1]))
 	}
-	line := s.before + 1 + bytes.Count(s.text[:min(s.syntaxAt, len(s.text))], []byte{'\n'})
-	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, line)
+	at := max(s.linesUpTo, min(s.syntaxAt, len(s.text)))
+	s.lines += bytes.Count(s.text[s.linesUpTo:at], []byte{'\n'})
+	s.linesUpTo = at
+	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, s.before+1+s.lines)
 }
 
-// tooLarge tells whether the current event is past the limit already.
-func (s *scanner) tooLarge() bool { return s.pos-s.start > s.rules.EventBytes }
+// tooLarge tells whether the current event is past the limit already, however it is counted.
+func (s *scanner) tooLarge() bool { return s.pos-s.start > maxGrowth*s.rules.EventBytes }
 
 func (s *scanner) peek() byte {
 	if s.pos < len(s.text) {

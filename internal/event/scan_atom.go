@@ -3,15 +3,10 @@ package event
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
-
-// maxExponent bounds a number's exponent: what lies past it is infinite or zero
-// in a float64, and Postgres refuses scales past 16,383 even for zeros.
-const maxExponent = 400
 
 // str reads a string and returns its content without escapes. The content shares
 // memory with the text unless the string had escapes.
@@ -156,65 +151,4 @@ func hexDigit(c byte) (byte, bool) {
 		return c - 'A' + 10, true
 	}
 	return 0, false
-}
-
-// number reads a number and checks that the store and every reader can hold it.
-func (s *scanner) number() bool {
-	start := s.pos
-	if s.peek() == '-' {
-		s.pos++
-	}
-	digits := 0
-	if s.peek() == '0' {
-		s.pos++
-		digits++
-	} else if n := s.digits(); n > 0 {
-		digits += n
-	} else {
-		return s.fail("expected a digit")
-	}
-	if s.peek() == '.' {
-		s.pos++
-		n := s.digits()
-		if n == 0 {
-			return s.fail("expected a digit after the decimal point")
-		}
-		digits += n
-	}
-	mantissa := s.pos
-	exponent := 0
-	if c := s.peek(); c == 'e' || c == 'E' {
-		s.pos++
-		if c := s.peek(); c == '+' || c == '-' {
-			s.pos++
-		}
-		if exponent = s.digits(); exponent == 0 {
-			return s.fail("expected a digit in the exponent")
-		}
-	}
-	if digits+exponent > s.rules.NumberDigits {
-		s.report(fault.CodeNumberOutOfRange, "a number has at most %d digits; send longer ones as strings", s.rules.NumberDigits)
-	} else if exponent > 0 && !representable(s.text[start:mantissa], s.text[mantissa+1:s.pos]) {
-		s.report(fault.CodeNumberOutOfRange, "the number does not fit a 64-bit float; send it as a string")
-	}
-	return true
-}
-
-func (s *scanner) digits() (n int) {
-	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
-		s.pos++
-		n++
-	}
-	return n
-}
-
-// representable tells whether a number with an exponent is finite in a float64
-// and not rounded to zero.
-func representable(mantissa, exponent []byte) bool {
-	e, err := strconv.Atoi(string(exponent))
-	if err != nil || e > maxExponent || e < -maxExponent {
-		return false
-	}
-	f, err := strconv.ParseFloat(string(mantissa)+"e"+string(exponent), 64)
-	return err == nil && (f != 0 || !bytes.ContainsAny(mantissa, "123456789"))
 }

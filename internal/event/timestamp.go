@@ -43,6 +43,14 @@ func ParseTimestamp(text string) (time.Time, bool) {
 	return at.Add(-time.Duration(offset) * time.Second).Truncate(time.Microsecond), true
 }
 
+// LacksZone tells whether a text is a time that ParseTimestamp refuses only because it
+// does not say in which zone it is, as isoformat() of Python writes it.
+func LacksZone(text string) bool {
+	_, ok := ParseTimestamp(text)
+	_, inZone := ParseTimestamp(text + "Z")
+	return !ok && inZone
+}
+
 // FormatTimestamp renders a time as RFC 3339 in UTC with microseconds.
 func FormatTimestamp(at time.Time) string {
 	return string(AppendTimestamp(nil, at))

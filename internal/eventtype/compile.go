@@ -57,6 +57,10 @@ func Compile(text []byte) (*Schema, error) {
 	if err := event.CheckObject(text, &rules); err != nil {
 		return nil, refusedText(err)
 	}
+	text, err := adopt(text)
+	if err != nil {
+		return nil, err
+	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, wrongSchema("", "it is not JSON")
@@ -84,6 +88,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat() // who writes "format": "email" means it
+	registerFormats(compiler)
 	compiler.UseLoader(noLoader{})
 	programs, sealed := 0, false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
@@ -216,10 +221,13 @@ func explain(err error) error {
 	case errors.As(err, &load), errors.As(err, &scheme), errors.As(err, &meta):
 		return wrongSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
 	case errors.As(err, &draft), errors.As(err, &other):
-		return wrongSchema("/$schema", "only JSON Schema draft 2020-12 is understood; leave $schema out or send https://json-schema.org/draft/2020-12/schema")
+		return wrongSchema("/$schema", unknownDraft)
 	}
 	return wrongSchema("", "it does not compile: "+reasonOf(err))
 }
+
+// unknownDraft says what a $schema may be.
+const unknownDraft = "it names no draft that is known: 04, 06, 07, 2019-09 and 2020-12 are; leave $schema out, or send " + schemaURL
 
 // structureFault says where a schema breaks the rules of JSON Schema.
 func structureFault(err *jsonschema.SchemaValidationError) error {
@@ -228,10 +236,23 @@ func structureFault(err *jsonschema.SchemaValidationError) error {
 		return wrongSchema("", "it is no JSON Schema")
 	}
 	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
-	for _, found := range flatten(invalid, noMarks) {
-		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: found.detail})
+	for _, found := range flatten(invalid, showAll) {
+		detail := found.detail + olderForm(found)
+		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: detail})
 	}
 	return f
+}
+
+// olderForm says how to convert what older drafts allowed.
+func olderForm(f finding) string {
+	const hint = "; theeye event-type convert --from %s converts it"
+	switch {
+	case strings.HasSuffix(f.pointer, "/items") && strings.HasPrefix(f.detail, "is an array"):
+		return "; an array of items is prefixItems in 2020-12" + fmt.Sprintf(hint, Draft7)
+	case strings.HasSuffix(f.pointer, "/exclusiveMinimum") || strings.HasSuffix(f.pointer, "/exclusiveMaximum"):
+		return "; it was a boolean in draft-04" + fmt.Sprintf(hint, Draft4)
+	}
+	return ""
 }
 
 // fragmentOf returns what stands behind the # of a URL.

@@ -111,6 +111,9 @@ func (d *Directory) follow(ctx context.Context) {
 			d.deps.Logger.Warn("event types cannot be read; events are turned away once they are too old",
 				zap.Duration("max_age", maxAge), zap.Error(err))
 		}
+		if err == nil && away {
+			d.deps.Logger.Info("event types are read again")
+		}
 		away = err != nil
 	}
 }

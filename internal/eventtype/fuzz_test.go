@@ -57,3 +57,31 @@ func FuzzCompile(f *testing.F) {
 		require.Less(t, time.Since(start), long)
 	})
 }
+
+// FuzzConvert holds that a schema of any draft is either refused with a fault, or becomes one of
+// 2020-12 that needs no conversion any more.
+func FuzzConvert(f *testing.F) {
+	drafts := []eventtype.Draft{eventtype.Draft4, eventtype.Draft6, eventtype.Draft7, eventtype.Draft2019}
+	for _, schema := range []string{
+		`{}`, marked, oldSchema, `{"$id": "http://a/b#c", "definitions": {"a": true, "b": {"$id": "#x", "items": [{"$ref": "#/definitions/a"}]}}, "dependencies": {"a": ["b"], "c": {}}}`,
+		`{"id": "a", "minimum": 1, "exclusiveMinimum": true, "additionalItems": {"$ref": "#"}, "properties": {"a": {"id": "b/", "$ref": "a#/x/0/y"}}, "x": [{"y": {}}]}`,
+		`{"$recursiveAnchor": true, "items": {"$recursiveRef": "#"}, "$defs": {"a": {"$id": "b", "$recursiveRef": "#"}}}`, `{"$ref": "#/~1/%25/$ref", "/": {"%": {"$ref": 1}}}`,
+	} {
+		f.Add(schema, uint8(2))
+	}
+	f.Fuzz(func(t *testing.T, text string, which uint8) {
+		converted, _, err := eventtype.Convert([]byte(text), drafts[int(which)%len(drafts)])
+		if err != nil {
+			_, ok := fault.As(err)
+			require.True(t, ok, "%v", err)
+			return
+		}
+		require.True(t, json.Valid(converted), "%s", converted)
+		for _, from := range drafts {
+			again, _, err := eventtype.Convert(converted, from)
+			require.NoError(t, err)
+			require.Equal(t, string(converted), string(again))
+		}
+		require.LessOrEqual(t, len(eventtype.Spec{Schema: converted}.Warnings()), 100)
+	})
+}

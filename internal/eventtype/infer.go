@@ -29,6 +29,8 @@ type Inference struct {
 	events  int
 	slots   int
 	formats []namedFormat
+	// marked is the schema in force, if it has marks.
+	marked *loose
 }
 
 // namedFormat is a format that texts may be found to have.
@@ -66,6 +68,14 @@ func NewInference() (*Inference, error) {
 	}
 	i.root = i.slot()
 	return i, nil
+}
+
+// HideMarked keeps the values of what a schema marks out of what is proposed: events may
+// have been stored before it was marked.
+func (i *Inference) HideMarked(current *Schema) {
+	if current != nil && current.marks.any() {
+		i.marked = current.marks.loosely(nil)
+	}
 }
 
 // Add takes in the payload of an event, the text of a JSON object.

@@ -46,7 +46,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 // are too large to describe it describes the upper levels.
 func (i *Inference) Schema() (json.RawMessage, error) {
 	for depth := event.DefaultRules().Depth; depth > 0; depth-- {
-		text, err := i.describe(i.root, depth).MarshalJSON()
+		text, err := i.describe(i.root, depth, i.marked.start()).MarshalJSON()
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +57,8 @@ func (i *Inference) Schema() (json.RawMessage, error) {
 	return json.RawMessage(`{"type":"object"}`), nil
 }
 
-// describe describes a slot and so many levels of what is in it.
-func (i *Inference) describe(p *slot, levels int) object {
+// describe describes a slot and so many levels of what is in it. at are the marks there.
+func (i *Inference) describe(p *slot, levels int, at *group) object {
 	var o object
 	add := func(name string, value any) { o = append(o, part{name, value}) }
 	switch types := p.types(); len(types) {
@@ -71,7 +71,7 @@ func (i *Inference) describe(p *slot, levels int) object {
 	}
 	if format := i.format(p); format != "" {
 		add("format", format)
-	} else if values := p.enum(); values != nil {
+	} else if values := p.enum(); values != nil && (at == nil || !at.leads) {
 		add("enum", values)
 	}
 	if levels == 0 {
@@ -85,7 +85,7 @@ func (i *Inference) describe(p *slot, levels int) object {
 			if inner.seen == p.objects {
 				required = append(required, name)
 			}
-			properties = append(properties, part{name, i.describe(inner, levels-1)})
+			properties = append(properties, part{name, i.describe(inner, levels-1, i.marked.below(at, name))})
 		}
 		if required != nil {
 			add("required", required)
@@ -93,10 +93,10 @@ func (i *Inference) describe(p *slot, levels int) object {
 		add("properties", properties)
 	}
 	if p.others != nil {
-		add("additionalProperties", i.describe(p.others, levels-1))
+		add("additionalProperties", i.describe(p.others, levels-1, i.marked.below(at, "")))
 	}
 	if p.items != nil {
-		add("items", i.describe(p.items, levels-1))
+		add("items", i.describe(p.items, levels-1, i.marked.items(at)))
 	}
 	return o
 }

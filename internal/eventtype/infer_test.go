@@ -167,3 +167,20 @@ func FuzzInfer(f *testing.F) {
 		inferred(t, payloads...)
 	})
 }
+
+// What is marked now may have been stored as it was, and is not listed as values.
+func TestNothingMarkedIsInferredAsAValue(t *testing.T) {
+	t.Parallel()
+	inference, err := eventtype.NewInference()
+	require.NoError(t, err)
+	inference.HideMarked(compile(t, `{"properties": {"ssn": {"x-theeye": "drop"}, "user": {"properties": {"name": {"x-theeye": "mask"}}}}}`))
+	for range 50 {
+		require.NoError(t, inference.Add([]byte(`{"ssn": "canary", "user": {"name": "canary"}, "users": [{"name": "canary"}], "kind": "seen"}`)))
+	}
+
+	schema, err := inference.Schema()
+	require.NoError(t, err)
+	require.NotContains(t, string(schema), "canary")
+	require.Contains(t, string(schema), `"enum":["seen"]`)
+	require.Contains(t, string(schema), `"ssn":{"type":"string"}`)
+}

@@ -63,7 +63,7 @@ func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
 		if invalid == nil {
 			return nil
 		}
-		return violations(invalid, s.marks.hidden)
+		return violations(invalid, s.marks.concealer())
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
 }
@@ -108,15 +108,17 @@ func (v *view) judge(e *event.Envelope, kept bool) error {
 	if err != nil {
 		return err
 	}
-	if e.Accepted() {
-		if found := t.schema.check(payload, kept); t.Mode == Enforce {
-			e.Violations = append(e.Violations, found...)
-		} else {
-			e.Observed = found
-		}
+	found := t.schema.check(payload, kept) // of a refused event, too: what fits its schema is kept as that says
+	switch {
+	case !e.Accepted():
+	case t.Mode == Enforce:
+		e.Violations = append(e.Violations, found...)
+	default:
+		e.Observed = found
 	}
+
 	if t.schema.marks.any() {
-		return v.protect(e, t, payload)
+		return v.protect(e, t, payload, len(found) == 0)
 	}
 	return nil
 }
@@ -139,9 +141,15 @@ func harmless(code fault.Code) bool {
 	return false
 }
 
-// protect puts what may be kept into the place of what was sent.
-func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any) error {
-	t.schema.marks.protect(payload, v.hashKey)
+// protect puts what may be kept into the place of what was sent. fits tells whether the
+// payload fits the schema.
+func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any, fits bool) error {
+	if fits {
+		t.schema.marks.protect(payload, v.hashKey)
+	} else {
+		t.schema.marks.loosely(v.hashKey).protect(payload)
+	}
+
 	data, err := render(payload)
 	if err != nil {
 		return err
@@ -158,17 +166,32 @@ func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any) e
 }
 
 // withhold keeps the text of a refused event to ourselves if it may belong to a type
-// with marks, which cannot be applied to what cannot be read. A category that was sent
-// twice, or behind which other events may stand, tells nothing.
+// with marks, which cannot be applied to what cannot be read.
 func (v *view) withhold(e *event.Envelope) {
-	ambiguous := slices.ContainsFunc(e.Violations, func(v fault.Violation) bool {
-		twice := v.Code == fault.CodeDuplicateMember && (v.Pointer == "/category" || v.Pointer == "/name")
-		return twice || v.Code == fault.CodeTrailingText || v.Code == fault.CodeInvalidJSON
-	})
+	ambiguous := hasAmbiguousType(e)
 	for _, t := range v.marked {
 		if ambiguous || (!e.Has(event.FieldCategory) || e.Event.Category == t.Category) && (!e.Has(event.FieldName) || e.Event.Name == t.Name) {
 			e.Withheld = true
 			return
 		}
 	}
+}
+
+// hasAmbiguousType tells whether a refused text may hold an event of another type than the one
+// that was read: a category or a name that was sent twice tells nothing, nor does one
+// behind which another may stand that was not read, or not reported any more.
+func hasAmbiguousType(e *event.Envelope) bool {
+	if len(e.Violations) >= event.MaxViolations {
+		return true
+	}
+	return slices.ContainsFunc(e.Violations, func(v fault.Violation) bool {
+		switch v.Code {
+		case fault.CodeDuplicateMember:
+			return v.Pointer == "/category" || v.Pointer == "/name"
+		case fault.CodeUnknownField, fault.CodeInvalidType, fault.CodeInvalidUTF8, fault.CodeLoneSurrogate, fault.CodeNULCharacter,
+			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
+			return false // it was read to its end all the same
+		}
+		return !harmless(v.Code)
+	})
 }

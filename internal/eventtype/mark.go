@@ -79,6 +79,10 @@ type marks struct {
 	// leads holds the schemas from which one of those can be reached.
 	leads map[*jsonschema.Schema]bool
 	edges map[*jsonschema.Schema][]edge
+	// names holds the schemas of properties that lead to marks, wherever they stand, by their
+	// folded names, and patterns those of properties whose names match an expression.
+	names    map[string][]*jsonschema.Schema
+	patterns map[jsonschema.Regexp][]*jsonschema.Schema
 	// unsure are the places in the schema that apply only if a condition holds which looks
 	// at what marks change.
 	unsure []string
@@ -119,7 +123,36 @@ func (g *graph) readMarks() (marks, error) {
 		return m, wrongSchema("", "a mark applies to the whole payload; mark properties")
 	}
 	m.doubt(g)
+	m.collectNames(g)
 	return m, nil
+}
+
+// collectNames notes by which names one gets to marks.
+func (m *marks) collectNames(g *graph) {
+	m.names, m.patterns = map[string][]*jsonschema.Schema{}, map[jsonschema.Regexp][]*jsonschema.Schema{}
+
+	for _, s := range g.all {
+		for name, to := range s.Properties {
+			if folded := foldName(name); m.leads[to] {
+				m.names[folded] = append(m.names[folded], to)
+			}
+		}
+		for expression, to := range s.PatternProperties {
+			if m.leads[to] {
+				m.patterns[expression] = append(m.patterns[expression], to)
+			}
+		}
+	}
+}
+
+// stronger is the mark that keeps less.
+func stronger(a, b Mark) Mark {
+	for _, mark := range []Mark{Drop, Hash, Mask} {
+		if a == mark || b == mark {
+			return mark
+		}
+	}
+	return ""
 }
 
 // checkMark refuses a mark in a place where it could not be told what it applies to.

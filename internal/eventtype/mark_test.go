@@ -25,9 +25,11 @@ func (r registered) Snapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
 }
 
+// directory makes one whose clock stands still, so that what it knows does not get too old.
 func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Directory {
 	t.Helper()
-	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: time.Now})
+	now := time.Now()
+	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
 	require.NoError(t, d.Refresh(t.Context()))
 	return d
 }
@@ -265,4 +267,42 @@ func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, violations, 1)
 	require.Contains(t, violations[0].Detail, "send less, or simplify the schema")
+}
+
+// Text that may be read in more than one way is not kept where one of them is an event of a
+// type with marks: what is marked in that one is not what would be taken out.
+func TestAmbiguousTextIsWithheld(t *testing.T) {
+	t.Parallel()
+	const (
+		session  = `"session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423", "timestamp": "2026-01-01T00:00:00Z", `
+		other    = `"category": "page", "name": "view", `
+		form     = `"category": "form", "name": "submit", `
+		harmless = `"data": {"email": "jane@example.com", "card": "1"}`
+		secret   = `"data": {"email": "canary@example.com", "card": "canary"}`
+	)
+	rules := event.DefaultRules()
+	for name, body := range map[string]string{
+		"data twice":                        `{` + session + form + harmless + `, ` + secret + `}`,
+		"data twice, the other way":         `{` + session + form + secret + `, ` + harmless + `}`,
+		"a member of data twice":            `{` + session + form + `"data": {"email": "canary@example.com", "email": "jane@example.com", "card": "1"}}`,
+		"an inner member twice":             `{` + session + form + `"data": {"email": "jane@example.com", "card": "1", "person": {"name": "canary", "name": "x"}}}`,
+		"category twice":                    `{` + session + `"category": "page", ` + form + secret + `}`,
+		"category twice, the other way":     `{` + session + form + `"category": "page", ` + secret + `}`,
+		"name twice":                        `{` + session + `"category": "form", "name": "view", "name": "submit", ` + secret + `}`,
+		"name twice, the other way":         `{` + session + `"category": "form", "name": "submit", "name": "view", ` + secret + `}`,
+		"another event behind it":           `{` + session + other + harmless + `} {` + session + form + secret + `}`,
+		"another event behind it, unclosed": `{` + session + other + harmless + `, {` + session + form + secret,
+		"not read to its end":               `{` + session + other + `"data": {"a": 01, "b": {` + form + secret + `}}}`,
+		"category twice, behind much else":  `{` + strings.Repeat(`"more": 1, `, 30) + session + form + `"category": "page", ` + secret + `}`,
+		"an unknown member":                 `{` + session + form + harmless + `, "payload": {"email": "canary@example.com"}}`,
+	} {
+		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
+		require.NoError(t, err, name)
+		require.Len(t, envelopes, 1, name)
+		e := &envelopes[0]
+		require.False(t, e.Accepted(), name)
+		require.Contains(t, string(e.Raw), "canary", "%s: or there is nothing to hold back", name)
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.True(t, e.Withheld, "%s: %v", name, e.Violations)
+	}
 }

@@ -3,6 +3,7 @@ package eventtype
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -32,6 +33,8 @@ type Preview struct {
 	Rejections RejectionPreview `json:"errors"`
 	// Violations are the commonest ones among the stored events, the commonest first.
 	Violations []ViolationPreview `json:"violations"`
+	// Warnings are what in the candidate does nothing.
+	Warnings []Warning `json:"warnings"`
 	// Complete is false when the time was up before all that was asked for was examined.
 	Complete bool `json:"complete"`
 }
@@ -61,7 +64,8 @@ type ViolationPreview struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 	Count   int    `json:"count"`
-	// EventID and Data are those of one event that has it; Data is left out if it is large.
+	// EventID and Data are those of one event that has it; Data is left out if it is large, and
+	// is without what the type, as it is or as it would be, marks.
 	EventID uuid.UUID       `json:"event_id"`
 	Data    json.RawMessage `json:"data,omitempty"`
 }
@@ -94,17 +98,19 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	if err != nil {
 		return Preview{}, err
 	}
+	warnings := candidate.Warnings()
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
 		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
-	current, kept, err := p.current(ctx, key, candidate.Mode)
+	registered, current, err := p.current(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
-	run := preview{candidate: schema, current: current, kept: kept, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+	kept := registered != nil && registered.marks.any()
+	run := preview{candidate: schema, current: current, kept: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	err = p.store.Events(ctx, key, sample, run.stored)
@@ -116,39 +122,42 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	}
 	run.result.Complete = err == nil && !run.late
 	run.result.Violations = run.commonest()
+	run.result.Warnings = warnings
 	return run.result, nil
 }
 
-// current is the schema by which events are refused now, or, if the next one only
-// observes, by which they are judged; nil when there is none. kept tells that it has
-// marks, so that what is stored is not what was sent.
-func (p *Previewer) current(ctx context.Context, key Key, next Mode) (schema *Schema, kept bool, err error) {
+// current returns the schema that is registered, and the one by which events are refused
+// now, or, if the next one only observes, by which they are judged; nil when there is none.
+func (p *Previewer) current(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
 	t, err := p.types.Type(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
-		return nil, false, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	if schema, err = Compile(t.Schema); err != nil {
-		return nil, false, err
+	if registered, err = Compile(t.Schema); err != nil {
+		return nil, nil, err
 	}
-	kept = schema != nil && schema.marks.any()
 	if t.Mode == Observe && next == Enforce {
-		schema = nil // it refuses nothing
+		return registered, nil, nil // it refuses nothing
 	}
-	return schema, kept, nil
+	return registered, registered, nil
 }
 
 // preview is a preview while it runs.
 type preview struct {
 	candidate, current *Schema
-	kept               bool
-	result             Preview
-	kinds              map[string]*ViolationPreview
-	until              time.Time
-	now                func() time.Time
-	late               bool
+	// kept tells that the registered schema has marks, so that what is stored is not what was
+	// sent.
+	kept bool
+	// marked are the schemas whose marks are applied to what is shown.
+	marked []*Schema
+	result Preview
+	kinds  map[string]*ViolationPreview
+	until  time.Time
+	now    func() time.Time
+	late   bool
 }
 
 // stored examines a stored event; it tells whether there is time for another.
@@ -182,13 +191,37 @@ func (p *preview) stored(e Stored) bool {
 			}
 			kind = &ViolationPreview{Pointer: v.Pointer, Detail: v.Detail, EventID: e.ID}
 			if len(e.Data) <= sampleBytes {
-				kind.Data = slices.Clone(e.Data)
+				kind.Data = p.shown(e.Data)
 			}
 			p.kinds[name] = kind
 		}
 		kind.Count++
 	}
 	return true
+}
+
+// shown is a stored payload without what is marked, which may have been stored before it
+// was. A hash of it says nothing: its key is thrown away.
+func (p *preview) shown(data json.RawMessage) json.RawMessage {
+	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.any() })
+	if len(marked) == 0 {
+		return slices.Clone(data)
+	}
+	payload, err := decode(data)
+	if err != nil {
+		return nil
+	}
+
+	key := []byte(rand.Text())
+	for _, schema := range marked {
+		schema.marks.loosely(key).protect(payload)
+	}
+
+	text, err := render(payload)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // kindOf names what violations have in common: the place, whatever the index in an

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,16 +44,69 @@ func (m *marks) here(some []*jsonschema.Schema) []*jsonschema.Schema {
 func (m *marks) mark(schemas []*jsonschema.Schema) Mark {
 	strongest := Mark("")
 	for _, s := range schemas {
-		switch mark := m.of[s]; {
-		case mark == Drop, mark == Hash && strongest != Drop, mark == Mask && strongest == "":
-			strongest = mark
-		}
+		strongest = stronger(strongest, m.of[s])
 	}
 	return strongest
 }
 
-// member returns what applies to the member of a name, with what may apply to it.
+// member returns what applies to the member of a name, with what may apply to it. An
+// object where only an array would lead to marks is taken for an item of that array, or
+// for the array itself if its names are indexes.
 func (m *marks) member(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
+	if slices.ContainsFunc(schemas, describesMembers) || !slices.ContainsFunc(schemas, describesItems) {
+		return m.describedMember(schemas, name)
+	}
+
+	items := m.throughArrays(schemas)
+	if isIndex(name) {
+		return items
+	}
+	return m.describedMember(items, name)
+}
+
+// item returns what applies to the item at an index, with what may apply to it. An array
+// where only an object would lead to marks is looked through: each item may be that object.
+func (m *marks) item(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
+	if slices.ContainsFunc(schemas, describesItems) {
+		return m.describedItem(schemas, index)
+	}
+	return schemas
+}
+
+func describesMembers(s *jsonschema.Schema) bool {
+	_, additional := s.AdditionalProperties.(*jsonschema.Schema)
+	return len(s.Properties)+len(s.PatternProperties) > 0 || additional || s.UnevaluatedProperties != nil
+}
+
+func describesItems(s *jsonschema.Schema) bool {
+	return len(s.PrefixItems) > 0 || s.Items2020 != nil || s.Contains != nil || s.UnevaluatedItems != nil
+}
+
+// throughArrays returns what applies to the items of arrays, at any index, and to the
+// items of those, with what may apply to them.
+func (m *marks) throughArrays(schemas []*jsonschema.Schema) []*jsonschema.Schema {
+	all := slices.Clone(schemas)
+	seen := map[*jsonschema.Schema]bool{}
+	for _, s := range schemas {
+		seen[s] = true
+	}
+
+	for i := 0; i < len(all); i++ {
+		for _, e := range m.edges[all[i]] {
+			if (e.place == here || e.place == item || e.place == someItem) && m.leads[e.to] && !seen[e.to] {
+				seen[e.to] = true
+				all = append(all, e.to)
+			}
+		}
+	}
+	return all
+}
+
+func isIndex(name string) bool {
+	return name != "" && strings.Trim(name, "0123456789") == ""
+}
+
+func (m *marks) describedMember(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
 	var some []*jsonschema.Schema
 	for _, s := range schemas {
 		named := s.Properties[name]
@@ -75,8 +129,7 @@ func (m *marks) member(schemas []*jsonschema.Schema, name string) []*jsonschema.
 	return m.here(some)
 }
 
-// item returns what applies to the item at an index, with what may apply to it.
-func (m *marks) item(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
+func (m *marks) describedItem(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
 	var some []*jsonschema.Schema
 	for _, s := range schemas {
 		if index < len(s.PrefixItems) {
@@ -116,12 +169,16 @@ func (m *marks) step(schemas []*jsonschema.Schema, token string) []*jsonschema.S
 	return some
 }
 
-// protect applies the marks to a payload, in place.
+// protect applies the marks to a payload that fits the schema, in place.
 func (m *marks) protect(payload map[string]any, key []byte) {
 	m.protectValue(payload, m.here([]*jsonschema.Schema{m.root}), key)
 }
 
 func (m *marks) protectValue(value any, schemas []*jsonschema.Schema, key []byte) any {
+	if _, isArray := value.([]any); !isArray && len(schemas) > 0 && !slices.ContainsFunc(schemas, describesMembers) {
+		schemas = m.throughArrays(schemas) // one value in the place of an array of them
+	}
+
 	switch m.mark(schemas) {
 	case Hash:
 		return hashed(value, key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -49,9 +50,9 @@ func (r *Registry) Versions(ctx context.Context, key Key) ([]Type, error) {
 var errNoType = fault.New(fault.NotFound, fault.CodeNotFound, "no event type is registered under this category and name")
 
 // Put registers a type, or makes a new version of it if the spec says something new. It
-// returns an Invalid fault for a spec that is not valid.
-func (r *Registry) Put(ctx context.Context, key Key, spec Spec) (Result, error) {
-	results, err := r.Apply(ctx, []Change{{Key: key, Spec: &spec}}, false, false)
+// returns an Invalid fault for a spec that is not valid, and a PreconditionFailed fault.
+func (r *Registry) Put(ctx context.Context, key Key, spec Spec, precondition *event.Precondition) (Result, error) {
+	results, err := r.Apply(ctx, []Change{{Key: key, Spec: &spec, Precondition: precondition}}, false, false)
 	if err != nil {
 		return Result{}, err
 	}
@@ -59,12 +60,12 @@ func (r *Registry) Put(ctx context.Context, key Key, spec Spec) (Result, error) 
 }
 
 // Delete takes a type out of the registry; its versions can still be read. It returns a
-// NotFound fault when there is no such type.
-func (r *Registry) Delete(ctx context.Context, key Key) error {
+// NotFound fault when there is no such type, and a PreconditionFailed fault.
+func (r *Registry) Delete(ctx context.Context, key Key, precondition *event.Precondition) error {
 	if key.Check() != nil {
 		return errNoType
 	}
-	results, err := r.Apply(ctx, []Change{{Key: key}}, false, false)
+	results, err := r.Apply(ctx, []Change{{Key: key, Precondition: precondition}}, false, false)
 	if err == nil && results[0].Outcome == Unchanged {
 		return errNoType
 	}

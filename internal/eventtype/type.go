@@ -1,7 +1,9 @@
 package eventtype
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -105,11 +107,28 @@ type Type struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// ETag names this version, as a strong entity tag (RFC 9110). A type that is not there has
+// none.
+func (t *Type) ETag() string {
+	if t == nil {
+		return ""
+	}
+	digest := sha256.New()
+	// A text cannot be taken for two: each stands behind its length.
+	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonical(t.Schema))} {
+		_, _ = fmt.Fprintf(digest, "%d %s", len(text), text)
+	}
+	const enough = 8
+	return fmt.Sprintf(`"%d-%x"`, t.Version, digest.Sum(nil)[:enough])
+}
+
 // Change is what is to become of a type.
 type Change struct {
 	Key Key
 	// Spec is what the type is to be; nil deletes it.
 	Spec *Spec
+	// Precondition is what is asked of the type as it is; nil asks for nothing.
+	Precondition *event.Precondition
 }
 
 // Outcome is what became of a type by a change.

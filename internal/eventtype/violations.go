@@ -24,14 +24,32 @@ type finding struct {
 	detail  string
 }
 
-// hides tells from which step of a path on the value must not be shown; -1 is none.
-type hides func(path []string) int
+// disclosure is what may be shown of a value and its place.
+type disclosure struct {
+	// steps is how much of the path: the names inside of what is marked are values.
+	steps int
+	// names tells that the names of its members may be, and value that it may be, itself.
+	names, value bool
+}
 
-func noMarks([]string) int { return -1 }
+// conceals tells what may be shown of the value at a path.
+type conceals func(path []string) disclosure
+
+func showAll(path []string) disclosure {
+	return disclosure{steps: len(path), names: true, value: true}
+}
+
+// concealer is what the marks allow to be told.
+func (m *marks) concealer() conceals {
+	if !m.any() {
+		return showAll
+	}
+	return m.loosely(nil).conceal
+}
 
 // violations says what a validation found, as what is wrong with an event.
-func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation {
-	found := flatten(err, hidden)
+func violations(err *jsonschema.ValidationError, concealed conceals) []fault.Violation {
+	found := flatten(err, concealed)
 	found = found[:min(len(found), event.MaxViolations)]
 	all := make([]fault.Violation, len(found))
 	for i, f := range found {
@@ -44,30 +62,31 @@ func violations(err *jsonschema.ValidationError, hidden hides) []fault.Violation
 // flatten lists what is wrong, by pointer, and not much more than can be told: there may
 // be a thing for each byte of a payload. Of alternatives of which none fits, it tells what
 // is wrong with the one that came nearest.
-func flatten(err *jsonschema.ValidationError, hidden hides) []finding {
+func flatten(err *jsonschema.ValidationError, concealed conceals) []finding {
 	var all []finding
-	collect(err, hidden, &all)
+	collect(err, concealed, &all)
 	slices.SortStableFunc(all, func(a, b finding) int { return strings.Compare(a.pointer, b.pointer) })
 	return slices.Compact(all)
 }
 
-func collect(err *jsonschema.ValidationError, hidden hides, into *[]finding) {
+func collect(err *jsonschema.ValidationError, concealed conceals, into *[]finding) {
 	switch {
 	case len(*into) >= event.MaxViolations:
 		return
 	case isAlternatives(err):
 		detail := fmt.Sprintf("fits none of the %d alternatives; what is wrong with the nearest follows", len(err.Causes))
-		*into = append(*into, finding{pointer(visible(err.InstanceLocation, hidden)), detail})
-		collect(nearest(err), hidden, into)
+		steps := concealed(err.InstanceLocation).steps
+		*into = append(*into, finding{pointer(err.InstanceLocation[:steps]), detail})
+		collect(nearest(err), concealed, into)
 		return
 	}
 	_, isName := err.ErrorKind.(*kind.PropertyNames) // the causes do not know where they are
 	if len(err.Causes) == 0 || isName {
-		*into = append(*into, describe(err, hidden)...)
+		*into = append(*into, describe(err, concealed)...)
 		return
 	}
 	for _, cause := range err.Causes {
-		collect(cause, hidden, into)
+		collect(cause, concealed, into)
 	}
 }
 
@@ -105,29 +124,21 @@ func measure(err *jsonschema.ValidationError) (depth, count int) {
 	return depth, count
 }
 
-// visible is a path as far as it may be shown: the names in a marked object are values.
-func visible(path []string, hidden hides) []string {
-	if step := hidden(path); step >= 0 {
-		return path[:step+1]
-	}
-	return path
-}
-
 // describe says what was expected, and what was found.
-func describe(err *jsonschema.ValidationError, hidden hides) []finding {
-	at := visible(err.InstanceLocation, hidden)
+func describe(err *jsonschema.ValidationError, concealed conceals) []finding {
+	may := concealed(err.InstanceLocation)
+	at := err.InstanceLocation[:may.steps]
 	one := func(detail string) []finding { return []finding{{pointer(at), detail}} }
-	isHidden := hidden(at) >= 0
 	if len(at) < len(err.InstanceLocation) {
 		return one("holds something that does not fit")
 	}
 	show := func(value any) string {
-		if isHidden {
+		if !may.value {
 			return "another value"
 		}
 		return shown(value)
 	}
-	if found := describeNames(err.ErrorKind, at, isHidden); found != nil {
+	if found := describeNames(err.ErrorKind, at, may.names); found != nil {
 		return found
 	}
 	switch k := err.ErrorKind.(type) {
@@ -139,7 +150,7 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return one("is " + show(k.Got) + "; expected " + shown(k.Want))
 	case *kind.Format:
 		detail := "is " + show(k.Got) + "; expected the format " + k.Want
-		if k.Want == "regex" && k.Err != nil && !isHidden { // in a schema
+		if k.Want == "regex" && k.Err != nil && may.value { // in a schema
 			detail = "is " + show(k.Got) + "; expected a regular expression (RE2, as of Go): " + k.Err.Error()
 		}
 		return one(detail)
@@ -149,7 +160,7 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 		return one("is not allowed here")
 	}
 	if found, expected, ok := bound(err.ErrorKind); ok {
-		if isHidden {
+		if !may.value {
 			found = "is another value"
 		}
 		return one(found + "; expected " + expected)
@@ -158,7 +169,7 @@ func describe(err *jsonschema.ValidationError, hidden hides) []finding {
 }
 
 // describeNames is describe for what is about the names of members.
-func describeNames(of jsonschema.ErrorKind, at []string, isHidden bool) []finding {
+func describeNames(of jsonschema.ErrorKind, at []string, mayName bool) []finding {
 	one := func(detail string) []finding { return []finding{{pointer(at), detail}} }
 	each := func(names []string, detail string) []finding {
 		all := make([]finding, len(names))
@@ -173,12 +184,12 @@ func describeNames(of jsonschema.ErrorKind, at []string, isHidden bool) []findin
 	case *kind.DependentRequired:
 		return each(k.Missing, "is required along with "+quote(k.Prop)+" and missing")
 	case *kind.PropertyNames:
-		if isHidden {
+		if !mayName {
 			return one("has a member of a name that does not fit")
 		}
 		return one("has a member " + quote(k.Property) + "; expected other names")
 	case *kind.AdditionalProperties:
-		if isHidden {
+		if !mayName {
 			return one("has members that the schema does not know")
 		}
 		return each(k.Properties, "is a member that the schema does not know")

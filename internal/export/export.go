@@ -46,13 +46,33 @@ type Deps struct {
 	After func(time.Duration) <-chan time.Time
 	// Complain hears what goes wrong and is tried again.
 	Complain func(error)
+	// Notice hears what the service says of the export: that events are written again.
+	Notice func(string)
+	// Progress, if it is there, hears after each page how many events were written.
+	Progress func(events int)
 }
+
+// InterruptedError tells that the context ended before all was read. What it counts was written
+// whole, and the cursor that is kept is behind it.
+type InterruptedError struct {
+	Events int
+	cause  error
+}
+
+// Error says how far the export came.
+func (i *InterruptedError) Error() string {
+	return fmt.Sprintf("interrupted; events written: %d", i.Events)
+}
+
+// Unwrap returns why the context ended.
+func (i *InterruptedError) Unwrap() error { return i.cause }
 
 // The times between attempts grow up to the longest.
 const longestPause = 30 * time.Second
 
 // Run exports until everything was read that there is to read, or, when it follows,
-// until the context ends. When it follows, what a service cannot answer now is tried again.
+// until the context ends. When it follows, what a service cannot answer now is tried again;
+// when it does not, the end of the context is an *InterruptedError.
 func Run(ctx context.Context, o Options, d Deps) error {
 	target, err := o.target()
 	if err != nil {
@@ -70,6 +90,8 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		switch {
 		case ctx.Err() != nil && o.Follow:
 			return nil
+		case err != nil && ctx.Err() != nil:
+			return &InterruptedError{e.written, context.Cause(ctx)}
 		case err == nil && !o.Follow:
 			return nil
 		case err == nil:
@@ -103,14 +125,19 @@ type exporter struct {
 	Options
 	Deps
 
-	target *url.URL
-	cursor string
+	target  *url.URL
+	cursor  string
+	written int
 }
 
 // line is what tells the lines of a stream apart.
 type line struct {
 	EventID string `json:"event_id"`
 	Next    string `json:"next"`
+	// Restarted stands beside Next where events are given again.
+	Restarted struct {
+		Reason string `json:"reason"`
+	} `json:"restarted"`
 }
 
 // stream reads one stream to its end, and writes each page as soon as it is whole.
@@ -122,6 +149,7 @@ func (e *exporter) stream(ctx context.Context) error {
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	body := bufio.NewReaderSize(response.Body, 64<<10)
 	var page bytes.Buffer
+	events := 0
 	for {
 		text, err := body.ReadBytes('\n')
 		switch {
@@ -136,12 +164,21 @@ func (e *exporter) stream(ctx context.Context) error {
 		}
 		if l.Next == "" {
 			page.Write(text)
+			events++
 			continue
+		}
+
+		if l.Restarted.Reason != "" {
+			e.Notice(l.Restarted.Reason)
 		}
 		if err := e.keep(page.Bytes(), l.Next); err != nil {
 			return err
 		}
 		page.Reset()
+		e.written, events = e.written+events, 0
+		if e.Progress != nil {
+			e.Progress(e.written)
+		}
 	}
 }
 

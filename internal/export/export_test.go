@@ -66,7 +66,7 @@ func options(server *httptest.Server) export.Options {
 }
 
 func deps(server *httptest.Server, out *bytes.Buffer) export.Deps {
-	return export.Deps{Client: server.Client(), Out: out, After: time.After, Complain: func(error) {}}
+	return export.Deps{Client: server.Client(), Out: out, After: time.After, Complain: func(error) {}, Notice: func(string) {}}
 }
 
 func TestPagesAndCursor(t *testing.T) {
@@ -185,4 +185,47 @@ func TestNoCursorIsKeptOfWhatWasNotWritten(t *testing.T) {
 	d.Out = broken{}
 	require.ErrorContains(t, export.Run(t.Context(), o, d), "the disk is full")
 	require.NoFileExists(t, o.CursorFile)
+}
+
+// What the service says of events that it gives again is handed on, once.
+func TestEventsThatAreGivenAgain(t *testing.T) {
+	t.Parallel()
+	server, _ := serve(t, lines(first, `{"next":"A","more":true,"complete_until":null,"restarted":{"reason":"a failover"}}`, second, markB))
+	var out bytes.Buffer
+	d := deps(server, &out)
+	var notices []string
+	d.Notice = func(text string) { notices = append(notices, text) }
+	var progress []int
+	d.Progress = func(events int) { progress = append(progress, events) }
+	require.NoError(t, export.Run(t.Context(), options(server), d))
+	require.Equal(t, []string{first, second}, written(&out))
+	require.Equal(t, []string{"a failover"}, notices)
+	require.Equal(t, []int{1, 2}, progress)
+}
+
+// An export that is interrupted says how many events it wrote, and does not blame the service.
+func TestAnInterruptedExport(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	half := func(w http.ResponseWriter, r *http.Request) {
+		lines(first, markA, second)(w, r)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+	server, _ := serve(t, half)
+	o := options(server)
+	o.CursorFile = filepath.Join(t.TempDir(), "cursor")
+	var out bytes.Buffer
+	d := deps(server, &out)
+	d.Progress = func(int) { interrupt() }
+	err := export.Run(ctx, o, d)
+	var interrupted *export.InterruptedError
+	require.ErrorAs(t, err, &interrupted)
+	require.Equal(t, 1, interrupted.Events)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, export.ErrUnreachable)
+	require.Equal(t, []string{first}, written(&out))
+	kept, err := export.ReadCursor(o.CursorFile)
+	require.NoError(t, err)
+	require.Equal(t, "A", kept)
 }

@@ -35,6 +35,8 @@ const (
 	TooLarge
 	// Unsupported is a media type or content encoding that is not understood.
 	Unsupported
+	// HTTPVersion is an answer that cannot be given in the version of HTTP of the request.
+	HTTPVersion
 	// Throttled is an application over its own rate limit: send it again later.
 	Throttled
 	// Unavailable is our overload or the store's absence: send it again later.

@@ -97,7 +97,7 @@ func (a *api) answer(c *gin.Context, status int, document any, err error) {
 		a.fail(c, err)
 		return
 	}
-	c.JSON(status, document)
+	a.sendJSON(c, status, document)
 }
 
 // decode reads a body that is one JSON object with known members. It answers the

@@ -17,6 +17,10 @@ func (a *api) listAudit(c *gin.Context) {
 	}
 	filter.Action = audit.Action(p.oneOf("action", actions...))
 	filter.From, filter.To = p.timeRange()
+	if exchangeOf(c).format == formatCSV {
+		streamTable(a, c, p, filter, auditTable(), a.Finder.AuditPage)
+		return
+	}
 	if page, ok := askPage(a, c, p, filter, a.Finder.AuditPage); ok {
 		a.endList(c, "entries", page.Items, page.Next)
 	}

@@ -162,8 +162,10 @@ func testPoison(t *testing.T, s *apptest.Service) {
 	for name, c := range rejections(t) {
 		poisons[name] = c.body
 	}
-	// What cannot be delimited ends an array; as a line it stands alone.
-	syntax := map[string]bool{"NaN": true, "cut": true, "two events": true, "trailing garbage": true}
+	poisons["nothing between two commas"], poisons["a trailing comma"], poisons["007"] = " ", `{"a":[1,]}`, `{"a":007}`
+	poisons["a raw control character"], poisons["an unquoted word"], poisons["an invalid escape"] = "{\"a\":\"],\x01\"}", `{"a":undefined}`, `{"a":"\x41]"}`
+	// What cannot be delimited ends an array; as a line it stands alone. An empty line is none.
+	unparted := map[string]bool{"cut": true}
 	for name, poison := range poisons {
 		for position := range 3 {
 			session := newID()
@@ -177,7 +179,10 @@ func testPoison(t *testing.T, s *apptest.Service) {
 					body = strings.Join(events, "\r\n") + "\n\n"
 				}
 				answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
-				if media == "application/json" && syntax[name] {
+				if media == lineType && strings.TrimSpace(poison) == "" {
+					continue
+				}
+				if media == "application/json" && unparted[name] {
 					problem := requireProblem(t, answer, http.StatusBadRequest, "invalid_json")
 					require.Equal(t, body, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"])
 					continue
@@ -185,7 +190,10 @@ func testPoison(t *testing.T, s *apptest.Service) {
 				require.Equal(t, http.StatusMultiStatus, answer.Status, "%s at %d: %s", name, position, answer.Body)
 				document := answer.JSON(t)
 				requireCounts(t, document, 2, 0, 1, statuses...)
-				mustGet(t, s.Client, "/v1/errors/"+at[string](t, document, "results", position, "error_id"))
+				kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, document, "results", position, "error_id"))
+				require.Equal(t, len(poison) > 64<<10, kept["raw_truncated"], name)
+				whole := strings.ToValidUTF8(strings.TrimSpace(poison), "\uFFFD")
+				require.Equal(t, whole[:min(len(whole), 64<<10)], strings.ReplaceAll(at[string](t, kept, "raw"), "\uFFFD\uFFFD", "\uFFFD"), name)
 			}
 		}
 	}
@@ -208,14 +216,17 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 		"scalar":             {`"x"`, "application/json", 400, "invalid_type"},
 		"null":               {`null`, "application/json", 400, "invalid_type"},
 		"no JSON":            {`<event/>`, "application/json", 400, "invalid_json"},
-		"byte order mark":    {"\xef\xbb\xbf{}", "application/json", 400, "invalid_json"},
+		"byte order mark":    {"\xef\xbb\xbf", "application/json", 400, "invalid_json"},
+		"two of them":        {"\xef\xbb\xbf\xef\xbb\xbf{}", "application/json", 400, "invalid_json"},
+		"UTF-16":             {"\xff\xfe{\x00}\x00", "application/json", 400, "invalid_json"},
 		"empty array":        {` [ ] `, "application/json", 400, "empty_batch"},
 		"empty NDJSON":       {"", lineType, 400, "empty_batch"},
 		"blank NDJSON":       {"\n \r\n\t\n", lineType, 400, "empty_batch"},
 		"text behind":        {`[{}] x`, "application/json", 400, "trailing_text"},
 		"two arrays":         {`[{}][{}]`, "application/json", 400, "trailing_text"},
 		"open array":         {`[{}`, "application/json", 400, "invalid_json"},
-		"comma at the end":   {`[{},]`, "application/json", 400, "invalid_json"},
+		"comma at the end":   {`[{},]`, "application/json", 400, "batch_rejected"},
+		"a comma alone":      {`[,]`, "application/json", 400, "batch_rejected"},
 		"batch too large":    {batchOf(many...), "application/json", 413, "batch_too_large"},
 		"lines too many":     {strings.Join(many, "\n"), lineType, 413, "batch_too_large"},
 		"arrays of nothing":  {`[[],[]]`, "application/json", 400, "batch_rejected"},
@@ -239,4 +250,28 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 		requireCounts(t, answer.JSON(t), 1000, 0, 0)
 	}
 	require.Equal(t, number(2000), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
+}
+
+// TestUnpartedBodiesAreKeptWhole holds that a body of which nobody can tell what belongs to
+// which event is kept up to the limit of bodies, and not cut at that of events.
+func TestUnpartedBodiesAreKeptWhole(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	good := newEvent(t, newID(), "data", map[string]any{"x": strings.Repeat("x", 1000)})
+	many := strings.Repeat(good+",", 300)
+	for name, body := range map[string]string{
+		"an unclosed string": "[" + many + `{"a":"b}]`, "an unclosed bracket": "[" + many + `{"a":1]`, "text behind the array": "[" + many + "1] x",
+		"a lone event": `{"a":[` + many + `}`, "lines sent as JSON": strings.ReplaceAll(many, "},", "}\n"),
+	} {
+		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		require.Equal(t, http.StatusBadRequest, answer.Status, name)
+		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
+		require.Equal(t, body, kept["raw"], name)
+		require.Equal(t, false, kept["raw_truncated"], name)
+	}
+	large := `[{"a":"` + strings.Repeat("x", 2<<20)
+	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
+	kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
+	require.Equal(t, true, kept["raw_truncated"], "what is larger when decompressed is cut")
+	require.Equal(t, large[:1<<20], kept["raw"])
 }

@@ -77,27 +77,40 @@ func mediaTypeOf(header string) (mediaType, error) {
 	switch kind, _ := utf8MediaType(header); kind {
 	case "application/json":
 		return jsonBody, nil
-	case "application/x-ndjson", "application/ndjson":
+	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines", "application/x-jsonlines":
 		return ndjsonBody, nil
 	}
 	return 0, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType,
 		"send Content-Type application/json (an event or an array) or application/x-ndjson (an event a line), in UTF-8")
 }
 
-// utf8MediaType reads a media type whose charset, if it names one, is UTF-8.
+// utf8MediaType reads a media type whose charset, if it names one, is UTF-8 or a part of it.
 func utf8MediaType(header string) (kind string, ok bool) {
 	kind, parameters, err := mime.ParseMediaType(header)
 	charset, named := parameters["charset"]
-	if err != nil || (named && !strings.EqualFold(charset, "utf-8")) {
+	if err != nil || (named && !withinUTF8(charset)) {
 		return "", false
 	}
 	return kind, true
 }
 
-// read reads the body. With a fault it returns the beginning of what was read, so
-// that it can be kept. No more is read than is needed to know that it is too large.
+// withinUTF8 tells whether every text in a charset is UTF-8 as it stands. The names are
+// those that IANA and the Encoding Standard have for UTF-8 and for US-ASCII.
+func withinUTF8(charset string) bool {
+	switch strings.ToLower(strings.Trim(charset, "'")) {
+	case "utf-8", "utf8", "csutf8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "x-unicode20utf8",
+		"us-ascii", "ascii", "us", "csascii", "ansi_x3.4-1968", "ansi_x3.4-1986", "iso646-us", "iso_646.irv:1991", "iso-ir-6", "ibm367", "cp367":
+		return true
+	}
+	return false
+}
+
+// read reads the body, without the byte order mark that it may begin with. With a fault it
+// returns the beginning of what was read, so that it can be kept. No more is read than is
+// needed to know that it is too large.
 func (b *bodyReader) read(c *gin.Context) ([]byte, error) {
 	body, err := b.readWithin(c)
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
 		w.Header().Set("Connection", "close") // or the rest would be read after all
@@ -115,8 +128,8 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 	if r.ContentLength < 0 { // else no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
-	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ","))); encoding {
-	case "", "identity":
+	switch encoding := codingOf(r.Header.Values("Content-Encoding")); encoding {
+	case "":
 		return b.receive(c, wire)
 	case "gzip":
 		if err := b.take(c, gzipRoom); err != nil {
@@ -135,8 +148,25 @@ func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
 		return b.inflate(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
-		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none")
+		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none, and one of them only")
 	}
+}
+
+// codingOf reads Content-Encoding (RFC 9110, section 8.4): the one coding beside identity,
+// or "". Where there are several it returns them all, which is no coding: a body that was
+// compressed twice would have to be held to its limit twice.
+func codingOf(headers []string) string {
+	var codings []string
+	for coding := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		switch coding = strings.ToLower(strings.TrimSpace(coding)); coding {
+		case "", "identity":
+		case "x-gzip":
+			codings = append(codings, "gzip")
+		default:
+			codings = append(codings, coding)
+		}
+	}
+	return strings.Join(codings, ",")
 }
 
 // receive reads what is sent. Room is taken as it arrives: who announces much and sends

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
@@ -92,7 +93,13 @@ func TestEncodings(t *testing.T) {
 		"deflate":               {"deflate", good, 415, "unsupported_encoding"},
 		"br":                    {"br", good, 415, "unsupported_encoding"},
 		"several":               {"gzip, gzip", gzipped(t, strings.NewReader(zip)), 415, "unsupported_encoding"},
-		"x-gzip":                {"x-gzip", zip, 415, "unsupported_encoding"},
+		"x-gzip":                {"x-gzip", zip, 201, ""},
+		"X-GZIP":                {"X-GZIP", zip, 201, ""},
+		"gzip and identity":     {"identity, gzip", zip, 201, ""},
+		"identity twice":        {"identity,, identity", good, 201, ""},
+		"gzip and zstd":         {"gzip, zstd", zip, 415, "unsupported_encoding"},
+		"many":                  {strings.Repeat("gzip,", 1000), zip, 415, "unsupported_encoding"},
+		"a byte order mark":     {"gzip", gzipped(t, strings.NewReader("\ufeff"+good)), 201, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,6 +147,17 @@ func TestContentTypes(t *testing.T) {
 		`application/json;charset="UTF-8"`:     true,
 		"application/x-ndjson; charset=utf-8":  true,
 		"application/ndjson":                   true,
+		`application/json; charset=utf8`:       true,
+		`application/json; Charset="UTF8";`:    true,
+		`application/json; charset='utf-8'`:    true,
+		"application/json; charset=us-ascii":   true,
+		"application/json; charset=ASCII":      true,
+		"application/json; charset=iso-8859-1": false,
+		"application/json; charset=utf-8-sig":  false,
+		"application/json; charset=":           false,
+		"application/jsonl":                    true,
+		"application/jsonl; charset=US-ASCII":  true,
+		"application/x-jsonlines":              true,
 		"application/json; charset=latin1":     false,
 		"application/json; charset=utf-16":     false,
 		"application/json; charset":            false,
@@ -163,8 +181,8 @@ func TestContentTypes(t *testing.T) {
 				require.Contains(t, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"], "session_id")
 			}
 		}
-		if kind == "application/x-ndjson; charset=utf-8" || kind == "application/ndjson" {
-			supported = false
+		if strings.Contains(kind, "ndjson") || strings.Contains(kind, "jsonl") {
+			supported = false // a patch is one document
 		}
 		answer := s.Do(t, http.MethodPatch, "/v1/events/"+newID(), `{}`, "Content-Type", kind)
 		if supported {
@@ -284,4 +302,53 @@ func TestBrokenOffBodies(t *testing.T) {
 	kept, err := httpapi.ReadBody(event.DefaultRules().Limits, httptest.NewRecorder(), r)
 	require.ErrorContains(t, err, "invalid_request")
 	require.Equal(t, "{", string(kept))
+}
+
+// TestByteOrderMarks holds that the mark that some editors and languages put before their
+// UTF-8 is no part of a body, whatever the body is for.
+func TestByteOrderMarks(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	const mark = "\ufeff"
+	session := newID()
+	good := newEvent(t, session)
+	for body, media := range map[string]string{
+		mark + good: "application/json", mark + batchOf(good, good): "application/json", mark + good + "\n" + good: lineType, mark + "\n" + good + "\n": "application/jsonl",
+	} {
+		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
+	}
+	path, _ := stored(t, s, good)
+	edit(t, s, http.MethodPut, path, mark+good)
+	edit(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
+	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/view", mark+`{"mode":"observe"}`)
+	require.Less(t, answer.Status, 300, "%s", answer.Body)
+	batch := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
+	require.Equal(t, http.StatusMultiStatus, batch.Status, "it is one at the beginning alone")
+}
+
+// TestTheNilUUIDNamesNothing sends it wherever an id can stand.
+func TestTheNilUUIDNamesNothing(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	none := uuid.Nil.String()
+	for _, member := range []string{"session_id", "event_id"} {
+		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
+		require.Equal(t, []string{"/" + member + " nil_uuid"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
+		path, _ := stored(t, s, newEvent(t, newID()))
+		answer = s.Do(t, http.MethodPatch, path, `{"`+member+`":"`+none+`"}`)
+		require.Contains(t, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")), "/"+member+" nil_uuid")
+	}
+	for _, path := range []string{
+		"/v1/events?session_id=", "/v1/errors?session_id=", "/v1/errors/stats?session_id=", "/v1/stats?session_id=", "/v1/events/", "/v1/sessions/", "/v1/errors/",
+	} {
+		requireProblem(t, s.Do(t, http.MethodGet, path+none, ""), http.StatusBadRequest, "nil_uuid")
+	}
+	for body, want := range map[string]string{`{"session_id":"` + none + `"}`: "/session_id nil_uuid", `{"ids":["` + none + `"]}`: "/ids/0 nil_uuid"} {
+		answer := s.Do(t, http.MethodPost, "/v1/errors/replay", body)
+		require.Equal(t, []string{want}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_request")))
+	}
+	for _, path := range []string{"/v1/events/", "/v1/sessions/"} {
+		requireProblem(t, s.Do(t, http.MethodDelete, path+none, ""), http.StatusNotFound, "not_found")
+	}
 }

@@ -3,13 +3,10 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
-	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
@@ -22,21 +19,11 @@ func (a *api) listChanges(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	f, err := negotiate(c)
-	if err == nil && f == formatCSV {
-		err = fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept application/json or application/x-ndjson")
-	}
-	switch {
-	case err != nil:
-		a.fail(c, err)
-	case f == formatJSON:
+	if exchangeOf(c).format == formatJSON {
 		a.changePage(c, filter, after, limit)
-	default:
-		if !p.values.Has("limit") {
-			limit = 0
-		}
-		a.changeStream(c, filter, after, limit)
+		return
 	}
+	a.changeStream(c, filter, after, p.streamLimit(c))
 }
 
 func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
@@ -51,7 +38,7 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 			}
 			body = appendEvent(body, &p.Events[i])
 		}
-		body = append(append(body, `],`...), appendChangeMark(nil, &p)[1:]...)
+		body = append(append(body, `],`...), changeMark(&p)[1:]...)
 		return false, nil
 	})
 	if err == nil {
@@ -64,15 +51,19 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 	send(c, http.StatusOK, "application/json", body)
 }
 
-// appendChangeMark renders what is said of a page of changes beside its events.
-func appendChangeMark(b []byte, p *query.ChangePage) []byte {
-	b = appendString(append(b, `{"next":`...), p.Next)
+// changeMark renders what is said of a page of changes beside its events.
+func changeMark(p *query.ChangePage) []byte {
+	b := appendString([]byte(`{"next":`), p.Next)
 	if p.More {
 		b = append(b, `,"more":true`...)
 	} else {
 		b = append(b, `,"more":false`...)
 	}
-	return append(appendTime(append(b, `,"complete_until":`...), jsonTime(p.CompleteUntil)), '}')
+	b = appendTime(append(b, `,"complete_until":`...), jsonTime(p.CompleteUntil))
+	if p.Restarted != "" {
+		b = append(appendString(append(b, `,"restarted":{"reason":`...), p.Restarted), '}')
+	}
+	return append(b, '}')
 }
 
 // changeStream sends changes up to the watermark, or limit of them, one a line. A
@@ -80,47 +71,14 @@ func appendChangeMark(b []byte, p *query.ChangePage) []byte {
 // taken up again.
 func (a *api) changeStream(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
 	var buffer bytes.Buffer
-	control := http.NewResponseController(c.Writer)
-	begun, size := false, query.MaxLimit
+	out, size := a.newStreamer(c, formatNDJSON), query.MaxLimit
 	if limit > 0 {
 		size = limit
 	}
-	err := a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
+	out.end(a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
 		buffer.Reset()
 		encode(&buffer, formatNDJSON, p.Events)
-		buffer.Write(append(appendChangeMark(nil, &p), '\n'))
-		if err := a.unread.hold(c, buffer.Len()); err != nil {
-			return false, err
-		}
-		if !begun {
-			begun = true
-			a.beginStream(c, formatNDJSON)
-		}
-		if err := control.SetWriteDeadline(a.Now().Add(streamPatience)); err != nil {
-			return false, fmt.Errorf("bound a stream: %w", err)
-		}
-		if _, err := c.Writer.Write(buffer.Bytes()); err != nil {
-			return false, fmt.Errorf("write a stream: %w", err)
-		}
-		if err := control.Flush(); err != nil {
-			return false, fmt.Errorf("flush a stream: %w", err)
-		}
-		return limit == 0, nil
-	})
-	a.endStream(c, begun, err)
-}
-
-// endStream cuts the connection of a stream that is not whole: once the status is
-// sent there is no other way to tell the client.
-func (a *api) endStream(c *gin.Context, begun bool, err error) {
-	switch {
-	case err == nil:
-		return
-	case !begun:
-		a.fail(c, err)
-		return
-	case c.Request.Context().Err() == nil:
-		a.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(c)), zap.String("route", c.FullPath()), zap.Error(err))
-	}
-	panic(http.ErrAbortHandler)
+		buffer.Write(append(changeMark(&p), '\n'))
+		return limit == 0, out.write(buffer.Bytes())
+	}))
 }

@@ -62,12 +62,26 @@ func TestEdits(t *testing.T) {
 		session := newID()
 		path, first := stored(t, s, newEvent(t, session))
 		_, second := edit(t, s, http.MethodPatch, path, `{"name":"2"}`, "If-Match", first)
-		for _, stale := range []string{first, `"x"`, "x", "W/" + second, strings.Trim(second, `"`), `"*"`, ","} {
+		for _, stale := range []string{first, `"x"`, `W/"x"`, "W/" + first, `"*"`, `"x", ` + first} {
 			for method, body := range map[string]string{http.MethodPut: newEvent(t, session), http.MethodPatch: `{"name":"3"}`, http.MethodDelete: ""} {
 				requireProblem(t, s.Do(t, method, path, body, "If-Match", stale), http.StatusPreconditionFailed, "precondition_failed")
 			}
 		}
+		for _, malformed := range []string{"", " ", ",", "x", strings.Trim(second, `"`), second + " " + second, "*," + second} {
+			for method, body := range map[string]string{http.MethodGet: "", http.MethodPut: newEvent(t, session), http.MethodPatch: `{"name":"3"}`, http.MethodDelete: ""} {
+				for _, header := range []string{"If-Match", "If-None-Match"} {
+					requireProblem(t, s.Do(t, method, path, body, header, malformed), http.StatusBadRequest, "invalid_header")
+				}
+			}
+		}
+		for _, theirs := range []string{"*", second, "W/" + second} {
+			requireProblem(t, s.Do(t, http.MethodPatch, path, `{"name":"3"}`, "If-None-Match", theirs), http.StatusPreconditionFailed, "precondition_failed")
+		}
 		require.Equal(t, "2", mustGet(t, s.Client, path)["name"])
+		// What a proxy that compresses made of the tag is the same tag.
+		_, second = edit(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
+		edit(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
+		requireProblem(t, s.Do(t, http.MethodGet, path, "", "If-Match", first), http.StatusPreconditionFailed, "precondition_failed")
 		_, third := edit(t, s, http.MethodPatch, path, `{"name":"3"}`, "If-Match", "*")
 		_, fourth := edit(t, s, http.MethodPut, path, newEvent(t, session, "name", "4"), "If-Match", first+" , "+third)
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "", "If-Match", fourth).Status)
@@ -85,9 +99,9 @@ func TestEdits(t *testing.T) {
 			`{"timestamp":null}`:                                   {"invalid_event", "/timestamp missing_field"},
 			`{"data":null}`:                                        {"invalid_event", "/data missing_field"},
 			`{"data":[]}`:                                          {"invalid_event", "/data invalid_type"},
-			`{"received_at":"` + happened + `"}`:                   {"invalid_event", "/received_at unknown_field"},
-			`{"sequence":7}`:                                       {"invalid_event", "/sequence unknown_field"},
-			`{"application":"x"}`:                                  {"invalid_event", "/application unknown_field"},
+			`{"received_at":"` + happened + `"}`:                   {"invalid_event", "/received_at read_only_field"},
+			`{"sequence":7}`:                                       {"invalid_event", "/sequence read_only_field"},
+			`{"application":"x"}`:                                  {"invalid_event", "/application read_only_field"},
 			`{"event_id":"` + newID() + `"}`:                       {"invalid_event", "/event_id event_id_immutable"},
 			`{"category":""}`:                                      {"invalid_event", "/category invalid_length"},
 			`{"session_id":"x"}`:                                   {"invalid_event", "/session_id invalid_uuid"},

@@ -59,19 +59,12 @@ func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
 		a.fail(c, err)
 		return
 	}
-	format, err := negotiate(c)
-	if err == nil {
-		err = a.admit(c, &filter)
-	}
-	if err != nil {
+	if err := a.admit(c, &filter); err != nil {
 		a.fail(c, err)
 		return
 	}
-	if format != formatJSON {
-		if !p.values.Has("limit") {
-			limit = 0
-		}
-		a.stream(c, format, filter, cursor, limit)
+	if f := exchangeOf(c).format; f != formatJSON {
+		a.stream(c, f, filter, cursor, p.streamLimit(c))
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
@@ -130,11 +123,10 @@ func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
 	}
 	tag := found.ETag()
 	c.Header("ETag", tag)
-	if c.Request.Method == http.MethodGet && c.GetHeader("If-None-Match") == tag {
-		c.Status(http.StatusNotModified)
+	if a.notModified(c, tag) {
 		return
 	}
-	send(c, http.StatusOK, "application/json", appendEvent(nil, &found))
+	send(c, http.StatusOK, jsonType, appendEvent(nil, &found))
 }
 
 // putEvent is PUT /v1/events/{id}.
@@ -147,7 +139,7 @@ func (a *api) patchEvent(c *gin.Context) {
 	a.amend(c, "application/merge-patch+json", a.Editor.Patch)
 }
 
-type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, ifMatch string) (event.Stored, error)
+type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error)
 
 // amend changes an event by a body of the given type, or of application/json.
 func (a *api) amend(c *gin.Context, media string, change amendFunc) {
@@ -162,7 +154,7 @@ func (a *api) amend(c *gin.Context, media string, change amendFunc) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	changed, err := change(ctx, id, body, c.GetHeader("If-Match"))
+	changed, err := change(ctx, id, body, exchangeOf(c).precondition)
 	a.answerEvent(c, changed, err)
 }
 
@@ -182,20 +174,26 @@ func (a *api) deleteEvent(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Editor.Erase(ctx, id, c.GetHeader("If-Match")); err != nil {
+	if err := a.Editor.Erase(ctx, id, exchangeOf(c).precondition); err != nil {
 		a.fail(c, err)
 		return
 	}
 	c.Status(http.StatusNoContent)
 }
 
-// pathID reads the id in the path. What is no UUID names nothing.
+// pathID reads the id in the path. What is no UUID names nothing, and the nil UUID neither:
+// no event has it, but those that were stored before it was refused, which can be erased.
 func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
 	id, ok := parseID(pathText(c, "id"))
-	if !ok {
+	switch {
+	case !ok:
 		a.fail(c, notFound())
+		return id, false
+	case isNil(id) && c.Request.Method != http.MethodDelete:
+		a.fail(c, fault.New(fault.Invalid, fault.CodeNilUUID, "the id in the path is the nil UUID, which names nothing"))
+		return id, false
 	}
-	return id, ok
+	return id, true
 }
 
 // hidden makes what a key may not see the same as what is not there.
@@ -212,7 +210,7 @@ func notFound() error {
 
 // getLimits is GET /v1/limits.
 func (a *api) getLimits(c *gin.Context) {
-	c.JSON(http.StatusOK, struct {
+	a.sendJSON(c, http.StatusOK, struct {
 		event.Limits
 		NameLength      int     `json:"name_length"`
 		MaxAheadSeconds float64 `json:"timestamp_max_ahead_seconds"`

@@ -36,7 +36,7 @@ func (a *api) listEventTypes(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	types, err := a.Types.Types(ctx)
-	a.answer(c, http.StatusOK, gin.H{"event_types": types}, err)
+	a.answerTypes(c, "event_types", types, err)
 }
 
 // getEventType is GET /v1/event-types/{category}/{name}.
@@ -50,7 +50,21 @@ func (a *api) getEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	found, err := a.Types.Type(ctx, typeKey(c), version)
-	a.answer(c, http.StatusOK, found, err)
+	a.answerType(c, http.StatusOK, &found, err)
+}
+
+// answerType answers with a version of a type and its entity tag.
+func (a *api) answerType(c *gin.Context, status int, found *eventtype.Type, err error) {
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	tag := found.ETag()
+	c.Header("ETag", tag)
+	if a.notModified(c, tag) {
+		return
+	}
+	a.sendJSON(c, status, found)
 }
 
 // version reads the number of a version; 0 when there is none.
@@ -71,7 +85,16 @@ func (a *api) listVersions(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	versions, err := a.Types.Versions(ctx, typeKey(c))
-	a.answer(c, http.StatusOK, gin.H{"versions": versions}, err)
+	a.answerTypes(c, "versions", versions, err)
+}
+
+// answerTypes answers with versions of event types, as JSON under a name.
+func (a *api) answerTypes(c *gin.Context, name string, versions []eventtype.Type, err error) {
+	if err == nil && exchangeOf(c).format == formatCSV {
+		answerTable(a, c, typeTable(), versions)
+		return
+	}
+	a.answer(c, http.StatusOK, gin.H{name: versions}, err)
 }
 
 // putEventType is PUT /v1/event-types/{category}/{name}: it is in force here when it is
@@ -83,13 +106,27 @@ func (a *api) putEventType(c *gin.Context) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	result, err := a.Types.Put(ctx, typeKey(c), spec)
+	result, err := a.Types.Put(ctx, typeKey(c), spec, exchangeOf(c).precondition)
 	status := http.StatusOK
 	if err == nil && result.Outcome == eventtype.Created {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
-	a.answer(c, status, result.After, err)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+
+	c.Header("ETag", result.After.ETag())
+	a.sendJSON(c, status, savedType{result.After, spec.Warnings()})
+}
+
+// savedType is the answer to a change of a type.
+type savedType struct {
+	*eventtype.Type
+
+	// Warnings are what in its schema does nothing.
+	Warnings []eventtype.Warning `json:"warnings"`
 }
 
 // schemaRules bound a document that holds a schema.
@@ -104,7 +141,7 @@ func schemaRules() *event.Rules {
 func (a *api) deleteEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Types.Delete(ctx, typeKey(c)); err != nil {
+	if err := a.Types.Delete(ctx, typeKey(c), exchangeOf(c).precondition); err != nil {
 		a.fail(c, err)
 		return
 	}

@@ -227,9 +227,9 @@ func TestAChangeHoldsOnEveryReplica(t *testing.T) {
 			return other.As(other.Ingest).Do(t, http.MethodPost, "/v1/events", event()).Status == status
 		}
 	}
-	require.Eventually(t, holds(http.StatusBadRequest), 5*time.Second, 50*time.Millisecond)
+	require.Eventually(t, holds(http.StatusBadRequest), time.Minute, 50*time.Millisecond)
 	require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, typePath("form", "submit"), "").Status)
-	require.Eventually(t, holds(http.StatusCreated), 5*time.Second, 50*time.Millisecond)
+	require.Eventually(t, holds(http.StatusCreated), time.Minute, 50*time.Millisecond)
 }
 
 // While a schema changes, every verdict names the version by which it was made.

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -33,8 +34,12 @@ type exchange struct {
 	answering int64
 	// parameters names the query parameters that the route has.
 	parameters []string
+	// format is how the client wants the answer.
+	format format
+	// precondition is nil unless the client sent one.
+	precondition *event.Precondition
 	// values are those of response headers; each of them would be a slice of its own.
-	values [8]string
+	values [10]string
 	used   int
 }
 

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -76,6 +77,14 @@ func TestSmuggling(t *testing.T) {
 	s := apptest.Start(t, nil)
 	const key = "Authorization: Bearer x\r\n"
 	for name, request := range map[string]string{
+		"a folded encoding":    "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+		"chunks and length":    "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+		"a length twice":       "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+		"chunks in HTTP/1.0":   "POST /v1/events HTTP/1.0\r\nHost: a\r\n" + key + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"line feeds alone":     "GET /v1/limits HTTP/1.1\nHost: a\n\n",
+		"a line feed alone":    "GET /v1/limits HTTP/1.1\r\nHost: a\nX-A: b\r\n\r\n",
+		"an expectation":       "GET /v1/limits HTTP/1.1\r\nHost: a\r\nExpect: the moon\r\n\r\n",
+		"another version":      "GET /v1/limits HTTP/3.0\r\nHost: a\r\n\r\n",
 		"length and chunks":    "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"two lengths":          "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Content-Length: 3\r\nContent-Length: 4\r\n\r\n{}  ",
 		"a negative length":    "POST /v1/events HTTP/1.1\r\nHost: a\r\n" + key + "Content-Length: -1\r\n\r\n{}",
@@ -98,12 +107,63 @@ func TestSmuggling(t *testing.T) {
 			require.NoError(t, err)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			require.NoError(t, err)
-			defer response.Body.Close() //nolint:errcheck // nobody reads it
-			require.GreaterOrEqual(t, response.StatusCode, 400)
-			require.Less(t, response.StatusCode, 502)
-			require.True(t, response.Close || response.StatusCode == http.StatusUnauthorized)
+			defer response.Body.Close() //nolint:errcheck // it was read
+			text, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.True(t, response.Close)
+			problem := (&apptest.Answer{Body: text}).JSON(t)
+			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, refused(name), at[string](t, problem, "code"))
+			require.NotEmpty(t, response.Header.Get("Date"))
+			require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
+			_, err = conn.Read(make([]byte, 1))
+			require.ErrorIs(t, err, io.EOF, "the connection is closed, and in order")
 		})
 	}
+}
+
+// refused is the status of what TestSmuggling sends.
+func refused(name string) int {
+	switch name {
+	case "another encoding":
+		return http.StatusNotImplemented
+	case "an expectation":
+		return http.StatusExpectationFailed
+	case "another version":
+		return http.StatusHTTPVersionNotSupported
+	case "headers too large", "headers too many":
+		return http.StatusRequestHeaderFieldsTooLarge
+	}
+	return http.StatusBadRequest
+}
+
+// What is refused below the handlers is refused in its turn: the requests before it on the
+// same connection get their answers, in their order, and those behind it get none.
+func TestRefusalsComeInTheirTurn(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	for range 20 {
+		event := newEvent(t, newID())
+		good := fmt.Sprintf("POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.Ingest, len(event), event)
+		chunked := fmt.Sprintf("POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", s.Ingest, len(event), event)
+		bad := "GET /v1/limits HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+		conn := dial(t, s)
+		_, err := io.WriteString(conn, good+chunked+bad+good)
+		require.NoError(t, err)
+		var statuses []int
+		for reader := bufio.NewReader(conn); ; {
+			response, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				break
+			}
+			_, err = io.Copy(io.Discard, response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			statuses = append(statuses, response.StatusCode)
+		}
+		require.Equal(t, []int{201, 201, 400}, statuses)
+	}
+	require.InDelta(t, 20, s.Scrape(t).Value("theeye_http_problems_total", "code", "invalid_header"), 0)
 }
 
 func TestProblems(t *testing.T) {

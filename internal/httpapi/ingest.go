@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fair"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
@@ -24,6 +26,7 @@ func (a *api) postEvents(c *gin.Context) {
 
 // validate is POST /v1/validate: the same verdicts, and nothing is stored.
 func (a *api) validate(c *gin.Context) {
+	c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), callerOf(c).KeyID))
 	a.take(c, a.Collector.Check, false)
 }
 
@@ -100,12 +103,21 @@ func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, singl
 		}
 		return body, false, err
 	}
-	if media == ndjsonBody {
-		request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
-	} else {
-		request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
+
+	takeApart := func() {
+		if media == ndjsonBody {
+			request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
+		} else {
+			request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
+		}
 	}
-	return body, single, err
+	if len(body) < largeWork {
+		takeApart()
+		return body, single, err
+	}
+
+	waited := a.withProcessor(c, takeApart)
+	return body, single, cmp.Or(waited, err)
 }
 
 // refuse keeps a body that could not be taken apart into events among the
@@ -121,7 +133,8 @@ func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Reques
 		violations = []fault.Violation{{Code: f.Code, Detail: f.Detail}}
 	}
 	request.Atomic = false
-	request.Envelopes = []event.Envelope{{Raw: body, Violations: violations}}
+	unparted := f.Code == fault.CodeInvalidJSON || f.Code == fault.CodeTrailingText
+	request.Envelopes = []event.Envelope{{Raw: body, Unparted: unparted, Violations: violations}}
 	verdicts, err := a.Collector.Submit(ctx, request)
 	if err != nil {
 		a.fail(c, err)
@@ -232,5 +245,5 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool)
 		}
 		body = appendVerdict(body, &verdicts[i], store)
 	}
-	send(c, status, "application/json", append(body, "]}"...))
+	send(c, status, "application/json", append(body, "]}\n"...))
 }

@@ -153,14 +153,14 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
 	}
 	for path, allowed := range map[string][]string{
-		"/v1/events":                   {"GET", "POST"},
-		"/events/":                     {"GET", "POST"},
-		"/v1/events/" + newID():        {"GET", "PUT", "PATCH", "DELETE"},
+		"/v1/events":                   {"GET", "HEAD", "POST"},
+		"/events/":                     {"GET", "HEAD", "POST"},
+		"/v1/events/" + newID():        {"GET", "HEAD", "PUT", "PATCH", "DELETE"},
 		"/v1/validate":                 {"POST"},
-		"/v1/applications/x":           {"GET", "PATCH"},
-		"/v1/applications/x/keys":      {"GET", "POST"},
+		"/v1/applications/x":           {"GET", "HEAD", "PATCH"},
+		"/v1/applications/x/keys":      {"GET", "HEAD", "POST"},
 		"/v1/applications/x/keys/abcd": {"DELETE"},
-		"/v1/limits":                   {"GET"},
+		"/v1/limits":                   {"GET", "HEAD"},
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", strings.Repeat("X", 5000)} {
 			if slices.Contains(allowed, method) {

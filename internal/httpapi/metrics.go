@@ -92,6 +92,13 @@ func (m *Metrics) answered(ctx context.Context, k requestKey, seconds float64, p
 	}
 }
 
+// refused counts a problem that was told without a handler.
+func (m *Metrics) refused(ctx context.Context, problem fault.Code) {
+	if m != nil {
+		m.problems.Add(ctx, 1, m.codes.get(problem)...)
+	}
+}
+
 // rateLimited counts a request that is sent away.
 func (m *Metrics) rateLimited(ctx context.Context, application string) {
 	if m != nil {

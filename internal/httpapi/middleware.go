@@ -11,6 +11,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/fair"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -30,16 +31,24 @@ func (a *api) identify(c *gin.Context) {
 	x, header := exchangeOf(c), c.Writer.Header()
 	x.id = id
 	x.set(header, requestIDHeader, id)
-	// What is answered is data for programs, may be personal, and is no page.
-	x.set(header, "X-Content-Type-Options", "nosniff")
-	x.set(header, "Cache-Control", "no-store")
-	x.set(header, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	x.set(header, "Referrer-Policy", "no-referrer")
+	for _, fixed := range fixedHeaders() {
+		x.set(header, fixed[0], fixed[1])
+	}
 	defer a.bodies.release(c)
 	defer a.unread.release(c)
 	a.trace(c, x, begin)
 	defer a.observe(c, x, begin) // also when the connection is to be aborted
 	c.Next()
+}
+
+// fixedHeaders are on every answer: it is data for programs, may be personal, and is no page.
+func fixedHeaders() [4][2]string {
+	return [4][2]string{
+		{"X-Content-Type-Options", "nosniff"},
+		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+		{"Referrer-Policy", "no-referrer"},
+	}
 }
 
 // wellFormed tells whether a client's request id may be logged and sent back.
@@ -88,12 +97,12 @@ func (a *api) authorize(scope access.Scope) gin.HandlerFunc {
 			return
 		}
 		exchangeOf(c).caller = caller
-		if origin := c.GetHeader("Origin"); origin != "" && caller.Application.AllowsOrigin(origin) {
-			c.Header("Access-Control-Allow-Origin", origin)
-			c.Header("Access-Control-Expose-Headers", "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id")
-		}
+		hideFromOtherOrigins(c, caller)
 		if !caller.May(scope) {
 			a.fail(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+		}
+		if scope != access.ScopeIngest { // whose context would cost every event
+			c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), caller.KeyID))
 		}
 		if scope == access.ScopeAdmin {
 			c.Request = c.Request.WithContext(audit.With(c.Request.Context(), audit.Actor{
@@ -115,25 +124,4 @@ func (a *api) authenticate(c *gin.Context) (*access.Caller, error) {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
 	}
 	return caller, err
-}
-
-// cors answers preflight requests (Fetch standard): a browser asks without a key,
-// so every origin is allowed that some application allows. The request itself is
-// held to its own application's origins by authorize.
-func (a *api) cors(c *gin.Context) {
-	origin := c.GetHeader("Origin")
-	if origin == "" {
-		return
-	}
-	c.Header("Vary", "Origin")
-	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
-		return
-	}
-	if a.Directory.OriginAllowed(origin) {
-		c.Header("Access-Control-Allow-Origin", origin)
-		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-		c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, If-Match, X-Request-Id, traceparent, tracestate")
-		c.Header("Access-Control-Max-Age", "600")
-	}
-	c.AbortWithStatus(http.StatusNoContent)
 }

@@ -88,6 +88,55 @@ func TestOpenAPIIsWhole(t *testing.T) {
 	}
 }
 
+// TestOpenAPIFeedsGenerators holds the document to what generators of clients need: they
+// make a type of each component, whatever its kind, and lose schemas that have no name.
+func TestOpenAPIFeedsGenerators(t *testing.T) {
+	t.Parallel()
+	document := openAPI(t)
+	kinds := map[string]string{}
+	for kind, group := range at[map[string]any](t, document, "components") {
+		if kind == "securitySchemes" { // they are no types
+			continue
+		}
+		for name := range at[map[string]any](t, group) {
+			typed := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
+			require.Empty(t, kinds[typed], "%s/%s has the name of another component", kind, name)
+			kinds[typed] = kind
+		}
+	}
+	for path, item := range at[map[string]any](t, document, "paths") {
+		for method, operation := range at[map[string]any](t, item) {
+			if requestBody, ok := at[map[string]any](t, operation)["requestBody"]; ok {
+				requireNamed(t, at[any](t, requestBody, "content"), "the body of "+method+" "+path)
+			}
+			for status, response := range at[map[string]any](t, operation, "responses") {
+				if content, ok := resolve(t, document, response)["content"]; ok {
+					requireNamed(t, content, "answer "+status+" of "+method+" "+path)
+				}
+			}
+		}
+	}
+	walk(document, func(object map[string]any) { delete(object, "examples") })
+	walk(at[any](t, document, "components", "schemas"), func(schema map[string]any) {
+		if schema["type"] == "object" && schema["properties"] == nil {
+			require.Equal(t, true, schema["additionalProperties"], "else it is a type without members: %v", schema)
+		}
+		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
+		if _, ok := schema["enum"]; ok {
+			require.NotEmpty(t, schema["type"], "%v", schema)
+		}
+	})
+}
+
+// requireNamed holds that the schemas of bodies are components, but for those that are text.
+func requireNamed(t testing.TB, content any, what string) {
+	t.Helper()
+	for media, one := range at[map[string]any](t, content) {
+		schema := at[map[string]any](t, one, "schema")
+		require.True(t, schema["$ref"] != nil || schema["type"] == "string", "%s as %s has no name", what, media)
+	}
+}
+
 // TestOpenAPIAndRoutes holds the document and the route table against one another.
 func TestOpenAPIAndRoutes(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ func readParameters(c *gin.Context) *parameters {
 	}
 	for name, given := range values {
 		switch {
-		case !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
+		case name != prettyParameter && !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
 			known := "; there are: " + strings.Join(allowed, ", ")
 			if len(allowed) == 0 {
 				known = ", nor any other"
@@ -63,6 +63,7 @@ func readParameters(c *gin.Context) *parameters {
 			values.Del(name)
 		}
 	}
+	p.checkPretty()
 	slices.SortFunc(p.wrong, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
 	p.wrong = p.wrong[:min(len(p.wrong), event.MaxViolations)]
 	return p
@@ -108,10 +109,15 @@ func (p *parameters) boolean(name string) bool {
 
 func (p *parameters) id(name string) (id uuid.NullUUID) {
 	if text := p.text(name); text != "" {
-		if parsed, ok := parseID(text); ok {
+		parsed, ok := parseID(text)
+		switch {
+		case !ok:
+			p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
+		case isNil(parsed):
+			p.refuse(name, fault.CodeNilUUID, name+" is the nil UUID, which names nothing")
+		default:
 			return uuid.NullUUID{UUID: parsed, Valid: true}
 		}
-		p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
 	}
 	return id
 }
@@ -144,7 +150,11 @@ func (p *parameters) time(name string) time.Time {
 	case ok:
 		return at
 	}
-	p.refuse(name, fault.CodeInvalidParameter, name+" is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
+	detail := name + " is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01"
+	if event.LacksZone(text) {
+		detail = name + " does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27Z"
+	}
+	p.refuse(name, fault.CodeInvalidParameter, detail)
 	return time.Time{}
 }
 

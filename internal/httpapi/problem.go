@@ -73,6 +73,8 @@ func meaningOf(kind fault.Kind) meaning {
 		return meaning{http.StatusRequestEntityTooLarge, "The request is too large"}
 	case fault.Unsupported:
 		return meaning{http.StatusUnsupportedMediaType, "The body's type is not supported"}
+	case fault.HTTPVersion:
+		return meaning{http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"}
 	case fault.Throttled:
 		return meaning{http.StatusTooManyRequests, "The application sends more than it may"}
 	case fault.Unavailable:
@@ -100,6 +102,11 @@ func title(f *fault.Error) string {
 // seconds is a time in whole seconds, none of them cut off.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
+// typeOf names a code as RFC 9457 wants it.
+func typeOf(code fault.Code) string {
+	return "https://the-eye.dev/problems/" + strings.ReplaceAll(string(code), "_", "-")
+}
+
 // fail answers with a problem and ends the request.
 func (a *api) fail(c *gin.Context, err error) { a.failWith(c, err, verdictProblem{}, nil) }
 
@@ -111,7 +118,7 @@ func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch 
 		c.Header("Retry-After", strconv.Itoa(seconds(f.RetryAfter)))
 	}
 	body, err := json.Marshal(problem{
-		Type:  "https://the-eye.dev/problems/" + strings.ReplaceAll(string(f.Code), "_", "-"),
+		Type:  typeOf(f.Code),
 		Title: title(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
 		RequestID: requestID(c), TraceID: traceText(exchangeOf(c)), verdictProblem: verdict, batchAnswer: batch,
 	})

@@ -38,6 +38,10 @@ func (a *api) getErrorStats(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
+	if exchangeOf(c).format == formatCSV {
+		answerTable(a, c, countTable(filter.Grouping), buckets)
+		return
+	}
 	notKept, err := a.Finder.NotKept(ctx, filter.RejectionFilter)
 	if err != nil {
 		a.fail(c, err)
@@ -77,18 +81,22 @@ func (a *api) listErrorGroups(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	notKept, err := a.Finder.NotKept(ctx, filter)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
 	list := make([]groupAnswer, len(groups))
 	for i, g := range groups {
 		list[i] = groupAnswer{
 			g.Code, g.Pointer, g.Category, g.Name, g.Application, g.Count, jsonTime(g.FirstSeen), jsonTime(g.LastSeen), g.SampleID, g.Detail,
 		}
 	}
-	c.JSON(http.StatusOK, struct {
+	if exchangeOf(c).format == formatCSV {
+		answerTable(a, c, groupTable(), list)
+		return
+	}
+	notKept, err := a.Finder.NotKept(ctx, filter)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.sendJSON(c, http.StatusOK, struct {
 		Groups  []groupAnswer `json:"groups"`
 		NotKept int64         `json:"not_kept"`
 	}{list, notKept})

@@ -80,8 +80,13 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
 	p := readParameters(c)
+	wanted := p.rejectionFilter(c)
+	if exchangeOf(c).format == formatCSV {
+		streamTable(a, c, p, wanted, rejectionTable(), a.Finder.RejectionPage)
+		return
+	}
 	var notKept int64
-	page, ok := askPage(a, c, p, p.rejectionFilter(c),
+	page, ok := askPage(a, c, p, wanted,
 		func(ctx context.Context, filter query.RejectionFilter, cursor string, limit int) (page query.Page[query.Rejection], err error) {
 			if page, err = a.Finder.RejectionPage(ctx, filter, cursor, limit); err == nil {
 				notKept, err = a.Finder.NotKept(ctx, filter)
@@ -120,5 +125,5 @@ func (a *api) getError(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, renderRejection(&found))
+	a.sendJSON(c, http.StatusOK, renderRejection(&found))
 }

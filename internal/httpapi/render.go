@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -12,8 +14,21 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// send sends a body whose length the client is told beforehand.
+// jsonType is the media type of answers that are no problems.
+const jsonType = "application/json"
+
+// send sends a body whose length the client is told beforehand. JSON ends with a newline,
+// and is indented for who asks for it.
 func send(c *gin.Context, status int, media string, body []byte) {
+	if media == jsonType || media == problemType {
+		if isPretty(c.Request) {
+			sendIndented(c, status, media, body)
+			return
+		}
+		if !bytes.HasSuffix(body, []byte{'\n'}) {
+			body = append(body, '\n')
+		}
+	}
 	x, header := exchangeOf(c), c.Writer.Header()
 	x.set(header, "Content-Type", media)
 	x.set(header, "Content-Length", strconv.Itoa(len(body)))
@@ -93,15 +108,39 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 	return b
 }
 
-// appendString renders a JSON string.
+// appendString renders a JSON string with no more escapes than JSON asks for: an event that
+// is given back is not to be longer than what was sent.
 func appendString(b []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(text) // a string cannot fail
-			return append(b, quoted...)
-		}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
 	b = append(b, '"')
-	b = append(b, text...)
-	return append(b, '"')
+	done := 0
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			b = appendEscape(append(b, text[done:i]...), c)
+			done = i + 1
+		}
+	}
+	return append(append(b, text[done:]...), '"')
+}
+
+// appendEscape renders a character that cannot stand in a JSON string, in its shortest form.
+func appendEscape(b []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, '\\', 'b')
+	case '\f':
+		return append(b, '\\', 'f')
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }

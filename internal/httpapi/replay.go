@@ -99,15 +99,8 @@ func perform[T any](a *api, c *gin.Context, run func(context.Context, rejection.
 	if !ok {
 		return
 	}
-	f, err := negotiate(c)
-	if err == nil && f == formatCSV {
-		err = fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept application/json or application/x-ndjson")
-	}
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	report := &progress{api: a, c: c, control: http.NewResponseController(c.Writer), lines: f == formatNDJSON}
+	lines := exchangeOf(c).format == formatNDJSON
+	report := &progress{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
 	report.extend()
 	totals, err := run(c.Request.Context(), s, func(totals T) { report.line(totals, "false", nil) })
 	report.extend()
@@ -119,7 +112,7 @@ func perform[T any](a *api, c *gin.Context, run func(context.Context, rejection.
 	case report.lines:
 		report.line(totals, "true", nil)
 	default:
-		c.JSON(http.StatusOK, totals)
+		a.sendJSON(c, http.StatusOK, totals)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/fair"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -74,6 +75,8 @@ type api struct {
 	Deps
 	bodies bodyReader
 	unread answers
+	// processors are shared out among the applications that send large bodies.
+	processors *fair.Shares
 	// traceFields are the headers that may bring a trace context, in canonical form.
 	traceFields []string
 	// answered counts the requests, for the log.
@@ -82,7 +85,7 @@ type api struct {
 
 // New makes the handler of the public port. It is safe for concurrent use.
 func New(config Config, deps Deps) (http.Handler, error) {
-	a := &api{Config: config, Deps: deps}
+	a := &api{Config: config, Deps: deps, processors: newProcessors()}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
 	a.bodies.pace, a.bodies.now, a.bodies.windows = config.Pace, deps.Now, make(chan struct{}, maxWindows)
 	a.unread.memory, a.unread.byKey = config.BodyMemory, map[string]int64{}
@@ -106,18 +109,24 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
 	router.Use(a.identify, a.recover, a.cors)
 	router.NoRoute(func(c *gin.Context) {
+		if a.welcome(c) {
+			return
+		}
 		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
 		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
 	for _, r := range a.routes() {
-		handlers := []gin.HandlerFunc{a.expect(r.query), r.handle}
+		handlers := []gin.HandlerFunc{a.expect(r.query), a.accept(representationsOf(r)), a.precondition(hasTags(r)), r.handle}
 		if r.scope != public {
 			handlers = slices.Insert(handlers, 0, a.authorize(r.scope))
 		}
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
+			if r.method == http.MethodGet { // the same headers; net/http sends no body
+				router.Handle(http.MethodHead, path, handlers...)
+			}
 		}
 	}
 	return router, nil

@@ -32,6 +32,10 @@ func (a *api) listSessions(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.SessionFilter{Application: p.application(c)}
 	filter.From, filter.To = p.timeRange()
+	if exchangeOf(c).format == formatCSV {
+		streamTable(a, c, p, filter, sessionTable(), a.Finder.SessionPage)
+		return
+	}
 	page, ok := askPage(a, c, p, filter, a.Finder.SessionPage)
 	if !ok {
 		return
@@ -77,7 +81,7 @@ func (a *api) endList(c *gin.Context, name string, items any, next string) {
 // getSession is GET /v1/sessions/{id}.
 func (a *api) getSession(c *gin.Context) {
 	if session, ok := a.visibleSession(c); ok {
-		c.JSON(http.StatusOK, answerOf(&session))
+		a.sendJSON(c, http.StatusOK, answerOf(&session))
 	}
 }
 
@@ -112,7 +116,7 @@ func (a *api) deleteSession(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, struct {
+	a.sendJSON(c, http.StatusOK, struct {
 		ID uuid.UUID `json:"session_id"`
 		amend.Erased
 	}{id, erased})

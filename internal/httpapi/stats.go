@@ -42,6 +42,10 @@ func (a *api) answerCounts(c *gin.Context, g query.Grouping, from, to jsonTime, 
 		a.fail(c, err)
 		return
 	}
+	if exchangeOf(c).format == formatCSV {
+		answerTable(a, c, countTable(g), buckets)
+		return
+	}
 	send(c, http.StatusOK, "application/json", append(appendCounts(g, from, to, buckets), '}'))
 }
 

@@ -2,116 +2,86 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/query"
-)
-
-// format is a representation of a list of events.
-type format int
-
-const (
-	formatJSON format = iota
-	formatNDJSON
-	formatCSV
 )
 
 // streamPatience bounds how long a reader may take over one page of a stream.
 const streamPatience = 60 * time.Second
 
-// negotiate picks the first representation in Accept that there is. Weights are
-// not looked at but for q=0: a client that wants another order can name it so.
-func negotiate(c *gin.Context) (format, error) {
-	accept := strings.Join(c.Request.Header.Values("Accept"), ",")
-	if accept == "" {
-		return formatJSON, nil
+// streamer sends an answer page by page. A stream that could not be finished is never
+// ended in the protocol's way, so that no client takes it for a whole one.
+type streamer struct {
+	api     *api
+	c       *gin.Context
+	control *http.ResponseController
+	format  format
+	// begun tells that the status was sent, and with it that no problem can be any more.
+	begun bool
+}
+
+func (a *api) newStreamer(c *gin.Context, f format) *streamer {
+	return &streamer{api: a, c: c, control: http.NewResponseController(c.Writer), format: f}
+}
+
+// write sends the next page.
+func (s *streamer) write(page []byte) error {
+	if err := s.api.unread.hold(s.c, len(page)); err != nil {
+		return err
 	}
-	for item := range strings.SplitSeq(accept, ",") {
-		kind, parameters, err := mime.ParseMediaType(item)
-		if err != nil || strings.Trim(parameters["q"], "0.") == "" && parameters["q"] != "" {
-			continue
-		}
-		switch kind {
-		case "application/json", "application/*", "*/*":
-			return formatJSON, nil
-		case "application/x-ndjson", "application/ndjson":
-			return formatNDJSON, nil
-		case "text/csv", "text/*":
-			return formatCSV, nil
-		}
+	if !s.begun {
+		s.begun = true
+		s.c.Header("Content-Type", s.format.contentType())
+		s.c.Status(http.StatusOK)
 	}
-	return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept application/json, application/x-ndjson or text/csv")
+	if err := s.control.SetWriteDeadline(s.api.Now().Add(streamPatience)); err != nil {
+		return fmt.Errorf("bound a stream: %w", err)
+	}
+	if _, err := s.c.Writer.Write(page); err != nil {
+		return fmt.Errorf("write a stream: %w", err)
+	}
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush a stream: %w", err)
+	}
+	return nil
+}
+
+// end ends a stream. One that is not whole is cut: once the status is sent there is no
+// other way to tell the client. HTTP/1.1 misses the last chunk then, and HTTP/2 is told
+// that the stream was reset; HTTP/1.0, which would notice nothing, gets no streams.
+func (s *streamer) end(err error) {
+	switch {
+	case err == nil:
+		return
+	case !s.begun:
+		s.api.fail(s.c, err)
+		return
+	case s.c.Request.Context().Err() == nil:
+		s.api.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(s.c)), zap.String("route", s.c.FullPath()), zap.Error(err))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // stream sends every event of a filter, or limit of them, a page at a time.
 func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor string, limit int) {
 	var buffer bytes.Buffer
-	control := http.NewResponseController(c.Writer)
-	begun := false
-	send := func(events []event.Stored) error {
+	out := a.newStreamer(c, f)
+	out.end(streamPages(c, filter, cursor, limit, a.Finder.EventPage, func(events []event.Stored) error {
 		buffer.Reset()
-		if !begun && f == formatCSV {
+		if !out.begun && f == formatCSV {
 			writeRecord(&buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 		}
 		encode(&buffer, f, events)
-		if err := a.unread.hold(c, buffer.Len()); err != nil {
-			return err
-		}
-		if !begun {
-			begun = true
-			a.beginStream(c, f)
-		}
-		if err := control.SetWriteDeadline(a.Now().Add(streamPatience)); err != nil {
-			return fmt.Errorf("bound a stream: %w", err)
-		}
-		if _, err := c.Writer.Write(buffer.Bytes()); err != nil {
-			return fmt.Errorf("write a stream: %w", err)
-		}
-		if err := control.Flush(); err != nil {
-			return fmt.Errorf("flush a stream: %w", err)
-		}
-		return nil
-	}
-	err := a.readStream(c.Request.Context(), filter, cursor, limit, send)
-	a.endStream(c, begun, err)
-}
-
-func (a *api) readStream(ctx context.Context, filter query.EventFilter, cursor string, limit int, send func([]event.Stored) error) error {
-	if limit == 0 {
-		return a.Finder.StreamEvents(ctx, filter, cursor, send)
-	}
-	for {
-		page, err := a.Finder.EventPage(ctx, filter, cursor, limit)
-		if err != nil {
-			return err
-		}
-		if err := send(page.Items); err != nil {
-			return err
-		}
-		limit -= len(page.Items) // a page of large events ends early
-		if cursor = page.Next; cursor == "" || limit == 0 {
-			return nil
-		}
-	}
-}
-
-func (a *api) beginStream(c *gin.Context, f format) {
-	if f == formatNDJSON {
-		c.Header("Content-Type", "application/x-ndjson")
-	} else {
-		c.Header("Content-Type", "text/csv; charset=utf-8; header=present")
-	}
-	c.Status(http.StatusOK)
+		return out.write(buffer.Bytes())
+	}))
 }
 
 func encode(buffer *bytes.Buffer, f format, events []event.Stored) {
@@ -128,19 +98,4 @@ func encode(buffer *bytes.Buffer, f format, events []event.Stored) {
 		writeRecord(buffer, e.ID.String(), e.SessionID.String(), strconv.FormatInt(e.Sequence, 10), e.Category, e.Name,
 			event.FormatTimestamp(e.Timestamp), event.FormatTimestamp(e.ReceivedAt), e.Application, string(e.Data))
 	}
-}
-
-// writeRecord writes a record as RFC 4180 has it. The standard library's writer
-// would change line ends inside of fields.
-func writeRecord(buffer *bytes.Buffer, fields ...string) {
-	for i, field := range fields {
-		if i > 0 {
-			buffer.WriteByte(',')
-		}
-		if strings.ContainsAny(field, "\",\r\n") {
-			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
-		}
-		buffer.WriteString(field)
-	}
-	buffer.WriteString("\r\n")
 }

@@ -35,7 +35,9 @@ type Config struct {
 type Deps struct {
 	Store Store
 	// Types judges events by their types. Nil lets all of them through.
-	Types  Types
+	Types Types
+	// Ledger knows the events that are given back. Nil knows none.
+	Ledger Ledger
 	Logger *zap.Logger
 	// NewID makes UUIDv7s, for events without an id and for refusals.
 	NewID func() uuid.UUID
@@ -59,6 +61,7 @@ type Collector struct {
 	events atomic.Int64
 	bytes  atomic.Int64
 	pace   pace
+	slow   slowCommits
 	// deadlines end the waiting of requests.
 	deadlines deadlines
 	journal   *journal
@@ -162,7 +165,7 @@ func (c *Collector) Queued() int64 { return c.events.Load() }
 // the store cannot be reached: then nothing is known of the outcome, and the request
 // can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(request); err != nil {
+	if err := c.judge(ctx, request); err != nil {
 		return nil, err
 	}
 	now := c.deps.Now()
@@ -200,7 +203,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 
 // Check judges a request as Submit would, and stores nothing.
 func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(request); err != nil {
+	if err := c.judge(ctx, request); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
@@ -220,9 +223,9 @@ func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, err
 	return verdicts, nil
 }
 
-func (c *Collector) judge(request *Request) error {
-	if c.deps.Types == nil {
-		return nil
+func (c *Collector) judge(ctx context.Context, request *Request) error {
+	if err := c.compareGiven(ctx, request); err != nil || c.deps.Types == nil {
+		return err
 	}
 	return c.deps.Types.Judge(request.Envelopes, request.Replay)
 }

@@ -31,6 +31,7 @@ func (c *Collector) flushItems(ctx context.Context, tally *tally, parts []*part,
 	tally.end(ctx, parts, g.settled(items), began, ended, c.config.Budget)
 	c.pace.observe(len(items), ended.Sub(began))
 	c.widen()
+	c.slow.note(c.deps.Logger, len(items), ended, ended.Sub(began))
 	c.setAside(g.held)
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/the-eye-events/the-eye/internal/event"
 )
 
 // Groups are shared out among the lanes, by session, once they are large: two
@@ -126,34 +128,76 @@ func (l *lane) signal() {
 	}
 }
 
-// take returns the next group's parts. None and open means: wait for a signal.
+// take returns the next group's parts. None and open means: wait for a signal. Where more
+// waits than one group may hold, the applications take turns.
 func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, events, size := 0, 0, 0
-	for ; n < len(l.queue); n++ {
-		p := l.queue[n]
-		events += len(p.items)
-		size += p.size
-		if n > 0 && (p.atomic || events > maxEvents || size > maxBytes) {
-			break
-		}
-		if p.atomic {
-			n++
-			break
-		}
-	}
-	if n == len(l.queue) {
+	if l.fits(maxEvents, maxBytes) {
 		parts, l.queue = l.queue, nil
 	} else {
-		parts = slices.Clone(l.queue[:n])
-		clear(l.queue[:n]) // else what was answered stays reachable
-		l.queue = l.queue[n:]
+		parts, l.queue = takeTurns(l.queue, maxEvents, maxBytes)
 	}
 	for _, p := range parts {
 		l.count(p, -1)
 	}
 	return parts, !l.closed
+}
+
+// fits tells whether all that waits may be one group. An atomic part is one by itself.
+func (l *lane) fits(maxEvents, maxBytes int) bool {
+	if len(l.queue) <= 1 {
+		return true
+	}
+	return l.wholes.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
+}
+
+// takeTurns picks the parts of a group: the oldest first, then one of each application in
+// turn, those of one application in the order in which they came. What is left keeps its
+// order. An application that sends very much fills what the others leave, and delays
+// nobody by more than a group.
+func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
+	if queue[0].atomic {
+		return slices.Clone(queue[:1]), slices.Clone(queue[1:])
+	}
+
+	var applications []event.ApplicationID
+	waiting := map[event.ApplicationID][]*part{}
+	for _, p := range queue {
+		from := p.items[0].Request.Application
+		if waiting[from] == nil {
+			applications = append(applications, from)
+		}
+		waiting[from] = append(waiting[from], p)
+	}
+
+	chosen := make(map[*part]bool)
+	events, size := 0, 0
+	for len(applications) > 0 {
+		goOn := applications[:0]
+		for _, from := range applications {
+			p := waiting[from][0]
+			if p.atomic || len(chosen) > 0 && (events+len(p.items) > maxEvents || size+p.size > maxBytes) {
+				continue // what comes behind it waits with it
+			}
+			chosen[p] = true
+			events += len(p.items)
+			size += p.size
+			if waiting[from] = waiting[from][1:]; len(waiting[from]) > 0 {
+				goOn = append(goOn, from)
+			}
+		}
+		applications = goOn
+	}
+
+	for _, p := range queue {
+		if chosen[p] {
+			picked = append(picked, p)
+		} else {
+			left = append(left, p)
+		}
+	}
+	return picked, left
 }
 
 // count notes that a part came into the queue, by 1, or left it, by -1.

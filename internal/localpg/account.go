@@ -189,13 +189,31 @@ func (a account) mayEnter(info fs.FileInfo) bool {
 	}
 }
 
+// ErrClosed is returned for a data directory that the account which runs Postgres
+// cannot reach. It concerns root alone, whose place Postgres does not run in.
+var ErrClosed = errors.New("closed to the account that runs Postgres")
+
 // checkWay refuses a data directory the account could never reach.
 func (a account) checkWay(dir string) error {
 	closed := a.closedTo(dir)
 	if closed == "" {
 		return nil
 	}
-	return fmt.Errorf(
-		"directory %s is closed to the account %s, which runs Postgres because Postgres refuses root: "+
-			"choose a place it can reach with --data-dir, or run as another user", closed, a.name)
+	return fmt.Errorf("directory %s is %w: that is %s, because Postgres refuses root; "+
+		"choose a place it can reach with --data-dir, or run as another user", closed, ErrClosed, a.name)
+}
+
+// CheckReach tells whether a data directory could be made at dataDir, whose parent
+// exists: nil, or an error that wraps ErrClosed when the account that runs Postgres could
+// not get there. It changes nothing.
+func CheckReach(dataDir string) error {
+	parent, err := filepath.EvalSymlinks(filepath.Dir(dataDir))
+	if err != nil {
+		return fmt.Errorf("resolving the data directory's parent: %w", err)
+	}
+	acc, err := chooseAccount(dataDir)
+	if err != nil {
+		return err
+	}
+	return acc.checkWay(parent)
 }

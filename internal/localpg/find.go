@@ -22,6 +22,10 @@ const oldestMajor = 14
 
 const versionTimeout = 10 * time.Second
 
+// npmFolder is where scripts/npm-postgres puts the binaries of each major, below the
+// cache.
+const npmFolder = "npm"
+
 // ErrNotFound is returned when no usable server binaries exist and none could be
 // fetched; its text says what to install.
 var ErrNotFound = errors.New("no Postgres server found: install one " +
@@ -51,7 +55,7 @@ func systemFinder() finder {
 }
 
 // usualFolders are where distributions put server binaries without adding them
-// to PATH. scripts/ensure-postgres looks at the same places.
+// to PATH. scripts/postgres-places has the same list.
 func usualFolders() []string {
 	return []string{
 		"/usr/lib/postgresql/*/bin",
@@ -68,9 +72,10 @@ func usualFolders() []string {
 }
 
 // Find answers the folder of the server binaries to use: Options.BinDir when
-// set, else the first usable of $PATH and the distributions' usual folders
-// (newest major first, but the major that made Options.DataDir before any
-// other), else binaries fetched into Options.CacheDir within a minute. Errors
+// set, else the first usable of $PATH, the distributions' usual folders and what
+// scripts/npm-postgres brought into Options.CacheDir (newest major first, but the
+// major that made Options.DataDir before any other), else binaries fetched into
+// Options.CacheDir within a minute. Errors
 // are ErrNotFound, and ErrTooOld or a description of what is wrong with
 // Options.BinDir. It is safe for concurrent use.
 func Find(ctx context.Context, o Options) (binDir string, err error) {
@@ -99,7 +104,7 @@ func (f finder) find(ctx context.Context, o Options, acc account) (binaries, err
 	}
 	var first binaries
 	var refused error
-	for _, dir := range f.candidates() {
+	for _, dir := range f.candidates(o) {
 		found, err := inspect(ctx, dir, acc)
 		switch {
 		case errors.Is(err, errIncomplete):
@@ -142,9 +147,13 @@ func preferredMajor(dataDir string) (int, error) {
 }
 
 // candidates lists the folders worth a look, in order.
-func (f finder) candidates() []string {
+func (f finder) candidates(o Options) []string {
 	dirs := filepath.SplitList(f.path)
-	for _, pattern := range f.patterns {
+	patterns := slices.Clone(f.patterns)
+	if cacheDir, err := o.cacheDir(); err == nil {
+		patterns = append(patterns, filepath.Join(cacheDir, npmFolder, "*", "bin"))
+	}
+	for _, pattern := range patterns {
 		matches, err := filepath.Glob(pattern)
 		if err != nil {
 			continue

@@ -105,6 +105,18 @@ func TestFindFetchesOnceAndSaysWhatToInstall(t *testing.T) {
 	require.Empty(t, leftovers)
 }
 
+// scripts/npm-postgres puts them there.
+func TestFindTakesWhatNpmBrought(t *testing.T) {
+	t.Parallel()
+	cache := filepath.Join(openDir(t), "cache")
+	for _, major := range []string{"14", "17"} {
+		fakeBinaries(t, filepath.Join(cache, "npm", major, "bin"), major+".1")
+	}
+	found, err := localpg.FindIn(t.Context(), localpg.Options{CacheDir: cache}, "", nil, "")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(cache, "npm", "17", "bin"), found)
+}
+
 func TestFindOnThisMachine(t *testing.T) {
 	t.Parallel()
 	found, err := localpg.Find(t.Context(), localpg.Options{})

@@ -71,7 +71,8 @@ func useTemp() (remove func(), err error) {
 	const memory, plenty = "/dev/shm", 4 << 30
 	parent := os.TempDir()
 	var stat syscall.Statfs_t
-	if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &stat) == nil &&
+	const writeAndEnter = 0b011
+	if os.Getenv("TMPDIR") == "" && syscall.Access(memory, writeAndEnter) == nil && syscall.Statfs(memory, &stat) == nil &&
 		uint64(stat.Bavail)*uint64(stat.Bsize) > plenty { //nolint:unconvert // the types differ between systems
 		parent = memory
 	}

@@ -172,8 +172,17 @@ func TestStartNamesTheClosedDirectory(t *testing.T) {
 	dir := newDir(t)
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
 	_, err := localpg.Start(t.Context(), cheap(dir))
-	require.ErrorContains(t, err, "directory "+filepath.Dir(dir)+" is closed to the account")
+	require.ErrorIs(t, err, localpg.ErrClosed)
+	require.ErrorContains(t, err, "directory "+filepath.Dir(dir)+" is closed to the account that runs Postgres")
 	require.ErrorContains(t, err, "--data-dir")
+	require.ErrorIs(t, localpg.CheckReach(dir), localpg.ErrClosed)
+}
+
+func TestCheckReachOfAnOpenDirectory(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	require.NoError(t, localpg.CheckReach(dir))
+	require.NoDirExists(t, dir)
 }
 
 func TestRemoveDeletesEverything(t *testing.T) {

@@ -28,7 +28,9 @@ const (
 	dataName    = "data"
 	standbyName = "standby"
 
-	firstWithStrategy = 150000 // server_version_num of Postgres 15
+	// server_version_num of the Postgres that brought what CREATE DATABASE is told.
+	firstWithStrategy = 150000
+	firstWithProvider = 150000
 	dirMode           = 0o755
 )
 
@@ -38,7 +40,9 @@ type cluster struct {
 	server *localpg.Server
 	admin  *pgxpool.Pool
 	clone  string // the CREATE DATABASE statement's tail
-	count  atomic.Int64
+	// version is server_version_num.
+	version int
+	count   atomic.Int64
 }
 
 // newCluster starts a server in a directory of its own. A durable one is made to
@@ -69,6 +73,7 @@ func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
 	var err error
 	c.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir:       filepath.Join(c.dir, dataName),
+		BinDir:        os.Getenv(binVariable),
 		Durable:       durable,
 		DieWithParent: !keeping(),
 		Settings:      s.server,
@@ -88,12 +93,11 @@ func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
 }
 
 func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
-	var version int
-	if err := c.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+	if err := c.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&c.version); err != nil {
 		return fmt.Errorf("reading server version: %w", err)
 	}
 	c.clone = " TEMPLATE " + template
-	if version >= firstWithStrategy {
+	if c.version >= firstWithStrategy {
 		// Copying files is twice as fast here as writing the copy to the log.
 		c.clone += " STRATEGY file_copy"
 	}
@@ -129,6 +133,15 @@ func (c *cluster) createFrom(ctx context.Context, label, tail string) (string, e
 		return "", fmt.Errorf("creating database %s: %w", name, err)
 	}
 	return name, nil
+}
+
+// encoded is the tail for a database of another encoding.
+func (c *cluster) encoded(encoding string) string {
+	tail := " TEMPLATE template0 ENCODING " + quote(encoding) + " LC_COLLATE 'C' LC_CTYPE 'C'"
+	if c.version >= firstWithProvider {
+		tail += " LOCALE_PROVIDER libc" // that of the server may know UTF8 alone
+	}
+	return tail
 }
 
 func (c *cluster) drop(ctx context.Context, name string) error {

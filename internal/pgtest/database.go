@@ -48,13 +48,24 @@ func New(t testing.TB) *Database {
 // Empty gives the test a database without a schema, as New does otherwise.
 func Empty(t testing.TB) *Database {
 	t.Helper()
+	return empty(t, func(*cluster) string { return "" })
+}
+
+// Encoded is Empty with another encoding than UTF8, such as LATIN1.
+func Encoded(t testing.TB, encoding string) *Database {
+	t.Helper()
+	return empty(t, func(c *cluster) string { return c.encoded(encoding) })
+}
+
+func empty(t testing.TB, tail func(*cluster) string) *Database {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	c, err := state.cluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	name, err := c.createFrom(ctx, label(t.Name()), "")
+	name, err := c.createFrom(ctx, label(t.Name()), tail(c))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}

@@ -8,5 +8,6 @@
 // broken one.
 //
 // Set EYE_PGTEST_KEEP=1 to keep the server running after a failure, so that the
-// failed test's database can be looked at.
+// failed test's database can be looked at. EYE_PGTEST_BIN names the folder of the
+// server's programs, for tests on another version; then nothing else is tried.
 package pgtest

@@ -14,7 +14,9 @@ import (
 
 const (
 	keepVariable = "EYE_PGTEST_KEEP"
-	stopTimeout  = 30 * time.Second
+	// binVariable names the folder of the server's programs; then nothing else is tried.
+	binVariable = "EYE_PGTEST_BIN"
+	stopTimeout = 30 * time.Second
 )
 
 var errNoMain = errors.New("pgtest is not set up: call pgtest.Main in TestMain")

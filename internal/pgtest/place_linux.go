@@ -10,12 +10,22 @@ import (
 // the usual place. Setting TMPDIR decides otherwise.
 func place() string {
 	const memory, plenty = "/dev/shm", 4 << 30
-	var stat syscall.Statfs_t
-	if os.Getenv("TMPDIR") != "" || syscall.Statfs(memory, &stat) != nil {
-		return os.TempDir()
-	}
-	if stat.Bavail*uint64(stat.Bsize) < plenty { //nolint:gosec // a block size is not negative
+	if os.Getenv("TMPDIR") != "" || !hasRoom(memory, plenty) {
 		return os.TempDir()
 	}
 	return memory
+}
+
+// hasRoom tells whether this process may make files in a folder, and has so many bytes
+// left for them. In a container the folder may have room and be closed, or read-only.
+func hasRoom(folder string, bytes uint64) bool {
+	const writeAndEnter = 0b011
+	if syscall.Access(folder, writeAndEnter) != nil {
+		return false
+	}
+	var stat syscall.Statfs_t
+	if syscall.Statfs(folder, &stat) != nil {
+		return false
+	}
+	return stat.Bavail*uint64(stat.Bsize) >= bytes //nolint:gosec // a block size is not negative
 }

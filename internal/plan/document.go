@@ -24,6 +24,17 @@ type Document struct {
 	// File and Number tell where it stands; 1 is the first document of a file.
 	File   string
 	Number int
+	// Dropped is what did nothing in the draft that the schema was converted from.
+	Dropped []eventtype.Warning
+}
+
+// Notes are what in the schema does nothing, or was left out of it, a line each.
+func (d *Document) Notes() []string {
+	var notes []string
+	for _, w := range append(d.Dropped, d.Warnings()...) {
+		notes = append(notes, d.place()+": "+w.String())
+	}
+	return notes
 }
 
 func (d *Document) place() string {
@@ -49,8 +60,9 @@ func (p Plan) Changes() []eventtype.Change {
 // around bounds what stands around a schema in a document, in bytes.
 const around = 16 << 10
 
-// parse reads the JSON text of a document; it returns what is wrong, a line each.
-func parse(d *Document, text []byte) []string {
+// parse reads the JSON text of a document, whose schema is of a draft; it returns what is
+// wrong, a line each.
+func parse(d *Document, text []byte, from eventtype.Draft) []string {
 	rules := event.DefaultRules()
 	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
 	if err := event.CheckObject(text, &rules); err != nil {
@@ -83,11 +95,27 @@ func parse(d *Document, text []byte) []string {
 	if err := d.Check(); err != nil {
 		return d.wrong(err)
 	}
+	if err := d.convert(from); err != nil {
+		return d.wrong(err)
+	}
 	spec, _, err := d.Validate()
 	if err != nil {
 		return d.wrong(err)
 	}
 	d.Spec = spec
+	return nil
+}
+
+// convert makes the schema one of 2020-12.
+func (d *Document) convert(from eventtype.Draft) error {
+	if len(d.Schema) == 0 || string(d.Schema) == "null" {
+		return nil
+	}
+	converted, dropped, err := eventtype.Convert(d.Schema, from)
+	if err != nil {
+		return err
+	}
+	d.Schema, d.Dropped = converted, dropped
 	return nil
 }
 

@@ -58,7 +58,7 @@ description: |
 	require.NoError(t, os.Mkdir(filepath.Join(directory, "..data"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "..data", "m.yaml"), []byte("category: m\nname: m\n"), 0o600))
 	require.NoError(t, os.Symlink(filepath.Join("..data", "m.yaml"), filepath.Join(directory, "m.yaml")))
-	read, err := plan.Read(directory, nil)
+	read, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.NoError(t, err)
 	var keys []string
 	for _, d := range read {
@@ -71,10 +71,10 @@ description: |
 	require.Equal(t, eventtype.Enforce, read[2].Mode)
 	require.JSONEq(t, `{"type":"object","properties":{"z":{"type":"string","const":"2020-01-01"},"a":{"enum":["yes","no",16,1.5,null,true,9007199254740993]}}}`, string(read[2].Schema))
 	require.Contains(t, string(read[2].Schema), `"z":{"type":"string","const":"2020-01-01"},"a":{"enum":["yes","no",16,1.50,null,true,9007199254740993]}`, "members keep their order, numbers their text")
-	again, err := plan.Read(plan.Stdin, strings.NewReader("category: x\nname: y\n"))
+	again, err := plan.Read(plan.Stdin, strings.NewReader("category: x\nname: y\n"), eventtype.Draft2020)
 	require.NoError(t, err)
 	require.Len(t, again, 1)
-	again, err = plan.Read(plan.Stdin, strings.NewReader(`{"category": "x", "name": "\ud83d\ude00"}`))
+	again, err = plan.Read(plan.Stdin, strings.NewReader(`{"category": "x", "name": "\ud83d\ude00"}`), eventtype.Draft2020)
 	require.NoError(t, err)
 	require.Equal(t, "😀", again[0].Name)
 }
@@ -109,17 +109,17 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		"NUL":           {"category: \"a\\0\"\nname: b\n", "x.yaml: /category"},
 	} {
 		directory := write(t, map[string]string{"x.yaml": c.file, "y.json": ""})
-		_, err := plan.Read(directory, nil)
+		_, err := plan.Read(directory, nil, eventtype.Draft2020)
 		require.ErrorIs(t, err, plan.ErrInvalid, name)
 		require.Contains(t, strings.ReplaceAll(err.Error(), directory+"/", ""), c.says, name)
 	}
 	directory := write(t, map[string]string{"a.json": `{"category": "a", "name": "b", "name": "c"}`, "b.json": `{`, "c.yaml": "category: a\nname: b\nx: 1\n"})
-	_, err := plan.Read(directory, nil)
+	_, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.ErrorIs(t, err, plan.ErrInvalid)
 	for _, file := range []string{"a.json: /name", "b.json: it is no JSON", "c.yaml: /x is unknown"} {
 		require.Contains(t, err.Error(), file)
 	}
-	_, err = plan.Read(filepath.Join(directory, "none"), nil)
+	_, err = plan.Read(filepath.Join(directory, "none"), nil, eventtype.Draft2020)
 	require.ErrorIs(t, err, plan.ErrInvalid)
 }
 
@@ -166,7 +166,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 			require.True(t, found, types[i].Path())
 		}
 	}
-	read, err := plan.Read(directory, nil)
+	read, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.NoError(t, err)
 	same(read)
 	// Again into the same directory, and as one text in either form.
@@ -184,7 +184,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 			require.NoError(t, err)
 			all = append(all, text...)
 		}
-		read, err = plan.Read(plan.Stdin, strings.NewReader(string(all)))
+		read, err = plan.Read(plan.Stdin, strings.NewReader(string(all)), eventtype.Draft2020)
 		require.NoError(t, err)
 		same(read)
 	}
@@ -232,7 +232,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		read, err := plan.Read(plan.Stdin, strings.NewReader(text))
+		read, err := plan.Read(plan.Stdin, strings.NewReader(text), eventtype.Draft2020)
 		if err != nil {
 			require.ErrorIs(t, err, plan.ErrInvalid)
 			return
@@ -241,10 +241,43 @@ func FuzzRead(f *testing.F) {
 			one := eventtype.Type{Key: read[i].Key, Spec: read[i].Spec}
 			rendered, err := plan.YAML(&one, "")
 			require.NoError(t, err)
-			again, err := plan.Read(plan.Stdin, strings.NewReader(string(rendered)))
+			again, err := plan.Read(plan.Stdin, strings.NewReader(string(rendered)), eventtype.Draft2020)
 			require.NoError(t, err, "%s", rendered)
 			require.Equal(t, one.Key, again[0].Key, "%s", rendered)
 			require.True(t, again[0].Same(one.Spec), "%s", rendered)
 		}
 	})
+}
+
+// Each document of a file is converted in its place and its form, a schema alone or one of a
+// plan, and what is wrong is told of all of them.
+func TestAFileIsConverted(t *testing.T) {
+	t.Parallel()
+	const old = "category: a\nname: b\nschema: {items: [{type: string}]}\n---\nitems: [{const: 1}]\nadditionalItems: false\n"
+	text, notes, err := plan.Convert(plan.Stdin, strings.NewReader(old), eventtype.Draft7)
+	require.NoError(t, err)
+	require.Empty(t, notes)
+	require.Equal(t, `category: a
+name: b
+mode: enforce
+schema:
+  $schema: "https://json-schema.org/draft/2020-12/schema"
+  prefixItems:
+    - type: string
+---
+$schema: "https://json-schema.org/draft/2020-12/schema"
+prefixItems:
+  - const: 1
+items: false
+`, string(text))
+
+	again, _, err := plan.Convert(plan.Stdin, strings.NewReader(string(text)), eventtype.Draft4)
+	require.NoError(t, err)
+	require.Equal(t, string(text), string(again), "it says that it was converted")
+
+	_, _, err = plan.Convert(plan.Stdin, strings.NewReader("a\n---\ntype: strin\n---\ncategory: a\nname: b\nmode: c\n"), eventtype.Draft7)
+	require.ErrorIs(t, err, plan.ErrInvalid)
+	for _, at := range []string{"-: it is no object", "- (document 2): /schema/type: ", "- (document 3): /mode: "} {
+		require.ErrorContains(t, err, at)
+	}
 }

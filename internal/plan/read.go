@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 // maxFileBytes bounds a file.
@@ -24,7 +26,10 @@ const Stdin = "-"
 // Read reads the plan in a file, or in all *.yaml, *.yml and *.json below a directory, or
 // in what comes from in if path is Stdin. Names that begin with a dot are left out. It
 // returns ErrInvalid with all that is wrong, or when there is no event type at all.
-func Read(path string, in io.Reader) (Plan, error) {
+//
+// Schemas are of the draft from; those of an older one than 2020-12 are converted, except
+// where their $schema says that they need not be.
+func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 	files := []string{path}
 	if path != Stdin {
 		info, err := os.Stat(path)
@@ -42,7 +47,7 @@ func Read(path string, in io.Reader) (Plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
-		found, faults := parseFile(file, text)
+		found, faults := parseFile(file, text, from)
 		documents, wrong = append(documents, found...), append(wrong, faults...)
 	}
 	plan, twice := combine(documents)
@@ -101,9 +106,9 @@ func readText(file string, in io.Reader) ([]byte, error) {
 
 // parseFile reads the documents of a file. What comes from the standard input is JSON if
 // it looks like that.
-func parseFile(file string, text []byte) (documents []Document, wrong []string) {
+func parseFile(file string, text []byte, from eventtype.Draft) (documents []Document, wrong []string) {
 	each := yamlDocuments
-	if strings.EqualFold(filepath.Ext(file), ".json") || (file == Stdin && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && isJSON(text)) {
+	if holdsJSON(file, text) {
 		each = jsonDocuments
 	}
 	number := 0
@@ -112,7 +117,7 @@ func parseFile(file string, text []byte) (documents []Document, wrong []string) 
 		d := Document{File: file, Number: number}
 		if err != nil {
 			wrong = append(wrong, d.place()+": "+err.Error())
-		} else if faults := parse(&d, document); len(faults) > 0 {
+		} else if faults := parse(&d, document, from); len(faults) > 0 {
 			wrong = append(wrong, faults...)
 		} else {
 			documents = append(documents, d)
@@ -123,6 +128,10 @@ func parseFile(file string, text []byte) (documents []Document, wrong []string) 
 		wrong = append(wrong, d.place()+": "+err.Error())
 	}
 	return documents, wrong
+}
+
+func holdsJSON(file string, text []byte) bool {
+	return strings.EqualFold(filepath.Ext(file), ".json") || (file == Stdin && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && isJSON(text))
 }
 
 func isJSON(text []byte) bool { return jsonDocuments(text, func([]byte, error) {}) == nil }

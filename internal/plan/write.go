@@ -26,12 +26,41 @@ func JSON(t *eventtype.Type) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
+	return indent(text)
+}
+
+func indent(text []byte) ([]byte, error) {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
 	indented.WriteByte('\n')
 	return indented.Bytes(), nil
+}
+
+// schemaYAML writes a schema, its members in their order.
+func schemaYAML(schema json.RawMessage) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(schema))
+	decoder.UseNumber()
+	document, err := node(decoder, false)
+	if err != nil {
+		return nil, fmt.Errorf("read a schema: %w", err)
+	}
+	return encode(document)
+}
+
+func encode(document *yaml.Node) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	const spaces = 2
+	encoder.SetIndent(spaces)
+	if err := encoder.Encode(document); err != nil {
+		return nil, fmt.Errorf("render an event type: %w", err)
+	}
+	if err := encoder.Close(); err != nil {
+		return nil, fmt.Errorf("render an event type: %w", err)
+	}
+	return out.Bytes(), nil
 }
 
 // canonical writes a type so that two that say the same have the same text.
@@ -61,17 +90,11 @@ func render(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
 		}
 		add("schema", schema)
 	}
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	const indent = 2
-	encoder.SetIndent(indent)
-	if err := encoder.Encode(document); err != nil {
-		return nil, fmt.Errorf("render %s: %w", t.Path(), err)
+	text, err := encode(document)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Path(), err)
 	}
-	if err := encoder.Close(); err != nil {
-		return nil, fmt.Errorf("render %s: %w", t.Path(), err)
-	}
-	return out.Bytes(), nil
+	return text, nil
 }
 
 // node reads the next JSON value as a node of YAML.

@@ -78,7 +78,7 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 // change runs one change in a transaction of its own and, if it changed anything,
 // tells every directory.
 func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
-	err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
 		changed, err := run(tx)
 		if err != nil || !changed {
 			return err
@@ -89,7 +89,7 @@ func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx)
 	})
 
 	if errors.Is(err, errNameTaken) { // scripts take this answer for the promise that it exists
-		if unconfirmed := s.db.confirm(ctx, s.db.read); unconfirmed != nil {
+		if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
 			err = unconfirmed
 		}
 	}

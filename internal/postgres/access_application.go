@@ -45,7 +45,7 @@ from application order by name`
 
 // Applications implements access.ApplicationStore.
 func (s *AccessStore) Applications(ctx context.Context) ([]access.Application, error) {
-	found, err := collect(ctx, s.db.read, scanApplication, applicationsSQL)
+	found, err := collect(ctx, s.db.change, scanApplication, applicationsSQL)
 	return found, translate(err, "list the applications")
 }
 
@@ -59,7 +59,7 @@ const applicationIDSQL = `select application_id from application where name = $1
 
 // Application implements access.ApplicationStore.
 func (s *AccessStore) Application(ctx context.Context, name string) (access.Application, error) {
-	found, err := readApplication(s.db.read.QueryRow(ctx, applicationSQL, name))
+	found, err := readApplication(s.db.change.QueryRow(ctx, applicationSQL, name))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoApplication
 	}

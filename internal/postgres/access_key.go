@@ -50,14 +50,14 @@ from api_key where application_id = $1 order by created_at, key_id`
 // Keys implements access.KeyStore.
 func (s *AccessStore) Keys(ctx context.Context, application string) ([]access.Key, error) {
 	var id event.ApplicationID
-	err := s.db.read.QueryRow(ctx, applicationIDSQL, application).Scan(&id)
+	err := s.db.change.QueryRow(ctx, applicationIDSQL, application).Scan(&id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, errNoApplication
 	case err != nil:
 		return nil, translate(err, "find an application")
 	}
-	found, err := collect(ctx, s.db.read, scanKey, keysSQL, id, application)
+	found, err := collect(ctx, s.db.change, scanKey, keysSQL, id, application)
 	return found, translate(err, "list the keys of an application")
 }
 

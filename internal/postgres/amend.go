@@ -135,6 +135,7 @@ func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stor
 	if err != nil {
 		return edited, err
 	}
+	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
 	batch.Queue(rememberSQL, c.id, next.SessionID, next.Timestamp, original[:])
@@ -205,7 +206,7 @@ func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.S
 		return err
 	}
 
-	if unconfirmed := s.db.confirm(ctx, s.db.read); unconfirmed != nil {
+	if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
 		return translate(unconfirmed, "confirm that an event is erased")
 	}
 	return err
@@ -239,7 +240,7 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
-		err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
+		err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
 			c.Tx = tx
 			if err := c.lock(ctx); err != nil {
 				return err
@@ -253,7 +254,7 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 				return err
 			}
 		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return translate(s.db.confirm(ctx, s.db.read), "change an event")
+			return translate(s.db.confirm(ctx, s.db.change), "change an event")
 		case (lostConnection(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
 			unknown = true
 		case errors.Is(err, errMoved), contention(err):

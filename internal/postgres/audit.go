@@ -85,7 +85,7 @@ func (s *RetentionStore) ExpireAudit(ctx context.Context, before time.Time) erro
 	const atOnce = erasedAtOnce / 10
 	for {
 		var gone int64
-		if err := s.db.read.QueryRow(ctx, expireAuditSQL, before, atOnce).Scan(&gone); err != nil {
+		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, atOnce).Scan(&gone); err != nil {
 			return translate(err, "drop old audit entries")
 		}
 		if gone == 0 {

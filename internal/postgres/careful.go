@@ -35,10 +35,12 @@ where k.event_id = any($1)`
 // dropKeysSQL takes back new ids whose events turned out to be refused.
 const dropKeysSQL = `delete from event_key where event_id = any($1)`
 
-// known is what is stored under an id.
+// known is what is stored under an id, without the payload: a group may know many large ones.
 type known struct {
 	event.Stored
 	erased bool
+	// digest is the digest of what is stored.
+	digest event.Digest
 	// original is the digest of what the event was before it was edited, if it was.
 	original []byte
 }
@@ -165,7 +167,10 @@ func collectKnown(rows pgx.Rows, guess int) (map[uuid.UUID]known, error) {
 		if k.erased = session == nil; !k.erased {
 			k.SessionID, k.Sequence, k.Category, k.Name = *session, *sequence, *category, *name
 			k.Timestamp, k.ReceivedAt, k.ApplicationID = *at, *received, event.ApplicationID(*application)
+			k.Data = event.ShortenNumbers(k.Data)
+			k.digest = k.Digest()
 		}
+		k.Data = nil
 		found[k.ID] = k
 	}
 	return found, rows.Err()
@@ -210,7 +215,7 @@ func (c *commit) compare(r *row, k known, v *ingest.Verdict) {
 	switch {
 	case k.erased:
 		refuse(v, ingest.Rejected, fault.CodeEventErased, "/event_id", "an event with this id was erased and is not stored again")
-	case k.Digest() == digest || string(k.original) == string(digest[:]):
+	case k.digest == digest || string(k.original) == string(digest[:]):
 		v.Status, v.Sequence = ingest.Duplicate, k.Sequence
 		if c.again && k.ReceivedAt.Equal(request.ReceivedAt) && k.ApplicationID == request.Application {
 			v.Status = ingest.Stored // by the earlier attempt, whose answer was lost
@@ -284,7 +289,12 @@ func (s *EventStore) Check(ctx context.Context, group *ingest.Group) error {
 		})
 		return err
 	})
-	if err := s.db.read.SendBatch(ctx, batch).Close(); err != nil {
+	release, err := awaitTurn(ctx, s.db.checks, false)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.db.change.SendBatch(ctx, batch).Close(); err != nil {
 		return translate(err, "check events")
 	}
 	for n, id := range numbered.ids {

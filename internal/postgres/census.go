@@ -45,7 +45,7 @@ select (select "timestamp" from event order by "timestamp" limit 1),
 // TakeStock implements census.Store.
 func (s *CensusStore) TakeStock(ctx context.Context, now time.Time) (census.Stock, error) {
 	var stock census.Stock
-	err := pgx.BeginTxFunc(ctx, s.db.read, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.db.change, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, boundCensusSQL); err != nil {
 			return err
 		}

@@ -4,22 +4,30 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
 var _ query.ChangeStore = (*QueryStore)(nil)
 
+// historyColumns are what tells one history of the cluster from another, which any role may
+// see. The name of a file of the write-ahead log begins with the timeline; the control file
+// learns of a new one only with the first checkpoint after a promotion.
+const historyColumns = `(select system_identifier from pg_control_system()), pg_postmaster_start_time(),
+	case when pg_is_in_recovery() then 0 else ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint end`
+
 // watermarkSQL looks at both ends of event_transaction_id_idx, at the running
-// transactions and at the cluster's identifier, and takes no lock. Whatever was
+// transactions and at the history, and takes no lock. Whatever was
 // committed before the oldest transaction that runs began has a lower number than it;
 // that transaction may have ended since the snapshot was taken, or be a stranger's
 // whose times are not for us to see: then the time is not known.
 const watermarkSQL = `
 select w.xmin, coalesce((select min(transaction_id) from event), w.xmin), coalesce((select max(transaction_id) from event), 0) >= w.xmax,
-	(select system_identifier from pg_control_system()),
+	w.xmax, ` + historyColumns + `,
 	case when w.xmin = w.xmax then statement_timestamp()
 		else (select min(a.xact_start) from pg_stat_activity a where a.backend_xid = (w.xmin & 4294967295)::text::xid) end
 from (select pg_snapshot_xmin(s)::text::bigint as xmin, pg_snapshot_xmax(s)::text::bigint as xmax from pg_current_snapshot() s) w`
@@ -29,7 +37,9 @@ func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 	var foreign bool
 	mark, err := one(ctx, s, "find the oldest transaction", func(row pgx.Row) (m query.Watermark, err error) {
 		var until *time.Time
-		if err = row.Scan(&m.Before, &m.First, &foreign, &m.System, &until); err == nil && until != nil {
+		err = row.Scan(&m.Before, &m.First, &foreign, &m.Next, &m.History.System, &m.History.Started, &m.History.Timeline, &until)
+		m.History.Started = m.History.Started.UTC()
+		if err == nil && until != nil {
 			m.CompleteUntil = until.UTC()
 		}
 		return m, err
@@ -39,6 +49,15 @@ func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 			"are not of this one: an operator has to number them anew first; see docs/analytics.md", time.Minute)
 	}
 	return mark, err
+}
+
+// History implements query.ChangeStore.
+func (s *QueryStore) History(ctx context.Context) (query.History, error) {
+	return one(ctx, s, "tell the history", func(row pgx.Row) (h query.History, err error) {
+		err = row.Scan(&h.System, &h.Started, &h.Timeline)
+		h.Started = h.Started.UTC()
+		return h, err
+	}, "select "+historyColumns)
 }
 
 // selectChangesSQL gives the payloads of no event but those that are wanted.
@@ -86,7 +105,25 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 		if unnumbered {
 			c.Position.Transaction = 0
 		}
+		e.Data = event.ShortenNumbers(e.Data)
 		c.Position.At, c.Position.ID = e.Timestamp, e.ID
 		return c, err
 	}, yield)
+}
+
+// eventsOfSQL uses event_transaction_id_idx. What one transaction stored is a group at most.
+const eventsOfSQL = "select e.event_id, e.received_at from event e where e.transaction_id = $1"
+
+// EventsOf implements query.ChangeStore.
+func (s *QueryStore) EventsOf(ctx context.Context, transaction int64, yield func(id uuid.UUID, receivedAt time.Time) bool) error {
+	type known struct {
+		id         uuid.UUID
+		receivedAt time.Time
+	}
+	q := newStatement(eventsOfSQL)
+	q.args = []any{transaction}
+	return list(ctx, s, s.prepared, q, func(row pgx.Row) (k known, err error) {
+		err = row.Scan(&k.id, &k.receivedAt)
+		return k, err
+	}, func(k known) bool { return yield(k.id, k.receivedAt) })
 }

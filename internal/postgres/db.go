@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/the-eye-events/the-eye/internal/fair"
 )
 
 // Config says how to reach the database.
@@ -23,8 +26,9 @@ type Config struct {
 	Pooled bool
 	// WriteConnections are for lanes.
 	WriteConnections int
-	// ReadConnections are for everything else: queries, edits, erasures and
-	// housekeeping never starve what comes in.
+	// ReadConnections are for questions, and are shared out fairly among the callers.
+	// Edits, erasures and housekeeping have connections of their own, see
+	// ChangeConnections.
 	ReadConnections int
 	// ConnectTimeout bounds one attempt to connect.
 	ConnectTimeout time.Duration
@@ -57,6 +61,11 @@ const readName = "theeye read"
 type DB struct {
 	write *pgxpool.Pool
 	read  *pgxpool.Pool
+	// change is for edits, erasures, keys, event types, replays, dry runs and
+	// housekeeping: no question, and no number of them, keeps these waiting.
+	change *pgxpool.Pool
+	// questions shares the read connections out, and checks the dry runs.
+	questions, checks *fair.Shares
 	// watch is for following changes of keys, which must not wait for anything else.
 	watch *pgxpool.Pool
 	// pooled tells that a transaction pooler stands between.
@@ -83,17 +92,28 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		write.Close()
 		return nil, err
 	}
-	watch, err := openPool(ctx, config, "theeye watch", watchConnections, timeouts{config.WriteTimeout, config.WriteTimeout})
+	change, err := openPool(ctx, config, "theeye change", ChangeConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		read.Close()
 		return nil, err
 	}
+	watch, err := openPool(ctx, config, "theeye watch", watchConnections, timeouts{config.WriteTimeout, config.WriteTimeout})
+	if err != nil {
+		write.Close()
+		read.Close()
+		change.Close()
+		return nil, err
+	}
 	return &DB{
-		write: write, read: read, watch: watch, pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
-		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}},
+		write: write, read: read, change: change, watch: watch,
+		questions: newQuestions(config.ReadConnections), checks: newChecks(), pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
+		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}}, //nolint:forbidigo // it only spaces reports
 	}, nil
 }
+
+// ChangeConnections are for a few changes at once and for each kind of housekeeping.
+const ChangeConnections = 6
 
 // watchConnections are few: one poll or probe runs at a time, and one more may hang.
 const watchConnections = 2
@@ -103,9 +123,9 @@ type timeouts struct{ statement, lock time.Duration }
 
 func openPool(ctx context.Context, config Config, name string, connections int, bounds timeouts) (*pgxpool.Pool, error) {
 	const lifetime = 30 * time.Minute
-	pool, err := pgxpool.ParseConfig(config.URL)
+	pool, err := parsePoolURL(config.URL)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	pool.MaxConns = int32(connections) //nolint:gosec // bounded by config
 	pool.MaxConnLifetime = lifetime
@@ -123,17 +143,24 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DescriptionCacheCapacity = 0
 		pool.AfterConnect = nameTypes
 	} else {
-		statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
-		pool.ConnConfig.RuntimeParams["application_name"] = name
-		pool.ConnConfig.RuntimeParams["statement_timeout"] = statement
-		pool.ConnConfig.RuntimeParams["lock_timeout"] = strconv.FormatInt(bounds.lock.Milliseconds(), 10)
-		pool.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = statement
+		maps.Copy(pool.ConnConfig.RuntimeParams, startupParameters(name, bounds))
 	}
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
 	return made, nil
+}
+
+// startupParameters are what a connection begins with. No pooler in transaction mode can
+// keep them for one client.
+func startupParameters(name string, bounds timeouts) map[string]string {
+	statement := strconv.FormatInt(bounds.statement.Milliseconds(), 10)
+	return map[string]string{
+		"application_name": name, "statement_timeout": statement,
+		"lock_timeout":                        strconv.FormatInt(bounds.lock.Milliseconds(), 10),
+		"idle_in_transaction_session_timeout": statement,
+	}
 }
 
 // nameTypes says which types the parameters have that nothing else tells when a
@@ -149,6 +176,7 @@ func nameTypes(_ context.Context, conn *pgx.Conn) error {
 // Close closes the pools and waits until every connection was given back.
 func (db *DB) Close() {
 	db.watch.Close()
+	db.change.Close()
 	db.read.Close()
 	db.write.Close()
 }

@@ -70,7 +70,7 @@ func (s *AmendStore) EraseSession(ctx context.Context, id uuid.UUID) (amend.Eras
 
 func (s *AmendStore) eraseSome(ctx context.Context, id uuid.UUID) (amend.Erased, error) {
 	var erased amend.Erased
-	err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
 		gone := false
 		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
 		absent := errors.Is(err, pgx.ErrNoRows)

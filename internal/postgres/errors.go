@@ -138,8 +138,11 @@ func translate(err error, doing string) error {
 	if f, ok := fault.As(err); ok {
 		return f
 	}
-	err = fmt.Errorf("%s: %w", doing, err)
 	state := sqlState(err)
+	if wrong := misfit(err); wrong != nil {
+		err = wrong
+	}
+	err = fmt.Errorf("%s: %w", doing, plainly(err))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fault.Wrap(err, fault.NotFound, fault.CodeNotFound, "there is no such thing")
@@ -154,6 +157,32 @@ func translate(err error, doing string) error {
 	}
 	return err
 }
+
+// plainly has each line of an error once. The driver tries an address with TLS and without,
+// and says twice that nobody is there.
+func plainly(err error) error {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
+		return err
+	}
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return connectError{err, strings.Join(lines, " ")}
+}
+
+// connectError is an error of connecting, in other words.
+type connectError struct {
+	error
+
+	text string
+}
+
+func (e connectError) Error() string { return e.text }
+
+func (e connectError) Unwrap() error { return e.error }
 
 // unreachable tells whether there was no connection to ask on.
 func unreachable(err error) bool {

@@ -101,6 +101,7 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 			continue
 		}
 		q.where(eventData, path, d.Value)
+		q.heavy = q.heavy || !f.SessionID.Valid
 	}
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
@@ -119,9 +120,11 @@ func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, err
 	return one(ctx, s, "read an event", scanStored, storedByIDSQL, id)
 }
 
-// scanStored reads a row of selectEventsSQL.
+// scanStored reads a row of selectEventsSQL. Here, where a payload leaves the database,
+// its numbers become short again: whatever is done with it is then bounded by what was sent.
 func scanStored(row pgx.Row) (e event.Stored, err error) {
 	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
+	e.Data = event.ShortenNumbers(e.Data)
 	return e, err
 }
 
@@ -130,6 +133,8 @@ type statement struct {
 	sql  strings.Builder
 	args []any
 	word string
+	// heavy tells that it may read very many rows for the few that it returns.
+	heavy bool
 }
 
 func newStatement(sql string) *statement {
@@ -171,6 +176,12 @@ func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *
 	if s.tell != nil {
 		return s.explain(ctx, mode, q.sql.String(), q.args)
 	}
+	release, err := awaitTurn(ctx, s.db.questions, q.heavy)
+	if err != nil {
+		return err
+	}
+	defer release()
+
 	rows, err := s.db.read.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
 		return translate(err, "list")
@@ -194,6 +205,13 @@ func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.
 		var none T
 		return none, s.explain(ctx, s.prepared, sql, args)
 	}
+	release, err := awaitTurn(ctx, s.db.questions, false)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer release()
+
 	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
 	return item, translate(err, doing)
 }

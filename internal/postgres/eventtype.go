@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
@@ -87,12 +88,18 @@ func readType(row pgx.Row) (t eventtype.Type, err error) {
 
 // Types implements eventtype.Store.
 func (s *EventTypeStore) Types(ctx context.Context) ([]eventtype.Type, error) {
-	found, err := collect(ctx, s.db.read, scanType, currentTypesSQL)
+	found, err := askLightly(ctx, s.db, scanType, currentTypesSQL)
 	return found, translate(err, "list the event types")
 }
 
 // Type implements eventtype.Store.
 func (s *EventTypeStore) Type(ctx context.Context, key eventtype.Key, version int32) (eventtype.Type, error) {
+	release, err := awaitTurn(ctx, s.db.questions, false)
+	if err != nil {
+		return eventtype.Type{}, err
+	}
+	defer release()
+
 	found, err := readType(s.db.read.QueryRow(ctx, oneTypeSQL, key.Category, key.Name, version))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoEventType
@@ -102,7 +109,7 @@ func (s *EventTypeStore) Type(ctx context.Context, key eventtype.Key, version in
 
 // Versions implements eventtype.Store.
 func (s *EventTypeStore) Versions(ctx context.Context, key eventtype.Key) ([]eventtype.Type, error) {
-	found, err := collect(ctx, s.db.read, scanType, versionsSQL, key.Category, key.Name)
+	found, err := askLightly(ctx, s.db, scanType, versionsSQL, key.Category, key.Name)
 	if err == nil && len(found) == 0 {
 		return nil, errNoEventType
 	}
@@ -115,7 +122,7 @@ var errDry = errors.New("nothing is to be done")
 // Apply implements eventtype.Store.
 func (s *EventTypeStore) Apply(ctx context.Context, changes []eventtype.Change, prune, dry bool) ([]eventtype.Result, error) {
 	var results []eventtype.Result
-	err := s.db.transact(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
 		results = results[:0]
 		if _, err := tx.Exec(ctx, lockRevisionSQL); err != nil {
 			return err
@@ -169,8 +176,14 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 		}
 	}
 	result := eventtype.Result{Outcome: eventtype.Unchanged, Before: before, After: before}
+	if c.Spec == nil && before == nil {
+		return result, nil
+	}
+	if err := c.Precondition.Allows(before.ETag()); err != nil {
+		return result, err
+	}
 	switch {
-	case c.Spec == nil && before == nil, c.Spec != nil && before != nil && c.Spec.Same(before.Spec):
+	case c.Spec != nil && before != nil && c.Spec.Same(before.Spec):
 		return result, nil
 	case c.Spec == nil:
 		result.Outcome, result.After = eventtype.Deleted, nil
@@ -217,7 +230,7 @@ func (s *EventTypeStore) Events(ctx context.Context, key eventtype.Key, limit in
 	return sample(ctx, s.db, sampleEventsSQL, key, limit, func(row pgx.Row) (e eventtype.Stored, err error) {
 		var data []byte
 		err = row.Scan(&e.ID, &data)
-		e.Data = data
+		e.Data = event.ShortenNumbers(data)
 		return e, err
 	}, yield)
 }
@@ -231,6 +244,12 @@ func (s *EventTypeStore) Rejections(ctx context.Context, key eventtype.Key, limi
 }
 
 func sample[T any](ctx context.Context, db *DB, sql string, key eventtype.Key, limit int, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	release, err := awaitTurn(ctx, db.questions, true)
+	if err != nil {
+		return err
+	}
+	defer release()
+
 	rows, err := db.read.Query(ctx, sql, NewQueryStore(db).mode, key.Category, key.Name, limit)
 	if err != nil {
 		return translate(err, "read a sample")

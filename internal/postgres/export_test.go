@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -16,6 +17,11 @@ func (db *DB) ReadPool() *pgxpool.Pool { return db.read }
 func (db *DB) ReadSetting(ctx context.Context, name string) (text string, err error) {
 	err = db.read.QueryRow(ctx, "select current_setting($1)", name).Scan(&text)
 	return text, err
+}
+
+// PurgeOnce takes some events out of a table that was set aside.
+func PurgeOnce(ctx context.Context, s *RetentionStore, table string, before time.Time) (int64, error) {
+	return s.purge(ctx, table, before)
 }
 
 // WatermarkSQL is the statement that finds how far changes can be read.

@@ -23,8 +23,9 @@ const inspectTimeout = 10 * time.Second
 // Inspector looks at a database. Every question has a read-only transaction of its own
 // and waits for no lock for long. It implements doctor.Inspector.
 type Inspector struct {
-	pool *pgxpool.Pool
-	now  func() time.Time
+	pool   *pgxpool.Pool
+	config Config
+	now    func() time.Time
 }
 
 var _ doctor.Inspector = (*Inspector)(nil)
@@ -32,9 +33,9 @@ var _ doctor.Inspector = (*Inspector)(nil)
 // NewInspector makes an inspector with one connection, which begins as those of the
 // service do. It does not connect: the database may be away. now is this machine's clock.
 func NewInspector(ctx context.Context, config Config, now func() time.Time) (*Inspector, error) {
-	pool, err := pgxpool.ParseConfig(config.URL)
+	pool, err := parsePoolURL(config.URL)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	pool.MaxConns = 1
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
@@ -47,7 +48,7 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
-	return &Inspector{pool: made, now: now}, nil
+	return &Inspector{pool: made, config: config, now: now}, nil
 }
 
 // Close closes the connection.
@@ -61,7 +62,12 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 	if err != nil {
 		return doctor.Database{Err: reason(err)}
 	}
+	pooler := i.readPooler(ctx)
+	if pooler.Value.NoTransactions {
+		return doctor.Database{Pooler: pooler}
+	}
 	return doctor.Database{
+		Pooler:       pooler,
 		Server:       ask(ctx, i, readServer),
 		Schema:       ask(ctx, i, readSchema),
 		Settings:     ask(ctx, i, readSettings),
@@ -70,6 +76,7 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 		Tables:       ask(ctx, i, readTables),
 		Indexes:      ask(ctx, i, readIndexes),
 		Constraints:  ask(ctx, i, readConstraints),
+		Additions:    ask(ctx, i, readAdditions),
 		Partitions:   ask(ctx, i, readPartitions),
 		Detached:     ask(ctx, i, readDetached),
 		Ages:         ask(ctx, i, readAges),
@@ -78,6 +85,7 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 		Slots:        ask(ctx, i, readSlots),
 		Sizes:        ask(ctx, i, readSizes),
 		Privileges:   ask(ctx, i, readPrivileges),
+		Trust:        ask(ctx, i, askTrust),
 		Clock:        ask(ctx, i, i.readClock),
 	}
 }
@@ -134,7 +142,7 @@ func reason(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
-	return err
+	return plainly(err)
 }
 
 // tableNames are the tables of the schema, the partitioned ones included.
@@ -142,6 +150,7 @@ func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
 		rejectionTable, "rejection_count", "group_timing", "event_type", "event_type_version", "event_type_revision", "audit_entry",
+		"expired_partition",
 	}
 }
 
@@ -173,7 +182,8 @@ group_timing group_timing_pkey
 event_type event_type_pkey event_type_category_name_key
 event_type_version event_type_version_pkey
 event_type_revision event_type_revision_pkey
-audit_entry audit_entry_pkey`
+audit_entry audit_entry_pkey
+expired_partition expired_partition_pkey`
 	promisedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
@@ -188,7 +198,8 @@ group_timing group_timing_pkey group_timing_took_us_check
 event_type event_type_pkey event_type_category_name_key event_type_version_check
 event_type_version event_type_version_pkey event_type_version_event_type_id_fkey event_type_version_mode_check
 event_type_revision event_type_revision_pkey event_type_revision_singleton_check event_type_revision_hash_key_check
-audit_entry audit_entry_pkey`
+audit_entry audit_entry_pkey
+expired_partition expired_partition_pkey expired_partition_parent_table_check expired_partition_ends_at_check`
 )
 
 // promised reads one of the lists: a table and its names on each line.

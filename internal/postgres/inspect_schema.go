@@ -96,20 +96,21 @@ func readPartitions(ctx context.Context, tx pgx.Tx) ([]doctor.Partition, error) 
 	return found, err
 }
 
-// readDetached lists the tables that were partitions.
-func readDetached(ctx context.Context, tx pgx.Tx) (names []string, err error) {
-	for _, table := range []string{eventTable, rejectionTable} {
-		rows, err := readAll[struct{ Is, Aside string }](ctx, tx, listDetachedSQL, table)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if _, ok := parseMonth(table, row.Is); ok || row.Is == row.Aside {
-				names = append(names, row.Is)
-			}
-		}
-	}
-	return names, nil
+// detachedSQL reads the catalogue: the tables in the schema of the partitioned ones that
+// are named as the service names partitions, before and after they were set aside, and
+// are none; and what retention has marked.
+const detachedSQL = `
+select c.relname::text, p.relname::text, c.relname ~ '_p[0-9]{4}_[0-9]{2}$',
+	exists (select from expired_partition m where m.table_oid = c.oid and m.database_id = theeye_database_id()
+		and c.relname in (m.table_name, m.parent_table || '_expired_' || c.oid))
+from pg_class p join pg_class c on c.relnamespace = p.relnamespace
+where p.oid in (to_regclass('event'), to_regclass('rejection')) and c.relkind in ('r', 'p', 'f') and not c.relispartition
+	and c.relname ~ ('^' || p.relname || '_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$')
+order by 1`
+
+// readDetached lists the tables that are no partitions and are named like them.
+func readDetached(ctx context.Context, tx pgx.Tx) ([]doctor.Detached, error) {
+	return readAll[doctor.Detached](ctx, tx, detachedSQL)
 }
 
 // agesSQL reads the catalogue and takes no lock.
@@ -148,6 +149,7 @@ select string_agg(p.privilege, '/' order by p.place) || ' on ' || o.name
 from ours o cross join unnest(array['select', 'insert', 'update', 'delete']) with ordinality p (privilege, place)
 where o.parent = '' and not has_table_privilege(o.oid, p.privilege)
 	and not (o.name = 'audit_entry' and p.privilege in ('update', 'delete'))
+	and not (o.name = 'expired_partition' and p.privilege <> 'select')
 group by o.name
 union all
 select 'select on schema_version' where not has_table_privilege('schema_version', 'select')
@@ -156,9 +158,12 @@ order by 1`
 // functionPrivilegesSQL reads whether the role may call all functions that make and
 // drop partitions. They are in the schema of the tables.
 const functionPrivilegesSQL = `
-select count(*) filter (where has_function_privilege(f.oid, 'execute')) = 5
+select count(*) filter (where has_function_privilege(f.oid, 'execute')) = 6
 from pg_proc f join pg_class c on c.oid = to_regclass('event') and c.relnamespace = f.pronamespace
-where f.proname in ('theeye_make_partition', 'theeye_detach_partition', 'theeye_set_aside', 'theeye_drop_expired', 'theeye_expire_audit')`
+where f.proname || '(' || oidvectortypes(f.proargtypes) || ')' in ('theeye_make_partition(text, integer, integer)',
+	'theeye_mark_expired(text, text, timestamp with time zone)', 'theeye_detach_partition(text, text, timestamp with time zone)',
+	'theeye_set_aside(text, timestamp with time zone)', 'theeye_drop_expired(text, timestamp with time zone)',
+	'theeye_expire_audit(timestamp with time zone, integer)')`
 
 func readPrivileges(ctx context.Context, tx pgx.Tx) (p doctor.Privileges, err error) {
 	if err = tx.QueryRow(ctx, rolePrivilegesSQL).Scan(&p.Role, &p.Superuser, &p.Schema, &p.Create); err != nil {

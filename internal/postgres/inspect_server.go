@@ -13,7 +13,8 @@ import (
 // transaction itself is read-only.
 const serverSQL = `
 select current_setting('server_version_num')::integer, current_setting('server_version'), pg_is_in_recovery(),
-	(select reset_val = 'on' from pg_settings where name = 'default_transaction_read_only'), clock_timestamp()`
+	(select reset_val = 'on' from pg_settings where name = 'default_transaction_read_only'), clock_timestamp(),
+	current_setting('server_encoding'), current_setting('client_encoding')`
 
 func readServer(ctx context.Context, tx pgx.Tx) (doctor.Server, error) {
 	return readOne[doctor.Server](ctx, tx, serverSQL)

@@ -48,7 +48,7 @@ select s.session_id from session s where s.session_id = any($1) and not exists (
 func (s *EventStore) findLocked(ctx context.Context, p *plan, cause error) error {
 	locked := &ingest.LockedError{Sessions: map[uuid.UUID]bool{}, Err: cause}
 
-	rows, err := s.db.write.Query(ctx, lockedSessionsSQL, p.number(p.firsts()).ids)
+	rows, err := s.db.write.Query(ctx, lockedSessionsSQL, p.number(p.firsts()).ids) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return translate(err, "find the sessions that are locked")
 	}

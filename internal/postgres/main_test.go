@@ -63,8 +63,15 @@ const (
 // collector starts a group commit on a store; several stand for several replicas.
 func collector(t testing.TB, store ingest.Store, lanes int) *ingest.Collector {
 	t.Helper()
+	return collectorWithin(t, store, lanes, 5*time.Second)
+}
+
+// collectorWithin is collector with another budget than that of the service, for tests that
+// want each request stored however slow the machine is.
+func collectorWithin(t testing.TB, store ingest.Store, lanes int, budget time.Duration) *ingest.Collector {
+	t.Helper()
 	c := ingest.New(ingest.Config{
-		Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20,
+		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20,
 		QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: lanes,
 	}, ingest.Deps{Store: store, Logger: zap.NewNop(), NewID: newID, Now: time.Now})
 	c.Start()

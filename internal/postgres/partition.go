@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 // month is a month of the Gregorian calendar in UTC, counted from year 0: the
@@ -96,6 +99,9 @@ func (p *partitions) create(ctx context.Context, table string, m month) error {
 	} else {
 		_, err = p.db.write.Exec(ctx, makePartitionSQL, table, int(m)/12, int(m)%12+1)
 	}
+	if sqlState(err) == stateDuplicateTable {
+		return p.explainTaken(ctx, table, m, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -103,6 +109,31 @@ func (p *partitions) create(ctx context.Context, table string, m month) error {
 	p.known[name] = true
 	p.mu.Unlock()
 	return nil
+}
+
+// takenSQL reads the catalogue and the marks of retention, and takes no lock.
+const takenSQL = `
+select exists (select from pg_class c where c.oid = to_regclass($1) and not c.relispartition
+	and not exists (select from expired_partition m where m.table_oid = c.oid and m.table_name = c.relname and m.database_id = theeye_database_id()))`
+
+// errMonthTaken tells that no partition can be made for a month before a person has
+// attached or renamed a table. Other months are not concerned.
+var errMonthTaken = errors.New("the name of a partition is taken")
+
+// explainTaken tells why the name of a partition is taken. Where retention is about to
+// free it, cause is returned, and it ends soon. Any other table of that name is a person's,
+// and only a person can attach it again, or give it another name.
+func (p *partitions) explainTaken(ctx context.Context, table string, m month, cause error) error {
+	var foreign bool
+	if err := p.db.write.QueryRow(ctx, takenSQL, m.partition(table)).Scan(&foreign); err != nil {
+		return err
+	}
+	if !foreign {
+		return cause
+	}
+	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
+	return fault.Busy(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
+		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
 }
 
 // makePartitionSQL calls a function of the schema, which takes the locks of attach.

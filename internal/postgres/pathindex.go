@@ -41,7 +41,7 @@ order by t.event_type_id`
 
 // Wanted implements pathindex.Source.
 func (s *PathIndexStore) Wanted(ctx context.Context) ([]pathindex.Path, error) {
-	rows, err := s.db.read.Query(ctx, markedSQL) //nolint:rowserrcheck // ForEachRow returns it
+	rows, err := s.db.change.Query(ctx, markedSQL) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return nil, translate(err, "read marked paths")
 	}
@@ -103,7 +103,7 @@ func (s *PathIndexStore) Reconcile(ctx context.Context, wanted []pathindex.Path)
 	if err != nil || len(tasks) == 0 {
 		return done, translate(err, "look at indexes of payloads")
 	}
-	conn, err := s.db.read.Acquire(ctx)
+	conn, err := s.db.change.Acquire(ctx)
 	if err != nil {
 		return done, translate(err, "build indexes of payloads")
 	}
@@ -139,7 +139,7 @@ func (s *PathIndexStore) Reconcile(ctx context.Context, wanted []pathindex.Path)
 // tasks works out what there is to do: first what goes, then what comes, the newest
 // partition first. There is nothing to do while another replica builds.
 func (s *PathIndexStore) tasks(ctx context.Context, wanted []pathindex.Path) (tasks []task, err error) {
-	rows, err := s.db.read.Query(ctx, pathIndexesSQL)
+	rows, err := s.db.change.Query(ctx, pathIndexesSQL)
 	if err != nil {
 		return nil, err
 	}

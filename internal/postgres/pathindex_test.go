@@ -140,7 +140,7 @@ func TestPathIndexesLeaveNoSettings(t *testing.T) {
 	database := newBundle(t).database
 	db, err := postgres.Open(context.Background(), postgres.Config{
 		URL: database.DSN(), WriteConnections: 1, ReadConnections: 1,
-		ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second, ReadTimeout: 100 * time.Millisecond,
+		ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second, ReadTimeout: 7 * time.Second,
 	})
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
@@ -151,6 +151,6 @@ func TestPathIndexesLeaveNoSettings(t *testing.T) {
 	for _, setting := range []string{"statement_timeout", "lock_timeout"} {
 		text, err := db.ReadSetting(context.Background(), setting)
 		require.NoError(t, err)
-		require.Equal(t, "100ms", text)
+		require.Equal(t, "7s", text)
 	}
 }

@@ -31,7 +31,7 @@ func observed(name string, pool *pgxpool.Pool) observedPool {
 // Observe makes the state of the pools metrics of a meter. It is called once, and
 // what it registers may be asked after Close, too.
 func (db *DB) Observe(meter metric.Meter) error {
-	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("watch", db.watch)}
+	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("change", db.change), observed("watch", db.watch)}
 	var failed error
 	counter := func(name, unit, about string) metric.Int64ObservableCounter {
 		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))

@@ -24,12 +24,14 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 	meter := metrictest.New(t)
 	require.NoError(t, db.Observe(meter))
 	require.Equal(t, []string{
+		"theeye_database_durable gauge",
 		"theeye_database_pool_acquire_wait_seconds_total counter",
 		"theeye_database_pool_acquires_total counter",
 		"theeye_database_pool_canceled_acquires_total counter",
 		"theeye_database_pool_connections gauge",
 		"theeye_database_pool_empty_acquires_total counter",
 		"theeye_database_pool_max_connections gauge",
+		"theeye_database_unsafe_commits_total counter",
 	}, meter.Families(t))
 	seen := meter.Scrape(t)
 	require.InDelta(t, 3, seen[`theeye_database_pool_max_connections{pool="write"}`], 0)

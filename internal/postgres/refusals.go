@@ -60,7 +60,11 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 	if item.Envelope.Withheld {
 		raw = nil
 	}
-	raw = raw[:min(len(raw), r.bounds.RawBytes)]
+	longest := r.bounds.RawBytes
+	if item.Envelope.Unparted {
+		longest = max(longest, r.bounds.BodyBytes)
+	}
+	raw = raw[:min(len(raw), longest)]
 	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
 }
 

@@ -42,6 +42,7 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 		columns = append(columns, value+" as "+dimension.column)
 	}
 	q := newStatement(countedRejectionsSQL + strings.Join(columns, ", ") + ", count(*) as count from rejection r")
+	q.heavy = true
 	q.whereRejections(&f.RejectionFilter)
 	if len(groups) > 0 {
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
@@ -81,6 +82,7 @@ from (
 // RejectionGroups implements query.RejectionStore.
 func (s *QueryStore) RejectionGroups(ctx context.Context, f query.RejectionFilter, limit int) ([]query.RejectionGroup, error) {
 	q := newStatement(groupedRejectionsSQL)
+	q.heavy = true
 	q.whereRejections(&f)
 	q.whenSet(f.Code != "", "v.code = ?", f.Code)
 	q.order(" group by 1, 2, 3, 4, 5 order by 6 desc, 8 desc, 1, 2, 3, 4, 5 limit ", limit)

@@ -161,7 +161,7 @@ func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []reje
 // change runs a transaction, and again where others got into its way.
 func (s *ReplayStore) change(ctx context.Context, run func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.db.transact(ctx, s.db.read, run)
+		err := s.db.transact(ctx, s.db.change, run)
 		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
 			return err
 		}

@@ -20,7 +20,8 @@ import (
 func replicas(t testing.TB, b *bundle, lanes int) [2]*ingest.Collector {
 	t.Helper()
 	other := newStore(openDB(t, b.database.DSN()), keepAll())
-	return [2]*ingest.Collector{collector(t, b.store, lanes), collector(t, other, lanes)}
+	const budget = 2 * time.Minute // on a slow machine, too, each request is to be answered
+	return [2]*ingest.Collector{collectorWithin(t, b.store, lanes, budget), collectorWithin(t, other, lanes, budget)}
 }
 
 // send notes what is sent and what is told, and fails the test on anything but verdicts.

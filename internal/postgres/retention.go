@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,7 @@ const clockSQL = `select clock_timestamp()`
 
 // Now implements retention.Store.
 func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.db.read.QueryRow(ctx, clockSQL).Scan(&now)
+	err = s.db.change.QueryRow(ctx, clockSQL).Scan(&now)
 	return now.UTC(), translate(err, "read the database's clock")
 }
 
@@ -53,13 +54,13 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 	if err := s.detach(ctx, eventTable, before); err != nil {
 		return 0, translate(err, "detach expired events")
 	}
-	expired, err := s.detached(ctx, eventTable)
+	expired, err := s.setAside(ctx, eventTable, before)
 	if err != nil {
 		return 0, translate(err, "list expired events")
 	}
 	for _, table := range expired {
 		for {
-			n, err := s.purge(ctx, table)
+			n, err := s.purge(ctx, table, before)
 			if err != nil && !contention(err) {
 				return events, translate(err, "take expired events out of the ledger")
 			}
@@ -69,7 +70,7 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 			}
 		}
 	}
-	if _, err := s.db.read.Exec(ctx, expireAmendmentsSQL, before); err != nil {
+	if _, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before); err != nil {
 		return events, translate(err, "drop marks of expired events")
 	}
 	return events, nil
@@ -80,22 +81,25 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	if err := s.detach(ctx, rejectionTable, before); err != nil {
 		return 0, translate(err, "detach expired errors")
 	}
-	expired, err := s.detached(ctx, rejectionTable)
+	expired, err := s.setAside(ctx, rejectionTable, before)
 	for _, table := range expired {
-		if err := s.drop(ctx, s.db.read, rejectionTable, table); err != nil {
+		dropped, err := dropExpired(ctx, s.db.change, table, before)
+		if err != nil {
 			return partitions, translate(err, "drop expired errors")
 		}
-		partitions++
+		if dropped {
+			partitions++
+		}
 	}
 	if err == nil {
-		_, err = s.db.read.Exec(ctx, expireCountsSQL, before)
+		_, err = s.db.change.Exec(ctx, expireCountsSQL, before)
 	}
 	return partitions, translate(err, "drop expired errors")
 }
 
 // ForgetErasures implements retention.Store.
 func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
-	_, err := s.db.read.Exec(ctx, forgetErasuresSQL, before)
+	_, err := s.db.change.Exec(ctx, forgetErasuresSQL, before)
 	return translate(err, "forget erasures")
 }
 
@@ -110,107 +114,6 @@ const expireAmendmentsSQL = `
 with gone as (delete from event_amendment where "timestamp" < $1 returning event_id, erased_at)
 delete from event_key k using gone where k.event_id = gone.event_id and gone.erased_at is not null
 	and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id)`
-
-// detach takes partitions that end before a time from their table. DETACH
-// CONCURRENTLY waits for those who use the table and blocks nobody.
-func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
-	owned, err := owns(ctx, s.db.read, table)
-	if err != nil {
-		return err
-	}
-	attached, err := listPartitions(ctx, s.db.read, table)
-	if err != nil {
-		return err
-	}
-	for name, pending := range attached {
-		m, ok := parseMonth(table, name)
-		if !ok || m.end().After(before) {
-			continue
-		}
-		how := "concurrently"
-		if pending { // an earlier attempt was cut off
-			how = "finalize"
-		}
-		if owned {
-			err = s.run(ctx, fmt.Sprintf("alter table %s detach partition %s %s", table, name, how))
-		} else {
-			err = s.detachAsOwner(ctx, table, name)
-		}
-		if err != nil {
-			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
-				continue // another replica is at it
-			}
-			return err
-		}
-		// Whoever needs a partition of that name again cannot make one before this.
-		if _, err := s.detached(ctx, table); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// run runs a statement that must not be part of a transaction.
-func (s *RetentionStore) run(ctx context.Context, statement string) error {
-	_, err := s.db.read.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol)
-	return err
-}
-
-// listDetachedSQL reads the catalogue: tables that are named like partitions of a
-// table in its schema, and are none, or that were set aside before.
-const listDetachedSQL = `
-select c.relname, $1 || '_expired_' || c.oid from pg_class c join pg_class p on p.oid = to_regclass($1) and p.relnamespace = c.relnamespace
-where c.relkind = 'r' and not c.relispartition and (c.relname like $1 || '\_p____\_%' or c.relname = $1 || '_expired_' || c.oid)`
-
-// detached lists the tables that were partitions, and sets them aside: their names
-// are free then, for an event so late that its partition has to be made again. One
-// replica at a time does it: a name that was listed may stand for such a new partition
-// as soon as another has set the old one aside.
-func (s *RetentionStore) detached(ctx context.Context, table string) ([]string, error) {
-	for attempt := 1; ; attempt++ {
-		found, err := s.setAside(ctx, table)
-		// To rename a table is to wait for another replica that is at it, which may wait
-		// for this one.
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return found, err
-		}
-	}
-}
-
-func (s *RetentionStore) setAside(ctx context.Context, table string) (found []string, err error) {
-	if owned, err := owns(ctx, s.db.read, table); err != nil || !owned {
-		if err != nil {
-			return nil, err
-		}
-		return collect(ctx, s.db.read, pgx.RowTo[string], setAsideSQL, table)
-	}
-	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, listDetachedSQL, table)
-		if err != nil {
-			return err
-		}
-		names, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Is, Aside string }])
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if _, ok := parseMonth(table, name.Is); ok {
-				if _, err := tx.Exec(ctx, fmt.Sprintf("alter table %s rename to %s", name.Is, name.Aside)); err != nil {
-					return err
-				}
-				name.Is = name.Aside
-			}
-			if name.Is == name.Aside {
-				found = append(found, name.Is)
-			}
-		}
-		return nil
-	})
-	return found, err
-}
 
 // lockPurgeSQL lets one replica at a time take from a table: two that take the same
 // rows would find nothing left, and drop a table that has more. It ends with the
@@ -228,24 +131,30 @@ select session_id, count(*) from part group by session_id order by session_id`
 const lockSessionsSQL = `select session_id from session where session_id = any ($1) order by session_id for update`
 
 // shrinkSessionsSQL works out the rows of sessions that lost events from those that
-// are left, by event_pkey. Subtracting would not do: events of other partitions that
-// were detached are counted in the row, and no query sees them. The rows are locked.
+// are left, by event_pkey. Where a row counts more than that, no query sees the rest: it is
+// in a partition that expires, too, whose purge comes here again, or in one that a person
+// detached and may attach again. Those stay counted, and the row as it is. The rows are
+// locked.
 const shrinkSessionsSQL = `
-update session s set event_count = n.events, started_at = n.started_at, last_event_at = n.last_event_at, application_ids = n.application_ids
+update session s set event_count = greatest(n.events, s.event_count - n.lost),
+	started_at = case when s.event_count - n.lost > n.events then s.started_at else n.started_at end,
+	last_event_at = case when s.event_count - n.lost > n.events then s.last_event_at else n.last_event_at end,
+	application_ids = case when s.event_count - n.lost > n.events then s.application_ids else n.application_ids end
 from (
-	select lost.session_id, count(e.event_id) as events, min(e."timestamp") as started_at, max(e."timestamp") as last_event_at,
+	select lost.session_id, lost.events as lost, count(e.event_id) as events, min(e."timestamp") as started_at, max(e."timestamp") as last_event_at,
 		coalesce(array_agg(distinct e.application_id order by e.application_id) filter (where e.event_id is not null), '{}') as application_ids
-	from unnest($1::uuid[]) as lost (session_id) left join event e on e.session_id = lost.session_id
-	group by lost.session_id
+	from unnest($1::uuid[], $2::bigint[]) as lost (session_id, events) left join event e on e.session_id = lost.session_id
+	group by lost.session_id, lost.events
 ) n
 where s.session_id = n.session_id and s.erased_at is null`
 
 // dropSessionsSQL forgets sessions that have no event left.
 const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
 
-// purge takes some events out of a detached partition, and drops it when it is empty.
-func (s *RetentionStore) purge(ctx context.Context, table string) (events int64, err error) {
-	err = pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+// purge takes some events out of a table that was set aside, and drops it when it is
+// empty. It leaves one alone that was attached again meanwhile.
+func (s *RetentionStore) purge(ctx context.Context, table string, before time.Time) (events int64, err error) {
+	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
@@ -254,26 +163,31 @@ func (s *RetentionStore) purge(ctx context.Context, table string) (events int64,
 			return err
 		}
 		var ids [][16]byte
+		var lost []int64
 		var id [16]byte
 		var count int64
 		_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
-			ids, events = append(ids, id), events+count
+			ids, lost, events = append(ids, id), append(lost, count), events+count
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 		if events == 0 {
-			return s.drop(ctx, tx, eventTable, table)
+			_, err := dropExpired(ctx, tx, table, before)
+			return err
+		}
+		if err := stillExpired(ctx, tx, table, before); err != nil {
+			return err
 		}
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
-		batch.Queue(shrinkSessionsSQL, ids)
+		batch.Queue(shrinkSessionsSQL, ids, lost)
 		batch.Queue(dropSessionsSQL, ids)
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	if err != nil && sqlState(err) == stateUndefinedTable {
-		return 0, nil // another replica dropped it
+	if sqlState(err) == stateUndefinedTable || errors.Is(err, errNotExpired) {
+		return 0, nil // another replica dropped it, or a person took it back
 	}
 	return events, err
 }

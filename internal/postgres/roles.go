@@ -25,12 +25,13 @@ var errRoleTooPowerful = errors.New("is a superuser, or a member of the role tha
 
 // MakeRoles makes the roles that are missing, without a password, and grants each what
 // it needs and no more. It may run again after every migration and takes back what was
-// granted beyond that. It needs to be the owner of the tables, and to have CREATEROLE
-// where a role is missing.
+// granted beyond that. Where a role could still become the owner of the tables, it changes
+// nothing and says what has to be done, and by whom. It needs to be the owner of the
+// tables, and to have CREATEROLE where a role is missing.
 func MakeRoles(ctx context.Context, url string, roles Roles) error {
-	config, err := pgx.ParseConfig(url)
+	config, err := parseURL(url)
 	if err != nil {
-		return errBadURL
+		return err
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -38,6 +39,9 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
 	err = inTurn(ctx, conn, func(tx pgx.Tx) error {
+		if err := refusePlanted(ctx, tx, roles.Service, roles.Analyst); err != nil {
+			return err
+		}
 		g := granter{tx: tx}
 		if err := tx.QueryRow(ctx, placeSQL, versionTable).Scan(&g.database, &g.schema, &g.owner); err != nil {
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -57,11 +61,14 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 			}
 		}
 		if roles.Analyst != "" {
-			return g.grant(ctx, roles.Analyst, analystStatements)
+			if err := g.grant(ctx, roles.Analyst, analystStatements); err != nil {
+				return err
+			}
 		}
-		return nil
+
+		return g.verify(ctx, roles.Service, roles.Analyst)
 	})
-	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) {
+	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) || errors.Is(err, errUntrustworthy) || errors.Is(err, ErrPlanted) {
 		return err
 	}
 	if s := sqlState(err); s == stateInsufficientPrivilege {
@@ -103,7 +110,7 @@ type granter struct {
 const ownTablesSQL = oursSQL + `
 select name from ours
 union select c.relname from pg_class c join pg_class e on e.oid = to_regclass('event') and e.relnamespace = c.relnamespace
-where c.relkind = 'r' and not c.relispartition and c.relname ~ '^(event|rejection)_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$'`
+where c.relkind = 'r' and not c.relispartition and c.relowner = e.relowner and c.relname ~ '^(event|rejection)_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$'`
 
 func (g *granter) tables(ctx context.Context) error {
 	names, err := collect(ctx, g.tx, pgx.RowTo[string], ownTablesSQL, tableNames())
@@ -122,7 +129,8 @@ revoke create on schema SCHEMA from public;
 revoke temporary on database DATABASE from public`
 
 	// Partitions are read and written by name once they are detached, so that tables
-	// made later are granted too. Entries of the audit log are added and read alone.
+	// made later are granted too. Entries of the audit log are added and read alone, and
+	// what retention marked is read: its functions write it.
 	serviceStatements = `
 grant connect on database DATABASE to ROLE;
 revoke create on schema SCHEMA from ROLE;
@@ -130,12 +138,14 @@ grant usage on schema SCHEMA to ROLE;
 revoke all on TABLES from ROLE;
 grant select, insert, update, delete on TABLES to ROLE;
 revoke update, delete on SCHEMA.audit_entry from ROLE;
+revoke insert, update, delete on SCHEMA.expired_partition from ROLE;
 grant select on SCHEMA.schema_version to ROLE;
 alter default privileges for role OWNER in schema SCHEMA grant select, insert, update, delete on tables to ROLE;
 grant execute on function SCHEMA.theeye_make_partition(text, integer, integer) to ROLE;
-grant execute on function SCHEMA.theeye_detach_partition(text, text) to ROLE;
-grant execute on function SCHEMA.theeye_set_aside(text) to ROLE;
-grant execute on function SCHEMA.theeye_drop_expired(text) to ROLE;
+grant execute on function SCHEMA.theeye_mark_expired(text, text, timestamptz) to ROLE;
+grant execute on function SCHEMA.theeye_detach_partition(text, text), SCHEMA.theeye_detach_partition(text, text, timestamptz) to ROLE;
+grant execute on function SCHEMA.theeye_set_aside(text), SCHEMA.theeye_set_aside(text, timestamptz) to ROLE;
+grant execute on function SCHEMA.theeye_drop_expired(text), SCHEMA.theeye_drop_expired(text, timestamptz) to ROLE;
 grant execute on function SCHEMA.theeye_expire_audit(timestamptz, integer) to ROLE`
 
 	// The raw text of what was refused holds what no schema has let through.

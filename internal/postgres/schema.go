@@ -2,13 +2,13 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose speaks to
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -20,27 +20,100 @@ const versionTable = "schema_version"
 
 // Migration is one step of the schema.
 type Migration struct {
-	Version   int64
-	Name      string
-	Applied   bool
-	AppliedAt time.Time
+	Version   int64     `json:"version"`
+	Name      string    `json:"name"`
+	Applied   bool      `json:"applied"`
+	AppliedAt time.Time `json:"applied_at,omitzero"`
 }
 
+// MigrationStep is what a migrator does with a migration.
+type MigrationStep struct {
+	State MigrationState
+	// Version and Name are of the migration; Version is 0 while it waits.
+	Version int64
+	Name    string
+	// Took is how long it took, once it is applied.
+	Took time.Duration
+}
+
+// MigrationState is how far a step is.
+type MigrationState int
+
+// The states of a step. One that waits for a table that is in use lets others pass, and
+// begins again.
+const (
+	MigrationBegins MigrationState = iota
+	MigrationWaits
+	MigrationApplied
+)
+
 // Migrate brings the schema up to date. Several may run at once: one works, the
-// others wait for it and find nothing to do.
+// others wait for it and find nothing to do. It touches no database that is not one of
+// UTF-8 (ErrEncoding), and none in which a stranger's function would be run (ErrPlanted).
 func Migrate(ctx context.Context, url string) error {
+	return MigrateTelling(ctx, url, func(MigrationStep) {})
+}
+
+// MigrateTelling does what Migrate does, and tells each step as it is taken.
+func MigrateTelling(ctx context.Context, url string, tell func(MigrationStep)) error {
+	if err := checkBeforeMigrating(ctx, url); err != nil {
+		return err
+	}
+
 	return withMigrator(url, func(p *goose.Provider) error {
-		return givingWay(ctx, func() error {
-			_, err := p.Up(ctx)
-			return err
+		return givingWay(ctx, func() { tell(MigrationStep{State: MigrationWaits}) }, func() error {
+			for {
+				if err := applyNext(ctx, p, tell); errors.Is(err, goose.ErrNoNextVersion) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+			}
 		})
 	})
+}
+
+func checkBeforeMigrating(ctx context.Context, url string) error {
+	config, err := parseURL(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return translate(err, "connect")
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := checkEncoding(ctx, tx); err != nil {
+			return err
+		}
+		return refusePlanted(ctx, tx)
+	})
+	return translate(err, "look at the database")
+}
+
+// applyNext applies the first migration that is missing, or returns goose.ErrNoNextVersion.
+func applyNext(ctx context.Context, p *goose.Provider, tell func(MigrationStep)) error {
+	states, err := p.Status(ctx)
+	if err != nil {
+		return err
+	}
+	missing := slices.IndexFunc(states, func(s *goose.MigrationStatus) bool { return s.State == goose.StatePending })
+	if missing >= 0 {
+		tell(MigrationStep{State: MigrationBegins, Version: states[missing].Source.Version, Name: states[missing].Source.Path})
+	}
+
+	result, err := p.UpByOne(ctx)
+	if err == nil {
+		tell(MigrationStep{MigrationApplied, result.Source.Version, result.Source.Path, result.Duration})
+	}
+	return err
 }
 
 // MigrateDown takes the last step back, and with it the data it held.
 func MigrateDown(ctx context.Context, url string) error {
 	return withMigrator(url, func(p *goose.Provider) error {
-		return givingWay(ctx, func() error {
+		return givingWay(ctx, func() {}, func() error {
 			_, err := p.Down(ctx)
 			if errors.Is(err, goose.ErrNoNextVersion) {
 				return nil
@@ -55,16 +128,20 @@ var errTableInUse = errors.New("a table was in use for five minutes: pg_stat_act
 
 // givingWay takes steps. One that has to wait for a table makes everybody wait who comes
 // after it, so each gives way after a second, by a lock_timeout of its own, and is tried
-// again from its beginning, for five minutes.
-func givingWay(ctx context.Context, steps func() error) error {
+// again from its beginning, for five minutes. waits is called each time.
+func givingWay(ctx context.Context, waits func(), steps func() error) error {
 	const attempts, pause = 60, 4 * time.Second
 	for attempt := 1; ; attempt++ {
 		err := steps()
 		if sqlState(err) != stateLockNotAvailable {
 			return translate(err, "migrate")
 		}
-		if attempt == attempts || !wait(ctx, pause) {
+		if attempt == attempts {
 			return errTableInUse
+		}
+		waits()
+		if !wait(ctx, pause) {
+			return fmt.Errorf("wait for a table that is in use: %w", context.Cause(ctx))
 		}
 	}
 }
@@ -88,14 +165,17 @@ func Migrations(ctx context.Context, url string) ([]Migration, error) {
 // withMigrator works under a lock in a table row, which unlike an advisory lock
 // holds behind a pooler as well. A migrator that died lets go of it by not renewing.
 func withMigrator(url string, use func(*goose.Provider) error) error {
-	db, err := sql.Open("pgx", url)
+	config, err := parseURL(url)
 	if err != nil {
-		return errBadURL
+		return err
 	}
+	db := stdlib.OpenDB(*config)
 	defer db.Close() //nolint:errcheck // nothing is pending on it
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableName("schema_lock"),
 		lock.WithTableLockTimeout(200*time.Millisecond, 5*60*5), // five minutes
+		// That this role may not is no lock that somebody else holds.
+		lock.WithTableRetryPolicy(func(err error) bool { return sqlState(err) != stateInsufficientPrivilege }),
 	)
 	if err != nil {
 		return fmt.Errorf("make the migration lock: %w", err)
@@ -105,7 +185,7 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	return use(provider)
+	return explainDenied(db, use(provider))
 }
 
 // ErrSchemaBehind tells that the schema is older than this build.
@@ -115,14 +195,19 @@ var ErrSchemaBehind = errors.New("the database schema is not current: run `theey
 const versionSQL = `select coalesce(max(version_id), 0) from schema_version where is_applied`
 
 // CheckSchema returns ErrSchemaBehind unless every migration of this build was
-// applied. A newer schema is fine: migrations leave the previous release working.
+// applied, and ErrEncoding for a database that is not one of UTF-8. A newer schema is
+// fine: migrations leave the previous release working.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	needed, err := newestMigration()
 	if err != nil {
 		return err
 	}
+	if err := checkEncoding(ctx, db.write); err != nil {
+		return translate(err, "read the encoding")
+	}
 	var version int64
-	err = db.write.QueryRow(ctx, versionSQL).Scan(&version)
+	// It is asked in a transaction, so that a pooler that knows none is found at the start.
+	err = pgx.BeginFunc(ctx, db.write, func(tx pgx.Tx) error { return tx.QueryRow(ctx, versionSQL).Scan(&version) })
 	switch {
 	case sqlState(err) == stateUndefinedTable, errors.Is(err, pgx.ErrNoRows):
 		return ErrSchemaBehind

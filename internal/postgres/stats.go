@@ -98,6 +98,7 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 		}
 	}
 	q := newStatement(countedSQL + strings.Join(columns, ", ") + ", count(*) as count from event e")
+	q.heavy = true
 	q.whereCounted(f)
 	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
 	q.whenSet(!f.To.IsZero(), eventTo, f.To)
@@ -121,6 +122,7 @@ func countOneByOne(f *query.StatsFilter) *statement {
 		starts, lows, highs = append(starts, start), append(lows, low), append(highs, high)
 	}
 	q := newStatement(countedOneByOneSQL)
+	q.heavy = true
 	q.args = []any{starts, lows, highs}
 	q.whereCounted(f)
 	q.where(`e."timestamp" >= h.low and e."timestamp" < h.high`)

@@ -21,6 +21,9 @@ type KeepConfig struct {
 	Bytes int64
 	// RawBytes bounds the raw text that is kept of one.
 	RawBytes int
+	// BodyBytes bounds it where the text is a body that could not be taken apart into
+	// events, and may hold many good ones. Less than RawBytes is the same as RawBytes.
+	BodyBytes int
 }
 
 // EventStore stores groups of events. It implements ingest.Store and is safe for

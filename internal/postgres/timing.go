@@ -33,7 +33,7 @@ func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []i
 	for i, t := range timings {
 		groups[i], took[i] = int64(t.Group), wholeMicroseconds(t.Took)
 	}
-	err := pgx.BeginFunc(ctx, s.db.read, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, noWaitSQL); err != nil {
 			return err
 		}
@@ -89,6 +89,6 @@ const forgetTimingsSQL = `delete from group_timing where written_at < $1`
 
 // ForgetTimings implements retention.Store.
 func (s *RetentionStore) ForgetTimings(ctx context.Context, before time.Time) error {
-	_, err := s.db.read.Exec(ctx, forgetTimingsSQL, before)
+	_, err := s.db.change.Exec(ctx, forgetTimingsSQL, before)
 	return translate(err, "forget timings")
 }

@@ -2,8 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 // ChangeFilter says which changed events are wanted. Zero values do not filter.
@@ -39,8 +38,10 @@ type Watermark struct {
 	Before int64
 	// First is the transaction of the first event, or Before when there is none.
 	First int64
-	// System names the database cluster that numbers the transactions.
-	System int64
+	// Next is the number of a transaction that would begin now.
+	Next int64
+	// History is whose numbers these are.
+	History History
 	// CompleteUntil is a time before which every commit precedes Before. Zero: it is not known.
 	CompleteUntil time.Time
 }
@@ -58,10 +59,15 @@ type Change struct {
 type ChangeStore interface {
 	// Watermark tells how far changes can be read now.
 	Watermark(ctx context.Context) (Watermark, error)
+	// History tells whose transactions are read now.
+	History(ctx context.Context) (History, error)
 	// Changes gives the events behind a position, whose transactions come before the
 	// given one, whether the filter wants them or not: at most limit, in order. It
 	// stops when yield returns false.
 	Changes(ctx context.Context, filter ChangeFilter, after ChangePosition, before int64, limit int, yield func(Change) bool) error
+	// EventsOf gives the id and the time of receipt of each event that a transaction
+	// stored or was the last to change. It stops when yield returns false.
+	EventsOf(ctx context.Context, transaction int64, yield func(id uuid.UUID, receivedAt time.Time) bool) error
 }
 
 // ChangePage is a part of the changes.
@@ -74,6 +80,9 @@ type ChangePage struct {
 	// CompleteUntil is set when there are no more: every event that was committed before
 	// it was given. Zero is not known.
 	CompleteUntil time.Time
+	// Restarted is set on the first page when the database no longer has all that was read
+	// before, and events are given again. It is a sentence that says why, and from where.
+	Restarted string
 }
 
 // The bounds of what is looked at for one page, so that a filter that wants little is
@@ -97,29 +106,48 @@ func (f *Finder) ChangePages(ctx context.Context, filter ChangeFilter, cursor st
 	if err != nil {
 		return err
 	}
-	at, err := decodeChange(filter.describe(), mark.System, cursor)
+	at, restarted, err := f.resume(ctx, filter, cursor, mark)
 	if err != nil {
 		return err
 	}
 	for {
-		p, next, err := f.changePage(ctx, filter, at, mark, limit)
+		p, err := f.changePage(ctx, filter, &at, mark, limit)
+		if err == nil {
+			err = f.unchanged(ctx, mark.History)
+		}
 		if err != nil {
 			return err
 		}
-		p.Next = encodeChange(filter.describe(), mark.System, next)
+		p.Next = at.encode(filter.describe())
+		p.Restarted, restarted = restarted, ""
 		if !p.More {
 			p.CompleteUntil = mark.CompleteUntil
 		}
 		if more, err := write(p); err != nil || !more || !p.More {
 			return err
 		}
-		at = next
 	}
 }
 
-func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, at ChangePosition, mark Watermark, limit int) (ChangePage, ChangePosition, error) {
+// unchanged refuses what was read while the database failed over: the watermark was of the
+// one history, and the events perhaps of the other.
+func (f *Finder) unchanged(ctx context.Context, history History) error {
+	now, err := f.History(ctx)
+	if err == nil && now != history {
+		return fault.Busy(nil, fault.CodeUnavailable, "the database was started anew, or failed over, while its changes were read; ask again", time.Second)
+	}
+	return err
+}
+
+// changePage reads a page, and moves the cursor behind it.
+func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *changeCursor, mark Watermark, limit int) (ChangePage, error) {
 	p := ChangePage{Events: make([]event.Stored, 0, min(limit, DefaultLimit)), More: true}
-	bytes := 0
+	at, last, bytes := cursor.at, place{}, 0
+	defer func() {
+		cursor.at = at
+		cursor.trail = cursor.trail.with(last)
+	}()
+
 	for range changeWindows {
 		if at.Transaction < firstTransaction && mark.First >= firstTransaction {
 			at = ChangePosition{Transaction: firstTransaction} // spares a search
@@ -137,64 +165,21 @@ func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, at ChangeP
 				}
 				p.Events = append(p.Events, c.Event)
 			}
-			at = c.Position
+			at, last = c.Position, placeOf(&c)
 			looked++
 			return true
 		})
 		switch {
 		case err != nil:
-			return p, at, err
+			return p, err
 		case full:
-			return p, at, nil
+			return p, nil
 		case looked < window && at.Transaction < firstTransaction:
 			at = ChangePosition{Transaction: firstTransaction}
 		case looked < window:
 			p.More = false
-			return p, at, nil
+			return p, nil
 		}
 	}
-	return p, at, nil
-}
-
-// A cursor of changes is a version, the filter's fingerprint, the cluster, the
-// position, and a checksum of it all.
-const (
-	changeVersion   = 2
-	changeCursorLen = 1 + fingerprintLen + 8 + 8 + 8 + 16 + checksumLen
-)
-
-func encodeChange(filter string, system int64, p ChangePosition) string {
-	b := make([]byte, 0, changeCursorLen)
-	b = append(b, changeVersion)
-	b = append(b, fingerprint(filter)...)
-	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
-		b = binary.BigEndian.AppendUint64(b, uint64(number)) //nolint:gosec // same bits
-	}
-	b = append(b, p.ID[:]...)
-	b = append(b, checksum(b)...)
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func decodeChange(filter string, system int64, text string) (p ChangePosition, err error) {
-	if text == "" {
-		return p, nil
-	}
-	b, err := decodeText(text)
-	if err != nil || len(b) != changeCursorLen || b[0] != changeVersion || string(checksum(b[:changeCursorLen-checksumLen])) != string(b[changeCursorLen-checksumLen:]) {
-		return p, refuseCursor("after", "the cursor was altered, or is none of changes; use next as it was given, or leave after out to begin anew")
-	}
-	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
-		return p, refuseCursor("after", "the cursor belongs to other filters, or to a key that reads another application; repeat those that it came with")
-	}
-	b = b[1+fingerprintLen:]
-	number := func(at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) } //nolint:gosec // same bits
-	if number(0) != system {
-		return p, refuseCursor("after", "the cursor is of another database cluster, which numbered its transactions by itself: "+
-			"this one was restored from a dump, or upgraded; leave after out to read everything anew, events have the same event_id")
-	}
-	at := time.UnixMicro(number(16)).UTC()
-	if !storable(at) {
-		return p, refuseCursor("after", "the cursor was made up; use next as it was given, or leave after out to begin anew")
-	}
-	return ChangePosition{Transaction: number(8), At: at, ID: uuid.UUID(b[24:40])}, nil
+	return p, nil
 }

@@ -2,9 +2,11 @@ package query_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -37,4 +39,40 @@ func requireInvalidCursor(t *testing.T, err error, at time.Time) {
 	f, ok := fault.As(err)
 	require.True(t, ok, "%v: %v", at, err)
 	require.Equal(t, fault.CodeInvalidCursor, f.Code)
+}
+
+// However long a reader goes on, its trail stays short, reaches back to where it began,
+// and has no gap that is much longer than what lies before it.
+func TestTheTrailOfAReader(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, step := range []int64{1, 3, 1000} {
+		var passed []int64
+		for at := int64(1000); len(passed) < 20_000; at += 1 + random.Int64N(step) {
+			passed = append(passed, at)
+		}
+		remembered := query.TrailBehind(passed)
+		newest := passed[len(passed)-1]
+		require.LessOrEqual(t, len(remembered), 20)
+		require.Equal(t, newest, remembered[0])
+		require.Equal(t, passed[0], remembered[len(remembered)-1])
+		for i := 2; i < len(remembered); i++ {
+			require.LessOrEqual(t, newest-remembered[i], 8*(newest-remembered[i-1])+step)
+		}
+	}
+	require.Equal(t, []int64{7}, query.TrailBehind([]int64{0, 7, 7, 7, 0}), "events of one transaction are one place")
+}
+
+// Cursors of changes that were kept before there were trails are taken.
+func TestAnOldCursorOfChangesIsTaken(t *testing.T) {
+	t.Parallel()
+	want := query.ChangePosition{Transaction: 812, At: time.UnixMicro(1_700_000_000_000_000).UTC(), ID: uuid.Max}
+	old := query.EncodeOldChange("f", 7, want)
+	found, err := query.DecodeChange("f", 7, old)
+	require.NoError(t, err)
+	require.Equal(t, want, found)
+	_, err = query.DecodeChange("f", 8, old)
+	requireInvalidCursor(t, err, want.At)
+	_, err = query.DecodeChange("g", 7, old)
+	requireInvalidCursor(t, err, want.At)
 }

@@ -1,5 +1,11 @@
 package query
 
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
 // EncodeCursor renders a position in the list of a filter.
 func EncodeCursor(filter string, p Position) string { return encodeCursor(filter, p) }
 
@@ -8,10 +14,54 @@ func DecodeCursor(filter, text string) (*Position, error) { return decodeCursor(
 
 // EncodeChange renders a position among the changes of a filter.
 func EncodeChange(filter string, system int64, p ChangePosition) string {
-	return encodeChange(filter, system, p)
+	return changeCursor{history: History{System: system}, at: p}.encode(filter)
 }
 
 // DecodeChange reads a cursor of changes.
 func DecodeChange(filter string, system int64, text string) (ChangePosition, error) {
-	return decodeChange(filter, system, text)
+	c, err := decodeChange(filter, system, text)
+	return c.at, err
+}
+
+// TrailBehind returns the transactions that a reader remembers who read a change of each
+// of these, in order.
+func TrailBehind(transactions []int64) []int64 {
+	var t trail
+	for _, transaction := range transactions {
+		t = t.with(place{transaction: transaction})
+	}
+	remembered := make([]int64, 0, len(t))
+	for _, p := range t {
+		remembered = append(remembered, p.transaction)
+	}
+	return remembered
+}
+
+// ReencodeChange reads a cursor of changes and renders it again. That of an older version
+// comes back as it was.
+func ReencodeChange(filter string, system int64, text string) (string, error) {
+	c, err := decodeChange(filter, system, text)
+	if err != nil || text == "" || len(text) == base64.RawURLEncoding.EncodedLen(oldChangeLen) {
+		return text, err
+	}
+	return c.encode(filter), nil
+}
+
+// EncodeTrail renders a cursor of changes whose trail is of any bytes.
+func EncodeTrail(filter string, system int64, places []byte) string {
+	c := changeCursor{history: History{System: system, Timeline: 1, Started: time.Unix(1, 0)}}
+	for r := reader(places); len(r) >= placeLen && len(c.trail) < trailLen; {
+		c.trail = append(c.trail, place{r.number(), [witnessLen]byte(r.take(witnessLen))})
+	}
+	return c.encode(filter)
+}
+
+// EncodeOldChange renders a cursor of changes as version 2 had it.
+func EncodeOldChange(filter string, system int64, p ChangePosition) string {
+	b := append([]byte{oldChangeVersion}, fingerprint(filter)...)
+	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
+		b = binary.BigEndian.AppendUint64(b, uint64(number))
+	}
+	b = append(b, p.ID[:]...)
+	return base64.RawURLEncoding.EncodeToString(append(b, checksum(b)...))
 }

@@ -49,6 +49,30 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
+// FuzzChangeCursor holds that whatever is sent as a cursor of changes is refused, or is one
+// that we could have made.
+func FuzzChangeCursor(f *testing.F) {
+	f.Add("changes", int64(7), "", []byte{})
+	f.Add("changes", int64(7), "AwQ", []byte("0123456789abcdef0123456789abcdef"))
+	f.Fuzz(func(t *testing.T, filter string, system int64, text string, places []byte) {
+		if again, err := query.ReencodeChange(filter, system, text); err == nil {
+			require.Equal(t, text, again)
+		} else {
+			found, ok := fault.As(err)
+			require.True(t, ok, "%v", err)
+			require.Equal(t, fault.CodeInvalidCursor, found.Code)
+		}
+		made := query.EncodeTrail(filter, system, places)
+		again, err := query.ReencodeChange(filter, system, made)
+		require.NoError(t, err)
+		require.Equal(t, made, again)
+		_, err = query.ReencodeChange(filter, system+1, made)
+		require.Error(t, err, "another cluster")
+		_, err = query.ReencodeChange(filter+" ", system, made)
+		require.Error(t, err, "another filter")
+	})
+}
+
 // FuzzDataPath holds that a path that is read is written back as it was.
 func FuzzDataPath(f *testing.F) {
 	for _, text := range []string{"a", "items.0.sku", `a\.b.c\\`, ".", `\`, `\x`, "\xff", "a..b"} {

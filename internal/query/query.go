@@ -16,9 +16,8 @@ import (
 const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
-	// pageBytes bounds the payloads of a page, which can be far larger than what was
-	// sent: 1e308 is read back as 309 digits. A page over it ends early. Several pages of one
-	// key have to fit into its share of the memory of answers.
+	// pageBytes bounds the payloads of a page. A page over it ends early. Several pages of
+	// one key have to fit into its share of the memory of answers.
 	pageBytes = 4 << 20
 )
 
@@ -112,23 +111,6 @@ func rendered(raw []byte) int {
 		n += base64.StdEncoding.EncodedLen(len(raw))
 	}
 	return n
-}
-
-// StreamEvents hands over every event of a filter, a page at a time, until write
-// fails. An event stored meanwhile is seen if it belongs behind what was read.
-func (f *Finder) StreamEvents(ctx context.Context, filter EventFilter, cursor string, write func([]event.Stored) error) error {
-	for {
-		p, err := f.EventPage(ctx, filter, cursor, MaxLimit)
-		if err != nil {
-			return err
-		}
-		if err := write(p.Items); err != nil {
-			return err
-		}
-		if cursor = p.Next; cursor == "" {
-			return nil
-		}
-	}
 }
 
 func eventPosition(e event.Stored) Position {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -88,26 +90,52 @@ func TestOnceWithReplicasThatFail(t *testing.T) {
 	require.Contains(t, out.String(), "1,357/s stored")
 }
 
+// transport is a replica that answers without a network, so that a test can have time
+// stand still while it does.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+func body(status int, from io.Reader) transport {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: io.NopCloser(from)}, nil
+	}
+}
+
 func TestOnceUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		handler http.HandlerFunc
+		replica transport
 		says    string
 	}{
-		"an error":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "answers 503"},
-		"too much":          {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("# x\n"), 5<<20)) }, "answers more than 16 MiB"},
-		"cut off":           {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "no answer"},
-		"no answer in time": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer in time"},
+		"an error":          {body(http.StatusServiceUnavailable, strings.NewReader("")), "answers 503"},
+		"too much":          {body(http.StatusOK, bytes.NewReader(bytes.Repeat([]byte("# x\n"), 5<<20))), "answers more than 16 MiB"},
+		"cut off":           {body(http.StatusOK, iotest.ErrReader(io.ErrUnexpectedEOF)), "no answer"},
+		"no answer in time": {func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, "no answer in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out bytes.Buffer
-			err := top.Run(t.Context(), top.Options{Ops: []string{serve(t, c.handler).URL}, Interval: top.MinInterval, Once: true}, deps(t, &out))
-			require.ErrorIs(t, err, top.ErrUnreachable)
-			require.ErrorContains(t, err, c.says)
-			require.Empty(t, out.String())
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				d := deps(t, &out)
+				d.Client = &http.Client{Transport: c.replica}
+				err := top.Run(t.Context(), top.Options{Ops: []string{"http://replica"}, Interval: top.MinInterval, Once: true}, d)
+				require.ErrorIs(t, err, top.ErrUnreachable)
+				require.ErrorContains(t, err, c.says)
+				require.Empty(t, out.String())
+			})
 		})
 	}
+}
+
+// One that is cut off by its connection, as opposed to one that says nothing.
+func TestOnceCutOff(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	cut := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	err := top.Run(t.Context(), top.Options{Ops: []string{cut.URL}, Interval: top.MaxInterval, Once: true}, deps(t, &out))
+	require.ErrorIs(t, err, top.ErrUnreachable)
+	require.ErrorContains(t, err, "no answer")
 }
 
 func TestOptions(t *testing.T) {

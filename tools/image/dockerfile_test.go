@@ -91,7 +91,7 @@ func TestDockerfileBuildsAsTheMakefileDoes(t *testing.T) {
 		text = strings.NewReplacer(version, "V", revision, "R", `"`, "'").Replace(found)
 		return regexp.MustCompile(`-trimpath|-buildvcs=\S+|-tags \S+|-ldflags '[^']*'|CGO_ENABLED=0`).FindAllString(text, -1)
 	}
-	want := []string{"CGO_ENABLED=0", "-trimpath", "-buildvcs=false", "-tags timetzdata", "-ldflags '-s -w -X main.version=V -X main.revision=R'"}
+	want := []string{"CGO_ENABLED=0", "-trimpath", "-buildvcs=false", "-tags timetzdata,nomsgpack", "-ldflags '-s -w -X main.version=V -X main.revision=R'"}
 	require.Equal(t, want, flags(text, "$VERSION", "$REVISION"))
 	require.Equal(t, want, flags(recipe, "$(VERSION)", "$(REVISION)"))
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+)
+
+func newApp() *cobra.Command {
+	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
+	var spec app.ApplicationSpec
+	rate := 0
+	create := administer("create NAME", "Make an application", 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+			spec.Name = args[0]
+			if rate != 0 {
+				spec.RateLimit = &rate
+			}
+			return a.CreateApplication(ctx, spec)
+		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
+	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
+	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
+	list := administer("list", "List the applications", 0,
+		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
+			return a.Applications(ctx)
+		}, showApplications)
+	cmd.AddCommand(create, list, newApplicationUpdate(), newSwitch("disable NAME", "Turn an application's keys away", true), newSwitch("enable NAME", "Let an application's keys in again", false))
+	return cmd
+}
+
+const originUsage = "An `ORIGIN` whose browsers may call, such as https://www.example.com; may be repeated. '*' (quoted) is any"
+
+// newApplicationUpdate changes what is given and leaves the rest.
+func newApplicationUpdate() *cobra.Command {
+	var rate int
+	var unlimited, noOrigin, disable, enable bool
+	var origins []string
+	var flags *pflag.FlagSet
+	cmd := administer("update NAME", "Change an application: what is given, and nothing else", 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+			var patch app.ApplicationPatch
+			if disable || enable {
+				patch = app.Disabled(disable)
+			}
+			if flags.Changed("rate-limit") || unlimited {
+				patch = app.RateLimited(patch, rate)
+			}
+			if len(origins) > 0 || noOrigin {
+				patch = app.AllowingOrigins(patch, origins)
+			}
+			if patch.Empty() {
+				return app.Application{}, usageError{errors.New("say what is to change: --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
+			}
+			return a.UpdateApplication(ctx, args[0], patch)
+		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+	flags = cmd.Flags()
+	flags.IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
+	flags.BoolVar(&unlimited, "no-rate-limit", false, "Take the rate limit away")
+	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Those before are replaced")
+	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Let no browser call")
+	flags.BoolVar(&disable, "disable", false, "Turn the application's keys away")
+	flags.BoolVar(&enable, "enable", false, "Let the application's keys in again")
+	for _, pair := range [][2]string{{"rate-limit", "no-rate-limit"}, {"allowed-origin", "no-allowed-origin"}, {"disable", "enable"}} {
+		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
+	}
+	return cmd
+}
+
+func newSwitch(use, short string, disabled bool) *cobra.Command {
+	return administer(use, short, 1,
+		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+			return a.UpdateApplication(ctx, args[0], app.Disabled(disabled))
+		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+}
+
+func showApplications(w *tabwriter.Writer, applications []app.Application) {
+	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush tells
+	for _, one := range applications {
+		rate := "none"
+		if one.RateLimit != nil {
+			rate = fmt.Sprintf("%d/s", *one.RateLimit)
+		}
+		fmt.Fprintf(w, "%s\t%t\t%s\t%s\n", one.Name, one.Disabled, rate, strings.Join(one.AllowedOrigins, " ")) //nolint:errcheck // as above
+	}
+}

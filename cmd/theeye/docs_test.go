@@ -1,0 +1,230 @@
+package main_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	main "github.com/the-eye-events/the-eye/cmd/theeye"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/doctor"
+)
+
+const repository = "../.."
+
+// documents are the pages that people read, by name.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(repository + "/docs/*.md")
+	require.NoError(t, err)
+	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "UPGRADING.md"} {
+		paths = append(paths, filepath.Join(repository, name))
+	}
+	texts := map[string]string{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		texts[filepath.Base(path)] = string(text)
+	}
+	require.Greater(t, len(texts), 20)
+	return texts
+}
+
+// block is what stands between fences, span what stands between backquotes.
+var (
+	block = regexp.MustCompile("(?s)```.*?```")
+	span  = regexp.MustCompile("`([^`]+)`")
+)
+
+// spans are the quotations in the text of a page, each on one line.
+func spans(page string) (found []string) {
+	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
+		found = append(found, strings.Join(strings.Fields(m[1]), " "))
+	}
+	return found
+}
+
+// logged are the texts that the program logs.
+func logged(t *testing.T) (texts []string) {
+	t.Helper()
+	levels := []string{"Debug", "Info", "Warn", "Error"}
+	err := filepath.WalkDir(filepath.Join(repository, "internal"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			text, isText := call.Args[0].(*ast.BasicLit)
+			if ok && isText && slices.Contains(levels, method.Sel.Name) {
+				if said, err := strconv.Unquote(text.Value); err == nil {
+					texts = append(texts, said)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	require.NoError(t, err)
+	require.Greater(t, len(texts), 30)
+	return texts
+}
+
+// A page that quotes a line of the log, or how one begins, quotes one that the program writes. A quotation of
+// three words or more, without any sign but commas, is taken for one unless it begins as a
+// command or a statement does.
+func TestDocsQuoteLinesOfTheLog(t *testing.T) {
+	t.Parallel()
+	const others = "alter app create docker drop eyeload git go grant helm insert key kubectl lock make migrate on pg reindex rollback select set skip taskset theeye top vacuum"
+	words := regexp.MustCompile(`^[a-z]+( [a-z',;]+){2,}$`)
+	texts := logged(t)
+	quoted := 0
+	for name, page := range documents(t) {
+		for _, s := range spans(page) {
+			first, _, _ := strings.Cut(s, " ")
+			if !words.MatchString(s) || slices.Contains(strings.Fields(others), first) {
+				continue
+			}
+			quoted++
+			begins := func(text string) bool { return strings.HasPrefix(text, s) }
+			require.True(t, slices.ContainsFunc(texts, begins), "%s quotes a line that nothing logs: %s", name, s)
+		}
+	}
+	require.Greater(t, quoted, 8)
+}
+
+// command is a use of the program: what follows its name up to the end of the command.
+var command = regexp.MustCompile(`(?:^|[\s/$(])theeye ((?:[^\s|;&><#)` + "`" + `]+ ?)+)`)
+
+// A command that a page shows is there, with all its flags.
+func TestDocsShowCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	shown := 0
+	for name, page := range documents(t) {
+		var uses []string
+		for _, b := range block.FindAllString(page, -1) {
+			if strings.HasPrefix(b, "```sh\n") {
+				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
+			}
+		}
+		for _, use := range append(uses, spans(page)...) {
+			for _, m := range command.FindAllStringSubmatch(use, -1) {
+				shown++
+				requireCommand(t, name, strings.Fields(m[1]))
+			}
+		}
+	}
+	require.Greater(t, shown, 60)
+}
+
+// requireCommand requires that arguments name a command and flags of it.
+func requireCommand(t *testing.T, page string, arguments []string) {
+	t.Helper()
+	cmd := main.Root()
+	for _, argument := range arguments {
+		sub := subcommand(cmd, argument)
+		if sub == nil && cmd.HasSubCommands() && !strings.HasPrefix(argument, "-") {
+			require.Fail(t, "a command that is not there", "%s: %s of %q", page, argument, arguments)
+		}
+		if sub != nil {
+			cmd = sub
+		}
+		if flag, ok := strings.CutPrefix(argument, "--"); ok && flag != "" && flag != "help" {
+			flag, _, _ = strings.Cut(strings.TrimRight(flag, ".,:'\"]"), "=")
+			require.NotNil(t, cmd.Flags().Lookup(flag), "%s: --%s of %s", page, flag, cmd.CommandPath())
+		}
+	}
+}
+
+func subcommand(cmd *cobra.Command, name string) *cobra.Command {
+	for _, sub := range cmd.Commands() {
+		if sub.Name() == name {
+			return sub
+		}
+	}
+	return nil
+}
+
+// A setting or variable that a page names is there.
+func TestDocsNameSettingsThatExist(t *testing.T) {
+	t.Parallel()
+	keys, sections, variables := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, s := range config.Settings() {
+		section, _, _ := strings.Cut(s.Key, ".")
+		keys[s.Key], sections[section], variables[s.Env], variables[s.Env+"_FILE"] = true, true, true, true
+	}
+	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY"} {
+		variables[name] = true // of clients, in dev.env
+	}
+	key, variable := regexp.MustCompile(`^([a-z]+)\.[a-z_]+$`), regexp.MustCompile(`THEEYE_[A-Z_]*[A-Z]`)
+	checks := doctor.Markdown()
+	for name, page := range documents(t) {
+		for _, s := range spans(page) {
+			if m := key.FindStringSubmatch(s); m != nil && sections[m[1]] && !strings.Contains(checks, "`"+s+"`") && !strings.HasSuffix(s, ".go") && !strings.HasSuffix(s, ".js") {
+				require.True(t, keys[s], "%s: %s", name, s)
+			}
+		}
+		for _, v := range variable.FindAllString(page, -1) {
+			require.True(t, variables[v], "%s: %s", name, v)
+		}
+	}
+}
+
+// A metric that a page names is among those of docs/metrics.md, which a running service
+// is held against.
+func TestDocsNameMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	pages := documents(t)
+	migrations := ""
+	files, err := filepath.Glob(repository + "/migrations/*.sql")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		migrations += string(text)
+	}
+	metric := regexp.MustCompile(`theeye_[a-z_]*[a-z]`)
+	for name, page := range pages {
+		for _, m := range metric.FindAllString(page, -1) {
+			base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(m, "")
+			if m == "theeye_service" || m == "theeye_analyst" {
+				continue // roles, which each operator names
+			}
+			known := strings.Contains(pages["metrics.md"], "`"+m+"`") || strings.Contains(pages["metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
+			require.True(t, known, "%s names %s", name, m)
+		}
+	}
+}
+
+// A target of make that a page names is there.
+func TestDocsNameTargetsThatExist(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(repository + "/Makefile")
+	require.NoError(t, err)
+	target := regexp.MustCompile(`^make (?:-s )?([a-z0-9-]+)`)
+	for name, page := range documents(t) {
+		for _, s := range spans(page) {
+			if m := target.FindStringSubmatch(s); m != nil {
+				require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), name)
+			}
+		}
+	}
+}

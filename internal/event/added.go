@@ -1,0 +1,88 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// The members that the service adds to the events that it gives back.
+const (
+	memberSequence    = "sequence"
+	memberReceivedAt  = "received_at"
+	memberApplication = "application"
+	memberTypeVersion = "event_type_version"
+	memberViolations  = "violations"
+)
+
+// Member is a member of an event as it was sent.
+type Member struct {
+	Name string
+	// Text is the JSON text of its value.
+	Text []byte
+}
+
+// addedField reads a member that the service adds. Only who knows what is stored can tell
+// whether it is right.
+func (s *scanner) addedField(e *Envelope) bool {
+	name, found, start := string(s.names[len(s.names)-1]), s.found, s.pos
+	ok := s.value()
+	if ok && s.found == found {
+		e.Added = append(e.Added, Member{name, s.text[start:s.pos]})
+	}
+	return ok
+}
+
+// RefuseChanged refuses an event that was given back with a member that differs from
+// what the service added to the stored event.
+func (e *Envelope) RefuseChanged(stored *Stored) {
+	for _, m := range e.Added {
+		if !stored.has(m) {
+			e.Refuse(fault.CodeReadOnlyField, "/"+m.Name,
+				m.Name+" is set by the service and is not what is stored with this event; leave it out, or send it as it was read")
+		}
+	}
+}
+
+// RefuseImport refuses an event that was given back by a service that is not this one, or
+// that is not stored any more: nothing is stored that its members could be held against.
+func (e *Envelope) RefuseImport() {
+	if len(e.Added) == 0 {
+		return
+	}
+	name := e.Added[0].Name
+	e.Refuse(fault.CodeImportUnsupported, "/"+name,
+		name+" is set by the service, which holds no event with this event_id; events cannot be imported with it: leave it out to have this stored as a new event")
+}
+
+// has tells whether a member that was sent says what the service would say. What the
+// service leaves out may be sent as null.
+func (e *Stored) has(m Member) bool {
+	const null = "null"
+	want := null
+	switch m.Name {
+	case memberSequence:
+		want = strconv.FormatInt(e.Sequence, 10)
+	case memberReceivedAt:
+		var text string
+		if json.Unmarshal(m.Text, &text) != nil {
+			return false
+		}
+		at, ok := ParseTimestamp(text)
+		return ok && at.Equal(e.ReceivedAt)
+	case memberApplication:
+		name, _ := json.Marshal(e.Application) // a string cannot fail
+		want = string(name)
+	case memberTypeVersion:
+		if e.TypeVersion != nil {
+			want = strconv.FormatInt(int64(*e.TypeVersion), 10)
+		}
+	case memberViolations:
+		if e.Violations != nil {
+			want = string(e.Violations)
+		}
+	}
+	return bytes.Equal(Canonical(m.Text), Canonical([]byte(want)))
+}

@@ -1,0 +1,175 @@
+package eventtype
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// ParseDraft reads the name of a draft, as it is or as $schema has it.
+func ParseDraft(text string) (Draft, bool) {
+	if d := Draft(text); d.age() >= 0 {
+		return d, true
+	}
+	address := strings.TrimSuffix(text, "#")
+	for _, scheme := range []string{"http://", "https://"} {
+		address = strings.TrimPrefix(address, scheme)
+	}
+	d, found := draftsByURL()[address]
+	return d, found
+}
+
+// draftOf is the draft that a schema says it is of; Draft2020 if it says nothing, or nothing
+// that is known.
+func draftOf(tree any) Draft {
+	if root, ok := tree.(object); ok {
+		if text, ok := root.get("$schema").(string); ok {
+			if d, known := ParseDraft(text); known {
+				return d
+			}
+		}
+	}
+	return Draft2020
+}
+
+// adopt returns the text of a schema without $schema if that names an older draft by which
+// it means the same. Where it means something else, it returns a fault that names each place.
+func adopt(text []byte) ([]byte, error) {
+	tree, err := readTree(text)
+	if err != nil {
+		return nil, wrongSchema("", "it is not JSON")
+	}
+	root, isObject := tree.(object)
+	if !isObject {
+		return text, nil // which is refused for that
+	}
+	if name, ok := root.get("$schema").(string); ok {
+		if _, known := ParseDraft(name); !known {
+			return nil, wrongSchema("/$schema", unknownDraft)
+		}
+	}
+	draft := draftOf(root)
+	if draft == Draft2020 {
+		return text, nil
+	}
+
+	known := keywords()
+	all := schemasOf(root, known)
+	if wrong := differences(all, draft, known); len(wrong) > 0 {
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Violations: wrong,
+			Detail: fmt.Sprintf("it is of %s, and would mean something else in 2020-12; "+
+				"theeye event-type convert --from %s FILE converts it, or theeye event-type apply --from %s", draft, draft, draft),
+		}
+	}
+	return withoutDrafts(root, all)
+}
+
+// withoutDrafts renders a schema without the $schema of each of its schemas.
+func withoutDrafts(root object, all []placed) ([]byte, error) {
+	isSchema := map[string]bool{}
+	for _, p := range all {
+		isSchema[p.at] = true
+	}
+	text, err := stripDrafts(root, "", isSchema).MarshalJSON()
+	if err != nil {
+		return nil, wrongSchema("", "it is not JSON")
+	}
+	return text, nil
+}
+
+func stripDrafts(value object, path string, isSchema map[string]bool) object {
+	kept := object{}
+	for _, p := range value {
+		if p.name != "$schema" || !isSchema[path] {
+			kept = append(kept, part{p.name, stripDraftsIn(p.value, path+pointer([]string{p.name}), isSchema)})
+		}
+	}
+	return kept
+}
+
+func stripDraftsIn(value any, path string, isSchema map[string]bool) any {
+	switch v := value.(type) {
+	case object:
+		return stripDrafts(v, path, isSchema)
+	case []any:
+		items := make([]any, len(v))
+		for i, inner := range v {
+			items[i] = stripDraftsIn(inner, fmt.Sprintf("%s/%d", path, i), isSchema)
+		}
+		return items
+	}
+	return value
+}
+
+// differences lists where schemas of a draft mean something else in 2020-12.
+func differences(all []placed, draft Draft, known map[string]keyword) (wrong []fault.Violation) {
+	for _, p := range all {
+		for _, member := range p.schema {
+			if reason := difference(p, member, draft, known); reason != "" {
+				at := "/schema" + p.at + pointer([]string{member.name})
+				wrong = append(wrong, fault.Violation{
+					Pointer: at, Code: fault.CodeInvalidSchema,
+					Detail: fmt.Sprintf("%s; convert it: theeye event-type convert --from %s", reason, draft),
+				})
+			}
+		}
+	}
+	return wrong
+}
+
+// difference says why a member of a schema means something else in 2020-12; "" if it does not.
+func difference(p placed, member part, draft Draft, known map[string]keyword) string {
+	of, found := known[member.name]
+	_, isList := member.value.([]any)
+	_, isBool := member.value.(bool)
+	switch {
+	case !found || of.annotates && member.name != "$schema":
+		return ""
+	case draft.before(Draft2019) && p.schema.has("$ref") && member.name != "$ref" && member.name != "$schema":
+		return fmt.Sprintf("beside $ref it does nothing in %s, and holds in 2020-12", draft)
+	}
+
+	switch member.name {
+	case "$schema":
+		if other, ok := ParseDraft(fmt.Sprint(member.value)); !ok || other != draft {
+			return "a schema of another draft stands inside"
+		}
+		return ""
+	case "items":
+		if isList {
+			return "an array of items is prefixItems in 2020-12"
+		}
+	case "additionalItems":
+		if _, tuple := p.schema.get("items").([]any); tuple {
+			return "it is items in 2020-12, beside prefixItems"
+		}
+		return ""
+	case "exclusiveMinimum", "exclusiveMaximum":
+		if draft == Draft4 && !isBool {
+			return "it is true or false in draft-04"
+		} else if isBool {
+			return "it is a number in 2020-12"
+		}
+	case "id":
+		if draft == Draft4 && p.at == "" {
+			return ""
+		}
+	case "$id":
+		if text, _ := member.value.(string); draft.before(Draft2019) && strings.Contains(strings.TrimSuffix(text, "#"), "#") {
+			return "a name for $ref is $anchor in 2020-12"
+		}
+	case "contains":
+		if draft == Draft2019 && p.schema.has("unevaluatedItems") {
+			return "in 2019-09 the items that it finds are unevaluated, and in 2020-12 they are not; this cannot be converted"
+		}
+	}
+	switch {
+	case of.in(draft) && !of.in(Draft2020):
+		return fmt.Sprintf("it does nothing in 2020-12, which has %s", insteadOf(member.name))
+	case !of.in(draft) && of.in(Draft2020):
+		return fmt.Sprintf("it does nothing in %s, and holds in 2020-12", draft)
+	}
+	return ""
+}

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// prettyParameter asks for indented JSON. Every route takes it.
+const prettyParameter = "pretty"
+
+// sendJSON sends a document as JSON.
+func (a *api) sendJSON(c *gin.Context, status int, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	send(c, status, jsonType, body)
+}
+
+// isPretty tells whether a request asks for indented JSON. A value that is neither true
+// nor false is refused where the parameters are read.
+func isPretty(r *http.Request) bool {
+	if !strings.Contains(r.URL.RawQuery, prettyParameter) {
+		return false
+	}
+	values, found := r.URL.Query()[prettyParameter]
+	return found && (values[0] == "" || values[0] == "true" || values[0] == "1")
+}
+
+// checkPretty refuses a value of pretty that is none.
+func (p *parameters) checkPretty() {
+	switch p.values.Get(prettyParameter) {
+	case "", "true", "1", "false", "0":
+	default:
+		p.refuse(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
+	}
+}
+
+// sendIndented sends JSON that people can read. Indented, a page may have many times its
+// size, so it is never held in memory: it is written twice, first to learn its length.
+func sendIndented(c *gin.Context, status int, media string, body []byte) {
+	var length counter
+	_ = indentJSON(&length, body) // it cannot fail
+
+	x, header := exchangeOf(c), c.Writer.Header()
+	x.set(header, "Content-Type", media)
+	x.set(header, "Content-Length", strconv.FormatInt(int64(length), 10))
+	c.Status(status)
+	_ = indentJSON(c.Writer, body) // a client that is gone cannot be told
+}
+
+// counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (n *counter) Write(p []byte) (int, error) {
+	*n += counter(len(p))
+	return len(p), nil
+}
+
+// indentJSON writes valid JSON with a member or an element on each line, indented by two
+// spaces a level, and a newline at its end.
+func indentJSON(to io.Writer, text []byte) error {
+	w := bufio.NewWriter(to)
+	depth, quoted, empty := 0, false, false
+	for i := 0; i < len(text); i++ {
+		b := text[i]
+		switch {
+		case quoted:
+			_ = w.WriteByte(b)
+			if b == '\\' {
+				i++
+				_ = w.WriteByte(text[i])
+			}
+			quoted = b != '"'
+			continue
+		case b == ' ' || b == '\t' || b == '\n' || b == '\r':
+			continue
+		}
+		if empty && b != '}' && b != ']' {
+			breakLine(w, depth)
+		}
+		switch b {
+		case '{', '[':
+			depth++
+			empty = true
+			_ = w.WriteByte(b)
+			continue
+		case '}', ']':
+			depth--
+			if !empty {
+				breakLine(w, depth)
+			}
+			_ = w.WriteByte(b)
+		case ',':
+			_ = w.WriteByte(b)
+			breakLine(w, depth)
+		case ':':
+			_, _ = w.WriteString(": ")
+		default:
+			quoted = b == '"'
+			_ = w.WriteByte(b)
+		}
+		empty = false
+	}
+	_ = w.WriteByte('\n')
+	return w.Flush() //nolint:wrapcheck // the caller has nothing to add; a failed write is kept until here
+}
+
+// breakLine begins a line of a level.
+func breakLine(w *bufio.Writer, depth int) {
+	const indent = "  "
+	_ = w.WriteByte('\n')
+	for range depth {
+		_, _ = w.WriteString(indent)
+	}
+}

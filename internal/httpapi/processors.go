@@ -1,0 +1,42 @@
+package httpapi
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/the-eye-events/the-eye/internal/fair"
+	"github.com/the-eye-events/the-eye/internal/fault"
+)
+
+// largeWork is the size, in bytes of a body, from which reading it takes long enough to
+// keep others waiting for a processor.
+const largeWork = 32 << 10
+
+// newProcessors shares the processors out among the applications that send large bodies:
+// one of them may use half. Go gives each goroutine its turn, so that an application with
+// many requests would otherwise get as many turns, and every other one has to wait for
+// them; small bodies wait for nobody.
+func newProcessors() *fair.Shares {
+	const half, waiting = 2, 4096
+	slots := max(runtime.GOMAXPROCS(0), 1)
+	return fair.New(fair.Config{
+		Slots: slots, HeavySlots: slots, PerCaller: slots / half, HeavyPerCaller: slots, Waiting: waiting,
+	})
+}
+
+// withProcessor runs work when it is the application's turn.
+func (a *api) withProcessor(c *gin.Context, work func()) error {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
+	if err != nil {
+		return fault.Busy(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
+	}
+	defer release()
+
+	work()
+	return nil
+}

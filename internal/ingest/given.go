@@ -1,0 +1,65 @@
+package ingest
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+// Ledger knows what is stored. The postgres package implements it.
+type Ledger interface {
+	// Known returns what is stored under those of the ids that were ever used.
+	Known(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Known, error)
+}
+
+// Known is what is stored under an id.
+type Known struct {
+	// Erased tells that the event was erased; then nothing else is known.
+	Erased bool
+	// Digest names the event's content.
+	Digest event.Digest
+	// Stored is the event without its payload: those of a thousand events may be large.
+	Stored event.Stored
+}
+
+// compareGiven holds events that were given back, with the members that the service adds,
+// against what is stored. One that says the same is marked, and goes the way of every event,
+// by which it turns out a duplicate. One whose id nobody knows is refused, and so is one of
+// which a member was changed, if the content is known: of others nothing is told. Events
+// without such members cost nothing here.
+func (c *Collector) compareGiven(ctx context.Context, request *Request) error {
+	var ids []uuid.UUID
+	for i := range request.Envelopes {
+		if e := &request.Envelopes[i]; len(e.Added) > 0 && e.Accepted() && e.Has(event.FieldID) {
+			ids = append(ids, e.Event.ID)
+		}
+	}
+	var stored map[uuid.UUID]Known
+	if len(ids) > 0 && c.deps.Ledger != nil {
+		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
+		defer cancel()
+		var err error
+		if stored, err = c.deps.Ledger.Known(ctx, ids); err != nil {
+			return c.unavailable(err)
+		}
+	}
+	for i := range request.Envelopes {
+		if e := &request.Envelopes[i]; len(e.Added) > 0 && e.Accepted() {
+			compareWith(e, stored)
+		}
+	}
+	return nil
+}
+
+func compareWith(e *event.Envelope, stored map[uuid.UUID]Known) {
+	known, used := stored[e.Event.ID]
+	switch {
+	case !used || !e.Has(event.FieldID):
+		e.RefuseImport()
+	case !known.Erased && known.Digest == e.Event.Digest():
+		e.RefuseChanged(&known.Stored)
+		e.Unchanged = e.Accepted()
+	}
+}

@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// deniedSQL asks why the schema cannot be changed: who asks, where, whether that role may
+// make tables, and who owns those that are there.
+const deniedSQL = `select current_user, current_database(), has_schema_privilege('public', 'create'),
+	coalesce((select tableowner from pg_catalog.pg_tables where schemaname = 'public' and tablename = 'event'), current_user)`
+
+// explainDenied adds to an error of a migration for which the role lacks a privilege what
+// an administrator has to do. Other errors stay as they are. The context of the migration
+// may have ended, so it has one of its own.
+//
+//nolint:contextcheck // see above
+func explainDenied(db *sql.DB, err error) error {
+	if sqlState(err) != stateInsufficientPrivilege {
+		return err
+	}
+
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var role, database, owner string
+	var mayCreate bool
+	if db.QueryRowContext(ctx, deniedSQL).Scan(&role, &database, &mayCreate, &owner) != nil {
+		return err
+	}
+
+	quoted := pgx.Identifier{role}.Sanitize()
+	switch {
+	case owner != role:
+		return fmt.Errorf("%w; the tables belong to the role %s: migrate as that role, not as %s", err, owner, role)
+	case !mayCreate:
+		return fmt.Errorf("%w; the role %s may not make tables in the schema public of the database %s: as a superuser, in that database, run: "+
+			"grant usage, create on schema public to %s; (docs/install.md makes role and database)", err, role, database, quoted)
+	}
+	return err
+}

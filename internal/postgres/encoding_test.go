@@ -1,0 +1,94 @@
+package postgres_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+// A database that does not hold every text is refused by its name, with what to do, and
+// nothing is made in it.
+func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
+		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
+			d := pgtest.Encoded(t, encoding)
+			err := postgres.Migrate(t.Context(), d.DSN())
+			require.ErrorIs(t, err, postgres.ErrEncoding)
+			require.ErrorContains(t, err, "the encoding of "+d.Name()+" is "+encoding)
+			require.ErrorContains(t, err, "create database NAME encoding 'UTF8' locale 'C' template template0")
+			var tables int
+			require.NoError(t, d.Pool(t).QueryRow(t.Context(), "select count(*) from pg_class where relnamespace = 'public'::regnamespace").Scan(&tables))
+			require.Zero(t, tables)
+
+			// One that a release before this migrated.
+			require.ErrorIs(t, openDB(t, d.DSN()).CheckSchema(t.Context()), postgres.ErrEncoding)
+		})
+	}
+}
+
+// The remedy that is told works on every version.
+func TestTheRemedyForAnEncodingWorks(t *testing.T) {
+	t.Parallel()
+	d := pgtest.Encoded(t, "SQL_ASCII")
+	_, err := d.Pool(t).Exec(t.Context(), "create database "+d.Name()+"_u encoding 'UTF8' locale 'C' template template0")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := d.Pool(t).Exec(context.Background(), "drop database "+d.Name()+"_u with (force)")
+		require.NoError(t, err)
+	})
+	require.NoError(t, postgres.Migrate(t.Context(), strings.Replace(d.DSN(), "/"+d.Name()+"?", "/"+d.Name()+"_u?", 1)))
+}
+
+// What sessions begin with is not what somebody set, but UTF-8: nothing is refused,
+// changed or read wrong.
+func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
+	t.Parallel()
+	for name, setting := range map[string]func(c *castes) (statements []string, url string){
+		"database": func(c *castes) ([]string, string) {
+			return []string{"alter database " + c.Name() + " set client_encoding = 'LATIN1'"}, c.DSNAs(c.service)
+		},
+		"role": func(c *castes) ([]string, string) {
+			return []string{"alter role " + c.service + " set client_encoding = 'SQL_ASCII'"}, c.DSNAs(c.service)
+		},
+		"role in database": func(c *castes) ([]string, string) {
+			return []string{"alter role " + c.service + " in database " + c.Name() + " set client_encoding = 'WIN1252'"}, c.DSNAs(c.service)
+		},
+		"url": func(c *castes) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCastes(t)
+			c.exec(t, "insert into application (name) values ('shop')")
+			statements, url := setting(c)
+			c.exec(t, statements...)
+
+			db := openDB(t, url)
+			require.NoError(t, db.CheckSchema(t.Context()))
+			store := newStore(db, keepAll())
+			sent := envelope(uuid.New(), firstOf(0))
+			sent.Event.Data = []byte(`{"text":"ÄÖß € 漢字 😀 \u6f22"}`)
+			require.Equal(t, ingest.Stored, submit(t, collector(t, store, 1), request(shop, sent))[0].Status)
+			require.Equal(t, ingest.Duplicate, submit(t, collector(t, store, 1), request(shop, sent))[0].Status)
+			stored, err := postgres.NewQueryStore(db).Event(t.Context(), sent.Event.ID)
+			require.NoError(t, err)
+			require.JSONEq(t, string(sent.Event.Data), string(stored.Data))
+
+			inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: url, ConnectTimeout: 3 * time.Second}, time.Now)
+			require.NoError(t, err)
+			t.Cleanup(inspector.Close)
+			require.Equal(t, "UTF8", inspector.Inspect(t.Context()).Server.Value.ClientEncoding)
+			require.NoError(t, postgres.MakeRoles(t.Context(), c.DSNAs(c.owner), c.roles()))
+			require.NoError(t, postgres.Migrate(t.Context(), c.DSNAs(c.owner)))
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/doctor"
+)
+
+// Postgres looks for a function by its name and its arguments in all schemas of
+// search_path: one whose arguments fit better is run in the place of that of pg_catalog,
+// with the rights of whoever asks. So nobody may create anything in those schemas who is
+// not trusted with the tables anyway, and what such a role has made there is told of.
+//
+// Trusted are superusers and the owners of the tables, of the schema and of the database,
+// with the roles that are members of them.
+
+// pathSQL reads the schemas of the path. All of it is named in full.
+const pathSQL = `select pg_catalog.current_schemas(false)::pg_catalog.text[], pg_catalog.current_setting('search_path')`
+
+// setPathSQL sets the path until the end of the transaction.
+const setPathSQL = `select pg_catalog.set_config('search_path', $1, true)`
+
+// trustSQL begins the statements about who is trusted, which are asked with nothing but
+// pg_catalog on the path: what they look for must not be run by them. Their first
+// parameter is the schemas, in the order of the path. Before the tables are there, whoever
+// asks is taken for their owner. It reads the catalogue and takes no lock.
+const trustSQL = `
+with place as (select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace n where n.nspname = any ($1::text[])),
+owner as (select coalesce(
+	(select c.relowner from pg_class c join place n on n.oid = c.relnamespace
+		where c.relname = 'event' and c.relkind = 'p' order by array_position($1::text[], n.nspname::text) limit 1),
+	(select u.oid from pg_roles u where u.rolname = current_user)) as oid),
+base as (select d.oid, d.datname, d.datdba, d.datacl from pg_database d where d.datname = current_database()),
+stranger as (select n.oid as schema, r.oid as role from place n cross join owner cross join base cross join pg_roles r
+	where not r.rolsuper and not pg_has_role(r.oid, owner.oid, 'member')
+		and not pg_has_role(r.oid, n.nspowner, 'member') and not pg_has_role(r.oid, base.datdba, 'member'))`
+
+// creatorsSQL reads which grants let strangers create in the schemas, or schemas.
+const creatorsSQL = trustSQL + `
+select 'schema'::text, n.nspname::text, pg_get_userbyid(n.nspowner)::text, a.privilege_type::text, coalesce(r.rolname::text, '')
+from place n cross join aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a left join pg_roles r on r.oid = a.grantee
+where a.privilege_type = 'CREATE' and (a.grantee = 0 or exists (select from stranger s where s.schema = n.oid and s.role = a.grantee))
+union all
+select 'database', base.datname::text, pg_get_userbyid(base.datdba)::text, a.privilege_type::text, coalesce(r.rolname::text, '')
+from base cross join aclexplode(coalesce(base.datacl, acldefault('d', base.datdba))) a left join pg_roles r on r.oid = a.grantee
+where a.privilege_type = any ($2::text[]) and (a.grantee = 0 or a.privilege_type = 'CREATE' and exists (select from stranger s where s.role = a.grantee))
+order by 1 desc, 2, 5`
+
+// plantedSQL reads the functions and operators of strangers in the schemas, and their
+// tables that have the name of one of ours. A cast needs no look: whoever makes one owns
+// one of its types, and no statement of ours has values of a stranger's type.
+const plantedSQL = trustSQL + `
+select f.kind, f.name, pg_get_userbyid(f.owner)::text, f.shadows
+from place n join (
+	select 'function'::text as kind, p.oid::regprocedure::text as name, p.proowner as owner, p.pronamespace as schema,
+		p.proname like 'theeye\_%' or exists (select from pg_proc b where b.pronamespace = 'pg_catalog'::regnamespace and b.proname = p.proname) as shadows
+	from pg_proc p
+	union all
+	select 'operator', o.oid::regoperator::text, o.oprowner, o.oprnamespace,
+		exists (select from pg_operator b where b.oprnamespace = 'pg_catalog'::regnamespace and b.oprname = o.oprname)
+	from pg_operator o
+	union all
+	select 'table', c.oid::regclass::text, c.relowner, c.relnamespace, true
+	from pg_class c where c.relname = any ($2::text[])
+) f on f.schema = n.oid
+where exists (select from stranger s where s.schema = n.oid and s.role = f.owner)
+order by 1, 2`
+
+// grantedSQL reads whether the owner may create in the schema, and whether anybody else
+// has rights on the events.
+const grantedSQL = trustSQL + `
+select pg_get_userbyid(owner.oid)::text, coalesce(home.nspname::text, ''), coalesce(pg_get_userbyid(home.nspowner)::text, ''),
+	coalesce(has_schema_privilege(owner.oid, home.oid, 'create'), true),
+	exists (select from pg_class c join place n on n.oid = c.relnamespace cross join aclexplode(c.relacl) a
+		where c.relname = 'event' and c.relowner = owner.oid and a.grantee <> owner.oid)
+from owner left join (select n.oid, n.nspname, n.nspowner from pg_class c join place n on n.oid = c.relnamespace
+	where c.relname = 'event' and c.relkind = 'p' order by array_position($1::text[], n.nspname::text) limit 1) home on true`
+
+// readTrust reads who may create what statements of the service, or of roles of the given
+// names, could run into. The schema named like a role is the first that it looks into.
+func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...string) (t doctor.Trust, err error) {
+	var schemas []string
+	var path string
+	if err = tx.QueryRow(ctx, pathSQL).Scan(&schemas, &path); err != nil {
+		return t, err
+	}
+	if _, err = tx.Exec(ctx, setPathSQL, "pg_catalog, pg_temp"); err != nil {
+		return t, err
+	}
+
+	schemas = append(schemas, roles...)
+	if err = tx.QueryRow(ctx, grantedSQL, schemas).Scan(&t.Owner, &t.Schema, &t.SchemaOwner, &t.Creates, &t.Granted); err != nil {
+		return t, err
+	}
+	if t.Creators, err = readAll[doctor.Creator](ctx, tx, creatorsSQL, schemas, privileges); err != nil {
+		return t, err
+	}
+	if t.Planted, err = readAll[doctor.Planted](ctx, tx, plantedSQL, schemas, append(tableNames(), versionTable)); err != nil {
+		return t, err
+	}
+
+	_, err = tx.Exec(ctx, setPathSQL, path)
+	return t, err
+}
+
+// askTrust is a question of the doctor. Temporary tables endanger nobody.
+func askTrust(ctx context.Context, tx pgx.Tx) (doctor.Trust, error) {
+	return readTrust(ctx, tx, []string{"CREATE"})
+}
+
+var (
+	// ErrPlanted tells that somebody made what would be run in the place of what is meant.
+	ErrPlanted = errors.New("there are objects of other roles in the schemas of search_path")
+
+	errUntrustworthy = errors.New("no role was changed, for one could still become the owner of the tables by a function of its own")
+)
+
+// refusePlanted returns ErrPlanted where a function, an operator or a table of a stranger
+// has a name that is used here. It comes before all else that the owner does.
+func refusePlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
+	trust, err := readTrust(ctx, tx, nil, roles...)
+	if err != nil {
+		return err
+	}
+	var found []string
+	for _, p := range trust.Planted {
+		if p.Shadows {
+			found = append(found, p.Remedy())
+		}
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("%w: %s", ErrPlanted, strings.Join(found, "; "))
+	}
+	return nil
+}
+
+// verify requires that nobody can create anything who is not trusted, the roles that were
+// made among them, and that the owner can.
+func (g *granter) verify(ctx context.Context, roles ...string) error {
+	trust, err := readTrust(ctx, g.tx, []string{"CREATE", "TEMPORARY"}, roles...)
+	if err != nil {
+		return err
+	}
+	if remedies := trust.Remedies(); len(remedies) > 0 {
+		return fmt.Errorf("%w: %s", errUntrustworthy, strings.Join(remedies, "; "))
+	}
+	return nil
+}

