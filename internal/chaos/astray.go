@@ -52,6 +52,9 @@ func (b *book) explained(target string, codes []string, began, now time.Time) bo
 // event must not be found in the tables, unless a replay may store it.
 func (b *book) misdated(index uint64, known reconcile.Verdict) {
 	if isAhead(index) {
+		// It is kept with a time of receipt by that clock. A replay takes what was received
+		// until now, and may not come to it for years.
+		b.misplaced[index] = struct{}{}
 		b.postponed(index, known)
 		return
 	}

@@ -22,6 +22,8 @@ type book struct {
 	// doubtful are the events of which an attempt had no verdict: they may be stored,
 	// whatever another attempt was told.
 	doubtful map[uint64]struct{}
+	// misplaced are the events that a replay may miss, since a wrong clock refused them.
+	misplaced map[uint64]struct{}
 	// astray are the faults that made a service judge by a wrong clock.
 	astray []astray
 	// changes are the edits and erasures of events, erasures those of sessions.
@@ -78,7 +80,7 @@ type watch struct {
 
 func newBook(source content) *book {
 	b := &book{
-		ledger: reconcile.NewLedger(), source: source, doubtful: map[uint64]struct{}{},
+		ledger: reconcile.NewLedger(), source: source, doubtful: map[uint64]struct{}{}, misplaced: map[uint64]struct{}{},
 		changes: map[uint64]*change{}, erasures: map[uuid.UUID]*erasure{},
 	}
 	b.begin()
@@ -226,7 +228,8 @@ func (b *book) replayed(until time.Time) {
 	for index := range b.ledger.Next() {
 		sent, _ := b.ledger.Sent(index)
 		known, _ := b.ledger.Known(index)
-		if known != reconcile.Deferred || sent > until.UnixMicro() || b.mayBeGone(index) {
+		_, misplaced := b.misplaced[index]
+		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || b.mayBeGone(index) {
 			continue
 		}
 		b.ledger.Told(index, reconcile.Duplicate, 0) // its place was told to nobody
