@@ -153,9 +153,9 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(root, "stubs", "go"), []byte(stub), 0o755))
 	man := "#!/bin/bash\nfor a; do case $a in MAN=*) mkdir -p \"${a#MAN=}\"; touch \"${a#MAN=}/theeye.1\" ;; esac; done\n"
 	require.NoError(t, os.WriteFile(filepath.Join(root, "stubs", "make"), []byte(man), 0o755))
-	command := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "dist"))
-	command.Env = append(command.Environ(), "PATH="+filepath.Join(root, "stubs")+":"+os.Getenv("PATH"),
-		"VERSION=1.2.3", "REVISION=abc", "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/arm64 darwin/arm64")
+	command := exec.CommandContext(t.Context(), "bash", "-c", `PATH="$PWD/stubs:$PATH" exec scripts/dist`)
+	command.Dir = root
+	command.Env = append(command.Environ(), "VERSION=1.2.3", "REVISION=abc", "SOURCE_DATE_EPOCH=1700000000", "PLATFORMS=linux/arm64 darwin/arm64")
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

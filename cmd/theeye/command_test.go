@@ -124,7 +124,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 		require.NotContains(t, out+errOut, canary, name)
 		var lines []map[string]string
 		require.NoError(t, json.Unmarshal([]byte(out), &lines))
-		require.Contains(t, lines, map[string]string{"setting": "http.budget", "value": "7s", "from": "flag"})
+		require.Contains(t, lines, map[string]string{"key": "http.budget", "value": "7s", "source": "flag"})
 	}
 }
 

@@ -15,35 +15,56 @@ import (
 )
 
 func newErase() *cobra.Command {
-	cmd := &cobra.Command{Use: "erase", Short: "Erase what is stored, for good, on the database"}
+	cmd := &cobra.Command{
+		Use: "erase", Short: "Erase what is stored, for good, on the database",
+		Long: `Erase what is stored, for good, on the database.
+
+  theeye erase session e2085be5-9137-4e4e-80b5-f1ffddc25423
+  theeye erase subject --data user.id=8612
+
+An erasure that was begun is finished by whichever service runs on the database, also
+where this command is interrupted. theeye erasure ID shows how far it is.`,
+	}
 	session := onDatabase(app.WithDesk, "session ID", "Erase a session, its events and its errors; later events of it are refused", 1,
 		func(ctx context.Context, d app.Desk, args []string) (app.ErasedSession, error) {
-			return d.EraseSession(ctx, args[0])
+			shown := newProgress(cmd)
+			defer shown.clear()
+			return d.EraseSession(ctx, args[0], shown.showErasure)
 		}, func(w *tabwriter.Writer, erased app.ErasedSession) {
 			fmt.Fprintf(w, "sessions\t%d\nevents\t%d\nerrors\t%d\n", erased.Sessions, erased.Events, erased.Rejections) //nolint:errcheck // Flush tells
 		})
+	var values []string
+	subject := onDatabase(app.WithDesk, "subject", "Erase all events and errors whose payloads have these values", 0,
+		func(ctx context.Context, d app.Desk, _ []string) (*app.Erasure, error) {
+			shown := newProgress(cmd)
+			defer shown.clear()
+			return d.EraseSubject(ctx, values, shown.showErasure)
+		}, showErasure)
+	dataFlag(subject, &values)
 	event := onDatabase(app.WithDesk, "event ID", "Erase one event; its number in the session stays unused", 1,
 		func(ctx context.Context, d app.Desk, args []string) (app.ErasedEvent, error) {
 			return d.EraseEvent(ctx, args[0])
 		}, func(w *tabwriter.Writer, _ app.ErasedEvent) {
 			fmt.Fprintln(w, "events\t1") //nolint:errcheck // Flush tells
 		})
-	for _, sub := range []*cobra.Command{session, event} {
-		confirmed(sub)
-		cmd.AddCommand(sub)
-	}
+	confirmed(session, func(args []string) string { return "the session " + args[0] })
+	confirmed(event, func(args []string) string { return "the event " + args[0] })
+	confirmed(subject, func([]string) string { return "all that has " + strings.Join(values, " and ") })
+	cmd.AddCommand(session, event, subject)
 	return cmd
 }
 
-// confirmed makes a command that is given an id ask before it erases, unless it is given
-// --yes. Where nobody can be asked, --yes is needed.
-func confirmed(cmd *cobra.Command) {
+// confirmed makes a command ask before it erases, unless it is given --yes. Where
+// nobody can be asked, --yes is needed. what names what is to be erased.
+func confirmed(cmd *cobra.Command, what func(args []string) string) {
 	yes := false
 	cmd.Flags().BoolVar(&yes, "yes", false, "Erase without asking")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := app.CheckID(args[0]); err != nil {
-			return err
+		for _, id := range args {
+			if err := app.CheckID(id); err != nil {
+				return err
+			}
 		}
 		if !yes {
 			in := cmd.InOrStdin()
@@ -51,7 +72,7 @@ func confirmed(cmd *cobra.Command) {
 			if !isTerminal(in) {
 				return unasked
 			}
-			err := ask(in, cmd.ErrOrStderr(), fmt.Sprintf("Erase the %s %s for good? Type yes: ", cmd.Name(), args[0]))
+			err := ask(in, cmd.ErrOrStderr(), "Erase "+what(args)+" for good? Type yes: ")
 			if errors.Is(err, io.EOF) {
 				return unasked
 			}

@@ -34,7 +34,7 @@ func TestEraseAndAudit(t *testing.T) {
 	second, retried := one()
 	post(strings.Replace(retried, second, first, 1), http.StatusCreated)
 	post(retried, http.StatusCreated)
-	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // cannot be taken apart, and is not of the session
+	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // cannot be taken apart, and names the session all the same
 	post(strings.Replace(strings.Replace(retried, second, uuid.NewString(), 1), `"page"`, `""`, 1), http.StatusBadRequest)
 
 	for _, arguments := range [][]string{{"erase", "session", session}, {"erase", "event", first}} {
@@ -48,7 +48,7 @@ func TestEraseAndAudit(t *testing.T) {
 	require.JSONEq(t, `{"event_id":"`+first+`"}`, out)
 	code, out, errOut = finish(t, environ, "erase", "session", session, "--yes")
 	require.Zero(t, code, errOut)
-	require.Regexp(t, `^sessions +1\nevents +1\nerrors +1\n$`, out)
+	require.Regexp(t, `^sessions +1\nevents +1\nerrors +2\n$`, out)
 
 	// What comes again is refused, and there is nothing left to erase.
 	refused, err := json.Marshal(post(retried, http.StatusBadRequest)["errors"])

@@ -49,6 +49,9 @@ func interrupted(ctx context.Context, err error) error {
 	if exported, ok := errors.AsType[*export.InterruptedError](err); ok {
 		stopped.done = exported.Error()
 	}
+	if erasing, ok := errors.AsType[*app.UnfinishedError](err); ok {
+		stopped.done = erasing.Error()
+	}
 	if unfinished, ok := errors.AsType[unfinishedError](err); ok {
 		stopped.done = "interrupted; " + unfinished.done
 	}

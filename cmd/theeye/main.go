@@ -67,7 +67,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newAudit(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newErasure(), newSubject(), newAudit(),
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
 		newVersion(),
 	)

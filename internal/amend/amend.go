@@ -19,16 +19,6 @@ type Store interface {
 	Edit(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Envelope, error)) (event.Stored, error)
 	// Erase locks an event and its session, and erases it unless check fails.
 	Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error
-	// EraseSession erases a session, its events and its rejections, and leaves a mark
-	// by which later events of it are refused.
-	EraseSession(ctx context.Context, id uuid.UUID) (Erased, error)
-}
-
-// Erased counts what was erased with a session.
-type Erased struct {
-	Sessions   int64 `json:"sessions"`
-	Events     int64 `json:"events"`
-	Rejections int64 `json:"errors"`
 }
 
 // Types judges events by their types. The eventtype package implements it.
@@ -85,11 +75,6 @@ func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, precondi
 // refused from then on.
 func (e *Editor) Erase(ctx context.Context, id uuid.UUID, precondition *event.Precondition) error {
 	return e.store.Erase(ctx, id, func(current event.Stored) error { return precondition.Allows(current.ETag()) })
-}
-
-// EraseSession erases a session with all that is kept of it.
-func (e *Editor) EraseSession(ctx context.Context, id uuid.UUID) (Erased, error) {
-	return e.store.EraseSession(ctx, id)
 }
 
 // judge reads a changed event by the rules of ingest. What its type marks may be in it

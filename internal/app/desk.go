@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -20,36 +22,23 @@ import (
 // Desk is what commands do to what is stored, on the database and without a service.
 type Desk struct {
 	editor *amend.Editor
+	eraser *erasure.Eraser
 	finder *query.Finder
+	// patience bounds one question to the database.
+	patience time.Duration
 }
 
 // WithDesk runs use with a desk. A service that runs need not know: erasures lock
 // what they erase as its own do.
 func WithDesk(ctx context.Context, c config.Config, use func(Desk) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
-		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
+		rules, reads, erasures := rulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
 		return use(Desk{
 			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
-			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads},
+			eraser: newEraser(erasures, zap.NewNop(), nil),
+			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, patience: c.Database.ReadTimeout,
 		})
 	})
-}
-
-// ErasedSession counts what was erased with a session.
-type ErasedSession struct {
-	ID uuid.UUID `json:"session_id"`
-	amend.Erased
-}
-
-// EraseSession erases a session with its events and its errors. Later events of it
-// are refused. It returns a NotFound fault where nothing is kept of it.
-func (d Desk) EraseSession(ctx context.Context, text string) (ErasedSession, error) {
-	id, err := parseID(text)
-	if err != nil {
-		return ErasedSession{}, err
-	}
-	erased, err := d.editor.EraseSession(ctx, id)
-	return ErasedSession{id, erased}, err
 }
 
 // ErasedEvent names an event that was erased.

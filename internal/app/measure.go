@@ -74,7 +74,7 @@ func (s *Service) startCensus() error {
 		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
 	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.keeper.Prepared()})
 	meter := s.telemetry.Meter
-	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.taker.Observe(meter)); err != nil {
+	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.eraser.Observe(meter), s.taker.Observe(meter)); err != nil {
 		return err
 	}
 	s.taker.Start()

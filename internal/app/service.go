@@ -15,6 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
@@ -60,6 +61,7 @@ type Service struct {
 	collector *ingest.Collector
 	keeper    *retention.Keeper
 	indexes   *pathindex.Maker
+	eraser    *erasure.Eraser
 	taker     *census.Taker
 
 	public  server
@@ -177,14 +179,18 @@ func (s *Service) build(ctx context.Context) error {
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.keeper.Start() //nolint:contextcheck // it outlives the start
 	s.indexes = newIndexMaker(s.db, s.logger)
-	s.indexes.Start()                           //nolint:contextcheck // it outlives the start
+	s.indexes.Start() //nolint:contextcheck // it outlives the start
+	erasures := postgres.NewErasureStore(s.db)
+	s.eraser = newEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
+	s.eraser.Start()                            //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
 		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads},
+		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
 		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
+		Erasures:  s.eraser,
 		Types:     eventtype.NewRegistry(types, s.types),
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
 		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
@@ -198,6 +204,12 @@ func (s *Service) build(ctx context.Context) error {
 	s.public.listener = guard.Listen(s.public.listener)
 	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
 	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
+}
+
+// newEraser makes what begins erasures and finishes them. stopping tells that nobody is to
+// wait for one any more.
+func newEraser(store erasure.Store, logger *zap.Logger, stopping func() bool) *erasure.Eraser {
+	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: store, Logger: logger, Now: time.Now, Stopping: stopping})
 }
 
 // newIndexMaker makes what builds the indexes that event types ask for.

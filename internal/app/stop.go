@@ -75,6 +75,9 @@ func (s *Service) abandon() {
 	if s.indexes != nil {
 		s.indexes.Stop()
 	}
+	if s.eraser != nil {
+		s.eraser.Stop()
+	}
 	if s.taker != nil {
 		s.taker.Stop()
 	}

@@ -38,6 +38,8 @@ const (
 	EventEdited        Action = "event.edited"
 	EventErased        Action = "event.erased"
 	SessionErased      Action = "session.erased"
+	ErasureBegun       Action = "erasure.begun"
+	ErasureFinished    Action = "erasure.finished"
 	ErrorsReplayed     Action = "errors.replayed"
 	ErrorsDiscarded    Action = "errors.discarded"
 )
@@ -46,7 +48,7 @@ const (
 func Actions() []Action {
 	return []Action{
 		ApplicationCreated, ApplicationChanged, KeyCreated, KeyRevoked, EventTypeChanged, EventTypeDeleted,
-		EventEdited, EventErased, SessionErased, ErrorsReplayed, ErrorsDiscarded,
+		EventEdited, EventErased, SessionErased, ErasureBegun, ErasureFinished, ErrorsReplayed, ErrorsDiscarded,
 	}
 }
 
@@ -57,8 +59,8 @@ type Entry struct {
 	Actor  Actor
 	Action Action
 	// Target names what was changed: an application, a key's id, category and name of
-	// an event type (with a slash between, each escaped as in a URL), an event's or a
-	// session's id.
+	// an event type (with a slash between, each escaped as in a URL), an event's, a
+	// session's or an erasure's id.
 	Target string
 	// Detail is a JSON object that says what it is now, or how much it was. It holds no
 	// payload and no secret.

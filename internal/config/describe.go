@@ -8,11 +8,11 @@ import (
 // Line is one setting as it stands.
 type Line struct {
 	// Key is the setting's name.
-	Key string `json:"setting"`
+	Key string `json:"key"`
 	// Value is its text, with what is secret in it masked.
 	Value string `json:"value"`
 	// Source tells where it came from.
-	Source Source `json:"from"`
+	Source Source `json:"source"`
 }
 
 // Describe lists every setting as it stands, in the order of Settings. It shows no

@@ -83,6 +83,10 @@ func (s *Schema) tooCostly(n size) string {
 
 // judge holds one event against its type and applies the marks.
 func (v *view) judge(e *event.Envelope, kept bool) error {
+	if e.Unchanged { // it is stored as it is, and its text is not kept a second time, whatever becomes of it
+		e.Withheld = true
+		return nil
+	}
 	if !whole(e) {
 		v.withhold(e)
 		return nil
@@ -134,8 +138,8 @@ func whole(e *event.Envelope) bool {
 // to its end and in one way.
 func harmless(code fault.Code) bool {
 	switch code {
-	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
-		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable:
+	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeNilUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
+		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable, fault.CodeReadOnlyField, fault.CodeImportUnsupported:
 		return true
 	}
 	return false

@@ -134,7 +134,7 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	for name := range found {
 		if !slices.Contains(members, name) {
 			unknown = append(unknown, fault.Violation{
-				Pointer: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), Code: fault.CodeUnknownField,
+				Pointer: "/" + pointerToken(name), Code: fault.CodeUnknownField,
 				Detail: "no such member; there are: " + strings.Join(members, ", "),
 			})
 		}
@@ -157,6 +157,9 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	}
 	return unreadable(found, into)
 }
+
+// pointerToken is a member's name as a JSON Pointer has it (RFC 6901).
+func pointerToken(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
 
 // unreadable finds the member that has the right type and cannot be read: a time.
 func unreadable(found map[string]json.RawMessage, into any) error {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,8 +115,10 @@ func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, singl
 		return body, single, err
 	}
 
-	waited := a.withProcessor(c, takeApart)
-	return body, single, cmp.Or(waited, err)
+	if waited := a.withProcessor(c, takeApart); waited != nil {
+		return body, single, waited
+	}
+	return body, single, err
 }
 
 // refuse keeps a body that could not be taken apart into events among the

@@ -97,7 +97,19 @@ func isolations() map[string]isolation {
 		"GET /v1/sessions/{id}":        ofSession(""),
 		"GET /v1/sessions/{id}/events": ofSession("/events"),
 		"DELETE /v1/sessions/{id}":     ofSession(""),
-		"GET /v1/errors":               lists("/v1/errors?limit=1000"),
+		"POST /v1/erasures": {func(testing.TB, *apptest.Service, side) aim {
+			return aim{"/v1/erasures", `{"session_ids":["` + newID() + `"]}`}
+		}, 0},
+		"GET /v1/erasures/{id}": {func(t testing.TB, s *apptest.Service, _ side) aim {
+			t.Helper()
+			return aim{"/v1/erasures/" + erased(t, s, `{"session_ids":["`+newID()+`"]}`), ""}
+		}, 0},
+		"GET /v1/subjects": {func(t testing.TB, _ *apptest.Service, of side) aim {
+			t.Helper()
+			of.session(t)
+			return aim{"/v1/subjects?data.x=" + of.secret, ""}
+		}, 0},
+		"GET /v1/errors": lists("/v1/errors?limit=1000"),
 		"GET /v1/errors/{id}": {func(t testing.TB, _ *apptest.Service, of side) aim {
 			t.Helper()
 			_, _, refused := of.session(t)

@@ -144,3 +144,6 @@ func appendEscape(b []byte, c byte) []byte {
 	}
 	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }
+
+// EventJSON renders a stored event as lists do, for commands.
+func EventJSON(e *event.Stored) []byte { return appendEvent(nil, e) }

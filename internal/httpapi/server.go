@@ -14,6 +14,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fair"
@@ -51,6 +52,8 @@ type Deps struct {
 	Collector *ingest.Collector
 	Finder    *query.Finder
 	Editor    *amend.Editor
+	// Erasures erases sessions and what belongs to a person.
+	Erasures  *erasure.Eraser
 	Types     *eventtype.Registry
 	Previewer *eventtype.Previewer
 	// Rejections replays and discards.
@@ -170,6 +173,9 @@ func (a *api) routes() []route {
 		{get, read, a.getSession, []string{"/v1/sessions/:id"}, nil},
 		{get, read, a.listSessionEvents, []string{"/v1/sessions/:id/events"}, append([]string{"order", dataParameters}, about...)},
 		{del, admin, a.deleteSession, []string{"/v1/sessions/:id"}, nil},
+		{post, admin, a.postErasure, []string{"/v1/erasures"}, nil},
+		{get, admin, a.getErasure, []string{"/v1/erasures/:id"}, nil},
+		{get, admin, a.getSubject, []string{"/v1/subjects"}, []string{dataParameters}},
 		{get, read, a.listErrors, []string{"/v1/errors"}, append([]string{"code", "session_id", "status"}, about...)},
 		{get, read, a.getError, []string{"/v1/errors/:id"}, nil},
 		{get, read, a.getErrorStats, []string{"/v1/errors/stats"}, append([]string{"group_by", "interval", "fill"}, rejected...)},

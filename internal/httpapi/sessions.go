@@ -9,7 +9,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
@@ -101,23 +100,4 @@ func (a *api) visibleSession(c *gin.Context) (event.Session, bool) {
 		return event.Session{}, false
 	}
 	return session, true
-}
-
-// deleteSession is DELETE /v1/sessions/{id}.
-func (a *api) deleteSession(c *gin.Context) {
-	id, ok := a.pathID(c)
-	if !ok {
-		return
-	}
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
-	defer cancel()
-	erased, err := a.Editor.EraseSession(ctx, id)
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	a.sendJSON(c, http.StatusOK, struct {
-		ID uuid.UUID `json:"session_id"`
-		amend.Erased
-	}{id, erased})
 }

@@ -82,10 +82,9 @@ const expireAuditSQL = `select theeye_expire_audit($1, $2)`
 // ExpireAudit implements retention.Store. It works in small transactions; if it is
 // cut off, the next round goes on with it.
 func (s *RetentionStore) ExpireAudit(ctx context.Context, before time.Time) error {
-	const atOnce = erasedAtOnce / 10
 	for {
 		var gone int64
-		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, atOnce).Scan(&gone); err != nil {
+		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, erasedAtOnce).Scan(&gone); err != nil {
 			return translate(err, "drop old audit entries")
 		}
 		if gone == 0 {

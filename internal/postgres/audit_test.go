@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -65,12 +66,13 @@ func TestErasureOfALongSessionIsWhollyRecorded(t *testing.T) {
 		}
 		submit(t, c, request(shop, envelopes...))
 	}
-	erased, err := postgres.NewAmendStore(b.db).EraseSession(audit.With(context.Background(), audit.Actor{Name: "key:a"}), session)
-	require.NoError(t, err)
+	erased := eraseAs(t, b.db, audit.Actor{Name: "key:a"}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
 	require.EqualValues(t, 10_500, erased.Events)
 	var entries, sessions, events int
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), `
 select count(*), sum((detail->>'sessions')::int), sum((detail->>'events')::int) from audit_entry
 where action = 'session.erased' and target = $1::text and actor = 'key:a'`, session.String()).Scan(&entries, &sessions, &events))
-	require.Equal(t, []int{2, 1, 10_500}, []int{entries, sessions, events})
+	require.Equal(t, []int{1, 1, 10_500}, []int{entries, sessions, events})
+	require.Equal(t, 1, count(t, b, "audit_entry where action = 'erasure.begun' and actor = 'key:a' and target = '"+erased.ID.String()+"'"))
+	require.Equal(t, 1, count(t, b, "audit_entry where action = 'erasure.finished' and actor = 'key:a' and target = '"+erased.ID.String()+"'"))
 }

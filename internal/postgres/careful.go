@@ -20,10 +20,11 @@ select n.event_id, n."timestamp" from unnest($1::uuid[], $2::timestamptz[]) as n
 on conflict do nothing returning event_id`
 
 // knownSQL reads what is stored under known ids: event_key_pkey, then one
-// partition's event_timestamp_idx. It is a statement of its own, so that it sees
+// partition's event_timestamp_idx, and session_pkey for what was erased. It is a statement of its own, so that it sees
 // what newKeysSQL waited for, and takes no lock.
 const knownSQL = `
-select k.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id, a.original_digest
+select k.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id, a.original_digest,
+	(select s.session_id from session s where s.session_id = a.session_id and s.erased_at is not null)
 from event_key k
 left join lateral (
 	select e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id
@@ -41,6 +42,8 @@ type known struct {
 	erased bool
 	// digest is the digest of what is stored.
 	digest event.Digest
+	// erasedWith is the session that an erased event was erased with, if it was.
+	erasedWith uuid.NullUUID
 	// original is the digest of what the event was before it was edited, if it was.
 	original []byte
 }
@@ -160,7 +163,7 @@ func collectKnown(rows pgx.Rows, guess int) (map[uuid.UUID]known, error) {
 		var at, received *time.Time
 		var sequence *int64
 		var application *int32
-		if err := rows.Scan(&id, &session, &sequence, &category, &name, &k.Data, &at, &received, &application, &k.original); err != nil {
+		if err := rows.Scan(&id, &session, &sequence, &category, &name, &k.Data, &at, &received, &application, &k.original, &k.erasedWith); err != nil {
 			return nil, err
 		}
 		k.ID = *id
@@ -189,7 +192,7 @@ func (c *commit) judge(fresh []int, numbered *sessions, stored map[uuid.UUID]kno
 		v := ingest.Verdict{EventID: r.event().ID}
 		switch first := r.copyOf; {
 		case isNew[i] && numbered.base[r.session] == erased:
-			refuse(&v, ingest.Rejected, fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
+			refuseErasedSession(&v)
 		case isNew[i]:
 			v.Status, v.Sequence = ingest.Stored, numbered.sequence(r)
 		case isNew[first] && verdicts[first].Status == ingest.Rejected:
@@ -213,6 +216,8 @@ func (c *commit) compare(r *row, k known, v *ingest.Verdict) {
 	request := r.item.Request
 	digest := r.event().Digest()
 	switch {
+	case k.erased && k.erasedWith.Valid && k.erasedWith.UUID == r.event().SessionID:
+		refuseErasedSession(v)
 	case k.erased:
 		refuse(v, ingest.Rejected, fault.CodeEventErased, "/event_id", "an event with this id was erased and is not stored again")
 	case k.digest == digest || string(k.original) == string(digest[:]):
@@ -223,6 +228,10 @@ func (c *commit) compare(r *row, k known, v *ingest.Verdict) {
 	default:
 		refuseConflict(v)
 	}
+}
+
+func refuseErasedSession(v *ingest.Verdict) {
+	refuse(v, ingest.Rejected, fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 }
 
 func refuseConflict(v *ingest.Verdict) {

@@ -18,7 +18,7 @@ const deniedSQL = `select current_user, current_database(), has_schema_privilege
 // an administrator has to do. Other errors stay as they are. The context of the migration
 // may have ended, so it has one of its own.
 //
-//nolint:contextcheck // see above
+//nolint:contextcheck,nolintlint // see above; contextcheck reads this by itself
 func explainDenied(db *sql.DB, err error) error {
 	if sqlState(err) != stateInsufficientPrivilege {
 		return err

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
@@ -177,6 +178,7 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	edited, gone := envelope(session, noon), envelope(uuid.New(), noon)
 	submit(t, c, request(shop, edited, gone, envelope(uuid.New(), noon)))
 	amends, access_, types := postgres.NewAmendStore(a.db), postgres.NewAccessStore(a.db), postgres.NewEventTypeStore(a.db)
+	erasures := postgres.NewErasureStore(a.db)
 	ctx := context.Background()
 	_, err := access_.CreateKey(ctx, access.HashedKey{Key: access.Key{ID: "k", Application: "shop", Scopes: []access.Scope{access.ScopeRead}}})
 	require.NoError(t, err)
@@ -191,7 +193,10 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 		"erase": func(ctx context.Context) error {
 			return amends.Erase(ctx, gone.Event.ID, func(event.Stored) error { return nil })
 		},
-		"erase session": func(ctx context.Context) error { _, err := amends.EraseSession(ctx, session); return err },
+		"erase session": func(ctx context.Context) error {
+			_, err := erasures.Begin(ctx, erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+			return err
+		},
 		"create application": func(ctx context.Context) error {
 			_, err := access_.CreateApplication(ctx, access.ApplicationSpec{Name: "new"})
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
@@ -70,6 +71,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	b, oracle, seen := newBundle(t), apptest.NewOracle(), &recent{}
 	both := replicas(t, b, 2)
 	amends := [2]*postgres.AmendStore{postgres.NewAmendStore(b.db), postgres.NewAmendStore(openDB(t, b.database.DSN()))}
+	erasers := [2]*erasure.Eraser{newEraser(b.db), newEraser(openDB(t, b.database.DSN()))}
 	log := &edited{counts: map[uuid.UUID]int{}, erased: map[uuid.UUID]bool{}}
 	now := time.Now()
 	var refused atomic.Int64
@@ -125,7 +127,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	bury := func(d *dice) {
 		for n := range uint64(3) {
 			await(t, func() bool { return seen.count() > int(n+1)*500 || t.Failed() })
-			if _, err := amends[d.IntN(2)].EraseSession(context.Background(), sessionOf(n)); err != nil && !gone(err) {
+			if err := tryErase(erasers[d.IntN(2)], erasure.Ask{SessionIDs: []uuid.UUID{sessionOf(n)}}); err != nil {
 				t.Errorf("a session could not be erased: %v", err)
 			}
 		}
@@ -142,8 +144,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 		}
 	})
 	for n := range uint64(3) { // those that were erased before anything was in them
-		_, err := amends[0].EraseSession(context.Background(), sessionOf(n))
-		require.True(t, err == nil || gone(err), "%v", err)
+		require.NoError(t, tryErase(erasers[0], erasure.Ask{SessionIDs: []uuid.UUID{sessionOf(n)}}))
 	}
 	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)

@@ -150,7 +150,7 @@ func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
 		rejectionTable, "rejection_count", "group_timing", "event_type", "event_type_version", "event_type_revision", "audit_entry",
-		"expired_partition",
+		"expired_partition", "erasure",
 	}
 }
 
@@ -175,7 +175,7 @@ access_version access_version_pkey
 session session_pkey session_started_at_idx session_erased_at_idx
 event event_pkey event_timestamp_idx event_category_idx event_transaction_id_idx event_violations_idx
 event_key event_key_pkey
-event_amendment event_amendment_pkey event_amendment_session_id_idx
+event_amendment event_amendment_pkey event_amendment_session_id_idx event_amendment_timestamp_idx
 rejection rejection_pkey rejection_session_id_idx
 rejection_count rejection_count_pkey
 group_timing group_timing_pkey
@@ -183,7 +183,8 @@ event_type event_type_pkey event_type_category_name_key
 event_type_version event_type_version_pkey
 event_type_revision event_type_revision_pkey
 audit_entry audit_entry_pkey
-expired_partition expired_partition_pkey`
+expired_partition expired_partition_pkey
+erasure erasure_pkey erasure_ask_digest_idx erasure_requested_at_idx`
 	promisedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
@@ -199,7 +200,8 @@ event_type event_type_pkey event_type_category_name_key event_type_version_check
 event_type_version event_type_version_pkey event_type_version_event_type_id_fkey event_type_version_mode_check
 event_type_revision event_type_revision_pkey event_type_revision_singleton_check event_type_revision_hash_key_check
 audit_entry audit_entry_pkey
-expired_partition expired_partition_pkey expired_partition_parent_table_check expired_partition_ends_at_check`
+expired_partition expired_partition_pkey expired_partition_parent_table_check expired_partition_ends_at_check
+erasure erasure_pkey erasure_step_check erasure_digest_check erasure_asked_check erasure_finished_check`
 )
 
 // promised reads one of the lists: a table and its names on each line.

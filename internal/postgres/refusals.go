@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
@@ -119,13 +120,28 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 const erasedForRefusalsSQL = `
 select s.session_id, s.erased_at is not null from session s where s.session_id = any($1) order by s.session_id for key share`
 
-// queueErased queues the question which refused events belong to erased sessions: their
-// text is withheld, whatever they were refused for.
+// maxNamed bounds the ids that are looked for in the text of a refused event.
+const maxNamed = 16
+
+// queueErased queues the question which refused events belong to erased sessions, or name
+// one in their text: that is withheld, whatever they were refused for.
 func (r *refusals) queueErased(batch *pgx.Batch) {
 	var ids [][16]byte
+	named := map[uuid.UUID][]int{}
 	for i := range r.list {
-		if e := r.list[i].item.Envelope; e.Has(event.FieldSessionID) && r.list[i].raw != nil {
-			ids = append(ids, e.Event.SessionID)
+		one := &r.list[i]
+		if one.raw == nil {
+			continue
+		}
+		found := erasure.IDsIn(one.raw, maxNamed)
+		if e := one.item.Envelope; e.Has(event.FieldSessionID) {
+			found = append(found, e.Event.SessionID)
+		}
+		for _, id := range found {
+			if named[id] == nil {
+				ids = append(ids, id)
+			}
+			named[id] = append(named[id], i)
 		}
 	}
 	if len(ids) == 0 {
@@ -135,8 +151,8 @@ func (r *refusals) queueErased(batch *pgx.Batch) {
 		var id [16]byte
 		var gone bool
 		_, err := pgx.ForEachRow(rows, []any{&id, &gone}, func() error {
-			for i := range r.list {
-				if e := r.list[i].item.Envelope; gone && e.Has(event.FieldSessionID) && e.Event.SessionID == id {
+			if gone {
+				for _, i := range named[id] {
 					r.list[i].raw = nil
 				}
 			}

@@ -70,10 +70,15 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 			}
 		}
 	}
-	if _, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before); err != nil {
-		return events, translate(err, "drop marks of expired events")
+	for {
+		gone, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, erasedAtOnce)
+		if err != nil {
+			return events, translate(err, "drop marks of expired events")
+		}
+		if gone.RowsAffected() == 0 {
+			return events, nil
+		}
 	}
-	return events, nil
 }
 
 // ExpireRejections implements retention.Store.
@@ -109,11 +114,14 @@ const forgetErasuresSQL = `delete from session where erased_at < $1`
 // expireCountsSQL scans rejection_count, which is small.
 const expireCountsSQL = `delete from rejection_count where hour < $1`
 
-// expireAmendmentsSQL scans event_amendment, which is small, and uses event_key_pkey.
+// expireAmendmentsSQL uses event_amendment_timestamp_idx, event_amendment_pkey and
+// event_key_pkey. It counts the marks that it drops.
 const expireAmendmentsSQL = `
-with gone as (delete from event_amendment where "timestamp" < $1 returning event_id, erased_at)
-delete from event_key k using gone where k.event_id = gone.event_id and gone.erased_at is not null
-	and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id)`
+with part as (select event_id from event_amendment where "timestamp" < $1 limit $2),
+	gone as (delete from event_amendment a using part where a.event_id = part.event_id returning a.event_id, a.erased_at),
+	keys as (delete from event_key k using gone where k.event_id = gone.event_id and gone.erased_at is not null
+		and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id))
+select from gone`
 
 // lockPurgeSQL lets one replica at a time take from a table: two that take the same
 // rows would find nothing left, and drop a table that has more. It ends with the
@@ -158,7 +166,7 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce/10) //nolint:rowserrcheck // ForEachRow returns it
+		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}

@@ -69,6 +69,7 @@ type Finder struct {
 	ChangeStore
 	TraceStore
 	AuditStore
+	SubjectStore
 }
 
 // EventPage returns a page of events.

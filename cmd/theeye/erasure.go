@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/the-eye-events/the-eye/internal/app"
+)
+
+func newErasure() *cobra.Command {
+	return onDatabase(app.WithDesk, "erasure ID", "Show how far an erasure is, and its receipt", 1,
+		func(ctx context.Context, d app.Desk, args []string) (*app.Erasure, error) {
+			return d.Erasure(ctx, args[0])
+		}, showErasure)
+}
+
+// showErasure prints an erasure for people.
+func showErasure(w *tabwriter.Writer, e *app.Erasure) {
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, name+"\t"+format+"\n", args...) //nolint:errcheck // Flush tells
+	}
+	at := func(name string, moment time.Time) {
+		if !moment.IsZero() {
+			line(name, "%s", moment.UTC().Format(time.RFC3339))
+		}
+	}
+	line("erasure", "%s", e.ID)
+	line("state", "%s", e.State())
+	line("requested by", "%s", e.Actor.Name)
+	at("requested at", e.RequestedAt)
+	at("started at", e.StartedAt)
+	if e.FinishedAt.IsZero() {
+		line("step", "%s, %d looked at", e.Step, e.Scanned)
+	}
+	at("finished at", e.FinishedAt)
+	at("erased until", e.ErasedUntil)
+	if len(e.Paths) > 0 {
+		line("by the values of", "%s", strings.Join(e.Paths, ", "))
+		line("values sha256", "%s", hex.EncodeToString(e.FilterDigest))
+	}
+	line("sessions", "%d", e.Sessions)
+	line("events", "%d", e.Events)
+	line("errors", "%d", e.Rejections)
+	if !e.FinishedAt.IsZero() {
+		line("ids sha256 sum", "%s", hex.EncodeToString(e.Digest))
+	}
+}
+
+func newSubject() *cobra.Command {
+	cmd := &cobra.Command{Use: "subject", Short: "Export what is kept of a person, from the database"}
+	var values []string
+	export := &cobra.Command{
+		Use: "export", Short: "Write all events and errors whose payloads have these values, as lines of JSON", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			return app.WithDesk(cmd.Context(), c, func(d app.Desk) error {
+				events, errors, err := d.ExportSubject(cmd.Context(), values, func(line []byte) error {
+					return say(cmd, string(line)+"\n")
+				})
+				if err != nil {
+					return fmt.Errorf("the export is not whole: %w", err)
+				}
+				cmd.PrintErrf("%d events and %d errors\n", events, errors)
+				return nil
+			})
+		},
+	}
+	bindDatabaseFlags(export)
+	dataFlag(export, &values)
+	cmd.AddCommand(export)
+	return cmd
+}
+
+// dataFlag adds the flag that names a person. A value may hold commas.
+func dataFlag(cmd *cobra.Command, values *[]string) {
+	cmd.Flags().StringArrayVar(values, "data", nil, "The `path=value` of a payload, such as user.id=8612; given more than once, all have to fit")
+}
+
+// showErasure shows how far an erasure is.
+func (p *progress) showErasure(e app.Erasure) {
+	p.show("erasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
+}

@@ -1,0 +1,247 @@
+package erasure
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/the-eye-events/the-eye/internal/event"
+)
+
+const (
+	// nested is how many levels of JSON inside of strings are looked into.
+	nested = 2
+	// passed is how many arrays may stand in the way of a path: each node is looked at no
+	// more often than a path has steps and arrays.
+	passed = 4
+	// deepest is how deep a text may be nested to be read as JSON: what a stranger sent must
+	// not exhaust the stack.
+	deepest = 512
+)
+
+var errTooDeep = errors.New("the text is nested too deeply")
+
+// node is a JSON value that keeps members which occur twice.
+type node struct {
+	members []member
+	items   []node
+	// text is that of a scalar, as JSON; nil for others.
+	text []byte
+	// str is the content of a string.
+	str      string
+	isString bool
+}
+
+type member struct {
+	name string
+	node
+}
+
+// parse reads the JSON documents of a text. It fails where something is none.
+func parse(raw []byte) (documents []node, ok bool) {
+	if !utf8.Valid(raw) {
+		return nil, false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	for {
+		one, err := read(decoder, deepest)
+		if errors.Is(err, io.EOF) && len(documents) > 0 {
+			return documents, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		documents = append(documents, one)
+	}
+}
+
+// read reads the next value. io.EOF tells that there is none. A token that is read in the
+// wrong place is an error of the decoder's.
+func read(decoder *json.Decoder, levels int) (node, error) {
+	token, err := decoder.Token()
+	if err != nil {
+		return node{}, err //nolint:wrapcheck // parse looks at it
+	}
+	switch token := token.(type) {
+	case json.Delim:
+		if levels == 0 {
+			return node{}, errTooDeep
+		}
+		return readInside(decoder, token, levels-1)
+	case string:
+		return node{text: []byte(strconv.Quote(token)), str: token, isString: true}, nil
+	case json.Number:
+		return node{text: []byte(token), str: string(token)}, nil
+	case bool:
+		return node{text: strconv.AppendBool(nil, token), str: strconv.FormatBool(token)}, nil
+	}
+	return node{text: []byte("null")}, nil
+}
+
+func readInside(decoder *json.Decoder, opening json.Delim, levels int) (n node, err error) {
+	for decoder.More() {
+		if opening == '[' {
+			item, err := read(decoder, levels)
+			if err != nil {
+				return n, unexpected(err)
+			}
+			n.items = append(n.items, item)
+			continue
+		}
+		token, err := decoder.Token()
+		if err != nil {
+			return n, unexpected(err)
+		}
+		name, _ := token.(string)
+		value, err := read(decoder, levels)
+		if err != nil {
+			return n, unexpected(err)
+		}
+		n.members = append(n.members, member{name, value})
+	}
+	_, err = decoder.Token() // what closes it
+	return n, unexpected(err)
+}
+
+// unexpected is an end of the text inside of a value.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// anywhere tells whether the path leads to the value from this node or from one in it:
+// an event may stand in a member of the wrong name, in an array, or in a string.
+func (n *node) anywhere(w *Wanted, levels int) bool {
+	if n.leads(w, w.Steps, passed) {
+		return true
+	}
+	for i := range n.members {
+		if n.members[i].anywhere(w, levels) {
+			return true
+		}
+	}
+	for i := range n.items {
+		if n.items[i].anywhere(w, levels) {
+			return true
+		}
+	}
+	if !n.isString || levels == 0 || !strings.ContainsAny(n.str, "{[") {
+		return false
+	}
+	documents, _ := parse([]byte(n.str))
+	for i := range documents {
+		if documents[i].anywhere(w, levels-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// leads tells whether steps lead to the value. Where an array stands in the way, each of
+// its items will do, so many arrays deep: what was refused may have the wrong shape.
+func (n *node) leads(w *Wanted, steps []string, arrays int) bool {
+	if len(steps) == 0 && n.text != nil {
+		return n.is(w)
+	}
+	for i := range n.members {
+		m := &n.members[i]
+		switch {
+		case len(steps) == 0:
+		case m.name == steps[0] && m.leads(w, steps[1:], arrays),
+			len(steps) > 1 && m.name == strings.Join(steps, ".") && m.leads(w, nil, arrays):
+			return true
+		}
+	}
+	if arrays == 0 {
+		return false
+	}
+	for i := range n.items {
+		if n.items[i].leads(w, steps, arrays-1) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].leads(w, steps[1:], arrays-1)) {
+			return true
+		}
+	}
+	return false
+}
+
+// is tells whether a scalar is the value, in whichever way a number is written.
+func (n *node) is(w *Wanted) bool {
+	for _, text := range w.Texts {
+		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// canonicalNumber is the canonical text of a number, or the text itself.
+func canonicalNumber(text string) []byte {
+	var number json.Number
+	if json.Unmarshal([]byte(text), &number) != nil || string(number) != text {
+		return []byte(text)
+	}
+	return event.Canonical([]byte(text))
+}
+
+// unescaped replaces JSON's escapes in a text that need not be JSON.
+func unescaped(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	plain := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' || i+1 == len(raw) {
+			plain = append(plain, raw[i])
+			continue
+		}
+		i++
+		switch c := raw[i]; c {
+		case 'n', 't', 'r', 'b', 'f':
+			plain = append(plain, ' ')
+		case 'u':
+			r, read := escapedRune(raw[i+1:])
+			if read == 0 {
+				plain = append(plain, '\\', c)
+				continue
+			}
+			plain = utf8.AppendRune(plain, r)
+			i += read
+		default:
+			plain = append(plain, c)
+		}
+	}
+	return plain
+}
+
+// escapedRune reads what stands behind \u: four digits, or twelve characters with a
+// second half of a pair. read is 0 where they do not.
+func escapedRune(text []byte) (r rune, read int) {
+	unit := func(text []byte) (rune, bool) {
+		const digits = 4
+		if len(text) < digits {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(text[:digits]), 16, 16)
+		return rune(n), err == nil
+	}
+	const short, long = 4, 10
+	first, ok := unit(text)
+	if !ok {
+		return 0, 0
+	}
+	if utf16.IsSurrogate(first) && len(text) >= long && text[short] == '\\' && text[short+1] == 'u' {
+		if second, ok := unit(text[short+2:]); ok {
+			if both := utf16.DecodeRune(first, second); both != utf8.RuneError {
+				return both, long
+			}
+		}
+	}
+	return first, short
+}

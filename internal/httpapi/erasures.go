@@ -1,0 +1,135 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/erasure"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// deleteSession is DELETE /v1/sessions/{id}. It waits for the end of the erasure as long
+// as a question may take; the erasure goes on whether or not somebody waits.
+func (a *api) deleteSession(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	begun, err := a.Erasures.Begin(ctx, erasure.Ask{SessionIDs: []uuid.UUID{id}, MustExist: true})
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	found := a.Erasures.Await(ctx, begun)
+	if found.State() != erasure.Finished {
+		a.answerBegun(c, &found)
+		return
+	}
+	c.Header("Location", erasurePath(&found))
+	a.sendJSON(c, http.StatusOK, struct {
+		ID uuid.UUID `json:"session_id"`
+		erasure.Counts
+	}{id, found.Counts})
+}
+
+func erasurePath(e *erasure.Erasure) string { return "/v1/erasures/" + e.ID.String() }
+
+// answerBegun tells that an erasure goes on, and where to look at it.
+func (a *api) answerBegun(c *gin.Context, begun *erasure.Erasure) {
+	c.Header("Location", erasurePath(begun))
+	a.sendJSON(c, http.StatusAccepted, begun)
+}
+
+// erasureBody says what is to be erased.
+type erasureBody struct {
+	Data       map[string]json.RawMessage `json:"data"`
+	SessionIDs []string                   `json:"session_ids"`
+}
+
+// postErasure is POST /v1/erasures.
+func (a *api) postErasure(c *gin.Context) {
+	var body erasureBody
+	if !a.decode(c, &body, "data", "session_ids") {
+		return
+	}
+	ask, err := body.ask()
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	defer cancel()
+	begun, err := a.Erasures.Begin(ctx, ask)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.answerBegun(c, &begun)
+}
+
+// ask reads the body. Its faults point into it.
+func (b *erasureBody) ask() (ask erasure.Ask, err error) {
+	for i, text := range b.SessionIDs[:min(len(b.SessionIDs), erasure.MaxSessions+1)] {
+		id, ok := parseID(text)
+		if !ok {
+			return ask, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
+		}
+		ask.SessionIDs = append(ask.SessionIDs, id)
+	}
+	for _, path := range slices.Sorted(maps.Keys(b.Data)) {
+		pointer := "/data/" + pointerToken(path)
+		steps, err := query.ParseDataPath(path)
+		if err != nil {
+			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
+		}
+		text, ok := scalar(b.Data[path])
+		if !ok {
+			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
+		}
+		ask.Values = append(ask.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
+	}
+	return ask, ask.Check()
+}
+
+// scalar is the text of a JSON value by which payloads are compared.
+func scalar(value json.RawMessage) (text string, ok bool) {
+	var quoted string
+	if json.Unmarshal(value, &quoted) == nil && string(value) != "null" {
+		return quoted, true
+	}
+	switch text = string(value); text[0] {
+	case '{', '[', 'n':
+		return "", false
+	case 't', 'f':
+		return text, true
+	}
+	return text, !strings.ContainsAny(text, "eE") // the database writes numbers out
+}
+
+// getErasure is GET /v1/erasures/{id}.
+func (a *api) getErasure(c *gin.Context) {
+	id, ok := a.pathID(c)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
+	defer cancel()
+	found, err := a.Erasures.Find(ctx, id)
+	if err = hidden(err, true); err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.sendJSON(c, http.StatusOK, &found)
+}

@@ -1,0 +1,317 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/erasure"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
+)
+
+// ErasureStore keeps erasures and takes their steps. It implements erasure.Store and is
+// safe for concurrent use, over several replicas, too.
+//
+// A step is one transaction. It locks the erasure's row, then sessions by id, then events,
+// and saves how far it is before it commits: so two that work on the same erasure never
+// get into each other's way, and nothing is counted twice.
+type ErasureStore struct {
+	db    *DB
+	reads *QueryStore
+}
+
+var _ erasure.Store = (*ErasureStore)(nil)
+
+// NewErasureStore makes a store on a database whose schema is current.
+func NewErasureStore(db *DB) *ErasureStore {
+	return &ErasureStore{db: db, reads: NewQueryStore(db)}
+}
+
+// pool is where all connections for erasures come from.
+func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
+
+// transact runs a transaction whose commit somebody is told of, and again where others got
+// into its way.
+func (s *ErasureStore) transact(ctx context.Context, do func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := s.db.transact(ctx, s.pool(), do)
+		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
+			return err
+		}
+	}
+}
+
+// insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
+// insert the same ask.
+const insertErasureSQL = `
+insert into erasure (erasure_id, session_ids, paths, filter, filter_digest, ask_digest, actor, application, request_id)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7, nullif($8, ''), nullif($9, ''))
+on conflict (ask_digest) where finished_at is null do nothing`
+
+// erasureColumns are what erasureState.read reads.
+const erasureColumns = `e.erasure_id, e.session_ids, e.paths, e.filter::text, e.filter_digest, e.actor, coalesce(e.application, ''), coalesce(e.request_id, ''),
+	e.requested_at, e.started_at, e.finished_at, e.erased_until, e.step, e.place, e.scan_at, e.scan_id, e.scan_transaction, e.last_transaction, e.late_after,
+	e.scanned, e.sessions, e.events, e.rejections, e.part_sessions, e.part_events, e.part_rejections, e.digest`
+
+const (
+	// sameErasureSQL uses erasure_ask_digest_idx and takes no lock.
+	sameErasureSQL = `select ` + erasureColumns + ` from erasure e where e.ask_digest = $1 and e.finished_at is null`
+	// findErasureSQL uses erasure_pkey and takes no lock.
+	findErasureSQL = `select ` + erasureColumns + ` from erasure e where e.erasure_id = $1`
+	// backlogSQL uses erasure_requested_at_idx and takes no lock.
+	backlogSQL = `select count(*), coalesce(extract(epoch from clock_timestamp() - min(requested_at)), 0)::float8 from erasure where finished_at is null`
+)
+
+// claimSQL uses erasure_requested_at_idx, or erasure_pkey, and passes over rows that are
+// locked: whoever is in the middle of a step keeps what it has, even past its lease.
+const claimSQL = `
+update erasure e set lease_id = $1, leased_until = clock_timestamp() + make_interval(secs => $2::float8),
+	started_at = coalesce(e.started_at, clock_timestamp()), taken_at = clock_timestamp()
+where e.erasure_id = (
+	select w.erasure_id from erasure w
+	where w.finished_at is null and (w.leased_until is null or w.leased_until < clock_timestamp()) and ($3::uuid is null or w.erasure_id = $3)
+	order by w.taken_at nulls first, w.requested_at limit 1 for update skip locked)
+returning ` + erasureColumns
+
+// Begin implements erasure.Store.
+func (s *ErasureStore) Begin(ctx context.Context, ask erasure.Ask) (erasure.Erasure, error) {
+	digest := ask.Digest()
+	for {
+		found, err := s.one(ctx, sameErasureSQL, digest[:])
+		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
+			return found, translate(err, "look for an erasure")
+		}
+		if ask.MustExist {
+			kept, err := s.kept(ctx, ask.SessionIDs)
+			if err == nil && !kept {
+				err = cmp.Or(s.settle(ctx), erasure.NotFound())
+			}
+			if err != nil {
+				return found, translate(err, "look for a session")
+			}
+		}
+		id, err := s.insert(ctx, ask, digest[:])
+		if err != nil {
+			return found, translate(err, "begin an erasure")
+		}
+		if id != uuid.Nil {
+			return s.Find(ctx, id)
+		}
+		// Somebody else began the same meanwhile: it is joined, unless it is finished by now.
+	}
+}
+
+// insert keeps an erasure. It returns uuid.Nil where the same one is unfinished.
+func (s *ErasureStore) insert(ctx context.Context, ask erasure.Ask, digest []byte) (uuid.UUID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return id, err
+	}
+	paths := make([]string, len(ask.Values))
+	for i, v := range ask.Values {
+		paths[i] = v.Path
+	}
+	var filter *string
+	var filterDigest []byte
+	if len(ask.Values) > 0 {
+		sum := erasure.FilterDigest(id, ask.Filter())
+		filter, filterDigest = textOf(storedFilter(ask.Values)), sum[:]
+	}
+	begun := false
+	err = s.transact(ctx, func(tx pgx.Tx) error {
+		actor := audit.ActorOf(ctx)
+		tag, err := tx.Exec(ctx, insertErasureSQL, id, idsOf(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
+		if begun = err == nil && tag.RowsAffected() == 1; !begun {
+			return err
+		}
+		return record(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
+	})
+	if err != nil || !begun {
+		return uuid.Nil, err
+	}
+	return id, nil
+}
+
+// filterValue is one value as the column filter holds it.
+type filterValue struct {
+	Path  string   `json:"path"`
+	Steps []string `json:"steps"`
+	Text  string   `json:"text"`
+}
+
+func storedFilter(values []erasure.Value) []byte {
+	stored := make([]filterValue, len(values))
+	for i, v := range values {
+		stored[i] = filterValue(v)
+	}
+	text, _ := json.Marshal(stored) // strings cannot fail
+	return text
+}
+
+func idsOf(ids []uuid.UUID) [][16]byte {
+	plain := make([][16]byte, len(ids))
+	for i, id := range ids {
+		plain[i] = id
+	}
+	return plain
+}
+
+// keptSessionsSQL uses session_pkey, event_pkey, rejection_session_id_idx, and takes no lock.
+const keptSessionsSQL = `
+select exists (select from session where session_id = any ($1) and erased_at is null) or exists (select from event where session_id = any ($1))
+	or exists (select from rejection where session_id = any ($1))`
+
+// kept tells whether anything is kept of sessions, be it a text that names one.
+func (s *ErasureStore) kept(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
+	if err := s.pool().QueryRow(ctx, keptSessionsSQL, idsOf(sessions)).Scan(&kept); err != nil || kept {
+		return kept, err
+	}
+	matcher := erasure.NewMatcher(sessions, nil)
+	for after := (scanPosition{}); ; {
+		texts, err := s.texts(ctx, matcher, after)
+		if err != nil || len(texts.fits) > 0 || texts.last == nil {
+			return len(texts.fits) > 0, err
+		}
+		after = *texts.last
+	}
+}
+
+// Find implements erasure.Store.
+func (s *ErasureStore) Find(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
+	found, err := s.one(ctx, findErasureSQL, id)
+	if err == nil && found.State() == erasure.Finished {
+		err = s.settle(ctx)
+	}
+	return found, translate(err, "read an erasure")
+}
+
+// settle ends a transaction that changes nothing, before somebody is told by what was read
+// that something is erased: what was read may be of a commit that did not wait for all that
+// it should have.
+func (s *ErasureStore) settle(ctx context.Context) error {
+	return s.transact(ctx, func(pgx.Tx) error { return nil })
+}
+
+func (s *ErasureStore) one(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
+	var row erasureState
+	err := row.read(s.pool().QueryRow(ctx, sql, args...))
+	return row.Erasure, err
+}
+
+// Backlog implements erasure.Store.
+func (s *ErasureStore) Backlog(ctx context.Context) (found erasure.Backlog, err error) {
+	var seconds float64
+	err = s.pool().QueryRow(ctx, backlogSQL).Scan(&found.Unfinished, &seconds)
+	found.Oldest = time.Duration(seconds * float64(time.Second))
+	return found, translate(err, "look for unfinished erasures")
+}
+
+// Claim implements erasure.Store.
+func (s *ErasureStore) Claim(ctx context.Context, lease time.Duration, only uuid.NullUUID) (erasure.Task, error) {
+	t := &erasureTask{store: s, lease: lease, leaseID: uuid.New()}
+	err := t.state.read(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there is none, and that is no fault
+	}
+	if err != nil {
+		return nil, translate(err, "take up an erasure")
+	}
+	wanted, err := s.wanted(ctx, t.state.Values)
+	if err != nil {
+		return nil, errors.Join(translate(err, "take up an erasure"), t.Release(ctx))
+	}
+	t.matcher = erasure.NewMatcher(t.state.SessionIDs, wanted)
+	return t, nil
+}
+
+// wanted are values as they may be kept: as they were sent, and hashed.
+func (s *ErasureStore) wanted(ctx context.Context, values []erasure.Value) ([]erasure.Wanted, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	var revision int64
+	var key []byte
+	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
+		return nil, err
+	}
+	wanted := make([]erasure.Wanted, len(values))
+	for i, v := range values {
+		wanted[i] = erasure.Wanted{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
+	}
+	return wanted, nil
+}
+
+// scanPosition is a place in the order of times and ids.
+type scanPosition struct {
+	at time.Time
+	id uuid.UUID
+}
+
+// erasureState is a row of erasure.
+type erasureState struct {
+	erasure.Erasure
+
+	// place is the session that is worked on.
+	place int
+	// scan is where a scan stands; transaction belongs to it while late events are looked for.
+	scan        scanPosition
+	transaction int64
+	// last bounds the transactions of late events.
+	last int64
+	// lateAfter is when replays that had taken texts before these were erased have ended.
+	lateAfter time.Time
+	// part counts what was erased of the session that is worked on.
+	part erasure.Counts
+}
+
+// read reads the columns of erasureColumns.
+func (s *erasureState) read(row pgx.Row) error {
+	e := &s.Erasure
+	var filter *string
+	var started, finished, until, scanAt, lateAfter *time.Time
+	var scanID uuid.NullUUID
+	err := row.Scan(&e.ID, &e.SessionIDs, &e.Paths, &filter, &e.FilterDigest, &e.Actor.Name, &e.Actor.Application, &e.Actor.RequestID,
+		&e.RequestedAt, &started, &finished, &until, &e.Step, &s.place, &scanAt, &scanID, &s.transaction, &s.last, &lateAfter,
+		&e.Scanned, &e.Sessions, &e.Events, &e.Rejections, &s.part.Sessions, &s.part.Events, &s.part.Rejections, &e.Digest)
+	if err != nil {
+		return err
+	}
+	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOf(started), timeOf(finished), timeOf(until)
+	s.scan.at, s.lateAfter = timeOf(scanAt), timeOf(lateAfter)
+	s.scan.id = scanID.UUID
+	if filter == nil {
+		return nil
+	}
+	var values []filterValue
+	if err := json.Unmarshal([]byte(*filter), &values); err != nil {
+		return fmt.Errorf("read the filter of an erasure: %w", err)
+	}
+	for _, v := range values {
+		e.Values = append(e.Values, erasure.Value(v))
+	}
+	return nil
+}
+
+// timeOf is a time that may be null; then it is zero.
+func timeOf(at *time.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return *at
+}
+
+// nullTime is null for the zero time.
+func nullTime(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}

@@ -1,0 +1,242 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"math/big"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/erasure"
+)
+
+// erasedAtOnce bounds what one transaction erases, so that whoever waits for a session's
+// row, and all who share a group with it, do not wait for long.
+const erasedAtOnce = 1000
+
+// errLeaseLost tells that another worker has the erasure by now.
+var errLeaseLost = errors.New("another worker took the erasure over")
+
+// erasureTask is a claimed erasure. It implements erasure.Task.
+type erasureTask struct {
+	store   *ErasureStore
+	state   erasureState
+	matcher *erasure.Matcher
+	lease   time.Duration
+	leaseID uuid.UUID
+	// byIndex are the partitions that were asked for their indexes.
+	byIndex map[month]indexedPaths
+}
+
+// Erasure implements erasure.Task.
+func (t *erasureTask) Erasure() erasure.Erasure { return t.state.Erasure }
+
+// Step implements erasure.Task.
+func (t *erasureTask) Step(ctx context.Context) (outcome erasure.Outcome, err error) {
+	switch t.state.Step {
+	case erasure.Sessions:
+		err = t.sessions(ctx)
+	case erasure.Errors:
+		err = t.errors(ctx)
+	case erasure.Events:
+		err = t.events(ctx)
+	case erasure.Late:
+		outcome, err = t.late(ctx)
+	}
+	return outcome, translate(err, "erase")
+}
+
+const (
+	// touchErasureSQL uses erasure_pkey. It is the first lock of a step, and fails whoever
+	// lost the lease.
+	touchErasureSQL = `
+update erasure set leased_until = clock_timestamp() + make_interval(secs => $3::float8) where erasure_id = $1 and lease_id = $2 and finished_at is null`
+	// saveErasureSQL uses erasure_pkey; the row is locked.
+	saveErasureSQL = `
+update erasure set step = $2, place = $3, scan_at = $4, scan_id = $5, scan_transaction = $6, last_transaction = $7, late_after = $8, erased_until = $9,
+	scanned = $10, sessions = $11, events = $12, rejections = $13, part_sessions = $14, part_events = $15, part_rejections = $16, digest = $17
+where erasure_id = $1`
+	// finishErasureSQL uses erasure_pkey; the row is locked. What was erased is not kept.
+	finishErasureSQL = `
+update erasure set finished_at = clock_timestamp(), filter = null, ask_digest = null, lease_id = null, leased_until = null
+where erasure_id = $1 returning finished_at`
+	// releaseErasureSQL uses erasure_pkey.
+	releaseErasureSQL = `update erasure set lease_id = null, leased_until = $3 where erasure_id = $1 and lease_id = $2`
+)
+
+// step runs do in a transaction that holds the erasure's row, and saves what do made of
+// the state with it. Where others got into its way it is done again, from the same state.
+func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
+	var next erasureState
+	err := t.store.transact(ctx, func(tx pgx.Tx) error {
+		next = t.state
+		tag, err := tx.Exec(ctx, touchErasureSQL, next.ID, t.leaseID, t.lease.Seconds())
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return errLeaseLost
+		}
+		if err := do(tx, &next); err != nil {
+			return err
+		}
+		return next.save(ctx, tx)
+	})
+	if err == nil {
+		t.state = next
+	}
+	return err
+}
+
+func (s *erasureState) save(ctx context.Context, tx pgx.Tx) error {
+	e := &s.Erasure
+	_, err := tx.Exec(ctx, saveErasureSQL, e.ID, string(e.Step), s.place, nullTime(s.scan.at), s.scan.id, s.transaction, s.last, nullTime(s.lateAfter), nullTime(e.ErasedUntil),
+		e.Scanned, e.Sessions, e.Events, e.Rejections, s.part.Sessions, s.part.Events, s.part.Rejections, e.Digest)
+	return err
+}
+
+// Release implements erasure.Task.
+func (t *erasureTask) Release(ctx context.Context) error { return t.releaseUntil(ctx, time.Time{}) }
+
+// releaseUntil gives the erasure back; nobody takes it up before a time.
+func (t *erasureTask) releaseUntil(ctx context.Context, until time.Time) error {
+	_, err := t.store.pool().Exec(ctx, releaseErasureSQL, t.state.ID, t.leaseID, nullTime(until))
+	return translate(err, "give back an erasure")
+}
+
+// advance goes on to a step, from its beginning.
+func (s *erasureState) advance(step erasure.Step) {
+	s.Step, s.scan = step, scanPosition{}
+}
+
+// The statements that erase a part of a session.
+const (
+	// eraseEventsSQL uses event_pkey, event_timestamp_idx and event_amendment_pkey. The ids
+	// stay in the ledger and are marked as erased: the same event is refused under another
+	// session as well.
+	eraseEventsSQL = `
+with part as (select event_id, "timestamp" from event where session_id = $1 limit $2),
+	gone as (delete from event e using part where e."timestamp" = part."timestamp" and e.event_id = part.event_id returning e.event_id, e."timestamp"),
+	marks as (insert into event_amendment (event_id, session_id, "timestamp", erased_at) select event_id, $1, "timestamp", now() from gone` + markErasedSQL + `)
+select event_id from gone`
+	// markErasedSQL uses event_amendment_pkey. Nothing of the content stays.
+	markErasedSQL = `
+	on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
+	// eraseAmendmentsSQL uses event_amendment_session_id_idx.
+	eraseAmendmentsSQL = `
+with part as (select event_id from event_amendment where session_id = $1 and (erased_at is null or original_digest is not null) limit $2)
+update event_amendment a set erased_at = coalesce(a.erased_at, now()), original_digest = null from part where a.event_id = part.event_id`
+	// eraseRejectionsSQL uses rejection_session_id_idx and rejection_pkey.
+	eraseRejectionsSQL = `
+with part as (select received_at, rejection_id from rejection where session_id = any ($1) limit $2)
+delete from rejection r using part where r.received_at = part.received_at and r.rejection_id = part.rejection_id returning r.rejection_id`
+	// burySQL uses session_pkey.
+	burySQL = `
+insert into session as s (session_id, last_sequence, event_count, application_ids, erased_at) values ($1, 0, 0, '{}', now())
+on conflict (session_id) do update set event_count = 0, started_at = null, last_event_at = null, application_ids = '{}', erased_at = coalesce(s.erased_at, now())`
+)
+
+// sessions erases a part of a session. The session's row is locked first, so that no event
+// can be stored in between; it stays as the mark of the erasure.
+func (t *erasureTask) sessions(ctx context.Context) error {
+	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if next.place == len(next.SessionIDs) {
+			next.advance(erasure.Errors)
+			return nil
+		}
+		id := next.SessionIDs[next.place]
+		gone := false
+		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
+		absent := errors.Is(err, pgx.ErrNoRows)
+		if err != nil && !absent {
+			return err
+		}
+		if !absent && !gone {
+			next.part.Sessions++
+			next.Sessions++
+		}
+		whole, err := next.eraseSession(ctx, tx, id)
+		if err != nil || !whole {
+			return err
+		}
+		detail := next.part
+		next.place, next.part = next.place+1, erasure.Counts{}
+		if next.place == len(next.SessionIDs) {
+			next.advance(erasure.Errors)
+		}
+		if detail == (erasure.Counts{}) {
+			return nil // it was erased before
+		}
+		return record(audit.With(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
+	})
+}
+
+// eraseSession erases a part of a session whose row is locked. It tells whether that was
+// all.
+func (s *erasureState) eraseSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (whole bool, err error) {
+	if _, err := tx.Exec(ctx, burySQL, id); err != nil {
+		return false, err
+	}
+	events, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, erasedAtOnce)
+	if err != nil {
+		return false, err
+	}
+	s.part.Events += int64(len(events))
+	s.erased(events, nil)
+	if len(events) == erasedAtOnce {
+		return false, nil
+	}
+	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, erasedAtOnce)
+	if err != nil {
+		return false, err
+	}
+	rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, erasedAtOnce)
+	if err != nil {
+		return false, err
+	}
+	s.part.Rejections += int64(len(rejections))
+	s.erased(nil, rejections)
+	return amendments.RowsAffected() < erasedAtOnce && len(rejections) < erasedAtOnce, nil
+}
+
+// erased counts what was erased, and adds it to the digest.
+func (s *erasureState) erased(events, rejections []uuid.UUID) {
+	s.Events += int64(len(events))
+	s.Rejections += int64(len(rejections))
+	sum := new(big.Int).SetBytes(s.Digest)
+	for _, ids := range [][]uuid.UUID{events, rejections} {
+		for _, id := range ids {
+			one := sha256.Sum256([]byte(id.String()))
+			sum.Add(sum, new(big.Int).SetBytes(one[:]))
+		}
+	}
+	const bits = 8 * sha256.Size
+	sum.And(sum, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1)))
+	s.Digest = sum.FillBytes(make([]byte, sha256.Size))
+}
+
+// finish ends an erasure.
+func (t *erasureTask) finish(ctx context.Context) error {
+	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+		// What was refused while a session was being erased, and named it, is gone as well.
+		if len(next.SessionIDs) > 0 {
+			rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, idsOf(next.SessionIDs), erasedAtOnce)
+			if err != nil {
+				return err
+			}
+			next.erased(nil, rejections)
+		}
+		if err := tx.QueryRow(ctx, finishErasureSQL, next.ID).Scan(&next.FinishedAt); err != nil {
+			return err
+		}
+		if next.ErasedUntil.IsZero() {
+			next.ErasedUntil = next.FinishedAt
+		}
+		next.Values = nil
+		return record(audit.With(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
+	})
+}

@@ -1,0 +1,224 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/erasure"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+)
+
+func newEraser(db *postgres.DB) *erasure.Eraser {
+	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: postgres.NewErasureStore(db), Logger: zap.NewNop(), Now: time.Now})
+}
+
+func tryErase(e *erasure.Eraser, ask erasure.Ask) error {
+	begun, err := e.Begin(context.Background(), ask)
+	if err == nil {
+		_, err = e.Finish(context.Background(), begun.ID, func(erasure.Erasure) {})
+	}
+	return err
+}
+
+func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Ask) erasure.Erasure {
+	t.Helper()
+	e := newEraser(db)
+	begun, err := e.Begin(audit.With(t.Context(), actor), ask)
+	require.NoError(t, err)
+	finished, err := e.Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, err)
+	require.Equal(t, erasure.Finished, finished.State())
+	return finished
+}
+
+func eraseSession(t testing.TB, db *postgres.DB, session uuid.UUID) erasure.Erasure {
+	t.Helper()
+	return eraseAs(t, db, audit.Actor{Name: audit.Command}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
+}
+
+func auditor() audit.Actor { return audit.Actor{Name: "key:a"} }
+
+// userIs asks for all that has a user's id in its payload.
+func userIs(id string) erasure.Ask {
+	return erasure.Ask{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
+}
+
+// ofUser is an event with a user's id in its payload.
+func ofUser(session uuid.UUID, at time.Time, id string) event.Envelope {
+	e := envelope(session, at)
+	e.Event.Data = fmt.Appendf(nil, `{"user": {"id": %q}}`, id)
+	e.Raw = apptest.Render(e.Event)
+	return e
+}
+
+// long stores a session of many events and returns their ids.
+func long(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UUID) {
+	t.Helper()
+	c := collector(t, b.store, 1)
+	for len(ids) < events {
+		envelopes := make([]event.Envelope, 1000)
+		for i := range envelopes {
+			envelopes[i] = envelope(session, firstOf(-len(ids)%3))
+			ids = append(ids, envelopes[i].Event.ID)
+		}
+		submit(t, c, request(shop, envelopes...))
+	}
+	return ids
+}
+
+// digestOf is what an auditor computes of ids.
+func digestOf(ids []uuid.UUID) []byte {
+	sum := new(big.Int)
+	for _, id := range ids {
+		one := sha256.Sum256([]byte(id.String()))
+		sum.Add(sum, new(big.Int).SetBytes(one[:]))
+	}
+	return sum.Mod(sum, new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
+}
+
+func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) erasure.Task {
+	t.Helper()
+	var task erasure.Task
+	await(t, func() (found bool) {
+		var err error
+		task, err = store.Claim(t.Context(), lease, uuid.NullUUID{})
+		require.NoError(t, err)
+		return task != nil
+	})
+	return task
+}
+
+// A worker that stops in the middle, without a word, is replaced when its lease ends. What
+// it did counts once, and it does no more.
+func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
+	t.Parallel()
+	const events = 25_000
+	b, session := newBundle(t), uuid.New()
+	ids := long(t, b, session, events)
+	first, second := postgres.NewErasureStore(b.db), openDB(t, b.database.DSN())
+	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+	require.NoError(t, err)
+
+	stopped := claim(t, first, 50*time.Millisecond)
+	_, err = stopped.Step(t.Context())
+	require.NoError(t, err)
+	left := count(t, b, "event")
+	require.Positive(t, left)
+	require.Less(t, left, events)
+	half, err := first.Find(t.Context(), begun.ID)
+	require.NoError(t, err)
+	require.Equal(t, erasure.Running, half.State(), "it is never told to be done before it is")
+	require.EqualValues(t, events-left, half.Events)
+
+	finished, err := newEraser(second).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, err)
+	require.Equal(t, erasure.Counts{Sessions: 1, Events: events}, finished.Counts)
+	require.Equal(t, digestOf(ids), finished.Digest)
+	require.Zero(t, count(t, b, "event"))
+	_, err = stopped.Step(t.Context())
+	require.Error(t, err, "it has no lease any more")
+	again, err := first.Find(t.Context(), begun.ID)
+	require.NoError(t, err)
+	require.Equal(t, finished.Counts, again.Counts)
+	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	require.NoError(t, err)
+	require.Empty(t, contradictions)
+}
+
+// While a worker is in the middle of a step nobody takes its erasure, even past its lease.
+func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
+	t.Parallel()
+	b, session := newBundle(t), uuid.New()
+	long(t, b, session, 2000)
+	store := postgres.NewErasureStore(b.db)
+	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}})
+	require.NoError(t, err)
+	holder, err := b.database.Pool(t).Begin(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = holder.Rollback(context.Background()) })
+	_, err = holder.Exec(t.Context(), "select from session where session_id = $1 for update", session)
+	require.NoError(t, err)
+	working := claim(t, store, time.Millisecond)
+	done := make(chan error, 1)
+	go func() {
+		_, err := working.Step(context.Background())
+		done <- err
+	}()
+	await(t, func() bool { return count(t, b, "pg_stat_activity where wait_event_type = 'Lock'") > 0 })
+	other, err := store.Claim(t.Context(), time.Minute, uuid.NullUUID{UUID: begun.ID, Valid: true})
+	require.NoError(t, err)
+	require.Nil(t, other)
+	require.NoError(t, holder.Rollback(t.Context()))
+	require.NoError(t, <-done)
+}
+
+// Who asks for the same while it is unfinished gets the same erasure.
+func TestTheSameErasureIsJoined(t *testing.T) {
+	t.Parallel()
+	b, session := newBundle(t), uuid.New()
+	long(t, b, session, 1000)
+	ask := erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true}
+	ids := make([]uuid.UUID, 8)
+	parallel(len(ids), func(n int) {
+		begun, err := newEraser(b.db).Begin(context.Background(), ask)
+		if err != nil {
+			t.Error(err)
+		}
+		ids[n] = begun.ID
+	})
+	for _, id := range ids {
+		require.Equal(t, ids[0], id)
+	}
+	require.Equal(t, 1, count(t, b, "erasure"))
+	_, err := newEraser(b.db).Finish(t.Context(), ids[0], func(erasure.Erasure) {})
+	require.NoError(t, err)
+	_, err = newEraser(b.db).Begin(t.Context(), ask)
+	require.True(t, fault.Is(err, fault.CodeNotFound), "nothing is left: %v", err)
+	unbound := ask
+	unbound.MustExist = false
+	other, err := newEraser(b.db).Begin(t.Context(), unbound)
+	require.NoError(t, err)
+	require.NotEqual(t, ids[0], other.ID)
+}
+
+// An event that was erased does not come back, neither in its session nor in another one.
+func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
+	t.Parallel()
+	b, session := newBundle(t), uuid.New()
+	c := collector(t, b.store, 1)
+	sent := []event.Envelope{envelope(session, firstOf(0)), envelope(session, firstOf(-1))}
+	submit(t, c, request(shop, sent...))
+	eraseSession(t, b.db, session)
+	for _, e := range sent {
+		require.Equal(t, fault.CodeSessionErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
+		e.Event.SessionID = uuid.New()
+		verdict := submit(t, c, request(shop, e))[0]
+		require.Equal(t, ingest.Rejected, verdict.Status)
+		require.Equal(t, fault.CodeEventErased, verdict.Violations[0].Code)
+	}
+	require.Zero(t, count(t, b, "event"))
+	require.Zero(t, count(t, b, "rejection where raw is not null"), "and the text of none is kept")
+
+	// As long as events are kept, and no longer.
+	retention := postgres.NewRetentionStore(b.db)
+	_, err := retention.ExpireEvents(t.Context(), firstOf(0))
+	require.NoError(t, err)
+	require.Equal(t, 1, count(t, b, "event_key"))
+	_, err = retention.ExpireEvents(t.Context(), firstOf(1))
+	require.NoError(t, err)
+	require.Zero(t, count(t, b, "event_key"))
+	require.Zero(t, count(t, b, "event_amendment"))
+}

@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/the-eye-events/the-eye/internal/erasure"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+var _ query.SubjectStore = (*ErasureStore)(nil)
+
+// The statements that read what a scan found: each row by event_timestamp_idx, or by
+// rejection_pkey. They take no lock.
+const (
+	subjectEventsSQL = selectEventsSQL + `
+join unnest($1::timestamptz[], $2::uuid[]) as n (at, id) on e."timestamp" = n.at and e.event_id = n.id
+order by e."timestamp", e.event_id`
+	subjectRejectionsSQL = selectRejectionsSQL + `
+join unnest($1::timestamptz[], $2::uuid[]) as n (at, id) on r.received_at = n.at and r.rejection_id = n.id
+order by r.received_at, r.rejection_id`
+)
+
+// SubjectEvents implements query.SubjectStore.
+func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFilter, after query.Position, yield func(event.Stored) bool) (*query.Position, error) {
+	wanted, err := s.wantedOf(ctx, values)
+	if err != nil {
+		return nil, translate(err, "look for a subject")
+	}
+	found, err := s.payloads(ctx, wanted, scanPosition{after.At, after.ID})
+	if err != nil || found.last == nil {
+		return nil, translate(err, "look for a subject")
+	}
+	places := make([]scanPosition, len(found.fits))
+	for i, m := range found.fits {
+		places[i] = m.scanPosition
+	}
+	return &query.Position{At: found.last.at, ID: found.last.id}, details(ctx, s.reads, subjectEventsSQL, places, scanStored, yield)
+}
+
+// SubjectRejections implements query.SubjectStore.
+func (s *ErasureStore) SubjectRejections(ctx context.Context, values []query.DataFilter, after query.Position, yield func(query.Rejection) bool) (*query.Position, error) {
+	wanted, err := s.wantedOf(ctx, values)
+	if err != nil {
+		return nil, translate(err, "look for a subject")
+	}
+	found, err := s.texts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
+	if err != nil || found.last == nil {
+		return nil, translate(err, "look for a subject")
+	}
+	return &query.Position{At: found.last.at, ID: found.last.id}, details(ctx, s.reads, subjectRejectionsSQL, found.fits, scanRejection, yield)
+}
+
+func (s *ErasureStore) wantedOf(ctx context.Context, filters []query.DataFilter) ([]erasure.Wanted, error) {
+	values := make([]erasure.Value, len(filters))
+	for i, f := range filters {
+		values[i] = erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value}
+	}
+	return s.wanted(ctx, values)
+}
+
+// details reads the rows at places.
+func details[T any](ctx context.Context, s *QueryStore, sql string, places []scanPosition, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	if len(places) == 0 {
+		return nil
+	}
+	times, ids := make([]time.Time, len(places)), make([][16]byte, len(places))
+	for i, p := range places {
+		times[i], ids[i] = p.at, p.id
+	}
+	q := newStatement(sql)
+	q.args = []any{times, ids}
+	return list(ctx, s, s.mode, q, scan, yield)
+}
