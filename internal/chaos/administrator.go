@@ -112,6 +112,8 @@ func (c *courier) eraseSessionOnce(ctx context.Context, session uuid.UUID, calm 
 	case status == http.StatusOK || (status == http.StatusNotFound && calm):
 		c.book.sessionGone(session, c.now())
 		return true
+	case status == http.StatusAccepted:
+		return false // it goes on
 	case status == http.StatusNotFound:
 		return false // an earlier attempt erased it, or so it seems
 	}
