@@ -288,14 +288,22 @@ load: ensure-postgres build ## Load-test a service on this machine; RATE=100,500
 	@RATE='$(RATE)' DURATION='$(DURATION)' BATCH='$(BATCH)' scripts/load $(ARGS)
 
 # As many as there are faults: each is inflicted once.
-CYCLES ?= 21
+CYCLES ?= 28
 SEED ?= 1
 
 # The report is kept in bin/chaos. As root on Linux the disk is filled, too. One service
 # is built once more, with a clock that can be stepped.
 .PHONY: chaos
-chaos: ensure-postgres build ## Kill, freeze and cut off service and database under load, lose nothing; CYCLES=21 SEED=1 ARGS="--only ..."
+chaos: ensure-postgres build ## Kill, freeze and cut off service and database under load, lose nothing; CYCLES=28 SEED=1 ARGS="--only ..."
 	bin/eyeload chaos --cycles $(CYCLES) --seed $(SEED) --report bin/chaos $(ARGS)
+
+MUTANTS ?=
+
+# Half an hour on two cores: each is built into a service of its own, tested, and run by
+# chaos. One that is not found fails it.
+.PHONY: mutants
+mutants: ensure-postgres ## Plant defects of the promise, and see that the tests and chaos find each; MUTANTS="M04 M07"
+	@$(GO) run ./scripts/mutants $(MUTANTS)
 
 SCRIPTS ?= ingest batch query mixed
 

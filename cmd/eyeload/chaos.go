@@ -15,10 +15,12 @@ func newChaos() *cobra.Command {
 	o := chaos.Options{Environ: unset(os.Environ())}
 	cmd := &cobra.Command{
 		Use: "chaos", Short: "Break everything under load, and compare what was acknowledged with the tables", Args: cobra.NoArgs,
-		Long: `Starts a private Postgres and two services on this machine and sends events at a
-rate that waits for nobody. In every cycle one fault is inflicted and healed; then
-what was acknowledged is held against the tables, by SQL. Anything lost, stored
-twice, out of sequence or unreadable is exit code 1.
+		Long: `Starts a private Postgres and two services on this machine and sends events of
+several applications at a rate that waits for nobody; they are edited, erased,
+contradicted and replayed meanwhile. In every cycle one fault is inflicted and healed;
+then what was acknowledged is held against the tables, by SQL. Afterwards the same is
+done with a primary and a standby that its commits wait for. Anything lost, stored
+twice, out of sequence, attributed to another or unreadable is exit code 1.
 
 Faults: ` + strings.Join(chaos.Faults(), ", ") + ".",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,13 +31,14 @@ Faults: ` + strings.Join(chaos.Faults(), ", ") + ".",
 			return errors.Join(err, report.WriteText(cmd.OutOrStdout()), report.Err())
 		},
 	}
-	const cycles, rate = 21, 400
+	const cycles, rate, wide = 28, 400, 2500
 	flags := cmd.Flags()
 	flags.StringVar(&o.Service, "service", "bin/theeye", "Put this `program` to the test")
 	flags.StringVar(&o.Source, "source", ".", "Build the service whose clock is stepped from the module in this `folder`")
 	flags.IntVar(&o.Cycles, "cycles", cycles, "Inflict this `number` of faults")
 	flags.Uint64Var(&o.Seed, "seed", 1, "Make the contents and the faults follow from this `number`")
 	flags.IntVar(&o.Rate, "rate", rate, "Send this `number` of events a second")
+	flags.IntVar(&o.WideRate, "wide-rate", wide, "Send this `number` of events a second in the cycles with large batches")
 	flags.StringSliceVar(&o.Only, "only", nil, "Inflict these `faults` alone")
 	flags.StringVar(&o.Dir, "report", "bin/chaos", "Keep the reports and the services' logs in this `folder`")
 	return cmd

@@ -36,6 +36,10 @@ func (b *book) straight(now time.Time) {
 func (b *book) explains(target string, codes []string, began, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.explained(target, codes, began, now)
+}
+
+func (b *book) explained(target string, codes []string, began, now time.Time) bool {
 	return len(codes) > 0 && slices.ContainsFunc(b.astray, func(a astray) bool {
 		other := func(code string) bool { return code != a.code }
 		return a.target == target && !now.Before(a.from) && (a.to.IsZero() || !began.After(a.to)) && !slices.ContainsFunc(codes, other)
@@ -45,8 +49,15 @@ func (b *book) explains(target string, codes []string, began, now time.Time) boo
 // misdated notes that a good event was refused by a wrong clock. That says nothing of
 // other attempts: one that was told that it is stored is right, and of one without a
 // verdict nobody knows, so that the event has to be sent again. If there is none, the
-// event must not be found in the tables.
+// event must not be found in the tables, unless a replay may store it.
 func (b *book) misdated(index uint64, known reconcile.Verdict) {
+	if isAhead(index) {
+		// It is kept with a time of receipt by that clock. A replay takes what was received
+		// until now, and may not come to it for years.
+		b.misplaced[index] = struct{}{}
+		b.postponed(index, known)
+		return
+	}
 	if _, doubtful := b.doubtful[index]; doubtful || known != reconcile.Unanswered {
 		return
 	}

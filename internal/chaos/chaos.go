@@ -29,9 +29,10 @@ type run struct {
 	report *Report
 }
 
-// Run inflicts fault after fault, and writes the report to Options.Dir. Report.Err
-// says whether the promise held; an error means that there is nothing to report on.
-// When ctx ends, the run stops after the cycle that is going on.
+// Run inflicts fault after fault, first on one server and then on a pair of them, and
+// writes the report to Options.Dir. Report.Err says whether the promise held; an error
+// means that there is nothing to report on. When ctx ends, the run stops after the cycle
+// that is going on.
 func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -41,42 +42,90 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	}
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
-	o.Environ = slices.Concat(o.Environ, retentionOn())
-	s, err := openSite(ctx, o, d, "a", "b")
-	if err != nil {
-		return nil, err
-	}
-	s.mountDisk(ctx)
+	o.Environ = slices.Concat(o.Environ, retentionOn(), everythingKept())
 	started := d.Now()
-	r := &run{site: s, report: &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate}}
-	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)
-	if err != nil {
-		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
+	report := &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate, WideRate: o.WideRate, Skipped: leftOut()}
+	var err error
+	for _, part := range parts(&o) {
+		if err = part.run(ctx, stop, d, report); err != nil || report.Stopped {
+			break
+		}
 	}
-	r.book = newBook(source)
+	report.Seconds = d.Now().Sub(started).Seconds()
+	if err == nil && len(report.Cycles) == 0 && !report.Stopped {
+		err = fmt.Errorf("%w: none of the faults can be inflicted here", ErrOptions)
+	}
+	return report, errors.Join(err, report.write(o.Dir))
+}
+
+// everythingKept has the services keep every refused event, so that each can be looked
+// for.
+func everythingKept() []string {
+	return []string{"THEEYE_ERRORS_KEPT_PER_HOUR=10000000", "THEEYE_ERRORS_KEPT_BYTES_PER_HOUR=1GiB"}
+}
+
+// part is the part of a run that one site takes.
+type part struct {
+	options Options
+	name    string
+	faults  []fault
+	paired  bool
+}
+
+// parts shares the cycles out among the sites, by how many faults are inflicted on each.
+func parts(o *Options) []part {
+	one := part{options: *o, name: "one server", faults: asked(catalogue(), o.Only)}
+	two := part{options: *o, name: "a pair", faults: asked(pairFaults(), o.Only), paired: true}
+	switch {
+	case len(two.faults) == 0:
+		return []part{one}
+	case len(one.faults) == 0:
+		return []part{two}
+	}
+	all := len(one.faults) + len(two.faults)
+	two.options.Cycles = o.Cycles * len(two.faults) / all
+	if one.options.Cycles = o.Cycles - two.options.Cycles; two.options.Cycles == 0 {
+		return []part{one}
+	}
+	return []part{one, two}
+}
+
+// run inflicts the faults of a part and looks at everything at its end.
+func (p *part) run(ctx context.Context, stop <-chan struct{}, d Deps, report *Report) error {
+	s, err := openSite(ctx, p.options, d, p.paired, "a", "b")
+	if err != nil {
+		return err
+	}
+	if !p.paired {
+		s.mountDisk(ctx)
+	}
+	r := &run{site: s, report: report}
+	source, err := traffic.NewSessions(traffic.NewRun(p.options.Seed, d.Now()), sessions)
+	if err != nil {
+		return errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
+	}
+	r.book = newBook(content{source})
 	targets := make([]string, len(s.instances))
 	for i, instance := range s.instances {
 		targets[i] = instance.url()
 	}
-	s.load = newLoad(newCourier(r.book, targets, s.ingestKey, d.Now), o.Rate, o.Seed)
-	err = r.cycles(ctx, stop)
+	s.load = newLoad(newCourier(r.book, targets, s.keys, d.Now), p.options.Rate, p.options.WideRate, p.options.Seed)
+	err = r.cycles(ctx, stop, p.faults)
 	if err == nil {
-		r.whole(ctx)
+		r.whole(ctx, p.name)
 	}
 	s.load.client.CloseIdleConnections()
 	if closed := s.close(); closed != nil { //nolint:contextcheck // as above
-		r.report.Breaches = append(r.report.Breaches, closed.Error())
+		report.Breaches = append(report.Breaches, closed.Error())
 	}
-	r.report.Seconds = d.Now().Sub(started).Seconds()
-	return r.report, errors.Join(err, r.report.write(o.Dir))
+	return err
 }
 
 // cycles runs them all. An error says that a fault could not be inflicted or healed.
-func (r *run) cycles(ctx context.Context, stop <-chan struct{}) error {
-	deck, skipped := newDeck(r.site)
-	r.report.Skipped = skipped
+func (r *run) cycles(ctx context.Context, stop <-chan struct{}, faults []fault) error {
+	deck := newDeck(r.site, faults, r.report.Skipped)
 	if len(deck.all) == 0 {
-		return fmt.Errorf("%w: none of the faults can be inflicted here", ErrOptions)
+		return nil
 	}
 	if err := r.versions(ctx); err != nil {
 		return err
@@ -88,11 +137,13 @@ func (r *run) cycles(ctx context.Context, stop <-chan struct{}) error {
 			return nil
 		default:
 		}
-		c := Cycle{Number: number + 1}
-		err := r.cycle(ctx, deck.deal(), &c)
+		c := Cycle{Number: len(r.report.Cycles) + 1}
+		f := deck.deal()
+		c.Wide = f.wide || deck.alternate(number)
+		err := r.cycle(ctx, f, &c)
 		r.report.Cycles = append(r.report.Cycles, c)
-		r.say("%3d/%d  %-28s after onset %7s, after its end %7s; %d acknowledged, %d refused, %d unknown; %s, %d lost, %d doubled, %d gaps%s",
-			c.Number, r.Cycles, c.Fault, millis(c.OnsetMillis), millis(c.BackMillis), c.Acknowledged, c.Refused, c.Unknown,
+		r.say("%3d  %-36s after onset %7s, after its end %7s; %6d acknowledged, %4d refused, %5d unknown; %s, %d lost, %d doubled, %d gaps%s",
+			c.Number, c.title(), millis(c.OnsetMillis), millis(c.BackMillis), c.Acknowledged, c.Refused, c.Unknown,
 			c.Reconciliation.Outcome, c.Reconciliation.Lost, c.Reconciliation.Duplicated, c.Reconciliation.Gaps, breaches(c.Breaches))
 		if err != nil {
 			return err
@@ -130,9 +181,14 @@ func (r *run) cycle(ctx context.Context, f fault, c *Cycle) error {
 	const calm, after = 800 * time.Millisecond, 700 * time.Millisecond
 	c.Fault, c.OnsetMillis, c.BackMillis = f.name, -1, -1
 	c.Reconciliation.Outcome = reconcile.Skipped
+	if r.pair != nil {
+		if err := r.ensureStandby(ctx); err != nil {
+			return err
+		}
+	}
 	r.book.begin()
 	first := r.book.ledger.Next()
-	r.load.start(ctx)
+	r.load.start(ctx, c.Wide)
 	stopped := false
 	defer func() {
 		if !stopped {
@@ -185,6 +241,7 @@ func (r *run) count(ctx context.Context, c *Cycle) {
 	t := r.book.counted()
 	c.Acknowledged, c.Refused, c.Unknown = t.acknowledged, t.refused, t.unknown
 	c.Copies, c.Conflicts, c.Unsent, c.Answers = t.copies, t.conflicts, t.unsent, t.answers
+	c.Edits, c.Erased, c.Reads = t.edits, t.erased, t.reads
 	c.SilenceMillis = t.silence.Milliseconds()
 	c.Memory = map[string]int64{}
 	for _, i := range r.instances {
@@ -209,7 +266,7 @@ func (r *run) count(ctx context.Context, c *Cycle) {
 func (r *run) judge(ctx context.Context, first uint64, c *Cycle) {
 	c.Reconciliation = r.reconcile(ctx, first)
 	if c.Unresolved > 0 {
-		c.Breaches = append(c.Breaches, fmt.Sprintf("%d events had no verdict however often they were sent", c.Unresolved))
+		c.Breaches = append(c.Breaches, fmt.Sprintf("%d events had no verdict, or changes no answer, however often they were sent", c.Unresolved))
 	}
 	if c.Acknowledged == 0 {
 		c.Breaches = append(c.Breaches, "nothing was acknowledged at all")
@@ -223,17 +280,29 @@ func (r *run) reconcile(ctx context.Context, first uint64) reconcile.Result {
 		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
-	result := reconcile.Tables(ctx, r.book.ledger, r.book.source, conn, first)
+	claim := reconcile.Claim{
+		Ledger: r.book.ledger, Source: r.book.source, From: first,
+		Application: func(index uint64) int32 { return r.numbers[applicationOf(index)] },
+	}
+	result := reconcile.Tables(ctx, claim, conn)
 	result.Seconds = r.Now().Sub(began).Seconds()
 	return result
 }
 
-// whole looks at everything once more, at the end.
-func (r *run) whole(ctx context.Context) {
-	r.report.Whole = r.reconcile(ctx, 0)
-	r.report.API = reconcile.Reconcile(ctx, r.book.ledger, r.book.source, reconcile.Store{
-		URL: r.instances[0].url(), Key: r.readKey, Client: &http.Client{Transport: r.load.client.Transport},
+// whole has everything replayed that is left, and looks at everything once more.
+func (r *run) whole(ctx context.Context, name string) {
+	w := Whole{Name: name}
+	// A replay that was killed keeps what it took for a minute, which nobody has to wait for.
+	err := r.execute(ctx, "update rejection set leased_until = null where leased_until is not null")
+	if err != nil || !r.load.replayDue(ctx) {
+		r.report.Breaches = append(r.report.Breaches, name+": what was refused for now could not be replayed to the end")
+	}
+	w.Replayed = r.book.counted().replayed
+	w.Tables = r.reconcile(ctx, 0)
+	w.API = reconcile.Reconcile(ctx, r.book.ledger, r.book.source, reconcile.Store{
+		URL: r.instances[0].url(), Key: r.keys.read, Client: &http.Client{Transport: r.load.client.Transport},
 	})
+	r.report.Wholes = append(r.report.Wholes, w)
 	for _, i := range r.instances {
 		r.report.Breaches = append(r.report.Breaches, i.complaints()...)
 	}

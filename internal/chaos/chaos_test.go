@@ -21,7 +21,7 @@ import (
 
 func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 	t.Parallel()
-	all := chaos.Faults()
+	all := chaos.FaultsOfOneServer()
 	names, skipped := chaos.Deal(1, 2*(len(all)-2))
 	require.Contains(t, skipped, "disk full")
 	require.Contains(t, skipped, "clock stepped")
@@ -47,7 +47,10 @@ func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, o := range []chaos.Options{
-		{Cycles: 0, Rate: 1}, {Cycles: 1, Rate: 0}, {Cycles: 1, Rate: 1, Only: []string{"no such fault"}},
+		{Cycles: 0, Rate: 1, WideRate: 1},
+		{Cycles: 1, Rate: 0, WideRate: 1},
+		{Cycles: 1, Rate: 1},
+		{Cycles: 1, Rate: 1, WideRate: 1, Only: []string{"no such fault"}},
 	} {
 		_, err := chaos.Run(t.Context(), o, chaos.Deps{Now: time.Now})
 		require.ErrorIs(t, err, chaos.ErrOptions)
@@ -63,7 +66,7 @@ func newBook() (chaos.Book, *traffic.Source) {
 func differences(t *testing.T, b chaos.Book, source *traffic.Source) []string {
 	t.Helper()
 	// No table is read: the answers contradict one another, or not, without it.
-	r := reconcile.Tables(t.Context(), b.Ledger(), source, unread{}, 0)
+	r := reconcile.Tables(t.Context(), reconcile.Claim{Ledger: b.Ledger(), Source: source}, unread{})
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
 	return r.List
 }
@@ -111,10 +114,10 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 func TestCopiesAreNotCountedAgain(t *testing.T) {
 	t.Parallel()
 	b, _ := newBook()
-	b.Mean(2)
-	b.Told(0, reconcile.Stored, 1)
-	b.Told(0, reconcile.Duplicate, 1)
-	b.Told(1, reconcile.Duplicate, 2)
+	indexes := b.Mean(2)
+	b.Told(indexes[0], reconcile.Stored, 1)
+	b.Told(indexes[0], reconcile.Duplicate, 1)
+	b.Told(indexes[1], reconcile.Duplicate, 2)
 	require.EqualValues(t, 2, b.Acknowledged())
 }
 
@@ -131,7 +134,7 @@ func TestASenderTriesTheOtherService(t *testing.T) {
 	fine := serve(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = fmt.Fprintf(w, `{"results":[{"event_id":%q,"status":"stored","sequence":1},{"event_id":%q,"status":"stored","sequence":2}]}`,
-			source.ID(0), source.ID(1))
+			source.ID(indexes[0]), source.ID(indexes[1]))
 	})
 	require.False(t, b.Deliver(t.Context(), []string{busy}, indexes), "nobody knows")
 	require.Len(t, b.Ledger().Unanswered(), 2)
@@ -237,17 +240,20 @@ func TestAWireCanBeDisturbed(t *testing.T) {
 func TestTheReportSaysWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	fine := chaos.Cycle{Number: 1, Fault: "postgres kill -9", Reconciliation: reconcile.Result{Outcome: reconcile.Consistent}}
-	whole := reconcile.Result{Outcome: reconcile.Consistent}
-	require.NoError(t, (&chaos.Report{Cycles: []chaos.Cycle{fine}, Whole: whole, API: whole}).Err())
+	good := reconcile.Result{Outcome: reconcile.Consistent}
+	whole := []chaos.Whole{{Name: "one server", Tables: good, API: good}}
+	require.NoError(t, (&chaos.Report{Cycles: []chaos.Cycle{fine}, Wholes: whole}).Err())
 	for name, r := range map[string]*chaos.Report{
-		"inconsistent":     {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Inconsistent}}}, Whole: whole, API: whole},
-		"unreadable":       {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}}, Whole: whole, API: whole},
-		"never looked at":  {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Skipped}}}, Whole: whole, API: whole},
-		"a breach":         {Cycles: []chaos.Cycle{{Fault: "f", Breaches: []string{"it is gone"}, Reconciliation: whole}}, Whole: whole, API: whole},
-		"the whole":        {Cycles: []chaos.Cycle{fine}, API: whole},
-		"the API":          {Cycles: []chaos.Cycle{fine}, Whole: whole},
-		"a breach of none": {Cycles: []chaos.Cycle{fine}, Whole: whole, API: whole, Breaches: []string{"panic"}},
-		"stopped":          {Cycles: []chaos.Cycle{fine}, Whole: whole, API: whole, Stopped: true},
+		"inconsistent":     {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Inconsistent}}}, Wholes: whole},
+		"unreadable":       {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}}, Wholes: whole},
+		"never looked at":  {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Skipped}}}, Wholes: whole},
+		"a breach":         {Cycles: []chaos.Cycle{{Fault: "f", Breaches: []string{"it is gone"}, Reconciliation: good}}, Wholes: whole},
+		"the whole":        {Cycles: []chaos.Cycle{fine}, Wholes: []chaos.Whole{{API: good}}},
+		"the API":          {Cycles: []chaos.Cycle{fine}, Wholes: []chaos.Whole{{Tables: good}}},
+		"the second whole": {Cycles: []chaos.Cycle{fine}, Wholes: append(whole[:1:1], chaos.Whole{API: good})},
+		"no whole":         {Cycles: []chaos.Cycle{fine}},
+		"a breach of none": {Cycles: []chaos.Cycle{fine}, Wholes: whole, Breaches: []string{"panic"}},
+		"stopped":          {Cycles: []chaos.Cycle{fine}, Wholes: whole, Stopped: true},
 	} {
 		require.ErrorIs(t, r.Err(), chaos.ErrBroken, name)
 		var text strings.Builder

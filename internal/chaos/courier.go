@@ -18,20 +18,28 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
+// keys are what a courier is let in with.
+type keys struct {
+	// ingest are those of the applications.
+	ingest [applications]string
+	// read reads what all of them sent, and admin changes it.
+	read, admin string
+}
+
 // courier takes events to one of the services, and to the next if that fails.
 type courier struct {
 	book    *book
 	targets []string
-	key     string
+	keys    keys
 	now     func() time.Time
 	next    atomic.Uint64
 	client  *http.Client
 }
 
-func newCourier(b *book, targets []string, key string, now func() time.Time) *courier {
+func newCourier(b *book, targets []string, k keys, now func() time.Time) *courier {
 	// An answer comes within the budget of 5 s, or not at all.
 	const dial, patience, idle = time.Second, 7 * time.Second, 512
-	return &courier{book: b, targets: targets, key: key, now: now, client: &http.Client{
+	return &courier{book: b, targets: targets, keys: k, now: now, client: &http.Client{
 		Timeout: patience,
 		Transport: &http.Transport{
 			DialContext:     (&net.Dialer{Timeout: dial}).DialContext,
@@ -43,8 +51,8 @@ func newCourier(b *book, targets []string, key string, now func() time.Time) *co
 
 func (c *courier) target() string { return c.targets[c.next.Add(1)%uint64(len(c.targets))] }
 
-// deliver sends events until there is a verdict, so many times, each time to the next
-// service. It tells whether there was one.
+// deliver sends events of one application until there is a verdict, so many times, each
+// time to the next service. It tells whether there was one.
 func (c *courier) deliver(ctx context.Context, indexes []uint64, tries int) bool {
 	const pause = 100 * time.Millisecond
 	for try := range tries {
@@ -72,7 +80,7 @@ func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) 
 		}
 	}()
 	began := c.now()
-	status, body, err := c.post(ctx, target, c.render(indexes))
+	status, body, err := c.post(ctx, target, indexes[0], c.render(indexes))
 	if err != nil {
 		c.answer("no answer")
 		return false
@@ -93,13 +101,21 @@ func (c *courier) answer(name string) {
 	c.book.count(func(t *tally) { t.answers[name]++ })
 }
 
-func (c *courier) post(ctx context.Context, target string, body []byte) (status int, answer []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target+"/v1/events", bytes.NewReader(body))
+// post sends a body for the application of an event.
+func (c *courier) post(ctx context.Context, target string, index uint64, body []byte) (status int, answer []byte, err error) {
+	return c.call(ctx, http.MethodPost, target+"/v1/events", c.keys.ingest[applicationOf(index)], body)
+}
+
+// call sends a request. An error means that there is no answer.
+func (c *courier) call(ctx context.Context, method, url, key string, body []byte) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // it is only counted
 	}
-	request.Header.Set("Authorization", "Bearer "+c.key)
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+key)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	response, err := c.client.Do(request)
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // it is only counted
@@ -122,6 +138,8 @@ type objections struct {
 	Errors []struct {
 		Code string `json:"code"`
 	} `json:"errors"`
+	// ErrorID is the id under which the refusal is kept.
+	ErrorID uuid.UUID `json:"error_id"`
 }
 
 // objectionsOf reads why a single event was refused. What cannot be read explains nothing.
@@ -156,8 +174,11 @@ func (c *courier) read(target string, indexes []uint64, status int, body []byte,
 			c.book.wrong("%s: told %q for the id %s, which cannot be", c.book.source.ID(indexes[i]), r.Status, r.EventID)
 			return false
 		}
-		c.book.told(indexes[i], v, r.Sequence, began, now, c.book.explains(target, r.codes(), began, now))
+		c.book.told(answer{
+			index: indexes[i], verdict: v, sequence: r.Sequence, codes: r.codes(), target: target, began: began, now: now,
+		})
 	}
+	c.checkOrder(indexes, results)
 	return true
 }
 
@@ -207,7 +228,7 @@ func (c *courier) render(indexes []uint64) []byte {
 }
 
 func (c *courier) event(index uint64) event.Event {
-	_, at := c.book.known(index)
+	_, _, at := c.book.known(index)
 	e := c.book.source.Event(index, at, nil)
 	if poisoned(index) {
 		e.Data = poison(index)
@@ -215,39 +236,30 @@ func (c *courier) event(index uint64) event.Event {
 	return e
 }
 
-// contradict sends an event that is stored under its id, with another content. The one
-// verdict that it may get is a conflict.
-func (c *courier) contradict(ctx context.Context, index uint64) {
-	if v, _ := c.book.known(index); !v.Acknowledged() {
+// contradict sends an event that is stored under its id, with another content in one of
+// several ways. The one verdict that it may get is a conflict, which is kept.
+func (c *courier) contradict(ctx context.Context, index uint64, way int) {
+	if v, _, _ := c.book.known(index); !v.Acknowledged() {
 		return
 	}
 	c.book.count(func(t *tally) { t.conflicts++ })
 	e := c.event(index)
-	e.Name += " otherwise"
+	ways := contradictions()
+	ways[way%len(ways)](&e)
 	target, began := c.target(), c.now()
-	status, body, err := c.post(ctx, target, traffic.Append(nil, &e))
-	if status == http.StatusBadRequest {
-		if o := objectionsOf(body); c.book.explains(target, o.codes(), began, c.now()) {
-			return
-		}
+	status, body, err := c.post(ctx, target, index, traffic.Append(nil, &e))
+	if err != nil || status == http.StatusServiceUnavailable {
+		return // nobody knows, and nothing is owed
 	}
-	if err == nil && status != http.StatusConflict && status != http.StatusServiceUnavailable {
+	o := objectionsOf(body)
+	switch {
+	case status == http.StatusBadRequest && c.book.explains(target, o.codes(), began, c.now()):
+	case status == http.StatusBadRequest && c.book.maybeGone(index):
+	case status != http.StatusConflict:
 		c.book.wrong("%s: sent with another content and told %d: %.300s", e.ID, status, body)
+	case o.ErrorID == uuid.Nil:
+		c.book.wrong("%s: sent with another content, and the conflict is not kept: %.300s", e.ID, body)
+	default:
+		c.book.ledger.Contradicted(o.ErrorID, index)
 	}
-}
-
-// One event in so many can not be stored.
-const poisonEvery = 61
-
-// poisoned tells whether an event is not fit to be stored.
-func poisoned(index uint64) bool { return index%poisonEvery == poisonEvery/2 }
-
-// poison is JSON, or nearly, that Postgres could not give back equal.
-func poison(index uint64) []byte {
-	kinds := []string{
-		`{"n":1e131071}`, `{"s":"a\u0000b"}`, `{"s":"\ud800"}`, "{\"s\":\"\xff\xfe\"}", `{"a":1,"a":2}`,
-		`{"\u0000":1}`, `{"n":` + string(bytes.Repeat([]byte("9"), 400)) + `}`,
-		`{"d":` + string(bytes.Repeat([]byte("["), 40)) + string(bytes.Repeat([]byte("]"), 40)) + `}`,
-	}
-	return []byte(kinds[index/poisonEvery%uint64(len(kinds))])
 }

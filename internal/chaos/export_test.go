@@ -10,7 +10,8 @@ import (
 
 // Deal deals so many faults, those left out that take a disk or a build.
 func Deal(seed uint64, n int) (names []string, skipped map[string]string) {
-	d, skipped := newDeck(&site{Options: Options{Seed: seed}, unsteppable: "nothing is built"})
+	skipped = leftOut()
+	d := newDeck(&site{Options: Options{Seed: seed}, unsteppable: "nothing is built"}, catalogue(), skipped)
 	for range n {
 		names = append(names, d.deal().name)
 	}
@@ -21,14 +22,14 @@ func Deal(seed uint64, n int) (names []string, skipped map[string]string) {
 type Book struct{ *book }
 
 // NewBook makes an empty one.
-func NewBook(source *traffic.Source) Book { return Book{newBook(source)} }
+func NewBook(source *traffic.Source) Book { return Book{newBook(content{source})} }
 
-// Mean notes events that are about to be sent.
-func (b Book) Mean(n int) []uint64 { return b.mean(n, time.Unix(1, 0)) }
+// Mean notes events of the first application that are about to be sent.
+func (b Book) Mean(n int) []uint64 { return b.mean(0, time.Unix(1, 0), make([]time.Duration, n)...) }
 
 // Told notes a verdict.
 func (b Book) Told(index uint64, v reconcile.Verdict, sequence int64) {
-	b.told(index, v, sequence, time.Unix(1, 0), time.Unix(2, 0), false)
+	b.told(answer{index: index, verdict: v, sequence: sequence, began: time.Unix(1, 0), now: time.Unix(2, 0)})
 }
 
 // Acknowledged is how many were acknowledged.
@@ -42,7 +43,7 @@ func Poisoned(index uint64) bool { return poisoned(index) }
 
 // Deliver sends events to services, each to the next until there is a verdict.
 func (b Book) Deliver(ctx context.Context, targets []string, indexes []uint64) bool {
-	c := newCourier(b.book, targets, "key", time.Now)
+	c := newCourier(b.book, targets, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
 	return c.deliver(ctx, indexes, len(targets)+1)
 }
@@ -79,7 +80,7 @@ func (b Book) Straight() { b.straight(time.Now()) }
 
 // Attempt sends events once.
 func (b Book) Attempt(ctx context.Context, target string, indexes []uint64) bool {
-	c := newCourier(b.book, nil, "key", time.Now)
+	c := newCourier(b.book, nil, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
 	return c.attempt(ctx, target, indexes)
 }
@@ -115,3 +116,78 @@ func (c Clock) Close() error { return c.close() }
 
 // ErrNoSource marks that nothing can be built.
 var ErrNoSource = errNoSource
+
+// FaultsOfOneServer names the faults that need no standby.
+func FaultsOfOneServer() (names []string) {
+	for _, f := range catalogue() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// MeanBefore notes events of the first application that happened so long before now.
+func (b Book) MeanBefore(before ...time.Duration) []uint64 { return b.mean(0, time.Now(), before...) }
+
+// sender sends to one service, and is closed with the function that is returned.
+func (b Book) sender(target string) (c *courier, end func()) {
+	c = newCourier(b.book, []string{target}, keys{}, time.Now)
+	return c, c.client.CloseIdleConnections
+}
+
+// Look asks a service for a list that has to hold an event.
+func (b Book) Look(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.look(ctx, index, true)
+}
+
+// Contradict sends an event with another content, in one of Ways ways.
+func (b Book) Contradict(ctx context.Context, target string, index uint64, way int) {
+	c, end := b.sender(target)
+	defer end()
+	c.contradict(ctx, index, way)
+}
+
+// Ways is how many ways there are to contradict.
+func Ways() int { return len(contradictions()) }
+
+// Edit edits an event, Erase erases it and EraseSession its session.
+func (b Book) Edit(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.edit(ctx, index)
+}
+
+// Erase erases an event.
+func (b Book) Erase(ctx context.Context, target string, index uint64) {
+	c, end := b.sender(target)
+	defer end()
+	c.erase(ctx, index)
+}
+
+// Settle asks for everything again of which nobody knows what became of it.
+func (b Book) Settle(ctx context.Context, target string) int {
+	c, end := b.sender(target)
+	defer end()
+	return c.settle(ctx)
+}
+
+// ToldNow notes a verdict on an event that is sent now, and what was objected to.
+func (b Book) ToldNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
+	b.told(answer{index: index, verdict: v, sequence: sequence, codes: codes, began: time.Now(), now: time.Now()})
+}
+
+// IsAhead tells whether an event is dated ahead.
+func IsAhead(index uint64) bool { return isAhead(index) }
+
+// Applications is how many applications send, and ApplicationOf tells which sends an event.
+const Applications = applications
+
+// ApplicationOf tells which application sends an event.
+func ApplicationOf(index uint64) int { return applicationOf(index) }
+
+// MeanOf notes an event of an application.
+func (b Book) MeanOf(application int) uint64 { return b.mean(application, time.Now(), 0)[0] }
+
+// Begin begins a cycle.
+func (b Book) Begin() { b.begin() }

@@ -12,6 +12,8 @@ type fault struct {
 	name string
 	// least and most bound how long it lasts.
 	least, most time.Duration
+	// wide tells that it is worth more where events are sent in large batches.
+	wide bool
 	// inflict does it. What it returns says whom it hit, and undoes it.
 	inflict func(ctx context.Context, s *site) (damage, error)
 	// missing says why it cannot be inflicted on this machine; nil is never.
@@ -24,7 +26,7 @@ type damage struct {
 	heal func(ctx context.Context) error
 }
 
-// catalogue is every fault there is.
+// catalogue is every fault of a single server.
 func catalogue() []fault {
 	const blink, short, middle, long = 0, 3 * time.Second, 5 * time.Second, 12 * time.Second
 	return []fault{
@@ -44,6 +46,8 @@ func catalogue() []fault {
 		{name: "wire +200 ms", least: middle, most: long, inflict: slowWire(200 * time.Millisecond)}, //nolint:mnd // it says so
 		{name: "wire +5 s", least: middle, most: long, inflict: slowWire(5 * time.Second)},           //nolint:mnd // it says so
 		{name: "session rows locked", least: short, most: middle, inflict: lockRows},
+		// Longer than the budget of a request, so that one part of it fails.
+		{name: "a session locked", least: middle + time.Second, most: middle + short, wide: true, inflict: lockSession},
 		{name: "connection slots taken", least: short, most: middle, inflict: takeSlots},
 		{name: "deadlock pressure", least: short, most: middle, inflict: deadlocks},
 		{name: "duplicate storm", least: short, most: middle, inflict: duplicates},
@@ -71,7 +75,7 @@ func leftOut() map[string]string {
 
 // Faults names every fault there is.
 func Faults() []string {
-	all := catalogue()
+	all := slices.Concat(catalogue(), pairFaults())
 	names := make([]string, len(all))
 	for i, f := range all {
 		names[i] = f.name
@@ -80,7 +84,7 @@ func Faults() []string {
 }
 
 func find(name string) (fault, bool) {
-	for _, f := range catalogue() {
+	for _, f := range slices.Concat(catalogue(), pairFaults()) {
 		if f.name == name {
 			return f, true
 		}
@@ -94,13 +98,18 @@ type deck struct {
 	random    *rand.Rand
 }
 
-// newDeck makes a deck of what can be inflicted. skipped says why of the rest.
-func newDeck(s *site) (d *deck, skipped map[string]string) {
-	d, skipped = &deck{random: rand.New(rand.NewPCG(s.Seed, 3))}, leftOut() //nolint:gosec // it has to give the same again
-	for _, f := range catalogue() {
-		if len(s.Only) > 0 && !slices.Contains(s.Only, f.name) {
-			continue
-		}
+// asked returns those of the faults that are named; no name is all of them.
+func asked(faults []fault, only []string) []fault {
+	if len(only) == 0 {
+		return faults
+	}
+	return slices.DeleteFunc(faults, func(f fault) bool { return !slices.Contains(only, f.name) })
+}
+
+// newDeck makes a deck of those faults that can be inflicted, and says why of the rest.
+func newDeck(s *site, faults []fault, skipped map[string]string) *deck {
+	d := &deck{random: rand.New(rand.NewPCG(s.Seed, 3))} //nolint:gosec // it has to give the same again
+	for _, f := range faults {
 		if f.missing != nil {
 			if why := f.missing(s); why != "" {
 				skipped[f.name] = why
@@ -109,7 +118,7 @@ func newDeck(s *site) (d *deck, skipped map[string]string) {
 		}
 		d.all = append(d.all, f)
 	}
-	return d, skipped
+	return d
 }
 
 func (d *deck) deal() fault {
@@ -120,6 +129,15 @@ func (d *deck) deal() fault {
 	f := d.left[0]
 	d.left = d.left[1:]
 	return f
+}
+
+// alternate tells whether the events of a cycle are sent in large batches: those of every
+// other one are, and each fault meets the other kind of traffic in the next round.
+func (d *deck) alternate(number int) bool {
+	if n := len(d.all); n%2 == 0 {
+		number += number / n
+	}
+	return number%2 == 1
 }
 
 // lasts draws how long a fault lasts.

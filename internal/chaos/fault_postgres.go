@@ -129,6 +129,12 @@ func lockRows(ctx context.Context, s *site) (damage, error) {
 		"select from session where last_event_at > now() - interval '1 minute' order by session_id for update")
 }
 
+// lockSession locks the session that is written to most.
+func lockSession(ctx context.Context, s *site) (damage, error) {
+	return s.hold(ctx, "the busiest of the last minute",
+		"select from session where last_event_at > now() - interval '1 minute' order by event_count desc, session_id limit 1 for update")
+}
+
 // slots are connections that were taken so that nobody else gets one.
 type slots struct {
 	dsn  string

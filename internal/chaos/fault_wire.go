@@ -12,7 +12,7 @@ func (s *site) some() (hit []*wire, on string) {
 	if n == len(s.wires) {
 		return s.wires, "both wires"
 	}
-	return s.wires[n : n+1], "the wire of service " + s.instances[n].name
+	return s.wires[n : n+1], "the wire of service " + s.instances[n].name // with one server each has one
 }
 
 func dropConnections(ctx context.Context, s *site) (damage, error) {

@@ -4,55 +4,97 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // load sends events at a rate that does not wait for anybody.
 type load struct {
 	*courier
-	rate   int
-	random *rand.Rand
+	// rate is how many events a second are sent, and wideRate how many in large batches.
+	rate, wideRate int
+	random         *rand.Rand
+	// wide tells that events are sent in batches large enough for the services to share
+	// groups out among their lanes.
+	wide bool
+	// paused tells that nothing is sent for now.
+	paused atomic.Bool
 
 	inFlight sync.WaitGroup
 	slots    chan struct{}
 	cancel   context.CancelFunc
-	ended    chan struct{}
+	ended    sync.WaitGroup
 }
 
-// The shapes of requests, in per cent of them.
+// The shapes of requests, each up to so many of a thousand.
 const (
-	singles   = 70
-	batches   = 94 // up to here, batches of new events
-	copies    = 98 // up to here, events that were sent before
+	ofSingles         = 580
+	ofBatches         = 850 // of new events
+	ofCopies          = 890 // events that were sent before
+	ofContradictions  = 960
+	ofEdits           = 982
+	ofErasures        = 992
+	ofSessionErasures = 995 // the rest is singles again
+	thousand          = 1000
+
 	maxBatch  = 20
 	maxFlight = 4000
 	// tries is how often a sender tries before it leaves an event to the sweep.
 	tries = 3
+	// lookAt is of how many requests one is followed by a question for what it stored.
+	lookAt = 5
+	// spread is how far the timestamps of a batch lie apart, at most.
+	spread = 2 * time.Second
 )
 
-func newLoad(c *courier, rate int, seed uint64) *load {
+// The batches of wide traffic, and how many of them to a service make it share groups
+// out: the average of the sizes of groups has to pass 250 events.
+const (
+	wideLeast, wideMost = 300, 700
+	warming             = 12
+)
+
+func newLoad(c *courier, rate, wideRate int, seed uint64) *load {
 	return &load{
-		courier: c, rate: rate, slots: make(chan struct{}, maxFlight),
+		courier: c, rate: rate, wideRate: wideRate, slots: make(chan struct{}, maxFlight),
 		random: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // it has to give the same again
 	}
 }
 
-// start begins to send.
-func (l *load) start(ctx context.Context) {
+// start begins to send, in large batches if it is told to.
+func (l *load) start(ctx context.Context, wide bool) {
+	l.wide = wide
+	if wide {
+		l.widen(ctx)
+	}
 	ctx, l.cancel = context.WithCancel(ctx)
-	l.ended = make(chan struct{})
-	go func() {
-		defer close(l.ended)
-		l.run(ctx)
-	}()
+	l.ended.Go(func() { l.run(ctx) })
+	l.ended.Go(func() { l.replays(ctx) })
 }
 
 // stop sends no more, and returns when everything that was sent has its answer or has
 // been given up.
 func (l *load) stop() {
 	l.cancel()
-	<-l.ended
+	l.ended.Wait()
 	l.inFlight.Wait()
+}
+
+// widen sends large batches to each service, one after the other, until it shares
+// groups out among its lanes.
+func (l *load) widen(ctx context.Context) {
+	var all sync.WaitGroup
+	for n, target := range l.targets {
+		all.Go(func() {
+			for range warming {
+				indexes := l.book.mean(n%applications, l.now(), make([]time.Duration, (wideLeast+wideMost)/2)...)
+				if !l.attempt(ctx, target, indexes) {
+					l.book.count(func(t *tally) { t.unknown += int64(len(indexes)) })
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // run sends what is due, until ctx ends. What is late is sent at once.
@@ -60,6 +102,10 @@ func (l *load) run(ctx context.Context) {
 	const step = 5 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
+	rate := l.rate
+	if l.wide {
+		rate = l.wideRate
+	}
 	began, sent := l.now(), 0.0
 	for {
 		select {
@@ -67,22 +113,69 @@ func (l *load) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		for due := l.now().Sub(began).Seconds() * float64(l.rate); sent < due; {
+		for due := l.now().Sub(began).Seconds() * float64(rate); sent < due; {
 			sent += float64(l.one(context.WithoutCancel(ctx)))
 		}
 	}
 }
 
-// one sends a request and tells how many events are in it.
-func (l *load) one(ctx context.Context) int {
-	const percent = 100
-	n, shape := 1, l.random.IntN(percent)
-	if shape >= singles && shape < copies {
+// replays has all services replay at once, again and again, what was dated ahead.
+func (l *load) replays(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if l.paused.Load() {
+			continue
+		}
+		var all sync.WaitGroup
+		for _, target := range l.targets {
+			all.Go(func() { l.replay(context.WithoutCancel(ctx), target) })
+		}
+		all.Wait()
+	}
+}
+
+// request is what is sent at once, as the dice decided.
+type request struct {
+	shape, application int
+	// before is how long before now each event happened, and picks choose among those
+	// that were sent a moment ago.
+	before []time.Duration
+	picks  []int
+	look   bool
+}
+
+// draw throws the dice for a request.
+func (l *load) draw() request {
+	r := request{shape: l.random.IntN(thousand), application: l.random.IntN(applications), look: l.random.IntN(lookAt) == 0}
+	n := 1
+	switch {
+	case l.wide && r.shape < ofCopies:
+		n = wideLeast + l.random.IntN(wideMost-wideLeast+1)
+	case r.shape >= ofSingles && r.shape < ofCopies:
 		n = 2 + l.random.IntN(maxBatch-1)
 	}
-	picks := make([]int, n)
-	for i := range picks {
-		picks[i] = l.random.IntN(recentEvents)
+	r.before, r.picks = make([]time.Duration, n), make([]int, n)
+	for i := range n {
+		r.picks[i] = l.random.IntN(recentEvents)
+		if n > 1 {
+			r.before[i] = time.Duration(l.random.Int64N(int64(spread)))
+		}
+	}
+	return r
+}
+
+// one sends a request and tells how many events are in it.
+func (l *load) one(ctx context.Context) int {
+	r := l.draw()
+	n := len(r.picks)
+	if l.paused.Load() {
+		return n
 	}
 	select {
 	case l.slots <- struct{}{}:
@@ -92,26 +185,72 @@ func (l *load) one(ctx context.Context) int {
 	}
 	l.inFlight.Go(func() {
 		defer func() { <-l.slots }()
-		switch {
-		case shape < batches:
-			l.send(ctx, l.book.mean(n, l.now()))
-		case shape < copies:
-			if indexes := l.book.again(picks); indexes != nil {
-				l.deliver(ctx, indexes, tries)
-			}
-		default:
-			if indexes := l.book.again(picks); indexes != nil {
-				l.contradict(ctx, indexes[0])
-			}
-		}
+		l.send(ctx, &r)
 	})
 	return n
 }
 
-func (l *load) send(ctx context.Context, indexes []uint64) {
+// send sends a request of the shape that was drawn.
+func (l *load) send(ctx context.Context, r *request) {
+	if r.shape < ofBatches || r.shape >= ofSessionErasures {
+		l.sendNew(ctx, r)
+		return
+	}
+	indexes := l.book.again(r.application, r.picks)
+	if indexes == nil {
+		return
+	}
+	switch {
+	case r.shape < ofCopies:
+		l.book.count(func(t *tally) { t.copies += int64(len(indexes)) })
+		l.deliver(ctx, indexes, tries)
+	case r.shape < ofContradictions:
+		l.contradict(ctx, indexes[0], r.picks[0])
+	case r.shape < ofEdits:
+		l.edit(ctx, indexes[0])
+	case r.shape < ofErasures:
+		l.erase(ctx, indexes[0])
+	default:
+		l.eraseSession(ctx, indexes[0])
+	}
+}
+
+// sendNew sends new events, and asks for one of them now and then.
+func (l *load) sendNew(ctx context.Context, r *request) {
+	indexes := l.book.mean(r.application, l.now(), r.before...)
 	if !l.deliver(ctx, indexes, tries) {
 		l.book.count(func(t *tally) { t.unknown += int64(len(indexes)) })
+		return
 	}
+	if r.look {
+		l.look(ctx, indexes[r.picks[0]%len(indexes)], r.picks[0]%2 == 0)
+	}
+}
+
+// pause sends nothing more, and returns when all that was sent has its answer.
+func (l *load) pause() {
+	const step = 10 * time.Millisecond
+	l.paused.Store(true)
+	for quiet := 0; quiet < 3; quiet++ { // a request may be on its way to its slot
+		<-time.After(step)
+		if len(l.slots) > 0 {
+			quiet = 0
+		}
+	}
+}
+
+// resume goes on sending.
+func (l *load) resume() { l.paused.Store(false) }
+
+// fresh are new events of an application that are all fit to be stored.
+func (l *load) fresh(application, n int) []uint64 {
+	fit := make([]uint64, 0, n)
+	for len(fit) < n {
+		if index := l.book.mean(application, l.now(), 0)[0]; !poisoned(index) && !isAhead(index) {
+			fit = append(fit, index)
+		}
+	}
+	return fit
 }
 
 // storm sends many copies of a few events at once, new ones and old ones, single and
@@ -122,7 +261,8 @@ func (l *load) storm(ctx context.Context, random *rand.Rand) {
 	for i := range picks {
 		picks[i] = random.IntN(recentEvents)
 	}
-	indexes := append(l.book.mean(fresh, l.now()), l.book.again(picks)...)
+	application := random.IntN(applications)
+	indexes := append(l.book.mean(application, l.now(), make([]time.Duration, fresh)...), l.book.again(application, picks)...)
 	l.book.count(func(t *tally) { t.copies += int64(len(indexes) * (each + whole)) })
 	for _, index := range indexes {
 		for range each {
@@ -141,16 +281,27 @@ func (l *load) sweep(ctx context.Context) (found, left int) {
 	open := l.book.ledger.Unanswered()
 	found = len(open)
 	for range rounds {
-		for len(open) > 0 {
-			n := min(chunk, len(open))
-			if !l.deliver(ctx, open[:n], tries) {
-				break
+		for _, indexes := range byApplication(open) {
+			for len(indexes) > 0 {
+				n := min(chunk, len(indexes))
+				if !l.deliver(ctx, indexes[:n], tries) {
+					break
+				}
+				indexes = indexes[n:]
 			}
-			open = open[n:]
 		}
 		if open = l.book.ledger.Unanswered(); len(open) == 0 || ctx.Err() != nil {
 			break
 		}
 	}
-	return found, len(open)
+	return found, len(open) + l.settle(ctx)
+}
+
+// byApplication sorts events by who sends them.
+func byApplication(indexes []uint64) (sorted [applications][]uint64) {
+	for _, index := range indexes {
+		n := applicationOf(index)
+		sorted[n] = append(sorted[n], index)
+	}
+	return sorted
 }

@@ -23,8 +23,10 @@ type Options struct {
 	Seed uint64
 	// Cycles is how many faults are inflicted, one after the other.
 	Cycles int
-	// Rate is how many events a second are sent, whatever becomes of them.
-	Rate int
+	// Rate is how many events a second are sent, whatever becomes of them, and WideRate how
+	// many in the cycles that send large batches, as many as make the services share what
+	// they commit out among their lanes.
+	Rate, WideRate int
 	// Only names the faults to draw from; empty takes them all.
 	Only []string
 	// Dir keeps the reports and the logs of the services.
@@ -44,12 +46,12 @@ func (d Deps) say(format string, arguments ...any) {
 }
 
 func (o *Options) check() error {
-	const fastest, most = 5000, 10_000
+	const fastest, most = 10_000, 10_000
 	switch {
 	case o.Cycles < 1 || o.Cycles > most:
 		return fmt.Errorf("%w: %d cycles: 1 to %d are possible", ErrOptions, o.Cycles, most)
-	case o.Rate < 1 || o.Rate > fastest:
-		return fmt.Errorf("%w: %d events a second: 1 to %d are possible", ErrOptions, o.Rate, fastest)
+	case min(o.Rate, o.WideRate) < 1 || max(o.Rate, o.WideRate) > fastest:
+		return fmt.Errorf("%w: %d or %d events a second: 1 to %d are possible", ErrOptions, o.Rate, o.WideRate, fastest)
 	}
 	for _, name := range o.Only {
 		if _, known := find(name); !known {

@@ -75,7 +75,7 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the reports: %w", err)
 	}
-	s, err := openSite(ctx, Options{Service: o.Service, Environ: o.Environ, Seed: o.Seed, Dir: o.Dir}, d, "a")
+	s, err := openSite(ctx, Options{Service: o.Service, Environ: o.Environ, Seed: o.Seed, Dir: o.Dir}, d, false, "a")
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +85,10 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
 	m := &overload{
-		site: s, options: o, book: newBook(source),
+		site: s, options: o, book: newBook(content{source}),
 		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
 	}
-	m.load = newLoad(newCourier(m.book, []string{s.instances[0].url()}, s.ingestKey, d.Now), 1, o.Seed)
+	m.load = newLoad(newCourier(m.book, []string{s.instances[0].url()}, s.keys, d.Now), 1, 1, o.Seed)
 	err = m.measure(ctx)
 	m.load.client.CloseIdleConnections()
 	err = errors.Join(err, s.close()) //nolint:contextcheck // as above
@@ -164,7 +164,7 @@ func (m *overload) fill(ctx context.Context, length time.Duration) {
 	for range m.options.Clients {
 		clients.Go(func() {
 			for m.Now().Before(end) && ctx.Err() == nil {
-				if !m.load.deliver(ctx, m.book.mean(m.options.Batch, m.Now()), 1) {
+				if !m.load.deliver(ctx, m.batch(), 1) {
 					<-time.After(rest) // as it was told to
 				}
 			}
@@ -206,8 +206,13 @@ func (m *overload) one(ctx context.Context) {
 	}
 	m.load.inFlight.Go(func() {
 		defer func() { <-m.load.slots }()
-		m.load.deliver(ctx, m.book.mean(m.options.Batch, m.Now()), 1)
+		m.load.deliver(ctx, m.batch(), 1)
 	})
+}
+
+// batch is what one request sends, all of it new and of one application.
+func (m *overload) batch() []uint64 {
+	return m.book.mean(0, m.Now(), make([]time.Duration, m.options.Batch)...)
 }
 
 func (m *overload) watch(ctx context.Context) {

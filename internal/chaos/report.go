@@ -22,6 +22,8 @@ type Cycle struct {
 	Fault  string `json:"fault"`
 	// On says whom it hit.
 	On string `json:"on,omitempty"`
+	// Wide tells that events were sent in large batches.
+	Wide bool `json:"wide"`
 	// LastedMillis is how long the fault lasted, the healing of it included.
 	LastedMillis int64 `json:"lasted_ms"`
 	// OnsetMillis is how long after the fault set in, and BackMillis how long after it
@@ -43,6 +45,11 @@ type Cycle struct {
 	Copies    int64 `json:"copies"`
 	Conflicts int64 `json:"conflicts"`
 	Unsent    int64 `json:"unsent"`
+	// Edits and Erased are how many changes of stored events were acknowledged, and Reads
+	// how many lists were looked at right after an acknowledgement.
+	Edits  int64 `json:"edits"`
+	Erased int64 `json:"erased"`
+	Reads  int64 `json:"reads"`
 	// Answers counts the attempts by what came of them.
 	Answers map[string]int64 `json:"answers"`
 	// Memory is the physical memory of each service at the end, in bytes.
@@ -61,19 +68,30 @@ type Report struct {
 	Seconds   float64   `json:"seconds"`
 	Seed      uint64    `json:"seed"`
 	Rate      int       `json:"rate"`
+	WideRate  int       `json:"wide_rate"`
 	Service   string    `json:"service"`
 	Postgres  string    `json:"postgres"`
 	// Skipped says of the faults that were not inflicted why.
 	Skipped map[string]string `json:"skipped,omitempty"`
 	Cycles  []Cycle           `json:"cycles"`
-	// Whole is the reconciliation of everything, at the end.
-	Whole reconcile.Result `json:"whole"`
-	// API is the same, read through the service.
-	API reconcile.Result `json:"api"`
+	// Wholes are the reconciliations of everything, at the end of each part of the run.
+	Wholes []Whole `json:"wholes"`
 	// Breaches are those that belong to no cycle.
 	Breaches []string `json:"breaches,omitempty"`
 	// Stopped tells that the run did not come to its end.
 	Stopped bool `json:"stopped,omitempty"`
+}
+
+// Whole is the reconciliation of all that was sent to one database.
+type Whole struct {
+	// Name says which: one server, or a pair.
+	Name string `json:"name"`
+	// Tables is what the promoted or only server has, and API the same read through a
+	// service.
+	Tables reconcile.Result `json:"tables"`
+	API    reconcile.Result `json:"api"`
+	// Replayed is how many refused events had to be stored by a replay.
+	Replayed int64 `json:"replayed"`
 }
 
 // broken tells whether a reconciliation is anything but consistent.
@@ -88,7 +106,12 @@ func (r *Report) Err() error {
 			found = append(found, fmt.Sprintf("cycle %d (%s)", c.Number, c.Fault))
 		}
 	}
-	if len(r.Breaches) > 0 || broken(&r.Whole) || broken(&r.API) {
+	for i := range r.Wholes {
+		if w := &r.Wholes[i]; broken(&w.Tables) || broken(&w.API) {
+			found = append(found, "the whole of "+w.Name)
+		}
+	}
+	if len(r.Breaches) > 0 || len(r.Wholes) == 0 {
 		found = append(found, "the whole")
 	}
 	if r.Stopped {
@@ -103,20 +126,23 @@ func (r *Report) Err() error {
 // WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s  seed %d  %d events/s  %s  Postgres %s  %.0f s\n\n", r.StartedAt.UTC().Format(time.RFC3339), r.Seed, r.Rate, r.Service, r.Postgres, r.Seconds)
+	fmt.Fprintf(&b, "%s  seed %d  %d events/s, wide %d  %s  Postgres %s  %.0f s\n\n",
+		r.StartedAt.UTC().Format(time.RFC3339), r.Seed, r.Rate, r.WideRate, r.Service, r.Postgres, r.Seconds)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "#\tfault\tlasted\tack after onset\tafter end\tsilence\tacked\trefused\tunknown\tlost\tdoubled\tgaps\toutcome") //nolint:errcheck // a buffer
-	var acked, refused, unknown int64
+	var acked, refused, unknown, edits, erased, conflicts, reads int64
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
 		fmt.Fprintln(table, c.row()) //nolint:errcheck // a buffer
 		acked, refused, unknown = acked+c.Acknowledged, refused+c.Refused, unknown+c.Unknown
+		edits, erased, conflicts, reads = edits+c.Edits, erased+c.Erased, conflicts+c.Conflicts, reads+c.Reads
 	}
 	_ = table.Flush() // a buffer
 	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, refused, unknown)
-	fmt.Fprintf(&b, "The whole, read by SQL: %s: %d acknowledged, %d found, %d lost, %d doubled, %d gaps, %d differences\n",
-		r.Whole.Outcome, r.Whole.Acknowledged, r.Whole.Found, r.Whole.Lost, r.Whole.Duplicated, r.Whole.Gaps, r.Whole.Differences)
-	fmt.Fprintf(&b, "The whole, read by the API: %s: %d found, %d differences\n", r.API.Outcome, r.API.Found, r.API.Differences)
+	fmt.Fprintf(&b, "%d edits, %d erasures, %d conflicts; %d lists read right after an acknowledgement\n", edits, erased, conflicts, reads)
+	for i := range r.Wholes {
+		r.Wholes[i].writeText(&b)
+	}
 	for _, line := range r.details() {
 		fmt.Fprintln(&b, line)
 	}
@@ -134,13 +160,28 @@ func (r *Report) WriteText(w io.Writer) error {
 	return nil
 }
 
+func (w *Whole) writeText(b *bytes.Buffer) {
+	t := &w.Tables
+	fmt.Fprintf(b, "The whole of %s, read by SQL: %s: %d acknowledged, %d stored by replays, %d found, %d lost, %d doubled, %d gaps, %d differences\n",
+		w.Name, t.Outcome, t.Acknowledged, w.Replayed, t.Found, t.Lost, t.Duplicated, t.Gaps, t.Differences)
+	fmt.Fprintf(b, "The whole of %s, read by the API: %s: %d found, %d differences\n", w.Name, w.API.Outcome, w.API.Found, w.API.Differences)
+}
+
+// title is the fault and the traffic that it met.
+func (c *Cycle) title() string {
+	if c.Wide {
+		return c.Fault + ", wide"
+	}
+	return c.Fault
+}
+
 func (c *Cycle) row() string {
 	r := &c.Reconciliation
 	outcome := string(r.Outcome)
 	if len(c.Breaches) > 0 {
 		outcome += fmt.Sprintf(", %d breaches", len(c.Breaches))
 	}
-	name := c.Fault
+	name := c.title()
 	if c.On != "" {
 		name += " (" + c.On + ")"
 	}
@@ -158,20 +199,30 @@ func millis(n int64) string {
 
 // details are the sentences on what is wrong.
 func (r *Report) details() (lines []string) {
+	told := map[string]struct{}{} // the whole has every difference of a cycle again
 	add := func(where string, found *reconcile.Result, breaches []string) {
 		if found.Outcome == reconcile.Unreadable {
 			lines = append(lines, where+": unreadable: "+found.Reason)
 		}
 		for _, line := range slices.Concat(found.List, breaches) {
-			lines = append(lines, where+": "+line)
+			if _, known := told[line]; !known {
+				told[line] = struct{}{}
+				lines = append(lines, where+": "+line)
+			}
 		}
 	}
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
 		add(fmt.Sprintf("cycle %d", c.Number), &c.Reconciliation, c.Breaches)
 	}
-	add("the whole", &r.Whole, r.Breaches)
-	add("the API", &r.API, nil)
+	for i := range r.Wholes {
+		w := &r.Wholes[i]
+		add("the whole of "+w.Name, &w.Tables, nil)
+		add("the API of "+w.Name, &w.API, nil)
+	}
+	for _, line := range r.Breaches {
+		lines = append(lines, "the whole: "+line)
+	}
 	return lines
 }
 

@@ -23,18 +23,24 @@ const (
 	dirMode      = 0o755
 )
 
-// site is a private Postgres, and services that reach it by wires.
+// site is a private Postgres, with or without a standby, and services that reach it by
+// wires.
 type site struct {
 	Options
 	Deps
 
-	dir       string
-	server    *localpg.Server
-	disk      *disk // nil where none could be mounted
+	dir string
+	// server is the Postgres that is written to.
+	server *localpg.Server
+	disk   *disk // nil where none could be mounted
+	pair   *pair // nil where there is one server alone
+	// wires are one of each service to each server: with a pair, the first two are those
+	// of the first service.
 	wires     []*wire
 	instances []*instance
-	// The application's keys.
-	ingestKey, readKey string
+	keys      keys
+	// numbers are those of the applications in the tables.
+	numbers [applications]int32
 	// steppable is the program whose clock can be stepped, stepped the service that runs
 	// it, and drifts are the steps that are left. unsteppable says why there is none.
 	steppable   string
@@ -47,8 +53,8 @@ type site struct {
 	load *load
 }
 
-// openSite starts Postgres and the services of these names.
-func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *site, err error) {
+// openSite starts Postgres, with a standby or without, and the services of these names.
+func openSite(ctx context.Context, o Options, d Deps, paired bool, services ...string) (s *site, err error) {
 	s = &site{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
 	defer func() {                                                           //nolint:contextcheck // it stops what runs even when ctx has ended
 		if err != nil {
@@ -62,7 +68,7 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	if err = os.Chmod(s.dir, dirMode); err != nil {
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
-	if len(services) > 1 {
+	if len(services) > 1 && !paired {
 		if err = s.prepareClock(ctx); err != nil {
 			return s, err
 		}
@@ -77,6 +83,12 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	if err = s.prepare(ctx); err != nil {
 		return s, err
 	}
+	if paired {
+		s.pair = &pair{}
+		if err = s.ensureStandby(ctx); err != nil {
+			return s, err
+		}
+	}
 	for _, name := range services {
 		if err = s.addInstance(ctx, name); err != nil {
 			return s, err
@@ -85,7 +97,7 @@ func openSite(ctx context.Context, o Options, d Deps, services ...string) (s *si
 	return s, nil
 }
 
-// prepare makes the database, its schema and the keys.
+// prepare makes the database, its schema, the applications and the keys.
 func (s *site) prepare(ctx context.Context) error {
 	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
 	if err != nil {
@@ -99,14 +111,36 @@ func (s *site) prepare(ctx context.Context) error {
 	if _, err := s.theeye(ctx, dsn, "migrate", "up"); err != nil {
 		return err
 	}
-	if _, err := s.theeye(ctx, dsn, "app", "create", "shop"); err != nil {
+	for n := range applications {
+		name := applicationName(n)
+		if _, err := s.theeye(ctx, dsn, "app", "create", name); err != nil {
+			return err
+		}
+		if s.keys.ingest[n], err = s.theeye(ctx, dsn, "key", "create", name, "--scope", "ingest"); err != nil {
+			return err
+		}
+		if s.numbers[n], err = s.number(ctx, name); err != nil {
+			return err
+		}
+	}
+	if s.keys.admin, err = s.theeye(ctx, dsn, "key", "create", applicationName(0), "--scope", "admin"); err != nil {
 		return err
 	}
-	if s.ingestKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "ingest"); err != nil {
-		return err
-	}
-	s.readKey, err = s.theeye(ctx, dsn, "key", "create", "shop", "--scope", "read")
+	s.keys.read, err = s.theeye(ctx, dsn, "key", "create", applicationName(0), "--scope", "read", "--organisation-wide")
 	return err
+}
+
+// number is the number of an application in the tables.
+func (s *site) number(ctx context.Context, name string) (n int32, err error) {
+	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
+	if err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	if err := conn.QueryRow(ctx, "select application_id from application where name = $1", name).Scan(&n); err != nil {
+		return 0, fmt.Errorf("find the application %s: %w", name, err)
+	}
+	return n, nil
 }
 
 // mountDisk puts the ledger of ids on a disk of its own that is small, where it can.
@@ -147,17 +181,20 @@ func (s *site) theeye(ctx context.Context, dsn string, arguments ...string) (str
 	return strings.TrimSpace(string(out)), nil
 }
 
-// addInstance starts a service and the wire before it.
-func (s *site) addInstance(ctx context.Context, name string) error {
-	config, err := pgx.ParseConfig(s.server.DSN(databaseName))
-	if err != nil {
-		return fmt.Errorf("read the address of Postgres: %w", err)
+// addInstance starts a service and the wires before it.
+func (s *site) addInstance(ctx context.Context, name string) (err error) {
+	servers := []*localpg.Server{s.server}
+	if s.pair != nil {
+		servers = append(servers, s.pair.standby)
 	}
-	w, err := newWire(ctx, filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port)))
-	if err != nil {
-		return err
+	var hosts []string
+	for _, server := range servers {
+		w, err := newWire(ctx, socketOf(server))
+		if err != nil {
+			return err
+		}
+		s.wires, hosts = append(s.wires, w), append(hosts, w.address())
 	}
-	s.wires = append(s.wires, w)
 	i := &instance{name: name, program: s.Service}
 	if i.address, err = freeAddress(ctx); err != nil {
 		return err
@@ -165,16 +202,41 @@ func (s *site) addInstance(ctx context.Context, name string) error {
 	if i.ops, err = freeAddress(ctx); err != nil {
 		return err
 	}
-	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, w.address(), databaseName)
+	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", userOf(s.server), strings.Join(hosts, ","), databaseName)
 	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
 	if err = s.giveClock(i); err != nil {
 		return err
 	}
-	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+name+".log")); err != nil { //nolint:gosec // the caller names the folder
+	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+s.label()+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
 	s.instances = append(s.instances, i)
 	return i.start(ctx)
+}
+
+// label tells the files of a site with a pair of servers from those of another.
+func (s *site) label() string {
+	if s.pair != nil {
+		return "pair-"
+	}
+	return ""
+}
+
+// socketOf is the path of the socket of a server.
+func socketOf(server *localpg.Server) string {
+	config := configOf(server)
+	return filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port))
+}
+
+// userOf is the role of a server that may do everything.
+func userOf(server *localpg.Server) string { return configOf(server).User }
+
+func configOf(server *localpg.Server) *pgx.ConnConfig {
+	config, err := pgx.ParseConfig(server.DSN(databaseName))
+	if err != nil { // localpg made it
+		panic(err)
+	}
+	return config
 }
 
 // execute runs a statement on a connection of its own, past the wires.
@@ -214,9 +276,12 @@ func (s *site) close() error {
 	for _, w := range s.wires {
 		err = errors.Join(err, w.close())
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if s.pair != nil {
+		err = errors.Join(err, s.pair.close(ctx))
+	}
 	if s.server != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
 		err = errors.Join(err, s.server.Stop(ctx))
 	}
 	if s.disk != nil {

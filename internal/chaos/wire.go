@@ -14,8 +14,8 @@ import (
 // socket towards Postgres, and can be disturbed.
 type wire struct {
 	listener net.Listener
-	// target is the path of Postgres' socket.
-	target string
+	// target is the path of the socket of the Postgres that it leads to; it may change.
+	target atomic.Pointer[string]
 	// delay is how late everything is handed on, in nanoseconds.
 	delay atomic.Int64
 	// hole tells that nothing arrives. What was sent meanwhile is not lost, as TCP
@@ -34,7 +34,8 @@ func newWire(ctx context.Context, target string) (*wire, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says all
 	}
-	w := &wire{listener: listener, target: target, open: map[net.Conn]struct{}{}}
+	w := &wire{listener: listener, open: map[net.Conn]struct{}{}}
+	w.target.Store(&target)
 	w.tasks.Go(w.serve)
 	return w, nil
 }
@@ -59,7 +60,7 @@ func (w *wire) carry(client net.Conn) {
 	}
 	defer w.remove(client)
 	var dialer net.Dialer
-	server, err := dialer.DialContext(context.Background(), "unix", w.target)
+	server, err := dialer.DialContext(context.Background(), "unix", *w.target.Load())
 	if err != nil {
 		return
 	}

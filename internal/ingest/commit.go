@@ -52,6 +52,10 @@ const briefLockWait = 50 * time.Millisecond
 // commit stores items in one transaction, or in several if it has to be split. lockWait is
 // how long a transaction waits for a lock; 0 is what the store waits by itself.
 func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lockWait time.Duration) {
+	if items = g.holdFollowers(items); len(items) == 0 {
+		return
+	}
+
 	err := g.collector.deps.Store.Commit(ctx, &Group{ID: g.id, Items: items, Atomic: whole, LockWait: lockWait})
 	var locked *LockedError
 	switch {
@@ -74,6 +78,33 @@ func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lock
 			item.part.err = err
 		}
 	}
+}
+
+// holdFollowers holds back what its request has in a session behind an item that is held,
+// and returns the others: within a request, the events of a session are numbered in their
+// order, and none may overtake another whose lock is free a moment later.
+func (g *groupCommit) holdFollowers(items []Item) []Item {
+	if len(g.held) == 0 {
+		return items
+	}
+	type place struct {
+		part    *part
+		session uuid.UUID
+	}
+	held := make(map[place]bool, len(g.held))
+	for _, item := range g.held {
+		held[place{item.part, item.Envelope.Event.SessionID}] = true
+	}
+
+	free := make([]Item, 0, len(items))
+	for _, item := range items {
+		if held[place{item.part, item.Envelope.Event.SessionID}] {
+			g.held = append(g.held, item)
+		} else {
+			free = append(free, item)
+		}
+	}
+	return free
 }
 
 // isolates tells whether an error is about some events of a group, and not about the

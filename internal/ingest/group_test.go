@@ -217,3 +217,54 @@ func TestCheckKeepsNothing(t *testing.T) {
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Rejected}, statuses(verdicts))
 	require.Empty(t, store.sizes())
 }
+
+// Who sent an event is known by its request alone, which the group has to keep with it.
+func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		c := newCollector(config(), store)
+		var all []<-chan answer
+		sender := map[uuid.UUID]event.ApplicationID{}
+		for n := range 6 {
+			r := request(good(uuid.New()), good(uuid.New()))
+			r.Application = event.ApplicationID(1 + n%3)
+			for _, e := range r.Envelopes {
+				sender[e.Event.ID] = r.Application
+			}
+			all = append(all, submitted(t, c, t.Context(), r))
+		}
+		c.Start()
+		for _, one := range all {
+			require.NoError(t, (<-one).err)
+		}
+		c.Stop(t.Context())
+		require.Equal(t, []int{12}, store.sizes())
+		for _, item := range store.groups[0].Items {
+			require.Equal(t, sender[item.Envelope.Event.ID], item.Request.Application)
+		}
+	})
+}
+
+// Sequences follow the order of the items in a group. Those of one request stand there by
+// their timestamps, and in the order they were sent in where these are equal.
+func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		c := started(t, config(), store)
+		session := uuid.New()
+		envelopes := make([]event.Envelope, 5)
+		for i, seconds := range []int{3, 1, 2, 1, 0} {
+			envelopes[i] = good(session)
+			envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(seconds) * time.Second)
+		}
+		verdicts, err := c.Submit(t.Context(), request(envelopes...))
+		require.NoError(t, err)
+		sequences := make([]int64, len(verdicts))
+		for i, v := range verdicts {
+			sequences[i] = v.Sequence
+		}
+		require.Equal(t, []int64{5, 2, 4, 3, 1}, sequences)
+	})
+}

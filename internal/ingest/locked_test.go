@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
@@ -98,4 +100,46 @@ func TestLocksThatComeAndGo(t *testing.T) {
 		require.Zero(t, c.Stop(t.Context()))
 		require.Zero(t, c.Queued())
 	})
+}
+
+// brieflyLocked is a store in which a session becomes free after so many commits.
+type brieflyLocked struct {
+	*fake
+
+	session uuid.UUID
+	commits int
+}
+
+func (b *brieflyLocked) Commit(ctx context.Context, group *ingest.Group) error {
+	if b.commits--; b.commits < 0 {
+		b.lock(b.session, false)
+	}
+	return b.fake.Commit(ctx, group)
+}
+
+// A lock that is free in the middle of the search for who needs it changes nothing about
+// the order within a request, whenever that happens.
+func TestALockThatIsFreeAMomentLaterKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	for commits := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			session := uuid.New()
+			store := &brieflyLocked{fake: newFake(), session: session, commits: commits}
+			store.unnamed = true
+			store.lock(session, true)
+			c := started(t, config(), store)
+			envelopes := make([]event.Envelope, 8)
+			for i := range envelopes {
+				envelopes[i] = good(session)
+				envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(i) * time.Second)
+			}
+
+			verdicts, err := c.Submit(t.Context(), request(envelopes...))
+
+			require.NoError(t, err)
+			for i, v := range verdicts {
+				require.EqualValues(t, i+1, v.Sequence, "free after %d commits: %v", commits, verdicts)
+			}
+		})
+	}
 }

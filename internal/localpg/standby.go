@@ -22,8 +22,7 @@ const promoteTimeout = 30 * time.Second
 // Freeze, Thaw, Kill, Restart and Stop do to it what they do to the primary, and
 // Promote ends its recovery.
 //
-// Replication is asynchronous until the primary is told otherwise, by
-// `alter system set synchronous_standby_names = '*'`. A replication slot makes the
+// Replication is asynchronous until AwaitStandby makes it synchronous. A replication slot makes the
 // primary keep what the standby has not received, for as long as both exist. Stop the
 // standby before its primary: one that stops in order waits until its standby has
 // everything. The copy is not flushed to disk, so a crash of the machine may spoil it.
@@ -114,6 +113,45 @@ func (s *Server) Promote(ctx context.Context) error {
 		return errors.New("promoting a standby: it did not end its recovery in time")
 	}
 	return nil
+}
+
+// AwaitStandby returns when a standby receives what the server writes. If replication
+// is to be synchronous, every commit waits from now on until a standby has flushed it,
+// over restarts, too; a standby that is promoted does not inherit that. ctx bounds the
+// wait.
+func (s *Server) AwaitStandby(ctx context.Context, synchronous bool) error {
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("waiting for a standby: %w", err)
+	}
+	defer closeConn(ctx, conn)
+	state := "async"
+	if synchronous {
+		state = "sync"
+		for _, statement := range []string{"alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"} {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("making replication synchronous: %w", err)
+			}
+		}
+	}
+
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		var follows bool
+		const statement = "select exists (select from pg_stat_replication where state = 'streaming' and sync_state = $1)"
+		if err := conn.QueryRow(ctx, statement, state).Scan(&follows); err != nil {
+			return fmt.Errorf("waiting for a standby: %w", err)
+		}
+		if follows {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for a standby: %w", ctx.Err())
+		case <-ticker.C:
+		}
+	}
 }
 
 // slotOf names the replication slot of the standby in a data directory.

@@ -48,13 +48,16 @@ from (select session_id, last_sequence, event_count, started_at, last_event_at, 
 where s.session_id is null or e.session_id is null or s.event_count <> e.events or e.places <> e.events or e.last > s.last_sequence
 	or s.started_at is distinct from e.started_at or s.last_event_at is distinct from e.last_event_at or s.application_ids is distinct from e.application_ids`
 
-// gapsSQL finds sessions whose sequences are not 1 to n.
+// gapsSQL finds sessions whose sequences are not 1 to n, but for the numbers of events
+// that were erased.
 const gapsSQL = `
 with events as (` + eventsInScope + `)
 select 'session ' || e.session_id || ' has ' || count(*) || ' events at ' || min(e.sequence) || ' to ' || max(e.sequence) || ' and ends at ' || s.last_sequence
+	|| case when coalesce(a.erased, 0) > 0 then ', of which ' || a.erased || ' were erased' else '' end
 from events e join session s using (session_id)
-group by e.session_id, s.last_sequence
-having min(e.sequence) <> 1 or max(e.sequence) <> count(*) or s.last_sequence <> count(*)`
+left join (select session_id, count(*) as erased from event_amendment where erased_at is not null group by 1) a using (session_id)
+group by e.session_id, s.last_sequence, a.erased
+having s.last_sequence <> count(*) + coalesce(a.erased, 0) or max(e.sequence) > s.last_sequence or (a.erased is null and min(e.sequence) <> 1)`
 
 // brokenLedgerSQL finds ids that the ledger and the events do not agree on. The
 // ledger keeps the ids of events that were erased singly.
@@ -83,8 +86,8 @@ func BrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, erro
 	return sentences(ctx, q, brokenSessionsSQL, scope.parameters()...)
 }
 
-// Gaps returns the sessions in which not every number from 1 on is taken. Only
-// erasures and moves may leave one.
+// Gaps returns the sessions in which not every number from 1 on is taken by an event or
+// was by one that was erased. Only a move may leave one.
 func Gaps(ctx context.Context, q Querier, scope Scope) ([]string, error) {
 	return sentences(ctx, q, gapsSQL, scope.parameters()...)
 }

@@ -2,21 +2,15 @@ package pgtest
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/the-eye-events/the-eye/internal/localpg"
-)
-
-const (
-	// followTimeout bounds the wait for a standby that follows its primary.
-	followTimeout = 30 * time.Second
-	followStep    = 20 * time.Millisecond
 )
 
 // Pair is a database of one test on a durable primary, and the standby that follows it.
@@ -25,6 +19,7 @@ const (
 type Pair struct {
 	primary *Database
 	standby *localpg.Server
+	frozen  atomic.Bool
 }
 
 // NewPair gives the test a database on a durable primary of its own and a standby of
@@ -54,43 +49,10 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	if err := c.follow(ctx, !s.asynchronous); err != nil {
+	if err := c.server.AwaitStandby(ctx, !s.asynchronous); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	return &Pair{primary: &Database{cluster: c, name: name}, standby: standby}
-}
-
-// follow returns when the standby receives what the primary writes, and, if it is
-// synchronous, every commit waits for it.
-func (c *cluster) follow(ctx context.Context, synchronous bool) error {
-	want := "async"
-	if synchronous {
-		want = "sync"
-		for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
-			if _, err := c.admin.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("making replication synchronous: %w", err)
-			}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, followTimeout)
-	defer cancel()
-	ticker := time.NewTicker(followStep)
-	defer ticker.Stop()
-	for {
-		var follows bool
-		const statement = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = $1)"
-		if err := c.admin.QueryRow(ctx, statement, want).Scan(&follows); err != nil {
-			return fmt.Errorf("waiting for the standby: %w", err)
-		}
-		if follows {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the standby: %w", ctx.Err())
-		case <-ticker.C:
-		}
-	}
 }
 
 // PrimaryDSN answers the connection URL of the database on the primary.
@@ -131,6 +93,7 @@ func (p *Pair) Standby() *localpg.Server { return p.standby }
 // synchronous replication no commit ends from now on.
 func (p *Pair) FreezeStandby(t testing.TB) {
 	t.Helper()
+	p.frozen.Store(true)
 	if err := p.standby.Freeze(); err != nil {
 		t.Fatalf("pgtest: freezing the standby: %v", err)
 	}
@@ -139,6 +102,7 @@ func (p *Pair) FreezeStandby(t testing.TB) {
 // ThawStandby lets a frozen standby go on; commits that waited for it end.
 func (p *Pair) ThawStandby(t testing.TB) {
 	t.Helper()
+	p.frozen.Store(false)
 	if err := p.standby.Thaw(); err != nil {
 		t.Fatalf("pgtest: thawing the standby: %v", err)
 	}
@@ -152,13 +116,18 @@ func (p *Pair) KillPrimary(t testing.TB) {
 	}
 }
 
-// Promote makes the standby the server that is written to, frozen or not. Its commits
-// wait for nobody.
+// Promote makes the standby the server that is written to, and its commits wait for
+// nobody. A frozen one is killed and started again before: it would otherwise find in its
+// socket what the primary sent while it was frozen, and which no machine has that hung.
 func (p *Pair) Promote(t testing.TB) {
 	t.Helper()
-	p.ThawStandby(t)
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	if p.frozen.Swap(false) {
+		if err := errors.Join(p.standby.Kill(), p.standby.Restart(ctx)); err != nil {
+			t.Fatalf("pgtest: starting the standby again: %v", err)
+		}
+	}
 	if err := p.standby.Promote(ctx); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}

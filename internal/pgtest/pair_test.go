@@ -74,11 +74,10 @@ func TestACommitWaitsForTheStandbyAndSurvivesAFailover(t *testing.T) {
 
 	pair.Promote(t)
 	require.NoError(t, <-insert(t, pair.DSN(), "4 after the failover"))
-	found := notes(t, pair.StandbyDSN())
-	require.Subset(t, found, []string{"1 before", "2 acknowledged late", "4 after the failover"})
+	require.Equal(t, []string{"1 before", "2 acknowledged late", "4 after the failover"}, notes(t, pair.StandbyDSN()))
 }
 
-// A commit that is cancelled while it waits for the standby is there, and only there.
+// A commit that is cancelled while it waits for the standby is on the primary alone.
 func TestACancelledWaitIsACommitOnOneMachine(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t)
@@ -104,7 +103,7 @@ func TestACancelledWaitIsACommitOnOneMachine(t *testing.T) {
 	require.Equal(t, []string{"on one machine"}, notes(t, pair.PrimaryDSN()))
 	pair.KillPrimary(t)
 	pair.Promote(t)
-	require.Subset(t, []string{"on one machine"}, notes(t, pair.StandbyDSN()))
+	require.Empty(t, notes(t, pair.StandbyDSN()))
 }
 
 func TestAnAsynchronousStandbyHoldsNobodyUp(t *testing.T) {

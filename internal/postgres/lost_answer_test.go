@@ -24,14 +24,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
-// wire stands between a pool and Postgres, and can cut the connection on which the
-// next commit is acknowledged, before the acknowledgement is through.
+// wire stands between a pool and Postgres. It can cut the connection on which the next
+// commit is acknowledged, before the acknowledgement is through, and the one on which the
+// next events are written, before the server has them.
 type wire struct {
 	listener net.Listener
 	server   string
 	group    sync.WaitGroup
 	// cuts is how many commits are to be cut off.
 	cuts atomic.Int32
+	// losses is how many writes of events are to be lost.
+	losses atomic.Int32
 }
 
 // newWire returns a wire and the URL of the database behind it.
@@ -64,7 +67,7 @@ func (w *wire) accept() {
 			continue
 		}
 		w.group.Go(func() {
-			_, _ = io.Copy(server, client) // until either end closes
+			w.questions(server, client) // until either end closes
 			_ = server.Close()
 		})
 		w.group.Go(func() {
@@ -72,6 +75,19 @@ func (w *wire) accept() {
 			_ = client.Close()
 			_ = server.Close()
 		})
+	}
+}
+
+func (w *wire) questions(server io.Writer, client io.Reader) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if bytes.Contains(buffer[:n], []byte("copy event ")) && w.losses.Add(-1) >= 0 {
+			return
+		}
+		if _, failed := server.Write(buffer[:n]); failed != nil || err != nil {
+			return
+		}
 	}
 }
 

@@ -2,8 +2,11 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/google/uuid"
 )
 
 // Verdict is what is known of an event.
@@ -21,6 +24,9 @@ const (
 	// Conflict and Rejected were refused.
 	Conflict
 	Rejected
+	// Deferred was refused and is kept among the errors, from where a replay may store it
+	// at any time.
+	Deferred
 )
 
 // String is the verdict as the API names it.
@@ -38,18 +44,20 @@ func (v Verdict) String() string {
 		return "conflict"
 	case Rejected:
 		return "rejected"
+	case Deferred:
+		return "deferred"
 	}
 	return "unknown"
 }
 
 // Counts counts events by their verdict.
-type Counts [Rejected + 1]int64
+type Counts [Deferred + 1]int64
 
 // Acknowledged is how many somebody was told are stored.
 func (c *Counts) Acknowledged() int64 { return c[Stored] + c[Duplicate] }
 
 // Refused is how many were told to be refused.
-func (c *Counts) Refused() int64 { return c[Conflict] + c[Rejected] }
+func (c *Counts) Refused() int64 { return c[Conflict] + c[Rejected] + c[Deferred] }
 
 // Acknowledged tells whether somebody was told that the event is stored.
 func (v Verdict) Acknowledged() bool { return v == Stored || v == Duplicate }
@@ -58,11 +66,15 @@ func (v Verdict) Acknowledged() bool { return v == Stored || v == Duplicate }
 type entry struct {
 	// sent is when it was sent first, in microseconds since 1970: its timestamp.
 	sent int64
-	// sequence is the told one.
+	// sequence is the told one; 0 for what was stored without anybody being told it.
 	sequence int64
 	verdict  Verdict
 	// seen counts how often it was found in the store, up to 255.
 	seen uint8
+	// revision is how often its content was changed since.
+	revision uint8
+	// gone tells that it was erased.
+	gone bool
 }
 
 // Entries are kept in chunks, so that a ledger grows without being copied.
@@ -83,10 +95,20 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	wrong Differences
+	// shown is how many of these were told by a look at a part of the run.
+	shown int64
+	// erased are the sessions that were erased.
+	erased map[uuid.UUID]struct{}
+	// conflicts are the refusals of conflicts that somebody was told, by their ids.
+	conflicts map[uuid.UUID]uint64
 }
 
 // NewLedger makes an empty ledger.
-func NewLedger() *Ledger { return &Ledger{chunks: make([]atomic.Pointer[chunk], maxChunks)} }
+func NewLedger() *Ledger {
+	return &Ledger{
+		chunks: make([]atomic.Pointer[chunk], maxChunks), erased: map[uuid.UUID]struct{}{}, conflicts: map[uuid.UUID]uint64{},
+	}
+}
 
 // Fits tells whether the ledger has room for so many events.
 func Fits(events uint64) bool { return events <= chunkEntries*maxChunks }
@@ -128,11 +150,56 @@ func (l *Ledger) Told(index uint64, verdict Verdict, sequence int64) {
 	e.verdict, e.sequence = verdict, sequence
 }
 
-// Wrong notes an answer that nobody should get; it is a difference.
-func (l *Ledger) Wrong(format string, arguments ...any) {
+// Edited notes that the content of a stored event was changed to a revision; Revise
+// tells what that is.
+func (l *Ledger) Edited(index uint64, revision uint8) { l.at(index).revision = revision }
+
+// Erased notes that a stored event was erased.
+func (l *Ledger) Erased(index uint64) { l.at(index).gone = true }
+
+// SessionErased notes that a session was erased, with all that it had and will be sent.
+func (l *Ledger) SessionErased(session uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wrong.add(format, arguments...)
+	l.erased[session] = struct{}{}
+}
+
+// Contradicted notes the id under which the refusal of an event's conflict is kept.
+func (l *Ledger) Contradicted(refusal uuid.UUID, index uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conflicts[refusal] = index
+}
+
+// sessionErased tells whether a session was erased.
+func (l *Ledger) sessionErased(session uuid.UUID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, erased := l.erased[session]
+	return erased
+}
+
+// Wrong notes an answer that nobody should get; it is a difference.
+func (l *Ledger) Wrong(format string, arguments ...any) {
+	const enough = 10 * MaxListed // a part of a run may have many
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong.addUpTo(enough, format, arguments...)
+}
+
+// wrongSince returns the answers that nobody should get: all of them, or, for a look at
+// a part of the run, those that no such look has told yet.
+func (l *Ledger) wrongSince(part bool) Differences {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	told := l.wrong
+	if part {
+		told.Count -= l.shown
+		told.First = told.First[min(l.shown, int64(len(told.First))):]
+		l.shown = l.wrong.Count
+	}
+	told.First = slices.Clone(told.First[:min(len(told.First), MaxListed)])
+	return told
 }
 
 // Sent returns when an event was sent, in microseconds, and whether it was.
@@ -204,8 +271,12 @@ type Differences struct {
 const MaxListed = 20
 
 func (d *Differences) add(format string, arguments ...any) {
+	d.addUpTo(MaxListed, format, arguments...)
+}
+
+func (d *Differences) addUpTo(most int, format string, arguments ...any) {
 	d.Count++
-	if len(d.First) < MaxListed {
+	if len(d.First) < most {
 		d.First = append(d.First, fmt.Sprintf(format, arguments...))
 	}
 }

@@ -71,14 +71,32 @@ type Store struct {
 	Database oracle.Querier
 }
 
+// Source makes the events of a run; *traffic.Source does.
+type Source interface {
+	// ID is the id of the event at an index, and Index leads back to it.
+	ID(index uint64) uuid.UUID
+	Index(id uuid.UUID) (index uint64, ours bool)
+	// OursSession tells whether a session is one of the run, and SessionSuffix is how the
+	// text of its id ends then.
+	OursSession(id uuid.UUID) bool
+	SessionSuffix() string
+	// Event makes the event at an index, sent at a time. Its payload may use the memory
+	// of scratch.
+	Event(index uint64, at time.Time, scratch []byte) event.Event
+}
+
+// Revise gives an event the content that it has after so many edits; 0 leaves it alone.
+func Revise(e *event.Event, revision uint8) {
+	if revision > 0 && len(e.Data) > 1 {
+		e.Data = fmt.Appendf(e.Data[:len(e.Data)-1:len(e.Data)-1], `,"revision":%d}`, revision)
+	}
+}
+
 // Reconcile compares what was sent and told with what is stored. It is called when
 // nothing is sent any more.
-func Reconcile(ctx context.Context, l *Ledger, source *traffic.Source, store Store) Result {
+func Reconcile(ctx context.Context, l *Ledger, source Source, store Store) Result {
 	const roomy = 4 << 10
-	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy)}
-	l.mu.Lock()
-	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
-	l.mu.Unlock()
+	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy), differences: l.wrongSince(false)}
 	r.forget()
 	err := r.events(ctx, store)
 	if err == nil {
@@ -111,7 +129,7 @@ func (r *reading) result(err error, tables bool) Result {
 // reading is a reconciliation while it runs.
 type reading struct {
 	ledger            *Ledger
-	source            *traffic.Source
+	source            Source
 	differences       Differences
 	found, unanswered int64
 	lost, twice, gaps int64
@@ -120,6 +138,8 @@ type reading struct {
 	from uint64
 	// alone tells that nobody else writes to the store.
 	alone bool
+	// application is the number of the application that sent an event; nil does not ask.
+	application func(index uint64) int32
 }
 
 // events reads what is stored over the time of the run, all of it or none.
@@ -180,6 +200,8 @@ type wire struct {
 	Name      string          `json:"name"`
 	Data      json.RawMessage `json:"data"`
 	Timestamp time.Time       `json:"timestamp"`
+	// Application is its number in the tables; the API gives its name, which is not read.
+	Application int32 `json:"-"`
 }
 
 func (w *wire) event() event.Event {
@@ -213,14 +235,19 @@ func (r *reading) compare(w *wire) {
 	}
 	stored := w.event()
 	sent := r.source.Event(index, time.UnixMicro(e.sent), r.scratch)
+	Revise(&sent, e.revision)
 	switch {
+	case e.gone || r.ledger.sessionErased(sent.SessionID):
+		r.differences.add("%s: found in session %s, and it was erased", w.ID, w.SessionID)
+	case r.application != nil && r.application(index) != w.Application:
+		r.differences.add("%s: stored as sent by application %d, and application %d sent it", w.ID, w.Application, r.application(index))
 	case e.verdict == Conflict || e.verdict == Rejected:
 		r.differences.add("%s: stored, and told %q", w.ID, e.verdict)
 	case !same(&sent, &stored):
 		r.differences.add("%s: stored with another content: sent %s, stored %s", w.ID, brief(&sent), brief(&stored))
 	case e.verdict == Unanswered:
 		r.unanswered++
-	case e.sequence != w.Sequence:
+	case e.sequence != 0 && e.sequence != w.Sequence:
 		r.differences.add("%s: stored at sequence %d of session %s, told %d", w.ID, w.Sequence, w.SessionID, e.sequence)
 	}
 }
@@ -246,9 +273,12 @@ func (r *reading) missing() {
 		case e.seen > 1:
 			r.twice++
 			r.differences.add("%s: stored %d times", r.source.ID(index), e.seen)
-		case e.seen == 0 && e.verdict.Acknowledged():
-			r.lost++
+		case e.seen == 0 && e.verdict.Acknowledged() && !e.gone:
 			sent := r.source.Event(index, time.UnixMicro(e.sent), nil)
+			if r.ledger.sessionErased(sent.SessionID) {
+				continue
+			}
+			r.lost++
 			r.differences.add("%s: lost: told %q, sequence %d of session %s, and not found at %s",
 				sent.ID, e.verdict, e.sequence, sent.SessionID, event.FormatTimestamp(sent.Timestamp))
 		}

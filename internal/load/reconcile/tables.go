@@ -3,30 +3,41 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/the-eye-events/the-eye/internal/load/traffic"
 	"github.com/the-eye-events/the-eye/internal/oracle"
 )
 
 // storedSQL reads the events from a time on, by the index on the timestamp.
-const storedSQL = `select event_id, session_id, sequence, category, name, data, "timestamp" from event where "timestamp" >= $1`
+const storedSQL = `select event_id, session_id, sequence, category, name, data, "timestamp", application_id from event where "timestamp" >= $1`
 
-// Tables compares what was sent and told, from an index on, with what the database
+// Claim is what tables are held against.
+type Claim struct {
+	Ledger *Ledger
+	Source Source
+	// From is the first index that is looked at.
+	From uint64
+	// Application is the number of the application that sent an event; nil does not ask
+	// whether events and errors are attributed to the right one.
+	Application func(index uint64) int32
+}
+
+// Tables compares what was sent and told with what the database
 // holds, and asks whether its tables contradict one another. It does not go through
 // the service, which is under suspicion, and takes the database for the run's alone:
 // what stands in it and was not sent is a difference. It may be called again and
 // again, whenever nothing is being sent.
-func Tables(ctx context.Context, l *Ledger, source *traffic.Source, database oracle.Querier, from uint64) Result {
+func Tables(ctx context.Context, c Claim, database oracle.Querier) Result {
 	const roomy = 4 << 10
-	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy), alone: true, from: from}
-	l.mu.Lock()
-	r.differences.Count, r.differences.First = l.wrong.Count, append([]string(nil), l.wrong.First...)
-	l.mu.Unlock()
+	r := &reading{
+		ledger: c.Ledger, source: c.Source, scratch: make([]byte, 0, roomy), alone: true, from: c.From,
+		application: c.Application, differences: c.Ledger.wrongSince(c.From > 0),
+	}
 	err := r.rows(ctx, database)
 	if err == nil {
 		r.missing()
@@ -49,7 +60,7 @@ func (r *reading) rows(ctx context.Context, database oracle.Querier) error {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
 	var w wire
-	_, err = pgx.ForEachRow(rows, []any{&w.ID, &w.SessionID, &w.Sequence, &w.Category, &w.Name, &w.Data, &w.Timestamp}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&w.ID, &w.SessionID, &w.Sequence, &w.Category, &w.Name, &w.Data, &w.Timestamp, &w.Application}, func() error {
 		r.compare(&w)
 		return nil
 	})
@@ -76,8 +87,15 @@ func (r *reading) forget() (earliest int64) {
 // refusedSQL reads whose refusals are kept, and whether all of them are: an application
 // that has too many refused in an hour has the rest of them counted.
 const refusedSQL = `
-select r.event_id, (select coalesce(sum(c.refused) = sum(c.kept), true) from rejection_count c)
+select r.event_id, r.rejection_id, r.application_id, r.code, (select coalesce(sum(c.refused) = sum(c.kept), true) from rejection_count c)
 from rejection r where r.event_id is not null`
+
+// refusal is an error as it is kept.
+type refusal struct {
+	event, id   uuid.UUID
+	application int32
+	code        string
+}
 
 // refusals looks for the refused events among the errors, where people look for them.
 func (r *reading) refusals(ctx context.Context, database oracle.Querier) error {
@@ -85,22 +103,65 @@ func (r *reading) refusals(ctx context.Context, database oracle.Querier) error {
 	if err != nil {
 		return fmt.Errorf("read the refused events: %w", err)
 	}
-	kept, whole := map[uuid.UUID]bool{}, true
-	var id uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&id, &whole}, func() error {
-		kept[id] = true
+	kept, byID, whole := map[uuid.UUID]bool{}, map[uuid.UUID]refusal{}, true
+	var found refusal
+	_, err = pgx.ForEachRow(rows, []any{&found.event, &found.id, &found.application, &found.code, &whole}, func() error {
+		kept[found.event], byID[found.id] = true, found
+		r.attributed(&found)
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the refused events: %w", err)
 	}
-	for index := r.from; whole && index < r.ledger.next.Load(); index++ {
-		if e := r.ledger.find(index); e != nil && (e.verdict == Rejected || e.verdict == Conflict) && !kept[r.source.ID(index)] {
-			r.differences.add("%s: told %q, and not among the errors", r.source.ID(index), e.verdict)
-		}
+	if whole {
+		r.missingRefusals(kept)
+		r.missingConflicts(byID)
 	}
 	return nil
 }
+
+// attributed tells whether an error is kept as one of the application that sent the event.
+func (r *reading) attributed(found *refusal) {
+	if index, ours := r.source.Index(found.event); ours && r.application != nil && r.application(index) != found.application {
+		r.differences.add("%s: its refusal %s is kept as one of application %d, and application %d sent it",
+			found.event, found.id, found.application, r.application(index))
+	}
+}
+
+// missingRefusals looks for every event that was told to be refused.
+func (r *reading) missingRefusals(kept map[uuid.UUID]bool) {
+	for index := r.from; index < r.ledger.next.Load(); index++ {
+		e := r.ledger.find(index)
+		if e == nil || (e.verdict != Rejected && e.verdict != Conflict && e.verdict != Deferred) || kept[r.source.ID(index)] {
+			continue
+		}
+		if sent := r.source.Event(index, time.UnixMicro(e.sent), r.scratch); r.ledger.sessionErased(sent.SessionID) {
+			continue // its errors were erased with it
+		}
+		r.differences.add("%s: told %q, and not among the errors", r.source.ID(index), e.verdict)
+	}
+}
+
+// missingConflicts looks for every refusal of a conflict that somebody was told.
+func (r *reading) missingConflicts(kept map[uuid.UUID]refusal) {
+	r.ledger.mu.Lock()
+	conflicts := maps.Clone(r.ledger.conflicts)
+	r.ledger.mu.Unlock()
+	for id, index := range conflicts {
+		found, there := kept[id]
+		e := r.ledger.find(index)
+		switch sent := r.source.Event(index, time.UnixMicro(e.sent), r.scratch); {
+		case index < r.from || r.ledger.sessionErased(sent.SessionID):
+		case !there:
+			r.differences.add("%s: told that its conflict is kept as error %s, and it is not among the errors", sent.ID, id)
+		case found.code != conflictCode || found.event != sent.ID:
+			r.differences.add("%s: its conflict %s is kept as %q of %s", sent.ID, id, found.code, found.event)
+		}
+	}
+}
+
+// conflictCode is the code of the API for an id that was stored with another content.
+const conflictCode = "event_id_conflict"
 
 // contradictions asks the database about all sessions and the ledger of ids.
 func (r *reading) contradictions(ctx context.Context, database oracle.Querier) error {

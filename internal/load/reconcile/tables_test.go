@@ -17,7 +17,7 @@ import (
 
 func (s *sent) tables(t *testing.T, from uint64) reconcile.Result {
 	t.Helper()
-	return reconcile.Tables(context.Background(), s.ledger, s.source, s.Database.Pool(t), from)
+	return reconcile.Tables(context.Background(), reconcile.Claim{Ledger: s.ledger, Source: s.source, From: from}, s.Database.Pool(t))
 }
 
 func TestTablesOfACleanRunAreConsistent(t *testing.T) {
@@ -184,7 +184,7 @@ func TestTablesThatCannotBeReadAreUnreadable(t *testing.T) {
 	s := send(t, apptest.Start(t, nil), 1)
 	pool := s.Database.Pool(t)
 	pool.Close()
-	r := reconcile.Tables(context.Background(), s.ledger, s.source, pool, 0)
+	r := reconcile.Tables(context.Background(), reconcile.Claim{Ledger: s.ledger, Source: s.source}, pool)
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
 	require.NotEmpty(t, r.Reason)
 	require.Zero(t, r.Lost, "what was not read is not lost")

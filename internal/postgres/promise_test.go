@@ -1,0 +1,174 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// A group is what happens to arrive together. Each event and each refusal in it belongs
+// to the application that sent it, wherever it stands in the group.
+func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	session, noon := uuid.New(), time.Now().Add(-time.Hour)
+	requests := make([]*ingest.Request, 8)
+	for i := range requests {
+		refused := event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}
+		requests[i] = request(shop+event.ApplicationID(i%2), envelope(session, noon), refused, envelope(uuid.New(), noon))
+	}
+
+	answers := gathered(t, b.store, requests)
+
+	owners, refusals := owned(t, b, "select event_id, application_id from event"), owned(t, b, "select rejection_id, application_id from rejection")
+	require.Len(t, owners, 2*len(requests))
+	require.Len(t, refusals, len(requests))
+	for i, r := range requests {
+		for _, e := range r.Envelopes {
+			if e.Accepted() {
+				require.Equal(t, r.Application, owners[e.Event.ID], "request %d", i)
+			}
+		}
+		require.Equal(t, r.Application, refusals[answers[i][1].ErrorID], "request %d", i)
+	}
+}
+
+// owned reads which application each row belongs to.
+func owned(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
+	t.Helper()
+	rows, err := b.database.Pool(t).Query(context.Background(), statement)
+	require.NoError(t, err)
+	found := map[uuid.UUID]event.ApplicationID{}
+	var id uuid.UUID
+	var application int32
+	_, err = pgx.ForEachRow(rows, []any{&id, &application}, func() error {
+		found[id] = event.ApplicationID(application)
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
+// Of many events each is stored, sent again each is a duplicate, and sent with another
+// content each is a conflict that is kept: not one of ten thousand is an exception.
+func TestNoneOfManyEventsIsAnException(t *testing.T) {
+	t.Parallel()
+	const many, batch, conflicts = 20_000, 1000, 400
+	b, oracle := newBundle(t), apptest.NewOracle()
+	c := collector(t, b.store, 2)
+	noon := time.Now().Add(-time.Hour).Truncate(time.Hour)
+	all := make([]event.Envelope, many)
+	for i := range all {
+		all[i] = envelope(sessionOf(uint64(i%50)), noon.Add(time.Duration(i)*time.Microsecond))
+	}
+
+	for from := 0; from < many; from += batch {
+		for _, v := range send(t, oracle, c, request(shop, all[from:from+batch]...)) {
+			require.Equal(t, ingest.Stored, v.Status)
+		}
+	}
+	for from := 0; from < many; from += batch {
+		for _, v := range send(t, oracle, c, request(shop, all[from:from+batch]...)) {
+			require.Equal(t, ingest.Duplicate, v.Status)
+		}
+	}
+	consistent(t, b, oracle)
+	gapless(t, b)
+	require.Equal(t, many, count(t, b, "event"))
+
+	others := make([]event.Envelope, conflicts)
+	for i := range others {
+		others[i] = all[i]
+		others[i].Event.Data = fmt.Appendf(nil, `{"url":"/%d"}`, i)
+	}
+	kept := map[uuid.UUID]bool{}
+	for _, v := range submit(t, c, request(shop, others...)) {
+		require.Equal(t, ingest.Conflict, v.Status)
+		kept[v.ErrorID] = true
+	}
+	found := owned(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
+	require.Len(t, kept, conflicts)
+	for id := range kept {
+		require.Contains(t, found, id, "told as the id of an error")
+	}
+}
+
+// The server writes its log only when it has to, and is killed as soon as the last event
+// is acknowledged. What a commit had not made it flush is gone then.
+func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
+	t.Parallel()
+	const events = 30
+	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
+	c := collector(t, b.store, 1)
+	noon := time.Now().Add(-time.Hour)
+	for range events {
+		require.Equal(t, ingest.Stored, submit(t, c, request(shop, envelope(uuid.New(), noon)))[0].Status)
+	}
+
+	require.NoError(t, b.database.Server().Kill())
+	require.NoError(t, b.database.Server().Restart(t.Context()))
+
+	require.Equal(t, events, count(t, b, "event"))
+}
+
+// A connection that breaks before the server has read the commit leaves nothing behind.
+// The group is stored by another attempt, or nobody is told that it is stored.
+func TestCommitThatNeverReachedTheServer(t *testing.T) {
+	t.Parallel()
+	b, oracle := newBundle(t), apptest.NewOracle()
+	w, url := newWire(t, b.database)
+	b.db = openDB(t, url)
+	b.store = newStore(b.db, keepAll())
+	c := collector(t, b.store, 1)
+	session, noon := uuid.New(), time.Now().Add(-time.Hour)
+	known := envelope(session, noon)
+	send(t, oracle, c, request(shop, known))
+
+	for range 3 {
+		w.losses.Store(1)
+		verdicts := send(t, oracle, c, request(shop, envelope(session, noon), envelope(session, noon)))
+		require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses(verdicts))
+		require.LessOrEqual(t, w.losses.Load(), int32(0), "the connection was broken")
+	}
+
+	consistent(t, b, oracle)
+	gapless(t, b)
+	require.Equal(t, 7, count(t, b, "event"))
+}
+
+// What was acknowledged is in every list that is asked for afterwards, however soon.
+func TestListsShowWhatWasJustAcknowledged(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t)
+	c, lists := collector(t, b.store, 1), postgres.NewQueryStore(b.db)
+	session, noon := uuid.New(), time.Now().Add(-time.Hour)
+	for range 5 {
+		e := envelope(session, noon)
+		submit(t, c, request(shop, e))
+		for name, filter := range map[string]query.EventFilter{
+			"all":        {},
+			"a session":  {SessionID: uuid.NullUUID{UUID: session, Valid: true}},
+			"a category": {Category: e.Event.Category},
+		} {
+			found := false
+			require.NoError(t, lists.Events(context.Background(), filter, nil, 100, func(s event.Stored) bool {
+				found = found || s.ID == e.Event.ID
+				return true
+			}))
+			require.True(t, found, name)
+		}
+	}
+}

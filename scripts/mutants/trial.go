@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// trial plants mutants into the module at root. dir is for what it builds.
+type trial struct{ root, dir string }
+
+// result is what became of a mutant.
+type result struct {
+	name, title string
+	test, chaos verdict
+}
+
+// verdict is whether a mutant was found, and what was seen of it.
+type verdict struct {
+	found bool
+	saw   string
+}
+
+func (v verdict) String() string {
+	if v.found {
+		return v.saw
+	}
+	return "NOT FOUND: " + v.saw
+}
+
+// control shows that neither the tests nor the chaos runs find anything where nothing was
+// planted: a net that catches everything catches nothing.
+func (t *trial) control(ctx context.Context, all []mutant) error {
+	say("control: the tests and the faults of all mutants, with nothing planted")
+	tests := map[string][]string{}
+	var faults []string
+	for i := range all {
+		m := &all[i]
+		tests[m.pkg] = append(tests[m.pkg], m.test)
+		if !slices.Contains(faults, m.faults) {
+			faults = append(faults, m.faults)
+		}
+	}
+	for pkg, names := range tests {
+		if out, err := t.goTool(ctx, "test", "-count=1", "-run", "^("+strings.Join(names, "|")+")$", pkg); err != nil {
+			return fmt.Errorf("the tests of %s fail with nothing planted: %w\n%s", pkg, err, out)
+		}
+	}
+	if out, err := t.goTool(ctx, "build", "-o", t.path("eyeload"), "./cmd/eyeload"); err != nil {
+		return fmt.Errorf("build the chaos run: %w\n%s", err, out)
+	}
+	if out, err := t.goTool(ctx, "build", "-o", t.path("theeye"), "./cmd/theeye"); err != nil {
+		return fmt.Errorf("build the service: %w\n%s", err, out)
+	}
+	v, err := t.chaos(ctx, "control", t.path("theeye"), fmt.Sprint(len(faults)), strings.Join(faults, ","))
+	if err == nil && v.found {
+		err = errors.New("the chaos run finds something with nothing planted: " + v.saw)
+	}
+	return err
+}
+
+// try plants a mutant and looks who finds it. An error says that it could not be tried.
+func (t *trial) try(ctx context.Context, m *mutant) (r result, err error) {
+	r = result{name: m.name, title: m.title}
+	dir := t.path(m.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return r, fmt.Errorf("make a folder: %w", err)
+	}
+	list, err := m.overlay(t.root, dir)
+	if err != nil {
+		return r, err
+	}
+	program := filepath.Join(dir, "theeye")
+	if out, err := t.goTool(ctx, "build", "-overlay", list, "-o", program, "./cmd/theeye"); err != nil {
+		return r, fmt.Errorf("%s cannot be built: %w\n%s", m.name, err, out)
+	}
+	if r.test, err = t.test(ctx, m, list); err != nil {
+		return r, err
+	}
+	r.chaos, err = t.chaos(ctx, m.name, program, m.cycles, m.faults)
+	return r, err
+}
+
+// test runs the test of the package that the mutant lives in.
+func (t *trial) test(ctx context.Context, m *mutant, list string) (verdict, error) {
+	out, err := t.goTool(ctx, "test", "-count=1", "-overlay", list, "-run", "^"+m.test+"$", m.pkg)
+	switch {
+	case err == nil:
+		return verdict{saw: m.test + " passes"}, nil
+	case strings.Contains(out, "--- FAIL: "+m.test):
+		return verdict{found: true, saw: m.test}, nil
+	}
+	return verdict{}, fmt.Errorf("%s: the test did not run: %w\n%s", m.name, err, out)
+}
+
+// chaos runs the faults against a program.
+func (t *trial) chaos(ctx context.Context, name, program, cycles, faults string) (verdict, error) {
+	dir := t.path(name + "-chaos")
+	run := exec.CommandContext(ctx, t.path("eyeload"), "chaos", "--service", program, "--cycles", cycles, "--only", faults, "--report", dir) //nolint:gosec // it was built here
+	run.Dir = t.root
+	var errOut bytes.Buffer
+	run.Stderr = &errOut
+	err := run.Run()
+	text, unread := os.ReadFile(filepath.Join(dir, "report.json")) //nolint:gosec // it is in our folder
+	if unread != nil {
+		return verdict{}, fmt.Errorf("%s: the chaos run has no report: %w\n%s", name, errors.Join(err, unread), errOut.String())
+	}
+	var r chaosReport
+	if failed := json.Unmarshal(text, &r); failed != nil {
+		return verdict{}, fmt.Errorf("%s: read the report of the chaos run: %w", name, failed)
+	}
+	if len(r.Wholes) == 0 || r.Stopped {
+		return verdict{}, fmt.Errorf("%s: the chaos run did not come to its end: %w\n%s", name, err, errOut.String())
+	}
+	v := r.verdict()
+	if v.found != (err != nil) {
+		return verdict{}, fmt.Errorf("%s: the chaos run ends with %w, and its report says %s", name, err, v)
+	}
+	return v, nil
+}
+
+// chaosReport is what is read of the report of a chaos run.
+type chaosReport struct {
+	Cycles []struct {
+		Reconciliation reconciliation `json:"reconciliation"`
+		Breaches       []string       `json:"breaches"`
+	} `json:"cycles"`
+	Wholes []struct {
+		Tables reconciliation `json:"tables"`
+		API    reconciliation `json:"api"`
+	} `json:"wholes"`
+	Breaches []string `json:"breaches"`
+	Stopped  bool     `json:"stopped"`
+}
+
+type reconciliation struct {
+	Acknowledged int64    `json:"acknowledged"`
+	Lost         int64    `json:"lost"`
+	Duplicated   int64    `json:"duplicated"`
+	Gaps         int64    `json:"gaps"`
+	Differences  int64    `json:"differences"`
+	List         []string `json:"list"`
+}
+
+// verdict says what was seen, and of that the first sentence without the ids in it.
+func (r *chaosReport) verdict() verdict {
+	var whole reconciliation
+	for _, w := range r.Wholes {
+		whole.Acknowledged += w.Tables.Acknowledged
+		whole.Lost += w.Tables.Lost
+		whole.Duplicated += w.Tables.Duplicated
+		whole.Gaps += w.Tables.Gaps
+		whole.Differences += w.Tables.Differences + w.API.Differences
+		whole.List = append(whole.List, w.Tables.List...)
+	}
+	breaches := slices.Clone(r.Breaches)
+	for _, c := range r.Cycles {
+		whole.List, breaches = append(whole.List, c.Reconciliation.List...), append(breaches, c.Breaches...)
+		whole.Differences += c.Reconciliation.Differences
+	}
+	saw := fmt.Sprintf("%d lost, %d doubled, %d gaps of %d", whole.Lost, whole.Duplicated, whole.Gaps, whole.Acknowledged)
+	if all := slices.Concat(whole.List, breaches); len(all) > 0 {
+		const enough = 90
+		saw += ": " + brief(all[0], enough)
+	}
+	return verdict{found: whole.Differences > 0 || len(breaches) > 0, saw: saw}
+}
+
+// brief leaves the id away that a sentence begins with, and what is too long.
+func brief(sentence string, enough int) string {
+	if _, rest, found := strings.Cut(sentence, ": "); found {
+		sentence = rest
+	}
+	if len(sentence) > enough {
+		return sentence[:enough] + " ..."
+	}
+	return sentence
+}
+
+func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
+
+// goTool runs the go command in the module.
+func (t *trial) goTool(ctx context.Context, arguments ...string) (string, error) {
+	run := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // it is the Go of whoever runs this
+	run.Dir = t.root
+	out, err := run.CombinedOutput()
+	return string(out), err
+}
