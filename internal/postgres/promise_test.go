@@ -49,7 +49,7 @@ func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
 // owned reads which application each row belongs to.
 func owned(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
 	t.Helper()
-	rows, err := b.database.Pool(t).Query(context.Background(), statement)
+	rows, err := b.database.Pool(t).Query(context.Background(), statement) //nolint:rowserrcheck // ForEachRow returns it
 	require.NoError(t, err)
 	found := map[uuid.UUID]event.ApplicationID{}
 	var id uuid.UUID
