@@ -42,7 +42,7 @@ create table erasure (
     leased_until     timestamptz,
     taken_at         timestamptz,
     constraint erasure_pkey primary key (erasure_id),
-    constraint erasure_step_check check (step in ('sessions', 'errors', 'events', 'late')),
+    constraint erasure_step_check check (step in ('sessions', 'errors', 'events', 'late', 'late_errors')),
     constraint erasure_digest_check check (octet_length(digest) = 32),
     constraint erasure_asked_check check (cardinality(session_ids) > 0 or cardinality(paths) > 0),
     constraint erasure_finished_check check (finished_at is null or (filter is null and ask_digest is null and lease_id is null))
@@ -51,7 +51,7 @@ comment on table erasure is 'What is to be erased, how far it is, and the receip
 comment on column erasure.filter is 'Values by path of the payload; null once it is finished: a receipt does not keep what was erased.';
 comment on column erasure.filter_digest is 'The SHA-256 of erasure_id and filter.';
 comment on column erasure.ask_digest is 'The SHA-256 of what was asked, by which the same erasure is joined while it is not finished.';
-comment on column erasure.step is 'The sessions, one after the other; the texts of errors; the events; the events that were stored or changed meanwhile.';
+comment on column erasure.step is 'The sessions, one after the other; the texts of errors; the events; the events that were stored or changed meanwhile; the texts that were refused meanwhile.';
 comment on column erasure.digest is 'The sum, modulo 2^256, of the SHA-256 of the id of each event and each error that was erased.';
 comment on column erasure.lease_id is 'Who works on it, until leased_until.';
 -- Joining the same erasure.

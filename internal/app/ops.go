@@ -24,6 +24,7 @@ var (
 	errKeys     = errors.New("keys cannot be checked")
 	errTypes    = errors.New("events cannot be judged by their types")
 	errUnsafe   = errors.New("a setting of the database can lose acknowledged events; the log names it")
+	errRefusing = errors.New("a setting of the database can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
 )
 
 // newOps makes the handler of the second port.
@@ -75,10 +76,13 @@ func (s *Service) checks() []ops.Check {
 			return nil
 		}},
 		{Name: "durability", Run: func(context.Context) error {
-			if len(s.db.Weaknesses()) > 0 {
-				return errUnsafe
+			switch {
+			case len(s.db.Weaknesses()) == 0:
+				return nil
+			case s.config.Database.Durability == config.DurabilityRequire:
+				return errRefusing
 			}
-			return nil
+			return errUnsafe
 		}},
 	}
 }

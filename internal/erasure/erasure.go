@@ -116,6 +116,8 @@ const (
 	Events Step = "events"
 	// Late looks through the events that were stored or changed meanwhile.
 	Late Step = "late"
+	// LateErrors looks through the texts of errors that were refused meanwhile.
+	LateErrors Step = "late_errors"
 )
 
 // Counts tell how much was erased.

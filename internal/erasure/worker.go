@@ -201,7 +201,7 @@ func (e *Eraser) stay(ctx context.Context, task Task, progress func(Erasure)) (O
 			e.finished(task.Erasure())
 			return outcome, nil
 		}
-		if outcome == More {
+		if outcome == More || err != nil {
 			e.release(ctx, task)
 		}
 		return outcome, err

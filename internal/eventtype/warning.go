@@ -59,6 +59,9 @@ func warn(member part, draft Draft, known map[string]keyword, formats []string) 
 	of, found := known[member.name]
 	switch {
 	case strings.HasPrefix(member.name, "x-"):
+		if near := nearestName(member.name, []string{Keyword}); near != "" && member.name != Keyword {
+			return Warning{Detail: "the keyword " + quote(member.name) + " is unknown and marks nothing", Suggestion: near}, true
+		}
 		return Warning{}, false
 	case found && (of.in(Draft2020) || of.in(draft)):
 		format, isText := member.value.(string)

@@ -29,7 +29,8 @@ func newProcessors() *fair.Shares {
 
 // withProcessor runs work when it is the application's turn.
 func (a *api) withProcessor(c *gin.Context, work func()) error {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
+	const share = 2 // of the budget; the rest is for the commit
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/share)
 	defer cancel()
 	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
 	if err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -334,6 +335,10 @@ func (c *Collector) retryAfter() time.Duration {
 
 // unavailable turns what stopped a commit into the one answer a sender can use.
 func (c *Collector) unavailable(err error) error {
+	if errors.Is(err, ErrUnsafeDatabase) {
+		return fault.Busy(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
+			"send the request again with the same event ids", c.retryAfter())
+	}
 	return fault.Busy(err, fault.CodeUnavailable,
 		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.retryAfter())
 }

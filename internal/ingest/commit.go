@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,10 @@ type groupCommit struct {
 	// held are the items that wait for a lock that somebody else holds. They have no
 	// verdict yet.
 	held []Item
+	// heldParts are those of which an item is held for a lock that is not a session's. All
+	// the rest of them waits with it: to find out which of it could be stored would keep
+	// strangers waiting, and its request waits in any case.
+	heldParts map[*part]bool
 }
 
 // briefLockWait is how long the parts of a group wait for a lock, once the group is split
@@ -52,7 +57,7 @@ const briefLockWait = 50 * time.Millisecond
 // commit stores items in one transaction, or in several if it has to be split. lockWait is
 // how long a transaction waits for a lock; 0 is what the store waits by itself.
 func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lockWait time.Duration) {
-	if items = g.holdFollowers(items); len(items) == 0 {
+	if items = g.holdFollowers(dropFailed(items)); len(items) == 0 {
 		return
 	}
 
@@ -80,12 +85,22 @@ func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lock
 	}
 }
 
+// dropFailed leaves out the items of requests that are told to send again in any case:
+// to find out which of their others could be stored would keep strangers waiting.
+func dropFailed(items []Item) []Item {
+	failed := func(item Item) bool { return item.part.err != nil }
+	if !slices.ContainsFunc(items, failed) {
+		return items
+	}
+	return slices.DeleteFunc(slices.Clone(items), failed)
+}
+
 // holdFollowers holds back what its request has in a session behind an item that is held,
 // and returns the others: within a request, the events of a session are numbered in their
 // order, and none may overtake another whose lock is free a moment later.
 func (g *groupCommit) holdFollowers(items []Item) []Item {
 	if len(g.held) == 0 {
-		return items
+		return items // as nearly always
 	}
 	type place struct {
 		part    *part
@@ -98,7 +113,7 @@ func (g *groupCommit) holdFollowers(items []Item) []Item {
 
 	free := make([]Item, 0, len(items))
 	for _, item := range items {
-		if held[place{item.part, item.Envelope.Event.SessionID}] {
+		if g.heldParts[item.part] || held[place{item.part, item.Envelope.Event.SessionID}] {
 			g.held = append(g.held, item)
 		} else {
 			free = append(free, item)
@@ -123,8 +138,11 @@ func (g *groupCommit) commitUnlocked(ctx context.Context, items []Item, whole bo
 		}
 		return
 	}
-	if whole || len(items) == 1 {
+	if whole || len(items) == 1 || g.outOfTime(ctx) {
 		g.held = append(g.held, items...)
+		if len(items) == 1 && len(locked.Sessions) == 0 {
+			g.holdPart(items[0].part)
+		}
 		return
 	}
 	if len(locked.Sessions) == 0 {
@@ -145,6 +163,21 @@ func (g *groupCommit) commitUnlocked(ctx context.Context, items []Item, whole bo
 	if len(free) > 0 {
 		g.commit(ctx, free, false, briefLockWait)
 	}
+}
+
+// holdPart holds back what is left of a part.
+func (g *groupCommit) holdPart(p *part) {
+	if g.heldParts == nil {
+		g.heldParts = map[*part]bool{}
+	}
+	g.heldParts[p] = true
+}
+
+// outOfTime tells that half of the budget is used up, so that what still waits for a lock
+// is held back unsplit: the next group must not wait for it.
+func (g *groupCommit) outOfTime(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return bounded && time.Until(deadline) < g.collector.config.Budget/2
 }
 
 // settled returns the items that have an outcome.
@@ -205,7 +238,7 @@ func (g *groupCommit) notStorable(ctx context.Context, items []Item, err error) 
 // logRefusal names the events that a trigger or a constraint of the database refuses which
 // is not the service's: their senders are told to try again, for it is not their fault.
 func (g *groupCommit) logRefusal(items []Item, err error) {
-	for _, item := range items {
+	for _, item := range items[:1] { // the others are of its request, or follow
 		g.collector.deps.Logger.Error("a trigger or a constraint that is not the service's refuses an event; remove it, or send the event again after it lets it pass",
 			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
 	}

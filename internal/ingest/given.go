@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fair"
 )
 
 // Ledger knows what is stored. The postgres package implements it.
@@ -38,7 +39,8 @@ func (c *Collector) compareGiven(ctx context.Context, request *Request) error {
 	}
 	var stored map[uuid.UUID]Known
 	if len(ids) > 0 && c.deps.Ledger != nil {
-		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
+		const share = 2 // of the budget; the rest is for the commit
+		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/share)
 		defer cancel()
 		var err error
 		if stored, err = c.deps.Ledger.Known(ctx, ids); err != nil {

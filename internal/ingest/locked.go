@@ -87,7 +87,7 @@ func (l *lockedLane) push(session uuid.UUID, p *part) {
 
 // next returns the session whose turn it is and the parts to commit in one transaction.
 // None and open means: wait for a signal.
-func (l *lockedLane) next() (session uuid.UUID, parts []*part, open bool) {
+func (l *lockedLane) next(maxEvents int) (session uuid.UUID, parts []*part, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.turns) == 0 {
@@ -97,8 +97,11 @@ func (l *lockedLane) next() (session uuid.UUID, parts []*part, open bool) {
 	session = l.turns[0]
 	l.turns = l.turns[1:]
 	waiting := l.waiting[session]
-	n := 1 // an atomic part is a group of its own
+	n, events := 1, len(waiting[0].items) // an atomic part is a group of its own
 	for ; !waiting[0].atomic && n < len(waiting) && !waiting[n].atomic; n++ {
+		if events += len(waiting[n].items); events > maxEvents {
+			break
+		}
 	}
 	parts = slices.Clone(waiting[:n])
 	l.waiting[session] = slices.Clone(waiting[n:])
@@ -106,6 +109,36 @@ func (l *lockedLane) next() (session uuid.UUID, parts []*part, open bool) {
 		l.turns = append(l.turns, session)
 	}
 	return session, parts, true
+}
+
+// dropAbandoned lets go of the parts that nobody waits for any more, of all sessions: else
+// they would take up room in the queue until it is their session's turn.
+func (l *lockedLane) dropAbandoned() {
+	var gone []*part
+	l.mu.Lock()
+	for session, parts := range l.waiting {
+		kept := parts[:0:0]
+		for _, p := range parts {
+			if p.waiting.abandoned.Load() {
+				gone = append(gone, p)
+			} else {
+				kept = append(kept, p)
+			}
+		}
+		if len(kept) > 0 || len(parts) == 0 {
+			l.waiting[session] = kept
+			continue
+		}
+		delete(l.waiting, session)
+		l.sessions.Add(-1)
+		l.turns = slices.DeleteFunc(l.turns, func(id uuid.UUID) bool { return id == session })
+	}
+	l.mu.Unlock()
+
+	for _, p := range gone {
+		p.err = context.Canceled
+		p.finish()
+	}
 }
 
 // leave lets a session go when nothing of it waits any more.
@@ -137,7 +170,8 @@ func (l *lockedLane) signal() {
 func (c *Collector) runLocked(ctx context.Context) {
 	tally := newTally(c.deps.Metrics)
 	for {
-		session, parts, open := c.locked.next()
+		c.locked.dropAbandoned()
+		session, parts, open := c.locked.next(c.config.GroupEvents)
 		if len(parts) > 0 {
 			c.flushLocked(ctx, tally, session, parts)
 			continue

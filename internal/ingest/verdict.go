@@ -114,6 +114,10 @@ var ErrNotStorable = errors.New("the store refuses the data")
 // event, which can be stored once an operator has removed the cause.
 var ErrDatabaseRefuses = errors.New("the database refuses an event for a reason that is not the service's")
 
+// ErrUnsafeDatabase tells that the database could lose what it commits, so that nothing was
+// stored.
+var ErrUnsafeDatabase = errors.New("the database could lose what it commits")
+
 // LockedError tells that somebody else holds a lock that a group needs, and did not let go
 // of it in the time that the group waits. Nothing was stored.
 type LockedError struct {

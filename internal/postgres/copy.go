@@ -37,14 +37,14 @@ func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *plan, rows [
 	answer, err := message.send(ctx, conn.PgConn())
 	switch {
 	case refusesUnsafeCommit(err):
-		return errors.Join(errUnsafeCommit, err)
+		return errUnsafeCommit
 	case err != nil:
 		return err
 	case answer.tag != "COMMIT":
 		return fmt.Errorf("the transaction ended with %q", answer.tag)
 	}
 
-	db.durability.note(answer.durability, true)
+	db.noteCommit(answer.durability)
 	return checkReplicated(conn.PgConn())
 }
 

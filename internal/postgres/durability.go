@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -102,6 +103,31 @@ func refusesUnsafeCommit(err error) bool {
 	return errors.As(err, &pg) && pg.Code == stateUndefinedObject && strings.Contains(pg.Message, unsafeCommit)
 }
 
+// noteCommit notes what a commit waited for.
+func (db *DB) noteCommit(d Durability) {
+	db.durability.note(d, true)
+	if len(d.Weaknesses()) > 0 {
+		db.renewConnections()
+	}
+}
+
+// noteRefusal finds out what made a transaction end itself, and notes it.
+func (db *DB) noteRefusal(ctx context.Context) {
+	if _, err := db.ReadWeaknesses(ctx); err != nil {
+		return // the database is away, which shows by itself
+	}
+	db.renewConnections()
+}
+
+// renewConnections has connections made anew, at most once in a while: what was set for a
+// role or a database, and corrected, reaches a connection when it is made.
+func (db *DB) renewConnections() {
+	if db.durability.renewable() {
+		db.write.Reset()
+		db.change.Reset()
+	}
+}
+
 // errNotReplicated tells that a commit stopped waiting for its synchronous standbys. The
 // transaction is committed on this server alone, and a failover would lose it.
 var errNotReplicated = errors.New("the commit was not confirmed by the synchronous standbys")
@@ -144,8 +170,21 @@ type durabilityWatch struct {
 	report        func(found []Weakness)
 	now           func() time.Time
 
-	mu   sync.Mutex
-	seen map[Weakness]time.Time
+	mu      sync.Mutex
+	seen    map[Weakness]time.Time
+	renewed time.Time
+}
+
+// renewable tells whether it is time to make connections anew.
+func (w *durabilityWatch) renewable() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	if now.Sub(w.renewed) < weaknessHolds {
+		return false
+	}
+	w.renewed = now
+	return true
 }
 
 // note notes what a commit waited for, or would have. The report is called at once when

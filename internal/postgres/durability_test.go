@@ -263,6 +263,8 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 			mu.Unlock()
 			_, err := requiring.Submit(context.Background(), one())
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
+			require.ErrorContains(t, err, "nothing was stored")
+			require.NotContains(t, err.Error(), "SQLSTATE")
 			require.Equal(t, 3, a.events(t))
 
 			a.set(t, setting, "on")

@@ -172,10 +172,17 @@ const keptSessionsSQL = `
 select exists (select from session where session_id = any ($1) and erased_at is null) or exists (select from event where session_id = any ($1))
 	or exists (select from rejection where session_id = any ($1))`
 
+// allErasedSQL uses session_pkey.
+const allErasedSQL = `select count(*) = cardinality($1::uuid[]) from session where session_id = any ($1) and erased_at is not null`
+
 // kept tells whether anything is kept of sessions, be it a text that names one.
 func (s *ErasureStore) kept(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
 	if err := s.pool().QueryRow(ctx, keptSessionsSQL, idsOf(sessions)).Scan(&kept); err != nil || kept {
 		return kept, err
+	}
+	var erased bool // by an erasure that looked through the texts
+	if err := s.pool().QueryRow(ctx, allErasedSQL, idsOf(sessions)).Scan(&erased); err != nil || erased {
+		return false, err
 	}
 	matcher := erasure.NewMatcher(sessions, nil)
 	for after := (scanPosition{}); ; {

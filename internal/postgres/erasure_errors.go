@@ -150,6 +150,48 @@ func (t *erasureTask) errors(ctx context.Context) error {
 	})
 }
 
+// lateErrorsFrom is how long before an erasure was asked for an error may have been received
+// that is committed after it: as long as a request may take at the most.
+const lateErrorsFrom = time.Hour
+
+// beginLateErrors goes on to the texts of errors that were refused since the erasure was
+// asked for: the first pass may have gone by before they came.
+func (t *erasureTask) beginLateErrors(ctx context.Context) error {
+	return t.step(ctx, func(_ pgx.Tx, next *erasureState) error {
+		next.advance(erasure.LateErrors)
+		next.scan.at = next.RequestedAt.Add(-lateErrorsFrom)
+		return nil
+	})
+}
+
+// lateErrors looks through these texts. Where a replay holds one that it erases, the events
+// are looked through once more when the replay has ended.
+func (t *erasureTask) lateErrors(ctx context.Context) (erasure.Outcome, error) {
+	found, err := t.store.manyTexts(ctx, t.matcher, t.state.scan)
+	if err != nil {
+		return erasure.More, err
+	}
+	again := len(t.state.Paths) > 0 && t.state.lateAfter.After(t.state.ErasedUntil)
+	if found.last == nil && !again {
+		return erasure.Done, t.finish(ctx)
+	}
+
+	err = t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if found.last == nil {
+			next.advance(erasure.Late)
+			next.transaction, next.last = next.last, 0
+			return nil
+		}
+		if err := next.withhold(ctx, tx, found.fits); err != nil {
+			return err
+		}
+		next.Scanned += int64(found.read)
+		next.scan = *found.last
+		return nil
+	})
+	return erasure.More, err
+}
+
 // oldestTransactionSQL reads no table: whatever has a lower number has ended.
 const oldestTransactionSQL = `select pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 

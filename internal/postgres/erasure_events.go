@@ -161,7 +161,7 @@ const latestSQL = `select pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
 // through. It ends at the moment at which it begins.
 func (t *erasureTask) late(ctx context.Context) (erasure.Outcome, error) {
 	if len(t.state.Paths) == 0 {
-		return erasure.Done, t.finish(ctx)
+		return erasure.More, t.beginLateErrors(ctx)
 	}
 	if t.state.last == 0 {
 		return t.beginLate(ctx)
@@ -171,7 +171,7 @@ func (t *erasureTask) late(ctx context.Context) (erasure.Outcome, error) {
 		return erasure.More, err
 	}
 	if found.last == nil {
-		return erasure.Done, t.finish(ctx)
+		return erasure.More, t.beginLateErrors(ctx)
 	}
 	err = t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if err := t.eraseMatches(ctx, tx, next, found.fits); err != nil {

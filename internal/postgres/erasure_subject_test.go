@@ -16,6 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
@@ -140,10 +141,15 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
+	// A text that is refused now, and one with a time from before that is committed only now.
+	refuse(t, c, string(first.Raw))
+	refuse(t, c, string(first.Raw))
+	execute(t, b, "update rejection set received_at = received_at - interval '5 seconds' where rejection_id = (select max(rejection_id::text)::uuid from rejection)")
 	require.NoError(t, task.Release(t.Context()))
 	finished, err := newEraser(b.db).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, finished.Events)
+	require.EqualValues(t, 2, finished.Rejections)
 	require.Empty(t, traces(t, b))
 }
 
@@ -295,7 +301,8 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 	t.Parallel()
 	const months, each = 3, 4000
-	b := newBundle(t)
+	// A server of its own: transactions of others would make the erasure look again.
+	b := newBundleOn(t, pgtest.Dedicated(t))
 	c := collector(t, b.store, 1)
 	for m := range months {
 		envelopes := make([]event.Envelope, each)

@@ -46,6 +46,8 @@ func (t *erasureTask) Step(ctx context.Context) (outcome erasure.Outcome, err er
 		err = t.events(ctx)
 	case erasure.Late:
 		outcome, err = t.late(ctx)
+	case erasure.LateErrors:
+		outcome, err = t.lateErrors(ctx)
 	}
 	return outcome, translate(err, "erase")
 }
@@ -55,6 +57,9 @@ const (
 	// lost the lease.
 	touchErasureSQL = `
 update erasure set leased_until = clock_timestamp() + make_interval(secs => $3::float8) where erasure_id = $1 and lease_id = $2 and finished_at is null`
+	// briefLocksSQL bounds how long a step waits for a session's row that somebody holds
+	// locked: meanwhile it holds the rows of others, whose senders wait for it.
+	briefLocksSQL = `set local lock_timeout = '1s'`
 	// saveErasureSQL uses erasure_pkey; the row is locked.
 	saveErasureSQL = `
 update erasure set step = $2, place = $3, scan_at = $4, scan_id = $5, scan_transaction = $6, last_transaction = $7, late_after = $8, erased_until = $9,
@@ -74,6 +79,9 @@ func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasure
 	var next erasureState
 	err := t.store.transact(ctx, func(tx pgx.Tx) error {
 		next = t.state
+		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, touchErasureSQL, next.ID, t.leaseID, t.lease.Seconds())
 		if err != nil {
 			return err
@@ -224,11 +232,16 @@ func (t *erasureTask) finish(ctx context.Context) error {
 	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
 		// What was refused while a session was being erased, and named it, is gone as well.
 		if len(next.SessionIDs) > 0 {
-			rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, idsOf(next.SessionIDs), erasedAtOnce)
-			if err != nil {
-				return err
+			for {
+				rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, idsOf(next.SessionIDs), erasedAtOnce)
+				if err != nil {
+					return err
+				}
+				next.erased(nil, rejections)
+				if len(rejections) < erasedAtOnce {
+					break
+				}
 			}
-			next.erased(nil, rejections)
 		}
 		if err := tx.QueryRow(ctx, finishErasureSQL, next.ID).Scan(&next.FinishedAt); err != nil {
 			return err

@@ -18,8 +18,14 @@ import (
 // only then, so that all of them share the first group.
 func gathered(t *testing.T, store ingest.Store, requests []*ingest.Request) [][]ingest.Verdict {
 	t.Helper()
+	return gatheredWithin(t, store, time.Minute, requests)
+}
+
+// gatheredWithin is gathered with a budget: who gets no verdict waits for its end.
+func gatheredWithin(t *testing.T, store ingest.Store, budget time.Duration, requests []*ingest.Request) [][]ingest.Verdict {
+	t.Helper()
 	c := ingest.New(ingest.Config{
-		Budget: time.Minute, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
+		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 	}, ingest.Deps{Store: store, Logger: zap.NewNop(), NewID: newID, Now: time.Now})
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	answers, done := make([][]ingest.Verdict, len(requests)), make(chan struct{})

@@ -46,7 +46,9 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	require.NoError(t, tx.Rollback(ctx))
 
 	verdicts := submit(t, c, request(shop, refused, envelope(session, time.Now())))
-	require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses(verdicts))
+	// The last attempt of the group that was given up may have found the table free.
+	require.Contains(t, []ingest.Status{ingest.Stored, ingest.Duplicate}, verdicts[0].Status)
+	require.Equal(t, ingest.Stored, verdicts[1].Status)
 	require.Equal(t, int64(2), verdicts[0].Sequence, "what was refused took no place")
 	require.Equal(t, before, connected(), "the connection was kept")
 }

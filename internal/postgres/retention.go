@@ -163,6 +163,9 @@ const dropSessionsSQL = `delete from session where session_id = any ($1) and eve
 // empty. It leaves one alone that was attached again meanwhile.
 func (s *RetentionStore) purge(ctx context.Context, table string, before time.Time) (events int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
@@ -197,5 +200,8 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 	if sqlState(err) == stateUndefinedTable || errors.Is(err, errNotExpired) {
 		return 0, nil // another replica dropped it, or a person took it back
 	}
-	return events, err
+	if err != nil {
+		return 0, err
+	}
+	return events, nil
 }

@@ -105,6 +105,9 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 		case lostConnection(err), errors.Is(err, errNotReplicated):
 			c.care, c.again = true, true
 			s.metrics.retried(ctx, retryLostConnection)
+		case errors.Is(err, errUnsafeCommit):
+			s.db.noteRefusal(ctx)
+			return fmt.Errorf("%w: %w", ingest.ErrUnsafeDatabase, err)
 		case errors.Is(err, errMonthTaken): // which strands the events of one month, and no others
 			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, err)
 		case errors.Is(err, errLockHeld):

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,11 +33,12 @@ func (db *DB) transact(ctx context.Context, pool *pgxpool.Pool, run func(pgx.Tx)
 
 	switch {
 	case refusesUnsafeCommit(err):
-		return errors.Join(errUnsafeCommit, err)
+		db.noteRefusal(ctx)
+		return errUnsafeCommit
 	case err != nil:
 		return err
 	}
-	db.durability.note(durability, true)
+	db.noteCommit(durability)
 	return replicated
 }
 

@@ -24,6 +24,7 @@ func (t *tracker) pools(samples []sample) []pool {
 func (t *tracker) database(samples []sample, now time.Time) database {
 	age := func(name string) float64 { return unix(now) - gauge(samples, largest, name) }
 	d := database{
+		Durable:         gauge(samples, smallest, "theeye_database_durable"),
 		Size:            share{gauge(samples, largest, "theeye_database_size_bytes"), gauge(samples, smallest, "theeye_database_capacity_bytes")},
 		Growth:          gauge(samples, largest, "theeye_database_growth_bytes_per_day"),
 		DaysToFull:      gauge(samples, smallest, "theeye_database_days_to_full"),

@@ -146,6 +146,9 @@ func ingestAlerts(n numbers, say sayer) {
 
 func databaseAlerts(n numbers, say sayer) {
 	d := n.Database
+	if d.Durable < 1 {
+		say(bad, "a setting of the database can lose events; the log names it")
+	}
 	for _, t := range d.Tables {
 		if t.Ahead == 0 {
 			say(bad, "this month's partition of %s is missing", t.Name)

@@ -114,6 +114,7 @@ type pool struct {
 
 // database is what the census found. Every replica reports the same.
 type database struct {
+	Durable                      float64 // 0: a setting can lose events
 	Size                         share
 	Growth, DaysToFull           float64
 	Tables                       []tableSize
