@@ -119,6 +119,9 @@ func (d *demo) write(path string) error {
 	for _, v := range d.variables() {
 		fmt.Fprintf(&b, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
 	}
+	if program, err := os.Executable(); err == nil { // theeye is on the PATH then, as the documents call it
+		fmt.Fprintf(&b, "export PATH='%s':\"$PATH\"\n", strings.ReplaceAll(filepath.Dir(program), "'", `'\''`))
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), envFile+".*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", envFile, err)

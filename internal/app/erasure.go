@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,8 +65,14 @@ func (d Desk) EraseSubject(ctx context.Context, values []string, progress func(E
 		ask.Values = append(ask.Values, erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value})
 	}
 	finished, err := d.erase(ctx, ask, progress)
+	if err == nil && finished.Events == 0 && finished.Rejections == 0 {
+		err = fmt.Errorf("%w: look at the spelling of the path and the value; the receipt is: theeye erasure %s", errNobody, finished.ID)
+	}
 	return &finished, err
 }
+
+// errNobody tells that an erasure found nothing, as one by a misspelt path does.
+var errNobody = errors.New("nothing that is kept has these values")
 
 func (d Desk) erase(ctx context.Context, ask erasure.Ask, progress func(Erasure)) (Erasure, error) {
 	begun, err := d.eraser.Begin(ctx, ask)

@@ -36,6 +36,7 @@ type rejectionAnswer struct {
 	RawBase64        string  `json:"raw_base64,omitempty"`
 	RawSize          int     `json:"raw_size"`
 	RawTruncated     bool    `json:"raw_truncated"`
+	RawWithheld      bool    `json:"raw_withheld"`
 	Status           string  `json:"status"`
 	EventTypeVersion *int    `json:"event_type_version"`
 	// What became of the last replay, if there was one.
@@ -59,7 +60,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 		ID: r.ID, ReceivedAt: jsonTime(r.ReceivedAt), Application: r.Application, RequestID: r.RequestID,
 		Code: r.Code, Violations: r.Violations, EventID: r.EventID, SessionID: r.SessionID,
 		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
-		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize,
+		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize, RawWithheld: r.Raw == nil,
 		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
 		ReplayedAt: (*jsonTime)(r.ReplayedAt), Outcome: r.Outcome, OutcomeEventID: r.OutcomeEventID, OutcomeErrors: r.OutcomeErrors,
 	}

@@ -114,7 +114,7 @@ func (w *subjectWriter) finish() error {
 		if w.errors == 0 {
 			w.openErrors()
 		}
-		w.buffer.WriteString(`],"complete":true}`)
+		w.buffer.WriteString(`],"complete":true}` + "\n")
 	}
 	return w.write(w.buffer.Bytes())
 }

@@ -177,7 +177,7 @@ func (g *groupCommit) holdPart(p *part) {
 // is held back unsplit: the next group must not wait for it.
 func (g *groupCommit) outOfTime(ctx context.Context) bool {
 	deadline, bounded := ctx.Deadline()
-	return bounded && time.Until(deadline) < g.collector.config.Budget/2
+	return bounded && deadline.Sub(g.collector.deps.Now()) < g.collector.config.Budget/2
 }
 
 // settled returns the items that have an outcome.

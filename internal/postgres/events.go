@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/query"
@@ -24,6 +25,19 @@ type QueryStore struct {
 	prepared pgx.QueryExecMode
 	// tell hears the plans of a store that explains; nil: statements are run.
 	tell func(plan string)
+	// changes has the statements run on the connections for changes, which are not shared
+	// out: they take what is to be replayed or discarded.
+	changes bool
+}
+
+// connections waits for the caller's share of the connections for questions, or takes
+// those for changes.
+func (s *QueryStore) connections(ctx context.Context, heavy bool) (pool *pgxpool.Pool, release func(), err error) {
+	if s.changes {
+		return s.db.change, func() {}, nil
+	}
+	release, err = awaitTurn(ctx, s.db.questions, heavy)
+	return s.db.read, release, err
 }
 
 var (
@@ -176,13 +190,13 @@ func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *
 	if s.tell != nil {
 		return s.explain(ctx, mode, q.sql.String(), q.args)
 	}
-	release, err := awaitTurn(ctx, s.db.questions, q.heavy)
+	pool, release, err := s.connections(ctx, q.heavy)
 	if err != nil {
 		return err
 	}
 	defer release()
 
-	rows, err := s.db.read.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
+	rows, err := pool.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
 		return translate(err, "list")
 	}
@@ -205,13 +219,13 @@ func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.
 		var none T
 		return none, s.explain(ctx, s.prepared, sql, args)
 	}
-	release, err := awaitTurn(ctx, s.db.questions, false)
+	pool, release, err := s.connections(ctx, false)
 	if err != nil {
 		var none T
 		return none, err
 	}
 	defer release()
 
-	item, err := scan(s.db.read.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
+	item, err := scan(pool.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
 	return item, translate(err, doing)
 }

@@ -27,7 +27,9 @@ var _ rejection.Store = (*ReplayStore)(nil)
 
 // NewReplayStore makes a store on a database whose schema is current.
 func NewReplayStore(db *DB) *ReplayStore {
-	return &ReplayStore{db: db, reads: NewQueryStore(db)}
+	reads := NewQueryStore(db)
+	reads.changes = true
+	return &ReplayStore{db: db, reads: reads}
 }
 
 // The conditions of what is replayed, beside those of lists.
