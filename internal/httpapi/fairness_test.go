@@ -47,7 +47,7 @@ func TestOneKeyDoesNotTakeTheReadsOfOthers(t *testing.T) {
 		}()
 	}
 	waiting := func() (n int) {
-		require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").Scan(&n))
+		require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and application_name = 'theeye read'").Scan(&n))
 		return n
 	}
 	require.Eventually(t, func() bool { return waiting() == 2 }, time.Minute, 5*time.Millisecond, "half of the connections are one key's")
