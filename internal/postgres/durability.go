@@ -106,7 +106,7 @@ func refusesUnsafeCommit(err error) bool {
 // noteCommit notes what a commit waited for.
 func (db *DB) noteCommit(d Durability) {
 	db.durability.note(d, true)
-	if len(d.Weaknesses()) > 0 {
+	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the others are the server's
 		db.renewConnections()
 	}
 }
@@ -161,6 +161,9 @@ func checkReplicated(conn *pgconn.PgConn) error {
 // others do not: settings of a role or a database reach each connection when it is made.
 const weaknessHolds = 15 * time.Second
 
+// renewEvery is how often connections are made anew while synchronous_commit is weak.
+const renewEvery = time.Minute
+
 // durabilityWatch knows which weaknesses the database has. It is safe for concurrent use.
 type durabilityWatch struct {
 	// last is what was noted last, so that a commit that finds nothing new costs nothing.
@@ -180,7 +183,7 @@ func (w *durabilityWatch) renewable() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	if now.Sub(w.renewed) < weaknessHolds {
+	if now.Sub(w.renewed) < renewEvery {
 		return false
 	}
 	w.renewed = now

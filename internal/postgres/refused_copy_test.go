@@ -26,6 +26,7 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	t.Cleanup(db.Close)
 	store, session := newStore(db, keepAll()), uuid.New()
 	c := collector(t, store, 1)
+	submit(t, c, request(shop, envelope(uuid.New(), time.Now()))) // connections are made anew once, since commits wait for no disk here
 	require.Equal(t, int64(1), submit(t, c, request(shop, envelope(session, time.Now())))[0].Sequence)
 	pool := b.database.Pool(t)
 	connected := func() (processes []int32) {
