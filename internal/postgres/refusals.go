@@ -117,11 +117,13 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 
 // erasedForRefusalsSQL uses session_pkey. The lock, for which writers of events do not
 // wait, keeps an erasure from passing by what this transaction is about to keep. It waits
-// for nobody: a session that is being edited or erased counts as erased, since a text alone
-// must not make a group wait for any session that it names.
+// for nobody, since a text alone must not make a group wait for any session that it names:
+// one that is locked counts as erased if an erasure of it is at work, which was committed
+// before it took the lock. Whoever else has it locked, to edit an event, erases nothing.
 const erasedForRefusalsSQL = `
 with free as materialized (select session_id from session where session_id = any($1) for key share skip locked)
 select s.session_id, s.erased_at is not null or not exists (select from free where free.session_id = s.session_id)
+	and exists (select from erasure e where e.finished_at is null and s.session_id = any (e.session_ids))
 from session s where s.session_id = any($1)`
 
 // maxNamed bounds the ids that are looked for in the text of a refused event.
