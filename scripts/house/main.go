@@ -31,10 +31,13 @@ func run(args []string, out io.Writer) error {
 
 	figures, err := measureTree(measured) // with an error, those that could be measured
 
+	report := tableOf(figures, houseLimits())
 	if *verbose {
-		printPlaces(out, figures, *only)
+		report = listPlaces(figures, *only) + report
 	}
-	printTable(out, figures, houseLimits())
+	if _, failed := io.WriteString(out, report); failed != nil {
+		return fmt.Errorf("print the figures: %w", failed)
+	}
 
 	return err
 }

@@ -2,35 +2,38 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 )
 
-// printTable prints the figures and their limits as a table in Markdown.
-func printTable(out io.Writer, figures []figure, limits []limit) {
+// tableOf returns the figures and their limits as a table in Markdown.
+func tableOf(figures []figure, limits []limit) string {
 	byKey := map[string]string{}
 	for _, limit := range limits {
 		byKey[limit.key] = limit.String()
 	}
 
-	fmt.Fprintln(out, "| Figure | Here | Limit |")
-	fmt.Fprintln(out, "| --- | --- | --- |")
+	rows := []string{"| Figure | Here | Limit |", "| --- | --- | --- |"}
 	for _, figure := range figures {
-		fmt.Fprintf(out, "| %s | %s | %s |\n", figure.title, figure.text, byKey[figure.key])
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", figure.title, figure.text, byKey[figure.key]))
 	}
+
+	return strings.Join(rows, "\n") + "\n"
 }
 
-// printPlaces prints the places behind the figures whose key begins with a text.
-func printPlaces(out io.Writer, figures []figure, prefix string) {
+// listPlaces returns the places behind the figures whose key begins with a text.
+func listPlaces(figures []figure, prefix string) string {
+	var lines []string
 	for _, figure := range figures {
 		if len(figure.places) == 0 || !strings.HasPrefix(figure.key, prefix) {
 			continue
 		}
 
-		fmt.Fprintf(out, "%s: %s (%s)\n", figure.key, figure.title, figure.text)
+		lines = append(lines, fmt.Sprintf("%s: %s (%s)", figure.key, figure.title, figure.text))
 		for _, place := range figure.places {
-			fmt.Fprintf(out, "  %s\n", place)
+			lines = append(lines, "  "+place)
 		}
-		fmt.Fprintln(out)
+		lines = append(lines, "")
 	}
+
+	return strings.Join(lines, "\n") + "\n"
 }

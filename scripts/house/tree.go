@@ -76,7 +76,7 @@ func readTree(root string, paths []string) (*tree, error) {
 
 		relative, err := filepath.Rel(root, full)
 		if err != nil {
-			return err
+			return fmt.Errorf("name a file: %w", err)
 		}
 		if entry.IsDir() {
 			return skipFolder(relative, entry.Name())
@@ -131,9 +131,9 @@ func (t *tree) addFile(path string) error {
 		return nil
 	}
 
-	source, err := os.ReadFile(filepath.Join(t.root, filepath.FromSlash(path))) //nolint:gosec // G304: a file of the tree
+	source, err := os.ReadFile(filepath.Join(t.root, filepath.FromSlash(path)))
 	if err != nil {
-		return err
+		return fmt.Errorf("read a file: %w", err)
 	}
 
 	switch filepath.Ext(path) {
@@ -161,7 +161,7 @@ func (t *tree) addCode(path string, source []byte) error {
 	positions := token.NewFileSet()
 	syntax, err := parser.ParseFile(positions, path, source, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return err
+		return fmt.Errorf("parse a file: %w", err)
 	}
 	if ast.IsGenerated(syntax) {
 		return nil
