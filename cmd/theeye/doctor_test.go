@@ -81,7 +81,7 @@ func TestDoctorOfARunningService(t *testing.T) {
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	r := dev(t, at)
+	r := startDev(t, at)
 	// The service makes partitions when it has started.
 	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+os.Getenv(binaryVariable)+" doctor > found && break; done; cat found")
 	require.Regexp(t, ` 0 failed, \d skipped\n$`, out)

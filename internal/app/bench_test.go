@@ -39,13 +39,13 @@ func BenchmarkIngest(b *testing.B) {
 	best := 0.0
 	for _, connections := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("copy/connections=%d", connections), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			best = max(best, benchCopy(b, pool, connections))
 		})
 	}
 	for _, load := range []struct{ clients, batch int }{{256, 1}, {16, 100}} {
 		b.Run(fmt.Sprintf("events=%d/clients=%d", load.batch, load.clients), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			rate := benchHandler(b, service.Handler(), key, load.clients, load.batch)
 			if best > 0 {
 				b.ReportMetric(rate/best, "of_copy")
@@ -79,7 +79,7 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 	return service, key
 }
 
-func empty(b *testing.B, pool *pgxpool.Pool) {
+func emptyTables(b *testing.B, pool *pgxpool.Pool) {
 	b.Helper()
 	_, err := pool.Exec(context.Background(), "truncate event, event_key, session, rejection; checkpoint")
 	require.NoError(b, err)

@@ -16,7 +16,7 @@ import (
 func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.capacity": "500GiB"})
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	require.Eventually(t, func() bool {
 		metrics := s.Scrape(t)
 		return metrics["theeye_census_last_success_timestamp_seconds"] != nil && metrics.Value("theeye_retention_rounds_total", "outcome", "succeeded") > 0

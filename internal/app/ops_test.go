@@ -88,7 +88,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Dedicated(t)
 	server := database.Server()
-	address := map[string]string{"off": unused(t), "on": unused(t)}
+	address := map[string]string{"off": unusedAddress(t), "on": unusedAddress(t)}
 	settings := map[string]config.Config{}
 	for needs, ops := range address {
 		settings[needs] = apptest.Config(t, database, map[string]string{

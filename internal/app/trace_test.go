@@ -16,9 +16,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/apptest"
 )
 
-// traced are the settings of a service that exports every trace to a receiver. The
+// tracedSettings are the settings of a service that exports every trace to a receiver. The
 // exporters read the process's environment, so tests with it do not run side by side.
-func traced(t *testing.T, endpoint string, more ...string) map[string]string {
+func tracedSettings(t *testing.T, endpoint string, more ...string) map[string]string {
 	t.Helper()
 	settings := map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "parentbased_always_on",
@@ -35,8 +35,8 @@ func traced(t *testing.T, endpoint string, more ...string) map[string]string {
 	return settings
 }
 
-// posted is an event's JSON, with a session of its own unless one is given.
-func posted(session uuid.UUID) string {
+// eventJSON is an event's JSON, with a session of its own unless one is given.
+func eventJSON(session uuid.UUID) string {
 	return fmt.Sprintf(`{"event_id":%q,"session_id":%q,"category":"page","name":"view","data":{"path":"/"},"timestamp":%q}`,
 		uuid.NewString(), session, time.Now().UTC().Format(time.RFC3339Nano))
 }
@@ -46,7 +46,7 @@ func posted(session uuid.UUID) string {
 func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	t.Helper()
 	held := uuid.New()
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(held)).Status)
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(held)).Status)
 	pool := s.Database.Pool(t)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 			}
 		})
 	}
-	post(posted(held)) // it holds the lane up
+	post(eventJSON(held)) // it holds the lane up
 	locked := func() bool {
 		var n int
 		err := pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()").Scan(&n)
@@ -75,7 +75,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	traces := make([]string, n)
 	for i := range traces {
 		traces[i] = fmt.Sprintf("%032x", i+1)
-		post(posted(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
+		post(eventJSON(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
 	}
 	require.Eventually(t, func() bool { return s.Scrape(t).Value("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
 	require.NoError(t, tx.Rollback(t.Context()))
@@ -95,7 +95,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 				endpoint = receiver.GRPC
 			}
 			const together = 5
-			s := apptest.Start(t, traced(t, endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol, "OTEL_METRICS_EXPORTER", "none",
+			s := apptest.Start(t, tracedSettings(t, endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol, "OTEL_METRICS_EXPORTER", "none",
 				"OTEL_SERVICE_NAME", "eye-of-a-test", "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"))
 			traces := shareGroup(t, s, together)
 
@@ -147,7 +147,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 // Questions make spans of their statements, without what they were asked for.
 func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP))
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events?category=canary-value", "").Status)
 	request := receiver.Await(t, "GET /v1/events", 1)[0]
 	require.Eventually(t, func() bool {
@@ -168,7 +168,7 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 // exported together with it.
 func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
 	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside of a character
 		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
 	}
@@ -206,10 +206,10 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 		}
 	})
 	const queue, requests = 8, 200
-	settings := traced(t, "http://"+hole.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE", fmt.Sprint(queue), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
+	settings := tracedSettings(t, "http://"+hole.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE", fmt.Sprint(queue), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
 	s := apptest.Start(t, settings)
 	for range requests {
-		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	}
 	metrics := s.Scrape(t)
 	require.LessOrEqual(t, metrics.Value("theeye_telemetry_span_queue"), float64(queue))
@@ -224,8 +224,8 @@ func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the expor
 	closed, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
-	s := apptest.Start(t, traced(t, "http://"+closed.Addr().String(), "OTEL_EXPORTER_OTLP_TIMEOUT", "100"))
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+	s := apptest.Start(t, tracedSettings(t, "http://"+closed.Addr().String(), "OTEL_EXPORTER_OTLP_TIMEOUT", "100"))
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	require.Eventually(t, func() bool {
 		metrics := s.Scrape(t)
 		return metrics.Value("theeye_telemetry_spans_total", "outcome", "failed") > 0 &&
@@ -235,8 +235,8 @@ func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the expor
 
 // A disabled SDK records nothing, and the service works as ever.
 func TestTelemetryThatIsOff(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
-	s := apptest.Start(t, traced(t, "http://127.0.0.1:1", "OTEL_SDK_DISABLED", "true"))
-	answer := s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New()), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	s := apptest.Start(t, tracedSettings(t, "http://127.0.0.1:1", "OTEL_SDK_DISABLED", "true"))
+	answer := s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New()), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	require.Equal(t, http.StatusCreated, answer.Status)
 	for name := range s.Scrape(t) {
 		require.False(t, strings.HasPrefix(name, "theeye_"), name)

@@ -43,7 +43,7 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	c := Config(t, database, settings)
 	s := &Service{Database: database}
 	require.NoError(t, app.WithAdmin(ctx, c, func(a app.Admin) error {
-		if _, err := a.Application(ctx, "shop"); err != nil {
+		if _, err := a.FindApplication(ctx, "shop"); err != nil {
 			if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ func newPatient(t *testing.T, database *pgtest.Database) *patient {
 	require.NoError(t, err)
 	defer db.Close()
 	now := time.Now()
-	require.NoError(t, postgres.NewRetentionStore(db).Prepare(t.Context(), now, now.AddDate(0, 0, 62)))
+	require.NoError(t, postgres.NewRetentionStore(db).CreatePartitions(t.Context(), now, now.AddDate(0, 0, 62)))
 	p.exec(t, "revoke create on schema public from public") // which version 14 grants
 	return p
 }

@@ -54,7 +54,7 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	path, _ := stored(t, s, newEvent(t, newID()))
+	path, _ := postStored(t, s, newEvent(t, newID()))
 	session := at[string](t, mustGet(t, s.Client, path), "session_id")
 	mustPost(t, s.As(s.Ingest), newEvent(t, session))
 	require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", `{}`).Status)

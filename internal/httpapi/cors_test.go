@@ -52,7 +52,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	readable(post(s.As("eye_unknown"), ""), http.StatusTooManyRequests)
 
 	// With the database away: first an event cannot be stored, then no key can be checked.
-	cut(t, s)
+	disconnectDatabase(t, s)
 	readable(post(all, newEvent(t, newID())), http.StatusServiceUnavailable)
 	require.Eventually(t, func() bool {
 		answer := all.Do(t, http.MethodGet, "/v1/event-types", "", "Origin", origin)

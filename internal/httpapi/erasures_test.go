@@ -17,8 +17,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
-// erased begins an erasure, waits for its end, and returns its id.
-func erased(t testing.TB, s *apptest.Service, body string) string {
+// eraseAndWait begins an erasure, waits for its end, and returns its id.
+func eraseAndWait(t testing.TB, s *apptest.Service, body string) string {
 	t.Helper()
 	answer := s.Do(t, http.MethodPost, "/v1/erasures", body)
 	require.Equal(t, http.StatusAccepted, answer.Status, "%s", answer.Body)
@@ -167,7 +167,7 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender, name, id := s.As(s.Ingest), strict(t, s), newID()
+	sender, name, id := s.As(s.Ingest), registerStrictType(t, s), newID()
 	session, other := newID(), newID()
 	mustPost(t, sender, newEvent(t, session, "event_id", id))
 	// The same id under another session was refused by its type, and is kept.
@@ -176,7 +176,7 @@ func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id)), http.StatusBadRequest, "invalid_event")
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 	setType(t, s, name, `{}`)
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"ids":["`+refused+`"]}`))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+refused+`"]}`))
 	require.Zero(t, tableCount(t, s, "event"))
 }
 

@@ -111,9 +111,9 @@ func TestAnEditIsJudgedByTheType(t *testing.T) {
 	s := apptest.Start(t, nil)
 	putType(t, s.Client, "form", "submit", `{"schema": {"required": ["email"], "properties": {"email": {"type": "string"}}}}`)
 	session := newID()
-	path, _ := stored(t, s, newEvent(t, session, "category", "form", "name", "submit", "data", map[string]any{"email": "x"}))
+	path, _ := postStored(t, s, newEvent(t, session, "category", "form", "name", "submit", "data", map[string]any{"email": "x"}))
 	require.Equal(t, number(1), mustGet(t, s.Client, path)["event_type_version"])
-	free, _ := stored(t, s, newEvent(t, session))
+	free, _ := postStored(t, s, newEvent(t, session))
 	for _, c := range []struct{ method, path, body, at string }{
 		{http.MethodPut, path, newEvent(t, session, "category", "form", "name", "submit"), "/data/email schema_violation"},
 		{http.MethodPatch, path, `{"data": {"email": 5}}`, "/data/email schema_violation"},
@@ -128,7 +128,7 @@ func TestAnEditIsJudgedByTheType(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.Equal(t, []string{c.at}, reasons(t, answer.JSON(t)))
 	}
-	document, _ := edit(t, s, http.MethodPatch, path, `{"data": {"email": "y"}}`, "Content-Type", mergePatch)
+	document, _ := editEvent(t, s, http.MethodPatch, path, `{"data": {"email": "y"}}`, "Content-Type", mergePatch)
 	requireSameJSON(t, `{"email": "y"}`, render(t, document["data"]))
 }
 
@@ -298,14 +298,14 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	group.Wait()
 	schemas := map[json.Number]*eventtype.Schema{"": nil} // before the other replica knew of the type
 	for _, one := range at[[]any](t, mustGet(t, s.Client, typePath("form", "submit")+"/versions"), "versions") {
-		schema, err := eventtype.Compile([]byte(render(t, at[any](t, one, "schema"))))
+		schema, err := eventtype.CompileSchema([]byte(render(t, at[any](t, one, "schema"))))
 		require.NoError(t, err)
 		schemas[at[json.Number](t, one, "version")] = schema
 	}
 	require.Len(t, schemas, changes+1)
 	fits := func(version json.Number, data string) bool {
 		require.Contains(t, schemas, version)
-		violations, err := schemas[version].Check([]byte(data), false)
+		violations, err := schemas[version].CheckPayload([]byte(data), false)
 		require.NoError(t, err)
 		return len(violations) == 0
 	}

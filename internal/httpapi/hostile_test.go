@@ -112,7 +112,7 @@ func TestSmuggling(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, response.Close)
 			problem := (&apptest.Answer{Body: text}).JSON(t)
-			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, refused(name), at[string](t, problem, "code"))
+			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, expectedRejection(name), at[string](t, problem, "code"))
 			require.NotEmpty(t, response.Header.Get("Date"))
 			require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 			_, err = conn.Read(make([]byte, 1))
@@ -121,8 +121,8 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// refused is the status of what TestSmuggling sends.
-func refused(name string) int {
+// expectedRejection is the status of what TestSmuggling sends.
+func expectedRejection(name string) int {
 	switch name {
 	case "another encoding":
 		return http.StatusNotImplemented
@@ -170,7 +170,7 @@ func TestProblems(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	// One of each status that a client can bring about: requireProblem checks the rest.
-	path, _ := stored(t, s, newEvent(t, newID()))
+	path, _ := postStored(t, s, newEvent(t, newID()))
 	for _, c := range []struct {
 		answer *apptest.Answer
 		status int

@@ -22,9 +22,9 @@ type who struct {
 	status int
 }
 
-// expectations has a line for each route. A route without one fails the test: who
+// accessMatrix has a line for each route. A route without one fails the test: who
 // adds a route has to say here who may use it.
-func expectations() map[string]who {
+func accessMatrix() map[string]who {
 	const ok, bad, none = http.StatusOK, http.StatusBadRequest, http.StatusNotFound
 	senders := func(status int) who { return who{ingest: true, admin: true, status: status} }
 	readers := func(status int) who { return who{read: true, admin: true, status: status} }
@@ -97,7 +97,7 @@ func TestScopesByRoute(t *testing.T) {
 	}
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
-		expected, known := expectations()[name]
+		expected, known := accessMatrix()[name]
 		isOpen := slices.Contains(open(), name)
 		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
 		for _, alias := range route.Paths {
@@ -136,7 +136,7 @@ func TestScopesByRoute(t *testing.T) {
 			})
 		}
 	}
-	require.Len(t, httpapi.Routes(), len(expectations())+len(open()), "an expectation without a route")
+	require.Len(t, httpapi.Routes(), len(accessMatrix())+len(open()), "an expectation without a route")
 }
 
 func body(method string) string {

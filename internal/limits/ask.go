@@ -211,6 +211,6 @@ func (a *asker) plan(ctx context.Context, q *question) (string, error) {
 			return "", err
 		}
 	}
-	err := q.explain(ctx, a.store.Explaining(func(plan string) { plans = append(plans, plan) }), 0, after)
+	err := q.explain(ctx, a.store.ExplainTo(func(plan string) { plans = append(plans, plan) }), 0, after)
 	return strings.Join(plans, "\n"), err
 }

@@ -118,7 +118,7 @@ func (s *sample) payloads(random *rand.Rand, times int) []question {
 			explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
 				f := filter(n, ranged)
 				known := &query.Finder{PathStore: store}
-				if err := known.Admit(ctx, &f); err != nil {
+				if err := known.AdmitFilter(ctx, &f); err != nil {
 					return err
 				}
 				return store.Events(ctx, f, nil, query.DefaultLimit+1, nil)
@@ -127,7 +127,7 @@ func (s *sample) payloads(random *rand.Rand, times int) []question {
 	}
 	indexed := ask(indexedQuestion, false)
 	indexed.possible = func(ctx context.Context, store *postgres.QueryStore) (bool, error) {
-		found, err := store.Indexed(ctx, s.common, s.name, []query.DataPath{{indexedMember}})
+		found, err := store.FindIndexed(ctx, s.common, s.name, []query.DataPath{{indexedMember}})
 		return err == nil && found[0], err
 	}
 	searched := ask("payload in a day, a category and a name, searched", true)
@@ -168,15 +168,15 @@ func Index(ctx context.Context, pool *pgxpool.Pool, seed uint64) error {
 	defer db.Close()
 	store := postgres.NewPathIndexStore(db)
 	for {
-		wanted, err := store.Wanted(ctx)
+		wanted, err := store.WantedPaths(ctx)
 		if err != nil {
 			return err
 		}
 		// A round does nothing while the service itself is at it.
-		if _, err := store.Reconcile(ctx, wanted); err != nil {
+		if _, err := store.ReconcileIndexes(ctx, wanted); err != nil {
 			return err
 		}
-		found, err := postgres.NewQueryStore(db).Indexed(ctx, drawn.common, drawn.name, []query.DataPath{{indexedMember}})
+		found, err := postgres.NewQueryStore(db).FindIndexed(ctx, drawn.common, drawn.name, []query.DataPath{{indexedMember}})
 		if err != nil || found[0] {
 			return err
 		}

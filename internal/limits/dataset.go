@@ -140,7 +140,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, application string, from, 
 		return 0, err
 	}
 	defer db.Close()
-	return id, postgres.NewRetentionStore(db).Prepare(ctx, from, to)
+	return id, postgres.NewRetentionStore(db).CreatePartitions(ctx, from, to)
 }
 
 // takeTransactions returns numbers of transactions that did nothing else.

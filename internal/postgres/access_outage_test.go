@@ -22,7 +22,7 @@ func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	r := newReplica(t, database, false)
 	r.create(t, "shop")
 	key := r.key(t, "shop", access.ScopeIngest)
-	directory := access.NewDirectory(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
+	directory := access.NewCache(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
 		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
 	directory.Start()
 	t.Cleanup(directory.Stop)

@@ -53,17 +53,17 @@ func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 // changed or read wrong.
 func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 	t.Parallel()
-	for name, setting := range map[string]func(c *castes) (statements []string, url string){
-		"database": func(c *castes) ([]string, string) {
+	for name, setting := range map[string]func(c *testRoles) (statements []string, url string){
+		"database": func(c *testRoles) ([]string, string) {
 			return []string{"alter database " + c.Name() + " set client_encoding = 'LATIN1'"}, c.DSNAs(c.service)
 		},
-		"role": func(c *castes) ([]string, string) {
+		"role": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " set client_encoding = 'SQL_ASCII'"}, c.DSNAs(c.service)
 		},
-		"role in database": func(c *castes) ([]string, string) {
+		"role in database": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " in database " + c.Name() + " set client_encoding = 'WIN1252'"}, c.DSNAs(c.service)
 		},
-		"url": func(c *castes) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
+		"url": func(c *testRoles) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +86,7 @@ func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 			inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: url, ConnectTimeout: 3 * time.Second}, time.Now)
 			require.NoError(t, err)
 			t.Cleanup(inspector.Close)
-			require.Equal(t, "UTF8", inspector.Inspect(t.Context()).Server.Value.ClientEncoding)
+			require.Equal(t, "UTF8", inspector.InspectDatabase(t.Context()).Server.Value.ClientEncoding)
 			require.NoError(t, postgres.MakeRoles(t.Context(), c.DSNAs(c.owner), c.roles()))
 			require.NoError(t, postgres.Migrate(t.Context(), c.DSNAs(c.owner)))
 		})
