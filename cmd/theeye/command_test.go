@@ -84,7 +84,7 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 		pooler string
 		says   string
 	}{
-		{pgtest.BouncerRefusesParameters, "none", "set database.pooler to transaction"},
+		{pgtest.BouncerRejectsParameters, "none", "set database.pooler to transaction"},
 		{pgtest.BouncerInStatementMode, "transaction", "set pool_mode of PgBouncer to transaction"},
 	} {
 		environ := []string{"THEEYE_DATABASE_URL=" + database.BouncerDSN(t, c.mode), "THEEYE_DATABASE_POOLER=" + c.pooler}

@@ -54,7 +54,7 @@ type crashRig struct {
 
 func newSite(t *testing.T) *crashRig {
 	t.Helper()
-	s := &crashRig{database: pgtest.Dedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
+	s := &crashRig{database: pgtest.NewDedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
 	for range 20 {
 		s.sessions = append(s.sessions, uuid.New())
 	}
@@ -142,8 +142,8 @@ func (s *crashRig) event(random *rand.Rand) event.Event {
 func (s *crashRig) send(events []event.Event) bool {
 	bodies := make([]string, len(events))
 	for i, e := range events {
-		s.oracle.Sending(e)
-		bodies[i] = string(apptest.Render(e))
+		s.oracle.RecordSending(e)
+		bodies[i] = string(apptest.RenderEvent(e))
 	}
 	body := bodies[0]
 	if len(events) > 1 {
@@ -167,7 +167,7 @@ func (s *crashRig) send(events []event.Event) bool {
 		return false
 	}
 	for i, e := range events {
-		s.oracle.Told(e, verdicts[i].Status, verdicts[i].Sequence)
+		s.oracle.RecordVerdict(e, verdicts[i].Status, verdicts[i].Sequence)
 	}
 	s.acknowledged.Add(int64(len(events)))
 	return true
@@ -209,10 +209,10 @@ func (s *crashRig) reconcile(t *testing.T) {
 		require.True(t, s.send(events), "a retry is answered")
 	}
 	require.Empty(t, s.oracle.Unanswered())
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
-	gaps, err := apptest.Gaps(context.Background(), s.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 	if odd := s.odd.Load(); odd != nil {

@@ -53,7 +53,7 @@ func TestDoctorExitCodes(t *testing.T) {
 
 func TestDoctorOfARunningService(t *testing.T) {
 	t.Parallel()
-	s := apptest.StartOn(t, pgtest.Dedicated(t), nil)
+	s := apptest.StartOn(t, pgtest.NewDedicated(t), nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN(), "THEEYE_URL=" + s.URL, "THEEYE_OPS_URL=" + s.Ops}
 	require.Eventually(t, func() bool { // the service makes partitions when it has started
 		code, _, _ := finish(t, environ, "doctor")

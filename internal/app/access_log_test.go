@@ -46,7 +46,7 @@ func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	const every, sent = 4, 12
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
+	c := apptest.LoadConfig(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
 	key := ""
 	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
 		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {

@@ -32,7 +32,7 @@ const benchData = `{"host":"www.example.com","path":"/products/shoes/running","r
 // ratio to the best of those in the same run. No sockets are involved: what net/http
 // costs is not in the numbers.
 func BenchmarkIngest(b *testing.B) {
-	database := pgtest.Dedicated(b,
+	database := pgtest.NewDedicated(b,
 		pgtest.WithSetting("shared_buffers", "1GB"), pgtest.WithSetting("max_wal_size", "8GB"), pgtest.WithSetting("min_wal_size", "4GB"))
 	service, key := benchService(b, database)
 	pool := database.Pool(b)
@@ -57,7 +57,7 @@ func BenchmarkIngest(b *testing.B) {
 func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string) {
 	b.Helper()
 	ctx := context.Background()
-	c := apptest.Config(b, database, nil)
+	c := apptest.LoadConfig(b, database, nil)
 	key := ""
 	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
 		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {

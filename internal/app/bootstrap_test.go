@@ -104,7 +104,7 @@ func requireKept(t *testing.T, s *secretServer, c config.Config) {
 
 func TestBootstrapKeepsOneKey(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
@@ -123,7 +123,7 @@ func TestBootstrapKeepsOneKey(t *testing.T) {
 func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 	t.Parallel()
 	const runs = 4
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	s := &secretServer{gate: &sync.WaitGroup{}}
 	s.gate.Add(runs)
 	cluster := startSecretServer(t, s)
@@ -148,7 +148,7 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 
 func TestBootstrapRevokesWhatIsNotKept(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{deny: true}
 	_, err := app.BootstrapKey(t.Context(), c, startSecretServer(t, s), o)
@@ -171,12 +171,12 @@ func TestBootstrapTellsAKeyOfAnotherDatabase(t *testing.T) {
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
-	first := apptest.Config(t, pgtest.New(t), nil)
+	first := apptest.LoadConfig(t, pgtest.New(t), nil)
 	_, err := app.BootstrapKey(t.Context(), first, cluster, o)
 	require.NoError(t, err)
 	before := string(s.data["key"])
 
-	second := apptest.Config(t, pgtest.New(t), nil)
+	second := apptest.LoadConfig(t, pgtest.New(t), nil)
 	_, err = app.BootstrapKey(t.Context(), second, cluster, o)
 	require.ErrorIs(t, err, app.ErrForeignKey)
 	require.Equal(t, before, string(s.data["key"]))

@@ -14,7 +14,7 @@ import (
 func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := apptest.StartOn(t, pgtest.New(t), nil)
-	c := apptest.Config(t, s.Database, nil)
+	c := apptest.LoadConfig(t, s.Database, nil)
 	for range 2 {
 		require.NoError(t, app.CheckService(t.Context(), c, s.URL, time.Minute))
 	}
@@ -34,7 +34,7 @@ func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 
 func TestCheckFailsWhereNoServiceIs(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	require.ErrorContains(t, app.CheckService(t.Context(), c, "http://"+unusedAddress(t), time.Second), "post an event")
 	require.ErrorIs(t, app.CheckService(t.Context(), c, "eye", time.Second), app.ErrURL)
 }

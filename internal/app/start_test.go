@@ -17,7 +17,7 @@ import (
 func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, nil)
+	c := apptest.LoadConfig(t, database, nil)
 	require.NoError(t, app.MigrateDown(t.Context(), c))
 	requireBehind(t, c)
 	applied := 0
@@ -79,7 +79,7 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.Close()) })
 	for _, setting := range []string{"http.listen", "ops.listen"} {
-		_, err := app.Start(t.Context(), apptest.Config(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
+		_, err := app.Start(t.Context(), apptest.LoadConfig(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
 		require.ErrorIs(t, err, app.ErrConfiguration, setting)
 	}
 	without, err := config.Load(config.Sources{})

@@ -77,7 +77,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 		traces[i] = fmt.Sprintf("%032x", i+1)
 		post(eventJSON(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
 	}
-	require.Eventually(t, func() bool { return s.Scrape(t).Value("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Scrape(t).SumSeries("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
 	require.NoError(t, tx.Rollback(t.Context()))
 	sent.Wait()
 	return traces
@@ -100,22 +100,22 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 			traces := shareGroup(t, s, together)
 
 			requests := map[string]apptest.Span{}
-			for _, span := range receiver.Await(t, "POST /v1/events", together+2) {
-				requests[span.Trace()] = span
+			for _, span := range receiver.AwaitSpans(t, "POST /v1/events", together+2) {
+				requests[span.TraceID()] = span
 			}
 			var group apptest.Span
-			for _, span := range receiver.Await(t, "commit group", 3) {
+			for _, span := range receiver.AwaitSpans(t, "commit group", 3) {
 				if len(span.Links) == together {
 					group = span
 				}
 			}
 			require.NotNil(t, group.Span, "the span of the group that the requests shared")
-			require.Empty(t, group.Parent())
-			require.NotContains(t, traces, group.Trace(), "what many share is part of no one's trace")
+			require.Empty(t, group.ParentID())
+			require.NotContains(t, traces, group.TraceID(), "what many share is part of no one's trace")
 			for _, trace := range traces {
 				request, found := requests[trace]
 				require.True(t, found, "a request continues the trace of its client")
-				require.Equal(t, "00f067aa0ba902b7", request.Parent())
+				require.Equal(t, "00f067aa0ba902b7", request.ParentID())
 				require.True(t, group.LinksTo(request))
 				require.True(t, request.LinksTo(group))
 				require.Equal(t, "shop", request.Attribute("theeye.application"))
@@ -125,9 +125,9 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 			}
 			steps := map[string]int{}
 			for _, name := range []string{"lock", "write"} {
-				for _, span := range receiver.Await(t, name, 3) {
-					if span.Trace() == group.Trace() {
-						require.Equal(t, group.ID(), span.Parent())
+				for _, span := range receiver.AwaitSpans(t, name, 3) {
+					if span.TraceID() == group.TraceID() {
+						require.Equal(t, group.ID(), span.ParentID())
 						require.Equal(t, "postgresql", span.Attribute("db.system.name"))
 						steps[name]++
 					}
@@ -149,10 +149,10 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 	receiver := apptest.NewReceiver(t)
 	s := apptest.Start(t, tracedSettings(t, receiver.HTTP))
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events?category=canary-value", "").Status)
-	request := receiver.Await(t, "GET /v1/events", 1)[0]
+	request := receiver.AwaitSpans(t, "GET /v1/events", 1)[0]
 	require.Eventually(t, func() bool {
 		for _, span := range receiver.Spans("") {
-			if span.Trace() == request.Trace() && strings.Contains(span.Attribute("db.query.text"), "from event") {
+			if span.TraceID() == request.TraceID() && strings.Contains(span.Attribute("db.query.text"), "from event") {
 				return true
 			}
 		}
@@ -173,7 +173,7 @@ func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest //
 		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
 	}
 	paths := []string{}
-	for _, span := range receiver.Await(t, "GET none", 2) {
+	for _, span := range receiver.AwaitSpans(t, "GET none", 2) {
 		paths = append(paths, span.Attribute("url.path"))
 	}
 	require.ElementsMatch(t, []string{"/\uFFFD", "/" + strings.Repeat("a", 198) + "\uFFFD"}, paths)
@@ -212,10 +212,10 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	}
 	metrics := s.Scrape(t)
-	require.LessOrEqual(t, metrics.Value("theeye_telemetry_span_queue"), float64(queue))
-	require.GreaterOrEqual(t, metrics.Value("theeye_telemetry_spans_total", "outcome", "dropped"), float64(requests-queue))
-	require.Zero(t, metrics.Value("theeye_telemetry_spans_total", "outcome", "exported"))
-	require.InDelta(t, requests, metrics.Value("theeye_ingest_events_total", "application", "shop", "status", "stored"), 0)
+	require.LessOrEqual(t, metrics.SumSeries("theeye_telemetry_span_queue"), float64(queue))
+	require.GreaterOrEqual(t, metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "dropped"), float64(requests-queue))
+	require.Zero(t, metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "exported"))
+	require.InDelta(t, requests, metrics.SumSeries("theeye_ingest_events_total", "application", "shop", "status", "stored"), 0)
 }
 
 // A collector that is not there is counted, too.
@@ -228,8 +228,8 @@ func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the expor
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	require.Eventually(t, func() bool {
 		metrics := s.Scrape(t)
-		return metrics.Value("theeye_telemetry_spans_total", "outcome", "failed") > 0 &&
-			metrics.Value("theeye_telemetry_metric_exports_total", "outcome", "failed") > 0
+		return metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "failed") > 0 &&
+			metrics.SumSeries("theeye_telemetry_metric_exports_total", "outcome", "failed") > 0
 	}, 30*time.Second, 20*time.Millisecond)
 }
 

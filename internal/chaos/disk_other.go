@@ -11,6 +11,6 @@ type disk struct{ dir string }
 
 func newDisk(string, string) (*disk, error) { return nil, errNoDisk }
 
-func (*disk) fill() error    { return errNoDisk }
-func (*disk) empty() error   { return errNoDisk }
+func (*disk) fillUp() error    { return errNoDisk }
+func (*disk) freeSpace() error   { return errNoDisk }
 func (*disk) unmount() error { return nil }

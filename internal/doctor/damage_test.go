@@ -91,7 +91,7 @@ func partition(table string, later int) string {
 
 func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 	t.Parallel()
-	p := newPatient(t, pgtest.Dedicated(t))
+	p := newPatient(t, pgtest.NewDedicated(t))
 	p.exec(t, "create role eye login", "alter database "+p.Name()+" owner to eye", "grant create on schema public to eye",
 		"do $$ declare t record; begin for t in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') loop execute 'alter table ' || t.relname || ' owner to eye'; end loop; end $$")
 	parsed, err := url.Parse(p.url)

@@ -48,7 +48,7 @@ type prepare func(t testing.TB, s *apptest.Service) auditedChange
 func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
 	t.Helper()
 	session = newID()
-	id = at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
+	id = at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
 	return id, session
 }
 
@@ -65,7 +65,7 @@ func auditedChanges() map[string]prepare {
 	refused := func(what string, action audit.Action, detail string) prepare {
 		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
 			return auditedChange{"/v1/errors/" + what, `{"ids":["` + at[string](t, answer.JSON(t), "error_id") + `"]}`, action, "ids", "rejection", detail}
 		}
 	}
@@ -82,7 +82,7 @@ func auditedChanges() map[string]prepare {
 		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			_, session := anEvent(t, s)
-			s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
+			s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
 			return auditedChange{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
 		},
 		"POST /v1/erasures": func(testing.TB, *apptest.Service) auditedChange {
@@ -187,7 +187,7 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 		require.True(t, ok, "%s: say in deeds what entry it leaves, or that it is harmless", name)
 		d := ready(t, s)
 		before := auditRows(t, pool)
-		answer := s.As(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
+		answer := s.WithKey(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
 		require.Less(t, answer.Status, 300, "%s: %s", name, answer.Body)
 		if d.target == "" {
 			d.target = madeID(t, s, answer)

@@ -104,7 +104,7 @@ func TestEncodings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
 			if c.code == "" {
 				require.Equal(t, c.status, answer.Status, "%s", answer.Body)
 				return
@@ -172,7 +172,7 @@ func TestContentTypes(t *testing.T) {
 		"":                                     false,
 	} {
 		for _, path := range []string{"/v1/events", "/v1/validate"} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
 			if supported {
 				require.Less(t, answer.Status, 300, "%s %s: %s", path, kind, answer.Body)
 				continue
@@ -316,7 +316,7 @@ func TestByteOrderMarks(t *testing.T) {
 	for body, media := range map[string]string{
 		mark + good: "application/json", mark + batchOf(good, good): "application/json", mark + good + "\n" + good: lineType, mark + "\n" + good + "\n": "application/jsonl",
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
 	path, _ := postStored(t, s, good)
@@ -324,7 +324,7 @@ func TestByteOrderMarks(t *testing.T) {
 	editEvent(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
 	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/view", mark+`{"mode":"observe"}`)
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
-	batch := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
+	batch := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
 	require.Equal(t, http.StatusMultiStatus, batch.Status, "it is one at the beginning alone")
 }
 
@@ -334,7 +334,7 @@ func TestTheNilUUIDNamesNothing(t *testing.T) {
 	s := apptest.Start(t, nil)
 	none := uuid.Nil.String()
 	for _, member := range []string{"session_id", "event_id"} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
 		require.Equal(t, []string{"/" + member + " nil_uuid"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
 		path, _ := postStored(t, s, newEvent(t, newID()))
 		answer = s.Do(t, http.MethodPatch, path, `{"`+member+`":"`+none+`"}`)

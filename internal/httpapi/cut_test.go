@@ -26,7 +26,7 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 	const events = 300
 	large := newEvent(t, newID(), "data", map[string]any{"text": strings.Repeat("x", 60<<10)})
 	for range events / 15 {
-		mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 14)+large))
+		mustPost(t, s.WithKey(s.Ingest), batchOf(strings.Repeat(large+",", 14)+large))
 	}
 	streams := map[string]string{
 		"events as lines": "/v1/events\r\nAccept: " + lineType, "events as CSV": "/v1/events\r\nAccept: text/csv", "changes": "/v1/events/changes\r\nAccept: " + lineType,

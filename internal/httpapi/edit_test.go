@@ -17,7 +17,7 @@ import (
 // postStored posts an event and returns its path and its tag.
 func postStored(t testing.TB, s *apptest.Service, event string) (path, tag string) {
 	t.Helper()
-	path = "/v1/events/" + at[string](t, mustPost(t, s.As(s.Ingest), event), "event_id")
+	path = "/v1/events/" + at[string](t, mustPost(t, s.WithKey(s.Ingest), event), "event_id")
 	answer := s.Do(t, http.MethodGet, path, "")
 	require.Equal(t, http.StatusOK, answer.Status)
 	return path, answer.Header.Get("ETag")

@@ -53,7 +53,7 @@ func FuzzGivenIsTaken(f *testing.F) {
 		if fill && len(sent) < limit { // to its last byte
 			sent = strings.Replace(sent, `"pad":""`, `"pad":"`+strings.Repeat("x", limit-len(sent))+`"`, 1)
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", sent)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", sent)
 		if answer.Status == http.StatusBadRequest {
 			return
 		}
@@ -71,14 +71,14 @@ func requireTakenAgain(t testing.TB, s *apptest.Service, session, id, sent strin
 	for way, text := range readEverywhere(t, s, session, id) {
 		requireSameJSON(t, string(single.Body), text)
 		require.LessOrEqual(t, len(text), 9*len(sent)+1000, "what is given back is bounded by what was sent")
-		lines := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", "\ufeff"+text+"\n", "Content-Type", lineType)
+		lines := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", "\ufeff"+text+"\n", "Content-Type", lineType)
 		require.Equal(t, http.StatusCreated, lines.Status, "%s: %.300s", way, lines.Body)
 		requireCounts(t, lines.JSON(t), 0, 1, 0)
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", text)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", text)
 		require.Equal(t, http.StatusOK, answer.Status, "%s: %.300s", way, answer.Body)
 		require.Equal(t, "duplicate", answer.JSON(t)["status"])
 		require.Equal(t, number(1), answer.JSON(t)["sequence"])
-		require.Equal(t, "duplicate", s.As(s.Ingest).Do(t, http.MethodPost, "/v1/validate", text).JSON(t)["status"])
+		require.Equal(t, "duplicate", s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/validate", text).JSON(t)["status"])
 		put := s.Do(t, http.MethodPut, path, text, "If-Match", tag)
 		require.Equal(t, http.StatusOK, put.Status, "%s: %.300s", way, put.Body)
 		require.Equal(t, tag, put.Header.Get("ETag"))
@@ -151,7 +151,7 @@ func TestNumberBomb(t *testing.T) {
 	for _, number := range []string{"1e308", "1e-308", "0e-400", "1e39"} {
 		one := strings.Replace(newEvent(t, session, "name", number), `"data":{}`, `"data":`+fillEvent(number, 64<<10), 1)
 		body := batchOf(strings.TrimSuffix(strings.Repeat(one+",", events), ","))
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(body)), "Content-Encoding", "gzip")
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(body)), "Content-Encoding", "gzip")
 		require.Equal(t, http.StatusCreated, answer.Status, "%.300s", answer.Body)
 		for _, media := range []string{lineType, "text/csv"} {
 			given := s.Do(t, http.MethodGet, "/v1/events?session_id="+session+"&name="+number, "", "Accept", media)
@@ -184,7 +184,7 @@ func TestGivenMembersAreHeldAgainstWhatIsStored(t *testing.T) {
 			changed := mustGet(t, s.Client, path)
 			changed[member] = other
 			want := []string{"/" + member + " read_only_field"}
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", render(t, changed))
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", render(t, changed))
 			require.Equal(t, want, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")), "%v", other)
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
 			require.Equal(t, "read_only_field", kept["code"])
@@ -200,7 +200,7 @@ func TestGivenMembersAreHeldAgainstWhatIsStored(t *testing.T) {
 // requireStored posts an event that is stored, which is told so.
 func requireStored(t testing.TB, s *apptest.Service, text string) {
 	t.Helper()
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", text)
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", text)
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
 	require.Equal(t, "duplicate", answer.JSON(t)["status"])
 }
@@ -220,13 +220,13 @@ func TestEventsAreNotImported(t *testing.T) {
 	pointers := []string{"/sequence", "/sequence", "/application", "/received_at", "/violations", "/event_type_version"}
 	for i, text := range foreign {
 		for _, route := range []string{"/v1/events", "/v1/validate"} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, route, batchOf(newEvent(t, session), text))
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, route, batchOf(newEvent(t, session), text))
 			document := answer.JSON(t)
 			require.Equal(t, "rejected", at[string](t, document, "results", 1, "status"), "%s", answer.Body)
 			require.Equal(t, []string{pointers[i] + " import_unsupported"}, reasons(t, at[map[string]any](t, document, "results", 1)))
 			require.NotEqual(t, "rejected", at[string](t, document, "results", 0, "status"))
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events?atomic=true", batchOf(newEvent(t, session), text))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events?atomic=true", batchOf(newEvent(t, session), text))
 		requireCounts(t, requireProblem(t, answer, http.StatusBadRequest, "batch_rejected"), 0, 0, 1, "not_stored", "rejected")
 	}
 	require.Equal(t, number(len(foreign)), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
@@ -235,9 +235,9 @@ func TestEventsAreNotImported(t *testing.T) {
 	path, _ = postStored(t, s, newEvent(t, session))
 	given = string(s.Do(t, http.MethodGet, path, "").Body)
 	changed := strings.Replace(given, `"name":"view"`, `"name":"other"`, 1)
-	requireProblem(t, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", changed), http.StatusConflict, "event_id_conflict")
+	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", changed), http.StatusConflict, "event_id_conflict")
 	require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status)
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", given)
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", given)
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
 }
 
@@ -249,7 +249,7 @@ func TestGivenMembersTellNothing(t *testing.T) {
 	path, _ := postStored(t, s, newEvent(t, newID()))
 	id := strings.TrimPrefix(path, "/v1/events/")
 	for _, sequence := range []int{1, 2} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, uuid.NewString(), "event_id", id, "sequence", sequence))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, uuid.NewString(), "event_id", id, "sequence", sequence))
 		problem := requireProblem(t, answer, http.StatusConflict, "event_id_conflict")
 		require.Equal(t, []string{"/event_id event_id_conflict"}, reasons(t, problem))
 	}

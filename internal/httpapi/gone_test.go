@@ -48,7 +48,7 @@ func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, status, body)
 		require.Contains(t, body, `"error_id"`)
 	}
-	require.Len(t, mustGet(t, s.As(s.Read), "/v1/errors")["errors"], 4)
+	require.Len(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"], 4)
 }
 
 // Who goes away before the answer is no failure of ours: neither the alerts nor the log
@@ -62,6 +62,6 @@ func TestClientsThatGoAwayAreNoFailures(t *testing.T) {
 		sendHalfClosed(t, s, "GET /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Read+"\r\n\r\n")
 	}
 	metrics := s.Scrape(t)
-	require.Zero(t, metrics.Value("theeye_http_request_duration_seconds", "status", "503"))
-	require.InDelta(t, 40, metrics.Value("theeye_http_request_duration_seconds", "route", "/v1/events"), 0)
+	require.Zero(t, metrics.SumSeries("theeye_http_request_duration_seconds", "status", "503"))
+	require.InDelta(t, 40, metrics.SumSeries("theeye_http_request_duration_seconds", "route", "/v1/events"), 0)
 }

@@ -163,7 +163,7 @@ func TestRefusalsComeInTheirTurn(t *testing.T) {
 		}
 		require.Equal(t, []int{201, 201, 400}, statuses)
 	}
-	require.InDelta(t, 20, s.Scrape(t).Value("theeye_http_problems_total", "code", "invalid_header"), 0)
+	require.InDelta(t, 20, s.Scrape(t).SumSeries("theeye_http_problems_total", "code", "invalid_header"), 0)
 }
 
 func TestProblems(t *testing.T) {
@@ -177,8 +177,8 @@ func TestProblems(t *testing.T) {
 		code   string
 	}{
 		{s.Do(t, http.MethodPost, "/v1/events", `{}`), 400, "invalid_event"},
-		{s.As("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
-		{s.As(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
+		{s.WithKey("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
+		{s.WithKey(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
 		{s.Do(t, http.MethodGet, "/nothing", ""), 404, "not_found"},
 		{s.Do(t, http.MethodPut, "/v1/events", ""), 405, "method_not_allowed"},
 		{s.Do(t, http.MethodGet, "/v1/events", "", "Accept", "image/png"), 406, "not_acceptable"},

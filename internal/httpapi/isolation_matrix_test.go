@@ -156,11 +156,11 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 	t.Helper()
 	key := func(spec string) *apptest.Client {
 		_, text := newKey(t, s, of.Name, spec)
-		return s.As(text)
+		return s.WithKey(text)
 	}
 	ingest, read, admin := func(w who) bool { return w.ingest }, func(w who) bool { return w.read }, func(w who) bool { return w.admin }
 	return []caller{
-		{"nobody", s.As(""), nil, false},
+		{"nobody", s.WithKey(""), nil, false},
 		{"ingest", key(`{"scopes":["ingest"]}`), ingest, false},
 		{"ingest, organisation-wide", key(`{"scopes":["ingest"],"organisation_wide":true}`), ingest, false},
 		{"read", key(`{"scopes":["read"]}`), read, false},

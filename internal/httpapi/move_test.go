@@ -105,7 +105,7 @@ func TestMovedEvents(t *testing.T) {
 func TestRetriesAfterChanges(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	t.Run("of an edited event", func(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()

@@ -33,7 +33,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 				batch = append(batch, newEvent(t, session, changes...))
 			}
 		}
-		require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
+		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	}
 	setType(t, s, name, `{}`)
 	var racing sync.WaitGroup
@@ -73,7 +73,7 @@ func TestReplayOfWhatIsMarked(t *testing.T) {
 	name, session, own := newID(), newID(), newID()
 	const marks = `"properties":{"email":{"type":"string","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"address":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object","required":["url"],`+marks+`}`)
-	sender, clear := s.As(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
+	sender, clear := s.WithKey(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
 	whole := newEvent(t, session, "name", name, "event_id", own, "data", clear)
 	postRejected(t, sender, whole)
 	setType(t, s, name, `{"type":"object","required":["email","card","address"],`+marks+`}`)

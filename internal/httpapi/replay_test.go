@@ -71,7 +71,7 @@ func postRejected(t testing.TB, c *apptest.Client, event string) string {
 
 func waitQuiet(t testing.TB, s *apptest.Service) {
 	t.Helper()
-	wrong, err := apptest.Contradictions(context.Background(), s.Database.Pool(t))
+	wrong, err := apptest.FindContradictions(context.Background(), s.Database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 }
@@ -86,7 +86,7 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	name, session, own := registerStrictType(t, s), newID(), newID()
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	nameless := postRejected(t, sender, newEvent(t, session, "name", name))
 	named := postRejected(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
 	before := mustGet(t, s.Client, "/v1/errors/"+named)
@@ -138,7 +138,7 @@ func TestReplayOfWhatWasSentAgainMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	name, session, own := registerStrictType(t, s), newID(), newID()
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	same := newEvent(t, session, "name", name, "event_id", own)
 	postRejected(t, sender, same)
 	postRejected(t, sender, same)
@@ -169,11 +169,11 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 		}
 		batch = append(batch, event)
 	}
-	require.Equal(t, http.StatusBadRequest, one.As(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
+	require.Equal(t, http.StatusBadRequest, one.WithKey(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	setType(t, one, name, `{}`)
 	// The other replica has to know of the change, too, for what it refuses stays open.
 	require.Eventually(t, func() bool {
-		return other.As(other.Ingest).Do(t, http.MethodPost, "/v1/validate", batch[0]).JSON(t)["status"] == "valid"
+		return other.WithKey(other.Ingest).Do(t, http.MethodPost, "/v1/validate", batch[0]).JSON(t)["status"] == "valid"
 	}, 10*time.Second, 20*time.Millisecond)
 
 	var group sync.WaitGroup
@@ -181,7 +181,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 	for n := range callers {
 		s := []*apptest.Service{one, other}[n%2]
 		group.Go(func() { answers <- replayErrors(t, s.Client, `{"name":"`+name+`","code":"schema_violation"}`) })
-		group.Go(func() { mustPost(t, s.As(s.Ingest), newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))) })
+		group.Go(func() { mustPost(t, s.WithKey(s.Ingest), newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))) })
 	}
 	group.Wait()
 	close(answers)
@@ -202,7 +202,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 	require.NoError(t, database.Pool(t).QueryRow(context.Background(), "select sum((detail ->> 'stored')::int) from audit_entry where action = 'errors.replayed'").Scan(&recorded))
 	require.EqualValues(t, errors, recorded)
 	waitQuiet(t, one)
-	gaps, err := apptest.Gaps(context.Background(), database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }
@@ -211,7 +211,7 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	name, session := registerStrictType(t, s), newID()
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	event := newEvent(t, session, "name", name, "event_id", newID())
 	refused := postRejected(t, sender, event)
 	setType(t, s, name, `{}`)
@@ -246,7 +246,7 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 func TestDiscard(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	a := postRejected(t, sender, newEvent(t, newID(), "name", "a", "x", 1))
 	b := postRejected(t, sender, newEvent(t, newID(), "name", "b", "x", 1))
 	discard := func(body string) map[string]int64 {
@@ -314,7 +314,7 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 	for range 600 {
 		batch = append(batch, newEvent(t, newID(), "u", 1))
 	}
-	s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...))
+	s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...))
 	answer := s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`, "Accept", lineType)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, lineType, answer.Header.Get("Content-Type"))
@@ -334,7 +334,7 @@ func TestReplayJudgesByNow(t *testing.T) {
 	database := pgtest.New(t)
 	strictly := apptest.StartOn(t, database, map[string]string{"limits.max_ahead": "1s"})
 	soon := time.Now().UTC().Add(time.Hour).Format(time.RFC3339)
-	refused := postRejected(t, strictly.As(strictly.Ingest), newEvent(t, newID(), "timestamp", soon))
+	refused := postRejected(t, strictly.WithKey(strictly.Ingest), newEvent(t, newID(), "timestamp", soon))
 	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, strictly.Client, `{"code":"timestamp_in_future"}`))
 	later := apptest.StartOn(t, database, map[string]string{"limits.max_ahead": "2h"})
 	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, later.Client, `{"code":"timestamp_in_future"}`))
@@ -350,12 +350,12 @@ func TestReplayOfMarkedProperties(t *testing.T) {
 	const marks = `"properties":{"email":{"type":"string","format":"email","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"note":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object",`+marks+`,"required":["x","note"]}`)
 	data := map[string]any{"email": "me@example.com", "card": 4711, "note": canary}
-	refused := postRejected(t, s.As(s.Ingest), newEvent(t, newID(), "name", name, "data", data))
+	refused := postRejected(t, s.WithKey(s.Ingest), newEvent(t, newID(), "name", name, "data", data))
 	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"all":true}`))
 	require.Equal(t, []string{"/data/x"}, column(t, mustGet(t, s.Client, "/v1/errors/"+refused)["outcome_errors"], "pointer"))
 	setType(t, s, name, `{"type":"object",`+marks+`,"required":["note"]}`)
 	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true}`))
-	fresh := at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "name", name, "data", data)), "event_id")
+	fresh := at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID(), "name", name, "data", data)), "event_id")
 	want, got := mustGet(t, s.Client, "/v1/events/"+fresh)["data"], mustGet(t, s.Client, "/v1/events/"+refused)["data"]
 	require.Equal(t, want, got)
 	for _, secret := range []string{"example.com", "4711", canary} {

@@ -17,7 +17,7 @@ import (
 // it is back, and then accepted again without a restart.
 func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	server := database.Server()
 	r := newReplica(t, database, false)
 	r.create(t, "shop")

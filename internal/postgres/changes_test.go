@@ -82,7 +82,7 @@ const insertSQL = `insert into event (event_id, session_id, sequence, category, 
 // A transaction that commits late is never skipped, and none is read twice.
 func TestALateCommitIsNotSkipped(t *testing.T) {
 	t.Parallel()
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	f := newFollower(b, 2)
 	require.Empty(t, f.read(t))

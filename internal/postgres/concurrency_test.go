@@ -84,7 +84,7 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 			verdicts := make([]ingest.Verdict, len(r.Envelopes))
 			group := &ingest.Group{}
 			for i := range r.Envelopes {
-				oracle.Sending(r.Envelopes[i].Event)
+				oracle.RecordSending(r.Envelopes[i].Event)
 				group.Items = append(group.Items, ingest.Item{Request: r, Envelope: &r.Envelopes[i], Verdict: &verdicts[i]})
 			}
 			if err := free[d.IntN(2)].Commit(context.Background(), group); err != nil {
@@ -92,7 +92,7 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 				return
 			}
 			for i, v := range verdicts {
-				oracle.Told(r.Envelopes[i].Event, v.Status, v.Sequence)
+				oracle.RecordVerdict(r.Envelopes[i].Event, v.Status, v.Sequence)
 			}
 		}
 	})

@@ -34,7 +34,7 @@ type awaited struct {
 // newAwaited makes the database. Its commits wait from the call of waitForStandby on.
 func newAwaited(t *testing.T) *awaited {
 	t.Helper()
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
 	return &awaited{bundle: b, admin: b.database.Pool(t)}
 }
 

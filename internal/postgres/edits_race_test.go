@@ -92,7 +92,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			for i, v := range verdicts {
 				switch {
 				case v.Status == ingest.Stored:
-					oracle.Sending(envelopes[i].Event)
+					oracle.RecordSending(envelopes[i].Event)
 					seen.add(envelopes[i].Event)
 				case v.Status == ingest.Rejected && v.Violations[0].Code == fault.CodeSessionErased:
 					refused.Add(1)
@@ -146,7 +146,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	for n := range uint64(3) { // those that were erased before anything was in them
 		require.NoError(t, tryErase(erasers[0], erasure.Request{SessionIDs: []uuid.UUID{sessionOf(n)}}))
 	}
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	log.compare(t, b)

@@ -21,7 +21,7 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
 		t.Run(encoding, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Encoded(t, encoding)
+			d := pgtest.NewEncoded(t, encoding)
 			err := postgres.Migrate(t.Context(), d.DSN())
 			require.ErrorIs(t, err, postgres.ErrEncoding)
 			require.ErrorContains(t, err, "the encoding of "+d.Name()+" is "+encoding)
@@ -39,7 +39,7 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 // The remedy that is told works on every version.
 func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	t.Parallel()
-	d := pgtest.Encoded(t, "SQL_ASCII")
+	d := pgtest.NewEncoded(t, "SQL_ASCII")
 	_, err := d.Pool(t).Exec(t.Context(), "create database "+d.Name()+"_u encoding 'UTF8' locale 'C' template template0")
 	require.NoError(t, err)
 	t.Cleanup(func() {

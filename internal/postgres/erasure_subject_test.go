@@ -99,7 +99,7 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 		require.Equal(t, fault.CodeEventErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
 	}
 	require.Empty(t, findTraces(t, b))
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -292,7 +292,7 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 	require.NoError(t, tryErase(erasers[0], userIs(marker)))
 	require.Empty(t, findTraces(t, b))
 	require.Equal(t, writers*30, count(t, b, "event"), "what is of others stays")
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -302,7 +302,7 @@ func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 	t.Parallel()
 	const months, each = 3, 4000
 	// A server of its own: transactions of others would make the erasure look again.
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	for m := range months {
 		envelopes := make([]event.Envelope, each)

@@ -60,7 +60,7 @@ func userIs(id string) erasure.Request {
 func ofUser(session uuid.UUID, at time.Time, id string) event.Envelope {
 	e := envelope(session, at)
 	e.Event.Data = fmt.Appendf(nil, `{"user": {"id": %q}}`, id)
-	e.Raw = apptest.Render(e.Event)
+	e.Raw = apptest.RenderEvent(e.Event)
 	return e
 }
 
@@ -133,7 +133,7 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	again, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
 	require.Equal(t, finished.Counts, again.Counts)
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }

@@ -86,7 +86,7 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 			require.Len(t, setAside(t, b), 2)
 
 			b.exec(t, attachStatement(month(-4), -4), attachStatement(month(-1), -1))
-			contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+			contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 			require.NoError(t, err)
 			require.Empty(t, contradictions)
 		})

@@ -91,7 +91,7 @@ func TestExpiryUnderLoad(t *testing.T) {
 	require.Positive(t, late.Load())
 	_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), boundary)
 	require.NoError(t, err)
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	var lost int

@@ -132,7 +132,7 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	_, err = retention.ExpireRejections(context.Background(), firstOf(-4))
 	require.NoError(t, err)
 	require.NoError(t, retention.PruneErasures(context.Background(), firstOf(-4)))
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }

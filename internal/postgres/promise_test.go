@@ -111,7 +111,7 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
 	t.Parallel()
 	const events = 30
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
 	c := collector(t, b.store, 1)
 	noon := time.Now().Add(-time.Hour)
 	for range events {

@@ -31,7 +31,7 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 	for i := range r.Envelopes {
 		events[i] = r.Envelopes[i].Event
 		if r.Envelopes[i].Accepted() {
-			oracle.Sending(events[i])
+			oracle.RecordSending(events[i])
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -43,7 +43,7 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 	}
 	for i, v := range verdicts {
 		if r.Envelopes[i].Accepted() && v.Status != ingest.NotStored {
-			oracle.Told(events[i], v.Status, v.Sequence)
+			oracle.RecordVerdict(events[i], v.Status, v.Sequence)
 		}
 	}
 	return verdicts
@@ -67,7 +67,7 @@ func await(t testing.TB, so func() bool) {
 // requireConsistent fails the test where the tables contradict one another or the answers.
 func requireConsistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
 	t.Helper()
-	wrong, err := oracle.Wrong(context.Background(), b.database.Pool(t))
+	wrong, err := oracle.FindViolations(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 }
@@ -75,7 +75,7 @@ func requireConsistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
 // requireGapless fails the test unless the sequences of all sessions are 1 to n.
 func requireGapless(t testing.TB, b *bundle) {
 	t.Helper()
-	gaps, err := apptest.Gaps(context.Background(), b.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }

@@ -74,7 +74,7 @@ func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
 // everything else is as it should be.
 func (s *old) gone(t *testing.T, b *bundle) {
 	t.Helper()
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	require.Equal(t, 601, count(t, b, "event"))
@@ -191,7 +191,7 @@ func TestEditsDuringAnExpiry(t *testing.T) {
 	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-2))
 	require.NoError(t, err)
 
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)

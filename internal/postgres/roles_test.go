@@ -38,7 +38,7 @@ func newCastes(t testing.TB) *testRoles {
 // emptyCastes is the same before anything was migrated.
 func emptyCastes(t testing.TB) *testRoles {
 	t.Helper()
-	d := pgtest.Empty(t)
+	d := pgtest.NewEmpty(t)
 	c := &testRoles{d, d.Name() + "_o", d.Name() + "_s", d.Name() + "_a"}
 	ctx, pool := context.Background(), d.Pool(t)
 	for _, statement := range []string{
@@ -103,7 +103,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 	require.Equal(t, 1, count(t, b, "event"))
 	require.Equal(t, []string{month(0), month(1), month(2)}, partitionsOf(t, b, "event"))
 	require.Len(t, partitionsOf(t, b, "rejection"), 3)
-	contradictions, err := apptest.Contradictions(ctx, owner)
+	contradictions, err := apptest.FindContradictions(ctx, owner)
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	require.EqualValues(t, 1, eraseSession(t, db, session).Events)
@@ -219,7 +219,7 @@ func TestRolesThatAreTooPowerfulAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "would mean nothing", role)
 	}
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.service), postgres.Roles{Service: c.service}), "as the owner of the tables")
-	require.ErrorIs(t, postgres.MakeRoles(ctx, pgtest.Empty(t).DSN(), postgres.Roles{Service: c.service}), postgres.ErrSchemaBehind)
+	require.ErrorIs(t, postgres.MakeRoles(ctx, pgtest.NewEmpty(t).DSN(), postgres.Roles{Service: c.service}), postgres.ErrSchemaBehind)
 
 	// What was granted beyond is taken back, whatever the role is called.
 	odd := c.Name() + `"; drop table event; --ROLE`

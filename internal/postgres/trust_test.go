@@ -159,7 +159,7 @@ func TestTheTablesInASchemaOfTheirOwn(t *testing.T) {
 	for _, schema := range []string{"eye", `Der "Laden"'s`} {
 		t.Run(schema, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Empty(t)
+			d := pgtest.NewEmpty(t)
 			ctx := context.Background()
 			pool := d.Pool(t)
 			_, err := pool.Exec(ctx, `do $$ begin execute format('create schema %I', '`+quoted(schema)+`'); execute format('alter database %I set search_path = %I', current_database(), '`+quoted(schema)+`'); end $$`)
