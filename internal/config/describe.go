@@ -26,7 +26,7 @@ func (c Config) Describe() []Line {
 	return lines
 }
 
-// Markdown renders the table of settings for the README.
+// Markdown renders the table of settings for docs/configuration.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
