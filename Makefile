@@ -251,6 +251,10 @@ check-image: ## Check tools/image, which writes the container image
 	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint run ./...
 	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint fmt --diff
 
+.PHONY: house
+house: ensure-go ## Print the figures of how easy the code is to read; ARGS="-v -only idioms internal/ingest"
+	@$(GO) run ./scripts/house $(ARGS)
+
 .PHONY: vet
 vet: ## Run go vet
 	$(GO) vet $(PKG)

@@ -1,0 +1,45 @@
+package main
+
+import "fmt"
+
+// limit is the most, or the least, that a figure may be.
+type limit struct {
+	key   string
+	bound float64
+	least bool
+}
+
+// houseLimits returns what TestHouse holds the tree to.
+func houseLimits() []limit {
+	return []limit{
+		{key: "functions-long", bound: 1},
+		{key: "files-long", bound: 0},
+		{key: "blank-lines", bound: 0.3, least: true},
+		{key: "names", bound: 57},
+		{key: "documented", bound: 99, least: true},
+		{key: "tuples", bound: 1},
+		{key: "packed", bound: 3},
+		{key: "nolint", bound: 5},
+		{key: "all-idioms", bound: 9},
+		{key: "path-core", bound: 1000},
+		{key: "path-all", bound: 1800},
+	}
+}
+
+// String returns the limit as it stands in the table.
+func (l limit) String() string {
+	if l.least {
+		return fmt.Sprintf("≥ %g", l.bound)
+	}
+
+	return fmt.Sprintf("≤ %g", l.bound)
+}
+
+// isKept reports whether a value is within the limit.
+func (l limit) isKept(value float64) bool {
+	if l.least {
+		return value >= l.bound
+	}
+
+	return value <= l.bound
+}
