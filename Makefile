@@ -98,6 +98,7 @@ clean: ## Remove what was built; the development database stays
 docs: ensure-postgres ## Write the pages that are made from the code
 	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
+	$(GO) test -count=1 -run 'TestSettingsAreDocumented' ./internal/config -update
 
 PROMETHEUS ?= http://127.0.0.1:9090
 

@@ -83,7 +83,7 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 		require.NotEmpty(t, a.Annotations["description"], a.Alert)
 		require.Equal(t, runbookURL+strings.ToLower(a.Alert), a.Annotations["runbook_url"])
 		require.Contains(t, sections, a.Alert, "the runbook has no such section")
-		for _, part := range []string{"**Means.**", "**Look.**", "**Do.**"} {
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**"} {
 			require.Contains(t, sections[a.Alert], part, a.Alert)
 		}
 	}

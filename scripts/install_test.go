@@ -131,12 +131,12 @@ func TestSettingsOfTheUnitAreKnown(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "packaging", "theeye.env"))
 	require.NoError(t, err)
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	page, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
 	require.NoError(t, err)
 	names := regexp.MustCompile(`(?m)^([^#\s=]+)=`).FindAllStringSubmatch(string(text), -1)
 	require.NotEmpty(t, names)
 	for _, name := range names {
-		require.Contains(t, string(readme), "`"+name[1]+"`")
+		require.Contains(t, string(page), "`"+name[1]+"`")
 		require.NotContains(t, name[1], "DATABASE_URL")
 	}
 }
@@ -159,7 +159,7 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md", "man/theeye.1"}
+	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md", "docs/configuration.md", "man/theeye.1"}
 	linux := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_linux_arm64.tar.gz"))
 	require.Subset(t, linux, append(common, "theeye.service", "theeye.env"))
 	darwin := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_darwin_arm64.tar.gz"))

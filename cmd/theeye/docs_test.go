@@ -23,19 +23,22 @@ import (
 
 const repository = "../.."
 
-// documents are the pages that people read, by name.
+// documents are the pages that people read, by their path in the repository.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob(repository + "/docs/*.md")
 	require.NoError(t, err)
-	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "UPGRADING.md"} {
+	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "UPGRADING.md", "charts/the-eye/README.md"} {
 		paths = append(paths, filepath.Join(repository, name))
 	}
+
 	texts := map[string]string{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		texts[filepath.Base(path)] = string(text)
+		name, err := filepath.Rel(repository, path)
+		require.NoError(t, err)
+		texts[name] = string(text)
 	}
 	require.Greater(t, len(texts), 20)
 	return texts
@@ -139,6 +142,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 func requireCommand(t *testing.T, page string, arguments []string) {
 	t.Helper()
 	cmd := main.Root()
+	cmd.InitDefaultCompletionCmd()
 	for _, argument := range arguments {
 		sub := subcommand(cmd, argument)
 		if sub == nil && cmd.HasSubCommands() && !strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "/") { // a second file to install
@@ -208,7 +212,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 			if m == "theeye_service" || m == "theeye_analyst" || m == "theeye_owner" || m == "theeye_before" {
 				continue // roles, which each operator names
 			}
-			known := strings.Contains(pages["metrics.md"], "`"+m+"`") || strings.Contains(pages["metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
+			known := strings.Contains(pages["docs/metrics.md"], "`"+m+"`") || strings.Contains(pages["docs/metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
 			require.True(t, known, "%s names %s", name, m)
 		}
 	}
@@ -227,4 +231,77 @@ func TestDocsNameTargetsThatExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An alert that a page names is among the rules.
+func TestDocsNameAlertsThatExist(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile(repository + "/charts/the-eye/rules/the-eye.yaml")
+	require.NoError(t, err)
+	alert := regexp.MustCompile(`\bTheEye[A-Z][A-Za-z]*`)
+
+	named := 0
+	for name, page := range documents(t) {
+		for _, a := range alert.FindAllString(page, -1) {
+			named++
+			require.Regexp(t, `(?m)- alert: `+a+`$`, string(rules), name)
+		}
+	}
+	require.Greater(t, named, 20)
+}
+
+// A link between pages leads to a file, and to a heading of it.
+func TestDocsLinkToPagesThatExist(t *testing.T) {
+	t.Parallel()
+	pages := documents(t)
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for name, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := name
+			if path != "" {
+				target = filepath.Join(filepath.Dir(name), path)
+				require.FileExists(t, filepath.Join(repository, target), "a link of %s", name)
+			}
+			if anchor != "" {
+				require.Contains(t, anchors(pages[target]), anchor, "%s links to a heading of %s", name, target)
+			}
+		}
+	}
+}
+
+// anchors are the anchors that GitHub makes of the headings of a page.
+func anchors(page string) (found []string) {
+	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
+	sign := regexp.MustCompile("[^a-z0-9 _-]")
+	for _, m := range heading.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
+		found = append(found, strings.ReplaceAll(sign.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return found
+}
+
+// The exit codes of the program are those of docs/commands.md.
+func TestExitCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	code := regexp.MustCompile(`(?m)^\texit[A-Z]\w+\s+= (\d+)`)
+	page := documents(t)["docs/commands.md"]
+	documented := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(page, -1)
+
+	ends := []string{"0"}
+	for _, m := range code.FindAllStringSubmatch(string(source), -1) {
+		if m[1] != "128" { // and a signal; in a row of its own
+			ends = append(ends, m[1])
+		}
+	}
+	var rows []string
+	for _, m := range documented {
+		rows = append(rows, m[1])
+	}
+	require.Equal(t, ends, rows)
+	require.Contains(t, page, "| 130, 143 |")
 }

@@ -26,7 +26,7 @@ func (c Config) Describe() []Line {
 	return lines
 }
 
-// RenderMarkdown renders the table of settings for the README.
+// RenderMarkdown renders the table of settings for docs/configuration.md.
 func RenderMarkdown() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
