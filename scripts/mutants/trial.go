@@ -53,7 +53,7 @@ func (t *trial) runControl(ctx context.Context, all []mutant) error {
 			return fmt.Errorf("the tests of %s fail with nothing planted: %w\n%s", pkg, err, out)
 		}
 	}
-	if out, err := t.goTool(ctx, "build", "-o", t.pathOf("eyeload"), "./cmd/eyeload"); err != nil {
+	if out, err := t.goTool(ctx, "-C", "eyeload", "build", "-o", t.pathOf("eyeload"), "./cmd/eyeload"); err != nil {
 		return fmt.Errorf("build the chaos run: %w\n%s", err, out)
 	}
 	if out, err := t.goTool(ctx, "build", "-o", t.pathOf("theeye"), "./cmd/theeye"); err != nil {
