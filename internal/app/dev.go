@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/localpg"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -128,7 +129,7 @@ func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.
 		logger.Warn("the private Postgres ended; starting it again")
 		if err := database.Restart(ctx); err != nil {
 			logger.Error("the private Postgres does not start", zap.Error(err))
-			sleepContext(ctx, 5*time.Second)
+			background.Wait(ctx, 5*time.Second)
 		}
 	}
 }

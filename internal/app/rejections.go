@@ -90,8 +90,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
 			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
 		})
-		collector.Start()                          //nolint:contextcheck // it ends with Stop
-		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
+		collector.Start()                                //nolint:contextcheck // it ends with Stop
+		defer collector.Stop(context.WithoutCancel(ctx)) // nothing waits any more
 		return use(Rejections{newRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})
 }

@@ -21,8 +21,8 @@ type gauge struct {
 type observeFunc func(value float64, where ...metric.ObserveOption)
 
 // RegisterMetrics makes what the rounds find metrics of a meter. It is called once.
-func (t *Worker) RegisterMetrics(meter metric.Meter) error {
-	gauges := t.listGauges()
+func (w *Worker) RegisterMetrics(meter metric.Meter) error {
+	gauges := w.listGauges()
 	made := make([]metric.Float64Observable, len(gauges))
 	all := make([]metric.Observable, len(gauges))
 	var failed error
@@ -32,37 +32,37 @@ func (t *Worker) RegisterMetrics(meter metric.Meter) error {
 		failed = errors.Join(failed, err)
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		found := t.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
+		found := w.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
-		now := t.deps.Now()
+		now := w.deps.Now()
 		for i, g := range gauges {
 			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
 		return nil
 	}, all...)
-	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
+	if failed = errors.Join(failed, err, w.observeCapacity(meter)); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
 	return nil
 }
 
 // observeCapacity makes the capacity a metric, if it is known.
-func (t *Worker) observeCapacity(meter metric.Meter) error {
-	if t.config.Capacity <= 0 {
+func (w *Worker) observeCapacity(meter metric.Meter) error {
+	if w.config.Capacity <= 0 {
 		return nil
 	}
 	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
 		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.config.Capacity)
+			o.Observe(w.config.Capacity)
 			return nil
 		}))
 	return err //nolint:wrapcheck // Observe wraps it
 }
 
-func (t *Worker) listGauges() []gauge {
+func (w *Worker) listGauges() []gauge {
 	event, eventKey, session, rejection, other := tableAttribute("event"), tableAttribute("event_key"), tableAttribute("session"), tableAttribute("rejection"), tableAttribute("other")
 	return []gauge{
 		{"theeye.database.size", "By", "Size of the whole database", func(f *measurement, _ time.Time, tell observeFunc) { tell(float64(f.Size)) }},
@@ -72,7 +72,7 @@ func (t *Worker) listGauges() []gauge {
 			}
 		}},
 		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *measurement, _ time.Time, tell observeFunc) {
-			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
+			if days, known := daysToFull(w.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
 		}},

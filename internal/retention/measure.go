@@ -35,9 +35,9 @@ func (t *counters) recordRound(ctx context.Context, now func() time.Time) {
 	}
 }
 
-// RegisterMetrics makes what the keeper does metrics of a meter. It is called once.
-func (k *Worker) RegisterMetrics(meter metric.Meter) error {
-	t := &k.counters
+// RegisterMetrics makes the rounds metrics of a meter. It is called once.
+func (w *Worker) RegisterMetrics(meter metric.Meter) error {
+	t := &w.counters
 	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),
