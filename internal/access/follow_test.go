@@ -20,7 +20,7 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 		store := &fakeStore{}
 		text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 		directory := newDirectory(store, time.Now)
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
 		synctest.Wait()
 		_, err := directory.Authenticate(text)
@@ -66,7 +66,7 @@ func outage(t *testing.T, hang bool) {
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 	directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-	directory.Start()
+	directory.Start(t.Context())
 	defer directory.Stop()
 	wait(10 * time.Second)
 	require.Equal(t, 1, logs.Len())
@@ -102,7 +102,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 		directory := newDirectory(store, time.Now)
 		directory.Stop()
 		directory.Stop()
-		directory.Start()
+		directory.Start(t.Context())
 		require.Zero(t, store.versions.Load(), "it does not start again")
 	})
 	t.Run("many at once", func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 			directory := newDirectory(&fakeStore{}, time.Now)
 			var group sync.WaitGroup
 			for range 4 {
-				group.Go(directory.Start)
+				group.Go(func() { directory.Start(t.Context()) })
 				group.Go(directory.Stop)
 			}
 			group.Wait()
@@ -124,7 +124,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 			core, logs := observer.New(zapcore.DebugLevel)
 			store := &fakeStore{hang: true}
 			directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-			directory.Start()
+			directory.Start(t.Context())
 			synctest.Wait()
 			before := time.Now()
 			directory.Stop()

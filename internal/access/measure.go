@@ -10,27 +10,26 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// counters counts what a Directory did. Counters that are read when they are asked for
+// counters counts what a Cache did. Counters that are read when they are asked for
 // cost a request a few nanoseconds, and stand at zero before the first failure, so
 // that a rate shows it.
 type counters struct {
 	accepted, rejected, unavailable atomic.Int64
-	unchanged, changed, failed      atomic.Int64
 }
 
-// RegisterMetrics makes what the directory does and what it knows metrics of a meter. It is
+// RegisterMetrics makes the work and the content of the cache metrics of a meter. It is
 // called once.
-func (d *Cache) RegisterMetrics(meter metric.Meter) error {
+func (c *Cache) RegisterMetrics(meter metric.Meter) error {
 	_, keys := meter.Int64ObservableGauge("theeye.access.directory.keys", metric.WithUnit("{key}"),
 		metric.WithDescription("Keys in the key cache, those that expired or were revoked included"),
-		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(len(v.keys)) })))
+		metric.WithInt64Callback(c.observeView(func(x *index) int64 { return int64(len(x.keys)) })))
 	_, applications := meter.Int64ObservableGauge("theeye.access.directory.applications", metric.WithUnit("{application}"),
 		metric.WithDescription("Applications in the key cache, the disabled ones included"),
-		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(v.applications) })))
+		metric.WithInt64Callback(c.observeView(func(x *index) int64 { return int64(x.applications) })))
 	_, age := meter.Float64ObservableGauge("theeye.access.directory.age", metric.WithUnit("s"),
 		metric.WithDescription("Age of the key cache; when it is too old no key is accepted until the database answers"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			if age, known := d.Age(); known {
+			if age, known := c.Age(); known {
 				o.Observe(age.Seconds())
 			}
 			return nil
@@ -38,12 +37,12 @@ func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 	_, authentications := meter.Int64ObservableCounter("theeye.access.authentications", metric.WithUnit("{authentication}"),
 		metric.WithDescription("Authentications of requests by result: accepted, refused, or unavailable when keys could not be checked"),
 		metric.WithInt64Callback(observeCounters("result", map[string]*atomic.Int64{
-			"accepted": &d.counters.accepted, "refused": &d.counters.rejected, "unavailable": &d.counters.unavailable,
+			"accepted": &c.counters.accepted, "refused": &c.counters.rejected, "unavailable": &c.counters.unavailable,
 		})))
 	_, refreshes := meter.Int64ObservableCounter("theeye.access.refreshes", metric.WithUnit("{refresh}"),
 		metric.WithDescription("Refreshes of the key cache by outcome: unchanged, changed when everything was read anew, or failed"),
 		metric.WithInt64Callback(observeCounters("outcome", map[string]*atomic.Int64{
-			"unchanged": &d.counters.unchanged, "changed": &d.counters.changed, "failed": &d.counters.failed,
+			"unchanged": &c.Refreshes.Unchanged, "changed": &c.Refreshes.Changed, "failed": &c.Refreshes.Failed,
 		})))
 	if err := errors.Join(keys, applications, age, authentications, refreshes); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
@@ -52,10 +51,10 @@ func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 }
 
 // observeView observes a number of the view, once there is one.
-func (d *Cache) observeView(number func(*view) int64) metric.Int64Callback {
+func (c *Cache) observeView(number func(*index) int64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
-		if v := d.view.Load(); v != nil {
-			o.Observe(number(v))
+		if latest := c.Latest(); latest != nil {
+			o.Observe(number(latest.Content))
 		}
 		return nil
 	}

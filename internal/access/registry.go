@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Refresher puts changes in force in this process. A Directory is one.
+// Refresher puts changes in force in this process. A Cache is one.
 type Refresher interface {
 	// Refresh reads what is stored now.
 	Refresh(ctx context.Context) error
@@ -144,7 +144,7 @@ func (r *Registry) RevokeKey(ctx context.Context, application, id string) error 
 }
 
 // refreshCache puts a change in force at once. It is stored by now, so the call has
-// succeeded even if this fails; then the directory finds it by itself and, if it
+// succeeded even if this fails; then the cache finds it by itself and, if it
 // cannot, says so in the log.
 func (r *Registry) refreshCache(ctx context.Context) {
 	if r.deps.Cache != nil {

@@ -16,7 +16,7 @@ type Snapshot struct {
 	Keys []HashedKey
 }
 
-// Store is read by a Directory. The postgres package implements it.
+// Store is read by a Cache. The postgres package implements it.
 type Store interface {
 	// ReadVersion tells the snapshot's version now, and when that is by the store's clock. It
 	// is asked every second, and cheap.

@@ -83,7 +83,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		if err := types.Refresh(ctx); err != nil {
 			return fmt.Errorf("%w: %w", ErrDependency, err)
 		}
-		types.Start() //nolint:contextcheck // it ends with Stop
+		types.Start(ctx)
 		defer types.Stop()
 		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
 		collector := ingest.New(collectorConfig(c), ingest.Deps{

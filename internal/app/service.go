@@ -155,7 +155,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.keyCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	s.keyCache.Start() //nolint:contextcheck // it outlives the start
+	s.keyCache.Start(ctx)
 	types := postgres.NewEventTypeStore(s.db)
 	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
 		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.metrics.types,
@@ -163,7 +163,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.typeCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	s.typeCache.Start() //nolint:contextcheck // it outlives the start
+	s.typeCache.Start(ctx)
 	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.metrics.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
 		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,

@@ -2,8 +2,8 @@
 // JSON Schema (draft 2020-12) that payloads are held against before the answer, in
 // versions that are kept.
 //
-// A Directory judges events by what is registered, without a trip to the store; a
-// Registry changes it; a Previewer tells what a change would do. A schema may mark
+// A Cache judges events by the registered types, without a question to the store; a
+// Registry changes them; a Previewer tells what a change would do. A schema may mark
 // properties that must not be kept as they were sent (x-theeye); the marks are applied
 // before an event, or the copy of a refused one, is written.
 //

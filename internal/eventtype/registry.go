@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Refresher puts changes in force in this process. A Directory is one.
+// Refresher puts changes in force in this process. A Cache is one.
 type Refresher interface {
 	// Refresh reads what is stored now.
 	Refresh(ctx context.Context) error
@@ -23,8 +23,8 @@ type Registry struct {
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store, directory Refresher) *Registry {
-	return &Registry{store: store, cache: directory}
+func NewRegistry(store Store, cache Refresher) *Registry {
+	return &Registry{store: store, cache: cache}
 }
 
 // ListTypes returns all registered types by category and name.
@@ -99,7 +99,7 @@ func (r *Registry) ApplyChanges(ctx context.Context, changes []Change, prune, dr
 	}
 	results, err := r.store.ApplyChanges(ctx, changes, prune, dry)
 	if err == nil && !dry && r.cache != nil {
-		_ = r.cache.Refresh(ctx) // it is stored; a directory that cannot read it finds it by itself
+		_ = r.cache.Refresh(ctx) // it is stored; a cache that cannot read it finds it by itself
 	}
 	return results, err
 }

@@ -17,7 +17,7 @@ type Snapshot struct {
 	HashKey []byte
 }
 
-// SnapshotStore is read by a Directory. The postgres package implements it.
+// SnapshotStore is read by a Cache. The postgres package implements it.
 type SnapshotStore interface {
 	// ReadRevision tells the snapshot's revision now. It is asked every second, and cheap.
 	ReadRevision(ctx context.Context) (int64, error)

@@ -298,8 +298,8 @@ func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	ctx := t.Context()
 	database := pgtest.New(t)
 	here, there := newReplica(t, database, false), newReplica(t, database, false)
-	here.directory.Start()
-	there.directory.Start()
+	here.directory.Start(t.Context())
+	there.directory.Start(t.Context())
 	// seen waits until the other replica answers as the first one does.
 	seen := func(text string, code fault.Code) {
 		t.Helper()
