@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // gauge is one metric of a finding.
@@ -42,24 +44,16 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 		}
 		return nil
 	}, all...)
-	if failed = errors.Join(failed, err, w.observeCapacity(meter)); failed != nil {
+	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
-	return nil
-}
 
-// observeCapacity makes the capacity a metric, if it is known.
-func (w *Worker) observeCapacity(meter metric.Meter) error {
-	if w.config.Capacity <= 0 {
-		return nil
-	}
-	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(w.config.Capacity)
-			return nil
-		}))
-	return err //nolint:wrapcheck // Observe wraps it
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.database.capacity", "By",
+		"Size of the disk given to the database, as database.capacity says",
+		func() (int64, bool) { return w.config.Capacity, w.config.Capacity > 0 })
+
+	return set.Err()
 }
 
 func (w *Worker) listGauges() []gauge {

@@ -2,17 +2,15 @@ package retention
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// counters counts what a Keeper did. Its counters stand at zero before the first
-// failure, so that a rate shows it.
+// counters counts the work of a Worker.
 type counters struct {
 	succeeded, failed  atomic.Int64
 	events, partitions atomic.Int64
@@ -23,52 +21,36 @@ type counters struct {
 }
 
 // recordRound counts the round that ran, unless it was called off.
-func (t *counters) recordRound(ctx context.Context, now func() time.Time) {
-	faulty := t.roundFailed
-	t.roundFailed = false
+func (c *counters) recordRound(ctx context.Context, now func() time.Time) {
+	faulty := c.roundFailed
+	c.roundFailed = false
 	switch {
 	case faulty:
-		t.failed.Add(1)
+		c.failed.Add(1)
 	case ctx.Err() == nil:
-		t.succeeded.Add(1)
-		t.lastSuccess.Store(now().Unix())
+		c.succeeded.Add(1)
+		c.lastSuccess.Store(now().Unix())
 	}
 }
 
 // RegisterMetrics makes the rounds metrics of a meter. It is called once.
 func (w *Worker) RegisterMetrics(meter metric.Meter) error {
-	t := &w.counters
-	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
-	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
-	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),
-		metric.WithDescription("Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.succeeded.Load(), succeeded)
-			o.Observe(t.failed.Load(), failed)
-			return nil
-		}))
-	_, last := meter.Int64ObservableGauge("theeye.retention.last_success.timestamp", metric.WithUnit("s"),
-		metric.WithDescription("Unix time at which a round of retention last succeeded"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			if at := t.lastSuccess.Load(); at != 0 {
-				o.Observe(at)
-			}
-			return nil
-		}))
-	_, events := meter.Int64ObservableCounter("theeye.retention.expired.events", metric.WithUnit("{event}"),
-		metric.WithDescription("Expired events that this replica dropped"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.events.Load())
-			return nil
-		}))
-	_, partitions := meter.Int64ObservableCounter("theeye.retention.expired.error.partitions", metric.WithUnit("{partition}"),
-		metric.WithDescription("Partitions of expired errors that this replica dropped"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.partitions.Load())
-			return nil
-		}))
-	if err := errors.Join(rounds, last, events, partitions); err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+	c := &w.counters
+	set := instrument.NewSet(meter)
+
+	set.AddCounters("theeye.retention.rounds", "{round}",
+		"Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed",
+		"outcome", map[string]*atomic.Int64{"succeeded": &c.succeeded, "failed": &c.failed})
+	set.AddGauge("theeye.retention.last_success.timestamp", "s",
+		"Unix time at which a round of retention last succeeded",
+		func() (int64, bool) {
+			at := c.lastSuccess.Load()
+			return at, at != 0
+		})
+	set.AddCounter("theeye.retention.expired.events", "{event}",
+		"Expired events that this replica dropped", c.events.Load)
+	set.AddCounter("theeye.retention.expired.error.partitions", "{partition}",
+		"Partitions of expired errors that this replica dropped", c.partitions.Load)
+
+	return set.Err()
 }
