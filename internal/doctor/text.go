@@ -40,7 +40,7 @@ func (r Report) WriteText(w io.Writer) error {
 // Markdown renders the table of checks for the documentation.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| Check | What it looks at | What to do |\n| --- | --- | --- |\n")
+	b.WriteString("| check | passes when | what to do otherwise |\n| --- | --- | --- |\n")
 	for _, c := range checks() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.name, c.looks, c.remedy)
 	}
