@@ -46,13 +46,13 @@ func (s *Service) instruments(ctx context.Context) (made instruments, err error)
 // observe makes the state of the service a metric.
 func (s *Service) observe(meter metric.Meter) error {
 	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that are being served"),
+		metric.WithDescription("Requests being served"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(s.flying.Load())
 			return nil
 		}))
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
-		metric.WithDescription("Whether the service takes requests, as /readyz tells: 1 or 0"),
+		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
 			if s.state.Load() == nil && s.port.Ready(ctx) { // there is a port by then

@@ -54,7 +54,7 @@ func (t *Taker) observeCapacity(meter metric.Meter) error {
 		return nil
 	}
 	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
+		metric.WithDescription("Size of the disk of the database, from database.capacity"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(t.config.Capacity)
 			return nil
@@ -71,7 +71,7 @@ func (t *Taker) gauges() []gauge {
 				tell(f.growth)
 			}
 		}},
-		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *finding, _ time.Time, tell tell) {
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *finding, _ time.Time, tell tell) {
 			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
@@ -87,13 +87,13 @@ func (t *Taker) gauges() []gauge {
 			tell(float64(f.Events.Count), event)
 			tell(float64(f.Rejections.Count), rejection)
 		}},
-		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *finding, now time.Time, tell tell) {
+		{"theeye.partitions.ahead", "s", "How far ahead of now a table has partitions without a gap; 0 if the present one is missing", func(f *finding, now time.Time, tell tell) {
 			tell(f.Events.Ahead(now).Seconds(), event)
 			tell(f.Rejections.Ahead(now).Seconds(), rejection)
 		}},
 		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *finding, _ time.Time, tell tell) { moment(f.Oldest, tell) }},
 		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *finding, _ time.Time, tell tell) { moment(f.Newest, tell) }},
-		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *finding, _ time.Time, tell tell) { moment(f.at, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time of the last measurement of the database", func(f *finding, _ time.Time, tell tell) { moment(f.at, tell) }},
 	}
 }
 
