@@ -42,17 +42,20 @@ func licenceOf(text string) string {
 // linked are the modules that the programs are linked from, and where they lie.
 func linked(t *testing.T, system string) map[string]string {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}`, "./cmd/theeye", "./cmd/eyeload")
-	list.Dir = ".."
-	list.Env = append(list.Environ(), "GOOS="+system, "CGO_ENABLED=0")
-	out, err := list.Output()
-	require.NoError(t, err)
 	modules := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			modules[path] = dir
+	for _, module := range []string{"..", filepath.Join("..", "eyeload")} {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}`, "./cmd/...")
+		list.Dir = module
+		list.Env = append(list.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+		out, err := list.Output()
+		require.NoError(t, err)
+		for line := range strings.Lines(string(out)) {
+			if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+				modules[path] = dir
+			}
 		}
 	}
+	require.Contains(t, modules, "github.com/tsenart/vegeta/v12")
 	require.Contains(t, modules, "github.com/jackc/pgx/v5")
 	return modules
 }

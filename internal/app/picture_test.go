@@ -21,7 +21,7 @@ import (
 func TestPictures(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	const together = 3
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
 	traces := shareGroup(t, s, together)
 	rows := map[string]apptest.Span{}
 	var order []string

@@ -91,8 +91,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 	require.True(t, found, "%s has no line %q after that", path, end)
 
 	if flag.Lookup("update").Value.String() == "true" {
-		table = config.Markdown()
+		table = config.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
-	require.Equal(t, config.Markdown(), table, "make docs rewrites the table")
+	require.Equal(t, config.RenderMarkdown(), table, "make docs rewrites the table")
 }

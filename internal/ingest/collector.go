@@ -182,7 +182,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 	whole := request.Atomic && len(items) == len(verdicts)
 	if reason := c.admit(items, size, whole); reason != "" {
 		c.deps.Metrics.shedOne(ctx, reason)
-		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
+		return nil, fault.NewUnavailable(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
 	}
 	c.enqueue(w, items, whole)
 	cause := context.DeadlineExceeded
@@ -228,7 +228,7 @@ func (c *Collector) judge(ctx context.Context, request *Request) error {
 	if err := c.compareGiven(ctx, request); err != nil || c.deps.Types == nil {
 		return err
 	}
-	return c.deps.Types.Judge(request.Envelopes, request.Replay)
+	return c.deps.Types.ValidatePayloads(request.Envelopes, request.Replay)
 }
 
 // nameVersions notes which version of its type judged each event.
@@ -336,9 +336,9 @@ func (c *Collector) retryAfter() time.Duration {
 // unavailable turns what stopped a commit into the one answer a sender can use.
 func (c *Collector) unavailable(err error) error {
 	if errors.Is(err, ErrUnsafeDatabase) {
-		return fault.Busy(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
 			"send the request again with the same event ids", c.retryAfter())
 	}
-	return fault.Busy(err, fault.CodeUnavailable,
+	return fault.NewUnavailable(err, fault.CodeUnavailable,
 		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.retryAfter())
 }

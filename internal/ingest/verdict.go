@@ -74,12 +74,12 @@ type Request struct {
 
 // Types judges events by their types. The eventtype package implements it.
 type Types interface {
-	// Judge judges the envelopes of one request by the same state of the registry: it
+	// ValidatePayloads judges the envelopes of one request by the same state of the registry: it
 	// refuses those that violate their type, notes what is only observed, and takes out
 	// what a type says must not be kept. It returns a fault of kind Unavailable when
 	// it does not know of recent changes.
 	// kept tells that they were kept before, as refusals that are replayed were.
-	Judge(envelopes []event.Envelope, kept bool) error
+	ValidatePayloads(envelopes []event.Envelope, kept bool) error
 }
 
 // Item is one envelope on its way through a group.

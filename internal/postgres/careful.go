@@ -298,13 +298,13 @@ func (s *EventStore) Check(ctx context.Context, group *ingest.Group) error {
 		})
 		return err
 	})
-	release, err := awaitTurn(ctx, s.db.checks, false)
+	release, err := acquireShare(ctx, s.db.dryRunShares, false)
 	if err != nil {
 		return err
 	}
 	defer release()
 	if err := s.db.change.SendBatch(ctx, batch).Close(); err != nil {
-		return translate(err, "check events")
+		return translateError(err, "check events")
 	}
 	for n, id := range numbered.ids {
 		if !gone[id] {

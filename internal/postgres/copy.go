@@ -36,7 +36,7 @@ func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *plan, rows [
 
 	answer, err := message.send(ctx, conn.PgConn())
 	switch {
-	case refusesUnsafeCommit(err):
+	case isUnsafeCommit(err):
 		return errUnsafeCommit
 	case err != nil:
 		return err
@@ -44,7 +44,7 @@ func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *plan, rows [
 		return fmt.Errorf("the transaction ended with %q", answer.tag)
 	}
 
-	db.noteCommit(answer.durability)
+	db.recordCommit(answer.durability)
 	return checkReplicated(conn.PgConn())
 }
 
@@ -154,7 +154,7 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 // appendType appends the version of the event's type and what that objects to.
 func appendType(b []byte, e *event.Envelope) []byte {
 	const null = math.MaxUint32 // -1
-	version, violations := judgement(e)
+	version, violations := validationColumns(e)
 	if version == nil {
 		b = binary.BigEndian.AppendUint32(b, null)
 	} else {

@@ -41,8 +41,8 @@ const stillExpiredSQL = `
 select exists (select from expired_partition m join pg_class c on c.oid = m.table_oid
 	where c.oid = to_regclass(quote_ident($1)) and not c.relispartition and m.ends_at <= $2)`
 
-// detach takes the expired partitions off a table.
-func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
+// detachExpired takes the expired partitions off a table.
+func (s *RetentionStore) detachExpired(ctx context.Context, table string, before time.Time) error {
 	owned, err := owns(ctx, s.db.change, table)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 			err = s.detachAsOwner(ctx, table, name, before)
 		}
 		if err != nil {
-			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
+			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || isContention(err) {
 				continue // another replica is at it, or a person
 			}
 			return err
@@ -112,10 +112,10 @@ func (s *RetentionStore) detachAsOwner(ctx context.Context, table, partition str
 // again. One replica at a time does it.
 func (s *RetentionStore) setAside(ctx context.Context, table string, before time.Time) ([]string, error) {
 	for attempt := 1; ; attempt++ {
-		found, err := collect(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
+		found, err := collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
 		// To rename a table is to wait for another replica that is at it, which may wait
 		// for this one.
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
+		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
 			return found, err
 		}
 	}

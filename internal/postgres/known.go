@@ -29,7 +29,7 @@ func (s *QueryStore) Known(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	q := newStatement(knownEventsSQL)
 	q.where("k.event_id = any(?)", ids)
 	found := make(map[uuid.UUID]ingest.Known, len(ids))
-	err := list(ctx, s, s.prepared, q, scanKnown, func(k ingest.Known) bool {
+	err := listRows(ctx, s, s.prepared, q, scanKnown, func(k ingest.Known) bool {
 		found[k.Stored.ID] = k
 		return true
 	})

@@ -50,7 +50,7 @@ func (s *EventStore) findLocked(ctx context.Context, p *plan, cause error) error
 
 	rows, err := s.db.write.Query(ctx, lockedSessionsSQL, p.number(p.firsts()).ids) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
-		return translate(err, "find the sessions that are locked")
+		return translateError(err, "find the sessions that are locked")
 	}
 	var id [16]byte
 	_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
@@ -58,7 +58,7 @@ func (s *EventStore) findLocked(ctx context.Context, p *plan, cause error) error
 		return nil
 	})
 	if err != nil {
-		return translate(err, "find the sessions that are locked")
+		return translateError(err, "find the sessions that are locked")
 	}
 
 	return locked

@@ -139,7 +139,7 @@ func (r *refusals) queueErased(batch *pgx.Batch) {
 		if one.raw == nil {
 			continue
 		}
-		found := erasure.IDsIn(one.raw, maxNamed)
+		found := erasure.FindIDs(one.raw, maxNamed)
 		if e := one.item.Envelope; e.Has(event.FieldSessionID) {
 			found = append(found, e.Event.SessionID)
 		}

@@ -99,32 +99,32 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 			c.care = true
 			attempt--
 			continue
-		case missingPartition(err):
+		case isMissingPartition(err):
 			s.partitions.forget()
 			s.metrics.retried(ctx, retryMissingPartition)
-		case lostConnection(err), errors.Is(err, errNotReplicated):
+		case isConnectionLost(err), errors.Is(err, errNotReplicated):
 			c.care, c.again = true, true
 			s.metrics.retried(ctx, retryLostConnection)
 		case errors.Is(err, errUnsafeCommit):
-			s.db.noteRefusal(ctx)
+			s.db.recordUnsafeCommit(ctx)
 			return fmt.Errorf("%w: %w", ingest.ErrUnsafeDatabase, err)
 		case errors.Is(err, errMonthTaken): // which strands the events of one month, and no others
 			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, err)
 		case errors.Is(err, errLockHeld):
 			return s.findLocked(ctx, p, err)
-		case contention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which nobody can be spared
+		case isContention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which nobody can be spared
 			sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
 			s.metrics.retried(ctx, retryContention)
 			attempt-- // it ends, but when a deadlock has to be found first, after seconds
-		case refusesData(err):
+		case isDataError(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
-		case refusesForAnother(err):
-			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, translate(err, "store a group"))
+		case isAdditionError(err):
+			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, translateError(err, "store a group"))
 		default:
-			return translate(err, "store a group")
+			return translateError(err, "store a group")
 		}
 		if attempt == maxAttempts || !wait(ctx, backoff) {
-			return translate(err, "store a group")
+			return translateError(err, "store a group")
 		}
 		backoff = min(2*backoff, longestBackoff)
 	}

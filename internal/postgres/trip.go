@@ -96,7 +96,7 @@ func (t *trip) lock(ctx context.Context, p *plan, s *sessions) error {
 func (t *trip) take(ctx context.Context, s *sessions) error {
 	var unreadable error
 	err := t.run(ctx, func(values [][]byte) { unreadable = errors.Join(unreadable, s.note(values)) })
-	if violates(err, "event_key_pkey") {
+	if violatesConstraint(err, "event_key_pkey") {
 		return errNeedsCare
 	}
 	return errors.Join(err, unreadable)

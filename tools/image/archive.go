@@ -20,16 +20,16 @@ type archive struct {
 	blobs   map[v1.Hash]bool
 }
 
-// legacy is one line of the manifest.json that `docker load` looks for where it does
+// dockerManifest is one line of the manifest.json that `docker load` looks for where it does
 // not read OCI layouts.
-type legacy struct {
+type dockerManifest struct {
 	Config   string   `json:"Config"`   //nolint:tagliatelle // Docker's form
 	RepoTags []string `json:"RepoTags"` //nolint:tagliatelle // Docker's form
 	Layers   []string `json:"Layers"`   //nolint:tagliatelle // Docker's form
 }
 
-// write puts the image into a file, which is there whole or not at all.
-func (b built) write(o order) (err error) {
+// writeFile puts the image into a file, which is there whole or not at all.
+func (b built) writeFile(o imageSpec) (err error) {
 	target, err := os.CreateTemp(filepath.Dir(o.out), ".image-*")
 	if err != nil {
 		return fmt.Errorf("make the file: %w", err)
@@ -40,7 +40,7 @@ func (b built) write(o order) (err error) {
 			_ = os.Remove(target.Name()) // err tells more
 		}
 	}()
-	if err := b.archive(target, o); err != nil {
+	if err := b.writeLayout(target, o); err != nil {
 		return err
 	}
 	const everyone = 0o644
@@ -56,16 +56,16 @@ func (b built) write(o order) (err error) {
 	return nil
 }
 
-// archive writes the layout: the blobs, the index that names them, and the list for
+// writeLayout writes the layout: the blobs, the index that names them, and the list for
 // those who do not know layouts.
-func (b built) archive(to io.Writer, o order) error {
+func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	a := archive{tar: tar.NewWriter(to), created: o.created, blobs: map[v1.Hash]bool{}}
-	if err := a.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+	if err := a.writeFile("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
 		return err
 	}
-	list := make([]legacy, 0, len(b.images))
+	list := make([]dockerManifest, 0, len(b.images))
 	for i, image := range b.images {
-		entry, err := a.image(image)
+		entry, err := a.writeImage(image)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (b built) archive(to io.Writer, o order) error {
 		list = append(list, entry)
 	}
 	digest := digestOf(b.index)
-	if err := a.blob(digest, b.index); err != nil {
+	if err := a.writeBlob(digest, b.index); err != nil {
 		return err
 	}
 	descriptor := v1.Descriptor{
@@ -87,10 +87,10 @@ func (b built) archive(to io.Writer, o order) error {
 			"org.opencontainers.image.ref.name": o.version,
 		},
 	}
-	if err := a.json("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
+	if err := a.writeJSON("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
 		return err
 	}
-	if err := a.json("manifest.json", list); err != nil {
+	if err := a.writeJSON("manifest.json", list); err != nil {
 		return err
 	}
 	if err := a.tar.Close(); err != nil {
@@ -102,9 +102,9 @@ func (b built) archive(to io.Writer, o order) error {
 // schemaVersion is that of every index and manifest there is today.
 const schemaVersion = 2
 
-// image writes the blobs of one image.
-func (a archive) image(image v1.Image) (legacy, error) {
-	var entry legacy
+// writeImage writes the blobs of one image.
+func (a archive) writeImage(image v1.Image) (dockerManifest, error) {
+	var entry dockerManifest
 	layers, err := image.Layers()
 	if err != nil {
 		return entry, fmt.Errorf("list the layers: %w", err)
@@ -122,21 +122,21 @@ func (a archive) image(image v1.Image) (legacy, error) {
 		if err != nil {
 			return entry, fmt.Errorf("compress a layer: %w", err)
 		}
-		if err := a.blob(digest, raw); err != nil {
+		if err := a.writeBlob(digest, raw); err != nil {
 			return entry, err
 		}
-		entry.Layers = append(entry.Layers, path(digest))
+		entry.Layers = append(entry.Layers, blobPath(digest))
 	}
 	settings, err := image.ConfigName()
 	if err != nil {
 		return entry, fmt.Errorf("hash the configuration: %w", err)
 	}
-	entry.Config = path(settings)
+	entry.Config = blobPath(settings)
 	raw, err := image.RawConfigFile()
 	if err != nil {
 		return entry, fmt.Errorf("render the configuration: %w", err)
 	}
-	if err := a.blob(settings, raw); err != nil {
+	if err := a.writeBlob(settings, raw); err != nil {
 		return entry, err
 	}
 	digest, err := image.Digest()
@@ -146,29 +146,29 @@ func (a archive) image(image v1.Image) (legacy, error) {
 	if raw, err = image.RawManifest(); err != nil {
 		return entry, fmt.Errorf("render the manifest: %w", err)
 	}
-	return entry, a.blob(digest, raw)
+	return entry, a.writeBlob(digest, raw)
 }
 
-func path(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
+func blobPath(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
 
-// blob writes what is not there yet: images share layers.
-func (a archive) blob(digest v1.Hash, content []byte) error {
+// writeBlob writes what is not there yet: images share layers.
+func (a archive) writeBlob(digest v1.Hash, content []byte) error {
 	if a.blobs[digest] {
 		return nil
 	}
 	a.blobs[digest] = true
-	return a.file(path(digest), content)
+	return a.writeFile(blobPath(digest), content)
 }
 
-func (a archive) json(name string, value any) error {
+func (a archive) writeJSON(name string, value any) error {
 	content, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
-	return a.file(name, content)
+	return a.writeFile(name, content)
 }
 
-func (a archive) file(name string, content []byte) error {
+func (a archive) writeFile(name string, content []byte) error {
 	err := a.tar.WriteHeader(&tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content)),
 		ModTime: a.created, Format: tar.FormatUSTAR,

@@ -14,8 +14,8 @@ import (
 // instruction is one of a Dockerfile's last stage.
 type instruction struct{ word, rest string }
 
-// dockerfile returns the text of the Dockerfile and the instructions of its last stage.
-func dockerfile(t *testing.T) (text string, last []instruction) {
+// readDockerfile returns the text of the Dockerfile and the instructions of its last stage.
+func readDockerfile(t *testing.T) (text string, last []instruction) {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
 	require.NoError(t, err)
@@ -35,8 +35,8 @@ func dockerfile(t *testing.T) (text string, last []instruction) {
 
 func TestDockerfileMakesTheSameImage(t *testing.T) {
 	t.Parallel()
-	_, last := dockerfile(t)
-	want := settings(order{version: "$VERSION", revision: "$REVISION"})
+	_, last := readDockerfile(t)
+	want := runSettings(imageSpec{version: "$VERSION", revision: "$REVISION"})
 	got := map[string]string{}
 	var copies []string
 	for _, i := range last {
@@ -70,7 +70,7 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 
 func TestDockerfilePinsWhatItBuildsFrom(t *testing.T) {
 	t.Parallel()
-	text, _ := dockerfile(t)
+	text, _ := readDockerfile(t)
 	stages := regexp.MustCompile(`(?m)^FROM (.*)$`).FindAllStringSubmatch(text, -1)
 	require.Len(t, stages, 2)
 	require.Regexp(t, `^--platform=\$BUILDPLATFORM golang:\d+\.\d+\.\d+-alpine\d+\.\d+@sha256:[0-9a-f]{64} AS build$`, stages[0][1])
@@ -79,7 +79,7 @@ func TestDockerfilePinsWhatItBuildsFrom(t *testing.T) {
 // The binary is the same only where both build it with the same flags.
 func TestDockerfileBuildsAsTheMakefileDoes(t *testing.T) {
 	t.Parallel()
-	text, _ := dockerfile(t)
+	text, _ := readDockerfile(t)
 	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
 	require.NoError(t, err)
 	_, recipe, found := strings.Cut(string(makefile), "\nimage: ")

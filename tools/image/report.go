@@ -9,9 +9,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// report says what was made. A size is what a node downloads, and what lies on its
+// printReport says what was made. A size is what a node downloads, and what lies on its
 // disk afterwards.
-func (b built) report(out io.Writer, o order) error {
+func (b built) printReport(out io.Writer, o imageSpec) error {
 	info, err := os.Stat(o.out)
 	if err != nil {
 		return fmt.Errorf("measure the file: %w", err)
@@ -30,7 +30,7 @@ func (b built) report(out io.Writer, o order) error {
 		if err != nil {
 			return fmt.Errorf("list the layers for %s: %w", image.architecture, err)
 		}
-		packed, unpacked, err := sizes(layers)
+		packed, unpacked, err := layerSizes(layers)
 		if err != nil {
 			return fmt.Errorf("measure a layer for %s: %w", image.architecture, err)
 		}
@@ -44,7 +44,7 @@ func (b built) report(out io.Writer, o order) error {
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-func sizes(layers []v1.Layer) (packed, unpacked int64, err error) {
+func layerSizes(layers []v1.Layer) (packed, unpacked int64, err error) {
 	for _, layer := range layers {
 		size, err := layer.Size()
 		if err != nil {

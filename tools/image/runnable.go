@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// runnable tells why a binary would not run in an image that holds nothing else.
-func runnable(architecture string, binary []byte) error {
+// checkRunnable tells why a binary would not run in an image that holds nothing else.
+func checkRunnable(architecture string, binary []byte) error {
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 	machine, known := machines[architecture]
 	if !known {

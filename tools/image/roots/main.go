@@ -16,13 +16,13 @@ import (
 )
 
 func main() {
-	if err := write(os.Stdout); err != nil {
+	if err := writeRoots(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "roots: "+err.Error())
 		os.Exit(1) //nolint:forbidigo // the one place that ends this program
 	}
 }
 
-func write(to io.Writer) error {
+func writeRoots(to io.Writer) error {
 	for root := range bundle.Roots() {
 		if root.Constraint != nil {
 			continue
