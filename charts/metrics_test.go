@@ -49,6 +49,7 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 		taker.RunRound(t.Context())
 		now = now.Add(20 * time.Minute)
 	}
+
 	gathered, err := made.Registry().Gather()
 	require.NoError(t, err)
 	found := map[string]*dto.MetricFamily{}
@@ -57,6 +58,7 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 			found[family.GetName()] = family
 		}
 	}
+
 	return found
 }
 
@@ -71,6 +73,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 			linted = append(linted, family)
 		}
 	}
+
 	problems, err := promlint.NewWithMetricFamilies(linted).Lint()
 	require.NoError(t, err)
 	problems = slices.DeleteFunc(problems, func(p promlint.Problem) bool {
@@ -82,6 +85,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile(metricsPage, []byte(page), 0o600))
 	}
+
 	written, err := os.ReadFile(metricsPage)
 	require.NoError(t, err)
 	require.Equal(t, string(written), page, "run `make docs`")
@@ -111,12 +115,15 @@ capacity, of event types and of exports only if the setting is in use; growth af
 				labels["`"+pair.GetName()+"`"] = true
 			}
 		}
+
 		var names []string
 		for name := range labels {
 			names = append(names, name)
 		}
+
 		slices.Sort(names)
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()), strings.Join(names, ", "), family.GetHelp())
 	}
+
 	return b.String()
 }

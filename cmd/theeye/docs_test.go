@@ -40,6 +40,7 @@ func documents(t *testing.T) map[string]string {
 		require.NoError(t, err)
 		texts[name] = string(text)
 	}
+
 	require.Greater(t, len(texts), 20)
 	return texts
 }
@@ -55,6 +56,7 @@ func codeSpans(page string) (found []string) {
 	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.Join(strings.Fields(m[1]), " "))
 	}
+
 	return found
 }
 
@@ -66,15 +68,18 @@ func loggedTexts(t *testing.T) (texts []string) {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			return err
 		}
+
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) == 0 {
 				return true
 			}
+
 			method, ok := call.Fun.(*ast.SelectorExpr)
 			text, isText := call.Args[0].(*ast.BasicLit)
 			if ok && isText && slices.Contains(levels, method.Sel.Name) {
@@ -82,6 +87,7 @@ func loggedTexts(t *testing.T) (texts []string) {
 					texts = append(texts, said)
 				}
 			}
+
 			return true
 		})
 		return nil
@@ -106,11 +112,13 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 			if !words.MatchString(s) || slices.Contains(strings.Fields(others), first) {
 				continue
 			}
+
 			quoted++
 			begins := func(text string) bool { return strings.HasPrefix(text, s) }
 			require.True(t, slices.ContainsFunc(texts, begins), "%s quotes a line that nothing logs: %s", name, s)
 		}
 	}
+
 	require.Greater(t, quoted, 8)
 }
 
@@ -128,6 +136,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
 			}
 		}
+
 		for _, use := range append(uses, codeSpans(page)...) {
 			for _, m := range command.FindAllStringSubmatch(use, -1) {
 				shown++
@@ -135,6 +144,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 			}
 		}
 	}
+
 	require.Greater(t, shown, 60)
 }
 
@@ -148,9 +158,11 @@ func requireCommand(t *testing.T, page string, arguments []string) {
 		if sub == nil && cmd.HasSubCommands() && !strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "/") { // a second file to install
 			require.Fail(t, "a command that is not there", "%s: %s of %q", page, argument, arguments)
 		}
+
 		if sub != nil {
 			cmd = sub
 		}
+
 		if flag, ok := strings.CutPrefix(argument, "--"); ok && flag != "" && flag != "help" {
 			flag, _, _ = strings.Cut(strings.TrimRight(flag, ".,:'\"]"), "=")
 			require.NotNil(t, cmd.Flags().Lookup(flag), "%s: --%s of %s", page, flag, cmd.CommandPath())
@@ -164,6 +176,7 @@ func subcommand(cmd *cobra.Command, name string) *cobra.Command {
 			return sub
 		}
 	}
+
 	return nil
 }
 
@@ -175,9 +188,11 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 		section, _, _ := strings.Cut(s.Key, ".")
 		keys[s.Key], sections[section], variables[s.Env], variables[s.Env+"_FILE"] = true, true, true, true
 	}
+
 	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY"} {
 		variables[name] = true // of clients, in dev.env
 	}
+
 	key, variable := regexp.MustCompile(`^([a-z]+)\.[a-z_]+$`), regexp.MustCompile(`THEEYE_[A-Z_]*[A-Z]`)
 	checks := doctor.RenderMarkdown()
 	for name, page := range documents(t) {
@@ -186,6 +201,7 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 				require.True(t, keys[s], "%s: %s", name, s)
 			}
 		}
+
 		for _, v := range variable.FindAllString(page, -1) {
 			require.True(t, variables[v], "%s: %s", name, v)
 		}
@@ -205,6 +221,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 		require.NoError(t, err)
 		migrations += string(text)
 	}
+
 	metric := regexp.MustCompile(`theeye_[a-z_]*[a-z]`)
 	for name, page := range pages {
 		for _, m := range metric.FindAllString(page, -1) {
@@ -212,6 +229,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 			if m == "theeye_service" || m == "theeye_analyst" || m == "theeye_owner" || m == "theeye_before" {
 				continue // roles, which each operator names
 			}
+
 			known := strings.Contains(pages["docs/metrics.md"], "`"+m+"`") || strings.Contains(pages["docs/metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
 			require.True(t, known, "%s names %s", name, m)
 		}
@@ -247,6 +265,7 @@ func TestDocsNameAlertsThatExist(t *testing.T) {
 			require.Regexp(t, `(?m)- alert: `+a+`$`, string(rules), name)
 		}
 	}
+
 	require.Greater(t, named, 20)
 }
 
@@ -260,12 +279,14 @@ func TestDocsLinkToPagesThatExist(t *testing.T) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
+
 			path, anchor, _ := strings.Cut(m[1], "#")
 			target := name
 			if path != "" {
 				target = filepath.Join(filepath.Dir(name), path)
 				require.FileExists(t, filepath.Join(repository, target), "a link of %s", name)
 			}
+
 			if anchor != "" {
 				require.Contains(t, anchors(pages[target]), anchor, "%s links to a heading of %s", name, target)
 			}
@@ -280,6 +301,7 @@ func anchors(page string) (found []string) {
 	for _, m := range heading.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.ReplaceAll(sign.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
 	}
+
 	return found
 }
 
@@ -298,10 +320,12 @@ func TestExitCodesAreDocumented(t *testing.T) {
 			ends = append(ends, m[1])
 		}
 	}
+
 	var rows []string
 	for _, m := range documented {
 		rows = append(rows, m[1])
 	}
+
 	require.Equal(t, ends, rows)
 	require.Contains(t, page, "| 130, 143 |")
 }

@@ -17,6 +17,7 @@ func (c *sender) editEvent(ctx context.Context, index uint64) {
 	if !begun {
 		return
 	}
+
 	for range tries {
 		if c.editOnce(ctx, index, revision) {
 			return
@@ -42,6 +43,7 @@ func (c *sender) editOnce(ctx context.Context, index uint64, revision uint8) boo
 	case status == http.StatusBadRequest && c.clockExplains(body):
 		return false // its clock is wrong
 	}
+
 	c.oracle.recordViolation("%s: an edit of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
@@ -57,6 +59,7 @@ func (c *sender) eraseEvent(ctx context.Context, index uint64) {
 	if !c.oracle.beginErasure(index) {
 		return
 	}
+
 	for try := range tries {
 		if c.eraseOnce(ctx, index, try == 0, false) {
 			return
@@ -79,6 +82,7 @@ func (c *sender) eraseOnce(ctx context.Context, index uint64, first, calm bool) 
 	case status == http.StatusNotFound && (!first || c.sessionMayBeErased(index)):
 		return false
 	}
+
 	c.oracle.recordViolation("%s: the erasure of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
@@ -87,6 +91,7 @@ func (c *sender) eraseOnce(ctx context.Context, index uint64, first, calm bool) 
 func (c *sender) sessionMayBeErased(index uint64) bool {
 	c.oracle.mu.Lock()
 	defer c.oracle.mu.Unlock()
+
 	return c.oracle.erasures[c.oracle.source.session(index)] != nil
 }
 
@@ -96,6 +101,7 @@ func (c *sender) eraseSession(ctx context.Context, index uint64) {
 	if !begun {
 		return
 	}
+
 	for range tries {
 		if c.eraseSessionOnce(ctx, session, false) {
 			return
@@ -117,6 +123,7 @@ func (c *sender) eraseSessionOnce(ctx context.Context, session uuid.UUID, calm b
 	case status == http.StatusNotFound:
 		return false // an earlier attempt erased it, or so it seems
 	}
+
 	c.oracle.recordViolation("session %s: its erasure was told %d: %.300s", session, status, body)
 	return false
 }
@@ -139,6 +146,7 @@ func (c *sender) requestReplay(ctx context.Context, target string) (done bool) {
 		c.oracle.recordViolation("a replay was told %d: %.300s", status, answer)
 		return false
 	}
+
 	return totals.Skipped == 0
 }
 
@@ -150,13 +158,16 @@ func (c *sender) replayDue(ctx context.Context) bool {
 	for c.now().Before(until.Add(-aheadAllowed + pause)) {
 		<-time.After(pause)
 	}
+
 	for range rounds {
 		if c.requestReplay(ctx, c.nextTarget()) {
 			c.oracle.recordReplay(until)
 			return true
 		}
+
 		<-time.After(pause)
 	}
+
 	return false
 }
 
@@ -168,17 +179,22 @@ func (c *sender) settleChanges(ctx context.Context) (left int) {
 		if left = len(edits) + len(erasures) + len(sessions); left == 0 {
 			return 0
 		}
+
 		for _, session := range sessions {
 			c.eraseSessionOnce(ctx, session, true)
 		}
+
 		for _, index := range erasures {
 			c.eraseOnce(ctx, index, false, true)
 		}
+
 		for _, index := range edits {
 			c.editOnce(ctx, index, c.oracle.requestedRevision(index))
 		}
+
 		<-time.After(pause)
 	}
+
 	edits, erasures, sessions := c.oracle.pendingChanges()
 	return len(edits) + len(erasures) + len(sessions)
 }

@@ -41,18 +41,22 @@ func (b *oracle) mayChange(index uint64) bool {
 func (b *oracle) beginEdit(index uint64) (revision uint8, begun bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if !b.mayChange(index) {
 		return 0, false
 	}
+
 	c := b.changes[index]
 	if c == nil {
 		c = &change{}
 		b.changes[index] = c
 	}
+
 	const last = 255
 	if c.requestedRevision == last {
 		return 0, false
 	}
+
 	c.requestedRevision, c.pending = c.requestedRevision+1, true
 	return c.requestedRevision, true
 }
@@ -61,6 +65,7 @@ func (b *oracle) beginEdit(index uint64) (revision uint8, begun bool) {
 func (b *oracle) recordEdit(index uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	c := b.changes[index]
 	c.pending = false
 	b.journal.RecordEdit(index, c.requestedRevision)
@@ -71,14 +76,17 @@ func (b *oracle) recordEdit(index uint64) {
 func (b *oracle) beginErasure(index uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if !b.mayChange(index) {
 		return false
 	}
+
 	c := b.changes[index]
 	if c == nil {
 		c = &change{}
 		b.changes[index] = c
 	}
+
 	c.erasing, c.pending = true, true
 	return true
 }
@@ -87,6 +95,7 @@ func (b *oracle) beginErasure(index uint64) bool {
 func (b *oracle) recordErasure(index uint64, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	c := b.changes[index]
 	c.pending, c.erased = false, now
 	b.journal.RecordErasure(index)
@@ -97,10 +106,12 @@ func (b *oracle) recordErasure(index uint64, now time.Time) {
 func (b *oracle) beginSessionErasure(index uint64) (session uuid.UUID, begun bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	session = b.source.session(index)
 	if b.erasures[session] != nil || !b.mayChange(index) {
 		return session, false
 	}
+
 	b.erasures[session] = &erasure{pending: true}
 	return session, true
 }
@@ -109,6 +120,7 @@ func (b *oracle) beginSessionErasure(index uint64) (session uuid.UUID, begun boo
 func (b *oracle) recordSessionErasure(session uuid.UUID, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	e := b.erasures[session]
 	e.pending, e.erased = false, now
 	b.journal.RecordSessionErasure(session)
@@ -121,6 +133,7 @@ func (b *oracle) mayBeErasedLocked(index uint64) bool {
 	if c := b.changes[index]; c != nil && c.erasing {
 		return true
 	}
+
 	return len(b.erasures) > 0 && b.erasures[b.source.session(index)] != nil
 }
 
@@ -131,6 +144,7 @@ func (b *oracle) erasedBefore(index uint64, at time.Time) bool {
 	if c := b.changes[index]; c != nil && before(c.erased) {
 		return true
 	}
+
 	e := b.erasures[b.source.session(index)]
 	return e != nil && before(e.erased)
 }
@@ -139,6 +153,7 @@ func (b *oracle) erasedBefore(index uint64, at time.Time) bool {
 func (b *oracle) mayBeErased(index uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.mayBeErasedLocked(index)
 }
 
@@ -146,6 +161,7 @@ func (b *oracle) mayBeErased(index uint64) bool {
 func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	for index, c := range b.changes {
 		switch {
 		case c.pending && c.erasing:
@@ -154,11 +170,13 @@ func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUI
 			edits = append(edits, index)
 		}
 	}
+
 	for session, e := range b.erasures {
 		if e.pending {
 			sessions = append(sessions, session)
 		}
 	}
+
 	return edits, erasures, sessions
 }
 
@@ -166,5 +184,6 @@ func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUI
 func (b *oracle) requestedRevision(index uint64) uint8 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.changes[index].requestedRevision
 }

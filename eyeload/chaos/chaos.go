@@ -37,9 +37,11 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the reports: %w", err)
 	}
+
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
 	o.Environ = slices.Concat(o.Environ, retentionSettings(), rejectionLimits())
@@ -51,10 +53,12 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 			break
 		}
 	}
+
 	report.Seconds = d.Now().Sub(started).Seconds()
 	if err == nil && len(report.Cycles) == 0 && !report.Stopped {
 		err = fmt.Errorf("%w: none of the faults can be inflicted here", ErrOptions)
 	}
+
 	return report, errors.Join(err, report.writeFiles(o.Dir))
 }
 
@@ -82,11 +86,13 @@ func splitParts(o *Options) []part {
 	case len(one.faults) == 0:
 		return []part{two}
 	}
+
 	all := len(one.faults) + len(two.faults)
 	two.options.Cycles = o.Cycles * len(two.faults) / all
 	if one.options.Cycles = o.Cycles - two.options.Cycles; two.options.Cycles == 0 {
 		return []part{one}
 	}
+
 	return []part{one, two}
 }
 
@@ -96,28 +102,34 @@ func (p *part) runFaults(ctx context.Context, stop <-chan struct{}, d Deps, repo
 	if err != nil {
 		return err
 	}
+
 	if !p.paired {
 		s.mountSmallDisk(ctx)
 	}
+
 	r := &run{testbed: s, report: report}
 	source, err := traffic.NewSessions(traffic.NewRun(p.options.Seed, d.Now()), sessions)
 	if err != nil {
 		return errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
+
 	r.oracle = newOracle(content{source})
 	targets := make([]string, len(s.instances))
 	for i, instance := range s.instances {
 		targets[i] = instance.url()
 	}
+
 	s.generator = newLoadGenerator(newSender(r.oracle, targets, s.keys, d.Now), p.options.Rate, p.options.WideRate, p.options.Seed)
 	err = r.runCycles(ctx, stop, p.faults)
 	if err == nil {
 		r.reconcileEverything(ctx, p.name)
 	}
+
 	s.generator.client.CloseIdleConnections()
 	if closed := s.close(); closed != nil { //nolint:contextcheck // as above
 		report.Breaches = append(report.Breaches, closed.Error())
 	}
+
 	return err
 }
 
@@ -127,9 +139,11 @@ func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []faul
 	if len(deck.all) == 0 {
 		return nil
 	}
+
 	if err := r.recordVersions(ctx); err != nil {
 		return err
 	}
+
 	for number := range r.Cycles {
 		select {
 		case <-stop:
@@ -137,6 +151,7 @@ func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []faul
 			return nil
 		default:
 		}
+
 		c := Cycle{Number: len(r.report.Cycles) + 1}
 		f := deck.nextFault()
 		c.Wide = f.wide || deck.isWideCycle(number)
@@ -149,6 +164,7 @@ func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []faul
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -157,6 +173,7 @@ func formatBreaches(all []string) string {
 	for _, breach := range all {
 		text.WriteString("\n         " + breach)
 	}
+
 	return text.String()
 }
 
@@ -165,14 +182,17 @@ func (r *run) recordVersions(ctx context.Context) (err error) {
 	if r.report.Service, err = r.runTheEye(ctx, "", "version"); err != nil {
 		return err
 	}
+
 	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+
 	if err := conn.QueryRow(ctx, "show server_version").Scan(&r.report.Postgres); err != nil {
 		return fmt.Errorf("ask for the version: %w", err)
 	}
+
 	return nil
 }
 
@@ -186,6 +206,7 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 			return err
 		}
 	}
+
 	r.oracle.beginCycle()
 	first := r.oracle.journal.NextIndex()
 	r.generator.start(ctx, c.Wide)
@@ -195,6 +216,7 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 			r.generator.stop()
 		}
 	}()
+
 	sleepFor(calm + time.Duration(r.random.Int64N(int64(calm))))
 	set := r.Now()
 	onset := r.oracle.watchForAck(set)
@@ -202,11 +224,13 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
+
 	c.On = d.target
 	sleepFor(f.drawDuration(r.random))
 	if err := d.revert(ctx); err != nil {
 		return fmt.Errorf("undo %s: %w", f.name, err)
 	}
+
 	healed := r.Now()
 	c.LastedMillis = healed.Sub(set).Milliseconds()
 	r.awaitRecovery(r.oracle.watchForAck(healed), onset, c)
@@ -227,6 +251,7 @@ func (r *run) awaitRecovery(back, onset *ackWatch, c *Cycle) {
 	case <-time.After(patience):
 		c.Breaches = append(c.Breaches, fmt.Sprintf("no acknowledgement within %s after the fault", patience))
 	}
+
 	for w, into := range map[*ackWatch]*int64{onset: &c.OnsetMillis, back: &c.BackMillis} {
 		if took, ok := r.oracle.ackDelay(w); ok {
 			*into = took.Milliseconds()
@@ -249,14 +274,17 @@ func (r *run) recordCounts(ctx context.Context, c *Cycle) {
 			c.Breaches = append(c.Breaches, "service "+i.name+" has ended by itself")
 			continue
 		}
+
 		c.Memory[i.name] = i.residentMemory()
 	}
+
 	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
 	if err != nil {
 		c.Breaches = append(c.Breaches, "the database cannot be reached: "+err.Error())
 		return
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+
 	if err := conn.QueryRow(ctx, "select count(*) - 1 from pg_stat_activity where backend_type = 'client backend'").Scan(&c.Connections); err != nil {
 		c.Breaches = append(c.Breaches, "the connections cannot be counted: "+err.Error())
 	}
@@ -268,6 +296,7 @@ func (r *run) checkCycle(ctx context.Context, first uint64, c *Cycle) {
 	if c.Unresolved > 0 {
 		c.Breaches = append(c.Breaches, fmt.Sprintf("%d events had no verdict, or changes no answer, however often they were sent", c.Unresolved))
 	}
+
 	if c.Acknowledged == 0 {
 		c.Breaches = append(c.Breaches, "nothing was acknowledged at all")
 	}
@@ -280,6 +309,7 @@ func (r *run) reconcileTables(ctx context.Context, first uint64) reconcile.Resul
 		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+
 	claim := reconcile.Expectation{
 		Journal: r.oracle.journal, Source: r.oracle.source, From: first,
 		Application: func(index uint64) int32 { return r.applicationIDs[applicationOf(index)] },
@@ -297,6 +327,7 @@ func (r *run) reconcileEverything(ctx context.Context, name string) {
 	if err != nil || !r.generator.replayDue(ctx) {
 		r.report.Breaches = append(r.report.Breaches, name+": what was refused for now could not be replayed to the end")
 	}
+
 	w.Replayed = r.oracle.snapshotTally().replayed
 	w.Tables = r.reconcileTables(ctx, 0)
 	w.API = reconcile.CompareAPI(ctx, r.oracle.journal, r.oracle.source, reconcile.Store{

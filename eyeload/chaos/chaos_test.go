@@ -30,14 +30,17 @@ func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 		if _, left := skipped[name]; left {
 			want = 0
 		}
+
 		n := 0
 		for _, dealt := range names {
 			if dealt == name {
 				n++
 			}
 		}
+
 		require.Equal(t, want, n, name)
 	}
+
 	again, _ := chaos.ScheduleFaults(1, len(names))
 	require.Equal(t, names, again, "the order follows from the seed")
 	other, _ := chaos.ScheduleFaults(2, len(names))
@@ -77,6 +80,7 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 	for !chaos.IsUnstorable(bad) {
 		bad++
 	}
+
 	type told struct {
 		index    uint64
 		verdict  reconcile.Verdict
@@ -100,11 +104,13 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 		for _, v := range c.told {
 			b.RecordVerdict(v.index, v.verdict, v.sequence)
 		}
+
 		found := findDifferences(t, b, source)
 		if c.found == "" {
 			require.Empty(t, found, name)
 			continue
 		}
+
 		require.Len(t, found, 1, name)
 		require.Contains(t, found[0], c.found, name)
 	}
@@ -181,11 +187,13 @@ func startEchoServer(t *testing.T) string {
 			if err != nil {
 				return
 			}
+
 			go func() {
 				lines := bufio.NewScanner(conn)
 				for lines.Scan() {
 					_, _ = fmt.Fprintln(conn, lines.Text())
 				}
+
 				_ = conn.Close()
 			}()
 		}

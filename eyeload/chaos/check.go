@@ -27,15 +27,18 @@ func (c *sender) checkOrder(indexes []uint64, results []verdict) {
 	if len(indexes) == 1 {
 		return
 	}
+
 	sessions := map[uuid.UUID][]storedPlace{}
 	for i, index := range indexes {
 		if results[i].Status != "stored" {
 			continue
 		}
+
 		_, _, at := c.oracle.lookUpEvent(index)
 		session := c.oracle.source.session(index)
 		sessions[session] = append(sessions[session], storedPlace{results[i].EventID, at, results[i].Sequence})
 	}
+
 	for session, events := range sessions {
 		slices.SortStableFunc(events, func(a, b storedPlace) int { return a.at.Compare(b.at) })
 		if !slices.IsSortedFunc(events, func(a, b storedPlace) int { return cmp.Compare(a.sequence, b.sequence) }) {
@@ -51,16 +54,19 @@ func (c *sender) verifyListed(ctx context.Context, index uint64, bySession bool)
 	if !v.Acknowledged() || c.oracle.mayBeErased(index) {
 		return
 	}
+
 	question := url.Values{
 		"from": {event.FormatTimestamp(at)}, "to": {event.FormatTimestamp(at.Add(time.Microsecond))}, "limit": {"1000"},
 	}
 	if bySession {
 		question.Set("session_id", c.oracle.source.session(index).String())
 	}
+
 	status, body, err := c.doRequest(ctx, http.MethodGet, c.nextTarget()+"/v1/events?"+question.Encode(), c.keys.read, nil)
 	if err != nil || status != http.StatusOK {
 		return // who gets no answer sees nothing wrong
 	}
+
 	c.oracle.updateTally(func(t *tally) { t.reads++ })
 	var page struct {
 		Events []struct {
@@ -72,16 +78,20 @@ func (c *sender) verifyListed(ctx context.Context, index uint64, bySession bool)
 		c.oracle.recordViolation("a list that cannot be read: %.300s", body)
 		return
 	}
+
 	id := c.oracle.source.ID(index)
 	for _, e := range page.Events {
 		if e.ID != id {
 			continue
 		}
+
 		if sequence != 0 && e.Sequence != sequence {
 			c.oracle.recordViolation("%s: told sequence %d, and a list says %d", id, sequence, e.Sequence)
 		}
+
 		return
 	}
+
 	if !c.oracle.mayBeErased(index) {
 		c.oracle.recordViolation("%s: told %q, and a list that was asked for afterwards does not have it: %s", id, v, question.Encode())
 	}

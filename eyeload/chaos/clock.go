@@ -79,15 +79,18 @@ func writeOverlay(goroot, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read package time: %w", err)
 	}
+
 	if n := bytes.Count(text, []byte(clockReadBefore)); n != 1 {
 		return "", fmt.Errorf("the clock of this version of Go cannot be patched: the lines that read it are %d times in %s, and not once: "+
 			"adapt clockReadBefore in eyeload/chaos/clock.go", n, name)
 	}
+
 	replace := map[string]string{name: filepath.Join(dir, "time.go"), filepath.Join(goroot, "src", "time", "stepped.go"): filepath.Join(dir, "stepped.go")}
 	index, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", fmt.Errorf("write the overlay: %w", err)
 	}
+
 	list := filepath.Join(dir, "overlay.json")
 	for file, content := range map[string][]byte{
 		replace[name]: bytes.Replace(text, []byte(clockReadBefore), []byte(clockReadAfter), 1), filepath.Join(dir, "stepped.go"): []byte(clockSource), list: index,
@@ -96,6 +99,7 @@ func writeOverlay(goroot, dir string) (string, error) {
 			return "", fmt.Errorf("write the overlay: %w", err)
 		}
 	}
+
 	return list, nil
 }
 
@@ -106,23 +110,28 @@ func buildStepped(ctx context.Context, environ []string, module, command, dir st
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", fmt.Errorf("%w, for which Go has to be installed: %w", errNoSource, err)
 	}
+
 	if _, err := os.Stat(filepath.Join(module, command)); err != nil {
 		return "", fmt.Errorf("%w: the source is not in the folder %q; name the right one by --source: %w", errNoSource, module, err)
 	}
+
 	is, err := goTool(ctx, "go", environ, module, "env", "GOROOT")
 	if err != nil {
 		return "", err
 	}
+
 	// The Go that go.mod names may lie among the modules, of which go build replaces no
 	// file. It goes by the name, so that another name for the same folder will do.
 	goroot := filepath.Join(dir, "goroot")
 	if err := os.Symlink(is, goroot); err != nil {
 		return "", fmt.Errorf("name the folder of Go: %w", err)
 	}
+
 	list, err := writeOverlay(goroot, dir)
 	if err != nil {
 		return "", err
 	}
+
 	program = filepath.Join(dir, filepath.Base(command))
 	same := exec.Cmd{Env: environ}
 	environ = append(same.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local")
@@ -140,6 +149,7 @@ func goTool(ctx context.Context, program string, environ []string, module string
 	if err != nil {
 		return "", fmt.Errorf("go %s: %w: %s", arguments[0], err, errOut.String())
 	}
+
 	return strings.TrimSpace(string(out)), nil
 }
 
@@ -157,13 +167,16 @@ func newClock(file string) (*clock, error) {
 		return nil, fmt.Errorf("make a clock: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // what is mapped stays
+
 	if err := f.Truncate(size); err != nil {
 		return nil, fmt.Errorf("make a clock: %w", err)
 	}
+
 	page, err := syscall.Mmap(int(f.Fd()), 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map a clock: %w", err)
 	}
+
 	return &clock{file: file, page: page}, nil
 }
 
@@ -179,5 +192,6 @@ func (c *clock) close() error {
 	if err := syscall.Munmap(c.page); err != nil {
 		return fmt.Errorf("close a clock: %w", err)
 	}
+
 	return nil
 }

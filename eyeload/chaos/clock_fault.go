@@ -21,6 +21,7 @@ type clockFaultPeriod struct {
 func (b *oracle) beginClockFault(target, code string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	b.clockFaults = append(b.clockFaults, clockFaultPeriod{target: target, code: code, from: now})
 }
 
@@ -28,6 +29,7 @@ func (b *oracle) beginClockFault(target, code string, now time.Time) {
 func (b *oracle) endClockFault(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	b.clockFaults[len(b.clockFaults)-1].to = now
 }
 
@@ -36,6 +38,7 @@ func (b *oracle) endClockFault(now time.Time) {
 func (b *oracle) clockExplains(target string, codes []string, began, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.clockExplainsLocked(target, codes, began, now)
 }
 
@@ -58,9 +61,11 @@ func (b *oracle) recordMisdatedRejection(index uint64, known reconcile.Verdict) 
 		b.recordDeferral(index, known)
 		return
 	}
+
 	if _, doubtful := b.uncertain[index]; doubtful || known != reconcile.Unanswered {
 		return
 	}
+
 	b.journal.RecordVerdict(index, reconcile.Rejected, 0)
 	b.tally.rejected++
 }
@@ -69,10 +74,12 @@ func (b *oracle) recordMisdatedRejection(index uint64, known reconcile.Verdict) 
 func (b *oracle) recordUnanswered(indexes []uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	for _, index := range indexes {
 		if isUnstorable(index) {
 			continue
 		}
+
 		b.uncertain[index] = struct{}{}
 		if known, _ := b.journal.VerdictOf(index); known == reconcile.Rejected {
 			b.journal.RecordVerdict(index, reconcile.Unanswered, 0)

@@ -77,6 +77,7 @@ func TestAClockCanBeStepped(t *testing.T) {
 		clock.SetOffset(by)
 		require.Equal(t, by, ask())
 	}
+
 	require.NoError(t, in.Close())
 	require.NoError(t, command.Wait())
 }
@@ -163,6 +164,7 @@ func TestARefusalSaysNothingOfAnAttemptWithoutAVerdict(t *testing.T) {
 		for _, target := range order(r) {
 			b.SendOnce(t.Context(), target, index)
 		}
+
 		require.Equal(t, index, b.Journal().Unanswered(), name)
 		b.EndClockFault()
 		require.True(t, b.SendOnce(t.Context(), r.stored, index), name)

@@ -42,6 +42,7 @@ func (c content) MakeEvent(index uint64, at time.Time, scratch []byte) event.Eve
 	if isAhead(index) {
 		e.Category = aheadCategory
 	}
+
 	return e
 }
 

@@ -15,6 +15,7 @@ func ScheduleFaults(seed uint64, n int) (names []string, skipped map[string]stri
 	for range n {
 		names = append(names, d.nextFault().name)
 	}
+
 	return names, skipped
 }
 
@@ -47,6 +48,7 @@ func IsUnstorable(index uint64) bool { return isUnstorable(index) }
 func (b Oracle) SendUntilVerdict(ctx context.Context, targets []string, indexes []uint64) bool {
 	c := newSender(b.oracle, targets, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
+
 	return c.sendUntilVerdict(ctx, indexes, len(targets)+1)
 }
 
@@ -84,6 +86,7 @@ func (b Oracle) EndClockFault() { b.endClockFault(time.Now()) }
 func (b Oracle) SendOnce(ctx context.Context, target string, indexes []uint64) bool {
 	c := newSender(b.oracle, nil, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
+
 	return c.sendOnce(ctx, target, indexes)
 }
 
@@ -124,6 +127,7 @@ func SingleServerFaultNames() (names []string) {
 	for _, f := range singleServerFaults() {
 		names = append(names, f.name)
 	}
+
 	return names
 }
 
@@ -142,6 +146,7 @@ func (b Oracle) newTestSender(target string) (c *sender, end func()) {
 func (b Oracle) VerifyListed(ctx context.Context, target string, index uint64) {
 	c, end := b.newTestSender(target)
 	defer end()
+
 	c.verifyListed(ctx, index, true)
 }
 
@@ -149,6 +154,7 @@ func (b Oracle) VerifyListed(ctx context.Context, target string, index uint64) {
 func (b Oracle) SendConflicting(ctx context.Context, target string, index uint64, way int) {
 	c, end := b.newTestSender(target)
 	defer end()
+
 	c.sendConflicting(ctx, index, way)
 }
 
@@ -159,6 +165,7 @@ func CountConflictVariants() int { return len(conflictVariants()) }
 func (b Oracle) EditEvent(ctx context.Context, target string, index uint64) {
 	c, end := b.newTestSender(target)
 	defer end()
+
 	c.editEvent(ctx, index)
 }
 
@@ -166,6 +173,7 @@ func (b Oracle) EditEvent(ctx context.Context, target string, index uint64) {
 func (b Oracle) EraseEvent(ctx context.Context, target string, index uint64) {
 	c, end := b.newTestSender(target)
 	defer end()
+
 	c.eraseEvent(ctx, index)
 }
 
@@ -173,6 +181,7 @@ func (b Oracle) EraseEvent(ctx context.Context, target string, index uint64) {
 func (b Oracle) SettleChanges(ctx context.Context, target string) int {
 	c, end := b.newTestSender(target)
 	defer end()
+
 	return c.settleChanges(ctx)
 }
 

@@ -55,12 +55,14 @@ func singleServerFaults() []fault {
 			if s.steppedInstance == nil {
 				return s.clockUnavailable
 			}
+
 			return ""
 		}},
 		{name: "disk full", minDuration: short, maxDuration: middle, inject: fillDisk, unavailable: func(s *testbed) string {
 			if s.disk == nil {
 				return "no small disk could be mounted, which takes root on Linux"
 			}
+
 			return ""
 		}},
 	}
@@ -80,6 +82,7 @@ func FaultNames() []string {
 	for i, f := range all {
 		names[i] = f.name
 	}
+
 	return names
 }
 
@@ -89,6 +92,7 @@ func findFault(name string) (fault, bool) {
 			return f, true
 		}
 	}
+
 	return fault{}, false
 }
 
@@ -103,6 +107,7 @@ func selectFaults(faults []fault, only []string) []fault {
 	if len(only) == 0 {
 		return faults
 	}
+
 	return slices.DeleteFunc(faults, func(f fault) bool { return !slices.Contains(only, f.name) })
 }
 
@@ -116,8 +121,10 @@ func newFaultSchedule(s *testbed, faults []fault, skipped map[string]string) *fa
 				continue
 			}
 		}
+
 		d.all = append(d.all, f)
 	}
+
 	return d
 }
 
@@ -126,6 +133,7 @@ func (d *faultSchedule) nextFault() fault {
 		d.remaining = append(d.remaining, d.all...)
 		d.random.Shuffle(len(d.remaining), func(i, j int) { d.remaining[i], d.remaining[j] = d.remaining[j], d.remaining[i] })
 	}
+
 	f := d.remaining[0]
 	d.remaining = d.remaining[1:]
 	return f
@@ -137,6 +145,7 @@ func (d *faultSchedule) isWideCycle(number int) bool {
 	if n := len(d.all); n%2 == 0 {
 		number += number / n
 	}
+
 	return number%2 == 1
 }
 

@@ -63,6 +63,7 @@ func stepClock(_ context.Context, s *testbed) (injection, error) {
 		others := s.clockSteps[1:]
 		s.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	}
+
 	d := s.clockSteps[0]
 	s.clockSteps = s.clockSteps[1:]
 	s.generator.oracle.beginClockFault(i.url(), d.code, s.Now())
@@ -81,17 +82,20 @@ func (s *testbed) prepareClock(ctx context.Context) error {
 		s.clockUnavailable = "it was not asked for"
 		return nil
 	}
+
 	s.printProgress("building %s with a clock that can be stepped, which takes minutes the first time", serviceCommand)
 	dir := filepath.Join(s.dir, "clock")
 	if err := os.Mkdir(dir, dirMode); err != nil {
 		return fmt.Errorf("make a folder for the clock: %w", err)
 	}
+
 	program, err := buildStepped(ctx, s.Environ, s.Source, serviceCommand, dir)
 	if errors.Is(err, errNoSource) {
 		s.clockUnavailable = err.Error()
 		s.printProgress("the fault %q is left out: %v", clockFault, err)
 		return nil
 	}
+
 	s.steppableProgram = program
 	return err
 }
@@ -102,9 +106,11 @@ func (s *testbed) attachClock(i *instance) (err error) {
 	if s.steppableProgram == "" || len(s.instances) != 1 {
 		return nil
 	}
+
 	if i.clock, err = newClock(filepath.Join(s.dir, "clock", "offset")); err != nil {
 		return err
 	}
+
 	i.program, i.environ, s.steppedInstance = s.steppableProgram, append(i.environ, i.clock.environmentVariable()), i
 	return nil
 }

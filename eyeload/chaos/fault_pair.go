@@ -47,6 +47,7 @@ func freezeResendAndLose(ctx context.Context, s *testbed) (injection, error) {
 	if err := s.pair.freezeStandby(); err != nil {
 		return injection{}, err
 	}
+
 	events := s.generator.newStorableEvents(s.random.IntN(applications), few)
 	d, err := s.repeatUntilReverted(ctx, "the same events sent until the primary is killed", 0, func(ctx context.Context) error {
 		s.generator.inFlight.Go(func() { s.generator.sendUntilVerdict(context.WithoutCancel(ctx), events, 1) })
@@ -55,6 +56,7 @@ func freezeResendAndLose(ctx context.Context, s *testbed) (injection, error) {
 	ended := d.revert
 	d.revert = func(ctx context.Context) error {
 		defer s.generator.resumeSending()
+
 		return errors.Join(ended(ctx), s.failOver(ctx))
 	}
 	return d, err
@@ -67,6 +69,7 @@ func freezeAndLose(end string) func(context.Context, *testbed) (injection, error
 		if err := s.pair.freezeStandby(); err != nil {
 			return injection{}, err
 		}
+
 		statement := "select " + end + "(pid) from pg_stat_activity where wait_event = 'SyncRep' and pid <> pg_backend_pid()"
 		d, err := s.repeatUntilReverted(ctx, "their waits ended, then the primary is killed", 0, func(ctx context.Context) error {
 			return s.execStatement(ctx, statement)

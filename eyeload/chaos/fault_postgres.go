@@ -27,6 +27,7 @@ func stopPostgresAtOnce(_ context.Context, s *testbed) (injection, error) {
 	if err := syscall.Kill(s.server.PID(), syscall.SIGQUIT); err != nil {
 		return injection{}, fmt.Errorf("quit Postgres: %w", err)
 	}
+
 	<-s.server.Done()
 	return injection{revert: s.server.Restart}, nil
 }
@@ -42,15 +43,18 @@ func killBackend(ctx context.Context, s *testbed) (injection, error) {
 		return injection{}, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it may be gone by now
+
 	var pid int
 	const statement = `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
 		order by state = 'idle', random() limit 1`
 	if err := conn.QueryRow(ctx, statement).Scan(&pid); err != nil {
 		return injection{}, fmt.Errorf("find a backend: %w", err)
 	}
+
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return injection{}, fmt.Errorf("kill a backend: %w", err)
 	}
+
 	return injection{target: "process " + strconv.Itoa(pid), revert: revertNothing}, nil
 }
 
@@ -72,9 +76,11 @@ func (s *testbed) repeatUntilReverted(ctx context.Context, on string, workers in
 					mu.Unlock()
 					return
 				}
+
 				if workers > 0 {
 					continue
 				}
+
 				select {
 				case <-ctx.Done():
 				case <-time.After(pause):
@@ -82,6 +88,7 @@ func (s *testbed) repeatUntilReverted(ctx context.Context, on string, workers in
 			}
 		})
 	}
+
 	return injection{target: on, revert: func(context.Context) error {
 		cancel()
 		group.Wait()
@@ -112,13 +119,16 @@ func (s *testbed) holdLock(ctx context.Context, on, statement string) (injection
 	if err != nil {
 		return injection{}, fmt.Errorf("connect: %w", err)
 	}
+
 	_, err = conn.Exec(ctx, "begin")
 	if err == nil {
 		_, err = conn.Exec(ctx, statement)
 	}
+
 	if err != nil {
 		return injection{}, errors.Join(fmt.Errorf("lock: %w", err), conn.Close(context.WithoutCancel(ctx)))
 	}
+
 	return injection{target: on, revert: conn.Close}, nil
 }
 
@@ -148,6 +158,7 @@ func (s *heldConnections) acquireAll(ctx context.Context) {
 		if err != nil {
 			return
 		}
+
 		s.connections = append(s.connections, conn)
 	}
 }
@@ -158,11 +169,13 @@ func (s *heldConnections) terminateOthers(ctx context.Context) (n int, err error
 	for i, conn := range s.connections {
 		pids[i] = int32(conn.PgConn().PID()) //nolint:gosec // as Postgres has it
 	}
+
 	err = s.connections[0].QueryRow(ctx, `select count(pg_terminate_backend(pid)) from pg_stat_activity
 		where datname = current_database() and backend_type = 'client backend' and pid <> all($1)`, pids).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("end the services' connections: %w", err)
 	}
+
 	return n, nil
 }
 
@@ -171,6 +184,7 @@ func (s *heldConnections) releaseAll(ctx context.Context) error {
 	for _, conn := range s.connections {
 		err = errors.Join(err, conn.Close(ctx))
 	}
+
 	return err
 }
 
@@ -184,17 +198,21 @@ func exhaustConnections(ctx context.Context, s *testbed) (injection, error) {
 	if len(taken.connections) == 0 {
 		return d, errors.New("there was no connection to take")
 	}
+
 	for range rounds {
 		n, err := taken.terminateOthers(ctx)
 		if err != nil {
 			return d, errors.Join(err, taken.releaseAll(ctx))
 		}
+
 		if n == 0 {
 			d.target = "all " + strconv.Itoa(len(taken.connections)) + " connections"
 			return d, nil
 		}
+
 		taken.acquireAll(ctx)
 	}
+
 	return d, errors.Join(errors.New("the services kept a connection"), taken.releaseAll(ctx))
 }
 
@@ -206,19 +224,23 @@ func provokeDeadlocks(ctx context.Context, s *testbed) (injection, error) {
 	if err != nil {
 		return injection{}, err
 	}
+
 	pool, err := s.openPool(ctx)
 	if err != nil {
 		return injection{}, err
 	}
+
 	d, err := s.repeatUntilReverted(ctx, "6 others that lock sessions in random orders", workers, func(ctx context.Context) error {
 		ids, err := pool.Query(ctx, "select session_id from (select session_id from session order by last_event_at desc limit 12) s order by random() limit 4")
 		if err != nil {
 			return fmt.Errorf("find sessions: %w", err)
 		}
+
 		sessions, err := pgx.CollectRows(ids, pgx.RowTo[uuid.UUID])
 		if err != nil {
 			return fmt.Errorf("find sessions: %w", err)
 		}
+
 		return lockSessions(ctx, pool, sessions)
 	})
 	heal := d.revert
@@ -237,9 +259,11 @@ func (s *testbed) countDeadlocks(ctx context.Context) (n int64, err error) {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	if err := conn.QueryRow(ctx, "select deadlocks from pg_stat_database where datname = current_database()").Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the deadlocks: %w", err)
 	}
+
 	return n, nil
 }
 
@@ -251,8 +275,10 @@ func (s *testbed) awaitDeadlock(ctx context.Context, before int64) error {
 		if err != nil || n > before {
 			return err
 		}
+
 		sleepFor(step)
 	}
+
 	return errors.New("no deadlock came about")
 }
 
@@ -268,11 +294,13 @@ func lockSessions(ctx context.Context, pool beginner, sessions []uuid.UUID) erro
 		return fmt.Errorf("lock sessions: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	for _, id := range sessions {
 		if _, err := tx.Exec(ctx, "select pg_sleep(0.01) from (select from session where session_id = $1 for update) s", id); err != nil {
 			return nil // a victim
 		}
 	}
+
 	return nil
 }
 

@@ -12,6 +12,7 @@ func (s *testbed) pickProxies() (hit []*proxy, on string) {
 	if n == len(s.proxies) {
 		return s.proxies, "both wires"
 	}
+
 	return s.proxies[n : n+1], "the wire of service " + s.instances[n].name // with one server each has one
 }
 
@@ -21,6 +22,7 @@ func dropConnections(ctx context.Context, s *testbed) (injection, error) {
 		for _, w := range hit {
 			w.dropConnections()
 		}
+
 		return nil
 	})
 }
@@ -33,16 +35,20 @@ func blackHoleProxies(_ context.Context, s *testbed) (injection, error) {
 	if gone {
 		on += ", connections gone afterwards"
 	}
+
 	for _, w := range hit {
 		w.blackHoled.Store(true)
 	}
+
 	return injection{target: on, revert: func(context.Context) error {
 		for _, w := range hit {
 			if gone {
 				w.dropConnections()
 			}
+
 			w.blackHoled.Store(false)
 		}
+
 		return nil
 	}}, nil
 }
@@ -53,10 +59,12 @@ func delayProxies(by time.Duration) func(context.Context, *testbed) (injection, 
 		for _, w := range hit {
 			w.delay.Store(int64(by))
 		}
+
 		return injection{target: fmt.Sprintf("%s, each way", on), revert: func(context.Context) error {
 			for _, w := range hit {
 				w.delay.Store(0)
 			}
+
 			return nil
 		}}, nil
 	}

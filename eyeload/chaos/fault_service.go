@@ -20,6 +20,7 @@ func killServices(_ context.Context, s *testbed) (injection, error) {
 	for _, i := range s.instances {
 		err = errors.Join(err, i.kill())
 	}
+
 	return injection{target: "both services", revert: s.startAll}, err
 }
 
@@ -32,6 +33,7 @@ func (s *testbed) startAll(ctx context.Context) error {
 			all.Go(func() { failed[n] = i.start(ctx) })
 		}
 	}
+
 	all.Wait()
 	return errors.Join(failed...)
 }
@@ -42,10 +44,12 @@ func stopService(_ context.Context, s *testbed) (injection, error) {
 	if err := i.sendSignal(syscall.SIGTERM); err != nil {
 		return injection{}, err
 	}
+
 	return injection{target: "service " + i.name, revert: func(ctx context.Context) error {
 		if err := i.awaitCleanExit(); err != nil {
 			return err
 		}
+
 		return i.start(ctx)
 	}}, nil
 }

@@ -46,6 +46,7 @@ func freeAddress(ctx context.Context) (string, error) {
 			return l.Addr().String(), l.Close()
 		}
 	}
+
 	return "", errors.New("no port is free")
 }
 
@@ -55,6 +56,7 @@ func (i *instance) url() string { return "http://" + i.address }
 func (i *instance) start(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+
 	command := exec.CommandContext(context.WithoutCancel(ctx), i.program, "serve", //nolint:gosec // the caller names the program
 		"--http-listen", i.address, "--ops-listen", i.ops, "--drain-delay", "1s", "--log-level", "warn")
 	command.Env = i.environ
@@ -63,9 +65,11 @@ func (i *instance) start(ctx context.Context) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", i.program, err)
 	}
+
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+
 		_ = command.Wait() // how it ended is in its state
 	}()
 	i.command, i.done = command, done
@@ -77,10 +81,12 @@ func (i *instance) awaitReady(ctx context.Context, done <-chan struct{}) error {
 	const step, patience = 20 * time.Millisecond, 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+
 	for {
 		if i.isReady(ctx) {
 			return nil
 		}
+
 		select {
 		case <-done:
 			return fmt.Errorf("service %s ended before it was ready: see its log", i.name)
@@ -96,10 +102,12 @@ func (i *instance) isReady(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
+
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return false
 	}
+
 	_, _ = io.Copy(io.Discard, response.Body)
 	response.Body.Close() //nolint:errcheck // it was read
 	return response.StatusCode == http.StatusOK
@@ -109,9 +117,11 @@ func (i *instance) isReady(ctx context.Context) bool {
 func (i *instance) sendSignal(s syscall.Signal) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+
 	if err := i.command.Process.Signal(s); err != nil {
 		return fmt.Errorf("signal service %s: %w", i.name, err)
 	}
+
 	return nil
 }
 
@@ -119,6 +129,7 @@ func (i *instance) sendSignal(s syscall.Signal) error {
 func (i *instance) exited() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+
 	return i.done
 }
 
@@ -127,6 +138,7 @@ func (i *instance) isRunning() bool {
 	if i.exited() == nil {
 		return false
 	}
+
 	select {
 	case <-i.exited():
 		return false
@@ -140,6 +152,7 @@ func (i *instance) kill() error {
 	if err := i.sendSignal(syscall.SIGKILL); err != nil {
 		return err
 	}
+
 	<-i.exited()
 	return nil
 }
@@ -150,6 +163,7 @@ func (i *instance) stop() error {
 	if err := i.sendSignal(syscall.SIGTERM); err != nil {
 		return err
 	}
+
 	return i.awaitCleanExit()
 }
 
@@ -157,10 +171,12 @@ func (i *instance) stop() error {
 func (i *instance) awaitCleanExit() error {
 	kill := time.AfterFunc(stopPatience, func() { _ = i.sendSignal(syscall.SIGKILL) })
 	defer kill.Stop()
+
 	<-i.exited()
 	if code := i.command.ProcessState.ExitCode(); code != 0 {
 		return fmt.Errorf("service %s was told to stop and ended with code %d", i.name, code)
 	}
+
 	return nil
 }
 
@@ -173,12 +189,14 @@ func (i *instance) residentMemory() int64 {
 	if err != nil {
 		return 0
 	}
+
 	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
 			kilobytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is none
 			return kilobytes << 10
 		}
 	}
+
 	return 0
 }
 
@@ -188,6 +206,7 @@ func (i *instance) findLogErrors() []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	var found []string
 	for line := range strings.Lines(string(text)) {
 		for _, word := range []string{"panic", "DATA RACE", "fatal error", "passed every check"} {
@@ -196,6 +215,7 @@ func (i *instance) findLogErrors() []string {
 			}
 		}
 	}
+
 	const enough = 10
 	return slices.Clip(found[:min(len(found), enough)])
 }

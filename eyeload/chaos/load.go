@@ -67,6 +67,7 @@ func (l *loadGenerator) start(ctx context.Context, wide bool) {
 	if wide {
 		l.warmUpLanes(ctx)
 	}
+
 	ctx, l.cancel = context.WithCancel(ctx)
 	l.ended.Go(func() { l.sendAtRate(ctx) })
 	l.ended.Go(func() { l.replayPeriodically(ctx) })
@@ -94,6 +95,7 @@ func (l *loadGenerator) warmUpLanes(ctx context.Context) {
 			}
 		})
 	}
+
 	all.Wait()
 }
 
@@ -102,10 +104,12 @@ func (l *loadGenerator) sendAtRate(ctx context.Context) {
 	const step = 5 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
+
 	rate := l.rate
 	if l.wide {
 		rate = l.wideRate
 	}
+
 	began, sent := l.now(), 0.0
 	for {
 		select {
@@ -113,6 +117,7 @@ func (l *loadGenerator) sendAtRate(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+
 		for due := l.now().Sub(began).Seconds() * float64(rate); sent < due; {
 			sent += float64(l.startRequest(context.WithoutCancel(ctx)))
 		}
@@ -123,19 +128,23 @@ func (l *loadGenerator) sendAtRate(ctx context.Context) {
 func (l *loadGenerator) replayPeriodically(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+
 		if l.paused.Load() {
 			continue
 		}
+
 		var all sync.WaitGroup
 		for _, target := range l.targets {
 			all.Go(func() { l.requestReplay(context.WithoutCancel(ctx), target) })
 		}
+
 		all.Wait()
 	}
 }
@@ -160,6 +169,7 @@ func (l *loadGenerator) drawRequest() request {
 	case r.shape >= ofSingles && r.shape < ofCopies:
 		n = 2 + l.random.IntN(maxBatch-1)
 	}
+
 	r.before, r.picks = make([]time.Duration, n), make([]int, n)
 	for i := range n {
 		r.picks[i] = l.random.IntN(maxRecentEvents)
@@ -167,6 +177,7 @@ func (l *loadGenerator) drawRequest() request {
 			r.before[i] = time.Duration(l.random.Int64N(int64(spread)))
 		}
 	}
+
 	return r
 }
 
@@ -177,14 +188,17 @@ func (l *loadGenerator) startRequest(ctx context.Context) int {
 	if l.paused.Load() {
 		return n
 	}
+
 	select {
 	case l.slots <- struct{}{}:
 	default:
 		l.oracle.updateTally(func(t *tally) { t.unsent += int64(n) })
 		return n
 	}
+
 	l.inFlight.Go(func() {
 		defer func() { <-l.slots }()
+
 		l.sendDrawn(ctx, &r)
 	})
 	return n
@@ -196,10 +210,12 @@ func (l *loadGenerator) sendDrawn(ctx context.Context, r *request) {
 		l.sendNew(ctx, r)
 		return
 	}
+
 	indexes := l.oracle.pickRecent(r.application, r.picks)
 	if indexes == nil {
 		return
 	}
+
 	switch {
 	case r.shape < ofCopies:
 		l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes)) })
@@ -222,6 +238,7 @@ func (l *loadGenerator) sendNew(ctx context.Context, r *request) {
 		l.oracle.updateTally(func(t *tally) { t.unknown += int64(len(indexes)) })
 		return
 	}
+
 	if r.verify {
 		l.verifyListed(ctx, indexes[r.picks[0]%len(indexes)], r.picks[0]%2 == 0)
 	}
@@ -250,6 +267,7 @@ func (l *loadGenerator) newStorableEvents(application, n int) []uint64 {
 			fit = append(fit, index)
 		}
 	}
+
 	return fit
 }
 
@@ -261,6 +279,7 @@ func (l *loadGenerator) sendCopies(ctx context.Context, random *rand.Rand) {
 	for i := range picks {
 		picks[i] = random.IntN(maxRecentEvents)
 	}
+
 	application := random.IntN(applications)
 	indexes := append(l.oracle.recordSending(application, l.now(), make([]time.Duration, fresh)...), l.oracle.pickRecent(application, picks)...)
 	l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes) * (each + whole)) })
@@ -269,6 +288,7 @@ func (l *loadGenerator) sendCopies(ctx context.Context, random *rand.Rand) {
 			l.inFlight.Go(func() { l.sendUntilVerdict(ctx, []uint64{index}, tries) })
 		}
 	}
+
 	for range whole {
 		l.inFlight.Go(func() { l.sendUntilVerdict(ctx, indexes, tries) })
 	}
@@ -287,13 +307,16 @@ func (l *loadGenerator) resendUnanswered(ctx context.Context) (found, left int) 
 				if !l.sendUntilVerdict(ctx, indexes[:n], tries) {
 					break
 				}
+
 				indexes = indexes[n:]
 			}
 		}
+
 		if open = l.oracle.journal.Unanswered(); len(open) == 0 || ctx.Err() != nil {
 			break
 		}
 	}
+
 	return found, len(open) + l.settleChanges(ctx)
 }
 
@@ -303,5 +326,6 @@ func groupByApplication(indexes []uint64) (sorted [applications][]uint64) {
 		n := applicationOf(index)
 		sorted[n] = append(sorted[n], index)
 	}
+
 	return sorted
 }

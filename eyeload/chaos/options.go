@@ -53,10 +53,12 @@ func (o *Options) validate() error {
 	case min(o.Rate, o.WideRate) < 1 || max(o.Rate, o.WideRate) > fastest:
 		return fmt.Errorf("%w: %d or %d events a second: 1 to %d are possible", ErrOptions, o.Rate, o.WideRate, fastest)
 	}
+
 	for _, name := range o.Only {
 		if _, known := findFault(name); !known {
 			return fmt.Errorf("%w: there is no fault %q", ErrOptions, name)
 		}
 	}
+
 	return nil
 }

@@ -47,6 +47,7 @@ func (r *recentEvents) addIndex(index uint64) {
 		r.indexes = append(r.indexes, index)
 		return
 	}
+
 	r.indexes[r.at%maxRecentEvents] = index
 	r.at++
 }
@@ -92,12 +93,14 @@ func newOracle(source content) *oracle {
 func (b *oracle) beginCycle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	b.tally = tally{answers: map[string]int64{}}
 	b.ackWatches = nil
 	most := uint64(0)
 	for _, n := range b.next {
 		most = max(most, n)
 	}
+
 	for i := range b.next {
 		b.next[i] = most
 	}
@@ -106,6 +109,7 @@ func (b *oracle) beginCycle() {
 func (b *oracle) snapshotTally() tally {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.tally
 }
 
@@ -114,6 +118,7 @@ func (b *oracle) snapshotTally() tally {
 func (b *oracle) recordSending(application int, now time.Time, before ...time.Duration) []uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	indexes := make([]uint64, 0, len(before))
 	for _, earlier := range before {
 		index := b.next[application]*applications + uint64(application) //nolint:gosec // below applications
@@ -121,11 +126,13 @@ func (b *oracle) recordSending(application int, now time.Time, before ...time.Du
 		if isAhead(index) {
 			at = now.Add(aheadBy)
 		}
+
 		b.journal.RecordSending(index, at.UnixMicro())
 		b.recent[application].addIndex(index)
 		b.next[application]++
 		indexes = append(indexes, index)
 	}
+
 	return indexes
 }
 
@@ -133,14 +140,17 @@ func (b *oracle) recordSending(application int, now time.Time, before ...time.Du
 func (b *oracle) pickRecent(application int, picks []int) []uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	sent := b.recent[application].indexes
 	if len(sent) == 0 {
 		return nil
 	}
+
 	indexes := make([]uint64, len(picks))
 	for i, pick := range picks {
 		indexes[i] = sent[pick%len(sent)]
 	}
+
 	return indexes
 }
 
@@ -161,11 +171,13 @@ type answer struct {
 func (b *oracle) recordVerdict(a answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	known, before := b.journal.VerdictOf(a.index)
 	bad := isUnstorable(a.index)
 	if a.verdict == reconcile.Rejected && !bad && b.recordExpectedRejection(a, known) {
 		return
 	}
+
 	id, v := b.source.ID(a.index), a.verdict
 	switch {
 	case v.Acknowledged() == bad:
@@ -177,9 +189,11 @@ func (b *oracle) recordVerdict(a answer) {
 	case v.Acknowledged() && b.erasedBefore(a.index, a.began):
 		b.journal.RecordViolation("%s: told %q after it was erased", id, v)
 	}
+
 	if known == reconcile.Stored {
 		v = known // a copy is a duplicate, and the event is not
 	}
+
 	b.journal.RecordVerdict(a.index, v, a.sequence)
 	switch {
 	case !v.Acknowledged() && known == reconcile.Unanswered:
@@ -187,6 +201,7 @@ func (b *oracle) recordVerdict(a answer) {
 	case v.Acknowledged() && !known.Acknowledged():
 		b.tally.acknowledged++
 	}
+
 	if v.Acknowledged() {
 		b.recordAcknowledgement(a.began, a.now)
 	}
@@ -208,6 +223,7 @@ func (b *oracle) recordExpectedRejection(a answer, known reconcile.Verdict) bool
 	default:
 		return false
 	}
+
 	return true
 }
 
@@ -216,6 +232,7 @@ func (b *oracle) recordDeferral(index uint64, known reconcile.Verdict) {
 	if known.Acknowledged() || known == reconcile.Deferred {
 		return
 	}
+
 	b.journal.RecordVerdict(index, reconcile.Deferred, 0)
 	b.tally.rejected++
 }
@@ -225,6 +242,7 @@ func (b *oracle) recordDeferral(index uint64, known reconcile.Verdict) {
 func (b *oracle) recordReplay(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	for index := range b.journal.NextIndex() {
 		sent, _ := b.journal.SentAt(index)
 		known, _ := b.journal.VerdictOf(index)
@@ -232,6 +250,7 @@ func (b *oracle) recordReplay(until time.Time) {
 		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || b.mayBeErasedLocked(index) {
 			continue
 		}
+
 		b.journal.RecordVerdict(index, reconcile.Duplicate, 0) // its place was told to nobody
 		b.tally.replayed++
 	}
@@ -243,6 +262,7 @@ func (b *oracle) recordAcknowledgement(began, now time.Time) {
 	if t := &b.tally; !t.lastAck.IsZero() {
 		t.silence = max(t.silence, now.Sub(t.lastAck))
 	}
+
 	b.tally.lastAck = now
 	for _, w := range b.ackWatches {
 		if w.took == 0 && !began.Before(w.from) {
@@ -256,6 +276,7 @@ func (b *oracle) recordAcknowledgement(began, now time.Time) {
 func (b *oracle) watchForAck(now time.Time) *ackWatch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	w := &ackWatch{from: now, done: make(chan struct{})}
 	b.ackWatches = append(b.ackWatches, w)
 	return w
@@ -265,12 +286,14 @@ func (b *oracle) watchForAck(now time.Time) *ackWatch {
 func (b *oracle) ackDelay(w *ackWatch) (time.Duration, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return w.took, w.took > 0
 }
 
 func (b *oracle) updateTally(change func(t *tally)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	change(&b.tally)
 }
 
@@ -282,6 +305,7 @@ func (b *oracle) recordViolation(format string, arguments ...any) {
 func (b *oracle) lookUpEvent(index uint64) (v reconcile.Verdict, sequence int64, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	v, sequence = b.journal.VerdictOf(index)
 	micros, _ := b.journal.SentAt(index)
 	return v, sequence, time.UnixMicro(micros)

@@ -72,18 +72,22 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	if o.Batch < 1 || o.Clients < 1 || o.Times <= 0 || o.Capacity <= 0 || o.Overload <= 0 {
 		return nil, fmt.Errorf("%w: batch, clients, times and both durations are above 0", ErrOptions)
 	}
+
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the reports: %w", err)
 	}
+
 	s, err := openTestbed(ctx, Options{Service: o.Service, Environ: o.Environ, Seed: o.Seed, Dir: o.Dir}, d, false, "a")
 	if err != nil {
 		return nil, err
 	}
+
 	started := d.Now()
 	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)
 	if err != nil {
 		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
+
 	m := &overload{
 		testbed: s, options: o, oracle: newOracle(content{source}),
 		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
@@ -110,17 +114,21 @@ func (m *overload) measureOverload(ctx context.Context) (err error) {
 	if m.report.Service, err = m.runTheEye(ctx, "", "version"); err != nil {
 		return err
 	}
+
 	m.proxies[0].delay.Store(int64(m.options.Delay))
 	if m.report.Capacity = m.options.Known; m.report.Capacity <= 0 {
 		m.findCapacity(ctx)
 	}
+
 	if m.report.Capacity <= 0 {
 		return fmt.Errorf("%w: nothing was stored while the capacity was measured", ErrBroken)
 	}
+
 	ctxOfSamples, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
+
 		m.sampleMemory(ctxOfSamples)
 	}()
 	m.sendAtRate(ctx, m.report.Capacity*m.options.Times, m.options.Overload)
@@ -152,6 +160,7 @@ func (m *overload) findCapacity(ctx context.Context) {
 			break
 		}
 	}
+
 	m.report.Capacity = best
 	m.printProgress("capacity: %.0f events/s", best)
 }
@@ -170,6 +179,7 @@ func (m *overload) keepClientsBusy(ctx context.Context, length time.Duration) {
 			}
 		})
 	}
+
 	clients.Wait()
 }
 
@@ -180,18 +190,22 @@ func (m *overload) sendAtRate(ctx context.Context, rate float64, length time.Dur
 	m.oracle.beginCycle()
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
+
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
+
 	began, sent := m.Now(), 0.0
 	for ctx.Err() == nil {
 		for due := m.Now().Sub(began).Seconds() * rate; sent < due; sent += float64(m.options.Batch) {
 			m.startRequest(context.WithoutCancel(ctx))
 		}
+
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
 		}
 	}
+
 	t, lasted := m.oracle.snapshotTally(), m.Now().Sub(began).Seconds()
 	m.report.Seconds, m.report.Offered = lasted, sent/lasted
 	m.report.Goodput = float64(t.acknowledged+t.rejected) / lasted
@@ -204,8 +218,10 @@ func (m *overload) startRequest(ctx context.Context) {
 		m.oracle.updateTally(func(t *tally) { t.unsent += int64(m.options.Batch) })
 		return
 	}
+
 	m.generator.inFlight.Go(func() {
 		defer func() { <-m.generator.slots }()
+
 		m.generator.sendUntilVerdict(ctx, m.newBatch(), 1)
 	})
 }
@@ -218,6 +234,7 @@ func (m *overload) newBatch() []uint64 {
 func (m *overload) sampleMemory(ctx context.Context) {
 	ticker := time.NewTicker(sampling)
 	defer ticker.Stop()
+
 	for {
 		select {
 		case <-ctx.Done():
@@ -239,6 +256,7 @@ func (o *Overload) Err() error {
 	case isInconsistent(&o.Reconciliation):
 		return fmt.Errorf("%w: the tables are %s: %s %v", ErrBroken, o.Reconciliation.Outcome, o.Reconciliation.Reason, o.Reconciliation.List)
 	}
+
 	return nil
 }
 
@@ -254,9 +272,11 @@ answers   %v
 		_, err = fmt.Fprintf(w, "tables    %s: %d acknowledged, %d found, %d lost, %d doubled, %d gaps\n", o.Reconciliation.Outcome,
 			o.Reconciliation.Acknowledged, o.Reconciliation.Found, o.Reconciliation.Lost, o.Reconciliation.Duplicated, o.Reconciliation.Gaps)
 	}
+
 	if err != nil {
 		return fmt.Errorf("write the report as text: %w", err)
 	}
+
 	return nil
 }
 
@@ -267,12 +287,14 @@ func (o *Overload) formatFifths() string {
 	if n <= parts {
 		return ""
 	}
+
 	goodput, memory := make([]string, parts), make([]string, parts)
 	for i := range parts {
 		from, to := i*(n-1)/parts, (i+1)*(n-1)/parts
 		goodput[i] = fmt.Sprintf("%.0f", float64(o.Verdicts[to]-o.Verdicts[from])/(o.Step*time.Duration(to-from)).Seconds())
 		memory[i] = fmt.Sprintf("%.0f", float64(slices.Max(o.Memory[from:to+1]))/mib)
 	}
+
 	return fmt.Sprintf("fifths    %s events/s\nmemory    %s MiB, the highest of each fifth\n", strings.Join(goodput, " "), strings.Join(memory, " "))
 }
 
@@ -281,8 +303,10 @@ func (o *Overload) writeReport(dir string) error {
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "overload.json"), append(text, '\n'), 0o644) //nolint:gosec // it is for everybody
 	}
+
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	return nil
 }

@@ -31,13 +31,16 @@ func (s *testbed) ensureStandby(ctx context.Context) error {
 	if p.standby != nil {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+
 	p.standbysMade++
 	standby, err := s.server.StartStandby(ctx, filepath.Join(s.dir, fmt.Sprintf("standby-%d", p.standbysMade)))
 	if err != nil {
 		return fmt.Errorf("start a standby: %w", err)
 	}
+
 	p.standby = standby
 	if p.lostPrimary != nil {
 		socket := socketPath(standby)
@@ -46,14 +49,18 @@ func (s *testbed) ensureStandby(ctx context.Context) error {
 				w.target.Store(&socket)
 			}
 		}
+
 		if err := removeServer(ctx, p.lostPrimary); err != nil {
 			return err
 		}
+
 		p.lostPrimary = nil
 	}
+
 	if err := s.server.AwaitStandby(ctx, true); err != nil {
 		return fmt.Errorf("start a standby: %w", err)
 	}
+
 	return nil
 }
 
@@ -66,15 +73,18 @@ func (s *testbed) failOver(ctx context.Context) error {
 	if err := s.server.Kill(); err != nil {
 		return fmt.Errorf("kill the primary: %w", err)
 	}
+
 	if p.frozen {
 		p.frozen = false
 		if err := errors.Join(p.standby.Kill(), p.standby.Restart(ctx)); err != nil {
 			return fmt.Errorf("start the standby again: %w", err)
 		}
 	}
+
 	if err := p.standby.Promote(ctx); err != nil {
 		return fmt.Errorf("promote the standby: %w", err)
 	}
+
 	s.server, p.standby, p.lostPrimary = p.standby, nil, s.server
 	return nil
 }
@@ -96,9 +106,11 @@ func removeServer(ctx context.Context, server *localpg.Server) error {
 	if err := server.Stop(ctx); err != nil {
 		return fmt.Errorf("take a lost server away: %w", err)
 	}
+
 	if err := localpg.Remove(ctx, localpg.Options{DataDir: server.DataDir()}); err != nil {
 		return fmt.Errorf("take a lost server away: %w", err)
 	}
+
 	return nil
 }
 
@@ -110,5 +122,6 @@ func (p *pair) close(ctx context.Context) error {
 			err = errors.Join(err, server.Stop(ctx))
 		}
 	}
+
 	return err
 }

@@ -39,6 +39,7 @@ func TestEachApplicationSendsItsOwnEvents(t *testing.T) {
 		require.False(t, sent[index])
 		sent[index] = true
 	}
+
 	b.BeginCycle()
 	for application := range chaos.Applications {
 		require.GreaterOrEqual(t, b.RecordSendingOf(application), uint64(15*chaos.Applications), "a cycle has the indexes above those before it")
@@ -58,6 +59,7 @@ func TestARequestOutOfOrderIsFound(t *testing.T) {
 		for i, index := range indexes {
 			results = append(results, fmt.Sprintf(`{"event_id":%q,"status":"stored","sequence":%d}`, source.ID(index), c.sequences[i]))
 		}
+
 		target := startService(t, http.StatusCreated, `{"results":[`+strings.Join(results, ",")+`]}`)
 		require.True(t, b.SendOnce(t.Context(), target, indexes))
 		found := findDifferences(t, b, source)
@@ -162,6 +164,7 @@ func TestEventsThatAreDatedAhead(t *testing.T) {
 			ahead = index
 		}
 	}
+
 	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "timestamp_in_future")
 	v, _ := b.Journal().VerdictOf(ahead)
 	require.Equal(t, reconcile.Deferred, v)

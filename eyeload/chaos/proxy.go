@@ -34,6 +34,7 @@ func newProxy(ctx context.Context, target string) (*proxy, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says all
 	}
+
 	w := &proxy{listener: listener, open: map[net.Conn]struct{}{}}
 	w.target.Store(&target)
 	w.tasks.Go(w.acceptClients)
@@ -48,6 +49,7 @@ func (w *proxy) acceptClients() {
 		if err != nil {
 			return
 		}
+
 		w.tasks.Go(func() { w.proxyClient(client) })
 	}
 }
@@ -55,20 +57,26 @@ func (w *proxy) acceptClients() {
 // proxyClient joins a client with Postgres until either goes, or the wire is cut.
 func (w *proxy) proxyClient(client net.Conn) {
 	defer client.Close() //nolint:errcheck // it is over
+
 	if !w.trackConnection(client) {
 		return
 	}
+
 	defer w.untrackConnection(client)
+
 	var dialer net.Dialer
 	server, err := dialer.DialContext(context.Background(), "unix", *w.target.Load())
 	if err != nil {
 		return
 	}
 	defer server.Close() //nolint:errcheck // it is over
+
 	if !w.trackConnection(server) {
 		return
 	}
+
 	defer w.untrackConnection(server)
+
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
@@ -77,6 +85,7 @@ func (w *proxy) proxyClient(client net.Conn) {
 			_ = way[1].Close()
 		})
 	}
+
 	both.Wait()
 }
 
@@ -95,13 +104,16 @@ func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		defer close(gone)
+
 		for p := range parcels {
 			if wait := time.Until(p.at); wait > 0 { //nolint:forbidigo // a delay is one of the real clock
 				<-time.After(wait)
 			}
+
 			for w.blackHoled.Load() {
 				<-time.After(step)
 			}
+
 			if _, err := to.Write(p.text); err != nil {
 				return
 			}
@@ -109,6 +121,7 @@ func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
 	})
 	defer writer.Wait()
 	defer close(parcels)
+
 	buffer := make([]byte, size)
 	for {
 		n, err := from.Read(buffer)
@@ -120,6 +133,7 @@ func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
 				return
 			}
 		}
+
 		if err != nil {
 			return
 		}
@@ -129,15 +143,18 @@ func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
 func (w *proxy) trackConnection(c net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	if !w.closed {
 		w.open[c] = struct{}{}
 	}
+
 	return !w.closed
 }
 
 func (w *proxy) untrackConnection(c net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	delete(w.open, c)
 }
 
@@ -145,14 +162,17 @@ func (w *proxy) untrackConnection(c net.Conn) {
 func (w *proxy) dropConnections() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	n := 0
 	for c := range w.open {
 		if tcp, ok := c.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0) // a reset, not a farewell
 			n++
 		}
+
 		_ = c.Close()
 	}
+
 	return n
 }
 
@@ -169,5 +189,6 @@ func (w *proxy) close() error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
+
 	return err //nolint:wrapcheck // it says all
 }

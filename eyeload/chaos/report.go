@@ -106,20 +106,25 @@ func (r *Report) Err() error {
 			found = append(found, fmt.Sprintf("cycle %d (%s)", c.Number, c.Fault))
 		}
 	}
+
 	for i := range r.Totals {
 		if w := &r.Totals[i]; isInconsistent(&w.Tables) || isInconsistent(&w.API) {
 			found = append(found, "the whole of "+w.Name)
 		}
 	}
+
 	if len(r.Breaches) > 0 || len(r.Totals) == 0 {
 		found = append(found, "the whole")
 	}
+
 	if r.Stopped {
 		found = append(found, "stopped before its end")
 	}
+
 	if len(found) == 0 {
 		return nil
 	}
+
 	return fmt.Errorf("%w: %s", ErrBroken, strings.Join(found, ", "))
 }
 
@@ -137,26 +142,32 @@ func (r *Report) WriteText(w io.Writer) error {
 		acked, refused, unknown = acked+c.Acknowledged, refused+c.Rejected, unknown+c.Unknown
 		edits, erased, conflicts, reads = edits+c.Edits, erased+c.Erased, conflicts+c.Conflicts, reads+c.Reads
 	}
+
 	_ = table.Flush() // a buffer
 	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, refused, unknown)
 	fmt.Fprintf(&b, "%d edits, %d erasures, %d conflicts; %d lists read right after an acknowledgement\n", edits, erased, conflicts, reads)
 	for i := range r.Totals {
 		r.Totals[i].writeText(&b)
 	}
+
 	for _, line := range r.listProblems() {
 		fmt.Fprintln(&b, line)
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
 		fmt.Fprintf(&b, "Not inflicted: %s: %s\n", name, r.Skipped[name])
 	}
+
 	verdict := "Nothing was lost, doubled or left out.\n"
 	if err := r.Err(); err != nil {
 		verdict = "BROKEN: " + err.Error() + "\n"
 	}
+
 	b.WriteString("\n" + verdict)
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report as text: %w", err)
 	}
+
 	return nil
 }
 
@@ -172,6 +183,7 @@ func (c *Cycle) faultTitle() string {
 	if c.Wide {
 		return c.Fault + ", wide"
 	}
+
 	return c.Fault
 }
 
@@ -181,10 +193,12 @@ func (c *Cycle) formatRow() string {
 	if len(c.Breaches) > 0 {
 		outcome += fmt.Sprintf(", %d breaches", len(c.Breaches))
 	}
+
 	name := c.faultTitle()
 	if c.On != "" {
 		name += " (" + c.On + ")"
 	}
+
 	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s", c.Number, name,
 		formatMillis(c.LastedMillis), formatMillis(c.OnsetMillis), formatMillis(c.BackMillis), formatMillis(c.SilenceMillis),
 		c.Acknowledged, c.Rejected, c.Unknown, r.Lost, r.Duplicated, r.Gaps, outcome)
@@ -194,6 +208,7 @@ func formatMillis(n int64) string {
 	if n < 0 {
 		return "never"
 	}
+
 	return (time.Duration(n) * time.Millisecond).String()
 }
 
@@ -204,6 +219,7 @@ func (r *Report) listProblems() (lines []string) {
 		if found.Outcome == reconcile.Unreadable {
 			lines = append(lines, where+": unreadable: "+found.Reason)
 		}
+
 		for _, line := range slices.Concat(found.List, breaches) {
 			if _, known := told[line]; !known {
 				told[line] = struct{}{}
@@ -215,14 +231,17 @@ func (r *Report) listProblems() (lines []string) {
 		c := &r.Cycles[i]
 		add(fmt.Sprintf("cycle %d", c.Number), &c.Reconciliation, c.Breaches)
 	}
+
 	for i := range r.Totals {
 		w := &r.Totals[i]
 		add("the whole of "+w.Name, &w.Tables, nil)
 		add("the API of "+w.Name, &w.API, nil)
 	}
+
 	for _, line := range r.Breaches {
 		lines = append(lines, "the whole: "+line)
 	}
+
 	return lines
 }
 
@@ -232,14 +251,17 @@ func (r *Report) writeFiles(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	var table bytes.Buffer
 	if err := r.WriteText(&table); err != nil {
 		return err
 	}
+
 	for name, content := range map[string][]byte{"report.json": append(text, '\n'), "report.txt": table.Bytes()} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // it is for everybody
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
+
 	return nil
 }

@@ -62,13 +62,16 @@ func (c *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries i
 			case <-ctx.Done():
 			}
 		}
+
 		if ctx.Err() != nil {
 			break
 		}
+
 		if c.sendOnce(ctx, c.nextTarget(), indexes) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -79,12 +82,14 @@ func (c *sender) sendOnce(ctx context.Context, target string, indexes []uint64) 
 			c.oracle.recordUnanswered(indexes)
 		}
 	}()
+
 	began := c.now()
 	status, body, err := c.postEvents(ctx, target, indexes[0], c.renderBody(indexes))
 	if err != nil {
 		c.countAnswer("no answer")
 		return false
 	}
+
 	c.countAnswer(strconv.Itoa(status))
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -94,6 +99,7 @@ func (c *sender) sendOnce(ctx context.Context, target string, indexes []uint64) 
 		c.oracle.recordViolation("an answer that nobody should get: %d: %.300s", status, body)
 		return false
 	}
+
 	return c.recordVerdicts(target, indexes, status, body, began)
 }
 
@@ -112,15 +118,18 @@ func (c *sender) doRequest(ctx context.Context, method, url, key string, body []
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // it is only counted
 	}
+
 	request.Header.Set("Authorization", "Bearer "+key)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+
 	response, err := c.client.Do(request)
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // it is only counted
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	answer, err = io.ReadAll(response.Body)
 	return response.StatusCode, answer, err //nolint:wrapcheck // it is only counted
 }
@@ -153,6 +162,7 @@ func (o *violations) errorCodes() []string {
 	for i, e := range o.Errors {
 		codes[i] = e.Code
 	}
+
 	return codes
 }
 
@@ -163,10 +173,12 @@ func (c *sender) recordVerdicts(target string, indexes []uint64, status int, bod
 		c.oracle.recordViolation("an answer that cannot be read: %d: %.300s", status, body)
 		return false
 	}
+
 	if len(results) != len(indexes) {
 		c.oracle.recordViolation("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
 		return false
 	}
+
 	now := c.now()
 	for i, r := range results {
 		v := parseVerdict(r.Status)
@@ -174,10 +186,12 @@ func (c *sender) recordVerdicts(target string, indexes []uint64, status int, bod
 			c.oracle.recordViolation("%s: told %q for the id %s, which cannot be", c.oracle.source.ID(indexes[i]), r.Status, r.EventID)
 			return false
 		}
+
 		c.oracle.recordVerdict(answer{
 			index: indexes[i], verdict: v, sequence: r.Sequence, codes: r.errorCodes(), target: target, began: began, now: now,
 		})
 	}
+
 	c.checkOrder(indexes, results)
 	return true
 }
@@ -191,9 +205,11 @@ func (c *sender) parseVerdicts(indexes []uint64, status int, body []byte) ([]ver
 		err := json.Unmarshal(body, &batch)
 		return batch.Results, err //nolint:wrapcheck // the answer is shown instead
 	}
+
 	if status == http.StatusBadRequest {
 		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.oracle.source.ID(indexes[0]), violations: parseViolations(body)}}, nil
 	}
+
 	var one verdict
 	err := json.Unmarshal(body, &one)
 	return []verdict{one}, err //nolint:wrapcheck // as above
@@ -205,6 +221,7 @@ func parseVerdict(status string) reconcile.Verdict {
 			return v
 		}
 	}
+
 	return reconcile.Unsent
 }
 
@@ -214,16 +231,20 @@ func (c *sender) renderBody(indexes []uint64) []byte {
 	if len(indexes) > 1 {
 		text = append(text, '[')
 	}
+
 	for i, index := range indexes {
 		if i > 0 {
 			text = append(text, ',')
 		}
+
 		e := c.buildEvent(index)
 		text = traffic.AppendEvent(text, &e)
 	}
+
 	if len(indexes) > 1 {
 		text = append(text, ']')
 	}
+
 	return text
 }
 
@@ -233,6 +254,7 @@ func (c *sender) buildEvent(index uint64) event.Event {
 	if isUnstorable(index) {
 		e.Data = unstorableData(index)
 	}
+
 	return e
 }
 
@@ -242,6 +264,7 @@ func (c *sender) sendConflicting(ctx context.Context, index uint64, way int) {
 	if v, _, _ := c.oracle.lookUpEvent(index); !v.Acknowledged() {
 		return
 	}
+
 	c.oracle.updateTally(func(t *tally) { t.conflicts++ })
 	e := c.buildEvent(index)
 	ways := conflictVariants()
@@ -251,6 +274,7 @@ func (c *sender) sendConflicting(ctx context.Context, index uint64, way int) {
 	if err != nil || status == http.StatusServiceUnavailable {
 		return // nobody knows, and nothing is owed
 	}
+
 	o := parseViolations(body)
 	switch {
 	case status == http.StatusBadRequest && c.oracle.clockExplains(target, o.errorCodes(), began, c.now()):

@@ -62,17 +62,21 @@ func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services .
 			s = nil
 		}
 	}()
+
 	if s.dir, err = os.MkdirTemp("", "theeye-chaos-"); err != nil {
 		return s, fmt.Errorf("make a folder: %w", err)
 	}
+
 	if err = os.Chmod(s.dir, dirMode); err != nil {
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
+
 	if len(services) > 1 && !paired {
 		if err = s.prepareClock(ctx); err != nil {
 			return s, err
 		}
 	}
+
 	s.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
 		Settings: map[string]string{"max_connections": "60", "shared_buffers": "128MB", "jit": "off", "deadlock_timeout": "200ms"},
@@ -80,20 +84,24 @@ func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services .
 	if err != nil {
 		return s, fmt.Errorf("start a private Postgres: %w", err)
 	}
+
 	if err = s.setUpDatabase(ctx); err != nil {
 		return s, err
 	}
+
 	if paired {
 		s.pair = &pair{}
 		if err = s.ensureStandby(ctx); err != nil {
 			return s, err
 		}
 	}
+
 	for _, name := range services {
 		if err = s.addInstance(ctx, name); err != nil {
 			return s, err
 		}
 	}
+
 	return s, nil
 }
 
@@ -104,28 +112,35 @@ func (s *testbed) setUpDatabase(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	if _, err := admin.Exec(ctx, "create database "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
+
 	dsn := s.server.DSN(databaseName)
 	if _, err := s.runTheEye(ctx, dsn, "migrate", "up"); err != nil {
 		return err
 	}
+
 	for n := range applications {
 		name := applicationName(n)
 		if _, err := s.runTheEye(ctx, dsn, "app", "create", name); err != nil {
 			return err
 		}
+
 		if s.keys.ingest[n], err = s.runTheEye(ctx, dsn, "key", "create", name, "--scope", "ingest"); err != nil {
 			return err
 		}
+
 		if s.applicationIDs[n], err = s.applicationID(ctx, name); err != nil {
 			return err
 		}
 	}
+
 	if s.keys.admin, err = s.runTheEye(ctx, dsn, "key", "create", applicationName(0), "--scope", "admin"); err != nil {
 		return err
 	}
+
 	s.keys.read, err = s.runTheEye(ctx, dsn, "key", "create", applicationName(0), "--scope", "read", "--organisation-wide")
 	return err
 }
@@ -137,9 +152,11 @@ func (s *testbed) applicationID(ctx context.Context, name string) (n int32, err 
 		return 0, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	if err := conn.QueryRow(ctx, "select application_id from application where name = $1", name).Scan(&n); err != nil {
 		return 0, fmt.Errorf("find the application %s: %w", name, err)
 	}
+
 	return n, nil
 }
 
@@ -155,6 +172,7 @@ func (s *testbed) moveLedgerToDisk(ctx context.Context) (err error) {
 	if s.disk, err = newDisk(filepath.Join(s.dir, "small"), s.server.DataDir()); err != nil {
 		return err
 	}
+
 	// A tablespace cannot be made inside a transaction.
 	for _, statement := range []string{
 		"create tablespace small location '" + s.disk.dir + "'",
@@ -165,6 +183,7 @@ func (s *testbed) moveLedgerToDisk(ctx context.Context) (err error) {
 			return errors.Join(err, s.disk.unmount())
 		}
 	}
+
 	return nil
 }
 
@@ -178,6 +197,7 @@ func (s *testbed) runTheEye(ctx context.Context, dsn string, arguments ...string
 	if err != nil {
 		return "", fmt.Errorf("run %s %s: %w: %s", s.Service, strings.Join(arguments, " "), err, errOut.String())
 	}
+
 	return strings.TrimSpace(string(out)), nil
 }
 
@@ -187,29 +207,36 @@ func (s *testbed) addInstance(ctx context.Context, name string) (err error) {
 	if s.pair != nil {
 		servers = append(servers, s.pair.standby)
 	}
+
 	var hosts []string
 	for _, server := range servers {
 		w, err := newProxy(ctx, socketPath(server))
 		if err != nil {
 			return err
 		}
+
 		s.proxies, hosts = append(s.proxies, w), append(hosts, w.address())
 	}
+
 	i := &instance{name: name, program: s.Service}
 	if i.address, err = freeAddress(ctx); err != nil {
 		return err
 	}
+
 	if i.ops, err = freeAddress(ctx); err != nil {
 		return err
 	}
+
 	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", superuserOf(s.server), strings.Join(hosts, ","), databaseName)
 	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
 	if err = s.attachClock(i); err != nil {
 		return err
 	}
+
 	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+s.filePrefix()+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
+
 	s.instances = append(s.instances, i)
 	return i.start(ctx)
 }
@@ -219,6 +246,7 @@ func (s *testbed) filePrefix() string {
 	if s.pair != nil {
 		return "pair-"
 	}
+
 	return ""
 }
 
@@ -236,6 +264,7 @@ func connConfigOf(server *localpg.Server) *pgx.ConnConfig {
 	if err != nil { // localpg made it
 		panic(err)
 	}
+
 	return config
 }
 
@@ -246,9 +275,11 @@ func (s *testbed) execStatement(ctx context.Context, statement string) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("execute %q: %w", statement, err)
 	}
+
 	return nil
 }
 
@@ -258,6 +289,7 @@ func (s *testbed) openPool(ctx context.Context) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
+
 	return pool, nil
 }
 
@@ -268,27 +300,35 @@ func (s *testbed) close() error {
 		if i.isRunning() {
 			err = errors.Join(err, i.stop())
 		}
+
 		err = errors.Join(err, i.log.Close())
 		if i.clock != nil {
 			err = errors.Join(err, i.clock.close())
 		}
 	}
+
 	for _, w := range s.proxies {
 		err = errors.Join(err, w.close())
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+
 	if s.pair != nil {
 		err = errors.Join(err, s.pair.close(ctx))
 	}
+
 	if s.server != nil {
 		err = errors.Join(err, s.server.Stop(ctx))
 	}
+
 	if s.disk != nil {
 		err = errors.Join(err, s.disk.unmount())
 	}
+
 	if s.dir != "" {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
+
 	return err
 }

@@ -61,22 +61,27 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 	if config.Now == nil {
 		return nil, errors.New("answers cannot be timed without a clock")
 	}
+
 	if config.Times <= 0 {
 		config.Times = 1000
 	}
+
 	counts, wholes := max(config.Times/10, 1), max(config.Times/100, 1)
 	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // it has to give the same again, and guards nothing
 	drawn, err := drawSample(ctx, config.Pool, random)
 	if err != nil {
 		return nil, err
 	}
+
 	db, err := openStore(ctx, config.Pool)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
+
 	a := &questioner{config: config, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, store: postgres.NewQueryStore(db)}
 	defer a.client.CloseIdleConnections()
+
 	var answers []Answer
 	for _, round := range []struct {
 		questions []question
@@ -86,16 +91,20 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
 				continue
 			}
+
 			answer, err := a.measureQuestion(ctx, &q, round.times)
 			if errors.Is(err, errNotPossible) {
 				continue
 			}
+
 			if err != nil {
 				return answers, fmt.Errorf("ask for %s: %w", q.name, err)
 			}
+
 			answers = append(answers, answer)
 		}
 	}
+
 	return answers, nil
 }
 
@@ -118,10 +127,12 @@ func (a *questioner) measureQuestion(ctx context.Context, q *question, times int
 		if err != nil {
 			return Answer{}, err
 		}
+
 		if !found {
 			return Answer{}, errNotPossible
 		}
 	}
+
 	took := make([]time.Duration, 0, times)
 	const warm = 5 // the first ones find connections and plans
 	for n := -warm; n < times; n++ {
@@ -134,9 +145,11 @@ func (a *questioner) measureQuestion(ctx context.Context, q *question, times int
 			took = append(took, one)
 		}
 	}
+
 	if len(took) == 0 {
 		return Answer{}, errNoNextPage
 	}
+
 	plan, err := a.explainPlan(ctx, q)
 	slices.Sort(took)
 	last := len(took) - 1
@@ -149,22 +162,27 @@ func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.
 	if q.followsCursor && q.cursor != "" {
 		path += "&after=" + url.QueryEscape(q.cursor)
 	}
+
 	if q.nextPage {
 		first, err := a.fetchBody(ctx, path)
 		if err != nil {
 			return 0, err
 		}
+
 		var page struct {
 			NextCursor string `json:"next_cursor"`
 		}
 		if err := json.Unmarshal(first, &page); err != nil {
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
+
 		if page.NextCursor == "" {
 			return 0, errNoNextPage
 		}
+
 		path += "&cursor=" + url.QueryEscape(page.NextCursor)
 	}
+
 	start := a.config.Now()
 	body, err := a.fetchBody(ctx, path)
 	took := a.config.Now().Sub(start)
@@ -175,8 +193,10 @@ func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.
 		if err := json.Unmarshal(body, &page); err != nil {
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
+
 		q.cursor = page.Next
 	}
+
 	return took, err
 }
 
@@ -185,16 +205,19 @@ func (a *questioner) fetchBody(ctx context.Context, path string) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+a.config.ReadKey)
 	response, err := a.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("send a request: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the answer is %s: %s", response.Status, bytes.TrimSpace(body))
 	}
+
 	return body, err
 }
 
@@ -211,6 +234,7 @@ func (a *questioner) explainPlan(ctx context.Context, q *question) (string, erro
 			return "", err
 		}
 	}
+
 	err := q.explain(ctx, a.store.ExplainTo(func(plan string) { plans = append(plans, plan) }), 0, after)
 	return strings.Join(plans, "\n"), err
 }

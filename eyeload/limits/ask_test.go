@@ -69,14 +69,17 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 		for _, index := range indexes[answer.Question] {
 			require.Regexp(t, `using \w*`+index+`|`+index, answer.Plan, answer.Question)
 		}
+
 		if !strings.HasPrefix(answer.Question, "counts of all time by") {
 			require.NotRegexp(t, scanned, answer.Plan, answer.Question)
 		}
+
 		require.Positive(t, answer.Asked)
 		require.LessOrEqual(t, answer.P50, answer.P99)
 		require.LessOrEqual(t, answer.P99, answer.Max)
 		delete(indexes, answer.Question)
 	}
+
 	require.Empty(t, indexes, "questions that were not asked")
 
 	require.NoError(t, limits.IndexPayloadMember(context.Background(), database.Pool(t), 0))

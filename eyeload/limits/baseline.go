@@ -28,6 +28,7 @@ func ServeBaseline(ctx context.Context, listener net.Listener) error {
 			c.Status(http.StatusBadRequest)
 			return
 		}
+
 		header := c.Writer.Header()
 		header.Set("Content-Type", "application/json")
 		header.Set("Content-Length", strconv.Itoa(len(answer)))
@@ -38,8 +39,10 @@ func ServeBaseline(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: router, ReadHeaderTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, IdleTimeout: timeout}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
+
 	if err := server.Serve(listener); ctx.Err() == nil {
 		return err //nolint:wrapcheck // it says what it is
 	}
+
 	return nil
 }

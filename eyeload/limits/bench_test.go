@@ -23,6 +23,7 @@ func BenchmarkQuery(b *testing.B) {
 	if testing.Short() {
 		events = 20_000
 	}
+
 	database := pgtest.NewDedicated(b, pgtest.WithSetting("shared_buffers", "256MB"), pgtest.WithSetting("max_wal_size", "4GB"))
 	pool := database.Pool(b)
 	end := time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC)
@@ -48,6 +49,7 @@ func BenchmarkQuery(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) { benchPage(b, store, filter, nil) })
 	}
+
 	b.Run("next page", func(b *testing.B) {
 		benchPage(b, store, ofCategory, &query.Position{At: end.AddDate(0, 0, -5), Sequence: 1, ID: id})
 	})
@@ -84,5 +86,6 @@ func benchPage(b *testing.B, store *postgres.QueryStore, filter query.EventFilte
 			b.Fatal(err, rows)
 		}
 	}
+
 	b.ReportMetric(float64(rows), "rows")
 }

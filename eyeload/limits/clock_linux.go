@@ -14,6 +14,7 @@ func sleepUntil(at time.Time, now func() time.Time) {
 		if left <= 0 {
 			return
 		}
+
 		wait := syscall.NsecToTimespec(left.Nanoseconds())
 		_ = syscall.Nanosleep(&wait, nil) // interrupted, it sleeps again
 	}

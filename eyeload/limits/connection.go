@@ -25,6 +25,7 @@ func dialConnection(address string) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
+
 	return &connection{Conn: c, reader: bufio.NewReaderSize(c, 16<<10)}, nil
 }
 
@@ -35,35 +36,44 @@ func (c *connection) roundTrip(request []byte) (status int, err error) {
 	if _, err := c.Write(request); err != nil {
 		return 0, fmt.Errorf("send a request: %w", err)
 	}
+
 	line, err := c.reader.ReadSlice('\n')
 	if err != nil {
 		return 0, fmt.Errorf("read a response: %w", err)
 	}
+
 	if len(line) < len("HTTP/1.1 200") {
 		return 0, errShortHeader
 	}
+
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, errShortHeader
 	}
+
 	length := -1
 	for {
 		if line, err = c.reader.ReadSlice('\n'); err != nil {
 			return 0, fmt.Errorf("read a response: %w", err)
 		}
+
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			break
 		}
+
 		if value, found := bytes.CutPrefix(line, []byte("Content-Length: ")); found {
 			if length, err = strconv.Atoi(string(value)); err != nil {
 				return 0, errShortHeader
 			}
 		}
 	}
+
 	if length < 0 {
 		return 0, errShortHeader
 	}
+
 	if _, err := io.CopyN(io.Discard, c.reader, int64(length)); err != nil {
 		return 0, fmt.Errorf("read a response: %w", err)
 	}
+
 	return status, nil
 }

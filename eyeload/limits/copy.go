@@ -27,6 +27,7 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 	for i := range events {
 		events[i], keys[i] = renderCopy(source, i*copyRows)
 	}
+
 	var next, done atomic.Int64
 	failures := make([]error, connections)
 	var group sync.WaitGroup
@@ -38,11 +39,13 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 				if i >= transactions || now().Sub(begin) >= during {
 					return nil, nil, false
 				}
+
 				done.Add(copyRows)
 				return events[i], keys[i], true
 			})
 		})
 	}
+
 	group.Wait()
 	took := now().Sub(begin)
 	for _, err := range failures {
@@ -50,6 +53,7 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 			return 0, err
 		}
 	}
+
 	return float64(done.Load()) / took.Seconds(), nil
 }
 
@@ -60,15 +64,18 @@ func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, key
 		return fmt.Errorf("connect for COPY: %w", err)
 	}
 	defer conn.Release()
+
 	raw := conn.Conn().PgConn()
 	for {
 		events, keys, more := next()
 		if !more {
 			return nil
 		}
+
 		if _, err := raw.CopyFrom(ctx, bytes.NewReader(keys), "begin; copy event_key from stdin (format binary)"); err != nil {
 			return fmt.Errorf("copy the ledger: %w", err)
 		}
+
 		if _, err := raw.CopyFrom(ctx, bytes.NewReader(events), copyEventsSQL+"; commit"); err != nil {
 			return fmt.Errorf("copy events: %w", err)
 		}
@@ -99,8 +106,10 @@ func renderCopy(g *generator, after int) (events, keys []byte) {
 		} {
 			events = field(events, value)
 		}
+
 		keys = binary.BigEndian.AppendUint16(keys, 2)
 		keys = field(field(keys, id[:]), at)
 	}
+
 	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
 }

@@ -25,6 +25,7 @@ func (s *sample) changesQuestion(name string, filter query.ChangeFilter, limit i
 			if _, err := store.Watermark(ctx); err != nil {
 				return err
 			}
+
 			return store.Changes(ctx, filter, query.ChangePosition{Transaction: s.transaction}, beyond, limit+1, nil)
 		},
 	}
@@ -49,6 +50,7 @@ func countQuestion(name string, filter func(n int) query.StatsFilter) question {
 				set("from", event.FormatTimestamp(f.From))
 				set("to", event.FormatTimestamp(f.To))
 			}
+
 			return "/v1/stats?" + values.Encode()
 		},
 		explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
@@ -101,6 +103,7 @@ func (s *sample) payloadQuestions(random *rand.Rand, times int) []question {
 		if ranged {
 			f.From, f.To = elementAt(ranges, n)[0], elementAt(ranges, n)[1]
 		}
+
 		return f
 	}
 	ask := func(name string, ranged bool) question {
@@ -113,6 +116,7 @@ func (s *sample) payloadQuestions(random *rand.Rand, times int) []question {
 					values.Set("from", event.FormatTimestamp(f.From))
 					values.Set("to", event.FormatTimestamp(f.To))
 				}
+
 				return "/v1/events?" + values.Encode()
 			},
 			explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
@@ -121,6 +125,7 @@ func (s *sample) payloadQuestions(random *rand.Rand, times int) []question {
 				if err := known.AdmitFilter(ctx, &f); err != nil {
 					return err
 				}
+
 				return store.Events(ctx, f, nil, query.DefaultLimit+1, nil)
 			},
 		}
@@ -158,24 +163,29 @@ func IndexPayloadMember(ctx context.Context, pool *pgxpool.Pool, seed uint64) er
 	if err != nil {
 		return err
 	}
+
 	if _, err := pool.Exec(ctx, markIndexedSQL, drawn.common, drawn.name, indexedMember); err != nil {
 		return fmt.Errorf("mark a member of payloads: %w", err)
 	}
+
 	db, err := openStore(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+
 	store := postgres.NewPathIndexStore(db)
 	for {
 		wanted, err := store.WantedPaths(ctx)
 		if err != nil {
 			return err
 		}
+
 		// A round does nothing while the service itself is at it.
 		if _, err := store.ReconcileIndexes(ctx, wanted); err != nil {
 			return err
 		}
+
 		found, err := postgres.NewQueryStore(db).FindIndexed(ctx, drawn.common, drawn.name, []query.DataPath{{indexedMember}})
 		if err != nil || found[0] {
 			return err

@@ -60,18 +60,23 @@ func (c DatasetConfig) withDefaults() (DatasetConfig, error) {
 	if c.End.IsZero() {
 		return c, errors.New("a data set needs an end")
 	}
+
 	if c.Events <= 0 {
 		c.Events = defaultEvents
 	}
+
 	if c.Days <= 0 {
 		c.Days = defaultDays
 	}
+
 	if c.Application == "" {
 		c.Application = "dataset"
 	}
+
 	if c.Connections <= 0 {
 		c.Connections = defaultConnections
 	}
+
 	return c, nil
 }
 
@@ -85,12 +90,14 @@ func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig)
 	if err != nil {
 		return Dataset{}, err
 	}
+
 	to := config.End.UTC().Truncate(time.Microsecond)
 	d := Dataset{From: to.AddDate(0, 0, -config.Days), To: to}
 	application, err := prepareDataset(ctx, pool, config.Application, d.From, d.To)
 	if err != nil {
 		return Dataset{}, err
 	}
+
 	slices := (config.Events + sliceEvents - 1) / sliceEvents
 	var next, events, sessions atomic.Int64
 	err = runWorkers(ctx, config.Connections, func(ctx context.Context) error {
@@ -103,25 +110,30 @@ func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig)
 			if err != nil {
 				return err
 			}
+
 			maker.makeSlice(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro(), transactions)
 			if err := maker.storeSlice(ctx, pool); err != nil {
 				return err
 			}
+
 			sessions.Add(int64(len(maker.sessions)))
 			stored := events.Add(int64(size))
 			if config.Progress != nil {
 				config.Progress(stored)
 			}
 		}
+
 		return nil
 	})
 	d.Events, d.Sessions = events.Load(), sessions.Load()
 	if err != nil {
 		return d, err
 	}
+
 	if _, err = pool.Exec(ctx, "vacuum (analyze) event, event_key, session"); err != nil {
 		return d, fmt.Errorf("vacuum the data set: %w", err)
 	}
+
 	return d, nil
 }
 
@@ -135,11 +147,13 @@ func prepareDataset(ctx context.Context, pool *pgxpool.Pool, application string,
 	if err := pool.QueryRow(ctx, applicationSQL, application).Scan(&id); err != nil {
 		return 0, fmt.Errorf("make the application of the data set: %w", err)
 	}
+
 	db, err := openStore(ctx, pool)
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
+
 	return id, postgres.NewRetentionStore(db).CreatePartitions(ctx, from, to)
 }
 
@@ -151,6 +165,7 @@ func allocateTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([
 			return nil, fmt.Errorf("take a transaction's number: %w", err)
 		}
 	}
+
 	return numbers, nil
 }
 
@@ -168,6 +183,7 @@ func openStore(ctx context.Context, pool *pgxpool.Pool) (*postgres.DB, error) {
 func runWorkers(ctx context.Context, workers int, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
@@ -176,6 +192,7 @@ func runWorkers(ctx context.Context, workers int, work func(context.Context) err
 			}
 		})
 	}
+
 	group.Wait()
 	return context.Cause(ctx)
 }
@@ -200,10 +217,12 @@ func (m *sliceMaker) storeSlice(ctx context.Context, pool *pgxpool.Pool) error {
 				return fmt.Errorf("copy: %w", err)
 			}
 		}
+
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("store a slice of the data set: %w", err)
 	}
+
 	return nil
 }

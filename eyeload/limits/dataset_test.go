@@ -51,6 +51,7 @@ func TestFilledTablesAgree(t *testing.T) {
 	for table, rows := range map[string]int64{"event": made.Events, "event_key": made.Events, "session": made.Sessions} {
 		require.Equal(t, rows, queryScalar[int64](t, pool, "select count(*) from "+table), table)
 	}
+
 	require.Equal(t, int64(2), queryScalar[int64](t, pool, `select count(distinct tableoid) from event`), "partitions with events")
 	require.Equal(t, "shop", queryScalar[string](t, pool, `select string_agg(name, ' ') from application`))
 	require.Zero(t, queryScalar[int64](t, pool, `select count(*) from (
@@ -86,6 +87,7 @@ func TestFillIsDecidedByItsSeed(t *testing.T) {
 		database, _ := fillDatabase(t, config)
 		made[name] = queryScalar[string](t, database.Pool(t), contents)
 	}
+
 	require.Equal(t, made["one connection"], made["three connections"])
 	require.NotEqual(t, made["one connection"], made["another seed"])
 }

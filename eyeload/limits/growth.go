@@ -23,17 +23,21 @@ func (r *pass) measureGrowth(ctx context.Context) error {
 	for _, clients := range []int{1, 16, 64, 256, 1024} {
 		add(fmt.Sprintf("growth, single events, %d clients", clients), single(clients, spreadSessions, 0))
 	}
+
 	for _, payload := range []int{1000, 4000} { //nolint:mnd // bytes
 		add(fmt.Sprintf("growth, single events, payload of %d bytes", payload), single(singleClients, spreadSessions, payload))
 		add(fmt.Sprintf("growth, batches of 100, payload of %d bytes", payload), batch(spreadSessions, payload))
 	}
+
 	for _, sessions := range []int{100, 10_000, 1_000_000} {
 		add(fmt.Sprintf("growth, batches of 100, %d sessions", sessions), batch(sessions, 0))
 	}
+
 	for _, name := range names {
 		if _, err := r.measureLoad(ctx, name, r.service, loads[name].Run); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }

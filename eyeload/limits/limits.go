@@ -58,9 +58,11 @@ func (o *Options) validate() error {
 			return fmt.Errorf("%w: there is no part %q; there are: %s", ErrOptions, name, strings.Join(PartNames(), ", "))
 		}
 	}
+
 	if o.Rounds < 0 || o.For <= 0 || o.Events <= 0 || o.LogFiles < 0 {
 		return fmt.Errorf("%w: rounds, events and the length of a load are positive", ErrOptions)
 	}
+
 	return nil
 }
 
@@ -72,15 +74,19 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := o.validate(); err != nil {
 		return report, err
 	}
+
 	s, err := openTestbed(ctx, o)
 	if err != nil {
 		return report, err
 	}
+
 	defer func() { err = errors.Join(err, s.close()) }() //nolint:contextcheck // it stops what runs even when ctx has ended
+
 	p := &pass{testbed: s, report: report}
 	if err := p.measureParts(ctx, map[string]func(context.Context) error{"idle": p.measureIdle}); err != nil {
 		return report, err
 	}
+
 	for round := range o.Rounds {
 		s.printProgress("round %d of %d", round+1, o.Rounds)
 		p := &pass{testbed: s, report: report}
@@ -90,6 +96,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 			return report, err
 		}
 	}
+
 	p = &pass{testbed: s, report: report}
 	return report, p.measureParts(ctx, map[string]func(context.Context) error{"growth": p.measureGrowth, "queries": p.measureQueries})
 }
@@ -115,24 +122,30 @@ func (r *pass) measureParts(ctx context.Context, parts map[string]func(context.C
 			wanted = append(wanted, name)
 		}
 	}
+
 	if len(wanted) == 0 {
 		return nil
 	}
+
 	if r.service, err = r.startService(ctx); err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, r.service.stop()) }()
+
 	// What only the first requests pay for is not in the figures: connections,
 	// prepared statements, plans.
 	warmUp := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: openClients, For: time.Second}
 	if _, err := warmUp.Run(ctx, r.service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
+
 	for _, name := range wanted {
 		if err := parts[name](ctx); err != nil {
 			return fmt.Errorf("measure %s: %w", name, err)
 		}
 	}
+
 	return nil
 }
 

@@ -38,6 +38,7 @@ func (r *Result) Quantile(share float64) time.Duration {
 	if len(r.latencies) == 0 {
 		return 0
 	}
+
 	return r.latencies[min(int(share*float64(len(r.latencies))), len(r.latencies)-1)]
 }
 
@@ -57,8 +58,10 @@ func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*
 	if err != nil {
 		return nil, err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, l.For)
 	defer cancel()
+
 	begin := now()
 	err = runClients(connections, func(client int, c *connection) error {
 		s := newSender(l.Workload, client, c, target, now)
@@ -68,6 +71,7 @@ func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*
 				return err
 			}
 		}
+
 		return nil
 	})
 	return newResult(senders, l.Batch, now().Sub(begin)), err
@@ -94,16 +98,19 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 	if err != nil {
 		return nil, err
 	}
+
 	begin := now()
 	var pacing sync.WaitGroup
 	pacing.Go(func() {
 		defer close(due)
+
 		for i := range total {
 			at := begin.Add(time.Duration(i) * time.Second / time.Duration(l.PerSecond))
 			sleepUntil(at, now)
 			if ctx.Err() != nil {
 				return
 			}
+
 			due <- at
 		}
 	})
@@ -115,6 +122,7 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 				return err
 			}
 		}
+
 		return nil
 	})
 	pacing.Wait()
@@ -133,11 +141,13 @@ func dialAll(n int, target Target, deadline time.Time) ([]*connection, error) {
 			connections = append(connections, c)
 			err = c.SetDeadline(deadline)
 		}
+
 		if err != nil {
 			closeAll(connections)
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 	}
+
 	return connections, nil
 }
 
@@ -150,6 +160,7 @@ func closeAll(connections []*connection) {
 // runClients runs a client on each of the connections, and closes them.
 func runClients(connections []*connection, run func(client int, c *connection) error) error {
 	defer closeAll(connections)
+
 	failures := make([]error, len(connections))
 	var group sync.WaitGroup
 	for client, c := range connections {
@@ -159,6 +170,7 @@ func runClients(connections []*connection, run func(client int, c *connection) e
 			}
 		})
 	}
+
 	group.Wait()
 	return errors.Join(failures...)
 }
@@ -185,6 +197,7 @@ func (s *sender) sendRequest(due time.Time) error {
 	if due.IsZero() {
 		due = s.now()
 	}
+
 	status, err := s.roundTrip(s.request)
 	switch {
 	case err != nil:
@@ -194,6 +207,7 @@ func (s *sender) sendRequest(due time.Time) error {
 	default:
 		s.latencies = append(s.latencies, s.now().Sub(due))
 	}
+
 	return nil
 }
 
@@ -205,6 +219,7 @@ func newResult(senders []*sender, batch int, took time.Duration) *Result {
 			r.Failed += s.failed
 		}
 	}
+
 	slices.Sort(r.latencies)
 	r.Requests = len(r.latencies)
 	r.Events = r.Requests * max(batch, 1)

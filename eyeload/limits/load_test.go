@@ -37,18 +37,22 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	envelopes, _, err := event.ParseJSON(body, &rules, time.Now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.requests++
 	if err != nil || r.Header.Get("Authorization") != "Bearer key" || c.fail(c.requests) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+
 	for _, e := range envelopes {
 		if !e.Accepted() {
 			c.rejected = append(c.rejected, e)
 		}
+
 		c.ids[e.Event.ID] = true
 		c.sessions[e.Event.SessionID] = true
 	}
+
 	w.Header().Set("Content-Length", "2")
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write([]byte("{}"))
@@ -118,6 +122,7 @@ func TestABrokenConnectionIsAnError(t *testing.T) {
 			if err != nil {
 				return
 			}
+
 			_ = c.Close()
 		}
 	}()
@@ -151,6 +156,7 @@ func TestMetersReadThisProcess(t *testing.T) {
 		after, err = limits.ProcessTime(os.Getpid())
 		require.NoError(t, err)
 	}
+
 	resident, err := limits.ResidentBytes(os.Getpid())
 	require.NoError(t, err)
 	require.Greater(t, resident, int64(1<<20))
@@ -165,6 +171,7 @@ func TestReport(t *testing.T) {
 	for _, value := range []float64{0.7, 0.3, 0.4} {
 		r.AddFigure(ratio, value)
 	}
+
 	r.AddFigure(latency, 2.9)
 	r.AddFigure("12 requests/s: events/s", 12345.6)
 	require.Equal(t, []string{ratio}, r.MissedGoals(), "the median counts")

@@ -23,23 +23,29 @@ func processTime(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
 		fields, err := readProcessStat(queue[0])
 		if err != nil {
 			if queue[0] == pid {
 				return 0, err
 			}
+
 			continue // it has ended meanwhile; its parent counts it from then on
 		}
+
 		for _, field := range fields[11:15] { // utime, stime, cutime, cstime
 			ticks, err := strconv.Atoi(field)
 			if err != nil {
 				return 0, fmt.Errorf("read the times of process %d: %w", queue[0], err)
 			}
+
 			total += ticks
 		}
+
 		queue = append(queue, parents[queue[0]]...)
 	}
+
 	return time.Duration(total) * time.Second / ticksPerSecond, nil
 }
 
@@ -49,12 +55,14 @@ func readProcessStat(pid int) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a process's times: %w", err)
 	}
+
 	_, behind, found := bytes.Cut(text[bytes.LastIndexByte(text, ')')+1:], []byte(" "))
 	fields := strings.Fields(string(behind))
 	const needed = 15
 	if !found || len(fields) < needed {
 		return nil, fmt.Errorf("read the times of process %d: %q is not understood", pid, text) //nolint:err113 // shown to a person
 	}
+
 	return fields, nil
 }
 
@@ -64,20 +72,24 @@ func mapChildren() (map[int][]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the processes: %w", err)
 	}
+
 	found := map[int][]int{}
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
+
 		fields, err := readProcessStat(pid)
 		if err != nil {
 			continue // it has ended meanwhile
 		}
+
 		if parent, err := strconv.Atoi(fields[1]); err == nil {
 			found[parent] = append(found[parent], pid)
 		}
 	}
+
 	return found, nil
 }
 
@@ -87,6 +99,7 @@ func residentBytes(pid int) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read a process's memory: %w", err)
 	}
+
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
 		if len(fields) > 1 && fields[0] == "VmRSS:" {
@@ -94,9 +107,11 @@ func residentBytes(pid int) (int64, error) {
 			if err != nil {
 				return 0, fmt.Errorf("read a process's memory: %w", err)
 			}
+
 			return kilobytes << 10, nil
 		}
 	}
+
 	return 0, fmt.Errorf("read the memory of process %d: there is no VmRSS", pid) //nolint:err113 // shown to a person
 }
 
@@ -107,5 +122,6 @@ func median(figures []float64) float64 {
 	if len(sorted)%2 == 0 {
 		return (sorted[middle-1] + sorted[middle]) / 2
 	}
+
 	return sorted[middle]
 }

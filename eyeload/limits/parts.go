@@ -24,13 +24,16 @@ func (r *pass) measureCopy(ctx context.Context) error {
 		if err := r.truncateTables(ctx); err != nil {
 			return err
 		}
+
 		rate, err := copyLimit(ctx, r.pool, connections, r.options.For, r.options.Now)
 		if err != nil {
 			return err
 		}
+
 		r.recordFigure(fmt.Sprintf("bare COPY with ledger, %d connections: rows/s", connections), rate)
 		best = max(best, rate)
 	}
+
 	r.bestCopy = best
 	return nil
 }
@@ -42,14 +45,17 @@ func (r *pass) measureSingleEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	limit, err := r.measureLoad(ctx, "Gin that stores nothing, 256 clients", baseline, load.Run)
 	if err = errors.Join(err, baseline.stop()); err != nil {
 		return err
 	}
+
 	reached, err := r.measureLoad(ctx, "single events, 256 clients", r.service, load.Run)
 	if err != nil {
 		return err
 	}
+
 	r.recordFigure(ratioSingle, reached.EventsPerSecond()/limit.EventsPerSecond())
 	r.singleRate = reached.EventsPerSecond()
 	return nil
@@ -64,13 +70,16 @@ func (r *pass) measureBatches(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+
 		if r.bestCopy > 0 {
 			r.recordFigure(name+ratioToCopy, reached.EventsPerSecond()/r.bestCopy)
 		}
+
 		if clients == batchClients {
 			r.batchRate = reached.EventsPerSecond()
 		}
 	}
+
 	return nil
 }
 
@@ -81,16 +90,20 @@ func (r *pass) measureHotSession(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	if r.singleRate > 0 {
 		r.recordFigure(ratioHotSingle, reached.EventsPerSecond()/r.singleRate)
 	}
+
 	batch := Closed{Workload: Workload{Batch: batchEvents, Sessions: 1}, Clients: batchClients, For: r.options.For}
 	if reached, err = r.measureLoad(ctx, "hot session, batches of 100, 16 clients", r.service, batch.Run); err != nil {
 		return err
 	}
+
 	if r.batchRate > 0 {
 		r.recordFigure(ratioHotBatch, reached.EventsPerSecond()/r.batchRate)
 	}
+
 	return nil
 }
 
@@ -102,10 +115,12 @@ func (r *pass) measureLatency(ctx context.Context) error {
 			return err
 		}
 	}
+
 	resident, err := residentBytes(r.service.pid())
 	if err != nil {
 		return err
 	}
+
 	r.recordFigure(residentAt5000, float64(resident)/(1<<20))
 	return nil
 }
@@ -115,18 +130,21 @@ func (r *pass) measureIdle(ctx context.Context) error {
 	if err := r.truncateTables(ctx); err != nil {
 		return err
 	}
+
 	const settle, during = 10 * time.Second, time.Minute
 	sleepUntil(r.options.Now().Add(settle), r.options.Now)
 	service, database, err := r.cpuTimes()
 	if err != nil {
 		return err
 	}
+
 	begin := r.options.Now()
 	sleepUntil(begin.Add(during), r.options.Now)
 	service2, database2, err := r.cpuTimes()
 	if err != nil {
 		return err
 	}
+
 	took := r.options.Now().Sub(begin)
 	r.recordFigure("idle: % of a core, service", 100*float64(service2-service)/float64(took))
 	r.recordFigure("idle: % of a core, Postgres", 100*float64(database2-database)/float64(took))

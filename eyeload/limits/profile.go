@@ -18,6 +18,7 @@ func (r *pass) startProfile(ctx context.Context, load string, on *process) (wait
 	if r.options.Profiles == "" || on != r.service {
 		return func() error { return nil }
 	}
+
 	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", on.ops, max(int(r.options.For.Seconds()), 1))
 	file := filepath.Join(r.options.Profiles, strings.NewReplacer(" ", "-", "/", "-", ",", "").Replace(load)+".pprof")
 	done := make(chan error, 1)
@@ -30,21 +31,27 @@ func downloadProfile(ctx context.Context, url, file string) (err error) {
 	if err != nil {
 		return fmt.Errorf("ask for a profile: %w", err)
 	}
+
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask for a profile: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("ask for a profile: %s", response.Status) //nolint:err113 // shown to a person
 	}
+
 	to, err := os.Create(file) //nolint:gosec // the caller names the folder
 	if err != nil {
 		return fmt.Errorf("keep a profile: %w", err)
 	}
+
 	defer func() { err = errors.Join(err, to.Close()) }()
+
 	if _, err := io.Copy(to, response.Body); err != nil {
 		return fmt.Errorf("keep a profile: %w", err)
 	}
+
 	return nil
 }

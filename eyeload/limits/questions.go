@@ -44,6 +44,7 @@ func (s *sample) drawRanges(random *rand.Rand, times int, step time.Duration) []
 		from = from.Truncate(step)
 		found[n] = timeRange{from, from.Add(s.window)}
 	}
+
 	return found
 }
 
@@ -56,6 +57,7 @@ func (s *sample) eventQuestions(random *rand.Rand, times int) []question {
 			if names != nil {
 				filter.Name = elementAt(names, n)
 			}
+
 			return filter
 		}
 	}
@@ -84,6 +86,7 @@ func timelineQuestion(name string, sessions []uuid.UUID) question {
 			if _, err := store.Session(ctx, id); err != nil {
 				return err
 			}
+
 			return store.Events(ctx, query.EventFilter{SessionID: uuid.NullUUID{UUID: id, Valid: true}}, nil, query.DefaultLimit+1, nil)
 		},
 	}
@@ -101,6 +104,7 @@ func pageQuestion(name string, filter func(n int) query.EventFilter, next bool) 
 					values.Set(name, value)
 				}
 			}
+
 			return "/v1/events?" + values.Encode()
 		},
 		explain: func(ctx context.Context, store *postgres.QueryStore, n int, after *query.Position) error {

@@ -33,6 +33,7 @@ func (g Goal) isReachedBy(value float64) bool {
 	if g.Below {
 		return value < g.Bound
 	}
+
 	return value >= g.Bound
 }
 
@@ -79,6 +80,7 @@ func (r *Report) addFigure(name string, value float64) {
 		at = len(r.Figures)
 		r.Figures = append(r.Figures, &Figure{Name: name})
 	}
+
 	f := r.Figures[at]
 	f.Values = append(f.Values, value)
 	f.Median = median(f.Values)
@@ -95,6 +97,7 @@ func (r *Report) MissedGoals() (names []string) {
 			names = append(names, f.Name)
 		}
 	}
+
 	return names
 }
 
@@ -111,15 +114,19 @@ func (r *Report) WriteText(to io.Writer) error {
 			if f.Goal.Below {
 				goal = "< " + formatNumber(f.Goal.Bound)
 			}
+
 			if *f.Reached {
 				verdict = "reached"
 			}
 		}
+
 		line(f.Name, formatNumber(f.Median), formatNumber(slices.Min(f.Values)), formatNumber(slices.Max(f.Values)), goal, verdict)
 	}
+
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	return nil
 }
 
@@ -130,6 +137,7 @@ func (r *Report) WriteJSON(to io.Writer) error {
 	if err := encoder.Encode(r); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	return nil
 }
 
@@ -139,6 +147,7 @@ func formatNumber(value float64) string {
 	if value >= whole {
 		return groupThousands(strconv.FormatFloat(value, 'f', 0, 64))
 	}
+
 	text := strconv.FormatFloat(value, 'g', 3, 64)
 	return strings.TrimSuffix(text, ".0")
 }
@@ -151,7 +160,9 @@ func groupThousands(digits string) string {
 		if i > 0 && (len(digits)-i)%group == 0 {
 			b.WriteByte(',')
 		}
+
 		b.WriteRune(digit)
 	}
+
 	return b.String()
 }

@@ -64,9 +64,11 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 	if err == nil && first == nil {
 		err = errors.New("there are no events to ask for")
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("find the time that events span: %w", err)
 	}
+
 	s.from, s.to = first.UTC(), last.UTC().Add(time.Microsecond)
 	s.window = min(day, s.to.Sub(s.from)/2)
 	seed := random.Int32()
@@ -74,12 +76,15 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 	if err == nil {
 		s.events, err = pgx.CollectRows(rows, pgx.RowToStructByPos[sampledEvent])
 	}
+
 	if err == nil && len(s.events) == 0 {
 		err = errors.New("no event was drawn: run VACUUM (ANALYZE) event first")
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("draw events: %w", err)
 	}
+
 	random.Shuffle(len(s.events), func(a, b int) { s.events[a], s.events[b] = s.events[b], s.events[a] })
 	for _, want := range []struct {
 		into        *[]uuid.UUID
@@ -89,13 +94,16 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 		if err == nil {
 			*want.into, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 		}
+
 		if err == nil && len(*want.into) == 0 {
 			err = fmt.Errorf("there is no session of %d to %d events", want.least, want.most)
 		}
+
 		if err != nil {
 			return nil, fmt.Errorf("draw sessions: %w", err)
 		}
 	}
+
 	s.rankCategories()
 	return &s, nil
 }
@@ -106,10 +114,12 @@ func (s *sample) rankCategories() {
 	for _, e := range s.events {
 		counts[e.Category]++
 	}
+
 	var ranked []string
 	for category := range counts {
 		ranked = append(ranked, category)
 	}
+
 	slices.SortFunc(ranked, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 	s.common, s.rare = ranked[0], ranked[len(ranked)-1]
 	named := map[string][]string{}
@@ -119,6 +129,7 @@ func (s *sample) rankCategories() {
 			named[e.Name] = append(named[e.Name], e.Value)
 		}
 	}
+
 	for name, values := range named {
 		if len(values) > len(s.values) || len(values) == len(s.values) && name < s.name {
 			s.name, s.values = name, values

@@ -63,6 +63,7 @@ func newSliceMaker(seed uint64, application int32) *sliceMaker {
 			m.types[c] = append(m.types[c], eventType{fmt.Sprintf("category-%02d", c), fmt.Sprintf("name-%d", n)})
 		}
 	}
+
 	return m
 }
 
@@ -75,10 +76,12 @@ func (m *sliceMaker) makeSlice(n, events int, from, to, end int64, transactions 
 	if events >= roomForLong {
 		m.addSession(leastLong+m.random.IntN(mostLong-leastLong), longPause, from, to, end)
 	}
+
 	for len(m.events) < events {
 		length := 1 + int(math.Log(1-m.random.Float64())/math.Log(1-1.0/meanSession))
 		m.addSession(min(length, events-len(m.events)), typicalPause, from, to, end)
 	}
+
 	slices.SortFunc(m.events, func(a, b madeEvent) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.session, b.session), cmp.Compare(a.sequence, b.sequence))
 	})
@@ -93,14 +96,18 @@ func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) 
 		if i > 0 {
 			at += 1 + int64(m.random.ExpFloat64()*pause)
 		}
+
 		m.events = append(m.events, madeEvent{at: at, session: int32(len(m.sessions)), sequence: int32(i + 1)}) //nolint:gosec // both are below sliceEvents
 	}
+
 	if over := at - end + 1; over > 0 { // it would outlast the data set, and begins earlier
 		for i := range m.events[first:] {
 			m.events[first+i].at -= over
 		}
+
 		at -= over
 	}
+
 	m.sessions = append(m.sessions, madeSession{id: m.randomID(4), count: int64(events), first: m.events[first].at, last: at})
 }
 
@@ -130,6 +137,7 @@ func (m *sliceMaker) renderRows(transactions []int64) {
 	for c := range name {
 		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1)) //nolint:gosec // 3 to 8 names
 	}
+
 	m.keyRows.beginRows()
 	m.eventRows.beginRows()
 	for n, e := range m.events {
@@ -150,6 +158,7 @@ func (m *sliceMaker) renderRows(transactions []int64) {
 		m.eventRows.appendInt32(m.application)
 		m.eventRows.appendInt64(transactions[n*len(transactions)/len(m.events)])
 	}
+
 	m.sessionRows.beginRows()
 	for _, s := range m.sessions {
 		m.sessionRows.beginRow(6)
@@ -229,5 +238,6 @@ func (r *rowBuffer) appendInt32Array(value int32) {
 	for _, field := range []uint32{1, 0, integerOID, 1, 1} {
 		r.b = binary.BigEndian.AppendUint32(r.b, field)
 	}
+
 	r.appendInt32(value)
 }

@@ -41,16 +41,19 @@ func (r *pass) measureTelemetry(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+
 	unseen := map[string]float64{}
 	for _, variant := range telemetryVariants() {
 		service, err := r.startService(ctx, variant.environ(collector)...)
 		if err != nil {
 			return err
 		}
+
 		if err := errors.Join(r.measureVariant(ctx, variant.name, service, unseen), service.stop()); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -60,6 +63,7 @@ func (r *pass) measureVariant(ctx context.Context, name string, service *process
 	if _, err := warmUp.Run(ctx, service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
+
 	for _, load := range []struct {
 		name string
 		Closed
@@ -72,12 +76,14 @@ func (r *pass) measureVariant(ctx context.Context, name string, service *process
 		if err != nil {
 			return err
 		}
+
 		if base := unseen[load.name]; base > 0 {
 			r.recordFigure(figure+ratioToUnmeasured, reached.EventsPerSecond()/base)
 		} else {
 			unseen[load.name] = reached.EventsPerSecond()
 		}
 	}
+
 	return nil
 }
 
@@ -88,6 +94,7 @@ func startCollector(ctx context.Context) (url string, stop func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("listen for traces: %w", err)
 	}
+
 	const timeout = time.Minute
 	server := &http.Server{
 		ReadTimeout: timeout, WriteTimeout: timeout,

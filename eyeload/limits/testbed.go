@@ -51,12 +51,15 @@ func openTestbed(ctx context.Context, o Options) (s *testbed, err error) {
 			s = nil
 		}
 	}()
+
 	if s.dir, err = os.MkdirTemp(o.Dir, "theeye-limits-"); err != nil {
 		return s, fmt.Errorf("make a folder: %w", err)
 	}
+
 	if err = os.Chmod(s.dir, dirMode); err != nil { // as root the server runs under another account
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
+
 	s.database, err = localpg.Start(ctx, localpg.Options{
 		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
 		Settings: map[string]string{"shared_buffers": "4GB", "max_wal_size": "8GB", "min_wal_size": "4GB", "jit": "off"},
@@ -64,19 +67,24 @@ func openTestbed(ctx context.Context, o Options) (s *testbed, err error) {
 	if err != nil {
 		return s, fmt.Errorf("start a private Postgres: %w", err)
 	}
+
 	if err = s.createDatabase(ctx); err != nil {
 		return s, err
 	}
+
 	dsn := s.database.DSN(databaseName)
 	if err = postgres.Migrate(ctx, dsn); err != nil {
 		return s, err
 	}
+
 	if s.pool, err = pgxpool.New(ctx, dsn); err != nil {
 		return s, fmt.Errorf("connect: %w", err)
 	}
+
 	if err = s.recycleLog(ctx); err != nil {
 		return s, err
 	}
+
 	return s, s.createKeys(ctx, dsn)
 }
 
@@ -86,9 +94,11 @@ func (s *testbed) createDatabase(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	if _, err := conn.Exec(ctx, "create database "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
+
 	return nil
 }
 
@@ -100,6 +110,7 @@ func (s *testbed) recycleLog(ctx context.Context) error {
 			return fmt.Errorf("fill the log: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -107,17 +118,21 @@ func (s *testbed) createKeys(ctx context.Context, dsn string) (err error) {
 	if s.settings, err = config.Load(config.Sources{Flags: map[string]string{"database.url": dsn}}); err != nil {
 		return err
 	}
+
 	return app.WithAdmin(ctx, s.settings, func(a app.Admin) error {
 		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
+
 		for key, scope := range map[*string]app.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
 			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{scope}, OrganisationWide: scope == "read"})
 			if err != nil {
 				return err
 			}
+
 			*key = made.Text
 		}
+
 		return nil
 	})
 }
@@ -134,6 +149,7 @@ func (s *testbed) truncateTables(ctx context.Context) error {
 			return fmt.Errorf("empty the tables: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -142,6 +158,7 @@ func (s *testbed) walPosition(ctx context.Context) (at int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&at); err != nil {
 		return 0, fmt.Errorf("read the log's position: %w", err)
 	}
+
 	return at, nil
 }
 
@@ -150,6 +167,7 @@ func (s *testbed) nextTransactionID(ctx context.Context) (n int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the transactions: %w", err)
 	}
+
 	return n, nil
 }
 
@@ -157,15 +175,19 @@ func (s *testbed) close() error {
 	if s.pool != nil {
 		s.pool.Close()
 	}
+
 	var err error
 	if s.database != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 		defer cancel()
+
 		err = s.database.Stop(ctx)
 	}
+
 	if s.dir != "" {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
+
 	return err
 }
 
@@ -186,10 +208,12 @@ func (s *testbed) startService(ctx context.Context, environ ...string) (*process
 	if s.options.Profiles != "" {
 		arguments = append(arguments, "--ops-pprof", "on")
 	}
+
 	p, err := s.startProcess(ctx, environ, address, s.options.Service, arguments...)
 	if err != nil {
 		return nil, err
 	}
+
 	p.Key, p.ops = s.ingestKey, ops
 	return p, p.awaitStatus(ctx, "http://"+ops+"/readyz", http.StatusOK)
 }
@@ -202,6 +226,7 @@ func (s *testbed) startBaseline(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p.Key = s.ingestKey
 	return p, p.awaitStatus(ctx, "http://"+address+"/", http.StatusNotFound)
 }
@@ -215,6 +240,7 @@ func (s *testbed) startProcess(ctx context.Context, environ []string, address, p
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
+
 	return &process{Target: Target{Address: address}, command: command}, nil
 }
 
@@ -223,13 +249,16 @@ func (p *process) awaitStatus(ctx context.Context, url string, status int) error
 	const pause, patience = 20 * time.Millisecond, 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
+
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return fmt.Errorf("ask for readiness: %w", err)
 		}
+
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			_, _ = io.Copy(io.Discard, response.Body)
 			response.Body.Close() //nolint:errcheck // it was read
@@ -237,6 +266,7 @@ func (p *process) awaitStatus(ctx context.Context, url string, status int) error
 				return nil
 			}
 		}
+
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -252,11 +282,14 @@ func (p *process) stop() error {
 	if err := p.command.Process.Signal(os.Interrupt); err != nil {
 		return fmt.Errorf("stop process %d: %w", p.pid(), err)
 	}
+
 	kill := time.AfterFunc(stopPatience, func() { _ = p.command.Process.Kill() })
 	defer kill.Stop()
+
 	if err := p.command.Wait(); err != nil {
 		return fmt.Errorf("process %d: %w", p.pid(), err)
 	}
+
 	return nil
 }
 
@@ -267,5 +300,6 @@ func freeAddress() string {
 		return "127.0.0.1:" + strconv.Itoa(8080) // whoever listens there says that it is taken
 	}
 	defer listener.Close() //nolint:errcheck // nothing is pending on it
+
 	return listener.Addr().String()
 }

@@ -32,12 +32,14 @@ func (w Workload) eventData() string {
 	if w.Payload <= len(payload) {
 		return payload
 	}
+
 	source := rand.New(rand.NewPCG(2, 2)) //nolint:gosec // the load is to be the same in every run
 	var b strings.Builder
 	b.WriteString(`{"text":"`)
 	for b.Len() < w.Payload-len(`"}`) {
 		fmt.Fprintf(&b, "%x ", source.Uint32())
 	}
+
 	b.WriteString(`"}`)
 	return b.String()
 }
@@ -59,6 +61,7 @@ func newGenerator(load Workload, seed uint64, now func() time.Time) *generator {
 	if load.Sessions > 1 {
 		g.zipf = rand.NewZipf(source, 1.1, 1, uint64(load.Sessions-1))
 	}
+
 	return g
 }
 
@@ -83,6 +86,7 @@ func (g *generator) drawSession() (id uuid.UUID) {
 	if g.zipf != nil {
 		n = g.zipf.Uint64() + 1
 	}
+
 	binary.BigEndian.PutUint64(id[:8], 0x0190163d8694739b)
 	binary.BigEndian.PutUint64(id[8:], n*0x9e3779b97f4a7c15)
 	return id
@@ -112,14 +116,17 @@ func (g *generator) appendBody(b []byte) []byte {
 	if g.load.Batch <= 1 {
 		return g.appendEvent(b)
 	}
+
 	for i := range g.load.Batch {
 		if i == 0 {
 			b = append(b, '[')
 		} else {
 			b = append(b, ',')
 		}
+
 		b = g.appendEvent(b)
 	}
+
 	return append(b, ']')
 }
 

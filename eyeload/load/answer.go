@@ -30,6 +30,7 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (t
 	if !success && !isFinal(status) {
 		return open
 	}
+
 	var a answer
 	err := json.Unmarshal(body, &a)
 	single := p.isSingle()
@@ -39,31 +40,38 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (t
 		if single && status == http.StatusConflict {
 			refused = reconcile.Conflict
 		}
+
 		for _, index := range indexes {
 			p.journal.RecordVerdict(index, refused, 0)
 		}
+
 		told[refused] = int64(len(indexes))
 		return told
 	}
+
 	results := a.Results
 	if single {
 		results = []verdict{a.verdict}
 	}
+
 	if err != nil || len(results) != len(indexes) {
 		const enough = 200
 		p.journal.RecordViolation("an answer %d to %d events cannot be understood: %.*q", status, len(indexes), enough, body)
 		return open
 	}
+
 	for i, r := range results {
 		if !p.checkVerdict(indexes[i], &r) {
 			return open
 		}
 	}
+
 	for i, r := range results {
 		v, _ := parseVerdict(r.Status)
 		p.journal.RecordVerdict(indexes[i], v, r.Sequence)
 		told[v]++
 	}
+
 	return told
 }
 
@@ -75,6 +83,7 @@ func (p *eventSender) checkVerdict(index uint64, r *verdict) bool {
 	if known && (!v.Acknowledged() || (r.EventID == id && r.Sequence > 0)) {
 		return true
 	}
+
 	p.journal.RecordViolation("%s: told %q for the id %s with sequence %d, which cannot be", id, r.Status, r.EventID, r.Sequence)
 	return false
 }
@@ -85,6 +94,7 @@ func parseVerdict(status string) (reconcile.Verdict, bool) {
 			return v, true
 		}
 	}
+
 	return reconcile.Unanswered, false
 }
 
@@ -95,5 +105,6 @@ func isFinal(status int) bool {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false
 	}
+
 	return status >= http.StatusBadRequest && status < http.StatusInternalServerError
 }

@@ -41,6 +41,7 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 			}
 		})
 	}
+
 	reading.Wait()
 	close(finished)
 	watching.Wait()
@@ -50,6 +51,7 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 	if ctx.Err() != nil {
 		sending, unsent = min(sending, whole), 0
 	}
+
 	return t.buildStep(sending, whole, unsent, v.bytesOut.Load())
 }
 
@@ -57,6 +59,7 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTransport, answered *atomic.Int64, rate float64) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+
 	before, sentBefore := r.Now(), int64(0)
 	for ended := false; !ended; {
 		select {
@@ -64,6 +67,7 @@ func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTranspor
 		case <-finished:
 			ended = true
 		}
+
 		now, sent, w := r.Now(), v.sent.Load(), t.takeWindow()
 		s := report.Second{
 			At: now.Sub(r.started).Seconds(), Length: now.Sub(before).Seconds(), Step: r.steps, Asked: rate,
@@ -73,11 +77,13 @@ func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTranspor
 		if ended && s.Length < shortest {
 			return // too short for a rate
 		}
+
 		s.Reached = float64(sent-sentBefore) / s.Length
 		if w.latency.TotalCount() > 0 {
 			l := report.SummarizeLatency(w.latency)
 			s.P50, s.P99, s.Max = l.P50, l.P99, l.Max
 		}
+
 		before, sentBefore = now, sent
 		r.report.Timeline = append(r.report.Timeline, s)
 		r.printProgress("%4.0fs  asked %.6g/s  reached %.0f/s  in flight %d  2xx %d  others %d  p50 %s  p99 %s  max %s",

@@ -22,6 +22,7 @@ func TestAStallIsCountedForAllThatWaitedBehindIt(t *testing.T) {
 		if isAttack(r) && n.Add(1) == 1 {
 			<-time.After(stall)
 		}
+
 		next.ServeHTTP(w, r)
 	})
 	o := shortOptions(service)
@@ -41,6 +42,7 @@ func TestLostConnectionsAreCountedByKind(t *testing.T) {
 		if isAttack(r) && n.Add(1) <= 10 {
 			panic(http.ErrAbortHandler)
 		}
+
 		next.ServeHTTP(w, r)
 	})
 	o := shortOptions(service)

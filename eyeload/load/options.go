@@ -107,6 +107,7 @@ func (o *Options) validate() error {
 	for _, rate := range o.Rates {
 		refuse(!(rate > 0) || math.IsInf(rate, 0), "a rate of %v requests/s", rate)
 	}
+
 	refuse(o.Batch < 1, "a batch of %d events", o.Batch)
 	refuse(o.Timeout <= 0, "a timeout of %s", o.Timeout)
 	refuse(o.Connections < 0, "%d connections", o.Connections)
@@ -122,11 +123,14 @@ func (o *Options) validate() error {
 		for _, rate := range o.Rates {
 			events += math.Ceil(rate*o.Duration.Seconds()) * float64(o.Batch)
 		}
+
 		refuse(events > float64(traffic.MaxEvents) || !reconcile.HasRoom(uint64(events)), "%.3g events are too many for one run", events)
 	}
+
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: %s", ErrOptions, strings.Join(wrong, "; "))
 	}
+
 	return nil
 }
 
@@ -141,9 +145,11 @@ func (o *Options) newSource(started time.Time) (source *traffic.Source, err erro
 	default:
 		source, err = traffic.NewSessions(run, o.Sessions)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
+
 	return source, nil
 }
 
@@ -153,10 +159,12 @@ func (o *Options) tlsConfig() (*tls.Config, error) {
 	if len(o.Authorities) == 0 {
 		return c, nil
 	}
+
 	c.RootCAs = x509.NewCertPool()
 	if !c.RootCAs.AppendCertsFromPEM(o.Authorities) {
 		return nil, fmt.Errorf("%w: the file of authorities holds no PEM certificate", ErrOptions)
 	}
+
 	return c, nil
 }
 
@@ -166,8 +174,10 @@ func (o *Options) encodingName() string {
 	if o.NDJSON {
 		name = "ndjson"
 	}
+
 	if o.Gzip {
 		name += ", gzipped"
 	}
+
 	return name
 }

@@ -41,6 +41,7 @@ func (s *Schedule) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool
 	if hits == 0 {
 		s.begun = s.now().Add(-elapsed)
 	}
+
 	return max(s.At(hits)-elapsed, 0), hits >= s.total || elapsed > s.Length()+s.grace
 }
 

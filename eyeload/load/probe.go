@@ -23,18 +23,22 @@ func (r *run) probeService(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w at %s: %w", ErrUnreachable, r.URL, err)
 	}
+
 	var limits event.Limits
 	if json.Unmarshal(text, &limits) == nil && status == http.StatusOK && r.Batch > limits.BatchEvents {
 		return fmt.Errorf("%w: the service takes at most %d events a request", ErrOptions, limits.BatchEvents)
 	}
+
 	e := r.source.MakeEvent(0, r.started, nil)
 	status, text, err = sendRequest(ctx, client, http.MethodPost, r.URL+"/v1/validate", r.IngestKey, traffic.AppendEvent(nil, &e))
 	if err := checkAccepted(status, text, err, "the key to send with"); err != nil {
 		return err
 	}
+
 	if !r.Reconcile {
 		return nil
 	}
+
 	nothing := url.Values{"limit": {"1"}, "from": {event.FormatTimestamp(r.started.Add(time.Hour))}}
 	status, text, err = sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/events?"+nothing.Encode(), r.ReadKey, nil)
 	return checkAccepted(status, text, err, "the read key")
@@ -50,6 +54,7 @@ func checkAccepted(status int, text []byte, err error, what string) error {
 		const enough = 300
 		return fmt.Errorf("%w %s: %d: %.*s", ErrKeyRejected, what, status, enough, strings.TrimSpace(string(text)))
 	}
+
 	return nil
 }
 
@@ -59,20 +64,25 @@ func sendRequest(ctx context.Context, client *http.Client, method, target, key s
 	if err != nil {
 		return 0, nil, fmt.Errorf("ask the service: %w", err)
 	}
+
 	if key != "" {
 		request.Header.Set("Authorization", "Bearer "+key)
 	}
+
 	if len(body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
+
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, nil, fmt.Errorf("ask the service: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return 0, nil, fmt.Errorf("read the service's answer: %w", err)
 	}
+
 	return response.StatusCode, text, nil
 }

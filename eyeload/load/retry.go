@@ -27,12 +27,14 @@ func (r *run) resendUnanswered(ctx context.Context) *report.Retry {
 	if len(open) == 0 {
 		return nil
 	}
+
 	result := &report.Retry{Events: int64(len(open))}
 	client := r.newClient(r.transport, r.Timeout)
 	for round := 0; round < retryRounds && len(open) > 0; round++ {
 		if round > 0 && !sleepFor(ctx, retryPause) {
 			break
 		}
+
 		r.printProgress("sending %d unanswered events again", len(open))
 		failures := 0
 		for indexes := range slices.Chunk(open, r.Batch) {
@@ -42,8 +44,10 @@ func (r *run) resendUnanswered(ctx context.Context) *report.Retry {
 				break
 			}
 		}
+
 		open = r.journal.Unanswered()
 	}
+
 	result.Unanswered = int64(len(open))
 	return result
 }
@@ -55,20 +59,24 @@ func (r *run) resendEvents(ctx context.Context, client *http.Client, indexes []u
 	if err != nil {
 		return false
 	}
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, http.NoBody)
 	if err != nil {
 		return false
 	}
+
 	r.setBody(request, body)
 	response, err := client.Do(request)
 	if err != nil {
 		return false
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return false
 	}
+
 	told := r.recordAnswer(indexes, response.StatusCode, text)
 	result.Stored += told[reconcile.Stored]
 	result.Duplicates += told[reconcile.Duplicate]
@@ -80,6 +88,7 @@ func (r *run) resendEvents(ctx context.Context, client *http.Client, indexes []u
 func sleepFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return true

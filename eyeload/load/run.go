@@ -36,6 +36,7 @@ func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+
 	r := &run{Options: o, Deps: d, journal: reconcile.NewJournal(), started: d.Now()}
 	r.report = &report.Report{
 		StartedAt: r.started.UTC(), URL: o.URL, Kind: o.Kind, Seed: o.Seed, Batch: o.Batch, Encoding: o.encodingName(), KeepAlive: o.KeepAlive,
@@ -45,20 +46,26 @@ func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 	if r.source, err = o.newSource(r.started); err != nil {
 		return nil, err
 	}
+
 	if r.eventSender, err = newEventSender(&o, r.source, r.journal, d.Now); err != nil {
 		return nil, err
 	}
+
 	defer r.transport.CloseIdleConnections()
+
 	if err := r.probeService(ctx); err != nil {
 		return nil, err
 	}
+
 	r.runSteps(ctx)
 	if r.Retry {
 		r.report.Retry = r.resendUnanswered(ctx)
 	}
+
 	if r.Reconcile {
 		r.report.Reconciliation = r.reconcileStore(ctx)
 	}
+
 	r.report.Seconds = r.Now().Sub(r.started).Seconds()
 	report.CheckThresholds(r.report, r.Limits)
 	return r.report, nil
@@ -68,12 +75,16 @@ func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 func (r *run) runSteps(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+
 	ended := make(chan struct{})
 	defer func() { <-ended }()
+
 	sent := make(chan struct{})
 	defer close(sent)
+
 	go func() {
 		defer close(ended)
+
 		select {
 		case <-r.Stop:
 			cancel()
@@ -89,6 +100,7 @@ func (r *run) runSteps(ctx context.Context) {
 			}
 		}
 	}
+
 	r.report.Stopped = ctx.Err() != nil
 }
 
@@ -113,8 +125,10 @@ func (r *run) reconcileStore(ctx context.Context) reconcile.Result {
 			return reconcile.Result{Outcome: reconcile.Unreadable, Reason: fmt.Sprintf("connect to the database: %v", err)}
 		}
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 		store.Database = conn
 	}
+
 	result := reconcile.CompareAPI(ctx, r.journal, r.source, store)
 	result.Seconds = r.Now().Sub(begun).Seconds()
 	return result

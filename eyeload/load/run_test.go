@@ -118,9 +118,11 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 			next.ServeHTTP(w, r)
 			return
 		}
+
 		if n.Load()%2 == 0 { // stored, and the answer is lost
 			next.ServeHTTP(httptest.NewRecorder(), r)
 		}
+
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	o := shortOptions(service)
@@ -155,6 +157,7 @@ func TestRefusedEventsAreNotStored(t *testing.T) {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
+
 		next.ServeHTTP(w, r)
 	})
 	o := shortOptions(service)
@@ -182,12 +185,14 @@ func TestAnswersThatCannotBeAreFound(t *testing.T) {
 				next.ServeHTTP(w, r)
 				return
 			}
+
 			recorder := httptest.NewRecorder()
 			next.ServeHTTP(recorder, r)
 			answer := map[string]any{}
 			if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
 				panic(err)
 			}
+
 			w.WriteHeader(recorder.Code)
 			_ = json.NewEncoder(w).Encode(mangle(answer))
 		})
@@ -209,6 +214,7 @@ func TestStoppingEarlyReportsWhatWasSent(t *testing.T) {
 		if isAttack(r) && n.Add(1) == 20 {
 			close(stop)
 		}
+
 		next.ServeHTTP(w, r)
 	})
 	o := shortOptions(service)
@@ -235,6 +241,7 @@ func TestFindMaxFindsWhereItBreaks(t *testing.T) {
 				return
 			}
 		}
+
 		next.ServeHTTP(w, r)
 	})
 	o := shortOptions(service)

@@ -27,11 +27,13 @@ func FindHighestRate(first float64, try func(rate float64) (passed bool, err err
 		if err != nil {
 			return passed, err
 		}
+
 		if ok {
 			passed = max(passed, rate)
 		} else {
 			failed = min(failed, rate)
 		}
+
 		switch {
 		case passed == 0 && failed <= lowestRate, passed >= highestRate, failed <= max(passed*closeness, passed+1):
 			return passed, nil
@@ -54,11 +56,13 @@ func (r *run) searchMaxRate(ctx context.Context) {
 		if !r.journalHasRoom(rate, r.Try) {
 			return false, ErrOptions
 		}
+
 		step := r.runStep(ctx, rate, r.Try)
 		r.addStep(step)
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
+
 		t := report.Try{Rate: rate, Reached: step.ReachedRate, P99: step.Scheduled.P99, Failed: step.Failed}
 		t.Why = r.explainFailure(&step)
 		t.Passed = t.Why == ""
@@ -67,6 +71,7 @@ func (r *run) searchMaxRate(ctx context.Context) {
 		if !t.Passed {
 			outcome = "failed: " + t.Why
 		}
+
 		r.printProgress("%.0f/s %s", rate, outcome)
 		return t.Passed, nil
 	})
@@ -84,5 +89,6 @@ func (r *run) explainFailure(s *report.Step) string {
 	case s.Scheduled.P99 > float64(r.Limits.MaxP99)/float64(time.Millisecond):
 		return "p99 " + report.FormatMillis(s.Scheduled.P99)
 	}
+
 	return ""
 }

@@ -40,6 +40,7 @@ func TestSearchEnds(t *testing.T) {
 		if rate > 300 {
 			return false, stop
 		}
+
 		return true, nil
 	})
 	require.ErrorIs(t, err, stop)

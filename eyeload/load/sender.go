@@ -36,6 +36,7 @@ func newEventSender(o *Options, source *traffic.Source, ledger *reconcile.Journa
 	if err != nil {
 		return nil, err
 	}
+
 	p := &eventSender{
 		url: o.URL + "/v1/events", header: http.Header{}, batch: o.Batch, ndjson: o.NDJSON, gzip: o.Gzip,
 		source: source, journal: ledger, now: now,
@@ -49,9 +50,11 @@ func newEventSender(o *Options, source *traffic.Source, ledger *reconcile.Journa
 	if o.NDJSON {
 		p.header.Set("Content-Type", "application/x-ndjson")
 	}
+
 	if o.Gzip {
 		p.header.Set("Content-Encoding", "gzip")
 	}
+
 	return p, nil
 }
 
@@ -75,34 +78,42 @@ func (p *eventSender) renderBody(indexes []uint64) ([]byte, error) {
 	if array {
 		text = append(text, '[')
 	}
+
 	for i, index := range indexes {
 		micros, _ := p.journal.SentAt(index)
 		e := p.source.MakeEvent(index, time.UnixMicro(micros), scratch)
 		if array && i > 0 {
 			text = append(text, ',')
 		}
+
 		text = traffic.AppendEvent(text, &e)
 		if p.ndjson {
 			text = append(text, '\n')
 		}
 	}
+
 	if array {
 		text = append(text, ']')
 	}
+
 	if !p.gzip {
 		return text, nil
 	}
+
 	var packed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	if err == nil {
 		_, err = w.Write(text)
 	}
+
 	if err == nil {
 		err = w.Close()
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("compress a request: %w", err)
 	}
+
 	return packed.Bytes(), nil
 }
 
@@ -136,6 +147,7 @@ func (v *stepTransport) RoundTrip(empty *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("number a request: %w", err)
 	}
+
 	v.sent.Add(1)
 	indexes := v.requestIndexes(n)
 	micros := v.now().UnixMicro()
@@ -143,10 +155,12 @@ func (v *stepTransport) RoundTrip(empty *http.Request) (*http.Response, error) {
 	for _, index := range indexes {
 		v.journal.RecordSending(index, micros)
 	}
+
 	body, err := v.renderBody(indexes)
 	if err != nil {
 		return nil, err
 	}
+
 	request := empty.WithContext(empty.Context()) // a copy; vegeta keeps its own
 	v.setBody(request, body)
 	v.bytesOut.Add(int64(len(body)))
@@ -159,5 +173,6 @@ func (v *stepTransport) requestIndexes(n uint64) []uint64 {
 	for i := range indexes {
 		indexes[i] = v.first + n*uint64(len(indexes)) + uint64(i)
 	}
+
 	return indexes
 }

@@ -53,6 +53,7 @@ func recordLatency(h *hdrhistogram.Histogram, d time.Duration) {
 func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcile.Counts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	t.step.Requests++
 	t.step.BytesIn += int64(r.BytesIn) //nolint:gosec // an answer's length
 	if r.Code == 0 {
@@ -60,20 +61,24 @@ func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcil
 	} else {
 		t.step.Statuses[strconv.Itoa(int(r.Code))]++
 	}
+
 	if r.Code/100 == 2 {
 		t.window.ok++
 	} else {
 		t.window.other++
 	}
+
 	events := int64(0)
 	for v, n := range told {
 		t.verdicts[v] += n
 		events += n
 	}
+
 	t.step.Events += events
 	if told.Acknowledged() < events {
 		t.step.Failed++
 	}
+
 	recordLatency(t.scheduled, late)
 	recordLatency(t.window.latency, late)
 	recordLatency(t.sent, r.Latency)
@@ -83,6 +88,7 @@ func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcil
 func (t *tally) takeWindow() window {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	w := t.window
 	t.window = window{latency: newHistogram()}
 	return w
@@ -94,11 +100,13 @@ func (t *tally) takeWindow() window {
 func (t *tally) buildStep(sending, whole time.Duration, unsent, out int64) report.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	for v, n := range t.verdicts {
 		if n > 0 {
 			t.step.Verdicts[reconcile.Verdict(v).String()] = n
 		}
 	}
+
 	t.step.Unsent, t.step.BytesOut, t.step.Seconds = unsent, out, whole.Seconds()
 	t.step.ReachedRate = float64(t.step.Requests) / sending.Seconds()
 	t.step.AnsweredRate = float64(t.step.Requests-t.step.Failed) / max(whole, sending).Seconds()
@@ -112,5 +120,6 @@ func normalizeError(text string) string {
 	if _, after, found := strings.Cut(text, `": `); found && strings.HasPrefix(text, "Post ") {
 		text = after
 	}
+
 	return regexp.MustCompile(`(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):\d+`).ReplaceAllString(text, "*")
 }

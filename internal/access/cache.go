@@ -70,9 +70,11 @@ func NewCache(config Config, deps Deps) *Cache {
 	if config.Refresh <= 0 {
 		config.Refresh = DefaultRefresh
 	}
+
 	if config.MaxAge <= 0 {
 		config.MaxAge = DefaultMaxAge
 	}
+
 	return &Cache{config: config, deps: deps, done: make(chan struct{})}
 }
 
@@ -81,9 +83,11 @@ func NewCache(config Config, deps Deps) *Cache {
 func (d *Cache) Start() {
 	d.lifecycle.Lock()
 	defer d.lifecycle.Unlock()
+
 	if d.cancel != nil || d.stopped {
 		return
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	go d.followStore(ctx)
@@ -112,16 +116,19 @@ func (d *Cache) Authenticate(text string) (*Caller, error) {
 		d.counters.rejected.Add(1)
 		return nil, errUnauthorized
 	}
+
 	now := d.deps.Now()
 	v := d.view.Load()
 	if err := d.checkFresh(v, now); err != nil {
 		d.counters.unavailable.Add(1)
 		return nil, err
 	}
+
 	if caller := v.findCaller(id, &hash, v.storeTime(now)); caller != nil {
 		d.counters.accepted.Add(1)
 		return caller, nil
 	}
+
 	d.counters.rejected.Add(1)
 	return nil, errUnauthorized
 }
@@ -134,6 +141,7 @@ func (d *Cache) OriginAllowed(origin string) bool {
 	if v == nil || origin == "" {
 		return false
 	}
+
 	_, allowed := v.origins[origin]
 	return allowed || v.anyOrigin
 }
@@ -144,6 +152,7 @@ func (d *Cache) Age() (age time.Duration, known bool) {
 	if v == nil {
 		return 0, false
 	}
+
 	return d.deps.Now().Sub(v.asOf), true
 }
 
@@ -157,6 +166,7 @@ func (d *Cache) checkFresh(v *view, now time.Time) error {
 	if v != nil && now.Sub(v.asOf) <= d.config.MaxAge {
 		return nil
 	}
+
 	return fault.NewUnavailable(nil, fault.CodeUnavailable,
 		"keys cannot be checked while the database is away; try again later", d.config.Refresh)
 }
@@ -167,11 +177,13 @@ func (d *Cache) Refresh(ctx context.Context) error {
 	asOf := d.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
+
 	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
 	if err != nil {
 		d.countFailedRefresh(ctx)
 		return err
 	}
+
 	d.counters.changed.Add(1)
 	d.publishView(&view{index: newIndex(&snapshot), asOf: asOf, at: snapshot.At})
 	return nil
@@ -182,15 +194,18 @@ func (d *Cache) refreshIfChanged(ctx context.Context) error {
 	asOf := d.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
+
 	version, at, err := d.deps.Store.ReadVersion(bounded)
 	if err != nil {
 		d.countFailedRefresh(ctx)
 		return err
 	}
+
 	if d.confirmView(version, asOf, at) {
 		d.counters.unchanged.Add(1)
 		return nil
 	}
+
 	return d.Refresh(ctx)
 }
 
@@ -206,12 +221,14 @@ func (d *Cache) countFailedRefresh(ctx context.Context) {
 func (d *Cache) publishView(next *view) {
 	d.publishing.Lock()
 	defer d.publishing.Unlock()
+
 	if current := d.view.Load(); current != nil {
 		age := next.asOf.Compare(current.asOf)
 		if age < 0 || age == 0 && next.version < current.version {
 			return
 		}
 	}
+
 	d.view.Store(next)
 }
 
@@ -220,12 +237,15 @@ func (d *Cache) publishView(next *view) {
 func (d *Cache) confirmView(version int64, asOf, at time.Time) bool {
 	d.publishing.Lock()
 	defer d.publishing.Unlock()
+
 	current := d.view.Load()
 	if current == nil || current.version != version {
 		return false
 	}
+
 	if asOf.After(current.asOf) {
 		d.view.Store(&view{index: current.index, asOf: asOf, at: at})
 	}
+
 	return true
 }

@@ -33,6 +33,7 @@ func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 			if age, known := d.Age(); known {
 				o.Observe(age.Seconds())
 			}
+
 			return nil
 		}))
 	_, authentications := meter.Int64ObservableCounter("theeye.access.authentications", metric.WithUnit("{authentication}"),
@@ -48,6 +49,7 @@ func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 	if err := errors.Join(keys, applications, age, authentications, refreshes); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -57,6 +59,7 @@ func (d *Cache) observeView(number func(*view) int64) metric.Int64Callback {
 		if v := d.view.Load(); v != nil {
 			o.Observe(number(v))
 		}
+
 		return nil
 	}
 }
@@ -67,10 +70,12 @@ func observeCounters(label string, counters map[string]*atomic.Int64) metric.Int
 	for value := range counters {
 		where[value] = metric.WithAttributeSet(attribute.NewSet(attribute.String(label, value)))
 	}
+
 	return func(_ context.Context, o metric.Int64Observer) error {
 		for value, counter := range counters {
 			o.Observe(counter.Load(), where[value])
 		}
+
 		return nil
 	}
 }

@@ -52,6 +52,7 @@ func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, er
 	if err != nil {
 		return ErasedEvent{}, err
 	}
+
 	return ErasedEvent{id}, d.editor.EraseEvent(ctx, id, nil)
 }
 
@@ -66,6 +67,7 @@ func parseID(text string) (uuid.UUID, error) {
 	if err != nil || len(text) != len(uuid.Nil.String()) {
 		return id, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
 	}
+
 	return id, nil
 }
 
@@ -87,25 +89,30 @@ func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]AuditEnt
 	if err != nil {
 		return nil, err
 	}
+
 	to, err := parseTime(wanted.To)
 	if err != nil {
 		return nil, err
 	}
+
 	filter := query.AuditFilter{Actor: wanted.Actor, Action: audit.Action(wanted.Action), Target: wanted.Target, From: from, To: to}
 	if wanted.Action != "" && !slices.Contains(audit.Actions(), filter.Action) {
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an action is one of: "+strings.Join(AuditActions(), ", "))
 	}
+
 	found, cursor := []AuditEntry{}, ""
 	for len(found) < wanted.Limit {
 		page, err := d.finder.AuditPage(ctx, filter, cursor, min(wanted.Limit-len(found), query.MaxLimit))
 		if err != nil {
 			return nil, err
 		}
+
 		found = append(found, page.Items...)
 		if cursor = page.Next; cursor == "" {
 			break
 		}
 	}
+
 	return found, nil
 }
 
@@ -115,6 +122,7 @@ func AuditActions() []string {
 	for _, action := range audit.Actions() {
 		names = append(names, string(action))
 	}
+
 	return names
 }
 
@@ -122,6 +130,7 @@ func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+
 	at, ok := event.ParseTimestamp(text)
 	if !ok {
 		var err error
@@ -129,5 +138,6 @@ func parseTime(text string) (time.Time, error) {
 			return at, fault.New(fault.Invalid, fault.CodeInvalidParameter, "a time is such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
 		}
 	}
+
 	return at, nil
 }

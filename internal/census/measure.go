@@ -31,20 +31,24 @@ func (t *Worker) RegisterMetrics(meter metric.Meter) error {
 		made[i], all[i] = instrument, instrument
 		failed = errors.Join(failed, err)
 	}
+
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		found := t.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
+
 		now := t.deps.Now()
 		for i, g := range gauges {
 			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
+
 		return nil
 	}, all...)
 	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
+
 	return nil
 }
 
@@ -53,6 +57,7 @@ func (t *Worker) observeCapacity(meter metric.Meter) error {
 	if t.config.Capacity <= 0 {
 		return nil
 	}
+
 	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
 		metric.WithDescription("Size of the disk of the database, from database.capacity"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {

@@ -106,8 +106,10 @@ func (t *Worker) Start() {
 	t.cancel = cancel
 	go func() {
 		defer close(t.done)
+
 		ticker := time.NewTicker(t.config.Interval)
 		defer ticker.Stop()
+
 		if t.deps.After != nil {
 			select {
 			case <-t.deps.After:
@@ -115,6 +117,7 @@ func (t *Worker) Start() {
 				return
 			}
 		}
+
 		for {
 			t.RunRound(ctx)
 			select {
@@ -133,6 +136,7 @@ func (t *Worker) Stop() {
 		if t.cancel == nil {
 			return
 		}
+
 		t.cancel()
 		<-t.done
 	})
@@ -143,13 +147,16 @@ func (t *Worker) RunRound(ctx context.Context) {
 	now := t.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
+
 	stock, err := t.deps.Store.ReadStatistics(bounded, now)
 	if err != nil {
 		if ctx.Err() == nil {
 			t.deps.Logger.Warn("the state of the database could not be measured", zap.Error(err))
 		}
+
 		return
 	}
+
 	t.samples = append(dropOldSamples(t.samples, now), sample{now, stock.Size})
 	found := &measurement{Statistics: stock, at: now}
 	found.growth, found.growthKnown = fitGrowth(t.samples)

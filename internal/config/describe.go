@@ -23,6 +23,7 @@ func (c Config) Describe() []Line {
 	for i, s := range settings {
 		lines[i] = Line{Key: s.Key, Value: s.field(&c).displayText(), Source: c.origins[s.Key]}
 	}
+
 	return lines
 }
 
@@ -35,11 +36,14 @@ func RenderMarkdown() string {
 		if s.Secret {
 			variable += " or `" + s.Env + fileSuffix + "`"
 		}
+
 		standard := ""
 		if s.Default != "" {
 			standard = "`" + s.Default + "`"
 		}
+
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Key, variable, standard, s.Usage)
 	}
+
 	return b.String()
 }

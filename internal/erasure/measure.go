@@ -17,6 +17,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 			if seen := t.backlog.Load(); seen != nil {
 				o.Observe(seen.Unfinished)
 			}
+
 			return nil
 		}))
 	_, oldest := meter.Float64ObservableGauge("theeye.erasures.oldest_unfinished.age", metric.WithUnit("s"),
@@ -30,6 +31,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 			default:
 				o.Observe((seen.Oldest + e.deps.Now().Sub(seen.at)).Seconds())
 			}
+
 			return nil
 		}))
 	_, finished := meter.Int64ObservableCounter("theeye.erasures.finished", metric.WithUnit("{erasure}"),
@@ -47,5 +49,6 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	if err := errors.Join(unfinished, oldest, finished, failed); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }

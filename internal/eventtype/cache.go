@@ -70,9 +70,11 @@ func NewCache(unregistered Unregistered, deps CacheDeps) *Cache {
 func (d *Cache) Start() {
 	d.lifecycle.Lock()
 	defer d.lifecycle.Unlock()
+
 	if d.cancel != nil || d.stopped {
 		return
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	go d.followStore(ctx)
@@ -93,8 +95,10 @@ func (d *Cache) Stop() {
 
 func (d *Cache) followStore(ctx context.Context) {
 	defer close(d.done)
+
 	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()
+
 	away := false
 	for {
 		select {
@@ -102,18 +106,22 @@ func (d *Cache) followStore(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+
 		// After an outage the store may be another one, whose revision says nothing about ours.
 		err := d.refreshView(ctx, away)
 		if ctx.Err() != nil {
 			return
 		}
+
 		if err != nil && !away {
 			d.deps.Logger.Warn("event types cannot be read; events are turned away once they are too old",
 				zap.Duration("max_age", maxAge), zap.Error(err))
 		}
+
 		if err == nil && away {
 			d.deps.Logger.Info("event types are read again")
 		}
+
 		away = err != nil
 	}
 }
@@ -126,6 +134,7 @@ func (d *Cache) Refresh(ctx context.Context) error { return d.refreshView(ctx, t
 func (d *Cache) refreshView(ctx context.Context, whole bool) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
+
 	asOf := d.deps.Now()
 	current := d.view.Load()
 	if !whole && current != nil {
@@ -135,6 +144,7 @@ func (d *Cache) refreshView(ctx context.Context, whole bool) error {
 		if err != nil {
 			return err
 		}
+
 		if revision == current.revision {
 			next := *current
 			next.asOf = asOf
@@ -142,12 +152,15 @@ func (d *Cache) refreshView(ctx context.Context, whole bool) error {
 			return nil
 		}
 	}
+
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
+
 	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
 	if err != nil {
 		return err
 	}
+
 	d.view.Store(d.compileView(ctx, current, &snapshot, asOf))
 	return nil
 }
@@ -174,11 +187,13 @@ func (d *Cache) compileView(ctx context.Context, current *view, snapshot *Snapsh
 				one = before
 			}
 		}
+
 		next.types[t.Key] = one
 		if one.unusable || (one.schema != nil && one.schema.marks.hasMarks()) {
 			next.marked = append(next.marked, one)
 		}
 	}
+
 	d.deps.Metrics.recordCompiled(ctx, len(next.types))
 	return next
 }
@@ -187,6 +202,7 @@ func (v *view) findType(key Key) *compiledType {
 	if v == nil {
 		return nil
 	}
+
 	return v.types[key]
 }
 
@@ -197,20 +213,25 @@ func (d *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 	if err != nil {
 		return err
 	}
+
 	if len(v.types) == 0 && v.unregistered == Accept {
 		return nil
 	}
+
 	began, told := d.deps.Now(), 0
 	for i := range envelopes {
 		if i > 0 && d.deps.Now().Sub(began) > maxValidation {
 			return fault.NewUnavailable(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
 		}
+
 		if err := v.validateEvent(&envelopes[i], kept); err != nil {
 			return err
 		}
+
 		told = cutPointers(envelopes[i].Violations, told)
 		d.deps.Metrics.recordValidated(&envelopes[i])
 	}
+
 	return nil
 }
 
@@ -221,6 +242,7 @@ func cutPointers(violations []fault.Violation, told int) int {
 		v.Pointer = event.CutPointer(v.Pointer, event.LongestPointer(told))
 		told += len(v.Pointer)
 	}
+
 	return told
 }
 
@@ -235,5 +257,6 @@ func (d *Cache) currentView() (*view, error) {
 	if v != nil && d.deps.Now().Sub(v.asOf) <= maxAge {
 		return v, nil
 	}
+
 	return nil, fault.NewUnavailable(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refreshInterval)
 }

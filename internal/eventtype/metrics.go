@@ -46,6 +46,7 @@ func (m *Metrics) recordCompiled(ctx context.Context, types int) {
 	if m == nil {
 		return
 	}
+
 	m.registered.Store(int64(types))
 	m.compiles.Add(ctx, 1)
 }
@@ -54,6 +55,7 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	if m == nil || e.TypeVersion == 0 {
 		return
 	}
+
 	result := m.conforming
 	switch {
 	case !e.Accepted():
@@ -61,5 +63,6 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	case len(e.Observed) > 0:
 		result = m.observed
 	}
+
 	m.events.Add(context.Background(), 1, result)
 }

@@ -52,8 +52,10 @@ func (m *Worker) Start() {
 	m.cancel = cancel
 	go func() {
 		defer close(m.done)
+
 		ticker := time.NewTicker(m.interval)
 		defer ticker.Stop()
+
 		for {
 			m.RunRound(ctx)
 			select {
@@ -72,6 +74,7 @@ func (m *Worker) Stop() {
 		if m.cancel == nil {
 			return
 		}
+
 		m.cancel()
 		<-m.done
 	})
@@ -85,15 +88,18 @@ func (m *Worker) RunRound(ctx context.Context) {
 		m.logFailure(ctx, "marked paths could not be read", err)
 		return
 	}
+
 	if len(wanted) > MaxPaths {
 		m.logger.Warn("too many paths of payloads are marked as indexed; those behind the bound have no index",
 			zap.Int("marked", len(wanted)), zap.Int("bound", MaxPaths))
 		wanted = wanted[:MaxPaths]
 	}
+
 	done, err := m.store.ReconcileIndexes(ctx, wanted)
 	if done != (Result{}) {
 		m.logger.Info("indexes of payloads were changed", zap.Int("built", done.Built), zap.Int("dropped", done.Dropped))
 	}
+
 	if err != nil {
 		m.logFailure(ctx, "indexes of payloads could not be built or dropped", err)
 	}

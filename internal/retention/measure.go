@@ -53,6 +53,7 @@ func (k *Worker) RegisterMetrics(meter metric.Meter) error {
 			if at := t.lastSuccess.Load(); at != 0 {
 				o.Observe(at)
 			}
+
 			return nil
 		}))
 	_, events := meter.Int64ObservableCounter("theeye.retention.expired.events", metric.WithUnit("{event}"),
@@ -70,5 +71,6 @@ func (k *Worker) RegisterMetrics(meter metric.Meter) error {
 	if err := errors.Join(rounds, last, events, partitions); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }

@@ -85,8 +85,10 @@ func (k *Worker) Start() {
 	k.cancel = cancel
 	go func() {
 		defer close(k.done)
+
 		ticker := time.NewTicker(k.config.Interval)
 		defer ticker.Stop()
+
 		for {
 			k.RunRound(ctx)
 			select {
@@ -105,6 +107,7 @@ func (k *Worker) Stop() {
 		if k.cancel == nil {
 			return
 		}
+
 		k.cancel()
 		<-k.done
 	})
@@ -123,16 +126,19 @@ func (k *Worker) Prepared() <-chan struct{} { return k.prepared }
 func (k *Worker) RunRound(ctx context.Context) {
 	defer k.counters.recordRound(ctx, k.now)
 	defer k.first.Do(func() { close(k.prepared) })
+
 	now, err := k.store.Now(ctx)
 	if err != nil {
 		k.recordFailure(ctx, "the database's clock could not be read", err)
 		return
 	}
+
 	k.recordFailure(ctx, "partitions could not be made ahead", k.store.CreatePartitions(ctx, now, now.Add(partitionHorizon)))
 	k.first.Do(func() { close(k.prepared) })
 	if own := k.now(); own.Before(now) {
 		now = own
 	}
+
 	k.dropExpired(ctx, now)
 }
 
@@ -146,6 +152,7 @@ func (k *Worker) dropExpired(ctx context.Context, now time.Time) {
 			k.logger.Info("expired events were dropped", zap.Int64("events", events))
 		}
 	}
+
 	if k.config.Errors > 0 {
 		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors-dropGrace))
 		k.recordFailure(ctx, "expired errors could not be dropped", err)
@@ -154,9 +161,11 @@ func (k *Worker) dropExpired(ctx context.Context, now time.Time) {
 			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
 	}
+
 	if k.config.Audit > 0 {
 		k.recordFailure(ctx, "old audit entries could not be dropped", k.store.PruneAudit(ctx, now.Add(-k.config.Audit-dropGrace)))
 	}
+
 	k.recordFailure(ctx, "old erasures could not be forgotten", k.store.PruneErasures(ctx, now.Add(-k.config.MaxAge-dropGrace)))
 	k.recordFailure(ctx, "old timings could not be forgotten", k.store.PruneTimings(ctx, now.Add(-k.config.Timings-dropGrace)))
 }

@@ -88,20 +88,24 @@ func (a *attack) runAttack(cmd *cobra.Command) error {
 	if err := a.completeOptions(cmd.Flags()); err != nil {
 		return usageError{err}
 	}
+
 	// Better now than after a run of an hour.
 	for _, file := range []string{a.json, a.html} {
 		if err := checkWritable(file); err != nil {
 			return usageError{err}
 		}
 	}
+
 	stopped := cmd.Context()
 	r, err := load.Run(context.WithoutCancel(stopped), a.Options, load.Deps{Now: time.Now, Progress: cmd.ErrOrStderr(), Stop: stopped.Done()})
 	if err != nil {
 		return err
 	}
+
 	if err := errors.Join(a.printReport(cmd.OutOrStdout(), r), writeFile(a.json, r, report.WriteJSON), writeFile(a.html, r, report.WriteHTML)); err != nil {
 		return err
 	}
+
 	return r.Err()
 }
 
@@ -110,13 +114,16 @@ func checkWritable(file string) error {
 	if file == "" {
 		return nil
 	}
+
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // the caller names the file
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	return nil
 }
 
@@ -135,25 +142,31 @@ func (a *attack) completeOptions(flags *pflag.FlagSet) (err error) {
 			*from.into = os.Getenv(from.variable)
 		}
 	}
+
 	if a.Limits.MaxFailures, err = report.ParseFailures(a.failures); err != nil {
 		return fmt.Errorf("--max-failures: %w", err)
 	}
+
 	if a.output != "text" && a.output != "json" && a.output != "none" {
 		return fmt.Errorf("--output: %q is not one of text, json and none", a.output)
 	}
+
 	if (a.recording != "") != (a.Kind == load.KindFile) {
 		return errors.New("--kind file and --file belong together")
 	}
+
 	if a.recording != "" {
 		if a.Recording, err = os.ReadFile(a.recording); err != nil {
 			return fmt.Errorf("read the recorded events: %w", err)
 		}
 	}
+
 	if a.authorities != "" {
 		if a.Authorities, err = os.ReadFile(a.authorities); err != nil {
 			return fmt.Errorf("read the authorities: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -164,6 +177,7 @@ func (a *attack) printReport(out io.Writer, r *report.Report) error {
 	case "text":
 		return report.WriteText(out, r)
 	}
+
 	return nil
 }
 
@@ -172,9 +186,11 @@ func writeFile(name string, r *report.Report, write func(io.Writer, *report.Repo
 	if name == "" {
 		return nil
 	}
+
 	file, err := os.Create(name) //nolint:gosec // the user names it
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
+
 	return errors.Join(write(file, r), file.Close())
 }

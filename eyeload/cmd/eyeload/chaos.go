@@ -28,6 +28,7 @@ Faults: ` + strings.Join(chaos.FaultNames(), ", ") + ".",
 			if report == nil {
 				return err
 			}
+
 			return errors.Join(err, report.WriteText(cmd.OutOrStdout()), report.Err())
 		},
 	}
@@ -56,6 +57,7 @@ anything lost, is exit code 1.`,
 			if report == nil {
 				return err
 			}
+
 			return errors.Join(err, report.WriteText(cmd.OutOrStdout()), report.Err())
 		},
 	}

@@ -32,6 +32,7 @@ are held against it; a missed goal is exit code 1.`,
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
+
 			o.Baseline = func(address string) []string { return []string{self, "limits", "baseline", address} }
 			o.Progress, o.Errors = cmd.ErrOrStderr(), cmd.ErrOrStderr()
 			report, measured := limits.Run(cmd.Context(), o)
@@ -41,19 +42,24 @@ are held against it; a missed goal is exit code 1.`,
 					return fmt.Errorf("write the report: %w", err)
 				}
 				defer file.Close() //nolint:errcheck // WriteJSON tells
+
 				if err := report.WriteJSON(file); err != nil {
 					return err
 				}
 			}
+
 			if len(report.Figures) == 0 {
 				return measured
 			}
+
 			if err := errors.Join(measured, report.WriteText(cmd.OutOrStdout())); err != nil {
 				return err
 			}
+
 			if missed := report.MissedGoals(); len(missed) > 0 {
 				return fmt.Errorf("missed: %s", strings.Join(missed, "; "))
 			}
+
 			return nil
 		},
 	}
@@ -76,6 +82,7 @@ are held against it; a missed goal is exit code 1.`,
 			if err != nil {
 				return fmt.Errorf("listen: %w", err)
 			}
+
 			return limits.ServeBaseline(cmd.Context(), listener)
 		},
 	})

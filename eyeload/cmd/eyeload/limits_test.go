@@ -30,6 +30,7 @@ func TestLimits(t *testing.T) {
 	for _, f := range r.Figures {
 		figures[f.Name] = f.Median
 	}
+
 	for _, name := range []string{
 		"1000 requests/s: p99 ms", "resident memory after 5,000 requests/s: MiB", "bare COPY with ledger, 2 connections: rows/s",
 		"single events, 256 clients: ratio to Gin that stores nothing", "single events, 256 clients: Postgres CPU us/event",
@@ -38,6 +39,7 @@ func TestLimits(t *testing.T) {
 	} {
 		require.Positive(t, figures[name], "%s in %v", name, figures)
 	}
+
 	text, err = os.ReadFile(filepath.Join(plans, "plans.txt"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "Index")

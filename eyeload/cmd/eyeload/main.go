@@ -35,6 +35,7 @@ func main() {
 func run(arguments []string, out, errOut io.Writer) int {
 	ctx, stop := signalContext()
 	defer stop()
+
 	root := newRoot()
 	root.SetArgs(arguments)
 	root.SetOut(out)
@@ -43,6 +44,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(errOut, "eyeload: "+err.Error()) //nolint:errcheck // nowhere to say it
 	}
+
 	return exitCode(err)
 }
 
@@ -73,6 +75,7 @@ func markUsageErrors(cmd *cobra.Command) {
 		if err := check(cmd, arguments); err != nil {
 			return usageError{err}
 		}
+
 		return nil
 	}
 	for _, sub := range cmd.Commands() {
@@ -95,5 +98,6 @@ func exitCode(err error) int {
 	case errors.Is(err, load.ErrUnreachable):
 		return exitDependency
 	}
+
 	return exitFailure
 }

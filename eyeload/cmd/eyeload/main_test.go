@@ -28,13 +28,16 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+
 	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".")
 	if text, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, text))
 	}
+
 	if err := os.Setenv(binaryVariable, binary); err != nil {
 		panic(err)
 	}
+
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
@@ -49,6 +52,7 @@ func runProgram(t *testing.T, environ []string, arguments ...string) (code int, 
 	if command.ProcessState == nil {
 		require.NoError(t, err)
 	}
+
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 

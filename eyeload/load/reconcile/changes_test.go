@@ -85,6 +85,7 @@ func TestTablesFindTheWrongApplication(t *testing.T) {
 		if index == 7 {
 			return application + 1
 		}
+
 		return application
 	}
 	r = reconcile.CompareTables(context.Background(), claim, pool)

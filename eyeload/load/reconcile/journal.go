@@ -47,6 +47,7 @@ func (v Verdict) String() string {
 	case Deferred:
 		return "deferred"
 	}
+
 	return "unknown"
 }
 
@@ -120,6 +121,7 @@ func (l *Journal) entryAt(index uint64) *entry {
 		slot.CompareAndSwap(nil, new(chunk))
 		c = slot.Load()
 	}
+
 	return &c[index%chunkEntries]
 }
 
@@ -128,10 +130,12 @@ func (l *Journal) findEntry(index uint64) *entry {
 	if index >= l.next.Load() {
 		return nil
 	}
+
 	c := l.chunks[index/chunkEntries].Load()
 	if c == nil || c[index%chunkEntries].verdict == Unsent {
 		return nil
 	}
+
 	return &c[index%chunkEntries]
 }
 
@@ -161,6 +165,7 @@ func (l *Journal) RecordErasure(index uint64) { l.entryAt(index).erased = true }
 func (l *Journal) RecordSessionErasure(session uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.erased[session] = struct{}{}
 }
 
@@ -168,6 +173,7 @@ func (l *Journal) RecordSessionErasure(session uuid.UUID) {
 func (l *Journal) RecordConflict(refusal uuid.UUID, index uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.conflicts[refusal] = index
 }
 
@@ -175,6 +181,7 @@ func (l *Journal) RecordConflict(refusal uuid.UUID, index uint64) {
 func (l *Journal) isSessionErased(session uuid.UUID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	_, erased := l.erased[session]
 	return erased
 }
@@ -184,6 +191,7 @@ func (l *Journal) RecordViolation(format string, arguments ...any) {
 	const enough = 10 * MaxListed // a part of a run may have many
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.violations.addUpTo(enough, format, arguments...)
 }
 
@@ -192,12 +200,14 @@ func (l *Journal) RecordViolation(format string, arguments ...any) {
 func (l *Journal) newViolations(part bool) Differences {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	told := l.violations
 	if part {
 		told.Count -= l.reported
 		told.First = told.First[min(l.reported, int64(len(told.First))):]
 		l.reported = l.violations.Count
 	}
+
 	told.First = slices.Clone(told.First[:min(len(told.First), MaxListed)])
 	return told
 }
@@ -208,6 +218,7 @@ func (l *Journal) SentAt(index uint64) (micros int64, sent bool) {
 	if e == nil {
 		return 0, false
 	}
+
 	return e.sent, true
 }
 
@@ -219,6 +230,7 @@ func (l *Journal) Unanswered() (indexes []uint64) {
 			indexes = append(indexes, index)
 		}
 	}
+
 	return indexes
 }
 
@@ -228,6 +240,7 @@ func (l *Journal) VerdictOf(index uint64) (verdict Verdict, sequence int64) {
 	if e == nil {
 		return Unsent, 0
 	}
+
 	return e.verdict, e.sequence
 }
 
@@ -243,6 +256,7 @@ func (l *Journal) countVerdictsFrom(from uint64) (counts Counts) {
 			counts[e.verdict]++
 		}
 	}
+
 	return counts
 }
 
@@ -253,11 +267,14 @@ func (l *Journal) timeSpan() (first, last int64) {
 		if e == nil {
 			continue
 		}
+
 		if first == 0 || e.sent < first {
 			first = e.sent
 		}
+
 		last = max(last, e.sent)
 	}
+
 	return first, last
 }
 

@@ -102,9 +102,11 @@ func CompareAPI(ctx context.Context, l *Journal, source Source, store Store) Res
 	if err == nil {
 		r.findMissingEvents()
 	}
+
 	if err == nil && store.Database != nil {
 		err = r.checkRunSessions(ctx, store.Database)
 	}
+
 	return r.buildResult(err, store.Database != nil)
 }
 
@@ -123,6 +125,7 @@ func (r *comparison) buildResult(err error, tables bool) Result {
 	case result.Differences > 0:
 		result.Outcome = Inconsistent
 	}
+
 	return result
 }
 
@@ -148,8 +151,10 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 	const patience = time.Minute
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+
 	stall := time.AfterFunc(patience, func() { cancel(fmt.Errorf("the service was silent for %s", patience)) })
 	defer stall.Stop()
+
 	first, last := r.journal.timeSpan()
 	span := url.Values{
 		"order": {"asc"},
@@ -160,6 +165,7 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 	if err != nil {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+store.Key)
 	request.Header.Set("Accept", "application/x-ndjson")
 	response, err := store.Client.Do(request)
@@ -167,11 +173,13 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	if response.StatusCode != http.StatusOK {
 		const enough = 300
 		text, _ := io.ReadAll(io.LimitReader(response.Body, enough)) // what there is of it
 		return fmt.Errorf("read the stored events: the service answers %s: %s", response.Status, strings.TrimSpace(string(text)))
 	}
+
 	const buffer = 1 << 20
 	lines := bufio.NewReaderSize(response.Body, buffer)
 	for {
@@ -179,14 +187,17 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return nil
 		}
+
 		if err != nil { // a line without its end is one that was cut off
 			return fmt.Errorf("read the stored events: after %d of this run: %w", r.found, errors.Join(err, context.Cause(ctx)))
 		}
+
 		stall.Reset(patience)
 		var stored storedEvent
 		if err := json.Unmarshal(line, &stored); err != nil {
 			return fmt.Errorf("read the stored events: %w", err)
 		}
+
 		r.compareEvent(&stored)
 	}
 }
@@ -216,23 +227,29 @@ func (r *comparison) compareEvent(w *storedEvent) {
 			r.differences.addDifference("%s: stored in session %s, and nobody sent it", w.ID, w.SessionID)
 			return
 		}
+
 		if r.source.OwnsSession(w.SessionID) {
 			r.differences.addDifference("%s: stored in session %s of this run, which never sent it", w.ID, w.SessionID)
 		}
+
 		return
 	}
+
 	if index < r.from {
 		return
 	}
+
 	r.found++
 	e := r.journal.findEntry(index)
 	if e == nil {
 		r.differences.addDifference("%s: stored, and never sent (it would be event %d of this run)", w.ID, index)
 		return
 	}
+
 	if e.seen < 255 {
 		e.seen++
 	}
+
 	stored := w.toEvent()
 	sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), r.scratch)
 	ReviseEvent(&sent, e.revision)
@@ -259,6 +276,7 @@ func abbreviateEvent(e *event.Event) string {
 	if len(text) > enough {
 		return string(text[:enough]) + " ..."
 	}
+
 	return string(text)
 }
 
@@ -269,6 +287,7 @@ func (r *comparison) findMissingEvents() {
 		if e == nil {
 			continue
 		}
+
 		switch {
 		case e.seen > 1:
 			r.duplicated++
@@ -278,6 +297,7 @@ func (r *comparison) findMissingEvents() {
 			if r.journal.isSessionErased(sent.SessionID) {
 				continue
 			}
+
 			r.lost++
 			r.differences.addDifference("%s: lost: told %q, sequence %d of session %s, and not found at %s",
 				sent.ID, e.verdict, e.sequence, sent.SessionID, event.FormatTimestamp(sent.Timestamp))
@@ -293,15 +313,18 @@ func (r *comparison) checkRunSessions(ctx context.Context, database oracle.Queri
 	if err != nil {
 		return err
 	}
+
 	gaps, err := oracle.FindGaps(ctx, database, scope)
 	if err != nil {
 		return err
 	}
+
 	r.gaps = int64(len(gaps))
 	for _, found := range [][]string{broken, gaps} {
 		for _, sentence := range found {
 			r.differences.addDifference("%s", sentence)
 		}
 	}
+
 	return nil
 }

@@ -40,10 +40,12 @@ func sendEvents(t *testing.T, service *apptest.Service, seed uint64) *recordedRu
 		if i == events-1 {
 			continue
 		}
+
 		var told struct{ Sequence int64 }
 		require.NoError(t, json.Unmarshal(answer.Body, &told))
 		s.journal.RecordVerdict(i, reconcile.Stored, told.Sequence)
 	}
+
 	return s
 }
 
@@ -53,6 +55,7 @@ func (s *recordedRun) compareAPI(t *testing.T, withTables bool) reconcile.Result
 	if withTables {
 		store.Database = s.Database.Pool(t)
 	}
+
 	return reconcile.CompareAPI(context.Background(), s.journal, s.source, store)
 }
 
@@ -101,12 +104,14 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		if c.damage != nil {
 			c.damage(s)
 		}
+
 		r := s.compareAPI(t, false)
 		if c.found == "" {
 			require.Equal(t, reconcile.Consistent, r.Outcome, "%s: %v", c.name, r.List)
 			require.Equal(t, reconcile.Inconsistent, s.compareAPI(t, true).Outcome, c.name)
 			continue
 		}
+
 		require.Equal(t, reconcile.Inconsistent, r.Outcome, c.name)
 		require.Contains(t, strings.Join(r.List, "\n"), c.found, c.name)
 		require.LessOrEqual(t, r.Differences, int64(2), "%s: %v", c.name, r.List)
@@ -121,6 +126,7 @@ func TestAnEventThatWasNeverSentIsFound(t *testing.T) {
 		e := s.source.MakeEvent(index, time.UnixMicro(micros), nil)
 		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", string(traffic.AppendEvent(nil, &e))).Status)
 	}
+
 	r := s.compareAPI(t, true)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.EqualValues(t, 2, r.Differences)
@@ -144,6 +150,7 @@ func TestDifferencesAreCountedAndTheFirstListed(t *testing.T) {
 	for i := range 50 {
 		s.journal.RecordViolation("difference %d", i)
 	}
+
 	r := s.compareAPI(t, false)
 	require.EqualValues(t, 50, r.Differences)
 	require.Len(t, r.List, reconcile.MaxListed)
@@ -170,6 +177,7 @@ func TestAStoreThatCannotBeReadTellsNothing(t *testing.T) {
 		require.Equal(t, reconcile.Unreadable, r.Outcome, "%s: %+v", name, r)
 		require.NotEmpty(t, r.Reason, name)
 	}
+
 	r := reconcile.CompareAPI(context.Background(), s.journal, s.source, reconcile.Store{URL: "http://127.0.0.1:1", Key: s.Read, Client: s.HTTP})
 	require.Equal(t, reconcile.Unreadable, r.Outcome, "the service is gone")
 

@@ -23,6 +23,7 @@ func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
+
 	x, okX := decodeJSON(a)
 	y, okY := decodeJSON(b)
 	return okX && okY && equalJSON(x, y)
@@ -34,6 +35,7 @@ func decodeJSON(text []byte) (document any, ok bool) {
 	if decoder.Decode(&document) != nil {
 		return nil, false
 	}
+
 	_, err := decoder.Token()
 	return document, err == io.EOF
 }
@@ -45,27 +47,32 @@ func equalJSON(a, b any) bool {
 		if !ok || len(a) != len(b) {
 			return false
 		}
+
 		for name, value := range a {
 			if other, found := b[name]; !found || !equalJSON(value, other) {
 				return false
 			}
 		}
+
 		return true
 	case []any:
 		b, ok := b.([]any)
 		if !ok || len(a) != len(b) {
 			return false
 		}
+
 		for i, value := range a {
 			if !equalJSON(value, b[i]) {
 				return false
 			}
 		}
+
 		return true
 	case json.Number:
 		b, ok := b.(json.Number)
 		return ok && (a == b || sameNumber(string(a), string(b)))
 	}
+
 	return a == b
 }
 

@@ -28,6 +28,7 @@ func TestContentIsComparedWithoutTheDigest(t *testing.T) {
 		change(&stored)
 		require.True(t, reconcile.SameEvent(&sent, &stored), name)
 	}
+
 	for name, change := range map[string]func(e *event.Event){
 		"id":        func(e *event.Event) { e.ID = uuid.New() },
 		"session":   func(e *event.Event) { e.SessionID = uuid.New() },

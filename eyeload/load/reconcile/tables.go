@@ -43,9 +43,11 @@ func CompareTables(ctx context.Context, c Expectation, database oracle.Querier) 
 		r.findMissingEvents()
 		err = r.compareRejections(ctx, database)
 	}
+
 	if err == nil {
 		err = r.checkAllTables(ctx, database)
 	}
+
 	return r.buildResult(err, true)
 }
 
@@ -55,10 +57,12 @@ func (r *comparison) compareRows(ctx context.Context, database oracle.Querier) e
 	if r.from == 0 { // all there is, whatever its time
 		earliest = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 	}
+
 	rows, err := database.Query(ctx, storedSQL, earliest) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
+
 	var w storedEvent
 	_, err = pgx.ForEachRow(rows, []any{&w.ID, &w.SessionID, &w.Sequence, &w.Category, &w.Name, &w.Data, &w.Timestamp, &w.Application}, func() error {
 		r.compareEvent(&w)
@@ -67,6 +71,7 @@ func (r *comparison) compareRows(ctx context.Context, database oracle.Querier) e
 	if err != nil {
 		return fmt.Errorf("read the stored events: after %d of this run: %w", r.found, err)
 	}
+
 	return nil
 }
 
@@ -81,6 +86,7 @@ func (r *comparison) resetSeen() (earliest int64) {
 			}
 		}
 	}
+
 	return earliest
 }
 
@@ -103,6 +109,7 @@ func (r *comparison) compareRejections(ctx context.Context, database oracle.Quer
 	if err != nil {
 		return fmt.Errorf("read the refused events: %w", err)
 	}
+
 	kept, byID, whole := map[uuid.UUID]bool{}, map[uuid.UUID]rejection{}, true
 	var found rejection
 	_, err = pgx.ForEachRow(rows, []any{&found.event, &found.id, &found.application, &found.code, &whole}, func() error {
@@ -113,10 +120,12 @@ func (r *comparison) compareRejections(ctx context.Context, database oracle.Quer
 	if err != nil {
 		return fmt.Errorf("read the refused events: %w", err)
 	}
+
 	if whole {
 		r.findMissingRejections(kept)
 		r.findMissingConflicts(byID)
 	}
+
 	return nil
 }
 
@@ -135,9 +144,11 @@ func (r *comparison) findMissingRejections(kept map[uuid.UUID]bool) {
 		if e == nil || (e.verdict != Rejected && e.verdict != Conflict && e.verdict != Deferred) || kept[r.source.ID(index)] {
 			continue
 		}
+
 		if sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), r.scratch); r.journal.isSessionErased(sent.SessionID) {
 			continue // its errors were erased with it
 		}
+
 		r.differences.addDifference("%s: told %q, and not among the errors", r.source.ID(index), e.verdict)
 	}
 }
@@ -169,23 +180,28 @@ func (r *comparison) checkAllTables(ctx context.Context, database oracle.Querier
 	if err != nil {
 		return err
 	}
+
 	gaps, err := oracle.FindGaps(ctx, database, oracle.Scope{})
 	if err != nil {
 		return err
 	}
+
 	ledger, err := oracle.FindBrokenLedger(ctx, database)
 	if err != nil {
 		return err
 	}
+
 	errors, err := oracle.FindMiscountedRejections(ctx, database)
 	if err != nil {
 		return err
 	}
+
 	r.gaps = int64(len(gaps))
 	for _, found := range [][]string{gaps, broken, ledger, errors} {
 		for _, sentence := range found {
 			r.differences.addDifference("%s", sentence)
 		}
 	}
+
 	return nil
 }

@@ -28,6 +28,7 @@ func TestTablesOfACleanRunAreConsistent(t *testing.T) {
 			Outcome: reconcile.Consistent, Acknowledged: events - 1, Found: events, Unanswered: 1, UnansweredFound: 1, Tables: true,
 		}, s.compareTables(t, 0))
 	}
+
 	require.Equal(t, reconcile.Result{
 		Outcome: reconcile.Consistent, Acknowledged: 2, Found: 3, Unanswered: 1, UnansweredFound: 1, Tables: true,
 	}, s.compareTables(t, events-3))
@@ -119,9 +120,11 @@ func TestTablesFindWhatIsSeeded(t *testing.T) {
 				if strings.Contains(statement, "$1") {
 					arguments = []any{s.source.ID(4)}
 				}
+
 				_, err := s.Database.Pool(t).Exec(context.Background(), statement, arguments...)
 				require.NoError(t, err)
 			}
+
 			r := s.compareTables(t, 0)
 			require.Equal(t, reconcile.Inconsistent, r.Outcome)
 			require.Contains(t, strings.Join(r.List, "\n"), c.found)
@@ -149,6 +152,7 @@ func TestTablesFindARefusedEventThatIsNotAmongTheErrors(t *testing.T) {
 		s.journal.RecordSending(events+i, time.Now().UnixMicro())
 		s.journal.RecordVerdict(events+i, reconcile.Rejected, 0)
 	}
+
 	answer := s.Do(t, http.MethodPost, "/v1/events", fmt.Sprintf(`{"event_id":%q}`, s.source.ID(events)))
 	require.Equal(t, http.StatusBadRequest, answer.Status)
 	r := s.compareTables(t, 0)

@@ -59,9 +59,11 @@ func (a *axis) positionOf(v float64) float64 {
 	if a.log {
 		v = math.Log10(v)
 	}
+
 	if a.to == a.from {
 		return a.start
 	}
+
 	return a.start + (a.end-a.start)*(v-a.from)/(a.to-a.from)
 }
 
@@ -70,6 +72,7 @@ func (a *axis) tickMarks() []tick {
 	for _, v := range a.ticks {
 		marks = append(marks, tick{a.positionOf(v), a.describeTick(v)})
 	}
+
 	return marks
 }
 
@@ -92,12 +95,14 @@ func roundUpNicely(v float64) float64 {
 	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return 1
 	}
+
 	power := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, factor := range []float64{1, 2, 5} {
 		if v <= factor*power {
 			return factor * power
 		}
 	}
+
 	return 10 * power
 }
 
@@ -110,9 +115,11 @@ func newLogAxis(lowest, highest, start, end float64) *axis {
 	if a.to <= a.from {
 		a.to = a.from + 1
 	}
+
 	for decade := a.from; decade <= a.to; decade++ {
 		a.ticks = append(a.ticks, math.Pow(10, decade))
 	}
+
 	return a
 }
 
@@ -131,10 +138,12 @@ func (c *chart) addLine(name, class string, x, y *axis, n int, point func(i int)
 		if i == 0 {
 			command = 'M'
 		}
+
 		path.WriteByte(command)
 		path.WriteString(strconv.FormatFloat(d.X, 'f', 1, 64) + " " + strconv.FormatFloat(d.Y, 'f', 1, 64))
 		l.Dots = append(l.Dots, d)
 	}
+
 	l.Path = path.String()
 	c.Lines = append(c.Lines, l)
 }
@@ -152,9 +161,11 @@ func chartOverTime(seconds []Second) chart {
 			answered = append(answered, s)
 		}
 	}
+
 	if len(answered) == 0 {
 		lowest, highest = 1, 10
 	}
+
 	plain := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 	x := newLinearAxis(end, marginLeft, plotRight, plain)
 	y, y2 := newLogAxis(lowest, highest, plotBottom, marginTop), newLinearAxis(rate, plotBottom, marginTop, plain)
@@ -176,6 +187,7 @@ func chartOverTime(seconds []Second) chart {
 			return s.At, l.of(s), fmt.Sprintf("%.0f s: %s %s", s.At, l.name, FormatMillis(l.of(s)))
 		})
 	}
+
 	return c
 }
 
@@ -189,11 +201,14 @@ func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 		for _, p := range l.Distribution {
 			lowest, highest = min(lowest, p.Millis), max(highest, p.Millis)
 		}
+
 		most = max(most, float64(l.Count))
 	}
+
 	if highest == 0 {
 		lowest, highest = 1, 10
 	}
+
 	y := newLogAxis(max(lowest, 0.001), highest, plotBottom, marginTop)
 	// The place of a percentile p is log10(1/(1-p)); the last point stands for the
 	// slowest request.
@@ -204,6 +219,7 @@ func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 	for v := 0.0; v <= x.to; v++ {
 		x.ticks = append(x.ticks, v)
 	}
+
 	c.X, c.Y = x.tickMarks(), y.tickMarks()
 	const looks = 6
 	for i := range steps {
@@ -211,6 +227,7 @@ func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 		if l.Count == 0 {
 			continue
 		}
+
 		class, slowest := fmt.Sprintf("s%d", i%looks), math.Log10(float64(l.Count))
 		c.addLine(fmt.Sprintf("%.6g/s", steps[i].AskedRate), class, x, y, len(l.Distribution), func(k int) (float64, float64, string) {
 			p := l.Distribution[k]
@@ -218,8 +235,10 @@ func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 			if p.Percentile < 100 {
 				at = min(-math.Log10(1-p.Percentile/100), slowest)
 			}
+
 			return at, max(p.Millis, 0.001), fmt.Sprintf("%.6g/s: %.8g%% within %s", steps[i].AskedRate, p.Percentile, FormatMillis(p.Millis))
 		})
 	}
+
 	return c
 }

@@ -22,6 +22,7 @@ func WriteHTML(w io.Writer, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}
+
 	var b bytes.Buffer
 	err = page.Execute(&b, struct {
 		*Report
@@ -37,8 +38,10 @@ func WriteHTML(w io.Writer, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("fill the page: %w", err)
 	}
+
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report as HTML: %w", err)
 	}
+
 	return nil
 }

@@ -134,6 +134,7 @@ func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 	if n == 0 {
 		return Latency{}
 	}
+
 	at := func(percentile float64) float64 { return toMillis(h.ValueAtPercentile(percentile)) }
 	l := Latency{
 		Count: n, Min: toMillis(h.Min()), Mean: h.Mean() / microsPerMilli, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
@@ -145,8 +146,10 @@ func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 		if beyond*float64(n) < 1 {
 			break
 		}
+
 		l.Distribution = append(l.Distribution, Point{100 * (1 - beyond), at(100 * (1 - beyond))})
 	}
+
 	l.Distribution = append(l.Distribution, Point{100, l.Max})
 	return l
 }
@@ -162,5 +165,6 @@ func WriteJSON(w io.Writer, r *Report) error {
 	if err := encoder.Encode(r); err != nil {
 		return fmt.Errorf("write the report as JSON: %w", err)
 	}
+
 	return nil
 }

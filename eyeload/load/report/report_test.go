@@ -21,6 +21,7 @@ func newHistogram(t *testing.T, micros ...int64) *hdrhistogram.Histogram {
 	for _, v := range micros {
 		require.NoError(t, h.RecordValue(v))
 	}
+
 	return h
 }
 
@@ -31,6 +32,7 @@ func uniformHistogram(t *testing.T, n int) *hdrhistogram.Histogram {
 	for i := range values {
 		values[i] = int64(i+1) * 1000
 	}
+
 	return newHistogram(t, values...)
 }
 
@@ -44,6 +46,7 @@ func TestSummaries(t *testing.T) {
 	} {
 		require.InEpsilon(t, c.want, c.got, within)
 	}
+
 	require.Zero(t, l.Distribution[0].Percentile)
 	last := l.Distribution[len(l.Distribution)-1]
 	require.Equal(t, report.Point{Percentile: 100, Millis: l.Max}, last)
@@ -51,6 +54,7 @@ func TestSummaries(t *testing.T) {
 		require.Greater(t, l.Distribution[i+1].Percentile, l.Distribution[i].Percentile)
 		require.GreaterOrEqual(t, l.Distribution[i+1].Millis, l.Distribution[i].Millis)
 	}
+
 	require.Equal(t, report.Latency{}, report.SummarizeLatency(newHistogram(t)), "of nothing there is nothing to say")
 }
 
@@ -63,6 +67,7 @@ func TestFailuresAreANumberOrAShare(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
+
 	for _, text := range []string{"", "x", "-1", "1.5", "101%", "NaN", "-0.1", "%"} {
 		_, err := report.ParseFailures(text)
 		require.Error(t, err, text)
@@ -131,6 +136,7 @@ func TestThresholds(t *testing.T) {
 			require.NoError(t, r.Err(), name)
 			continue
 		}
+
 		require.ErrorIs(t, r.Err(), report.ErrThreshold, name)
 		require.ErrorContains(t, r.Err(), c.broken, name)
 		for _, threshold := range r.Thresholds {
@@ -185,6 +191,7 @@ func TestThePageHoldsAllAndNeedsNothing(t *testing.T) {
 	} {
 		require.Contains(t, page, part)
 	}
+
 	require.Equal(t, 3, strings.Count(page, "<svg"))
 	require.Equal(t, 4+2+2, strings.Count(page, `<path class="line`), "rate, p50, p99 and max, and a line for each step, twice")
 	require.NotContains(t, page, "<script")

@@ -22,24 +22,30 @@ func WriteText(w io.Writer, r *Report) error {
 	if r.Stopped {
 		b.WriteString("The sending was stopped early.\n")
 	}
+
 	for i := range r.Steps {
 		writeStep(&b, &r.Steps[i])
 	}
+
 	if s := r.Search; s != nil {
 		writeSearch(&b, s)
 	}
+
 	if t := r.Retry; t != nil {
 		fmt.Fprintf(&b, "\nSent again: %d unanswered events; %d stored, %d duplicates, %d refused, %d still unanswered\n",
 			t.Events, t.Stored, t.Duplicates, t.Refused, t.Unanswered)
 	}
+
 	writeReconciliation(&b, &r.Reconciliation)
 	b.WriteString("\nThresholds\n")
 	for _, t := range r.Thresholds {
 		fmt.Fprintf(&b, "  %s  %s: %s\n", formatPassed(t.Passed), t.Name, t.Detail)
 	}
+
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report as text: %w", err)
 	}
+
 	return nil
 }
 
@@ -47,6 +53,7 @@ func formatPassed(passed bool) string {
 	if passed {
 		return "passed"
 	}
+
 	return "FAILED"
 }
 
@@ -63,6 +70,7 @@ func writeStep(b *bytes.Buffer, s *Step) {
 	if len(s.Errors) > 0 {
 		row("errors", "%s", formatCounts(s.Errors))
 	}
+
 	row("bytes", "%s out, %s in", formatSize(s.BytesOut), formatSize(s.BytesIn))
 	_ = table.Flush() // a buffer
 	for _, l := range []struct {
@@ -80,6 +88,7 @@ func writeSearch(b *bytes.Buffer, s *Search) {
 	for _, t := range s.Tries {
 		fmt.Fprintf(table, "  %.0f/s\treached %.0f/s\tp99 %s\t%d failed\t%s\t%s\n", t.Rate, t.Reached, FormatMillis(t.P99), t.Failed, formatPassed(t.Passed), t.Why) //nolint:errcheck // a buffer
 	}
+
 	_ = table.Flush() // a buffer
 	fmt.Fprintf(b, "  The highest that passed: %.0f requests/s\n", s.Rate)
 }
@@ -89,6 +98,7 @@ func writeReconciliation(b *bytes.Buffer, r *reconcile.Result) {
 	for _, line := range r.List {
 		fmt.Fprintf(b, "  %s\n", line)
 	}
+
 	if more := r.Differences - int64(len(r.List)); more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)
 	}
@@ -103,9 +113,11 @@ func formatCounts(of map[string]int64) string {
 	for _, name := range names {
 		parts = append(parts, fmt.Sprintf("%d %s", of[name], name))
 	}
+
 	if len(parts) == 0 {
 		return "none"
 	}
+
 	return strings.Join(parts, ", ")
 }
 
@@ -116,7 +128,9 @@ func formatSize(bytes int64) string {
 		if value < step {
 			break
 		}
+
 		value, unit = value/step, next
 	}
+
 	return fmt.Sprintf("%.4g %s", value, unit)
 }

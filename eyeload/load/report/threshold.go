@@ -33,9 +33,11 @@ func ParseFailures(text string) (Failures, error) {
 	if percent {
 		f.Value /= 100
 	}
+
 	if err != nil || !(f.Value >= 0) || (f.Share && f.Value > 1) { // NaN is not
 		return Failures{}, fmt.Errorf("%q is neither a number of requests (12) nor a share of them (0.01 or 1%%)", text)
 	}
+
 	return f, nil
 }
 
@@ -44,6 +46,7 @@ func (f Failures) areWithin(failed, requests int64) bool {
 	if f.Share {
 		return float64(failed) <= f.Value*float64(requests)
 	}
+
 	return float64(failed) <= f.Value
 }
 
@@ -52,6 +55,7 @@ func (f Failures) String() string {
 	if f.Share {
 		return strconv.FormatFloat(f.Value*100, 'g', -1, 64) + "%"
 	}
+
 	return strconv.FormatFloat(f.Value, 'g', -1, 64)
 }
 
@@ -71,9 +75,11 @@ func CheckThresholds(r *Report, limits Limits) {
 	} else {
 		r.checkSteps(limits)
 	}
+
 	if r.Reconciliation.Outcome != reconcile.Skipped {
 		r.addThreshold("reconciliation", r.Reconciliation.Outcome == reconcile.Consistent, describeReconciliation(&r.Reconciliation))
 	}
+
 	r.Passed = true
 	for _, t := range r.Thresholds {
 		r.Passed = r.Passed && t.Passed
@@ -91,24 +97,29 @@ func (r *Report) checkSteps(limits Limits) {
 		if !limits.MaxFailures.areWithin(s.Failed, s.Requests) {
 			failed = append(failed, fmt.Sprintf("%s%d of %d failed", name, s.Failed, s.Requests))
 		}
+
 		if s.ReachedRate < limits.MinRate*s.AskedRate {
 			rate = append(rate, fmt.Sprintf("%sonly %.6g/s were reached", name, s.ReachedRate))
 		}
+
 		if limits.MaxP99 > 0 && s.Scheduled.P99 > float64(limits.MaxP99)/float64(time.Millisecond) {
 			slow = append(slow, name+FormatMillis(s.Scheduled.P99))
 		}
 	}
+
 	step := func(name string, broken []string) {
 		detail := strings.Join(broken, "; ")
 		if len(broken) == 0 {
 			detail = "in every step"
 		}
+
 		r.addThreshold(name, len(broken) == 0, detail)
 	}
 	step("at most "+limits.MaxFailures.String()+" requests failed", failed)
 	if limits.MinRate > 0 {
 		step(fmt.Sprintf("at least %.4g of the asked rate sent", limits.MinRate), rate)
 	}
+
 	if limits.MaxP99 > 0 {
 		step(fmt.Sprintf("p99 from the scheduled send at most %s", limits.MaxP99), slow)
 	}
@@ -125,9 +136,11 @@ func (r *Report) Err() error {
 			failed = append(failed, t.Name)
 		}
 	}
+
 	if len(failed) == 0 {
 		return nil
 	}
+
 	return fmt.Errorf("%w: %s", ErrThreshold, strings.Join(failed, "; "))
 }
 
@@ -142,13 +155,16 @@ func describeReconciliation(r *reconcile.Result) string {
 		return fmt.Sprintf("inconsistent: %d differences", r.Differences)
 	case reconcile.Consistent:
 	}
+
 	text := fmt.Sprintf("consistent: %d acknowledged events found once, as sent, at the sequences told", r.Acknowledged)
 	if r.Tables {
 		text += "; the tables of sessions and events agree"
 	}
+
 	if r.Unanswered > 0 {
 		text += fmt.Sprintf("; %d unanswered, of which %d are stored", r.Unanswered, r.UnansweredFound)
 	}
+
 	return text
 }
 
@@ -160,5 +176,6 @@ func FormatMillis(ms float64) string {
 	case ms >= 1 || ms == 0:
 		return fmt.Sprintf("%.3gms", ms)
 	}
+
 	return fmt.Sprintf("%.3gµs", ms*1000)
 }

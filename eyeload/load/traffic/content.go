@@ -61,6 +61,7 @@ func pageviewPayload(d *randomSource, b []byte) []byte {
 	if d.drawInt(2) == 0 {
 		b = appendText(b, "referrer", "https://search.example.com/?q="+drawString(d, sampleWords()))
 	}
+
 	b = appendText(b, "agent", drawString(d, sampleAgents()))
 	const widest, first = 2560, 320
 	b = appendNumber(append(b, `,"screen":{"scale":1.5`...), "width", first+d.drawInt(widest-first))
@@ -87,6 +88,7 @@ func formPayload(d *randomSource, b []byte) []byte {
 	for range 3 + d.drawInt(140) {
 		b = append(append(b, drawString(d, sampleWords())...), ' ')
 	}
+
 	return append(b, `"}}`...)
 }
 
@@ -98,6 +100,7 @@ func purchasePayload(d *randomSource, b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		b = append(b, `{"gift":false`...)
 		b = appendText(b, "title", drawString(d, sampleWords())+" "+drawString(d, sampleWords()))
 		b = appendNumber(b, "quantity", 1+d.drawInt(many))
@@ -106,5 +109,6 @@ func purchasePayload(d *randomSource, b []byte) []byte {
 		b = strconv.AppendFloat(b, float64(cents)/100, 'f', 2, 64)
 		b = append(b, '}')
 	}
+
 	return append(b, "]}"...)
 }

@@ -30,6 +30,7 @@ func NewRecording(run Run, text []byte) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded events: %w", err)
 	}
+
 	r := &recording{run: run, events: make([]event.Event, len(envelopes))}
 	for i := range envelopes {
 		for _, v := range envelopes[i].Violations {
@@ -37,8 +38,10 @@ func NewRecording(run Run, text []byte) (*Source, error) {
 				return nil, fmt.Errorf("read the recorded events: event %d: %s: %s", i+1, v.Pointer, v.Detail)
 			}
 		}
+
 		r.events[i] = envelopes[i].Event
 	}
+
 	return &Source{Run: run, kind: r}, nil
 }
 

@@ -65,6 +65,7 @@ func (r Run) sessionID(parts ...uint64) (id uuid.UUID) {
 	for _, part := range parts {
 		h = mixBits(h ^ part)
 	}
+
 	low := mixBits(h)
 	binary.BigEndian.PutUint64(id[:8], h&^uint64(0xf000)|version4)
 	binary.BigEndian.PutUint64(id[8:], variant|low&(1<<30-1)<<32|uint64(r.tag))

@@ -33,6 +33,7 @@ func newSessionSlots(run Run, n int) *sessionSlots {
 		sum += math.Pow(float64(i+1), -exponent)
 		s.cumulativeShare[i] = sum
 	}
+
 	d := randomSource(mixBits(run.seed))
 	below := 0.0
 	for i := range n {
@@ -42,6 +43,7 @@ func newSessionSlots(run Run, n int) *sessionSlots {
 		s.offset[i] = d.nextUint64() % s.life[i]
 		below = s.cumulativeShare[i]
 	}
+
 	return s
 }
 

@@ -56,6 +56,7 @@ func appendString(b []byte, text string) []byte {
 			return append(b, quoted...)
 		}
 	}
+
 	return append(append(append(b, '"'), text...), '"')
 }
 
@@ -84,5 +85,6 @@ func NewSessions(run Run, concurrent int) (*Source, error) {
 	if concurrent < 1 || concurrent > most {
 		return nil, fmt.Errorf("%d sessions at once: 1 to %d are possible", concurrent, most)
 	}
+
 	return &Source{Run: run, kind: newSessionSlots(run, concurrent)}, nil
 }

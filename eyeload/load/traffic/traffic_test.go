@@ -56,6 +56,7 @@ func TestEventsFollowFromRunAndIndex(t *testing.T) {
 			require.Equal(t, e.Data, next.Data, "contents follow from the seed")
 		}
 	}
+
 	require.NotEqual(t, once["hot"].MakeEvent(1, runStart(), nil).Data, newSources(t, traffic.NewRun(8, runStart()))["hot"].MakeEvent(1, runStart(), nil).Data)
 }
 
@@ -66,6 +67,7 @@ func TestIDsLeadBackToIndexes(t *testing.T) {
 	for range 1000 {
 		indexes = append(indexes, rand.Uint64N(traffic.MaxEvents))
 	}
+
 	for _, i := range indexes {
 		id := run.ID(i)
 		index, ours := run.IndexOf(id)
@@ -78,6 +80,7 @@ func TestIDsLeadBackToIndexes(t *testing.T) {
 		_, ours = other.IndexOf(id)
 		require.False(t, ours, "an id of another run")
 	}
+
 	first, second := run.ID(5), run.ID(6)
 	require.Negative(t, bytes.Compare(first[:], second[:]), "ids ascend")
 	_, ours := run.IndexOf(uuid.Must(uuid.NewV7()))
@@ -103,6 +106,7 @@ func TestEveryEventKeepsTheRules(t *testing.T) {
 			smallest, largest = min(smallest, len(text)), max(largest, len(text))
 			unicode = unicode || len([]rune(string(text))) < len(text)
 		}
+
 		require.True(t, unicode, name)
 		if name != "file" {
 			require.Len(t, types, 5, "%s", name)
@@ -125,9 +129,11 @@ func TestSessionsHaveALife(t *testing.T) {
 		if lives[id] == nil {
 			lives[id] = &life{first: i}
 		}
+
 		lives[id].last = i
 		lives[id].events++
 	}
+
 	average := events / len(lives)
 	require.True(t, average >= 5 && average <= 60, "sessions have %d events on average", average)
 	ended, late := 0, 0
@@ -136,11 +142,14 @@ func TestSessionsHaveALife(t *testing.T) {
 		if l.last < events/2 {
 			ended++
 		}
+
 		if l.first > events/2 {
 			late++
 		}
+
 		most = max(most, l.events)
 	}
+
 	require.Greater(t, ended, len(lives)/4, "sessions end")
 	require.Greater(t, late, len(lives)/4, "and others begin")
 	require.Less(t, most, 200, "no session lives for ever")
@@ -150,6 +159,7 @@ func TestSessionsHaveALife(t *testing.T) {
 			alive++
 		}
 	}
+
 	require.True(t, alive > concurrent/2 && alive <= concurrent, "%d sessions at once", alive)
 }
 
@@ -184,6 +194,7 @@ func TestRecordingsThatCannotBeSentAreRefused(t *testing.T) {
 		_, err := traffic.NewRecording(traffic.NewRun(1, runStart()), []byte(text))
 		require.Error(t, err, text)
 	}
+
 	_, err := traffic.NewSessions(traffic.NewRun(1, runStart()), 0)
 	require.Error(t, err)
 }
@@ -198,5 +209,6 @@ func BenchmarkEvent(b *testing.B) {
 		e := source.MakeEvent(i, runStart(), scratch)
 		text = traffic.AppendEvent(text[:0], &e)
 	}
+
 	require.NotEmpty(b, fmt.Sprint(len(text)))
 }
