@@ -9,9 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // Service is a running service with an application "shop" that has a key of each
@@ -42,19 +46,19 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	ctx := context.Background()
 	c := LoadConfig(t, database, settings)
 	s := &Service{Database: database}
-	require.NoError(t, app.WithAdmin(ctx, c, func(a app.Admin) error {
+	require.NoError(t, cli.WithAdmin(ctx, c, func(a *access.Registry) error {
 		if _, err := a.FindApplication(ctx, "shop"); err != nil {
-			if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+			if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 				return err
 			}
 		}
 
 		for _, want := range []struct {
 			key   *string
-			scope app.Scope
+			scope access.Scope
 			all   bool
 		}{{&s.Ingest, "ingest", false}, {&s.Read, "read", false}, {&s.ReadAll, "read", true}, {&s.Admin, "admin", false}} {
-			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{want.scope}, OrganisationWide: want.all})
+			made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{want.scope}, OrganisationWide: want.all})
 			if err != nil {
 				return err
 			}
@@ -64,10 +68,10 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 
 		return nil
 	}))
-	require.NoError(t, app.MakeRoles(ctx, c, app.Roles{Service: ServiceRole}))
+	require.NoError(t, cli.MakeRoles(ctx, c, postgres.Roles{Service: ServiceRole}))
 	asService := map[string]string{"database.url": database.DSNAs(ServiceRole)}
 	maps.Copy(asService, settings)
-	service, err := app.Start(ctx, LoadConfig(t, database, asService), app.Build{}, zap.NewNop())
+	service, err := app.Start(ctx, LoadConfig(t, database, asService), telemetry.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/erasure"
@@ -32,10 +33,10 @@ type DataAdmin struct {
 // what they erase as its own do.
 func WithDataAdmin(ctx context.Context, c config.Config, use func(DataAdmin) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
-		rules, reads, erasures := rulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
+		rules, reads, erasures := app.RulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
 		return use(DataAdmin{
 			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
-			eraser: newEraser(erasures, zap.NewNop(), nil),
+			eraser: app.NewEraser(erasures, zap.NewNop(), nil),
 			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, readTimeout: c.Database.ReadTimeout,
 		})
 	})
@@ -71,9 +72,6 @@ func parseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// AuditEntry is one change by an administrator.
-type AuditEntry = audit.Entry
-
 // AuditQuery says which audit entries are wanted. Empty texts do not filter.
 type AuditQuery struct {
 	Actor, Action, Target string
@@ -84,7 +82,7 @@ type AuditQuery struct {
 }
 
 // ListAudit returns audit entries, the newest first.
-func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]AuditEntry, error) {
+func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]audit.Entry, error) {
 	from, err := parseTime(wanted.From)
 	if err != nil {
 		return nil, err
@@ -100,7 +98,7 @@ func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]AuditEnt
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an action is one of: "+strings.Join(AuditActions(), ", "))
 	}
 
-	found, cursor := []AuditEntry{}, ""
+	found, cursor := []audit.Entry{}, ""
 	for len(found) < wanted.Limit {
 		page, err := d.finder.AuditPage(ctx, filter, cursor, min(wanted.Limit-len(found), query.MaxLimit))
 		if err != nil {

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"cmp"
@@ -8,67 +8,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
-	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
-
-// collectorAdapter is the way that every event takes, for rejections.
-type collectorAdapter struct{ collector *ingest.Collector }
-
-// Submit implements rejection.Gate.
-func (g collectorAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
-	verdicts, err := g.collector.Submit(ctx, &ingest.Request{
-		ID: p.RequestID, Application: p.Application, ApplicationName: p.ApplicationName, TraceID: p.TraceID,
-		ReceivedAt: p.ReceivedAt, Envelopes: []event.Envelope{p.Envelope}, Replay: true,
-	})
-	if err != nil {
-		return rejection.Verdict{}, err
-	}
-
-	return verdictOf(&verdicts[0]), nil
-}
-
-// Check implements rejection.Gate.
-func (g collectorAdapter) Check(ctx context.Context, passages []rejection.ReplayItem) ([]rejection.Verdict, error) {
-	request := &ingest.Request{ReceivedAt: time.Now(), Replay: true}
-	for i := range passages {
-		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
-	}
-
-	found, err := g.collector.Check(ctx, request)
-	verdicts := make([]rejection.Verdict, len(found))
-	for i := range found {
-		verdicts[i] = verdictOf(&found[i])
-	}
-
-	return verdicts, err
-}
-
-func verdictOf(v *ingest.Verdict) rejection.Verdict {
-	verdict := rejection.Verdict{Status: rejection.Rejected, EventID: v.EventID, Violations: v.Violations}
-	switch v.Status {
-	case ingest.Stored, ingest.Valid:
-		verdict.Status = rejection.Stored
-	case ingest.Duplicate:
-		verdict.Status = rejection.Duplicate
-	case ingest.Conflict, ingest.Rejected, ingest.NotStored:
-	}
-
-	return verdict
-}
-
-// newRejections makes what replays and discards. stopping tells that runs are to end.
-func newRejections(db *postgres.DB, collector *ingest.Collector, rules *event.Rules, stopping func() bool) *rejection.Service {
-	return rejection.NewService(rejection.Deps{
-		Store: postgres.NewReplayStore(db), Ingester: collectorAdapter{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
-	})
-}
 
 // Rejections are what commands do to refused events, on the database and without a
 // service.
@@ -85,47 +32,23 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			Store: postgres.NewEventTypeStore(db), Logger: zap.NewNop(), Now: time.Now,
 		})
 		if err := types.Refresh(ctx); err != nil {
-			return fmt.Errorf("%w: %w", ErrDependency, err)
+			return fmt.Errorf("%w: %w", app.ErrDependency, err)
 		}
 
 		types.Start() //nolint:contextcheck // it ends with Stop
 		defer types.Stop()
 
-		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
-		collector := ingest.New(collectorConfig(c), ingest.Deps{
-			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
-			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: newID, Now: time.Now,
+		rules, reads := app.RulesOf(c), postgres.NewQueryStore(db)
+		collector := ingest.New(app.CollectorConfig(c), ingest.Deps{
+			Store: postgres.NewEventStore(app.KeepConfig(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
+			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: app.NewID, Now: time.Now,
 		})
 		collector.Start()                          //nolint:contextcheck // it ends with Stop
 		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
 
-		return use(Rejections{newRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
+		return use(Rejections{app.NewRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})
 }
-
-func keepConfig(c config.Config) postgres.KeepConfig {
-	return postgres.KeepConfig{
-		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
-		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
-	}
-}
-
-func collectorConfig(c config.Config) ingest.Config {
-	return ingest.Config{
-		Budget: c.HTTP.Budget, GroupEvents: c.Ingest.GroupEvents, GroupBytes: c.Ingest.GroupBytes,
-		QueueEvents: c.Ingest.QueueEvents, QueueBytes: c.Ingest.QueueBytes, Lanes: c.Ingest.Lanes,
-	}
-}
-
-// The words of rejections, for commands.
-type (
-	// ReplayTotals tell what a replay did.
-	ReplayTotals = rejection.ReplayTotals
-	// DiscardTotals tell what a discard did.
-	DiscardTotals = rejection.DiscardTotals
-	// Rejection is a refused event that was kept.
-	Rejection = query.Rejection
-)
 
 // RejectionQuery says which rejections are meant. Empty texts do not filter.
 type RejectionQuery struct {
@@ -186,7 +109,7 @@ func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
 }
 
 // List hands over rejections, the newest first, until show fails.
-func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*Rejection) error) error {
+func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*query.Rejection) error) error {
 	f, err := q.toFilter()
 	if err != nil {
 		return err
@@ -212,7 +135,7 @@ func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*Rejec
 }
 
 // Find returns one rejection, or a NotFound fault.
-func (r Rejections) Find(ctx context.Context, text string) (*Rejection, error) {
+func (r Rejections) Find(ctx context.Context, text string) (*query.Rejection, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return nil, err
@@ -227,24 +150,21 @@ func RejectionStatuses() []string {
 	return []string{query.StatusOpen, query.StatusReplayed, query.StatusDiscarded}
 }
 
-// RejectionJSON renders a rejection as the API does.
-func RejectionJSON(r *Rejection) ([]byte, error) { return httpapi.RejectionJSON(r) }
-
 // Replay sends open rejections through the gate again.
-func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(ReplayTotals)) (ReplayTotals, error) {
+func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(rejection.ReplayTotals)) (rejection.ReplayTotals, error) {
 	s, err := q.toSelection()
 	if err != nil {
-		return ReplayTotals{}, err
+		return rejection.ReplayTotals{}, err
 	}
 
 	return r.service.Replay(ctx, s, progress)
 }
 
 // Discard closes open rejections.
-func (r Rejections) Discard(ctx context.Context, q RejectionQuery, progress func(DiscardTotals)) (DiscardTotals, error) {
+func (r Rejections) Discard(ctx context.Context, q RejectionQuery, progress func(rejection.DiscardTotals)) (rejection.DiscardTotals, error) {
 	s, err := q.toSelection()
 	if err != nil {
-		return DiscardTotals{}, err
+		return rejection.DiscardTotals{}, err
 	}
 
 	return r.service.Discard(ctx, s, progress)

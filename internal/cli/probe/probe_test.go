@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/the-eye-events/the-eye/internal/cli/probe"
 	"github.com/the-eye-events/the-eye/internal/doctor"
 	"github.com/the-eye-events/the-eye/internal/ops"
-	"github.com/the-eye-events/the-eye/internal/probe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

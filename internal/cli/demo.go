@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"bytes"
@@ -51,7 +51,7 @@ func (d *demoEnv) variables() [][2]string {
 func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv, error) {
 	before := readEnv(path)
 	d := &demoEnv{}
-	err := WithAdmin(ctx, c, func(r Admin) error {
+	err := WithAdmin(ctx, c, func(r *access.Registry) error {
 		_, err := r.CreateApplication(ctx, access.ApplicationSpec{Name: demoName})
 		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
-	"github.com/the-eye-events/the-eye/internal/plan"
 )
 
 // write makes a directory of files and returns its path.

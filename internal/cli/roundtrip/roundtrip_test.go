@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/the-eye-events/the-eye/internal/roundtrip"
+	"github.com/the-eye-events/the-eye/internal/cli/roundtrip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -14,10 +14,10 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
-// update writes the golden texts anew: go test ./internal/top -update.
+// update writes the golden texts anew: go test ./internal/cli/top -update.
 var update = flag.Bool("update", false, "write the golden texts anew") //nolint:gochecknoglobals // a flag of the test
 
 // sampleTime is when the sample was taken.
@@ -76,7 +76,7 @@ func TestScreens(t *testing.T) {
 // The picture in the documentation is one that the view draws.
 func TestDocumentedScreen(t *testing.T) {
 	t.Parallel()
-	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "top.md"))
+	document, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "top.md"))
 	require.NoError(t, err)
 	require.Contains(t, string(document), "```\n"+newFilledModel(t, false).Screen()+"\n```")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/the-eye-events/the-eye/internal/kube"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/kube"
 )
 
 // BootstrapOptions say which key is made and where it is kept.
@@ -26,17 +26,6 @@ const (
 	bootstrapDescription = "theeye key bootstrap"
 )
 
-// Cluster is the account of a pod at the API of Kubernetes.
-type Cluster = kube.Config
-
-// ErrNotInCluster tells that this process does not run in a pod with a token.
-var ErrNotInCluster = kube.ErrNotInCluster
-
-// InCluster reads the pod's account; host and port are those of the environment.
-func InCluster(host, port string) (Cluster, error) {
-	return kube.InClusterConfig(host, port, kube.ServiceAccountFolder)
-}
-
 // ErrForeignKey tells that the Secret holds a key which the database has never had: it
 // is that of another database, or of one that is gone.
 var ErrForeignKey = errors.New("the Secret holds a key that this database does not know; delete the Secret and install or upgrade again, and it gets a new one")
@@ -46,7 +35,7 @@ var ErrForeignKey = errors.New("the Secret holds a key that this database does n
 // kept. It tells whether it made one. A key that was not kept is revoked, unless nobody
 // knows whether it was. It returns ErrForeignKey, and changes nothing, when the key in
 // the Secret cannot have been made here; one that was revoked is none of its business.
-func BootstrapKey(ctx context.Context, c config.Config, cluster Cluster, o BootstrapOptions) (made bool, err error) {
+func BootstrapKey(ctx context.Context, c config.Config, cluster kube.Config, o BootstrapOptions) (made bool, err error) {
 	keeper, err := kube.New(cluster)
 	if err != nil {
 		return false, err
@@ -58,15 +47,15 @@ func BootstrapKey(ctx context.Context, c config.Config, cluster Cluster, o Boots
 	}
 
 	if held := secret.Data[secretKey]; len(held) > 0 {
-		return false, WithAdmin(ctx, c, func(r Admin) error { return checkKnownKey(ctx, r, string(held)) })
+		return false, WithAdmin(ctx, c, func(r *access.Registry) error { return checkKnownKey(ctx, r, string(held)) })
 	}
 
-	err = WithAdmin(ctx, c, func(r Admin) error {
-		if _, err := r.CreateApplication(ctx, ApplicationSpec{Name: o.Application}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
+	err = WithAdmin(ctx, c, func(r *access.Registry) error {
+		if _, err := r.CreateApplication(ctx, access.ApplicationSpec{Name: o.Application}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
 
-		created, err := r.CreateKey(ctx, o.Application, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: bootstrapDescription})
+		created, err := r.CreateKey(ctx, o.Application, access.KeySpec{Scopes: []access.Scope{access.ScopeAdmin}, Description: bootstrapDescription})
 		if err != nil {
 			return err
 		}
@@ -84,7 +73,7 @@ func BootstrapKey(ctx context.Context, c config.Config, cluster Cluster, o Boots
 }
 
 // checkKnownKey tells whether the database ever had a key, by its public id.
-func checkKnownKey(ctx context.Context, r Admin, text string) error {
+func checkKnownKey(ctx context.Context, r *access.Registry, text string) error {
 	id, _, ok := access.ParseKey(text)
 	if !ok {
 		return ErrForeignKey

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli/roundtrip"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/roundtrip"
 )
 
 // checkApplication is who posts the event of a check.
@@ -25,11 +25,11 @@ func CheckService(ctx context.Context, c config.Config, url string, patience tim
 		return errors.Join(ErrURL, err)
 	}
 
-	return WithAdmin(ctx, c, func(r Admin) (err error) {
+	return WithAdmin(ctx, c, func(r *access.Registry) (err error) {
 		// Asked first: a refused insert would be an error in the log of Postgres each time.
 		_, err = r.FindApplication(ctx, checkApplication)
 		if fault.Is(err, fault.CodeNotFound) {
-			_, err = r.CreateApplication(ctx, ApplicationSpec{Name: checkApplication})
+			_, err = r.CreateApplication(ctx, access.ApplicationSpec{Name: checkApplication})
 		}
 
 		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
@@ -37,7 +37,7 @@ func CheckService(ctx context.Context, c config.Config, url string, patience tim
 		}
 
 		ends := time.Now().Add(patience + time.Minute)
-		key, err := r.CreateKey(ctx, checkApplication, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: "theeye check", ExpiresAt: &ends})
+		key, err := r.CreateKey(ctx, checkApplication, access.KeySpec{Scopes: []access.Scope{access.ScopeAdmin}, Description: "theeye check", ExpiresAt: &ends})
 		if err != nil {
 			return err
 		}

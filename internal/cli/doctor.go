@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli/probe"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/doctor"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/probe"
 )
 
 // ErrURL tells that a URL that was given for a service cannot be used.
@@ -27,19 +28,16 @@ type DoctorOptions struct {
 	Version string
 }
 
-// DoctorReport is what the doctor found.
-type DoctorReport = doctor.Report
-
 // RunDoctor looks at a running deployment and changes nothing. The database and both
 // ports are each left out when they are not named; with none there is nothing to do.
-func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorReport, error) {
+func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (doctor.Report, error) {
 	var deps doctor.Deps
 	if err := c.RequireDatabase(); err != nil && o.URL == "" && o.OpsURL == "" {
-		return DoctorReport{}, fmt.Errorf("%w: %w; or give --url or --ops-url", ErrConfiguration, err)
+		return doctor.Report{}, fmt.Errorf("%w: %w; or give --url or --ops-url", app.ErrConfiguration, err)
 	} else if err == nil {
-		inspector, err := postgres.NewInspector(ctx, databaseConfig(c), time.Now)
+		inspector, err := postgres.NewInspector(ctx, app.DatabaseConfig(c), time.Now)
 		if err != nil {
-			return DoctorReport{}, fmt.Errorf("%w: %w", ErrConfiguration, err)
+			return doctor.Report{}, fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 		}
 		defer inspector.Close()
 
@@ -48,7 +46,7 @@ func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorRep
 
 	prober, err := probe.New(probe.Config{URL: o.URL, OpsURL: o.OpsURL}, probe.Deps{Now: time.Now})
 	if err != nil {
-		return DoctorReport{}, fmt.Errorf("%w: %w", ErrURL, err)
+		return doctor.Report{}, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 
 	deps.Service = prober

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -11,9 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/localpg"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // ErrPrivatePostgres tells that the Postgres of a development service does not start.
@@ -34,9 +36,9 @@ type DevOptions struct {
 	// Tune sets the process up as the settings ask for.
 	Tune func(config.Config)
 	// Build tells which build this is.
-	Build Build
+	Build telemetry.Build
 	// Logger makes the logger that the settings ask for.
-	Logger func(config.Config) (*Log, error)
+	Logger func(config.Config) (*telemetry.Log, error)
 	// Out is where the greeting goes.
 	Out io.Writer
 }
@@ -49,7 +51,7 @@ const devDatabase = "theeye"
 func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	c, err := o.Load("postgres:///pending")
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
 	o.Tune(c)
@@ -68,7 +70,7 @@ func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error
 	case errors.Is(err, localpg.ErrInUse):
 		return fmt.Errorf("%w; stop it, or use another --data-dir", err)
 	case errors.Is(err, localpg.ErrClosed):
-		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrPrivatePostgres, err)
 	}
@@ -91,19 +93,19 @@ func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error
 	}
 
 	if c, err = o.Load(url); err != nil {
-		return fmt.Errorf("%w: %w", ErrConfiguration, err)
+		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
 	return serveDev(ctx, o, c, log, database, hurry)
 }
 
-func serveDev(ctx context.Context, o DevOptions, c config.Config, log *Log, database *localpg.Server, hurry <-chan struct{}) error {
+func serveDev(ctx context.Context, o DevOptions, c config.Config, log *telemetry.Log, database *localpg.Server, hurry <-chan struct{}) error {
 	keys, err := createDemoKeys(ctx, c, filepath.Join(o.DataDir, envFile))
 	if err != nil {
 		return err
 	}
 
-	service, err := Start(ctx, c, o.Build, log.Logger, WithLog(log))
+	service, err := app.Start(ctx, c, o.Build, log.Logger, app.WithLog(log))
 	if err != nil {
 		return err
 	}
@@ -111,11 +113,11 @@ func serveDev(ctx context.Context, o DevOptions, c config.Config, log *Log, data
 	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
 	keys.databaseURL, keys.dataDir = c.Database.URL.Reveal(), database.DataDir()
 	if err := keys.writeEnv(filepath.Join(o.DataDir, envFile)); err != nil {
-		return errors.Join(err, service.drain(ctx, nil))
+		return errors.Join(err, service.Drain(ctx, nil))
 	}
 
 	if err := keys.printGreeting(o.Out, filepath.Join(o.DataDir, envFile)); err != nil {
-		return errors.Join(err, service.drain(ctx, nil))
+		return errors.Join(err, service.Drain(ctx, nil))
 	}
 
 	watching, stop := context.WithCancel(ctx)
@@ -143,7 +145,10 @@ func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.
 		logger.Warn("the private Postgres ended; starting it again")
 		if err := database.Restart(ctx); err != nil {
 			logger.Error("the private Postgres does not start", zap.Error(err))
-			sleepContext(ctx, 5*time.Second)
+			select {
+			case <-ctx.Done():
+			case <-time.After(5 * time.Second):
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package app_test
+package cli_test
 
 import (
 	"encoding/json"
@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/kube"
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
@@ -73,12 +73,12 @@ func (s *secretServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(found) //nolint:errchkjson // it can be rendered
 }
 
-func startSecretServer(t *testing.T, s *secretServer) app.Cluster {
+func startSecretServer(t *testing.T, s *secretServer) kube.Config {
 	t.Helper()
 	s.version = "1"
 	server := httptest.NewTLSServer(s)
 	t.Cleanup(server.Close)
-	return app.Cluster{
+	return kube.Config{
 		URL: server.URL, Namespace: "eye", Token: "t0ken",
 		CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
 	}
@@ -87,7 +87,7 @@ func startSecretServer(t *testing.T, s *secretServer) app.Cluster {
 // activeKeys are the ids of the keys that are not revoked.
 func activeKeys(t *testing.T, c config.Config) (ids []string) {
 	t.Helper()
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(r app.Admin) error {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(r *access.Registry) error {
 		keys, err := r.ListKeys(t.Context(), "shop")
 		for _, key := range keys {
 			if key.RevokedAt == nil {
@@ -113,13 +113,13 @@ func TestBootstrapKeepsOneKey(t *testing.T) {
 	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
-	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
-	made, err := app.BootstrapKey(t.Context(), c, cluster, o)
+	o := cli.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
+	made, err := cli.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err)
 	require.True(t, made)
 	requireKept(t, s, c)
 	before := string(s.data["key"])
-	made, err = app.BootstrapKey(t.Context(), c, cluster, o)
+	made, err = cli.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err)
 	require.False(t, made)
 	require.Equal(t, before, string(s.data["key"]))
@@ -136,7 +136,7 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 	failed := make(chan error, runs)
 	for range runs {
 		go func() {
-			_, err := app.BootstrapKey(t.Context(), c, cluster, app.BootstrapOptions{Application: "shop", Secret: "eye-admin"})
+			_, err := cli.BootstrapKey(t.Context(), c, cluster, cli.BootstrapOptions{Application: "shop", Secret: "eye-admin"})
 			failed <- err
 		}()
 	}
@@ -157,43 +157,43 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 func TestBootstrapRevokesWhatIsNotKept(t *testing.T) {
 	t.Parallel()
 	c := apptest.LoadConfig(t, pgtest.New(t), nil)
-	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
+	o := cli.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{deny: true}
-	_, err := app.BootstrapKey(t.Context(), c, startSecretServer(t, s), o)
+	_, err := cli.BootstrapKey(t.Context(), c, startSecretServer(t, s), o)
 	require.ErrorIs(t, err, kube.ErrRejected)
 	require.Empty(t, activeKeys(t, c))
 
 	// The change was made and its answer lost: the key that is kept has to work.
 	s = &secretServer{answer: http.StatusBadGateway}
 	cluster := startSecretServer(t, s)
-	_, err = app.BootstrapKey(t.Context(), c, cluster, o)
+	_, err = cli.BootstrapKey(t.Context(), c, cluster, o)
 	require.Error(t, err)
 	requireKept(t, s, c)
-	_, err = app.BootstrapKey(t.Context(), c, cluster, o)
+	_, err = cli.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err, "the next run finds it")
 	requireKept(t, s, c)
 }
 
 func TestBootstrapTellsAKeyOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
-	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
+	o := cli.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
 	first := apptest.LoadConfig(t, pgtest.New(t), nil)
-	_, err := app.BootstrapKey(t.Context(), first, cluster, o)
+	_, err := cli.BootstrapKey(t.Context(), first, cluster, o)
 	require.NoError(t, err)
 	before := string(s.data["key"])
 
 	second := apptest.LoadConfig(t, pgtest.New(t), nil)
-	_, err = app.BootstrapKey(t.Context(), second, cluster, o)
-	require.ErrorIs(t, err, app.ErrForeignKey)
+	_, err = cli.BootstrapKey(t.Context(), second, cluster, o)
+	require.ErrorIs(t, err, cli.ErrForeignKey)
 	require.Equal(t, before, string(s.data["key"]))
 
 	// Who has revoked it, and works with another key, can still upgrade.
-	require.NoError(t, app.WithAdmin(t.Context(), first, func(r app.Admin) error {
+	require.NoError(t, cli.WithAdmin(t.Context(), first, func(r *access.Registry) error {
 		return r.RevokeKey(t.Context(), "shop", activeKeys(t, first)[0])
 	}))
-	made, err := app.BootstrapKey(t.Context(), first, cluster, o)
+	made, err := cli.BootstrapKey(t.Context(), first, cluster, o)
 	require.NoError(t, err)
 	require.False(t, made)
 	require.Equal(t, before, string(s.data["key"]))

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"context"
@@ -15,9 +15,6 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/query"
 )
-
-// Erasure is one erasure: how far it is, and its receipt.
-type Erasure = erasure.Erasure
 
 // UnfinishedError tells that an erasure was begun and that its caller waits no longer. A service
 // that runs finishes it.
@@ -44,7 +41,7 @@ type ErasedSession struct {
 // EraseSession erases a session with its events and its errors. Later events of it
 // are refused. progress is told how far it is. It returns a NotFound fault where nothing
 // is kept of it, and UnfinishedError when ctx ends.
-func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(Erasure)) (ErasedSession, error) {
+func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(erasure.Erasure)) (ErasedSession, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return ErasedSession{}, err
@@ -56,7 +53,7 @@ func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(
 
 // EraseSubject erases all events and errors whose payloads have all values, each given as
 // path=value. progress is told how far it is. It returns UnfinishedError when ctx ends.
-func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress func(Erasure)) (*Erasure, error) {
+func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress func(erasure.Erasure)) (*erasure.Erasure, error) {
 	filters, err := parseSubject(values)
 	if err != nil {
 		return nil, err
@@ -78,7 +75,7 @@ func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress f
 // errNoMatch tells that an erasure found nothing, as one by a misspelt path does.
 var errNoMatch = errors.New("nothing that is kept has these values")
 
-func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress func(Erasure)) (Erasure, error) {
+func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress func(erasure.Erasure)) (erasure.Erasure, error) {
 	begun, err := d.eraser.BeginErasure(ctx, ask)
 	if err != nil {
 		return begun, err
@@ -97,7 +94,7 @@ func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress
 }
 
 // FindErasure returns an erasure, or a NotFound fault.
-func (d DataAdmin) FindErasure(ctx context.Context, text string) (*Erasure, error) {
+func (d DataAdmin) FindErasure(ctx context.Context, text string) (*erasure.Erasure, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return nil, err

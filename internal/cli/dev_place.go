@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"crypto/sha256"
