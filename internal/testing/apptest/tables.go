@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/the-eye-events/the-eye/internal/oracle"
+	"github.com/the-eye-events/the-eye/internal/testing/oracle"
 )
 
 // FindContradictions returns where the tables contradict one another: sessions, their
