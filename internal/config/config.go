@@ -110,7 +110,7 @@ const (
 // DatabaseConfig is how Postgres is reached.
 type DatabaseConfig struct {
 	// URL is the connection string, a URL or keywords and values; it has no default.
-	// RequireDatabase tells whether it is set.
+	// RequireDatabase reports whether it is set.
 	URL Secret
 	// Pooler is PoolerNone by default. Behind a pooler in transaction mode, "none"
 	// makes statements fail at random.

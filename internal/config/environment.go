@@ -105,7 +105,7 @@ func (g settingText) readContent() (string, error) {
 	return text, nil
 }
 
-// isForeignVariable tells whether a variable with our prefix is set by others for others:
+// isForeignVariable reports whether a variable with our prefix is set by others for others:
 // the addresses and keys that `theeye dev` writes for clients, and the links
 // that Kubernetes sets for every Service of the namespace, of which one may well
 // be called theeye.
@@ -133,7 +133,7 @@ func isForeignVariable(variable, text string) bool {
 	return false
 }
 
-// isServiceLink tells whether the end of a variable's name is that of a Service's link:
+// isServiceLink reports whether the end of a variable's name is that of a Service's link:
 // SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol>
 // and the latter with _PROTO, _PORT or _ADDR.
 func isServiceLink(part, text string) bool {

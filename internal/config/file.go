@@ -96,7 +96,7 @@ func (f *settingsFile) readSetting(key string, at, node *yaml.Node) {
 	f.byKey[key] = settingText{source: SourceFile, place: f.describePlace(node), text: node.Value}
 }
 
-// isGroup tells whether settings begin with the key and a dot.
+// isGroup reports whether settings begin with the key and a dot.
 func (f *settingsFile) isGroup(key string) bool {
 	for _, s := range f.settings {
 		if strings.HasPrefix(s.Key, key+".") {

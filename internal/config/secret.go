@@ -108,7 +108,7 @@ func redactURL(rest string) (string, bool) {
 	return b.String(), true
 }
 
-// areHarmlessHosts tells whether a list of hosts has nothing but numbers for ports:
+// areHarmlessHosts reports whether a list of hosts has nothing but numbers for ports:
 // what else follows a colon may be a password whose host was forgotten.
 func areHarmlessHosts(hosts string) bool {
 	for host := range strings.SplitSeq(hosts, ",") {
