@@ -1,9 +1,8 @@
-// Package oracle owns the statements that say whether the tables tell one story:
-// sessions are what their events make of them, sequences have no gap, and the
-// ledger knows every event. Tests and the load tester ask it; the service never
-// does. Nothing in it writes.
+// Package oracle owns the statements that check whether the tables are consistent: each
+// session's row matches its events, sequences have no gaps, and the ledger has every
+// event. Tests and the load tester use it; the service never does. It only reads.
 //
-// Every answer is a list of sentences, one for each contradiction, at most Enough
-// of a kind; an empty list means that none was found. An error means that the
-// tables could not be read, which tells nothing about them.
+// Every answer is a list of sentences, one for each contradiction, at most MaxListed of
+// a kind; an empty list means that none was found. An error means that the tables could
+// not be read, which says nothing about their consistency.
 package oracle

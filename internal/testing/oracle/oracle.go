@@ -11,14 +11,15 @@ import (
 // MaxListed bounds the contradictions of one kind that are listed.
 const MaxListed = 20
 
-// Scope says which sessions are looked at. The zero value is all of them.
+// Scope selects the sessions to check. The zero value selects all of them.
 type Scope struct {
-	// Suffix is how the text of the sessions' ids ends; empty takes every session.
+	// Suffix is the end of the text of the sessions' ids; an empty suffix selects every
+	// session.
 	Suffix string
-	// From and To, both inclusive, span the timestamps of all events that the
-	// sessions may have. They spare a look at other partitions, nothing more: an
-	// event of such a session outside of them is found as a contradiction. Zero
-	// values do not bound.
+	// From and To, both inclusive, span the timestamps of all events that the sessions
+	// may have. They only keep the statements from reading other partitions: an event
+	// of such a session outside of the span is reported as a contradiction. Zero values
+	// do not bound.
 	From, To time.Time
 }
 
@@ -37,7 +38,7 @@ const (
 		and ($2::timestamptz is null or started_at >= $2) and ($3::timestamptz is null or started_at <= $3)`
 )
 
-// brokenSessionsSQL finds sessions whose row is not what their events make of it.
+// brokenSessionsSQL finds sessions whose row does not match their events.
 const brokenSessionsSQL = `
 with events as (` + eventsInScope + `), sessions as (` + sessionsInScope + `)
 select 'session ' || coalesce(s.session_id, e.session_id) || ' has ' || coalesce(to_json(s)::text, 'no row') || ' and its events ' || coalesce(to_json(e)::text, 'are none')
@@ -48,8 +49,8 @@ from (select session_id, last_sequence, event_count, started_at, last_event_at, 
 where s.session_id is null or e.session_id is null or s.event_count <> e.events or e.places <> e.events or e.last > s.last_sequence
 	or s.started_at is distinct from e.started_at or s.last_event_at is distinct from e.last_event_at or s.application_ids is distinct from e.application_ids`
 
-// gapsSQL finds sessions whose sequences are not 1 to n, but for the numbers of events
-// that were erased.
+// gapsSQL finds sessions whose sequences are not 1 to n, apart from the numbers of
+// erased events.
 const gapsSQL = `
 with events as (` + eventsInScope + `)
 select 'session ' || e.session_id || ' has ' || count(*) || ' events at ' || min(e.sequence) || ' to ' || max(e.sequence) || ' and ends at ' || s.last_sequence
@@ -59,24 +60,25 @@ left join (select session_id, count(*) as erased from event_amendment where eras
 group by e.session_id, s.last_sequence, a.erased
 having s.last_sequence <> count(*) + coalesce(a.erased, 0) or max(e.sequence) > s.last_sequence or (a.erased is null and min(e.sequence) <> 1)`
 
-// brokenLedgerSQL finds ids that the ledger and the events do not agree on. The
-// ledger keeps the ids of events that were erased singly.
+// brokenLedgerSQL finds ids that the ledger and the events do not agree on. The ledger
+// keeps the ids of events that were erased one by one.
 const brokenLedgerSQL = `
 select 'id ' || coalesce(k.event_id, e.event_id) || ' is in the ledger as ' || coalesce(to_json(k)::text, 'nothing') || ' and an event as ' || coalesce(to_json(e)::text, 'nothing')
 from event_key k full join (select event_id, "timestamp" from event) e using (event_id)
 left join event_amendment a on a.event_id = k.event_id and a.erased_at is not null
 where k.event_id is null or k."timestamp" <> coalesce(e."timestamp", case when a.event_id is null then '-infinity' else k."timestamp" end)`
 
-// miscountedRejectionsSQL finds hours of applications with more refusals than were counted.
-// There may be fewer: they are erased with their sessions, and a commit that was tried
-// again counts twice.
+// miscountedRejectionsSQL finds hours of applications with more rejections than were
+// counted. There may be fewer: rejections are erased with their sessions, and a commit
+// that was retried counts twice.
 const miscountedRejectionsSQL = `
 select 'application ' || k.application_id || ' has ' || k.n || ' errors of ' || k.hour || ' and ' || coalesce(c.kept::text, 'none') || ' are counted as kept, ' || coalesce(c.refused::text, 'none') || ' as refused'
 from (select application_id, date_trunc('hour', received_at, 'UTC') as hour, count(*) as n from rejection group by 1, 2) k
 left join rejection_count c on c.application_id = k.application_id and c.hour = k.hour
 where c.kept is null or c.kept < k.n or c.refused < c.kept`
 
-// FindMiscountedRejections returns the hours of applications with refusals that nobody counted.
+// FindMiscountedRejections returns the hours of applications with rejections that were
+// not counted.
 func FindMiscountedRejections(ctx context.Context, q Querier) ([]string, error) {
 	return querySentences(ctx, q, miscountedRejectionsSQL)
 }
@@ -86,8 +88,8 @@ func FindBrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, 
 	return querySentences(ctx, q, brokenSessionsSQL, scope.queryParameters()...)
 }
 
-// FindGaps returns the sessions in which not every number from 1 on is taken by an event or
-// was by one that was erased. Only a move may leave one.
+// FindGaps returns the sessions in which some number from 1 on belongs to no event,
+// stored or erased. Only moving an event may leave such a gap.
 func FindGaps(ctx context.Context, q Querier, scope Scope) ([]string, error) {
 	return querySentences(ctx, q, gapsSQL, scope.queryParameters()...)
 }
