@@ -90,9 +90,9 @@ func (e *Editor) judge(current *event.Stored, body []byte) (event.Envelope, erro
 	}
 	changed := &envelopes[0]
 	if changed.Has(event.FieldID) && changed.Event.ID != current.ID {
-		changed.Refuse(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
+		changed.Reject(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
 	}
-	changed.RefuseChanged(current)
+	changed.RejectChanged(current)
 	changed.Unchanged = changed.Accepted() && changed.Event.Digest() == current.Digest()
 	if e.types != nil {
 		if err := e.types.Judge(envelopes, true); err != nil {

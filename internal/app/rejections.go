@@ -39,7 +39,7 @@ func (g gate) Check(ctx context.Context, passages []rejection.Passage) ([]reject
 	for i := range passages {
 		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
 	}
-	found, err := g.collector.Check(ctx, request)
+	found, err := g.collector.DryRun(ctx, request)
 	verdicts := make([]rejection.Verdict, len(found))
 	for i := range found {
 		verdicts[i] = verdictOf(&found[i])
@@ -96,8 +96,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 	})
 }
 
-func keepConfig(c config.Config) postgres.KeepConfig {
-	return postgres.KeepConfig{
+func keepConfig(c config.Config) postgres.RejectionBounds {
+	return postgres.RejectionBounds{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
 		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
 	}

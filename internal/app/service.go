@@ -169,8 +169,8 @@ func (s *Service) build(ctx context.Context) error {
 		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
 	})
-	s.pulse.follow(s.collector.Queued)
-	if err := s.collector.Observe(); err != nil {
+	s.pulse.follow(s.collector.QueuedEvents)
+	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start

@@ -174,7 +174,7 @@ func (n *node) leads(w *Wanted, steps []string, arrays int) bool {
 // is tells whether a scalar is the value, in whichever way a number is written.
 func (n *node) is(w *Wanted) bool {
 	for _, text := range w.Texts {
-		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
 		}
 	}
@@ -187,7 +187,7 @@ func canonicalNumber(text string) []byte {
 	if json.Unmarshal([]byte(text), &number) != nil || string(number) != text {
 		return []byte(text)
 	}
-	return event.Canonical([]byte(text))
+	return event.Canonicalize([]byte(text))
 }
 
 // unescaped replaces JSON's escapes in a text that need not be JSON.

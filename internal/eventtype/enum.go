@@ -48,7 +48,7 @@ func identity(value any) string {
 	if err != nil {
 		return "" // it cannot be, for it was read from JSON
 	}
-	return string(event.Canonical(text))
+	return string(event.Canonicalize(text))
 }
 
 // lookUpEnums puts what is looked up into the place of long enums.

@@ -114,7 +114,7 @@ func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool
 	require.NoError(t, err)
 	envelopes := sent(t, string(text))
 	if late {
-		envelopes[0].Refuse("invalid_timestamp", "/timestamp", "it is wrong")
+		envelopes[0].Reject("invalid_timestamp", "/timestamp", "it is wrong")
 	}
 	require.NoError(t, d.Judge(envelopes, false))
 

@@ -220,7 +220,7 @@ func hashed(value any, key []byte) any {
 		return nil // it cannot be, for it was read from JSON; and is not kept
 	}
 	code := hmac.New(sha256.New, key)
-	code.Write(event.Canonical(text))
+	code.Write(event.Canonicalize(text))
 	return hashPrefix + hex.EncodeToString(code.Sum(nil))
 }
 

@@ -34,7 +34,7 @@ func (a *api) identify(c *gin.Context) {
 	for _, fixed := range fixedHeaders() {
 		x.set(header, fixed[0], fixed[1])
 	}
-	defer a.bodies.release(c)
+	defer a.bodies.releaseBody(c)
 	defer a.unread.release(c)
 	a.trace(c, x, begin)
 	defer a.observe(c, x, begin) // also when the connection is to be aborted

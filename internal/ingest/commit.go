@@ -12,28 +12,28 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// flushItems commits the items of parts, and tells how long it took.
-func (c *Collector) flushItems(ctx context.Context, tally *tally, parts []*part, items []Item) {
+// commitGroup commits the items of parts, and tells how long it took.
+func (c *Collector) commitGroup(ctx context.Context, tally *groupMetrics, parts []*queueEntry, items []Item) {
 	began := c.deps.Now()
 	id := newGroupID(began)
-	tally.begin(ctx, parts, len(items), began)
+	tally.recordBegin(ctx, parts, len(items), began)
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
 	defer cancel()
-	ctx, span := c.groupSpan(ctx, parts, id, len(items))
+	ctx, span := c.startGroupSpan(ctx, parts, id, len(items))
 
 	g := groupCommit{collector: c, id: id}
-	g.commit(ctx, items, parts[0].atomic, 0)
+	g.commitItems(ctx, items, parts[0].atomic, 0)
 
 	ended := c.deps.Now()
-	endSpan(span, parts, ended)
+	endGroupSpan(span, parts, ended)
 	if c.deps.Timings != nil {
-		c.journal.note(Timing{Group: id, Took: ended.Sub(began)})
+		c.timings.add(Timing{Group: id, Took: ended.Sub(began)})
 	}
-	tally.end(ctx, parts, g.settled(items), began, ended, c.config.Budget)
-	c.pace.observe(len(items), ended.Sub(began))
-	c.widen()
-	c.slow.note(c.deps.Logger, len(items), ended, ended.Sub(began))
-	c.setAside(g.held)
+	tally.recordEnd(ctx, parts, g.settledItems(items), began, ended, c.config.Budget)
+	c.rates.addGroup(len(items), ended.Sub(began))
+	c.updateSharding()
+	c.slowCommits.logIfSlow(c.deps.Logger, len(items), ended, ended.Sub(began))
+	c.moveToLockedLane(g.held)
 }
 
 // groupCommit is the commit of one group, in one transaction or, where it has to be
@@ -44,20 +44,20 @@ type groupCommit struct {
 	// held are the items that wait for a lock that somebody else holds. They have no
 	// verdict yet.
 	held []Item
-	// heldParts are those of which an item is held for a lock that is not a session's. All
+	// heldEntries are those of which an item is held for a lock that is not a session's. All
 	// the rest of them waits with it: to find out which of it could be stored would keep
 	// strangers waiting, and its request waits in any case.
-	heldParts map[*part]bool
+	heldEntries map[*queueEntry]bool
 }
 
 // briefLockWait is how long the parts of a group wait for a lock, once the group is split
 // to find out which of its events needs it.
 const briefLockWait = 50 * time.Millisecond
 
-// commit stores items in one transaction, or in several if it has to be split. lockWait is
+// commitItems stores items in one transaction, or in several if it has to be split. lockWait is
 // how long a transaction waits for a lock; 0 is what the store waits by itself.
-func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lockWait time.Duration) {
-	if items = g.holdFollowers(dropFailed(items)); len(items) == 0 {
+func (g *groupCommit) commitItems(ctx context.Context, items []Item, whole bool, lockWait time.Duration) {
+	if items = g.holdFollowers(withoutFailed(items)); len(items) == 0 {
 		return
 	}
 
@@ -65,30 +65,30 @@ func (g *groupCommit) commit(ctx context.Context, items []Item, whole bool, lock
 	var locked *LockedError
 	switch {
 	case err == nil:
-	case errors.Is(err, ErrAtomicRefused):
-		g.commitRefused(ctx, items)
+	case errors.Is(err, ErrAtomicRejected):
+		g.commitRejections(ctx, items)
 	case errors.As(err, &locked):
 		g.commitUnlocked(ctx, items, whole, locked)
-	case isolates(err) && !whole && len(items) > 1:
+	case canSplit(err) && !whole && len(items) > 1:
 		half := len(items) / 2
-		g.commit(ctx, items[:half], false, lockWait)
-		g.commit(ctx, items[half:], false, lockWait)
+		g.commitItems(ctx, items[:half], false, lockWait)
+		g.commitItems(ctx, items[half:], false, lockWait)
 	case errors.Is(err, ErrNotStorable):
-		g.notStorable(ctx, items, err)
+		g.rejectNotStorable(ctx, items, err)
 	default:
-		if errors.Is(err, ErrDatabaseRefuses) {
-			g.logRefusal(items, err)
+		if errors.Is(err, ErrRejectedByDatabase) {
+			g.logDatabaseRejection(items, err)
 		}
 		for _, item := range items {
-			item.part.err = err
+			item.entry.err = err
 		}
 	}
 }
 
-// dropFailed leaves out the items of requests that are told to send again in any case:
+// withoutFailed leaves out the items of requests that are told to send again in any case:
 // to find out which of their others could be stored would keep strangers waiting.
-func dropFailed(items []Item) []Item {
-	failed := func(item Item) bool { return item.part.err != nil }
+func withoutFailed(items []Item) []Item {
+	failed := func(item Item) bool { return item.entry.err != nil }
 	if !slices.ContainsFunc(items, failed) {
 		return items
 	}
@@ -103,17 +103,17 @@ func (g *groupCommit) holdFollowers(items []Item) []Item {
 		return items // as nearly always
 	}
 	type place struct {
-		part    *part
+		part    *queueEntry
 		session uuid.UUID
 	}
 	held := make(map[place]bool, len(g.held))
 	for _, item := range g.held {
-		held[place{item.part, item.Envelope.Event.SessionID}] = true
+		held[place{item.entry, item.Envelope.Event.SessionID}] = true
 	}
 
 	free := make([]Item, 0, len(items))
 	for _, item := range items {
-		if g.heldParts[item.part] || held[place{item.part, item.Envelope.Event.SessionID}] {
+		if g.heldEntries[item.entry] || held[place{item.entry, item.Envelope.Event.SessionID}] {
 			g.held = append(g.held, item)
 		} else {
 			free = append(free, item)
@@ -122,10 +122,10 @@ func (g *groupCommit) holdFollowers(items []Item) []Item {
 	return free
 }
 
-// isolates tells whether an error is about some events of a group, and not about the
+// canSplit tells whether an error is about some events of a group, and not about the
 // others.
-func isolates(err error) bool {
-	return errors.Is(err, ErrNotStorable) || errors.Is(err, ErrDatabaseRefuses)
+func canSplit(err error) bool {
+	return errors.Is(err, ErrNotStorable) || errors.Is(err, ErrRejectedByDatabase)
 }
 
 // commitUnlocked holds back the items that need a lock which somebody else holds, and
@@ -134,21 +134,21 @@ func isolates(err error) bool {
 func (g *groupCommit) commitUnlocked(ctx context.Context, items []Item, whole bool, locked *LockedError) {
 	if ctx.Err() != nil {
 		for _, item := range items {
-			item.part.err = ctx.Err()
+			item.entry.err = ctx.Err()
 		}
 		return
 	}
 	if whole || len(items) == 1 || g.outOfTime(ctx) {
 		g.held = append(g.held, items...)
 		if len(items) == 1 && len(locked.Sessions) == 0 {
-			g.holdPart(items[0].part)
+			g.holdEntry(items[0].entry)
 		}
 		return
 	}
 	if len(locked.Sessions) == 0 {
 		half := len(items) / 2
-		g.commit(ctx, items[:half], false, briefLockWait)
-		g.commit(ctx, items[half:], false, briefLockWait)
+		g.commitItems(ctx, items[:half], false, briefLockWait)
+		g.commitItems(ctx, items[half:], false, briefLockWait)
 		return
 	}
 
@@ -161,16 +161,16 @@ func (g *groupCommit) commitUnlocked(ctx context.Context, items []Item, whole bo
 		}
 	}
 	if len(free) > 0 {
-		g.commit(ctx, free, false, briefLockWait)
+		g.commitItems(ctx, free, false, briefLockWait)
 	}
 }
 
-// holdPart holds back what is left of a part.
-func (g *groupCommit) holdPart(p *part) {
-	if g.heldParts == nil {
-		g.heldParts = map[*part]bool{}
+// holdEntry holds back what is left of a part.
+func (g *groupCommit) holdEntry(p *queueEntry) {
+	if g.heldEntries == nil {
+		g.heldEntries = map[*queueEntry]bool{}
 	}
-	g.heldParts[p] = true
+	g.heldEntries[p] = true
 }
 
 // outOfTime tells that half of the budget is used up, so that what still waits for a lock
@@ -180,8 +180,8 @@ func (g *groupCommit) outOfTime(ctx context.Context) bool {
 	return bounded && deadline.Sub(g.collector.deps.Now()) < g.collector.config.Budget/2
 }
 
-// settled returns the items that have an outcome.
-func (g *groupCommit) settled(items []Item) []Item {
+// settledItems returns the items that have an outcome.
+func (g *groupCommit) settledItems(items []Item) []Item {
 	if len(g.held) == 0 {
 		return items
 	}
@@ -198,31 +198,31 @@ func (g *groupCommit) settled(items []Item) []Item {
 	return settled
 }
 
-// commitRefused keeps the refusals of an atomic request that was rolled back.
-func (g *groupCommit) commitRefused(ctx context.Context, items []Item) {
-	refuseTheRest(items)
+// commitRejections keeps the refusals of an atomic request that was rolled back.
+func (g *groupCommit) commitRejections(ctx context.Context, items []Item) {
+	markNotStored(items)
 	refused := make([]Item, 0, len(items))
 	for _, item := range items {
-		if item.Verdict.Refused() {
+		if item.Verdict.IsRejected() {
 			item.Envelope.Violations = item.Verdict.Violations
 			refused = append(refused, item)
 		}
 	}
-	g.commit(ctx, refused, false, 0)
+	g.commitItems(ctx, refused, false, 0)
 }
 
-// notStorable refuses events that passed the decoder and yet cannot be stored:
+// rejectNotStorable refuses events that passed the decoder and yet cannot be stored:
 // a defect of ours, which must not touch the neighbours and must be seen.
-func (g *groupCommit) notStorable(ctx context.Context, items []Item, err error) {
+func (g *groupCommit) rejectNotStorable(ctx context.Context, items []Item, err error) {
 	c := g.collector
 	for _, item := range items {
 		if !item.Envelope.Accepted() { // not even as a refusal
-			item.part.err = err
+			item.entry.err = err
 			continue
 		}
 		c.deps.Logger.Error("an event that passed every check cannot be stored",
 			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
-		item.Envelope.Refuse(fault.CodeNotStorable, "", "the store cannot hold this event")
+		item.Envelope.Reject(fault.CodeNotStorable, "", "the store cannot hold this event")
 		*item.Verdict = Verdict{
 			Status: Rejected, EventID: item.Verdict.EventID,
 			ErrorID: c.deps.NewID(), Violations: item.Envelope.Violations,
@@ -231,13 +231,13 @@ func (g *groupCommit) notStorable(ctx context.Context, items []Item, err error) 
 			item.Verdict.ErrorID = uuid.Nil
 			continue
 		}
-		g.commit(ctx, []Item{item}, false, 0)
+		g.commitItems(ctx, []Item{item}, false, 0)
 	}
 }
 
-// logRefusal names the events that a trigger or a constraint of the database refuses which
+// logDatabaseRejection names the events that a trigger or a constraint of the database refuses which
 // is not the service's: their senders are told to try again, for it is not their fault.
-func (g *groupCommit) logRefusal(items []Item, err error) {
+func (g *groupCommit) logDatabaseRejection(items []Item, err error) {
 	for _, item := range items[:1] { // the others are of its request, or follow
 		g.collector.deps.Logger.Error("a trigger or a constraint that is not the service's refuses an event; remove it, or send the event again after it lets it pass",
 			zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))

@@ -25,9 +25,9 @@ type deadline struct {
 	openUntil time.Time
 }
 
-// next returns a channel that is closed when the budget of a request that arrives
+// expiryOf returns a channel that is closed when the budget of a request that arrives
 // now is used up.
-func (d *deadlines) next(now time.Time) <-chan struct{} {
+func (d *deadlines) expiryOf(now time.Time) <-chan struct{} {
 	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
 		return last.passed
 	}

@@ -11,12 +11,12 @@ import (
 
 // Ledger knows what is stored. The postgres package implements it.
 type Ledger interface {
-	// Known returns what is stored under those of the ids that were ever used.
-	Known(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Known, error)
+	// Lookup returns what is stored under those of the ids that were ever used.
+	Lookup(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]LedgerEntry, error)
 }
 
-// Known is what is stored under an id.
-type Known struct {
+// LedgerEntry is what is stored under an id.
+type LedgerEntry struct {
 	// Erased tells that the event was erased; then nothing else is known.
 	Erased bool
 	// Digest names the event's content.
@@ -25,43 +25,43 @@ type Known struct {
 	Stored event.Stored
 }
 
-// compareGiven holds events that were given back, with the members that the service adds,
+// checkReadOnlyFields holds events that were given back, with the members that the service adds,
 // against what is stored. One that says the same is marked, and goes the way of every event,
 // by which it turns out a duplicate. One whose id nobody knows is refused, and so is one of
 // which a member was changed, if the content is known: of others nothing is told. Events
 // without such members cost nothing here.
-func (c *Collector) compareGiven(ctx context.Context, request *Request) error {
+func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) error {
 	var ids []uuid.UUID
 	for i := range request.Envelopes {
-		if e := &request.Envelopes[i]; len(e.Added) > 0 && e.Accepted() && e.Has(event.FieldID) {
+		if e := &request.Envelopes[i]; len(e.ReadOnly) > 0 && e.Accepted() && e.Has(event.FieldID) {
 			ids = append(ids, e.Event.ID)
 		}
 	}
-	var stored map[uuid.UUID]Known
+	var stored map[uuid.UUID]LedgerEntry
 	if len(ids) > 0 && c.deps.Ledger != nil {
 		const share = 2 // of the budget; the rest is for the commit
 		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/share)
 		defer cancel()
 		var err error
-		if stored, err = c.deps.Ledger.Known(ctx, ids); err != nil {
-			return c.unavailable(err)
+		if stored, err = c.deps.Ledger.Lookup(ctx, ids); err != nil {
+			return c.unavailableFault(err)
 		}
 	}
 	for i := range request.Envelopes {
-		if e := &request.Envelopes[i]; len(e.Added) > 0 && e.Accepted() {
-			compareWith(e, stored)
+		if e := &request.Envelopes[i]; len(e.ReadOnly) > 0 && e.Accepted() {
+			checkAgainstStored(e, stored)
 		}
 	}
 	return nil
 }
 
-func compareWith(e *event.Envelope, stored map[uuid.UUID]Known) {
+func checkAgainstStored(e *event.Envelope, stored map[uuid.UUID]LedgerEntry) {
 	known, used := stored[e.Event.ID]
 	switch {
 	case !used || !e.Has(event.FieldID):
-		e.RefuseImport()
+		e.RejectImport()
 	case !known.Erased && known.Digest == e.Event.Digest():
-		e.RefuseChanged(&known.Stored)
+		e.RejectChanged(&known.Stored)
 		e.Unchanged = e.Accepted()
 	}
 }

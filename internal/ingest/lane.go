@@ -18,84 +18,84 @@ import (
 // groups then no longer meet in a hot session. Small groups are better kept
 // together, for the cost of a transaction is shared by fewer events otherwise.
 const (
-	wideAbove   = 250
-	narrowBelow = 60
+	shardAbove   = 250
+	unshardBelow = 60
 )
 
 var errStopped = errors.New("the service is stopping")
 
-// waiting is a request that waits for its parts.
-type waiting struct {
-	parts     atomic.Int32
-	abandoned atomic.Bool
-	failure   sync.Once
-	err       error
-	done      chan struct{}
+// pendingRequest is a request that waits for its parts.
+type pendingRequest struct {
+	openEntries atomic.Int32
+	abandoned   atomic.Bool
+	failure     sync.Once
+	err         error
+	done        chan struct{}
 	// The room in the queue is given back once nothing refers to it any more.
 	collector *Collector
 	events    int
 	size      int
-	// handedIn is when it began to wait.
-	handedIn time.Time
+	// submittedAt is when it began to wait.
+	submittedAt time.Time
 	// span is the request's; nil unless it is sampled.
 	span trace.Span
 	// first is the part of a request that goes into one group, as most do; item and
 	// verdict are those of a request with one event.
-	first   part
+	first   queueEntry
 	item    [1]Item
 	verdict [1]Verdict
 }
 
-// room returns room for the items and the verdicts of n envelopes.
-func (w *waiting) room(n int) ([]Item, []Verdict) {
+// allocate returns room for the items and the verdicts of n envelopes.
+func (w *pendingRequest) allocate(n int) ([]Item, []Verdict) {
 	if n == 1 {
 		return w.item[:0], w.verdict[:]
 	}
 	return make([]Item, 0, n), make([]Verdict, n)
 }
 
-// part is the share of a request that goes into one group.
-type part struct {
-	waiting *waiting
+// queueEntry is the share of a request that goes into one group.
+type queueEntry struct {
+	request *pendingRequest
 	items   []Item
 	size    int
 	atomic  bool
 	err     error
 }
 
-func (p *part) finish() {
+func (p *queueEntry) finish() {
 	if p.err != nil {
-		p.waiting.failure.Do(func() { p.waiting.err = p.err })
+		p.request.failure.Do(func() { p.request.err = p.err })
 	}
-	if p.waiting.parts.Add(-1) == 0 {
-		p.waiting.collector.release(p.waiting.events, p.waiting.size)
-		close(p.waiting.done)
+	if p.request.openEntries.Add(-1) == 0 {
+		p.request.collector.releaseRoom(p.request.events, p.request.size)
+		close(p.request.done)
 	}
 }
 
 // lane is a queue whose groups are committed one after the other.
 type lane struct {
 	mu     sync.Mutex
-	queue  []*part
+	queue  []*queueEntry
 	closed bool
 	// events and bytes are what waits in the queue.
 	events, bytes atomic.Int64
-	// wholes is how many atomic parts wait there.
-	wholes atomic.Int64
-	wake   chan struct{}
-	tally  *tally
+	// atomicEntries is how many atomic parts wait there.
+	atomicEntries atomic.Int64
+	wake          chan struct{}
+	metrics       *groupMetrics
 }
 
-// push queues a part unless the lane is closed.
-func (l *lane) push(p *part) bool {
+// enqueue queues a part unless the lane is closed.
+func (l *lane) enqueue(p *queueEntry) bool {
 	l.mu.Lock()
 	open := !l.closed
 	if open {
 		l.queue = append(l.queue, p)
-		l.count(p, 1)
+		l.updateCounts(p, 1)
 	}
 	l.mu.Unlock()
-	l.signal()
+	l.wakeUp()
 	return open
 }
 
@@ -103,16 +103,16 @@ func (l *lane) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.signal()
+	l.wakeUp()
 }
 
-// giveUp tells those who wait in a lane that is closed, and never ran, to send again.
-func (l *lane) giveUp() {
+// failQueued tells those who wait in a lane that is closed, and never ran, to send again.
+func (l *lane) failQueued() {
 	l.mu.Lock()
 	left := l.queue
 	l.queue = nil
 	for _, p := range left {
-		l.count(p, -1)
+		l.updateCounts(p, -1)
 	}
 	l.mu.Unlock()
 	for _, p := range left {
@@ -121,48 +121,48 @@ func (l *lane) giveUp() {
 	}
 }
 
-func (l *lane) signal() {
+func (l *lane) wakeUp() {
 	select {
 	case l.wake <- struct{}{}:
 	default: // a signal is pending already
 	}
 }
 
-// take returns the next group's parts. None and open means: wait for a signal. Where more
+// dequeue returns the next group's parts. None and open means: wait for a signal. Where more
 // waits than one group may hold, the applications take turns.
-func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
+func (l *lane) dequeue(maxEvents, maxBytes int) (parts []*queueEntry, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fits(maxEvents, maxBytes) {
+	if l.fitsOneGroup(maxEvents, maxBytes) {
 		parts, l.queue = l.queue, nil
 	} else {
-		parts, l.queue = takeTurns(l.queue, maxEvents, maxBytes)
+		parts, l.queue = pickByTurns(l.queue, maxEvents, maxBytes)
 	}
 	for _, p := range parts {
-		l.count(p, -1)
+		l.updateCounts(p, -1)
 	}
 	return parts, !l.closed
 }
 
-// fits tells whether all that waits may be one group. An atomic part is one by itself.
-func (l *lane) fits(maxEvents, maxBytes int) bool {
+// fitsOneGroup tells whether all that waits may be one group. An atomic part is one by itself.
+func (l *lane) fitsOneGroup(maxEvents, maxBytes int) bool {
 	if len(l.queue) <= 1 {
 		return true
 	}
-	return l.wholes.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
+	return l.atomicEntries.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
 }
 
-// takeTurns picks the parts of a group: the oldest first, then one of each application in
+// pickByTurns picks the parts of a group: the oldest first, then one of each application in
 // turn, those of one application in the order in which they came. What is left keeps its
 // order. An application that sends very much fills what the others leave, and delays
 // nobody by more than a group.
-func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
+func pickByTurns(queue []*queueEntry, maxEvents, maxBytes int) (picked, left []*queueEntry) {
 	if queue[0].atomic {
 		return slices.Clone(queue[:1]), slices.Clone(queue[1:])
 	}
 
 	var applications []event.ApplicationID
-	waiting := map[event.ApplicationID][]*part{}
+	waiting := map[event.ApplicationID][]*queueEntry{}
 	for _, p := range queue {
 		from := p.items[0].Request.Application
 		if waiting[from] == nil {
@@ -171,7 +171,7 @@ func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
 		waiting[from] = append(waiting[from], p)
 	}
 
-	chosen := make(map[*part]bool)
+	chosen := make(map[*queueEntry]bool)
 	events, size := 0, 0
 	for len(applications) > 0 {
 		goOn := applications[:0]
@@ -200,19 +200,19 @@ func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
 	return picked, left
 }
 
-// count notes that a part came into the queue, by 1, or left it, by -1.
-func (l *lane) count(p *part, by int64) {
+// updateCounts notes that a part came into the queue, by 1, or left it, by -1.
+func (l *lane) updateCounts(p *queueEntry, by int64) {
 	l.events.Add(by * int64(len(p.items)))
 	l.bytes.Add(by * int64(p.size))
 	if p.atomic {
-		l.wholes.Add(by)
+		l.atomicEntries.Add(by)
 	}
 }
 
-// groups is how many groups wait in the queue, a part of one counted as such. An atomic
+// queuedGroups is how many groups wait in the queue, a part of one counted as such. An atomic
 // part is a group of its own.
-func (l *lane) groups(config *Config) float64 {
-	return float64(l.wholes.Load()) + max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
+func (l *lane) queuedGroups(config *Config) float64 {
+	return float64(l.atomicEntries.Load()) + max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
 }
 
 // laneOf tells in which lane the events of a session are, while requests are shared out.
@@ -222,17 +222,17 @@ func (c *Collector) laneOf(session uuid.UUID) int {
 	return int(session[15]^session[11]^session[3]) % len(c.lanes)
 }
 
-// enqueue shares a request's items out among the lanes.
-func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
-	if c.locked.empty() && (whole || len(c.lanes) == 1 || !c.wide.Load()) {
-		w.parts.Store(1)
-		w.first = part{waiting: w, items: items, size: w.size, atomic: whole}
-		c.push(c.lanes[0], &w.first)
+// enqueueRequest shares a request's items out among the lanes.
+func (c *Collector) enqueueRequest(w *pendingRequest, items []Item, whole bool) {
+	if c.lockedLane.isEmpty() && (whole || len(c.lanes) == 1 || !c.sharded.Load()) {
+		w.openEntries.Store(1)
+		w.first = queueEntry{request: w, items: items, size: w.size, atomic: whole}
+		c.enqueueEntry(c.lanes[0], &w.first)
 		return
 	}
 
-	items, held := c.locked.divide(items, whole)
-	shares := c.share(items, whole)
+	items, held := c.lockedLane.splitLocked(items, whole)
+	shares := c.shardItems(items, whole)
 	parts := len(held)
 	for _, share := range shares {
 		if share != nil {
@@ -240,21 +240,21 @@ func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
 		}
 	}
 
-	w.parts.Store(int32(parts)) //nolint:gosec // bounded by the batch limit
+	w.openEntries.Store(int32(parts)) //nolint:gosec // bounded by the batch limit
 	for at, share := range shares {
 		if share != nil {
-			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / max(len(items), 1), atomic: whole})
+			c.enqueueEntry(c.lanes[at], &queueEntry{request: w, items: share, size: w.size * len(share) / max(len(items), 1), atomic: whole})
 		}
 	}
 	for session, share := range held {
-		c.locked.push(session, &part{waiting: w, items: share, atomic: whole})
+		c.lockedLane.enqueue(session, &queueEntry{request: w, items: share, atomic: whole})
 	}
 }
 
-// share tells which items go into which lane.
-func (c *Collector) share(items []Item, whole bool) [][]Item {
+// shardItems tells which items go into which lane.
+func (c *Collector) shardItems(items []Item, whole bool) [][]Item {
 	shares := make([][]Item, len(c.lanes))
-	if whole || !c.wide.Load() {
+	if whole || !c.sharded.Load() {
 		if len(items) > 0 {
 			shares[0] = items
 		}
@@ -267,22 +267,22 @@ func (c *Collector) share(items []Item, whole bool) [][]Item {
 	return shares
 }
 
-func (c *Collector) push(l *lane, p *part) {
+func (c *Collector) enqueueEntry(l *lane, p *queueEntry) {
 	for i := range p.items {
-		p.items[i].part = p
+		p.items[i].entry = p
 	}
-	if !l.push(p) {
+	if !l.enqueue(p) {
 		p.err = errStopped
 		p.finish()
 	}
 }
 
-// run commits a lane's groups until the lane is closed and empty.
-func (c *Collector) run(ctx context.Context, l *lane) {
+// runLane commits a lane's groups until the lane is closed and empty.
+func (c *Collector) runLane(ctx context.Context, l *lane) {
 	for {
-		parts, open := l.take(c.config.GroupEvents, c.config.GroupBytes)
+		parts, open := l.dequeue(c.config.GroupEvents, c.config.GroupBytes)
 		if len(parts) > 0 {
-			c.flush(ctx, l, parts)
+			c.commitEntries(ctx, l, parts)
 			continue
 		}
 		if !open {
@@ -292,43 +292,43 @@ func (c *Collector) run(ctx context.Context, l *lane) {
 	}
 }
 
-// flush commits one group and answers its requests.
-func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
-	items, live := make([]Item, 0, 2*len(parts)), make([]*part, 0, len(parts))
+// commitEntries commits one group and answers its requests.
+func (c *Collector) commitEntries(ctx context.Context, l *lane, parts []*queueEntry) {
+	items, live := make([]Item, 0, 2*len(parts)), make([]*queueEntry, 0, len(parts))
 	for _, p := range parts {
-		if p.waiting.abandoned.Load() {
+		if p.request.abandoned.Load() {
 			p.err = context.Canceled // nobody waits for it any more
 			continue
 		}
 		items, live = append(items, p.items...), append(live, p)
 	}
 	if len(items) > 0 {
-		c.flushItems(ctx, l.tally, live, items)
+		c.commitGroup(ctx, l.metrics, live, items)
 	}
 	for _, p := range parts {
 		p.finish()
 	}
 }
 
-// widen decides whether requests are shared out among the lanes.
-func (c *Collector) widen() {
-	switch size := c.pace.group(); {
-	case size > wideAbove:
-		c.wide.Store(true)
-	case size < narrowBelow:
-		c.wide.Store(false)
+// updateSharding decides whether requests are shared out among the lanes.
+func (c *Collector) updateSharding() {
+	switch size := c.rates.groupSize(); {
+	case size > shardAbove:
+		c.sharded.Store(true)
+	case size < unshardBelow:
+		c.sharded.Store(false)
 	}
 }
 
-// pace follows how fast groups are committed, as moving averages.
-type pace struct {
+// rateEstimate follows how fast groups are committed, as moving averages.
+type rateEstimate struct {
 	mu     sync.Mutex
 	events float64 // a group
 	took   float64 // a group, in nanoseconds, in which the last few count most
 	rate   float64 // events a second
 }
 
-func (p *pace) observe(events int, took time.Duration) {
+func (p *rateEstimate) addGroup(events int, took time.Duration) {
 	const weight, quick = 0.1, 0.5
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -342,21 +342,21 @@ func (p *pace) observe(events int, took time.Duration) {
 	}
 }
 
-func (p *pace) group() float64 {
+func (p *rateEstimate) groupSize() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.events
 }
 
-// commit is how long the commit of a group takes of late.
-func (p *pace) commit() time.Duration {
+// commitDuration is how long the commit of a group takes of late.
+func (p *rateEstimate) commitDuration() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Duration(p.took)
 }
 
-// duration estimates how long a number of events takes.
-func (p *pace) duration(events int64) time.Duration {
+// timeFor estimates how long a number of events takes.
+func (p *rateEstimate) timeFor(events int64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.rate < 1 {

@@ -18,7 +18,7 @@ type lockedLane struct {
 	mu sync.Mutex
 	// waiting are the parts of each session that is here. An entry without parts is of
 	// a session that is being committed.
-	waiting map[uuid.UUID][]*part
+	waiting map[uuid.UUID][]*queueEntry
 	// turns are the sessions with parts, in the order in which they are tried.
 	turns    []uuid.UUID
 	closed   bool
@@ -27,15 +27,15 @@ type lockedLane struct {
 }
 
 func newLockedLane() *lockedLane {
-	return &lockedLane{waiting: map[uuid.UUID][]*part{}, wake: make(chan struct{}, 1)}
+	return &lockedLane{waiting: map[uuid.UUID][]*queueEntry{}, wake: make(chan struct{}, 1)}
 }
 
-// empty tells whether no session is here.
-func (l *lockedLane) empty() bool { return l.sessions.Load() == 0 }
+// isEmpty tells whether no session is here.
+func (l *lockedLane) isEmpty() bool { return l.sessions.Load() == 0 }
 
-// divide tells apart the items that may go to a lane from those of sessions that are here.
+// splitLocked tells apart the items that may go to a lane from those of sessions that are here.
 // The items of an atomic request stay together.
-func (l *lockedLane) divide(items []Item, whole bool) (free []Item, held map[uuid.UUID][]Item) {
+func (l *lockedLane) splitLocked(items []Item, whole bool) (free []Item, held map[uuid.UUID][]Item) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, item := range items {
@@ -56,11 +56,11 @@ func (l *lockedLane) divide(items []Item, whole bool) (free []Item, held map[uui
 	return free, held
 }
 
-// push adds a part of a session, which is here from now on. A part that comes after the
+// enqueue adds a part of a session, which is here from now on. A part that comes after the
 // lane was closed is told to send again.
-func (l *lockedLane) push(session uuid.UUID, p *part) {
+func (l *lockedLane) enqueue(session uuid.UUID, p *queueEntry) {
 	for i := range p.items {
-		p.items[i].part = p
+		p.items[i].entry = p
 	}
 
 	l.mu.Lock()
@@ -82,12 +82,12 @@ func (l *lockedLane) push(session uuid.UUID, p *part) {
 		p.finish()
 		return
 	}
-	l.signal()
+	l.wakeUp()
 }
 
-// next returns the session whose turn it is and the parts to commit in one transaction.
+// dequeue returns the session whose turn it is and the parts to commit in one transaction.
 // None and open means: wait for a signal.
-func (l *lockedLane) next(maxEvents int) (session uuid.UUID, parts []*part, open bool) {
+func (l *lockedLane) dequeue(maxEvents int) (session uuid.UUID, parts []*queueEntry, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.turns) == 0 {
@@ -114,12 +114,12 @@ func (l *lockedLane) next(maxEvents int) (session uuid.UUID, parts []*part, open
 // dropAbandoned lets go of the parts that nobody waits for any more, of all sessions: else
 // they would take up room in the queue until it is their session's turn.
 func (l *lockedLane) dropAbandoned() {
-	var gone []*part
+	var gone []*queueEntry
 	l.mu.Lock()
 	for session, parts := range l.waiting {
 		kept := parts[:0:0]
 		for _, p := range parts {
-			if p.waiting.abandoned.Load() {
+			if p.request.abandoned.Load() {
 				gone = append(gone, p)
 			} else {
 				kept = append(kept, p)
@@ -141,8 +141,8 @@ func (l *lockedLane) dropAbandoned() {
 	}
 }
 
-// leave lets a session go when nothing of it waits any more.
-func (l *lockedLane) leave(session uuid.UUID) {
+// releaseSession lets a session go when nothing of it waits any more.
+func (l *lockedLane) releaseSession(session uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if parts, here := l.waiting[session]; here && len(parts) == 0 {
@@ -156,39 +156,39 @@ func (l *lockedLane) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.signal()
+	l.wakeUp()
 }
 
-func (l *lockedLane) signal() {
+func (l *lockedLane) wakeUp() {
 	select {
 	case l.wake <- struct{}{}:
 	default: // a signal is pending already
 	}
 }
 
-// runLocked commits the sessions of the locked lane in turn until it is closed and empty.
-func (c *Collector) runLocked(ctx context.Context) {
-	tally := newTally(c.deps.Metrics)
+// runLockedLane commits the sessions of the locked lane in turn until it is closed and empty.
+func (c *Collector) runLockedLane(ctx context.Context) {
+	tally := newGroupMetrics(c.deps.Metrics)
 	for {
-		c.locked.dropAbandoned()
-		session, parts, open := c.locked.next(c.config.GroupEvents)
+		c.lockedLane.dropAbandoned()
+		session, parts, open := c.lockedLane.dequeue(c.config.GroupEvents)
 		if len(parts) > 0 {
-			c.flushLocked(ctx, tally, session, parts)
+			c.commitLockedSession(ctx, tally, session, parts)
 			continue
 		}
 		if !open {
 			return
 		}
-		<-c.locked.wake
+		<-c.lockedLane.wake
 	}
 }
 
-// flushLocked tries to commit what waits for one session. What is still locked comes back
+// commitLockedSession tries to commit what waits for one session. What is still locked comes back
 // to the lane, behind the other sessions, until its requests have been answered.
-func (c *Collector) flushLocked(ctx context.Context, tally *tally, session uuid.UUID, parts []*part) {
-	items, live := make([]Item, 0, len(parts)), make([]*part, 0, len(parts))
+func (c *Collector) commitLockedSession(ctx context.Context, tally *groupMetrics, session uuid.UUID, parts []*queueEntry) {
+	items, live := make([]Item, 0, len(parts)), make([]*queueEntry, 0, len(parts))
 	for _, p := range parts {
-		if p.waiting.abandoned.Load() {
+		if p.request.abandoned.Load() {
 			p.err = context.Canceled // nobody waits for it any more
 			continue
 		}
@@ -199,31 +199,31 @@ func (c *Collector) flushLocked(ctx context.Context, tally *tally, session uuid.
 		began := c.deps.Now()
 		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
 		g := groupCommit{collector: c, id: newGroupID(began)}
-		g.commit(ctx, items, live[0].atomic, c.lockedWait())
+		g.commitItems(ctx, items, live[0].atomic, c.lockedLaneWait())
 		cancel()
-		tally.count(ctx, g.settled(items))
-		c.setAside(g.held)
+		tally.countVerdicts(ctx, g.settledItems(items))
+		c.moveToLockedLane(g.held)
 	}
 
 	for _, p := range parts {
 		p.finish()
 	}
-	c.locked.leave(session)
+	c.lockedLane.releaseSession(session)
 }
 
-// lockedWait is how long a commit of the locked lane waits for its lock: long enough for
+// lockedLaneWait is how long a commit of the locked lane waits for its lock: long enough for
 // another replica's transaction to end, and short enough for the other sessions here.
-func (c *Collector) lockedWait() time.Duration {
+func (c *Collector) lockedLaneWait() time.Duration {
 	const longest = time.Second
-	return min(max(2*c.pace.commit(), briefLockWait), longest).Round(briefLockWait)
+	return min(max(2*c.rates.commitDuration(), briefLockWait), longest).Round(briefLockWait)
 }
 
-// setAside hands items that wait for a lock over to the locked lane. Their requests wait
+// moveToLockedLane hands items that wait for a lock over to the locked lane. Their requests wait
 // on for them, and for nothing else.
-func (c *Collector) setAside(held []Item) {
-	shares := map[*part][]Item{}
+func (c *Collector) moveToLockedLane(held []Item) {
+	shares := map[*queueEntry][]Item{}
 	for _, item := range held {
-		shares[item.part] = append(shares[item.part], item)
+		shares[item.entry] = append(shares[item.entry], item)
 	}
 	for p, items := range shares {
 		bySession := map[uuid.UUID][]Item{}
@@ -235,8 +235,8 @@ func (c *Collector) setAside(held []Item) {
 			bySession[session] = append(bySession[session], item)
 		}
 		for session, share := range bySession {
-			p.waiting.parts.Add(1)
-			c.locked.push(session, &part{waiting: p.waiting, items: share, atomic: p.atomic})
+			p.request.openEntries.Add(1)
+			c.lockedLane.enqueue(session, &queueEntry{request: p.request, items: share, atomic: p.atomic})
 		}
 	}
 }

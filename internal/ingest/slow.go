@@ -14,23 +14,23 @@ const (
 	slowCommitsEvery = 10 * time.Second
 )
 
-// slowCommits tells in the log of commits that took long, and not of each: while the
+// slowCommitLog tells in the log of commits that took long, and not of each: while the
 // database is slow, all do. It is safe for concurrent use.
-type slowCommits struct {
+type slowCommitLog struct {
 	// last is when it was told, in nanoseconds since 1970; untold counts those since.
-	last   atomic.Int64
-	untold atomic.Int64
+	last     atomic.Int64
+	unlogged atomic.Int64
 }
 
-// note tells of a commit if it took long, and if none was told just now.
-func (s *slowCommits) note(logger *zap.Logger, events int, ended time.Time, took time.Duration) {
+// logIfSlow tells of a commit if it took long, and if none was told just now.
+func (s *slowCommitLog) logIfSlow(logger *zap.Logger, events int, ended time.Time, took time.Duration) {
 	if took < slowCommit {
 		return
 	}
 	last := s.last.Load()
 	if ended.UnixNano()-last < int64(slowCommitsEvery) || !s.last.CompareAndSwap(last, ended.UnixNano()) {
-		s.untold.Add(1)
+		s.unlogged.Add(1)
 		return
 	}
-	logger.Warn("a commit was slow", zap.Duration("took", took), zap.Int("events", events), zap.Int64("untold", s.untold.Swap(0)))
+	logger.Warn("a commit was slow", zap.Duration("took", took), zap.Int("events", events), zap.Int64("untold", s.unlogged.Swap(0)))
 }

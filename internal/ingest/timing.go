@@ -31,9 +31,9 @@ const (
 	timingTimeout = 2 * time.Second
 )
 
-// journal writes the timings of groups, which are known only after the commit, off
+// timingWriter writes the timings of groups, which are known only after the commit, off
 // the way of any request. It costs a row twice a second, and nothing at rest.
-type journal struct {
+type timingWriter struct {
 	store  TimingStore
 	logger *zap.Logger
 	now    func() time.Time
@@ -48,12 +48,12 @@ type journal struct {
 	once    sync.Once
 }
 
-func newJournal(store TimingStore, logger *zap.Logger, now func() time.Time) *journal {
-	return &journal{store: store, logger: logger, now: now, wake: make(chan struct{}, 1), end: make(chan struct{}), ended: make(chan struct{})}
+func newTimingWriter(store TimingStore, logger *zap.Logger, now func() time.Time) *timingWriter {
+	return &timingWriter{store: store, logger: logger, now: now, wake: make(chan struct{}, 1), end: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// note takes a timing in. It never waits.
-func (j *journal) note(t Timing) {
+// add takes a timing in. It never waits.
+func (j *timingWriter) add(t Timing) {
 	j.mu.Lock()
 	full := len(j.pending) >= maxTimings
 	if !full {
@@ -73,7 +73,7 @@ func (j *journal) note(t Timing) {
 }
 
 // find looks for a timing that is not written yet.
-func (j *journal) find(group GroupID) (time.Duration, bool) {
+func (j *timingWriter) find(group GroupID) (time.Duration, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, list := range [][]Timing{j.pending, j.writing} {
@@ -87,13 +87,13 @@ func (j *journal) find(group GroupID) (time.Duration, bool) {
 }
 
 // run writes until stop.
-func (j *journal) run() {
+func (j *timingWriter) run() {
 	defer close(j.ended)
 	for {
 		select {
 		case <-j.wake:
 		case <-j.end:
-			j.write()
+			j.writePending()
 			return
 		}
 		timer := time.NewTimer(timingPause)
@@ -102,17 +102,17 @@ func (j *journal) run() {
 		case <-j.end:
 			timer.Stop()
 		}
-		j.write()
+		j.writePending()
 	}
 }
 
 // stop writes what is left and ends. It may be called more than once.
-func (j *journal) stop() {
+func (j *timingWriter) stop() {
 	j.once.Do(func() { close(j.end) })
 	<-j.ended
 }
 
-func (j *journal) write() {
+func (j *timingWriter) writePending() {
 	j.mu.Lock()
 	j.writing, j.pending = j.pending, nil
 	list := j.writing

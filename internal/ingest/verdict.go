@@ -47,8 +47,8 @@ type Verdict struct {
 	TypeVersion int32
 }
 
-// Refused tells whether the event was refused for a reason of its own.
-func (v *Verdict) Refused() bool { return v.Status == Rejected || v.Status == Conflict }
+// IsRejected tells whether the event was refused for a reason of its own.
+func (v *Verdict) IsRejected() bool { return v.Status == Rejected || v.Status == Conflict }
 
 // Request is what one client sent at once.
 type Request struct {
@@ -62,9 +62,9 @@ type Request struct {
 	// Span is the request's; nil unless it is sampled.
 	Span       trace.Span
 	ReceivedAt time.Time
-	// Judged is how long after ReceivedAt the envelopes were judged; Submit sets it.
-	Judged    time.Duration
-	Envelopes []event.Envelope
+	// ValidatedAfter is how long after ReceivedAt the envelopes were judged; Submit sets it.
+	ValidatedAfter time.Duration
+	Envelopes      []event.Envelope
 	// Atomic asks for all or none.
 	Atomic bool
 	// Replay tells that it is a refusal that is sent through again. If it is refused
@@ -89,7 +89,7 @@ type Item struct {
 	// Verdict is filled by the Store. An item whose envelope was refused comes with
 	// the ErrorID to keep it under.
 	Verdict *Verdict
-	part    *part
+	entry   *queueEntry
 }
 
 // Group is what one transaction commits.
@@ -109,10 +109,10 @@ type Group struct {
 // attempt: the group was rolled back, and trying it again as it is cannot help.
 var ErrNotStorable = errors.New("the store refuses the data")
 
-// ErrDatabaseRefuses tells that a trigger or a constraint of the database that is not the
+// ErrRejectedByDatabase tells that a trigger or a constraint of the database that is not the
 // service's refused something in a group. The group was rolled back. It is no fault of the
 // event, which can be stored once an operator has removed the cause.
-var ErrDatabaseRefuses = errors.New("the database refuses an event for a reason that is not the service's")
+var ErrRejectedByDatabase = errors.New("the database refuses an event for a reason that is not the service's")
 
 // ErrUnsafeDatabase tells that the database could lose what it commits, so that nothing was
 // stored.
@@ -136,9 +136,9 @@ func (e *LockedError) Error() string {
 // Unwrap returns what the database said.
 func (e *LockedError) Unwrap() error { return e.Err }
 
-// ErrAtomicRefused tells that an atomic group was rolled back because of the items
+// ErrAtomicRejected tells that an atomic group was rolled back because of the items
 // whose verdicts say Conflict or Rejected.
-var ErrAtomicRefused = errors.New("an atomic group holds a refused event")
+var ErrAtomicRejected = errors.New("an atomic group holds a refused event")
 
 // Store keeps groups. The postgres package implements it.
 type Store interface {
@@ -148,7 +148,7 @@ type Store interface {
 	// nothing was stored; any other error means that the outcome may be unknown and
 	// the same ids can be sent again.
 	Commit(ctx context.Context, group *Group) error
-	// Check fills the verdicts that a Commit would give now, Valid in the place of
+	// DryRun fills the verdicts that a Commit would give now, Valid in the place of
 	// Stored, and stores nothing.
-	Check(ctx context.Context, group *Group) error
+	DryRun(ctx context.Context, group *Group) error
 }

@@ -160,7 +160,7 @@ func changedMembers(before, after *event.Event) []string {
 		{"session_id", before.SessionID != after.SessionID},
 		{"category", before.Category != after.Category},
 		{"name", before.Name != after.Name},
-		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"data", !bytes.Equal(event.Canonicalize(before.Data), event.Canonicalize(after.Data))},
 		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
 	} {
 		if member.differs {
@@ -249,8 +249,8 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 		})
 		switch {
 		case missingPartition(err) && wanted != nil:
-			s.partitions.forget()
-			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
+			s.partitions.forgetKnown()
+			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
 				return err
 			}
 		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased

@@ -19,10 +19,10 @@ insert into event_key (event_id, "timestamp")
 select n.event_id, n."timestamp" from unnest($1::uuid[], $2::timestamptz[]) as n (event_id, "timestamp")
 on conflict do nothing returning event_id`
 
-// knownSQL reads what is stored under known ids: event_key_pkey, then one
+// storedEventsSQL reads what is stored under known ids: event_key_pkey, then one
 // partition's event_timestamp_idx, and session_pkey for what was erased. It is a statement of its own, so that it sees
 // what newKeysSQL waited for, and takes no lock.
-const knownSQL = `
+const storedEventsSQL = `
 select k.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id, a.original_digest,
 	(select s.session_id from session s where s.session_id = a.session_id and s.erased_at is not null)
 from event_key k
@@ -36,8 +36,8 @@ where k.event_id = any($1)`
 // dropKeysSQL takes back new ids whose events turned out to be refused.
 const dropKeysSQL = `delete from event_key where event_id = any($1)`
 
-// known is what is stored under an id, without the payload: a group may know many large ones.
-type known struct {
+// storedEvent is what is stored under an id, without the payload: a group may know many large ones.
+type storedEvent struct {
 	event.Stored
 	erased bool
 	// digest is the digest of what is stored.
@@ -48,28 +48,28 @@ type known struct {
 	original []byte
 }
 
-// carefully gives every event a verdict of its own: new ids are stored, known
+// runCarefulPath gives every event a verdict of its own: new ids are stored, known
 // ones compared with what is stored. Three round trips, one more with refusals.
-func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
+func (c *groupTransaction) runCarefulPath(ctx context.Context, conn *pgx.Conn) error {
 	p := c.plan
 	var fresh []int
-	var numbered *sessions
-	var stored map[uuid.UUID]known
-	err := c.store.step(ctx, stepLock, func(ctx context.Context) (err error) {
-		fresh, numbered, stored, err = c.take(ctx, conn)
+	var numbered *groupSessions
+	var stored map[uuid.UUID]storedEvent
+	err := c.store.measureStep(ctx, stepLock, func(ctx context.Context) (err error) {
+		fresh, numbered, stored, err = c.lockCarefully(ctx, conn)
 		return err
 	})
 	if err != nil {
-		return heldLock(err)
+		return markHeldLock(err)
 	}
-	verdicts := c.judge(fresh, numbered, stored)
-	refusals := newRefusals(c.store.keep, p.refused)
-	store, drop, refused := c.sort(fresh, verdicts, refusals)
+	verdicts := c.resolveVerdicts(fresh, numbered, stored)
+	refusals := newGroupRejections(c.store.rejectionBounds, p.rejected)
+	store, drop, refused := c.sortRows(fresh, verdicts, refusals)
 	if p.atomic && refused {
 		for i, v := range verdicts {
 			*p.rows[i].item.Verdict = v
 		}
-		return ingest.ErrAtomicRefused
+		return ingest.ErrAtomicRejected
 	}
 	batch := &pgx.Batch{}
 	if len(drop) > 0 {
@@ -78,7 +78,7 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 	refusals.queueCount(batch)
 	if batch.Len() > 0 {
 		if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-			return heldLock(err)
+			return markHeldLock(err)
 		}
 	}
 	if err := c.write(ctx, conn, store, numbered, refusals); err != nil {
@@ -87,21 +87,21 @@ func (c *commit) carefully(ctx context.Context, conn *pgx.Conn) error {
 	for i, v := range verdicts {
 		*p.rows[i].item.Verdict = v
 	}
-	refusals.settle()
+	refusals.clearUnrecordedIDs()
 	return nil
 }
 
-// take takes the locks of a group: the ids that are new, then their sessions. It
+// lockCarefully takes the locks of a group: the ids that are new, then their sessions. It
 // returns the rows with new ids, the sessions, and what is stored under the others.
-func (c *commit) take(ctx context.Context, conn *pgx.Conn) (fresh []int, numbered *sessions, stored map[uuid.UUID]known, err error) {
-	fresh, found, err := c.claim(ctx, conn)
+func (c *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) (fresh []int, numbered *groupSessions, stored map[uuid.UUID]storedEvent, err error) {
+	fresh, found, err := c.claimIDs(ctx, conn)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	numbered = c.plan.number(fresh)
+	numbered = c.plan.numberRows(fresh)
 	batch := &pgx.Batch{}
 	if len(found) > 0 {
-		queueKnown(batch, found, &stored)
+		queueStoredEvents(batch, found, &stored)
 	}
 	if len(fresh) > 0 {
 		queueSessions(batch, numbered)
@@ -110,19 +110,19 @@ func (c *commit) take(ctx context.Context, conn *pgx.Conn) (fresh []int, numbere
 	return fresh, numbered, stored, err
 }
 
-// claim opens the transaction and enters the ids into the ledger. It returns the
+// claimIDs opens the transaction and enters the ids into the ledger. It returns the
 // rows whose ids were new and the ids that were known.
-func (c *commit) claim(ctx context.Context, conn *pgx.Conn) (fresh []int, found [][16]byte, err error) {
+func (c *groupTransaction) claimIDs(ctx context.Context, conn *pgx.Conn) (fresh []int, found [][16]byte, err error) {
 	p := c.plan
 	batch := &pgx.Batch{}
 	batch.Queue(beginSQL)
-	if sql := c.lockWaitSQL(); sql != "" {
+	if sql := c.lockTimeoutSQL(); sql != "" {
 		batch.Queue(sql)
 	}
-	firsts := p.firsts()
+	firsts := p.firstRows()
 	inserted := make(map[[16]byte]bool, len(firsts))
 	if len(firsts) > 0 {
-		ids, timestamps := p.ledger(firsts)
+		ids, timestamps := p.ledgerColumns(firsts)
 		batch.Queue(newKeysSQL, ids, timestamps).Query(func(rows pgx.Rows) error {
 			var id [16]byte
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
@@ -145,19 +145,19 @@ func (c *commit) claim(ctx context.Context, conn *pgx.Conn) (fresh []int, found 
 	return fresh, found, nil
 }
 
-// queueKnown queues the reading of what is stored under ids.
-func queueKnown(batch *pgx.Batch, ids [][16]byte, into *map[uuid.UUID]known) {
-	batch.Queue(knownSQL, ids).Query(func(rows pgx.Rows) error {
+// queueStoredEvents queues the reading of what is stored under ids.
+func queueStoredEvents(batch *pgx.Batch, ids [][16]byte, into *map[uuid.UUID]storedEvent) {
+	batch.Queue(storedEventsSQL, ids).Query(func(rows pgx.Rows) error {
 		var err error
-		*into, err = collectKnown(rows, len(ids))
+		*into, err = collectStoredEvents(rows, len(ids))
 		return err
 	})
 }
 
-func collectKnown(rows pgx.Rows, guess int) (map[uuid.UUID]known, error) {
-	found := make(map[uuid.UUID]known, guess)
+func collectStoredEvents(rows pgx.Rows, guess int) (map[uuid.UUID]storedEvent, error) {
+	found := make(map[uuid.UUID]storedEvent, guess)
 	for rows.Next() {
-		var k known
+		var k storedEvent
 		var id, session *uuid.UUID
 		var category, name *string
 		var at, received *time.Time
@@ -179,8 +179,8 @@ func collectKnown(rows pgx.Rows, guess int) (map[uuid.UUID]known, error) {
 	return found, rows.Err()
 }
 
-// judge works out the verdict of every row.
-func (c *commit) judge(fresh []int, numbered *sessions, stored map[uuid.UUID]known) []ingest.Verdict {
+// resolveVerdicts works out the verdict of every row.
+func (c *groupTransaction) resolveVerdicts(fresh []int, numbered *groupSessions, stored map[uuid.UUID]storedEvent) []ingest.Verdict {
 	rows := c.plan.rows
 	isNew := make(map[int]bool, len(fresh))
 	for _, i := range fresh {
@@ -191,61 +191,61 @@ func (c *commit) judge(fresh []int, numbered *sessions, stored map[uuid.UUID]kno
 		r := &rows[i]
 		v := ingest.Verdict{EventID: r.event().ID}
 		switch first := r.copyOf; {
-		case isNew[i] && numbered.base[r.session] == erased:
-			refuseErasedSession(&v)
+		case isNew[i] && numbered.base[r.session] == erasedSession:
+			rejectErasedSession(&v)
 		case isNew[i]:
-			v.Status, v.Sequence = ingest.Stored, numbered.sequence(r)
+			v.Status, v.Sequence = ingest.Stored, numbered.sequenceOf(r)
 		case isNew[first] && verdicts[first].Status == ingest.Rejected:
 			v = verdicts[first]
 		case isNew[first] && rows[first].event().Digest() == r.event().Digest():
 			v.Status, v.Sequence = ingest.Duplicate, verdicts[first].Sequence
 		case isNew[first]:
-			refuseConflict(&v)
+			rejectConflict(&v)
 		default:
 			k, found := stored[v.EventID]
 			k.erased = k.erased || !found // an erasure took it between the two statements
-			c.compare(r, k, &v)
+			c.resolveKnownID(r, k, &v)
 		}
 		verdicts[i] = v
 	}
 	return verdicts
 }
 
-// compare judges an event whose id is known by what is stored under it.
-func (c *commit) compare(r *row, k known, v *ingest.Verdict) {
+// resolveKnownID judges an event whose id is known by what is stored under it.
+func (c *groupTransaction) resolveKnownID(r *row, k storedEvent, v *ingest.Verdict) {
 	request := r.item.Request
 	digest := r.event().Digest()
 	switch {
 	case k.erased && k.erasedWith.Valid && k.erasedWith.UUID == r.event().SessionID:
-		refuseErasedSession(v)
+		rejectErasedSession(v)
 	case k.erased:
-		refuse(v, ingest.Rejected, fault.CodeEventErased, "/event_id", "an event with this id was erased and is not stored again")
+		setRejected(v, ingest.Rejected, fault.CodeEventErased, "/event_id", "an event with this id was erased and is not stored again")
 	case k.digest == digest || string(k.original) == string(digest[:]):
 		v.Status, v.Sequence = ingest.Duplicate, k.Sequence
-		if c.again && k.ReceivedAt.Equal(request.ReceivedAt) && k.ApplicationID == request.Application {
+		if c.mayBeCommitted && k.ReceivedAt.Equal(request.ReceivedAt) && k.ApplicationID == request.Application {
 			v.Status = ingest.Stored // by the earlier attempt, whose answer was lost
 		}
 	default:
-		refuseConflict(v)
+		rejectConflict(v)
 	}
 }
 
-func refuseErasedSession(v *ingest.Verdict) {
-	refuse(v, ingest.Rejected, fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
+func rejectErasedSession(v *ingest.Verdict) {
+	setRejected(v, ingest.Rejected, fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 }
 
-func refuseConflict(v *ingest.Verdict) {
-	refuse(v, ingest.Conflict, fault.CodeEventIDConflict, "/event_id", "another event was stored under this id before; give every event an id of its own")
+func rejectConflict(v *ingest.Verdict) {
+	setRejected(v, ingest.Conflict, fault.CodeEventIDConflict, "/event_id", "another event was stored under this id before; give every event an id of its own")
 }
 
-func refuse(v *ingest.Verdict, status ingest.Status, code fault.Code, pointer, detail string) {
+func setRejected(v *ingest.Verdict, status ingest.Status, code fault.Code, pointer, detail string) {
 	v.Status = status
 	v.Violations = []fault.Violation{{Pointer: pointer, Code: code, Detail: detail}}
 }
 
-// sort tells apart the rows to store, the new ids to drop, and the refusals, which
+// sortRows tells apart the rows to store, the new ids to drop, and the refusals, which
 // it gives ids and adds to those that will be kept.
-func (c *commit) sort(fresh []int, verdicts []ingest.Verdict, refusals *refusals) (store []int, drop [][16]byte, refused bool) {
+func (c *groupTransaction) sortRows(fresh []int, verdicts []ingest.Verdict, refusals *groupRejections) (store []int, drop [][16]byte, refused bool) {
 	for _, i := range fresh {
 		if verdicts[i].Status == ingest.Stored {
 			store = append(store, i)
@@ -254,10 +254,10 @@ func (c *commit) sort(fresh []int, verdicts []ingest.Verdict, refusals *refusals
 		}
 	}
 	for i := range verdicts {
-		if v := &verdicts[i]; v.Refused() {
+		if v := &verdicts[i]; v.IsRejected() {
 			refused = true
 			if item := c.plan.rows[i].item; !item.Request.Replay {
-				v.ErrorID = c.errorID(i)
+				v.ErrorID = c.rejectionID(i)
 				refusals.add(item, v)
 			}
 		}
@@ -265,12 +265,12 @@ func (c *commit) sort(fresh []int, verdicts []ingest.Verdict, refusals *refusals
 	return store, drop, refused
 }
 
-// errorID returns the id that a row's refusal is kept under, in every attempt.
-func (c *commit) errorID(row int) uuid.UUID {
-	id, known := c.errorIDs[row]
+// rejectionID returns the id that a row's refusal is kept under, in every attempt.
+func (c *groupTransaction) rejectionID(row int) uuid.UUID {
+	id, known := c.rejectionIDs[row]
 	if !known {
 		id = c.store.newID()
-		c.errorIDs[row] = id
+		c.rejectionIDs[row] = id
 	}
 	return id
 }
@@ -278,18 +278,18 @@ func (c *commit) errorID(row int) uuid.UUID {
 // erasedSQL reads which sessions are erased, by session_pkey, without a lock.
 const erasedSQL = `select session_id from session where session_id = any($1) and erased_at is not null`
 
-// Check implements ingest.Store by reads alone.
-func (s *EventStore) Check(ctx context.Context, group *ingest.Group) error {
-	p := newPlan(group)
+// DryRun implements ingest.Store by reads alone.
+func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
+	p := planGroup(group)
 	if len(p.rows) == 0 {
 		return nil
 	}
-	ids, _ := p.ledger(p.firsts())
-	numbered := p.number(p.firsts())
-	var stored map[uuid.UUID]known
+	ids, _ := p.ledgerColumns(p.firstRows())
+	numbered := p.numberRows(p.firstRows())
+	var stored map[uuid.UUID]storedEvent
 	gone := map[[16]byte]bool{}
 	batch := &pgx.Batch{}
-	queueKnown(batch, ids, &stored)
+	queueStoredEvents(batch, ids, &stored)
 	batch.Queue(erasedSQL, numbered.ids).Query(func(rows pgx.Rows) error {
 		var id [16]byte
 		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
@@ -312,13 +312,13 @@ func (s *EventStore) Check(ctx context.Context, group *ingest.Group) error {
 		}
 	}
 	var fresh []int
-	for _, i := range p.firsts() {
+	for _, i := range p.firstRows() {
 		if _, found := stored[p.rows[i].event().ID]; !found {
 			fresh = append(fresh, i)
 		}
 	}
-	c := commit{store: s, plan: p}
-	for i, v := range c.judge(fresh, numbered, stored) {
+	c := groupTransaction{store: s, plan: p}
+	for i, v := range c.resolveVerdicts(fresh, numbered, stored) {
 		if v.Status == ingest.Stored {
 			v.Status, v.Sequence = ingest.Valid, 0
 		}

@@ -28,10 +28,10 @@ const copyColumns = 14
 // COPY, its data, the reading of what the commit waits for, and COMMIT go out as one
 // message, which spares round trips. No change of the server's settings comes between
 // them, for the server looks for such changes before a message.
-func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *plan, rows []int, s *sessions) error {
+func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *groupPlan, rows []int, s *groupSessions) error {
 	message := commitMessage{sql: db.confirmSQL() + "; commit"}
 	if len(rows) > 0 { // what is written makes the commit wait
-		message = commitMessage{sql: copySQL + "; select " + db.settingsSQL() + "; commit", data: p.encode(rows, s)}
+		message = commitMessage{sql: copySQL + "; select " + db.settingsSQL() + "; commit", data: p.encodeCopy(rows, s)}
 	}
 
 	answer, err := message.send(ctx, conn.PgConn())
@@ -79,7 +79,7 @@ func (m commitMessage) send(ctx context.Context, conn *pgconn.PgConn) (commitAns
 		err = ctx.Err()
 	}
 	if err != nil {
-		return commitAnswer{}, errors.Join(err, giveUp(ctx, conn)) // half a message may be on its way
+		return commitAnswer{}, errors.Join(err, abandonConnection(ctx, conn)) // half a message may be on its way
 	}
 
 	return receiveCommit(ctx, conn)
@@ -91,7 +91,7 @@ func receiveCommit(ctx context.Context, conn *pgconn.PgConn) (answer commitAnswe
 	for {
 		message, err := conn.ReceiveMessage(ctx)
 		if err != nil {
-			return commitAnswer{}, errors.Join(err, giveUp(ctx, conn))
+			return commitAnswer{}, errors.Join(err, abandonConnection(ctx, conn))
 		}
 		switch message := message.(type) {
 		case *pgproto3.DataRow:
@@ -106,10 +106,10 @@ func receiveCommit(ctx context.Context, conn *pgconn.PgConn) (answer commitAnswe
 	}
 }
 
-// giveUp closes a connection on which something runs, and asks the server to end it:
+// abandonConnection closes a connection on which something runs, and asks the server to end it:
 // it would else hold its locks until it looks for the client, which a wait for a lock
 // does not do.
-func giveUp(ctx context.Context, conn *pgconn.PgConn) error {
+func abandonConnection(ctx context.Context, conn *pgconn.PgConn) error {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
 		defer cancel()
@@ -118,9 +118,9 @@ func giveUp(ctx context.Context, conn *pgconn.PgConn) error {
 	return conn.Close(ctx)
 }
 
-// encode renders rows in the binary format of COPY (PostgreSQL documentation,
+// encodeCopy renders rows in the binary format of COPY (PostgreSQL documentation,
 // COPY, "Binary Format").
-func (p *plan) encode(rows []int, s *sessions) []byte {
+func (p *groupPlan) encodeCopy(rows []int, s *groupSessions) []byte {
 	const fixed = 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 3*4
 	size := 32
 	for _, i := range rows {
@@ -135,7 +135,7 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 		b = binary.BigEndian.AppendUint16(b, copyColumns)
 		b = appendField(b, e.ID[:])
 		b = appendField(b, e.SessionID[:])
-		b = appendInt64(b, s.sequence(r))
+		b = appendInt64(b, s.sequenceOf(r))
 		b = appendField(b, e.Category)
 		b = appendField(b, e.Name)
 		b = appendDocument(b, e.Data)
@@ -143,7 +143,7 @@ func (p *plan) encode(rows []int, s *sessions) []byte {
 		b = appendInt64(b, microseconds(r.item.Request.ReceivedAt))
 		request := r.item.Request
 		b = appendInt32(b, int32(request.Application))
-		b = appendInt32(b, wholeMicroseconds(request.Judged))
+		b = appendInt32(b, durationMicroseconds(request.ValidatedAfter))
 		b = appendInt64(b, int64(p.id))
 		b = appendField(b, request.TraceID[:])
 		b = appendType(b, r.item.Envelope)
@@ -183,8 +183,8 @@ func appendInt32(b []byte, value int32) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(value)) //nolint:gosec // same bits
 }
 
-// wholeMicroseconds returns a duration in microseconds, as the columns hold it: half an hour at most.
-func wholeMicroseconds(d time.Duration) int32 {
+// durationMicroseconds returns a duration in microseconds, as the columns hold it: half an hour at most.
+func durationMicroseconds(d time.Duration) int32 {
 	return int32(min(max(d.Microseconds(), 0), math.MaxInt32))
 }
 

@@ -16,17 +16,17 @@ import (
 // group waits.
 var errLockHeld = errors.New("a lock of this group is held by somebody else")
 
-// heldLock marks an error of the steps that take the locks of a group's rows.
-func heldLock(err error) error {
+// markHeldLock marks an error of the steps that take the locks of a group's rows.
+func markHeldLock(err error) error {
 	if sqlState(err) == stateLockNotAvailable {
 		return fmt.Errorf("%w: %w", errLockHeld, err)
 	}
 	return err
 }
 
-// lockWaitSQL sets how long a transaction waits for a lock, where the connection's own
+// lockTimeoutSQL sets how long a transaction waits for a lock, where the connection's own
 // bound is not the one to use. Behind a pooler the connection has none of ours.
-func (c *commit) lockWaitSQL() string {
+func (c *groupTransaction) lockTimeoutSQL() string {
 	wait := c.plan.lockWait
 	if wait == 0 && c.store.db.pooled {
 		wait = c.store.db.lockTimeout
@@ -43,12 +43,12 @@ const lockedSessionsSQL = `
 with free as materialized (select session_id from session where session_id = any($1) for update skip locked)
 select s.session_id from session s where s.session_id = any($1) and not exists (select from free where free.session_id = s.session_id)`
 
-// findLocked finds out which sessions of a group are locked, and returns that as an
+// findLockedSessions finds out which sessions of a group are locked, and returns that as an
 // ingest.LockedError.
-func (s *EventStore) findLocked(ctx context.Context, p *plan, cause error) error {
+func (s *EventStore) findLockedSessions(ctx context.Context, p *groupPlan, cause error) error {
 	locked := &ingest.LockedError{Sessions: map[uuid.UUID]bool{}, Err: cause}
 
-	rows, err := s.db.write.Query(ctx, lockedSessionsSQL, p.number(p.firsts()).ids) //nolint:rowserrcheck // ForEachRow returns it
+	rows, err := s.db.write.Query(ctx, lockedSessionsSQL, p.numberRows(p.firstRows()).ids) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return translate(err, "find the sessions that are locked")
 	}

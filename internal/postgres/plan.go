@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// plan is a group laid out for the database.
-type plan struct {
+// groupPlan is a group laid out for the database.
+type groupPlan struct {
 	id ingest.GroupID
 	// rows are the accepted events in the group's order.
 	rows []row
@@ -21,9 +21,9 @@ type plan struct {
 	byID []int
 	// repeated tells that an id occurs more than once in the group.
 	repeated bool
-	// refused are the envelopes that were refused before the database saw them.
-	refused []*ingest.Item
-	atomic  bool
+	// rejected are the envelopes that were refused before the database saw them.
+	rejected []*ingest.Item
+	atomic   bool
 	// lockWait bounds how long the transaction waits for a lock; 0 is the connection's bound.
 	lockWait time.Duration
 }
@@ -41,12 +41,12 @@ type row struct {
 
 func (r *row) event() *event.Event { return &r.item.Envelope.Event }
 
-func newPlan(group *ingest.Group) *plan {
-	p := &plan{id: group.ID, rows: make([]row, 0, len(group.Items)), atomic: group.Atomic, lockWait: group.LockWait}
+func planGroup(group *ingest.Group) *groupPlan {
+	p := &groupPlan{id: group.ID, rows: make([]row, 0, len(group.Items)), atomic: group.Atomic, lockWait: group.LockWait}
 	for i := range group.Items {
 		item := &group.Items[i]
 		if !item.Envelope.Accepted() {
-			p.refused = append(p.refused, item)
+			p.rejected = append(p.rejected, item)
 			continue
 		}
 		p.rows = append(p.rows, row{item: item, copyOf: len(p.rows)})
@@ -68,16 +68,16 @@ func newPlan(group *ingest.Group) *plan {
 	return p
 }
 
-// firsts returns the rows that are no copies of an earlier one, by event id.
-func (p *plan) firsts() []int {
+// firstRows returns the rows that are no copies of an earlier one, by event id.
+func (p *groupPlan) firstRows() []int {
 	if !p.repeated {
 		return p.byID
 	}
 	return slices.DeleteFunc(slices.Clone(p.byID), func(i int) bool { return p.rows[i].copyOf != i })
 }
 
-// ledger returns the columns of event_key for the given rows.
-func (p *plan) ledger(rows []int) (ids [][16]byte, timestamps []time.Time) {
+// ledgerColumns returns the columns of event_key for the given rows.
+func (p *groupPlan) ledgerColumns(rows []int) (ids [][16]byte, timestamps []time.Time) {
 	ids, timestamps = make([][16]byte, len(rows)), make([]time.Time, len(rows))
 	for n, i := range rows {
 		e := p.rows[i].event()
@@ -86,13 +86,13 @@ func (p *plan) ledger(rows []int) (ids [][16]byte, timestamps []time.Time) {
 	return ids, timestamps
 }
 
-// months returns the months that need a partition of event, and of rejection.
-func (p *plan) months() (events, rejections []month) {
+// partitionMonths returns the months that need a partition of event, and of rejection.
+func (p *groupPlan) partitionMonths() (events, rejections []month) {
 	for i := range p.rows {
 		events = addMonth(events, p.rows[i].event().Timestamp)
 		rejections = addMonth(rejections, p.rows[i].item.Request.ReceivedAt) // it may turn out a conflict
 	}
-	for _, item := range p.refused {
+	for _, item := range p.rejected {
 		rejections = addMonth(rejections, item.Request.ReceivedAt)
 	}
 	return events, rejections
@@ -106,9 +106,9 @@ func addMonth(months []month, at time.Time) []month {
 	return append(months, m)
 }
 
-// sessions is the share that each session has in a group, sorted by id: the
+// groupSessions is the share that each session has in a group, sorted by id: the
 // order in which their rows are locked.
-type sessions struct {
+type groupSessions struct {
 	ids          [][16]byte
 	counts       []int64
 	firsts       []time.Time
@@ -118,11 +118,11 @@ type sessions struct {
 	base []int64
 }
 
-// erased marks a session that takes no events any more.
-const erased = -1
+// erasedSession marks a session that takes no events any more.
+const erasedSession = -1
 
-// number gives the rows their places in their sessions and returns the sessions.
-func (p *plan) number(rows []int) *sessions {
+// numberRows gives the rows their places in their sessions and returns the sessions.
+func (p *groupPlan) numberRows(rows []int) *groupSessions {
 	index := make(map[uuid.UUID]int, len(rows))
 	ids := make([][16]byte, 0, len(rows))
 	for _, i := range rows {
@@ -136,7 +136,7 @@ func (p *plan) number(rows []int) *sessions {
 	for n, id := range ids {
 		index[id] = n
 	}
-	s := &sessions{
+	s := &groupSessions{
 		ids: ids, counts: make([]int64, len(ids)), firsts: make([]time.Time, len(ids)), lasts: make([]time.Time, len(ids)),
 		applications: make([]string, len(ids)), base: make([]int64, len(ids)),
 	}
@@ -157,7 +157,7 @@ func (p *plan) number(rows []int) *sessions {
 		if from := r.item.Request.Application; !slices.Contains(senders[n], from) {
 			senders[n] = append(senders[n], from)
 		}
-		s.base[n] = erased
+		s.base[n] = erasedSession
 	}
 	for n, from := range senders {
 		s.applications[n] = arrayLiteral(from)
@@ -165,17 +165,17 @@ func (p *plan) number(rows []int) *sessions {
 	return s
 }
 
-// answered notes what the upsert returned for a session.
-func (s *sessions) answered(id [16]byte, lastSequence int64) {
+// setLastSequence notes what the upsert returned for a session.
+func (s *groupSessions) setLastSequence(id [16]byte, lastSequence int64) {
 	n, _ := slices.BinarySearchFunc(s.ids, id, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
 	s.base[n] = lastSequence - s.counts[n]
 }
 
-// anyErased tells whether a session takes no events any more.
-func (s *sessions) anyErased() bool { return slices.Contains(s.base, erased) }
+// hasErased tells whether a session takes no events any more.
+func (s *groupSessions) hasErased() bool { return slices.Contains(s.base, erasedSession) }
 
-// sequence returns a row's place in its session. It is known after the upsert.
-func (s *sessions) sequence(r *row) int64 { return s.base[r.session] + r.place }
+// sequenceOf returns a row's place in its session. It is known after the upsert.
+func (s *groupSessions) sequenceOf(r *row) int64 { return s.base[r.session] + r.place }
 
 // arrayLiteral writes an integer array as Postgres reads it, sorted.
 func arrayLiteral(ids []event.ApplicationID) string {

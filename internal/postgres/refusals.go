@@ -19,40 +19,40 @@ import (
 // sampleRawBytes bounds the raw text of a sampled refusal.
 const sampleRawBytes = 4 << 10
 
-// refusals are the refused events of a group on their way into the table.
-type refusals struct {
-	bounds KeepConfig
-	list   []refusal
-	hours  []refusedHour
+// groupRejections are the refused events of a group on their way into the table.
+type groupRejections struct {
+	bounds RejectionBounds
+	list   []pendingRejection
+	hours  []rejectionCounter
 }
 
-type refusal struct {
-	item    *ingest.Item
-	verdict *ingest.Verdict
-	raw     []byte
-	keep    bool
+type pendingRejection struct {
+	item     *ingest.Item
+	verdict  *ingest.Verdict
+	raw      []byte
+	recorded bool
 }
 
-// refusedHour is what a group adds to one row of rejection_count.
-type refusedHour struct {
+// rejectionCounter is what a group adds to one row of rejection_count.
+type rejectionCounter struct {
 	application event.ApplicationID
 	hour        time.Time
-	refused     int64
+	rejected    int64
 	bytes       int64
-	// afterRefused and afterBytes are the totals, this group's included.
-	afterRefused int64
-	afterBytes   int64
+	// totalRejected and afterBytes are the totals, this group's included.
+	totalRejected int64
+	totalBytes    int64
 }
 
-func newRefusals(bounds KeepConfig, items []*ingest.Item) *refusals {
-	r := &refusals{bounds: bounds}
+func newGroupRejections(bounds RejectionBounds, items []*ingest.Item) *groupRejections {
+	r := &groupRejections{bounds: bounds}
 	for _, item := range items {
 		r.add(item, item.Verdict)
 	}
 	return r
 }
 
-func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
+func (r *groupRejections) add(item *ingest.Item, verdict *ingest.Verdict) {
 	raw := item.Envelope.Raw
 	switch verdict.Violations[0].Code {
 	case fault.CodeSessionErased, fault.CodeEventErased:
@@ -62,11 +62,11 @@ func (r *refusals) add(item *ingest.Item, verdict *ingest.Verdict) {
 		raw = nil
 	}
 	longest := r.bounds.RawBytes
-	if item.Envelope.Unparted {
+	if item.Envelope.IsWholeBody {
 		longest = max(longest, r.bounds.BodyBytes)
 	}
 	raw = raw[:min(len(raw), longest)]
-	r.list = append(r.list, refusal{item: item, verdict: verdict, raw: raw})
+	r.list = append(r.list, pendingRejection{item: item, verdict: verdict, raw: raw})
 }
 
 // countSQL locks the counters of the group's applications, ascending.
@@ -78,17 +78,17 @@ on conflict (application_id, hour) do update set refused = c.refused + excluded.
 returning application_id, hour, refused, bytes`
 
 // queueCount queues the counting of the refusals, which tells how many came before.
-func (r *refusals) queueCount(batch *pgx.Batch) {
+func (r *groupRejections) queueCount(batch *pgx.Batch) {
 	if len(r.list) == 0 {
 		return
 	}
 	for i := range r.list {
 		request := r.list[i].item.Request
-		hour := r.hourOf(request)
-		hour.refused++
+		hour := r.counterOf(request)
+		hour.rejected++
 		hour.bytes += int64(len(r.list[i].raw))
 	}
-	slices.SortFunc(r.hours, func(a, b refusedHour) int {
+	slices.SortFunc(r.hours, func(a, b rejectionCounter) int {
 		return cmp.Or(cmp.Compare(a.application, b.application), a.hour.Compare(b.hour))
 	})
 	var applications []int32
@@ -96,7 +96,7 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 	var refused, bytes []int64
 	for _, h := range r.hours {
 		applications, hours = append(applications, int32(h.application)), append(hours, h.hour)
-		refused, bytes = append(refused, h.refused), append(bytes, h.bytes)
+		refused, bytes = append(refused, h.rejected), append(bytes, h.bytes)
 	}
 	r.queueErased(batch)
 	batch.Queue(countSQL, applications, hours, refused, bytes).Query(func(rows pgx.Rows) error {
@@ -106,7 +106,7 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 		_, err := pgx.ForEachRow(rows, []any{&application, &hour, &total, &size}, func() error {
 			for i := range r.hours {
 				if h := &r.hours[i]; int32(h.application) == application && h.hour.Equal(hour) {
-					h.afterRefused, h.afterBytes = total, size
+					h.totalRejected, h.totalBytes = total, size
 				}
 			}
 			return nil
@@ -115,12 +115,12 @@ func (r *refusals) queueCount(batch *pgx.Batch) {
 	})
 }
 
-// erasedForRefusalsSQL uses session_pkey. The lock, for which writers of events do not
+// erasedForRejectionsSQL uses session_pkey. The lock, for which writers of events do not
 // wait, keeps an erasure from passing by what this transaction is about to keep. It waits
 // for nobody, since a text alone must not make a group wait for any session that it names:
 // one that is locked counts as erased if an erasure of it is at work, which was committed
 // before it took the lock. Whoever else has it locked, to edit an event, erases nothing.
-const erasedForRefusalsSQL = `
+const erasedForRejectionsSQL = `
 with free as materialized (select session_id from session where session_id = any($1) for key share skip locked)
 select s.session_id, s.erased_at is not null or not exists (select from free where free.session_id = s.session_id)
 	and exists (select from erasure e where e.finished_at is null and s.session_id = any (e.session_ids))
@@ -131,7 +131,7 @@ const maxNamed = 16
 
 // queueErased queues the question which refused events belong to erased sessions, or name
 // one in their text: that is withheld, whatever they were refused for.
-func (r *refusals) queueErased(batch *pgx.Batch) {
+func (r *groupRejections) queueErased(batch *pgx.Batch) {
 	var ids [][16]byte
 	named := map[uuid.UUID][]int{}
 	for i := range r.list {
@@ -153,7 +153,7 @@ func (r *refusals) queueErased(batch *pgx.Batch) {
 	if len(ids) == 0 {
 		return
 	}
-	batch.Queue(erasedForRefusalsSQL, ids).Query(func(rows pgx.Rows) error {
+	batch.Queue(erasedForRejectionsSQL, ids).Query(func(rows pgx.Rows) error {
 		var id [16]byte
 		var gone bool
 		_, err := pgx.ForEachRow(rows, []any{&id, &gone}, func() error {
@@ -168,44 +168,44 @@ func (r *refusals) queueErased(batch *pgx.Batch) {
 	})
 }
 
-// hourOf returns the counter of a request's application and hour.
-func (r *refusals) hourOf(request *ingest.Request) *refusedHour {
+// counterOf returns the counter of a request's application and hour.
+func (r *groupRejections) counterOf(request *ingest.Request) *rejectionCounter {
 	hour := request.ReceivedAt.UTC().Truncate(time.Hour)
 	for i := range r.hours {
 		if h := &r.hours[i]; h.application == request.Application && h.hour.Equal(hour) {
 			return h
 		}
 	}
-	r.hours = append(r.hours, refusedHour{application: request.Application, hour: hour})
+	r.hours = append(r.hours, rejectionCounter{application: request.Application, hour: hour})
 	return &r.hours[len(r.hours)-1]
 }
 
-// choose decides which refusals are kept, by their rank in their hour.
-func (r *refusals) choose() (kept int) {
-	rank, size := map[*refusedHour]int64{}, map[*refusedHour]int64{}
+// chooseRecorded decides which refusals are kept, by their rank in their hour.
+func (r *groupRejections) chooseRecorded() (kept int) {
+	rank, size := map[*rejectionCounter]int64{}, map[*rejectionCounter]int64{}
 	for i := range r.list {
 		one := &r.list[i]
-		h := r.hourOf(one.item.Request)
+		h := r.counterOf(one.item.Request)
 		rank[h]++
 		size[h] += int64(len(one.raw))
-		place := h.afterRefused - h.refused + rank[h]
-		total := h.afterBytes - h.bytes + size[h]
+		place := h.totalRejected - h.rejected + rank[h]
+		total := h.totalBytes - h.bytes + size[h]
 		switch {
 		case place <= r.bounds.Rows && total <= r.bounds.Bytes:
-			one.keep = true
-		case sampled(place):
-			one.keep = true
+			one.recorded = true
+		case isSampled(place):
+			one.recorded = true
 			one.raw = one.raw[:min(len(one.raw), sampleRawBytes)]
 		}
-		if one.keep {
+		if one.recorded {
 			kept++
 		}
 	}
 	return kept
 }
 
-// sampled picks nine of every power of ten: 1-9, 10, 20, ..., 90, 100, 200, ...
-func sampled(place int64) bool {
+// isSampled picks nine of every power of ten: 1-9, 10, 20, ..., 90, 100, 200, ...
+func isSampled(place int64) bool {
 	for place >= 10 {
 		if place%10 != 0 {
 			return false
@@ -224,15 +224,15 @@ from unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::text[]
 	as n (rejection_id, received_at, application_id, request_id, code, errors, event_id, session_id, category, name, "timestamp", raw, raw_size, trace_id, event_type_version)
 on conflict do nothing`
 
-// keptSQL adds to counters that the transaction has locked already.
-const keptSQL = `
+// countRecordedSQL adds to counters that the transaction has locked already.
+const countRecordedSQL = `
 update rejection_count c set kept = c.kept + n.kept
 from unnest($1::integer[], $2::timestamptz[], $3::bigint[]) as n (application_id, hour, kept)
 where c.application_id = n.application_id and c.hour = n.hour`
 
-// insert writes the refusals that are kept. It is called after the counting.
-func (r *refusals) insert(ctx context.Context, conn *pgx.Conn) error {
-	kept := r.choose()
+// insertChosen writes the refusals that are kept. It is called after the counting.
+func (r *groupRejections) insertChosen(ctx context.Context, conn *pgx.Conn) error {
+	kept := r.chooseRecorded()
 	if kept == 0 {
 		return nil
 	}
@@ -240,11 +240,11 @@ func (r *refusals) insert(ctx context.Context, conn *pgx.Conn) error {
 	var applications []int32
 	var hours []time.Time
 	var counts []int64
-	perHour := map[*refusedHour]int64{}
+	perHour := map[*rejectionCounter]int64{}
 	for i := range r.list {
-		if r.list[i].keep {
+		if r.list[i].recorded {
 			columns.add(&r.list[i])
-			perHour[r.hourOf(r.list[i].item.Request)]++
+			perHour[r.counterOf(r.list[i].item.Request)]++
 		}
 	}
 	for h, n := range perHour {
@@ -254,15 +254,15 @@ func (r *refusals) insert(ctx context.Context, conn *pgx.Conn) error {
 	c := &columns
 	batch.Queue(insertRejectionsSQL, c.ids, c.received, c.applications, c.requests, c.codes, c.errors,
 		c.events, c.sessions, c.categories, c.names, c.timestamps, c.raws, c.sizes, c.traces, c.versions)
-	batch.Queue(keptSQL, applications, hours, counts)
+	batch.Queue(countRecordedSQL, applications, hours, counts)
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// settle takes the id from the verdicts of refusals that were not kept. It is
+// clearUnrecordedIDs takes the id from the verdicts of refusals that were not kept. It is
 // called after the commit.
-func (r *refusals) settle() {
+func (r *groupRejections) clearUnrecordedIDs() {
 	for i := range r.list {
-		if !r.list[i].keep {
+		if !r.list[i].recorded {
 			r.list[i].item.Verdict.ErrorID = uuid.Nil
 		}
 	}
@@ -287,7 +287,7 @@ type rejectionColumns struct {
 	versions     []*int32
 }
 
-func (c *rejectionColumns) add(one *refusal) {
+func (c *rejectionColumns) add(one *pendingRejection) {
 	request, e := one.item.Request, one.item.Envelope
 	violations, _ := json.Marshal(one.verdict.Violations) // strings alone cannot fail
 	c.ids = append(c.ids, one.verdict.ErrorID)
@@ -296,11 +296,11 @@ func (c *rejectionColumns) add(one *refusal) {
 	c.requests = append(c.requests, request.ID)
 	c.codes = append(c.codes, string(one.verdict.Violations[0].Code))
 	c.errors = append(c.errors, string(violations))
-	c.events = append(c.events, optional(e, event.FieldID, (*[16]byte)(&e.Event.ID)))
-	c.sessions = append(c.sessions, optional(e, event.FieldSessionID, (*[16]byte)(&e.Event.SessionID)))
-	c.categories = append(c.categories, optional(e, event.FieldCategory, &e.Event.Category))
-	c.names = append(c.names, optional(e, event.FieldName, &e.Event.Name))
-	c.timestamps = append(c.timestamps, optional(e, event.FieldTimestamp, &e.Event.Timestamp))
+	c.events = append(c.events, knownField(e, event.FieldID, (*[16]byte)(&e.Event.ID)))
+	c.sessions = append(c.sessions, knownField(e, event.FieldSessionID, (*[16]byte)(&e.Event.SessionID)))
+	c.categories = append(c.categories, knownField(e, event.FieldCategory, &e.Event.Category))
+	c.names = append(c.names, knownField(e, event.FieldName, &e.Event.Name))
+	c.timestamps = append(c.timestamps, knownField(e, event.FieldTimestamp, &e.Event.Timestamp))
 	c.raws = append(c.raws, one.raw)
 	c.sizes = append(c.sizes, int32(len(e.Raw))) //nolint:gosec // bounded by the body limit
 	c.traces = append(c.traces, request.TraceID)
@@ -311,8 +311,8 @@ func (c *rejectionColumns) add(one *refusal) {
 	c.versions = append(c.versions, version)
 }
 
-// optional returns a field's value if it could be read.
-func optional[T any](e *event.Envelope, field event.Fields, value *T) *T {
+// knownField returns a field's value if it could be read.
+func knownField[T any](e *event.Envelope, field event.Fields, value *T) *T {
 	if e.Has(field) {
 		return value
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// KeepConfig bounds the refusals that are kept of one application in an hour.
+// RejectionBounds bounds the refusals that are kept of one application in an hour.
 // Beyond either bound they are counted and sampled.
-type KeepConfig struct {
+type RejectionBounds struct {
 	Rows  int64
 	Bytes int64
 	// RawBytes bounds the raw text that is kept of one.
@@ -29,15 +29,15 @@ type KeepConfig struct {
 // EventStore stores groups of events. It implements ingest.Store and is safe for
 // concurrent use.
 type EventStore struct {
-	db         *DB
-	partitions *partitions
-	keep       KeepConfig
-	newID      func() uuid.UUID
-	now        func() time.Time
-	metrics    *Metrics
-	// careful counts the groups that still take the careful path: a client that
+	db              *DB
+	partitions      *partitions
+	rejectionBounds RejectionBounds
+	newID           func() uuid.UUID
+	now             func() time.Time
+	metrics         *Metrics
+	// carefulGroups counts the groups that still take the careful path: a client that
 	// resends would else make every group be done twice.
-	careful atomic.Int64
+	carefulGroups atomic.Int64
 }
 
 var _ ingest.Store = (*EventStore)(nil)
@@ -54,9 +54,9 @@ type EventStoreDeps struct {
 }
 
 // NewEventStore makes a store on a database whose schema is current.
-func NewEventStore(keep KeepConfig, deps EventStoreDeps) *EventStore {
+func NewEventStore(keep RejectionBounds, deps EventStoreDeps) *EventStore {
 	return &EventStore{
-		db: deps.DB, partitions: &partitions{db: deps.DB, known: map[string]bool{}}, keep: keep,
+		db: deps.DB, partitions: &partitions{db: deps.DB, known: map[string]bool{}}, rejectionBounds: keep,
 		newID: deps.NewID, now: deps.Now, metrics: deps.Metrics,
 	}
 }
@@ -64,62 +64,62 @@ func NewEventStore(keep KeepConfig, deps EventStoreDeps) *EventStore {
 // The attempts at one group. Connections that died while idle are worth more than one, and
 // contention as many as the context allows, whose budget ends them all.
 const (
-	maxAttempts    = 8
-	longestBackoff = 100 * time.Millisecond
-	carefulGroups  = 50
-	firstBackoff   = 5 * time.Millisecond
-	rollbackBudget = 2 * time.Second
+	maxAttempts       = 8
+	longestBackoff    = 100 * time.Millisecond
+	carefulAfterKnown = 50
+	firstBackoff      = 5 * time.Millisecond
+	rollbackBudget    = 2 * time.Second
 )
 
-// errNeedsCare ends the fast path: an id is known already, or a session is
+// errNeedsCarefulPath ends the fast path: an id is known already, or a session is
 // erased, and each event needs a verdict of its own.
-var errNeedsCare = errors.New("an event id is known or a session is erased")
+var errNeedsCarefulPath = errors.New("an event id is known or a session is erased")
 
 // Commit implements ingest.Store. A group whose commit was cut off is tried again
 // as long as ctx allows: by their ids, events that were stored after all are found.
 func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
-	p := newPlan(group)
-	events, rejections := p.months()
-	c := commit{store: s, plan: p, errorIDs: map[int]uuid.UUID{}}
+	p := planGroup(group)
+	events, rejections := p.partitionMonths()
+	c := groupTransaction{store: s, plan: p, rejectionIDs: map[int]uuid.UUID{}}
 	backoff := firstBackoff
 	for attempt := 1; ; attempt++ {
-		err := s.partitions.ensure(ctx, eventTable, events)
+		err := s.partitions.ensureMonths(ctx, eventTable, events)
 		if err == nil {
-			err = s.partitions.ensure(ctx, rejectionTable, rejections)
+			err = s.partitions.ensureMonths(ctx, rejectionTable, rejections)
 		}
 		if err == nil {
-			err = s.attempt(ctx, &c)
+			err = s.runAttempt(ctx, &c)
 		}
 		switch {
-		case err == nil || errors.Is(err, ingest.ErrAtomicRefused):
+		case err == nil || errors.Is(err, ingest.ErrAtomicRejected):
 			return err
-		case errors.Is(err, errNeedsCare):
-			s.careful.Store(carefulGroups)
-			s.metrics.retried(ctx, retryKnownID)
-			c.care = true
+		case errors.Is(err, errNeedsCarefulPath):
+			s.carefulGroups.Store(carefulAfterKnown)
+			s.metrics.countRetry(ctx, retryKnownID)
+			c.careful = true
 			attempt--
 			continue
 		case missingPartition(err):
-			s.partitions.forget()
-			s.metrics.retried(ctx, retryMissingPartition)
+			s.partitions.forgetKnown()
+			s.metrics.countRetry(ctx, retryMissingPartition)
 		case lostConnection(err), errors.Is(err, errNotReplicated):
-			c.care, c.again = true, true
-			s.metrics.retried(ctx, retryLostConnection)
+			c.careful, c.mayBeCommitted = true, true
+			s.metrics.countRetry(ctx, retryLostConnection)
 		case errors.Is(err, errUnsafeCommit):
 			s.db.noteRefusal(ctx)
 			return fmt.Errorf("%w: %w", ingest.ErrUnsafeDatabase, err)
 		case errors.Is(err, errMonthTaken): // which strands the events of one month, and no others
-			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, err)
+			return fmt.Errorf("%w: %w", ingest.ErrRejectedByDatabase, err)
 		case errors.Is(err, errLockHeld):
-			return s.findLocked(ctx, p, err)
+			return s.findLockedSessions(ctx, p, err)
 		case contention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which nobody can be spared
 			sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
-			s.metrics.retried(ctx, retryContention)
+			s.metrics.countRetry(ctx, retryContention)
 			attempt-- // it ends, but when a deadlock has to be found first, after seconds
 		case refusesData(err):
 			return fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
 		case refusesForAnother(err):
-			return fmt.Errorf("%w: %w", ingest.ErrDatabaseRefuses, translate(err, "store a group"))
+			return fmt.Errorf("%w: %w", ingest.ErrRejectedByDatabase, translate(err, "store a group"))
 		default:
 			return translate(err, "store a group")
 		}
@@ -142,24 +142,24 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// attempt runs the transaction once, by the fast or the careful path.
-func (s *EventStore) attempt(ctx context.Context, c *commit) error {
-	return onConnection(ctx, s.db.write, func(conn *pgx.Conn) error {
-		if c.care || c.plan.repeated {
-			return c.carefully(ctx, conn)
+// runAttempt runs the transaction once, by the fast or the careful path.
+func (s *EventStore) runAttempt(ctx context.Context, c *groupTransaction) error {
+	return withConnection(ctx, s.db.write, func(conn *pgx.Conn) error {
+		if c.careful || c.plan.repeated {
+			return c.runCarefulPath(ctx, conn)
 		}
-		if s.careful.Load() > 0 {
-			s.careful.Add(-1)
-			return c.carefully(ctx, conn)
+		if s.carefulGroups.Load() > 0 {
+			s.carefulGroups.Add(-1)
+			return c.runCarefulPath(ctx, conn)
 		}
-		return c.fast(ctx, conn)
+		return c.runFastPath(ctx, conn)
 	})
 }
 
-// onConnection runs a transaction that ends by its own COMMIT, and rolls back what
+// withConnection runs a transaction that ends by its own COMMIT, and rolls back what
 // is left open. The rollback has a budget of its own, so that a request that ran
 // out of time does not leave its locks behind.
-func onConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) error) error {
+func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) error) error {
 	pooled, err := pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -182,16 +182,16 @@ func onConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) e
 	return err
 }
 
-// commit is one group's transaction, over all of its attempts.
-type commit struct {
+// groupTransaction is one group's transaction, over all of its attempts.
+type groupTransaction struct {
 	store *EventStore
-	plan  *plan
-	// care asks for the careful path.
-	care bool
-	// again tells that an earlier attempt may have committed.
-	again bool
-	// errorIDs are the ids of refusals that turned up in the transaction, by row.
-	errorIDs map[int]uuid.UUID
+	plan  *groupPlan
+	// careful asks for the careful path.
+	careful bool
+	// mayBeCommitted tells that an earlier attempt may have committed.
+	mayBeCommitted bool
+	// rejectionIDs are the ids of refusals that turned up in the transaction, by row.
+	rejectionIDs map[int]uuid.UUID
 }
 
 const beginSQL = "begin"
@@ -218,45 +218,45 @@ on conflict (session_id) do update set
 where s.erased_at is null
 returning s.session_id, s.last_sequence`
 
-// fast assumes that every id is new: the ledger and the sessions in one round trip,
+// runFastPath assumes that every id is new: the ledger and the sessions in one round trip,
 // COPY and COMMIT in the next. Refusals, if there are any, take two more.
-func (c *commit) fast(ctx context.Context, conn *pgx.Conn) error {
+func (c *groupTransaction) runFastPath(ctx context.Context, conn *pgx.Conn) error {
 	p := c.plan
-	refusals := newRefusals(c.store.keep, p.refused)
-	var numbered *sessions
+	refusals := newGroupRejections(c.store.rejectionBounds, p.rejected)
+	var numbered *groupSessions
 	if len(p.rows) > 0 {
-		numbered = p.number(p.byID)
+		numbered = p.numberRows(p.byID)
 	}
-	err := c.store.step(ctx, stepLock, func(ctx context.Context) error { return c.open(ctx, conn, numbered, refusals) })
+	err := c.store.measureStep(ctx, stepLock, func(ctx context.Context) error { return c.lockFast(ctx, conn, numbered, refusals) })
 	if err != nil {
-		return heldLock(err)
+		return markHeldLock(err)
 	}
 	if err := c.write(ctx, conn, p.byID, numbered, refusals); err != nil {
 		return err
 	}
-	c.allStored(numbered)
-	refusals.settle()
+	c.setAllStored(numbered)
+	refusals.clearUnrecordedIDs()
 	return nil
 }
 
 // write writes what is refused and what is stored, and commits.
-func (c *commit) write(ctx context.Context, conn *pgx.Conn, rows []int, numbered *sessions, refusals *refusals) error {
-	return c.store.step(ctx, stepWrite, func(ctx context.Context) error {
-		if err := refusals.insert(ctx, conn); err != nil {
+func (c *groupTransaction) write(ctx context.Context, conn *pgx.Conn, rows []int, numbered *groupSessions, refusals *groupRejections) error {
+	return c.store.measureStep(ctx, stepWrite, func(ctx context.Context) error {
+		if err := refusals.insertChosen(ctx, conn); err != nil {
 			return err
 		}
 		return c.store.db.copyAndCommit(ctx, conn, c.plan, rows, numbered)
 	})
 }
 
-// open begins the transaction and takes its locks.
-func (c *commit) open(ctx context.Context, conn *pgx.Conn, numbered *sessions, refusals *refusals) error {
-	t := trip{conn: conn, pooled: c.store.db.pooled}
-	if err := t.add(ctx, beginStatement()); err != nil {
+// lockFast begins the transaction and takes its locks.
+func (c *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn, numbered *groupSessions, refusals *groupRejections) error {
+	t := statementBatch{conn: conn, pooled: c.store.db.pooled}
+	if err := t.queue(ctx, beginStatement()); err != nil {
 		return err
 	}
-	if sql := c.lockWaitSQL(); sql != "" {
-		if err := t.add(ctx, prepared{name: "theeye_" + sql, sql: sql}); err != nil {
+	if sql := c.lockTimeoutSQL(); sql != "" {
+		if err := t.queue(ctx, namedStatement{name: "theeye_" + sql, sql: sql}); err != nil {
 			return err
 		}
 	}
@@ -268,8 +268,8 @@ func (c *commit) open(ctx context.Context, conn *pgx.Conn, numbered *sessions, r
 	if err := t.take(ctx, numbered); err != nil {
 		return err
 	}
-	if numbered != nil && numbered.anyErased() {
-		return errNeedsCare
+	if numbered != nil && numbered.hasErased() {
+		return errNeedsCarefulPath
 	}
 	batch := &pgx.Batch{}
 	refusals.queueCount(batch)
@@ -279,21 +279,21 @@ func (c *commit) open(ctx context.Context, conn *pgx.Conn, numbered *sessions, r
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// allStored fills the verdicts of a group without refusals among its events.
-func (c *commit) allStored(numbered *sessions) {
+// setAllStored fills the verdicts of a group without refusals among its events.
+func (c *groupTransaction) setAllStored(numbered *groupSessions) {
 	for _, i := range c.plan.byID {
 		r := &c.plan.rows[i]
-		*r.item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: r.event().ID, Sequence: numbered.sequence(r)}
+		*r.item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: r.event().ID, Sequence: numbered.sequenceOf(r)}
 	}
 }
 
 // queueSessions queues the upsert of sessions and notes what it returns.
-func queueSessions(batch *pgx.Batch, s *sessions) {
+func queueSessions(batch *pgx.Batch, s *groupSessions) {
 	batch.Queue(sessionSQL, s.ids, s.counts, s.firsts, s.lasts, s.applications).Query(func(rows pgx.Rows) error {
 		var id [16]byte
 		var last int64
 		_, err := pgx.ForEachRow(rows, []any{&id, &last}, func() error {
-			s.answered(id, last)
+			s.setLastSequence(id, last)
 			return nil
 		})
 		return err

@@ -255,6 +255,6 @@ func (d *Desk) passage(k *Kept) Passage {
 
 func (k *Kept) unreadable(detail string) Passage {
 	p := Passage{k, event.Envelope{Raw: k.Raw}}
-	p.Envelope.Refuse(fault.CodeNotReplayable, "", detail)
+	p.Envelope.Reject(fault.CodeNotReplayable, "", detail)
 	return p
 }
