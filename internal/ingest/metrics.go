@@ -195,35 +195,38 @@ func newGroupMetrics(m *Metrics) *groupMetrics {
 }
 
 // recordBegin measures the group that is about to be committed.
-func (t *groupMetrics) recordBegin(ctx context.Context, parts []*queueEntry, events int, began time.Time) {
+func (t *groupMetrics) recordBegin(ctx context.Context, g *groupCommit) {
 	if t.metrics == nil {
 		return
 	}
-	t.metrics.group.Record(ctx, int64(events))
-	for _, p := range parts {
-		t.metrics.wait.Record(ctx, began.Sub(p.request.submittedAt).Seconds())
+
+	t.metrics.group.Record(ctx, int64(len(g.items)))
+	for _, entry := range g.entries {
+		t.metrics.wait.Record(ctx, g.began.Sub(entry.pending.submittedAt).Seconds())
 	}
 }
 
 // recordEnd measures the group that was committed, or could not be.
-func (t *groupMetrics) recordEnd(ctx context.Context, parts []*queueEntry, items []Item, began, ended time.Time, budget time.Duration) {
+func (t *groupMetrics) recordEnd(ctx context.Context, g *groupCommit, ended time.Time) {
 	m := t.metrics
 	if m == nil {
 		return
 	}
+
 	outcome := m.committed
-	oldest := began
-	for _, p := range parts {
-		if p.err != nil {
-			outcome = m.failed
-		}
-		if p.request.submittedAt.Before(oldest) {
-			oldest = p.request.submittedAt
+	if len(g.failed) > 0 {
+		outcome = m.failed
+	}
+	oldest := g.began
+	for _, entry := range g.entries {
+		if entry.pending.submittedAt.Before(oldest) {
+			oldest = entry.pending.submittedAt
 		}
 	}
-	m.commit.Record(ctx, ended.Sub(began).Seconds(), outcome)
-	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/budget.Seconds()))
-	t.countVerdicts(ctx, items)
+	m.commit.Record(ctx, ended.Sub(g.began).Seconds(), outcome)
+	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/g.collector.config.Budget.Seconds()))
+
+	t.countVerdicts(ctx, g.committedItems())
 }
 
 // countVerdicts counts the verdicts of items that were committed.
@@ -231,10 +234,9 @@ func (t *groupMetrics) countVerdicts(ctx context.Context, items []Item) {
 	if t.metrics == nil {
 		return
 	}
+
 	for i := range items {
-		if items[i].entry.err == nil {
-			t.addVerdict(&items[i])
-		}
+		t.addVerdict(&items[i])
 	}
 	t.sendCounts(ctx)
 }

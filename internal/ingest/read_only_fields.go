@@ -9,7 +9,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fair"
 )
 
-// Ledger knows what is stored. The postgres package implements it.
+// Ledger finds stored events by their ids. The postgres package implements it.
 type Ledger interface {
 	// Lookup returns what is stored under those of the ids that were ever used.
 	Lookup(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]LedgerEntry, error)
@@ -17,7 +17,7 @@ type Ledger interface {
 
 // LedgerEntry is what is stored under an id.
 type LedgerEntry struct {
-	// Erased tells that the event was erased; then nothing else is known.
+	// Erased means that the event was erased; then nothing else is known.
 	Erased bool
 	// Digest names the event's content.
 	Digest event.Digest
@@ -25,11 +25,11 @@ type LedgerEntry struct {
 	Stored event.Stored
 }
 
-// checkReadOnlyFields holds events that were given back, with the members that the service adds,
-// against what is stored. One that says the same is marked, and goes the way of every event,
-// by which it turns out a duplicate. One whose id nobody knows is refused, and so is one of
-// which a member was changed, if the content is known: of others nothing is told. Events
-// without such members cost nothing here.
+// checkReadOnlyFields compares events that were read from the service and sent again, with
+// the members that the service adds, with what is stored. An event that says the same is
+// marked, and continues as every event does: it turns out a duplicate. One with an unknown id
+// is rejected, and so is one of which such a member was changed, if its content is what is
+// stored: of other events nothing is disclosed. Events without such members cost nothing here.
 func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) error {
 	var ids []uuid.UUID
 	for i := range request.Envelopes {
@@ -37,6 +37,7 @@ func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) e
 			ids = append(ids, e.Event.ID)
 		}
 	}
+
 	var stored map[uuid.UUID]LedgerEntry
 	if len(ids) > 0 && c.deps.Ledger != nil {
 		const share = 2 // of the budget; the rest is for the commit
@@ -47,21 +48,24 @@ func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) e
 			return c.unavailableFault(err)
 		}
 	}
+
 	for i := range request.Envelopes {
 		if e := &request.Envelopes[i]; len(e.ReadOnly) > 0 && e.Accepted() {
 			checkAgainstStored(e, stored)
 		}
 	}
+
 	return nil
 }
 
+// checkAgainstStored compares one event with what is stored under its id.
 func checkAgainstStored(e *event.Envelope, stored map[uuid.UUID]LedgerEntry) {
-	known, used := stored[e.Event.ID]
+	entry, used := stored[e.Event.ID]
 	switch {
 	case !used || !e.Has(event.FieldID):
 		e.RejectImport()
-	case !known.Erased && known.Digest == e.Event.Digest():
-		e.RejectChanged(&known.Stored)
+	case !entry.Erased && entry.Digest == e.Event.Digest():
+		e.RejectChanged(&entry.Stored)
 		e.Unchanged = e.Accepted()
 	}
 }
