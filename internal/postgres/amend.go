@@ -3,9 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -170,17 +170,6 @@ func changedMembers(before, after *event.Event) []string {
 	return changed
 }
 
-// judgement is what an event's type has to say, as it is stored.
-func judgement(e *event.Envelope) (version *int32, violations []byte) {
-	if e.TypeVersion > 0 {
-		version = &e.TypeVersion
-	}
-	if len(e.Observed) > 0 {
-		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
-	}
-	return version, violations
-}
-
 // textOf is a JSON document as a parameter; null for none.
 func textOf(document []byte) *string {
 	if document == nil {
@@ -233,11 +222,13 @@ func (s *AmendStore) erase(ctx context.Context, id uuid.UUID, check func(event.S
 // event is to move to, as soon as that is known. It tries again when the event
 // moved meanwhile, when a partition was missing, and after contention.
 func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*change) error) error {
-	backoff := firstBackoff
-	unknown := false // whether an earlier attempt may have been committed
-	for attempt := 1; ; attempt++ {
+	mayBeCommitted := false // by an earlier attempt
+	policy := transactionRetry()
+	policy.longest = time.Second
+
+	return policy.run(ctx, func() (retryDecision, error) {
 		c := change{id: id}
-		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
+		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
 		err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
@@ -251,21 +242,19 @@ func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Eve
 		case missingPartition(err) && wanted != nil:
 			s.partitions.forgetKnown()
 			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
-				return err
+				return giveUp, err
 			}
-		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return translate(s.db.confirm(ctx, s.db.change), "change an event")
+		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
+			return giveUp, translate(s.db.confirm(ctx, s.db.change), "change an event")
 		case (lostConnection(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
-			unknown = true
+			mayBeCommitted = true
 		case errors.Is(err, errMoved), contention(err):
 		default:
-			return translate(err, "change an event")
+			return giveUp, translate(err, "change an event")
 		}
-		if attempt == maxAttempts || !wait(ctx, backoff) {
-			return translate(err, "change an event")
-		}
-		backoff *= 2
-	}
+
+		return retryCounted, translate(err, "change an event")
+	})
 }
 
 // lock locks the sessions by id, then the event.

@@ -38,17 +38,6 @@ func NewErasureStore(db *DB) *ErasureStore {
 // pool is where all connections for erasures come from.
 func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
 
-// transact runs a transaction whose commit somebody is told of, and again where others got
-// into its way.
-func (s *ErasureStore) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.transact(ctx, s.pool(), do)
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
-}
-
 // insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
 // insert the same ask.
 const insertErasureSQL = `
@@ -129,7 +118,7 @@ func (s *ErasureStore) insert(ctx context.Context, ask erasure.Ask, digest []byt
 		filter, filterDigest = textOf(storedFilter(ask.Values)), sum[:]
 	}
 	begun := false
-	err = s.transact(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
 		tag, err := tx.Exec(ctx, insertErasureSQL, id, idsOf(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
@@ -207,7 +196,7 @@ func (s *ErasureStore) Find(ctx context.Context, id uuid.UUID) (erasure.Erasure,
 // that something is erased: what was read may be of a commit that did not wait for all that
 // it should have.
 func (s *ErasureStore) settle(ctx context.Context) error {
-	return s.transact(ctx, func(pgx.Tx) error { return nil })
+	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
 
 func (s *ErasureStore) one(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {

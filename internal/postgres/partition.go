@@ -188,11 +188,6 @@ func (p *partitions) forgetKnown() {
 	p.mu.Unlock()
 }
 
-// querier is what a pool, a connection and a transaction have in common.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // listPartitions returns the partitions of a table, and whether each is being detached.
 func listPartitions(ctx context.Context, q querier, table string) (map[string]bool, error) {
 	rows, err := q.Query(ctx, listPartitionsSQL, table) //nolint:rowserrcheck // ForEachRow returns it

@@ -151,23 +151,13 @@ func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []reje
 	if err != nil {
 		return err
 	}
-	err = s.change(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayed{}) {
 			return err
 		}
 		return record(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
 	return translate(err, "note the outcome of a replay")
-}
-
-// change runs a transaction, and again where others got into its way.
-func (s *ReplayStore) change(ctx context.Context, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.transact(ctx, s.db.change, run)
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
 }
 
 // replayed is what an audit entry says of a part of a replay.
@@ -231,7 +221,7 @@ func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Fi
 	q := newStatement(leaseSQL)
 	q.whereFree(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
-	err = s.change(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
 		if err != nil {
 			return err

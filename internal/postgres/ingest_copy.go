@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/pgcopy"
 )
 
 // copySQL writes to the indexes of event's partitions. It locks nothing but its own rows.
@@ -21,17 +22,18 @@ const copySQL = `copy event (event_id, session_id, sequence, category, name, dat
 // copyColumns is the number of columns in copySQL.
 const copyColumns = 14
 
-// copyAndCommit writes rows into event and commits the open transaction. It returns nil
+// copyAndCommit writes the events of a group and commits the open transaction. It returns nil
 // only when everything that the transaction wrote or read is as durable as the database
 // is set up to make it.
 //
 // COPY, its data, the reading of what the commit waits for, and COMMIT go out as one
 // message, which spares round trips. No change of the server's settings comes between
 // them, for the server looks for such changes before a message.
-func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *groupPlan, rows []int, s *groupSessions) error {
+func (t *groupTransaction) copyAndCommit(ctx context.Context, conn *pgx.Conn, o *groupOutcome) error {
+	db := t.store.db
 	message := commitMessage{sql: db.confirmSQL() + "; commit"}
-	if len(rows) > 0 { // what is written makes the commit wait
-		message = commitMessage{sql: copySQL + "; select " + db.settingsSQL() + "; commit", data: p.encodeCopy(rows, s)}
+	if len(o.stored) > 0 { // what is written makes the commit wait
+		message = commitMessage{sql: copySQL + "; select " + db.settingsSQL() + "; commit", data: t.encodeCopy(o.stored)}
 	}
 
 	answer, err := message.send(ctx, conn.PgConn())
@@ -45,6 +47,7 @@ func (db *DB) copyAndCommit(ctx context.Context, conn *pgx.Conn, p *groupPlan, r
 	}
 
 	db.noteCommit(answer.durability)
+
 	return checkReplicated(conn.PgConn())
 }
 
@@ -106,95 +109,67 @@ func receiveCommit(ctx context.Context, conn *pgconn.PgConn) (answer commitAnswe
 	}
 }
 
-// abandonConnection closes a connection on which something runs, and asks the server to end it:
-// it would else hold its locks until it looks for the client, which a wait for a lock
-// does not do.
-func abandonConnection(ctx context.Context, conn *pgconn.PgConn) error {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
-		defer cancel()
-		_ = conn.CancelRequest(ctx) // a server that is away has nothing to end
-	}()
-	return conn.Close(ctx)
-}
-
-// encodeCopy renders rows in the binary format of COPY (PostgreSQL documentation,
-// COPY, "Binary Format").
-func (p *groupPlan) encodeCopy(rows []int, s *groupSessions) []byte {
-	const fixed = 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 3*4
-	size := 32
+// encodeCopy renders rows as copySQL reads them.
+func (t *groupTransaction) encodeCopy(rows []int) []byte {
+	const header, fixed = 32, 2 + copyColumns*4 + 3*16 + 2*8 + 1 + 2*8 + 3*4
+	size := header
 	for _, i := range rows {
-		e := p.rows[i].event()
+		e := t.plan.rows[i].event()
 		size += fixed + len(e.Category) + len(e.Name) + len(e.Data)
 	}
-	b := make([]byte, 0, size)
-	b = append(b, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+
+	b := pgcopy.AppendHeader(make([]byte, 0, size))
 	for _, i := range rows {
-		r := &p.rows[i]
+		r := &t.plan.rows[i]
 		e := r.event()
-		b = binary.BigEndian.AppendUint16(b, copyColumns)
-		b = appendField(b, e.ID[:])
-		b = appendField(b, e.SessionID[:])
-		b = appendInt64(b, s.sequenceOf(r))
-		b = appendField(b, e.Category)
-		b = appendField(b, e.Name)
-		b = appendDocument(b, e.Data)
-		b = appendInt64(b, microseconds(e.Timestamp))
-		b = appendInt64(b, microseconds(r.item.Request.ReceivedAt))
 		request := r.item.Request
-		b = appendInt32(b, int32(request.Application))
-		b = appendInt32(b, durationMicroseconds(request.ValidatedAfter))
-		b = appendInt64(b, int64(p.id))
-		b = appendField(b, request.TraceID[:])
-		b = appendType(b, r.item.Envelope)
+		b = pgcopy.AppendRow(b, copyColumns)
+		b = pgcopy.AppendBytes(b, e.ID[:])
+		b = pgcopy.AppendBytes(b, e.SessionID[:])
+		b = pgcopy.AppendInt64(b, r.sequence())
+		b = pgcopy.AppendBytes(b, e.Category)
+		b = pgcopy.AppendBytes(b, e.Name)
+		b = pgcopy.AppendJSONB(b, e.Data)
+		b = pgcopy.AppendTime(b, e.Timestamp)
+		b = pgcopy.AppendTime(b, request.ReceivedAt)
+		b = pgcopy.AppendInt32(b, int32(request.Application))
+		b = pgcopy.AppendInt32(b, durationMicroseconds(request.ValidatedAfter))
+		b = pgcopy.AppendInt64(b, int64(t.group.ID))
+		b = pgcopy.AppendBytes(b, request.TraceID[:])
+		b = appendTypeColumns(b, r.item.Envelope)
 	}
-	return binary.BigEndian.AppendUint16(b, 0xffff)
+
+	return pgcopy.AppendTrailer(b)
 }
 
-// appendType appends the version of the event's type and what that objects to.
-func appendType(b []byte, e *event.Envelope) []byte {
-	const null = math.MaxUint32 // -1
+// appendTypeColumns appends the version of the event's type and what that objects to.
+func appendTypeColumns(b []byte, e *event.Envelope) []byte {
 	version, violations := judgement(e)
 	if version == nil {
-		b = binary.BigEndian.AppendUint32(b, null)
+		b = pgcopy.AppendNull(b)
 	} else {
-		b = appendInt32(b, *version)
+		b = pgcopy.AppendInt32(b, *version)
 	}
 	if violations == nil {
-		return binary.BigEndian.AppendUint32(b, null)
+		return pgcopy.AppendNull(b)
 	}
-	return appendDocument(b, violations)
+
+	return pgcopy.AppendJSONB(b, violations)
 }
 
-// appendDocument appends a jsonb: its text behind the version of the binary form.
-func appendDocument(b, text []byte) []byte {
-	const version = 1
-	b = binary.BigEndian.AppendUint32(b, uint32(1+len(text))) //nolint:gosec // bounded by the event limit
-	return append(append(b, version), text...)
+// judgement is what an event's type has to say, as it is stored.
+func judgement(e *event.Envelope) (version *int32, violations []byte) {
+	if e.TypeVersion > 0 {
+		version = &e.TypeVersion
+	}
+	if len(e.Observed) > 0 {
+		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
+	}
+
+	return version, violations
 }
 
-func appendField[T string | []byte](b []byte, value T) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(value))) //nolint:gosec // bounded by the event limit
-	return append(b, value...)
-}
-
-func appendInt32(b []byte, value int32) []byte {
-	b = binary.BigEndian.AppendUint32(b, 4)
-	return binary.BigEndian.AppendUint32(b, uint32(value)) //nolint:gosec // same bits
-}
-
-// durationMicroseconds returns a duration in microseconds, as the columns hold it: half an hour at most.
+// durationMicroseconds returns a duration as the columns hold it: half an hour at most.
 func durationMicroseconds(d time.Duration) int32 {
 	return int32(min(max(d.Microseconds(), 0), math.MaxInt32))
-}
-
-func appendInt64(b []byte, value int64) []byte {
-	b = binary.BigEndian.AppendUint32(b, 8)
-	return binary.BigEndian.AppendUint64(b, uint64(value)) //nolint:gosec // same bits
-}
-
-// microseconds counts from Postgres' epoch, 2000-01-01.
-func microseconds(at time.Time) int64 {
-	const epoch = 946_684_800_000_000
-	return at.UnixMicro() - epoch
 }
