@@ -29,9 +29,9 @@ const metricsPage = "../docs/metrics.md"
 // growing is a database that grows by a megabyte with each look.
 type growing struct{ size int64 }
 
-func (g *growing) TakeStock(context.Context, time.Time) (census.Stock, error) {
+func (g *growing) ReadStatistics(context.Context, time.Time) (census.Statistics, error) {
 	g.size += 1 << 20
-	return census.Stock{Size: g.size}, nil
+	return census.Statistics{Size: g.size}, nil
 }
 
 // ofGrowth are the metrics that are known after ten minutes only.
@@ -44,9 +44,9 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 	taker := census.New(census.Config{Interval: time.Minute, Capacity: 1 << 30}, census.Deps{
 		Store: &growing{}, Logger: zap.NewNop(), Now: func() time.Time { return now },
 	})
-	require.NoError(t, taker.Observe(made.Meter))
+	require.NoError(t, taker.RegisterMetrics(made.Meter))
 	for range 3 {
-		taker.Round(t.Context())
+		taker.RunRound(t.Context())
 		now = now.Add(20 * time.Minute)
 	}
 	gathered, err := made.Registry().Gather()

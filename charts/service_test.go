@@ -165,7 +165,7 @@ func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 	post(http.StatusOK, first) // a duplicate, which takes the group another attempt
 	post(http.StatusConflict, posted(id, held, "click"))
 	post(http.StatusBadRequest, `{}`)
-	require.Equal(t, http.StatusUnauthorized, s.As("nonsense").Do(t, http.MethodPost, "/v1/events", `{}`).Status)
+	require.Equal(t, http.StatusUnauthorized, s.WithKey("nonsense").Do(t, http.MethodPost, "/v1/events", `{}`).Status)
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events", "").Status)
 
 	tx, err := s.Database.Pool(t).Begin(t.Context())

@@ -62,7 +62,7 @@ func (r *run) sent(t *testing.T) map[uuid.UUID]uuid.UUID {
 // stored returns all events of a service, in the order of their sequences.
 func stored(t *testing.T, service *apptest.Service) (events []identity) {
 	t.Helper()
-	answer := service.As(service.ReadAll).Do(t, http.MethodGet, "/v1/events", "", "Accept", "application/x-ndjson")
+	answer := service.WithKey(service.ReadAll).Do(t, http.MethodGet, "/v1/events", "", "Accept", "application/x-ndjson")
 	require.Equal(t, http.StatusOK, answer.Status)
 	for line := range strings.Lines(string(answer.Body)) {
 		var e identity
@@ -90,7 +90,7 @@ func requireExactlyOnce(t *testing.T, service *apptest.Service, r *run) {
 		last[session] = e.Sequence
 	}
 	require.Greater(t, len(last), 1, "all of it is one session")
-	gaps, err := apptest.Gaps(context.Background(), service.Database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), service.Database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// kinds are the objects that the chart makes, by the document that describes them.
-func kinds() map[string][]string {
+// chartKinds are the objects that the chart makes, by the document that describes them.
+func chartKinds() map[string][]string {
 	return map[string][]string{
 		"api__v1":                             {"ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"},
 		"apis__apps__v1":                      {"Deployment", "StatefulSet"},
@@ -30,28 +30,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
 		os.Exit(1)
 	}
-	if err := write(os.Args[1], os.Args[2]); err != nil {
+	if err := writeSchemas(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
 	}
 }
 
-// write cuts the schemas of all kinds: a small file for each, and what they share in
+// writeSchemas cuts the schemas of all kinds: a small file for each, and what they share in
 // definitions.json.
-func write(module, to string) error {
+func writeSchemas(module, to string) error {
 	shared := map[string]any{}
 	files := map[string]any{"definitions.json": map[string]any{"definitions": shared}}
-	for document, names := range kinds() {
-		all, err := read(filepath.Join(module, "api/openapi-spec/v3", document+"_openapi.json"))
+	for document, names := range chartKinds() {
+		all, err := readDocument(filepath.Join(module, "api/openapi-spec/v3", document+"_openapi.json"))
 		if err != nil {
 			return err
 		}
 		for _, name := range names {
-			id, err := find(all, name)
+			id, err := findKindID(all, name)
 			if err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
-			if err := collect(all, id, shared); err != nil {
+			if err := collectSchemas(all, id, shared); err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
 			files[fileName(document, name)] = map[string]any{
@@ -81,7 +81,7 @@ func fileName(document, kind string) string {
 	return strings.ToLower(kind) + "-" + group + "-" + parts[2] + ".json"
 }
 
-func read(name string) (map[string]any, error) {
+func readDocument(name string) (map[string]any, error) {
 	text, err := os.ReadFile(name) //nolint:gosec // it is named by the one who runs it
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
@@ -97,9 +97,9 @@ func read(name string) (map[string]any, error) {
 	return document.Components.Schemas, nil
 }
 
-// find returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document describes
+// findKindID returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document describes
 // what others of its version refer to as well, so the id alone does not tell.
-func find(all map[string]any, kind string) (string, error) {
+func findKindID(all map[string]any, kind string) (string, error) {
 	for id, schema := range all {
 		object, isObject := schema.(map[string]any)
 		if isObject && strings.HasSuffix(id, "."+kind) && object["x-kubernetes-group-version-kind"] != nil {
@@ -109,8 +109,8 @@ func find(all map[string]any, kind string) (string, error) {
 	return "", errors.New("no kind " + kind)
 }
 
-// collect puts a schema, and all that it refers to, into shared.
-func collect(all map[string]any, id string, shared map[string]any) error {
+// collectSchemas puts a schema, and all that it refers to, into shared.
+func collectSchemas(all map[string]any, id string, shared map[string]any) error {
 	if shared[id] != nil {
 		return nil
 	}
@@ -119,18 +119,18 @@ func collect(all map[string]any, id string, shared map[string]any) error {
 		return errors.New("nothing is called " + id)
 	}
 	var refers []string
-	shared[id] = strict(schema, &refers)
+	shared[id] = makeStrict(schema, &refers)
 	for _, other := range refers {
-		if err := collect(all, other, shared); err != nil {
+		if err := collectSchemas(all, other, shared); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// strict copies a schema without what only people read, refuses members that are
+// makeStrict copies a schema without what only people read, refuses members that are
 // unknown, and notes what it refers to.
-func strict(schema any, refers *[]string) any {
+func makeStrict(schema any, refers *[]string) any {
 	switch s := schema.(type) {
 	case map[string]any:
 		made := map[string]any{}
@@ -142,10 +142,10 @@ func strict(schema any, refers *[]string) any {
 				*refers = append(*refers, id)
 				made[key] = "#/definitions/" + id
 			case key == "properties":
-				made[key] = each(value, refers)
+				made[key] = makePropertiesStrict(value, refers)
 			case key == "description" || key == "default" || key == "format" || strings.HasPrefix(key, "x-kubernetes-"):
 			default:
-				made[key] = strict(value, refers)
+				made[key] = makeStrict(value, refers)
 			}
 		}
 		if made["properties"] != nil && made["additionalProperties"] == nil {
@@ -155,19 +155,19 @@ func strict(schema any, refers *[]string) any {
 	case []any:
 		made := make([]any, len(s))
 		for i, value := range s {
-			made[i] = strict(value, refers)
+			made[i] = makeStrict(value, refers)
 		}
 		return made
 	}
 	return schema
 }
 
-// each treats the values alone: a property may be called description.
-func each(properties any, refers *[]string) any {
+// makePropertiesStrict treats the values alone: a property may be called description.
+func makePropertiesStrict(properties any, refers *[]string) any {
 	made := map[string]any{}
 	if all, isObject := properties.(map[string]any); isObject {
 		for name, schema := range all {
-			made[name] = strict(schema, refers)
+			made[name] = makeStrict(schema, refers)
 		}
 	}
 	return made

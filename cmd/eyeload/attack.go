@@ -35,7 +35,7 @@ second. Latencies count from the moment at which the rate asked for a request.`,
 		Example: `  eyeload attack --rate 100,500,2000 --duration 60s --html report.html
   eyeload attack --rate 50 --batch 100 --ndjson --gzip --max-p99 200ms
   eyeload attack --find-max --max-p99 50ms`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAttack(cmd) },
 	}
 	a.bindService(cmd.Flags())
 	a.bindTraffic(cmd.Flags())
@@ -84,13 +84,13 @@ func (a *attack) bindReport(f *pflag.FlagSet) {
 	f.StringVar(&a.html, "html", "", "Write the report as one HTML page to this `file`")
 }
 
-func (a *attack) run(cmd *cobra.Command) error {
-	if err := a.complete(cmd.Flags()); err != nil {
+func (a *attack) runAttack(cmd *cobra.Command) error {
+	if err := a.completeOptions(cmd.Flags()); err != nil {
 		return usageError{err}
 	}
 	// Better now than after a run of an hour.
 	for _, file := range []string{a.json, a.html} {
-		if err := writable(file); err != nil {
+		if err := checkWritable(file); err != nil {
 			return usageError{err}
 		}
 	}
@@ -99,14 +99,14 @@ func (a *attack) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(a.print(cmd.OutOrStdout(), r), toFile(a.json, r, report.WriteJSON), toFile(a.html, r, report.WriteHTML)); err != nil {
+	if err := errors.Join(a.printReport(cmd.OutOrStdout(), r), writeFile(a.json, r, report.WriteJSON), writeFile(a.html, r, report.WriteHTML)); err != nil {
 		return err
 	}
 	return r.Err()
 }
 
-// writable tells why a report cannot be written to a file, if it cannot.
-func writable(file string) error {
+// checkWritable tells why a report cannot be written to a file, if it cannot.
+func checkWritable(file string) error {
 	if file == "" {
 		return nil
 	}
@@ -120,8 +120,8 @@ func writable(file string) error {
 	return nil
 }
 
-// complete reads what the arguments leave to the environment and to files.
-func (a *attack) complete(flags *pflag.FlagSet) (err error) {
+// completeOptions reads what the arguments leave to the environment and to files.
+func (a *attack) completeOptions(flags *pflag.FlagSet) (err error) {
 	for _, from := range []struct {
 		flag, variable string
 		into           *string
@@ -157,7 +157,7 @@ func (a *attack) complete(flags *pflag.FlagSet) (err error) {
 	return nil
 }
 
-func (a *attack) print(out io.Writer, r *report.Report) error {
+func (a *attack) printReport(out io.Writer, r *report.Report) error {
 	switch a.output {
 	case "json":
 		return report.WriteJSON(out, r)
@@ -167,8 +167,8 @@ func (a *attack) print(out io.Writer, r *report.Report) error {
 	return nil
 }
 
-// toFile writes a report into a file, unless it has no name.
-func toFile(name string, r *report.Report, write func(io.Writer, *report.Report) error) (err error) {
+// writeFile writes a report into a file, unless it has no name.
+func writeFile(name string, r *report.Report, write func(io.Writer, *report.Report) error) (err error) {
 	if name == "" {
 		return nil
 	}

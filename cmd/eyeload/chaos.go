@@ -12,7 +12,7 @@ import (
 )
 
 func newChaos() *cobra.Command {
-	o := chaos.Options{Environ: unset(os.Environ())}
+	o := chaos.Options{Environ: withoutServiceSettings(os.Environ())}
 	cmd := &cobra.Command{
 		Use: "chaos", Short: "Break everything under load, and compare what was acknowledged with the tables", Args: cobra.NoArgs,
 		Long: `Starts a private Postgres and two services on this machine and sends events of
@@ -22,7 +22,7 @@ then what was acknowledged is held against the tables, by SQL. Afterwards the sa
 done with a primary and a standby that its commits wait for. Anything lost, stored
 twice, out of sequence, attributed to another or unreadable is exit code 1.
 
-Faults: ` + strings.Join(chaos.Faults(), ", ") + ".",
+Faults: ` + strings.Join(chaos.FaultNames(), ", ") + ".",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := chaos.Run(cmd.Context(), o, chaos.Deps{Now: time.Now, Progress: cmd.ErrOrStderr()})
 			if report == nil {
@@ -45,7 +45,7 @@ Faults: ` + strings.Join(chaos.Faults(), ", ") + ".",
 }
 
 func newOverload() *cobra.Command {
-	o := chaos.OverloadOptions{Environ: unset(os.Environ())}
+	o := chaos.OverloadOptions{Environ: withoutServiceSettings(os.Environ())}
 	cmd := &cobra.Command{
 		Use: "overload", Short: "Send more than a slow database can store, and measure what is left", Args: cobra.NoArgs,
 		Long: `Starts a private Postgres behind a slow wire and a service, measures how much it can

@@ -14,13 +14,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/limits"
 )
 
-// unset takes out what would change the settings of the service that is measured.
-func unset(environ []string) []string {
+// withoutServiceSettings takes out what would change the settings of the service that is measured.
+func withoutServiceSettings(environ []string) []string {
 	return slices.DeleteFunc(environ, func(variable string) bool { return strings.HasPrefix(variable, "THEEYE_") })
 }
 
 func newLimits() *cobra.Command {
-	o := limits.Options{Environ: unset(os.Environ()), Now: time.Now}
+	o := limits.Options{Environ: withoutServiceSettings(os.Environ()), Now: time.Now}
 	var json string
 	cmd := &cobra.Command{
 		Use: "limits", Short: "Measure how near the service comes to the limits of this machine", Args: cobra.NoArgs,
@@ -51,7 +51,7 @@ are held against it; a missed goal is exit code 1.`,
 			if err := errors.Join(measured, report.WriteText(cmd.OutOrStdout())); err != nil {
 				return err
 			}
-			if missed := report.Missed(); len(missed) > 0 {
+			if missed := report.MissedGoals(); len(missed) > 0 {
 				return fmt.Errorf("missed: %s", strings.Join(missed, "; "))
 			}
 			return nil
@@ -61,7 +61,7 @@ are held against it; a missed goal is exit code 1.`,
 	flags.StringVar(&o.Service, "service", "bin/theeye", "Measure this `program`")
 	flags.IntVar(&o.Rounds, "rounds", 3, "Measure everything so many `times`")
 	flags.DurationVar(&o.For, "for", 5*time.Second, "How long each load lasts")
-	flags.StringSliceVar(&o.Only, "only", nil, "Measure these `parts` alone: "+strings.Join(limits.Parts(), ", "))
+	flags.StringSliceVar(&o.Only, "only", nil, "Measure these `parts` alone: "+strings.Join(limits.PartNames(), ", "))
 	flags.StringVar(&o.Dir, "dir", "", "Keep the private Postgres in this `folder`, which has to be on the disk that is to be measured")
 	flags.StringVar(&o.Profiles, "profiles", "", "Leave a CPU profile of each load in this `folder`; it costs some of the rate")
 	flags.StringVar(&o.Plans, "plans", "", "Leave the plans of the queries in this `folder`")

@@ -19,7 +19,7 @@ func TestLimits(t *testing.T) {
 	service, file, plans := filepath.Join(t.TempDir(), "theeye"), filepath.Join(t.TempDir(), "limits.json"), t.TempDir()
 	text, err := exec.CommandContext(context.Background(), "go", "build", "-o", service, "../theeye").CombinedOutput()
 	require.NoError(t, err, "%s", text)
-	code, out, errOut := finish(t, os.Environ(), "limits", "--service", service, "--rounds", "1", "--for", "200ms", "--events", "20000", "--log-files", "0",
+	code, out, errOut := runProgram(t, os.Environ(), "limits", "--service", service, "--rounds", "1", "--for", "200ms", "--events", "20000", "--log-files", "0",
 		"--only", "latency,copy,single,batch,hot,queries", "--json", file, "--plans", plans)
 	require.LessOrEqual(t, code, 1, out+errOut) // so short a run may miss any goal
 	text, err = os.ReadFile(file)
@@ -45,7 +45,7 @@ func TestLimits(t *testing.T) {
 
 func TestLimitsRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
-	code, _, errOut := finish(t, os.Environ(), "limits", "--only", "singel")
+	code, _, errOut := runProgram(t, os.Environ(), "limits", "--only", "singel")
 	require.Equal(t, 64, code, errOut)
 	require.Contains(t, errOut, "single")
 }

@@ -33,7 +33,7 @@ func main() {
 }
 
 func run(arguments []string, out, errOut io.Writer) int {
-	ctx, stop := signals()
+	ctx, stop := signalContext()
 	defer stop()
 	root := newRoot()
 	root.SetArgs(arguments)
@@ -46,9 +46,9 @@ func run(arguments []string, out, errOut io.Writer) int {
 	return exitCode(err)
 }
 
-// signals returns a context that ends with the first SIGINT or SIGTERM: what was
+// signalContext returns a context that ends with the first SIGINT or SIGTERM: what was
 // begun is brought to an end. The second ends the program at once.
-func signals() (ctx context.Context, stop func()) {
+func signalContext() (ctx context.Context, stop func()) {
 	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
@@ -61,12 +61,12 @@ func newRoot() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newAttack(), newChaos(), newLimits(), newOverload())
-	strict(root)
+	markUsageErrors(root)
 	return root
 }
 
-// strict makes arguments that cannot be understood a usage error in all commands.
-func strict(cmd *cobra.Command) {
+// markUsageErrors makes arguments that cannot be understood a usage error in all commands.
+func markUsageErrors(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	check := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
@@ -76,7 +76,7 @@ func strict(cmd *cobra.Command) {
 		return nil
 	}
 	for _, sub := range cmd.Commands() {
-		strict(sub)
+		markUsageErrors(sub)
 	}
 }
 

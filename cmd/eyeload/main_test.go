@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
-// finish runs the program to its end, with the given environment alone.
-func finish(t *testing.T, environ []string, arguments ...string) (code int, out, errOut string) {
+// runProgram runs the program to its end, with the given environment alone.
+func runProgram(t *testing.T, environ []string, arguments ...string) (code int, out, errOut string) {
 	t.Helper()
 	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
 	command.Env = environ
@@ -52,7 +52,7 @@ func finish(t *testing.T, environ []string, arguments ...string) (code int, out,
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
-func environ(s *apptest.Service) []string {
+func serviceEnviron(s *apptest.Service) []string {
 	return []string{"THEEYE_URL=" + s.URL, "THEEYE_INGEST_KEY=" + s.Ingest, "THEEYE_READ_KEY=" + s.Read, "THEEYE_DATABASE_URL=" + s.Database.DSN()}
 }
 
@@ -60,7 +60,7 @@ func TestAttackFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	service, at := apptest.Start(t, nil), t.TempDir()
 	jsonFile, htmlFile := filepath.Join(at, "report.json"), filepath.Join(at, "report.html")
-	code, out, errOut := finish(t, environ(service), "attack", "--rate", "20,40", "--duration", "1s", "--batch", "5", "--ndjson", "--gzip",
+	code, out, errOut := runProgram(t, serviceEnviron(service), "attack", "--rate", "20,40", "--duration", "1s", "--batch", "5", "--ndjson", "--gzip",
 		"--timeout", "1m", "--min-rate", "0", "--json", jsonFile, "--html", htmlFile)
 	require.Zero(t, code, out+errOut)
 	require.Contains(t, out, "Reconciliation: consistent: 300 acknowledged events")
@@ -78,7 +78,7 @@ func TestAttackFromTheEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "<svg")
 
-	code, out, errOut = finish(t, nil, "attack", "--url", service.URL, "--key", service.Ingest, "--read-key", service.ReadAll,
+	code, out, errOut = runProgram(t, nil, "attack", "--url", service.URL, "--key", service.Ingest, "--read-key", service.ReadAll,
 		"--duration", "1s", "--rate", "10", "--timeout", "1m", "--min-rate", "0", "--output", "json")
 	require.Zero(t, code, out+errOut)
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
@@ -90,7 +90,7 @@ func TestARecordingIsReplayed(t *testing.T) {
 	service := apptest.Start(t, nil)
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	require.NoError(t, os.WriteFile(file, []byte(`{"session_id":"e2085be5-9137-4e4e-80b5-f1ffddc25423","category":"recorded","name":"view","data":{},"timestamp":"2021-01-01 09:15:27"}`), 0o600))
-	code, out, errOut := finish(t, environ(service), "attack", "--kind", "file", "--file", file, "--rate", "10", "--duration", "1s", "--timeout", "1m", "--min-rate", "0")
+	code, out, errOut := runProgram(t, serviceEnviron(service), "attack", "--kind", "file", "--file", file, "--rate", "10", "--duration", "1s", "--timeout", "1m", "--min-rate", "0")
 	require.Zero(t, code, out+errOut)
 	require.Len(t, service.Do(t, "GET", "/v1/events?category=recorded", "").JSON(t)["events"], 10)
 }
@@ -98,7 +98,7 @@ func TestARecordingIsReplayed(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
-	all := environ(service)
+	all := serviceEnviron(service)
 	short := func(more ...string) []string {
 		return append([]string{"attack", "--rate", "20", "--duration", "1s", "--timeout", "1m", "--min-rate", "0"}, more...)
 	}
@@ -124,7 +124,7 @@ func TestExitCodes(t *testing.T) {
 		{64, nil, short(), "URL"},
 		{69, all, short("--url", "http://127.0.0.1:1"), "cannot be reached"},
 	} {
-		code, out, errOut := finish(t, c.environ, c.arguments...)
+		code, out, errOut := runProgram(t, c.environ, c.arguments...)
 		require.Equal(t, c.code, code, "%v\n%s%s", c.arguments, out, errOut)
 		require.Contains(t, errOut, c.says, "%v", c.arguments)
 	}

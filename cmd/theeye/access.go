@@ -14,21 +14,21 @@ import (
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// administer builds a command that works on applications and keys.
-func administer[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
-	return onDatabase(app.WithAdmin, use, short, args, do, show)
+// newAdminCommand builds a command that works on applications and keys.
+func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	return newDatabaseCommand(app.WithAdmin, use, short, args, do, show)
 }
 
-// onDatabase builds a command that works on the database with a tool. show prints
+// newDatabaseCommand builds a command that works on the database with a tool. show prints
 // the answer for people; --json prints it as the API would.
-func onDatabase[A, T any](with func(context.Context, config.Config, func(A) error) error, use, short string, args int,
+func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func(A) error) error, use, short string, args int,
 	do func(ctx context.Context, tool A, args []string) (T, error), show func(w *tabwriter.Writer, answer T),
 ) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func onDatabase[A, T any](with func(context.Context, config.Config, func(A) erro
 					if err != nil {
 						return fmt.Errorf("render the answer: %w", err)
 					}
-					return say(cmd, string(text)+"\n")
+					return printText(cmd, string(text)+"\n")
 				}
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				show(w, answer)
@@ -63,7 +63,7 @@ func newKey() *cobra.Command {
 	var spec app.KeySpec
 	var scopes []string
 	var lifetime time.Duration
-	create := administer("create APPLICATION", "Make a key and print it, once; it works everywhere within a second", 1,
+	create := newAdminCommand("create APPLICATION", "Make a key and print it, once; it works everywhere within a second", 1,
 		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
 			for _, scope := range scopes {
 				spec.Scopes = append(spec.Scopes, app.Scope(scope))
@@ -80,9 +80,11 @@ func newKey() *cobra.Command {
 	create.Flags().BoolVar(&spec.OrganisationWide, "organisation-wide", false, "Let the key read what all applications sent")
 	create.Flags().StringVar(&spec.Description, "description", "", "What the key is for")
 	create.Flags().DurationVar(&lifetime, "expires-in", 0, "How long the key works; 0 is for ever")
-	list := administer("list APPLICATION", "List an application's keys, without their secrets", 1,
-		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) { return a.Keys(ctx, args[0]) }, showKeys)
-	revoke := administer("revoke APPLICATION KEY_ID", "End a key; it stops working everywhere within 5 s", 2,
+	list := newAdminCommand("list APPLICATION", "List an application's keys, without their secrets", 1,
+		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) {
+			return a.ListKeys(ctx, args[0])
+		}, showKeys)
+	revoke := newAdminCommand("revoke APPLICATION KEY_ID", "End a key; it stops working everywhere within 5 s", 2,
 		func(ctx context.Context, a app.Admin, args []string) (map[string]string, error) {
 			return map[string]string{"revoked": args[1]}, a.RevokeKey(ctx, args[0], args[1])
 		}, func(w *tabwriter.Writer, answer map[string]string) {

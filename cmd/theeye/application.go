@@ -13,11 +13,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/app"
 )
 
-func newApp() *cobra.Command {
+func newApplication() *cobra.Command {
 	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
 	var spec app.ApplicationSpec
 	rate := 0
-	create := administer("create NAME", "Make an application", 1,
+	create := newAdminCommand("create NAME", "Make an application", 1,
 		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
 			spec.Name = args[0]
 			if rate != 0 {
@@ -27,11 +27,11 @@ func newApp() *cobra.Command {
 		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
 	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
 	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
-	list := administer("list", "List the applications", 0,
+	list := newAdminCommand("list", "List the applications", 0,
 		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
-			return a.Applications(ctx)
+			return a.ListApplications(ctx)
 		}, showApplications)
-	cmd.AddCommand(create, list, newApplicationUpdate(), newSwitch("disable NAME", "Turn an application's keys away", true), newSwitch("enable NAME", "Let an application's keys in again", false))
+	cmd.AddCommand(create, list, newApplicationUpdate(), newApplicationSwitch("disable NAME", "Turn an application's keys away", true), newApplicationSwitch("enable NAME", "Let an application's keys in again", false))
 	return cmd
 }
 
@@ -43,19 +43,19 @@ func newApplicationUpdate() *cobra.Command {
 	var unlimited, noOrigin, disable, enable bool
 	var origins []string
 	var flags *pflag.FlagSet
-	cmd := administer("update NAME", "Change an application: what is given, and nothing else", 1,
+	cmd := newAdminCommand("update NAME", "Change an application: what is given, and nothing else", 1,
 		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
 			var patch app.ApplicationPatch
 			if disable || enable {
-				patch = app.Disabled(disable)
+				patch = app.DisabledPatch(disable)
 			}
 			if flags.Changed("rate-limit") || unlimited {
-				patch = app.RateLimited(patch, rate)
+				patch = app.WithRateLimit(patch, rate)
 			}
 			if len(origins) > 0 || noOrigin {
-				patch = app.AllowingOrigins(patch, origins)
+				patch = app.WithOrigins(patch, origins)
 			}
-			if patch.Empty() {
+			if patch.IsEmpty() {
 				return app.Application{}, usageError{errors.New("say what is to change: --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
 			}
 			return a.UpdateApplication(ctx, args[0], patch)
@@ -73,10 +73,10 @@ func newApplicationUpdate() *cobra.Command {
 	return cmd
 }
 
-func newSwitch(use, short string, disabled bool) *cobra.Command {
-	return administer(use, short, 1,
+func newApplicationSwitch(use, short string, disabled bool) *cobra.Command {
+	return newAdminCommand(use, short, 1,
 		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			return a.UpdateApplication(ctx, args[0], app.Disabled(disabled))
+			return a.UpdateApplication(ctx, args[0], app.DisabledPatch(disabled))
 		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
 }
 

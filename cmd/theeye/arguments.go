@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// strict makes arguments that cannot be understood a usage error, also where
+// enforceArguments makes arguments that cannot be understood a usage error, also where
 // groups of commands would show their help instead.
-func strict(cmd *cobra.Command) {
+func enforceArguments(cmd *cobra.Command) {
 	check := cmd.Args
 	if cmd.HasSubCommands() {
-		check = names
+		check = rejectUnknownCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
@@ -27,7 +27,7 @@ func strict(cmd *cobra.Command) {
 		return nil
 	}
 	for _, sub := range cmd.Commands() {
-		strict(sub)
+		enforceArguments(sub)
 	}
 }
 
@@ -68,7 +68,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		return err
 	}
 	// cobra knows how to compare names of commands.
-	all := &cobra.Command{SuggestionsMinimumDistance: typos}
+	all := &cobra.Command{SuggestionsMinimumDistance: maxTypos}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		all.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
@@ -79,15 +79,15 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(near, " or --"))
 }
 
-// typos is how many letters may be wrong in what is meant all the same.
-const typos = 2
+// maxTypos is how many letters may be wrong in what is meant all the same.
+const maxTypos = 2
 
-// names refuses what names no command of a group.
-func names(cmd *cobra.Command, arguments []string) error {
+// rejectUnknownCommand refuses what names no command of a group.
+func rejectUnknownCommand(cmd *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return nil
 	}
-	cmd.SuggestionsMinimumDistance = typos
+	cmd.SuggestionsMinimumDistance = maxTypos
 	text := fmt.Sprintf("unknown command %q for %q", arguments[0], cmd.CommandPath())
 	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
 		text += "; did you mean " + strings.Join(near, " or ") + "?"

@@ -14,12 +14,12 @@ import (
 
 func newAudit() *cobra.Command {
 	var wanted app.AuditQuery
-	cmd := onDatabase(app.WithDesk, "audit", "List what administrators changed, the newest first", 0,
-		func(ctx context.Context, d app.Desk, _ []string) ([]app.AuditEntry, error) {
+	cmd := newDatabaseCommand(app.WithDataAdmin, "audit", "List what administrators changed, the newest first", 0,
+		func(ctx context.Context, d app.DataAdmin, _ []string) ([]app.AuditEntry, error) {
 			if wanted.Limit < 1 {
 				return nil, usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
-			return d.Audit(ctx, wanted)
+			return d.ListAudit(ctx, wanted)
 		}, func(w *tabwriter.Writer, entries []app.AuditEntry) {
 			fmt.Fprintln(w, "AT\tACTOR\tACTION\tTARGET\tDETAIL") //nolint:errcheck // Flush tells
 			for i := range entries {

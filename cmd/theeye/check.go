@@ -24,18 +24,18 @@ theeye-check, to which it belongs, stays.`,
 			if !cmd.Flags().Changed("url") {
 				url = os.Getenv(urlVariable)
 			}
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			err = app.Check(cmd.Context(), c, url, patience)
+			err = app.CheckService(cmd.Context(), c, url, patience)
 			if errors.Is(err, app.ErrURL) {
 				return usageError{err}
 			}
 			if err != nil {
 				return err
 			}
-			return say(cmd, "an event was posted, read back and erased\n")
+			return printText(cmd, "an event was posted, read back and erased\n")
 		},
 	}
 	bindDatabaseFlags(cmd)
@@ -58,7 +58,7 @@ patch on that Secret.`,
 			if o.Secret == "" {
 				return usageError{errors.New("--secret is required")}
 			}
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -66,14 +66,14 @@ patch on that Secret.`,
 			if err != nil {
 				return err
 			}
-			made, err := app.Bootstrap(cmd.Context(), c, cluster, o)
+			made, err := app.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
 				return err
 			case made:
-				return say(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
+				return printText(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
 			}
-			return say(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
+			return printText(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
 		},
 	}
 	bindDatabaseFlags(cmd)

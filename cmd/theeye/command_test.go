@@ -60,7 +60,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "setting out of bounds", environ: []string{database}, arguments: "serve --http-budget 1ms", code: 78, says: "http.budget"},
 		{name: "no database", arguments: "serve", code: 78, says: "THEEYE_DATABASE_URL"},
 		{name: "no database to migrate", arguments: "migrate up", code: 78, says: "THEEYE_DATABASE_URL"},
-		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
+		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + takenAddress(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
 		{name: "serve, unreachable", environ: []string{database}, arguments: "serve --database-startup-timeout 300ms --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0", code: 69, says: "database"},
 		{name: "migrate, unreachable", environ: []string{database}, arguments: "migrate up", code: 69, says: "database"},
 		{name: "administer, unreachable", environ: []string{database}, arguments: "app list", code: 69, says: "database"},
@@ -84,7 +84,7 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 		pooler string
 		says   string
 	}{
-		{pgtest.BouncerRefusesParameters, "none", "set database.pooler to transaction"},
+		{pgtest.BouncerRejectsParameters, "none", "set database.pooler to transaction"},
 		{pgtest.BouncerInStatementMode, "transaction", "set pool_mode of PgBouncer to transaction"},
 	} {
 		environ := []string{"THEEYE_DATABASE_URL=" + database.BouncerDSN(t, c.mode), "THEEYE_DATABASE_POOLER=" + c.pooler}
@@ -96,8 +96,8 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 	}
 }
 
-// taken is an address that somebody listens on until the test ends.
-func taken(t *testing.T) string {
+// takenAddress is an address that somebody listens on until the test ends.
+func takenAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
 	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -128,8 +128,8 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	}
 }
 
-// fresh makes an empty database and returns the variable that names it.
-func fresh(t *testing.T, name string) string {
+// newDatabase makes an empty database and returns the variable that names it.
+func newDatabase(t *testing.T, name string) string {
 	t.Helper()
 	database := pgtest.New(t)
 	name = "empty_" + name
@@ -144,7 +144,7 @@ func fresh(t *testing.T, name string) string {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	environ := []string{fresh(t, "migrate")}
+	environ := []string{newDatabase(t, "migrate")}
 	serve := []string{"serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}
 	for _, arguments := range [][]string{serve, {"app", "list"}} {
 		code, _, errOut := finish(t, environ, arguments...)

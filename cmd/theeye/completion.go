@@ -26,9 +26,9 @@ const completionTimeout = time.Second
 // lister lists what may stand at a place, given the arguments before it.
 type lister func(cmd *cobra.Command, before []string) []string
 
-// complete teaches the shell what arguments and flags of a command, and of those below it,
+// addCompletions teaches the shell what arguments and flags of a command, and of those below it,
 // may be.
-func complete(cmd *cobra.Command) {
+func addCompletions(cmd *cobra.Command) {
 	names := argumentNames(cmd)
 	if len(names) > 0 && cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -42,7 +42,7 @@ func complete(cmd *cobra.Command) {
 	flags := flagListers()
 	for _, setting := range config.Settings() {
 		if words := strings.Split(setting.Type, "|"); len(words) > 1 {
-			flags[setting.Flag] = always(words...)
+			flags[setting.Flag] = listWords(words...)
 		}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -56,7 +56,7 @@ func complete(cmd *cobra.Command) {
 		})
 	})
 	for _, sub := range cmd.Commands() {
-		complete(sub)
+		addCompletions(sub)
 	}
 }
 
@@ -65,80 +65,80 @@ func argumentLister(cmd *cobra.Command, name string) lister {
 	of := cmd.Parent().Name()
 	switch {
 	case name == "APPLICATION", name == "NAME" && of == "app" && cmd.Name() != "create":
-		return applicationNames
+		return listApplicationNames
 	case name == "KEY_ID":
-		return keyIDs
+		return listKeyIDs
 	case name == "CATEGORY":
-		return categories
+		return listCategories
 	case name == "NAME" && of == "event-type":
-		return typeNames
+		return listTypeNames
 	}
-	return always()
+	return listWords()
 }
 
 // flagListers list what flags may be that mean the same wherever they are.
 func flagListers() map[string]lister {
 	return map[string]lister{
-		"application": applicationNames,
-		"category":    categories,
-		"name":        typeNames,
-		"scope":       always("ingest", "read", "admin"),
-		"output":      always(asYAML, asJSON),
-		"status":      always(app.RejectionStatuses()...),
-		"action":      always(app.AuditActions()...),
+		"application": listApplicationNames,
+		"category":    listCategories,
+		"name":        listTypeNames,
+		"scope":       listWords("ingest", "read", "admin"),
+		"output":      listWords(asYAML, asJSON),
+		"status":      listWords(app.RejectionStatuses()...),
+		"action":      listWords(app.AuditActions()...),
 	}
 }
 
-func always(words ...string) lister {
+func listWords(words ...string) lister {
 	return func(*cobra.Command, []string) []string { return words }
 }
 
-func applicationNames(cmd *cobra.Command, _ []string) []string {
+func listApplicationNames(cmd *cobra.Command, _ []string) []string {
 	if isClient(cmd) {
 		var answer struct {
 			Applications []app.Application `json:"applications"`
 		}
-		askService(cmd, "v1/applications", &answer)
+		fetchFromService(cmd, "v1/applications", &answer)
 		return namesOf(answer.Applications, nameOf)
 	}
-	return namesOf(fromDatabase(cmd, app.WithAdmin, app.Admin.Applications), nameOf)
+	return namesOf(listFromDatabase(cmd, app.WithAdmin, app.Admin.ListApplications), nameOf)
 }
 
 func nameOf(a app.Application) string { return a.Name }
 
-func keyIDs(cmd *cobra.Command, before []string) []string {
-	keys := fromDatabase(cmd, app.WithAdmin, func(a app.Admin, ctx context.Context) ([]app.Key, error) { return a.Keys(ctx, before[0]) })
+func listKeyIDs(cmd *cobra.Command, before []string) []string {
+	keys := listFromDatabase(cmd, app.WithAdmin, func(a app.Admin, ctx context.Context) ([]app.Key, error) { return a.ListKeys(ctx, before[0]) })
 	keys = slices.DeleteFunc(keys, func(k app.Key) bool { return k.RevokedAt != nil })
 	return namesOf(keys, func(k app.Key) string { return k.ID + "\t" + k.Description })
 }
 
-func categories(cmd *cobra.Command, _ []string) []string {
-	return namesOf(eventTypes(cmd), func(k app.EventTypeKey) string { return k.Category })
+func listCategories(cmd *cobra.Command, _ []string) []string {
+	return namesOf(listEventTypes(cmd), func(k app.EventTypeKey) string { return k.Category })
 }
 
-// typeNames lists the names of a category, which the argument before or --category names;
+// listTypeNames lists the names of a category, which the argument before or --category names;
 // without one, those of all.
-func typeNames(cmd *cobra.Command, before []string) []string {
+func listTypeNames(cmd *cobra.Command, before []string) []string {
 	category := ""
 	if flag := cmd.Flags().Lookup("category"); flag != nil {
 		category = flag.Value.String()
 	} else if len(before) > 0 {
 		category = before[0]
 	}
-	keys := slices.DeleteFunc(eventTypes(cmd), func(k app.EventTypeKey) bool { return category != "" && k.Category != category })
+	keys := slices.DeleteFunc(listEventTypes(cmd), func(k app.EventTypeKey) bool { return category != "" && k.Category != category })
 	return namesOf(keys, func(k app.EventTypeKey) string { return k.Name })
 }
 
-// eventTypes lists the registered types.
-func eventTypes(cmd *cobra.Command) (keys []app.EventTypeKey) {
+// listEventTypes lists the registered types.
+func listEventTypes(cmd *cobra.Command) (keys []app.EventTypeKey) {
 	if isClient(cmd) {
 		var answer struct {
 			Types []app.EventTypeKey `json:"event_types"`
 		}
-		askService(cmd, "v1/event-types", &answer)
+		fetchFromService(cmd, "v1/event-types", &answer)
 		return answer.Types
 	}
-	types := fromDatabase(cmd, app.WithEventTypes, app.EventTypes.Types)
+	types := listFromDatabase(cmd, app.WithEventTypes, app.EventTypes.ListTypes)
 	for i := range types {
 		keys = append(keys, types[i].Key)
 	}
@@ -154,9 +154,9 @@ func namesOf[T any](all []T, name func(T) string) []string {
 	return slices.Compact(names)
 }
 
-// fromDatabase asks the database that the command would work on.
-func fromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, config.Config, func(A) error) error, list func(A, context.Context) ([]T, error)) (found []T) {
-	c, err := load(cmd)
+// listFromDatabase asks the database that the command would work on.
+func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, config.Config, func(A) error) error, list func(A, context.Context) ([]T, error)) (found []T) {
+	c, err := loadConfig(cmd)
 	if err != nil {
 		return nil
 	}
@@ -175,9 +175,9 @@ func fromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, confi
 // isClient tells whether a command has a key and a URL instead of a database.
 func isClient(cmd *cobra.Command) bool { return cmd.Flags().Lookup("key-file") != nil }
 
-// askService asks the service that the command would read from. An answer that does not
+// fetchFromService asks the service that the command would read from. An answer that does not
 // come leaves into as it is.
-func askService(cmd *cobra.Command, path string, into any) {
+func fetchFromService(cmd *cobra.Command, path string, into any) {
 	const most = 4 << 20
 	flag := func(name string) string { return cmd.Flags().Lookup(name).Value.String() }
 	key, err := clientKey(flag("key-file"))

@@ -35,8 +35,8 @@ type composeService struct {
 	StopGrace   time.Duration                         `yaml:"stop_grace_period"`
 }
 
-// compose reads compose.yaml as Docker does when no variable is set.
-func compose(t *testing.T) map[string]composeService {
+// readCompose reads compose.yaml as Docker does when no variable is set.
+func readCompose(t *testing.T) map[string]composeService {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "compose.yaml"))
 	require.NoError(t, err)
@@ -51,8 +51,8 @@ func compose(t *testing.T) map[string]composeService {
 	return file.Services
 }
 
-// understood tells whether the program would take a command line.
-func understood(t *testing.T, words []string) {
+// requireUnderstood tells whether the program would take a command line.
+func requireUnderstood(t *testing.T, words []string) {
 	t.Helper()
 	command, rest, err := program.Root().Find(words)
 	require.NoError(t, err, words)
@@ -63,7 +63,7 @@ func understood(t *testing.T, words []string) {
 
 func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	require.Len(t, services, 3)
 	for _, name := range []string{"theeye", "migrate"} {
 		service := services[name]
@@ -79,7 +79,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 		if len(service.Command) == 0 {
 			service.Command = []string{"serve"} // the image's
 		}
-		understood(t, service.Command)
+		requireUnderstood(t, service.Command)
 		require.True(t, service.ReadOnly)
 		require.Equal(t, []string{"ALL"}, service.CapDrop)
 		require.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt)
@@ -91,7 +91,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 
 func TestComposeFitsTheDefaults(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	service := services["theeye"]
 	defaults, err := config.Load(config.Sources{})
 	require.NoError(t, err)
@@ -108,12 +108,12 @@ func TestComposeFitsTheDefaults(t *testing.T) {
 	require.Greater(t, service.Healthcheck.StartPeriod, defaults.Database.StartupTimeout)
 	probe := service.Healthcheck.Test
 	require.Equal(t, []string{"CMD", "/theeye"}, probe[:2], "the image has no shell")
-	understood(t, probe[2:])
+	requireUnderstood(t, probe[2:])
 }
 
 func TestComposeStartsInOrderAndPins(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	require.Equal(t, "service_completed_successfully", services["theeye"].DependsOn["migrate"].Condition)
 	require.Equal(t, "service_healthy", services["theeye"].DependsOn["postgres"].Condition)
 	require.Equal(t, "service_healthy", services["migrate"].DependsOn["postgres"].Condition)
@@ -132,7 +132,7 @@ func TestDocumentedContainerCommandsAreUnderstood(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		require.NoError(t, err)
 		for _, line := range regexp.MustCompile(`docker compose run --rm theeye ([^\n#]*)`).FindAllStringSubmatch(string(text), -1) {
-			understood(t, strings.Fields(line[1]))
+			requireUnderstood(t, strings.Fields(line[1]))
 			found++
 		}
 	}

@@ -35,8 +35,8 @@ const (
 	pause = 50 * time.Millisecond
 )
 
-// site is a served database under load, and what is known of every event sent.
-type site struct {
+// crashRig is a served database under load, and what is known of every event sent.
+type crashRig struct {
 	database *pgtest.Database
 	client   *apptest.Client
 	oracle   *apptest.Oracle
@@ -52,9 +52,9 @@ type site struct {
 	sessions []uuid.UUID
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T) *crashRig {
 	t.Helper()
-	s := &site{database: pgtest.Dedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
+	s := &crashRig{database: pgtest.NewDedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
 	for range 20 {
 		s.sessions = append(s.sessions, uuid.New())
 	}
@@ -87,7 +87,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // serve starts the program on the site's database and address.
-func (s *site) serve(t *testing.T) *running {
+func (s *crashRig) serve(t *testing.T) *running {
 	t.Helper()
 	r := start(t, []string{"THEEYE_DATABASE_URL=" + s.database.DSN(), "THEEYE_DRAIN_DELAY=0s"},
 		"serve", "--http-listen", s.address, "--ops-listen", s.ops)
@@ -97,7 +97,7 @@ func (s *site) serve(t *testing.T) *running {
 
 // load sends single events and batches from many clients until the returned
 // function is called, or the test ends.
-func (s *site) load(t *testing.T) (end func()) {
+func (s *crashRig) load(t *testing.T) (end func()) {
 	t.Helper()
 	stop, running := make(chan struct{}), &sync.WaitGroup{}
 	for n := range clients {
@@ -129,7 +129,7 @@ func (s *site) load(t *testing.T) (end func()) {
 	return end
 }
 
-func (s *site) event(random *rand.Rand) event.Event {
+func (s *crashRig) event(random *rand.Rand) event.Event {
 	at := time.Now().Add(-time.Duration(random.IntN(1_000_000)) * time.Microsecond)
 	return event.Event{
 		ID: uuid.New(), SessionID: s.sessions[random.IntN(len(s.sessions))], Category: "page", Name: "view",
@@ -139,11 +139,11 @@ func (s *site) event(random *rand.Rand) event.Event {
 
 // send sends events, one as it is and several as a batch, and notes what is said
 // of them. It tells whether there was a verdict.
-func (s *site) send(events []event.Event) bool {
+func (s *crashRig) send(events []event.Event) bool {
 	bodies := make([]string, len(events))
 	for i, e := range events {
-		s.oracle.Sending(e)
-		bodies[i] = string(apptest.Render(e))
+		s.oracle.RecordSending(e)
+		bodies[i] = string(apptest.RenderEvent(e))
 	}
 	body := bodies[0]
 	if len(events) > 1 {
@@ -167,7 +167,7 @@ func (s *site) send(events []event.Event) bool {
 		return false
 	}
 	for i, e := range events {
-		s.oracle.Told(e, verdicts[i].Status, verdicts[i].Sequence)
+		s.oracle.RecordVerdict(e, verdicts[i].Status, verdicts[i].Sequence)
 	}
 	s.acknowledged.Add(int64(len(events)))
 	return true
@@ -195,7 +195,7 @@ func verdictsIn(body []byte) []verdict {
 }
 
 // grow waits until more events were acknowledged.
-func (s *site) grow(t *testing.T, by int64) {
+func (s *crashRig) grow(t *testing.T, by int64) {
 	t.Helper()
 	from := s.acknowledged.Load()
 	require.Eventually(t, func() bool { return s.acknowledged.Load() >= from+by }, time.Minute, 5*time.Millisecond, "no acknowledgements any more")
@@ -203,16 +203,16 @@ func (s *site) grow(t *testing.T, by int64) {
 
 // reconcile sends again what nobody knows of, and compares everything that was said
 // with the tables.
-func (s *site) reconcile(t *testing.T) {
+func (s *crashRig) reconcile(t *testing.T) {
 	t.Helper()
 	for events := range slices.Chunk(s.oracle.Unanswered(), 100) {
 		require.True(t, s.send(events), "a retry is answered")
 	}
 	require.Empty(t, s.oracle.Unanswered())
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
-	gaps, err := apptest.Gaps(context.Background(), s.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 	if odd := s.odd.Load(); odd != nil {
@@ -262,7 +262,7 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 
 // requireAnswers requires that nobody is left hanging: each client gets an answer to what it
 // sent before, and one to what it sent from now on.
-func (s *site) requireAnswers(t *testing.T) {
+func (s *crashRig) requireAnswers(t *testing.T) {
 	t.Helper()
 	var before [clients]int64
 	for n := range before {

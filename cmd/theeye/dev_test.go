@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// dev starts a development service in a folder, on free ports.
-func dev(t *testing.T, folder string) *running {
+// startDev starts a development service in a folder, on free ports.
+func startDev(t *testing.T, folder string) *running {
 	t.Helper()
 	r := start(t, nil, "dev", "--data-dir", filepath.Join(folder, ".theeye"), "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
 	t.Cleanup(func() {
@@ -49,7 +49,7 @@ func shell(t *testing.T, folder, script string) string {
 func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	r := dev(t, at)
+	r := startDev(t, at)
 	greeting := r.log.String()
 	post := greeting[strings.Index(greeting, "  curl"):strings.Index(greeting, "Read it back:")]
 	read := greeting[strings.LastIndex(greeting, "  curl"):strings.Index(greeting, "The keys of")]
@@ -65,13 +65,13 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	require.Zero(t, r.stop(t, syscall.SIGINT))
 	require.ErrorIs(t, syscall.Kill(server, 0), syscall.ESRCH, "Postgres stops with the service")
 
-	r = dev(t, at)
+	r = startDev(t, at)
 	require.Equal(t, before, shell(t, at, keys), "keys are kept")
 	server = postmaster(t, at)
 	r.stop(t, syscall.SIGKILL)
 	require.NoError(t, syscall.Kill(server, 0), "Postgres outlives a service that was killed")
 
-	r = dev(t, at)
+	r = startDev(t, at)
 	require.Equal(t, server, postmaster(t, at), "and is taken over by the next")
 	require.Contains(t, shell(t, at, `source .theeye/dev.env
 		curl -sS $THEEYE_URL/v1/events -H "Authorization: Bearer $THEEYE_READ_KEY"`), `"name":"pageview"`)
@@ -81,7 +81,7 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	address := taken(t)
+	address := takenAddress(t)
 	data := filepath.Join(at, ".theeye")
 	for flag, other := range map[string]string{"--listen": "--ops-listen", "--ops-listen": "--listen"} {
 		code, _, errOut := finish(t, nil, "dev", "--data-dir", data, flag, address, other, "127.0.0.1:0")

@@ -47,16 +47,16 @@ var (
 	span  = regexp.MustCompile("`([^`]+)`")
 )
 
-// spans are the quotations in the text of a page, each on one line.
-func spans(page string) (found []string) {
+// codeSpans are the quotations in the text of a page, each on one line.
+func codeSpans(page string) (found []string) {
 	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.Join(strings.Fields(m[1]), " "))
 	}
 	return found
 }
 
-// logged are the texts that the program logs.
-func logged(t *testing.T) (texts []string) {
+// loggedTexts are the texts that the program logs.
+func loggedTexts(t *testing.T) (texts []string) {
 	t.Helper()
 	levels := []string{"Debug", "Info", "Warn", "Error"}
 	err := filepath.WalkDir(filepath.Join(repository, "internal"), func(path string, entry fs.DirEntry, err error) error {
@@ -95,10 +95,10 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 	t.Parallel()
 	const others = "alter app create docker drop eyeload git go grant helm insert key kubectl lock make migrate on pg reindex rollback select set skip systemctl taskset theeye top vacuum"
 	words := regexp.MustCompile(`^[a-z]+( [a-z',;]+){2,}$`)
-	texts := logged(t)
+	texts := loggedTexts(t)
 	quoted := 0
 	for name, page := range documents(t) {
-		for _, s := range spans(page) {
+		for _, s := range codeSpans(page) {
 			first, _, _ := strings.Cut(s, " ")
 			if !words.MatchString(s) || slices.Contains(strings.Fields(others), first) {
 				continue
@@ -125,7 +125,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
 			}
 		}
-		for _, use := range append(uses, spans(page)...) {
+		for _, use := range append(uses, codeSpans(page)...) {
 			for _, m := range command.FindAllStringSubmatch(use, -1) {
 				shown++
 				requireCommand(t, name, strings.Fields(m[1]))
@@ -175,9 +175,9 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 		variables[name] = true // of clients, in dev.env
 	}
 	key, variable := regexp.MustCompile(`^([a-z]+)\.[a-z_]+$`), regexp.MustCompile(`THEEYE_[A-Z_]*[A-Z]`)
-	checks := doctor.Markdown()
+	checks := doctor.RenderMarkdown()
 	for name, page := range documents(t) {
-		for _, s := range spans(page) {
+		for _, s := range codeSpans(page) {
 			if m := key.FindStringSubmatch(s); m != nil && sections[m[1]] && !strings.Contains(checks, "`"+s+"`") && !strings.HasSuffix(s, ".go") && !strings.HasSuffix(s, ".js") {
 				require.True(t, keys[s], "%s: %s", name, s)
 			}
@@ -221,7 +221,7 @@ func TestDocsNameTargetsThatExist(t *testing.T) {
 	require.NoError(t, err)
 	target := regexp.MustCompile(`^make (?:-s )?([a-z0-9-]+)`)
 	for name, page := range documents(t) {
-		for _, s := range spans(page) {
+		for _, s := range codeSpans(page) {
 			if m := target.FindStringSubmatch(s); m != nil {
 				require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), name)
 			}

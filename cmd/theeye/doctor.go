@@ -41,11 +41,11 @@ with 69 when neither the database nor the service can be reached.`,
 			if !cmd.Flags().Changed("ops-url") {
 				options.OpsURL = os.Getenv(opsURLVariable)
 			}
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			report, err := app.Doctor(cmd.Context(), c, options)
+			report, err := app.RunDoctor(cmd.Context(), c, options)
 			if errors.Is(err, app.ErrURL) {
 				return usageError{err}
 			}
@@ -53,14 +53,14 @@ with 69 when neither the database nor the service can be reached.`,
 				return err
 			}
 			if asJSON {
-				err = sayJSON(cmd, report)
+				err = printJSON(cmd, report)
 			} else {
 				err = report.WriteText(cmd.OutOrStdout())
 			}
 			if err != nil {
 				return err
 			}
-			return judgement(report)
+			return reportError(report)
 		},
 	}
 	bindDatabaseFlags(cmd)
@@ -71,8 +71,8 @@ with 69 when neither the database nor the service can be reached.`,
 	return cmd
 }
 
-// judgement is the error that makes the exit code.
-func judgement(report app.DoctorReport) error {
+// reportError is the error that makes the exit code.
+func reportError(report app.DoctorReport) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)
@@ -84,10 +84,10 @@ func judgement(report app.DoctorReport) error {
 	return nil
 }
 
-func sayJSON(cmd *cobra.Command, answer any) error {
+func printJSON(cmd *cobra.Command, answer any) error {
 	text, err := json.MarshalIndent(answer, "", "  ")
 	if err != nil {
 		return fmt.Errorf("render the answer: %w", err)
 	}
-	return say(cmd, string(text)+"\n")
+	return printText(cmd, string(text)+"\n")
 }

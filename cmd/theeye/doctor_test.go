@@ -53,7 +53,7 @@ func TestDoctorExitCodes(t *testing.T) {
 
 func TestDoctorOfARunningService(t *testing.T) {
 	t.Parallel()
-	s := apptest.StartOn(t, pgtest.Dedicated(t), nil)
+	s := apptest.StartOn(t, pgtest.NewDedicated(t), nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN(), "THEEYE_URL=" + s.URL, "THEEYE_OPS_URL=" + s.Ops}
 	require.Eventually(t, func() bool { // the service makes partitions when it has started
 		code, _, _ := finish(t, environ, "doctor")
@@ -81,7 +81,7 @@ func TestDoctorOfARunningService(t *testing.T) {
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	r := dev(t, at)
+	r := startDev(t, at)
 	// The service makes partitions when it has started.
 	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+os.Getenv(binaryVariable)+" doctor > found && break; done; cat found")
 	require.Regexp(t, ` 0 failed, \d skipped\n$`, out)

@@ -12,7 +12,7 @@ import (
 func TestADatabaseOfAnotherEncoding(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {
-		database := pgtest.Encoded(t, encoding)
+		database := pgtest.NewEncoded(t, encoding)
 		environ := []string{"THEEYE_DATABASE_URL=" + database.DSN(), "THEEYE_HTTP_LISTEN=127.0.0.1:0", "THEEYE_OPS_LISTEN=127.0.0.1:0"}
 		for _, command := range [][]string{{"migrate", "up"}, {"serve"}, {"app", "create", "shop"}} {
 			code, _, errOut := finish(t, environ, command...)

@@ -25,38 +25,38 @@ func newErase() *cobra.Command {
 An erasure that was begun is finished by whichever service runs on the database, also
 where this command is interrupted. theeye erasure ID shows how far it is.`,
 	}
-	session := onDatabase(app.WithDesk, "session ID", "Erase a session, its events and its errors; later events of it are refused", 1,
-		func(ctx context.Context, d app.Desk, args []string) (app.ErasedSession, error) {
+	session := newDatabaseCommand(app.WithDataAdmin, "session ID", "Erase a session, its events and its errors; later events of it are refused", 1,
+		func(ctx context.Context, d app.DataAdmin, args []string) (app.ErasedSession, error) {
 			shown := newProgress(cmd)
-			defer shown.clear()
+			defer shown.clearLine()
 			return d.EraseSession(ctx, args[0], shown.showErasure)
 		}, func(w *tabwriter.Writer, erased app.ErasedSession) {
 			fmt.Fprintf(w, "sessions\t%d\nevents\t%d\nerrors\t%d\n", erased.Sessions, erased.Events, erased.Rejections) //nolint:errcheck // Flush tells
 		})
 	var values []string
-	subject := onDatabase(app.WithDesk, "subject", "Erase all events and errors whose payloads have these values", 0,
-		func(ctx context.Context, d app.Desk, _ []string) (*app.Erasure, error) {
+	subject := newDatabaseCommand(app.WithDataAdmin, "subject", "Erase all events and errors whose payloads have these values", 0,
+		func(ctx context.Context, d app.DataAdmin, _ []string) (*app.Erasure, error) {
 			shown := newProgress(cmd)
-			defer shown.clear()
+			defer shown.clearLine()
 			return d.EraseSubject(ctx, values, shown.showErasure)
 		}, showErasure)
 	dataFlag(subject, &values)
-	event := onDatabase(app.WithDesk, "event ID", "Erase one event; its number in the session stays unused", 1,
-		func(ctx context.Context, d app.Desk, args []string) (app.ErasedEvent, error) {
+	event := newDatabaseCommand(app.WithDataAdmin, "event ID", "Erase one event; its number in the session stays unused", 1,
+		func(ctx context.Context, d app.DataAdmin, args []string) (app.ErasedEvent, error) {
 			return d.EraseEvent(ctx, args[0])
 		}, func(w *tabwriter.Writer, _ app.ErasedEvent) {
 			fmt.Fprintln(w, "events\t1") //nolint:errcheck // Flush tells
 		})
-	confirmed(session, func(args []string) string { return "the session " + args[0] })
-	confirmed(event, func(args []string) string { return "the event " + args[0] })
-	confirmed(subject, func([]string) string { return "all that has " + strings.Join(values, " and ") })
+	requireConfirmation(session, func(args []string) string { return "the session " + args[0] })
+	requireConfirmation(event, func(args []string) string { return "the event " + args[0] })
+	requireConfirmation(subject, func([]string) string { return "all that has " + strings.Join(values, " and ") })
 	cmd.AddCommand(session, event, subject)
 	return cmd
 }
 
-// confirmed makes a command ask before it erases, unless it is given --yes. Where
+// requireConfirmation makes a command ask before it erases, unless it is given --yes. Where
 // nobody can be asked, --yes is needed. what names what is to be erased.
-func confirmed(cmd *cobra.Command, what func(args []string) string) {
+func requireConfirmation(cmd *cobra.Command, what func(args []string) string) {
 	yes := false
 	cmd.Flags().BoolVar(&yes, "yes", false, "Erase without asking")
 	run := cmd.RunE
@@ -72,7 +72,7 @@ func confirmed(cmd *cobra.Command, what func(args []string) string) {
 			if !isTerminal(in) {
 				return unasked
 			}
-			err := ask(in, cmd.ErrOrStderr(), "Erase "+what(args)+" for good? Type yes: ")
+			err := promptForYes(in, cmd.ErrOrStderr(), "Erase "+what(args)+" for good? Type yes: ")
 			if errors.Is(err, io.EOF) {
 				return unasked
 			}
@@ -86,8 +86,8 @@ func confirmed(cmd *cobra.Command, what func(args []string) string) {
 
 var errNotConfirmed = errors.New("nothing was erased")
 
-// ask asks a question that only "yes" answers. It returns io.EOF when there is nobody.
-func ask(in io.Reader, out io.Writer, question string) error {
+// promptForYes asks a question that only "yes" answers. It returns io.EOF when there is nobody.
+func promptForYes(in io.Reader, out io.Writer, question string) error {
 	if _, err := io.WriteString(out, question); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}

@@ -18,7 +18,7 @@ func TestEraseAndAudit(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	session := uuid.NewString()
 	one := func() (id, body string) {
 		id = uuid.NewString()

@@ -14,9 +14,9 @@ import (
 )
 
 func newErasure() *cobra.Command {
-	return onDatabase(app.WithDesk, "erasure ID", "Show how far an erasure is, and its receipt", 1,
-		func(ctx context.Context, d app.Desk, args []string) (*app.Erasure, error) {
-			return d.Erasure(ctx, args[0])
+	return newDatabaseCommand(app.WithDataAdmin, "erasure ID", "Show how far an erasure is, and its receipt", 1,
+		func(ctx context.Context, d app.DataAdmin, args []string) (*app.Erasure, error) {
+			return d.FindErasure(ctx, args[0])
 		}, showErasure)
 }
 
@@ -58,13 +58,13 @@ func newSubject() *cobra.Command {
 	export := &cobra.Command{
 		Use: "export", Short: "Write all events and errors whose payloads have these values, as lines of JSON", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			return app.WithDesk(cmd.Context(), c, func(d app.Desk) error {
+			return app.WithDataAdmin(cmd.Context(), c, func(d app.DataAdmin) error {
 				events, errors, err := d.ExportSubject(cmd.Context(), values, func(line []byte) error {
-					return say(cmd, string(line)+"\n")
+					return printText(cmd, string(line)+"\n")
 				})
 				if err != nil {
 					return fmt.Errorf("the export is not whole: %w", err)
@@ -87,5 +87,5 @@ func dataFlag(cmd *cobra.Command, values *[]string) {
 
 // showErasure shows how far an erasure is.
 func (p *progress) showErasure(e app.Erasure) {
-	p.show("erasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
+	p.showText("erasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
 }

@@ -103,7 +103,7 @@ func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it need
 func TestAnErasureOutlivesItsCommand(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	session := fillSession(t, s.As(s.Ingest))
+	session := fillSession(t, s.WithKey(s.Ingest))
 	letGo := holdEvent(t, s.Database.DSN(), session)
 	command := start(t, []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}, "erase", "subject", "--data", "user.id=8612", "--yes")
 	id := halfErased(t, s.Database.DSN())
@@ -132,7 +132,7 @@ func TestEraseAndExportASubject(t *testing.T) {
 		return `{"session_id":"` + uuid.NewString() + `","category":"page","name":"view","data":{"user":{"id":"` + user + `"}},"timestamp":"2021-01-01T09:15:27Z"}`
 	}
 	for _, body := range []string{event(canary), event("1"), strings.Replace(event(canary), `"page"`, `""`, 1)} {
-		s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 	}
 	code, out, errOut := finish(t, environ, "subject", "export", "--data", "user.id="+canary)
 	require.Zero(t, code, errOut)

@@ -35,12 +35,12 @@ func newEventType() *cobra.Command {
 	return cmd
 }
 
-// onEventTypes builds a command that works on event types.
-func onEventTypes(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t app.EventTypes, args []string) error) *cobra.Command {
+// newEventTypeCommand builds a command that works on event types.
+func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t app.EventTypes, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -53,8 +53,8 @@ func onEventTypes(use, short string, args cobra.PositionalArgs, do func(cmd *cob
 
 func keyOf(args []string) app.EventTypeKey { return app.EventTypeKey{Category: args[0], Name: args[1]} }
 
-// key is the arguments that name a type.
-func key() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
+// typeArguments is the arguments that name a type.
+func typeArguments() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
 
 // The forms of what is printed.
 const (
@@ -66,8 +66,8 @@ func bindOutput(cmd *cobra.Command, into *string) {
 	cmd.Flags().StringVarP(into, "output", "o", asYAML, "The form of what is printed: yaml or json")
 }
 
-// sayType prints a type as a plan has it.
-func sayType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
+// printType prints a type as a plan has it.
+func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
 	var text []byte
 	var err error
 	switch form {
@@ -81,27 +81,27 @@ func sayType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
 	if err != nil {
 		return err
 	}
-	return say(cmd, string(text))
+	return printText(cmd, string(text))
 }
 
 func newTypeList() *cobra.Command {
 	inJSON := false
-	cmd := onEventTypes("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-		types, err := t.Types(cmd.Context())
+	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		types, err := t.ListTypes(cmd.Context())
 		if err != nil {
 			return err
 		}
 		if inJSON {
-			return sayJSON(cmd, types)
+			return printJSON(cmd, types)
 		}
-		return table(cmd, "CATEGORY\tNAME\tVERSION\tMODE\tSCHEMA\tCHANGED\tDESCRIPTION", func(w *tabwriter.Writer) {
+		return printTable(cmd, "CATEGORY\tNAME\tVERSION\tMODE\tSCHEMA\tCHANGED\tDESCRIPTION", func(w *tabwriter.Writer) {
 			for _, one := range types {
 				schema := "none"
 				if one.Schema != nil {
 					schema = fmt.Sprintf("%d bytes", len(one.Schema))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", visible(one.Category), visible(one.Name), one.Version, one.Mode, schema, //nolint:errcheck // Flush tells
-					one.CreatedAt.UTC().Format(time.RFC3339), visible(one.Description))
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", quoteControls(one.Category), quoteControls(one.Name), one.Version, one.Mode, schema, //nolint:errcheck // Flush tells
+					one.CreatedAt.UTC().Format(time.RFC3339), quoteControls(one.Description))
 			}
 		})
 	})
@@ -109,8 +109,8 @@ func newTypeList() *cobra.Command {
 	return cmd
 }
 
-// visible keeps a text on its line.
-func visible(text string) string {
+// quoteControls keeps a text on its line.
+func quoteControls(text string) string {
 	if quoted := fmt.Sprintf("%q", text); quoted[1:len(quoted)-1] != text {
 		return quoted
 	}
@@ -119,12 +119,12 @@ func visible(text string) string {
 
 func newTypeGet() *cobra.Command {
 	form, version := "", int32(0)
-	cmd := onEventTypes("get CATEGORY NAME", "Print an event type as a file of a plan", key(), func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-		found, err := t.Type(cmd.Context(), keyOf(args), version)
+	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type as a file of a plan", typeArguments(), func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+		found, err := t.FindType(cmd.Context(), keyOf(args), version)
 		if err != nil {
 			return err
 		}
-		return sayType(cmd, &found, form, "")
+		return printType(cmd, &found, form, "")
 	})
 	cmd.Flags().Int32Var(&version, "version", 0, "The number of an older version; 0 is the one in force")
 	bindOutput(cmd, &form)
@@ -132,23 +132,23 @@ func newTypeGet() *cobra.Command {
 }
 
 func newTypeDelete() *cobra.Command {
-	return onEventTypes("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", key(),
+	return newEventTypeCommand("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", typeArguments(),
 		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-			if err := t.Delete(cmd.Context(), keyOf(args), nil); err != nil {
+			if err := t.DeleteType(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
-			return say(cmd, "deleted "+keyOf(args).Path()+"\n")
+			return printText(cmd, "deleted "+keyOf(args).Path()+"\n")
 		})
 }
 
 func newTypeApply() *cobra.Command {
 	source, dry, prune := planSource{}, false, false
-	cmd := onEventTypes("apply -f PLAN", "Make the registry hold a plan: all of it, or nothing when something is wrong", cobra.NoArgs,
+	cmd := newEventTypeCommand("apply -f PLAN", "Make the registry hold a plan: all of it, or nothing when something is wrong", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			_, err := apply(cmd, t, source, prune, dry)
+			_, err := applyPlan(cmd, t, source, prune, dry)
 			return err
 		})
-	source.bind(cmd)
+	source.bindFlags(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "Say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&prune, "prune", false, "Delete the types that are not in the plan")
 	return cmd
@@ -156,26 +156,26 @@ func newTypeApply() *cobra.Command {
 
 func newTypeDiff() *cobra.Command {
 	source, prune := planSource{}, false
-	cmd := onEventTypes("diff -f PLAN", "Show what apply would change; ends with 0 when nothing, with 1 when something", cobra.NoArgs,
+	cmd := newEventTypeCommand("diff -f PLAN", "Show what apply would change; ends with 0 when nothing, with 1 when something", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			changed, err := apply(cmd, t, source, prune, true)
+			changed, err := applyPlan(cmd, t, source, prune, true)
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
 			}
 			return err
 		})
-	source.bind(cmd)
+	source.bindFlags(cmd)
 	cmd.Flags().BoolVar(&prune, "prune", false, "Count the types that are not in the plan as differences")
 	return cmd
 }
 
-// apply makes the registry hold a plan, prints what that does, and counts the changes.
-func apply(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
-	wanted, err := source.read(cmd)
+// applyPlan makes the registry hold a plan, prints what that does, and counts the changes.
+func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
+	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return 0, err
 	}
-	results, err := t.Apply(cmd.Context(), wanted.Changes(), prune, dry)
+	results, err := t.ApplyChanges(cmd.Context(), wanted.Changes(), prune, dry)
 	if err != nil {
 		return 0, err
 	}
@@ -201,14 +201,14 @@ func apply(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry b
 	if dry {
 		b.WriteString("; nothing was done")
 	}
-	return len(results) - unchanged, say(cmd, b.String()+"\n")
+	return len(results) - unchanged, printText(cmd, b.String()+"\n")
 }
 
 func newTypeExport() *cobra.Command {
 	directory, form := "", ""
-	cmd := onEventTypes("export [-d DIRECTORY]", "Print all event types as one plan, or write a file for each", cobra.NoArgs,
+	cmd := newEventTypeCommand("export [-d DIRECTORY]", "Print all event types as one plan, or write a file for each", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			types, err := t.Types(cmd.Context())
+			types, err := t.ListTypes(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -217,15 +217,15 @@ func newTypeExport() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(cmd, strings.Join(append(written, ""), "\n"))
+				return printText(cmd, strings.Join(append(written, ""), "\n"))
 			}
 			for i := range types {
 				if i > 0 && form == asYAML {
-					if err := say(cmd, "---\n"); err != nil {
+					if err := printText(cmd, "---\n"); err != nil {
 						return err
 					}
 				}
-				if err := sayType(cmd, &types[i], form, ""); err != nil {
+				if err := printType(cmd, &types[i], form, ""); err != nil {
 					return err
 				}
 			}
@@ -238,12 +238,12 @@ func newTypeExport() *cobra.Command {
 
 func newTypeInfer() *cobra.Command {
 	events := app.DefaultSample
-	cmd := onEventTypes("infer CATEGORY NAME", "Propose a schema that the newest stored events fit, as a plan", key(),
+	cmd := newEventTypeCommand("infer CATEGORY NAME", "Propose a schema that the newest stored events fit, as a plan", typeArguments(),
 		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
-			proposal, seen, err := t.Infer(cmd.Context(), keyOf(args), events)
+			proposal, seen, err := t.InferSchema(cmd.Context(), keyOf(args), events)
 			if err != nil {
 				return err
 			}
@@ -251,18 +251,18 @@ func newTypeInfer() *cobra.Command {
 				return fmt.Errorf("no event of %s is stored", keyOf(args).Path())
 			}
 			comment := fmt.Sprintf("Proposed from %d stored events. Read it before you apply it: an event may have\nbeen an exception, and what no event had is not in it.", seen)
-			if marked(cmd.Context(), t, keyOf(args)) {
+			if hasMarks(cmd.Context(), t, keyOf(args)) {
 				comment += "\nThe schema in force has marks (x-theeye). They are not inferred: carry them over,\nor what they keep back will be stored."
 			}
-			return sayType(cmd, &proposal, asYAML, comment)
+			return printType(cmd, &proposal, asYAML, comment)
 		})
 	bindSample(cmd, &events)
 	return cmd
 }
 
-// marked tells whether the schema in force has marks.
-func marked(ctx context.Context, t app.EventTypes, key app.EventTypeKey) bool {
-	current, err := t.Type(ctx, key, 0)
+// hasMarks tells whether the schema in force has marks.
+func hasMarks(ctx context.Context, t app.EventTypes, key app.EventTypeKey) bool {
+	current, err := t.FindType(ctx, key, 0)
 	return err == nil && strings.Contains(string(current.Schema), `"x-theeye"`)
 }
 

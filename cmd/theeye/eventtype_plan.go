@@ -15,13 +15,13 @@ type planSource struct {
 	from string
 }
 
-func (s *planSource) bind(cmd *cobra.Command) {
+func (s *planSource) bindFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.path, "file", "f", "", "The `PLAN`: a file, a directory, or - for the standard input")
 	cmd.Flags().StringVar(&s.from, "from", string(app.NewestDraft), "Convert the schemas of the plan from this `DRAFT`: draft-04, draft-06, draft-07 or 2019-09")
 }
 
-// read reads the plan, and says on the standard error what in its schemas does nothing.
-func (s *planSource) read(cmd *cobra.Command) (app.Plan, error) {
+// readPlan reads the plan, and says on the standard error what in its schemas does nothing.
+func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
 	if s.path == "" {
 		return nil, usageError{errors.New("say with --file which file or directory; - is the standard input")}
 	}
@@ -35,7 +35,7 @@ func (s *planSource) read(cmd *cobra.Command) (app.Plan, error) {
 		return nil, err
 	}
 	for i := range plan {
-		warn(cmd, plan[i].Notes())
+		printWarnings(cmd, plan[i].Notes())
 	}
 	return plan, nil
 }
@@ -48,7 +48,7 @@ func parseDraft(text string) (app.Draft, error) {
 	return draft, nil
 }
 
-func warn(cmd *cobra.Command, notes []string) {
+func printWarnings(cmd *cobra.Command, notes []string) {
 	for _, note := range notes {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning: "+note) //nolint:errcheck // there is nowhere else to say it
 	}
@@ -74,8 +74,8 @@ $ref, and was left out so that it does nothing now.`,
 			if err != nil {
 				return err
 			}
-			warn(cmd, notes)
-			return say(cmd, string(text))
+			printWarnings(cmd, notes)
+			return printText(cmd, string(text))
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "draft-07", "The `DRAFT` that the schemas are of: draft-04, draft-06, draft-07 or 2019-09")

@@ -13,7 +13,7 @@ import (
 
 func newTypePreview() *cobra.Command {
 	source, events, maxFailing, inJSON := planSource{}, app.DefaultSample, 0, false
-	cmd := onEventTypes("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
+	cmd := newEventTypeCommand("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
 		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
 				return err
@@ -21,19 +21,19 @@ func newTypePreview() *cobra.Command {
 			if maxFailing < 0 {
 				return usageError{errors.New("--max-failing cannot be negative")}
 			}
-			all, err := previews(cmd, t, source, events)
+			all, err := collectPreviews(cmd, t, source, events)
 			if err != nil {
 				return err
 			}
 			if inJSON {
-				err = sayJSON(cmd, all)
+				err = printJSON(cmd, all)
 			} else {
-				err = say(cmd, showPreviews(all))
+				err = printText(cmd, formatPreviews(all))
 			}
 			if err != nil {
 				return err
 			}
-			return judgePreviews(all, maxFailing)
+			return checkPreviews(all, maxFailing)
 		})
 	cmd.Long = `Hold the schemas of a plan against the newest stored events of each type, and against
 its open errors: how many events fit now and would not any more, which violations are
@@ -43,7 +43,7 @@ It ends with 1 when more stored events would newly fail than --max-failing allow
 types together, or when the time was up before all were looked at; for CI. Types whose
 mode in the plan is observe refuse nothing and do not count; to enforce what was only
 observed does.`
-	source.bind(cmd)
+	source.bindFlags(cmd)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
 	bindJSON(cmd, &inJSON)
@@ -58,17 +58,17 @@ type typePreview struct {
 	Mode string `json:"mode"`
 }
 
-func previews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
-	wanted, err := source.read(cmd)
+func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
+	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return nil, err
 	}
 	shown := newProgress(cmd)
-	defer shown.clear()
+	defer shown.clearLine()
 
 	all := make([]typePreview, 0, len(wanted))
 	for i := range wanted {
-		shown.show("type %d of %d: looking at the events of %s", i+1, len(wanted), wanted[i].Path())
+		shown.showText("type %d of %d: looking at the events of %s", i+1, len(wanted), wanted[i].Path())
 		preview, err := t.Preview(cmd.Context(), wanted[i].Key, wanted[i].Spec, events)
 		if stopped := context.Cause(cmd.Context()); stopped != nil {
 			return nil, stopped
@@ -81,7 +81,7 @@ func previews(cmd *cobra.Command, t app.EventTypes, source planSource, events in
 	return all, nil
 }
 
-func showPreviews(all []typePreview) string {
+func formatPreviews(all []typePreview) string {
 	var b strings.Builder
 	for i := range all {
 		p := &all[i]
@@ -101,8 +101,8 @@ func showPreviews(all []typePreview) string {
 	return b.String()
 }
 
-// judgePreviews is the error that makes the exit code.
-func judgePreviews(all []typePreview, maxFailing int) error {
+// checkPreviews is the error that makes the exit code.
+func checkPreviews(all []typePreview, maxFailing int) error {
 	failing, complete := 0, true
 	for i := range all {
 		if all[i].Mode == app.EventTypeEnforce {

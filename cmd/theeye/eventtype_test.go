@@ -49,7 +49,7 @@ func (w *workbench) file(t testing.TB, name, text string) string {
 func (w *workbench) post(t testing.TB, data string) int {
 	t.Helper()
 	body := fmt.Sprintf(`{"session_id": %q, "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": %s}`, uuid.NewString(), data)
-	return w.As(w.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status
+	return w.WithKey(w.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status
 }
 
 func (w *workbench) audited(t testing.TB) (entries int) {

@@ -47,7 +47,7 @@ With a service of theeye dev running:
 			if o.Interval <= 0 {
 				return usageError{errors.New("--interval is a time above 0")}
 			}
-			if o.After, err = cursorOf(after); err != nil {
+			if o.After, err = readCursor(after); err != nil {
 				return err
 			}
 			for parameter, value := range map[string]string{"category": category, "name": name, "application": application} {
@@ -77,16 +77,16 @@ func runExport(cmd *cobra.Command, o export.Options) error {
 	defer transport.CloseIdleConnections()
 	shown := newProgress(cmd)
 	tell := func(text string) {
-		shown.clear()
+		shown.clearLine()
 		cmd.PrintErrln("theeye: " + text)
 	}
 	err := export.Run(cmd.Context(), o, export.Deps{
 		Client: &http.Client{Transport: transport}, Out: cmd.OutOrStdout(), After: time.After,
-		Complain: func(err error) { tell(err.Error() + "; trying again") },
-		Notice:   tell,
-		Progress: progressOf(cmd, shown),
+		OnError:    func(err error) { tell(err.Error() + "; trying again") },
+		OnNotice:   tell,
+		OnProgress: progressOf(cmd, shown),
 	})
-	shown.clear()
+	shown.clearLine()
 	if errors.Is(err, export.ErrUsage) {
 		return usageError{err}
 	}
@@ -101,7 +101,7 @@ func progressOf(cmd *cobra.Command, shown *progress) func(events int) {
 	if isTerminal(cmd.OutOrStdout()) {
 		return nil
 	}
-	return func(events int) { shown.show("%d events written", events) }
+	return func(events int) { shown.showText("%d events written", events) }
 }
 
 // clientKey reads the key of a client from a file, or else from the environment.
@@ -120,8 +120,8 @@ func clientKey(file string) (string, error) {
 	return key, nil
 }
 
-// cursorOf reads a cursor from the file of that name, if there is one.
-func cursorOf(text string) (string, error) {
+// readCursor reads a cursor from the file of that name, if there is one.
+func readCursor(text string) (string, error) {
 	if info, err := os.Stat(text); text == "" || err != nil || info.IsDir() {
 		return text, nil //nolint:nilerr // what names no file is a cursor
 	}

@@ -25,7 +25,7 @@ func TestExport(t *testing.T) {
 	environ := []string{"THEEYE_URL=" + s.URL}
 	arguments := []string{"export", "--key-file", keyFile, "--cursor-file", cursorFile, "--category", "page"}
 	post := func(category string) string {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			fmt.Sprintf(`{"session_id":"0198c7a2-aaaa-7b11-8d8d-000000000001","category":%q,"name":"view","data":{},"timestamp":"2021-01-01T09:15:27Z"}`, category))
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 		id, ok := answer.JSON(t)["event_id"].(string)

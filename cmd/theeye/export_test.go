@@ -14,7 +14,7 @@ func Root() *cobra.Command { return newRoot(nil) }
 func OpsURL(listen string) (string, error) { return opsURL(listen) }
 
 // Ask asks a question that only "yes" answers.
-func Ask(in io.Reader, out io.Writer, question string) error { return ask(in, out, question) }
+func Ask(in io.Reader, out io.Writer, question string) error { return promptForYes(in, out, question) }
 
 // Progress is the progress of a command.
 type Progress struct{ p *progress }
@@ -25,7 +25,7 @@ func NewProgress(out io.Writer, now func() time.Time) Progress {
 }
 
 // Show shows a text.
-func (p Progress) Show(format string, args ...any) { p.p.show(format, args...) }
+func (p Progress) Show(format string, args ...any) { p.p.showText(format, args...) }
 
 // Clear takes away what is shown.
-func (p Progress) Clear() { p.p.clear() }
+func (p Progress) Clear() { p.p.clearLine() }

@@ -24,7 +24,7 @@ func newHealthcheck() *cobra.Command {
 		Use: "healthcheck", Short: "Ask the service on this machine whether it is ready; 0 when it is, 1 when it is not", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if base == "" {
-				c, err := load(cmd)
+				c, err := loadConfig(cmd)
 				if err != nil {
 					return err
 				}
@@ -34,11 +34,11 @@ func newHealthcheck() *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
-			answer, err := askReady(ctx, strings.TrimSuffix(base, "/")+"/readyz")
+			answer, err := fetchReady(ctx, strings.TrimSuffix(base, "/")+"/readyz")
 			if err != nil {
 				return err
 			}
-			return say(cmd, answer)
+			return printText(cmd, answer)
 		},
 	}
 	config.BindFlags(cmd.Flags())
@@ -65,8 +65,8 @@ func opsURL(listen string) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
-// askReady returns what a ready service says; its error holds what another one says.
-func askReady(ctx context.Context, url string) (string, error) {
+// fetchReady returns what a ready service says; its error holds what another one says.
+func fetchReady(ctx context.Context, url string) (string, error) {
 	const most = 4 << 10
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/export"
 )
 
-// signals returns a context that ends with the first SIGINT or SIGTERM, which is then its
+// watchSignals returns a context that ends with the first SIGINT or SIGTERM, which is then its
 // cause, and a channel that closes with the second.
-func signals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
+func watchSignals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	received := make(chan os.Signal, 2)
 	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM)
@@ -39,9 +39,9 @@ type interruption struct {
 
 func (i interruption) Error() string { return i.done }
 
-// interrupted tells what ended a command: where a signal came first, the error is but how
+// explainInterruption tells what ended a command: where a signal came first, the error is but how
 // the command noticed. Requests that were abandoned stay an error of their own.
-func interrupted(ctx context.Context, err error) error {
+func explainInterruption(ctx context.Context, err error) error {
 	var stopped interruption
 	if err == nil || !errors.As(context.Cause(ctx), &stopped) || errors.Is(err, app.ErrAbandoned) {
 		return err

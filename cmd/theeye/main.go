@@ -47,14 +47,14 @@ func main() {
 }
 
 func run(arguments []string, out, errOut io.Writer) int {
-	ctx, hurry, stop := signals()
+	ctx, hurry, stop := watchSignals()
 	defer stop()
 	root := newRoot(hurry)
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := interrupted(ctx, root.ExecuteContext(app.AsCommand(ctx)))
-	if text := message(err); text != "" {
+	err := explainInterruption(ctx, root.ExecuteContext(app.WithCommandActor(ctx)))
+	if text := errorMessage(err); text != "" {
 		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // nowhere to say it
 	}
 	return exitCode(err)
@@ -67,13 +67,13 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApp(), newKey(), newEventType(), newRejection(), newErase(), newErasure(), newSubject(), newAudit(),
+		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApplication(), newKey(), newEventType(), newRejection(), newErase(), newErasure(), newSubject(), newAudit(),
 		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
 		newVersion(),
 	)
 	addMan(root)
-	strict(root)
-	complete(root)
+	enforceArguments(root)
+	addCompletions(root)
 	return root
 }
 
@@ -105,8 +105,8 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// message says what went wrong. A fault says it for people.
-func message(err error) string {
+// errorMessage says what went wrong. A fault says it for people.
+func errorMessage(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -122,8 +122,8 @@ func message(err error) string {
 	return err.Error()
 }
 
-// load reads the settings as a command was given them.
-func load(cmd *cobra.Command) (config.Config, error) {
+// loadConfig reads the settings as a command was given them.
+func loadConfig(cmd *cobra.Command) (config.Config, error) {
 	file, err := cmd.Flags().GetString(config.FileFlag)
 	if err != nil {
 		return config.Config{}, fmt.Errorf("read --%s: %w", config.FileFlag, err)
@@ -160,8 +160,8 @@ func newLogger(c config.Config) (*app.Log, error) {
 	return log, err
 }
 
-// say prints what a command has to say.
-func say(cmd *cobra.Command, text string) error {
+// printText prints what a command has to say.
+func printText(cmd *cobra.Command, text string) error {
 	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}

@@ -18,7 +18,7 @@ func newMigrate() *cobra.Command {
 	down := &cobra.Command{
 		Use: "down", Short: "Take back the last migration, and the data it held", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -28,19 +28,19 @@ func newMigrate() *cobra.Command {
 			if err := app.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
-			return say(cmd, "the last migration was taken back\n")
+			return printText(cmd, "the last migration was taken back\n")
 		},
 	}
 	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
-	for _, sub := range []*cobra.Command{up, status, down, newRoles()} {
+	for _, sub := range []*cobra.Command{up, status, down, newMigrateRoles()} {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
 	return cmd
 }
 
-// migrated is what migrate up did.
-type migrated struct {
+// migrationReport is what migrate up did.
+type migrationReport struct {
 	Applied []appliedMigration `json:"applied"`
 }
 
@@ -55,59 +55,59 @@ func newMigrateUp() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			done, shown := migrated{Applied: []appliedMigration{}}, newProgress(cmd)
+			done, shown := migrationReport{Applied: []appliedMigration{}}, newProgress(cmd)
 			var unsaid error
 			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
 				switch s.State {
 				case app.MigrationBegins:
-					shown.show("applying %s", s.Name)
+					shown.showText("applying %s", s.Name)
 				case app.MigrationWaits:
-					shown.clear()
+					shown.clearLine()
 					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
 				case app.MigrationApplied:
-					shown.clear()
-					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, milliseconds(s.Took)})
+					shown.clearLine()
+					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
 					if !asJSON && unsaid == nil {
-						unsaid = say(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
+						unsaid = printText(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
 					}
 				}
 			})
-			shown.clear()
+			shown.clearLine()
 			if err != nil {
 				return err
 			}
 			if unsaid != nil {
 				return unsaid
 			}
-			return sayMigrated(cmd, done, asJSON)
+			return printMigrated(cmd, done, asJSON)
 		},
 	}
 	bindJSON(cmd, &asJSON)
 	return cmd
 }
 
-func sayMigrated(cmd *cobra.Command, done migrated, asJSON bool) error {
+func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error {
 	switch {
 	case asJSON:
-		return sayJSON(cmd, done)
+		return printJSON(cmd, done)
 	case len(done.Applied) == 0:
-		return say(cmd, "nothing to do: the schema is current\n")
+		return printText(cmd, "nothing to do: the schema is current\n")
 	}
-	return say(cmd, "the schema is current\n")
+	return printText(cmd, "the schema is current\n")
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // of them in one
+func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // of them in one
 
 func newMigrateStatus() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -116,9 +116,9 @@ func newMigrateStatus() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return sayJSON(cmd, migrations)
+				return printJSON(cmd, migrations)
 			}
-			return table(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
+			return printTable(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
 				for _, m := range migrations {
 					applied := "no"
 					if m.Applied {
@@ -133,7 +133,7 @@ func newMigrateStatus() *cobra.Command {
 	return cmd
 }
 
-func newRoles() *cobra.Command {
+func newMigrateRoles() *cobra.Command {
 	var roles app.Roles
 	cmd := &cobra.Command{
 		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
@@ -152,14 +152,14 @@ them in public. It says then what has to be run, and as whom.`,
 			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
 			}
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
 			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
-			return say(cmd, "the roles are there and have their privileges\n")
+			return printText(cmd, "the roles are there and have their privileges\n")
 		},
 	}
 	cmd.Flags().StringVar(&roles.Service, "service", "", "The role that the service connects as")

@@ -30,8 +30,8 @@ func newProgress(cmd *cobra.Command) *progress {
 	return p
 }
 
-// show shows a text in place of the last one, unless that was shown only just now.
-func (p *progress) show(format string, args ...any) {
+// showText shows a text in place of the last one, unless that was shown only just now.
+func (p *progress) showText(format string, args ...any) {
 	if p.out == nil || p.now().Sub(p.last) < progressStep {
 		return
 	}
@@ -39,8 +39,8 @@ func (p *progress) show(format string, args ...any) {
 	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // it is only shown
 }
 
-// clear takes away what is shown.
-func (p *progress) clear() {
+// clearLine takes away what is shown.
+func (p *progress) clearLine() {
 	if p.out != nil && !p.last.IsZero() {
 		fmt.Fprint(p.out, "\r\x1b[K") //nolint:errcheck // as above
 	}
@@ -50,5 +50,5 @@ func (p *progress) clear() {
 // isTerminal tells whether somebody sits before a stream.
 func isTerminal(stream any) bool {
 	file, ok := stream.(io.Writer)
-	return ok && top.Interactive(file)
+	return ok && top.IsInteractive(file)
 }

@@ -136,15 +136,15 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 				default:
 				}
 				e := s.event(random)
-				s.oracle.Sending(e)
-				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(e))
+				s.oracle.RecordSending(e)
+				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e))
 				if err != nil || answer.Status != http.StatusCreated {
 					failed.Add(1)
 					t.Errorf("a request failed: %v %s", err, body(answer))
 					return
 				}
 				v := verdictsIn(answer.Body)[0]
-				s.oracle.Told(e, v.Status, v.Sequence)
+				s.oracle.RecordVerdict(e, v.Status, v.Sequence)
 				answered.Add(1)
 			}
 		})
@@ -168,7 +168,7 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 	more()
 	end()
 	require.Zero(t, failed.Load())
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 	t.Logf("%d requests through the proxy, 4 services stopped and started, none failed", answered.Load())

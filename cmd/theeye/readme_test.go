@@ -43,9 +43,9 @@ var pasteShells = map[string][]string{ //nolint:gochecknoglobals // a constant, 
 
 const between = "@@ the next block @@"
 
-// paste types texts into one interactive shell, one after the other, and returns what each
+// pasteInShell types texts into one interactive shell, one after the other, and returns what each
 // of them printed. A command that fails ends the shell and fails the test.
-func paste(t *testing.T, shell []string, folder string, environ []string, texts ...string) []string {
+func pasteInShell(t *testing.T, shell []string, folder string, environ []string, texts ...string) []string {
 	t.Helper()
 	require.NotEmpty(t, shell)
 	if _, err := exec.LookPath(shell[0]); err != nil {
@@ -70,7 +70,7 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := folder(t)
-			r := dev(t, at)
+			r := startDev(t, at)
 			requireReadme(t, shell, at)
 			require.Zero(t, r.stop(t, syscall.SIGINT))
 		})
@@ -89,7 +89,7 @@ func requireReadme(t *testing.T, with []string, at string) {
 	require.Len(t, live, 11)
 	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
 	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
-	answers := paste(t, with, at, nil, live...)
+	answers := pasteInShell(t, with, at, nil, live...)
 
 	require.Contains(t, answers[0], `"status":"stored","sequence":1`)
 	require.Contains(t, answers[0], `"path": "/"`)
@@ -137,7 +137,7 @@ func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 				script := "#!/bin/sh\nprintf '%s' " + program + "; for a; do printf ' <%s>' \"$a\"; done; echo\n"
 				require.NoError(t, os.WriteFile(filepath.Join(at, program), []byte(script), 0o755))
 			}
-			answers := paste(t, shell, at, []string{"PATH=" + at + ":" + os.Getenv("PATH")}, texts...)
+			answers := pasteInShell(t, shell, at, []string{"PATH=" + at + ":" + os.Getenv("PATH")}, texts...)
 			require.Equal(t, []string{
 				"make <run>\n",
 				"theeye <migrate> <up>\ntheeye <app> <create> <shop>\ntheeye <key> <create> <shop> <--scope> <admin>\ntheeye <serve>\n",

@@ -45,7 +45,7 @@ func rejectionFlags(cmd *cobra.Command, q *app.RejectionQuery) {
 
 // withRejections loads the settings and runs use on the database.
 func withRejections(cmd *cobra.Command, use func(app.Rejections) error) error {
-	c, err := load(cmd)
+	c, err := loadConfig(cmd)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func newRejectionList() *cobra.Command {
 			if q.Limit < 1 {
 				return usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
-			if err := oneOf("--status", q.Status, app.RejectionStatuses()); err != nil {
+			if err := checkOneOf("--status", q.Status, app.RejectionStatuses()); err != nil {
 				return err
 			}
 			return withRejections(cmd, func(r app.Rejections) error {
@@ -69,10 +69,10 @@ func newRejectionList() *cobra.Command {
 					return r.List(cmd.Context(), q, func(one *app.Rejection) error { return printRejection(cmd, one) })
 				}
 				var failed error
-				err := table(cmd, "RECEIVED AT\tSTATUS\tCODE\tAPPLICATION\tCATEGORY\tNAME\tERROR ID", func(w *tabwriter.Writer) {
+				err := printTable(cmd, "RECEIVED AT\tSTATUS\tCODE\tAPPLICATION\tCATEGORY\tNAME\tERROR ID", func(w *tabwriter.Writer) {
 					failed = r.List(cmd.Context(), q, func(one *app.Rejection) error {
 						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ReceivedAt.UTC().Format(time.RFC3339), one.Status, one.Code, one.Application, //nolint:errcheck // Flush tells
-							cell(one.Category), cell(one.Name), one.ID)
+							formatCell(one.Category), formatCell(one.Name), one.ID)
 						return nil
 					})
 				})
@@ -89,16 +89,16 @@ func newRejectionList() *cobra.Command {
 	return cmd
 }
 
-// oneOf refuses a flag's text that is none of a few.
-func oneOf(flag, text string, values []string) error {
+// checkOneOf refuses a flag's text that is none of a few.
+func checkOneOf(flag, text string, values []string) error {
 	if text == "" || slices.Contains(values, text) {
 		return nil
 	}
 	return usageError{fmt.Errorf("%s is one of: %s", flag, strings.Join(values, ", "))}
 }
 
-// cell shows a text that a client sent, or that there is none.
-func cell(text *string) string {
+// formatCell shows a text that a client sent, or that there is none.
+func formatCell(text *string) string {
 	if text == nil {
 		return "-"
 	}
@@ -127,12 +127,12 @@ func printRejection(cmd *cobra.Command, one *app.Rejection) error {
 	if err != nil {
 		return err
 	}
-	return say(cmd, string(text)+"\n")
+	return printText(cmd, string(text)+"\n")
 }
 
-// newRun builds a command that does something to open rejections, which are named or
+// newBulkCommand builds a command that does something to open rejections, which are named or
 // filtered. Its progress goes to standard error and its totals to standard output.
-func newRun[T any](use, short string, run func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(T)) (T, error)) *cobra.Command {
+func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(T)) (T, error)) *cobra.Command {
 	var q app.RejectionQuery
 	cmd := &cobra.Command{
 		Use: use + " [ERROR_ID ...]", Short: short, Args: cobra.ArbitraryArgs,
@@ -143,24 +143,24 @@ func newRun[T any](use, short string, run func(cmd *cobra.Command, r app.Rejecti
 			if q.Limit < 0 {
 				return usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
-			if !q.Selects() {
+			if !q.HasSelection() {
 				return usageError{errors.New("say which errors are meant: their ids, or filters such as --code and --category, or --all")}
 			}
 			return withRejections(cmd, func(r app.Rejections) error {
 				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
 					if text, err := json.Marshal(totals); err == nil {
-						shown.show("%s", text)
+						shown.showText("%s", text)
 					}
 				})
-				shown.clear()
+				shown.clearLine()
 				if fault.Is(err, fault.CodeInvalidRequest) {
 					return usageError{err}
 				}
 
 				text, failed := json.Marshal(totals)
 				if failed == nil {
-					failed = say(cmd, string(text)+"\n")
+					failed = printText(cmd, string(text)+"\n")
 				}
 				if err != nil {
 					err = unfinishedError{err, "the totals count what was done; errors that were being worked on can be worked on again after a minute"}
@@ -178,14 +178,14 @@ func newRun[T any](use, short string, run func(cmd *cobra.Command, r app.Rejecti
 }
 
 func newReplay() *cobra.Command {
-	return newRun("replay", "Send open refused events through again; what is refused again stays open",
+	return newBulkCommand("replay", "Send open refused events through again; what is refused again stays open",
 		func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(app.ReplayTotals)) (app.ReplayTotals, error) {
 			return r.Replay(cmd.Context(), q, progress)
 		})
 }
 
 func newDiscard() *cobra.Command {
-	return newRun("discard", "Close open refused events for good",
+	return newBulkCommand("discard", "Close open refused events for good",
 		func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(app.DiscardTotals)) (app.DiscardTotals, error) {
 			return r.Discard(cmd.Context(), q, progress)
 		})

@@ -29,7 +29,7 @@ func TestRejections(t *testing.T) {
 	}
 	refused := func(name string) string {
 		t.Helper()
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			`{"session_id":"`+uuid.NewString()+`","category":"shop","name":"`+name+`","data":{},"timestamp":"2021-01-01T09:15:27Z"}`)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		id, ok := answer.JSON(t)["error_id"].(string)

@@ -18,7 +18,7 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve the API against the database that database.url names", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
@@ -70,9 +70,9 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Out = cmd.OutOrStdout()
 			if !cmd.Flags().Changed("data-dir") {
-				options.Elsewhere = "/var/lib"
+				options.FallbackDir = "/var/lib"
 			}
-			if err := options.Prepare(); err != nil {
+			if err := options.PrepareDataDir(); err != nil {
 				return err
 			}
 			file, err := cmd.Flags().GetString(config.FileFlag)
@@ -89,7 +89,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
 			}
-			return withListenAdvice(app.Dev(cmd.Context(), options, hurry), devListenAdvice())
+			return withListenAdvice(app.RunDev(cmd.Context(), options, hurry), devListenAdvice())
 		},
 	}
 	config.BindFlags(cmd.Flags())
@@ -124,14 +124,14 @@ func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config", Short: "Print the settings as they stand and where each comes from, without secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return sayJSON(cmd, c.Describe())
+				return printJSON(cmd, c.Describe())
 			}
-			return table(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
+			return printTable(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush tells
 				}
@@ -157,8 +157,8 @@ func bindDatabaseFlags(cmd *cobra.Command) {
 	}
 }
 
-// table prints lines of cells that are separated by tabs.
-func table(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
+// printTable prints lines of cells that are separated by tabs.
+func printTable(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, head) //nolint:errcheck // Flush tells
 	fill(w)

@@ -19,10 +19,10 @@ func newTop() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "top", Short: "Watch running services by the metrics of their ops ports", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.Check(); err != nil {
+			if err := o.Validate(); err != nil {
 				return usageError{err}
 			}
-			o.Once = o.Once || !top.Interactive(cmd.OutOrStdout())
+			o.Once = o.Once || !top.IsInteractive(cmd.OutOrStdout())
 			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
 			err := top.Run(cmd.Context(), o, top.Deps{

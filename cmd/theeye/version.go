@@ -11,9 +11,9 @@ func newVersion() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			build := thisBuild()
 			if asJSON {
-				return sayJSON(cmd, map[string]string{"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion})
+				return printJSON(cmd, map[string]string{"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion})
 			}
-			return say(cmd, build.Version+"\n")
+			return printText(cmd, build.Version+"\n")
 		},
 	}
 	bindJSON(cmd, &asJSON)

@@ -21,14 +21,14 @@ type slowStore struct {
 	takes time.Duration
 }
 
-func (s slowStore) Version(ctx context.Context) (int64, time.Time, error) {
-	version, at, err := s.fakeStore.Version(ctx)
+func (s slowStore) ReadVersion(ctx context.Context) (int64, time.Time, error) {
+	version, at, err := s.fakeStore.ReadVersion(ctx)
 	<-time.After(s.takes)
 	return version, at, err
 }
 
-func (s slowStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
-	snapshot, err := s.fakeStore.Snapshot(ctx)
+func (s slowStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
+	snapshot, err := s.fakeStore.ReadSnapshot(ctx)
 	<-time.After(s.takes)
 	return snapshot, err
 }
@@ -41,7 +41,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 		const takes = 900 * time.Millisecond
 		store := slowStore{&fakeStore{}, takes}
 		store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-		directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 		directory.Start()
 		defer directory.Stop()
 		requireAge := func() {

@@ -41,12 +41,12 @@ func (a Application) MarshalJSON() ([]byte, error) {
 		plain
 		AllowedOrigins []string `json:"allowed_origins"`
 		CreatedAt      string   `json:"created_at"`
-	}{plain(a), filled(a.AllowedOrigins), event.FormatTimestamp(a.CreatedAt)}
+	}{plain(a), emptyIfNil(a.AllowedOrigins), event.FormatTimestamp(a.CreatedAt)}
 	return json.Marshal(shown) //nolint:wrapcheck // the encoder that called adds the type's name
 }
 
-// filled gives an empty slice for none, which JSON shows as an array.
-func filled[T any](values []T) []T {
+// emptyIfNil gives an empty slice for none, which JSON shows as an array.
+func emptyIfNil[T any](values []T) []T {
 	if values == nil {
 		return []T{}
 	}
@@ -70,13 +70,13 @@ type ApplicationPatch struct {
 	AllowedOrigins Optional[[]string] `json:"allowed_origins"`
 }
 
-// Empty tells whether the patch changes nothing.
-func (p *ApplicationPatch) Empty() bool {
+// IsEmpty tells whether the patch changes nothing.
+func (p *ApplicationPatch) IsEmpty() bool {
 	return !p.Disabled.Set && !p.RateLimit.Set && !p.AllowedOrigins.Set
 }
 
-// Apply changes an application as a valid patch says.
-func (p *ApplicationPatch) Apply(application *Application) {
+// ApplyTo changes an application as a valid patch says.
+func (p *ApplicationPatch) ApplyTo(application *Application) {
 	if p.Disabled.Set {
 		application.Disabled = *p.Disabled.Value
 	}

@@ -13,13 +13,13 @@ type Caller struct {
 	OrganisationWide bool
 }
 
-// May tells whether the key has a scope. Admin has all of them.
-func (c *Caller) May(scope Scope) bool {
+// HasScope tells whether the key has a scope. Admin has all of them.
+func (c *Caller) HasScope(scope Scope) bool {
 	return slices.Contains(c.Scopes, scope) || slices.Contains(c.Scopes, ScopeAdmin)
 }
 
-// Reads tells whether the caller, if it may read at all, may read what every
+// ReadsAll tells whether the caller, if it may read at all, may read what every
 // application sent, and not only its own.
-func (c *Caller) Reads() (all bool) {
+func (c *Caller) ReadsAll() (all bool) {
 	return c.OrganisationWide || slices.Contains(c.Scopes, ScopeAdmin)
 }

@@ -45,13 +45,13 @@ type Deps struct {
 	Now func() time.Time
 }
 
-// Directory knows all applications and keys and answers without a trip to the
+// Cache knows all applications and keys and answers without a trip to the
 // store. It is safe for concurrent use.
-type Directory struct {
-	config Config
-	deps   Deps
-	view   atomic.Pointer[view] // nil until the first refresh
-	tally  tally
+type Cache struct {
+	config   Config
+	deps     Deps
+	view     atomic.Pointer[view] // nil until the first refresh
+	counters counters
 	// publishing orders the changes of view.
 	publishing sync.Mutex
 
@@ -65,20 +65,20 @@ type Directory struct {
 var errUnauthorized = fault.New(fault.Unauthenticated, fault.CodeUnauthorized,
 	"a valid key is required: Authorization: Bearer KEY")
 
-// NewDirectory makes a directory that knows nothing until Start or Refresh.
-func NewDirectory(config Config, deps Deps) *Directory {
+// NewCache makes a directory that knows nothing until Start or Refresh.
+func NewCache(config Config, deps Deps) *Cache {
 	if config.Refresh <= 0 {
 		config.Refresh = DefaultRefresh
 	}
 	if config.MaxAge <= 0 {
 		config.MaxAge = DefaultMaxAge
 	}
-	return &Directory{config: config, deps: deps, done: make(chan struct{})}
+	return &Cache{config: config, deps: deps, done: make(chan struct{})}
 }
 
 // Start begins to follow the store, until Stop. A directory starts once; after
 // Stop it does not.
-func (d *Directory) Start() {
+func (d *Cache) Start() {
 	d.lifecycle.Lock()
 	defer d.lifecycle.Unlock()
 	if d.cancel != nil || d.stopped {
@@ -86,12 +86,12 @@ func (d *Directory) Start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
-	go d.follow(ctx)
+	go d.followStore(ctx)
 }
 
 // Stop ends what Start began and waits for it. It may be called again, and without
 // Start.
-func (d *Directory) Stop() {
+func (d *Cache) Stop() {
 	d.lifecycle.Lock()
 	d.stopped = true
 	cancel := d.cancel
@@ -106,30 +106,30 @@ func (d *Directory) Stop() {
 // revoked key and one of a disabled application are the same Unauthenticated fault.
 // When the store has been away for longer than MaxAge, no key can be trusted, and
 // the fault is Unavailable.
-func (d *Directory) Authenticate(text string) (*Caller, error) {
+func (d *Cache) Authenticate(text string) (*Caller, error) {
 	id, hash, ok := ParseKey(text)
 	if !ok {
-		d.tally.refused.Add(1)
+		d.counters.rejected.Add(1)
 		return nil, errUnauthorized
 	}
 	now := d.deps.Now()
 	v := d.view.Load()
-	if err := d.usable(v, now); err != nil {
-		d.tally.unavailable.Add(1)
+	if err := d.checkFresh(v, now); err != nil {
+		d.counters.unavailable.Add(1)
 		return nil, err
 	}
-	if caller := v.caller(id, &hash, v.clock(now)); caller != nil {
-		d.tally.accepted.Add(1)
+	if caller := v.findCaller(id, &hash, v.storeTime(now)); caller != nil {
+		d.counters.accepted.Add(1)
 		return caller, nil
 	}
-	d.tally.refused.Add(1)
+	d.counters.rejected.Add(1)
 	return nil, errUnauthorized
 }
 
 // OriginAllowed tells whether any enabled application allows a web origin. It is
 // for preflights, which come without a key and give nothing away, so it answers
 // from what it knows, however old.
-func (d *Directory) OriginAllowed(origin string) bool {
+func (d *Cache) OriginAllowed(origin string) bool {
 	v := d.view.Load()
 	if v == nil || origin == "" {
 		return false
@@ -139,7 +139,7 @@ func (d *Directory) OriginAllowed(origin string) bool {
 }
 
 // Age tells how old the answers are, and whether there are any.
-func (d *Directory) Age() (age time.Duration, known bool) {
+func (d *Cache) Age() (age time.Duration, known bool) {
 	v := d.view.Load()
 	if v == nil {
 		return 0, false
@@ -149,61 +149,61 @@ func (d *Directory) Age() (age time.Duration, known bool) {
 
 // Ready returns nil when keys can be checked, or else the fault that every caller
 // gets.
-func (d *Directory) Ready() error {
-	return d.usable(d.view.Load(), d.deps.Now())
+func (d *Cache) Ready() error {
+	return d.checkFresh(d.view.Load(), d.deps.Now())
 }
 
-func (d *Directory) usable(v *view, now time.Time) error {
+func (d *Cache) checkFresh(v *view, now time.Time) error {
 	if v != nil && now.Sub(v.asOf) <= d.config.MaxAge {
 		return nil
 	}
-	return fault.Busy(nil, fault.CodeUnavailable,
+	return fault.NewUnavailable(nil, fault.CodeUnavailable,
 		"keys cannot be checked while the database is away; try again later", d.config.Refresh)
 }
 
 // Refresh reads everything from the store now. When it returns without an error,
 // all that was committed before the call is in force.
-func (d *Directory) Refresh(ctx context.Context) error {
+func (d *Cache) Refresh(ctx context.Context) error {
 	asOf := d.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
-	snapshot, err := d.deps.Store.Snapshot(bounded)
+	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
 	if err != nil {
-		d.missed(ctx)
+		d.countFailedRefresh(ctx)
 		return err
 	}
-	d.tally.changed.Add(1)
-	d.publish(&view{index: newIndex(&snapshot), asOf: asOf, at: snapshot.At})
+	d.counters.changed.Add(1)
+	d.publishView(&view{index: newIndex(&snapshot), asOf: asOf, at: snapshot.At})
 	return nil
 }
 
-// poll refreshes only if there is something new.
-func (d *Directory) poll(ctx context.Context) error {
+// refreshIfChanged refreshes only if there is something new.
+func (d *Cache) refreshIfChanged(ctx context.Context) error {
 	asOf := d.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	version, at, err := d.deps.Store.Version(bounded)
+	version, at, err := d.deps.Store.ReadVersion(bounded)
 	if err != nil {
-		d.missed(ctx)
+		d.countFailedRefresh(ctx)
 		return err
 	}
-	if d.confirm(version, asOf, at) {
-		d.tally.unchanged.Add(1)
+	if d.confirmView(version, asOf, at) {
+		d.counters.unchanged.Add(1)
 		return nil
 	}
 	return d.Refresh(ctx)
 }
 
-// missed counts a refresh that failed; one that was called off did not.
-func (d *Directory) missed(ctx context.Context) {
+// countFailedRefresh counts a refresh that failed; one that was called off did not.
+func (d *Cache) countFailedRefresh(ctx context.Context) {
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		d.tally.failed.Add(1)
+		d.counters.failed.Add(1)
 	}
 }
 
-// publish puts a view in force, unless one that was asked for later is already:
+// publishView puts a view in force, unless one that was asked for later is already:
 // refreshes may overtake each other.
-func (d *Directory) publish(next *view) {
+func (d *Cache) publishView(next *view) {
 	d.publishing.Lock()
 	defer d.publishing.Unlock()
 	if current := d.view.Load(); current != nil {
@@ -215,9 +215,9 @@ func (d *Directory) publish(next *view) {
 	d.view.Store(next)
 }
 
-// confirm notes that the view was still right at a time, if it was; at is that time by
+// confirmView notes that the view was still right at a time, if it was; at is that time by
 // the store's clock.
-func (d *Directory) confirm(version int64, asOf, at time.Time) bool {
+func (d *Cache) confirmView(version int64, asOf, at time.Time) bool {
 	d.publishing.Lock()
 	defer d.publishing.Unlock()
 	current := d.view.Load()

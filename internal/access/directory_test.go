@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/metrictest"
 )
 
-func newDirectory(store *fakeStore, now func() time.Time) *access.Directory {
-	return access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: now})
+func newDirectory(store *fakeStore, now func() time.Time) *access.Cache {
+	return access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: now})
 }
 
 func requireUnauthorized(t *testing.T, err error) {
@@ -112,10 +112,10 @@ func TestCallerMay(t *testing.T) {
 		{access.Caller{Scopes: []access.Scope{"admin"}}, true, true, true, true},
 		{access.Caller{}, false, false, false, false},
 	} {
-		require.Equal(t, test.ingest, test.caller.May(access.ScopeIngest))
-		require.Equal(t, test.read, test.caller.May(access.ScopeRead))
-		require.Equal(t, test.admin, test.caller.May(access.ScopeAdmin))
-		require.Equal(t, test.all, test.caller.Reads())
+		require.Equal(t, test.ingest, test.caller.HasScope(access.ScopeIngest))
+		require.Equal(t, test.read, test.caller.HasScope(access.ScopeRead))
+		require.Equal(t, test.admin, test.caller.HasScope(access.ScopeAdmin))
+		require.Equal(t, test.all, test.caller.ReadsAll())
 	}
 }
 
@@ -217,7 +217,7 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
+	directory := access.NewCache(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(t, directory.Refresh(t.Context()))
 	directory.Start()
@@ -259,9 +259,9 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 func BenchmarkAuthenticate(b *testing.B) {
 	store := &fakeStore{}
 	text := store.add(b, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{MaxAge: time.Hour},
+	directory := access.NewCache(access.Config{MaxAge: time.Hour},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(b, directory.Observe(metrictest.New(b)))
+	require.NoError(b, directory.RegisterMetrics(metrictest.New(b)))
 	require.NoError(b, directory.Refresh(b.Context()))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,7 +1,7 @@
 package access
 
 // Peers is how many peers are remembered.
-func (f *Failures) Peers() int {
+func (f *FailureLimiter) Peers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.fullAt)

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// follow keeps the directory fresh until ctx ends.
-func (d *Directory) follow(ctx context.Context) {
+// followStore keeps the directory fresh until ctx ends.
+func (d *Cache) followStore(ctx context.Context) {
 	defer close(d.done)
 	ticker := time.NewTicker(d.config.Refresh)
 	defer ticker.Stop()
@@ -16,15 +16,15 @@ func (d *Directory) follow(ctx context.Context) {
 	for {
 		// After an outage the store may be another one, restored or promoted, whose
 		// version says nothing about ours.
-		look := d.poll
-		if health == healthAway {
+		look := d.refreshIfChanged
+		if health == healthUnreachable {
 			look = d.Refresh
 		}
 		err := look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		health = d.note(health, err)
+		health = d.logHealthChange(health, err)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -39,18 +39,18 @@ type health uint8
 const (
 	healthUnknown health = iota
 	healthGood
-	healthAway
+	healthUnreachable
 )
 
-// note logs a change of health: the state of every poll would drown it.
-func (d *Directory) note(before health, err error) health {
+// logHealthChange logs a change of health: the state of every poll would drown it.
+func (d *Cache) logHealthChange(before health, err error) health {
 	switch {
 	case err != nil:
-		if before != healthAway {
+		if before != healthUnreachable {
 			d.deps.Logger.Warn("applications and keys cannot be read; callers are turned away once they are too old",
 				zap.Duration("max_age", d.config.MaxAge), zap.Error(err))
 		}
-		return healthAway
+		return healthUnreachable
 	case before != healthGood:
 		v := d.view.Load()
 		d.deps.Logger.Info("applications and keys are read",

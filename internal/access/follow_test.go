@@ -65,7 +65,7 @@ func outage(t *testing.T, hang bool) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
+	directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
 	directory.Start()
 	defer directory.Stop()
 	wait(10 * time.Second)
@@ -123,7 +123,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			core, logs := observer.New(zapcore.DebugLevel)
 			store := &fakeStore{hang: true}
-			directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
+			directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
 			directory.Start()
 			synctest.Wait()
 			before := time.Now()

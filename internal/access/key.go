@@ -21,7 +21,7 @@ const (
 	ScopeAdmin Scope = "admin"
 )
 
-func (s Scope) known() bool {
+func (s Scope) isKnown() bool {
 	return s == ScopeIngest || s == ScopeRead || s == ScopeAdmin
 }
 
@@ -66,9 +66,9 @@ type HashedKey struct {
 
 type plainKey Key
 
-// shownKey is a key as the contract has it: times in UTC with microseconds, null
+// renderedKey is a key as the contract has it: times in UTC with microseconds, null
 // for those that are not set.
-type shownKey struct {
+type renderedKey struct {
 	plainKey
 
 	Scopes    []Scope `json:"scopes"`
@@ -78,14 +78,14 @@ type shownKey struct {
 	Text      string  `json:"key,omitempty"`
 }
 
-func shown(k *Key, text string) shownKey {
-	return shownKey{
-		plainKey: plainKey(*k), Scopes: filled(k.Scopes), CreatedAt: event.FormatTimestamp(k.CreatedAt),
-		ExpiresAt: shownTime(k.ExpiresAt), RevokedAt: shownTime(k.RevokedAt), Text: text,
+func renderKey(k *Key, text string) renderedKey {
+	return renderedKey{
+		plainKey: plainKey(*k), Scopes: emptyIfNil(k.Scopes), CreatedAt: event.FormatTimestamp(k.CreatedAt),
+		ExpiresAt: formatOptionalTime(k.ExpiresAt), RevokedAt: formatOptionalTime(k.RevokedAt), Text: text,
 	}
 }
 
-func shownTime(at *time.Time) *string {
+func formatOptionalTime(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
@@ -95,10 +95,10 @@ func shownTime(at *time.Time) *string {
 
 // MarshalJSON renders the key as the contract has it.
 func (k Key) MarshalJSON() ([]byte, error) {
-	return json.Marshal(shown(&k, "")) //nolint:wrapcheck // the encoder that called adds the type's name
+	return json.Marshal(renderKey(&k, "")) //nolint:wrapcheck // the encoder that called adds the type's name
 }
 
 // MarshalJSON renders the key as the contract has it, with its text.
 func (k CreatedKey) MarshalJSON() ([]byte, error) {
-	return json.Marshal(shown(&k.Key, k.Text)) //nolint:wrapcheck // the encoder that called adds the type's name
+	return json.Marshal(renderKey(&k.Key, k.Text)) //nolint:wrapcheck // the encoder that called adds the type's name
 }

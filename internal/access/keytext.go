@@ -38,7 +38,7 @@ func NewKey(rand io.Reader) (text, id string, hash [32]byte, err error) {
 	if key, err = appendRandom(key, rand, secretLength); err != nil {
 		return "", "", hash, err
 	}
-	sum := checksum(key)
+	sum := keyChecksum(key)
 	key = append(key, sum[:]...)
 	return string(key), string(key[len(keyPrefix):keyIDEnd]), sha256.Sum256(key), nil
 }
@@ -53,7 +53,7 @@ func ParseKey(text string) (id string, hash [32]byte, ok bool) {
 		return "", hash, false
 	}
 	key := []byte(text)
-	if sum := checksum(key[:checksumStart]); string(sum[:]) != text[checksumStart:] {
+	if sum := keyChecksum(key[:checksumStart]); string(sum[:]) != text[checksumStart:] {
 		return "", hash, false
 	}
 	return text[len(keyPrefix):keyIDEnd], sha256.Sum256(key), true
@@ -76,9 +76,9 @@ func appendRandom(key []byte, rand io.Reader, n int) ([]byte, error) {
 	return key, nil
 }
 
-// checksum is the CRC-32 of what comes before it, in base62. Any change of one
+// keyChecksum is the CRC-32 of what comes before it, in base62. Any change of one
 // character changes it.
-func checksum(key []byte) (digits [checksumLength]byte) {
+func keyChecksum(key []byte) (digits [checksumLength]byte) {
 	sum := crc32.ChecksumIEEE(key)
 	for i := checksumLength - 1; i >= 0; i-- {
 		digits[i] = base62Digits[sum%base62]

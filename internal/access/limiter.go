@@ -52,11 +52,11 @@ func (l *Limiter) Allow(application *Application, n int) (wait time.Duration, ok
 		b = &bucket{rate: rate, fullAt: now}
 		l.buckets[application.ID] = b
 	}
-	return b.take(now, rate, n)
+	return b.takeEvents(now, rate, n)
 }
 
-// Left is how many events the application could still send at once.
-func (l *Limiter) Left(application *Application) int {
+// RemainingEvents is how many events the application could still send at once.
+func (l *Limiter) RemainingEvents(application *Application) int {
 	if application.RateLimit == nil {
 		return 0
 	}
@@ -70,7 +70,7 @@ func (l *Limiter) Left(application *Application) int {
 	return int(free * time.Duration(*application.RateLimit) / time.Second)
 }
 
-func (b *bucket) take(now time.Time, rate, n int) (wait time.Duration, ok bool) {
+func (b *bucket) takeEvents(now time.Time, rate, n int) (wait time.Duration, ok bool) {
 	taken := max(b.fullAt.Sub(now), 0)
 	if rate > b.rate {
 		// The same events flow back faster. The other way round they keep their time,

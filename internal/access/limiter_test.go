@@ -176,11 +176,11 @@ func TestWhatIsLeftPasses(t *testing.T) {
 			var c clock
 			limiter := access.NewLimiter(c.now)
 			application := limited(1, rate)
-			require.Equal(t, rate, limiter.Left(application), "a bucket is full at first")
+			require.Equal(t, rate, limiter.RemainingEvents(application), "a bucket is full at first")
 			_, ok := limiter.Allow(application, rate/2+1)
 			require.True(t, ok)
 			c.pass(time.Millisecond)
-			left := limiter.Left(application)
+			left := limiter.RemainingEvents(application)
 			require.Less(t, left, rate)
 			if atOnce || left > 1000 {
 				_, ok = limiter.Allow(application, left)
@@ -191,10 +191,10 @@ func TestWhatIsLeftPasses(t *testing.T) {
 					require.True(t, ok)
 				}
 			}
-			require.Zero(t, limiter.Left(application))
+			require.Zero(t, limiter.RemainingEvents(application))
 			_, ok = limiter.Allow(application, 2)
 			require.False(t, ok)
 		}
 	}
-	require.Zero(t, access.NewLimiter(new(clock).now).Left(&access.Application{ID: 1}), "without a limit nothing is counted")
+	require.Zero(t, access.NewLimiter(new(clock).now).RemainingEvents(&access.Application{ID: 1}), "without a limit nothing is counted")
 }

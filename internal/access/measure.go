@@ -10,23 +10,23 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// tally counts what a Directory did. Counters that are read when they are asked for
+// counters counts what a Directory did. Counters that are read when they are asked for
 // cost a request a few nanoseconds, and stand at zero before the first failure, so
 // that a rate shows it.
-type tally struct {
-	accepted, refused, unavailable atomic.Int64
-	unchanged, changed, failed     atomic.Int64
+type counters struct {
+	accepted, rejected, unavailable atomic.Int64
+	unchanged, changed, failed      atomic.Int64
 }
 
-// Observe makes what the directory does and what it knows metrics of a meter. It is
+// RegisterMetrics makes what the directory does and what it knows metrics of a meter. It is
 // called once.
-func (d *Directory) Observe(meter metric.Meter) error {
+func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 	_, keys := meter.Int64ObservableGauge("theeye.access.directory.keys", metric.WithUnit("{key}"),
 		metric.WithDescription("Keys in the key cache, those that expired or were revoked included"),
-		metric.WithInt64Callback(d.told(func(v *view) int64 { return int64(len(v.keys)) })))
+		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(len(v.keys)) })))
 	_, applications := meter.Int64ObservableGauge("theeye.access.directory.applications", metric.WithUnit("{application}"),
 		metric.WithDescription("Applications in the key cache, the disabled ones included"),
-		metric.WithInt64Callback(d.told(func(v *view) int64 { return int64(v.applications) })))
+		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(v.applications) })))
 	_, age := meter.Float64ObservableGauge("theeye.access.directory.age", metric.WithUnit("s"),
 		metric.WithDescription("Age of the key cache; when it is too old no key is accepted until the database answers"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
@@ -37,13 +37,13 @@ func (d *Directory) Observe(meter metric.Meter) error {
 		}))
 	_, authentications := meter.Int64ObservableCounter("theeye.access.authentications", metric.WithUnit("{authentication}"),
 		metric.WithDescription("Authentications of requests by result: accepted, refused, or unavailable when keys could not be checked"),
-		metric.WithInt64Callback(counts("result", map[string]*atomic.Int64{
-			"accepted": &d.tally.accepted, "refused": &d.tally.refused, "unavailable": &d.tally.unavailable,
+		metric.WithInt64Callback(observeCounters("result", map[string]*atomic.Int64{
+			"accepted": &d.counters.accepted, "refused": &d.counters.rejected, "unavailable": &d.counters.unavailable,
 		})))
 	_, refreshes := meter.Int64ObservableCounter("theeye.access.refreshes", metric.WithUnit("{refresh}"),
 		metric.WithDescription("Refreshes of the key cache by outcome: unchanged, changed when everything was read anew, or failed"),
-		metric.WithInt64Callback(counts("outcome", map[string]*atomic.Int64{
-			"unchanged": &d.tally.unchanged, "changed": &d.tally.changed, "failed": &d.tally.failed,
+		metric.WithInt64Callback(observeCounters("outcome", map[string]*atomic.Int64{
+			"unchanged": &d.counters.unchanged, "changed": &d.counters.changed, "failed": &d.counters.failed,
 		})))
 	if err := errors.Join(keys, applications, age, authentications, refreshes); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
@@ -51,8 +51,8 @@ func (d *Directory) Observe(meter metric.Meter) error {
 	return nil
 }
 
-// told observes a number of the view, once there is one.
-func (d *Directory) told(number func(*view) int64) metric.Int64Callback {
+// observeView observes a number of the view, once there is one.
+func (d *Cache) observeView(number func(*view) int64) metric.Int64Callback {
 	return func(_ context.Context, o metric.Int64Observer) error {
 		if v := d.view.Load(); v != nil {
 			o.Observe(number(v))
@@ -61,8 +61,8 @@ func (d *Directory) told(number func(*view) int64) metric.Int64Callback {
 	}
 }
 
-// counts observes counters by the value of one label.
-func counts(label string, counters map[string]*atomic.Int64) metric.Int64Callback {
+// observeCounters observes counters by the value of one label.
+func observeCounters(label string, counters map[string]*atomic.Int64) metric.Int64Callback {
 	where := make(map[string]metric.ObserveOption, len(counters))
 	for value := range counters {
 		where[value] = metric.WithAttributeSet(attribute.NewSet(attribute.String(label, value)))

@@ -18,8 +18,8 @@ type Refresher interface {
 type RegistryDeps struct {
 	Applications ApplicationStore
 	Keys         KeyStore
-	// Directory is told of every change. It is nil where no requests are served.
-	Directory Refresher
+	// Cache is told of every change. It is nil where no requests are served.
+	Cache Refresher
 	// Rand makes keys: crypto/rand's Reader, except in tests.
 	Rand io.Reader
 	Now  func() time.Time
@@ -53,42 +53,42 @@ func (r *Registry) CreateApplication(ctx context.Context, spec ApplicationSpec) 
 	if err != nil {
 		return Application{}, err
 	}
-	r.changed(ctx)
+	r.refreshCache(ctx)
 	return created, nil
 }
 
-// Applications returns all of them, by name.
-func (r *Registry) Applications(ctx context.Context) ([]Application, error) {
-	return r.deps.Applications.Applications(ctx)
+// ListApplications returns all of them, by name.
+func (r *Registry) ListApplications(ctx context.Context) ([]Application, error) {
+	return r.deps.Applications.ListApplications(ctx)
 }
 
-// Application returns a NotFound fault when there is none of this name.
-func (r *Registry) Application(ctx context.Context, name string) (Application, error) {
-	if !validName(name) {
+// FindApplication returns a NotFound fault when there is none of this name.
+func (r *Registry) FindApplication(ctx context.Context, name string) (Application, error) {
+	if !isValidName(name) {
 		return Application{}, errNoApplication
 	}
-	return r.deps.Applications.Application(ctx, name)
+	return r.deps.Applications.FindApplication(ctx, name)
 }
 
 // UpdateApplication changes what the patch sets and returns the whole. It returns
 // an Invalid fault for a patch that is not valid and NotFound when there is no
 // application of this name.
 func (r *Registry) UpdateApplication(ctx context.Context, name string, patch ApplicationPatch) (Application, error) {
-	if !validName(name) {
+	if !isValidName(name) {
 		return Application{}, errNoApplication
 	}
 	patch, err := patch.Validate()
 	if err != nil {
 		return Application{}, err
 	}
-	if patch.Empty() {
-		return r.deps.Applications.Application(ctx, name)
+	if patch.IsEmpty() {
+		return r.deps.Applications.FindApplication(ctx, name)
 	}
 	updated, err := r.deps.Applications.UpdateApplication(ctx, name, patch)
 	if err != nil {
 		return Application{}, err
 	}
-	r.changed(ctx)
+	r.refreshCache(ctx)
 	return updated, nil
 }
 
@@ -96,7 +96,7 @@ func (r *Registry) UpdateApplication(ctx context.Context, name string, patch App
 // else. It returns an Invalid fault for a spec that is not valid and NotFound when
 // there is no such application.
 func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySpec) (CreatedKey, error) {
-	if !validName(application) {
+	if !isValidName(application) {
 		return CreatedKey{}, errNoApplication
 	}
 	spec, err := spec.Validate(r.deps.Now())
@@ -117,37 +117,37 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 	if err != nil {
 		return CreatedKey{}, err
 	}
-	r.changed(ctx)
+	r.refreshCache(ctx)
 	return CreatedKey{Key: created, Text: text}, nil
 }
 
-// Keys returns all keys of an application, from the oldest on, or a NotFound fault
+// ListKeys returns all keys of an application, from the oldest on, or a NotFound fault
 // when there is no such application.
-func (r *Registry) Keys(ctx context.Context, application string) ([]Key, error) {
-	if !validName(application) {
+func (r *Registry) ListKeys(ctx context.Context, application string) ([]Key, error) {
+	if !isValidName(application) {
 		return nil, errNoApplication
 	}
-	return r.deps.Keys.Keys(ctx, application)
+	return r.deps.Keys.ListKeys(ctx, application)
 }
 
 // RevokeKey ends a key for good. Revoking it again changes nothing. It returns a
 // NotFound fault when the application has no such key.
 func (r *Registry) RevokeKey(ctx context.Context, application, id string) error {
-	if !validName(application) || len(id) != keyIDLength || !isBase62(id) {
+	if !isValidName(application) || len(id) != keyIDLength || !isBase62(id) {
 		return errNoKey
 	}
 	if err := r.deps.Keys.RevokeKey(ctx, application, id); err != nil {
 		return err
 	}
-	r.changed(ctx)
+	r.refreshCache(ctx)
 	return nil
 }
 
-// changed puts a change in force at once. It is stored by now, so the call has
+// refreshCache puts a change in force at once. It is stored by now, so the call has
 // succeeded even if this fails; then the directory finds it by itself and, if it
 // cannot, says so in the log.
-func (r *Registry) changed(ctx context.Context) {
-	if r.deps.Directory != nil {
-		_ = r.deps.Directory.Refresh(ctx)
+func (r *Registry) refreshCache(ctx context.Context) {
+	if r.deps.Cache != nil {
+		_ = r.deps.Cache.Refresh(ctx)
 	}
 }

@@ -34,11 +34,11 @@ func (n *notebook) CreateApplication(_ context.Context, spec access.ApplicationS
 	return access.Application{Name: spec.Name}, n.note("create " + spec.Name)
 }
 
-func (n *notebook) Applications(context.Context) ([]access.Application, error) {
+func (n *notebook) ListApplications(context.Context) ([]access.Application, error) {
 	return []access.Application{{Name: "shop"}}, n.note("list")
 }
 
-func (n *notebook) Application(_ context.Context, name string) (access.Application, error) {
+func (n *notebook) FindApplication(_ context.Context, name string) (access.Application, error) {
 	return access.Application{Name: name}, n.note("read " + name)
 }
 
@@ -52,7 +52,7 @@ func (n *notebook) CreateKey(_ context.Context, key access.HashedKey) (access.Ke
 	return key.Key, n.note("create key of " + key.Application)
 }
 
-func (n *notebook) Keys(_ context.Context, application string) ([]access.Key, error) {
+func (n *notebook) ListKeys(_ context.Context, application string) ([]access.Key, error) {
 	return nil, n.note("list keys of " + application)
 }
 
@@ -74,7 +74,7 @@ func (r *refreshes) Refresh(context.Context) error {
 func newRegistry() (*access.Registry, *notebook, *refreshes) {
 	book, told := &notebook{}, &refreshes{}
 	return access.NewRegistry(access.RegistryDeps{
-		Applications: book, Keys: book, Directory: told, Rand: chaos(), Now: new(clock).now,
+		Applications: book, Keys: book, Cache: told, Rand: chaos(), Now: new(clock).now,
 	}), book, told
 }
 
@@ -97,11 +97,11 @@ func TestRegistryTellsTheDirectoryOfEveryChange(t *testing.T) {
 	require.NoError(t, registry.RevokeKey(ctx, "shop", oldID))
 	require.Equal(t, 4, told.count)
 
-	_, err = registry.Applications(ctx)
+	_, err = registry.ListApplications(ctx)
 	require.NoError(t, err)
-	_, err = registry.Application(ctx, "shop")
+	_, err = registry.FindApplication(ctx, "shop")
 	require.NoError(t, err)
-	_, err = registry.Keys(ctx, "shop")
+	_, err = registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	_, err = registry.UpdateApplication(ctx, "shop", access.ApplicationPatch{})
 	require.NoError(t, err)
@@ -142,11 +142,11 @@ func TestRegistryRefusesWithoutAskingTheStore(t *testing.T) {
 	require.Contains(t, pointers(t, err), "/scopes")
 
 	for _, name := range []string{"", "a b", "a\x00", "\xff", strings.Repeat("a", 200)} {
-		_, err = registry.Application(ctx, name)
+		_, err = registry.FindApplication(ctx, name)
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
 		_, err = registry.UpdateApplication(ctx, name, access.ApplicationPatch{Disabled: access.Some(true)})
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
-		_, err = registry.Keys(ctx, name)
+		_, err = registry.ListKeys(ctx, name)
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
 		_, err = registry.CreateKey(ctx, name, access.KeySpec{Scopes: []access.Scope{"read"}})
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)

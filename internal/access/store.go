@@ -18,11 +18,11 @@ type Snapshot struct {
 
 // Store is read by a Directory. The postgres package implements it.
 type Store interface {
-	// Version tells the snapshot's version now, and when that is by the store's clock. It
+	// ReadVersion tells the snapshot's version now, and when that is by the store's clock. It
 	// is asked every second, and cheap.
-	Version(ctx context.Context) (version int64, at time.Time, err error)
-	// Snapshot reads everything, with the version that it is of.
-	Snapshot(ctx context.Context) (Snapshot, error)
+	ReadVersion(ctx context.Context) (version int64, at time.Time, err error)
+	// ReadSnapshot reads everything, with the version that it is of.
+	ReadSnapshot(ctx context.Context) (Snapshot, error)
 }
 
 // ApplicationStore keeps applications. What it is given was validated. The postgres
@@ -30,10 +30,10 @@ type Store interface {
 type ApplicationStore interface {
 	// CreateApplication returns a Conflict when the name is taken.
 	CreateApplication(ctx context.Context, spec ApplicationSpec) (Application, error)
-	// Applications returns all of them by name.
-	Applications(ctx context.Context) ([]Application, error)
-	// Application returns NotFound when there is none of this name.
-	Application(ctx context.Context, name string) (Application, error)
+	// ListApplications returns all of them by name.
+	ListApplications(ctx context.Context) ([]Application, error)
+	// FindApplication returns NotFound when there is none of this name.
+	FindApplication(ctx context.Context, name string) (Application, error)
 	// UpdateApplication returns NotFound when there is none of this name.
 	UpdateApplication(ctx context.Context, name string, patch ApplicationPatch) (Application, error)
 }
@@ -45,9 +45,9 @@ type KeyStore interface {
 	// returns it with its time of creation. It returns NotFound when there is no
 	// such application.
 	CreateKey(ctx context.Context, key HashedKey) (Key, error)
-	// Keys returns all keys of an application, revoked ones too, from the oldest
+	// ListKeys returns all keys of an application, revoked ones too, from the oldest
 	// on. It returns NotFound when there is no such application.
-	Keys(ctx context.Context, application string) ([]Key, error)
+	ListKeys(ctx context.Context, application string) ([]Key, error)
 	// RevokeKey returns NotFound when the application has no such key, and leaves
 	// one that was revoked before as it is.
 	RevokeKey(ctx context.Context, application, id string) error

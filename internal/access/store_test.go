@@ -63,13 +63,13 @@ func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
 	return snapshot, err
 }
 
-func (s *fakeStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
+func (s *fakeStore) ReadVersion(ctx context.Context) (version int64, at time.Time, err error) {
 	s.versions.Add(1)
 	snapshot, err := s.read(ctx)
 	return snapshot.Version, snapshot.At, err
 }
 
-func (s *fakeStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+func (s *fakeStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 	s.snapshots.Add(1)
 	snapshot, err := s.read(ctx)
 	if s.entered != nil {

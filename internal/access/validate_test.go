@@ -187,17 +187,17 @@ func TestPatches(t *testing.T) {
 	require.NoError(t, err)
 	limit := 5
 	application := access.Application{Name: "shop", Disabled: true, RateLimit: &limit, AllowedOrigins: []string{"*"}}
-	patch.Apply(&application)
+	patch.ApplyTo(&application)
 	require.Equal(t, access.Application{Name: "shop", Disabled: true, RateLimit: &limit, AllowedOrigins: []string{"http://a"}}, application)
 
 	patch, err = access.ApplicationPatch{Disabled: access.Some(false), RateLimit: access.Null[int]()}.Validate()
 	require.NoError(t, err)
-	patch.Apply(&application)
+	patch.ApplyTo(&application)
 	require.Equal(t, access.Application{Name: "shop", AllowedOrigins: []string{"http://a"}}, application)
 
 	patch, err = access.ApplicationPatch{}.Validate()
 	require.NoError(t, err)
-	require.True(t, patch.Empty())
+	require.True(t, patch.IsEmpty())
 }
 
 func TestKeySpecs(t *testing.T) {

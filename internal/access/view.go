@@ -17,9 +17,9 @@ type view struct {
 	at time.Time
 }
 
-// clock is the store's clock now. Keys expire by it: it is one for all replicas, where
+// storeTime is the store's clock now. Keys expire by it: it is one for all replicas, where
 // their own may be wrong.
-func (v *view) clock(now time.Time) time.Time { return v.at.Add(now.Sub(v.asOf)) }
+func (v *view) storeTime(now time.Time) time.Time { return v.at.Add(now.Sub(v.asOf)) }
 
 // index is the part of a view that stays while the version does.
 type index struct {
@@ -28,15 +28,15 @@ type index struct {
 	keys         map[string]*credential
 	origins      map[string]struct{}
 	anyOrigin    bool
-	// nobody stands in for unknown keys, so that those take the same time.
-	nobody credential
+	// placeholder stands in for unknown keys, so that those take the same time.
+	placeholder credential
 }
 
 // credential is a key and the caller that it makes.
 type credential struct {
 	hash      [32]byte
 	caller    Caller
-	barred    bool // revoked, or the application is disabled or unknown
+	inactive  bool // revoked, or the application is disabled or unknown
 	expiresAt *time.Time
 }
 
@@ -46,7 +46,7 @@ func newIndex(snapshot *Snapshot) *index {
 		applications: len(snapshot.Applications),
 		keys:         make(map[string]*credential, len(snapshot.Keys)),
 		origins:      map[string]struct{}{},
-		nobody:       credential{barred: true},
+		placeholder:  credential{inactive: true},
 	}
 	applications := make(map[event.ApplicationID]*Application, len(snapshot.Applications))
 	for i := range snapshot.Applications {
@@ -68,22 +68,22 @@ func newIndex(snapshot *Snapshot) *index {
 			caller: Caller{
 				Application: application, KeyID: k.ID, Scopes: k.Scopes, OrganisationWide: k.OrganisationWide,
 			},
-			barred:    k.RevokedAt != nil || application == nil || application.Disabled,
+			inactive:  k.RevokedAt != nil || application == nil || application.Disabled,
 			expiresAt: k.ExpiresAt,
 		}
 	}
 	return x
 }
 
-// caller returns who has the key, or nil. The hash is compared in any case.
-func (x *index) caller(id string, hash *[32]byte, now time.Time) *Caller {
+// findCaller returns who has the key, or nil. The hash is compared in any case.
+func (x *index) findCaller(id string, hash *[32]byte, now time.Time) *Caller {
 	c, known := x.keys[id]
 	if !known {
-		c = &x.nobody
+		c = &x.placeholder
 	}
 	same := subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
 	expired := c.expiresAt != nil && !now.Before(*c.expiresAt)
-	if !same || c.barred || expired {
+	if !same || c.inactive || expired {
 		return nil
 	}
 	return &c.caller

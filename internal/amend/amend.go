@@ -13,74 +13,74 @@ import (
 
 // Store changes stored events. The postgres package implements it.
 type Store interface {
-	// Edit locks an event and its session, calls change with what is stored now, and
+	// EditEvent locks an event and its session, calls change with what is stored now, and
 	// stores what change returns. An error of change leaves everything as it was.
 	// change may be called more than once.
-	Edit(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Envelope, error)) (event.Stored, error)
-	// Erase locks an event and its session, and erases it unless check fails.
-	Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error
+	EditEvent(ctx context.Context, id uuid.UUID, change func(event.Stored) (event.Envelope, error)) (event.Stored, error)
+	// EraseEvent locks an event and its session, and erases it unless check fails.
+	EraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error
 }
 
-// Types judges events by their types. The eventtype package implements it.
-type Types interface {
-	// Judge refuses what violates its type, notes what is only observed, and takes out
+// PayloadValidator judges events by their types. The eventtype package implements it.
+type PayloadValidator interface {
+	// ValidatePayloads refuses what violates its type, notes what is only observed, and takes out
 	// what a type says must not be kept. kept tells that this was done to it before.
-	Judge(envelopes []event.Envelope, kept bool) error
+	ValidatePayloads(envelopes []event.Envelope, kept bool) error
 }
 
 // Editor changes stored events. It is safe for concurrent use.
 type Editor struct {
-	store Store
-	rules *event.Rules
-	types Types
-	now   func() time.Time
+	store     Store
+	rules     *event.Rules
+	validator PayloadValidator
+	now       func() time.Time
 }
 
 // New makes an editor that judges by rules and by types; nil types let all through.
-func New(store Store, rules *event.Rules, types Types, now func() time.Time) *Editor {
-	return &Editor{store: store, rules: rules, types: types, now: now}
+func New(store Store, rules *event.Rules, types PayloadValidator, now func() time.Time) *Editor {
+	return &Editor{store: store, rules: rules, validator: types, now: now}
 }
 
-// Replace puts an event in the place of a stored one. The body is an event as it
+// ReplaceEvent puts an event in the place of a stored one. The body is an event as it
 // is sent for ingest, or as it was read; event_id may be left out. It returns NotFound,
 // PreconditionFailed, Conflict or Invalid faults.
-func (e *Editor) Replace(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error) {
-	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
+func (e *Editor) ReplaceEvent(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error) {
+	return e.store.EditEvent(ctx, id, func(current event.Stored) (event.Envelope, error) {
 		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
-		return e.judge(&current, body)
+		return e.validateChange(&current, body)
 	})
 }
 
-// Patch applies a JSON Merge Patch (RFC 7396) to a stored event. Its faults are
+// PatchEvent applies a JSON Merge Patch (RFC 7396) to a stored event. Its faults are
 // those of Replace.
-func (e *Editor) Patch(ctx context.Context, id uuid.UUID, patch []byte, precondition *event.Precondition) (event.Stored, error) {
+func (e *Editor) PatchEvent(ctx context.Context, id uuid.UUID, patch []byte, precondition *event.Precondition) (event.Stored, error) {
 	if err := event.CheckObject(patch, e.rules); err != nil {
 		return event.Stored{}, err
 	}
-	return e.store.Edit(ctx, id, func(current event.Stored) (event.Envelope, error) {
+	return e.store.EditEvent(ctx, id, func(current event.Stored) (event.Envelope, error) {
 		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
-		merged, err := patched(&current, patch)
+		merged, err := applyPatch(&current, patch)
 		if err != nil {
 			return event.Envelope{}, err
 		}
-		return e.judge(&current, merged)
+		return e.validateChange(&current, merged)
 	})
 }
 
-// Erase erases one event. Its number in the session stays unused, and its id is
+// EraseEvent erases one event. Its number in the session stays unused, and its id is
 // refused from then on.
-func (e *Editor) Erase(ctx context.Context, id uuid.UUID, precondition *event.Precondition) error {
-	return e.store.Erase(ctx, id, func(current event.Stored) error { return precondition.Allows(current.ETag()) })
+func (e *Editor) EraseEvent(ctx context.Context, id uuid.UUID, precondition *event.Precondition) error {
+	return e.store.EraseEvent(ctx, id, func(current event.Stored) error { return precondition.Allows(current.ETag()) })
 }
 
-// judge reads a changed event by the rules of ingest. What its type marks may be in it
+// validateChange reads a changed event by the rules of ingest. What its type marks may be in it
 // as it was kept, so its form is not asked for again, and one that says what is stored is
 // not held against its type at all.
-func (e *Editor) judge(current *event.Stored, body []byte) (event.Envelope, error) {
+func (e *Editor) validateChange(current *event.Stored, body []byte) (event.Envelope, error) {
 	envelopes, single, err := event.ParseJSON(body, e.rules, e.now())
 	if err != nil {
 		return event.Envelope{}, err
@@ -94,8 +94,8 @@ func (e *Editor) judge(current *event.Stored, body []byte) (event.Envelope, erro
 	}
 	changed.RejectChanged(current)
 	changed.Unchanged = changed.Accepted() && changed.Event.Digest() == current.Digest()
-	if e.types != nil {
-		if err := e.types.Judge(envelopes, true); err != nil {
+	if e.validator != nil {
+		if err := e.validator.ValidatePayloads(envelopes, true); err != nil {
 			return event.Envelope{}, err
 		}
 	}

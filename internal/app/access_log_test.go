@@ -46,7 +46,7 @@ func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	const every, sent = 4, 12
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
+	c := apptest.LoadConfig(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
 	key := ""
 	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
 		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
@@ -62,7 +62,7 @@ func TestAccessLog(t *testing.T) {
 	t.Cleanup(client.HTTP.CloseIdleConnections)
 	session := uuid.New()
 	for i := range sent {
-		answer := client.Do(t, http.MethodPost, "/v1/events", posted(session), "X-Request-Id", "request-"+string(rune('a'+i)),
+		answer := client.Do(t, http.MethodPost, "/v1/events", eventJSON(session), "X-Request-Id", "request-"+string(rune('a'+i)),
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		require.Equal(t, http.StatusCreated, answer.Status)
 	}
@@ -82,7 +82,7 @@ func TestAccessLog(t *testing.T) {
 	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the pool would wait for it
 	_, err = tx.Exec(t.Context(), "select from session for update")
 	require.NoError(t, err)
-	require.Equal(t, http.StatusServiceUnavailable, client.Do(t, http.MethodPost, "/v1/events", posted(session)).Status)
+	require.Equal(t, http.StatusServiceUnavailable, client.Do(t, http.MethodPost, "/v1/events", eventJSON(session)).Status)
 	require.NoError(t, tx.Rollback(t.Context()))
 	lines = accessLines(t, out.String())
 	require.Len(t, lines, sent/every+1)

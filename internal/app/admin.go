@@ -20,7 +20,7 @@ import (
 
 func newRegistry(store *postgres.AccessStore, directory access.Refresher) *access.Registry {
 	return access.NewRegistry(access.RegistryDeps{
-		Applications: store, Keys: store, Directory: directory, Rand: rand.Reader, Now: time.Now,
+		Applications: store, Keys: store, Cache: directory, Rand: rand.Reader, Now: time.Now,
 	})
 }
 
@@ -45,14 +45,14 @@ type (
 // ApplicationPatch is what changes of an application; what is not set stays.
 type ApplicationPatch = access.ApplicationPatch
 
-// Disabled is the change that turns an application off or on.
-func Disabled(disabled bool) ApplicationPatch {
+// DisabledPatch is the change that turns an application off or on.
+func DisabledPatch(disabled bool) ApplicationPatch {
 	return ApplicationPatch{Disabled: access.Some(disabled)}
 }
 
-// RateLimited is the change that bounds an application's events a second, or with 0 takes
+// WithRateLimit is the change that bounds an application's events a second, or with 0 takes
 // the bound away.
-func RateLimited(patch ApplicationPatch, rate int) ApplicationPatch {
+func WithRateLimit(patch ApplicationPatch, rate int) ApplicationPatch {
 	patch.RateLimit = access.Null[int]()
 	if rate != 0 {
 		patch.RateLimit = access.Some(rate)
@@ -60,8 +60,8 @@ func RateLimited(patch ApplicationPatch, rate int) ApplicationPatch {
 	return patch
 }
 
-// AllowingOrigins is the change of the origins whose browsers may call.
-func AllowingOrigins(patch ApplicationPatch, origins []string) ApplicationPatch {
+// WithOrigins is the change of the origins whose browsers may call.
+func WithOrigins(patch ApplicationPatch, origins []string) ApplicationPatch {
 	patch.AllowedOrigins = access.Some(origins)
 	return patch
 }
@@ -87,7 +87,7 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 		if errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
-		if wrong := postgres.Misfit(err); wrong != nil {
+		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
 		return err
@@ -95,14 +95,14 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	return use(db)
 }
 
-// AsCommand returns a context in which what is changed is put down to theeye's
+// WithCommandActor returns a context in which what is changed is put down to theeye's
 // commands, and to the operating system's user who runs this one, if that has a name.
-func AsCommand(ctx context.Context) context.Context {
-	name := audit.Command
+func WithCommandActor(ctx context.Context) context.Context {
+	name := audit.CommandActor
 	if who, err := user.Current(); err == nil && who.Username != "" {
 		name += ":" + who.Username
 	}
-	return audit.With(ctx, audit.Actor{Name: name})
+	return audit.WithActor(ctx, audit.Actor{Name: name})
 }
 
 // Log is a logger, its level, and the count of what sampling left out.
@@ -139,7 +139,7 @@ func Migrate(ctx context.Context, c config.Config, tell func(MigrationStep)) err
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	err := postgres.MigrateTelling(ctx, c.Database.URL.Reveal(), tell)
+	err := postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), tell)
 	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}

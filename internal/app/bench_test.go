@@ -32,20 +32,20 @@ const benchData = `{"host":"www.example.com","path":"/products/shoes/running","r
 // ratio to the best of those in the same run. No sockets are involved: what net/http
 // costs is not in the numbers.
 func BenchmarkIngest(b *testing.B) {
-	database := pgtest.Dedicated(b,
+	database := pgtest.NewDedicated(b,
 		pgtest.WithSetting("shared_buffers", "1GB"), pgtest.WithSetting("max_wal_size", "8GB"), pgtest.WithSetting("min_wal_size", "4GB"))
 	service, key := benchService(b, database)
 	pool := database.Pool(b)
 	best := 0.0
 	for _, connections := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("copy/connections=%d", connections), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			best = max(best, benchCopy(b, pool, connections))
 		})
 	}
 	for _, load := range []struct{ clients, batch int }{{256, 1}, {16, 100}} {
 		b.Run(fmt.Sprintf("events=%d/clients=%d", load.batch, load.clients), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			rate := benchHandler(b, service.Handler(), key, load.clients, load.batch)
 			if best > 0 {
 				b.ReportMetric(rate/best, "of_copy")
@@ -57,7 +57,7 @@ func BenchmarkIngest(b *testing.B) {
 func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string) {
 	b.Helper()
 	ctx := context.Background()
-	c := apptest.Config(b, database, nil)
+	c := apptest.LoadConfig(b, database, nil)
 	key := ""
 	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
 		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
@@ -79,7 +79,7 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 	return service, key
 }
 
-func empty(b *testing.B, pool *pgxpool.Pool) {
+func emptyTables(b *testing.B, pool *pgxpool.Pool) {
 	b.Helper()
 	_, err := pool.Exec(context.Background(), "truncate event, event_key, session, rejection; checkpoint")
 	require.NoError(b, err)

@@ -21,9 +21,9 @@ type BootstrapOptions struct {
 }
 
 const (
-	secretKey         = "key"
-	secretApplication = "application"
-	bootstrapped      = "theeye key bootstrap"
+	secretKey            = "key"
+	secretApplication    = "application"
+	bootstrapDescription = "theeye key bootstrap"
 )
 
 // Cluster is the account of a pod at the API of Kubernetes.
@@ -33,39 +33,41 @@ type Cluster = kube.Config
 var ErrNotInCluster = kube.ErrNotInCluster
 
 // InCluster reads the pod's account; host and port are those of the environment.
-func InCluster(host, port string) (Cluster, error) { return kube.InCluster(host, port, kube.Folder) }
+func InCluster(host, port string) (Cluster, error) {
+	return kube.InClusterConfig(host, port, kube.ServiceAccountFolder)
+}
 
 // ErrForeignKey tells that the Secret holds a key which the database has never had: it
 // is that of another database, or of one that is gone.
 var ErrForeignKey = errors.New("the Secret holds a key that this database does not know; delete the Secret and install or upgrade again, and it gets a new one")
 
-// Bootstrap makes an admin key and puts it into a Secret of Kubernetes, once: a Secret
+// BootstrapKey makes an admin key and puts it into a Secret of Kubernetes, once: a Secret
 // that holds a key is left as it is, and of several that run at once one has its key
 // kept. It tells whether it made one. A key that was not kept is revoked, unless nobody
 // knows whether it was. It returns ErrForeignKey, and changes nothing, when the key in
 // the Secret cannot have been made here; one that was revoked is none of its business.
-func Bootstrap(ctx context.Context, c config.Config, cluster Cluster, o BootstrapOptions) (made bool, err error) {
+func BootstrapKey(ctx context.Context, c config.Config, cluster Cluster, o BootstrapOptions) (made bool, err error) {
 	keeper, err := kube.New(cluster)
 	if err != nil {
 		return false, err
 	}
-	secret, err := keeper.Secret(ctx, o.Secret)
+	secret, err := keeper.ReadSecret(ctx, o.Secret)
 	if err != nil {
 		return false, err
 	}
 	if held := secret.Data[secretKey]; len(held) > 0 {
-		return false, WithAdmin(ctx, c, func(r Admin) error { return knows(ctx, r, string(held)) })
+		return false, WithAdmin(ctx, c, func(r Admin) error { return checkKnownKey(ctx, r, string(held)) })
 	}
 	err = WithAdmin(ctx, c, func(r Admin) error {
 		if _, err := r.CreateApplication(ctx, ApplicationSpec{Name: o.Application}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
-		created, err := r.CreateKey(ctx, o.Application, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: bootstrapped})
+		created, err := r.CreateKey(ctx, o.Application, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: bootstrapDescription})
 		if err != nil {
 			return err
 		}
-		err = keeper.Fill(ctx, secret, map[string][]byte{secretKey: []byte(created.Text), secretApplication: []byte(o.Application)})
-		if errors.Is(err, kube.ErrTaken) || errors.Is(err, kube.ErrRefused) || errors.Is(err, kube.ErrNoSecret) {
+		err = keeper.FillSecret(ctx, secret, map[string][]byte{secretKey: []byte(created.Text), secretApplication: []byte(o.Application)})
+		if errors.Is(err, kube.ErrConflict) || errors.Is(err, kube.ErrRejected) || errors.Is(err, kube.ErrNoSecret) {
 			if revoked := r.RevokeKey(context.WithoutCancel(ctx), o.Application, created.ID); revoked != nil {
 				err = errors.Join(err, fmt.Errorf("revoke key %s, which nobody has: %w", created.ID, revoked))
 			}
@@ -75,18 +77,18 @@ func Bootstrap(ctx context.Context, c config.Config, cluster Cluster, o Bootstra
 	return err == nil, err
 }
 
-// knows tells whether the database ever had a key, by its public id.
-func knows(ctx context.Context, r Admin, text string) error {
+// checkKnownKey tells whether the database ever had a key, by its public id.
+func checkKnownKey(ctx context.Context, r Admin, text string) error {
 	id, _, ok := access.ParseKey(text)
 	if !ok {
 		return ErrForeignKey
 	}
-	applications, err := r.Applications(ctx)
+	applications, err := r.ListApplications(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range applications {
-		keys, err := r.Keys(ctx, applications[i].Name)
+		keys, err := r.ListKeys(ctx, applications[i].Name)
 		if err != nil {
 			return err
 		}

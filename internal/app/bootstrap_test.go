@@ -79,11 +79,11 @@ func startSecretServer(t *testing.T, s *secretServer) app.Cluster {
 	}
 }
 
-// living are the ids of the keys that are not revoked.
-func living(t *testing.T, c config.Config) (ids []string) {
+// activeKeys are the ids of the keys that are not revoked.
+func activeKeys(t *testing.T, c config.Config) (ids []string) {
 	t.Helper()
 	require.NoError(t, app.WithAdmin(t.Context(), c, func(r app.Admin) error {
-		keys, err := r.Keys(t.Context(), "shop")
+		keys, err := r.ListKeys(t.Context(), "shop")
 		for _, key := range keys {
 			if key.RevokedAt == nil {
 				require.Equal(t, []access.Scope{access.ScopeAdmin}, key.Scopes)
@@ -99,21 +99,21 @@ func requireKept(t *testing.T, s *secretServer, c config.Config) {
 	t.Helper()
 	id, _, valid := access.ParseKey(string(s.data["key"]))
 	require.True(t, valid)
-	require.Equal(t, []string{id}, living(t, c), "the one key that lives is the one that is kept")
+	require.Equal(t, []string{id}, activeKeys(t, c), "the one key that lives is the one that is kept")
 }
 
 func TestBootstrapKeepsOneKey(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
-	made, err := app.Bootstrap(t.Context(), c, cluster, o)
+	made, err := app.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err)
 	require.True(t, made)
 	requireKept(t, s, c)
 	before := string(s.data["key"])
-	made, err = app.Bootstrap(t.Context(), c, cluster, o)
+	made, err = app.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err)
 	require.False(t, made)
 	require.Equal(t, before, string(s.data["key"]))
@@ -123,14 +123,14 @@ func TestBootstrapKeepsOneKey(t *testing.T) {
 func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 	t.Parallel()
 	const runs = 4
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	s := &secretServer{gate: &sync.WaitGroup{}}
 	s.gate.Add(runs)
 	cluster := startSecretServer(t, s)
 	failed := make(chan error, runs)
 	for range runs {
 		go func() {
-			_, err := app.Bootstrap(t.Context(), c, cluster, app.BootstrapOptions{Application: "shop", Secret: "eye-admin"})
+			_, err := app.BootstrapKey(t.Context(), c, cluster, app.BootstrapOptions{Application: "shop", Secret: "eye-admin"})
 			failed <- err
 		}()
 	}
@@ -139,7 +139,7 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 		if err := <-failed; err == nil {
 			good++
 		} else {
-			require.ErrorIs(t, err, kube.ErrTaken)
+			require.ErrorIs(t, err, kube.ErrConflict)
 		}
 	}
 	require.Equal(t, 1, good)
@@ -148,20 +148,20 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 
 func TestBootstrapRevokesWhatIsNotKept(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{deny: true}
-	_, err := app.Bootstrap(t.Context(), c, startSecretServer(t, s), o)
-	require.ErrorIs(t, err, kube.ErrRefused)
-	require.Empty(t, living(t, c))
+	_, err := app.BootstrapKey(t.Context(), c, startSecretServer(t, s), o)
+	require.ErrorIs(t, err, kube.ErrRejected)
+	require.Empty(t, activeKeys(t, c))
 
 	// The change was made and its answer lost: the key that is kept has to work.
 	s = &secretServer{answer: http.StatusBadGateway}
 	cluster := startSecretServer(t, s)
-	_, err = app.Bootstrap(t.Context(), c, cluster, o)
+	_, err = app.BootstrapKey(t.Context(), c, cluster, o)
 	require.Error(t, err)
 	requireKept(t, s, c)
-	_, err = app.Bootstrap(t.Context(), c, cluster, o)
+	_, err = app.BootstrapKey(t.Context(), c, cluster, o)
 	require.NoError(t, err, "the next run finds it")
 	requireKept(t, s, c)
 }
@@ -171,21 +171,21 @@ func TestBootstrapTellsAKeyOfAnotherDatabase(t *testing.T) {
 	o := app.BootstrapOptions{Application: "shop", Secret: "eye-admin"}
 	s := &secretServer{}
 	cluster := startSecretServer(t, s)
-	first := apptest.Config(t, pgtest.New(t), nil)
-	_, err := app.Bootstrap(t.Context(), first, cluster, o)
+	first := apptest.LoadConfig(t, pgtest.New(t), nil)
+	_, err := app.BootstrapKey(t.Context(), first, cluster, o)
 	require.NoError(t, err)
 	before := string(s.data["key"])
 
-	second := apptest.Config(t, pgtest.New(t), nil)
-	_, err = app.Bootstrap(t.Context(), second, cluster, o)
+	second := apptest.LoadConfig(t, pgtest.New(t), nil)
+	_, err = app.BootstrapKey(t.Context(), second, cluster, o)
 	require.ErrorIs(t, err, app.ErrForeignKey)
 	require.Equal(t, before, string(s.data["key"]))
 
 	// Who has revoked it, and works with another key, can still upgrade.
 	require.NoError(t, app.WithAdmin(t.Context(), first, func(r app.Admin) error {
-		return r.RevokeKey(t.Context(), "shop", living(t, first)[0])
+		return r.RevokeKey(t.Context(), "shop", activeKeys(t, first)[0])
 	}))
-	made, err := app.Bootstrap(t.Context(), first, cluster, o)
+	made, err := app.BootstrapKey(t.Context(), first, cluster, o)
 	require.NoError(t, err)
 	require.False(t, made)
 	require.Equal(t, before, string(s.data["key"]))

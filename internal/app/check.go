@@ -14,10 +14,10 @@ import (
 // checkApplication is who posts the event of a check.
 const checkApplication = "theeye-check"
 
-// Check proves the service at a URL as a client would: with a key of its own it posts an
+// CheckService proves the service at a URL as a client would: with a key of its own it posts an
 // event, reads it back and erases it. The key works for no longer than the check may
 // take, and is revoked at its end.
-func Check(ctx context.Context, c config.Config, url string, patience time.Duration) error {
+func CheckService(ctx context.Context, c config.Config, url string, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if _, err := roundtrip.New(url, "", time.Now); err != nil { // before a key is made
@@ -25,7 +25,7 @@ func Check(ctx context.Context, c config.Config, url string, patience time.Durat
 	}
 	return WithAdmin(ctx, c, func(r Admin) (err error) {
 		// Asked first: a refused insert would be an error in the log of Postgres each time.
-		_, err = r.Application(ctx, checkApplication)
+		_, err = r.FindApplication(ctx, checkApplication)
 		if fault.Is(err, fault.CodeNotFound) {
 			_, err = r.CreateApplication(ctx, ApplicationSpec{Name: checkApplication})
 		}

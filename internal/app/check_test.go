@@ -14,15 +14,15 @@ import (
 func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := apptest.StartOn(t, pgtest.New(t), nil)
-	c := apptest.Config(t, s.Database, nil)
+	c := apptest.LoadConfig(t, s.Database, nil)
 	for range 2 {
-		require.NoError(t, app.Check(t.Context(), c, s.URL, time.Minute))
+		require.NoError(t, app.CheckService(t.Context(), c, s.URL, time.Minute))
 	}
 	events := 0
 	require.NoError(t, s.Database.Pool(t).QueryRow(t.Context(), "select count(*) from event").Scan(&events))
 	require.Zero(t, events)
 	require.NoError(t, app.WithAdmin(t.Context(), c, func(r app.Admin) error {
-		keys, err := r.Keys(t.Context(), "theeye-check")
+		keys, err := r.ListKeys(t.Context(), "theeye-check")
 		require.Len(t, keys, 2)
 		for _, key := range keys {
 			require.NotNil(t, key.RevokedAt)
@@ -34,7 +34,7 @@ func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 
 func TestCheckFailsWhereNoServiceIs(t *testing.T) {
 	t.Parallel()
-	c := apptest.Config(t, pgtest.New(t), nil)
-	require.ErrorContains(t, app.Check(t.Context(), c, "http://"+unused(t), time.Second), "post an event")
-	require.ErrorIs(t, app.Check(t.Context(), c, "eye", time.Second), app.ErrURL)
+	c := apptest.LoadConfig(t, pgtest.New(t), nil)
+	require.ErrorContains(t, app.CheckService(t.Context(), c, "http://"+unusedAddress(t), time.Second), "post an event")
+	require.ErrorIs(t, app.CheckService(t.Context(), c, "eye", time.Second), app.ErrURL)
 }

@@ -24,8 +24,8 @@ const (
 	demoDescription = "theeye dev"
 )
 
-// demo is what dev.env holds.
-type demo struct {
+// demoEnv is what dev.env holds.
+type demoEnv struct {
 	url         string
 	opsURL      string
 	databaseURL string
@@ -35,7 +35,7 @@ type demo struct {
 	adminKey    string
 }
 
-func (d *demo) variables() [][2]string {
+func (d *demoEnv) variables() [][2]string {
 	return [][2]string{
 		{"THEEYE_URL", d.url},
 		{"THEEYE_OPS_URL", d.opsURL},
@@ -46,17 +46,17 @@ func (d *demo) variables() [][2]string {
 	}
 }
 
-// demoKeys makes the application demo and its three keys. Those of the last start
+// createDemoKeys makes the application demo and its three keys. Those of the last start
 // are used again as long as they are valid; only their file has their text.
-func demoKeys(ctx context.Context, c config.Config, path string) (*demo, error) {
+func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv, error) {
 	before := readEnv(path)
-	d := &demo{}
+	d := &demoEnv{}
 	err := WithAdmin(ctx, c, func(r Admin) error {
 		_, err := r.CreateApplication(ctx, access.ApplicationSpec{Name: demoName})
 		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
-		stored, err := r.Keys(ctx, demoName)
+		stored, err := r.ListKeys(ctx, demoName)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func demoKeys(ctx context.Context, c config.Config, path string) (*demo, error) 
 			{&d.readKey, "THEEYE_READ_KEY", access.ScopeRead},
 			{&d.adminKey, "THEEYE_ADMIN_KEY", access.ScopeAdmin},
 		} {
-			if *want.text = before[want.variable]; valid(*want.text, stored) {
+			if *want.text = before[want.variable]; isValidKey(*want.text, stored) {
 				continue
 			}
 			created, err := r.CreateKey(ctx, demoName, access.KeySpec{
@@ -85,8 +85,8 @@ func demoKeys(ctx context.Context, c config.Config, path string) (*demo, error) 
 	return d, err
 }
 
-// valid tells whether a key of the last start still works.
-func valid(text string, stored []access.Key) bool {
+// isValidKey tells whether a key of the last start still works.
+func isValidKey(text string, stored []access.Key) bool {
 	id, _, ok := access.ParseKey(text)
 	for _, key := range stored {
 		if ok && key.ID == id && key.RevokedAt == nil && (key.ExpiresAt == nil || key.ExpiresAt.After(time.Now())) {
@@ -112,8 +112,8 @@ func readEnv(path string) map[string]string {
 	return found
 }
 
-// write writes dev.env so that it is never seen half-written or by others.
-func (d *demo) write(path string) error {
+// writeEnv writes dev.env so that it is never seen half-written or by others.
+func (d *demoEnv) writeEnv(path string) error {
 	var b bytes.Buffer
 	b.WriteString("# Written by theeye dev at every start. Use it with: source " + envFile + "\n")
 	for _, v := range d.variables() {
@@ -139,8 +139,8 @@ func (d *demo) write(path string) error {
 	return nil
 }
 
-// greet says where the service is, what to look at and how to post the first event.
-func (d *demo) greet(out io.Writer, path string) error {
+// printGreeting says where the service is, what to look at and how to post the first event.
+func (d *demoEnv) printGreeting(out io.Writer, path string) error {
 	_, err := fmt.Fprintf(out, `
 The Eye is ready. Open %[1]s in a browser.
 

@@ -19,24 +19,24 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// Desk is what commands do to what is stored, on the database and without a service.
-type Desk struct {
+// DataAdmin is what commands do to what is stored, on the database and without a service.
+type DataAdmin struct {
 	editor *amend.Editor
 	eraser *erasure.Eraser
 	finder *query.Finder
-	// patience bounds one question to the database.
-	patience time.Duration
+	// readTimeout bounds one question to the database.
+	readTimeout time.Duration
 }
 
-// WithDesk runs use with a desk. A service that runs need not know: erasures lock
+// WithDataAdmin runs use with a desk. A service that runs need not know: erasures lock
 // what they erase as its own do.
-func WithDesk(ctx context.Context, c config.Config, use func(Desk) error) error {
+func WithDataAdmin(ctx context.Context, c config.Config, use func(DataAdmin) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		rules, reads, erasures := rulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
-		return use(Desk{
+		return use(DataAdmin{
 			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
 			eraser: newEraser(erasures, zap.NewNop(), nil),
-			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, patience: c.Database.ReadTimeout,
+			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, readTimeout: c.Database.ReadTimeout,
 		})
 	})
 }
@@ -47,12 +47,12 @@ type ErasedEvent struct {
 }
 
 // EraseEvent erases one event. It returns a NotFound fault where there is none.
-func (d Desk) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) {
+func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return ErasedEvent{}, err
 	}
-	return ErasedEvent{id}, d.editor.Erase(ctx, id, nil)
+	return ErasedEvent{id}, d.editor.EraseEvent(ctx, id, nil)
 }
 
 // CheckID refuses what is no id of an event, a session or an error.
@@ -81,8 +81,8 @@ type AuditQuery struct {
 	Limit int
 }
 
-// Audit returns audit entries, the newest first.
-func (d Desk) Audit(ctx context.Context, wanted AuditQuery) ([]AuditEntry, error) {
+// ListAudit returns audit entries, the newest first.
+func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]AuditEntry, error) {
 	from, err := parseTime(wanted.From)
 	if err != nil {
 		return nil, err

@@ -23,10 +23,10 @@ var ErrPrivatePostgres = errors.New("the private Postgres does not start")
 type DevOptions struct {
 	// DataDir holds everything that is kept between starts.
 	DataDir string
-	// Elsewhere is the folder below which the database is kept when this process is root
+	// FallbackDir is the folder below which the database is kept when this process is root
 	// and the account that runs Postgres cannot reach DataDir, as in /root. DataDir then
 	// holds a link to it. Empty refuses such a DataDir.
-	Elsewhere string
+	FallbackDir string
 	// PgBin is the folder of Postgres' server binaries; empty searches for them.
 	PgBin string
 	// Load reads the settings, given the private database's URL.
@@ -44,9 +44,9 @@ type DevOptions struct {
 // devDatabase is the database that the development service keeps its events in.
 const devDatabase = "theeye"
 
-// Dev runs a complete service with a private Postgres until ctx ends, and stops
+// RunDev runs a complete service with a private Postgres until ctx ends, and stops
 // both. hurry ends the stopping early.
-func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
+func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	c, err := o.Load("postgres:///pending")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
@@ -85,11 +85,11 @@ func Dev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	if c, err = o.Load(url); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	return runDev(ctx, o, c, log, database, hurry)
+	return serveDev(ctx, o, c, log, database, hurry)
 }
 
-func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, database *localpg.Server, hurry <-chan struct{}) error {
-	keys, err := demoKeys(ctx, c, filepath.Join(o.DataDir, envFile))
+func serveDev(ctx context.Context, o DevOptions, c config.Config, log *Log, database *localpg.Server, hurry <-chan struct{}) error {
+	keys, err := createDemoKeys(ctx, c, filepath.Join(o.DataDir, envFile))
 	if err != nil {
 		return err
 	}
@@ -99,17 +99,17 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, databa
 	}
 	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
 	keys.databaseURL, keys.dataDir = c.Database.URL.Reveal(), database.DataDir()
-	if err := keys.write(filepath.Join(o.DataDir, envFile)); err != nil {
+	if err := keys.writeEnv(filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))
 	}
-	if err := keys.greet(o.Out, filepath.Join(o.DataDir, envFile)); err != nil {
+	if err := keys.printGreeting(o.Out, filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))
 	}
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		keepUp(watching, database, log.Logger)
+		restartPostgres(watching, database, log.Logger)
 	}()
 	err = service.Run(ctx, hurry)
 	stop()
@@ -117,8 +117,8 @@ func runDev(ctx context.Context, o DevOptions, c config.Config, log *Log, databa
 	return err
 }
 
-// keepUp starts the private Postgres again when it died.
-func keepUp(ctx context.Context, database *localpg.Server, logger *zap.Logger) {
+// restartPostgres starts the private Postgres again when it died.
+func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -128,7 +128,7 @@ func keepUp(ctx context.Context, database *localpg.Server, logger *zap.Logger) {
 		logger.Warn("the private Postgres ended; starting it again")
 		if err := database.Restart(ctx); err != nil {
 			logger.Error("the private Postgres does not start", zap.Error(err))
-			pause(ctx, 5*time.Second)
+			sleepContext(ctx, 5*time.Second)
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 // passable lets every account pass through a folder, without letting it list what is there.
 const passable = 0o711
 
-// Prepare makes the data directory, readable by its owner alone but for the
+// PrepareDataDir makes the data directory, readable by its owner alone but for the
 // account that Postgres runs under.
-func (o *DevOptions) Prepare() error {
+func (o *DevOptions) PrepareDataDir() error {
 	absolute, err := filepath.Abs(o.DataDir)
 	if err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
@@ -40,11 +40,11 @@ func (o *DevOptions) databaseDir() (string, error) {
 	if _, err := os.Lstat(here); !errors.Is(err, fs.ErrNotExist) {
 		return here, nil
 	}
-	if o.Elsewhere == "" || !errors.Is(localpg.CheckReach(here), localpg.ErrClosed) {
+	if o.FallbackDir == "" || !errors.Is(localpg.CheckReach(here), localpg.ErrClosed) {
 		return here, nil
 	}
 
-	target := o.elsewhere()
+	target := o.fallbackPath()
 	if err := o.makeParent(target); err != nil {
 		return "", err
 	}
@@ -54,12 +54,12 @@ func (o *DevOptions) databaseDir() (string, error) {
 	return target, nil
 }
 
-// elsewhere derives a place of its own for each DataDir, so that it is found again when
+// fallbackPath derives a place of its own for each DataDir, so that it is found again when
 // the link is lost.
-func (o *DevOptions) elsewhere() string {
+func (o *DevOptions) fallbackPath() string {
 	const enough = 6
 	sum := sha256.Sum256([]byte(o.DataDir))
-	return filepath.Join(o.Elsewhere, "theeye-dev-"+hex.EncodeToString(sum[:enough]), "postgres")
+	return filepath.Join(o.FallbackDir, "theeye-dev-"+hex.EncodeToString(sum[:enough]), "postgres")
 }
 
 // makeParent makes the folder that a database elsewhere is in.

@@ -30,9 +30,9 @@ type DoctorOptions struct {
 // DoctorReport is what the doctor found.
 type DoctorReport = doctor.Report
 
-// Doctor looks at a running deployment and changes nothing. The database and both
+// RunDoctor looks at a running deployment and changes nothing. The database and both
 // ports are each left out when they are not named; with none there is nothing to do.
-func Doctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorReport, error) {
+func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorReport, error) {
 	var deps doctor.Deps
 	if err := c.RequireDatabase(); err != nil && o.URL == "" && o.OpsURL == "" {
 		return DoctorReport{}, fmt.Errorf("%w: %w; or give --url or --ops-url", ErrConfiguration, err)

@@ -44,42 +44,42 @@ type ErasedSession struct {
 // EraseSession erases a session with its events and its errors. Later events of it
 // are refused. progress is told how far it is. It returns a NotFound fault where nothing
 // is kept of it, and UnfinishedError when ctx ends.
-func (d Desk) EraseSession(ctx context.Context, text string, progress func(Erasure)) (ErasedSession, error) {
+func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(Erasure)) (ErasedSession, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return ErasedSession{}, err
 	}
-	finished, err := d.erase(ctx, erasure.Ask{SessionIDs: []uuid.UUID{id}, MustExist: true}, progress)
+	finished, err := d.runErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{id}, MustExist: true}, progress)
 	return ErasedSession{id, finished.ID, finished.Counts}, err
 }
 
 // EraseSubject erases all events and errors whose payloads have all values, each given as
 // path=value. progress is told how far it is. It returns UnfinishedError when ctx ends.
-func (d Desk) EraseSubject(ctx context.Context, values []string, progress func(Erasure)) (*Erasure, error) {
-	filters, err := subjectOf(values)
+func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress func(Erasure)) (*Erasure, error) {
+	filters, err := parseSubject(values)
 	if err != nil {
 		return nil, err
 	}
-	var ask erasure.Ask
+	var ask erasure.Request
 	for _, f := range filters {
 		ask.Values = append(ask.Values, erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value})
 	}
-	finished, err := d.erase(ctx, ask, progress)
+	finished, err := d.runErasure(ctx, ask, progress)
 	if err == nil && finished.Events == 0 && finished.Rejections == 0 {
-		err = fmt.Errorf("%w: look at the spelling of the path and the value; the receipt is: theeye erasure %s", errNobody, finished.ID)
+		err = fmt.Errorf("%w: look at the spelling of the path and the value; the receipt is: theeye erasure %s", errNoMatch, finished.ID)
 	}
 	return &finished, err
 }
 
-// errNobody tells that an erasure found nothing, as one by a misspelt path does.
-var errNobody = errors.New("nothing that is kept has these values")
+// errNoMatch tells that an erasure found nothing, as one by a misspelt path does.
+var errNoMatch = errors.New("nothing that is kept has these values")
 
-func (d Desk) erase(ctx context.Context, ask erasure.Ask, progress func(Erasure)) (Erasure, error) {
-	begun, err := d.eraser.Begin(ctx, ask)
+func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress func(Erasure)) (Erasure, error) {
+	begun, err := d.eraser.BeginErasure(ctx, ask)
 	if err != nil {
 		return begun, err
 	}
-	finished, err := d.eraser.Finish(ctx, begun.ID, progress)
+	finished, err := d.eraser.FinishErasure(ctx, begun.ID, progress)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -89,24 +89,24 @@ func (d Desk) erase(ctx context.Context, ask erasure.Ask, progress func(Erasure)
 	return finished, nil
 }
 
-// Erasure returns an erasure, or a NotFound fault.
-func (d Desk) Erasure(ctx context.Context, text string) (*Erasure, error) {
+// FindErasure returns an erasure, or a NotFound fault.
+func (d DataAdmin) FindErasure(ctx context.Context, text string) (*Erasure, error) {
 	id, err := parseID(text)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.eraser.Find(ctx, id)
+	found, err := d.eraser.FindErasure(ctx, id)
 	return &found, err
 }
 
 // ExportSubject hands over all that is kept of whom the values name, each given as
 // path=value, as lines of JSON: events as they are listed, then errors. It tells how many.
-func (d Desk) ExportSubject(ctx context.Context, values []string, write func(line []byte) error) (events, errors int, err error) {
-	filters, err := subjectOf(values)
+func (d DataAdmin) ExportSubject(ctx context.Context, values []string, write func(line []byte) error) (events, errors int, err error) {
+	filters, err := parseSubject(values)
 	if err != nil {
 		return 0, 0, err
 	}
-	err = d.finder.Subject(ctx, filters, d.patience, func(found []event.Stored, rejections []query.Rejection) error {
+	err = d.finder.ReadSubject(ctx, filters, d.readTimeout, func(found []event.Stored, rejections []query.Rejection) error {
 		for i := range found {
 			if err := write(httpapi.EventJSON(&found[i])); err != nil {
 				return err
@@ -128,8 +128,8 @@ func (d Desk) ExportSubject(ctx context.Context, values []string, write func(lin
 	return events, errors, err
 }
 
-// subjectOf reads values, each given as path=value.
-func subjectOf(values []string) ([]query.DataFilter, error) {
+// parseSubject reads values, each given as path=value.
+func parseSubject(values []string) ([]query.DataFilter, error) {
 	refuse := func(format string, args ...any) ([]query.DataFilter, error) {
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, fmt.Sprintf(format, args...))
 	}

@@ -65,21 +65,21 @@ func ParseDraft(text string) (Draft, bool) { return eventtype.ParseDraft(text) }
 // ConvertSchemas reads a file of schemas, or of a plan, and writes it with schemas of the
 // newest draft; notes is what to look at, a line each.
 func ConvertSchemas(path string, in io.Reader, from Draft) (text []byte, notes []string, err error) {
-	return plan.Convert(path, in, from)
+	return plan.ConvertFile(path, in, from)
 }
 
 // EventTypeYAML writes a type as a file of a plan has it, below lines of comment.
-func EventTypeYAML(t *EventType, comment string) ([]byte, error) { return plan.YAML(t, comment) }
+func EventTypeYAML(t *EventType, comment string) ([]byte, error) { return plan.RenderYAML(t, comment) }
 
 // EventTypeJSON writes a type as a file of a plan has it.
-func EventTypeJSON(t *EventType) ([]byte, error) { return plan.JSON(t) }
+func EventTypeJSON(t *EventType) ([]byte, error) { return plan.RenderJSON(t) }
 
 // DiffEventType shows what a change does to a type.
-func DiffEventType(r *EventTypeResult) (string, error) { return plan.Diff(r.Before, r.After) }
+func DiffEventType(r *EventTypeResult) (string, error) { return plan.DiffTypes(r.Before, r.After) }
 
 // ExportEventTypes writes each type into a file of a directory.
 func ExportEventTypes(directory string, types []EventType) ([]string, error) {
-	return plan.Export(directory, types)
+	return plan.ExportTypes(directory, types)
 }
 
 // EventTypes administers event types and looks at the events of theirs.
@@ -107,14 +107,14 @@ func WithEventTypes(ctx context.Context, c config.Config, use func(EventTypes) e
 // Preview tells what a candidate would do to the newest stored events of a type, sample
 // at most, and to its open rejections.
 func (t EventTypes) Preview(ctx context.Context, key EventTypeKey, candidate EventTypeSpec, sample int) (EventTypePreview, error) {
-	return t.previewer.Preview(ctx, key, candidate, sample)
+	return t.previewer.PreviewChange(ctx, key, candidate, sample)
 }
 
-// Infer proposes a schema from the newest stored events of a type, sample at most, and
+// InferSchema proposes a schema from the newest stored events of a type, sample at most, and
 // tells how many there were.
-func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (proposal EventType, events int, err error) {
+func (t EventTypes) InferSchema(ctx context.Context, key EventTypeKey, sample int) (proposal EventType, events int, err error) {
 	proposal = EventType{Key: key, Spec: EventTypeSpec{Mode: eventtype.Observe}}
-	if err := key.Check(); err != nil {
+	if err := key.CheckNames(); err != nil {
 		return proposal, 0, err
 	}
 	inference, err := eventtype.NewInference()
@@ -128,8 +128,8 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	inference.HideMarked(current)
 
 	var unread error
-	err = t.samples.Events(ctx, key, sample, func(e eventtype.Stored) bool {
-		unread = inference.Add(e.Data)
+	err = t.samples.Events(ctx, key, sample, func(e eventtype.StoredEvent) bool {
+		unread = inference.AddPayload(e.Data)
 		return unread == nil
 	})
 	if err == nil {
@@ -138,18 +138,18 @@ func (t EventTypes) Infer(ctx context.Context, key EventTypeKey, sample int) (pr
 	if err != nil {
 		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
 	}
-	proposal.Schema, err = inference.Schema()
+	proposal.Schema, err = inference.ProposeSchema()
 	return proposal, inference.Events(), err
 }
 
 // currentSchema returns the compiled schema of a type; nil where there is none.
 func (t EventTypes) currentSchema(ctx context.Context, key EventTypeKey) (*eventtype.Schema, error) {
-	current, err := t.Type(ctx, key, 0)
+	current, err := t.FindType(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil //nolint:nilnil // the nil Schema is the one without rules and marks
 	}
 	if err != nil {
 		return nil, err
 	}
-	return eventtype.Compile(current.Schema)
+	return eventtype.CompileSchema(current.Schema)
 }

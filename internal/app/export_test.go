@@ -14,20 +14,20 @@ import (
 func (s *Service) Handler() http.Handler { return s.public.http.Handler }
 
 // IDAt makes the id of something new at a time.
-func IDAt(at time.Time) uuid.UUID { return idAt(at) }
+func IDAt(at time.Time) uuid.UUID { return newIDAt(at) }
 
-// Pulse watches whether the lanes move.
-type Pulse struct{ pulse *pulse }
+// Watchdog watches whether the lanes move.
+type Watchdog struct{ watchdog *watchdog }
 
-// NewPulse makes a pulse that reads how many events wait.
-func NewPulse(budget time.Duration, now func() time.Time, queued func() int64) Pulse {
-	p := newPulse(budget, now)
-	p.follow(queued)
-	return Pulse{p}
+// NewWatchdog makes a pulse that reads how many events wait.
+func NewWatchdog(budget time.Duration, now func() time.Time, queued func() int64) Watchdog {
+	p := newWatchdog(budget, now)
+	p.setQueued(queued)
+	return Watchdog{p}
 }
 
 // Watch returns a store whose commits are watched.
-func (p Pulse) Watch(store ingest.Store) ingest.Store { return p.pulse.watch(store) }
+func (p Watchdog) Watch(store ingest.Store) ingest.Store { return p.watchdog.watchStore(store) }
 
 // Check tells whether a lane is stuck.
-func (p Pulse) Check(ctx context.Context) error { return p.pulse.check(ctx) }
+func (p Watchdog) Check(ctx context.Context) error { return p.watchdog.checkLanes(ctx) }

@@ -13,9 +13,9 @@ import (
 // method 3). uuid.NewV7 does not go back when the clock does: after a clock that was
 // ahead, its ids would be of another time than what they name, and a refused event is
 // looked up by the time in its id.
-func newID() uuid.UUID { return idAt(time.Now()) }
+func newID() uuid.UUID { return newIDAt(time.Now()) }
 
-func idAt(at time.Time) uuid.UUID {
+func newIDAt(at time.Time) uuid.UUID {
 	const version, fractions = 7 << 12, 1 << 12
 	id := uuid.Must(uuid.NewRandom())
 	fraction := at.Nanosecond() % int(time.Millisecond) * fractions / int(time.Millisecond)

@@ -28,7 +28,7 @@ const canary = "canary-"
 // while it is not, and looks for it in all that the service tells of itself.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	dsn, err := url.Parse(database.DSN())
 	require.NoError(t, err)
 	dsn.User = url.UserPassword(dsn.User.Username(), canary+"password")

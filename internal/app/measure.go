@@ -27,8 +27,8 @@ type instruments struct {
 	types  *eventtype.Metrics
 }
 
-// instruments makes the instruments of the parts, and those of the service itself.
-func (s *Service) instruments(ctx context.Context) (made instruments, err error) {
+// newInstruments makes the instruments of the parts, and those of the service itself.
+func (s *Service) newInstruments(ctx context.Context) (made instruments, err error) {
 	types := make([]ingest.EventType, len(s.config.Metrics.EventTypes))
 	for i, t := range s.config.Metrics.EventTypes {
 		types[i] = ingest.EventType(t)
@@ -39,23 +39,23 @@ func (s *Service) instruments(ctx context.Context) (made instruments, err error)
 	made.http, failed[1] = httpapi.NewMetrics(meter)
 	made.store, failed[2] = postgres.NewMetrics(ctx, meter)
 	made.types, failed[3] = eventtype.NewMetrics(meter)
-	failed[4] = s.observe(meter)
+	failed[4] = s.registerMetrics(meter)
 	return made, errors.Join(failed[:]...)
 }
 
-// observe makes the state of the service a metric.
-func (s *Service) observe(meter metric.Meter) error {
+// registerMetrics makes the state of the service a metric.
+func (s *Service) registerMetrics(meter metric.Meter) error {
 	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that are being served"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(s.flying.Load())
+			o.Observe(s.inFlight.Load())
 			return nil
 		}))
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
 		metric.WithDescription("Whether the service takes requests, as /readyz tells: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
-			if s.state.Load() == nil && s.port.Ready(ctx) { // there is a port by then
+			if s.state.Load() == nil && s.port.IsReady(ctx) { // there is a port by then
 				state = 1
 			}
 			o.Observe(state)
@@ -70,14 +70,14 @@ func (s *Service) observe(meter metric.Meter) error {
 // startCensus takes stock of the database from now on, and makes what is found there,
 // and what the parts know of themselves, metrics.
 func (s *Service) startCensus() error {
-	s.taker = census.New(census.Config{
+	s.statisticsWorker = census.New(census.Config{
 		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
-	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.keeper.Prepared()})
+	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.retentionWorker.Prepared()})
 	meter := s.telemetry.Meter
-	if err := errors.Join(s.directory.Observe(meter), s.keeper.Observe(meter), s.eraser.Observe(meter), s.taker.Observe(meter)); err != nil {
+	if err := errors.Join(s.keyCache.RegisterMetrics(meter), s.retentionWorker.RegisterMetrics(meter), s.eraser.RegisterMetrics(meter), s.statisticsWorker.RegisterMetrics(meter)); err != nil {
 		return err
 	}
-	s.taker.Start()
+	s.statisticsWorker.Start()
 	return nil
 }
 

@@ -35,36 +35,36 @@ func (s *Service) newOps() *ops.Port {
 	}
 	return ops.New(ops.Config{
 		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
-		Ready:   s.checks(), Build: ops.Build(s.release), Settings: settings, Level: s.level,
-		Metrics:  s.telemetry.Handler(),
+		Ready:   s.readinessChecks(), Build: ops.Build(s.buildInfo), Settings: settings, Level: s.level,
+		Metrics:  s.telemetry.MetricsHandler(),
 		Profiles: s.config.Ops.Pprof == config.SwitchOn, Now: time.Now,
 	})
 }
 
-// checks are the parts of readiness. Required is what is wrong with this replica
+// readinessChecks are the parts of readiness. Required is what is wrong with this replica
 // alone. That the database is away is wrong with all of them: taking them all out
 // would turn our clear answers into a proxy's, so it is reported, unless an operator
 // decided otherwise.
-func (s *Service) checks() []ops.Check {
+func (s *Service) readinessChecks() []ops.Check {
 	const keepFor = time.Second
 	needsDatabase := s.config.Ops.ReadyNeedsDatabase == config.SwitchOn
 	return []ops.Check{
 		{Name: "state", Required: true, Run: s.checkState},
 		{Name: "listener", Required: true, Run: func(context.Context) error {
-			if s.deaf.Load() {
+			if s.listenerFailed.Load() {
 				return errListener
 			}
 			return nil
 		}},
-		{Name: "lanes", Required: true, Run: s.pulse.check},
+		{Name: "lanes", Required: true, Run: s.watchdog.checkLanes},
 		{Name: "keys", Required: needsDatabase, Run: func(context.Context) error {
-			if !s.started.Load() || s.directory.Ready() != nil {
+			if !s.started.Load() || s.keyCache.Ready() != nil {
 				return errKeys
 			}
 			return nil
 		}},
 		{Name: "event_types", Required: needsDatabase, Run: func(context.Context) error {
-			if !s.started.Load() || s.types.Ready() != nil {
+			if !s.started.Load() || s.typeCache.Ready() != nil {
 				return errTypes
 			}
 			return nil

@@ -86,12 +86,12 @@ func eventually(t *testing.T, ops *apptest.Client, path string, status int) stri
 // doing so while the database is away, unless an operator decided otherwise.
 func TestReadinessThroughAnOutage(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	server := database.Server()
-	address := map[string]string{"off": unused(t), "on": unused(t)}
+	address := map[string]string{"off": unusedAddress(t), "on": unusedAddress(t)}
 	settings := map[string]config.Config{}
 	for needs, ops := range address {
-		settings[needs] = apptest.Config(t, database, map[string]string{
+		settings[needs] = apptest.LoadConfig(t, database, map[string]string{
 			"ops.listen": ops, "ops.ready_needs_database": needs, "database.startup_timeout": "2m",
 		})
 	}
@@ -147,7 +147,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 func TestTheLevelOfARunningService(t *testing.T) {
 	t.Parallel()
 	out := &logged{}
-	service, ops := startLogged(t, apptest.Config(t, pgtest.New(t), nil), out)
+	service, ops := startLogged(t, apptest.LoadConfig(t, pgtest.New(t), nil), out)
 	client := apptest.NewClient("http://"+service.Addr(), "")
 	t.Cleanup(client.HTTP.CloseIdleConnections)
 	const line = `"route":"/v1/limits"`
@@ -168,7 +168,7 @@ func TestTheLevelOfARunningService(t *testing.T) {
 func TestWhatRuns(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, map[string]string{"http.budget": "4s"})
+	c := apptest.LoadConfig(t, database, map[string]string{"http.budget": "4s"})
 	_, ops := startLogged(t, c, &logged{})
 	require.Equal(t, map[string]any{"version": "v1.2.3", "revision": "abc", "goversion": "go1.26"}, ops.Do(t, http.MethodGet, "/version", "").JSON(t))
 	var shown struct {

@@ -9,15 +9,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// patience is how many budgets a commit may take before its lane counts as stuck.
+// stuckBudgets is how many budgets a commit may take before its lane counts as stuck.
 // The budget ends a commit whether the database answers or not, so that one that
 // goes on for several of them is a defect of this process and of nothing else.
-const patience = 3
+const stuckBudgets = 3
 
 var errStuck = errors.New("a transaction has run for several budgets, or none has while events wait")
 
-// pulse watches whether the lanes move.
-type pulse struct {
+// watchdog watches whether the lanes move.
+type watchdog struct {
 	budget time.Duration
 	now    func() time.Time
 
@@ -34,21 +34,21 @@ type pulse struct {
 	stillSince time.Time
 }
 
-func newPulse(budget time.Duration, now func() time.Time) *pulse {
-	return &pulse{budget: budget, now: now, running: map[uint64]time.Time{}}
+func newWatchdog(budget time.Duration, now func() time.Time) *watchdog {
+	return &watchdog{budget: budget, now: now, running: map[uint64]time.Time{}}
 }
 
-// watch returns a store whose commits are watched.
-func (p *pulse) watch(store ingest.Store) ingest.Store { return watchedStore{store, p} }
+// watchStore returns a store whose commits are watched.
+func (p *watchdog) watchStore(store ingest.Store) ingest.Store { return watchedStore{store, p} }
 
-// follow tells where to read how many events wait.
-func (p *pulse) follow(queued func() int64) {
+// setQueued tells where to read how many events wait.
+func (p *watchdog) setQueued(queued func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queued = queued
 }
 
-func (p *pulse) begin() uint64 {
+func (p *watchdog) beginCommit() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.begun++
@@ -56,21 +56,21 @@ func (p *pulse) begin() uint64 {
 	return p.begun
 }
 
-func (p *pulse) end(commit uint64) {
+func (p *watchdog) endCommit(commit uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.running, commit)
 	p.ended++
 }
 
-// check tells whether a lane is stuck: in a commit, which shows at once, or between
+// checkLanes tells whether a lane is stuck: in a commit, which shows at once, or between
 // two, which only shows when it is asked again and again.
-func (p *pulse) check(context.Context) error {
+func (p *watchdog) checkLanes(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	for _, began := range p.running {
-		if now.Sub(began) > patience*p.budget {
+		if now.Sub(began) > stuckBudgets*p.budget {
 			return errStuck
 		}
 	}
@@ -79,7 +79,7 @@ func (p *pulse) check(context.Context) error {
 		p.stillSince = time.Time{}
 	case p.stillSince.IsZero() || p.ended != p.stillEnded:
 		p.stillEnded, p.stillSince = p.ended, now
-	case now.Sub(p.stillSince) > patience*p.budget:
+	case now.Sub(p.stillSince) > stuckBudgets*p.budget:
 		return errStuck
 	}
 	return nil
@@ -89,11 +89,11 @@ func (p *pulse) check(context.Context) error {
 type watchedStore struct {
 	ingest.Store
 
-	pulse *pulse
+	watchdog *watchdog
 }
 
 // Commit stores a group.
 func (w watchedStore) Commit(ctx context.Context, group *ingest.Group) error {
-	defer w.pulse.end(w.pulse.begin())
+	defer w.watchdog.endCommit(w.watchdog.beginCommit())
 	return w.Store.Commit(ctx, group)
 }

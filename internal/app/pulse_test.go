@@ -27,7 +27,7 @@ const pulseBudget = time.Second
 func TestAHangingCommitIsALaneThatIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := app.NewPulse(pulseBudget, time.Now, func() int64 { return 1 })
+		p := app.NewWatchdog(pulseBudget, time.Now, func() int64 { return 1 })
 		release := make(chan struct{})
 		hung := p.Watch(storeFunc(func(context.Context) error {
 			<-release // deaf to its context
@@ -54,7 +54,7 @@ func TestAHangingCommitIsALaneThatIsStuck(t *testing.T) {
 func TestAnOutageIsNoLaneThatIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := app.NewPulse(pulseBudget, time.Now, func() int64 { return 1000 })
+		p := app.NewWatchdog(pulseBudget, time.Now, func() int64 { return 1000 })
 		away := p.Watch(storeFunc(func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, pulseBudget)
 			defer cancel()
@@ -73,7 +73,7 @@ func TestLanesThatDoNotTakeWhatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		queued := int64(0)
-		p := app.NewPulse(pulseBudget, time.Now, func() int64 { return queued })
+		p := app.NewWatchdog(pulseBudget, time.Now, func() int64 { return queued })
 		store := p.Watch(storeFunc(func(context.Context) error { return nil }))
 		require.NoError(t, p.Check(t.Context()))
 		<-time.After(time.Hour)

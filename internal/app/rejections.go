@@ -18,11 +18,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// gate is the way that every event takes, for rejections.
-type gate struct{ collector *ingest.Collector }
+// collectorAdapter is the way that every event takes, for rejections.
+type collectorAdapter struct{ collector *ingest.Collector }
 
 // Submit implements rejection.Gate.
-func (g gate) Submit(ctx context.Context, p *rejection.Passage) (rejection.Verdict, error) {
+func (g collectorAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	verdicts, err := g.collector.Submit(ctx, &ingest.Request{
 		ID: p.RequestID, Application: p.Application, ApplicationName: p.ApplicationName, TraceID: p.TraceID,
 		ReceivedAt: p.ReceivedAt, Envelopes: []event.Envelope{p.Envelope}, Replay: true,
@@ -34,7 +34,7 @@ func (g gate) Submit(ctx context.Context, p *rejection.Passage) (rejection.Verdi
 }
 
 // Check implements rejection.Gate.
-func (g gate) Check(ctx context.Context, passages []rejection.Passage) ([]rejection.Verdict, error) {
+func (g collectorAdapter) Check(ctx context.Context, passages []rejection.ReplayItem) ([]rejection.Verdict, error) {
 	request := &ingest.Request{ReceivedAt: time.Now(), Replay: true}
 	for i := range passages {
 		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
@@ -60,24 +60,24 @@ func verdictOf(v *ingest.Verdict) rejection.Verdict {
 }
 
 // newRejections makes what replays and discards. stopping tells that runs are to end.
-func newRejections(db *postgres.DB, collector *ingest.Collector, rules *event.Rules, stopping func() bool) *rejection.Desk {
-	return rejection.NewDesk(rejection.Deps{
-		Store: postgres.NewReplayStore(db), Gate: gate{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
+func newRejections(db *postgres.DB, collector *ingest.Collector, rules *event.Rules, stopping func() bool) *rejection.Service {
+	return rejection.NewService(rejection.Deps{
+		Store: postgres.NewReplayStore(db), Ingester: collectorAdapter{collector}, Rules: rules, Now: time.Now, Stopping: stopping,
 	})
 }
 
 // Rejections are what commands do to refused events, on the database and without a
 // service.
 type Rejections struct {
-	desk   *rejection.Desk
-	finder *query.Finder
+	service *rejection.Service
+	finder  *query.Finder
 }
 
 // WithRejections runs use with the rejections of a database. What is replayed goes
 // through a gate of this process; it holds the same locks as those of services do.
 func WithRejections(ctx context.Context, c config.Config, use func(Rejections) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
-		types := eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
+		types := eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
 			Store: postgres.NewEventTypeStore(db), Logger: zap.NewNop(), Now: time.Now,
 		})
 		if err := types.Refresh(ctx); err != nil {
@@ -133,14 +133,14 @@ type RejectionQuery struct {
 	DryRun bool
 }
 
-// Selects tells whether the query says which rejections it means, be it all of them.
-func (q *RejectionQuery) Selects() bool {
+// HasSelection tells whether the query says which rejections it means, be it all of them.
+func (q *RejectionQuery) HasSelection() bool {
 	return q.All || len(q.IDs) > 0 ||
 		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
-// filter reads a query.
-func (q *RejectionQuery) filter() (f query.RejectionFilter, err error) {
+// toFilter reads a query.
+func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 	f = query.RejectionFilter{Code: q.Code, Application: q.Application, Category: q.Category, Name: q.Name, Status: q.Status}
 	if q.Session != "" {
 		f.SessionID.Valid = true
@@ -155,9 +155,9 @@ func (q *RejectionQuery) filter() (f query.RejectionFilter, err error) {
 	return f, err
 }
 
-// selection reads a query of open rejections.
-func (q *RejectionQuery) selection() (s rejection.Selection, err error) {
-	f, err := q.filter()
+// toSelection reads a query of open rejections.
+func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
+	f, err := q.toFilter()
 	if err != nil {
 		return s, err
 	}
@@ -175,7 +175,7 @@ func (q *RejectionQuery) selection() (s rejection.Selection, err error) {
 
 // List hands over rejections, the newest first, until show fails.
 func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*Rejection) error) error {
-	f, err := q.filter()
+	f, err := q.toFilter()
 	if err != nil {
 		return err
 	}
@@ -216,18 +216,18 @@ func RejectionJSON(r *Rejection) ([]byte, error) { return httpapi.RejectionJSON(
 
 // Replay sends open rejections through the gate again.
 func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(ReplayTotals)) (ReplayTotals, error) {
-	s, err := q.selection()
+	s, err := q.toSelection()
 	if err != nil {
 		return ReplayTotals{}, err
 	}
-	return r.desk.Replay(ctx, s, progress)
+	return r.service.Replay(ctx, s, progress)
 }
 
 // Discard closes open rejections.
 func (r Rejections) Discard(ctx context.Context, q RejectionQuery, progress func(DiscardTotals)) (DiscardTotals, error) {
-	s, err := q.selection()
+	s, err := q.toSelection()
 	if err != nil {
 		return DiscardTotals{}, err
 	}
-	return r.desk.Discard(ctx, s, progress)
+	return r.service.Discard(ctx, s, progress)
 }

@@ -53,28 +53,28 @@ type Service struct {
 	logger *zap.Logger
 	rules  event.Rules
 
-	telemetry *telemetry.Telemetry
-	measured  instruments
-	db        *postgres.DB
-	directory *access.Directory
-	types     *eventtype.Directory
-	collector *ingest.Collector
-	keeper    *retention.Keeper
-	indexes   *pathindex.Maker
-	eraser    *erasure.Eraser
-	taker     *census.Taker
+	telemetry        *telemetry.Telemetry
+	metrics          instruments
+	db               *postgres.DB
+	keyCache         *access.Cache
+	typeCache        *eventtype.Cache
+	collector        *ingest.Collector
+	retentionWorker  *retention.Worker
+	indexWorker      *pathindex.Worker
+	eraser           *erasure.Eraser
+	statisticsWorker *census.Worker
 
-	public  server
-	ops     server
-	port    *ops.Port
-	pulse   *pulse
-	level   *ops.Level // nil: it cannot be changed
-	release Build
-	state   atomic.Pointer[string] // why it is not ready; nil when it is
-	started atomic.Bool            // stays true from the first readiness on
-	deaf    atomic.Bool            // the public port serves no more, unasked
-	flying  atomic.Int64
-	failure chan error
+	public         server
+	ops            server
+	port           *ops.Port
+	watchdog       *watchdog
+	level          *ops.Level // nil: it cannot be changed
+	buildInfo      Build
+	state          atomic.Pointer[string] // why it is not ready; nil when it is
+	started        atomic.Bool            // stays true from the first readiness on
+	listenerFailed atomic.Bool            // the public port serves no more, unasked
+	inFlight       atomic.Int64
+	failure        chan error
 }
 
 // server is a listener and what serves it.
@@ -88,13 +88,13 @@ type server struct {
 // schema that is behind. The second port answers from the beginning.
 func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, release: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
-		pulse: newPulse(c.HTTP.Budget, time.Now),
+		config: c, buildInfo: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		watchdog: newWatchdog(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
 		set(s)
 	}
-	s.say("starting")
+	s.setState("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
@@ -102,7 +102,7 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	if s.measured, err = s.instruments(ctx); err != nil {
+	if s.metrics, err = s.newInstruments(ctx); err != nil {
 		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
 	}
 	database := databaseConfig(c)
@@ -111,14 +111,14 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	if s.db, err = postgres.Open(ctx, database); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
 	}
-	if err := s.start(ctx); err != nil {
-		s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
+	if err := s.startParts(ctx); err != nil {
+		s.closeAll() //nolint:contextcheck // it must close what is open even when ctx has ended
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Service) start(ctx context.Context) error {
+func (s *Service) startParts(ctx context.Context) error {
 	if err := s.db.Observe(s.telemetry.Meter); err != nil {
 		return err
 	}
@@ -132,54 +132,54 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
-	s.serve(&s.ops)
+	s.serveListener(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
 	}
-	if err := s.build(ctx); err != nil {
+	if err := s.buildParts(ctx); err != nil {
 		return err
 	}
-	s.serve(&s.public)
+	s.serveListener(&s.public)
 	s.started.Store(true)
 	s.state.Store(nil)
 	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
 	return nil
 }
 
-// build makes the parts and starts those that run.
-func (s *Service) build(ctx context.Context) error {
+// buildParts makes the parts and starts those that run.
+func (s *Service) buildParts(ctx context.Context) error {
 	c := s.config
 	reads := postgres.NewQueryStore(s.db)
 	keys := postgres.NewAccessStore(s.db)
-	s.directory = access.NewDirectory(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
-	if err := s.directory.Refresh(ctx); err != nil {
+	s.keyCache = access.NewCache(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
+	if err := s.keyCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	s.directory.Start() //nolint:contextcheck // it outlives the start
+	s.keyCache.Start() //nolint:contextcheck // it outlives the start
 	types := postgres.NewEventTypeStore(s.db)
-	s.types = eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
-		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.measured.types,
+	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
+		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.metrics.types,
 	})
-	if err := s.types.Refresh(ctx); err != nil {
+	if err := s.typeCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
-	s.types.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
+	s.typeCache.Start() //nolint:contextcheck // it outlives the start
+	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.metrics.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
-		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
+		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
+		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
 	})
-	s.pulse.follow(s.collector.QueuedEvents)
+	s.watchdog.setQueued(s.collector.QueuedEvents)
 	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
 	s.collector.Start() //nolint:contextcheck // it outlives the start
-	s.keeper = retention.New(retention.Config{
+	s.retentionWorker = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start() //nolint:contextcheck // it outlives the start
-	s.indexes = newIndexMaker(s.db, s.logger)
-	s.indexes.Start() //nolint:contextcheck // it outlives the start
+	s.retentionWorker.Start() //nolint:contextcheck // it outlives the start
+	s.indexWorker = newIndexWorker(s.db, s.logger)
+	s.indexWorker.Start() //nolint:contextcheck // it outlives the start
 	erasures := postgres.NewErasureStore(s.db)
 	s.eraser = newEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
 	s.eraser.Start()                            //nolint:contextcheck // it outlives the start
@@ -187,23 +187,23 @@ func (s *Service) build(ctx context.Context) error {
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
-		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
+		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.keyCache), Collector: s.collector,
 		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
-		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
+		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.typeCache, time.Now),
 		Erasures:  s.eraser,
-		Types:     eventtype.NewRegistry(types, s.types),
+		Types:     eventtype.NewRegistry(types, s.typeCache),
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
 		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
-		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
+		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.metrics.http,
 		Rejections: newRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
 	})
 	if err != nil {
 		return err
 	}
 	guard := s.newGuard()
-	s.public.listener = guard.Listen(s.public.listener)
-	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
-	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
+	s.public.listener = guard.WrapListener(s.public.listener)
+	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
+	return s.startCensus()                                       //nolint:contextcheck // it outlives the start
 }
 
 // newEraser makes what begins erasures and finishes them. stopping tells that nobody is to
@@ -212,8 +212,8 @@ func newEraser(store erasure.Store, logger *zap.Logger, stopping func() bool) *e
 	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: store, Logger: logger, Now: time.Now, Stopping: stopping})
 }
 
-// newIndexMaker makes what builds the indexes that event types ask for.
-func newIndexMaker(db *postgres.DB, logger *zap.Logger) *pathindex.Maker {
+// newIndexWorker makes what builds the indexes that event types ask for.
+func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
 	store := postgres.NewPathIndexStore(db)
 	return pathindex.New(store, store, time.Minute, logger)
 }
@@ -228,19 +228,19 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
-		if wrong := postgres.Misfit(err); wrong != nil {
+		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
 		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
 		if err == nil {
-			return s.warn(ctx)
+			return s.checkDurability(ctx)
 		}
 		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
 			cause = err
 		}
-		s.say("waiting for the database")
+		s.setState("waiting for the database")
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -249,8 +249,8 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	}
 }
 
-// warn reports the settings of the database that break a promise of the service.
-func (s *Service) warn(ctx context.Context) error {
+// checkDurability reports the settings of the database that break a promise of the service.
+func (s *Service) checkDurability(ctx context.Context) error {
 	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
@@ -280,30 +280,30 @@ func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Se
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: s.followed(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
+		Handler: handler, Protocols: &protocols, ConnState: s.trackConnections(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
 		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
 		ErrorLog: errorLog,
 	}
 }
 
-func (s *Service) serve(on *server) {
+func (s *Service) serveListener(on *server) {
 	go func() {
 		if err := on.http.Serve(on.listener); !errors.Is(err, http.ErrServerClosed) {
 			if on == &s.public {
-				s.deaf.Store(true)
+				s.listenerFailed.Store(true)
 			}
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
 }
 
-// counted counts the requests that are being served, and asks clients to close
+// countRequests counts the requests that are being served, and asks clients to close
 // their connections from the moment the service is to stop: an idle one that is
 // closed under a client's hands may cost it a request.
-func (s *Service) counted(next http.Handler) http.Handler {
+func (s *Service) countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.flying.Add(1)
-		defer s.flying.Add(-1)
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
 		if s.state.Load() != nil {
 			w.Header().Set("Connection", "close")
 		}
@@ -317,8 +317,8 @@ func (s *Service) Addr() string { return s.public.listener.Addr().String() }
 // OpsAddr is where the second port listens.
 func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
-// say notes why the service is not ready.
-func (s *Service) say(state string) { s.state.Store(&state) }
+// setState notes why the service is not ready.
+func (s *Service) setState(state string) { s.state.Store(&state) }
 
 func rulesOf(c config.Config) event.Rules {
 	l := c.Limits

@@ -17,7 +17,7 @@ import (
 func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, nil)
+	c := apptest.LoadConfig(t, database, nil)
 	require.NoError(t, app.MigrateDown(t.Context(), c))
 	requireBehind(t, c)
 	applied := 0
@@ -33,7 +33,7 @@ func TestStartRefusesASchemaThatIsBehind(t *testing.T) {
 	require.Zero(t, applied, "there is nothing to do")
 	service, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
 	require.NoError(t, err)
-	require.NoError(t, service.Run(ended(t), nil))
+	require.NoError(t, service.Run(endedContext(t), nil))
 
 	_, err = database.Pool(t).Exec(t.Context(), "drop table schema_version")
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestStartGivesUpOnADatabaseThatIsAway(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, silent.Close()) })
 	for name, url := range map[string]string{
-		"refused": "postgres://theeye@" + unused(t) + "/theeye",
+		"refused": "postgres://theeye@" + unusedAddress(t) + "/theeye",
 		"silent":  "postgres://theeye@" + silent.Addr().String() + "/theeye?sslmode=disable",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.Close()) })
 	for _, setting := range []string{"http.listen", "ops.listen"} {
-		_, err := app.Start(t.Context(), apptest.Config(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
+		_, err := app.Start(t.Context(), apptest.LoadConfig(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
 		require.ErrorIs(t, err, app.ErrConfiguration, setting)
 	}
 	without, err := config.Load(config.Sources{})
@@ -89,8 +89,8 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 	require.ErrorContains(t, err, "THEEYE_DATABASE_URL")
 }
 
-// unused is an address that nobody listens on.
-func unused(t *testing.T) string {
+// unusedAddress is an address that nobody listens on.
+func unusedAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
 	listener, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -99,8 +99,8 @@ func unused(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// ended is a context that has ended.
-func ended(t *testing.T) context.Context {
+// endedContext is a context that has ended.
+func endedContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

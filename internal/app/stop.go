@@ -36,14 +36,14 @@ func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
 		case <-ctx.Done():
 		}
 	}()
-	s.say("stopping")
+	s.setState("stopping")
 	s.logger.Info("stopping", zap.Duration("delay", s.config.Drain.Delay), zap.Duration("timeout", s.config.Drain.Timeout))
-	pause(ctx, s.config.Drain.Delay)
+	sleepContext(ctx, s.config.Drain.Delay)
 	s.public.http.SetKeepAlivesEnabled(false)
 	shutdown := s.public.http.Shutdown(ctx)
-	left := s.flying.Load()
+	left := s.inFlight.Load()
 	events := s.collector.Stop(ctx)
-	s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
+	s.closeAll() //nolint:contextcheck // it must close what is open even when ctx has ended
 	if shutdown != nil || events > 0 {
 		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
 	}
@@ -51,8 +51,8 @@ func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
 	return nil
 }
 
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) {
+// sleepContext waits, unless ctx ends first.
+func sleepContext(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -61,31 +61,31 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// abandon closes whatever is open, at once.
-func (s *Service) abandon() {
+// closeAll closes whatever is open, at once.
+func (s *Service) closeAll() {
 	if s.public.http != nil {
 		_ = s.public.http.Close() // it is shut down, or it is given up
 	}
 	if s.public.listener != nil {
 		_ = s.public.listener.Close() // as above
 	}
-	if s.keeper != nil {
-		s.keeper.Stop()
+	if s.retentionWorker != nil {
+		s.retentionWorker.Stop()
 	}
-	if s.indexes != nil {
-		s.indexes.Stop()
+	if s.indexWorker != nil {
+		s.indexWorker.Stop()
 	}
 	if s.eraser != nil {
 		s.eraser.Stop()
 	}
-	if s.taker != nil {
-		s.taker.Stop()
+	if s.statisticsWorker != nil {
+		s.statisticsWorker.Stop()
 	}
-	if s.directory != nil {
-		s.directory.Stop()
+	if s.keyCache != nil {
+		s.keyCache.Stop()
 	}
-	if s.types != nil {
-		s.types.Stop()
+	if s.typeCache != nil {
+		s.typeCache.Stop()
 	}
 	if s.collector != nil {
 		done, cancel := context.WithCancel(context.Background())

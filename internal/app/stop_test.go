@@ -30,7 +30,7 @@ type running struct {
 func run(t *testing.T, settings map[string]string) *running {
 	t.Helper()
 	r := &running{database: pgtest.New(t), hurry: make(chan struct{}), stopped: make(chan error, 1)}
-	c, key := apptest.Config(t, r.database, settings), ""
+	c, key := apptest.LoadConfig(t, r.database, settings), ""
 	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
 		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
@@ -57,7 +57,7 @@ func (r *running) inFlight(t *testing.T) (answers <-chan *apptest.Answer, releas
 	t.Helper()
 	session := uuid.New()
 	post := func() (*apptest.Answer, error) {
-		return r.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(event.Event{
+		return r.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(event.Event{
 			ID: uuid.New(), SessionID: session, Category: "page", Name: "view", Data: []byte(`{}`), Timestamp: time.Now(),
 		}))
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/apptest"
 )
 
-// traced are the settings of a service that exports every trace to a receiver. The
+// tracedSettings are the settings of a service that exports every trace to a receiver. The
 // exporters read the process's environment, so tests with it do not run side by side.
-func traced(t *testing.T, endpoint string, more ...string) map[string]string {
+func tracedSettings(t *testing.T, endpoint string, more ...string) map[string]string {
 	t.Helper()
 	settings := map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "parentbased_always_on",
@@ -35,8 +35,8 @@ func traced(t *testing.T, endpoint string, more ...string) map[string]string {
 	return settings
 }
 
-// posted is an event's JSON, with a session of its own unless one is given.
-func posted(session uuid.UUID) string {
+// eventJSON is an event's JSON, with a session of its own unless one is given.
+func eventJSON(session uuid.UUID) string {
 	return fmt.Sprintf(`{"event_id":%q,"session_id":%q,"category":"page","name":"view","data":{"path":"/"},"timestamp":%q}`,
 		uuid.NewString(), session, time.Now().UTC().Format(time.RFC3339Nano))
 }
@@ -46,7 +46,7 @@ func posted(session uuid.UUID) string {
 func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	t.Helper()
 	held := uuid.New()
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(held)).Status)
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(held)).Status)
 	pool := s.Database.Pool(t)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 			}
 		})
 	}
-	post(posted(held)) // it holds the lane up
+	post(eventJSON(held)) // it holds the lane up
 	locked := func() bool {
 		var n int
 		err := pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()").Scan(&n)
@@ -75,9 +75,9 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	traces := make([]string, n)
 	for i := range traces {
 		traces[i] = fmt.Sprintf("%032x", i+1)
-		post(posted(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
+		post(eventJSON(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
 	}
-	require.Eventually(t, func() bool { return s.Scrape(t).Value("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.Scrape(t).SumSeries("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
 	require.NoError(t, tx.Rollback(t.Context()))
 	sent.Wait()
 	return traces
@@ -95,27 +95,27 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 				endpoint = receiver.GRPC
 			}
 			const together = 5
-			s := apptest.Start(t, traced(t, endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol, "OTEL_METRICS_EXPORTER", "none",
+			s := apptest.Start(t, tracedSettings(t, endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol, "OTEL_METRICS_EXPORTER", "none",
 				"OTEL_SERVICE_NAME", "eye-of-a-test", "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"))
 			traces := shareGroup(t, s, together)
 
 			requests := map[string]apptest.Span{}
-			for _, span := range receiver.Await(t, "POST /v1/events", together+2) {
-				requests[span.Trace()] = span
+			for _, span := range receiver.AwaitSpans(t, "POST /v1/events", together+2) {
+				requests[span.TraceID()] = span
 			}
 			var group apptest.Span
-			for _, span := range receiver.Await(t, "commit group", 3) {
+			for _, span := range receiver.AwaitSpans(t, "commit group", 3) {
 				if len(span.Links) == together {
 					group = span
 				}
 			}
 			require.NotNil(t, group.Span, "the span of the group that the requests shared")
-			require.Empty(t, group.Parent())
-			require.NotContains(t, traces, group.Trace(), "what many share is part of no one's trace")
+			require.Empty(t, group.ParentID())
+			require.NotContains(t, traces, group.TraceID(), "what many share is part of no one's trace")
 			for _, trace := range traces {
 				request, found := requests[trace]
 				require.True(t, found, "a request continues the trace of its client")
-				require.Equal(t, "00f067aa0ba902b7", request.Parent())
+				require.Equal(t, "00f067aa0ba902b7", request.ParentID())
 				require.True(t, group.LinksTo(request))
 				require.True(t, request.LinksTo(group))
 				require.Equal(t, "shop", request.Attribute("theeye.application"))
@@ -125,9 +125,9 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 			}
 			steps := map[string]int{}
 			for _, name := range []string{"lock", "write"} {
-				for _, span := range receiver.Await(t, name, 3) {
-					if span.Trace() == group.Trace() {
-						require.Equal(t, group.ID(), span.Parent())
+				for _, span := range receiver.AwaitSpans(t, name, 3) {
+					if span.TraceID() == group.TraceID() {
+						require.Equal(t, group.ID(), span.ParentID())
 						require.Equal(t, "postgresql", span.Attribute("db.system.name"))
 						steps[name]++
 					}
@@ -147,12 +147,12 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 // Questions make spans of their statements, without what they were asked for.
 func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP))
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events?category=canary-value", "").Status)
-	request := receiver.Await(t, "GET /v1/events", 1)[0]
+	request := receiver.AwaitSpans(t, "GET /v1/events", 1)[0]
 	require.Eventually(t, func() bool {
 		for _, span := range receiver.Spans("") {
-			if span.Trace() == request.Trace() && strings.Contains(span.Attribute("db.query.text"), "from event") {
+			if span.TraceID() == request.TraceID() && strings.Contains(span.Attribute("db.query.text"), "from event") {
 				return true
 			}
 		}
@@ -168,12 +168,12 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 // exported together with it.
 func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
 	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside of a character
 		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
 	}
 	paths := []string{}
-	for _, span := range receiver.Await(t, "GET none", 2) {
+	for _, span := range receiver.AwaitSpans(t, "GET none", 2) {
 		paths = append(paths, span.Attribute("url.path"))
 	}
 	require.ElementsMatch(t, []string{"/\uFFFD", "/" + strings.Repeat("a", 198) + "\uFFFD"}, paths)
@@ -206,16 +206,16 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 		}
 	})
 	const queue, requests = 8, 200
-	settings := traced(t, "http://"+hole.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE", fmt.Sprint(queue), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
+	settings := tracedSettings(t, "http://"+hole.Addr().String(), "OTEL_BSP_MAX_QUEUE_SIZE", fmt.Sprint(queue), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
 	s := apptest.Start(t, settings)
 	for range requests {
-		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	}
 	metrics := s.Scrape(t)
-	require.LessOrEqual(t, metrics.Value("theeye_telemetry_span_queue"), float64(queue))
-	require.GreaterOrEqual(t, metrics.Value("theeye_telemetry_spans_total", "outcome", "dropped"), float64(requests-queue))
-	require.Zero(t, metrics.Value("theeye_telemetry_spans_total", "outcome", "exported"))
-	require.InDelta(t, requests, metrics.Value("theeye_ingest_events_total", "application", "shop", "status", "stored"), 0)
+	require.LessOrEqual(t, metrics.SumSeries("theeye_telemetry_span_queue"), float64(queue))
+	require.GreaterOrEqual(t, metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "dropped"), float64(requests-queue))
+	require.Zero(t, metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "exported"))
+	require.InDelta(t, requests, metrics.SumSeries("theeye_ingest_events_total", "application", "shop", "status", "stored"), 0)
 }
 
 // A collector that is not there is counted, too.
@@ -224,19 +224,19 @@ func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the expor
 	closed, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
-	s := apptest.Start(t, traced(t, "http://"+closed.Addr().String(), "OTEL_EXPORTER_OTLP_TIMEOUT", "100"))
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+	s := apptest.Start(t, tracedSettings(t, "http://"+closed.Addr().String(), "OTEL_EXPORTER_OTLP_TIMEOUT", "100"))
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	require.Eventually(t, func() bool {
 		metrics := s.Scrape(t)
-		return metrics.Value("theeye_telemetry_spans_total", "outcome", "failed") > 0 &&
-			metrics.Value("theeye_telemetry_metric_exports_total", "outcome", "failed") > 0
+		return metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "failed") > 0 &&
+			metrics.SumSeries("theeye_telemetry_metric_exports_total", "outcome", "failed") > 0
 	}, 30*time.Second, 20*time.Millisecond)
 }
 
 // A disabled SDK records nothing, and the service works as ever.
 func TestTelemetryThatIsOff(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
-	s := apptest.Start(t, traced(t, "http://127.0.0.1:1", "OTEL_SDK_DISABLED", "true"))
-	answer := s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New()), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	s := apptest.Start(t, tracedSettings(t, "http://127.0.0.1:1", "OTEL_SDK_DISABLED", "true"))
+	answer := s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New()), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	require.Equal(t, http.StatusCreated, answer.Status)
 	for name := range s.Scrape(t) {
 		require.False(t, strings.HasPrefix(name, "theeye_"), name)

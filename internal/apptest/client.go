@@ -25,8 +25,8 @@ func NewClient(url, key string) *Client {
 	return &Client{URL: url, Key: key, HTTP: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
-// As is the same client with another key.
-func (c *Client) As(key string) *Client { return &Client{URL: c.URL, Key: key, HTTP: c.HTTP} }
+// WithKey is the same client with another key.
+func (c *Client) WithKey(key string) *Client { return &Client{URL: c.URL, Key: key, HTTP: c.HTTP} }
 
 // Answer is a response that was read.
 type Answer struct {

@@ -28,13 +28,13 @@ func (s *Service) Scrape(t testing.TB) Metrics {
 	return families
 }
 
-// Value sums the series of a counter or gauge, or the counts of a histogram, that
+// SumSeries sums the series of a counter or gauge, or the counts of a histogram, that
 // carry all of the given labels (name, value, name, value...). None is 0.
-func (m Metrics) Value(name string, labels ...string) float64 {
+func (m Metrics) SumSeries(name string, labels ...string) float64 {
 	sum := 0.0
 	family := m[name]
 	for _, series := range family.GetMetric() {
-		if !carries(series, labels) {
+		if !hasLabels(series, labels) {
 			continue
 		}
 		sum += series.GetCounter().GetValue() + series.GetGauge().GetValue() + float64(series.GetHistogram().GetSampleCount())
@@ -42,7 +42,7 @@ func (m Metrics) Value(name string, labels ...string) float64 {
 	return sum
 }
 
-func carries(series *dto.Metric, labels []string) bool {
+func hasLabels(series *dto.Metric, labels []string) bool {
 	has := map[string]string{}
 	for _, pair := range series.GetLabel() {
 		has[pair.GetName()] = pair.GetValue()

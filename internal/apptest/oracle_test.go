@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// stored sends a few events to a service and notes what was answered.
-func stored(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Event) {
+// storeEvents sends a few events to a service and notes what was answered.
+func storeEvents(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Event) {
 	t.Helper()
 	oracle, session := apptest.NewOracle(), uuid.New()
 	events := make([]event.Event, 3)
@@ -25,10 +25,10 @@ func stored(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Event) {
 			ID: uuid.New(), SessionID: session, Category: "page", Name: "view", Data: []byte(`{"a":[1,2]}`),
 			Timestamp: time.Now().UTC().Truncate(time.Microsecond),
 		}
-		oracle.Sending(events[i])
-		answer := s.Do(t, http.MethodPost, "/v1/events", string(apptest.Render(events[i])))
+		oracle.RecordSending(events[i])
+		answer := s.Do(t, http.MethodPost, "/v1/events", string(apptest.RenderEvent(events[i])))
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
-		oracle.Told(events[i], ingest.Stored, int64(i+1))
+		oracle.RecordVerdict(events[i], ingest.Stored, int64(i+1))
 	}
 	return oracle, events
 }
@@ -51,12 +51,12 @@ func TestOracleFindsWhatIsWrong(t *testing.T) {
 		{name: "a wrong count", statement: "update session set event_count = 2 from event where event.event_id = $1 and event.session_id = session.session_id"},
 		{name: "a wrong span", statement: "update session set started_at = started_at - interval '1 s' from event where event.event_id = $1 and event.session_id = session.session_id"},
 		{name: "an id that the ledger does not have", statement: "delete from event_key where event_id = $1"},
-		{name: "another sequence", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.Told(events[0], ingest.Duplicate, 2) }},
-		{name: "stored twice", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.Told(events[0], ingest.Stored, 1) }},
-		{name: "a conflict with itself", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.Told(events[0], ingest.Conflict, 0) }},
+		{name: "another sequence", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.RecordVerdict(events[0], ingest.Duplicate, 2) }},
+		{name: "stored twice", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.RecordVerdict(events[0], ingest.Stored, 1) }},
+		{name: "a conflict with itself", statement: "select", about: func(o *apptest.Oracle, events []event.Event) { o.RecordVerdict(events[0], ingest.Conflict, 0) }},
 	} {
-		require.NoError(t, truncate(pool))
-		oracle, events := stored(t, service)
+		require.NoError(t, truncateTables(pool))
+		oracle, events := storeEvents(t, service)
 		arguments := []any{events[0].ID}
 		if c.statement == "select" {
 			arguments = nil
@@ -66,13 +66,13 @@ func TestOracleFindsWhatIsWrong(t *testing.T) {
 		if c.about != nil {
 			c.about(oracle, events)
 		}
-		wrong, err := oracle.Wrong(context.Background(), pool)
+		wrong, err := oracle.FindViolations(context.Background(), pool)
 		require.NoError(t, err, c.name)
 		require.Equal(t, c.name == "nothing", len(wrong) == 0, "%s: %q", c.name, wrong)
 	}
 	_, err := pool.Exec(context.Background(), "drop table event cascade")
 	require.NoError(t, err)
-	_, err = apptest.NewOracle().Wrong(context.Background(), pool)
+	_, err = apptest.NewOracle().FindViolations(context.Background(), pool)
 	require.Error(t, err, "a store that cannot be read")
 }
 
@@ -80,19 +80,19 @@ func TestGapsAreFound(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	pool := service.Database.Pool(t)
-	stored(t, service)
-	gaps, err := apptest.Gaps(context.Background(), pool)
+	storeEvents(t, service)
+	gaps, err := apptest.FindGaps(context.Background(), pool)
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 
 	_, err = pool.Exec(context.Background(), "update event set sequence = 4 where sequence = 2")
 	require.NoError(t, err)
-	gaps, err = apptest.Gaps(context.Background(), pool)
+	gaps, err = apptest.FindGaps(context.Background(), pool)
 	require.NoError(t, err)
 	require.Len(t, gaps, 1)
 }
 
-func truncate(pool *pgxpool.Pool) error {
+func truncateTables(pool *pgxpool.Pool) error {
 	_, err := pool.Exec(context.Background(), "truncate event, event_key, session")
 	return err
 }

@@ -42,16 +42,16 @@ type Span struct {
 // ID is the span's id in hexadecimal digits.
 func (s Span) ID() string { return hex.EncodeToString(s.SpanId) }
 
-// Trace is the trace's id in hexadecimal digits.
-func (s Span) Trace() string { return hex.EncodeToString(s.TraceId) }
+// TraceID is the trace's id in hexadecimal digits.
+func (s Span) TraceID() string { return hex.EncodeToString(s.TraceId) }
 
-// Parent is the parent's id in hexadecimal digits; empty when there is none.
-func (s Span) Parent() string { return hex.EncodeToString(s.ParentSpanId) }
+// ParentID is the parent's id in hexadecimal digits; empty when there is none.
+func (s Span) ParentID() string { return hex.EncodeToString(s.ParentSpanId) }
 
 // LinksTo tells whether the span has a link to another.
 func (s Span) LinksTo(other Span) bool {
 	for _, link := range s.Links {
-		if hex.EncodeToString(link.SpanId) == other.ID() && hex.EncodeToString(link.TraceId) == other.Trace() {
+		if hex.EncodeToString(link.SpanId) == other.ID() && hex.EncodeToString(link.TraceId) == other.TraceID() {
 			return true
 		}
 	}
@@ -75,14 +75,14 @@ func NewReceiver(t testing.TB) *Receiver {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/traces", func(w http.ResponseWriter, request *http.Request) {
 		var body coltrace.ExportTraceServiceRequest
-		if read(w, request, &body) {
-			r.take(&body)
+		if readMessage(w, request, &body) {
+			r.recordSpans(&body)
 		}
 	})
 	mux.HandleFunc("POST /v1/metrics", func(w http.ResponseWriter, request *http.Request) {
 		var body colmetrics.ExportMetricsServiceRequest
-		if read(w, request, &body) {
-			r.takeMetrics(&body)
+		if readMessage(w, request, &body) {
+			r.recordMetrics(&body)
 		}
 	})
 	server := httptest.NewServer(mux)
@@ -106,7 +106,7 @@ func NewReceiver(t testing.TB) *Receiver {
 	return r
 }
 
-func read(w http.ResponseWriter, request *http.Request, into proto.Message) bool {
+func readMessage(w http.ResponseWriter, request *http.Request, into proto.Message) bool {
 	body, err := io.ReadAll(request.Body)
 	if err != nil || proto.Unmarshal(body, into) != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -117,11 +117,11 @@ func read(w http.ResponseWriter, request *http.Request, into proto.Message) bool
 
 // Export implements the trace service of OTLP.
 func (r *Receiver) Export(_ context.Context, body *coltrace.ExportTraceServiceRequest) (*coltrace.ExportTraceServiceResponse, error) {
-	r.take(body)
+	r.recordSpans(body)
 	return &coltrace.ExportTraceServiceResponse{}, nil
 }
 
-func (r *Receiver) take(body *coltrace.ExportTraceServiceRequest) {
+func (r *Receiver) recordSpans(body *coltrace.ExportTraceServiceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, from := range body.ResourceSpans {
@@ -137,7 +137,7 @@ func (r *Receiver) take(body *coltrace.ExportTraceServiceRequest) {
 	}
 }
 
-func (r *Receiver) takeMetrics(body *colmetrics.ExportMetricsServiceRequest) {
+func (r *Receiver) recordMetrics(body *colmetrics.ExportMetricsServiceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, from := range body.ResourceMetrics {
@@ -169,8 +169,8 @@ func (r *Receiver) HasMetric(name string) bool {
 	return r.metrics[name]
 }
 
-// Await waits until there are at least n spans with a name, and returns them.
-func (r *Receiver) Await(t testing.TB, name string, n int) []Span {
+// AwaitSpans waits until there are at least n spans with a name, and returns them.
+func (r *Receiver) AwaitSpans(t testing.TB, name string, n int) []Span {
 	t.Helper()
 	require.Eventually(t, func() bool { return len(r.Spans(name)) >= n }, 20*time.Second, 10*time.Millisecond, "spans %q", name)
 	return r.Spans(name)

@@ -40,10 +40,10 @@ func Start(t testing.TB, settings map[string]string) *Service {
 func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string) *Service {
 	t.Helper()
 	ctx := context.Background()
-	c := Config(t, database, settings)
+	c := LoadConfig(t, database, settings)
 	s := &Service{Database: database}
 	require.NoError(t, app.WithAdmin(ctx, c, func(a app.Admin) error {
-		if _, err := a.Application(ctx, "shop"); err != nil {
+		if _, err := a.FindApplication(ctx, "shop"); err != nil {
 			if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	require.NoError(t, app.MakeRoles(ctx, c, app.Roles{Service: ServiceRole}))
 	asService := map[string]string{"database.url": database.DSNAs(ServiceRole)}
 	maps.Copy(asService, settings)
-	service, err := app.Start(ctx, Config(t, database, asService), app.Build{}, zap.NewNop())
+	service, err := app.Start(ctx, LoadConfig(t, database, asService), app.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -79,9 +79,9 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	return s
 }
 
-// Config is the settings of a test's service: free ports, no drain delay. Those that
+// LoadConfig is the settings of a test's service: free ports, no drain delay. Those that
 // begin with OTEL_ are variables of the environment.
-func Config(t testing.TB, database *pgtest.Database, settings map[string]string) config.Config {
+func LoadConfig(t testing.TB, database *pgtest.Database, settings map[string]string) config.Config {
 	t.Helper()
 	all := map[string]string{
 		"database.url": database.DSN(), "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0", "drain.delay": "0s",

@@ -21,8 +21,8 @@ type Actor struct {
 	RequestID string
 }
 
-// Command is the actor of theeye's commands.
-const Command = "command"
+// CommandActor is the actor of theeye's commands.
+const CommandActor = "command"
 
 // Action names a kind of change. Actions are stable: reports group by them.
 type Action string
@@ -95,8 +95,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 
 type actorKey struct{}
 
-// With returns a context in which the actor acts.
-func With(ctx context.Context, actor Actor) context.Context {
+// WithActor returns a context in which the actor acts.
+func WithActor(ctx context.Context, actor Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
 
@@ -105,5 +105,5 @@ func ActorOf(ctx context.Context) Actor {
 	if actor, ok := ctx.Value(actorKey{}).(Actor); ok {
 		return actor
 	}
-	return Actor{Name: Command}
+	return Actor{Name: CommandActor}
 }

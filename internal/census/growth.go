@@ -5,11 +5,11 @@ import "time"
 const day = 24 * time.Hour
 
 const (
-	// window is how far back growth is looked for: a whole day, so that its busy hours
+	// growthWindow is how far back growth is looked for: a whole day, so that its busy hours
 	// and its quiet ones count alike.
-	window = day
-	// enough is the time without which growth is noise: a checkpoint or a vacuum.
-	enough = 10 * time.Minute
+	growthWindow = day
+	// minGrowthSpan is the time without which growth is noise: a checkpoint or a vacuum.
+	minGrowthSpan = 10 * time.Minute
 )
 
 // sample is the size of the database at a time.
@@ -18,20 +18,20 @@ type sample struct {
 	bytes int64
 }
 
-// recent returns the samples that are not too old to be looked at.
-func recent(samples []sample, now time.Time) []sample {
+// dropOldSamples returns the samples that are not too old to be looked at.
+func dropOldSamples(samples []sample, now time.Time) []sample {
 	first := 0
-	for first < len(samples) && now.Sub(samples[first].at) > window {
+	for first < len(samples) && now.Sub(samples[first].at) > growthWindow {
 		first++
 	}
 	return samples[first:]
 }
 
-// growth is the slope of the line through samples, from the oldest on, in bytes a
+// fitGrowth is the slope of the line through samples, from the oldest on, in bytes a
 // day (least squares, so that a single leap between two samples does not decide). It
 // is not known before the samples span enough time.
-func growth(samples []sample) (bytesPerDay float64, known bool) {
-	if len(samples) == 0 || samples[len(samples)-1].at.Sub(samples[0].at) < enough {
+func fitGrowth(samples []sample) (bytesPerDay float64, known bool) {
+	if len(samples) == 0 || samples[len(samples)-1].at.Sub(samples[0].at) < minGrowthSpan {
 		return 0, false
 	}
 	// Both are measured from the first sample: the squares of large numbers would

@@ -30,12 +30,12 @@ type Deps struct {
 
 // Store takes stock of the database. The postgres package implements it.
 type Store interface {
-	// TakeStock answers soon or not at all, and nobody who stores waits for it.
-	TakeStock(ctx context.Context, now time.Time) (Stock, error)
+	// ReadStatistics answers soon or not at all, and nobody who stores waits for it.
+	ReadStatistics(ctx context.Context, now time.Time) (Statistics, error)
 }
 
-// Stock is what there is at one moment.
-type Stock struct {
+// Statistics is what there is at one moment.
+type Statistics struct {
 	// Size is that of the whole database, in bytes.
 	Size int64
 	// Tables are the sizes of the large tables, in bytes.
@@ -52,8 +52,8 @@ type TableSizes struct {
 	Event, EventKey, Session, Rejection int64
 }
 
-// Other is the size of all that is in the database besides, the catalogue included.
-func (s *Stock) Other() int64 {
+// OtherBytes is the size of all that is in the database besides, the catalogue included.
+func (s *Statistics) OtherBytes() int64 {
 	t := &s.Tables
 	return max(0, s.Size-t.Event-t.EventKey-t.Session-t.Rejection) // the tables may have grown after the whole was measured
 }
@@ -66,17 +66,17 @@ type Partitions struct {
 	Until time.Time
 }
 
-// Ahead tells how long from now there are partitions without a gap.
-func (p *Partitions) Ahead(now time.Time) time.Duration { return max(0, p.Until.Sub(now)) }
+// CoverageFrom tells how long from now there are partitions without a gap.
+func (p *Partitions) CoverageFrom(now time.Time) time.Duration { return max(0, p.Until.Sub(now)) }
 
-// patience bounds a round. It is short, since what is wanted is the state now.
-const patience = 5 * time.Second
+// roundTimeout bounds a round. It is short, since what is wanted is the state now.
+const roundTimeout = 5 * time.Second
 
-// Taker does a round at the start and then one an interval.
-type Taker struct {
-	config Config
-	deps   Deps
-	latest atomic.Pointer[finding] // nil until a round succeeds
+// Worker does a round at the start and then one an interval.
+type Worker struct {
+	config          Config
+	deps            Deps
+	lastMeasurement atomic.Pointer[measurement] // nil until a round succeeds
 	// samples are of the last day, from the oldest on; they belong to the round.
 	samples []sample
 
@@ -85,23 +85,23 @@ type Taker struct {
 	done   chan struct{}
 }
 
-// finding is what a round found and concluded. It is not changed once it is shared.
-type finding struct {
-	Stock
+// measurement is what a round found and concluded. It is not changed once it is shared.
+type measurement struct {
+	Statistics
 
 	at time.Time
 	// growth is in bytes a day; grows tells whether it is known.
-	growth float64
-	grows  bool
+	growth      float64
+	growthKnown bool
 }
 
 // New makes a taker that has yet to be started.
-func New(config Config, deps Deps) *Taker {
-	return &Taker{config: config, deps: deps, done: make(chan struct{})}
+func New(config Config, deps Deps) *Worker {
+	return &Worker{config: config, deps: deps, done: make(chan struct{})}
 }
 
 // Start begins the rounds. It is called once.
-func (t *Taker) Start() {
+func (t *Worker) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancel = cancel
 	go func() {
@@ -116,7 +116,7 @@ func (t *Taker) Start() {
 			}
 		}
 		for {
-			t.Round(ctx)
+			t.RunRound(ctx)
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -128,7 +128,7 @@ func (t *Taker) Start() {
 
 // Stop ends the rounds, cancels a running one and waits for it. It may be called
 // more than once, and without Start.
-func (t *Taker) Stop() {
+func (t *Worker) Stop() {
 	t.once.Do(func() {
 		if t.cancel == nil {
 			return
@@ -138,20 +138,20 @@ func (t *Taker) Stop() {
 	})
 }
 
-// Round takes stock. When that fails it is logged, and what was known before stays.
-func (t *Taker) Round(ctx context.Context) {
+// RunRound takes stock. When that fails it is logged, and what was known before stays.
+func (t *Worker) RunRound(ctx context.Context) {
 	now := t.deps.Now()
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
-	stock, err := t.deps.Store.TakeStock(bounded, now)
+	stock, err := t.deps.Store.ReadStatistics(bounded, now)
 	if err != nil {
 		if ctx.Err() == nil {
 			t.deps.Logger.Warn("the state of the database could not be measured", zap.Error(err))
 		}
 		return
 	}
-	t.samples = append(recent(t.samples, now), sample{now, stock.Size})
-	found := &finding{Stock: stock, at: now}
-	found.growth, found.grows = growth(t.samples)
-	t.latest.Store(found)
+	t.samples = append(dropOldSamples(t.samples, now), sample{now, stock.Size})
+	found := &measurement{Statistics: stock, at: now}
+	found.growth, found.growthKnown = fitGrowth(t.samples)
+	t.lastMeasurement.Store(found)
 }

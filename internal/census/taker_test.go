@@ -28,19 +28,19 @@ type fake struct {
 }
 
 type answer struct {
-	stock census.Stock
+	stock census.Statistics
 	err   error
 	hang  bool // until the caller gives up
 }
 
-func (f *fake) TakeStock(ctx context.Context, _ time.Time) (census.Stock, error) {
+func (f *fake) ReadStatistics(ctx context.Context, _ time.Time) (census.Statistics, error) {
 	f.mu.Lock()
 	f.asked++
 	answer := f.answer
 	f.mu.Unlock()
 	if answer.hang {
 		<-ctx.Done()
-		return census.Stock{}, ctx.Err()
+		return census.Statistics{}, ctx.Err()
 	}
 	return answer.stock, answer.err
 }
@@ -58,12 +58,12 @@ func (f *fake) rounds() int {
 }
 
 // taker makes a taker on a fake, and what a scrape sees of it.
-func taker(t *testing.T, capacity int64, store *fake) (*census.Taker, *metrictest.Meter, *observer.ObservedLogs) {
+func taker(t *testing.T, capacity int64, store *fake) (*census.Worker, *metrictest.Meter, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
 	made := census.New(census.Config{Interval: time.Minute, Capacity: capacity}, census.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
 	meter := metrictest.New(t)
-	require.NoError(t, made.Observe(meter))
+	require.NoError(t, made.RegisterMetrics(meter))
 	return made, meter, logs
 }
 
@@ -79,7 +79,7 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		store := &fake{answer: answer{stock: census.Stock{
+		store := &fake{answer: answer{stock: census.Statistics{
 			Size: 10 * gibibyte, Tables: census.TableSizes{Event: 5 * gibibyte, EventKey: 2 * gibibyte, Session: gibibyte, Rejection: gibibyte / 2},
 			Events: census.Partitions{Count: 7, Until: begin.Add(time.Hour)}, Rejections: census.Partitions{Count: 3},
 		}}}
@@ -165,7 +165,7 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				store := &fake{answer: answer{stock: census.Stock{Size: 42}}}
+				store := &fake{answer: answer{stock: census.Statistics{Size: 42}}}
 				taker, meter, logs := taker(t, 0, store)
 				taker.Start()
 				defer taker.Stop()
@@ -180,7 +180,7 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 				require.Equal(t, 3, logs.Len())
 				require.Equal(t, zapcore.WarnLevel, logs.All()[0].Level)
 
-				store.change(func(a *answer) { *a = answer{stock: census.Stock{Size: 43}} })
+				store.change(func(a *answer) { *a = answer{stock: census.Statistics{Size: 43}} })
 				wait(time.Minute)
 				require.InDelta(t, 43, meter.Scrape(t)["theeye_database_size_bytes"], 0)
 				require.InDelta(t, float64(begin.Add(4*time.Minute).Unix()), meter.Scrape(t)["theeye_census_last_success_timestamp_seconds"], 0)

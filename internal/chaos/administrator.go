@@ -10,10 +10,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// edit changes a stored event. Where nobody knows whether that was done it is settled
+// editEvent changes a stored event. Where nobody knows whether that was done it is settled
 // at the end of the cycle.
-func (c *courier) edit(ctx context.Context, index uint64) {
-	revision, begun := c.book.beginEdit(index)
+func (c *sender) editEvent(ctx context.Context, index uint64) {
+	revision, begun := c.oracle.beginEdit(index)
 	if !begun {
 		return
 	}
@@ -26,35 +26,35 @@ func (c *courier) edit(ctx context.Context, index uint64) {
 
 // editOnce asks for a revision of an event. It tells whether that was made, or cannot be
 // any more.
-func (c *courier) editOnce(ctx context.Context, index uint64, revision uint8) bool {
-	id := c.book.source.ID(index)
+func (c *sender) editOnce(ctx context.Context, index uint64, revision uint8) bool {
+	id := c.oracle.source.ID(index)
 	patch := fmt.Appendf(nil, `{"data":{"revision":%d}}`, revision)
-	status, body, err := c.call(ctx, http.MethodPatch, c.target()+"/v1/events/"+id.String(), c.keys.admin, patch)
+	status, body, err := c.doRequest(ctx, http.MethodPatch, c.nextTarget()+"/v1/events/"+id.String(), c.keys.admin, patch)
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
 		return false
 	case status == http.StatusOK:
-		c.book.edited(index)
+		c.oracle.recordEdit(index)
 		return true
-	case status == http.StatusNotFound && c.book.maybeGone(index):
-		c.book.edited(index) // what is gone has no revision
+	case status == http.StatusNotFound && c.oracle.mayBeErased(index):
+		c.oracle.recordEdit(index) // what is gone has no revision
 		return true
-	case status == http.StatusBadRequest && c.explained(body):
+	case status == http.StatusBadRequest && c.clockExplains(body):
 		return false // its clock is wrong
 	}
-	c.book.wrong("%s: an edit of what is stored was told %d: %.160s", id, status, body)
+	c.oracle.recordViolation("%s: an edit of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
 
-// explained tells whether some wrong clock explains why an edit was refused.
-func (c *courier) explained(problem []byte) bool {
-	o := objectionsOf(problem)
-	return onlyCode(o.codes(), codeInFuture) || onlyCode(o.codes(), codeTooOld)
+// clockExplains tells whether some wrong clock explains why an edit was refused.
+func (c *sender) clockExplains(problem []byte) bool {
+	o := parseViolations(problem)
+	return hasOnlyCode(o.errorCodes(), codeInFuture) || hasOnlyCode(o.errorCodes(), codeTooOld)
 }
 
-// erase erases a stored event.
-func (c *courier) erase(ctx context.Context, index uint64) {
-	if !c.book.beginErasure(index) {
+// eraseEvent erases a stored event.
+func (c *sender) eraseEvent(ctx context.Context, index uint64) {
+	if !c.oracle.beginErasure(index) {
 		return
 	}
 	for try := range tries {
@@ -67,32 +67,32 @@ func (c *courier) erase(ctx context.Context, index uint64) {
 // eraseOnce asks for the erasure of an event. That it is not there is the proof that it
 // is erased only when nothing is broken any more: until then somebody may have been told
 // so by a server that is about to be lost.
-func (c *courier) eraseOnce(ctx context.Context, index uint64, first, calm bool) bool {
-	id := c.book.source.ID(index)
-	status, body, err := c.call(ctx, http.MethodDelete, c.target()+"/v1/events/"+id.String(), c.keys.admin, nil)
+func (c *sender) eraseOnce(ctx context.Context, index uint64, first, calm bool) bool {
+	id := c.oracle.source.ID(index)
+	status, body, err := c.doRequest(ctx, http.MethodDelete, c.nextTarget()+"/v1/events/"+id.String(), c.keys.admin, nil)
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
 		return false
 	case status == http.StatusOK || status == http.StatusNoContent || (status == http.StatusNotFound && calm):
-		c.book.gone(index, c.now())
+		c.oracle.recordErasure(index, c.now())
 		return true
-	case status == http.StatusNotFound && (!first || c.sessionMayBeGone(index)):
+	case status == http.StatusNotFound && (!first || c.sessionMayBeErased(index)):
 		return false
 	}
-	c.book.wrong("%s: the erasure of what is stored was told %d: %.160s", id, status, body)
+	c.oracle.recordViolation("%s: the erasure of what is stored was told %d: %.160s", id, status, body)
 	return false
 }
 
-// sessionMayBeGone tells whether somebody asked to erase the session of an event.
-func (c *courier) sessionMayBeGone(index uint64) bool {
-	c.book.mu.Lock()
-	defer c.book.mu.Unlock()
-	return c.book.erasures[c.book.source.session(index)] != nil
+// sessionMayBeErased tells whether somebody asked to erase the session of an event.
+func (c *sender) sessionMayBeErased(index uint64) bool {
+	c.oracle.mu.Lock()
+	defer c.oracle.mu.Unlock()
+	return c.oracle.erasures[c.oracle.source.session(index)] != nil
 }
 
 // eraseSession erases the session of a stored event.
-func (c *courier) eraseSession(ctx context.Context, index uint64) {
-	session, begun := c.book.beginSessionErasure(index)
+func (c *sender) eraseSession(ctx context.Context, index uint64) {
+	session, begun := c.oracle.beginSessionErasure(index)
 	if !begun {
 		return
 	}
@@ -104,20 +104,20 @@ func (c *courier) eraseSession(ctx context.Context, index uint64) {
 }
 
 // eraseSessionOnce asks for the erasure of a session. calm is as for eraseOnce.
-func (c *courier) eraseSessionOnce(ctx context.Context, session uuid.UUID, calm bool) bool {
-	status, body, err := c.call(ctx, http.MethodDelete, c.target()+"/v1/sessions/"+session.String(), c.keys.admin, nil)
+func (c *sender) eraseSessionOnce(ctx context.Context, session uuid.UUID, calm bool) bool {
+	status, body, err := c.doRequest(ctx, http.MethodDelete, c.nextTarget()+"/v1/sessions/"+session.String(), c.keys.admin, nil)
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
 		return false
 	case status == http.StatusOK || (status == http.StatusNotFound && calm):
-		c.book.sessionGone(session, c.now())
+		c.oracle.recordSessionErasure(session, c.now())
 		return true
 	case status == http.StatusAccepted:
 		return false // it goes on
 	case status == http.StatusNotFound:
 		return false // an earlier attempt erased it, or so it seems
 	}
-	c.book.wrong("session %s: its erasure was told %d: %.300s", session, status, body)
+	c.oracle.recordViolation("session %s: its erasure was told %d: %.300s", session, status, body)
 	return false
 }
 
@@ -126,17 +126,17 @@ type replayTotals struct {
 	Skipped int64 `json:"skipped"`
 }
 
-// replay has a service send the refused events through again that were dated ahead. It
+// requestReplay has a service send the refused events through again that were dated ahead. It
 // tells whether it came to its end and left nothing to another.
-func (c *courier) replay(ctx context.Context, target string) (done bool) {
+func (c *sender) requestReplay(ctx context.Context, target string) (done bool) {
 	body := fmt.Appendf(nil, `{"category":%q}`, aheadCategory)
-	status, answer, err := c.call(ctx, http.MethodPost, target+"/v1/errors/replay", c.keys.admin, body)
+	status, answer, err := c.doRequest(ctx, http.MethodPost, target+"/v1/errors/replay", c.keys.admin, body)
 	var totals replayTotals
 	switch {
 	case err != nil || status == http.StatusServiceUnavailable:
 		return false
 	case status != http.StatusOK || json.Unmarshal(answer, &totals) != nil:
-		c.book.wrong("a replay was told %d: %.300s", status, answer)
+		c.oracle.recordViolation("a replay was told %d: %.300s", status, answer)
 		return false
 	}
 	return totals.Skipped == 0
@@ -144,15 +144,15 @@ func (c *courier) replay(ctx context.Context, target string) (done bool) {
 
 // replayDue replays all that was dated ahead, and returns when its time has come and each
 // has been through. What is refused even then belongs to sessions that were erased.
-func (c *courier) replayDue(ctx context.Context) bool {
+func (c *sender) replayDue(ctx context.Context) bool {
 	const rounds, pause = 60, 500 * time.Millisecond
 	until := c.now().Add(aheadBy) // the latest that was sent until now
 	for c.now().Before(until.Add(-aheadAllowed + pause)) {
 		<-time.After(pause)
 	}
 	for range rounds {
-		if c.replay(ctx, c.target()) {
-			c.book.replayed(until)
+		if c.requestReplay(ctx, c.nextTarget()) {
+			c.oracle.recordReplay(until)
 			return true
 		}
 		<-time.After(pause)
@@ -160,11 +160,11 @@ func (c *courier) replayDue(ctx context.Context) bool {
 	return false
 }
 
-// settle finds out of every change what became of it, by asking for it again.
-func (c *courier) settle(ctx context.Context) (left int) {
+// settleChanges finds out of every change what became of it, by asking for it again.
+func (c *sender) settleChanges(ctx context.Context) (left int) {
 	const rounds, pause = 20, 100 * time.Millisecond
 	for range rounds {
-		edits, erasures, sessions := c.book.openChanges()
+		edits, erasures, sessions := c.oracle.pendingChanges()
 		if left = len(edits) + len(erasures) + len(sessions); left == 0 {
 			return 0
 		}
@@ -175,10 +175,10 @@ func (c *courier) settle(ctx context.Context) (left int) {
 			c.eraseOnce(ctx, index, false, true)
 		}
 		for _, index := range edits {
-			c.editOnce(ctx, index, c.book.revisionAsked(index))
+			c.editOnce(ctx, index, c.oracle.requestedRevision(index))
 		}
 		<-time.After(pause)
 	}
-	edits, erasures, sessions := c.book.openChanges()
+	edits, erasures, sessions := c.oracle.pendingChanges()
 	return len(edits) + len(erasures) + len(sessions)
 }

@@ -9,51 +9,51 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/reconcile"
 )
 
-// book is what was meant, noted before it is sent, and what was told of it. It lives
+// oracle is what was meant, noted before it is sent, and what was told of it. It lives
 // in this process, which no fault touches. It is safe for concurrent use.
-type book struct {
-	mu     sync.Mutex
-	ledger *reconcile.Ledger
-	source content
+type oracle struct {
+	mu      sync.Mutex
+	journal *reconcile.Journal
+	source  content
 	// next is how many events each application has sent.
 	next [applications]uint64
 	// recent are the indexes of events that were sent a moment ago, by application.
-	recent [applications]recent
-	// doubtful are the events of which an attempt had no verdict: they may be stored,
+	recent [applications]recentEvents
+	// uncertain are the events of which an attempt had no verdict: they may be stored,
 	// whatever another attempt was told.
-	doubtful map[uint64]struct{}
-	// misplaced are the events that a replay may miss, since a wrong clock refused them.
-	misplaced map[uint64]struct{}
-	// astray are the faults that made a service judge by a wrong clock.
-	astray []astray
+	uncertain map[uint64]struct{}
+	// replayMayMiss are the events that a replay may miss, since a wrong clock refused them.
+	replayMayMiss map[uint64]struct{}
+	// clockFaults are the faults that made a service judge by a wrong clock.
+	clockFaults []clockFaultPeriod
 	// changes are the edits and erasures of events, erasures those of sessions.
 	changes  map[uint64]*change
 	erasures map[uuid.UUID]*erasure
 
-	watches []*watch
-	tally   tally
+	ackWatches []*ackWatch
+	tally      tally
 }
 
-// recent keeps the last indexes that were added to it.
-type recent struct {
+// recentEvents keeps the last indexes that were added to it.
+type recentEvents struct {
 	indexes []uint64
 	at      int
 }
 
-const recentEvents = 512
+const maxRecentEvents = 512
 
-func (r *recent) add(index uint64) {
-	if len(r.indexes) < recentEvents {
+func (r *recentEvents) addIndex(index uint64) {
+	if len(r.indexes) < maxRecentEvents {
 		r.indexes = append(r.indexes, index)
 		return
 	}
-	r.indexes[r.at%recentEvents] = index
+	r.indexes[r.at%maxRecentEvents] = index
 	r.at++
 }
 
 // tally is what was counted in a cycle.
 type tally struct {
-	acknowledged, refused int64
+	acknowledged, rejected int64
 	// unknown is how many events nobody knew the fate of when their sender gave up.
 	unknown int64
 	// copies is how many events were sent that had been sent before, and conflicts how
@@ -71,29 +71,29 @@ type tally struct {
 	silence time.Duration
 }
 
-// watch waits for the first acknowledgement of a request that began after a time.
-type watch struct {
+// ackWatch waits for the first acknowledgement of a request that began after a time.
+type ackWatch struct {
 	from time.Time
 	took time.Duration
 	done chan struct{}
 }
 
-func newBook(source content) *book {
-	b := &book{
-		ledger: reconcile.NewLedger(), source: source, doubtful: map[uint64]struct{}{}, misplaced: map[uint64]struct{}{},
+func newOracle(source content) *oracle {
+	b := &oracle{
+		journal: reconcile.NewJournal(), source: source, uncertain: map[uint64]struct{}{}, replayMayMiss: map[uint64]struct{}{},
 		changes: map[uint64]*change{}, erasures: map[uuid.UUID]*erasure{},
 	}
-	b.begin()
+	b.beginCycle()
 	return b
 }
 
-// begin starts to count anew. No event that is sent from now on has an index below one
+// beginCycle starts to count anew. No event that is sent from now on has an index below one
 // that was sent before.
-func (b *book) begin() {
+func (b *oracle) beginCycle() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tally = tally{answers: map[string]int64{}}
-	b.watches = nil
+	b.ackWatches = nil
 	most := uint64(0)
 	for _, n := range b.next {
 		most = max(most, n)
@@ -103,15 +103,15 @@ func (b *book) begin() {
 	}
 }
 
-func (b *book) counted() tally {
+func (b *oracle) snapshotTally() tally {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.tally
 }
 
-// mean notes that new events of an application are about to be sent, dated so much
+// recordSending notes that new events of an application are about to be sent, dated so much
 // before now.
-func (b *book) mean(application int, now time.Time, before ...time.Duration) []uint64 {
+func (b *oracle) recordSending(application int, now time.Time, before ...time.Duration) []uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	indexes := make([]uint64, 0, len(before))
@@ -121,16 +121,16 @@ func (b *book) mean(application int, now time.Time, before ...time.Duration) []u
 		if isAhead(index) {
 			at = now.Add(aheadBy)
 		}
-		b.ledger.Sending(index, at.UnixMicro())
-		b.recent[application].add(index)
+		b.journal.RecordSending(index, at.UnixMicro())
+		b.recent[application].addIndex(index)
 		b.next[application]++
 		indexes = append(indexes, index)
 	}
 	return indexes
 }
 
-// again picks events of an application that were sent a moment ago, by a number each.
-func (b *book) again(application int, picks []int) []uint64 {
+// pickRecent picks events of an application that were sent a moment ago, by a number each.
+func (b *oracle) pickRecent(application int, picks []int) []uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	sent := b.recent[application].indexes
@@ -156,54 +156,54 @@ type answer struct {
 	began, now time.Time
 }
 
-// told notes a verdict on an event that was sent. Verdicts that contradict one another
+// recordVerdict notes a verdict on an event that was sent. Verdicts that contradict one another
 // are differences. A good event that is refused is one, too, unless there is a reason.
-func (b *book) told(a answer) {
+func (b *oracle) recordVerdict(a answer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known, before := b.ledger.Known(a.index)
-	bad := poisoned(a.index)
-	if a.verdict == reconcile.Rejected && !bad && b.excused(a, known) {
+	known, before := b.journal.VerdictOf(a.index)
+	bad := isUnstorable(a.index)
+	if a.verdict == reconcile.Rejected && !bad && b.recordExpectedRejection(a, known) {
 		return
 	}
 	id, v := b.source.ID(a.index), a.verdict
 	switch {
 	case v.Acknowledged() == bad:
-		b.ledger.Wrong("%s: told %q, and it is fit to be stored: %t %v", id, v, !bad, a.codes)
+		b.journal.RecordViolation("%s: told %q, and it is fit to be stored: %t %v", id, v, !bad, a.codes)
 	case v.Acknowledged() && known.Acknowledged() && before != 0 && before != a.sequence:
-		b.ledger.Wrong("%s: told sequence %d, then %d", id, before, a.sequence)
+		b.journal.RecordViolation("%s: told sequence %d, then %d", id, before, a.sequence)
 	case v == reconcile.Stored && known == reconcile.Stored:
-		b.ledger.Wrong("%s: told twice that it was stored anew", id)
-	case v.Acknowledged() && b.goneBefore(a.index, a.began):
-		b.ledger.Wrong("%s: told %q after it was erased", id, v)
+		b.journal.RecordViolation("%s: told twice that it was stored anew", id)
+	case v.Acknowledged() && b.erasedBefore(a.index, a.began):
+		b.journal.RecordViolation("%s: told %q after it was erased", id, v)
 	}
 	if known == reconcile.Stored {
 		v = known // a copy is a duplicate, and the event is not
 	}
-	b.ledger.Told(a.index, v, a.sequence)
+	b.journal.RecordVerdict(a.index, v, a.sequence)
 	switch {
 	case !v.Acknowledged() && known == reconcile.Unanswered:
-		b.tally.refused++
+		b.tally.rejected++
 	case v.Acknowledged() && !known.Acknowledged():
 		b.tally.acknowledged++
 	}
 	if v.Acknowledged() {
-		b.acknowledged(a.began, a.now)
+		b.recordAcknowledgement(a.began, a.now)
 	}
 }
 
-// excused tells whether there is a reason to refuse a good event, and notes the verdict
+// recordExpectedRejection tells whether there is a reason to refuse a good event, and notes the verdict
 // then. Nothing that was acknowledged before is less so for it.
-func (b *book) excused(a answer, known reconcile.Verdict) bool {
+func (b *oracle) recordExpectedRejection(a answer, known reconcile.Verdict) bool {
 	switch {
-	case b.explained(a.target, a.codes, a.began, a.now):
-		b.misdated(a.index, known)
-	case isAhead(a.index) && onlyCode(a.codes, codeInFuture):
-		b.postponed(a.index, known)
-	case b.mayBeGone(a.index) && (onlyCode(a.codes, codeEventErased) || onlyCode(a.codes, codeSessionErased)):
+	case b.clockExplainsLocked(a.target, a.codes, a.began, a.now):
+		b.recordMisdatedRejection(a.index, known)
+	case isAhead(a.index) && hasOnlyCode(a.codes, codeInFuture):
+		b.recordDeferral(a.index, known)
+	case b.mayBeErasedLocked(a.index) && (hasOnlyCode(a.codes, codeEventErased) || hasOnlyCode(a.codes, codeSessionErased)):
 		if known == reconcile.Unanswered {
-			b.ledger.Told(a.index, reconcile.Rejected, 0)
-			b.tally.refused++
+			b.journal.RecordVerdict(a.index, reconcile.Rejected, 0)
+			b.tally.rejected++
 		}
 	default:
 		return false
@@ -211,40 +211,40 @@ func (b *book) excused(a answer, known reconcile.Verdict) bool {
 	return true
 }
 
-// postponed notes that an event was refused that a replay may store at any time.
-func (b *book) postponed(index uint64, known reconcile.Verdict) {
+// recordDeferral notes that an event was refused that a replay may store at any time.
+func (b *oracle) recordDeferral(index uint64, known reconcile.Verdict) {
 	if known.Acknowledged() || known == reconcile.Deferred {
 		return
 	}
-	b.ledger.Told(index, reconcile.Deferred, 0)
-	b.tally.refused++
+	b.journal.RecordVerdict(index, reconcile.Deferred, 0)
+	b.tally.rejected++
 }
 
-// replayed notes that all that was postponed until a time has been replayed, and has to
+// recordReplay notes that all that was postponed until a time has been replayed, and has to
 // be stored now.
-func (b *book) replayed(until time.Time) {
+func (b *oracle) recordReplay(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for index := range b.ledger.Next() {
-		sent, _ := b.ledger.Sent(index)
-		known, _ := b.ledger.Known(index)
-		_, misplaced := b.misplaced[index]
-		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || b.mayBeGone(index) {
+	for index := range b.journal.NextIndex() {
+		sent, _ := b.journal.SentAt(index)
+		known, _ := b.journal.VerdictOf(index)
+		_, misplaced := b.replayMayMiss[index]
+		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || b.mayBeErasedLocked(index) {
 			continue
 		}
-		b.ledger.Told(index, reconcile.Duplicate, 0) // its place was told to nobody
+		b.journal.RecordVerdict(index, reconcile.Duplicate, 0) // its place was told to nobody
 		b.tally.replayed++
 	}
 }
 
-func onlyCode(codes []string, code string) bool { return len(codes) == 1 && codes[0] == code }
+func hasOnlyCode(codes []string, code string) bool { return len(codes) == 1 && codes[0] == code }
 
-func (b *book) acknowledged(began, now time.Time) {
+func (b *oracle) recordAcknowledgement(began, now time.Time) {
 	if t := &b.tally; !t.lastAck.IsZero() {
 		t.silence = max(t.silence, now.Sub(t.lastAck))
 	}
 	b.tally.lastAck = now
-	for _, w := range b.watches {
+	for _, w := range b.ackWatches {
 		if w.took == 0 && !began.Before(w.from) {
 			w.took = max(now.Sub(w.from), 1)
 			close(w.done)
@@ -252,35 +252,37 @@ func (b *book) acknowledged(began, now time.Time) {
 	}
 }
 
-// watch waits for the first acknowledgement of what is sent from now on.
-func (b *book) watch(now time.Time) *watch {
+// watchForAck waits for the first acknowledgement of what is sent from now on.
+func (b *oracle) watchForAck(now time.Time) *ackWatch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := &watch{from: now, done: make(chan struct{})}
-	b.watches = append(b.watches, w)
+	w := &ackWatch{from: now, done: make(chan struct{})}
+	b.ackWatches = append(b.ackWatches, w)
 	return w
 }
 
-// waited is how long a watch took, if it has come to its end.
-func (b *book) waited(w *watch) (time.Duration, bool) {
+// ackDelay is how long a watch took, if it has come to its end.
+func (b *oracle) ackDelay(w *ackWatch) (time.Duration, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return w.took, w.took > 0
 }
 
-func (b *book) count(change func(t *tally)) {
+func (b *oracle) updateTally(change func(t *tally)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.tally)
 }
 
-func (b *book) wrong(format string, arguments ...any) { b.ledger.Wrong(format, arguments...) }
+func (b *oracle) recordViolation(format string, arguments ...any) {
+	b.journal.RecordViolation(format, arguments...)
+}
 
-// known is what is known of an event, and when it is dated.
-func (b *book) known(index uint64) (v reconcile.Verdict, sequence int64, at time.Time) {
+// lookUpEvent is what is known of an event, and when it is dated.
+func (b *oracle) lookUpEvent(index uint64) (v reconcile.Verdict, sequence int64, at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	v, sequence = b.ledger.Known(index)
-	micros, _ := b.ledger.Sent(index)
+	v, sequence = b.journal.VerdictOf(index)
+	micros, _ := b.journal.SentAt(index)
 	return v, sequence, time.UnixMicro(micros)
 }

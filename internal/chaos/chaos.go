@@ -24,8 +24,8 @@ const sessions = 300
 
 // run is a run while it runs.
 type run struct {
-	*site
-	book   *book
+	*testbed
+	oracle *oracle
 	report *Report
 }
 
@@ -34,7 +34,7 @@ type run struct {
 // means that there is nothing to report on. When ctx ends, the run stops after the cycle
 // that is going on.
 func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
-	if err := o.check(); err != nil {
+	if err := o.validate(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
@@ -42,12 +42,12 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	}
 	stop := ctx.Done()
 	ctx = context.WithoutCancel(ctx)
-	o.Environ = slices.Concat(o.Environ, retentionOn(), everythingKept())
+	o.Environ = slices.Concat(o.Environ, retentionSettings(), rejectionLimits())
 	started := d.Now()
-	report := &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate, WideRate: o.WideRate, Skipped: leftOut()}
+	report := &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate, WideRate: o.WideRate, Skipped: omittedFaults()}
 	var err error
-	for _, part := range parts(&o) {
-		if err = part.run(ctx, stop, d, report); err != nil || report.Stopped {
+	for _, part := range splitParts(&o) {
+		if err = part.runFaults(ctx, stop, d, report); err != nil || report.Stopped {
 			break
 		}
 	}
@@ -55,12 +55,12 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err == nil && len(report.Cycles) == 0 && !report.Stopped {
 		err = fmt.Errorf("%w: none of the faults can be inflicted here", ErrOptions)
 	}
-	return report, errors.Join(err, report.write(o.Dir))
+	return report, errors.Join(err, report.writeFiles(o.Dir))
 }
 
-// everythingKept has the services keep every refused event, so that each can be looked
+// rejectionLimits has the services keep every refused event, so that each can be looked
 // for.
-func everythingKept() []string {
+func rejectionLimits() []string {
 	return []string{"THEEYE_ERRORS_KEPT_PER_HOUR=10000000", "THEEYE_ERRORS_KEPT_BYTES_PER_HOUR=1GiB"}
 }
 
@@ -72,10 +72,10 @@ type part struct {
 	paired  bool
 }
 
-// parts shares the cycles out among the sites, by how many faults are inflicted on each.
-func parts(o *Options) []part {
-	one := part{options: *o, name: "one server", faults: asked(catalogue(), o.Only)}
-	two := part{options: *o, name: "a pair", faults: asked(pairFaults(), o.Only), paired: true}
+// splitParts shares the cycles out among the sites, by how many faults are inflicted on each.
+func splitParts(o *Options) []part {
+	one := part{options: *o, name: "one server", faults: selectFaults(singleServerFaults(), o.Only)}
+	two := part{options: *o, name: "a pair", faults: selectFaults(pairFaults(), o.Only), paired: true}
 	switch {
 	case len(two.faults) == 0:
 		return []part{one}
@@ -90,44 +90,44 @@ func parts(o *Options) []part {
 	return []part{one, two}
 }
 
-// run inflicts the faults of a part and looks at everything at its end.
-func (p *part) run(ctx context.Context, stop <-chan struct{}, d Deps, report *Report) error {
-	s, err := openSite(ctx, p.options, d, p.paired, "a", "b")
+// runFaults inflicts the faults of a part and looks at everything at its end.
+func (p *part) runFaults(ctx context.Context, stop <-chan struct{}, d Deps, report *Report) error {
+	s, err := openTestbed(ctx, p.options, d, p.paired, "a", "b")
 	if err != nil {
 		return err
 	}
 	if !p.paired {
-		s.mountDisk(ctx)
+		s.mountSmallDisk(ctx)
 	}
-	r := &run{site: s, report: report}
+	r := &run{testbed: s, report: report}
 	source, err := traffic.NewSessions(traffic.NewRun(p.options.Seed, d.Now()), sessions)
 	if err != nil {
 		return errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
-	r.book = newBook(content{source})
+	r.oracle = newOracle(content{source})
 	targets := make([]string, len(s.instances))
 	for i, instance := range s.instances {
 		targets[i] = instance.url()
 	}
-	s.load = newLoad(newCourier(r.book, targets, s.keys, d.Now), p.options.Rate, p.options.WideRate, p.options.Seed)
-	err = r.cycles(ctx, stop, p.faults)
+	s.generator = newLoadGenerator(newSender(r.oracle, targets, s.keys, d.Now), p.options.Rate, p.options.WideRate, p.options.Seed)
+	err = r.runCycles(ctx, stop, p.faults)
 	if err == nil {
-		r.whole(ctx, p.name)
+		r.reconcileEverything(ctx, p.name)
 	}
-	s.load.client.CloseIdleConnections()
+	s.generator.client.CloseIdleConnections()
 	if closed := s.close(); closed != nil { //nolint:contextcheck // as above
 		report.Breaches = append(report.Breaches, closed.Error())
 	}
 	return err
 }
 
-// cycles runs them all. An error says that a fault could not be inflicted or healed.
-func (r *run) cycles(ctx context.Context, stop <-chan struct{}, faults []fault) error {
-	deck := newDeck(r.site, faults, r.report.Skipped)
+// runCycles runs them all. An error says that a fault could not be inflicted or healed.
+func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []fault) error {
+	deck := newFaultSchedule(r.testbed, faults, r.report.Skipped)
 	if len(deck.all) == 0 {
 		return nil
 	}
-	if err := r.versions(ctx); err != nil {
+	if err := r.recordVersions(ctx); err != nil {
 		return err
 	}
 	for number := range r.Cycles {
@@ -138,13 +138,13 @@ func (r *run) cycles(ctx context.Context, stop <-chan struct{}, faults []fault) 
 		default:
 		}
 		c := Cycle{Number: len(r.report.Cycles) + 1}
-		f := deck.deal()
-		c.Wide = f.wide || deck.alternate(number)
-		err := r.cycle(ctx, f, &c)
+		f := deck.nextFault()
+		c.Wide = f.wide || deck.isWideCycle(number)
+		err := r.runCycle(ctx, f, &c)
 		r.report.Cycles = append(r.report.Cycles, c)
-		r.say("%3d  %-36s after onset %7s, after its end %7s; %6d acknowledged, %4d refused, %5d unknown; %s, %d lost, %d doubled, %d gaps%s",
-			c.Number, c.title(), millis(c.OnsetMillis), millis(c.BackMillis), c.Acknowledged, c.Refused, c.Unknown,
-			c.Reconciliation.Outcome, c.Reconciliation.Lost, c.Reconciliation.Duplicated, c.Reconciliation.Gaps, breaches(c.Breaches))
+		r.printProgress("%3d  %-36s after onset %7s, after its end %7s; %6d acknowledged, %4d refused, %5d unknown; %s, %d lost, %d doubled, %d gaps%s",
+			c.Number, c.faultTitle(), formatMillis(c.OnsetMillis), formatMillis(c.BackMillis), c.Acknowledged, c.Rejected, c.Unknown,
+			c.Reconciliation.Outcome, c.Reconciliation.Lost, c.Reconciliation.Duplicated, c.Reconciliation.Gaps, formatBreaches(c.Breaches))
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (r *run) cycles(ctx context.Context, stop <-chan struct{}, faults []fault) 
 	return nil
 }
 
-func breaches(all []string) string {
+func formatBreaches(all []string) string {
 	var text strings.Builder
 	for _, breach := range all {
 		text.WriteString("\n         " + breach)
@@ -160,9 +160,9 @@ func breaches(all []string) string {
 	return text.String()
 }
 
-// versions notes what is put to the test.
-func (r *run) versions(ctx context.Context) (err error) {
-	if r.report.Service, err = r.theeye(ctx, "", "version"); err != nil {
+// recordVersions notes what is put to the test.
+func (r *run) recordVersions(ctx context.Context) (err error) {
+	if r.report.Service, err = r.runTheEye(ctx, "", "version"); err != nil {
 		return err
 	}
 	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
@@ -176,8 +176,8 @@ func (r *run) versions(ctx context.Context) (err error) {
 	return nil
 }
 
-// cycle sends, breaks, heals, waits, and looks.
-func (r *run) cycle(ctx context.Context, f fault, c *Cycle) error {
+// runCycle sends, breaks, heals, waits, and looks.
+func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 	const calm, after = 800 * time.Millisecond, 700 * time.Millisecond
 	c.Fault, c.OnsetMillis, c.BackMillis = f.name, -1, -1
 	c.Reconciliation.Outcome = reconcile.Skipped
@@ -186,70 +186,70 @@ func (r *run) cycle(ctx context.Context, f fault, c *Cycle) error {
 			return err
 		}
 	}
-	r.book.begin()
-	first := r.book.ledger.Next()
-	r.load.start(ctx, c.Wide)
+	r.oracle.beginCycle()
+	first := r.oracle.journal.NextIndex()
+	r.generator.start(ctx, c.Wide)
 	stopped := false
 	defer func() {
 		if !stopped {
-			r.load.stop()
+			r.generator.stop()
 		}
 	}()
-	pause(calm + time.Duration(r.random.Int64N(int64(calm))))
+	sleepFor(calm + time.Duration(r.random.Int64N(int64(calm))))
 	set := r.Now()
-	onset := r.book.watch(set)
-	d, err := f.inflict(ctx, r.site)
+	onset := r.oracle.watchForAck(set)
+	d, err := f.inject(ctx, r.testbed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.name, err)
 	}
-	c.On = d.on
-	pause(f.lasts(r.random))
-	if err := d.heal(ctx); err != nil {
+	c.On = d.target
+	sleepFor(f.drawDuration(r.random))
+	if err := d.revert(ctx); err != nil {
 		return fmt.Errorf("undo %s: %w", f.name, err)
 	}
 	healed := r.Now()
 	c.LastedMillis = healed.Sub(set).Milliseconds()
-	r.comeBack(r.book.watch(healed), onset, c)
-	pause(after)
-	r.load.stop()
+	r.awaitRecovery(r.oracle.watchForAck(healed), onset, c)
+	sleepFor(after)
+	r.generator.stop()
 	stopped = true
-	c.Swept, c.Unresolved = r.load.sweep(ctx)
-	r.count(ctx, c)
-	r.judge(ctx, first, c)
+	c.Resent, c.Unresolved = r.generator.resendUnanswered(ctx)
+	r.recordCounts(ctx, c)
+	r.checkCycle(ctx, first, c)
 	return nil
 }
 
-// comeBack waits until there are acknowledgements again.
-func (r *run) comeBack(back, onset *watch, c *Cycle) {
+// awaitRecovery waits until there are acknowledgements again.
+func (r *run) awaitRecovery(back, onset *ackWatch, c *Cycle) {
 	const patience = 30 * time.Second
 	select {
 	case <-back.done:
 	case <-time.After(patience):
 		c.Breaches = append(c.Breaches, fmt.Sprintf("no acknowledgement within %s after the fault", patience))
 	}
-	for w, into := range map[*watch]*int64{onset: &c.OnsetMillis, back: &c.BackMillis} {
-		if took, ok := r.book.waited(w); ok {
+	for w, into := range map[*ackWatch]*int64{onset: &c.OnsetMillis, back: &c.BackMillis} {
+		if took, ok := r.oracle.ackDelay(w); ok {
 			*into = took.Milliseconds()
 		}
 	}
 }
 
-func pause(d time.Duration) { <-time.After(d) }
+func sleepFor(d time.Duration) { <-time.After(d) }
 
-// count fills in what was counted.
-func (r *run) count(ctx context.Context, c *Cycle) {
-	t := r.book.counted()
-	c.Acknowledged, c.Refused, c.Unknown = t.acknowledged, t.refused, t.unknown
+// recordCounts fills in what was counted.
+func (r *run) recordCounts(ctx context.Context, c *Cycle) {
+	t := r.oracle.snapshotTally()
+	c.Acknowledged, c.Rejected, c.Unknown = t.acknowledged, t.rejected, t.unknown
 	c.Copies, c.Conflicts, c.Unsent, c.Answers = t.copies, t.conflicts, t.unsent, t.answers
 	c.Edits, c.Erased, c.Reads = t.edits, t.erased, t.reads
 	c.SilenceMillis = t.silence.Milliseconds()
 	c.Memory = map[string]int64{}
 	for _, i := range r.instances {
-		if !i.running() {
+		if !i.isRunning() {
 			c.Breaches = append(c.Breaches, "service "+i.name+" has ended by itself")
 			continue
 		}
-		c.Memory[i.name] = i.resident()
+		c.Memory[i.name] = i.residentMemory()
 	}
 	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
 	if err != nil {
@@ -262,9 +262,9 @@ func (r *run) count(ctx context.Context, c *Cycle) {
 	}
 }
 
-// judge holds what was told from an event on against the tables.
-func (r *run) judge(ctx context.Context, first uint64, c *Cycle) {
-	c.Reconciliation = r.reconcile(ctx, first)
+// checkCycle holds what was told from an event on against the tables.
+func (r *run) checkCycle(ctx context.Context, first uint64, c *Cycle) {
+	c.Reconciliation = r.reconcileTables(ctx, first)
 	if c.Unresolved > 0 {
 		c.Breaches = append(c.Breaches, fmt.Sprintf("%d events had no verdict, or changes no answer, however often they were sent", c.Unresolved))
 	}
@@ -273,37 +273,37 @@ func (r *run) judge(ctx context.Context, first uint64, c *Cycle) {
 	}
 }
 
-func (r *run) reconcile(ctx context.Context, first uint64) reconcile.Result {
+func (r *run) reconcileTables(ctx context.Context, first uint64) reconcile.Result {
 	began := r.Now()
 	conn, err := pgx.Connect(ctx, r.server.DSN(databaseName))
 	if err != nil {
 		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
-	claim := reconcile.Claim{
-		Ledger: r.book.ledger, Source: r.book.source, From: first,
-		Application: func(index uint64) int32 { return r.numbers[applicationOf(index)] },
+	claim := reconcile.Expectation{
+		Journal: r.oracle.journal, Source: r.oracle.source, From: first,
+		Application: func(index uint64) int32 { return r.applicationIDs[applicationOf(index)] },
 	}
-	result := reconcile.Tables(ctx, claim, conn)
+	result := reconcile.CompareTables(ctx, claim, conn)
 	result.Seconds = r.Now().Sub(began).Seconds()
 	return result
 }
 
-// whole has everything replayed that is left, and looks at everything once more.
-func (r *run) whole(ctx context.Context, name string) {
-	w := Whole{Name: name}
+// reconcileEverything has everything replayed that is left, and looks at everything once more.
+func (r *run) reconcileEverything(ctx context.Context, name string) {
+	w := Total{Name: name}
 	// A replay that was killed keeps what it took for a minute, which nobody has to wait for.
-	err := r.execute(ctx, "update rejection set leased_until = null where leased_until is not null")
-	if err != nil || !r.load.replayDue(ctx) {
+	err := r.execStatement(ctx, "update rejection set leased_until = null where leased_until is not null")
+	if err != nil || !r.generator.replayDue(ctx) {
 		r.report.Breaches = append(r.report.Breaches, name+": what was refused for now could not be replayed to the end")
 	}
-	w.Replayed = r.book.counted().replayed
-	w.Tables = r.reconcile(ctx, 0)
-	w.API = reconcile.Reconcile(ctx, r.book.ledger, r.book.source, reconcile.Store{
-		URL: r.instances[0].url(), Key: r.keys.read, Client: &http.Client{Transport: r.load.client.Transport},
+	w.Replayed = r.oracle.snapshotTally().replayed
+	w.Tables = r.reconcileTables(ctx, 0)
+	w.API = reconcile.CompareAPI(ctx, r.oracle.journal, r.oracle.source, reconcile.Store{
+		URL: r.instances[0].url(), Key: r.keys.read, Client: &http.Client{Transport: r.generator.client.Transport},
 	})
-	r.report.Wholes = append(r.report.Wholes, w)
+	r.report.Totals = append(r.report.Totals, w)
 	for _, i := range r.instances {
-		r.report.Breaches = append(r.report.Breaches, i.complaints()...)
+		r.report.Breaches = append(r.report.Breaches, i.findLogErrors()...)
 	}
 }

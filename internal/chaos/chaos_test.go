@@ -21,8 +21,8 @@ import (
 
 func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 	t.Parallel()
-	all := chaos.FaultsOfOneServer()
-	names, skipped := chaos.Deal(1, 2*(len(all)-2))
+	all := chaos.SingleServerFaultNames()
+	names, skipped := chaos.ScheduleFaults(1, 2*(len(all)-2))
 	require.Contains(t, skipped, "disk full")
 	require.Contains(t, skipped, "clock stepped")
 	for _, name := range all {
@@ -38,9 +38,9 @@ func TestEveryFaultIsDealtOnceInARound(t *testing.T) {
 		}
 		require.Equal(t, want, n, name)
 	}
-	again, _ := chaos.Deal(1, len(names))
+	again, _ := chaos.ScheduleFaults(1, len(names))
 	require.Equal(t, names, again, "the order follows from the seed")
-	other, _ := chaos.Deal(2, len(names))
+	other, _ := chaos.ScheduleFaults(2, len(names))
 	require.NotEqual(t, names, other)
 }
 
@@ -57,16 +57,16 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func newBook() (chaos.Book, *traffic.Source) {
+func newOracle() (chaos.Oracle, *traffic.Source) {
 	source := traffic.NewHot(traffic.NewRun(1, time.Now()))
-	return chaos.NewBook(source), source
+	return chaos.NewOracle(source), source
 }
 
-// differences are what the answers alone are found to be wrong in.
-func differences(t *testing.T, b chaos.Book, source *traffic.Source) []string {
+// findDifferences are what the answers alone are found to be wrong in.
+func findDifferences(t *testing.T, b chaos.Oracle, source *traffic.Source) []string {
 	t.Helper()
 	// No table is read: the answers contradict one another, or not, without it.
-	r := reconcile.Tables(t.Context(), reconcile.Claim{Ledger: b.Ledger(), Source: source}, unread{})
+	r := reconcile.CompareTables(t.Context(), reconcile.Expectation{Journal: b.Journal(), Source: source}, unreadableDatabase{})
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
 	return r.List
 }
@@ -74,7 +74,7 @@ func differences(t *testing.T, b chaos.Book, source *traffic.Source) []string {
 func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 	t.Parallel()
 	good, bad := uint64(0), uint64(0)
-	for !chaos.Poisoned(bad) {
+	for !chaos.IsUnstorable(bad) {
 		bad++
 	}
 	type told struct {
@@ -95,12 +95,12 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 		"a good one refused":             {told: []told{{good, reconcile.Rejected, 0}}, found: `told "rejected"`},
 		"a poisonous one stored":         {told: []told{{bad, reconcile.Stored, 1}}, found: `told "stored"`},
 	} {
-		b, source := newBook()
-		b.Mean(100)
+		b, source := newOracle()
+		b.RecordSending(100)
 		for _, v := range c.told {
-			b.Told(v.index, v.verdict, v.sequence)
+			b.RecordVerdict(v.index, v.verdict, v.sequence)
 		}
-		found := differences(t, b, source)
+		found := findDifferences(t, b, source)
 		if c.found == "" {
 			require.Empty(t, found, name)
 			continue
@@ -113,18 +113,18 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 // An event is acknowledged once, however many copies of it are.
 func TestCopiesAreNotCountedAgain(t *testing.T) {
 	t.Parallel()
-	b, _ := newBook()
-	indexes := b.Mean(2)
-	b.Told(indexes[0], reconcile.Stored, 1)
-	b.Told(indexes[0], reconcile.Duplicate, 1)
-	b.Told(indexes[1], reconcile.Duplicate, 2)
-	require.EqualValues(t, 2, b.Acknowledged())
+	b, _ := newOracle()
+	indexes := b.RecordSending(2)
+	b.RecordVerdict(indexes[0], reconcile.Stored, 1)
+	b.RecordVerdict(indexes[0], reconcile.Duplicate, 1)
+	b.RecordVerdict(indexes[1], reconcile.Duplicate, 2)
+	require.EqualValues(t, 2, b.CountAcknowledged())
 }
 
 func TestASenderTriesTheOtherService(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
-	indexes := b.Mean(2)
+	b, source := newOracle()
+	indexes := b.RecordSending(2)
 	serve := func(handler http.HandlerFunc) string {
 		s := httptest.NewServer(handler)
 		t.Cleanup(s.Close)
@@ -136,11 +136,11 @@ func TestASenderTriesTheOtherService(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"results":[{"event_id":%q,"status":"stored","sequence":1},{"event_id":%q,"status":"stored","sequence":2}]}`,
 			source.ID(indexes[0]), source.ID(indexes[1]))
 	})
-	require.False(t, b.Deliver(t.Context(), []string{busy}, indexes), "nobody knows")
-	require.Len(t, b.Ledger().Unanswered(), 2)
-	require.True(t, b.Deliver(t.Context(), []string{fine, busy}, indexes))
-	require.Empty(t, b.Ledger().Unanswered())
-	require.Empty(t, differences(t, b, source))
+	require.False(t, b.SendUntilVerdict(t.Context(), []string{busy}, indexes), "nobody knows")
+	require.Len(t, b.Journal().Unanswered(), 2)
+	require.True(t, b.SendUntilVerdict(t.Context(), []string{fine, busy}, indexes))
+	require.Empty(t, b.Journal().Unanswered())
+	require.Empty(t, findDifferences(t, b, source))
 }
 
 // An answer that cannot be is no verdict, and is found.
@@ -155,20 +155,20 @@ func TestNonsenseIsNoVerdict(t *testing.T) {
 		{http.StatusCreated, `{"event_id":"01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e","status":"stored","sequence":1}`},
 		{http.StatusCreated, `stored`},
 	} {
-		b, source := newBook()
+		b, source := newOracle()
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(c.status)
 			_, _ = fmt.Fprint(w, c.body)
 		}))
-		require.False(t, b.Deliver(t.Context(), []string{s.URL}, b.Mean(1)))
+		require.False(t, b.SendUntilVerdict(t.Context(), []string{s.URL}, b.RecordSending(1)))
 		s.Close()
-		require.Len(t, b.Ledger().Unanswered(), 1)
-		require.NotEmpty(t, differences(t, b, source), "%d %s", c.status, c.body)
+		require.Len(t, b.Journal().Unanswered(), 1)
+		require.NotEmpty(t, findDifferences(t, b, source), "%d %s", c.status, c.body)
 	}
 }
 
-// echo answers every line with itself, on a Unix socket.
-func echo(t *testing.T) string {
+// startEchoServer answers every line with itself, on a Unix socket.
+func startEchoServer(t *testing.T) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	var listen net.ListenConfig
@@ -195,7 +195,7 @@ func echo(t *testing.T) string {
 
 func TestAWireCanBeDisturbed(t *testing.T) {
 	t.Parallel()
-	w, err := chaos.NewWire(context.Background(), echo(t))
+	w, err := chaos.NewProxy(context.Background(), startEchoServer(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
 	var dialer net.Dialer
@@ -213,26 +213,26 @@ func TestAWireCanBeDisturbed(t *testing.T) {
 	require.Equal(t, "hello", say("hello"))
 
 	const by = 50 * time.Millisecond
-	w.Delay(by)
+	w.SetDelay(by)
 	began := time.Now()
 	require.Equal(t, "late", say("late"))
 	require.GreaterOrEqual(t, time.Since(began), 2*by, "on the way there, and back")
-	w.Delay(0)
+	w.SetDelay(0)
 
-	w.Hole(true)
+	w.SetBlackHole(true)
 	_, err = fmt.Fprintln(conn, "swallowed")
 	require.NoError(t, err)
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(by)))
 	_, err = answers.ReadString('\n')
 	require.ErrorContains(t, err, "timeout")
 	require.NoError(t, conn.SetReadDeadline(time.Time{}))
-	w.Hole(false)
+	w.SetBlackHole(false)
 	late, err := answers.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "swallowed\n", late, "it arrives late, as TCP would send it again")
 	require.Equal(t, "again", say("again"))
 
-	require.Positive(t, w.Drop())
+	require.Positive(t, w.DropConnections())
 	_, err = answers.ReadString('\n')
 	require.Error(t, err)
 }
@@ -241,19 +241,19 @@ func TestTheReportSaysWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	fine := chaos.Cycle{Number: 1, Fault: "postgres kill -9", Reconciliation: reconcile.Result{Outcome: reconcile.Consistent}}
 	good := reconcile.Result{Outcome: reconcile.Consistent}
-	whole := []chaos.Whole{{Name: "one server", Tables: good, API: good}}
-	require.NoError(t, (&chaos.Report{Cycles: []chaos.Cycle{fine}, Wholes: whole}).Err())
+	whole := []chaos.Total{{Name: "one server", Tables: good, API: good}}
+	require.NoError(t, (&chaos.Report{Cycles: []chaos.Cycle{fine}, Totals: whole}).Err())
 	for name, r := range map[string]*chaos.Report{
-		"inconsistent":     {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Inconsistent}}}, Wholes: whole},
-		"unreadable":       {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}}, Wholes: whole},
-		"never looked at":  {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Skipped}}}, Wholes: whole},
-		"a breach":         {Cycles: []chaos.Cycle{{Fault: "f", Breaches: []string{"it is gone"}, Reconciliation: good}}, Wholes: whole},
-		"the whole":        {Cycles: []chaos.Cycle{fine}, Wholes: []chaos.Whole{{API: good}}},
-		"the API":          {Cycles: []chaos.Cycle{fine}, Wholes: []chaos.Whole{{Tables: good}}},
-		"the second whole": {Cycles: []chaos.Cycle{fine}, Wholes: append(whole[:1:1], chaos.Whole{API: good})},
+		"inconsistent":     {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Inconsistent}}}, Totals: whole},
+		"unreadable":       {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}}, Totals: whole},
+		"never looked at":  {Cycles: []chaos.Cycle{{Fault: "f", Reconciliation: reconcile.Result{Outcome: reconcile.Skipped}}}, Totals: whole},
+		"a breach":         {Cycles: []chaos.Cycle{{Fault: "f", Breaches: []string{"it is gone"}, Reconciliation: good}}, Totals: whole},
+		"the whole":        {Cycles: []chaos.Cycle{fine}, Totals: []chaos.Total{{API: good}}},
+		"the API":          {Cycles: []chaos.Cycle{fine}, Totals: []chaos.Total{{Tables: good}}},
+		"the second whole": {Cycles: []chaos.Cycle{fine}, Totals: append(whole[:1:1], chaos.Total{API: good})},
 		"no whole":         {Cycles: []chaos.Cycle{fine}},
-		"a breach of none": {Cycles: []chaos.Cycle{fine}, Wholes: whole, Breaches: []string{"panic"}},
-		"stopped":          {Cycles: []chaos.Cycle{fine}, Wholes: whole, Stopped: true},
+		"a breach of none": {Cycles: []chaos.Cycle{fine}, Totals: whole, Breaches: []string{"panic"}},
+		"stopped":          {Cycles: []chaos.Cycle{fine}, Totals: whole, Stopped: true},
 	} {
 		require.ErrorIs(t, r.Err(), chaos.ErrBroken, name)
 		var text strings.Builder

@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// placed is an event that was stored, and where.
-type placed struct {
+// storedPlace is an event that was stored, and where.
+type storedPlace struct {
 	id       uuid.UUID
 	at       time.Time
 	sequence int64
@@ -23,45 +23,45 @@ type placed struct {
 
 // checkOrder holds the sequences of what one request stored against the promise: within
 // a session they follow the timestamps, and then the order in which events were sent.
-func (c *courier) checkOrder(indexes []uint64, results []verdict) {
+func (c *sender) checkOrder(indexes []uint64, results []verdict) {
 	if len(indexes) == 1 {
 		return
 	}
-	sessions := map[uuid.UUID][]placed{}
+	sessions := map[uuid.UUID][]storedPlace{}
 	for i, index := range indexes {
 		if results[i].Status != "stored" {
 			continue
 		}
-		_, _, at := c.book.known(index)
-		session := c.book.source.session(index)
-		sessions[session] = append(sessions[session], placed{results[i].EventID, at, results[i].Sequence})
+		_, _, at := c.oracle.lookUpEvent(index)
+		session := c.oracle.source.session(index)
+		sessions[session] = append(sessions[session], storedPlace{results[i].EventID, at, results[i].Sequence})
 	}
 	for session, events := range sessions {
-		slices.SortStableFunc(events, func(a, b placed) int { return a.at.Compare(b.at) })
-		if !slices.IsSortedFunc(events, func(a, b placed) int { return cmp.Compare(a.sequence, b.sequence) }) {
-			c.book.wrong("session %s: one request stored %d events, and their sequences do not follow their timestamps: %v", session, len(events), events)
+		slices.SortStableFunc(events, func(a, b storedPlace) int { return a.at.Compare(b.at) })
+		if !slices.IsSortedFunc(events, func(a, b storedPlace) int { return cmp.Compare(a.sequence, b.sequence) }) {
+			c.oracle.recordViolation("session %s: one request stored %d events, and their sequences do not follow their timestamps: %v", session, len(events), events)
 		}
 	}
 }
 
-// look asks a service for a list that an acknowledged event has to be in. What was
+// verifyListed asks a service for a list that an acknowledged event has to be in. What was
 // acknowledged is seen by every question that is asked afterwards.
-func (c *courier) look(ctx context.Context, index uint64, bySession bool) {
-	v, sequence, at := c.book.known(index)
-	if !v.Acknowledged() || c.book.maybeGone(index) {
+func (c *sender) verifyListed(ctx context.Context, index uint64, bySession bool) {
+	v, sequence, at := c.oracle.lookUpEvent(index)
+	if !v.Acknowledged() || c.oracle.mayBeErased(index) {
 		return
 	}
 	question := url.Values{
 		"from": {event.FormatTimestamp(at)}, "to": {event.FormatTimestamp(at.Add(time.Microsecond))}, "limit": {"1000"},
 	}
 	if bySession {
-		question.Set("session_id", c.book.source.session(index).String())
+		question.Set("session_id", c.oracle.source.session(index).String())
 	}
-	status, body, err := c.call(ctx, http.MethodGet, c.target()+"/v1/events?"+question.Encode(), c.keys.read, nil)
+	status, body, err := c.doRequest(ctx, http.MethodGet, c.nextTarget()+"/v1/events?"+question.Encode(), c.keys.read, nil)
 	if err != nil || status != http.StatusOK {
 		return // who gets no answer sees nothing wrong
 	}
-	c.book.count(func(t *tally) { t.reads++ })
+	c.oracle.updateTally(func(t *tally) { t.reads++ })
 	var page struct {
 		Events []struct {
 			ID       uuid.UUID `json:"event_id"`
@@ -69,20 +69,20 @@ func (c *courier) look(ctx context.Context, index uint64, bySession bool) {
 		} `json:"events"`
 	}
 	if err := json.Unmarshal(body, &page); err != nil {
-		c.book.wrong("a list that cannot be read: %.300s", body)
+		c.oracle.recordViolation("a list that cannot be read: %.300s", body)
 		return
 	}
-	id := c.book.source.ID(index)
+	id := c.oracle.source.ID(index)
 	for _, e := range page.Events {
 		if e.ID != id {
 			continue
 		}
 		if sequence != 0 && e.Sequence != sequence {
-			c.book.wrong("%s: told sequence %d, and a list says %d", id, sequence, e.Sequence)
+			c.oracle.recordViolation("%s: told sequence %d, and a list says %d", id, sequence, e.Sequence)
 		}
 		return
 	}
-	if !c.book.maybeGone(index) {
-		c.book.wrong("%s: told %q, and a list that was asked for afterwards does not have it: %s", id, v, question.Encode())
+	if !c.oracle.mayBeErased(index) {
+		c.oracle.recordViolation("%s: told %q, and a list that was asked for afterwards does not have it: %s", id, v, question.Encode())
 	}
 }

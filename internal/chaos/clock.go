@@ -31,8 +31,8 @@ var errNoSource = errors.New("the service cannot be built here with a clock that
 
 // The line of time.Now that reads the clock, and what stands there afterwards.
 const (
-	clockIs    = "\tsec, nsec, mono := runtimeNow()\n\tif mono == 0 {\n"
-	clockTurns = "\tsec, nsec, mono := runtimeNow()\n\tsec += steppedBy()\n\tif mono == 0 {\n"
+	clockReadBefore = "\tsec, nsec, mono := runtimeNow()\n\tif mono == 0 {\n"
+	clockReadAfter  = "\tsec, nsec, mono := runtimeNow()\n\tsec += steppedBy()\n\tif mono == 0 {\n"
 )
 
 // clockSource is a file more of package time.
@@ -71,15 +71,15 @@ func mapSteps() *int64 {
 }
 `
 
-// overlay writes package time as it has to be into a folder, and returns the file that
+// writeOverlay writes package time as it has to be into a folder, and returns the file that
 // go build takes with -overlay.
-func overlay(goroot, dir string) (string, error) {
+func writeOverlay(goroot, dir string) (string, error) {
 	name := filepath.Join(goroot, "src", "time", "time.go")
 	text, err := os.ReadFile(name) //nolint:gosec // it is Go's own
 	if err != nil {
 		return "", fmt.Errorf("read package time: %w", err)
 	}
-	if n := bytes.Count(text, []byte(clockIs)); n != 1 {
+	if n := bytes.Count(text, []byte(clockReadBefore)); n != 1 {
 		return "", fmt.Errorf("the clock of this version of Go cannot be patched: the lines that read it are %d times in %s, and not once: "+
 			"adapt clockIs in internal/chaos/clock.go", n, name)
 	}
@@ -90,7 +90,7 @@ func overlay(goroot, dir string) (string, error) {
 	}
 	list := filepath.Join(dir, "overlay.json")
 	for file, content := range map[string][]byte{
-		replace[name]: bytes.Replace(text, []byte(clockIs), []byte(clockTurns), 1), filepath.Join(dir, "stepped.go"): []byte(clockSource), list: index,
+		replace[name]: bytes.Replace(text, []byte(clockReadBefore), []byte(clockReadAfter), 1), filepath.Join(dir, "stepped.go"): []byte(clockSource), list: index,
 	} {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			return "", fmt.Errorf("write the overlay: %w", err)
@@ -119,7 +119,7 @@ func buildStepped(ctx context.Context, environ []string, module, command, dir st
 	if err := os.Symlink(is, goroot); err != nil {
 		return "", fmt.Errorf("name the folder of Go: %w", err)
 	}
-	list, err := overlay(goroot, dir)
+	list, err := writeOverlay(goroot, dir)
 	if err != nil {
 		return "", err
 	}
@@ -167,13 +167,13 @@ func newClock(file string) (*clock, error) {
 	return &clock{file: file, page: page}, nil
 }
 
-// step puts the clock so far from the right time.
-func (c *clock) step(by time.Duration) {
+// setOffset puts the clock so far from the right time.
+func (c *clock) setOffset(by time.Duration) {
 	atomic.StoreInt64((*int64)(unsafe.Pointer(&c.page[0])), int64(by/time.Second)) //nolint:gosec // a page is aligned
 }
 
-// environ is what a process follows this clock by.
-func (c *clock) environ() string { return clockVariable + "=" + c.file }
+// environmentVariable is what a process follows this clock by.
+func (c *clock) environmentVariable() string { return clockVariable + "=" + c.file }
 
 func (c *clock) close() error {
 	if err := syscall.Munmap(c.page); err != nil {

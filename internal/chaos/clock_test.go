@@ -54,7 +54,7 @@ func TestAClockCanBeStepped(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, clock.Close()) })
 	command := exec.CommandContext(t.Context(), program)
-	command.Env = []string{clock.Environ()}
+	command.Env = []string{clock.EnvironmentVariable()}
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()
@@ -74,7 +74,7 @@ func TestAClockCanBeStepped(t *testing.T) {
 	}
 	const day = 24 * time.Hour
 	for _, by := range []time.Duration{0, time.Hour, -day, 730 * day, -730 * day, 0} {
-		clock.Step(by)
+		clock.SetOffset(by)
 		require.Equal(t, by, ask())
 	}
 	require.NoError(t, in.Close())
@@ -87,14 +87,14 @@ func TestAPatchThatDoesNotFitSaysSo(t *testing.T) {
 	goroot := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(goroot, "src", "time"), 0o750))
 	require.NoError(t, os.WriteFile(filepath.Join(goroot, "src", "time", "time.go"), []byte("package time\n"), 0o600))
-	_, err := chaos.Overlay(goroot, t.TempDir())
+	_, err := chaos.WriteOverlay(goroot, t.TempDir())
 	require.ErrorContains(t, err, "cannot be patched")
 	_, err = chaos.BuildStepped(t.Context(), nil, t.TempDir(), "cmd/theeye", t.TempDir())
 	require.ErrorIs(t, err, chaos.ErrNoSource)
 }
 
-// answer is a service that always answers the same.
-func answer(t *testing.T, status int, body string) (url string) {
+// startAnswering is a service that always answers the same.
+func startAnswering(t *testing.T, status int, body string) (url string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -110,44 +110,44 @@ type replies struct{ stored, busy, early, other string }
 func newReplies(t *testing.T, source *traffic.Source) replies {
 	t.Helper()
 	return replies{
-		stored: answer(t, http.StatusCreated, fmt.Sprintf(`{"event_id":%q,"status":"stored","sequence":1}`, source.ID(0))),
-		busy:   answer(t, http.StatusServiceUnavailable, `{"status":503}`),
-		early:  answer(t, http.StatusBadRequest, `{"status":400,"errors":[{"pointer":"/timestamp","code":"timestamp_in_future"}]}`),
-		other:  answer(t, http.StatusBadRequest, `{"status":400,"errors":[{"code":"timestamp_in_future"},{"code":"invalid_json"}]}`),
+		stored: startAnswering(t, http.StatusCreated, fmt.Sprintf(`{"event_id":%q,"status":"stored","sequence":1}`, source.ID(0))),
+		busy:   startAnswering(t, http.StatusServiceUnavailable, `{"status":503}`),
+		early:  startAnswering(t, http.StatusBadRequest, `{"status":400,"errors":[{"pointer":"/timestamp","code":"timestamp_in_future"}]}`),
+		other:  startAnswering(t, http.StatusBadRequest, `{"status":400,"errors":[{"code":"timestamp_in_future"},{"code":"invalid_json"}]}`),
 	}
 }
 
 func TestAWrongClockExplainsARefusal(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
-	r, index := newReplies(t, source), b.Mean(1)
-	b.GoAstray(r.early, "timestamp_in_future")
-	require.True(t, b.Attempt(t.Context(), r.early, index))
-	require.Empty(t, differences(t, b, source))
-	known, _ := b.Ledger().Known(0)
+	b, source := newOracle()
+	r, index := newReplies(t, source), b.RecordSending(1)
+	b.BeginClockFault(r.early, "timestamp_in_future")
+	require.True(t, b.SendOnce(t.Context(), r.early, index))
+	require.Empty(t, findDifferences(t, b, source))
+	known, _ := b.Journal().VerdictOf(0)
 	require.Equal(t, reconcile.Rejected, known, "and the event must not be found")
-	require.EqualValues(t, 1, b.Refused())
+	require.EqualValues(t, 1, b.CountRejected())
 
 	// A copy that another service stores is right, and a late refusal takes nothing back.
-	require.True(t, b.Attempt(t.Context(), r.stored, index))
-	require.True(t, b.Attempt(t.Context(), r.early, index))
-	require.Empty(t, differences(t, b, source))
-	known, sequence := b.Ledger().Known(0)
+	require.True(t, b.SendOnce(t.Context(), r.stored, index))
+	require.True(t, b.SendOnce(t.Context(), r.early, index))
+	require.Empty(t, findDifferences(t, b, source))
+	known, sequence := b.Journal().VerdictOf(0)
 	require.Equal(t, reconcile.Stored, known)
 	require.EqualValues(t, 1, sequence)
-	require.EqualValues(t, 1, b.Acknowledged())
+	require.EqualValues(t, 1, b.CountAcknowledged())
 }
 
 // A batch of which nothing is stored is a problem, whose status is a number.
 func TestAWrongClockExplainsARefusedBatch(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
+	b, source := newOracle()
 	early := `{"event_id":"%s","status":"rejected","errors":[{"pointer":"/timestamp","code":"timestamp_in_future"}]}`
-	target := answer(t, http.StatusBadRequest, fmt.Sprintf(`{"status":400,"code":"batch_rejected","results":[`+early+","+early+"]}", source.ID(0), source.ID(1)))
-	b.GoAstray(target, "timestamp_in_future")
-	require.True(t, b.Attempt(t.Context(), target, b.Mean(2)))
-	require.Empty(t, differences(t, b, source))
-	require.EqualValues(t, 2, b.Refused())
+	target := startAnswering(t, http.StatusBadRequest, fmt.Sprintf(`{"status":400,"code":"batch_rejected","results":[`+early+","+early+"]}", source.ID(0), source.ID(1)))
+	b.BeginClockFault(target, "timestamp_in_future")
+	require.True(t, b.SendOnce(t.Context(), target, b.RecordSending(2)))
+	require.Empty(t, findDifferences(t, b, source))
+	require.EqualValues(t, 2, b.CountRejected())
 }
 
 // What had no verdict may be stored, whatever another attempt was told, and is sent again.
@@ -157,48 +157,48 @@ func TestARefusalSaysNothingOfAnAttemptWithoutAVerdict(t *testing.T) {
 		"no verdict, then refused": func(r replies) []string { return []string{r.busy, r.early} },
 		"refused, then no verdict": func(r replies) []string { return []string{r.early, r.busy} },
 	} {
-		b, source := newBook()
-		r, index := newReplies(t, source), b.Mean(1)
-		b.GoAstray(r.early, "timestamp_in_future")
+		b, source := newOracle()
+		r, index := newReplies(t, source), b.RecordSending(1)
+		b.BeginClockFault(r.early, "timestamp_in_future")
 		for _, target := range order(r) {
-			b.Attempt(t.Context(), target, index)
+			b.SendOnce(t.Context(), target, index)
 		}
-		require.Equal(t, index, b.Ledger().Unanswered(), name)
-		b.Straight()
-		require.True(t, b.Attempt(t.Context(), r.stored, index), name)
-		require.Empty(t, differences(t, b, source), name)
+		require.Equal(t, index, b.Journal().Unanswered(), name)
+		b.EndClockFault()
+		require.True(t, b.SendOnce(t.Context(), r.stored, index), name)
+		require.Empty(t, findDifferences(t, b, source), name)
 	}
 }
 
 func TestARefusalThatNoClockExplainsIsFound(t *testing.T) {
 	t.Parallel()
-	for name, refuse := range map[string]func(b chaos.Book, r replies, index []uint64){
-		"no clock is wrong": func(b chaos.Book, r replies, index []uint64) { b.Attempt(context.Background(), r.early, index) },
-		"the other's clock is": func(b chaos.Book, r replies, index []uint64) {
-			b.GoAstray(r.stored, "timestamp_in_future")
-			b.Attempt(context.Background(), r.early, index)
+	for name, refuse := range map[string]func(b chaos.Oracle, r replies, index []uint64){
+		"no clock is wrong": func(b chaos.Oracle, r replies, index []uint64) { b.SendOnce(context.Background(), r.early, index) },
+		"the other's clock is": func(b chaos.Oracle, r replies, index []uint64) {
+			b.BeginClockFault(r.stored, "timestamp_in_future")
+			b.SendOnce(context.Background(), r.early, index)
 		},
-		"the clock is ahead": func(b chaos.Book, r replies, index []uint64) {
-			b.GoAstray(r.early, "timestamp_too_old")
-			b.Attempt(context.Background(), r.early, index)
+		"the clock is ahead": func(b chaos.Oracle, r replies, index []uint64) {
+			b.BeginClockFault(r.early, "timestamp_too_old")
+			b.SendOnce(context.Background(), r.early, index)
 		},
-		"a clock that explains nothing": func(b chaos.Book, r replies, index []uint64) {
-			b.GoAstray(r.early, "")
-			b.Attempt(context.Background(), r.early, index)
+		"a clock that explains nothing": func(b chaos.Oracle, r replies, index []uint64) {
+			b.BeginClockFault(r.early, "")
+			b.SendOnce(context.Background(), r.early, index)
 		},
-		"the clock is right again": func(b chaos.Book, r replies, index []uint64) {
-			b.GoAstray(r.early, "timestamp_in_future")
-			b.Straight()
-			b.Attempt(context.Background(), r.early, index)
+		"the clock is right again": func(b chaos.Oracle, r replies, index []uint64) {
+			b.BeginClockFault(r.early, "timestamp_in_future")
+			b.EndClockFault()
+			b.SendOnce(context.Background(), r.early, index)
 		},
-		"more than the date": func(b chaos.Book, r replies, index []uint64) {
-			b.GoAstray(r.other, "timestamp_in_future")
-			b.Attempt(context.Background(), r.other, index)
+		"more than the date": func(b chaos.Oracle, r replies, index []uint64) {
+			b.BeginClockFault(r.other, "timestamp_in_future")
+			b.SendOnce(context.Background(), r.other, index)
 		},
 	} {
-		b, source := newBook()
-		refuse(b, newReplies(t, source), b.Mean(1))
-		found := differences(t, b, source)
+		b, source := newOracle()
+		refuse(b, newReplies(t, source), b.RecordSending(1))
+		found := findDifferences(t, b, source)
 		require.Len(t, found, 1, name)
 		require.Contains(t, found[0], `told "rejected"`, name)
 	}

@@ -31,14 +31,14 @@ const (
 )
 
 // isAhead tells whether an event is dated ahead.
-func isAhead(index uint64) bool { return index%aheadEvery == aheadEvery/3 && !poisoned(index) }
+func isAhead(index uint64) bool { return index%aheadEvery == aheadEvery/3 && !isUnstorable(index) }
 
 // content makes the events of a run.
 type content struct{ *traffic.Source }
 
-// Event implements reconcile.Source.
-func (c content) Event(index uint64, at time.Time, scratch []byte) event.Event {
-	e := c.Source.Event(index, at, scratch)
+// MakeEvent implements reconcile.Source.
+func (c content) MakeEvent(index uint64, at time.Time, scratch []byte) event.Event {
+	e := c.Source.MakeEvent(index, at, scratch)
 	if isAhead(index) {
 		e.Category = aheadCategory
 	}
@@ -47,11 +47,11 @@ func (c content) Event(index uint64, at time.Time, scratch []byte) event.Event {
 
 // session is the session of an event.
 func (c content) session(index uint64) uuid.UUID {
-	return c.Source.Event(index, time.Time{}, nil).SessionID
+	return c.Source.MakeEvent(index, time.Time{}, nil).SessionID
 }
 
-// contradictions are the ways in which an event can be sent under the id of another.
-func contradictions() []func(e *event.Event) {
+// conflictVariants are the ways in which an event can be sent under the id of another.
+func conflictVariants() []func(e *event.Event) {
 	return []func(e *event.Event){
 		func(e *event.Event) { e.Name += " otherwise" },
 		func(e *event.Event) { e.Category += " otherwise" },
@@ -62,17 +62,17 @@ func contradictions() []func(e *event.Event) {
 }
 
 // One event in so many cannot be stored.
-const poisonEvery = 61
+const unstorableEvery = 61
 
-// poisoned tells whether an event is not fit to be stored.
-func poisoned(index uint64) bool { return index%poisonEvery == poisonEvery/2 }
+// isUnstorable tells whether an event is not fit to be stored.
+func isUnstorable(index uint64) bool { return index%unstorableEvery == unstorableEvery/2 }
 
-// poison is JSON, or nearly, that Postgres could not give back equal.
-func poison(index uint64) []byte {
+// unstorableData is JSON, or nearly, that Postgres could not give back equal.
+func unstorableData(index uint64) []byte {
 	kinds := []string{
 		`{"n":1e131071}`, `{"s":"a\u0000b"}`, `{"s":"\ud800"}`, "{\"s\":\"\xff\xfe\"}", `{"a":1,"a":2}`,
 		`{"\u0000":1}`, `{"n":` + string(bytes.Repeat([]byte("9"), 400)) + `}`,
 		`{"d":` + string(bytes.Repeat([]byte("["), 40)) + string(bytes.Repeat([]byte("]"), 40)) + `}`,
 	}
-	return []byte(kinds[index/poisonEvery%uint64(len(kinds))])
+	return []byte(kinds[index/unstorableEvery%uint64(len(kinds))])
 }

@@ -26,9 +26,9 @@ type keys struct {
 	read, admin string
 }
 
-// courier takes events to one of the services, and to the next if that fails.
-type courier struct {
-	book    *book
+// sender takes events to one of the services, and to the next if that fails.
+type sender struct {
+	oracle  *oracle
 	targets []string
 	keys    keys
 	now     func() time.Time
@@ -36,10 +36,10 @@ type courier struct {
 	client  *http.Client
 }
 
-func newCourier(b *book, targets []string, k keys, now func() time.Time) *courier {
+func newSender(b *oracle, targets []string, k keys, now func() time.Time) *sender {
 	// An answer comes within the budget of 5 s, or not at all.
 	const dial, patience, idle = time.Second, 7 * time.Second, 512
-	return &courier{book: b, targets: targets, keys: k, now: now, client: &http.Client{
+	return &sender{oracle: b, targets: targets, keys: k, now: now, client: &http.Client{
 		Timeout: patience,
 		Transport: &http.Transport{
 			DialContext:     (&net.Dialer{Timeout: dial}).DialContext,
@@ -49,11 +49,11 @@ func newCourier(b *book, targets []string, k keys, now func() time.Time) *courie
 	}}
 }
 
-func (c *courier) target() string { return c.targets[c.next.Add(1)%uint64(len(c.targets))] }
+func (c *sender) nextTarget() string { return c.targets[c.next.Add(1)%uint64(len(c.targets))] }
 
-// deliver sends events of one application until there is a verdict, so many times, each
+// sendUntilVerdict sends events of one application until there is a verdict, so many times, each
 // time to the next service. It tells whether there was one.
-func (c *courier) deliver(ctx context.Context, indexes []uint64, tries int) bool {
+func (c *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries int) bool {
 	const pause = 100 * time.Millisecond
 	for try := range tries {
 		if try > 0 {
@@ -65,49 +65,49 @@ func (c *courier) deliver(ctx context.Context, indexes []uint64, tries int) bool
 		if ctx.Err() != nil {
 			break
 		}
-		if c.attempt(ctx, c.target(), indexes) {
+		if c.sendOnce(ctx, c.nextTarget(), indexes) {
 			return true
 		}
 	}
 	return false
 }
 
-// attempt sends events once.
-func (c *courier) attempt(ctx context.Context, target string, indexes []uint64) (answered bool) {
+// sendOnce sends events once.
+func (c *sender) sendOnce(ctx context.Context, target string, indexes []uint64) (answered bool) {
 	defer func() {
 		if !answered {
-			c.book.unheard(indexes)
+			c.oracle.recordUnanswered(indexes)
 		}
 	}()
 	began := c.now()
-	status, body, err := c.post(ctx, target, indexes[0], c.render(indexes))
+	status, body, err := c.postEvents(ctx, target, indexes[0], c.renderBody(indexes))
 	if err != nil {
-		c.answer("no answer")
+		c.countAnswer("no answer")
 		return false
 	}
-	c.answer(strconv.Itoa(status))
+	c.countAnswer(strconv.Itoa(status))
 	switch status {
 	case http.StatusServiceUnavailable:
 		return false
 	case http.StatusOK, http.StatusCreated, http.StatusMultiStatus, http.StatusBadRequest, http.StatusConflict:
 	default:
-		c.book.wrong("an answer that nobody should get: %d: %.300s", status, body)
+		c.oracle.recordViolation("an answer that nobody should get: %d: %.300s", status, body)
 		return false
 	}
-	return c.read(target, indexes, status, body, began)
+	return c.recordVerdicts(target, indexes, status, body, began)
 }
 
-func (c *courier) answer(name string) {
-	c.book.count(func(t *tally) { t.answers[name]++ })
+func (c *sender) countAnswer(name string) {
+	c.oracle.updateTally(func(t *tally) { t.answers[name]++ })
 }
 
-// post sends a body for the application of an event.
-func (c *courier) post(ctx context.Context, target string, index uint64, body []byte) (status int, answer []byte, err error) {
-	return c.call(ctx, http.MethodPost, target+"/v1/events", c.keys.ingest[applicationOf(index)], body)
+// postEvents sends a body for the application of an event.
+func (c *sender) postEvents(ctx context.Context, target string, index uint64, body []byte) (status int, answer []byte, err error) {
+	return c.doRequest(ctx, http.MethodPost, target+"/v1/events", c.keys.ingest[applicationOf(index)], body)
 }
 
-// call sends a request. An error means that there is no answer.
-func (c *courier) call(ctx context.Context, method, url, key string, body []byte) (status int, answer []byte, err error) {
+// doRequest sends a request. An error means that there is no answer.
+func (c *sender) doRequest(ctx context.Context, method, url, key string, body []byte) (status int, answer []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err //nolint:wrapcheck // it is only counted
@@ -130,11 +130,11 @@ type verdict struct {
 	EventID  uuid.UUID `json:"event_id"`
 	Status   string    `json:"status"`
 	Sequence int64     `json:"sequence"`
-	objections
+	violations
 }
 
-// objections are what a refused event is refused for.
-type objections struct {
+// violations are what a refused event is refused for.
+type violations struct {
 	Errors []struct {
 		Code string `json:"code"`
 	} `json:"errors"`
@@ -142,13 +142,13 @@ type objections struct {
 	ErrorID uuid.UUID `json:"error_id"`
 }
 
-// objectionsOf reads why a single event was refused. What cannot be read explains nothing.
-func objectionsOf(problem []byte) (o objections) {
+// parseViolations reads why a single event was refused. What cannot be read explains nothing.
+func parseViolations(problem []byte) (o violations) {
 	_ = json.Unmarshal(problem, &o)
 	return o
 }
 
-func (o *objections) codes() []string {
+func (o *violations) errorCodes() []string {
 	codes := make([]string, len(o.Errors))
 	for i, e := range o.Errors {
 		codes[i] = e.Code
@@ -156,34 +156,34 @@ func (o *objections) codes() []string {
 	return codes
 }
 
-// read notes what an answer says. It tells whether that could be understood.
-func (c *courier) read(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
-	results, err := c.verdicts(indexes, status, body)
+// recordVerdicts notes what an answer says. It tells whether that could be understood.
+func (c *sender) recordVerdicts(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
+	results, err := c.parseVerdicts(indexes, status, body)
 	if err != nil {
-		c.book.wrong("an answer that cannot be read: %d: %.300s", status, body)
+		c.oracle.recordViolation("an answer that cannot be read: %d: %.300s", status, body)
 		return false
 	}
 	if len(results) != len(indexes) {
-		c.book.wrong("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
+		c.oracle.recordViolation("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
 		return false
 	}
 	now := c.now()
 	for i, r := range results {
-		v := verdictOf(r.Status)
-		if v == reconcile.Unsent || (v.Acknowledged() && r.EventID != c.book.source.ID(indexes[i])) {
-			c.book.wrong("%s: told %q for the id %s, which cannot be", c.book.source.ID(indexes[i]), r.Status, r.EventID)
+		v := parseVerdict(r.Status)
+		if v == reconcile.Unsent || (v.Acknowledged() && r.EventID != c.oracle.source.ID(indexes[i])) {
+			c.oracle.recordViolation("%s: told %q for the id %s, which cannot be", c.oracle.source.ID(indexes[i]), r.Status, r.EventID)
 			return false
 		}
-		c.book.told(answer{
-			index: indexes[i], verdict: v, sequence: r.Sequence, codes: r.codes(), target: target, began: began, now: now,
+		c.oracle.recordVerdict(answer{
+			index: indexes[i], verdict: v, sequence: r.Sequence, codes: r.errorCodes(), target: target, began: began, now: now,
 		})
 	}
 	c.checkOrder(indexes, results)
 	return true
 }
 
-// verdicts takes an answer apart. The status of a problem is a number, and none of an event.
-func (c *courier) verdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
+// parseVerdicts takes an answer apart. The status of a problem is a number, and none of an event.
+func (c *sender) parseVerdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
 	if len(indexes) > 1 {
 		var batch struct {
 			Results []verdict `json:"results"`
@@ -192,14 +192,14 @@ func (c *courier) verdicts(indexes []uint64, status int, body []byte) ([]verdict
 		return batch.Results, err //nolint:wrapcheck // the answer is shown instead
 	}
 	if status == http.StatusBadRequest {
-		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.book.source.ID(indexes[0]), objections: objectionsOf(body)}}, nil
+		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.oracle.source.ID(indexes[0]), violations: parseViolations(body)}}, nil
 	}
 	var one verdict
 	err := json.Unmarshal(body, &one)
 	return []verdict{one}, err //nolint:wrapcheck // as above
 }
 
-func verdictOf(status string) reconcile.Verdict {
+func parseVerdict(status string) reconcile.Verdict {
 	for _, v := range []reconcile.Verdict{reconcile.Stored, reconcile.Duplicate, reconcile.Conflict, reconcile.Rejected} {
 		if v.String() == status {
 			return v
@@ -208,8 +208,8 @@ func verdictOf(status string) reconcile.Verdict {
 	return reconcile.Unsent
 }
 
-// render writes events as one request sends them.
-func (c *courier) render(indexes []uint64) []byte {
+// renderBody writes events as one request sends them.
+func (c *sender) renderBody(indexes []uint64) []byte {
 	var text []byte
 	if len(indexes) > 1 {
 		text = append(text, '[')
@@ -218,8 +218,8 @@ func (c *courier) render(indexes []uint64) []byte {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		e := c.event(index)
-		text = traffic.Append(text, &e)
+		e := c.buildEvent(index)
+		text = traffic.AppendEvent(text, &e)
 	}
 	if len(indexes) > 1 {
 		text = append(text, ']')
@@ -227,39 +227,39 @@ func (c *courier) render(indexes []uint64) []byte {
 	return text
 }
 
-func (c *courier) event(index uint64) event.Event {
-	_, _, at := c.book.known(index)
-	e := c.book.source.Event(index, at, nil)
-	if poisoned(index) {
-		e.Data = poison(index)
+func (c *sender) buildEvent(index uint64) event.Event {
+	_, _, at := c.oracle.lookUpEvent(index)
+	e := c.oracle.source.MakeEvent(index, at, nil)
+	if isUnstorable(index) {
+		e.Data = unstorableData(index)
 	}
 	return e
 }
 
-// contradict sends an event that is stored under its id, with another content in one of
+// sendConflicting sends an event that is stored under its id, with another content in one of
 // several ways. The one verdict that it may get is a conflict, which is kept.
-func (c *courier) contradict(ctx context.Context, index uint64, way int) {
-	if v, _, _ := c.book.known(index); !v.Acknowledged() {
+func (c *sender) sendConflicting(ctx context.Context, index uint64, way int) {
+	if v, _, _ := c.oracle.lookUpEvent(index); !v.Acknowledged() {
 		return
 	}
-	c.book.count(func(t *tally) { t.conflicts++ })
-	e := c.event(index)
-	ways := contradictions()
+	c.oracle.updateTally(func(t *tally) { t.conflicts++ })
+	e := c.buildEvent(index)
+	ways := conflictVariants()
 	ways[way%len(ways)](&e)
-	target, began := c.target(), c.now()
-	status, body, err := c.post(ctx, target, index, traffic.Append(nil, &e))
+	target, began := c.nextTarget(), c.now()
+	status, body, err := c.postEvents(ctx, target, index, traffic.AppendEvent(nil, &e))
 	if err != nil || status == http.StatusServiceUnavailable {
 		return // nobody knows, and nothing is owed
 	}
-	o := objectionsOf(body)
+	o := parseViolations(body)
 	switch {
-	case status == http.StatusBadRequest && c.book.explains(target, o.codes(), began, c.now()):
-	case status == http.StatusBadRequest && c.book.maybeGone(index):
+	case status == http.StatusBadRequest && c.oracle.clockExplains(target, o.errorCodes(), began, c.now()):
+	case status == http.StatusBadRequest && c.oracle.mayBeErased(index):
 	case status != http.StatusConflict:
-		c.book.wrong("%s: sent with another content and told %d: %.300s", e.ID, status, body)
+		c.oracle.recordViolation("%s: sent with another content and told %d: %.300s", e.ID, status, body)
 	case o.ErrorID == uuid.Nil:
-		c.book.wrong("%s: sent with another content, and the conflict is not kept: %.300s", e.ID, body)
+		c.oracle.recordViolation("%s: sent with another content, and the conflict is not kept: %.300s", e.ID, body)
 	default:
-		c.book.ledger.Contradicted(o.ErrorID, index)
+		c.oracle.journal.RecordConflict(o.ErrorID, index)
 	}
 }

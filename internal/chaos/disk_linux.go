@@ -34,11 +34,11 @@ func newDisk(dir, like string) (*disk, error) {
 	return d, nil
 }
 
-func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
+func (d *disk) fillerPath() string { return filepath.Join(d.dir, "ballast") }
 
-// fill takes all the space there is.
-func (d *disk) fill() error {
-	file, err := os.Create(d.ballast())
+// fillUp takes all the space there is.
+func (d *disk) fillUp() error {
+	file, err := os.Create(d.fillerPath())
 	if err != nil {
 		return fmt.Errorf("fill the small disk: %w", err)
 	}
@@ -50,9 +50,9 @@ func (d *disk) fill() error {
 	return nil
 }
 
-// empty gives the space back.
-func (d *disk) empty() error {
-	if err := os.Remove(d.ballast()); err != nil {
+// freeSpace gives the space back.
+func (d *disk) freeSpace() error {
+	if err := os.Remove(d.fillerPath()); err != nil {
 		return fmt.Errorf("empty the small disk: %w", err)
 	}
 	return nil

@@ -8,88 +8,90 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
-// Deal deals so many faults, those left out that take a disk or a build.
-func Deal(seed uint64, n int) (names []string, skipped map[string]string) {
-	skipped = leftOut()
-	d := newDeck(&site{Options: Options{Seed: seed}, unsteppable: "nothing is built"}, catalogue(), skipped)
+// ScheduleFaults deals so many faults, those left out that take a disk or a build.
+func ScheduleFaults(seed uint64, n int) (names []string, skipped map[string]string) {
+	skipped = omittedFaults()
+	d := newFaultSchedule(&testbed{Options: Options{Seed: seed}, clockUnavailable: "nothing is built"}, singleServerFaults(), skipped)
 	for range n {
-		names = append(names, d.deal().name)
+		names = append(names, d.nextFault().name)
 	}
 	return names, skipped
 }
 
-// Book is what was meant and told.
-type Book struct{ *book }
+// Oracle is what was meant and told.
+type Oracle struct{ *oracle }
 
-// NewBook makes an empty one.
-func NewBook(source *traffic.Source) Book { return Book{newBook(content{source})} }
+// NewOracle makes an empty one.
+func NewOracle(source *traffic.Source) Oracle { return Oracle{newOracle(content{source})} }
 
-// Mean notes events of the first application that are about to be sent.
-func (b Book) Mean(n int) []uint64 { return b.mean(0, time.Unix(1, 0), make([]time.Duration, n)...) }
-
-// Told notes a verdict.
-func (b Book) Told(index uint64, v reconcile.Verdict, sequence int64) {
-	b.told(answer{index: index, verdict: v, sequence: sequence, began: time.Unix(1, 0), now: time.Unix(2, 0)})
+// RecordSending notes events of the first application that are about to be sent.
+func (b Oracle) RecordSending(n int) []uint64 {
+	return b.recordSending(0, time.Unix(1, 0), make([]time.Duration, n)...)
 }
 
-// Acknowledged is how many were acknowledged.
-func (b Book) Acknowledged() int64 { return b.counted().acknowledged }
+// RecordVerdict notes a verdict.
+func (b Oracle) RecordVerdict(index uint64, v reconcile.Verdict, sequence int64) {
+	b.recordVerdict(answer{index: index, verdict: v, sequence: sequence, began: time.Unix(1, 0), now: time.Unix(2, 0)})
+}
 
-// Ledger is what is held against the tables.
-func (b Book) Ledger() *reconcile.Ledger { return b.ledger }
+// CountAcknowledged is how many were acknowledged.
+func (b Oracle) CountAcknowledged() int64 { return b.snapshotTally().acknowledged }
 
-// Poisoned tells whether an event is not fit to be stored.
-func Poisoned(index uint64) bool { return poisoned(index) }
+// Journal is what is held against the tables.
+func (b Oracle) Journal() *reconcile.Journal { return b.journal }
 
-// Deliver sends events to services, each to the next until there is a verdict.
-func (b Book) Deliver(ctx context.Context, targets []string, indexes []uint64) bool {
-	c := newCourier(b.book, targets, keys{}, time.Now)
+// IsUnstorable tells whether an event is not fit to be stored.
+func IsUnstorable(index uint64) bool { return isUnstorable(index) }
+
+// SendUntilVerdict sends events to services, each to the next until there is a verdict.
+func (b Oracle) SendUntilVerdict(ctx context.Context, targets []string, indexes []uint64) bool {
+	c := newSender(b.oracle, targets, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
-	return c.deliver(ctx, indexes, len(targets)+1)
+	return c.sendUntilVerdict(ctx, indexes, len(targets)+1)
 }
 
-// Wire is a TCP proxy that can be disturbed.
-type Wire struct{ *wire }
+// Proxy is a TCP proxy that can be disturbed.
+type Proxy struct{ *proxy }
 
-// NewWire makes one to a socket.
-func NewWire(ctx context.Context, socket string) (Wire, error) {
-	w, err := newWire(ctx, socket)
-	return Wire{w}, err
+// NewProxy makes one to a socket.
+func NewProxy(ctx context.Context, socket string) (Proxy, error) {
+	w, err := newProxy(ctx, socket)
+	return Proxy{w}, err
 }
 
 // Address is where it listens.
-func (w Wire) Address() string { return w.address() }
+func (w Proxy) Address() string { return w.address() }
 
-// Delay hands everything on late.
-func (w Wire) Delay(by time.Duration) { w.delay.Store(int64(by)) }
+// SetDelay hands everything on late.
+func (w Proxy) SetDelay(by time.Duration) { w.delay.Store(int64(by)) }
 
-// Hole lets nothing through.
-func (w Wire) Hole(open bool) { w.hole.Store(open) }
+// SetBlackHole lets nothing through.
+func (w Proxy) SetBlackHole(open bool) { w.blackHoled.Store(open) }
 
-// Drop closes all connections.
-func (w Wire) Drop() int { return w.drop() }
+// DropConnections closes all connections.
+func (w Proxy) DropConnections() int { return w.dropConnections() }
 
 // Close ends it.
-func (w Wire) Close() error { return w.close() }
+func (w Proxy) Close() error { return w.close() }
 
-// GoAstray notes that a service judges by a wrong clock, and Straight that it does no more.
-func (b Book) GoAstray(target, code string) { b.goAstray(target, code, time.Now()) }
+// BeginClockFault notes that a service judges by a wrong clock, and Straight that it does no more.
+func (b Oracle) BeginClockFault(target, code string) { b.beginClockFault(target, code, time.Now()) }
 
-// Straight notes that the clock is right again.
-func (b Book) Straight() { b.straight(time.Now()) }
+// EndClockFault notes that the clock is right again.
+func (b Oracle) EndClockFault() { b.endClockFault(time.Now()) }
 
-// Attempt sends events once.
-func (b Book) Attempt(ctx context.Context, target string, indexes []uint64) bool {
-	c := newCourier(b.book, nil, keys{}, time.Now)
+// SendOnce sends events once.
+func (b Oracle) SendOnce(ctx context.Context, target string, indexes []uint64) bool {
+	c := newSender(b.oracle, nil, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
-	return c.attempt(ctx, target, indexes)
+	return c.sendOnce(ctx, target, indexes)
 }
 
-// Refused is how many were refused.
-func (b Book) Refused() int64 { return b.counted().refused }
+// CountRejected is how many were refused.
+func (b Oracle) CountRejected() int64 { return b.snapshotTally().rejected }
 
-// Overlay patches package time of a Go.
-func Overlay(goroot, dir string) (string, error) { return overlay(goroot, dir) }
+// WriteOverlay patches package time of a Go.
+func WriteOverlay(goroot, dir string) (string, error) { return writeOverlay(goroot, dir) }
 
 // BuildStepped builds a command of a module with a clock that can be stepped.
 func BuildStepped(ctx context.Context, environ []string, module, command, dir string) (string, error) {
@@ -105,11 +107,11 @@ func NewClock(file string) (Clock, error) {
 	return Clock{c}, err
 }
 
-// Step puts it so far from the right time.
-func (c Clock) Step(by time.Duration) { c.step(by) }
+// SetOffset puts it so far from the right time.
+func (c Clock) SetOffset(by time.Duration) { c.setOffset(by) }
 
-// Environ is what a process follows it by.
-func (c Clock) Environ() string { return c.environ() }
+// EnvironmentVariable is what a process follows it by.
+func (c Clock) EnvironmentVariable() string { return c.environmentVariable() }
 
 // Close ends it.
 func (c Clock) Close() error { return c.close() }
@@ -117,64 +119,66 @@ func (c Clock) Close() error { return c.close() }
 // ErrNoSource marks that nothing can be built.
 var ErrNoSource = errNoSource
 
-// FaultsOfOneServer names the faults that need no standby.
-func FaultsOfOneServer() (names []string) {
-	for _, f := range catalogue() {
+// SingleServerFaultNames names the faults that need no standby.
+func SingleServerFaultNames() (names []string) {
+	for _, f := range singleServerFaults() {
 		names = append(names, f.name)
 	}
 	return names
 }
 
-// MeanBefore notes events of the first application that happened so long before now.
-func (b Book) MeanBefore(before ...time.Duration) []uint64 { return b.mean(0, time.Now(), before...) }
+// RecordSendingBefore notes events of the first application that happened so long before now.
+func (b Oracle) RecordSendingBefore(before ...time.Duration) []uint64 {
+	return b.recordSending(0, time.Now(), before...)
+}
 
-// sender sends to one service, and is closed with the function that is returned.
-func (b Book) sender(target string) (c *courier, end func()) {
-	c = newCourier(b.book, []string{target}, keys{}, time.Now)
+// newTestSender sends to one service, and is closed with the function that is returned.
+func (b Oracle) newTestSender(target string) (c *sender, end func()) {
+	c = newSender(b.oracle, []string{target}, keys{}, time.Now)
 	return c, c.client.CloseIdleConnections
 }
 
-// Look asks a service for a list that has to hold an event.
-func (b Book) Look(ctx context.Context, target string, index uint64) {
-	c, end := b.sender(target)
+// VerifyListed asks a service for a list that has to hold an event.
+func (b Oracle) VerifyListed(ctx context.Context, target string, index uint64) {
+	c, end := b.newTestSender(target)
 	defer end()
-	c.look(ctx, index, true)
+	c.verifyListed(ctx, index, true)
 }
 
-// Contradict sends an event with another content, in one of Ways ways.
-func (b Book) Contradict(ctx context.Context, target string, index uint64, way int) {
-	c, end := b.sender(target)
+// SendConflicting sends an event with another content, in one of Ways ways.
+func (b Oracle) SendConflicting(ctx context.Context, target string, index uint64, way int) {
+	c, end := b.newTestSender(target)
 	defer end()
-	c.contradict(ctx, index, way)
+	c.sendConflicting(ctx, index, way)
 }
 
-// Ways is how many ways there are to contradict.
-func Ways() int { return len(contradictions()) }
+// CountConflictVariants is how many ways there are to contradict.
+func CountConflictVariants() int { return len(conflictVariants()) }
 
-// Edit edits an event, Erase erases it and EraseSession its session.
-func (b Book) Edit(ctx context.Context, target string, index uint64) {
-	c, end := b.sender(target)
+// EditEvent edits an event, Erase erases it and EraseSession its session.
+func (b Oracle) EditEvent(ctx context.Context, target string, index uint64) {
+	c, end := b.newTestSender(target)
 	defer end()
-	c.edit(ctx, index)
+	c.editEvent(ctx, index)
 }
 
-// Erase erases an event.
-func (b Book) Erase(ctx context.Context, target string, index uint64) {
-	c, end := b.sender(target)
+// EraseEvent erases an event.
+func (b Oracle) EraseEvent(ctx context.Context, target string, index uint64) {
+	c, end := b.newTestSender(target)
 	defer end()
-	c.erase(ctx, index)
+	c.eraseEvent(ctx, index)
 }
 
-// Settle asks for everything again of which nobody knows what became of it.
-func (b Book) Settle(ctx context.Context, target string) int {
-	c, end := b.sender(target)
+// SettleChanges asks for everything again of which nobody knows what became of it.
+func (b Oracle) SettleChanges(ctx context.Context, target string) int {
+	c, end := b.newTestSender(target)
 	defer end()
-	return c.settle(ctx)
+	return c.settleChanges(ctx)
 }
 
-// ToldNow notes a verdict on an event that is sent now, and what was objected to.
-func (b Book) ToldNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
-	b.told(answer{index: index, verdict: v, sequence: sequence, codes: codes, began: time.Now(), now: time.Now()})
+// RecordVerdictNow notes a verdict on an event that is sent now, and what was objected to.
+func (b Oracle) RecordVerdictNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
+	b.recordVerdict(answer{index: index, verdict: v, sequence: sequence, codes: codes, began: time.Now(), now: time.Now()})
 }
 
 // IsAhead tells whether an event is dated ahead.
@@ -186,8 +190,10 @@ const Applications = applications
 // ApplicationOf tells which application sends an event.
 func ApplicationOf(index uint64) int { return applicationOf(index) }
 
-// MeanOf notes an event of an application.
-func (b Book) MeanOf(application int) uint64 { return b.mean(application, time.Now(), 0)[0] }
+// RecordSendingOf notes an event of an application.
+func (b Oracle) RecordSendingOf(application int) uint64 {
+	return b.recordSending(application, time.Now(), 0)[0]
+}
 
-// Begin begins a cycle.
-func (b Book) Begin() { b.begin() }
+// BeginCycle begins a cycle.
+func (b Oracle) BeginCycle() { b.beginCycle() }

@@ -14,26 +14,26 @@ func pairFaults() []fault {
 	// the standby is still frozen.
 	const resent, long = 12 * time.Second, 15 * time.Second
 	return []fault{
-		{name: "failover", least: 0, most: time.Second, inflict: losePrimary},
-		{name: "standby SIGSTOP", least: middle, most: resent, inflict: freezeStandby},
-		{name: "standby kill -9", least: short, most: middle, inflict: killStandby},
-		{name: "standby SIGSTOP, failover", least: resent, most: long, inflict: freezeResendAndLose},
-		{name: "waiting commits terminated, failover", least: middle, most: resent, inflict: freezeAndLose("pg_terminate_backend")},
-		{name: "waiting commits cancelled, failover", least: middle, most: resent, inflict: freezeAndLose("pg_cancel_backend")},
+		{name: "failover", minDuration: 0, maxDuration: time.Second, inject: losePrimary},
+		{name: "standby SIGSTOP", minDuration: middle, maxDuration: resent, inject: freezeStandby},
+		{name: "standby kill -9", minDuration: short, maxDuration: middle, inject: killStandby},
+		{name: "standby SIGSTOP, failover", minDuration: resent, maxDuration: long, inject: freezeResendAndLose},
+		{name: "waiting commits terminated, failover", minDuration: middle, maxDuration: resent, inject: freezeAndLose("pg_terminate_backend")},
+		{name: "waiting commits cancelled, failover", minDuration: middle, maxDuration: resent, inject: freezeAndLose("pg_cancel_backend")},
 	}
 }
 
 // losePrimary kills the primary; its standby is promoted a moment later.
-func losePrimary(_ context.Context, s *site) (damage, error) {
-	return damage{on: "the primary killed, its standby promoted", heal: s.failOver}, s.server.Kill()
+func losePrimary(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "the primary killed, its standby promoted", revert: s.failOver}, s.server.Kill()
 }
 
-func freezeStandby(_ context.Context, s *site) (damage, error) {
-	return damage{on: "commits wait", heal: s.pair.thaw}, s.pair.freeze()
+func freezeStandby(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "commits wait", revert: s.pair.thawStandby}, s.pair.freezeStandby()
 }
 
-func killStandby(_ context.Context, s *site) (damage, error) {
-	return damage{on: "commits wait", heal: s.pair.standby.Restart}, s.pair.standby.Kill()
+func killStandby(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "commits wait", revert: s.pair.standby.Restart}, s.pair.standby.Kill()
 }
 
 // freezeResendAndLose freezes the standby, has a few new events sent again and again and
@@ -41,20 +41,20 @@ func killStandby(_ context.Context, s *site) (damage, error) {
 // for everybody to see, and on one machine alone: whoever is told then that it is stored
 // has been told so too early. Among other events that would not show, since a transaction
 // that writes anything waits.
-func freezeResendAndLose(ctx context.Context, s *site) (damage, error) {
+func freezeResendAndLose(ctx context.Context, s *testbed) (injection, error) {
 	const few = 20
-	s.load.pause()
-	if err := s.pair.freeze(); err != nil {
-		return damage{}, err
+	s.generator.pauseSending()
+	if err := s.pair.freezeStandby(); err != nil {
+		return injection{}, err
 	}
-	events := s.load.fresh(s.random.IntN(applications), few)
-	d, err := s.disturb(ctx, "the same events sent until the primary is killed", 0, func(ctx context.Context) error {
-		s.load.inFlight.Go(func() { s.load.deliver(context.WithoutCancel(ctx), events, 1) })
+	events := s.generator.newStorableEvents(s.random.IntN(applications), few)
+	d, err := s.repeatUntilReverted(ctx, "the same events sent until the primary is killed", 0, func(ctx context.Context) error {
+		s.generator.inFlight.Go(func() { s.generator.sendUntilVerdict(context.WithoutCancel(ctx), events, 1) })
 		return nil
 	})
-	ended := d.heal
-	d.heal = func(ctx context.Context) error {
-		defer s.load.resume()
+	ended := d.revert
+	d.revert = func(ctx context.Context) error {
+		defer s.generator.resumeSending()
 		return errors.Join(ended(ctx), s.failOver(ctx))
 	}
 	return d, err
@@ -62,17 +62,17 @@ func freezeResendAndLose(ctx context.Context, s *site) (damage, error) {
 
 // freezeAndLose freezes the standby, ends the waits of commits by a function of Postgres,
 // and loses the primary: what it committed for itself is gone then.
-func freezeAndLose(end string) func(context.Context, *site) (damage, error) {
-	return func(ctx context.Context, s *site) (damage, error) {
-		if err := s.pair.freeze(); err != nil {
-			return damage{}, err
+func freezeAndLose(end string) func(context.Context, *testbed) (injection, error) {
+	return func(ctx context.Context, s *testbed) (injection, error) {
+		if err := s.pair.freezeStandby(); err != nil {
+			return injection{}, err
 		}
 		statement := "select " + end + "(pid) from pg_stat_activity where wait_event = 'SyncRep' and pid <> pg_backend_pid()"
-		d, err := s.disturb(ctx, "their waits ended, then the primary is killed", 0, func(ctx context.Context) error {
-			return s.execute(ctx, statement)
+		d, err := s.repeatUntilReverted(ctx, "their waits ended, then the primary is killed", 0, func(ctx context.Context) error {
+			return s.execStatement(ctx, statement)
 		})
-		ended := d.heal
-		d.heal = func(ctx context.Context) error { return errors.Join(ended(ctx), s.failOver(ctx)) }
+		ended := d.revert
+		d.revert = func(ctx context.Context) error { return errors.Join(ended(ctx), s.failOver(ctx)) }
 		return d, err
 	}
 }

@@ -13,51 +13,51 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func killPostgres(_ context.Context, s *site) (damage, error) {
-	return damage{on: "all its processes", heal: s.server.Restart}, s.server.Kill()
+func killPostgres(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "all its processes", revert: s.server.Restart}, s.server.Kill()
 }
 
 // restartPostgres ends it in order, without waiting for its clients.
-func restartPostgres(ctx context.Context, s *site) (damage, error) {
-	return damage{heal: s.server.Restart}, s.server.Stop(ctx)
+func restartPostgres(ctx context.Context, s *testbed) (injection, error) {
+	return injection{revert: s.server.Restart}, s.server.Stop(ctx)
 }
 
-// quitPostgres ends it at once, so that it has to recover.
-func quitPostgres(_ context.Context, s *site) (damage, error) {
+// stopPostgresAtOnce ends it at once, so that it has to recover.
+func stopPostgresAtOnce(_ context.Context, s *testbed) (injection, error) {
 	if err := syscall.Kill(s.server.PID(), syscall.SIGQUIT); err != nil {
-		return damage{}, fmt.Errorf("quit Postgres: %w", err)
+		return injection{}, fmt.Errorf("quit Postgres: %w", err)
 	}
 	<-s.server.Done()
-	return damage{heal: s.server.Restart}, nil
+	return injection{revert: s.server.Restart}, nil
 }
 
-func freezePostgres(_ context.Context, s *site) (damage, error) {
-	return damage{on: "all its processes", heal: func(context.Context) error { return s.server.Thaw() }}, s.server.Freeze()
+func freezePostgres(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "all its processes", revert: func(context.Context) error { return s.server.Thaw() }}, s.server.Freeze()
 }
 
 // killBackend kills one server process, for which Postgres ends all others and recovers.
-func killBackend(ctx context.Context, s *site) (damage, error) {
+func killBackend(ctx context.Context, s *testbed) (injection, error) {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
-		return damage{}, fmt.Errorf("connect: %w", err)
+		return injection{}, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it may be gone by now
 	var pid int
 	const statement = `select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
 		order by state = 'idle', random() limit 1`
 	if err := conn.QueryRow(ctx, statement).Scan(&pid); err != nil {
-		return damage{}, fmt.Errorf("find a backend: %w", err)
+		return injection{}, fmt.Errorf("find a backend: %w", err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return damage{}, fmt.Errorf("kill a backend: %w", err)
+		return injection{}, fmt.Errorf("kill a backend: %w", err)
 	}
-	return damage{on: "process " + strconv.Itoa(pid), heal: nothing}, nil
+	return injection{target: "process " + strconv.Itoa(pid), revert: revertNothing}, nil
 }
 
-func nothing(context.Context) error { return nil }
+func revertNothing(context.Context) error { return nil }
 
-// disturb does something again and again, with a pause between, until it is healed.
-func (s *site) disturb(ctx context.Context, on string, workers int, do func(ctx context.Context) error) (damage, error) {
+// repeatUntilReverted does something again and again, with a pause between, until it is healed.
+func (s *testbed) repeatUntilReverted(ctx context.Context, on string, workers int, do func(ctx context.Context) error) (injection, error) {
 	const pause = 200 * time.Millisecond
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
@@ -82,83 +82,83 @@ func (s *site) disturb(ctx context.Context, on string, workers int, do func(ctx 
 			}
 		})
 	}
-	return damage{on: on, heal: func(context.Context) error {
+	return injection{target: on, revert: func(context.Context) error {
 		cancel()
 		group.Wait()
 		return found
 	}}, nil
 }
 
-func terminateBackends(ctx context.Context, s *site) (damage, error) {
-	return s.disturb(ctx, "one after the other", 0, func(ctx context.Context) error {
-		return s.execute(ctx, `select pg_terminate_backend(pid) from (select pid from pg_stat_activity
+func terminateBackends(ctx context.Context, s *testbed) (injection, error) {
+	return s.repeatUntilReverted(ctx, "one after the other", 0, func(ctx context.Context) error {
+		return s.execStatement(ctx, `select pg_terminate_backend(pid) from (select pid from pg_stat_activity
 			where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' order by state = 'idle', random() limit 1) one`)
 	})
 }
 
-// readOnly makes the server refuse to write, as a standby does that was promoted away from.
-func readOnly(ctx context.Context, s *site) (damage, error) {
+// makeReadOnly makes the server refuse to write, as a standby does that was promoted away from.
+func makeReadOnly(ctx context.Context, s *testbed) (injection, error) {
 	set := func(ctx context.Context, statement string) error {
-		return errors.Join(s.execute(ctx, statement), s.execute(ctx, "select pg_reload_conf()"))
+		return errors.Join(s.execStatement(ctx, statement), s.execStatement(ctx, "select pg_reload_conf()"))
 	}
-	return damage{heal: func(ctx context.Context) error {
+	return injection{revert: func(ctx context.Context) error {
 		return set(ctx, "alter system reset default_transaction_read_only")
 	}}, set(ctx, "alter system set default_transaction_read_only = on")
 }
 
-// hold opens a transaction, locks something, and lets go when it is healed.
-func (s *site) hold(ctx context.Context, on, statement string) (damage, error) {
+// holdLock opens a transaction, locks something, and lets go when it is healed.
+func (s *testbed) holdLock(ctx context.Context, on, statement string) (injection, error) {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
-		return damage{}, fmt.Errorf("connect: %w", err)
+		return injection{}, fmt.Errorf("connect: %w", err)
 	}
 	_, err = conn.Exec(ctx, "begin")
 	if err == nil {
 		_, err = conn.Exec(ctx, statement)
 	}
 	if err != nil {
-		return damage{}, errors.Join(fmt.Errorf("lock: %w", err), conn.Close(context.WithoutCancel(ctx)))
+		return injection{}, errors.Join(fmt.Errorf("lock: %w", err), conn.Close(context.WithoutCancel(ctx)))
 	}
-	return damage{on: on, heal: conn.Close}, nil
+	return injection{target: on, revert: conn.Close}, nil
 }
 
 // lockRows locks the sessions that are written to, which holds up every connection
 // that writes.
-func lockRows(ctx context.Context, s *site) (damage, error) {
-	return s.hold(ctx, "the sessions of the last minute",
+func lockRows(ctx context.Context, s *testbed) (injection, error) {
+	return s.holdLock(ctx, "the sessions of the last minute",
 		"select from session where last_event_at > now() - interval '1 minute' order by session_id for update")
 }
 
 // lockSession locks the session that is written to most.
-func lockSession(ctx context.Context, s *site) (damage, error) {
-	return s.hold(ctx, "the busiest of the last minute",
+func lockSession(ctx context.Context, s *testbed) (injection, error) {
+	return s.holdLock(ctx, "the busiest of the last minute",
 		"select from session where last_event_at > now() - interval '1 minute' order by event_count desc, session_id limit 1 for update")
 }
 
-// slots are connections that were taken so that nobody else gets one.
-type slots struct {
-	dsn  string
-	held []*pgx.Conn
+// heldConnections are connections that were taken so that nobody else gets one.
+type heldConnections struct {
+	dsn         string
+	connections []*pgx.Conn
 }
 
-// take connects until that is refused.
-func (s *slots) take(ctx context.Context) {
+// acquireAll connects until that is refused.
+func (s *heldConnections) acquireAll(ctx context.Context) {
 	for {
 		conn, err := pgx.Connect(ctx, s.dsn)
 		if err != nil {
 			return
 		}
-		s.held = append(s.held, conn)
+		s.connections = append(s.connections, conn)
 	}
 }
 
-// others ends the connections that are not ours, and tells how many there were.
-func (s *slots) others(ctx context.Context) (n int, err error) {
-	pids := make([]int32, len(s.held))
-	for i, conn := range s.held {
+// terminateOthers ends the connections that are not ours, and tells how many there were.
+func (s *heldConnections) terminateOthers(ctx context.Context) (n int, err error) {
+	pids := make([]int32, len(s.connections))
+	for i, conn := range s.connections {
 		pids[i] = int32(conn.PgConn().PID()) //nolint:gosec // as Postgres has it
 	}
-	err = s.held[0].QueryRow(ctx, `select count(pg_terminate_backend(pid)) from pg_stat_activity
+	err = s.connections[0].QueryRow(ctx, `select count(pg_terminate_backend(pid)) from pg_stat_activity
 		where datname = current_database() and backend_type = 'client backend' and pid <> all($1)`, pids).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("end the services' connections: %w", err)
@@ -166,51 +166,51 @@ func (s *slots) others(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-func (s *slots) release(ctx context.Context) error {
+func (s *heldConnections) releaseAll(ctx context.Context) error {
 	var err error
-	for _, conn := range s.held {
+	for _, conn := range s.connections {
 		err = errors.Join(err, conn.Close(ctx))
 	}
 	return err
 }
 
-// takeSlots takes every connection there is. The services connect again as fast as
+// exhaustConnections takes every connection there is. The services connect again as fast as
 // theirs are ended, so that it takes some rounds until they have none.
-func takeSlots(ctx context.Context, s *site) (damage, error) {
+func exhaustConnections(ctx context.Context, s *testbed) (injection, error) {
 	const rounds = 200
-	taken := &slots{dsn: s.server.DSN(databaseName)}
-	taken.take(ctx)
-	d := damage{heal: taken.release}
-	if len(taken.held) == 0 {
+	taken := &heldConnections{dsn: s.server.DSN(databaseName)}
+	taken.acquireAll(ctx)
+	d := injection{revert: taken.releaseAll}
+	if len(taken.connections) == 0 {
 		return d, errors.New("there was no connection to take")
 	}
 	for range rounds {
-		n, err := taken.others(ctx)
+		n, err := taken.terminateOthers(ctx)
 		if err != nil {
-			return d, errors.Join(err, taken.release(ctx))
+			return d, errors.Join(err, taken.releaseAll(ctx))
 		}
 		if n == 0 {
-			d.on = "all " + strconv.Itoa(len(taken.held)) + " connections"
+			d.target = "all " + strconv.Itoa(len(taken.connections)) + " connections"
 			return d, nil
 		}
-		taken.take(ctx)
+		taken.acquireAll(ctx)
 	}
-	return d, errors.Join(errors.New("the services kept a connection"), taken.release(ctx))
+	return d, errors.Join(errors.New("the services kept a connection"), taken.releaseAll(ctx))
 }
 
-// deadlocks locks sessions that are written to in random orders. A cycle without a
+// provokeDeadlocks locks sessions that are written to in random orders. A cycle without a
 // single deadlock would prove nothing, and is an error.
-func deadlocks(ctx context.Context, s *site) (damage, error) {
+func provokeDeadlocks(ctx context.Context, s *testbed) (injection, error) {
 	const workers = 6
-	before, err := s.deadlocked(ctx)
+	before, err := s.countDeadlocks(ctx)
 	if err != nil {
-		return damage{}, err
+		return injection{}, err
 	}
-	pool, err := s.pool(ctx)
+	pool, err := s.openPool(ctx)
 	if err != nil {
-		return damage{}, err
+		return injection{}, err
 	}
-	d, err := s.disturb(ctx, "6 others that lock sessions in random orders", workers, func(ctx context.Context) error {
+	d, err := s.repeatUntilReverted(ctx, "6 others that lock sessions in random orders", workers, func(ctx context.Context) error {
 		ids, err := pool.Query(ctx, "select session_id from (select session_id from session order by last_event_at desc limit 12) s order by random() limit 4")
 		if err != nil {
 			return fmt.Errorf("find sessions: %w", err)
@@ -219,19 +219,19 @@ func deadlocks(ctx context.Context, s *site) (damage, error) {
 		if err != nil {
 			return fmt.Errorf("find sessions: %w", err)
 		}
-		return lockAll(ctx, pool, sessions)
+		return lockSessions(ctx, pool, sessions)
 	})
-	heal := d.heal
-	d.heal = func(ctx context.Context) error {
+	heal := d.revert
+	d.revert = func(ctx context.Context) error {
 		err := heal(ctx)
 		pool.Close() // what a connection counted is known when it ends, at the latest
-		return errors.Join(err, s.moreDeadlocks(ctx, before))
+		return errors.Join(err, s.awaitDeadlock(ctx, before))
 	}
 	return d, err
 }
 
-// deadlocked is how many deadlocks Postgres has broken.
-func (s *site) deadlocked(ctx context.Context) (n int64, err error) {
+// countDeadlocks is how many deadlocks Postgres has broken.
+func (s *testbed) countDeadlocks(ctx context.Context) (n int64, err error) {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
@@ -243,15 +243,15 @@ func (s *site) deadlocked(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// moreDeadlocks waits a moment for the count to grow.
-func (s *site) moreDeadlocks(ctx context.Context, before int64) error {
+// awaitDeadlock waits a moment for the count to grow.
+func (s *testbed) awaitDeadlock(ctx context.Context, before int64) error {
 	const tries, step = 50, 100 * time.Millisecond
 	for range tries {
-		n, err := s.deadlocked(ctx)
+		n, err := s.countDeadlocks(ctx)
 		if err != nil || n > before {
 			return err
 		}
-		pause(step)
+		sleepFor(step)
 	}
 	return errors.New("no deadlock came about")
 }
@@ -261,8 +261,8 @@ type beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// lockAll locks one session after the other. To be the victim of a deadlock is no error.
-func lockAll(ctx context.Context, pool beginner, sessions []uuid.UUID) error {
+// lockSessions locks one session after the other. To be the victim of a deadlock is no error.
+func lockSessions(ctx context.Context, pool beginner, sessions []uuid.UUID) error {
 	tx, err := pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("lock sessions: %w", err)
@@ -276,6 +276,6 @@ func lockAll(ctx context.Context, pool beginner, sessions []uuid.UUID) error {
 	return nil
 }
 
-func fillDisk(_ context.Context, s *site) (damage, error) {
-	return damage{on: "that of the ledger of ids", heal: func(context.Context) error { return s.disk.empty() }}, s.disk.fill()
+func fillDisk(_ context.Context, s *testbed) (injection, error) {
+	return injection{target: "that of the ledger of ids", revert: func(context.Context) error { return s.disk.freeSpace() }}, s.disk.fillUp()
 }

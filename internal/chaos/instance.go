@@ -69,16 +69,16 @@ func (i *instance) start(ctx context.Context) error {
 		_ = command.Wait() // how it ended is in its state
 	}()
 	i.command, i.done = command, done
-	return i.await(ctx, done)
+	return i.awaitReady(ctx, done)
 }
 
-// await waits until the service is ready.
-func (i *instance) await(ctx context.Context, done <-chan struct{}) error {
+// awaitReady waits until the service is ready.
+func (i *instance) awaitReady(ctx context.Context, done <-chan struct{}) error {
 	const step, patience = 20 * time.Millisecond, 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		if i.ready(ctx) {
+		if i.isReady(ctx) {
 			return nil
 		}
 		select {
@@ -91,7 +91,7 @@ func (i *instance) await(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-func (i *instance) ready(ctx context.Context) bool {
+func (i *instance) isReady(ctx context.Context) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.ops+"/readyz", http.NoBody)
 	if err != nil {
 		return false
@@ -105,8 +105,8 @@ func (i *instance) ready(ctx context.Context) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// signal sends to the service.
-func (i *instance) signal(s syscall.Signal) error {
+// sendSignal sends to the service.
+func (i *instance) sendSignal(s syscall.Signal) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if err := i.command.Process.Signal(s); err != nil {
@@ -115,20 +115,20 @@ func (i *instance) signal(s syscall.Signal) error {
 	return nil
 }
 
-// ended is closed when the service has ended.
-func (i *instance) ended() <-chan struct{} {
+// exited is closed when the service has ended.
+func (i *instance) exited() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.done
 }
 
-// running tells whether the service runs.
-func (i *instance) running() bool {
-	if i.ended() == nil {
+// isRunning tells whether the service runs.
+func (i *instance) isRunning() bool {
+	if i.exited() == nil {
 		return false
 	}
 	select {
-	case <-i.ended():
+	case <-i.exited():
 		return false
 	default:
 		return true
@@ -137,35 +137,35 @@ func (i *instance) running() bool {
 
 // kill ends the service at once.
 func (i *instance) kill() error {
-	if err := i.signal(syscall.SIGKILL); err != nil {
+	if err := i.sendSignal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	<-i.ended()
+	<-i.exited()
 	return nil
 }
 
 // stop ends the service as an operator does; it is an error when it says that it did
 // not end well.
 func (i *instance) stop() error {
-	if err := i.signal(syscall.SIGTERM); err != nil {
+	if err := i.sendSignal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	return i.endedWell()
+	return i.awaitCleanExit()
 }
 
-// endedWell waits for the end of a service that was told to stop.
-func (i *instance) endedWell() error {
-	kill := time.AfterFunc(stopPatience, func() { _ = i.signal(syscall.SIGKILL) })
+// awaitCleanExit waits for the end of a service that was told to stop.
+func (i *instance) awaitCleanExit() error {
+	kill := time.AfterFunc(stopPatience, func() { _ = i.sendSignal(syscall.SIGKILL) })
 	defer kill.Stop()
-	<-i.ended()
+	<-i.exited()
 	if code := i.command.ProcessState.ExitCode(); code != 0 {
 		return fmt.Errorf("service %s was told to stop and ended with code %d", i.name, code)
 	}
 	return nil
 }
 
-// resident is the physical memory of the service in bytes, 0 where it is not known.
-func (i *instance) resident() int64 {
+// residentMemory is the physical memory of the service in bytes, 0 where it is not known.
+func (i *instance) residentMemory() int64 {
 	i.mu.Lock()
 	pid := i.command.Process.Pid
 	i.mu.Unlock()
@@ -182,8 +182,8 @@ func (i *instance) resident() int64 {
 	return 0
 }
 
-// complaints are the lines of the log that no fault excuses.
-func (i *instance) complaints() []string {
+// findLogErrors are the lines of the log that no fault excuses.
+func (i *instance) findLogErrors() []string {
 	text, err := os.ReadFile(i.log.Name())
 	if err != nil {
 		return []string{err.Error()}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// load sends events at a rate that does not wait for anybody.
-type load struct {
-	*courier
+// loadGenerator sends events at a rate that does not wait for anybody.
+type loadGenerator struct {
+	*sender
 	// rate is how many events a second are sent, and wideRate how many in large batches.
 	rate, wideRate int
 	random         *rand.Rand
@@ -41,8 +41,8 @@ const (
 	maxFlight = 4000
 	// tries is how often a sender tries before it leaves an event to the sweep.
 	tries = 3
-	// lookAt is of how many requests one is followed by a question for what it stored.
-	lookAt = 5
+	// verifyOneIn is of how many requests one is followed by a question for what it stored.
+	verifyOneIn = 5
 	// spread is how far the timestamps of a batch lie apart, at most.
 	spread = 2 * time.Second
 )
@@ -54,42 +54,42 @@ const (
 	warming             = 12
 )
 
-func newLoad(c *courier, rate, wideRate int, seed uint64) *load {
-	return &load{
-		courier: c, rate: rate, wideRate: wideRate, slots: make(chan struct{}, maxFlight),
+func newLoadGenerator(c *sender, rate, wideRate int, seed uint64) *loadGenerator {
+	return &loadGenerator{
+		sender: c, rate: rate, wideRate: wideRate, slots: make(chan struct{}, maxFlight),
 		random: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // it has to give the same again
 	}
 }
 
 // start begins to send, in large batches if it is told to.
-func (l *load) start(ctx context.Context, wide bool) {
+func (l *loadGenerator) start(ctx context.Context, wide bool) {
 	l.wide = wide
 	if wide {
-		l.widen(ctx)
+		l.warmUpLanes(ctx)
 	}
 	ctx, l.cancel = context.WithCancel(ctx)
-	l.ended.Go(func() { l.run(ctx) })
-	l.ended.Go(func() { l.replays(ctx) })
+	l.ended.Go(func() { l.sendAtRate(ctx) })
+	l.ended.Go(func() { l.replayPeriodically(ctx) })
 }
 
 // stop sends no more, and returns when everything that was sent has its answer or has
 // been given up.
-func (l *load) stop() {
+func (l *loadGenerator) stop() {
 	l.cancel()
 	l.ended.Wait()
 	l.inFlight.Wait()
 }
 
-// widen sends large batches to each service, one after the other, until it shares
+// warmUpLanes sends large batches to each service, one after the other, until it shares
 // groups out among its lanes.
-func (l *load) widen(ctx context.Context) {
+func (l *loadGenerator) warmUpLanes(ctx context.Context) {
 	var all sync.WaitGroup
 	for n, target := range l.targets {
 		all.Go(func() {
 			for range warming {
-				indexes := l.book.mean(n%applications, l.now(), make([]time.Duration, (wideLeast+wideMost)/2)...)
-				if !l.attempt(ctx, target, indexes) {
-					l.book.count(func(t *tally) { t.unknown += int64(len(indexes)) })
+				indexes := l.oracle.recordSending(n%applications, l.now(), make([]time.Duration, (wideLeast+wideMost)/2)...)
+				if !l.sendOnce(ctx, target, indexes) {
+					l.oracle.updateTally(func(t *tally) { t.unknown += int64(len(indexes)) })
 				}
 			}
 		})
@@ -97,8 +97,8 @@ func (l *load) widen(ctx context.Context) {
 	all.Wait()
 }
 
-// run sends what is due, until ctx ends. What is late is sent at once.
-func (l *load) run(ctx context.Context) {
+// sendAtRate sends what is due, until ctx ends. What is late is sent at once.
+func (l *loadGenerator) sendAtRate(ctx context.Context) {
 	const step = 5 * time.Millisecond
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
@@ -114,13 +114,13 @@ func (l *load) run(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for due := l.now().Sub(began).Seconds() * float64(rate); sent < due; {
-			sent += float64(l.one(context.WithoutCancel(ctx)))
+			sent += float64(l.startRequest(context.WithoutCancel(ctx)))
 		}
 	}
 }
 
-// replays has all services replay at once, again and again, what was dated ahead.
-func (l *load) replays(ctx context.Context) {
+// replayPeriodically has all services replay at once, again and again, what was dated ahead.
+func (l *loadGenerator) replayPeriodically(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -134,7 +134,7 @@ func (l *load) replays(ctx context.Context) {
 		}
 		var all sync.WaitGroup
 		for _, target := range l.targets {
-			all.Go(func() { l.replay(context.WithoutCancel(ctx), target) })
+			all.Go(func() { l.requestReplay(context.WithoutCancel(ctx), target) })
 		}
 		all.Wait()
 	}
@@ -147,12 +147,12 @@ type request struct {
 	// that were sent a moment ago.
 	before []time.Duration
 	picks  []int
-	look   bool
+	verify bool
 }
 
-// draw throws the dice for a request.
-func (l *load) draw() request {
-	r := request{shape: l.random.IntN(thousand), application: l.random.IntN(applications), look: l.random.IntN(lookAt) == 0}
+// drawRequest throws the dice for a request.
+func (l *loadGenerator) drawRequest() request {
+	r := request{shape: l.random.IntN(thousand), application: l.random.IntN(applications), verify: l.random.IntN(verifyOneIn) == 0}
 	n := 1
 	switch {
 	case l.wide && r.shape < ofCopies:
@@ -162,7 +162,7 @@ func (l *load) draw() request {
 	}
 	r.before, r.picks = make([]time.Duration, n), make([]int, n)
 	for i := range n {
-		r.picks[i] = l.random.IntN(recentEvents)
+		r.picks[i] = l.random.IntN(maxRecentEvents)
 		if n > 1 {
 			r.before[i] = time.Duration(l.random.Int64N(int64(spread)))
 		}
@@ -170,9 +170,9 @@ func (l *load) draw() request {
 	return r
 }
 
-// one sends a request and tells how many events are in it.
-func (l *load) one(ctx context.Context) int {
-	r := l.draw()
+// startRequest sends a request and tells how many events are in it.
+func (l *loadGenerator) startRequest(ctx context.Context) int {
+	r := l.drawRequest()
 	n := len(r.picks)
 	if l.paused.Load() {
 		return n
@@ -180,55 +180,55 @@ func (l *load) one(ctx context.Context) int {
 	select {
 	case l.slots <- struct{}{}:
 	default:
-		l.book.count(func(t *tally) { t.unsent += int64(n) })
+		l.oracle.updateTally(func(t *tally) { t.unsent += int64(n) })
 		return n
 	}
 	l.inFlight.Go(func() {
 		defer func() { <-l.slots }()
-		l.send(ctx, &r)
+		l.sendDrawn(ctx, &r)
 	})
 	return n
 }
 
-// send sends a request of the shape that was drawn.
-func (l *load) send(ctx context.Context, r *request) {
+// sendDrawn sends a request of the shape that was drawn.
+func (l *loadGenerator) sendDrawn(ctx context.Context, r *request) {
 	if r.shape < ofBatches || r.shape >= ofSessionErasures {
 		l.sendNew(ctx, r)
 		return
 	}
-	indexes := l.book.again(r.application, r.picks)
+	indexes := l.oracle.pickRecent(r.application, r.picks)
 	if indexes == nil {
 		return
 	}
 	switch {
 	case r.shape < ofCopies:
-		l.book.count(func(t *tally) { t.copies += int64(len(indexes)) })
-		l.deliver(ctx, indexes, tries)
+		l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes)) })
+		l.sendUntilVerdict(ctx, indexes, tries)
 	case r.shape < ofContradictions:
-		l.contradict(ctx, indexes[0], r.picks[0])
+		l.sendConflicting(ctx, indexes[0], r.picks[0])
 	case r.shape < ofEdits:
-		l.edit(ctx, indexes[0])
+		l.editEvent(ctx, indexes[0])
 	case r.shape < ofErasures:
-		l.erase(ctx, indexes[0])
+		l.eraseEvent(ctx, indexes[0])
 	default:
 		l.eraseSession(ctx, indexes[0])
 	}
 }
 
 // sendNew sends new events, and asks for one of them now and then.
-func (l *load) sendNew(ctx context.Context, r *request) {
-	indexes := l.book.mean(r.application, l.now(), r.before...)
-	if !l.deliver(ctx, indexes, tries) {
-		l.book.count(func(t *tally) { t.unknown += int64(len(indexes)) })
+func (l *loadGenerator) sendNew(ctx context.Context, r *request) {
+	indexes := l.oracle.recordSending(r.application, l.now(), r.before...)
+	if !l.sendUntilVerdict(ctx, indexes, tries) {
+		l.oracle.updateTally(func(t *tally) { t.unknown += int64(len(indexes)) })
 		return
 	}
-	if r.look {
-		l.look(ctx, indexes[r.picks[0]%len(indexes)], r.picks[0]%2 == 0)
+	if r.verify {
+		l.verifyListed(ctx, indexes[r.picks[0]%len(indexes)], r.picks[0]%2 == 0)
 	}
 }
 
-// pause sends nothing more, and returns when all that was sent has its answer.
-func (l *load) pause() {
+// pauseSending sends nothing more, and returns when all that was sent has its answer.
+func (l *loadGenerator) pauseSending() {
 	const step = 10 * time.Millisecond
 	l.paused.Store(true)
 	for quiet := 0; quiet < 3; quiet++ { // a request may be on its way to its slot
@@ -239,66 +239,66 @@ func (l *load) pause() {
 	}
 }
 
-// resume goes on sending.
-func (l *load) resume() { l.paused.Store(false) }
+// resumeSending goes on sending.
+func (l *loadGenerator) resumeSending() { l.paused.Store(false) }
 
-// fresh are new events of an application that are all fit to be stored.
-func (l *load) fresh(application, n int) []uint64 {
+// newStorableEvents are new events of an application that are all fit to be stored.
+func (l *loadGenerator) newStorableEvents(application, n int) []uint64 {
 	fit := make([]uint64, 0, n)
 	for len(fit) < n {
-		if index := l.book.mean(application, l.now(), 0)[0]; !poisoned(index) && !isAhead(index) {
+		if index := l.oracle.recordSending(application, l.now(), 0)[0]; !isUnstorable(index) && !isAhead(index) {
 			fit = append(fit, index)
 		}
 	}
 	return fit
 }
 
-// storm sends many copies of a few events at once, new ones and old ones, single and
+// sendCopies sends many copies of a few events at once, new ones and old ones, single and
 // in batches, to all services.
-func (l *load) storm(ctx context.Context, random *rand.Rand) {
+func (l *loadGenerator) sendCopies(ctx context.Context, random *rand.Rand) {
 	const fresh, old, each, whole = 10, 10, 20, 6
 	picks := make([]int, old)
 	for i := range picks {
-		picks[i] = random.IntN(recentEvents)
+		picks[i] = random.IntN(maxRecentEvents)
 	}
 	application := random.IntN(applications)
-	indexes := append(l.book.mean(application, l.now(), make([]time.Duration, fresh)...), l.book.again(application, picks)...)
-	l.book.count(func(t *tally) { t.copies += int64(len(indexes) * (each + whole)) })
+	indexes := append(l.oracle.recordSending(application, l.now(), make([]time.Duration, fresh)...), l.oracle.pickRecent(application, picks)...)
+	l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes) * (each + whole)) })
 	for _, index := range indexes {
 		for range each {
-			l.inFlight.Go(func() { l.deliver(ctx, []uint64{index}, tries) })
+			l.inFlight.Go(func() { l.sendUntilVerdict(ctx, []uint64{index}, tries) })
 		}
 	}
 	for range whole {
-		l.inFlight.Go(func() { l.deliver(ctx, indexes, tries) })
+		l.inFlight.Go(func() { l.sendUntilVerdict(ctx, indexes, tries) })
 	}
 }
 
-// sweep sends everything again of which nobody knows what became of it, until each has
+// resendUnanswered sends everything again of which nobody knows what became of it, until each has
 // a verdict or patience ends. It returns how many there were and how many are left.
-func (l *load) sweep(ctx context.Context) (found, left int) {
+func (l *loadGenerator) resendUnanswered(ctx context.Context) (found, left int) {
 	const chunk, rounds = 100, 20
-	open := l.book.ledger.Unanswered()
+	open := l.oracle.journal.Unanswered()
 	found = len(open)
 	for range rounds {
-		for _, indexes := range byApplication(open) {
+		for _, indexes := range groupByApplication(open) {
 			for len(indexes) > 0 {
 				n := min(chunk, len(indexes))
-				if !l.deliver(ctx, indexes[:n], tries) {
+				if !l.sendUntilVerdict(ctx, indexes[:n], tries) {
 					break
 				}
 				indexes = indexes[n:]
 			}
 		}
-		if open = l.book.ledger.Unanswered(); len(open) == 0 || ctx.Err() != nil {
+		if open = l.oracle.journal.Unanswered(); len(open) == 0 || ctx.Err() != nil {
 			break
 		}
 	}
-	return found, len(open) + l.settle(ctx)
+	return found, len(open) + l.settleChanges(ctx)
 }
 
-// byApplication sorts events by who sends them.
-func byApplication(indexes []uint64) (sorted [applications][]uint64) {
+// groupByApplication sorts events by who sends them.
+func groupByApplication(indexes []uint64) (sorted [applications][]uint64) {
 	for _, index := range indexes {
 		n := applicationOf(index)
 		sorted[n] = append(sorted[n], index)

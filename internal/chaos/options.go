@@ -41,11 +41,11 @@ type Deps struct {
 	Progress io.Writer
 }
 
-func (d Deps) say(format string, arguments ...any) {
+func (d Deps) printProgress(format string, arguments ...any) {
 	fmt.Fprintf(d.Progress, format+"\n", arguments...) //nolint:errcheck // it is for people
 }
 
-func (o *Options) check() error {
+func (o *Options) validate() error {
 	const fastest, most = 10_000, 10_000
 	switch {
 	case o.Cycles < 1 || o.Cycles > most:
@@ -54,7 +54,7 @@ func (o *Options) check() error {
 		return fmt.Errorf("%w: %d or %d events a second: 1 to %d are possible", ErrOptions, o.Rate, o.WideRate, fastest)
 	}
 	for _, name := range o.Only {
-		if _, known := find(name); !known {
+		if _, known := findFault(name); !known {
 			return fmt.Errorf("%w: there is no fault %q", ErrOptions, name)
 		}
 	}

@@ -50,9 +50,9 @@ type Overload struct {
 	Offered  float64 `json:"offered"`
 	// Goodput is how many events a second were answered with a verdict in overload, and
 	// Kept the share of the capacity that this is.
-	Goodput float64 `json:"goodput"`
-	Kept    float64 `json:"kept"`
-	Seconds float64 `json:"seconds"`
+	Goodput      float64 `json:"goodput"`
+	GoodputShare float64 `json:"kept"`
+	Seconds      float64 `json:"seconds"`
 	// Answers counts the requests by what came of them.
 	Answers map[string]int64 `json:"answers"`
 	// Unsent is how many events the tester could not send in time.
@@ -75,7 +75,7 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the folder of the reports: %w", err)
 	}
-	s, err := openSite(ctx, Options{Service: o.Service, Environ: o.Environ, Seed: o.Seed, Dir: o.Dir}, d, false, "a")
+	s, err := openTestbed(ctx, Options{Service: o.Service, Environ: o.Environ, Seed: o.Seed, Dir: o.Dir}, d, false, "a")
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +85,14 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
 	}
 	m := &overload{
-		site: s, options: o, book: newBook(content{source}),
+		testbed: s, options: o, oracle: newOracle(content{source}),
 		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
 	}
-	m.load = newLoad(newCourier(m.book, []string{s.instances[0].url()}, s.keys, d.Now), 1, 1, o.Seed)
-	err = m.measure(ctx)
-	m.load.client.CloseIdleConnections()
+	m.generator = newLoadGenerator(newSender(m.oracle, []string{s.instances[0].url()}, s.keys, d.Now), 1, 1, o.Seed)
+	err = m.measureOverload(ctx)
+	m.generator.client.CloseIdleConnections()
 	err = errors.Join(err, s.close()) //nolint:contextcheck // as above
-	return m.report, errors.Join(err, m.report.write(o.Dir))
+	return m.report, errors.Join(err, m.report.writeReport(o.Dir))
 }
 
 // sampling is how long it is from one sample to the next.
@@ -100,17 +100,17 @@ const sampling = time.Second
 
 // overload is a measurement while it runs.
 type overload struct {
-	*site
+	*testbed
 	options OverloadOptions
-	book    *book
+	oracle  *oracle
 	report  *Overload
 }
 
-func (m *overload) measure(ctx context.Context) (err error) {
-	if m.report.Service, err = m.theeye(ctx, "", "version"); err != nil {
+func (m *overload) measureOverload(ctx context.Context) (err error) {
+	if m.report.Service, err = m.runTheEye(ctx, "", "version"); err != nil {
 		return err
 	}
-	m.wires[0].delay.Store(int64(m.options.Delay))
+	m.proxies[0].delay.Store(int64(m.options.Delay))
 	if m.report.Capacity = m.options.Known; m.report.Capacity <= 0 {
 		m.findCapacity(ctx)
 	}
@@ -121,18 +121,18 @@ func (m *overload) measure(ctx context.Context) (err error) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		m.watch(ctxOfSamples)
+		m.sampleMemory(ctxOfSamples)
 	}()
-	m.flood(ctx, m.report.Capacity*m.options.Times, m.options.Overload)
+	m.sendAtRate(ctx, m.report.Capacity*m.options.Times, m.options.Overload)
 	cancel()
 	<-watched
-	m.load.inFlight.Wait()
-	m.wires[0].delay.Store(0)
-	t := m.book.counted()
+	m.generator.inFlight.Wait()
+	m.proxies[0].delay.Store(0)
+	t := m.oracle.snapshotTally()
 	m.report.Answers, m.report.Unsent = t.answers, t.unsent
-	m.report.Kept = m.report.Goodput / m.report.Capacity
-	r := run{site: m.site, book: m.book}
-	m.report.Reconciliation = r.reconcile(ctx, 0)
+	m.report.GoodputShare = m.report.Goodput / m.report.Capacity
+	r := run{testbed: m.testbed, oracle: m.oracle}
+	m.report.Reconciliation = r.reconcileTables(ctx, 0)
 	return ctx.Err()
 }
 
@@ -140,31 +140,31 @@ func (m *overload) measure(ctx context.Context) (err error) {
 // until no more of it is stored.
 func (m *overload) findCapacity(ctx context.Context) {
 	const more, enough, rounds = 1.5, 0.9, 8
-	m.fill(ctx, m.options.Capacity) // to get going
-	began, before := m.Now(), m.book.counted().acknowledged
-	m.fill(ctx, m.options.Capacity)
-	best := float64(m.book.counted().acknowledged-before) / m.Now().Sub(began).Seconds()
+	m.keepClientsBusy(ctx, m.options.Capacity) // to get going
+	began, before := m.Now(), m.oracle.snapshotTally().acknowledged
+	m.keepClientsBusy(ctx, m.options.Capacity)
+	best := float64(m.oracle.snapshotTally().acknowledged-before) / m.Now().Sub(began).Seconds()
 	for range rounds {
-		m.flood(ctx, best*more, m.options.Capacity)
-		m.load.inFlight.Wait()
+		m.sendAtRate(ctx, best*more, m.options.Capacity)
+		m.generator.inFlight.Wait()
 		best = max(best, m.report.Goodput)
 		if m.report.Goodput < enough*m.report.Offered {
 			break
 		}
 	}
 	m.report.Capacity = best
-	m.say("capacity: %.0f events/s", best)
+	m.printProgress("capacity: %.0f events/s", best)
 }
 
-// fill keeps clients busy for a time.
-func (m *overload) fill(ctx context.Context, length time.Duration) {
+// keepClientsBusy keeps clients busy for a time.
+func (m *overload) keepClientsBusy(ctx context.Context, length time.Duration) {
 	const rest = 300 * time.Millisecond
 	end := m.Now().Add(length)
 	var clients sync.WaitGroup
 	for range m.options.Clients {
 		clients.Go(func() {
 			for m.Now().Before(end) && ctx.Err() == nil {
-				if !m.load.deliver(ctx, m.batch(), 1) {
+				if !m.generator.sendUntilVerdict(ctx, m.newBatch(), 1) {
 					<-time.After(rest) // as it was told to
 				}
 			}
@@ -173,11 +173,11 @@ func (m *overload) fill(ctx context.Context, length time.Duration) {
 	clients.Wait()
 }
 
-// flood sends at a rate that waits for nobody, and notes how much of it was answered
+// sendAtRate sends at a rate that waits for nobody, and notes how much of it was answered
 // with a verdict meanwhile.
-func (m *overload) flood(ctx context.Context, rate float64, length time.Duration) {
+func (m *overload) sendAtRate(ctx context.Context, rate float64, length time.Duration) {
 	const step = 5 * time.Millisecond
-	m.book.begin()
+	m.oracle.beginCycle()
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	ticker := time.NewTicker(step)
@@ -185,37 +185,37 @@ func (m *overload) flood(ctx context.Context, rate float64, length time.Duration
 	began, sent := m.Now(), 0.0
 	for ctx.Err() == nil {
 		for due := m.Now().Sub(began).Seconds() * rate; sent < due; sent += float64(m.options.Batch) {
-			m.one(context.WithoutCancel(ctx))
+			m.startRequest(context.WithoutCancel(ctx))
 		}
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
 		}
 	}
-	t, lasted := m.book.counted(), m.Now().Sub(began).Seconds()
+	t, lasted := m.oracle.snapshotTally(), m.Now().Sub(began).Seconds()
 	m.report.Seconds, m.report.Offered = lasted, sent/lasted
-	m.report.Goodput = float64(t.acknowledged+t.refused) / lasted
+	m.report.Goodput = float64(t.acknowledged+t.rejected) / lasted
 }
 
-func (m *overload) one(ctx context.Context) {
+func (m *overload) startRequest(ctx context.Context) {
 	select {
-	case m.load.slots <- struct{}{}:
+	case m.generator.slots <- struct{}{}:
 	default:
-		m.book.count(func(t *tally) { t.unsent += int64(m.options.Batch) })
+		m.oracle.updateTally(func(t *tally) { t.unsent += int64(m.options.Batch) })
 		return
 	}
-	m.load.inFlight.Go(func() {
-		defer func() { <-m.load.slots }()
-		m.load.deliver(ctx, m.batch(), 1)
+	m.generator.inFlight.Go(func() {
+		defer func() { <-m.generator.slots }()
+		m.generator.sendUntilVerdict(ctx, m.newBatch(), 1)
 	})
 }
 
-// batch is what one request sends, all of it new and of one application.
-func (m *overload) batch() []uint64 {
-	return m.book.mean(0, m.Now(), make([]time.Duration, m.options.Batch)...)
+// newBatch is what one request sends, all of it new and of one application.
+func (m *overload) newBatch() []uint64 {
+	return m.oracle.recordSending(0, m.Now(), make([]time.Duration, m.options.Batch)...)
 }
 
-func (m *overload) watch(ctx context.Context) {
+func (m *overload) sampleMemory(ctx context.Context) {
 	ticker := time.NewTicker(sampling)
 	defer ticker.Stop()
 	for {
@@ -223,9 +223,9 @@ func (m *overload) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			m.report.Memory = append(m.report.Memory, m.instances[0].resident())
-			t := m.book.counted()
-			m.report.Verdicts = append(m.report.Verdicts, t.acknowledged+t.refused)
+			m.report.Memory = append(m.report.Memory, m.instances[0].residentMemory())
+			t := m.oracle.snapshotTally()
+			m.report.Verdicts = append(m.report.Verdicts, t.acknowledged+t.rejected)
 		}
 	}
 }
@@ -234,9 +234,9 @@ func (m *overload) watch(ctx context.Context) {
 func (o *Overload) Err() error {
 	const least = 0.7
 	switch {
-	case o.Kept < least:
-		return fmt.Errorf("%w: %.0f %% of the capacity is left in overload, and %.0f %% is the least", ErrBroken, 100*o.Kept, 100*least)
-	case broken(&o.Reconciliation):
+	case o.GoodputShare < least:
+		return fmt.Errorf("%w: %.0f %% of the capacity is left in overload, and %.0f %% is the least", ErrBroken, 100*o.GoodputShare, 100*least)
+	case isInconsistent(&o.Reconciliation):
 		return fmt.Errorf("%w: the tables are %s: %s %v", ErrBroken, o.Reconciliation.Outcome, o.Reconciliation.Reason, o.Reconciliation.List)
 	}
 	return nil
@@ -249,7 +249,7 @@ capacity  %.0f events/s
 offered   %.0f events/s for %.0f s, %d events not sent in time
 goodput   %.0f events/s, %.0f %% of the capacity
 answers   %v
-%s`, o.StartedAt.UTC().Format(time.RFC3339), o.Service, o.Delay, o.Batch, o.Capacity, o.Offered, o.Seconds, o.Unsent, o.Goodput, 100*o.Kept, o.Answers, o.fifths())
+%s`, o.StartedAt.UTC().Format(time.RFC3339), o.Service, o.Delay, o.Batch, o.Capacity, o.Offered, o.Seconds, o.Unsent, o.Goodput, 100*o.GoodputShare, o.Answers, o.formatFifths())
 	if err == nil {
 		_, err = fmt.Fprintf(w, "tables    %s: %d acknowledged, %d found, %d lost, %d doubled, %d gaps\n", o.Reconciliation.Outcome,
 			o.Reconciliation.Acknowledged, o.Reconciliation.Found, o.Reconciliation.Lost, o.Reconciliation.Duplicated, o.Reconciliation.Gaps)
@@ -260,8 +260,8 @@ answers   %v
 	return nil
 }
 
-// fifths says what became of goodput and memory as time went by.
-func (o *Overload) fifths() string {
+// formatFifths says what became of goodput and memory as time went by.
+func (o *Overload) formatFifths() string {
 	const parts, mib = 5, 1 << 20
 	n := len(o.Memory)
 	if n <= parts {
@@ -276,7 +276,7 @@ func (o *Overload) fifths() string {
 	return fmt.Sprintf("fifths    %s events/s\nmemory    %s MiB, the highest of each fifth\n", strings.Join(goodput, " "), strings.Join(memory, " "))
 }
 
-func (o *Overload) write(dir string) error {
+func (o *Overload) writeReport(dir string) error {
 	text, err := json.MarshalIndent(o, "", "  ")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "overload.json"), append(text, '\n'), 0o644) //nolint:gosec // it is for everybody

@@ -16,7 +16,7 @@ func TestOverloadIsToldByFifths(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
 	o := chaos.Overload{
-		Capacity: 10, Offered: 20, Kept: 1, Step: time.Second,
+		Capacity: 10, Offered: 20, GoodputShare: 1, Step: time.Second,
 		Memory:         []int64{mib, mib, 2 * mib, mib, 3 * mib, mib, mib, mib, mib, 9 * mib, mib},
 		Verdicts:       []int64{0, 10, 20, 30, 40, 50, 60, 60, 60, 61, 62},
 		Reconciliation: reconcile.Result{Outcome: reconcile.Consistent},
@@ -32,7 +32,7 @@ func TestOverloadIsToldByFifths(t *testing.T) {
 func TestOverloadThatCostsTooMuch(t *testing.T) {
 	t.Parallel()
 	good := reconcile.Result{Outcome: reconcile.Consistent}
-	require.NoError(t, (&chaos.Overload{Kept: 0.7, Reconciliation: good}).Err())
-	require.ErrorIs(t, (&chaos.Overload{Kept: 0.69, Reconciliation: good}).Err(), chaos.ErrBroken)
-	require.ErrorIs(t, (&chaos.Overload{Kept: 1, Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}).Err(), chaos.ErrBroken)
+	require.NoError(t, (&chaos.Overload{GoodputShare: 0.7, Reconciliation: good}).Err())
+	require.ErrorIs(t, (&chaos.Overload{GoodputShare: 0.69, Reconciliation: good}).Err(), chaos.ErrBroken)
+	require.ErrorIs(t, (&chaos.Overload{GoodputShare: 1, Reconciliation: reconcile.Result{Outcome: reconcile.Unreadable}}).Err(), chaos.ErrBroken)
 }

@@ -17,15 +17,15 @@ type pair struct {
 	standby *localpg.Server
 	// frozen tells that the standby answers nothing.
 	frozen bool
-	// lost is the server that was lost in the last failover, until it is taken away.
-	lost *localpg.Server
-	// made counts the standbys, each of which has a data directory of its own.
-	made int
+	// lostPrimary is the server that was lost in the last failover, until it is taken away.
+	lostPrimary *localpg.Server
+	// standbysMade counts the standbys, each of which has a data directory of its own.
+	standbysMade int
 }
 
 // ensureStandby makes a new standby where the last one was promoted, and returns when
 // commits wait for it. The services find it by the wires of the server that was lost.
-func (s *site) ensureStandby(ctx context.Context) error {
+func (s *testbed) ensureStandby(ctx context.Context) error {
 	const patience = time.Minute
 	p := s.pair
 	if p.standby != nil {
@@ -33,23 +33,23 @@ func (s *site) ensureStandby(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p.made++
-	standby, err := s.server.StartStandby(ctx, filepath.Join(s.dir, fmt.Sprintf("standby-%d", p.made)))
+	p.standbysMade++
+	standby, err := s.server.StartStandby(ctx, filepath.Join(s.dir, fmt.Sprintf("standby-%d", p.standbysMade)))
 	if err != nil {
 		return fmt.Errorf("start a standby: %w", err)
 	}
 	p.standby = standby
-	if p.lost != nil {
-		socket := socketOf(standby)
-		for _, w := range s.wires {
-			if *w.target.Load() == socketOf(p.lost) {
+	if p.lostPrimary != nil {
+		socket := socketPath(standby)
+		for _, w := range s.proxies {
+			if *w.target.Load() == socketPath(p.lostPrimary) {
 				w.target.Store(&socket)
 			}
 		}
-		if err := remove(ctx, p.lost); err != nil {
+		if err := removeServer(ctx, p.lostPrimary); err != nil {
 			return err
 		}
-		p.lost = nil
+		p.lostPrimary = nil
 	}
 	if err := s.server.AwaitStandby(ctx, true); err != nil {
 		return fmt.Errorf("start a standby: %w", err)
@@ -61,7 +61,7 @@ func (s *site) ensureStandby(ctx context.Context) error {
 // primary: what it commits waits for nobody. A standby that was frozen is killed and
 // started again before, or it would find in its socket what it was sent while it was
 // frozen, and which no machine has that hung.
-func (s *site) failOver(ctx context.Context) error {
+func (s *testbed) failOver(ctx context.Context) error {
 	p := s.pair
 	if err := s.server.Kill(); err != nil {
 		return fmt.Errorf("kill the primary: %w", err)
@@ -75,24 +75,24 @@ func (s *site) failOver(ctx context.Context) error {
 	if err := p.standby.Promote(ctx); err != nil {
 		return fmt.Errorf("promote the standby: %w", err)
 	}
-	s.server, p.standby, p.lost = p.standby, nil, s.server
+	s.server, p.standby, p.lostPrimary = p.standby, nil, s.server
 	return nil
 }
 
-// freeze has the standby answer nothing.
-func (p *pair) freeze() error {
+// freezeStandby has the standby answer nothing.
+func (p *pair) freezeStandby() error {
 	p.frozen = true
 	return p.standby.Freeze()
 }
 
-// thaw lets it go on.
-func (p *pair) thaw(context.Context) error {
+// thawStandby lets it go on.
+func (p *pair) thawStandby(context.Context) error {
 	p.frozen = false
 	return p.standby.Thaw()
 }
 
-// remove takes a server away with all that it had.
-func remove(ctx context.Context, server *localpg.Server) error {
+// removeServer takes a server away with all that it had.
+func removeServer(ctx context.Context, server *localpg.Server) error {
 	if err := server.Stop(ctx); err != nil {
 		return fmt.Errorf("take a lost server away: %w", err)
 	}
@@ -105,7 +105,7 @@ func remove(ctx context.Context, server *localpg.Server) error {
 // close stops what is not written to; a primary waits for its standby when it is stopped.
 func (p *pair) close(ctx context.Context) error {
 	var err error
-	for _, server := range []*localpg.Server{p.standby, p.lost} {
+	for _, server := range []*localpg.Server{p.standby, p.lostPrimary} {
 		if server != nil {
 			err = errors.Join(err, server.Stop(ctx))
 		}

@@ -17,8 +17,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/reconcile"
 )
 
-// service answers every request with the same.
-func service(t *testing.T, status int, body string) string {
+// startService answers every request with the same.
+func startService(t *testing.T, status int, body string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -30,18 +30,18 @@ func service(t *testing.T, status int, body string) string {
 
 func TestEachApplicationSendsItsOwnEvents(t *testing.T) {
 	t.Parallel()
-	b, _ := newBook()
+	b, _ := newOracle()
 	sent := map[uint64]bool{}
 	for n := range 30 {
 		application := n % 2 // the third sends nothing
-		index := b.MeanOf(application)
+		index := b.RecordSendingOf(application)
 		require.Equal(t, application, chaos.ApplicationOf(index))
 		require.False(t, sent[index])
 		sent[index] = true
 	}
-	b.Begin()
+	b.BeginCycle()
 	for application := range chaos.Applications {
-		require.GreaterOrEqual(t, b.MeanOf(application), uint64(15*chaos.Applications), "a cycle has the indexes above those before it")
+		require.GreaterOrEqual(t, b.RecordSendingOf(application), uint64(15*chaos.Applications), "a cycle has the indexes above those before it")
 	}
 }
 
@@ -52,31 +52,31 @@ func TestARequestOutOfOrderIsFound(t *testing.T) {
 		sequences [3]int
 		found     bool
 	}{{[3]int{3, 1, 2}, false}, {[3]int{9, 4, 7}, false}, {[3]int{1, 2, 3}, true}, {[3]int{3, 2, 1}, true}} {
-		b, source := newBook()
-		indexes := b.MeanBefore(time.Second, 3*time.Second, 2*time.Second)
+		b, source := newOracle()
+		indexes := b.RecordSendingBefore(time.Second, 3*time.Second, 2*time.Second)
 		var results []string
 		for i, index := range indexes {
 			results = append(results, fmt.Sprintf(`{"event_id":%q,"status":"stored","sequence":%d}`, source.ID(index), c.sequences[i]))
 		}
-		target := service(t, http.StatusCreated, `{"results":[`+strings.Join(results, ",")+`]}`)
-		require.True(t, b.Attempt(t.Context(), target, indexes))
-		found := differences(t, b, source)
+		target := startService(t, http.StatusCreated, `{"results":[`+strings.Join(results, ",")+`]}`)
+		require.True(t, b.SendOnce(t.Context(), target, indexes))
+		found := findDifferences(t, b, source)
 		require.Equal(t, c.found, len(found) > 0, "%v %v", c.sequences, found)
 	}
 }
 
 func TestAStaleListIsFound(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
-	index := b.Mean(1)[0]
-	b.ToldNow(index, reconcile.Stored, 4)
-	b.Look(t.Context(), service(t, http.StatusServiceUnavailable, ""), index)
-	b.Look(t.Context(), service(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":4}]}`, source.ID(index))), index)
-	require.Empty(t, differences(t, b, source))
+	b, source := newOracle()
+	index := b.RecordSending(1)[0]
+	b.RecordVerdictNow(index, reconcile.Stored, 4)
+	b.VerifyListed(t.Context(), startService(t, http.StatusServiceUnavailable, ""), index)
+	b.VerifyListed(t.Context(), startService(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":4}]}`, source.ID(index))), index)
+	require.Empty(t, findDifferences(t, b, source))
 
-	b.Look(t.Context(), service(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":5}]}`, source.ID(index))), index)
-	b.Look(t.Context(), service(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":4}]}`, uuid.New())), index)
-	found := differences(t, b, source)
+	b.VerifyListed(t.Context(), startService(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":5}]}`, source.ID(index))), index)
+	b.VerifyListed(t.Context(), startService(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":4}]}`, uuid.New())), index)
+	found := findDifferences(t, b, source)
 	require.Len(t, found, 2)
 	require.Contains(t, found[0], "told sequence 4, and a list says 5")
 	require.Contains(t, found[1], "does not have it")
@@ -85,24 +85,24 @@ func TestAStaleListIsFound(t *testing.T) {
 // Whatever of an event differs under its id, the answer is a conflict that is kept.
 func TestAContradictionThatIsNoConflictIsFound(t *testing.T) {
 	t.Parallel()
-	for way := range chaos.Ways() {
-		b, source := newBook()
-		index := b.Mean(1)[0]
-		b.ToldNow(index, reconcile.Stored, 1)
+	for way := range chaos.CountConflictVariants() {
+		b, source := newOracle()
+		index := b.RecordSending(1)[0]
+		b.RecordVerdictNow(index, reconcile.Stored, 1)
 		var asked atomic.Int64
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			asked.Add(1)
 			w.WriteHeader(http.StatusConflict)
 			_, _ = fmt.Fprintf(w, `{"error_id":%q}`, uuid.New())
 		}))
-		b.Contradict(t.Context(), s.URL, index, way)
+		b.SendConflicting(t.Context(), s.URL, index, way)
 		s.Close()
-		require.Empty(t, differences(t, b, source))
+		require.Empty(t, findDifferences(t, b, source))
 		require.EqualValues(t, 1, asked.Load())
 
-		b.Contradict(t.Context(), service(t, http.StatusOK, `{"status":"duplicate"}`), index, way)
-		b.Contradict(t.Context(), service(t, http.StatusConflict, `{"kept":false}`), index, way)
-		found := differences(t, b, source)
+		b.SendConflicting(t.Context(), startService(t, http.StatusOK, `{"status":"duplicate"}`), index, way)
+		b.SendConflicting(t.Context(), startService(t, http.StatusConflict, `{"kept":false}`), index, way)
+		found := findDifferences(t, b, source)
 		require.Len(t, found, 2)
 		require.Contains(t, found[0], "sent with another content and told 200")
 		require.Contains(t, found[1], "is not kept")
@@ -113,17 +113,17 @@ func TestAContradictionThatIsNoConflictIsFound(t *testing.T) {
 // be stored again once that is done.
 func TestWhatWasErasedStaysErased(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
-	index := b.Mean(1)[0]
-	b.ToldNow(index, reconcile.Stored, 1)
-	b.ToldNow(index, reconcile.Rejected, 0, "event_erased")
-	require.Len(t, differences(t, b, source), 1, "nobody asked for that")
+	b, source := newOracle()
+	index := b.RecordSending(1)[0]
+	b.RecordVerdictNow(index, reconcile.Stored, 1)
+	b.RecordVerdictNow(index, reconcile.Rejected, 0, "event_erased")
+	require.Len(t, findDifferences(t, b, source), 1, "nobody asked for that")
 
-	b.Erase(t.Context(), service(t, http.StatusNoContent, ""), index)
-	b.ToldNow(index, reconcile.Rejected, 0, "event_erased")
-	require.Len(t, differences(t, b, source), 1)
-	b.ToldNow(index, reconcile.Duplicate, 1)
-	found := differences(t, b, source)
+	b.EraseEvent(t.Context(), startService(t, http.StatusNoContent, ""), index)
+	b.RecordVerdictNow(index, reconcile.Rejected, 0, "event_erased")
+	require.Len(t, findDifferences(t, b, source), 1)
+	b.RecordVerdictNow(index, reconcile.Duplicate, 1)
+	found := findDifferences(t, b, source)
 	require.Len(t, found, 2)
 	require.Contains(t, found[1], "after it was erased")
 }
@@ -131,13 +131,13 @@ func TestWhatWasErasedStaysErased(t *testing.T) {
 // A change without an answer is asked for again at the end, and what is gone then is gone.
 func TestChangesWithoutAnAnswerAreSettled(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
-	indexes := b.Mean(2)
-	b.ToldNow(indexes[0], reconcile.Stored, 1)
-	b.ToldNow(indexes[1], reconcile.Stored, 2)
-	away := service(t, http.StatusServiceUnavailable, "")
-	b.Edit(t.Context(), away, indexes[0])
-	b.Erase(t.Context(), away, indexes[1])
+	b, source := newOracle()
+	indexes := b.RecordSending(2)
+	b.RecordVerdictNow(indexes[0], reconcile.Stored, 1)
+	b.RecordVerdictNow(indexes[1], reconcile.Stored, 2)
+	away := startService(t, http.StatusServiceUnavailable, "")
+	b.EditEvent(t.Context(), away, indexes[0])
+	b.EraseEvent(t.Context(), away, indexes[1])
 
 	var asked atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -147,31 +147,31 @@ func TestChangesWithoutAnAnswerAreSettled(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	require.Zero(t, b.Settle(context.Background(), s.URL))
+	require.Zero(t, b.SettleChanges(context.Background(), s.URL))
 	require.EqualValues(t, 2, asked.Load())
-	require.Empty(t, differences(t, b, source))
+	require.Empty(t, findDifferences(t, b, source))
 }
 
 // An event that is dated ahead may be refused for that, and stored later.
 func TestEventsThatAreDatedAhead(t *testing.T) {
 	t.Parallel()
-	b, source := newBook()
+	b, source := newOracle()
 	var ahead uint64
-	for _, index := range b.Mean(200) {
+	for _, index := range b.RecordSending(200) {
 		if chaos.IsAhead(index) {
 			ahead = index
 		}
 	}
-	b.ToldNow(ahead, reconcile.Rejected, 0, "timestamp_in_future")
-	v, _ := b.Ledger().Known(ahead)
+	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "timestamp_in_future")
+	v, _ := b.Journal().VerdictOf(ahead)
 	require.Equal(t, reconcile.Deferred, v)
-	b.ToldNow(ahead, reconcile.Duplicate, 7)
-	b.ToldNow(ahead, reconcile.Rejected, 0, "timestamp_in_future") // an answer that was late
-	v, sequence := b.Ledger().Known(ahead)
+	b.RecordVerdictNow(ahead, reconcile.Duplicate, 7)
+	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "timestamp_in_future") // an answer that was late
+	v, sequence := b.Journal().VerdictOf(ahead)
 	require.Equal(t, reconcile.Duplicate, v)
 	require.EqualValues(t, 7, sequence)
-	require.Empty(t, differences(t, b, source))
+	require.Empty(t, findDifferences(t, b, source))
 
-	b.ToldNow(ahead, reconcile.Rejected, 0, "invalid_type")
-	require.Len(t, differences(t, b, source), 1)
+	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "invalid_type")
+	require.Len(t, findDifferences(t, b, source), 1)
 }

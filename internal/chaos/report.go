@@ -34,11 +34,11 @@ type Cycle struct {
 	SilenceMillis int64 `json:"longest_silence_ms"`
 
 	Acknowledged int64 `json:"acknowledged"`
-	Refused      int64 `json:"refused"`
+	Rejected     int64 `json:"refused"`
 	// Unknown is how many events had no verdict when their sender gave up, and Swept how
 	// many were sent again at the end. Unresolved had none even then.
 	Unknown    int64 `json:"unknown"`
-	Swept      int   `json:"swept"`
+	Resent     int   `json:"swept"`
 	Unresolved int   `json:"unresolved"`
 	// Copies is how many events were sent again on purpose, and Conflicts how many with
 	// another content.
@@ -74,16 +74,16 @@ type Report struct {
 	// Skipped says of the faults that were not inflicted why.
 	Skipped map[string]string `json:"skipped,omitempty"`
 	Cycles  []Cycle           `json:"cycles"`
-	// Wholes are the reconciliations of everything, at the end of each part of the run.
-	Wholes []Whole `json:"wholes"`
+	// Totals are the reconciliations of everything, at the end of each part of the run.
+	Totals []Total `json:"wholes"`
 	// Breaches are those that belong to no cycle.
 	Breaches []string `json:"breaches,omitempty"`
 	// Stopped tells that the run did not come to its end.
 	Stopped bool `json:"stopped,omitempty"`
 }
 
-// Whole is the reconciliation of all that was sent to one database.
-type Whole struct {
+// Total is the reconciliation of all that was sent to one database.
+type Total struct {
 	// Name says which: one server, or a pair.
 	Name string `json:"name"`
 	// Tables is what the promoted or only server has, and API the same read through a
@@ -94,24 +94,24 @@ type Whole struct {
 	Replayed int64 `json:"replayed"`
 }
 
-// broken tells whether a reconciliation is anything but consistent.
-func broken(r *reconcile.Result) bool { return r.Outcome != reconcile.Consistent }
+// isInconsistent tells whether a reconciliation is anything but consistent.
+func isInconsistent(r *reconcile.Result) bool { return r.Outcome != reconcile.Consistent }
 
 // Err tells what was broken; nil is nothing.
 func (r *Report) Err() error {
 	var found []string
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
-		if len(c.Breaches) > 0 || broken(&c.Reconciliation) {
+		if len(c.Breaches) > 0 || isInconsistent(&c.Reconciliation) {
 			found = append(found, fmt.Sprintf("cycle %d (%s)", c.Number, c.Fault))
 		}
 	}
-	for i := range r.Wholes {
-		if w := &r.Wholes[i]; broken(&w.Tables) || broken(&w.API) {
+	for i := range r.Totals {
+		if w := &r.Totals[i]; isInconsistent(&w.Tables) || isInconsistent(&w.API) {
 			found = append(found, "the whole of "+w.Name)
 		}
 	}
-	if len(r.Breaches) > 0 || len(r.Wholes) == 0 {
+	if len(r.Breaches) > 0 || len(r.Totals) == 0 {
 		found = append(found, "the whole")
 	}
 	if r.Stopped {
@@ -133,17 +133,17 @@ func (r *Report) WriteText(w io.Writer) error {
 	var acked, refused, unknown, edits, erased, conflicts, reads int64
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
-		fmt.Fprintln(table, c.row()) //nolint:errcheck // a buffer
-		acked, refused, unknown = acked+c.Acknowledged, refused+c.Refused, unknown+c.Unknown
+		fmt.Fprintln(table, c.formatRow()) //nolint:errcheck // a buffer
+		acked, refused, unknown = acked+c.Acknowledged, refused+c.Rejected, unknown+c.Unknown
 		edits, erased, conflicts, reads = edits+c.Edits, erased+c.Erased, conflicts+c.Conflicts, reads+c.Reads
 	}
 	_ = table.Flush() // a buffer
 	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, refused, unknown)
 	fmt.Fprintf(&b, "%d edits, %d erasures, %d conflicts; %d lists read right after an acknowledgement\n", edits, erased, conflicts, reads)
-	for i := range r.Wholes {
-		r.Wholes[i].writeText(&b)
+	for i := range r.Totals {
+		r.Totals[i].writeText(&b)
 	}
-	for _, line := range r.details() {
+	for _, line := range r.listProblems() {
 		fmt.Fprintln(&b, line)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
@@ -160,45 +160,45 @@ func (r *Report) WriteText(w io.Writer) error {
 	return nil
 }
 
-func (w *Whole) writeText(b *bytes.Buffer) {
+func (w *Total) writeText(b *bytes.Buffer) {
 	t := &w.Tables
 	fmt.Fprintf(b, "The whole of %s, read by SQL: %s: %d acknowledged, %d stored by replays, %d found, %d lost, %d doubled, %d gaps, %d differences\n",
 		w.Name, t.Outcome, t.Acknowledged, w.Replayed, t.Found, t.Lost, t.Duplicated, t.Gaps, t.Differences)
 	fmt.Fprintf(b, "The whole of %s, read by the API: %s: %d found, %d differences\n", w.Name, w.API.Outcome, w.API.Found, w.API.Differences)
 }
 
-// title is the fault and the traffic that it met.
-func (c *Cycle) title() string {
+// faultTitle is the fault and the traffic that it met.
+func (c *Cycle) faultTitle() string {
 	if c.Wide {
 		return c.Fault + ", wide"
 	}
 	return c.Fault
 }
 
-func (c *Cycle) row() string {
+func (c *Cycle) formatRow() string {
 	r := &c.Reconciliation
 	outcome := string(r.Outcome)
 	if len(c.Breaches) > 0 {
 		outcome += fmt.Sprintf(", %d breaches", len(c.Breaches))
 	}
-	name := c.title()
+	name := c.faultTitle()
 	if c.On != "" {
 		name += " (" + c.On + ")"
 	}
 	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s", c.Number, name,
-		millis(c.LastedMillis), millis(c.OnsetMillis), millis(c.BackMillis), millis(c.SilenceMillis),
-		c.Acknowledged, c.Refused, c.Unknown, r.Lost, r.Duplicated, r.Gaps, outcome)
+		formatMillis(c.LastedMillis), formatMillis(c.OnsetMillis), formatMillis(c.BackMillis), formatMillis(c.SilenceMillis),
+		c.Acknowledged, c.Rejected, c.Unknown, r.Lost, r.Duplicated, r.Gaps, outcome)
 }
 
-func millis(n int64) string {
+func formatMillis(n int64) string {
 	if n < 0 {
 		return "never"
 	}
 	return (time.Duration(n) * time.Millisecond).String()
 }
 
-// details are the sentences on what is wrong.
-func (r *Report) details() (lines []string) {
+// listProblems are the sentences on what is wrong.
+func (r *Report) listProblems() (lines []string) {
 	told := map[string]struct{}{} // the whole has every difference of a cycle again
 	add := func(where string, found *reconcile.Result, breaches []string) {
 		if found.Outcome == reconcile.Unreadable {
@@ -215,8 +215,8 @@ func (r *Report) details() (lines []string) {
 		c := &r.Cycles[i]
 		add(fmt.Sprintf("cycle %d", c.Number), &c.Reconciliation, c.Breaches)
 	}
-	for i := range r.Wholes {
-		w := &r.Wholes[i]
+	for i := range r.Totals {
+		w := &r.Totals[i]
 		add("the whole of "+w.Name, &w.Tables, nil)
 		add("the API of "+w.Name, &w.API, nil)
 	}
@@ -226,8 +226,8 @@ func (r *Report) details() (lines []string) {
 	return lines
 }
 
-// write keeps the report in a folder.
-func (r *Report) write(dir string) error {
+// writeFiles keeps the report in a folder.
+func (r *Report) writeFiles(dir string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

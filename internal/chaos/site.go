@@ -23,9 +23,9 @@ const (
 	dirMode      = 0o755
 )
 
-// site is a private Postgres, with or without a standby, and services that reach it by
+// testbed is a private Postgres, with or without a standby, and services that reach it by
 // wires.
-type site struct {
+type testbed struct {
 	Options
 	Deps
 
@@ -34,29 +34,29 @@ type site struct {
 	server *localpg.Server
 	disk   *disk // nil where none could be mounted
 	pair   *pair // nil where there is one server alone
-	// wires are one of each service to each server: with a pair, the first two are those
+	// proxies are one of each service to each server: with a pair, the first two are those
 	// of the first service.
-	wires     []*wire
+	proxies   []*proxy
 	instances []*instance
 	keys      keys
-	// numbers are those of the applications in the tables.
-	numbers [applications]int32
-	// steppable is the program whose clock can be stepped, stepped the service that runs
+	// applicationIDs are those of the applications in the tables.
+	applicationIDs [applications]int32
+	// steppableProgram is the program whose clock can be stepped, stepped the service that runs
 	// it, and drifts are the steps that are left. unsteppable says why there is none.
-	steppable   string
-	stepped     *instance
-	drifts      []drift
-	unsteppable string
+	steppableProgram string
+	steppedInstance  *instance
+	clockSteps       []clockStep
+	clockUnavailable string
 	// random decides on whom a fault hits.
 	random *rand.Rand
-	// load is what is sent; faults may take part in it.
-	load *load
+	// generator is what is sent; faults may take part in it.
+	generator *loadGenerator
 }
 
-// openSite starts Postgres, with a standby or without, and the services of these names.
-func openSite(ctx context.Context, o Options, d Deps, paired bool, services ...string) (s *site, err error) {
-	s = &site{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
-	defer func() {                                                           //nolint:contextcheck // it stops what runs even when ctx has ended
+// openTestbed starts Postgres, with a standby or without, and the services of these names.
+func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services ...string) (s *testbed, err error) {
+	s = &testbed{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
+	defer func() {                                                              //nolint:contextcheck // it stops what runs even when ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
 			s = nil
@@ -80,7 +80,7 @@ func openSite(ctx context.Context, o Options, d Deps, paired bool, services ...s
 	if err != nil {
 		return s, fmt.Errorf("start a private Postgres: %w", err)
 	}
-	if err = s.prepare(ctx); err != nil {
+	if err = s.setUpDatabase(ctx); err != nil {
 		return s, err
 	}
 	if paired {
@@ -97,8 +97,8 @@ func openSite(ctx context.Context, o Options, d Deps, paired bool, services ...s
 	return s, nil
 }
 
-// prepare makes the database, its schema, the applications and the keys.
-func (s *site) prepare(ctx context.Context) error {
+// setUpDatabase makes the database, its schema, the applications and the keys.
+func (s *testbed) setUpDatabase(ctx context.Context) error {
 	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -108,30 +108,30 @@ func (s *site) prepare(ctx context.Context) error {
 		return fmt.Errorf("create the database: %w", err)
 	}
 	dsn := s.server.DSN(databaseName)
-	if _, err := s.theeye(ctx, dsn, "migrate", "up"); err != nil {
+	if _, err := s.runTheEye(ctx, dsn, "migrate", "up"); err != nil {
 		return err
 	}
 	for n := range applications {
 		name := applicationName(n)
-		if _, err := s.theeye(ctx, dsn, "app", "create", name); err != nil {
+		if _, err := s.runTheEye(ctx, dsn, "app", "create", name); err != nil {
 			return err
 		}
-		if s.keys.ingest[n], err = s.theeye(ctx, dsn, "key", "create", name, "--scope", "ingest"); err != nil {
+		if s.keys.ingest[n], err = s.runTheEye(ctx, dsn, "key", "create", name, "--scope", "ingest"); err != nil {
 			return err
 		}
-		if s.numbers[n], err = s.number(ctx, name); err != nil {
+		if s.applicationIDs[n], err = s.applicationID(ctx, name); err != nil {
 			return err
 		}
 	}
-	if s.keys.admin, err = s.theeye(ctx, dsn, "key", "create", applicationName(0), "--scope", "admin"); err != nil {
+	if s.keys.admin, err = s.runTheEye(ctx, dsn, "key", "create", applicationName(0), "--scope", "admin"); err != nil {
 		return err
 	}
-	s.keys.read, err = s.theeye(ctx, dsn, "key", "create", applicationName(0), "--scope", "read", "--organisation-wide")
+	s.keys.read, err = s.runTheEye(ctx, dsn, "key", "create", applicationName(0), "--scope", "read", "--organisation-wide")
 	return err
 }
 
-// number is the number of an application in the tables.
-func (s *site) number(ctx context.Context, name string) (n int32, err error) {
+// applicationID is the number of an application in the tables.
+func (s *testbed) applicationID(ctx context.Context, name string) (n int32, err error) {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
@@ -143,15 +143,15 @@ func (s *site) number(ctx context.Context, name string) (n int32, err error) {
 	return n, nil
 }
 
-// mountDisk puts the ledger of ids on a disk of its own that is small, where it can.
-func (s *site) mountDisk(ctx context.Context) {
-	if err := s.tryDisk(ctx); err != nil {
+// mountSmallDisk puts the ledger of ids on a disk of its own that is small, where it can.
+func (s *testbed) mountSmallDisk(ctx context.Context) {
+	if err := s.moveLedgerToDisk(ctx); err != nil {
 		s.disk = nil
-		s.say("the fault \"disk full\" is left out: %v", err)
+		s.printProgress("the fault \"disk full\" is left out: %v", err)
 	}
 }
 
-func (s *site) tryDisk(ctx context.Context) (err error) {
+func (s *testbed) moveLedgerToDisk(ctx context.Context) (err error) {
 	if s.disk, err = newDisk(filepath.Join(s.dir, "small"), s.server.DataDir()); err != nil {
 		return err
 	}
@@ -161,15 +161,15 @@ func (s *site) tryDisk(ctx context.Context) (err error) {
 		"alter table event_key set tablespace small",
 		"alter index event_key_pkey set tablespace small",
 	} {
-		if err := s.execute(ctx, statement); err != nil {
+		if err := s.execStatement(ctx, statement); err != nil {
 			return errors.Join(err, s.disk.unmount())
 		}
 	}
 	return nil
 }
 
-// theeye runs the program to its end, as an operator does, past the wires.
-func (s *site) theeye(ctx context.Context, dsn string, arguments ...string) (string, error) {
+// runTheEye runs the program to its end, as an operator does, past the wires.
+func (s *testbed) runTheEye(ctx context.Context, dsn string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.Service, arguments...) //nolint:gosec // the caller names the program
 	command.Env = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
 	var errOut strings.Builder
@@ -182,18 +182,18 @@ func (s *site) theeye(ctx context.Context, dsn string, arguments ...string) (str
 }
 
 // addInstance starts a service and the wires before it.
-func (s *site) addInstance(ctx context.Context, name string) (err error) {
+func (s *testbed) addInstance(ctx context.Context, name string) (err error) {
 	servers := []*localpg.Server{s.server}
 	if s.pair != nil {
 		servers = append(servers, s.pair.standby)
 	}
 	var hosts []string
 	for _, server := range servers {
-		w, err := newWire(ctx, socketOf(server))
+		w, err := newProxy(ctx, socketPath(server))
 		if err != nil {
 			return err
 		}
-		s.wires, hosts = append(s.wires, w), append(hosts, w.address())
+		s.proxies, hosts = append(s.proxies, w), append(hosts, w.address())
 	}
 	i := &instance{name: name, program: s.Service}
 	if i.address, err = freeAddress(ctx); err != nil {
@@ -202,36 +202,36 @@ func (s *site) addInstance(ctx context.Context, name string) (err error) {
 	if i.ops, err = freeAddress(ctx); err != nil {
 		return err
 	}
-	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", userOf(s.server), strings.Join(hosts, ","), databaseName)
+	dsn := fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable&target_session_attrs=read-write", superuserOf(s.server), strings.Join(hosts, ","), databaseName)
 	i.environ = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
-	if err = s.giveClock(i); err != nil {
+	if err = s.attachClock(i); err != nil {
 		return err
 	}
-	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+s.label()+name+".log")); err != nil { //nolint:gosec // the caller names the folder
+	if i.log, err = os.Create(filepath.Join(s.Dir, "service-"+s.filePrefix()+name+".log")); err != nil { //nolint:gosec // the caller names the folder
 		return fmt.Errorf("make a log: %w", err)
 	}
 	s.instances = append(s.instances, i)
 	return i.start(ctx)
 }
 
-// label tells the files of a site with a pair of servers from those of another.
-func (s *site) label() string {
+// filePrefix tells the files of a site with a pair of servers from those of another.
+func (s *testbed) filePrefix() string {
 	if s.pair != nil {
 		return "pair-"
 	}
 	return ""
 }
 
-// socketOf is the path of the socket of a server.
-func socketOf(server *localpg.Server) string {
-	config := configOf(server)
+// socketPath is the path of the socket of a server.
+func socketPath(server *localpg.Server) string {
+	config := connConfigOf(server)
 	return filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port))
 }
 
-// userOf is the role of a server that may do everything.
-func userOf(server *localpg.Server) string { return configOf(server).User }
+// superuserOf is the role of a server that may do everything.
+func superuserOf(server *localpg.Server) string { return connConfigOf(server).User }
 
-func configOf(server *localpg.Server) *pgx.ConnConfig {
+func connConfigOf(server *localpg.Server) *pgx.ConnConfig {
 	config, err := pgx.ParseConfig(server.DSN(databaseName))
 	if err != nil { // localpg made it
 		panic(err)
@@ -239,8 +239,8 @@ func configOf(server *localpg.Server) *pgx.ConnConfig {
 	return config
 }
 
-// execute runs a statement on a connection of its own, past the wires.
-func (s *site) execute(ctx context.Context, statement string) error {
+// execStatement runs a statement on a connection of its own, past the wires.
+func (s *testbed) execStatement(ctx context.Context, statement string) error {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -252,8 +252,8 @@ func (s *site) execute(ctx context.Context, statement string) error {
 	return nil
 }
 
-// pool reaches the database past the wires.
-func (s *site) pool(ctx context.Context) (*pgxpool.Pool, error) {
+// openPool reaches the database past the wires.
+func (s *testbed) openPool(ctx context.Context) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.New(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
@@ -262,10 +262,10 @@ func (s *site) pool(ctx context.Context) (*pgxpool.Pool, error) {
 }
 
 // close ends all that runs, and takes everything away but the reports.
-func (s *site) close() error {
+func (s *testbed) close() error {
 	var err error
 	for _, i := range s.instances {
-		if i.running() {
+		if i.isRunning() {
 			err = errors.Join(err, i.stop())
 		}
 		err = errors.Join(err, i.log.Close())
@@ -273,7 +273,7 @@ func (s *site) close() error {
 			err = errors.Join(err, i.clock.close())
 		}
 	}
-	for _, w := range s.wires {
+	for _, w := range s.proxies {
 		err = errors.Join(err, w.close())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// unread is a database that cannot be read.
-type unread struct{}
+// unreadableDatabase is a database that cannot be read.
+type unreadableDatabase struct{}
 
-func (unread) Query(context.Context, string, ...any) (pgx.Rows, error) {
+func (unreadableDatabase) Query(context.Context, string, ...any) (pgx.Rows, error) {
 	return nil, errors.New("it cannot be read")
 }

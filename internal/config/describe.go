@@ -18,16 +18,16 @@ type Line struct {
 // Describe lists every setting as it stands, in the order of Settings. It shows no
 // secret: of the database's connection string only what is known to be harmless.
 func (c Config) Describe() []Line {
-	settings := table()
+	settings := settingsTable()
 	lines := make([]Line, len(settings))
 	for i, s := range settings {
-		lines[i] = Line{Key: s.Key, Value: s.field(&c).show(), Source: c.origins[s.Key]}
+		lines[i] = Line{Key: s.Key, Value: s.field(&c).displayText(), Source: c.origins[s.Key]}
 	}
 	return lines
 }
 
-// Markdown renders the table of settings for the README.
-func Markdown() string {
+// RenderMarkdown renders the table of settings for the README.
+func RenderMarkdown() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
 	for _, s := range Settings() {

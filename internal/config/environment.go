@@ -22,18 +22,18 @@ func (l *loader) parseEnvironment(environ []string) map[string]string {
 			variables[variable] = text
 		}
 	}
-	known := l.variables()
+	known := l.knownVariables()
 	for _, variable := range sortedKeys(variables) {
-		if !slices.Contains(known, variable) && !foreign(variable, variables[variable]) {
-			l.problem("unknown variable %s; the nearest known one is %s", name(variable), nearest(variable, known))
+		if !slices.Contains(known, variable) && !isForeignVariable(variable, variables[variable]) {
+			l.addProblem("unknown variable %s; the nearest known one is %s", quoteName(variable), findNearest(variable, known))
 		}
 	}
 	maps.DeleteFunc(variables, func(_, text string) bool { return text == "" })
 	return variables
 }
 
-// openTelemetry picks the variables of OpenTelemetry from an environment.
-func openTelemetry(environ []string) map[string]string {
+// selectOpenTelemetry picks the variables of OpenTelemetry from an environment.
+func selectOpenTelemetry(environ []string) map[string]string {
 	variables := map[string]string{}
 	for _, entry := range environ {
 		if variable, text, _ := strings.Cut(entry, "="); strings.HasPrefix(variable, "OTEL_") {
@@ -48,22 +48,22 @@ func (l *loader) readEnvironment(variables map[string]string) {
 	for _, s := range l.settings {
 		text, isSet := variables[s.Env]
 		if isSet {
-			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env, text: text}
+			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env, text: text}
 		}
 		if !s.Secret {
 			continue
 		}
 		if path, hasFile := variables[s.Env+fileSuffix]; hasFile {
 			if isSet {
-				l.problem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
+				l.addProblem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
 			}
-			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
+			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
 		}
 	}
 }
 
-// variables lists the names that may be set.
-func (l *loader) variables() []string {
+// knownVariables lists the names that may be set.
+func (l *loader) knownVariables() []string {
 	list := []string{FileVariable}
 	for _, s := range l.settings {
 		list = append(list, s.Env)
@@ -74,9 +74,9 @@ func (l *loader) variables() []string {
 	return list
 }
 
-// content returns the text, read from the secret's file where there is one. Its
+// readContent returns the text, read from the secret's file where there is one. Its
 // errors do not name the file: somebody may have put the secret itself there.
-func (g given) content() (string, error) {
+func (g settingText) readContent() (string, error) {
 	if g.secretFile == "" {
 		return g.text, nil
 	}
@@ -94,11 +94,11 @@ func (g given) content() (string, error) {
 	return text, nil
 }
 
-// foreign tells whether a variable with our prefix is set by others for others:
+// isForeignVariable tells whether a variable with our prefix is set by others for others:
 // the addresses and keys that `theeye dev` writes for clients, and the links
 // that Kubernetes sets for every Service of the namespace, of which one may well
 // be called theeye.
-func foreign(variable, text string) bool {
+func isForeignVariable(variable, text string) bool {
 	switch variable {
 	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
 		return true
@@ -106,7 +106,7 @@ func foreign(variable, text string) bool {
 	// A link's name is that of the Service, then a part of a fixed form. The part
 	// is looked for after each underscore, as the Service's own name may hold some.
 	for at := len(prefix) - 1; at >= 0; {
-		if link(variable[at+1:], text) {
+		if isServiceLink(variable[at+1:], text) {
 			return true
 		}
 		next := strings.IndexByte(variable[at+1:], '_')
@@ -118,10 +118,10 @@ func foreign(variable, text string) bool {
 	return false
 }
 
-// link tells whether the end of a variable's name is that of a Service's link:
+// isServiceLink tells whether the end of a variable's name is that of a Service's link:
 // SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol>
 // and the latter with _PROTO, _PORT or _ADDR.
-func link(part, text string) bool {
+func isServiceLink(part, text string) bool {
 	protocols := []string{"TCP", "UDP", "SCTP"}
 	if part == "PORT" {
 		// The value tells the link from a mistyped setting: it is tcp://10.0.0.1:80.

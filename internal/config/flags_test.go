@@ -89,8 +89,8 @@ func TestReadme(t *testing.T) {
 	table, after, found := strings.Cut(rest, end)
 	require.True(t, found, "README.md has no line %q after that", end)
 	if flag.Lookup("update").Value.String() == "true" {
-		table = config.Markdown()
+		table = config.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
-	require.Equal(t, config.Markdown(), table, "go test ./internal/config -run TestReadme -update rewrites the table")
+	require.Equal(t, config.RenderMarkdown(), table, "go test ./internal/config -run TestReadme -update rewrites the table")
 }

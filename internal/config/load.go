@@ -32,8 +32,8 @@ type Sources struct {
 	File string
 }
 
-// given is a setting's text and where it was found.
-type given struct {
+// settingText is a setting's text and where it was found.
+type settingText struct {
 	source Source
 	// place says it so that a person finds it.
 	place string
@@ -46,9 +46,9 @@ type given struct {
 // configuration wants to hear of them at once.
 type loader struct {
 	settings []setting
-	byKey    map[string]given
-	// wrong holds the settings that could not be read, which nothing is compared to.
-	wrong    map[string]bool
+	byKey    map[string]settingText
+	// invalid holds the settings that could not be read, which nothing is compared to.
+	invalid  map[string]bool
 	problems []error
 }
 
@@ -56,9 +56,9 @@ type loader struct {
 // each names the setting, where it came from and what would be right, and none
 // holds the value of a secret. With an error the Config is zero.
 func Load(sources Sources) (Config, error) {
-	l := &loader{settings: table(), byKey: map[string]given{}, wrong: map[string]bool{}}
+	l := &loader{settings: settingsTable(), byKey: map[string]settingText{}, invalid: map[string]bool{}}
 	for _, s := range l.settings {
-		l.byKey[s.Key] = given{source: SourceDefault, place: "default", text: s.Default}
+		l.byKey[s.Key] = settingText{source: SourceDefault, place: "default", text: s.Default}
 	}
 	l.readTexts(sources.Defaults, SourceDefault, func(Setting) string { return "default" })
 	environment := l.parseEnvironment(sources.Environ)
@@ -72,9 +72,9 @@ func Load(sources Sources) (Config, error) {
 	l.readEnvironment(environment)
 	l.readTexts(sources.Flags, SourceFlag, func(s Setting) string { return "flag --" + s.Flag })
 
-	config := l.parse()
-	config.OTel = openTelemetry(sources.Environ)
-	l.check(config)
+	config := l.parseSettings()
+	config.OTel = selectOpenTelemetry(sources.Environ)
+	l.checkRelations(config)
 	if len(l.problems) > 0 {
 		return Config{}, errors.Join(l.problems...)
 	}
@@ -85,44 +85,44 @@ func Load(sources Sources) (Config, error) {
 func (l *loader) readTexts(texts map[string]string, source Source, place func(Setting) string) {
 	for _, s := range l.settings {
 		if text, found := texts[s.Key]; found {
-			l.byKey[s.Key] = given{source: source, place: place(s.Setting), text: text}
+			l.byKey[s.Key] = settingText{source: source, place: place(s.Setting), text: text}
 		}
 	}
 	for _, key := range sortedKeys(texts) {
 		if _, known := l.byKey[key]; !known {
-			l.problem("unknown setting %s (%s); the nearest known one is %s", name(key), source, nearest(key, l.keys()))
+			l.addProblem("unknown setting %s (%s); the nearest known one is %s", quoteName(key), source, findNearest(key, l.settingKeys()))
 		}
 	}
 }
 
-// parse turns the texts that won into a Config.
-func (l *loader) parse() Config {
+// parseSettings turns the texts that won into a Config.
+func (l *loader) parseSettings() Config {
 	config := Config{origins: make(map[string]Source, len(l.settings))}
 	for _, s := range l.settings {
 		g := l.byKey[s.Key]
 		config.origins[s.Key] = g.source
-		text, err := g.content()
+		text, err := g.readContent()
 		if err == nil {
-			err = s.field(&config).parse(text)
+			err = s.field(&config).setFromText(text)
 		}
 		if err == nil {
 			continue
 		}
-		l.wrong[s.Key] = true
+		l.invalid[s.Key] = true
 		if s.Secret {
-			l.problem("%s (%s): %w", s.Key, g.place, err)
+			l.addProblem("%s (%s): %w", s.Key, g.place, err)
 		} else {
-			l.problem("%s (%s) is %s: %w", s.Key, g.place, quote(text), err)
+			l.addProblem("%s (%s) is %s: %w", s.Key, g.place, quoteValue(text), err)
 		}
 	}
 	return config
 }
 
-func (l *loader) problem(format string, arguments ...any) {
+func (l *loader) addProblem(format string, arguments ...any) {
 	l.problems = append(l.problems, fmt.Errorf(format, arguments...))
 }
 
-func (l *loader) keys() []string {
+func (l *loader) settingKeys() []string {
 	keys := make([]string, len(l.settings))
 	for i, s := range l.settings {
 		keys[i] = s.Key
@@ -130,9 +130,9 @@ func (l *loader) keys() []string {
 	return keys
 }
 
-// name shows the name of something unknown. What does not look like a name may be
+// quoteName shows the name of something unknown. What does not look like a name may be
 // a value in the wrong place, even a secret one, and is not shown.
-func name(text string) string {
+func quoteName(text string) string {
 	const tooLong = 80
 	odd := func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", r)
@@ -143,8 +143,8 @@ func name(text string) string {
 	return text
 }
 
-// quote shows a wrong value, unless it is what somebody meant for a secret.
-func quote(text string) string {
+// quoteValue shows a wrong value, unless it is what somebody meant for a secret.
+func quoteValue(text string) string {
 	const tooLong = 60
 	if strings.Contains(text, "://") || strings.Contains(strings.ToLower(text), "password") {
 		return mask

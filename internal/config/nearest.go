@@ -1,19 +1,19 @@
 package config
 
-// nearest returns the candidate that takes the fewest changes of a letter to
+// findNearest returns the candidate that takes the fewest changes of a letter to
 // reach from text, the first of them when several do.
-func nearest(text string, candidates []string) string {
+func findNearest(text string, candidates []string) string {
 	best, fewest := "", -1
 	for _, candidate := range candidates {
-		if d := distance(text, candidate); fewest < 0 || d < fewest {
+		if d := editDistance(text, candidate); fewest < 0 || d < fewest {
 			best, fewest = candidate, d
 		}
 	}
 	return best
 }
 
-// distance counts the bytes to insert, remove or replace to turn a into b.
-func distance(a, b string) int {
+// editDistance counts the bytes to insert, remove or replace to turn a into b.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -33,10 +33,10 @@ func (s Secret) Format(state fmt.State, _ rune) {
 // MarshalText writes the mask.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// redact shows a connection string without what is secret in it. Only what is
+// redactDSN shows a connection string without what is secret in it. Only what is
 // known to be harmless is shown; a text that cannot be taken apart for certain
 // is masked whole.
-func redact(dsn Secret) string {
+func redactDSN(dsn Secret) string {
 	text := dsn.Reveal()
 	if text == "" {
 		return ""
@@ -47,13 +47,13 @@ func redact(dsn Secret) string {
 		takeApart = redactURL
 	}
 	shown, ok := takeApart(rest)
-	if !ok || strings.ContainsFunc(shown, unprintable) {
+	if !ok || strings.ContainsFunc(shown, isUnprintable) {
 		return mask
 	}
 	return scheme + shown
 }
 
-func unprintable(r rune) bool { return r < ' ' || r > '~' }
+func isUnprintable(r rune) bool { return r < ' ' || r > '~' }
 
 // cutScheme splits off the scheme of a Postgres URL.
 func cutScheme(text string) (scheme, rest string, found bool) {
@@ -84,7 +84,7 @@ func redactURL(rest string) (string, bool) {
 		}
 		b.WriteByte('@')
 	}
-	if !harmlessHosts(hosts) {
+	if !areHarmlessHosts(hosts) {
 		return "", false
 	}
 	b.WriteString(hosts)
@@ -97,9 +97,9 @@ func redactURL(rest string) (string, bool) {
 	return b.String(), true
 }
 
-// harmlessHosts tells whether a list of hosts has nothing but numbers for ports:
+// areHarmlessHosts tells whether a list of hosts has nothing but numbers for ports:
 // what else follows a colon may be a password whose host was forgotten.
-func harmlessHosts(hosts string) bool {
+func areHarmlessHosts(hosts string) bool {
 	for host := range strings.SplitSeq(hosts, ",") {
 		if end := strings.LastIndexByte(host, ']'); end >= 0 {
 			host = host[end+1:]
@@ -114,7 +114,7 @@ func harmlessHosts(hosts string) bool {
 func redactQuery(query string) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
-		if name, _, found := strings.Cut(pair, "="); !found || !harmlessParameter(name) {
+		if name, _, found := strings.Cut(pair, "="); !found || !isHarmlessParameter(name) {
 			pairs[i] = maskParameter(name, found)
 		}
 	}
@@ -134,7 +134,7 @@ func redactKeywords(text string) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		if harmlessParameter(name) {
+		if isHarmlessParameter(name) {
 			pairs = append(pairs, name+"="+value)
 		} else {
 			pairs = append(pairs, maskParameter(name, true))
@@ -168,8 +168,8 @@ func maskParameter(name string, hasValue bool) string {
 	return name + "=" + mask
 }
 
-// harmlessParameter names the connection parameters whose values may be shown.
-func harmlessParameter(name string) bool {
+// isHarmlessParameter names the connection parameters whose values may be shown.
+func isHarmlessParameter(name string) bool {
 	switch name {
 	case "host", "hostaddr", "port", "user", "dbname", "database", "sslmode",
 		"application_name", "connect_timeout", "target_session_attrs":

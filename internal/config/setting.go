@@ -39,7 +39,7 @@ type setting struct {
 
 // Settings returns every setting in the order in which they are documented.
 func Settings() []Setting {
-	all := table()
+	all := settingsTable()
 	list := make([]Setting, len(all))
 	for i, s := range all {
 		list[i] = s.Setting
@@ -47,8 +47,8 @@ func Settings() []Setting {
 	return list
 }
 
-// row makes a setting and derives its other names from the key.
-func row(key, standard, usage string, field func(*Config) value) setting {
+// newSetting makes a setting and derives its other names from the key.
+func newSetting(key, standard, usage string, field func(*Config) value) setting {
 	standsFor := field(&Config{})
 	_, secret := standsFor.(connection)
 	return setting{
@@ -56,7 +56,7 @@ func row(key, standard, usage string, field func(*Config) value) setting {
 			Key:     key,
 			Env:     prefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key)),
 			Flag:    strings.NewReplacer(".", "-", "_", "-").Replace(key),
-			Type:    standsFor.kind(),
+			Type:    standsFor.typeName(),
 			Default: standard,
 			Usage:   usage,
 			Secret:  secret,

@@ -22,33 +22,33 @@ const (
 
 // value is one field of a Config, read from and shown as text.
 type value interface {
-	// parse sets the field. Its error says what would be right and never holds text,
+	// setFromText sets the field. Its error says what would be right and never holds text,
 	// which may be secret.
-	parse(text string) error
-	// show returns what may be seen of the field.
-	show() string
-	// kind names what the text is, in a word or two.
-	kind() string
+	setFromText(text string) error
+	// displayText returns what may be seen of the field.
+	displayText() string
+	// typeName names what the text is, in a word or two.
+	typeName() string
 }
 
 // number is a field with bounds, both allowed.
 type number[T int | time.Duration] struct {
 	into      *T
 	low, high T
-	// off makes 0 right even below low.
-	off   bool
-	name  string
-	read  func(string) (T, error)
-	write func(T) string
+	// allowZero makes 0 right even below low.
+	allowZero bool
+	name      string
+	read      func(string) (T, error)
+	write     func(T) string
 }
 
-func (n number[T]) parse(text string) error {
+func (n number[T]) setFromText(text string) error {
 	v, err := n.read(text)
 	switch {
 	case err != nil:
 		return err
-	case n.off && v == 0:
-	case v < n.low && n.off:
+	case n.allowZero && v == 0:
+	case v < n.low && n.allowZero:
 		return fmt.Errorf("give 0 (off) or at least %s", n.write(n.low))
 	case v < n.low:
 		return fmt.Errorf("give at least %s", n.write(n.low))
@@ -59,28 +59,28 @@ func (n number[T]) parse(text string) error {
 	return nil
 }
 
-func (n number[T]) show() string { return n.write(*n.into) }
-func (n number[T]) kind() string { return n.name }
+func (n number[T]) displayText() string { return n.write(*n.into) }
+func (n number[T]) typeName() string    { return n.name }
 
-func count(into *int, low, high int) value {
+func countValue(into *int, low, high int) value {
 	return number[int]{into: into, low: low, high: high, name: "number", read: readCount, write: strconv.Itoa}
 }
 
 // countOrOff is a number that 0 turns off.
 func countOrOff(into *int) value {
-	return number[int]{into: into, low: 1, high: math.MaxInt32, off: true, name: "number", read: readCount, write: strconv.Itoa}
+	return number[int]{into: into, low: 1, high: math.MaxInt32, allowZero: true, name: "number", read: readCount, write: strconv.Itoa}
 }
 
-func size(into *int, low, high int) value {
+func sizeValue(into *int, low, high int) value {
 	return number[int]{into: into, low: low, high: high, name: "size", read: readSize, write: writeSize}
 }
 
 // sizeOrOff is a size that 0 turns off.
 func sizeOrOff(into *int, low int) value {
-	return number[int]{into: into, low: low, high: math.MaxInt, off: true, name: "size", read: readSize, write: writeSize}
+	return number[int]{into: into, low: low, high: math.MaxInt, allowZero: true, name: "size", read: readSize, write: writeSize}
 }
 
-func duration(into *time.Duration, low, high time.Duration) value {
+func durationValue(into *time.Duration, low, high time.Duration) value {
 	return number[time.Duration]{
 		into: into, low: low, high: high,
 		name: "duration", read: readDuration, write: writeDuration,
@@ -90,7 +90,7 @@ func duration(into *time.Duration, low, high time.Duration) value {
 // durationOrOff is a duration that 0 turns off.
 func durationOrOff(into *time.Duration, low time.Duration) value {
 	return number[time.Duration]{
-		into: into, low: low, high: math.MaxInt64, off: true,
+		into: into, low: low, high: math.MaxInt64, allowZero: true,
 		name: "duration", read: readDuration, write: writeDuration,
 	}
 }
@@ -176,18 +176,18 @@ type choice[T ~string] struct {
 
 func oneOf[T ~string](into *T, words ...T) value { return choice[T]{into, words} }
 
-func (c choice[T]) parse(text string) error {
+func (c choice[T]) setFromText(text string) error {
 	if !slices.Contains(c.words, T(text)) {
-		return fmt.Errorf("give one of %s", c.join(", "))
+		return fmt.Errorf("give one of %s", c.joinWords(", "))
 	}
 	*c.into = T(text)
 	return nil
 }
 
-func (c choice[T]) show() string { return string(*c.into) }
-func (c choice[T]) kind() string { return c.join("|") }
+func (c choice[T]) displayText() string { return string(*c.into) }
+func (c choice[T]) typeName() string    { return c.joinWords("|") }
 
-func (c choice[T]) join(separator string) string {
+func (c choice[T]) joinWords(separator string) string {
 	texts := make([]string, len(c.words))
 	for i, word := range c.words {
 		texts[i] = string(word)
@@ -198,7 +198,7 @@ func (c choice[T]) join(separator string) string {
 // address is a field that takes a place to listen at.
 type address struct{ into *string }
 
-func (a address) parse(text string) error {
+func (a address) setFromText(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -210,14 +210,14 @@ func (a address) parse(text string) error {
 	return nil
 }
 
-func (a address) show() string { return *a.into }
-func (a address) kind() string { return "host:port" }
+func (a address) displayText() string { return *a.into }
+func (a address) typeName() string    { return "host:port" }
 
 // connection is the field that takes a Postgres connection string. Whether it can
 // be used only the driver knows; the check here catches what was swapped or cut.
 type connection struct{ into *Secret }
 
-func (c connection) parse(text string) error {
+func (c connection) setFromText(text string) error {
 	if _, _, isURL := cutScheme(text); !isURL && text != "" && !strings.Contains(text, "=") {
 		return errors.New("give a URL that begins with postgres:// or keywords such as host=localhost dbname=theeye")
 	}
@@ -225,13 +225,13 @@ func (c connection) parse(text string) error {
 	return nil
 }
 
-func (c connection) show() string { return redact(*c.into) }
-func (c connection) kind() string { return "connection string" }
+func (c connection) displayText() string { return redactDSN(*c.into) }
+func (c connection) typeName() string    { return "connection string" }
 
 // eventTypes is a list of category:name.
 type eventTypes struct{ into *[]EventType }
 
-func (t eventTypes) parse(text string) error {
+func (t eventTypes) setFromText(text string) error {
 	const most = 1000
 	var list []EventType
 	for entry := range strings.SplitSeq(text, ",") {
@@ -251,7 +251,7 @@ func (t eventTypes) parse(text string) error {
 	return nil
 }
 
-func (t eventTypes) show() string {
+func (t eventTypes) displayText() string {
 	list := make([]string, len(*t.into))
 	for i, one := range *t.into {
 		list[i] = one.Category + ":" + one.Name
@@ -259,4 +259,4 @@ func (t eventTypes) show() string {
 	return strings.Join(list, ",")
 }
 
-func (t eventTypes) kind() string { return "category:name list" }
+func (t eventTypes) typeName() string { return "category:name list" }

@@ -37,7 +37,7 @@ func newPatient(t *testing.T, database *pgtest.Database) *patient {
 	require.NoError(t, err)
 	defer db.Close()
 	now := time.Now()
-	require.NoError(t, postgres.NewRetentionStore(db).Prepare(t.Context(), now, now.AddDate(0, 0, 62)))
+	require.NoError(t, postgres.NewRetentionStore(db).CreatePartitions(t.Context(), now, now.AddDate(0, 0, 62)))
 	p.exec(t, "revoke create on schema public from public") // which version 14 grants
 	return p
 }
@@ -91,7 +91,7 @@ func partition(table string, later int) string {
 
 func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 	t.Parallel()
-	p := newPatient(t, pgtest.Dedicated(t))
+	p := newPatient(t, pgtest.NewDedicated(t))
 	p.exec(t, "create role eye login", "alter database "+p.Name()+" owner to eye", "grant create on schema public to eye",
 		"do $$ declare t record; begin for t in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') loop execute 'alter table ' || t.relname || ' owner to eye'; end loop; end $$")
 	parsed, err := url.Parse(p.url)

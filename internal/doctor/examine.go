@@ -10,13 +10,13 @@ import (
 // Inspector looks at the database. The postgres package implements it. Inspect changes
 // nothing and is bounded in time; what cannot be found out is an error in its fact.
 type Inspector interface {
-	Inspect(ctx context.Context) Database
+	InspectDatabase(ctx context.Context) Database
 }
 
 // Prober calls the service from outside. The probe package implements it. Probe changes
 // nothing and is bounded in time.
 type Prober interface {
-	Probe(ctx context.Context) Outside
+	ProbeService(ctx context.Context) ServiceFacts
 }
 
 // Config is what facts are held against.
@@ -57,7 +57,7 @@ type facts struct {
 	Config
 
 	db      *Database
-	outside Outside
+	service ServiceFacts
 }
 
 // Examine asks for the facts and judges them. It returns a finding for every check
@@ -71,37 +71,37 @@ func Examine(ctx context.Context, config Config, deps Deps) Report {
 		f.LongWait = time.Second
 	}
 	if deps.Database != nil {
-		db := deps.Database.Inspect(ctx)
+		db := deps.Database.InspectDatabase(ctx)
 		f.db = &db
 	}
 	if deps.Service != nil {
-		f.outside = deps.Service.Probe(ctx)
+		f.service = deps.Service.ProbeService(ctx)
 	}
-	return f.report()
+	return f.buildReport()
 }
 
-func (f *facts) report() Report {
+func (f *facts) buildReport() Report {
 	var r Report
-	for _, c := range checks() {
-		v, can := f.gate(c.needs)
+	for _, c := range allChecks() {
+		v, can := f.checkRequirement(c.needs)
 		if can {
-			v = c.judge(f)
+			v = c.evaluate(f)
 		}
-		finding := Finding{Check: c.name, Result: v.result, Found: clean(v.found)}
+		finding := Finding{Check: c.name, Result: v.result, Found: sanitizeText(v.found)}
 		finding.Area, _, _ = strings.Cut(c.name, ".")
 		if v.result == Warning || v.result == Failed {
-			if finding.Advice = clean(v.advice); finding.Advice == "" {
+			if finding.Advice = sanitizeText(v.advice); finding.Advice == "" {
 				finding.Advice = c.remedy
 			}
 		}
 		r.Findings = append(r.Findings, finding)
-		r.Summary.count(v.result)
+		r.Summary.countResult(v.result)
 	}
-	r.Summary.Reached = f.reached()
+	r.Summary.Reached = f.anyAnswered()
 	return r
 }
 
-func (s *Summary) count(result Result) {
+func (s *Summary) countResult(result Result) {
 	switch result {
 	case OK:
 		s.OK++
@@ -114,15 +114,15 @@ func (s *Summary) count(result Result) {
 	}
 }
 
-// reached tells whether anything answered. A certificate that is not trusted is an answer.
-func (f *facts) reached() bool {
-	public, ops := f.outside.Public, f.outside.Ops
+// anyAnswered tells whether anything answered. A certificate that is not trusted is an answer.
+func (f *facts) anyAnswered() bool {
+	public, ops := f.service.Public, f.service.Ops
 	return f.db != nil && f.db.Err == nil || public != nil && (public.Err == nil || public.Untrusted) || ops != nil && ops.Err == nil
 }
 
-// gate tells whether a check can be made, or why it is skipped.
-func (f *facts) gate(needs need) (verdict, bool) {
-	public, ops := f.outside.Public, f.outside.Ops
+// checkRequirement tells whether a check can be made, or why it is skipped.
+func (f *facts) checkRequirement(needs requirement) (assessment, bool) {
+	public, ops := f.service.Public, f.service.Ops
 	switch needs {
 	case needsDatabase, needsSchema:
 		switch {
@@ -132,7 +132,7 @@ func (f *facts) gate(needs need) (verdict, bool) {
 			return skipped("the database cannot be reached"), false
 		case f.db.Pooler.Value.NoTransactions:
 			return skipped("nothing can be asked without transactions: see database.pooler"), false
-		case needs == needsSchema && f.behind():
+		case needs == needsSchema && f.schemaBehind():
 			return skipped("the schema is behind: see database.schema"), false
 		}
 	case needsService:
@@ -151,30 +151,30 @@ func (f *facts) gate(needs need) (verdict, bool) {
 		}
 	case needsNothing:
 	}
-	return verdict{}, true
+	return assessment{}, true
 }
 
-func (f *facts) behind() bool {
+func (f *facts) schemaBehind() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version < f.db.Schema.Value.Needed
 }
 
-// ahead tells that the schema is that of a newer build, of which not all is known.
-func (f *facts) ahead() bool {
+// schemaAhead tells that the schema is that of a newer build, of which not all is known.
+func (f *facts) schemaAhead() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version > f.db.Schema.Value.Needed
 }
 
-// given judges a fact, or tells why there is none.
-func given[T any](fact Fact[T], judge func(T) verdict) verdict {
+// assessFact judges a fact, or tells why there is none.
+func assessFact[T any](fact Fact[T], judge func(T) assessment) assessment {
 	if fact.Err != nil {
 		return warning("could not be looked at: " + fact.Err.Error()).
-			but("Run it again; if it stays, give the role the right to look (grant pg_monitor), or see why the database or the service is slow.")
+			withAdvice("Run it again; if it stays, give the role the right to look (grant pg_monitor), or see why the database or the service is slow.")
 	}
 	return judge(fact.Value)
 }
 
-// clean keeps names that strangers chose, such as those of client programs, from
+// sanitizeText keeps names that strangers chose, such as those of client programs, from
 // steering a terminal, and from filling it.
-func clean(text string) string {
+func sanitizeText(text string) string {
 	const longest = 2000
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

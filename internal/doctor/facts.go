@@ -38,8 +38,8 @@ type Database struct {
 // Pooler is how a pooler in between takes what the service asks of it. A server that is
 // reached directly does all of it.
 type Pooler struct {
-	// Refusal is what it says where it refuses a connection or a transaction; empty: it does not.
-	Refusal string
+	// ErrorMessage is what it says where it refuses a connection or a transaction; empty: it does not.
+	ErrorMessage string
 	// NoTransactions tells that it refuses transactions, so that nothing can be asked.
 	NoTransactions bool
 	// ParametersIgnored tells that the settings that a connection begins with are not in force.
@@ -112,9 +112,9 @@ type Connections struct {
 type Backend struct {
 	Application string
 	Client      string
-	// Here tells that they are in the service's database.
-	Here  bool
-	Count int
+	// SameDatabase tells that they are in the service's database.
+	SameDatabase bool
+	Count        int
 }
 
 // Table is a table or a partition of ours.
@@ -137,9 +137,9 @@ type Table struct {
 type Index struct {
 	Table string
 	Name  string
-	// Of is the index of the partitioned table that it is a part of.
-	Of    string
-	Valid bool
+	// Parent is the index of the partitioned table that it is a part of.
+	Parent string
+	Valid  bool
 	// Columns are the table's columns that it holds.
 	Columns []string
 }
@@ -262,8 +262,8 @@ type Trust struct {
 	Granted bool
 	// Creators are the grants by which others than the owners may create.
 	Creators []Creator
-	// Planted is what such roles have made in the schemas of search_path.
-	Planted []Planted
+	// UntrustedObjects is what such roles have made in the schemas of search_path.
+	UntrustedObjects []UntrustedObject
 }
 
 // Creator is a grant by which a role that is not trusted may create something.
@@ -277,8 +277,8 @@ type Creator struct {
 	Role string
 }
 
-// Planted is something that a role made which is not trusted.
-type Planted struct {
+// UntrustedObject is something that a role made which is not trusted.
+type UntrustedObject struct {
 	// Kind is function, operator or table.
 	Kind string
 	// Name has the schema, and the arguments of a function.
@@ -291,12 +291,12 @@ type Planted struct {
 // Clock is how far a clock is ahead of this machine's.
 type Clock struct {
 	Ahead time.Duration
-	// Within is how far off Ahead may be.
-	Within time.Duration
+	// Uncertainty is how far off Ahead may be.
+	Uncertainty time.Duration
 }
 
-// Outside is what a service shows to those who call it. What is nil was not asked for.
-type Outside struct {
+// ServiceFacts is what a service shows to those who call it. What is nil was not asked for.
+type ServiceFacts struct {
 	Public *Public
 	Ops    *Ops
 }

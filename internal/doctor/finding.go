@@ -45,21 +45,21 @@ type Report struct {
 	Summary  Summary   `json:"summary"`
 }
 
-// verdict is a finding before it knows its name.
-type verdict struct {
+// assessment is a finding before it knows its name.
+type assessment struct {
 	result Result
 	found  string
 	// advice replaces the remedy of the check.
 	advice string
 }
 
-func ok(found string) verdict      { return verdict{result: OK, found: found} }
-func warning(found string) verdict { return verdict{result: Warning, found: found} }
-func failed(found string) verdict  { return verdict{result: Failed, found: found} }
-func skipped(found string) verdict { return verdict{result: Skipped, found: found} }
+func ok(found string) assessment      { return assessment{result: OK, found: found} }
+func warning(found string) assessment { return assessment{result: Warning, found: found} }
+func failed(found string) assessment  { return assessment{result: Failed, found: found} }
+func skipped(found string) assessment { return assessment{result: Skipped, found: found} }
 
-// but replaces the advice.
-func (v verdict) but(advice string) verdict {
+// withAdvice replaces the advice.
+func (v assessment) withAdvice(advice string) assessment {
 	v.advice = advice
 	return v
 }

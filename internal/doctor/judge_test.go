@@ -25,11 +25,11 @@ func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migr
 // found hands facts over that a test made up.
 type found struct {
 	database doctor.Database
-	outside  doctor.Outside
+	outside  doctor.ServiceFacts
 }
 
-func (f *found) Inspect(context.Context) doctor.Database { return f.database }
-func (f *found) Probe(context.Context) doctor.Outside    { return f.outside }
+func (f *found) InspectDatabase(context.Context) doctor.Database  { return f.database }
+func (f *found) ProbeService(context.Context) doctor.ServiceFacts { return f.outside }
 
 // noon is when the made-up facts were found.
 var noon = time.Date(2026, 5, 15, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, if times could be
@@ -67,7 +67,7 @@ func healthy() *found {
 			}),
 			Indexes: is([]doctor.Index{
 				{Table: "event", Name: "event_pkey", Valid: true},
-				{Table: "event_p2026_05", Name: "event_p2026_05_pkey", Of: "event_pkey", Valid: true},
+				{Table: "event_p2026_05", Name: "event_p2026_05_pkey", Parent: "event_pkey", Valid: true},
 				{Table: "session", Name: "session_started_at_idx", Valid: true, Columns: []string{"session_id", "started_at"}},
 			}),
 			Constraints: is([]doctor.Constraint{
@@ -80,7 +80,7 @@ func healthy() *found {
 			Privileges: is(doctor.Privileges{Role: "eye", Schema: "public", Create: true}),
 			Trust:      is(doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "eye", Creates: true}),
 		},
-		outside: doctor.Outside{
+		outside: doctor.ServiceFacts{
 			Public: &doctor.Public{
 				URL: "https://eye.example.com", Status: 200, Limits: true, Took: 3 * time.Millisecond, RequestID: true,
 				Now: noon, Expires: noon.AddDate(0, 2, 0), Hidden: []doctor.Exposure{{Path: "/metrics", Status: 404}},
@@ -170,13 +170,13 @@ func TestJudgement(t *testing.T) {
 		{"database.connections", broken, "the role's limit", database(func(d *doctor.Database) { d.Connections.Value.RoleLimit = 10 })},
 		{"database.connections", broken, "the database's limit", database(func(d *doctor.Database) { d.Connections.Value.DatabaseLimit = 10 })},
 		{"database.connections", warned, "others now: 90", database(func(d *doctor.Database) {
-			d.Connections.Value.Backends = []doctor.Backend{{Application: "psql", Here: true, Count: 60}, {Application: "theeye write", Count: 30}}
+			d.Connections.Value.Backends = []doctor.Backend{{Application: "psql", SameDatabase: true, Count: 60}, {Application: "theeye write", Count: 30}}
 		})},
 		{"database.connections", broken, "replicas: 7", database(func(d *doctor.Database) { // 13 of 2 at most
-			d.Connections.Value.Backends = []doctor.Backend{{Application: "theeye watch", Here: true, Count: 13}}
+			d.Connections.Value.Backends = []doctor.Backend{{Application: "theeye watch", SameDatabase: true, Count: 13}}
 		})},
 		{"database.connections", warned, "95 connections of 97", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
-			c.Pooled, d.Connections.Value.Backends = true, []doctor.Backend{{Here: true, Count: 95}}
+			c.Pooled, d.Connections.Value.Backends = true, []doctor.Backend{{SameDatabase: true, Count: 95}}
 		}},
 		{"database.timeouts", warned, "idle_session_timeout is 1m0s", setting("idle_session_timeout", "60000")},
 		{"database.timeouts", warned, "statement_timeout is not set", func(c *doctor.Config, _ *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { c.Pooled = true }},
@@ -186,7 +186,7 @@ func TestJudgement(t *testing.T) {
 		{"database.autovacuum", broken, "track_counts", setting("track_counts", "off")},
 		{"database.autovacuum", broken, "event_p2026_05", database(func(d *doctor.Database) { d.Tables.Value[1].Options = []string{"autovacuum_enabled=false"} })},
 		{"database.memory", warned, "128.0 MiB", setting("shared_buffers", "134217728")},
-		{"schema.indexes", broken, "event_pkey is missing on event_p2026_05", database(func(d *doctor.Database) { d.Indexes.Value[1].Of = "" })},
+		{"schema.indexes", broken, "event_pkey is missing on event_p2026_05", database(func(d *doctor.Database) { d.Indexes.Value[1].Parent = "" })},
 		{"schema.indexes", broken, "event_pkey on event is missing", database(func(d *doctor.Database) { d.Indexes.Value = nil })},
 		{"schema.indexes", broken, "event_p2026_05_pkey on event_p2026_05 is not valid", database(func(d *doctor.Database) { d.Indexes.Value[1].Valid = false })},
 		{"schema.indexes", warned, "missing", database(func(d *doctor.Database) { d.Schema.Value.Version, d.Indexes.Value = 4, nil })},
@@ -262,10 +262,10 @@ func TestJudgement(t *testing.T) {
 		})},
 		{"privileges.create", broken, "eye, who owns the tables, may not create in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
 		{"privileges.foreign_objects", warned, "the function public.report() belongs to analyst", database(func(d *doctor.Database) {
-			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
+			d.Trust.Value.UntrustedObjects = []doctor.UntrustedObject{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
 		})},
 		{"privileges.foreign_objects", broken, "the function public.abs(text) belongs to analyst and has a name that the service uses", database(func(d *doctor.Database) {
-			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.abs(text)", Owner: "analyst", Shadows: true}}
+			d.Trust.Value.UntrustedObjects = []doctor.UntrustedObject{{Kind: "function", Name: "public.abs(text)", Owner: "analyst", Shadows: true}}
 		})},
 		{"database.encoding", broken, "LATIN1, not UTF8", database(func(d *doctor.Database) { d.Server.Value.Encoding = "LATIN1" })},
 		{"database.encoding", broken, "client_encoding = SQL_ASCII", database(func(d *doctor.Database) { d.Server.Value.ClientEncoding = "SQL_ASCII" })},
@@ -273,7 +273,7 @@ func TestJudgement(t *testing.T) {
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},
 		{"clock.database", broken, "ahead of", database(func(d *doctor.Database) { d.Clock.Value.Ahead = 6 * time.Second })},
 		{"clock.database", doctor.OK, "", database(func(d *doctor.Database) {
-			d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Within: 5 * time.Second}
+			d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Uncertainty: 5 * time.Second}
 		})},
 		{"clock.service", broken, "behind", public(func(p *doctor.Public) { p.Clock.Value.Ahead = -6 * time.Second })},
 		{"service.answers", broken, "no such host", public(func(p *doctor.Public) { p.Err = errors.New("no such host") })},
@@ -317,7 +317,7 @@ func TestWhatWasNotAskedForIsSkipped(t *testing.T) {
 
 	facts := healthy()
 	facts.database = doctor.Database{Err: errors.New("away")}
-	facts.outside = doctor.Outside{Public: &doctor.Public{Err: errors.New("away")}, Ops: &doctor.Ops{Err: errors.New("away")}}
+	facts.outside = doctor.ServiceFacts{Public: &doctor.Public{Err: errors.New("away")}, Ops: &doctor.Ops{Err: errors.New("away")}}
 	r = examine(settings(), facts)
 	require.False(t, r.Summary.Reached)
 	require.Equal(t, 3, r.Summary.Failed, "what is away is told once for each")
@@ -370,8 +370,8 @@ func TestDocs(t *testing.T) {
 	table, after, isThere := strings.Cut(rest, end)
 	require.True(t, isThere, "docs/doctor.md has no line %q after that", end)
 	if flag.Lookup("update").Value.String() == "true" {
-		table = doctor.Markdown()
+		table = doctor.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
-	require.Equal(t, doctor.Markdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
+	require.Equal(t, doctor.RenderMarkdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
 }

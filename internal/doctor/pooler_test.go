@@ -19,9 +19,9 @@ func TestAPoolerInTheWrongMode(t *testing.T) {
 		result doctor.Result
 		says   string
 	}{
-		"startup parameters refused":      {pgtest.BouncerRefusesParameters, false, doctor.Failed, "database.pooler is none, and a pooler refuses"},
+		"startup parameters refused":      {pgtest.BouncerRejectsParameters, false, doctor.Failed, "database.pooler is none, and a pooler refuses"},
 		"startup parameters ignored":      {pgtest.BouncerIgnoresParameters, false, doctor.Failed, "ignores the timeouts"},
-		"as it has to be":                 {pgtest.BouncerRefusesParameters, true, doctor.OK, "transactions work"},
+		"as it has to be":                 {pgtest.BouncerRejectsParameters, true, doctor.OK, "transactions work"},
 		"statement mode":                  {pgtest.BouncerInStatementMode, true, doctor.Failed, "PgBouncer is in statement mode"},
 		"statement mode, none told of it": {pgtest.BouncerInStatementMode, false, doctor.Failed, "PgBouncer is in statement mode"},
 	} {

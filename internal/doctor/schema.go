@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-func (f *facts) indexes() verdict {
-	return given(f.db.Schema, func(s Schema) verdict {
-		return given(f.db.Indexes, func(there []Index) verdict {
-			return f.promised("indexes", s.Indexes, missingIndexes(s.Indexes, there, f.db.Tables.Value))
+func (f *facts) checkIndexes() assessment {
+	return assessFact(f.db.Schema, func(s Schema) assessment {
+		return assessFact(f.db.Indexes, func(there []Index) assessment {
+			return f.checkPromised("indexes", s.Indexes, missingIndexes(s.Indexes, there, f.db.Tables.Value))
 		})
 	})
 }
@@ -30,7 +30,7 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 			if t.Parent != p.Table {
 				continue
 			}
-			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Of == p.Name })
+			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Parent == p.Name })
 			switch {
 			case part < 0:
 				wrong = append(wrong, p.Name+" is missing on "+t.Name)
@@ -42,10 +42,10 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 	return wrong
 }
 
-func (f *facts) constraints() verdict {
-	return given(f.db.Schema, func(s Schema) verdict {
-		return given(f.db.Constraints, func(there []Constraint) verdict {
-			return f.promised("constraints", s.Constraints, missingConstraints(s, there, f.db.Tables.Value))
+func (f *facts) checkConstraints() assessment {
+	return assessFact(f.db.Schema, func(s Schema) assessment {
+		return assessFact(f.db.Constraints, func(there []Constraint) assessment {
+			return f.checkPromised("constraints", s.Constraints, missingConstraints(s, there, f.db.Tables.Value))
 		})
 	})
 }
@@ -73,47 +73,47 @@ func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []s
 	return wrong
 }
 
-func (f *facts) promised(what string, promised []Name, wrong []string) verdict {
+func (f *facts) checkPromised(what string, promised []Name, wrong []string) assessment {
 	switch {
-	case len(wrong) > 0 && f.ahead():
-		return warning(list(wrong)).but("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
+	case len(wrong) > 0 && f.schemaAhead():
+		return warning(joinNames(wrong)).withAdvice("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
 	case len(wrong) > 0:
-		return failed(list(wrong))
+		return failed(joinNames(wrong))
 	}
 	return ok(fmt.Sprintf("all %d %s are there and valid", len(promised), what))
 }
 
-func (f *facts) invalidIndexes() verdict {
-	return given(f.db.Indexes, func(there []Index) verdict {
+func (f *facts) checkInvalidIndexes() assessment {
+	return assessFact(f.db.Indexes, func(there []Index) assessment {
 		var left []string
 		for _, i := range there {
-			promised := slices.Contains(f.db.Schema.Value.Indexes, Name{i.Table, i.Name}) || i.Of != ""
+			promised := slices.Contains(f.db.Schema.Value.Indexes, Name{i.Table, i.Name}) || i.Parent != ""
 			if !i.Valid && !promised {
 				left = append(left, i.Name+" on "+i.Table)
 			}
 		}
 		if len(left) > 0 {
-			return warning(list(left))
+			return warning(joinNames(left))
 		}
 		return ok("there is none")
 	})
 }
 
-// month is the first moment of a month, so many months from that of a time, in UTC.
-func month(at time.Time, later int) time.Time {
+// monthStart is the first moment of a month, so many months from that of a time, in UTC.
+func monthStart(at time.Time, later int) time.Time {
 	return time.Date(at.UTC().Year(), at.UTC().Month()+time.Month(later), 1, 0, 0, 0, 0, time.UTC)
 }
 
-func (f *facts) partitions() verdict {
-	return given(f.db.Server, func(s Server) verdict {
-		return given(f.db.Partitions, func(there []Partition) verdict {
+func (f *facts) checkPartitions() assessment {
+	return assessFact(f.db.Server, func(s Server) assessment {
+		return assessFact(f.db.Partitions, func(there []Partition) assessment {
 			if len(there) == 0 {
-				return warning("there is none yet").but("The first start of the service makes them.")
+				return warning("there is none yet").withAdvice("The first start of the service makes them.")
 			}
 			var urgent, later []string
 			for _, table := range []string{"event", "rejection"} {
 				for _, m := range missingMonths(table, there, s.Now) {
-					name := fmt.Sprintf("%s of %s", table, month(s.Now, m).Format("2006-01"))
+					name := fmt.Sprintf("%s of %s", table, monthStart(s.Now, m).Format("2006-01"))
 					if m <= 1 {
 						urgent = append(urgent, name)
 					} else {
@@ -123,9 +123,9 @@ func (f *facts) partitions() verdict {
 			}
 			switch {
 			case len(urgent) > 0:
-				return failed("missing: " + list(append(urgent, later...)))
+				return failed("missing: " + joinNames(append(urgent, later...)))
 			case len(later) > 0:
-				return warning("missing: " + list(later))
+				return warning("missing: " + joinNames(later))
 			}
 			return ok(fmt.Sprintf("%d partitions; this month's and the next two are there", len(there)))
 		})
@@ -138,7 +138,7 @@ func missingMonths(table string, there []Partition, now time.Time) (missing []in
 	const ahead, horizon = 2, 24
 	covered := func(m int) bool {
 		return slices.ContainsFunc(there, func(p Partition) bool {
-			return p.Table == table && !p.Default && !p.Detaching && !p.From.After(month(now, m)) && !p.To.Before(month(now, m+1))
+			return p.Table == table && !p.Default && !p.Detaching && !p.From.After(monthStart(now, m)) && !p.To.Before(monthStart(now, m+1))
 		})
 	}
 	last := ahead
@@ -155,9 +155,9 @@ func missingMonths(table string, there []Partition, now time.Time) (missing []in
 	return missing
 }
 
-func (f *facts) detached() verdict {
-	return given(f.db.Partitions, func(there []Partition) verdict {
-		return given(f.db.Detached, func(left []Detached) verdict {
+func (f *facts) checkDetached() assessment {
+	return assessFact(f.db.Partitions, func(there []Partition) assessment {
+		return assessFact(f.db.Detached, func(left []Detached) assessment {
 			var found []string
 			for _, p := range there {
 				if p.Detaching {
@@ -170,15 +170,15 @@ func (f *facts) detached() verdict {
 				}
 			}
 			if len(found) > 0 {
-				return warning(list(found))
+				return warning(joinNames(found))
 			}
 			return ok("none is left")
 		})
 	})
 }
 
-func (f *facts) unattached() verdict {
-	return given(f.db.Detached, func(left []Detached) verdict {
+func (f *facts) checkUnattached() assessment {
+	return assessFact(f.db.Detached, func(left []Detached) assessment {
 		var found []string
 		for _, t := range left {
 			switch {
@@ -190,14 +190,14 @@ func (f *facts) unattached() verdict {
 			}
 		}
 		if len(found) > 0 {
-			return warning(list(found))
+			return warning(joinNames(found))
 		}
 		return ok("there is none")
 	})
 }
 
-func (f *facts) foreignPartitions() verdict {
-	return given(f.db.Partitions, func(there []Partition) verdict {
+func (f *facts) checkForeignPartitions() assessment {
+	return assessFact(f.db.Partitions, func(there []Partition) assessment {
 		var defaults, others []string
 		for _, p := range there {
 			switch {
@@ -209,9 +209,9 @@ func (f *facts) foreignPartitions() verdict {
 		}
 		switch {
 		case len(defaults) > 0:
-			return failed(list(append(defaults, others...)))
+			return failed(joinNames(append(defaults, others...)))
 		case len(others) > 0:
-			return warning(list(others))
+			return warning(joinNames(others))
 		}
 		return ok("there is none")
 	})

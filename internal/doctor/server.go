@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func (f *facts) reachable() verdict {
+func (f *facts) checkReachable() assessment {
 	switch {
 	case f.db == nil:
 		return skipped("no database is named: set THEEYE_DATABASE_URL")
@@ -18,36 +18,36 @@ func (f *facts) reachable() verdict {
 	return ok("it answers")
 }
 
-func (f *facts) version() verdict {
+func (f *facts) checkVersion() assessment {
 	const oldest, newest, major = 14, 18, 10_000
-	return given(f.db.Server, func(s Server) verdict {
+	return assessFact(f.db.Server, func(s Server) assessment {
 		found := "PostgreSQL " + s.Version
 		switch {
 		case s.Number < oldest*major:
 			return failed(fmt.Sprintf("%s; the oldest that is supported is %d", found, oldest))
 		case s.Number >= (newest+1)*major:
 			return warning(fmt.Sprintf("%s is newer than %d, the newest that this build was made for", found, newest)).
-				but("Watch it closely, or look for a newer release of The Eye.")
+				withAdvice("Watch it closely, or look for a newer release of The Eye.")
 		}
 		return ok(found)
 	})
 }
 
-func (f *facts) encoding() verdict {
-	return given(f.db.Server, func(s Server) verdict {
+func (f *facts) checkEncoding() assessment {
+	return assessFact(f.db.Server, func(s Server) assessment {
 		switch {
 		case s.Encoding != "UTF8":
 			return failed("the encoding of the database is " + s.Encoding + ", not UTF8")
 		case s.ClientEncoding != "UTF8":
 			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " though UTF8 is asked for").
-				but("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
+				withAdvice("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
 		}
 		return ok("UTF8")
 	})
 }
 
-func (f *facts) writable() verdict {
-	return given(f.db.Server, func(s Server) verdict {
+func (f *facts) checkWritable() assessment {
+	return assessFact(f.db.Server, func(s Server) assessment {
 		switch {
 		case s.InRecovery:
 			return failed("the server is a standby in recovery: it takes no events")
@@ -58,8 +58,8 @@ func (f *facts) writable() verdict {
 	})
 }
 
-func (f *facts) schema() verdict {
-	return given(f.db.Schema, func(s Schema) verdict {
+func (f *facts) checkSchema() assessment {
+	return assessFact(f.db.Schema, func(s Schema) assessment {
 		switch {
 		case s.Version < s.Needed:
 			return failed(fmt.Sprintf("it is at %d, this build needs %d", s.Version, s.Needed))
@@ -70,10 +70,10 @@ func (f *facts) schema() verdict {
 	})
 }
 
-// onSwitch makes the judgement of a setting that has to be on.
-func onSwitch(name string) func(*facts) verdict {
-	return func(f *facts) verdict {
-		return given(f.db.Settings, func(s Settings) verdict {
+// checkSwitchOn makes the judgement of a setting that has to be on.
+func checkSwitchOn(name string) func(*facts) assessment {
+	return func(f *facts) assessment {
+		return assessFact(f.db.Settings, func(s Settings) assessment {
 			if s[name] == "off" {
 				return failed(name + " is off")
 			}
@@ -82,17 +82,17 @@ func onSwitch(name string) func(*facts) verdict {
 	}
 }
 
-func (f *facts) synchronousCommit() verdict {
+func (f *facts) checkSynchronousCommit() assessment {
 	const name = "synchronous_commit"
-	return given(f.db.Settings, func(s Settings) verdict {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
 		if s[name] == "off" {
-			return failed(name + " is off for the role of the service" + f.where(name))
+			return failed(name + " is off for the role of the service" + f.describeOverrides(name))
 		}
 		if s[name] == "local" && s["synchronous_standby_names"] != "" {
 			return warning(name + " is local: commits do not wait for the standbys that synchronous_standby_names asks for")
 		}
-		return given(f.db.Overrides, func([]Override) verdict {
-			if where := f.where(name); where != "" {
+		return assessFact(f.db.Overrides, func([]Override) assessment {
+			if where := f.describeOverrides(name); where != "" {
 				return warning(name + " is " + s[name] + " here, but off elsewhere" + where)
 			}
 			return ok(name + " is " + s[name])
@@ -100,8 +100,8 @@ func (f *facts) synchronousCommit() verdict {
 	})
 }
 
-// where tells for which roles and databases a setting is off.
-func (f *facts) where(setting string) string {
+// describeOverrides tells for which roles and databases a setting is off.
+func (f *facts) describeOverrides(setting string) string {
 	var places []string
 	for _, o := range f.db.Overrides.Value {
 		if o.Setting != setting || !slices.Contains([]string{"off", "false", "no", "0"}, strings.ToLower(o.Value)) {
@@ -119,11 +119,11 @@ func (f *facts) where(setting string) string {
 	if len(places) == 0 {
 		return ""
 	}
-	return " (set at " + list(places) + ")"
+	return " (set at " + joinNames(places) + ")"
 }
 
-func (f *facts) standbys() verdict {
-	return given(f.db.Settings, func(s Settings) verdict {
+func (f *facts) checkStandbys() assessment {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
 		if names := s["synchronous_standby_names"]; names != "" {
 			return ok("commits wait for " + names)
 		}
@@ -131,10 +131,10 @@ func (f *facts) standbys() verdict {
 	})
 }
 
-func (f *facts) connections() verdict {
-	return given(f.db.Settings, func(s Settings) verdict {
-		return given(f.db.Connections, func(c Connections) verdict {
-			allowed, by := s.number("max_connections")-s.number("superuser_reserved_connections")-s.number("reserved_connections"), "max_connections, less what is reserved"
+func (f *facts) checkConnections() assessment {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
+		return assessFact(f.db.Connections, func(c Connections) assessment {
+			allowed, by := s.readNumber("max_connections")-s.readNumber("superuser_reserved_connections")-s.readNumber("reserved_connections"), "max_connections, less what is reserved"
 			if !c.Superuser && c.RoleLimit >= 0 && int64(c.RoleLimit) < allowed {
 				allowed, by = int64(c.RoleLimit), "the role's limit"
 			}
@@ -142,7 +142,7 @@ func (f *facts) connections() verdict {
 				allowed, by = int64(c.DatabaseLimit), "the database's limit"
 			}
 			if f.Pooled {
-				return f.pooledConnections(c, allowed)
+				return f.checkPooledConnections(c, allowed)
 			}
 			replicas, others := f.countReplicas(c)
 			each := int64(f.WriteConnections + f.ReadConnections + f.ChangeConnections + f.WatchConnections)
@@ -159,8 +159,8 @@ func (f *facts) connections() verdict {
 	})
 }
 
-// pooledConnections judges what is used: the pooler bounds what may be.
-func (f *facts) pooledConnections(c Connections, allowed int64) verdict {
+// checkPooledConnections judges what is used: the pooler bounds what may be.
+func (f *facts) checkPooledConnections(c Connections, allowed int64) assessment {
 	const most = 90
 	used := int64(0)
 	for _, b := range c.Backends {
@@ -168,7 +168,7 @@ func (f *facts) pooledConnections(c Connections, allowed int64) verdict {
 	}
 	found := fmt.Sprintf("a pooler stands between; %d connections of %d that are allowed are used now", used, allowed)
 	if used*100 > allowed*most {
-		return warning(found).but("Lower the pool size of the pooler, or raise max_connections.")
+		return warning(found).withAdvice("Lower the pool size of the pooler, or raise max_connections.")
 	}
 	return ok(found)
 }
@@ -179,7 +179,7 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 	open, hosts := map[string]int{}, map[string]bool{}
 	for _, b := range c.Backends {
 		switch {
-		case b.Here && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye change" || b.Application == "theeye watch"):
+		case b.SameDatabase && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye change" || b.Application == "theeye watch"):
 			open[b.Application] += b.Count
 			hosts[b.Client] = true
 		default:
@@ -199,19 +199,19 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 	return replicas, others
 }
 
-func (f *facts) timeouts() verdict {
-	return given(f.db.Settings, func(s Settings) verdict {
+func (f *facts) checkTimeouts() assessment {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
 		var wrong []string
 		for _, name := range []string{"idle_session_timeout", "transaction_timeout"} {
-			if s.number(name) > 0 {
-				wrong = append(wrong, name+" is "+s.span(name).String())
+			if s.readNumber(name) > 0 {
+				wrong = append(wrong, name+" is "+s.readDuration(name).String())
 			}
 		}
 		if f.Pooled { // without a pooler the service brings these itself
 			for name, least := range map[string]time.Duration{
 				"statement_timeout": f.ReadTimeout, "lock_timeout": f.WriteTimeout, "idle_in_transaction_session_timeout": f.WriteTimeout,
 			} {
-				switch at := s.span(name); {
+				switch at := s.readDuration(name); {
 				case at == 0 && name != "idle_in_transaction_session_timeout":
 					wrong = append(wrong, name+" is not set, and the service cannot set it behind a pooler")
 				case at > 0 && at < least:
@@ -223,18 +223,18 @@ func (f *facts) timeouts() verdict {
 			return ok("none cuts the service")
 		}
 		slices.Sort(wrong)
-		return warning(list(wrong))
+		return warning(joinNames(wrong))
 	})
 }
 
-func (f *facts) autovacuum() verdict {
-	return given(f.db.Settings, func(s Settings) verdict {
+func (f *facts) checkAutovacuum() assessment {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
 		for _, name := range []string{"autovacuum", "track_counts"} {
 			if s[name] == "off" {
 				return failed(name + " is off")
 			}
 		}
-		return given(f.db.Tables, func(tables []Table) verdict {
+		return assessFact(f.db.Tables, func(tables []Table) assessment {
 			var off []string
 			for _, t := range tables {
 				for _, option := range t.Options {
@@ -245,30 +245,30 @@ func (f *facts) autovacuum() verdict {
 				}
 			}
 			if len(off) > 0 {
-				return failed("it is turned off for " + list(off))
+				return failed("it is turned off for " + joinNames(off))
 			}
 			return ok("it is on, for every table")
 		})
 	})
 }
 
-func (f *facts) memory() verdict {
+func (f *facts) checkMemory() assessment {
 	const buffers, log = 128 << 20, 1 << 30
-	return given(f.db.Settings, func(s Settings) verdict {
-		found := fmt.Sprintf("shared_buffers is %s, max_wal_size is %s", size(s.number("shared_buffers")), size(s.number("max_wal_size")))
-		if s.number("shared_buffers") <= buffers || s.number("max_wal_size") <= log {
+	return assessFact(f.db.Settings, func(s Settings) assessment {
+		found := fmt.Sprintf("shared_buffers is %s, max_wal_size is %s", formatBytes(s.readNumber("shared_buffers")), formatBytes(s.readNumber("max_wal_size")))
+		if s.readNumber("shared_buffers") <= buffers || s.readNumber("max_wal_size") <= log {
 			return warning(found)
 		}
 		return ok(found)
 	})
 }
 
-func (f *facts) ioTiming() verdict {
-	return given(f.db.Settings, func(s Settings) verdict { return ok("track_io_timing is " + s["track_io_timing"]) })
+func (f *facts) checkIOTiming() assessment {
+	return assessFact(f.db.Settings, func(s Settings) assessment { return ok("track_io_timing is " + s["track_io_timing"]) })
 }
 
-// number returns a setting that is one; 0 when the server does not know it.
-func (s Settings) number(name string) int64 {
+// readNumber returns a setting that is one; 0 when the server does not know it.
+func (s Settings) readNumber(name string) int64 {
 	n, err := strconv.ParseInt(s[name], 10, 64)
 	if err != nil {
 		return 0
@@ -276,6 +276,6 @@ func (s Settings) number(name string) int64 {
 	return n
 }
 
-func (s Settings) span(name string) time.Duration {
-	return time.Duration(s.number(name)) * time.Millisecond
+func (s Settings) readDuration(name string) time.Duration {
+	return time.Duration(s.readNumber(name)) * time.Millisecond
 }

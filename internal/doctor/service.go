@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-func (f *facts) databaseClock() verdict {
-	return given(f.db.Clock, func(c Clock) verdict { return f.clock("the database's", c) })
+func (f *facts) checkDatabaseClock() assessment {
+	return assessFact(f.db.Clock, func(c Clock) assessment { return f.checkClock("the database's", c) })
 }
 
-func (f *facts) serviceClock() verdict {
-	return given(f.outside.Public.Clock, func(c Clock) verdict { return f.clock("the service's", c) })
+func (f *facts) checkServiceClock() assessment {
+	return assessFact(f.service.Public.Clock, func(c Clock) assessment { return f.checkClock("the service's", c) })
 }
 
-// clock judges what is certain of a difference.
-func (f *facts) clock(whose string, c Clock) verdict {
+// checkClock judges what is certain of a difference.
+func (f *facts) checkClock(whose string, c Clock) assessment {
 	const most = time.Second
-	off := max(c.Ahead.Abs()-c.Within, 0)
+	off := max(c.Ahead.Abs()-c.Uncertainty, 0)
 	direction := "ahead of"
 	if c.Ahead < 0 {
 		direction = "behind"
 	}
-	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, span(c.Ahead.Abs()), direction, span(c.Within))
+	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, formatDuration(c.Ahead.Abs()), direction, formatDuration(c.Uncertainty))
 	switch {
 	case off > max(f.MaxAhead, most):
 		return failed(found)
@@ -33,9 +33,9 @@ func (f *facts) clock(whose string, c Clock) verdict {
 	return ok(found)
 }
 
-func (f *facts) answers() verdict {
+func (f *facts) checkAnswers() assessment {
 	const slow = time.Second
-	p := f.outside.Public
+	p := f.service.Public
 	switch {
 	case p == nil:
 		return skipped("no service is named: give --url, or set THEEYE_URL")
@@ -46,15 +46,15 @@ func (f *facts) answers() verdict {
 	case p.Status != http.StatusOK || !p.Limits:
 		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye does", p.URL, p.Status))
 	case p.Took > slow:
-		return warning(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took))).
-			but("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
+		return warning(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took))).
+			withAdvice("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
 	}
-	return ok(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took)))
+	return ok(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took)))
 }
 
-func (f *facts) certificate() verdict {
+func (f *facts) checkCertificate() assessment {
 	const soon = 14 * 24 * time.Hour
-	p := f.outside.Public
+	p := f.service.Public
 	switch {
 	case p == nil:
 		return skipped("no service is named: give --url, or set THEEYE_URL")
@@ -70,16 +70,16 @@ func (f *facts) certificate() verdict {
 	return ok("it is good until " + p.Expires.UTC().Format(time.RFC3339))
 }
 
-func (f *facts) requestID() verdict {
-	if f.outside.Public.RequestID {
+func (f *facts) checkRequestID() assessment {
+	if f.service.Public.RequestID {
 		return ok("it arrives")
 	}
 	return warning("it does not arrive")
 }
 
-func (f *facts) opsHidden() verdict {
+func (f *facts) checkOpsHidden() assessment {
 	var open, odd []string
-	for _, e := range f.outside.Public.Hidden {
+	for _, e := range f.service.Public.Hidden {
 		switch {
 		case e.Err != nil:
 			odd = append(odd, e.Path+" could not be asked for: "+e.Err.Error())
@@ -92,15 +92,15 @@ func (f *facts) opsHidden() verdict {
 	}
 	switch {
 	case len(open) > 0:
-		return failed("everybody can see " + list(open))
+		return failed("everybody can see " + joinNames(open))
 	case len(odd) > 0:
-		return warning(list(odd))
+		return warning(joinNames(odd))
 	}
 	return ok("they are not there")
 }
 
-func (f *facts) live() verdict {
-	o := f.outside.Ops
+func (f *facts) checkLive() assessment {
+	o := f.service.Ops
 	switch {
 	case o == nil:
 		return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL")
@@ -112,8 +112,8 @@ func (f *facts) live() verdict {
 	return ok(o.URL + " is alive")
 }
 
-func (f *facts) ready() verdict {
-	return given(f.outside.Ops.Ready, func(r Readiness) verdict {
+func (f *facts) checkReady() assessment {
+	return assessFact(f.service.Ops.Ready, func(r Readiness) assessment {
 		var texts []string
 		for _, c := range r.Failed {
 			text := c.Name
@@ -124,16 +124,16 @@ func (f *facts) ready() verdict {
 		}
 		switch {
 		case r.Status != http.StatusOK:
-			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, list(texts)), "; "))
+			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, joinNames(texts)), "; "))
 		case len(texts) > 0:
-			return warning("it is ready, but " + list(texts))
+			return warning("it is ready, but " + joinNames(texts))
 		}
 		return ok("it is ready, and every check succeeds")
 	})
 }
 
-func (f *facts) profiles() verdict {
-	return given(f.outside.Ops.Profiles, func(status int) verdict {
+func (f *facts) checkProfiles() assessment {
+	return assessFact(f.service.Ops.Profiles, func(status int) assessment {
 		if status == http.StatusOK {
 			return warning("/debug/pprof/ is served")
 		}
@@ -141,8 +141,8 @@ func (f *facts) profiles() verdict {
 	})
 }
 
-func (f *facts) build() verdict {
-	return given(f.outside.Ops.Version, func(version string) verdict {
+func (f *facts) checkBuild() assessment {
+	return assessFact(f.service.Ops.Version, func(version string) assessment {
 		switch version {
 		case "":
 			return skipped("the service does not tell its version")

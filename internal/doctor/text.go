@@ -30,25 +30,25 @@ func (r Report) WriteText(w io.Writer) error {
 		}
 	}
 	s := r.Summary
-	fmt.Fprintf(&b, "\n%d ok, %s, %d failed, %d skipped\n", s.OK, counted(s.Warnings, "warning"), s.Failed, s.Skipped)
+	fmt.Fprintf(&b, "\n%d ok, %s, %d failed, %d skipped\n", s.OK, formatCount(s.Warnings, "warning"), s.Failed, s.Skipped)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
 }
 
-// Markdown renders the table of checks for the documentation.
-func Markdown() string {
+// RenderMarkdown renders the table of checks for the documentation.
+func RenderMarkdown() string {
 	var b strings.Builder
 	b.WriteString("| Check | What it looks at | What to do |\n| --- | --- | --- |\n")
-	for _, c := range checks() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.name, c.looks, c.remedy)
+	for _, c := range allChecks() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.name, c.examines, c.remedy)
 	}
 	return b.String()
 }
 
-// size shows bytes.
-func size(n int64) string {
+// formatBytes shows bytes.
+func formatBytes(n int64) string {
 	const kibi = 1024
 	value, unit := float64(n), ""
 	for _, unit = range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
@@ -65,8 +65,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
-// span shows a time span, as exact as its reader needs.
-func span(d time.Duration) string {
+// formatDuration shows a time span, as exact as its reader needs.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d >= time.Minute || d <= -time.Minute:
 		return d.Round(time.Second).String()
@@ -76,16 +76,16 @@ func span(d time.Duration) string {
 	return d.Round(10 * time.Microsecond).String()
 }
 
-// counted is a number of things.
-func counted(n int, thing string) string {
+// formatCount is a number of things.
+func formatCount(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// list joins names, and tells how many more there are.
-func list(names []string) string {
+// joinNames joins names, and tells how many more there are.
+func joinNames(names []string) string {
 	const most = 8
 	if len(names) <= most {
 		return strings.Join(names, ", ")

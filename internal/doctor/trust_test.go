@@ -19,7 +19,7 @@ func TestRemediesNameTheStatementAndWhoRunsIt(t *testing.T) {
 		require.Equal(t, []string{
 			"everybody may create in the schema public, and the schema belongs to postgres: run as that role " +
 				"`grant create on schema public to eye; revoke create on schema public from public`",
-		}, trust.Remedies())
+		}, trust.ListRemedies())
 	})
 	t.Run("roles with odd names", func(t *testing.T) {
 		t.Parallel()
@@ -32,15 +32,15 @@ func TestRemediesNameTheStatementAndWhoRunsIt(t *testing.T) {
 			"everybody may create in the schema public, and the schema belongs to eye: run as that role `revoke create on schema public from public`",
 			"the role Bob\"s may create schemas in the database my-eye, and the database belongs to dba: run as that role `revoke create on database \"my-eye\" from \"Bob\"\"s\"`",
 			"everybody may make temporary tables in the database eye, and the database belongs to dba: run as that role `revoke temporary on database eye from public`",
-		}, trust.Remedies())
+		}, trust.ListRemedies())
 	})
 	t.Run("an owner without the right", func(t *testing.T) {
 		t.Parallel()
 		trust := doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "postgres"}
 		require.Equal(t, []string{
 			"eye owns the tables, may not create in the schema public and so makes no partitions; the schema belongs to postgres: run as that role `grant create on schema public to eye`",
-		}, trust.Remedies())
+		}, trust.ListRemedies())
 	})
-	p := doctor.Planted{Kind: "operator", Name: "public.=(oid,regclass)", Owner: "analyst", Shadows: true}
-	require.Equal(t, "the operator public.=(oid,regclass) belongs to analyst and can be run in the place of what the service means: look at what it does, then drop it or move it to another schema", p.Remedy())
+	p := doctor.UntrustedObject{Kind: "operator", Name: "public.=(oid,regclass)", Owner: "analyst", Shadows: true}
+	require.Equal(t, "the operator public.=(oid,regclass) belongs to analyst and can be run in the place of what the service means: look at what it does, then drop it or move it to another schema", p.DescribeRemedy())
 }

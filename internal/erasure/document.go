@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// nested is how many levels of JSON inside of strings are looked into.
-	nested = 2
-	// passed is how many arrays may stand in the way of a path: each node is looked at no
+	// maxNestedStrings is how many levels of JSON inside of strings are looked into.
+	maxNestedStrings = 2
+	// maxArraysOnPath is how many arrays may stand in the way of a path: each node is looked at no
 	// more often than a path has steps and arrays.
-	passed = 4
-	// deepest is how deep a text may be nested to be read as JSON: what a stranger sent must
+	maxArraysOnPath = 4
+	// maxDepth is how deep a text may be nested to be read as JSON: what a stranger sent must
 	// not exhaust the stack.
-	deepest = 512
+	maxDepth = 512
 )
 
 var errTooDeep = errors.New("the text is nested too deeply")
@@ -42,15 +42,15 @@ type member struct {
 	node
 }
 
-// parse reads the JSON documents of a text. It fails where something is none.
-func parse(raw []byte) (documents []node, ok bool) {
+// parseDocuments reads the JSON documents of a text. It fails where something is none.
+func parseDocuments(raw []byte) (documents []node, ok bool) {
 	if !utf8.Valid(raw) {
 		return nil, false
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	for {
-		one, err := read(decoder, deepest)
+		one, err := readValue(decoder, maxDepth)
 		if errors.Is(err, io.EOF) && len(documents) > 0 {
 			return documents, true
 		}
@@ -61,9 +61,9 @@ func parse(raw []byte) (documents []node, ok bool) {
 	}
 }
 
-// read reads the next value. io.EOF tells that there is none. A token that is read in the
+// readValue reads the next value. io.EOF tells that there is none. A token that is read in the
 // wrong place is an error of the decoder's.
-func read(decoder *json.Decoder, levels int) (node, error) {
+func readValue(decoder *json.Decoder, levels int) (node, error) {
 	token, err := decoder.Token()
 	if err != nil {
 		return node{}, err //nolint:wrapcheck // parse looks at it
@@ -73,7 +73,7 @@ func read(decoder *json.Decoder, levels int) (node, error) {
 		if levels == 0 {
 			return node{}, errTooDeep
 		}
-		return readInside(decoder, token, levels-1)
+		return readContainer(decoder, token, levels-1)
 	case string:
 		return node{text: []byte(strconv.Quote(token)), str: token, isString: true}, nil
 	case json.Number:
@@ -84,79 +84,79 @@ func read(decoder *json.Decoder, levels int) (node, error) {
 	return node{text: []byte("null")}, nil
 }
 
-func readInside(decoder *json.Decoder, opening json.Delim, levels int) (n node, err error) {
+func readContainer(decoder *json.Decoder, opening json.Delim, levels int) (n node, err error) {
 	for decoder.More() {
 		if opening == '[' {
-			item, err := read(decoder, levels)
+			item, err := readValue(decoder, levels)
 			if err != nil {
-				return n, unexpected(err)
+				return n, unexpectedEOF(err)
 			}
 			n.items = append(n.items, item)
 			continue
 		}
 		token, err := decoder.Token()
 		if err != nil {
-			return n, unexpected(err)
+			return n, unexpectedEOF(err)
 		}
 		name, _ := token.(string)
-		value, err := read(decoder, levels)
+		value, err := readValue(decoder, levels)
 		if err != nil {
-			return n, unexpected(err)
+			return n, unexpectedEOF(err)
 		}
 		n.members = append(n.members, member{name, value})
 	}
 	_, err = decoder.Token() // what closes it
-	return n, unexpected(err)
+	return n, unexpectedEOF(err)
 }
 
-// unexpected is an end of the text inside of a value.
-func unexpected(err error) error {
+// unexpectedEOF is an end of the text inside of a value.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// anywhere tells whether the path leads to the value from this node or from one in it:
+// containsValue tells whether the path leads to the value from this node or from one in it:
 // an event may stand in a member of the wrong name, in an array, or in a string.
-func (n *node) anywhere(w *Wanted, levels int) bool {
-	if n.leads(w, w.Steps, passed) {
+func (n *node) containsValue(w *SearchValue, levels int) bool {
+	if n.matchesPath(w, w.Steps, maxArraysOnPath) {
 		return true
 	}
 	for i := range n.members {
-		if n.members[i].anywhere(w, levels) {
+		if n.members[i].containsValue(w, levels) {
 			return true
 		}
 	}
 	for i := range n.items {
-		if n.items[i].anywhere(w, levels) {
+		if n.items[i].containsValue(w, levels) {
 			return true
 		}
 	}
 	if !n.isString || levels == 0 || !strings.ContainsAny(n.str, "{[") {
 		return false
 	}
-	documents, _ := parse([]byte(n.str))
+	documents, _ := parseDocuments([]byte(n.str))
 	for i := range documents {
-		if documents[i].anywhere(w, levels-1) {
+		if documents[i].containsValue(w, levels-1) {
 			return true
 		}
 	}
 	return false
 }
 
-// leads tells whether steps lead to the value. Where an array stands in the way, each of
+// matchesPath tells whether steps lead to the value. Where an array stands in the way, each of
 // its items will do, so many arrays deep: what was refused may have the wrong shape.
-func (n *node) leads(w *Wanted, steps []string, arrays int) bool {
+func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	if len(steps) == 0 && n.text != nil {
-		return n.is(w)
+		return n.equalsValue(w)
 	}
 	for i := range n.members {
 		m := &n.members[i]
 		switch {
 		case len(steps) == 0:
-		case m.name == steps[0] && m.leads(w, steps[1:], arrays),
-			len(steps) > 1 && m.name == strings.Join(steps, ".") && m.leads(w, nil, arrays):
+		case m.name == steps[0] && m.matchesPath(w, steps[1:], arrays),
+			len(steps) > 1 && m.name == strings.Join(steps, ".") && m.matchesPath(w, nil, arrays):
 			return true
 		}
 	}
@@ -164,15 +164,15 @@ func (n *node) leads(w *Wanted, steps []string, arrays int) bool {
 		return false
 	}
 	for i := range n.items {
-		if n.items[i].leads(w, steps, arrays-1) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].leads(w, steps[1:], arrays-1)) {
+		if n.items[i].matchesPath(w, steps, arrays-1) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].matchesPath(w, steps[1:], arrays-1)) {
 			return true
 		}
 	}
 	return false
 }
 
-// is tells whether a scalar is the value, in whichever way a number is written.
-func (n *node) is(w *Wanted) bool {
+// equalsValue tells whether a scalar is the value, in whichever way a number is written.
+func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
 		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
@@ -190,8 +190,8 @@ func canonicalNumber(text string) []byte {
 	return event.Canonicalize([]byte(text))
 }
 
-// unescaped replaces JSON's escapes in a text that need not be JSON.
-func unescaped(raw []byte) []byte {
+// unescapeText replaces JSON's escapes in a text that need not be JSON.
+func unescapeText(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
 	}

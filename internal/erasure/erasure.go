@@ -35,18 +35,18 @@ type Value struct {
 	Text  string
 }
 
-// Ask says what is to be erased: whole sessions, and the events and errors that have all
+// Request says what is to be erased: whole sessions, and the events and errors that have all
 // of the values.
-type Ask struct {
+type Request struct {
 	SessionIDs []uuid.UUID
 	Values     []Value
 	// MustExist asks for a NotFound fault where nothing is kept of the sessions.
 	MustExist bool
 }
 
-// Check refuses an ask that is empty or too large. Its faults point into the document of
+// Validate refuses an ask that is empty or too large. Its faults point into the document of
 // POST /v1/erasures.
-func (a *Ask) Check() error {
+func (a *Request) Validate() error {
 	switch {
 	case len(a.SessionIDs) == 0 && len(a.Values) == 0:
 		return fault.InvalidAt(fault.CodeInvalidRequest, "", "say what to erase: data with values by path, session_ids, or both")
@@ -66,9 +66,9 @@ func (a *Ask) Check() error {
 	return nil
 }
 
-// Filter renders the values as a JSON object, in the order of their paths. It is "{}"
+// RenderFilter renders the values as a JSON object, in the order of their paths. It is "{}"
 // where there are none.
-func (a *Ask) Filter() []byte {
+func (a *Request) RenderFilter() []byte {
 	values := make(map[string]string, len(a.Values))
 	for _, v := range a.Values {
 		values[v.Path] = v.Text
@@ -78,8 +78,8 @@ func (a *Ask) Filter() []byte {
 }
 
 // Digest is by what the same ask is told while it is not finished.
-func (a *Ask) Digest() [sha256.Size]byte {
-	text := a.Filter()
+func (a *Request) Digest() [sha256.Size]byte {
+	text := a.RenderFilter()
 	for _, id := range a.SessionIDs {
 		text = append(text, id[:]...)
 	}
@@ -161,8 +161,8 @@ func (e *Erasure) State() State {
 	return Running
 }
 
-// asked is what was asked, as the API shows it.
-type asked struct {
+// renderedRequest is what was asked, as the API shows it.
+type renderedRequest struct {
 	SessionIDs []uuid.UUID       `json:"session_ids"`
 	Paths      []string          `json:"data_paths"`
 	Data       map[string]string `json:"data,omitempty"`
@@ -177,7 +177,7 @@ type receipt struct {
 
 // MarshalJSON renders an erasure as the API shows it.
 func (e *Erasure) MarshalJSON() ([]byte, error) {
-	what := asked{SessionIDs: e.SessionIDs, Paths: e.Paths}
+	what := renderedRequest{SessionIDs: e.SessionIDs, Paths: e.Paths}
 	if what.SessionIDs == nil {
 		what.SessionIDs = []uuid.UUID{}
 	}
@@ -195,25 +195,25 @@ func (e *Erasure) MarshalJSON() ([]byte, error) {
 	}
 	var kept *receipt
 	if e.State() == Finished {
-		kept = &receipt{*timeText(e.ErasedUntil), hex.EncodeToString(e.Digest)}
+		kept = &receipt{*formatOptionalTime(e.ErasedUntil), hex.EncodeToString(e.Digest)}
 	}
 	text, err := json.Marshal(struct {
-		ID          uuid.UUID `json:"erasure_id"`
-		State       State     `json:"state"`
-		Asked       asked     `json:"asked"`
-		RequestedBy string    `json:"requested_by"`
-		Application *string   `json:"application"`
-		RequestID   *string   `json:"request_id"`
-		RequestedAt *string   `json:"requested_at"`
-		StartedAt   *string   `json:"started_at"`
-		FinishedAt  *string   `json:"finished_at"`
-		Step        Step      `json:"step"`
-		Scanned     int64     `json:"scanned"`
+		ID          uuid.UUID       `json:"erasure_id"`
+		State       State           `json:"state"`
+		Asked       renderedRequest `json:"asked"`
+		RequestedBy string          `json:"requested_by"`
+		Application *string         `json:"application"`
+		RequestID   *string         `json:"request_id"`
+		RequestedAt *string         `json:"requested_at"`
+		StartedAt   *string         `json:"started_at"`
+		FinishedAt  *string         `json:"finished_at"`
+		Step        Step            `json:"step"`
+		Scanned     int64           `json:"scanned"`
 		Counts
 		Receipt *receipt `json:"receipt"`
 	}{
-		e.ID, e.State(), what, e.Actor.Name, optional(e.Actor.Application), optional(e.Actor.RequestID),
-		timeText(e.RequestedAt), timeText(e.StartedAt), timeText(e.FinishedAt), e.Step, e.Scanned, e.Counts, kept,
+		e.ID, e.State(), what, e.Actor.Name, nilIfEmpty(e.Actor.Application), nilIfEmpty(e.Actor.RequestID),
+		formatOptionalTime(e.RequestedAt), formatOptionalTime(e.StartedAt), formatOptionalTime(e.FinishedAt), e.Step, e.Scanned, e.Counts, kept,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("render an erasure: %w", err)
@@ -221,14 +221,14 @@ func (e *Erasure) MarshalJSON() ([]byte, error) {
 	return text, nil
 }
 
-func optional(text string) *string {
+func nilIfEmpty(text string) *string {
 	if text == "" {
 		return nil
 	}
 	return &text
 }
 
-func timeText(at time.Time) *string {
+func formatOptionalTime(at time.Time) *string {
 	if at.IsZero() {
 		return nil
 	}
@@ -236,7 +236,7 @@ func timeText(at time.Time) *string {
 }
 
 // AuditDetail is what the audit log says of an erasure that begins.
-func (a *Ask) AuditDetail() map[string]any {
+func (a *Request) AuditDetail() map[string]any {
 	paths := map[string]bool{}
 	for _, v := range a.Values {
 		paths[v.Path] = true

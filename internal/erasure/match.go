@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Wanted is a value of a payload as it may be kept: as it was sent, or hashed because a
+// SearchValue is a value of a payload as it may be kept: as it was sent, or hashed because a
 // schema asks for that.
-type Wanted struct {
+type SearchValue struct {
 	Steps []string
 	// Texts are the forms of the value, any of which is meant.
 	Texts []string
@@ -22,7 +22,7 @@ type Wanted struct {
 // of its sessions, and those that hold all of its values. It would rather take one text
 // too many. It is safe for concurrent use.
 type Matcher struct {
-	wanted []Wanted
+	values []SearchValue
 	// exact are the sessions by the 32 digits of their ids; heads and tails are their
 	// halves, by which ids with a typing error are found.
 	exact        map[string]bool
@@ -37,8 +37,8 @@ const (
 )
 
 // NewMatcher makes a matcher for sessions and values; either may be none.
-func NewMatcher(sessions []uuid.UUID, wanted []Wanted) *Matcher {
-	m := &Matcher{wanted: wanted, exact: map[string]bool{}, heads: map[string][]string{}, tails: map[string][]string{}}
+func NewMatcher(sessions []uuid.UUID, wanted []SearchValue) *Matcher {
+	m := &Matcher{values: wanted, exact: map[string]bool{}, heads: map[string][]string{}, tails: map[string][]string{}}
 	for _, id := range sessions {
 		digits := hex.EncodeToString(id[:])
 		head, tail := digits[:halfDigits], digits[halfDigits:]
@@ -54,31 +54,31 @@ func NewMatcher(sessions []uuid.UUID, wanted []Wanted) *Matcher {
 // without hyphens, unless it has escapes.
 func (m *Matcher) Halves() []string { return m.halves }
 
-// Wanted are the values.
-func (m *Matcher) Wanted() []Wanted { return m.wanted }
+// SearchValues are the values.
+func (m *Matcher) SearchValues() []SearchValue { return m.values }
 
-// Fits tells whether a raw text is covered.
-func (m *Matcher) Fits(raw []byte) bool {
-	return (len(m.exact) > 0 && m.names(raw)) || (len(m.wanted) > 0 && m.holds(raw))
+// MatchesText tells whether a raw text is covered.
+func (m *Matcher) MatchesText(raw []byte) bool {
+	return (len(m.exact) > 0 && m.namesSession(raw)) || (len(m.values) > 0 && m.hasAllValues(raw))
 }
 
-// names tells whether a text names a session, in any case, with hyphens or without, with
+// namesSession tells whether a text names a session, in any case, with hyphens or without, with
 // escapes, inside of something longer, or with one typing error.
-func (m *Matcher) names(raw []byte) bool {
-	for run := range runs(raw) {
-		if m.named(run) {
+func (m *Matcher) namesSession(raw []byte) bool {
+	for run := range splitRuns(raw) {
+		if m.runNamesSession(run) {
 			return true
 		}
 	}
 	return false
 }
 
-// runs gives the runs of letters, digits and hyphens of a text, without their hyphens and
+// splitRuns gives the runs of letters, digits and hyphens of a text, without their hyphens and
 // in lower case.
-func runs(raw []byte) iter.Seq[string] {
+func splitRuns(raw []byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		between := func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r != '-' }
-		for run := range bytes.FieldsFuncSeq(bytes.ToLower(unescaped(raw)), between) {
+		for run := range bytes.FieldsFuncSeq(bytes.ToLower(unescapeText(raw)), between) {
 			if len(run) >= idDigits-1 && !yield(string(bytes.ReplaceAll(run, []byte("-"), nil))) {
 				return
 			}
@@ -86,10 +86,10 @@ func runs(raw []byte) iter.Seq[string] {
 	}
 }
 
-// IDsIn returns ids that a raw text names, at most so many: whoever is about to keep it
+// FindIDs returns ids that a raw text names, at most so many: whoever is about to keep it
 // asks which of them are sessions that were erased.
-func IDsIn(raw []byte, most int) (ids []uuid.UUID) {
-	for run := range runs(raw) {
+func FindIDs(raw []byte, most int) (ids []uuid.UUID) {
+	for run := range splitRuns(raw) {
 		if !isID(run) {
 			continue
 		}
@@ -103,8 +103,8 @@ func IDsIn(raw []byte, most int) (ids []uuid.UUID) {
 	return ids
 }
 
-// named does the same for a run of letters and digits.
-func (m *Matcher) named(run string) bool {
+// runNamesSession does the same for a run of letters and digits.
+func (m *Matcher) runNamesSession(run string) bool {
 	for i := 0; i+idDigits <= len(run); i++ {
 		if m.exact[run[i:i+idDigits]] {
 			return true
@@ -113,7 +113,7 @@ func (m *Matcher) named(run string) bool {
 	if len(run) < idDigits-1 || len(run) > idDigits+1 || isID(run) {
 		return false // it is too different, or it is the id of another session
 	}
-	near := func(digits string) bool { return oneEdit(run, digits) }
+	near := func(digits string) bool { return withinOneEdit(run, digits) }
 	return slices.ContainsFunc(m.heads[run[:halfDigits]], near) || slices.ContainsFunc(m.tails[run[len(run)-halfDigits:]], near)
 }
 
@@ -121,8 +121,8 @@ func isID(run string) bool {
 	return len(run) == idDigits && strings.Trim(run, "0123456789abcdef") == ""
 }
 
-// oneEdit tells whether one letter that is missing, too many or wrong makes a of b.
-func oneEdit(a, b string) bool {
+// withinOneEdit tells whether one letter that is missing, too many or wrong makes a of b.
+func withinOneEdit(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
@@ -139,23 +139,23 @@ func oneEdit(a, b string) bool {
 	return a[same:] == b[same+1:]
 }
 
-// holds tells whether a text holds all values: where it is JSON, each below its path,
+// hasAllValues tells whether a text holds all values: where it is JSON, each below its path,
 // wherever in the text that begins; else each somewhere.
-func (m *Matcher) holds(raw []byte) bool {
-	if documents, ok := parse(raw); ok {
-		return m.every(func(w *Wanted) bool {
-			return slices.ContainsFunc(documents, func(n node) bool { return n.anywhere(w, nested) })
+func (m *Matcher) hasAllValues(raw []byte) bool {
+	if documents, ok := parseDocuments(raw); ok {
+		return m.everyValue(func(w *SearchValue) bool {
+			return slices.ContainsFunc(documents, func(n node) bool { return n.containsValue(w, maxNestedStrings) })
 		})
 	}
-	plain := unescaped(raw)
-	return m.every(func(w *Wanted) bool {
+	plain := unescapeText(raw)
+	return m.everyValue(func(w *SearchValue) bool {
 		return slices.ContainsFunc(w.Texts, func(text string) bool { return hasWord(raw, text) || hasWord(plain, text) })
 	})
 }
 
-func (m *Matcher) every(holds func(*Wanted) bool) bool {
-	for i := range m.wanted {
-		if !holds(&m.wanted[i]) {
+func (m *Matcher) everyValue(holds func(*SearchValue) bool) bool {
+	for i := range m.values {
+		if !holds(&m.values[i]) {
 			return false
 		}
 	}

@@ -36,7 +36,7 @@ func TestTextsThatNameASession(t *testing.T) {
 		"inside of a string":   `{"data":"{\"session_id\":\"` + sessionID + `\"}"}`,
 		"upper case by escape": `{"session_id":"0190163\u0044-8694-739b-aea5-966c26f8ad92"}`,
 	} {
-		require.True(t, m.Fits([]byte(raw)), what)
+		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
 	for what, raw := range map[string]string{
 		"another session":      `{"session_id":"0190163d-8694-739b-aea5-966c26f8ad93"}`, // one digit apart, and whole
@@ -45,14 +45,14 @@ func TestTextsThatNameASession(t *testing.T) {
 		"half of it":           `0190163d-8694-739b`,
 		"both halves far away": `0190163d-8694-739b aea5-966c26f8ad92`,
 	} {
-		require.False(t, m.Fits([]byte(raw)), what)
+		require.False(t, m.MatchesText([]byte(raw)), what)
 	}
 }
 
 // A text holds a value where its path leads to it, in the right shape or in a wrong one.
 func TestTextsThatHoldAValue(t *testing.T) {
 	t.Parallel()
-	m := erasure.NewMatcher(nil, []erasure.Wanted{{Steps: []string{"user", "id"}, Texts: []string{"8612", "hmac-sha256:ab"}}})
+	m := erasure.NewMatcher(nil, []erasure.SearchValue{{Steps: []string{"user", "id"}, Texts: []string{"8612", "hmac-sha256:ab"}}})
 	for what, raw := range map[string]string{
 		"as it should be":        `{"data":{"user":{"id":"8612"}}}`,
 		"a number":               `{"data":{"user":{"id":8612}}}`,
@@ -78,7 +78,7 @@ func TestTextsThatHoldAValue(t *testing.T) {
 		"a text that is no JSON": `user 8612 was here`,
 		"nested without end":     strings.Repeat("[", 5_000_000) + "8612",
 	} {
-		require.True(t, m.Fits([]byte(raw)), what)
+		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
 	for what, raw := range map[string]string{
 		"another value":   `{"data":{"user":{"id":"18612"}}}`,
@@ -87,11 +87,11 @@ func TestTextsThatHoldAValue(t *testing.T) {
 		"a path too long": `{"data":{"user":{"id":{"x":"8612"}}}}`,
 		"nothing":         ``,
 	} {
-		require.False(t, m.Fits([]byte(raw)), what)
+		require.False(t, m.MatchesText([]byte(raw)), what)
 	}
-	both := erasure.NewMatcher(nil, []erasure.Wanted{{[]string{"a"}, []string{"1"}}, {[]string{"b"}, []string{"2"}}})
-	require.True(t, both.Fits([]byte(`{"data":{"a":1,"b":2}}`)))
-	require.False(t, both.Fits([]byte(`{"data":{"a":1,"b":3}}`)), "all values have to be there")
+	both := erasure.NewMatcher(nil, []erasure.SearchValue{{[]string{"a"}, []string{"1"}}, {[]string{"b"}, []string{"2"}}})
+	require.True(t, both.MatchesText([]byte(`{"data":{"a":1,"b":2}}`)))
+	require.False(t, both.MatchesText([]byte(`{"data":{"a":1,"b":3}}`)), "all values have to be there")
 }
 
 // What strangers sent makes nothing panic, and is looked through in the time of its size.
@@ -102,10 +102,10 @@ func FuzzMatcher(f *testing.F) {
 	f.Add([]byte(strings.Repeat("[", 9000) + "8612" + strings.Repeat("]", 9000)))
 	f.Add([]byte(strings.Repeat(`{"user":`, 9000) + "8612" + strings.Repeat("}", 9000)))
 	f.Add([]byte(`\u\u12\ud800\udfff\`))
-	m := erasure.NewMatcher([]uuid.UUID{uuid.MustParse(sessionID)}, []erasure.Wanted{{Steps: []string{"user", "id"}, Texts: []string{"8612"}}})
+	m := erasure.NewMatcher([]uuid.UUID{uuid.MustParse(sessionID)}, []erasure.SearchValue{{Steps: []string{"user", "id"}, Texts: []string{"8612"}}})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		m.Fits(raw)
-		require.True(t, m.Fits(append([]byte(sessionID+" "), raw...)))
-		require.True(t, m.Fits(append(append([]byte{}, raw...), ` '8612`...)))
+		m.MatchesText(raw)
+		require.True(t, m.MatchesText(append([]byte(sessionID+" "), raw...)))
+		require.True(t, m.MatchesText(append(append([]byte{}, raw...), ` '8612`...)))
 	})
 }

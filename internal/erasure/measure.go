@@ -8,9 +8,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// Observe makes erasures metrics of a meter. It is called once.
-func (e *Eraser) Observe(meter metric.Meter) error {
-	t := &e.tally
+// RegisterMetrics makes erasures metrics of a meter. It is called once.
+func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
+	t := &e.counters
 	_, unfinished := meter.Int64ObservableGauge("theeye.erasures.unfinished", metric.WithUnit("{erasure}"),
 		metric.WithDescription("Erasures that were begun, on any replica, and are not finished"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {

@@ -21,13 +21,13 @@ type Config struct {
 	// Lease is how long an erasure is nobody else's after each step. It has to be longer
 	// than a step takes; a replica that was killed is replaced after it.
 	Lease time.Duration
-	// Slice is how long a worker stays with one erasure before others get their turn.
-	Slice time.Duration
+	// TimeSlice is how long a worker stays with one erasure before others get their turn.
+	TimeSlice time.Duration
 }
 
 // DefaultConfig is what services and commands work by.
 func DefaultConfig() Config {
-	return Config{Workers: 2, Poll: 2 * time.Second, Lease: 15 * time.Second, Slice: time.Second}
+	return Config{Workers: 2, Poll: 2 * time.Second, Lease: 15 * time.Second, TimeSlice: time.Second}
 }
 
 // Deps are what an Eraser works with.
@@ -41,10 +41,10 @@ type Deps struct {
 
 // Eraser begins erasures and finishes them. It is safe for concurrent use.
 type Eraser struct {
-	config Config
-	deps   Deps
-	tally  tally
-	wake   chan struct{}
+	config   Config
+	deps     Deps
+	counters counters
+	wake     chan struct{}
 
 	once    sync.Once
 	cancel  context.CancelFunc
@@ -61,7 +61,7 @@ func (e *Eraser) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	for range e.config.Workers {
-		e.workers.Go(func() { e.work(ctx) })
+		e.workers.Go(func() { e.runWorker(ctx) })
 	}
 }
 
@@ -78,13 +78,13 @@ func (e *Eraser) Stop() {
 	})
 }
 
-// Begin keeps an erasure and has a worker take it up. From then on it is finished whatever
+// BeginErasure keeps an erasure and has a worker take it up. From then on it is finished whatever
 // becomes of ctx. It returns Invalid faults, and NotFound where the ask wants that.
-func (e *Eraser) Begin(ctx context.Context, ask Ask) (Erasure, error) {
-	if err := ask.Check(); err != nil {
+func (e *Eraser) BeginErasure(ctx context.Context, ask Request) (Erasure, error) {
+	if err := ask.Validate(); err != nil {
 		return Erasure{}, err
 	}
-	begun, err := e.deps.Store.Begin(ctx, ask)
+	begun, err := e.deps.Store.BeginErasure(ctx, ask)
 	if err != nil {
 		return begun, err
 	}
@@ -95,66 +95,66 @@ func (e *Eraser) Begin(ctx context.Context, ask Ask) (Erasure, error) {
 	return begun, nil
 }
 
-// Find returns an erasure, or a NotFound fault.
-func (e *Eraser) Find(ctx context.Context, id uuid.UUID) (Erasure, error) {
-	return e.deps.Store.Find(ctx, id)
+// FindErasure returns an erasure, or a NotFound fault.
+func (e *Eraser) FindErasure(ctx context.Context, id uuid.UUID) (Erasure, error) {
+	return e.deps.Store.FindErasure(ctx, id)
 }
 
 // The pauses between looks at an erasure that is waited for.
 const (
-	firstLook = 2 * time.Millisecond
-	lastLook  = 250 * time.Millisecond
+	minPollPause = 2 * time.Millisecond
+	maxPollPause = 250 * time.Millisecond
 )
 
-// Await waits until an erasure is finished, by whomever, or ctx ends, or the service
+// AwaitErasure waits until an erasure is finished, by whomever, or ctx ends, or the service
 // stops, and returns it as it is then. It fails only where the erasure cannot be read
 // before ctx ends.
-func (e *Eraser) Await(ctx context.Context, begun Erasure) Erasure {
-	for look := firstLook; begun.State() != Finished; look = min(2*look, lastLook) {
-		if !pause(ctx, look) || e.stopping() {
+func (e *Eraser) AwaitErasure(ctx context.Context, begun Erasure) Erasure {
+	for look := minPollPause; begun.State() != Finished; look = min(2*look, maxPollPause) {
+		if !waitFor(ctx, look) || e.isStopping() {
 			return begun
 		}
-		if found, err := e.deps.Store.Find(ctx, begun.ID); err == nil {
+		if found, err := e.deps.Store.FindErasure(ctx, begun.ID); err == nil {
 			begun = found
 		}
 	}
 	return begun
 }
 
-func (e *Eraser) stopping() bool { return e.deps.Stopping != nil && e.deps.Stopping() }
+func (e *Eraser) isStopping() bool { return e.deps.Stopping != nil && e.deps.Stopping() }
 
-// Finish works on one erasure until it is finished, or waits while another replica does.
+// FinishErasure works on one erasure until it is finished, or waits while another replica does.
 // progress is told how far it is. When ctx ends, the erasure is given back.
-func (e *Eraser) Finish(ctx context.Context, id uuid.UUID, progress func(Erasure)) (Erasure, error) {
+func (e *Eraser) FinishErasure(ctx context.Context, id uuid.UUID, progress func(Erasure)) (Erasure, error) {
 	for {
-		task, err := e.deps.Store.Claim(ctx, e.config.Lease, uuid.NullUUID{UUID: id, Valid: true})
+		task, err := e.deps.Store.ClaimErasure(ctx, e.config.Lease, uuid.NullUUID{UUID: id, Valid: true})
 		if err != nil {
 			return Erasure{}, err
 		}
 		if task != nil {
-			if _, err := e.stay(ctx, task, progress); err != nil {
+			if _, err := e.runSteps(ctx, task, progress); err != nil {
 				return task.Erasure(), err
 			}
 		}
-		found, err := e.deps.Store.Find(ctx, id)
+		found, err := e.deps.Store.FindErasure(ctx, id)
 		if err != nil || found.State() == Finished {
 			return found, err
 		}
 		progress(found)
-		if !pause(ctx, lastLook) {
+		if !waitFor(ctx, maxPollPause) {
 			return found, ctx.Err()
 		}
 	}
 }
 
-// work takes up one erasure after the other.
-func (e *Eraser) work(ctx context.Context) {
+// runWorker takes up one erasure after the other.
+func (e *Eraser) runWorker(ctx context.Context) {
 	ticker := time.NewTicker(e.config.Poll)
 	defer ticker.Stop()
 	for {
-		for e.turn(ctx) {
+		for e.workOnNext(ctx) {
 		}
-		e.look(ctx)
+		e.measureBacklog(ctx)
 		select {
 		case <-e.wake:
 		case <-ticker.C:
@@ -164,22 +164,22 @@ func (e *Eraser) work(ctx context.Context) {
 	}
 }
 
-// turn works on one erasure for a slice of time. It tells whether there may be more to do
+// workOnNext works on one erasure for a slice of time. It tells whether there may be more to do
 // at once; after a failure there is a pause.
-func (e *Eraser) turn(ctx context.Context) bool {
+func (e *Eraser) workOnNext(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	task, err := e.deps.Store.Claim(ctx, e.config.Lease, uuid.NullUUID{})
+	task, err := e.deps.Store.ClaimErasure(ctx, e.config.Lease, uuid.NullUUID{})
 	if err != nil && ctx.Err() == nil {
 		e.deps.Logger.Warn("unfinished erasures could not be looked for", zap.Error(err))
 	}
 	if err != nil || task == nil {
 		return false
 	}
-	outcome, err := e.stay(ctx, task, func(Erasure) {})
+	outcome, err := e.runSteps(ctx, task, func(Erasure) {})
 	if err != nil {
-		e.tally.failed.Add(1)
+		e.counters.failed.Add(1)
 		if ctx.Err() == nil {
 			e.deps.Logger.Warn("a step of an erasure failed; it is tried again", zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
 		}
@@ -188,68 +188,68 @@ func (e *Eraser) turn(ctx context.Context) bool {
 	return outcome != Later
 }
 
-// stay takes steps of a task for a slice of time, and gives it back.
-func (e *Eraser) stay(ctx context.Context, task Task, progress func(Erasure)) (Outcome, error) {
-	ends := e.deps.Now().Add(e.config.Slice)
+// runSteps takes steps of a task for a slice of time, and gives it back.
+func (e *Eraser) runSteps(ctx context.Context, task Task, progress func(Erasure)) (Outcome, error) {
+	ends := e.deps.Now().Add(e.config.TimeSlice)
 	for {
-		outcome, err := task.Step(ctx)
+		outcome, err := task.RunStep(ctx)
 		if err == nil && outcome == More && e.deps.Now().Before(ends) {
 			progress(task.Erasure())
 			continue
 		}
 		if err == nil && outcome == Done {
-			e.finished(task.Erasure())
+			e.recordFinished(task.Erasure())
 			return outcome, nil
 		}
 		if outcome == More || err != nil {
-			e.release(ctx, task)
+			e.releaseTask(ctx, task)
 		}
 		return outcome, err
 	}
 }
 
-// release gives a task back, also when ctx has ended: others would else wait for the end
+// releaseTask gives a task back, also when ctx has ended: others would else wait for the end
 // of the lease.
-func (e *Eraser) release(ctx context.Context, task Task) {
+func (e *Eraser) releaseTask(ctx context.Context, task Task) {
 	const budget = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
-	if err := task.Release(ctx); err != nil {
+	if err := task.ReleaseLease(ctx); err != nil {
 		e.deps.Logger.Warn("an erasure could not be given back; it goes on when its lease ends",
 			zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
 	}
 }
 
-func (e *Eraser) finished(done Erasure) {
-	e.tally.finished.Add(1)
+func (e *Eraser) recordFinished(done Erasure) {
+	e.counters.finished.Add(1)
 	e.deps.Logger.Info("an erasure is finished", zap.Stringer("erasure_id", done.ID),
 		zap.Int64("sessions", done.Sessions), zap.Int64("events", done.Events), zap.Int64("errors", done.Rejections))
 }
 
-// look measures what is unfinished.
-func (e *Eraser) look(ctx context.Context) {
-	found, err := e.deps.Store.Backlog(ctx)
+// measureBacklog measures what is unfinished.
+func (e *Eraser) measureBacklog(ctx context.Context) {
+	found, err := e.deps.Store.ReadBacklog(ctx)
 	if err != nil { // the metric stays as it was, and grows old with the outage
 		return
 	}
-	e.tally.backlog.Store(&sighting{found, e.deps.Now()})
+	e.counters.backlog.Store(&measuredBacklog{found, e.deps.Now()})
 }
 
-// tally is what is measured.
-type tally struct {
+// counters is what is measured.
+type counters struct {
 	finished, failed atomic.Int64
-	backlog          atomic.Pointer[sighting]
+	backlog          atomic.Pointer[measuredBacklog]
 }
 
-// sighting is a backlog and when it was seen.
-type sighting struct {
+// measuredBacklog is a backlog and when it was seen.
+type measuredBacklog struct {
 	Backlog
 
 	at time.Time
 }
 
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
+// waitFor waits, unless ctx ends first.
+func waitFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -48,7 +48,7 @@ type job struct {
 	given int
 }
 
-func (f *fake) Begin(_ context.Context, ask erasure.Ask) (erasure.Erasure, error) {
+func (f *fake) BeginErasure(_ context.Context, ask erasure.Request) (erasure.Erasure, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	j := &job{now: erasure.Erasure{ID: uuid.New(), RequestedAt: time.Now()}, store: f, left: len(ask.SessionIDs), takes: 300 * time.Millisecond}
@@ -56,7 +56,7 @@ func (f *fake) Begin(_ context.Context, ask erasure.Ask) (erasure.Erasure, error
 	return j.now, nil
 }
 
-func (f *fake) Find(_ context.Context, id uuid.UUID) (erasure.Erasure, error) {
+func (f *fake) FindErasure(_ context.Context, id uuid.UUID) (erasure.Erasure, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, j := range f.jobs {
@@ -67,7 +67,7 @@ func (f *fake) Find(_ context.Context, id uuid.UUID) (erasure.Erasure, error) {
 	return erasure.Erasure{}, erasure.NotFound()
 }
 
-func (f *fake) Claim(_ context.Context, _ time.Duration, only uuid.NullUUID) (erasure.Task, error) {
+func (f *fake) ClaimErasure(_ context.Context, _ time.Duration, only uuid.NullUUID) (erasure.Task, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var next *job // the one that was taken up least
@@ -85,7 +85,7 @@ func (f *fake) Claim(_ context.Context, _ time.Duration, only uuid.NullUUID) (er
 	return next, nil
 }
 
-func (f *fake) Backlog(context.Context) (found erasure.Backlog, err error) {
+func (f *fake) ReadBacklog(context.Context) (found erasure.Backlog, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, j := range f.jobs {
@@ -97,7 +97,7 @@ func (f *fake) Backlog(context.Context) (found erasure.Backlog, err error) {
 	return found, nil
 }
 
-func (j *job) Step(ctx context.Context) (erasure.Outcome, error) {
+func (j *job) RunStep(ctx context.Context) (erasure.Outcome, error) {
 	select {
 	case <-time.After(j.takes):
 	case <-ctx.Done():
@@ -121,7 +121,7 @@ func (j *job) Step(ctx context.Context) (erasure.Outcome, error) {
 	return erasure.Done, nil
 }
 
-func (j *job) Release(ctx context.Context) error {
+func (j *job) ReleaseLease(ctx context.Context) error {
 	j.store.mu.Lock()
 	defer j.store.mu.Unlock()
 	j.taken = false
@@ -136,8 +136,8 @@ func (j *job) Erasure() erasure.Erasure {
 }
 
 // sized asks for an erasure of so many steps.
-func sized(steps int) erasure.Ask {
-	ask := erasure.Ask{}
+func sized(steps int) erasure.Request {
+	ask := erasure.Request{}
 	for range steps {
 		ask.SessionIDs = append(ask.SessionIDs, uuid.New())
 	}
@@ -146,7 +146,7 @@ func sized(steps int) erasure.Ask {
 
 func newEraser(f *fake, stopping func() bool) (*erasure.Eraser, *observer.ObservedLogs) {
 	core, logs := observer.New(zap.InfoLevel)
-	config := erasure.Config{Workers: 1, Poll: 2 * time.Second, Lease: 15 * time.Second, Slice: time.Second}
+	config := erasure.Config{Workers: 1, Poll: 2 * time.Second, Lease: 15 * time.Second, TimeSlice: time.Second}
 	return erasure.New(config, erasure.Deps{Store: f, Logger: zap.New(core), Now: time.Now, Stopping: stopping}), logs
 }
 
@@ -157,15 +157,15 @@ func TestErasuresTakeTurns(t *testing.T) {
 		f := &fake{}
 		e, logs := newEraser(f, nil)
 		e.Start()
-		long, err := e.Begin(t.Context(), sized(100))
+		long, err := e.BeginErasure(t.Context(), sized(100))
 		require.NoError(t, err)
 		synctest.Wait()
 		began := time.Now()
-		short, err := e.Begin(t.Context(), sized(1))
+		short, err := e.BeginErasure(t.Context(), sized(1))
 		require.NoError(t, err)
-		require.Equal(t, erasure.Finished, state(e.Await(t.Context(), short)))
+		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), short)))
 		require.Less(t, time.Since(began), 2*time.Second)
-		require.Equal(t, erasure.Finished, state(e.Await(t.Context(), long)))
+		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), long)))
 		e.Stop()
 		e.Stop()
 		require.Equal(t, 2, logs.FilterMessage("an erasure is finished").Len())
@@ -181,15 +181,15 @@ func TestAStepThatFailsIsTriedAgain(t *testing.T) {
 		f := &fake{fails: errors.New("away")}
 		e, logs := newEraser(f, nil)
 		meter := metrictest.New(t)
-		require.NoError(t, e.Observe(meter.Meter))
+		require.NoError(t, e.RegisterMetrics(meter.Meter))
 		e.Start()
-		begun, err := e.Begin(t.Context(), sized(3))
+		begun, err := e.BeginErasure(t.Context(), sized(3))
 		require.NoError(t, err)
 		<-time.After(time.Second)
 		require.Equal(t, 1, logs.FilterMessage("a step of an erasure failed; it is tried again").Len())
 		require.InDelta(t, 1, meter.Scrape(t)["theeye_erasures_unfinished"], 0)
 		require.InDelta(t, 1, meter.Scrape(t)["theeye_erasures_oldest_unfinished_age_seconds"], 0.01)
-		require.Equal(t, erasure.Finished, state(e.Await(t.Context(), begun)))
+		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), begun)))
 		<-time.After(2 * time.Second)
 		require.Zero(t, meter.Scrape(t)["theeye_erasures_unfinished"])
 		require.Zero(t, meter.Scrape(t)["theeye_erasures_oldest_unfinished_age_seconds"])
@@ -208,10 +208,10 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 		e.Stop() // without Start, nothing
 		e, _ = newEraser(f, stopping.Load)
 		e.Start()
-		begun, err := e.Begin(t.Context(), sized(1000))
+		begun, err := e.BeginErasure(t.Context(), sized(1000))
 		require.NoError(t, err)
 		time.AfterFunc(700*time.Millisecond, func() { stopping.Store(true) })
-		require.Equal(t, erasure.Running, state(e.Await(t.Context(), begun)))
+		require.Equal(t, erasure.Running, state(e.AwaitErasure(t.Context(), begun)))
 		e.Stop()
 		require.False(t, f.jobs[0].taken)
 		require.Positive(t, f.jobs[0].given)
@@ -219,11 +219,11 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 		// Another one finishes it, by the name of it, whoever else waits.
 		other, _ := newEraser(f, nil)
 		told := 0
-		finished, err := other.Finish(t.Context(), begun.ID, func(erasure.Erasure) { told++ })
+		finished, err := other.FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) { told++ })
 		require.NoError(t, err)
 		require.Equal(t, erasure.Finished, finished.State())
 		require.Greater(t, told, 100)
-		_, err = other.Finish(t.Context(), uuid.New(), func(erasure.Erasure) {})
+		_, err = other.FinishErasure(t.Context(), uuid.New(), func(erasure.Erasure) {})
 		require.True(t, fault.Is(err, fault.CodeNotFound))
 	})
 }
@@ -233,14 +233,14 @@ func TestAnErasureMayHaveToWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		begun, err := f.Begin(t.Context(), sized(2))
+		begun, err := f.BeginErasure(t.Context(), sized(2))
 		require.NoError(t, err)
 		f.jobs[0].later = true
 		e, _ := newEraser(f, nil)
 		e.Start()
 		<-time.After(time.Second)
 		require.Equal(t, 1, f.taken(), "it is not asked for again and again")
-		require.Equal(t, erasure.Finished, state(e.Await(t.Context(), begun)))
+		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), begun)))
 		e.Stop()
 	})
 }
@@ -248,15 +248,15 @@ func TestAnErasureMayHaveToWait(t *testing.T) {
 func TestAsksThatCannotBe(t *testing.T) {
 	t.Parallel()
 	e, _ := newEraser(&fake{}, nil)
-	for _, ask := range []erasure.Ask{
+	for _, ask := range []erasure.Request{
 		{}, sized(erasure.MaxSessions + 1), {Values: make([]erasure.Value, erasure.MaxValues+1)}, {Values: []erasure.Value{{Path: "a", Steps: []string{"a"}}}},
 	} {
-		_, err := e.Begin(t.Context(), ask)
+		_, err := e.BeginErasure(t.Context(), ask)
 		require.True(t, fault.Is(err, fault.CodeInvalidRequest), "%v", err)
 	}
 	one, two := uuid.New(), uuid.New()
-	a, b := erasure.Ask{SessionIDs: []uuid.UUID{one, two, one}}, erasure.Ask{SessionIDs: []uuid.UUID{two, one}}
-	require.NoError(t, a.Check())
-	require.NoError(t, b.Check())
+	a, b := erasure.Request{SessionIDs: []uuid.UUID{one, two, one}}, erasure.Request{SessionIDs: []uuid.UUID{two, one}}
+	require.NoError(t, a.Validate())
+	require.NoError(t, b.Validate())
 	require.Equal(t, a.Digest(), b.Digest(), "the same, in whichever order")
 }

@@ -40,30 +40,30 @@ const baseURL = "https://the-eye.dev/event-type.json"
 type Schema struct {
 	root  *jsonschema.Schema
 	marks marks
-	// widest is the most that one value may cost.
-	widest price
+	// maxPrice is the most that one value may cost.
+	maxPrice price
 }
 
-// Compile compiles the text of a schema. It returns an Invalid fault whose pointers
+// CompileSchema compiles the text of a schema. It returns an Invalid fault whose pointers
 // lead into the schema. No text gives the nil Schema.
-func Compile(text []byte) (*Schema, error) {
+func CompileSchema(text []byte) (*Schema, error) {
 	if len(text) == 0 {
 		return nil, nil //nolint:nilnil // it is a Schema, see there
 	}
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] != '{' {
-		return nil, wrongSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
+		return nil, invalidSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
 	}
 	rules := event.Rules{Limits: event.Limits{EventBytes: MaxSchemaBytes, Depth: MaxSchemaDepth, NumberDigits: event.DefaultRules().NumberDigits}}
 	if err := event.CheckObject(text, &rules); err != nil {
-		return nil, refusedText(err)
+		return nil, invalidText(err)
 	}
-	text, err := adopt(text)
+	text, err := acceptOlderDraft(text)
 	if err != nil {
 		return nil, err
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return nil, wrongSchema("", "it is not JSON")
+		return nil, invalidSchema("", "it is not JSON")
 	}
 	root, err := compileDocument(document)
 	if err != nil {
@@ -74,7 +74,7 @@ func Compile(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.widest, err = g.checkCost(); err != nil {
+	if s.maxPrice, err = g.checkCost(); err != nil {
 		return nil, err
 	}
 	g.lookUpEnums()
@@ -104,11 +104,11 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler.RegisterVocabulary(markVocabulary())
 	compiler.AssertVocabs()
 	if err := compiler.AddResource(baseURL, document); err != nil {
-		return nil, explain(err)
+		return nil, explainCompileError(err)
 	}
 	root, err := compiler.Compile(baseURL)
 	if err != nil {
-		return nil, explain(err)
+		return nil, explainCompileError(err)
 	}
 	sealed = true
 	return root, nil
@@ -132,7 +132,7 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
 	}
-	if estimate(parsed) > maxPatternProgram {
+	if estimateProgram(parsed) > maxPatternProgram {
 		return nil, 0, errTooSlow
 	}
 	program, err := syntax.Compile(parsed.Simplify())
@@ -148,12 +148,12 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 
 var errTooSlow = errors.New("it would be too slow; use fewer or smaller repetitions")
 
-// estimate is not more than the size of an expression's program. To compile one only to
+// estimateProgram is not more than the size of an expression's program. To compile one only to
 // see that it is too large can take longer than everything else that is bounded here.
-func estimate(e *syntax.Regexp) int {
+func estimateProgram(e *syntax.Regexp) int {
 	n := 0
 	for _, inner := range e.Sub {
-		n += estimate(inner)
+		n += estimateProgram(inner)
 	}
 	switch e.Op {
 	case syntax.OpLiteral:
@@ -172,16 +172,16 @@ type pattern struct {
 	size int
 }
 
-// wrongSchema is the fault of a schema that is wrong at a pointer.
-func wrongSchema(pointer, detail string) error {
+// invalidSchema is the fault of a schema that is wrong at a pointer.
+func invalidSchema(pointer, detail string) error {
 	return &fault.Error{
 		Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: detail,
 		Violations: []fault.Violation{{Pointer: "/schema" + pointer, Code: fault.CodeInvalidSchema, Detail: detail}},
 	}
 }
 
-// refusedText turns what the strict decoder has to say about the text of a schema.
-func refusedText(err error) error {
+// invalidText turns what the strict decoder has to say about the text of a schema.
+func invalidText(err error) error {
 	f, ok := fault.As(err)
 	if !ok {
 		return err
@@ -196,8 +196,8 @@ func refusedText(err error) error {
 	return e
 }
 
-// explain turns an error of the compiler into a fault that leads into the schema.
-func explain(err error) error {
+// explainCompileError turns an error of the compiler into a fault that leads into the schema.
+func explainCompileError(err error) error {
 	var (
 		structure *jsonschema.SchemaValidationError
 		pattern   *jsonschema.InvalidRegexError
@@ -213,17 +213,17 @@ func explain(err error) error {
 	case errors.As(err, &structure):
 		return structureFault(structure)
 	case errors.As(err, &pattern):
-		return wrongSchema(pointerOf(pattern.URL), fmt.Sprintf("the regular expression %s cannot be used (RE2 syntax, as of Go): %s", quote(pattern.Regex), reasonOf(pattern.Err)))
+		return invalidSchema(pointerOf(pattern.URL), fmt.Sprintf("the regular expression %s cannot be used (RE2 syntax, as of Go): %s", quoteText(pattern.Regex), reasonOf(pattern.Err)))
 	case errors.As(err, &missing):
-		return wrongSchema("", "a $ref leads nowhere: "+quote(fragmentOf(missing.URL)))
+		return invalidSchema("", "a $ref leads nowhere: "+quoteText(fragmentOf(missing.URL)))
 	case errors.As(err, &anchor):
-		return wrongSchema("", "a $ref leads to an anchor that is not there: "+quote(anchor.Reference))
+		return invalidSchema("", "a $ref leads to an anchor that is not there: "+quoteText(anchor.Reference))
 	case errors.As(err, &load), errors.As(err, &scheme), errors.As(err, &meta):
-		return wrongSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
+		return invalidSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
 	case errors.As(err, &draft), errors.As(err, &other):
-		return wrongSchema("/$schema", unknownDraft)
+		return invalidSchema("/$schema", unknownDraft)
 	}
-	return wrongSchema("", "it does not compile: "+reasonOf(err))
+	return invalidSchema("", "it does not compile: "+reasonOf(err))
 }
 
 // unknownDraft says what a $schema may be.
@@ -233,18 +233,18 @@ const unknownDraft = "it names no draft that is known: 04, 06, 07, 2019-09 and 2
 func structureFault(err *jsonschema.SchemaValidationError) error {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err.Err, &invalid) {
-		return wrongSchema("", "it is no JSON Schema")
+		return invalidSchema("", "it is no JSON Schema")
 	}
 	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
-	for _, found := range flatten(invalid, showAll) {
-		detail := found.detail + olderForm(found)
+	for _, found := range flattenErrors(invalid, discloseAll) {
+		detail := found.detail + describeOlderForm(found)
 		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: detail})
 	}
 	return f
 }
 
-// olderForm says how to convert what older drafts allowed.
-func olderForm(f finding) string {
+// describeOlderForm says how to convert what older drafts allowed.
+func describeOlderForm(f mismatch) string {
 	const hint = "; theeye event-type convert --from %s converts it"
 	switch {
 	case strings.HasSuffix(f.pointer, "/items") && strings.HasPrefix(f.detail, "is an array"):

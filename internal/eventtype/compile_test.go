@@ -14,7 +14,7 @@ import (
 
 func compile(t testing.TB, schema string) *eventtype.Schema {
 	t.Helper()
-	compiled, err := eventtype.Compile([]byte(schema))
+	compiled, err := eventtype.CompileSchema([]byte(schema))
 	require.NoError(t, err)
 	return compiled
 }
@@ -22,7 +22,7 @@ func compile(t testing.TB, schema string) *eventtype.Schema {
 // found returns what is wrong with a payload: pointers with details.
 func found(t testing.TB, schema, data string) map[string]string {
 	t.Helper()
-	violations, err := compile(t, schema).Check([]byte(data), false)
+	violations, err := compile(t, schema).CheckPayload([]byte(data), false)
 	require.NoError(t, err)
 	all := map[string]string{}
 	for _, v := range violations {
@@ -75,7 +75,7 @@ func TestAtMostTwentyFindings(t *testing.T) {
 	for i := range 50 {
 		members = append(members, fmt.Sprintf(`"m%d": 1`, i))
 	}
-	violations, err := compile(t, `{"additionalProperties": {"type": "string"}}`).Check([]byte("{"+strings.Join(members, ",")+"}"), false)
+	violations, err := compile(t, `{"additionalProperties": {"type": "string"}}`).CheckPayload([]byte("{"+strings.Join(members, ",")+"}"), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 20)
 }
@@ -129,7 +129,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		},
 		"a mark in not": {`{"not": {"properties": {"a": {"x-theeye": "mask"}}}}`, "", "not"},
 	} {
-		_, err := eventtype.Compile([]byte(c.schema))
+		_, err := eventtype.CompileSchema([]byte(c.schema))
 		require.Error(t, err, name)
 		f, ok := fault.As(err)
 		require.True(t, ok, "%s: %v", name, err)
@@ -162,7 +162,7 @@ func TestSchemasThatAreTaken(t *testing.T) {
 		"an anchor":            `{"properties": {"a": {"$ref": "#here"}}, "$defs": {"x": {"$anchor": "here", "type": "string"}}}`,
 		"marks":                `{"properties": {"a": {"x-theeye": ["indexed", "hash"]}, "b": {"x-theeye": "indexed"}}}`,
 	} {
-		_, err := eventtype.Compile([]byte(schema))
+		_, err := eventtype.CompileSchema([]byte(schema))
 		require.NoError(t, err, name)
 	}
 }

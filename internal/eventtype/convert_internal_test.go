@@ -84,7 +84,7 @@ func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, n
 	}
 
 	adopted := c.adopt(t, draft, of, name)
-	text, _, err := Convert(c.Schema, draft)
+	text, _, err := ConvertSchema(c.Schema, draft)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return 0
@@ -117,14 +117,14 @@ func (c *convertCase) adopt(t *testing.T, draft Draft, of *jsonschema.Draft, nam
 	t.Helper()
 	tree, err := readTree(c.Schema)
 	require.NoError(t, err)
-	root, _ := tree.(object)
+	root, _ := tree.(orderedObject)
 	if !root.has("$schema") {
-		root = append(object{{"$schema", of.String()}}, root...)
+		root = append(orderedObject{{"$schema", of.String()}}, root...)
 	}
 	require.Equal(t, draft, draftOf(root), name)
 	text, err := root.MarshalJSON()
 	require.NoError(t, err)
-	if text, err = adopt(text); err != nil {
+	if text, err = acceptOlderDraft(text); err != nil {
 		return nil
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))

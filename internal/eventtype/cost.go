@@ -14,19 +14,19 @@ import (
 // each level would otherwise cost two to the power of the levels.
 const MaxEvaluations = 2000
 
-// errCostly tells that a schema goes beyond MaxEvaluations, errCircular that it refers
+// errTooCostly tells that a schema goes beyond MaxEvaluations, errCircular that it refers
 // to itself without a step into the data.
 var (
-	errCostly   = errors.New("costly")
-	errCircular = errors.New("circular")
+	errTooCostly = errors.New("costly")
+	errCircular  = errors.New("circular")
 )
 
-// cost works out the worst case of a schema.
-type cost struct {
+// costEstimator works out the worst case of a schema.
+type costEstimator struct {
 	*graph
 
 	closures map[*jsonschema.Schema]*closure
-	known    map[visit]load
+	known    map[loadKey]load
 }
 
 // closure is what one value is held against because of one schema: the schema and all
@@ -38,7 +38,7 @@ type closure struct {
 	price price
 }
 
-type visit struct {
+type loadKey struct {
 	schema *jsonschema.Schema
 	levels int
 }
@@ -61,8 +61,8 @@ type price struct {
 	match int
 }
 
-// lookups is how many names an object is asked for in the time of a step.
-const lookups = 4
+// lookupsPerStep is how many names an object is asked for in the time of a step.
+const lookupsPerStep = 4
 
 // priceOf is what a schema costs by itself, those inside of it apart.
 func priceOf(s *jsonschema.Schema) price {
@@ -70,7 +70,7 @@ func priceOf(s *jsonschema.Schema) price {
 	for _, required := range s.DependentRequired {
 		names += len(required)
 	}
-	p := price{steps: 1 + names/lookups + len(s.PatternProperties)}
+	p := price{steps: 1 + names/lookupsPerStep + len(s.PatternProperties)}
 	for expression := range s.PatternProperties {
 		p.match += programOf(expression)
 	}
@@ -98,17 +98,17 @@ func programOf(expression jsonschema.Regexp) int {
 	return 0 // of the schema for schemas
 }
 
-// size is how large a payload is.
-type size struct {
+// payloadSize is how large a payload is.
+type payloadSize struct {
 	values     int
 	characters int
 }
 
-// sizeOf counts the values of a payload, itself included, and the bytes of its texts.
-func sizeOf(value any) size {
-	n := size{values: 1}
+// measurePayload counts the values of a payload, itself included, and the bytes of its texts.
+func measurePayload(value any) payloadSize {
+	n := payloadSize{values: 1}
 	add := func(inner any) {
-		of := sizeOf(inner)
+		of := measurePayload(inner)
 		n.values += of.values
 		n.characters += of.characters
 	}
@@ -131,27 +131,27 @@ func sizeOf(value any) size {
 // checkCost refuses a schema that could be too expensive for some event. It returns the
 // most that one value may cost.
 func (g *graph) checkCost() (widest price, err error) {
-	c := cost{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[visit]load{}}
+	c := costEstimator{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[loadKey]load{}}
 	for _, s := range g.all { // whatever part of it is reached
-		if _, err := c.close(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
-			return widest, wrongSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
+		if _, err := c.computeClosure(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
+			return widest, invalidSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
 		} else if err != nil {
-			return widest, c.costly()
+			return widest, c.tooCostlyFault()
 		}
 	}
-	all, err := c.worst(g.root, event.DefaultRules().Depth)
+	all, err := c.worstLoad(g.root, event.DefaultRules().Depth)
 	if err != nil {
-		return widest, c.costly()
+		return widest, c.tooCostlyFault()
 	}
-	return all.dearest, nil
+	return all.maxPrice, nil
 }
 
-func (c *cost) costly() error {
-	return wrongSchema("", fmt.Sprintf("a value could have to be held against more than %d schemas; use fewer alternatives, and refer to a schema once on each level", MaxEvaluations))
+func (c *costEstimator) tooCostlyFault() error {
+	return invalidSchema("", fmt.Sprintf("a value could have to be held against more than %d schemas; use fewer alternatives, and refer to a schema once on each level", MaxEvaluations))
 }
 
-// close returns what applies to the same value as s does.
-func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*closure, error) {
+// computeClosure returns what applies to the same value as s does.
+func (c *costEstimator) computeClosure(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*closure, error) {
 	if known := c.closures[s]; known != nil {
 		return known, nil
 	}
@@ -163,15 +163,15 @@ func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*c
 	all := &closure{total: 1, times: map[*jsonschema.Schema]int{s: 1}}
 	all.price = priceOf(s)
 	for _, e := range c.edges[s] {
-		if e.place != here && e.place != negated {
+		if e.relation != sameValue && e.relation != negatedValue {
 			continue
 		}
-		inner, err := c.close(e.to, open)
+		inner, err := c.computeClosure(e.to, open)
 		if err != nil {
 			return nil, err
 		}
 		if all.total += inner.total; all.total > MaxEvaluations {
-			return nil, errCostly
+			return nil, errTooCostly
 		}
 		all.price = all.price.plus(inner.price)
 		for schema, n := range inner.times {
@@ -186,8 +186,8 @@ func (c *cost) close(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*c
 type load struct {
 	// path is the number of evaluations along the most expensive path of values, and
 	// dearest the price of the value that costs most.
-	path    int
-	dearest price
+	path     int
+	maxPrice price
 }
 
 func (p price) plus(q price) price {
@@ -199,73 +199,73 @@ func (p price) max(q price) price {
 }
 
 func (l load) plus(m load) load {
-	return load{path: l.path + m.path, dearest: l.dearest.plus(m.dearest)}
+	return load{path: l.path + m.path, maxPrice: l.maxPrice.plus(m.maxPrice)}
 }
 
 func (l load) max(m load) load {
-	return load{path: max(l.path, m.path), dearest: l.dearest.max(m.dearest)}
+	return load{path: max(l.path, m.path), maxPrice: l.maxPrice.max(m.maxPrice)}
 }
 
 func (l load) times(n int) load {
-	return load{path: n * l.path, dearest: price{steps: n * l.dearest.steps, match: n * l.dearest.match}}
+	return load{path: n * l.path, maxPrice: price{steps: n * l.maxPrice.steps, match: n * l.maxPrice.match}}
 }
 
-// worst is the load of a schema for a value that is so many levels deep. What is said of
+// worstLoad is the load of a schema for a value that is so many levels deep. What is said of
 // one child by several schemas adds up.
-func (c *cost) worst(s *jsonschema.Schema, levels int) (load, error) {
-	if known, found := c.known[visit{s, levels}]; found {
+func (c *costEstimator) worstLoad(s *jsonschema.Schema, levels int) (load, error) {
+	if known, found := c.known[loadKey{s, levels}]; found {
 		return known, nil
 	}
-	all, err := c.close(s, map[*jsonschema.Schema]bool{})
+	all, err := c.computeClosure(s, map[*jsonschema.Schema]bool{})
 	if err != nil || levels == 0 {
 		return load{}, err
 	}
-	var members, items shares
+	var members, items childLoads
 	for schema, times := range all.times {
 		for _, e := range c.edges[schema] {
-			if e.place == here || e.place == negated || e.place == content {
+			if e.relation == sameValue || e.relation == negatedValue || e.relation == stringContent {
 				continue
 			}
-			inner, err := c.worst(e.to, levels-1)
+			inner, err := c.worstLoad(e.to, levels-1)
 			if err != nil {
 				return load{}, err
 			}
-			switch inner = inner.times(times); e.place {
-			case member:
-				members.add(e.name, inner)
-			case item:
-				items.add(fmt.Sprint(e.index), inner)
-			case someItem:
+			switch inner = inner.times(times); e.relation {
+			case namedMember:
+				members.addLoad(e.name, inner)
+			case indexedItem:
+				items.addLoad(fmt.Sprint(e.index), inner)
+			case anyItem:
 				items.all = items.all.plus(inner)
 			default:
 				members.all = members.all.plus(inner)
 			}
 		}
 	}
-	child := members.most().max(items.most())
-	total := load{path: all.total + child.path, dearest: all.price.max(child.dearest)}
+	child := members.maxLoad().max(items.maxLoad())
+	total := load{path: all.total + child.path, maxPrice: all.price.max(child.maxPrice)}
 	if total.path > MaxEvaluations {
-		return load{}, errCostly
+		return load{}, errTooCostly
 	}
-	c.known[visit{s, levels}] = total
+	c.known[loadKey{s, levels}] = total
 	return total, nil
 }
 
-// shares adds up what applies to each child of a value.
-type shares struct {
+// childLoads adds up what applies to each child of a value.
+type childLoads struct {
 	all   load
 	named map[string]load
 }
 
-func (s *shares) add(name string, l load) {
+func (s *childLoads) addLoad(name string, l load) {
 	if s.named == nil {
 		s.named = map[string]load{}
 	}
 	s.named[name] = s.named[name].plus(l)
 }
 
-// most is what applies to the child that most applies to.
-func (s *shares) most() load {
+// maxLoad is what applies to the child that most applies to.
+func (s *childLoads) maxLoad() load {
 	var most load
 	for _, l := range s.named {
 		most = most.max(l)

@@ -17,9 +17,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := reader{text: text}
-		value, ok := r.value(0)
-		if !ok || r.next() != 0 {
+		r := jsonReader{text: text}
+		value, ok := r.readValue(0)
+		if !ok || r.skipSpace() != 0 {
 			return
 		}
 		expected, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))

@@ -16,18 +16,18 @@ import (
 // How fresh a Directory is. A change is in force everywhere within 5 s, or events are
 // turned away: what is left of that is for requests that are on their way.
 const (
-	refresh = time.Second
-	maxAge  = 4500 * time.Millisecond
+	refreshInterval = time.Second
+	maxAge          = 4500 * time.Millisecond
 	// The bounds of one trip to the store.
 	revisionTimeout = time.Second
 	snapshotTimeout = 3 * time.Second
-	// maxJudging bounds the judging of one request, or the last event of it waits for the
+	// maxValidation bounds the judging of one request, or the last event of it waits for the
 	// others beyond the time in which it has to be answered.
-	maxJudging = 3 * time.Second
+	maxValidation = 3 * time.Second
 )
 
-// DirectoryDeps are what a Directory works with.
-type DirectoryDeps struct {
+// CacheDeps are what a Directory works with.
+type CacheDeps struct {
 	Store  SnapshotStore
 	Logger *zap.Logger
 	// Now is the clock; its differences must not jump (time.Now's do not).
@@ -36,11 +36,11 @@ type DirectoryDeps struct {
 	Metrics *Metrics
 }
 
-// Directory judges events by the registered types, without a trip to the store. It is
+// Cache judges events by the registered types, without a trip to the store. It is
 // safe for concurrent use.
-type Directory struct {
+type Cache struct {
 	unregistered Unregistered
-	deps         DirectoryDeps
+	deps         CacheDeps
 	view         atomic.Pointer[view] // nil until the first refresh
 	refreshing   sync.Mutex
 
@@ -54,20 +54,20 @@ type Directory struct {
 type view struct {
 	revision     int64
 	unregistered Unregistered
-	types        map[Key]*compiled
+	types        map[Key]*compiledType
 	// marked are the types whose schemas change what is kept.
-	marked  []*compiled
+	marked  []*compiledType
 	hashKey []byte
 	asOf    time.Time
 }
 
-// NewDirectory makes a directory that knows nothing until Refresh or Start.
-func NewDirectory(unregistered Unregistered, deps DirectoryDeps) *Directory {
-	return &Directory{unregistered: unregistered, deps: deps, done: make(chan struct{})}
+// NewCache makes a directory that knows nothing until Refresh or Start.
+func NewCache(unregistered Unregistered, deps CacheDeps) *Cache {
+	return &Cache{unregistered: unregistered, deps: deps, done: make(chan struct{})}
 }
 
 // Start begins to follow the store, until Stop. A directory starts once.
-func (d *Directory) Start() {
+func (d *Cache) Start() {
 	d.lifecycle.Lock()
 	defer d.lifecycle.Unlock()
 	if d.cancel != nil || d.stopped {
@@ -75,12 +75,12 @@ func (d *Directory) Start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
-	go d.follow(ctx)
+	go d.followStore(ctx)
 }
 
 // Stop ends what Start began and waits for it. It may be called again, and without
 // Start.
-func (d *Directory) Stop() {
+func (d *Cache) Stop() {
 	d.lifecycle.Lock()
 	d.stopped = true
 	cancel := d.cancel
@@ -91,9 +91,9 @@ func (d *Directory) Stop() {
 	}
 }
 
-func (d *Directory) follow(ctx context.Context) {
+func (d *Cache) followStore(ctx context.Context) {
 	defer close(d.done)
-	ticker := time.NewTicker(refresh)
+	ticker := time.NewTicker(refreshInterval)
 	defer ticker.Stop()
 	away := false
 	for {
@@ -103,7 +103,7 @@ func (d *Directory) follow(ctx context.Context) {
 			return
 		}
 		// After an outage the store may be another one, whose revision says nothing about ours.
-		err := d.look(ctx, away)
+		err := d.refreshView(ctx, away)
 		if ctx.Err() != nil {
 			return
 		}
@@ -120,17 +120,17 @@ func (d *Directory) follow(ctx context.Context) {
 
 // Refresh reads everything from the store now. When it returns without an error, all
 // that was committed before the call is in force.
-func (d *Directory) Refresh(ctx context.Context) error { return d.look(ctx, true) }
+func (d *Cache) Refresh(ctx context.Context) error { return d.refreshView(ctx, true) }
 
-// look asks the store for changes; whole reads everything even if there is none.
-func (d *Directory) look(ctx context.Context, whole bool) error {
+// refreshView asks the store for changes; whole reads everything even if there is none.
+func (d *Cache) refreshView(ctx context.Context, whole bool) error {
 	d.refreshing.Lock()
 	defer d.refreshing.Unlock()
 	asOf := d.deps.Now()
 	current := d.view.Load()
 	if !whole && current != nil {
 		bounded, cancel := context.WithTimeout(ctx, revisionTimeout)
-		revision, err := d.deps.Store.Revision(bounded)
+		revision, err := d.deps.Store.ReadRevision(bounded)
 		cancel()
 		if err != nil {
 			return err
@@ -144,56 +144,56 @@ func (d *Directory) look(ctx context.Context, whole bool) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
-	snapshot, err := d.deps.Store.Snapshot(bounded)
+	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
 	if err != nil {
 		return err
 	}
-	d.view.Store(d.compile(ctx, current, &snapshot, asOf))
+	d.view.Store(d.compileView(ctx, current, &snapshot, asOf))
 	return nil
 }
 
-// compile makes a view of a snapshot. What did not change is not compiled again.
-func (d *Directory) compile(ctx context.Context, current *view, snapshot *Snapshot, asOf time.Time) *view {
+// compileView makes a view of a snapshot. What did not change is not compiled again.
+func (d *Cache) compileView(ctx context.Context, current *view, snapshot *Snapshot, asOf time.Time) *view {
 	next := &view{
-		revision: snapshot.Revision, unregistered: d.unregistered, types: make(map[Key]*compiled, len(snapshot.Types)),
+		revision: snapshot.Revision, unregistered: d.unregistered, types: make(map[Key]*compiledType, len(snapshot.Types)),
 		hashKey: snapshot.HashKey, asOf: asOf,
 	}
 	for _, t := range snapshot.Types {
-		one := &compiled{Type: t}
-		if before := current.find(t.Key); before != nil && before.Version == t.Version && before.CreatedAt.Equal(t.CreatedAt) {
+		one := &compiledType{Type: t}
+		if before := current.findType(t.Key); before != nil && before.Version == t.Version && before.CreatedAt.Equal(t.CreatedAt) {
 			one = before
-		} else if schema, err := Compile(t.Schema); err == nil {
+		} else if schema, err := CompileSchema(t.Schema); err == nil {
 			one.schema = schema
 		} else {
 			// Another release of the service took it. What is known is better than nothing,
 			// and what is marked is not kept in any case.
 			d.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or else let through, or turned away if it has marks",
 				zap.String("event_type", t.Path()), zap.Int32("version", t.Version), zap.Error(err))
-			one.unusable = bytes.Contains(t.Schema, []byte(Keyword))
+			one.unusable = bytes.Contains(t.Schema, []byte(MarkKeyword))
 			if before != nil {
 				one = before
 			}
 		}
 		next.types[t.Key] = one
-		if one.unusable || (one.schema != nil && one.schema.marks.any()) {
+		if one.unusable || (one.schema != nil && one.schema.marks.hasMarks()) {
 			next.marked = append(next.marked, one)
 		}
 	}
-	d.deps.Metrics.compiled(ctx, len(next.types))
+	d.deps.Metrics.recordCompiled(ctx, len(next.types))
 	return next
 }
 
-func (v *view) find(key Key) *compiled {
+func (v *view) findType(key Key) *compiledType {
 	if v == nil {
 		return nil
 	}
 	return v.types[key]
 }
 
-// Judge implements ingest.Types. kept tells that the events were kept before, so that
+// ValidatePayloads implements ingest.Types. kept tells that the events were kept before, so that
 // the marks were applied to them.
-func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
-	v, err := d.usable()
+func (d *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
+	v, err := d.currentView()
 	if err != nil {
 		return err
 	}
@@ -202,14 +202,14 @@ func (d *Directory) Judge(envelopes []event.Envelope, kept bool) error {
 	}
 	began, told := d.deps.Now(), 0
 	for i := range envelopes {
-		if i > 0 && d.deps.Now().Sub(began) > maxJudging {
-			return fault.Busy(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
+		if i > 0 && d.deps.Now().Sub(began) > maxValidation {
+			return fault.NewUnavailable(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
 		}
-		if err := v.judge(&envelopes[i], kept); err != nil {
+		if err := v.validateEvent(&envelopes[i], kept); err != nil {
 			return err
 		}
 		told = cutPointers(envelopes[i].Violations, told)
-		d.deps.Metrics.judged(&envelopes[i])
+		d.deps.Metrics.recordValidated(&envelopes[i])
 	}
 	return nil
 }
@@ -225,15 +225,15 @@ func cutPointers(violations []fault.Violation, told int) int {
 }
 
 // Ready returns nil when events can be judged, or else the fault that every sender gets.
-func (d *Directory) Ready() error {
-	_, err := d.usable()
+func (d *Cache) Ready() error {
+	_, err := d.currentView()
 	return err
 }
 
-func (d *Directory) usable() (*view, error) {
+func (d *Cache) currentView() (*view, error) {
 	v := d.view.Load()
 	if v != nil && d.deps.Now().Sub(v.asOf) <= maxAge {
 		return v, nil
 	}
-	return nil, fault.Busy(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refresh)
+	return nil, fault.NewUnavailable(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refreshInterval)
 }

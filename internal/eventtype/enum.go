@@ -35,15 +35,15 @@ func (e *enumeration) Validate(ctx *jsonschema.ValidatorContext, value any) {
 			return same && err == nil
 		})
 	default:
-		_, found = e.scalars[identity(v)]
+		_, found = e.scalars[scalarIdentity(v)]
 	}
 	if !found {
 		ctx.AddError(&kind.Enum{Got: value, Want: e.values})
 	}
 }
 
-// identity is a text that equal numbers have in common, or equal booleans, or nulls.
-func identity(value any) string {
+// scalarIdentity is a text that equal numbers have in common, or equal booleans, or nulls.
+func scalarIdentity(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "" // it cannot be, for it was read from JSON
@@ -65,7 +65,7 @@ func (g *graph) lookUpEnums() {
 			case map[string]any, []any:
 				e.others = append(e.others, v)
 			default:
-				e.scalars[identity(v)] = struct{}{}
+				e.scalars[scalarIdentity(v)] = struct{}{}
 			}
 		}
 		s.Enum = nil

@@ -22,18 +22,18 @@ type outage struct {
 	away atomic.Bool
 }
 
-func (o *outage) Revision(ctx context.Context) (int64, error) {
+func (o *outage) ReadRevision(ctx context.Context) (int64, error) {
 	if o.away.Load() {
 		return 0, errors.New("nobody answers")
 	}
-	return o.registered.Revision(ctx)
+	return o.registered.ReadRevision(ctx)
 }
 
-func (o *outage) Snapshot(ctx context.Context) (eventtype.Snapshot, error) {
+func (o *outage) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, error) {
 	if o.away.Load() {
 		return eventtype.Snapshot{}, errors.New("nobody answers")
 	}
-	return o.registered.Snapshot(ctx)
+	return o.registered.ReadSnapshot(ctx)
 }
 
 // The log tells once that types cannot be read, and once that they are read again.
@@ -42,7 +42,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, log := observer.New(zap.InfoLevel)
 		store := &outage{}
-		d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{Store: store, Logger: zap.New(core), Now: time.Now})
+		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.New(core), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
 		d.Start()
 		defer d.Stop()

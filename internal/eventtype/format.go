@@ -17,9 +17,9 @@ import (
 // errFormat tells that a text has not the format; what it is expected to be is told by name.
 var errFormat = errors.New("it has another format")
 
-// formats are the formats that are checked here, because the library takes texts that they
+// customFormats are the formats that are checked here, because the library takes texts that they
 // forbid, or does not know them. Each takes time linear in the text.
-func formats() map[string]func(text string) bool {
+func customFormats() map[string]func(text string) bool {
 	return map[string]func(text string) bool{
 		"email":         func(text string) bool { return isEmail(text, isHostname) && isASCII(text) },
 		"idn-email":     func(text string) bool { return isEmail(text, isIDNHostname) },
@@ -46,12 +46,12 @@ func libraryFormats() []string {
 
 // Formats returns the names of the formats that are asserted, in their order.
 func Formats() []string {
-	return slices.Sorted(slices.Values(slices.Concat(libraryFormats(), slices.Collect(maps.Keys(formats())))))
+	return slices.Sorted(slices.Values(slices.Concat(libraryFormats(), slices.Collect(maps.Keys(customFormats())))))
 }
 
 // registerFormats puts our checks in the place of the library's.
 func registerFormats(compiler *jsonschema.Compiler) {
-	for name, fits := range formats() {
+	for name, fits := range customFormats() {
 		compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(value any) error {
 			if text, ok := value.(string); ok && !fits(text) {
 				return errFormat

@@ -45,7 +45,7 @@ func TestFormatsOfThePublishedSuite(t *testing.T) {
 		for _, c := range readSuite(t, file) {
 			schema := compile(t, `{"properties": {"value": `+string(c.Schema)+`}}`)
 			for _, one := range c.Tests {
-				violations, err := schema.Check([]byte(`{"value": `+string(one.Data)+`}`), false)
+				violations, err := schema.CheckPayload([]byte(`{"value": `+string(one.Data)+`}`), false)
 				require.NoError(t, err)
 				if (len(violations) == 0) != one.Valid {
 					t.Errorf("%s: %s: %s: valid %t, found %v", format, one.Description, one.Data, one.Valid, violations)
@@ -105,7 +105,7 @@ func TestFormatsOfTheirRFCs(t *testing.T) {
 		fits := func(text string) bool {
 			data, err := json.Marshal(map[string]string{"value": text})
 			require.NoError(t, err)
-			violations, err := schema.Check(data, false)
+			violations, err := schema.CheckPayload(data, false)
 			require.NoError(t, err)
 			return len(violations) == 0
 		}

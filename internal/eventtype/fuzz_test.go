@@ -30,7 +30,7 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, data string) {
 		const long = 5 * time.Second // in the race detector, on a busy machine; it is for what would never end
 		start := time.Now()
-		schema, err := eventtype.Compile([]byte(text))
+		schema, err := eventtype.CompileSchema([]byte(text))
 		if err != nil {
 			found, ok := fault.As(err)
 			require.True(t, ok, "%v", err)
@@ -46,12 +46,12 @@ func FuzzCompile(f *testing.F) {
 			data = `{"a": 1}`
 		}
 		for _, kept := range []bool{false, true} {
-			violations, err := schema.Check([]byte(data), kept)
+			violations, err := schema.CheckPayload([]byte(data), kept)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(violations), event.MaxViolations)
 		}
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).ValidatePayloads(envelopes, false))
 		require.True(t, json.Valid(envelopes[0].Event.Data))
 		require.True(t, json.Valid(envelopes[0].Raw))
 		require.Less(t, time.Since(start), long)
@@ -70,7 +70,7 @@ func FuzzConvert(f *testing.F) {
 		f.Add(schema, uint8(2))
 	}
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
-		converted, _, err := eventtype.Convert([]byte(text), drafts[int(which)%len(drafts)])
+		converted, _, err := eventtype.ConvertSchema([]byte(text), drafts[int(which)%len(drafts)])
 		if err != nil {
 			_, ok := fault.As(err)
 			require.True(t, ok, "%v", err)
@@ -78,7 +78,7 @@ func FuzzConvert(f *testing.F) {
 		}
 		require.True(t, json.Valid(converted), "%s", converted)
 		for _, from := range drafts {
-			again, _, err := eventtype.Convert(converted, from)
+			again, _, err := eventtype.ConvertSchema(converted, from)
 			require.NoError(t, err)
 			require.Equal(t, string(converted), string(again))
 		}

@@ -8,7 +8,7 @@ import "encoding/json"
 func HashedForms(text string, key []byte) []string {
 	forms := []string{}
 	add := func(value any) {
-		if form, ok := hashed(value, key).(string); ok {
+		if form, ok := hashValue(value, key).(string); ok {
 			forms = append(forms, form)
 		}
 	}

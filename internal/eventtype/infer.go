@@ -30,7 +30,7 @@ type Inference struct {
 	slots   int
 	formats []namedFormat
 	// marked is the schema in force, if it has marks.
-	marked *loose
+	marked *looseRedactor
 }
 
 // namedFormat is a format that texts may be found to have.
@@ -45,8 +45,8 @@ type slot struct {
 
 	// values counts the texts; nil when there are too many, or too long ones.
 	values map[string]int
-	// fits has a bit for each format that all texts had.
-	fits uint8
+	// formatBits has a bit for each format that all texts had.
+	formatBits uint8
 
 	// members are those of objects; nil in a dictionary, whose values are all in others.
 	members map[string]*slot
@@ -60,48 +60,48 @@ type slot struct {
 func NewInference() (*Inference, error) {
 	i := &Inference{}
 	for _, name := range []string{"date-time", "uuid", "email", "uri"} {
-		schema, err := Compile([]byte(`{"format": "` + name + `"}`))
+		schema, err := CompileSchema([]byte(`{"format": "` + name + `"}`))
 		if err != nil {
 			return nil, err
 		}
 		i.formats = append(i.formats, namedFormat{name, schema.root})
 	}
-	i.root = i.slot()
+	i.root = i.newSlot()
 	return i, nil
 }
 
 // HideMarked keeps the values of what a schema marks out of what is proposed: events may
 // have been stored before it was marked.
 func (i *Inference) HideMarked(current *Schema) {
-	if current != nil && current.marks.any() {
-		i.marked = current.marks.loosely(nil)
+	if current != nil && current.marks.hasMarks() {
+		i.marked = current.marks.newLooseRedactor(nil)
 	}
 }
 
-// Add takes in the payload of an event, the text of a JSON object.
-func (i *Inference) Add(data []byte) error {
-	payload, err := decode(data)
+// AddPayload takes in the payload of an event, the text of a JSON object.
+func (i *Inference) AddPayload(data []byte) error {
+	payload, err := decodePayload(data)
 	if err != nil {
 		return err
 	}
 	i.events++
-	i.add(i.root, payload)
+	i.addValue(i.root, payload)
 	return nil
 }
 
 // Events is how many payloads were taken in.
 func (i *Inference) Events() int { return i.events }
 
-// slot makes a slot; nil when there are enough.
-func (i *Inference) slot() *slot {
+// newSlot makes a slot; nil when there are enough.
+func (i *Inference) newSlot() *slot {
 	if i.slots == maxSlots {
 		return nil
 	}
 	i.slots++
-	return &slot{values: map[string]int{}, members: map[string]*slot{}, fits: 1<<len(i.formats) - 1}
+	return &slot{values: map[string]int{}, members: map[string]*slot{}, formatBits: 1<<len(i.formats) - 1}
 }
 
-func (i *Inference) add(p *slot, value any) {
+func (i *Inference) addValue(p *slot, value any) {
 	p.seen++
 	switch v := value.(type) {
 	case string:
@@ -123,13 +123,13 @@ func (i *Inference) add(p *slot, value any) {
 		p.arrays++
 		for _, inner := range v {
 			if p.items == nil && !p.itemsOpen {
-				p.items = i.slot()
+				p.items = i.newSlot()
 			}
 			if p.items == nil {
 				p.itemsOpen = true
 				return
 			}
-			i.add(p.items, inner)
+			i.addValue(p.items, inner)
 		}
 	default:
 		p.nulls++
@@ -146,60 +146,60 @@ func (i *Inference) addText(p *slot, text string) {
 		}
 	}
 	for bit, f := range i.formats {
-		if mask := uint8(1) << bit; p.fits&mask != 0 && !f.fits(text) {
-			p.fits &^= mask
+		if mask := uint8(1) << bit; p.formatBits&mask != 0 && !f.matchesFormat(text) {
+			p.formatBits &^= mask
 		}
 	}
 }
 
-// fits tells whether a text has the format. That a:b is a URI, too, is no help.
-func (f namedFormat) fits(text string) bool {
+// matchesFormat tells whether a text has the format. That a:b is a URI, too, is no help.
+func (f namedFormat) matchesFormat(text string) bool {
 	return (f.name != "uri" || strings.Contains(text, "://")) && f.schema.Validate(text) == nil
 }
 
 func (i *Inference) addMember(p *slot, name string, value any) {
 	if p.members == nil {
 		if p.others != nil {
-			i.add(p.others, value)
+			i.addValue(p.others, value)
 		}
 		return
 	}
 	inner := p.members[name]
 	if inner == nil {
 		if len(p.members) == maxNames {
-			i.fold(p) // or it is open for all names
+			i.foldIntoDictionary(p) // or it is open for all names
 			i.addMember(p, name, value)
 			return
 		}
 		if p.membersOpen {
 			return
 		}
-		if inner = i.slot(); inner == nil {
+		if inner = i.newSlot(); inner == nil {
 			p.membersOpen = true
 			return
 		}
 		p.members[name] = inner
 	}
-	i.add(inner, value)
+	i.addValue(inner, value)
 }
 
-// fold makes a dictionary of an object. One of whose members some are not known stays
+// foldIntoDictionary makes a dictionary of an object. One of whose members some are not known stays
 // open for everything.
-func (i *Inference) fold(p *slot) {
+func (i *Inference) foldIntoDictionary(p *slot) {
 	members := p.members
 	p.members = nil
 	if !p.membersOpen {
-		p.others = i.slot()
+		p.others = i.newSlot()
 	}
 	for _, inner := range members {
 		if p.others != nil {
-			i.merge(p.others, inner)
+			i.mergeSlot(p.others, inner)
 		}
 	}
 }
 
-// merge takes what is known of one slot into another one; the first is not used again.
-func (i *Inference) merge(p, from *slot) {
+// mergeSlot takes what is known of one slot into another one; the first is not used again.
+func (i *Inference) mergeSlot(p, from *slot) {
 	p.seen += from.seen
 	p.strings += from.strings
 	p.integers += from.integers
@@ -208,7 +208,7 @@ func (i *Inference) merge(p, from *slot) {
 	p.nulls += from.nulls
 	p.objects += from.objects
 	p.arrays += from.arrays
-	p.fits &= from.fits
+	p.formatBits &= from.formatBits
 	if from.values == nil {
 		p.values = nil
 	}
@@ -226,15 +226,15 @@ func (i *Inference) merge(p, from *slot) {
 	case p.items == nil:
 		p.items = from.items
 	case from.items != nil:
-		i.merge(p.items, from.items)
+		i.mergeSlot(p.items, from.items)
 	}
 	i.mergeMembers(p, from)
 }
 
 func (i *Inference) mergeMembers(p, from *slot) {
 	p.membersOpen = p.membersOpen || from.membersOpen
-	if p.members != nil && (from.members == nil || (!p.membersOpen && together(p.members, from.members) > maxNames)) {
-		i.fold(p)
+	if p.members != nil && (from.members == nil || (!p.membersOpen && countUnion(p.members, from.members) > maxNames)) {
+		i.foldIntoDictionary(p)
 	}
 	if p.members == nil {
 		if p.membersOpen || (from.members == nil && from.others == nil) {
@@ -244,16 +244,16 @@ func (i *Inference) mergeMembers(p, from *slot) {
 			return
 		}
 		if from.others != nil {
-			i.merge(p.others, from.others)
+			i.mergeSlot(p.others, from.others)
 		}
 		for _, inner := range from.members {
-			i.merge(p.others, inner)
+			i.mergeSlot(p.others, inner)
 		}
 		return
 	}
 	for name, inner := range from.members {
 		if known := p.members[name]; known != nil {
-			i.merge(known, inner)
+			i.mergeSlot(known, inner)
 		} else if !p.membersOpen {
 			p.members[name] = inner
 		}
@@ -263,8 +263,8 @@ func (i *Inference) mergeMembers(p, from *slot) {
 	}
 }
 
-// together counts the names that are in either.
-func together(a, b map[string]*slot) int {
+// countUnion counts the names that are in either.
+func countUnion(a, b map[string]*slot) int {
 	n := len(a)
 	for name := range b {
 		if a[name] == nil {

@@ -18,14 +18,14 @@ func inferred(t testing.TB, payloads ...string) string {
 	i, err := eventtype.NewInference()
 	require.NoError(t, err)
 	for _, p := range payloads {
-		require.NoError(t, i.Add([]byte(p)))
+		require.NoError(t, i.AddPayload([]byte(p)))
 	}
 	require.Equal(t, len(payloads), i.Events())
-	text, err := i.Schema()
+	text, err := i.ProposeSchema()
 	require.NoError(t, err)
 	schema := compile(t, string(text))
 	for _, p := range payloads {
-		violations, err := schema.Check([]byte(p), false)
+		violations, err := schema.CheckPayload([]byte(p), false)
 		require.NoError(t, err)
 		require.Empty(t, violations, "%s does not fit %s", p, text)
 	}
@@ -175,10 +175,10 @@ func TestNothingMarkedIsInferredAsAValue(t *testing.T) {
 	require.NoError(t, err)
 	inference.HideMarked(compile(t, `{"properties": {"ssn": {"x-theeye": "drop"}, "user": {"properties": {"name": {"x-theeye": "mask"}}}}}`))
 	for range 50 {
-		require.NoError(t, inference.Add([]byte(`{"ssn": "canary", "user": {"name": "canary"}, "users": [{"name": "canary"}], "kind": "seen"}`)))
+		require.NoError(t, inference.AddPayload([]byte(`{"ssn": "canary", "user": {"name": "canary"}, "users": [{"name": "canary"}], "kind": "seen"}`)))
 	}
 
-	schema, err := inference.Schema()
+	schema, err := inference.ProposeSchema()
 	require.NoError(t, err)
 	require.NotContains(t, string(schema), "canary")
 	require.Contains(t, string(schema), `"enum":["seen"]`)

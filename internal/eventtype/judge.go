@@ -22,8 +22,8 @@ const (
 	Reject Unregistered = "reject"
 )
 
-// compiled is a registered type that is ready to judge.
-type compiled struct {
+// compiledType is a registered type that is ready to judge.
+type compiledType struct {
 	Type
 
 	schema *Schema
@@ -34,21 +34,21 @@ type compiled struct {
 // unusableRetry is when it is worth asking again whether an operator was there.
 const unusableRetry = time.Minute
 
-// Check holds a payload, the text of a JSON object, against the schema. kept tells that
+// CheckPayload holds a payload, the text of a JSON object, against the schema. kept tells that
 // the marks were applied to it before. It returns what is wrong, 20 findings at most.
-func (s *Schema) Check(data []byte, kept bool) ([]fault.Violation, error) {
+func (s *Schema) CheckPayload(data []byte, kept bool) ([]fault.Violation, error) {
 	if s == nil {
 		return nil, nil
 	}
-	payload, err := decode(data)
+	payload, err := decodePayload(data)
 	if err != nil {
 		return nil, err
 	}
-	return s.check(payload, kept), nil
+	return s.checkDecoded(payload, kept), nil
 }
 
-func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
-	if detail := s.tooCostly(sizeOf(payload)); detail != "" {
+func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violation {
+	if detail := s.tooCostly(measurePayload(payload)); detail != "" {
 		return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: detail}}
 	}
 	err := s.root.Validate(payload)
@@ -58,37 +58,37 @@ func (s *Schema) check(payload map[string]any, kept bool) []fault.Violation {
 		return nil
 	case errors.As(err, &invalid):
 		if kept {
-			invalid = s.marks.excuse(invalid)
+			invalid = s.marks.ignoreRedacted(invalid)
 		}
 		if invalid == nil {
 			return nil
 		}
-		return violations(invalid, s.marks.concealer())
+		return listViolations(invalid, s.marks.disclosures())
 	}
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
 }
 
 // tooCostly says why a payload of a size is not held against the schema; "" is no reason.
-func (s *Schema) tooCostly(n size) string {
+func (s *Schema) tooCostly(n payloadSize) string {
 	switch {
-	case n.values*s.widest.steps > MaxPayloadEvaluations:
+	case n.values*s.maxPrice.steps > MaxPayloadEvaluations:
 		return fmt.Sprintf("/data holds %d values, each of which may have to be held against %d schemas, or as much; at most %d such steps are made: send less, or simplify the schema",
-			n.values, s.widest.steps, MaxPayloadEvaluations)
-	case n.characters*s.widest.match > MaxPayloadMatching:
+			n.values, s.maxPrice.steps, MaxPayloadEvaluations)
+	case n.characters*s.maxPrice.match > MaxPayloadMatching:
 		return fmt.Sprintf("/data holds texts of %d bytes, each of which may have to be held against regular expressions of %d instructions; at most %d such steps are made: send less, or simplify the expressions",
-			n.characters, s.widest.match, MaxPayloadMatching)
+			n.characters, s.maxPrice.match, MaxPayloadMatching)
 	}
 	return ""
 }
 
-// judge holds one event against its type and applies the marks.
-func (v *view) judge(e *event.Envelope, kept bool) error {
+// validateEvent holds one event against its type and applies the marks.
+func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	if e.Unchanged { // it is stored as it is, and its text is not kept a second time, whatever becomes of it
 		e.Withheld = true
 		return nil
 	}
-	if !whole(e) {
-		v.withhold(e)
+	if !isUnambiguous(e) {
+		v.withholdText(e)
 		return nil
 	}
 	t := v.types[Key{e.Event.Category, e.Event.Name}]
@@ -100,19 +100,19 @@ func (v *view) judge(e *event.Envelope, kept bool) error {
 		return nil
 	}
 	if t.unusable {
-		return fault.Busy(nil, fault.CodeUnavailable, "the schema of this event type cannot be used by this release, and what it marks must not be kept; an operator has to mend it", unusableRetry)
+		return fault.NewUnavailable(nil, fault.CodeUnavailable, "the schema of this event type cannot be used by this release, and what it marks must not be kept; an operator has to mend it", unusableRetry)
 	}
 	if e.Accepted() {
 		e.TypeVersion = t.Version
 	}
-	if t.schema == nil || (!e.Accepted() && !t.schema.marks.any()) {
+	if t.schema == nil || (!e.Accepted() && !t.schema.marks.hasMarks()) {
 		return nil
 	}
-	payload, err := decode(e.Event.Data)
+	payload, err := decodePayload(e.Event.Data)
 	if err != nil {
 		return err
 	}
-	found := t.schema.check(payload, kept) // of a refused event, too: what fits its schema is kept as that says
+	found := t.schema.checkDecoded(payload, kept) // of a refused event, too: what fits its schema is kept as that says
 	switch {
 	case !e.Accepted():
 	case t.Mode == Enforce:
@@ -121,22 +121,22 @@ func (v *view) judge(e *event.Envelope, kept bool) error {
 		e.Observed = found
 	}
 
-	if t.schema.marks.any() {
-		return v.protect(e, t, payload, len(found) == 0)
+	if t.schema.marks.hasMarks() {
+		return v.redactEvent(e, t, payload, len(found) == 0)
 	}
 	return nil
 }
 
-// whole tells whether the text of an event holds that event and nothing else, so that
+// isUnambiguous tells whether the text of an event holds that event and nothing else, so that
 // its type is known, and all that its marks apply to.
-func whole(e *event.Envelope) bool {
+func isUnambiguous(e *event.Envelope) bool {
 	const needed = event.FieldCategory | event.FieldName | event.FieldData
-	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !harmless(v.Code) })
+	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !keepsTextUnambiguous(v.Code) })
 }
 
-// harmless tells whether an event that is refused for a reason can be read all the same,
+// keepsTextUnambiguous tells whether an event that is refused for a reason can be read all the same,
 // to its end and in one way.
-func harmless(code fault.Code) bool {
+func keepsTextUnambiguous(code fault.Code) bool {
 	switch code {
 	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeNilUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
 		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable, fault.CodeReadOnlyField, fault.CodeImportUnsupported:
@@ -145,16 +145,16 @@ func harmless(code fault.Code) bool {
 	return false
 }
 
-// protect puts what may be kept into the place of what was sent. fits tells whether the
+// redactEvent puts what may be kept into the place of what was sent. fits tells whether the
 // payload fits the schema.
-func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any, fits bool) error {
+func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[string]any, fits bool) error {
 	if fits {
-		t.schema.marks.protect(payload, v.hashKey)
+		t.schema.marks.redactPayload(payload, v.hashKey)
 	} else {
-		t.schema.marks.loosely(v.hashKey).protect(payload)
+		t.schema.marks.newLooseRedactor(v.hashKey).redactPayload(payload)
 	}
 
-	data, err := render(payload)
+	data, err := encodePayload(payload)
 	if err != nil {
 		return err
 	}
@@ -169,9 +169,9 @@ func (v *view) protect(e *event.Envelope, t *compiled, payload map[string]any, f
 	return nil
 }
 
-// withhold keeps the text of a refused event to ourselves if it may belong to a type
+// withholdText keeps the text of a refused event to ourselves if it may belong to a type
 // with marks, which cannot be applied to what cannot be read.
-func (v *view) withhold(e *event.Envelope) {
+func (v *view) withholdText(e *event.Envelope) {
 	ambiguous := hasAmbiguousType(e)
 	for _, t := range v.marked {
 		if ambiguous || (!e.Has(event.FieldCategory) || e.Event.Category == t.Category) && (!e.Has(event.FieldName) || e.Event.Name == t.Name) {
@@ -196,6 +196,6 @@ func hasAmbiguousType(e *event.Envelope) bool {
 			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
 			return false // it was read to its end all the same
 		}
-		return !harmless(v.Code)
+		return !keepsTextUnambiguous(v.Code)
 	})
 }

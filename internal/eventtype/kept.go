@@ -8,15 +8,15 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// excuse takes out of what is wrong with a payload all that the marks may have made
+// ignoreRedacted takes out of what is wrong with a payload all that the marks may have made
 // wrong, which were applied to it before: what is kept in their places is not what was
 // sent. It returns nil when nothing is left.
-func (m *marks) excuse(err *jsonschema.ValidationError) *jsonschema.ValidationError {
-	if !m.any() {
+func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.ValidationError {
+	if !m.hasMarks() {
 		return err
 	}
 	at := err.InstanceLocation
-	if m.hidden(at) >= 0 || m.isUnsure(err.SchemaURL) {
+	if m.markedStep(at) >= 0 || m.isUnsure(err.SchemaURL) {
 		return nil
 	}
 	left := *err
@@ -34,19 +34,19 @@ func (m *marks) excuse(err *jsonschema.ValidationError) *jsonschema.ValidationEr
 		}
 		left.ErrorKind = &kind.DependentRequired{Prop: k.Prop, Missing: missing}
 	case *kind.Not, *kind.Const, *kind.Enum, *kind.UniqueItems, *kind.MinProperties, *kind.Contains, *kind.MinContains, *kind.MaxContains:
-		if len(m.at(at)) > 0 { // they look at the whole value, with what is marked in it
+		if len(m.schemasAt(at)) > 0 { // they look at the whole value, with what is marked in it
 			return nil
 		}
 	}
 	if len(err.Causes) == 0 {
-		if _, several := err.ErrorKind.(*kind.OneOf); several && len(m.at(at)) > 0 {
+		if _, several := err.ErrorKind.(*kind.OneOf); several && len(m.schemasAt(at)) > 0 {
 			return nil // more than one alternative fits, now that they cannot be told apart
 		}
 		return &left
 	}
 	left.Causes = nil
 	for _, cause := range err.Causes {
-		if cause = m.excuse(cause); cause != nil {
+		if cause = m.ignoreRedacted(cause); cause != nil {
 			left.Causes = append(left.Causes, cause)
 		}
 	}
@@ -62,20 +62,20 @@ func (m *marks) excuse(err *jsonschema.ValidationError) *jsonschema.ValidationEr
 	return &left
 }
 
-// at returns the schemas that lead to marks and apply at a path.
-func (m *marks) at(path []string) []*jsonschema.Schema {
-	schemas := m.here([]*jsonschema.Schema{m.root})
+// schemasAt returns the schemas that lead to marks and apply at a path.
+func (m *marks) schemasAt(path []string) []*jsonschema.Schema {
+	schemas := m.schemasHere([]*jsonschema.Schema{m.root})
 	for _, token := range path {
-		schemas = m.step(schemas, token)
+		schemas = m.stepSchemas(schemas, token)
 	}
 	return schemas
 }
 
 // notDropped returns the names of those that are missing for another reason.
 func (m *marks) notDropped(path, names []string) []string {
-	schemas := m.at(path)
+	schemas := m.schemasAt(path)
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return m.mark(m.member(schemas, name)) == Drop
+		return m.strongestMark(m.memberSchemas(schemas, name)) == Drop
 	})
 }
 
@@ -85,12 +85,12 @@ func (m *marks) isUnsure(location string) bool {
 	})
 }
 
-// doubt notes what applies under conditions that look at what marks change.
-func (m *marks) doubt(g *graph) {
+// collectUnsure notes what applies under conditions that look at what marks change.
+func (m *marks) collectUnsure(g *graph) {
 	names := map[string]bool{}
 	for _, s := range g.all {
 		for _, e := range g.edges[s] {
-			if e.place == member && m.leads[e.to] {
+			if e.relation == namedMember && m.leads[e.to] {
 				names[e.name] = true
 			}
 		}
@@ -117,6 +117,6 @@ func (m *marks) looksAt(s *jsonschema.Schema, names map[string]bool, seen map[*j
 		return true
 	}
 	return slices.ContainsFunc(m.edges[s], func(e edge) bool {
-		return (e.place == member && names[e.name]) || m.looksAt(e.to, names, seen)
+		return (e.relation == namedMember && names[e.name]) || m.looksAt(e.to, names, seen)
 	})
 }

@@ -13,8 +13,8 @@ const (
 	Draft2020 Draft = "2020-12"
 )
 
-// age orders drafts.
-func (d Draft) age() int {
+// ordinal orders drafts.
+func (d Draft) ordinal() int {
 	for age, known := range []Draft{Draft4, Draft6, Draft7, Draft2019, Draft2020} {
 		if d == known {
 			return age
@@ -23,14 +23,14 @@ func (d Draft) age() int {
 	return -1
 }
 
-func (d Draft) before(other Draft) bool { return d.age() < other.age() }
+func (d Draft) isBefore(other Draft) bool { return d.ordinal() < other.ordinal() }
 
-// holding says where in the value of a keyword schemas are.
-type holding uint8
+// schemaLayout says where in the value of a keyword schemas are.
+type schemaLayout uint8
 
 const (
 	// noSchema: there are none.
-	noSchema holding = iota
+	noSchema schemaLayout = iota
 	// oneSchema: the value is one.
 	oneSchema
 	// manySchemas: it is an array of them.
@@ -43,25 +43,25 @@ const (
 
 // keyword is a keyword of JSON Schema.
 type keyword struct {
-	holds holding
+	layout schemaLayout
 	// first and last are the drafts that have it; "" is the first, or the newest of all.
 	first, last Draft
 	// annotates tells that it refuses nothing.
 	annotates bool
 }
 
-func (k keyword) in(d Draft) bool {
-	return (k.first == "" || !d.before(k.first)) && (k.last == "" || !k.last.before(d))
+func (k keyword) existsIn(d Draft) bool {
+	return (k.first == "" || !d.isBefore(k.first)) && (k.last == "" || !k.last.isBefore(d))
 }
 
-// keywords are all keywords of all drafts that are known.
-func keywords() map[string]keyword {
+// allKeywords are all keywords of all drafts that are known.
+func allKeywords() map[string]keyword {
 	note := keyword{annotates: true}
 	return map[string]keyword{
 		"$schema": note, "$comment": note, "$vocabulary": note, "title": note, "description": note, "default": note,
 		"examples": note, "deprecated": note, "readOnly": note, "writeOnly": note, "contentEncoding": note, "contentMediaType": note,
-		"contentSchema": {annotates: true, holds: oneSchema, first: Draft2019},
-		"$defs":         {annotates: true, holds: namedSchemas}, "definitions": {annotates: true, holds: namedSchemas},
+		"contentSchema": {annotates: true, layout: oneSchema, first: Draft2019},
+		"$defs":         {annotates: true, layout: namedSchemas}, "definitions": {annotates: true, layout: namedSchemas},
 
 		"id": {last: Draft4}, "$id": {first: Draft6}, "$anchor": {first: Draft2019}, "$ref": {},
 		"$recursiveRef": {first: Draft2019, last: Draft2019}, "$recursiveAnchor": {first: Draft2019, last: Draft2019},
@@ -72,13 +72,13 @@ func keywords() map[string]keyword {
 		"minItems": {}, "maxItems": {}, "uniqueItems": {}, "minContains": {first: Draft2019}, "maxContains": {first: Draft2019},
 		"dependentRequired": {first: Draft2019},
 
-		"allOf": {holds: manySchemas}, "anyOf": {holds: manySchemas}, "oneOf": {holds: manySchemas}, "not": {holds: oneSchema},
-		"if": {holds: oneSchema, first: Draft7}, "then": {holds: oneSchema, first: Draft7}, "else": {holds: oneSchema, first: Draft7},
-		"properties": {holds: namedSchemas}, "patternProperties": {holds: namedSchemas}, "additionalProperties": {holds: oneSchema},
-		"propertyNames": {holds: oneSchema, first: Draft6}, "unevaluatedProperties": {holds: oneSchema, first: Draft2019},
-		"dependencies": {holds: namedSchemas, last: Draft7}, "dependentSchemas": {holds: namedSchemas, first: Draft2019},
-		"prefixItems": {holds: manySchemas, first: Draft2020}, "items": {holds: schemaOrMany}, "additionalItems": {holds: oneSchema, last: Draft2019},
-		"contains": {holds: oneSchema, first: Draft6}, "unevaluatedItems": {holds: oneSchema, first: Draft2019},
+		"allOf": {layout: manySchemas}, "anyOf": {layout: manySchemas}, "oneOf": {layout: manySchemas}, "not": {layout: oneSchema},
+		"if": {layout: oneSchema, first: Draft7}, "then": {layout: oneSchema, first: Draft7}, "else": {layout: oneSchema, first: Draft7},
+		"properties": {layout: namedSchemas}, "patternProperties": {layout: namedSchemas}, "additionalProperties": {layout: oneSchema},
+		"propertyNames": {layout: oneSchema, first: Draft6}, "unevaluatedProperties": {layout: oneSchema, first: Draft2019},
+		"dependencies": {layout: namedSchemas, last: Draft7}, "dependentSchemas": {layout: namedSchemas, first: Draft2019},
+		"prefixItems": {layout: manySchemas, first: Draft2020}, "items": {layout: schemaOrMany}, "additionalItems": {layout: oneSchema, last: Draft2019},
+		"contains": {layout: oneSchema, first: Draft6}, "unevaluatedItems": {layout: oneSchema, first: Draft2019},
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// loose applies marks to a payload that does not fit its schema, so that values may stand
+// looseRedactor applies marks to a payload that does not fit its schema, so that values may stand
 // in other places than the schema says. It takes out too much rather than too little:
 //
 //   - what is marked where the schema says, with arrays looked through and objects taken
@@ -18,13 +18,13 @@ import (
 //
 // It follows the payload by groups of schemas, each of which is worked out once, so that
 // the time goes with the size of the payload. It is used by one goroutine.
-type loose struct {
+type looseRedactor struct {
 	marks *marks
 	key   []byte
 }
 
-// group is what may apply to one value.
-type group struct {
+// applicableMarks is what may apply to one value.
+type applicableMarks struct {
 	schemas []*jsonschema.Schema
 	mark    Mark
 	// leads tells that there are marks at this value or inside of it.
@@ -32,58 +32,60 @@ type group struct {
 	// arrays and objects tell that the schemas describe such values.
 	arrays, objects bool
 
-	members map[string]*group
-	items   *group
-	// through is what applies to the items, and to the items of those.
-	through *group
+	members map[string]*applicableMarks
+	items   *applicableMarks
+	// nestedItems is what applies to the items, and to the items of those.
+	nestedItems *applicableMarks
 }
 
-func (m *marks) loosely(key []byte) *loose { return &loose{marks: m, key: key} }
-
-// protect applies the marks to a payload, in place.
-func (l *loose) protect(payload map[string]any) {
-	l.value(payload, l.start())
+func (m *marks) newLooseRedactor(key []byte) *looseRedactor {
+	return &looseRedactor{marks: m, key: key}
 }
 
-// value returns what is kept in the place of a value.
-func (l *loose) value(value any, g *group) any {
+// redactPayload applies the marks to a payload, in place.
+func (l *looseRedactor) redactPayload(payload map[string]any) {
+	l.redactValue(payload, l.rootMarks())
+}
+
+// redactValue returns what is kept in the place of a value.
+func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 	switch g.mark {
 	case Hash:
-		return hashed(value, l.key)
+		return hashValue(value, l.key)
 	case Mask:
-		return masked(value)
+		return maskValue(value)
 	case Drop, Indexed: // whoever holds it drops it
 	}
 
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			at := l.member(g, name)
+			at := l.memberMarks(g, name)
 			if at.mark == Drop {
 				delete(v, name)
 			} else {
-				v[name] = l.value(inner, at)
+				v[name] = l.redactValue(inner, at)
 			}
 		}
 	case []any:
-		at := l.item(g)
+		at := l.itemMarks(g)
 		for i, inner := range v {
-			v[i] = l.value(inner, at)
+			v[i] = l.redactValue(inner, at)
 			if at.mark == Drop {
 				v[i] = nil // the others keep their places
 			}
 		}
 	default:
 		if g.leads {
-			return masked(value)
+			return maskValue(value)
 		}
 	}
 	return value
 }
 
-// group works out what applies to a value to which some schemas apply.
-func (l *loose) group(some []*jsonschema.Schema) *group {
-	g := &group{members: map[string]*group{}}
+// collectMarks works out what applies to a value to which some schemas apply.
+func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks {
+	g := &applicableMarks{members: map[string]*applicableMarks{}}
 	seen := map[*jsonschema.Schema]bool{}
 
 	for queue := some; len(queue) > 0; queue = queue[1:] {
@@ -93,12 +95,12 @@ func (l *loose) group(some []*jsonschema.Schema) *group {
 		}
 		seen[s] = true
 		g.schemas = append(g.schemas, s)
-		g.mark = stronger(g.mark, l.marks.of[s])
+		g.mark = strongerMark(g.mark, l.marks.of[s])
 		g.leads = g.leads || l.marks.leads[s]
 		g.arrays = g.arrays || describesItems(s)
 		g.objects = g.objects || describesMembers(s)
 		for _, e := range l.marks.edges[s] {
-			if e.place == here {
+			if e.relation == sameValue {
 				queue = append(queue, e.to)
 			}
 		}
@@ -106,36 +108,36 @@ func (l *loose) group(some []*jsonschema.Schema) *group {
 	return g
 }
 
-// item returns what applies to the items of an array, at any index.
-func (l *loose) item(g *group) *group {
+// itemMarks returns what applies to the items of an array, at any index.
+func (l *looseRedactor) itemMarks(g *applicableMarks) *applicableMarks {
 	if !g.arrays {
 		return g // looked through
 	}
 	if g.items == nil {
-		g.items = l.group(l.itemsOf(g.schemas))
+		g.items = l.collectMarks(l.itemsOf(g.schemas))
 	}
 	return g.items
 }
 
 // throughArrays returns what applies to the items of an array, and to the items of those.
-func (l *loose) throughArrays(g *group) *group {
-	if g.through != nil {
-		return g.through
+func (l *looseRedactor) throughArrays(g *applicableMarks) *applicableMarks {
+	if g.nestedItems != nil {
+		return g.nestedItems
 	}
 
-	all := l.group(l.itemsOf(g.schemas))
+	all := l.collectMarks(l.itemsOf(g.schemas))
 	for known := 0; known < len(all.schemas); {
 		known = len(all.schemas)
-		all = l.group(slices.Concat(all.schemas, l.itemsOf(all.schemas)))
+		all = l.collectMarks(slices.Concat(all.schemas, l.itemsOf(all.schemas)))
 	}
-	g.through = all
+	g.nestedItems = all
 	return all
 }
 
-func (l *loose) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschema.Schema) {
+func (l *looseRedactor) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschema.Schema) {
 	for _, s := range schemas {
 		for _, e := range l.marks.edges[s] {
-			if e.place == item || e.place == someItem {
+			if e.relation == indexedItem || e.relation == anyItem {
 				some = append(some, e.to)
 			}
 		}
@@ -143,8 +145,8 @@ func (l *loose) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschema.Schema
 	return some
 }
 
-// member returns what applies to the member of a name.
-func (l *loose) member(g *group, name string) *group {
+// memberMarks returns what applies to the member of a name.
+func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicableMarks {
 	if known := g.members[name]; known != nil {
 		return known
 	}
@@ -159,10 +161,10 @@ func (l *loose) member(g *group, name string) *group {
 		some, described = append(some, more...), found
 	}
 	if !described {
-		some = append(some, l.marks.named(name)...)
+		some = append(some, l.marks.schemasByName(name)...)
 	}
 
-	at := l.group(some)
+	at := l.collectMarks(some)
 	g.members[name] = at
 	return at
 }
@@ -191,9 +193,9 @@ func describedMembers(schemas []*jsonschema.Schema, name string) (some []*jsonsc
 	return some, described
 }
 
-// named returns what the schema says, wherever it does, of members of a name that lead to
+// schemasByName returns what the schema says, wherever it does, of members of a name that lead to
 // marks.
-func (m *marks) named(name string) []*jsonschema.Schema {
+func (m *marks) schemasByName(name string) []*jsonschema.Schema {
 	some := slices.Clone(m.names[foldName(name)])
 	last := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
 
@@ -211,13 +213,13 @@ func foldName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
-// conceal tells what may be shown of a value and its place.
-func (l *loose) conceal(path []string) disclosure {
-	g := l.start()
+// limitDisclosure tells what may be shown of a value and its place.
+func (l *looseRedactor) limitDisclosure(path []string) disclosure {
+	g := l.rootMarks()
 	for i, token := range path {
-		at := l.member(g, token)
+		at := l.memberMarks(g, token)
 		if isIndex(token) {
-			at = l.group(slices.Concat(l.item(g).schemas, at.schemas))
+			at = l.collectMarks(slices.Concat(l.itemMarks(g).schemas, at.schemas))
 		}
 		if at.mark != "" {
 			return disclosure{steps: i + 1}
@@ -227,24 +229,24 @@ func (l *loose) conceal(path []string) disclosure {
 	return disclosure{steps: len(path), names: true, value: !g.leads}
 }
 
-// start, below and items follow the marks where there are some; a nil loose has none.
-func (l *loose) start() *group {
+// rootMarks, below and items follow the marks where there are some; a nil loose has none.
+func (l *looseRedactor) rootMarks() *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.group([]*jsonschema.Schema{l.marks.root})
+	return l.collectMarks([]*jsonschema.Schema{l.marks.root})
 }
 
-func (l *loose) below(g *group, name string) *group {
+func (l *looseRedactor) memberMarksIfAny(g *applicableMarks, name string) *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.member(g, name)
+	return l.memberMarks(g, name)
 }
 
-func (l *loose) items(g *group) *group {
+func (l *looseRedactor) itemMarksIfAny(g *applicableMarks) *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.item(g)
+	return l.itemMarks(g)
 }

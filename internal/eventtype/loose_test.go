@@ -108,7 +108,7 @@ func (r *reshaper) object(members map[string]any) map[string]any {
 }
 
 // requireNotKept judges a payload and holds that nothing of it is kept that must not be.
-func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool) *event.Envelope {
+func requireNotKept(t testing.TB, d *eventtype.Cache, payload any, late bool) *event.Envelope {
 	t.Helper()
 	text, err := json.Marshal(payload)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool
 	if late {
 		envelopes[0].Reject("invalid_timestamp", "/timestamp", "it is wrong")
 	}
-	require.NoError(t, d.Judge(envelopes, false))
+	require.NoError(t, d.ValidatePayloads(envelopes, false))
 
 	e := &envelopes[0]
 	told, err := json.Marshal(map[string]any{"violations": e.Violations, "observed": e.Observed})

@@ -9,9 +9,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Keyword is the keyword by which a schema marks a property. Its value is one of the
+// MarkKeyword is the keyword by which a schema marks a property. Its value is one of the
 // marks, or an array of them.
-const Keyword = "x-theeye"
+const MarkKeyword = "x-theeye"
 
 // Mark says what is special about a property.
 type Mark string
@@ -39,7 +39,7 @@ func markVocabulary() *jsonschema.Vocabulary {
 	return &jsonschema.Vocabulary{
 		URL: "https://the-eye.dev/vocabulary/marks",
 		Compile: func(_ *jsonschema.CompilerContext, schema map[string]any) (jsonschema.SchemaExt, error) {
-			if value, found := schema[Keyword]; found {
+			if value, found := schema[MarkKeyword]; found {
 				return &extension{value}, nil
 			}
 			return nil, nil //nolint:nilnil // as the library asks for
@@ -63,7 +63,7 @@ func marksOf(s *jsonschema.Schema) ([]Mark, error) {
 			text, _ := value.(string)
 			mark := Mark(text)
 			if !slices.Contains([]Mark{Drop, Hash, Mask, Indexed}, mark) {
-				return nil, errors.New(Keyword + " is one of drop, hash, mask and indexed, or an array of them")
+				return nil, errors.New(MarkKeyword + " is one of drop, hash, mask and indexed, or an array of them")
 			}
 			found = append(found, mark)
 		}
@@ -88,7 +88,7 @@ type marks struct {
 	unsure []string
 }
 
-func (m *marks) any() bool { return len(m.of) > 0 }
+func (m *marks) hasMarks() bool { return len(m.of) > 0 }
 
 // readMarks collects the marks and refuses those that cannot be kept.
 func (g *graph) readMarks() (marks, error) {
@@ -96,19 +96,19 @@ func (g *graph) readMarks() (marks, error) {
 	for _, s := range g.all {
 		found, err := marksOf(s)
 		if err != nil {
-			return m, wrongSchema(pointerOf(s.Location)+"/"+Keyword, err.Error())
+			return m, invalidSchema(pointerOf(s.Location)+"/"+MarkKeyword, err.Error())
 		}
 		for _, mark := range found {
 			if mark == Indexed {
 				continue
 			}
 			if before := m.of[s]; before != "" && before != mark {
-				return m, wrongSchema(pointerOf(s.Location)+"/"+Keyword, "a property is dropped, hashed or masked, and not two of these")
+				return m, invalidSchema(pointerOf(s.Location)+"/"+MarkKeyword, "a property is dropped, hashed or masked, and not two of these")
 			}
 			m.of[s] = mark
 		}
 	}
-	if !m.any() {
+	if !m.hasMarks() {
 		return marks{}, nil
 	}
 	for s, mark := range m.of {
@@ -116,13 +116,13 @@ func (g *graph) readMarks() (marks, error) {
 			return m, err
 		}
 	}
-	if err := m.reach(g); err != nil {
+	if err := m.computeReach(g); err != nil {
 		return m, err
 	}
-	if m.mark(m.here([]*jsonschema.Schema{g.root})) != "" {
-		return m, wrongSchema("", "a mark applies to the whole payload; mark properties")
+	if m.strongestMark(m.schemasHere([]*jsonschema.Schema{g.root})) != "" {
+		return m, invalidSchema("", "a mark applies to the whole payload; mark properties")
 	}
-	m.doubt(g)
+	m.collectUnsure(g)
 	m.collectNames(g)
 	return m, nil
 }
@@ -145,8 +145,8 @@ func (m *marks) collectNames(g *graph) {
 	}
 }
 
-// stronger is the mark that keeps less.
-func stronger(a, b Mark) Mark {
+// strongerMark is the mark that keeps less.
+func strongerMark(a, b Mark) Mark {
 	for _, mark := range []Mark{Drop, Hash, Mask} {
 		if a == mark || b == mark {
 			return mark
@@ -159,20 +159,20 @@ func stronger(a, b Mark) Mark {
 func (g *graph) checkMark(s *jsonschema.Schema, mark Mark) error {
 	at := pointerOf(s.Location)
 	if !strings.HasPrefix(s.Location, baseURL+"#") {
-		return wrongSchema("", "a schema with marks holds no $id inside of it")
+		return invalidSchema("", "a schema with marks holds no $id inside of it")
 	}
 	if s == g.root {
-		return wrongSchema("/"+Keyword, "mark properties, not the whole payload")
+		return invalidSchema("/"+MarkKeyword, "mark properties, not the whole payload")
 	}
 	if tokens := strings.Split(at, "/"); mark == Drop && (len(tokens) < 2 || tokens[len(tokens)-2] != "properties") {
-		return wrongSchema(at+"/"+Keyword, "drop belongs to a schema that stands itself under properties")
+		return invalidSchema(at+"/"+MarkKeyword, "drop belongs to a schema that stands itself under properties")
 	}
 	return nil
 }
 
-// reach works out from where marks can be reached, and refuses ways that data cannot be
+// computeReach works out from where marks can be reached, and refuses ways that data cannot be
 // followed along.
-func (m *marks) reach(g *graph) error {
+func (m *marks) computeReach(g *graph) error {
 	for s := range m.of {
 		m.leads[s] = true
 	}
@@ -183,8 +183,8 @@ func (m *marks) reach(g *graph) error {
 				if !m.leads[e.to] {
 					continue
 				}
-				if e.place == memberName || e.place == content || e.place == negated || s.DynamicRef != nil {
-					return wrongSchema(pointerOf(s.Location), "a mark cannot be followed through not, propertyNames, contentSchema or $dynamicRef")
+				if e.relation == memberNames || e.relation == stringContent || e.relation == negatedValue || s.DynamicRef != nil {
+					return invalidSchema(pointerOf(s.Location), "a mark cannot be followed through not, propertyNames, contentSchema or $dynamicRef")
 				}
 				if !m.leads[s] {
 					m.leads[s], grown = true, true

@@ -19,17 +19,17 @@ import (
 // registered is a store with types that do not change.
 type registered []eventtype.Type
 
-func (r registered) Revision(context.Context) (int64, error) { return 1, nil }
+func (r registered) ReadRevision(context.Context) (int64, error) { return 1, nil }
 
-func (r registered) Snapshot(context.Context) (eventtype.Snapshot, error) {
+func (r registered) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
 }
 
 // directory makes one whose clock stands still, so that what it knows does not get too old.
-func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Directory {
+func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Cache {
 	t.Helper()
 	now := time.Now()
-	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
+	d := eventtype.NewCache(policy, eventtype.CacheDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
 	require.NoError(t, d.Refresh(t.Context()))
 	return d
 }
@@ -66,7 +66,7 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 		"friends": [{"name": "canary"}, {"name": "canary two"}], "more": {"a": "canary", "b": "canary"}}`
 	for name, broken := range map[string]string{"taken": data, "refused": strings.Replace(data, `"canary@example.com"`, `"canary no address"`, 1)} {
 		envelopes := sent(t, broken)
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		e := envelopes[0]
 		require.Equal(t, name == "taken", e.Accepted(), "%v", e.Violations)
 		require.EqualValues(t, 3, e.TypeVersion)
@@ -89,7 +89,7 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 		// It keeps its form when it is judged again: an edit, or a replay.
 		before := string(e.Event.Data)
 		again := []event.Envelope{{Event: e.Event, Known: e.Known, Raw: e.Event.Data}}
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(again, true))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(again, true))
 		require.Empty(t, again[0].Violations, "the form of what was hashed is not asked for again, nor what was dropped")
 		require.Equal(t, before, string(again[0].Event.Data))
 	}
@@ -101,7 +101,7 @@ func TestHashesOfEqualValuesAreEqual(t *testing.T) {
 	const schema = `{"properties": {"a": {"x-theeye": "hash"}}}`
 	hash := func(value string) string {
 		envelopes := sent(t, `{"a": `+value+`}`)
-		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		return string(envelopes[0].Event.Data)
 	}
 	require.Equal(t, hash(`"jane"`), hash(`"j\u0061ne"`))
@@ -125,7 +125,7 @@ func TestTextThatCannotBeReadIsWithheld(t *testing.T) {
 		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Now())
 		require.NoError(t, err)
 		require.False(t, envelopes[0].Accepted())
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.Equal(t, withheld, envelopes[0].Withheld, body)
 	}
 }
@@ -135,7 +135,7 @@ func TestModesAndPolicies(t *testing.T) {
 	const schema = `{"required": ["email"]}`
 	judged := func(policy eventtype.Unregistered, data string, types ...eventtype.Type) event.Envelope {
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, policy, types...).Judge(envelopes, false))
+		require.NoError(t, directory(t, policy, types...).ValidatePayloads(envelopes, false))
 		return envelopes[0]
 	}
 	refused := judged(eventtype.Accept, `{}`, formType(schema, eventtype.Enforce))
@@ -158,18 +158,18 @@ func judgedClean(e event.Envelope) bool {
 func TestNothingIsJudgedByAnOldView(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{
+	d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{
 		Store: registered{formType("", eventtype.Enforce)}, Logger: zap.NewNop(), Now: func() time.Time { return now },
 	})
 	unavailable := func() {
-		f, ok := fault.As(d.Judge(sent(t, `{}`), false))
+		f, ok := fault.As(d.ValidatePayloads(sent(t, `{}`), false))
 		require.True(t, ok)
 		require.Equal(t, fault.Unavailable, f.Kind)
 		require.Error(t, d.Ready())
 	}
 	unavailable()
 	require.NoError(t, d.Refresh(t.Context()))
-	require.NoError(t, d.Judge(sent(t, `{}`), false))
+	require.NoError(t, d.ValidatePayloads(sent(t, `{}`), false))
 	now = now.Add(5 * time.Second)
 	unavailable()
 }
@@ -195,14 +195,14 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	} {
 		d := directory(t, eventtype.Accept, formType(strings.TrimSuffix(schema, "}")+`, "dependentSchemas": {"plain": {"properties": {"plain": {"type": "integer"}}}}}`, eventtype.Enforce))
 		envelopes := sent(t, data)
-		require.NoError(t, d.Judge(envelopes, false))
+		require.NoError(t, d.ValidatePayloads(envelopes, false))
 		require.Empty(t, envelopes[0].Violations, name)
 		kept := envelopes[0].Event
 		judge := func(data string) []fault.Violation {
 			of := kept
 			of.Data = json.RawMessage(data)
 			again := []event.Envelope{{Event: of, Known: envelopes[0].Known, Raw: of.Data}}
-			require.NoError(t, d.Judge(again, true))
+			require.NoError(t, d.ValidatePayloads(again, true))
 			return again[0].Violations
 		}
 		require.NotEqual(t, data, string(kept.Data), name)
@@ -226,7 +226,7 @@ func TestMarksInOddPlaces(t *testing.T) {
 		`{"properties": {"a": {"x-theeye": "drop", "anyOf": [{"required": ["x"]}, {"properties": {"canary": {"type": "null"}}}]}}}`: `{"a": {"canary": 5}}`,
 	} {
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		e := envelopes[0]
 		require.NotContains(t, string(e.Event.Data)+string(e.Raw), "canary", schema)
 		for _, v := range e.Violations {
@@ -234,7 +234,7 @@ func TestMarksInOddPlaces(t *testing.T) {
 		}
 	}
 	for _, schema := range []string{`{"allOf": [{"x-theeye": "hash"}]}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"x-theeye": "mask"}}}`} {
-		_, err := eventtype.Compile([]byte(schema))
+		_, err := eventtype.CompileSchema([]byte(schema))
 		require.ErrorContains(t, err, "whole payload", schema)
 	}
 }
@@ -243,10 +243,10 @@ func TestMarksInOddPlaces(t *testing.T) {
 func TestASchemaWithMarksThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	d := directory(t, eventtype.Accept, formType(`{"properties": {"a": {"type": "nonsense", "x-theeye": "hash"}}}`, eventtype.Enforce))
-	f, ok := fault.As(d.Judge(sent(t, `{"a": "canary"}`), false))
+	f, ok := fault.As(d.ValidatePayloads(sent(t, `{"a": "canary"}`), false))
 	require.True(t, ok)
 	require.Equal(t, fault.Unavailable, f.Kind)
-	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).Judge(sent(t, `{}`), false))
+	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).ValidatePayloads(sent(t, `{}`), false))
 }
 
 // What is wrong with a large payload is told without describing all of it, and what would
@@ -259,11 +259,11 @@ func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	}
 	schema := compile(t, `{"properties": {"all": {"items": {"oneOf": [`+strings.Join(constants, ",")+`]}}}}`)
 	payload := func(n int) []byte { return []byte(`{"all": [99` + strings.Repeat(",99", n-1) + `]}`) }
-	violations, err := schema.Check(payload(5000), false)
+	violations, err := schema.CheckPayload(payload(5000), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 20)
 	require.Contains(t, violations[0].Detail, "fits none of the 60 alternatives")
-	violations, err = schema.Check(payload(16_000), false)
+	violations, err = schema.CheckPayload(payload(16_000), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 1)
 	require.Contains(t, violations[0].Detail, "send less, or simplify the schema")
@@ -302,7 +302,7 @@ func TestAmbiguousTextIsWithheld(t *testing.T) {
 		e := &envelopes[0]
 		require.False(t, e.Accepted(), name)
 		require.Contains(t, string(e.Raw), "canary", "%s: or there is nothing to hold back", name)
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.True(t, e.Withheld, "%s: %v", name, e.Violations)
 	}
 }

@@ -17,7 +17,7 @@ type Metrics struct {
 	compiles   metric.Int64Counter
 	events     metric.Int64Counter
 	conforming metric.MeasurementOption
-	refused    metric.MeasurementOption
+	rejected   metric.MeasurementOption
 	observed   metric.MeasurementOption
 }
 
@@ -25,7 +25,7 @@ type Metrics struct {
 func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	m := &Metrics{
 		conforming: metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "conforming"))),
-		refused:    metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "refused"))),
+		rejected:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "refused"))),
 		observed:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "observed"))),
 	}
 	var events, compiles, gauge error
@@ -42,7 +42,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	return m, errors.Join(events, compiles, gauge)
 }
 
-func (m *Metrics) compiled(ctx context.Context, types int) {
+func (m *Metrics) recordCompiled(ctx context.Context, types int) {
 	if m == nil {
 		return
 	}
@@ -50,14 +50,14 @@ func (m *Metrics) compiled(ctx context.Context, types int) {
 	m.compiles.Add(ctx, 1)
 }
 
-func (m *Metrics) judged(e *event.Envelope) {
+func (m *Metrics) recordValidated(e *event.Envelope) {
 	if m == nil || e.TypeVersion == 0 {
 		return
 	}
 	result := m.conforming
 	switch {
 	case !e.Accepted():
-		result = m.refused
+		result = m.rejected
 	case len(e.Observed) > 0:
 		result = m.observed
 	}

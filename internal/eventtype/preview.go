@@ -19,8 +19,8 @@ import (
 const (
 	DefaultSample = 10_000
 	MaxSample     = 100_000
-	// commonest is how many violations are told.
-	commonest = 5
+	// maxShownViolations is how many violations are told.
+	maxShownViolations = 5
 	// maxKinds bounds how many kinds of violations are told apart.
 	maxKinds = 1000
 	// sampleBytes bounds the payload that is shown with a violation.
@@ -86,12 +86,12 @@ func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout ti
 	return &Previewer{store: store, types: types, turn: make(chan struct{}, 1), timeout: timeout, rules: rules, now: now}
 }
 
-// Preview holds a candidate against the last stored events of a type, sample at most,
+// PreviewChange holds a candidate against the last stored events of a type, sample at most,
 // and against as many of its open rejections. To enforce what was only observed is a
 // change, too: then what fits neither fails newly. It returns an Invalid fault for a
 // candidate that is not valid.
-func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
-	if err := key.Check(); err != nil {
+func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
+	if err := key.CheckNames(); err != nil {
 		return Preview{}, err
 	}
 	candidate, schema, err := candidate.Validate()
@@ -103,40 +103,40 @@ func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
-		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
+		return Preview{}, fault.NewUnavailable(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
-	registered, current, err := p.current(ctx, key, candidate.Mode)
+	registered, current, err := p.currentSchemas(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
-	kept := registered != nil && registered.marks.any()
-	run := preview{candidate: schema, current: current, kept: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+	kept := registered != nil && registered.marks.hasMarks()
+	run := preview{candidate: schema, current: current, redacted: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	err = p.store.Events(ctx, key, sample, run.stored)
-	if err == nil && !run.late {
-		err = p.store.Rejections(ctx, key, sample, func(r Refused) bool { return run.refused(p.rules, r) })
+	err = p.store.Events(ctx, key, sample, run.examineStored)
+	if err == nil && !run.timedOut {
+		err = p.store.Rejections(ctx, key, sample, func(r RejectedEvent) bool { return run.examineRejection(p.rules, r) })
 	}
 	if err != nil && ctx.Err() == nil {
 		return Preview{}, err
 	}
-	run.result.Complete = err == nil && !run.late
-	run.result.Violations = run.commonest()
+	run.result.Complete = err == nil && !run.timedOut
+	run.result.Violations = run.commonestViolations()
 	run.result.Warnings = warnings
 	return run.result, nil
 }
 
-// current returns the schema that is registered, and the one by which events are refused
+// currentSchemas returns the schema that is registered, and the one by which events are refused
 // now, or, if the next one only observes, by which they are judged; nil when there is none.
-func (p *Previewer) current(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
-	t, err := p.types.Type(ctx, key, 0)
+func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
+	t, err := p.types.FindType(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if registered, err = Compile(t.Schema); err != nil {
+	if registered, err = CompileSchema(t.Schema); err != nil {
 		return nil, nil, err
 	}
 	if t.Mode == Observe && next == Enforce {
@@ -148,25 +148,25 @@ func (p *Previewer) current(ctx context.Context, key Key, next Mode) (registered
 // preview is a preview while it runs.
 type preview struct {
 	candidate, current *Schema
-	// kept tells that the registered schema has marks, so that what is stored is not what was
+	// redacted tells that the registered schema has marks, so that what is stored is not what was
 	// sent.
-	kept bool
+	redacted bool
 	// marked are the schemas whose marks are applied to what is shown.
-	marked []*Schema
-	result Preview
-	kinds  map[string]*ViolationPreview
-	until  time.Time
-	now    func() time.Time
-	late   bool
+	marked   []*Schema
+	result   Preview
+	kinds    map[string]*ViolationPreview
+	until    time.Time
+	now      func() time.Time
+	timedOut bool
 }
 
-// stored examines a stored event; it tells whether there is time for another.
-func (p *preview) stored(e Stored) bool {
-	if p.late = p.now().After(p.until); p.late {
+// examineStored examines a stored event; it tells whether there is time for another.
+func (p *preview) examineStored(e StoredEvent) bool {
+	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
-	found, err := p.candidate.Check(e.Data, p.kept)
-	before, _ := p.current.Check(e.Data, p.kept)
+	found, err := p.candidate.CheckPayload(e.Data, p.redacted)
+	before, _ := p.current.CheckPayload(e.Data, p.redacted)
 	if err != nil {
 		return true // it is not to be read, whatever the schema
 	}
@@ -191,7 +191,7 @@ func (p *preview) stored(e Stored) bool {
 			}
 			kind = &ViolationPreview{Pointer: v.Pointer, Detail: v.Detail, EventID: e.ID}
 			if len(e.Data) <= sampleBytes {
-				kind.Data = p.shown(e.Data)
+				kind.Data = p.redactPayload(e.Data)
 			}
 			p.kinds[name] = kind
 		}
@@ -200,24 +200,24 @@ func (p *preview) stored(e Stored) bool {
 	return true
 }
 
-// shown is a stored payload without what is marked, which may have been stored before it
+// redactPayload is a stored payload without what is marked, which may have been stored before it
 // was. A hash of it says nothing: its key is thrown away.
-func (p *preview) shown(data json.RawMessage) json.RawMessage {
-	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.any() })
+func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
+	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.hasMarks() })
 	if len(marked) == 0 {
 		return slices.Clone(data)
 	}
-	payload, err := decode(data)
+	payload, err := decodePayload(data)
 	if err != nil {
 		return nil
 	}
 
 	key := []byte(rand.Text())
 	for _, schema := range marked {
-		schema.marks.loosely(key).protect(payload)
+		schema.marks.newLooseRedactor(key).redactPayload(payload)
 	}
 
-	text, err := render(payload)
+	text, err := encodePayload(payload)
 	if err != nil {
 		return nil
 	}
@@ -241,9 +241,9 @@ func kindOf(v fault.Violation) string {
 	return strings.Join(tokens, "/") + "\x00" + expected
 }
 
-// refused examines a rejection.
-func (p *preview) refused(rules *event.Rules, r Refused) bool {
-	if p.late = p.now().After(p.until); p.late {
+// examineRejection examines a rejection.
+func (p *preview) examineRejection(rules *event.Rules, r RejectedEvent) bool {
+	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
 	envelopes, single, err := event.ParseJSON(r.Raw, rules, p.now())
@@ -251,7 +251,7 @@ func (p *preview) refused(rules *event.Rules, r Refused) bool {
 		return true // cut, so that it cannot be replayed either
 	}
 	p.result.Rejections.Examined++
-	if found, err := p.candidate.Check(envelopes[0].Event.Data, p.kept); err == nil && len(found) == 0 {
+	if found, err := p.candidate.CheckPayload(envelopes[0].Event.Data, p.redacted); err == nil && len(found) == 0 {
 		p.result.Rejections.NewlyPassing++
 	} else {
 		p.result.Rejections.StillFailing++
@@ -259,7 +259,7 @@ func (p *preview) refused(rules *event.Rules, r Refused) bool {
 	return true
 }
 
-func (p *preview) commonest() []ViolationPreview {
+func (p *preview) commonestViolations() []ViolationPreview {
 	all := make([]ViolationPreview, 0, len(p.kinds))
 	for _, kind := range p.kinds {
 		all = append(all, *kind)
@@ -267,5 +267,5 @@ func (p *preview) commonest() []ViolationPreview {
 	slices.SortFunc(all, func(a, b ViolationPreview) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
 	})
-	return all[:min(len(all), commonest)]
+	return all[:min(len(all), maxShownViolations)]
 }

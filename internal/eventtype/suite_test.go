@@ -81,7 +81,7 @@ func TestThePublishedSuite(t *testing.T) {
 			if !rooted {
 				text = `{"properties": {"value": ` + text + `}}`
 			}
-			schema, err := eventtype.Compile([]byte(text))
+			schema, err := eventtype.CompileSchema([]byte(text))
 			if err != nil {
 				f, _ := fault.As(err)
 				t.Errorf("%s: %v", at, f)
@@ -94,7 +94,7 @@ func TestThePublishedSuite(t *testing.T) {
 						continue
 					}
 				}
-				violations, err := schema.Check([]byte(data), false)
+				violations, err := schema.CheckPayload([]byte(data), false)
 				require.NoError(t, err)
 				if (len(violations) == 0) != one.Valid {
 					t.Errorf("%s: %s: valid %t, found %v", at, one.Description, one.Valid, violations)

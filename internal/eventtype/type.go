@@ -50,8 +50,8 @@ func (k Key) Compare(other Key) int {
 	return strings.Compare(k.Name, other.Name)
 }
 
-// Check returns an Invalid fault when no event could have these names.
-func (k Key) Check() error {
+// CheckNames returns an Invalid fault when no event could have these names.
+func (k Key) CheckNames() error {
 	for pointer, text := range map[string]string{"/category": k.Category, "/name": k.Name} {
 		if n := utf8.RuneCountInString(text); n < 1 || n > event.MaxNameLength || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return fault.InvalidAt(fault.CodeInvalidLength, pointer, "category and name are texts of 1 to 128 characters, without NUL")
@@ -87,12 +87,12 @@ func (s Spec) Validate() (Spec, *Schema, error) {
 	if string(s.Schema) == "null" {
 		s.Schema = nil
 	}
-	schema, err := Compile(s.Schema)
+	schema, err := CompileSchema(s.Schema)
 	return s, schema, err
 }
 
-// Same tells whether two specs say the same, whatever the order of members.
-func (s Spec) Same(other Spec) bool {
+// Equal tells whether two specs say the same, whatever the order of members.
+func (s Spec) Equal(other Spec) bool {
 	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
 		string(event.Canonicalize(s.Schema)) == string(event.Canonicalize(other.Schema))
 }

@@ -41,13 +41,13 @@ func (s Spec) Warnings() []Warning {
 		return all // it is refused for that
 	}
 
-	known := keywords()
+	known := allKeywords()
 	draft := draftOf(tree)
 	formats := Formats()
 	for _, p := range schemasOf(tree, known) {
 		for _, member := range p.schema {
-			if w, found := warn(member, draft, known, formats); found && len(all) < maxWarnings {
-				w.Pointer = "/schema" + p.at + pointer([]string{member.name})
+			if w, found := checkMember(member, draft, known, formats); found && len(all) < maxWarnings {
+				w.Pointer = "/schema" + p.at + formatPointer([]string{member.name})
 				all = append(all, w)
 			}
 		}
@@ -55,31 +55,31 @@ func (s Spec) Warnings() []Warning {
 	return all
 }
 
-func warn(member part, draft Draft, known map[string]keyword, formats []string) (Warning, bool) {
+func checkMember(member objectMember, draft Draft, known map[string]keyword, formats []string) (Warning, bool) {
 	of, found := known[member.name]
 	switch {
 	case strings.HasPrefix(member.name, "x-"):
-		if near := nearestName(member.name, []string{Keyword}); near != "" && member.name != Keyword {
-			return Warning{Detail: "the keyword " + quote(member.name) + " is unknown and marks nothing", Suggestion: near}, true
+		if near := nearestName(member.name, []string{MarkKeyword}); near != "" && member.name != MarkKeyword {
+			return Warning{Detail: "the keyword " + quoteText(member.name) + " is unknown and marks nothing", Suggestion: near}, true
 		}
 		return Warning{}, false
-	case found && (of.in(Draft2020) || of.in(draft)):
+	case found && (of.existsIn(Draft2020) || of.existsIn(draft)):
 		format, isText := member.value.(string)
 		if member.name != "format" || !isText || slices.Contains(formats, format) {
 			return Warning{}, false
 		}
-		return Warning{Detail: "the format " + quote(format) + " is unknown and is not checked", Suggestion: nearestName(format, formats)}, true
+		return Warning{Detail: "the format " + quoteText(format) + " is unknown and is not checked", Suggestion: nearestName(format, formats)}, true
 	}
 
-	detail := "the keyword " + quote(member.name) + " is unknown and does nothing"
+	detail := "the keyword " + quoteText(member.name) + " is unknown and does nothing"
 	if found {
-		detail = "the keyword " + quote(member.name) + " is of another draft and does nothing in 2020-12"
+		detail = "the keyword " + quoteText(member.name) + " is of another draft and does nothing in 2020-12"
 	}
 	if instead := insteadOf(member.name); instead != "" {
 		return Warning{Detail: detail, Suggestion: instead}, true
 	}
 	current := maps.Clone(known)
-	maps.DeleteFunc(current, func(_ string, k keyword) bool { return !k.in(Draft2020) })
+	maps.DeleteFunc(current, func(_ string, k keyword) bool { return !k.existsIn(Draft2020) })
 	return Warning{Detail: detail, Suggestion: nearestName(member.name, slices.Sorted(maps.Keys(current)))}, true
 }
 
@@ -102,7 +102,7 @@ func nearestName(name string, names []string) string {
 
 	nearest, least := "", most+1
 	for _, other := range names {
-		n := distance(strings.ToLower(name), strings.ToLower(other))
+		n := editDistance(strings.ToLower(name), strings.ToLower(other))
 		if n < least && n <= max(1, len(other)/perMistake) {
 			nearest, least = other, n
 		}
@@ -110,9 +110,9 @@ func nearestName(name string, names []string) string {
 	return nearest
 }
 
-// distance is how many letters have to be inserted, left out, replaced, or swapped with the
+// editDistance is how many letters have to be inserted, left out, replaced, or swapped with the
 // next one to make one text of another.
-func distance(a, b string) int {
+func editDistance(a, b string) int {
 	before, last := []int(nil), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j

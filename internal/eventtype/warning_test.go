@@ -78,10 +78,10 @@ const oldSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "defin
 func TestMarksOfOlderDrafts(t *testing.T) {
 	t.Parallel()
 	const schema = oldSchema
-	_, err := eventtype.Compile([]byte(schema))
+	_, err := eventtype.CompileSchema([]byte(schema))
 	require.ErrorContains(t, err, "--from draft-07")
 
-	converted, dropped, err := eventtype.Convert([]byte(schema), eventtype.Draft7)
+	converted, dropped, err := eventtype.ConvertSchema([]byte(schema), eventtype.Draft7)
 	require.NoError(t, err)
 	//nolint:testifylint // the order of members is kept, too
 	require.Equal(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"a":{"type":"string"}},`+
@@ -91,7 +91,7 @@ func TestMarksOfOlderDrafts(t *testing.T) {
 
 	for _, text := range []string{string(converted), strings.NewReplacer(`"items": [{"type": "string"}]`, "", `, "maxLength": 1`, "").Replace(schema)} {
 		envelopes := sent(t, `{"secret": "canary"}`)
-		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.NotContains(t, string(envelopes[0].Event.Data), canary)
 	}
 }
@@ -105,7 +105,7 @@ func TestWhatCannotBeConverted(t *testing.T) {
 		"found items":   {`{"contains": {}, "unevaluatedItems": false}`, "2020-12 has nothing"},
 		"twice":         {`{"definitions": {"a": {}}, "$defs": {"a": {}}}`, "rename"},
 	} {
-		_, _, err := eventtype.Convert([]byte(c.schema), eventtype.Draft2019)
+		_, _, err := eventtype.ConvertSchema([]byte(c.schema), eventtype.Draft2019)
 		require.ErrorContains(t, err, c.detail, name)
 	}
 }

@@ -42,9 +42,9 @@ func writeCursor(path, cursor string) error {
 	return nil
 }
 
-// syncOut has what was written reach the disk, if that is where it goes: a pipe and a
+// syncOutput has what was written reach the disk, if that is where it goes: a pipe and a
 // terminal have nothing to sync.
-func syncOut(out io.Writer) error {
+func syncOutput(out io.Writer) error {
 	file, ok := out.(interface{ Sync() error })
 	if !ok {
 		return nil

@@ -44,12 +44,12 @@ type Deps struct {
 	Out io.Writer
 	// After waits.
 	After func(time.Duration) <-chan time.Time
-	// Complain hears what goes wrong and is tried again.
-	Complain func(error)
-	// Notice hears what the service says of the export: that events are written again.
-	Notice func(string)
-	// Progress, if it is there, hears after each page how many events were written.
-	Progress func(events int)
+	// OnError hears what goes wrong and is tried again.
+	OnError func(error)
+	// OnNotice hears what the service says of the export: that events are written again.
+	OnNotice func(string)
+	// OnProgress, if it is there, hears after each page how many events were written.
+	OnProgress func(events int)
 }
 
 // InterruptedError tells that the context ended before all was read. What it counts was written
@@ -68,13 +68,13 @@ func (i *InterruptedError) Error() string {
 func (i *InterruptedError) Unwrap() error { return i.cause }
 
 // The times between attempts grow up to the longest.
-const longestPause = 30 * time.Second
+const maxPause = 30 * time.Second
 
 // Run exports until everything was read that there is to read, or, when it follows,
 // until the context ends. When it follows, what a service cannot answer now is tried again;
 // when it does not, the end of the context is an *InterruptedError.
 func Run(ctx context.Context, o Options, d Deps) error {
-	target, err := o.target()
+	target, err := o.changesURL()
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	}
 	pause := o.Interval
 	for {
-		err := e.stream(ctx)
+		err := e.readStream(ctx)
 		switch {
 		case ctx.Err() != nil && o.Follow:
 			return nil
@@ -99,8 +99,8 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		case !o.Follow || !errors.Is(err, ErrUnreachable):
 			return err
 		default:
-			d.Complain(err)
-			pause = min(2*max(pause, time.Second), longestPause)
+			d.OnError(err)
+			pause = min(2*max(pause, time.Second), maxPause)
 		}
 		select {
 		case <-d.After(pause):
@@ -110,7 +110,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	}
 }
 
-func (o Options) target() (*url.URL, error) {
+func (o Options) changesURL() (*url.URL, error) {
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("%w: the URL of the service is like http://127.0.0.1:8080", ErrUsage)
@@ -130,8 +130,8 @@ type exporter struct {
 	written int
 }
 
-// line is what tells the lines of a stream apart.
-type line struct {
+// streamLine is what tells the lines of a stream apart.
+type streamLine struct {
 	EventID string `json:"event_id"`
 	Next    string `json:"next"`
 	// Restarted stands beside Next where events are given again.
@@ -140,9 +140,9 @@ type line struct {
 	} `json:"restarted"`
 }
 
-// stream reads one stream to its end, and writes each page as soon as it is whole.
-func (e *exporter) stream(ctx context.Context) error {
-	response, err := e.ask(ctx)
+// readStream reads one stream to its end, and writes each page as soon as it is whole.
+func (e *exporter) readStream(ctx context.Context) error {
+	response, err := e.requestChanges(ctx)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (e *exporter) stream(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("%w: the stream was cut off: %w", ErrUnreachable, err)
 		}
-		var l line
+		var l streamLine
 		if err := json.Unmarshal(text, &l); err != nil || (l.EventID == "") == (l.Next == "") {
 			return fmt.Errorf("the service sent what is neither an event nor a cursor: %.200q", text)
 		}
@@ -169,26 +169,26 @@ func (e *exporter) stream(ctx context.Context) error {
 		}
 
 		if l.Restarted.Reason != "" {
-			e.Notice(l.Restarted.Reason)
+			e.OnNotice(l.Restarted.Reason)
 		}
-		if err := e.keep(page.Bytes(), l.Next); err != nil {
+		if err := e.writePage(page.Bytes(), l.Next); err != nil {
 			return err
 		}
 		page.Reset()
 		e.written, events = e.written+events, 0
-		if e.Progress != nil {
-			e.Progress(e.written)
+		if e.OnProgress != nil {
+			e.OnProgress(e.written)
 		}
 	}
 }
 
-// keep writes a page, and then the cursor behind it.
-func (e *exporter) keep(page []byte, next string) error {
+// writePage writes a page, and then the cursor behind it.
+func (e *exporter) writePage(page []byte, next string) error {
 	if len(page) > 0 {
 		if _, err := e.Out.Write(page); err != nil {
 			return fmt.Errorf("write events: %w", err)
 		}
-		if err := syncOut(e.Out); err != nil {
+		if err := syncOutput(e.Out); err != nil {
 			return err
 		}
 	}
@@ -201,7 +201,7 @@ func (e *exporter) keep(page []byte, next string) error {
 	return nil
 }
 
-func (e *exporter) ask(ctx context.Context) (*http.Response, error) {
+func (e *exporter) requestChanges(ctx context.Context) (*http.Response, error) {
 	query := url.Values{}
 	maps.Copy(query, e.Filters)
 	if e.cursor != "" {
@@ -223,11 +223,11 @@ func (e *exporter) ask(ctx context.Context) (*http.Response, error) {
 		return response, nil
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
-	return nil, refusal(response)
+	return nil, responseError(response)
 }
 
-// refusal says what the service says.
-func refusal(response *http.Response) error {
+// responseError says what the service says.
+func responseError(response *http.Response) error {
 	const most = 64 << 10
 	var problem struct {
 		Detail string `json:"detail"`

@@ -66,7 +66,7 @@ func options(server *httptest.Server) export.Options {
 }
 
 func deps(server *httptest.Server, out *bytes.Buffer) export.Deps {
-	return export.Deps{Client: server.Client(), Out: out, After: time.After, Complain: func(error) {}, Notice: func(string) {}}
+	return export.Deps{Client: server.Client(), Out: out, After: time.After, OnError: func(error) {}, OnNotice: func(string) {}}
 }
 
 func TestPagesAndCursor(t *testing.T) {
@@ -130,7 +130,7 @@ func TestFollow(t *testing.T) {
 	var waits []time.Duration
 	d := deps(server, &out)
 	complaints := 0
-	d.Complain = func(error) { complaints++ }
+	d.OnError = func(error) { complaints++ }
 	d.After = func(pause time.Duration) <-chan time.Time {
 		if waits = append(waits, pause); len(waits) == 6 {
 			stop()
@@ -194,9 +194,9 @@ func TestEventsThatAreGivenAgain(t *testing.T) {
 	var out bytes.Buffer
 	d := deps(server, &out)
 	var notices []string
-	d.Notice = func(text string) { notices = append(notices, text) }
+	d.OnNotice = func(text string) { notices = append(notices, text) }
 	var progress []int
-	d.Progress = func(events int) { progress = append(progress, events) }
+	d.OnProgress = func(events int) { progress = append(progress, events) }
 	require.NoError(t, export.Run(t.Context(), options(server), d))
 	require.Equal(t, []string{first, second}, written(&out))
 	require.Equal(t, []string{"a failover"}, notices)
@@ -217,7 +217,7 @@ func TestAnInterruptedExport(t *testing.T) {
 	o.CursorFile = filepath.Join(t.TempDir(), "cursor")
 	var out bytes.Buffer
 	d := deps(server, &out)
-	d.Progress = func(int) { interrupt() }
+	d.OnProgress = func(int) { interrupt() }
 	err := export.Run(ctx, o, d)
 	var interrupted *export.InterruptedError
 	require.ErrorAs(t, err, &interrupted)

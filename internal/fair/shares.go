@@ -19,8 +19,8 @@ type Config struct {
 	// PerCaller and HeavyPerCaller bound the same for one caller.
 	PerCaller      int
 	HeavyPerCaller int
-	// Waiting bounds how many requests of one caller wait.
-	Waiting int
+	// MaxWaiting bounds how many requests of one caller wait.
+	MaxWaiting int
 }
 
 // Shares hands out slots. Callers that wait are served in turn, the requests of one caller
@@ -30,16 +30,16 @@ type Shares struct {
 	config Config
 
 	mu      sync.Mutex
-	held    load
+	held    slotCounts
 	callers map[string]*caller
 	// turns are the callers that wait, in the order in which they are served.
 	turns []*caller
 }
 
-// load is how many slots are held.
-type load struct{ all, heavy int }
+// slotCounts is how many slots are held.
+type slotCounts struct{ all, heavy int }
 
-func (l *load) add(heavy bool, by int) {
+func (l *slotCounts) addSlots(heavy bool, by int) {
 	l.all += by
 	if heavy {
 		l.heavy += by
@@ -49,7 +49,7 @@ func (l *load) add(heavy bool, by int) {
 // caller is one that holds slots or waits for them.
 type caller struct {
 	name    string
-	held    load
+	held    slotCounts
 	waiting []*request
 }
 
@@ -65,7 +65,7 @@ func New(config Config) *Shares {
 	config.HeavySlots = max(config.HeavySlots, 1)
 	config.PerCaller = max(config.PerCaller, 1)
 	config.HeavyPerCaller = max(config.HeavyPerCaller, 1)
-	config.Waiting = max(config.Waiting, 1)
+	config.MaxWaiting = max(config.MaxWaiting, 1)
 	return &Shares{config: config, callers: map[string]*caller{}}
 }
 
@@ -79,7 +79,7 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 		c = &caller{name: name}
 		s.callers[name] = c
 	}
-	if len(c.waiting) >= s.config.Waiting {
+	if len(c.waiting) >= s.config.MaxWaiting {
 		s.mu.Unlock()
 		return nil, ErrTooManyWaiting
 	}
@@ -88,12 +88,12 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 		s.turns = append(s.turns, c)
 	}
 	c.waiting = append(c.waiting, r)
-	s.grant()
+	s.grantSlots()
 	s.mu.Unlock()
 
 	select {
 	case <-r.granted:
-		return func() { s.release(c, heavy) }, nil
+		return func() { s.releaseSlot(c, heavy) }, nil
 	case <-ctx.Done():
 	}
 
@@ -101,29 +101,29 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 	defer s.mu.Unlock()
 	select {
 	case <-r.granted: // in the last moment
-		s.giveBack(c, heavy)
+		s.releaseLocked(c, heavy)
 	default:
-		s.withdraw(c, r)
+		s.removeRequest(c, r)
 	}
 	return nil, ctx.Err()
 }
 
-func (s *Shares) release(c *caller, heavy bool) {
+func (s *Shares) releaseSlot(c *caller, heavy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.giveBack(c, heavy)
+	s.releaseLocked(c, heavy)
 }
 
-// giveBack gives a slot back and hands it on. The caller holds the lock.
-func (s *Shares) giveBack(c *caller, heavy bool) {
-	s.held.add(heavy, -1)
-	c.held.add(heavy, -1)
-	s.grant()
-	s.forget(c)
+// releaseLocked gives a slot back and hands it on. The caller holds the lock.
+func (s *Shares) releaseLocked(c *caller, heavy bool) {
+	s.held.addSlots(heavy, -1)
+	c.held.addSlots(heavy, -1)
+	s.grantSlots()
+	s.forgetIdleCaller(c)
 }
 
-// withdraw takes a request that waits no more off its caller's list.
-func (s *Shares) withdraw(c *caller, r *request) {
+// removeRequest takes a request that waits no more off its caller's list.
+func (s *Shares) removeRequest(c *caller, r *request) {
 	for i, one := range c.waiting {
 		if one == r {
 			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
@@ -133,7 +133,7 @@ func (s *Shares) withdraw(c *caller, r *request) {
 	if len(c.waiting) == 0 {
 		s.endTurn(c)
 	}
-	s.forget(c)
+	s.forgetIdleCaller(c)
 }
 
 func (s *Shares) endTurn(c *caller) {
@@ -145,15 +145,15 @@ func (s *Shares) endTurn(c *caller) {
 	}
 }
 
-// forget drops a caller that holds nothing and waits for nothing.
-func (s *Shares) forget(c *caller) {
+// forgetIdleCaller drops a caller that holds nothing and waits for nothing.
+func (s *Shares) forgetIdleCaller(c *caller) {
 	if c.held.all == 0 && len(c.waiting) == 0 {
 		delete(s.callers, c.name)
 	}
 }
 
-// grant gives free slots to those who wait, each caller one in turn.
-func (s *Shares) grant() {
+// grantSlots gives free slots to those who wait, each caller one in turn.
+func (s *Shares) grantSlots() {
 	for tried := 0; tried < len(s.turns) && s.held.all < s.config.Slots; {
 		c := s.turns[0]
 		s.turns = s.turns[1:]
@@ -179,8 +179,8 @@ func (s *Shares) grantOne(c *caller) bool {
 			continue
 		}
 		c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
-		s.held.add(r.heavy, 1)
-		c.held.add(r.heavy, 1)
+		s.held.addSlots(r.heavy, 1)
+		c.held.addSlots(r.heavy, 1)
 		close(r.granted)
 		return true
 	}

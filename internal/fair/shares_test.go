@@ -14,7 +14,7 @@ import (
 )
 
 func config() fair.Config {
-	return fair.Config{Slots: 4, HeavySlots: 2, PerCaller: 3, HeavyPerCaller: 1, Waiting: 50}
+	return fair.Config{Slots: 4, HeavySlots: 2, PerCaller: 3, HeavyPerCaller: 1, MaxWaiting: 50}
 }
 
 // acquire takes a slot that has to be free.
@@ -55,7 +55,7 @@ func TestBoundsHold(t *testing.T) {
 func TestCallersAreServedInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, Waiting: 50})
+		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 50})
 		release := acquire(t, s, "greedy", false)
 		var order []string
 		var wait sync.WaitGroup
@@ -96,13 +96,13 @@ func TestWaitingIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := config()
-		c.Waiting = 2
+		c.MaxWaiting = 2
 		s := fair.New(c)
 		for range c.PerCaller {
 			acquire(t, s, "a", false)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		for range c.Waiting {
+		for range c.MaxWaiting {
 			go func() { _, _ = s.Acquire(ctx, "a", false) }()
 		}
 		synctest.Wait()

@@ -86,8 +86,8 @@ func InvalidAt(code Code, pointer, detail string) *Error {
 	}
 }
 
-// Busy makes an Unavailable fault that is worth trying again after the given time.
-func Busy(cause error, code Code, detail string, retryAfter time.Duration) *Error {
+// NewUnavailable makes an Unavailable fault that is worth trying again after the given time.
+func NewUnavailable(cause error, code Code, detail string, retryAfter time.Duration) *Error {
 	return &Error{Kind: Unavailable, Code: code, Detail: detail, RetryAfter: max(retryAfter, time.Second), cause: cause}
 }
 

@@ -47,21 +47,21 @@ func representationsOf(r route) representations {
 	return representations{formats: []format{formatJSON}}
 }
 
-// accept picks the representation of a route's answer before anything is done.
-func (a *api) accept(offered representations) gin.HandlerFunc {
+// negotiateFormat picks the representation of a route's answer before anything is done.
+func (a *api) negotiateFormat(offered representations) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if len(offered.formats) == 0 {
 			return
 		}
-		chosen, err := choose(c.Request.Header.Values("Accept"), offered.formats)
+		chosen, err := chooseFormat(c.Request.Header.Values("Accept"), offered.formats)
 		if err == nil && chosen != formatJSON && offered.streams && !c.Request.ProtoAtLeast(1, 1) {
 			err = errUnframed()
 		}
 		if err != nil {
-			a.fail(c, err)
+			a.sendProblem(c, err)
 			return
 		}
-		exchangeOf(c).format = chosen
+		requestStateOf(c).format = chosen
 	}
 }
 
@@ -81,9 +81,9 @@ type mediaRange struct {
 	quality int
 }
 
-// choose picks the offered format of the highest quality (RFC 9110, section 12.5.1). Among
+// chooseFormat picks the offered format of the highest quality (RFC 9110, section 12.5.1). Among
 // equals it is the one that Accept names first, then the one that is offered first.
-func choose(accept []string, offered []format) (format, error) {
+func chooseFormat(accept []string, offered []format) (format, error) {
 	header := strings.Join(accept, ",")
 	if header == "" || header == "*/*" || header == jsonType && offered[0] == formatJSON {
 		return offered[0], nil
@@ -91,13 +91,13 @@ func choose(accept []string, offered []format) (format, error) {
 	ranges := parseAccept(header)
 	best, bestQuality, bestPlace := formatJSON, 0, 0
 	for _, f := range offered {
-		quality, place := judge(ranges, f)
+		quality, place := rateFormat(ranges, f)
 		if quality > bestQuality || quality == bestQuality && quality > 0 && place < bestPlace {
 			best, bestQuality, bestPlace = f, quality, place
 		}
 	}
 	if bestQuality == 0 {
-		return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept "+listOf(offered))
+		return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept "+joinMediaTypes(offered))
 	}
 	return best, nil
 }
@@ -136,9 +136,9 @@ func parseQuality(parameters map[string]string) (int, bool) {
 	return int(value*one + 0.5), true
 }
 
-// judge tells how a format is liked, by the most specific range that covers it, and the
+// rateFormat tells how a format is liked, by the most specific range that covers it, and the
 // place of that range.
-func judge(ranges []mediaRange, f format) (quality, place int) {
+func rateFormat(ranges []mediaRange, f format) (quality, place int) {
 	best := 0
 	for i, r := range ranges {
 		if s := r.specificity(f); s > best {
@@ -189,8 +189,8 @@ func (f format) contentType() string {
 	return f.mediaTypes()[0]
 }
 
-// listOf names what is offered, for people.
-func listOf(offered []format) string {
+// joinMediaTypes names what is offered, for people.
+func joinMediaTypes(offered []format) string {
 	names := make([]string, len(offered))
 	for i, f := range offered {
 		names[i] = f.mediaTypes()[0]

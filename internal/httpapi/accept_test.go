@@ -54,10 +54,10 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	path, _ := stored(t, s, newEvent(t, newID()))
+	path, _ := postStored(t, s, newEvent(t, newID()))
 	session := at[string](t, mustGet(t, s.Client, path), "session_id")
-	mustPost(t, s.As(s.Ingest), newEvent(t, session))
-	require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", `{}`).Status)
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, session))
+	require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `{}`).Status)
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{}}`).Status)
 	id := strings.TrimPrefix(path, "/v1/events/")
 	paths := []string{"/nothing", "/v1/events?limit=1", "/v1/events?limit=nonsense", "/v1/event-types/page/view", "/v1/sessions/" + session, "/v1/sessions/" + session + "/events"}
@@ -69,8 +69,8 @@ func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 	for _, path := range paths {
 		for _, key := range []string{s.Admin, ""} {
 			for _, accept := range []string{"*/*", lineType, "text/csv"} {
-				get := s.As(key).Do(t, http.MethodGet, path, "", "Accept", accept)
-				head := s.As(key).Do(t, http.MethodHead, path, "", "Accept", accept)
+				get := s.WithKey(key).Do(t, http.MethodGet, path, "", "Accept", accept)
+				head := s.WithKey(key).Do(t, http.MethodHead, path, "", "Accept", accept)
 				require.Equal(t, get.Status, head.Status, "%s %s", path, accept)
 				require.Empty(t, head.Body)
 				for _, same := range []string{"Content-Type", "Etag", "Link", "Www-Authenticate", "Allow"} {
@@ -89,7 +89,7 @@ func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 func TestStreamsAreRefusedToHTTP10(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	mustPost(t, s.As(s.Ingest), newEvent(t, newID()))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
 	ask := func(path, accept string) reply {
 		return exchange(t, dial(t, s), "GET "+path+" HTTP/1.0\r\nHost: a\r\nAuthorization: Bearer "+s.Admin+"\r\nAccept: "+accept+"\r\n\r\n")
 	}

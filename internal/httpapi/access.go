@@ -20,7 +20,7 @@ import (
 // createApplication is POST /v1/applications.
 func (a *api) createApplication(c *gin.Context) {
 	var spec access.ApplicationSpec
-	if !a.decode(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
+	if !a.decodeBody(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
@@ -29,55 +29,55 @@ func (a *api) createApplication(c *gin.Context) {
 	if err == nil {
 		c.Header("Location", "/v1/applications/"+created.Name)
 	}
-	a.answer(c, http.StatusCreated, created, err)
+	a.sendResult(c, http.StatusCreated, created, err)
 }
 
 // listApplications is GET /v1/applications.
 func (a *api) listApplications(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	applications, err := a.Registry.Applications(ctx)
-	a.answer(c, http.StatusOK, gin.H{"applications": applications}, err)
+	applications, err := a.Registry.ListApplications(ctx)
+	a.sendResult(c, http.StatusOK, gin.H{"applications": applications}, err)
 }
 
 // getApplication is GET /v1/applications/{name}.
 func (a *api) getApplication(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	application, err := a.Registry.Application(ctx, pathText(c, "name"))
-	a.answer(c, http.StatusOK, application, err)
+	application, err := a.Registry.FindApplication(ctx, pathText(c, "name"))
+	a.sendResult(c, http.StatusOK, application, err)
 }
 
 // patchApplication is PATCH /v1/applications/{name}.
 func (a *api) patchApplication(c *gin.Context) {
 	var patch access.ApplicationPatch
-	if !a.decode(c, &patch, "disabled", "rate_limit", "allowed_origins") {
+	if !a.decodeBody(c, &patch, "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
 	changed, err := a.Registry.UpdateApplication(ctx, pathText(c, "name"), patch)
-	a.answer(c, http.StatusOK, changed, err)
+	a.sendResult(c, http.StatusOK, changed, err)
 }
 
 // createKey is POST /v1/applications/{name}/keys. The key is shown here, once.
 func (a *api) createKey(c *gin.Context) {
 	var spec access.KeySpec
-	if !a.decode(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
+	if !a.decodeBody(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
 	created, err := a.Registry.CreateKey(ctx, pathText(c, "name"), spec)
-	a.answer(c, http.StatusCreated, created, err)
+	a.sendResult(c, http.StatusCreated, created, err)
 }
 
 // listKeys is GET /v1/applications/{name}/keys.
 func (a *api) listKeys(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	keys, err := a.Registry.Keys(ctx, pathText(c, "name"))
-	a.answer(c, http.StatusOK, gin.H{"keys": keys}, err)
+	keys, err := a.Registry.ListKeys(ctx, pathText(c, "name"))
+	a.sendResult(c, http.StatusOK, gin.H{"keys": keys}, err)
 }
 
 // revokeKey is DELETE /v1/applications/{name}/keys/{id}.
@@ -85,35 +85,35 @@ func (a *api) revokeKey(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
 	if err := a.Registry.RevokeKey(ctx, pathText(c, "name"), pathText(c, "id")); err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
 	c.Status(http.StatusNoContent)
 }
 
-// answer sends a document, or what went wrong.
-func (a *api) answer(c *gin.Context, status int, document any, err error) {
+// sendResult sends a document, or what went wrong.
+func (a *api) sendResult(c *gin.Context, status int, document any, err error) {
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
 	a.sendJSON(c, status, document)
 }
 
-// decode reads a body that is one JSON object with known members. It answers the
+// decodeBody reads a body that is one JSON object with known members. It answers the
 // request itself when that fails.
-func (a *api) decode(c *gin.Context, into any, members ...string) bool {
-	return a.decodeBy(c, a.Rules, into, members...)
+func (a *api) decodeBody(c *gin.Context, into any, members ...string) bool {
+	return a.decodeBodyWithin(c, a.Rules, into, members...)
 }
 
-// decodeBy is decode within the limits of rules.
-func (a *api) decodeBy(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
-	body, err := a.document(c, "application/json")
+// decodeBodyWithin is decode within the limits of rules.
+func (a *api) decodeBodyWithin(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
+	body, err := a.readDocument(c, "application/json")
 	if err == nil {
 		err = decodeDocument(body, rules, into, members)
 	}
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return false
 	}
 	return true
@@ -134,7 +134,7 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	for name := range found {
 		if !slices.Contains(members, name) {
 			unknown = append(unknown, fault.Violation{
-				Pointer: "/" + pointerToken(name), Code: fault.CodeUnknownField,
+				Pointer: "/" + escapePointer(name), Code: fault.CodeUnknownField,
 				Detail: "no such member; there are: " + strings.Join(members, ", "),
 			})
 		}
@@ -155,14 +155,16 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
 		}
 	}
-	return unreadable(found, into)
+	return findUnreadableMember(found, into)
 }
 
-// pointerToken is a member's name as a JSON Pointer has it (RFC 6901).
-func pointerToken(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+// escapePointer is a member's name as a JSON Pointer has it (RFC 6901).
+func escapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
 
-// unreadable finds the member that has the right type and cannot be read: a time.
-func unreadable(found map[string]json.RawMessage, into any) error {
+// findUnreadableMember finds the member that has the right type and cannot be read: a time.
+func findUnreadableMember(found map[string]json.RawMessage, into any) error {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		one, err := json.Marshal(map[string]json.RawMessage{name: found[name]})
 		if err == nil && json.Unmarshal(one, into) != nil {

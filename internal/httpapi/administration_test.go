@@ -99,8 +99,8 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, []any{own.Name, []any{"read", "ingest"}, true, "für <alle>", expires, nil}, []any{
 		created["application"], created["scopes"], created["organisation_wide"], created["description"], created["expires_at"], created["revoked_at"],
 	})
-	mustPost(t, s.As(text), newEvent(t, newID()))
-	mustGet(t, s.As(text), "/v1/events?application=shop")
+	mustPost(t, s.WithKey(text), newEvent(t, newID()))
+	mustGet(t, s.WithKey(text), "/v1/events?application=shop")
 
 	list := s.Do(t, http.MethodGet, keys, "")
 	require.NotContains(t, string(list.Body), text[17:], "a secret is shown once")
@@ -133,11 +133,11 @@ func TestKeys(t *testing.T) {
 	for _, path := range []string{"/v1/applications/shop/keys/" + id, keys + "/x", keys + "/aaaaaaaaaaaa", "/v1/applications/nobody/keys/" + id} {
 		requireProblem(t, s.Do(t, http.MethodDelete, path, ""), http.StatusNotFound, "not_found")
 	}
-	mustGet(t, s.As(text), "/v1/events")
+	mustGet(t, s.WithKey(text), "/v1/events")
 	for range 2 { // revoking again changes nothing
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, keys+"/"+id, "").Status)
 	}
-	requireProblem(t, s.As(text).Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
+	requireProblem(t, s.WithKey(text).Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	revoked := at[map[string]any](t, mustGet(t, s.Client, keys), "keys", 2)
 	require.NotNil(t, revoked["revoked_at"])
 	require.Equal(t, id, revoked["key_id"])
@@ -151,7 +151,7 @@ func TestRevocationReachesReplicas(t *testing.T) {
 	within := func(key string, status int) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			answer, err := replica.As(key).Try(t.Context(), http.MethodGet, "/v1/events", nil)
+			answer, err := replica.WithKey(key).Try(t.Context(), http.MethodGet, "/v1/events", nil)
 			return err == nil && answer.Status == status
 		}, 5*time.Second, 20*time.Millisecond)
 	}

@@ -20,8 +20,8 @@ import (
 // stand in no audit entry.
 const canary = "canary-5f1e"
 
-// deed is one use of a route that changes something.
-type deed struct {
+// auditedChange is one use of a route that changes something.
+type auditedChange struct {
 	path, body string
 	action     audit.Action
 	target     string
@@ -43,30 +43,30 @@ func alsoNoted(route string) []audit.Action {
 
 // prepare readies what a deed needs and says what to do. A route that changes
 // something and has none fails the test.
-type prepare func(t testing.TB, s *apptest.Service) deed
+type prepare func(t testing.TB, s *apptest.Service) auditedChange
 
 func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
 	t.Helper()
 	session = newID()
-	id = at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
+	id = at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
 	return id, session
 }
 
-func deeds() map[string]prepare {
+func auditedChanges() map[string]prepare {
 	edit := func(body func(session string) string, changed string) prepare {
-		return func(t testing.TB, s *apptest.Service) deed {
+		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, session := anEvent(t, s)
-			return deed{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
+			return auditedChange{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
 		}
 	}
 	// What is refused again is no event's matter: an event that is stored passes the gate
 	// in a transaction of its own, before the run that took it is noted.
 	refused := func(what string, action audit.Action, detail string) prepare {
-		return func(t testing.TB, s *apptest.Service) deed {
+		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
-			return deed{"/v1/errors/" + what, `{"ids":["` + at[string](t, answer.JSON(t), "error_id") + `"]}`, action, "ids", "rejection", detail}
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
+			return auditedChange{"/v1/errors/" + what, `{"ids":["` + at[string](t, answer.JSON(t), "error_id") + `"]}`, action, "ids", "rejection", detail}
 		}
 	}
 	return map[string]prepare{
@@ -74,62 +74,62 @@ func deeds() map[string]prepare {
 			return `{"session_id":"` + session + `","category":"page","name":"seen","data":{"y":"` + canary + `"},"timestamp":"2021-01-02T00:00:00Z"}`
 		}, `"name","data","timestamp"`),
 		"PATCH /v1/events/{id}": edit(func(string) string { return `{"data":{"y":"` + canary + `"}}` }, `"data"`),
-		"DELETE /v1/events/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/events/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, session := anEvent(t, s)
-			return deed{"/v1/events/" + id, "", audit.EventErased, id, "session", `{"session_id":"` + session + `"}`}
+			return auditedChange{"/v1/events/" + id, "", audit.EventErased, id, "session", `{"session_id":"` + session + `"}`}
 		},
-		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			_, session := anEvent(t, s)
-			s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
-			return deed{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
+			s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
+			return auditedChange{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
 		},
-		"POST /v1/erasures": func(testing.TB, *apptest.Service) deed {
-			return deed{
+		"POST /v1/erasures": func(testing.TB, *apptest.Service) auditedChange {
+			return auditedChange{
 				path: "/v1/erasures", body: `{"data":{"x.y":"` + canary + `"}}`, action: audit.ErasureBegun,
 				detail: `{"sessions":0,"data_paths":["x.y"]}`,
 			}
 		},
-		"POST /v1/applications": func(testing.TB, *apptest.Service) deed {
+		"POST /v1/applications": func(testing.TB, *apptest.Service) auditedChange {
 			name := "app-" + newID()
-			return deed{
+			return auditedChange{
 				"/v1/applications", `{"name":"` + name + `","rate_limit":7}`, audit.ApplicationCreated, name,
 				"application", `{"disabled":false,"rate_limit":7,"allowed_origins":[]}`,
 			}
 		},
-		"PATCH /v1/applications/{name}": func(t testing.TB, s *apptest.Service) deed {
+		"PATCH /v1/applications/{name}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			name := newTenant(t, s).Name
-			return deed{
+			return auditedChange{
 				"/v1/applications/" + name, `{"disabled":true}`, audit.ApplicationChanged, name,
 				"application", `{"disabled":true,"rate_limit":null,"allowed_origins":[]}`,
 			}
 		},
-		"POST /v1/applications/{name}/keys": func(testing.TB, *apptest.Service) deed {
-			return deed{
+		"POST /v1/applications/{name}/keys": func(testing.TB, *apptest.Service) auditedChange {
+			return auditedChange{
 				"/v1/applications/shop/keys", `{"scopes":["read"],"description":"` + canary + `"}`, audit.KeyCreated, "",
 				"api_key", `{"application":"shop","scopes":["read"],"organisation_wide":false,"expires_at":null}`,
 			}
 		},
-		"PUT /v1/event-types/{category}/{name}": func(testing.TB, *apptest.Service) deed {
+		"PUT /v1/event-types/{category}/{name}": func(testing.TB, *apptest.Service) auditedChange {
 			name := newID()
-			return deed{
+			return auditedChange{
 				"/v1/event-types/a%20b/" + name, `{"schema":{"title":"` + canary + `"},"mode":"observe","description":"` + canary + `"}`,
 				audit.EventTypeChanged, "a%20b/" + name, "event_type_revision", `{"version":1,"mode":"observe"}`,
 			}
 		},
-		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			name := newType(t, s)
-			return deed{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
+			return auditedChange{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
 		},
 		"POST /v1/errors/replay":  refused("replay", audit.ErrorsReplayed, `{"stored":0,"duplicates":0,"rejected":1}`),
 		"POST /v1/errors/discard": refused("discard", audit.ErrorsDiscarded, `{"discarded":1}`),
-		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
-			return deed{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
+			return auditedChange{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
 		},
 	}
 }
@@ -143,19 +143,19 @@ func newType(t testing.TB, s *apptest.Service) (name string) {
 	return name
 }
 
-// changing are the admin routes that change something: all that are not read.
-func changing() map[string]httpapi.Route {
+// changingRoutes are the admin routes that change something: all that are not read.
+func changingRoutes() map[string]httpapi.Route {
 	found := map[string]httpapi.Route{}
 	for _, route := range httpapi.Routes() {
-		if route.Scope == "admin" && route.Method != http.MethodGet && !slices.Contains(harmless(), route.Method+" "+route.Template()) {
+		if route.Scope == "admin" && route.Method != http.MethodGet && !slices.Contains(readOnlyRoutes(), route.Method+" "+route.Template()) {
 			found[route.Method+" "+route.Template()] = route
 		}
 	}
 	return found
 }
 
-// harmless are the admin routes that change nothing although they are not GET.
-func harmless() []string { return []string{"POST /v1/event-types/{category}/{name}/preview"} }
+// readOnlyRoutes are the admin routes that change nothing although they are not GET.
+func readOnlyRoutes() []string { return []string{"POST /v1/event-types/{category}/{name}/preview"} }
 
 type auditRow struct {
 	actor, application, requestID, action, target, detail, transaction string
@@ -181,13 +181,13 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 	s := apptest.Start(t, nil)
 	pool := s.Database.Pool(t)
 	adminID, admin := newKey(t, s, "shop", `{"scopes":["admin"]}`)
-	routes, known := changing(), deeds()
+	routes, known := changingRoutes(), auditedChanges()
 	for name, route := range routes {
 		ready, ok := known[name]
 		require.True(t, ok, "%s: say in deeds what entry it leaves, or that it is harmless", name)
 		d := ready(t, s)
 		before := auditRows(t, pool)
-		answer := s.As(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
+		answer := s.WithKey(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
 		require.Less(t, answer.Status, 300, "%s: %s", name, answer.Body)
 		if d.target == "" {
 			d.target = madeID(t, s, answer)
@@ -243,25 +243,25 @@ func TestAChangeIsRolledBackWithItsEntry(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	pool := s.Database.Pool(t)
-	prepared := map[string]deed{}
-	for name := range changing() {
-		prepared[name] = deeds()[name](t, s)
+	prepared := map[string]auditedChange{}
+	for name := range changingRoutes() {
+		prepared[name] = auditedChanges()[name](t, s)
 	}
 	_, err := pool.Exec(t.Context(), `
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
 create constraint trigger refuse after insert on audit_entry deferrable initially deferred for each row execute function refuse()`)
 	require.NoError(t, err)
-	before := contents(t, pool)
+	before := tableDigests(t, pool)
 	for name, d := range prepared {
 		method, _, _ := strings.Cut(name, " ")
 		answer := s.Do(t, method, d.path, d.body)
 		require.GreaterOrEqual(t, answer.Status, 500, "%s: %s", name, answer.Body)
-		require.Equal(t, before, contents(t, pool), name)
+		require.Equal(t, before, tableDigests(t, pool), name)
 	}
 }
 
-// contents is a digest of all rows of each table.
-func contents(t testing.TB, pool *pgxpool.Pool) map[string]string {
+// tableDigests is a digest of all rows of each table.
+func tableDigests(t testing.TB, pool *pgxpool.Pool) map[string]string {
 	t.Helper()
 	digests := map[string]string{}
 	for _, table := range []string{
@@ -289,7 +289,7 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 	typed := newType(t, s)
 	before := auditRows(t, pool)
 	for _, route := range httpapi.Routes() {
-		if _, changes := changing()[route.Method+" "+route.Template()]; changes {
+		if _, changes := changingRoutes()[route.Method+" "+route.Template()]; changes {
 			continue
 		}
 		for _, path := range []string{id, session, newID()} {
@@ -336,7 +336,7 @@ func TestAuditList(t *testing.T) {
 	}, column(t, all["entries"], "action"))
 	require.Nil(t, all["next_cursor"])
 	require.Nil(t, at[map[string]any](t, all, "entries", 10)["application"])
-	require.True(t, strings.HasPrefix(at[string](t, all, "entries", 10, "actor"), audit.Command))
+	require.True(t, strings.HasPrefix(at[string](t, all, "entries", 10, "actor"), audit.CommandActor))
 	newest := at[map[string]any](t, all, "entries", 0)
 	actor := at[string](t, newest, "actor")
 	require.Equal(t, map[string]any{"sessions": json.Number("1"), "events": json.Number("1"), "errors": json.Number("0")}, newest["detail"])

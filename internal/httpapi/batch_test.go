@@ -27,7 +27,7 @@ func number(n int) json.Number { return json.Number(fmt.Sprint(n)) }
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	for _, media := range []string{"application/json", lineType, "application/ndjson"} {
 		send := func(t testing.TB, path string, events ...string) *apptest.Answer {
 			t.Helper()
@@ -178,7 +178,7 @@ func testPoison(t *testing.T, s *apptest.Service) {
 				if media == lineType {
 					body = strings.Join(events, "\r\n") + "\n\n"
 				}
-				answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 				if media == lineType && strings.TrimSpace(poison) == "" {
 					continue
 				}
@@ -234,7 +234,7 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 		"array for NDJSON":   {batchOf(many[:2]...), lineType, 400, "batch_rejected"},
 		"a line of a number": {"1", lineType, 400, "batch_rejected"},
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Type", c.media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Type", c.media)
 		problem := requireProblem(t, answer, c.status, c.code)
 		if c.code != "batch_rejected" {
 			require.NotEmpty(t, problem["error_id"], name)
@@ -245,7 +245,7 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 		if media == lineType {
 			body = strings.Join(many[:1000], "\n")
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status)
 		requireCounts(t, answer.JSON(t), 1000, 0, 0)
 	}
@@ -263,14 +263,14 @@ func TestUnpartedBodiesAreKeptWhole(t *testing.T) {
 		"an unclosed string": "[" + many + `{"a":"b}]`, "an unclosed bracket": "[" + many + `{"a":1]`, "text behind the array": "[" + many + "1] x",
 		"a lone event": `{"a":[` + many + `}`, "lines sent as JSON": strings.ReplaceAll(many, "},", "}\n"),
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 		require.Equal(t, http.StatusBadRequest, answer.Status, name)
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
 		require.Equal(t, body, kept["raw"], name)
 		require.Equal(t, false, kept["raw_truncated"], name)
 	}
 	large := `[{"a":"` + strings.Repeat("x", 2<<20)
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
 	kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
 	require.Equal(t, true, kept["raw_truncated"], "what is larger when decompressed is cut")
 	require.Equal(t, large[:1<<20], kept["raw"])

@@ -60,14 +60,14 @@ type bodyReader struct {
 func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
-		return fault.Busy(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
+		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
-	exchangeOf(c).held += n
+	requestStateOf(c).bodyBytes += n
 	return nil
 }
 
 // releaseBody gives back what a request took.
-func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-exchangeOf(c).held) }
+func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {

@@ -48,9 +48,9 @@ func zstandard(t testing.TB, text io.Reader, options ...zstd.EOption) string {
 
 func zeros(n int) io.Reader { return bytes.NewReader(make([]byte, n)) }
 
-// bomb is 100 MiB of zeros. Both formats may be concatenated, so that little has to
+// compressedBomb is 100 MiB of zeros. Both formats may be concatenated, so that little has to
 // be compressed for it.
-func bomb(mebibyte string) string { return strings.Repeat(mebibyte, 100) }
+func compressedBomb(mebibyte string) string { return strings.Repeat(mebibyte, 100) }
 
 func TestEncodings(t *testing.T) {
 	t.Parallel()
@@ -86,9 +86,9 @@ func TestEncodings(t *testing.T) {
 		"zstd and garbage":      {"zstd", zstandard(t, text()) + "garbage", 400, "invalid_encoding"},
 		"zstd announced":        {"zstd", good, 400, "invalid_encoding"},
 		"zstd, a huge window":   {"zstd", zstandard(t, zeros(17<<20), zstd.WithWindowSize(16<<20)), 400, "invalid_encoding"},
-		"gzip bomb":             {"gzip", bomb(gzipped(t, zeros(1<<20))), 413, "body_too_large"},
-		"zstd bomb":             {"zstd", bomb(zstandard(t, zeros(1<<20))), 413, "body_too_large"},
-		"bomb in a bomb":        {"gzip", gzipped(t, strings.NewReader(bomb(gzipped(t, zeros(1<<20))))), 400, "invalid_json"},
+		"gzip bomb":             {"gzip", compressedBomb(gzipped(t, zeros(1<<20))), 413, "body_too_large"},
+		"zstd bomb":             {"zstd", compressedBomb(zstandard(t, zeros(1<<20))), 413, "body_too_large"},
+		"bomb in a bomb":        {"gzip", gzipped(t, strings.NewReader(compressedBomb(gzipped(t, zeros(1<<20))))), 400, "invalid_json"},
 		"one over the limit":    {"gzip", gzipped(t, zeros(10<<20+1)), 413, "body_too_large"},
 		"at the limit":          {"gzip", gzipped(t, strings.NewReader(good+strings.Repeat(" ", 10<<20-len(good)))), 201, ""},
 		"deflate":               {"deflate", good, 415, "unsupported_encoding"},
@@ -104,7 +104,7 @@ func TestEncodings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
 			if c.code == "" {
 				require.Equal(t, c.status, answer.Status, "%s", answer.Body)
 				return
@@ -172,7 +172,7 @@ func TestContentTypes(t *testing.T) {
 		"":                                     false,
 	} {
 		for _, path := range []string{"/v1/events", "/v1/validate"} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
 			if supported {
 				require.Less(t, answer.Status, 300, "%s %s: %s", path, kind, answer.Body)
 				continue
@@ -222,11 +222,11 @@ func TestBodyLimit(t *testing.T) {
 		"in chunks": "Transfer-Encoding: chunked\r\n\r\n1100\r\n" + strings.Repeat(" ", 0x1100) + "\r\n0\r\n\r\n",
 		"huge":      "Content-Length: 9223372036854775807\r\n\r\n",
 		"chunked":   "Transfer-Encoding: chunked\r\n\r\n2000\r\n" + strings.Repeat(" ", 5000),
-		"gzip":      "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n20000\r\n" + bomb(gzipped(t, zeros(1<<20)))[:11_000],
+		"gzip":      "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n20000\r\n" + compressedBomb(gzipped(t, zeros(1<<20)))[:11_000],
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer, closed := converse(t, s, head)
+			answer, closed := sendRest(t, s, head)
 			problem := requireProblem(t, answer, http.StatusRequestEntityTooLarge, "body_too_large")
 			require.True(t, closed)
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
@@ -255,9 +255,9 @@ func TestSlowBody(t *testing.T) {
 	require.Equal(t, http.StatusCreated, roundTrip(t, s, request).Status)
 }
 
-// converse sends the rest of a request by hand, and tells whether the connection
+// sendRest sends the rest of a request by hand, and tells whether the connection
 // was closed behind the answer.
-func converse(t testing.TB, s *apptest.Service, rest string) (answer *apptest.Answer, closed bool) {
+func sendRest(t testing.TB, s *apptest.Service, rest string) (answer *apptest.Answer, closed bool) {
 	t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -282,7 +282,7 @@ func converse(t testing.TB, s *apptest.Service, rest string) (answer *apptest.An
 func TestBombsAreNotInflated(t *testing.T) {
 	t.Parallel()
 	limits := event.DefaultRules().Limits
-	for encoding, body := range map[string]string{"gzip": bomb(gzipped(t, zeros(1<<20))), "zstd": bomb(zstandard(t, zeros(1<<20)))} {
+	for encoding, body := range map[string]string{"gzip": compressedBomb(gzipped(t, zeros(1<<20))), "zstd": compressedBomb(zstandard(t, zeros(1<<20)))} {
 		wire := strings.NewReader(body)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", wire)
 		r.Header.Set("Content-Encoding", encoding)
@@ -316,15 +316,15 @@ func TestByteOrderMarks(t *testing.T) {
 	for body, media := range map[string]string{
 		mark + good: "application/json", mark + batchOf(good, good): "application/json", mark + good + "\n" + good: lineType, mark + "\n" + good + "\n": "application/jsonl",
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
-	path, _ := stored(t, s, good)
-	edit(t, s, http.MethodPut, path, mark+good)
-	edit(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
+	path, _ := postStored(t, s, good)
+	editEvent(t, s, http.MethodPut, path, mark+good)
+	editEvent(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
 	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/view", mark+`{"mode":"observe"}`)
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
-	batch := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
+	batch := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
 	require.Equal(t, http.StatusMultiStatus, batch.Status, "it is one at the beginning alone")
 }
 
@@ -334,9 +334,9 @@ func TestTheNilUUIDNamesNothing(t *testing.T) {
 	s := apptest.Start(t, nil)
 	none := uuid.Nil.String()
 	for _, member := range []string{"session_id", "event_id"} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
 		require.Equal(t, []string{"/" + member + " nil_uuid"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
-		path, _ := stored(t, s, newEvent(t, newID()))
+		path, _ := postStored(t, s, newEvent(t, newID()))
 		answer = s.Do(t, http.MethodPatch, path, `{"`+member+`":"`+none+`"}`)
 		require.Contains(t, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")), "/"+member+" nil_uuid")
 	}

@@ -13,20 +13,20 @@ import (
 // listChanges is GET /v1/events/changes: stored events in the order of their commits.
 func (a *api) listChanges(c *gin.Context) {
 	p := readParameters(c)
-	filter := query.ChangeFilter{Category: p.text("category"), Name: p.text("name"), Application: p.application(c)}
-	after, limit := p.text("after"), p.limit()
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	filter := query.ChangeFilter{Category: p.readText("category"), Name: p.readText("name"), Application: p.readApplication(c)}
+	after, limit := p.readText("after"), p.readLimit()
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	if exchangeOf(c).format == formatJSON {
-		a.changePage(c, filter, after, limit)
+	if requestStateOf(c).format == formatJSON {
+		a.sendChangePage(c, filter, after, limit)
 		return
 	}
-	a.changeStream(c, filter, after, p.streamLimit(c))
+	a.streamChanges(c, filter, after, p.readStreamLimit(c))
 }
 
-func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
+func (a *api) sendChangePage(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
 	var body []byte
@@ -38,21 +38,21 @@ func (a *api) changePage(c *gin.Context, filter query.ChangeFilter, after string
 			}
 			body = appendEvent(body, &p.Events[i])
 		}
-		body = append(append(body, `],`...), changeMark(&p)[1:]...)
+		body = append(append(body, `],`...), renderChangeCursor(&p)[1:]...)
 		return false, nil
 	})
 	if err == nil {
-		err = a.unread.hold(c, len(body))
+		err = a.responses.reserveResponse(c, len(body))
 	}
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, http.StatusOK, "application/json", body)
+	sendBody(c, http.StatusOK, "application/json", body)
 }
 
-// changeMark renders what is said of a page of changes beside its events.
-func changeMark(p *query.ChangePage) []byte {
+// renderChangeCursor renders what is said of a page of changes beside its events.
+func renderChangeCursor(p *query.ChangePage) []byte {
 	b := appendString([]byte(`{"next":`), p.Next)
 	if p.More {
 		b = append(b, `,"more":true`...)
@@ -66,19 +66,19 @@ func changeMark(p *query.ChangePage) []byte {
 	return append(b, '}')
 }
 
-// changeStream sends changes up to the watermark, or limit of them, one a line. A
+// streamChanges sends changes up to the watermark, or limit of them, one a line. A
 // line with the cursor stands behind each page, so that a stream that is cut off can be
 // taken up again.
-func (a *api) changeStream(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
+func (a *api) streamChanges(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
 	var buffer bytes.Buffer
 	out, size := a.newStreamer(c, formatNDJSON), query.MaxLimit
 	if limit > 0 {
 		size = limit
 	}
-	out.end(a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
+	out.endStream(a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
 		buffer.Reset()
-		encode(&buffer, formatNDJSON, p.Events)
-		buffer.Write(append(changeMark(&p), '\n'))
-		return limit == 0, out.write(buffer.Bytes())
+		encodeEvents(&buffer, formatNDJSON, p.Events)
+		buffer.Write(append(renderChangeCursor(&p), '\n'))
+		return limit == 0, out.writePage(buffer.Bytes())
 	}))
 }

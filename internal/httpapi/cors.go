@@ -17,22 +17,22 @@ const (
 	exposedHeaders = "Allow, Date, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 	// corsMethods are all that routes have.
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	// maxAskedHeaders bounds how many headers a preflight is answered for.
-	maxAskedHeaders = 64
+	// maxRequestedHeaders bounds how many headers a preflight is answered for.
+	maxRequestedHeaders = 64
 )
 
-// cors lets browsers read what is answered to them (Fetch standard). Nothing is known of
+// handleCORS lets browsers read what is answered to them (Fetch standard). Nothing is known of
 // the key yet, and an answer may be about just that (401, 429), or about a database that is
 // away (503): so every origin may read it that some application allows. Once the key is
 // known, the answer is held to its own application's origins by hideFromOtherOrigins.
-func (a *api) cors(c *gin.Context) {
+func (a *api) handleCORS(c *gin.Context) {
 	origin := c.GetHeader("Origin")
 	if origin == "" {
 		return
 	}
 	header := c.Writer.Header()
 	header.Add("Vary", "Origin")
-	allowed := a.Directory.OriginAllowed(origin)
+	allowed := a.KeyCache.OriginAllowed(origin)
 	if allowed {
 		header.Set(allowOriginHeader, origin)
 		header.Set("Access-Control-Expose-Headers", exposedHeaders)
@@ -61,7 +61,7 @@ func allowedHeaders(asked string) []string {
 	for name := range strings.SplitSeq(asked, ",") {
 		name = strings.TrimSpace(name)
 		known := slices.ContainsFunc(allowed, func(known string) bool { return strings.EqualFold(known, name) })
-		if !known && isToken(name) && len(allowed) < maxAskedHeaders {
+		if !known && isToken(name) && len(allowed) < maxRequestedHeaders {
 			allowed = append(allowed, name)
 		}
 	}

@@ -19,7 +19,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	web := newTenant(t, s, `"allowed_origins":["`+origin+`"]`, `"rate_limit":1`)
 	unlimited := newTenant(t, s, `"allowed_origins":["`+origin+`"]`)
 	_, admin := newKey(t, s, unlimited.Name, `{"scopes":["admin"]}`)
-	all := s.As(admin)
+	all := s.WithKey(admin)
 	readable := func(answer *apptest.Answer, status int) {
 		t.Helper()
 		require.Equal(t, status, answer.Status, "%s", answer.Body)
@@ -37,8 +37,8 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	}
 	readable(post(web.Ingest, batchOf(newEvent(t, newID()), newEvent(t, newID()), newEvent(t, newID()))), http.StatusCreated)
 	readable(post(web.Ingest, newEvent(t, newID())), http.StatusTooManyRequests)
-	readable(post(s.As(""), newEvent(t, newID())), http.StatusUnauthorized)
-	readable(post(s.As("eye_unknown"), newEvent(t, newID())), http.StatusUnauthorized)
+	readable(post(s.WithKey(""), newEvent(t, newID())), http.StatusUnauthorized)
+	readable(post(s.WithKey("eye_unknown"), newEvent(t, newID())), http.StatusUnauthorized)
 	readable(post(web.Read, newEvent(t, newID())), http.StatusForbidden)
 	readable(post(all, strings.Repeat(" ", 2<<20)), http.StatusRequestEntityTooLarge)
 	readable(post(all, "x", "Content-Type", "text/plain"), http.StatusUnsupportedMediaType)
@@ -46,20 +46,20 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	readable(all.Do(t, http.MethodGet, "/nothing", "", "Origin", origin), http.StatusNotFound)
 	readable(all.Do(t, http.MethodDelete, "/v1/events", "", "Origin", origin), http.StatusMethodNotAllowed)
 	readable(all.Do(t, http.MethodGet, "/v1/events", "", "Origin", origin, "If-Match", "x"), http.StatusBadRequest)
-	for post(s.As("eye_unknown"), "").Status != http.StatusTooManyRequests {
+	for post(s.WithKey("eye_unknown"), "").Status != http.StatusTooManyRequests {
 		continue
 	}
-	readable(post(s.As("eye_unknown"), ""), http.StatusTooManyRequests)
+	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 
 	// With the database away: first an event cannot be stored, then no key can be checked.
-	cut(t, s)
+	disconnectDatabase(t, s)
 	readable(post(all, newEvent(t, newID())), http.StatusServiceUnavailable)
 	require.Eventually(t, func() bool {
 		answer := all.Do(t, http.MethodGet, "/v1/event-types", "", "Origin", origin)
 		readable(answer, http.StatusServiceUnavailable)
 		return strings.Contains(string(answer.Body), "keys")
 	}, patience, 50*time.Millisecond, "until keys are too old to be believed")
-	readable(post(s.As("eye_unknown"), ""), http.StatusTooManyRequests)
+	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 }
 
 // Pages have libraries that add headers to every request; none of them is a reason to
@@ -69,7 +69,7 @@ func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 	s := apptest.Start(t, nil)
 	newTenant(t, s, `"allowed_origins":["https://shop.example"]`)
 	ask := func(asked string) []string {
-		answer := s.As("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", "https://shop.example",
+		answer := s.WithKey("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", "https://shop.example",
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
 		require.Equal(t, http.StatusNoContent, answer.Status)
 		return strings.Split(strings.ToLower(answer.Header.Get("Access-Control-Allow-Headers")), ", ")

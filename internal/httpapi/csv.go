@@ -17,37 +17,37 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// table says how items of a list are written as CSV.
-type table[T any] struct {
+// csvTable says how items of a list are written as CSV.
+type csvTable[T any] struct {
 	columns []string
 	row     func(*T) []string
 }
 
-// answerTable answers with a table that is in memory already.
-func answerTable[T any](a *api, c *gin.Context, t table[T], items []T) {
+// sendTable answers with a table that is in memory already.
+func sendTable[T any](a *api, c *gin.Context, t csvTable[T], items []T) {
 	var buffer bytes.Buffer
 	writeRecord(&buffer, t.columns...)
 	for i := range items {
 		writeRecord(&buffer, t.row(&items[i])...)
 	}
-	if err := a.unread.hold(c, buffer.Len()); err != nil {
-		a.fail(c, err)
+	if err := a.responses.reserveResponse(c, buffer.Len()); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, http.StatusOK, formatCSV.contentType(), buffer.Bytes())
+	sendBody(c, http.StatusOK, formatCSV.contentType(), buffer.Bytes())
 }
 
 // streamTable answers with every item of a list, or limit of them, as CSV.
-func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t table[T],
+func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t csvTable[T],
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error),
 ) {
-	limit, cursor := p.streamLimit(c), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	limit, cursor := p.readStreamLimit(c), p.readText("cursor")
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
 	out := a.newStreamer(c, formatCSV)
-	out.end(streamPages(c, filter, cursor, limit, ask, func(items []T) error {
+	out.endStream(streamPages(c, filter, cursor, limit, ask, func(items []T) error {
 		var buffer bytes.Buffer
 		if !out.begun {
 			writeRecord(&buffer, t.columns...)
@@ -55,7 +55,7 @@ func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t ta
 		for i := range items {
 			writeRecord(&buffer, t.row(&items[i])...)
 		}
-		return out.write(buffer.Bytes())
+		return out.writePage(buffer.Bytes())
 	}))
 }
 
@@ -84,10 +84,10 @@ func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 	}
 }
 
-// streamLimit reads the limit of a stream, which has none unless it is asked for. Who asks
+// readStreamLimit reads the limit of a stream, which has none unless it is asked for. Who asks
 // for the head of an answer needs no more than its beginning.
-func (p *parameters) streamLimit(c *gin.Context) int {
-	limit := p.limit()
+func (p *parameters) readStreamLimit(c *gin.Context) int {
+	limit := p.readLimit()
 	switch {
 	case isHead(c):
 		return 1
@@ -104,7 +104,7 @@ func writeRecord(buffer *bytes.Buffer, fields ...string) {
 		if i > 0 {
 			buffer.WriteByte(',')
 		}
-		field = inert(field)
+		field = escapeFormula(field)
 		if strings.ContainsAny(field, "\",\r\n") {
 			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 		}
@@ -113,17 +113,17 @@ func writeRecord(buffer *bytes.Buffer, fields ...string) {
 	buffer.WriteString("\r\n")
 }
 
-// inert keeps spreadsheets from computing a text that a client of ours made up: what
+// escapeFormula keeps spreadsheets from computing a text that a client of ours made up: what
 // begins as a formula does gets an apostrophe before it.
-func inert(field string) string {
+func escapeFormula(field string) string {
 	if field != "" && strings.IndexByte("=+-@\t\r", field[0]) >= 0 {
 		return "'" + field
 	}
 	return field
 }
 
-func sessionTable() table[event.Session] {
-	return table[event.Session]{
+func sessionTable() csvTable[event.Session] {
+	return csvTable[event.Session]{
 		columns: []string{"session_id", "started_at", "last_event_at", "event_count", "applications"},
 		row: func(s *event.Session) []string {
 			return []string{
@@ -134,8 +134,8 @@ func sessionTable() table[event.Session] {
 	}
 }
 
-func auditTable() table[audit.Entry] {
-	return table[audit.Entry]{
+func auditTable() csvTable[audit.Entry] {
+	return csvTable[audit.Entry]{
 		columns: []string{"audit_entry_id", "at", "actor", "application", "request_id", "action", "target", "detail"},
 		row: func(e *audit.Entry) []string {
 			return []string{
@@ -146,8 +146,8 @@ func auditTable() table[audit.Entry] {
 	}
 }
 
-func typeTable() table[eventtype.Type] {
-	return table[eventtype.Type]{
+func typeTable() csvTable[eventtype.Type] {
+	return csvTable[eventtype.Type]{
 		columns: []string{"category", "name", "version", "mode", "description", "created_at", "schema"},
 		row: func(t *eventtype.Type) []string {
 			return []string{
@@ -160,12 +160,12 @@ func typeTable() table[eventtype.Type] {
 
 // countTable has a column for the start of a bucket, if there are intervals, and for each
 // dimension.
-func countTable(g query.Grouping) table[query.Bucket] {
+func countTable(g query.Grouping) csvTable[query.Bucket] {
 	var columns []string
 	if g.Interval != 0 {
 		columns = append(columns, "start")
 	}
-	return table[query.Bucket]{
+	return csvTable[query.Bucket]{
 		columns: append(append(columns, g.By...), "count"),
 		row: func(b *query.Bucket) []string {
 			var row []string
@@ -178,8 +178,8 @@ func countTable(g query.Grouping) table[query.Bucket] {
 	}
 }
 
-func groupTable() table[groupAnswer] {
-	return table[groupAnswer]{
+func groupTable() csvTable[groupAnswer] {
+	return csvTable[groupAnswer]{
 		columns: []string{"code", "pointer", "category", "name", "application", "count", "first_seen", "last_seen", "sample_error_id", "detail"},
 		row: func(g *groupAnswer) []string {
 			return []string{
@@ -190,8 +190,8 @@ func groupTable() table[groupAnswer] {
 	}
 }
 
-func rejectionTable() table[query.Rejection] {
-	return table[query.Rejection]{
+func rejectionTable() csvTable[query.Rejection] {
+	return csvTable[query.Rejection]{
 		columns: []string{
 			"error_id", "received_at", "application", "code", "errors", "event_id", "session_id", "category", "name", "timestamp",
 			"status", "event_type_version", "request_id", "raw_size", "raw_truncated", "raw",

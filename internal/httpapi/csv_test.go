@@ -37,12 +37,12 @@ func TestListsAsCSV(t *testing.T) {
 	other := newTenant(t, s)
 	for n := range 3 {
 		session := newID()
-		mustPost(t, s.As(s.Ingest), newEvent(t, session, "name", fmt.Sprintf("=n%d", n)))
+		mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "name", fmt.Sprintf("=n%d", n)))
 		mustPost(t, other.Ingest, newEvent(t, session))
-		require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "category", "-c", "timestamp", "x")).Status)
+		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "category", "-c", "timestamp", "x")).Status)
 	}
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{"type":"object"},"description":"a, \"b\""}`).Status)
-	require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", "=cmd").Status)
+	require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", "=cmd").Status)
 	for path, list := range map[string]string{
 		"/v1/sessions?": "sessions", "/v1/sessions?application=" + other.Name: "sessions", "/v1/errors?": "errors", "/v1/errors?category=-c": "errors",
 		"/v1/audit?": "entries", "/v1/event-types?": "event_types", "/v1/event-types/page/view/versions?": "versions",
@@ -70,7 +70,7 @@ func TestListsAsCSV(t *testing.T) {
 	// A list is whole unless it has a limit.
 	require.Len(t, inTable(t, s.Client, "/v1/sessions?limit=2"), 2)
 	require.Len(t, inTable(t, s.Client, "/v1/errors?limit=1"), 1)
-	require.Len(t, inTable(t, s.As(s.Read), "/v1/sessions"), 3)
+	require.Len(t, inTable(t, s.WithKey(s.Read), "/v1/sessions"), 3)
 	// What is wrong is a problem, as ever.
 	for query, code := range map[string]string{"limit=0": "invalid_parameter", "nothing=1": "unknown_parameter", "cursor=x": "invalid_cursor"} {
 		requireProblem(t, s.Do(t, http.MethodGet, "/v1/sessions?"+query, "", "Accept", "text/csv"), http.StatusBadRequest, code)

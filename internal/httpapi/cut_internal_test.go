@@ -48,9 +48,9 @@ func TestCutStreamsEndInAnErrorForClients(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for _, f := range []format{formatNDJSON, formatCSV} {
 			a := &api{Deps: Deps{Finder: &query.Finder{EventStore: &lost{}}, Logger: zap.NewNop(), Now: time.Now}}
-			a.unread.memory, a.unread.byKey = 1<<20, map[string]int64{}
+			a.responses.limit, a.responses.byKey = 1<<20, map[string]int64{}
 			router := gin.New()
-			router.GET("/", func(c *gin.Context) { a.stream(c, f, query.EventFilter{}, "", 0) })
+			router.GET("/", func(c *gin.Context) { a.streamEvents(c, f, query.EventFilter{}, "", 0) })
 			server := httptest.NewUnstartedServer(router)
 			server.EnableHTTP2 = http2
 			server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())

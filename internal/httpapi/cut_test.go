@@ -26,7 +26,7 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 	const events = 300
 	large := newEvent(t, newID(), "data", map[string]any{"text": strings.Repeat("x", 60<<10)})
 	for range events / 15 {
-		mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 14)+large))
+		mustPost(t, s.WithKey(s.Ingest), batchOf(strings.Repeat(large+",", 14)+large))
 	}
 	streams := map[string]string{
 		"events as lines": "/v1/events\r\nAccept: " + lineType, "events as CSV": "/v1/events\r\nAccept: text/csv", "changes": "/v1/events/changes\r\nAccept: " + lineType,
@@ -47,7 +47,7 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 		begun[name] = response
 	}
 
-	cut(t, s)
+	disconnectDatabase(t, s)
 	t.Cleanup(func() {
 		_, err := pool.Exec(context.Background(), "grant connect on database "+s.Database.Name()+" to public")
 		require.NoError(t, err)
@@ -60,8 +60,8 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 	}
 }
 
-// cut takes the database from a service: its connections are ended, and it gets no others.
-func cut(t testing.TB, s *apptest.Service) {
+// disconnectDatabase takes the database from a service: its connections are ended, and it gets no others.
+func disconnectDatabase(t testing.TB, s *apptest.Service) {
 	t.Helper()
 	pool := s.Database.Pool(t)
 	_, err := pool.Exec(t.Context(), "revoke connect on database "+s.Database.Name()+" from public, "+apptest.ServiceRole)

@@ -14,17 +14,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/apptest"
 )
 
-// stored posts an event and returns its path and its tag.
-func stored(t testing.TB, s *apptest.Service, event string) (path, tag string) {
+// postStored posts an event and returns its path and its tag.
+func postStored(t testing.TB, s *apptest.Service, event string) (path, tag string) {
 	t.Helper()
-	path = "/v1/events/" + at[string](t, mustPost(t, s.As(s.Ingest), event), "event_id")
+	path = "/v1/events/" + at[string](t, mustPost(t, s.WithKey(s.Ingest), event), "event_id")
 	answer := s.Do(t, http.MethodGet, path, "")
 	require.Equal(t, http.StatusOK, answer.Status)
 	return path, answer.Header.Get("ETag")
 }
 
-// edit changes an event, and checks that the answer is what is read back.
-func edit(t testing.TB, s *apptest.Service, method, path, body string, header ...string) (document map[string]any, tag string) {
+// editEvent changes an event, and checks that the answer is what is read back.
+func editEvent(t testing.TB, s *apptest.Service, method, path, body string, header ...string) (document map[string]any, tag string) {
 	t.Helper()
 	answer := s.Do(t, method, path, body, header...)
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
@@ -40,28 +40,28 @@ func TestEdits(t *testing.T) {
 	t.Run("whole", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
-		path, before := stored(t, s, newEvent(t, session, "data", map[string]any{"a": 1, "b": 2}))
-		put, after := edit(t, s, http.MethodPut, path, newEvent(t, session, "category", "c", "name", "n", "data", map[string]any{"b": 3}))
+		path, before := postStored(t, s, newEvent(t, session, "data", map[string]any{"a": 1, "b": 2}))
+		put, after := editEvent(t, s, http.MethodPut, path, newEvent(t, session, "category", "c", "name", "n", "data", map[string]any{"b": 3}))
 		require.Equal(t, []any{"c", "n", number(1), "shop"}, []any{put["category"], put["name"], put["sequence"], put["application"]})
 		requireSameJSON(t, `{"b":3}`, render(t, put["data"]))
 		require.NotEqual(t, before, after)
 		// The same again changes nothing, however it is written.
-		_, same := edit(t, s, http.MethodPut, path, newEvent(t, session, "category", "c", "name", "n", "data", json.RawMessage(`{"b":3.0}`)))
+		_, same := editEvent(t, s, http.MethodPut, path, newEvent(t, session, "category", "c", "name", "n", "data", json.RawMessage(`{"b":3.0}`)))
 		require.Equal(t, after, same)
-		_, same = edit(t, s, http.MethodPatch, path, `{}`)
+		_, same = editEvent(t, s, http.MethodPatch, path, `{}`)
 		require.Equal(t, after, same)
-		_, same = edit(t, s, http.MethodPatch, path, `{"event_id":null,"data":{"x":null,"b":30e-1}}`, "Content-Type", mergePatch)
+		_, same = editEvent(t, s, http.MethodPatch, path, `{"event_id":null,"data":{"x":null,"b":30e-1}}`, "Content-Type", mergePatch)
 		require.Equal(t, after, same)
 		// With its own id in the body, too.
 		id := strings.TrimPrefix(path, "/v1/events/")
-		edit(t, s, http.MethodPut, path, newEvent(t, session, "event_id", id))
-		edit(t, s, http.MethodPatch, path, `{"event_id":"`+strings.ToUpper(id)+`"}`)
+		editEvent(t, s, http.MethodPut, path, newEvent(t, session, "event_id", id))
+		editEvent(t, s, http.MethodPatch, path, `{"event_id":"`+strings.ToUpper(id)+`"}`)
 	})
 	t.Run("If-Match", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
-		path, first := stored(t, s, newEvent(t, session))
-		_, second := edit(t, s, http.MethodPatch, path, `{"name":"2"}`, "If-Match", first)
+		path, first := postStored(t, s, newEvent(t, session))
+		_, second := editEvent(t, s, http.MethodPatch, path, `{"name":"2"}`, "If-Match", first)
 		for _, stale := range []string{first, `"x"`, `W/"x"`, "W/" + first, `"*"`, `"x", ` + first} {
 			for method, body := range map[string]string{http.MethodPut: newEvent(t, session), http.MethodPatch: `{"name":"3"}`, http.MethodDelete: ""} {
 				requireProblem(t, s.Do(t, method, path, body, "If-Match", stale), http.StatusPreconditionFailed, "precondition_failed")
@@ -79,11 +79,11 @@ func TestEdits(t *testing.T) {
 		}
 		require.Equal(t, "2", mustGet(t, s.Client, path)["name"])
 		// What a proxy that compresses made of the tag is the same tag.
-		_, second = edit(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
-		edit(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
+		_, second = editEvent(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
+		editEvent(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
 		requireProblem(t, s.Do(t, http.MethodGet, path, "", "If-Match", first), http.StatusPreconditionFailed, "precondition_failed")
-		_, third := edit(t, s, http.MethodPatch, path, `{"name":"3"}`, "If-Match", "*")
-		_, fourth := edit(t, s, http.MethodPut, path, newEvent(t, session, "name", "4"), "If-Match", first+" , "+third)
+		_, third := editEvent(t, s, http.MethodPatch, path, `{"name":"3"}`, "If-Match", "*")
+		_, fourth := editEvent(t, s, http.MethodPut, path, newEvent(t, session, "name", "4"), "If-Match", first+" , "+third)
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "", "If-Match", fourth).Status)
 		requireProblem(t, s.Do(t, http.MethodDelete, path, "", "If-Match", fourth), http.StatusNotFound, "not_found")
 		requireProblem(t, s.Do(t, http.MethodPatch, path, `{}`, "If-Match", "*"), http.StatusNotFound, "not_found")
@@ -91,7 +91,7 @@ func TestEdits(t *testing.T) {
 	t.Run("by the rules of ingest", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
-		path, tag := stored(t, s, newEvent(t, session, "data", map[string]any{"kept": true}))
+		path, tag := postStored(t, s, newEvent(t, session, "data", map[string]any{"kept": true}))
 		future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 		for body, c := range map[string]struct{ code, reason string }{
 			`{"timestamp":"` + future + `"}`:                       {"invalid_event", "/timestamp timestamp_in_future"},
@@ -135,9 +135,9 @@ func TestEdits(t *testing.T) {
 		requireProblem(t, s.Do(t, http.MethodPut, path, strings.Repeat(" ", 1<<20+1)), http.StatusRequestEntityTooLarge, "body_too_large")
 		require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "nothing of all this changed it")
 		// What Postgres spells out, and HTML would escape, does not grow past the limits.
-		path, _ = stored(t, s, strings.Replace(newEvent(t, session), `"data":{}`,
+		path, _ = postStored(t, s, strings.Replace(newEvent(t, session), `"data":{}`,
 			`"data":{"n":[1e300,-2.5e-200,0e-300,123456789012345678901234567890123456789,12345678901234567890123456789012345678e20],"s":"`+strings.Repeat("<", 40_000)+`"}`, 1))
-		changed, _ := edit(t, s, http.MethodPatch, path, `{"data":{"x":1}}`)
+		changed, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"x":1}}`)
 		requireSameJSON(t, `[1e300,-2.5e-200,0,123456789012345678901234567890123456789,12345678901234567890123456789012345678e20]`, render(t, at[any](t, changed, "data", "n")))
 	})
 	t.Run("lost updates", func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestEdits(t *testing.T) {
 func testConcurrentEdits(t *testing.T, s *apptest.Service) {
 	t.Helper()
 	const editors = 50
-	path, tag := stored(t, s, newEvent(t, newID()))
+	path, tag := postStored(t, s, newEvent(t, newID()))
 	each := func(do func(i int)) {
 		var all sync.WaitGroup
 		for i := range editors {
@@ -205,12 +205,12 @@ func TestMergePatch(t *testing.T) {
 		{`{"a":9007199254740993}`, `{"b":12345678901234567890}`, `{"a":9007199254740993,"b":12345678901234567890}`},
 		{`{"a":"<é>"}`, `{"":{"~/":"</é>"}}`, `{"a":"<é>","":{"~/":"</é>"}}`},
 	} {
-		path, _ := stored(t, s, strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":{"v":`+c[0]+`,"w":[null]}`, 1))
+		path, _ := postStored(t, s, strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":{"v":`+c[0]+`,"w":[null]}`, 1))
 		for _, media := range []string{mergePatch, "application/json"} { // applying it again changes nothing
-			got, _ := edit(t, s, http.MethodPatch, path, `{"data":{"v":`+c[1]+`}}`, "Content-Type", media)
+			got, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"v":`+c[1]+`}}`, "Content-Type", media)
 			requireSameJSON(t, `{"v":`+c[2]+`,"w":[null]}`, render(t, got["data"]))
 		}
-		got, _ := edit(t, s, http.MethodPatch, path, `{"data":{"v":null}}`)
+		got, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"v":null}}`)
 		requireSameJSON(t, `{"w":[null]}`, render(t, got["data"]))
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
-// erased begins an erasure, waits for its end, and returns its id.
-func erased(t testing.TB, s *apptest.Service, body string) string {
+// eraseAndWait begins an erasure, waits for its end, and returns its id.
+func eraseAndWait(t testing.TB, s *apptest.Service, body string) string {
 	t.Helper()
 	answer := s.Do(t, http.MethodPost, "/v1/erasures", body)
 	require.Equal(t, http.StatusAccepted, answer.Status, "%s", answer.Body)
@@ -48,7 +48,7 @@ func longSession(t testing.TB, s *apptest.Service, events int) (session string, 
 		for i := range batch {
 			batch[i] = newEvent(t, session)
 		}
-		mustPost(t, s.As(s.Ingest), batchOf(batch...))
+		mustPost(t, s.WithKey(s.Ingest), batchOf(batch...))
 	}
 	holder, err := s.Database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	finished := awaitErasure(t, s, id)
 	require.Equal(t, json.Number("25000"), finished["events"])
 	require.NotNil(t, finished["receipt"])
-	requireProblem(t, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session)), http.StatusBadRequest, "invalid_event")
+	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session)), http.StatusBadRequest, "invalid_event")
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
@@ -167,7 +167,7 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender, name, id := s.As(s.Ingest), strict(t, s), newID()
+	sender, name, id := s.WithKey(s.Ingest), registerStrictType(t, s), newID()
 	session, other := newID(), newID()
 	mustPost(t, sender, newEvent(t, session, "event_id", id))
 	// The same id under another session was refused by its type, and is kept.
@@ -176,7 +176,7 @@ func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id)), http.StatusBadRequest, "invalid_event")
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 	setType(t, s, name, `{}`)
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"ids":["`+refused+`"]}`))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+refused+`"]}`))
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
@@ -184,7 +184,7 @@ func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 func TestAPersonIsExportedAndErased(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	person := func(id any) map[string]any { return map[string]any{"user": map[string]any{"id": id}} }
 	mustPost(t, sender, batchOf(newEvent(t, newID(), "data", person("8612")), newEvent(t, newID(), "data", person(8612)), newEvent(t, newID(), "data", person("1"))))
 	sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "data", person("8612"), "timestamp", "soon"))

@@ -113,7 +113,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "X-Request-Id", "the-request")
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "X-Request-Id", "the-request")
 			problem := answer.JSON(t)
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 			require.Equal(t, "the-request", kept["request_id"])
@@ -137,7 +137,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 	t.Run("what could be read", func(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
-		problem := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", 1)).JSON(t)
+		problem := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", 1)).JSON(t)
 		require.Equal(t, id, problem["event_id"])
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 		require.Equal(t, []any{id, session, "page", nil, happenedAt},
@@ -241,7 +241,7 @@ func TestLimits(t *testing.T) {
 		s := apptest.Start(t, nil)
 		require.JSONEq(t, `{"body_bytes":1048576,"inflated_bytes":10485760,"batch_events":1000,"event_bytes":65536,"json_depth":32,
 			"number_digits":40,"name_length":128,"timestamp_max_ahead_seconds":5,"timestamp_max_age_seconds":315360000,
-			"request_budget_seconds":5,"page_limit":1000}`, render(t, mustGet(t, s.As(""), "/v1/limits")))
+			"request_budget_seconds":5,"page_limit":1000}`, render(t, mustGet(t, s.WithKey(""), "/v1/limits")))
 	})
 	t.Run("as set", func(t *testing.T) {
 		t.Parallel()
@@ -251,7 +251,7 @@ func TestLimits(t *testing.T) {
 		})
 		require.JSONEq(t, `{"body_bytes":5000,"inflated_bytes":20000,"batch_events":3,"event_bytes":400,"json_depth":4,
 			"number_digits":6,"name_length":128,"timestamp_max_ahead_seconds":3600,"timestamp_max_age_seconds":3153600000,
-			"request_budget_seconds":2.5,"page_limit":1000}`, render(t, mustGet(t, s.As(""), "/v1/limits")))
+			"request_budget_seconds":2.5,"page_limit":1000}`, render(t, mustGet(t, s.WithKey(""), "/v1/limits")))
 		good := newEvent(t, newID())
 		data := func(text string) string { return newEvent(t, newID(), "data", json.RawMessage(text)) }
 		for name, c := range map[string]struct {
@@ -273,7 +273,7 @@ func TestLimits(t *testing.T) {
 			"a too old one":  {newEvent(t, newID(), "timestamp", "1901-01-01T00:00:00Z"), 400, "timestamp_too_old"},
 			"inflated, kept": {batchOf(good), 201, ""},
 		} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body)
 			require.Equal(t, c.status, answer.Status, "%s: %s", name, answer.Body)
 			if c.code != "" {
 				require.Contains(t, string(answer.Body), `"code":"`+c.code+`"`)
@@ -281,7 +281,7 @@ func TestLimits(t *testing.T) {
 		}
 		for size, status := range map[int]int{20000: 201, 20001: 413} {
 			body := gzipped(t, strings.NewReader(good+strings.Repeat(" ", size-len(good))))
-			require.Equal(t, status, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Encoding", "gzip").Status)
+			require.Equal(t, status, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Encoding", "gzip").Status)
 		}
 	})
 }

@@ -55,12 +55,12 @@ func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	for _, data := range []string{
 		`{"user": [{"ssn": "canary"}]}`, `{"list": {"p": "canary"}}`, `{"list": [[{"p": "canary"}]]}`, `{"user": "canary"}`, `{"x": {"user": {"y": {"SSN": "canary"}}}}`,
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			`{"session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423", "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": `+data+`}`)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.NotContains(t, string(answer.Body), "canary")
 	}
-	errors := s.As(s.Read).Do(t, http.MethodGet, "/v1/errors", "")
+	errors := s.WithKey(s.Read).Do(t, http.MethodGet, "/v1/errors", "")
 	require.Equal(t, http.StatusOK, errors.Status)
 	require.NotContains(t, string(errors.Body), "canary")
 	require.Contains(t, string(errors.Body), `user`)

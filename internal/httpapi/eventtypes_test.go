@@ -46,13 +46,13 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	require.Equal(t, number(1), answer.JSON(t)["version"])
 	require.Equal(t, number(2), putType(t, s.Client, "form", "submit", `{"schema": {"type": "object"}}`)["version"])
 	// A read key may read all of it, and change none.
-	reader := s.As(s.Read)
+	reader := s.WithKey(s.Read)
 	for _, of := range []string{"/v1/event-types", path, path + "/versions", path + "?version=1"} {
 		mustGet(t, reader, of)
 	}
 	requireProblem(t, reader.Do(t, http.MethodPut, path, spec), http.StatusForbidden, "forbidden")
 	requireProblem(t, reader.Do(t, http.MethodDelete, path, ""), http.StatusForbidden, "forbidden")
-	requireProblem(t, s.As(s.Ingest).Do(t, http.MethodGet, path, ""), http.StatusForbidden, "forbidden")
+	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, path, ""), http.StatusForbidden, "forbidden")
 	require.Equal(t, "enforce", mustGet(t, reader, path)["mode"])
 	require.Equal(t, "observe", mustGet(t, reader, path+"?version=1")["mode"])
 	// It is gone, its versions are not, and a new one goes on counting.
@@ -91,7 +91,7 @@ func TestAnyCharactersNameAType(t *testing.T) {
 		require.Equal(t, name, mustGet(t, s.Client, path)["name"])
 		require.Len(t, mustGet(t, s.Client, path+"/versions")["versions"], 1)
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodPost, path+"/preview", `{"schema": {}}`).Status)
-		refused := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "category", category, "name", name))
+		refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "category", category, "name", name))
 		require.Contains(t, string(refused.Body), `"schema_violation"`, "%q %q", category, name)
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status, "%q %q", category, name)
 	}
@@ -111,9 +111,9 @@ func TestAnEditIsJudgedByTheType(t *testing.T) {
 	s := apptest.Start(t, nil)
 	putType(t, s.Client, "form", "submit", `{"schema": {"required": ["email"], "properties": {"email": {"type": "string"}}}}`)
 	session := newID()
-	path, _ := stored(t, s, newEvent(t, session, "category", "form", "name", "submit", "data", map[string]any{"email": "x"}))
+	path, _ := postStored(t, s, newEvent(t, session, "category", "form", "name", "submit", "data", map[string]any{"email": "x"}))
 	require.Equal(t, number(1), mustGet(t, s.Client, path)["event_type_version"])
-	free, _ := stored(t, s, newEvent(t, session))
+	free, _ := postStored(t, s, newEvent(t, session))
 	for _, c := range []struct{ method, path, body, at string }{
 		{http.MethodPut, path, newEvent(t, session, "category", "form", "name", "submit"), "/data/email schema_violation"},
 		{http.MethodPatch, path, `{"data": {"email": 5}}`, "/data/email schema_violation"},
@@ -128,7 +128,7 @@ func TestAnEditIsJudgedByTheType(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.Equal(t, []string{c.at}, reasons(t, answer.JSON(t)))
 	}
-	document, _ := edit(t, s, http.MethodPatch, path, `{"data": {"email": "y"}}`, "Content-Type", mergePatch)
+	document, _ := editEvent(t, s, http.MethodPatch, path, `{"data": {"email": "y"}}`, "Content-Type", mergePatch)
 	requireSameJSON(t, `{"email": "y"}`, render(t, document["data"]))
 }
 
@@ -138,9 +138,9 @@ func TestWhatIsObservedIsStoredWithItsViolations(t *testing.T) {
 	putType(t, s.Client, "form", "submit", `{"mode": "observe", "schema": {"properties": {"form": {"properties": {"email": {"type": "string"}}}}}}`)
 	bad := newEvent(t, newID(), "category", "form", "name", "submit", "data", map[string]any{"form": map[string]any{"email": 5}})
 	good := newEvent(t, newID(), "category", "form", "name", "submit")
-	answer := mustPost(t, s.As(s.Ingest), batchOf(bad, good))
+	answer := mustPost(t, s.WithKey(s.Ingest), batchOf(bad, good))
 	require.Equal(t, number(2), answer["stored"])
-	events := at[[]any](t, mustGet(t, s.As(s.Read), "/v1/events?category=form"), "events")
+	events := at[[]any](t, mustGet(t, s.WithKey(s.Read), "/v1/events?category=form"), "events")
 	require.Len(t, events, 2)
 	violated := 0
 	for _, one := range events {
@@ -153,7 +153,7 @@ func TestWhatIsObservedIsStoredWithItsViolations(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, violated)
-	require.Empty(t, mustGet(t, s.As(s.Read), "/v1/errors")["errors"])
+	require.Empty(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"])
 }
 
 // Whoever looks at a preview knows what a change will refuse.
@@ -171,7 +171,7 @@ func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 		}
 		return batchOf(events...)
 	}
-	mustPost(t, s.As(s.Ingest), batch())
+	mustPost(t, s.WithKey(s.Ingest), batch())
 	candidate := `{"required": ["email"], "properties": {"email": {"type": "string", "format": "email"}, "text": {"maxLength": 4}}}`
 	preview := s.Do(t, http.MethodPost, typePath("form", "submit")+"/preview", `{"schema": `+candidate+`}`).JSON(t)
 	require.Equal(t, true, preview["complete"])
@@ -186,7 +186,7 @@ func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 	mustGet(t, s.Client, "/v1/events/"+at[string](t, most, 0, "event_id"))
 
 	putType(t, s.Client, "form", "submit", `{"schema": `+candidate+`}`)
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batch()).JSON(t)
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batch()).JSON(t)
 	require.Equal(t, []any{failing, unaffected}, []any{answer["rejected"], answer["stored"]})
 
 	// The same of a wider schema, which the refused events would fit in part.
@@ -195,7 +195,7 @@ func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 	passing := at[json.Number](t, preview, "errors", "newly_passing")
 	require.Equal(t, failing, at[json.Number](t, preview, "errors", "examined"))
 	putType(t, s.Client, "form", "submit", `{"schema": `+wider+`}`)
-	again := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batch()).JSON(t)
+	again := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batch()).JSON(t)
 	before, err := unaffected.Int64()
 	require.NoError(t, err)
 	newly, err := passing.Int64()
@@ -208,7 +208,7 @@ func TestToEnforceWhatWasObservedIsPreviewed(t *testing.T) {
 	s := apptest.Start(t, nil)
 	schema := `{"required": ["email"]}`
 	putType(t, s.Client, "form", "submit", `{"mode": "observe", "schema": `+schema+`}`)
-	mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "category", "form", "name", "submit"))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID(), "category", "form", "name", "submit"))
 	preview := s.Do(t, http.MethodPost, typePath("form", "submit")+"/preview", `{"schema": `+schema+`}`).JSON(t)
 	require.Equal(t, number(1), at[json.Number](t, preview, "events", "newly_failing"))
 }
@@ -219,12 +219,12 @@ func TestAChangeHoldsOnEveryReplica(t *testing.T) {
 	s := apptest.Start(t, nil)
 	other := apptest.StartOn(t, s.Database, nil)
 	event := func() string { return newEvent(t, newID(), "category", "form", "name", "submit") }
-	mustPost(t, other.As(other.Ingest), event())
+	mustPost(t, other.WithKey(other.Ingest), event())
 	putType(t, s.Client, "form", "submit", `{"schema": {"required": ["email"]}}`)
-	require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", event()).Status, "where it was made, at once")
+	require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", event()).Status, "where it was made, at once")
 	holds := func(status int) func() bool {
 		return func() bool {
-			return other.As(other.Ingest).Do(t, http.MethodPost, "/v1/events", event()).Status == status
+			return other.WithKey(other.Ingest).Do(t, http.MethodPost, "/v1/events", event()).Status == status
 		}
 	}
 	require.Eventually(t, holds(http.StatusBadRequest), time.Minute, 50*time.Millisecond)
@@ -252,7 +252,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	var verdicts []verdict
 	var group sync.WaitGroup
 	for w := range writers {
-		client := []*apptest.Client{s.As(s.Ingest), other.As(other.Ingest)}[w%2]
+		client := []*apptest.Client{s.WithKey(s.Ingest), other.WithKey(other.Ingest)}[w%2]
 		group.Go(func() {
 			for i := 0; !done.Load(); i++ {
 				var events, payloads []string
@@ -298,14 +298,14 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	group.Wait()
 	schemas := map[json.Number]*eventtype.Schema{"": nil} // before the other replica knew of the type
 	for _, one := range at[[]any](t, mustGet(t, s.Client, typePath("form", "submit")+"/versions"), "versions") {
-		schema, err := eventtype.Compile([]byte(render(t, at[any](t, one, "schema"))))
+		schema, err := eventtype.CompileSchema([]byte(render(t, at[any](t, one, "schema"))))
 		require.NoError(t, err)
 		schemas[at[json.Number](t, one, "version")] = schema
 	}
 	require.Len(t, schemas, changes+1)
 	fits := func(version json.Number, data string) bool {
 		require.Contains(t, schemas, version)
-		violations, err := schemas[version].Check([]byte(data), false)
+		violations, err := schemas[version].CheckPayload([]byte(data), false)
 		require.NoError(t, err)
 		return len(violations) == 0
 	}
@@ -335,7 +335,7 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 	data := map[string]any{"n": 1, "email": "canary@example.com", "card": "canary", "name": map[string]any{"first": "canary"}}
 	id := newID()
 	good := newEvent(t, newID(), "event_id", id, "category", "form", "name", "submit", "data", data)
-	ingest := s.As(s.Ingest)
+	ingest := s.WithKey(s.Ingest)
 	mustPost(t, ingest, good)
 	again := ingest.Do(t, http.MethodPost, "/v1/events", good)
 	require.Equal(t, http.StatusOK, again.Status, "%s", again.Body)
@@ -380,9 +380,9 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 func TestUnregisteredTypes(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
-	refused := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 	require.Equal(t, http.StatusBadRequest, refused.Status)
 	require.Contains(t, string(refused.Body), "unknown_event_type")
 	putType(t, s.Client, "page", "view", `{}`)
-	mustPost(t, s.As(s.Ingest), newEvent(t, newID()))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
 }

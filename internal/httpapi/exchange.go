@@ -11,9 +11,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// exchange is what is known of a request and its response. It travels as the
+// requestState is what is known of a request and its response. It travels as the
 // response's writer: gin's context would take a map, and a lock for every look at it.
-type exchange struct {
+type requestState struct {
 	gin.ResponseWriter
 
 	// id is the request's, the client's own if it brought one.
@@ -24,14 +24,14 @@ type exchange struct {
 	span trace.Span
 	// caller is nil until the request was authorized.
 	caller *access.Caller
-	// problem is the code of the problem that it was answered with.
-	problem fault.Code
-	// gone tells that the client closed the connection before the answer.
-	gone bool
-	// held is how many bytes of bodies are accounted to the request.
-	held int64
-	// answering is how many bytes of answers are accounted to the request.
-	answering int64
+	// problemCode is the code of the problem that it was answered with.
+	problemCode fault.Code
+	// clientGone tells that the client closed the connection before the answer.
+	clientGone bool
+	// bodyBytes is how many bytes of bodies are accounted to the request.
+	bodyBytes int64
+	// responseBytes is how many bytes of answers are accounted to the request.
+	responseBytes int64
 	// parameters names the query parameters that the route has.
 	parameters []string
 	// format is how the client wants the answer.
@@ -43,21 +43,21 @@ type exchange struct {
 	used   int
 }
 
-// exchangeOf returns the exchange of a request, a new one at the first call.
-func exchangeOf(c *gin.Context) *exchange {
-	if x, ok := c.Writer.(*exchange); ok {
+// requestStateOf returns the exchange of a request, a new one at the first call.
+func requestStateOf(c *gin.Context) *requestState {
+	if x, ok := c.Writer.(*requestState); ok {
 		return x
 	}
-	x := &exchange{ResponseWriter: c.Writer}
+	x := &requestState{ResponseWriter: c.Writer}
 	c.Writer = x
 	return x
 }
 
 // Unwrap lets http.ResponseController reach what is behind the writer.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+func (x *requestState) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
-// set sets a header of the response, whose name is in canonical form.
-func (x *exchange) set(header http.Header, name, value string) {
+// setHeader sets a header of the response, whose name is in canonical form.
+func (x *requestState) setHeader(header http.Header, name, value string) {
 	if x.used == len(x.values) {
 		header[name] = []string{value}
 		return
@@ -67,6 +67,6 @@ func (x *exchange) set(header http.Header, name, value string) {
 	header[name] = x.values[x.used-1 : x.used : x.used]
 }
 
-func requestID(c *gin.Context) string { return exchangeOf(c).id }
+func requestID(c *gin.Context) string { return requestStateOf(c).id }
 
-func callerOf(c *gin.Context) *access.Caller { return exchangeOf(c).caller }
+func callerOf(c *gin.Context) *access.Caller { return requestStateOf(c).caller }

@@ -62,16 +62,16 @@ func ReadFilter(raw string) (query.EventFilter, error) {
 	c.Request.URL.RawQuery = raw
 	for _, r := range Routes() {
 		if r.Method == http.MethodGet && r.Paths[0] == "/v1/events" {
-			exchangeOf(c).parameters = r.Query
+			requestStateOf(c).parameters = r.Query
 		}
 	}
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.text("application"),
+		SessionID: p.readID("session_id"), Category: p.readText("category"), Name: p.readText("name"), Application: p.readText("application"),
 	}
-	filter.From, filter.To = p.timeRange()
-	filter.Descending = descending(p, true)
-	filter.Data = p.data()
-	p.limit()
-	return filter, p.fault()
+	filter.From, filter.To = p.readTimeRange()
+	filter.Descending = readDescending(p, true)
+	filter.Data = p.readDataFilters()
+	p.readLimit()
+	return filter, p.toFault()
 }

@@ -35,8 +35,8 @@ const (
 	inChunkSize
 	inChunk
 	inTrailer
-	// inVain is behind something that net/http refuses by itself, and closes.
-	inVain
+	// inRejected is behind something that net/http refuses by itself, and closes.
+	inRejected
 )
 
 // scan looks at bytes that have arrived. It returns how many of them may pass, and what is
@@ -44,7 +44,7 @@ const (
 func (f *framing) scan(p []byte) (pass int, wrong string) {
 	for pass < len(p) {
 		switch f.part {
-		case inVain:
+		case inRejected:
 			return len(p), ""
 		case inBody, inChunk:
 			n := min(f.left, uint64(len(p)-pass))
@@ -64,8 +64,8 @@ func (f *framing) scan(p []byte) (pass int, wrong string) {
 	return pass, ""
 }
 
-// midLine tells whether what has passed, of which p is the last, ends within a line.
-func (f *framing) midLine(p []byte) bool {
+// endsMidLine tells whether what has passed, of which p is the last, ends within a line.
+func (f *framing) endsMidLine(p []byte) bool {
 	if len(p) == 0 {
 		return len(f.line) > 0
 	}
@@ -127,11 +127,11 @@ func (f *framing) endLine(line []byte) (wrong string) {
 		f.endHead()
 		return ""
 	}
-	return f.header(line)
+	return f.scanHeader(line)
 }
 
-// header takes a line of the head, and remembers what says where the body ends.
-func (f *framing) header(line []byte) (wrong string) {
+// scanHeader takes a line of the head, and remembers what says where the body ends.
+func (f *framing) scanHeader(line []byte) (wrong string) {
 	const length, coding = "Content-Length", "Transfer-Encoding"
 	name, value, _ := bytes.Cut(line, []byte{':'})
 	switch {
@@ -166,7 +166,7 @@ func (f *framing) endHead() {
 	case f.chunked:
 		f.part = inChunkSize
 	case f.codings > 0:
-		f.part = inVain
+		f.part = inRejected
 	case f.length > 0:
 		f.part, f.left = inBody, f.length
 	default:

@@ -31,29 +31,29 @@ type Guard struct {
 	Metrics *Metrics
 }
 
-// Listen wraps a listener. The server of its connections calls Follow.
-func (g *Guard) Listen(l net.Listener) net.Listener { return &guardedListener{l, g} }
+// WrapListener wraps a listener. The server of its connections calls Follow.
+func (g *Guard) WrapListener(l net.Listener) net.Listener { return &guardedListener{l, g} }
 
-// Follow is a http.Server's ConnState.
-func (g *Guard) Follow(conn net.Conn, state http.ConnState) {
+// TrackState is a http.Server's ConnState.
+func (g *Guard) TrackState(conn net.Conn, state http.ConnState) {
 	if c, ok := conn.(*guardedConn); ok && state == http.StateActive {
-		c.answering = false
+		c.responding = false
 	}
 }
 
-// Refusal renders a whole response that tells a problem and closes the connection.
-func (g *Guard) Refusal(status int, f *fault.Error) []byte {
+// RenderProblem renders a whole response that tells a problem and closes the connection.
+func (g *Guard) RenderProblem(status int, f *fault.Error) []byte {
 	id, traceID := g.NewRequestID(), g.NewTraceID()
 	body, _ := json.Marshal(problem{ // texts and numbers cannot fail
-		Type: typeOf(f.Code), Title: http.StatusText(status), Status: status, Code: f.Code, Detail: f.Detail,
+		Type: problemURI(f.Code), Title: http.StatusText(status), Status: status, Code: f.Code, Detail: f.Detail,
 		RequestID: id, TraceID: hex.EncodeToString(traceID[:]),
 	})
-	g.Metrics.refused(context.Background(), f.Code)
+	g.Metrics.recordProblem(context.Background(), f.Code)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\nDate: %s\r\n",
 		status, http.StatusText(status), problemType, len(body)+1, g.Now().UTC().Format(http.TimeFormat))
 	if f.RetryAfter > 0 {
-		fmt.Fprintf(&b, "Retry-After: %d\r\n", seconds(f.RetryAfter))
+		fmt.Fprintf(&b, "Retry-After: %d\r\n", wholeSeconds(f.RetryAfter))
 	}
 	fmt.Fprintf(&b, "%s: %s\r\n", requestIDHeader, id)
 	for _, header := range fixedHeaders() {
@@ -85,23 +85,23 @@ type guardedConn struct {
 
 	guard   *Guard
 	framing framing
-	// wrong is what may not pass; pending is what net/http reads in its place.
-	wrong   string
-	pending []byte
-	// answering tells that the response to the request was begun. What is written before is
+	// violation is what may not pass; pending is what net/http reads in its place.
+	violation string
+	pending   []byte
+	// responding tells that the response to the request was begun. What is written before is
 	// net/http's own refusal, or the head of a response.
-	answering bool
-	// refused tells that the last response was a refusal.
-	refused bool
+	responding bool
+	// rejected tells that the last response was a refusal.
+	rejected bool
 }
 
-// malformed is a line that makes net/http refuse a request, in its turn: after the answers
+// malformedLine is a line that makes net/http refuse a request, in its turn: after the answers
 // to those before it on the same connection.
-const malformed = "?\r\n\r\n"
+const malformedLine = "?\r\n\r\n"
 
 // Read implements net.Conn.
 func (c *guardedConn) Read(p []byte) (int, error) {
-	if c.wrong != "" {
+	if c.violation != "" {
 		return c.readPending(p)
 	}
 	n, err := c.Conn.Read(p)
@@ -112,9 +112,9 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	if wrong == "" {
 		return n, err //nolint:wrapcheck // it is the connection's
 	}
-	c.wrong, c.pending = wrong, []byte(malformed)
-	if c.framing.midLine(p[:pass]) {
-		c.pending = []byte("\r\n" + malformed)
+	c.violation, c.pending = wrong, []byte(malformedLine)
+	if c.framing.endsMidLine(p[:pass]) {
+		c.pending = []byte("\r\n" + malformedLine)
 	}
 	if pass == 0 {
 		return c.readPending(p)
@@ -133,23 +133,23 @@ func (c *guardedConn) readPending(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *guardedConn) Write(p []byte) (int, error) {
-	if c.answering || bytes.HasPrefix(p, []byte("HTTP/1.1 100 ")) {
+	if c.responding || bytes.HasPrefix(p, []byte("HTTP/1.1 100 ")) {
 		return c.Conn.Write(p) //nolint:wrapcheck // it is the connection's
 	}
-	c.answering = true
-	status, f := c.ownRefusal(p)
+	c.responding = true
+	status, f := c.parseServerError(p)
 	if f == nil {
 		return c.Conn.Write(p) //nolint:wrapcheck // it is the connection's
 	}
-	c.refused = true
-	if _, err := c.Conn.Write(c.guard.Refusal(status, f)); err != nil {
+	c.rejected = true
+	if _, err := c.Conn.Write(c.guard.RenderProblem(status, f)); err != nil {
 		return 0, err //nolint:wrapcheck // it is the connection's
 	}
 	return len(p), nil
 }
 
-// ownRefusal recognises the answers that net/http gives without a handler.
-func (c *guardedConn) ownRefusal(p []byte) (status int, f *fault.Error) {
+// parseServerError recognises the answers that net/http gives without a handler.
+func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	const statusAt = len("HTTP/1.1 ")
 	if len(p) <= statusAt || p[statusAt] < '4' { // most answers are none
 		return 0, nil
@@ -177,8 +177,8 @@ func (c *guardedConn) ownRefusal(p []byte) (status int, f *fault.Error) {
 		return status, fault.New(fault.Invalid, fault.CodeUnsupportedEncoding, "of Transfer-Encoding there is chunked alone; or send Content-Length")
 	}
 	switch {
-	case c.wrong != "":
-		detail = c.wrong + ": proxies and servers read that differently, so it is refused"
+	case c.violation != "":
+		detail = c.violation + ": proxies and servers read that differently, so it is refused"
 	case detail == "":
 		detail = "this is no request of HTTP/1.1, or one of its headers is malformed"
 	}
@@ -197,7 +197,7 @@ func (c *guardedConn) CloseWrite() error {
 // is reset, and the client may lose the refusal that it was just sent: so it is read for a
 // moment.
 func (c *guardedConn) Close() error {
-	if c.refused {
+	if c.rejected {
 		const moment, enough = 200 * time.Millisecond, 256 << 10
 		_ = c.CloseWrite()
 		_ = c.SetReadDeadline(c.guard.Now().Add(moment))

@@ -71,7 +71,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		path := strings.NewReplacer(":id", newID(), ":name", "shop").Replace(route.Paths[0])
 		for _, key := range []string{s.Admin, s.Ingest, ""} {
 			for _, method := range []string{route.Method, "PROPFIND"} {
-				answer := s.As(key).Do(t, method, path, body(method))
+				answer := s.WithKey(key).Do(t, method, path, body(method))
 				for name, value := range always {
 					require.Equal(t, value, answer.Header.Get(name), "%s %s", method, path)
 				}
@@ -111,7 +111,7 @@ func TestSlowBodies(t *testing.T) {
 		})
 	}
 	// One that keeps the rate is stored, and the connection serves the next one.
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(strings.TrimSuffix(strings.Repeat(newEvent(t, newID())+",", 900), ",")))
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(strings.TrimSuffix(strings.Repeat(newEvent(t, newID())+",", 900), ",")))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	require.False(t, answer.Close)
 }
@@ -154,7 +154,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"access.failures_per_minute": "5"})
-	wrong := s.As("eye_wrong")
+	wrong := s.WithKey("eye_wrong")
 	for range 5 {
 		requireProblem(t, wrong.Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	}
@@ -168,6 +168,6 @@ func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 		require.LessOrEqual(t, wait, 12)
 		// The same peer with a valid key is served, and with one of another scope told so.
 		mustGet(t, s.Client, "/v1/events")
-		requireProblem(t, s.As(s.Ingest).Do(t, http.MethodGet, "/v1/events", ""), http.StatusForbidden, "forbidden")
+		requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, "/v1/events", ""), http.StatusForbidden, "forbidden")
 	}
 }

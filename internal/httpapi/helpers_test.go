@@ -163,7 +163,7 @@ func newTenant(t testing.TB, s *apptest.Service, members ...string) tenant {
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	_, ingest := newKey(t, s, name, `{"scopes":["ingest"]}`)
 	_, read := newKey(t, s, name, `{"scopes":["read"]}`)
-	return tenant{Name: name, Ingest: s.As(ingest), Read: s.As(read)}
+	return tenant{Name: name, Ingest: s.WithKey(ingest), Read: s.WithKey(read)}
 }
 
 // newKey makes a key and returns its id and its text.

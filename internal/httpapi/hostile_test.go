@@ -112,7 +112,7 @@ func TestSmuggling(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, response.Close)
 			problem := (&apptest.Answer{Body: text}).JSON(t)
-			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, refused(name), at[string](t, problem, "code"))
+			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, expectedRejection(name), at[string](t, problem, "code"))
 			require.NotEmpty(t, response.Header.Get("Date"))
 			require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 			_, err = conn.Read(make([]byte, 1))
@@ -121,8 +121,8 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// refused is the status of what TestSmuggling sends.
-func refused(name string) int {
+// expectedRejection is the status of what TestSmuggling sends.
+func expectedRejection(name string) int {
 	switch name {
 	case "another encoding":
 		return http.StatusNotImplemented
@@ -163,22 +163,22 @@ func TestRefusalsComeInTheirTurn(t *testing.T) {
 		}
 		require.Equal(t, []int{201, 201, 400}, statuses)
 	}
-	require.InDelta(t, 20, s.Scrape(t).Value("theeye_http_problems_total", "code", "invalid_header"), 0)
+	require.InDelta(t, 20, s.Scrape(t).SumSeries("theeye_http_problems_total", "code", "invalid_header"), 0)
 }
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	// One of each status that a client can bring about: requireProblem checks the rest.
-	path, _ := stored(t, s, newEvent(t, newID()))
+	path, _ := postStored(t, s, newEvent(t, newID()))
 	for _, c := range []struct {
 		answer *apptest.Answer
 		status int
 		code   string
 	}{
 		{s.Do(t, http.MethodPost, "/v1/events", `{}`), 400, "invalid_event"},
-		{s.As("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
-		{s.As(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
+		{s.WithKey("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
+		{s.WithKey(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
 		{s.Do(t, http.MethodGet, "/nothing", ""), 404, "not_found"},
 		{s.Do(t, http.MethodPut, "/v1/events", ""), 405, "method_not_allowed"},
 		{s.Do(t, http.MethodGet, "/v1/events", "", "Accept", "image/png"), 406, "not_acceptable"},

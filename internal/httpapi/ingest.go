@@ -31,7 +31,7 @@ func (a *api) postValidate(c *gin.Context) {
 
 // handleIngest reads a request with events, has it judged, and answers with the verdicts.
 func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
-	x := exchangeOf(c)
+	x := requestStateOf(c)
 	application := x.caller.Application
 	request := &ingest.Request{
 		ID: x.id, Application: application.ID, ApplicationName: application.Name, TraceID: uuid.UUID(x.traceID), Span: x.span,
@@ -41,7 +41,7 @@ func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.R
 	if err != nil {
 		f, ok := fault.As(err)
 		if busy := ok && f.Kind == fault.Unavailable; busy || !store { // what is to come again is no refusal
-			a.fail(c, err)
+			a.sendProblem(c, err)
 			return
 		}
 		a.rejectBody(ctx, c, request, body, err)
@@ -49,7 +49,7 @@ func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.R
 	}
 	if store {
 		if wait, ok := a.Limiter.Allow(application, len(request.Envelopes)); !ok {
-			a.Metrics.rateLimited(ctx, application.Name)
+			a.Metrics.recordRateLimited(ctx, application.Name)
 			a.failRateLimited(c, application, wait)
 			return
 		}
@@ -57,11 +57,11 @@ func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.R
 	verdicts, err := judge(ctx, request)
 	switch {
 	case err != nil:
-		a.fail(c, err)
+		a.sendProblem(c, err)
 	case single && store:
 		a.answerSingle(c, &verdicts[0])
 	case single:
-		send(c, http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
+		sendBody(c, http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
 	default:
 		a.answerBatch(c, verdicts, store)
 	}
@@ -72,8 +72,8 @@ func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.R
 func (a *api) failRateLimited(c *gin.Context, application *access.Application, wait time.Duration) {
 	wait = max(wait, time.Second)
 	c.Header("RateLimit-Policy", fmt.Sprintf(`"events";q=%d;w=1`, *application.RateLimit))
-	c.Header("RateLimit", fmt.Sprintf(`"events";r=%d;t=%d`, a.Limiter.Left(application), seconds(wait)))
-	a.fail(c, &fault.Error{
+	c.Header("RateLimit", fmt.Sprintf(`"events";r=%d;t=%d`, a.Limiter.RemainingEvents(application), wholeSeconds(wait)))
+	a.sendProblem(c, &fault.Error{
 		Kind: fault.Throttled, Code: fault.CodeRateLimited, RetryAfter: wait,
 		Detail: "the application sends more events a second than its rate limit allows; send the request again later",
 	})
@@ -85,8 +85,8 @@ func (a *api) readAtomic(c *gin.Context) (bool, error) {
 		return false, nil
 	}
 	p := readParameters(c)
-	atomic := p.boolean("atomic")
-	return atomic, p.fault()
+	atomic := p.readBoolean("atomic")
+	return atomic, p.toFault()
 }
 
 // readEvents reads the body and takes it apart into envelopes. With a fault it returns
@@ -138,10 +138,10 @@ func (a *api) rejectBody(ctx context.Context, c *gin.Context, request *ingest.Re
 	request.Envelopes = []event.Envelope{{Raw: body, IsWholeBody: unparted, Violations: violations}}
 	verdicts, err := a.Collector.Submit(ctx, request)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	a.failWith(c, f, verdictProblemOf(&verdicts[0]), nil)
+	a.sendProblemWith(c, f, verdictProblemOf(&verdicts[0]), nil)
 }
 
 // verdictProblemOf renders what a problem says about a refused event.
@@ -171,7 +171,7 @@ func (a *api) answerSingle(c *gin.Context, v *ingest.Verdict) {
 		if v.Status == ingest.Conflict {
 			f.Kind, f.Code = fault.Conflict, fault.CodeEventIDConflict
 		}
-		a.failWith(c, f, verdictProblemOf(v), nil)
+		a.sendProblemWith(c, f, verdictProblemOf(v), nil)
 	}
 }
 
@@ -180,8 +180,8 @@ func sendStored(c *gin.Context, status int, v *ingest.Verdict) {
 	const room = 160
 	body := appendVerdict(make([]byte, 0, room), v, true)
 	location := appendUUID(append(make([]byte, 0, room), "/v1/events/"...), v.EventID)
-	exchangeOf(c).set(c.Writer.Header(), "Location", string(location))
-	send(c, status, "application/json", body)
+	requestStateOf(c).setHeader(c.Writer.Header(), "Location", string(location))
+	sendBody(c, status, "application/json", body)
 }
 
 // batchAnswer is the answer to a batch.
@@ -226,7 +226,7 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool)
 		for i := range verdicts {
 			answer.Results = append(answer.Results, ingestResult{&verdicts[i], store})
 		}
-		a.failWith(c, fault.New(fault.Invalid, fault.CodeBatchRejected, "no event of the batch was stored; the results say why"), verdictProblem{}, answer)
+		a.sendProblemWith(c, fault.New(fault.Invalid, fault.CodeBatchRejected, "no event of the batch was stored; the results say why"), verdictProblem{}, answer)
 		return
 	case stored+duplicates < len(verdicts):
 		status = http.StatusMultiStatus
@@ -246,5 +246,5 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, store bool)
 		}
 		body = appendVerdict(body, &verdicts[i], store)
 	}
-	send(c, status, "application/json", append(body, "]}\n"...))
+	sendBody(c, status, "application/json", append(body, "]}\n"...))
 }

@@ -42,9 +42,9 @@ func (of side) session(t testing.TB) (session, event, refused string) {
 	return session, event, at[string](t, answer.JSON(t), "error_id")
 }
 
-// isolations has a line for each route that needs a key. A route without one fails
+// isolationMatrix has a line for each route that needs a key. A route without one fails
 // the test: who adds a route has to say here what it keeps apart.
-func isolations() map[string]isolation {
+func isolationMatrix() map[string]isolation {
 	const none = http.StatusNotFound
 	everybody := func(path, body string) isolation { // it is about nobody's things
 		return isolation{func(testing.TB, *apptest.Service, side) aim { return aim{path, body} }, 0}
@@ -102,7 +102,7 @@ func isolations() map[string]isolation {
 		}, 0},
 		"GET /v1/erasures/{id}": {func(t testing.TB, s *apptest.Service, _ side) aim {
 			t.Helper()
-			return aim{"/v1/erasures/" + erased(t, s, `{"session_ids":["`+newID()+`"]}`), ""}
+			return aim{"/v1/erasures/" + eraseAndWait(t, s, `{"session_ids":["`+newID()+`"]}`), ""}
 		}, 0},
 		"GET /v1/subjects": {func(t testing.TB, _ *apptest.Service, of side) aim {
 			t.Helper()
@@ -156,11 +156,11 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 	t.Helper()
 	key := func(spec string) *apptest.Client {
 		_, text := newKey(t, s, of.Name, spec)
-		return s.As(text)
+		return s.WithKey(text)
 	}
 	ingest, read, admin := func(w who) bool { return w.ingest }, func(w who) bool { return w.read }, func(w who) bool { return w.admin }
 	return []caller{
-		{"nobody", s.As(""), nil, false},
+		{"nobody", s.WithKey(""), nil, false},
 		{"ingest", key(`{"scopes":["ingest"]}`), ingest, false},
 		{"ingest, organisation-wide", key(`{"scopes":["ingest"],"organisation_wide":true}`), ingest, false},
 		{"read", key(`{"scopes":["read"]}`), read, false},
@@ -174,7 +174,7 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 // what belongs to the key's application and for what belongs to another one.
 func TestIsolationMatrix(t *testing.T) {
 	t.Parallel()
-	rules, known := isolations(), expectations()
+	rules, known := isolationMatrix(), accessMatrix()
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
 		if slices.Contains(open(), name) {
@@ -195,7 +195,7 @@ func TestIsolationMatrix(t *testing.T) {
 				for _, target := range []side{own, other} {
 					what := c.name + " asks for what belongs to " + target.Name
 					asked := rule.ask(t, s, target)
-					before := contents(t, pool)
+					before := tableDigests(t, pool)
 					answer := c.key.Do(t, route.Method, asked.path, asked.body)
 					text := string(answer.Body)
 					sees := c.all || target.Name == own.Name
@@ -210,7 +210,7 @@ func TestIsolationMatrix(t *testing.T) {
 						require.Less(t, answer.Status, 300, "%s: %s", what, text)
 					}
 					if answer.Status >= 400 {
-						require.Equal(t, before, contents(t, pool), "%s: it was refused and changed something", what)
+						require.Equal(t, before, tableDigests(t, pool), "%s: it was refused and changed something", what)
 						require.NotContains(t, text, own.secret, what)
 					}
 					if !c.all || answer.Status >= 400 {

@@ -68,7 +68,7 @@ func TestIsolation(t *testing.T) {
 	t.Run("a key of the whole organisation", func(t *testing.T) {
 		t.Parallel()
 		_, text := newKey(t, s, own.Name, `{"scopes":["read"],"organisation_wide":true}`)
-		for _, reader := range []*apptest.Client{s.As(text), s.As(s.ReadAll), s.Client} {
+		for _, reader := range []*apptest.Client{s.WithKey(text), s.WithKey(s.ReadAll), s.Client} {
 			require.Equal(t, []string{theirs, hidden}, column(t, mustGet(t, reader, "/v1/events"+query)["events"], "event_id"))
 			require.Equal(t, []string{mine, theirs}, column(t, mustGet(t, reader, "/v1/sessions/"+shared+"/events")["events"], "event_id"))
 			require.Equal(t, []string{theirError}, column(t, mustGet(t, reader, "/v1/errors"+query)["errors"], "error_id"))
@@ -90,7 +90,7 @@ func TestCORS(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	preflight := func(origin string) *apptest.Answer {
-		return s.As("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", origin,
+		return s.WithKey("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", origin,
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type")
 	}
 	require.Empty(t, preflight("https://shop.example").Header.Get("Access-Control-Allow-Origin"))

@@ -221,7 +221,7 @@ func TestCursors(t *testing.T) {
 	t.Parallel()
 	m := newModel(t)
 	s := m.service
-	s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", `[{},{}]`)
+	s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `[{},{}]`)
 	cursors := map[string]string{}
 	for _, path := range []string{"/v1/events?limit=1", "/v1/sessions?limit=1", "/v1/errors?limit=1"} {
 		cursor := at[string](t, mustGet(t, s.Client, path), "next_cursor")
@@ -271,7 +271,7 @@ func TestListParameters(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	mustPost(t, s.As(s.Ingest), newEvent(t, session, "category", "ab"))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "category", "ab"))
 	lists := map[string][]string{
 		"/v1/events":                          {"session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor"},
 		"/events/":                            {"session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor"},

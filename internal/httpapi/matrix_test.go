@@ -22,9 +22,9 @@ type who struct {
 	status int
 }
 
-// expectations has a line for each route. A route without one fails the test: who
+// accessMatrix has a line for each route. A route without one fails the test: who
 // adds a route has to say here who may use it.
-func expectations() map[string]who {
+func accessMatrix() map[string]who {
 	const ok, bad, none = http.StatusOK, http.StatusBadRequest, http.StatusNotFound
 	senders := func(status int) who { return who{ingest: true, admin: true, status: status} }
 	readers := func(status int) who { return who{read: true, admin: true, status: status} }
@@ -97,7 +97,7 @@ func TestScopesByRoute(t *testing.T) {
 	}
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
-		expected, known := expectations()[name]
+		expected, known := accessMatrix()[name]
 		isOpen := slices.Contains(open(), name)
 		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
 		for _, alias := range route.Paths {
@@ -105,7 +105,7 @@ func TestScopesByRoute(t *testing.T) {
 			t.Run(route.Method+" "+alias, func(t *testing.T) {
 				t.Parallel()
 				for kind, header := range strangers {
-					answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", header)
+					answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", header)
 					if isOpen {
 						require.Equal(t, http.StatusOK, answer.Status, kind)
 						continue
@@ -114,7 +114,7 @@ func TestScopesByRoute(t *testing.T) {
 					require.True(t, strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), `Bearer realm="the-eye"`), kind)
 				}
 				for key, may := range map[string]bool{s.Ingest: expected.ingest, s.Read: expected.read, s.ReadAll: expected.read, s.Admin: expected.admin} {
-					answer := s.As(key).Do(t, route.Method, path, body(route.Method))
+					answer := s.WithKey(key).Do(t, route.Method, path, body(route.Method))
 					switch {
 					case isOpen:
 						require.Equal(t, http.StatusOK, answer.Status)
@@ -126,7 +126,7 @@ func TestScopesByRoute(t *testing.T) {
 					}
 				}
 				// The scheme's name is not case-sensitive, and a key is a key of any length of space.
-				answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
+				answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
 				require.NotEqual(t, http.StatusUnauthorized, answer.Status)
 				if expected.status == http.StatusNotFound && len(route.Query) > 0 {
 					return // it has to be found before its parameters are looked at
@@ -136,7 +136,7 @@ func TestScopesByRoute(t *testing.T) {
 			})
 		}
 	}
-	require.Len(t, httpapi.Routes(), len(expectations())+len(open()), "an expectation without a route")
+	require.Len(t, httpapi.Routes(), len(accessMatrix())+len(open()), "an expectation without a route")
 }
 
 func body(method string) string {
@@ -169,7 +169,7 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 			if slices.Contains(allowed, method) {
 				continue
 			}
-			answer := s.As("").Do(t, method, path, "")
+			answer := s.WithKey("").Do(t, method, path, "")
 			problem := requireProblem(t, answer, http.StatusMethodNotAllowed, "method_not_allowed")
 			require.Less(t, len(at[string](t, problem, "detail")), 200)
 			require.ElementsMatch(t, allowed, strings.Split(answer.Header.Get("Allow"), ", "), "%s %s", method, path)

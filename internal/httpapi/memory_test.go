@@ -32,18 +32,18 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, line, "100 Continue", "its body is being read")
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 		requireProblem(t, answer, http.StatusServiceUnavailable, "overloaded")
 		require.NotEmpty(t, answer.Header.Get("Retry-After"))
 		require.Empty(t, mustGet(t, s.Client, "/v1/errors?code=overloaded")["errors"], "it is to come again, and no refusal")
 		require.NoError(t, first.Close())
 		require.NoError(t, second.Close())
 		require.Eventually(t, func() bool {
-			return s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", full).Status == http.StatusCreated
+			return s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", full).Status == http.StatusCreated
 		}, patience, 10*time.Millisecond)
 	}
 	for _, body := range []string{full, `{}` + full[2:], full[:4000] + "}", full, full} {
-		require.NotEqual(t, http.StatusServiceUnavailable, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status)
+		require.NotEqual(t, http.StatusServiceUnavailable, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status)
 	}
 }
 

@@ -44,14 +44,14 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Problem documents that were sent, by code"))
 	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests beyond the rate limit of their application"))
-	m.requests.make = func(k requestKey) metric.RecordOption {
+	m.requests.newOption = func(k requestKey) metric.RecordOption {
 		return metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("method", k.method), attribute.String("route", k.route), attribute.Int("status", k.status)))
 	}
-	m.codes.make = func(code fault.Code) metric.AddOption {
+	m.codes.newOption = func(code fault.Code) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("code", string(code))))
 	}
-	m.senders.make = func(application string) metric.AddOption {
+	m.senders.newOption = func(application string) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("application", application)))
 	}
 	if err := errors.Join(duration, problems, limited); err != nil {
@@ -60,8 +60,8 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	return m, nil
 }
 
-// observe makes the memory of bodies a metric.
-func (m *Metrics) observe(b *bodyReader) error {
+// observeBodyMemory makes the memory of bodies a metric.
+func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 	gauge := func(name, about string, read func() int64) error {
 		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit("By"), metric.WithDescription(about),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -80,9 +80,9 @@ func (m *Metrics) observe(b *bodyReader) error {
 	return nil
 }
 
-// answered measures a request, and the problem that it was answered with if it was
+// recordRequest measures a request, and the problem that it was answered with if it was
 // one. The context links a sampled request to its trace.
-func (m *Metrics) answered(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
+func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
 	if m == nil {
 		return
 	}
@@ -92,15 +92,15 @@ func (m *Metrics) answered(ctx context.Context, k requestKey, seconds float64, p
 	}
 }
 
-// refused counts a problem that was told without a handler.
-func (m *Metrics) refused(ctx context.Context, problem fault.Code) {
+// recordProblem counts a problem that was told without a handler.
+func (m *Metrics) recordProblem(ctx context.Context, problem fault.Code) {
 	if m != nil {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
 	}
 }
 
-// rateLimited counts a request that is sent away.
-func (m *Metrics) rateLimited(ctx context.Context, application string) {
+// recordRateLimited counts a request that is sent away.
+func (m *Metrics) recordRateLimited(ctx context.Context, application string) {
 	if m != nil {
 		m.limited.Add(ctx, 1, m.senders.get(application)...)
 	}
@@ -110,9 +110,9 @@ func (m *Metrics) rateLimited(ctx context.Context, application string) {
 // of attributes costs more than measuring with it. Reading takes no lock; the keys
 // have to be few, for every new one copies the map.
 type optionCache[K comparable, O any] struct {
-	make   func(K) O
-	known  atomic.Pointer[map[K][]O]
-	adding sync.Mutex
+	newOption func(K) O
+	known     atomic.Pointer[map[K][]O]
+	adding    sync.Mutex
 }
 
 func (c *optionCache[K, O]) get(key K) []O {
@@ -130,7 +130,7 @@ func (c *optionCache[K, O]) get(key K) []O {
 		}
 		next = maps.Clone(*known)
 	}
-	next[key] = []O{c.make(key)}
+	next[key] = []O{c.newOption(key)}
 	c.known.Store(&next)
 	return next[key]
 }

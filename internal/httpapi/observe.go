@@ -15,11 +15,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// trace gives the request its trace id: the client's own (W3C Trace Context, or what
+// startTrace gives the request its trace id: the client's own (W3C Trace Context, or what
 // OTEL_PROPAGATORS says), else a new one. Where traces are exported it begins the
 // request's span; the handlers see it only if it is sampled, for all others go by the
 // thousand.
-func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
+func (a *api) startTrace(c *gin.Context, x *requestState, begin time.Time) {
 	ctx := c.Request.Context()
 	if a.Propagator != nil && a.carriesTrace(c.Request.Header) {
 		ctx = a.Propagator.Extract(ctx, propagation.HeaderCarrier(c.Request.Header))
@@ -40,14 +40,14 @@ func (a *api) trace(c *gin.Context, x *exchange, begin time.Time) {
 	c.Request = c.Request.WithContext(ctx)
 	span.SetAttributes(
 		attribute.String("http.request.method", methodOf(c)), attribute.String("http.route", routeOf(c)),
-		attribute.String("url.path", cut(c.Request.URL.Path)), attribute.String("url.scheme", "http"),
+		attribute.String("url.path", truncateText(c.Request.URL.Path)), attribute.String("url.scheme", "http"),
 		attribute.String("theeye.request_id", x.id),
 	)
 }
 
-// cut bounds a text of the client's, and makes it text: what is not UTF-8 cannot be
+// truncateText bounds a text of the client's, and makes it text: what is not UTF-8 cannot be
 // exported, nor what is exported together with it.
-func cut(text string) string {
+func truncateText(text string) string {
 	const longest = 200
 	return strings.ToValidUTF8(text[:min(len(text), longest)], "\uFFFD")
 }
@@ -62,16 +62,16 @@ func (a *api) carriesTrace(header http.Header) bool {
 	return false
 }
 
-// observe measures a request that was answered, ends its span, and writes the line
+// recordRequest measures a request that was answered, ends its span, and writes the line
 // about it: for one of many, and for each that failed for a reason of ours.
-func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
+func (a *api) recordRequest(c *gin.Context, x *requestState, begin time.Time) {
 	took := a.Now().Sub(begin)
 	status := c.Writer.Status()
-	if x.gone {
-		status, x.problem = statusGone, ""
+	if x.clientGone {
+		status, x.problemCode = statusClientClosed, ""
 	}
 	route, method := routeOf(c), methodOf(c)
-	a.Metrics.answered(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problem)
+	a.Metrics.recordRequest(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problemCode)
 	application := ""
 	if x.caller != nil {
 		application = x.caller.Application.Name
@@ -90,14 +90,14 @@ func (a *api) observe(c *gin.Context, x *exchange, begin time.Time) {
 	}
 }
 
-// statusGone is what is measured and logged where a client went away before its answer,
+// statusClientClosed is what is measured and logged where a client went away before its answer,
 // as other servers have it: that is no failure of ours, and must not look like one.
-const statusGone = 499
+const statusClientClosed = 499
 
 // accessLevel chooses the level of the line about a request: debug for those that
 // the sampling leaves out.
 func (a *api) accessLevel(status int) zapcore.Level {
-	switch n := a.answered.Add(1); {
+	switch n := a.requestCount.Add(1); {
 	case status >= http.StatusInternalServerError:
 		return zapcore.WarnLevel
 	case a.AccessEvery > 0 && n%uint64(a.AccessEvery) == 0:
@@ -123,4 +123,4 @@ func methodOf(c *gin.Context) string {
 	return "other"
 }
 
-func traceText(x *exchange) string { return hex.EncodeToString(x.traceID[:]) }
+func traceText(x *requestState) string { return hex.EncodeToString(x.traceID[:]) }

@@ -221,7 +221,7 @@ func inBraces(template string) []string {
 func TestOpenAPIIsServed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	answer := s.As("").Do(t, http.MethodGet, "/v1/openapi.json", "")
+	answer := s.WithKey("").Do(t, http.MethodGet, "/v1/openapi.json", "")
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, string(httpapi.OpenAPI()), string(answer.Body))
 	document := openAPI(t)
@@ -238,7 +238,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 				if !ok {
 					sent = render(t, at[any](t, example, "value"))
 				}
-				answer := s.As(s.Ingest).Do(t, http.MethodPost, path, sent, "Content-Type", media)
+				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, sent, "Content-Type", media)
 				require.Less(t, answer.Status, 207, "%s: %s", name, answer.Body)
 			}
 		}
@@ -257,7 +257,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 // them, and no others.
 func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any) {
 	t.Helper()
-	refused := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), `{}`)).JSON(t)
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), `{}`)).JSON(t)
 	session := at[string](t, mustGet(t, s.Client, "/v1/sessions"), "sessions", 0, "session_id")
 	created := s.Do(t, http.MethodPost, "/v1/applications/shop/keys", `{"scopes":["read"]}`).JSON(t)
 	events, errors := mustGet(t, s.Client, "/v1/events"), mustGet(t, s.Client, "/v1/errors")

@@ -27,9 +27,9 @@ type oneKey struct {
 	id   string
 }
 
-func (s oneKey) Version(context.Context) (int64, time.Time, error) { return 1, time.Time{}, nil }
+func (s oneKey) ReadVersion(context.Context) (int64, time.Time, error) { return 1, time.Time{}, nil }
 
-func (s oneKey) Snapshot(context.Context) (access.Snapshot, error) {
+func (s oneKey) ReadSnapshot(context.Context) (access.Snapshot, error) {
 	return access.Snapshot{
 		Version:      1,
 		Applications: []access.Application{{ID: 1, Name: "shop"}},
@@ -72,7 +72,7 @@ var _ io.ReadCloser = (*again)(nil)
 func BenchmarkPost(b *testing.B) {
 	text, id, hash, err := access.NewKey(rand.Reader)
 	require.NoError(b, err)
-	directory := access.NewDirectory(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
+	directory := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(b, directory.Refresh(b.Context()))
 	directory.Start()
 	b.Cleanup(directory.Stop)
@@ -84,7 +84,7 @@ func BenchmarkPost(b *testing.B) {
 	b.Cleanup(func() { collector.Stop(context.Background()) })
 	rules := event.DefaultRules()
 	handler, err := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{
-		Directory: directory, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
+		KeyCache: directory, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
 		NewTraceID: func() trace.TraceID { return trace.TraceID{1} },
 	})
 	require.NoError(b, err)

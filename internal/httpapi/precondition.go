@@ -14,10 +14,10 @@ func hasTags(r route) bool {
 	return r.method != http.MethodPost && (r.paths[0] == "/v1/events/:id" || r.paths[0] == "/v1/event-types/:category/:name")
 }
 
-// precondition reads If-Match and If-None-Match, and refuses them where they are malformed
+// readPrecondition reads If-Match and If-None-Match, and refuses them where they are malformed
 // or cannot be met: a precondition is never skipped. Where there are tags, the handler
 // looks at them together with what it reads or changes.
-func (a *api) precondition(tagged bool) gin.HandlerFunc {
+func (a *api) readPrecondition(tagged bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ifMatch, ifNoneMatch := c.Request.Header["If-Match"], c.Request.Header["If-None-Match"]
 		if ifMatch == nil && ifNoneMatch == nil {
@@ -28,10 +28,10 @@ func (a *api) precondition(tagged bool) gin.HandlerFunc {
 			err = fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "there is no ETag here that If-Match could name; leave it out")
 		}
 		if err != nil {
-			a.fail(c, err)
+			a.sendProblem(c, err)
 			return
 		}
-		exchangeOf(c).precondition = p
+		requestStateOf(c).precondition = p
 	}
 }
 
@@ -41,9 +41,9 @@ func (a *api) notModified(c *gin.Context, tag string) bool {
 	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 		return false
 	}
-	p := exchangeOf(c).precondition
+	p := requestStateOf(c).precondition
 	if err := p.AllowsReading(tag); err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return true
 	}
 	if p.Has(tag) {

@@ -20,10 +20,10 @@ const prettyParameter = "pretty"
 func (a *api) sendJSON(c *gin.Context, status int, document any) {
 	body, err := json.Marshal(document)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, status, jsonType, body)
+	sendBody(c, status, jsonType, body)
 }
 
 // isPretty tells whether a request asks for indented JSON. A value that is neither true
@@ -41,29 +41,29 @@ func (p *parameters) checkPretty() {
 	switch p.values.Get(prettyParameter) {
 	case "", "true", "1", "false", "0":
 	default:
-		p.refuse(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
+		p.addViolation(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
 	}
 }
 
 // sendIndented sends JSON that people can read. Indented, a page may have many times its
 // size, so it is never held in memory: it is written twice, first to learn its length.
 func sendIndented(c *gin.Context, status int, media string, body []byte) {
-	var length counter
+	var length byteCounter
 	_ = indentJSON(&length, body) // it cannot fail
 
-	x, header := exchangeOf(c), c.Writer.Header()
-	x.set(header, "Content-Type", media)
-	x.set(header, "Content-Length", strconv.FormatInt(int64(length), 10))
+	x, header := requestStateOf(c), c.Writer.Header()
+	x.setHeader(header, "Content-Type", media)
+	x.setHeader(header, "Content-Length", strconv.FormatInt(int64(length), 10))
 	c.Status(status)
 	_ = indentJSON(c.Writer, body) // a client that is gone cannot be told
 }
 
-// counter counts what is written to it.
-type counter int64
+// byteCounter counts what is written to it.
+type byteCounter int64
 
 // Write implements io.Writer.
-func (n *counter) Write(p []byte) (int, error) {
-	*n += counter(len(p))
+func (n *byteCounter) Write(p []byte) (int, error) {
+	*n += byteCounter(len(p))
 	return len(p), nil
 }
 

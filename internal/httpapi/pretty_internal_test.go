@@ -24,7 +24,7 @@ func FuzzIndentedJSON(f *testing.F) {
 		require.NoError(t, json.Indent(&want, compact.Bytes(), "", "  "))
 		require.NoError(t, indentJSON(&got, text))
 		require.Equal(t, want.String()+"\n", got.String())
-		var length counter
+		var length byteCounter
 		require.NoError(t, indentJSON(&length, text))
 		require.Equal(t, got.Len(), int(length))
 	})

@@ -18,18 +18,18 @@ import (
 func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "data", map[string]any{"a": []any{1, "{", map[string]any{}}}))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID(), "data", map[string]any{"a": []any{1, "{", map[string]any{}}}))
 	for _, route := range httpapi.Routes() {
 		for _, key := range []string{s.Admin, ""} {
 			method, path := route.Method, filledPath(route)
-			plain := s.As(key).Do(t, method, path, body(method))
+			plain := s.WithKey(key).Do(t, method, path, body(method))
 			if len(plain.Body) == 0 {
 				continue
 			}
 			require.True(t, strings.HasSuffix(string(plain.Body), "}\n"), "%s %s", method, path)
 			require.Equal(t, strconv.Itoa(len(plain.Body)), plain.Header.Get("Content-Length"), "%s %s", method, path)
 			for _, asks := range []string{"?pretty", "?pretty=true", "?pretty=1"} {
-				pretty := s.As(key).Do(t, method, path+asks, body(method))
+				pretty := s.WithKey(key).Do(t, method, path+asks, body(method))
 				require.Equal(t, plain.Header.Get("Content-Type"), pretty.Header.Get("Content-Type"), "%s %s", method, path)
 				require.True(t, json.Valid(pretty.Body))
 				require.True(t, strings.HasPrefix(string(pretty.Body), "{\n  \""), "%s %s: %s", method, path, pretty.Body)

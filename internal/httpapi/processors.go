@@ -23,7 +23,7 @@ func newProcessors() *fair.Shares {
 	const half, waiting = 2, 4096
 	slots := max(runtime.GOMAXPROCS(0), 1)
 	return fair.New(fair.Config{
-		Slots: slots, HeavySlots: slots, PerCaller: slots / half, HeavyPerCaller: slots, Waiting: waiting,
+		Slots: slots, HeavySlots: slots, PerCaller: slots / half, HeavyPerCaller: slots, MaxWaiting: waiting,
 	})
 }
 
@@ -34,7 +34,7 @@ func (a *api) withProcessor(c *gin.Context, work func()) error {
 	defer cancel()
 	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
 	if err != nil {
-		return fault.Busy(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
+		return fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
 	}
 	defer release()
 

@@ -17,10 +17,10 @@ func TestErrorStats(t *testing.T) {
 	s := apptest.Start(t, map[string]string{"errors.kept_per_hour": "5"})
 	one, other := newTenant(t, s), newTenant(t, s)
 	for range 3 {
-		refuse(t, one.Ingest, newEvent(t, newID(), "u", 1))
+		postRejected(t, one.Ingest, newEvent(t, newID(), "u", 1))
 	}
-	refuse(t, one.Ingest, newEvent(t, newID(), "name", "", "u", 1))
-	refuse(t, other.Ingest, newEvent(t, newID(), "u", 1))
+	postRejected(t, one.Ingest, newEvent(t, newID(), "name", "", "u", 1))
+	postRejected(t, other.Ingest, newEvent(t, newID(), "u", 1))
 
 	stats := mustGet(t, s.Client, "/v1/errors/stats?group_by=application,name,code")
 	require.Nil(t, stats["from"])

@@ -81,16 +81,16 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
 	p := readParameters(c)
-	wanted := p.rejectionFilter(c)
-	if exchangeOf(c).format == formatCSV {
+	wanted := p.readRejectionFilter(c)
+	if requestStateOf(c).format == formatCSV {
 		streamTable(a, c, p, wanted, rejectionTable(), a.Finder.RejectionPage)
 		return
 	}
 	var notKept int64
-	page, ok := askPage(a, c, p, wanted,
+	page, ok := readPage(a, c, p, wanted,
 		func(ctx context.Context, filter query.RejectionFilter, cursor string, limit int) (page query.Page[query.Rejection], err error) {
 			if page, err = a.Finder.RejectionPage(ctx, filter, cursor, limit); err == nil {
-				notKept, err = a.Finder.NotKept(ctx, filter)
+				notKept, err = a.Finder.CountNotKept(ctx, filter)
 			}
 			return page, err
 		})
@@ -106,15 +106,15 @@ func (a *api) listErrors(c *gin.Context) {
 		Errors  []rejectionAnswer `json:"errors"`
 	}{notKept, list})
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	a.endPage(c, rendered[:len(rendered)-1], page.Next)
+	a.sendPage(c, rendered[:len(rendered)-1], page.Next)
 }
 
 // getError is GET /v1/errors/{id}.
 func (a *api) getError(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
@@ -122,8 +122,8 @@ func (a *api) getError(c *gin.Context) {
 	defer cancel()
 	found, err := a.Finder.Rejection(ctx, id)
 	caller := callerOf(c)
-	if err = hidden(err, caller.Reads() || found.Application == caller.Application.Name); err != nil {
-		a.fail(c, err)
+	if err = hideInvisible(err, caller.ReadsAll() || found.Application == caller.Application.Name); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
 	a.sendJSON(c, http.StatusOK, renderRejection(&found))

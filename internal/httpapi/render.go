@@ -17,9 +17,9 @@ import (
 // jsonType is the media type of answers that are no problems.
 const jsonType = "application/json"
 
-// send sends a body whose length the client is told beforehand. JSON ends with a newline,
+// sendBody sends a body whose length the client is told beforehand. JSON ends with a newline,
 // and is indented for who asks for it.
-func send(c *gin.Context, status int, media string, body []byte) {
+func sendBody(c *gin.Context, status int, media string, body []byte) {
 	if media == jsonType || media == problemType {
 		if isPretty(c.Request) {
 			sendIndented(c, status, media, body)
@@ -29,9 +29,9 @@ func send(c *gin.Context, status int, media string, body []byte) {
 			body = append(body, '\n')
 		}
 	}
-	x, header := exchangeOf(c), c.Writer.Header()
-	x.set(header, "Content-Type", media)
-	x.set(header, "Content-Length", strconv.Itoa(len(body)))
+	x, header := requestStateOf(c), c.Writer.Header()
+	x.setHeader(header, "Content-Type", media)
+	x.setHeader(header, "Content-Length", strconv.Itoa(len(body)))
 	c.Status(status)
 	_, _ = c.Writer.Write(body) // a client that is gone cannot be told
 }

@@ -30,11 +30,11 @@ type selectionBody struct {
 	DryRun      bool     `json:"dry_run"`
 }
 
-// selection reads the body of a route that replays or discards. It answers the request
+// readSelection reads the body of a route that replays or discards. It answers the request
 // itself when that fails.
-func (a *api) selection(c *gin.Context) (s rejection.Selection, ok bool) {
+func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	var body selectionBody
-	if !a.decode(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
+	if !a.decodeBody(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
 		return s, false
 	}
 	p := &parameters{values: url.Values{}}
@@ -46,88 +46,88 @@ func (a *api) selection(c *gin.Context) (s rejection.Selection, ok bool) {
 			p.values.Set(name, *text)
 		}
 	}
-	s.Code, s.Application, s.Category, s.Name = p.text("code"), p.text("application"), p.text("category"), p.text("name")
-	s.SessionID, s.All, s.DryRun = p.id("session_id"), body.All, body.DryRun
-	s.From, s.To = p.timeRange()
+	s.Code, s.Application, s.Category, s.Name = p.readText("code"), p.readText("application"), p.readText("category"), p.readText("name")
+	s.SessionID, s.All, s.DryRun = p.readID("session_id"), body.All, body.DryRun
+	s.From, s.To = p.readTimeRange()
 	if body.IDs != nil {
 		s.IDs = make([]uuid.UUID, len(body.IDs))
 	}
 	for i, text := range body.IDs[:min(len(body.IDs), rejection.MaxIDs)] {
 		name := "ids/" + strconv.Itoa(i)
 		p.values.Set(name, text)
-		if s.IDs[i] = p.id(name).UUID; len(p.wrong) > 0 {
+		if s.IDs[i] = p.readID(name).UUID; len(p.violations) > 0 {
 			break // one is enough to know
 		}
 	}
 	if body.Limit != nil {
 		if s.Limit = *body.Limit; s.Limit < 1 {
-			p.refuse("limit", fault.CodeInvalidParameter, "limit is a number from 1 on")
+			p.addViolation("limit", fault.CodeInvalidParameter, "limit is a number from 1 on")
 		}
 	}
-	if len(p.wrong) > 0 {
-		a.fail(c, p.document())
+	if len(p.violations) > 0 {
+		a.sendProblem(c, p.toDocumentFault())
 		return s, false
 	}
 	return s, true
 }
 
-// document is fault for what came in a body: places are pointers into it.
-func (p *parameters) document() error {
-	for i := range p.wrong {
-		w := &p.wrong[i]
+// toDocumentFault is fault for what came in a body: places are pointers into it.
+func (p *parameters) toDocumentFault() error {
+	for i := range p.violations {
+		w := &p.violations[i]
 		if w.Pointer, w.Parameter = "/"+w.Parameter, ""; w.Code == fault.CodeInvalidParameter {
 			w.Code = fault.CodeInvalidRequest
 		}
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.wrong[0].Detail, Violations: p.wrong}
+	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.violations[0].Detail, Violations: p.violations}
 }
 
 // replayErrors is POST /v1/errors/replay.
 func (a *api) replayErrors(c *gin.Context) {
-	perform(a, c, a.Rejections.Replay)
+	runOnSelection(a, c, a.Rejections.Replay)
 }
 
 // discardErrors is POST /v1/errors/discard.
 func (a *api) discardErrors(c *gin.Context) {
-	perform(a, c, a.Rejections.Discard)
+	runOnSelection(a, c, a.Rejections.Discard)
 }
 
-// perform answers with the totals of a run, or, for who accepts lines of JSON, with
+// runOnSelection answers with the totals of a run, or, for who accepts lines of JSON, with
 // totals while it runs. A run ends when its client goes away.
-func perform[T any](a *api, c *gin.Context, run func(context.Context, rejection.Selection, func(T)) (T, error)) {
-	s, ok := a.selection(c)
+func runOnSelection[T any](a *api, c *gin.Context, run func(context.Context, rejection.Selection, func(T)) (T, error)) {
+	s, ok := a.readSelection(c)
 	if !ok {
 		return
 	}
-	lines := exchangeOf(c).format == formatNDJSON
-	report := &progress{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
-	report.extend()
-	totals, err := run(c.Request.Context(), s, func(totals T) { report.line(totals, "false", nil) })
-	report.extend()
+	lines := requestStateOf(c).format == formatNDJSON
+	report := &progressWriter{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
+	report.extendDeadline()
+	totals, err := run(c.Request.Context(), s, func(totals T) { report.writeLine(totals, "false", nil) })
+	report.extendDeadline()
 	switch {
 	case err != nil && report.begun:
-		report.line(totals, "false", a.faultOf(c, err))
+		report.writeLine(totals, "false", a.faultOf(c, err))
 	case err != nil:
-		a.fail(c, soFar(err, totals))
+		a.sendProblem(c, withTotals(err, totals))
 	case report.lines:
-		report.line(totals, "true", nil)
+		report.writeLine(totals, "true", nil)
 	default:
 		a.sendJSON(c, http.StatusOK, totals)
 	}
 }
 
-// soFar adds to a fault that ended a run what was done until then.
-func soFar(err error, totals any) error {
+// withTotals adds to a fault that ended a run what was done until then.
+func withTotals(err error, totals any) error {
 	f, ok := fault.As(err)
 	text, failed := json.Marshal(totals)
 	if !ok || f.Kind != fault.Unavailable || failed != nil {
 		return err
 	}
-	return fault.Busy(err, f.Code, f.Detail+"; what was done until then: "+string(text)+"; the same request goes on with it", f.RetryAfter)
+	return fault.NewUnavailable(err, f.Code, f.Detail+"; what was done until then: "+string(text)+"; the same request goes on with it", f.RetryAfter)
 }
 
-// progress tells a client how a run goes.
-type progress struct {
+// progressWriter tells a client how a run goes.
+type progressWriter struct {
 	*api
 
 	c       *gin.Context
@@ -136,17 +136,17 @@ type progress struct {
 	begun   bool
 }
 
-// extend gives the response time for the next part of a run.
-func (p *progress) extend() {
+// extendDeadline gives the response time for the next part of a run.
+func (p *progressWriter) extendDeadline() {
 	if err := p.control.SetWriteDeadline(p.Now().Add(streamPatience)); err != nil {
 		p.Logger.Debug("a response has no deadline", zap.Error(err))
 	}
 }
 
-// line sends totals as a line of JSON, if that is what the client accepts. Who does not
+// writeLine sends totals as a line of JSON, if that is what the client accepts. Who does not
 // read them is noticed by the context of the request.
-func (p *progress) line(totals any, done string, f *fault.Error) {
-	p.extend()
+func (p *progressWriter) writeLine(totals any, done string, f *fault.Error) {
+	p.extendDeadline()
 	if !p.lines {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 func TestReplaysRaceWithErasures(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name := strict(t, s)
+	name := registerStrictType(t, s)
 	sessions := make([]string, 20)
 	for i := range sessions {
 		sessions[i] = newID()
@@ -33,7 +33,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 				batch = append(batch, newEvent(t, session, changes...))
 			}
 		}
-		require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
+		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	}
 	setType(t, s, name, `{}`)
 	var racing sync.WaitGroup
@@ -62,7 +62,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 	}
 	require.Zero(t, tableCount(t, s, "event_key k where not exists (select from event_amendment a where a.event_id = k.event_id and a.erased_at is not null)"),
 		"an id that is left is that of an event that was erased")
-	quiet(t, s)
+	waitQuiet(t, s)
 }
 
 // What marks took out of the kept text does not come back by a replay, is not missed by
@@ -73,12 +73,12 @@ func TestReplayOfWhatIsMarked(t *testing.T) {
 	name, session, own := newID(), newID(), newID()
 	const marks = `"properties":{"email":{"type":"string","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"address":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object","required":["url"],`+marks+`}`)
-	sender, clear := s.As(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
+	sender, clear := s.WithKey(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
 	whole := newEvent(t, session, "name", name, "event_id", own, "data", clear)
-	refuse(t, sender, whole)
+	postRejected(t, sender, whole)
 	setType(t, s, name, `{"type":"object","required":["email","card","address"],`+marks+`}`)
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"all":true,"dry_run":true}`))
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"all":true}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true,"dry_run":true}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true}`))
 	require.Zero(t, tableCount(t, s, "event e where e::text like '%"+canary+"%'"))
 	require.Zero(t, tableCount(t, s, "rejection r where convert_from(raw, 'UTF8') like '%"+canary+"%'"))
 	answer := sender.Do(t, http.MethodPost, "/v1/events", whole)
@@ -88,9 +88,9 @@ func TestReplayOfWhatIsMarked(t *testing.T) {
 	// Marks that were made only after the refusal are applied by the replay.
 	later := newID()
 	setType(t, s, later, `{"type":"object","required":["url"]}`)
-	refuse(t, sender, newEvent(t, session, "name", later, "data", clear))
+	postRejected(t, sender, newEvent(t, session, "name", later, "data", clear))
 	setType(t, s, later, `{"type":"object",`+marks+`}`)
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"name":"`+later+`"}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"name":"`+later+`"}`))
 	require.EqualValues(t, 1, tableCount(t, s, "event where name = $1", later))
 	require.Zero(t, tableCount(t, s, "event e where e::text like '%"+canary+"%'"))
 }

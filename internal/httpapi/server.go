@@ -44,10 +44,10 @@ type Config struct {
 
 // Deps are what the API works with.
 type Deps struct {
-	Directory *access.Directory
-	Limiter   *access.Limiter
+	KeyCache *access.Cache
+	Limiter  *access.Limiter
 	// Failures bounds failed authentication by peer. Nil does not.
-	Failures  *access.Failures
+	Failures  *access.FailureLimiter
 	Registry  *access.Registry
 	Collector *ingest.Collector
 	Finder    *query.Finder
@@ -57,7 +57,7 @@ type Deps struct {
 	Types     *eventtype.Registry
 	Previewer *eventtype.Previewer
 	// Rejections replays and discards.
-	Rejections *rejection.Desk
+	Rejections *rejection.Service
 	Logger     *zap.Logger
 	Now        func() time.Time
 	// NewRequestID names requests that bring no id of their own.
@@ -76,14 +76,14 @@ type Deps struct {
 type api struct {
 	Config
 	Deps
-	bodies bodyReader
-	unread answers
+	bodies    bodyReader
+	responses responseMemory
 	// processors are shared out among the applications that send large bodies.
 	processors *fair.Shares
 	// traceFields are the headers that may bring a trace context, in canonical form.
 	traceFields []string
-	// answered counts the requests, for the log.
-	answered atomic.Uint64
+	// requestCount counts the requests, for the log.
+	requestCount atomic.Uint64
 }
 
 // New makes the handler of the public port. It is safe for concurrent use.
@@ -91,14 +91,14 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps, processors: newProcessors()}
 	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
 	a.bodies.pace, a.bodies.now, a.bodies.windows = config.Pace, deps.Now, make(chan struct{}, maxWindows)
-	a.unread.memory, a.unread.byKey = config.BodyMemory, map[string]int64{}
+	a.responses.limit, a.responses.byKey = config.BodyMemory, map[string]int64{}
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
 		}
 	}
 	if deps.Metrics != nil {
-		if err := deps.Metrics.observe(&a.bodies); err != nil {
+		if err := deps.Metrics.observeBodyMemory(&a.bodies); err != nil {
 			return nil, err
 		}
 	}
@@ -110,20 +110,20 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	router.UnescapePathValues = false // it would take a plus sign for a space; see pathText
 	router.ForwardedByClientIP = false
 	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
-	router.Use(a.identify, a.recover, a.cors)
+	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS)
 	router.NoRoute(func(c *gin.Context) {
-		if a.welcome(c) {
+		if a.sendWelcome(c) {
 			return
 		}
-		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
+		a.sendProblem(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
-		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
+		a.sendProblem(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
 	for _, r := range a.routes() {
-		handlers := []gin.HandlerFunc{a.expect(r.query), a.accept(representationsOf(r)), a.precondition(hasTags(r)), r.handle}
-		if r.scope != public {
-			handlers = slices.Insert(handlers, 0, a.authorize(r.scope))
+		handlers := []gin.HandlerFunc{a.expectParameters(r.query), a.negotiateFormat(representationsOf(r)), a.readPrecondition(hasTags(r)), r.handle}
+		if r.scope != publicScope {
+			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
@@ -135,8 +135,8 @@ func New(config Config, deps Deps) (http.Handler, error) {
 	return router, nil
 }
 
-// public marks routes that need no key.
-const public access.Scope = ""
+// publicScope marks routes that need no key.
+const publicScope access.Scope = ""
 
 // route is a line of the contract: who may do what, and where.
 type route struct {
@@ -196,7 +196,7 @@ func (a *api) routes() []route {
 		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
 		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
 		{get, admin, a.listAudit, []string{"/v1/audit"}, append([]string{"actor", "action", "target"}, page...)},
-		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
-		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
+		{get, publicScope, a.getLimits, []string{"/v1/limits"}, nil},
+		{get, publicScope, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}
 }

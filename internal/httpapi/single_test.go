@@ -18,7 +18,7 @@ import (
 func TestSingleEvent(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	t.Run("stored", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
@@ -174,7 +174,7 @@ func TestDataIsReadBackEqual(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sent := strings.Replace(newEvent(t, newID(), "category", name+" \u202e=é", "name", "a\r\n\tb"), `"data":{}`, `"data":`+data, 1)
-			stored := mustPost(t, s.As(s.Ingest), sent)
+			stored := mustPost(t, s.WithKey(s.Ingest), sent)
 			got := mustGet(t, s.Client, "/v1/events/"+at[string](t, stored, "event_id"))
 			requireSameJSON(t, data, render(t, got["data"]))
 			require.Equal(t, name+" \u202e=é", got["category"])
@@ -197,7 +197,7 @@ func TestAliases(t *testing.T) {
 	session := newID()
 	var ids []string
 	for _, path := range []string{"/events", "/events/", "/v1/events"} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, session))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, session))
 		require.Equal(t, http.StatusCreated, answer.Status, "%s: %s", path, answer.Body)
 		id := at[string](t, answer.JSON(t), "event_id")
 		require.Equal(t, "/v1/events/"+id, answer.Header.Get("Location"))

@@ -80,7 +80,7 @@ func TestFilterByPayload(t *testing.T) {
 		"fraction": `{"amount":3.0,"ok":true}`, "null": `{"amount":null,"":1,"empty":""}`, "object": `{"amount":{"x":1}}`,
 	} {
 		e := newEvent(t, session, "name", name, "data", json.RawMessage(data))
-		ids[name] = at[string](t, mustPost(t, s.As(s.Ingest), e), "event_id")
+		ids[name] = at[string](t, mustPost(t, s.WithKey(s.Ingest), e), "event_id")
 	}
 	day := "&from=2021-01-01&to=2021-02-01"
 	for query, want := range map[string][]string{

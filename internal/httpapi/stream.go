@@ -32,9 +32,9 @@ func (a *api) newStreamer(c *gin.Context, f format) *streamer {
 	return &streamer{api: a, c: c, control: http.NewResponseController(c.Writer), format: f}
 }
 
-// write sends the next page.
-func (s *streamer) write(page []byte) error {
-	if err := s.api.unread.hold(s.c, len(page)); err != nil {
+// writePage sends the next page.
+func (s *streamer) writePage(page []byte) error {
+	if err := s.api.responses.reserveResponse(s.c, len(page)); err != nil {
 		return err
 	}
 	if !s.begun {
@@ -54,15 +54,15 @@ func (s *streamer) write(page []byte) error {
 	return nil
 }
 
-// end ends a stream. One that is not whole is cut: once the status is sent there is no
+// endStream ends a stream. One that is not whole is cut: once the status is sent there is no
 // other way to tell the client. HTTP/1.1 misses the last chunk then, and HTTP/2 is told
 // that the stream was reset; HTTP/1.0, which would notice nothing, gets no streams.
-func (s *streamer) end(err error) {
+func (s *streamer) endStream(err error) {
 	switch {
 	case err == nil:
 		return
 	case !s.begun:
-		s.api.fail(s.c, err)
+		s.api.sendProblem(s.c, err)
 		return
 	case s.c.Request.Context().Err() == nil:
 		s.api.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(s.c)), zap.String("route", s.c.FullPath()), zap.Error(err))
@@ -70,21 +70,21 @@ func (s *streamer) end(err error) {
 	panic(http.ErrAbortHandler)
 }
 
-// stream sends every event of a filter, or limit of them, a page at a time.
-func (a *api) stream(c *gin.Context, f format, filter query.EventFilter, cursor string, limit int) {
+// streamEvents sends every event of a filter, or limit of them, a page at a time.
+func (a *api) streamEvents(c *gin.Context, f format, filter query.EventFilter, cursor string, limit int) {
 	var buffer bytes.Buffer
 	out := a.newStreamer(c, f)
-	out.end(streamPages(c, filter, cursor, limit, a.Finder.EventPage, func(events []event.Stored) error {
+	out.endStream(streamPages(c, filter, cursor, limit, a.Finder.EventPage, func(events []event.Stored) error {
 		buffer.Reset()
 		if !out.begun && f == formatCSV {
 			writeRecord(&buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 		}
-		encode(&buffer, f, events)
-		return out.write(buffer.Bytes())
+		encodeEvents(&buffer, f, events)
+		return out.writePage(buffer.Bytes())
 	}))
 }
 
-func encode(buffer *bytes.Buffer, f format, events []event.Stored) {
+func encodeEvents(buffer *bytes.Buffer, f format, events []event.Stored) {
 	if f == formatNDJSON {
 		var line []byte
 		for i := range events {

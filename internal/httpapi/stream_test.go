@@ -144,7 +144,7 @@ func TestLargePages(t *testing.T) {
 	// 15 KB as sent and 126 KB as read back: sixty of them are more than a page holds.
 	numbers := `{"a":[` + strings.TrimSuffix(strings.Repeat("1e39,", 3000), ",") + `]}`
 	large := strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":`+numbers, 1)
-	mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
+	mustPost(t, s.WithKey(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
 	found, pages, path := 0, 0, "/v1/events?limit=60"
 	for next, more := "", true; more; pages++ {
 		page := s.Do(t, http.MethodGet, path+next, "")
@@ -163,7 +163,7 @@ func TestNegotiation(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	mustPost(t, s.As(s.Ingest), newEvent(t, session))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, session))
 	const csv = "text/csv; charset=utf-8; header=present"
 	for accept, kind := range map[string]string{
 		"*/*": "application/json", "application/*": "application/json", "application/json": "application/json",

@@ -35,7 +35,7 @@ type stageAnswer struct {
 
 // getEventTrace is GET /v1/events/{id}/trace.
 func (a *api) getEventTrace(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
@@ -43,24 +43,24 @@ func (a *api) getEventTrace(c *gin.Context) {
 	defer cancel()
 	found, err := a.Finder.EventTrace(ctx, id)
 	caller := callerOf(c)
-	if err = hidden(err, caller.Reads() || found.ApplicationID == caller.Application.ID); err != nil {
-		a.fail(c, err)
+	if err = hideInvisible(err, caller.ReadsAll() || found.ApplicationID == caller.Application.ID); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	took, known, err := a.groupTook(ctx, &found)
-	a.answer(c, http.StatusOK, renderTrace(&found, took, known), err)
+	took, known, err := a.findGroupDuration(ctx, &found)
+	a.sendResult(c, http.StatusOK, renderTrace(&found, took, known), err)
 }
 
-// groupTook looks for a commit's duration among those that are yet to be kept, then
+// findGroupDuration looks for a commit's duration among those that are yet to be kept, then
 // among those that are: one that moves in between is found by the second look.
-func (a *api) groupTook(ctx context.Context, t *query.EventTrace) (took time.Duration, known bool, err error) {
+func (a *api) findGroupDuration(ctx context.Context, t *query.EventTrace) (took time.Duration, known bool, err error) {
 	if !t.TraceID.Valid {
 		return 0, false, nil
 	}
 	if took, known = a.Collector.CommitDuration(ingest.GroupID(t.Group)); known {
 		return took, true, nil
 	}
-	took, err = a.Finder.GroupTook(ctx, t.Group)
+	took, err = a.Finder.GroupDuration(ctx, t.Group)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return 0, false, nil
 	}
@@ -69,37 +69,37 @@ func (a *api) groupTook(ctx context.Context, t *query.EventTrace) (took time.Dur
 
 func renderTrace(t *query.EventTrace, took time.Duration, known bool) traceAnswer {
 	answer := traceAnswer{EventID: t.EventID, Application: t.Application}
-	answer.add("received", t.ReceivedAt, 0)
+	answer.addStage("received", t.ReceivedAt, 0)
 	if !t.TraceID.Valid {
-		answer.unknown("judged", "waited", "committed")
+		answer.addUnknownStages("judged", "waited", "committed")
 		return answer
 	}
 	id := hex.EncodeToString(t.TraceID.UUID[:])
 	answer.TraceID = &id
-	judgedAt := t.ReceivedAt.Add(t.Judged)
+	judgedAt := t.ReceivedAt.Add(t.Validated)
 	waited := max(0, t.GroupBegan.Sub(judgedAt))
-	answer.add("judged", judgedAt, t.Judged)
-	answer.add("waited", judgedAt.Add(waited), waited)
+	answer.addStage("judged", judgedAt, t.Validated)
+	answer.addStage("waited", judgedAt.Add(waited), waited)
 	if !known {
-		answer.unknown("committed")
+		answer.addUnknownStages("committed")
 		return answer
 	}
-	answer.add("committed", judgedAt.Add(waited+took), took)
-	total := milliseconds(t.Judged + waited + took)
+	answer.addStage("committed", judgedAt.Add(waited+took), took)
+	total := toMilliseconds(t.Validated + waited + took)
 	answer.TotalMS = &total
 	return answer
 }
 
-func (t *traceAnswer) add(stage string, at time.Time, took time.Duration) {
-	duration := milliseconds(took)
+func (t *traceAnswer) addStage(stage string, at time.Time, took time.Duration) {
+	duration := toMilliseconds(took)
 	t.Stages = append(t.Stages, stageAnswer{Stage: stage, At: (*jsonTime)(&at), DurationMS: &duration})
 }
 
-func (t *traceAnswer) unknown(stages ...string) {
+func (t *traceAnswer) addUnknownStages(stages ...string) {
 	for _, stage := range stages {
 		t.Stages = append(t.Stages, stageAnswer{Stage: stage})
 	}
 }
 
-// milliseconds keeps three digits behind the point: microseconds.
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// toMilliseconds keeps three digits behind the point: microseconds.
+func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

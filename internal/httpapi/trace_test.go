@@ -109,7 +109,7 @@ func TestWhereTheTimeWent(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	path, _ := stored(t, s, newEvent(t, session))
+	path, _ := postStored(t, s, newEvent(t, session))
 	pool := s.Database.Pool(t)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)

@@ -16,18 +16,18 @@ var welcomePage []byte
 // welcomePolicy lets the page use its own style, named by its digest, and nothing else.
 const welcomePolicy = "default-src 'none'; style-src 'sha256-4uKUCXVPfPFdlO6xrE2lchAsqHMhawmupT+TdGpoZzc='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// welcome shows a person whose browser opens the service's address what is there. It tells
+// sendWelcome shows a person whose browser opens the service's address what is there. It tells
 // whether it did; every other request is answered as before. The page is the same for
 // everybody and holds nothing of the service's data or settings.
-func (a *api) welcome(c *gin.Context) bool {
+func (a *api) sendWelcome(c *gin.Context) bool {
 	reads := c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead
 	if !reads || c.Request.URL.Path != "/" || !asksForHTML(c.Request.Header.Values("Accept")) {
 		return false
 	}
-	x, header := exchangeOf(c), c.Writer.Header()
-	x.set(header, "Content-Security-Policy", welcomePolicy)
-	x.set(header, "Vary", "Accept")
-	send(c, http.StatusOK, "text/html; charset=utf-8", welcomePage)
+	x, header := requestStateOf(c), c.Writer.Header()
+	x.setHeader(header, "Content-Security-Policy", welcomePolicy)
+	x.setHeader(header, "Vary", "Accept")
+	sendBody(c, http.StatusOK, "text/html; charset=utf-8", welcomePage)
 	return true
 }
 

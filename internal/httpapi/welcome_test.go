@@ -17,7 +17,7 @@ const browserAccept = "text/html,application/xhtml+xml,application/xml;q=0.9,ima
 
 func TestWelcomeForBrowsers(t *testing.T) {
 	t.Parallel()
-	client := apptest.Start(t, nil).As("")
+	client := apptest.Start(t, nil).WithKey("")
 	answer := client.Do(t, http.MethodGet, "/", "", "Accept", browserAccept)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, "text/html; charset=utf-8", answer.Header.Get("Content-Type"))
@@ -49,12 +49,12 @@ func TestWelcomeShowsAnEventThatIsStored(t *testing.T) {
 	require.True(t, found)
 	document, _, found := strings.Cut(rest, "'</code>")
 	require.True(t, found)
-	mustPost(t, s.As(s.Ingest), document)
+	mustPost(t, s.WithKey(s.Ingest), document)
 }
 
 func TestNoWelcomeForPrograms(t *testing.T) {
 	t.Parallel()
-	client := apptest.Start(t, nil).As("")
+	client := apptest.Start(t, nil).WithKey("")
 	for _, accept := range []string{"*/*", "application/json", "text/*", "text/html;q=0, */*", "text/html;q=x", "text/htmlx", ""} {
 		requireProblem(t, client.Do(t, http.MethodGet, "/", "", "Accept", accept), http.StatusNotFound, "not_found")
 	}

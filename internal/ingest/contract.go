@@ -74,11 +74,11 @@ func (v *Verdict) IsRejected() bool { return v.Status == Rejected || v.Status ==
 
 // Types validates payloads by their event types. The eventtype package implements it.
 type Types interface {
-	// Judge validates the envelopes of one request by the same state of the registry: it
+	// ValidatePayloads validates the envelopes of one request by the same state of the registry: it
 	// rejects those that violate their type, notes what is only observed, and redacts what
 	// a type says must not be kept. replay means that they were redacted before. It returns
 	// a fault of kind Unavailable when the state may be out of date.
-	Judge(envelopes []event.Envelope, replay bool) error
+	ValidatePayloads(envelopes []event.Envelope, replay bool) error
 }
 
 // Item is one envelope on its way through a group.

@@ -163,7 +163,7 @@ func TestFailureIsAnsweredAsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newHeldFake()
 		c := started(t, config(), store)
-		for _, cause := range []error{errors.New("something"), fault.Busy(nil, fault.CodeQueryTooSlow, "slow", time.Second)} {
+		for _, cause := range []error{errors.New("something"), fault.NewUnavailable(nil, fault.CodeQueryTooSlow, "slow", time.Second)} {
 			failed := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
 			<-store.entered
 			store.proceed <- cause

@@ -32,7 +32,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 
 	if reason := c.admit(p); reason != "" {
 		c.deps.Metrics.countShed(ctx, reason)
-		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.estimateRetryAfter())
+		return nil, fault.NewUnavailable(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.estimateRetryAfter())
 	}
 	c.enqueue(p)
 
@@ -84,7 +84,7 @@ func (c *Collector) validateTypes(ctx context.Context, request *Request) error {
 		return err
 	}
 
-	return c.deps.Types.Judge(request.Envelopes, request.Replay)
+	return c.deps.Types.ValidatePayloads(request.Envelopes, request.Replay)
 }
 
 // prepareItems makes the items to commit. Events without an id get one, rejections get the
@@ -137,11 +137,11 @@ func markNotStored(items []Item) {
 // unavailableFault turns what stopped a commit into the one answer a sender can use.
 func (c *Collector) unavailableFault(err error) error {
 	if errors.Is(err, ErrUnsafeDatabase) {
-		return fault.Busy(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
 			"send the request again with the same event ids", c.estimateRetryAfter())
 	}
 
-	return fault.Busy(err, fault.CodeUnavailable,
+	return fault.NewUnavailable(err, fault.CodeUnavailable,
 		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.estimateRetryAfter())
 }
 

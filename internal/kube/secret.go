@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// Folder is where the kubelet puts the token of a pod's account.
-const Folder = "/var/run/secrets/kubernetes.io/serviceaccount"
+// ServiceAccountFolder is where the kubelet puts the token of a pod's account.
+const ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 const (
-	// timeout bounds each call.
-	timeout = 10 * time.Second
-	// most bounds what is read of an answer; a Secret holds 1 MiB at most.
-	most = 4 << 20
+	// callTimeout bounds each call.
+	callTimeout = 10 * time.Second
+	// maxResponseBytes bounds what is read of an answer; a Secret holds 1 MiB at most.
+	maxResponseBytes = 4 << 20
 )
 
 var (
@@ -33,10 +33,10 @@ var (
 	ErrNotInCluster = errors.New("no account of Kubernetes is at hand")
 	// ErrNoSecret tells that there is no Secret of this name.
 	ErrNoSecret = errors.New("there is no such Secret")
-	// ErrTaken tells that somebody changed the Secret since it was read; nothing was written.
-	ErrTaken = errors.New("the Secret was changed by somebody else")
-	// ErrRefused tells that the API said no; nothing was written.
-	ErrRefused = errors.New("the API of Kubernetes refuses")
+	// ErrConflict tells that somebody changed the Secret since it was read; nothing was written.
+	ErrConflict = errors.New("the Secret was changed by somebody else")
+	// ErrRejected tells that the API said no; nothing was written.
+	ErrRejected = errors.New("the API of Kubernetes refuses")
 )
 
 // Config says where the API is and who asks.
@@ -51,9 +51,9 @@ type Config struct {
 	CA []byte
 }
 
-// InCluster reads the account that the kubelet gave the pod from a folder, and takes the
+// InClusterConfig reads the account that the kubelet gave the pod from a folder, and takes the
 // address from what it set in the environment.
-func InCluster(host, port, folder string) (Config, error) {
+func InClusterConfig(host, port, folder string) (Config, error) {
 	if host == "" || port == "" {
 		return Config{}, fmt.Errorf("%w: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set", ErrNotInCluster)
 	}
@@ -88,7 +88,7 @@ func New(config Config) (*Client, error) {
 		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true,
 	}
-	return &Client{config: config, client: &http.Client{Transport: transport, Timeout: timeout}}, nil
+	return &Client{config: config, client: &http.Client{Transport: transport, Timeout: callTimeout}}, nil
 }
 
 // Secret is what is known of one.
@@ -101,53 +101,53 @@ type Secret struct {
 	version string
 }
 
-type object struct {
+type secretObject struct {
 	Metadata struct {
 		ResourceVersion string `json:"resourceVersion"` //nolint:tagliatelle // Kubernetes' name
 	} `json:"metadata"`
 	Data map[string][]byte `json:"data,omitempty"`
 }
 
-// Secret reads one. It returns ErrNoSecret when there is none of this name.
-func (c *Client) Secret(ctx context.Context, name string) (Secret, error) {
-	found, err := c.call(ctx, http.MethodGet, name, nil)
+// ReadSecret reads one. It returns ErrNoSecret when there is none of this name.
+func (c *Client) ReadSecret(ctx context.Context, name string) (Secret, error) {
+	found, err := c.callAPI(ctx, http.MethodGet, name, nil)
 	if err != nil {
 		return Secret{}, fmt.Errorf("read Secret %s: %w", name, err)
 	}
 	return Secret{Name: name, Data: found.Data, version: found.Metadata.ResourceVersion}, nil
 }
 
-// Fill adds to a Secret what it does not hold. It returns ErrTaken, and has written
+// FillSecret adds to a Secret what it does not hold. It returns ErrTaken, and has written
 // nothing, when the Secret was changed since it was read or holds one of the keys; and
 // ErrRefused when nothing was written for another reason. After any other error nobody
 // knows: read it again.
-func (c *Client) Fill(ctx context.Context, secret Secret, data map[string][]byte) error {
+func (c *Client) FillSecret(ctx context.Context, secret Secret, data map[string][]byte) error {
 	for key := range data {
 		if len(secret.Data[key]) > 0 {
-			return fmt.Errorf("fill Secret %s: %w: it holds %s", secret.Name, ErrTaken, key)
+			return fmt.Errorf("fill Secret %s: %w: it holds %s", secret.Name, ErrConflict, key)
 		}
 	}
-	var patch object
+	var patch secretObject
 	// With the version the API refuses the change when somebody was faster.
 	patch.Metadata.ResourceVersion, patch.Data = secret.version, data
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return fmt.Errorf("fill Secret %s: %w", secret.Name, err)
 	}
-	if _, err := c.call(ctx, http.MethodPatch, secret.Name, body); err != nil {
+	if _, err := c.callAPI(ctx, http.MethodPatch, secret.Name, body); err != nil {
 		return fmt.Errorf("fill Secret %s: %w", secret.Name, err)
 	}
 	return nil
 }
 
-func (c *Client) call(ctx context.Context, method, name string, body []byte) (object, error) {
+func (c *Client) callAPI(ctx context.Context, method, name string, body []byte) (secretObject, error) {
 	target, err := url.JoinPath(c.config.URL, "api/v1/namespaces", url.PathEscape(c.config.Namespace), "secrets", url.PathEscape(name))
 	if err != nil {
-		return object{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
+		return secretObject{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return object{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
+		return secretObject{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.config.Token)
 	request.Header.Set("Accept", "application/json")
@@ -156,25 +156,25 @@ func (c *Client) call(ctx context.Context, method, name string, body []byte) (ob
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
-		return object{}, fmt.Errorf("call the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("call the API of Kubernetes: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
-		return object{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
 	}
-	if err := verdict(response.StatusCode, text); err != nil {
-		return object{}, err
+	if err := statusError(response.StatusCode, text); err != nil {
+		return secretObject{}, err
 	}
-	var found object
+	var found secretObject
 	if err := json.Unmarshal(text, &found); err != nil {
-		return object{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
 	}
 	return found, nil
 }
 
-// verdict turns a status into an error. What a 5xx did is not known.
-func verdict(status int, body []byte) error {
+// statusError turns a status into an error. What a 5xx did is not known.
+func statusError(status int, body []byte) error {
 	var said struct {
 		Message string `json:"message"`
 	}
@@ -187,9 +187,9 @@ func verdict(status int, body []byte) error {
 	case status == http.StatusNotFound:
 		return fmt.Errorf("%w: %s", ErrNoSecret, said.Message)
 	case status == http.StatusConflict:
-		return fmt.Errorf("%w: %s", ErrTaken, said.Message)
+		return fmt.Errorf("%w: %s", ErrConflict, said.Message)
 	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
-		return fmt.Errorf("%w: %d: %s", ErrRefused, status, said.Message)
+		return fmt.Errorf("%w: %d: %s", ErrRejected, status, said.Message)
 	}
 	return fmt.Errorf("the API of Kubernetes answers %d: %s", status, said.Message)
 }

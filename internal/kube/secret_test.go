@@ -33,7 +33,7 @@ func api(t *testing.T, handler http.HandlerFunc) *kube.Client {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
-	config, err := kube.InCluster(at.Hostname(), at.Port(), folder)
+	config, err := kube.InClusterConfig(at.Hostname(), at.Port(), folder)
 	require.NoError(t, err)
 	client, err := kube.New(config)
 	require.NoError(t, err)
@@ -56,16 +56,16 @@ func TestFillWritesOnlyOnTopOfWhatWasRead(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"metadata":{"resourceVersion":"7"},"data":{"other":"eA=="}}`)
 	})
-	secret, err := client.Secret(t.Context(), "eye-admin")
+	secret, err := client.ReadSecret(t.Context(), "eye-admin")
 	require.NoError(t, err)
 	require.Equal(t, map[string][]byte{"other": []byte("x")}, secret.Data)
-	require.NoError(t, client.Fill(t.Context(), secret, map[string][]byte{"key": []byte("eye_1")}))
+	require.NoError(t, client.FillSecret(t.Context(), secret, map[string][]byte{"key": []byte("eye_1")}))
 	require.Equal(t, map[string]any{
 		"metadata": map[string]any{"resourceVersion": "7"}, "data": map[string]any{"key": "ZXllXzE="},
 	}, patch)
 
 	patch = nil
-	require.ErrorIs(t, client.Fill(t.Context(), secret, map[string][]byte{"other": []byte("y")}), kube.ErrTaken)
+	require.ErrorIs(t, client.FillSecret(t.Context(), secret, map[string][]byte{"other": []byte("y")}), kube.ErrConflict)
 	require.Nil(t, patch, "what is there is not replaced")
 }
 
@@ -78,31 +78,31 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		says   string
 	}{
 		{404, `{"message":"secrets \"a\" not found"}`, kube.ErrNoSecret, `"a" not found`},
-		{409, `{"message":"the object has been modified"}`, kube.ErrTaken, "modified"},
-		{403, `{"message":"cannot patch resource"}`, kube.ErrRefused, "403: cannot patch resource"},
-		{403, `<html>`, kube.ErrRefused, "Forbidden"},
+		{409, `{"message":"the object has been modified"}`, kube.ErrConflict, "modified"},
+		{403, `{"message":"cannot patch resource"}`, kube.ErrRejected, "403: cannot patch resource"},
+		{403, `<html>`, kube.ErrRejected, "Forbidden"},
 	} {
 		client := api(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, c.body)
 		})
-		_, err := client.Secret(t.Context(), "a")
+		_, err := client.ReadSecret(t.Context(), "a")
 		require.ErrorIs(t, err, c.err)
 		require.ErrorContains(t, err, c.says)
 		require.NotContains(t, err.Error(), "t0ken")
 	}
 	client := api(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
-	err := client.Fill(t.Context(), kube.Secret{Name: "a"}, nil)
+	err := client.FillSecret(t.Context(), kube.Secret{Name: "a"}, nil)
 	require.Error(t, err)
-	require.NotErrorIs(t, err, kube.ErrRefused, "it may have been written")
-	require.NotErrorIs(t, err, kube.ErrTaken)
+	require.NotErrorIs(t, err, kube.ErrRejected, "it may have been written")
+	require.NotErrorIs(t, err, kube.ErrConflict)
 }
 
 func TestOutsideOfACluster(t *testing.T) {
 	t.Parallel()
-	_, err := kube.InCluster("", "", t.TempDir())
+	_, err := kube.InClusterConfig("", "", t.TempDir())
 	require.ErrorIs(t, err, kube.ErrNotInCluster)
-	_, err = kube.InCluster("10.0.0.1", "443", t.TempDir())
+	_, err = kube.InClusterConfig("10.0.0.1", "443", t.TempDir())
 	require.ErrorIs(t, err, kube.ErrNotInCluster)
 	_, err = kube.New(kube.Config{CA: []byte("none")})
 	require.ErrorIs(t, err, kube.ErrNotInCluster)

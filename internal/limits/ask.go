@@ -54,10 +54,10 @@ type Answer struct {
 	Plan string
 }
 
-// Ask asks a running service each question about its events and sessions, one after
+// MeasureQuestions asks a running service each question about its events and sessions, one after
 // the other over one connection that is kept open, and tells how long the answers
 // took. It changes nothing. Any answer but a 200 is an error.
-func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
+func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	if config.Now == nil {
 		return nil, errors.New("answers cannot be timed without a clock")
 	}
@@ -66,7 +66,7 @@ func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	}
 	counts, wholes := max(config.Times/10, 1), max(config.Times/100, 1)
 	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // it has to give the same again, and guards nothing
-	drawn, err := draw(ctx, config.Pool, random)
+	drawn, err := drawSample(ctx, config.Pool, random)
 	if err != nil {
 		return nil, err
 	}
@@ -75,19 +75,19 @@ func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 		return nil, err
 	}
 	defer db.Close()
-	a := &asker{config: config, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, store: postgres.NewQueryStore(db)}
+	a := &questioner{config: config, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, store: postgres.NewQueryStore(db)}
 	defer a.client.CloseIdleConnections()
 	var answers []Answer
 	for _, round := range []struct {
 		questions []question
 		times     int
-	}{{drawn.questions(random, config.Times), config.Times}, {drawn.payloads(random, counts), counts}, {drawn.counts(random, counts), counts}, {drawn.wholes(), wholes}} {
+	}{{drawn.eventQuestions(random, config.Times), config.Times}, {drawn.payloadQuestions(random, counts), counts}, {drawn.dailyCountQuestions(random, counts), counts}, {drawn.allTimeCountQuestions(), wholes}} {
 		for _, q := range round.questions {
 			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
 				continue
 			}
-			answer, err := a.ask(ctx, &q, round.times)
-			if errors.Is(err, errNotNow) {
+			answer, err := a.measureQuestion(ctx, &q, round.times)
+			if errors.Is(err, errNotPossible) {
 				continue
 			}
 			if err != nil {
@@ -99,35 +99,35 @@ func Ask(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	return answers, nil
 }
 
-type asker struct {
+type questioner struct {
 	config QuestionConfig
 	client *http.Client
 	store  *postgres.QueryStore
 }
 
-// errNotNow tells that a question cannot be asked of what is there.
-var errNotNow = errors.New("there is nothing to ask this of")
+// errNotPossible tells that a question cannot be asked of what is there.
+var errNotPossible = errors.New("there is nothing to ask this of")
 
-// errNoNext tells that there is no page behind the first.
-var errNoNext = errors.New("there is no next page")
+// errNoNextPage tells that there is no page behind the first.
+var errNoNextPage = errors.New("there is no next page")
 
-// ask asks one question several times, for another thing each time.
-func (a *asker) ask(ctx context.Context, q *question, times int) (Answer, error) {
+// measureQuestion asks one question several times, for another thing each time.
+func (a *questioner) measureQuestion(ctx context.Context, q *question, times int) (Answer, error) {
 	if q.possible != nil {
 		found, err := q.possible(ctx, a.store)
 		if err != nil {
 			return Answer{}, err
 		}
 		if !found {
-			return Answer{}, errNotNow
+			return Answer{}, errNotPossible
 		}
 	}
 	took := make([]time.Duration, 0, times)
 	const warm = 5 // the first ones find connections and plans
 	for n := -warm; n < times; n++ {
-		one, err := a.time(ctx, q, max(n, 0))
+		one, err := a.timeRequest(ctx, q, max(n, 0))
 		switch {
-		case errors.Is(err, errNoNext):
+		case errors.Is(err, errNoNextPage):
 		case err != nil:
 			return Answer{}, err
 		case n >= 0:
@@ -135,22 +135,22 @@ func (a *asker) ask(ctx context.Context, q *question, times int) (Answer, error)
 		}
 	}
 	if len(took) == 0 {
-		return Answer{}, errNoNext
+		return Answer{}, errNoNextPage
 	}
-	plan, err := a.plan(ctx, q)
+	plan, err := a.explainPlan(ctx, q)
 	slices.Sort(took)
 	last := len(took) - 1
 	return Answer{Question: q.name, Asked: len(took), P50: took[last/2], P99: took[last*99/100], Max: took[last], Plan: plan}, err
 }
 
-// time asks for the n-th thing once.
-func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, error) {
+// timeRequest asks for the n-th thing once.
+func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.Duration, error) {
 	path := q.path(n)
-	if q.follow && q.cursor != "" {
+	if q.followsCursor && q.cursor != "" {
 		path += "&after=" + url.QueryEscape(q.cursor)
 	}
-	if q.next {
-		first, err := a.get(ctx, path)
+	if q.nextPage {
+		first, err := a.fetchBody(ctx, path)
 		if err != nil {
 			return 0, err
 		}
@@ -161,14 +161,14 @@ func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, er
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
 		if page.NextCursor == "" {
-			return 0, errNoNext
+			return 0, errNoNextPage
 		}
 		path += "&cursor=" + url.QueryEscape(page.NextCursor)
 	}
 	start := a.config.Now()
-	body, err := a.get(ctx, path)
+	body, err := a.fetchBody(ctx, path)
 	took := a.config.Now().Sub(start)
-	if err == nil && q.follow {
+	if err == nil && q.followsCursor {
 		var page struct {
 			Next string `json:"next"`
 		}
@@ -180,7 +180,7 @@ func (a *asker) time(ctx context.Context, q *question, n int) (time.Duration, er
 	return took, err
 }
 
-func (a *asker) get(ctx context.Context, path string) ([]byte, error) {
+func (a *questioner) fetchBody(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL+path, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
@@ -198,11 +198,11 @@ func (a *asker) get(ctx context.Context, path string) ([]byte, error) {
 	return body, err
 }
 
-// plan has the statements for the first thing explained.
-func (a *asker) plan(ctx context.Context, q *question) (string, error) {
+// explainPlan has the statements for the first thing explained.
+func (a *questioner) explainPlan(ctx context.Context, q *question) (string, error) {
 	var plans []string
 	var after *query.Position
-	if q.next {
+	if q.nextPage {
 		err := a.store.Events(ctx, q.filter(0), nil, query.DefaultLimit, func(e event.Stored) bool {
 			after = &query.Position{At: e.Timestamp, Sequence: e.Sequence, ID: e.ID}
 			return true
@@ -211,6 +211,6 @@ func (a *asker) plan(ctx context.Context, q *question) (string, error) {
 			return "", err
 		}
 	}
-	err := q.explain(ctx, a.store.Explaining(func(plan string) { plans = append(plans, plan) }), 0, after)
+	err := q.explain(ctx, a.store.ExplainTo(func(plan string) { plans = append(plans, plan) }), 0, after)
 	return strings.Join(plans, "\n"), err
 }

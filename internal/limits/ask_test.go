@@ -50,7 +50,7 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 	service := apptest.StartOn(t, database, nil)
 	// Late in a month: of a partition of few days Postgres 18 reads all to find one day.
 	late := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
-	_, err := limits.Fill(context.Background(), database.Pool(t), limits.DatasetConfig{Events: 50_000, End: late})
+	_, err := limits.FillDatabase(context.Background(), database.Pool(t), limits.DatasetConfig{Events: 50_000, End: late})
 	require.NoError(t, err)
 	// The server of tests commits before its log is written, and VACUUM takes nothing
 	// for visible to all before that.
@@ -59,7 +59,7 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	answers, err := limits.Ask(context.Background(), limits.QuestionConfig{
+	answers, err := limits.MeasureQuestions(context.Background(), limits.QuestionConfig{
 		URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 3, Now: time.Now,
 	})
 
@@ -79,8 +79,8 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 	}
 	require.Empty(t, indexes, "questions that were not asked")
 
-	require.NoError(t, limits.Index(context.Background(), database.Pool(t), 0))
-	answers, err = limits.Ask(context.Background(), limits.QuestionConfig{
+	require.NoError(t, limits.IndexPayloadMember(context.Background(), database.Pool(t), 0))
+	answers, err = limits.MeasureQuestions(context.Background(), limits.QuestionConfig{
 		URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 30, Now: time.Now, Only: []string{"payload by its index, all time"},
 	})
 	require.NoError(t, err)
@@ -93,11 +93,11 @@ func TestAskWithoutAnswers(t *testing.T) {
 	database := pgtest.New(t)
 	service := apptest.StartOn(t, database, nil)
 	config := limits.QuestionConfig{URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 1, Now: time.Now}
-	_, err := limits.Ask(context.Background(), config)
+	_, err := limits.MeasureQuestions(context.Background(), config)
 	require.ErrorContains(t, err, "no events")
-	_, err = limits.Fill(context.Background(), config.Pool, limits.DatasetConfig{Events: 20_000, End: end()})
+	_, err = limits.FillDatabase(context.Background(), config.Pool, limits.DatasetConfig{Events: 20_000, End: datasetEnd()})
 	require.NoError(t, err)
 	config.ReadKey = service.Ingest
-	_, err = limits.Ask(context.Background(), config)
+	_, err = limits.MeasureQuestions(context.Background(), config)
 	require.ErrorContains(t, err, "403 Forbidden")
 }

@@ -20,7 +20,7 @@ type connection struct {
 	reader *bufio.Reader
 }
 
-func dial(address string) (*connection, error) {
+func dialConnection(address string) (*connection, error) {
 	c, err := net.Dial("tcp", address) //nolint:noctx // it is to a process on this machine
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)

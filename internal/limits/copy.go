@@ -89,7 +89,7 @@ func renderCopy(g *generator, after int) (events, keys []byte) {
 	for i := range copyRows {
 		now := g.now()
 		at := number(now.UnixMicro() - epoch)
-		id, session := g.ids.next(now), g.session()
+		id, session := g.ids.nextID(now), g.drawSession()
 		const columns = 9
 		events = binary.BigEndian.AppendUint16(events, columns)
 		for _, value := range [][]byte{

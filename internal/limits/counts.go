@@ -15,10 +15,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// changes asks for one page of changes after the other.
-func (s *sample) changes(name string, filter query.ChangeFilter, limit int) question {
+// changesQuestion asks for one page of changes after the other.
+func (s *sample) changesQuestion(name string, filter query.ChangeFilter, limit int) question {
 	return question{
-		name: name, follow: true,
+		name: name, followsCursor: true,
 		path: func(int) string { return fmt.Sprintf("/v1/events/changes?limit=%d", limit) },
 		explain: func(ctx context.Context, store *postgres.QueryStore, _ int, _ *query.Position) error {
 			const beyond = 1 << 62
@@ -30,8 +30,8 @@ func (s *sample) changes(name string, filter query.ChangeFilter, limit int) ques
 	}
 }
 
-// count asks for counts.
-func count(name string, filter func(n int) query.StatsFilter) question {
+// countQuestion asks for counts.
+func countQuestion(name string, filter func(n int) query.StatsFilter) question {
 	return question{
 		name: name,
 		path: func(n int) string {
@@ -57,49 +57,49 @@ func count(name string, filter func(n int) query.StatsFilter) question {
 	}
 }
 
-// counts are the counts of a day. They take longer and are asked for less often.
-func (s *sample) counts(random *rand.Rand, times int) []question {
-	ranges := s.ranges(random, times, time.Hour)
+// dailyCountQuestions are the counts of a day. They take longer and are asked for less often.
+func (s *sample) dailyCountQuestions(random *rand.Rand, times int) []question {
+	ranges := s.drawRanges(random, times, time.Hour)
 	day := func(category string, interval query.Interval, by ...string) func(int) query.StatsFilter {
 		return func(n int) query.StatsFilter {
 			return query.StatsFilter{
-				Grouping: query.Grouping{By: by, Interval: interval}, Category: category, From: nth(ranges, n)[0], To: nth(ranges, n)[1],
+				Grouping: query.Grouping{By: by, Interval: interval}, Category: category, From: elementAt(ranges, n)[0], To: elementAt(ranges, n)[1],
 			}
 		}
 	}
 	return []question{
-		count("counts of a day by hour, common category", day(s.common, query.Hour)),
-		count("counts of a day by hour and name, common category", day(s.common, query.Hour, "name")),
-		count("counts of a day by hour, all", day("", query.Hour)),
-		count("counts of a day by hour and category, all", day("", query.Hour, "category")),
-		count("counts of a day by category and application, all", day("", 0, "category", "application")),
+		countQuestion("counts of a day by hour, common category", day(s.common, query.Hour)),
+		countQuestion("counts of a day by hour and name, common category", day(s.common, query.Hour, "name")),
+		countQuestion("counts of a day by hour, all", day("", query.Hour)),
+		countQuestion("counts of a day by hour and category, all", day("", query.Hour, "category")),
+		countQuestion("counts of a day by category and application, all", day("", 0, "category", "application")),
 	}
 }
 
-// wholes are the counts of everything that there is.
-func (s *sample) wholes() []question {
+// allTimeCountQuestions are the counts of everything that there is.
+func (s *sample) allTimeCountQuestions() []question {
 	all := func(category string, interval query.Interval, by ...string) func(int) query.StatsFilter {
 		return func(int) query.StatsFilter {
 			return query.StatsFilter{Grouping: query.Grouping{By: by, Interval: interval}, Category: category, From: s.from.Truncate(day), To: s.to}
 		}
 	}
 	return []question{
-		count("counts of all time by day, common category", all(s.common, query.Day)),
-		count("counts of all time by category", all("", 0, "category")),
-		count("counts of all time by day and category", all("", query.Day, "category")),
-		count("counts of all time by application", all("", 0, "application")),
+		countQuestion("counts of all time by day, common category", all(s.common, query.Day)),
+		countQuestion("counts of all time by category", all("", 0, "category")),
+		countQuestion("counts of all time by day and category", all("", query.Day, "category")),
+		countQuestion("counts of all time by application", all("", 0, "application")),
 	}
 }
 
-// payloads ask for events by a value in them, which one event in a hundred thousand has.
-func (s *sample) payloads(random *rand.Rand, times int) []question {
-	ranges := s.ranges(random, times, time.Microsecond)
+// payloadQuestions ask for events by a value in them, which one event in a hundred thousand has.
+func (s *sample) payloadQuestions(random *rand.Rand, times int) []question {
+	ranges := s.drawRanges(random, times, time.Microsecond)
 	filter := func(n int, ranged bool) query.EventFilter {
 		f := query.EventFilter{Category: s.common, Name: s.name, Descending: true, Data: []query.DataFilter{{
-			Path: query.DataPath{indexedMember}, Value: nth(s.values, n),
+			Path: query.DataPath{indexedMember}, Value: elementAt(s.values, n),
 		}}}
 		if ranged {
-			f.From, f.To = nth(ranges, n)[0], nth(ranges, n)[1]
+			f.From, f.To = elementAt(ranges, n)[0], elementAt(ranges, n)[1]
 		}
 		return f
 	}
@@ -118,7 +118,7 @@ func (s *sample) payloads(random *rand.Rand, times int) []question {
 			explain: func(ctx context.Context, store *postgres.QueryStore, n int, _ *query.Position) error {
 				f := filter(n, ranged)
 				known := &query.Finder{PathStore: store}
-				if err := known.Admit(ctx, &f); err != nil {
+				if err := known.AdmitFilter(ctx, &f); err != nil {
 					return err
 				}
 				return store.Events(ctx, f, nil, query.DefaultLimit+1, nil)
@@ -127,7 +127,7 @@ func (s *sample) payloads(random *rand.Rand, times int) []question {
 	}
 	indexed := ask(indexedQuestion, false)
 	indexed.possible = func(ctx context.Context, store *postgres.QueryStore) (bool, error) {
-		found, err := store.Indexed(ctx, s.common, s.name, []query.DataPath{{indexedMember}})
+		found, err := store.FindIndexed(ctx, s.common, s.name, []query.DataPath{{indexedMember}})
 		return err == nil && found[0], err
 	}
 	searched := ask("payload in a day, a category and a name, searched", true)
@@ -145,20 +145,20 @@ const (
 	indexedQuestion = "payload by its index, all time"
 )
 
-// markSQL has the service index a member of the payloads of an event type.
-const markSQL = `
+// markIndexedSQL has the service index a member of the payloads of an event type.
+const markIndexedSQL = `
 with made as (insert into event_type (category, name, version) values ($1, $2, 1) returning event_type_id)
 insert into event_type_version (event_type_id, version, mode, schema)
 select event_type_id, 1, 'observe', json_build_object('properties', json_build_object($3::text, json_build_object('x-theeye', 'indexed'))) from made`
 
-// Index has a member of the payloads of the commonest event type indexed, as the service
+// IndexPayloadMember has a member of the payloads of the commonest event type indexed, as the service
 // does for a schema that marks it, and waits for that.
-func Index(ctx context.Context, pool *pgxpool.Pool, seed uint64) error {
-	drawn, err := draw(ctx, pool, rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // it has to give the same again, and guards nothing
+func IndexPayloadMember(ctx context.Context, pool *pgxpool.Pool, seed uint64) error {
+	drawn, err := drawSample(ctx, pool, rand.New(rand.NewPCG(seed, 1))) //nolint:gosec // it has to give the same again, and guards nothing
 	if err != nil {
 		return err
 	}
-	if _, err := pool.Exec(ctx, markSQL, drawn.common, drawn.name, indexedMember); err != nil {
+	if _, err := pool.Exec(ctx, markIndexedSQL, drawn.common, drawn.name, indexedMember); err != nil {
 		return fmt.Errorf("mark a member of payloads: %w", err)
 	}
 	db, err := openStore(ctx, pool)
@@ -168,15 +168,15 @@ func Index(ctx context.Context, pool *pgxpool.Pool, seed uint64) error {
 	defer db.Close()
 	store := postgres.NewPathIndexStore(db)
 	for {
-		wanted, err := store.Wanted(ctx)
+		wanted, err := store.WantedPaths(ctx)
 		if err != nil {
 			return err
 		}
 		// A round does nothing while the service itself is at it.
-		if _, err := store.Reconcile(ctx, wanted); err != nil {
+		if _, err := store.ReconcileIndexes(ctx, wanted); err != nil {
 			return err
 		}
-		found, err := postgres.NewQueryStore(db).Indexed(ctx, drawn.common, drawn.name, []query.DataPath{{indexedMember}})
+		found, err := postgres.NewQueryStore(db).FindIndexed(ctx, drawn.common, drawn.name, []query.DataPath{{indexedMember}})
 		if err != nil || found[0] {
 			return err
 		}

@@ -75,36 +75,36 @@ func (c DatasetConfig) withDefaults() (DatasetConfig, error) {
 	return c, nil
 }
 
-// Fill adds a data set to a migrated database: events in sessions of geometric
+// FillDatabase adds a data set to a migrated database: events in sessions of geometric
 // length, their ledger and their session rows, as the service would have stored
 // them, in partitions that are made as the service makes them; then it runs VACUUM
 // and ANALYZE. What is there already stays. Fill is not atomic: when it fails, whole
 // slices of the data set are there, and the tables agree with one another.
-func Fill(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig) (Dataset, error) {
+func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig) (Dataset, error) {
 	config, err := config.withDefaults()
 	if err != nil {
 		return Dataset{}, err
 	}
 	to := config.End.UTC().Truncate(time.Microsecond)
 	d := Dataset{From: to.AddDate(0, 0, -config.Days), To: to}
-	application, err := prepare(ctx, pool, config.Application, d.From, d.To)
+	application, err := prepareDataset(ctx, pool, config.Application, d.From, d.To)
 	if err != nil {
 		return Dataset{}, err
 	}
 	slices := (config.Events + sliceEvents - 1) / sliceEvents
 	var next, events, sessions atomic.Int64
-	err = together(ctx, config.Connections, func(ctx context.Context) error {
+	err = runWorkers(ctx, config.Connections, func(ctx context.Context) error {
 		maker := newSliceMaker(config.Seed, application)
 		for n := int(next.Add(1)) - 1; n < slices; n = int(next.Add(1)) - 1 {
 			share := func(whole int64, n int) int64 { return whole / int64(slices) * int64(n) }
 			size := min(sliceEvents, config.Events-n*sliceEvents)
 			span := d.To.Sub(d.From).Microseconds()
-			transactions, err := takeTransactions(ctx, pool, (size+groupEvents-1)/groupEvents)
+			transactions, err := allocateTransactions(ctx, pool, (size+groupEvents-1)/groupEvents)
 			if err != nil {
 				return err
 			}
-			maker.make(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro(), transactions)
-			if err := maker.store(ctx, pool); err != nil {
+			maker.makeSlice(n, size, d.From.UnixMicro()+share(span, n), d.From.UnixMicro()+share(span, n+1), d.To.UnixMicro(), transactions)
+			if err := maker.storeSlice(ctx, pool); err != nil {
 				return err
 			}
 			sessions.Add(int64(len(maker.sessions)))
@@ -130,8 +130,8 @@ const applicationSQL = `
 with made as (insert into application (name) values ($1) on conflict (name) do nothing returning application_id)
 select application_id from made union all select application_id from application where name = $1`
 
-// prepare makes the application and, by the service's own code, the partitions.
-func prepare(ctx context.Context, pool *pgxpool.Pool, application string, from, to time.Time) (id int32, err error) {
+// prepareDataset makes the application and, by the service's own code, the partitions.
+func prepareDataset(ctx context.Context, pool *pgxpool.Pool, application string, from, to time.Time) (id int32, err error) {
 	if err := pool.QueryRow(ctx, applicationSQL, application).Scan(&id); err != nil {
 		return 0, fmt.Errorf("make the application of the data set: %w", err)
 	}
@@ -140,11 +140,11 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, application string, from, 
 		return 0, err
 	}
 	defer db.Close()
-	return id, postgres.NewRetentionStore(db).Prepare(ctx, from, to)
+	return id, postgres.NewRetentionStore(db).CreatePartitions(ctx, from, to)
 }
 
-// takeTransactions returns numbers of transactions that did nothing else.
-func takeTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([]int64, error) {
+// allocateTransactions returns numbers of transactions that did nothing else.
+func allocateTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([]int64, error) {
 	numbers := make([]int64, count)
 	for n := range numbers {
 		if err := pool.QueryRow(ctx, "select pg_current_xact_id()::text::bigint").Scan(&numbers[n]); err != nil {
@@ -163,9 +163,9 @@ func openStore(ctx context.Context, pool *pgxpool.Pool) (*postgres.DB, error) {
 	})
 }
 
-// together runs workers until all have ended and returns the first error, at which
+// runWorkers runs workers until all have ended and returns the first error, at which
 // the others are cancelled.
-func together(ctx context.Context, workers int, work func(context.Context) error) error {
+func runWorkers(ctx context.Context, workers int, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group sync.WaitGroup
@@ -189,13 +189,13 @@ const (
 	copyNumberedSQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
 )
 
-// store writes what was made last, in one transaction.
-func (m *sliceMaker) store(ctx context.Context, pool *pgxpool.Pool) error {
+// storeSlice writes what was made last, in one transaction.
+func (m *sliceMaker) storeSlice(ctx context.Context, pool *pgxpool.Pool) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		for _, table := range []struct {
 			sql  string
 			rows []byte
-		}{{copyKeysSQL, m.keyRows.end()}, {copySessionsSQL, m.sessionRows.end()}, {copyNumberedSQL, m.eventRows.end()}} {
+		}{{copyKeysSQL, m.keyRows.endRows()}, {copySessionsSQL, m.sessionRows.endRows()}, {copyNumberedSQL, m.eventRows.endRows()}} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
 				return fmt.Errorf("copy: %w", err)
 			}

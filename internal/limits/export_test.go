@@ -8,8 +8,8 @@ func ProcessTime(pid int) (time.Duration, error) { return processTime(pid) }
 // ResidentBytes is the memory that a process holds.
 func ResidentBytes(pid int) (int64, error) { return residentBytes(pid) }
 
-// Add notes a figure of one round.
-func (r *Report) Add(name string, value float64) { r.add(name, value) }
+// AddFigure notes a figure of one round.
+func (r *Report) AddFigure(name string, value float64) { r.addFigure(name, value) }
 
-// Number writes a figure.
-func Number(value float64) string { return number(value) }
+// FormatNumber writes a figure.
+func FormatNumber(value float64) string { return formatNumber(value) }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// growth measures how the rate depends on what can grow: clients, the size of an
+// measureGrowth measures how the rate depends on what can grow: clients, the size of an
 // event, the number of sessions.
-func (r *pass) growth(ctx context.Context) error {
+func (r *pass) measureGrowth(ctx context.Context) error {
 	single := func(clients, sessions, payload int) Closed {
 		return Closed{Workload: Workload{Batch: 1, Sessions: sessions, Payload: payload}, Clients: clients, For: r.options.For}
 	}
@@ -31,7 +31,7 @@ func (r *pass) growth(ctx context.Context) error {
 		add(fmt.Sprintf("growth, batches of 100, %d sessions", sessions), batch(sessions, 0))
 	}
 	for _, name := range names {
-		if _, err := r.measure(ctx, name, r.service, loads[name].Run); err != nil {
+		if _, err := r.measureLoad(ctx, name, r.service, loads[name].Run); err != nil {
 			return err
 		}
 	}

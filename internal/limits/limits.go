@@ -43,19 +43,19 @@ type Options struct {
 	Now      func() time.Time
 }
 
-// Parts are what can be measured by itself.
-func Parts() []string {
+// PartNames are what can be measured by itself.
+func PartNames() []string {
 	return []string{"idle", "latency", "copy", "single", "batch", "hot", "telemetry", "growth", "queries"}
 }
 
 // spreadSessions is over how many sessions the spread loads go.
 const spreadSessions = 10_000
 
-// check tells what cannot be.
-func (o *Options) check() error {
+// validate tells what cannot be.
+func (o *Options) validate() error {
 	for _, name := range o.Only {
-		if !slices.Contains(Parts(), name) {
-			return fmt.Errorf("%w: there is no part %q; there are: %s", ErrOptions, name, strings.Join(Parts(), ", "))
+		if !slices.Contains(PartNames(), name) {
+			return fmt.Errorf("%w: there is no part %q; there are: %s", ErrOptions, name, strings.Join(PartNames(), ", "))
 		}
 	}
 	if o.Rounds < 0 || o.For <= 0 || o.Events <= 0 || o.LogFiles < 0 {
@@ -69,29 +69,29 @@ func (o *Options) check() error {
 // the rest. With an error it returns what was measured before it.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	report = &Report{}
-	if err := o.check(); err != nil {
+	if err := o.validate(); err != nil {
 		return report, err
 	}
-	s, err := openSite(ctx, o)
+	s, err := openTestbed(ctx, o)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }() //nolint:contextcheck // it stops what runs even when ctx has ended
-	p := &pass{site: s, report: report}
-	if err := p.run(ctx, map[string]func(context.Context) error{"idle": p.idle}); err != nil {
+	p := &pass{testbed: s, report: report}
+	if err := p.measureParts(ctx, map[string]func(context.Context) error{"idle": p.measureIdle}); err != nil {
 		return report, err
 	}
 	for round := range o.Rounds {
-		s.say("round %d of %d", round+1, o.Rounds)
-		p := &pass{site: s, report: report}
-		if err := p.run(ctx, map[string]func(context.Context) error{
-			"latency": p.latency, "copy": p.copy, "single": p.single, "batch": p.batch, "hot": p.hot, "telemetry": p.telemetry,
+		s.printProgress("round %d of %d", round+1, o.Rounds)
+		p := &pass{testbed: s, report: report}
+		if err := p.measureParts(ctx, map[string]func(context.Context) error{
+			"latency": p.measureLatency, "copy": p.measureCopy, "single": p.measureSingleEvents, "batch": p.measureBatches, "hot": p.measureHotSession, "telemetry": p.measureTelemetry,
 		}); err != nil {
 			return report, err
 		}
 	}
-	p = &pass{site: s, report: report}
-	return report, p.run(ctx, map[string]func(context.Context) error{"growth": p.growth, "queries": p.queries})
+	p = &pass{testbed: s, report: report}
+	return report, p.measureParts(ctx, map[string]func(context.Context) error{"growth": p.measureGrowth, "queries": p.measureQueries})
 }
 
 // ErrOptions tells that Options ask for what is not there.
@@ -99,7 +99,7 @@ var ErrOptions = errors.New("the options cannot be used")
 
 // pass is one service and what is measured of it.
 type pass struct {
-	*site
+	*testbed
 
 	report  *Report
 	service *process
@@ -107,10 +107,10 @@ type pass struct {
 	bestCopy, singleRate, batchRate float64
 }
 
-// run starts a service and measures those of the parts that are asked for.
-func (r *pass) run(ctx context.Context, parts map[string]func(context.Context) error) (err error) {
+// measureParts starts a service and measures those of the parts that are asked for.
+func (r *pass) measureParts(ctx context.Context, parts map[string]func(context.Context) error) (err error) {
 	var wanted []string
-	for _, name := range Parts() {
+	for _, name := range PartNames() {
 		if parts[name] != nil && (len(r.options.Only) == 0 || slices.Contains(r.options.Only, name)) {
 			wanted = append(wanted, name)
 		}
@@ -136,7 +136,7 @@ func (r *pass) run(ctx context.Context, parts map[string]func(context.Context) e
 	return nil
 }
 
-func (r *pass) note(figure string, value float64) {
-	r.report.add(figure, value)
-	r.say("  %-64s %s", figure, number(value))
+func (r *pass) recordFigure(figure string, value float64) {
+	r.report.addFigure(figure, value)
+	r.printProgress("  %-64s %s", figure, formatNumber(value))
 }

@@ -60,11 +60,11 @@ func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*
 	ctx, cancel := context.WithTimeout(ctx, l.For)
 	defer cancel()
 	begin := now()
-	err = each(connections, func(client int, c *connection) error {
+	err = runClients(connections, func(client int, c *connection) error {
 		s := newSender(l.Workload, client, c, target, now)
 		senders[client] = s
 		for ctx.Err() == nil {
-			if err := s.send(time.Time{}); err != nil {
+			if err := s.sendRequest(time.Time{}); err != nil {
 				return err
 			}
 		}
@@ -107,11 +107,11 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 			due <- at
 		}
 	})
-	err = each(connections, func(client int, c *connection) error {
+	err = runClients(connections, func(client int, c *connection) error {
 		s := newSender(l.Workload, client, c, target, now)
 		senders[client] = s
 		for at := range due {
-			if err := s.send(at); err != nil {
+			if err := s.sendRequest(at); err != nil {
 				return err
 			}
 		}
@@ -128,7 +128,7 @@ const patience = 30 * time.Second
 func dialAll(n int, target Target, deadline time.Time) ([]*connection, error) {
 	connections := make([]*connection, 0, n)
 	for range n {
-		c, err := dial(target.Address)
+		c, err := dialConnection(target.Address)
 		if err == nil {
 			connections = append(connections, c)
 			err = c.SetDeadline(deadline)
@@ -147,8 +147,8 @@ func closeAll(connections []*connection) {
 	}
 }
 
-// each runs a client on each of the connections, and closes them.
-func each(connections []*connection, run func(client int, c *connection) error) error {
+// runClients runs a client on each of the connections, and closes them.
+func runClients(connections []*connection, run func(client int, c *connection) error) error {
 	defer closeAll(connections)
 	failures := make([]error, len(connections))
 	var group sync.WaitGroup
@@ -179,8 +179,8 @@ func newSender(load Workload, client int, c *connection, target Target, now func
 	return &sender{generator: newGenerator(load, uint64(client), now), connection: c, target: target} //nolint:gosec // not negative
 }
 
-// send sends one request. Its latency counts from when it was due, or else from now.
-func (s *sender) send(due time.Time) error {
+// sendRequest sends one request. Its latency counts from when it was due, or else from now.
+func (s *sender) sendRequest(due time.Time) error {
 	s.request = s.appendRequest(s.request[:0], s.target.Address, s.target.Key)
 	if due.IsZero() {
 		due = s.now()

@@ -24,7 +24,7 @@ import (
 type collector struct {
 	mu       sync.Mutex
 	requests int
-	refused  []event.Envelope
+	rejected []event.Envelope
 	ids      map[uuid.UUID]bool
 	sessions map[uuid.UUID]bool
 	// fail tells which requests get a 503.
@@ -44,7 +44,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, e := range envelopes {
 		if !e.Accepted() {
-			c.refused = append(c.refused, e)
+			c.rejected = append(c.rejected, e)
 		}
 		c.ids[e.Event.ID] = true
 		c.sessions[e.Event.SessionID] = true
@@ -62,7 +62,7 @@ func startCollector(t *testing.T, fail func(request int) bool) (*collector, limi
 	return c, limits.Target{Address: strings.TrimPrefix(server.URL, "http://"), Key: "key"}
 }
 
-func never(int) bool { return false }
+func neverFail(int) bool { return false }
 
 func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 	t.Parallel()
@@ -71,12 +71,12 @@ func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stored, target := startCollector(t, never)
+			stored, target := startCollector(t, neverFail)
 			result, err := limits.Closed{Workload: load, Clients: 4, For: 100 * time.Millisecond}.Run(t.Context(), target, time.Now)
 			require.NoError(t, err)
 			require.Zero(t, result.Failed)
 			require.Positive(t, result.Requests)
-			require.Empty(t, stored.refused, "every event keeps the rules")
+			require.Empty(t, stored.rejected, "every event keeps the rules")
 			require.Len(t, stored.ids, result.Events, "every event has an id of its own")
 			require.Equal(t, result.Requests*load.Batch, result.Events)
 			require.Equal(t, load.Sessions == 1, len(stored.sessions) == 1)
@@ -98,7 +98,7 @@ func TestFailuresAreNotCountedAsEvents(t *testing.T) {
 
 func TestOpenLoadSendsWhatIsDue(t *testing.T) {
 	t.Parallel()
-	stored, target := startCollector(t, never)
+	stored, target := startCollector(t, neverFail)
 	load := limits.Open{Workload: limits.Workload{Batch: 1, Sessions: 10}, PerSecond: 500, Connections: 8, For: 200 * time.Millisecond}
 	result, err := load.Run(t.Context(), target, time.Now)
 	require.NoError(t, err)
@@ -163,11 +163,11 @@ func TestReport(t *testing.T) {
 	const ratio, latency = "single events, 256 clients: ratio to Gin that stores nothing", "100 requests/s: p99 ms"
 	var r limits.Report
 	for _, value := range []float64{0.7, 0.3, 0.4} {
-		r.Add(ratio, value)
+		r.AddFigure(ratio, value)
 	}
-	r.Add(latency, 2.9)
-	r.Add("12 requests/s: events/s", 12345.6)
-	require.Equal(t, []string{ratio}, r.Missed(), "the median counts")
+	r.AddFigure(latency, 2.9)
+	r.AddFigure("12 requests/s: events/s", 12345.6)
+	require.Equal(t, []string{ratio}, r.MissedGoals(), "the median counts")
 
 	var text, document strings.Builder
 	require.NoError(t, r.WriteText(&text))
@@ -185,6 +185,6 @@ func TestReport(t *testing.T) {
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	for value, text := range map[float64]string{0.38761: "0.388", 2: "2", 45.678: "45.7", 895.2: "895", 28924: "28,924", 1234567: "1,234,567"} {
-		require.Equal(t, text, limits.Number(value))
+		require.Equal(t, text, limits.FormatNumber(value))
 	}
 }

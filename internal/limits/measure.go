@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// times is the CPU time that the service and Postgres have used.
-func (r *pass) times() (service, database time.Duration, err error) {
+// cpuTimes is the CPU time that the service and Postgres have used.
+func (r *pass) cpuTimes() (service, database time.Duration, err error) {
 	if service, err = processTime(r.service.pid()); err != nil {
 		return 0, 0, err
 	}
@@ -16,10 +16,10 @@ func (r *pass) times() (service, database time.Duration, err error) {
 	return service, database, err
 }
 
-// measure runs a load against empty tables and notes its figures. Every request
+// measureLoad runs a load against empty tables and notes its figures. Every request
 // has to be answered with 201.
-func (r *pass) measure(ctx context.Context, name string, on *process, run func(context.Context, Target, func() time.Time) (*Result, error)) (*Result, error) {
-	if err := r.empty(ctx); err != nil {
+func (r *pass) measureLoad(ctx context.Context, name string, on *process, run func(context.Context, Target, func() time.Time) (*Result, error)) (*Result, error) {
+	if err := r.truncateTables(ctx); err != nil {
 		return nil, err
 	}
 	server, err := processTime(on.pid())
@@ -30,21 +30,21 @@ func (r *pass) measure(ctx context.Context, name string, on *process, run func(c
 	if err != nil {
 		return nil, err
 	}
-	wal, err := r.wal(ctx)
+	wal, err := r.walPosition(ctx)
 	if err != nil {
 		return nil, err
 	}
-	committed, err := r.transactions(ctx)
+	committed, err := r.nextTransactionID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	profiled := r.profile(ctx, name, on)
+	profiled := r.startProfile(ctx, name, on)
 	result, err := run(ctx, on.Target, r.options.Now)
 	if err = errors.Join(err, profiled()); err != nil {
 		return nil, err
 	}
 	if result.Failed > 0 {
-		return nil, errFailed(name, result.Failed)
+		return nil, failedRequestsError(name, result.Failed)
 	}
 	server2, err := processTime(on.pid())
 	if err != nil {
@@ -54,29 +54,29 @@ func (r *pass) measure(ctx context.Context, name string, on *process, run func(c
 	if err != nil {
 		return nil, err
 	}
-	wal2, err := r.wal(ctx)
+	wal2, err := r.walPosition(ctx)
 	if err != nil {
 		return nil, err
 	}
-	committed2, err := r.transactions(ctx)
+	committed2, err := r.nextTransactionID(ctx)
 	if err != nil {
 		return nil, err
 	}
 	perEvent := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(result.Events) }
-	r.note(name+": events/s", result.EventsPerSecond())
-	r.note(name+": p50 ms", milliseconds(result.Quantile(0.5)))
-	r.note(name+": p99 ms", milliseconds(result.Quantile(0.99)))
-	r.note(name+": server CPU us/event", perEvent(server2-server))
+	r.recordFigure(name+": events/s", result.EventsPerSecond())
+	r.recordFigure(name+": p50 ms", toMilliseconds(result.Quantile(0.5)))
+	r.recordFigure(name+": p99 ms", toMilliseconds(result.Quantile(0.99)))
+	r.recordFigure(name+": server CPU us/event", perEvent(server2-server))
 	if on == r.service {
-		r.note(name+": Postgres CPU us/event", perEvent(database2-database))
-		r.note(name+": events/transaction", float64(result.Events)/float64(max(committed2-committed, 1)))
-		r.note(name+": WAL bytes/event", float64(wal2-wal)/float64(result.Events))
+		r.recordFigure(name+": Postgres CPU us/event", perEvent(database2-database))
+		r.recordFigure(name+": events/transaction", float64(result.Events)/float64(max(committed2-committed, 1)))
+		r.recordFigure(name+": WAL bytes/event", float64(wal2-wal)/float64(result.Events))
 	}
 	return result, nil
 }
 
-func errFailed(load string, requests int) error {
+func failedRequestsError(load string, requests int) error {
 	return fmt.Errorf("%s: %d requests were not answered with 201", load, requests)
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

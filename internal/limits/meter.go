@@ -19,12 +19,12 @@ const ticksPerSecond = 100
 // descendants that live or were waited for.
 func processTime(pid int) (time.Duration, error) {
 	total := 0
-	parents, err := children()
+	parents, err := mapChildren()
 	if err != nil {
 		return 0, err
 	}
 	for queue := []int{pid}; len(queue) > 0; queue = queue[1:] {
-		fields, err := statOf(queue[0])
+		fields, err := readProcessStat(queue[0])
 		if err != nil {
 			if queue[0] == pid {
 				return 0, err
@@ -43,8 +43,8 @@ func processTime(pid int) (time.Duration, error) {
 	return time.Duration(total) * time.Second / ticksPerSecond, nil
 }
 
-// statOf returns the fields of /proc/PID/stat behind the name, the state first.
-func statOf(pid int) ([]string, error) {
+// readProcessStat returns the fields of /proc/PID/stat behind the name, the state first.
+func readProcessStat(pid int) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return nil, fmt.Errorf("read a process's times: %w", err)
@@ -58,8 +58,8 @@ func statOf(pid int) ([]string, error) {
 	return fields, nil
 }
 
-// children maps each process to those that it started.
-func children() (map[int][]int, error) {
+// mapChildren maps each process to those that it started.
+func mapChildren() (map[int][]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, fmt.Errorf("list the processes: %w", err)
@@ -70,7 +70,7 @@ func children() (map[int][]int, error) {
 		if err != nil {
 			continue
 		}
-		fields, err := statOf(pid)
+		fields, err := readProcessStat(pid)
 		if err != nil {
 			continue // it has ended meanwhile
 		}

@@ -17,55 +17,55 @@ const (
 	openClients      = 64
 )
 
-// copy measures Postgres alone.
-func (r *pass) copy(ctx context.Context) error {
+// measureCopy measures Postgres alone.
+func (r *pass) measureCopy(ctx context.Context) error {
 	best := 0.0
 	for _, connections := range []int{1, 2, 4} {
-		if err := r.empty(ctx); err != nil {
+		if err := r.truncateTables(ctx); err != nil {
 			return err
 		}
 		rate, err := copyLimit(ctx, r.pool, connections, r.options.For, r.options.Now)
 		if err != nil {
 			return err
 		}
-		r.note(fmt.Sprintf("bare COPY with ledger, %d connections: rows/s", connections), rate)
+		r.recordFigure(fmt.Sprintf("bare COPY with ledger, %d connections: rows/s", connections), rate)
 		best = max(best, rate)
 	}
 	r.bestCopy = best
 	return nil
 }
 
-// single measures single events, next to the server that stores none.
-func (r *pass) single(ctx context.Context) error {
+// measureSingleEvents measures single events, next to the server that stores none.
+func (r *pass) measureSingleEvents(ctx context.Context) error {
 	load := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}
 	baseline, err := r.startBaseline(ctx)
 	if err != nil {
 		return err
 	}
-	limit, err := r.measure(ctx, "Gin that stores nothing, 256 clients", baseline, load.Run)
+	limit, err := r.measureLoad(ctx, "Gin that stores nothing, 256 clients", baseline, load.Run)
 	if err = errors.Join(err, baseline.stop()); err != nil {
 		return err
 	}
-	reached, err := r.measure(ctx, "single events, 256 clients", r.service, load.Run)
+	reached, err := r.measureLoad(ctx, "single events, 256 clients", r.service, load.Run)
 	if err != nil {
 		return err
 	}
-	r.note(ratioSingle, reached.EventsPerSecond()/limit.EventsPerSecond())
+	r.recordFigure(ratioSingle, reached.EventsPerSecond()/limit.EventsPerSecond())
 	r.singleRate = reached.EventsPerSecond()
 	return nil
 }
 
-// batch measures requests of a hundred events.
-func (r *pass) batch(ctx context.Context) error {
+// measureBatches measures requests of a hundred events.
+func (r *pass) measureBatches(ctx context.Context) error {
 	for _, clients := range []int{batchClients, manyBatchClients} {
 		load := Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: clients, For: r.options.For}
 		name := fmt.Sprintf("batches of 100, %d clients", clients)
-		reached, err := r.measure(ctx, name, r.service, load.Run)
+		reached, err := r.measureLoad(ctx, name, r.service, load.Run)
 		if err != nil {
 			return err
 		}
 		if r.bestCopy > 0 {
-			r.note(name+ratioToCopy, reached.EventsPerSecond()/r.bestCopy)
+			r.recordFigure(name+ratioToCopy, reached.EventsPerSecond()/r.bestCopy)
 		}
 		if clients == batchClients {
 			r.batchRate = reached.EventsPerSecond()
@@ -74,31 +74,31 @@ func (r *pass) batch(ctx context.Context) error {
 	return nil
 }
 
-// hot measures the same with all events in one session.
-func (r *pass) hot(ctx context.Context) error {
+// measureHotSession measures the same with all events in one session.
+func (r *pass) measureHotSession(ctx context.Context) error {
 	single := Closed{Workload: Workload{Batch: 1, Sessions: 1}, Clients: singleClients, For: r.options.For}
-	reached, err := r.measure(ctx, "hot session, single events, 256 clients", r.service, single.Run)
+	reached, err := r.measureLoad(ctx, "hot session, single events, 256 clients", r.service, single.Run)
 	if err != nil {
 		return err
 	}
 	if r.singleRate > 0 {
-		r.note(ratioHotSingle, reached.EventsPerSecond()/r.singleRate)
+		r.recordFigure(ratioHotSingle, reached.EventsPerSecond()/r.singleRate)
 	}
 	batch := Closed{Workload: Workload{Batch: batchEvents, Sessions: 1}, Clients: batchClients, For: r.options.For}
-	if reached, err = r.measure(ctx, "hot session, batches of 100, 16 clients", r.service, batch.Run); err != nil {
+	if reached, err = r.measureLoad(ctx, "hot session, batches of 100, 16 clients", r.service, batch.Run); err != nil {
 		return err
 	}
 	if r.batchRate > 0 {
-		r.note(ratioHotBatch, reached.EventsPerSecond()/r.batchRate)
+		r.recordFigure(ratioHotBatch, reached.EventsPerSecond()/r.batchRate)
 	}
 	return nil
 }
 
-// latency measures single events at rates far below the limit.
-func (r *pass) latency(ctx context.Context) error {
+// measureLatency measures single events at rates far below the limit.
+func (r *pass) measureLatency(ctx context.Context) error {
 	for _, rate := range []int{100, 1000, 5000} {
 		load := Open{Workload: Workload{Batch: 1, Sessions: spreadSessions}, PerSecond: rate, Connections: openClients, For: r.options.For}
-		if _, err := r.measure(ctx, fmt.Sprintf("%d requests/s", rate), r.service, load.Run); err != nil {
+		if _, err := r.measureLoad(ctx, fmt.Sprintf("%d requests/s", rate), r.service, load.Run); err != nil {
 			return err
 		}
 	}
@@ -106,30 +106,30 @@ func (r *pass) latency(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.note(residentAt5000, float64(resident)/(1<<20))
+	r.recordFigure(residentAt5000, float64(resident)/(1<<20))
 	return nil
 }
 
-// idle measures what service and Postgres use when nothing happens.
-func (r *pass) idle(ctx context.Context) error {
-	if err := r.empty(ctx); err != nil {
+// measureIdle measures what service and Postgres use when nothing happens.
+func (r *pass) measureIdle(ctx context.Context) error {
+	if err := r.truncateTables(ctx); err != nil {
 		return err
 	}
 	const settle, during = 10 * time.Second, time.Minute
 	sleepUntil(r.options.Now().Add(settle), r.options.Now)
-	service, database, err := r.times()
+	service, database, err := r.cpuTimes()
 	if err != nil {
 		return err
 	}
 	begin := r.options.Now()
 	sleepUntil(begin.Add(during), r.options.Now)
-	service2, database2, err := r.times()
+	service2, database2, err := r.cpuTimes()
 	if err != nil {
 		return err
 	}
 	took := r.options.Now().Sub(begin)
-	r.note("idle: % of a core, service", 100*float64(service2-service)/float64(took))
-	r.note("idle: % of a core, Postgres", 100*float64(database2-database)/float64(took))
-	r.note(idleCPU, 100*float64(service2-service+database2-database)/float64(took))
+	r.recordFigure("idle: % of a core, service", 100*float64(service2-service)/float64(took))
+	r.recordFigure("idle: % of a core, Postgres", 100*float64(database2-database)/float64(took))
+	r.recordFigure(idleCPU, 100*float64(service2-service+database2-database)/float64(took))
 	return nil
 }

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// profile begins to take a CPU profile of the service, if profiles are asked for. The
+// startProfile begins to take a CPU profile of the service, if profiles are asked for. The
 // function that it returns waits for the end and leaves it in a file that is called
 // after the load.
-func (r *pass) profile(ctx context.Context, load string, on *process) (wait func() error) {
+func (r *pass) startProfile(ctx context.Context, load string, on *process) (wait func() error) {
 	if r.options.Profiles == "" || on != r.service {
 		return func() error { return nil }
 	}
 	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", on.ops, max(int(r.options.For.Seconds()), 1))
 	file := filepath.Join(r.options.Profiles, strings.NewReplacer(" ", "-", "/", "-", ",", "").Replace(load)+".pprof")
 	done := make(chan error, 1)
-	go func() { done <- download(ctx, url, file) }()
+	go func() { done <- downloadProfile(ctx, url, file) }()
 	return func() error { return <-done }
 }
 
-func download(ctx context.Context, url, file string) (err error) {
+func downloadProfile(ctx context.Context, url, file string) (err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("ask for a profile: %w", err)

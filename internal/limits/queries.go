@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// queries measures the questions that analysts ask of a database that is full, and
+// measureQueries measures the questions that analysts ask of a database that is full, and
 // what it still takes in.
-func (r *pass) queries(ctx context.Context) error {
-	if err := r.empty(ctx); err != nil {
+func (r *pass) measureQueries(ctx context.Context) error {
+	if err := r.truncateTables(ctx); err != nil {
 		return err
 	}
 	begin := r.options.Now()
-	filled, err := Fill(ctx, r.pool, DatasetConfig{Events: r.options.Events, End: begin})
+	filled, err := FillDatabase(ctx, r.pool, DatasetConfig{Events: r.options.Events, End: begin})
 	if err != nil {
 		return err
 	}
@@ -22,40 +22,40 @@ func (r *pass) queries(ctx context.Context) error {
 	if _, err := r.pool.Exec(ctx, "checkpoint"); err != nil {
 		return fmt.Errorf("write out what was filled in: %w", err)
 	}
-	r.say("  %d events in %d sessions are there after %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
+	r.printProgress("  %d events in %d sessions are there after %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
 	var size float64
 	if err := r.pool.QueryRow(ctx, "select pg_database_size(current_database())").Scan(&size); err != nil {
 		return fmt.Errorf("read the database's size: %w", err)
 	}
-	r.note("bytes on disk an event, with indexes, ledger and sessions", size/float64(filled.Events))
-	config := QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.read, Pool: r.pool, Now: r.options.Now}
-	answers, err := Ask(ctx, config)
+	r.recordFigure("bytes on disk an event, with indexes, ledger and sessions", size/float64(filled.Events))
+	config := QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.readKey, Pool: r.pool, Now: r.options.Now}
+	answers, err := MeasureQuestions(ctx, config)
 	if err != nil {
 		return err
 	}
 	begin = r.options.Now()
-	if err := Index(ctx, r.pool, config.Seed); err != nil {
+	if err := IndexPayloadMember(ctx, r.pool, config.Seed); err != nil {
 		return err
 	}
-	r.note("an index of a payload's member: seconds", r.options.Now().Sub(begin).Seconds())
+	r.recordFigure("an index of a payload's member: seconds", r.options.Now().Sub(begin).Seconds())
 	config.Only = []string{indexedQuestion}
-	indexed, err := Ask(ctx, config)
+	indexed, err := MeasureQuestions(ctx, config)
 	if err != nil {
 		return err
 	}
 	answers = append(answers, indexed...)
 	for _, a := range answers {
-		r.note(a.Question+": p50 ms", milliseconds(a.P50))
-		r.note(a.Question+": p99 ms", milliseconds(a.P99))
-		if err := r.keepPlan(a); err != nil {
+		r.recordFigure(a.Question+": p50 ms", toMilliseconds(a.P50))
+		r.recordFigure(a.Question+": p99 ms", toMilliseconds(a.P99))
+		if err := r.appendPlan(a); err != nil {
 			return err
 		}
 	}
-	return r.full(ctx)
+	return r.measureFullDatabase(ctx)
 }
 
-// full measures loads on top of what is there.
-func (r *pass) full(ctx context.Context) error {
+// measureFullDatabase measures loads on top of what is there.
+func (r *pass) measureFullDatabase(ctx context.Context) error {
 	single := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}
 	batch := Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: batchClients, For: r.options.For}
 	for _, part := range []struct {
@@ -67,15 +67,15 @@ func (r *pass) full(ctx context.Context) error {
 			return err
 		}
 		if result.Failed > 0 {
-			return errFailed(part.name, result.Failed)
+			return failedRequestsError(part.name, result.Failed)
 		}
-		r.note(fmt.Sprintf("on top of %d events, %s: events/s", r.options.Events, part.name), result.EventsPerSecond())
+		r.recordFigure(fmt.Sprintf("on top of %d events, %s: events/s", r.options.Events, part.name), result.EventsPerSecond())
 	}
 	return nil
 }
 
-// keepPlan writes the plan behind an answer into the folder for plans.
-func (r *pass) keepPlan(a Answer) error {
+// appendPlan writes the plan behind an answer into the folder for plans.
+func (r *pass) appendPlan(a Answer) error {
 	if r.options.Plans == "" {
 		return nil
 	}

@@ -28,26 +28,26 @@ type Goal struct {
 	Below bool    `json:"below"`
 }
 
-// reached tells whether a value reaches the goal.
-func (g Goal) reached(value float64) bool {
+// isReachedBy tells whether a value reaches the goal.
+func (g Goal) isReachedBy(value float64) bool {
 	if g.Below {
 		return value < g.Bound
 	}
 	return value >= g.Bound
 }
 
-func goals() map[string]Goal {
+func figureGoals() map[string]Goal {
 	return map[string]Goal{
 		ratioSingle: {Bound: 0.5},
-		"batches of 100, 16 clients" + ratioToCopy:               {Bound: 0.65},
-		"batches of 100, 64 clients" + ratioToCopy:               {Bound: 0.65},
-		"timeline of a typical session: p99 ms":                  {Bound: 2, Below: true},
-		"common category in a day: p99 ms":                       {Bound: 5, Below: true},
-		"common category in a day, next page: p99 ms":            {Bound: 5, Below: true},
-		"counts of a day by hour, common category: p50 ms":       {Bound: 20, Below: true},
-		"counts of a day by hour, all: p50 ms":                   {Bound: 20, Below: true},
-		"single events, metrics, 1 % of traces" + ratioToUnseen:  {Bound: 0.9},
-		"batches of 100, metrics, 1 % of traces" + ratioToUnseen: {Bound: 0.9},
+		"batches of 100, 16 clients" + ratioToCopy:                   {Bound: 0.65},
+		"batches of 100, 64 clients" + ratioToCopy:                   {Bound: 0.65},
+		"timeline of a typical session: p99 ms":                      {Bound: 2, Below: true},
+		"common category in a day: p99 ms":                           {Bound: 5, Below: true},
+		"common category in a day, next page: p99 ms":                {Bound: 5, Below: true},
+		"counts of a day by hour, common category: p50 ms":           {Bound: 20, Below: true},
+		"counts of a day by hour, all: p50 ms":                       {Bound: 20, Below: true},
+		"single events, metrics, 1 % of traces" + ratioToUnmeasured:  {Bound: 0.9},
+		"batches of 100, metrics, 1 % of traces" + ratioToUnmeasured: {Bound: 0.9},
 		ratioHotSingle:            {Bound: 0.9},
 		ratioHotBatch:             {Bound: 0.9},
 		"100 requests/s: p99 ms":  {Bound: 3, Below: true},
@@ -73,7 +73,7 @@ type Report struct {
 	Figures []*Figure `json:"figures"`
 }
 
-func (r *Report) add(name string, value float64) {
+func (r *Report) addFigure(name string, value float64) {
 	at := slices.IndexFunc(r.Figures, func(f *Figure) bool { return f.Name == name })
 	if at < 0 {
 		at = len(r.Figures)
@@ -82,14 +82,14 @@ func (r *Report) add(name string, value float64) {
 	f := r.Figures[at]
 	f.Values = append(f.Values, value)
 	f.Median = median(f.Values)
-	if goal, found := goals()[name]; found {
-		reached := goal.reached(f.Median)
+	if goal, found := figureGoals()[name]; found {
+		reached := goal.isReachedBy(f.Median)
 		f.Goal, f.Reached = &goal, &reached
 	}
 }
 
-// Missed returns the names of the figures that miss their goals.
-func (r *Report) Missed() (names []string) {
+// MissedGoals returns the names of the figures that miss their goals.
+func (r *Report) MissedGoals() (names []string) {
 	for _, f := range r.Figures {
 		if f.Reached != nil && !*f.Reached {
 			names = append(names, f.Name)
@@ -107,15 +107,15 @@ func (r *Report) WriteText(to io.Writer) error {
 	for _, f := range r.Figures {
 		goal, verdict := "", ""
 		if f.Goal != nil {
-			goal, verdict = "≥ "+number(f.Goal.Bound), "missed"
+			goal, verdict = "≥ "+formatNumber(f.Goal.Bound), "missed"
 			if f.Goal.Below {
-				goal = "< " + number(f.Goal.Bound)
+				goal = "< " + formatNumber(f.Goal.Bound)
 			}
 			if *f.Reached {
 				verdict = "reached"
 			}
 		}
-		line(f.Name, number(f.Median), number(slices.Min(f.Values)), number(slices.Max(f.Values)), goal, verdict)
+		line(f.Name, formatNumber(f.Median), formatNumber(slices.Min(f.Values)), formatNumber(slices.Max(f.Values)), goal, verdict)
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -133,18 +133,18 @@ func (r *Report) WriteJSON(to io.Writer) error {
 	return nil
 }
 
-// number writes a figure with three significant digits, and thousands whole.
-func number(value float64) string {
+// formatNumber writes a figure with three significant digits, and thousands whole.
+func formatNumber(value float64) string {
 	const whole = 100
 	if value >= whole {
-		return grouped(strconv.FormatFloat(value, 'f', 0, 64))
+		return groupThousands(strconv.FormatFloat(value, 'f', 0, 64))
 	}
 	text := strconv.FormatFloat(value, 'g', 3, 64)
 	return strings.TrimSuffix(text, ".0")
 }
 
-// grouped puts commas between thousands.
-func grouped(digits string) string {
+// groupThousands puts commas between thousands.
+func groupThousands(digits string) string {
 	const group = 3
 	var b strings.Builder
 	for i, digit := range digits {

@@ -56,8 +56,8 @@ const (
 	day             = 24 * time.Hour
 )
 
-// draw samples the tables. Equal seeds and tables give equal samples.
-func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, error) {
+// drawSample samples the tables. Equal seeds and tables give equal samples.
+func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, error) {
 	var s sample
 	var first, last *time.Time
 	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last, &s.transaction)
@@ -96,12 +96,12 @@ func draw(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sample, 
 			return nil, fmt.Errorf("draw sessions: %w", err)
 		}
 	}
-	s.rank()
+	s.rankCategories()
 	return &s, nil
 }
 
-// rank finds the commonest and the rarest category of the sampled events.
-func (s *sample) rank() {
+// rankCategories finds the commonest and the rarest category of the sampled events.
+func (s *sample) rankCategories() {
 	counts := map[string]int{}
 	for _, e := range s.events {
 		counts[e.Category]++
@@ -126,5 +126,5 @@ func (s *sample) rank() {
 	}
 }
 
-// nth is the n-th of a list that begins anew at its end.
-func nth[T any](list []T, n int) T { return list[n%len(list)] }
+// elementAt is the n-th of a list that begins anew at its end.
+func elementAt[T any](list []T, n int) T { return list[n%len(list)] }

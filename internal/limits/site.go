@@ -30,21 +30,21 @@ const (
 	dirMode      = 0o755
 )
 
-// site is a private Postgres with the service's schema, and the processes that are
+// testbed is a private Postgres with the service's schema, and the processes that are
 // measured.
-type site struct {
-	options  Options
-	dir      string
-	database *localpg.Server
-	pool     *pgxpool.Pool
-	settings config.Config
-	ingest   string // keys of the application
-	read     string
+type testbed struct {
+	options   Options
+	dir       string
+	database  *localpg.Server
+	pool      *pgxpool.Pool
+	settings  config.Config
+	ingestKey string // keys of the application
+	readKey   string
 }
 
-// openSite starts a durable Postgres in a folder of its own.
-func openSite(ctx context.Context, o Options) (s *site, err error) {
-	s = &site{options: o}
+// openTestbed starts a durable Postgres in a folder of its own.
+func openTestbed(ctx context.Context, o Options) (s *testbed, err error) {
+	s = &testbed{options: o}
 	defer func() { //nolint:contextcheck // it stops what runs even when ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -80,7 +80,7 @@ func openSite(ctx context.Context, o Options) (s *site, err error) {
 	return s, s.createKeys(ctx, dsn)
 }
 
-func (s *site) createDatabase(ctx context.Context) error {
+func (s *testbed) createDatabase(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.database.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -94,7 +94,7 @@ func (s *site) createDatabase(ctx context.Context) error {
 
 // recycleLog fills the log once, so that loads write into files that are there, as
 // on a server that has run for a while, and do not measure how they are made.
-func (s *site) recycleLog(ctx context.Context) error {
+func (s *testbed) recycleLog(ctx context.Context) error {
 	for range s.options.LogFiles {
 		if _, err := s.pool.Exec(ctx, "select pg_switch_wal() from pg_logical_emit_message(false, 'theeye', 'x')"); err != nil {
 			return fmt.Errorf("fill the log: %w", err)
@@ -103,7 +103,7 @@ func (s *site) recycleLog(ctx context.Context) error {
 	return nil
 }
 
-func (s *site) createKeys(ctx context.Context, dsn string) (err error) {
+func (s *testbed) createKeys(ctx context.Context, dsn string) (err error) {
 	if s.settings, err = config.Load(config.Sources{Flags: map[string]string{"database.url": dsn}}); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *site) createKeys(ctx context.Context, dsn string) (err error) {
 		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		for key, scope := range map[*string]app.Scope{&s.ingest: "ingest", &s.read: "read"} {
+		for key, scope := range map[*string]app.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
 			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{scope}, OrganisationWide: scope == "read"})
 			if err != nil {
 				return err
@@ -122,13 +122,13 @@ func (s *site) createKeys(ctx context.Context, dsn string) (err error) {
 	})
 }
 
-// say tells the people who wait what is going on.
-func (s *site) say(format string, args ...any) {
+// printProgress tells the people who wait what is going on.
+func (s *testbed) printProgress(format string, args ...any) {
 	fmt.Fprintf(s.options.Progress, format+"\n", args...) //nolint:errcheck // it is for people
 }
 
-// empty takes all events out and brings the disk to rest.
-func (s *site) empty(ctx context.Context) error {
+// truncateTables takes all events out and brings the disk to rest.
+func (s *testbed) truncateTables(ctx context.Context) error {
 	for _, statement := range []string{"truncate event, event_key, session, rejection", "checkpoint"} {
 		if _, err := s.pool.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("empty the tables: %w", err)
@@ -137,23 +137,23 @@ func (s *site) empty(ctx context.Context) error {
 	return nil
 }
 
-// wal is how far the write-ahead log is, in bytes.
-func (s *site) wal(ctx context.Context) (at int64, err error) {
+// walPosition is how far the write-ahead log is, in bytes.
+func (s *testbed) walPosition(ctx context.Context) (at int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&at); err != nil {
 		return 0, fmt.Errorf("read the log's position: %w", err)
 	}
 	return at, nil
 }
 
-// transactions is the number that the next transaction which writes will have.
-func (s *site) transactions(ctx context.Context) (n int64, err error) {
+// nextTransactionID is the number that the next transaction which writes will have.
+func (s *testbed) nextTransactionID(ctx context.Context) (n int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the transactions: %w", err)
 	}
 	return n, nil
 }
 
-func (s *site) close() error {
+func (s *testbed) close() error {
 	if s.pool != nil {
 		s.pool.Close()
 	}
@@ -180,33 +180,33 @@ type process struct {
 
 // startService starts the service as its users have it, with its default settings and
 // variables added to the environment.
-func (s *site) startService(ctx context.Context, environ ...string) (*process, error) {
+func (s *testbed) startService(ctx context.Context, environ ...string) (*process, error) {
 	address, ops := freeAddress(), freeAddress()
 	arguments := []string{"serve", "--http-listen", address, "--ops-listen", ops, "--drain-delay", "0s", "--log-level", "warn"}
 	if s.options.Profiles != "" {
 		arguments = append(arguments, "--ops-pprof", "on")
 	}
-	p, err := s.start(ctx, environ, address, s.options.Service, arguments...)
+	p, err := s.startProcess(ctx, environ, address, s.options.Service, arguments...)
 	if err != nil {
 		return nil, err
 	}
-	p.Key, p.ops = s.ingest, ops
-	return p, p.await(ctx, "http://"+ops+"/readyz", http.StatusOK)
+	p.Key, p.ops = s.ingestKey, ops
+	return p, p.awaitStatus(ctx, "http://"+ops+"/readyz", http.StatusOK)
 }
 
 // startBaseline starts the server that stores nothing.
-func (s *site) startBaseline(ctx context.Context) (*process, error) {
+func (s *testbed) startBaseline(ctx context.Context) (*process, error) {
 	address := freeAddress()
 	command := s.options.Baseline(address)
-	p, err := s.start(ctx, nil, address, command[0], command[1:]...)
+	p, err := s.startProcess(ctx, nil, address, command[0], command[1:]...)
 	if err != nil {
 		return nil, err
 	}
-	p.Key = s.ingest
-	return p, p.await(ctx, "http://"+address+"/", http.StatusNotFound)
+	p.Key = s.ingestKey
+	return p, p.awaitStatus(ctx, "http://"+address+"/", http.StatusNotFound)
 }
 
-func (s *site) start(ctx context.Context, environ []string, address, program string, arguments ...string) (*process, error) {
+func (s *testbed) startProcess(ctx context.Context, environ []string, address, program string, arguments ...string) (*process, error) {
 	command := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // the caller names the program
 	command.Env = slices.Concat(s.options.Environ, []string{"THEEYE_DATABASE_URL=" + s.settings.Database.URL.Reveal()}, environ)
 	command.Stderr = s.options.Errors
@@ -218,8 +218,8 @@ func (s *site) start(ctx context.Context, environ []string, address, program str
 	return &process{Target: Target{Address: address}, command: command}, nil
 }
 
-// await waits until the process answers with a status.
-func (p *process) await(ctx context.Context, url string, status int) error {
+// awaitStatus waits until the process answers with a status.
+func (p *process) awaitStatus(ctx context.Context, url string, status int) error {
 	const pause, patience = 20 * time.Millisecond, 30 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

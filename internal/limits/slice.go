@@ -66,27 +66,27 @@ func newSliceMaker(seed uint64, application int32) *sliceMaker {
 	return m
 }
 
-// make makes the n-th slice: events of sessions that begin from one time on and
+// makeSlice makes the n-th slice: events of sessions that begin from one time on and
 // before another, none of them at the end of the data set or later. Times are in
 // microseconds. transactions are those that the events belong to, as many in each.
-func (m *sliceMaker) make(n, events int, from, to, end int64, transactions []int64) {
+func (m *sliceMaker) makeSlice(n, events int, from, to, end int64, transactions []int64) {
 	m.random = rand.New(rand.NewPCG(m.seed, uint64(n))) //nolint:gosec // it has to give the same again, and guards nothing
 	m.sessions, m.events = m.sessions[:0], m.events[:0]
 	if events >= roomForLong {
-		m.session(leastLong+m.random.IntN(mostLong-leastLong), longPause, from, to, end)
+		m.addSession(leastLong+m.random.IntN(mostLong-leastLong), longPause, from, to, end)
 	}
 	for len(m.events) < events {
 		length := 1 + int(math.Log(1-m.random.Float64())/math.Log(1-1.0/meanSession))
-		m.session(min(length, events-len(m.events)), typicalPause, from, to, end)
+		m.addSession(min(length, events-len(m.events)), typicalPause, from, to, end)
 	}
 	slices.SortFunc(m.events, func(a, b madeEvent) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.session, b.session), cmp.Compare(a.sequence, b.sequence))
 	})
-	m.render(transactions)
+	m.renderRows(transactions)
 }
 
-// session adds a session, numbered in the order of its timestamps.
-func (m *sliceMaker) session(events int, pause float64, from, to, end int64) {
+// addSession adds a session, numbered in the order of its timestamps.
+func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) {
 	at := from + m.random.Int64N(max(to-from, 1))
 	first := len(m.events)
 	for i := range events {
@@ -122,48 +122,48 @@ func (m *sliceMaker) timedID(at int64) uuid.UUID {
 	return id
 }
 
-// render writes the rows of the three tables.
-func (m *sliceMaker) render(transactions []int64) {
+// renderRows writes the rows of the three tables.
+func (m *sliceMaker) renderRows(transactions []int64) {
 	const delay = 150_000 // between an event and its arrival
 	category := rand.NewZipf(m.random, skew, 1, categories-1)
 	var name [categories]*rand.Zipf
 	for c := range name {
 		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1)) //nolint:gosec // 3 to 8 names
 	}
-	m.keyRows.begin()
-	m.eventRows.begin()
+	m.keyRows.beginRows()
+	m.eventRows.beginRows()
 	for n, e := range m.events {
 		id, c := m.timedID(e.at), category.Uint64()
 		kind := m.types[c][name[c].Uint64()]
-		m.keyRows.row(2)
-		m.keyRows.bytes(id[:])
-		m.keyRows.time(e.at)
-		m.eventRows.row(10)
-		m.eventRows.bytes(id[:])
-		m.eventRows.bytes(m.sessions[e.session].id[:])
-		m.eventRows.number(int64(e.sequence))
-		m.eventRows.text(kind.category)
-		m.eventRows.text(kind.name)
-		m.eventRows.json(m.payload())
-		m.eventRows.time(e.at)
-		m.eventRows.time(e.at + delay + m.random.Int64N(delay))
-		m.eventRows.integer(m.application)
-		m.eventRows.number(transactions[n*len(transactions)/len(m.events)])
+		m.keyRows.beginRow(2)
+		m.keyRows.appendBytes(id[:])
+		m.keyRows.appendTime(e.at)
+		m.eventRows.beginRow(10)
+		m.eventRows.appendBytes(id[:])
+		m.eventRows.appendBytes(m.sessions[e.session].id[:])
+		m.eventRows.appendInt64(int64(e.sequence))
+		m.eventRows.appendText(kind.category)
+		m.eventRows.appendText(kind.name)
+		m.eventRows.appendJSON(m.makePayload())
+		m.eventRows.appendTime(e.at)
+		m.eventRows.appendTime(e.at + delay + m.random.Int64N(delay))
+		m.eventRows.appendInt32(m.application)
+		m.eventRows.appendInt64(transactions[n*len(transactions)/len(m.events)])
 	}
-	m.sessionRows.begin()
+	m.sessionRows.beginRows()
 	for _, s := range m.sessions {
-		m.sessionRows.row(6)
-		m.sessionRows.bytes(s.id[:])
-		m.sessionRows.number(s.count)
-		m.sessionRows.number(s.count)
-		m.sessionRows.time(s.first)
-		m.sessionRows.time(s.last)
-		m.sessionRows.integers(m.application)
+		m.sessionRows.beginRow(6)
+		m.sessionRows.appendBytes(s.id[:])
+		m.sessionRows.appendInt64(s.count)
+		m.sessionRows.appendInt64(s.count)
+		m.sessionRows.appendTime(s.first)
+		m.sessionRows.appendTime(s.last)
+		m.sessionRows.appendInt32Array(m.application)
 	}
 }
 
-// payload makes what a page view carries, some 170 bytes.
-func (m *sliceMaker) payload() []byte {
+// makePayload makes what a page view carries, some 170 bytes.
+func (m *sliceMaker) makePayload() []byte {
 	b := m.data[:0]
 	b = append(b, `{"host":"www.example.com","path":"/products/`...)
 	b = strconv.AppendInt(b, m.random.Int64N(100_000), 10)
@@ -178,56 +178,56 @@ func (m *sliceMaker) payload() []byte {
 // COPY, "Binary Format").
 type rowBuffer struct{ b []byte }
 
-func (r *rowBuffer) begin() {
+func (r *rowBuffer) beginRows() {
 	r.b = append(r.b[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
 }
 
-func (r *rowBuffer) row(columns uint16) { r.b = binary.BigEndian.AppendUint16(r.b, columns) }
+func (r *rowBuffer) beginRow(columns uint16) { r.b = binary.BigEndian.AppendUint16(r.b, columns) }
 
-// end ends the rows and returns them.
-func (r *rowBuffer) end() []byte { return binary.BigEndian.AppendUint16(r.b, 0xffff) }
+// endRows ends the rows and returns them.
+func (r *rowBuffer) endRows() []byte { return binary.BigEndian.AppendUint16(r.b, 0xffff) }
 
-func (r *rowBuffer) length(n int) { r.b = binary.BigEndian.AppendUint32(r.b, uint32(n)) } //nolint:gosec // a few hundred bytes
+func (r *rowBuffer) appendLength(n int) { r.b = binary.BigEndian.AppendUint32(r.b, uint32(n)) } //nolint:gosec // a few hundred bytes
 
-func (r *rowBuffer) bytes(value []byte) {
-	r.length(len(value))
+func (r *rowBuffer) appendBytes(value []byte) {
+	r.appendLength(len(value))
 	r.b = append(r.b, value...)
 }
 
-func (r *rowBuffer) text(value string) {
-	r.length(len(value))
+func (r *rowBuffer) appendText(value string) {
+	r.appendLength(len(value))
 	r.b = append(r.b, value...)
 }
 
-// json writes a jsonb, whose text comes behind a version.
-func (r *rowBuffer) json(value []byte) {
-	r.length(1 + len(value))
+// appendJSON writes a jsonb, whose text comes behind a version.
+func (r *rowBuffer) appendJSON(value []byte) {
+	r.appendLength(1 + len(value))
 	r.b = append(append(r.b, 1), value...)
 }
 
-func (r *rowBuffer) number(value int64) {
-	r.length(8)
+func (r *rowBuffer) appendInt64(value int64) {
+	r.appendLength(8)
 	r.b = binary.BigEndian.AppendUint64(r.b, uint64(value)) //nolint:gosec // same bits
 }
 
-// time writes a time in microseconds, which Postgres counts from 2000 on.
-func (r *rowBuffer) time(at int64) {
+// appendTime writes a time in microseconds, which Postgres counts from 2000 on.
+func (r *rowBuffer) appendTime(at int64) {
 	const epoch = 946_684_800_000_000
-	r.number(at - epoch)
+	r.appendInt64(at - epoch)
 }
 
-func (r *rowBuffer) integer(value int32) {
-	r.length(4)
+func (r *rowBuffer) appendInt32(value int32) {
+	r.appendLength(4)
 	r.b = binary.BigEndian.AppendUint32(r.b, uint32(value)) //nolint:gosec // same bits
 }
 
-// integers writes an integer[] of one element: its dimensions, a flag for nulls,
+// appendInt32Array writes an integer[] of one element: its dimensions, a flag for nulls,
 // the type integer, how many there are, and where they begin.
-func (r *rowBuffer) integers(value int32) {
+func (r *rowBuffer) appendInt32Array(value int32) {
 	const integerOID = 23
-	r.length(7 * 4)
+	r.appendLength(7 * 4)
 	for _, field := range []uint32{1, 0, integerOID, 1, 1} {
 		r.b = binary.BigEndian.AppendUint32(r.b, field)
 	}
-	r.integer(value)
+	r.appendInt32(value)
 }

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// seen is how much a service tells about itself.
-type seen struct {
+// telemetryVariant is how much a service tells about itself.
+type telemetryVariant struct {
 	name string
 	// environ is what it is told to, given where traces go.
 	environ func(collector string) []string
 }
 
-// seenVariants begin with the one that the others are compared to.
-func seenVariants() []seen {
+// telemetryVariants begin with the one that the others are compared to.
+func telemetryVariants() []telemetryVariant {
 	const endpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="
-	return []seen{
+	return []telemetryVariant{
 		{"nothing measured", func(string) []string { return []string{"OTEL_SDK_DISABLED=true"} }},
 		{"metrics", func(string) []string { return nil }},
 		{"metrics, 1 % of traces", func(collector string) []string { return []string{endpoint + collector} }},
@@ -30,32 +30,32 @@ func seenVariants() []seen {
 	}
 }
 
-// ratioToUnseen ends the name of a figure.
-const ratioToUnseen = ": ratio to nothing measured"
+// ratioToUnmeasured ends the name of a figure.
+const ratioToUnmeasured = ": ratio to nothing measured"
 
-// telemetry measures what it costs to be seen: each variant in a service of its own,
+// measureTelemetry measures what it costs to be seen: each variant in a service of its own,
 // one after the other, with a collector that takes whatever it is sent.
-func (r *pass) telemetry(ctx context.Context) error {
+func (r *pass) measureTelemetry(ctx context.Context) error {
 	collector, stop, err := startCollector(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	unseen := map[string]float64{}
-	for _, variant := range seenVariants() {
+	for _, variant := range telemetryVariants() {
 		service, err := r.startService(ctx, variant.environ(collector)...)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(r.seen(ctx, variant.name, service, unseen), service.stop()); err != nil {
+		if err := errors.Join(r.measureVariant(ctx, variant.name, service, unseen), service.stop()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// seen measures a variant. unseen holds the rates that the first one reached.
-func (r *pass) seen(ctx context.Context, name string, service *process, unseen map[string]float64) error {
+// measureVariant measures a variant. unseen holds the rates that the first one reached.
+func (r *pass) measureVariant(ctx context.Context, name string, service *process, unseen map[string]float64) error {
 	warmUp := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: openClients, For: time.Second}
 	if _, err := warmUp.Run(ctx, service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)
@@ -68,12 +68,12 @@ func (r *pass) seen(ctx context.Context, name string, service *process, unseen m
 		{"batches of 100", Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: batchClients, For: r.options.For}},
 	} {
 		figure := load.name + ", " + name
-		reached, err := r.measure(ctx, figure, service, load.Run)
+		reached, err := r.measureLoad(ctx, figure, service, load.Run)
 		if err != nil {
 			return err
 		}
 		if base := unseen[load.name]; base > 0 {
-			r.note(figure+ratioToUnseen, reached.EventsPerSecond()/base)
+			r.recordFigure(figure+ratioToUnmeasured, reached.EventsPerSecond()/base)
 		} else {
 			unseen[load.name] = reached.EventsPerSecond()
 		}

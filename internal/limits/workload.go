@@ -26,9 +26,9 @@ type Workload struct {
 	Payload int
 }
 
-// data is the payload of every event. Long ones are of a text that does not compress
+// eventData is the payload of every event. Long ones are of a text that does not compress
 // to nothing.
-func (w Workload) data() string {
+func (w Workload) eventData() string {
 	if w.Payload <= len(payload) {
 		return payload
 	}
@@ -55,7 +55,7 @@ type generator struct {
 // newGenerator makes the events of client number seed.
 func newGenerator(load Workload, seed uint64, now func() time.Time) *generator {
 	source := rand.New(rand.NewPCG(1, seed)) //nolint:gosec // the load is to be the same in every run
-	g := &generator{load: load, data: load.data(), now: now, ids: idSource{random: source}}
+	g := &generator{load: load, data: load.eventData(), now: now, ids: idSource{random: source}}
 	if load.Sessions > 1 {
 		g.zipf = rand.NewZipf(source, 1.1, 1, uint64(load.Sessions-1))
 	}
@@ -68,7 +68,7 @@ type idSource struct {
 	random *rand.Rand
 }
 
-func (s *idSource) next(at time.Time) (id uuid.UUID) {
+func (s *idSource) nextID(at time.Time) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16|s.random.Uint64()&0xfff)
 	binary.BigEndian.PutUint64(id[8:], s.random.Uint64())
 	id[6] = id[6]&0x0f | 0x70
@@ -76,9 +76,9 @@ func (s *idSource) next(at time.Time) (id uuid.UUID) {
 	return id
 }
 
-// session draws a session. The last byte, by which lanes are chosen, is as even
+// drawSession draws a session. The last byte, by which lanes are chosen, is as even
 // as that of a random UUID.
-func (g *generator) session() (id uuid.UUID) {
+func (g *generator) drawSession() (id uuid.UUID) {
 	n := uint64(1)
 	if g.zipf != nil {
 		n = g.zipf.Uint64() + 1
@@ -100,8 +100,8 @@ const (
 // appendEvent appends one event in the form of the API.
 func (g *generator) appendEvent(b []byte) []byte {
 	at := g.now().UTC()
-	b = appendID(append(b, eventHead...), g.ids.next(at))
-	b = appendID(append(b, sessionHead...), g.session())
+	b = appendID(append(b, eventHead...), g.ids.nextID(at))
+	b = appendID(append(b, sessionHead...), g.drawSession())
 	b = at.AppendFormat(append(b, timeHead...), timeLayout)
 	b = append(append(b, dataHead...), g.data...)
 	return append(b, '}')

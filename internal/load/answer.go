@@ -22,17 +22,17 @@ type verdict struct {
 	Sequence int64     `json:"sequence"`
 }
 
-// take notes what an answer says of the events of a request, and counts them. They
+// recordAnswer notes what an answer says of the events of a request, and counts them. They
 // are all unanswered unless it says what became of every one.
-func (p *postman) take(indexes []uint64, status int, body []byte) (told reconcile.Counts) {
+func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (told reconcile.Counts) {
 	open := reconcile.Counts{reconcile.Unanswered: int64(len(indexes))}
 	success := status >= http.StatusOK && status < http.StatusMultipleChoices
-	if !success && !final(status) {
+	if !success && !isFinal(status) {
 		return open
 	}
 	var a answer
 	err := json.Unmarshal(body, &a)
-	single := p.single()
+	single := p.isSingle()
 	if !success && (single || err != nil || len(a.Results) == 0) {
 		// Nothing of a request that was refused as a whole is stored.
 		refused := reconcile.Rejected
@@ -40,7 +40,7 @@ func (p *postman) take(indexes []uint64, status int, body []byte) (told reconcil
 			refused = reconcile.Conflict
 		}
 		for _, index := range indexes {
-			p.ledger.Told(index, refused, 0)
+			p.journal.RecordVerdict(index, refused, 0)
 		}
 		told[refused] = int64(len(indexes))
 		return told
@@ -51,35 +51,35 @@ func (p *postman) take(indexes []uint64, status int, body []byte) (told reconcil
 	}
 	if err != nil || len(results) != len(indexes) {
 		const enough = 200
-		p.ledger.Wrong("an answer %d to %d events cannot be understood: %.*q", status, len(indexes), enough, body)
+		p.journal.RecordViolation("an answer %d to %d events cannot be understood: %.*q", status, len(indexes), enough, body)
 		return open
 	}
 	for i, r := range results {
-		if !p.possible(indexes[i], &r) {
+		if !p.checkVerdict(indexes[i], &r) {
 			return open
 		}
 	}
 	for i, r := range results {
-		v, _ := verdictOf(r.Status)
-		p.ledger.Told(indexes[i], v, r.Sequence)
+		v, _ := parseVerdict(r.Status)
+		p.journal.RecordVerdict(indexes[i], v, r.Sequence)
 		told[v]++
 	}
 	return told
 }
 
-// possible tells whether a verdict can be one on an event. One that cannot is a
+// checkVerdict tells whether a verdict can be one on an event. One that cannot is a
 // defect of the service, and no answer.
-func (p *postman) possible(index uint64, r *verdict) bool {
-	v, known := verdictOf(r.Status)
+func (p *eventSender) checkVerdict(index uint64, r *verdict) bool {
+	v, known := parseVerdict(r.Status)
 	id := p.source.ID(index)
 	if known && (!v.Acknowledged() || (r.EventID == id && r.Sequence > 0)) {
 		return true
 	}
-	p.ledger.Wrong("%s: told %q for the id %s with sequence %d, which cannot be", id, r.Status, r.EventID, r.Sequence)
+	p.journal.RecordViolation("%s: told %q for the id %s with sequence %d, which cannot be", id, r.Status, r.EventID, r.Sequence)
 	return false
 }
 
-func verdictOf(status string) (reconcile.Verdict, bool) {
+func parseVerdict(status string) (reconcile.Verdict, bool) {
 	for _, v := range []reconcile.Verdict{reconcile.Stored, reconcile.Duplicate, reconcile.Conflict, reconcile.Rejected} {
 		if v.String() == status {
 			return v, true
@@ -88,9 +88,9 @@ func verdictOf(status string) (reconcile.Verdict, bool) {
 	return reconcile.Unanswered, false
 }
 
-// final tells whether an answer that is no success says that nothing was stored.
+// isFinal tells whether an answer that is no success says that nothing was stored.
 // Any other means that the events are to be sent again.
-func final(status int) bool {
+func isFinal(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false

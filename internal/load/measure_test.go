@@ -18,15 +18,15 @@ func TestAStallIsCountedForAllThatWaitedBehindIt(t *testing.T) {
 	service := apptest.Start(t, nil)
 	const stall = 300 * time.Millisecond
 	var n atomic.Int64
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if isAttack(r) && n.Add(1) == 1 {
 			<-time.After(stall)
 		}
 		next.ServeHTTP(w, r)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL, o.Workers = server.URL, 1
-	step := run(t, o).Steps[0]
+	step := runLoad(t, o).Steps[0]
 	require.EqualValues(t, 100, step.Requests)
 	// The first 20 requests were to be sent in the first 100 ms.
 	require.GreaterOrEqual(t, step.Scheduled.P90, 199.0)
@@ -37,15 +37,15 @@ func TestLostConnectionsAreCountedByKind(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	var n atomic.Int64
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if isAttack(r) && n.Add(1) <= 10 {
 			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(w, r)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL, o.KeepAlive = server.URL, false
-	r := run(t, o)
+	r := runLoad(t, o)
 	require.Equal(t, map[string]int64{"EOF": 10}, r.Steps[0].Errors)
 	require.EqualValues(t, 90, r.Steps[0].Statuses["201"])
 	require.EqualValues(t, 10, r.Steps[0].Failed)

@@ -24,7 +24,7 @@ var (
 	// ErrUnreachable: there is no service at the URL.
 	ErrUnreachable = errors.New("the service cannot be reached")
 	// ErrRefused: the service does not accept a key.
-	ErrRefused = errors.New("the service refuses")
+	ErrKeyRejected = errors.New("the service refuses")
 )
 
 // The kinds of traffic.
@@ -91,8 +91,8 @@ type Deps struct {
 	Stop <-chan struct{}
 }
 
-// check finds all that is wrong with the options.
-func (o *Options) check() error {
+// validate finds all that is wrong with the options.
+func (o *Options) validate() error {
 	var wrong []string
 	refuse := func(when bool, format string, arguments ...any) {
 		if when {
@@ -122,7 +122,7 @@ func (o *Options) check() error {
 		for _, rate := range o.Rates {
 			events += math.Ceil(rate*o.Duration.Seconds()) * float64(o.Batch)
 		}
-		refuse(events > float64(traffic.MaxEvents) || !reconcile.Fits(uint64(events)), "%.3g events are too many for one run", events)
+		refuse(events > float64(traffic.MaxEvents) || !reconcile.HasRoom(uint64(events)), "%.3g events are too many for one run", events)
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: %s", ErrOptions, strings.Join(wrong, "; "))
@@ -130,8 +130,8 @@ func (o *Options) check() error {
 	return nil
 }
 
-// source makes the traffic that the options ask for.
-func (o *Options) source(started time.Time) (source *traffic.Source, err error) {
+// newSource makes the traffic that the options ask for.
+func (o *Options) newSource(started time.Time) (source *traffic.Source, err error) {
 	run := traffic.NewRun(o.Seed, started)
 	switch o.Kind {
 	case KindHot:
@@ -147,8 +147,8 @@ func (o *Options) source(started time.Time) (source *traffic.Source, err error) 
 	return source, nil
 }
 
-// tls makes the settings of HTTPS.
-func (o *Options) tls() (*tls.Config, error) {
+// tlsConfig makes the settings of HTTPS.
+func (o *Options) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(o.Authorities) == 0 {
 		return c, nil
@@ -160,8 +160,8 @@ func (o *Options) tls() (*tls.Config, error) {
 	return c, nil
 }
 
-// encoding says how the events are written.
-func (o *Options) encoding() string {
+// encodingName says how the events are written.
+func (o *Options) encodingName() string {
 	name := "json"
 	if o.NDJSON {
 		name = "ndjson"

@@ -47,8 +47,8 @@ func (s *Schedule) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool
 // Rate implements vegeta.Pacer.
 func (s *Schedule) Rate(time.Duration) float64 { return s.rate }
 
-// late is how long after the time it was to be sent a request ended. It may be
+// latenessOf is how long after the time it was to be sent a request ended. It may be
 // called once the request was paced.
-func (s *Schedule) late(n uint64, end time.Time) time.Duration {
+func (s *Schedule) latenessOf(n uint64, end time.Time) time.Duration {
 	return max(end.Sub(s.begun.Add(s.At(n))), 0)
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
-// probe finds out before the attack whether there is a service that accepts what
+// probeService finds out before the attack whether there is a service that accepts what
 // will be sent, so that a mistyped key does not cost a run. It stores nothing.
-func (r *run) probe(ctx context.Context) error {
-	client := r.client(r.transport, r.Timeout)
-	status, text, err := call(ctx, client, http.MethodGet, r.URL+"/v1/limits", "", nil)
+func (r *run) probeService(ctx context.Context) error {
+	client := r.newClient(r.transport, r.Timeout)
+	status, text, err := sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/limits", "", nil)
 	if err != nil {
 		return fmt.Errorf("%w at %s: %w", ErrUnreachable, r.URL, err)
 	}
@@ -27,20 +27,20 @@ func (r *run) probe(ctx context.Context) error {
 	if json.Unmarshal(text, &limits) == nil && status == http.StatusOK && r.Batch > limits.BatchEvents {
 		return fmt.Errorf("%w: the service takes at most %d events a request", ErrOptions, limits.BatchEvents)
 	}
-	e := r.source.Event(0, r.started, nil)
-	status, text, err = call(ctx, client, http.MethodPost, r.URL+"/v1/validate", r.IngestKey, traffic.Append(nil, &e))
-	if err := accepted(status, text, err, "the key to send with"); err != nil {
+	e := r.source.MakeEvent(0, r.started, nil)
+	status, text, err = sendRequest(ctx, client, http.MethodPost, r.URL+"/v1/validate", r.IngestKey, traffic.AppendEvent(nil, &e))
+	if err := checkAccepted(status, text, err, "the key to send with"); err != nil {
 		return err
 	}
 	if !r.Reconcile {
 		return nil
 	}
 	nothing := url.Values{"limit": {"1"}, "from": {event.FormatTimestamp(r.started.Add(time.Hour))}}
-	status, text, err = call(ctx, client, http.MethodGet, r.URL+"/v1/events?"+nothing.Encode(), r.ReadKey, nil)
-	return accepted(status, text, err, "the read key")
+	status, text, err = sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/events?"+nothing.Encode(), r.ReadKey, nil)
+	return checkAccepted(status, text, err, "the read key")
 }
 
-func accepted(status int, text []byte, err error, what string) error {
+func checkAccepted(status int, text []byte, err error, what string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -48,13 +48,13 @@ func accepted(status int, text []byte, err error, what string) error {
 		return fmt.Errorf("%w: it answers %d", ErrUnreachable, status)
 	case status != http.StatusOK:
 		const enough = 300
-		return fmt.Errorf("%w %s: %d: %.*s", ErrRefused, what, status, enough, strings.TrimSpace(string(text)))
+		return fmt.Errorf("%w %s: %d: %.*s", ErrKeyRejected, what, status, enough, strings.TrimSpace(string(text)))
 	}
 	return nil
 }
 
-// call sends a request and reads the answer: its status and its body.
-func call(ctx context.Context, client *http.Client, method, target, key string, body []byte) (int, []byte, error) {
+// sendRequest sends a request and reads the answer: its status and its body.
+func sendRequest(ctx context.Context, client *http.Client, method, target, key string, body []byte) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, fmt.Errorf("ask the service: %w", err)

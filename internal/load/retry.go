@@ -19,39 +19,39 @@ const (
 	retryFailures = 5
 )
 
-// retry sends the events that nobody answered for again, under their ids, until
+// resendUnanswered sends the events that nobody answered for again, under their ids, until
 // each has a verdict or it has been tried often enough. It returns nil when there
 // are none.
-func (r *run) retry(ctx context.Context) *report.Retry {
-	open := r.ledger.Unanswered()
+func (r *run) resendUnanswered(ctx context.Context) *report.Retry {
+	open := r.journal.Unanswered()
 	if len(open) == 0 {
 		return nil
 	}
 	result := &report.Retry{Events: int64(len(open))}
-	client := r.client(r.transport, r.Timeout)
+	client := r.newClient(r.transport, r.Timeout)
 	for round := 0; round < retryRounds && len(open) > 0; round++ {
-		if round > 0 && !pause(ctx, retryPause) {
+		if round > 0 && !sleepFor(ctx, retryPause) {
 			break
 		}
-		r.say("sending %d unanswered events again", len(open))
+		r.printProgress("sending %d unanswered events again", len(open))
 		failures := 0
 		for indexes := range slices.Chunk(open, r.Batch) {
-			if r.again(ctx, client, indexes, result) {
+			if r.resendEvents(ctx, client, indexes, result) {
 				failures = 0
 			} else if failures++; failures == retryFailures || ctx.Err() != nil {
 				break
 			}
 		}
-		open = r.ledger.Unanswered()
+		open = r.journal.Unanswered()
 	}
 	result.Unanswered = int64(len(open))
 	return result
 }
 
-// again sends events again and tells whether there was an answer that says what
+// resendEvents sends events again and tells whether there was an answer that says what
 // became of them.
-func (r *run) again(ctx context.Context, client *http.Client, indexes []uint64, result *report.Retry) bool {
-	body, err := r.body(indexes)
+func (r *run) resendEvents(ctx context.Context, client *http.Client, indexes []uint64, result *report.Retry) bool {
+	body, err := r.renderBody(indexes)
 	if err != nil {
 		return false
 	}
@@ -59,7 +59,7 @@ func (r *run) again(ctx context.Context, client *http.Client, indexes []uint64, 
 	if err != nil {
 		return false
 	}
-	r.write(request, body)
+	r.setBody(request, body)
 	response, err := client.Do(request)
 	if err != nil {
 		return false
@@ -69,15 +69,15 @@ func (r *run) again(ctx context.Context, client *http.Client, indexes []uint64, 
 	if err != nil {
 		return false
 	}
-	told := r.take(indexes, response.StatusCode, text)
+	told := r.recordAnswer(indexes, response.StatusCode, text)
 	result.Stored += told[reconcile.Stored]
 	result.Duplicates += told[reconcile.Duplicate]
-	result.Refused += told.Refused()
+	result.Refused += told.Rejected()
 	return told[reconcile.Unanswered] == 0
 }
 
-// pause waits, and tells whether it did so to the end.
-func pause(ctx context.Context, d time.Duration) bool {
+// sleepFor waits, and tells whether it did so to the end.
+func sleepFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -17,9 +17,9 @@ import (
 type run struct {
 	Options
 	Deps
-	*postman
+	*eventSender
 	source  *traffic.Source
-	ledger  *reconcile.Ledger
+	journal *reconcile.Journal
 	started time.Time
 	report  *report.Report
 	// next is the index of the next event, steps how many steps are over.
@@ -33,39 +33,39 @@ type run struct {
 // unreadable.
 func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 	o.URL = strings.TrimRight(o.URL, "/")
-	if err := o.check(); err != nil {
+	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, Deps: d, ledger: reconcile.NewLedger(), started: d.Now()}
+	r := &run{Options: o, Deps: d, journal: reconcile.NewJournal(), started: d.Now()}
 	r.report = &report.Report{
-		StartedAt: r.started.UTC(), URL: o.URL, Kind: o.Kind, Seed: o.Seed, Batch: o.Batch, Encoding: o.encoding(), KeepAlive: o.KeepAlive,
+		StartedAt: r.started.UTC(), URL: o.URL, Kind: o.Kind, Seed: o.Seed, Batch: o.Batch, Encoding: o.encodingName(), KeepAlive: o.KeepAlive,
 		Reconciliation: reconcile.Result{Outcome: reconcile.Skipped},
 	}
 	var err error
-	if r.source, err = o.source(r.started); err != nil {
+	if r.source, err = o.newSource(r.started); err != nil {
 		return nil, err
 	}
-	if r.postman, err = newPostman(&o, r.source, r.ledger, d.Now); err != nil {
+	if r.eventSender, err = newEventSender(&o, r.source, r.journal, d.Now); err != nil {
 		return nil, err
 	}
 	defer r.transport.CloseIdleConnections()
-	if err := r.probe(ctx); err != nil {
+	if err := r.probeService(ctx); err != nil {
 		return nil, err
 	}
-	r.send(ctx)
+	r.runSteps(ctx)
 	if r.Retry {
-		r.report.Retry = r.retry(ctx)
+		r.report.Retry = r.resendUnanswered(ctx)
 	}
 	if r.Reconcile {
-		r.report.Reconciliation = r.reconcile(ctx)
+		r.report.Reconciliation = r.reconcileStore(ctx)
 	}
 	r.report.Seconds = r.Now().Sub(r.started).Seconds()
-	report.Judge(r.report, r.Limits)
+	report.CheckThresholds(r.report, r.Limits)
 	return r.report, nil
 }
 
-// send runs the steps, or the search, until Stop.
-func (r *run) send(ctx context.Context) {
+// runSteps runs the steps, or the search, until Stop.
+func (r *run) runSteps(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan struct{})
@@ -81,32 +81,32 @@ func (r *run) send(ctx context.Context) {
 		}
 	}()
 	if r.FindMax {
-		r.search(ctx)
+		r.searchMaxRate(ctx)
 	} else {
 		for _, rate := range r.Rates {
 			if ctx.Err() == nil {
-				r.add(r.attack(ctx, rate, r.Duration))
+				r.addStep(r.runStep(ctx, rate, r.Duration))
 			}
 		}
 	}
 	r.report.Stopped = ctx.Err() != nil
 }
 
-func (r *run) add(s report.Step) {
+func (r *run) addStep(s report.Step) {
 	r.report.Steps = append(r.report.Steps, s)
 	r.steps++
 }
 
-// fits tells whether the ledger has room for another step.
-func (r *run) fits(rate float64, length time.Duration) bool {
+// journalHasRoom tells whether the ledger has room for another step.
+func (r *run) journalHasRoom(rate float64, length time.Duration) bool {
 	events := (rate*length.Seconds() + 1) * float64(r.Batch)
-	return reconcile.Fits(r.next + uint64(events))
+	return reconcile.HasRoom(r.next + uint64(events))
 }
 
-func (r *run) reconcile(ctx context.Context) reconcile.Result {
-	r.say("reconciling with the store")
+func (r *run) reconcileStore(ctx context.Context) reconcile.Result {
+	r.printProgress("reconciling with the store")
 	begun := r.Now()
-	store := reconcile.Store{URL: r.URL, Key: r.ReadKey, Client: r.client(r.transport, 0)}
+	store := reconcile.Store{URL: r.URL, Key: r.ReadKey, Client: r.newClient(r.transport, 0)}
 	if r.DatabaseURL != "" {
 		conn, err := pgx.Connect(ctx, r.DatabaseURL)
 		if err != nil {
@@ -115,7 +115,7 @@ func (r *run) reconcile(ctx context.Context) reconcile.Result {
 		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
 		store.Database = conn
 	}
-	result := reconcile.Reconcile(ctx, r.ledger, r.source, store)
+	result := reconcile.CompareAPI(ctx, r.journal, r.source, store)
 	result.Seconds = r.Now().Sub(begun).Seconds()
 	return result
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/report"
 )
 
-// options are those of a short run against a service.
-func options(s *apptest.Service) load.Options {
+// shortOptions are those of a short run against a service.
+func shortOptions(s *apptest.Service) load.Options {
 	return load.Options{
 		URL: s.URL, IngestKey: s.Ingest, ReadKey: s.Read, DatabaseURL: s.Database.DSN(),
 		Kind: load.KindSessions, Sessions: 10, Rates: []float64{200}, Duration: 500 * time.Millisecond, Batch: 1,
@@ -31,11 +31,11 @@ func options(s *apptest.Service) load.Options {
 	}
 }
 
-func deps() load.Deps { return load.Deps{Now: time.Now, Progress: io.Discard} }
+func testDeps() load.Deps { return load.Deps{Now: time.Now, Progress: io.Discard} }
 
-func run(t *testing.T, o load.Options) *report.Report {
+func runLoad(t *testing.T, o load.Options) *report.Report {
 	t.Helper()
-	r, err := load.Run(context.Background(), o, deps())
+	r, err := load.Run(context.Background(), o, testDeps())
 	require.NoError(t, err)
 	return r
 }
@@ -59,9 +59,9 @@ func TestEveryWayOfSendingIsConsistent(t *testing.T) {
 			o.Recording = []byte(`{"session_id":"e2085be5-9137-4e4e-80b5-f1ffddc25423","category":"pâge","name":"view","data":{"n":1.50},"timestamp":"2021-01-01 09:15:27"}`)
 		},
 	} {
-		o := options(service)
+		o := shortOptions(service)
 		change(&o)
-		r := run(t, o)
+		r := runLoad(t, o)
 		require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome, "%s: %+v", name, r.Reconciliation)
 		require.EqualValues(t, 100*o.Batch, r.Reconciliation.Acknowledged, name)
 		require.EqualValues(t, 100*o.Batch, r.Reconciliation.Found, name)
@@ -82,9 +82,9 @@ func TestEveryWayOfSendingIsConsistent(t *testing.T) {
 func TestStepsFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
-	o := options(service)
+	o := shortOptions(service)
 	o.Rates = []float64{20, 60}
-	r := run(t, o)
+	r := runLoad(t, o)
 	require.Len(t, r.Steps, 2)
 	require.EqualValues(t, 10, r.Steps[0].Requests)
 	require.EqualValues(t, 30, r.Steps[1].Requests)
@@ -93,8 +93,8 @@ func TestStepsFollowOneAnother(t *testing.T) {
 	require.Equal(t, 1, r.Timeline[len(r.Timeline)-1].Step)
 }
 
-// before stands before a service and does something to each request.
-func before(t *testing.T, service *apptest.Service, handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) *httptest.Server {
+// startProxyBefore stands before a service and does something to each request.
+func startProxyBefore(t *testing.T, service *apptest.Service, handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) *httptest.Server {
 	t.Helper()
 	target, err := url.Parse(service.URL)
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	var n atomic.Int64
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if !isAttack(r) || n.Add(1) > 30 {
 			next.ServeHTTP(w, r)
 			return
@@ -123,9 +123,9 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL = server.URL
-	r := run(t, o)
+	r := runLoad(t, o)
 	require.EqualValues(t, 30, r.Steps[0].Failed)
 	require.EqualValues(t, 30, r.Steps[0].Statuses["503"])
 	require.EqualValues(t, 30, r.Retry.Events)
@@ -139,7 +139,7 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 	n.Store(0)
 	o.Retry = false
 	o.Limits.MaxFailures = report.Failures{Value: 0.3, Share: true}
-	r = run(t, o)
+	r = runLoad(t, o)
 	require.Nil(t, r.Retry)
 	require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome, "what nobody answered for may be stored or not: %+v", r.Reconciliation)
 	require.EqualValues(t, 30, r.Reconciliation.Unanswered)
@@ -150,18 +150,18 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 func TestRefusedEventsAreNotStored(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if isAttack(r) {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL, o.Batch = server.URL, 2
-	r := run(t, o)
+	r := runLoad(t, o)
 	require.EqualValues(t, 100, r.Steps[0].Failed)
-	require.EqualValues(t, 200, r.Reconciliation.Refused)
+	require.EqualValues(t, 200, r.Reconciliation.Rejected)
 	require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome)
 }
 
@@ -177,7 +177,7 @@ func TestAnswersThatCannotBeAreFound(t *testing.T) {
 		"nonsense":         func(map[string]any) any { return "hello" },
 	} {
 		var n atomic.Int64
-		server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if !isAttack(r) || n.Add(1) != 10 {
 				next.ServeHTTP(w, r)
 				return
@@ -191,9 +191,9 @@ func TestAnswersThatCannotBeAreFound(t *testing.T) {
 			w.WriteHeader(recorder.Code)
 			_ = json.NewEncoder(w).Encode(mangle(answer))
 		})
-		o := options(service)
+		o := shortOptions(service)
 		o.URL = server.URL
-		r := run(t, o)
+		r := runLoad(t, o)
 		require.Equal(t, reconcile.Inconsistent, r.Reconciliation.Outcome, name)
 		require.EqualValues(t, 1, r.Reconciliation.Differences, "%s: %v", name, r.Reconciliation.List)
 		require.False(t, r.Passed)
@@ -205,15 +205,15 @@ func TestStoppingEarlyReportsWhatWasSent(t *testing.T) {
 	service := apptest.Start(t, nil)
 	stop := make(chan struct{})
 	var n atomic.Int64
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if isAttack(r) && n.Add(1) == 20 {
 			close(stop)
 		}
 		next.ServeHTTP(w, r)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL, o.Duration, o.Rates = server.URL, time.Hour, []float64{100, 100}
-	d := deps()
+	d := testDeps()
 	d.Stop = stop
 	r, err := load.Run(context.Background(), o, d)
 	require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestFindMaxFindsWhereItBreaks(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	var inTry, asked atomic.Int64
-	server := before(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	server := startProxyBefore(t, service, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if isAttack(r) {
 			asked.Add(1)
 			if inTry.Add(1) > 20 { // more than 20 requests a try are too many
@@ -237,9 +237,9 @@ func TestFindMaxFindsWhereItBreaks(t *testing.T) {
 		}
 		next.ServeHTTP(w, r)
 	})
-	o := options(service)
+	o := shortOptions(service)
 	o.URL, o.Rates, o.FindMax, o.Try, o.Limits.MaxP99 = server.URL, []float64{20}, true, 500*time.Millisecond, time.Minute
-	d := deps()
+	d := testDeps()
 	d.Progress = progress(func(line string) {
 		if strings.Contains(line, "/s passed") || strings.Contains(line, "/s failed") || strings.Contains(line, "again") {
 			inTry.Store(0)
@@ -268,9 +268,9 @@ func TestWhatCannotBeRun(t *testing.T) {
 		change func(o *load.Options)
 	}{
 		{load.ErrUnreachable, func(o *load.Options) { o.URL = "http://127.0.0.1:1" }},
-		{load.ErrRefused, func(o *load.Options) { o.IngestKey = "eye_wrong" }},
-		{load.ErrRefused, func(o *load.Options) { o.IngestKey = service.Read }},
-		{load.ErrRefused, func(o *load.Options) { o.ReadKey = service.Ingest }},
+		{load.ErrKeyRejected, func(o *load.Options) { o.IngestKey = "eye_wrong" }},
+		{load.ErrKeyRejected, func(o *load.Options) { o.IngestKey = service.Read }},
+		{load.ErrKeyRejected, func(o *load.Options) { o.ReadKey = service.Ingest }},
 		{load.ErrOptions, func(o *load.Options) { o.Batch = 1001 }},
 		{load.ErrOptions, func(o *load.Options) { o.URL = "localhost:8080" }},
 		{load.ErrOptions, func(o *load.Options) { o.ReadKey = "" }},
@@ -281,9 +281,9 @@ func TestWhatCannotBeRun(t *testing.T) {
 		{load.ErrOptions, func(o *load.Options) { o.Rates, o.Duration = []float64{1e9}, time.Hour }},
 		{load.ErrOptions, func(o *load.Options) { o.Authorities = []byte("none") }},
 	} {
-		o := options(service)
+		o := shortOptions(service)
 		c.change(&o)
-		_, err := load.Run(context.Background(), o, deps())
+		_, err := load.Run(context.Background(), o, testDeps())
 		require.ErrorIs(t, err, c.want)
 	}
 }
@@ -298,10 +298,10 @@ func TestHTTPSIsCheckedByTheAuthoritiesGiven(t *testing.T) {
 	server := httptest.NewTLSServer(proxy)
 	t.Cleanup(transport.CloseIdleConnections)
 	t.Cleanup(server.Close)
-	o := options(service)
+	o := shortOptions(service)
 	o.URL = server.URL
-	_, err = load.Run(context.Background(), o, deps())
+	_, err = load.Run(context.Background(), o, testDeps())
 	require.ErrorIs(t, err, load.ErrUnreachable, "nobody vouches for it")
 	o.Authorities = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	require.True(t, run(t, o).Passed)
+	require.True(t, runLoad(t, o).Passed)
 }

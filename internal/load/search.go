@@ -16,11 +16,11 @@ const (
 	highestRate = 1 << 20
 )
 
-// Search finds the highest rate that passes: from the first it doubles until one
+// FindHighestRate finds the highest rate that passes: from the first it doubles until one
 // fails, or halves until one passes, and then bisects until the two are within
 // 5 %, or 1.
 // It returns 0 when none passes. It ends early when try returns an error.
-func Search(first float64, try func(rate float64) (passed bool, err error)) (float64, error) {
+func FindHighestRate(first float64, try func(rate float64) (passed bool, err error)) (float64, error) {
 	passed, failed := 0.0, math.Inf(1)
 	for rate := first; ; {
 		ok, err := try(rate)
@@ -45,44 +45,44 @@ func Search(first float64, try func(rate float64) (passed bool, err error)) (flo
 	}
 }
 
-// search finds the highest rate that the service keeps up with.
-func (r *run) search(ctx context.Context) {
+// searchMaxRate finds the highest rate that the service keeps up with.
+func (r *run) searchMaxRate(ctx context.Context) {
 	s := &report.Search{MaxP99: float64(r.Limits.MaxP99) / float64(time.Millisecond)}
 	r.report.Search = s
-	s.Rate, _ = Search(max(math.Round(r.Rates[0]), lowestRate), func(rate float64) (bool, error) { // an error is the end of ctx
+	s.Rate, _ = FindHighestRate(max(math.Round(r.Rates[0]), lowestRate), func(rate float64) (bool, error) { // an error is the end of ctx
 		rate = math.Round(rate)
-		if !r.fits(rate, r.Try) {
+		if !r.journalHasRoom(rate, r.Try) {
 			return false, ErrOptions
 		}
-		step := r.attack(ctx, rate, r.Try)
-		r.add(step)
+		step := r.runStep(ctx, rate, r.Try)
+		r.addStep(step)
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
 		t := report.Try{Rate: rate, Reached: step.ReachedRate, P99: step.Scheduled.P99, Failed: step.Failed}
-		t.Why = r.tooFar(&step)
+		t.Why = r.explainFailure(&step)
 		t.Passed = t.Why == ""
 		s.Tries = append(s.Tries, t)
 		outcome := "passed"
 		if !t.Passed {
 			outcome = "failed: " + t.Why
 		}
-		r.say("%.0f/s %s", rate, outcome)
+		r.printProgress("%.0f/s %s", rate, outcome)
 		return t.Passed, nil
 	})
 	s.Rate = math.Round(s.Rate)
 }
 
-// tooFar says why a step is beyond what the service keeps up with; it is empty
+// explainFailure says why a step is beyond what the service keeps up with; it is empty
 // where it is not.
-func (r *run) tooFar(s *report.Step) string {
+func (r *run) explainFailure(s *report.Step) string {
 	switch {
 	case s.Failed > 0:
 		return fmt.Sprintf("%d requests failed", s.Failed)
 	case s.Requests == 0 || s.ReachedRate < r.Limits.MinRate*s.AskedRate:
 		return "the load tester did not reach the rate"
 	case s.Scheduled.P99 > float64(r.Limits.MaxP99)/float64(time.Millisecond):
-		return "p99 " + report.Millis(s.Scheduled.P99)
+		return "p99 " + report.FormatMillis(s.Scheduled.P99)
 	}
 	return ""
 }

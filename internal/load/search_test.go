@@ -15,7 +15,7 @@ func TestSearchFindsTheHighestRate(t *testing.T) {
 		{100, 100}, {100, 1234}, {100, 50_000}, {100, 7}, {1, 1}, {5000, 4999}, {1, 3},
 	} {
 		tries := 0
-		found, err := load.Search(c.first, func(rate float64) (bool, error) {
+		found, err := load.FindHighestRate(c.first, func(rate float64) (bool, error) {
 			tries++
 			return rate <= c.highest, nil
 		})
@@ -28,15 +28,15 @@ func TestSearchFindsTheHighestRate(t *testing.T) {
 
 func TestSearchEnds(t *testing.T) {
 	t.Parallel()
-	found, err := load.Search(100, func(float64) (bool, error) { return false, nil })
+	found, err := load.FindHighestRate(100, func(float64) (bool, error) { return false, nil })
 	require.NoError(t, err)
 	require.Zero(t, found, "nothing passes")
-	found, err = load.Search(100, func(float64) (bool, error) { return true, nil })
+	found, err = load.FindHighestRate(100, func(float64) (bool, error) { return true, nil })
 	require.NoError(t, err)
 	require.InDelta(t, 1<<20, found, 0, "everything passes")
 
 	stop := errors.New("stop")
-	found, err = load.Search(100, func(rate float64) (bool, error) {
+	found, err = load.FindHighestRate(100, func(rate float64) (bool, error) {
 		if rate > 300 {
 			return false, stop
 		}

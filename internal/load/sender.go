@@ -16,29 +16,29 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
-// postman writes requests and sends them.
-type postman struct {
+// eventSender writes requests and sends them.
+type eventSender struct {
 	url    string
 	header http.Header
 	batch  int
 	ndjson bool
 	gzip   bool
 
-	source *traffic.Source
-	ledger *reconcile.Ledger
-	now    func() time.Time
+	source  *traffic.Source
+	journal *reconcile.Journal
+	now     func() time.Time
 	// transport is shared by all steps, so that connections are, too.
 	transport *http.Transport
 }
 
-func newPostman(o *Options, source *traffic.Source, ledger *reconcile.Ledger, now func() time.Time) (*postman, error) {
-	config, err := o.tls()
+func newEventSender(o *Options, source *traffic.Source, ledger *reconcile.Journal, now func() time.Time) (*eventSender, error) {
+	config, err := o.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	p := &postman{
+	p := &eventSender{
 		url: o.URL + "/v1/events", header: http.Header{}, batch: o.Batch, ndjson: o.NDJSON, gzip: o.Gzip,
-		source: source, ledger: ledger, now: now,
+		source: source, journal: ledger, now: now,
 		transport: &http.Transport{
 			DialContext: (&net.Dialer{Timeout: o.Timeout}).DialContext, TLSClientConfig: config, DisableCompression: true,
 			DisableKeepAlives: !o.KeepAlive, MaxConnsPerHost: o.Connections, MaxIdleConnsPerHost: o.Workers,
@@ -55,33 +55,33 @@ func newPostman(o *Options, source *traffic.Source, ledger *reconcile.Ledger, no
 	return p, nil
 }
 
-// client sends with the transport, or with what stands before it, and follows no
+// newClient sends with the transport, or with what stands before it, and follows no
 // redirection: an event belongs to the service that was asked for.
-func (p *postman) client(through http.RoundTripper, timeout time.Duration) *http.Client {
+func (p *eventSender) newClient(through http.RoundTripper, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Transport: through, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// single tells whether a request is an event, not a batch.
-func (p *postman) single() bool { return p.batch == 1 && !p.ndjson }
+// isSingle tells whether a request is an event, not a batch.
+func (p *eventSender) isSingle() bool { return p.batch == 1 && !p.ndjson }
 
-// body renders events, each with its timestamp, as one request sends them.
-func (p *postman) body(indexes []uint64) ([]byte, error) {
+// renderBody renders events, each with its timestamp, as one request sends them.
+func (p *eventSender) renderBody(indexes []uint64) ([]byte, error) {
 	const typical, roomy = 600, 4 << 10
 	text, scratch := make([]byte, 0, typical*len(indexes)), make([]byte, 0, roomy)
-	array := !p.single() && !p.ndjson
+	array := !p.isSingle() && !p.ndjson
 	if array {
 		text = append(text, '[')
 	}
 	for i, index := range indexes {
-		micros, _ := p.ledger.Sent(index)
-		e := p.source.Event(index, time.UnixMicro(micros), scratch)
+		micros, _ := p.journal.SentAt(index)
+		e := p.source.MakeEvent(index, time.UnixMicro(micros), scratch)
 		if array && i > 0 {
 			text = append(text, ',')
 		}
-		text = traffic.Append(text, &e)
+		text = traffic.AppendEvent(text, &e)
 		if p.ndjson {
 			text = append(text, '\n')
 		}
@@ -106,8 +106,8 @@ func (p *postman) body(indexes []uint64) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// write puts a body and what belongs to it into a request.
-func (p *postman) write(request *http.Request, body []byte) {
+// setBody puts a body and what belongs to it into a request.
+func (p *eventSender) setBody(request *http.Request, body []byte) {
 	request.Header = p.header
 	// With GetBody, a connection that the service closed while it was idle is no error.
 	request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -115,14 +115,14 @@ func (p *postman) write(request *http.Request, body []byte) {
 	request.ContentLength = int64(len(body))
 }
 
-// volley is the way of a step's requests: vegeta sends empty ones, and each is
+// stepTransport is the way of a step's requests: vegeta sends empty ones, and each is
 // filled on its way, when it is sent, with the events that its number stands for.
-type volley struct {
-	*postman
+type stepTransport struct {
+	*eventSender
 	// first is the index of the step's first event.
 	first uint64
 
-	sent, out atomic.Int64
+	sent, bytesOut atomic.Int64
 	// last is about when the last request was sent, in microseconds.
 	last atomic.Int64
 }
@@ -131,30 +131,30 @@ type volley struct {
 const vegetaSequence = "X-Vegeta-Seq"
 
 // RoundTrip implements http.RoundTripper.
-func (v *volley) RoundTrip(empty *http.Request) (*http.Response, error) {
+func (v *stepTransport) RoundTrip(empty *http.Request) (*http.Response, error) {
 	n, err := strconv.ParseUint(empty.Header.Get(vegetaSequence), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("number a request: %w", err)
 	}
 	v.sent.Add(1)
-	indexes := v.indexes(n)
+	indexes := v.requestIndexes(n)
 	micros := v.now().UnixMicro()
 	v.last.Store(micros)
 	for _, index := range indexes {
-		v.ledger.Sending(index, micros)
+		v.journal.RecordSending(index, micros)
 	}
-	body, err := v.body(indexes)
+	body, err := v.renderBody(indexes)
 	if err != nil {
 		return nil, err
 	}
 	request := empty.WithContext(empty.Context()) // a copy; vegeta keeps its own
-	v.write(request, body)
-	v.out.Add(int64(len(body)))
+	v.setBody(request, body)
+	v.bytesOut.Add(int64(len(body)))
 	return v.transport.RoundTrip(request) //nolint:wrapcheck // the http.Client says what was being done
 }
 
-// indexes are the events of the step's n-th request.
-func (v *volley) indexes(n uint64) []uint64 {
+// requestIndexes are the events of the step's n-th request.
+func (v *stepTransport) requestIndexes(n uint64) []uint64 {
 	indexes := make([]uint64, v.batch)
 	for i := range indexes {
 		indexes[i] = v.first + n*uint64(len(indexes)) + uint64(i)

@@ -45,18 +45,18 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, time.Hour.Microseconds(), digits)
 }
 
-func record(h *hdrhistogram.Histogram, d time.Duration) {
+func recordLatency(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(d.Microseconds(), 1), time.Hour.Microseconds())) // within its bounds
 }
 
-// add counts an answer, or what came in the place of one.
-func (t *tally) add(r *vegeta.Result, late time.Duration, told *reconcile.Counts) {
+// countAnswer counts an answer, or what came in the place of one.
+func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcile.Counts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.step.Requests++
 	t.step.BytesIn += int64(r.BytesIn) //nolint:gosec // an answer's length
 	if r.Code == 0 {
-		t.step.Errors[plain(r.Error)]++
+		t.step.Errors[normalizeError(r.Error)]++
 	} else {
 		t.step.Statuses[strconv.Itoa(int(r.Code))]++
 	}
@@ -74,13 +74,13 @@ func (t *tally) add(r *vegeta.Result, late time.Duration, told *reconcile.Counts
 	if told.Acknowledged() < events {
 		t.step.Failed++
 	}
-	record(t.scheduled, late)
-	record(t.window.latency, late)
-	record(t.sent, r.Latency)
+	recordLatency(t.scheduled, late)
+	recordLatency(t.window.latency, late)
+	recordLatency(t.sent, r.Latency)
 }
 
-// take returns what was counted since the last time.
-func (t *tally) take() window {
+// takeWindow returns what was counted since the last time.
+func (t *tally) takeWindow() window {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.window
@@ -88,10 +88,10 @@ func (t *tally) take() window {
 	return w
 }
 
-// finish sums up, once all answers are in. sending is how long the sending
+// buildStep sums up, once all answers are in. sending is how long the sending
 // took, or was to take if that is longer; whole is how long it was until the last
 // answer.
-func (t *tally) finish(sending, whole time.Duration, unsent, out int64) report.Step {
+func (t *tally) buildStep(sending, whole time.Duration, unsent, out int64) report.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for v, n := range t.verdicts {
@@ -102,13 +102,13 @@ func (t *tally) finish(sending, whole time.Duration, unsent, out int64) report.S
 	t.step.Unsent, t.step.BytesOut, t.step.Seconds = unsent, out, whole.Seconds()
 	t.step.ReachedRate = float64(t.step.Requests) / sending.Seconds()
 	t.step.AnsweredRate = float64(t.step.Requests-t.step.Failed) / max(whole, sending).Seconds()
-	t.step.Scheduled, t.step.Sent = report.Summarise(t.scheduled), report.Summarise(t.sent)
+	t.step.Scheduled, t.step.Sent = report.SummarizeLatency(t.scheduled), report.SummarizeLatency(t.sent)
 	return t.step
 }
 
-// plain rids an error of what differs from one to the next: the request and the
+// normalizeError rids an error of what differs from one to the next: the request and the
 // addresses.
-func plain(text string) string {
+func normalizeError(text string) string {
 	if _, after, found := strings.Cut(text, `": `); found && strings.HasPrefix(text, "Post ") {
 		text = after
 	}

@@ -103,9 +103,9 @@ func accountOf(u *user.User) (account, error) {
 	return acc, nil
 }
 
-// prepare makes a command run as the account, in a folder every account may
+// prepareCommand makes a command run as the account, in a folder every account may
 // enter and without PG* variables, which would redirect initdb or postgres.
-func (a account) prepare(cmd *exec.Cmd) {
+func (a account) prepareCommand(cmd *exec.Cmd) {
 	cmd.Dir = "/"
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "PG") && !strings.HasPrefix(pair, "LC_") && !strings.HasPrefix(pair, "LANG") {
@@ -121,8 +121,8 @@ func (a account) prepare(cmd *exec.Cmd) {
 	}
 }
 
-// own hands a path to the account; without a change of account nothing is to do.
-func (a account) own(path string) error {
+// chownPath hands a path to the account; without a change of account nothing is to do.
+func (a account) chownPath(path string) error {
 	if !a.drop {
 		return nil
 	}
@@ -132,13 +132,13 @@ func (a account) own(path string) error {
 	return nil
 }
 
-// ownTree hands a whole directory over, for one that root copied into place.
-func (a account) ownTree(dir string) error {
+// chownTree hands a whole directory over, for one that root copied into place.
+func (a account) chownTree(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return a.own(path)
+		return a.chownPath(path)
 	})
 	if err != nil {
 		return fmt.Errorf("giving data directory to %s: %w", a.name, err)
@@ -146,11 +146,11 @@ func (a account) ownTree(dir string) error {
 	return nil
 }
 
-// closedTo names the first directory on the way to dir, dir included, which the
+// findClosedDir names the first directory on the way to dir, dir included, which the
 // account may not enter, or "" when the way is open. It reads permission bits
 // only: access lists are rare on these paths and a wrong "" merely moves the
 // refusal into Postgres's own message.
-func (a account) closedTo(dir string) string {
+func (a account) findClosedDir(dir string) string {
 	if !a.drop {
 		return ""
 	}
@@ -193,9 +193,9 @@ func (a account) mayEnter(info fs.FileInfo) bool {
 // cannot reach. It concerns root alone, whose place Postgres does not run in.
 var ErrClosed = errors.New("closed to the account that runs Postgres")
 
-// checkWay refuses a data directory the account could never reach.
-func (a account) checkWay(dir string) error {
-	closed := a.closedTo(dir)
+// checkReach refuses a data directory the account could never reach.
+func (a account) checkReach(dir string) error {
+	closed := a.findClosedDir(dir)
 	if closed == "" {
 		return nil
 	}
@@ -215,5 +215,5 @@ func CheckReach(dataDir string) error {
 	if err != nil {
 		return err
 	}
-	return acc.checkWay(parent)
+	return acc.checkReach(parent)
 }

@@ -35,7 +35,7 @@ func clusterMajor(dataDir string) (int, error) {
 
 // ensureCluster makes the cluster unless it exists. The caller holds the lock.
 func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) error {
-	if err := removeHalfMade(o.DataDir); err != nil {
+	if err := removeUnfinished(o.DataDir); err != nil {
 		return err
 	}
 	major, err := clusterMajor(o.DataDir)
@@ -51,7 +51,7 @@ func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) er
 			o.DataDir, major, bin.dir, bin.major, major)
 	}
 	if owner, _, err := ownerOf(o.DataDir); err == nil && acc.drop && owner == 0 {
-		return acc.ownTree(o.DataDir)
+		return acc.chownTree(o.DataDir)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func makeCluster(ctx context.Context, o Options, bin binaries, acc account) erro
 }
 
 func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc account) error {
-	if err := acc.own(dir); err != nil {
+	if err := acc.chownPath(dir); err != nil {
 		return err
 	}
 	// Trust is acceptable only because nothing listens on the network and the
@@ -101,7 +101,7 @@ func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc acc
 		args = append(args, "--no-sync")
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
-	acc.prepare(cmd)
+	acc.prepareCommand(cmd)
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running initdb: %w\n%s", err, lastLines(string(output)))
@@ -109,8 +109,8 @@ func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc acc
 	return nil
 }
 
-// removeHalfMade clears what an interrupted makeCluster left.
-func removeHalfMade(dataDir string) error {
+// removeUnfinished clears what an interrupted makeCluster left.
+func removeUnfinished(dataDir string) error {
 	entries, err := os.ReadDir(filepath.Dir(dataDir))
 	if err != nil {
 		return fmt.Errorf("looking for half-made clusters: %w", err)
@@ -138,7 +138,7 @@ func syncDir(dir string) error {
 func walCompression(ctx context.Context, dataDir string, bin binaries, acc account) string {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "postgres"),
 		"-D", dataDir, "-C", "wal_compression", "-c", "wal_compression=lz4")
-	acc.prepare(cmd)
+	acc.prepareCommand(cmd)
 	if err := cmd.Run(); err != nil {
 		return "on"
 	}

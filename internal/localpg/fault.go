@@ -29,10 +29,10 @@ func (s *Server) Freeze() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.current.Load()
-	stopped, err := stopAll(p)
+	stopped, err := freezeAll(p)
 	s.frozen = stopped
 	if err != nil {
-		return errors.Join(err, s.thaw())
+		return errors.Join(err, s.thawLocked())
 	}
 	return nil
 }
@@ -41,10 +41,10 @@ func (s *Server) Freeze() error {
 func (s *Server) Thaw() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.thaw()
+	return s.thawLocked()
 }
 
-func (s *Server) thaw() error {
+func (s *Server) thawLocked() error {
 	frozen := s.frozen
 	s.frozen = nil
 	var errs error
@@ -56,14 +56,14 @@ func (s *Server) thaw() error {
 	return errs
 }
 
-// stopAll stops the postmaster first, so that it cannot fork, then its children.
+// freezeAll stops the postmaster first, so that it cannot fork, then its children.
 // Every backend leads a process group of its own, so they are signalled one by
 // one, and listed again until the list holds still, since a stop takes effect a
 // moment after it is sent.
 //
 // It answers the processes stopped, the postmaster first.
-func stopAll(p *postmaster) ([]int, error) {
-	if err := p.signal(syscall.SIGSTOP); err != nil {
+func freezeAll(p *postmaster) ([]int, error) {
+	if err := p.sendSignal(syscall.SIGSTOP); err != nil {
 		return nil, err
 	}
 	stopped := []int{p.process.Pid}
@@ -88,11 +88,11 @@ func stopAll(p *postmaster) ([]int, error) {
 // killAll kills the postmaster and its children and waits until none is left:
 // a child that lives on would hold the shared memory against the next start.
 func killAll(p *postmaster) error {
-	if p.exited() {
+	if p.hasExited() {
 		return nil
 	}
-	stopped, err := stopAll(p)
-	if p.exited() {
+	stopped, err := freezeAll(p)
+	if p.hasExited() {
 		return nil
 	}
 	for _, pid := range stopped {
@@ -105,7 +105,7 @@ func killAll(p *postmaster) error {
 	defer timeout.Stop()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
-	for !p.exited() || slices.ContainsFunc(stopped, processAlive) {
+	for !p.hasExited() || slices.ContainsFunc(stopped, processAlive) {
 		select {
 		case <-ticker.C:
 		case <-timeout.C:

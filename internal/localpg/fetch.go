@@ -52,7 +52,7 @@ func fetchFrom(ctx context.Context, cacheDir string, config embeddedpostgres.Con
 	// The library takes no context, so a fetch given up goes on by itself; its
 	// folder is private to it and the channel has room for its late answer.
 	done := make(chan error, 1)
-	go func() { done <- extract(cacheDir, dir, config) }()
+	go func() { done <- extractBinaries(cacheDir, dir, config) }()
 	select {
 	case err := <-done:
 		return binDir, err
@@ -61,9 +61,9 @@ func fetchFrom(ctx context.Context, cacheDir string, config embeddedpostgres.Con
 	}
 }
 
-// extract lets the library fetch and unpack into a scratch folder, then renames
+// extractBinaries lets the library fetch and unpack into a scratch folder, then renames
 // that folder, so that a cache is either absent or whole.
-func extract(cacheDir, dir string, config embeddedpostgres.Config) error {
+func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error {
 	scratch, err := os.MkdirTemp(cacheDir, ".fetch-*")
 	if err != nil {
 		return fmt.Errorf("creating cache: %w", err)

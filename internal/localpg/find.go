@@ -71,14 +71,14 @@ func usualFolders() []string {
 	}
 }
 
-// Find answers the folder of the server binaries to use: Options.BinDir when
+// FindBinaries answers the folder of the server binaries to use: Options.BinDir when
 // set, else the first usable of $PATH, the distributions' usual folders and what
 // scripts/npm-postgres brought into Options.CacheDir (newest major first, but the
 // major that made Options.DataDir before any other), else binaries fetched into
 // Options.CacheDir within a minute. Errors
 // are ErrNotFound, and ErrTooOld or a description of what is wrong with
 // Options.BinDir. It is safe for concurrent use.
-func Find(ctx context.Context, o Options) (binDir string, err error) {
+func FindBinaries(ctx context.Context, o Options) (binDir string, err error) {
 	if o, err = o.withDefaults(); err != nil {
 		return "", err
 	}
@@ -86,13 +86,13 @@ func Find(ctx context.Context, o Options) (binDir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := systemFinder().find(ctx, o, acc)
+	found, err := systemFinder().findBinaries(ctx, o, acc)
 	return found.dir, err
 }
 
-func (f finder) find(ctx context.Context, o Options, acc account) (binaries, error) {
+func (f finder) findBinaries(ctx context.Context, o Options, acc account) (binaries, error) {
 	if o.BinDir != "" {
-		found, err := inspect(ctx, o.BinDir, acc)
+		found, err := inspectFolder(ctx, o.BinDir, acc)
 		if err != nil {
 			return binaries{}, fmt.Errorf("using --pg-bin %s: %w", o.BinDir, err)
 		}
@@ -104,8 +104,8 @@ func (f finder) find(ctx context.Context, o Options, acc account) (binaries, err
 	}
 	var first binaries
 	var refused error
-	for _, dir := range f.candidates(o) {
-		found, err := inspect(ctx, dir, acc)
+	for _, dir := range f.listFolders(o) {
+		found, err := inspectFolder(ctx, dir, acc)
 		switch {
 		case errors.Is(err, errIncomplete):
 		case err != nil:
@@ -119,11 +119,11 @@ func (f finder) find(ctx context.Context, o Options, acc account) (binaries, err
 	if first.dir != "" {
 		return first, nil
 	}
-	return f.fetched(ctx, o, acc, refused)
+	return f.useFetched(ctx, o, acc, refused)
 }
 
-// fetched is the last resort; refused tells what was found but not usable.
-func (f finder) fetched(ctx context.Context, o Options, acc account, refused error) (binaries, error) {
+// useFetched is the last resort; refused tells what was found but not usable.
+func (f finder) useFetched(ctx context.Context, o Options, acc account, refused error) (binaries, error) {
 	cacheDir, err := o.cacheDir()
 	if err != nil {
 		return binaries{}, fmt.Errorf("%w: %w", ErrNotFound, errors.Join(refused, err))
@@ -132,7 +132,7 @@ func (f finder) fetched(ctx context.Context, o Options, acc account, refused err
 	dir, err := f.fetch(ctx, cacheDir)
 	if err == nil {
 		var found binaries
-		if found, err = inspect(ctx, dir, acc); err == nil {
+		if found, err = inspectFolder(ctx, dir, acc); err == nil {
 			return found, nil
 		}
 	}
@@ -146,8 +146,8 @@ func preferredMajor(dataDir string) (int, error) {
 	return clusterMajor(dataDir)
 }
 
-// candidates lists the folders worth a look, in order.
-func (f finder) candidates(o Options) []string {
+// listFolders lists the folders worth a look, in order.
+func (f finder) listFolders(o Options) []string {
 	dirs := filepath.SplitList(f.path)
 	patterns := slices.Clone(f.patterns)
 	if cacheDir, err := o.cacheDir(); err == nil {
@@ -159,15 +159,15 @@ func (f finder) candidates(o Options) []string {
 			continue
 		}
 		slices.SortStableFunc(matches, func(a, b string) int {
-			return cmp.Compare(numberIn(b), numberIn(a))
+			return cmp.Compare(majorInPath(b), majorInPath(a))
 		})
 		dirs = append(dirs, matches...)
 	}
 	return slices.DeleteFunc(dirs, func(dir string) bool { return !filepath.IsAbs(dir) })
 }
 
-// numberIn reads the major that folder names carry; 0 when there is none.
-func numberIn(dir string) int {
+// majorInPath reads the major that folder names carry; 0 when there is none.
+func majorInPath(dir string) int {
 	numbers := regexp.MustCompile(`\d+`).FindAllString(dir, -1)
 	if len(numbers) == 0 {
 		return 0
@@ -180,15 +180,15 @@ func numberIn(dir string) int {
 	return number
 }
 
-// inspect checks one folder: both programs, a way in, and a version new enough.
-func inspect(ctx context.Context, dir string, acc account) (binaries, error) {
+// inspectFolder checks one folder: both programs, a way in, and a version new enough.
+func inspectFolder(ctx context.Context, dir string, acc account) (binaries, error) {
 	for _, name := range []string{"initdb", "postgres"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
 			return binaries{}, errIncomplete
 		}
 	}
-	if closed := acc.closedTo(dir); closed != "" {
+	if closed := acc.findClosedDir(dir); closed != "" {
 		return binaries{}, fmt.Errorf("directory %s is closed to the account %s, which runs Postgres", closed, acc.name)
 	}
 	major, err := serverMajor(ctx, filepath.Join(dir, "postgres"))

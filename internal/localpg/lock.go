@@ -24,10 +24,10 @@ func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	}
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		err = stillAt(path, file)
+		err = checkLockFile(path, file)
 	}
 	if err == nil {
-		err = acc.own(path)
+		err = acc.chownPath(path)
 	}
 	if err == nil {
 		return file, nil
@@ -39,15 +39,15 @@ func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	return nil, fmt.Errorf("locking %s: %w", path, err)
 }
 
-// unlock gives the lock back. Closing alone would not do so at once: a process that this
+// unlockFile gives the lock back. Closing alone would not do so at once: a process that this
 // one is just starting holds all of its descriptors for a moment.
-func unlock(file *os.File) error {
+func unlockFile(file *os.File) error {
 	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 }
 
-// stillAt refuses a lock on a file which Remove has unlinked meanwhile: it would
+// checkLockFile refuses a lock on a file which Remove has unlinked meanwhile: it would
 // not keep out whoever creates the next one.
-func stillAt(path string, file *os.File) error {
+func checkLockFile(path string, file *os.File) error {
 	held, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("reading lock: %w", err)

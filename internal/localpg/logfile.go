@@ -38,7 +38,7 @@ func openLog(dataDir string, acc account) (file *os.File, offset int64, err erro
 		return nil, 0, fmt.Errorf("opening log: %w", err)
 	}
 	// An earlier one may have been made for everybody to read.
-	if err := errors.Join(file.Chmod(privateFileMode), acc.own(path)); err != nil {
+	if err := errors.Join(file.Chmod(privateFileMode), acc.chownPath(path)); err != nil {
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	return file, offset, nil

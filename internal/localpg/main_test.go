@@ -30,7 +30,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(ownerDirVariable); dir != "" {
-		own(dir)
+		runOwner(dir)
 		return
 	}
 	remove, err := useTemp()
@@ -43,10 +43,10 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// own is the other process of the tests that need one: it starts a server, says
+// runOwner is the other process of the tests that need one: it starts a server, says
 // its pid and waits to be killed.
-func own(dir string) {
-	options := cheap(dir)
+func runOwner(dir string) {
+	options := cheapOptions(dir)
 	options.DieWithParent = os.Getenv(ownerDieVariable) != ""
 	server, err := localpg.Start(context.Background(), options)
 	if err != nil {
@@ -116,32 +116,32 @@ func newDir(t *testing.T) string {
 	return data
 }
 
-func cheap(dir string) localpg.Options {
+func cheapOptions(dir string) localpg.Options {
 	return localpg.Options{DataDir: dir, Settings: map[string]string{"shared_buffers": "16MB"}}
 }
 
-func durable(dir string) localpg.Options {
-	options := cheap(dir)
+func durableOptions(dir string) localpg.Options {
+	options := cheapOptions(dir)
 	options.Durable = true
 	return options
 }
 
-func start(t *testing.T, options localpg.Options) *localpg.Server {
+func startServer(t *testing.T, options localpg.Options) *localpg.Server {
 	t.Helper()
 	server, err := localpg.Start(t.Context(), options)
 	require.NoError(t, err)
-	t.Cleanup(func() { stop(t, server) })
+	t.Cleanup(func() { stopServer(t, server) })
 	return server
 }
 
-func stop(t *testing.T, server *localpg.Server) {
+func stopServer(t *testing.T, server *localpg.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	require.NoError(t, server.Stop(ctx))
 }
 
-func connect(t *testing.T, server *localpg.Server) *pgx.Conn {
+func connectTo(t *testing.T, server *localpg.Server) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), server.DSN("postgres"))
 	require.NoError(t, err)
@@ -153,16 +153,16 @@ func connect(t *testing.T, server *localpg.Server) *pgx.Conn {
 	return conn
 }
 
-func exec1(t *testing.T, server *localpg.Server, statement string) {
+func execStatement(t *testing.T, server *localpg.Server, statement string) {
 	t.Helper()
-	_, err := connect(t, server).Exec(t.Context(), statement)
+	_, err := connectTo(t, server).Exec(t.Context(), statement)
 	require.NoError(t, err)
 }
 
-func ask[T any](t *testing.T, server *localpg.Server, query string) T {
+func queryValue[T any](t *testing.T, server *localpg.Server, query string) T {
 	t.Helper()
 	var answer T
-	require.NoError(t, connect(t, server).QueryRow(t.Context(), query).Scan(&answer))
+	require.NoError(t, connectTo(t, server).QueryRow(t.Context(), query).Scan(&answer))
 	return answer
 }
 
@@ -182,10 +182,10 @@ func requireRunning(t *testing.T, server *localpg.Server) {
 		require.Fail(t, "the server has ended")
 	default:
 	}
-	require.Equal(t, 1, ask[int](t, server, "SELECT 1"))
+	require.Equal(t, 1, queryValue[int](t, server, "SELECT 1"))
 }
 
-func sigkill(t *testing.T, pid int) {
+func killProcess(t *testing.T, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 }

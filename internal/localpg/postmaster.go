@@ -23,9 +23,9 @@ type postmaster struct {
 	done      chan struct{}
 }
 
-// launch starts cmd in a process group of its own, so that a terminal's Ctrl-C
+// startPostmaster starts cmd in a process group of its own, so that a terminal's Ctrl-C
 // reaches only this program, which then stops the server in order.
-func launch(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) {
+func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) {
 	cmd.SysProcAttr.Setpgid = true
 	if dieWithParent {
 		dieWith(cmd.SysProcAttr)
@@ -51,15 +51,15 @@ func launch(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) 
 	}
 	if dieWithParent {
 		if err := watchParent(p); err != nil {
-			return nil, errors.Join(err, p.signal(syscall.SIGQUIT))
+			return nil, errors.Join(err, p.sendSignal(syscall.SIGQUIT))
 		}
 	}
 	return p, nil
 }
 
-// adopt takes over a postmaster which another process started. It is nobody's
+// adoptPostmaster takes over a postmaster which another process started. It is nobody's
 // child here, so its end is noticed by looking.
-func adopt(pid int, at address) (*postmaster, error) {
+func adoptPostmaster(pid int, at address) (*postmaster, error) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		return nil, fmt.Errorf("adopting postmaster %d: %w", pid, err)
@@ -69,7 +69,7 @@ func adopt(pid int, at address) (*postmaster, error) {
 		ticker := time.NewTicker(pollInterval)
 		defer ticker.Stop()
 		for range ticker.C {
-			if processAlive(pid) && p.signal(syscall.Signal(0)) == nil {
+			if processAlive(pid) && p.sendSignal(syscall.Signal(0)) == nil {
 				continue
 			}
 			close(p.done)
@@ -79,7 +79,7 @@ func adopt(pid int, at address) (*postmaster, error) {
 	return p, nil
 }
 
-func (p *postmaster) exited() bool {
+func (p *postmaster) hasExited() bool {
 	select {
 	case <-p.done:
 		return true
@@ -88,8 +88,8 @@ func (p *postmaster) exited() bool {
 	}
 }
 
-// signal sends to the postmaster alone.
-func (p *postmaster) signal(sig syscall.Signal) error {
+// sendSignal sends to the postmaster alone.
+func (p *postmaster) sendSignal(sig syscall.Signal) error {
 	if err := p.process.Signal(sig); err != nil {
 		return fmt.Errorf("signalling postmaster %d: %w", p.process.Pid, err)
 	}
@@ -98,7 +98,7 @@ func (p *postmaster) signal(sig syscall.Signal) error {
 
 // signalUnlessGone is signal for which a postmaster that ended meanwhile is fine.
 func (p *postmaster) signalUnlessGone(sig syscall.Signal) error {
-	err := p.signal(sig)
+	err := p.sendSignal(sig)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
 		return nil
 	}

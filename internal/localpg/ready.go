@@ -33,7 +33,7 @@ func awaitReady(ctx context.Context, p *postmaster, o Options) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
-		err := ping(ctx, p.at.dsn(o.User, "postgres"), o.DataDir)
+		err := checkServer(ctx, p.at.dsn(o.User, "postgres"), o.DataDir)
 		if err == nil {
 			return nil
 		}
@@ -51,9 +51,9 @@ func awaitReady(ctx context.Context, p *postmaster, o Options) error {
 	}
 }
 
-// ping asks the server which directory it serves, so that an answer from some
+// checkServer asks the server which directory it serves, so that an answer from some
 // other server on the same socket is not taken for ours.
-func ping(ctx context.Context, dsn, dataDir string) error {
+func checkServer(ctx context.Context, dsn, dataDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, dsn)

@@ -29,7 +29,7 @@ func Remove(ctx context.Context, o Options) error {
 		return err
 	}
 	if pid != 0 {
-		p, err := adopt(pid, at)
+		p, err := adoptPostmaster(pid, at)
 		if err == nil {
 			err = s.shutDown(ctx, p)
 		}
@@ -40,7 +40,7 @@ func Remove(ctx context.Context, o Options) error {
 	socketDir := socketDirFor(o.DataDir)
 	clearSocket(socketDir)
 	_ = os.Remove(socketDir)
-	errs := removeHalfMade(o.DataDir)
+	errs := removeUnfinished(o.DataDir)
 	for _, path := range []string{o.DataDir, o.DataDir + logSuffix, o.DataDir + oldLogSuffix, o.DataDir + lockSuffix} {
 		if err := os.RemoveAll(path); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("removing cluster: %w", err))

@@ -61,10 +61,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if s.account, err = chooseAccount(o.DataDir); err != nil {
 		return nil, err
 	}
-	if err := s.account.checkWay(filepath.Dir(o.DataDir)); err != nil {
+	if err := s.account.checkReach(filepath.Dir(o.DataDir)); err != nil {
 		return nil, err
 	}
-	if s.bin, err = systemFinder().find(ctx, o, s.account); err != nil {
+	if s.bin, err = systemFinder().findBinaries(ctx, o, s.account); err != nil {
 		return nil, err
 	}
 	if err := s.Restart(ctx); err != nil {
@@ -79,7 +79,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.current.Load(); p != nil && !p.exited() {
+	if p := s.current.Load(); p != nil && !p.hasExited() {
 		return fmt.Errorf("starting on %s: %w", s.options.DataDir, errRunning)
 	}
 	if err := s.takeLock(); err != nil {
@@ -103,7 +103,7 @@ func (s *Server) startOrAdopt(ctx context.Context) (*postmaster, error) {
 	deadline := time.NewTimer(s.options.StartTimeout)
 	defer deadline.Stop()
 	for {
-		p, err := s.attempt(ctx)
+		p, err := s.startOnce(ctx)
 		if !errors.Is(err, errOrphans) {
 			return p, err
 		}
@@ -117,15 +117,15 @@ func (s *Server) startOrAdopt(ctx context.Context) (*postmaster, error) {
 	}
 }
 
-func (s *Server) attempt(ctx context.Context) (*postmaster, error) {
+func (s *Server) startOnce(ctx context.Context) (*postmaster, error) {
 	pid, at, err := findRunning(s.options.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	if pid != 0 {
-		return s.adopt(ctx, pid, at)
+		return s.adoptRunning(ctx, pid, at)
 	}
-	p, err := s.launch(ctx)
+	p, err := s.launchPostmaster(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,20 +134,20 @@ func (s *Server) attempt(ctx context.Context) (*postmaster, error) {
 		if strings.Contains(tail, "is still in use") {
 			err = errOrphans
 		}
-		return nil, errors.Join(fmt.Errorf("starting postgres on %s: %w\n%s", s.options.DataDir, err, tail), s.abandon(ctx, p))
+		return nil, errors.Join(fmt.Errorf("starting postgres on %s: %w\n%s", s.options.DataDir, err, tail), s.abandonStart(ctx, p))
 	}
 	s.options.Logger.Info("postgres started", zap.Int("pid", p.process.Pid), zap.String("data_dir", s.options.DataDir))
 	return p, nil
 }
 
-func (s *Server) adopt(ctx context.Context, pid int, at address) (*postmaster, error) {
-	p, err := adopt(pid, at)
+func (s *Server) adoptRunning(ctx context.Context, pid int, at address) (*postmaster, error) {
+	p, err := adoptPostmaster(pid, at)
 	if err != nil {
 		return nil, err
 	}
 	err = awaitReady(ctx, p, s.options)
 	if errors.Is(err, errExited) {
-		return s.attempt(ctx) // it was on its way out
+		return s.startOnce(ctx) // it was on its way out
 	}
 	if err != nil {
 		return nil, fmt.Errorf("adopting postmaster %d on %s, which `kill -INT %d` would stop: %w",
@@ -157,7 +157,7 @@ func (s *Server) adopt(ctx context.Context, pid int, at address) (*postmaster, e
 	return p, nil
 }
 
-func (s *Server) launch(ctx context.Context) (*postmaster, error) {
+func (s *Server) launchPostmaster(ctx context.Context) (*postmaster, error) {
 	at := address{dir: socketDirFor(s.options.DataDir), port: socketPort}
 	if err := makeSocketDir(at.dir, s.account); err != nil {
 		return nil, err
@@ -176,8 +176,8 @@ func (s *Server) launch(ctx context.Context) (*postmaster, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx),
 		filepath.Join(s.bin.dir, "postgres"), s.options.serverArgs(at.dir, compression)...)
 	cmd.Stdout, cmd.Stderr = log, log
-	s.account.prepare(cmd)
-	p, err := launch(cmd, at, s.options.DieWithParent)
+	s.account.prepareCommand(cmd)
+	p, err := startPostmaster(cmd, at, s.options.DieWithParent)
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +185,9 @@ func (s *Server) launch(ctx context.Context) (*postmaster, error) {
 	return p, nil
 }
 
-// abandon ends a postmaster that did not become ready, even when ctx, which
+// abandonStart ends a postmaster that did not become ready, even when ctx, which
 // bounded the start, is the reason.
-func (s *Server) abandon(ctx context.Context, p *postmaster) error {
+func (s *Server) abandonStart(ctx context.Context, p *postmaster) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitTimeout)
 	defer cancel()
 	return s.shutDown(ctx, p)
@@ -221,8 +221,8 @@ func (s *Server) Stop(ctx context.Context) error {
 	if s.lock == nil {
 		return nil
 	}
-	err := errors.Join(s.thaw(), s.shutDown(ctx, p))
-	if p.exited() {
+	err := errors.Join(s.thawLocked(), s.shutDown(ctx, p))
+	if p.hasExited() {
 		clearSocket(p.at.dir)
 		_ = os.Remove(socketDirFor(s.options.DataDir)) // an adopted one may use another
 		s.options.Logger.Info("postgres stopped", zap.Int("pid", p.process.Pid))
@@ -231,7 +231,7 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) shutDown(ctx context.Context, p *postmaster) error {
-	if p.exited() {
+	if p.hasExited() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, defaultStopTimeout)
@@ -274,7 +274,7 @@ func (s *Server) releaseLock() error {
 	if s.lock == nil {
 		return nil
 	}
-	err := unlock(s.lock)
+	err := unlockFile(s.lock)
 	s.lock = nil
 	if err != nil {
 		return fmt.Errorf("releasing lock: %w", err)

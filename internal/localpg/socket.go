@@ -65,7 +65,7 @@ func makeSocketDir(dir string, acc account) error {
 	if err := os.Chmod(dir, privateDirMode); err != nil {
 		return fmt.Errorf("closing socket directory: %w", err)
 	}
-	return acc.own(dir)
+	return acc.chownPath(dir)
 }
 
 // clearSocket removes what a killed postmaster left in the folder. The caller

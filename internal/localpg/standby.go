@@ -54,9 +54,9 @@ func (s *Server) makeStandby(ctx context.Context, dataDir string) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the folder
 	}
-	err = s.fillStandby(ctx, half, slotOf(dataDir))
+	err = s.fillStandby(ctx, half, replicationSlotName(dataDir))
 	if err == nil {
-		err = s.account.ownTree(half)
+		err = s.account.chownTree(half)
 	}
 	if err == nil {
 		err = os.Rename(half, dataDir)
@@ -154,8 +154,8 @@ func (s *Server) AwaitStandby(ctx context.Context, synchronous bool) error {
 	}
 }
 
-// slotOf names the replication slot of the standby in a data directory.
-func slotOf(dataDir string) string {
+// replicationSlotName names the replication slot of the standby in a data directory.
+func replicationSlotName(dataDir string) string {
 	sum := sha256.Sum256([]byte(dataDir))
 	return "standby_" + hex.EncodeToString(sum[:socketHashSize])
 }

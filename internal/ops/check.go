@@ -11,7 +11,7 @@ import (
 const defaultTimeout = time.Second
 
 var (
-	errSlow     = errors.New("it did not answer in time")
+	errTimeout  = errors.New("it did not answer in time")
 	errPanicked = errors.New("it panicked")
 )
 
@@ -39,14 +39,14 @@ type checker struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	running *run // nil when none is
+	running *checkRun // nil when none is
 	known   bool
 	result  error
 	at      time.Time // when the result became known
 }
 
-// run is a check that has begun.
-type run struct {
+// checkRun is a check that has begun.
+type checkRun struct {
 	began time.Time
 	done  chan struct{} // closed when err is set
 	err   error
@@ -59,8 +59,8 @@ func newChecker(check Check, now func() time.Time) *checker {
 	return &checker{Check: check, now: now}
 }
 
-// ask returns what the check finds, or found a moment ago.
-func (c *checker) ask(ctx context.Context) error {
+// awaitResult returns what the check finds, or found a moment ago.
+func (c *checker) awaitResult(ctx context.Context) error {
 	c.mu.Lock()
 	now := c.now()
 	if c.known && now.Sub(c.at) < c.KeepFor {
@@ -69,9 +69,9 @@ func (c *checker) ask(ctx context.Context) error {
 	}
 	current := c.running
 	if current == nil {
-		current = &run{began: now, done: make(chan struct{})}
+		current = &checkRun{began: now, done: make(chan struct{})}
 		c.running = current
-		go c.run(ctx, current)
+		go c.runCheck(ctx, current)
 	}
 	c.mu.Unlock()
 	timer := time.NewTimer(c.Timeout - now.Sub(current.began))
@@ -82,39 +82,39 @@ func (c *checker) ask(ctx context.Context) error {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return errSlow
+	return errTimeout
 }
 
-// last returns what the check found last and waits for nothing: what is older than it is
+// lastResult returns what the check found last and waits for nothing: what is older than it is
 // kept is looked at again meanwhile. A check that is not kept costs nothing, and one that
 // has never run is asked.
-func (c *checker) last(ctx context.Context) error {
+func (c *checker) lastResult(ctx context.Context) error {
 	c.mu.Lock()
 	if c.KeepFor == 0 || !c.known {
 		c.mu.Unlock()
-		return c.ask(ctx)
+		return c.awaitResult(ctx)
 	}
 	defer c.mu.Unlock()
 	if now := c.now(); c.running == nil && now.Sub(c.at) >= c.KeepFor {
-		c.running = &run{began: now, done: make(chan struct{})}
-		go c.run(ctx, c.running)
+		c.running = &checkRun{began: now, done: make(chan struct{})}
+		go c.runCheck(ctx, c.running)
 	}
 	return c.result
 }
 
-// run goes on when whoever asked first has gone: others may wait for it.
-func (c *checker) run(ctx context.Context, current *run) {
+// runCheck goes on when whoever asked first has gone: others may wait for it.
+func (c *checker) runCheck(ctx context.Context, current *checkRun) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
 	defer cancel()
-	current.err = c.guarded(ctx)
+	current.err = c.runRecovering(ctx)
 	c.mu.Lock()
 	c.running, c.known, c.result, c.at = nil, true, current.err, c.now()
 	c.mu.Unlock()
 	close(current.done)
 }
 
-// guarded keeps a defect of a check from ending the process.
-func (c *checker) guarded(ctx context.Context) (err error) {
+// runRecovering keeps a defect of a check from ending the process.
+func (c *checker) runRecovering(ctx context.Context) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errPanicked

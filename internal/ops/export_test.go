@@ -3,4 +3,4 @@ package ops
 import "context"
 
 // AskReady asks the checks of /readyz, as a probe does.
-func (p *Port) AskReady(ctx context.Context) bool { return p.ready.ask(ctx, nil).Ready }
+func (p *Port) AskReady(ctx context.Context) bool { return p.ready.runChecks(ctx, nil).Ready }

@@ -11,9 +11,9 @@ import (
 
 // How long a level may be lent.
 const (
-	defaultLoan  = 10 * time.Minute
-	shortestLoan = time.Second
-	longestLoan  = 24 * time.Hour
+	defaultOverride = 10 * time.Minute
+	minOverride     = time.Second
+	maxOverride     = 24 * time.Hour
 )
 
 var errStopping = errors.New("the service is stopping")
@@ -26,15 +26,15 @@ type Level struct {
 	logger     *zap.Logger
 	now        func() time.Time
 
-	mu      sync.Mutex
-	loan    *loan // nil while the level is the configured one
-	stopped bool
+	mu       sync.Mutex
+	override *levelOverride // nil while the level is the configured one
+	stopped  bool
 }
 
-// loan is a change that is taken back.
-type loan struct {
-	ends  time.Time
-	timer *time.Timer
+// levelOverride is a change that is taken back.
+type levelOverride struct {
+	expiresAt time.Time
+	timer     *time.Timer
 }
 
 // NewLevel takes the level as it stands for the one to come back to. logger is told
@@ -49,53 +49,53 @@ func (l *Level) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = true
-	l.revert("the log level is back, the service stops")
+	l.revertLocked("the log level is back, the service stops")
 }
 
-// lend changes the level, and changes it back after a while. It replaces a change
+// overrideLevel changes the level, and changes it back after a while. It replaces a change
 // that is in force.
-func (l *Level) lend(level zapcore.Level, duration time.Duration, remote string) error {
+func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remote string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return errStopping
 	}
-	if l.loan != nil {
-		l.loan.timer.Stop()
+	if l.override != nil {
+		l.override.timer.Stop()
 	}
-	current := &loan{ends: l.now().Add(duration)}
+	current := &levelOverride{expiresAt: l.now().Add(duration)}
 	current.timer = time.AfterFunc(duration, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.loan == current { // else it was replaced while it waited for the lock
-			l.revert("the log level is back")
+		if l.override == current { // else it was replaced while it waited for the lock
+			l.revertLocked("the log level is back")
 		}
 	})
-	l.loan = current
-	l.set(level, "the log level was changed", zap.Time("until", current.ends.UTC()), zap.String("remote", remote))
+	l.override = current
+	l.setAndLog(level, "the log level was changed", zap.Time("until", current.expiresAt.UTC()), zap.String("remote", remote))
 	return nil
 }
 
-// giveBack takes a change back before its time.
-func (l *Level) giveBack(remote string) {
+// endOverride takes a change back before its time.
+func (l *Level) endOverride(remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.revert("the log level was changed back", zap.String("remote", remote))
+	l.revertLocked("the log level was changed back", zap.String("remote", remote))
 }
 
-// revert needs the lock.
-func (l *Level) revert(message string, fields ...zap.Field) {
-	if l.loan == nil {
+// revertLocked needs the lock.
+func (l *Level) revertLocked(message string, fields ...zap.Field) {
+	if l.override == nil {
 		return
 	}
-	l.loan.timer.Stop()
-	l.loan = nil
-	l.set(l.configured, message, fields...)
+	l.override.timer.Stop()
+	l.override = nil
+	l.setAndLog(l.configured, message, fields...)
 }
 
-// set changes the level, and says so while the more talkative of the two levels
+// setAndLog changes the level, and says so while the more talkative of the two levels
 // holds. Where neither lets a warning through, it is said as loudly as it takes.
-func (l *Level) set(to zapcore.Level, message string, fields ...zap.Field) {
+func (l *Level) setAndLog(to zapcore.Level, message string, fields ...zap.Field) {
 	from := l.level.Level()
 	fields = append(fields, zap.Stringer("from", from), zap.Stringer("to", to))
 	if to <= from {
@@ -114,13 +114,13 @@ type levelReport struct {
 	RevertsIn string     `json:"reverts_in,omitempty"`
 }
 
-func (l *Level) report() levelReport {
+func (l *Level) buildReport() levelReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := levelReport{Level: l.level.Level().String(), Configured: l.configured.String()}
-	if l.loan != nil {
-		ends := l.loan.ends.UTC().Truncate(time.Second)
-		r.RevertsAt, r.RevertsIn = &ends, l.loan.ends.Sub(l.now()).Round(time.Second).String()
+	if l.override != nil {
+		ends := l.override.expiresAt.UTC().Truncate(time.Second)
+		r.RevertsAt, r.RevertsIn = &ends, l.override.expiresAt.Sub(l.now()).Round(time.Second).String()
 	}
 	return r
 }

@@ -17,7 +17,7 @@ const maxLevelBody = 1 << 10
 const levelUsage = `send {"level":"debug","for":"10m"}`
 
 func (l *Level) serveGet(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, l.report())
+	writeJSON(w, http.StatusOK, l.buildReport())
 }
 
 func (l *Level) servePut(w http.ResponseWriter, r *http.Request) {
@@ -30,31 +30,31 @@ func (l *Level) servePut(w http.ResponseWriter, r *http.Request) {
 		writeText(w, status, text+"; "+levelUsage+"\n")
 		return
 	}
-	level, duration, err := parseLoan(body)
+	level, duration, err := parseOverride(body)
 	if err != nil {
 		writeText(w, http.StatusBadRequest, err.Error()+"; "+levelUsage+"\n")
 		return
 	}
-	if err := l.lend(level, duration, r.RemoteAddr); err != nil {
+	if err := l.overrideLevel(level, duration, r.RemoteAddr); err != nil {
 		writeText(w, http.StatusServiceUnavailable, err.Error()+"\n")
 		return
 	}
-	writeJSON(w, http.StatusOK, l.report())
+	writeJSON(w, http.StatusOK, l.buildReport())
 }
 
 func (l *Level) serveDelete(w http.ResponseWriter, r *http.Request) {
-	l.giveBack(r.RemoteAddr)
-	writeJSON(w, http.StatusOK, l.report())
+	l.endOverride(r.RemoteAddr)
+	writeJSON(w, http.StatusOK, l.buildReport())
 }
 
-// parseLoan reads a change. Its errors repeat nothing of what was sent.
-func parseLoan(body []byte) (level zapcore.Level, duration time.Duration, err error) {
+// parseOverride reads a change. Its errors repeat nothing of what was sent.
+func parseOverride(body []byte) (level zapcore.Level, duration time.Duration, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return 0, 0, errors.New("the body is no JSON object")
 	}
 	var text string
-	duration = defaultLoan
+	duration = defaultOverride
 	for name, value := range members {
 		switch name {
 		case "level":
@@ -89,7 +89,7 @@ func parseDuration(value json.RawMessage) (time.Duration, error) {
 	if err != nil {
 		return 0, errors.New(`"for" is no duration such as 90s, 10m or 1h30m`)
 	}
-	if duration < shortestLoan || duration > longestLoan {
+	if duration < minOverride || duration > maxOverride {
 		return 0, errors.New(`"for" must lie between 1s and 24h; a level that stays is the setting log.level`)
 	}
 	return duration, nil

@@ -66,25 +66,25 @@ func New(config Config) *Port {
 		{newProbe("startupz", config.Startup, config.Now), "the service has started, once"},
 		{p.ready, "requests are welcome; ?verbose, ?exclude=CHECK, /readyz/CHECK"},
 	} {
-		p.mux.HandleFunc("GET /"+probe.name, probe.serve)
+		p.mux.HandleFunc("GET /"+probe.name, probe.serveAll)
 		p.mux.HandleFunc("GET /"+probe.name+"/{check}", probe.serveOne)
-		index.add("/"+probe.name, probe.about)
+		index.addPath("/"+probe.name, probe.about)
 	}
 	if config.Metrics != nil {
 		p.mux.Handle("GET /metrics", config.Metrics)
-		index.add("/metrics", "metrics, for Prometheus")
+		index.addPath("/metrics", "metrics, for Prometheus")
 	}
-	p.mux.HandleFunc("GET /version", document(config.Build))
-	index.add("/version", "which program runs")
-	p.mux.HandleFunc("GET /debug/config", document(struct {
+	p.mux.HandleFunc("GET /version", serveDocument(config.Build))
+	index.addPath("/version", "which program runs")
+	p.mux.HandleFunc("GET /debug/config", serveDocument(struct {
 		Settings []Setting `json:"settings"`
 	}{config.Settings}))
-	index.add("/debug/config", "the settings as they stand and where each comes from, without secrets")
+	index.addPath("/debug/config", "the settings as they stand and where each comes from, without secrets")
 	if config.Level != nil {
 		p.mux.HandleFunc("GET /debug/log-level", config.Level.serveGet)
 		p.mux.HandleFunc("PUT /debug/log-level", config.Level.servePut)
 		p.mux.HandleFunc("DELETE /debug/log-level", config.Level.serveDelete)
-		index.add("/debug/log-level", `the level of the log; PUT {"level":"debug","for":"10m"} changes it for a while, DELETE changes it back`)
+		index.addPath("/debug/log-level", `the level of the log; PUT {"level":"debug","for":"10m"} changes it for a while, DELETE changes it back`)
 	}
 	if config.Profiles {
 		for path, serve := range map[string]http.HandlerFunc{
@@ -92,9 +92,9 @@ func New(config Config) *Port {
 		} {
 			p.mux.HandleFunc("GET /debug/pprof/"+path, serve)
 		}
-		index.add("/debug/pprof/", "Go's profiles")
+		index.addPath("/debug/pprof/", "Go's profiles")
 	}
-	p.mux.HandleFunc("GET /{$}", index.serve)
+	p.mux.HandleFunc("GET /{$}", index.serveIndex)
 	return p
 }
 
@@ -106,11 +106,11 @@ func (p *Port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
-// Ready tells what /readyz answers as far as that is known, for a metric: a scrape must
+// IsReady tells what /readyz answers as far as that is known, for a metric: a scrape must
 // not wait for a database that hangs. What is only reported is not looked at.
-func (p *Port) Ready(ctx context.Context) bool {
+func (p *Port) IsReady(ctx context.Context) bool {
 	for _, check := range p.ready.checks {
-		if check.Required && check.last(ctx) != nil {
+		if check.Required && check.lastResult(ctx) != nil {
 			return false
 		}
 	}
@@ -143,14 +143,14 @@ func NewServer(handler http.Handler, logger *zap.Logger) *http.Server {
 // index is the list of what there is.
 type index struct{ lines strings.Builder }
 
-func (i *index) add(path, about string) { fmt.Fprintf(&i.lines, "%-18s %s\n", path, about) }
+func (i *index) addPath(path, about string) { fmt.Fprintf(&i.lines, "%-18s %s\n", path, about) }
 
-func (i *index) serve(w http.ResponseWriter, _ *http.Request) {
+func (i *index) serveIndex(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, i.lines.String())
 }
 
-// document serves what never changes.
-func document(content any) http.HandlerFunc {
+// serveDocument serves what never changes.
+func serveDocument(content any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, content) }
 }
 

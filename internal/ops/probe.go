@@ -41,17 +41,17 @@ type checkReport struct {
 	Detail   string `json:"detail,omitempty"`
 }
 
-// ask asks all checks that are not excluded, at the same time: the slowest one
+// runChecks asks all checks that are not excluded, at the same time: the slowest one
 // decides how long it takes.
-func (p *probe) ask(ctx context.Context, exclude []string) report {
-	r := report{Probe: p.name, Ready: true, Checks: make([]checkReport, len(p.checks)), Unknown: p.unknown(exclude)}
+func (p *probe) runChecks(ctx context.Context, exclude []string) report {
+	r := report{Probe: p.name, Ready: true, Checks: make([]checkReport, len(p.checks)), Unknown: p.unknownChecks(exclude)}
 	answers := make([]chan error, len(p.checks))
 	for i, check := range p.checks {
 		answers[i] = make(chan error, 1)
 		if slices.Contains(exclude, check.Name) {
 			continue
 		}
-		go func() { answers[i] <- check.ask(ctx) }()
+		go func() { answers[i] <- check.awaitResult(ctx) }()
 	}
 	for i, check := range p.checks {
 		r.Checks[i] = checkReport{Name: check.Name, OK: true, Required: check.Required}
@@ -67,9 +67,9 @@ func (p *probe) ask(ctx context.Context, exclude []string) report {
 	return r
 }
 
-// unknown picks the names that no check has. They come from a stranger, so they are
+// unknownChecks picks the names that no check has. They come from a stranger, so they are
 // few, and what does not look like a name is not repeated.
-func (p *probe) unknown(exclude []string) []string {
+func (p *probe) unknownChecks(exclude []string) []string {
 	const most, longest = 8, 40
 	var unknown []string
 	for _, name := range exclude {
@@ -87,10 +87,10 @@ func (p *probe) unknown(exclude []string) []string {
 	return unknown
 }
 
-// serve answers for all checks.
-func (p *probe) serve(w http.ResponseWriter, r *http.Request) {
+// serveAll answers for all checks.
+func (p *probe) serveAll(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	p.answer(w, r, p.ask(r.Context(), query["exclude"]), query.Has("verbose"))
+	p.writeReport(w, r, p.runChecks(r.Context(), query["exclude"]), query.Has("verbose"))
 }
 
 // serveOne answers for a single check, required or not.
@@ -101,12 +101,12 @@ func (p *probe) serveOne(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	one := &probe{name: p.name, checks: p.checks[at : at+1]}
-	found := one.ask(r.Context(), nil)
+	found := one.runChecks(r.Context(), nil)
 	found.Ready = found.Checks[0].OK
-	p.answer(w, r, found, r.URL.Query().Has("verbose"))
+	p.writeReport(w, r, found, r.URL.Query().Has("verbose"))
 }
 
-func (p *probe) answer(w http.ResponseWriter, r *http.Request, found report, verbose bool) {
+func (p *probe) writeReport(w http.ResponseWriter, r *http.Request, found report, verbose bool) {
 	status := http.StatusOK
 	if !found.Ready {
 		status = http.StatusServiceUnavailable
@@ -116,12 +116,12 @@ func (p *probe) answer(w http.ResponseWriter, r *http.Request, found report, ver
 		writeJSON(w, status, found)
 		return
 	}
-	writeText(w, status, found.text(verbose))
+	writeText(w, status, found.renderText(verbose))
 }
 
-// text writes the report as the Kubernetes API server does. When it failed, every
+// renderText writes the report as the Kubernetes API server does. When it failed, every
 // line is there in any case: whoever looks then wants to know.
-func (r *report) text(verbose bool) string {
+func (r *report) renderText(verbose bool) string {
 	var b strings.Builder
 	if verbose || !r.Ready {
 		for _, check := range r.Checks {

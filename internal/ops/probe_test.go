@@ -80,7 +80,7 @@ func TestProbes(t *testing.T) {
 		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"), target)
 		require.Equal(t, "text/plain; charset=utf-8", answer.Header().Get("Content-Type"), target)
 	}
-	require.False(t, port.Ready(t.Context()))
+	require.False(t, port.IsReady(t.Context()))
 }
 
 func TestProbesAsJSON(t *testing.T) {
@@ -216,7 +216,7 @@ func TestReadyWaitsForNothing(t *testing.T) {
 		ready := func() bool {
 			began := time.Now()
 			defer func() { require.Zero(t, time.Since(began)) }()
-			return port.Ready(t.Context())
+			return port.IsReady(t.Context())
 		}
 		require.True(t, ready())
 		hangs.Store(true)

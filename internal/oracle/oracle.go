@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Enough bounds the contradictions of one kind that are listed.
-const Enough = 20
+// MaxListed bounds the contradictions of one kind that are listed.
+const MaxListed = 20
 
 // Scope says which sessions are looked at. The zero value is all of them.
 type Scope struct {
@@ -67,37 +67,37 @@ from event_key k full join (select event_id, "timestamp" from event) e using (ev
 left join event_amendment a on a.event_id = k.event_id and a.erased_at is not null
 where k.event_id is null or k."timestamp" <> coalesce(e."timestamp", case when a.event_id is null then '-infinity' else k."timestamp" end)`
 
-// miscountedRefusalsSQL finds hours of applications with more refusals than were counted.
+// miscountedRejectionsSQL finds hours of applications with more refusals than were counted.
 // There may be fewer: they are erased with their sessions, and a commit that was tried
 // again counts twice.
-const miscountedRefusalsSQL = `
+const miscountedRejectionsSQL = `
 select 'application ' || k.application_id || ' has ' || k.n || ' errors of ' || k.hour || ' and ' || coalesce(c.kept::text, 'none') || ' are counted as kept, ' || coalesce(c.refused::text, 'none') || ' as refused'
 from (select application_id, date_trunc('hour', received_at, 'UTC') as hour, count(*) as n from rejection group by 1, 2) k
 left join rejection_count c on c.application_id = k.application_id and c.hour = k.hour
 where c.kept is null or c.kept < k.n or c.refused < c.kept`
 
-// MiscountedRefusals returns the hours of applications with refusals that nobody counted.
-func MiscountedRefusals(ctx context.Context, q Querier) ([]string, error) {
-	return sentences(ctx, q, miscountedRefusalsSQL)
+// FindMiscountedRejections returns the hours of applications with refusals that nobody counted.
+func FindMiscountedRejections(ctx context.Context, q Querier) ([]string, error) {
+	return querySentences(ctx, q, miscountedRejectionsSQL)
 }
 
-// BrokenSessions returns the sessions whose row does not match their events.
-func BrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, error) {
-	return sentences(ctx, q, brokenSessionsSQL, scope.parameters()...)
+// FindBrokenSessions returns the sessions whose row does not match their events.
+func FindBrokenSessions(ctx context.Context, q Querier, scope Scope) ([]string, error) {
+	return querySentences(ctx, q, brokenSessionsSQL, scope.queryParameters()...)
 }
 
-// Gaps returns the sessions in which not every number from 1 on is taken by an event or
+// FindGaps returns the sessions in which not every number from 1 on is taken by an event or
 // was by one that was erased. Only a move may leave one.
-func Gaps(ctx context.Context, q Querier, scope Scope) ([]string, error) {
-	return sentences(ctx, q, gapsSQL, scope.parameters()...)
+func FindGaps(ctx context.Context, q Querier, scope Scope) ([]string, error) {
+	return querySentences(ctx, q, gapsSQL, scope.queryParameters()...)
 }
 
-// BrokenLedger returns the ids that the ledger and the events do not agree on.
-func BrokenLedger(ctx context.Context, q Querier) ([]string, error) {
-	return sentences(ctx, q, brokenLedgerSQL)
+// FindBrokenLedger returns the ids that the ledger and the events do not agree on.
+func FindBrokenLedger(ctx context.Context, q Querier) ([]string, error) {
+	return querySentences(ctx, q, brokenLedgerSQL)
 }
 
-func (s Scope) parameters() []any {
+func (s Scope) queryParameters() []any {
 	parameters := make([]any, 3)
 	if s.Suffix != "" {
 		parameters[0] = s.Suffix
@@ -110,8 +110,8 @@ func (s Scope) parameters() []any {
 	return parameters
 }
 
-func sentences(ctx context.Context, q Querier, statement string, arguments ...any) ([]string, error) {
-	rows, err := q.Query(ctx, fmt.Sprintf("%s limit %d", statement, Enough), arguments...)
+func querySentences(ctx context.Context, q Querier, statement string, arguments ...any) ([]string, error) {
+	rows, err := q.Query(ctx, fmt.Sprintf("%s limit %d", statement, MaxListed), arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("look for contradictions: %w", err)
 	}

@@ -14,23 +14,23 @@ const MaxPaths = 32
 
 // Source knows which indexes are wanted.
 type Source interface {
-	// Wanted returns the paths that current event types mark, in a certain order.
-	Wanted(ctx context.Context) ([]Path, error)
+	// WantedPaths returns the paths that current event types mark, in a certain order.
+	WantedPaths(ctx context.Context) ([]Path, error)
 }
 
 // Store builds and drops indexes. The postgres package implements it.
 type Store interface {
-	// Reconcile builds the indexes of the paths that are missing or were left half
+	// ReconcileIndexes builds the indexes of the paths that are missing or were left half
 	// built, and drops all others of its kind. Writers go on meanwhile. It does nothing
 	// while another replica is at it, and can be cut off at any point.
-	Reconcile(ctx context.Context, wanted []Path) (Done, error)
+	ReconcileIndexes(ctx context.Context, wanted []Path) (Result, error)
 }
 
-// Done is what a round did, counted by index: a path has one for each partition.
-type Done struct{ Built, Dropped int }
+// Result is what a round did, counted by index: a path has one for each partition.
+type Result struct{ Built, Dropped int }
 
-// Maker does a round at the start and then one an interval.
-type Maker struct {
+// Worker does a round at the start and then one an interval.
+type Worker struct {
 	source   Source
 	store    Store
 	interval time.Duration
@@ -42,12 +42,12 @@ type Maker struct {
 }
 
 // New makes a maker that has yet to be started.
-func New(source Source, store Store, interval time.Duration, logger *zap.Logger) *Maker {
-	return &Maker{source: source, store: store, interval: interval, logger: logger, done: make(chan struct{})}
+func New(source Source, store Store, interval time.Duration, logger *zap.Logger) *Worker {
+	return &Worker{source: source, store: store, interval: interval, logger: logger, done: make(chan struct{})}
 }
 
 // Start begins the rounds. It is called once.
-func (m *Maker) Start() {
+func (m *Worker) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel = cancel
 	go func() {
@@ -55,7 +55,7 @@ func (m *Maker) Start() {
 		ticker := time.NewTicker(m.interval)
 		defer ticker.Stop()
 		for {
-			m.Round(ctx)
+			m.RunRound(ctx)
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -67,7 +67,7 @@ func (m *Maker) Start() {
 
 // Stop ends the rounds, cancels a running one and waits for it. It may be called more
 // than once, and without Start.
-func (m *Maker) Stop() {
+func (m *Worker) Stop() {
 	m.once.Do(func() {
 		if m.cancel == nil {
 			return
@@ -77,12 +77,12 @@ func (m *Maker) Stop() {
 	})
 }
 
-// Round builds what is wanted and drops what is not. What fails is logged and tried
+// RunRound builds what is wanted and drops what is not. What fails is logged and tried
 // again in the next round.
-func (m *Maker) Round(ctx context.Context) {
-	wanted, err := m.source.Wanted(ctx)
+func (m *Worker) RunRound(ctx context.Context) {
+	wanted, err := m.source.WantedPaths(ctx)
 	if err != nil { // nothing is dropped because nobody could tell what is wanted
-		m.complain(ctx, "marked paths could not be read", err)
+		m.logFailure(ctx, "marked paths could not be read", err)
 		return
 	}
 	if len(wanted) > MaxPaths {
@@ -90,16 +90,16 @@ func (m *Maker) Round(ctx context.Context) {
 			zap.Int("marked", len(wanted)), zap.Int("bound", MaxPaths))
 		wanted = wanted[:MaxPaths]
 	}
-	done, err := m.store.Reconcile(ctx, wanted)
-	if done != (Done{}) {
+	done, err := m.store.ReconcileIndexes(ctx, wanted)
+	if done != (Result{}) {
 		m.logger.Info("indexes of payloads were changed", zap.Int("built", done.Built), zap.Int("dropped", done.Dropped))
 	}
 	if err != nil {
-		m.complain(ctx, "indexes of payloads could not be built or dropped", err)
+		m.logFailure(ctx, "indexes of payloads could not be built or dropped", err)
 	}
 }
 
-func (m *Maker) complain(ctx context.Context, what string, err error) {
+func (m *Worker) logFailure(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		m.logger.Warn(what, zap.Error(err))
 	}

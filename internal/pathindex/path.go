@@ -19,10 +19,10 @@ const (
 	markIndexed = "indexed"
 )
 
-// Marked returns the paths that a schema marks, in a certain order: by `properties`
+// MarkedPaths returns the paths that a schema marks, in a certain order: by `properties`
 // within `properties`. Marks elsewhere, in elements of arrays for instance, lead to no
 // single value and are left alone.
-func Marked(schema []byte) ([][]string, error) {
+func MarkedPaths(schema []byte) ([][]string, error) {
 	var root any
 	if err := json.Unmarshal(schema, &root); err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
@@ -31,7 +31,7 @@ func Marked(schema []byte) ([][]string, error) {
 	var walk func(node any, steps []string)
 	walk = func(node any, steps []string) {
 		object, _ := node.(map[string]any) // a schema may be true or false
-		if len(steps) > 0 && marks(object[markKeyword]) {
+		if len(steps) > 0 && asksForIndex(object[markKeyword]) {
 			found = append(found, slices.Clone(steps))
 		}
 		properties, _ := object["properties"].(map[string]any)
@@ -44,8 +44,8 @@ func Marked(schema []byte) ([][]string, error) {
 	return found, nil
 }
 
-// marks tells whether a mark, or one of several, asks for an index.
-func marks(mark any) bool {
+// asksForIndex tells whether a mark, or one of several, asks for an index.
+func asksForIndex(mark any) bool {
 	if several, ok := mark.([]any); ok {
 		return slices.Contains(several, any(markIndexed))
 	}

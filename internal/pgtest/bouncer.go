@@ -20,8 +20,8 @@ type BouncerMode int
 
 // The modes. Each says what PgBouncer 1.18 says.
 const (
-	// BouncerRefusesParameters ends connections that begin with settings of their own.
-	BouncerRefusesParameters BouncerMode = iota
+	// BouncerRejectsParameters ends connections that begin with settings of their own.
+	BouncerRejectsParameters BouncerMode = iota
 	// BouncerIgnoresParameters passes over these settings (ignore_startup_parameters).
 	BouncerIgnoresParameters
 	// BouncerInStatementMode ends connections that begin a transaction.
@@ -48,7 +48,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 			if err != nil {
 				return // the test ended
 			}
-			clients.Go(func() { bounce(ctx, client, socket, mode) })
+			clients.Go(func() { serveClient(ctx, client, socket, mode) })
 		}
 	})
 	t.Cleanup(func() {
@@ -61,8 +61,8 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 	return server.String()
 }
 
-// bounce serves one client until it goes, or is refused.
-func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMode) {
+// serveClient serves one client until it goes, or is refused.
+func serveClient(ctx context.Context, client net.Conn, socket string, mode BouncerMode) {
 	defer client.Close()                                      //nolint:errcheck // nothing is pending on it
 	defer context.AfterFunc(ctx, func() { client.Close() })() //nolint:errcheck // as above
 	backend := pgproto3.NewBackend(client, client)
@@ -79,7 +79,7 @@ func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMod
 			continue
 		}
 		if mode != BouncerIgnoresParameters {
-			refuse(backend, "unsupported startup parameter: "+name)
+			rejectClient(backend, "unsupported startup parameter: "+name)
 			return
 		}
 		delete(startup.Parameters, name)
@@ -101,8 +101,8 @@ func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMod
 		io.Copy(client, server) //nolint:errcheck // either of them is gone
 		client.Close()          //nolint:errcheck // as above
 	})
-	if err := forward(backend, frontend, mode); errors.Is(err, errTransaction) {
-		refuse(backend, err.Error())
+	if err := forwardMessages(backend, frontend, mode); errors.Is(err, errTransaction) {
+		rejectClient(backend, err.Error())
 	}
 	server.Close() //nolint:errcheck // as above
 	answers.Wait()
@@ -110,8 +110,8 @@ func bounce(ctx context.Context, client net.Conn, socket string, mode BouncerMod
 
 var errTransaction = errors.New("transaction blocks not allowed in statement pooling mode")
 
-// forward passes on what a client says.
-func forward(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mode BouncerMode) error {
+// forwardMessages passes on what a client says.
+func forwardMessages(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mode BouncerMode) error {
 	for {
 		message, err := backend.Receive()
 		if err != nil {
@@ -127,7 +127,7 @@ func forward(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mode Bounce
 	}
 }
 
-func refuse(backend *pgproto3.Backend, message string) {
+func rejectClient(backend *pgproto3.Backend, message string) {
 	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: message})
 	backend.Flush() //nolint:errcheck // the client is sent away
 }

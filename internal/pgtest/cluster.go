@@ -36,10 +36,10 @@ const (
 
 // cluster is a server with a migrated template database.
 type cluster struct {
-	dir    string
-	server *localpg.Server
-	admin  *pgxpool.Pool
-	clone  string // the CREATE DATABASE statement's tail
+	dir         string
+	server      *localpg.Server
+	admin       *pgxpool.Pool
+	cloneClause string // the CREATE DATABASE statement's tail
 	// version is server_version_num.
 	version int
 	count   atomic.Int64
@@ -51,21 +51,21 @@ type cluster struct {
 func newCluster(ctx context.Context, s settings, durable bool) (*cluster, error) {
 	parent := os.TempDir()
 	if !durable {
-		parent = place()
+		parent = chooseParentDir()
 	}
-	sweep(ctx, parent)
+	removeLeftovers(ctx, parent)
 	dir, err := os.MkdirTemp(parent, dirPattern)
 	if err != nil {
 		return nil, fmt.Errorf("creating a test server's directory: %w", err)
 	}
 	c := &cluster{dir: dir}
-	if err := c.start(ctx, s, durable); err != nil {
+	if err := c.startServer(ctx, s, durable); err != nil {
 		return nil, errors.Join(err, c.close(ctx))
 	}
 	return c, nil
 }
 
-func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
+func (c *cluster) startServer(ctx context.Context, s settings, durable bool) error {
 	// As root the server runs under another account, which has to get in.
 	if err := os.Chmod(c.dir, dirMode); err != nil {
 		return fmt.Errorf("opening a test server's directory: %w", err)
@@ -75,7 +75,7 @@ func (c *cluster) start(ctx context.Context, s settings, durable bool) error {
 		DataDir:       filepath.Join(c.dir, dataName),
 		BinDir:        os.Getenv(binVariable),
 		Durable:       durable,
-		DieWithParent: !keeping(),
+		DieWithParent: !keepsServer(),
 		Settings:      s.server,
 	})
 	if err != nil {
@@ -96,10 +96,10 @@ func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
 	if err := c.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&c.version); err != nil {
 		return fmt.Errorf("reading server version: %w", err)
 	}
-	c.clone = " TEMPLATE " + template
+	c.cloneClause = " TEMPLATE " + template
 	if c.version >= firstWithStrategy {
 		// Copying files is twice as fast here as writing the copy to the log.
-		c.clone += " STRATEGY file_copy"
+		c.cloneClause += " STRATEGY file_copy"
 	}
 	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+template); err != nil {
 		return fmt.Errorf("creating template database: %w", err)
@@ -121,37 +121,37 @@ func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
 	return nil
 }
 
-// create clones the template and answers the new database's name.
-func (c *cluster) create(ctx context.Context, label string) (string, error) {
-	return c.createFrom(ctx, label, c.clone)
+// createDatabase clones the template and answers the new database's name.
+func (c *cluster) createDatabase(ctx context.Context, label string) (string, error) {
+	return c.createDatabaseFrom(ctx, label, c.cloneClause)
 }
 
-// createFrom makes a database by CREATE DATABASE with the given tail.
-func (c *cluster) createFrom(ctx context.Context, label, tail string) (string, error) {
+// createDatabaseFrom makes a database by CREATE DATABASE with the given tail.
+func (c *cluster) createDatabaseFrom(ctx context.Context, label, tail string) (string, error) {
 	name := fmt.Sprintf("t%d_%s", c.count.Add(1), label)
-	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quote(name)+tail); err != nil {
+	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quoteIdentifier(name)+tail); err != nil {
 		return "", fmt.Errorf("creating database %s: %w", name, err)
 	}
 	return name, nil
 }
 
-// encoded is the tail for a database of another encoding.
-func (c *cluster) encoded(encoding string) string {
-	tail := " TEMPLATE template0 ENCODING " + quote(encoding) + " LC_COLLATE 'C' LC_CTYPE 'C'"
+// encodingClause is the tail for a database of another encoding.
+func (c *cluster) encodingClause(encoding string) string {
+	tail := " TEMPLATE template0 ENCODING " + quoteIdentifier(encoding) + " LC_COLLATE 'C' LC_CTYPE 'C'"
 	if c.version >= firstWithProvider {
 		tail += " LOCALE_PROVIDER libc" // that of the server may know UTF8 alone
 	}
 	return tail
 }
 
-func (c *cluster) drop(ctx context.Context, name string) error {
-	if _, err := c.admin.Exec(ctx, "DROP DATABASE "+quote(name)+" WITH (FORCE)"); err != nil {
+func (c *cluster) dropDatabase(ctx context.Context, name string) error {
+	if _, err := c.admin.Exec(ctx, "DROP DATABASE "+quoteIdentifier(name)+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("dropping database %s: %w", name, err)
 	}
 	return nil
 }
 
-func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+func quoteIdentifier(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // close stops the server and deletes it; what was never started is no error.
 func (c *cluster) close(ctx context.Context) error {
@@ -165,9 +165,9 @@ func (c *cluster) close(ctx context.Context) error {
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
-// sweep deletes what killed test processes left behind. It is a courtesy: what it
+// removeLeftovers deletes what killed test processes left behind. It is a courtesy: what it
 // cannot delete, or what is still in use, is left alone without a word.
-func sweep(ctx context.Context, parent string) {
+func removeLeftovers(ctx context.Context, parent string) {
 	dirs, err := filepath.Glob(filepath.Join(parent, dirPattern+"*"))
 	if err != nil {
 		return

@@ -32,54 +32,54 @@ func New(t testing.TB) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	c, err := state.cluster(ctx)
+	c, err := state.sharedCluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	name, err := c.create(ctx, label(t.Name()))
+	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	d := &Database{cluster: c, name: name}
-	t.Cleanup(func() { d.leave(t) })
+	t.Cleanup(func() { d.dropUnlessFailed(t) })
 	return d
 }
 
-// Empty gives the test a database without a schema, as New does otherwise.
-func Empty(t testing.TB) *Database {
+// NewEmpty gives the test a database without a schema, as New does otherwise.
+func NewEmpty(t testing.TB) *Database {
 	t.Helper()
-	return empty(t, func(*cluster) string { return "" })
+	return newWithoutSchema(t, func(*cluster) string { return "" })
 }
 
-// Encoded is Empty with another encoding than UTF8, such as LATIN1.
-func Encoded(t testing.TB, encoding string) *Database {
+// NewEncoded is Empty with another encoding than UTF8, such as LATIN1.
+func NewEncoded(t testing.TB, encoding string) *Database {
 	t.Helper()
-	return empty(t, func(c *cluster) string { return c.encoded(encoding) })
+	return newWithoutSchema(t, func(c *cluster) string { return c.encodingClause(encoding) })
 }
 
-func empty(t testing.TB, tail func(*cluster) string) *Database {
+func newWithoutSchema(t testing.TB, tail func(*cluster) string) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	c, err := state.cluster(ctx)
+	c, err := state.sharedCluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
-	name, err := c.createFrom(ctx, label(t.Name()), tail(c))
+	name, err := c.createDatabaseFrom(ctx, databaseLabel(t.Name()), tail(c))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	d := &Database{cluster: c, name: name}
-	t.Cleanup(func() { d.leave(t) })
+	t.Cleanup(func() { d.dropUnlessFailed(t) })
 	return d
 }
 
-// leave drops the database of a test that passed.
-func (d *Database) leave(t testing.TB) {
+// dropUnlessFailed drops the database of a test that passed.
+func (d *Database) dropUnlessFailed(t testing.TB) {
 	t.Helper()
 	if t.Failed() {
-		state.keepFailed()
-		if keeping() {
+		state.markFailed()
+		if keepsServer() {
 			t.Logf("pgtest: database kept: %s", d.DSN())
 		} else {
 			t.Logf("pgtest: this test's database was %s; set %s=1 to keep its server", d.name, keepVariable)
@@ -88,20 +88,20 @@ func (d *Database) leave(t testing.TB) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
 	defer cancel()
-	if err := d.cluster.drop(ctx, d.name); err != nil {
+	if err := d.cluster.dropDatabase(ctx, d.name); err != nil {
 		t.Errorf("pgtest: %v", err)
 	}
 }
 
-// Dedicated gives the test a database on a durable server of its own, which it may
+// NewDedicated gives the test a database on a durable server of its own, which it may
 // Kill, Freeze and Restart through Server. The server is stopped and deleted when
 // the test ends. Migrations are Main's unless given. It costs a second or two.
-func Dedicated(t testing.TB, options ...Option) *Database {
+func NewDedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	c := newDedicated(t, dedicatedSettings(options))
-	name, err := c.create(ctx, label(t.Name()))
+	c := newDedicatedCluster(t, dedicatedSettings(options))
+	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -112,13 +112,13 @@ func Dedicated(t testing.TB, options ...Option) *Database {
 func dedicatedSettings(options []Option) settings {
 	s := newSettings(options)
 	if s.migrate == nil {
-		s.migrate = state.base().migrate
+		s.migrate = state.mainSettings().migrate
 	}
 	return s
 }
 
-// newDedicated starts a durable server that is stopped and deleted when the test ends.
-func newDedicated(t testing.TB, s settings) *cluster {
+// newDedicatedCluster starts a durable server that is stopped and deleted when the test ends.
+func newDedicatedCluster(t testing.TB, s settings) *cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -136,8 +136,8 @@ func newDedicated(t testing.TB, s settings) *cluster {
 	return c
 }
 
-// label makes a test's name fit for a database's, which holds 63 bytes.
-func label(name string) string {
+// databaseLabel makes a test's name fit for a database's, which holds 63 bytes.
+func databaseLabel(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':

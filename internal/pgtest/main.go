@@ -55,18 +55,18 @@ func run(m *testing.M, options []Option) (code int) {
 	state.mu.Lock()
 	defer state.mu.Unlock()
 	if err := state.close(); err != nil {
-		return complain(code, err)
+		return reportError(code, err)
 	}
 	if code == 0 {
 		if err := goleak.Find(state.settings.leakIgnores...); err != nil {
-			return complain(code, err)
+			return reportError(code, err)
 		}
 	}
 	return code
 }
 
-// complain reports on standard error, as the testing package is done by now.
-func complain(code int, err error) int {
+// reportError reports on standard error, as the testing package is done by now.
+func reportError(code int, err error) int {
 	fmt.Fprintln(os.Stderr, "pgtest:", err)
 	return max(code, 1)
 }
@@ -76,7 +76,7 @@ func (p *process) close() error {
 	if p.shared == nil {
 		return nil
 	}
-	if p.failed && keeping() {
+	if p.failed && keepsServer() {
 		p.shared.admin.Close()
 		fmt.Fprintf(os.Stderr, "pgtest: server kept on %s, stop it with: kill -INT %d\n",
 			p.shared.server.DataDir(), p.shared.server.PID())
@@ -87,10 +87,10 @@ func (p *process) close() error {
 	return p.shared.close(ctx)
 }
 
-func keeping() bool { return os.Getenv(keepVariable) != "" }
+func keepsServer() bool { return os.Getenv(keepVariable) != "" }
 
-// cluster answers the shared server, which the first caller starts.
-func (p *process) cluster(ctx context.Context) (*cluster, error) {
+// sharedCluster answers the shared server, which the first caller starts.
+func (p *process) sharedCluster(ctx context.Context) (*cluster, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ready {
@@ -102,14 +102,14 @@ func (p *process) cluster(ctx context.Context) (*cluster, error) {
 	return p.shared, p.err
 }
 
-// base answers Main's settings for a test's own server.
-func (p *process) base() settings {
+// mainSettings answers Main's settings for a test's own server.
+func (p *process) mainSettings() settings {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.settings
 }
 
-func (p *process) keepFailed() {
+func (p *process) markFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failed = true

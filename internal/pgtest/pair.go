@@ -32,8 +32,8 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	s := dedicatedSettings(options)
-	c := newDedicated(t, s)
-	name, err := c.create(ctx, label(t.Name()))
+	c := newDedicatedCluster(t, s)
+	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}

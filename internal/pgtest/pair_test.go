@@ -17,8 +17,8 @@ const (
 	pollEvery = 10 * time.Millisecond
 )
 
-// connect opens a connection that is closed when the test ends, whatever became of its server.
-func connect(t *testing.T, dsn string) *pgx.Conn {
+// connectTo opens a connection that is closed when the test ends, whatever became of its server.
+func connectTo(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
@@ -30,10 +30,10 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	return conn
 }
 
-// insert notes something, and tells the channel that it returns how that ended.
-func insert(t *testing.T, dsn, body string) <-chan error {
+// insertNote notes something, and tells the channel that it returns how that ended.
+func insertNote(t *testing.T, dsn, body string) <-chan error {
 	t.Helper()
-	conn, ended := connect(t, dsn), make(chan error, 1)
+	conn, ended := connectTo(t, dsn), make(chan error, 1)
 	go func() {
 		_, err := conn.Exec(context.Background(), "INSERT INTO note VALUES ($1)", body)
 		ended <- err
@@ -41,9 +41,9 @@ func insert(t *testing.T, dsn, body string) <-chan error {
 	return ended
 }
 
-func notes(t *testing.T, dsn string) []string {
+func readNotes(t *testing.T, dsn string) []string {
 	t.Helper()
-	rows, err := connect(t, dsn).Query(t.Context(), "SELECT body FROM note ORDER BY body")
+	rows, err := connectTo(t, dsn).Query(t.Context(), "SELECT body FROM note ORDER BY body")
 	require.NoError(t, err)
 	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
@@ -53,10 +53,10 @@ func notes(t *testing.T, dsn string) []string {
 func TestACommitWaitsForTheStandbyAndSurvivesAFailover(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t)
-	require.NoError(t, <-insert(t, pair.PrimaryDSN(), "1 before"))
+	require.NoError(t, <-insertNote(t, pair.PrimaryDSN(), "1 before"))
 
 	pair.FreezeStandby(t)
-	waiting := insert(t, pair.DSN(), "2 acknowledged late")
+	waiting := insertNote(t, pair.DSN(), "2 acknowledged late")
 	require.Eventually(t, func() bool { return pair.CommitsWaiting(t) == 1 }, patience, pollEvery)
 	select {
 	case err := <-waiting:
@@ -67,14 +67,14 @@ func TestACommitWaitsForTheStandbyAndSurvivesAFailover(t *testing.T) {
 	require.NoError(t, <-waiting)
 
 	pair.FreezeStandby(t)
-	unknown := insert(t, pair.DSN(), "3 never acknowledged")
+	unknown := insertNote(t, pair.DSN(), "3 never acknowledged")
 	require.Eventually(t, func() bool { return pair.CommitsWaiting(t) == 1 }, patience, pollEvery)
 	pair.KillPrimary(t)
 	require.Error(t, <-unknown)
 
 	pair.Promote(t)
-	require.NoError(t, <-insert(t, pair.DSN(), "4 after the failover"))
-	require.Equal(t, []string{"1 before", "2 acknowledged late", "4 after the failover"}, notes(t, pair.StandbyDSN()))
+	require.NoError(t, <-insertNote(t, pair.DSN(), "4 after the failover"))
+	require.Equal(t, []string{"1 before", "2 acknowledged late", "4 after the failover"}, readNotes(t, pair.StandbyDSN()))
 }
 
 // A commit that is cancelled while it waits for the standby is on the primary alone.
@@ -100,17 +100,17 @@ func TestACancelledWaitIsACommitOnOneMachine(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.Contains(t, <-warned, "canceling wait for synchronous replication")
 
-	require.Equal(t, []string{"on one machine"}, notes(t, pair.PrimaryDSN()))
+	require.Equal(t, []string{"on one machine"}, readNotes(t, pair.PrimaryDSN()))
 	pair.KillPrimary(t)
 	pair.Promote(t)
-	require.Empty(t, notes(t, pair.StandbyDSN()))
+	require.Empty(t, readNotes(t, pair.StandbyDSN()))
 }
 
 func TestAnAsynchronousStandbyHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t, pgtest.WithAsynchronousStandby())
 	pair.FreezeStandby(t)
-	require.NoError(t, <-insert(t, pair.PrimaryDSN(), "1 the standby has to catch up"))
+	require.NoError(t, <-insertNote(t, pair.PrimaryDSN(), "1 the standby has to catch up"))
 	pair.ThawStandby(t)
-	require.Eventually(t, func() bool { return len(notes(t, pair.StandbyDSN())) == 1 }, patience, pollEvery)
+	require.Eventually(t, func() bool { return len(readNotes(t, pair.StandbyDSN())) == 1 }, patience, pollEvery)
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(migrate)) }
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(createSchema)) }
 
-func migrate(ctx context.Context, dsn string) error {
+func createSchema(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
@@ -57,19 +57,19 @@ func TestDatabaseIsDroppedWhenTheTestPasses(t *testing.T) {
 	t.Run("passing", func(t *testing.T) {
 		database := pgtest.New(t)
 		name = database.Name()
-		require.True(t, exists(t, witness, name))
+		require.True(t, databaseExists(t, witness, name))
 
 		// An open connection must not keep the database alive.
 		conn, err := pgx.Connect(t.Context(), database.DSN())
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
 	})
-	require.False(t, exists(t, witness, name))
+	require.False(t, databaseExists(t, witness, name))
 }
 
 func TestDedicatedKeepsCommittedDataAcrossAKill(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t, pgtest.WithSetting("max_connections", "20"))
+	database := pgtest.NewDedicated(t, pgtest.WithSetting("max_connections", "20"))
 	shared := pgtest.New(t)
 	require.NotEqual(t, shared.Server().PID(), database.Server().PID())
 
@@ -88,7 +88,7 @@ func countNotes(t *testing.T, database *pgtest.Database) int {
 	return count
 }
 
-func exists(t *testing.T, witness *pgtest.Database, name string) bool {
+func databaseExists(t *testing.T, witness *pgtest.Database, name string) bool {
 	t.Helper()
 	var found bool
 	err := witness.Pool(t).QueryRow(t.Context(),

@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// place answers where the shared server lives: in memory where there is plenty,
+// chooseParentDir answers where the shared server lives: in memory where there is plenty,
 // because some disks take a second for the thousand files of a cluster; else in
 // the usual place. Setting TMPDIR decides otherwise.
-func place() string {
+func chooseParentDir() string {
 	const memory, plenty = "/dev/shm", 4 << 30
 	if os.Getenv("TMPDIR") != "" || !hasRoom(memory, plenty) {
 		return os.TempDir()

@@ -8,26 +8,26 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// Diff shows what a change does to a type, as a unified diff; nothing when it does
+// DiffTypes shows what a change does to a type, as a unified diff; nothing when it does
 // nothing. Either may be nil. The order of members is no difference.
-func Diff(before, after *eventtype.Type) (string, error) {
-	was, err := canonical(before)
+func DiffTypes(before, after *eventtype.Type) (string, error) {
+	was, err := canonicalText(before)
 	if err != nil {
 		return "", err
 	}
-	is, err := canonical(after)
+	is, err := canonicalText(after)
 	if err != nil || was == is {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("--- " + title(before) + "\n+++ " + title(after) + "\n")
-	for _, h := range hunks(compare(lines(was), lines(is))) {
-		h.write(&b)
+	b.WriteString("--- " + diffTitle(before) + "\n+++ " + diffTitle(after) + "\n")
+	for _, h := range buildHunks(diffLines(splitLines(was), splitLines(is))) {
+		h.writeTo(&b)
 	}
 	return b.String(), nil
 }
 
-func title(t *eventtype.Type) string {
+func diffTitle(t *eventtype.Type) string {
 	switch {
 	case t == nil:
 		return "none"
@@ -37,15 +37,15 @@ func title(t *eventtype.Type) string {
 	return fmt.Sprintf("%s version %d", t.Path(), t.Version)
 }
 
-func lines(text string) []string {
+func splitLines(text string) []string {
 	if text == "" {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
-// line is a line of a diff; sign is a space, - or +.
-type line struct {
+// diffLine is a line of a diff; sign is a space, - or +.
+type diffLine struct {
 	sign byte
 	text string
 }
@@ -53,28 +53,28 @@ type line struct {
 // maxTable bounds the table that compare fills.
 const maxTable = 16 << 20
 
-// compare returns the lines of both texts by the longest common subsequence. Of texts
+// diffLines returns the lines of both texts by the longest common subsequence. Of texts
 // that are too long for that it shows all that is between their first and their last
 // difference.
-func compare(was, is []string) []line {
-	var all []line
+func diffLines(was, is []string) []diffLine {
+	var all []diffLine
 	start := 0
 	for start < len(was) && start < len(is) && was[start] == is[start] {
-		all = append(all, line{' ', was[start]})
+		all = append(all, diffLine{' ', was[start]})
 		start++
 	}
 	end := 0
 	for end < len(was)-start && end < len(is)-start && was[len(was)-1-end] == is[len(is)-1-end] {
 		end++
 	}
-	all = append(all, different(was[start:len(was)-end], is[start:len(is)-end])...)
+	all = append(all, diffMiddle(was[start:len(was)-end], is[start:len(is)-end])...)
 	for _, text := range was[len(was)-end:] {
-		all = append(all, line{' ', text})
+		all = append(all, diffLine{' ', text})
 	}
 	return all
 }
 
-func different(was, is []string) (all []line) {
+func diffMiddle(was, is []string) (all []diffLine) {
 	width := len(is) + 1
 	var common []int32 // of what is left of both, at [i*width+j]
 	if (len(was)+1)*width <= maxTable {
@@ -93,39 +93,39 @@ func different(was, is []string) (all []line) {
 	for i < len(was) || j < len(is) {
 		switch {
 		case i < len(was) && j < len(is) && common != nil && was[i] == is[j]:
-			all = append(all, line{' ', was[i]})
+			all = append(all, diffLine{' ', was[i]})
 			i, j = i+1, j+1
 		case i < len(was) && (j == len(is) || common == nil || common[(i+1)*width+j] >= common[i*width+j+1]):
-			all = append(all, line{'-', was[i]})
+			all = append(all, diffLine{'-', was[i]})
 			i++
 		default:
-			all = append(all, line{'+', is[j]})
+			all = append(all, diffLine{'+', is[j]})
 			j++
 		}
 	}
 	return all
 }
 
-// context is how many lines without a change are shown around one.
-const context = 3
+// contextLines is how many lines without a change are shown around one.
+const contextLines = 3
 
 // hunk is a part of a diff, with the numbers of its first lines.
 type hunk struct {
 	was, is int
-	lines   []line
+	lines   []diffLine
 }
 
-func hunks(all []line) (found []hunk) {
+func buildHunks(all []diffLine) (found []hunk) {
 	was, is, last := 1, 1, -1
 	for i, l := range all {
 		if l.sign != ' ' {
-			from := max(i-context, 0)
-			if last >= 0 && from <= last+context+1 {
+			from := max(i-contextLines, 0)
+			if last >= 0 && from <= last+contextLines+1 {
 				h := &found[len(found)-1]
 				h.lines = append(h.lines, all[last+1:i+1]...)
 			} else {
 				closeHunk(found, all, last)
-				found = append(found, hunk{was - (i - from), is - (i - from), append([]line(nil), all[from:i+1]...)})
+				found = append(found, hunk{was - (i - from), is - (i - from), append([]diffLine(nil), all[from:i+1]...)})
 			}
 			last = i
 		}
@@ -141,14 +141,14 @@ func hunks(all []line) (found []hunk) {
 }
 
 // closeHunk adds the lines after the last change of the last hunk.
-func closeHunk(found []hunk, all []line, last int) {
+func closeHunk(found []hunk, all []diffLine, last int) {
 	if len(found) > 0 {
 		h := &found[len(found)-1]
-		h.lines = append(h.lines, all[last+1:min(last+1+context, len(all))]...)
+		h.lines = append(h.lines, all[last+1:min(last+1+contextLines, len(all))]...)
 	}
 }
 
-func (h *hunk) write(b *strings.Builder) {
+func (h *hunk) writeTo(b *strings.Builder) {
 	was, is := 0, 0
 	for _, l := range h.lines {
 		if l.sign != '+' {

@@ -32,12 +32,12 @@ type Document struct {
 func (d *Document) Notes() []string {
 	var notes []string
 	for _, w := range append(d.Dropped, d.Warnings()...) {
-		notes = append(notes, d.place()+": "+w.String())
+		notes = append(notes, d.location()+": "+w.String())
 	}
 	return notes
 }
 
-func (d *Document) place() string {
+func (d *Document) location() string {
 	if d.Number == 1 {
 		return d.File
 	}
@@ -57,27 +57,27 @@ func (p Plan) Changes() []eventtype.Change {
 	return changes
 }
 
-// around bounds what stands around a schema in a document, in bytes.
-const around = 16 << 10
+// maxDocumentOverhead bounds what stands around a schema in a document, in bytes.
+const maxDocumentOverhead = 16 << 10
 
-// parse reads the JSON text of a document, whose schema is of a draft; it returns what is
+// parseDocument reads the JSON text of a document, whose schema is of a draft; it returns what is
 // wrong, a line each.
-func parse(d *Document, text []byte, from eventtype.Draft) []string {
+func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 	rules := event.DefaultRules()
-	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
+	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+maxDocumentOverhead, eventtype.MaxSchemaDepth+1
 	if err := event.CheckObject(text, &rules); err != nil {
-		return d.wrong(err)
+		return d.describeFault(err)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
-		return []string{d.place() + ": it is no object"}
+		return []string{d.location() + ": it is no object"}
 	}
 	var wrong []string
 	read := func(name string, into any, expected string) {
 		text, found := members[name]
 		delete(members, name)
 		if found && json.Unmarshal(text, into) != nil {
-			wrong = append(wrong, fmt.Sprintf("%s: /%s: expected %s", d.place(), name, expected))
+			wrong = append(wrong, fmt.Sprintf("%s: /%s: expected %s", d.location(), name, expected))
 		}
 	}
 	read("category", &d.Category, "a text")
@@ -86,32 +86,32 @@ func parse(d *Document, text []byte, from eventtype.Draft) []string {
 	read("description", &d.Description, "a text")
 	read("schema", &d.Schema, "a JSON Schema")
 	for name := range members {
-		wrong = append(wrong, fmt.Sprintf("%s: %s is unknown; a document has category, name, mode, description and schema", d.place(), pointer(name)))
+		wrong = append(wrong, fmt.Sprintf("%s: %s is unknown; a document has category, name, mode, description and schema", d.location(), memberPointer(name)))
 	}
 	if len(wrong) > 0 {
 		slices.Sort(wrong)
 		return wrong
 	}
-	if err := d.Check(); err != nil {
-		return d.wrong(err)
+	if err := d.CheckNames(); err != nil {
+		return d.describeFault(err)
 	}
-	if err := d.convert(from); err != nil {
-		return d.wrong(err)
+	if err := d.convertSchema(from); err != nil {
+		return d.describeFault(err)
 	}
 	spec, _, err := d.Validate()
 	if err != nil {
-		return d.wrong(err)
+		return d.describeFault(err)
 	}
 	d.Spec = spec
 	return nil
 }
 
-// convert makes the schema one of 2020-12.
-func (d *Document) convert(from eventtype.Draft) error {
+// convertSchema makes the schema one of 2020-12.
+func (d *Document) convertSchema(from eventtype.Draft) error {
 	if len(d.Schema) == 0 || string(d.Schema) == "null" {
 		return nil
 	}
-	converted, dropped, err := eventtype.Convert(d.Schema, from)
+	converted, dropped, err := eventtype.ConvertSchema(d.Schema, from)
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func (d *Document) convert(from eventtype.Draft) error {
 	return nil
 }
 
-// wrong says where a fault is.
-func (d *Document) wrong(err error) []string {
+// describeFault says where a fault is.
+func (d *Document) describeFault(err error) []string {
 	f, ok := fault.As(err)
 	if !ok || len(f.Violations) == 0 {
-		return []string{d.place() + ": " + err.Error()}
+		return []string{d.location() + ": " + err.Error()}
 	}
 	lines := make([]string, len(f.Violations))
 	for i, v := range f.Violations {
@@ -131,25 +131,25 @@ func (d *Document) wrong(err error) []string {
 		if at != "" {
 			at += ": "
 		}
-		lines[i] = d.place() + ": " + at + v.Detail
+		lines[i] = d.location() + ": " + at + v.Detail
 	}
 	return lines
 }
 
-// combine makes a plan of documents that are all valid, and says which types are
+// combineDocuments makes a plan of documents that are all valid, and says which types are
 // described twice.
-func combine(documents []Document) (Plan, []string) {
+func combineDocuments(documents []Document) (Plan, []string) {
 	slices.SortStableFunc(documents, func(a, b Document) int { return a.Compare(b.Key) })
 	var wrong []string
 	for i := 1; i < len(documents); i++ {
 		if a, b := &documents[i-1], &documents[i]; a.Key == b.Key {
-			wrong = append(wrong, fmt.Sprintf("%s: %s is described in %s already", b.place(), b.Path(), a.place()))
+			wrong = append(wrong, fmt.Sprintf("%s: %s is described in %s already", b.location(), b.Path(), a.location()))
 		}
 	}
 	return documents, wrong
 }
 
-// pointer writes the JSON Pointer to a member.
-func pointer(name string) string {
+// memberPointer writes the JSON Pointer to a member.
+func memberPointer(name string) string {
 	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }

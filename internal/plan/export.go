@@ -16,10 +16,10 @@ import (
 // ErrForeign tells that a directory holds files of a plan that an export does not write.
 var ErrForeign = errors.New("the directory holds other files of event types")
 
-// Export writes each type into a file of a directory, which it makes if there is none. A
+// ExportTypes writes each type into a file of a directory, which it makes if there is none. A
 // file that the export would leave as it is, so that its types would be described twice
 // or come back, is an ErrForeign.
-func Export(directory string, types []eventtype.Type) (written []string, err error) {
+func ExportTypes(directory string, types []eventtype.Type) (written []string, err error) {
 	const private = 0o750
 	if err := os.MkdirAll(directory, private); err != nil {
 		return nil, fmt.Errorf("export event types: %w", err)
@@ -35,7 +35,7 @@ func Export(directory string, types []eventtype.Type) (written []string, err err
 		}
 	}
 	for i := range types {
-		text, err := YAML(&types[i], "")
+		text, err := RenderYAML(&types[i], "")
 		if err != nil {
 			return written, err
 		}
@@ -56,7 +56,7 @@ func fileNames(types []eventtype.Type) []string {
 	folded := map[string]int{}
 	names := make([]string, len(types))
 	for i := range types {
-		names[i] = escape(types[i].Category) + "." + escape(types[i].Name)
+		names[i] = escapeName(types[i].Category) + "." + escapeName(types[i].Name)
 		folded[strings.ToLower(names[i])]++
 	}
 	for i, name := range names {
@@ -70,8 +70,8 @@ func fileNames(types []eventtype.Type) []string {
 	return names
 }
 
-// escape keeps letters, digits, - and _, and writes the rest as %XX.
-func escape(text string) string {
+// escapeName keeps letters, digits, - and _, and writes the rest as %XX.
+func escapeName(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
 		c := text[i]

@@ -144,7 +144,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 	types[0].Description = "line one\n  indented: yes\n\n# no comment\n"
 	types[1].Mode = eventtype.Observe
 	directory := filepath.Join(t.TempDir(), "plan")
-	written, err := plan.Export(directory, types)
+	written, err := plan.ExportTypes(directory, types)
 	require.NoError(t, err)
 	require.Len(t, written, len(types))
 	folded := map[string]bool{}
@@ -160,7 +160,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 			found := false
 			for j := range read {
 				if read[j].Key == types[i].Key {
-					found = read[j].Same(types[i].Spec)
+					found = read[j].Equal(types[i].Spec)
 				}
 			}
 			require.True(t, found, types[i].Path())
@@ -170,11 +170,11 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 	require.NoError(t, err)
 	same(read)
 	// Again into the same directory, and as one text in either form.
-	_, err = plan.Export(directory, types)
+	_, err = plan.ExportTypes(directory, types)
 	require.NoError(t, err)
 	for _, render := range []func(*eventtype.Type) ([]byte, error){
-		plan.JSON, func(one *eventtype.Type) ([]byte, error) {
-			text, err := plan.YAML(one, "a\nb")
+		plan.RenderJSON, func(one *eventtype.Type) ([]byte, error) {
+			text, err := plan.RenderYAML(one, "a\nb")
 			return append([]byte("---\n"), text...), err
 		},
 	} {
@@ -189,7 +189,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 		same(read)
 	}
 	// A type less: its file would bring it back.
-	_, err = plan.Export(directory, types[1:])
+	_, err = plan.ExportTypes(directory, types[1:])
 	require.ErrorIs(t, err, plan.ErrForeign)
 }
 
@@ -199,7 +199,7 @@ func TestADiffShowsWhatChanges(t *testing.T) {
 	before.Version = 3
 	after := typeOf("form", "submit", `{"properties": {"c": {}, "b": {"type": "integer"}, "a": {"type": "string"}}, "type": "object"}`)
 	after.Version = 4
-	text, err := plan.Diff(&before, &after)
+	text, err := plan.DiffTypes(&before, &after)
 	require.NoError(t, err)
 	require.Equal(t, `--- form/submit version 3
 +++ form/submit version 4
@@ -212,13 +212,13 @@ func TestADiffShowsWhatChanges(t *testing.T) {
      c: {}
    type: object
 `, text)
-	text, err = plan.Diff(&before, &before)
+	text, err = plan.DiffTypes(&before, &before)
 	require.NoError(t, err)
 	require.Empty(t, text)
-	text, err = plan.Diff(nil, &after)
+	text, err = plan.DiffTypes(nil, &after)
 	require.NoError(t, err)
 	require.Contains(t, text, "--- none\n+++ form/submit version 4\n@@ -0,0 +1,11 @@\n+category: form\n")
-	text, err = plan.Diff(&before, nil)
+	text, err = plan.DiffTypes(&before, nil)
 	require.NoError(t, err)
 	require.Contains(t, text, "@@ -1,11 +0,0 @@\n-category: form\n")
 }
@@ -239,12 +239,12 @@ func FuzzRead(f *testing.F) {
 		}
 		for i := range read {
 			one := eventtype.Type{Key: read[i].Key, Spec: read[i].Spec}
-			rendered, err := plan.YAML(&one, "")
+			rendered, err := plan.RenderYAML(&one, "")
 			require.NoError(t, err)
 			again, err := plan.Read(plan.Stdin, strings.NewReader(string(rendered)), eventtype.Draft2020)
 			require.NoError(t, err, "%s", rendered)
 			require.Equal(t, one.Key, again[0].Key, "%s", rendered)
-			require.True(t, again[0].Same(one.Spec), "%s", rendered)
+			require.True(t, again[0].Equal(one.Spec), "%s", rendered)
 		}
 	})
 }
@@ -254,7 +254,7 @@ func FuzzRead(f *testing.F) {
 func TestAFileIsConverted(t *testing.T) {
 	t.Parallel()
 	const old = "category: a\nname: b\nschema: {items: [{type: string}]}\n---\nitems: [{const: 1}]\nadditionalItems: false\n"
-	text, notes, err := plan.Convert(plan.Stdin, strings.NewReader(old), eventtype.Draft7)
+	text, notes, err := plan.ConvertFile(plan.Stdin, strings.NewReader(old), eventtype.Draft7)
 	require.NoError(t, err)
 	require.Empty(t, notes)
 	require.Equal(t, `category: a
@@ -271,11 +271,11 @@ prefixItems:
 items: false
 `, string(text))
 
-	again, _, err := plan.Convert(plan.Stdin, strings.NewReader(string(text)), eventtype.Draft4)
+	again, _, err := plan.ConvertFile(plan.Stdin, strings.NewReader(string(text)), eventtype.Draft4)
 	require.NoError(t, err)
 	require.Equal(t, string(text), string(again), "it says that it was converted")
 
-	_, _, err = plan.Convert(plan.Stdin, strings.NewReader("a\n---\ntype: strin\n---\ncategory: a\nname: b\nmode: c\n"), eventtype.Draft7)
+	_, _, err = plan.ConvertFile(plan.Stdin, strings.NewReader("a\n---\ntype: strin\n---\ncategory: a\nname: b\nmode: c\n"), eventtype.Draft7)
 	require.ErrorIs(t, err, plan.ErrInvalid)
 	for _, at := range []string{"-: it is no object", "- (document 2): /schema/type: ", "- (document 3): /mode: "} {
 		require.ErrorContains(t, err, at)

@@ -50,7 +50,7 @@ func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 		found, faults := parseFile(file, text, from)
 		documents, wrong = append(documents, found...), append(wrong, faults...)
 	}
-	plan, twice := combine(documents)
+	plan, twice := combineDocuments(documents)
 	if wrong = append(wrong, twice...); len(wrong) > 0 {
 		return nil, fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(wrong, "\n"))
 	}
@@ -72,7 +72,7 @@ func filesBelow(directory string) ([]string, error) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
-		case !entry.IsDir() && isPlan(path):
+		case !entry.IsDir() && isPlanFile(path):
 			files = append(files, filepath.Clean(path))
 		}
 		return nil
@@ -81,7 +81,7 @@ func filesBelow(directory string) ([]string, error) {
 	return files, err //nolint:wrapcheck // the caller says what for
 }
 
-func isPlan(path string) bool {
+func isPlanFile(path string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(path)))
 }
 
@@ -116,8 +116,8 @@ func parseFile(file string, text []byte, from eventtype.Draft) (documents []Docu
 		number++
 		d := Document{File: file, Number: number}
 		if err != nil {
-			wrong = append(wrong, d.place()+": "+err.Error())
-		} else if faults := parse(&d, document, from); len(faults) > 0 {
+			wrong = append(wrong, d.location()+": "+err.Error())
+		} else if faults := parseDocument(&d, document, from); len(faults) > 0 {
 			wrong = append(wrong, faults...)
 		} else {
 			documents = append(documents, d)
@@ -125,7 +125,7 @@ func parseFile(file string, text []byte, from eventtype.Draft) (documents []Docu
 	})
 	if err != nil {
 		d := Document{File: file, Number: number + 1}
-		wrong = append(wrong, d.place()+": "+err.Error())
+		wrong = append(wrong, d.location()+": "+err.Error())
 	}
 	return documents, wrong
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// YAML writes a type as a document that Read takes, the members of its schema in their
+// RenderYAML writes a type as a document that Read takes, the members of its schema in their
 // order. header holds lines of comment, none if it is empty.
-func YAML(t *eventtype.Type, header string) ([]byte, error) { return render(t, header, false) }
+func RenderYAML(t *eventtype.Type, header string) ([]byte, error) {
+	return renderType(t, header, false)
+}
 
-// JSON writes a type as a document that Read takes.
-func JSON(t *eventtype.Type) ([]byte, error) {
+// RenderJSON writes a type as a document that Read takes.
+func RenderJSON(t *eventtype.Type) ([]byte, error) {
 	text, err := json.Marshal(struct {
 		eventtype.Key
 		eventtype.Spec
@@ -26,10 +28,10 @@ func JSON(t *eventtype.Type) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
-	return indent(text)
+	return indentJSON(text)
 }
 
-func indent(text []byte) ([]byte, error) {
+func indentJSON(text []byte) ([]byte, error) {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
@@ -42,14 +44,14 @@ func indent(text []byte) ([]byte, error) {
 func schemaYAML(schema json.RawMessage) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(schema))
 	decoder.UseNumber()
-	document, err := node(decoder, false)
+	document, err := readNode(decoder, false)
 	if err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
 	}
-	return encode(document)
+	return encodeYAML(document)
 }
 
-func encode(document *yaml.Node) ([]byte, error) {
+func encodeYAML(document *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	const spaces = 2
@@ -63,51 +65,53 @@ func encode(document *yaml.Node) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// canonical writes a type so that two that say the same have the same text.
-func canonical(t *eventtype.Type) (string, error) {
+// canonicalText writes a type so that two that say the same have the same text.
+func canonicalText(t *eventtype.Type) (string, error) {
 	if t == nil {
 		return "", nil
 	}
-	text, err := render(t, "", true)
+	text, err := renderType(t, "", true)
 	return string(text), err
 }
 
-func render(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
+func renderType(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
 	document := &yaml.Node{Kind: yaml.MappingNode, HeadComment: header}
-	add := func(name string, value *yaml.Node) { document.Content = append(document.Content, scalar(name), value) }
-	add("category", scalar(t.Category))
-	add("name", scalar(t.Name))
-	add("mode", scalar(string(t.Mode)))
+	add := func(name string, value *yaml.Node) {
+		document.Content = append(document.Content, newScalar(name), value)
+	}
+	add("category", newScalar(t.Category))
+	add("name", newScalar(t.Name))
+	add("mode", newScalar(string(t.Mode)))
 	if t.Description != "" {
-		add("description", scalar(t.Description))
+		add("description", newScalar(t.Description))
 	}
 	if t.Schema != nil {
 		decoder := json.NewDecoder(bytes.NewReader(t.Schema))
 		decoder.UseNumber()
-		schema, err := node(decoder, sorted)
+		schema, err := readNode(decoder, sorted)
 		if err != nil {
 			return nil, fmt.Errorf("read the schema of %s: %w", t.Path(), err)
 		}
 		add("schema", schema)
 	}
-	text, err := encode(document)
+	text, err := encodeYAML(document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Path(), err)
 	}
 	return text, nil
 }
 
-// node reads the next JSON value as a node of YAML.
-func node(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
+// readNode reads the next JSON value as a node of YAML.
+func readNode(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
 	token, err := decoder.Token()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what was read
 	}
 	switch v := token.(type) {
 	case json.Delim:
-		return collection(decoder, v, sorted)
+		return readCollection(decoder, v, sorted)
 	case string:
-		return scalar(v), nil
+		return newScalar(v), nil
 	case json.Number:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}, nil
 	case bool:
@@ -116,13 +120,13 @@ func node(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
 }
 
-func collection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yaml.Node, error) {
+func readCollection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.SequenceNode}
 	if opened == '{' {
 		n.Kind = yaml.MappingNode
 	}
 	for decoder.More() {
-		inner, err := node(decoder, sorted)
+		inner, err := readNode(decoder, sorted)
 		if err != nil {
 			return nil, err
 		}
@@ -142,14 +146,14 @@ func collection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yaml.No
 	return n, nil
 }
 
-// plain are texts that every reader of YAML, of 1.1 too, takes for what they are.
-const plain = `^[A-Za-z_$][A-Za-z0-9_$/@.-]*( [A-Za-z0-9_$/@.-]+)*$`
+// plainPattern are texts that every reader of YAML, of 1.1 too, takes for what they are.
+const plainPattern = `^[A-Za-z_$][A-Za-z0-9_$/@.-]*( [A-Za-z0-9_$/@.-]+)*$`
 
-// scalar writes a text; all but plain words are put into quotes.
-func scalar(text string) *yaml.Node {
+// newScalar writes a text; all but plain words are put into quotes.
+func newScalar(text string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: stringTag, Value: text, Style: yaml.DoubleQuotedStyle}
 	words := []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
-	if regexp.MustCompile(plain).MatchString(text) && !slices.Contains(words, strings.ToLower(text)) {
+	if regexp.MustCompile(plainPattern).MatchString(text) && !slices.Contains(words, strings.ToLower(text)) {
 		n.Style = 0
 	}
 	return n

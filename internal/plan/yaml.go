@@ -25,14 +25,14 @@ const (
 
 // maxDocument bounds the JSON that is made of a document, for aliases may say one thing a
 // billion times.
-const maxDocument = eventtype.MaxSchemaBytes + around
+const maxDocument = eventtype.MaxSchemaBytes + maxDocumentOverhead
 
-var errLarge = errors.New("it is too large; a schema has at most 64 KiB")
+var errTooLarge = errors.New("it is too large; a schema has at most 64 KiB")
 
 // toJSON renders a YAML document as JSON, members in their order.
 func toJSON(document *yaml.Node) ([]byte, error) {
 	c := converter{aliases: map[*yaml.Node]bool{}}
-	if err := c.value(document); err != nil {
+	if err := c.writeValue(document); err != nil {
 		return nil, err
 	}
 	return c.out.Bytes(), nil
@@ -45,31 +45,31 @@ type converter struct {
 	visited int
 }
 
-func (c *converter) value(n *yaml.Node) error {
+func (c *converter) writeValue(n *yaml.Node) error {
 	if c.visited++; c.out.Len() > maxDocument || c.visited > maxDocument {
-		return errLarge
+		return errTooLarge
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
-		return c.value(n.Content[0])
+		return c.writeValue(n.Content[0])
 	case yaml.AliasNode:
 		if c.aliases[n.Alias] {
 			return fmt.Errorf("line %d: *%s holds itself", n.Line, n.Value)
 		}
 		c.aliases[n.Alias] = true
 		defer delete(c.aliases, n.Alias)
-		return c.value(n.Alias)
+		return c.writeValue(n.Alias)
 	case yaml.MappingNode:
-		return c.mapping(n)
+		return c.writeMapping(n)
 	case yaml.ScalarNode:
-		return c.scalar(n)
+		return c.writeScalar(n)
 	case yaml.SequenceNode:
 		c.out.WriteByte('[')
 		for i, inner := range n.Content {
 			if i > 0 {
 				c.out.WriteByte(',')
 			}
-			if err := c.value(inner); err != nil {
+			if err := c.writeValue(inner); err != nil {
 				return err
 			}
 		}
@@ -80,7 +80,7 @@ func (c *converter) value(n *yaml.Node) error {
 	}
 }
 
-func (c *converter) mapping(n *yaml.Node) error {
+func (c *converter) writeMapping(n *yaml.Node) error {
 	seen := map[string]int{}
 	c.out.WriteByte('{')
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -95,9 +95,9 @@ func (c *converter) mapping(n *yaml.Node) error {
 		if i > 0 {
 			c.out.WriteByte(',')
 		}
-		c.text(name.Value)
+		c.writeString(name.Value)
 		c.out.WriteByte(':')
-		if err := c.value(n.Content[i+1]); err != nil {
+		if err := c.writeValue(n.Content[i+1]); err != nil {
 			return err
 		}
 	}
@@ -105,10 +105,10 @@ func (c *converter) mapping(n *yaml.Node) error {
 	return nil
 }
 
-func (c *converter) scalar(n *yaml.Node) error {
+func (c *converter) writeScalar(n *yaml.Node) error {
 	switch n.ShortTag() {
 	case stringTag, timeTag: // JSON has no times, and who writes a date means its text
-		c.text(n.Value)
+		c.writeString(n.Value)
 	case nullTag:
 		c.out.WriteString("null")
 	case boolTag:
@@ -118,15 +118,15 @@ func (c *converter) scalar(n *yaml.Node) error {
 		}
 		c.out.WriteString(strconv.FormatBool(value))
 	case intTag, floatTag:
-		return c.number(n)
+		return c.writeNumber(n)
 	default:
 		return fmt.Errorf("line %d: JSON has nothing for %s", n.Line, n.ShortTag())
 	}
 	return nil
 }
 
-// number writes a number as it stands if JSON writes it so, too.
-func (c *converter) number(n *yaml.Node) error {
+// writeNumber writes a number as it stands if JSON writes it so, too.
+func (c *converter) writeNumber(n *yaml.Node) error {
 	if json.Valid([]byte(n.Value)) {
 		c.out.WriteString(n.Value)
 		return nil
@@ -144,7 +144,7 @@ func (c *converter) number(n *yaml.Node) error {
 	return nil
 }
 
-func (c *converter) text(value string) {
+func (c *converter) writeString(value string) {
 	encoder := json.NewEncoder(&c.out)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value) // a text can be encoded, and a buffer takes it

@@ -42,10 +42,10 @@ const accessVersionSQL = `select version, clock_timestamp() from access_version`
 // bumpAccessSQL locks the table's only row until the transaction ends.
 const bumpAccessSQL = `update access_version set version = version + 1`
 
-// Version implements access.Store.
-func (s *AccessStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
+// ReadVersion implements access.Store.
+func (s *AccessStore) ReadVersion(ctx context.Context) (version int64, at time.Time, err error) {
 	err = s.db.watch.QueryRow(ctx, accessVersionSQL).Scan(&version, &at)
-	return version, at, translate(err, "read the version of applications and keys")
+	return version, at, translateError(err, "read the version of applications and keys")
 }
 
 // liveKeysSQL scans api_key, of which it needs nearly every row, and finds the
@@ -56,9 +56,9 @@ select k.key_id, a.name, k.scopes, k.organisation_wide, k.description, k.created
 from api_key k join application a using (application_id)
 where k.revoked_at is null`
 
-// Snapshot implements access.Store. It reads at one moment, so that a key is never
+// ReadSnapshot implements access.Store. It reads at one moment, so that a key is never
 // seen without its application or under another version.
-func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+func (s *AccessStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 	var read access.Snapshot
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.db.watch, options, func(tx pgx.Tx) error {
@@ -66,19 +66,19 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		if read.Applications, err = collect(ctx, tx, scanApplication, applicationsSQL); err != nil {
+		if read.Applications, err = collectRows(ctx, tx, scanApplication, applicationsSQL); err != nil {
 			return err
 		}
-		read.Keys, err = collect(ctx, tx, scanHashedKey, liveKeysSQL)
+		read.Keys, err = collectRows(ctx, tx, scanHashedKey, liveKeysSQL)
 		return err
 	})
-	return read, translate(err, "read applications and keys")
+	return read, translateError(err, "read applications and keys")
 }
 
-// change runs one change in a transaction of its own and, if it changed anything,
+// commitChange runs one change in a transaction of its own and, if it changed anything,
 // tells every directory.
-func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
-	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
+func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
+	err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 		changed, err := run(tx)
 		if err != nil || !changed {
 			return err
@@ -89,15 +89,15 @@ func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx)
 	})
 
 	if errors.Is(err, errNameTaken) { // scripts take this answer for the promise that it exists
-		if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
+		if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
 			err = unconfirmed
 		}
 	}
-	return translate(err, doing)
+	return translateError(err, doing)
 }
 
-// collect reads all rows, and returns an empty slice for none.
-func collect[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+// collectRows reads all rows, and returns an empty slice for none.
+func collectRows[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

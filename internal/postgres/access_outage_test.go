@@ -17,12 +17,12 @@ import (
 // it is back, and then accepted again without a restart.
 func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	server := database.Server()
 	r := newReplica(t, database, false)
 	r.create(t, "shop")
 	key := r.key(t, "shop", access.ScopeIngest)
-	directory := access.NewDirectory(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
+	directory := access.NewCache(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
 		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
 	directory.Start()
 	t.Cleanup(directory.Stop)

@@ -21,7 +21,7 @@ import (
 // and a registry.
 type replica struct {
 	store     *postgres.AccessStore
-	directory *access.Directory
+	directory *access.Cache
 	registry  *access.Registry
 }
 
@@ -34,18 +34,18 @@ func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	store := postgres.NewAccessStore(db)
-	directory := access.NewDirectory(access.Config{Refresh: 20 * time.Millisecond},
+	directory := access.NewCache(access.Config{Refresh: 20 * time.Millisecond},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	t.Cleanup(directory.Stop)
 	return &replica{store, directory, access.NewRegistry(access.RegistryDeps{
-		Applications: store, Keys: store, Directory: directory, Rand: rand.Reader, Now: time.Now,
+		Applications: store, Keys: store, Cache: directory, Rand: rand.Reader, Now: time.Now,
 	})}
 }
 
 // version reads the number by which directories learn of changes.
 func (r *replica) version(t *testing.T) int64 {
 	t.Helper()
-	version, _, err := r.store.Version(t.Context())
+	version, _, err := r.store.ReadVersion(t.Context())
 	require.NoError(t, err)
 	return version
 }
@@ -79,7 +79,7 @@ func TestAccessApplications(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			r := newReplica(t, pgtest.New(t), pooled)
-			none, err := r.registry.Applications(ctx)
+			none, err := r.registry.ListApplications(ctx)
 			require.NoError(t, err)
 			require.NotNil(t, none)
 			require.Empty(t, none)
@@ -102,13 +102,13 @@ func TestAccessApplications(t *testing.T) {
 			_, err = r.registry.CreateApplication(ctx, access.ApplicationSpec{Name: "blog"})
 			requireCode(t, err, fault.Conflict, fault.CodeAlreadyExists)
 
-			read, err := r.registry.Application(ctx, "blog")
+			read, err := r.registry.FindApplication(ctx, "blog")
 			require.NoError(t, err)
 			require.Equal(t, blog, read)
-			_, err = r.registry.Application(ctx, "nobody")
+			_, err = r.registry.FindApplication(ctx, "nobody")
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
 
-			all, err := r.registry.Applications(ctx)
+			all, err := r.registry.ListApplications(ctx)
 			require.NoError(t, err)
 			require.Len(t, all, 2)
 			require.Equal(t, "blog", all[0].Name)
@@ -144,7 +144,7 @@ func TestAccessUpdateApplication(t *testing.T) {
 		answered, err := r.registry.UpdateApplication(ctx, "shop", step.patch)
 		require.NoError(t, err)
 		require.Equal(t, want, answered)
-		stored, err := r.registry.Application(ctx, "shop")
+		stored, err := r.registry.FindApplication(ctx, "shop")
 		require.NoError(t, err)
 		require.Equal(t, want, stored)
 	}
@@ -167,7 +167,7 @@ func TestAccessPatchesAtOnceLoseNothing(t *testing.T) {
 			})
 		}
 		group.Wait()
-		stored, err := r.store.Application(t.Context(), name)
+		stored, err := r.store.FindApplication(t.Context(), name)
 		require.NoError(t, err)
 		require.True(t, stored.Disabled)
 		require.NotNil(t, stored.RateLimit)
@@ -210,12 +210,12 @@ func TestAccessKeys(t *testing.T) {
 			spec := access.KeySpec{Scopes: []access.Scope{access.ScopeRead, access.ScopeIngest}}
 			_, err := r.registry.CreateKey(ctx, "shop", spec)
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
-			_, err = r.registry.Keys(ctx, "shop")
+			_, err = r.registry.ListKeys(ctx, "shop")
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
 
 			shop := r.create(t, "shop")
 			r.create(t, "blog")
-			none, err := r.registry.Keys(ctx, "shop")
+			none, err := r.registry.ListKeys(ctx, "shop")
 			require.NoError(t, err)
 			require.NotNil(t, none)
 			require.Empty(t, none)
@@ -227,7 +227,7 @@ func TestAccessKeys(t *testing.T) {
 			second := r.key(t, "shop", access.ScopeAdmin)
 			r.key(t, "blog", access.ScopeIngest)
 
-			keys, err := r.registry.Keys(ctx, "shop")
+			keys, err := r.registry.ListKeys(ctx, "shop")
 			require.NoError(t, err)
 			require.Len(t, keys, 2)
 			require.Equal(t, first.ID, keys[0].ID)
@@ -241,7 +241,7 @@ func TestAccessKeys(t *testing.T) {
 			require.Nil(t, keys[0].RevokedAt)
 			require.Nil(t, keys[1].ExpiresAt)
 
-			snapshot, err := r.store.Snapshot(ctx)
+			snapshot, err := r.store.ReadSnapshot(ctx)
 			require.NoError(t, err)
 			require.Equal(t, r.version(t), snapshot.Version)
 			require.Len(t, snapshot.Applications, 2)
@@ -276,18 +276,18 @@ func TestAccessRevokeKey(t *testing.T) {
 	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID))
 	_, err = r.directory.Authenticate(key.Text)
 	requireCode(t, err, fault.Unauthenticated, fault.CodeUnauthorized)
-	keys, err := r.registry.Keys(ctx, "shop")
+	keys, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.NotNil(t, keys[0].RevokedAt)
 	version := r.version(t)
 
 	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID), "again is fine")
-	again, err := r.registry.Keys(ctx, "shop")
+	again, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.Equal(t, keys, again, "and changes nothing")
 	require.Equal(t, version, r.version(t))
 
-	snapshot, err := r.store.Snapshot(ctx)
+	snapshot, err := r.store.ReadSnapshot(ctx)
 	require.NoError(t, err)
 	require.Empty(t, snapshot.Keys)
 }
@@ -346,20 +346,20 @@ func TestAccessStoreSaysThatTheDatabaseIsAway(t *testing.T) {
 	db := openDB(t, "postgres://nobody@127.0.0.1:1/nowhere?sslmode=disable")
 	store := postgres.NewAccessStore(db)
 	ctx := t.Context()
-	_, _, version := store.Version(ctx)
-	_, snapshot := store.Snapshot(ctx)
+	_, _, version := store.ReadVersion(ctx)
+	_, snapshot := store.ReadSnapshot(ctx)
 	_, create := store.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"})
-	_, list := store.Applications(ctx)
-	_, read := store.Application(ctx, "shop")
+	_, list := store.ListApplications(ctx)
+	_, read := store.FindApplication(ctx, "shop")
 	_, update := store.UpdateApplication(ctx, "shop", access.ApplicationPatch{})
 	_, key := store.CreateKey(ctx, access.HashedKey{})
-	_, keys := store.Keys(ctx, "shop")
+	_, keys := store.ListKeys(ctx, "shop")
 	revoke := store.RevokeKey(ctx, "shop", "x")
 	for _, err := range []error{version, snapshot, create, list, read, update, key, keys, revoke} {
 		requireCode(t, err, fault.Unavailable, fault.CodeUnavailable)
 	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_, _, err := store.Version(ended)
+	_, _, err := store.ReadVersion(ended)
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -55,9 +55,9 @@ returning data`
 // moveKeySQL uses event_key_pkey.
 const moveKeySQL = `update event_key set "timestamp" = $2 where event_id = $1`
 
-// rememberSQL keeps the digest of what an event was when it was stored, from the
+// recordAmendmentSQL keeps the digest of what an event was when it was stored, from the
 // first edit on. It uses event_amendment_pkey.
-const rememberSQL = `
+const recordAmendmentSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", original_digest) values ($1, $2, $3, $4)
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp"`
 
@@ -85,41 +85,41 @@ where s.session_id = $1`
 // errMoved tells that a session is concerned that was not locked.
 var errMoved = errors.New("an event moved to another session meanwhile")
 
-// change is one attempt to change an event.
-type change struct {
+// amendment is one attempt to change an event.
+type amendment struct {
 	pgx.Tx
 	id uuid.UUID
 	// target is the session that the event is to move to, if it is known yet.
 	target uuid.NullUUID
 	// current is the locked event.
-	current event.Stored
-	locked  []uuid.UUID
+	current        event.Stored
+	lockedSessions []uuid.UUID
 }
 
-// Edit implements amend.Store.
-func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
+// EditEvent implements amend.Store.
+func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
 	var wanted event.Event
-	err = s.locked(ctx, id, &wanted, func(c *change) (err error) {
+	err = s.withLockedEvent(ctx, id, &wanted, func(c *amendment) (err error) {
 		envelope, err := next(c.current)
 		if err != nil {
 			return err
 		}
 		wanted = envelope.Event
-		if !slices.Contains(c.locked, wanted.SessionID) {
+		if !slices.Contains(c.lockedSessions, wanted.SessionID) {
 			return errMoved
 		}
-		edited, err = c.edit(ctx, &envelope)
+		edited, err = c.applyEdit(ctx, &envelope)
 		return err
 	})
 	return edited, err
 }
 
-// edit stores what an event is to be. Everything concerned is locked.
-func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
+// applyEdit stores what an event is to be. Everything concerned is locked.
+func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
 	current, next := c.current, &envelope.Event
 	edited := current
 	edited.Event = *next
-	edited.TypeVersion, edited.Violations = judgement(envelope)
+	edited.TypeVersion, edited.Violations = validationColumns(envelope)
 	moved := next.SessionID != current.SessionID
 	original := current.Digest()
 	if next.Digest() == original {
@@ -131,14 +131,14 @@ func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stor
 		}
 	}
 	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
-		edited.TypeVersion, textOf(edited.Violations)).Scan(&edited.Data)
+		edited.TypeVersion, jsonParameter(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
 	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
-	batch.Queue(rememberSQL, c.id, next.SessionID, next.Timestamp, original[:])
+	batch.Queue(recordAmendmentSQL, c.id, next.SessionID, next.Timestamp, original[:])
 	if moved {
 		batch.Queue(resetSessionSQL, current.SessionID, -1)
 	} else {
@@ -147,7 +147,7 @@ func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stor
 	if err := c.SendBatch(ctx, batch).Close(); err != nil {
 		return edited, err
 	}
-	return edited, record(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
+	return edited, recordAudit(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
 }
 
 // changedMembers names the members in which two events differ, and not what is in them.
@@ -170,8 +170,8 @@ func changedMembers(before, after *event.Event) []string {
 	return changed
 }
 
-// textOf is a JSON document as a parameter; null for none.
-func textOf(document []byte) *string {
+// jsonParameter is a JSON document as a parameter; null for none.
+func jsonParameter(document []byte) *string {
 	if document == nil {
 		return nil
 	}
@@ -182,93 +182,93 @@ func textOf(document []byte) *string {
 // eraseEventSQL uses a partition's event_timestamp_idx.
 const eraseEventSQL = `delete from event where "timestamp" = $1 and event_id = $2`
 
-// rememberErasureSQL uses event_amendment_pkey. Nothing of the content stays.
-const rememberErasureSQL = `
+// recordErasureSQL uses event_amendment_pkey. Nothing of the content stays.
+const recordErasureSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", erased_at) values ($1, $2, $3, now())
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
 
-// Erase implements amend.Store. The ledger keeps the id. That there is no such event is
+// EraseEvent implements amend.Store. The ledger keeps the id. That there is no such event is
 // told only when this is durable: the answer to an earlier attempt may have been lost.
-func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
-	err := s.erase(ctx, id, check)
+func (s *AmendStore) EraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	err := s.eraseEvent(ctx, id, check)
 	if !fault.Is(err, fault.CodeNotFound) {
 		return err
 	}
 
-	if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
-		return translate(unconfirmed, "confirm that an event is erased")
+	if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
+		return translateError(unconfirmed, "confirm that an event is erased")
 	}
 	return err
 }
 
-func (s *AmendStore) erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
-	return s.locked(ctx, id, nil, func(c *change) error {
+func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	return s.withLockedEvent(ctx, id, nil, func(c *amendment) error {
 		if err := check(c.current); err != nil {
 			return err
 		}
 
 		batch := &pgx.Batch{}
 		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
-		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
+		batch.Queue(recordErasureSQL, id, c.current.SessionID, c.current.Timestamp)
 		batch.Queue(resetSessionSQL, c.current.SessionID, -1)
 		if err := c.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		return record(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
+		return recordAudit(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
 
-// locked runs do with the event and its session locked, and the session that the
+// withLockedEvent runs do with the event and its session locked, and the session that the
 // event is to move to, as soon as that is known. It tries again when the event
 // moved meanwhile, when a partition was missing, and after contention.
-func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*change) error) error {
+func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*amendment) error) error {
 	mayBeCommitted := false // by an earlier attempt
 	policy := transactionRetry()
 	policy.longest = time.Second
 
 	return policy.run(ctx, func() (retryDecision, error) {
-		c := change{id: id}
+		c := amendment{id: id}
 		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
-		err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
+		err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 			c.Tx = tx
-			if err := c.lock(ctx); err != nil {
+			if err := c.lockRows(ctx); err != nil {
 				return err
 			}
 			return do(&c)
 		})
 		switch {
-		case missingPartition(err) && wanted != nil:
+		case isMissingPartition(err) && wanted != nil:
 			s.partitions.forgetKnown()
 			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
 				return giveUp, err
 			}
 		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return giveUp, translate(s.db.confirm(ctx, s.db.change), "change an event")
-		case (lostConnection(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
+			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
+		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
 			mayBeCommitted = true
-		case errors.Is(err, errMoved), contention(err):
+		case errors.Is(err, errMoved), isContention(err):
 		default:
-			return giveUp, translate(err, "change an event")
+			return giveUp, translateError(err, "change an event")
 		}
 
-		return retryCounted, translate(err, "change an event")
+		return retryCounted, translateError(err, "change an event")
 	})
 }
 
-// lock locks the sessions by id, then the event.
-func (c *change) lock(ctx context.Context) error {
+// lockRows locks the sessions by id, then the event.
+func (c *amendment) lockRows(ctx context.Context) error {
 	var session uuid.UUID
 	if err := c.QueryRow(ctx, findSessionSQL, c.id).Scan(&session); err != nil {
 		return err
 	}
-	c.locked = []uuid.UUID{session}
+	c.lockedSessions = []uuid.UUID{session}
 	if c.target.Valid && c.target.UUID != session {
-		c.locked = append(c.locked, c.target.UUID)
-		slices.SortFunc(c.locked, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+		c.lockedSessions = append(c.lockedSessions, c.target.UUID)
+		slices.SortFunc(c.lockedSessions, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
-	for _, id := range c.locked {
+	for _, id := range c.lockedSessions {
 		if id != session {
 			if _, err := c.Exec(ctx, addSessionSQL, id); err != nil {
 				return err

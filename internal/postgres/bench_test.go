@@ -20,7 +20,7 @@ import (
 // newDurableBundle is a bundle on a durable server of its own.
 func newDurableBundle(b *testing.B) *bundle {
 	b.Helper()
-	database := pgtest.Dedicated(b, pgtest.WithSetting("shared_buffers", "256MB"), pgtest.WithSetting("max_wal_size", "4GB"))
+	database := pgtest.NewDedicated(b, pgtest.WithSetting("shared_buffers", "256MB"), pgtest.WithSetting("max_wal_size", "4GB"))
 	db := openDB(b, database.DSN())
 	_, err := database.Pool(b).Exec(context.Background(), "insert into application (name) values ('shop')")
 	require.NoError(b, err)
@@ -97,7 +97,7 @@ func BenchmarkQuery(b *testing.B) {
 	}
 	pool := inside.database.Pool(b)
 	end := time.Date(2026, 3, 15, 0, 0, 0, 0, time.UTC)
-	_, err := limits.Fill(ctx, pool, limits.DatasetConfig{Events: events, End: end})
+	_, err := limits.FillDatabase(ctx, pool, limits.DatasetConfig{Events: events, End: end})
 	require.NoError(b, err)
 	var typical, long, id uuid.UUID
 	require.NoError(b, pool.QueryRow(ctx, "select session_id from session where event_count = 20 limit 1").Scan(&typical))

@@ -42,9 +42,9 @@ const spanSQL = `
 select (select "timestamp" from event order by "timestamp" limit 1),
 	(select "timestamp" from event order by "timestamp" desc limit 1)`
 
-// TakeStock implements census.Store.
-func (s *CensusStore) TakeStock(ctx context.Context, now time.Time) (census.Stock, error) {
-	var stock census.Stock
+// ReadStatistics implements census.Store.
+func (s *CensusStore) ReadStatistics(ctx context.Context, now time.Time) (census.Statistics, error) {
+	var stock census.Statistics
 	err := pgx.BeginTxFunc(ctx, s.db.change, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, boundCensusSQL); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *CensusStore) TakeStock(ctx context.Context, now time.Time) (census.Stoc
 		}
 		return nil
 	})
-	return stock, translate(err, "measure the state of the database")
+	return stock, translateError(err, "measure the state of the database")
 }
 
 // countPartitions counts the partitions of a table that take rows, and tells until

@@ -18,9 +18,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-func takeStock(t *testing.T, b *bundle, now time.Time) census.Stock {
+func takeStock(t *testing.T, b *bundle, now time.Time) census.Statistics {
 	t.Helper()
-	stock, err := postgres.NewCensusStore(b.db).TakeStock(context.Background(), now)
+	stock, err := postgres.NewCensusStore(b.db).ReadStatistics(context.Background(), now)
 	require.NoError(t, err)
 	return stock
 }
@@ -51,7 +51,7 @@ func TestCensusOfAnEmptyDatabase(t *testing.T) {
 func TestCensusMeasuresTables(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	fill(t, b)
+	fillEvents(t, b)
 	stock := takeStock(t, b, time.Now())
 	// The same by another way: what Postgres itself calls the tree of partitions.
 	tree := func(table string) (bytes int64) {
@@ -67,15 +67,15 @@ func TestCensusMeasuresTables(t *testing.T) {
 		require.Equal(t, want, got, table)
 		require.Positive(t, got, table)
 	}
-	require.Positive(t, stock.Other(), "the catalogue at least")
-	require.Less(t, stock.Other(), stock.Size)
+	require.Positive(t, stock.OtherBytes(), "the catalogue at least")
+	require.Less(t, stock.OtherBytes(), stock.Size)
 }
 
 func TestCensusFindsTheOldestAndTheNewestEvent(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(-8), firstOf(2)))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(-8), firstOf(2)))
 	oldest, newest := firstOf(-3).Add(90*time.Minute), firstOf(0).Add(time.Microsecond)
 	submit(t, c, request(shop, envelope(uuid.New(), newest), envelope(uuid.New(), firstOf(-1)), envelope(uuid.New(), oldest), envelope(uuid.New(), oldest.Add(time.Second))))
 	stock := takeStock(t, b, time.Now())
@@ -88,11 +88,11 @@ func TestCensusSeesHowFarPartitionsReach(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	now := firstOf(0).Add(36 * time.Hour)
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(-1), firstOf(5)))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(-1), firstOf(5)))
 	stock := takeStock(t, b, now)
 	require.Equal(t, census.Partitions{Count: 7, Until: firstOf(6)}, stock.Events)
 	require.Equal(t, stock.Events, stock.Rejections)
-	require.Equal(t, firstOf(6).Sub(now), stock.Events.Ahead(now))
+	require.Equal(t, firstOf(6).Sub(now), stock.Events.CoverageFrom(now))
 
 	name := func(table string, months int) string { return table + "_p" + firstOf(months).Format("2006_01") }
 	execute(t, b, "drop table "+name("event", 2))
@@ -104,7 +104,7 @@ func TestCensusSeesHowFarPartitionsReach(t *testing.T) {
 	stock = takeStock(t, b, now)
 	require.Equal(t, census.Partitions{Count: 5}, stock.Events, "this month's is missing")
 	require.Equal(t, census.Partitions{Count: 6}, stock.Rejections)
-	require.Zero(t, stock.Events.Ahead(now))
+	require.Zero(t, stock.Events.CoverageFrom(now))
 }
 
 // With many partitions the oldest and the newest event are found by one entry of an
@@ -113,7 +113,7 @@ func TestCensusReadsFewPages(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	const months, perMonth = 100, 300
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(3-months), firstOf(2)))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(3-months), firstOf(2)))
 	execute(t, b, fmt.Sprintf(`insert into event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id)
 		select gen_random_uuid(), gen_random_uuid(), 1, 'page', 'view', '{}', at, at, 1
 		from generate_series(timestamptz '%s', timestamptz '%s', interval '144 minutes') as at`,
@@ -143,7 +143,7 @@ func TestCensusDoesNotWaitLongForALock(t *testing.T) {
 	require.NoError(t, err)
 	_, err = holder.Exec(context.Background(), "lock table event_key in access exclusive mode")
 	require.NoError(t, err)
-	_, err = postgres.NewCensusStore(b.db).TakeStock(context.Background(), time.Now())
+	_, err = postgres.NewCensusStore(b.db).ReadStatistics(context.Background(), time.Now())
 	require.True(t, fault.Is(err, fault.CodeQueryTooSlow), "%v", err)
 	require.NoError(t, holder.Rollback(context.Background()))
 	takeStock(t, b, time.Now())

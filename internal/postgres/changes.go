@@ -35,7 +35,7 @@ from (select pg_snapshot_xmin(s)::text::bigint as xmin, pg_snapshot_xmax(s)::tex
 // Watermark implements query.ChangeStore.
 func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 	var foreign bool
-	mark, err := one(ctx, s, "find the oldest transaction", func(row pgx.Row) (m query.Watermark, err error) {
+	mark, err := readRow(ctx, s, "find the oldest transaction", func(row pgx.Row) (m query.Watermark, err error) {
 		var until *time.Time
 		err = row.Scan(&m.Before, &m.First, &foreign, &m.Next, &m.History.System, &m.History.Started, &m.History.Timeline, &until)
 		m.History.Started = m.History.Started.UTC()
@@ -45,7 +45,7 @@ func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 		return m, err
 	}, watermarkSQL)
 	if err == nil && foreign {
-		return mark, fault.Busy(nil, fault.CodeUnavailable, "the events came from another database cluster, by a restored dump, and their transactions "+
+		return mark, fault.NewUnavailable(nil, fault.CodeUnavailable, "the events came from another database cluster, by a restored dump, and their transactions "+
 			"are not of this one: an operator has to number them anew first; see docs/analytics.md", time.Minute)
 	}
 	return mark, err
@@ -53,7 +53,7 @@ func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 
 // History implements query.ChangeStore.
 func (s *QueryStore) History(ctx context.Context) (query.History, error) {
-	return one(ctx, s, "tell the history", func(row pgx.Row) (h query.History, err error) {
+	return readRow(ctx, s, "tell the history", func(row pgx.Row) (h query.History, err error) {
 		err = row.Scan(&h.System, &h.Started, &h.Timeline)
 		h.Started = h.Started.UTC()
 		return h, err
@@ -82,23 +82,23 @@ order by e."timestamp", e.event_id limit $5`
 func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after query.ChangePosition, before int64, limit int, yield func(query.Change) bool) error {
 	q := newStatement(selectChangesSQL)
 	q.args = []any{after.Transaction, before, after.At, after.ID, limit}
-	q.word = "" // the first condition is no where clause
+	q.conjunction = "" // the first condition is no where clause
 	unnumbered := after.Transaction == 0
 	if unnumbered {
 		q.where("coalesce(e.transaction_id = 0")
 	} else {
 		q.where("coalesce(true")
 	}
-	q.whenSet(f.Category != "", eventCategory, f.Category)
-	q.whenSet(f.Name != "", eventName, f.Name)
-	q.whenSet(f.Application != "", eventApplication, f.Application)
+	q.whereIf(f.Category != "", eventCategory, f.Category)
+	q.whereIf(f.Name != "", eventName, f.Name)
+	q.whereIf(f.Application != "", eventApplication, f.Application)
 	q.sql.WriteString(fromChangesSQL)
 	if unnumbered {
 		q.sql.WriteString(unnumberedChangesSQL)
 	} else {
 		q.sql.WriteString(changesSQL)
 	}
-	return list(ctx, s, s.mode, q, func(row pgx.Row) (c query.Change, err error) {
+	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (c query.Change, err error) {
 		e := &c.Event
 		err = row.Scan(&c.Position.Transaction, &c.Wanted, &e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt,
 			&e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
@@ -122,7 +122,7 @@ func (s *QueryStore) EventsOf(ctx context.Context, transaction int64, yield func
 	}
 	q := newStatement(eventsOfSQL)
 	q.args = []any{transaction}
-	return list(ctx, s, s.prepared, q, func(row pgx.Row) (k known, err error) {
+	return listRows(ctx, s, s.prepared, q, func(row pgx.Row) (k known, err error) {
 		err = row.Scan(&k.id, &k.receivedAt)
 		return k, err
 	}, func(k known) bool { return yield(k.id, k.receivedAt) })

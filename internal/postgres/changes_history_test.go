@@ -125,7 +125,7 @@ func TestChangesAfterAFailoverWhenTheLastEventsWereErased(t *testing.T) {
 	f.drain(t, b)
 	editor := postgres.NewAmendStore(b.db)
 	for _, id := range ids[8:] {
-		require.NoError(t, editor.Erase(t.Context(), id, func(event.Stored) error { return nil }))
+		require.NoError(t, editor.EraseEvent(t.Context(), id, func(event.Stored) error { return nil }))
 	}
 	require.Empty(t, f.drain(t, b))
 	require.Empty(t, f.restarted, "within one history an erasure is no loss")

@@ -82,7 +82,7 @@ const insertSQL = `insert into event (event_id, session_id, sequence, category, 
 // A transaction that commits late is never skipped, and none is read twice.
 func TestALateCommitIsNotSkipped(t *testing.T) {
 	t.Parallel()
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	f := newFollower(b, 2)
 	require.Empty(t, f.read(t))
@@ -209,12 +209,12 @@ func TestChangesOfEditsAndErasures(t *testing.T) {
 	f := newFollower(b, 100)
 	require.Equal(t, ids, idsOf(f.drain(t, b)), "in the order of the commits")
 	editor := postgres.NewAmendStore(b.db)
-	_, err := editor.Edit(context.Background(), ids[0], func(e event.Stored) (event.Envelope, error) {
+	_, err := editor.EditEvent(context.Background(), ids[0], func(e event.Stored) (event.Envelope, error) {
 		e.Name, e.Timestamp = "edited", e.Timestamp.AddDate(0, -2, 0) // another partition
 		return event.Envelope{Event: e.Event}, nil
 	})
 	require.NoError(t, err)
-	require.NoError(t, editor.Erase(context.Background(), ids[1], func(event.Stored) error { return nil }))
+	require.NoError(t, editor.EraseEvent(context.Background(), ids[1], func(event.Stored) error { return nil }))
 	again := f.drain(t, b)
 	require.Equal(t, ids[:1], idsOf(again))
 	require.Equal(t, "edited", again[0].Name)
@@ -336,7 +336,7 @@ func TestChangesUseTheirIndex(t *testing.T) {
 	mark, err := s.Watermark(context.Background())
 	require.NoError(t, err)
 	plan := ""
-	explaining := s.Explaining(func(found string) { plan = found })
+	explaining := s.ExplainTo(func(found string) { plan = found })
 	for _, after := range []query.ChangePosition{{Transaction: 1}, {Transaction: mark.First + 3}} {
 		require.NoError(t, explaining.Changes(context.Background(), query.ChangeFilter{Category: "page"}, after, mark.Before, 101, nil))
 		require.Contains(t, plan, "_transaction_id_idx", plan)

@@ -43,8 +43,8 @@ func TestManyWritersOfOneSession(t *testing.T) {
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	var last, events int64
 	var applications []int32
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
@@ -84,7 +84,7 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 			verdicts := make([]ingest.Verdict, len(r.Envelopes))
 			group := &ingest.Group{}
 			for i := range r.Envelopes {
-				oracle.Sending(r.Envelopes[i].Event)
+				oracle.RecordSending(r.Envelopes[i].Event)
 				group.Items = append(group.Items, ingest.Item{Request: r, Envelope: &r.Envelopes[i], Verdict: &verdicts[i]})
 			}
 			if err := free[d.IntN(2)].Commit(context.Background(), group); err != nil {
@@ -92,13 +92,13 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 				return
 			}
 			for i, v := range verdicts {
-				oracle.Told(r.Envelopes[i].Event, v.Status, v.Sequence)
+				oracle.RecordVerdict(r.Envelopes[i].Event, v.Status, v.Sequence)
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
-	t.Logf("%d events, %d deadlocks", oracle.Acknowledged(), deadlocks(t, b))
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
+	t.Logf("%d events, %d deadlocks", oracle.Acknowledged(), countDeadlocks(t, b))
 }
 
 func TestOneEventSentAHundredTimes(t *testing.T) {
@@ -129,8 +129,8 @@ func TestOneEventSentAHundredTimes(t *testing.T) {
 					tally[n%contents][verdicts[len(verdicts)/2].Status].Add(1)
 				}
 			})
-			consistent(t, b, oracle)
-			gapless(t, b)
+			requireConsistent(t, b, oracle)
+			requireGapless(t, b)
 			of := func(i int, s ingest.Status) int64 { return tally[i][s].Load() }
 			winner := 0
 			if of(1, ingest.Stored) > 0 {

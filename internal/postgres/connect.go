@@ -19,7 +19,7 @@ func parsePoolURL(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
-	speakUTF8(config.ConnConfig)
+	requestUTF8(config.ConnConfig)
 	return config, nil
 }
 
@@ -29,14 +29,14 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
-	speakUTF8(config)
+	requestUTF8(config)
 	return config, nil
 }
 
-// speakUTF8 has sessions begin with the encoding in which everything is sent and read. It
+// requestUTF8 has sessions begin with the encoding in which everything is sent and read. It
 // wins over what is set for the role, for the database and in the connection string, and is
 // among the parameters that PgBouncer keeps for each client.
-func speakUTF8(config *pgx.ConnConfig) { config.RuntimeParams["client_encoding"] = "UTF8" }
+func requestUTF8(config *pgx.ConnConfig) { config.RuntimeParams["client_encoding"] = "UTF8" }
 
 // encodingSQL uses no table and takes no lock.
 const encodingSQL = `select current_database()::text, current_setting('server_encoding'), current_setting('client_encoding')`

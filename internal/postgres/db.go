@@ -54,8 +54,8 @@ type Config struct {
 // errBadURL stands in for the parser's error, which may quote the password.
 var errBadURL = errors.New("the database URL (database.url, THEEYE_DATABASE_URL) cannot be read: write postgres://user:password@host:5432/database")
 
-// readName is what the read connections are called in pg_stat_activity.
-const readName = "theeye read"
+// readPoolName is what the read connections are called in pg_stat_activity.
+const readPoolName = "theeye read"
 
 // DB is the connection pools. It is safe for concurrent use.
 type DB struct {
@@ -64,8 +64,8 @@ type DB struct {
 	// change is for edits, erasures, keys, event types, replays, dry runs and
 	// housekeeping: no question, and no number of them, keeps these waiting.
 	change *pgxpool.Pool
-	// questions shares the read connections out, and checks the dry runs.
-	questions, checks *fair.Shares
+	// readShares shares the read connections out, and checks the dry runs.
+	readShares, dryRunShares *fair.Shares
 	// watch is for following changes of keys, which must not wait for anything else.
 	watch *pgxpool.Pool
 	// pooled tells that a transaction pooler stands between.
@@ -74,7 +74,7 @@ type DB struct {
 	lockTimeout time.Duration
 	// requireDurability and durability are about what commits wait for.
 	requireDurability bool
-	durability        durabilityWatch
+	durability        durabilityMonitor
 }
 
 // Open makes the pools. It does not connect: the database may be away.
@@ -87,7 +87,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, config, readName, config.ReadConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
+	read, err := openPool(ctx, config, readPoolName, config.ReadConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		return nil, err
@@ -107,8 +107,8 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	}
 	return &DB{
 		write: write, read: read, change: change, watch: watch,
-		questions: newQuestions(config.ReadConnections), checks: newChecks(), pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
-		durability: durabilityWatch{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}}, //nolint:forbidigo // it only spaces reports
+		readShares: newReadShares(config.ReadConnections), dryRunShares: newDryRunShares(), pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
+		durability: durabilityMonitor{report: config.ReportDurability, now: time.Now, seen: map[Weakness]time.Time{}}, //nolint:forbidigo // it only spaces reports
 	}, nil
 }
 
@@ -131,8 +131,8 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 	pool.MaxConnLifetime = lifetime
 	pool.MaxConnLifetimeJitter = lifetime / 5
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
-	pool.ConnConfig.OnNotice = noteWarning
-	if config.TracerProvider != nil && name == readName {
+	pool.ConnConfig.OnNotice = recordReplicationWarning
+	if config.TracerProvider != nil && name == readPoolName {
 		pool.ConnConfig.Tracer = otelpgx.NewTracer(
 			otelpgx.WithTracerProvider(config.TracerProvider), otelpgx.WithMeterProvider(noop.NewMeterProvider()), otelpgx.WithDisableConnectionDetailsInAttributes(),
 		)
@@ -141,7 +141,7 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 		pool.ConnConfig.StatementCacheCapacity = 0
 		pool.ConnConfig.DescriptionCacheCapacity = 0
-		pool.AfterConnect = nameTypes
+		pool.AfterConnect = registerParameterTypes
 	} else {
 		maps.Copy(pool.ConnConfig.RuntimeParams, startupParameters(name, bounds))
 	}
@@ -163,9 +163,9 @@ func startupParameters(name string, bounds timeouts) map[string]string {
 	}
 }
 
-// nameTypes says which types the parameters have that nothing else tells when a
+// registerParameterTypes says which types the parameters have that nothing else tells when a
 // statement is not described before it is run.
-func nameTypes(_ context.Context, conn *pgx.Conn) error {
+func registerParameterTypes(_ context.Context, conn *pgx.Conn) error {
 	types := conn.TypeMap()
 	types.RegisterDefaultPgType([16]byte{}, "uuid")
 	types.RegisterDefaultPgType([][16]byte{}, "_uuid")
@@ -185,9 +185,9 @@ func (db *DB) Close() {
 func (db *DB) Ping(ctx context.Context) error {
 	found, err := scanDurability(db.watch.QueryRow(ctx, "select "+durabilitySQL))
 	if err != nil {
-		return translate(err, "ping")
+		return translateError(err, "ping")
 	}
-	db.durability.note(found, false)
+	db.durability.recordSettings(found, false)
 	return nil
 }
 
@@ -196,11 +196,11 @@ func (db *DB) Ping(ctx context.Context) error {
 func (db *DB) ReadWeaknesses(ctx context.Context) ([]Weakness, error) {
 	found, err := scanDurability(db.write.QueryRow(ctx, "select "+durabilitySQL))
 	if err != nil {
-		return nil, translate(err, "read the server's settings")
+		return nil, translateError(err, "read the server's settings")
 	}
-	db.durability.note(found, false)
+	db.durability.recordSettings(found, false)
 	return found.Weaknesses(), nil
 }
 
 // Weaknesses returns the weaknesses that commits have shown, without asking the database.
-func (db *DB) Weaknesses() []Weakness { return db.durability.current() }
+func (db *DB) Weaknesses() []Weakness { return db.durability.currentWeaknesses() }

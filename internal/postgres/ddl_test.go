@@ -45,7 +45,7 @@ func TestTablesThatAreBeingAltered(t *testing.T) {
 			verdicts := submit(t, c, request(shop, sent.Envelopes...))
 			require.Equal(t, int64(2), verdicts[0].Sequence, "the first try was stored or not, and the second knows")
 			require.Equal(t, ingest.Conflict, verdicts[1].Status)
-			gapless(t, b)
+			requireGapless(t, b)
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func TestMigrateSaysWhatToGrant(t *testing.T) {
 	t.Parallel()
-	ctx, d := context.Background(), pgtest.Empty(t)
+	ctx, d := context.Background(), pgtest.NewEmpty(t)
 	pool := d.Pool(t)
 	plain, other := d.Name()+"_plain", d.Name()+"_other"
 	run := func(statement string) {

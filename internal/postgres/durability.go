@@ -97,22 +97,22 @@ func readDurability(values [][]byte) (Durability, bool) {
 // commits, and that the service is to store nothing then.
 var errUnsafeCommit = errors.New("the database is set up so that a crash or a failover could lose what it commits, and database.durability is require")
 
-// refusesUnsafeCommit tells whether a transaction ended itself by requireDurabilitySQL.
-func refusesUnsafeCommit(err error) bool {
+// isUnsafeCommit tells whether a transaction ended itself by requireDurabilitySQL.
+func isUnsafeCommit(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == stateUndefinedObject && strings.Contains(pg.Message, unsafeCommit)
 }
 
-// noteCommit notes what a commit waited for.
-func (db *DB) noteCommit(d Durability) {
-	db.durability.note(d, true)
+// recordCommit notes what a commit waited for.
+func (db *DB) recordCommit(d Durability) {
+	db.durability.recordSettings(d, true)
 	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the others are the server's
 		db.renewConnections()
 	}
 }
 
-// noteRefusal finds out what made a transaction end itself, and notes it.
-func (db *DB) noteRefusal(ctx context.Context) {
+// recordUnsafeCommit finds out what made a transaction end itself, and notes it.
+func (db *DB) recordUnsafeCommit(ctx context.Context) {
 	if _, err := db.ReadWeaknesses(ctx); err != nil {
 		return // the database is away, which shows by itself
 	}
@@ -122,7 +122,7 @@ func (db *DB) noteRefusal(ctx context.Context) {
 // renewConnections has connections made anew, at most once in a while: what was set for a
 // role or a database, and corrected, reaches a connection when it is made.
 func (db *DB) renewConnections() {
-	if db.durability.renewable() {
+	if db.durability.shouldRenew() {
 		db.write.Reset()
 		db.change.Reset()
 	}
@@ -140,8 +140,8 @@ const syncWait = "SyncRepWaitForLSN"
 // notReplicatedKey is where a connection notes that warning.
 const notReplicatedKey = "theeye: not replicated"
 
-// noteWarning is called for each notice that a connection receives.
-func noteWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
+// recordReplicationWarning is called for each notice that a connection receives.
+func recordReplicationWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	if notice.Routine == syncWait {
 		conn.CustomData()[notReplicatedKey] = true
 	}
@@ -157,15 +157,15 @@ func checkReplicated(conn *pgconn.PgConn) error {
 	return errNotReplicated
 }
 
-// weaknessHolds is how long a weakness counts after a commit has shown it, although
+// weaknessTTL is how long a weakness counts after a commit has shown it, although
 // others do not: settings of a role or a database reach each connection when it is made.
-const weaknessHolds = 15 * time.Second
+const weaknessTTL = 15 * time.Second
 
 // renewEvery is how often connections are made anew while synchronous_commit is weak.
 const renewEvery = time.Minute
 
-// durabilityWatch knows which weaknesses the database has. It is safe for concurrent use.
-type durabilityWatch struct {
+// durabilityMonitor knows which weaknesses the database has. It is safe for concurrent use.
+type durabilityMonitor struct {
 	// last is what was noted last, so that a commit that finds nothing new costs nothing.
 	last atomic.Pointer[Durability]
 	// unsafeCommits counts commits that a crash or a failover could lose.
@@ -178,8 +178,8 @@ type durabilityWatch struct {
 	renewed time.Time
 }
 
-// renewable tells whether it is time to make connections anew.
-func (w *durabilityWatch) renewable() bool {
+// shouldRenew tells whether it is time to make connections anew.
+func (w *durabilityMonitor) shouldRenew() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
@@ -190,10 +190,10 @@ func (w *durabilityWatch) renewable() bool {
 	return true
 }
 
-// note notes what a commit waited for, or would have. The report is called at once when
+// recordSettings notes what a commit waited for, or would have. The report is called at once when
 // a weakness appears, and when the last one is gone.
-func (w *durabilityWatch) note(d Durability, committed bool) {
-	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.weak() {
+func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
+	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.hasWeakness() {
 		return
 	}
 	w.last.Store(&d)
@@ -213,7 +213,7 @@ func (w *durabilityWatch) note(d Durability, committed bool) {
 	}
 	if len(found) == 0 {
 		for weakness, at := range w.seen {
-			if w.now().Sub(at) > weaknessHolds {
+			if w.now().Sub(at) > weaknessTTL {
 				delete(w.seen, weakness)
 			}
 		}
@@ -227,29 +227,29 @@ func (w *durabilityWatch) note(d Durability, committed bool) {
 	}
 }
 
-// weak tells whether a weakness is known.
-func (w *durabilityWatch) weak() bool {
+// hasWeakness tells whether a weakness is known.
+func (w *durabilityMonitor) hasWeakness() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.seen) > 0
 }
 
-// durable is 1 when no weakness is known, else 0.
-func (w *durabilityWatch) durable() int64 {
-	if w.weak() {
+// durableGauge is 1 when no weakness is known, else 0.
+func (w *durabilityMonitor) durableGauge() int64 {
+	if w.hasWeakness() {
 		return 0
 	}
 	return 1
 }
 
-// current returns the weaknesses that are known.
-func (w *durabilityWatch) current() []Weakness {
+// currentWeaknesses returns the weaknesses that are known.
+func (w *durabilityMonitor) currentWeaknesses() []Weakness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.currentLocked()
 }
 
-func (w *durabilityWatch) currentLocked() []Weakness {
+func (w *durabilityMonitor) currentLocked() []Weakness {
 	found := make([]Weakness, 0, len(w.seen))
 	for weakness := range w.seen {
 		found = append(found, weakness)

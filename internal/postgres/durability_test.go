@@ -34,7 +34,7 @@ type awaited struct {
 // newAwaited makes the database. Its commits wait from the call of waitForStandby on.
 func newAwaited(t *testing.T) *awaited {
 	t.Helper()
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
 	return &awaited{bundle: b, admin: b.database.Pool(t)}
 }
 
@@ -90,8 +90,8 @@ func (a *awaited) events(t *testing.T) (n int) {
 	return n
 }
 
-// impatient makes a collector whose budget is short.
-func impatient(t *testing.T, store ingest.Store, budget time.Duration) *ingest.Collector {
+// newCollectorWithBudget makes a collector whose budget is short.
+func newCollectorWithBudget(t *testing.T, store ingest.Store, budget time.Duration) *ingest.Collector {
 	t.Helper()
 	c := ingest.New(ingest.Config{
 		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 1,
@@ -121,14 +121,14 @@ func TestEventIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	a.loseStandby(t)
 
 	for range 3 {
-		verdicts, err := impatient(t, a.store, patience).Submit(context.Background(), resend(sent))
+		verdicts, err := newCollectorWithBudget(t, a.store, patience).Submit(context.Background(), resend(sent))
 		require.True(t, fault.Is(err, fault.CodeUnavailable), "%v %v", verdicts, err)
 	}
 	require.Equal(t, 2, a.events(t), "it is committed, and visible")
 
 	a.findStandby(t)
 	require.Equal(t, []ingest.Status{ingest.Duplicate}, statuses(submit(t, collector(t, a.store, 1), resend(sent))))
-	gapless(t, a.bundle)
+	requireGapless(t, a.bundle)
 }
 
 // Whoever cancels the wait, or ends the connection, gets no acknowledgement out of it.
@@ -138,7 +138,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 		t.Run(interruption, func(t *testing.T) {
 			t.Parallel()
 			a := newAwaited(t)
-			c := impatient(t, a.store, time.Minute)
+			c := newCollectorWithBudget(t, a.store, time.Minute)
 			submit(t, c, request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // makes the partition
 			a.loseStandby(t)
 			answered := make(chan []ingest.Verdict)
@@ -164,7 +164,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 
 			a.findStandby(t)
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(<-answered))
-			gapless(t, a.bundle)
+			requireGapless(t, a.bundle)
 		})
 	}
 }
@@ -173,7 +173,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
 	a := newAwaited(t)
-	c := impatient(t, a.store, time.Minute)
+	c := newCollectorWithBudget(t, a.store, time.Minute)
 	session, noon := uuid.New(), time.Now().Add(-time.Hour)
 	edited, gone := envelope(session, noon), envelope(uuid.New(), noon)
 	submit(t, c, request(shop, edited, gone, envelope(uuid.New(), noon)))
@@ -187,14 +187,14 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 
 	changes := map[string]func(ctx context.Context) error{
 		"edit": func(ctx context.Context) error {
-			_, err := amends.Edit(ctx, edited.Event.ID, func(event.Stored) (event.Envelope, error) { return changed, nil })
+			_, err := amends.EditEvent(ctx, edited.Event.ID, func(event.Stored) (event.Envelope, error) { return changed, nil })
 			return err
 		},
 		"erase": func(ctx context.Context) error {
-			return amends.Erase(ctx, gone.Event.ID, func(event.Stored) error { return nil })
+			return amends.EraseEvent(ctx, gone.Event.ID, func(event.Stored) error { return nil })
 		},
 		"erase session": func(ctx context.Context) error {
-			_, err := erasures.Begin(ctx, erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+			_, err := erasures.BeginErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true})
 			return err
 		},
 		"create application": func(ctx context.Context) error {
@@ -203,7 +203,7 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 		},
 		"revoke key": func(ctx context.Context) error { return access_.RevokeKey(ctx, "shop", "k") },
 		"event type": func(ctx context.Context) error {
-			_, err := types.Apply(ctx, []eventtype.Change{{Key: eventtype.Key{Category: "page", Name: "view"}, Spec: &eventtype.Spec{Mode: eventtype.Observe}}}, false, false)
+			_, err := types.ApplyChanges(ctx, []eventtype.Change{{Key: eventtype.Key{Category: "page", Name: "view"}, Spec: &eventtype.Spec{Mode: eventtype.Observe}}}, false, false)
 			return err
 		},
 	}
@@ -247,7 +247,7 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 				})
 				require.NoError(t, err)
 				t.Cleanup(db.Close)
-				return impatient(t, newStore(db, keepAll()), 5*time.Second)
+				return newCollectorWithBudget(t, newStore(db, keepAll()), 5*time.Second)
 			}
 			reporting, requiring := open(false), open(true)
 			one := func() *ingest.Request { return request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour))) }

@@ -38,8 +38,8 @@ func (e *edited) note(id uuid.UUID, erased bool) {
 	}
 }
 
-// gone tells whether an edit failed because its event was erased meanwhile.
-func gone(err error) bool {
+// isErased tells whether an edit failed because its event was erased meanwhile.
+func isErased(err error) bool {
 	return fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeSessionErased)
 }
 
@@ -92,7 +92,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			for i, v := range verdicts {
 				switch {
 				case v.Status == ingest.Stored:
-					oracle.Sending(envelopes[i].Event)
+					oracle.RecordSending(envelopes[i].Event)
 					seen.add(envelopes[i].Event)
 				case v.Status == ingest.Rejected && v.Violations[0].Code == fault.CodeSessionErased:
 					refused.Add(1)
@@ -112,14 +112,14 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			erase := d.chance(10)
 			var err error
 			if erase {
-				err = amends[d.IntN(2)].Erase(context.Background(), e.ID, func(event.Stored) error { return nil })
+				err = amends[d.IntN(2)].EraseEvent(context.Background(), e.ID, func(event.Stored) error { return nil })
 			} else {
-				_, err = amends[d.IntN(2)].Edit(context.Background(), e.ID, countUp(d, sessions))
+				_, err = amends[d.IntN(2)].EditEvent(context.Background(), e.ID, countUp(d, sessions))
 			}
 			switch {
 			case err == nil:
 				log.note(e.ID, erase)
-			case !gone(err):
+			case !isErased(err):
 				t.Errorf("an event could not be changed: %v", err)
 			}
 		}
@@ -127,7 +127,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	bury := func(d *dice) {
 		for n := range uint64(3) {
 			await(t, func() bool { return seen.count() > int(n+1)*500 || t.Failed() })
-			if err := tryErase(erasers[d.IntN(2)], erasure.Ask{SessionIDs: []uuid.UUID{sessionOf(n)}}); err != nil {
+			if err := tryErase(erasers[d.IntN(2)], erasure.Request{SessionIDs: []uuid.UUID{sessionOf(n)}}); err != nil {
 				t.Errorf("a session could not be erased: %v", err)
 			}
 		}
@@ -144,14 +144,14 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 		}
 	})
 	for n := range uint64(3) { // those that were erased before anything was in them
-		require.NoError(t, tryErase(erasers[0], erasure.Ask{SessionIDs: []uuid.UUID{sessionOf(n)}}))
+		require.NoError(t, tryErase(erasers[0], erasure.Request{SessionIDs: []uuid.UUID{sessionOf(n)}}))
 	}
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	log.compare(t, b)
 	t.Logf("%d events sent, %d refused, %d edited, %d erased singly, %d left, %d deadlocks",
-		seen.count(), refused.Load(), len(log.counts), len(log.erased), count(t, b, "event"), deadlocks(t, b))
+		seen.count(), refused.Load(), len(log.counts), len(log.erased), count(t, b, "event"), countDeadlocks(t, b))
 }
 
 // compare fails the test where an edit was lost or something erased is there.

@@ -21,7 +21,7 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
 		t.Run(encoding, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Encoded(t, encoding)
+			d := pgtest.NewEncoded(t, encoding)
 			err := postgres.Migrate(t.Context(), d.DSN())
 			require.ErrorIs(t, err, postgres.ErrEncoding)
 			require.ErrorContains(t, err, "the encoding of "+d.Name()+" is "+encoding)
@@ -39,7 +39,7 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 // The remedy that is told works on every version.
 func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	t.Parallel()
-	d := pgtest.Encoded(t, "SQL_ASCII")
+	d := pgtest.NewEncoded(t, "SQL_ASCII")
 	_, err := d.Pool(t).Exec(t.Context(), "create database "+d.Name()+"_u encoding 'UTF8' locale 'C' template template0")
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -53,17 +53,17 @@ func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 // changed or read wrong.
 func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 	t.Parallel()
-	for name, setting := range map[string]func(c *castes) (statements []string, url string){
-		"database": func(c *castes) ([]string, string) {
+	for name, setting := range map[string]func(c *testRoles) (statements []string, url string){
+		"database": func(c *testRoles) ([]string, string) {
 			return []string{"alter database " + c.Name() + " set client_encoding = 'LATIN1'"}, c.DSNAs(c.service)
 		},
-		"role": func(c *castes) ([]string, string) {
+		"role": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " set client_encoding = 'SQL_ASCII'"}, c.DSNAs(c.service)
 		},
-		"role in database": func(c *castes) ([]string, string) {
+		"role in database": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " in database " + c.Name() + " set client_encoding = 'WIN1252'"}, c.DSNAs(c.service)
 		},
-		"url": func(c *castes) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
+		"url": func(c *testRoles) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,7 +86,7 @@ func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 			inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: url, ConnectTimeout: 3 * time.Second}, time.Now)
 			require.NoError(t, err)
 			t.Cleanup(inspector.Close)
-			require.Equal(t, "UTF8", inspector.Inspect(t.Context()).Server.Value.ClientEncoding)
+			require.Equal(t, "UTF8", inspector.InspectDatabase(t.Context()).Server.Value.ClientEncoding)
 			require.NoError(t, postgres.MakeRoles(t.Context(), c.DSNAs(c.owner), c.roles()))
 			require.NoError(t, postgres.Migrate(t.Context(), c.DSNAs(c.owner)))
 		})

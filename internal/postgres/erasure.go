@@ -45,7 +45,7 @@ insert into erasure (erasure_id, session_ids, paths, filter, filter_digest, ask_
 values ($1, $2, $3, $4::jsonb, $5, $6, $7, nullif($8, ''), nullif($9, ''))
 on conflict (ask_digest) where finished_at is null do nothing`
 
-// erasureColumns are what erasureState.read reads.
+// erasureColumns are what erasureState.scanRow reads.
 const erasureColumns = `e.erasure_id, e.session_ids, e.paths, e.filter::text, e.filter_digest, e.actor, coalesce(e.application, ''), coalesce(e.request_id, ''),
 	e.requested_at, e.started_at, e.finished_at, e.erased_until, e.step, e.place, e.scan_at, e.scan_id, e.scan_transaction, e.last_transaction, e.late_after,
 	e.scanned, e.sessions, e.events, e.rejections, e.part_sessions, e.part_events, e.part_rejections, e.digest`
@@ -70,39 +70,39 @@ where e.erasure_id = (
 	order by w.taken_at nulls first, w.requested_at limit 1 for update skip locked)
 returning ` + erasureColumns
 
-// Begin implements erasure.Store.
-func (s *ErasureStore) Begin(ctx context.Context, ask erasure.Ask) (erasure.Erasure, error) {
+// BeginErasure implements erasure.Store.
+func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (erasure.Erasure, error) {
 	digest := ask.Digest()
 	for {
-		found, err := s.one(ctx, sameErasureSQL, digest[:])
+		found, err := s.findErasure(ctx, sameErasureSQL, digest[:])
 		if err == nil { // it is joined, and that it is begun is told when it is sure
-			return found, translate(s.settle(ctx), "look for an erasure")
+			return found, translateError(s.confirmDurable(ctx), "look for an erasure")
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return found, translate(err, "look for an erasure")
+			return found, translateError(err, "look for an erasure")
 		}
 		if ask.MustExist {
-			kept, err := s.kept(ctx, ask.SessionIDs)
+			kept, err := s.hasStoredData(ctx, ask.SessionIDs)
 			if err == nil && !kept {
-				err = cmp.Or(s.settle(ctx), erasure.NotFound())
+				err = cmp.Or(s.confirmDurable(ctx), erasure.NotFound())
 			}
 			if err != nil {
-				return found, translate(err, "look for a session")
+				return found, translateError(err, "look for a session")
 			}
 		}
-		id, err := s.insert(ctx, ask, digest[:])
+		id, err := s.insertErasure(ctx, ask, digest[:])
 		if err != nil {
-			return found, translate(err, "begin an erasure")
+			return found, translateError(err, "begin an erasure")
 		}
 		if id != uuid.Nil {
-			return s.Find(ctx, id)
+			return s.FindErasure(ctx, id)
 		}
 		// Somebody else began the same meanwhile: it is joined, unless it is finished by now.
 	}
 }
 
-// insert keeps an erasure. It returns uuid.Nil where the same one is unfinished.
-func (s *ErasureStore) insert(ctx context.Context, ask erasure.Ask, digest []byte) (uuid.UUID, error) {
+// insertErasure keeps an erasure. It returns uuid.Nil where the same one is unfinished.
+func (s *ErasureStore) insertErasure(ctx context.Context, ask erasure.Request, digest []byte) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, err
@@ -114,17 +114,17 @@ func (s *ErasureStore) insert(ctx context.Context, ask erasure.Ask, digest []byt
 	var filter *string
 	var filterDigest []byte
 	if len(ask.Values) > 0 {
-		sum := erasure.FilterDigest(id, ask.Filter())
-		filter, filterDigest = textOf(storedFilter(ask.Values)), sum[:]
+		sum := erasure.FilterDigest(id, ask.RenderFilter())
+		filter, filterDigest = jsonParameter(encodeFilter(ask.Values)), sum[:]
 	}
 	begun := false
 	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
-		tag, err := tx.Exec(ctx, insertErasureSQL, id, idsOf(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
+		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
 			return err
 		}
-		return record(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
+		return recordAudit(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
 	})
 	if err != nil || !begun {
 		return uuid.Nil, err
@@ -139,7 +139,7 @@ type filterValue struct {
 	Text  string   `json:"text"`
 }
 
-func storedFilter(values []erasure.Value) []byte {
+func encodeFilter(values []erasure.Value) []byte {
 	stored := make([]filterValue, len(values))
 	for i, v := range values {
 		stored[i] = filterValue(v)
@@ -148,7 +148,7 @@ func storedFilter(values []erasure.Value) []byte {
 	return text
 }
 
-func idsOf(ids []uuid.UUID) [][16]byte {
+func uuidArray(ids []uuid.UUID) [][16]byte {
 	plain := make([][16]byte, len(ids))
 	for i, id := range ids {
 		plain[i] = id
@@ -164,75 +164,75 @@ select exists (select from session where session_id = any ($1) and erased_at is 
 // allErasedSQL uses session_pkey.
 const allErasedSQL = `select count(*) = cardinality($1::uuid[]) from session where session_id = any ($1) and erased_at is not null`
 
-// kept tells whether anything is kept of sessions, be it a text that names one.
-func (s *ErasureStore) kept(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
-	if err := s.pool().QueryRow(ctx, keptSessionsSQL, idsOf(sessions)).Scan(&kept); err != nil || kept {
+// hasStoredData tells whether anything is kept of sessions, be it a text that names one.
+func (s *ErasureStore) hasStoredData(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
+	if err := s.pool().QueryRow(ctx, keptSessionsSQL, uuidArray(sessions)).Scan(&kept); err != nil || kept {
 		return kept, err
 	}
 	var erased bool // by an erasure that looked through the texts
-	if err := s.pool().QueryRow(ctx, allErasedSQL, idsOf(sessions)).Scan(&erased); err != nil || erased {
+	if err := s.pool().QueryRow(ctx, allErasedSQL, uuidArray(sessions)).Scan(&erased); err != nil || erased {
 		return false, err
 	}
 	matcher := erasure.NewMatcher(sessions, nil)
 	for after := (scanPosition{}); ; {
-		texts, err := s.texts(ctx, matcher, after)
-		if err != nil || len(texts.fits) > 0 || texts.last == nil {
-			return len(texts.fits) > 0, err
+		texts, err := s.scanTexts(ctx, matcher, after)
+		if err != nil || len(texts.matches) > 0 || texts.last == nil {
+			return len(texts.matches) > 0, err
 		}
 		after = *texts.last
 	}
 }
 
-// Find implements erasure.Store.
-func (s *ErasureStore) Find(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
-	found, err := s.one(ctx, findErasureSQL, id)
+// FindErasure implements erasure.Store.
+func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
+	found, err := s.findErasure(ctx, findErasureSQL, id)
 	if err == nil && found.State() == erasure.Finished {
-		err = s.settle(ctx)
+		err = s.confirmDurable(ctx)
 	}
-	return found, translate(err, "read an erasure")
+	return found, translateError(err, "read an erasure")
 }
 
-// settle ends a transaction that changes nothing, before somebody is told by what was read
+// confirmDurable ends a transaction that changes nothing, before somebody is told by what was read
 // that something is erased: what was read may be of a commit that did not wait for all that
 // it should have.
-func (s *ErasureStore) settle(ctx context.Context) error {
+func (s *ErasureStore) confirmDurable(ctx context.Context) error {
 	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
 
-func (s *ErasureStore) one(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
+func (s *ErasureStore) findErasure(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
 	var row erasureState
-	err := row.read(s.pool().QueryRow(ctx, sql, args...))
+	err := row.scanRow(s.pool().QueryRow(ctx, sql, args...))
 	return row.Erasure, err
 }
 
-// Backlog implements erasure.Store.
-func (s *ErasureStore) Backlog(ctx context.Context) (found erasure.Backlog, err error) {
+// ReadBacklog implements erasure.Store.
+func (s *ErasureStore) ReadBacklog(ctx context.Context) (found erasure.Backlog, err error) {
 	var seconds float64
 	err = s.pool().QueryRow(ctx, backlogSQL).Scan(&found.Unfinished, &seconds)
 	found.Oldest = time.Duration(seconds * float64(time.Second))
-	return found, translate(err, "look for unfinished erasures")
+	return found, translateError(err, "look for unfinished erasures")
 }
 
-// Claim implements erasure.Store.
-func (s *ErasureStore) Claim(ctx context.Context, lease time.Duration, only uuid.NullUUID) (erasure.Task, error) {
+// ClaimErasure implements erasure.Store.
+func (s *ErasureStore) ClaimErasure(ctx context.Context, lease time.Duration, only uuid.NullUUID) (erasure.Task, error) {
 	t := &erasureTask{store: s, lease: lease, leaseID: uuid.New()}
-	err := t.state.read(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
+	err := t.state.scanRow(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is none, and that is no fault
 	}
 	if err != nil {
-		return nil, translate(err, "take up an erasure")
+		return nil, translateError(err, "take up an erasure")
 	}
-	wanted, err := s.wanted(ctx, t.state.Values)
+	wanted, err := s.expandValues(ctx, t.state.Values)
 	if err != nil {
-		return nil, errors.Join(translate(err, "take up an erasure"), t.Release(ctx))
+		return nil, errors.Join(translateError(err, "take up an erasure"), t.ReleaseLease(ctx))
 	}
 	t.matcher = erasure.NewMatcher(t.state.SessionIDs, wanted)
 	return t, nil
 }
 
-// wanted are values as they may be kept: as they were sent, and hashed.
-func (s *ErasureStore) wanted(ctx context.Context, values []erasure.Value) ([]erasure.Wanted, error) {
+// expandValues are values as they may be kept: as they were sent, and hashed.
+func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value) ([]erasure.SearchValue, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
@@ -241,9 +241,9 @@ func (s *ErasureStore) wanted(ctx context.Context, values []erasure.Value) ([]er
 	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
 		return nil, err
 	}
-	wanted := make([]erasure.Wanted, len(values))
+	wanted := make([]erasure.SearchValue, len(values))
 	for i, v := range values {
-		wanted[i] = erasure.Wanted{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
+		wanted[i] = erasure.SearchValue{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
 	}
 	return wanted, nil
 }
@@ -258,33 +258,33 @@ type scanPosition struct {
 type erasureState struct {
 	erasure.Erasure
 
-	// place is the session that is worked on.
-	place int
+	// sessionIndex is the session that is worked on.
+	sessionIndex int
 	// scan is where a scan stands; transaction belongs to it while late events are looked for.
 	scan        scanPosition
 	transaction int64
-	// last bounds the transactions of late events.
-	last int64
+	// lastTransaction bounds the transactions of late events.
+	lastTransaction int64
 	// lateAfter is when replays that had taken texts before these were erased have ended.
 	lateAfter time.Time
-	// part counts what was erased of the session that is worked on.
-	part erasure.Counts
+	// sessionCounts counts what was erased of the session that is worked on.
+	sessionCounts erasure.Counts
 }
 
-// read reads the columns of erasureColumns.
-func (s *erasureState) read(row pgx.Row) error {
+// scanRow reads the columns of erasureColumns.
+func (s *erasureState) scanRow(row pgx.Row) error {
 	e := &s.Erasure
 	var filter *string
 	var started, finished, until, scanAt, lateAfter *time.Time
 	var scanID uuid.NullUUID
 	err := row.Scan(&e.ID, &e.SessionIDs, &e.Paths, &filter, &e.FilterDigest, &e.Actor.Name, &e.Actor.Application, &e.Actor.RequestID,
-		&e.RequestedAt, &started, &finished, &until, &e.Step, &s.place, &scanAt, &scanID, &s.transaction, &s.last, &lateAfter,
-		&e.Scanned, &e.Sessions, &e.Events, &e.Rejections, &s.part.Sessions, &s.part.Events, &s.part.Rejections, &e.Digest)
+		&e.RequestedAt, &started, &finished, &until, &e.Step, &s.sessionIndex, &scanAt, &scanID, &s.transaction, &s.lastTransaction, &lateAfter,
+		&e.Scanned, &e.Sessions, &e.Events, &e.Rejections, &s.sessionCounts.Sessions, &s.sessionCounts.Events, &s.sessionCounts.Rejections, &e.Digest)
 	if err != nil {
 		return err
 	}
-	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOf(started), timeOf(finished), timeOf(until)
-	s.scan.at, s.lateAfter = timeOf(scanAt), timeOf(lateAfter)
+	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOrZero(started), timeOrZero(finished), timeOrZero(until)
+	s.scan.at, s.lateAfter = timeOrZero(scanAt), timeOrZero(lateAfter)
 	s.scan.id = scanID.UUID
 	if filter == nil {
 		return nil
@@ -299,8 +299,8 @@ func (s *erasureState) read(row pgx.Row) error {
 	return nil
 }
 
-// timeOf is a time that may be null; then it is zero.
-func timeOf(at *time.Time) time.Time {
+// timeOrZero is a time that may be null; then it is zero.
+func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
 	}

@@ -35,18 +35,18 @@ const maxNamesInSQL = 8
 
 // foundTexts is what a scan of texts found.
 type foundTexts struct {
-	fits []scanPosition
+	matches []scanPosition
 	// read is how many texts were read, and last the place of the last one; nil for none.
 	read int
 	last *scanPosition
 }
 
-// texts looks through some texts behind a place.
-func (s *ErasureStore) texts(ctx context.Context, m *erasure.Matcher, after scanPosition) (found foundTexts, err error) {
+// scanTexts looks through some texts behind a place.
+func (s *ErasureStore) scanTexts(ctx context.Context, m *erasure.Matcher, after scanPosition) (found foundTexts, err error) {
 	q := newStatement(selectTextsSQL)
-	q.word = ""
+	q.conjunction = ""
 	switch halves := m.Halves(); {
-	case len(halves) == 0 && len(m.Wanted()) == 0:
+	case len(halves) == 0 && len(m.SearchValues()) == 0:
 		return found, nil
 	case len(halves) > 2*maxNamesInSQL:
 		q.where("true")
@@ -56,21 +56,21 @@ func (s *ErasureStore) texts(ctx context.Context, m *erasure.Matcher, after scan
 			patterns[i] = "%" + half + "%"
 		}
 		q.where(textNames, patterns)
-		q.word = " or "
+		q.conjunction = " or "
 		fallthrough
 	default:
-		q.whereTextHolds(m.Wanted())
+		q.whereTextHolds(m.SearchValues())
 	}
 	q.sql.WriteString(fromTextsSQL)
-	q.word = " where "
+	q.conjunction = " where "
 	q.where(afterText, after.at, after.at, after.id)
-	q.order(orderTexts, textsPerScan)
+	q.orderBy(orderTexts, textsPerScan)
 	rows, err := s.pool().Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
 	if err != nil {
 		return found, err
 	}
 	defer rows.Close()
-	for rows.Next() && len(found.fits) < matchesPerStep { // the rest is found again by the next step
+	for rows.Next() && len(found.matches) < matchesPerStep { // the rest is found again by the next step
 		var place scanPosition
 		var raw []byte
 		if err := rows.Scan(&place.at, &place.id, &raw); err != nil {
@@ -78,8 +78,8 @@ func (s *ErasureStore) texts(ctx context.Context, m *erasure.Matcher, after scan
 		}
 		found.read++
 		found.last = &place
-		if raw != nil && m.Fits(raw) {
-			found.fits = append(found.fits, place)
+		if raw != nil && m.MatchesText(raw) {
+			found.matches = append(found.matches, place)
 		}
 	}
 	rows.Close()
@@ -87,20 +87,20 @@ func (s *ErasureStore) texts(ctx context.Context, m *erasure.Matcher, after scan
 }
 
 // whereTextHolds adds the condition that a text may hold all values, if there are any.
-func (s *statement) whereTextHolds(wanted []erasure.Wanted) {
+func (s *statement) whereTextHolds(wanted []erasure.SearchValue) {
 	for _, w := range wanted {
 		words := make([][]byte, len(w.Texts))
 		for i, text := range w.Texts {
 			words[i] = []byte(text)
 		}
 		s.where(textHolds, words)
-		s.word = " and "
+		s.conjunction = " and "
 	}
 }
 
-// withholdSQL uses rejection_pkey. The rejection stays, with its reasons and without its
+// eraseTextsSQL uses rejection_pkey. The rejection stays, with its reasons and without its
 // text.
-const withholdSQL = `
+const eraseTextsSQL = `
 update rejection r set raw = null from unnest($1::timestamptz[], $2::uuid[]) as n (received_at, rejection_id)
 where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.raw is not null
 returning r.rejection_id, r.leased_until`
@@ -109,16 +109,16 @@ returning r.rejection_id, r.leased_until`
 // transaction for each would take longer than the looking.
 const scansPerStep = 5
 
-// manyTexts looks through the texts behind a place until some are meant, or it is enough
+// scanTextsUntilMatch looks through the texts behind a place until some are meant, or it is enough
 // for one step.
-func (s *ErasureStore) manyTexts(ctx context.Context, m *erasure.Matcher, after scanPosition) (all foundTexts, err error) {
+func (s *ErasureStore) scanTextsUntilMatch(ctx context.Context, m *erasure.Matcher, after scanPosition) (all foundTexts, err error) {
 	for range scansPerStep {
-		found, err := s.texts(ctx, m, after)
+		found, err := s.scanTexts(ctx, m, after)
 		if err != nil || found.last == nil {
 			return all, err
 		}
-		all.fits, all.read, all.last = found.fits, all.read+found.read, found.last
-		if len(found.fits) > 0 {
+		all.matches, all.read, all.last = found.matches, all.read+found.read, found.last
+		if len(found.matches) > 0 {
 			break
 		}
 		after = *found.last
@@ -126,14 +126,14 @@ func (s *ErasureStore) manyTexts(ctx context.Context, m *erasure.Matcher, after 
 	return all, nil
 }
 
-// errors looks through some texts of errors and erases those that are meant.
-func (t *erasureTask) errors(ctx context.Context) error {
-	found, err := t.store.manyTexts(ctx, t.matcher, t.state.scan)
+// eraseErrors looks through some texts of errors and erases those that are meant.
+func (t *erasureTask) eraseErrors(ctx context.Context) error {
+	found, err := t.store.scanTextsUntilMatch(ctx, t.matcher, t.state.scan)
 	if err != nil {
 		return err
 	}
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		if err := next.withhold(ctx, tx, found.fits); err != nil {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if err := next.eraseTexts(ctx, tx, found.matches); err != nil {
 			return err
 		}
 		next.Scanned += int64(found.read)
@@ -142,10 +142,10 @@ func (t *erasureTask) errors(ctx context.Context) error {
 			return nil
 		}
 		if len(next.Paths) == 0 {
-			next.advance(erasure.Late)
+			next.advanceTo(erasure.Late)
 			return nil
 		}
-		next.advance(erasure.Events)
+		next.advanceTo(erasure.Events)
 		return tx.QueryRow(ctx, oldestTransactionSQL).Scan(&next.transaction)
 	})
 }
@@ -157,32 +157,32 @@ const lateErrorsFrom = time.Hour
 // beginLateErrors goes on to the texts of errors that were refused since the erasure was
 // asked for: the first pass may have gone by before they came.
 func (t *erasureTask) beginLateErrors(ctx context.Context) error {
-	return t.step(ctx, func(_ pgx.Tx, next *erasureState) error {
-		next.advance(erasure.LateErrors)
+	return t.runStep(ctx, func(_ pgx.Tx, next *erasureState) error {
+		next.advanceTo(erasure.LateErrors)
 		next.scan.at = next.RequestedAt.Add(-lateErrorsFrom)
 		return nil
 	})
 }
 
-// lateErrors looks through these texts. Where a replay holds one that it erases, the events
+// eraseLateErrors looks through these texts. Where a replay holds one that it erases, the events
 // are looked through once more when the replay has ended.
-func (t *erasureTask) lateErrors(ctx context.Context) (erasure.Outcome, error) {
-	found, err := t.store.manyTexts(ctx, t.matcher, t.state.scan)
+func (t *erasureTask) eraseLateErrors(ctx context.Context) (erasure.Outcome, error) {
+	found, err := t.store.scanTextsUntilMatch(ctx, t.matcher, t.state.scan)
 	if err != nil {
 		return erasure.More, err
 	}
 	again := len(t.state.Paths) > 0 && t.state.lateAfter.After(t.state.ErasedUntil)
 	if found.last == nil && !again {
-		return erasure.Done, t.finish(ctx)
+		return erasure.Done, t.finishErasure(ctx)
 	}
 
-	err = t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+	err = t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if found.last == nil {
-			next.advance(erasure.Late)
-			next.transaction, next.last = next.last, 0
+			next.advanceTo(erasure.Late)
+			next.transaction, next.lastTransaction = next.lastTransaction, 0
 			return nil
 		}
-		if err := next.withhold(ctx, tx, found.fits); err != nil {
+		if err := next.eraseTexts(ctx, tx, found.matches); err != nil {
 			return err
 		}
 		next.Scanned += int64(found.read)
@@ -195,9 +195,9 @@ func (t *erasureTask) lateErrors(ctx context.Context) (erasure.Outcome, error) {
 // oldestTransactionSQL reads no table: whatever has a lower number has ended.
 const oldestTransactionSQL = `select pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
 
-// withhold erases the texts of rejections. A replay that holds one may still store its
+// eraseTexts erases the texts of rejections. A replay that holds one may still store its
 // event, so that is looked for when the replay's lease has ended.
-func (s *erasureState) withhold(ctx context.Context, tx pgx.Tx, places []scanPosition) error {
+func (s *erasureState) eraseTexts(ctx context.Context, tx pgx.Tx, places []scanPosition) error {
 	if len(places) == 0 {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (s *erasureState) withhold(ctx context.Context, tx pgx.Tx, places []scanPos
 	for i, p := range places {
 		times[i], ids[i] = p.at, p.id
 	}
-	rows, err := tx.Query(ctx, withholdSQL, times, ids) //nolint:rowserrcheck // ForEachRow returns it
+	rows, err := tx.Query(ctx, eraseTextsSQL, times, ids) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return err
 	}
@@ -214,11 +214,11 @@ func (s *erasureState) withhold(ctx context.Context, tx pgx.Tx, places []scanPos
 	var leased *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&id, &leased}, func() error {
 		gone = append(gone, id)
-		if until := timeOf(leased); until.After(s.lateAfter) {
+		if until := timeOrZero(leased); until.After(s.lateAfter) {
 			s.lateAfter = until
 		}
 		return nil
 	})
-	s.erased(nil, gone)
+	s.countErased(nil, gone)
 	return err
 }

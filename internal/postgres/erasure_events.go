@@ -49,25 +49,25 @@ type payloadMatch struct {
 
 // foundEvents is what a scan of payloads found.
 type foundEvents struct {
-	fits []payloadMatch
+	matches []payloadMatch
 	// last is the last one that was read; nil for none.
 	last *payloadMatch
 }
 
-// payloads looks through some payloads behind a place, in the order of time.
-func (s *ErasureStore) payloads(ctx context.Context, wanted []erasure.Wanted, after scanPosition) (foundEvents, error) {
+// scanPayloadsAfter looks through some payloads behind a place, in the order of time.
+func (s *ErasureStore) scanPayloadsAfter(ctx context.Context, wanted []erasure.SearchValue, after scanPosition) (foundEvents, error) {
 	q := newStatement(selectPayloadsSQL)
 	q.args = []any{after.at, after.id, eventsPerScan}
-	return s.scanPayloads(ctx, q, wanted, afterPayloadSQL)
+	return s.runPayloadScan(ctx, q, wanted, afterPayloadSQL)
 }
 
-// manyPayloads looks through the payloads behind the place of a state until some fit, or it
+// scanPayloadsUntilMatch looks through the payloads behind the place of a state until some fit, or it
 // is enough for one step. It stays in the month in which it begins, since the next may have
 // indexes.
-func (t *erasureTask) manyPayloads(ctx context.Context) (all foundEvents, err error) {
+func (t *erasureTask) scanPayloadsUntilMatch(ctx context.Context) (all foundEvents, err error) {
 	after := t.state.scan
 	for range scansPerStep {
-		found, err := t.store.payloads(ctx, t.matcher.Wanted(), after)
+		found, err := t.store.scanPayloadsAfter(ctx, t.matcher.SearchValues(), after)
 		if err != nil || found.last == nil {
 			return all, err
 		}
@@ -75,7 +75,7 @@ func (t *erasureTask) manyPayloads(ctx context.Context) (all foundEvents, err er
 			found.last.place += all.last.place
 		}
 		all = found
-		if len(found.fits) > 0 || monthOf(found.last.at) != monthOf(after.at) {
+		if len(found.matches) > 0 || monthOf(found.last.at) != monthOf(after.at) {
 			break
 		}
 		after = found.last.scanPosition
@@ -83,15 +83,15 @@ func (t *erasureTask) manyPayloads(ctx context.Context) (all foundEvents, err er
 	return all, nil
 }
 
-// latePayloads looks through some payloads behind the place of a state, in the order of
+// scanLatePayloads looks through some payloads behind the place of a state, in the order of
 // transactions.
-func (t *erasureTask) latePayloads(ctx context.Context) (foundEvents, error) {
+func (t *erasureTask) scanLatePayloads(ctx context.Context) (foundEvents, error) {
 	q := newStatement(selectPayloadsSQL)
-	q.args = []any{t.state.scan.at, t.state.scan.id, eventsPerScan, t.state.transaction, t.state.last}
-	return t.store.scanPayloads(ctx, q, t.matcher.Wanted(), latePayloadSQL)
+	q.args = []any{t.state.scan.at, t.state.scan.id, eventsPerScan, t.state.transaction, t.state.lastTransaction}
+	return t.store.runPayloadScan(ctx, q, t.matcher.SearchValues(), latePayloadSQL)
 }
 
-func (s *ErasureStore) scanPayloads(ctx context.Context, q *statement, wanted []erasure.Wanted, order string) (found foundEvents, err error) {
+func (s *ErasureStore) runPayloadScan(ctx context.Context, q *statement, wanted []erasure.SearchValue, order string) (found foundEvents, err error) {
 	q.wherePayloadHolds(wanted)
 	q.sql.WriteString(order)
 	rows, err := s.pool().Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
@@ -99,7 +99,7 @@ func (s *ErasureStore) scanPayloads(ctx context.Context, q *statement, wanted []
 		return found, err
 	}
 	defer rows.Close()
-	for rows.Next() && len(found.fits) < matchesPerStep { // the rest is found again by the next step
+	for rows.Next() && len(found.matches) < matchesPerStep { // the rest is found again by the next step
 		var m payloadMatch
 		var fits bool
 		if err := rows.Scan(&m.at, &m.id, &m.session, &m.transaction, &fits, &m.place); err != nil {
@@ -107,7 +107,7 @@ func (s *ErasureStore) scanPayloads(ctx context.Context, q *statement, wanted []
 		}
 		found.last = &m
 		if fits {
-			found.fits = append(found.fits, m)
+			found.matches = append(found.matches, m)
 		}
 	}
 	rows.Close()
@@ -115,37 +115,37 @@ func (s *ErasureStore) scanPayloads(ctx context.Context, q *statement, wanted []
 }
 
 // wherePayloadHolds adds the condition that a payload holds all values.
-func (s *statement) wherePayloadHolds(wanted []erasure.Wanted) {
-	s.word = ""
+func (s *statement) wherePayloadHolds(wanted []erasure.SearchValue) {
+	s.conjunction = ""
 	for _, w := range wanted {
 		s.where(payloadHolds, w.Steps, w.Texts)
-		s.word = " and "
+		s.conjunction = " and "
 	}
 }
 
-// events looks through some payloads and erases the events that fit. A partition whose
+// eraseEvents looks through some payloads and erases the events that fit. A partition whose
 // types all have an index of a path is searched by these.
-func (t *erasureTask) events(ctx context.Context) error {
+func (t *erasureTask) eraseEvents(ctx context.Context) error {
 	if at := t.state.scan.at; !at.IsZero() {
 		m := monthOf(at)
-		paths, err := t.indexed(ctx, m)
+		paths, err := t.cachedIndexes(ctx, m)
 		if err != nil {
 			return err
 		}
 		if len(paths) > 0 {
-			return t.eventsByIndex(ctx, m, paths)
+			return t.eraseEventsByIndex(ctx, m, paths)
 		}
 	}
-	found, err := t.manyPayloads(ctx)
+	found, err := t.scanPayloadsUntilMatch(ctx)
 	if err != nil {
 		return err
 	}
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		if err := t.eraseMatches(ctx, tx, next, found.fits); err != nil {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if err := t.eraseMatches(ctx, tx, next, found.matches); err != nil {
 			return err
 		}
 		if found.last == nil {
-			next.advance(erasure.Late)
+			next.advanceTo(erasure.Late)
 			return nil
 		}
 		next.Scanned += found.last.place
@@ -157,24 +157,24 @@ func (t *erasureTask) events(ctx context.Context) error {
 // latestSQL reads no table: whatever ended before now has a lower number than the first.
 const latestSQL = `select pg_snapshot_xmax(pg_current_snapshot())::text::bigint, clock_timestamp()`
 
-// late looks through what was stored or changed since the payloads began to be looked
+// eraseLateEvents looks through what was stored or changed since the payloads began to be looked
 // through. It ends at the moment at which it begins.
-func (t *erasureTask) late(ctx context.Context) (erasure.Outcome, error) {
+func (t *erasureTask) eraseLateEvents(ctx context.Context) (erasure.Outcome, error) {
 	if len(t.state.Paths) == 0 {
 		return erasure.More, t.beginLateErrors(ctx)
 	}
-	if t.state.last == 0 {
+	if t.state.lastTransaction == 0 {
 		return t.beginLate(ctx)
 	}
-	found, err := t.latePayloads(ctx)
+	found, err := t.scanLatePayloads(ctx)
 	if err != nil {
 		return erasure.More, err
 	}
 	if found.last == nil {
 		return erasure.More, t.beginLateErrors(ctx)
 	}
-	err = t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		if err := t.eraseMatches(ctx, tx, next, found.fits); err != nil {
+	err = t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if err := t.eraseMatches(ctx, tx, next, found.matches); err != nil {
 			return err
 		}
 		next.Scanned += found.last.place
@@ -189,7 +189,7 @@ func (t *erasureTask) late(ctx context.Context) (erasure.Outcome, error) {
 func (t *erasureTask) beginLate(ctx context.Context) (erasure.Outcome, error) {
 	outcome := erasure.More
 	var until time.Time
-	err := t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+	err := t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		var last int64
 		var now time.Time
 		if err := tx.QueryRow(ctx, latestSQL).Scan(&last, &now); err != nil {
@@ -202,7 +202,7 @@ func (t *erasureTask) beginLate(ctx context.Context) (erasure.Outcome, error) {
 		if next.transaction > last { // the numbers are of another cluster: all events are looked at again
 			next.transaction = 0
 		}
-		next.last, next.ErasedUntil = last, now
+		next.lastTransaction, next.ErasedUntil = last, now
 		return nil
 	})
 	if err == nil && outcome == erasure.Later {
@@ -236,12 +236,12 @@ func (t *erasureTask) eraseMatches(ctx context.Context, tx pgx.Tx, next *erasure
 	for i, m := range fits {
 		times[i], ids[i], sessions[i] = m.at, m.id, m.session
 	}
-	if _, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], lockSessionsSQL, sessions); err != nil {
+	if _, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], lockSessionsSQL, sessions); err != nil {
 		return err
 	}
 	q := newStatement(eraseMatchesSQL)
 	q.args = []any{times, ids, sessions}
-	q.wherePayloadHolds(t.matcher.Wanted())
+	q.wherePayloadHolds(t.matcher.SearchValues())
 	q.sql.WriteString(markMatchesSQL)
 	rows, err := tx.Query(ctx, q.sql.String(), append([]any{t.store.reads.mode}, q.args...)...) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
@@ -258,12 +258,12 @@ func (t *erasureTask) eraseMatches(ctx context.Context, tx pgx.Tx, next *erasure
 	if err != nil || len(gone) == 0 {
 		return err
 	}
-	next.erased(gone, nil)
-	return next.shrink(ctx, tx, lost)
+	next.countErased(gone, nil)
+	return next.shrinkSessions(ctx, tx, lost)
 }
 
-// shrink works out the rows of sessions that lost events.
-func (s *erasureState) shrink(ctx context.Context, tx pgx.Tx, lost map[uuid.UUID]int64) error {
+// shrinkSessions works out the rows of sessions that lost events.
+func (s *erasureState) shrinkSessions(ctx context.Context, tx pgx.Tx, lost map[uuid.UUID]int64) error {
 	batch := &pgx.Batch{}
 	touched := make([][16]byte, 0, len(lost))
 	for session, n := range lost {

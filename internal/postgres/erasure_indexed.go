@@ -34,10 +34,10 @@ where e."timestamp" >= $1 and e."timestamp" < $2 and e.category = $3 and e.name 
 	and hashtextextended(e.data #>> $5::text[], 0) = hashtextextended($6::text, 0) and `
 )
 
-// indexed tells by which indexes the partition of a month is searched. There are none where
+// cachedIndexes tells by which indexes the partition of a month is searched. There are none where
 // it has to be looked through. A type that comes later is no matter: its events are of
 // transactions that are looked at in the end.
-func (t *erasureTask) indexed(ctx context.Context, m month) (indexedPaths, error) {
+func (t *erasureTask) cachedIndexes(ctx context.Context, m month) (indexedPaths, error) {
 	if found, known := t.byIndex[m]; known {
 		return found, nil
 	}
@@ -53,11 +53,11 @@ func (t *erasureTask) indexed(ctx context.Context, m month) (indexedPaths, error
 }
 
 func (t *erasureTask) findIndexes(ctx context.Context, m month) (indexedPaths, error) {
-	names, err := collect(ctx, t.store.pool(), pgx.RowTo[string], partitionIndexesSQL, m.partition(eventTable))
+	names, err := collectRows(ctx, t.store.pool(), pgx.RowTo[string], partitionIndexesSQL, m.partition(eventTable))
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	marked, err := NewPathIndexStore(t.store.db).Wanted(ctx)
+	marked, err := NewPathIndexStore(t.store.db).WantedPaths(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (t *erasureTask) findIndexes(ctx context.Context, m month) (indexedPaths, e
 
 // textsAt are the forms of the value that is wanted at a path; nil where none is.
 func (t *erasureTask) textsAt(steps []string) []string {
-	for _, w := range t.matcher.Wanted() {
+	for _, w := range t.matcher.SearchValues() {
 		if slices.Equal(w.Steps, steps) {
 			return w.Texts
 		}
@@ -96,15 +96,15 @@ func (t *erasureTask) textsAt(steps []string) []string {
 	return nil
 }
 
-// indexedPayloads finds some events of a month that fit, by indexes. Those that are found
+// findIndexedPayloads finds some events of a month that fit, by indexes. Those that are found
 // are erased before the next are looked for, so that there is no place to go on from.
-func (t *erasureTask) indexedPayloads(ctx context.Context, m month, paths indexedPaths) (fits []payloadMatch, err error) {
+func (t *erasureTask) findIndexedPayloads(ctx context.Context, m month, paths indexedPaths) (fits []payloadMatch, err error) {
 	for _, p := range paths {
 		for _, text := range t.textsAt(p.Steps) {
 			q := newStatement(indexedPayloadsSQL)
 			q.args = []any{m.start(), m.end(), p.Category, p.Name, p.Steps, text}
-			q.wherePayloadHolds(t.matcher.Wanted())
-			q.order(" limit ", matchesPerStep)
+			q.wherePayloadHolds(t.matcher.SearchValues())
+			q.orderBy(" limit ", matchesPerStep)
 			rows, err := t.store.pool().Query(ctx, q.sql.String(), append([]any{t.store.reads.mode}, q.args...)...) //nolint:rowserrcheck // ForEachRow returns it
 			if err != nil {
 				return nil, err
@@ -122,14 +122,14 @@ func (t *erasureTask) indexedPayloads(ctx context.Context, m month, paths indexe
 	return nil, nil
 }
 
-// eventsByIndex erases some events of the month in which the scan stands, and goes on to
+// eraseEventsByIndex erases some events of the month in which the scan stands, and goes on to
 // the next month when none is left.
-func (t *erasureTask) eventsByIndex(ctx context.Context, m month, paths indexedPaths) error {
-	fits, err := t.indexedPayloads(ctx, m, paths)
+func (t *erasureTask) eraseEventsByIndex(ctx context.Context, m month, paths indexedPaths) error {
+	fits, err := t.findIndexedPayloads(ctx, m, paths)
 	if err != nil {
 		return err
 	}
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if len(fits) == 0 {
 			next.scan = scanPosition{at: m.end()}
 			return nil

@@ -24,8 +24,8 @@ import (
 // marker is the id of the person who is erased; nothing may hold it in the end.
 const marker = "marker-8612"
 
-// traces names the tables in which the marker stands, raw texts included.
-func traces(t testing.TB, b *bundle) (found []string) {
+// findTraces names the tables in which the marker stands, raw texts included.
+func findTraces(t testing.TB, b *bundle) (found []string) {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(t.Context(), `
 select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'`)
@@ -50,8 +50,8 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 	return found
 }
 
-// refuse has an event refused that has the raw text.
-func refuse(t testing.TB, c *ingest.Collector, raw string) {
+// submitRejected has an event refused that has the raw text.
+func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	t.Helper()
 	e := event.Envelope{Raw: []byte(raw)}
 	e.Reject(fault.CodeInvalidJSON, "", "it is not valid")
@@ -73,20 +73,20 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	submit(t, c, request(shop, others...))
 	submit(t, c, request(blog, ofUser(own, firstOf(0), marker), ofUser(own, firstOf(0), marker)))
 	for _, raw := range []string{`{"data":{"user":[{"id":"` + marker + `"}]}}`, `{"dta":{"user":{"id":"` + marker + `"}}`, `{"user":{"id":"` + marker} {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
-	refuse(t, c, `{"data":{"user":{"id":"1"}}}`)
+	submitRejected(t, c, `{"data":{"user":{"id":"1"}}}`)
 	edited := theirs[0].Event.ID
-	_, err := postgres.NewAmendStore(b.db).Edit(t.Context(), edited, func(current event.Stored) (event.Envelope, error) {
+	_, err := postgres.NewAmendStore(b.db).EditEvent(t.Context(), edited, func(current event.Stored) (event.Envelope, error) {
 		current.Name = "seen"
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
-	require.NotEmpty(t, traces(t, b))
+	require.NotEmpty(t, findTraces(t, b))
 
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 702, Rejections: 3}, finished.Counts)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 	require.Equal(t, len(others), count(t, b, "event"))
 	require.Equal(t, 4, count(t, b, "rejection"), "errors stay with their reasons")
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"))
@@ -98,8 +98,8 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 		e.Event.SessionID = uuid.New()
 		require.Equal(t, fault.CodeEventErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
 	}
-	require.Empty(t, traces(t, b))
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	require.Empty(t, findTraces(t, b))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -126,31 +126,31 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	first, moving := ofUser(uuid.New(), firstOf(0), marker), ofUser(uuid.New(), firstOf(0), "1")
 	submit(t, c, request(shop, first, moving))
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), userIs(marker))
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
 	task := claim(t, store, time.Minute)
 	for step := task.Erasure().Step; step != erasure.Late; step = task.Erasure().Step {
-		_, err := task.Step(t.Context())
+		_, err := task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, count(t, b, "event"))
 	// An event of the past, behind the scan; and one that becomes theirs.
 	submit(t, c, request(shop, ofUser(uuid.New(), firstOf(-2), marker)))
-	_, err = postgres.NewAmendStore(b.db).Edit(t.Context(), moving.Event.ID, func(current event.Stored) (event.Envelope, error) {
+	_, err = postgres.NewAmendStore(b.db).EditEvent(t.Context(), moving.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Data = first.Event.Data
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
 	// A text that is refused now, and one with a time from before that is committed only now.
-	refuse(t, c, string(first.Raw))
-	refuse(t, c, string(first.Raw))
+	submitRejected(t, c, string(first.Raw))
+	submitRejected(t, c, string(first.Raw))
 	execute(t, b, "update rejection set received_at = received_at - interval '5 seconds' where rejection_id = (select max(rejection_id::text)::uuid from rejection)")
-	require.NoError(t, task.Release(t.Context()))
-	finished, err := newEraser(b.db).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, task.ReleaseLease(t.Context()))
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, finished.Events)
 	require.EqualValues(t, 2, finished.Rejections)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 }
 
 // A replay that had taken a text before it was erased may store its event after: the
@@ -160,26 +160,26 @@ func TestAnErasureWaitsForReplays(t *testing.T) {
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	theirs := ofUser(uuid.New(), firstOf(0), marker)
-	refuse(t, c, string(theirs.Raw))
+	submitRejected(t, c, string(theirs.Raw))
 	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has it
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), userIs(marker))
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
 	task, outcome := claim(t, store, time.Minute), erasure.More
 	for outcome == erasure.More {
-		outcome, err = task.Step(t.Context())
+		outcome, err = task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
 	require.Equal(t, erasure.Later, outcome)
-	nobody, err := store.Claim(t.Context(), time.Minute, uuid.NullUUID{})
+	nobody, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{})
 	require.NoError(t, err)
 	require.Nil(t, nobody)
 	submit(t, c, request(shop, theirs)) // the replay stores it
 	execute(t, b, "update erasure set late_after = now(), leased_until = null")
-	finished, err := newEraser(b.db).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 1}, finished.Counts)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 }
 
 // Texts that name an erased session go, however they name it; so do those that arrive
@@ -193,20 +193,20 @@ func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 		`{"sesion_id":"` + strings.ToUpper(session.String()) + `"}`, `{"session_id":"` + session.String()[:35] + `"}`, session.String(),
 	}
 	for _, raw := range naming {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
-	refuse(t, c, `{"session":"`+other.String()+`"}`)
+	submitRejected(t, c, `{"session":"`+other.String()+`"}`)
 	finished := eraseSession(t, b.db, session)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 3}, finished.Counts)
 	require.Equal(t, 4, count(t, b, "rejection"))
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"))
 	for _, raw := range []string{naming[0], naming[2]} {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "of a session that was erased no new text is kept either")
 
 	// A session that only such texts tell of.
-	require.EqualValues(t, 1, eraseAs(t, b.db, auditor(), erasure.Ask{SessionIDs: []uuid.UUID{other}, MustExist: true}).Rejections)
+	require.EqualValues(t, 1, eraseAs(t, b.db, auditor(), erasure.Request{SessionIDs: []uuid.UUID{other}, MustExist: true}).Rejections)
 	require.Zero(t, count(t, b, "rejection where raw is not null"))
 }
 
@@ -221,14 +221,14 @@ func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 		want = append(want, e.Event.ID)
 		submit(t, c, request(shop, e, ofUser(uuid.New(), firstOf(0), "1")))
 	}
-	refuse(t, c, `{"data":{"user":{"id":"`+marker+`"}}`)
+	submitRejected(t, c, `{"data":{"user":{"id":"`+marker+`"}}`)
 	finder := query.Finder{SubjectStore: postgres.NewErasureStore(b.db)}
 	values := []query.DataFilter{{Path: query.DataPath{"user", "id"}, Value: marker}}
 	var events []event.Stored
 	var errors []query.Rejection
 	read := func() {
 		events, errors = nil, nil
-		require.NoError(t, finder.Subject(t.Context(), values, time.Minute, func(e []event.Stored, r []query.Rejection) error {
+		require.NoError(t, finder.ReadSubject(t.Context(), values, time.Minute, func(e []event.Stored, r []query.Rejection) error {
 			events, errors = append(events, e...), append(errors, r...)
 			return nil
 		}))
@@ -273,11 +273,11 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 			for range 60 {
 				e, _ := seen.any(d)
 				target := sessionOf(d.Uint64N(sessions)) // the same in each attempt, whose session is then locked
-				_, err := amends.Edit(context.Background(), e.ID, func(current event.Stored) (event.Envelope, error) {
+				_, err := amends.EditEvent(context.Background(), e.ID, func(current event.Stored) (event.Envelope, error) {
 					current.SessionID = target
 					return event.Envelope{Event: current.Event}, nil
 				})
-				if err != nil && !gone(err) {
+				if err != nil && !isErased(err) {
 					t.Errorf("an event could not be moved: %v", err)
 				}
 			}
@@ -290,9 +290,9 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 		}
 	})
 	require.NoError(t, tryErase(erasers[0], userIs(marker)))
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 	require.Equal(t, writers*30, count(t, b, "event"), "what is of others stays")
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -302,7 +302,7 @@ func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 	t.Parallel()
 	const months, each = 3, 4000
 	// A server of its own: transactions of others would make the erasure look again.
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	for m := range months {
 		envelopes := make([]event.Envelope, each)
@@ -324,14 +324,14 @@ insert into event_type_version (event_type_id, version, mode, schema) select eve
 		`{"properties":{"user":{"properties":{"id":{"x-theeye":"indexed"}}}}}`)
 	require.NoError(t, err)
 	indexes := postgres.NewPathIndexStore(b.db)
-	paths, err := indexes.Wanted(t.Context())
+	paths, err := indexes.WantedPaths(t.Context())
 	require.NoError(t, err)
-	_, err = indexes.Reconcile(t.Context(), paths)
+	_, err = indexes.ReconcileIndexes(t.Context(), paths)
 	require.NoError(t, err)
 
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
 	require.EqualValues(t, months*each/10, finished.Events)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 	// The beginnings of the first month and of the last, and the one in the middle.
 	require.Less(t, finished.Scanned, int64(months*each))
 	require.Greater(t, finished.Scanned, int64(each))

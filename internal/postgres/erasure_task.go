@@ -14,9 +14,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/erasure"
 )
 
-// erasedAtOnce bounds what one transaction erases, so that whoever waits for a session's
+// eraseBatchSize bounds what one transaction erases, so that whoever waits for a session's
 // row, and all who share a group with it, do not wait for long.
-const erasedAtOnce = 1000
+const eraseBatchSize = 1000
 
 // errLeaseLost tells that another worker has the erasure by now.
 var errLeaseLost = errors.New("another worker took the erasure over")
@@ -35,21 +35,21 @@ type erasureTask struct {
 // Erasure implements erasure.Task.
 func (t *erasureTask) Erasure() erasure.Erasure { return t.state.Erasure }
 
-// Step implements erasure.Task.
-func (t *erasureTask) Step(ctx context.Context) (outcome erasure.Outcome, err error) {
+// RunStep implements erasure.Task.
+func (t *erasureTask) RunStep(ctx context.Context) (outcome erasure.Outcome, err error) {
 	switch t.state.Step {
 	case erasure.Sessions:
-		err = t.sessions(ctx)
+		err = t.eraseSessions(ctx)
 	case erasure.Errors:
-		err = t.errors(ctx)
+		err = t.eraseErrors(ctx)
 	case erasure.Events:
-		err = t.events(ctx)
+		err = t.eraseEvents(ctx)
 	case erasure.Late:
-		outcome, err = t.late(ctx)
+		outcome, err = t.eraseLateEvents(ctx)
 	case erasure.LateErrors:
-		outcome, err = t.lateErrors(ctx)
+		outcome, err = t.eraseLateErrors(ctx)
 	}
-	return outcome, translate(err, "erase")
+	return outcome, translateError(err, "erase")
 }
 
 const (
@@ -73,9 +73,9 @@ where erasure_id = $1 returning finished_at`
 	releaseErasureSQL = `update erasure set lease_id = null, leased_until = $3 where erasure_id = $1 and lease_id = $2`
 )
 
-// step runs do in a transaction that holds the erasure's row, and saves what do made of
+// runStep runs do in a transaction that holds the erasure's row, and saves what do made of
 // the state with it. Where others got into its way it is done again, from the same state.
-func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
+func (t *erasureTask) runStep(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
 	var next erasureState
 	err := t.store.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		next = t.state
@@ -92,7 +92,7 @@ func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasure
 		if err := do(tx, &next); err != nil {
 			return err
 		}
-		return next.save(ctx, tx)
+		return next.saveState(ctx, tx)
 	})
 	if err == nil {
 		t.state = next
@@ -100,24 +100,26 @@ func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasure
 	return err
 }
 
-func (s *erasureState) save(ctx context.Context, tx pgx.Tx) error {
+func (s *erasureState) saveState(ctx context.Context, tx pgx.Tx) error {
 	e := &s.Erasure
-	_, err := tx.Exec(ctx, saveErasureSQL, e.ID, string(e.Step), s.place, nullTime(s.scan.at), s.scan.id, s.transaction, s.last, nullTime(s.lateAfter), nullTime(e.ErasedUntil),
-		e.Scanned, e.Sessions, e.Events, e.Rejections, s.part.Sessions, s.part.Events, s.part.Rejections, e.Digest)
+	_, err := tx.Exec(ctx, saveErasureSQL, e.ID, string(e.Step), s.sessionIndex, nullTime(s.scan.at), s.scan.id, s.transaction, s.lastTransaction, nullTime(s.lateAfter), nullTime(e.ErasedUntil),
+		e.Scanned, e.Sessions, e.Events, e.Rejections, s.sessionCounts.Sessions, s.sessionCounts.Events, s.sessionCounts.Rejections, e.Digest)
 	return err
 }
 
-// Release implements erasure.Task.
-func (t *erasureTask) Release(ctx context.Context) error { return t.releaseUntil(ctx, time.Time{}) }
+// ReleaseLease implements erasure.Task.
+func (t *erasureTask) ReleaseLease(ctx context.Context) error {
+	return t.releaseUntil(ctx, time.Time{})
+}
 
 // releaseUntil gives the erasure back; nobody takes it up before a time.
 func (t *erasureTask) releaseUntil(ctx context.Context, until time.Time) error {
 	_, err := t.store.pool().Exec(ctx, releaseErasureSQL, t.state.ID, t.leaseID, nullTime(until))
-	return translate(err, "give back an erasure")
+	return translateError(err, "give back an erasure")
 }
 
-// advance goes on to a step, from its beginning.
-func (s *erasureState) advance(step erasure.Step) {
+// advanceTo goes on to a step, from its beginning.
+func (s *erasureState) advanceTo(step erasure.Step) {
 	s.Step, s.scan = step, scanPosition{}
 }
 
@@ -142,21 +144,21 @@ update event_amendment a set erased_at = coalesce(a.erased_at, now()), original_
 	eraseRejectionsSQL = `
 with part as (select received_at, rejection_id from rejection where session_id = any ($1) limit $2)
 delete from rejection r using part where r.received_at = part.received_at and r.rejection_id = part.rejection_id returning r.rejection_id`
-	// burySQL uses session_pkey.
-	burySQL = `
+	// markSessionErasedSQL uses session_pkey.
+	markSessionErasedSQL = `
 insert into session as s (session_id, last_sequence, event_count, application_ids, erased_at) values ($1, 0, 0, '{}', now())
 on conflict (session_id) do update set event_count = 0, started_at = null, last_event_at = null, application_ids = '{}', erased_at = coalesce(s.erased_at, now())`
 )
 
-// sessions erases a part of a session. The session's row is locked first, so that no event
+// eraseSessions erases a part of a session. The session's row is locked first, so that no event
 // can be stored in between; it stays as the mark of the erasure.
-func (t *erasureTask) sessions(ctx context.Context) error {
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		if next.place == len(next.SessionIDs) {
-			next.advance(erasure.Errors)
+func (t *erasureTask) eraseSessions(ctx context.Context) error {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if next.sessionIndex == len(next.SessionIDs) {
+			next.advanceTo(erasure.Errors)
 			return nil
 		}
-		id := next.SessionIDs[next.place]
+		id := next.SessionIDs[next.sessionIndex]
 		gone := false
 		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
 		absent := errors.Is(err, pgx.ErrNoRows)
@@ -164,55 +166,55 @@ func (t *erasureTask) sessions(ctx context.Context) error {
 			return err
 		}
 		if !absent && !gone {
-			next.part.Sessions++
+			next.sessionCounts.Sessions++
 			next.Sessions++
 		}
 		whole, err := next.eraseSession(ctx, tx, id)
 		if err != nil || !whole {
 			return err
 		}
-		detail := next.part
-		next.place, next.part = next.place+1, erasure.Counts{}
-		if next.place == len(next.SessionIDs) {
-			next.advance(erasure.Errors)
+		detail := next.sessionCounts
+		next.sessionIndex, next.sessionCounts = next.sessionIndex+1, erasure.Counts{}
+		if next.sessionIndex == len(next.SessionIDs) {
+			next.advanceTo(erasure.Errors)
 		}
 		if detail == (erasure.Counts{}) {
 			return nil // it was erased before
 		}
-		return record(audit.With(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
+		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
 	})
 }
 
 // eraseSession erases a part of a session whose row is locked. It tells whether that was
 // all.
 func (s *erasureState) eraseSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (whole bool, err error) {
-	if _, err := tx.Exec(ctx, burySQL, id); err != nil {
+	if _, err := tx.Exec(ctx, markSessionErasedSQL, id); err != nil {
 		return false, err
 	}
-	events, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, erasedAtOnce)
+	events, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	s.part.Events += int64(len(events))
-	s.erased(events, nil)
-	if len(events) == erasedAtOnce {
+	s.sessionCounts.Events += int64(len(events))
+	s.countErased(events, nil)
+	if len(events) == eraseBatchSize {
 		return false, nil
 	}
-	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, erasedAtOnce)
+	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, erasedAtOnce)
+	rejections, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	s.part.Rejections += int64(len(rejections))
-	s.erased(nil, rejections)
-	return amendments.RowsAffected() < erasedAtOnce && len(rejections) < erasedAtOnce, nil
+	s.sessionCounts.Rejections += int64(len(rejections))
+	s.countErased(nil, rejections)
+	return amendments.RowsAffected() < eraseBatchSize && len(rejections) < eraseBatchSize, nil
 }
 
-// erased counts what was erased, and adds it to the digest.
-func (s *erasureState) erased(events, rejections []uuid.UUID) {
+// countErased counts what was erased, and adds it to the digest.
+func (s *erasureState) countErased(events, rejections []uuid.UUID) {
 	s.Events += int64(len(events))
 	s.Rejections += int64(len(rejections))
 	sum := new(big.Int).SetBytes(s.Digest)
@@ -227,18 +229,18 @@ func (s *erasureState) erased(events, rejections []uuid.UUID) {
 	s.Digest = sum.FillBytes(make([]byte, sha256.Size))
 }
 
-// finish ends an erasure.
-func (t *erasureTask) finish(ctx context.Context) error {
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
+// finishErasure ends an erasure.
+func (t *erasureTask) finishErasure(ctx context.Context) error {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		// What was refused while a session was being erased, and named it, is gone as well.
 		if len(next.SessionIDs) > 0 {
 			for {
-				rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, idsOf(next.SessionIDs), erasedAtOnce)
+				rejections, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, uuidArray(next.SessionIDs), eraseBatchSize)
 				if err != nil {
 					return err
 				}
-				next.erased(nil, rejections)
-				if len(rejections) < erasedAtOnce {
+				next.countErased(nil, rejections)
+				if len(rejections) < eraseBatchSize {
 					break
 				}
 			}
@@ -250,6 +252,6 @@ func (t *erasureTask) finish(ctx context.Context) error {
 			next.ErasedUntil = next.FinishedAt
 		}
 		next.Values = nil
-		return record(audit.With(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
+		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
 	})
 }

@@ -25,20 +25,20 @@ func newEraser(db *postgres.DB) *erasure.Eraser {
 	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: postgres.NewErasureStore(db), Logger: zap.NewNop(), Now: time.Now})
 }
 
-func tryErase(e *erasure.Eraser, ask erasure.Ask) error {
-	begun, err := e.Begin(context.Background(), ask)
+func tryErase(e *erasure.Eraser, ask erasure.Request) error {
+	begun, err := e.BeginErasure(context.Background(), ask)
 	if err == nil {
-		_, err = e.Finish(context.Background(), begun.ID, func(erasure.Erasure) {})
+		_, err = e.FinishErasure(context.Background(), begun.ID, func(erasure.Erasure) {})
 	}
 	return err
 }
 
-func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Ask) erasure.Erasure {
+func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Request) erasure.Erasure {
 	t.Helper()
 	e := newEraser(db)
-	begun, err := e.Begin(audit.With(t.Context(), actor), ask)
+	begun, err := e.BeginErasure(audit.WithActor(t.Context(), actor), ask)
 	require.NoError(t, err)
-	finished, err := e.Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := e.FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Finished, finished.State())
 	return finished
@@ -46,26 +46,26 @@ func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Ask) 
 
 func eraseSession(t testing.TB, db *postgres.DB, session uuid.UUID) erasure.Erasure {
 	t.Helper()
-	return eraseAs(t, db, audit.Actor{Name: audit.Command}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
+	return eraseAs(t, db, audit.Actor{Name: audit.CommandActor}, erasure.Request{SessionIDs: []uuid.UUID{session}})
 }
 
 func auditor() audit.Actor { return audit.Actor{Name: "key:a"} }
 
 // userIs asks for all that has a user's id in its payload.
-func userIs(id string) erasure.Ask {
-	return erasure.Ask{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
+func userIs(id string) erasure.Request {
+	return erasure.Request{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
 }
 
 // ofUser is an event with a user's id in its payload.
 func ofUser(session uuid.UUID, at time.Time, id string) event.Envelope {
 	e := envelope(session, at)
 	e.Event.Data = fmt.Appendf(nil, `{"user": {"id": %q}}`, id)
-	e.Raw = apptest.Render(e.Event)
+	e.Raw = apptest.RenderEvent(e.Event)
 	return e
 }
 
-// long stores a session of many events and returns their ids.
-func long(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UUID) {
+// storeLongSession stores a session of many events and returns their ids.
+func storeLongSession(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UUID) {
 	t.Helper()
 	c := collector(t, b.store, 1)
 	for len(ids) < events {
@@ -94,7 +94,7 @@ func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) eras
 	var task erasure.Task
 	await(t, func() (found bool) {
 		var err error
-		task, err = store.Claim(t.Context(), lease, uuid.NullUUID{})
+		task, err = store.ClaimErasure(t.Context(), lease, uuid.NullUUID{})
 		require.NoError(t, err)
 		return task != nil
 	})
@@ -107,33 +107,33 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	t.Parallel()
 	const events = 25_000
 	b, session := newBundle(t), uuid.New()
-	ids := long(t, b, session, events)
+	ids := storeLongSession(t, b, session, events)
 	first, second := postgres.NewErasureStore(b.db), openDB(t, b.database.DSN())
-	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true})
 	require.NoError(t, err)
 
 	stopped := claim(t, first, 50*time.Millisecond)
-	_, err = stopped.Step(t.Context())
+	_, err = stopped.RunStep(t.Context())
 	require.NoError(t, err)
 	left := count(t, b, "event")
 	require.Positive(t, left)
 	require.Less(t, left, events)
-	half, err := first.Find(t.Context(), begun.ID)
+	half, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
 	require.Equal(t, erasure.Running, half.State(), "it is never told to be done before it is")
 	require.EqualValues(t, events-left, half.Events)
 
-	finished, err := newEraser(second).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := newEraser(second).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: events}, finished.Counts)
 	require.Equal(t, digestOf(ids), finished.Digest)
 	require.Zero(t, count(t, b, "event"))
-	_, err = stopped.Step(t.Context())
+	_, err = stopped.RunStep(t.Context())
 	require.Error(t, err, "it has no lease any more")
-	again, err := first.Find(t.Context(), begun.ID)
+	again, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
 	require.Equal(t, finished.Counts, again.Counts)
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -142,9 +142,9 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
-	long(t, b, session, 2000)
+	storeLongSession(t, b, session, 2000)
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}})
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
 	require.NoError(t, err)
 	holder, err := b.database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
@@ -154,11 +154,11 @@ func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	working := claim(t, store, time.Millisecond)
 	done := make(chan error, 1)
 	go func() {
-		_, err := working.Step(context.Background())
+		_, err := working.RunStep(context.Background())
 		done <- err
 	}()
 	await(t, func() bool { return count(t, b, "pg_stat_activity where wait_event_type = 'Lock'") > 0 })
-	other, err := store.Claim(t.Context(), time.Minute, uuid.NullUUID{UUID: begun.ID, Valid: true})
+	other, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{UUID: begun.ID, Valid: true})
 	require.NoError(t, err)
 	require.Nil(t, other)
 	require.NoError(t, holder.Rollback(t.Context()))
@@ -169,11 +169,11 @@ func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 func TestTheSameErasureIsJoined(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
-	long(t, b, session, 1000)
-	ask := erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true}
+	storeLongSession(t, b, session, 1000)
+	ask := erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true}
 	ids := make([]uuid.UUID, 8)
 	parallel(len(ids), func(n int) {
-		begun, err := newEraser(b.db).Begin(context.Background(), ask)
+		begun, err := newEraser(b.db).BeginErasure(context.Background(), ask)
 		if err != nil {
 			t.Error(err)
 		}
@@ -183,13 +183,13 @@ func TestTheSameErasureIsJoined(t *testing.T) {
 		require.Equal(t, ids[0], id)
 	}
 	require.Equal(t, 1, count(t, b, "erasure"))
-	_, err := newEraser(b.db).Finish(t.Context(), ids[0], func(erasure.Erasure) {})
+	_, err := newEraser(b.db).FinishErasure(t.Context(), ids[0], func(erasure.Erasure) {})
 	require.NoError(t, err)
-	_, err = newEraser(b.db).Begin(t.Context(), ask)
+	_, err = newEraser(b.db).BeginErasure(t.Context(), ask)
 	require.True(t, fault.Is(err, fault.CodeNotFound), "nothing is left: %v", err)
 	unbound := ask
 	unbound.MustExist = false
-	other, err := newEraser(b.db).Begin(t.Context(), unbound)
+	other, err := newEraser(b.db).BeginErasure(t.Context(), unbound)
 	require.NoError(t, err)
 	require.NotEqual(t, ids[0], other.ID)
 }

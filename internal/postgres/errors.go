@@ -42,8 +42,8 @@ const (
 	classExternalInvocation    = "39"
 )
 
-// awayFor is how long a sender is asked to wait when the database is away.
-const awayFor = 2 * time.Second
+// unavailableRetryAfter is how long a sender is asked to wait when the database is away.
+const unavailableRetryAfter = 2 * time.Second
 
 func sqlState(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -52,30 +52,30 @@ func sqlState(err error) string {
 	return ""
 }
 
-// violates tells whether an error is a violation of the named constraint.
-func violates(err error, constraint string) bool {
+// violatesConstraint tells whether an error is a violation of the named constraint.
+func violatesConstraint(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == constraint
 }
 
-// missingPartition tells whether a row had no partition to go to. It is a check
+// isMissingPartition tells whether a row had no partition to go to. It is a check
 // violation, the only one without a constraint's name.
-func missingPartition(err error) bool {
+func isMissingPartition(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == stateCheckViolation && pg.ConstraintName == ""
 }
 
-// refusesData tells whether the database refused what was sent, not the attempt.
-func refusesData(err error) bool {
+// isDataError tells whether the database refused what was sent, not the attempt.
+func isDataError(err error) bool {
 	state := sqlState(err)
 	return strings.HasPrefix(state, classDataException) ||
 		strings.HasPrefix(state, classIntegrityConstraint) && isOwnConstraint(err) || strings.HasPrefix(state, classProgramLimit)
 }
 
-// refusesForAnother tells whether something in the database that is not the service's
+// isAdditionError tells whether something in the database that is not the service's
 // refused what was sent: a trigger or a function that raises, or a constraint that an
 // operator added. It is one event's doing and the operator's to mend.
-func refusesForAnother(err error) bool {
+func isAdditionError(err error) bool {
 	state := sqlState(err)
 	for _, class := range []string{classRaised, classTriggeredAction, classTriggeredData, classRoutine, classExternalRoutine, classExternalInvocation} {
 		if strings.HasPrefix(state, class) {
@@ -103,9 +103,9 @@ func ownConstraints() []string {
 	}
 }
 
-// lostConnection tells whether the connection broke, which a pool notices only
+// isConnectionLost tells whether the connection broke, which a pool notices only
 // when it uses one that died while idle. Timeouts are not among it.
-func lostConnection(err error) bool {
+func isConnectionLost(err error) bool {
 	switch sqlState(err) {
 	case "57P01", "57P02", "57P03", "08006", "08003", "08001":
 		return true
@@ -121,17 +121,17 @@ func lostConnection(err error) bool {
 		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
-// contention tells whether transactions got into each other's way, so that the
+// isContention tells whether transactions got into each other's way, so that the
 // same one can simply be tried again.
-func contention(err error) bool {
+func isContention(err error) bool {
 	state := sqlState(err)
 	return state == stateDeadlock || state == stateSerialization
 }
 
-// translate gives an error of the database its meaning; doing says what was
+// translateError gives an error of the database its meaning; doing says what was
 // being done. Faults pass unchanged. What is unknown stays an error without a
 // fault, which is answered as internal.
-func translate(err error, doing string) error {
+func translateError(err error, doing string) error {
 	if err == nil {
 		return nil
 	}
@@ -139,28 +139,28 @@ func translate(err error, doing string) error {
 		return f
 	}
 	state := sqlState(err)
-	if wrong := misfit(err); wrong != nil {
+	if wrong := newPoolerError(err); wrong != nil {
 		err = wrong
 	}
-	err = fmt.Errorf("%s: %w", doing, plainly(err))
+	err = fmt.Errorf("%s: %w", doing, deduplicateLines(err))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fault.Wrap(err, fault.NotFound, fault.CodeNotFound, "there is no such thing")
 	case errors.Is(err, context.Canceled):
 		return err
 	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
-		return fault.Busy(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", awayFor)
+		return fault.NewUnavailable(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", unavailableRetryAfter)
 	case errors.Is(err, errUnsafeCommit):
-		return fault.Busy(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", awayFor)
-	case errors.Is(err, errNotReplicated), unreachable(err), unavailable(state), contention(err):
-		return fault.Busy(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", awayFor)
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", unavailableRetryAfter)
+	case errors.Is(err, errNotReplicated), isUnreachable(err), isUnavailableState(state), isContention(err):
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", unavailableRetryAfter)
 	}
 	return err
 }
 
-// plainly has each line of an error once. The driver tries an address with TLS and without,
+// deduplicateLines has each line of an error once. The driver tries an address with TLS and without,
 // and says twice that nobody is there.
-func plainly(err error) error {
+func deduplicateLines(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
 		return err
 	}
@@ -184,16 +184,16 @@ func (e connectError) Error() string { return e.text }
 
 func (e connectError) Unwrap() error { return e.error }
 
-// unreachable tells whether there was no connection to ask on.
-func unreachable(err error) bool {
+// isUnreachable tells whether there was no connection to ask on.
+func isUnreachable(err error) bool {
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || lostConnection(err) || errors.Is(err, puddle.ErrClosedPool)
+	return errors.As(err, &connect) || isConnectionLost(err) || errors.Is(err, puddle.ErrClosedPool)
 }
 
-// unavailable tells the states in which the server, not the question, is at
+// isUnavailableState tells the states in which the server, not the question, is at
 // fault: connection exceptions, insufficient resources (a full disk, too many
 // connections), operator intervention, a standby that became read-only, I/O errors.
-func unavailable(state string) bool {
+func isUnavailableState(state string) bool {
 	for _, prefix := range []string{"08", "53", "57P", "58", "25006"} {
 		if strings.HasPrefix(state, prefix) {
 			return true

@@ -40,8 +40,8 @@ func TestStatesOfTheServerAreUnavailable(t *testing.T) {
 	require.False(t, found)
 }
 
-// with is a connection string that sets something on every connection.
-func with(dsn, setting string) string {
+// withSetting is a connection string that sets something on every connection.
+func withSetting(dsn, setting string) string {
 	separator := "?"
 	if strings.Contains(dsn, "?") {
 		separator = "&"
@@ -55,7 +55,7 @@ func TestReadOnlyPrimary(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	sent := request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))
-	readOnly := openDB(t, with(b.database.DSN(), "default_transaction_read_only=on"))
+	readOnly := openDB(t, withSetting(b.database.DSN(), "default_transaction_read_only=on"))
 	_, err := collector(t, newStore(readOnly, keepAll()), 1).Submit(t.Context(), sent)
 	f, ok := fault.As(err)
 	require.True(t, ok, "%v", err)
@@ -78,8 +78,8 @@ func TestWeaknessesAreThoseOfTheCommits(t *testing.T) {
 		}
 		return names
 	}
-	require.Contains(t, named(with(dsn, "synchronous_commit=off")), "synchronous_commit")
+	require.Contains(t, named(withSetting(dsn, "synchronous_commit=off")), "synchronous_commit")
 	for _, safe := range []string{"on", "local", "remote_write", "remote_apply"} {
-		require.NotContains(t, named(with(dsn, "synchronous_commit="+safe)), "synchronous_commit", safe)
+		require.NotContains(t, named(withSetting(dsn, "synchronous_commit="+safe)), "synchronous_commit", safe)
 	}
 }

@@ -23,20 +23,20 @@ type QueryStore struct {
 	// prepared plans a statement once, for those whose plan is the same whatever the
 	// parameters are.
 	prepared pgx.QueryExecMode
-	// tell hears the plans of a store that explains; nil: statements are run.
-	tell func(plan string)
-	// changes has the statements run on the connections for changes, which are not shared
+	// onPlan hears the plans of a store that explains; nil: statements are run.
+	onPlan func(plan string)
+	// usesChangePool has the statements run on the connections for changes, which are not shared
 	// out: they take what is to be replayed or discarded.
-	changes bool
+	usesChangePool bool
 }
 
-// connections waits for the caller's share of the connections for questions, or takes
+// acquirePool waits for the caller's share of the connections for questions, or takes
 // those for changes.
-func (s *QueryStore) connections(ctx context.Context, heavy bool) (pool *pgxpool.Pool, release func(), err error) {
-	if s.changes {
+func (s *QueryStore) acquirePool(ctx context.Context, heavy bool) (pool *pgxpool.Pool, release func(), err error) {
+	if s.usesChangePool {
 		return s.db.change, func() {}, nil
 	}
-	release, err = awaitTurn(ctx, s.db.questions, heavy)
+	release, err = acquireShare(ctx, s.db.readShares, heavy)
 	return s.db.read, release, err
 }
 
@@ -103,14 +103,14 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 			order = timelineDescending
 		}
 	}
-	q.whenSet(f.Category != "", eventCategory, f.Category)
-	q.whenSet(f.Name != "", eventName, f.Name)
-	q.whenSet(f.Application != "", eventApplication, f.Application)
-	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
-	q.whenSet(!f.To.IsZero(), eventTo, f.To)
+	q.whereIf(f.Category != "", eventCategory, f.Category)
+	q.whereIf(f.Name != "", eventName, f.Name)
+	q.whereIf(f.Application != "", eventApplication, f.Application)
+	q.whereIf(!f.From.IsZero(), eventFrom, f.From)
+	q.whereIf(!f.To.IsZero(), eventTo, f.To)
 	for _, d := range f.Data {
 		path := []string(d.Path)
-		if d.Indexed() {
+		if d.IsIndexed() {
 			q.where(eventDataIndexed, path, d.Value, path, d.Value)
 			continue
 		}
@@ -120,8 +120,8 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
 	}
-	q.order(order, limit)
-	return list(ctx, s, mode, q, scanStored, yield)
+	q.orderBy(order, limit)
+	return listRows(ctx, s, mode, q, scanStored, yield)
 }
 
 // storedByIDSQL uses event_key_pkey, then one partition's event_timestamp_idx.
@@ -131,7 +131,7 @@ where k.event_id = $1`
 
 // Event implements query.EventStore.
 func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, error) {
-	return one(ctx, s, "read an event", scanStored, storedByIDSQL, id)
+	return readRow(ctx, s, "read an event", scanStored, storedByIDSQL, id)
 }
 
 // scanStored reads a row of selectEventsSQL. Here, where a payload leaves the database,
@@ -144,23 +144,23 @@ func scanStored(row pgx.Row) (e event.Stored, err error) {
 
 // statement is a select that is put together from constants.
 type statement struct {
-	sql  strings.Builder
-	args []any
-	word string
+	sql         strings.Builder
+	args        []any
+	conjunction string
 	// heavy tells that it may read very many rows for the few that it returns.
 	heavy bool
 }
 
 func newStatement(sql string) *statement {
-	s := &statement{word: " where "}
+	s := &statement{conjunction: " where "}
 	s.sql.WriteString(sql)
 	return s
 }
 
 // where adds a condition, whose question marks become the next parameters.
 func (s *statement) where(condition string, args ...any) {
-	s.sql.WriteString(s.word)
-	s.word = " and "
+	s.sql.WriteString(s.conjunction)
+	s.conjunction = " and "
 	for _, piece := range strings.SplitAfter(condition, "?") {
 		before, parameter := strings.CutSuffix(piece, "?")
 		s.sql.WriteString(before)
@@ -172,25 +172,25 @@ func (s *statement) where(condition string, args ...any) {
 	}
 }
 
-func (s *statement) whenSet(set bool, condition string, arg any) {
+func (s *statement) whereIf(set bool, condition string, arg any) {
 	if set {
 		s.where(condition, arg)
 	}
 }
 
-// order ends the statement with its order and its limit. The limit is a parameter,
+// orderBy ends the statement with its order and its limit. The limit is a parameter,
 // so that few statements are ever prepared.
-func (s *statement) order(order string, limit int) {
+func (s *statement) orderBy(order string, limit int) {
 	s.args = append(s.args, limit)
 	s.sql.WriteString(order + "$" + strconv.Itoa(len(s.args)))
 }
 
-// list runs a select and hands over its rows until yield has enough.
-func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *statement, scan func(pgx.Row) (T, error), yield func(T) bool) error {
-	if s.tell != nil {
-		return s.explain(ctx, mode, q.sql.String(), q.args)
+// listRows runs a select and hands over its rows until yield has enough.
+func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *statement, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	if s.onPlan != nil {
+		return s.explainStatement(ctx, mode, q.sql.String(), q.args)
 	}
-	pool, release, err := s.connections(ctx, q.heavy)
+	pool, release, err := s.acquirePool(ctx, q.heavy)
 	if err != nil {
 		return err
 	}
@@ -198,28 +198,28 @@ func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *
 
 	rows, err := pool.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
-		return translate(err, "list")
+		return translateError(err, "list")
 	}
 	defer rows.Close()
 	for rows.Next() {
 		item, err := scan(rows)
 		if err != nil {
-			return translate(err, "list")
+			return translateError(err, "list")
 		}
 		if !yield(item) {
 			return nil
 		}
 	}
-	return translate(rows.Err(), "list")
+	return translateError(rows.Err(), "list")
 }
 
-// one reads a single row by a prepared statement, or returns a NotFound fault.
-func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
-	if s.tell != nil {
+// readRow reads a single row by a prepared statement, or returns a NotFound fault.
+func readRow[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
+	if s.onPlan != nil {
 		var none T
-		return none, s.explain(ctx, s.prepared, sql, args)
+		return none, s.explainStatement(ctx, s.prepared, sql, args)
 	}
-	pool, release, err := s.connections(ctx, false)
+	pool, release, err := s.acquirePool(ctx, false)
 	if err != nil {
 		var none T
 		return none, err
@@ -227,5 +227,5 @@ func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.
 	defer release()
 
 	item, err := scan(pool.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
-	return item, translate(err, doing)
+	return item, translateError(err, doing)
 }

@@ -40,8 +40,8 @@ const stillExpiredSQL = `
 select exists (select from expired_partition m join pg_class c on c.oid = m.table_oid
 	where c.oid = to_regclass(quote_ident($1)) and not c.relispartition and m.ends_at <= $2)`
 
-// detach takes the expired partitions off a table.
-func (s *RetentionStore) detach(ctx context.Context, table string, before time.Time) error {
+// detachExpired takes the expired partitions off a table.
+func (s *RetentionStore) detachExpired(ctx context.Context, table string, before time.Time) error {
 	owned, err := owns(ctx, s.db.change, table)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *RetentionStore) detach(ctx context.Context, table string, before time.T
 			err = s.detachAsOwner(ctx, table, name, before)
 		}
 		if err != nil {
-			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || contention(err) {
+			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || isContention(err) {
 				continue // another replica is at it, or a person
 			}
 			return err
@@ -115,7 +115,7 @@ func (s *RetentionStore) setAside(ctx context.Context, table string, before time
 	// To rename a table is to wait for another replica that is renaming one, which may wait
 	// for this one.
 	err = retryOnContention(ctx, func() (err error) {
-		found, err = collect(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
+		found, err = collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
 		return err
 	})
 

@@ -15,7 +15,7 @@ import (
 func TestTheExpiryOfAnEarlierReleaseIsContinued(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	dsn := b.database.DSN()
 	migrateDownTo(t, dsn, 4)
 	b.exec(
@@ -53,13 +53,13 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.ErrorContains(t, err, says, statement)
 	}
-	denied(t, service, "insert into expired_partition select '"+month(0)+"'::regclass, 'x', 'event', now(), now(), theeye_database_id()", "update expired_partition set table_oid = 1", "delete from expired_partition", "truncate expired_partition")
+	requireDenied(t, service, "insert into expired_partition select '"+month(0)+"'::regclass, 'x', 'event', now(), now(), theeye_database_id()", "update expired_partition set table_oid = 1", "delete from expired_partition", "truncate expired_partition")
 
 	// Not what is detached and unmarked, by neither signature, and not what is marked and attached.
 	owner := c.pool(t, c.owner)
 	_, err := owner.Exec(ctx, "alter table event detach partition "+month(0))
 	require.NoError(t, err)
-	mark(t, b, month(-4), firstOf(-1))
+	markExpired(t, b, month(-4), firstOf(-1))
 	for _, statement := range []string{
 		"select theeye_set_aside('event')", "select theeye_set_aside('event', 'infinity')",
 		"select theeye_drop_expired('" + month(0) + "')", "select theeye_drop_expired('" + month(0) + "', 'infinity')", "select theeye_drop_expired('" + month(-4) + "', 'infinity')",

@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// mark does the first step of retention.
-func mark(t testing.TB, b *bundle, partition string, before time.Time) {
+// markExpired does the first step of retention.
+func markExpired(t testing.TB, b *bundle, partition string, before time.Time) {
 	t.Helper()
 	b.exec(t, "select theeye_mark_expired('event', '"+partition+"', '"+before.Format(time.RFC3339)+"')")
 }
@@ -30,8 +30,8 @@ func (b *bundle) exec(t testing.TB, statements ...string) {
 	}
 }
 
-// attach is what a person types to attach the partition of a month again.
-func attach(name string, months int) string {
+// attachStatement is what a person types to attach the partition of a month again.
+func attachStatement(name string, months int) string {
 	return "alter table event attach partition " + name + " for values from ('" + firstOf(months).Format(time.RFC3339) + "') to ('" + firstOf(months+1).Format(time.RFC3339) + "')"
 }
 
@@ -68,7 +68,7 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 			session := uuid.New()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-1)), envelope(session, firstOf(0))))
 			store := postgres.NewRetentionStore(b.db)
-			require.NoError(t, store.Prepare(context.Background(), firstOf(-4), firstOf(-4)))
+			require.NoError(t, store.CreatePartitions(context.Background(), firstOf(-4), firstOf(-4)))
 			b.exec(
 				t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-1),
 				"alter table rejection detach partition rejection_p"+firstOf(-4).Format("2006_01"),
@@ -85,8 +85,8 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 			require.Equal(t, 0, count(t, b, "rejection_p"+firstOf(-4).Format("2006_01")))
 			require.Len(t, setAside(t, b), 2)
 
-			b.exec(t, attach(month(-4), -4), attach(month(-1), -1))
-			contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+			b.exec(t, attachStatement(month(-4), -4), attachStatement(month(-1), -1))
+			contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 			require.NoError(t, err)
 			require.Empty(t, contradictions)
 		})
@@ -107,7 +107,7 @@ func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
 			require.Equal(t, 0, count(t, b, "event"))
 			require.Equal(t, 2, count(t, b, "event_key"))
 
-			b.exec(t, attach(month(-1), -1))
+			b.exec(t, attachStatement(month(-1), -1))
 			found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
 			require.NoError(t, err)
 			require.EqualValues(t, 2, found.EventCount)
@@ -134,8 +134,8 @@ func TestRetentionReadsTheBoundsOfAPartition(t *testing.T) {
 			t.Parallel()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-3)), envelope(uuid.New(), firstOf(0))))
 			b.exec(
-				t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attach("event_p2021_01", 0),
-				"alter table event detach partition "+month(-3), attach(month(-3), -3),
+				t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attachStatement("event_p2021_01", 0),
+				"alter table event detach partition "+month(-3), attachStatement(month(-3), -3),
 			)
 			expireAll(t, b)
 			require.Equal(t, 1, count(t, b, "event"), "the young one is there, the one that was attached again has expired")
@@ -153,8 +153,8 @@ func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 			t.Parallel()
 			session := uuid.New()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(0))))
-			mark(t, b, month(-4), firstOf(-1))
-			mark(t, b, month(-3), firstOf(-1))
+			markExpired(t, b, month(-4), firstOf(-1))
+			markExpired(t, b, month(-3), firstOf(-1))
 			b.exec(t, "alter table event detach partition "+month(-4))
 
 			store := postgres.NewRetentionStore(b.db)
@@ -165,7 +165,7 @@ func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 			require.Equal(t, 1, count(t, b, month(-4)), "it has its name, too")
 			require.Equal(t, 1, count(t, b, "expired_partition"), "the mark of what is attached and young is gone")
 
-			b.exec(t, attach(month(-4), -4))
+			b.exec(t, attachStatement(month(-4), -4))
 			_, err = store.ExpireEvents(context.Background(), more)
 			require.NoError(t, err)
 			require.Zero(t, count(t, b, "expired_partition"))
@@ -207,7 +207,7 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4))))
-					mark(t, b, month(-4), firstOf(-1))
+					markExpired(t, b, month(-4), firstOf(-1))
 					b.exec(t, "alter table event detach partition "+month(-4), damage)
 					expireAll(t, b)
 					require.Equal(t, 1, count(t, b, "event_key"))
@@ -289,13 +289,13 @@ func TestAPartitionThatIsTakenBack(t *testing.T) {
 			t.Parallel()
 			c := collector(t, b.store, 1)
 			submit(t, c, request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(-4))))
-			mark(t, b, month(-4), firstOf(-1))
+			markExpired(t, b, month(-4), firstOf(-1))
 			b.exec(t, "alter table event detach partition "+month(-4))
 			_, err := b.db.ReadPool().Exec(context.Background(), "select theeye_set_aside('event', $1)", firstOf(-1))
 			require.NoError(t, err)
 			aside := setAside(t, b)
 			require.Len(t, aside, 1)
-			b.exec(t, attach(aside[0], -4))
+			b.exec(t, attachStatement(aside[0], -4))
 
 			events, err := postgres.PurgeOnce(context.Background(), postgres.NewRetentionStore(b.db), aside[0], firstOf(-1))
 			require.NoError(t, err)

@@ -21,11 +21,11 @@ func (db *DB) ReadSetting(ctx context.Context, name string) (text string, err er
 
 // PurgeOnce takes some events out of a table that was set aside.
 func PurgeOnce(ctx context.Context, s *RetentionStore, table string, before time.Time) (int64, error) {
-	return s.purge(ctx, table, before)
+	return s.purgeTable(ctx, table, before)
 }
 
 // WatermarkSQL is the statement that finds how far changes can be read.
 const WatermarkSQL = watermarkSQL
 
 // Translate gives an error of the database its meaning.
-func Translate(err error) error { return translate(err, "do it") }
+func Translate(err error) error { return translateError(err, "do it") }

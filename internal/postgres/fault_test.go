@@ -14,9 +14,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// gathered submits requests one after the other to a collector that is started
+// submitTogether submits requests one after the other to a collector that is started
 // only then, so that all of them share the first group.
-func gathered(t *testing.T, store ingest.Store, requests []*ingest.Request) [][]ingest.Verdict {
+func submitTogether(t *testing.T, store ingest.Store, requests []*ingest.Request) [][]ingest.Verdict {
 	t.Helper()
 	return gatheredWithin(t, store, time.Minute, requests)
 }
@@ -60,7 +60,7 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 		bad.Event.Data = []byte(poison)
 		requests[4].Envelopes = append(requests[4].Envelopes, bad)
 
-		for i, verdicts := range gathered(t, b.store, requests) {
+		for i, verdicts := range submitTogether(t, b.store, requests) {
 			require.Equal(t, ingest.Stored, verdicts[0].Status, "request %d, %s", i, poison)
 			require.Equal(t, ingest.Stored, verdicts[1].Status, "request %d, %s", i, poison)
 			if i == 4 {
@@ -71,7 +71,7 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 		require.Equal(t, 18, count(t, b, "event"))
 		require.Equal(t, 18, count(t, b, "event_key"))
 		require.Equal(t, 1, count(t, b, "rejection"))
-		gapless(t, b)
+		requireGapless(t, b)
 	}
 }
 
@@ -102,5 +102,5 @@ func TestLockedSessionIsAnsweredWithinTheBudget(t *testing.T) {
 	require.Equal(t, ingest.Stored, submit(t, c, request(shop, envelope(uuid.New(), noon)))[0].Status)
 	again := submit(t, c, request(shop, event.Envelope{Raw: waits.Envelopes[0].Raw, Known: waits.Envelopes[0].Known, Event: waits.Envelopes[0].Event}))
 	require.Equal(t, int64(2), again[0].Sequence, "the first try was stored or not, and the second knows")
-	gapless(t, b)
+	requireGapless(t, b)
 }

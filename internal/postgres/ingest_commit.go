@@ -115,31 +115,31 @@ func (t *groupTransaction) decideRetry(ctx context.Context, err error) (retryDec
 		s.metrics.countRetry(ctx, retryKnownID)
 		t.careful = true
 		return retryAtOnce, err
-	case missingPartition(err):
+	case isMissingPartition(err):
 		s.partitions.forgetKnown()
 		s.metrics.countRetry(ctx, retryMissingPartition)
-		return retryCounted, translate(err, "store a group")
-	case lostConnection(err), errors.Is(err, errNotReplicated):
+		return retryCounted, translateError(err, "store a group")
+	case isConnectionLost(err), errors.Is(err, errNotReplicated):
 		t.careful = true
 		t.mayBeCommitted = true
 		s.metrics.countRetry(ctx, retryLostConnection)
-		return retryCounted, translate(err, "store a group")
+		return retryCounted, translateError(err, "store a group")
 	case errors.Is(err, errUnsafeCommit):
-		s.db.noteRefusal(ctx)
+		s.db.recordUnsafeCommit(ctx)
 		return giveUp, fmt.Errorf("%w: %w", ingest.ErrUnsafeDatabase, err)
 	case errors.Is(err, errMonthTaken): // which concerns the events of one month, and no others
 		return giveUp, fmt.Errorf("%w: %w", ingest.ErrRejectedByDatabase, err)
 	case errors.Is(err, errLockHeld):
 		return giveUp, t.findLockedSessions(ctx, err)
-	case contention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which every event needs
+	case isContention(err), sqlState(err) == stateLockNotAvailable, // a table is locked, which every event needs
 		sqlState(err) == stateDuplicateTable: // an expired partition of that name is being set aside
 		s.metrics.countRetry(ctx, retryContention)
-		return retryUncounted, translate(err, "store a group") // it ends, but after seconds where a deadlock has to be found first
-	case refusesData(err):
+		return retryUncounted, translateError(err, "store a group") // it ends, but after seconds where a deadlock has to be found first
+	case isDataError(err):
 		return giveUp, fmt.Errorf("%w: %w", ingest.ErrNotStorable, err)
-	case refusesForAnother(err):
-		return giveUp, fmt.Errorf("%w: %w", ingest.ErrRejectedByDatabase, translate(err, "store a group"))
+	case isAdditionError(err):
+		return giveUp, fmt.Errorf("%w: %w", ingest.ErrRejectedByDatabase, translateError(err, "store a group"))
 	}
 
-	return giveUp, translate(err, "store a group")
+	return giveUp, translateError(err, "store a group")
 }

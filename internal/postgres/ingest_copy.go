@@ -38,7 +38,7 @@ func (t *groupTransaction) copyAndCommit(ctx context.Context, conn *pgx.Conn, o 
 
 	answer, err := message.send(ctx, conn.PgConn())
 	switch {
-	case refusesUnsafeCommit(err):
+	case isUnsafeCommit(err):
 		return errUnsafeCommit
 	case err != nil:
 		return err
@@ -46,7 +46,7 @@ func (t *groupTransaction) copyAndCommit(ctx context.Context, conn *pgx.Conn, o 
 		return fmt.Errorf("the transaction ended with %q", answer.tag)
 	}
 
-	db.noteCommit(answer.durability)
+	db.recordCommit(answer.durability)
 
 	return checkReplicated(conn.PgConn())
 }
@@ -144,7 +144,7 @@ func (t *groupTransaction) encodeCopy(rows []int) []byte {
 
 // appendTypeColumns appends the version of the event's type and what that objects to.
 func appendTypeColumns(b []byte, e *event.Envelope) []byte {
-	version, violations := judgement(e)
+	version, violations := validationColumns(e)
 	if version == nil {
 		b = pgcopy.AppendNull(b)
 	} else {
@@ -157,8 +157,8 @@ func appendTypeColumns(b []byte, e *event.Envelope) []byte {
 	return pgcopy.AppendJSONB(b, violations)
 }
 
-// judgement is what an event's type has to say, as it is stored.
-func judgement(e *event.Envelope) (version *int32, violations []byte) {
+// validationColumns is what an event's type has to say, as it is stored.
+func validationColumns(e *event.Envelope) (version *int32, violations []byte) {
 	if e.TypeVersion > 0 {
 		version = &e.TypeVersion
 	}

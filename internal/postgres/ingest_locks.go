@@ -74,7 +74,7 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 		queueSessions(batch, sessions)
 	}
 	err := batch.send(ctx, conn, t.store.db.pooled)
-	if violates(err, "event_key_pkey") {
+	if violatesConstraint(err, "event_key_pkey") {
 		return errNeedsCarefulPath
 	}
 	if err != nil {
@@ -222,9 +222,9 @@ func (t *groupTransaction) findLockedSessions(ctx context.Context, cause error) 
 		ids[i] = t.plan.rows[i].event().SessionID
 	}
 
-	locked, err := collect(ctx, t.store.db.write, pgx.RowTo[[16]byte], lockedSessionsSQL, ids)
+	locked, err := collectRows(ctx, t.store.db.write, pgx.RowTo[[16]byte], lockedSessionsSQL, ids)
 	if err != nil {
-		return translate(err, "find the sessions that are locked")
+		return translateError(err, "find the sessions that are locked")
 	}
 
 	found := &ingest.LockedError{Sessions: make(map[uuid.UUID]bool, len(locked)), Err: cause}

@@ -188,7 +188,7 @@ func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
 			continue
 		}
 
-		found := erasure.IDsIn(one.raw, maxNamed)
+		found := erasure.FindIDs(one.raw, maxNamed)
 		if e := one.item.Envelope; e.Has(event.FieldSessionID) {
 			found = append(found, e.Event.SessionID)
 		}

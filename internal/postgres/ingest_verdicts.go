@@ -248,14 +248,14 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 	batch := &statementBatch{}
 	queueStoredEvents(batch, ids, &t.stored)
 	erased := queueErasedSessions(batch, sessions)
-	release, err := awaitTurn(ctx, s.db.checks, false)
+	release, err := acquireShare(ctx, s.db.dryRunShares, false)
 	if err != nil {
 		return err
 	}
 	defer release()
 	err = s.db.change.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return batch.send(ctx, conn.Conn(), s.db.pooled) })
 	if err != nil {
-		return translate(err, "check events")
+		return translateError(err, "check events")
 	}
 
 	for _, session := range sessions {

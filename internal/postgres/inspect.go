@@ -54,13 +54,13 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 // Close closes the connection.
 func (i *Inspector) Close() { i.pool.Close() }
 
-// Inspect implements doctor.Inspector.
-func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
+// InspectDatabase implements doctor.Inspector.
+func (i *Inspector) InspectDatabase(ctx context.Context) doctor.Database {
 	reach, cancel := context.WithTimeout(ctx, inspectTimeout)
 	err := i.pool.Ping(reach)
 	cancel()
 	if err != nil {
-		return doctor.Database{Err: reason(err)}
+		return doctor.Database{Err: conciseError(err)}
 	}
 	pooler := i.readPooler(ctx)
 	if pooler.Value.NoTransactions {
@@ -68,25 +68,25 @@ func (i *Inspector) Inspect(ctx context.Context) doctor.Database {
 	}
 	return doctor.Database{
 		Pooler:       pooler,
-		Server:       ask(ctx, i, readServer),
-		Schema:       ask(ctx, i, readSchema),
-		Settings:     ask(ctx, i, readSettings),
-		Overrides:    ask(ctx, i, readOverrides),
-		Connections:  ask(ctx, i, readConnections),
-		Tables:       ask(ctx, i, readTables),
-		Indexes:      ask(ctx, i, readIndexes),
-		Constraints:  ask(ctx, i, readConstraints),
-		Additions:    ask(ctx, i, readAdditions),
-		Partitions:   ask(ctx, i, readPartitions),
-		Detached:     ask(ctx, i, readDetached),
-		Ages:         ask(ctx, i, readAges),
-		Transactions: ask(ctx, i, readTransactions),
-		Waits:        ask(ctx, i, readWaits),
-		Slots:        ask(ctx, i, readSlots),
-		Sizes:        ask(ctx, i, readSizes),
-		Privileges:   ask(ctx, i, readPrivileges),
-		Trust:        ask(ctx, i, askTrust),
-		Clock:        ask(ctx, i, i.readClock),
+		Server:       readFact(ctx, i, readServer),
+		Schema:       readFact(ctx, i, readSchema),
+		Settings:     readFact(ctx, i, readSettings),
+		Overrides:    readFact(ctx, i, readOverrides),
+		Connections:  readFact(ctx, i, readConnections),
+		Tables:       readFact(ctx, i, readTables),
+		Indexes:      readFact(ctx, i, readIndexes),
+		Constraints:  readFact(ctx, i, readConstraints),
+		Additions:    readFact(ctx, i, readAdditions),
+		Partitions:   readFact(ctx, i, readPartitions),
+		Detached:     readFact(ctx, i, readDetached),
+		Ages:         readFact(ctx, i, readAges),
+		Transactions: readFact(ctx, i, readTransactions),
+		Waits:        readFact(ctx, i, readWaits),
+		Slots:        readFact(ctx, i, readSlots),
+		Sizes:        readFact(ctx, i, readSizes),
+		Privileges:   readFact(ctx, i, readPrivileges),
+		Trust:        readFact(ctx, i, readSchemaTrust),
+		Clock:        readFact(ctx, i, i.readClock),
 	}
 }
 
@@ -96,8 +96,8 @@ const boundsSQL = `
 set local statement_timeout = '10s'; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '20s';
 set local timezone = 'UTC'; set local datestyle = 'ISO'`
 
-// ask asks one question.
-func ask[T any](ctx context.Context, i *Inspector, read func(context.Context, pgx.Tx) (T, error)) (fact doctor.Fact[T]) {
+// readFact asks one question.
+func readFact[T any](ctx context.Context, i *Inspector, read func(context.Context, pgx.Tx) (T, error)) (fact doctor.Fact[T]) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, i.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
@@ -109,7 +109,7 @@ func ask[T any](ctx context.Context, i *Inspector, read func(context.Context, pg
 		return err
 	})
 	if err != nil {
-		return doctor.Fact[T]{Err: reason(err)}
+		return doctor.Fact[T]{Err: conciseError(err)}
 	}
 	return fact
 }
@@ -133,16 +133,16 @@ func readOne[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 }
 
-// reason says why something could not be found out. What the server says beyond its
+// conciseError says why something could not be found out. What the server says beyond its
 // message, and the wrappings of the driver, are of no use to a reader.
-func reason(err error) error {
+func conciseError(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
-	return plainly(err)
+	return deduplicateLines(err)
 }
 
 // tableNames are the tables of the schema, the partitioned ones included.
@@ -154,8 +154,8 @@ func tableNames() []string {
 	}
 }
 
-// oursSQL begins the statements about our tables and partitions.
-const oursSQL = `
+// schemaTablesSQL begins the statements about our tables and partitions.
+const schemaTablesSQL = `
 with ours as (
 	select c.oid, c.relname::text as name, '' as parent, c.relowner, c.relkind, c.reloptions, c.relfrozenxid
 	from unnest($1::text[]) t (name) join pg_class c on c.oid = to_regclass(t.name)
@@ -168,7 +168,7 @@ with ours as (
 // promisedSQL is what pg_index and pg_constraint hold on a schema that was just
 // migrated. A test holds it against the migrations.
 const (
-	promisedIndexes = `
+	expectedIndexes = `
 application application_pkey application_name_key
 api_key api_key_pkey
 access_version access_version_pkey
@@ -185,7 +185,7 @@ event_type_revision event_type_revision_pkey
 audit_entry audit_entry_pkey
 expired_partition expired_partition_pkey
 erasure erasure_pkey erasure_ask_digest_idx erasure_requested_at_idx`
-	promisedConstraints = `
+	expectedConstraints = `
 application application_pkey application_name_key application_rate_limit_check
 api_key api_key_pkey api_key_application_id_fkey api_key_secret_hash_check api_key_scopes_check
 access_version access_version_pkey access_version_singleton_check
@@ -204,8 +204,8 @@ expired_partition expired_partition_pkey expired_partition_parent_table_check ex
 erasure erasure_pkey erasure_step_check erasure_digest_check erasure_asked_check erasure_finished_check`
 )
 
-// promised reads one of the lists: a table and its names on each line.
-func promised(text string) (names []doctor.Name) {
+// parseExpected reads one of the lists: a table and its names on each line.
+func parseExpected(text string) (names []doctor.Name) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		fields := strings.Fields(line)
 		for _, name := range fields[1:] {
@@ -220,7 +220,7 @@ func readSchema(ctx context.Context, tx pgx.Tx) (s doctor.Schema, err error) {
 	if s.Needed, err = newestMigration(); err != nil {
 		return s, err
 	}
-	s.Indexes, s.Constraints = promised(promisedIndexes), promised(promisedConstraints)
+	s.Indexes, s.Constraints = parseExpected(expectedIndexes), parseExpected(expectedConstraints)
 	var found bool
 	if err = tx.QueryRow(ctx, "select to_regclass('"+versionTable+"') is not null").Scan(&found); err != nil || !found {
 		return s, err

@@ -12,7 +12,7 @@ import (
 // takes no lock. What a partition has from its table is the table's. Constraints of ours are
 // among them, for who asks knows which those are; from version 18 on there would be those that
 // a column is not null, too.
-const additionsSQL = oursSQL + `
+const additionsSQL = schemaTablesSQL + `
 select 'trigger', o.name, t.tgname::text from ours o join pg_trigger t on t.tgrelid = o.oid
 where not t.tgisinternal and t.tgparentid = 0 and t.tgenabled <> 'D'
 union all

@@ -33,11 +33,11 @@ func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Poo
 	var wrong poolerError
 	switch {
 	case err == nil:
-	case errors.As(misfit(err), &wrong):
-		fact.Value.Refusal = wrong.message
-		fact.Value.NoTransactions = wrong.advice == adviceStatement || i.noTransactions(ctx)
+	case errors.As(newPoolerError(err), &wrong):
+		fact.Value.ErrorMessage = wrong.message
+		fact.Value.NoTransactions = wrong.advice == adviceStatement || i.rejectsTransactions(ctx)
 	default:
-		fact.Err = reason(err)
+		fact.Err = conciseError(err)
 	}
 	return fact
 }
@@ -63,12 +63,12 @@ func (i *Inspector) ignoresParameters(ctx context.Context, conn *pgx.Conn) (bool
 	return setting != strconv.FormatInt(i.config.WriteTimeout.Milliseconds(), 10), err
 }
 
-// noTransactions tells whether a pooler in statement mode refuses transactions on a
+// rejectsTransactions tells whether a pooler in statement mode refuses transactions on a
 // connection that it does let in.
-func (i *Inspector) noTransactions(ctx context.Context) bool {
+func (i *Inspector) rejectsTransactions(ctx context.Context) bool {
 	tx, err := i.pool.Begin(ctx)
 	if err != nil {
-		return misfit(err) != nil
+		return newPoolerError(err) != nil
 	}
 	_ = tx.Rollback(ctx) // it did nothing
 	return false

@@ -10,7 +10,7 @@ import (
 )
 
 // tablesSQL reads the catalogue and the statistics, and takes no lock.
-const tablesSQL = oursSQL + `
+const tablesSQL = schemaTablesSQL + `
 select o.name, o.parent, coalesce(o.reloptions, '{}'), coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
 	coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_hot_upd, 0), greatest(s.last_vacuum, s.last_autovacuum), pg_has_role(o.relowner, 'usage')
 from ours o left join pg_stat_all_tables s on s.relid = o.oid
@@ -40,7 +40,7 @@ func readTables(ctx context.Context, tx pgx.Tx) ([]doctor.Table, error) {
 
 // indexesSQL reads the catalogue and takes no lock. Indexes of payloads come and go, and
 // the service itself builds anew what is left half built.
-const indexesSQL = oursSQL + `
+const indexesSQL = schemaTablesSQL + `
 select o.name, i.relname::text, coalesce(p.relname::text, ''), x.indisvalid and x.indisready and x.indislive,
 	array(select a.attname::text from pg_attribute a where a.attrelid = o.oid and a.attnum = any (x.indkey::smallint[]) and a.attnum > 0 order by a.attnum)
 from ours o join pg_index x on x.indrelid = o.oid join pg_class i on i.oid = x.indexrelid
@@ -54,7 +54,7 @@ func readIndexes(ctx context.Context, tx pgx.Tx) ([]doctor.Index, error) {
 
 // constraintsSQL reads the catalogue and takes no lock. From version 18 on it has those
 // that a column is not null, too.
-const constraintsSQL = oursSQL + `
+const constraintsSQL = schemaTablesSQL + `
 select o.name, c.conname::text, c.convalidated from ours o join pg_constraint c on c.conrelid = o.oid
 where c.contype <> 'n' order by 1, 2`
 
@@ -114,7 +114,7 @@ func readDetached(ctx context.Context, tx pgx.Tx) ([]doctor.Detached, error) {
 }
 
 // agesSQL reads the catalogue and takes no lock.
-const agesSQL = oursSQL + `
+const agesSQL = schemaTablesSQL + `
 select age(d.datfrozenxid)::bigint, mxid_age(d.datminmxid)::bigint, coalesce(t.name, ''), coalesce(t.age, 0)::bigint
 from pg_database d left join lateral (
 	select name, age(relfrozenxid) as age from ours where relkind = 'r' order by 2 desc, 1 limit 1) t on true
@@ -125,7 +125,7 @@ func readAges(ctx context.Context, tx pgx.Tx) (doctor.Ages, error) {
 }
 
 // tableSizesSQL locks each table against being dropped, and waits for who drops one.
-const tableSizesSQL = oursSQL + `
+const tableSizesSQL = schemaTablesSQL + `
 select coalesce(nullif(parent, ''), name) as title, sum(pg_total_relation_size(oid))::bigint from ours
 group by 1 order by 2 desc, 1`
 
@@ -144,7 +144,7 @@ from pg_roles r left join pg_class c on c.oid = to_regclass('event') left join p
 where r.rolname = current_user`
 
 // missingPrivilegesSQL reads what the role may not do with the tables.
-const missingPrivilegesSQL = oursSQL + `
+const missingPrivilegesSQL = schemaTablesSQL + `
 select string_agg(p.privilege, '/' order by p.place) || ' on ' || o.name
 from ours o cross join unnest(array['select', 'insert', 'update', 'delete']) with ordinality p (privilege, place)
 where o.parent = '' and not has_table_privilege(o.oid, p.privilege)

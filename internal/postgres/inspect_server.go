@@ -100,7 +100,7 @@ func readTransactions(ctx context.Context, tx pgx.Tx) (t doctor.Transactions, er
 	}
 	for _, r := range rows {
 		t.Open = append(t.Open, doctor.Transaction{
-			PID: r.PID, User: r.User, Application: r.Application, Client: r.Client, State: r.State, Age: seconds(r.Seconds),
+			PID: r.PID, User: r.User, Application: r.Application, Client: r.Client, State: r.State, Age: secondsToDuration(r.Seconds),
 		})
 	}
 	err = tx.QueryRow(ctx, hiddenSQL).Scan(&t.Hidden)
@@ -124,7 +124,7 @@ func readWaits(ctx context.Context, tx pgx.Tx) ([]doctor.Wait, error) {
 	}](ctx, tx, waitsSQL)
 	waits := make([]doctor.Wait, len(rows))
 	for n, r := range rows {
-		waits[n] = doctor.Wait{PID: r.PID, Application: r.Application, Relation: r.Relation, Mode: r.Mode, Waiting: seconds(r.Seconds), BlockedBy: r.By}
+		waits[n] = doctor.Wait{PID: r.PID, Application: r.Application, Relation: r.Relation, Mode: r.Mode, Waiting: secondsToDuration(r.Seconds), BlockedBy: r.By}
 	}
 	return waits, err
 }
@@ -151,11 +151,11 @@ func (i *Inspector) readClock(ctx context.Context, tx pgx.Tx) (doctor.Clock, err
 			return best, err
 		}
 		half := i.now().Sub(begin) / 2
-		if n == 0 || half < best.Within {
-			best = doctor.Clock{Ahead: at.Sub(begin) - half, Within: half}
+		if n == 0 || half < best.Uncertainty {
+			best = doctor.Clock{Ahead: at.Sub(begin) - half, Uncertainty: half}
 		}
 	}
 	return best, nil
 }
 
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+func secondsToDuration(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

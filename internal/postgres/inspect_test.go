@@ -18,7 +18,7 @@ func TestThePromisedSchemaIsThatOfTheMigrations(t *testing.T) {
 	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: database.DSN(), ConnectTimeout: 3 * time.Second}, time.Now)
 	require.NoError(t, err)
 	t.Cleanup(inspector.Close)
-	found := inspector.Inspect(t.Context())
+	found := inspector.InspectDatabase(t.Context())
 	require.NoError(t, found.Err)
 	schema := found.Schema.Value
 	require.Equal(t, schema.Needed, schema.Version)

@@ -29,7 +29,7 @@ func (s *QueryStore) Lookup(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 	q := newStatement(lookupSQL)
 	q.where("k.event_id = any(?)", ids)
 	found := make(map[uuid.UUID]ingest.LedgerEntry, len(ids))
-	err := list(ctx, s, s.prepared, q, scanLedgerEntry, func(k ingest.LedgerEntry) bool {
+	err := listRows(ctx, s, s.prepared, q, scanLedgerEntry, func(k ingest.LedgerEntry) bool {
 		found[k.Stored.ID] = k
 		return true
 	})

@@ -135,8 +135,8 @@ func TestCommitWhoseAnswerWasLost(t *testing.T) {
 		conflictAlone := send(t, oracle, c, request(shop, conflicting))
 		require.Equal(t, []ingest.Status{ingest.Conflict}, statuses(conflictAlone))
 
-		consistent(t, b, oracle)
-		gapless(t, b)
+		requireConsistent(t, b, oracle)
+		requireGapless(t, b)
 		require.Equal(t, 5, count(t, b, "rejection"))
 		for _, v := range []ingest.Verdict{fast[1], careful[2], careful[3], alone[0], conflictAlone[0]} {
 			var found bool

@@ -77,7 +77,7 @@ func (p *partitions) ensureMonths(ctx context.Context, table string, months []mo
 	p.mu.Unlock()
 	for _, m := range missing {
 		if err := p.createPartition(ctx, table, m); err != nil {
-			return translate(err, "make partition "+m.partition(table))
+			return translateError(err, "make partition "+m.partition(table))
 		}
 	}
 	return nil
@@ -132,7 +132,7 @@ func (p *partitions) explainTaken(ctx context.Context, table string, m month, ca
 		return cause
 	}
 	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
-	return fault.Busy(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
+	return fault.NewUnavailable(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
 		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
 }
 

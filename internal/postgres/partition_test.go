@@ -34,10 +34,10 @@ func TestPartitionsAreMadeOnDemandByManyAtOnce(t *testing.T) {
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Len(t, partitionsOf(t, b, "event"), months)
-	t.Logf("%d deadlocks", deadlocks(t, b))
+	t.Logf("%d deadlocks", countDeadlocks(t, b))
 }
 
 func TestPartitionsAreMadeAheadByManyAtOnce(t *testing.T) {
@@ -47,7 +47,7 @@ func TestPartitionsAreMadeAheadByManyAtOnce(t *testing.T) {
 	parallel(8, func(n int) {
 		store := postgres.NewRetentionStore([]*postgres.DB{b.db, other}[n%2])
 		for range 2 {
-			if err := store.Prepare(context.Background(), firstOf(0), firstOf(2)); err != nil {
+			if err := store.CreatePartitions(context.Background(), firstOf(0), firstOf(2)); err != nil {
 				t.Errorf("partitions were not made ahead: %v", err)
 			}
 		}
@@ -63,7 +63,7 @@ func TestExpiryUnderLoad(t *testing.T) {
 	const writers, least = 12, 40
 	b, oracle := newBundle(t), apptest.NewOracle()
 	both := replicas(t, b, 2)
-	fill(t, b)
+	fillEvents(t, b)
 	var expired atomic.Bool
 	var late atomic.Int64
 	boundary := firstOf(-2)
@@ -91,11 +91,11 @@ func TestExpiryUnderLoad(t *testing.T) {
 	require.Positive(t, late.Load())
 	_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), boundary)
 	require.NoError(t, err)
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	var lost int
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), `select count(*) from event where "timestamp" < $1`, boundary).Scan(&lost))
 	require.Zero(t, lost, "events before the boundary")
-	t.Logf("%d events, %d of them late, %d deadlocks", oracle.Acknowledged(), late.Load(), deadlocks(t, b))
+	t.Logf("%d events, %d of them late, %d deadlocks", oracle.Acknowledged(), late.Load(), countDeadlocks(t, b))
 }

@@ -39,22 +39,22 @@ from event_type t join event_type_version v on v.event_type_id = t.event_type_id
 where t.deleted_at is null and v.schema::text like '%x-theeye%'
 order by t.event_type_id`
 
-// Wanted implements pathindex.Source.
-func (s *PathIndexStore) Wanted(ctx context.Context) ([]pathindex.Path, error) {
+// WantedPaths implements pathindex.Source.
+func (s *PathIndexStore) WantedPaths(ctx context.Context) ([]pathindex.Path, error) {
 	rows, err := s.db.change.Query(ctx, markedSQL) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
-		return nil, translate(err, "read marked paths")
+		return nil, translateError(err, "read marked paths")
 	}
 	var wanted []pathindex.Path
 	var category, name, schema string
 	_, err = pgx.ForEachRow(rows, []any{&category, &name, &schema}, func() error {
-		marked, err := pathindex.Marked([]byte(schema))
+		marked, err := pathindex.MarkedPaths([]byte(schema))
 		for _, steps := range marked {
 			wanted = append(wanted, pathindex.Path{Category: category, Name: name, Steps: steps})
 		}
 		return err
 	})
-	return wanted, translate(err, "read marked paths")
+	return wanted, translateError(err, "read marked paths")
 }
 
 // pathIndexPrefix and the hash of a path, and then the partition's number, make the
@@ -90,55 +90,55 @@ const buildPathIndexSQL = `
 select format('create index concurrently if not exists %I on %s ((hashtextextended(data #>> %L::text[], 0)), "timestamp") where category = %L and name = %L',
 	$1::text, $2::bigint::oid::regclass, $3::text[], $4::text, $5::text)`
 
-// task is an index to be built, or to be dropped.
-type task struct {
+// indexTask is an index to be built, or to be dropped.
+type indexTask struct {
 	name      string
 	partition int64
 	path      *pathindex.Path // nil: drop it
 }
 
-// Reconcile implements pathindex.Store.
-func (s *PathIndexStore) Reconcile(ctx context.Context, wanted []pathindex.Path) (done pathindex.Done, err error) {
-	tasks, err := s.tasks(ctx, wanted)
+// ReconcileIndexes implements pathindex.Store.
+func (s *PathIndexStore) ReconcileIndexes(ctx context.Context, wanted []pathindex.Path) (done pathindex.Result, err error) {
+	tasks, err := s.planTasks(ctx, wanted)
 	if err != nil || len(tasks) == 0 {
-		return done, translate(err, "look at indexes of payloads")
+		return done, translateError(err, "look at indexes of payloads")
 	}
 	conn, err := s.db.change.Acquire(ctx)
 	if err != nil {
-		return done, translate(err, "build indexes of payloads")
+		return done, translateError(err, "build indexes of payloads")
 	}
 	defer conn.Release()
 	// To build an index takes as long as it takes. Behind a pooler the role's timeouts
 	// hold: what is set there would be set for a stranger.
 	if !s.db.pooled {
-		if err := run(ctx, conn, "set statement_timeout = 0; set lock_timeout = 0"); err != nil {
-			return done, translate(err, "build indexes of payloads")
+		if err := runStatements(ctx, conn, "set statement_timeout = 0; set lock_timeout = 0"); err != nil {
+			return done, translateError(err, "build indexes of payloads")
 		}
 		defer func() {
-			if run(ctx, conn, "reset statement_timeout; reset lock_timeout") != nil {
+			if runStatements(ctx, conn, "reset statement_timeout; reset lock_timeout") != nil {
 				_ = conn.Conn().Close(ctx) // the pool makes another one
 			}
 		}()
 	}
 	for _, t := range tasks {
 		if t.path == nil {
-			if err := run(ctx, conn, "drop index concurrently if exists "+t.name); err != nil {
-				return done, translate(err, "drop "+t.name)
+			if err := runStatements(ctx, conn, "drop index concurrently if exists "+t.name); err != nil {
+				return done, translateError(err, "drop "+t.name)
 			}
 			done.Dropped++
 			continue
 		}
-		if err := build(ctx, conn, t); err != nil {
-			return done, translate(err, "build "+t.name)
+		if err := buildIndex(ctx, conn, t); err != nil {
+			return done, translateError(err, "build "+t.name)
 		}
 		done.Built++
 	}
 	return done, nil
 }
 
-// tasks works out what there is to do: first what goes, then what comes, the newest
+// planTasks works out what there is to do: first what goes, then what comes, the newest
 // partition first. There is nothing to do while another replica builds.
-func (s *PathIndexStore) tasks(ctx context.Context, wanted []pathindex.Path) (tasks []task, err error) {
+func (s *PathIndexStore) planTasks(ctx context.Context, wanted []pathindex.Path) (tasks []indexTask, err error) {
 	rows, err := s.db.change.Query(ctx, pathIndexesSQL)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (s *PathIndexStore) tasks(ctx context.Context, wanted []pathindex.Path) (ta
 	named := func(partition int64, p pathindex.Path) string {
 		return fmt.Sprintf("%s%s_%d", pathIndexPrefix, pathHash(p), partition)
 	}
-	missing, seen := []task{}, map[int64]bool{}
+	missing, seen := []indexTask{}, map[int64]bool{}
 	there := map[string]bool{}
 	for _, f := range found {
 		there[f.Index] = f.Valid
@@ -171,31 +171,31 @@ func (s *PathIndexStore) tasks(ctx context.Context, wanted []pathindex.Path) (ta
 		for _, p := range wanted {
 			name := named(f.Partition, p)
 			if kept[name] = there[name]; !there[name] {
-				missing = append(missing, task{name: name, partition: f.Partition, path: &p})
+				missing = append(missing, indexTask{name: name, partition: f.Partition, path: &p})
 			}
 		}
 	}
 	for _, f := range found {
 		if f.Index != "" && !kept[f.Index] {
-			tasks = append(tasks, task{name: f.Index})
+			tasks = append(tasks, indexTask{name: f.Index})
 		}
 	}
 	return append(tasks, missing...), nil
 }
 
-// build builds an index. The planner takes no statistics from indexes of some rows, so
+// buildIndex builds an index. The planner takes no statistics from indexes of some rows, so
 // there is nothing to analyze.
-func build(ctx context.Context, conn *pgxpool.Conn, t task) error {
+func buildIndex(ctx context.Context, conn *pgxpool.Conn, t indexTask) error {
 	var create string
 	err := conn.QueryRow(ctx, buildPathIndexSQL, t.name, t.partition, t.path.Steps, t.path.Category, t.path.Name).Scan(&create)
 	if err != nil {
 		return err
 	}
-	return run(ctx, conn, create)
+	return runStatements(ctx, conn, create)
 }
 
-// run runs statements that must not be part of a transaction.
-func run(ctx context.Context, conn *pgxpool.Conn, statements string) error {
+// runStatements runs statements that must not be part of a transaction.
+func runStatements(ctx context.Context, conn *pgxpool.Conn, statements string) error {
 	_, err := conn.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
@@ -210,16 +210,16 @@ select exists (select from there where there.relname = 'event_data_' || h.hash |
 		and not exists (select from there where there.oid = l.oid and there.relname = 'event_data_' || h.hash || '_' || there.oid))
 from unnest($1::text[]) with ordinality h (hash, place) order by h.place`
 
-// Indexed implements query.PathStore.
-func (s *QueryStore) Indexed(ctx context.Context, category, name string, paths []query.DataPath) ([]bool, error) {
+// FindIndexed implements query.PathStore.
+func (s *QueryStore) FindIndexed(ctx context.Context, category, name string, paths []query.DataPath) ([]bool, error) {
 	hashes := make([]string, len(paths))
 	for n, steps := range paths {
 		hashes[n] = pathHash(pathindex.Path{Category: category, Name: name, Steps: steps})
 	}
 	rows, err := s.db.read.Query(ctx, pathIndexedSQL, hashes)
 	if err != nil {
-		return nil, translate(err, "look for indexes of payloads")
+		return nil, translateError(err, "look for indexes of payloads")
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	return found, translate(err, "look for indexes of payloads")
+	return found, translateError(err, "look for indexes of payloads")
 }

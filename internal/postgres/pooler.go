@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Misfit returns what a pooler refused and what to do, alone and without what came of it,
+// AsPoolerError returns what a pooler refused and what to do, alone and without what came of it,
 // where that is why an error came about; else nil.
-func Misfit(err error) error {
+func AsPoolerError(err error) error {
 	if wrong, ok := errors.AsType[poolerError](err); ok {
 		return wrong
 	}
@@ -18,8 +18,8 @@ func Misfit(err error) error {
 
 // What PgBouncer says. It has one SQLSTATE for all of it.
 const (
-	refusedParameter = "unsupported startup parameter"
-	statementMode    = "statement pooling mode"
+	rejectedParameter = "unsupported startup parameter"
+	statementMode     = "statement pooling mode"
 )
 
 // The advice for both.
@@ -28,13 +28,13 @@ const (
 	adviceStatement = "set pool_mode of PgBouncer to transaction, and database.pooler, too: in statement mode there are no transactions"
 )
 
-// misfit returns a poolerError for an error by which a pooler refuses what the service
+// newPoolerError returns a poolerError for an error by which a pooler refuses what the service
 // cannot do without, and nil for all others.
-func misfit(err error) error {
+func newPoolerError(err error) error {
 	var pg *pgconn.PgError
 	switch {
 	case !errors.As(err, &pg):
-	case strings.Contains(pg.Message, refusedParameter):
+	case strings.Contains(pg.Message, rejectedParameter):
 		return poolerError{pg.Message, adviceParameter}
 	case strings.Contains(pg.Message, statementMode):
 		return poolerError{pg.Message, adviceStatement}

@@ -17,7 +17,7 @@ type observedPool struct {
 	pool, idle, used, opening metric.ObserveOption
 }
 
-func observed(name string, pool *pgxpool.Pool) observedPool {
+func newObservedPool(name string, pool *pgxpool.Pool) observedPool {
 	of := attribute.String("pool", name)
 	state := func(value string) metric.ObserveOption {
 		return metric.WithAttributeSet(attribute.NewSet(of, attribute.String("state", value)))
@@ -31,7 +31,7 @@ func observed(name string, pool *pgxpool.Pool) observedPool {
 // Observe makes the state of the pools metrics of a meter. It is called once, and
 // what it registers may be asked after Close, too.
 func (db *DB) Observe(meter metric.Meter) error {
-	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("change", db.change), observed("watch", db.watch)}
+	pools := []observedPool{newObservedPool("write", db.write), newObservedPool("read", db.read), newObservedPool("change", db.change), newObservedPool("watch", db.watch)}
 	var failed error
 	counter := func(name, unit, about string) metric.Int64ObservableCounter {
 		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
@@ -54,7 +54,7 @@ func (db *DB) Observe(meter metric.Meter) error {
 	durable := gauge("theeye.database.durable", "", "Whether the settings of the database keep acknowledged events through a crash and a failover: 1 or 0")
 	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose, because of the settings of the database")
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(durable, db.durability.durable())
+		o.ObserveInt64(durable, db.durability.durableGauge())
 		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())
 		for i := range pools {
 			p := &pools[i]

@@ -31,9 +31,9 @@ func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
 		requests[i] = request(shop+event.ApplicationID(i%2), envelope(session, noon), refused, envelope(uuid.New(), noon))
 	}
 
-	answers := gathered(t, b.store, requests)
+	answers := submitTogether(t, b.store, requests)
 
-	owners, refusals := owned(t, b, "select event_id, application_id from event"), owned(t, b, "select rejection_id, application_id from rejection")
+	owners, refusals := applicationsByRow(t, b, "select event_id, application_id from event"), applicationsByRow(t, b, "select rejection_id, application_id from rejection")
 	require.Len(t, owners, 2*len(requests))
 	require.Len(t, refusals, len(requests))
 	for i, r := range requests {
@@ -46,8 +46,8 @@ func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
 	}
 }
 
-// owned reads which application each row belongs to.
-func owned(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
+// applicationsByRow reads which application each row belongs to.
+func applicationsByRow(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(context.Background(), statement) //nolint:rowserrcheck // ForEachRow returns it
 	require.NoError(t, err)
@@ -85,8 +85,8 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 			require.Equal(t, ingest.Duplicate, v.Status)
 		}
 	}
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Equal(t, many, count(t, b, "event"))
 
 	others := make([]event.Envelope, conflicts)
@@ -99,7 +99,7 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 		require.Equal(t, ingest.Conflict, v.Status)
 		kept[v.ErrorID] = true
 	}
-	found := owned(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
+	found := applicationsByRow(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
 	require.Len(t, kept, conflicts)
 	for id := range kept {
 		require.Contains(t, found, id, "told as the id of an error")
@@ -111,7 +111,7 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
 	t.Parallel()
 	const events = 30
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
 	c := collector(t, b.store, 1)
 	noon := time.Now().Add(-time.Hour)
 	for range events {
@@ -144,8 +144,8 @@ func TestCommitThatNeverReachedTheServer(t *testing.T) {
 		require.LessOrEqual(t, w.losses.Load(), int32(0), "the connection was broken")
 	}
 
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Equal(t, 7, count(t, b, "event"))
 }
 

@@ -107,8 +107,8 @@ func TestRace(t *testing.T) {
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Equal(t, int(stored.Load()), count(t, b, "event"))
 	require.Equal(t, int(stored.Load()), count(t, b, "event_key"))
 	require.Equal(t, int(refused.Load()), count(t, b, "rejection"))
@@ -119,5 +119,5 @@ func TestRace(t *testing.T) {
 	require.NotZero(t, duplicates.Load())
 	require.NotZero(t, retracted.Load())
 	t.Logf("%d stored, %d duplicates, %d refused, %d not stored with others, %d deadlocks",
-		stored.Load(), duplicates.Load(), refused.Load(), retracted.Load(), deadlocks(t, b))
+		stored.Load(), duplicates.Load(), refused.Load(), retracted.Load(), countDeadlocks(t, b))
 }

@@ -26,10 +26,10 @@ func TestTextThatNamesALockedSession(t *testing.T) {
 			session := uuid.New()
 			submit(t, c, request(shop, envelope(session, time.Now().Add(-time.Hour))))
 			if erasing {
-				_, err := postgres.NewErasureStore(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}})
+				_, err := postgres.NewErasureStore(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
 				require.NoError(t, err)
 			}
-			hold(t, b, "select from session where session_id = $1 for update", session)
+			holdLocks(t, b, "select from session where session_id = $1 for update", session)
 
 			refused := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
 			verdicts := submit(t, c, request(blog, refused, envelope(uuid.New(), time.Now().Add(-time.Hour))))

@@ -48,8 +48,8 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
 	}
 	q.sql.WriteString(") b")
-	q.order(" limit ", limit)
-	return list(ctx, s, s.mode, q, func(row pgx.Row) (b query.Bucket, err error) {
+	q.orderBy(" limit ", limit)
+	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (b query.Bucket, err error) {
 		var start *time.Time
 		var code, category, name, application string
 		if err := row.Scan(&start, &code, &category, &name, &application, &b.Count); err != nil {
@@ -84,11 +84,11 @@ func (s *QueryStore) RejectionGroups(ctx context.Context, f query.RejectionFilte
 	q := newStatement(groupedRejectionsSQL)
 	q.heavy = true
 	q.whereRejections(&f)
-	q.whenSet(f.Code != "", "v.code = ?", f.Code)
-	q.order(" group by 1, 2, 3, 4, 5 order by 6 desc, 8 desc, 1, 2, 3, 4, 5 limit ", limit)
+	q.whereIf(f.Code != "", "v.code = ?", f.Code)
+	q.orderBy(" group by 1, 2, 3, 4, 5 order by 6 desc, 8 desc, 1, 2, 3, 4, 5 limit ", limit)
 	q.sql.WriteString(") g")
 	groups := []query.RejectionGroup{}
-	err := list(ctx, s, s.mode, q, scanRejectionGroup, func(g query.RejectionGroup) bool {
+	err := listRows(ctx, s, s.mode, q, scanRejectionGroup, func(g query.RejectionGroup) bool {
 		groups = append(groups, g)
 		return true
 	})

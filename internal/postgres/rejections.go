@@ -40,20 +40,20 @@ func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, af
 	if after != nil {
 		q.where(rejectionBefore, after.At, after.ID)
 	}
-	q.order(rejectionOrder, limit)
-	return list(ctx, s, s.mode, q, scanRejection, yield)
+	q.orderBy(rejectionOrder, limit)
+	return listRows(ctx, s, s.mode, q, scanRejection, yield)
 }
 
 // whereRejections adds the conditions of a filter.
 func (s *statement) whereRejections(f *query.RejectionFilter) {
-	s.whenSet(f.Code != "", rejectionCode, f.Code)
-	s.whenSet(f.Application != "", rejectionApplication, f.Application)
-	s.whenSet(f.Category != "", rejectionCategory, f.Category)
-	s.whenSet(f.Name != "", rejectionName, f.Name)
-	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
-	s.whenSet(f.Status != "", rejectionStatus, f.Status)
-	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
-	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	s.whereIf(f.Code != "", rejectionCode, f.Code)
+	s.whereIf(f.Application != "", rejectionApplication, f.Application)
+	s.whereIf(f.Category != "", rejectionCategory, f.Category)
+	s.whereIf(f.Name != "", rejectionName, f.Name)
+	s.whereIf(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whereIf(f.Status != "", rejectionStatus, f.Status)
+	s.whereIf(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
 // rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within
@@ -64,7 +64,7 @@ const rejectionByIDSQL = selectRejectionsSQL + ` where r.rejection_id = $1 and r
 func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejection, error) {
 	const before, after = 10 * time.Minute, time.Minute
 	made := time.Unix(id.Time().UnixTime())
-	return one(ctx, s, "read a rejection", scanRejection, rejectionByIDSQL, id, made.Add(-before), made.Add(after))
+	return readRow(ctx, s, "read a rejection", scanRejection, rejectionByIDSQL, id, made.Add(-before), made.Add(after))
 }
 
 func scanRejection(row pgx.Row) (r query.Rejection, err error) {
@@ -96,15 +96,15 @@ const (
 	countTo          = "c.hour < ?"
 )
 
-// NotKept implements query.RejectionStore.
-func (s *QueryStore) NotKept(ctx context.Context, f query.RejectionFilter) (int64, error) {
+// CountNotKept implements query.RejectionStore.
+func (s *QueryStore) CountNotKept(ctx context.Context, f query.RejectionFilter) (int64, error) {
 	q := newStatement(notKeptSQL)
-	q.whenSet(f.Application != "", countApplication, f.Application)
-	q.whenSet(!f.From.IsZero(), countFrom, f.From.Truncate(time.Hour))
-	q.whenSet(!f.To.IsZero(), countTo, f.To)
+	q.whereIf(f.Application != "", countApplication, f.Application)
+	q.whereIf(!f.From.IsZero(), countFrom, f.From.Truncate(time.Hour))
+	q.whereIf(!f.To.IsZero(), countTo, f.To)
 	scan := func(row pgx.Row) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
 	}
-	return one(ctx, s, "count refusals", scan, q.sql.String(), q.args...)
+	return readRow(ctx, s, "count refusals", scan, q.sql.String(), q.args...)
 }

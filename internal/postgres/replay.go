@@ -28,23 +28,23 @@ var _ rejection.Store = (*ReplayStore)(nil)
 // NewReplayStore makes a store on a database whose schema is current.
 func NewReplayStore(db *DB) *ReplayStore {
 	reads := NewQueryStore(db)
-	reads.changes = true
+	reads.usesChangePool = true
 	return &ReplayStore{db: db, reads: reads}
 }
 
 // The conditions of what is replayed, beside those of lists.
 const (
-	rejectionOpen  = "r.status = 'open'"
-	rejectionFree  = "(r.leased_until is null or r.leased_until < now())"
-	rejectionAfter = "(r.received_at, r.rejection_id) > (?, ?)"
-	oldestFirst    = " order by r.received_at, r.rejection_id limit "
+	rejectionOpen     = "r.status = 'open'"
+	rejectionUnleased = "(r.leased_until is null or r.leased_until < now())"
+	rejectionAfter    = "(r.received_at, r.rejection_id) > (?, ?)"
+	oldestFirst       = " order by r.received_at, r.rejection_id limit "
 	// rejectionNamed reads each named rejection by rejection_pkey, as rejectionByIDSQL does.
 	rejectionNamed = " join unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as w (id, low, high) on r.rejection_id = w.id and r.received_at between w.low and w.high"
 )
 
-// whereMeant adds the source and the conditions of a filter: rejection_pkey in its
+// whereSelected adds the source and the conditions of a filter: rejection_pkey in its
 // order, or rejection_session_id_idx for one session.
-func (s *statement) whereMeant(f *rejection.Filter) {
+func (s *statement) whereSelected(f *rejection.Filter) {
 	if f.IDs != nil {
 		const before, after = 10 * time.Minute, time.Minute
 		ids, lows, highs := make([][16]byte, len(f.IDs)), make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
@@ -56,30 +56,30 @@ func (s *statement) whereMeant(f *rejection.Filter) {
 		s.args = []any{ids, lows, highs}
 	}
 	s.where(rejectionOpen)
-	s.whenSet(f.Code != "", rejectionCode, f.Code)
-	s.whenSet(f.Application != "", rejectionApplication, f.Application)
-	s.whenSet(f.Category != "", rejectionCategory, f.Category)
-	s.whenSet(f.Name != "", rejectionName, f.Name)
-	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
-	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
-	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	s.whereIf(f.Code != "", rejectionCode, f.Code)
+	s.whereIf(f.Application != "", rejectionApplication, f.Application)
+	s.whereIf(f.Category != "", rejectionCategory, f.Category)
+	s.whereIf(f.Name != "", rejectionName, f.Name)
+	s.whereIf(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whereIf(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
-// whereFree adds the conditions of what a run may take behind a position, and its end.
-func (s *statement) whereFree(f *rejection.Filter, after rejection.Position, limit int) {
-	s.whereMeant(f)
-	s.where(rejectionFree)
+// whereUnleased adds the conditions of what a run may take behind a position, and its end.
+func (s *statement) whereUnleased(f *rejection.Filter, after rejection.Position, limit int) {
+	s.whereSelected(f)
+	s.where(rejectionUnleased)
 	if !after.ReceivedAt.IsZero() {
 		s.where(rejectionAfter, after.ReceivedAt, after.ID)
 	}
-	s.order(oldestFirst, limit)
+	s.orderBy(oldestFirst, limit)
 }
 
-// Count implements rejection.Store.
-func (s *ReplayStore) Count(ctx context.Context, f rejection.Filter) (n int64, err error) {
+// CountOpen implements rejection.Store.
+func (s *ReplayStore) CountOpen(ctx context.Context, f rejection.Filter) (n int64, err error) {
 	q := newStatement("select count(*) from rejection r")
-	q.whereMeant(&f)
-	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (n int64, err error) {
+	q.whereSelected(&f)
+	err = listRows(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
 	}, func(found int64) bool {
@@ -89,13 +89,13 @@ func (s *ReplayStore) Count(ctx context.Context, f rejection.Filter) (n int64, e
 	return n, err
 }
 
-const keptColumns = `r.rejection_id, r.received_at, r.application_id, coalesce((select a.name from application a where a.application_id = r.application_id), ''), r.request_id, r.trace_id, r.raw, r.raw_size`
+const replayColumns = `r.rejection_id, r.received_at, r.application_id, coalesce((select a.name from application a where a.application_id = r.application_id), ''), r.request_id, r.trace_id, r.raw, r.raw_size`
 
-// Read implements rejection.Store. It takes no lock.
-func (s *ReplayStore) Read(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
-	q := newStatement("select " + keptColumns + " from rejection r")
-	q.whereFree(&f, after, limit)
-	return s.kept(ctx, q)
+// ReadOpen implements rejection.Store. It takes no lock.
+func (s *ReplayStore) ReadOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
+	q := newStatement("select " + replayColumns + " from rejection r")
+	q.whereUnleased(&f, after, limit)
+	return s.listRejections(ctx, q)
 }
 
 // The parts of the statement that leases rejections. It locks the rows of one run, in
@@ -107,25 +107,25 @@ const (
 	update rejection r set leased_until = now() + interval '1 minute' from free
 	where r.received_at = free.received_at and r.rejection_id = free.rejection_id
 	returning r.*)
-select ` + keptColumns + ` from leased r order by r.received_at, r.rejection_id`
+select ` + replayColumns + ` from leased r order by r.received_at, r.rejection_id`
 )
 
-// Claim implements rejection.Store.
-func (s *ReplayStore) Claim(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
+// ClaimOpen implements rejection.Store.
+func (s *ReplayStore) ClaimOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
 	q := newStatement(leaseSQL)
-	q.whereFree(&f, after, limit)
+	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(leasedSQL)
-	return s.kept(ctx, q)
+	return s.listRejections(ctx, q)
 }
 
-func (s *ReplayStore) kept(ctx context.Context, q *statement) (kept []rejection.Kept, err error) {
-	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.Kept, err error) {
+func (s *ReplayStore) listRejections(ctx context.Context, q *statement) (kept []rejection.DeadLetter, err error) {
+	err = listRows(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.DeadLetter, err error) {
 		var application int32
 		var trace uuid.NullUUID
 		err = row.Scan(&k.ID, &k.ReceivedAt, &application, &k.ApplicationName, &k.RequestID, &trace, &k.Raw, &k.RawSize)
 		k.Application, k.TraceID = event.ApplicationID(application), trace.UUID
 		return k, err
-	}, func(k rejection.Kept) bool {
+	}, func(k rejection.DeadLetter) bool {
 		kept = append(kept, k)
 		return true
 	})
@@ -145,29 +145,29 @@ update rejection r set leased_until = null
 from unnest($1::uuid[], $2::timestamptz[]) as n (rejection_id, received_at)
 where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.status = 'open'`
 
-// Settle implements rejection.Store.
-func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
-	batch, totals, err := settling(outcomes)
+// SettleOutcomes implements rejection.Store.
+func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+	batch, totals, err := newSettleBatch(outcomes)
 	if err != nil {
 		return err
 	}
 	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayed{}) {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
-		return record(ctx, tx, audit.ErrorsReplayed, target, totals)
+		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
-	return translate(err, "note the outcome of a replay")
+	return translateError(err, "note the outcome of a replay")
 }
 
-// replayed is what an audit entry says of a part of a replay.
-type replayed struct {
+// replayTotals is what an audit entry says of a part of a replay.
+type replayTotals struct {
 	Stored     int `json:"stored"`
 	Duplicates int `json:"duplicates"`
 	Rejected   int `json:"rejected"`
 }
 
-func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, err error) {
+func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayTotals, err error) {
 	var settled, released struct {
 		ids   [][16]byte
 		times []time.Time
@@ -216,10 +216,10 @@ update rejection r set status = 'discarded', leased_until = null from free
 where r.received_at = free.received_at and r.rejection_id = free.rejection_id
 returning r.received_at, r.rejection_id`
 
-// Discard implements rejection.Store.
-func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
+// DiscardOpen implements rejection.Store.
+func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
 	q := newStatement(leaseSQL)
-	q.whereFree(&f, after, limit)
+	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
 	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
@@ -233,10 +233,10 @@ func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Fi
 		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
 		})
-		return record(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
+		return recordAudit(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
 	})
 	if err != nil {
-		return 0, after, translate(err, "discard rejections")
+		return 0, after, translateError(err, "discard rejections")
 	}
 	return n, last, nil
 }

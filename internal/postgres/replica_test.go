@@ -31,7 +31,7 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 	for i := range r.Envelopes {
 		events[i] = r.Envelopes[i].Event
 		if r.Envelopes[i].Accepted() {
-			oracle.Sending(events[i])
+			oracle.RecordSending(events[i])
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -43,7 +43,7 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 	}
 	for i, v := range verdicts {
 		if r.Envelopes[i].Accepted() && v.Status != ingest.NotStored {
-			oracle.Told(events[i], v.Status, v.Sequence)
+			oracle.RecordVerdict(events[i], v.Status, v.Sequence)
 		}
 	}
 	return verdicts
@@ -64,25 +64,25 @@ func await(t testing.TB, so func() bool) {
 	require.Eventually(t, so, 30*time.Second, 2*time.Millisecond)
 }
 
-// consistent fails the test where the tables contradict one another or the answers.
-func consistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
+// requireConsistent fails the test where the tables contradict one another or the answers.
+func requireConsistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
 	t.Helper()
-	wrong, err := oracle.Wrong(context.Background(), b.database.Pool(t))
+	wrong, err := oracle.FindViolations(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 }
 
-// gapless fails the test unless the sequences of all sessions are 1 to n.
-func gapless(t testing.TB, b *bundle) {
+// requireGapless fails the test unless the sequences of all sessions are 1 to n.
+func requireGapless(t testing.TB, b *bundle) {
 	t.Helper()
-	gaps, err := apptest.Gaps(context.Background(), b.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }
 
-// deadlocks counts what Postgres had to resolve. Servers tell of it once their
+// countDeadlocks counts what Postgres had to resolve. Servers tell of it once their
 // connections close, so it is only ever logged.
-func deadlocks(t testing.TB, b *bundle) (n int) {
+func countDeadlocks(t testing.TB, b *bundle) (n int) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
 		"select deadlocks from pg_stat_database where datname = current_database()").Scan(&n))

@@ -31,11 +31,11 @@ const clockSQL = `select clock_timestamp()`
 // Now implements retention.Store.
 func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.db.change.QueryRow(ctx, clockSQL).Scan(&now)
-	return now.UTC(), translate(err, "read the database's clock")
+	return now.UTC(), translateError(err, "read the database's clock")
 }
 
-// Prepare implements retention.Store.
-func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error {
+// CreatePartitions implements retention.Store.
+func (s *RetentionStore) CreatePartitions(ctx context.Context, from, to time.Time) error {
 	var months []month
 	for m := monthOf(from); m <= monthOf(to); m++ {
 		months = append(months, m)
@@ -51,18 +51,18 @@ func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error 
 // nobody, and its events are then taken out of the ledger and their sessions in
 // small transactions. If that is cut off, the next round goes on with it.
 func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (events int64, err error) {
-	if err := s.detach(ctx, eventTable, before); err != nil {
-		return 0, translate(err, "detach expired events")
+	if err := s.detachExpired(ctx, eventTable, before); err != nil {
+		return 0, translateError(err, "detach expired events")
 	}
 	expired, err := s.setAside(ctx, eventTable, before)
 	if err != nil {
-		return 0, translate(err, "list expired events")
+		return 0, translateError(err, "list expired events")
 	}
 	for _, table := range expired {
 		for {
-			n, err := s.purge(ctx, table, before)
-			if err != nil && !contention(err) {
-				return events, translate(err, "take expired events out of the ledger")
+			n, err := s.purgeTable(ctx, table, before)
+			if err != nil && !isContention(err) {
+				return events, translateError(err, "take expired events out of the ledger")
 			}
 			events += n
 			if n == 0 && err == nil {
@@ -71,9 +71,9 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 		}
 	}
 	for {
-		gone, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, erasedAtOnce)
+		gone, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, eraseBatchSize)
 		if err != nil {
-			return events, translate(err, "drop marks of expired events")
+			return events, translateError(err, "drop marks of expired events")
 		}
 		if gone.RowsAffected() == 0 {
 			return events, nil
@@ -83,14 +83,14 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 
 // ExpireRejections implements retention.Store.
 func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error) {
-	if err := s.detach(ctx, rejectionTable, before); err != nil {
-		return 0, translate(err, "detach expired errors")
+	if err := s.detachExpired(ctx, rejectionTable, before); err != nil {
+		return 0, translateError(err, "detach expired errors")
 	}
 	expired, err := s.setAside(ctx, rejectionTable, before)
 	for _, table := range expired {
 		dropped, err := dropExpired(ctx, s.db.change, table, before)
 		if err != nil {
-			return partitions, translate(err, "drop expired errors")
+			return partitions, translateError(err, "drop expired errors")
 		}
 		if dropped {
 			partitions++
@@ -99,13 +99,13 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	if err == nil {
 		_, err = s.db.change.Exec(ctx, expireCountsSQL, before)
 	}
-	return partitions, translate(err, "drop expired errors")
+	return partitions, translateError(err, "drop expired errors")
 }
 
-// ForgetErasures implements retention.Store.
-func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
+// PruneErasures implements retention.Store.
+func (s *RetentionStore) PruneErasures(ctx context.Context, before time.Time) error {
 	_, err := s.db.change.Exec(ctx, forgetErasuresSQL, before)
-	return translate(err, "forget erasures")
+	return translateError(err, "forget erasures")
 }
 
 // forgetErasuresSQL uses session_erased_at_idx and locks the rows it deletes.
@@ -159,9 +159,9 @@ where s.session_id = n.session_id and s.erased_at is null`
 // dropSessionsSQL forgets sessions that have no event left.
 const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
 
-// purge takes some events out of a table that was set aside, and drops it when it is
+// purgeTable takes some events out of a table that was set aside, and drops it when it is
 // empty. It leaves one alone that was attached again meanwhile.
-func (s *RetentionStore) purge(ctx context.Context, table string, before time.Time) (events int64, err error) {
+func (s *RetentionStore) purgeTable(ctx context.Context, table string, before time.Time) (events int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce) //nolint:rowserrcheck // ForEachRow returns it
+		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), eraseBatchSize) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}

@@ -30,8 +30,8 @@ type old struct {
 	expired, partly, kept, moved uuid.UUID
 }
 
-// fill stores far more events than one transaction purges.
-func fill(t *testing.T, b *bundle) old {
+// fillEvents stores far more events than one transaction purges.
+func fillEvents(t *testing.T, b *bundle) old {
 	t.Helper()
 	c := collector(t, b.store, 1)
 	s := old{uuid.New(), uuid.New(), uuid.New(), uuid.New()}
@@ -54,7 +54,7 @@ func fill(t *testing.T, b *bundle) old {
 	}
 	edited := envelope(s.moved, firstOf(-4))
 	submit(t, c, request(shop, edited))
-	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
+	_, err := postgres.NewAmendStore(b.db).EditEvent(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Timestamp = firstOf(0)
 		return event.Envelope{Event: current.Event}, nil
 	})
@@ -74,7 +74,7 @@ func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
 // everything else is as it should be.
 func (s *old) gone(t *testing.T, b *bundle) {
 	t.Helper()
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	require.Equal(t, 601, count(t, b, "event"))
@@ -96,7 +96,7 @@ func (s *old) gone(t *testing.T, b *bundle) {
 func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	store := postgres.NewRetentionStore(b.db)
 	_, err := store.ExpireEvents(context.Background(), firstOf(-4).Add(-time.Second))
 	require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 	const day = 24 * time.Hour
 	config := retention.Config{Events: 60 * day, Errors: 60 * day, MaxAge: 60 * day, Timings: day, Audit: 60 * day, Interval: time.Hour}
 	ahead := func() time.Time { return time.Now().AddDate(2, 0, 0) }
-	retention.New(config, postgres.NewRetentionStore(b.db), zap.NewNop(), ahead).Round(t.Context())
+	retention.New(config, postgres.NewRetentionStore(b.db), zap.NewNop(), ahead).RunRound(t.Context())
 	require.Equal(t, 1, count(t, b, "event"))
 	require.Equal(t, 1, count(t, b, "event_key"))
 }
@@ -131,7 +131,7 @@ func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 func TestTwoReplicasExpireAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	parallel(4, func(int) {
 		for range 3 { // rounds
 			_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
@@ -148,10 +148,10 @@ func TestTwoReplicasExpireAtOnce(t *testing.T) {
 func TestInterruptedExpiryIsContinued(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	pool := b.database.Pool(t)
-	mark(t, b, month(-4), firstOf(-1))
-	mark(t, b, month(-3), firstOf(-1))
+	markExpired(t, b, month(-4), firstOf(-1))
+	markExpired(t, b, month(-3), firstOf(-1))
 	_, err := pool.Exec(context.Background(), "alter table event detach partition "+month(-4))
 	require.NoError(t, err)
 	reader, err := pool.Begin(context.Background())
@@ -182,16 +182,16 @@ func TestEditsDuringAnExpiry(t *testing.T) {
 	session := uuid.New()
 	last := envelope(session, firstOf(0))
 	submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-4)), last))
-	mark(t, b, month(-4), firstOf(-2))
+	markExpired(t, b, month(-4), firstOf(-2))
 	_, err := b.database.Pool(t).Exec(context.Background(), "alter table event detach partition "+month(-4))
 	require.NoError(t, err)
 
-	require.NoError(t, amends.Erase(context.Background(), last.Event.ID, func(event.Stored) error { return nil }))
+	require.NoError(t, amends.EraseEvent(context.Background(), last.Event.ID, func(event.Stored) error { return nil }))
 	submit(t, c, request(shop, envelope(session, firstOf(-1))))
 	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-2))
 	require.NoError(t, err)
 
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
@@ -222,8 +222,8 @@ func TestErasuresAreForgotten(t *testing.T) {
 	submit(t, c, request(shop, envelope(session, firstOf(0))))
 	eraseSession(t, b.db, session)
 	store := postgres.NewRetentionStore(b.db)
-	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(-time.Hour)))
+	require.NoError(t, store.PruneErasures(context.Background(), time.Now().Add(-time.Hour)))
 	require.Equal(t, 1, count(t, b, "session"))
-	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(time.Hour)))
+	require.NoError(t, store.PruneErasures(context.Background(), time.Now().Add(time.Hour)))
 	require.Equal(t, 0, count(t, b, "session"))
 }

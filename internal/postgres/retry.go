@@ -80,7 +80,7 @@ func waitFor(ctx context.Context, d time.Duration) bool {
 func retryOnContention(ctx context.Context, step func() error) error {
 	return transactionRetry().run(ctx, func() (retryDecision, error) {
 		err := step()
-		if contention(err) {
+		if isContention(err) {
 			return retryCounted, err
 		}
 		return giveUp, err
@@ -90,5 +90,5 @@ func retryOnContention(ctx context.Context, step func() error) error {
 // retryTransaction runs a transaction of which a caller is told on the connections for changes,
 // and again while other transactions get into its way.
 func (db *DB) retryTransaction(ctx context.Context, run func(pgx.Tx) error) error {
-	return retryOnContention(ctx, func() error { return db.transact(ctx, db.change, run) })
+	return retryOnContention(ctx, func() error { return db.runTransaction(ctx, db.change, run) })
 }

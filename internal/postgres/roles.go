@@ -34,11 +34,11 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return translate(err, "connect")
+		return translateError(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
-	err = inTurn(ctx, conn, func(tx pgx.Tx) error {
-		if err := refusePlanted(ctx, tx, roles.Service, roles.Analyst); err != nil {
+	err = retryConcurrentUpdate(ctx, conn, func(tx pgx.Tx) error {
+		if err := checkPlanted(ctx, tx, roles.Service, roles.Analyst); err != nil {
 			return err
 		}
 		g := granter{tx: tx}
@@ -48,37 +48,37 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 			}
 			return err
 		}
-		if err := g.tables(ctx); err != nil {
+		if err := g.loadTables(ctx); err != nil {
 			return err
 		}
-		if err := g.run(ctx, publicStatements); err != nil {
+		if err := g.runStatements(ctx, publicStatements); err != nil {
 			return err
 		}
 		if roles.Service != "" {
-			if err := g.grant(ctx, roles.Service, serviceStatements); err != nil {
+			if err := g.grantRole(ctx, roles.Service, serviceStatements); err != nil {
 				return err
 			}
 		}
 		if roles.Analyst != "" {
-			if err := g.grant(ctx, roles.Analyst, analystStatements); err != nil {
+			if err := g.grantRole(ctx, roles.Analyst, analystStatements); err != nil {
 				return err
 			}
 		}
 
-		return g.verify(ctx, roles.Service, roles.Analyst)
+		return g.verifyTrust(ctx, roles.Service, roles.Analyst)
 	})
 	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) || errors.Is(err, errUntrustworthy) || errors.Is(err, ErrPlanted) {
 		return err
 	}
 	if s := sqlState(err); s == stateInsufficientPrivilege {
-		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", reason(err))
+		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", conciseError(err))
 	}
-	return translate(err, "make roles")
+	return translateError(err, "make roles")
 }
 
-// inTurn runs a transaction again when another one changed the same role: roles belong to
+// retryConcurrentUpdate runs a transaction again when another one changed the same role: roles belong to
 // all databases of a cluster, and Postgres does not make those who change one wait.
-func inTurn(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
+func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
 	return transactionRetry().run(ctx, func() (retryDecision, error) {
 		err := pgx.BeginFunc(ctx, conn, run)
 		var pg *pgconn.PgError
@@ -106,13 +106,13 @@ type granter struct {
 }
 
 // ownTablesSQL reads the catalogue.
-const ownTablesSQL = oursSQL + `
+const ownTablesSQL = schemaTablesSQL + `
 select name from ours
 union select c.relname from pg_class c join pg_class e on e.oid = to_regclass('event') and e.relnamespace = c.relnamespace
 where c.relkind = 'r' and not c.relispartition and c.relowner = e.relowner and c.relname ~ '^(event|rejection)_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$'`
 
-func (g *granter) tables(ctx context.Context) error {
-	names, err := collect(ctx, g.tx, pgx.RowTo[string], ownTablesSQL, tableNames())
+func (g *granter) loadTables(ctx context.Context) error {
+	names, err := collectRows(ctx, g.tx, pgx.RowTo[string], ownTablesSQL, tableNames())
 	for _, name := range names {
 		g.all = append(g.all, pgx.Identifier{g.schema, name}.Sanitize())
 	}
@@ -165,12 +165,12 @@ alter role ROLE in database DATABASE set idle_in_transaction_session_timeout = '
 // powerSQL reads the catalogue: whether a role is there, and whether it is too powerful.
 const powerSQL = `select r.rolsuper or pg_has_role(r.oid, $2, 'member') from pg_roles r where r.rolname = $1`
 
-func (g *granter) grant(ctx context.Context, role, statements string) error {
+func (g *granter) grantRole(ctx context.Context, role, statements string) error {
 	g.role = role
 	powerful := false
 	err := g.tx.QueryRow(ctx, powerSQL, role, g.owner).Scan(&powerful)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = g.create(ctx)
+		err = g.createRole(ctx)
 	}
 	if err != nil {
 		return err
@@ -178,11 +178,11 @@ func (g *granter) grant(ctx context.Context, role, statements string) error {
 	if powerful {
 		return fmt.Errorf("the role %s %w", role, errRoleTooPowerful)
 	}
-	return g.run(ctx, statements)
+	return g.runStatements(ctx, statements)
 }
 
-// create makes the role, unless somebody in another database of the server just did.
-func (g *granter) create(ctx context.Context) error {
+// createRole makes the role, unless somebody in another database of the server just did.
+func (g *granter) createRole(ctx context.Context) error {
 	err := pgx.BeginFunc(ctx, g.tx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "create role "+pgx.Identifier{g.role}.Sanitize()+" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls")
 		return err
@@ -193,7 +193,7 @@ func (g *granter) create(ctx context.Context) error {
 	return err
 }
 
-func (g *granter) run(ctx context.Context, statements string) error {
+func (g *granter) runStatements(ctx context.Context, statements string) error {
 	name := func(text string) string { return pgx.Identifier{text}.Sanitize() }
 	fill := strings.NewReplacer("DATABASE", name(g.database), "SCHEMA", name(g.schema), "OWNER", name(g.owner),
 		"ROLE", name(g.role), "TABLES", strings.Join(g.all, ", "))

@@ -51,17 +51,17 @@ const (
 // others wait for it and find nothing to do. It touches no database that is not one of
 // UTF-8 (ErrEncoding), and none in which a stranger's function would be run (ErrPlanted).
 func Migrate(ctx context.Context, url string) error {
-	return MigrateTelling(ctx, url, func(MigrationStep) {})
+	return MigrateWithProgress(ctx, url, func(MigrationStep) {})
 }
 
-// MigrateTelling does what Migrate does, and tells each step as it is taken.
-func MigrateTelling(ctx context.Context, url string, tell func(MigrationStep)) error {
+// MigrateWithProgress does what Migrate does, and tells each step as it is taken.
+func MigrateWithProgress(ctx context.Context, url string, tell func(MigrationStep)) error {
 	if err := checkBeforeMigrating(ctx, url); err != nil {
 		return err
 	}
 
 	return withMigrator(url, func(p *goose.Provider) error {
-		return givingWay(ctx, func() { tell(MigrationStep{State: MigrationWaits}) }, func() error {
+		return retryWhileLocked(ctx, func() { tell(MigrationStep{State: MigrationWaits}) }, func() error {
 			for {
 				if err := applyNext(ctx, p, tell); errors.Is(err, goose.ErrNoNextVersion) {
 					return nil
@@ -80,16 +80,16 @@ func checkBeforeMigrating(ctx context.Context, url string) error {
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return translate(err, "connect")
+		return translateError(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := checkEncoding(ctx, tx); err != nil {
 			return err
 		}
-		return refusePlanted(ctx, tx)
+		return checkPlanted(ctx, tx)
 	})
-	return translate(err, "look at the database")
+	return translateError(err, "look at the database")
 }
 
 // applyNext applies the first migration that is missing, or returns goose.ErrNoNextVersion.
@@ -113,7 +113,7 @@ func applyNext(ctx context.Context, p *goose.Provider, tell func(MigrationStep))
 // MigrateDown takes the last step back, and with it the data it held.
 func MigrateDown(ctx context.Context, url string) error {
 	return withMigrator(url, func(p *goose.Provider) error {
-		return givingWay(ctx, func() {}, func() error {
+		return retryWhileLocked(ctx, func() {}, func() error {
 			_, err := p.Down(ctx)
 			if errors.Is(err, goose.ErrNoNextVersion) {
 				return nil
@@ -126,16 +126,16 @@ func MigrateDown(ctx context.Context, url string) error {
 // errTableInUse tells that a step never had a table for itself.
 var errTableInUse = errors.New("a table was in use for five minutes: pg_stat_activity shows whose transaction is that old")
 
-// givingWay takes steps. One that has to wait for a table makes everybody wait who comes
+// retryWhileLocked takes steps. One that has to wait for a table makes everybody wait who comes
 // after it, so each gives way after a second, by a lock_timeout of its own, and is tried
 // again from its beginning, for five minutes. waits is called each time.
-func givingWay(ctx context.Context, waits func(), steps func() error) error {
+func retryWhileLocked(ctx context.Context, waits func(), steps func() error) error {
 	policy := retryPolicy{attempts: 60, first: 4 * time.Second, longest: 4 * time.Second}
 
 	err := policy.run(ctx, func() (retryDecision, error) {
 		err := steps()
 		if sqlState(err) != stateLockNotAvailable {
-			return giveUp, translate(err, "migrate")
+			return giveUp, translateError(err, "migrate")
 		}
 		waits()
 		return retryCounted, errTableInUse
@@ -158,7 +158,7 @@ func Migrations(ctx context.Context, url string) ([]Migration, error) {
 				Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
 			})
 		}
-		return translate(err, "read the state of the migrations")
+		return translateError(err, "read the state of the migrations")
 	})
 	return found, err
 }
@@ -204,7 +204,7 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 		return err
 	}
 	if err := checkEncoding(ctx, db.write); err != nil {
-		return translate(err, "read the encoding")
+		return translateError(err, "read the encoding")
 	}
 	var version int64
 	// It is asked in a transaction, so that a pooler that knows none is found at the start.
@@ -213,7 +213,7 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	case sqlState(err) == stateUndefinedTable, errors.Is(err, pgx.ErrNoRows):
 		return ErrSchemaBehind
 	case err != nil:
-		return translate(err, "read the schema's version")
+		return translateError(err, "read the schema's version")
 	case version < needed:
 		return fmt.Errorf("%w (it is at %d, this build needs %d)", ErrSchemaBehind, version, needed)
 	}

@@ -47,8 +47,8 @@ func (s *QueryStore) CountEvents(ctx context.Context, f query.StatsFilter, limit
 	} else {
 		q = countGrouped(&f, open)
 	}
-	q.order(" limit ", limit)
-	return list(ctx, s, s.mode, q, func(row pgx.Row) (query.Bucket, error) {
+	q.orderBy(" limit ", limit)
+	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (query.Bucket, error) {
 		var start *time.Time
 		var category, name, application string
 		b := query.Bucket{}
@@ -75,9 +75,9 @@ func (s *statement) whereCounted(f *query.StatsFilter) {
 	if f.SessionID.Valid {
 		s.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
 	}
-	s.whenSet(f.Category != "", eventCategory, f.Category)
-	s.whenSet(f.Name != "", eventName, f.Name)
-	s.whenSet(f.Application != "", eventApplication, f.Application)
+	s.whereIf(f.Category != "", eventCategory, f.Category)
+	s.whereIf(f.Name != "", eventName, f.Name)
+	s.whereIf(f.Application != "", eventApplication, f.Application)
 }
 
 func countGrouped(f *query.StatsFilter, open []string) *statement {
@@ -100,8 +100,8 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 	q := newStatement(countedSQL + strings.Join(columns, ", ") + ", count(*) as count from event e")
 	q.heavy = true
 	q.whereCounted(f)
-	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
-	q.whenSet(!f.To.IsZero(), eventTo, f.To)
+	q.whereIf(!f.From.IsZero(), eventFrom, f.From)
+	q.whereIf(!f.To.IsZero(), eventTo, f.To)
 	if len(groups) > 0 {
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
 	}
@@ -111,7 +111,7 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 
 func countOneByOne(f *query.StatsFilter) *statement {
 	var starts, lows, highs []time.Time
-	for start := f.Interval.Start(f.From); start.Before(f.To); start = start.Add(time.Duration(f.Interval)) {
+	for start := f.Interval.BucketStart(f.From); start.Before(f.To); start = start.Add(time.Duration(f.Interval)) {
 		low, high := start, start.Add(time.Duration(f.Interval))
 		if low.Before(f.From) {
 			low = f.From

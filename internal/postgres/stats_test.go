@@ -120,7 +120,7 @@ func TestCountsWhileEventsMove(t *testing.T) {
 	for w := range 2 {
 		movers.Go(func() {
 			for i := range 40 {
-				_, err := editor.Edit(context.Background(), ids[(2*i+w)%len(ids)], func(e event.Stored) (event.Envelope, error) {
+				_, err := editor.EditEvent(context.Background(), ids[(2*i+w)%len(ids)], func(e event.Stored) (event.Envelope, error) {
 					e.Timestamp = from.Add(time.Duration(i%4) * time.Hour)
 					return event.Envelope{Event: e.Event}, nil
 				})

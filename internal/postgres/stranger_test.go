@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// hold runs a statement that takes locks, and keeps them until the returned function is called.
-func hold(t *testing.T, b *bundle, sql string, args ...any) (release func()) {
+// holdLocks runs a statement that takes locks, and keeps them until the returned function is called.
+func holdLocks(t *testing.T, b *bundle, sql string, args ...any) (release func()) {
 	t.Helper()
 	tx, err := b.database.Pool(t).Begin(context.Background())
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 			c := collector(t, b.store, lanes)
 			locked, noon := uuid.New(), time.Now().Add(-time.Hour)
 			submit(t, c, request(shop, envelope(locked, noon)))
-			release := hold(t, b, "select from session where session_id = $1 for update", locked)
+			release := holdLocks(t, b, "select from session where session_id = $1 for update", locked)
 
 			const rounds = 20
 			blocked := make(chan error, 3*rounds)
@@ -64,7 +64,7 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 
 			release()
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(submit(t, c, request(shop, envelope(locked, noon)))))
-			gapless(t, b)
+			requireGapless(t, b)
 		})
 	}
 }
@@ -89,7 +89,7 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 	for _, e := range held.Envelopes {
 		ids = append(ids, e.Event.ID)
 	}
-	hold(t, b, `insert into event_key (event_id, "timestamp") select id, now() from unnest($1::uuid[]) as id`, ids)
+	holdLocks(t, b, `insert into event_key (event_id, "timestamp") select id, now() from unnest($1::uuid[]) as id`, ids)
 
 	for i, verdicts := range gatheredWithin(t, b.store, 15*time.Second, requests) {
 		if i == 17 {
@@ -98,7 +98,7 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(verdicts), "request %d", i)
 		}
 	}
-	gapless(t, b)
+	requireGapless(t, b)
 }
 
 // What an operator adds to the database can refuse an event. Its sender is told to try
@@ -128,7 +128,7 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 				requests[7].Envelopes[i].Event.Data = []byte(`{"secret":1}`)
 			}
 
-			for i, verdicts := range gathered(t, b.store, requests) {
+			for i, verdicts := range submitTogether(t, b.store, requests) {
 				if i == 7 {
 					require.Empty(t, verdicts, "no verdict is final")
 				} else {

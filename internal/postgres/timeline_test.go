@@ -42,7 +42,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 	scan := regexp.MustCompile(`(?m)^.* on (event_p\d+_\d+) .*$`)
 	read := map[string]bool{}
 	plan := ""
-	err = store.Explaining(func(found string) { plan = found }).Events(context.Background(), filter, nil, 100, nil)
+	err = store.ExplainTo(func(found string) { plan = found }).Events(context.Background(), filter, nil, 100, nil)
 	require.NoError(t, err)
 	for _, line := range scan.FindAllStringSubmatch(plan, -1) {
 		if !strings.Contains(line[0], "never executed") {

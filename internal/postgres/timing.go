@@ -40,7 +40,7 @@ func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []i
 		_, err := tx.Exec(ctx, insertTimingSQL, at, groups, took)
 		return err
 	})
-	return translate(err, "keep timings")
+	return translateError(err, "keep timings")
 }
 
 var _ query.TraceStore = (*QueryStore)(nil)
@@ -58,11 +58,11 @@ func (s *QueryStore) EventTrace(ctx context.Context, id uuid.UUID) (query.EventT
 		var judged, application int32
 		err = row.Scan(&t.EventID, &application, &t.Application, &t.ReceivedAt, &t.TraceID, &judged, &t.Group)
 		t.ApplicationID = event.ApplicationID(application)
-		t.Judged = time.Duration(judged) * time.Microsecond
+		t.Validated = time.Duration(judged) * time.Microsecond
 		t.GroupBegan = ingest.GroupID(t.Group).Began()
 		return t, err
 	}
-	return one(ctx, s, "read how an event came in", scan, eventTraceSQL, id)
+	return readRow(ctx, s, "read how an event came in", scan, eventTraceSQL, id)
 }
 
 // groupTookSQL walks group_timing_pkey from the group's begin on. The row was written
@@ -72,8 +72,8 @@ select t.took_us[array_position(t.group_ids, $1)] from group_timing t
 where t.written_at >= $2 and t.written_at < $3 and $1 = any (t.group_ids)
 order by t.written_at limit 1`
 
-// GroupTook implements query.TraceStore.
-func (s *QueryStore) GroupTook(ctx context.Context, group int64) (time.Duration, error) {
+// GroupDuration implements query.TraceStore.
+func (s *QueryStore) GroupDuration(ctx context.Context, group int64) (time.Duration, error) {
 	const longest = 2 * time.Hour // a budget is an hour at most
 	scan := func(row pgx.Row) (time.Duration, error) {
 		var took int32
@@ -81,14 +81,14 @@ func (s *QueryStore) GroupTook(ctx context.Context, group int64) (time.Duration,
 		return time.Duration(took) * time.Microsecond, err
 	}
 	began := ingest.GroupID(group).Began()
-	return one(ctx, s, "read how long a group took", scan, groupTookSQL, group, began, began.Add(longest))
+	return readRow(ctx, s, "read how long a group took", scan, groupTookSQL, group, began, began.Add(longest))
 }
 
 // forgetTimingsSQL uses group_timing_pkey.
 const forgetTimingsSQL = `delete from group_timing where written_at < $1`
 
-// ForgetTimings implements retention.Store.
-func (s *RetentionStore) ForgetTimings(ctx context.Context, before time.Time) error {
+// PruneTimings implements retention.Store.
+func (s *RetentionStore) PruneTimings(ctx context.Context, before time.Time) error {
 	_, err := s.db.change.Exec(ctx, forgetTimingsSQL, before)
-	return translate(err, "forget timings")
+	return translateError(err, "forget timings")
 }

@@ -100,7 +100,7 @@ func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...str
 	if t.Creators, err = readAll[doctor.Creator](ctx, tx, creatorsSQL, schemas, privileges); err != nil {
 		return t, err
 	}
-	if t.Planted, err = readAll[doctor.Planted](ctx, tx, plantedSQL, schemas, append(tableNames(), versionTable)); err != nil {
+	if t.UntrustedObjects, err = readAll[doctor.UntrustedObject](ctx, tx, plantedSQL, schemas, append(tableNames(), versionTable)); err != nil {
 		return t, err
 	}
 
@@ -108,8 +108,8 @@ func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...str
 	return t, err
 }
 
-// askTrust is a question of the doctor. Temporary tables endanger nobody.
-func askTrust(ctx context.Context, tx pgx.Tx) (doctor.Trust, error) {
+// readSchemaTrust is a question of the doctor. Temporary tables endanger nobody.
+func readSchemaTrust(ctx context.Context, tx pgx.Tx) (doctor.Trust, error) {
 	return readTrust(ctx, tx, []string{"CREATE"})
 }
 
@@ -120,17 +120,17 @@ var (
 	errUntrustworthy = errors.New("no role was changed, for one could still become the owner of the tables by a function of its own")
 )
 
-// refusePlanted returns ErrPlanted where a function, an operator or a table of a stranger
+// checkPlanted returns ErrPlanted where a function, an operator or a table of a stranger
 // has a name that is used here. It comes before all else that the owner does.
-func refusePlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
+func checkPlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
 	trust, err := readTrust(ctx, tx, nil, roles...)
 	if err != nil {
 		return err
 	}
 	var found []string
-	for _, p := range trust.Planted {
+	for _, p := range trust.UntrustedObjects {
 		if p.Shadows {
-			found = append(found, p.Remedy())
+			found = append(found, p.DescribeRemedy())
 		}
 	}
 	if len(found) > 0 {
@@ -139,14 +139,14 @@ func refusePlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
 	return nil
 }
 
-// verify requires that nobody can create anything who is not trusted, the roles that were
+// verifyTrust requires that nobody can create anything who is not trusted, the roles that were
 // made among them, and that the owner can.
-func (g *granter) verify(ctx context.Context, roles ...string) error {
+func (g *granter) verifyTrust(ctx context.Context, roles ...string) error {
 	trust, err := readTrust(ctx, g.tx, []string{"CREATE", "TEMPORARY"}, roles...)
 	if err != nil {
 		return err
 	}
-	if remedies := trust.Remedies(); len(remedies) > 0 {
+	if remedies := trust.ListRemedies(); len(remedies) > 0 {
 		return fmt.Errorf("%w: %s", errUntrustworthy, strings.Join(remedies, "; "))
 	}
 	return nil

@@ -13,9 +13,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// upgraded is a database as version 14 makes it, or pg_upgrade leaves it: public belongs
+// newUpgradedDatabase is a database as version 14 makes it, or pg_upgrade leaves it: public belongs
 // to the superuser, and everybody may create in it.
-func upgraded(t testing.TB) *castes {
+func newUpgradedDatabase(t testing.TB) *testRoles {
 	t.Helper()
 	c := emptyCastes(t)
 	c.exec(t, "alter schema public owner to "+superuser(t, c), "revoke create on schema public from "+c.owner, "grant create on schema public to public")
@@ -24,7 +24,7 @@ func upgraded(t testing.TB) *castes {
 }
 
 // exec runs statements as a superuser.
-func (c *castes) exec(t testing.TB, statements ...string) {
+func (c *testRoles) exec(t testing.TB, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
 		_, err := c.Pool(t).Exec(context.Background(), statement)
@@ -32,16 +32,16 @@ func (c *castes) exec(t testing.TB, statements ...string) {
 	}
 }
 
-func (c *castes) roles() postgres.Roles {
+func (c *testRoles) roles() postgres.Roles {
 	return postgres.Roles{Service: c.service, Analyst: c.analyst}
 }
 
-func (c *castes) examine(t testing.TB, role string) doctor.Fact[doctor.Trust] {
+func (c *testRoles) examine(t testing.TB, role string) doctor.Fact[doctor.Trust] {
 	t.Helper()
 	inspector, err := postgres.NewInspector(context.Background(), postgres.Config{URL: c.DSNAs(role), ConnectTimeout: 3 * time.Second}, time.Now)
 	require.NoError(t, err)
 	t.Cleanup(inspector.Close)
-	trust := inspector.Inspect(context.Background()).Trust
+	trust := inspector.InspectDatabase(context.Background()).Trust
 	require.NoError(t, trust.Err)
 	return trust
 }
@@ -49,7 +49,7 @@ func (c *castes) examine(t testing.TB, role string) doctor.Fact[doctor.Trust] {
 // What the owner cannot take away is told, with who can, and nothing is half done.
 func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	t.Parallel()
-	c := upgraded(t)
+	c := newUpgradedDatabase(t)
 	ctx, admin := context.Background(), superuser(t, c)
 	require.Equal(t, []doctor.Creator{{Kind: "schema", Name: "public", Owner: admin, Privilege: "CREATE"}}, c.examine(t, c.owner).Value.Creators)
 
@@ -80,7 +80,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Equal(t, c.owner, trust.Owner)
 	require.True(t, trust.Granted)
 	require.Empty(t, trust.Creators)
-	require.Empty(t, trust.Planted)
+	require.Empty(t, trust.UntrustedObjects)
 
 	// A database of somebody else's lets everybody make temporary tables.
 	c.exec(t, "alter database "+c.Name()+" owner to "+admin, "grant temporary on database "+c.Name()+" to public")
@@ -92,7 +92,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 // ask, and are found.
 func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	t.Parallel()
-	c := upgraded(t)
+	c := newUpgradedDatabase(t)
 	ctx := context.Background()
 	c.exec(t, "create role "+c.Name()+"_x login")
 	t.Cleanup(func() { c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x") })
@@ -120,7 +120,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	require.ErrorContains(t, err, "the operator public.=(oid,regclass) belongs to")
 	require.ErrorIs(t, postgres.Migrate(ctx, c.DSNAs(c.owner)), postgres.ErrPlanted)
 	trust := c.examine(t, c.owner).Value
-	require.NotEmpty(t, trust.Planted)
+	require.NotEmpty(t, trust.UntrustedObjects)
 	require.False(t, trust.Granted)
 
 	// As another role would call them.
@@ -159,7 +159,7 @@ func TestTheTablesInASchemaOfTheirOwn(t *testing.T) {
 	for _, schema := range []string{"eye", `Der "Laden"'s`} {
 		t.Run(schema, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Empty(t)
+			d := pgtest.NewEmpty(t)
 			ctx := context.Background()
 			pool := d.Pool(t)
 			_, err := pool.Exec(ctx, `do $$ begin execute format('create schema %I', '`+quoted(schema)+`'); execute format('alter database %I set search_path = %I', current_database(), '`+quoted(schema)+`'); end $$`)

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// timeout bounds each call.
-	timeout = 10 * time.Second
-	// most bounds what is read of an answer.
-	most = 8 << 20
+	// callTimeout bounds each call.
+	callTimeout = 10 * time.Second
+	// maxResponseBytes bounds what is read of an answer.
+	maxResponseBytes = 8 << 20
 )
 
 // Config says where the service is. An empty URL is not called.
@@ -73,15 +73,15 @@ func New(config Config, deps Deps) (*Prober, error) {
 		transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	}
 	p.client = &http.Client{
-		Transport: transport, Timeout: timeout,
+		Transport: transport, Timeout: callTimeout,
 		// What is at another place is not what was asked about.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return p, nil
 }
 
-// Probe implements doctor.Prober.
-func (p *Prober) Probe(ctx context.Context) (seen doctor.Outside) {
+// ProbeService implements doctor.Prober.
+func (p *Prober) ProbeService(ctx context.Context) (seen doctor.ServiceFacts) {
 	if p.public != nil {
 		seen.Public = p.callPublic(ctx)
 	}
@@ -91,8 +91,8 @@ func (p *Prober) Probe(ctx context.Context) (seen doctor.Outside) {
 	return seen
 }
 
-// answer is what a call brought.
-type answer struct {
+// response is what a call brought.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
@@ -101,35 +101,35 @@ type answer struct {
 	took   time.Duration
 }
 
-func (p *Prober) call(ctx context.Context, base *url.URL, path string) (answer, error) {
+func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (response, error) {
 	path, query, _ := strings.Cut(path, "?")
 	at := base.JoinPath(path)
 	at.RawQuery = query
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
-		return answer{}, errors.New("the URL cannot be used")
+		return response{}, errors.New("the URL cannot be used")
 	}
 	request.Header.Set("User-Agent", "theeye-doctor")
 	request.Header.Set("Accept", "application/json, */*;q=0.1") // a probe is text otherwise
-	a := answer{begin: p.now()}
+	a := response{begin: p.now()}
 	response, err := p.client.Do(request)
 	if err != nil {
-		return a, reason(err)
+		return a, failureReason(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read, or is given up
 	a.took = p.now().Sub(a.begin)
 	a.status, a.header, a.tls = response.StatusCode, response.Header, response.TLS
-	if a.body, err = io.ReadAll(io.LimitReader(response.Body, most)); err != nil {
-		return a, reason(err)
+	if a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes)); err != nil {
+		return a, failureReason(err)
 	}
 	return a, nil
 }
 
-// reason says why a call failed, without the URL.
-func reason(err error) error {
+// failureReason says why a call failed, without the URL.
+func failureReason(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		if wrapped.Timeout() {
-			return fmt.Errorf("no answer within %s", timeout)
+			return fmt.Errorf("no answer within %s", callTimeout)
 		}
 		return wrapped.Err
 	}
@@ -138,8 +138,8 @@ func reason(err error) error {
 
 func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 	const id = "X-Request-Id"
-	seen := &doctor.Public{URL: shown(p.public), Now: p.now()}
-	a, err := p.call(ctx, p.public, "/v1/limits")
+	seen := &doctor.Public{URL: withoutCredentials(p.public), Now: p.now()}
+	a, err := p.getPath(ctx, p.public, "/v1/limits")
 	if err != nil {
 		_, seen.Untrusted = errors.AsType[*tls.CertificateVerificationError](err)
 		seen.Err = err
@@ -155,50 +155,50 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 			}
 		}
 	}
-	seen.Clock = clock(a)
+	seen.Clock = readClock(a)
 	for _, path := range []string{"/metrics", "/livez", "/startupz", "/readyz", "/version", "/debug/config", "/debug/log-level", "/debug/pprof/"} {
-		a, err := p.call(ctx, p.public, path)
+		a, err := p.getPath(ctx, p.public, path)
 		seen.Hidden = append(seen.Hidden, doctor.Exposure{Path: path, Status: a.status, Err: err})
 	}
 	return seen
 }
 
-// clock reads the service's clock from an answer. The header is cut to the second, so
+// readClock reads the service's clock from an answer. The header is cut to the second, so
 // that half of one is added; the time of the answer lies somewhere in the call.
-func clock(a answer) doctor.Fact[doctor.Clock] {
+func readClock(a response) doctor.Fact[doctor.Clock] {
 	at, err := http.ParseTime(a.header.Get("Date"))
 	if err != nil {
 		return doctor.Fact[doctor.Clock]{Err: errors.New("the answer has no Date header")}
 	}
 	half := a.took / 2
 	return doctor.Fact[doctor.Clock]{Value: doctor.Clock{
-		Ahead: at.Add(time.Second / 2).Sub(a.begin.Add(half)), Within: time.Second/2 + half,
+		Ahead: at.Add(time.Second / 2).Sub(a.begin.Add(half)), Uncertainty: time.Second/2 + half,
 	}}
 }
 
 func (p *Prober) callOps(ctx context.Context) *doctor.Ops {
-	seen := &doctor.Ops{URL: shown(p.ops)}
-	live, err := p.call(ctx, p.ops, "/livez")
+	seen := &doctor.Ops{URL: withoutCredentials(p.ops)}
+	live, err := p.getPath(ctx, p.ops, "/livez")
 	if err != nil {
 		seen.Err = err
 		return seen
 	}
 	seen.Live = live.status
-	ready, err := p.call(ctx, p.ops, "/readyz?verbose")
+	ready, err := p.getPath(ctx, p.ops, "/readyz?verbose")
 	if err == nil {
-		seen.Ready.Value, err = readiness(ready)
+		seen.Ready.Value, err = readReadiness(ready)
 	}
 	seen.Ready.Err = err
-	profiles, err := p.call(ctx, p.ops, "/debug/pprof/")
+	profiles, err := p.getPath(ctx, p.ops, "/debug/pprof/")
 	seen.Profiles = doctor.Fact[int]{Value: profiles.status, Err: err}
-	metrics, err := p.call(ctx, p.ops, "/metrics")
-	seen.Version = doctor.Fact[string]{Value: version(metrics), Err: err}
+	metrics, err := p.getPath(ctx, p.ops, "/metrics")
+	seen.Version = doctor.Fact[string]{Value: readVersion(metrics), Err: err}
 	return seen
 }
 
-// readiness reads the checks that did not succeed. That an answer of the probe cannot be
+// readReadiness reads the checks that did not succeed. That an answer of the probe cannot be
 // read is an error: it would else look as if nothing had failed.
-func readiness(a answer) (doctor.Readiness, error) {
+func readReadiness(a response) (doctor.Readiness, error) {
 	r := doctor.Readiness{Status: a.status}
 	var told struct {
 		Checks []struct {
@@ -219,8 +219,8 @@ func readiness(a answer) (doctor.Readiness, error) {
 	return r, nil
 }
 
-// version reads the service's version from its metrics; empty when it is not there.
-func version(a answer) string {
+// readVersion reads the service's version from its metrics; empty when it is not there.
+func readVersion(a response) string {
 	if a.status != http.StatusOK {
 		return ""
 	}
@@ -231,8 +231,8 @@ func version(a answer) string {
 	return string(found[1])
 }
 
-// shown is a URL without credentials.
-func shown(u *url.URL) string {
+// withoutCredentials is a URL without credentials.
+func withoutCredentials(u *url.URL) string {
 	without := *u
 	without.User = nil
 	return without.String()

@@ -20,7 +20,7 @@ type AuditFilter struct {
 	From, To time.Time
 }
 
-func (f AuditFilter) describe() string {
+func (f AuditFilter) canonicalText() string {
 	return fmt.Sprintf("audit %q %q %q %d %d", f.Actor, f.Action, f.Target, f.From.UnixMicro(), f.To.UnixMicro())
 }
 
@@ -32,7 +32,7 @@ type AuditStore interface {
 // AuditPage returns a page of audit entries.
 func (f *Finder) AuditPage(ctx context.Context, filter AuditFilter, cursor string, limit int) (Page[audit.Entry], error) {
 	position := func(e audit.Entry) Position { return Position{At: e.At, ID: e.ID} }
-	return page(filter.describe(), cursor, limit, position, func(e audit.Entry) int { return len(e.Detail) },
+	return readPage(filter.canonicalText(), cursor, limit, position, func(e audit.Entry) int { return len(e.Detail) },
 		func(after *Position, limit int, yield func(audit.Entry) bool) error {
 			return f.AuditEntries(ctx, filter, after, limit, yield)
 		})

@@ -19,7 +19,7 @@ type ChangeFilter struct {
 	Application string
 }
 
-func (f ChangeFilter) describe() string {
+func (f ChangeFilter) canonicalText() string {
 	return fmt.Sprintf("changes %q %q %q", f.Category, f.Name, f.Application)
 }
 
@@ -106,19 +106,19 @@ func (f *Finder) ChangePages(ctx context.Context, filter ChangeFilter, cursor st
 	if err != nil {
 		return err
 	}
-	at, restarted, err := f.resume(ctx, filter, cursor, mark)
+	at, restarted, err := f.resumeCursor(ctx, filter, cursor, mark)
 	if err != nil {
 		return err
 	}
 	for {
 		p, err := f.changePage(ctx, filter, &at, mark, limit)
 		if err == nil {
-			err = f.unchanged(ctx, mark.History)
+			err = f.checkHistoryUnchanged(ctx, mark.History)
 		}
 		if err != nil {
 			return err
 		}
-		p.Next = at.encode(filter.describe())
+		p.Next = at.encodeText(filter.canonicalText())
 		p.Restarted, restarted = restarted, ""
 		if !p.More {
 			p.CompleteUntil = mark.CompleteUntil
@@ -129,12 +129,12 @@ func (f *Finder) ChangePages(ctx context.Context, filter ChangeFilter, cursor st
 	}
 }
 
-// unchanged refuses what was read while the database failed over: the watermark was of the
+// checkHistoryUnchanged refuses what was read while the database failed over: the watermark was of the
 // one history, and the events perhaps of the other.
-func (f *Finder) unchanged(ctx context.Context, history History) error {
+func (f *Finder) checkHistoryUnchanged(ctx context.Context, history History) error {
 	now, err := f.History(ctx)
 	if err == nil && now != history {
-		return fault.Busy(nil, fault.CodeUnavailable, "the database was started anew, or failed over, while its changes were read; ask again", time.Second)
+		return fault.NewUnavailable(nil, fault.CodeUnavailable, "the database was started anew, or failed over, while its changes were read; ask again", time.Second)
 	}
 	return err
 }
@@ -142,10 +142,10 @@ func (f *Finder) unchanged(ctx context.Context, history History) error {
 // changePage reads a page, and moves the cursor behind it.
 func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *changeCursor, mark Watermark, limit int) (ChangePage, error) {
 	p := ChangePage{Events: make([]event.Stored, 0, min(limit, DefaultLimit)), More: true}
-	at, last, bytes := cursor.at, place{}, 0
+	at, last, bytes := cursor.at, checkpoint{}, 0
 	defer func() {
 		cursor.at = at
-		cursor.trail = cursor.trail.with(last)
+		cursor.checkpoints = cursor.checkpoints.addCheckpoint(last)
 	}()
 
 	for range changeWindows {
@@ -165,7 +165,7 @@ func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *ch
 				}
 				p.Events = append(p.Events, c.Event)
 			}
-			at, last = c.Position, placeOf(&c)
+			at, last = c.Position, newCheckpoint(&c)
 			looked++
 			return true
 		})

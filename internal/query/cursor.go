@@ -36,11 +36,11 @@ const (
 func encodeCursor(filter string, p Position) string {
 	b := make([]byte, 0, cursorLen)
 	b = append(b, cursorVersion)
-	b = append(b, fingerprint(filter)...)
+	b = append(b, filterFingerprint(filter)...)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Sequence)) //nolint:gosec // same bits
 	b = append(b, p.ID[:]...)
-	b = append(b, checksum(b)...)
+	b = append(b, cursorChecksum(b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -50,16 +50,16 @@ func decodeCursor(filter, text string) (*Position, error) {
 		return nil, nil //nolint:nilnil // the beginning of a list has no position
 	}
 	b, err := decodeText(text)
-	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
-		return nil, refuseCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
+	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(cursorChecksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
+		return nil, invalidCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
 	}
-	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
-		return nil, refuseCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
+	if string(b[1:1+fingerprintLen]) != string(filterFingerprint(filter)) {
+		return nil, invalidCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
 	}
 	b = b[1+fingerprintLen:]
 	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // same bits
-	if !storable(at) {
-		return nil, refuseCursor("cursor", "the cursor was made up; use next_cursor as it was given, or leave it out to begin anew")
+	if !isStorableTime(at) {
+		return nil, invalidCursor("cursor", "the cursor was made up; use next_cursor as it was given, or leave it out to begin anew")
 	}
 	return &Position{
 		At:       at,
@@ -68,9 +68,9 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}, nil
 }
 
-// storable tells whether a row could have a time: whoever can read this can make a
+// isStorableTime tells whether a row could have a time: whoever can read this can make a
 // checksum, and Postgres knows fewer times than a cursor can hold.
-func storable(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
+func isStorableTime(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
 
 // decodeText reads the text of a cursor. The library passes over line ends, and then two
 // texts would be one cursor.
@@ -83,19 +83,19 @@ func decodeText(text string) ([]byte, error) {
 
 var errLineEnd = errors.New("a cursor has no line ends")
 
-func refuseCursor(parameter, detail string) error {
+func invalidCursor(parameter, detail string) error {
 	return &fault.Error{
 		Kind: fault.Invalid, Code: fault.CodeInvalidCursor, Detail: detail,
 		Violations: []fault.Violation{{Parameter: parameter, Code: fault.CodeInvalidCursor, Detail: detail}},
 	}
 }
 
-func fingerprint(filter string) []byte {
+func filterFingerprint(filter string) []byte {
 	sum := sha256.Sum256([]byte("filter " + filter))
 	return sum[:fingerprintLen]
 }
 
-func checksum(b []byte) []byte {
+func cursorChecksum(b []byte) []byte {
 	sum := sha256.Sum256(append([]byte("cursor "), b...))
 	return sum[:checksumLen]
 }

@@ -74,18 +74,18 @@ type DataFilter struct {
 	indexed bool
 }
 
-// Indexed tells whether an index leads to the value; Finder.Admit finds it out.
-func (d DataFilter) Indexed() bool { return d.indexed }
+// IsIndexed tells whether an index leads to the value; Finder.AdmitFilter finds it out.
+func (d DataFilter) IsIndexed() bool { return d.indexed }
 
 // PathStore knows the indexes of payloads.
 type PathStore interface {
-	// Indexed tells of each path whether the events of a type can be found by it.
-	Indexed(ctx context.Context, category, name string, paths []DataPath) ([]bool, error)
+	// FindIndexed tells of each path whether the events of a type can be found by it.
+	FindIndexed(ctx context.Context, category, name string, paths []DataPath) ([]bool, error)
 }
 
-// Admit finds out which indexes a filter can use, and refuses one that would search
+// AdmitFilter finds out which indexes a filter can use, and refuses one that would search
 // the payloads of too many events: it needs a session, a range of time, or an index.
-func (f *Finder) Admit(ctx context.Context, filter *EventFilter) error {
+func (f *Finder) AdmitFilter(ctx context.Context, filter *EventFilter) error {
 	if len(filter.Data) == 0 || filter.SessionID.Valid {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (f *Finder) Admit(ctx context.Context, filter *EventFilter) error {
 		for n, d := range filter.Data {
 			paths[n] = d.Path
 		}
-		indexed, err := f.Indexed(ctx, filter.Category, filter.Name, paths)
+		indexed, err := f.FindIndexed(ctx, filter.Category, filter.Name, paths)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (f *Finder) Admit(ctx context.Context, filter *EventFilter) error {
 	if found || bounded {
 		return nil
 	}
-	return refuseParameter("data."+filter.Data[0].Path.String(), fmt.Sprintf(
+	return invalidParameter("data."+filter.Data[0].Path.String(), fmt.Sprintf(
 		"a filter by payload searches every event in its way: give session_id, or from and to at most %d days apart, "+
 			`or category and name of a type whose schema marks the path with "x-theeye": "indexed" and whose index is built`,
 		maxDataRange/(24*time.Hour)))

@@ -45,9 +45,9 @@ type RejectionFilter struct {
 	From, To time.Time
 }
 
-// describe renders a filter so that equal filters have equal texts: a cursor is
+// canonicalText renders a filter so that equal filters have equal texts: a cursor is
 // bound to it.
-func (f EventFilter) describe() string {
+func (f EventFilter) canonicalText() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "events %v %q %q %q %d %d %t", f.SessionID, f.Category, f.Name, f.Application, f.From.UnixMicro(), f.To.UnixMicro(), f.Descending)
 	for _, d := range f.Data {
@@ -56,10 +56,10 @@ func (f EventFilter) describe() string {
 	return text.String()
 }
 
-func (f SessionFilter) describe() string {
+func (f SessionFilter) canonicalText() string {
 	return fmt.Sprintf("sessions %q %d %d", f.Application, f.From.UnixMicro(), f.To.UnixMicro())
 }
 
-func (f RejectionFilter) describe() string {
+func (f RejectionFilter) canonicalText() string {
 	return fmt.Sprintf("rejections %q %q %q %q %v %q %d %d", f.Code, f.Application, f.Category, f.Name, f.SessionID, f.Status, f.From.UnixMicro(), f.To.UnixMicro())
 }

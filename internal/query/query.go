@@ -42,9 +42,9 @@ type RejectionStore interface {
 	Rejections(ctx context.Context, filter RejectionFilter, after *Position, limit int, yield func(Rejection) bool) error
 	// Rejection finds one, or returns a NotFound fault.
 	Rejection(ctx context.Context, id uuid.UUID) (Rejection, error)
-	// NotKept counts the refusals of an application (all, if "") that were counted
+	// CountNotKept counts the refusals of an application (all, if "") that were counted
 	// and not kept, over the hours that the filter's time range touches.
-	NotKept(ctx context.Context, filter RejectionFilter) (int64, error)
+	CountNotKept(ctx context.Context, filter RejectionFilter) (int64, error)
 	// CountRejections gives the counts of a filter that are not zero, at most limit of
 	// them, in any order, all of one moment. A filter that divides by nothing has one count.
 	CountRejections(ctx context.Context, filter RejectionStatsFilter, limit int, yield func(Bucket) bool) error
@@ -74,7 +74,7 @@ type Finder struct {
 
 // EventPage returns a page of events.
 func (f *Finder) EventPage(ctx context.Context, filter EventFilter, cursor string, limit int) (Page[event.Stored], error) {
-	return page(filter.describe(), cursor, limit, eventPosition, func(e event.Stored) int { return len(e.Data) },
+	return readPage(filter.canonicalText(), cursor, limit, eventPosition, func(e event.Stored) int { return len(e.Data) },
 		func(after *Position, limit int, yield func(event.Stored) bool) error {
 			return f.Events(ctx, filter, after, limit, yield)
 		})
@@ -83,7 +83,7 @@ func (f *Finder) EventPage(ctx context.Context, filter EventFilter, cursor strin
 // SessionPage returns a page of sessions.
 func (f *Finder) SessionPage(ctx context.Context, filter SessionFilter, cursor string, limit int) (Page[event.Session], error) {
 	position := func(s event.Session) Position { return Position{At: s.StartedAt, ID: s.ID} }
-	return page(filter.describe(), cursor, limit, position, func(event.Session) int { return 0 },
+	return readPage(filter.canonicalText(), cursor, limit, position, func(event.Session) int { return 0 },
 		func(after *Position, limit int, yield func(event.Session) bool) error {
 			return f.Sessions(ctx, filter, after, limit, yield)
 		})
@@ -92,15 +92,15 @@ func (f *Finder) SessionPage(ctx context.Context, filter SessionFilter, cursor s
 // RejectionPage returns a page of rejections.
 func (f *Finder) RejectionPage(ctx context.Context, filter RejectionFilter, cursor string, limit int) (Page[Rejection], error) {
 	position := func(r Rejection) Position { return Position{At: r.ReceivedAt, ID: r.ID} }
-	return page(filter.describe(), cursor, limit, position, func(r Rejection) int { return rendered(r.Raw) },
+	return readPage(filter.canonicalText(), cursor, limit, position, func(r Rejection) int { return renderedSize(r.Raw) },
 		func(after *Position, limit int, yield func(Rejection) bool) error {
 			return f.Rejections(ctx, filter, after, limit, yield)
 		})
 }
 
-// rendered is how large a raw text is in an answer, at most: an escape may take six bytes
+// renderedSize is how large a raw text is in an answer, at most: an escape may take six bytes
 // for one, and what is no UTF-8 is given in base64 as well.
-func rendered(raw []byte) int {
+func renderedSize(raw []byte) int {
 	const escape = 6
 	n := len(raw)
 	for _, c := range raw {
@@ -118,8 +118,8 @@ func eventPosition(e event.Stored) Position {
 	return Position{At: e.Timestamp, Sequence: e.Sequence, ID: e.ID}
 }
 
-// page reads one row more than asked for, to know whether there is a next page.
-func page[T any](filter, cursor string, limit int, position func(T) Position, size func(T) int,
+// readPage reads one row more than asked for, to know whether there is a next page.
+func readPage[T any](filter, cursor string, limit int, position func(T) Position, size func(T) int,
 	read func(after *Position, limit int, yield func(T) bool) error,
 ) (Page[T], error) {
 	after, err := decodeCursor(filter, cursor)

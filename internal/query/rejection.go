@@ -55,9 +55,9 @@ type RejectionStatsFilter struct {
 	RejectionFilter
 }
 
-// RejectionStats counts rejections. The filter's range is what Grouping.Range made of it.
+// RejectionStats counts rejections. The filter's range is what Grouping.ResolveRange made of it.
 func (f *Finder) RejectionStats(ctx context.Context, filter RejectionStatsFilter) ([]Bucket, error) {
-	return filter.Buckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
+	return filter.CollectBuckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
 		return f.CountRejections(ctx, filter, limit, yield)
 	})
 }

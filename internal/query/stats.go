@@ -27,8 +27,8 @@ const (
 	Day    = Interval(24 * time.Hour)
 )
 
-// Start is the beginning of the bucket that holds a time.
-func (i Interval) Start(at time.Time) time.Time { return at.UTC().Truncate(time.Duration(i)) }
+// BucketStart is the beginning of the bucket that holds a time.
+func (i Interval) BucketStart(at time.Time) time.Time { return at.UTC().Truncate(time.Duration(i)) }
 
 // Grouping says how counts are divided.
 type Grouping struct {
@@ -68,9 +68,9 @@ func ParseGrouping(groupBy, interval string, fill bool, dimensions ...string) (g
 // defaultSpan is the range of counts by time when none is asked for.
 const defaultSpan = 24 * time.Hour
 
-// Range is the range of time that is counted when from and to were asked for: without
+// ResolveRange is the range of time that is counted when from and to were asked for: without
 // both, all time, or the last 24 hours if counts are divided by time.
-func (g Grouping) Range(from, to, now time.Time) (time.Time, time.Time) {
+func (g Grouping) ResolveRange(from, to, now time.Time) (time.Time, time.Time) {
 	if from.IsZero() && to.IsZero() && g.Interval != 0 {
 		to = now.UTC().Truncate(time.Microsecond)
 		from = to.Add(-defaultSpan)
@@ -87,16 +87,16 @@ type Bucket struct {
 	Count int64
 }
 
-// Buckets collects counts, at most MaxBuckets, in the order of time and then of groups,
+// CollectBuckets collects counts, at most MaxBuckets, in the order of time and then of groups,
 // and fills them if that was asked for. read gives those that are not zero, at most
 // limit of them, and stops when yield returns false.
-func (g Grouping) Buckets(from, to time.Time, read func(limit int, yield func(Bucket) bool) error) ([]Bucket, error) {
+func (g Grouping) CollectBuckets(from, to time.Time, read func(limit int, yield func(Bucket) bool) error) ([]Bucket, error) {
 	if g.Fill {
 		if from.IsZero() || to.IsZero() {
-			return nil, refuseParameter("fill", "fill needs a bounded range: give both from and to, or neither")
+			return nil, invalidParameter("fill", "fill needs a bounded range: give both from and to, or neither")
 		}
-		if n := to.Sub(g.Interval.Start(from)) / time.Duration(g.Interval); n > MaxBuckets {
-			return nil, tooMany()
+		if n := to.Sub(g.Interval.BucketStart(from)) / time.Duration(g.Interval); n > MaxBuckets {
+			return nil, tooManyBuckets()
 		}
 	}
 	found := []Bucket{}
@@ -107,18 +107,18 @@ func (g Grouping) Buckets(from, to time.Time, read func(limit int, yield func(Bu
 		return nil, err
 	}
 	if g.Fill {
-		found = g.filled(found, from, to)
+		found = g.fillGaps(found, from, to)
 	}
 	if len(found) > MaxBuckets {
-		return nil, tooMany()
+		return nil, tooManyBuckets()
 	}
 	slices.SortFunc(found, func(a, b Bucket) int { return cmp.Or(a.Start.Compare(b.Start), slices.Compare(a.Group, b.Group)) })
 	return found, nil
 }
 
-// filled returns the buckets with the gaps of each group filled, or more than there
+// fillGaps returns the buckets with the gaps of each group filled, or more than there
 // may be. Counts that are divided by time alone have one group, which always occurs.
-func (g Grouping) filled(found []Bucket, from, to time.Time) []Bucket {
+func (g Grouping) fillGaps(found []Bucket, from, to time.Time) []Bucket {
 	type place struct {
 		start int64
 		group string
@@ -132,7 +132,7 @@ func (g Grouping) filled(found []Bucket, from, to time.Time) []Bucket {
 		groups[key] = b.Group
 		there[place{b.Start.UnixMicro(), key}] = true
 	}
-	for start := g.Interval.Start(from); start.Before(to); start = start.Add(time.Duration(g.Interval)) {
+	for start := g.Interval.BucketStart(from); start.Before(to); start = start.Add(time.Duration(g.Interval)) {
 		for key, group := range groups {
 			if there[place{start.UnixMicro(), key}] {
 				continue
@@ -145,12 +145,12 @@ func (g Grouping) filled(found []Bucket, from, to time.Time) []Bucket {
 	return found
 }
 
-func tooMany() error {
-	return refuseParameter("group_by", fmt.Sprintf("the answer would have more than %d buckets; narrow the range, take a longer interval, group by less, or filter", MaxBuckets))
+func tooManyBuckets() error {
+	return invalidParameter("group_by", fmt.Sprintf("the answer would have more than %d buckets; narrow the range, take a longer interval, group by less, or filter", MaxBuckets))
 }
 
-// refuseParameter makes the fault of a single query parameter.
-func refuseParameter(parameter, detail string) error {
+// invalidParameter makes the fault of a single query parameter.
+func invalidParameter(parameter, detail string) error {
 	return &fault.Error{
 		Kind: fault.Invalid, Code: fault.CodeInvalidParameter, Detail: detail,
 		Violations: []fault.Violation{{Parameter: parameter, Code: fault.CodeInvalidParameter, Detail: detail}},
@@ -177,9 +177,9 @@ type StatsStore interface {
 	CountEvents(ctx context.Context, filter StatsFilter, limit int, yield func(Bucket) bool) error
 }
 
-// Stats counts events. The filter's range is what Grouping.Range made of it.
-func (f *Finder) Stats(ctx context.Context, filter StatsFilter) ([]Bucket, error) {
-	return filter.Buckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
+// EventStats counts events. The filter's range is what Grouping.ResolveRange made of it.
+func (f *Finder) EventStats(ctx context.Context, filter StatsFilter) ([]Bucket, error) {
+	return filter.CollectBuckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
 		return f.CountEvents(ctx, filter, limit, yield)
 	})
 }

@@ -18,11 +18,11 @@ type SubjectStore interface {
 	SubjectRejections(ctx context.Context, values []DataFilter, after Position, yield func(Rejection) bool) (*Position, error)
 }
 
-// Subject hands over all that is kept of a subject, some events or rejections at a time:
+// ReadSubject hands over all that is kept of a subject, some events or rejections at a time:
 // first the events, then the rejections. It calls write now and then with nothing, so that
 // its reader sees that it goes on. Each part is looked for within patience.
-func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time.Duration, write func([]event.Stored, []Rejection) error) error {
-	err := inParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
+func (f *Finder) ReadSubject(ctx context.Context, values []DataFilter, patience time.Duration, write func([]event.Stored, []Rejection) error) error {
+	err := readInParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
 		var events []event.Stored
 		last, err := f.SubjectEvents(ctx, values, after, func(e event.Stored) bool {
 			events = append(events, e)
@@ -36,7 +36,7 @@ func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time
 	if err != nil {
 		return err
 	}
-	return inParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
+	return readInParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
 		var rejections []Rejection
 		last, err := f.SubjectRejections(ctx, values, after, func(r Rejection) bool {
 			rejections = append(rejections, r)
@@ -49,8 +49,8 @@ func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time
 	})
 }
 
-// inParts calls read with the place at which it stopped until there is none.
-func inParts(ctx context.Context, patience time.Duration, read func(ctx context.Context, after Position) (*Position, error)) error {
+// readInParts calls read with the place at which it stopped until there is none.
+func readInParts(ctx context.Context, patience time.Duration, read func(ctx context.Context, after Position) (*Position, error)) error {
 	for after := (Position{}); ; {
 		bounded, cancel := context.WithTimeout(ctx, patience)
 		last, err := read(bounded, after)

@@ -18,8 +18,8 @@ type EventTrace struct {
 	// TraceID is the W3C trace id. It is not valid, like all that follows, for an
 	// event from before this was kept.
 	TraceID uuid.NullUUID
-	// Judged is how long after ReceivedAt the event was judged.
-	Judged time.Duration
+	// Validated is how long after ReceivedAt the event was judged.
+	Validated time.Duration
 	// Group names the group that committed it; it began at GroupBegan.
 	Group      int64
 	GroupBegan time.Time
@@ -29,7 +29,7 @@ type EventTrace struct {
 type TraceStore interface {
 	// EventTrace finds an event's, or returns a NotFound fault.
 	EventTrace(ctx context.Context, id uuid.UUID) (EventTrace, error)
-	// GroupTook tells how long the commit of a group took, or returns a NotFound fault
+	// GroupDuration tells how long the commit of a group took, or returns a NotFound fault
 	// when that is not known, or not any more.
-	GroupTook(ctx context.Context, group int64) (time.Duration, error)
+	GroupDuration(ctx context.Context, group int64) (time.Duration, error)
 }

@@ -20,7 +20,7 @@ var errAway = errors.New("away")
 
 // shelf keeps rejections in memory, in the order of receipt.
 type shelf struct {
-	kept    []rejection.Kept
+	kept    []rejection.DeadLetter
 	claimed map[uuid.UUID]int
 	leased  map[uuid.UUID]bool
 	closed  map[uuid.UUID]rejection.Status
@@ -37,7 +37,7 @@ func newShelf(raws ...string) *shelf {
 		closed: map[uuid.UUID]rejection.Status{}, refused: map[uuid.UUID][]fault.Violation{},
 	}
 	for i, raw := range raws {
-		s.kept = append(s.kept, rejection.Kept{
+		s.kept = append(s.kept, rejection.DeadLetter{
 			Position: rejection.Position{ReceivedAt: noon().Add(time.Duration(i-len(raws)) * time.Second), ID: uuid.Must(uuid.NewV7())},
 			Raw:      []byte(raw), RawSize: len(raw),
 		})
@@ -47,12 +47,12 @@ func newShelf(raws ...string) *shelf {
 
 func noon() time.Time { return time.Date(2021, 1, 1, 12, 0, 0, 0, time.UTC) }
 
-func (s *shelf) Count(_ context.Context, f rejection.Filter) (int64, error) {
+func (s *shelf) CountOpen(_ context.Context, f rejection.Filter) (int64, error) {
 	s.filters = append(s.filters, f)
 	return int64(len(s.kept) - len(s.closed)), nil
 }
 
-func (s *shelf) Read(_ context.Context, _ rejection.Filter, after rejection.Position, limit int) (found []rejection.Kept, _ error) {
+func (s *shelf) ReadOpen(_ context.Context, _ rejection.Filter, after rejection.Position, limit int) (found []rejection.DeadLetter, _ error) {
 	for _, k := range s.kept {
 		if len(found) < limit && k.ReceivedAt.After(after.ReceivedAt) && s.closed[k.ID] == "" && !s.leased[k.ID] {
 			found = append(found, k)
@@ -61,8 +61,8 @@ func (s *shelf) Read(_ context.Context, _ rejection.Filter, after rejection.Posi
 	return found, nil
 }
 
-func (s *shelf) Claim(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
-	found, err := s.Read(ctx, f, after, limit)
+func (s *shelf) ClaimOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
+	found, err := s.ReadOpen(ctx, f, after, limit)
 	for _, k := range found {
 		s.claimed[k.ID]++
 		s.leased[k.ID] = true
@@ -70,7 +70,7 @@ func (s *shelf) Claim(ctx context.Context, f rejection.Filter, after rejection.P
 	return found, err
 }
 
-func (s *shelf) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+func (s *shelf) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
 	if err := errors.Join(s.settle, ctx.Err()); err != nil {
 		return err
 	}
@@ -86,8 +86,8 @@ func (s *shelf) Settle(ctx context.Context, target string, outcomes []rejection.
 	return nil
 }
 
-func (s *shelf) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (int, rejection.Position, error) {
-	found, err := s.Read(ctx, f, after, limit)
+func (s *shelf) DiscardOpen(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (int, rejection.Position, error) {
+	found, err := s.ReadOpen(ctx, f, after, limit)
 	s.targets = append(s.targets, target)
 	for _, k := range found {
 		s.closed[k.ID] = "discarded"
@@ -103,16 +103,16 @@ type ledger struct {
 	full   int
 }
 
-func (l *ledger) Submit(_ context.Context, p *rejection.Passage) (rejection.Verdict, error) {
+func (l *ledger) Submit(_ context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.full > 0 && len(l.stored) == l.full {
-		return rejection.Verdict{}, fault.Busy(errAway, fault.CodeOverloaded, "full", time.Second)
+		return rejection.Verdict{}, fault.NewUnavailable(errAway, fault.CodeOverloaded, "full", time.Second)
 	}
 	return l.judge(p, true), nil
 }
 
-func (l *ledger) judge(p *rejection.Passage, store bool) rejection.Verdict {
+func (l *ledger) judge(p *rejection.ReplayItem, store bool) rejection.Verdict {
 	e := p.Envelope.Event
 	known := slices.ContainsFunc(l.stored, func(s event.Event) bool { return s.ID == e.ID })
 	switch {
@@ -126,16 +126,16 @@ func (l *ledger) judge(p *rejection.Passage, store bool) rejection.Verdict {
 	return rejection.Verdict{Status: rejection.Stored, EventID: e.ID}
 }
 
-func (l *ledger) Check(_ context.Context, passages []rejection.Passage) (verdicts []rejection.Verdict, _ error) {
+func (l *ledger) Check(_ context.Context, passages []rejection.ReplayItem) (verdicts []rejection.Verdict, _ error) {
 	for i := range passages {
 		verdicts = append(verdicts, l.judge(&passages[i], false))
 	}
 	return verdicts, nil
 }
 
-func newDesk(s *shelf, l *ledger, stopping func() bool) *rejection.Desk {
+func newDesk(s *shelf, l *ledger, stopping func() bool) *rejection.Service {
 	rules := event.DefaultRules()
-	return rejection.NewDesk(rejection.Deps{Store: s, Gate: l, Rules: &rules, Now: noon, Stopping: stopping})
+	return rejection.NewService(rejection.Deps{Store: s, Ingester: l, Rules: &rules, Now: noon, Stopping: stopping})
 }
 
 func good(members string) string {

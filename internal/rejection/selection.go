@@ -42,23 +42,23 @@ type Selection struct {
 	DryRun bool
 }
 
-// check returns the selection with each id once, or a fault. A run over everything has
+// normalize returns the selection with each id once, or a fault. A run over everything has
 // to be asked for by name: a filter that was forgotten must not become one.
-func (s Selection) check() (Selection, error) {
-	filtered := s.target() != ""
+func (s Selection) normalize() (Selection, error) {
+	filtered := s.queryString() != ""
 	switch {
 	case len(s.IDs) > MaxIDs:
-		return s, invalid("/ids", fmt.Sprintf("there are %d ids; at most %d are taken at once", len(s.IDs), MaxIDs))
+		return s, invalidSelection("/ids", fmt.Sprintf("there are %d ids; at most %d are taken at once", len(s.IDs), MaxIDs))
 	case s.IDs != nil && len(s.IDs) == 0:
-		return s, invalid("/ids", "ids is empty; name some errors, or filter")
+		return s, invalidSelection("/ids", "ids is empty; name some errors, or filter")
 	case s.IDs != nil && (filtered || s.All):
-		return s, invalid("/ids", "ids are given alone, without filters and without all")
+		return s, invalidSelection("/ids", "ids are given alone, without filters and without all")
 	case s.All && filtered:
-		return s, invalid("/all", "all is given alone, without filters")
+		return s, invalidSelection("/all", "all is given alone, without filters")
 	case s.IDs == nil && !filtered && !s.All:
-		return s, invalid("", `say which errors are meant: ids, or some of code, application, category, name, session_id, from, to; or "all": true`)
+		return s, invalidSelection("", `say which errors are meant: ids, or some of code, application, category, name, session_id, from, to; or "all": true`)
 	case s.Limit < 0:
-		return s, invalid("/limit", "limit is a number from 1 on")
+		return s, invalidSelection("/limit", "limit is a number from 1 on")
 	}
 	ids := slices.Clone(s.IDs)
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
@@ -66,12 +66,12 @@ func (s Selection) check() (Selection, error) {
 	return s, nil
 }
 
-func invalid(pointer, detail string) error {
+func invalidSelection(pointer, detail string) error {
 	return fault.InvalidAt(fault.CodeInvalidRequest, pointer, detail)
 }
 
-// target renders the filters as a query string, which is empty without any.
-func (f *Filter) target() string {
+// queryString renders the filters as a query string, which is empty without any.
+func (f *Filter) queryString() string {
 	values := url.Values{}
 	for name, text := range map[string]string{"code": f.Code, "application": f.Application, "category": f.Category, "name": f.Name} {
 		if text != "" {
@@ -89,23 +89,23 @@ func (f *Filter) target() string {
 	return values.Encode()
 }
 
-// describe names a selection for the record of changes.
-func (s *Selection) describe() string {
+// auditTarget names a selection for the record of changes.
+func (s *Selection) auditTarget() string {
 	switch {
 	case s.IDs != nil:
 		return "ids"
 	case s.All:
 		return "all"
 	}
-	return s.target()
+	return s.queryString()
 }
 
 // lateArrivals is how far behind its beginning a run takes what was received, for the
 // clocks of the replicas differ. It has an end, so that a run has one.
 const lateArrivals = 5 * time.Second
 
-// until bounds a filter to what was received before a run began.
-func (f Filter) until(now time.Time) Filter {
+// receivedUntil bounds a filter to what was received before a run began.
+func (f Filter) receivedUntil(now time.Time) Filter {
 	if end := now.Add(lateArrivals).UTC().Truncate(time.Microsecond); f.To.IsZero() || end.Before(f.To) {
 		f.To = end
 	}

@@ -16,8 +16,8 @@ type Position struct {
 	ID         uuid.UUID
 }
 
-// Kept is a rejection as it was kept.
-type Kept struct {
+// DeadLetter is a rejection as it was kept.
+type DeadLetter struct {
 	Position
 
 	Application     event.ApplicationID
@@ -59,34 +59,34 @@ type Outcome struct {
 // order of receipt, behind a position. A target is "ids", "all", or the filters as a
 // query string.
 type Store interface {
-	// Count counts the open rejections of a filter, those that another run holds included.
-	Count(ctx context.Context, filter Filter) (int64, error)
-	// Read returns open rejections that no run holds, and takes none.
-	Read(ctx context.Context, filter Filter, after Position, limit int) ([]Kept, error)
-	// Claim takes what Read would return: for a minute, no other run gets it. No lock is
+	// CountOpen counts the open rejections of a filter, those that another run holds included.
+	CountOpen(ctx context.Context, filter Filter) (int64, error)
+	// ReadOpen returns open rejections that no run holds, and takes none.
+	ReadOpen(ctx context.Context, filter Filter, after Position, limit int) ([]DeadLetter, error)
+	// ClaimOpen takes what Read would return: for a minute, no other run gets it. No lock is
 	// held when it returns.
-	Claim(ctx context.Context, filter Filter, after Position, limit int) ([]Kept, error)
-	// Settle notes what became of claimed rejections and gives them back: those that are
+	ClaimOpen(ctx context.Context, filter Filter, after Position, limit int) ([]DeadLetter, error)
+	// SettleOutcomes notes what became of claimed rejections and gives them back: those that are
 	// stored are closed, all others stay open. One that was closed or erased meanwhile is
 	// passed over. Who had target replayed is recorded with it.
-	Settle(ctx context.Context, target string, outcomes []Outcome) error
-	// Discard closes open rejections that no run holds and returns how many, and the last.
+	SettleOutcomes(ctx context.Context, target string, outcomes []Outcome) error
+	// DiscardOpen closes open rejections that no run holds and returns how many, and the last.
 	// Who had target discarded is recorded with it.
-	Discard(ctx context.Context, target string, filter Filter, after Position, limit int) (int, Position, error)
+	DiscardOpen(ctx context.Context, target string, filter Filter, after Position, limit int) (int, Position, error)
 }
 
-// Passage is a rejection on its way through the gate.
-type Passage struct {
-	*Kept
+// ReplayItem is a rejection on its way through the gate.
+type ReplayItem struct {
+	*DeadLetter
 
 	Envelope event.Envelope
 }
 
-// Gate is what every event passes. Its faults of kind Unavailable mean that nothing is
+// Ingester is what every event passes. Its faults of kind Unavailable mean that nothing is
 // known of the outcome.
-type Gate interface {
+type Ingester interface {
 	// Submit judges an event and stores it.
-	Submit(ctx context.Context, passage *Passage) (Verdict, error)
+	Submit(ctx context.Context, passage *ReplayItem) (Verdict, error)
 	// Check judges events as Submit would and stores nothing.
-	Check(ctx context.Context, passages []Passage) ([]Verdict, error)
+	Check(ctx context.Context, passages []ReplayItem) ([]Verdict, error)
 }

@@ -34,7 +34,7 @@ func (f *fake) Now(context.Context) (time.Time, error) {
 	return time.Now().Add(f.away), f.clockFails
 }
 
-func (f *fake) Prepare(ctx context.Context, from, to time.Time) error {
+func (f *fake) CreatePartitions(ctx context.Context, from, to time.Time) error {
 	f.prepared = append(f.prepared, [2]time.Time{from, to})
 	if f.hold {
 		<-ctx.Done()
@@ -53,17 +53,17 @@ func (f *fake) ExpireRejections(_ context.Context, before time.Time) (int, error
 	return 1, f.fail
 }
 
-func (f *fake) ForgetErasures(_ context.Context, before time.Time) error {
+func (f *fake) PruneErasures(_ context.Context, before time.Time) error {
 	f.before["erasures"] = append(f.before["erasures"], before)
 	return f.fail
 }
 
-func (f *fake) ForgetTimings(_ context.Context, before time.Time) error {
+func (f *fake) PruneTimings(_ context.Context, before time.Time) error {
 	f.before["timings"] = append(f.before["timings"], before)
 	return f.fail
 }
 
-func (f *fake) ExpireAudit(_ context.Context, before time.Time) error {
+func (f *fake) PruneAudit(_ context.Context, before time.Time) error {
 	f.before["audit"] = append(f.before["audit"], before)
 	return f.fail
 }
@@ -105,7 +105,7 @@ func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := &fake{before: map[string][]time.Time{}, away: c.database}
 			config := retention.Config{Events: 90 * day, Errors: 90 * day, MaxAge: 90 * day, Timings: 90 * day, Audit: 90 * day, Interval: time.Hour}
-			retention.New(config, store, zap.NewNop(), func() time.Time { return time.Now().Add(c.replica) }).Round(t.Context())
+			retention.New(config, store, zap.NewNop(), func() time.Time { return time.Now().Add(c.replica) }).RunRound(t.Context())
 			for _, what := range []string{"events", "errors", "erasures", "timings", "audit"} {
 				require.Len(t, store.before[what], 1, "%s: %s", name, what)
 				require.True(t, store.before[what][0].Before(time.Now().Add(-90*day)), "%s: %s", name, what)
@@ -121,7 +121,7 @@ func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is away")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.Round(t.Context())
+	keeper.RunRound(t.Context())
 	<-keeper.Prepared()
 	require.Empty(t, store.before)
 	require.Equal(t, 1, logs.Len())
@@ -130,7 +130,7 @@ func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	store := &fake{before: map[string][]time.Time{}}
-	retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now).Round(t.Context())
+	retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now).RunRound(t.Context())
 	require.Len(t, store.prepared, 1)
 	require.Empty(t, store.before["events"])
 	require.Empty(t, store.before["errors"])
@@ -143,12 +143,12 @@ func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.Round(t.Context())
+	keeper.RunRound(t.Context())
 	require.Equal(t, 6, logs.Len())
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	keeper.Round(ended)
+	keeper.RunRound(ended)
 	require.Equal(t, 6, logs.Len(), "a round that is stopped is no failure")
 }
 
@@ -177,8 +177,8 @@ func TestPrepared(t *testing.T) {
 			t.Fatal("nothing is prepared yet")
 		default:
 		}
-		keeper.Round(t.Context())
+		keeper.RunRound(t.Context())
 		<-keeper.Prepared()
-		keeper.Round(t.Context())
+		keeper.RunRound(t.Context())
 	}
 }

@@ -11,21 +11,21 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// tally counts what a Keeper did. Its counters stand at zero before the first
+// counters counts what a Keeper did. Its counters stand at zero before the first
 // failure, so that a rate shows it.
-type tally struct {
+type counters struct {
 	succeeded, failed  atomic.Int64
 	events, partitions atomic.Int64
 	// lastSuccess is when a round last succeeded, in seconds since 1970; 0 until then.
 	lastSuccess atomic.Int64
-	// faulty tells that something failed in the round that runs; only that uses it.
-	faulty bool
+	// roundFailed tells that something failed in the round that runs; only that uses it.
+	roundFailed bool
 }
 
-// roundEnds counts the round that ran, unless it was called off.
-func (t *tally) roundEnds(ctx context.Context, now func() time.Time) {
-	faulty := t.faulty
-	t.faulty = false
+// recordRound counts the round that ran, unless it was called off.
+func (t *counters) recordRound(ctx context.Context, now func() time.Time) {
+	faulty := t.roundFailed
+	t.roundFailed = false
 	switch {
 	case faulty:
 		t.failed.Add(1)
@@ -35,9 +35,9 @@ func (t *tally) roundEnds(ctx context.Context, now func() time.Time) {
 	}
 }
 
-// Observe makes what the keeper does metrics of a meter. It is called once.
-func (k *Keeper) Observe(meter metric.Meter) error {
-	t := &k.tally
+// RegisterMetrics makes what the keeper does metrics of a meter. It is called once.
+func (k *Worker) RegisterMetrics(meter metric.Meter) error {
+	t := &k.counters
 	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),

@@ -18,12 +18,12 @@ import (
 var ErrURL = errors.New("the URL cannot be used")
 
 const (
-	// timeout bounds each call.
-	timeout = 15 * time.Second
-	// pause is between two attempts.
-	pause = 250 * time.Millisecond
-	// most bounds what is read of an answer.
-	most = 1 << 20
+	// callTimeout bounds each call.
+	callTimeout = 15 * time.Second
+	// retryPause is between two attempts.
+	retryPause = 250 * time.Millisecond
+	// maxResponseBytes bounds what is read of an answer.
+	maxResponseBytes = 1 << 20
 )
 
 // Client calls one service.
@@ -43,7 +43,7 @@ func New(base, key string, now func() time.Time) (*Client, error) {
 	// A proxy that the environment names has no business between the two, and each call
 	// may reach another replica.
 	transport := &http.Transport{DisableKeepAlives: true}
-	return &Client{base: parsed, key: key, http: &http.Client{Transport: transport, Timeout: timeout}, now: now}, nil
+	return &Client{base: parsed, key: key, http: &http.Client{Transport: transport, Timeout: callTimeout}, now: now}, nil
 }
 
 // Run posts an event, reads it back and erases its session. What is refused for a while
@@ -64,23 +64,23 @@ func (c *Client) Run(ctx context.Context) error {
 		Status   string `json:"status"`
 		Sequence int64  `json:"sequence"`
 	}
-	if err := c.insist(ctx, http.MethodPost, "v1/events", body, &verdict); err != nil {
+	if err := c.callWithRetry(ctx, http.MethodPost, "v1/events", body, &verdict); err != nil {
 		return fmt.Errorf("post an event: %w", err)
 	}
 	if verdict.EventID != id || verdict.Sequence != 1 || verdict.Status != "stored" && verdict.Status != "duplicate" {
 		return fmt.Errorf("post an event: the verdict is %+v", verdict)
 	}
-	readErr := c.read(ctx, session, id)
+	readErr := c.verifyEvent(ctx, session, id)
 	// What was posted is taken back in any case.
 	var erased struct{}
-	if err := c.insist(ctx, http.MethodDelete, "v1/sessions/"+session, nil, &erased); err != nil {
+	if err := c.callWithRetry(ctx, http.MethodDelete, "v1/sessions/"+session, nil, &erased); err != nil {
 		return errors.Join(readErr, fmt.Errorf("erase session %s: %w", session, err))
 	}
 	return readErr
 }
 
-// read finds the event in the timeline of its session.
-func (c *Client) read(ctx context.Context, session, id string) error {
+// verifyEvent finds the event in the timeline of its session.
+func (c *Client) verifyEvent(ctx context.Context, session, id string) error {
 	var timeline struct {
 		Events []struct {
 			EventID  string         `json:"event_id"`
@@ -89,7 +89,7 @@ func (c *Client) read(ctx context.Context, session, id string) error {
 			Data     map[string]any `json:"data"`
 		} `json:"events"`
 	}
-	if err := c.insist(ctx, http.MethodGet, "v1/sessions/"+session+"/events", nil, &timeline); err != nil {
+	if err := c.callWithRetry(ctx, http.MethodGet, "v1/sessions/"+session+"/events", nil, &timeline); err != nil {
 		return fmt.Errorf("read the event: %w", err)
 	}
 	if len(timeline.Events) != 1 {
@@ -101,18 +101,18 @@ func (c *Client) read(ctx context.Context, session, id string) error {
 	return nil
 }
 
-// errAgain marks an answer after which the same request is sent again.
-var errAgain = errors.New("not yet")
+// errRetry marks an answer after which the same request is sent again.
+var errRetry = errors.New("not yet")
 
-// insist calls until the answer is good, is bad for good, or the context ends; then the
+// callWithRetry calls until the answer is good, is bad for good, or the context ends; then the
 // error is that of the last answer.
-func (c *Client) insist(ctx context.Context, method, path string, body []byte, into any) error {
-	ticker := time.NewTicker(pause)
+func (c *Client) callWithRetry(ctx context.Context, method, path string, body []byte, into any) error {
+	ticker := time.NewTicker(retryPause)
 	defer ticker.Stop()
 	var last error
 	for {
-		err := c.call(ctx, method, path, body, into)
-		if err == nil || !errors.Is(err, errAgain) {
+		err := c.callOnce(ctx, method, path, body, into)
+		if err == nil || !errors.Is(err, errRetry) {
 			return err
 		}
 		if last == nil || ctx.Err() == nil { // an attempt that was cut off knows nothing
@@ -126,7 +126,7 @@ func (c *Client) insist(ctx context.Context, method, path string, body []byte, i
 	}
 }
 
-func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
+func (c *Client) callOnce(ctx context.Context, method, path string, body []byte, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrURL, err)
@@ -137,12 +137,12 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errAgain, err)
+		return fmt.Errorf("%w: %w", errRetry, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
-		return fmt.Errorf("%w: %w", errAgain, err)
+		return fmt.Errorf("%w: %w", errRetry, err)
 	}
 	switch status := response.StatusCode; {
 	case status == http.StatusOK, status == http.StatusCreated:
@@ -151,7 +151,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 		return nil
 	// A new key reaches the replicas one after the other.
 	case status == http.StatusUnauthorized, status == http.StatusTooManyRequests, status >= http.StatusInternalServerError:
-		return fmt.Errorf("%w: %s: %s", errAgain, response.Status, bytes.TrimSpace(text))
+		return fmt.Errorf("%w: %s: %s", errRetry, response.Status, bytes.TrimSpace(text))
 	default:
 		return fmt.Errorf("%s: %s", response.Status, bytes.TrimSpace(text))
 	}

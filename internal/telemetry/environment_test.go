@@ -173,7 +173,7 @@ func TestMetricsAreServed(t *testing.T) {
 	require.NoError(t, err)
 	counter.Add(t.Context(), 3)
 	recorder := httptest.NewRecorder()
-	made.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	made.MetricsHandler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 	text := recorder.Body.String()
 	for _, line := range []string{
 		"theeye_test_things_total 3\n", `theeye_build_info{goversion="",revision="",version="v1"} 1`, "process_cpu_seconds_total ", "go_goroutine_count ",

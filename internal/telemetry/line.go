@@ -38,8 +38,8 @@ func (e lineEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 	if err != nil {
 		return nil, fmt.Errorf("encode log entry: %w", err)
 	}
-	if text := bytes.TrimSuffix(line.Bytes(), []byte(zapcore.DefaultLineEnding)); !printable(text) {
-		escaped := escape(text)
+	if text := bytes.TrimSuffix(line.Bytes(), []byte(zapcore.DefaultLineEnding)); !isPrintable(text) {
+		escaped := escapeUnsafe(text)
 		line.Reset()
 		line.AppendString(escaped)
 		line.AppendString(zapcore.DefaultLineEnding)
@@ -51,27 +51,27 @@ func (e lineEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 	return line, nil
 }
 
-func printable(text []byte) bool {
-	return utf8.Valid(text) && bytes.IndexFunc(text, hostile) < 0
+func isPrintable(text []byte) bool {
+	return utf8.Valid(text) && bytes.IndexFunc(text, isUnsafeRune) < 0
 }
 
-// hostile tells control characters, line and paragraph separators, and format
+// isUnsafeRune tells control characters, line and paragraph separators, and format
 // characters such as those that change the direction of the text.
-func hostile(r rune) bool {
+func isUnsafeRune(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// escape writes what is hostile as \n, \r, \t or \u and four digits, two of these
+// escapeUnsafe writes what is hostile as \n, \r, \t or \u and four digits, two of these
 // for what lies above, so that JSON keeps its meaning. Bytes that are not UTF-8
 // become the replacement character.
-func escape(text []byte) string {
+func escapeUnsafe(text []byte) string {
 	var b strings.Builder
 	for _, r := range string(text) {
 		switch {
-		case !hostile(r):
+		case !isUnsafeRune(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)

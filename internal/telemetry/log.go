@@ -40,11 +40,11 @@ type Log struct {
 	// Level is what is logged. Setting it is safe at any time.
 	Level zap.AtomicLevel
 
-	tally *tally
+	dropped *dropCounter
 }
 
 // Dropped returns how many entries sampling has left out.
-func (l *Log) Dropped() int64 { return l.tally.all.Load() }
+func (l *Log) Dropped() int64 { return l.dropped.all.Load() }
 
 // NewLog returns a logger that writes to w, and the level it can be set to while it
 // runs. Both are safe for concurrent use, whatever w is.
@@ -63,10 +63,10 @@ func NewLog(config LogConfig, w io.Writer) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	tally := &tally{}
-	var core zapcore.Core = tellingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
-	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.note))
-	return &Log{Logger: zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), Level: level, tally: tally}, nil
+	tally := &dropCounter{}
+	var core zapcore.Core = dropReportingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
+	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.countDropped))
+	return &Log{Logger: zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), Level: level, dropped: tally}, nil
 }
 
 func parseLevel(text string) (zap.AtomicLevel, error) {

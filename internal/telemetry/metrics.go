@@ -51,23 +51,23 @@ func (t *Telemetry) addMetrics(ctx context.Context, about *resource.Resource, v 
 		return err
 	}
 	if exporter != nil {
-		if err := pushed.observe(t.Meter); err != nil {
+		if err := pushed.registerMetrics(t.Meter); err != nil {
 			return err
 		}
 	}
-	return buildInfo(t.Meter, config.Build)
+	return registerBuildInfo(t.Meter, config.Build)
 }
 
 func newMetricExporter(ctx context.Context, v variables) (sdk.Exporter, error) {
 	const signal = "METRICS"
 	var exporter sdk.Exporter
 	var err error
-	switch kind := v.exporter(signal); {
+	switch kind := v.readExporter(signal); {
 	case kind == exporterNone:
 		return nil, nil //nolint:nilnil // no exporter is a choice, not a failure
 	case kind == exporterConsole:
 		exporter, err = stdoutmetric.New()
-	case v.protocol(signal) == protocolGRPC:
+	case v.readProtocol(signal) == protocolGRPC:
 		exporter, err = otlpmetricgrpc.New(ctx)
 	default:
 		exporter, err = otlpmetrichttp.New(ctx)
@@ -85,17 +85,17 @@ type countedMetrics struct {
 	sdk.Exporter
 
 	// givenUp closes when the service gives up on what is left.
-	givenUp              <-chan struct{}
-	logger               *zap.Logger
-	exported, notWorking atomic.Int64
+	givenUp          <-chan struct{}
+	logger           *zap.Logger
+	exported, failed atomic.Int64
 }
 
 // Export implements sdk.Exporter. It always returns nil.
 func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
-	ctx, cancel := until(ctx, e.givenUp)
+	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
 	if err := e.Exporter.Export(ctx, metrics); err != nil {
-		e.notWorking.Add(1)
+		e.failed.Add(1)
 		e.logger.Warn("metrics could not be sent", zap.Error(err))
 		return nil
 	}
@@ -103,15 +103,15 @@ func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.Resourc
 	return nil
 }
 
-// observe makes the counts a metric.
-func (e *countedMetrics) observe(meter metric.Meter) error {
+// registerMetrics makes the counts a metric.
+func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
 		metric.WithDescription("Pushes of metrics by their outcome: exported or failed"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(e.exported.Load(), exported)
-			o.Observe(e.notWorking.Load(), failed)
+			o.Observe(e.failed.Load(), failed)
 			return nil
 		}))
 	if err != nil {

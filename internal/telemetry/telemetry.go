@@ -64,12 +64,12 @@ type Telemetry struct {
 // are sampled. It connects to nothing; Close has to be called.
 func New(ctx context.Context, config Config) (*Telemetry, error) {
 	variables := newVariables(config.Variables, config.Logger)
-	t := &Telemetry{Propagator: variables.propagator(), registry: prometheus.NewRegistry(), Meter: metricnoop.Meter{}}
+	t := &Telemetry{Propagator: variables.readPropagator(), registry: prometheus.NewRegistry(), Meter: metricnoop.Meter{}}
 	t.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if variables.disabled() {
+	if variables.isDisabled() {
 		return t, nil
 	}
-	about, err := describe(ctx, config.Build)
+	about, err := newResource(ctx, config.Build)
 	if err != nil {
 		config.Logger.Warn("a part of the resource cannot be told", zap.Error(err))
 	}
@@ -82,8 +82,8 @@ func New(ctx context.Context, config Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// describe makes the resource; what the environment says of it wins.
-func describe(ctx context.Context, build Build) (*resource.Resource, error) {
+// newResource makes the resource; what the environment says of it wins.
+func newResource(ctx context.Context, build Build) (*resource.Resource, error) {
 	made, err := resource.New(ctx,
 		resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(
@@ -99,8 +99,8 @@ func describe(ctx context.Context, build Build) (*resource.Resource, error) {
 	return made, nil
 }
 
-// buildInfo tells which build runs, as a metric that is always 1.
-func buildInfo(meter metric.Meter, build Build) error {
+// registerBuildInfo tells which build runs, as a metric that is always 1.
+func registerBuildInfo(meter metric.Meter, build Build) error {
 	about := metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("version", build.Version), attribute.String("revision", build.Revision), attribute.String("goversion", build.GoVersion),
 	))
@@ -123,8 +123,8 @@ func startRuntime(provider metric.MeterProvider) error {
 	return nil
 }
 
-// Handler serves the metrics to Prometheus.
-func (t *Telemetry) Handler() http.Handler {
+// MetricsHandler serves the metrics to Prometheus.
+func (t *Telemetry) MetricsHandler() http.Handler {
 	const atOnce, patience = 4, 10 * time.Second
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, MaxRequestsInFlight: atOnce, Timeout: patience,

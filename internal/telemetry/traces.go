@@ -22,13 +22,13 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 		return err
 	}
 	const standardQueue = 2048 // OpenTelemetry specification, OTEL_BSP_MAX_QUEUE_SIZE
-	size := v.count("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
+	size := v.readCount("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
 	givenUp := make(chan struct{})
 	counts := &spanCounts{bound: int64(size)}
 	counted := &countedExporter{SpanExporter: exporter, counts: counts, givenUp: givenUp, logger: config.Logger}
 	processor := &boundedProcessor{SpanProcessor: trace.NewBatchSpanProcessor(counted, trace.WithMaxQueueSize(size)), counts: counts}
 	provider := trace.NewTracerProvider(
-		trace.WithResource(about), trace.WithSpanProcessor(processor), trace.WithSampler(linkSampler{v.sampler()}),
+		trace.WithResource(about), trace.WithSpanProcessor(processor), trace.WithSampler(linkSampler{v.readSampler()}),
 	)
 	t.TracerProvider = provider
 	t.Tracer = provider.Tracer(scope)
@@ -39,19 +39,19 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 		}
 		return nil
 	})
-	return counts.observe(t.Meter)
+	return counts.registerMetrics(t.Meter)
 }
 
 func newSpanExporter(ctx context.Context, v variables) (trace.SpanExporter, error) {
 	const signal = "TRACES"
 	var exporter trace.SpanExporter
 	var err error
-	switch kind := v.exporter(signal); {
+	switch kind := v.readExporter(signal); {
 	case kind == exporterNone:
 		return nil, nil //nolint:nilnil // no exporter is a choice, not a failure
 	case kind == exporterConsole:
 		exporter, err = stdouttrace.New()
-	case v.protocol(signal) == protocolGRPC:
+	case v.readProtocol(signal) == protocolGRPC:
 		exporter, err = otlptracegrpc.New(ctx)
 	default:
 		exporter, err = otlptracehttp.New(ctx)
@@ -81,13 +81,13 @@ func (s linkSampler) Description() string { return "LinkedOr{" + s.next.Descript
 
 // spanCounts counts what becomes of the spans that ended.
 type spanCounts struct {
-	bound                             int64
-	waiting                           atomic.Int64
-	exported, failedToSend, overBound atomic.Int64
+	bound                           int64
+	waiting                         atomic.Int64
+	exported, failedToSend, dropped atomic.Int64
 }
 
-// observe makes the counts a metric.
-func (c *spanCounts) observe(meter metric.Meter) error {
+// registerMetrics makes the counts a metric.
+func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	outcome := func(name string) metric.MeasurementOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", name)))
 	}
@@ -97,7 +97,7 @@ func (c *spanCounts) observe(meter metric.Meter) error {
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(c.exported.Load(), exported)
 			o.Observe(c.failedToSend.Load(), failed)
-			o.Observe(c.overBound.Load(), dropped)
+			o.Observe(c.dropped.Load(), dropped)
 			return nil
 		}))
 	if err == nil {
@@ -129,7 +129,7 @@ func (p *boundedProcessor) OnEnd(span trace.ReadOnlySpan) {
 	}
 	if p.counts.waiting.Add(1) > p.counts.bound {
 		p.counts.waiting.Add(-1)
-		p.counts.overBound.Add(1)
+		p.counts.dropped.Add(1)
 		return
 	}
 	p.SpanProcessor.OnEnd(span)
@@ -148,7 +148,7 @@ type countedExporter struct {
 
 // ExportSpans implements trace.SpanExporter. It always returns nil.
 func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
-	ctx, cancel := until(ctx, e.givenUp)
+	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	n := int64(len(spans))
@@ -162,8 +162,8 @@ func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnl
 	return nil
 }
 
-// until returns a context that also ends when a channel closes.
-func until(ctx context.Context, end <-chan struct{}) (context.Context, context.CancelFunc) {
+// withEnd returns a context that also ends when a channel closes.
+func withEnd(ctx context.Context, end <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {

@@ -20,30 +20,34 @@ type (
 	Moment    = moment
 )
 
-func Parse(from io.Reader) (Sample, error) { return parse(from) }
+func Parse(from io.Reader) (Sample, error) { return parseMetrics(from) }
 func Increase(before, after Sample, elapsed time.Duration) Window {
-	return increase(before, after, elapsed)
+	return computeIncrease(before, after, elapsed)
 }
-func Merge(windows ...Window) Window                              { return merge(windows) }
-func Clean(s string) string                                       { return clean(s) }
-func Fit(s string, width int, right bool) string                  { return fit(s, width, right) }
-func Sparkline(values []float64) string                           { return sparkline(values) }
-func Spread(moments []Moment, now time.Time, slots int) []float64 { return spread(moments, now, slots) }
-func NewTracker() *Tracker                                        { return newTracker() }
-func (t *Tracker) Take(readings ...Reading)                       { t.take(readings) }
-func (t *Tracker) Numbers() Numbers                               { return t.numbers() }
-func (h Histogram) Quantile(q float64) float64                    { return h.quantile(q) }
-func (h Histogram) Plus(other Histogram) Histogram                { return h.plus(other) }
-func (h Histogram) Since(before Histogram) Histogram              { return h.since(before) }
-func (w Window) Rate(name string, pairs ...string) float64        { return w.rate(name, pairs...) }
-func (w Window) Observed(name string, pairs ...string) Histogram  { return w.observed(name, pairs...) }
-func Rate(v float64) string                                       { return rateText(v) }
-func Count(v float64) string                                      { return countText(v) }
-func Latency(v float64) string                                    { return latencyText(v) }
-func Span(v float64) string                                       { return spanText(v) }
-func Bytes(v float64) string                                      { return bytesText(v) }
-func Everything(n Numbers) string                                 { return everything(n, 100) }
-func Divide(room int, needs ...int) []int                         { return divide(room, needs...) }
+func Merge(windows ...Window) Window             { return mergeWindows(windows) }
+func Clean(s string) string                      { return sanitizeText(s) }
+func Fit(s string, width int, right bool) string { return fitText(s, width, right) }
+func Sparkline(values []float64) string          { return drawSparkline(values) }
+func Spread(moments []Moment, now time.Time, slots int) []float64 {
+	return spreadRates(moments, now, slots)
+}
+func NewTracker() *Tracker                                 { return newTracker() }
+func (t *Tracker) Take(readings ...Reading)                { t.addRound(readings) }
+func (t *Tracker) Numbers() Numbers                        { return t.computeNumbers() }
+func (h Histogram) Quantile(q float64) float64             { return h.quantile(q) }
+func (h Histogram) Plus(other Histogram) Histogram         { return h.addHistogram(other) }
+func (h Histogram) Since(before Histogram) Histogram       { return h.subtractEarlier(before) }
+func (w Window) Rate(name string, pairs ...string) float64 { return w.sumRates(name, pairs...) }
+func (w Window) Observed(name string, pairs ...string) Histogram {
+	return w.sumHistograms(name, pairs...)
+}
+func Rate(v float64) string               { return rateText(v) }
+func Count(v float64) string              { return countText(v) }
+func Latency(v float64) string            { return latencyText(v) }
+func Span(v float64) string               { return spanText(v) }
+func Bytes(v float64) string              { return bytesText(v) }
+func Everything(n Numbers) string         { return renderEverything(n, 100) }
+func Divide(room int, needs ...int) []int { return divideRows(room, needs...) }
 
 // NewHistogram takes bounds and cumulative counts in turns; the last count is that of
 // the infinite bound.
@@ -61,12 +65,12 @@ func NewMoment(begin, end time.Time, rate float64) Moment {
 	return Moment{begin: begin, end: end, requests: rate}
 }
 
-// Said is what a replica answered; failed is one that did not.
-func Said(name string, at time.Time, s Sample) Reading {
+// NewReading is what a replica answered; failed is one that did not.
+func NewReading(name string, at time.Time, s Sample) Reading {
 	return Reading{target: target{name: name, metrics: name}, at: at, sample: s}
 }
 
-func Failed(name string, at time.Time, err error) Reading {
+func NewFailedReading(name string, at time.Time, err error) Reading {
 	return Reading{target: target{name: name, metrics: name}, at: at, err: err}
 }
 
@@ -83,7 +87,7 @@ func NewModel(colour bool) Model {
 }
 
 // Take hands a round to the view.
-func (m Model) Take(readings ...Reading) { m.Update(collected(readings)) }
+func (m Model) Take(readings ...Reading) { m.Update(roundDone(readings)) }
 
 // Press presses a key, and tells whether the view asks to be ended.
 func (m Model) Press(key tea.KeyPressMsg) bool {

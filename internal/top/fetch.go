@@ -31,16 +31,16 @@ type reading struct {
 	err    error
 }
 
-// collect reads all replicas at once, each within the timeout; the readings are in the
+// readReplicas reads all replicas at once, each within the timeout; the readings are in the
 // order of the targets.
-func collect(ctx context.Context, d Deps, targets []target, timeout time.Duration) []reading {
+func readReplicas(ctx context.Context, d Deps, targets []target, timeout time.Duration) []reading {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	readings := make([]reading, len(targets))
 	var all sync.WaitGroup
 	for i, t := range targets {
 		all.Go(func() {
-			s, err := fetch(ctx, d.Client, t.metrics)
+			s, err := fetchMetrics(ctx, d.Client, t.metrics)
 			readings[i] = reading{target: t, at: d.Now(), sample: s, err: err}
 		})
 	}
@@ -53,8 +53,8 @@ func timeoutFor(interval time.Duration) time.Duration {
 	return min(max(interval, minTimeout), maxTimeout)
 }
 
-// fetch reads the metrics of one replica.
-func fetch(ctx context.Context, client *http.Client, address string) (sample, error) {
+// fetchMetrics reads the metrics of one replica.
+func fetchMetrics(ctx context.Context, client *http.Client, address string) (sample, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("ask for metrics: %w", err)
@@ -62,7 +62,7 @@ func fetch(ctx context.Context, client *http.Client, address string) (sample, er
 	request.Header.Set("Accept", "text/plain;version=0.0.4")
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, plainly(err)
+		return nil, shortenError(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 	if response.StatusCode != http.StatusOK {
@@ -70,16 +70,16 @@ func fetch(ctx context.Context, client *http.Client, address string) (sample, er
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
-		return nil, plainly(err)
+		return nil, shortenError(err)
 	}
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("answers more than %s", bytesText(maxBody))
 	}
-	return parse(bytes.NewReader(body))
+	return parseMetrics(bytes.NewReader(body))
 }
 
-// plainly cuts the URL, which the view shows anyway, and the layers off an error.
-func plainly(err error) error {
+// shortenError cuts the URL, which the view shows anyway, and the layers off an error.
+func shortenError(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}

@@ -11,13 +11,13 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// none stands where nothing is known.
-const none = "–"
+// noValue stands where nothing is known.
+const noValue = "–"
 
-// clean takes out of a text that came from elsewhere what a terminal would obey or
+// sanitizeText takes out of a text that came from elsewhere what a terminal would obey or
 // what would make it look like another text: control characters, those of format such
 // as changes of direction, and line separators. What is no UTF-8 becomes U+FFFD.
-func clean(text string) string {
+func sanitizeText(text string) string {
 	const longest = 512
 	kept := 0
 	return strings.Map(func(r rune) rune {
@@ -33,9 +33,9 @@ func clean(text string) string {
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
-// fit makes a text as wide as a place: cut off with an ellipsis, or padded.
-func fit(text string, width int, right bool) string {
-	text = cut(text, width)
+// fitText makes a text as wide as a place: cut off with an ellipsis, or padded.
+func fitText(text string, width int, right bool) string {
+	text = truncateText(text, width)
 	padding := strings.Repeat(" ", max(width-lipgloss.Width(text), 0))
 	if right {
 		return padding + text
@@ -43,8 +43,8 @@ func fit(text string, width int, right bool) string {
 	return text + padding
 }
 
-// cut cuts a text off where it is too wide.
-func cut(text string, width int) string {
+// truncateText cuts a text off where it is too wide.
+func truncateText(text string, width int) string {
 	if lipgloss.Width(text) <= width {
 		return text
 	}
@@ -66,8 +66,8 @@ func cut(text string, width int) string {
 func rateText(v float64) string {
 	const least, small = 0.05, 9.95
 	switch {
-	case !known(v):
-		return none
+	case !isKnown(v):
+		return noValue
 	case v == 0:
 		return "0"
 	case v < least:
@@ -81,8 +81,8 @@ func rateText(v float64) string {
 // countText is a whole number with its thousands apart.
 func countText(v float64) string {
 	const most = 1e15
-	if !known(v) || math.IsInf(v, 0) {
-		return none
+	if !isKnown(v) || math.IsInf(v, 0) {
+		return noValue
 	}
 	if math.Abs(v) >= most {
 		return strconv.FormatFloat(v, 'e', 1, 64)
@@ -97,18 +97,18 @@ func countText(v float64) string {
 // latencyText is a short time in seconds, to three digits.
 func latencyText(v float64) string {
 	switch {
-	case !known(v):
-		return none
+	case !isKnown(v):
+		return noValue
 	case v < 1e-3:
-		return digits(v*1e6) + " µs"
+		return formatDigits(v*1e6) + " µs"
 	case v < 1:
-		return digits(v*1e3) + " ms"
+		return formatDigits(v*1e3) + " ms"
 	}
-	return digits(v) + " s"
+	return formatDigits(v) + " s"
 }
 
-// digits shows three digits, and no zeros behind the point.
-func digits(v float64) string {
+// formatDigits shows three digits, and no zeros behind the point.
+func formatDigits(v float64) string {
 	text := strconv.FormatFloat(v, 'g', 3, 64)
 	if strings.Contains(text, "e") {
 		return strconv.FormatFloat(v, 'f', 0, 64)
@@ -121,8 +121,8 @@ func spanText(v float64) string {
 	const minute, hour, day = 60, 3600, 86400
 	const forever = 1e11
 	switch {
-	case !known(v) || v >= forever:
-		return none
+	case !isKnown(v) || v >= forever:
+		return noValue
 	case v < 0:
 		return "-" + spanText(-v)
 	case v < minute:
@@ -145,8 +145,8 @@ func spanText(v float64) string {
 // bytesText is a size.
 func bytesText(v float64) string {
 	const step, last = 1024, 5
-	if !known(v) {
-		return none
+	if !isKnown(v) {
+		return noValue
 	}
 	if v < 0 {
 		return "-" + bytesText(-v)
@@ -159,30 +159,30 @@ func bytesText(v float64) string {
 	if unit == 0 {
 		return countText(v) + " B"
 	}
-	return digits(v) + " " + []string{"", "KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
+	return formatDigits(v) + " " + []string{"", "KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
 }
 
 // shareText is a part of a limit, each in its unit.
 func shareText(s share, unit func(float64) string) string {
-	if !known(s.Limit) {
+	if !isKnown(s.Limit) {
 		return unit(s.Used)
 	}
 	return unit(s.Used) + " of " + unit(s.Limit)
 }
 
-// sparkline draws numbers as bars, the largest as the highest.
-func sparkline(values []float64) string {
+// drawSparkline draws numbers as bars, the largest as the highest.
+func drawSparkline(values []float64) string {
 	levels := []rune("▁▂▃▄▅▆▇█")
 	most := 0.0
 	for _, v := range values {
-		if known(v) {
+		if isKnown(v) {
 			most = max(most, v)
 		}
 	}
 	var b strings.Builder
 	for _, v := range values {
 		switch {
-		case !known(v):
+		case !isKnown(v):
 			b.WriteByte(' ')
 		case most == 0:
 			b.WriteRune(levels[0])

@@ -7,19 +7,19 @@ import (
 
 // The views, in the order of their keys.
 const (
-	overview = iota
-	applications
-	refused
-	store
-	views
+	overviewView = iota
+	applicationView
+	rejectionView
+	databaseView
+	viewCount
 )
 
-func viewNames() [views]string {
-	return [views]string{"overview", "applications", "refusals", "database"}
+func viewNames() [viewCount]string {
+	return [viewCount]string{"overview", "applications", "refusals", "database"}
 }
 
-// header says whose numbers these are and how old they are.
-func header(n numbers, paused bool) line {
+// headerLine says whose numbers these are and how old they are.
+func headerLine(n numbers, paused bool) line {
 	reached := 0
 	for _, r := range n.Replicas {
 		if r.Err == nil {
@@ -46,8 +46,8 @@ func header(n numbers, paused bool) line {
 	return l
 }
 
-// tabs names the views and the keys.
-func tabs(current int, sorted string) line {
+// tabLine names the views and the keys.
+func tabLine(current int, sorted string) line {
 	var l line
 	for i, name := range viewNames() {
 		t := faint
@@ -75,9 +75,9 @@ const (
 	censusLate   = 7200 // seconds
 )
 
-// alerts says in words what is wrong: what cannot be reached, then what is refused,
+// listAlerts says in words what is wrong: what cannot be reached, then what is refused,
 // then what will be.
-func alerts(n numbers) []span {
+func listAlerts(n numbers) []span {
 	var l []span
 	say := func(t tone, format string, values ...any) {
 		l = append(l, span{fmt.Sprintf(format, values...), t})
@@ -96,15 +96,15 @@ func alerts(n numbers) []span {
 	case len(l) > 0:
 		return l
 	case !n.Rated:
-		return text(faint, "measuring; rates come with the second reading")
+		return newLine(faint, "measuring; rates come with the second reading")
 	case n.Events.All() == 0:
-		return text(good, "nothing is wrong; no events come in")
+		return newLine(good, "nothing is wrong; no events come in")
 	}
-	return text(good, "nothing is wrong")
+	return newLine(good, "nothing is wrong")
 }
 
-// inOneLine puts alerts behind one another.
-func inOneLine(alerts []span) line {
+// joinAlerts puts alerts behind one another.
+func joinAlerts(alerts []span) line {
 	l := line{alerts[0]}
 	for _, alert := range alerts[1:] {
 		l = append(l, span{" · ", faint}, alert)
@@ -112,9 +112,9 @@ func inOneLine(alerts []span) line {
 	return l
 }
 
-type sayer func(t tone, format string, values ...any)
+type alertFunc func(t tone, format string, values ...any)
 
-func ingestAlerts(n numbers, say sayer) {
+func ingestAlerts(n numbers, say alertFunc) {
 	if n.KeyAge > keysTooOld {
 		say(bad, "keys are %s old: none is accepted", spanText(n.KeyAge))
 	} else if n.KeyAge > keysLate {
@@ -144,7 +144,7 @@ func ingestAlerts(n numbers, say sayer) {
 	}
 }
 
-func databaseAlerts(n numbers, say sayer) {
+func databaseAlerts(n numbers, say alertFunc) {
 	d := n.Database
 	if d.Durable < 1 {
 		say(bad, "a setting of the database can lose events; the log names it")

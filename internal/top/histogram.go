@@ -49,8 +49,8 @@ func (h histogram) count() float64 {
 	return h.buckets[len(h.buckets)-1].count
 }
 
-// at is how many observations are known to be at most a bound.
-func (h histogram) at(bound float64) float64 {
+// countAtMost is how many observations are known to be at most a bound.
+func (h histogram) countAtMost(bound float64) float64 {
 	i := sort.Search(len(h.buckets), func(i int) bool { return h.buckets[i].bound > bound })
 	if i == 0 {
 		return 0
@@ -58,9 +58,9 @@ func (h histogram) at(bound float64) float64 {
 	return h.buckets[i-1].count
 }
 
-// plus adds two histograms. Where their bounds differ, as those of two versions may,
+// addHistogram adds two histograms. Where their bounds differ, as those of two versions may,
 // each counts at a bound of the other what it knows to be below it.
-func (h histogram) plus(other histogram) histogram {
+func (h histogram) addHistogram(other histogram) histogram {
 	bounds := make([]float64, 0, len(h.buckets)+len(other.buckets))
 	for _, b := range slices.Concat(h.buckets, other.buckets) {
 		bounds = append(bounds, b.bound)
@@ -68,14 +68,14 @@ func (h histogram) plus(other histogram) histogram {
 	slices.Sort(bounds)
 	var added histogram
 	for _, bound := range slices.Compact(bounds) {
-		added.buckets = append(added.buckets, bucket{bound, h.at(bound) + other.at(bound)})
+		added.buckets = append(added.buckets, bucket{bound, h.countAtMost(bound) + other.countAtMost(bound)})
 	}
 	return added
 }
 
-// since returns what was observed after an earlier state of the same histogram. One
+// subtractEarlier returns what was observed after an earlier state of the same histogram. One
 // that has lost observations, or changed its buckets, began anew.
-func (h histogram) since(before histogram) histogram {
+func (h histogram) subtractEarlier(before histogram) histogram {
 	if len(h.buckets) != len(before.buckets) {
 		return h
 	}

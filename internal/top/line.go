@@ -28,8 +28,8 @@ type span struct {
 // line is one line of the screen.
 type line []span
 
-// text is a line of one span.
-func text(t tone, s string) line { return line{{s, t}} }
+// newLine is a line of one span.
+func newLine(t tone, s string) line { return line{{s, t}} }
 
 // palette turns a tone into escape sequences, or into nothing.
 type palette func(t tone, s string) string
@@ -56,15 +56,15 @@ func newPalette(colour bool) palette {
 	return func(t tone, s string) string { return styles[t].Render(s) }
 }
 
-// render writes a line into a width. All text passes here, and here it is cleaned.
-func (l line) render(width int, paint palette) string {
+// renderLine writes a line into a width. All text passes here, and here it is cleaned.
+func (l line) renderLine(width int, paint palette) string {
 	var b strings.Builder
 	for i, s := range l {
-		words := clean(s.text)
+		words := sanitizeText(s.text)
 		if i == len(l)-1 && s.tone != selected {
 			words = strings.TrimRight(words, " ")
 		}
-		words = cut(words, width)
+		words = truncateText(words, width)
 		if words == "" {
 			continue
 		}
@@ -80,9 +80,9 @@ type column struct {
 	width int // the first takes what the others leave
 }
 
-// tabulate lays rows out under a head. The first column is text and set to the left,
+// layoutTable lays rows out under a head. The first column is text and set to the left,
 // the others are set to the right. A row of one cell has the whole width.
-func tabulate(width int, columns []column, rows []line) []line {
+func layoutTable(width int, columns []column, rows []line) []line {
 	const widest = 100 // beyond that, the eye does not find the name to a number
 	rest := min(width, widest)
 	for _, c := range columns[1:] {
@@ -105,9 +105,9 @@ func tabulate(width int, columns []column, rows []line) []line {
 		}
 		cells := make(line, len(row))
 		for i, cell := range row {
-			cells[i] = span{fit(clean(cell.text), widths[i], i > 0), cell.tone}
-			if i > 0 && lipgloss.Width(clean(cell.text)) >= widths[i] {
-				cells[i].text = " " + fit(clean(cell.text), widths[i]-1, true)
+			cells[i] = span{fitText(sanitizeText(cell.text), widths[i], i > 0), cell.tone}
+			if i > 0 && lipgloss.Width(sanitizeText(cell.text)) >= widths[i] {
+				cells[i].text = " " + fitText(sanitizeText(cell.text), widths[i]-1, true)
 			}
 		}
 		lines = append(lines, cells)
@@ -115,11 +115,11 @@ func tabulate(width int, columns []column, rows []line) []line {
 	return lines
 }
 
-// atMost keeps so many rows, the last of which says how many are left out.
-func atMost(rows []line, most int) []line {
+// limitRows keeps so many rows, the last of which says how many are left out.
+func limitRows(rows []line, most int) []line {
 	if len(rows) <= most || most < 1 {
 		return rows[:min(len(rows), max(most, 0))]
 	}
 	left := len(rows) - (most - 1)
-	return append(rows[:most-1:most-1], text(faint, "and "+countText(float64(left))+" more"))
+	return append(rows[:most-1:most-1], newLine(faint, "and "+countText(float64(left))+" more"))
 }

@@ -15,11 +15,11 @@ type model struct {
 	fetching bool
 }
 
-// collected brings the readings of a round.
-type collected []reading
+// roundDone brings the readings of a round.
+type roundDone []reading
 
-// due tells that it is time for the next round.
-type due struct{}
+// roundDue tells that it is time for the next round.
+type roundDue struct{}
 
 // The size that is assumed until the terminal has told its own.
 const (
@@ -30,7 +30,7 @@ const (
 func newModel(targets []target, collect func() []reading, wait func() bool, paint palette) *model {
 	m := &model{tracker: newTracker(), collect: collect, wait: wait, paint: paint}
 	m.width, m.height = usualWidth, usualHeight
-	m.shown = m.tracker.numbers()
+	m.shown = m.tracker.computeNumbers()
 	for _, t := range targets {
 		m.shown.Replicas = append(m.shown.Replicas, replica{Name: t.name, Uptime: unknown(), Ready: unknown()})
 	}
@@ -38,21 +38,21 @@ func newModel(targets []target, collect func() []reading, wait func() bool, pain
 }
 
 // Init begins the first round.
-func (m *model) Init() tea.Cmd { return m.round() }
+func (m *model) Init() tea.Cmd { return m.startRound() }
 
-// round reads the replicas, unless a round is still under way, and waits for the next.
-func (m *model) round() tea.Cmd {
+// startRound reads the replicas, unless a round is still under way, and waits for the next.
+func (m *model) startRound() tea.Cmd {
 	next := func() tea.Msg {
 		if !m.wait() {
 			return nil
 		}
-		return due{}
+		return roundDue{}
 	}
 	if m.fetching {
 		return next
 	}
 	m.fetching = true
-	return tea.Batch(func() tea.Msg { return collected(m.collect()) }, next)
+	return tea.Batch(func() tea.Msg { return roundDone(m.collect()) }, next)
 }
 
 // Update takes what happened.
@@ -62,22 +62,22 @@ func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 		if message.Width > 0 && message.Height > 0 {
 			m.width, m.height = message.Width, message.Height
 		}
-	case due:
-		return m, m.round()
-	case collected:
+	case roundDue:
+		return m, m.startRound()
+	case roundDone:
 		m.fetching = false
-		m.tracker.take(message)
+		m.tracker.addRound(message)
 		if !m.paused {
-			m.shown = m.tracker.numbers()
+			m.shown = m.tracker.computeNumbers()
 		}
 	case tea.KeyPressMsg:
-		return m, m.press(message.String())
+		return m, m.handleKey(message.String())
 	}
 	return m, nil
 }
 
-// press does what a key asks for.
-func (m *model) press(key string) tea.Cmd {
+// handleKey does what a key asks for.
+func (m *model) handleKey(key string) tea.Cmd {
 	switch key {
 	case "q", "ctrl+c":
 		return tea.Quit
@@ -86,30 +86,30 @@ func (m *model) press(key string) tea.Cmd {
 	case "p":
 		m.paused = !m.paused
 		if !m.paused && m.tracker.readings != nil {
-			m.shown = m.tracker.numbers()
+			m.shown = m.tracker.computeNumbers()
 		}
 	case "?":
 		m.help = !m.help
 	case "s":
 		m.order[m.view] = (m.order[m.view] + 1) % orders
 	case "tab":
-		m.show(m.view + 1)
+		m.switchView(m.view + 1)
 	case "shift+tab":
-		m.show(m.view + views - 1)
+		m.switchView(m.view + viewCount - 1)
 	case "1", "2", "3", "4":
-		m.show(int(key[0] - '1'))
+		m.switchView(int(key[0] - '1'))
 	}
 	return nil
 }
 
-// show changes the view.
-func (m *model) show(view int) {
-	m.view, m.help = view%views, false
+// switchView changes the view.
+func (m *model) switchView(view int) {
+	m.view, m.help = view%viewCount, false
 }
 
 // View draws the picture on a screen of its own.
 func (m *model) View() tea.View {
-	v := tea.NewView(screen(m.shown, m.state, m.paint))
+	v := tea.NewView(renderScreen(m.shown, m.state, m.paint))
 	v.AltScreen = true
 	v.WindowTitle = "theeye top"
 	return v

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// requests is the histogram of all requests, whose count is their number.
-const requests = "theeye_http_request_duration_seconds"
+// requestFamily is the histogram of all requests, whose count is their number.
+const requestFamily = "theeye_http_request_duration_seconds"
 
 // postEvents picks the requests that store.
 func postEvents() []string { return []string{"method", "POST", "route", "/v1/events"} }
@@ -24,26 +24,26 @@ type numbers struct {
 	Ready    float64 // replicas that are ready
 
 	Events       verdicts
-	Applications []named
-	Types        []named
-	Refusals     []counted
-	Sheds        []counted
-	Problems     []counted
-	RateLimited  []counted
+	Applications []namedVerdicts
+	Types        []namedVerdicts
+	Rejections   []occurrence
+	Sheds        []occurrence
+	Problems     []occurrence
+	RateLimited  []occurrence
 
 	Requests float64
 	Moments  []moment
 	InFlight float64
 	Body     share
 
-	Now, Minute               quantiles // of POST /v1/events
-	Wait, Commit, Lock, Write quantiles
-	Group                     quantiles // in events
-	CommitsFailed, Retries    float64
-	QueueEvents, QueueBytes   share
-	Pools                     []pool
-	KeyAge, Keys, KeysRefused float64
-	Database                  database
+	Now, Minute                quantiles // of POST /v1/events
+	Wait, Commit, Lock, Write  quantiles
+	Group                      quantiles // in events
+	CommitsFailed, Retries     float64
+	QueueEvents, QueueBytes    share
+	Pools                      []pool
+	KeyAge, Keys, KeysRejected float64
+	Database                   database
 }
 
 // share is a part of a limit.
@@ -73,10 +73,10 @@ func (v verdicts) All() float64 {
 	return v.Stored + v.Duplicate + v.Conflict + v.Rejected + v.NotStored
 }
 
-// Refused are those that their sender has to look at.
-func (v verdicts) Refused() float64 { return v.Conflict + v.Rejected }
+// SenderErrors are those that their sender has to look at.
+func (v verdicts) SenderErrors() float64 { return v.Conflict + v.Rejected }
 
-func (v *verdicts) add(status string, rate float64) {
+func (v *verdicts) addRate(status string, rate float64) {
 	switch status {
 	case "stored":
 		v.Stored += rate
@@ -91,14 +91,14 @@ func (v *verdicts) add(status string, rate float64) {
 	}
 }
 
-// named are the verdicts of an application or an event type.
-type named struct {
+// namedVerdicts are the verdicts of an application or an event type.
+type namedVerdicts struct {
 	Name string
 	verdicts
 }
 
-// counted is how often something happened: a second, and since the view began.
-type counted struct {
+// occurrence is how often something happened: a second, and since the view began.
+type occurrence struct {
 	Application, Code string
 	Rate, Total       float64
 }
@@ -131,52 +131,52 @@ type tableSize struct {
 	Bytes, Partitions, Ahead float64
 }
 
-// numbers works out what is shown of the round that was taken last.
-func (t *tracker) numbers() numbers {
-	samples := t.reached()
+// computeNumbers works out what is shown of the round that was taken last.
+func (t *tracker) computeNumbers() numbers {
+	samples := t.reachedSamples()
 	n := numbers{
-		At: t.now(), Began: t.began, Rated: t.rated, Moments: slices.Clone(t.moments),
-		Ready:       gauge(samples, sum, "theeye_ready"),
-		InFlight:    gauge(samples, sum, "theeye_http_requests_in_flight"),
-		Body:        shareOf(samples, "theeye_http_body_memory_bytes", "theeye_http_body_memory_limit_bytes"),
-		QueueEvents: shareOf(samples, "theeye_ingest_queue_events", "theeye_ingest_queue_limit_events"),
-		QueueBytes:  shareOf(samples, "theeye_ingest_queue_bytes", "theeye_ingest_queue_limit_bytes"),
-		KeyAge:      gauge(samples, largest, "theeye_access_directory_age_seconds"),
-		Keys:        gauge(samples, largest, "theeye_access_directory_keys"),
-		Requests:    t.rate(requests),
-		Retries:     t.rate("theeye_ingest_retries_total"),
-		KeysRefused: t.rate("theeye_access_authentications_total", "result", "refused"),
+		At: t.lastAnswerAt(), Began: t.began, Rated: t.rated, Moments: slices.Clone(t.moments),
+		Ready:        foldGauge(samples, sum, "theeye_ready"),
+		InFlight:     foldGauge(samples, sum, "theeye_http_requests_in_flight"),
+		Body:         shareOf(samples, "theeye_http_body_memory_bytes", "theeye_http_body_memory_limit_bytes"),
+		QueueEvents:  shareOf(samples, "theeye_ingest_queue_events", "theeye_ingest_queue_limit_events"),
+		QueueBytes:   shareOf(samples, "theeye_ingest_queue_bytes", "theeye_ingest_queue_limit_bytes"),
+		KeyAge:       foldGauge(samples, largest, "theeye_access_directory_age_seconds"),
+		Keys:         foldGauge(samples, largest, "theeye_access_directory_keys"),
+		Requests:     t.rateOf(requestFamily),
+		Retries:      t.rateOf("theeye_ingest_retries_total"),
+		KeysRejected: t.rateOf("theeye_access_authentications_total", "result", "refused"),
 	}
-	n.CommitsFailed = t.rate("theeye_ingest_commit_duration_seconds", "outcome", "failed")
-	t.replicas(&n)
-	t.latencies(&n)
-	n.Applications, n.Events = t.verdicts("theeye_ingest_events_total", func(labels map[string]string) string { return labels["application"] })
-	n.Types, _ = t.verdicts("theeye_ingest_typed_events_total", func(labels map[string]string) string {
+	n.CommitsFailed = t.rateOf("theeye_ingest_commit_duration_seconds", "outcome", "failed")
+	t.computeReplicas(&n)
+	t.computeLatencies(&n)
+	n.Applications, n.Events = t.sumVerdicts("theeye_ingest_events_total", func(labels map[string]string) string { return labels["application"] })
+	n.Types, _ = t.sumVerdicts("theeye_ingest_typed_events_total", func(labels map[string]string) string {
 		if labels["category"] == "other" && labels["name"] == "other" {
 			return "other"
 		}
 		return labels["category"] + " / " + labels["name"]
 	})
-	n.Refusals, n.Sheds = t.counts(refusals, "code"), t.counts(sheds, "reason")
-	n.Problems, n.RateLimited = t.counts(problems, "code"), t.counts(rateLimited, "")
-	n.Pools = t.pools(samples)
-	n.Database = t.database(samples, n.At)
+	n.Rejections, n.Sheds = t.listOccurrences(rejectionFamily, "code"), t.listOccurrences(shedFamily, "reason")
+	n.Problems, n.RateLimited = t.listOccurrences(problemFamily, "code"), t.listOccurrences(rateLimitedFamily, "")
+	n.Pools = t.computePools(samples)
+	n.Database = t.computeDatabase(samples, n.At)
 	return n
 }
 
-// rate is unknown until a replica was read twice.
-func (t *tracker) rate(name string, pairs ...string) float64 {
+// rateOf is unknown until a replica was read twice.
+func (t *tracker) rateOf(name string, pairs ...string) float64 {
 	if !t.rated {
 		return unknown()
 	}
-	return t.counted.rate(name, pairs...)
+	return t.increases.sumRates(name, pairs...)
 }
 
 func shareOf(samples []sample, used, limit string) share {
-	return share{gauge(samples, sum, used), gauge(samples, sum, limit)}
+	return share{foldGauge(samples, sum, used), foldGauge(samples, sum, limit)}
 }
 
-func (t *tracker) replicas(n *numbers) {
+func (t *tracker) computeReplicas(n *numbers) {
 	n.Uptime = unknown()
 	versions := map[string]bool{}
 	for _, r := range t.readings {
@@ -184,13 +184,13 @@ func (t *tracker) replicas(n *numbers) {
 		if r.err == nil {
 			own := []sample{r.sample}
 			if w, ok := t.each[r.target.metrics]; ok {
-				one.Requests, one.CPU = w.rate(requests), w.rate("process_cpu_seconds_total")
+				one.Requests, one.CPU = w.sumRates(requestFamily), w.sumRates("process_cpu_seconds_total")
 			}
-			one.Memory = gauge(own, largest, "process_resident_memory_bytes")
-			one.Ready = gauge(own, largest, "theeye_ready")
-			if since := gauge(own, largest, started); known(since) {
-				one.Uptime = max(unix(r.at)-since, 0)
-				if !known(n.Uptime) || one.Uptime < n.Uptime {
+			one.Memory = foldGauge(own, largest, "process_resident_memory_bytes")
+			one.Ready = foldGauge(own, largest, "theeye_ready")
+			if since := foldGauge(own, largest, startTimeMetric); isKnown(since) {
+				one.Uptime = max(unixSeconds(r.at)-since, 0)
+				if !isKnown(n.Uptime) || one.Uptime < n.Uptime {
 					n.Uptime = one.Uptime
 				}
 			}
@@ -204,70 +204,70 @@ func (t *tracker) replicas(n *numbers) {
 	n.Versions = slices.Sorted(maps.Keys(versions))
 }
 
-func (t *tracker) latencies(n *numbers) {
-	n.Now = t.counted.observed(requests, postEvents()...).quantiles()
+func (t *tracker) computeLatencies(n *numbers) {
+	n.Now = t.increases.sumHistograms(requestFamily, postEvents()...).quantiles()
 	var all histogram
 	for _, m := range t.moments {
-		all = all.plus(m.latency)
+		all = all.addHistogram(m.latency)
 	}
 	n.Minute = all.quantiles()
-	n.Wait = t.counted.observed("theeye_ingest_wait_duration_seconds").quantiles()
-	n.Commit = t.counted.observed("theeye_ingest_commit_duration_seconds").quantiles()
-	n.Lock = t.counted.observed("theeye_ingest_step_duration_seconds", "step", "lock").quantiles()
-	n.Write = t.counted.observed("theeye_ingest_step_duration_seconds", "step", "write").quantiles()
-	n.Group = t.counted.observed("theeye_ingest_group_events").quantiles()
+	n.Wait = t.increases.sumHistograms("theeye_ingest_wait_duration_seconds").quantiles()
+	n.Commit = t.increases.sumHistograms("theeye_ingest_commit_duration_seconds").quantiles()
+	n.Lock = t.increases.sumHistograms("theeye_ingest_step_duration_seconds", "step", "lock").quantiles()
+	n.Write = t.increases.sumHistograms("theeye_ingest_step_duration_seconds", "step", "write").quantiles()
+	n.Group = t.increases.sumHistograms("theeye_ingest_group_events").quantiles()
 }
 
-// verdicts adds up events by what name makes of their labels, and all of them. Until
+// sumVerdicts adds up events by what name makes of their labels, and all of them. Until
 // there are rates, the names are there and the rates unknown.
-func (t *tracker) verdicts(family string, name func(labels map[string]string) string) (rows []named, all verdicts) {
+func (t *tracker) sumVerdicts(family string, name func(labels map[string]string) string) (rows []namedVerdicts, all verdicts) {
 	if !t.rated {
 		all = verdicts{unknown(), unknown(), unknown(), unknown(), unknown()}
 		found := map[string]bool{}
-		for _, s := range t.reached() {
+		for _, s := range t.reachedSamples() {
 			for _, one := range s[family] {
 				found[name(one.labels)] = true
 			}
 		}
 		for _, one := range slices.Sorted(maps.Keys(found)) {
-			rows = append(rows, named{one, all})
+			rows = append(rows, namedVerdicts{one, all})
 		}
 		return rows, all
 	}
 	type pair struct{ name, status string }
 	by := map[string]*verdicts{}
-	for p, f := range group(t.counted[family], func(labels map[string]string) pair { return pair{name(labels), labels["status"]} }) {
+	for p, f := range groupFlows(t.increases[family], func(labels map[string]string) pair { return pair{name(labels), labels["status"]} }) {
 		if by[p.name] == nil {
 			by[p.name] = &verdicts{}
 		}
-		by[p.name].add(p.status, f.rate)
-		all.add(p.status, f.rate)
+		by[p.name].addRate(p.status, f.rate)
+		all.addRate(p.status, f.rate)
 	}
 	for _, one := range slices.Sorted(maps.Keys(by)) {
-		rows = append(rows, named{one, *by[one]})
+		rows = append(rows, namedVerdicts{one, *by[one]})
 	}
 	return rows, all
 }
 
-// counts lists what happened since the view began, the most frequent first.
-func (t *tracker) counts(family, label string) []counted {
-	key := func(labels map[string]string) counted {
-		return counted{Application: labels["application"], Code: labels[label]}
+// listOccurrences lists what happened since the view began, the most frequent first.
+func (t *tracker) listOccurrences(family, label string) []occurrence {
+	key := func(labels map[string]string) occurrence {
+		return occurrence{Application: labels["application"], Code: labels[label]}
 	}
-	now := group(t.counted[family], key)
-	var all []counted
-	for one, f := range group(t.totals[family], key) {
+	now := groupFlows(t.increases[family], key)
+	var all []occurrence
+	for one, f := range groupFlows(t.totals[family], key) {
 		if f.amount == 0 {
 			continue
 		}
 		one.Rate, one.Total = now[one].rate, f.amount
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b counted) int {
+	slices.SortFunc(all, func(a, b occurrence) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Application, b.Application), cmp.Compare(a.Code, b.Code))
 	})
 	return all
 }
 
-// unix is a moment as metrics tell it.
-func unix(at time.Time) float64 { return float64(at.UnixNano()) / float64(time.Second) }
+// unixSeconds is a moment as metrics tell it.
+func unixSeconds(at time.Time) float64 { return float64(at.UnixNano()) / float64(time.Second) }

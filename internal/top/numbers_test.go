@@ -115,10 +115,10 @@ theeye_ready 1
 process_start_time_seconds %g
 `, count, low, all, all, all, queue, age, began))
 	}
-	at := func(s int) time.Time { return opened().Add(time.Duration(s) * time.Second) }
-	began := float64(opened().Unix())
+	at := func(s int) time.Time { return sampleTime().Add(time.Duration(s) * time.Second) }
+	began := float64(sampleTime().Unix())
 	tracker := top.NewTracker()
-	tracker.Take(top.Said("a", at(0), exposition(began-60, 100, 10, 20, 5, 0.2)), top.Said("b", at(0), exposition(began-30, 1000, 0, 0, 7, 0.9)))
+	tracker.Take(top.NewReading("a", at(0), exposition(began-60, 100, 10, 20, 5, 0.2)), top.NewReading("b", at(0), exposition(began-30, 1000, 0, 0, 7, 0.9)))
 	n := tracker.Numbers()
 	require.False(t, n.Rated)
 	require.True(t, math.IsNaN(n.Events.Stored), "there is no rate after one reading")
@@ -128,7 +128,7 @@ process_start_time_seconds %g
 	require.InDelta(t, 30, n.Uptime, 1e-6, "that of the youngest")
 
 	// 20 in 2 s and 100 in 2 s; 10 requests below 0.1 s and 10 between 0.1 and 0.2.
-	tracker.Take(top.Said("a", at(2), exposition(began-60, 120, 20, 30, 5, 0.2)), top.Said("b", at(2), exposition(began-30, 1100, 0, 10, 7, 0.9)))
+	tracker.Take(top.NewReading("a", at(2), exposition(began-60, 120, 20, 30, 5, 0.2)), top.NewReading("b", at(2), exposition(began-30, 1100, 0, 10, 7, 0.9)))
 	n = tracker.Numbers()
 	require.InDelta(t, 60, n.Events.Stored, 1e-9)
 	require.InDelta(t, 60, n.Applications[0].Stored, 1e-9)
@@ -137,7 +137,7 @@ process_start_time_seconds %g
 	require.InDelta(t, 0.18, n.Now.P90, 1e-9) // rank 18 of 20: 8 of the 10 above 0.1
 
 	// b is away for a round: what it has is not shown, and a's is.
-	tracker.Take(top.Said("a", at(4), exposition(began-60, 140, 30, 40, 5, 0.2)), top.Failed("b", at(4), errors.New("away")))
+	tracker.Take(top.NewReading("a", at(4), exposition(began-60, 140, 30, 40, 5, 0.2)), top.NewFailedReading("b", at(4), errors.New("away")))
 	n = tracker.Numbers()
 	require.InDelta(t, 10, n.Events.Stored, 1e-9)
 	require.InDelta(t, 5, n.QueueEvents.Used, 0)
@@ -145,11 +145,11 @@ process_start_time_seconds %g
 	require.EqualError(t, n.Replicas[1].Err, "away")
 
 	// It comes back: 400 in the four seconds since it was read last are 100 a second.
-	tracker.Take(top.Said("a", at(6), exposition(began-60, 160, 40, 50, 5, 0.2)), top.Said("b", at(6), exposition(began-30, 1500, 0, 10, 7, 0.9)))
+	tracker.Take(top.NewReading("a", at(6), exposition(began-60, 160, 40, 50, 5, 0.2)), top.NewReading("b", at(6), exposition(began-30, 1500, 0, 10, 7, 0.9)))
 	require.InDelta(t, 110, tracker.Numbers().Events.Stored, 1e-9)
 
 	// It restarts: 50 in two seconds.
-	tracker.Take(top.Said("a", at(8), exposition(began-60, 160, 40, 50, 5, 0.2)), top.Said("b", at(8), exposition(began+7, 50, 0, 0, 7, 0.9)))
+	tracker.Take(top.NewReading("a", at(8), exposition(began-60, 160, 40, 50, 5, 0.2)), top.NewReading("b", at(8), exposition(began+7, 50, 0, 0, 7, 0.9)))
 	n = tracker.Numbers()
 	require.InDelta(t, 25, n.Events.Stored, 1e-9)
 	require.InDelta(t, 1, n.Uptime, 1e-6)
@@ -168,19 +168,19 @@ theeye_http_request_duration_seconds_count{method="POST",route="/v1/events",stat
 `, n, n, n))
 	}
 	tracker := top.NewTracker()
-	tracker.Take(top.Said("a", opened(), slow(0)))
-	tracker.Take(top.Said("a", opened().Add(time.Second), slow(10)))
+	tracker.Take(top.NewReading("a", sampleTime(), slow(0)))
+	tracker.Take(top.NewReading("a", sampleTime().Add(time.Second), slow(10)))
 	for s := 2; s <= 60; s++ {
-		tracker.Take(top.Said("a", opened().Add(time.Duration(s)*time.Second), slow(10)))
+		tracker.Take(top.NewReading("a", sampleTime().Add(time.Duration(s)*time.Second), slow(10)))
 	}
 	require.False(t, math.IsNaN(tracker.Numbers().Minute.P50))
-	tracker.Take(top.Said("a", opened().Add(61*time.Second), slow(10)))
+	tracker.Take(top.NewReading("a", sampleTime().Add(61*time.Second), slow(10)))
 	require.True(t, math.IsNaN(tracker.Numbers().Minute.P50), "what is a minute old is forgotten")
 }
 
 func TestSpread(t *testing.T) {
 	t.Parallel()
-	now := opened()
+	now := sampleTime()
 	at := func(s int) time.Time { return now.Add(time.Duration(s) * time.Second) }
 	got := top.Spread([]top.Moment{
 		top.NewMoment(at(-40), at(-30), 8), top.NewMoment(at(-30), at(-20), 2), top.NewMoment(at(-20), at(-10), 4), top.NewMoment(at(-5), at(0), 6),
@@ -197,7 +197,7 @@ func TestAbsentAndNoNumber(t *testing.T) {
 	t.Parallel()
 	tracker := top.NewTracker()
 	for i := range 2 {
-		tracker.Take(top.Said("a", opened().Add(time.Duration(i)*time.Second), parsed(t, `# TYPE theeye_ingest_events_total counter
+		tracker.Take(top.NewReading("a", sampleTime().Add(time.Duration(i)*time.Second), parsed(t, `# TYPE theeye_ingest_events_total counter
 theeye_ingest_events_total{application="a",status="stored"} NaN
 theeye_ingest_events_total{application="b",status="stored"} 3
 # TYPE theeye_ingest_queue_events gauge
@@ -260,8 +260,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		tracker := top.NewTracker()
-		tracker.Take(top.Said("a", opened(), s))
-		tracker.Take(top.Said("a", opened().Add(time.Second), s))
+		tracker.Take(top.NewReading("a", sampleTime(), s))
+		tracker.Take(top.NewReading("a", sampleTime().Add(time.Second), s))
 		require.NotRegexp(t, "[\x00-\x09\x0b-\x1f\x7f\u0080-\u009f]", top.Everything(tracker.Numbers()))
 	})
 }

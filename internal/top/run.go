@@ -32,8 +32,8 @@ type Deps struct {
 // ErrUnreachable tells that a snapshot was asked for and no replica answered.
 var ErrUnreachable = errors.New("no replica can be reached")
 
-// Check says what is wrong with the options, or nil.
-func (o Options) Check() error {
+// Validate says what is wrong with the options, or nil.
+func (o Options) Validate() error {
 	if o.Interval < MinInterval || o.Interval > MaxInterval {
 		return fmt.Errorf("an interval is from %v to %v, not %v", MinInterval, MaxInterval, o.Interval)
 	}
@@ -41,8 +41,8 @@ func (o Options) Check() error {
 	return err
 }
 
-// Interactive tells whether a live view can be shown there.
-func Interactive(out io.Writer) bool {
+// IsInteractive tells whether a live view can be shown there.
+func IsInteractive(out io.Writer) bool {
 	file, ok := out.(term.File)
 	return ok && term.IsTerminal(file.Fd())
 }
@@ -51,7 +51,7 @@ func Interactive(out io.Writer) bool {
 // with Options.Once prints them when one interval has passed. Only a snapshot fails
 // because nobody could be reached, with ErrUnreachable.
 func Run(ctx context.Context, o Options, d Deps) error {
-	if err := o.Check(); err != nil {
+	if err := o.Validate(); err != nil {
 		return err
 	}
 	targets, err := parseTargets(o.Ops)
@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	round := func() []reading { return collect(ctx, d, targets, timeoutFor(o.Interval)) }
+	round := func() []reading { return readReplicas(ctx, d, targets, timeoutFor(o.Interval)) }
 	wait := func() bool {
 		select {
 		case <-d.After(o.Interval):
@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		}
 	}
 	if o.Once {
-		if err := snapshot(d.Out, round, wait); err != nil {
+		if err := printSnapshot(d.Out, round, wait); err != nil {
 			return err
 		}
 		return ctx.Err()
@@ -86,30 +86,30 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	return nil
 }
 
-// snapshot prints what two rounds tell, unless nobody answers in one of them.
-func snapshot(out io.Writer, round func() []reading, wait func() bool) error {
+// printSnapshot prints what two rounds tell, unless nobody answers in one of them.
+func printSnapshot(out io.Writer, round func() []reading, wait func() bool) error {
 	const width = 100
 	t := newTracker()
-	if t.take(round()); len(t.reached()) == 0 {
-		return t.unreachable()
+	if t.addRound(round()); len(t.reachedSamples()) == 0 {
+		return t.unreachableError()
 	}
 	if !wait() {
 		return nil
 	}
-	if t.take(round()); len(t.reached()) == 0 {
-		return t.unreachable()
+	if t.addRound(round()); len(t.reachedSamples()) == 0 {
+		return t.unreachableError()
 	}
-	if _, err := io.WriteString(out, everything(t.numbers(), width)); err != nil {
+	if _, err := io.WriteString(out, renderEverything(t.computeNumbers(), width)); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
 }
 
-// unreachable says of each replica why it did not answer.
-func (t *tracker) unreachable() error {
+// unreachableError says of each replica why it did not answer.
+func (t *tracker) unreachableError() error {
 	err := ErrUnreachable
 	for _, r := range t.readings {
-		err = fmt.Errorf("%w; %s: %s", err, r.target.name, clean(r.err.Error()))
+		err = fmt.Errorf("%w; %s: %s", err, r.target.name, sanitizeText(r.err.Error()))
 	}
 	return err
 }

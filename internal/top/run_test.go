@@ -56,7 +56,7 @@ func deps(t testing.TB, out io.Writer) top.Deps {
 	var intervals atomic.Int64
 	return top.Deps{
 		Client: &http.Client{Transport: transport}, Out: out,
-		Now: func() time.Time { return opened().Add(2 * time.Second * time.Duration(intervals.Load())) },
+		Now: func() time.Time { return sampleTime().Add(2 * time.Second * time.Duration(intervals.Load())) },
 		After: func(time.Duration) <-chan time.Time {
 			intervals.Add(1)
 			passed := make(chan time.Time, 1)
@@ -71,7 +71,7 @@ func TestOnce(t *testing.T) {
 	var out bytes.Buffer
 	server := replica(t)
 	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{server.URL}, Interval: 2 * time.Second, Once: true, Colour: true}, deps(t, &out)))
-	golden(t, "once.txt", strings.ReplaceAll(out.String(), server.Listener.Addr().String(), "127.0.0.1:8081 "))
+	compareGolden(t, "once.txt", strings.ReplaceAll(out.String(), server.Listener.Addr().String(), "127.0.0.1:8081 "))
 	require.NotContains(t, out.String(), "\x1b")
 }
 
@@ -141,7 +141,7 @@ func TestOnceCutOff(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	ok := top.Options{Ops: []string{"http://127.0.0.1:8081", "https://eye.example.com/ops/", "http://[::1]:8081/metrics"}, Interval: top.MinInterval}
-	require.NoError(t, ok.Check())
+	require.NoError(t, ok.Validate())
 	for says, o := range map[string]top.Options{
 		"an interval is":      {Ops: ok.Ops, Interval: 100 * time.Millisecond},
 		"1m0s, not 2m0s":      {Ops: ok.Ops, Interval: 2 * time.Minute},
@@ -153,13 +153,13 @@ func TestOptions(t *testing.T) {
 		"65 ops ports":        {Ops: make([]string, 65), Interval: time.Second},
 		"\"http://\" is not ": {Ops: []string{"http://"}, Interval: time.Second},
 	} {
-		require.ErrorContains(t, o.Check(), says)
+		require.ErrorContains(t, o.Validate(), says)
 		require.ErrorContains(t, top.Run(t.Context(), o, deps(t, io.Discard)), says)
 	}
-	require.False(t, top.Interactive(io.Discard))
+	require.False(t, top.IsInteractive(io.Discard))
 	file, err := os.CreateTemp(t.TempDir(), "out")
 	require.NoError(t, err)
-	require.False(t, top.Interactive(file))
+	require.False(t, top.IsInteractive(file))
 	require.NoError(t, file.Close())
 }
 
@@ -186,9 +186,9 @@ func (o *terminal) String() string {
 	return o.drawn.String()
 }
 
-// live runs the view against a replica until end is called, and waits until it has
+// runLive runs the view against a replica until end is called, and waits until it has
 // drawn a text.
-func live(t *testing.T, ctx context.Context, d top.Deps, out *terminal, ops string, until string) (ended chan error) {
+func runLive(t *testing.T, ctx context.Context, d top.Deps, out *terminal, ops string, until string) (ended chan error) {
 	t.Helper()
 	d.After = func(time.Duration) <-chan time.Time { return out.ticks() }
 	d.Out = out
@@ -216,7 +216,7 @@ func TestLiveViewEndsByKey(t *testing.T) {
 	d := deps(t, out)
 	in, keys := io.Pipe()
 	d.In = in
-	ended := live(t, t.Context(), d, out, replica(t).URL, "v0.4.0")
+	ended := runLive(t, t.Context(), d, out, replica(t).URL, "v0.4.0")
 	_, err := fmt.Fprint(keys, "q")
 	require.NoError(t, err)
 	require.NoError(t, <-ended)
@@ -232,7 +232,7 @@ func TestLiveViewEndsByContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	ended := live(t, ctx, d, out, closed.URL, "cannot connect")
+	ended := runLive(t, ctx, d, out, closed.URL, "cannot connect")
 	cancel()
 	require.NoError(t, <-ended, "an unreachable replica is no error of a live view, and to be ended none either")
 	require.NoError(t, keys.Close())

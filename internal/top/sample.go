@@ -23,9 +23,9 @@ type series struct {
 // sample is what one replica exposed at one moment: family, then label set.
 type sample map[string]map[string]series
 
-// parse reads an exposition. Families that are not the service's or its process's are
+// parseMetrics reads an exposition. Families that are not the service's or its process's are
 // left out, and so is every value that is no number.
-func parse(from io.Reader) (sample, error) {
+func parseMetrics(from io.Reader) (sample, error) {
 	parser := expfmt.NewTextParser(validation.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(from)
 	if err != nil {
@@ -80,8 +80,8 @@ func keyOf(labels map[string]string) string {
 	return b.String()
 }
 
-// match tells whether labels have the values of pairs: name, value, name, value.
-func match(labels map[string]string, pairs []string) bool {
+// matchLabels tells whether labels have the values of pairs: name, value, name, value.
+func matchLabels(labels map[string]string, pairs []string) bool {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if labels[pairs[i]] != pairs[i+1] {
 			return false
@@ -93,17 +93,17 @@ func match(labels map[string]string, pairs []string) bool {
 // unknown is what was not exposed.
 func unknown() float64 { return math.NaN() }
 
-// known tells whether a number was exposed.
-func known(v float64) bool { return !math.IsNaN(v) }
+// isKnown tells whether a number was exposed.
+func isKnown(v float64) bool { return !math.IsNaN(v) }
 
-// gauge folds the values of a family over all series that match, of all replicas.
-func gauge(samples []sample, fold func(a, b float64) float64, name string, pairs ...string) float64 {
+// foldGauge folds the values of a family over all series that match, of all replicas.
+func foldGauge(samples []sample, fold func(a, b float64) float64, name string, pairs ...string) float64 {
 	folded := unknown()
 	for _, s := range samples {
 		for _, one := range s[name] {
 			switch {
-			case !match(one.labels, pairs):
-			case !known(folded):
+			case !matchLabels(one.labels, pairs):
+			case !isKnown(folded):
 				folded = one.value
 			default:
 				folded = fold(folded, one.value)

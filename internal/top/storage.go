@@ -4,26 +4,26 @@ import (
 	"time"
 )
 
-// storage is how much there is in the database and how long it will hold.
-func storage(n numbers) []line {
+// storageLines is how much there is in the database and how long it will hold.
+func storageLines(n numbers) []line {
 	d := n.Database
-	full := line{label("full")}
+	full := line{newLabel("full")}
 	switch {
-	case known(d.DaysToFull):
+	case isKnown(d.DaysToFull):
 		full = append(full, span{"in " + rateText(d.DaysToFull) + " days", daysTone(d.DaysToFull)}, span{" at this growth", faint})
-	case known(d.Size.Limit):
+	case isKnown(d.Size.Limit):
 		full = append(full, span{"unknown until the growth is known", faint})
 	default:
 		full = append(full, span{"unknown; database.capacity is not set", faint})
 	}
-	retention := line{label("retention"), {"last round ", faint}, {spanText(d.RetentionAge), plain}, {" ago", faint}}
+	retention := line{newLabel("retention"), {"last round ", faint}, {spanText(d.RetentionAge), plain}, {" ago", faint}}
 	if d.RetentionFailed > 0 {
 		retention = append(retention, span{"   fails", bad})
 	}
 	return []line{
-		{label("size"), {shareText(d.Size, bytesText), strong}, {"   grows ", faint}, {bytesText(d.Growth) + " a day", plain}, {"   counted ", faint}, {spanText(d.CensusAge), plain}, {" ago", faint}},
+		{newLabel("size"), {shareText(d.Size, bytesText), strong}, {"   grows ", faint}, {bytesText(d.Growth) + " a day", plain}, {"   counted ", faint}, {spanText(d.CensusAge), plain}, {" ago", faint}},
 		full,
-		{label("events"), {"from ", faint}, {momentText(d.Oldest), plain}, {" to ", faint}, {momentText(d.Newest), plain}},
+		{newLabel("events"), {"from ", faint}, {momentText(d.Oldest), plain}, {" to ", faint}, {momentText(d.Newest), plain}},
 		retention,
 	}
 }
@@ -38,14 +38,14 @@ func daysTone(days float64) tone {
 // momentText is a moment that a metric tells in seconds of unix time.
 func momentText(v float64) string {
 	const last = 253402300799 // the end of the year 9999
-	if !known(v) || v < -last || v > last {
-		return none
+	if !isKnown(v) || v < -last || v > last {
+		return noValue
 	}
 	return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04")
 }
 
-// tables are the sizes of the tables, and how far ahead they have partitions.
-func tables(n numbers, width, most int) []line {
+// tableLines are the sizes of the tables, and how far ahead they have partitions.
+func tableLines(n numbers, width, most int) []line {
 	const cell = 16
 	var rows []line
 	for _, t := range n.Database.Tables {
@@ -56,13 +56,13 @@ func tables(n numbers, width, most int) []line {
 		rows = append(rows, line{{t.Name, plain}, {bytesText(t.Bytes), plain}, {countText(t.Partitions), plain}, ahead})
 	}
 	if len(rows) == 0 {
-		rows = append(rows, text(faint, none))
+		rows = append(rows, newLine(faint, noValue))
 	}
-	return tabulate(width, []column{{"table", 0}, {"size", cell}, {"partitions", cell}, {"ahead", cell}}, atMost(rows, most))
+	return layoutTable(width, []column{{"table", 0}, {"size", cell}, {"partitions", cell}, {"ahead", cell}}, limitRows(rows, most))
 }
 
-// pools are the connections of all replicas.
-func pools(n numbers, width, most int) []line {
+// poolLines are the connections of all replicas.
+func poolLines(n numbers, width, most int) []line {
 	const cell = 14
 	var rows []line
 	for _, p := range n.Pools {
@@ -70,16 +70,16 @@ func pools(n numbers, width, most int) []line {
 		if p.Connections.ratio() >= 1 {
 			used.tone = warn
 		}
-		rows = append(rows, line{{p.Name, plain}, used, {rateText(p.Waits), plain}, {latencyText(p.Waited), plain}, {rateText(p.Canceled), tint(p.Canceled, bad)}})
+		rows = append(rows, line{{p.Name, plain}, used, {rateText(p.Waits), plain}, {latencyText(p.Waited), plain}, {rateText(p.Canceled), tintNonZero(p.Canceled, bad)}})
 	}
 	if len(rows) == 0 {
-		rows = append(rows, text(faint, none))
+		rows = append(rows, newLine(faint, noValue))
 	}
-	return tabulate(width, []column{{"pool", 0}, {"in use", cell}, {"waits/s", cell}, {"mean wait", cell}, {"given up/s", cell}}, atMost(rows, most))
+	return layoutTable(width, []column{{"pool", 0}, {"in use", cell}, {"waits/s", cell}, {"mean wait", cell}, {"given up/s", cell}}, limitRows(rows, most))
 }
 
-// replicas are the targets, one a line.
-func replicas(n numbers, width, most int) []line {
+// replicaLines are the targets, one a line.
+func replicaLines(n numbers, width, most int) []line {
 	const cell = 11
 	var rows []line
 	for _, r := range n.Replicas {
@@ -88,8 +88,8 @@ func replicas(n numbers, width, most int) []line {
 			continue
 		}
 		ready := span{"yes", good}
-		if !known(r.Ready) {
-			ready = span{none, plain}
+		if !isKnown(r.Ready) {
+			ready = span{noValue, plain}
 		} else if r.Ready == 0 {
 			ready = span{"no", bad}
 		}
@@ -103,5 +103,5 @@ func replicas(n numbers, width, most int) []line {
 			{bytesText(r.Memory), plain},
 		})
 	}
-	return tabulate(width, []column{{"replica", 0}, {"version", cell}, {"up", cell}, {"ready", 7}, {"requests/s", cell}, {"cores", 7}, {"memory", cell}}, atMost(rows, most))
+	return layoutTable(width, []column{{"replica", 0}, {"version", cell}, {"up", cell}, {"ready", 7}, {"requests/s", cell}, {"cores", 7}, {"memory", cell}}, limitRows(rows, most))
 }

@@ -26,10 +26,10 @@ type target struct {
 func parseTarget(text string) (target, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return target{}, fmt.Errorf("%q is not the URL of an ops port, such as http://127.0.0.1:8081", clean(text))
+		return target{}, fmt.Errorf("%q is not the URL of an ops port, such as http://127.0.0.1:8081", sanitizeText(text))
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return target{}, fmt.Errorf("the URL of an ops port has no query: %s", clean(u.Redacted()))
+		return target{}, fmt.Errorf("the URL of an ops port has no query: %s", sanitizeText(u.Redacted()))
 	}
 	if !strings.HasSuffix(u.Path, "/metrics") {
 		u = u.JoinPath("metrics")
@@ -54,7 +54,7 @@ func parseTargets(texts []string) ([]target, error) {
 			return nil, err
 		}
 		if seen[t.metrics] {
-			return nil, fmt.Errorf("the ops port %s is given twice", clean(t.name))
+			return nil, fmt.Errorf("the ops port %s is given twice", sanitizeText(t.name))
 		}
 		seen[t.metrics] = true
 		targets = append(targets, t)

@@ -14,10 +14,10 @@ const maxTotals = 10_000
 
 // The families of which the view shows what came together since it began.
 const (
-	refusals    = "theeye_ingest_refusals_total"
-	sheds       = "theeye_ingest_shed_requests_total"
-	problems    = "theeye_http_problems_total"
-	rateLimited = "theeye_http_rate_limited_requests_total"
+	rejectionFamily   = "theeye_ingest_refusals_total"
+	shedFamily        = "theeye_ingest_shed_requests_total"
+	problemFamily     = "theeye_http_problems_total"
+	rateLimitedFamily = "theeye_http_rate_limited_requests_total"
 )
 
 // moment is what is remembered of one round.
@@ -29,22 +29,22 @@ type moment struct {
 
 // tracker remembers what the view needs of earlier rounds.
 type tracker struct {
-	began    time.Time
-	last     map[string]reading // the last good one of each replica
-	readings []reading          // of this round
-	each     map[string]window  // what each replica counted since it was read last
-	counted  window             // what all of them did
-	rated    bool               // whether any replica has been read twice by now
-	moments  []moment           // of the last minute
-	totals   window             // since the view began
+	began     time.Time
+	last      map[string]reading // the last good one of each replica
+	readings  []reading          // of this round
+	each      map[string]window  // what each replica counted since it was read last
+	increases window             // what all of them did
+	rated     bool               // whether any replica has been read twice by now
+	moments   []moment           // of the last minute
+	totals    window             // since the view began
 }
 
 func newTracker() *tracker {
 	return &tracker{last: map[string]reading{}, totals: window{}}
 }
 
-// take adds a round.
-func (t *tracker) take(readings []reading) {
+// addRound adds a round.
+func (t *tracker) addRound(readings []reading) {
 	var windows []window
 	var begin, end time.Time
 	t.each = map[string]window{}
@@ -59,7 +59,7 @@ func (t *tracker) take(readings []reading) {
 			continue
 		}
 		if before, ok := t.last[r.target.metrics]; ok && r.at.After(before.at) {
-			w := increase(before.sample, r.sample, r.at.Sub(before.at))
+			w := computeIncrease(before.sample, r.sample, r.at.Sub(before.at))
 			windows, t.each[r.target.metrics] = append(windows, w), w
 			if begin.IsZero() || before.at.After(begin) {
 				begin = before.at
@@ -67,24 +67,24 @@ func (t *tracker) take(readings []reading) {
 		}
 		t.last[r.target.metrics] = r
 	}
-	t.readings, t.counted, t.rated = readings, merge(windows), len(windows) > 0
-	t.remember(begin, end)
-	for _, family := range []string{refusals, sheds, problems, rateLimited} {
-		for key, f := range t.counted[family] {
+	t.readings, t.increases, t.rated = readings, mergeWindows(windows), len(windows) > 0
+	t.rememberRound(begin, end)
+	for _, family := range []string{rejectionFamily, shedFamily, problemFamily, rateLimitedFamily} {
+		for key, f := range t.increases[family] {
 			if _, old := t.totals[family][key]; old || len(t.totals[family]) < maxTotals {
-				t.totals.add(family, key, f)
+				t.totals.addFlow(family, key, f)
 			}
 		}
 	}
 }
 
-// remember keeps the round among the last minute's and forgets what is older.
-func (t *tracker) remember(begin, end time.Time) {
+// rememberRound keeps the round among the last minute's and forgets what is older.
+func (t *tracker) rememberRound(begin, end time.Time) {
 	if t.rated {
 		t.moments = append(t.moments, moment{
 			begin: begin, end: end,
-			requests: t.counted.rate(requests),
-			latency:  t.counted.observed(requests, postEvents()...),
+			requests: t.increases.sumRates(requestFamily),
+			latency:  t.increases.sumHistograms(requestFamily, postEvents()...),
 		})
 	}
 	kept := 0
@@ -98,8 +98,8 @@ func (t *tracker) remember(begin, end time.Time) {
 	t.moments = t.moments[:kept]
 }
 
-// reached are the samples of this round.
-func (t *tracker) reached() []sample {
+// reachedSamples are the samples of this round.
+func (t *tracker) reachedSamples() []sample {
 	var samples []sample
 	for _, r := range t.readings {
 		if r.err == nil {
@@ -109,8 +109,8 @@ func (t *tracker) reached() []sample {
 	return samples
 }
 
-// now is when the last answer of this round came.
-func (t *tracker) now() time.Time {
+// lastAnswerAt is when the last answer of this round came.
+func (t *tracker) lastAnswerAt() time.Time {
 	var at time.Time
 	for _, r := range t.readings {
 		if r.at.After(at) {
@@ -120,9 +120,9 @@ func (t *tracker) now() time.Time {
 	return at
 }
 
-// spread spreads the rates of moments over equal slots of the last minute. A slot that
+// spreadRates spreads the rates of moments over equal slots of the last minute. A slot that
 // no moment reaches into is unknown.
-func spread(moments []moment, now time.Time, slots int) []float64 {
+func spreadRates(moments []moment, now time.Time, slots int) []float64 {
 	rates := make([]float64, slots)
 	for i := range rates {
 		begin := now.Add(-minute + minute*time.Duration(i)/time.Duration(slots))
@@ -149,8 +149,8 @@ func spread(moments []moment, now time.Time, slots int) []float64 {
 	return rates
 }
 
-// group adds up flows by something that their labels say.
-func group[K comparable](flows map[string]flow, key func(labels map[string]string) K) map[K]flow {
+// groupFlows adds up flows by something that their labels say.
+func groupFlows[K comparable](flows map[string]flow, key func(labels map[string]string) K) map[K]flow {
 	groups := map[K]flow{}
 	for f := range maps.Values(flows) {
 		k := key(f.labels)

@@ -20,8 +20,8 @@ import (
 // update writes the golden texts anew: go test ./internal/top -update.
 var update = flag.Bool("update", false, "write the golden texts anew") //nolint:gochecknoglobals // a flag of the test
 
-// opened is when the sample was taken.
-func opened() time.Time { return time.Date(2026, 1, 1, 14, 3, 0, 0, time.UTC) }
+// sampleTime is when the sample was taken.
+func sampleTime() time.Time { return time.Date(2026, 1, 1, 14, 3, 0, 0, time.UTC) }
 
 // fixture reads a sample of testdata.
 func fixture(t testing.TB, name string) top.Sample {
@@ -34,8 +34,8 @@ func fixture(t testing.TB, name string) top.Sample {
 	return s
 }
 
-// golden compares a text with a file.
-func golden(t *testing.T, name, text string) {
+// compareGolden compares a text with a file.
+func compareGolden(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
 	if *update {
@@ -46,12 +46,12 @@ func golden(t *testing.T, name, text string) {
 	require.Equal(t, string(want), text+"\n", "go test -update writes it anew")
 }
 
-// filled is a view of the sample's service, two seconds apart.
-func filled(t testing.TB, colour bool) top.Model {
+// newFilledModel is a view of the sample's service, two seconds apart.
+func newFilledModel(t testing.TB, colour bool) top.Model {
 	t.Helper()
 	m := top.NewModel(colour)
-	m.Take(top.Said("10.0.0.1:8081", opened(), fixture(t, "first.prom")))
-	m.Take(top.Said("10.0.0.1:8081", opened().Add(2*time.Second), fixture(t, "second.prom")))
+	m.Take(top.NewReading("10.0.0.1:8081", sampleTime(), fixture(t, "first.prom")))
+	m.Take(top.NewReading("10.0.0.1:8081", sampleTime().Add(2*time.Second), fixture(t, "second.prom")))
 	return m
 }
 
@@ -63,10 +63,10 @@ func TestScreens(t *testing.T) {
 	t.Parallel()
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 40}} {
 		for i, view := range []string{"overview", "applications", "refusals", "database"} {
-			m := filled(t, false)
+			m := newFilledModel(t, false)
 			m.Update(size)
 			require.False(t, m.Press(key(fmt.Sprint(i+1))))
-			golden(t, fmt.Sprintf("%s-%dx%d.txt", view, size.Width, size.Height), m.Screen())
+			compareGolden(t, fmt.Sprintf("%s-%dx%d.txt", view, size.Width, size.Height), m.Screen())
 		}
 	}
 }
@@ -76,14 +76,14 @@ func TestDocumentedScreen(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "top.md"))
 	require.NoError(t, err)
-	require.Contains(t, string(document), "```\n"+filled(t, false).Screen()+"\n```")
+	require.Contains(t, string(document), "```\n"+newFilledModel(t, false).Screen()+"\n```")
 }
 
 // No terminal is too small, and none is written beyond.
 func TestScreenKeepsToTheTerminal(t *testing.T) {
 	t.Parallel()
-	m := filled(t, true)
-	m.Take(top.Said("10.0.0.1:8081", opened().Add(4*time.Second), fixture(t, "second.prom")), top.Failed("10.0.0.2:8081", opened(), errors.New("cannot connect")))
+	m := newFilledModel(t, true)
+	m.Take(top.NewReading("10.0.0.1:8081", sampleTime().Add(4*time.Second), fixture(t, "second.prom")), top.NewFailedReading("10.0.0.2:8081", sampleTime(), errors.New("cannot connect")))
 	for _, view := range []string{"1", "2", "3", "4", "?"} {
 		m.Press(key(view))
 		for _, width := range []int{1, 2, 7, 20, 39, 60, 79, 80, 81, 100, 139} {
@@ -101,7 +101,7 @@ func TestScreenKeepsToTheTerminal(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	m := filled(t, false)
+	m := newFilledModel(t, false)
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	heads := []string{"POST /v1/events, now", "event type", "problems answered, by code", "partitions"}
 	shows := func(want int) {
@@ -132,7 +132,7 @@ func TestKeys(t *testing.T) {
 
 func TestSort(t *testing.T) {
 	t.Parallel()
-	m := filled(t, false)
+	m := newFilledModel(t, false)
 	m.Press(key("2"))
 	order := func(names ...string) {
 		t.Helper()
@@ -162,10 +162,10 @@ func TestPause(t *testing.T) {
 	t.Parallel()
 	m := top.NewModel(false)
 	first, second := fixture(t, "first.prom"), fixture(t, "second.prom")
-	m.Take(top.Said("a", opened(), first))
+	m.Take(top.NewReading("a", sampleTime(), first))
 	m.Press(key("3"))
 	m.Press(key("p"))
-	m.Take(top.Said("a", opened().Add(time.Second), second))
+	m.Take(top.NewReading("a", sampleTime().Add(time.Second), second))
 	require.Contains(t, m.Screen(), "paused")
 	require.Contains(t, m.Screen(), "14:03:00")
 	require.NotContains(t, m.Screen(), "missing_field")
@@ -177,8 +177,8 @@ func TestPause(t *testing.T) {
 
 func TestNoColour(t *testing.T) {
 	t.Parallel()
-	require.Contains(t, filled(t, true).Screen(), "\x1b[32m")
-	require.NotContains(t, filled(t, false).Screen(), "\x1b")
+	require.Contains(t, newFilledModel(t, true).Screen(), "\x1b[32m")
+	require.NotContains(t, newFilledModel(t, false).Screen(), "\x1b")
 }
 
 // What a service calls things is shown without what a terminal would obey.
@@ -195,8 +195,8 @@ func TestHostileNames(t *testing.T) {
 		return s
 	}
 	m := top.NewModel(false)
-	m.Take(top.Said("a", opened(), exposition(0)))
-	m.Take(top.Said("a", opened().Add(time.Second), exposition(3)), top.Failed("b", opened(), errors.New(hostile)))
+	m.Take(top.NewReading("a", sampleTime(), exposition(0)))
+	m.Take(top.NewReading("a", sampleTime().Add(time.Second), exposition(3)), top.NewFailedReading("b", sampleTime(), errors.New(hostile)))
 	for _, view := range []string{"1", "2", "3", "4"} {
 		m.Press(key(view))
 		screen := m.Screen()

@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	folder, err := localpg.Find(context.Background(), localpg.Options{})
+	folder, err := localpg.FindBinaries(context.Background(), localpg.Options{})
 	if err != nil {
 		// Its caller says what to install.
 		cause := strings.TrimPrefix(err.Error(), localpg.ErrNotFound.Error()+": ")

@@ -21,7 +21,7 @@ var errSurvived = errors.New("not every mutant was found")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := hunt(ctx, os.Args[1:])
+	err := runMutants(ctx, os.Args[1:])
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// hunt plants the mutants that are asked for, one at a time, and prints who found them.
-func hunt(ctx context.Context, names []string) error {
+// runMutants plants the mutants that are asked for, one at a time, and prints who found them.
+func runMutants(ctx context.Context, names []string) error {
 	root, err := os.Getwd()
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
@@ -40,7 +40,7 @@ func hunt(ctx context.Context, names []string) error {
 		return err
 	}
 	for i := range all { // before an hour is spent on the others
-		if _, err := all[i].planted(root); err != nil {
+		if _, err := all[i].plantedSource(root); err != nil {
 			return err
 		}
 	}
@@ -51,23 +51,23 @@ func hunt(ctx context.Context, names []string) error {
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left in a temporary folder harms nobody
 	t := &trial{root: root, dir: dir}
 
-	if err := t.control(ctx, all); err != nil {
+	if err := t.runControl(ctx, all); err != nil {
 		return err
 	}
 	results := make([]result, 0, len(all))
 	for i := range all {
-		r, err := t.try(ctx, &all[i])
+		r, err := t.tryMutant(ctx, &all[i])
 		if err != nil {
 			return err
 		}
-		say("%s: %s: test: %s; chaos: %s", r.name, r.title, r.test, r.chaos)
+		printProgress("%s: %s: test: %s; chaos: %s", r.name, r.title, r.test, r.chaos)
 		results = append(results, r)
 	}
-	return report(results)
+	return printResults(results)
 }
 
-// report prints the table. A mutant that survived a test or the chaos run is an error.
-func report(results []result) error {
+// printResults prints the table. A mutant that survived a test or the chaos run is an error.
+func printResults(results []result) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nmutant\twhat is broken\tfound by the test\tfound by chaos") //nolint:errcheck // it is for people
 	var survived []string
@@ -86,6 +86,6 @@ func report(results []result) error {
 	return nil
 }
 
-func say(format string, arguments ...any) {
+func printProgress(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", arguments...)
 }

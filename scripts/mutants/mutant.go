@@ -48,7 +48,7 @@ func readMutants(dir string, names []string) ([]mutant, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a mutant: %w", err)
 		}
-		m, err := parse(name, string(text))
+		m, err := parseMutant(name, string(text))
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
@@ -60,8 +60,8 @@ func readMutants(dir string, names []string) ([]mutant, error) {
 	return all, nil
 }
 
-// parse reads a mutant.
-func parse(name, text string) (mutant, error) {
+// parseMutant reads a mutant.
+func parseMutant(name, text string) (mutant, error) {
 	head, rest, found := strings.Cut(text, insteadOf)
 	if !found {
 		return mutant{}, fmt.Errorf("%q is missing", strings.TrimSpace(insteadOf))
@@ -93,9 +93,9 @@ func parse(name, text string) (mutant, error) {
 	return m, nil
 }
 
-// planted returns the source file with the defect. A text that is not there exactly once
+// plantedSource returns the source file with the defect. A text that is not there exactly once
 // is an error: the source has changed, and the mutant has to follow.
-func (m *mutant) planted(root string) (string, error) {
+func (m *mutant) plantedSource(root string) (string, error) {
 	source, err := os.ReadFile(filepath.Join(root, m.file)) //nolint:gosec // it is a file of ours
 	if err != nil {
 		return "", fmt.Errorf("plant %s: %w", m.name, err)
@@ -110,10 +110,10 @@ func (m *mutant) planted(root string) (string, error) {
 	return text, nil
 }
 
-// overlay writes the source with the defect into a folder, and returns the file that the
+// writeOverlay writes the source with the defect into a folder, and returns the file that the
 // Go tool takes with -overlay.
-func (m *mutant) overlay(root, dir string) (string, error) {
-	text, err := m.planted(root)
+func (m *mutant) writeOverlay(root, dir string) (string, error) {
+	text, err := m.plantedSource(root)
 	if err != nil {
 		return "", err
 	}

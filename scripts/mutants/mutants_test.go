@@ -19,7 +19,7 @@ func TestEveryMutantFitsTheSource(t *testing.T) {
 	for _, m := range all {
 		source, err := os.ReadFile(filepath.Join(root, m.file))
 		require.NoError(t, err)
-		text, err := m.planted(root)
+		text, err := m.plantedSource(root)
 		require.NoError(t, err)
 		require.NotEqual(t, string(source), text, m.name)
 	}
@@ -33,9 +33,9 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\nthree\n-- plant --\nfour\n": "0 times in a.go",
 		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\ntwo\n-- plant --\nfour\n":   "2 times in a.go",
 	} {
-		m, err := parse("M", text)
+		m, err := parseMutant("M", text)
 		require.NoError(t, err)
-		_, err = m.planted(root)
+		_, err = m.plantedSource(root)
 		require.ErrorContains(t, err, found)
 	}
 	for text, missing := range map[string]string{
@@ -43,7 +43,7 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\ntwo\n": "plant",
 		"what\nfile: a.go\n-- instead of --\ntwo\n-- plant --\nfour\n":           "which test",
 	} {
-		_, err := parse("M", text)
+		_, err := parseMutant("M", text)
 		require.ErrorContains(t, err, missing)
 	}
 }
@@ -51,13 +51,13 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 // What a chaos run saw is found only if it is a difference or a breach.
 func TestVerdictOfAChaosRun(t *testing.T) {
 	t.Parallel()
-	require.False(t, (&chaosReport{}).verdict().found)
+	require.False(t, (&chaosReport{}).buildVerdict().found)
 	r := chaosReport{Breaches: []string{"the database cannot be reached"}}
-	require.True(t, r.verdict().found)
+	require.True(t, r.buildVerdict().found)
 	r = chaosReport{}
 	r.Wholes = append(r.Wholes, struct {
 		Tables reconciliation `json:"tables"`
 		API    reconciliation `json:"api"`
 	}{Tables: reconciliation{Acknowledged: 9, Lost: 2, Differences: 2, List: []string{"an id: lost: told"}}})
-	require.Equal(t, verdict{found: true, saw: "2 lost, 0 doubled, 0 gaps of 9: lost: told"}, r.verdict())
+	require.Equal(t, verdict{found: true, saw: "2 lost, 0 doubled, 0 gaps of 9: lost: told"}, r.buildVerdict())
 }

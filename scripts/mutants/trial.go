@@ -35,10 +35,10 @@ func (v verdict) String() string {
 	return "NOT FOUND: " + v.saw
 }
 
-// control shows that neither the tests nor the chaos runs find anything where nothing was
+// runControl shows that neither the tests nor the chaos runs find anything where nothing was
 // planted: a net that catches everything catches nothing.
-func (t *trial) control(ctx context.Context, all []mutant) error {
-	say("control: the tests and the faults of all mutants, with nothing planted")
+func (t *trial) runControl(ctx context.Context, all []mutant) error {
+	printProgress("control: the tests and the faults of all mutants, with nothing planted")
 	tests := map[string][]string{}
 	var faults []string
 	for i := range all {
@@ -53,27 +53,27 @@ func (t *trial) control(ctx context.Context, all []mutant) error {
 			return fmt.Errorf("the tests of %s fail with nothing planted: %w\n%s", pkg, err, out)
 		}
 	}
-	if out, err := t.goTool(ctx, "build", "-o", t.path("eyeload"), "./cmd/eyeload"); err != nil {
+	if out, err := t.goTool(ctx, "build", "-o", t.pathOf("eyeload"), "./cmd/eyeload"); err != nil {
 		return fmt.Errorf("build the chaos run: %w\n%s", err, out)
 	}
-	if out, err := t.goTool(ctx, "build", "-o", t.path("theeye"), "./cmd/theeye"); err != nil {
+	if out, err := t.goTool(ctx, "build", "-o", t.pathOf("theeye"), "./cmd/theeye"); err != nil {
 		return fmt.Errorf("build the service: %w\n%s", err, out)
 	}
-	v, err := t.chaos(ctx, "control", t.path("theeye"), fmt.Sprint(len(faults)), strings.Join(faults, ","))
+	v, err := t.runChaos(ctx, "control", t.pathOf("theeye"), fmt.Sprint(len(faults)), strings.Join(faults, ","))
 	if err == nil && v.found {
 		err = errors.New("the chaos run finds something with nothing planted: " + v.saw)
 	}
 	return err
 }
 
-// try plants a mutant and looks who finds it. An error says that it could not be tried.
-func (t *trial) try(ctx context.Context, m *mutant) (r result, err error) {
+// tryMutant plants a mutant and looks who finds it. An error says that it could not be tried.
+func (t *trial) tryMutant(ctx context.Context, m *mutant) (r result, err error) {
 	r = result{name: m.name, title: m.title}
-	dir := t.path(m.name)
+	dir := t.pathOf(m.name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
-	list, err := m.overlay(t.root, dir)
+	list, err := m.writeOverlay(t.root, dir)
 	if err != nil {
 		return r, err
 	}
@@ -81,15 +81,15 @@ func (t *trial) try(ctx context.Context, m *mutant) (r result, err error) {
 	if out, err := t.goTool(ctx, "build", "-overlay", list, "-o", program, "./cmd/theeye"); err != nil {
 		return r, fmt.Errorf("%s cannot be built: %w\n%s", m.name, err, out)
 	}
-	if r.test, err = t.test(ctx, m, list); err != nil {
+	if r.test, err = t.runTest(ctx, m, list); err != nil {
 		return r, err
 	}
-	r.chaos, err = t.chaos(ctx, m.name, program, m.cycles, m.faults)
+	r.chaos, err = t.runChaos(ctx, m.name, program, m.cycles, m.faults)
 	return r, err
 }
 
-// test runs the test of the package that the mutant lives in.
-func (t *trial) test(ctx context.Context, m *mutant, list string) (verdict, error) {
+// runTest runs the test of the package that the mutant lives in.
+func (t *trial) runTest(ctx context.Context, m *mutant, list string) (verdict, error) {
 	out, err := t.goTool(ctx, "test", "-count=1", "-overlay", list, "-run", "^"+m.test+"$", m.pkg)
 	switch {
 	case err == nil:
@@ -100,10 +100,10 @@ func (t *trial) test(ctx context.Context, m *mutant, list string) (verdict, erro
 	return verdict{}, fmt.Errorf("%s: the test did not run: %w\n%s", m.name, err, out)
 }
 
-// chaos runs the faults against a program.
-func (t *trial) chaos(ctx context.Context, name, program, cycles, faults string) (verdict, error) {
-	dir := t.path(name + "-chaos")
-	run := exec.CommandContext(ctx, t.path("eyeload"), "chaos", "--service", program, "--cycles", cycles, "--only", faults, "--report", dir) //nolint:gosec // it was built here
+// runChaos runs the faults against a program.
+func (t *trial) runChaos(ctx context.Context, name, program, cycles, faults string) (verdict, error) {
+	dir := t.pathOf(name + "-chaos")
+	run := exec.CommandContext(ctx, t.pathOf("eyeload"), "chaos", "--service", program, "--cycles", cycles, "--only", faults, "--report", dir) //nolint:gosec // it was built here
 	run.Dir = t.root
 	var errOut bytes.Buffer
 	run.Stderr = &errOut
@@ -119,7 +119,7 @@ func (t *trial) chaos(ctx context.Context, name, program, cycles, faults string)
 	if len(r.Wholes) == 0 || r.Stopped {
 		return verdict{}, fmt.Errorf("%s: the chaos run did not come to its end: %w\n%s", name, err, errOut.String())
 	}
-	v := r.verdict()
+	v := r.buildVerdict()
 	if v.found != (err != nil) {
 		return verdict{}, fmt.Errorf("%s: the chaos run ends with %w, and its report says %s", name, err, v)
 	}
@@ -149,8 +149,8 @@ type reconciliation struct {
 	List         []string `json:"list"`
 }
 
-// verdict says what was seen, and of that the first sentence without the ids in it.
-func (r *chaosReport) verdict() verdict {
+// buildVerdict says what was seen, and of that the first sentence without the ids in it.
+func (r *chaosReport) buildVerdict() verdict {
 	var whole reconciliation
 	for _, w := range r.Wholes {
 		whole.Acknowledged += w.Tables.Acknowledged
@@ -168,13 +168,13 @@ func (r *chaosReport) verdict() verdict {
 	saw := fmt.Sprintf("%d lost, %d doubled, %d gaps of %d", whole.Lost, whole.Duplicated, whole.Gaps, whole.Acknowledged)
 	if all := slices.Concat(whole.List, breaches); len(all) > 0 {
 		const enough = 90
-		saw += ": " + brief(all[0], enough)
+		saw += ": " + abbreviateSentence(all[0], enough)
 	}
 	return verdict{found: whole.Differences > 0 || len(breaches) > 0, saw: saw}
 }
 
-// brief leaves the id away that a sentence begins with, and what is too long.
-func brief(sentence string, enough int) string {
+// abbreviateSentence leaves the id away that a sentence begins with, and what is too long.
+func abbreviateSentence(sentence string, enough int) string {
 	if _, rest, found := strings.Cut(sentence, ": "); found {
 		sentence = rest
 	}
@@ -184,7 +184,7 @@ func brief(sentence string, enough int) string {
 	return sentence
 }
 
-func (t *trial) path(name string) string { return filepath.Join(t.dir, name) }
+func (t *trial) pathOf(name string) string { return filepath.Join(t.dir, name) }
 
 // goTool runs the go command in the module.
 func (t *trial) goTool(ctx context.Context, arguments ...string) (string, error) {

@@ -45,7 +45,7 @@ type Result struct {
 	// stored, and UnansweredFound how many of these are.
 	Unanswered      int64 `json:"unanswered"`
 	UnansweredFound int64 `json:"unanswered_found"`
-	Refused         int64 `json:"refused"`
+	Rejected        int64 `json:"refused"`
 	// Lost, Duplicated and Gaps are the gravest of the differences: acknowledged and not
 	// found, found more than once, and sessions whose numbers are not 1 to n.
 	Lost       int64 `json:"lost"`
@@ -75,46 +75,46 @@ type Store struct {
 type Source interface {
 	// ID is the id of the event at an index, and Index leads back to it.
 	ID(index uint64) uuid.UUID
-	Index(id uuid.UUID) (index uint64, ours bool)
-	// OursSession tells whether a session is one of the run, and SessionSuffix is how the
+	IndexOf(id uuid.UUID) (index uint64, ours bool)
+	// OwnsSession tells whether a session is one of the run, and SessionSuffix is how the
 	// text of its id ends then.
-	OursSession(id uuid.UUID) bool
+	OwnsSession(id uuid.UUID) bool
 	SessionSuffix() string
-	// Event makes the event at an index, sent at a time. Its payload may use the memory
+	// MakeEvent makes the event at an index, sent at a time. Its payload may use the memory
 	// of scratch.
-	Event(index uint64, at time.Time, scratch []byte) event.Event
+	MakeEvent(index uint64, at time.Time, scratch []byte) event.Event
 }
 
-// Revise gives an event the content that it has after so many edits; 0 leaves it alone.
-func Revise(e *event.Event, revision uint8) {
+// ReviseEvent gives an event the content that it has after so many edits; 0 leaves it alone.
+func ReviseEvent(e *event.Event, revision uint8) {
 	if revision > 0 && len(e.Data) > 1 {
 		e.Data = fmt.Appendf(e.Data[:len(e.Data)-1:len(e.Data)-1], `,"revision":%d}`, revision)
 	}
 }
 
-// Reconcile compares what was sent and told with what is stored. It is called when
+// CompareAPI compares what was sent and told with what is stored. It is called when
 // nothing is sent any more.
-func Reconcile(ctx context.Context, l *Ledger, source Source, store Store) Result {
+func CompareAPI(ctx context.Context, l *Journal, source Source, store Store) Result {
 	const roomy = 4 << 10
-	r := &reading{ledger: l, source: source, scratch: make([]byte, 0, roomy), differences: l.wrongSince(false)}
-	r.forget()
-	err := r.events(ctx, store)
+	r := &comparison{journal: l, source: source, scratch: make([]byte, 0, roomy), differences: l.newViolations(false)}
+	r.resetSeen()
+	err := r.readEvents(ctx, store)
 	if err == nil {
-		r.missing()
+		r.findMissingEvents()
 	}
 	if err == nil && store.Database != nil {
-		err = r.tables(ctx, store.Database)
+		err = r.checkRunSessions(ctx, store.Database)
 	}
-	return r.result(err, store.Database != nil)
+	return r.buildResult(err, store.Database != nil)
 }
 
-// result is what was found; err says why not everything could be read.
-func (r *reading) result(err error, tables bool) Result {
-	counts := r.ledger.count(r.from)
+// buildResult is what was found; err says why not everything could be read.
+func (r *comparison) buildResult(err error, tables bool) Result {
+	counts := r.journal.countVerdictsFrom(r.from)
 	result := Result{
 		Outcome: Consistent, Acknowledged: counts.Acknowledged(), Found: r.found,
-		Unanswered: counts[Unanswered], UnansweredFound: r.unanswered, Refused: counts.Refused(),
-		Lost: r.lost, Duplicated: r.twice, Gaps: r.gaps,
+		Unanswered: counts[Unanswered], UnansweredFound: r.unanswered, Rejected: counts.Rejected(),
+		Lost: r.lost, Duplicated: r.duplicated, Gaps: r.gaps,
 		Differences: r.differences.Count, List: r.differences.First, Tables: tables,
 	}
 	switch {
@@ -126,31 +126,31 @@ func (r *reading) result(err error, tables bool) Result {
 	return result
 }
 
-// reading is a reconciliation while it runs.
-type reading struct {
-	ledger            *Ledger
-	source            Source
-	differences       Differences
-	found, unanswered int64
-	lost, twice, gaps int64
-	scratch           []byte
+// comparison is a reconciliation while it runs.
+type comparison struct {
+	journal                *Journal
+	source                 Source
+	differences            Differences
+	found, unanswered      int64
+	lost, duplicated, gaps int64
+	scratch                []byte
 	// from is the first index that is looked at.
 	from uint64
-	// alone tells that nobody else writes to the store.
-	alone bool
+	// exclusive tells that nobody else writes to the store.
+	exclusive bool
 	// application is the number of the application that sent an event; nil does not ask.
 	application func(index uint64) int32
 }
 
-// events reads what is stored over the time of the run, all of it or none.
-func (r *reading) events(ctx context.Context, store Store) error {
+// readEvents reads what is stored over the time of the run, all of it or none.
+func (r *comparison) readEvents(ctx context.Context, store Store) error {
 	// A service that says nothing for this long says nothing at all.
 	const patience = time.Minute
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := time.AfterFunc(patience, func() { cancel(fmt.Errorf("the service was silent for %s", patience)) })
 	defer stall.Stop()
-	first, last := r.ledger.span()
+	first, last := r.journal.timeSpan()
 	span := url.Values{
 		"order": {"asc"},
 		"from":  {event.FormatTimestamp(time.UnixMicro(first))},
@@ -183,16 +183,16 @@ func (r *reading) events(ctx context.Context, store Store) error {
 			return fmt.Errorf("read the stored events: after %d of this run: %w", r.found, errors.Join(err, context.Cause(ctx)))
 		}
 		stall.Reset(patience)
-		var stored wire
+		var stored storedEvent
 		if err := json.Unmarshal(line, &stored); err != nil {
 			return fmt.Errorf("read the stored events: %w", err)
 		}
-		r.compare(&stored)
+		r.compareEvent(&stored)
 	}
 }
 
-// wire is a stored event as the API gives it.
-type wire struct {
+// storedEvent is a stored event as the API gives it.
+type storedEvent struct {
 	ID        uuid.UUID       `json:"event_id"`
 	SessionID uuid.UUID       `json:"session_id"`
 	Sequence  int64           `json:"sequence"`
@@ -204,20 +204,20 @@ type wire struct {
 	Application int32 `json:"-"`
 }
 
-func (w *wire) event() event.Event {
+func (w *storedEvent) toEvent() event.Event {
 	return event.Event{ID: w.ID, SessionID: w.SessionID, Category: w.Category, Name: w.Name, Data: w.Data, Timestamp: w.Timestamp.UTC()}
 }
 
-// compare holds a stored event against the ledger.
-func (r *reading) compare(w *wire) {
-	index, ours := r.source.Index(w.ID)
+// compareEvent holds a stored event against the ledger.
+func (r *comparison) compareEvent(w *storedEvent) {
+	index, ours := r.source.IndexOf(w.ID)
 	if !ours {
-		if r.alone {
-			r.differences.add("%s: stored in session %s, and nobody sent it", w.ID, w.SessionID)
+		if r.exclusive {
+			r.differences.addDifference("%s: stored in session %s, and nobody sent it", w.ID, w.SessionID)
 			return
 		}
-		if r.source.OursSession(w.SessionID) {
-			r.differences.add("%s: stored in session %s of this run, which never sent it", w.ID, w.SessionID)
+		if r.source.OwnsSession(w.SessionID) {
+			r.differences.addDifference("%s: stored in session %s of this run, which never sent it", w.ID, w.SessionID)
 		}
 		return
 	}
@@ -225,82 +225,82 @@ func (r *reading) compare(w *wire) {
 		return
 	}
 	r.found++
-	e := r.ledger.find(index)
+	e := r.journal.findEntry(index)
 	if e == nil {
-		r.differences.add("%s: stored, and never sent (it would be event %d of this run)", w.ID, index)
+		r.differences.addDifference("%s: stored, and never sent (it would be event %d of this run)", w.ID, index)
 		return
 	}
 	if e.seen < 255 {
 		e.seen++
 	}
-	stored := w.event()
-	sent := r.source.Event(index, time.UnixMicro(e.sent), r.scratch)
-	Revise(&sent, e.revision)
+	stored := w.toEvent()
+	sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), r.scratch)
+	ReviseEvent(&sent, e.revision)
 	switch {
-	case e.gone || r.ledger.sessionErased(sent.SessionID):
-		r.differences.add("%s: found in session %s, and it was erased", w.ID, w.SessionID)
+	case e.erased || r.journal.isSessionErased(sent.SessionID):
+		r.differences.addDifference("%s: found in session %s, and it was erased", w.ID, w.SessionID)
 	case r.application != nil && r.application(index) != w.Application:
-		r.differences.add("%s: stored as sent by application %d, and application %d sent it", w.ID, w.Application, r.application(index))
+		r.differences.addDifference("%s: stored as sent by application %d, and application %d sent it", w.ID, w.Application, r.application(index))
 	case e.verdict == Conflict || e.verdict == Rejected:
-		r.differences.add("%s: stored, and told %q", w.ID, e.verdict)
-	case !same(&sent, &stored):
-		r.differences.add("%s: stored with another content: sent %s, stored %s", w.ID, brief(&sent), brief(&stored))
+		r.differences.addDifference("%s: stored, and told %q", w.ID, e.verdict)
+	case !sameEvent(&sent, &stored):
+		r.differences.addDifference("%s: stored with another content: sent %s, stored %s", w.ID, abbreviateEvent(&sent), abbreviateEvent(&stored))
 	case e.verdict == Unanswered:
 		r.unanswered++
 	case e.sequence != 0 && e.sequence != w.Sequence:
-		r.differences.add("%s: stored at sequence %d of session %s, told %d", w.ID, w.Sequence, w.SessionID, e.sequence)
+		r.differences.addDifference("%s: stored at sequence %d of session %s, told %d", w.ID, w.Sequence, w.SessionID, e.sequence)
 	}
 }
 
-// brief renders an event for a person to compare.
-func brief(e *event.Event) string {
+// abbreviateEvent renders an event for a person to compare.
+func abbreviateEvent(e *event.Event) string {
 	const enough = 400
-	text := traffic.Append(nil, e)
+	text := traffic.AppendEvent(nil, e)
 	if len(text) > enough {
 		return string(text[:enough]) + " ..."
 	}
 	return string(text)
 }
 
-// missing looks for what should have been found, once.
-func (r *reading) missing() {
-	for index := r.from; index < r.ledger.next.Load(); index++ {
-		e := r.ledger.find(index)
+// findMissingEvents looks for what should have been found, once.
+func (r *comparison) findMissingEvents() {
+	for index := r.from; index < r.journal.next.Load(); index++ {
+		e := r.journal.findEntry(index)
 		if e == nil {
 			continue
 		}
 		switch {
 		case e.seen > 1:
-			r.twice++
-			r.differences.add("%s: stored %d times", r.source.ID(index), e.seen)
-		case e.seen == 0 && e.verdict.Acknowledged() && !e.gone:
-			sent := r.source.Event(index, time.UnixMicro(e.sent), nil)
-			if r.ledger.sessionErased(sent.SessionID) {
+			r.duplicated++
+			r.differences.addDifference("%s: stored %d times", r.source.ID(index), e.seen)
+		case e.seen == 0 && e.verdict.Acknowledged() && !e.erased:
+			sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), nil)
+			if r.journal.isSessionErased(sent.SessionID) {
 				continue
 			}
 			r.lost++
-			r.differences.add("%s: lost: told %q, sequence %d of session %s, and not found at %s",
+			r.differences.addDifference("%s: lost: told %q, sequence %d of session %s, and not found at %s",
 				sent.ID, e.verdict, e.sequence, sent.SessionID, event.FormatTimestamp(sent.Timestamp))
 		}
 	}
 }
 
-// tables asks the database about the run's sessions.
-func (r *reading) tables(ctx context.Context, database oracle.Querier) error {
-	first, last := r.ledger.span()
+// checkRunSessions asks the database about the run's sessions.
+func (r *comparison) checkRunSessions(ctx context.Context, database oracle.Querier) error {
+	first, last := r.journal.timeSpan()
 	scope := oracle.Scope{Suffix: r.source.SessionSuffix(), From: time.UnixMicro(first), To: time.UnixMicro(last)}
-	broken, err := oracle.BrokenSessions(ctx, database, scope)
+	broken, err := oracle.FindBrokenSessions(ctx, database, scope)
 	if err != nil {
 		return err
 	}
-	gaps, err := oracle.Gaps(ctx, database, scope)
+	gaps, err := oracle.FindGaps(ctx, database, scope)
 	if err != nil {
 		return err
 	}
 	r.gaps = int64(len(gaps))
 	for _, found := range [][]string{broken, gaps} {
 		for _, sentence := range found {
-			r.differences.add("%s", sentence)
+			r.differences.addDifference("%s", sentence)
 		}
 	}
 	return nil

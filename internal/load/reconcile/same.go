@@ -9,10 +9,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// same tells whether two events say the same. It compares them member by member and
+// sameEvent tells whether two events say the same. It compares them member by member and
 // does not ask for their digests: by those the service decides what a duplicate is, and
 // a digest that left something out would not see that it is missing here.
-func same(sent, stored *event.Event) bool {
+func sameEvent(sent, stored *event.Event) bool {
 	return sent.ID == stored.ID && sent.SessionID == stored.SessionID && sent.Category == stored.Category && sent.Name == stored.Name &&
 		sent.Timestamp.Equal(stored.Timestamp) && sameJSON(sent.Data, stored.Data)
 }
@@ -23,12 +23,12 @@ func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
-	x, okX := decoded(a)
-	y, okY := decoded(b)
-	return okX && okY && equal(x, y)
+	x, okX := decodeJSON(a)
+	y, okY := decodeJSON(b)
+	return okX && okY && equalJSON(x, y)
 }
 
-func decoded(text []byte) (document any, ok bool) {
+func decodeJSON(text []byte) (document any, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	if decoder.Decode(&document) != nil {
@@ -38,7 +38,7 @@ func decoded(text []byte) (document any, ok bool) {
 	return document, err == io.EOF
 }
 
-func equal(a, b any) bool {
+func equalJSON(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
@@ -46,7 +46,7 @@ func equal(a, b any) bool {
 			return false
 		}
 		for name, value := range a {
-			if other, found := b[name]; !found || !equal(value, other) {
+			if other, found := b[name]; !found || !equalJSON(value, other) {
 				return false
 			}
 		}
@@ -57,7 +57,7 @@ func equal(a, b any) bool {
 			return false
 		}
 		for i, value := range a {
-			if !equal(value, b[i]) {
+			if !equalJSON(value, b[i]) {
 				return false
 			}
 		}

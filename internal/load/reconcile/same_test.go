@@ -26,7 +26,7 @@ func TestContentIsComparedWithoutTheDigest(t *testing.T) {
 	} {
 		stored := sent
 		change(&stored)
-		require.True(t, reconcile.Same(&sent, &stored), name)
+		require.True(t, reconcile.SameEvent(&sent, &stored), name)
 	}
 	for name, change := range map[string]func(e *event.Event){
 		"id":        func(e *event.Event) { e.ID = uuid.New() },
@@ -50,6 +50,6 @@ func TestContentIsComparedWithoutTheDigest(t *testing.T) {
 	} {
 		stored := sent
 		change(&stored)
-		require.False(t, reconcile.Same(&sent, &stored), name)
+		require.False(t, reconcile.SameEvent(&sent, &stored), name)
 	}
 }

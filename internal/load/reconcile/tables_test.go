@@ -15,22 +15,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/traffic"
 )
 
-func (s *sent) tables(t *testing.T, from uint64) reconcile.Result {
+func (s *recordedRun) compareTables(t *testing.T, from uint64) reconcile.Result {
 	t.Helper()
-	return reconcile.Tables(context.Background(), reconcile.Claim{Ledger: s.ledger, Source: s.source, From: from}, s.Database.Pool(t))
+	return reconcile.CompareTables(context.Background(), reconcile.Expectation{Journal: s.journal, Source: s.source, From: from}, s.Database.Pool(t))
 }
 
 func TestTablesOfACleanRunAreConsistent(t *testing.T) {
 	t.Parallel()
-	s := send(t, apptest.Start(t, nil), 1)
+	s := sendEvents(t, apptest.Start(t, nil), 1)
 	for range 2 { // looking changes nothing
 		require.Equal(t, reconcile.Result{
 			Outcome: reconcile.Consistent, Acknowledged: events - 1, Found: events, Unanswered: 1, UnansweredFound: 1, Tables: true,
-		}, s.tables(t, 0))
+		}, s.compareTables(t, 0))
 	}
 	require.Equal(t, reconcile.Result{
 		Outcome: reconcile.Consistent, Acknowledged: 2, Found: 3, Unanswered: 1, UnansweredFound: 1, Tables: true,
-	}, s.tables(t, events-3))
+	}, s.compareTables(t, events-3))
 }
 
 // The seeds of what a run is meant to find: each is found, and called by its name.
@@ -113,7 +113,7 @@ func TestTablesFindWhatIsSeeded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := send(t, apptest.Start(t, nil), 1)
+			s := sendEvents(t, apptest.Start(t, nil), 1)
 			for _, statement := range c.statements {
 				var arguments []any
 				if strings.Contains(statement, "$1") {
@@ -122,7 +122,7 @@ func TestTablesFindWhatIsSeeded(t *testing.T) {
 				_, err := s.Database.Pool(t).Exec(context.Background(), statement, arguments...)
 				require.NoError(t, err)
 			}
-			r := s.tables(t, 0)
+			r := s.compareTables(t, 0)
 			require.Equal(t, reconcile.Inconsistent, r.Outcome)
 			require.Contains(t, strings.Join(r.List, "\n"), c.found)
 			require.Equal(t, c.lost, r.Lost > 0, "lost: %v", r.List)
@@ -134,9 +134,9 @@ func TestTablesFindWhatIsSeeded(t *testing.T) {
 
 func TestTablesFindARefusedEventThatIsStored(t *testing.T) {
 	t.Parallel()
-	s := send(t, apptest.Start(t, nil), 1)
-	s.ledger.Told(4, reconcile.Rejected, 0)
-	r := s.tables(t, 0)
+	s := sendEvents(t, apptest.Start(t, nil), 1)
+	s.journal.RecordVerdict(4, reconcile.Rejected, 0)
+	r := s.compareTables(t, 0)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.Contains(t, r.List[0], `told "rejected"`)
 }
@@ -144,14 +144,14 @@ func TestTablesFindARefusedEventThatIsStored(t *testing.T) {
 // A refused event is where people look for it, unless too many were refused in an hour.
 func TestTablesFindARefusedEventThatIsNotAmongTheErrors(t *testing.T) {
 	t.Parallel()
-	s := send(t, apptest.Start(t, nil), 1)
+	s := sendEvents(t, apptest.Start(t, nil), 1)
 	for i := range uint64(2) { // the first is kept; nothing is of the second
-		s.ledger.Sending(events+i, time.Now().UnixMicro())
-		s.ledger.Told(events+i, reconcile.Rejected, 0)
+		s.journal.RecordSending(events+i, time.Now().UnixMicro())
+		s.journal.RecordVerdict(events+i, reconcile.Rejected, 0)
 	}
 	answer := s.Do(t, http.MethodPost, "/v1/events", fmt.Sprintf(`{"event_id":%q}`, s.source.ID(events)))
 	require.Equal(t, http.StatusBadRequest, answer.Status)
-	r := s.tables(t, 0)
+	r := s.compareTables(t, 0)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.Len(t, r.List, 1)
 	require.Contains(t, r.List[0], s.source.ID(events+1).String())
@@ -159,21 +159,21 @@ func TestTablesFindARefusedEventThatIsNotAmongTheErrors(t *testing.T) {
 
 	_, err := s.Database.Pool(t).Exec(context.Background(), "update rejection_count set refused = 1000")
 	require.NoError(t, err)
-	require.Equal(t, reconcile.Consistent, s.tables(t, 0).Outcome, "most were only counted")
+	require.Equal(t, reconcile.Consistent, s.compareTables(t, 0).Outcome, "most were only counted")
 
 	_, err = s.Database.Pool(t).Exec(context.Background(), "alter table rejection rename to gone")
 	require.NoError(t, err)
-	require.Equal(t, reconcile.Unreadable, s.tables(t, 0).Outcome)
+	require.Equal(t, reconcile.Unreadable, s.compareTables(t, 0).Outcome)
 }
 
 // The database is the run's alone, so what somebody else wrote is an invention.
 func TestTablesFindWhatNobodySent(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
-	s := send(t, service, 1)
-	stranger := traffic.NewHot(traffic.NewRun(2, time.Now())).Event(0, time.Now(), nil)
-	require.Equal(t, http.StatusCreated, service.Do(t, http.MethodPost, "/v1/events", string(traffic.Append(nil, &stranger))).Status)
-	r := s.tables(t, 0)
+	s := sendEvents(t, service, 1)
+	stranger := traffic.NewHot(traffic.NewRun(2, time.Now())).MakeEvent(0, time.Now(), nil)
+	require.Equal(t, http.StatusCreated, service.Do(t, http.MethodPost, "/v1/events", string(traffic.AppendEvent(nil, &stranger))).Status)
+	r := s.compareTables(t, 0)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.Contains(t, r.List[0], "nobody sent it")
 }
@@ -181,10 +181,10 @@ func TestTablesFindWhatNobodySent(t *testing.T) {
 // A store that cannot be read says nothing, and least of all that nothing is missing.
 func TestTablesThatCannotBeReadAreUnreadable(t *testing.T) {
 	t.Parallel()
-	s := send(t, apptest.Start(t, nil), 1)
+	s := sendEvents(t, apptest.Start(t, nil), 1)
 	pool := s.Database.Pool(t)
 	pool.Close()
-	r := reconcile.Tables(context.Background(), reconcile.Claim{Ledger: s.ledger, Source: s.source}, pool)
+	r := reconcile.CompareTables(context.Background(), reconcile.Expectation{Journal: s.journal, Source: s.source}, pool)
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
 	require.NotEmpty(t, r.Reason)
 	require.Zero(t, r.Lost, "what was not read is not lost")

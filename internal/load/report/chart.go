@@ -55,7 +55,7 @@ type axis struct {
 	describeTick func(float64) string
 }
 
-func (a *axis) place(v float64) float64 {
+func (a *axis) positionOf(v float64) float64 {
 	if a.log {
 		v = math.Log10(v)
 	}
@@ -65,18 +65,18 @@ func (a *axis) place(v float64) float64 {
 	return a.start + (a.end-a.start)*(v-a.from)/(a.to-a.from)
 }
 
-func (a *axis) marks() []tick {
+func (a *axis) tickMarks() []tick {
 	marks := make([]tick, 0, len(a.ticks))
 	for _, v := range a.ticks {
-		marks = append(marks, tick{a.place(v), a.describeTick(v)})
+		marks = append(marks, tick{a.positionOf(v), a.describeTick(v)})
 	}
 	return marks
 }
 
-// linear makes an axis from 0 to a round number above the highest value.
-func linear(highest, start, end float64, describe func(float64) string) *axis {
+// newLinearAxis makes an axis from 0 to a round number above the highest value.
+func newLinearAxis(highest, start, end float64, describe func(float64) string) *axis {
 	const wanted = 5
-	step := round(highest / wanted)
+	step := roundUpNicely(highest / wanted)
 	a := &axis{start: start, end: end, describeTick: describe}
 	for v := 0.0; ; v += step {
 		a.ticks = append(a.ticks, v)
@@ -87,8 +87,8 @@ func linear(highest, start, end float64, describe func(float64) string) *axis {
 	}
 }
 
-// round is the next of 1, 2 and 5 times a power of ten.
-func round(v float64) float64 {
+// roundUpNicely is the next of 1, 2 and 5 times a power of ten.
+func roundUpNicely(v float64) float64 {
 	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return 1
 	}
@@ -101,11 +101,11 @@ func round(v float64) float64 {
 	return 10 * power
 }
 
-// logarithmic makes an axis over the decades that hold two positive values.
-func logarithmic(lowest, highest, start, end float64) *axis {
+// newLogAxis makes an axis over the decades that hold two positive values.
+func newLogAxis(lowest, highest, start, end float64) *axis {
 	a := &axis{
 		from: math.Floor(math.Log10(lowest)), to: math.Ceil(math.Log10(highest)), start: start, end: end,
-		log: true, describeTick: Millis,
+		log: true, describeTick: FormatMillis,
 	}
 	if a.to <= a.from {
 		a.to = a.from + 1
@@ -120,13 +120,13 @@ func emptyChart() chart {
 	return chart{Width: chartWidth, Height: chartHeight, Left: marginLeft, Right: plotRight, Top: marginTop, Bottom: plotBottom}
 }
 
-// add adds a line of points.
-func (c *chart) add(name, class string, x, y *axis, n int, point func(i int) (x, y float64, title string)) {
+// addLine adds a line of points.
+func (c *chart) addLine(name, class string, x, y *axis, n int, point func(i int) (x, y float64, title string)) {
 	l := line{Name: name, Class: class}
 	var path strings.Builder
 	for i := range n {
 		px, py, title := point(i)
-		d := dot{X: x.place(px), Y: y.place(py), Title: title}
+		d := dot{X: x.positionOf(px), Y: y.positionOf(py), Title: title}
 		command := byte('L')
 		if i == 0 {
 			command = 'M'
@@ -139,8 +139,8 @@ func (c *chart) add(name, class string, x, y *axis, n int, point func(i int) (x,
 	c.Lines = append(c.Lines, l)
 }
 
-// overTime draws the latencies of every second, and the rate.
-func overTime(seconds []Second) chart {
+// chartOverTime draws the latencies of every second, and the rate.
+func chartOverTime(seconds []Second) chart {
 	c := emptyChart()
 	c.XTitle, c.YTitle, c.Y2Title = "seconds since the run began", "latency from the scheduled send", "requests/s"
 	lowest, highest, rate, end := math.Inf(1), 0.0, 0.0, 0.0
@@ -156,10 +156,10 @@ func overTime(seconds []Second) chart {
 		lowest, highest = 1, 10
 	}
 	plain := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	x := linear(end, marginLeft, plotRight, plain)
-	y, y2 := logarithmic(lowest, highest, plotBottom, marginTop), linear(rate, plotBottom, marginTop, plain)
-	c.X, c.Y, c.Y2 = x.marks(), y.marks(), y2.marks()
-	c.add("rate", "rate", x, y2, len(seconds), func(i int) (float64, float64, string) {
+	x := newLinearAxis(end, marginLeft, plotRight, plain)
+	y, y2 := newLogAxis(lowest, highest, plotBottom, marginTop), newLinearAxis(rate, plotBottom, marginTop, plain)
+	c.X, c.Y, c.Y2 = x.tickMarks(), y.tickMarks(), y2.tickMarks()
+	c.addLine("rate", "rate", x, y2, len(seconds), func(i int) (float64, float64, string) {
 		s := seconds[i]
 		return s.At, s.Reached, fmt.Sprintf("%.0f s: %.5g/s sent, %.5g/s asked, %d answered with 2xx, %d others", s.At, s.Reached, s.Asked, s.OK, s.Other)
 	})
@@ -171,16 +171,16 @@ func overTime(seconds []Second) chart {
 		{"p99", func(s Second) float64 { return s.P99 }},
 		{"max", func(s Second) float64 { return s.Max }},
 	} {
-		c.add(l.name, l.name, x, y, len(answered), func(i int) (float64, float64, string) {
+		c.addLine(l.name, l.name, x, y, len(answered), func(i int) (float64, float64, string) {
 			s := answered[i]
-			return s.At, l.of(s), fmt.Sprintf("%.0f s: %s %s", s.At, l.name, Millis(l.of(s)))
+			return s.At, l.of(s), fmt.Sprintf("%.0f s: %s %s", s.At, l.name, FormatMillis(l.of(s)))
 		})
 	}
 	return c
 }
 
-// distribution draws percentiles, ever finer to the right, against latencies.
-func distribution(steps []Step, of func(*Step) *Latency) chart {
+// chartDistribution draws percentiles, ever finer to the right, against latencies.
+func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 	c := emptyChart()
 	c.XTitle, c.YTitle = "percentile", "latency"
 	lowest, highest, most := math.Inf(1), 0.0, 1.0
@@ -194,7 +194,7 @@ func distribution(steps []Step, of func(*Step) *Latency) chart {
 	if highest == 0 {
 		lowest, highest = 1, 10
 	}
-	y := logarithmic(max(lowest, 0.001), highest, plotBottom, marginTop)
+	y := newLogAxis(max(lowest, 0.001), highest, plotBottom, marginTop)
 	// The place of a percentile p is log10(1/(1-p)); the last point stands for the
 	// slowest request.
 	nines := math.Ceil(math.Log10(most))
@@ -204,7 +204,7 @@ func distribution(steps []Step, of func(*Step) *Latency) chart {
 	for v := 0.0; v <= x.to; v++ {
 		x.ticks = append(x.ticks, v)
 	}
-	c.X, c.Y = x.marks(), y.marks()
+	c.X, c.Y = x.tickMarks(), y.tickMarks()
 	const looks = 6
 	for i := range steps {
 		l := of(&steps[i])
@@ -212,13 +212,13 @@ func distribution(steps []Step, of func(*Step) *Latency) chart {
 			continue
 		}
 		class, slowest := fmt.Sprintf("s%d", i%looks), math.Log10(float64(l.Count))
-		c.add(fmt.Sprintf("%.6g/s", steps[i].AskedRate), class, x, y, len(l.Distribution), func(k int) (float64, float64, string) {
+		c.addLine(fmt.Sprintf("%.6g/s", steps[i].AskedRate), class, x, y, len(l.Distribution), func(k int) (float64, float64, string) {
 			p := l.Distribution[k]
 			at := slowest
 			if p.Percentile < 100 {
 				at = min(-math.Log10(1-p.Percentile/100), slowest)
 			}
-			return at, max(p.Millis, 0.001), fmt.Sprintf("%.6g/s: %.8g%% within %s", steps[i].AskedRate, p.Percentile, Millis(p.Millis))
+			return at, max(p.Millis, 0.001), fmt.Sprintf("%.6g/s: %.8g%% within %s", steps[i].AskedRate, p.Percentile, FormatMillis(p.Millis))
 		})
 	}
 	return c

@@ -15,7 +15,7 @@ var pageText string
 // WriteHTML writes the report as one page that needs nothing else.
 func WriteHTML(w io.Writer, r *Report) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
-		"ms": Millis, "counts": counts, "size": size, "mark": mark,
+		"ms": FormatMillis, "counts": formatCounts, "size": formatSize, "mark": formatPassed,
 		"time": func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"rate": func(v float64) string { return fmt.Sprintf("%.6g", v) },
 	}).Parse(pageText)
@@ -29,10 +29,10 @@ func WriteHTML(w io.Writer, r *Report) error {
 		More                      int64
 		OverTime, Scheduled, Sent chart
 	}{
-		Report: r, Reconciled: describe(&r.Reconciliation), More: r.Reconciliation.Differences - int64(len(r.Reconciliation.List)),
-		OverTime:  overTime(r.Timeline),
-		Scheduled: distribution(r.Steps, func(s *Step) *Latency { return &s.Scheduled }),
-		Sent:      distribution(r.Steps, func(s *Step) *Latency { return &s.Sent }),
+		Report: r, Reconciled: describeReconciliation(&r.Reconciliation), More: r.Reconciliation.Differences - int64(len(r.Reconciliation.List)),
+		OverTime:  chartOverTime(r.Timeline),
+		Scheduled: chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Scheduled }),
+		Sent:      chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Sent }),
 	})
 	if err != nil {
 		return fmt.Errorf("fill the page: %w", err)

@@ -128,16 +128,16 @@ type Point struct {
 	Millis     float64 `json:"ms"`
 }
 
-// Summarise reads a histogram of microseconds.
-func Summarise(h *hdrhistogram.Histogram) Latency {
+// SummarizeLatency reads a histogram of microseconds.
+func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 	n := h.TotalCount()
 	if n == 0 {
 		return Latency{}
 	}
-	at := func(percentile float64) float64 { return millis(h.ValueAtPercentile(percentile)) }
+	at := func(percentile float64) float64 { return toMillis(h.ValueAtPercentile(percentile)) }
 	l := Latency{
-		Count: n, Min: millis(h.Min()), Mean: h.Mean() / microsPerMilli, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
-		P999: at(99.9), Max: millis(h.Max()),
+		Count: n, Min: toMillis(h.Min()), Mean: h.Mean() / microsPerMilli, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
+		P999: at(99.9), Max: toMillis(h.Max()),
 	}
 	const perDecade = 8.0
 	for i := 0.0; ; i++ {
@@ -153,7 +153,7 @@ func Summarise(h *hdrhistogram.Histogram) Latency {
 
 const microsPerMilli = 1000
 
-func millis(micros int64) float64 { return float64(micros) / microsPerMilli }
+func toMillis(micros int64) float64 { return float64(micros) / microsPerMilli }
 
 // WriteJSON writes the report for machines.
 func WriteJSON(w io.Writer, r *Report) error {

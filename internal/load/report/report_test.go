@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/load/report"
 )
 
-func histogram(t *testing.T, micros ...int64) *hdrhistogram.Histogram {
+func newHistogram(t *testing.T, micros ...int64) *hdrhistogram.Histogram {
 	t.Helper()
 	h := hdrhistogram.New(1, time.Hour.Microseconds(), 3)
 	for _, v := range micros {
@@ -24,19 +24,19 @@ func histogram(t *testing.T, micros ...int64) *hdrhistogram.Histogram {
 	return h
 }
 
-// uniform is a millisecond, two, and so on to n.
-func uniform(t *testing.T, n int) *hdrhistogram.Histogram {
+// uniformHistogram is a millisecond, two, and so on to n.
+func uniformHistogram(t *testing.T, n int) *hdrhistogram.Histogram {
 	t.Helper()
 	values := make([]int64, n)
 	for i := range values {
 		values[i] = int64(i+1) * 1000
 	}
-	return histogram(t, values...)
+	return newHistogram(t, values...)
 }
 
 func TestSummaries(t *testing.T) {
 	t.Parallel()
-	l := report.Summarise(uniform(t, 1000))
+	l := report.SummarizeLatency(uniformHistogram(t, 1000))
 	const within = 0.002 // three digits
 	require.EqualValues(t, 1000, l.Count)
 	for _, c := range []struct{ want, got float64 }{
@@ -51,7 +51,7 @@ func TestSummaries(t *testing.T) {
 		require.Greater(t, l.Distribution[i+1].Percentile, l.Distribution[i].Percentile)
 		require.GreaterOrEqual(t, l.Distribution[i+1].Millis, l.Distribution[i].Millis)
 	}
-	require.Equal(t, report.Latency{}, report.Summarise(histogram(t)), "of nothing there is nothing to say")
+	require.Equal(t, report.Latency{}, report.SummarizeLatency(newHistogram(t)), "of nothing there is nothing to say")
 }
 
 func TestFailuresAreANumberOrAShare(t *testing.T) {
@@ -69,15 +69,15 @@ func TestFailuresAreANumberOrAShare(t *testing.T) {
 	}
 }
 
-// sample is a report in which all is well.
-func sample(t *testing.T) *report.Report {
+// sampleReport is a report in which all is well.
+func sampleReport(t *testing.T) *report.Report {
 	t.Helper()
 	step := func(rate float64) report.Step {
 		n := int64(rate * 10)
 		return report.Step{
 			AskedRate: rate, ReachedRate: rate, AnsweredRate: rate, Seconds: 10, Requests: n, Events: n,
 			Verdicts: map[string]int64{"stored": n}, Statuses: map[string]int64{"201": n}, Errors: map[string]int64{},
-			BytesOut: 4 << 20, BytesIn: 2048, Scheduled: report.Summarise(uniform(t, 100)), Sent: report.Summarise(uniform(t, 50)),
+			BytesOut: 4 << 20, BytesIn: 2048, Scheduled: report.SummarizeLatency(uniformHistogram(t, 100)), Sent: report.SummarizeLatency(uniformHistogram(t, 50)),
 		}
 	}
 	return &report.Report{
@@ -123,9 +123,9 @@ func TestThresholds(t *testing.T) {
 			r.Reconciliation.Outcome = reconcile.Inconsistent
 		}, "reconciliation"},
 	} {
-		r, l := sample(t), limits
+		r, l := sampleReport(t), limits
 		c.change(r, &l)
-		report.Judge(r, l)
+		report.CheckThresholds(r, l)
 		require.Equal(t, c.broken == "", r.Passed, "%s: %+v", name, r.Thresholds)
 		if c.broken == "" {
 			require.NoError(t, r.Err(), name)
@@ -141,8 +141,8 @@ func TestThresholds(t *testing.T) {
 
 func TestJSONReadsBack(t *testing.T) {
 	t.Parallel()
-	r := sample(t)
-	report.Judge(r, report.Limits{MinRate: 0.97})
+	r := sampleReport(t)
+	report.CheckThresholds(r, report.Limits{MinRate: 0.97})
 	var b bytes.Buffer
 	require.NoError(t, report.WriteJSON(&b, r))
 	var back report.Report
@@ -154,12 +154,12 @@ func TestJSONReadsBack(t *testing.T) {
 
 func TestTextSaysAll(t *testing.T) {
 	t.Parallel()
-	r := sample(t)
+	r := sampleReport(t)
 	r.Steps[1].Failed, r.Steps[1].Errors["connection reset"] = 3, 3
 	r.Retry = &report.Retry{Events: 3, Stored: 2, Duplicates: 1}
 	r.Reconciliation.Outcome, r.Reconciliation.Differences, r.Reconciliation.List = reconcile.Inconsistent, 25, []string{"lost: one"}
 	r.Search = &report.Search{MaxP99: 50, Rate: 200, Tries: []report.Try{{Rate: 400, P99: 70, Why: "p99 70ms"}}}
-	report.Judge(r, report.Limits{})
+	report.CheckThresholds(r, report.Limits{})
 	var b bytes.Buffer
 	require.NoError(t, report.WriteText(&b, r))
 	for _, part := range []string{
@@ -172,10 +172,10 @@ func TestTextSaysAll(t *testing.T) {
 
 func TestThePageHoldsAllAndNeedsNothing(t *testing.T) {
 	t.Parallel()
-	r := sample(t)
+	r := sampleReport(t)
 	r.Reconciliation.Outcome, r.Reconciliation.Differences, r.Reconciliation.List = reconcile.Inconsistent, 21, []string{`lost: <script>alert("x")</script>`}
 	r.Search = &report.Search{MaxP99: 50, Rate: 200, Tries: []report.Try{{Rate: 400, P99: 70, Why: "p99 70ms"}}}
-	report.Judge(r, report.Limits{})
+	report.CheckThresholds(r, report.Limits{})
 	var b bytes.Buffer
 	require.NoError(t, report.WriteHTML(&b, r))
 	page := b.String()
@@ -201,7 +201,7 @@ func TestThePageHoldsAllAndNeedsNothing(t *testing.T) {
 func TestAnEmptyReportIsRenderedToo(t *testing.T) {
 	t.Parallel()
 	r := &report.Report{Steps: []report.Step{{AskedRate: 1}}, Reconciliation: reconcile.Result{Outcome: reconcile.Skipped}}
-	report.Judge(r, report.Limits{})
+	report.CheckThresholds(r, report.Limits{})
 	var b bytes.Buffer
 	require.NoError(t, report.WriteText(&b, r))
 	require.NoError(t, report.WriteHTML(&b, r))
@@ -212,6 +212,6 @@ func TestAnEmptyReportIsRenderedToo(t *testing.T) {
 func TestMillis(t *testing.T) {
 	t.Parallel()
 	for ms, want := range map[float64]string{0: "0ms", 0.0123: "12.3µs", 1: "1ms", 12.345: "12.3ms", 999: "999ms", 1234: "1.23s"} {
-		require.Equal(t, want, report.Millis(ms))
+		require.Equal(t, want, report.FormatMillis(ms))
 	}
 }

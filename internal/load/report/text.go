@@ -35,7 +35,7 @@ func WriteText(w io.Writer, r *Report) error {
 	writeReconciliation(&b, &r.Reconciliation)
 	b.WriteString("\nThresholds\n")
 	for _, t := range r.Thresholds {
-		fmt.Fprintf(&b, "  %s  %s: %s\n", mark(t.Passed), t.Name, t.Detail)
+		fmt.Fprintf(&b, "  %s  %s: %s\n", formatPassed(t.Passed), t.Name, t.Detail)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the report as text: %w", err)
@@ -43,7 +43,7 @@ func WriteText(w io.Writer, r *Report) error {
 	return nil
 }
 
-func mark(passed bool) string {
+func formatPassed(passed bool) string {
 	if passed {
 		return "passed"
 	}
@@ -58,34 +58,34 @@ func writeStep(b *bytes.Buffer, s *Step) {
 	}
 	row("requests", "%d in %.1f s, %d failed, %d not sent", s.Requests, s.Seconds, s.Failed, s.Unsent)
 	row("rate", "%.6g/s sent, %.6g/s succeeded", s.ReachedRate, s.AnsweredRate)
-	row("events", "%d: %s", s.Events, counts(s.Verdicts))
-	row("statuses", "%s", counts(s.Statuses))
+	row("events", "%d: %s", s.Events, formatCounts(s.Verdicts))
+	row("statuses", "%s", formatCounts(s.Statuses))
 	if len(s.Errors) > 0 {
-		row("errors", "%s", counts(s.Errors))
+		row("errors", "%s", formatCounts(s.Errors))
 	}
-	row("bytes", "%s out, %s in", size(s.BytesOut), size(s.BytesIn))
+	row("bytes", "%s out, %s in", formatSize(s.BytesOut), formatSize(s.BytesIn))
 	_ = table.Flush() // a buffer
 	for _, l := range []struct {
 		name string
 		Latency
 	}{{"latency from the scheduled send", s.Scheduled}, {"latency from the actual send", s.Sent}} {
 		fmt.Fprintf(b, "  %s\n    min %s  mean %s  p50 %s  p90 %s  p95 %s  p99 %s  p99.9 %s  max %s\n", l.name,
-			Millis(l.Min), Millis(l.Mean), Millis(l.P50), Millis(l.P90), Millis(l.P95), Millis(l.P99), Millis(l.P999), Millis(l.Max))
+			FormatMillis(l.Min), FormatMillis(l.Mean), FormatMillis(l.P50), FormatMillis(l.P90), FormatMillis(l.P95), FormatMillis(l.P99), FormatMillis(l.P999), FormatMillis(l.Max))
 	}
 }
 
 func writeSearch(b *bytes.Buffer, s *Search) {
-	fmt.Fprintf(b, "\nSearch for the highest rate without a failure and with a p99 of at most %s\n", Millis(s.MaxP99))
+	fmt.Fprintf(b, "\nSearch for the highest rate without a failure and with a p99 of at most %s\n", FormatMillis(s.MaxP99))
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, t := range s.Tries {
-		fmt.Fprintf(table, "  %.0f/s\treached %.0f/s\tp99 %s\t%d failed\t%s\t%s\n", t.Rate, t.Reached, Millis(t.P99), t.Failed, mark(t.Passed), t.Why) //nolint:errcheck // a buffer
+		fmt.Fprintf(table, "  %.0f/s\treached %.0f/s\tp99 %s\t%d failed\t%s\t%s\n", t.Rate, t.Reached, FormatMillis(t.P99), t.Failed, formatPassed(t.Passed), t.Why) //nolint:errcheck // a buffer
 	}
 	_ = table.Flush() // a buffer
 	fmt.Fprintf(b, "  The highest that passed: %.0f requests/s\n", s.Rate)
 }
 
 func writeReconciliation(b *bytes.Buffer, r *reconcile.Result) {
-	fmt.Fprintf(b, "\nReconciliation: %s\n", describe(r))
+	fmt.Fprintf(b, "\nReconciliation: %s\n", describeReconciliation(r))
 	for _, line := range r.List {
 		fmt.Fprintf(b, "  %s\n", line)
 	}
@@ -94,8 +94,8 @@ func writeReconciliation(b *bytes.Buffer, r *reconcile.Result) {
 	}
 }
 
-// counts renders what was counted, the commonest first.
-func counts(of map[string]int64) string {
+// formatCounts renders what was counted, the commonest first.
+func formatCounts(of map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(of), func(x, y string) int {
 		return cmp.Or(cmp.Compare(of[y], of[x]), strings.Compare(x, y))
 	})
@@ -109,7 +109,7 @@ func counts(of map[string]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-func size(bytes int64) string {
+func formatSize(bytes int64) string {
 	const step = 1024
 	value, unit := float64(bytes), "B"
 	for _, next := range []string{"KiB", "MiB", "GiB"} {

@@ -39,8 +39,8 @@ func ParseFailures(text string) (Failures, error) {
 	return f, nil
 }
 
-// allows tells whether so many failures of so many requests are allowed.
-func (f Failures) allows(failed, requests int64) bool {
+// areWithin tells whether so many failures of so many requests are allowed.
+func (f Failures) areWithin(failed, requests int64) bool {
 	if f.Share {
 		return float64(failed) <= f.Value*float64(requests)
 	}
@@ -62,17 +62,17 @@ type Threshold struct {
 	Detail string `json:"detail"`
 }
 
-// Judge holds a report against limits and notes the outcome in it. Every step has
+// CheckThresholds holds a report against limits and notes the outcome in it. Every step has
 // to keep them, but for those of a search, which is meant to go too far.
-func Judge(r *Report, limits Limits) {
+func CheckThresholds(r *Report, limits Limits) {
 	r.Thresholds = nil
 	if r.Search != nil {
-		r.add("a rate was found", r.Search.Rate > 0, fmt.Sprintf("%.0f requests/s", r.Search.Rate))
+		r.addThreshold("a rate was found", r.Search.Rate > 0, fmt.Sprintf("%.0f requests/s", r.Search.Rate))
 	} else {
-		r.judgeSteps(limits)
+		r.checkSteps(limits)
 	}
 	if r.Reconciliation.Outcome != reconcile.Skipped {
-		r.add("reconciliation", r.Reconciliation.Outcome == reconcile.Consistent, describe(&r.Reconciliation))
+		r.addThreshold("reconciliation", r.Reconciliation.Outcome == reconcile.Consistent, describeReconciliation(&r.Reconciliation))
 	}
 	r.Passed = true
 	for _, t := range r.Thresholds {
@@ -80,22 +80,22 @@ func Judge(r *Report, limits Limits) {
 	}
 }
 
-func (r *Report) add(name string, passed bool, detail string) {
+func (r *Report) addThreshold(name string, passed bool, detail string) {
 	r.Thresholds = append(r.Thresholds, Threshold{Name: name, Passed: passed, Detail: detail})
 }
 
-func (r *Report) judgeSteps(limits Limits) {
+func (r *Report) checkSteps(limits Limits) {
 	var failed, rate, slow []string
 	for _, s := range r.Steps {
 		name := fmt.Sprintf("at %.6g/s ", s.AskedRate)
-		if !limits.MaxFailures.allows(s.Failed, s.Requests) {
+		if !limits.MaxFailures.areWithin(s.Failed, s.Requests) {
 			failed = append(failed, fmt.Sprintf("%s%d of %d failed", name, s.Failed, s.Requests))
 		}
 		if s.ReachedRate < limits.MinRate*s.AskedRate {
 			rate = append(rate, fmt.Sprintf("%sonly %.6g/s were reached", name, s.ReachedRate))
 		}
 		if limits.MaxP99 > 0 && s.Scheduled.P99 > float64(limits.MaxP99)/float64(time.Millisecond) {
-			slow = append(slow, name+Millis(s.Scheduled.P99))
+			slow = append(slow, name+FormatMillis(s.Scheduled.P99))
 		}
 	}
 	step := func(name string, broken []string) {
@@ -103,7 +103,7 @@ func (r *Report) judgeSteps(limits Limits) {
 		if len(broken) == 0 {
 			detail = "in every step"
 		}
-		r.add(name, len(broken) == 0, detail)
+		r.addThreshold(name, len(broken) == 0, detail)
 	}
 	step("at most "+limits.MaxFailures.String()+" requests failed", failed)
 	if limits.MinRate > 0 {
@@ -131,8 +131,8 @@ func (r *Report) Err() error {
 	return fmt.Errorf("%w: %s", ErrThreshold, strings.Join(failed, "; "))
 }
 
-// describe says in a line what a reconciliation found.
-func describe(r *reconcile.Result) string {
+// describeReconciliation says in a line what a reconciliation found.
+func describeReconciliation(r *reconcile.Result) string {
 	switch r.Outcome {
 	case reconcile.Skipped:
 		return "not asked for"
@@ -152,8 +152,8 @@ func describe(r *reconcile.Result) string {
 	return text
 }
 
-// Millis renders milliseconds with three digits, in a unit that suits.
-func Millis(ms float64) string {
+// FormatMillis renders milliseconds with three digits, in a unit that suits.
+func FormatMillis(ms float64) string {
 	switch {
 	case ms >= 1000:
 		return fmt.Sprintf("%.3gs", ms/1000)

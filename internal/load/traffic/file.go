@@ -33,7 +33,7 @@ func NewRecording(run Run, text []byte) (*Source, error) {
 	r := &recording{run: run, events: make([]event.Event, len(envelopes))}
 	for i := range envelopes {
 		for _, v := range envelopes[i].Violations {
-			if !added(v) {
+			if !isServiceMember(v) {
 				return nil, fmt.Errorf("read the recorded events: event %d: %s: %s", i+1, v.Pointer, v.Detail)
 			}
 		}
@@ -42,19 +42,19 @@ func NewRecording(run Run, text []byte) (*Source, error) {
 	return &Source{Run: run, kind: r}, nil
 }
 
-// added tells whether all that is wrong is a member that the service added to an
+// isServiceMember tells whether all that is wrong is a member that the service added to an
 // event that it gave out.
-func added(v fault.Violation) bool {
+func isServiceMember(v fault.Violation) bool {
 	return v.Code == fault.CodeUnknownField && (v.Pointer == "/sequence" || v.Pointer == "/received_at" || v.Pointer == "/application")
 }
 
-func (r *recording) event(index uint64, _ []byte) event.Event {
+func (r *recording) makeEvent(index uint64, _ []byte) event.Event {
 	n := uint64(len(r.events))
 	e := r.events[index%n]
-	e.SessionID = r.session(e.SessionID, index/n)
+	e.SessionID = r.sessionID(e.SessionID, index/n)
 	return e
 }
 
-func (r *recording) session(recorded uuid.UUID, pass uint64) uuid.UUID {
-	return r.run.session(binary.BigEndian.Uint64(recorded[:8]), binary.BigEndian.Uint64(recorded[8:]), pass)
+func (r *recording) sessionID(recorded uuid.UUID, pass uint64) uuid.UUID {
+	return r.run.sessionID(binary.BigEndian.Uint64(recorded[:8]), binary.BigEndian.Uint64(recorded[8:]), pass)
 }

@@ -23,7 +23,7 @@ type Run struct {
 // NewRun names a run. Runs with one seed send the same contents under ids of
 // their own, as long as they did not start in the same microsecond.
 func NewRun(seed uint64, started time.Time) Run {
-	key := mix(mix(seed) ^ uint64(started.UnixMicro()))
+	key := mixBits(mixBits(seed) ^ uint64(started.UnixMicro()))
 	return Run{started: started, key: key, seed: seed, tag: uint32(key >> 32)}
 }
 
@@ -39,17 +39,17 @@ func (r Run) ID(index uint64) (id uuid.UUID) {
 	return id
 }
 
-// Index tells which event of the run has an id. ours is false for an id that the
+// IndexOf tells which event of the run has an id. ours is false for an id that the
 // run could not have given.
-func (r Run) Index(id uuid.UUID) (index uint64, ours bool) {
+func (r Run) IndexOf(id uuid.UUID) (index uint64, ours bool) {
 	const highBits, lowBits = 0xfff, 30
 	high, low := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
 	index = high&highBits<<lowBits | low>>32&(1<<lowBits-1)
 	return index, id == r.ID(index)
 }
 
-// OursSession tells whether a session is one of this run.
-func (r Run) OursSession(id uuid.UUID) bool {
+// OwnsSession tells whether a session is one of this run.
+func (r Run) OwnsSession(id uuid.UUID) bool {
 	return binary.BigEndian.Uint32(id[12:]) == r.tag
 }
 
@@ -58,38 +58,38 @@ func (r Run) SessionSuffix() string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, r.tag))
 }
 
-// session makes the id of a session, in the form of a UUIDv4.
-func (r Run) session(parts ...uint64) (id uuid.UUID) {
+// sessionID makes the id of a session, in the form of a UUIDv4.
+func (r Run) sessionID(parts ...uint64) (id uuid.UUID) {
 	const version4, variant = 0x4 << 12, 0x2 << 62
 	h := r.key
 	for _, part := range parts {
-		h = mix(h ^ part)
+		h = mixBits(h ^ part)
 	}
-	low := mix(h)
+	low := mixBits(h)
 	binary.BigEndian.PutUint64(id[:8], h&^uint64(0xf000)|version4)
 	binary.BigEndian.PutUint64(id[8:], variant|low&(1<<30-1)<<32|uint64(r.tag))
 	return id
 }
 
-// mix is the finalizer of SplitMix64: every bit of the input moves every bit of
+// mixBits is the finalizer of SplitMix64: every bit of the input moves every bit of
 // the output.
-func mix(x uint64) uint64 {
+func mixBits(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// dice are random numbers that follow from where they begin.
-type dice uint64
+// randomSource are random numbers that follow from where they begin.
+type randomSource uint64
 
-func (d *dice) next() uint64 {
+func (d *randomSource) nextUint64() uint64 {
 	*d++
-	return mix(uint64(*d))
+	return mixBits(uint64(*d))
 }
 
-// below is a number from 0 to n-1.
-func (d *dice) below(n int) int { return int(d.next() % uint64(n)) } //nolint:gosec // below n
+// drawInt is a number from 0 to n-1.
+func (d *randomSource) drawInt(n int) int { return int(d.nextUint64() % uint64(n)) } //nolint:gosec // below n
 
-// share is a number from 0 to 1, without 1.
-func (d *dice) share() float64 { return float64(d.next()>>11) / (1 << 53) }
+// drawFloat is a number from 0 to 1, without 1.
+func (d *randomSource) drawFloat() float64 { return float64(d.nextUint64()>>11) / (1 << 53) }

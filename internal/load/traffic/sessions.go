@@ -7,13 +7,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// slots are the places that sessions live in, one after the other. Which slot an
+// sessionSlots are the places that sessions live in, one after the other. Which slot an
 // event falls into is drawn by Zipf's law; which session lives there follows from
 // the event's index.
-type slots struct {
+type sessionSlots struct {
 	run Run
-	// upTo sums the shares of the slots up to each.
-	upTo []float64
+	// cumulativeShare sums the shares of the slots up to each.
+	cumulativeShare []float64
 	// life is how long a session lives in each slot, in events of the whole run, and
 	// offset keeps the slots from changing all at once.
 	life, offset []uint64
@@ -25,30 +25,30 @@ const (
 	longest  = 60
 )
 
-func newSlots(run Run, n int) *slots {
+func newSessionSlots(run Run, n int) *sessionSlots {
 	const exponent = 0.8
-	s := &slots{run: run, upTo: make([]float64, n), life: make([]uint64, n), offset: make([]uint64, n)}
+	s := &sessionSlots{run: run, cumulativeShare: make([]float64, n), life: make([]uint64, n), offset: make([]uint64, n)}
 	sum := 0.0
 	for i := range n {
 		sum += math.Pow(float64(i+1), -exponent)
-		s.upTo[i] = sum
+		s.cumulativeShare[i] = sum
 	}
-	d := dice(mix(run.seed))
+	d := randomSource(mixBits(run.seed))
 	below := 0.0
 	for i := range n {
-		s.upTo[i] /= sum
-		events := float64(shortest + d.below(longest-shortest+1))
-		s.life[i] = uint64(math.Ceil(events / (s.upTo[i] - below)))
-		s.offset[i] = d.next() % s.life[i]
-		below = s.upTo[i]
+		s.cumulativeShare[i] /= sum
+		events := float64(shortest + d.drawInt(longest-shortest+1))
+		s.life[i] = uint64(math.Ceil(events / (s.cumulativeShare[i] - below)))
+		s.offset[i] = d.nextUint64() % s.life[i]
+		below = s.cumulativeShare[i]
 	}
 	return s
 }
 
-func (s *slots) event(index uint64, scratch []byte) event.Event {
-	d := dice(mix(s.run.seed) ^ mix(index))
-	slot := min(sort.SearchFloat64s(s.upTo, d.share()), len(s.upTo)-1)
-	e := pick(&d, scratch)
-	e.SessionID = s.run.session(uint64(slot), (index+s.offset[slot])/s.life[slot]) //nolint:gosec // not negative
+func (s *sessionSlots) makeEvent(index uint64, scratch []byte) event.Event {
+	d := randomSource(mixBits(s.run.seed) ^ mixBits(index))
+	slot := min(sort.SearchFloat64s(s.cumulativeShare, d.drawFloat()), len(s.cumulativeShare)-1)
+	e := makeContent(&d, scratch)
+	e.SessionID = s.run.sessionID(uint64(slot), (index+s.offset[slot])/s.life[slot]) //nolint:gosec // not negative
 	return e
 }

@@ -20,19 +20,19 @@ type Source struct {
 // kind decides on everything of an event but its id and its timestamp. data may
 // be appended to scratch.
 type kind interface {
-	event(index uint64, scratch []byte) event.Event
+	makeEvent(index uint64, scratch []byte) event.Event
 }
 
-// Event makes the event at an index, sent at a time. Its payload may use the
+// MakeEvent makes the event at an index, sent at a time. Its payload may use the
 // memory of scratch, which may be nil.
-func (s *Source) Event(index uint64, at time.Time, scratch []byte) event.Event {
-	e := s.kind.event(index, scratch[:0])
+func (s *Source) MakeEvent(index uint64, at time.Time, scratch []byte) event.Event {
+	e := s.kind.makeEvent(index, scratch[:0])
 	e.ID, e.Timestamp = s.ID(index), at.UTC().Truncate(time.Microsecond)
 	return e
 }
 
-// Append renders an event as a client sends it.
-func Append(b []byte, e *event.Event) []byte {
+// AppendEvent renders an event as a client sends it.
+func AppendEvent(b []byte, e *event.Event) []byte {
 	b = appendID(append(b, `{"event_id":`...), e.ID)
 	b = appendID(append(b, `,"session_id":`...), e.SessionID)
 	b = appendString(append(b, `,"category":`...), e.Category)
@@ -61,17 +61,17 @@ func appendString(b []byte, text string) []byte {
 
 // NewHot makes events that all belong to one session.
 func NewHot(run Run) *Source {
-	return &Source{Run: run, kind: &hot{session: run.session(0), seed: run.seed}}
+	return &Source{Run: run, kind: &hotSession{session: run.sessionID(0), seed: run.seed}}
 }
 
-type hot struct {
+type hotSession struct {
 	session uuid.UUID
 	seed    uint64
 }
 
-func (h *hot) event(index uint64, scratch []byte) event.Event {
-	d := dice(mix(h.seed) ^ mix(index))
-	e := pick(&d, scratch)
+func (h *hotSession) makeEvent(index uint64, scratch []byte) event.Event {
+	d := randomSource(mixBits(h.seed) ^ mixBits(index))
+	e := makeContent(&d, scratch)
 	e.SessionID = h.session
 	return e
 }
@@ -84,5 +84,5 @@ func NewSessions(run Run, concurrent int) (*Source, error) {
 	if concurrent < 1 || concurrent > most {
 		return nil, fmt.Errorf("%d sessions at once: 1 to %d are possible", concurrent, most)
 	}
-	return &Source{Run: run, kind: newSlots(run, concurrent)}, nil
+	return &Source{Run: run, kind: newSessionSlots(run, concurrent)}, nil
 }
