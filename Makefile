@@ -19,13 +19,16 @@ export CGO_ENABLED
 TAGS := nomsgpack
 export GOFLAGS := $(strip $(GOFLAGS) -tags=$(TAGS))
 # The tools are pinned in a module of their own, to keep what they need out of ours.
-TOOL := $(GO) tool -modfile=tools/go.mod
+TOOL := $(GO) tool '-modfile=$(CURDIR)/tools/go.mod'
 LINT := $(TOOL) golangci-lint
 # promtool has one to itself; without service discovery, which we do not need, it builds
 # in two minutes on two cores instead of five.
 PROMTOOL := $(GO) run -modfile=tools/promtool/go.mod -tags=remove_all_sd github.com/prometheus/prometheus/cmd/promtool
 
+# What loads the service is a module of its own beside it, which keeps what it needs out of
+# the service's. Packages are named from the root, whatever module they are in.
 PKG ?= ./...
+IN_MODULES := PKG='$(PKG)' scripts/modules
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
 
 # -race, or nothing where it cannot be; RACE=-race insists, RACE= does without. Expanded
@@ -67,13 +70,14 @@ run: ensure-postgres ## Build and start the service with a private Postgres; ARG
 
 .PHONY: build
 build: ensure-go ## Build bin/theeye and bin/eyeload
-	$(BUILD) -o bin/ ./cmd/theeye ./cmd/eyeload
+	$(BUILD) -o bin/ ./cmd/theeye
+	cd eyeload && $(BUILD) -o ../bin/ ./cmd/eyeload
 
 .PHONY: test
 test: ensure-postgres ensure-zsh ## Run the tests; PKG=./internal/event TESTFLAGS="-run TestX -count=1"
 	@race='$(RACE)'; \
 	if [ -n "$$race" ]; then export CGO_ENABLED=1; fi; \
-	set -x; $(GO) test $$race -shuffle=on $(TESTFLAGS) $(PKG)
+	set -x; $(IN_MODULES) $(GO) test $$race -shuffle=on $(TESTFLAGS)
 
 VERSIONS ?= 14 15 16 17 18
 
@@ -86,9 +90,13 @@ test-postgres: ensure-go ## Run the tests on each Postgres; VERSIONS="14 18" PKG
 fmt: ## Format the Go code
 	$(LINT) fmt
 
+.PHONY: tidy
+tidy: ensure-go ## Bring each go.mod and go.sum in line with the code
+	scripts/modules $(GO) mod tidy
+
 .PHONY: lint
 lint: ## Hold the code against .golangci.yml; PKG=./internal/event
-	$(LINT) run $(PKG)
+	$(IN_MODULES) $(LINT) run
 
 .PHONY: clean
 clean: ## Remove what was built; the development database stays
@@ -98,6 +106,7 @@ clean: ## Remove what was built; the development database stays
 docs: ensure-postgres ## Write the pages that are made from the code
 	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
+	$(GO) test -count=1 -run 'TestSettingsAreDocumented' ./internal/config -update
 
 PROMETHEUS ?= http://127.0.0.1:9090
 
@@ -195,8 +204,8 @@ check-postgres: ## Run the tests of the store on the oldest and the newest Postg
 
 .PHONY: check-mod
 check-mod: ## Fail where go.mod is not tidy or a module is not what go.sum says
-	$(GO) mod tidy -diff
-	$(GO) mod verify
+	scripts/modules $(GO) mod tidy -diff
+	scripts/modules $(GO) mod verify
 
 .PHONY: check-rules
 check-rules: ## Check the rules for Prometheus and run their tests
@@ -256,7 +265,7 @@ house: ensure-go ## Print the figures of how easy the code is to read; ARGS="-v 
 
 .PHONY: vet
 vet: ## Run go vet
-	$(GO) vet $(PKG)
+	$(IN_MODULES) $(GO) vet
 
 ##@ Measuring and searching
 

@@ -29,6 +29,7 @@ func TestChartIsDocumented(t *testing.T) {
 	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile(chartPage, []byte(b.String()), 0o600))
 	}
+
 	written, err := os.ReadFile(chartPage)
 	require.NoError(t, err)
 	require.Equal(t, string(written), b.String(), "run `make docs`")
@@ -46,6 +47,7 @@ func listValues(t *testing.T, b *strings.Builder, path string, node *yaml.Node) 
 			listValues(t, b, name+".", value)
 			continue
 		}
+
 		require.NotEmpty(t, about, "%s has no comment in values.yaml", name)
 		var decoded any
 		require.NoError(t, value.Decode(&decoded))

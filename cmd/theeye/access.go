@@ -32,23 +32,28 @@ func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func
 			if err != nil {
 				return err
 			}
+
 			return with(cmd.Context(), c, func(tool A) error {
 				answer, err := do(cmd.Context(), tool, args)
 				if err != nil {
 					return err
 				}
+
 				if asJSON {
 					text, err := json.MarshalIndent(answer, "", "  ")
 					if err != nil {
 						return fmt.Errorf("render the answer: %w", err)
 					}
+
 					return printText(cmd, string(text)+"\n")
 				}
+
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				show(w, answer)
 				if err := w.Flush(); err != nil {
 					return fmt.Errorf("print: %w", err)
 				}
+
 				return nil
 			})
 		},
@@ -68,10 +73,12 @@ func newKey() *cobra.Command {
 			for _, scope := range scopes {
 				spec.Scopes = append(spec.Scopes, app.Scope(scope))
 			}
+
 			if lifetime != 0 {
 				at := time.Now().Add(lifetime)
 				spec.ExpiresAt = &at
 			}
+
 			return a.CreateKey(ctx, args[0], spec)
 		}, func(w *tabwriter.Writer, made app.CreatedKey) {
 			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush tells
@@ -101,6 +108,7 @@ func showKeys(w *tabwriter.Writer, keys []app.Key) {
 		for i, scope := range key.Scopes {
 			scopes[i] = string(scope)
 		}
+
 		state := "active"
 		switch {
 		case key.RevokedAt != nil:
@@ -108,6 +116,7 @@ func showKeys(w *tabwriter.Writer, keys []app.Key) {
 		case key.ExpiresAt != nil && key.ExpiresAt.Before(time.Now()):
 			state = "expired"
 		}
+
 		fmt.Fprintf(w, "%s\t%s\t%t\t%s\t%s\t%s\n", key.ID, strings.Join(scopes, ","), key.OrganisationWide, //nolint:errcheck // as above
 			key.CreatedAt.UTC().Format(time.RFC3339), state, key.Description)
 	}

@@ -23,6 +23,7 @@ func newApplication() *cobra.Command {
 			if rate != 0 {
 				spec.RateLimit = &rate
 			}
+
 			return a.CreateApplication(ctx, spec)
 		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
 	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
@@ -49,15 +50,19 @@ func newApplicationUpdate() *cobra.Command {
 			if disable || enable {
 				patch = app.DisabledPatch(disable)
 			}
+
 			if flags.Changed("rate-limit") || unlimited {
 				patch = app.WithRateLimit(patch, rate)
 			}
+
 			if len(origins) > 0 || noOrigin {
 				patch = app.WithOrigins(patch, origins)
 			}
+
 			if patch.IsEmpty() {
 				return app.Application{}, usageError{errors.New("say what is to change: --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
 			}
+
 			return a.UpdateApplication(ctx, args[0], patch)
 		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
 	flags = cmd.Flags()
@@ -70,6 +75,7 @@ func newApplicationUpdate() *cobra.Command {
 	for _, pair := range [][2]string{{"rate-limit", "no-rate-limit"}, {"allowed-origin", "no-allowed-origin"}, {"disable", "enable"}} {
 		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
 	}
+
 	return cmd
 }
 
@@ -87,6 +93,7 @@ func showApplications(w *tabwriter.Writer, applications []app.Application) {
 		if one.RateLimit != nil {
 			rate = fmt.Sprintf("%d/s", *one.RateLimit)
 		}
+
 		fmt.Fprintf(w, "%s\t%t\t%s\t%s\n", one.Name, one.Disabled, rate, strings.Join(one.AllowedOrigins, " ")) //nolint:errcheck // as above
 	}
 }

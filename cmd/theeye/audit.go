@@ -19,6 +19,7 @@ func newAudit() *cobra.Command {
 			if wanted.Limit < 1 {
 				return nil, usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
+
 			return d.ListAudit(ctx, wanted)
 		}, func(w *tabwriter.Writer, entries []app.AuditEntry) {
 			fmt.Fprintln(w, "AT\tACTOR\tACTION\tTARGET\tDETAIL") //nolint:errcheck // Flush tells

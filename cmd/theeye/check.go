@@ -24,17 +24,21 @@ theeye-check, to which it belongs, stays.`,
 			if !cmd.Flags().Changed("url") {
 				url = os.Getenv(urlVariable)
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			err = app.CheckService(cmd.Context(), c, url, patience)
 			if errors.Is(err, app.ErrURL) {
 				return usageError{err}
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return printText(cmd, "an event was posted, read back and erased\n")
 		},
 	}
@@ -58,14 +62,17 @@ patch on that Secret.`,
 			if o.Secret == "" {
 				return usageError{errors.New("--secret is required")}
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
 			if err != nil {
 				return err
 			}
+
 			made, err := app.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
@@ -73,6 +80,7 @@ patch on that Secret.`,
 			case made:
 				return printText(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
 			}
+
 			return printText(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
 		},
 	}

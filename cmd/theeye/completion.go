@@ -35,21 +35,25 @@ func addCompletions(cmd *cobra.Command) {
 			if len(before) >= len(names) {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
+
 			list := argumentLister(cmd, names[len(before)])
 			return list(cmd, before), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
+
 	flags := flagListers()
 	for _, setting := range config.Settings() {
 		if words := strings.Split(setting.Type, "|"); len(words) > 1 {
 			flags[setting.Flag] = listWords(words...)
 		}
 	}
+
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		list, known := flags[f.Name]
 		if !known {
 			return
 		}
+
 		// It fails for what was registered before, which then holds.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return list(cmd, before), cobra.ShellCompDirectiveNoFileComp
@@ -73,6 +77,7 @@ func argumentLister(cmd *cobra.Command, name string) lister {
 	case name == "NAME" && of == "event-type":
 		return listTypeNames
 	}
+
 	return listWords()
 }
 
@@ -101,6 +106,7 @@ func listApplicationNames(cmd *cobra.Command, _ []string) []string {
 		fetchFromService(cmd, "v1/applications", &answer)
 		return namesOf(answer.Applications, nameOf)
 	}
+
 	return namesOf(listFromDatabase(cmd, app.WithAdmin, app.Admin.ListApplications), nameOf)
 }
 
@@ -125,6 +131,7 @@ func listTypeNames(cmd *cobra.Command, before []string) []string {
 	} else if len(before) > 0 {
 		category = before[0]
 	}
+
 	keys := slices.DeleteFunc(listEventTypes(cmd), func(k app.EventTypeKey) bool { return category != "" && k.Category != category })
 	return namesOf(keys, func(k app.EventTypeKey) string { return k.Name })
 }
@@ -138,10 +145,12 @@ func listEventTypes(cmd *cobra.Command) (keys []app.EventTypeKey) {
 		fetchFromService(cmd, "v1/event-types", &answer)
 		return answer.Types
 	}
+
 	types := listFromDatabase(cmd, app.WithEventTypes, app.EventTypes.ListTypes)
 	for i := range types {
 		keys = append(keys, types[i].Key)
 	}
+
 	return keys
 }
 
@@ -150,6 +159,7 @@ func namesOf[T any](all []T, name func(T) string) []string {
 	for _, one := range all {
 		names = append(names, name(one))
 	}
+
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -160,8 +170,10 @@ func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, c
 	if err != nil {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
+
 	err = with(ctx, c, func(tool A) (err error) {
 		found, err = list(tool, ctx)
 		return err
@@ -169,6 +181,7 @@ func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, c
 	if err != nil {
 		return nil
 	}
+
 	return found
 }
 
@@ -184,22 +197,27 @@ func fetchFromService(cmd *cobra.Command, path string, into any) {
 	if err != nil {
 		return
 	}
+
 	base, err := url.Parse(cmp.Or(flag("url"), os.Getenv(urlVariable)))
 	if err != nil {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), http.NoBody) //nolint:gosec // whoever completes says which service it is
 	if err != nil {
 		return
 	}
+
 	request.Header.Set("Authorization", "Bearer "+key)
 	response, err := http.DefaultClient.Do(request) //nolint:gosec // as above
 	if err != nil {
 		return
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	if response.StatusCode == http.StatusOK {
 		_ = json.NewDecoder(io.LimitReader(response.Body, most)).Decode(into) // nothing is known then
 	}

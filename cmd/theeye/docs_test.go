@@ -23,20 +23,24 @@ import (
 
 const repository = "../.."
 
-// documents are the pages that people read, by name.
+// documents are the pages that people read, by their path in the repository.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob(repository + "/docs/*.md")
 	require.NoError(t, err)
-	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "UPGRADING.md"} {
+	for _, name := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "UPGRADING.md", "charts/the-eye/README.md"} {
 		paths = append(paths, filepath.Join(repository, name))
 	}
+
 	texts := map[string]string{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		texts[filepath.Base(path)] = string(text)
+		name, err := filepath.Rel(repository, path)
+		require.NoError(t, err)
+		texts[name] = string(text)
 	}
+
 	require.Greater(t, len(texts), 20)
 	return texts
 }
@@ -52,6 +56,7 @@ func codeSpans(page string) (found []string) {
 	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.Join(strings.Fields(m[1]), " "))
 	}
+
 	return found
 }
 
@@ -63,15 +68,18 @@ func loggedTexts(t *testing.T) (texts []string) {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			return err
 		}
+
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) == 0 {
 				return true
 			}
+
 			method, ok := call.Fun.(*ast.SelectorExpr)
 			text, isText := call.Args[0].(*ast.BasicLit)
 			if ok && isText && slices.Contains(levels, method.Sel.Name) {
@@ -79,6 +87,7 @@ func loggedTexts(t *testing.T) (texts []string) {
 					texts = append(texts, said)
 				}
 			}
+
 			return true
 		})
 		return nil
@@ -103,11 +112,13 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 			if !words.MatchString(s) || slices.Contains(strings.Fields(others), first) {
 				continue
 			}
+
 			quoted++
 			begins := func(text string) bool { return strings.HasPrefix(text, s) }
 			require.True(t, slices.ContainsFunc(texts, begins), "%s quotes a line that nothing logs: %s", name, s)
 		}
 	}
+
 	require.Greater(t, quoted, 8)
 }
 
@@ -125,6 +136,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
 			}
 		}
+
 		for _, use := range append(uses, codeSpans(page)...) {
 			for _, m := range command.FindAllStringSubmatch(use, -1) {
 				shown++
@@ -132,6 +144,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 			}
 		}
 	}
+
 	require.Greater(t, shown, 60)
 }
 
@@ -139,14 +152,17 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 func requireCommand(t *testing.T, page string, arguments []string) {
 	t.Helper()
 	cmd := main.Root()
+	cmd.InitDefaultCompletionCmd()
 	for _, argument := range arguments {
 		sub := subcommand(cmd, argument)
 		if sub == nil && cmd.HasSubCommands() && !strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "/") { // a second file to install
 			require.Fail(t, "a command that is not there", "%s: %s of %q", page, argument, arguments)
 		}
+
 		if sub != nil {
 			cmd = sub
 		}
+
 		if flag, ok := strings.CutPrefix(argument, "--"); ok && flag != "" && flag != "help" {
 			flag, _, _ = strings.Cut(strings.TrimRight(flag, ".,:'\"]"), "=")
 			require.NotNil(t, cmd.Flags().Lookup(flag), "%s: --%s of %s", page, flag, cmd.CommandPath())
@@ -160,6 +176,7 @@ func subcommand(cmd *cobra.Command, name string) *cobra.Command {
 			return sub
 		}
 	}
+
 	return nil
 }
 
@@ -171,9 +188,11 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 		section, _, _ := strings.Cut(s.Key, ".")
 		keys[s.Key], sections[section], variables[s.Env], variables[s.Env+"_FILE"] = true, true, true, true
 	}
+
 	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY"} {
 		variables[name] = true // of clients, in dev.env
 	}
+
 	key, variable := regexp.MustCompile(`^([a-z]+)\.[a-z_]+$`), regexp.MustCompile(`THEEYE_[A-Z_]*[A-Z]`)
 	checks := doctor.RenderMarkdown()
 	for name, page := range documents(t) {
@@ -182,6 +201,7 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 				require.True(t, keys[s], "%s: %s", name, s)
 			}
 		}
+
 		for _, v := range variable.FindAllString(page, -1) {
 			require.True(t, variables[v], "%s: %s", name, v)
 		}
@@ -201,6 +221,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 		require.NoError(t, err)
 		migrations += string(text)
 	}
+
 	metric := regexp.MustCompile(`theeye_[a-z_]*[a-z]`)
 	for name, page := range pages {
 		for _, m := range metric.FindAllString(page, -1) {
@@ -208,7 +229,8 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 			if m == "theeye_service" || m == "theeye_analyst" || m == "theeye_owner" || m == "theeye_before" {
 				continue // roles, which each operator names
 			}
-			known := strings.Contains(pages["metrics.md"], "`"+m+"`") || strings.Contains(pages["metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
+
+			known := strings.Contains(pages["docs/metrics.md"], "`"+m+"`") || strings.Contains(pages["docs/metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
 			require.True(t, known, "%s names %s", name, m)
 		}
 	}
@@ -227,4 +249,83 @@ func TestDocsNameTargetsThatExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An alert that a page names is among the rules.
+func TestDocsNameAlertsThatExist(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile(repository + "/charts/the-eye/rules/the-eye.yaml")
+	require.NoError(t, err)
+	alert := regexp.MustCompile(`\bTheEye[A-Z][A-Za-z]*`)
+
+	named := 0
+	for name, page := range documents(t) {
+		for _, a := range alert.FindAllString(page, -1) {
+			named++
+			require.Regexp(t, `(?m)- alert: `+a+`$`, string(rules), name)
+		}
+	}
+
+	require.Greater(t, named, 20)
+}
+
+// A link between pages leads to a file, and to a heading of it.
+func TestDocsLinkToPagesThatExist(t *testing.T) {
+	t.Parallel()
+	pages := documents(t)
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for name, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := name
+			if path != "" {
+				target = filepath.Join(filepath.Dir(name), path)
+				require.FileExists(t, filepath.Join(repository, target), "a link of %s", name)
+			}
+
+			if anchor != "" {
+				require.Contains(t, anchors(pages[target]), anchor, "%s links to a heading of %s", name, target)
+			}
+		}
+	}
+}
+
+// anchors are the anchors that GitHub makes of the headings of a page.
+func anchors(page string) (found []string) {
+	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
+	sign := regexp.MustCompile("[^a-z0-9 _-]")
+	for _, m := range heading.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
+		found = append(found, strings.ReplaceAll(sign.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+
+	return found
+}
+
+// The exit codes of the program are those of docs/commands.md.
+func TestExitCodesAreDocumented(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	code := regexp.MustCompile(`(?m)^\texit[A-Z]\w+\s+= (\d+)`)
+	page := documents(t)["docs/commands.md"]
+	documented := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(page, -1)
+
+	ends := []string{"0"}
+	for _, m := range code.FindAllStringSubmatch(string(source), -1) {
+		if m[1] != "128" { // and a signal; in a row of its own
+			ends = append(ends, m[1])
+		}
+	}
+
+	var rows []string
+	for _, m := range documented {
+		rows = append(rows, m[1])
+	}
+
+	require.Equal(t, ends, rows)
+	require.Contains(t, page, "| 130, 143 |")
 }

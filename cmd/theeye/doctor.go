@@ -35,31 +35,39 @@ with 69 when neither the database nor the service can be reached.`,
 			if options.Replicas < 0 {
 				return usageError{errors.New("--replicas cannot be negative")}
 			}
+
 			if !cmd.Flags().Changed("url") {
 				options.URL = os.Getenv(urlVariable)
 			}
+
 			if !cmd.Flags().Changed("ops-url") {
 				options.OpsURL = os.Getenv(opsURLVariable)
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			report, err := app.RunDoctor(cmd.Context(), c, options)
 			if errors.Is(err, app.ErrURL) {
 				return usageError{err}
 			}
+
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				err = printJSON(cmd, report)
 			} else {
 				err = report.WriteText(cmd.OutOrStdout())
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return reportError(report)
 		},
 	}
@@ -81,6 +89,7 @@ func reportError(report app.DoctorReport) error {
 	case report.Summary.Failed > 0:
 		return fmt.Errorf("%d checks failed", report.Summary.Failed)
 	}
+
 	return nil
 }
 
@@ -89,5 +98,6 @@ func printJSON(cmd *cobra.Command, answer any) error {
 	if err != nil {
 		return fmt.Errorf("render the answer: %w", err)
 	}
+
 	return printText(cmd, string(text)+"\n")
 }

@@ -20,6 +20,7 @@ func TestADatabaseOfAnotherEncoding(t *testing.T) {
 			require.Contains(t, errOut, "the encoding of "+database.Name()+" is "+encoding, command)
 			require.Contains(t, errOut, "create database NAME encoding 'UTF8'", command)
 		}
+
 		code, out, _ := finish(t, environ, "doctor")
 		require.NotZero(t, code)
 		require.Contains(t, out, "the encoding of the database is "+encoding+", not UTF8")

@@ -29,6 +29,7 @@ where this command is interrupted. theeye erasure ID shows how far it is.`,
 		func(ctx context.Context, d app.DataAdmin, args []string) (app.ErasedSession, error) {
 			shown := newProgress(cmd)
 			defer shown.clearLine()
+
 			return d.EraseSession(ctx, args[0], shown.showErasure)
 		}, func(w *tabwriter.Writer, erased app.ErasedSession) {
 			fmt.Fprintf(w, "sessions\t%d\nevents\t%d\nerrors\t%d\n", erased.Sessions, erased.Events, erased.Rejections) //nolint:errcheck // Flush tells
@@ -38,6 +39,7 @@ where this command is interrupted. theeye erasure ID shows how far it is.`,
 		func(ctx context.Context, d app.DataAdmin, _ []string) (*app.Erasure, error) {
 			shown := newProgress(cmd)
 			defer shown.clearLine()
+
 			return d.EraseSubject(ctx, values, shown.showErasure)
 		}, showErasure)
 	dataFlag(subject, &values)
@@ -66,20 +68,24 @@ func requireConfirmation(cmd *cobra.Command, what func(args []string) string) {
 				return err
 			}
 		}
+
 		if !yes {
 			in := cmd.InOrStdin()
 			unasked := usageError{fmt.Errorf("%s deletes data; add --yes to do it", cmd.CommandPath())}
 			if !isTerminal(in) {
 				return unasked
 			}
+
 			err := promptForYes(in, cmd.ErrOrStderr(), "Erase "+what(args)+" for good? Type yes: ")
 			if errors.Is(err, io.EOF) {
 				return unasked
 			}
+
 			if err != nil {
 				return err
 			}
 		}
+
 		return run(cmd, args)
 	}
 }
@@ -91,12 +97,15 @@ func promptForYes(in io.Reader, out io.Writer, question string) error {
 	if _, err := io.WriteString(out, question); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
+
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
+
 	if strings.TrimSpace(answer) != "yes" {
 		return errNotConfirmed
 	}
+
 	return nil
 }

@@ -38,12 +38,14 @@ func showErasure(w *tabwriter.Writer, e *app.Erasure) {
 	if e.FinishedAt.IsZero() {
 		line("step", "%s, %d looked at", e.Step, e.Scanned)
 	}
+
 	at("finished at", e.FinishedAt)
 	at("erased until", e.ErasedUntil)
 	if len(e.Paths) > 0 {
 		line("by the values of", "%s", strings.Join(e.Paths, ", "))
 		line("values sha256", "%s", hex.EncodeToString(e.FilterDigest))
 	}
+
 	line("sessions", "%d", e.Sessions)
 	line("events", "%d", e.Events)
 	line("errors", "%d", e.Rejections)
@@ -62,6 +64,7 @@ func newSubject() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			return app.WithDataAdmin(cmd.Context(), c, func(d app.DataAdmin) error {
 				events, errors, err := d.ExportSubject(cmd.Context(), values, func(line []byte) error {
 					return printText(cmd, string(line)+"\n")
@@ -69,6 +72,7 @@ func newSubject() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("the export is not whole: %w", err)
 				}
+
 				cmd.PrintErrf("%d events and %d errors\n", events, errors)
 				return nil
 			})

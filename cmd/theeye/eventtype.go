@@ -44,6 +44,7 @@ func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(c
 			if err != nil {
 				return err
 			}
+
 			return app.WithEventTypes(cmd.Context(), c, func(t app.EventTypes) error { return do(cmd, t, args) })
 		},
 	}
@@ -78,9 +79,11 @@ func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error
 	default:
 		return usageError{fmt.Errorf("--output is yaml or json, not %q", form)}
 	}
+
 	if err != nil {
 		return err
 	}
+
 	return printText(cmd, string(text))
 }
 
@@ -91,15 +94,18 @@ func newTypeList() *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		if inJSON {
 			return printJSON(cmd, types)
 		}
+
 		return printTable(cmd, "CATEGORY\tNAME\tVERSION\tMODE\tSCHEMA\tCHANGED\tDESCRIPTION", func(w *tabwriter.Writer) {
 			for _, one := range types {
 				schema := "none"
 				if one.Schema != nil {
 					schema = fmt.Sprintf("%d bytes", len(one.Schema))
 				}
+
 				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", quoteControls(one.Category), quoteControls(one.Name), one.Version, one.Mode, schema, //nolint:errcheck // Flush tells
 					one.CreatedAt.UTC().Format(time.RFC3339), quoteControls(one.Description))
 			}
@@ -114,6 +120,7 @@ func quoteControls(text string) string {
 	if quoted := fmt.Sprintf("%q", text); quoted[1:len(quoted)-1] != text {
 		return quoted
 	}
+
 	return text
 }
 
@@ -124,6 +131,7 @@ func newTypeGet() *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		return printType(cmd, &found, form, "")
 	})
 	cmd.Flags().Int32Var(&version, "version", 0, "The number of an older version; 0 is the one in force")
@@ -137,6 +145,7 @@ func newTypeDelete() *cobra.Command {
 			if err := t.DeleteType(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
+
 			return printText(cmd, "deleted "+keyOf(args).Path()+"\n")
 		})
 }
@@ -162,6 +171,7 @@ func newTypeDiff() *cobra.Command {
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
 			}
+
 			return err
 		})
 	source.bindFlags(cmd)
@@ -175,10 +185,12 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 	if err != nil {
 		return 0, err
 	}
+
 	results, err := t.ApplyChanges(cmd.Context(), wanted.Changes(), prune, dry)
 	if err != nil {
 		return 0, err
 	}
+
 	var b strings.Builder
 	counts := map[string]int{}
 	for i := range results {
@@ -187,20 +199,24 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 		if of == nil {
 			of = r.Before
 		}
+
 		counts[string(r.Outcome)]++
 		fmt.Fprintf(&b, "%s %s\n", r.Outcome, of.Path())
 		difference, err := app.DiffEventType(r)
 		if err != nil {
 			return 0, err
 		}
+
 		b.WriteString(difference)
 	}
+
 	unchanged := counts[string(app.EventTypeUnchanged)]
 	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(app.EventTypeCreated)],
 		counts[string(app.EventTypeChanged)], counts[string(app.EventTypeDeleted)], unchanged)
 	if dry {
 		b.WriteString("; nothing was done")
 	}
+
 	return len(results) - unchanged, printText(cmd, b.String()+"\n")
 }
 
@@ -212,23 +228,28 @@ func newTypeExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if directory != "" {
 				written, err := app.ExportEventTypes(directory, types)
 				if err != nil {
 					return err
 				}
+
 				return printText(cmd, strings.Join(append(written, ""), "\n"))
 			}
+
 			for i := range types {
 				if i > 0 && form == asYAML {
 					if err := printText(cmd, "---\n"); err != nil {
 						return err
 					}
 				}
+
 				if err := printType(cmd, &types[i], form, ""); err != nil {
 					return err
 				}
 			}
+
 			return nil
 		})
 	cmd.Flags().StringVarP(&directory, "directory", "d", "", "Write a file for each type into this `DIRECTORY`")
@@ -243,17 +264,21 @@ func newTypeInfer() *cobra.Command {
 			if err := checkSample(events); err != nil {
 				return err
 			}
+
 			proposal, seen, err := t.InferSchema(cmd.Context(), keyOf(args), events)
 			if err != nil {
 				return err
 			}
+
 			if seen == 0 {
 				return fmt.Errorf("no event of %s is stored", keyOf(args).Path())
 			}
+
 			comment := fmt.Sprintf("Proposed from %d stored events. Read it before you apply it: an event may have\nbeen an exception, and what no event had is not in it.", seen)
 			if hasMarks(cmd.Context(), t, keyOf(args)) {
 				comment += "\nThe schema in force has marks (x-theeye). They are not inferred: carry them over,\nor what they keep back will be stored."
 			}
+
 			return printType(cmd, &proposal, asYAML, comment)
 		})
 	bindSample(cmd, &events)
@@ -274,5 +299,6 @@ func checkSample(events int) error {
 	if events < 1 || events > app.MaxSample {
 		return usageError{fmt.Errorf("--events is a number from 1 to %d", app.MaxSample)}
 	}
+
 	return nil
 }

@@ -25,6 +25,7 @@ func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
 	if s.path == "" {
 		return nil, usageError{errors.New("say with --file which file or directory; - is the standard input")}
 	}
+
 	from, err := parseDraft(s.from)
 	if err != nil {
 		return nil, err
@@ -34,9 +35,11 @@ func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for i := range plan {
 		printWarnings(cmd, plan[i].Notes())
 	}
+
 	return plan, nil
 }
 
@@ -45,6 +48,7 @@ func parseDraft(text string) (app.Draft, error) {
 	if !known {
 		return "", usageError{fmt.Errorf("--from is draft-04, draft-06, draft-07 or 2019-09, not %q", text)}
 	}
+
 	return draft, nil
 }
 
@@ -70,10 +74,12 @@ $ref, and was left out so that it does nothing now.`,
 			if err != nil {
 				return err
 			}
+
 			text, notes, err := app.ConvertSchemas(args[0], cmd.InOrStdin(), draft)
 			if err != nil {
 				return err
 			}
+
 			printWarnings(cmd, notes)
 			return printText(cmd, string(text))
 		},

@@ -18,21 +18,26 @@ func newTypePreview() *cobra.Command {
 			if err := checkSample(events); err != nil {
 				return err
 			}
+
 			if maxFailing < 0 {
 				return usageError{errors.New("--max-failing cannot be negative")}
 			}
+
 			all, err := collectPreviews(cmd, t, source, events)
 			if err != nil {
 				return err
 			}
+
 			if inJSON {
 				err = printJSON(cmd, all)
 			} else {
 				err = printText(cmd, formatPreviews(all))
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return checkPreviews(all, maxFailing)
 		})
 	cmd.Long = `Hold the schemas of a plan against the newest stored events of each type, and against
@@ -63,6 +68,7 @@ func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, ev
 	if err != nil {
 		return nil, err
 	}
+
 	shown := newProgress(cmd)
 	defer shown.clearLine()
 
@@ -73,11 +79,14 @@ func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, ev
 		if stopped := context.Cause(cmd.Context()); stopped != nil {
 			return nil, stopped
 		}
+
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, typePreview{wanted[i].Key, preview, string(wanted[i].Mode)})
 	}
+
 	return all, nil
 }
 
@@ -91,13 +100,16 @@ func formatPreviews(all []typePreview) string {
 		if r.Examined > 0 {
 			fmt.Fprintf(&b, "  %d open errors: %d would fit and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
 		}
+
 		for _, v := range p.Violations {
 			fmt.Fprintf(&b, "  %d × %s (event %s)\n", v.Count, v.Detail, v.EventID)
 		}
+
 		if !p.Complete {
 			b.WriteString("  the time was up before all were looked at; ask for fewer with --events\n")
 		}
 	}
+
 	return b.String()
 }
 
@@ -108,13 +120,16 @@ func checkPreviews(all []typePreview, maxFailing int) error {
 		if all[i].Mode == app.EventTypeEnforce {
 			failing += all[i].Events.NewlyFailing
 		}
+
 		complete = complete && all[i].Complete
 	}
+
 	switch {
 	case failing > maxFailing:
 		return fmt.Errorf("%d stored events would newly fail; %d may", failing, maxFailing)
 	case !complete:
 		return errors.New("not all stored events were looked at")
 	}
+
 	return nil
 }

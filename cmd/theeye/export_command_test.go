@@ -41,8 +41,10 @@ func TestExport(t *testing.T) {
 			require.Zero(t, code, errOut)
 			written += out
 		}
+
 		require.Equal(t, 1, strings.Count(written, id))
 	}
+
 	require.Equal(t, 3, strings.Count(written, "\n"))
 	cursor, err := os.ReadFile(cursorFile)
 	require.NoError(t, err)

@@ -80,6 +80,7 @@ func post(t *testing.T, client *apptest.Client, n int) (ids []string) {
 		require.Equal(t, http.StatusCreated, postOne(t, client, id))
 		ids = append(ids, id)
 	}
+
 	return ids
 }
 
@@ -120,6 +121,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx) // its server may be gone
 	})
 	return conn

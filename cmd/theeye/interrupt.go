@@ -46,15 +46,19 @@ func explainInterruption(ctx context.Context, err error) error {
 	if err == nil || !errors.As(context.Cause(ctx), &stopped) || errors.Is(err, app.ErrAbandoned) {
 		return err
 	}
+
 	if exported, ok := errors.AsType[*export.InterruptedError](err); ok {
 		stopped.done = exported.Error()
 	}
+
 	if erasing, ok := errors.AsType[*app.UnfinishedError](err); ok {
 		stopped.done = erasing.Error()
 	}
+
 	if unfinished, ok := errors.AsType[unfinishedError](err); ok {
 		stopped.done = "interrupted; " + unfinished.done
 	}
+
 	return stopped
 }
 

@@ -49,6 +49,7 @@ func main() {
 func run(arguments []string, out, errOut io.Writer) int {
 	ctx, hurry, stop := watchSignals()
 	defer stop()
+
 	root := newRoot(hurry)
 	root.SetArgs(arguments)
 	root.SetOut(out)
@@ -57,6 +58,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	if text := errorMessage(err); text != "" {
 		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // nowhere to say it
 	}
+
 	return exitCode(err)
 }
 
@@ -102,6 +104,7 @@ func exitCode(err error) int {
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal
 	}
+
 	return exitFailure
 }
 
@@ -110,6 +113,7 @@ func errorMessage(err error) string {
 	if err == nil {
 		return ""
 	}
+
 	if f, ok := fault.As(err); ok && f.Kind != fault.Unavailable && f.Kind != fault.Internal && f.Detail != "" {
 		lines := []string{f.Detail}
 		for _, v := range f.Violations {
@@ -117,8 +121,10 @@ func errorMessage(err error) string {
 				lines = append(lines, "  "+v.Pointer+": "+v.Detail)
 			}
 		}
+
 		return strings.Join(lines, "\n")
 	}
+
 	return err.Error()
 }
 
@@ -128,10 +134,12 @@ func loadConfig(cmd *cobra.Command) (config.Config, error) {
 	if err != nil {
 		return config.Config{}, fmt.Errorf("read --%s: %w", config.FileFlag, err)
 	}
+
 	c, err := config.Load(config.Sources{Flags: config.SetFlags(cmd.Flags()), Environ: os.Environ(), File: file})
 	if err != nil {
 		return c, fmt.Errorf("%w:\n%w", app.ErrConfiguration, err)
 	}
+
 	return c, nil
 }
 
@@ -145,6 +153,7 @@ func thisBuild() app.Build {
 			}
 		}
 	}
+
 	return build
 }
 
@@ -157,6 +166,7 @@ func newLogger(c config.Config) (*app.Log, error) {
 			log.Warn("OpenTelemetry complains", zap.Error(err))
 		}))
 	}
+
 	return log, err
 }
 
@@ -165,5 +175,6 @@ func printText(cmd *cobra.Command, text string) error {
 	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }

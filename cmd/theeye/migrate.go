@@ -22,12 +22,15 @@ func newMigrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if !confirmed {
 				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
 			}
+
 			if err := app.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
+
 			return printText(cmd, "the last migration was taken back\n")
 		},
 	}
@@ -36,6 +39,7 @@ func newMigrate() *cobra.Command {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
+
 	return cmd
 }
 
@@ -59,6 +63,7 @@ func newMigrateUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			done, shown := migrationReport{Applied: []appliedMigration{}}, newProgress(cmd)
 			var unsaid error
 			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
@@ -80,9 +85,11 @@ func newMigrateUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if unsaid != nil {
 				return unsaid
 			}
+
 			return printMigrated(cmd, done, asJSON)
 		},
 	}
@@ -97,6 +104,7 @@ func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error 
 	case len(done.Applied) == 0:
 		return printText(cmd, "nothing to do: the schema is current\n")
 	}
+
 	return printText(cmd, "the schema is current\n")
 }
 
@@ -111,19 +119,23 @@ func newMigrateStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			migrations, err := app.Migrations(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				return printJSON(cmd, migrations)
 			}
+
 			return printTable(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
 				for _, m := range migrations {
 					applied := "no"
 					if m.Applied {
 						applied = m.AppliedAt.UTC().Format(time.RFC3339)
 					}
+
 					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
 				}
 			})
@@ -152,13 +164,16 @@ them in public. It says then what has to be run, and as whom.`,
 			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
+
 			return printText(cmd, "the roles are there and have their privileges\n")
 		},
 	}

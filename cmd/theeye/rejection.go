@@ -49,6 +49,7 @@ func withRejections(cmd *cobra.Command, use func(app.Rejections) error) error {
 	if err != nil {
 		return err
 	}
+
 	return app.WithRejections(cmd.Context(), c, use)
 }
 
@@ -61,13 +62,16 @@ func newRejectionList() *cobra.Command {
 			if q.Limit < 1 {
 				return usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
+
 			if err := checkOneOf("--status", q.Status, app.RejectionStatuses()); err != nil {
 				return err
 			}
+
 			return withRejections(cmd, func(r app.Rejections) error {
 				if asJSON {
 					return r.List(cmd.Context(), q, func(one *app.Rejection) error { return printRejection(cmd, one) })
 				}
+
 				var failed error
 				err := printTable(cmd, "RECEIVED AT\tSTATUS\tCODE\tAPPLICATION\tCATEGORY\tNAME\tERROR ID", func(w *tabwriter.Writer) {
 					failed = r.List(cmd.Context(), q, func(one *app.Rejection) error {
@@ -94,6 +98,7 @@ func checkOneOf(flag, text string, values []string) error {
 	if text == "" || slices.Contains(values, text) {
 		return nil
 	}
+
 	return usageError{fmt.Errorf("%s is one of: %s", flag, strings.Join(values, ", "))}
 }
 
@@ -102,6 +107,7 @@ func formatCell(text *string) string {
 	if text == nil {
 		return "-"
 	}
+
 	return fmt.Sprintf("%q", *text)
 }
 
@@ -114,6 +120,7 @@ func newRejectionShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+
 				return printRejection(cmd, found)
 			})
 		},
@@ -127,6 +134,7 @@ func printRejection(cmd *cobra.Command, one *app.Rejection) error {
 	if err != nil {
 		return err
 	}
+
 	return printText(cmd, string(text)+"\n")
 }
 
@@ -140,12 +148,15 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app
 			if len(args) > 0 {
 				q.IDs = args
 			}
+
 			if q.Limit < 0 {
 				return usageError{fmt.Errorf("--limit is a number from 1 on")}
 			}
+
 			if !q.HasSelection() {
 				return usageError{errors.New("say which errors are meant: their ids, or filters such as --code and --category, or --all")}
 			}
+
 			return withRejections(cmd, func(r app.Rejections) error {
 				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
@@ -162,9 +173,11 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app
 				if failed == nil {
 					failed = printText(cmd, string(text)+"\n")
 				}
+
 				if err != nil {
 					err = unfinishedError{err, "the totals count what was done; errors that were being worked on can be worked on again after a minute"}
 				}
+
 				return cmp.Or(err, failed)
 			})
 		},

@@ -22,21 +22,25 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			logger, err := newLogger(c)
 			if err != nil {
 				return err
 			}
 			defer logger.Sync() //nolint:errcheck // standard error needs no flushing
+
 			settings := make([]zap.Field, 0, len(c.Describe()))
 			for _, line := range c.Describe() {
 				settings = append(settings, zap.String(line.Key, line.Value))
 			}
+
 			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
 				return withListenAdvice(err, serveListenAdvice())
 			}
+
 			return service.Run(cmd.Context(), hurry)
 		},
 	}
@@ -55,6 +59,7 @@ func tuneMemory(c config.Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
+
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(base + 3*int64(c.Ingest.QueueBytes))
 	}
@@ -72,19 +77,23 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			if !cmd.Flags().Changed("data-dir") {
 				options.FallbackDir = "/var/lib"
 			}
+
 			if err := options.PrepareDataDir(); err != nil {
 				return err
 			}
+
 			file, err := cmd.Flags().GetString(config.FileFlag)
 			if err != nil {
 				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
 			}
+
 			options.Load = func(databaseURL string) (config.Config, error) {
 				flags := config.SetFlags(cmd.Flags())
 				flags["database.url"] = databaseURL // the private one, whatever else is set
 				if cmd.Flags().Changed("listen") {
 					flags["http.listen"] = address
 				}
+
 				return config.Load(config.Sources{
 					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
@@ -101,9 +110,11 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			cmd.Flags().Lookup(setting.Flag).DefValue = standard
 		}
 	}
+
 	for _, hidden := range []string{"http-listen", "database-url"} {
 		cmd.Flags().Lookup(hidden).Hidden = true
 	}
+
 	return cmd
 }
 
@@ -116,6 +127,7 @@ func withoutDatabase(environ []string) []string {
 			kept = append(kept, variable)
 		}
 	}
+
 	return kept
 }
 
@@ -128,9 +140,11 @@ func newConfig() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				return printJSON(cmd, c.Describe())
 			}
+
 			return printTable(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush tells
@@ -165,5 +179,6 @@ func printTable(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) e
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }

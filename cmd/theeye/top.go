@@ -22,15 +22,18 @@ func newTop() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return usageError{err}
 			}
+
 			o.Once = o.Once || !top.IsInteractive(cmd.OutOrStdout())
 			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
+
 			err := top.Run(cmd.Context(), o, top.Deps{
 				Client: &http.Client{Transport: transport}, Now: time.Now, After: time.After, Out: cmd.OutOrStdout(),
 			})
 			if err != nil {
 				return fmt.Errorf("top: %w", err)
 			}
+
 			return nil
 		},
 	}

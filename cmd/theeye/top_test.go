@@ -22,6 +22,7 @@ func metrics(t *testing.T) string {
 		require.NoError(t, err)
 		samples = append(samples, string(text))
 	}
+
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(samples[min(asked.Add(1), 2)-1])) // the program may be gone
 	}))

@@ -30,6 +30,7 @@ func (a *Application) AllowsOrigin(origin string) bool {
 	if origin == "" {
 		return false
 	}
+
 	return slices.Contains(a.AllowedOrigins, AnyOrigin) || slices.Contains(a.AllowedOrigins, origin)
 }
 
@@ -50,6 +51,7 @@ func emptyIfNil[T any](values []T) []T {
 	if values == nil {
 		return []T{}
 	}
+
 	return values
 }
 
@@ -80,9 +82,11 @@ func (p *ApplicationPatch) ApplyTo(application *Application) {
 	if p.Disabled.Set {
 		application.Disabled = *p.Disabled.Value
 	}
+
 	if p.RateLimit.Set {
 		application.RateLimit = p.RateLimit.Value
 	}
+
 	if p.AllowedOrigins.Set {
 		application.AllowedOrigins = *p.AllowedOrigins.Value
 	}

@@ -39,21 +39,26 @@ func (f *FailureLimiter) RecordFailure(peer string) (wait time.Duration, ok bool
 	if f == nil || f.perMinute == 0 {
 		return 0, true
 	}
+
 	address := peerAddress(peer)
 	price := failureWindow / time.Duration(f.perMinute)
 	now := f.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	full, known := f.fullAt[address]
 	if !known || full.Before(now) {
 		full = now
 	}
+
 	if wait := full.Add(price).Sub(now) - failureWindow; wait > 0 {
 		return wait, false
 	}
+
 	if !known && len(f.fullAt) >= maxPeers {
 		f.evictPeers(now)
 	}
+
 	f.fullAt[address] = full.Add(price)
 	return 0, true
 }
@@ -66,6 +71,7 @@ func (f *FailureLimiter) evictPeers(now time.Time) {
 		if full.Before(now) || looked == maxEvictionScan {
 			delete(f.fullAt, peer)
 		}
+
 		if looked == maxEvictionScan {
 			return
 		}
@@ -78,11 +84,13 @@ func peerAddress(peer string) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
+
 	address := parsed.Addr().Unmap().WithZone("")
 	if address.Is6() {
 		if network, err := address.Prefix(peerPrefix); err == nil {
 			return network.Addr()
 		}
 	}
+
 	return address
 }

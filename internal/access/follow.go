@@ -10,8 +10,10 @@ import (
 // followStore keeps the directory fresh until ctx ends.
 func (d *Cache) followStore(ctx context.Context) {
 	defer close(d.done)
+
 	ticker := time.NewTicker(d.config.Refresh)
 	defer ticker.Stop()
+
 	var health health
 	for {
 		// After an outage the store may be another one, restored or promoted, whose
@@ -20,10 +22,12 @@ func (d *Cache) followStore(ctx context.Context) {
 		if health == healthUnreachable {
 			look = d.Refresh
 		}
+
 		err := look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
+
 		health = d.logHealthChange(health, err)
 		select {
 		case <-ticker.C:
@@ -50,11 +54,13 @@ func (d *Cache) logHealthChange(before health, err error) health {
 			d.deps.Logger.Warn("applications and keys cannot be read; callers are turned away once they are too old",
 				zap.Duration("max_age", d.config.MaxAge), zap.Error(err))
 		}
+
 		return healthUnreachable
 	case before != healthGood:
 		v := d.view.Load()
 		d.deps.Logger.Info("applications and keys are read",
 			zap.Int("applications", v.applications), zap.Int("keys", len(v.keys)), zap.Int64("access_version", v.version))
 	}
+
 	return healthGood
 }

@@ -89,6 +89,7 @@ func formatOptionalTime(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
+
 	text := event.FormatTimestamp(*at)
 	return &text
 }

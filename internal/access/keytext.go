@@ -34,10 +34,12 @@ func NewKey(rand io.Reader) (text, id string, hash [32]byte, err error) {
 	if key, err = appendRandom(key, rand, keyIDLength); err != nil {
 		return "", "", hash, err
 	}
+
 	key = append(key, '_')
 	if key, err = appendRandom(key, rand, secretLength); err != nil {
 		return "", "", hash, err
 	}
+
 	sum := keyChecksum(key)
 	key = append(key, sum[:]...)
 	return string(key), string(key[len(keyPrefix):keyIDEnd]), sha256.Sum256(key), nil
@@ -49,13 +51,16 @@ func ParseKey(text string) (id string, hash [32]byte, ok bool) {
 	if len(text) != keyLength || text[:len(keyPrefix)] != keyPrefix || text[keyIDEnd] != '_' {
 		return "", hash, false
 	}
+
 	if !isBase62(text[len(keyPrefix):keyIDEnd]) || !isBase62(text[keyIDEnd+1:]) {
 		return "", hash, false
 	}
+
 	key := []byte(text)
 	if sum := keyChecksum(key[:checksumStart]); string(sum[:]) != text[checksumStart:] {
 		return "", hash, false
 	}
+
 	return text[len(keyPrefix):keyIDEnd], sha256.Sum256(key), true
 }
 
@@ -66,6 +71,7 @@ func appendRandom(key []byte, rand io.Reader, n int) ([]byte, error) {
 		if _, err := io.ReadFull(rand, drawn[:n]); err != nil {
 			return nil, fmt.Errorf("draw a key: %w", err)
 		}
+
 		for _, b := range drawn[:n] {
 			if int(b) < fairBytes {
 				key = append(key, base62Digits[uint32(b)%base62])
@@ -73,6 +79,7 @@ func appendRandom(key []byte, rand io.Reader, n int) ([]byte, error) {
 			}
 		}
 	}
+
 	return key, nil
 }
 
@@ -84,6 +91,7 @@ func keyChecksum(key []byte) (digits [checksumLength]byte) {
 		digits[i] = base62Digits[sum%base62]
 		sum /= base62
 	}
+
 	return digits
 }
 
@@ -93,6 +101,7 @@ func isBase62(text string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 

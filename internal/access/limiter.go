@@ -43,15 +43,18 @@ func (l *Limiter) Allow(application *Application, n int) (wait time.Duration, ok
 	if application.RateLimit == nil || n <= 0 {
 		return 0, true
 	}
+
 	rate := *application.RateLimit
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	b := l.buckets[application.ID]
 	if b == nil {
 		b = &bucket{rate: rate, fullAt: now}
 		l.buckets[application.ID] = b
 	}
+
 	return b.takeEvents(now, rate, n)
 }
 
@@ -60,13 +63,16 @@ func (l *Limiter) RemainingEvents(application *Application) int {
 	if application.RateLimit == nil {
 		return 0
 	}
+
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	free := bucketSize
 	if b := l.buckets[application.ID]; b != nil {
 		free = max(bucketSize-max(b.fullAt.Sub(now), 0), 0)
 	}
+
 	return int(free * time.Duration(*application.RateLimit) / time.Second)
 }
 
@@ -77,12 +83,14 @@ func (b *bucket) takeEvents(now time.Time, rate, n int) (wait time.Duration, ok 
 		// or a lower limit would turn a second's worth into a long debt.
 		taken = time.Duration(float64(taken) * float64(b.rate) / float64(rate))
 	}
+
 	b.rate = rate
 	price := time.Duration(n) * time.Second / time.Duration(rate)
 	wait = max(taken+min(price, bucketSize)-bucketSize, 0)
 	if wait == 0 {
 		taken += price
 	}
+
 	b.fullAt = now.Add(taken)
 	return wait, wait == 0
 }

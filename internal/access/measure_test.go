@@ -92,6 +92,7 @@ func TestRefreshesAreCountedByOutcome(t *testing.T) {
 		}
 		directory.Start()
 		defer directory.Stop()
+
 		synctest.Wait()
 		requireCounts(0, 1, 0)
 		wait(10 * time.Second)

@@ -15,14 +15,17 @@ func parseOrigin(text string) (origin string, ok bool) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isHost(u.Hostname()) {
 		return "", false
 	}
+
 	// Whatever an origin has none of (a path, a user, a query) would be left over.
 	if text != u.Scheme+"://"+u.Host {
 		return "", false
 	}
+
 	host := strings.TrimSuffix(u.Host, ":"+u.Port())
 	if host == u.Host { // no port, not even an empty one
 		return text, !strings.HasSuffix(host, ":")
 	}
+
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
 	case err != nil || port == 0:
@@ -42,15 +45,18 @@ func isHost(host string) bool {
 		address, err := netip.ParseAddr(host)
 		return err == nil && address.Zone() == ""
 	}
+
 	const longest = 253
 	if len(host) > longest {
 		return false
 	}
+
 	for label := range strings.SplitSeq(host, ".") {
 		if !isLabel(label) {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -59,10 +65,12 @@ func isLabel(label string) bool {
 	if label == "" || len(label) > longest || label[0] == '-' || label[len(label)-1] == '-' {
 		return false
 	}
+
 	for i := range len(label) {
 		if c := label[i]; !isDigit(c) && !isLetter(c) && c != '-' && c != '_' {
 			return false
 		}
 	}
+
 	return true
 }

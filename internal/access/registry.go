@@ -49,10 +49,12 @@ func (r *Registry) CreateApplication(ctx context.Context, spec ApplicationSpec) 
 	if err != nil {
 		return Application{}, err
 	}
+
 	created, err := r.deps.Applications.CreateApplication(ctx, spec)
 	if err != nil {
 		return Application{}, err
 	}
+
 	r.refreshCache(ctx)
 	return created, nil
 }
@@ -67,6 +69,7 @@ func (r *Registry) FindApplication(ctx context.Context, name string) (Applicatio
 	if !isValidName(name) {
 		return Application{}, errNoApplication
 	}
+
 	return r.deps.Applications.FindApplication(ctx, name)
 }
 
@@ -77,17 +80,21 @@ func (r *Registry) UpdateApplication(ctx context.Context, name string, patch App
 	if !isValidName(name) {
 		return Application{}, errNoApplication
 	}
+
 	patch, err := patch.Validate()
 	if err != nil {
 		return Application{}, err
 	}
+
 	if patch.IsEmpty() {
 		return r.deps.Applications.FindApplication(ctx, name)
 	}
+
 	updated, err := r.deps.Applications.UpdateApplication(ctx, name, patch)
 	if err != nil {
 		return Application{}, err
 	}
+
 	r.refreshCache(ctx)
 	return updated, nil
 }
@@ -99,14 +106,17 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 	if !isValidName(application) {
 		return CreatedKey{}, errNoApplication
 	}
+
 	spec, err := spec.Validate(r.deps.Now())
 	if err != nil {
 		return CreatedKey{}, err
 	}
+
 	text, id, hash, err := NewKey(r.deps.Rand)
 	if err != nil {
 		return CreatedKey{}, err
 	}
+
 	created, err := r.deps.Keys.CreateKey(ctx, HashedKey{
 		Key: Key{
 			ID: id, Application: application, Scopes: spec.Scopes, OrganisationWide: spec.OrganisationWide,
@@ -117,6 +127,7 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 	if err != nil {
 		return CreatedKey{}, err
 	}
+
 	r.refreshCache(ctx)
 	return CreatedKey{Key: created, Text: text}, nil
 }
@@ -127,6 +138,7 @@ func (r *Registry) ListKeys(ctx context.Context, application string) ([]Key, err
 	if !isValidName(application) {
 		return nil, errNoApplication
 	}
+
 	return r.deps.Keys.ListKeys(ctx, application)
 }
 
@@ -136,9 +148,11 @@ func (r *Registry) RevokeKey(ctx context.Context, application, id string) error 
 	if !isValidName(application) || len(id) != keyIDLength || !isBase62(id) {
 		return errNoKey
 	}
+
 	if err := r.deps.Keys.RevokeKey(ctx, application, id); err != nil {
 		return err
 	}
+
 	r.refreshCache(ctx)
 	return nil
 }

@@ -44,6 +44,7 @@ func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 	if p.Disabled.Set && p.Disabled.Value == nil {
 		found.add("/disabled", fault.CodeInvalidType, "disabled is true or false")
 	}
+
 	found.checkRateLimit(p.RateLimit.Value)
 	switch {
 	case p.AllowedOrigins.Set && p.AllowedOrigins.Value == nil:
@@ -51,6 +52,7 @@ func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 	case p.AllowedOrigins.Set:
 		p.AllowedOrigins = Some(found.normalizeOrigins(*p.AllowedOrigins.Value))
 	}
+
 	return p, found.asFault("the change is not valid")
 }
 
@@ -66,6 +68,7 @@ func (s KeySpec) Validate(now time.Time) (KeySpec, error) {
 		s.ExpiresAt = &at
 		found.checkExpiry(at, now)
 	}
+
 	return s, found.asFault("the key is not valid")
 }
 
@@ -75,11 +78,13 @@ func isValidName(name string) bool {
 	if name == "" || len(name) > MaxNameLength || !isDigit(name[0]) && !isLetter(name[0]) {
 		return false
 	}
+
 	for i := range len(name) {
 		if c := name[i]; !isDigit(c) && !isLetter(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -94,6 +99,7 @@ func (v *violations) asFault(detail string) error {
 	if len(*v) == 0 {
 		return nil
 	}
+
 	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: detail, Violations: *v}
 }
 
@@ -122,6 +128,7 @@ func (v *violations) normalizeOrigins(origins []string) []string {
 		v.add("/allowed_origins", fault.CodeInvalidLength, fmt.Sprintf("at most %d origins are allowed", MaxOrigins))
 		return []string{}
 	}
+
 	read := make([]string, 0, len(origins))
 	for i, text := range origins {
 		pointer := "/allowed_origins/" + strconv.Itoa(i)
@@ -129,6 +136,7 @@ func (v *violations) normalizeOrigins(origins []string) []string {
 		if !ok {
 			origin, ok = parseOrigin(text)
 		}
+
 		switch {
 		case !ok:
 			v.add(pointer, fault.CodeInvalidRequest,
@@ -139,6 +147,7 @@ func (v *violations) normalizeOrigins(origins []string) []string {
 			read = append(read, origin)
 		}
 	}
+
 	return read
 }
 
@@ -152,6 +161,7 @@ func (v *violations) checkScopes(scopes []Scope) {
 		v.add("/scopes", fault.CodeInvalidLength, rule)
 		return
 	}
+
 	for i, scope := range scopes {
 		if !scope.isKnown() || slices.Contains(scopes[:i], scope) {
 			v.add("/scopes/"+strconv.Itoa(i), fault.CodeInvalidRequest, rule)
@@ -182,10 +192,12 @@ func isPrintable(text string) bool {
 	if !utf8.ValidString(text) {
 		return false
 	}
+
 	for _, r := range text {
 		if unicode.IsControl(r) {
 			return false
 		}
 	}
+
 	return true
 }

@@ -55,11 +55,13 @@ func newIndex(snapshot *Snapshot) *index {
 		if a.Disabled {
 			continue
 		}
+
 		for _, origin := range a.AllowedOrigins {
 			x.origins[origin] = struct{}{}
 			x.anyOrigin = x.anyOrigin || origin == AnyOrigin
 		}
 	}
+
 	for i := range snapshot.Keys {
 		k := &snapshot.Keys[i]
 		application := applications[k.ApplicationID]
@@ -72,6 +74,7 @@ func newIndex(snapshot *Snapshot) *index {
 			expiresAt: k.ExpiresAt,
 		}
 	}
+
 	return x
 }
 
@@ -81,10 +84,12 @@ func (x *index) findCaller(id string, hash *[32]byte, now time.Time) *Caller {
 	if !known {
 		c = &x.placeholder
 	}
+
 	same := subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
 	expired := c.expiresAt != nil && !now.Before(*c.expiresAt)
 	if !same || c.inactive || expired {
 		return nil
 	}
+
 	return &c.caller
 }

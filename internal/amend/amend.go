@@ -49,6 +49,7 @@ func (e *Editor) ReplaceEvent(ctx context.Context, id uuid.UUID, body []byte, pr
 		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
+
 		return e.validateChange(&current, body)
 	})
 }
@@ -59,14 +60,17 @@ func (e *Editor) PatchEvent(ctx context.Context, id uuid.UUID, patch []byte, pre
 	if err := event.CheckObject(patch, e.rules); err != nil {
 		return event.Stored{}, err
 	}
+
 	return e.store.EditEvent(ctx, id, func(current event.Stored) (event.Envelope, error) {
 		if err := precondition.Allows(current.ETag()); err != nil {
 			return event.Envelope{}, err
 		}
+
 		merged, err := applyPatch(&current, patch)
 		if err != nil {
 			return event.Envelope{}, err
 		}
+
 		return e.validateChange(&current, merged)
 	})
 }
@@ -85,13 +89,16 @@ func (e *Editor) validateChange(current *event.Stored, body []byte) (event.Envel
 	if err != nil {
 		return event.Envelope{}, err
 	}
+
 	if !single {
 		return event.Envelope{}, fault.InvalidAt(fault.CodeInvalidType, "", "the body is one event (a JSON object)")
 	}
+
 	changed := &envelopes[0]
 	if changed.Has(event.FieldID) && changed.Event.ID != current.ID {
 		changed.Reject(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
 	}
+
 	changed.RejectChanged(current)
 	changed.Unchanged = changed.Accepted() && changed.Event.Digest() == current.Digest()
 	if e.validator != nil {
@@ -99,12 +106,14 @@ func (e *Editor) validateChange(current *event.Stored, body []byte) (event.Envel
 			return event.Envelope{}, err
 		}
 	}
+
 	if !changed.Accepted() {
 		return event.Envelope{}, &fault.Error{
 			Kind: fault.Invalid, Code: fault.CodeInvalidEvent,
 			Detail: changed.Violations[0].Detail, Violations: changed.Violations,
 		}
 	}
+
 	changed.Event.ID = current.ID
 	changed.Event.Data = bytes.Clone(changed.Event.Data)
 	return *changed, nil

@@ -15,10 +15,12 @@ func applyPatch(current *event.Stored, patch []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	changes, err := decodeDocument(patch)
 	if err != nil {
 		return nil, err
 	}
+
 	merged := mergePatch(map[string]any{
 		"session_id": current.SessionID.String(), "category": current.Category, "name": current.Name,
 		"data": data, "timestamp": event.FormatTimestamp(current.Timestamp),
@@ -30,6 +32,7 @@ func applyPatch(current *event.Stored, patch []byte) ([]byte, error) {
 	if err := encoder.Encode(merged); err != nil {
 		return nil, fmt.Errorf("render a patched event: %w", err)
 	}
+
 	return b.Bytes(), nil
 }
 
@@ -39,6 +42,7 @@ func decodeDocument(text []byte) (document any, err error) {
 	if err := decoder.Decode(&document); err != nil {
 		return nil, fmt.Errorf("read a document: %w", err)
 	}
+
 	return document, nil
 }
 
@@ -49,10 +53,12 @@ func mergePatch(target, patch any) any {
 	if !ok {
 		return patch
 	}
+
 	merged, ok := target.(map[string]any)
 	if !ok {
 		merged = make(map[string]any, len(changes))
 	}
+
 	for name, change := range changes {
 		if change == nil {
 			delete(merged, name)
@@ -60,5 +66,6 @@ func mergePatch(target, patch any) any {
 			merged[name] = mergePatch(merged[name], change)
 		}
 	}
+
 	return merged
 }

@@ -37,6 +37,7 @@ func accessLines(t *testing.T, log string) (lines []accessLine) {
 			lines = append(lines, line)
 		}
 	}
+
 	return lines
 }
 
@@ -52,6 +53,7 @@ func TestAccessLog(t *testing.T) {
 		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
+
 		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
 		key = made.Text
 		return err
@@ -66,6 +68,7 @@ func TestAccessLog(t *testing.T) {
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		require.Equal(t, http.StatusCreated, answer.Status)
 	}
+
 	lines := accessLines(t, out.String())
 	require.Len(t, lines, sent/every)
 	for i, line := range lines {

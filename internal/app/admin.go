@@ -57,6 +57,7 @@ func WithRateLimit(patch ApplicationPatch, rate int) ApplicationPatch {
 	if rate != 0 {
 		patch.RateLimit = access.Some(rate)
 	}
+
 	return patch
 }
 
@@ -78,20 +79,25 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	db, err := postgres.Open(ctx, databaseConfig(c))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
 	defer db.Close()
+
 	if err := db.CheckSchema(ctx); err != nil {
 		if errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
+
 		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
+
 		return err
 	}
+
 	return use(db)
 }
 
@@ -102,6 +108,7 @@ func WithCommandActor(ctx context.Context) context.Context {
 	if who, err := user.Current(); err == nil && who.Username != "" {
 		name += ":" + who.Username
 	}
+
 	return audit.WithActor(ctx, audit.Actor{Name: name})
 }
 
@@ -114,6 +121,7 @@ func NewLog(c config.Config, version string, w io.Writer) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	log.Logger = log.With(zap.String("version", version))
 	return log, nil
 }
@@ -139,10 +147,12 @@ func Migrate(ctx context.Context, c config.Config, tell func(MigrationStep)) err
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	err := postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), tell)
 	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	return err
 }
 
@@ -155,6 +165,7 @@ func MakeRoles(ctx context.Context, c config.Config, roles Roles) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
 }
 
@@ -163,6 +174,7 @@ func MigrateDown(ctx context.Context, c config.Config) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	return postgres.MigrateDown(ctx, c.Database.URL.Reveal())
 }
 
@@ -171,5 +183,6 @@ func Migrations(ctx context.Context, c config.Config) ([]Migration, error) {
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	return postgres.Migrations(ctx, c.Database.URL.Reveal())
 }

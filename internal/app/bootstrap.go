@@ -51,27 +51,33 @@ func BootstrapKey(ctx context.Context, c config.Config, cluster Cluster, o Boots
 	if err != nil {
 		return false, err
 	}
+
 	secret, err := keeper.ReadSecret(ctx, o.Secret)
 	if err != nil {
 		return false, err
 	}
+
 	if held := secret.Data[secretKey]; len(held) > 0 {
 		return false, WithAdmin(ctx, c, func(r Admin) error { return checkKnownKey(ctx, r, string(held)) })
 	}
+
 	err = WithAdmin(ctx, c, func(r Admin) error {
 		if _, err := r.CreateApplication(ctx, ApplicationSpec{Name: o.Application}); err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
+
 		created, err := r.CreateKey(ctx, o.Application, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: bootstrapDescription})
 		if err != nil {
 			return err
 		}
+
 		err = keeper.FillSecret(ctx, secret, map[string][]byte{secretKey: []byte(created.Text), secretApplication: []byte(o.Application)})
 		if errors.Is(err, kube.ErrConflict) || errors.Is(err, kube.ErrRejected) || errors.Is(err, kube.ErrNoSecret) {
 			if revoked := r.RevokeKey(context.WithoutCancel(ctx), o.Application, created.ID); revoked != nil {
 				err = errors.Join(err, fmt.Errorf("revoke key %s, which nobody has: %w", created.ID, revoked))
 			}
 		}
+
 		return err
 	})
 	return err == nil, err
@@ -83,18 +89,22 @@ func checkKnownKey(ctx context.Context, r Admin, text string) error {
 	if !ok {
 		return ErrForeignKey
 	}
+
 	applications, err := r.ListApplications(ctx)
 	if err != nil {
 		return err
 	}
+
 	for i := range applications {
 		keys, err := r.ListKeys(ctx, applications[i].Name)
 		if err != nil {
 			return err
 		}
+
 		if slices.ContainsFunc(keys, func(k access.Key) bool { return k.ID == id }) {
 			return nil
 		}
 	}
+
 	return ErrForeignKey
 }

@@ -44,25 +44,30 @@ func (s *secretServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.gate.Done()
 		s.gate.Wait()
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if r.Method == http.MethodPatch {
 		var patch secretObject
 		if err := json.NewDecoder(r.Body).Decode(&patch); err != nil || s.deny {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
+
 		if patch.Metadata.ResourceVersion != s.version {
 			w.WriteHeader(http.StatusConflict)
 			_, _ = io.WriteString(w, `{"message":"the object has been modified"}`)
 			return
 		}
+
 		s.version, s.data = s.version+"1", patch.Data
 		if s.answer != 0 {
 			w.WriteHeader(s.answer)
 			return
 		}
 	}
+
 	found := secretObject{Data: s.data}
 	found.Metadata.ResourceVersion = s.version
 	_ = json.NewEncoder(w).Encode(found) //nolint:errchkjson // it can be rendered
@@ -90,6 +95,7 @@ func activeKeys(t *testing.T, c config.Config) (ids []string) {
 				ids = append(ids, key.ID)
 			}
 		}
+
 		return err
 	}))
 	return ids
@@ -134,6 +140,7 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 			failed <- err
 		}()
 	}
+
 	good := 0
 	for range runs {
 		if err := <-failed; err == nil {
@@ -142,6 +149,7 @@ func TestBootstrapInParallelKeepsOneKey(t *testing.T) {
 			require.ErrorIs(t, err, kube.ErrConflict)
 		}
 	}
+
 	require.Equal(t, 1, good)
 	requireKept(t, s, c)
 }

@@ -20,30 +20,37 @@ const checkApplication = "theeye-check"
 func CheckService(ctx context.Context, c config.Config, url string, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+
 	if _, err := roundtrip.New(url, "", time.Now); err != nil { // before a key is made
 		return errors.Join(ErrURL, err)
 	}
+
 	return WithAdmin(ctx, c, func(r Admin) (err error) {
 		// Asked first: a refused insert would be an error in the log of Postgres each time.
 		_, err = r.FindApplication(ctx, checkApplication)
 		if fault.Is(err, fault.CodeNotFound) {
 			_, err = r.CreateApplication(ctx, ApplicationSpec{Name: checkApplication})
 		}
+
 		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
+
 		ends := time.Now().Add(patience + time.Minute)
 		key, err := r.CreateKey(ctx, checkApplication, KeySpec{Scopes: []Scope{access.ScopeAdmin}, Description: "theeye check", ExpiresAt: &ends})
 		if err != nil {
 			return err
 		}
+
 		defer func() {
 			err = errors.Join(err, r.RevokeKey(context.WithoutCancel(ctx), checkApplication, key.ID))
 		}()
+
 		client, err := roundtrip.New(url, key.Text, time.Now)
 		if err != nil {
 			return errors.Join(ErrURL, err)
 		}
+
 		return client.Run(ctx)
 	})
 }

@@ -18,6 +18,7 @@ func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 	for range 2 {
 		require.NoError(t, app.CheckService(t.Context(), c, s.URL, time.Minute))
 	}
+
 	events := 0
 	require.NoError(t, s.Database.Pool(t).QueryRow(t.Context(), "select count(*) from event").Scan(&events))
 	require.Zero(t, events)
@@ -28,6 +29,7 @@ func TestCheckProvesAServiceAndLeavesNothing(t *testing.T) {
 			require.NotNil(t, key.RevokedAt)
 			require.NotNil(t, key.ExpiresAt)
 		}
+
 		return err
 	}))
 }

@@ -56,10 +56,12 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 		if err != nil && !fault.Is(err, fault.CodeAlreadyExists) {
 			return err
 		}
+
 		stored, err := r.ListKeys(ctx, demoName)
 		if err != nil {
 			return err
 		}
+
 		for _, want := range []struct {
 			text     *string
 			variable string
@@ -72,14 +74,17 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 			if *want.text = before[want.variable]; isValidKey(*want.text, stored) {
 				continue
 			}
+
 			created, err := r.CreateKey(ctx, demoName, access.KeySpec{
 				Scopes: []access.Scope{want.scope}, OrganisationWide: want.scope == access.ScopeRead, Description: demoDescription,
 			})
 			if err != nil {
 				return err
 			}
+
 			*want.text = created.Text
 		}
+
 		return nil
 	})
 	return d, err
@@ -93,6 +98,7 @@ func isValidKey(text string, stored []access.Key) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -103,12 +109,14 @@ func readEnv(path string) map[string]string {
 	if err != nil {
 		return found // the first start
 	}
+
 	for line := range strings.SplitSeq(string(text), "\n") {
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		if ok {
 			found[name] = strings.Trim(value, "'")
 		}
 	}
+
 	return found
 }
 
@@ -119,23 +127,29 @@ func (d *demoEnv) writeEnv(path string) error {
 	for _, v := range d.variables() {
 		fmt.Fprintf(&b, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
 	}
+
 	if program, err := os.Executable(); err == nil { // theeye is on the PATH then, as the documents call it
 		fmt.Fprintf(&b, "export PATH='%s':\"$PATH\"\n", strings.ReplaceAll(filepath.Dir(program), "'", `'\''`))
 	}
+
 	temporary, err := os.CreateTemp(filepath.Dir(path), envFile+".*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write %s: %w", envFile, err)
 	}
 	defer os.Remove(temporary.Name()) //nolint:errcheck // gone when all went well
+
 	if _, err = temporary.Write(b.Bytes()); err == nil {
 		err = temporary.Close()
 	}
+
 	if err == nil {
 		err = os.Rename(temporary.Name(), path)
 	}
+
 	if err != nil {
 		return fmt.Errorf("write %s: %w", envFile, err)
 	}
+
 	return nil
 }
 
@@ -164,5 +178,6 @@ Ctrl-C stops the service and its Postgres; the data stays.
 	if err != nil {
 		return fmt.Errorf("print the greeting: %w", err)
 	}
+
 	return nil
 }

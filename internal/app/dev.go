@@ -51,15 +51,18 @@ func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	o.Tune(c)
 	log, err := o.Logger(c)
 	if err != nil {
 		return err
 	}
+
 	dataDir, err := o.databaseDir()
 	if err != nil {
 		return err
 	}
+
 	database, err := localpg.Start(ctx, localpg.Options{DataDir: dataDir, BinDir: o.PgBin, Durable: true, Logger: log.Logger})
 	switch {
 	case errors.Is(err, localpg.ErrInUse):
@@ -69,22 +72,28 @@ func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrPrivatePostgres, err)
 	}
+
 	defer func() {
 		const patience = 30 * time.Second
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
+
 		err = errors.Join(err, database.Stop(ctx))
 	}()
+
 	if err := createDatabase(ctx, database.DSN("postgres")); err != nil {
 		return err
 	}
+
 	url := database.DSN(devDatabase)
 	if err := postgres.Migrate(ctx, url); err != nil {
 		return err
 	}
+
 	if c, err = o.Load(url); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	return serveDev(ctx, o, c, log, database, hurry)
 }
 
@@ -93,22 +102,27 @@ func serveDev(ctx context.Context, o DevOptions, c config.Config, log *Log, data
 	if err != nil {
 		return err
 	}
+
 	service, err := Start(ctx, c, o.Build, log.Logger, WithLog(log))
 	if err != nil {
 		return err
 	}
+
 	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
 	keys.databaseURL, keys.dataDir = c.Database.URL.Reveal(), database.DataDir()
 	if err := keys.writeEnv(filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))
 	}
+
 	if err := keys.printGreeting(o.Out, filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.drain(ctx, nil))
 	}
+
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
+
 		restartPostgres(watching, database, log.Logger)
 	}()
 	err = service.Run(ctx, hurry)
@@ -125,6 +139,7 @@ func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.
 			return
 		case <-database.Done():
 		}
+
 		logger.Warn("the private Postgres ended; starting it again")
 		if err := database.Restart(ctx); err != nil {
 			logger.Error("the private Postgres does not start", zap.Error(err))
@@ -140,15 +155,19 @@ func createDatabase(ctx context.Context, url string) error {
 		return fmt.Errorf("connect to the private Postgres: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	var found bool
 	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", devDatabase).Scan(&found); err != nil {
 		return fmt.Errorf("look for the database: %w", err)
 	}
+
 	if found {
 		return nil
 	}
+
 	if _, err := conn.Exec(ctx, "create database "+devDatabase); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
+
 	return nil
 }

@@ -22,10 +22,12 @@ func (o *DevOptions) PrepareDataDir() error {
 	if err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
+
 	o.DataDir = absolute
 	if err := os.MkdirAll(absolute, passable); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
+
 	return nil
 }
 
@@ -37,9 +39,11 @@ func (o *DevOptions) databaseDir() (string, error) {
 	if target, err := os.Readlink(here); err == nil {
 		return target, o.makeParent(target)
 	}
+
 	if _, err := os.Lstat(here); !errors.Is(err, fs.ErrNotExist) {
 		return here, nil
 	}
+
 	if o.FallbackDir == "" || !errors.Is(localpg.CheckReach(here), localpg.ErrClosed) {
 		return here, nil
 	}
@@ -48,9 +52,11 @@ func (o *DevOptions) databaseDir() (string, error) {
 	if err := o.makeParent(target); err != nil {
 		return "", err
 	}
+
 	if err := os.Symlink(target, here); err != nil {
 		return "", fmt.Errorf("link the data directory to its place: %w", err)
 	}
+
 	return target, nil
 }
 
@@ -67,5 +73,6 @@ func (o *DevOptions) makeParent(target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), passable); err != nil {
 		return fmt.Errorf("make the place of the database: %w", err)
 	}
+
 	return nil
 }

@@ -42,12 +42,15 @@ func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (DoctorRep
 			return DoctorReport{}, fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
 		defer inspector.Close()
+
 		deps.Database = inspector
 	}
+
 	prober, err := probe.New(probe.Config{URL: o.URL, OpsURL: o.OpsURL}, probe.Deps{Now: time.Now})
 	if err != nil {
 		return DoctorReport{}, fmt.Errorf("%w: %w", ErrURL, err)
 	}
+
 	deps.Service = prober
 	return doctor.Examine(ctx, doctor.Config{
 		Version:          o.Version,

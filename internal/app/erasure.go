@@ -49,6 +49,7 @@ func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(
 	if err != nil {
 		return ErasedSession{}, err
 	}
+
 	finished, err := d.runErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{id}, MustExist: true}, progress)
 	return ErasedSession{id, finished.ID, finished.Counts}, err
 }
@@ -60,14 +61,17 @@ func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress f
 	if err != nil {
 		return nil, err
 	}
+
 	var ask erasure.Request
 	for _, f := range filters {
 		ask.Values = append(ask.Values, erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value})
 	}
+
 	finished, err := d.runErasure(ctx, ask, progress)
 	if err == nil && finished.Events == 0 && finished.Rejections == 0 {
 		err = fmt.Errorf("%w: look at the spelling of the path and the value; the receipt is: theeye erasure %s", errNoMatch, finished.ID)
 	}
+
 	return &finished, err
 }
 
@@ -79,13 +83,16 @@ func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress
 	if err != nil {
 		return begun, err
 	}
+
 	finished, err := d.eraser.FinishErasure(ctx, begun.ID, progress)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
+
 		return begun, &UnfinishedError{begun.ID, err}
 	}
+
 	return finished, nil
 }
 
@@ -95,6 +102,7 @@ func (d DataAdmin) FindErasure(ctx context.Context, text string) (*Erasure, erro
 	if err != nil {
 		return nil, err
 	}
+
 	found, err := d.eraser.FindErasure(ctx, id)
 	return &found, err
 }
@@ -106,23 +114,29 @@ func (d DataAdmin) ExportSubject(ctx context.Context, values []string, write fun
 	if err != nil {
 		return 0, 0, err
 	}
+
 	err = d.finder.ReadSubject(ctx, filters, d.readTimeout, func(found []event.Stored, rejections []query.Rejection) error {
 		for i := range found {
 			if err := write(httpapi.EventJSON(&found[i])); err != nil {
 				return err
 			}
+
 			events++
 		}
+
 		for i := range rejections {
 			text, err := httpapi.RejectionJSON(&rejections[i])
 			if err == nil {
 				err = write(text)
 			}
+
 			if err != nil {
 				return err
 			}
+
 			errors++
 		}
+
 		return nil
 	})
 	return events, errors, err
@@ -136,20 +150,25 @@ func parseSubject(values []string) ([]query.DataFilter, error) {
 	if len(values) == 0 {
 		return refuse("say whom it is about: --data user.id=8612")
 	}
+
 	var filters []query.DataFilter
 	for _, given := range values {
 		path, value, ok := strings.Cut(given, "=")
 		if !ok || value == "" {
 			return refuse("--data is a path and a value, such as user.id=8612")
 		}
+
 		steps, err := query.ParseDataPath(path)
 		if err != nil {
 			return refuse("--data begins with a path such as user.id, with a backslash before each dot of a name: %v", err)
 		}
+
 		if slices.ContainsFunc(filters, func(f query.DataFilter) bool { return slices.Equal(f.Path, steps) }) {
 			return refuse("--data names %s twice", path)
 		}
+
 		filters = append(filters, query.DataFilter{Path: steps, Value: value})
 	}
+
 	return filters, nil
 }

@@ -117,14 +117,17 @@ func (t EventTypes) InferSchema(ctx context.Context, key EventTypeKey, sample in
 	if err := key.CheckNames(); err != nil {
 		return proposal, 0, err
 	}
+
 	inference, err := eventtype.NewInference()
 	if err != nil {
 		return proposal, 0, err
 	}
+
 	current, err := t.currentSchema(ctx, key)
 	if err != nil {
 		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
 	}
+
 	inference.HideMarked(current)
 
 	var unread error
@@ -135,9 +138,11 @@ func (t EventTypes) InferSchema(ctx context.Context, key EventTypeKey, sample in
 	if err == nil {
 		err = unread
 	}
+
 	if err != nil {
 		return proposal, 0, fmt.Errorf("infer a schema: %w", err)
 	}
+
 	proposal.Schema, err = inference.ProposeSchema()
 	return proposal, inference.Events(), err
 }
@@ -148,8 +153,10 @@ func (t EventTypes) currentSchema(ctx context.Context, key EventTypeKey) (*event
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil //nolint:nilnil // the nil Schema is the one without rules and marks
 	}
+
 	if err != nil {
 		return nil, err
 	}
+
 	return eventtype.CompileSchema(current.Schema)
 }

@@ -34,6 +34,7 @@ func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	} {
 		require.Contains(t, metrics, name)
 	}
+
 	require.InDelta(t, 1, metrics.SumSeries("theeye_access_authentications_total", "result", "accepted"), 0)
 	require.Positive(t, metrics.SumSeries("theeye_database_size_bytes"))
 	require.Positive(t, metrics.SumSeries("theeye_database_pool_acquires_total", "pool", "write"))

@@ -29,12 +29,14 @@ type logged struct {
 func (l *logged) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.Write(line)
 }
 
 func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.String()
 }
 
@@ -76,6 +78,7 @@ func eventually(t *testing.T, ops *apptest.Client, path string, status int) stri
 		if err != nil {
 			return false
 		}
+
 		body = string(answer.Body)
 		return answer.Status == status
 	}, time.Minute, 10*time.Millisecond, "%s", path)
@@ -95,6 +98,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 			"ops.listen": ops, "ops.ready_needs_database": needs, "database.startup_timeout": "2m",
 		})
 	}
+
 	require.NoError(t, server.Kill())
 	clients := map[string]*apptest.Client{}
 	var starting sync.WaitGroup
@@ -103,6 +107,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		t.Cleanup(clients[needs].HTTP.CloseIdleConnections)
 		starting.Go(func() { startLogged(t, c, &logged{}) })
 	}
+
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/livez", http.StatusOK))
 		require.Eventually(t, func() bool {
@@ -110,6 +115,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		}, time.Minute, time.Millisecond)
 		require.Contains(t, eventually(t, ops, "/readyz", http.StatusServiceUnavailable), "[-]state failed: waiting for the database\n")
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	starting.Wait()
 	for _, ops := range clients {
@@ -118,12 +124,14 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\n[+]durability ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
+
 	require.NoError(t, server.Kill())
 	for _, check := range []string{"database", "keys", "event_types"} {
 		for _, ops := range clients {
 			eventually(t, ops, "/readyz/"+check, http.StatusServiceUnavailable)
 		}
 	}
+
 	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
 		"[-]database failed: the database cannot be reached (reported only)\n[+]durability ok\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
@@ -135,6 +143,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/livez", "").Status)
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/startupz", "").Status)
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	for _, ops := range clients {
 		eventually(t, ops, "/readyz?verbose", http.StatusOK)

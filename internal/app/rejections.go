@@ -30,6 +30,7 @@ func (g collectorAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (
 	if err != nil {
 		return rejection.Verdict{}, err
 	}
+
 	return verdictOf(&verdicts[0]), nil
 }
 
@@ -39,11 +40,13 @@ func (g collectorAdapter) Check(ctx context.Context, passages []rejection.Replay
 	for i := range passages {
 		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
 	}
+
 	found, err := g.collector.DryRun(ctx, request)
 	verdicts := make([]rejection.Verdict, len(found))
 	for i := range found {
 		verdicts[i] = verdictOf(&found[i])
 	}
+
 	return verdicts, err
 }
 
@@ -56,6 +59,7 @@ func verdictOf(v *ingest.Verdict) rejection.Verdict {
 		verdict.Status = rejection.Duplicate
 	case ingest.Conflict, ingest.Rejected, ingest.NotStored:
 	}
+
 	return verdict
 }
 
@@ -83,8 +87,10 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		if err := types.Refresh(ctx); err != nil {
 			return fmt.Errorf("%w: %w", ErrDependency, err)
 		}
+
 		types.Start() //nolint:contextcheck // it ends with Stop
 		defer types.Stop()
+
 		rules, reads := rulesOf(c), postgres.NewQueryStore(db)
 		collector := ingest.New(collectorConfig(c), ingest.Deps{
 			Store: postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now}),
@@ -92,6 +98,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		})
 		collector.Start()                          //nolint:contextcheck // it ends with Stop
 		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
+
 		return use(Rejections{newRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})
 }
@@ -148,9 +155,11 @@ func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 			return f, err
 		}
 	}
+
 	if f.From, err = parseTime(q.From); err != nil {
 		return f, err
 	}
+
 	f.To, err = parseTime(q.To)
 	return f, err
 }
@@ -161,6 +170,7 @@ func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
 	if err != nil {
 		return s, err
 	}
+
 	s.Code, s.Application, s.Category, s.Name, s.SessionID, s.From, s.To = f.Code, f.Application, f.Category, f.Name, f.SessionID, f.From, f.To
 	s.All, s.Limit, s.DryRun = q.All, q.Limit, q.DryRun
 	for _, text := range q.IDs {
@@ -168,8 +178,10 @@ func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
 		if err != nil {
 			return s, err
 		}
+
 		s.IDs = append(s.IDs, id)
 	}
+
 	return s, nil
 }
 
@@ -179,16 +191,19 @@ func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*Rejec
 	if err != nil {
 		return err
 	}
+
 	for cursor, left := "", q.Limit; ; {
 		page, err := r.finder.RejectionPage(ctx, f, cursor, min(left, query.MaxLimit))
 		if err != nil {
 			return err
 		}
+
 		for i := range page.Items {
 			if err := show(&page.Items[i]); err != nil {
 				return err
 			}
 		}
+
 		left -= len(page.Items)
 		if cursor = page.Next; cursor == "" || left == 0 {
 			return nil
@@ -202,6 +217,7 @@ func (r Rejections) Find(ctx context.Context, text string) (*Rejection, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	found, err := r.finder.Rejection(ctx, id)
 	return &found, err
 }
@@ -220,6 +236,7 @@ func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(
 	if err != nil {
 		return ReplayTotals{}, err
 	}
+
 	return r.service.Replay(ctx, s, progress)
 }
 
@@ -229,5 +246,6 @@ func (r Rejections) Discard(ctx context.Context, q RejectionQuery, progress func
 	if err != nil {
 		return DiscardTotals{}, err
 	}
+
 	return r.service.Discard(ctx, s, progress)
 }

@@ -94,27 +94,33 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 	for _, set := range options {
 		set(s)
 	}
+
 	s.setState("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	var err error
 	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	if s.metrics, err = s.newInstruments(ctx); err != nil {
 		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
 	}
+
 	database := databaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
 	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
 	}
+
 	if err := s.startParts(ctx); err != nil {
 		s.closeAll() //nolint:contextcheck // it must close what is open even when ctx has ended
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -122,23 +128,28 @@ func (s *Service) startParts(ctx context.Context) error {
 	if err := s.db.Observe(s.telemetry.Meter); err != nil {
 		return err
 	}
+
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "ops.listen", Err: err})
 	}
+
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "http.listen", Err: err})
 	}
+
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
 	s.serveListener(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
 	}
+
 	if err := s.buildParts(ctx); err != nil {
 		return err
 	}
+
 	s.serveListener(&s.public)
 	s.started.Store(true)
 	s.state.Store(nil)
@@ -155,6 +166,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.keyCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	s.keyCache.Start() //nolint:contextcheck // it outlives the start
 	types := postgres.NewEventTypeStore(s.db)
 	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
@@ -163,6 +175,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.typeCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	s.typeCache.Start() //nolint:contextcheck // it outlives the start
 	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.metrics.store})
 	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
@@ -173,6 +186,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
+
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.retentionWorker = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
@@ -200,6 +214,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	guard := s.newGuard()
 	s.public.listener = guard.WrapListener(s.public.listener)
 	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
@@ -222,24 +237,30 @@ func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
 func (s *Service) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Database.StartupTimeout)
 	defer cancel()
+
 	const pause = 250 * time.Millisecond
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
+
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
 		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
+
 		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
+
 		if err == nil {
 			return s.checkDurability(ctx)
 		}
+
 		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
 			cause = err
 		}
+
 		s.setState("waiting for the database")
 		select {
 		case <-ticker.C:
@@ -254,6 +275,7 @@ func (s *Service) checkDurability(ctx context.Context) error {
 	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	return nil
 }
 
@@ -263,6 +285,7 @@ func (s *Service) reportDurability(found []postgres.Weakness) {
 	if len(found) == 0 {
 		s.logger.Info("the database keeps what it commits again")
 	}
+
 	for _, w := range found {
 		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
 			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
@@ -277,6 +300,7 @@ func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Se
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(s.logger)
 	}
+
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
@@ -292,6 +316,7 @@ func (s *Service) serveListener(on *server) {
 			if on == &s.public {
 				s.listenerFailed.Store(true)
 			}
+
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
@@ -304,9 +329,11 @@ func (s *Service) countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)
+
 		if s.state.Load() != nil {
 			w.Header().Set("Connection", "close")
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
@@ -332,6 +359,7 @@ func rulesOf(c config.Config) event.Rules {
 	if c.Retention.Events > 0 { // what would be dropped is not taken
 		rules.MaxAge = min(rules.MaxAge, c.Retention.Events)
 	}
+
 	return rules
 }
 

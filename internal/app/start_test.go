@@ -82,6 +82,7 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 		_, err := app.Start(t.Context(), apptest.LoadConfig(t, database, map[string]string{setting: taken.Addr().String()}), app.Build{}, zap.NewNop())
 		require.ErrorIs(t, err, app.ErrConfiguration, setting)
 	}
+
 	without, err := config.Load(config.Sources{})
 	require.NoError(t, err)
 	_, err = app.Start(t.Context(), without, app.Build{}, zap.NewNop())

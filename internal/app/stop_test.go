@@ -35,6 +35,7 @@ func run(t *testing.T, settings map[string]string) *running {
 		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
+
 		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest", "read"}})
 		key = made.Text
 		return err
@@ -104,6 +105,7 @@ func TestStopAnswersWhatIsInFlight(t *testing.T) {
 		require.Fail(t, "stopped before everything was answered", "%v", err)
 	default:
 	}
+
 	release()
 	require.Equal(t, http.StatusCreated, (<-answers).Status)
 	require.NoError(t, <-r.stopped)
@@ -126,6 +128,7 @@ func TestServiceServesOnDuringTheDrainDelay(t *testing.T) {
 		require.Fail(t, "stopped before the delay was over", "%v", err)
 	default:
 	}
+
 	close(r.hurry)
 	<-r.stopped //nolint:errcheck // hurrying is what another test is about
 }
@@ -142,5 +145,6 @@ func TestHurryAbandonsAndTellsHowMuch(t *testing.T) {
 	if answer := <-answers; answer != nil {
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status)
 	}
+
 	release()
 }

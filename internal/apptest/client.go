@@ -62,20 +62,25 @@ func (c *Client) Try(ctx context.Context, method, path string, body []byte, head
 	if err != nil {
 		return nil, err
 	}
+
 	if c.Key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Key)
 	}
+
 	if len(body) > 0 {
 		request.Header.Set("Content-Type", "application/json")
 	}
+
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
+
 	response, err := c.HTTP.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	read, err := io.ReadAll(response.Body)
 	return &Answer{Status: response.StatusCode, Header: response.Header, Body: read, Close: response.Close}, err
 }

@@ -21,6 +21,7 @@ func (s *Service) Scrape(t testing.TB) Metrics {
 	response, err := s.HTTP.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(response.Body)
@@ -37,8 +38,10 @@ func (m Metrics) SumSeries(name string, labels ...string) float64 {
 		if !hasLabels(series, labels) {
 			continue
 		}
+
 		sum += series.GetCounter().GetValue() + series.GetGauge().GetValue() + float64(series.GetHistogram().GetSampleCount())
 	}
+
 	return sum
 }
 
@@ -47,10 +50,12 @@ func hasLabels(series *dto.Metric, labels []string) bool {
 	for _, pair := range series.GetLabel() {
 		has[pair.GetName()] = pair.GetValue()
 	}
+
 	for i := 0; i+1 < len(labels); i += 2 {
 		if has[labels[i]] != labels[i+1] {
 			return false
 		}
 	}
+
 	return true
 }

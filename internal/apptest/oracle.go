@@ -43,11 +43,13 @@ func NewOracle() *Oracle { return &Oracle{sent: map[uuid.UUID]*sentEvent{}} }
 func (o *Oracle) RecordSending(e event.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	s := o.sent[e.ID]
 	if s == nil {
 		s = &sentEvent{intended: map[[32]byte]event.Event{}, conflicting: map[[32]byte]bool{}}
 		o.sent[e.ID] = s
 	}
+
 	s.intended[e.Digest()] = e
 }
 
@@ -55,16 +57,19 @@ func (o *Oracle) RecordSending(e event.Event) {
 func (o *Oracle) RecordVerdict(e event.Event, status ingest.Status, sequence int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	s, digest := o.sent[e.ID], e.Digest()
 	switch status {
 	case ingest.Stored, ingest.Duplicate:
 		if s.acknowledged && (s.sequence != sequence || s.content != digest) {
 			o.addViolation("%s: told sequence %d, then %d; same content: %t", e.ID, s.sequence, sequence, s.content == digest)
 		}
+
 		s.acknowledged, s.sequence, s.content = true, sequence, digest
 		if status == ingest.Stored {
 			s.stored++
 		}
+
 		if s.stored > 1 {
 			o.addViolation("%s: told %d times that it was stored anew", e.ID, s.stored)
 		}
@@ -83,15 +88,18 @@ func (o *Oracle) addViolation(format string, args ...any) {
 func (o *Oracle) Unanswered() (events []event.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	for _, s := range o.sent {
 		if s.acknowledged {
 			continue
 		}
+
 		for _, e := range s.intended {
 			events = append(events, e)
 			break
 		}
 	}
+
 	return events
 }
 
@@ -99,11 +107,13 @@ func (o *Oracle) Unanswered() (events []event.Event) {
 func (o *Oracle) Acknowledged() (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	for _, s := range o.sent {
 		if s.acknowledged {
 			n++
 		}
 	}
+
 	return n
 }
 
@@ -114,11 +124,13 @@ func (o *Oracle) Acknowledged() (n int) {
 func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	wrong := append([]string(nil), o.violations...)
 	rows, err := pool.Query(ctx, `select event_id, session_id, sequence, category, name, data, "timestamp" from event`) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return nil, err
 	}
+
 	var e event.Stored
 	times := map[uuid.UUID]int{}
 	_, err = pgx.ForEachRow(rows, []any{&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp}, func() error {
@@ -132,20 +144,24 @@ func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]stri
 		case !s.acknowledged && s.intended[digest].ID == uuid.Nil:
 			wrong = append(wrong, fmt.Sprintf("%s: stored with a content that nobody sent", e.ID))
 		}
+
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	for id, s := range o.sent {
 		if n := times[id]; n > 1 || (s.acknowledged && n != 1) {
 			wrong = append(wrong, fmt.Sprintf("%s: stored %d times, acknowledged: %t, told sequence %d of session %s, told %d times that it is new",
 				id, n, s.acknowledged, s.sequence, s.intended[s.content].SessionID, s.stored))
 		}
+
 		if len(s.conflicting) == len(s.intended) || (s.acknowledged && s.conflicting[s.content]) {
 			wrong = append(wrong, fmt.Sprintf("%s: in conflict with nothing but itself", id))
 		}
 	}
+
 	more, err := FindContradictions(ctx, pool)
 	return append(wrong, more...), err
 }

@@ -30,6 +30,7 @@ func storeEvents(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Eve
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 		oracle.RecordVerdict(events[i], ingest.Stored, int64(i+1))
 	}
+
 	return oracle, events
 }
 
@@ -61,15 +62,18 @@ func TestOracleFindsWhatIsWrong(t *testing.T) {
 		if c.statement == "select" {
 			arguments = nil
 		}
+
 		_, err := pool.Exec(context.Background(), c.statement, arguments...)
 		require.NoError(t, err, c.name)
 		if c.about != nil {
 			c.about(oracle, events)
 		}
+
 		wrong, err := oracle.FindViolations(context.Background(), pool)
 		require.NoError(t, err, c.name)
 		require.Equal(t, c.name == "nothing", len(wrong) == 0, "%s: %q", c.name, wrong)
 	}
+
 	_, err := pool.Exec(context.Background(), "drop table event cascade")
 	require.NoError(t, err)
 	_, err = apptest.NewOracle().FindViolations(context.Background(), pool)

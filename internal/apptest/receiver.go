@@ -55,6 +55,7 @@ func (s Span) LinksTo(other Span) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -65,6 +66,7 @@ func (s Span) Attribute(key string) string {
 			return pair.Value.GetStringValue()
 		}
 	}
+
 	return ""
 }
 
@@ -96,6 +98,7 @@ func NewReceiver(t testing.TB) *Receiver {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
+
 		_ = remote.Serve(listener) // it ends with Stop
 	}()
 	t.Cleanup(func() {
@@ -112,6 +115,7 @@ func readMessage(w http.ResponseWriter, request *http.Request, into proto.Messag
 		w.WriteHeader(http.StatusBadRequest)
 		return false
 	}
+
 	return true
 }
 
@@ -124,11 +128,13 @@ func (r *Receiver) Export(_ context.Context, body *coltrace.ExportTraceServiceRe
 func (r *Receiver) recordSpans(body *coltrace.ExportTraceServiceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	for _, from := range body.ResourceSpans {
 		resource := map[string]string{}
 		for _, pair := range from.Resource.Attributes {
 			resource[pair.Key] = pair.Value.GetStringValue()
 		}
+
 		for _, scope := range from.ScopeSpans {
 			for _, span := range scope.Spans {
 				r.spans = append(r.spans, Span{Span: span, Resource: resource})
@@ -140,6 +146,7 @@ func (r *Receiver) recordSpans(body *coltrace.ExportTraceServiceRequest) {
 func (r *Receiver) recordMetrics(body *colmetrics.ExportMetricsServiceRequest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	for _, from := range body.ResourceMetrics {
 		for _, scope := range from.ScopeMetrics {
 			for _, metric := range scope.Metrics {
@@ -153,12 +160,14 @@ func (r *Receiver) recordMetrics(body *colmetrics.ExportMetricsServiceRequest) {
 func (r *Receiver) Spans(name string) []Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	var found []Span
 	for _, span := range r.spans {
 		if name == "" || span.Name == name {
 			found = append(found, span)
 		}
 	}
+
 	return found
 }
 
@@ -166,6 +175,7 @@ func (r *Receiver) Spans(name string) []Span {
 func (r *Receiver) HasMetric(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	return r.metrics[name]
 }
 

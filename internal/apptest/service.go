@@ -48,6 +48,7 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 				return err
 			}
 		}
+
 		for _, want := range []struct {
 			key   *string
 			scope app.Scope
@@ -57,8 +58,10 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 			if err != nil {
 				return err
 			}
+
 			*want.key = made.Text
 		}
+
 		return nil
 	}))
 	require.NoError(t, app.MakeRoles(ctx, c, app.Roles{Service: ServiceRole}))
@@ -95,6 +98,7 @@ func LoadConfig(t testing.TB, database *pgtest.Database, settings map[string]str
 			all[key] = text
 		}
 	}
+
 	c, err := config.Load(config.Sources{Flags: all, Environ: environ})
 	require.NoError(t, err)
 	return c

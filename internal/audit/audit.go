@@ -74,6 +74,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		if text == "" {
 			return nil
 		}
+
 		return &text
 	}
 	const micros = "2006-01-02T15:04:05.000000Z07:00"
@@ -90,6 +91,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an audit entry: %w", err)
 	}
+
 	return text, nil
 }
 
@@ -105,5 +107,6 @@ func ActorOf(ctx context.Context) Actor {
 	if actor, ok := ctx.Value(actorKey{}).(Actor); ok {
 		return actor
 	}
+
 	return Actor{Name: CommandActor}
 }

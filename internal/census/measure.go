@@ -31,20 +31,24 @@ func (t *Worker) RegisterMetrics(meter metric.Meter) error {
 		made[i], all[i] = instrument, instrument
 		failed = errors.Join(failed, err)
 	}
+
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		found := t.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
+
 		now := t.deps.Now()
 		for i, g := range gauges {
 			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
+
 		return nil
 	}, all...)
 	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
+
 	return nil
 }
 
@@ -53,8 +57,9 @@ func (t *Worker) observeCapacity(meter metric.Meter) error {
 	if t.config.Capacity <= 0 {
 		return nil
 	}
+
 	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
+		metric.WithDescription("Size of the disk of the database, from database.capacity"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(t.config.Capacity)
 			return nil
@@ -71,7 +76,7 @@ func (t *Worker) listGauges() []gauge {
 				tell(f.growth)
 			}
 		}},
-		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *measurement, _ time.Time, tell observeFunc) {
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *measurement, _ time.Time, tell observeFunc) {
 			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
@@ -87,13 +92,13 @@ func (t *Worker) listGauges() []gauge {
 			tell(float64(f.Events.Count), event)
 			tell(float64(f.Rejections.Count), rejection)
 		}},
-		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
+		{"theeye.partitions.ahead", "s", "How far ahead of now a table has partitions without a gap; 0 if the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
 			tell(f.Events.CoverageFrom(now).Seconds(), event)
 			tell(f.Rejections.CoverageFrom(now).Seconds(), rejection)
 		}},
 		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Oldest, tell) }},
 		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Newest, tell) }},
-		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time of the last measurement of the database", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
 	}
 }
 

@@ -35,13 +35,16 @@ func (l *loader) requireRelation(c Config, holds bool, key, relation, reason str
 	if holds || l.invalid[key] {
 		return
 	}
+
 	sides := make([]string, len(others))
 	for i, other := range others {
 		if l.invalid[other] {
 			return
 		}
+
 		sides[i] = l.describeSide(c, other)
 	}
+
 	l.addProblem("%s %s %s: %s", l.describeSide(c, key), relation, strings.Join(sides, " and "), reason)
 }
 
@@ -53,5 +56,6 @@ func (l *loader) describeSide(c Config, key string) string {
 			shown = s.field(&c).displayText()
 		}
 	}
+
 	return fmt.Sprintf("%s (%s, %s)", key, shown, l.byKey[key].place)
 }

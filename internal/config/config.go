@@ -269,6 +269,7 @@ func (c Config) RequireDatabase() error {
 	if c.Database.URL != "" {
 		return nil
 	}
+
 	return errors.New("database.url is not set: set THEEYE_DATABASE_URL to a Postgres connection string " +
 		"such as postgres://user:password@host:5432/name, or THEEYE_DATABASE_URL_FILE to a file that holds one")
 }

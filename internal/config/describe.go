@@ -23,10 +23,11 @@ func (c Config) Describe() []Line {
 	for i, s := range settings {
 		lines[i] = Line{Key: s.Key, Value: s.field(&c).displayText(), Source: c.origins[s.Key]}
 	}
+
 	return lines
 }
 
-// RenderMarkdown renders the table of settings for the README.
+// RenderMarkdown renders the table of settings for docs/configuration.md.
 func RenderMarkdown() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
@@ -35,11 +36,14 @@ func RenderMarkdown() string {
 		if s.Secret {
 			variable += " or `" + s.Env + fileSuffix + "`"
 		}
+
 		standard := ""
 		if s.Default != "" {
 			standard = "`" + s.Default + "`"
 		}
+
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Key, variable, standard, s.Usage)
 	}
+
 	return b.String()
 }

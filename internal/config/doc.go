@@ -1,6 +1,6 @@
 // Package config owns the settings of the service: one table says how each is
 // called, what it means and what it is when nobody sets it, and everything else
-// (flags, environment, file, `theeye config`, the README) is made from that table.
+// (flags, environment, file, `theeye config`, docs/configuration.md) is made from that table.
 //
 // A flag wins over the environment, the environment over the file, the file over
 // the default. What nobody asked for is never passed over in silence: an unknown

@@ -22,12 +22,14 @@ func (l *loader) parseEnvironment(environ []string) map[string]string {
 			variables[variable] = text
 		}
 	}
+
 	known := l.knownVariables()
 	for _, variable := range sortedKeys(variables) {
 		if !slices.Contains(known, variable) && !isForeignVariable(variable, variables[variable]) {
 			l.addProblem("unknown variable %s; the nearest known one is %s", quoteName(variable), findNearest(variable, known))
 		}
 	}
+
 	maps.DeleteFunc(variables, func(_, text string) bool { return text == "" })
 	return variables
 }
@@ -40,6 +42,7 @@ func selectOpenTelemetry(environ []string) map[string]string {
 			variables[variable] = text
 		}
 	}
+
 	return variables
 }
 
@@ -50,13 +53,16 @@ func (l *loader) readEnvironment(variables map[string]string) {
 		if isSet {
 			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env, text: text}
 		}
+
 		if !s.Secret {
 			continue
 		}
+
 		if path, hasFile := variables[s.Env+fileSuffix]; hasFile {
 			if isSet {
 				l.addProblem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
 			}
+
 			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
 		}
 	}
@@ -71,6 +77,7 @@ func (l *loader) knownVariables() []string {
 			list = append(list, s.Env+fileSuffix)
 		}
 	}
+
 	return list
 }
 
@@ -80,17 +87,21 @@ func (g settingText) readContent() (string, error) {
 	if g.secretFile == "" {
 		return g.text, nil
 	}
+
 	content, err := os.ReadFile(g.secretFile)
 	if err != nil {
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			err = path.Err
 		}
+
 		return "", fmt.Errorf("the file it names cannot be read: %w", err)
 	}
+
 	text := strings.TrimRight(string(content), "\r\n")
 	if text == "" {
 		return "", errors.New("the file it names is empty")
 	}
+
 	return text, nil
 }
 
@@ -103,18 +114,22 @@ func isForeignVariable(variable, text string) bool {
 	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
 		return true
 	}
+
 	// A link's name is that of the Service, then a part of a fixed form. The part
 	// is looked for after each underscore, as the Service's own name may hold some.
 	for at := len(prefix) - 1; at >= 0; {
 		if isServiceLink(variable[at+1:], text) {
 			return true
 		}
+
 		next := strings.IndexByte(variable[at+1:], '_')
 		if next < 0 {
 			return false
 		}
+
 		at += 1 + next
 	}
+
 	return false
 }
 
@@ -128,9 +143,11 @@ func isServiceLink(part, text string) bool {
 		scheme, _, _ := strings.Cut(text, "://")
 		return slices.Contains(protocols, strings.ToUpper(scheme))
 	}
+
 	if part == "SERVICE_HOST" || part == "SERVICE_PORT" || strings.HasPrefix(part, "SERVICE_PORT_") {
 		return true
 	}
+
 	rest, isPort := strings.CutPrefix(part, "PORT_")
 	number, rest, hasProtocol := strings.Cut(rest, "_")
 	protocol, rest, hasMore := strings.Cut(rest, "_")

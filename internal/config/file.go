@@ -28,16 +28,19 @@ func (l *loader) readFile(path string) {
 		l.addProblem("settings file: %w", err)
 		return
 	}
+
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	var document yaml.Node
 	err = decoder.Decode(&document)
 	if errors.Is(err, io.EOF) {
 		return // a file of comments sets nothing
 	}
+
 	if err != nil {
 		l.addProblem("settings file %s is not valid YAML: %w", path, redactParserError(err))
 		return
 	}
+
 	f.readGroup("", document.Content[0])
 	if err = decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		l.addProblem("settings file %s holds more than one YAML document: keep one", path)
@@ -49,14 +52,17 @@ func (f *settingsFile) readGroup(path string, node *yaml.Node) {
 	if isEmptyNode(node) {
 		return // all of its lines are commented out
 	}
+
 	if node.Kind != yaml.MappingNode {
 		where := "the file"
 		if path != "" {
 			where = strings.TrimSuffix(path, ".")
 		}
+
 		f.addProblem("%s: %s holds settings; give them below it as name: value", f.describePlace(node), where)
 		return
 	}
+
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		f.readMember(path+node.Content[i].Value, node.Content[i], node.Content[i+1])
 	}
@@ -80,11 +86,13 @@ func (f *settingsFile) readSetting(key string, at, node *yaml.Node) {
 		f.addProblem("%s: %s is already set in line %d: keep one of them", f.describePlace(at), key, line)
 		return
 	}
+
 	f.lines[key] = at.Line
 	if node.Kind != yaml.ScalarNode || isEmptyNode(node) {
 		f.addProblem("%s: %s has no value; give one, in quotes if it begins with a special character, or remove the line", f.describePlace(at), key)
 		return
 	}
+
 	f.byKey[key] = settingText{source: SourceFile, place: f.describePlace(node), text: node.Value}
 }
 
@@ -95,6 +103,7 @@ func (f *settingsFile) isGroup(key string) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -112,5 +121,6 @@ func redactParserError(err error) error {
 	if strings.Contains(err.Error(), "'") && strings.Contains(err.Error(), "anchor") {
 		return errors.New("a value begins with * or &: put it in quotes")
 	}
+
 	return err
 }

@@ -63,6 +63,7 @@ func TestFilesThatAreWrong(t *testing.T) {
 		require.ErrorContains(t, err, want, content)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
+
 	_, err := config.Load(config.Sources{File: t.TempDir()})
 	require.ErrorContains(t, err, "settings file: ")
 }
@@ -79,6 +80,7 @@ func FuzzFile(f *testing.F) {
 			require.Zero(t, c)
 			return
 		}
+
 		require.Positive(t, c.Limits.BodyBytes)
 		require.GreaterOrEqual(t, c.Limits.InflatedBytes, c.Limits.BodyBytes)
 		require.Greater(t, c.Drain.Timeout, c.Drain.Delay+c.HTTP.Budget)

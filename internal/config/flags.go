@@ -40,6 +40,7 @@ func SetFlags(fs *pflag.FlagSet) map[string]string {
 	for _, s := range Settings() {
 		keys[s.Flag] = s.Key
 	}
+
 	texts := map[string]string{}
 	fs.Visit(func(f *pflag.Flag) {
 		if key, ours := keys[f.Name]; ours {

@@ -60,15 +60,18 @@ func Load(sources Sources) (Config, error) {
 	for _, s := range l.settings {
 		l.byKey[s.Key] = settingText{source: SourceDefault, place: "default", text: s.Default}
 	}
+
 	l.readTexts(sources.Defaults, SourceDefault, func(Setting) string { return "default" })
 	environment := l.parseEnvironment(sources.Environ)
 	file := sources.File
 	if file == "" {
 		file = environment[FileVariable]
 	}
+
 	if file != "" {
 		l.readFile(file)
 	}
+
 	l.readEnvironment(environment)
 	l.readTexts(sources.Flags, SourceFlag, func(s Setting) string { return "flag --" + s.Flag })
 
@@ -78,6 +81,7 @@ func Load(sources Sources) (Config, error) {
 	if len(l.problems) > 0 {
 		return Config{}, errors.Join(l.problems...)
 	}
+
 	return config, nil
 }
 
@@ -88,6 +92,7 @@ func (l *loader) readTexts(texts map[string]string, source Source, place func(Se
 			l.byKey[s.Key] = settingText{source: source, place: place(s.Setting), text: text}
 		}
 	}
+
 	for _, key := range sortedKeys(texts) {
 		if _, known := l.byKey[key]; !known {
 			l.addProblem("unknown setting %s (%s); the nearest known one is %s", quoteName(key), source, findNearest(key, l.settingKeys()))
@@ -105,9 +110,11 @@ func (l *loader) parseSettings() Config {
 		if err == nil {
 			err = s.field(&config).setFromText(text)
 		}
+
 		if err == nil {
 			continue
 		}
+
 		l.invalid[s.Key] = true
 		if s.Secret {
 			l.addProblem("%s (%s): %w", s.Key, g.place, err)
@@ -115,6 +122,7 @@ func (l *loader) parseSettings() Config {
 			l.addProblem("%s (%s) is %s: %w", s.Key, g.place, quoteValue(text), err)
 		}
 	}
+
 	return config
 }
 
@@ -127,6 +135,7 @@ func (l *loader) settingKeys() []string {
 	for i, s := range l.settings {
 		keys[i] = s.Key
 	}
+
 	return keys
 }
 
@@ -140,6 +149,7 @@ func quoteName(text string) string {
 	if text == "" || len(text) > tooLong || strings.ContainsFunc(text, odd) {
 		return "(a text that is no name)"
 	}
+
 	return text
 }
 
@@ -149,8 +159,10 @@ func quoteValue(text string) string {
 	if strings.Contains(text, "://") || strings.Contains(strings.ToLower(text), "password") {
 		return mask
 	}
+
 	if runes := []rune(text); len(runes) > tooLong {
 		text = string(runes[:tooLong]) + "..."
 	}
+
 	return fmt.Sprintf("%q", text)
 }

@@ -9,6 +9,7 @@ func findNearest(text string, candidates []string) string {
 			best, fewest = candidate, d
 		}
 	}
+
 	return best
 }
 
@@ -18,6 +19,7 @@ func editDistance(a, b string) int {
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
@@ -26,9 +28,11 @@ func editDistance(a, b string) int {
 			if a[i] != b[j] {
 				replaced++
 			}
+
 			diagonal = row[j+1]
 			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
 		}
 	}
+
 	return row[len(b)]
 }

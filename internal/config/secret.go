@@ -21,6 +21,7 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
+
 	return mask
 }
 
@@ -41,15 +42,18 @@ func redactDSN(dsn Secret) string {
 	if text == "" {
 		return ""
 	}
+
 	scheme, rest, isURL := cutScheme(text)
 	takeApart := redactKeywords
 	if isURL {
 		takeApart = redactURL
 	}
+
 	shown, ok := takeApart(rest)
 	if !ok || strings.ContainsFunc(shown, isUnprintable) {
 		return mask
 	}
+
 	return scheme + shown
 }
 
@@ -62,6 +66,7 @@ func cutScheme(text string) (scheme, rest string, found bool) {
 			return scheme, rest, true
 		}
 	}
+
 	return "", text, false
 }
 
@@ -73,6 +78,7 @@ func redactURL(rest string) (string, bool) {
 	if strings.ContainsAny(path+query, "@#") || strings.ContainsAny(authority, "#") {
 		return "", false
 	}
+
 	var b strings.Builder
 	hosts := authority
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
@@ -82,18 +88,23 @@ func redactURL(rest string) (string, bool) {
 		if hasPassword {
 			b.WriteString(":" + mask)
 		}
+
 		b.WriteByte('@')
 	}
+
 	if !areHarmlessHosts(hosts) {
 		return "", false
 	}
+
 	b.WriteString(hosts)
 	if hasPath {
 		b.WriteString("/" + path)
 	}
+
 	if hasQuery {
 		b.WriteString("?" + redactQuery(query))
 	}
+
 	return b.String(), true
 }
 
@@ -104,10 +115,12 @@ func areHarmlessHosts(hosts string) bool {
 		if end := strings.LastIndexByte(host, ']'); end >= 0 {
 			host = host[end+1:]
 		}
+
 		if _, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") != "" {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -118,6 +131,7 @@ func redactQuery(query string) string {
 			pairs[i] = maskParameter(name, found)
 		}
 	}
+
 	return strings.Join(pairs, "&")
 }
 
@@ -130,17 +144,21 @@ func redactKeywords(text string) (string, bool) {
 		if !found || strings.ContainsAny(name, " \t'\\") {
 			return "", false
 		}
+
 		value, remaining, ok := cutValue(strings.TrimLeft(after, " \t"))
 		if !ok {
 			return "", false
 		}
+
 		if isHarmlessParameter(name) {
 			pairs = append(pairs, name+"="+value)
 		} else {
 			pairs = append(pairs, maskParameter(name, true))
 		}
+
 		rest = remaining
 	}
+
 	return strings.Join(pairs, " "), true
 }
 
@@ -157,6 +175,7 @@ func cutValue(text string) (value, rest string, ok bool) {
 			return text[:i], text[i:], true
 		}
 	}
+
 	return text, "", !quoted
 }
 
@@ -165,6 +184,7 @@ func maskParameter(name string, hasValue bool) string {
 	if !hasValue || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return mask
 	}
+
 	return name + "=" + mask
 }
 
@@ -175,5 +195,6 @@ func isHarmlessParameter(name string) bool {
 		"application_name", "connect_timeout", "target_session_attrs":
 		return true
 	}
+
 	return false
 }

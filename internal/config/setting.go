@@ -44,6 +44,7 @@ func Settings() []Setting {
 	for i, s := range all {
 		list[i] = s.Setting
 	}
+
 	return list
 }
 

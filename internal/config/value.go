@@ -55,6 +55,7 @@ func (n number[T]) setFromText(text string) error {
 	case v > n.high:
 		return fmt.Errorf("give at most %s", n.write(n.high))
 	}
+
 	*n.into = v
 	return nil
 }
@@ -100,6 +101,7 @@ func readCount(text string) (int, error) {
 	if err != nil {
 		return 0, errors.New("give a whole number such as 1000")
 	}
+
 	return v, nil
 }
 
@@ -115,10 +117,12 @@ func readSize(text string) (int, error) {
 			break
 		}
 	}
+
 	v, err := strconv.Atoi(digits)
 	if err != nil || v > math.MaxInt/unit || v < math.MinInt/unit {
 		return 0, errors.New("give a whole number of bytes, KiB, MiB or GiB such as 64KiB")
 	}
+
 	return v * unit, nil
 }
 
@@ -131,6 +135,7 @@ func writeSize(v int) string {
 	case v != 0 && v%kibibyte == 0:
 		return strconv.Itoa(v/kibibyte) + "KiB"
 	}
+
 	return strconv.Itoa(v)
 }
 
@@ -144,15 +149,18 @@ func readDuration(text string) (time.Duration, error) {
 		if days, err = strconv.ParseInt(before, 10, 64); err != nil || days < 0 || days > math.MaxInt64/int64(day) {
 			return 0, wrong
 		}
+
 		if text = after; text == "" {
 			return time.Duration(days) * day, nil
 		}
 	}
+
 	rest, err := time.ParseDuration(text)
 	total := time.Duration(days)*day + rest
 	if err != nil || rest < 0 || total < 0 {
 		return 0, wrong
 	}
+
 	return total, nil
 }
 
@@ -162,9 +170,11 @@ func writeDuration(v time.Duration) string {
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
+
 	if strings.HasSuffix(text, "h0m") {
 		text = strings.TrimSuffix(text, "0m")
 	}
+
 	return text
 }
 
@@ -180,6 +190,7 @@ func (c choice[T]) setFromText(text string) error {
 	if !slices.Contains(c.words, T(text)) {
 		return fmt.Errorf("give one of %s", c.joinWords(", "))
 	}
+
 	*c.into = T(text)
 	return nil
 }
@@ -192,6 +203,7 @@ func (c choice[T]) joinWords(separator string) string {
 	for i, word := range c.words {
 		texts[i] = string(word)
 	}
+
 	return strings.Join(texts, separator)
 }
 
@@ -203,9 +215,11 @@ func (a address) setFromText(text string) error {
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
+
 	if err != nil {
 		return errors.New("give host:port such as 127.0.0.1:8080, or :8080 for all interfaces")
 	}
+
 	*a.into = text
 	return nil
 }
@@ -221,6 +235,7 @@ func (c connection) setFromText(text string) error {
 	if _, _, isURL := cutScheme(text); !isURL && text != "" && !strings.Contains(text, "=") {
 		return errors.New("give a URL that begins with postgres:// or keywords such as host=localhost dbname=theeye")
 	}
+
 	*c.into = Secret(text)
 	return nil
 }
@@ -238,15 +253,19 @@ func (t eventTypes) setFromText(text string) error {
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}
+
 		category, name, found := strings.Cut(entry, ":")
 		if !found || category == "" || name == "" {
 			return errors.New("give category:name, with commas between several")
 		}
+
 		list = append(list, EventType{Category: category, Name: name})
 	}
+
 	if len(list) > most {
 		return fmt.Errorf("give at most %d event types", most)
 	}
+
 	*t.into = list
 	return nil
 }
@@ -256,6 +275,7 @@ func (t eventTypes) displayText() string {
 	for i, one := range *t.into {
 		list[i] = one.Category + ":" + one.Name
 	}
+
 	return strings.Join(list, ",")
 }
 

@@ -56,6 +56,7 @@ func registerFormats(compiler *jsonschema.Compiler) {
 			if text, ok := value.(string); ok && !fits(text) {
 				return errFormat
 			}
+
 			return nil
 		}})
 	}
@@ -88,8 +89,10 @@ func isEmail(text string, isDomain func(string) bool) bool {
 		if tag, address, tagged := strings.Cut(literal, ":"); tagged {
 			return closed && strings.EqualFold(tag, "IPv6") && isIPv6(address)
 		}
+
 		return closed && isIPv4(literal)
 	}
+
 	return isDomain(domain)
 }
 
@@ -100,6 +103,7 @@ func isDotString(text string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -112,8 +116,10 @@ func isQuotedRest(text string) bool {
 		case r < ' ' || r == '\x7f', r == '"' && !escaped:
 			return false
 		}
+
 		escaped = r == '\\' && !escaped
 	}
+
 	return closed && !escaped
 }
 
@@ -147,13 +153,16 @@ func isIRI(text string) bool {
 	if err != nil {
 		return false
 	}
+
 	rest, _, _ := strings.Cut(text, "#")
 	if strings.Contains(parsed.Fragment, "#") || strings.Count(text, "#")-strings.Count(rest, "#") > 1 {
 		return false
 	}
+
 	if parsed.User != nil && strings.Contains(userInfo(text), "@") {
 		return false
 	}
+
 	return hasRightBrackets(text, parsed.Host)
 }
 
@@ -163,6 +172,7 @@ func userInfo(text string) string {
 	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
 		authority = authority[:end]
 	}
+
 	return authority[:max(strings.LastIndexByte(authority, '@'), 0)]
 }
 
@@ -172,6 +182,7 @@ func hasRightBrackets(text, host string) bool {
 	if !strings.HasPrefix(host, "[") {
 		return !strings.ContainsAny(text, "[]") && strings.Count(host, ":") <= 1
 	}
+
 	address, _, closed := strings.Cut(host[1:], "]")
 	return closed && isIPv6(address) && strings.Count(text, "[") == 1 && strings.Count(text, "]") == 1
 }
@@ -186,6 +197,7 @@ func isUCS(r rune) bool {
 	case r&plane == plane, r >= beyond && r < beyond+0x1000, r >= 0xF0000:
 		return false
 	}
+
 	return true
 }
 
@@ -202,18 +214,23 @@ func isURITemplate(text string) bool {
 		if open >= 0 {
 			literal = text[:open]
 		}
+
 		if strings.ContainsAny(literal, " \"'<>\\^`|\x7f") || strings.ContainsFunc(literal, func(r rune) bool { return r < ' ' }) {
 			return false
 		}
+
 		if open < 0 {
 			return true
 		}
+
 		expression, rest, closed := strings.Cut(text[open+1:], "}")
 		if text[open] == '}' || !closed || !isTemplateExpression(expression) {
 			return false
 		}
+
 		text = rest
 	}
+
 	return true
 }
 
@@ -222,20 +239,24 @@ func isTemplateExpression(text string) bool {
 	if text == "" {
 		return false
 	}
+
 	if strings.ContainsRune("+#./;?&=,!@|", rune(text[0])) {
 		text = text[1:]
 	}
+
 	for variable := range strings.SplitSeq(text, ",") {
 		name, length, prefixed := strings.Cut(strings.TrimSuffix(variable, "*"), ":")
 		if prefixed && (len(length) == 0 || len(length) > 4 || strings.Trim(length, "0123456789") != "" || length[0] == '0') {
 			return false
 		}
+
 		for part := range strings.SplitSeq(name, ".") {
 			if strings.Trim(part, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz%") != "" || part == "" {
 				return false
 			}
 		}
 	}
+
 	return true
 }
 
@@ -258,6 +279,7 @@ func isTime(text string) bool {
 	if isLeap {
 		clock = clock[:len(clock)-2] + "59"
 	}
+
 	at, err := time.Parse(time.TimeOnly, clock)
 	if err != nil || len(clock) != len(time.TimeOnly) {
 		return false
@@ -270,6 +292,7 @@ func isTime(text string) bool {
 			return false
 		}
 	}
+
 	if zone == "Z" || zone == "z" {
 		return !isLeap || at.Hour() == 23 && at.Minute() == 59
 	}
@@ -277,14 +300,17 @@ func isTime(text string) bool {
 	if zone == "" || zone[0] != '+' && zone[0] != '-' {
 		return false
 	}
+
 	offset, err := time.Parse("15:04", zone[1:])
 	if err != nil || len(zone) != len("+00:00") {
 		return false
 	}
+
 	away := time.Duration(offset.Hour())*time.Hour + time.Duration(offset.Minute())*time.Minute
 	if zone[0] == '+' {
 		away = -away
 	}
+
 	utc := at.Add(away)
 	return !isLeap || utc.Hour() == 23 && utc.Minute() == 59
 }
@@ -299,6 +325,7 @@ func isDuration(text string) bool {
 	case strings.HasSuffix(date, "W"):
 		return !hasClock && hasUnits(date, "W")
 	}
+
 	return (date == "" || hasUnits(date, "YMD")) && (!hasClock || hasUnits(clock, "HMS"))
 }
 
@@ -309,14 +336,17 @@ func hasUnits(text, units string) bool {
 		if rest == "" || len(rest) == len(text) {
 			return false
 		}
+
 		at := strings.IndexByte(units, rest[0])
 		if at < 0 || (!first && at > 0) {
 			return false
 		}
+
 		text, units = rest[1:], units[at+1:]
 		if text == "" {
 			return true
 		}
 	}
+
 	return false
 }

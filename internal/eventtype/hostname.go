@@ -20,14 +20,17 @@ func isHostname(text string) bool {
 	if len(text) > maxHostname {
 		return false
 	}
+
 	for label := range strings.SplitSeq(text, ".") {
 		if !isLabel(label) {
 			return false
 		}
+
 		if len(label) > 3 && strings.EqualFold(label[:4], "xn--") && !isIDNLabel(label) {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -43,17 +46,21 @@ func isIDNHostname(text string) bool {
 	if text == "" || len(text) > utf8.UTFMax*maxHostname {
 		return false
 	}
+
 	length := 0
 	for label := range strings.SplitSeq(labelSeparators().Replace(text), ".") {
 		if !isIDNLabel(label) {
 			return false
 		}
+
 		ascii, err := idna.Punycode.ToASCII(label)
 		if err != nil {
 			return false
 		}
+
 		length += len(ascii) + 1
 	}
+
 	return length <= maxHostname+1
 }
 
@@ -71,19 +78,23 @@ func isIDNLabel(label string) bool {
 	if err != nil || len(ascii) > maxLabel {
 		return false
 	}
+
 	shown, err := profile.ToUnicode(ascii)
 	if err != nil {
 		return false
 	}
+
 	if strings.HasPrefix(lower, "xn--") && shown == lower {
 		return false // it says nothing
 	}
+
 	runes := []rune(shown)
 	for i := range runes {
 		if isExcluded(runes[i]) || !fitsContext(runes, i) {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -113,5 +124,6 @@ func fitsContext(label []rune, i int) bool {
 	case between('\u0660', '\u0669')(r):
 		return !has(between('\u06f0', '\u06f9'))
 	}
+
 	return true
 }

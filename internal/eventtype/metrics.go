@@ -30,11 +30,11 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	}
 	var events, compiles, gauge error
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that were held against the schema of their type, by the result: conforming, refused, or observed (stored although they violate it)"))
+		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
-		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
+		metric.WithDescription("Reloads of the cache of compiled schemas because a type had changed"))
 	_, gauge = meter.Int64ObservableGauge("theeye.event_types.registered", metric.WithUnit("{type}"),
-		metric.WithDescription("Event types that are registered, each with its compiled schema in the cache"),
+		metric.WithDescription("Registered event types, each with its compiled schema in the cache"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(m.registered.Load())
 			return nil
@@ -46,6 +46,7 @@ func (m *Metrics) recordCompiled(ctx context.Context, types int) {
 	if m == nil {
 		return
 	}
+
 	m.registered.Store(int64(types))
 	m.compiles.Add(ctx, 1)
 }
@@ -54,6 +55,7 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	if m == nil || e.TypeVersion == 0 {
 		return
 	}
+
 	result := m.conforming
 	switch {
 	case !e.Accepted():
@@ -61,5 +63,6 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	case len(e.Observed) > 0:
 		result = m.observed
 	}
+
 	m.events.Add(context.Background(), 1, result)
 }

@@ -17,9 +17,11 @@ func ReadCursor(path string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
+
 	if err != nil {
 		return "", fmt.Errorf("read the cursor: %w", err)
 	}
+
 	return strings.TrimSpace(string(text)), nil
 }
 
@@ -29,16 +31,20 @@ func writeCursor(path, cursor string) error {
 	if err != nil {
 		return fmt.Errorf("keep the cursor: %w", err)
 	}
+
 	_, err = file.WriteString(cursor + "\n")
 	if err == nil {
 		err = file.Sync()
 	}
+
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = os.Rename(file.Name(), path)
 	}
+
 	if err != nil {
 		return fmt.Errorf("keep the cursor: %w", errors.Join(err, os.Remove(file.Name())))
 	}
+
 	return nil
 }
 
@@ -49,8 +55,10 @@ func syncOutput(out io.Writer) error {
 	if !ok {
 		return nil
 	}
+
 	if err := file.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return fmt.Errorf("write events: %w", err)
 	}
+
 	return nil
 }

@@ -78,12 +78,14 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	if err != nil {
 		return err
 	}
+
 	e := &exporter{Options: o, Deps: d, target: target, cursor: o.After}
 	if e.cursor == "" && o.CursorFile != "" {
 		if e.cursor, err = ReadCursor(o.CursorFile); err != nil {
 			return err
 		}
 	}
+
 	pause := o.Interval
 	for {
 		err := e.readStream(ctx)
@@ -102,6 +104,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 			d.OnError(err)
 			pause = min(2*max(pause, time.Second), maxPause)
 		}
+
 		select {
 		case <-d.After(pause):
 		case <-ctx.Done():
@@ -115,9 +118,11 @@ func (o Options) changesURL() (*url.URL, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("%w: the URL of the service is like http://127.0.0.1:8080", ErrUsage)
 	}
+
 	if o.Key == "" {
 		return nil, fmt.Errorf("%w: a key with the scope read is needed", ErrUsage)
 	}
+
 	return base.JoinPath("v1/events/changes"), nil
 }
 
@@ -147,6 +152,7 @@ func (e *exporter) readStream(ctx context.Context) error {
 		return err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	body := bufio.NewReaderSize(response.Body, 64<<10)
 	var page bytes.Buffer
 	events := 0
@@ -158,10 +164,12 @@ func (e *exporter) readStream(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("%w: the stream was cut off: %w", ErrUnreachable, err)
 		}
+
 		var l streamLine
 		if err := json.Unmarshal(text, &l); err != nil || (l.EventID == "") == (l.Next == "") {
 			return fmt.Errorf("the service sent what is neither an event nor a cursor: %.200q", text)
 		}
+
 		if l.Next == "" {
 			page.Write(text)
 			events++
@@ -171,9 +179,11 @@ func (e *exporter) readStream(ctx context.Context) error {
 		if l.Restarted.Reason != "" {
 			e.OnNotice(l.Restarted.Reason)
 		}
+
 		if err := e.writePage(page.Bytes(), l.Next); err != nil {
 			return err
 		}
+
 		page.Reset()
 		e.written, events = e.written+events, 0
 		if e.OnProgress != nil {
@@ -188,15 +198,18 @@ func (e *exporter) writePage(page []byte, next string) error {
 		if _, err := e.Out.Write(page); err != nil {
 			return fmt.Errorf("write events: %w", err)
 		}
+
 		if err := syncOutput(e.Out); err != nil {
 			return err
 		}
 	}
+
 	if e.CursorFile != "" && (next != e.cursor || len(page) > 0) {
 		if err := writeCursor(e.CursorFile, next); err != nil {
 			return err
 		}
 	}
+
 	e.cursor = next
 	return nil
 }
@@ -207,22 +220,27 @@ func (e *exporter) requestChanges(ctx context.Context) (*http.Response, error) {
 	if e.cursor != "" {
 		query.Set("after", e.cursor)
 	}
+
 	target := *e.target
 	target.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+e.Key)
 	request.Header.Set("Accept", "application/x-ndjson")
 	response, err := e.Client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
+
 	if response.StatusCode == http.StatusOK {
 		return response, nil
 	}
+
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	return nil, responseError(response)
 }
 
@@ -236,9 +254,11 @@ func responseError(response *http.Response) error {
 	if err != nil || json.Unmarshal(text, &problem) != nil || problem.Detail == "" {
 		problem.Detail = strings.TrimSpace(string(text[:min(len(text), 200)]))
 	}
+
 	refused := fmt.Errorf("the service answered %s: %s", response.Status, problem.Detail)
 	if response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests {
 		return fmt.Errorf("%w: %w", ErrUnreachable, refused)
 	}
+
 	return refused
 }

@@ -30,11 +30,13 @@ func serve(t *testing.T, answers ...func(w http.ResponseWriter, r *http.Request)
 		if r.Header.Get("Authorization") != "Bearer key" || r.URL.Path != "/v1/events/changes" || r.Header.Get("Accept") != "application/x-ndjson" {
 			t.Errorf("asked for %s with %v", r.URL, r.Header)
 		}
+
 		*asked = append(*asked, r.URL.Query())
 		if n := len(*asked); n <= len(answers) {
 			answers[n-1](w, r)
 			return
 		}
+
 		_, _ = fmt.Fprintf(w, `{"next":%q,"more":false,"complete_until":null}`+"\n", r.URL.Query().Get("after"))
 	}))
 	t.Cleanup(server.Close)
@@ -136,6 +138,7 @@ func TestFollow(t *testing.T) {
 			stop()
 			return nil
 		}
+
 		now := make(chan time.Time, 1)
 		now <- time.Time{}
 		return now
@@ -166,6 +169,7 @@ func TestRefusals(t *testing.T) {
 		require.NotErrorIs(t, err, export.ErrUnreachable)
 		require.Empty(t, out.String())
 	}
+
 	for _, o := range []export.Options{{URL: "http://x"}, {Key: "key"}, {URL: "ftp://x", Key: "key"}, {URL: "127.0.0.1:80", Key: "key"}} {
 		require.ErrorIs(t, export.Run(t.Context(), o, export.Deps{}), export.ErrUsage)
 	}

@@ -79,14 +79,17 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 		c = &caller{name: name}
 		s.callers[name] = c
 	}
+
 	if len(c.waiting) >= s.config.MaxWaiting {
 		s.mu.Unlock()
 		return nil, ErrTooManyWaiting
 	}
+
 	r := &request{heavy: heavy, granted: make(chan struct{})}
 	if len(c.waiting) == 0 {
 		s.turns = append(s.turns, c)
 	}
+
 	c.waiting = append(c.waiting, r)
 	s.grantSlots()
 	s.mu.Unlock()
@@ -99,18 +102,21 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	select {
 	case <-r.granted: // in the last moment
 		s.releaseLocked(c, heavy)
 	default:
 		s.removeRequest(c, r)
 	}
+
 	return nil, ctx.Err()
 }
 
 func (s *Shares) releaseSlot(c *caller, heavy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.releaseLocked(c, heavy)
 }
 
@@ -130,9 +136,11 @@ func (s *Shares) removeRequest(c *caller, r *request) {
 			break
 		}
 	}
+
 	if len(c.waiting) == 0 {
 		s.endTurn(c)
 	}
+
 	s.forgetIdleCaller(c)
 }
 
@@ -161,6 +169,7 @@ func (s *Shares) grantSlots() {
 		if len(c.waiting) > 0 {
 			s.turns = append(s.turns, c)
 		}
+
 		if granted {
 			tried = 0
 		} else {
@@ -174,16 +183,19 @@ func (s *Shares) grantOne(c *caller) bool {
 	if c.held.all >= s.config.PerCaller {
 		return false
 	}
+
 	for i, r := range c.waiting {
 		if r.heavy && (s.held.heavy >= s.config.HeavySlots || c.held.heavy >= s.config.HeavyPerCaller) {
 			continue
 		}
+
 		c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
 		s.held.addSlots(r.heavy, 1)
 		c.held.addSlots(r.heavy, 1)
 		close(r.granted)
 		return true
 	}
+
 	return false
 }
 

@@ -97,9 +97,11 @@ func (e *Error) Error() string {
 	if e.Detail != "" {
 		text += ": " + e.Detail
 	}
+
 	if e.cause != nil {
 		text += ": " + e.cause.Error()
 	}
+
 	return text
 }
 

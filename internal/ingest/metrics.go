@@ -77,10 +77,10 @@ func (m *Metrics) makeCounters(meter metric.Meter) error {
 		return made
 	}
 	m.events = counter("theeye.ingest.events", "{event}", "Events by application and verdict")
-	m.bytes = counter("theeye.ingest.event", "By", "Bytes of stored events as they were sent, by application")
-	m.rejections = counter("theeye.ingest.refusals", "{event}", "Refused events and bodies by application and the code of the first violation")
-	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types that metrics.event_types lists; the others are counted together")
-	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests that were sent away without verdicts, by reason")
+	m.bytes = counter("theeye.ingest.event", "By", "Bytes of stored events as sent, by application")
+	m.rejections = counter("theeye.ingest.refusals", "{event}", "Rejected events and bodies by application and the code of the first violation")
+	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types in metrics.event_types; others are counted together")
+	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests rejected without verdicts, by reason")
 	return failed
 }
 
@@ -88,14 +88,14 @@ func (m *Metrics) makeHistograms(meter metric.Meter) error {
 	var group, wait, commit, left error
 	seconds := metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 	m.group, group = meter.Int64Histogram("theeye.ingest.group.events", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that one transaction commits"),
+		metric.WithDescription("Events committed by one transaction"),
 		metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
 	m.wait, wait = meter.Float64Histogram("theeye.ingest.wait.duration", metric.WithUnit("s"), seconds,
-		metric.WithDescription("Wait of a request from being handed in until its group began"))
+		metric.WithDescription("Time that a request waited in the queue until its group began"))
 	m.commit, commit = meter.Float64Histogram("theeye.ingest.commit.duration", metric.WithUnit("s"), seconds,
-		metric.WithDescription("Time that a group took to be committed, retries included, by outcome"))
+		metric.WithDescription("Time to commit a group, including retries, by outcome"))
 	m.left, left = meter.Float64Histogram("theeye.ingest.budget.left.ratio", metric.WithUnit("{ratio}"),
-		metric.WithDescription("Share of the time budget left to the oldest request of a group once it was committed"),
+		metric.WithDescription("Share of the time budget that the oldest request of a group had left when the group was committed"),
 		metric.WithExplicitBucketBoundaries(0, .05, .1, .25, .5, .75, .9, .95, .99, 1))
 	return errors.Join(group, wait, commit, left)
 }
@@ -115,16 +115,16 @@ func (m *Metrics) registerGauges(c *Collector) error {
 		return err //nolint:wrapcheck // wrapped below
 	}
 	_, err := m.meter.Int64ObservableCounter("theeye.ingest.timings.dropped", metric.WithUnit("{group}"),
-		metric.WithDescription("Groups whose timing could not be kept"),
+		metric.WithDescription("Groups whose timing could not be stored"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(c.timings.dropped.Load())
 			return nil
 		}))
 	err = errors.Join(err,
-		gauge("theeye.ingest.queue.events", "{event}", "Events that wait for a verdict", c.events.Load),
-		gauge("theeye.ingest.queue", "By", "Bytes that wait for a verdict", c.bytes.Load),
-		gauge("theeye.ingest.queue.limit.events", "{event}", "Events that may wait for a verdict", func() int64 { return int64(c.config.QueueEvents) }),
-		gauge("theeye.ingest.queue.limit", "By", "Bytes that may wait for a verdict", func() int64 { return int64(c.config.QueueBytes) }),
+		gauge("theeye.ingest.queue.events", "{event}", "Events waiting for a verdict", c.events.Load),
+		gauge("theeye.ingest.queue", "By", "Bytes waiting for a verdict", c.bytes.Load),
+		gauge("theeye.ingest.queue.limit.events", "{event}", "Limit of the events waiting for a verdict", func() int64 { return int64(c.config.QueueEvents) }),
+		gauge("theeye.ingest.queue.limit", "By", "Limit of the bytes waiting for a verdict", func() int64 { return int64(c.config.QueueBytes) }),
 	)
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)

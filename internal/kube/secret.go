@@ -57,6 +57,7 @@ func InClusterConfig(host, port, folder string) (Config, error) {
 	if host == "" || port == "" {
 		return Config{}, fmt.Errorf("%w: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set", ErrNotInCluster)
 	}
+
 	c := Config{URL: "https://" + net.JoinHostPort(host, port)}
 	for name, take := range map[string]func([]byte){
 		"token":     func(text []byte) { c.Token = strings.TrimSpace(string(text)) },
@@ -67,8 +68,10 @@ func InClusterConfig(host, port, folder string) (Config, error) {
 		if err != nil {
 			return Config{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 		}
+
 		take(text)
 	}
+
 	return c, nil
 }
 
@@ -84,6 +87,7 @@ func New(config Config) (*Client, error) {
 	if !roots.AppendCertsFromPEM(config.CA) {
 		return nil, fmt.Errorf("%w: its certificate cannot be read", ErrNotInCluster)
 	}
+
 	transport := &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true,
@@ -114,6 +118,7 @@ func (c *Client) ReadSecret(ctx context.Context, name string) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("read Secret %s: %w", name, err)
 	}
+
 	return Secret{Name: name, Data: found.Data, version: found.Metadata.ResourceVersion}, nil
 }
 
@@ -127,6 +132,7 @@ func (c *Client) FillSecret(ctx context.Context, secret Secret, data map[string]
 			return fmt.Errorf("fill Secret %s: %w: it holds %s", secret.Name, ErrConflict, key)
 		}
 	}
+
 	var patch secretObject
 	// With the version the API refuses the change when somebody was faster.
 	patch.Metadata.ResourceVersion, patch.Data = secret.version, data
@@ -134,9 +140,11 @@ func (c *Client) FillSecret(ctx context.Context, secret Secret, data map[string]
 	if err != nil {
 		return fmt.Errorf("fill Secret %s: %w", secret.Name, err)
 	}
+
 	if _, err := c.callAPI(ctx, http.MethodPatch, secret.Name, body); err != nil {
 		return fmt.Errorf("fill Secret %s: %w", secret.Name, err)
 	}
+
 	return nil
 }
 
@@ -145,31 +153,38 @@ func (c *Client) callAPI(ctx context.Context, method, name string, body []byte) 
 	if err != nil {
 		return secretObject{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 	}
+
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return secretObject{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+c.config.Token)
 	request.Header.Set("Accept", "application/json")
 	if body != nil {
 		request.Header.Set("Content-Type", "application/merge-patch+json")
 	}
+
 	response, err := c.client.Do(request)
 	if err != nil {
 		return secretObject{}, fmt.Errorf("call the API of Kubernetes: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
 		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
 	}
+
 	if err := statusError(response.StatusCode, text); err != nil {
 		return secretObject{}, err
 	}
+
 	var found secretObject
 	if err := json.Unmarshal(text, &found); err != nil {
 		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
 	}
+
 	return found, nil
 }
 
@@ -181,6 +196,7 @@ func statusError(status int, body []byte) error {
 	if json.Unmarshal(body, &said) != nil || said.Message == "" {
 		said.Message = http.StatusText(status)
 	}
+
 	switch {
 	case status == http.StatusOK:
 		return nil
@@ -191,5 +207,6 @@ func statusError(status int, body []byte) error {
 	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
 		return fmt.Errorf("%w: %d: %s", ErrRejected, status, said.Message)
 	}
+
 	return fmt.Errorf("the API of Kubernetes answers %d: %s", status, said.Message)
 }

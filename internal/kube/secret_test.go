@@ -33,6 +33,7 @@ func api(t *testing.T, handler http.HandlerFunc) *kube.Client {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
+
 	config, err := kube.InClusterConfig(at.Hostname(), at.Port(), folder)
 	require.NoError(t, err)
 	client, err := kube.New(config)
@@ -48,12 +49,14 @@ func TestFillWritesOnlyOnTopOfWhatWasRead(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
+
 		if r.Method == http.MethodPatch {
 			if r.Header.Get("Content-Type") != "application/merge-patch+json" || json.NewDecoder(r.Body).Decode(&patch) != nil {
 				w.WriteHeader(http.StatusUnsupportedMediaType)
 				return
 			}
 		}
+
 		_, _ = io.WriteString(w, `{"metadata":{"resourceVersion":"7"},"data":{"other":"eA=="}}`)
 	})
 	secret, err := client.ReadSecret(t.Context(), "eye-admin")
@@ -91,6 +94,7 @@ func TestWhatTheAPIRefuses(t *testing.T) {
 		require.ErrorContains(t, err, c.says)
 		require.NotContains(t, err.Error(), "t0ken")
 	}
+
 	client := api(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	err := client.FillSecret(t.Context(), kube.Secret{Name: "a"}, nil)
 	require.Error(t, err)

@@ -30,6 +30,7 @@ func New(t testing.TB) *Meter {
 	if err != nil {
 		t.Fatalf("metrictest: %v", err)
 	}
+
 	return &Meter{Meter: sdk.NewMeterProvider(sdk.WithReader(reader)).Meter("test"), registry: registry}
 }
 
@@ -41,6 +42,7 @@ func (m *Meter) Scrape(t testing.TB) map[string]float64 {
 	if err != nil {
 		t.Fatalf("metrictest: %v", err)
 	}
+
 	series := map[string]float64{}
 	for _, family := range families {
 		for _, point := range family.GetMetric() {
@@ -48,10 +50,12 @@ func (m *Meter) Scrape(t testing.TB) map[string]float64 {
 			for _, label := range point.GetLabel() {
 				labels = append(labels, label.GetName()+`="`+label.GetValue()+`"`)
 			}
+
 			name := family.GetName()
 			if labels != nil {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
+
 			switch {
 			case point.GetCounter() != nil:
 				series[name] = point.GetCounter().GetValue()
@@ -60,6 +64,7 @@ func (m *Meter) Scrape(t testing.TB) map[string]float64 {
 			}
 		}
 	}
+
 	return series
 }
 
@@ -72,13 +77,16 @@ func (m *Meter) Families(t testing.TB) []string {
 	if err != nil {
 		t.Fatalf("metrictest: %v", err)
 	}
+
 	var names []string
 	for _, family := range families {
 		if about := family.GetHelp(); about == "" || strings.HasSuffix(about, ".") || strings.ToUpper(about[:1]) != about[:1] {
 			t.Errorf("metrictest: %s is described as %q", family.GetName(), about)
 		}
+
 		names = append(names, family.GetName()+" "+strings.ToLower(family.GetType().String()))
 	}
+
 	slices.Sort(names)
 	return names
 }

@@ -102,11 +102,13 @@ func (s Scope) queryParameters() []any {
 	if s.Suffix != "" {
 		parameters[0] = s.Suffix
 	}
+
 	for i, at := range []time.Time{s.From, s.To} {
 		if !at.IsZero() {
 			parameters[i+1] = at
 		}
 	}
+
 	return parameters
 }
 
@@ -115,9 +117,11 @@ func querySentences(ctx context.Context, q Querier, statement string, arguments 
 	if err != nil {
 		return nil, fmt.Errorf("look for contradictions: %w", err)
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("look for contradictions: %w", err)
 	}
+
 	return found, nil
 }

@@ -27,6 +27,7 @@ func MarkedPaths(schema []byte) ([][]string, error) {
 	if err := json.Unmarshal(schema, &root); err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
 	}
+
 	var found [][]string
 	var walk func(node any, steps []string)
 	walk = func(node any, steps []string) {
@@ -34,6 +35,7 @@ func MarkedPaths(schema []byte) ([][]string, error) {
 		if len(steps) > 0 && asksForIndex(object[markKeyword]) {
 			found = append(found, slices.Clone(steps))
 		}
+
 		properties, _ := object["properties"].(map[string]any)
 		for name, inner := range properties {
 			walk(inner, append(steps, name))
@@ -49,5 +51,6 @@ func asksForIndex(mark any) bool {
 	if several, ok := mark.([]any); ok {
 		return slices.Contains(several, any(markIndexed))
 	}
+
 	return mark == markIndexed
 }

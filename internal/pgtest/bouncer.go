@@ -38,6 +38,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	server := mustParse(d.DSN())
 	socket := filepath.Join(server.Query().Get("host"), ".s.PGSQL."+server.Query().Get("port"))
 	ctx, stop := context.WithCancel(context.Background())
@@ -48,6 +49,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 			if err != nil {
 				return // the test ended
 			}
+
 			clients.Go(func() { serveClient(ctx, client, socket, mode) })
 		}
 	})
@@ -65,23 +67,28 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 func serveClient(ctx context.Context, client net.Conn, socket string, mode BouncerMode) {
 	defer client.Close()                                      //nolint:errcheck // nothing is pending on it
 	defer context.AfterFunc(ctx, func() { client.Close() })() //nolint:errcheck // as above
+
 	backend := pgproto3.NewBackend(client, client)
 	first, err := backend.ReceiveStartupMessage()
 	if err != nil {
 		return
 	}
+
 	startup, ok := first.(*pgproto3.StartupMessage)
 	if !ok {
 		return // a request to cancel, which nobody needs
 	}
+
 	for name := range startup.Parameters {
 		if !strings.HasSuffix(name, "_timeout") {
 			continue
 		}
+
 		if mode != BouncerIgnoresParameters {
 			rejectClient(backend, "unsupported startup parameter: "+name)
 			return
 		}
+
 		delete(startup.Parameters, name)
 	}
 
@@ -91,11 +98,13 @@ func serveClient(ctx context.Context, client net.Conn, socket string, mode Bounc
 		return
 	}
 	defer server.Close() //nolint:errcheck // nothing is pending on it
+
 	frontend := pgproto3.NewFrontend(server, server)
 	frontend.Send(startup)
 	if frontend.Flush() != nil {
 		return
 	}
+
 	var answers sync.WaitGroup
 	answers.Go(func() {
 		io.Copy(client, server) //nolint:errcheck // either of them is gone
@@ -104,6 +113,7 @@ func serveClient(ctx context.Context, client net.Conn, socket string, mode Bounc
 	if err := forwardMessages(backend, frontend, mode); errors.Is(err, errTransaction) {
 		rejectClient(backend, err.Error())
 	}
+
 	server.Close() //nolint:errcheck // as above
 	answers.Wait()
 }
@@ -117,9 +127,11 @@ func forwardMessages(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mod
 		if err != nil {
 			return fmt.Errorf("hear the client: %w", err)
 		}
+
 		if query, ok := message.(*pgproto3.Query); ok && mode == BouncerInStatementMode && strings.HasPrefix(strings.ToLower(query.String), "begin") {
 			return errTransaction
 		}
+
 		frontend.Send(message)
 		if err := frontend.Flush(); err != nil {
 			return fmt.Errorf("tell the server: %w", err)

@@ -53,15 +53,18 @@ func newCluster(ctx context.Context, s settings, durable bool) (*cluster, error)
 	if !durable {
 		parent = chooseParentDir()
 	}
+
 	removeLeftovers(ctx, parent)
 	dir, err := os.MkdirTemp(parent, dirPattern)
 	if err != nil {
 		return nil, fmt.Errorf("creating a test server's directory: %w", err)
 	}
+
 	c := &cluster{dir: dir}
 	if err := c.startServer(ctx, s, durable); err != nil {
 		return nil, errors.Join(err, c.close(ctx))
 	}
+
 	return c, nil
 }
 
@@ -70,6 +73,7 @@ func (c *cluster) startServer(ctx context.Context, s settings, durable bool) err
 	if err := os.Chmod(c.dir, dirMode); err != nil {
 		return fmt.Errorf("opening a test server's directory: %w", err)
 	}
+
 	var err error
 	c.server, err = localpg.Start(ctx, localpg.Options{
 		DataDir:       filepath.Join(c.dir, dataName),
@@ -81,14 +85,17 @@ func (c *cluster) startServer(ctx context.Context, s settings, durable bool) err
 	if err != nil {
 		return fmt.Errorf("starting a test server: %w", err)
 	}
+
 	config, err := pgxpool.ParseConfig(c.server.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connecting to a test server: %w", err)
 	}
+
 	config.MaxConns = adminConns
 	if c.admin, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return fmt.Errorf("connecting to a test server: %w", err)
 	}
+
 	return c.makeTemplate(ctx, s.migrate)
 }
 
@@ -96,28 +103,34 @@ func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
 	if err := c.admin.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&c.version); err != nil {
 		return fmt.Errorf("reading server version: %w", err)
 	}
+
 	c.cloneClause = " TEMPLATE " + template
 	if c.version >= firstWithStrategy {
 		// Copying files is twice as fast here as writing the copy to the log.
 		c.cloneClause += " STRATEGY file_copy"
 	}
+
 	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+template); err != nil {
 		return fmt.Errorf("creating template database: %w", err)
 	}
+
 	if migrate != nil {
 		if err := migrate(ctx, c.server.DSN(template)); err != nil {
 			return fmt.Errorf("migrating template database: %w", err)
 		}
 	}
+
 	// A connection to the template would make every clone fail.
 	if _, err := c.admin.Exec(ctx, "ALTER DATABASE "+template+" ALLOW_CONNECTIONS false"); err != nil {
 		return fmt.Errorf("closing template database: %w", err)
 	}
+
 	var left int
 	const statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1"
 	if err := c.admin.QueryRow(ctx, statement, template).Scan(&left); err != nil {
 		return fmt.Errorf("closing template database: %w", err)
 	}
+
 	return nil
 }
 
@@ -132,6 +145,7 @@ func (c *cluster) createDatabaseFrom(ctx context.Context, label, tail string) (s
 	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quoteIdentifier(name)+tail); err != nil {
 		return "", fmt.Errorf("creating database %s: %w", name, err)
 	}
+
 	return name, nil
 }
 
@@ -141,6 +155,7 @@ func (c *cluster) encodingClause(encoding string) string {
 	if c.version >= firstWithProvider {
 		tail += " LOCALE_PROVIDER libc" // that of the server may know UTF8 alone
 	}
+
 	return tail
 }
 
@@ -148,6 +163,7 @@ func (c *cluster) dropDatabase(ctx context.Context, name string) error {
 	if _, err := c.admin.Exec(ctx, "DROP DATABASE "+quoteIdentifier(name)+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("dropping database %s: %w", name, err)
 	}
+
 	return nil
 }
 
@@ -158,10 +174,12 @@ func (c *cluster) close(ctx context.Context) error {
 	if c.admin != nil {
 		c.admin.Close()
 	}
+
 	var err error
 	if c.server != nil {
 		err = c.server.Stop(ctx)
 	}
+
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
@@ -172,17 +190,20 @@ func removeLeftovers(ctx context.Context, parent string) {
 	if err != nil {
 		return
 	}
+
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if err != nil || time.Since(info.ModTime()) < leftoverAge {
 			continue
 		}
+
 		// The standby first: its primary waits for it when it is stopped.
 		for _, name := range []string{standbyName, dataName} {
 			if localpg.Remove(ctx, localpg.Options{DataDir: filepath.Join(dir, name)}) != nil {
 				break
 			}
 		}
+
 		_ = os.Remove(dir) // which leaves a directory alone that is not empty
 	}
 }

@@ -32,14 +32,17 @@ func New(t testing.TB) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	c, err := state.sharedCluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	d := &Database{cluster: c, name: name}
 	t.Cleanup(func() { d.dropUnlessFailed(t) })
 	return d
@@ -61,14 +64,17 @@ func newWithoutSchema(t testing.TB, tail func(*cluster) string) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	c, err := state.sharedCluster(ctx)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	name, err := c.createDatabaseFrom(ctx, databaseLabel(t.Name()), tail(c))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	d := &Database{cluster: c, name: name}
 	t.Cleanup(func() { d.dropUnlessFailed(t) })
 	return d
@@ -84,10 +90,13 @@ func (d *Database) dropUnlessFailed(t testing.TB) {
 		} else {
 			t.Logf("pgtest: this test's database was %s; set %s=1 to keep its server", d.name, keepVariable)
 		}
+
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
 	defer cancel()
+
 	if err := d.cluster.dropDatabase(ctx, d.name); err != nil {
 		t.Errorf("pgtest: %v", err)
 	}
@@ -100,11 +109,13 @@ func NewDedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	c := newDedicatedCluster(t, dedicatedSettings(options))
 	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	return &Database{cluster: c, name: name}
 }
 
@@ -114,6 +125,7 @@ func dedicatedSettings(options []Option) settings {
 	if s.migrate == nil {
 		s.migrate = state.mainSettings().migrate
 	}
+
 	return s
 }
 
@@ -122,13 +134,16 @@ func newDedicatedCluster(t testing.TB, s settings) *cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	c, err := newCluster(ctx, s, true)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
+
 		if err := c.close(ctx); err != nil {
 			t.Errorf("pgtest: %v", err)
 		}
@@ -160,6 +175,7 @@ func (d *Database) DSNAs(role string) string {
 	if err != nil { // it was made by url.URL
 		panic(err)
 	}
+
 	u.User = url.User(role)
 	return u.String()
 }
@@ -178,6 +194,7 @@ func (d *Database) Pool(t testing.TB) *pgxpool.Pool {
 	if err != nil {
 		t.Fatalf("pgtest: opening a pool: %v", err)
 	}
+
 	t.Cleanup(pool.Close)
 	return pool
 }

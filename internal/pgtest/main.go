@@ -54,14 +54,17 @@ func run(m *testing.M, options []Option) (code int) {
 
 	state.mu.Lock()
 	defer state.mu.Unlock()
+
 	if err := state.close(); err != nil {
 		return reportError(code, err)
 	}
+
 	if code == 0 {
 		if err := goleak.Find(state.settings.leakIgnores...); err != nil {
 			return reportError(code, err)
 		}
 	}
+
 	return code
 }
 
@@ -76,14 +79,17 @@ func (p *process) close() error {
 	if p.shared == nil {
 		return nil
 	}
+
 	if p.failed && keepsServer() {
 		p.shared.admin.Close()
 		fmt.Fprintf(os.Stderr, "pgtest: server kept on %s, stop it with: kill -INT %d\n",
 			p.shared.server.DataDir(), p.shared.server.PID())
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
+
 	return p.shared.close(ctx)
 }
 
@@ -93,12 +99,15 @@ func keepsServer() bool { return os.Getenv(keepVariable) != "" }
 func (p *process) sharedCluster(ctx context.Context) (*cluster, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if !p.ready {
 		return nil, errNoMain
 	}
+
 	if p.shared == nil && p.err == nil {
 		p.shared, p.err = newCluster(ctx, p.settings, false)
 	}
+
 	return p.shared, p.err
 }
 
@@ -106,11 +115,13 @@ func (p *process) sharedCluster(ctx context.Context) (*cluster, error) {
 func (p *process) mainSettings() settings {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	return p.settings
 }
 
 func (p *process) markFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.failed = true
 }

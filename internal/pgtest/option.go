@@ -53,5 +53,6 @@ func newSettings(options []Option) settings {
 	for _, option := range options {
 		option(&s)
 	}
+
 	return s
 }

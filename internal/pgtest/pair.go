@@ -31,20 +31,24 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	s := dedicatedSettings(options)
 	c := newDedicatedCluster(t, s)
 	name, err := c.createDatabase(ctx, databaseLabel(t.Name()))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	standby, err := c.server.StartStandby(ctx, filepath.Join(c.dir, standbyName))
 	if err != nil {
 		t.Fatalf("pgtest: starting a standby: %v", err)
 	}
+
 	// It runs before the cleanup of the primary, which waits for it when it is stopped.
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
+
 		if err := standby.Stop(ctx); err != nil {
 			t.Errorf("pgtest: %v", err)
 		}
@@ -52,6 +56,7 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 	if err := c.server.AwaitStandby(ctx, !s.asynchronous); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	return &Pair{primary: &Database{cluster: c, name: name}, standby: standby}
 }
 
@@ -80,6 +85,7 @@ func mustParse(dsn string) *url.URL {
 	if err != nil { // it was made by url.URL
 		panic(err)
 	}
+
 	return u
 }
 
@@ -123,11 +129,13 @@ func (p *Pair) Promote(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	if p.frozen.Swap(false) {
 		if err := errors.Join(p.standby.Kill(), p.standby.Restart(ctx)); err != nil {
 			t.Fatalf("pgtest: starting the standby again: %v", err)
 		}
 	}
+
 	if err := p.standby.Promote(ctx); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -139,15 +147,18 @@ func (p *Pair) CommitsWaiting(t testing.TB) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+
 	conn, err := pgx.Connect(ctx, p.primary.cluster.server.DSN("postgres"))
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+
 	var waiting int
 	const statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event = 'SyncRep'"
 	if err := conn.QueryRow(ctx, statement, p.primary.name).Scan(&waiting); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+
 	return waiting
 }

@@ -25,6 +25,7 @@ func connectTo(t *testing.T, dsn string) *pgx.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx)
 	})
 	return conn
@@ -63,6 +64,7 @@ func TestACommitWaitsForTheStandbyAndSurvivesAFailover(t *testing.T) {
 		require.FailNow(t, "a commit did not wait for the standby", "%v", err)
 	default:
 	}
+
 	pair.ThawStandby(t)
 	require.NoError(t, <-waiting)
 

@@ -18,10 +18,13 @@ func createSchema(ctx context.Context, dsn string) error {
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
+
 	defer func() { _ = conn.Close(ctx) }()
+
 	if _, err := conn.Exec(ctx, "CREATE TABLE note (body text NOT NULL)"); err != nil {
 		return fmt.Errorf("creating table: %w", err)
 	}
+
 	return nil
 }
 

@@ -13,6 +13,7 @@ func chooseParentDir() string {
 	if os.Getenv("TMPDIR") != "" || !hasRoom(memory, plenty) {
 		return os.TempDir()
 	}
+
 	return memory
 }
 
@@ -23,9 +24,11 @@ func hasRoom(folder string, bytes uint64) bool {
 	if syscall.Access(folder, writeAndEnter) != nil {
 		return false
 	}
+
 	var stat syscall.Statfs_t
 	if syscall.Statfs(folder, &stat) != nil {
 		return false
 	}
+
 	return stat.Bavail*uint64(stat.Bsize) >= bytes //nolint:gosec // a block size is not negative
 }

@@ -4,5 +4,5 @@ package pgtest
 
 import "os"
 
-// place answers where the shared server lives.
-func place() string { return os.TempDir() }
+// chooseParentDir answers where the shared server lives.
+func chooseParentDir() string { return os.TempDir() }

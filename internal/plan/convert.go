@@ -26,26 +26,32 @@ func ConvertFile(path string, in io.Reader, from eventtype.Draft) (text []byte, 
 	if c.json {
 		each = jsonDocuments
 	}
+
 	err = each(read, func(document []byte, err error) {
 		d := Document{File: path, Number: c.number + 1}
 		c.number++
 		if err == nil {
 			err = c.convertDocument(&d, document)
 		}
+
 		if err != nil {
 			c.problems = append(c.problems, d.describeFault(err)...)
 		}
+
 		c.notes = append(c.notes, d.Notes()...)
 	})
 	if err != nil {
 		c.problems = append(c.problems, path+": "+err.Error())
 	}
+
 	if len(c.problems) > 0 {
 		return nil, nil, fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(c.problems, "\n"))
 	}
+
 	if c.number == 0 {
 		return nil, nil, fmt.Errorf("%w: there is no schema in %s", ErrInvalid, path)
 	}
+
 	return c.out.Bytes(), c.notes, nil
 }
 
@@ -65,6 +71,7 @@ func (c *conversion) convertDocument(d *Document, text []byte) error {
 	if err := json.Unmarshal(text, &members); err != nil {
 		return errors.New("it is no object")
 	}
+
 	if c.number > 1 && !c.json {
 		c.out.WriteString("---\n")
 	}
@@ -73,6 +80,7 @@ func (c *conversion) convertDocument(d *Document, text []byte) error {
 	if err != nil {
 		return err
 	}
+
 	c.out.Write(rendered)
 	return nil
 }
@@ -84,10 +92,12 @@ func (c *conversion) renderDocument(d *Document, text []byte, isPlan bool) ([]by
 			c.problems = append(c.problems, wrong...)
 			return nil, nil
 		}
+
 		t := &eventtype.Type{Key: d.Key, Spec: d.Spec}
 		if c.json {
 			return RenderJSON(t)
 		}
+
 		return RenderYAML(t, "")
 	}
 
@@ -95,11 +105,14 @@ func (c *conversion) renderDocument(d *Document, text []byte, isPlan bool) ([]by
 	if err := d.convertSchema(c.from); err != nil {
 		return nil, err
 	}
+
 	if _, err := eventtype.CompileSchema(d.Schema); err != nil {
 		return nil, err
 	}
+
 	if c.json {
 		return indentJSON(d.Schema)
 	}
+
 	return schemaYAML(d.Schema)
 }

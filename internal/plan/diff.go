@@ -15,15 +15,18 @@ func DiffTypes(before, after *eventtype.Type) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	is, err := canonicalText(after)
 	if err != nil || was == is {
 		return "", err
 	}
+
 	var b strings.Builder
 	b.WriteString("--- " + diffTitle(before) + "\n+++ " + diffTitle(after) + "\n")
 	for _, h := range buildHunks(diffLines(splitLines(was), splitLines(is))) {
 		h.writeTo(&b)
 	}
+
 	return b.String(), nil
 }
 
@@ -34,6 +37,7 @@ func diffTitle(t *eventtype.Type) string {
 	case t.Version == 0:
 		return t.Path()
 	}
+
 	return fmt.Sprintf("%s version %d", t.Path(), t.Version)
 }
 
@@ -41,6 +45,7 @@ func splitLines(text string) []string {
 	if text == "" {
 		return nil
 	}
+
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
@@ -63,14 +68,17 @@ func diffLines(was, is []string) []diffLine {
 		all = append(all, diffLine{' ', was[start]})
 		start++
 	}
+
 	end := 0
 	for end < len(was)-start && end < len(is)-start && was[len(was)-1-end] == is[len(is)-1-end] {
 		end++
 	}
+
 	all = append(all, diffMiddle(was[start:len(was)-end], is[start:len(is)-end])...)
 	for _, text := range was[len(was)-end:] {
 		all = append(all, diffLine{' ', text})
 	}
+
 	return all
 }
 
@@ -89,6 +97,7 @@ func diffMiddle(was, is []string) (all []diffLine) {
 			}
 		}
 	}
+
 	i, j := 0, 0
 	for i < len(was) || j < len(is) {
 		switch {
@@ -103,6 +112,7 @@ func diffMiddle(was, is []string) (all []diffLine) {
 			j++
 		}
 	}
+
 	return all
 }
 
@@ -127,15 +137,19 @@ func buildHunks(all []diffLine) (found []hunk) {
 				closeHunk(found, all, last)
 				found = append(found, hunk{was - (i - from), is - (i - from), append([]diffLine(nil), all[from:i+1]...)})
 			}
+
 			last = i
 		}
+
 		if l.sign != '+' {
 			was++
 		}
+
 		if l.sign != '-' {
 			is++
 		}
 	}
+
 	closeHunk(found, all, last)
 	return found
 }
@@ -154,14 +168,17 @@ func (h *hunk) writeTo(b *strings.Builder) {
 		if l.sign != '+' {
 			was++
 		}
+
 		if l.sign != '-' {
 			is++
 		}
 	}
+
 	begin := func(first, count int) string {
 		if count == 0 {
 			first-- // as diff has it: behind that line
 		}
+
 		return fmt.Sprintf("%d,%d", first, count)
 	}
 	fmt.Fprintf(b, "@@ -%s +%s @@\n", begin(h.was, was), begin(h.is, is))

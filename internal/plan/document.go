@@ -34,6 +34,7 @@ func (d *Document) Notes() []string {
 	for _, w := range append(d.Dropped, d.Warnings()...) {
 		notes = append(notes, d.location()+": "+w.String())
 	}
+
 	return notes
 }
 
@@ -41,6 +42,7 @@ func (d *Document) location() string {
 	if d.Number == 1 {
 		return d.File
 	}
+
 	return fmt.Sprintf("%s (document %d)", d.File, d.Number)
 }
 
@@ -54,6 +56,7 @@ func (p Plan) Changes() []eventtype.Change {
 	for i := range p {
 		changes[i] = eventtype.Change{Key: p[i].Key, Spec: &p[i].Spec}
 	}
+
 	return changes
 }
 
@@ -68,10 +71,12 @@ func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 	if err := event.CheckObject(text, &rules); err != nil {
 		return d.describeFault(err)
 	}
+
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
 		return []string{d.location() + ": it is no object"}
 	}
+
 	var wrong []string
 	read := func(name string, into any, expected string) {
 		text, found := members[name]
@@ -88,20 +93,25 @@ func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 	for name := range members {
 		wrong = append(wrong, fmt.Sprintf("%s: %s is unknown; a document has category, name, mode, description and schema", d.location(), memberPointer(name)))
 	}
+
 	if len(wrong) > 0 {
 		slices.Sort(wrong)
 		return wrong
 	}
+
 	if err := d.CheckNames(); err != nil {
 		return d.describeFault(err)
 	}
+
 	if err := d.convertSchema(from); err != nil {
 		return d.describeFault(err)
 	}
+
 	spec, _, err := d.Validate()
 	if err != nil {
 		return d.describeFault(err)
 	}
+
 	d.Spec = spec
 	return nil
 }
@@ -111,10 +121,12 @@ func (d *Document) convertSchema(from eventtype.Draft) error {
 	if len(d.Schema) == 0 || string(d.Schema) == "null" {
 		return nil
 	}
+
 	converted, dropped, err := eventtype.ConvertSchema(d.Schema, from)
 	if err != nil {
 		return err
 	}
+
 	d.Schema, d.Dropped = converted, dropped
 	return nil
 }
@@ -125,14 +137,17 @@ func (d *Document) describeFault(err error) []string {
 	if !ok || len(f.Violations) == 0 {
 		return []string{d.location() + ": " + err.Error()}
 	}
+
 	lines := make([]string, len(f.Violations))
 	for i, v := range f.Violations {
 		at := v.Pointer
 		if at != "" {
 			at += ": "
 		}
+
 		lines[i] = d.location() + ": " + at + v.Detail
 	}
+
 	return lines
 }
 
@@ -146,6 +161,7 @@ func combineDocuments(documents []Document) (Plan, []string) {
 			wrong = append(wrong, fmt.Sprintf("%s: %s is described in %s already", b.location(), b.Path(), a.location()))
 		}
 	}
+
 	return documents, wrong
 }
 

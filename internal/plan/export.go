@@ -24,28 +24,34 @@ func ExportTypes(directory string, types []eventtype.Type) (written []string, er
 	if err := os.MkdirAll(directory, private); err != nil {
 		return nil, fmt.Errorf("export event types: %w", err)
 	}
+
 	names := fileNames(types)
 	there, err := filesBelow(directory)
 	if err != nil {
 		return nil, fmt.Errorf("export event types: %w", err)
 	}
+
 	for _, path := range there {
 		if !slices.Contains(names, path[len(filepath.Dir(path))+1:]) || filepath.Dir(path) != filepath.Clean(directory) {
 			return nil, fmt.Errorf("%w: %s is not one of this export; move it away, or export to an empty directory", ErrForeign, path)
 		}
 	}
+
 	for i := range types {
 		text, err := RenderYAML(&types[i], "")
 		if err != nil {
 			return written, err
 		}
+
 		path := filepath.Join(directory, names[i])
 		const mode = 0o640
 		if err := os.WriteFile(path, text, mode); err != nil {
 			return written, fmt.Errorf("export an event type: %w", err)
 		}
+
 		written = append(written, path)
 	}
+
 	return written, nil
 }
 
@@ -59,14 +65,17 @@ func fileNames(types []eventtype.Type) []string {
 		names[i] = escapeName(types[i].Category) + "." + escapeName(types[i].Name)
 		folded[strings.ToLower(names[i])]++
 	}
+
 	for i, name := range names {
 		if folded[strings.ToLower(name)] > 1 || len(name) > most {
 			const digits = 6
 			sum := sha256.Sum256([]byte(types[i].Path()))
 			name = name[:min(len(name), most)] + "~" + hex.EncodeToString(sum[:digits])
 		}
+
 		names[i] = name + ".yaml"
 	}
+
 	return names
 }
 
@@ -81,5 +90,6 @@ func escapeName(text string) string {
 			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
+
 	return b.String()
 }

@@ -23,6 +23,7 @@ func write(t testing.TB, files map[string]string) string {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
+
 	return directory
 }
 
@@ -64,6 +65,7 @@ description: |
 	for _, d := range read {
 		keys = append(keys, d.Path())
 	}
+
 	require.Equal(t, []string{"a/b", "form/open", "form/submit", "m/m", "page/a%2Fb%20c", "page/view"}, keys)
 	require.Equal(t, eventtype.Observe, read[1].Mode)
 	require.Equal(t, "Two\nlines\n", read[1].Description)
@@ -87,6 +89,7 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		refs := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*l%d, ", i), 8), ", ")
 		bomb += fmt.Sprintf("    l%d: &l%d {anyOf: [%s]}\n", i+1, i+1, refs)
 	}
+
 	for name, c := range map[string]struct{ file, says string }{
 		"unknown":       {"category: a\nname: b\nschem: {}\n", "x.yaml: /schem is unknown"},
 		"twice":         {"category: a\nname: b\nname: c\n", `x.yaml: line 3: "name" stands in line 2 already`},
@@ -113,12 +116,14 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		require.ErrorIs(t, err, plan.ErrInvalid, name)
 		require.Contains(t, strings.ReplaceAll(err.Error(), directory+"/", ""), c.says, name)
 	}
+
 	directory := write(t, map[string]string{"a.json": `{"category": "a", "name": "b", "name": "c"}`, "b.json": `{`, "c.yaml": "category: a\nname: b\nx: 1\n"})
 	_, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.ErrorIs(t, err, plan.ErrInvalid)
 	for _, file := range []string{"a.json: /name", "b.json: it is no JSON", "c.yaml: /x is unknown"} {
 		require.Contains(t, err.Error(), file)
 	}
+
 	_, err = plan.Read(filepath.Join(directory, "none"), nil, eventtype.Draft2020)
 	require.ErrorIs(t, err, plan.ErrInvalid)
 }
@@ -128,6 +133,7 @@ func typeOf(category, name, schema string) eventtype.Type {
 	if schema != "" {
 		one.Schema = json.RawMessage(schema)
 	}
+
 	return one
 }
 
@@ -154,6 +160,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 		require.False(t, folded[strings.ToLower(path)], path)
 		folded[strings.ToLower(path)] = true
 	}
+
 	same := func(read plan.Plan) {
 		require.Len(t, read, len(types))
 		for i := range types {
@@ -163,6 +170,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 					found = read[j].Equal(types[i].Spec)
 				}
 			}
+
 			require.True(t, found, types[i].Path())
 		}
 	}
@@ -184,10 +192,12 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 			require.NoError(t, err)
 			all = append(all, text...)
 		}
+
 		read, err = plan.Read(plan.Stdin, strings.NewReader(string(all)), eventtype.Draft2020)
 		require.NoError(t, err)
 		same(read)
 	}
+
 	// A type less: its file would bring it back.
 	_, err = plan.ExportTypes(directory, types[1:])
 	require.ErrorIs(t, err, plan.ErrForeign)
@@ -231,12 +241,14 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		read, err := plan.Read(plan.Stdin, strings.NewReader(text), eventtype.Draft2020)
 		if err != nil {
 			require.ErrorIs(t, err, plan.ErrInvalid)
 			return
 		}
+
 		for i := range read {
 			one := eventtype.Type{Key: read[i].Key, Spec: read[i].Spec}
 			rendered, err := plan.RenderYAML(&one, "")

@@ -36,10 +36,12 @@ func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 		if err == nil && info.IsDir() {
 			files, err = filesBelow(path)
 		}
+
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
+
 	var documents []Document
 	var wrong []string
 	for _, file := range files {
@@ -47,16 +49,20 @@ func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
+
 		found, faults := parseFile(file, text, from)
 		documents, wrong = append(documents, found...), append(wrong, faults...)
 	}
+
 	plan, twice := combineDocuments(documents)
 	if wrong = append(wrong, twice...); len(wrong) > 0 {
 		return nil, fmt.Errorf("%w:\n%s", ErrInvalid, strings.Join(wrong, "\n"))
 	}
+
 	if len(plan) == 0 {
 		return nil, fmt.Errorf("%w: there is none in %s", ErrInvalid, path)
 	}
+
 	return plan, nil
 }
 
@@ -75,6 +81,7 @@ func filesBelow(directory string) ([]string, error) {
 		case !entry.IsDir() && isPlanFile(path):
 			files = append(files, filepath.Clean(path))
 		}
+
 		return nil
 	})
 	slices.Sort(files)
@@ -92,15 +99,19 @@ func readText(file string, in io.Reader) ([]byte, error) {
 			return nil, err //nolint:wrapcheck // it names the file
 		}
 		defer opened.Close() //nolint:errcheck // it was only read
+
 		in = opened
 	}
+
 	text, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
 	if err == nil && len(text) > maxFileBytes {
 		err = errors.New("it is larger than 16 MiB")
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
+
 	return text, nil
 }
 
@@ -111,6 +122,7 @@ func parseFile(file string, text []byte, from eventtype.Draft) (documents []Docu
 	if holdsJSON(file, text) {
 		each = jsonDocuments
 	}
+
 	number := 0
 	err := each(text, func(document []byte, err error) {
 		number++
@@ -127,6 +139,7 @@ func parseFile(file string, text []byte, from eventtype.Draft) (documents []Docu
 		d := Document{File: file, Number: number + 1}
 		wrong = append(wrong, d.location()+": "+err.Error())
 	}
+
 	return documents, wrong
 }
 
@@ -147,6 +160,7 @@ func jsonDocuments(text []byte, yield func([]byte, error)) error {
 		case err != nil:
 			return fmt.Errorf("it is no JSON: %w", err)
 		}
+
 		yield(document, nil)
 	}
 }
@@ -162,9 +176,11 @@ func yamlDocuments(text []byte, yield func([]byte, error)) error {
 		case err != nil:
 			return err //nolint:wrapcheck // it begins with yaml:
 		}
+
 		if len(document.Content) == 1 && document.Content[0].Tag == nullTag {
 			continue
 		}
+
 		yield(toJSON(&document))
 	}
 }

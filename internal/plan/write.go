@@ -28,6 +28,7 @@ func RenderJSON(t *eventtype.Type) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
+
 	return indentJSON(text)
 }
 
@@ -36,6 +37,7 @@ func indentJSON(text []byte) ([]byte, error) {
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
+
 	indented.WriteByte('\n')
 	return indented.Bytes(), nil
 }
@@ -48,6 +50,7 @@ func schemaYAML(schema json.RawMessage) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
 	}
+
 	return encodeYAML(document)
 }
 
@@ -59,9 +62,11 @@ func encodeYAML(document *yaml.Node) ([]byte, error) {
 	if err := encoder.Encode(document); err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
+
 	if err := encoder.Close(); err != nil {
 		return nil, fmt.Errorf("render an event type: %w", err)
 	}
+
 	return out.Bytes(), nil
 }
 
@@ -70,6 +75,7 @@ func canonicalText(t *eventtype.Type) (string, error) {
 	if t == nil {
 		return "", nil
 	}
+
 	text, err := renderType(t, "", true)
 	return string(text), err
 }
@@ -85,6 +91,7 @@ func renderType(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
 	if t.Description != "" {
 		add("description", newScalar(t.Description))
 	}
+
 	if t.Schema != nil {
 		decoder := json.NewDecoder(bytes.NewReader(t.Schema))
 		decoder.UseNumber()
@@ -92,12 +99,15 @@ func renderType(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the schema of %s: %w", t.Path(), err)
 		}
+
 		add("schema", schema)
 	}
+
 	text, err := encodeYAML(document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Path(), err)
 	}
+
 	return text, nil
 }
 
@@ -107,6 +117,7 @@ func readNode(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what was read
 	}
+
 	switch v := token.(type) {
 	case json.Delim:
 		return readCollection(decoder, v, sorted)
@@ -117,6 +128,7 @@ func readNode(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
 	case bool:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)}, nil
 	}
+
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
 }
 
@@ -125,24 +137,30 @@ func readCollection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yam
 	if opened == '{' {
 		n.Kind = yaml.MappingNode
 	}
+
 	for decoder.More() {
 		inner, err := readNode(decoder, sorted)
 		if err != nil {
 			return nil, err
 		}
+
 		n.Content = append(n.Content, inner)
 	}
+
 	if _, err := decoder.Token(); err != nil {
 		return nil, err //nolint:wrapcheck // as above
 	}
+
 	if sorted && n.Kind == yaml.MappingNode {
 		members := slices.Collect(slices.Chunk(n.Content, 2))
 		slices.SortFunc(members, func(a, b []*yaml.Node) int { return strings.Compare(a[0].Value, b[0].Value) })
 		n.Content = slices.Concat(members...)
 	}
+
 	if n.Kind == yaml.SequenceNode && !slices.ContainsFunc(n.Content, func(e *yaml.Node) bool { return e.Kind != yaml.ScalarNode }) {
 		n.Style = yaml.FlowStyle // [a, b]
 	}
+
 	return n, nil
 }
 
@@ -156,5 +174,6 @@ func newScalar(text string) *yaml.Node {
 	if regexp.MustCompile(plainPattern).MatchString(text) && !slices.Contains(words, strings.ToLower(text)) {
 		n.Style = 0
 	}
+
 	return n
 }

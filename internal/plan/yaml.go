@@ -35,6 +35,7 @@ func toJSON(document *yaml.Node) ([]byte, error) {
 	if err := c.writeValue(document); err != nil {
 		return nil, err
 	}
+
 	return c.out.Bytes(), nil
 }
 
@@ -49,6 +50,7 @@ func (c *converter) writeValue(n *yaml.Node) error {
 	if c.visited++; c.out.Len() > maxDocument || c.visited > maxDocument {
 		return errTooLarge
 	}
+
 	switch n.Kind {
 	case yaml.DocumentNode:
 		return c.writeValue(n.Content[0])
@@ -56,8 +58,10 @@ func (c *converter) writeValue(n *yaml.Node) error {
 		if c.aliases[n.Alias] {
 			return fmt.Errorf("line %d: *%s holds itself", n.Line, n.Value)
 		}
+
 		c.aliases[n.Alias] = true
 		defer delete(c.aliases, n.Alias)
+
 		return c.writeValue(n.Alias)
 	case yaml.MappingNode:
 		return c.writeMapping(n)
@@ -69,10 +73,12 @@ func (c *converter) writeValue(n *yaml.Node) error {
 			if i > 0 {
 				c.out.WriteByte(',')
 			}
+
 			if err := c.writeValue(inner); err != nil {
 				return err
 			}
 		}
+
 		c.out.WriteByte(']')
 		return nil
 	default:
@@ -91,16 +97,19 @@ func (c *converter) writeMapping(n *yaml.Node) error {
 		case seen[name.Value] > 0:
 			return fmt.Errorf("line %d: %q stands in line %d already", name.Line, name.Value, seen[name.Value])
 		}
+
 		seen[name.Value] = name.Line
 		if i > 0 {
 			c.out.WriteByte(',')
 		}
+
 		c.writeString(name.Value)
 		c.out.WriteByte(':')
 		if err := c.writeValue(n.Content[i+1]); err != nil {
 			return err
 		}
 	}
+
 	c.out.WriteByte('}')
 	return nil
 }
@@ -116,12 +125,14 @@ func (c *converter) writeScalar(n *yaml.Node) error {
 		if err := n.Decode(&value); err != nil {
 			return err //nolint:wrapcheck // it begins with yaml:
 		}
+
 		c.out.WriteString(strconv.FormatBool(value))
 	case intTag, floatTag:
 		return c.writeNumber(n)
 	default:
 		return fmt.Errorf("line %d: JSON has nothing for %s", n.Line, n.ShortTag())
 	}
+
 	return nil
 }
 
@@ -131,15 +142,18 @@ func (c *converter) writeNumber(n *yaml.Node) error {
 		c.out.WriteString(n.Value)
 		return nil
 	}
+
 	var whole int64
 	if n.ShortTag() == intTag && n.Decode(&whole) == nil {
 		c.out.WriteString(strconv.FormatInt(whole, 10))
 		return nil
 	}
+
 	var value float64
 	if err := n.Decode(&value); err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
 		return fmt.Errorf("line %d: JSON has no number %s", n.Line, n.Value)
 	}
+
 	c.out.WriteString(strconv.FormatFloat(value, 'g', -1, 64))
 	return nil
 }

@@ -41,10 +41,10 @@ func NewMetrics(ctx context.Context, meter metric.Meter) (*Metrics, error) {
 	}
 	var steps, retries error
 	m.steps, steps = meter.Float64Histogram("theeye.ingest.step.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time of a step of a group's transaction: lock takes the ids and the sessions, write copies the events and commits"),
+		metric.WithDescription("Time of a step of a group's transaction: lock locks the ids and the sessions, write copies the events and commits"),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	m.retries, retries = meter.Int64Counter("theeye.ingest.retries", metric.WithUnit("{attempt}"),
-		metric.WithDescription("Attempts at a group beyond the first, by reason"))
+		metric.WithDescription("Retries of a group, by reason"))
 	if err := errors.Join(steps, retries); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}

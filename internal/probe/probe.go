@@ -60,18 +60,22 @@ func New(config Config, deps Deps) (*Prober, error) {
 		if one.text == "" {
 			continue
 		}
+
 		parsed, err := url.Parse(one.text)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 			// The text is not repeated: it may hold a password.
 			return nil, fmt.Errorf("--%s is no http or https URL such as http://host:8080", one.name)
 		}
+
 		parsed.RawQuery, parsed.Fragment = "", ""
 		*one.at = parsed
 	}
+
 	transport := deps.Transport
 	if transport == nil {
 		transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	}
+
 	p.client = &http.Client{
 		Transport: transport, Timeout: callTimeout,
 		// What is at another place is not what was asked about.
@@ -85,9 +89,11 @@ func (p *Prober) ProbeService(ctx context.Context) (seen doctor.ServiceFacts) {
 	if p.public != nil {
 		seen.Public = p.callPublic(ctx)
 	}
+
 	if p.ops != nil {
 		seen.Ops = p.callOps(ctx)
 	}
+
 	return seen
 }
 
@@ -109,6 +115,7 @@ func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (respo
 	if err != nil {
 		return response{}, errors.New("the URL cannot be used")
 	}
+
 	request.Header.Set("User-Agent", "theeye-doctor")
 	request.Header.Set("Accept", "application/json, */*;q=0.1") // a probe is text otherwise
 	a := response{begin: p.now()}
@@ -117,11 +124,13 @@ func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (respo
 		return a, failureReason(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read, or is given up
+
 	a.took = p.now().Sub(a.begin)
 	a.status, a.header, a.tls = response.StatusCode, response.Header, response.TLS
 	if a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes)); err != nil {
 		return a, failureReason(err)
 	}
+
 	return a, nil
 }
 
@@ -131,8 +140,10 @@ func failureReason(err error) error {
 		if wrapped.Timeout() {
 			return fmt.Errorf("no answer within %s", callTimeout)
 		}
+
 		return wrapped.Err
 	}
+
 	return err
 }
 
@@ -145,6 +156,7 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 		seen.Err = err
 		return seen
 	}
+
 	var limits map[string]any
 	seen.Limits = json.Unmarshal(a.body, &limits) == nil && limits["timestamp_max_ahead_seconds"] != nil
 	seen.Status, seen.Took, seen.RequestID = a.status, a.took, a.header.Get(id) != ""
@@ -155,11 +167,13 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 			}
 		}
 	}
+
 	seen.Clock = readClock(a)
 	for _, path := range []string{"/metrics", "/livez", "/startupz", "/readyz", "/version", "/debug/config", "/debug/log-level", "/debug/pprof/"} {
 		a, err := p.getPath(ctx, p.public, path)
 		seen.Hidden = append(seen.Hidden, doctor.Exposure{Path: path, Status: a.status, Err: err})
 	}
+
 	return seen
 }
 
@@ -170,6 +184,7 @@ func readClock(a response) doctor.Fact[doctor.Clock] {
 	if err != nil {
 		return doctor.Fact[doctor.Clock]{Err: errors.New("the answer has no Date header")}
 	}
+
 	half := a.took / 2
 	return doctor.Fact[doctor.Clock]{Value: doctor.Clock{
 		Ahead: at.Add(time.Second / 2).Sub(a.begin.Add(half)), Uncertainty: time.Second/2 + half,
@@ -183,11 +198,13 @@ func (p *Prober) callOps(ctx context.Context) *doctor.Ops {
 		seen.Err = err
 		return seen
 	}
+
 	seen.Live = live.status
 	ready, err := p.getPath(ctx, p.ops, "/readyz?verbose")
 	if err == nil {
 		seen.Ready.Value, err = readReadiness(ready)
 	}
+
 	seen.Ready.Err = err
 	profiles, err := p.getPath(ctx, p.ops, "/debug/pprof/")
 	seen.Profiles = doctor.Fact[int]{Value: profiles.status, Err: err}
@@ -211,11 +228,13 @@ func readReadiness(a response) (doctor.Readiness, error) {
 	if json.Unmarshal(a.body, &told) != nil && a.status == http.StatusOK { // any other status speaks for itself
 		return r, errors.New("/readyz?verbose answers with what is no list of checks")
 	}
+
 	for _, c := range told.Checks {
 		if !c.OK {
 			r.Failed = append(r.Failed, doctor.ReadyCheck{Name: c.Name, Required: c.Required, Detail: c.Detail})
 		}
 	}
+
 	return r, nil
 }
 
@@ -224,10 +243,12 @@ func readVersion(a response) string {
 	if a.status != http.StatusOK {
 		return ""
 	}
+
 	found := regexp.MustCompile(`(?m)^theeye_build_info\{(?:[^}\n]*,)?version="([^"\n]*)"`).FindSubmatch(a.body)
 	if found == nil {
 		return ""
 	}
+
 	return string(found[1])
 }
 

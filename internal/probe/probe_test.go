@@ -36,6 +36,7 @@ func (s service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handle(w, r)
 		return
 	}
+
 	http.NotFound(w, r)
 }
 
@@ -44,6 +45,7 @@ func answers(status int, body string, header ...string) http.HandlerFunc {
 		for n := 0; n < len(header); n += 2 {
 			w.Header().Set(header[n], header[n+1])
 		}
+
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body)) // whoever asked is gone
 	}
@@ -66,6 +68,7 @@ func examine(t *testing.T, config probe.Config, deps probe.Deps) doctor.Report {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+
 	prober, err := probe.New(config, deps)
 	require.NoError(t, err)
 	return doctor.Examine(t.Context(), doctor.Config{Version: "v2", MaxAhead: 5 * time.Second}, doctor.Deps{Service: prober})
@@ -80,6 +83,7 @@ func requireFound(t *testing.T, r doctor.Report, check string, result doctor.Res
 			return
 		}
 	}
+
 	require.FailNow(t, "there is no check "+check)
 }
 
@@ -95,6 +99,7 @@ func TestAServiceAsItShouldBe(t *testing.T) {
 	for _, check := range []string{"service.answers", "service.request_id", "service.ops_hidden", "clock.service", "ops.live", "ops.ready", "ops.pprof", "ops.version"} {
 		requireFound(t, r, check, doctor.OK, "")
 	}
+
 	requireFound(t, r, "service.certificate", doctor.Skipped, "not https")
 	requireFound(t, r, "service.answers", doctor.OK, public)
 }
@@ -111,6 +116,7 @@ func TestWhatIsWrongOutside(t *testing.T) {
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
 		open[path] = answers(http.StatusOK, "")
 	}
+
 	open["/readyz"], open["/livez"] = answers(http.StatusServiceUnavailable, "not ready\n"), answers(http.StatusOK, "ok\n")
 	requireFound(t, examine(t, probe.Config{URL: serve(t, open)}, probe.Deps{}),
 		"service.ops_hidden", doctor.Failed, "/metrics, /livez, /readyz, /debug/pprof/")
@@ -167,9 +173,11 @@ func TestARealSecondPort(t *testing.T) {
 		case want != "":
 			result = doctor.Warning
 		}
+
 		requireFound(t, r, "ops.ready", result, want)
 		requireFound(t, r, "ops.live", doctor.OK, "")
 	}
+
 	// What cannot be read does not pass for what succeeds.
 	requireFound(t, examine(t, probe.Config{OpsURL: serve(t, service{
 		"/livez": answers(http.StatusOK, "ok\n"), "/readyz": answers(http.StatusOK, "ok\n"),
@@ -260,6 +268,7 @@ func TestCertificates(t *testing.T) {
 			requireFound(t, r, "service.certificate", c.want, "expired")
 			requireFound(t, r, "service.answers", doctor.Failed, "see service.certificate")
 		}
+
 		untrusted := examine(t, probe.Config{URL: server.URL}, probe.Deps{})
 		requireFound(t, untrusted, "service.certificate", doctor.Failed, "x509")
 	}

@@ -40,6 +40,7 @@ func newCheckpoint(c *Change) checkpoint {
 	if c.Position.Transaction < firstTransaction {
 		return checkpoint{}
 	}
+
 	return checkpoint{c.Position.Transaction, eventFingerprint(c.Event.ID, c.Event.ReceivedAt)}
 }
 
@@ -67,6 +68,7 @@ func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 	if newest.transaction < firstTransaction {
 		return t
 	}
+
 	longer := checkpoints{newest}
 	for i, p := range t {
 		back := func(p checkpoint) int64 { return newest.transaction - p.transaction }
@@ -75,6 +77,7 @@ func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 			longer = append(longer, p)
 		}
 	}
+
 	return longer
 }
 
@@ -101,9 +104,11 @@ func (f *Finder) resumeCursor(ctx context.Context, filter ChangeFilter, text str
 		case i == 0:
 			return c, "", nil
 		}
+
 		c.at, c.checkpoints = ChangePosition{Transaction: p.transaction}, c.checkpoints[i:]
 		return c, restartReason(before, mark.History) + "events are given again from the last change that both have", nil
 	}
+
 	c.at, c.checkpoints = ChangePosition{}, nil
 	return c, restartReason(before, mark.History) + "events are given again from the first, because none of the changes that the cursor remembers is there", nil
 }
@@ -114,6 +119,7 @@ func restartReason(before, now History) string {
 	if before.Timeline != 0 && before.Timeline != now.Timeline {
 		reason = fmt.Sprintf("the database failed over, or was restored to an earlier moment, without the last changes that were read (timeline %d became %d)", before.Timeline, now.Timeline)
 	}
+
 	return reason + "; "
 }
 

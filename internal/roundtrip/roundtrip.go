@@ -40,6 +40,7 @@ func New(base, key string, now func() time.Time) (*Client, error) {
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 		return nil, fmt.Errorf("%w: it has to begin with http:// or https://", ErrURL)
 	}
+
 	// A proxy that the environment names has no business between the two, and each call
 	// may reach another replica.
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -59,6 +60,7 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("render the event: %w", err)
 	}
+
 	var verdict struct {
 		EventID  string `json:"event_id"`
 		Status   string `json:"status"`
@@ -67,15 +69,18 @@ func (c *Client) Run(ctx context.Context) error {
 	if err := c.callWithRetry(ctx, http.MethodPost, "v1/events", body, &verdict); err != nil {
 		return fmt.Errorf("post an event: %w", err)
 	}
+
 	if verdict.EventID != id || verdict.Sequence != 1 || verdict.Status != "stored" && verdict.Status != "duplicate" {
 		return fmt.Errorf("post an event: the verdict is %+v", verdict)
 	}
+
 	readErr := c.verifyEvent(ctx, session, id)
 	// What was posted is taken back in any case.
 	var erased struct{}
 	if err := c.callWithRetry(ctx, http.MethodDelete, "v1/sessions/"+session, nil, &erased); err != nil {
 		return errors.Join(readErr, fmt.Errorf("erase session %s: %w", session, err))
 	}
+
 	return readErr
 }
 
@@ -92,12 +97,15 @@ func (c *Client) verifyEvent(ctx context.Context, session, id string) error {
 	if err := c.callWithRetry(ctx, http.MethodGet, "v1/sessions/"+session+"/events", nil, &timeline); err != nil {
 		return fmt.Errorf("read the event: %w", err)
 	}
+
 	if len(timeline.Events) != 1 {
 		return fmt.Errorf("read the event: its session has %d events, not 1", len(timeline.Events))
 	}
+
 	if found := timeline.Events[0]; found.EventID != id || found.Sequence != 1 || found.Name != "round trip" || found.Data["by"] != "theeye check" {
 		return fmt.Errorf("read the event: it is not what was posted: %+v", found)
 	}
+
 	return nil
 }
 
@@ -109,15 +117,18 @@ var errRetry = errors.New("not yet")
 func (c *Client) callWithRetry(ctx context.Context, method, path string, body []byte, into any) error {
 	ticker := time.NewTicker(retryPause)
 	defer ticker.Stop()
+
 	var last error
 	for {
 		err := c.callOnce(ctx, method, path, body, into)
 		if err == nil || !errors.Is(err, errRetry) {
 			return err
 		}
+
 		if last == nil || ctx.Err() == nil { // an attempt that was cut off knows nothing
 			last = err
 		}
+
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -131,19 +142,23 @@ func (c *Client) callOnce(ctx context.Context, method, path string, body []byte,
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrURL, err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+c.key)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+
 	response, err := c.http.Do(request)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRetry, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRetry, err)
 	}
+
 	switch status := response.StatusCode; {
 	case status == http.StatusOK, status == http.StatusCreated:
 	// An erasure whose answer was lost is asked for again.
@@ -155,8 +170,10 @@ func (c *Client) callOnce(ctx context.Context, method, path string, body []byte,
 	default:
 		return fmt.Errorf("%s: %s", response.Status, bytes.TrimSpace(text))
 	}
+
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
+
 	return nil
 }

@@ -37,6 +37,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+
 		var sent struct {
 			EventID string `json:"event_id"`
 		}

@@ -44,6 +44,7 @@ func (c dropReportingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEn
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
 	}
+
 	return checked
 }
 
@@ -52,5 +53,6 @@ func (c dropReportingCore) Write(entry zapcore.Entry, fields []zapcore.Field) er
 	if n := c.dropped.unreported.Swap(0); n > 0 {
 		fields = append(slices.Clip(fields), zap.Int64(droppedField, n))
 	}
+
 	return c.Core.Write(entry, fields) //nolint:wrapcheck // it is zap that asks, and it knows
 }

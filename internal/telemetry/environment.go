@@ -57,16 +57,20 @@ func (v variables) readExporter(signal string) string {
 	default:
 		v.warnInvalid(name, "otlp, console or none")
 	}
+
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
 		text := v.readText(name)
 		if text == "" {
 			continue
 		}
+
 		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
 			v.logger.Warn("an endpoint is no URL, so that nothing will arrive there; begin it with http:// or https://", zap.String("variable", name))
 		}
+
 		return exporterOTLP
 	}
+
 	return exporterNone
 }
 
@@ -81,6 +85,7 @@ func (v variables) readProtocol(signal string) string {
 			v.warnInvalid(name, "grpc or http/protobuf")
 		}
 	}
+
 	return "http/protobuf"
 }
 
@@ -93,14 +98,17 @@ func (v variables) readPropagator() propagation.TextMapPropagator {
 			names = append(names, name)
 		}
 	}
+
 	if len(names) == 0 {
 		return standard
 	}
+
 	found, err := autoprop.TextMapPropagator(names...)
 	if err != nil {
 		v.warnInvalid("OTEL_PROPAGATORS", "tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace or none")
 		return standard
 	}
+
 	return found
 }
 
@@ -124,6 +132,7 @@ func (v variables) readSampler() trace.Sampler {
 	default:
 		v.warnInvalid(name, "always_on, always_off, traceidratio or one of these behind parentbased_")
 	}
+
 	return trace.ParentBased(trace.TraceIDRatioBased(v.readRatio(defaultRatio)))
 }
 
@@ -133,11 +142,13 @@ func (v variables) readRatio(otherwise float64) float64 {
 	if text == "" {
 		return otherwise
 	}
+
 	ratio, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(ratio >= 0 && ratio <= 1) {
 		v.warnInvalid(name, "a number from 0 to 1")
 		return otherwise
 	}
+
 	return ratio
 }
 
@@ -147,10 +158,12 @@ func (v variables) readCount(name string, otherwise int) int {
 	if text == "" {
 		return otherwise
 	}
+
 	n, err := strconv.Atoi(text)
 	if err != nil || n <= 0 {
 		v.warnInvalid(name, "a whole number above 0")
 		return otherwise
 	}
+
 	return n
 }

@@ -34,20 +34,24 @@ func (e lineEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 	if e.stackApart {
 		stack, entry.Stack = entry.Stack, ""
 	}
+
 	line, err := e.Encoder.EncodeEntry(entry, fields)
 	if err != nil {
 		return nil, fmt.Errorf("encode log entry: %w", err)
 	}
+
 	if text := bytes.TrimSuffix(line.Bytes(), []byte(zapcore.DefaultLineEnding)); !isPrintable(text) {
 		escaped := escapeUnsafe(text)
 		line.Reset()
 		line.AppendString(escaped)
 		line.AppendString(zapcore.DefaultLineEnding)
 	}
+
 	if stack != "" {
 		line.AppendString(stack)
 		line.AppendString(zapcore.DefaultLineEnding)
 	}
+
 	return line, nil
 }
 
@@ -61,6 +65,7 @@ func isUnsafeRune(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false
 	}
+
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
@@ -86,5 +91,6 @@ func escapeUnsafe(text []byte) string {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
+
 	return b.String()
 }

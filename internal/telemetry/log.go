@@ -59,10 +59,12 @@ func NewLog(config LogConfig, w io.Writer) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	encoder, err := newEncoder(config.Format)
 	if err != nil {
 		return nil, err
 	}
+
 	tally := &dropCounter{}
 	var core zapcore.Core = dropReportingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
 	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.countDropped))
@@ -80,6 +82,7 @@ func parseLevel(text string) (zap.AtomicLevel, error) {
 	case "error":
 		return zap.NewAtomicLevelAt(zapcore.ErrorLevel), nil
 	}
+
 	return zap.AtomicLevel{}, fmt.Errorf("unknown log level %q: give debug, info, warn or error", text)
 }
 
@@ -105,6 +108,7 @@ func newEncoder(format string) (zapcore.Encoder, error) {
 		config.EncodeDuration = zapcore.StringDurationEncoder
 		return lineEncoder{Encoder: zapcore.NewConsoleEncoder(config), stackApart: true}, nil
 	}
+
 	return nil, fmt.Errorf("unknown log format %q: give json or console", format)
 }
 

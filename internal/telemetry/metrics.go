@@ -28,33 +28,40 @@ func (t *Telemetry) addMetrics(ctx context.Context, about *resource.Resource, v 
 	if err != nil {
 		return fmt.Errorf("make the exporter of metrics for Prometheus: %w", err)
 	}
+
 	options := []sdk.Option{sdk.WithResource(about), sdk.WithReader(scraped), sdk.WithExemplarFilter(exemplar.TraceBasedFilter)}
 	exporter, err := newMetricExporter(ctx, v)
 	if err != nil {
 		return err
 	}
+
 	givenUp := make(chan struct{})
 	pushed := &countedMetrics{Exporter: exporter, givenUp: givenUp, logger: config.Logger}
 	if exporter != nil {
 		options = append(options, sdk.WithReader(sdk.NewPeriodicReader(pushed)))
 	}
+
 	provider := sdk.NewMeterProvider(options...)
 	t.closers = append(t.closers, func(ctx context.Context) error {
 		defer close(givenUp)
+
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last metrics: %w", err)
 		}
+
 		return nil
 	})
 	t.Meter = provider.Meter(scope)
 	if err := startRuntime(provider); err != nil {
 		return err
 	}
+
 	if exporter != nil {
 		if err := pushed.registerMetrics(t.Meter); err != nil {
 			return err
 		}
 	}
+
 	return registerBuildInfo(t.Meter, config.Build)
 }
 
@@ -72,9 +79,11 @@ func newMetricExporter(ctx context.Context, v variables) (sdk.Exporter, error) {
 	default:
 		exporter, err = otlpmetrichttp.New(ctx)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of metrics: %w", err)
 	}
+
 	return exporter, nil
 }
 
@@ -94,11 +103,13 @@ type countedMetrics struct {
 func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
 	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
+
 	if err := e.Exporter.Export(ctx, metrics); err != nil {
 		e.failed.Add(1)
 		e.logger.Warn("metrics could not be sent", zap.Error(err))
 		return nil
 	}
+
 	e.exported.Add(1)
 	return nil
 }
@@ -108,7 +119,7 @@ func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
-		metric.WithDescription("Pushes of metrics by their outcome: exported or failed"),
+		metric.WithDescription("Pushes of metrics by outcome: exported or failed"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(e.exported.Load(), exported)
 			o.Observe(e.failed.Load(), failed)
@@ -117,5 +128,6 @@ func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }

@@ -69,16 +69,20 @@ func New(ctx context.Context, config Config) (*Telemetry, error) {
 	if variables.isDisabled() {
 		return t, nil
 	}
+
 	about, err := newResource(ctx, config.Build)
 	if err != nil {
 		config.Logger.Warn("a part of the resource cannot be told", zap.Error(err))
 	}
+
 	if err := t.addMetrics(ctx, about, variables, config); err != nil {
 		return nil, errors.Join(err, t.Close(ctx))
 	}
+
 	if err := t.addTraces(ctx, about, variables, config); err != nil {
 		return nil, errors.Join(err, t.Close(ctx))
 	}
+
 	return t, nil
 }
 
@@ -96,6 +100,7 @@ func newResource(ctx context.Context, build Build) (*resource.Resource, error) {
 	if err != nil {
 		return made, fmt.Errorf("describe the service: %w", err)
 	}
+
 	return made, nil
 }
 
@@ -112,6 +117,7 @@ func registerBuildInfo(meter metric.Meter, build Build) error {
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -120,6 +126,7 @@ func startRuntime(provider metric.MeterProvider) error {
 	if err := runtime.Start(runtime.WithMeterProvider(provider), runtime.WithMinimumReadMemStatsInterval(time.Second)); err != nil {
 		return fmt.Errorf("start the metrics of the Go runtime: %w", err)
 	}
+
 	return nil
 }
 
@@ -141,6 +148,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	for i, closer := range t.closers { // side by side: one must not use up the time of another
 		closing.Go(func() { failed[i] = closer(ctx) })
 	}
+
 	closing.Wait()
 	t.closers = nil
 	return errors.Join(failed...)

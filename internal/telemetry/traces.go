@@ -21,6 +21,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	if exporter == nil || err != nil {
 		return err
 	}
+
 	const standardQueue = 2048 // OpenTelemetry specification, OTEL_BSP_MAX_QUEUE_SIZE
 	size := v.readCount("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
 	givenUp := make(chan struct{})
@@ -34,9 +35,11 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	t.Tracer = provider.Tracer(scope)
 	t.closers = append(t.closers, func(ctx context.Context) error {
 		defer close(givenUp) // else an export to a dead collector outlives the service
+
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last spans: %w", err)
 		}
+
 		return nil
 	})
 	return counts.registerMetrics(t.Meter)
@@ -56,9 +59,11 @@ func newSpanExporter(ctx context.Context, v variables) (trace.SpanExporter, erro
 	default:
 		exporter, err = otlptracehttp.New(ctx)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of traces: %w", err)
 	}
+
 	return exporter, nil
 }
 
@@ -73,6 +78,7 @@ func (s linkSampler) ShouldSample(p trace.SamplingParameters) trace.SamplingResu
 			return trace.SamplingResult{Decision: trace.RecordAndSample}
 		}
 	}
+
 	return s.next.ShouldSample(p)
 }
 
@@ -93,7 +99,7 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	}
 	exported, failed, dropped := outcome("exported"), outcome("failed"), outcome("dropped")
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.spans",
-		metric.WithDescription("Spans by what became of them: exported, failed to be sent, or dropped because too many were waiting"),
+		metric.WithDescription("Spans by outcome: exported, failed, or dropped because too many were waiting"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(c.exported.Load(), exported)
 			o.Observe(c.failedToSend.Load(), failed)
@@ -102,15 +108,17 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 		}))
 	if err == nil {
 		_, err = meter.Int64ObservableGauge("theeye.telemetry.span.queue",
-			metric.WithDescription("Spans that wait to be exported"),
+			metric.WithDescription("Spans waiting to be exported"),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 				o.Observe(c.waiting.Load())
 				return nil
 			}))
 	}
+
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -127,11 +135,13 @@ func (p *boundedProcessor) OnEnd(span trace.ReadOnlySpan) {
 	if !span.SpanContext().IsSampled() {
 		return
 	}
+
 	if p.counts.waiting.Add(1) > p.counts.bound {
 		p.counts.waiting.Add(-1)
 		p.counts.dropped.Add(1)
 		return
 	}
+
 	p.SpanProcessor.OnEnd(span)
 }
 
@@ -150,6 +160,7 @@ type countedExporter struct {
 func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
 	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
+
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	n := int64(len(spans))
 	e.counts.waiting.Add(-n)
@@ -158,6 +169,7 @@ func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnl
 		e.logger.Warn("spans could not be sent", zap.Int64("spans", n), zap.Error(err))
 		return nil
 	}
+
 	e.counts.exported.Add(n)
 	return nil
 }

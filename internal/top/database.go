@@ -16,8 +16,10 @@ func (t *tracker) computePools(samples []sample) []pool {
 		if acquires := t.rateOf("theeye_database_pool_acquires_total", "pool", name); acquires > 0 {
 			p.Waited = t.rateOf("theeye_database_pool_acquire_wait_seconds_total", "pool", name) / acquires
 		}
+
 		pools = append(pools, p)
 	}
+
 	return pools
 }
 
@@ -44,5 +46,6 @@ func (t *tracker) computeDatabase(samples []sample, now time.Time) database {
 			Ahead:      foldGauge(samples, smallest, "theeye_partitions_ahead_seconds", "table", name),
 		})
 	}
+
 	return d
 }

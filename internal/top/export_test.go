@@ -56,6 +56,7 @@ func NewHistogram(values ...float64) Histogram {
 	for i := 0; i+1 < len(values); i += 2 {
 		h.buckets = append(h.buckets, bucket{values[i], values[i+1]})
 	}
+
 	h.buckets = append(h.buckets, bucket{math.Inf(1), values[len(values)-1]})
 	return h
 }
@@ -83,6 +84,7 @@ func NewModel(colour bool) Model {
 	if colour {
 		paint = newPalette(true)
 	}
+
 	return Model{newModel([]target{{name: "a"}}, func() []reading { return nil }, func() bool { return true }, paint)}
 }
 
@@ -95,6 +97,7 @@ func (m Model) Press(key tea.KeyPressMsg) bool {
 	if cmd == nil {
 		return false
 	}
+
 	_, quit := cmd().(tea.QuitMsg)
 	return quit
 }

@@ -36,6 +36,7 @@ type reading struct {
 func readReplicas(ctx context.Context, d Deps, targets []target, timeout time.Duration) []reading {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+
 	readings := make([]reading, len(targets))
 	var all sync.WaitGroup
 	for i, t := range targets {
@@ -44,6 +45,7 @@ func readReplicas(ctx context.Context, d Deps, targets []target, timeout time.Du
 			readings[i] = reading{target: t, at: d.Now(), sample: s, err: err}
 		})
 	}
+
 	all.Wait()
 	return readings
 }
@@ -59,22 +61,27 @@ func fetchMetrics(ctx context.Context, client *http.Client, address string) (sam
 	if err != nil {
 		return nil, fmt.Errorf("ask for metrics: %w", err)
 	}
+
 	request.Header.Set("Accept", "text/plain;version=0.0.4")
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, shortenError(err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("answers %d", response.StatusCode)
 	}
+
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
 		return nil, shortenError(err)
 	}
+
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("answers more than %s", bytesText(maxBody))
 	}
+
 	return parseMetrics(bytes.NewReader(body))
 }
 
@@ -83,15 +90,19 @@ func shortenError(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
+
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
+
 	doing := "no answer"
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
 		doing, err = "cannot connect", operation.Err
 	}
+
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
+
 	return fmt.Errorf("%s: %w", doing, err)
 }

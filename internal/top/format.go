@@ -25,10 +25,12 @@ func sanitizeText(text string) string {
 		case kept >= longest, unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs):
 			return -1
 		}
+
 		kept++
 		if unicode.IsSpace(r) {
 			return ' '
 		}
+
 		return r
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
@@ -40,6 +42,7 @@ func fitText(text string, width int, right bool) string {
 	if right {
 		return padding + text
 	}
+
 	return text + padding
 }
 
@@ -48,17 +51,21 @@ func truncateText(text string, width int) string {
 	if lipgloss.Width(text) <= width {
 		return text
 	}
+
 	if width < 1 {
 		return ""
 	}
+
 	used := 0
 	for i, r := range text {
 		wide := lipgloss.Width(string(r))
 		if used+wide > width-1 {
 			return text[:i] + "…"
 		}
+
 		used += wide
 	}
+
 	return text
 }
 
@@ -75,6 +82,7 @@ func rateText(v float64) string {
 	case v < small:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
+
 	return countText(v)
 }
 
@@ -84,13 +92,16 @@ func countText(v float64) string {
 	if !isKnown(v) || math.IsInf(v, 0) {
 		return noValue
 	}
+
 	if math.Abs(v) >= most {
 		return strconv.FormatFloat(v, 'e', 1, 64)
 	}
+
 	digits := strconv.FormatFloat(math.Round(v), 'f', 0, 64)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
+
 	return digits
 }
 
@@ -104,6 +115,7 @@ func latencyText(v float64) string {
 	case v < 1:
 		return formatDigits(v*1e3) + " ms"
 	}
+
 	return formatDigits(v) + " s"
 }
 
@@ -113,6 +125,7 @@ func formatDigits(v float64) string {
 	if strings.Contains(text, "e") {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
+
 	return text
 }
 
@@ -130,8 +143,10 @@ func spanText(v float64) string {
 		if v < short {
 			return strconv.FormatFloat(v, 'f', 1, 64) + " s"
 		}
+
 		return countText(v) + " s"
 	}
+
 	s := int64(v)
 	switch {
 	case s < hour:
@@ -139,6 +154,7 @@ func spanText(v float64) string {
 	case s < day:
 		return fmt.Sprintf("%dh %dm", s/hour, s%hour/minute)
 	}
+
 	return fmt.Sprintf("%dd %dh", s/day, s%day/hour)
 }
 
@@ -148,17 +164,21 @@ func bytesText(v float64) string {
 	if !isKnown(v) {
 		return noValue
 	}
+
 	if v < 0 {
 		return "-" + bytesText(-v)
 	}
+
 	unit := 0
 	for v >= step && unit < last {
 		v /= step
 		unit++
 	}
+
 	if unit == 0 {
 		return countText(v) + " B"
 	}
+
 	return formatDigits(v) + " " + []string{"", "KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
 }
 
@@ -167,6 +187,7 @@ func shareText(s share, unit func(float64) string) string {
 	if !isKnown(s.Limit) {
 		return unit(s.Used)
 	}
+
 	return unit(s.Used) + " of " + unit(s.Limit)
 }
 
@@ -179,6 +200,7 @@ func drawSparkline(values []float64) string {
 			most = max(most, v)
 		}
 	}
+
 	var b strings.Builder
 	for _, v := range values {
 		switch {
@@ -190,5 +212,6 @@ func drawSparkline(values []float64) string {
 			b.WriteRune(levels[int(math.Round(v/most*float64(len(levels)-1)))])
 		}
 	}
+
 	return b.String()
 }

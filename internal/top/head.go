@@ -26,23 +26,28 @@ func headerLine(n numbers, paused bool) line {
 			reached++
 		}
 	}
+
 	version := strings.Join(n.Versions, ", ")
 	if version != "" {
 		version = " " + version
 	}
+
 	l := line{{"The Eye" + version, strong}, {"  up ", faint}, {spanText(n.Uptime), plain}, {"  ready ", faint}}
 	ready := span{countText(n.Ready) + "/" + countText(float64(len(n.Replicas))), bad}
 	if n.Ready >= float64(len(n.Replicas)) {
 		ready.tone = good
 	}
+
 	replicas := span{fmt.Sprintf("%d/%d", reached, len(n.Replicas)), good}
 	if reached < len(n.Replicas) {
 		replicas.tone = bad
 	}
+
 	l = append(l, ready, span{"  replicas ", faint}, replicas, span{"  at ", faint}, span{n.At.Format("15:04:05"), plain})
 	if paused {
 		l = append(l, span{"  ", plain}, span{" paused ", selected})
 	}
+
 	return l
 }
 
@@ -54,11 +59,14 @@ func tabLine(current int, sorted string) line {
 		if i == current {
 			t = selected
 		}
+
 		l = append(l, span{fmt.Sprintf(" %d %s ", i+1, name), t}, span{" ", plain})
 	}
+
 	if sorted != "" {
 		l = append(l, span{" by " + sorted, faint})
 	}
+
 	return append(l, span{"  ? help", faint})
 }
 
@@ -90,6 +98,7 @@ func listAlerts(n numbers) []span {
 			say(bad, "%s is not ready", r.Name)
 		}
 	}
+
 	ingestAlerts(n, say)
 	databaseAlerts(n, say)
 	switch {
@@ -100,6 +109,7 @@ func listAlerts(n numbers) []span {
 	case n.Events.All() == 0:
 		return newLine(good, "nothing is wrong; no events come in")
 	}
+
 	return newLine(good, "nothing is wrong")
 }
 
@@ -109,6 +119,7 @@ func joinAlerts(alerts []span) line {
 	for _, alert := range alerts[1:] {
 		l = append(l, span{" · ", faint}, alert)
 	}
+
 	return l
 }
 
@@ -120,23 +131,29 @@ func ingestAlerts(n numbers, say alertFunc) {
 	} else if n.KeyAge > keysLate {
 		say(warn, "keys are %s old", spanText(n.KeyAge))
 	}
+
 	for _, c := range n.Sheds {
 		if c.Rate > 0 {
 			say(bad, "%s/s sent away: %s", rateText(c.Rate), c.Code)
 		}
 	}
+
 	if n.Events.NotStored > 0 {
 		say(bad, "%s events/s not stored", rateText(n.Events.NotStored))
 	}
+
 	if n.CommitsFailed > 0 {
 		say(bad, "%s commits/s fail", rateText(n.CommitsFailed))
 	}
+
 	if ratio := max(n.QueueEvents.ratio(), n.QueueBytes.ratio()); ratio >= queueHigh {
 		say(shareTone(ratio), "queue %.0f %% full", ratio*100)
 	}
+
 	if n.Now.P99 >= lateSeconds {
 		say(warn, "p99 is %s", latencyText(n.Now.P99))
 	}
+
 	for _, p := range n.Pools {
 		if p.Canceled > 0 {
 			say(bad, "%s/s give up waiting for a %s connection", rateText(p.Canceled), p.Name)
@@ -149,6 +166,7 @@ func databaseAlerts(n numbers, say alertFunc) {
 	if d.Durable < 1 {
 		say(bad, "a setting of the database can lose events; the log names it")
 	}
+
 	for _, t := range d.Tables {
 		if t.Ahead == 0 {
 			say(bad, "this month's partition of %s is missing", t.Name)
@@ -156,14 +174,17 @@ func databaseAlerts(n numbers, say alertFunc) {
 			say(warn, "partitions of %s for %s only", t.Name, spanText(t.Ahead))
 		}
 	}
+
 	if d.DaysToFull < fewDays {
 		say(warn, "database full in %s days", rateText(d.DaysToFull))
 	} else if d.Size.ratio() >= diskHigh {
 		say(warn, "database %.0f %% full", d.Size.ratio()*100)
 	}
+
 	if d.RetentionFailed > 0 {
 		say(bad, "retention fails")
 	}
+
 	if d.CensusAge > censusLate {
 		say(warn, "sizes are %s old", spanText(d.CensusAge))
 	}
@@ -177,5 +198,6 @@ func shareTone(ratio float64) tone {
 	case ratio >= queueHigh:
 		return warn
 	}
+
 	return plain
 }

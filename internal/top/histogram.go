@@ -28,14 +28,17 @@ func histogramOf(from *dto.Histogram) histogram {
 		if count == 0 {
 			count = float64(b.GetCumulativeCount())
 		}
+
 		if !math.IsNaN(b.GetUpperBound()) && !math.IsInf(b.GetUpperBound(), 1) && !math.IsNaN(count) {
 			h.buckets = append(h.buckets, bucket{b.GetUpperBound(), count})
 		}
 	}
+
 	total := from.GetSampleCountFloat()
 	if total == 0 {
 		total = float64(from.GetSampleCount())
 	}
+
 	slices.SortFunc(h.buckets, func(a, b bucket) int { return cmp.Compare(a.bound, b.bound) })
 	h.buckets = append(h.buckets, bucket{math.Inf(1), total})
 	return h
@@ -46,6 +49,7 @@ func (h histogram) count() float64 {
 	if len(h.buckets) == 0 {
 		return 0
 	}
+
 	return h.buckets[len(h.buckets)-1].count
 }
 
@@ -55,6 +59,7 @@ func (h histogram) countAtMost(bound float64) float64 {
 	if i == 0 {
 		return 0
 	}
+
 	return h.buckets[i-1].count
 }
 
@@ -65,11 +70,13 @@ func (h histogram) addHistogram(other histogram) histogram {
 	for _, b := range slices.Concat(h.buckets, other.buckets) {
 		bounds = append(bounds, b.bound)
 	}
+
 	slices.Sort(bounds)
 	var added histogram
 	for _, bound := range slices.Compact(bounds) {
 		added.buckets = append(added.buckets, bucket{bound, h.countAtMost(bound) + other.countAtMost(bound)})
 	}
+
 	return added
 }
 
@@ -79,14 +86,17 @@ func (h histogram) subtractEarlier(before histogram) histogram {
 	if len(h.buckets) != len(before.buckets) {
 		return h
 	}
+
 	grown := histogram{buckets: make([]bucket, len(h.buckets))}
 	for i, b := range h.buckets {
 		earlier := before.buckets[i]
 		if b.bound != earlier.bound || b.count < earlier.count {
 			return h
 		}
+
 		grown.buckets[i] = bucket{b.bound, b.count - earlier.count}
 	}
+
 	return grown
 }
 
@@ -98,10 +108,12 @@ func (h histogram) quantile(q float64) float64 {
 	for i := 1; i < len(buckets); i++ {
 		buckets[i].count = max(buckets[i].count, buckets[i-1].count)
 	}
+
 	last := len(buckets) - 1
 	if last < 1 || buckets[last].count == 0 {
 		return unknown()
 	}
+
 	rank := q * buckets[last].count
 	i := sort.Search(last, func(i int) bool { return buckets[i].count >= rank })
 	switch {
@@ -110,15 +122,18 @@ func (h histogram) quantile(q float64) float64 {
 	case i == 0 && buckets[0].bound <= 0:
 		return buckets[0].bound
 	}
+
 	begin, inside := 0.0, buckets[i].count
 	if i > 0 {
 		begin = buckets[i-1].bound
 		inside -= buckets[i-1].count
 		rank -= buckets[i-1].count
 	}
+
 	if inside == 0 {
 		return begin
 	}
+
 	return begin + (buckets[i].bound-begin)*(rank/inside)
 }
 

@@ -53,6 +53,7 @@ func newPalette(colour bool) palette {
 		styles[warn] = styles[warn].Foreground(lipgloss.Yellow)
 		styles[bad] = styles[bad].Foreground(lipgloss.Red)
 	}
+
 	return func(t tone, s string) string { return styles[t].Render(s) }
 }
 
@@ -64,13 +65,16 @@ func (l line) renderLine(width int, paint palette) string {
 		if i == len(l)-1 && s.tone != selected {
 			words = strings.TrimRight(words, " ")
 		}
+
 		words = truncateText(words, width)
 		if words == "" {
 			continue
 		}
+
 		width -= lipgloss.Width(words)
 		b.WriteString(paint(s.tone, words))
 	}
+
 	return b.String()
 }
 
@@ -88,6 +92,7 @@ func layoutTable(width int, columns []column, rows []line) []line {
 	for _, c := range columns[1:] {
 		rest -= c.width
 	}
+
 	const least = 12
 	widths := []int{max(rest, least)}
 	head := make(line, len(columns))
@@ -95,14 +100,17 @@ func layoutTable(width int, columns []column, rows []line) []line {
 		if i > 0 {
 			widths = append(widths, c.width)
 		}
+
 		head[i] = span{c.title, faint}
 	}
+
 	lines := make([]line, 0, len(rows)+1)
 	for _, row := range append([]line{head}, rows...) {
 		if len(row) == 1 {
 			lines = append(lines, row)
 			continue
 		}
+
 		cells := make(line, len(row))
 		for i, cell := range row {
 			cells[i] = span{fitText(sanitizeText(cell.text), widths[i], i > 0), cell.tone}
@@ -110,8 +118,10 @@ func layoutTable(width int, columns []column, rows []line) []line {
 				cells[i].text = " " + fitText(sanitizeText(cell.text), widths[i]-1, true)
 			}
 		}
+
 		lines = append(lines, cells)
 	}
+
 	return lines
 }
 
@@ -120,6 +130,7 @@ func limitRows(rows []line, most int) []line {
 	if len(rows) <= most || most < 1 {
 		return rows[:min(len(rows), max(most, 0))]
 	}
+
 	left := len(rows) - (most - 1)
 	return append(rows[:most-1:most-1], newLine(faint, "and "+countText(float64(left))+" more"))
 }

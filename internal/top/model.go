@@ -34,6 +34,7 @@ func newModel(targets []target, collect func() []reading, wait func() bool, pain
 	for _, t := range targets {
 		m.shown.Replicas = append(m.shown.Replicas, replica{Name: t.name, Uptime: unknown(), Ready: unknown()})
 	}
+
 	return m
 }
 
@@ -46,11 +47,13 @@ func (m *model) startRound() tea.Cmd {
 		if !m.wait() {
 			return nil
 		}
+
 		return roundDue{}
 	}
 	if m.fetching {
 		return next
 	}
+
 	m.fetching = true
 	return tea.Batch(func() tea.Msg { return roundDone(m.collect()) }, next)
 }
@@ -73,6 +76,7 @@ func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		return m, m.handleKey(message.String())
 	}
+
 	return m, nil
 }
 
@@ -99,6 +103,7 @@ func (m *model) handleKey(key string) tea.Cmd {
 	case "1", "2", "3", "4":
 		m.switchView(int(key[0] - '1'))
 	}
+
 	return nil
 }
 

@@ -54,6 +54,7 @@ func (s share) ratio() float64 {
 	if s.Limit <= 0 {
 		return unknown()
 	}
+
 	return s.Used / s.Limit
 }
 
@@ -155,6 +156,7 @@ func (t *tracker) computeNumbers() numbers {
 		if labels["category"] == "other" && labels["name"] == "other" {
 			return "other"
 		}
+
 		return labels["category"] + " / " + labels["name"]
 	})
 	n.Rejections, n.Sheds = t.listOccurrences(rejectionFamily, "code"), t.listOccurrences(shedFamily, "reason")
@@ -169,6 +171,7 @@ func (t *tracker) rateOf(name string, pairs ...string) float64 {
 	if !t.rated {
 		return unknown()
 	}
+
 	return t.increases.sumRates(name, pairs...)
 }
 
@@ -186,6 +189,7 @@ func (t *tracker) computeReplicas(n *numbers) {
 			if w, ok := t.each[r.target.metrics]; ok {
 				one.Requests, one.CPU = w.sumRates(requestFamily), w.sumRates("process_cpu_seconds_total")
 			}
+
 			one.Memory = foldGauge(own, largest, "process_resident_memory_bytes")
 			one.Ready = foldGauge(own, largest, "theeye_ready")
 			if since := foldGauge(own, largest, startTimeMetric); isKnown(since) {
@@ -194,13 +198,16 @@ func (t *tracker) computeReplicas(n *numbers) {
 					n.Uptime = one.Uptime
 				}
 			}
+
 			for _, info := range r.sample["theeye_build_info"] {
 				one.Version, one.Revision = info.labels["version"], info.labels["revision"]
 				versions[one.Version] = true
 			}
 		}
+
 		n.Replicas = append(n.Replicas, one)
 	}
+
 	n.Versions = slices.Sorted(maps.Keys(versions))
 }
 
@@ -210,6 +217,7 @@ func (t *tracker) computeLatencies(n *numbers) {
 	for _, m := range t.moments {
 		all = all.addHistogram(m.latency)
 	}
+
 	n.Minute = all.quantiles()
 	n.Wait = t.increases.sumHistograms("theeye_ingest_wait_duration_seconds").quantiles()
 	n.Commit = t.increases.sumHistograms("theeye_ingest_commit_duration_seconds").quantiles()
@@ -229,23 +237,29 @@ func (t *tracker) sumVerdicts(family string, name func(labels map[string]string)
 				found[name(one.labels)] = true
 			}
 		}
+
 		for _, one := range slices.Sorted(maps.Keys(found)) {
 			rows = append(rows, namedVerdicts{one, all})
 		}
+
 		return rows, all
 	}
+
 	type pair struct{ name, status string }
 	by := map[string]*verdicts{}
 	for p, f := range groupFlows(t.increases[family], func(labels map[string]string) pair { return pair{name(labels), labels["status"]} }) {
 		if by[p.name] == nil {
 			by[p.name] = &verdicts{}
 		}
+
 		by[p.name].addRate(p.status, f.rate)
 		all.addRate(p.status, f.rate)
 	}
+
 	for _, one := range slices.Sorted(maps.Keys(by)) {
 		rows = append(rows, namedVerdicts{one, *by[one]})
 	}
+
 	return rows, all
 }
 
@@ -260,9 +274,11 @@ func (t *tracker) listOccurrences(family, label string) []occurrence {
 		if f.amount == 0 {
 			continue
 		}
+
 		one.Rate, one.Total = now[one].rate, f.amount
 		all = append(all, one)
 	}
+
 	slices.SortFunc(all, func(a, b occurrence) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Application, b.Application), cmp.Compare(a.Code, b.Code))
 	})

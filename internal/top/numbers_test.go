@@ -50,6 +50,7 @@ func TestQuantile(t *testing.T) {
 	} {
 		require.InDelta(t, c.want, c.h.Quantile(c.q), 1e-12, name)
 	}
+
 	require.True(t, math.IsNaN(top.NewHistogram(1, 0, 0).Quantile(0.5)), "no observations")
 	require.True(t, math.IsNaN(top.NewHistogram(5).Quantile(0.5)), "no finite bound")
 	require.True(t, math.IsNaN(top.Histogram{}.Quantile(0.5)), "no buckets")
@@ -90,6 +91,7 @@ func TestRates(t *testing.T) {
 		require.InDelta(t, c.want, w.Rate("theeye_x_total", "application", "a"), 1e-12, name)
 		require.Zero(t, w.Rate("theeye_x_total", "application", "b"), name)
 	}
+
 	require.Empty(t, top.Increase(counter(t, 1, 1), counter(t, 1, 2), 0), "no time has passed")
 	require.Zero(t, top.Window{}.Rate("theeye_absent_total"))
 }
@@ -173,6 +175,7 @@ theeye_http_request_duration_seconds_count{method="POST",route="/v1/events",stat
 	for s := 2; s <= 60; s++ {
 		tracker.Take(top.NewReading("a", sampleTime().Add(time.Duration(s)*time.Second), slow(10)))
 	}
+
 	require.False(t, math.IsNaN(tracker.Numbers().Minute.P50))
 	tracker.Take(top.NewReading("a", sampleTime().Add(61*time.Second), slow(10)))
 	require.True(t, math.IsNaN(tracker.Numbers().Minute.P50), "what is a minute old is forgotten")
@@ -211,6 +214,7 @@ theeye_ingest_group_events_count 0
 go_other{quantile="0.5"} 1
 `)))
 	}
+
 	n := tracker.Numbers()
 	require.Len(t, n.Applications, 1)
 	require.Equal(t, "b", n.Applications[0].Name)
@@ -228,20 +232,25 @@ func TestTexts(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.01: "<0.1", 0.5: "0.5", 9.94: "9.9", 9.96: "10", 999.5: "1,000", 1234567: "1,234,567", 1e16: "1.0e+16"} {
 		require.Equal(t, want, top.Rate(v))
 	}
+
 	require.Equal(t, "-1,234", top.Count(-1234))
 	require.Equal(t, "-123", top.Count(-123))
 	for v, want := range map[float64]string{0.00085: "850 µs", 0.0012345: "1.23 ms", 0.25: "250 ms", 1.5: "1.5 s", 12345: "12345 s"} {
 		require.Equal(t, want, top.Latency(v))
 	}
+
 	for v, want := range map[float64]string{0: "0.0 s", 2.23: "2.2 s", 22.4: "22 s", 250: "4m 10s", 11520: "3h 12m", 93600: "1d 2h", -61: "-1m 1s", 1e12: "–"} {
 		require.Equal(t, want, top.Span(v))
 	}
+
 	for v, want := range map[float64]string{0: "0 B", 1023: "1,023 B", 1536: "1.5 KiB", 40 << 30: "40 GiB", -2048: "-2 KiB"} {
 		require.Equal(t, want, top.Bytes(v))
 	}
+
 	for _, text := range []func(float64) string{top.Rate, top.Count, top.Latency, top.Span, top.Bytes} {
 		require.Equal(t, "–", text(nan))
 	}
+
 	require.Equal(t, "shop  ", top.Fit("shop", 6, false))
 	require.Equal(t, "  shop", top.Fit("shop", 6, true))
 	require.Equal(t, "news…", top.Fit("newsletter", 5, false))
@@ -259,6 +268,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		tracker := top.NewTracker()
 		tracker.Take(top.NewReading("a", sampleTime(), s))
 		tracker.Take(top.NewReading("a", sampleTime().Add(time.Second), s))

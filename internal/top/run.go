@@ -37,6 +37,7 @@ func (o Options) Validate() error {
 	if o.Interval < MinInterval || o.Interval > MaxInterval {
 		return fmt.Errorf("an interval is from %v to %v, not %v", MinInterval, MaxInterval, o.Interval)
 	}
+
 	_, err := parseTargets(o.Ops)
 	return err
 }
@@ -54,12 +55,15 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
+
 	targets, err := parseTargets(o.Ops)
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+
 	round := func() []reading { return readReplicas(ctx, d, targets, timeoutFor(o.Interval)) }
 	wait := func() bool {
 		select {
@@ -73,16 +77,20 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		if err := printSnapshot(d.Out, round, wait); err != nil {
 			return err
 		}
+
 		return ctx.Err()
 	}
+
 	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithOutput(d.Out), tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight)}
 	if d.In != nil {
 		options = append(options, tea.WithInput(d.In))
 	}
+
 	_, err = tea.NewProgram(newModel(targets, round, wait, newPalette(o.Colour)), options...).Run()
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("show the view: %w", err)
 	}
+
 	return nil
 }
 
@@ -93,15 +101,19 @@ func printSnapshot(out io.Writer, round func() []reading, wait func() bool) erro
 	if t.addRound(round()); len(t.reachedSamples()) == 0 {
 		return t.unreachableError()
 	}
+
 	if !wait() {
 		return nil
 	}
+
 	if t.addRound(round()); len(t.reachedSamples()) == 0 {
 		return t.unreachableError()
 	}
+
 	if _, err := io.WriteString(out, renderEverything(t.computeNumbers(), width)); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }
 
@@ -111,5 +123,6 @@ func (t *tracker) unreachableError() error {
 	for _, r := range t.readings {
 		err = fmt.Errorf("%w; %s: %s", err, r.target.name, sanitizeText(r.err.Error()))
 	}
+
 	return err
 }

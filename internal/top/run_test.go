@@ -31,12 +31,14 @@ func replica(t testing.TB) *httptest.Server {
 		require.NoError(t, err)
 		bodies[i] = text
 	}
+
 	var asked atomic.Int64
 	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/metrics" {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
+
 		_, _ = w.Write(bodies[min(asked.Add(1), 2)-1]) // the view may be gone
 	})
 }
@@ -156,6 +158,7 @@ func TestOptions(t *testing.T) {
 		require.ErrorContains(t, o.Validate(), says)
 		require.ErrorContains(t, top.Run(t.Context(), o, deps(t, io.Discard)), says)
 	}
+
 	require.False(t, top.IsInteractive(io.Discard))
 	file, err := os.CreateTemp(t.TempDir(), "out")
 	require.NoError(t, err)
@@ -173,16 +176,19 @@ type terminal struct {
 func (o *terminal) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	select {
 	case o.news <- struct{}{}:
 	default:
 	}
+
 	return o.drawn.Write(p)
 }
 
 func (o *terminal) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	return o.drawn.String()
 }
 
@@ -204,6 +210,7 @@ func runLive(t *testing.T, ctx context.Context, d top.Deps, out *terminal, ops s
 			require.Fail(t, "not drawn: "+until, "%q", out)
 		}
 	}
+
 	return ended
 }
 

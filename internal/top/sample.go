@@ -31,22 +31,27 @@ func parseMetrics(from io.Reader) (sample, error) {
 	if err != nil {
 		return nil, fmt.Errorf("answers what are no metrics: %w", err)
 	}
+
 	s := sample{}
 	for name, family := range families {
 		if !strings.HasPrefix(name, "theeye_") && !strings.HasPrefix(name, "process_") {
 			continue
 		}
+
 		for _, metric := range family.GetMetric() {
 			one, ok := seriesOf(metric)
 			if !ok {
 				continue
 			}
+
 			if s[name] == nil {
 				s[name] = map[string]series{}
 			}
+
 			s[name][keyOf(one.labels)] = one
 		}
 	}
+
 	return s, nil
 }
 
@@ -55,6 +60,7 @@ func seriesOf(metric *dto.Metric) (series, bool) {
 	for _, pair := range metric.GetLabel() {
 		one.labels[pair.GetName()] = pair.GetValue()
 	}
+
 	switch {
 	case metric.GetHistogram() != nil:
 		one.histogram = histogramOf(metric.GetHistogram())
@@ -68,6 +74,7 @@ func seriesOf(metric *dto.Metric) (series, bool) {
 	default:
 		return one, false
 	}
+
 	return one, !math.IsNaN(one.value) && !math.IsInf(one.value, 0)
 }
 
@@ -77,6 +84,7 @@ func keyOf(labels map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		b.WriteString(name + "\xff" + labels[name] + "\xff")
 	}
+
 	return b.String()
 }
 
@@ -87,6 +95,7 @@ func matchLabels(labels map[string]string, pairs []string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -110,6 +119,7 @@ func foldGauge(samples []sample, fold func(a, b float64) float64, name string, p
 			}
 		}
 	}
+
 	return folded
 }
 
@@ -127,5 +137,6 @@ func valuesOf(samples []sample, name, label string) []string {
 			found[one.labels[label]] = true
 		}
 	}
+
 	return slices.Sorted(maps.Keys(found))
 }

@@ -18,6 +18,7 @@ func (s state) sortedBy() string {
 	case rejectionView:
 		return rejectionOrders()[s.order[s.view]]
 	}
+
 	return ""
 }
 
@@ -37,6 +38,7 @@ func renderScreen(n numbers, s state, paint palette) string {
 	default:
 		lines = append(lines, storeLines(n, s, rest)...)
 	}
+
 	return paintLines(lines[:min(len(lines), max(s.height, 0))], s.width, paint)
 }
 
@@ -45,6 +47,7 @@ func paintLines(lines []line, width int, paint palette) string {
 	for i, l := range lines {
 		texts[i] = l.renderLine(width, paint)
 	}
+
 	return strings.Join(texts, "\n")
 }
 
@@ -64,6 +67,7 @@ func overviewLines(n numbers, s state, rest int) []line {
 		lines = append(lines, verdictTable("application", n.Applications, s.width, max(room-head-shortLines, least), s.order[overviewView])...)
 		return append(lines, summarizeOccurrences("refused", n.Rejections), summarizeOccurrences("sent away", n.Sheds))
 	}
+
 	below := room/third + head
 	table := verdictTable("application", n.Applications, s.width, room-below-shortLines-head, s.order[overviewView])
 	lines = append(append(lines, table...), blankLine())
@@ -83,10 +87,12 @@ func divideRows(room int, needs ...int) []int {
 				room--
 			}
 		}
+
 		if room == before {
 			break
 		}
 	}
+
 	return given
 }
 
@@ -97,6 +103,7 @@ func applicationLines(n numbers, s state, rest int) []line {
 	if len(n.Types) > 0 {
 		lines = append(append(lines, blankLine()), verdictTable("event type", n.Types, s.width, rows[1], s.order[applicationView])...)
 	}
+
 	return lines
 }
 
@@ -126,6 +133,7 @@ func renderEverything(n numbers, width int) string {
 	for _, alert := range listAlerts(n) {
 		lines = append(lines, line{alert})
 	}
+
 	lines = append(lines, blankLine())
 	for _, section := range [][]line{
 		trafficLines(n, width), latencyLines(n, width), pressureLines(n),
@@ -139,6 +147,7 @@ func renderEverything(n numbers, width int) string {
 	} {
 		lines = append(append(lines, section...), blankLine())
 	}
+
 	return paintLines(lines, width, noPalette)
 }
 
@@ -165,5 +174,6 @@ func helpLines() []line {
 	for _, row := range rows {
 		lines = append(lines, line{{fitText("  "+row[0], width, false), strong}, {row[1], plain}})
 	}
+
 	return lines
 }

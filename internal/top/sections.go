@@ -30,6 +30,7 @@ func trafficLines(n numbers, width int) []line {
 	if v.NotStored > 0 {
 		events = append(events, span{"   " + rateText(v.NotStored) + "/s not stored", bad})
 	}
+
 	requests := line{
 		newLabel("requests"),
 		{fitText(rateText(n.Requests)+"/s", len("123,456/s"), false), strong},
@@ -39,6 +40,7 @@ func trafficLines(n numbers, width int) []line {
 	if slots := min(width-fixed-len(name)-1, most); slots > 0 {
 		requests = append(requests, span{" " + drawSparkline(spreadRates(n.Moments, n.At, slots)), good}, span{name, faint})
 	}
+
 	return []line{events, requests}
 }
 
@@ -47,6 +49,7 @@ func tintNonZero(v float64, t tone) tone {
 	if v > 0 {
 		return t
 	}
+
 	return plain
 }
 
@@ -58,6 +61,7 @@ func latencyLines(n numbers, width int) []line {
 		if q.P99 >= lateSeconds {
 			late = warn
 		}
+
 		return line{{name, plain}, {unit(q.P50), plain}, {unit(q.P90), plain}, {unit(q.P99), late}}
 	}
 	rows := []line{
@@ -72,6 +76,7 @@ func latencyLines(n numbers, width int) []line {
 	for i := range rows[len(rows)-1][1:] {
 		rows[len(rows)-1][i+1].tone = plain
 	}
+
 	const widest = 76
 	return layoutTable(min(width, widest), []column{{"latency", 0}, {"p50", cell}, {"p90", cell}, {"p99", cell}}, rows)
 }
@@ -87,23 +92,28 @@ func pressureLines(n numbers) []line {
 	if isKnown(n.Body.Used) {
 		queue = append(queue, span{"   bodies ", faint}, span{shareText(n.Body, bytesText), shareTone(n.Body.ratio())})
 	}
+
 	pools := line{newLabel("pools")}
 	for _, p := range n.Pools {
 		t := plain
 		if p.Connections.ratio() >= 1 {
 			t = warn
 		}
+
 		pools = append(
 			pools, span{p.Name + " ", faint}, span{fmt.Sprintf("%s/%s", countText(p.Connections.Used), countText(p.Connections.Limit)), t},
 			span{" waits " + rateText(p.Waits) + "/s   ", faint})
 	}
+
 	if len(n.Pools) == 0 {
 		pools = append(pools, span{noValue, plain})
 	}
+
 	age := plain
 	if n.KeyAge > keysLate {
 		age = bad
 	}
+
 	keys := line{
 		newLabel("keys"),
 		{countText(n.Keys), plain},
@@ -141,6 +151,7 @@ func verdictTable(title string, rows []namedVerdicts, width, most, order int) []
 		case bySenderErrors:
 			return cmp.Compare(b.SenderErrors(), a.SenderErrors())
 		}
+
 		return cmp.Compare(a.Name, b.Name)
 	})
 	lines := make([]line, 0, len(sorted))
@@ -154,9 +165,11 @@ func verdictTable(title string, rows []namedVerdicts, width, most, order int) []
 			{rateText(one.NotStored), tintNonZero(one.NotStored, bad)},
 		})
 	}
+
 	if len(lines) == 0 {
 		lines = append(lines, newLine(faint, noValue))
 	}
+
 	return layoutTable(width, columns, limitRows(lines, most))
 }
 
@@ -171,15 +184,18 @@ func countTable(title string, rows []occurrence, width, most, order int) []line 
 		case bySenderErrors:
 			return cmp.Compare(b.Rate, a.Rate)
 		}
+
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Application, b.Application))
 	})
 	lines := make([]line, 0, len(sorted))
 	for _, one := range sorted {
 		lines = append(lines, line{{nameOf(one), plain}, {rateText(one.Rate), tintNonZero(one.Rate, warn)}, {countText(one.Total), plain}})
 	}
+
 	if len(lines) == 0 {
 		lines = append(lines, newLine(faint, "none since the view began"))
 	}
+
 	return layoutTable(width, []column{{title, 0}, {"now/s", cell}, {"since began", cell}}, limitRows(lines, most))
 }
 
@@ -195,8 +211,10 @@ func summarizeOccurrences(name string, rows []occurrence) line {
 	for _, one := range rows[:min(len(rows), most)] {
 		l = append(l, span{nameOf(one) + " ", plain}, span{rateText(one.Rate) + "/s", tintNonZero(one.Rate, warn)}, span{" (" + countText(one.Total) + ")   ", faint})
 	}
+
 	if len(rows) == 0 {
 		l = append(l, span{"none since the view began", faint})
 	}
+
 	return l
 }

@@ -16,10 +16,12 @@ func storageLines(n numbers) []line {
 	default:
 		full = append(full, span{"unknown; database.capacity is not set", faint})
 	}
+
 	retention := line{newLabel("retention"), {"last round ", faint}, {spanText(d.RetentionAge), plain}, {" ago", faint}}
 	if d.RetentionFailed > 0 {
 		retention = append(retention, span{"   fails", bad})
 	}
+
 	return []line{
 		{newLabel("size"), {shareText(d.Size, bytesText), strong}, {"   grows ", faint}, {bytesText(d.Growth) + " a day", plain}, {"   counted ", faint}, {spanText(d.CensusAge), plain}, {" ago", faint}},
 		full,
@@ -32,6 +34,7 @@ func daysTone(days float64) tone {
 	if days < fewDays {
 		return warn
 	}
+
 	return good
 }
 
@@ -41,6 +44,7 @@ func momentText(v float64) string {
 	if !isKnown(v) || v < -last || v > last {
 		return noValue
 	}
+
 	return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04")
 }
 
@@ -53,11 +57,14 @@ func tableLines(n numbers, width, most int) []line {
 		if t.Ahead < aheadSeconds {
 			ahead.tone = bad
 		}
+
 		rows = append(rows, line{{t.Name, plain}, {bytesText(t.Bytes), plain}, {countText(t.Partitions), plain}, ahead})
 	}
+
 	if len(rows) == 0 {
 		rows = append(rows, newLine(faint, noValue))
 	}
+
 	return layoutTable(width, []column{{"table", 0}, {"size", cell}, {"partitions", cell}, {"ahead", cell}}, limitRows(rows, most))
 }
 
@@ -70,11 +77,14 @@ func poolLines(n numbers, width, most int) []line {
 		if p.Connections.ratio() >= 1 {
 			used.tone = warn
 		}
+
 		rows = append(rows, line{{p.Name, plain}, used, {rateText(p.Waits), plain}, {latencyText(p.Waited), plain}, {rateText(p.Canceled), tintNonZero(p.Canceled, bad)}})
 	}
+
 	if len(rows) == 0 {
 		rows = append(rows, newLine(faint, noValue))
 	}
+
 	return layoutTable(width, []column{{"pool", 0}, {"in use", cell}, {"waits/s", cell}, {"mean wait", cell}, {"given up/s", cell}}, limitRows(rows, most))
 }
 
@@ -87,12 +97,14 @@ func replicaLines(n numbers, width, most int) []line {
 			rows = append(rows, line{{r.Name + "  " + r.Err.Error(), bad}})
 			continue
 		}
+
 		ready := span{"yes", good}
 		if !isKnown(r.Ready) {
 			ready = span{noValue, plain}
 		} else if r.Ready == 0 {
 			ready = span{"no", bad}
 		}
+
 		rows = append(rows, line{
 			{r.Name, plain},
 			{r.Version, plain},
@@ -103,5 +115,6 @@ func replicaLines(n numbers, width, most int) []line {
 			{bytesText(r.Memory), plain},
 		})
 	}
+
 	return layoutTable(width, []column{{"replica", 0}, {"version", cell}, {"up", cell}, {"ready", 7}, {"requests/s", cell}, {"cores", 7}, {"memory", cell}}, limitRows(rows, most))
 }

@@ -52,12 +52,15 @@ func (t *tracker) addRound(readings []reading) {
 		if t.began.IsZero() || r.at.Before(t.began) && len(t.last) == 0 {
 			t.began = r.at
 		}
+
 		if r.at.After(end) {
 			end = r.at
 		}
+
 		if r.err != nil {
 			continue
 		}
+
 		if before, ok := t.last[r.target.metrics]; ok && r.at.After(before.at) {
 			w := computeIncrease(before.sample, r.sample, r.at.Sub(before.at))
 			windows, t.each[r.target.metrics] = append(windows, w), w
@@ -65,8 +68,10 @@ func (t *tracker) addRound(readings []reading) {
 				begin = before.at
 			}
 		}
+
 		t.last[r.target.metrics] = r
 	}
+
 	t.readings, t.increases, t.rated = readings, mergeWindows(windows), len(windows) > 0
 	t.rememberRound(begin, end)
 	for _, family := range []string{rejectionFamily, shedFamily, problemFamily, rateLimitedFamily} {
@@ -87,6 +92,7 @@ func (t *tracker) rememberRound(begin, end time.Time) {
 			latency:  t.increases.sumHistograms(requestFamily, postEvents()...),
 		})
 	}
+
 	kept := 0
 	for _, m := range t.moments {
 		if m.end.After(end.Add(-minute)) {
@@ -94,6 +100,7 @@ func (t *tracker) rememberRound(begin, end time.Time) {
 			kept++
 		}
 	}
+
 	clear(t.moments[kept:])
 	t.moments = t.moments[:kept]
 }
@@ -106,6 +113,7 @@ func (t *tracker) reachedSamples() []sample {
 			samples = append(samples, r.sample)
 		}
 	}
+
 	return samples
 }
 
@@ -117,6 +125,7 @@ func (t *tracker) lastAnswerAt() time.Time {
 			at = r.at
 		}
 	}
+
 	return at
 }
 
@@ -133,19 +142,23 @@ func spreadRates(moments []moment, now time.Time, slots int) []float64 {
 			if from.Before(begin) {
 				from = begin
 			}
+
 			if to.After(end) {
 				to = end
 			}
+
 			if shared := to.Sub(from).Seconds(); shared > 0 {
 				weighed += shared * m.requests
 				weight += shared
 			}
 		}
+
 		rates[i] = unknown()
 		if weight > 0 {
 			rates[i] = weighed / weight
 		}
 	}
+
 	return rates
 }
 
@@ -159,5 +172,6 @@ func groupFlows[K comparable](flows map[string]flow, key func(labels map[string]
 		g.rate += f.rate
 		groups[k] = g
 	}
+
 	return groups
 }

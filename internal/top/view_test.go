@@ -29,6 +29,7 @@ func fixture(t testing.TB, name string) top.Sample {
 	file, err := os.Open(filepath.Join("testdata", name))
 	require.NoError(t, err)
 	defer file.Close() //nolint:errcheck // it was only read
+
 	s, err := top.Parse(file)
 	require.NoError(t, err)
 	return s
@@ -41,6 +42,7 @@ func compareGolden(t *testing.T, name, text string) {
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(text+"\n"), 0o600))
 	}
+
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, string(want), text+"\n", "go test -update writes it anew")
@@ -115,6 +117,7 @@ func TestKeys(t *testing.T) {
 		require.False(t, m.Press(key(fmt.Sprint(i+1))))
 		shows(i)
 	}
+
 	m.Press(tea.KeyPressMsg{Code: tea.KeyTab})
 	shows(0)
 	m.Press(tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift})

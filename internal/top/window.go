@@ -28,10 +28,12 @@ func computeIncrease(before, after sample, elapsed time.Duration) window {
 	if elapsed <= 0 {
 		return w
 	}
+
 	now, then := foldGauge([]sample{after}, largest, startTimeMetric), foldGauge([]sample{before}, largest, startTimeMetric)
 	if isKnown(now) && isKnown(then) && now != then {
 		before = nil
 	}
+
 	for name, all := range after {
 		for key, one := range all {
 			f := flow{labels: one.labels}
@@ -47,11 +49,13 @@ func computeIncrease(before, after sample, elapsed time.Duration) window {
 			default:
 				f.amount = one.value - earlier.value
 			}
+
 			f.amount = max(f.amount, 0)
 			f.rate = f.amount / elapsed.Seconds()
 			w.addFlow(name, key, f)
 		}
 	}
+
 	return w
 }
 
@@ -60,11 +64,13 @@ func (w window) addFlow(name, key string, f flow) {
 	if w[name] == nil {
 		w[name] = map[string]flow{}
 	}
+
 	if old, ok := w[name][key]; ok {
 		f.amount += old.amount
 		f.rate += old.rate
 		f.histogram = f.histogram.addHistogram(old.histogram)
 	}
+
 	w[name][key] = f
 }
 
@@ -79,6 +85,7 @@ func mergeWindows(windows []window) window {
 			}
 		}
 	}
+
 	return merged
 }
 
@@ -91,6 +98,7 @@ func (w window) sumRates(name string, pairs ...string) float64 {
 			total += f.rate
 		}
 	}
+
 	return total
 }
 
@@ -102,5 +110,6 @@ func (w window) sumHistograms(name string, pairs ...string) histogram {
 			h = h.addHistogram(f.histogram)
 		}
 	}
+
 	return h
 }

@@ -3,6 +3,11 @@
 // summary" describes it.
 
 import { config } from './config.js';
+import { summaryTrendStats } from './options.js';
+
+// The order in which the values of a metric are shown: the value of a gauge, those of trends
+// as the options name them, then those of counters and rates. k6 passes them in random order.
+const order = ['value', ...summaryTrendStats, 'rate', 'passes', 'fails'];
 
 // summary makes a script's handleSummary.
 export function summary(script) {
@@ -26,15 +31,33 @@ function digest(script, data) {
       thresholds.push({ metric, threshold, passed: ok, value: measured(threshold, values) });
     }
   }
-  thresholds.sort((a, b) => (a.metric < b.metric ? -1 : 1));
+  thresholds.sort((a, b) => byText(a.metric, b.metric) || byText(a.threshold, b.threshold));
+
   const metrics = {};
   for (const name of Object.keys(told.metrics).sort()) {
     const { type, contains, values } = told.metrics[name];
-    metrics[name] = { type, contains, values };
+    metrics[name] = { type, contains, values: sorted(values) };
   }
-  const { checks, duration } = told;
+
+  const checks = told.checks
+    .map(({ name, passes, fails }) => ({ name, passes, fails }))
+    .sort((a, b) => byText(a.name, b.name));
   const passed = told.passed === undefined ? thresholds.every((t) => t.passed) : told.passed;
-  return { script, url: config.url, passed, duration_ms: duration, thresholds, checks, metrics };
+  return { script, url: config.url, passed, duration_ms: told.duration, thresholds, checks, metrics };
+}
+
+function byText(a, b) {
+  if (a === b) {
+    return 0;
+  }
+  return a < b ? -1 : 1;
+}
+
+// sorted puts the values of a metric in order; those that the order does not name come last.
+function sorted(values) {
+  const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  const names = Object.keys(values).sort((a, b) => place(a) - place(b) || byText(a, b));
+  return Object.fromEntries(names.map((name) => [name, values[name]]));
 }
 
 function classic(data) {
@@ -43,7 +66,7 @@ function classic(data) {
 
 function checksOf(group) {
   const { checks = [], groups = [] } = group || {};
-  return checks.map(({ name, passes, fails }) => ({ name, passes, fails })).concat(...groups.map(checksOf));
+  return checks.concat(...groups.map(checksOf));
 }
 
 // machineReadable reads the form that k6 1.5 and newer hand over when

@@ -20,66 +20,77 @@ type archive struct {
 	blobs   map[v1.Hash]bool
 }
 
-// legacy is one line of the manifest.json that `docker load` looks for where it does
+// dockerManifest is one line of the manifest.json that `docker load` looks for where it does
 // not read OCI layouts.
-type legacy struct {
+type dockerManifest struct {
 	Config   string   `json:"Config"`   //nolint:tagliatelle // Docker's form
 	RepoTags []string `json:"RepoTags"` //nolint:tagliatelle // Docker's form
 	Layers   []string `json:"Layers"`   //nolint:tagliatelle // Docker's form
 }
 
-// write puts the image into a file, which is there whole or not at all.
-func (b built) write(o order) (err error) {
+// writeFile puts the image into a file, which is there whole or not at all.
+func (b built) writeFile(o imageSpec) (err error) {
 	target, err := os.CreateTemp(filepath.Dir(o.out), ".image-*")
 	if err != nil {
 		return fmt.Errorf("make the file: %w", err)
 	}
+
 	defer func() {
 		if err != nil {
 			_ = target.Close()           // it may be closed
 			_ = os.Remove(target.Name()) // err tells more
 		}
 	}()
-	if err := b.archive(target, o); err != nil {
+
+	if err := b.writeLayout(target, o); err != nil {
 		return err
 	}
+
 	const everyone = 0o644
 	if err := target.Chmod(everyone); err != nil {
 		return fmt.Errorf("let others read the file: %w", err)
 	}
+
 	if err := target.Close(); err != nil {
 		return fmt.Errorf("write the file: %w", err)
 	}
+
 	if err := os.Rename(target.Name(), o.out); err != nil {
 		return fmt.Errorf("put the file in its place: %w", err)
 	}
+
 	return nil
 }
 
-// archive writes the layout: the blobs, the index that names them, and the list for
+// writeLayout writes the layout: the blobs, the index that names them, and the list for
 // those who do not know layouts.
-func (b built) archive(to io.Writer, o order) error {
+func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	a := archive{tar: tar.NewWriter(to), created: o.created, blobs: map[v1.Hash]bool{}}
-	if err := a.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+	if err := a.writeFile("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
 		return err
 	}
-	list := make([]legacy, 0, len(b.images))
+
+	list := make([]dockerManifest, 0, len(b.images))
 	for i, image := range b.images {
-		entry, err := a.image(image)
+		entry, err := a.writeImage(image)
 		if err != nil {
 			return err
 		}
+
 		// Such a reader takes one architecture for one name; the first has the plain one.
 		entry.RepoTags = []string{o.name + ":" + o.version + "-" + image.architecture}
 		if i == 0 {
 			entry.RepoTags = append(entry.RepoTags, o.name+":"+o.version)
 		}
+
 		list = append(list, entry)
 	}
+
 	digest := digestOf(b.index)
-	if err := a.blob(digest, b.index); err != nil {
+	if err := a.writeBlob(digest, b.index); err != nil {
 		return err
 	}
+
 	descriptor := v1.Descriptor{
 		MediaType: types.OCIImageIndex, Digest: digest, Size: int64(len(b.index)),
 		Annotations: map[string]string{
@@ -87,88 +98,104 @@ func (b built) archive(to io.Writer, o order) error {
 			"org.opencontainers.image.ref.name": o.version,
 		},
 	}
-	if err := a.json("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
+	if err := a.writeJSON("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
 		return err
 	}
-	if err := a.json("manifest.json", list); err != nil {
+
+	if err := a.writeJSON("manifest.json", list); err != nil {
 		return err
 	}
+
 	if err := a.tar.Close(); err != nil {
 		return fmt.Errorf("end the archive: %w", err)
 	}
+
 	return nil
 }
 
 // schemaVersion is that of every index and manifest there is today.
 const schemaVersion = 2
 
-// image writes the blobs of one image.
-func (a archive) image(image v1.Image) (legacy, error) {
-	var entry legacy
+// writeImage writes the blobs of one image.
+func (a archive) writeImage(image v1.Image) (dockerManifest, error) {
+	var entry dockerManifest
 	layers, err := image.Layers()
 	if err != nil {
 		return entry, fmt.Errorf("list the layers: %w", err)
 	}
+
 	for _, layer := range layers {
 		digest, err := layer.Digest()
 		if err != nil {
 			return entry, fmt.Errorf("hash a layer: %w", err)
 		}
+
 		content, err := layer.Compressed()
 		if err != nil {
 			return entry, fmt.Errorf("compress a layer: %w", err)
 		}
+
 		raw, err := io.ReadAll(content)
 		if err != nil {
 			return entry, fmt.Errorf("compress a layer: %w", err)
 		}
-		if err := a.blob(digest, raw); err != nil {
+
+		if err := a.writeBlob(digest, raw); err != nil {
 			return entry, err
 		}
-		entry.Layers = append(entry.Layers, path(digest))
+
+		entry.Layers = append(entry.Layers, blobPath(digest))
 	}
+
 	settings, err := image.ConfigName()
 	if err != nil {
 		return entry, fmt.Errorf("hash the configuration: %w", err)
 	}
-	entry.Config = path(settings)
+
+	entry.Config = blobPath(settings)
 	raw, err := image.RawConfigFile()
 	if err != nil {
 		return entry, fmt.Errorf("render the configuration: %w", err)
 	}
-	if err := a.blob(settings, raw); err != nil {
+
+	if err := a.writeBlob(settings, raw); err != nil {
 		return entry, err
 	}
+
 	digest, err := image.Digest()
 	if err != nil {
 		return entry, fmt.Errorf("hash the manifest: %w", err)
 	}
+
 	if raw, err = image.RawManifest(); err != nil {
 		return entry, fmt.Errorf("render the manifest: %w", err)
 	}
-	return entry, a.blob(digest, raw)
+
+	return entry, a.writeBlob(digest, raw)
 }
 
-func path(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
+func blobPath(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
 
-// blob writes what is not there yet: images share layers.
-func (a archive) blob(digest v1.Hash, content []byte) error {
+// writeBlob writes what is not there yet: images share layers.
+func (a archive) writeBlob(digest v1.Hash, content []byte) error {
 	if a.blobs[digest] {
 		return nil
 	}
+
 	a.blobs[digest] = true
-	return a.file(path(digest), content)
+	return a.writeFile(blobPath(digest), content)
 }
 
-func (a archive) json(name string, value any) error {
+func (a archive) writeJSON(name string, value any) error {
 	content, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
-	return a.file(name, content)
+
+	return a.writeFile(name, content)
 }
 
-func (a archive) file(name string, content []byte) error {
+func (a archive) writeFile(name string, content []byte) error {
 	err := a.tar.WriteHeader(&tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content)),
 		ModTime: a.created, Format: tar.FormatUSTAR,
@@ -176,8 +203,10 @@ func (a archive) file(name string, content []byte) error {
 	if err == nil {
 		_, err = a.tar.Write(content)
 	}
+
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
+
 	return nil
 }

@@ -40,55 +40,65 @@ type file struct {
 	content []byte
 }
 
-// assemble makes an image of what was ordered.
-func assemble(o order) (built, error) {
+// assembleImage makes an image of what was ordered.
+func assembleImage(o imageSpec) (built, error) {
 	certificates, err := os.ReadFile(o.certificates)
 	if err != nil {
 		return built{}, fmt.Errorf("read the CA certificates: %w", err)
 	}
-	trust, err := layer(o.created, []string{"etc/", "etc/ssl/", "etc/ssl/certs/"},
+
+	trust, err := buildLayer(o.created, []string{"etc/", "etc/ssl/", "etc/ssl/certs/"},
 		file{path: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, content: certificates})
 	if err != nil {
 		return built{}, err
 	}
+
 	var made built
-	index := v1.IndexManifest{SchemaVersion: schemaVersion, MediaType: types.OCIImageIndex, Annotations: labels(o)}
+	index := v1.IndexManifest{SchemaVersion: schemaVersion, MediaType: types.OCIImageIndex, Annotations: imageLabels(o)}
 	for _, architecture := range slices.Sorted(maps.Keys(o.binaries)) {
 		binary, err := os.ReadFile(o.binaries[architecture])
 		if err != nil {
 			return built{}, fmt.Errorf("read the binary for %s: %w", architecture, err)
 		}
-		if err := runnable(architecture, binary); err != nil {
+
+		if err := checkRunnable(architecture, binary); err != nil {
 			return built{}, fmt.Errorf("the binary for %s: %w", architecture, err)
 		}
-		program, err := layer(o.created, nil, file{path: "theeye", mode: 0o755, content: binary})
+
+		program, err := buildLayer(o.created, nil, file{path: "theeye", mode: 0o755, content: binary})
 		if err != nil {
 			return built{}, err
 		}
-		image, err := platform(o, architecture, trust, program)
+
+		image, err := buildPlatformImage(o, architecture, trust, program)
 		if err != nil {
 			return built{}, err
 		}
+
 		made.images = append(made.images, platformImage{Image: image, architecture: architecture})
-		descriptor, err := describe(image, architecture)
+		descriptor, err := describeManifest(image, architecture)
 		if err != nil {
 			return built{}, err
 		}
+
 		index.Manifests = append(index.Manifests, descriptor)
 	}
+
 	if made.index, err = json.Marshal(index); err != nil {
 		return built{}, fmt.Errorf("render the index: %w", err)
 	}
+
 	return made, nil
 }
 
-// describe is the line of an index for one image. The library's own would call the
+// describeManifest is the line of an index for one image. The library's own would call the
 // image an artifact.
-func describe(image v1.Image, architecture string) (v1.Descriptor, error) {
+func describeManifest(image v1.Image, architecture string) (v1.Descriptor, error) {
 	raw, err := image.RawManifest()
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("render the manifest for %s: %w", architecture, err)
 	}
+
 	return v1.Descriptor{
 		MediaType: types.OCIManifestSchema1, Digest: digestOf(raw), Size: int64(len(raw)),
 		Platform: &v1.Platform{OS: "linux", Architecture: architecture},
@@ -100,17 +110,18 @@ func digestOf(content []byte) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
 }
 
-// platform makes the image for one architecture.
-func platform(o order, architecture string, trust, program v1.Layer) (v1.Image, error) {
+// buildPlatformImage makes the image for one architecture.
+func buildPlatformImage(o imageSpec, architecture string, trust, program v1.Layer) (v1.Image, error) {
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	created := v1.Time{Time: o.created}
 	base, err := mutate.ConfigFile(base, &v1.ConfigFile{
 		Architecture: architecture, OS: "linux", Created: created,
-		RootFS: v1.RootFS{Type: "layers"}, Config: settings(o),
+		RootFS: v1.RootFS{Type: "layers"}, Config: runSettings(o),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set the configuration for %s: %w", architecture, err)
 	}
+
 	image, err := mutate.Append(base,
 		mutate.Addendum{Layer: trust, History: v1.History{Created: created, CreatedBy: "make image: CA certificates"}},
 		mutate.Addendum{Layer: program, History: v1.History{Created: created, CreatedBy: "make image: theeye " + o.version}},
@@ -118,15 +129,17 @@ func platform(o order, architecture string, trust, program v1.Layer) (v1.Image, 
 	if err != nil {
 		return nil, fmt.Errorf("add the layers for %s: %w", architecture, err)
 	}
-	annotated, ok := mutate.Annotations(image, labels(o)).(v1.Image)
+
+	annotated, ok := mutate.Annotations(image, imageLabels(o)).(v1.Image)
 	if !ok {
 		return nil, fmt.Errorf("annotate the image for %s: it became a %T", architecture, annotated)
 	}
+
 	return annotated, nil
 }
 
-// settings is how the image is run: what the Dockerfile says, in the words of an image.
-func settings(o order) v1.Config {
+// runSettings is how the image is run: what the Dockerfile says, in the words of an image.
+func runSettings(o imageSpec) v1.Config {
 	return v1.Config{
 		User:         "65532:65532",
 		ExposedPorts: map[string]struct{}{"8080/tcp": {}, "8081/tcp": {}},
@@ -134,12 +147,12 @@ func settings(o order) v1.Config {
 		Cmd:          []string{"serve"},
 		WorkingDir:   "/",
 		Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-		Labels:       labels(o),
+		Labels:       imageLabels(o),
 	}
 }
 
-// labels says what the image is; they are its annotations as well.
-func labels(o order) map[string]string {
+// imageLabels says what the image is; they are its annotations as well.
+func imageLabels(o imageSpec) map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":       "The Eye",
 		"org.opencontainers.image.description": "A self-hosted collector of user-behaviour events",
@@ -150,8 +163,8 @@ func labels(o order) map[string]string {
 	}
 }
 
-// layer makes a layer of folders and one file, all of them root's.
-func layer(created time.Time, folders []string, f file) (v1.Layer, error) {
+// buildLayer makes a layer of folders and one file, all of them root's.
+func buildLayer(created time.Time, folders []string, f file) (v1.Layer, error) {
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
 	entry := func(header tar.Header) error {
@@ -163,20 +176,25 @@ func layer(created time.Time, folders []string, f file) (v1.Layer, error) {
 			return nil, fmt.Errorf("add %s to a layer: %w", folder, err)
 		}
 	}
+
 	err := entry(tar.Header{Typeflag: tar.TypeReg, Name: f.path, Mode: f.mode, Size: int64(len(f.content))})
 	if err == nil {
 		_, err = w.Write(f.content)
 	}
+
 	if err == nil {
 		err = w.Close()
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("add %s to a layer: %w", f.path, err)
 	}
+
 	made, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil },
 		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.BestCompression), tarball.WithCompressedCaching)
 	if err != nil {
 		return nil, fmt.Errorf("compress the layer of %s: %w", f.path, err)
 	}
+
 	return made, nil
 }

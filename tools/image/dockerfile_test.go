@@ -14,8 +14,8 @@ import (
 // instruction is one of a Dockerfile's last stage.
 type instruction struct{ word, rest string }
 
-// dockerfile returns the text of the Dockerfile and the instructions of its last stage.
-func dockerfile(t *testing.T) (text string, last []instruction) {
+// readDockerfile returns the text of the Dockerfile and the instructions of its last stage.
+func readDockerfile(t *testing.T) (text string, last []instruction) {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
 	require.NoError(t, err)
@@ -26,17 +26,19 @@ func dockerfile(t *testing.T) (text string, last []instruction) {
 		if word == "FROM" {
 			last = nil
 		}
+
 		if word != "" {
 			last = append(last, instruction{word: word, rest: rest})
 		}
 	}
+
 	return text, last
 }
 
 func TestDockerfileMakesTheSameImage(t *testing.T) {
 	t.Parallel()
-	_, last := dockerfile(t)
-	want := settings(order{version: "$VERSION", revision: "$REVISION"})
+	_, last := readDockerfile(t)
+	want := runSettings(imageSpec{version: "$VERSION", revision: "$REVISION"})
 	got := map[string]string{}
 	var copies []string
 	for _, i := range last {
@@ -44,8 +46,10 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 			copies = append(copies, strings.Fields(i.rest)[2])
 			continue
 		}
+
 		got[i.word] = i.rest
 	}
+
 	list := func(text string) (words []string) {
 		require.NoError(t, json.Unmarshal([]byte(text), &words))
 		return words
@@ -60,17 +64,19 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 	for port := range strings.FieldsSeq(got["EXPOSE"]) {
 		ports[port+"/tcp"] = struct{}{}
 	}
+
 	require.Equal(t, want.ExposedPorts, ports)
 	written := map[string]string{}
 	for _, pair := range regexp.MustCompile(`([\w.]+)="([^"]*)"`).FindAllStringSubmatch(got["LABEL"], -1) {
 		written[pair[1]] = pair[2]
 	}
+
 	require.Equal(t, want.Labels, written)
 }
 
 func TestDockerfilePinsWhatItBuildsFrom(t *testing.T) {
 	t.Parallel()
-	text, _ := dockerfile(t)
+	text, _ := readDockerfile(t)
 	stages := regexp.MustCompile(`(?m)^FROM (.*)$`).FindAllStringSubmatch(text, -1)
 	require.Len(t, stages, 2)
 	require.Regexp(t, `^--platform=\$BUILDPLATFORM golang:\d+\.\d+\.\d+-alpine\d+\.\d+@sha256:[0-9a-f]{64} AS build$`, stages[0][1])
@@ -79,7 +85,7 @@ func TestDockerfilePinsWhatItBuildsFrom(t *testing.T) {
 // The binary is the same only where both build it with the same flags.
 func TestDockerfileBuildsAsTheMakefileDoes(t *testing.T) {
 	t.Parallel()
-	text, _ := dockerfile(t)
+	text, _ := readDockerfile(t)
 	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
 	require.NoError(t, err)
 	_, recipe, found := strings.Cut(string(makefile), "\nimage: ")

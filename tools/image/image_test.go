@@ -25,8 +25,8 @@ import (
 
 const epoch = "1700000000"
 
-// hello builds a program for an architecture, as small as one can be.
-func hello(t *testing.T, architecture string, variables ...string) string {
+// buildHello builds a program for an architecture, as small as one can be.
+func buildHello(t *testing.T, architecture string, variables ...string) string {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "main.go")
 	require.NoError(t, os.WriteFile(source, []byte("package main\n\nfunc main() { println(\"hello\") }\n"), 0o600))
@@ -39,8 +39,8 @@ func hello(t *testing.T, architecture string, variables ...string) string {
 	return binary
 }
 
-// ordered returns good arguments, and where the image will be.
-func ordered(t *testing.T, binaries ...string) (arguments []string, out string) {
+// goodArguments returns good arguments, and where the image will be.
+func goodArguments(t *testing.T, binaries ...string) (arguments []string, out string) {
 	t.Helper()
 	certificates := filepath.Join(t.TempDir(), "roots.pem")
 	require.NoError(t, os.WriteFile(certificates, []byte("certificates\n"), 0o600))
@@ -51,8 +51,8 @@ func ordered(t *testing.T, binaries ...string) (arguments []string, out string) 
 	}, binaries...), out
 }
 
-// unpack returns the files of a tar, by name, and their headers.
-func unpack(t *testing.T, from io.Reader) (files map[string][]byte, headers map[string]*tar.Header) {
+// readTar returns the files of a tar, by name, and their headers.
+func readTar(t *testing.T, from io.Reader) (files map[string][]byte, headers map[string]*tar.Header) {
 	t.Helper()
 	files, headers = map[string][]byte{}, map[string]*tar.Header{}
 	for r := tar.NewReader(from); ; {
@@ -60,6 +60,7 @@ func unpack(t *testing.T, from io.Reader) (files map[string][]byte, headers map[
 		if errors.Is(err, io.EOF) {
 			return files, headers
 		}
+
 		require.NoError(t, err)
 		require.NotContains(t, headers, header.Name, "written twice")
 		content, err := io.ReadAll(r)
@@ -68,8 +69,8 @@ func unpack(t *testing.T, from io.Reader) (files map[string][]byte, headers map[
 	}
 }
 
-// blob reads JSON by its digest, which it holds against the content.
-func blob(t *testing.T, files map[string][]byte, descriptor v1.Descriptor, into any) {
+// readBlob reads JSON by its digest, which it holds against the content.
+func readBlob(t *testing.T, files map[string][]byte, descriptor v1.Descriptor, into any) {
 	t.Helper()
 	content := bytesOf(t, files, descriptor)
 	require.NoError(t, json.Unmarshal(content, into))
@@ -77,7 +78,7 @@ func blob(t *testing.T, files map[string][]byte, descriptor v1.Descriptor, into 
 
 func bytesOf(t *testing.T, files map[string][]byte, descriptor v1.Descriptor) []byte {
 	t.Helper()
-	content, found := files[path(descriptor.Digest)]
+	content, found := files[blobPath(descriptor.Digest)]
 	require.True(t, found, descriptor.Digest)
 	require.Equal(t, descriptor.Digest, digestOf(content))
 	require.Len(t, content, int(descriptor.Size))
@@ -86,20 +87,20 @@ func bytesOf(t *testing.T, files map[string][]byte, descriptor v1.Descriptor) []
 
 func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 	t.Parallel()
-	binaries := map[string]string{"amd64": hello(t, "amd64"), "arm64": hello(t, "arm64")}
-	arguments, out := ordered(t, "arm64="+binaries["arm64"], "amd64="+binaries["amd64"])
+	binaries := map[string]string{"amd64": buildHello(t, "amd64"), "arm64": buildHello(t, "arm64")}
+	arguments, out := goodArguments(t, "arm64="+binaries["arm64"], "amd64="+binaries["amd64"])
 	var said bytes.Buffer
 	require.NoError(t, run(arguments, &said))
 	archive, err := os.ReadFile(out)
 	require.NoError(t, err)
-	files, _ := unpack(t, bytes.NewReader(archive))
+	files, _ := readTar(t, bytes.NewReader(archive))
 
 	var outer, index v1.IndexManifest
 	require.JSONEq(t, `{"imageLayoutVersion": "1.0.0"}`, string(files["oci-layout"]))
 	require.NoError(t, json.Unmarshal(files["index.json"], &outer))
 	require.Len(t, outer.Manifests, 1)
 	require.Equal(t, "eye.local/the-eye:1.2.3", outer.Manifests[0].Annotations["io.containerd.image.name"])
-	blob(t, files, outer.Manifests[0], &index)
+	readBlob(t, files, outer.Manifests[0], &index)
 	require.Equal(t, types.OCIImageIndex, index.MediaType)
 	require.Len(t, index.Manifests, 2)
 	require.Contains(t, said.String(), outer.Manifests[0].Digest.String())
@@ -111,12 +112,12 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 		require.Contains(t, said.String(), descriptor.Digest.String())
 		var manifest v1.Manifest
 		var config v1.ConfigFile
-		blob(t, files, descriptor, &manifest)
-		blob(t, files, manifest.Config, &config)
+		readBlob(t, files, descriptor, &manifest)
+		readBlob(t, files, manifest.Config, &config)
 		require.Equal(t, architecture, config.Architecture)
 		require.Equal(t, "linux", config.OS)
 		require.Equal(t, int64(1700000000), config.Created.Unix())
-		require.Equal(t, settings(order{version: "1.2.3", revision: "abc"}), config.Config)
+		require.Equal(t, runSettings(imageSpec{version: "1.2.3", revision: "abc"}), config.Config)
 		require.Len(t, config.RootFS.DiffIDs, len(manifest.Layers))
 
 		root := map[string][]byte{}
@@ -127,7 +128,7 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 			content, err := io.ReadAll(unzipped)
 			require.NoError(t, err)
 			require.Equal(t, config.RootFS.DiffIDs[j], digestOf(content))
-			within, headers := unpack(t, bytes.NewReader(content))
+			within, headers := readTar(t, bytes.NewReader(content))
 			for name, header := range headers {
 				require.Zero(t, header.Uid+header.Gid, name)
 				require.Equal(t, int64(1700000000), header.ModTime.Unix(), name)
@@ -135,6 +136,7 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 				root[name] = within[name]
 			}
 		}
+
 		built, err := os.ReadFile(binaries[architecture])
 		require.NoError(t, err)
 		require.Equal(t, map[string][]byte{
@@ -146,12 +148,12 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 
 func TestDockerCanLoadItToo(t *testing.T) {
 	t.Parallel()
-	arguments, out := ordered(t, "amd64="+hello(t, "amd64"), "arm64="+hello(t, "arm64"))
+	arguments, out := goodArguments(t, "amd64="+buildHello(t, "amd64"), "arm64="+buildHello(t, "arm64"))
 	require.NoError(t, run(arguments, io.Discard))
 	archive, err := os.ReadFile(out)
 	require.NoError(t, err)
-	files, _ := unpack(t, bytes.NewReader(archive))
-	var list []legacy
+	files, _ := readTar(t, bytes.NewReader(archive))
+	var list []dockerManifest
 	require.NoError(t, json.Unmarshal(files["manifest.json"], &list))
 	require.Len(t, list, 2)
 	require.Equal(t, []string{"eye.local/the-eye:1.2.3-amd64", "eye.local/the-eye:1.2.3"}, list[0].RepoTags)
@@ -168,7 +170,7 @@ func TestDockerCanLoadItToo(t *testing.T) {
 // The library's readers know the format better than the tests above.
 func TestOthersCanReadIt(t *testing.T) {
 	t.Parallel()
-	arguments, out := ordered(t, "amd64="+hello(t, "amd64"), "arm64="+hello(t, "arm64"))
+	arguments, out := goodArguments(t, "amd64="+buildHello(t, "amd64"), "arm64="+buildHello(t, "arm64"))
 	require.NoError(t, run(arguments, io.Discard))
 	for text, architecture := range map[string]string{"1.2.3": "amd64", "1.2.3-amd64": "amd64", "1.2.3-arm64": "arm64"} {
 		tag, err := name.NewTag("eye.local/the-eye:" + text)
@@ -180,6 +182,7 @@ func TestOthersCanReadIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, architecture, config.Architecture)
 	}
+
 	folder := t.TempDir()
 	require.NoError(t, exec.CommandContext(t.Context(), "tar", "-xf", out, "-C", folder).Run())
 	index, err := layout.ImageIndexFromPath(folder)
@@ -192,7 +195,7 @@ func TestSameInputGivesTheSameBytes(t *testing.T) {
 	var archives []v1.Hash // a difference of megabytes is no help
 	var reports []string
 	for range 2 {
-		arguments, out := ordered(t, "amd64="+hello(t, "amd64"), "arm64="+hello(t, "arm64"))
+		arguments, out := goodArguments(t, "amd64="+buildHello(t, "amd64"), "arm64="+buildHello(t, "arm64"))
 		var said bytes.Buffer
 		require.NoError(t, run(arguments, &said))
 		archive, err := os.ReadFile(out)
@@ -200,14 +203,15 @@ func TestSameInputGivesTheSameBytes(t *testing.T) {
 		archives = append(archives, digestOf(archive))
 		reports = append(reports, strings.ReplaceAll(said.String(), out, "image.tar"))
 	}
+
 	require.Equal(t, reports[0], reports[1])
 	require.Equal(t, archives[0], archives[1])
 }
 
 func TestRefuses(t *testing.T) {
 	t.Parallel()
-	amd64 := hello(t, "amd64")
-	dynamic := hello(t, "amd64", "GOFLAGS=-buildmode=pie")
+	amd64 := buildHello(t, "amd64")
+	dynamic := buildHello(t, "amd64", "GOFLAGS=-buildmode=pie")
 	text := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(text, []byte("#!/bin/sh\n"), 0o600))
 	for _, c := range []struct {
@@ -224,11 +228,12 @@ func TestRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			arguments, out := ordered(t)
+			arguments, out := goodArguments(t)
 			arguments = append(arguments, c.instead...)
 			if c.binary != "" {
 				arguments = append(arguments, c.binary)
 			}
+
 			require.ErrorContains(t, run(arguments, io.Discard), c.says)
 			left, err := os.ReadDir(filepath.Dir(out))
 			require.NoError(t, err)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// order is what an image is made of.
-type order struct {
+// imageSpec is what an image is made of.
+type imageSpec struct {
 	name         string // without the tag
 	version      string // the tag too
 	revision     string
@@ -30,25 +30,28 @@ func main() {
 }
 
 func run(arguments []string, out io.Writer) error {
-	o, err := parse(arguments)
+	o, err := parseArguments(arguments)
 	if err != nil {
 		return err
 	}
-	made, err := assemble(o)
+
+	made, err := assembleImage(o)
 	if err != nil {
 		return err
 	}
-	if err := made.write(o); err != nil {
+
+	if err := made.writeFile(o); err != nil {
 		return err
 	}
-	return made.report(out, o)
+
+	return made.printReport(out, o)
 }
 
-// tags matches what may follow the colon in the name of an image.
-func tags() *regexp.Regexp { return regexp.MustCompile(`^[\w][\w.-]{0,127}$`) }
+// tagPattern matches what may follow the colon in the name of an image.
+func tagPattern() *regexp.Regexp { return regexp.MustCompile(`^[\w][\w.-]{0,127}$`) }
 
-func parse(arguments []string) (order, error) {
-	o := order{binaries: map[string]string{}}
+func parseArguments(arguments []string) (imageSpec, error) {
+	o := imageSpec{binaries: map[string]string{}}
 	flags := flag.NewFlagSet("image", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.name, "name", "", "name of the image, without a tag")
@@ -60,6 +63,7 @@ func parse(arguments []string) (order, error) {
 	if err := flags.Parse(arguments); err != nil {
 		return o, fmt.Errorf("read the arguments: %w", err)
 	}
+
 	var missing []error
 	flags.VisitAll(func(f *flag.Flag) {
 		if f.Value.String() == f.DefValue {
@@ -69,19 +73,24 @@ func parse(arguments []string) (order, error) {
 	if err := errors.Join(missing...); err != nil {
 		return o, err
 	}
-	if !tags().MatchString(o.version) {
+
+	if !tagPattern().MatchString(o.version) {
 		return o, fmt.Errorf("the version %q cannot be the tag of an image", o.version)
 	}
+
 	o.created = time.Unix(*epoch, 0).UTC()
 	for _, pair := range flags.Args() {
 		architecture, file, found := strings.Cut(pair, "=")
 		if !found {
 			return o, fmt.Errorf("%q is not ARCHITECTURE=BINARY", pair)
 		}
+
 		o.binaries[architecture] = file
 	}
+
 	if len(o.binaries) == 0 {
 		return o, errors.New("no ARCHITECTURE=BINARY is named")
 	}
+
 	return o, nil
 }

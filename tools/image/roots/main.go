@@ -16,20 +16,22 @@ import (
 )
 
 func main() {
-	if err := write(os.Stdout); err != nil {
+	if err := writeRoots(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "roots: "+err.Error())
 		os.Exit(1) //nolint:forbidigo // the one place that ends this program
 	}
 }
 
-func write(to io.Writer) error {
+func writeRoots(to io.Writer) error {
 	for root := range bundle.Roots() {
 		if root.Constraint != nil {
 			continue
 		}
+
 		if err := pem.Encode(to, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
 	}
+
 	return nil
 }

@@ -1,0 +1,243 @@
+package limits
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+
+	"github.com/google/uuid"
+)
+
+// What the sessions of a data set are like.
+const (
+	meanSession = 20
+	// Each slice that is large enough has one long session of so many events.
+	leastLong, mostLong = 1_000, 3_000
+	roomForLong         = 4 * mostLong
+	// The mean times between two events of a session, in microseconds.
+	typicalPause, longPause = 20e6, 5e6
+
+	categories = 40
+	// skew is the exponent of the distributions of categories and names: the commonest
+	// category has a third of the events, the rarest one in four hundred.
+	skew = 1.3
+)
+
+// sliceMaker makes the rows of one slice after the other. A slice depends on
+// nothing but the seed and its number.
+type sliceMaker struct {
+	seed        uint64
+	application int32
+	types       [categories][]eventType
+
+	random   *rand.Rand
+	sessions []madeSession
+	events   []madeEvent
+
+	keyRows, sessionRows, eventRows rowBuffer
+	data                            []byte
+}
+
+type eventType struct{ category, name string }
+
+type madeSession struct {
+	id          uuid.UUID
+	count       int64
+	first, last int64
+}
+
+type madeEvent struct {
+	at       int64
+	session  int32
+	sequence int32
+}
+
+func newSliceMaker(seed uint64, application int32) *sliceMaker {
+	m := &sliceMaker{seed: seed, application: application}
+	for c := range m.types {
+		for n := range 3 + c%6 {
+			m.types[c] = append(m.types[c], eventType{fmt.Sprintf("category-%02d", c), fmt.Sprintf("name-%d", n)})
+		}
+	}
+
+	return m
+}
+
+// makeSlice makes the n-th slice: events of sessions that begin from one time on and
+// before another, none of them at the end of the data set or later. Times are in
+// microseconds. transactions are those that the events belong to, as many in each.
+func (m *sliceMaker) makeSlice(n, events int, from, to, end int64, transactions []int64) {
+	m.random = rand.New(rand.NewPCG(m.seed, uint64(n))) //nolint:gosec // it has to give the same again, and guards nothing
+	m.sessions, m.events = m.sessions[:0], m.events[:0]
+	if events >= roomForLong {
+		m.addSession(leastLong+m.random.IntN(mostLong-leastLong), longPause, from, to, end)
+	}
+
+	for len(m.events) < events {
+		length := 1 + int(math.Log(1-m.random.Float64())/math.Log(1-1.0/meanSession))
+		m.addSession(min(length, events-len(m.events)), typicalPause, from, to, end)
+	}
+
+	slices.SortFunc(m.events, func(a, b madeEvent) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.session, b.session), cmp.Compare(a.sequence, b.sequence))
+	})
+	m.renderRows(transactions)
+}
+
+// addSession adds a session, numbered in the order of its timestamps.
+func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) {
+	at := from + m.random.Int64N(max(to-from, 1))
+	first := len(m.events)
+	for i := range events {
+		if i > 0 {
+			at += 1 + int64(m.random.ExpFloat64()*pause)
+		}
+
+		m.events = append(m.events, madeEvent{at: at, session: int32(len(m.sessions)), sequence: int32(i + 1)}) //nolint:gosec // both are below sliceEvents
+	}
+
+	if over := at - end + 1; over > 0 { // it would outlast the data set, and begins earlier
+		for i := range m.events[first:] {
+			m.events[first+i].at -= over
+		}
+
+		at -= over
+	}
+
+	m.sessions = append(m.sessions, madeSession{id: m.randomID(4), count: int64(events), first: m.events[first].at, last: at})
+}
+
+// randomID makes a UUID of a version, all random but for what RFC 9562 fixes.
+func (m *sliceMaker) randomID(version byte) (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:8], m.random.Uint64())
+	binary.BigEndian.PutUint64(id[8:], m.random.Uint64())
+	id[6] = id[6]&0x0f | version<<4
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// timedID makes a UUIDv7, as a client does at the time of the event.
+func (m *sliceMaker) timedID(at int64) uuid.UUID {
+	id := m.randomID(7)
+	milliseconds := uint64(at / 1000)                            //nolint:gosec // not before 1970
+	binary.BigEndian.PutUint32(id[:4], uint32(milliseconds>>16)) //nolint:gosec // 48 bits have room until the year 10889
+	binary.BigEndian.PutUint16(id[4:6], uint16(milliseconds&0xffff))
+	return id
+}
+
+// renderRows writes the rows of the three tables.
+func (m *sliceMaker) renderRows(transactions []int64) {
+	const delay = 150_000 // between an event and its arrival
+	category := rand.NewZipf(m.random, skew, 1, categories-1)
+	var name [categories]*rand.Zipf
+	for c := range name {
+		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1)) //nolint:gosec // 3 to 8 names
+	}
+
+	m.keyRows.beginRows()
+	m.eventRows.beginRows()
+	for n, e := range m.events {
+		id, c := m.timedID(e.at), category.Uint64()
+		kind := m.types[c][name[c].Uint64()]
+		m.keyRows.beginRow(2)
+		m.keyRows.appendBytes(id[:])
+		m.keyRows.appendTime(e.at)
+		m.eventRows.beginRow(10)
+		m.eventRows.appendBytes(id[:])
+		m.eventRows.appendBytes(m.sessions[e.session].id[:])
+		m.eventRows.appendInt64(int64(e.sequence))
+		m.eventRows.appendText(kind.category)
+		m.eventRows.appendText(kind.name)
+		m.eventRows.appendJSON(m.makePayload())
+		m.eventRows.appendTime(e.at)
+		m.eventRows.appendTime(e.at + delay + m.random.Int64N(delay))
+		m.eventRows.appendInt32(m.application)
+		m.eventRows.appendInt64(transactions[n*len(transactions)/len(m.events)])
+	}
+
+	m.sessionRows.beginRows()
+	for _, s := range m.sessions {
+		m.sessionRows.beginRow(6)
+		m.sessionRows.appendBytes(s.id[:])
+		m.sessionRows.appendInt64(s.count)
+		m.sessionRows.appendInt64(s.count)
+		m.sessionRows.appendTime(s.first)
+		m.sessionRows.appendTime(s.last)
+		m.sessionRows.appendInt32Array(m.application)
+	}
+}
+
+// makePayload makes what a page view carries, some 170 bytes.
+func (m *sliceMaker) makePayload() []byte {
+	b := m.data[:0]
+	b = append(b, `{"host":"www.example.com","path":"/products/`...)
+	b = strconv.AppendInt(b, m.random.Int64N(100_000), 10)
+	b = append(b, `/details","referrer":"https://www.example.com/","load_ms":`...)
+	b = strconv.AppendInt(b, m.random.Int64N(4_000), 10)
+	b = append(b, `.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`...)
+	m.data = b
+	return b
+}
+
+// rowBuffer renders rows in the binary format of COPY (PostgreSQL documentation,
+// COPY, "Binary Format").
+type rowBuffer struct{ b []byte }
+
+func (r *rowBuffer) beginRows() {
+	r.b = append(r.b[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+}
+
+func (r *rowBuffer) beginRow(columns uint16) { r.b = binary.BigEndian.AppendUint16(r.b, columns) }
+
+// endRows ends the rows and returns them.
+func (r *rowBuffer) endRows() []byte { return binary.BigEndian.AppendUint16(r.b, 0xffff) }
+
+func (r *rowBuffer) appendLength(n int) { r.b = binary.BigEndian.AppendUint32(r.b, uint32(n)) } //nolint:gosec // a few hundred bytes
+
+func (r *rowBuffer) appendBytes(value []byte) {
+	r.appendLength(len(value))
+	r.b = append(r.b, value...)
+}
+
+func (r *rowBuffer) appendText(value string) {
+	r.appendLength(len(value))
+	r.b = append(r.b, value...)
+}
+
+// appendJSON writes a jsonb, whose text comes behind a version.
+func (r *rowBuffer) appendJSON(value []byte) {
+	r.appendLength(1 + len(value))
+	r.b = append(append(r.b, 1), value...)
+}
+
+func (r *rowBuffer) appendInt64(value int64) {
+	r.appendLength(8)
+	r.b = binary.BigEndian.AppendUint64(r.b, uint64(value)) //nolint:gosec // same bits
+}
+
+// appendTime writes a time in microseconds, which Postgres counts from 2000 on.
+func (r *rowBuffer) appendTime(at int64) {
+	const epoch = 946_684_800_000_000
+	r.appendInt64(at - epoch)
+}
+
+func (r *rowBuffer) appendInt32(value int32) {
+	r.appendLength(4)
+	r.b = binary.BigEndian.AppendUint32(r.b, uint32(value)) //nolint:gosec // same bits
+}
+
+// appendInt32Array writes an integer[] of one element: its dimensions, a flag for nulls,
+// the type integer, how many there are, and where they begin.
+func (r *rowBuffer) appendInt32Array(value int32) {
+	const integerOID = 23
+	r.appendLength(7 * 4)
+	for _, field := range []uint32{1, 0, integerOID, 1, 1} {
+		r.b = binary.BigEndian.AppendUint32(r.b, field)
+	}
+
+	r.appendInt32(value)
+}
