@@ -21,10 +21,12 @@ func TestDashboardCanBeImportedAnywhere(t *testing.T) {
 	for _, uid := range regexp.MustCompile(`"type":\s*"prometheus",\s*"uid":\s*"(.*?)"`).FindAllStringSubmatch(string(text), -1) {
 		require.Equal(t, "${datasource}", uid[1])
 	}
+
 	variables := map[string]variable{}
 	for _, v := range d.Templating.List {
 		variables[v.Name] = v
 	}
+
 	require.Equal(t, "datasource", variables["datasource"].Type)
 	for _, name := range []string{"namespace", "job"} {
 		require.True(t, variables[name].IncludeAll, name)
@@ -49,9 +51,11 @@ func TestPanelsExplainThemselves(t *testing.T) {
 				taken[at] = p.Title
 			}
 		}
+
 		if p.Type == "row" {
 			continue
 		}
+
 		require.False(t, titles[p.Title], "two panels have the title %q", p.Title)
 		titles[p.Title] = true
 		require.NotEmpty(t, p.Description, p.Title)
@@ -87,6 +91,7 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 			require.Contains(t, sections[a.Alert], part, a.Alert)
 		}
 	}
+
 	for heading := range sections {
 		if strings.HasPrefix(heading, "TheEye") {
 			require.True(t, names[heading], "the runbook has a section on %s, which is no alert", heading)
@@ -108,9 +113,11 @@ func TestEveryAlertIsSeenToFireAndNotTo(t *testing.T) {
 				keepsStill = keepsStill || !c.fires(a)
 			}
 		}
+
 		require.True(t, fires, "no test in which %s %v fires", a.Alert, a.Labels)
 		require.True(t, keepsStill, "no test in which %s %v does not fire", a.Alert, a.Labels)
 	}
+
 	for _, c := range cases {
 		require.Contains(t, alertNames(alerts), c.Alert, "a test of no alert")
 	}
@@ -120,5 +127,6 @@ func alertNames(alerts []rule) (names []string) {
 	for _, a := range alerts {
 		names = append(names, a.Alert)
 	}
+
 	return names
 }

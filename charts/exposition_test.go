@@ -21,6 +21,7 @@ func nameSet(list ...string) names {
 	for _, name := range list {
 		set[name] = true
 	}
+
 	return set
 }
 
@@ -53,6 +54,7 @@ func exposed(families map[string]*dto.MetricFamily) known {
 				has[pair.GetName()] = pair.GetValue()
 				plain.labels[pair.GetName()], buckets.labels[pair.GetName()] = true, true
 			}
+
 			plain.series = append(plain.series, has)
 			for _, bucket := range series.GetHistogram().GetBucket() {
 				with := maps.Clone(has)
@@ -60,12 +62,14 @@ func exposed(families map[string]*dto.MetricFamily) known {
 				buckets.series = append(buckets.series, with)
 			}
 		}
+
 		if family.GetType() == dto.MetricType_HISTOGRAM {
 			all[name+"_bucket"], all[name+"_count"], all[name+"_sum"] = buckets, plain, plain
 		} else {
 			all[name] = plain
 		}
 	}
+
 	return all
 }
 
@@ -95,6 +99,7 @@ func (k known) faults(expr parser.Expr, used names) (found []string) {
 		case *parser.Call:
 			found = append(found, k.callFaults(n)...)
 		}
+
 		return nil
 	})
 	return found
@@ -105,6 +110,7 @@ func (k known) selectorFaults(n *parser.VectorSelector) []string {
 	if !found {
 		return []string{fmt.Sprintf("there is no metric %q", n.Name)}
 	}
+
 	var wanted []*labels.Matcher
 	for _, matcher := range n.LabelMatchers {
 		switch {
@@ -115,9 +121,11 @@ func (k known) selectorFaults(n *parser.VectorSelector) []string {
 			wanted = append(wanted, matcher)
 		}
 	}
+
 	if m.recorded || slices.ContainsFunc(m.series, func(has map[string]string) bool { return matches(has, wanted) }) {
 		return nil
 	}
+
 	return []string{fmt.Sprintf("nothing matches %s", n)}
 }
 
@@ -132,6 +140,7 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 			if s, is := node.(*parser.VectorSelector); is && first == nil {
 				first = s
 			}
+
 			return nil
 		})
 		return first
@@ -146,6 +155,7 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 			found = append(found, fmt.Sprintf("%s: no buckets by le", n))
 		}
 	}
+
 	return found
 }
 
@@ -156,6 +166,7 @@ func (k known) labelsBelow(expr parser.Node) names {
 		if s, is := node.(*parser.VectorSelector); is {
 			maps.Copy(all, k[s.Name].labels)
 		}
+
 		return nil
 	})
 	return all
@@ -169,27 +180,32 @@ func (k known) output(expr parser.Expr) names {
 		if n.Op == parser.TOPK || n.Op == parser.BOTTOMK {
 			return k.output(n.Expr)
 		}
+
 		return nameSet(n.Grouping...)
 	case *parser.BinaryExpr:
 		if n.VectorMatching != nil && n.VectorMatching.On && !n.Op.IsSetOperator() {
 			return nameSet(n.VectorMatching.MatchingLabels...)
 		}
+
 		both := k.output(n.LHS)
 		if n.Op == parser.LOR || len(both) == 0 {
 			both = maps.Clone(both)
 			maps.Copy(both, k.output(n.RHS))
 		}
+
 		return both
 	case *parser.Call:
 		out := names{}
 		for _, argument := range n.Args {
 			maps.Copy(out, k.output(argument))
 		}
+
 		if n.Func.Name == "label_replace" {
 			if added, is := n.Args[1].(*parser.StringLiteral); is {
 				out[added.Val] = true
 			}
 		}
+
 		return out
 	case *parser.MatrixSelector:
 		return k.output(n.VectorSelector)

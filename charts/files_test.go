@@ -113,6 +113,7 @@ func readRules(t *testing.T) (records, alerts []rule) {
 			}
 		}
 	}
+
 	require.NotEmpty(t, records)
 	require.NotEmpty(t, alerts)
 	return records, alerts
@@ -133,10 +134,12 @@ func (c alertCase) fires(r rule) bool {
 		for name, value := range r.Labels {
 			all = all && alert.Labels[name] == value
 		}
+
 		if all {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -158,6 +161,7 @@ func readAlertCases(t *testing.T) (cases []alertCase) {
 			cases = append(cases, test.Cases...)
 		}
 	}
+
 	return cases
 }
 
@@ -172,6 +176,7 @@ func readRunbook(t *testing.T) map[string]string {
 		require.NotContains(t, sections, heading)
 		sections[heading] = body
 	}
+
 	return sections
 }
 
@@ -182,5 +187,6 @@ func queriesOf(section string) (found []string) {
 			found = append(found, query)
 		}
 	}
+
 	return found
 }

@@ -47,6 +47,7 @@ func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
 	for _, p := range board.Panels {
 		bottom = max(bottom, (p.GridPos.Y+p.GridPos.H)*high)
 	}
+
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="10">`+"\n", 24*unit, bottom+10)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#f4f5f5"/>`+"\n", 24*unit, bottom+10)
 	for _, p := range board.Panels {
@@ -56,10 +57,12 @@ func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
 			fmt.Fprintf(&b, `<text x="2" y="14" font-size="14" font-weight="bold" fill="#222">%s</text></g>`+"\n", html.EscapeString(p.Title))
 			continue
 		}
+
 		fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff" stroke="#ddd"/><text x="6" y="14" font-size="11" fill="#333">%s</text>`, w, h, html.EscapeString(p.Title))
 		drawPanel(&b, p, answers(t, p), w, h)
 		b.WriteString("</g>\n")
 	}
+
 	b.WriteString("</svg>\n")
 	require.NoError(t, os.WriteFile("../docs/dashboard.svg", []byte(b.String()), 0o600))
 }
@@ -100,11 +103,13 @@ func answers(t *testing.T, p panel) (lines []line) {
 					l.points = append(l.points, [2]float64{1 - (float64(end.Unix())-at)/drawnSpan.Seconds(), value})
 				}
 			}
+
 			if len(l.points) > 0 {
 				lines = append(lines, l)
 			}
 		}
 	}
+
 	return lines
 }
 
@@ -114,12 +119,14 @@ func legend(format string, labels map[string]string) string {
 			return labels[strings.Trim(m, "{} ")]
 		})
 	}
+
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if name != "__name__" && name != "instance" && name != "job" {
 			parts = append(parts, labels[name])
 		}
 	}
+
 	return strings.Join(parts, " ")
 }
 
@@ -131,6 +138,7 @@ func drawPanel(b *strings.Builder, p panel, lines []line, w, h int) {
 		fmt.Fprintf(b, `<text x="%d" y="%d" fill="#999">no data in this run</text>`, w/2-40, h/2)
 		return
 	}
+
 	if p.Type != "timeseries" {
 		for i, l := range lines[:min(len(lines), 6)] {
 			value := l.points[len(l.points)-1][1]
@@ -138,10 +146,13 @@ func drawPanel(b *strings.Builder, p panel, lines []line, w, h int) {
 				fmt.Fprintf(b, `<text x="%d" y="%d" font-size="22" fill="#1f77b4" text-anchor="middle">%s</text>`, w/2, h/2+14, shown(value, unit))
 				return
 			}
+
 			fmt.Fprintf(b, `<text x="8" y="%d" fill="#333">%s</text><text x="%d" y="%d" fill="#333" text-anchor="end">%s</text>`, 34+i*16, html.EscapeString(l.name), w-8, 34+i*16, shown(value, unit))
 		}
+
 		return
 	}
+
 	const left, top = 52, 24
 	legends := min(len(lines), 6)
 	bottom := h - 8 - 12*((legends+1)/2)
@@ -151,24 +162,29 @@ func drawPanel(b *strings.Builder, p panel, lines []line, w, h int) {
 			highest = max(highest, point[1])
 		}
 	}
+
 	if highest <= 0 {
 		highest = 1
 	}
+
 	for _, share := range []float64{0, 0.5, 1} {
 		y := float64(bottom) - share*float64(bottom-top)
 		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="#eee"/><text x="%d" y="%.1f" fill="#777" text-anchor="end">%s</text>`, left, y, w-6, left-4, y+3, shown(share*highest, unit))
 	}
+
 	for i, l := range lines[:min(len(lines), len(colours))] {
 		var path strings.Builder
 		for _, point := range l.points {
 			fmt.Fprintf(&path, "%.0f,%.0f ", left+point[0]*float64(w-6-left), float64(bottom)-max(0, point[1])/highest*float64(bottom-top))
 		}
+
 		fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.3"/>`, strings.TrimSpace(path.String()), colours[i])
 		if i < legends {
 			name := l.name
 			if len(name) > 30 {
 				name = name[:29] + "…"
 			}
+
 			fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">%s</text>`, 8+i%2*(w/2), h-6-12*((legends-1)/2-i/2), colours[i], html.EscapeString(name))
 		}
 	}
@@ -189,6 +205,7 @@ func shown(value float64, unit string) string {
 		case value < 1 && value > 0:
 			return number(value*1000) + " ms"
 		}
+
 		return number(value) + " s"
 	case "bytes", "Bps":
 		suffix := map[string]string{"bytes": "", "Bps": "/s"}[unit]
@@ -196,6 +213,7 @@ func shown(value float64, unit string) string {
 			if value < 1024 || u == "GiB" {
 				return number(value) + " " + u + suffix
 			}
+
 			value /= 1024
 		}
 	case "cps", "reqps", "ops":
@@ -203,6 +221,7 @@ func shown(value float64, unit string) string {
 	case "d":
 		return number(value) + " d"
 	}
+
 	return shortened(value)
 }
 
@@ -210,5 +229,6 @@ func shortened(value float64) string {
 	if value >= 10_000 {
 		return strconv.FormatFloat(value/1000, 'f', 1, 64) + "k"
 	}
+
 	return strconv.FormatFloat(value, 'g', 4, 64)
 }

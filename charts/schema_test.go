@@ -52,6 +52,7 @@ func compare(t *testing.T, path string, values map[string]any, s schema) {
 	for name := range s.Properties {
 		require.Contains(t, values, name, "%s of the schema is not in values.yaml", path+"."+name)
 	}
+
 	for name, value := range values {
 		below, found := s.Properties[name]
 		require.True(t, found, "%s is not in the schema", path+"."+name)
@@ -61,12 +62,14 @@ func compare(t *testing.T, path string, values map[string]any, s schema) {
 			require.Equal(t, isObject, below.Type == "object", "%s", path+"."+name)
 			continue
 		}
+
 		// A value that is not given by default, such as a storage class, is said to be so in the schema alone.
 		for inner := range below.Properties {
 			if _, given := object[inner]; !given && path+"."+name+"."+inner == "values.cnpg.storage.storageClass" {
 				object[inner] = ""
 			}
 		}
+
 		compare(t, path+"."+name, object, below)
 	}
 }
@@ -79,6 +82,7 @@ func TestEveryValueIsUsed(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+
 		text, err := os.ReadFile(name)
 		templates.Write(text)
 		return err
@@ -96,8 +100,10 @@ func used(templates, path string) bool {
 				return true
 			}
 		}
+
 		path = path[:max(0, strings.LastIndex(path, "."))]
 	}
+
 	return path == "global" // it is for charts above this one
 }
 
@@ -109,5 +115,6 @@ func leaves(path string, values map[string]any) (found []string) {
 			found = append(found, path+name)
 		}
 	}
+
 	return found
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // query is a question to Prometheus, and where it stands.
@@ -42,8 +42,10 @@ func TestQueriesAskForWhatAServiceExposes(t *testing.T) {
 		for _, fault := range k.faults(expr, used) {
 			complain(r.Record, fault)
 		}
+
 		k[r.Record] = metric{labels: k.output(expr), recorded: true}
 	}
+
 	clear(used) // what is only recorded is shown to nobody
 	for _, q := range append(dashboardQueries(t), answeredQueries(t, alerts)...) {
 		expr, err := parse.ParseExpr(q.text)
@@ -51,21 +53,25 @@ func TestQueriesAskForWhatAServiceExposes(t *testing.T) {
 		for _, fault := range k.faults(expr, used) {
 			complain(q.where, fault)
 		}
+
 		for _, label := range regexp.MustCompile(`\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}`).FindAllStringSubmatch(q.legend, -1) {
 			if !k.output(expr)[label[1]] {
 				complain(q.where, "no label "+label[1]+" is left by "+q.text)
 			}
 		}
 	}
+
 	for name := range k {
 		if !strings.HasPrefix(name, "theeye_") {
 			continue
 		}
+
 		series := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_sum"), "_count"), "_bucket")
 		if !used[series] && !used[series+"_bucket"] && !used[series+"_count"] && !used[series+"_sum"] {
 			complain(name, "it is shown nowhere")
 		}
 	}
+
 	require.Empty(t, wrong)
 }
 
@@ -116,16 +122,19 @@ func dashboardQueries(t *testing.T) (all []query) {
 			all = append(all, query{p.Title, fill.Replace(target.Expr), target.LegendFormat})
 		}
 	}
+
 	for _, a := range d.Annotations.List {
 		if a.Expr != "" {
 			all = append(all, query{a.Name, fill.Replace(a.Expr), ""})
 		}
 	}
+
 	for _, v := range d.Templating.List {
 		if values := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`).FindStringSubmatch(v.Definition); values != nil {
 			all = append(all, query{v.Name, fill.Replace(values[1]), "{{" + values[2] + "}}"})
 		}
 	}
+
 	require.Greater(t, len(all), 50)
 	return all
 }
@@ -136,11 +145,13 @@ func answeredQueries(t *testing.T, alerts []rule) (all []query) {
 	for _, a := range alerts {
 		all = append(all, query{a.Alert, a.Expr, strings.Join(slices.Collect(maps.Values(a.Annotations)), " ")})
 	}
+
 	for heading, section := range readRunbook(t) {
 		for _, text := range queriesOf(section) {
 			all = append(all, query{"runbook, " + heading, text, ""})
 		}
 	}
+
 	return all
 }
 
@@ -185,6 +196,7 @@ func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 		require.NotContains(t, families, name, "it is exposed, so it is no exception")
 		families[name] = gauge()
 	}
+
 	return families
 }
 
@@ -200,6 +212,7 @@ func ofEvents(t *testing.T, s *apptest.Service) apptest.Metrics {
 				found[name] = families[name]
 			}
 		}
+
 		return len(found) == 2
 	}, 20*time.Second, 10*time.Millisecond)
 	return found

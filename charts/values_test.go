@@ -35,8 +35,10 @@ func TestChartTakesTheSettingsOfTheService(t *testing.T) {
 			want = append(want, setting.Key)
 		}
 	}
+
 	for key := range schema.Properties.Config.Properties {
 		got = append(got, key)
 	}
+
 	require.ElementsMatch(t, want, got, "properties of config in values.schema.json")
 }

@@ -27,11 +27,13 @@ func checkout(t *testing.T, paths ...string) string {
 			require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 			continue
 		}
+
 		text, err := os.ReadFile(from)
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
 		require.NoError(t, os.WriteFile(to, text, info.Mode().Perm()))
 	}
+
 	return root
 }
 
@@ -84,10 +86,12 @@ func unit(t *testing.T) map[string][]string {
 		if line == "" || line[0] == '#' || line[0] == '[' {
 			continue
 		}
+
 		key, value, found := strings.Cut(line, "=")
 		require.True(t, found, line)
 		values[key] = append(values[key], value)
 	}
+
 	return values
 }
 
@@ -101,6 +105,7 @@ func TestUnitRunsTheServiceWithoutPrivileges(t *testing.T) {
 	for _, key := range []string{"DynamicUser", "NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectHome", "MemoryDenyWriteExecute", "RestrictNamespaces"} {
 		require.Equal(t, []string{"yes"}, values[key], key)
 	}
+
 	require.Equal(t, []string{"strict"}, values["ProtectSystem"])
 }
 
@@ -110,9 +115,11 @@ func TestUnitIsOneForSystemd(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no systemd")
 	}
+
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("systemd-analyze is not installed; the other tests have read the unit")
 	}
+
 	text, err := os.ReadFile(filepath.Join("..", "packaging", "theeye.service"))
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "theeye.service")
@@ -147,6 +154,7 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("scripts/dist needs GNU tar")
 	}
+
 	root := checkout(t, "scripts/dist", "packaging", "docs", "LICENSE", "README.md", "CHANGELOG.md", "UPGRADING.md")
 	stub := "#!/bin/bash\nwhile [ \"$1\" != -o ]; do shift; done\ntouch \"$2/theeye\" \"$2/eyeload\"\n"
 	require.NoError(t, os.Mkdir(filepath.Join(root, "stubs"), 0o755))
@@ -181,6 +189,7 @@ func archived(t *testing.T, path string) []string {
 		if err == io.EOF {
 			return names
 		}
+
 		require.NoError(t, err)
 		_, name, _ := strings.Cut(header.Name, "/")
 		names = append(names, name)

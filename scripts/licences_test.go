@@ -17,6 +17,7 @@ func licenceOf(text string) string {
 	if strings.Contains(text, "mozilla public license version 2.0") { // it names the GPL, which it may be combined with
 		return "MPL-2.0"
 	}
+
 	for _, never := range []string{
 		"gnu general public license", "gnu affero general public license", "gnu lesser general public license", "gnu library general public license",
 		"server side public license", "business source license", "elastic license", "commons clause",
@@ -25,6 +26,7 @@ func licenceOf(text string) string {
 			return ""
 		}
 	}
+
 	for _, known := range []struct{ name, text string }{
 		{"Apache-2.0", "apache license version 2.0"},
 		{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy"},
@@ -36,6 +38,7 @@ func licenceOf(text string) string {
 			return known.name
 		}
 	}
+
 	return ""
 }
 
@@ -55,6 +58,7 @@ func linked(t *testing.T, system string) map[string]string {
 			}
 		}
 	}
+
 	require.Contains(t, modules, "github.com/tsenart/vegeta/v12")
 	require.Contains(t, modules, "github.com/jackc/pgx/v5")
 	return modules
@@ -72,11 +76,13 @@ func TestWhatIsLinkedHasALicenceThatMayBe(t *testing.T) {
 				if entry.IsDir() || !file.MatchString(entry.Name()) || strings.HasSuffix(entry.Name(), ".go") {
 					continue
 				}
+
 				found++
 				text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
 				require.NoError(t, err)
 				require.NotEmpty(t, licenceOf(string(text)), "%s: %s is no licence that may be linked; see docs/dependencies.md", path, entry.Name())
 			}
+
 			require.Positive(t, found, "%s has no licence", path)
 		}
 	}

@@ -24,6 +24,7 @@ func TestTheManual(t *testing.T) {
 			require.NoError(t, err)
 			found[filepath.Base(page)] = string(text)
 		}
+
 		return found
 	}
 	first := made()

@@ -27,6 +27,7 @@ func newMachine(t *testing.T) machine {
 	for _, folder := range []string{m.bin, filepath.Join(root, "scripts"), filepath.Join(root, "tools")} {
 		require.NoError(t, os.MkdirAll(folder, 0o755))
 	}
+
 	require.NoError(t, os.CopyFS(filepath.Join(root, "tools", "postgres"), os.DirFS(filepath.Join("..", "tools", "postgres"))))
 	for _, script := range []string{"ensure-postgres", "npm-postgres", "postgres-places", "ensure-go", "race-flag"} {
 		text, err := os.ReadFile(script)
@@ -36,10 +37,12 @@ func newMachine(t *testing.T) machine {
 		moved = strings.ReplaceAll(moved, "/var/cache/theeye", m.cache)
 		require.NoError(t, os.WriteFile(filepath.Join(root, "scripts", script), []byte(moved), 0o755))
 	}
+
 	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module x\n\ngo 1.26.0\n"), 0o600))
 	for _, name := range []string{"apt-get", "npm", "go"} {
 		m.stub(t, name, "exit 1")
 	}
+
 	return m
 }
 
@@ -60,6 +63,7 @@ func (m machine) run(t *testing.T, script string, arguments ...string) (code int
 	if command.ProcessState == nil {
 		require.NoError(t, err)
 	}
+
 	return command.ProcessState.ExitCode(), string(out)
 }
 
@@ -70,6 +74,7 @@ func (m machine) tried(t *testing.T) []string {
 	if os.IsNotExist(err) {
 		return nil
 	}
+
 	require.NoError(t, err)
 	var names []string
 	for line := range strings.Lines(string(text)) {
@@ -78,6 +83,7 @@ func (m machine) tried(t *testing.T) []string {
 			names = append(names, name)
 		}
 	}
+
 	return names
 }
 
@@ -86,6 +92,7 @@ func asRoot(names ...string) []string {
 	if os.Geteuid() == 0 {
 		return append([]string{"apt-get"}, names...)
 	}
+
 	return names
 }
 
@@ -187,11 +194,13 @@ func TestEnsureGoSaysWhatIsWrong(t *testing.T) {
 			if c.does != "" {
 				m.stub(t, "go-under-test", c.does)
 			}
+
 			code, said := m.run(t, "ensure-go")
 			require.Equal(t, c.code, code, said)
 			for _, text := range c.says {
 				require.Contains(t, said, text)
 			}
+
 			require.Equal(t, c.code == 0, said == "", said)
 		})
 	}
@@ -212,6 +221,7 @@ func TestRaceFlagNeedsACompilerAndItsHeaders(t *testing.T) {
 			if c.compiler != "" {
 				m.stub(t, "ccstub", c.compiler)
 			}
+
 			code, said := m.run(t, "race-flag")
 			require.Zero(t, code, said)
 			require.Contains(t, said, c.prints)

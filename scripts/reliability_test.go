@@ -20,10 +20,12 @@ func TestTheCatalogueNamesTestsThatAreThere(t *testing.T) {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+
 		text, err := os.ReadFile(path)
 		for _, found := range function.FindAllStringSubmatch(string(text), -1) {
 			declared[found[1]] = true
 		}
+
 		return err
 	}))
 	for _, page := range []string{"../docs/reliability.md", "../docs/security.md"} {

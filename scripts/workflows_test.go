@@ -53,38 +53,46 @@ func faults(name string, content []byte) []string {
 	if err := yaml.Unmarshal(content, &w); err != nil {
 		return []string{err.Error()}
 	}
+
 	var found []string
 	add := func(format string, arguments ...any) { found = append(found, fmt.Sprintf(format, arguments...)) }
 	if w.Permissions.Kind != yaml.MappingNode || len(w.Permissions.Content) > 0 {
 		add("the permissions of the workflow are not {}")
 	}
+
 	for _, trigger := range []string{"pull_request_target", "workflow_run", "issue_comment"} {
 		if names(&w.On, trigger) {
 			add("%s gives a stranger's code our rights", trigger)
 		}
 	}
+
 	for jobName, j := range w.Jobs {
 		where := "job " + jobName
 		if j.Permissions == nil {
 			add("%s: no permissions of its own", where)
 		}
+
 		for scope, right := range j.Permissions {
 			if right == "write" && !slices.Contains(mayWrite()[name+" "+jobName], scope) {
 				add("%s: may write %s", where, scope)
 			}
 		}
+
 		if j.Timeout < 1 || j.Timeout > longest {
 			add("%s: timeout-minutes is %d", where, j.Timeout)
 		}
+
 		if strings.HasSuffix(j.RunsOn, "-latest") {
 			add("%s: runs on whatever %s is that day", where, j.RunsOn)
 		}
+
 		for _, s := range append(j.Steps, step{Uses: j.Uses}) {
 			for _, fault := range s.faults() {
 				add("%s: %s", where, fault)
 			}
 		}
 	}
+
 	slices.Sort(found)
 	return found
 }
@@ -96,14 +104,17 @@ func (s step) faults() []string {
 			!regexp.MustCompile(`^# v\d+\.\d+\.\d+$`).MatchString(s.Uses.LineComment) {
 			found = append(found, strings.TrimSpace(uses+" "+s.Uses.LineComment)+" is not pinned by a commit with its version beside it")
 		}
+
 		if strings.HasPrefix(uses, "actions/checkout@") && s.With["persist-credentials"] != "false" {
 			found = append(found, "the checkout leaves its token behind")
 		}
 	}
+
 	// Not even what seems to be harmless: what is expanded becomes part of the script.
 	if strings.Contains(s.Run, "${{") {
 		found = append(found, "an expression inside a script; hand it over in env")
 	}
+
 	return found
 }
 
@@ -122,6 +133,7 @@ func workflows(t *testing.T) map[string][]byte {
 		contents[filepath.Base(path)], err = os.ReadFile(path)
 		require.NoError(t, err)
 	}
+
 	return contents
 }
 
@@ -164,9 +176,11 @@ func TestAnActionIsPinnedOnce(t *testing.T) {
 			if pin, seen := pins[found[1]]; seen {
 				require.Equal(t, pin, found[2], "%s: %s", name, found[1])
 			}
+
 			pins[found[1]] = found[2]
 		}
 	}
+
 	require.NotEmpty(t, pins)
 }
 
@@ -182,6 +196,7 @@ func TestWorkflowsCallTargetsThatAreThere(t *testing.T) {
 			called = append(called, call[1])
 		}
 	}
+
 	require.Contains(t, called, "e2e")
 	require.Contains(t, called, "dist")
 }
@@ -206,7 +221,9 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 		if path == "../tools/suite/go.mod" {
 			continue // go mod tidy would empty it: nothing of it is built
 		}
+
 		modules = append(modules, strings.TrimPrefix(filepath.Dir(path), ".."))
 	}
+
 	require.ElementsMatch(t, modules, dependabot.Updates[0].Directories)
 }

@@ -30,6 +30,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
 		os.Exit(1)
 	}
+
 	if err := writeSchemas(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
@@ -46,28 +47,34 @@ func writeSchemas(module, to string) error {
 		if err != nil {
 			return err
 		}
+
 		for _, name := range names {
 			id, err := findKindID(all, name)
 			if err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
+
 			if err := collectSchemas(all, id, shared); err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
+
 			files[fileName(document, name)] = map[string]any{
 				"allOf": []any{map[string]any{"$ref": "definitions.json#/definitions/" + id}, map[string]any{"required": []string{"apiVersion", "kind", "metadata"}}},
 			}
 		}
 	}
+
 	for name, content := range files {
 		text, err := json.Marshal(content)
 		if err != nil {
 			return fmt.Errorf("render %s: %w", name, err)
 		}
+
 		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // it is committed, and for all to read
 			return fmt.Errorf("write: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -78,6 +85,7 @@ func fileName(document, kind string) string {
 	if parts[0] == "api" {
 		return strings.ToLower(kind) + "-v1.json"
 	}
+
 	return strings.ToLower(kind) + "-" + group + "-" + parts[2] + ".json"
 }
 
@@ -86,6 +94,7 @@ func readDocument(name string) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
+
 	var document struct {
 		Components struct {
 			Schemas map[string]any `json:"schemas"`
@@ -94,6 +103,7 @@ func readDocument(name string) (map[string]any, error) {
 	if err := json.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+
 	return document.Components.Schemas, nil
 }
 
@@ -106,6 +116,7 @@ func findKindID(all map[string]any, kind string) (string, error) {
 			return id, nil
 		}
 	}
+
 	return "", errors.New("no kind " + kind)
 }
 
@@ -114,10 +125,12 @@ func collectSchemas(all map[string]any, id string, shared map[string]any) error 
 	if shared[id] != nil {
 		return nil
 	}
+
 	schema, found := all[id]
 	if !found {
 		return errors.New("nothing is called " + id)
 	}
+
 	var refers []string
 	shared[id] = makeStrict(schema, &refers)
 	for _, other := range refers {
@@ -125,6 +138,7 @@ func collectSchemas(all map[string]any, id string, shared map[string]any) error 
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -148,17 +162,21 @@ func makeStrict(schema any, refers *[]string) any {
 				made[key] = makeStrict(value, refers)
 			}
 		}
+
 		if made["properties"] != nil && made["additionalProperties"] == nil {
 			made["additionalProperties"] = false
 		}
+
 		return made
 	case []any:
 		made := make([]any, len(s))
 		for i, value := range s {
 			made[i] = makeStrict(value, refers)
 		}
+
 		return made
 	}
+
 	return schema
 }
 
@@ -170,5 +188,6 @@ func makePropertiesStrict(properties any, refers *[]string) any {
 			made[name] = makeStrict(schema, refers)
 		}
 	}
+
 	return made
 }

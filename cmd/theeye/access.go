@@ -10,13 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
 // newAdminCommand builds a command that works on applications and keys.
-func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
-	return newDatabaseCommand(app.WithAdmin, use, short, args, do, show)
+func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a *access.Registry, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	return newDatabaseCommand(cli.WithAdmin, use, short, args, do, show)
 }
 
 // newDatabaseCommand builds a command that works on the database with a tool. show prints
@@ -32,23 +33,28 @@ func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func
 			if err != nil {
 				return err
 			}
+
 			return with(cmd.Context(), c, func(tool A) error {
 				answer, err := do(cmd.Context(), tool, args)
 				if err != nil {
 					return err
 				}
+
 				if asJSON {
 					text, err := json.MarshalIndent(answer, "", "  ")
 					if err != nil {
 						return fmt.Errorf("render the answer: %w", err)
 					}
+
 					return printText(cmd, string(text)+"\n")
 				}
+
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				show(w, answer)
 				if err := w.Flush(); err != nil {
 					return fmt.Errorf("print: %w", err)
 				}
+
 				return nil
 			})
 		},
@@ -60,20 +66,22 @@ func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func
 
 func newKey() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "Administer the keys of applications"}
-	var spec app.KeySpec
+	var spec access.KeySpec
 	var scopes []string
 	var lifetime time.Duration
 	create := newAdminCommand("create APPLICATION", "Make a key and print it, once; it works everywhere within a second", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
+		func(ctx context.Context, a *access.Registry, args []string) (access.CreatedKey, error) {
 			for _, scope := range scopes {
-				spec.Scopes = append(spec.Scopes, app.Scope(scope))
+				spec.Scopes = append(spec.Scopes, access.Scope(scope))
 			}
+
 			if lifetime != 0 {
 				at := time.Now().Add(lifetime)
 				spec.ExpiresAt = &at
 			}
+
 			return a.CreateKey(ctx, args[0], spec)
-		}, func(w *tabwriter.Writer, made app.CreatedKey) {
+		}, func(w *tabwriter.Writer, made access.CreatedKey) {
 			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush tells
 		})
 	create.Flags().StringSliceVar(&scopes, "scope", []string{"ingest"}, "What the key may do: ingest, read, admin")
@@ -81,11 +89,11 @@ func newKey() *cobra.Command {
 	create.Flags().StringVar(&spec.Description, "description", "", "What the key is for")
 	create.Flags().DurationVar(&lifetime, "expires-in", 0, "How long the key works; 0 is for ever")
 	list := newAdminCommand("list APPLICATION", "List an application's keys, without their secrets", 1,
-		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) {
+		func(ctx context.Context, a *access.Registry, args []string) ([]access.Key, error) {
 			return a.ListKeys(ctx, args[0])
 		}, showKeys)
 	revoke := newAdminCommand("revoke APPLICATION KEY_ID", "End a key; it stops working everywhere within 5 s", 2,
-		func(ctx context.Context, a app.Admin, args []string) (map[string]string, error) {
+		func(ctx context.Context, a *access.Registry, args []string) (map[string]string, error) {
 			return map[string]string{"revoked": args[1]}, a.RevokeKey(ctx, args[0], args[1])
 		}, func(w *tabwriter.Writer, answer map[string]string) {
 			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush tells
@@ -94,13 +102,14 @@ func newKey() *cobra.Command {
 	return cmd
 }
 
-func showKeys(w *tabwriter.Writer, keys []app.Key) {
+func showKeys(w *tabwriter.Writer, keys []access.Key) {
 	fmt.Fprintln(w, "KEY ID\tSCOPES\tORGANISATION-WIDE\tCREATED\tSTATE\tDESCRIPTION") //nolint:errcheck // Flush tells
 	for _, key := range keys {
 		scopes := make([]string, len(key.Scopes))
 		for i, scope := range key.Scopes {
 			scopes[i] = string(scope)
 		}
+
 		state := "active"
 		switch {
 		case key.RevokedAt != nil:
@@ -108,6 +117,7 @@ func showKeys(w *tabwriter.Writer, keys []app.Key) {
 		case key.ExpiresAt != nil && key.ExpiresAt.Before(time.Now()):
 			state = "expired"
 		}
+
 		fmt.Fprintf(w, "%s\t%s\t%t\t%s\t%s\t%s\n", key.ID, strings.Join(scopes, ","), key.OrganisationWide, //nolint:errcheck // as above
 			key.CreatedAt.UTC().Format(time.RFC3339), state, key.Description)
 	}

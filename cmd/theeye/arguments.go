@@ -17,13 +17,16 @@ func enforceArguments(cmd *cobra.Command) {
 		check = rejectUnknownCommand
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
+
 	cmd.Args = func(cmd *cobra.Command, arguments []string) error {
 		if err := check(cmd, arguments); err != nil {
 			return usageError{explainArguments(cmd, arguments, err)}
 		}
+
 		if err := cmd.ValidateFlagGroups(); err != nil { // cobra would return it unmarked
 			return usageError{err}
 		}
+
 		return nil
 	}
 	for _, sub := range cmd.Commands() {
@@ -43,10 +46,12 @@ func explainArguments(cmd *cobra.Command, arguments []string, refused error) err
 		if len(missing) > 1 {
 			verb = "are"
 		}
+
 		return fmt.Errorf("%s %s missing: %s", strings.Join(missing, " and "), verb, cmd.UseLine())
 	case len(arguments) > len(names):
 		return fmt.Errorf("the argument %q is one too many: %s", arguments[len(names)], cmd.UseLine())
 	}
+
 	return refused
 }
 
@@ -58,6 +63,7 @@ func argumentNames(cmd *cobra.Command) (names []string) {
 			names = append(names, word)
 		}
 	}
+
 	return names
 }
 
@@ -67,6 +73,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 {
 		return err
 	}
+
 	// cobra knows how to compare names of commands.
 	all := &cobra.Command{SuggestionsMinimumDistance: maxTypos}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -76,6 +83,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	if len(near) == 0 {
 		return err
 	}
+
 	return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(near, " or --"))
 }
 
@@ -87,10 +95,12 @@ func rejectUnknownCommand(cmd *cobra.Command, arguments []string) error {
 	if len(arguments) == 0 {
 		return nil
 	}
+
 	cmd.SuggestionsMinimumDistance = maxTypos
 	text := fmt.Sprintf("unknown command %q for %q", arguments[0], cmd.CommandPath())
 	if near := cmd.SuggestionsFor(arguments[0]); len(near) > 0 {
 		text += "; did you mean " + strings.Join(near, " or ") + "?"
 	}
+
 	return errors.New(text)
 }

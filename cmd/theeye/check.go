@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 )
 
 // newCheck makes the command that `helm test` runs.
@@ -24,17 +25,21 @@ theeye-check, to which it belongs, stays.`,
 			if !cmd.Flags().Changed("url") {
 				url = os.Getenv(urlVariable)
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			err = app.CheckService(cmd.Context(), c, url, patience)
-			if errors.Is(err, app.ErrURL) {
+
+			err = cli.CheckService(cmd.Context(), c, url, patience)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return printText(cmd, "an event was posted, read back and erased\n")
 		},
 	}
@@ -46,7 +51,7 @@ theeye-check, to which it belongs, stays.`,
 
 // newKeyBootstrap makes the command that the chart runs once.
 func newKeyBootstrap() *cobra.Command {
-	var o app.BootstrapOptions
+	var o cli.BootstrapOptions
 	cmd := &cobra.Command{
 		Use: "bootstrap APPLICATION", Short: "In a pod of Kubernetes: make an admin key and keep it in a Secret, once", Args: cobra.ExactArgs(1),
 		Long: `In a pod of Kubernetes: make an application and an admin key of it, and put the key
@@ -58,21 +63,25 @@ patch on that Secret.`,
 			if o.Secret == "" {
 				return usageError{errors.New("--secret is required")}
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+
+			cluster, err := kube.InClusterConfig(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), kube.ServiceAccountFolder)
 			if err != nil {
 				return err
 			}
-			made, err := app.BootstrapKey(cmd.Context(), c, cluster, o)
+
+			made, err := cli.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
 				return err
 			case made:
 				return printText(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
 			}
+
 			return printText(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
 		},
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // unreachable is a database that nobody serves, with a password that must not be seen.
@@ -151,6 +151,7 @@ func TestMigrate(t *testing.T) {
 		require.Equal(t, 78, code, errOut)
 		require.Contains(t, errOut, "theeye migrate up")
 	}
+
 	code, out, errOut := finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.Regexp(t, `(?m)^1 +00001_\S+ +no$`, out)
@@ -168,6 +169,7 @@ func TestMigrate(t *testing.T) {
 			ends <- end{command.ProcessState.ExitCode(), string(text)}
 		}()
 	}
+
 	applied := 0
 	for range processes {
 		one := <-ends
@@ -175,6 +177,7 @@ func TestMigrate(t *testing.T) {
 		require.Contains(t, one.text, "the schema is current")
 		applied += strings.Count(one.text, "applied ")
 	}
+
 	code, out, errOut = finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.NotContains(t, out, " no\n")
@@ -266,6 +269,7 @@ func addressOf(t *testing.T, r *running) string {
 			return entry.Listen
 		}
 	}
+
 	require.FailNow(t, "no address", "%s", r.log)
 	return ""
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 // completionTimeout bounds a question that is asked for a completion: somebody waits at a
@@ -35,21 +37,25 @@ func addCompletions(cmd *cobra.Command) {
 			if len(before) >= len(names) {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
+
 			list := argumentLister(cmd, names[len(before)])
 			return list(cmd, before), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
+
 	flags := flagListers()
 	for _, setting := range config.Settings() {
 		if words := strings.Split(setting.Type, "|"); len(words) > 1 {
 			flags[setting.Flag] = listWords(words...)
 		}
 	}
+
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		list, known := flags[f.Name]
 		if !known {
 			return
 		}
+
 		// It fails for what was registered before, which then holds.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return list(cmd, before), cobra.ShellCompDirectiveNoFileComp
@@ -73,6 +79,7 @@ func argumentLister(cmd *cobra.Command, name string) lister {
 	case name == "NAME" && of == "event-type":
 		return listTypeNames
 	}
+
 	return listWords()
 }
 
@@ -84,8 +91,8 @@ func flagListers() map[string]lister {
 		"name":        listTypeNames,
 		"scope":       listWords("ingest", "read", "admin"),
 		"output":      listWords(asYAML, asJSON),
-		"status":      listWords(app.RejectionStatuses()...),
-		"action":      listWords(app.AuditActions()...),
+		"status":      listWords(cli.RejectionStatuses()...),
+		"action":      listWords(cli.AuditActions()...),
 	}
 }
 
@@ -96,24 +103,25 @@ func listWords(words ...string) lister {
 func listApplicationNames(cmd *cobra.Command, _ []string) []string {
 	if isClient(cmd) {
 		var answer struct {
-			Applications []app.Application `json:"applications"`
+			Applications []access.Application `json:"applications"`
 		}
 		fetchFromService(cmd, "v1/applications", &answer)
 		return namesOf(answer.Applications, nameOf)
 	}
-	return namesOf(listFromDatabase(cmd, app.WithAdmin, app.Admin.ListApplications), nameOf)
+
+	return namesOf(listFromDatabase(cmd, cli.WithAdmin, (*access.Registry).ListApplications), nameOf)
 }
 
-func nameOf(a app.Application) string { return a.Name }
+func nameOf(a access.Application) string { return a.Name }
 
 func listKeyIDs(cmd *cobra.Command, before []string) []string {
-	keys := listFromDatabase(cmd, app.WithAdmin, func(a app.Admin, ctx context.Context) ([]app.Key, error) { return a.ListKeys(ctx, before[0]) })
-	keys = slices.DeleteFunc(keys, func(k app.Key) bool { return k.RevokedAt != nil })
-	return namesOf(keys, func(k app.Key) string { return k.ID + "\t" + k.Description })
+	keys := listFromDatabase(cmd, cli.WithAdmin, func(a *access.Registry, ctx context.Context) ([]access.Key, error) { return a.ListKeys(ctx, before[0]) })
+	keys = slices.DeleteFunc(keys, func(k access.Key) bool { return k.RevokedAt != nil })
+	return namesOf(keys, func(k access.Key) string { return k.ID + "\t" + k.Description })
 }
 
 func listCategories(cmd *cobra.Command, _ []string) []string {
-	return namesOf(listEventTypes(cmd), func(k app.EventTypeKey) string { return k.Category })
+	return namesOf(listEventTypes(cmd), func(k eventtype.Key) string { return k.Category })
 }
 
 // listTypeNames lists the names of a category, which the argument before or --category names;
@@ -125,23 +133,26 @@ func listTypeNames(cmd *cobra.Command, before []string) []string {
 	} else if len(before) > 0 {
 		category = before[0]
 	}
-	keys := slices.DeleteFunc(listEventTypes(cmd), func(k app.EventTypeKey) bool { return category != "" && k.Category != category })
-	return namesOf(keys, func(k app.EventTypeKey) string { return k.Name })
+
+	keys := slices.DeleteFunc(listEventTypes(cmd), func(k eventtype.Key) bool { return category != "" && k.Category != category })
+	return namesOf(keys, func(k eventtype.Key) string { return k.Name })
 }
 
 // listEventTypes lists the registered types.
-func listEventTypes(cmd *cobra.Command) (keys []app.EventTypeKey) {
+func listEventTypes(cmd *cobra.Command) (keys []eventtype.Key) {
 	if isClient(cmd) {
 		var answer struct {
-			Types []app.EventTypeKey `json:"event_types"`
+			Types []eventtype.Key `json:"event_types"`
 		}
 		fetchFromService(cmd, "v1/event-types", &answer)
 		return answer.Types
 	}
-	types := listFromDatabase(cmd, app.WithEventTypes, app.EventTypes.ListTypes)
+
+	types := listFromDatabase(cmd, cli.WithEventTypes, cli.EventTypes.ListTypes)
 	for i := range types {
 		keys = append(keys, types[i].Key)
 	}
+
 	return keys
 }
 
@@ -150,6 +161,7 @@ func namesOf[T any](all []T, name func(T) string) []string {
 	for _, one := range all {
 		names = append(names, name(one))
 	}
+
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -160,8 +172,10 @@ func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, c
 	if err != nil {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
+
 	err = with(ctx, c, func(tool A) (err error) {
 		found, err = list(tool, ctx)
 		return err
@@ -169,6 +183,7 @@ func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, c
 	if err != nil {
 		return nil
 	}
+
 	return found
 }
 
@@ -184,22 +199,27 @@ func fetchFromService(cmd *cobra.Command, path string, into any) {
 	if err != nil {
 		return
 	}
+
 	base, err := url.Parse(cmp.Or(flag("url"), os.Getenv(urlVariable)))
 	if err != nil {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), http.NoBody) //nolint:gosec // whoever completes says which service it is
 	if err != nil {
 		return
 	}
+
 	request.Header.Set("Authorization", "Bearer "+key)
 	response, err := http.DefaultClient.Do(request) //nolint:gosec // as above
 	if err != nil {
 		return
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	if response.StatusCode == http.StatusOK {
 		_ = json.NewDecoder(io.LimitReader(response.Body, most)).Decode(into) // nothing is known then
 	}

@@ -72,6 +72,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 			require.Truef(t, strings.HasPrefix(variable, "THEEYE_"), "%s would not be looked at", variable)
 			environ = append(environ, variable+"="+value)
 		}
+
 		settings, err := config.Load(config.Sources{Environ: environ})
 		require.NoError(t, err)
 		require.NoError(t, settings.RequireDatabase())
@@ -79,6 +80,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 		if len(service.Command) == 0 {
 			service.Command = []string{"serve"} // the image's
 		}
+
 		requireUnderstood(t, service.Command)
 		require.True(t, service.ReadOnly)
 		require.Equal(t, []string{"ALL"}, service.CapDrop)
@@ -86,6 +88,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 		require.Contains(t, service.Build.Args, "VERSION")
 		require.Contains(t, service.Build.Args, "REVISION")
 	}
+
 	require.Equal(t, services["theeye"].Image, services["migrate"].Image)
 }
 
@@ -101,6 +104,7 @@ func TestComposeFitsTheDefaults(t *testing.T) {
 		require.NoError(t, err)
 		ports = append(ports, "127.0.0.1:"+port+":"+port)
 	}
+
 	require.Equal(t, ports, service.Ports, "to this machine alone")
 	require.Empty(t, services["migrate"].Ports)
 	require.Empty(t, services["postgres"].Ports)
@@ -136,5 +140,6 @@ func TestDocumentedContainerCommandsAreUnderstood(t *testing.T) {
 			found++
 		}
 	}
+
 	require.GreaterOrEqual(t, found, 6)
 }

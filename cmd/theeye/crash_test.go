@@ -18,10 +18,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // The budget that requests are answered within, and what a busy machine may add, on which
@@ -58,6 +58,7 @@ func newSite(t *testing.T) *crashRig {
 	for range 20 {
 		s.sessions = append(s.sessions, uuid.New())
 	}
+
 	environ := []string{"THEEYE_DATABASE_URL=" + s.database.DSN()}
 	code, out, errOut := finish(t, environ, "app", "create", "shop")
 	require.Zero(t, code, out+errOut)
@@ -82,6 +83,7 @@ func freeAddress(t *testing.T) string {
 			return l.Addr().String()
 		}
 	}
+
 	require.FailNow(t, "no port is free")
 	return ""
 }
@@ -108,10 +110,12 @@ func (s *crashRig) load(t *testing.T) (end func()) {
 				for i := range events {
 					events[i] = s.event(random)
 				}
+
 				wait := time.Duration(0)
 				if !s.send(events) {
 					wait = pause
 				}
+
 				s.answered[n].Add(1)
 				select {
 				case <-stop:
@@ -121,6 +125,7 @@ func (s *crashRig) load(t *testing.T) (end func()) {
 			}
 		})
 	}
+
 	end = sync.OnceFunc(func() {
 		close(stop)
 		running.Wait()
@@ -145,30 +150,37 @@ func (s *crashRig) send(events []event.Event) bool {
 		s.oracle.RecordSending(e)
 		bodies[i] = string(apptest.RenderEvent(e))
 	}
+
 	body := bodies[0]
 	if len(events) > 1 {
 		body = "[" + strings.Join(bodies, ",") + "]"
 	}
+
 	begin := time.Now()
 	answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", []byte(body))
 	took := int64(time.Since(begin))
 	for before := s.slowest.Load(); took > before && !s.slowest.CompareAndSwap(before, took); before = s.slowest.Load() {
 	}
+
 	if err == nil && answer.Status != http.StatusOK && answer.Status != http.StatusCreated && answer.Status != http.StatusServiceUnavailable {
 		s.odd.Store(answer)
 	}
+
 	if err != nil || answer.Status >= http.StatusMultipleChoices {
 		s.unknown.Add(int64(len(events)))
 		return false
 	}
+
 	verdicts := verdictsIn(answer.Body)
 	if len(verdicts) != len(events) {
 		s.odd.Store(answer)
 		return false
 	}
+
 	for i, e := range events {
 		s.oracle.RecordVerdict(e, verdicts[i].Status, verdicts[i].Sequence)
 	}
+
 	s.acknowledged.Add(int64(len(events)))
 	return true
 }
@@ -191,6 +203,7 @@ func verdictsIn(body []byte) []verdict {
 	case answer.Results != nil:
 		return answer.Results
 	}
+
 	return []verdict{answer.verdict}
 }
 
@@ -208,6 +221,7 @@ func (s *crashRig) reconcile(t *testing.T) {
 	for events := range slices.Chunk(s.oracle.Unanswered(), 100) {
 		require.True(t, s.send(events), "a retry is answered")
 	}
+
 	require.Empty(t, s.oracle.Unanswered())
 	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
@@ -218,6 +232,7 @@ func (s *crashRig) reconcile(t *testing.T) {
 	if odd := s.odd.Load(); odd != nil {
 		require.Fail(t, "an answer that is neither a verdict nor a 503", "%d: %s", odd.Status, odd.Body)
 	}
+
 	require.Less(t, time.Duration(s.slowest.Load()), budget+slack, "every answer comes within the budget")
 	t.Logf("%d events acknowledged, %d answers unknown at first, slowest answer %v",
 		s.oracle.Acknowledged(), s.unknown.Load(), time.Duration(s.slowest.Load()).Round(time.Millisecond))
@@ -236,6 +251,7 @@ func TestPostgresIsKilledUnderLoad(t *testing.T) {
 		s.grow(t, 1)
 		t.Logf("the first acknowledgement came %v after the restart", time.Since(back).Round(time.Millisecond))
 	}
+
 	s.grow(t, 500)
 	end()
 	s.reconcile(t)
@@ -268,6 +284,7 @@ func (s *crashRig) requireAnswers(t *testing.T) {
 	for n := range before {
 		before[n] = s.answered[n].Load()
 	}
+
 	for n := range before {
 		require.Eventually(t, func() bool { return s.answered[n].Load() >= before[n]+2 }, time.Minute, 5*time.Millisecond, "client %d hangs", n)
 	}
@@ -283,6 +300,7 @@ func TestServiceIsKilledUnderLoad(t *testing.T) {
 		r.stop(t, syscall.SIGKILL)
 		r = s.serve(t)
 	}
+
 	s.grow(t, 500)
 	end()
 	s.reconcile(t)

@@ -89,6 +89,7 @@ func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
 		require.Contains(t, errOut, address+": bind: address already in use")
 		require.Contains(t, errOut, `make run ARGS="`+flag+` 127.0.0.1:1808`)
 	}
+
 	require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: filepath.Join(data, "postgres")}))
 }
 
@@ -98,6 +99,7 @@ func TestDevRunsWhereThatAccountCannotBe(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root runs Postgres under an account that a folder can be closed to")
 	}
+
 	at := folder(t)
 	require.NoError(t, os.Chmod(at, 0o700))
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	main "github.com/the-eye-events/the-eye/cmd/theeye"
@@ -40,6 +41,7 @@ func documents(t *testing.T) map[string]string {
 		require.NoError(t, err)
 		texts[name] = string(text)
 	}
+
 	require.Greater(t, len(texts), 20)
 	return texts
 }
@@ -55,6 +57,7 @@ func codeSpans(page string) (found []string) {
 	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.Join(strings.Fields(m[1]), " "))
 	}
+
 	return found
 }
 
@@ -66,15 +69,18 @@ func loggedTexts(t *testing.T) (texts []string) {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			return err
 		}
+
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) == 0 {
 				return true
 			}
+
 			method, ok := call.Fun.(*ast.SelectorExpr)
 			text, isText := call.Args[0].(*ast.BasicLit)
 			if ok && isText && slices.Contains(levels, method.Sel.Name) {
@@ -82,6 +88,7 @@ func loggedTexts(t *testing.T) (texts []string) {
 					texts = append(texts, said)
 				}
 			}
+
 			return true
 		})
 		return nil
@@ -106,11 +113,13 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 			if !words.MatchString(s) || slices.Contains(strings.Fields(others), first) {
 				continue
 			}
+
 			quoted++
 			begins := func(text string) bool { return strings.HasPrefix(text, s) }
 			require.True(t, slices.ContainsFunc(texts, begins), "%s quotes a line that nothing logs: %s", name, s)
 		}
 	}
+
 	require.Greater(t, quoted, 8)
 }
 
@@ -122,19 +131,14 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 	t.Parallel()
 	shown := 0
 	for name, page := range documents(t) {
-		var uses []string
-		for _, b := range block.FindAllString(page, -1) {
-			if strings.HasPrefix(b, "```sh\n") {
-				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
-			}
-		}
-		for _, use := range append(uses, codeSpans(page)...) {
+		for _, use := range append(shellLines(page), codeSpans(page)...) {
 			for _, m := range command.FindAllStringSubmatch(use, -1) {
 				shown++
 				requireCommand(t, name, strings.Fields(m[1]))
 			}
 		}
 	}
+
 	require.Greater(t, shown, 60)
 }
 
@@ -148,9 +152,11 @@ func requireCommand(t *testing.T, page string, arguments []string) {
 		if sub == nil && cmd.HasSubCommands() && !strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "/") { // a second file to install
 			require.Fail(t, "a command that is not there", "%s: %s of %q", page, argument, arguments)
 		}
+
 		if sub != nil {
 			cmd = sub
 		}
+
 		if flag, ok := strings.CutPrefix(argument, "--"); ok && flag != "" && flag != "help" {
 			flag, _, _ = strings.Cut(strings.TrimRight(flag, ".,:'\"]"), "=")
 			require.NotNil(t, cmd.Flags().Lookup(flag), "%s: --%s of %s", page, flag, cmd.CommandPath())
@@ -164,6 +170,7 @@ func subcommand(cmd *cobra.Command, name string) *cobra.Command {
 			return sub
 		}
 	}
+
 	return nil
 }
 
@@ -175,9 +182,11 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 		section, _, _ := strings.Cut(s.Key, ".")
 		keys[s.Key], sections[section], variables[s.Env], variables[s.Env+"_FILE"] = true, true, true, true
 	}
+
 	for _, name := range []string{"THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_INGEST_KEY"} {
 		variables[name] = true // of clients, in dev.env
 	}
+
 	key, variable := regexp.MustCompile(`^([a-z]+)\.[a-z_]+$`), regexp.MustCompile(`THEEYE_[A-Z_]*[A-Z]`)
 	checks := doctor.RenderMarkdown()
 	for name, page := range documents(t) {
@@ -186,6 +195,7 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 				require.True(t, keys[s], "%s: %s", name, s)
 			}
 		}
+
 		for _, v := range variable.FindAllString(page, -1) {
 			require.True(t, variables[v], "%s: %s", name, v)
 		}
@@ -205,6 +215,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 		require.NoError(t, err)
 		migrations += string(text)
 	}
+
 	metric := regexp.MustCompile(`theeye_[a-z_]*[a-z]`)
 	for name, page := range pages {
 		for _, m := range metric.FindAllString(page, -1) {
@@ -212,6 +223,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 			if m == "theeye_service" || m == "theeye_analyst" || m == "theeye_owner" || m == "theeye_before" {
 				continue // roles, which each operator names
 			}
+
 			known := strings.Contains(pages["docs/metrics.md"], "`"+m+"`") || strings.Contains(pages["docs/metrics.md"], "`"+base+"`") || strings.Contains(migrations, m)
 			require.True(t, known, "%s names %s", name, m)
 		}
@@ -224,13 +236,77 @@ func TestDocsNameTargetsThatExist(t *testing.T) {
 	makefile, err := os.ReadFile(repository + "/Makefile")
 	require.NoError(t, err)
 	target := regexp.MustCompile(`^make (?:-s )?([a-z0-9-]+)`)
+
 	for name, page := range documents(t) {
-		for _, s := range codeSpans(page) {
+		for _, s := range append(codeSpans(page), shellLines(page)...) {
 			if m := target.FindStringSubmatch(s); m != nil {
 				require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), name)
 			}
 		}
 	}
+}
+
+// shellLines are the lines of the shell blocks of a page; one that continues is joined.
+func shellLines(page string) (lines []string) {
+	for _, b := range block.FindAllString(page, -1) {
+		if strings.HasPrefix(b, "```sh\n") {
+			lines = append(lines, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
+		}
+	}
+
+	return lines
+}
+
+// A flag that a page names without its command is one of theeye or of eyeload, or of the
+// programs that are listed here.
+func TestDocsNameFlagsThatExist(t *testing.T) {
+	t.Parallel()
+	const others = "set wait atomic data-binary help" // helm, curl, cobra
+	known := map[string]bool{}
+	for name := range strings.FieldsSeq(others) {
+		known[name] = true
+	}
+
+	noteFlags(main.Root(), known)
+	eyeload := goSources(t, filepath.Join(repository, "eyeload"))
+	flag := regexp.MustCompile(`^--([a-z][a-z0-9-]*)`)
+
+	named := 0
+	for name, page := range documents(t) {
+		for _, s := range codeSpans(page) {
+			if m := flag.FindStringSubmatch(s); m != nil {
+				named++
+				require.True(t, known[m[1]] || strings.Contains(eyeload, `"`+m[1]+`"`), "%s: --%s", name, m[1])
+			}
+		}
+	}
+
+	require.Greater(t, named, 30)
+}
+
+// noteFlags adds the flags of a command and of those below it.
+func noteFlags(command *cobra.Command, known map[string]bool) {
+	command.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	for _, sub := range command.Commands() {
+		noteFlags(sub, known)
+	}
+}
+
+// goSources is the text of the Go files below a folder, without tests.
+func goSources(t *testing.T, root string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	require.NoError(t, err)
+	return all.String()
 }
 
 // An alert that a page names is among the rules.
@@ -247,6 +323,7 @@ func TestDocsNameAlertsThatExist(t *testing.T) {
 			require.Regexp(t, `(?m)- alert: `+a+`$`, string(rules), name)
 		}
 	}
+
 	require.Greater(t, named, 20)
 }
 
@@ -260,12 +337,14 @@ func TestDocsLinkToPagesThatExist(t *testing.T) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
+
 			path, anchor, _ := strings.Cut(m[1], "#")
 			target := name
 			if path != "" {
 				target = filepath.Join(filepath.Dir(name), path)
 				require.FileExists(t, filepath.Join(repository, target), "a link of %s", name)
 			}
+
 			if anchor != "" {
 				require.Contains(t, anchors(pages[target]), anchor, "%s links to a heading of %s", name, target)
 			}
@@ -280,6 +359,7 @@ func anchors(page string) (found []string) {
 	for _, m := range heading.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.ReplaceAll(sign.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
 	}
+
 	return found
 }
 
@@ -298,10 +378,12 @@ func TestExitCodesAreDocumented(t *testing.T) {
 			ends = append(ends, m[1])
 		}
 	}
+
 	var rows []string
 	for _, m := range documented {
 		rows = append(rows, m[1])
 	}
+
 	require.Equal(t, ends, rows)
 	require.Contains(t, page, "| 130, 143 |")
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
 // The variables that dev.env sets for clients.
@@ -18,7 +20,7 @@ const (
 )
 
 func newDoctor() *cobra.Command {
-	options := app.DoctorOptions{Version: version}
+	options := cli.DoctorOptions{Version: version}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check a running deployment and say what to do; changes nothing", Args: cobra.NoArgs,
@@ -35,31 +37,39 @@ with 69 when neither the database nor the service can be reached.`,
 			if options.Replicas < 0 {
 				return usageError{errors.New("--replicas cannot be negative")}
 			}
+
 			if !cmd.Flags().Changed("url") {
 				options.URL = os.Getenv(urlVariable)
 			}
+
 			if !cmd.Flags().Changed("ops-url") {
 				options.OpsURL = os.Getenv(opsURLVariable)
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			report, err := app.RunDoctor(cmd.Context(), c, options)
-			if errors.Is(err, app.ErrURL) {
+
+			report, err := cli.RunDoctor(cmd.Context(), c, options)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
+
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				err = printJSON(cmd, report)
 			} else {
 				err = report.WriteText(cmd.OutOrStdout())
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return reportError(report)
 		},
 	}
@@ -72,7 +82,7 @@ with 69 when neither the database nor the service can be reached.`,
 }
 
 // reportError is the error that makes the exit code.
-func reportError(report app.DoctorReport) error {
+func reportError(report doctor.Report) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)
@@ -81,6 +91,7 @@ func reportError(report app.DoctorReport) error {
 	case report.Summary.Failed > 0:
 		return fmt.Errorf("%d checks failed", report.Summary.Failed)
 	}
+
 	return nil
 }
 
@@ -89,5 +100,6 @@ func printJSON(cmd *cobra.Command, answer any) error {
 	if err != nil {
 		return fmt.Errorf("render the answer: %w", err)
 	}
+
 	return printText(cmd, string(text)+"\n")
 }

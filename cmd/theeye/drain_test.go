@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // A service that is told to stop goes on for the drain delay and asks its clients
@@ -43,6 +43,7 @@ func TestServiceIsStoppedUnderLoad(t *testing.T) {
 					for _, v := range verdictsIn(answer.Body) {
 						s.oracle.RecordVerdict(e, v.Status, v.Sequence)
 					}
+
 					answered.Add(1)
 					if answer.Close {
 						closing.Add(1)
@@ -60,6 +61,7 @@ func TestServiceIsStoppedUnderLoad(t *testing.T) {
 			}
 		})
 	}
+
 	require.Eventually(t, func() bool { return answered.Load() > 1000 || t.Failed() }, time.Minute, time.Millisecond)
 	now := time.Now()
 	told.Store(&now)
@@ -94,6 +96,7 @@ func TestSecondSignal(t *testing.T) {
 	stuck := make(chan struct{})
 	go func() {
 		defer close(stuck)
+
 		_, _ = s.client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e)) // it is abandoned
 	}()
 	require.Eventually(t, func() bool {

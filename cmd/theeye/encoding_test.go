@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A database that cannot hold every text is refused at once, by each command that needs it.
@@ -20,6 +20,7 @@ func TestADatabaseOfAnotherEncoding(t *testing.T) {
 			require.Contains(t, errOut, "the encoding of "+database.Name()+" is "+encoding, command)
 			require.Contains(t, errOut, "create database NAME encoding 'UTF8'", command)
 		}
+
 		code, out, _ := finish(t, environ, "doctor")
 		require.NotZero(t, code)
 		require.Contains(t, out, "the encoding of the database is "+encoding+", not UTF8")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	program "github.com/the-eye-events/the-eye/cmd/theeye"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestEraseAndAudit(t *testing.T) {
@@ -43,6 +43,7 @@ func TestEraseAndAudit(t *testing.T) {
 		require.Contains(t, errOut, "--yes")
 		require.Empty(t, out)
 	}
+
 	code, out, errOut := finish(t, environ, "erase", "event", first, "--yes", "--json")
 	require.Zero(t, code, errOut)
 	require.JSONEq(t, `{"event_id":"`+first+`"}`, out)
@@ -59,6 +60,7 @@ func TestEraseAndAudit(t *testing.T) {
 		require.Equal(t, 1, code, "%v: %s", arguments, out)
 		require.NotEmpty(t, errOut)
 	}
+
 	code, _, errOut = finish(t, environ, "erase", "session", "shop", "--yes")
 	require.Equal(t, 64, code, "no id: %s", errOut)
 
@@ -89,5 +91,6 @@ func TestAsk(t *testing.T) {
 	for _, answer := range []string{"\n", "no\n", "YES!\n", "y\n"} {
 		require.Error(t, program.Ask(strings.NewReader(answer), io.Discard, "Sure?"), answer)
 	}
+
 	require.ErrorIs(t, program.Ask(strings.NewReader(""), io.Discard, "Sure?"), io.EOF)
 }

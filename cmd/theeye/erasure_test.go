@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const longEvents = 25_000
@@ -27,9 +27,11 @@ func fillSession(t *testing.T, client *apptest.Client) string {
 		for i := range batch {
 			batch[i] = `{"session_id":"` + session + `","category":"page","name":"view","data":{"user":{"id":"8612"}},"timestamp":"2021-01-01T09:15:27Z"}`
 		}
+
 		answer := client.Do(t, http.MethodPost, "/v1/events", "["+strings.Join(batch, ",")+"]")
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
+
 	return session
 }
 
@@ -65,6 +67,7 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 			require.Positive(t, left)
 			return id
 		}
+
 		require.True(t, time.Now().Before(deadline), "%v", err)
 	}
 }
@@ -120,6 +123,7 @@ func TestAnErasureOutlivesItsCommand(t *testing.T) {
 			require.InDelta(t, longEvents, found["events"], 0)
 			break
 		}
+
 		require.True(t, time.Now().Before(deadline), out)
 	}
 }
@@ -134,6 +138,7 @@ func TestEraseAndExportASubject(t *testing.T) {
 	for _, body := range []string{event(canary), event("1"), strings.Replace(event(canary), `"page"`, `""`, 1)} {
 		s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 	}
+
 	code, out, errOut := finish(t, environ, "subject", "export", "--data", "user.id="+canary)
 	require.Zero(t, code, errOut)
 	require.Equal(t, "1 events and 1 errors\n", errOut)
@@ -167,6 +172,7 @@ func TestEraseAndExportASubject(t *testing.T) {
 		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
 		require.Equal(t, 64, code, "%s: %s", arguments, errOut)
 	}
+
 	code, _, errOut = finish(t, environ, "erasure", uuid.NewString())
 	require.Equal(t, 1, code, errOut)
 }

@@ -8,31 +8,37 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 func newTypePreview() *cobra.Command {
-	source, events, maxFailing, inJSON := planSource{}, app.DefaultSample, 0, false
+	source, events, maxFailing, inJSON := planSource{}, eventtype.DefaultSample, 0, false
 	cmd := newEventTypeCommand("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
+
 			if maxFailing < 0 {
 				return usageError{errors.New("--max-failing cannot be negative")}
 			}
+
 			all, err := collectPreviews(cmd, t, source, events)
 			if err != nil {
 				return err
 			}
+
 			if inJSON {
 				err = printJSON(cmd, all)
 			} else {
 				err = printText(cmd, formatPreviews(all))
 			}
+
 			if err != nil {
 				return err
 			}
+
 			return checkPreviews(all, maxFailing)
 		})
 	cmd.Long = `Hold the schemas of a plan against the newest stored events of each type, and against
@@ -52,17 +58,18 @@ observed does.`
 
 // typePreview is the preview of one type.
 type typePreview struct {
-	app.EventTypeKey
-	app.EventTypePreview
+	eventtype.Key
+	eventtype.Preview
 
 	Mode string `json:"mode"`
 }
 
-func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
+func collectPreviews(cmd *cobra.Command, t cli.EventTypes, source planSource, events int) ([]typePreview, error) {
 	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return nil, err
 	}
+
 	shown := newProgress(cmd)
 	defer shown.clearLine()
 
@@ -73,11 +80,14 @@ func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, ev
 		if stopped := context.Cause(cmd.Context()); stopped != nil {
 			return nil, stopped
 		}
+
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, typePreview{wanted[i].Key, preview, string(wanted[i].Mode)})
 	}
+
 	return all, nil
 }
 
@@ -91,13 +101,16 @@ func formatPreviews(all []typePreview) string {
 		if r.Examined > 0 {
 			fmt.Fprintf(&b, "  %d open errors: %d would fit and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
 		}
+
 		for _, v := range p.Violations {
 			fmt.Fprintf(&b, "  %d × %s (event %s)\n", v.Count, v.Detail, v.EventID)
 		}
+
 		if !p.Complete {
 			b.WriteString("  the time was up before all were looked at; ask for fewer with --events\n")
 		}
 	}
+
 	return b.String()
 }
 
@@ -105,16 +118,19 @@ func formatPreviews(all []typePreview) string {
 func checkPreviews(all []typePreview, maxFailing int) error {
 	failing, complete := 0, true
 	for i := range all {
-		if all[i].Mode == app.EventTypeEnforce {
+		if all[i].Mode == string(eventtype.Enforce) {
 			failing += all[i].Events.NewlyFailing
 		}
+
 		complete = complete && all[i].Complete
 	}
+
 	switch {
 	case failing > maxFailing:
 		return fmt.Errorf("%d stored events would newly fail; %d may", failing, maxFailing)
 	case !complete:
 		return errors.New("not all stored events were looked at")
 	}
+
 	return nil
 }

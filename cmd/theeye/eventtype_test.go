@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // workbench is a running service and the commands on its database.
@@ -108,6 +108,7 @@ func TestEventTypesAsCode(t *testing.T) {
 		out, _ = w.run(t, 0, "apply", "--prune", "-f", w.file(t, "all."+form, out))
 		require.Contains(t, out, "0 created, 0 changed, 0 deleted, 2 unchanged\n")
 	}
+
 	w.run(t, 0, "diff", "--prune", "-f", exported)
 	// A change, and a type less.
 	changed := w.file(t, "changed.yaml", strings.ReplaceAll(oneType, "[email]", "[email, phone]"))
@@ -136,6 +137,7 @@ func TestAPlanIsAppliedWhollyOrNot(t *testing.T) {
 		_, errOut := w.run(t, 65, command, "-f", filepath.Join(w.directory, "plan"))
 		require.Contains(t, errOut, "plan/b.yaml (document 2): /schema/properties/x/type: ")
 	}
+
 	out, _ := w.run(t, 0, "list", "--json")
 	require.JSONEq(t, `[]`, strings.ReplaceAll(out, "null", "[]"))
 	require.Zero(t, w.audited(t))
@@ -150,9 +152,11 @@ func TestInferPreviewApply(t *testing.T) {
 	for i := range 30 {
 		require.Equal(t, http.StatusCreated, w.post(t, fmt.Sprintf(`{"email": "u%d@example.com", "n": %d, "kind": "order"}`, i, i)))
 	}
+
 	for range 3 {
 		require.Equal(t, http.StatusCreated, w.post(t, `{"email": "none"}`))
 	}
+
 	out, _ := w.run(t, 0, "infer", "form", "submit")
 	require.Contains(t, out, "# Proposed from 33 stored events.")
 	require.Contains(t, out, "  required: [email]\n")

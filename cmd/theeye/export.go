@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/export"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
 )
 
 // The variables of keys for clients; dev.env sets the second.
@@ -41,20 +41,25 @@ With a service of theeye dev running:
 			if o.Key, err = clientKey(keyFile); err != nil {
 				return err
 			}
+
 			if o.URL = cmp.Or(o.URL, os.Getenv(urlVariable)); o.URL == "" {
 				return usageError{errors.New("no service is named: give --url, or set " + urlVariable)}
 			}
+
 			if o.Interval <= 0 {
 				return usageError{errors.New("--interval is a time above 0")}
 			}
+
 			if o.After, err = readCursor(after); err != nil {
 				return err
 			}
+
 			for parameter, value := range map[string]string{"category": category, "name": name, "application": application} {
 				if value != "" {
 					o.Filters.Set(parameter, value)
 				}
 			}
+
 			return runExport(cmd, o)
 		},
 	}
@@ -75,6 +80,7 @@ With a service of theeye dev running:
 func runExport(cmd *cobra.Command, o export.Options) error {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
+
 	shown := newProgress(cmd)
 	tell := func(text string) {
 		shown.clearLine()
@@ -90,9 +96,11 @@ func runExport(cmd *cobra.Command, o export.Options) error {
 	if errors.Is(err, export.ErrUsage) {
 		return usageError{err}
 	}
+
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
+
 	return nil
 }
 
@@ -101,6 +109,7 @@ func progressOf(cmd *cobra.Command, shown *progress) func(events int) {
 	if isTerminal(cmd.OutOrStdout()) {
 		return nil
 	}
+
 	return func(events int) { shown.showText("%d events written", events) }
 }
 
@@ -112,11 +121,14 @@ func clientKey(file string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("read the key: %w", err)
 		}
+
 		key = strings.TrimSpace(string(text))
 	}
+
 	if key == "" {
 		return "", usageError{errors.New("a key with the scope read is needed: give --key-file, or set " + keyVariable)}
 	}
+
 	return key, nil
 }
 
@@ -125,5 +137,6 @@ func readCursor(text string) (string, error) {
 	if info, err := os.Stat(text); text == "" || err != nil || info.IsDir() {
 		return text, nil //nolint:nilerr // what names no file is a cursor
 	}
+
 	return export.ReadCursor(text)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // Runs of export that share a cursor file write each event once; a run that follows
@@ -41,8 +41,10 @@ func TestExport(t *testing.T) {
 			require.Zero(t, code, errOut)
 			written += out
 		}
+
 		require.Equal(t, 1, strings.Count(written, id))
 	}
+
 	require.Equal(t, 3, strings.Count(written, "\n"))
 	cursor, err := os.ReadFile(cursorFile)
 	require.NoError(t, err)

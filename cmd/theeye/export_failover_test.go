@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A standby that is 60 events behind is promoted, under a service that goes on. Its numbers
@@ -80,6 +80,7 @@ func post(t *testing.T, client *apptest.Client, n int) (ids []string) {
 		require.Equal(t, http.StatusCreated, postOne(t, client, id))
 		ids = append(ids, id)
 	}
+
 	return ids
 }
 
@@ -120,6 +121,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx) // its server may be gone
 	})
 	return conn

@@ -28,16 +28,20 @@ func newHealthcheck() *cobra.Command {
 				if err != nil {
 					return err
 				}
+
 				if base, err = opsURL(c.Ops.Listen); err != nil {
 					return err
 				}
 			}
+
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
+
 			answer, err := fetchReady(ctx, strings.TrimSuffix(base, "/")+"/readyz")
 			if err != nil {
 				return err
 			}
+
 			return printText(cmd, answer)
 		},
 	}
@@ -45,6 +49,7 @@ func newHealthcheck() *cobra.Command {
 	for _, setting := range config.Settings() {
 		cmd.Flags().Lookup(setting.Flag).Hidden = setting.Key != "ops.listen"
 	}
+
 	cmd.Flags().StringVar(&base, "ops", "", "Ask at this `URL`, such as http://127.0.0.1:8081; by default where ops.listen says")
 	cmd.Flags().DurationVar(&timeout, "timeout", patience, "How long the answer may take")
 	return cmd
@@ -56,12 +61,14 @@ func opsURL(listen string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read ops.listen: %w", err)
 	}
+
 	if address := net.ParseIP(host); host == "" || address != nil && address.IsUnspecified() {
 		host = "127.0.0.1"
 		if address != nil && address.To4() == nil {
 			host = "::1"
 		}
 	}
+
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
@@ -72,6 +79,7 @@ func fetchReady(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", usageError{fmt.Errorf("--ops: %w", err)}
 	}
+
 	// A proxy that the environment names has no business between the two.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
@@ -79,12 +87,15 @@ func fetchReady(ctx context.Context, url string) (string, error) {
 		return "", fmt.Errorf("the service does not answer: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
+
 	body, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
 		return "", fmt.Errorf("read the answer: %w", err)
 	}
+
 	if response.StatusCode != http.StatusOK {
 		return "", errors.New("the service is not ready: " + response.Status + "\n" + strings.TrimSpace(string(body)))
 	}
+
 	return string(body), nil
 }

@@ -19,6 +19,7 @@ func TestHealthcheckAsksWhetherTheServiceIsReady(t *testing.T) {
 			} else {
 				w.WriteHeader(http.StatusTeapot)
 			}
+
 			_, _ = w.Write([]byte(body)) // the probe tells
 		}))
 		t.Cleanup(server.Close)

@@ -8,7 +8,8 @@ import (
 	"syscall"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/export"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
 )
 
 // watchSignals returns a context that ends with the first SIGINT or SIGTERM, which is then its
@@ -46,15 +47,19 @@ func explainInterruption(ctx context.Context, err error) error {
 	if err == nil || !errors.As(context.Cause(ctx), &stopped) || errors.Is(err, app.ErrAbandoned) {
 		return err
 	}
+
 	if exported, ok := errors.AsType[*export.InterruptedError](err); ok {
 		stopped.done = exported.Error()
 	}
-	if erasing, ok := errors.AsType[*app.UnfinishedError](err); ok {
+
+	if erasing, ok := errors.AsType[*cli.UnfinishedError](err); ok {
 		stopped.done = erasing.Error()
 	}
+
 	if unfinished, ok := errors.AsType[unfinishedError](err); ok {
 		stopped.done = "interrupted; " + unfinished.done
 	}
+
 	return stopped
 }
 

@@ -30,5 +30,6 @@ func withListenAdvice(err error, advice map[string]string) error {
 	if !errors.As(err, &listen) {
 		return err
 	}
+
 	return fmt.Errorf("%w; %s", err, advice[listen.Setting])
 }

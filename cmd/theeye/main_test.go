@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // binaryVariable tells the tests where the program is.
@@ -29,13 +29,16 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+
 	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".")
 	if text, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, text))
 	}
+
 	if err := os.Setenv(binaryVariable, binary); err != nil {
 		panic(err)
 	}
+
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
@@ -56,6 +59,7 @@ func finish(t testing.TB, environ []string, arguments ...string) (code int, out,
 	if command.ProcessState == nil {
 		require.NoError(t, err)
 	}
+
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
@@ -87,6 +91,7 @@ func (l *lines) read(from io.Reader) {
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.String()
 }
 
@@ -102,6 +107,7 @@ func (r *running) await(t testing.TB, text string) {
 		if found {
 			return
 		}
+
 		select {
 		case <-news:
 		case <-r.done:
@@ -138,6 +144,7 @@ func launch(t testing.TB, command *exec.Cmd) *running {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
+
 		r.log.read(read)
 	}()
 	go func() {
@@ -165,5 +172,6 @@ func (r *running) stop(t testing.TB, signal syscall.Signal) int {
 	case <-time.After(time.Minute):
 		require.FailNow(t, "the program does not stop", "%s", r.log)
 	}
+
 	return r.ProcessState.ExitCode()
 }

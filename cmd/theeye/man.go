@@ -23,10 +23,12 @@ func addMan(root *cobra.Command) {
 				at := time.Unix(seconds, 0).UTC()
 				header.Date = &at
 			}
+
 			root.DisableAutoGenTag = true // the same commit makes the same pages
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("write the manual: %w", err)
 			}
+
 			return nil
 		},
 	})

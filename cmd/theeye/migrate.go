@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
 func newMigrate() *cobra.Command {
@@ -22,12 +23,15 @@ func newMigrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if !confirmed {
 				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
 			}
-			if err := app.MigrateDown(cmd.Context(), c); err != nil {
+
+			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
+
 			return printText(cmd, "the last migration was taken back\n")
 		},
 	}
@@ -36,6 +40,7 @@ func newMigrate() *cobra.Command {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
+
 	return cmd
 }
 
@@ -59,16 +64,17 @@ func newMigrateUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			done, shown := migrationReport{Applied: []appliedMigration{}}, newProgress(cmd)
 			var unsaid error
-			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
+			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
 				switch s.State {
-				case app.MigrationBegins:
+				case postgres.MigrationBegins:
 					shown.showText("applying %s", s.Name)
-				case app.MigrationWaits:
+				case postgres.MigrationWaits:
 					shown.clearLine()
 					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
-				case app.MigrationApplied:
+				case postgres.MigrationApplied:
 					shown.clearLine()
 					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
 					if !asJSON && unsaid == nil {
@@ -80,9 +86,11 @@ func newMigrateUp() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if unsaid != nil {
 				return unsaid
 			}
+
 			return printMigrated(cmd, done, asJSON)
 		},
 	}
@@ -97,6 +105,7 @@ func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error 
 	case len(done.Applied) == 0:
 		return printText(cmd, "nothing to do: the schema is current\n")
 	}
+
 	return printText(cmd, "the schema is current\n")
 }
 
@@ -111,19 +120,23 @@ func newMigrateStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			migrations, err := app.Migrations(cmd.Context(), c)
+
+			migrations, err := cli.Migrations(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				return printJSON(cmd, migrations)
 			}
+
 			return printTable(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
 				for _, m := range migrations {
 					applied := "no"
 					if m.Applied {
 						applied = m.AppliedAt.UTC().Format(time.RFC3339)
 					}
+
 					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
 				}
 			})
@@ -134,7 +147,7 @@ func newMigrateStatus() *cobra.Command {
 }
 
 func newMigrateRoles() *cobra.Command {
-	var roles app.Roles
+	var roles postgres.Roles
 	cmd := &cobra.Command{
 		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
 		Long: `Make the roles of the service and of analysts where they are missing, and grant each
@@ -149,16 +162,19 @@ It fails and changes nothing where a role could become the owner all the same, b
 of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
 them in public. It says then what has to be run, and as whom.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
+			if roles == (postgres.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
 			}
+
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
+
+			if err := cli.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
+
 			return printText(cmd, "the roles are there and have their privileges\n")
 		},
 	}

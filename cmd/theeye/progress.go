@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
 // progressStep is the least time between two changes of what is shown.
@@ -27,6 +27,7 @@ func newProgress(cmd *cobra.Command) *progress {
 	if isTerminal(cmd.ErrOrStderr()) {
 		p.out = cmd.ErrOrStderr()
 	}
+
 	return p
 }
 
@@ -35,6 +36,7 @@ func (p *progress) showText(format string, args ...any) {
 	if p.out == nil || p.now().Sub(p.last) < progressStep {
 		return
 	}
+
 	p.last = p.now()
 	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // it is only shown
 }
@@ -44,6 +46,7 @@ func (p *progress) clearLine() {
 	if p.out != nil && !p.last.IsZero() {
 		fmt.Fprint(p.out, "\r\x1b[K") //nolint:errcheck // as above
 	}
+
 	p.last = time.Time{}
 }
 

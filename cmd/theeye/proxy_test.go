@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // ingress hands requests on to services in turn, over connections that it keeps, as
@@ -41,6 +41,7 @@ func (g *ingress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+
 	http.Error(w, "nobody is ready", http.StatusBadGateway)
 }
 
@@ -52,6 +53,7 @@ func (g *ingress) look(ctx context.Context) {
 			answer, err := b.ops.Try(ctx, http.MethodGet, "/readyz", nil)
 			b.ready.Store(err == nil && answer.Status == http.StatusOK)
 		}
+
 		select {
 		case <-ctx.Done():
 			return
@@ -75,6 +77,7 @@ func newIngress(t *testing.T, addresses [][2]string) (g *ingress, address string
 			},
 		}})
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
 	looking.Go(func() { g.look(ctx) })
@@ -95,6 +98,7 @@ func body(a *apptest.Answer) string {
 	if a == nil {
 		return ""
 	}
+
 	return strconv.Itoa(a.Status) + " " + string(a.Body)
 }
 
@@ -123,6 +127,7 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 	for n := range services {
 		g.await(t, n, true)
 	}
+
 	var answered, failed atomic.Int64
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
@@ -135,6 +140,7 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 					return
 				default:
 				}
+
 				e := s.event(random)
 				s.oracle.RecordSending(e)
 				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e))
@@ -143,12 +149,14 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 					t.Errorf("a request failed: %v %s", err, body(answer))
 					return
 				}
+
 				v := verdictsIn(answer.Body)[0]
 				s.oracle.RecordVerdict(e, v.Status, v.Sequence)
 				answered.Add(1)
 			}
 		})
 	}
+
 	end := sync.OnceFunc(func() { close(stop); clients.Wait() })
 	t.Cleanup(end)
 	more := func() {
@@ -165,6 +173,7 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 			g.await(t, n, true)
 		}
 	}
+
 	more()
 	end()
 	require.Zero(t, failed.Load())

@@ -31,6 +31,7 @@ func shellBlocks(t *testing.T, page string) []shellBlock {
 	for _, match := range regexp.MustCompile("(?ms)(<!-- test:readme -->\n)?^```sh\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		found = append(found, shellBlock{text: match[2], live: match[1] != ""})
 	}
+
 	require.NotEmpty(t, found, page)
 	return found
 }
@@ -52,6 +53,7 @@ func pasteInShell(t *testing.T, shell []string, folder string, environ []string,
 	if _, err := exec.LookPath(shell[0]); err != nil {
 		require.FailNow(t, shell[0]+" is not installed, and README's commands have to work in it: apt-get install "+shell[0])
 	}
+
 	command := exec.CommandContext(context.Background(), shell[0], shell[1:]...)
 	command.Dir = folder
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TERM=dumb"}, environ...)
@@ -86,6 +88,7 @@ func liveBlocks(t *testing.T, page string) (texts []string) {
 			texts = append(texts, b.text)
 		}
 	}
+
 	return texts
 }
 
@@ -161,6 +164,7 @@ func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 			texts = append(texts, b.text)
 		}
 	}
+
 	for name, shell := range pasteShells {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +173,7 @@ func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 				script := "#!/bin/sh\nprintf '%s' " + program + "; for a; do printf ' <%s>' \"$a\"; done; echo\n"
 				require.NoError(t, os.WriteFile(filepath.Join(at, program), []byte(script), 0o755))
 			}
+
 			answers := pasteInShell(t, shell, at, []string{"PATH=" + at + ":" + os.Getenv("PATH")}, texts...)
 			require.Equal(t, []string{
 				"make <run>\n",
@@ -190,6 +195,7 @@ func TestNoShellBlockHasComments(t *testing.T) {
 		require.NoError(t, err)
 		pages = append(pages, found...)
 	}
+
 	require.Greater(t, len(pages), 20)
 	fence := regexp.MustCompile("(?ms)^```(?:sh|bash|shell|zsh|console)\n(.*?)^```$")
 	comment := regexp.MustCompile(`(?m)(^|[ \t])#.*$`)

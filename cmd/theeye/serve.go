@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
@@ -22,21 +23,25 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			logger, err := newLogger(c)
 			if err != nil {
 				return err
 			}
 			defer logger.Sync() //nolint:errcheck // standard error needs no flushing
+
 			settings := make([]zap.Field, 0, len(c.Describe()))
 			for _, line := range c.Describe() {
 				settings = append(settings, zap.String(line.Key, line.Value))
 			}
+
 			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
 				return withListenAdvice(err, serveListenAdvice())
 			}
+
 			return service.Run(cmd.Context(), hurry)
 		},
 	}
@@ -55,6 +60,7 @@ func tuneMemory(c config.Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
+
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(base + 3*int64(c.Ingest.QueueBytes))
 	}
@@ -63,7 +69,7 @@ func tuneMemory(c config.Config) {
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
 	defaults := map[string]string{"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s"}
-	options := app.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
+	options := cli.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
 	var address string
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run a complete service on this machine, with a private Postgres", Args: cobra.NoArgs,
@@ -72,24 +78,28 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			if !cmd.Flags().Changed("data-dir") {
 				options.FallbackDir = "/var/lib"
 			}
+
 			if err := options.PrepareDataDir(); err != nil {
 				return err
 			}
+
 			file, err := cmd.Flags().GetString(config.FileFlag)
 			if err != nil {
 				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
 			}
+
 			options.Load = func(databaseURL string) (config.Config, error) {
 				flags := config.SetFlags(cmd.Flags())
 				flags["database.url"] = databaseURL // the private one, whatever else is set
 				if cmd.Flags().Changed("listen") {
 					flags["http.listen"] = address
 				}
+
 				return config.Load(config.Sources{
 					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
 				})
 			}
-			return withListenAdvice(app.RunDev(cmd.Context(), options, hurry), devListenAdvice())
+			return withListenAdvice(cli.RunDev(cmd.Context(), options, hurry), devListenAdvice())
 		},
 	}
 	config.BindFlags(cmd.Flags())
@@ -101,9 +111,11 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			cmd.Flags().Lookup(setting.Flag).DefValue = standard
 		}
 	}
+
 	for _, hidden := range []string{"http-listen", "database-url"} {
 		cmd.Flags().Lookup(hidden).Hidden = true
 	}
+
 	return cmd
 }
 
@@ -116,6 +128,7 @@ func withoutDatabase(environ []string) []string {
 			kept = append(kept, variable)
 		}
 	}
+
 	return kept
 }
 
@@ -128,9 +141,11 @@ func newConfig() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
 				return printJSON(cmd, c.Describe())
 			}
+
 			return printTable(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush tells
@@ -165,5 +180,6 @@ func printTable(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) e
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }

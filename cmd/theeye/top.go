@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
 // newTop watches running services from outside; it needs neither settings nor a key.
@@ -22,15 +22,18 @@ func newTop() *cobra.Command {
 			if err := o.Validate(); err != nil {
 				return usageError{err}
 			}
+
 			o.Once = o.Once || !top.IsInteractive(cmd.OutOrStdout())
 			transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
+
 			err := top.Run(cmd.Context(), o, top.Deps{
 				Client: &http.Client{Transport: transport}, Now: time.Now, After: time.After, Out: cmd.OutOrStdout(),
 			})
 			if err != nil {
 				return fmt.Errorf("top: %w", err)
 			}
+
 			return nil
 		},
 	}

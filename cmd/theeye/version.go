@@ -13,6 +13,7 @@ func newVersion() *cobra.Command {
 			if asJSON {
 				return printJSON(cmd, map[string]string{"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion})
 			}
+
 			return printText(cmd, build.Version+"\n")
 		},
 	}

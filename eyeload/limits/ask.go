@@ -21,81 +21,101 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// QuestionConfig says whom Ask asks, and how often.
+// QuestionConfig says which service MeasureQuestions queries, and how often.
 type QuestionConfig struct {
-	// URL is where the service listens.
+	// URL is the address of the service.
 	URL string
 	// ReadKey is an organisation-wide key with the scope read.
 	ReadKey string
-	// Pool is connected to the service's database, as one who may read the tables:
-	// what to ask for is drawn from there, and plans are asked for.
+	// Pool is connected to the service's database with a role that may read the tables: the
+	// objects of the questions are drawn from there, and plans are read.
 	Pool *pgxpool.Pool
-	// Times is how often each question is asked. Default: 1000. Counts are asked for
-	// a tenth as often, as each takes some thousand times the rows, and those of all time
-	// ten times altogether.
+	// Times is how often each question is asked. Default: 1000. Counts are asked a tenth as
+	// often, because each reads some thousand times the rows, and those of all time a hundredth
+	// as often.
 	Times int
-	// Only are the names of the questions to ask; empty is all of them.
+	// Only are the names of the questions to ask; empty stands for all.
 	Only []string
-	// Seed decides on what is asked for.
+	// Seed decides the objects of the questions.
 	Seed uint64
-	// Now is the monotonic clock that answers are timed with.
+	// Now is the monotonic clock for the latencies.
 	Now func() time.Time
 }
 
-// Answer is how long the answers to one question took, from sending it to the last byte.
+// Answer holds the latencies of one question, from the request to the last byte of the answer.
 type Answer struct {
 	Question string
 	Asked    int
 	P50      time.Duration
 	P99      time.Duration
 	Max      time.Duration
-	// Plan is what EXPLAIN (ANALYZE, BUFFERS) says of the statements behind it, for
-	// one of the things that were asked for.
+	// Plan is the output of EXPLAIN (ANALYZE, BUFFERS) for the statements behind the question,
+	// for one of its objects.
 	Plan string
 }
 
-// MeasureQuestions asks a running service each question about its events and sessions, one after
-// the other over one connection that is kept open, and tells how long the answers
-// took. It changes nothing. Any answer but a 200 is an error.
+// MeasureQuestions asks a running service each question about its events and sessions, one
+// after another over one connection, and returns the latencies. It changes nothing. Any answer
+// but 200 is an error.
 func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	if config.Now == nil {
 		return nil, errors.New("answers cannot be timed without a clock")
 	}
+
 	if config.Times <= 0 {
 		config.Times = 1000
 	}
-	counts, wholes := max(config.Times/10, 1), max(config.Times/100, 1)
-	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // it has to give the same again, and guards nothing
+
+	counts := max(config.Times/10, 1)
+	allTimeCounts := max(config.Times/100, 1)
+	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // has to be reproducible
+
 	drawn, err := drawSample(ctx, config.Pool, random)
 	if err != nil {
 		return nil, err
 	}
+
 	db, err := openStore(ctx, config.Pool)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	a := &questioner{config: config, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, store: postgres.NewQueryStore(db)}
+
+	a := &questioner{
+		config: config,
+		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
+		store:  postgres.NewQueryStore(db),
+	}
 	defer a.client.CloseIdleConnections()
+
 	var answers []Answer
 	for _, round := range []struct {
 		questions []question
 		times     int
-	}{{drawn.eventQuestions(random, config.Times), config.Times}, {drawn.payloadQuestions(random, counts), counts}, {drawn.dailyCountQuestions(random, counts), counts}, {drawn.allTimeCountQuestions(), wholes}} {
+	}{
+		{drawn.eventQuestions(random, config.Times), config.Times},
+		{drawn.payloadQuestions(random, counts), counts},
+		{drawn.dailyCountQuestions(random, counts), counts},
+		{drawn.allTimeCountQuestions(), allTimeCounts},
+	} {
 		for _, q := range round.questions {
 			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
 				continue
 			}
+
 			answer, err := a.measureQuestion(ctx, &q, round.times)
 			if errors.Is(err, errNotPossible) {
 				continue
 			}
+
 			if err != nil {
 				return answers, fmt.Errorf("ask for %s: %w", q.name, err)
 			}
+
 			answers = append(answers, answer)
 		}
 	}
+
 	return answers, nil
 }
 
@@ -105,25 +125,27 @@ type questioner struct {
 	store  *postgres.QueryStore
 }
 
-// errNotPossible tells that a question cannot be asked of what is there.
-var errNotPossible = errors.New("there is nothing to ask this of")
+// errNotPossible means that a question does not apply to the data.
+var errNotPossible = errors.New("the question does not apply to the data")
 
-// errNoNextPage tells that there is no page behind the first.
+// errNoNextPage means that there is no second page.
 var errNoNextPage = errors.New("there is no next page")
 
-// measureQuestion asks one question several times, for another thing each time.
+// measureQuestion asks one question several times, each time about another object.
 func (a *questioner) measureQuestion(ctx context.Context, q *question, times int) (Answer, error) {
 	if q.possible != nil {
 		found, err := q.possible(ctx, a.store)
 		if err != nil {
 			return Answer{}, err
 		}
+
 		if !found {
 			return Answer{}, errNotPossible
 		}
 	}
+
 	took := make([]time.Duration, 0, times)
-	const warm = 5 // the first ones find connections and plans
+	const warm = 5 // the first ones pay for connections and plans
 	for n := -warm; n < times; n++ {
 		one, err := a.timeRequest(ctx, q, max(n, 0))
 		switch {
@@ -134,39 +156,55 @@ func (a *questioner) measureQuestion(ctx context.Context, q *question, times int
 			took = append(took, one)
 		}
 	}
+
 	if len(took) == 0 {
 		return Answer{}, errNoNextPage
 	}
+
 	plan, err := a.explainPlan(ctx, q)
 	slices.Sort(took)
 	last := len(took) - 1
-	return Answer{Question: q.name, Asked: len(took), P50: took[last/2], P99: took[last*99/100], Max: took[last], Plan: plan}, err
+
+	return Answer{
+		Question: q.name,
+		Asked:    len(took),
+		P50:      took[last/2],
+		P99:      took[last*99/100],
+		Max:      took[last],
+		Plan:     plan,
+	}, err
 }
 
-// timeRequest asks for the n-th thing once.
+// timeRequest asks a question about its n-th object once.
 func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.Duration, error) {
 	path := q.path(n)
 	if q.followsCursor && q.cursor != "" {
 		path += "&after=" + url.QueryEscape(q.cursor)
 	}
+
 	if q.nextPage {
 		first, err := a.fetchBody(ctx, path)
 		if err != nil {
 			return 0, err
 		}
+
 		var page struct {
 			NextCursor string `json:"next_cursor"`
 		}
 		if err := json.Unmarshal(first, &page); err != nil {
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
+
 		if page.NextCursor == "" {
 			return 0, errNoNextPage
 		}
+
 		path += "&cursor=" + url.QueryEscape(page.NextCursor)
 	}
+
 	start := a.config.Now()
 	body, err := a.fetchBody(ctx, path)
+
 	took := a.config.Now().Sub(start)
 	if err == nil && q.followsCursor {
 		var page struct {
@@ -175,8 +213,10 @@ func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.
 		if err := json.Unmarshal(body, &page); err != nil {
 			return 0, fmt.Errorf("read a page: %w", err)
 		}
+
 		q.cursor = page.Next
 	}
+
 	return took, err
 }
 
@@ -185,20 +225,23 @@ func (a *questioner) fetchBody(ctx context.Context, path string) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
+
 	request.Header.Set("Authorization", "Bearer "+a.config.ReadKey)
 	response, err := a.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("send a request: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
+
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the answer is %s: %s", response.Status, bytes.TrimSpace(body))
 	}
+
 	return body, err
 }
 
-// explainPlan has the statements for the first thing explained.
+// explainPlan returns the plans of the statements for the first object.
 func (a *questioner) explainPlan(ctx context.Context, q *question) (string, error) {
 	var plans []string
 	var after *query.Position
@@ -211,6 +254,8 @@ func (a *questioner) explainPlan(ctx context.Context, q *question) (string, erro
 			return "", err
 		}
 	}
+
 	err := q.explain(ctx, a.store.ExplainTo(func(plan string) { plans = append(plans, plan) }), 0, after)
+
 	return strings.Join(plans, "\n"), err
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/eyeload/limits"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
 
-// datasetEnd is in the first days of a month, so that a data set has partitions of two.
+// datasetEnd is in the first days of a month, so that a data set has partitions of two months.
 func datasetEnd() time.Time { return time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC) }
 
 func fillDatabase(t testing.TB, config limits.DatasetConfig) (*pgtest.Database, limits.Dataset) {
@@ -26,6 +26,7 @@ func fillDatabase(t testing.TB, config limits.DatasetConfig) (*pgtest.Database, 
 	config.End = datasetEnd()
 	made, err := limits.FillDatabase(context.Background(), database.Pool(t), config)
 	require.NoError(t, err)
+
 	return database, made
 }
 
@@ -51,12 +52,15 @@ func TestFilledTablesAgree(t *testing.T) {
 	for table, rows := range map[string]int64{"event": made.Events, "event_key": made.Events, "session": made.Sessions} {
 		require.Equal(t, rows, queryScalar[int64](t, pool, "select count(*) from "+table), table)
 	}
+
 	require.Equal(t, int64(2), queryScalar[int64](t, pool, `select count(distinct tableoid) from event`), "partitions with events")
 	require.Equal(t, "shop", queryScalar[string](t, pool, `select string_agg(name, ' ') from application`))
 	require.Zero(t, queryScalar[int64](t, pool, `select count(*) from (
 		select "timestamp" < lag("timestamp") over (partition by session_id order by sequence) as backwards from event) e where backwards`),
 		"sequences follow the timestamps")
-	first, last := queryScalar[time.Time](t, pool, `select min("timestamp") from event`), queryScalar[time.Time](t, pool, `select max("timestamp") from event`)
+
+	first := queryScalar[time.Time](t, pool, `select min("timestamp") from event`)
+	last := queryScalar[time.Time](t, pool, `select max("timestamp") from event`)
 	require.False(t, last.Before(first) || !last.Before(made.To), "%s to %s", first, last)
 	require.Greater(t, last.Sub(first), 29*24*time.Hour)
 }
@@ -86,16 +90,23 @@ func TestFillIsDecidedByItsSeed(t *testing.T) {
 		database, _ := fillDatabase(t, config)
 		made[name] = queryScalar[string](t, database.Pool(t), contents)
 	}
+
 	require.Equal(t, made["one connection"], made["three connections"])
 	require.NotEqual(t, made["one connection"], made["another seed"])
 }
 
-// A data set can be added to what is there, by another seed.
+// A data set with another seed can be added to existing events.
 func TestFillAddsToWhatIsThere(t *testing.T) {
 	t.Parallel()
 	database, _ := fillDatabase(t, limits.DatasetConfig{Events: 500})
 	pool := database.Pool(t)
-	_, err := limits.FillDatabase(context.Background(), pool, limits.DatasetConfig{Events: 700, Seed: 1, Days: 1, End: datasetEnd()})
+	_, err := limits.FillDatabase(context.Background(), pool, limits.DatasetConfig{
+		Events: 700,
+		Seed:   1,
+		Days:   1,
+		End:    datasetEnd(),
+	})
+
 	require.NoError(t, err)
 	require.Equal(t, int64(1200), queryScalar[int64](t, pool, "select count(*) from event"))
 	require.Equal(t, int64(1), queryScalar[int64](t, pool, "select count(*) from application"))

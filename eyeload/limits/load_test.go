@@ -27,7 +27,7 @@ type collector struct {
 	rejected []event.Envelope
 	ids      map[uuid.UUID]bool
 	sessions map[uuid.UUID]bool
-	// fail tells which requests get a 503.
+	// fail reports whether a request gets a 503.
 	fail func(request int) bool
 }
 
@@ -37,18 +37,22 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	envelopes, _, err := event.ParseJSON(body, &rules, time.Now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.requests++
 	if err != nil || r.Header.Get("Authorization") != "Bearer key" || c.fail(c.requests) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
+
 	for _, e := range envelopes {
 		if !e.Accepted() {
 			c.rejected = append(c.rejected, e)
 		}
+
 		c.ids[e.Event.ID] = true
 		c.sessions[e.Event.SessionID] = true
 	}
+
 	w.Header().Set("Content-Length", "2")
 	w.WriteHeader(http.StatusCreated)
 	_, _ = w.Write([]byte("{}"))
@@ -59,6 +63,7 @@ func startCollector(t *testing.T, fail func(request int) bool) (*collector, limi
 	c := &collector{ids: map[uuid.UUID]bool{}, sessions: map[uuid.UUID]bool{}, fail: fail}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
+
 	return c, limits.Target{Address: strings.TrimPrefix(server.URL, "http://"), Key: "key"}
 }
 
@@ -72,7 +77,12 @@ func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stored, target := startCollector(t, neverFail)
-			result, err := limits.Closed{Workload: load, Clients: 4, For: 100 * time.Millisecond}.Run(t.Context(), target, time.Now)
+			result, err := limits.Closed{
+				Workload: load,
+				Clients:  4,
+				For:      100 * time.Millisecond,
+			}.Run(t.Context(), target, time.Now)
+
 			require.NoError(t, err)
 			require.Zero(t, result.Failed)
 			require.Positive(t, result.Requests)
@@ -88,8 +98,14 @@ func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 func TestFailuresAreNotCountedAsEvents(t *testing.T) {
 	t.Parallel()
 	stored, target := startCollector(t, func(request int) bool { return request%2 == 0 })
+
 	// A response without Content-Length would be an error: net/http gives one to it.
-	result, err := limits.Closed{Workload: limits.Workload{Batch: 1, Sessions: 10}, Clients: 1, For: 50 * time.Millisecond}.Run(t.Context(), target, time.Now)
+	result, err := limits.Closed{
+		Workload: limits.Workload{Batch: 1, Sessions: 10},
+		Clients:  1,
+		For:      50 * time.Millisecond,
+	}.Run(t.Context(), target, time.Now)
+
 	require.NoError(t, err)
 	require.Positive(t, result.Failed)
 	require.Equal(t, stored.requests, result.Requests+result.Failed)
@@ -99,7 +115,13 @@ func TestFailuresAreNotCountedAsEvents(t *testing.T) {
 func TestOpenLoadSendsWhatIsDue(t *testing.T) {
 	t.Parallel()
 	stored, target := startCollector(t, neverFail)
-	load := limits.Open{Workload: limits.Workload{Batch: 1, Sessions: 10}, PerSecond: 500, Connections: 8, For: 200 * time.Millisecond}
+	load := limits.Open{
+		Workload:    limits.Workload{Batch: 1, Sessions: 10},
+		PerSecond:   500,
+		Connections: 8,
+		For:         200 * time.Millisecond,
+	}
+
 	result, err := load.Run(t.Context(), target, time.Now)
 	require.NoError(t, err)
 	require.Equal(t, 100, result.Requests)
@@ -118,9 +140,11 @@ func TestABrokenConnectionIsAnError(t *testing.T) {
 			if err != nil {
 				return
 			}
+
 			_ = c.Close()
 		}
 	}()
+
 	load := limits.Closed{Workload: limits.Workload{Batch: 1, Sessions: 1}, Clients: 1, For: time.Minute}
 	_, err = load.Run(t.Context(), limits.Target{Address: listener.Addr().String(), Key: "key"}, time.Now)
 	require.ErrorContains(t, err, "client 0")
@@ -147,10 +171,11 @@ func TestMetersReadThisProcess(t *testing.T) {
 	t.Parallel()
 	before, err := limits.ProcessTime(os.Getpid())
 	require.NoError(t, err)
-	for after := before; after == before; { // CPU time goes on while it is used
+	for after := before; after == before; { // until the CPU time has grown
 		after, err = limits.ProcessTime(os.Getpid())
 		require.NoError(t, err)
 	}
+
 	resident, err := limits.ResidentBytes(os.Getpid())
 	require.NoError(t, err)
 	require.Greater(t, resident, int64(1<<20))
@@ -165,6 +190,7 @@ func TestReport(t *testing.T) {
 	for _, value := range []float64{0.7, 0.3, 0.4} {
 		r.AddFigure(ratio, value)
 	}
+
 	r.AddFigure(latency, 2.9)
 	r.AddFigure("12 requests/s: events/s", 12345.6)
 	require.Equal(t, []string{ratio}, r.MissedGoals(), "the median counts")

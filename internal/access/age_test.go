@@ -44,6 +44,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 		directory.Start(t.Context())
 		defer directory.Stop()
+
 		requireAge := func() {
 			t.Helper()
 			age, known := directory.Age()
@@ -69,6 +70,7 @@ func TestKeysAreComparedInConstantTime(t *testing.T) {
 		if f, ok := n.(*ast.FuncDecl); ok {
 			return f.Name.Name == "findCaller"
 		}
+
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			if n.Sel.Name == "ConstantTimeCompare" {
@@ -83,10 +85,12 @@ func TestKeysAreComparedInConstantTime(t *testing.T) {
 				if star, ok := side.(*ast.StarExpr); ok {
 					side = star.X
 				}
+
 				name, ok := side.(*ast.Ident)
 				require.False(t, ok && name.Name == "hash", "the hash is compared by an operator")
 			}
 		}
+
 		return true
 	})
 	require.NotEqual(t, token.NoPos, compared)

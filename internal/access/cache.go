@@ -59,6 +59,7 @@ func NewCache(config Config, deps Deps) *Cache {
 	if config.Refresh <= 0 {
 		config.Refresh = DefaultRefresh
 	}
+
 	if config.MaxAge <= 0 {
 		config.MaxAge = DefaultMaxAge
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func newDirectory(store *fakeStore, now func() time.Time) *access.Cache {
@@ -75,6 +75,7 @@ func TestAuthenticate(t *testing.T) {
 		requireUnauthorized(t, err)
 		require.Equal(t, one, err, "%s: an answer tells nothing about why", name)
 	}
+
 	require.Equal(t, int64(0), store.versions.Load())
 	require.Equal(t, int64(1), store.snapshots.Load(), "authenticating asks the store for nothing")
 }
@@ -177,6 +178,7 @@ func TestOrigin(t *testing.T) {
 		require.Equal(t, allowed, shop.AllowsOrigin(origin), origin)
 		require.Equal(t, allowed, directory.OriginAllowed(origin), origin)
 	}
+
 	open := access.Application{ID: 3, Name: "open", AllowedOrigins: []string{access.AnyOrigin}}
 	store.add(t, open, nil)
 	require.NoError(t, directory.Refresh(t.Context()))
@@ -232,15 +234,18 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 					return
 				default:
 				}
+
 				caller, err := directory.Authenticate(text)
 				if err != nil || caller.Application.Name != "shop" {
 					t.Errorf("a good key was refused: %v", err)
 					return
 				}
+
 				directory.OriginAllowed("https://a")
 			}
 		})
 	}
+
 	for range 4 {
 		writers.Go(func() {
 			for range 50 {
@@ -251,6 +256,7 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	writers.Wait()
 	close(stop)
 	readers.Wait()

@@ -4,5 +4,6 @@ package access
 func (f *FailureLimiter) Peers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return len(f.fullAt)
 }

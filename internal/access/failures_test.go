@@ -21,6 +21,7 @@ func TestFailures(t *testing.T) {
 	for n := range 60 {
 		require.True(t, fails(fmt.Sprintf("192.0.2.1:%d", 1000+n)), "another port is the same peer")
 	}
+
 	wait, ok := f.RecordFailure("192.0.2.1:1")
 	require.False(t, ok)
 	require.Equal(t, time.Second, wait)
@@ -33,11 +34,13 @@ func TestFailures(t *testing.T) {
 	for range 60 {
 		require.True(t, fails("192.0.2.1:1"), "no more than a minute's worth flows back")
 	}
+
 	require.False(t, fails("192.0.2.1:1"))
 
 	for range 60 {
 		require.True(t, fails("[2001:db8::1]:1"))
 	}
+
 	require.False(t, fails("[2001:db8::ffff:2%eth0]:1"), "one network of IPv6 is one peer")
 	require.True(t, fails("[2001:db8:0:1::1]:1"))
 	require.True(t, fails("no address"))
@@ -57,6 +60,7 @@ func TestFailuresRememberABoundedNumberOfPeers(t *testing.T) {
 	for n := range 50_000 {
 		f.RecordFailure(fmt.Sprintf("10.%d.%d.%d:1", n>>16, n>>8&0xff, n&0xff))
 	}
+
 	require.LessOrEqual(t, f.Peers(), 10_000)
 	_, ok := f.RecordFailure("192.0.2.1:1")
 	require.True(t, ok)
@@ -66,5 +70,6 @@ func TestFailuresRememberABoundedNumberOfPeers(t *testing.T) {
 	for n := range 20_000 {
 		f.RecordFailure(fmt.Sprintf("172.16.%d.%d:1", n>>8&0xff, n&0xff))
 	}
+
 	require.LessOrEqual(t, f.Peers(), 10_000)
 }

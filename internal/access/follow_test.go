@@ -22,6 +22,7 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 		directory := newDirectory(store, time.Now)
 		directory.Start(t.Context())
 		defer directory.Stop()
+
 		synctest.Wait()
 		_, err := directory.Authenticate(text)
 		require.NoError(t, err, "known at once")
@@ -68,6 +69,7 @@ func outage(t *testing.T, hang bool) {
 	directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
 	directory.Start(t.Context())
 	defer directory.Stop()
+
 	wait(10 * time.Second)
 	require.Equal(t, 1, logs.Len())
 
@@ -114,6 +116,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 				group.Go(func() { directory.Start(t.Context()) })
 				group.Go(directory.Stop)
 			}
+
 			group.Wait()
 			directory.Stop()
 		}

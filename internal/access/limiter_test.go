@@ -44,6 +44,7 @@ func TestLimiterAllowsABurstOfOneSecond(t *testing.T) {
 		_, ok := limiter.Allow(shop, 1)
 		require.True(t, ok)
 	}
+
 	wait, ok := limiter.Allow(shop, 1)
 	require.False(t, ok)
 	require.Equal(t, 100*time.Millisecond, wait)
@@ -105,8 +106,10 @@ func TestLimiterHoldsTheRateOverTime(t *testing.T) {
 				passed += test.batch
 				continue
 			}
+
 			c.pass(wait)
 		}
+
 		ideal := float64(test.rate) * span.Seconds()
 		require.InDelta(t, ideal, passed, float64(test.rate+test.batch)+ideal/1e6, "%+v", test)
 	}
@@ -153,6 +156,7 @@ func TestLimiterIsExactUnderConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	group.Wait()
 	require.Equal(t, int64(1000), passed.Load())
 }
@@ -191,10 +195,12 @@ func TestWhatIsLeftPasses(t *testing.T) {
 					require.True(t, ok)
 				}
 			}
+
 			require.Zero(t, limiter.RemainingEvents(application))
 			_, ok = limiter.Allow(application, 2)
 			require.False(t, ok)
 		}
 	}
+
 	require.Zero(t, access.NewLimiter(new(clock).now).RemainingEvents(&access.Application{ID: 1}), "without a limit nothing is counted")
 }

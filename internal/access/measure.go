@@ -17,22 +17,22 @@ func (c *Cache) RegisterMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
 	set.AddGauge("theeye.access.directory.keys", "{key}",
-		"Keys in the key cache, those that expired or were revoked included",
+		"Keys in the key cache, including expired and revoked ones",
 		c.readFromIndex(func(x *index) int { return len(x.keys) }))
 	set.AddGauge("theeye.access.directory.applications", "{application}",
-		"Applications in the key cache, the disabled ones included",
+		"Applications in the key cache, including disabled ones",
 		c.readFromIndex(func(x *index) int { return x.applications }))
 	set.AddSeconds("theeye.access.directory.age",
-		"Age of the key cache; when it is too old no key is accepted until the database answers", c.Age)
+		"Age of the key cache; past 4.5 s no key is accepted", c.Age)
 	set.AddCounters("theeye.access.authentications", "{authentication}",
-		"Authentications of requests by result: accepted, refused, or unavailable when keys could not be checked",
+		"Authentications of requests by result: accepted, refused, or unavailable (keys could not be checked)",
 		"result", map[string]*atomic.Int64{
 			"accepted":    &c.counters.accepted,
 			"refused":     &c.counters.rejected,
 			"unavailable": &c.counters.unavailable,
 		})
 	set.AddCounters("theeye.access.refreshes", "{refresh}",
-		"Refreshes of the key cache by outcome: unchanged, changed when everything was read anew, or failed",
+		"Refreshes of the key cache by outcome: unchanged, changed (all keys were read again), or failed",
 		"outcome", map[string]*atomic.Int64{
 			"unchanged": &c.Refreshes.Unchanged,
 			"changed":   &c.Refreshes.Changed,

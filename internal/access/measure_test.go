@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMetricsAreNamedAsPromised(t *testing.T) {
@@ -92,6 +92,7 @@ func TestRefreshesAreCountedByOutcome(t *testing.T) {
 		}
 		directory.Start(t.Context())
 		defer directory.Stop()
+
 		synctest.Wait()
 		requireCounts(0, 1, 0)
 		wait(10 * time.Second)

@@ -153,6 +153,7 @@ func TestRegistryRefusesWithoutAskingTheStore(t *testing.T) {
 		require.True(t, fault.Is(registry.RevokeKey(ctx, name, oldID), fault.CodeNotFound), "%q", name)
 		require.True(t, fault.Is(registry.RevokeKey(ctx, "shop", name), fault.CodeNotFound), "%q", name)
 	}
+
 	require.Empty(t, book.asked)
 	require.Zero(t, told.count)
 }

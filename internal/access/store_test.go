@@ -33,6 +33,7 @@ type fakeStore struct {
 func (s *fakeStore) change(to func(*access.Snapshot)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	// What was handed out before stays as it was.
 	s.snapshot.Applications = append([]access.Application(nil), s.snapshot.Applications...)
 	s.snapshot.Keys = append([]access.HashedKey(nil), s.snapshot.Keys...)
@@ -43,6 +44,7 @@ func (s *fakeStore) change(to func(*access.Snapshot)) {
 func (s *fakeStore) goAway(err error, hang bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.err, s.hang = err, hang
 }
 
@@ -55,11 +57,13 @@ func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
 	if s.clock != nil {
 		snapshot.At = s.clock()
 	}
+
 	s.mu.Unlock()
 	if hang {
 		<-ctx.Done()
 		return access.Snapshot{}, ctx.Err()
 	}
+
 	return snapshot, err
 }
 
@@ -76,6 +80,7 @@ func (s *fakeStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 		s.entered <- struct{}{}
 		<-s.leave
 	}
+
 	return snapshot, err
 }
 
@@ -91,6 +96,7 @@ func (s *fakeStore) add(t testing.TB, application access.Application, edit func(
 	if edit != nil {
 		edit(&key)
 	}
+
 	s.change(func(snapshot *access.Snapshot) {
 		snapshot.Applications = append(snapshot.Applications, application)
 		snapshot.Keys = append(snapshot.Keys, key)

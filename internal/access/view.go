@@ -46,11 +46,13 @@ func newIndex(snapshot *Snapshot) *index {
 		if a.Disabled {
 			continue
 		}
+
 		for _, origin := range a.AllowedOrigins {
 			x.origins[origin] = struct{}{}
 			x.anyOrigin = x.anyOrigin || origin == AnyOrigin
 		}
 	}
+
 	for i := range snapshot.Keys {
 		k := &snapshot.Keys[i]
 		application := applications[k.ApplicationID]
@@ -63,6 +65,7 @@ func newIndex(snapshot *Snapshot) *index {
 			expiresAt: k.ExpiresAt,
 		}
 	}
+
 	return x
 }
 
@@ -72,10 +75,12 @@ func (x *index) findCaller(id string, hash *[32]byte, now time.Time) *Caller {
 	if !known {
 		c = &x.placeholder
 	}
+
 	same := subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
 	expired := c.expiresAt != nil && !now.Before(*c.expiresAt)
 	if !same || c.inactive || expired {
 		return nil
 	}
+
 	return &c.caller
 }

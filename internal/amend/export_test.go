@@ -8,9 +8,11 @@ func Merge(document, patch []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	changes, err := decodeDocument(patch)
 	if err != nil {
 		return nil, err
 	}
+
 	return json.Marshal(mergePatch(target, changes))
 }

@@ -23,6 +23,7 @@ func FuzzMergePatch(f *testing.F) {
 		if event.CheckObject([]byte(document), &rules) != nil || event.CheckObject([]byte(patch), &rules) != nil {
 			return
 		}
+
 		merged, err := amend.Merge([]byte(document), []byte(patch))
 		require.NoError(t, err)
 		again, err := amend.Merge(merged, []byte(patch))

@@ -8,28 +8,31 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// applyPatch renders an event as it could be given back, with a merge patch applied to it. The
-// patch passed the strict decoder.
+// applyPatch renders an event as a client could send it back, with a merge patch
+// applied to it. The patch has passed the strict decoder.
 func applyPatch(current *event.Stored, patch []byte) ([]byte, error) {
 	data, err := decodeDocument(current.Data)
 	if err != nil {
 		return nil, err
 	}
+
 	changes, err := decodeDocument(patch)
 	if err != nil {
 		return nil, err
 	}
+
 	merged := mergePatch(map[string]any{
 		"session_id": current.SessionID.String(), "category": current.Category, "name": current.Name,
 		"data": data, "timestamp": event.FormatTimestamp(current.Timestamp),
-		"sequence": current.Sequence, // by which it counts as one that was given back, and has room
+		"sequence": current.Sequence, // marks it as an event that was read and sent back, which may be larger
 	}, changes)
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // it would make events larger than they were sent
+	encoder.SetEscapeHTML(false) // escaping would make events larger than they were sent
 	if err := encoder.Encode(merged); err != nil {
 		return nil, fmt.Errorf("render a patched event: %w", err)
 	}
+
 	return b.Bytes(), nil
 }
 
@@ -39,6 +42,7 @@ func decodeDocument(text []byte) (document any, err error) {
 	if err := decoder.Decode(&document); err != nil {
 		return nil, fmt.Errorf("read a document: %w", err)
 	}
+
 	return document, nil
 }
 
@@ -49,10 +53,12 @@ func mergePatch(target, patch any) any {
 	if !ok {
 		return patch
 	}
+
 	merged, ok := target.(map[string]any)
 	if !ok {
 		merged = make(map[string]any, len(changes))
 	}
+
 	for name, change := range changes {
 		if change == nil {
 			delete(merged, name)
@@ -60,5 +66,6 @@ func mergePatch(target, patch any) any {
 			merged[name] = mergePatch(merged[name], change)
 		}
 	}
+
 	return merged
 }

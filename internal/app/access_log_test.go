@@ -10,9 +10,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // accessLine is a line about a request.
@@ -37,6 +38,7 @@ func accessLines(t *testing.T, log string) (lines []accessLine) {
 			lines = append(lines, line)
 		}
 	}
+
 	return lines
 }
 
@@ -48,11 +50,12 @@ func TestAccessLog(t *testing.T) {
 	database := pgtest.New(t)
 	c := apptest.LoadConfig(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
 	key := ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))
@@ -66,6 +69,7 @@ func TestAccessLog(t *testing.T) {
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		require.Equal(t, http.StatusCreated, answer.Status)
 	}
+
 	lines := accessLines(t, out.String())
 	require.Len(t, lines, sent/every)
 	for i, line := range lines {

@@ -18,9 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // benchData is the payload of every event: 160 bytes, of what a page view carries.
@@ -43,6 +46,7 @@ func BenchmarkIngest(b *testing.B) {
 			best = max(best, benchCopy(b, pool, connections))
 		})
 	}
+
 	for _, load := range []struct{ clients, batch int }{{256, 1}, {16, 100}} {
 		b.Run(fmt.Sprintf("events=%d/clients=%d", load.batch, load.clients), func(b *testing.B) {
 			emptyTables(b, pool)
@@ -59,15 +63,16 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 	ctx := context.Background()
 	c := apptest.LoadConfig(b, database, nil)
 	key := ""
-	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(b, cli.WithAdmin(ctx, c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+
+		made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
+	service, err := app.Start(ctx, c, telemetry.Build{}, zap.NewNop())
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -113,13 +118,16 @@ func (g *generator) body(events int) []byte {
 	if events == 1 {
 		return g.append(nil)
 	}
+
 	body := []byte{'['}
 	for i := range events {
 		if i > 0 {
 			body = append(body, ',')
 		}
+
 		body = g.append(body)
 	}
+
 	return append(body, ']')
 }
 
@@ -131,6 +139,7 @@ func benchHandler(b *testing.B, handler http.Handler, key string, clients, event
 	for i := range bodies {
 		bodies[i] = newGenerator(i).body(events)
 	}
+
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()
@@ -148,6 +157,7 @@ func benchHandler(b *testing.B, handler http.Handler, key string, clients, event
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	require.Zero(b, failed.Load(), "requests that were not stored")
@@ -165,6 +175,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	for i := range events {
 		events[i], keys[i] = copyRows(newGenerator(i), i*rows, rows)
 	}
+
 	var next atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()
@@ -177,12 +188,14 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 				return
 			}
 			defer conn.Release()
+
 			for n := next.Add(1) - 1; n < int64(transactions); n = next.Add(1) - 1 {
 				raw := conn.Conn().PgConn()
 				_, err := raw.CopyFrom(ctx, bytes.NewReader(keys[n]), "begin; copy event_key from stdin (format binary)")
 				if err == nil {
 					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary); commit`)
 				}
+
 				if err != nil {
 					b.Error(err)
 					return
@@ -190,6 +203,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	rate := float64(transactions*rows) / b.Elapsed().Seconds()
@@ -218,8 +232,10 @@ func copyRows(g *generator, after, rows int) (events, keys []byte) {
 		} {
 			events = field(events, value)
 		}
+
 		keys = binary.BigEndian.AppendUint16(keys, 2)
 		keys = field(field(keys, id[:]), at)
 	}
+
 	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
 }

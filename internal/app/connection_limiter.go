@@ -33,11 +33,13 @@ func (c *connectionLimiter) trackState(conn net.Conn, state http.ConnState) {
 	if c.limit == 0 {
 		return
 	}
+
 	switch state {
 	case http.StateNew:
 		if c.open.Add(1) <= c.limit {
 			return
 		}
+
 		c.open.Add(-1)
 		c.rejected.Store(conn, nil)
 		c.rejectConnection(conn)

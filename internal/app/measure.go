@@ -13,11 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
-
-// Build tells which build of the program runs.
-type Build = telemetry.Build
 
 // instruments are what the parts of the service measure with.
 type instruments struct {
@@ -33,6 +29,7 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 	for i, t := range s.config.Metrics.EventTypes {
 		types[i] = ingest.EventType(t)
 	}
+
 	meter := s.telemetry.Meter
 	var failed [5]error
 	made.ingest, failed[0] = ingest.NewMetrics(ctx, meter, types)
@@ -46,24 +43,26 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 // registerMetrics makes the state of the service a metric.
 func (s *Service) registerMetrics(meter metric.Meter) error {
 	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that are being served"),
+		metric.WithDescription("Requests being served"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(s.inFlight.Load())
 			return nil
 		}))
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
-		metric.WithDescription("Whether the service takes requests, as /readyz tells: 1 or 0"),
+		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
 			if s.state.Load() == nil && s.port.IsReady(ctx) { // there is a port by then
 				state = 1
 			}
+
 			o.Observe(state)
 			return nil
 		}))
 	if err := errors.Join(flying, ready); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -77,6 +76,7 @@ func (s *Service) startCensus(ctx context.Context) error {
 	if err := errors.Join(s.keyCache.RegisterMetrics(meter), s.retentionWorker.RegisterMetrics(meter), s.eraser.RegisterMetrics(meter), s.statisticsWorker.RegisterMetrics(meter)); err != nil {
 		return err
 	}
+
 	s.statisticsWorker.Start(ctx)
 	return nil
 }
@@ -87,5 +87,6 @@ func (s *Service) closeTelemetry(ctx context.Context) error {
 	const patience = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+
 	return s.telemetry.Close(ctx)
 }

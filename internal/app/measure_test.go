@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // What operators watch of the database, the pools, retention and the key cache stands
@@ -34,6 +34,7 @@ func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	} {
 		require.Contains(t, metrics, name)
 	}
+
 	require.InDelta(t, 1, metrics.SumSeries("theeye_access_authentications_total", "result", "accepted"), 0)
 	require.Positive(t, metrics.SumSeries("theeye_database_size_bytes"))
 	require.Positive(t, metrics.SumSeries("theeye_database_pool_acquires_total", "pool", "write"))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/ops"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // Option is what a service may know of the program that it runs in.
@@ -14,7 +15,7 @@ type Option func(*Service)
 
 // WithLog lets operators change the level of the service's log. It has to be the one
 // whose logger the service is given.
-func WithLog(log *Log) Option {
+func WithLog(log *telemetry.Log) Option {
 	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
 }
 
@@ -33,6 +34,7 @@ func (s *Service) newOps() *ops.Port {
 	for _, line := range s.config.Describe() {
 		settings = append(settings, ops.Setting{Key: line.Key, Value: line.Value, Source: string(line.Source)})
 	}
+
 	return ops.New(ops.Config{
 		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
 		Ready:   s.readinessChecks(), Build: ops.Build(s.buildInfo), Settings: settings, Level: s.level,
@@ -54,6 +56,7 @@ func (s *Service) readinessChecks() []ops.Check {
 			if s.listenerFailed.Load() {
 				return errListener
 			}
+
 			return nil
 		}},
 		{Name: "lanes", Required: true, Run: s.watchdog.checkLanes},
@@ -61,18 +64,21 @@ func (s *Service) readinessChecks() []ops.Check {
 			if !s.started.Load() || s.keyCache.Ready() != nil {
 				return errKeys
 			}
+
 			return nil
 		}},
 		{Name: "event_types", Required: needsDatabase, Run: func(context.Context) error {
 			if !s.started.Load() || s.typeCache.Ready() != nil {
 				return errTypes
 			}
+
 			return nil
 		}},
 		{Name: "database", Required: needsDatabase, KeepFor: keepFor, Run: func(ctx context.Context) error {
 			if s.db.Ping(ctx) != nil {
 				return ErrDependency
 			}
+
 			return nil
 		}},
 		{Name: "durability", Run: func(context.Context) error {
@@ -82,6 +88,7 @@ func (s *Service) readinessChecks() []ops.Check {
 			case s.config.Database.Durability == config.DurabilityRequire:
 				return errRefusing
 			}
+
 			return errUnsafe
 		}},
 	}
@@ -92,6 +99,7 @@ func (s *Service) checkState(context.Context) error {
 	if state := s.state.Load(); state != nil {
 		return errors.New(*state)
 	}
+
 	return nil
 }
 
@@ -100,5 +108,6 @@ func (s *Service) checkStarted(ctx context.Context) error {
 	if s.started.Load() {
 		return nil
 	}
+
 	return s.checkState(ctx)
 }

@@ -15,9 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // logged is a log that can be read while it is written.
@@ -29,12 +30,14 @@ type logged struct {
 func (l *logged) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.Write(line)
 }
 
 func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.String()
 }
 
@@ -53,7 +56,7 @@ func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Servi
 	require.NoError(t, err)
 	log.Logger = log.WithOptions(zap.WithClock(&steps{}))
 	t.Cleanup(func() { require.Zero(t, log.Dropped(), "a test wants to see all of it") })
-	service, err = app.Start(t.Context(), c, app.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
+	service, err = app.Start(t.Context(), c, telemetry.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
@@ -76,6 +79,7 @@ func eventually(t *testing.T, ops *apptest.Client, path string, status int) stri
 		if err != nil {
 			return false
 		}
+
 		body = string(answer.Body)
 		return answer.Status == status
 	}, time.Minute, 10*time.Millisecond, "%s", path)
@@ -95,6 +99,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 			"ops.listen": ops, "ops.ready_needs_database": needs, "database.startup_timeout": "2m",
 		})
 	}
+
 	require.NoError(t, server.Kill())
 	clients := map[string]*apptest.Client{}
 	var starting sync.WaitGroup
@@ -103,6 +108,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		t.Cleanup(clients[needs].HTTP.CloseIdleConnections)
 		starting.Go(func() { startLogged(t, c, &logged{}) })
 	}
+
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/livez", http.StatusOK))
 		require.Eventually(t, func() bool {
@@ -110,6 +116,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		}, time.Minute, time.Millisecond)
 		require.Contains(t, eventually(t, ops, "/readyz", http.StatusServiceUnavailable), "[-]state failed: waiting for the database\n")
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	starting.Wait()
 	for _, ops := range clients {
@@ -118,12 +125,14 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\n[+]durability ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
+
 	require.NoError(t, server.Kill())
 	for _, check := range []string{"database", "keys", "event_types"} {
 		for _, ops := range clients {
 			eventually(t, ops, "/readyz/"+check, http.StatusServiceUnavailable)
 		}
 	}
+
 	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
 		"[-]database failed: the database cannot be reached (reported only)\n[+]durability ok\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
@@ -135,6 +144,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/livez", "").Status)
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/startupz", "").Status)
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	for _, ops := range clients {
 		eventually(t, ops, "/readyz?verbose", http.StatusOK)

@@ -69,7 +69,7 @@ type Service struct {
 	port           *ops.Port
 	watchdog       *watchdog
 	level          *ops.Level // nil: it cannot be changed
-	buildInfo      Build
+	buildInfo      telemetry.Build
 	state          atomic.Pointer[string] // why it is not ready; nil when it is
 	started        atomic.Bool            // stays true from the first readiness on
 	listenerFailed atomic.Bool            // the public port serves no more, unasked
@@ -86,35 +86,41 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
+func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, buildInfo: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		config: c, buildInfo: build, logger: logger, rules: RulesOf(c), failure: make(chan error, 2),
 		watchdog: newWatchdog(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
 		set(s)
 	}
+
 	s.setState("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	var err error
 	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	if s.metrics, err = s.newInstruments(ctx); err != nil {
 		return nil, errors.Join(err, s.closeTelemetry(ctx))
 	}
-	database := databaseConfig(c)
+
+	database := DatabaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
 	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry(ctx)))
 	}
+
 	if err := s.startParts(ctx); err != nil {
 		s.closeAll(ctx)
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -122,23 +128,28 @@ func (s *Service) startParts(ctx context.Context) error {
 	if err := s.db.Observe(s.telemetry.Meter); err != nil {
 		return err
 	}
+
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "ops.listen", Err: err})
 	}
+
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "http.listen", Err: err})
 	}
+
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
 	s.serveListener(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
 	}
+
 	if err := s.buildParts(ctx); err != nil {
 		return err
 	}
+
 	s.serveListener(&s.public)
 	s.started.Store(true)
 	s.state.Store(nil)
@@ -155,6 +166,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.keyCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	s.keyCache.Start(ctx)
 	types := postgres.NewEventTypeStore(s.db)
 	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
@@ -163,16 +175,18 @@ func (s *Service) buildParts(ctx context.Context) error {
 	if err := s.typeCache.Refresh(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	s.typeCache.Start(ctx)
-	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.metrics.store})
-	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
+	events := postgres.NewEventStore(KeepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
+	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
+		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
 	})
-	s.watchdog.setQueued(s.collector.Queued)
-	if err := s.collector.Observe(); err != nil {
+	s.watchdog.setQueued(s.collector.QueuedEvents)
+	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
+
 	s.collector.Start() //nolint:contextcheck // it outlives the start
 	s.retentionWorker = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
@@ -181,13 +195,13 @@ func (s *Service) buildParts(ctx context.Context) error {
 	s.indexWorker = newIndexWorker(s.db, s.logger)
 	s.indexWorker.Start(ctx)
 	erasures := postgres.NewErasureStore(s.db)
-	s.eraser = newEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
+	s.eraser = NewEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
 	s.eraser.Start(ctx)
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
-		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.keyCache), Collector: s.collector,
+		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: NewRegistry(keys, s.keyCache), Collector: s.collector,
 		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
 		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.typeCache, time.Now),
 		Erasures:  s.eraser,
@@ -195,21 +209,16 @@ func (s *Service) buildParts(ctx context.Context) error {
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
 		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
 		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.metrics.http,
-		Rejections: newRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
+		Rejections: NewRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
 	})
 	if err != nil {
 		return err
 	}
+
 	guard := s.newGuard()
 	s.public.listener = guard.WrapListener(s.public.listener)
 	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
 	return s.startCensus(ctx)
-}
-
-// newEraser makes what begins erasures and finishes them. stopping tells that nobody is to
-// wait for one any more.
-func newEraser(store erasure.Store, logger *zap.Logger, stopping func() bool) *erasure.Eraser {
-	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: store, Logger: logger, Now: time.Now, Stopping: stopping})
 }
 
 // newIndexWorker makes what builds the indexes that event types ask for.
@@ -222,24 +231,30 @@ func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
 func (s *Service) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Database.StartupTimeout)
 	defer cancel()
+
 	const pause = 250 * time.Millisecond
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
+
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
 		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
+
 		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
+
 		if err == nil {
 			return s.checkDurability(ctx)
 		}
+
 		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
 			cause = err
 		}
+
 		s.setState("waiting for the database")
 		select {
 		case <-ticker.C:
@@ -254,6 +269,7 @@ func (s *Service) checkDurability(ctx context.Context) error {
 	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	return nil
 }
 
@@ -263,6 +279,7 @@ func (s *Service) reportDurability(found []postgres.Weakness) {
 	if len(found) == 0 {
 		s.logger.Info("the database keeps what it commits again")
 	}
+
 	for _, w := range found {
 		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
 			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
@@ -277,6 +294,7 @@ func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Se
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(s.logger)
 	}
+
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
 	return &http.Server{
@@ -292,6 +310,7 @@ func (s *Service) serveListener(on *server) {
 			if on == &s.public {
 				s.listenerFailed.Store(true)
 			}
+
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
@@ -304,9 +323,11 @@ func (s *Service) countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)
+
 		if s.state.Load() != nil {
 			w.Header().Set("Connection", "close")
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
@@ -319,28 +340,3 @@ func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // setState notes why the service is not ready.
 func (s *Service) setState(state string) { s.state.Store(&state) }
-
-func rulesOf(c config.Config) event.Rules {
-	l := c.Limits
-	rules := event.Rules{
-		Limits: event.Limits{
-			BodyBytes: int64(l.BodyBytes), InflatedBytes: int64(l.InflatedBytes), BatchEvents: l.BatchEvents,
-			EventBytes: l.EventBytes, Depth: l.JSONDepth, NumberDigits: l.NumberDigits,
-		},
-		MaxAhead: l.MaxAhead, MaxAge: l.MaxAge,
-	}
-	if c.Retention.Events > 0 { // what would be dropped is not taken
-		rules.MaxAge = min(rules.MaxAge, c.Retention.Events)
-	}
-	return rules
-}
-
-func databaseConfig(c config.Config) postgres.Config {
-	d := c.Database
-	return postgres.Config{
-		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
-		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
-		RequireDurability: d.Durability == config.DurabilityRequire,
-		ConnectTimeout:    d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
-	}
-}

@@ -24,12 +24,15 @@ func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
 	case <-ctx.Done():
 	case failed = <-s.failure:
 	}
-	return errors.Join(failed, s.drain(context.WithoutCancel(ctx), hurry))
+
+	return errors.Join(failed, s.Drain(context.WithoutCancel(ctx), hurry))
 }
 
-func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
+// Drain stops as Run does, at once.
+func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Drain.Timeout)
 	defer cancel()
+
 	go func() {
 		select {
 		case <-hurry:
@@ -48,6 +51,7 @@ func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
 	if shutdown != nil || events > 0 {
 		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
 	}
+
 	s.logger.Info("stopped")
 	return nil
 }
@@ -57,41 +61,53 @@ func (s *Service) closeAll(ctx context.Context) {
 	if s.public.http != nil {
 		_ = s.public.http.Close() // it is shut down, or it is given up
 	}
+
 	if s.public.listener != nil {
 		_ = s.public.listener.Close() // as above
 	}
+
 	if s.retentionWorker != nil {
 		s.retentionWorker.Stop()
 	}
+
 	if s.indexWorker != nil {
 		s.indexWorker.Stop()
 	}
+
 	if s.eraser != nil {
 		s.eraser.Stop()
 	}
+
 	if s.statisticsWorker != nil {
 		s.statisticsWorker.Stop()
 	}
+
 	if s.keyCache != nil {
 		s.keyCache.Stop()
 	}
+
 	if s.typeCache != nil {
 		s.typeCache.Stop()
 	}
+
 	if s.collector != nil {
 		done, cancel := context.WithCancel(ctx)
 		cancel()
 		s.collector.Stop(done)
 	}
+
 	if s.ops.http != nil {
 		_ = s.ops.http.Close() // nothing on it is worth waiting for
 	}
+
 	if s.ops.listener != nil {
 		_ = s.ops.listener.Close() // as above
 	}
+
 	if s.level != nil {
 		s.level.Stop()
 	}
+
 	s.db.Close()
 	if err := s.closeTelemetry(ctx); err != nil {
 		s.logger.Warn("the last traces or metrics could not be sent", zap.Error(err))

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // tracedSettings are the settings of a service that exports every trace to a receiver. The
@@ -27,11 +27,13 @@ func tracedSettings(t *testing.T, endpoint string, more ...string) map[string]st
 	for i := 0; i+1 < len(more); i += 2 {
 		settings[more[i]] = more[i+1]
 	}
+
 	for name, text := range settings {
 		if strings.HasPrefix(name, "OTEL_") {
 			t.Setenv(name, text)
 		}
 	}
+
 	return settings
 }
 
@@ -60,6 +62,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 			if err == nil && answer.Status != http.StatusCreated {
 				err = fmt.Errorf("status %d: %s", answer.Status, answer.Body)
 			}
+
 			if err != nil {
 				t.Error(err)
 			}
@@ -77,6 +80,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 		traces[i] = fmt.Sprintf("%032x", i+1)
 		post(eventJSON(uuid.New()), "traceparent", "00-"+traces[i]+"-00f067aa0ba902b7-01")
 	}
+
 	require.Eventually(t, func() bool { return s.Scrape(t).SumSeries("theeye_ingest_queue_events") == float64(n+1) }, 20*time.Second, 5*time.Millisecond)
 	require.NoError(t, tx.Rollback(t.Context()))
 	sent.Wait()
@@ -94,6 +98,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 			if protocol == "grpc" {
 				endpoint = receiver.GRPC
 			}
+
 			const together = 5
 			s := apptest.Start(t, tracedSettings(t, endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol, "OTEL_METRICS_EXPORTER", "none",
 				"OTEL_SERVICE_NAME", "eye-of-a-test", "OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"))
@@ -103,12 +108,14 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 			for _, span := range receiver.AwaitSpans(t, "POST /v1/events", together+2) {
 				requests[span.TraceID()] = span
 			}
+
 			var group apptest.Span
 			for _, span := range receiver.AwaitSpans(t, "commit group", 3) {
 				if len(span.Links) == together {
 					group = span
 				}
 			}
+
 			require.NotNil(t, group.Span, "the span of the group that the requests shared")
 			require.Empty(t, group.ParentID())
 			require.NotContains(t, traces, group.TraceID(), "what many share is part of no one's trace")
@@ -123,6 +130,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 				require.Equal(t, "eye-of-a-test", request.Resource["service.name"])
 				require.Equal(t, "test", request.Resource["deployment.environment.name"])
 			}
+
 			steps := map[string]int{}
 			for _, name := range []string{"lock", "write"} {
 				for _, span := range receiver.AwaitSpans(t, name, 3) {
@@ -133,6 +141,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 					}
 				}
 			}
+
 			require.Equal(t, map[string]int{"lock": 1, "write": 1}, steps)
 
 			// What was stored of each event leads to its trace.
@@ -156,11 +165,13 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 				return true
 			}
 		}
+
 		return false
 	}, 20*time.Second, 10*time.Millisecond)
 	for _, span := range receiver.Spans("") {
 		require.NotContains(t, span.String(), "canary-value")
 	}
+
 	require.Eventually(t, func() bool { return receiver.HasMetric("theeye.http.request.duration") }, 20*time.Second, 10*time.Millisecond)
 }
 
@@ -172,10 +183,12 @@ func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest //
 	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside of a character
 		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
 	}
+
 	paths := []string{}
 	for _, span := range receiver.AwaitSpans(t, "GET none", 2) {
 		paths = append(paths, span.Attribute("url.path"))
 	}
+
 	require.ElementsMatch(t, []string{"/\uFFFD", "/" + strings.Repeat("a", 198) + "\uFFFD"}, paths)
 }
 
@@ -190,11 +203,13 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+
 		for {
 			connection, err := hole.Accept()
 			if err != nil {
 				return
 			}
+
 			swallowed = append(swallowed, connection)
 		}
 	}()
@@ -211,6 +226,7 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 	for range requests {
 		require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	}
+
 	metrics := s.Scrape(t)
 	require.LessOrEqual(t, metrics.SumSeries("theeye_telemetry_span_queue"), float64(queue))
 	require.GreaterOrEqual(t, metrics.SumSeries("theeye_telemetry_spans_total", "outcome", "dropped"), float64(requests-queue))
@@ -241,6 +257,7 @@ func TestTelemetryThatIsOff(t *testing.T) { //nolint:paralleltest // the exporte
 	for name := range s.Scrape(t) {
 		require.False(t, strings.HasPrefix(name, "theeye_"), name)
 	}
+
 	trace := s.Do(t, http.MethodGet, answer.Header.Get("Location")+"/trace", "").JSON(t)
 	require.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", trace["trace_id"])
 }

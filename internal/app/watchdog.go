@@ -45,12 +45,14 @@ func (p *watchdog) watchStore(store ingest.Store) ingest.Store { return watchedS
 func (p *watchdog) setQueued(queued func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.queued = queued
 }
 
 func (p *watchdog) beginCommit() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.begun++
 	p.running[p.begun] = p.now()
 	return p.begun
@@ -59,6 +61,7 @@ func (p *watchdog) beginCommit() uint64 {
 func (p *watchdog) endCommit(commit uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	delete(p.running, commit)
 	p.ended++
 }
@@ -68,12 +71,14 @@ func (p *watchdog) endCommit(commit uint64) {
 func (p *watchdog) checkLanes(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	now := p.now()
 	for _, began := range p.running {
 		if now.Sub(began) > stuckBudgets*p.budget {
 			return errStuck
 		}
 	}
+
 	switch {
 	case p.queued == nil || p.queued() == 0:
 		p.stillSince = time.Time{}
@@ -82,6 +87,7 @@ func (p *watchdog) checkLanes(context.Context) error {
 	case now.Sub(p.stillSince) > stuckBudgets*p.budget:
 		return errStuck
 	}
+
 	return nil
 }
 
@@ -95,5 +101,6 @@ type watchedStore struct {
 // Commit stores a group.
 func (w watchedStore) Commit(ctx context.Context, group *ingest.Group) error {
 	defer w.watchdog.endCommit(w.watchdog.beginCommit())
+
 	return w.Store.Commit(ctx, group)
 }

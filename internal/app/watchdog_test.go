@@ -18,7 +18,7 @@ type storeFunc func(context.Context) error
 
 func (f storeFunc) Commit(ctx context.Context, _ *ingest.Group) error { return f(ctx) }
 
-func (storeFunc) Check(context.Context, *ingest.Group) error { return nil }
+func (storeFunc) DryRun(context.Context, *ingest.Group) error { return nil }
 
 const pulseBudget = time.Second
 
@@ -42,6 +42,7 @@ func TestAHangingCommitIsALaneThatIsStuck(t *testing.T) {
 			<-time.After(pulseBudget)
 			require.NoError(t, other.Commit(t.Context(), nil), "the other lanes move")
 		}
+
 		<-time.After(time.Millisecond)
 		require.Error(t, p.Check(t.Context()))
 		close(release)
@@ -58,6 +59,7 @@ func TestAnOutageIsNoLaneThatIsStuck(t *testing.T) {
 		away := p.Watch(storeFunc(func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, pulseBudget)
 			defer cancel()
+
 			<-ctx.Done()
 			return errors.New("away")
 		}))

@@ -8,6 +8,7 @@ func Growth(begin time.Time, samples ...Sample) (bytesPerDay float64, known bool
 	for i, s := range samples {
 		list[i] = sample{at: begin.Add(s.After), bytes: s.Bytes}
 	}
+
 	return fitGrowth(list)
 }
 

@@ -24,6 +24,7 @@ func dropOldSamples(samples []sample, now time.Time) []sample {
 	for first < len(samples) && now.Sub(samples[first].at) > growthWindow {
 		first++
 	}
+
 	return samples[first:]
 }
 
@@ -34,6 +35,7 @@ func fitGrowth(samples []sample) (bytesPerDay float64, known bool) {
 	if len(samples) == 0 || samples[len(samples)-1].at.Sub(samples[0].at) < minGrowthSpan {
 		return 0, false
 	}
+
 	// Both are measured from the first sample: the squares of large numbers would
 	// leave nothing of their small differences.
 	days := func(s sample) float64 { return s.at.Sub(samples[0].at).Hours() / day.Hours() }
@@ -43,11 +45,13 @@ func fitGrowth(samples []sample) (bytesPerDay float64, known bool) {
 		meanDays += days(s) / float64(len(samples))
 		meanBytes += bytes(s) / float64(len(samples))
 	}
+
 	var together, alone float64
 	for _, s := range samples {
 		together += (days(s) - meanDays) * (bytes(s) - meanBytes)
 		alone += (days(s) - meanDays) * (days(s) - meanDays)
 	}
+
 	return together / alone, true
 }
 
@@ -58,5 +62,6 @@ func daysToFull(capacity, size int64, bytesPerDay float64) (days float64, known 
 	if capacity <= 0 || bytesPerDay <= 0 {
 		return 0, false
 	}
+
 	return max(0, float64(capacity-size)/bytesPerDay), true
 }

@@ -33,15 +33,18 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 		made[i], all[i] = instrument, instrument
 		failed = errors.Join(failed, err)
 	}
+
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		found := w.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
+
 		now := w.deps.Now()
 		for i, g := range gauges {
 			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
+
 		return nil
 	}, all...)
 	if failed = errors.Join(failed, err); failed != nil {
@@ -50,7 +53,7 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 
 	set := instrument.NewSet(meter)
 	set.AddGauge("theeye.database.capacity", "By",
-		"Size of the disk given to the database, as database.capacity says",
+		"Size of the disk of the database, from database.capacity",
 		func() (int64, bool) { return w.config.Capacity, w.config.Capacity > 0 })
 
 	return set.Err()
@@ -65,7 +68,7 @@ func (w *Worker) listGauges() []gauge {
 				tell(f.growth)
 			}
 		}},
-		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *measurement, _ time.Time, tell observeFunc) {
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *measurement, _ time.Time, tell observeFunc) {
 			if days, known := daysToFull(w.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
@@ -81,13 +84,13 @@ func (w *Worker) listGauges() []gauge {
 			tell(float64(f.Events.Count), event)
 			tell(float64(f.Rejections.Count), rejection)
 		}},
-		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
+		{"theeye.partitions.ahead", "s", "How far ahead of now a table has partitions without a gap; 0 if the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
 			tell(f.Events.CoverageFrom(now).Seconds(), event)
 			tell(f.Rejections.CoverageFrom(now).Seconds(), rejection)
 		}},
 		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Oldest, tell) }},
 		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Newest, tell) }},
-		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time of the last measurement of the database", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
 	}
 }
 

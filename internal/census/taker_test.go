@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/the-eye-events/the-eye/internal/census"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,18 +42,21 @@ func (f *fake) ReadStatistics(ctx context.Context, _ time.Time) (census.Statisti
 		<-ctx.Done()
 		return census.Statistics{}, ctx.Err()
 	}
+
 	return answer.stock, answer.err
 }
 
 func (f *fake) change(to func(*answer)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	to(&f.answer)
 }
 
 func (f *fake) rounds() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.asked
 }
 
@@ -87,6 +90,7 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 		require.Equal(t, map[string]float64{"theeye_database_capacity_bytes": 100 * gibibyte}, meter.Scrape(t), "nothing is found yet")
 		taker.Start(t.Context())
 		defer taker.Stop()
+
 		wait(30 * time.Second)
 		want := map[string]float64{
 			"theeye_database_capacity_bytes":                     100 * gibibyte,
@@ -139,6 +143,7 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 		taker, meter, _ := taker(t, 0, store)
 		taker.Start(t.Context())
 		defer taker.Stop()
+
 		synctest.Wait()
 		grow := func(d time.Duration, bytesPerMinute int64) {
 			for range int(d / time.Minute) {
@@ -169,6 +174,7 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 				taker, meter, logs := taker(t, 0, store)
 				taker.Start(t.Context())
 				defer taker.Stop()
+
 				wait(time.Second)
 				before := meter.Scrape(t)
 

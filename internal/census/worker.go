@@ -107,13 +107,16 @@ func (w *Worker) RunRound(ctx context.Context) {
 	now := w.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
+
 	stock, err := w.deps.Store.ReadStatistics(bounded, now)
 	if err != nil {
 		if ctx.Err() == nil {
 			w.deps.Logger.Warn("the state of the database could not be measured", zap.Error(err))
 		}
+
 		return
 	}
+
 	w.samples = append(dropOldSamples(w.samples, now), sample{now, stock.Size})
 	found := &measurement{Statistics: stock, at: now}
 	found.growth, found.growthKnown = fitGrowth(w.samples)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// checkRelations compares settings with one another. Those that could not be read are left
-// out: their problem is already told.
+// checkRelations compares settings with one another. Settings that could not be read
+// are skipped, because their problem is already reported.
 func (l *loader) checkRelations(c Config) {
 	l.requireRelation(c, c.HTTP.Listen != c.Ops.Listen || strings.HasSuffix(c.HTTP.Listen, ":0"),
 		"http.listen", "must differ from", "give each its own port", "ops.listen")
@@ -35,13 +35,16 @@ func (l *loader) requireRelation(c Config, holds bool, key, relation, reason str
 	if holds || l.invalid[key] {
 		return
 	}
+
 	sides := make([]string, len(others))
 	for i, other := range others {
 		if l.invalid[other] {
 			return
 		}
+
 		sides[i] = l.describeSide(c, other)
 	}
+
 	l.addProblem("%s %s %s: %s", l.describeSide(c, key), relation, strings.Join(sides, " and "), reason)
 }
 
@@ -53,5 +56,6 @@ func (l *loader) describeSide(c Config, key string) string {
 			shown = s.field(&c).displayText()
 		}
 	}
+
 	return fmt.Sprintf("%s (%s, %s)", key, shown, l.byKey[key].place)
 }

@@ -30,6 +30,7 @@ func TestEverySettingHasAFlag(t *testing.T) {
 		require.Equal(t, s.Default, f.DefValue)
 		require.Equal(t, s.Type, f.Value.Type())
 	}
+
 	require.NoError(t, fs.Parse([]string{"--http-listen=:1", "--retention-events", "365d", "--config", "c.yaml", "--drain-delay", "0"}))
 	require.Equal(t, map[string]string{
 		"http.listen": ":1", "retention.events": "365d", "drain.delay": "0",
@@ -69,6 +70,7 @@ func TestWhatIsDescribedCanBeReadBack(t *testing.T) {
 		require.Equal(t, config.SourceDefault, line.Source)
 		texts[line.Key] = line.Value
 	}
+
 	again, err := config.Load(config.Sources{Flags: texts})
 	require.NoError(t, err)
 	for _, line := range again.Describe() {
@@ -94,5 +96,6 @@ func TestSettingsAreDocumented(t *testing.T) {
 		table = config.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
+
 	require.Equal(t, config.RenderMarkdown(), table, "make docs rewrites the table")
 }

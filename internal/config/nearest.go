@@ -1,14 +1,17 @@
 package config
 
-// findNearest returns the candidate that takes the fewest changes of a letter to
-// reach from text, the first of them when several do.
+// findNearest returns the candidate with the smallest edit distance from text, the
+// first one if there are several.
 func findNearest(text string, candidates []string) string {
-	best, fewest := "", -1
+	best := ""
+	fewest := -1
 	for _, candidate := range candidates {
 		if d := editDistance(text, candidate); fewest < 0 || d < fewest {
-			best, fewest = candidate, d
+			best = candidate
+			fewest = d
 		}
 	}
+
 	return best
 }
 
@@ -18,6 +21,7 @@ func editDistance(a, b string) int {
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
@@ -26,9 +30,11 @@ func editDistance(a, b string) int {
 			if a[i] != b[j] {
 				replaced++
 			}
+
 			diagonal = row[j+1]
 			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
 		}
 	}
+
 	return row[len(b)]
 }

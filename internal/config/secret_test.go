@@ -53,6 +53,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf(verb, c.Database.URL), "hunter2", verb)
 		require.NotContains(t, fmt.Sprintf(verb, c), fmt.Sprintf("%x", "hunter2"), verb)
 	}
+
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "hunter2")
@@ -69,6 +70,7 @@ func FuzzRedact(f *testing.F) {
 		if strings.ContainsAny(before, ":/?#@") {
 			return
 		}
+
 		c, err := load("database.url", "postgres://"+before+":"+password+after+"@db/eye")
 		require.NoError(t, err)
 		require.NotContains(t, shown(t, c, "database.url"), password)

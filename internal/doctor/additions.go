@@ -10,6 +10,7 @@ func (f *facts) checkPooler() assessment {
 	case f.db.Err != nil:
 		return skipped("the database cannot be reached")
 	}
+
 	return assessFact(f.db.Pooler, func(p Pooler) assessment {
 		switch {
 		case p.NoTransactions:
@@ -21,6 +22,7 @@ func (f *facts) checkPooler() assessment {
 		case f.Pooled:
 			return ok("transactions work; database.pooler is transaction")
 		}
+
 		return ok("none is noticed")
 	})
 }
@@ -34,14 +36,17 @@ func (f *facts) checkAdditions() assessment {
 				if slices.Contains(s.Constraints, Name{a.Table, a.Name}) || slices.Contains(s.Indexes, Name{a.Table, a.Name}) {
 					continue
 				}
+
 				found = append(found, a.Kind+" "+a.Name+" on "+a.Table)
 			}
+
 			switch {
 			case len(found) > 0 && f.schemaAhead():
 				return warning(joinNames(found)).withAdvice("The schema is newer than this build, which may not know them: run the doctor of the newer release.")
 			case len(found) > 0:
 				return warning(joinNames(found))
 			}
+
 			return ok("there is none")
 		})
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // patient is a database with the partitions of a running service.
@@ -36,6 +36,7 @@ func newPatient(t *testing.T, database *pgtest.Database) *patient {
 	})
 	require.NoError(t, err)
 	defer db.Close()
+
 	now := time.Now()
 	require.NoError(t, postgres.NewRetentionStore(db).CreatePartitions(t.Context(), now, now.AddDate(0, 0, 62)))
 	p.exec(t, "revoke create on schema public from public") // which version 14 grants
@@ -55,6 +56,7 @@ func (p *patient) examine(t *testing.T) doctor.Report {
 	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second}, p.now)
 	require.NoError(t, err)
 	defer inspector.Close()
+
 	return doctor.Examine(t.Context(), p.config, doctor.Deps{Database: inspector})
 }
 
@@ -103,8 +105,10 @@ func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 		if f.Check == "database.memory" { // servers of tests are small
 			continue
 		}
+
 		require.Contains(t, []doctor.Result{doctor.OK, doctor.Skipped}, f.Result, "%+v", f)
 	}
+
 	require.Equal(t, 9, r.Summary.Skipped, "nothing but the service: %+v", r)
 	require.True(t, r.Summary.Reached)
 
@@ -343,6 +347,7 @@ func TestPoolsThatDoNotFit(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
 	}
+
 	requireFound(t, p.examine(t), "database.connections", doctor.OK, "replicas: 3,")
 }
 

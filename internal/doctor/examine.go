@@ -67,16 +67,20 @@ func Examine(ctx context.Context, config Config, deps Deps) Report {
 	if f.LongTransaction <= 0 {
 		f.LongTransaction = 5 * time.Minute
 	}
+
 	if f.LongWait <= 0 {
 		f.LongWait = time.Second
 	}
+
 	if deps.Database != nil {
 		db := deps.Database.InspectDatabase(ctx)
 		f.db = &db
 	}
+
 	if deps.Service != nil {
 		f.service = deps.Service.ProbeService(ctx)
 	}
+
 	return f.buildReport()
 }
 
@@ -87,6 +91,7 @@ func (f *facts) buildReport() Report {
 		if can {
 			v = c.evaluate(f)
 		}
+
 		finding := Finding{Check: c.name, Result: v.result, Found: sanitizeText(v.found)}
 		finding.Area, _, _ = strings.Cut(c.name, ".")
 		if v.result == Warning || v.result == Failed {
@@ -94,9 +99,11 @@ func (f *facts) buildReport() Report {
 				finding.Advice = c.remedy
 			}
 		}
+
 		r.Findings = append(r.Findings, finding)
 		r.Summary.countResult(v.result)
 	}
+
 	r.Summary.Reached = f.anyAnswered()
 	return r
 }
@@ -151,6 +158,7 @@ func (f *facts) checkRequirement(needs requirement) (assessment, bool) {
 		}
 	case needsNothing:
 	}
+
 	return assessment{}, true
 }
 
@@ -169,6 +177,7 @@ func assessFact[T any](fact Fact[T], judge func(T) assessment) assessment {
 		return warning("could not be looked at: " + fact.Err.Error()).
 			withAdvice("Run it again; if it stays, give the role the right to look (grant pg_monitor), or see why the database or the service is slow.")
 	}
+
 	return judge(fact.Value)
 }
 
@@ -180,10 +189,12 @@ func sanitizeText(text string) string {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
+
 		return r
 	}, text)
 	if runes := []rune(text); len(runes) > longest {
 		text = string(runes[:longest]) + " ..."
 	}
+
 	return strings.Join(strings.Fields(text), " ")
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 var _ = flag.Bool("update", false, "rewrite the table in docs/doctor.md")
@@ -47,6 +47,7 @@ func healthy() *found {
 			})
 		}
 	}
+
 	pkey := doctor.Name{Table: "event", Name: "event_pkey"}
 	positive := doctor.Name{Table: "event", Name: "event_sequence_check"}
 	return &found{
@@ -109,6 +110,7 @@ func finding(t *testing.T, r doctor.Report, check string) doctor.Finding {
 			return f
 		}
 	}
+
 	require.FailNow(t, "there is no check "+check)
 	return doctor.Finding{}
 }
@@ -121,6 +123,7 @@ func TestAHealthyDeploymentIsFoundHealthy(t *testing.T) {
 		require.Empty(t, f.Advice)
 		require.NotEmpty(t, f.Found, f.Check)
 	}
+
 	require.True(t, r.Summary.Reached)
 	require.Equal(t, len(r.Findings), r.Summary.OK)
 }
@@ -313,6 +316,7 @@ func TestWhatWasNotAskedForIsSkipped(t *testing.T) {
 		require.Equal(t, doctor.Skipped, f.Result, "%+v", f)
 		require.NotEmpty(t, f.Found)
 	}
+
 	require.False(t, r.Summary.Reached)
 
 	facts := healthy()
@@ -373,5 +377,6 @@ func TestDocs(t *testing.T) {
 		table = doctor.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
+
 	require.Equal(t, doctor.RenderMarkdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
 }

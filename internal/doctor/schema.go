@@ -23,13 +23,16 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 			wrong = append(wrong, p.Name+" on "+p.Table+" is missing")
 			continue
 		}
+
 		if !there[at].Valid {
 			wrong = append(wrong, p.Name+" on "+p.Table+" is not valid")
 		}
+
 		for _, t := range tables {
 			if t.Parent != p.Table {
 				continue
 			}
+
 			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Parent == p.Name })
 			switch {
 			case part < 0:
@@ -39,6 +42,7 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 			}
 		}
 	}
+
 	return wrong
 }
 
@@ -70,6 +74,7 @@ func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []s
 			}
 		}
 	}
+
 	return wrong
 }
 
@@ -80,6 +85,7 @@ func (f *facts) checkPromised(what string, promised []Name, wrong []string) asse
 	case len(wrong) > 0:
 		return failed(joinNames(wrong))
 	}
+
 	return ok(fmt.Sprintf("all %d %s are there and valid", len(promised), what))
 }
 
@@ -92,9 +98,11 @@ func (f *facts) checkInvalidIndexes() assessment {
 				left = append(left, i.Name+" on "+i.Table)
 			}
 		}
+
 		if len(left) > 0 {
 			return warning(joinNames(left))
 		}
+
 		return ok("there is none")
 	})
 }
@@ -110,6 +118,7 @@ func (f *facts) checkPartitions() assessment {
 			if len(there) == 0 {
 				return warning("there is none yet").withAdvice("The first start of the service makes them.")
 			}
+
 			var urgent, later []string
 			for _, table := range []string{"event", "rejection"} {
 				for _, m := range missingMonths(table, there, s.Now) {
@@ -121,12 +130,14 @@ func (f *facts) checkPartitions() assessment {
 					}
 				}
 			}
+
 			switch {
 			case len(urgent) > 0:
 				return failed("missing: " + joinNames(append(urgent, later...)))
 			case len(later) > 0:
 				return warning("missing: " + joinNames(later))
 			}
+
 			return ok(fmt.Sprintf("%d partitions; this month's and the next two are there", len(there)))
 		})
 	})
@@ -147,11 +158,13 @@ func missingMonths(table string, there []Partition, now time.Time) (missing []in
 			last = m
 		}
 	}
+
 	for m := 0; m <= last; m++ {
 		if !covered(m) {
 			missing = append(missing, m)
 		}
 	}
+
 	return missing
 }
 
@@ -164,14 +177,17 @@ func (f *facts) checkDetached() assessment {
 					found = append(found, p.Name+" is half detached")
 				}
 			}
+
 			for _, t := range left {
 				if t.Marked {
 					found = append(found, t.Name+" is detached and was not dropped")
 				}
 			}
+
 			if len(found) > 0 {
 				return warning(joinNames(found))
 			}
+
 			return ok("none is left")
 		})
 	})
@@ -189,9 +205,11 @@ func (f *facts) checkUnattached() assessment {
 				found = append(found, t.Name+" looks like a partition that retention set aside, and this database knows nothing of it")
 			}
 		}
+
 		if len(found) > 0 {
 			return warning(joinNames(found))
 		}
+
 		return ok("there is none")
 	})
 }
@@ -207,12 +225,14 @@ func (f *facts) checkForeignPartitions() assessment {
 				others = append(others, p.Name+" was not made by the service")
 			}
 		}
+
 		switch {
 		case len(defaults) > 0:
 			return failed(joinNames(append(defaults, others...)))
 		case len(others) > 0:
 			return warning(joinNames(others))
 		}
+
 		return ok("there is none")
 	})
 }

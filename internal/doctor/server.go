@@ -15,6 +15,7 @@ func (f *facts) checkReachable() assessment {
 	case f.db.Err != nil:
 		return failed(f.db.Err.Error())
 	}
+
 	return ok("it answers")
 }
 
@@ -29,6 +30,7 @@ func (f *facts) checkVersion() assessment {
 			return warning(fmt.Sprintf("%s is newer than %d, the newest that this build was made for", found, newest)).
 				withAdvice("Watch it closely, or look for a newer release of The Eye.")
 		}
+
 		return ok(found)
 	})
 }
@@ -42,6 +44,7 @@ func (f *facts) checkEncoding() assessment {
 			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " though UTF8 is asked for").
 				withAdvice("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
 		}
+
 		return ok("UTF8")
 	})
 }
@@ -54,6 +57,7 @@ func (f *facts) checkWritable() assessment {
 		case s.ReadOnly:
 			return failed("default_transaction_read_only is on for the role: it stores no events")
 		}
+
 		return ok("it is a primary")
 	})
 }
@@ -66,6 +70,7 @@ func (f *facts) checkSchema() assessment {
 		case s.Version > s.Needed:
 			return ok(fmt.Sprintf("it is at %d; this build needs %d, and works on a newer one", s.Version, s.Needed))
 		}
+
 		return ok(fmt.Sprintf("it is current, at %d", s.Version))
 	})
 }
@@ -77,6 +82,7 @@ func checkSwitchOn(name string) func(*facts) assessment {
 			if s[name] == "off" {
 				return failed(name + " is off")
 			}
+
 			return ok(name + " is " + s[name])
 		})
 	}
@@ -88,13 +94,16 @@ func (f *facts) checkSynchronousCommit() assessment {
 		if s[name] == "off" {
 			return failed(name + " is off for the role of the service" + f.describeOverrides(name))
 		}
+
 		if s[name] == "local" && s["synchronous_standby_names"] != "" {
 			return warning(name + " is local: commits do not wait for the standbys that synchronous_standby_names asks for")
 		}
+
 		return assessFact(f.db.Overrides, func([]Override) assessment {
 			if where := f.describeOverrides(name); where != "" {
 				return warning(name + " is " + s[name] + " here, but off elsewhere" + where)
 			}
+
 			return ok(name + " is " + s[name])
 		})
 	})
@@ -107,18 +116,23 @@ func (f *facts) describeOverrides(setting string) string {
 		if o.Setting != setting || !slices.Contains([]string{"off", "false", "no", "0"}, strings.ToLower(o.Value)) {
 			continue
 		}
+
 		var place []string
 		if o.Role != "" {
 			place = append(place, "role "+o.Role)
 		}
+
 		if o.Database != "" {
 			place = append(place, "database "+o.Database)
 		}
+
 		places = append(places, strings.Join(place, " in "))
 	}
+
 	if len(places) == 0 {
 		return ""
 	}
+
 	return " (set at " + joinNames(places) + ")"
 }
 
@@ -127,6 +141,7 @@ func (f *facts) checkStandbys() assessment {
 		if names := s["synchronous_standby_names"]; names != "" {
 			return ok("commits wait for " + names)
 		}
+
 		return ok("commits wait for no standby: a failover to one can lose the last commits")
 	})
 }
@@ -138,12 +153,15 @@ func (f *facts) checkConnections() assessment {
 			if !c.Superuser && c.RoleLimit >= 0 && int64(c.RoleLimit) < allowed {
 				allowed, by = int64(c.RoleLimit), "the role's limit"
 			}
+
 			if !c.Superuser && c.DatabaseLimit >= 0 && int64(c.DatabaseLimit) < allowed {
 				allowed, by = int64(c.DatabaseLimit), "the database's limit"
 			}
+
 			if f.Pooled {
 				return f.checkPooledConnections(c, allowed)
 			}
+
 			replicas, others := f.countReplicas(c)
 			each := int64(f.WriteConnections + f.ReadConnections + f.ChangeConnections + f.WatchConnections)
 			need := each * int64(replicas)
@@ -154,6 +172,7 @@ func (f *facts) checkConnections() assessment {
 			case need+int64(others) > allowed:
 				return warning(found)
 			}
+
 			return ok(found)
 		})
 	})
@@ -166,10 +185,12 @@ func (f *facts) checkPooledConnections(c Connections, allowed int64) assessment 
 	for _, b := range c.Backends {
 		used += int64(b.Count)
 	}
+
 	found := fmt.Sprintf("a pooler stands between; %d connections of %d that are allowed are used now", used, allowed)
 	if used*100 > allowed*most {
 		return warning(found).withAdvice("Lower the pool size of the pooler, or raise max_connections.")
 	}
+
 	return ok(found)
 }
 
@@ -186,9 +207,11 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 			others += b.Count
 		}
 	}
+
 	if f.Replicas > 0 {
 		return f.Replicas, others
 	}
+
 	pools := map[string]int{"theeye write": f.WriteConnections, "theeye read": f.ReadConnections, "theeye change": f.ChangeConnections, "theeye watch": f.WatchConnections}
 	replicas = max(1, len(hosts))
 	for name, most := range pools {
@@ -196,6 +219,7 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 			replicas = max(replicas, (open[name]+most-1)/most)
 		}
 	}
+
 	return replicas, others
 }
 
@@ -207,6 +231,7 @@ func (f *facts) checkTimeouts() assessment {
 				wrong = append(wrong, name+" is "+s.readDuration(name).String())
 			}
 		}
+
 		if f.Pooled { // without a pooler the service brings these itself
 			for name, least := range map[string]time.Duration{
 				"statement_timeout": f.ReadTimeout, "lock_timeout": f.WriteTimeout, "idle_in_transaction_session_timeout": f.WriteTimeout,
@@ -219,9 +244,11 @@ func (f *facts) checkTimeouts() assessment {
 				}
 			}
 		}
+
 		if len(wrong) == 0 {
 			return ok("none cuts the service")
 		}
+
 		slices.Sort(wrong)
 		return warning(joinNames(wrong))
 	})
@@ -234,6 +261,7 @@ func (f *facts) checkAutovacuum() assessment {
 				return failed(name + " is off")
 			}
 		}
+
 		return assessFact(f.db.Tables, func(tables []Table) assessment {
 			var off []string
 			for _, t := range tables {
@@ -244,9 +272,11 @@ func (f *facts) checkAutovacuum() assessment {
 					}
 				}
 			}
+
 			if len(off) > 0 {
 				return failed("it is turned off for " + joinNames(off))
 			}
+
 			return ok("it is on, for every table")
 		})
 	})
@@ -259,6 +289,7 @@ func (f *facts) checkMemory() assessment {
 		if s.readNumber("shared_buffers") <= buffers || s.readNumber("max_wal_size") <= log {
 			return warning(found)
 		}
+
 		return ok(found)
 	})
 }
@@ -273,6 +304,7 @@ func (s Settings) readNumber(name string) int64 {
 	if err != nil {
 		return 0
 	}
+
 	return n
 }
 

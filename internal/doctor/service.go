@@ -23,6 +23,7 @@ func (f *facts) checkClock(whose string, c Clock) assessment {
 	if c.Ahead < 0 {
 		direction = "behind"
 	}
+
 	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, formatDuration(c.Ahead.Abs()), direction, formatDuration(c.Uncertainty))
 	switch {
 	case off > max(f.MaxAhead, most):
@@ -30,6 +31,7 @@ func (f *facts) checkClock(whose string, c Clock) assessment {
 	case off > most:
 		return warning(found)
 	}
+
 	return ok(found)
 }
 
@@ -49,6 +51,7 @@ func (f *facts) checkAnswers() assessment {
 		return warning(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took))).
 			withAdvice("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
 	}
+
 	return ok(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took)))
 }
 
@@ -67,6 +70,7 @@ func (f *facts) checkCertificate() assessment {
 	case p.Expires.Sub(p.Now) < soon:
 		return warning("it ends at " + p.Expires.UTC().Format(time.RFC3339))
 	}
+
 	return ok("it is good until " + p.Expires.UTC().Format(time.RFC3339))
 }
 
@@ -74,6 +78,7 @@ func (f *facts) checkRequestID() assessment {
 	if f.service.Public.RequestID {
 		return ok("it arrives")
 	}
+
 	return warning("it does not arrive")
 }
 
@@ -90,12 +95,14 @@ func (f *facts) checkOpsHidden() assessment {
 			odd = append(odd, fmt.Sprintf("%s is answered with %d", e.Path, e.Status))
 		}
 	}
+
 	switch {
 	case len(open) > 0:
 		return failed("everybody can see " + joinNames(open))
 	case len(odd) > 0:
 		return warning(joinNames(odd))
 	}
+
 	return ok("they are not there")
 }
 
@@ -109,6 +116,7 @@ func (f *facts) checkLive() assessment {
 	case o.Live != http.StatusOK:
 		return failed(fmt.Sprintf("%s answers /livez with %d", o.URL, o.Live))
 	}
+
 	return ok(o.URL + " is alive")
 }
 
@@ -120,14 +128,17 @@ func (f *facts) checkReady() assessment {
 			if c.Detail != "" {
 				text += ": " + c.Detail
 			}
+
 			texts = append(texts, text)
 		}
+
 		switch {
 		case r.Status != http.StatusOK:
 			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, joinNames(texts)), "; "))
 		case len(texts) > 0:
 			return warning("it is ready, but " + joinNames(texts))
 		}
+
 		return ok("it is ready, and every check succeeds")
 	})
 }
@@ -137,6 +148,7 @@ func (f *facts) checkProfiles() assessment {
 		if status == http.StatusOK {
 			return warning("/debug/pprof/ is served")
 		}
+
 		return ok("they are not served")
 	})
 }
@@ -149,6 +161,7 @@ func (f *facts) checkBuild() assessment {
 		case f.Version:
 			return ok("both are " + version)
 		}
+
 		return warning(fmt.Sprintf("the service is %s, this is %s", version, f.Version))
 	})
 }

@@ -15,35 +15,41 @@ func (r Report) WriteText(w io.Writer) error {
 	for _, f := range r.Findings {
 		width = max(width, len(f.Check))
 	}
+
 	area := ""
 	for _, f := range r.Findings {
 		if f.Area != area {
 			if area != "" {
 				b.WriteByte('\n')
 			}
+
 			area = f.Area
 			b.WriteString(area + "\n")
 		}
+
 		fmt.Fprintf(&b, "  %-7s  %-*s  %s\n", f.Result, width, f.Check, f.Found)
 		if f.Advice != "" {
 			fmt.Fprintf(&b, "           -> %s\n", f.Advice)
 		}
 	}
+
 	s := r.Summary
 	fmt.Fprintf(&b, "\n%d ok, %s, %d failed, %d skipped\n", s.OK, formatCount(s.Warnings, "warning"), s.Failed, s.Skipped)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }
 
 // RenderMarkdown renders the table of checks for the documentation.
 func RenderMarkdown() string {
 	var b strings.Builder
-	b.WriteString("| Check | What it looks at | What to do |\n| --- | --- | --- |\n")
+	b.WriteString("| check | passes when | what to do otherwise |\n| --- | --- | --- |\n")
 	for _, c := range allChecks() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.name, c.examines, c.remedy)
 	}
+
 	return b.String()
 }
 
@@ -55,13 +61,16 @@ func formatBytes(n int64) string {
 		if value < kibi {
 			break
 		}
+
 		if unit != "TiB" {
 			value /= kibi
 		}
 	}
+
 	if unit == "B" {
 		return fmt.Sprintf("%d B", n)
 	}
+
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
@@ -73,6 +82,7 @@ func formatDuration(d time.Duration) string {
 	case d >= time.Second || d <= -time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	}
+
 	return d.Round(10 * time.Microsecond).String()
 }
 
@@ -81,6 +91,7 @@ func formatCount(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
+
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
@@ -90,5 +101,6 @@ func joinNames(names []string) string {
 	if len(names) <= most {
 		return strings.Join(names, ", ")
 	}
+
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -10,9 +10,11 @@ func (c Creator) String() string {
 	if c.Kind == "database" && c.Privilege != "CREATE" {
 		return c.roleName() + " may make temporary tables in the database " + c.Name
 	}
+
 	if c.Kind == "database" {
 		return c.roleName() + " may create schemas in the database " + c.Name
 	}
+
 	return c.roleName() + " may create in the schema " + c.Name
 }
 
@@ -24,13 +26,16 @@ func (t Trust) ListRemedies() (remedies []string) {
 		remedies = append(remedies, fmt.Sprintf("%s owns the tables, may not create in the schema %s and so makes no partitions; the schema belongs to %s: run as that role `%s`",
 			t.Owner, t.Schema, t.SchemaOwner, t.grantCreate()))
 	}
+
 	for _, c := range t.Creators {
 		statement := fmt.Sprintf("revoke %s on %s %s from %s", strings.ToLower(c.Privilege), c.Kind, quoteIdentifier(c.Name), c.granteeName())
 		if c.Kind == "schema" && c.Role == "" && c.Name == t.Schema && t.Owner != t.SchemaOwner {
 			statement = t.grantCreate() + "; " + statement
 		}
+
 		remedies = append(remedies, fmt.Sprintf("%s, and the %s belongs to %s: run as that role `%s`", c, c.Kind, c.Owner, statement))
 	}
+
 	return remedies
 }
 
@@ -42,6 +47,7 @@ func (c Creator) roleName() string {
 	if c.Role == "" {
 		return "everybody"
 	}
+
 	return "the role " + c.Role
 }
 
@@ -49,6 +55,7 @@ func (c Creator) granteeName() string {
 	if c.Role == "" {
 		return "public"
 	}
+
 	return quoteIdentifier(c.Role)
 }
 
@@ -68,6 +75,7 @@ func quoteIdentifier(name string) string {
 	if plain {
 		return name
 	}
+
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
@@ -78,16 +86,20 @@ func (f *facts) checkCreators() assessment {
 		if !t.Creates {
 			found = append(found, t.Owner+", who owns the tables, may not create in the schema "+t.Schema)
 		}
+
 		for _, c := range t.Creators {
 			found = append(found, c.String())
 		}
+
 		if len(found) == 0 {
 			return ok("nobody may but " + t.Owner + " and who is trusted anyway")
 		}
+
 		advice := strings.Join(t.ListRemedies(), "; ") + "."
 		if t.Granted || !t.Creates {
 			return failed(joinNames(found)).withAdvice(advice)
 		}
+
 		return warning(joinNames(found)).withAdvice(advice)
 	})
 }
@@ -101,14 +113,17 @@ func (f *facts) checkUntrustedObjects() assessment {
 			if p.Shadows {
 				text += " and has a name that the service uses"
 			}
+
 			found, shadows = append(found, text), shadows || p.Shadows
 		}
+
 		switch {
 		case shadows:
 			return failed(joinNames(found))
 		case len(found) > 0:
 			return warning(joinNames(found))
 		}
+
 		return ok("there is none")
 	})
 }

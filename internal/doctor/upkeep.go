@@ -16,15 +16,19 @@ func (f *facts) checkDeadRows() assessment {
 			if t.Dead <= few || t.Dead*100 < (t.Live+t.Dead)*share {
 				continue
 			}
+
 			vacuumed := "never vacuumed"
 			if !t.LastVacuum.IsZero() {
 				vacuumed = "last vacuumed " + t.LastVacuum.UTC().Format(time.RFC3339)
 			}
+
 			bloated = append(bloated, fmt.Sprintf("%s has %d dead rows beside %d live ones, %s", t.Name, t.Dead, t.Live, vacuumed))
 		}
+
 		if len(bloated) > 0 {
 			return warning(joinNames(bloated))
 		}
+
 		return ok("no table has many")
 	})
 }
@@ -36,24 +40,29 @@ func (f *facts) checkHotUpdates() assessment {
 		if at < 0 {
 			return skipped("there is no table session")
 		}
+
 		return assessFact(f.db.Indexes, func(indexes []Index) assessment {
 			session := tables[at]
 			var wrong []string
 			if fill := readFillfactor(session.Options); fill > fullest {
 				wrong = append(wrong, fmt.Sprintf("the fillfactor of session is %d", fill))
 			}
+
 			for _, i := range indexes {
 				if i.Table == "session" && slices.ContainsFunc(i.Columns, changesWithEvents) {
 					wrong = append(wrong, i.Name+" holds "+joinNames(i.Columns))
 				}
 			}
+
 			share := fmt.Sprintf("%d of %d updates of session were HOT", session.HotUpdates, session.Updates)
 			if session.Updates >= few && session.HotUpdates*100 < session.Updates*least {
 				wrong = append(wrong, share)
 			}
+
 			if len(wrong) > 0 {
 				return warning(joinNames(wrong))
 			}
+
 			return ok(share)
 		})
 	})
@@ -68,6 +77,7 @@ func readFillfactor(options []string) int {
 			}
 		}
 	}
+
 	return 100
 }
 
@@ -85,12 +95,14 @@ func (f *facts) checkTransactionIDs() assessment {
 			if a.OldestTable != "" {
 				found += fmt.Sprintf("; the oldest table is %s, at %d", a.OldestTable, a.OldestTableAge)
 			}
+
 			switch {
 			case a.Database > dangerous || a.DatabaseMulti > dangerous:
 				return failed(found)
 			case a.Database > most || a.DatabaseMulti > mostMulti:
 				return warning(found)
 			}
+
 			return ok(found)
 		})
 	})
@@ -103,28 +115,35 @@ func (f *facts) checkTransactions() assessment {
 			if open.Age < f.LongTransaction {
 				continue
 			}
+
 			who := fmt.Sprintf("pid %d", open.PID)
 			if open.PID == 0 {
 				who = "prepared " + strconv.Quote(open.State)
 			} else if open.State != "" {
 				who += " is " + open.State
 			}
+
 			who += " for " + formatDuration(open.Age) + ", role " + open.User
 			if open.Application != "" {
 				who += ", " + strconv.Quote(open.Application)
 			}
+
 			if open.Client != "" {
 				who += ", from " + open.Client
 			}
+
 			long = append(long, who)
 		}
+
 		hidden := ""
 		if t.Hidden > 0 {
 			hidden = fmt.Sprintf("; the role may not look into %d sessions (grant pg_read_all_stats)", t.Hidden)
 		}
+
 		if len(long) > 0 {
 			return warning(joinNames(long) + hidden)
 		}
+
 		return ok("none is open for long" + hidden)
 	})
 }
@@ -136,23 +155,29 @@ func (f *facts) checkLockWaits() assessment {
 			if w.Waiting < f.LongWait {
 				continue
 			}
+
 			text := fmt.Sprintf("pid %d waits for %s", w.PID, w.Mode)
 			if w.Relation != "" {
 				text += " on " + w.Relation
 			}
+
 			text += " since " + formatDuration(w.Waiting)
 			if len(w.BlockedBy) > 0 {
 				pids := make([]string, len(w.BlockedBy))
 				for n, pid := range w.BlockedBy {
 					pids[n] = strconv.Itoa(pid)
 				}
+
 				text += ", blocked by pid " + joinNames(pids)
 			}
+
 			long = append(long, text)
 		}
+
 		if len(long) > 0 {
 			return warning(joinNames(long))
 		}
+
 		return ok("none waits")
 	})
 }
@@ -166,9 +191,11 @@ func (f *facts) checkReplicationSlots() assessment {
 				idle = append(idle, s.Name+" keeps "+formatBytes(s.Retained))
 			}
 		}
+
 		if len(idle) > 0 {
 			return warning(joinNames(idle))
 		}
+
 		return ok(fmt.Sprintf("%d slots; none keeps much", len(slots)))
 	})
 }
@@ -180,19 +207,23 @@ func (f *facts) checkSizes() assessment {
 		if f.Capacity > 0 {
 			found += fmt.Sprintf(" of %s, %d %%", formatBytes(f.Capacity), percentOf(s.Database, f.Capacity))
 		}
+
 		tables := make([]string, 0, most)
 		for _, t := range s.Tables[:min(most, len(s.Tables))] {
 			tables = append(tables, t.Name+" "+formatBytes(t.Bytes))
 		}
+
 		if len(tables) > 0 {
 			found += "; " + joinNames(tables)
 		}
+
 		switch {
 		case f.Capacity > 0 && percentOf(s.Database, f.Capacity) >= full:
 			return failed(found)
 		case f.Capacity > 0 && percentOf(s.Database, f.Capacity) >= much:
 			return warning(found)
 		}
+
 		return ok(found)
 	})
 }
@@ -206,18 +237,23 @@ func (f *facts) checkPrivileges() assessment {
 		if len(p.Missing) > 0 {
 			wrong = append(wrong, "may not "+joinNames(p.Missing))
 		}
+
 		if len(p.Foreign) > 0 && !p.Functions {
 			wrong = append(wrong, "does not own "+joinNames(p.Foreign)+", and so cannot make or drop partitions")
 		}
+
 		if !p.Create && !p.Functions {
 			wrong = append(wrong, "may not make tables in the schema "+p.Schema)
 		}
+
 		if len(wrong) > 0 {
 			return failed("the role " + p.Role + " " + strings.Join(wrong, "; it "))
 		}
+
 		if len(p.Foreign) > 0 {
 			return ok("the role " + p.Role + " may do all that it has to; the schema's functions make and drop partitions for it")
 		}
+
 		return ok("the role " + p.Role + " may do all that it has to")
 	})
 }
@@ -227,6 +263,7 @@ func (f *facts) checkSuperuser() assessment {
 		if p.Superuser {
 			return warning("the role " + p.Role + " is a superuser")
 		}
+
 		return ok("the role " + p.Role + " is none")
 	})
 }

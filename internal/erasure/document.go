@@ -47,6 +47,7 @@ func parseDocuments(raw []byte) (documents []node, ok bool) {
 	if !utf8.Valid(raw) {
 		return nil, false
 	}
+
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	for {
@@ -54,9 +55,11 @@ func parseDocuments(raw []byte) (documents []node, ok bool) {
 		if errors.Is(err, io.EOF) && len(documents) > 0 {
 			return documents, true
 		}
+
 		if err != nil {
 			return nil, false
 		}
+
 		documents = append(documents, one)
 	}
 }
@@ -68,11 +71,13 @@ func readValue(decoder *json.Decoder, levels int) (node, error) {
 	if err != nil {
 		return node{}, err //nolint:wrapcheck // parse looks at it
 	}
+
 	switch token := token.(type) {
 	case json.Delim:
 		if levels == 0 {
 			return node{}, errTooDeep
 		}
+
 		return readContainer(decoder, token, levels-1)
 	case string:
 		return node{text: []byte(strconv.Quote(token)), str: token, isString: true}, nil
@@ -81,6 +86,7 @@ func readValue(decoder *json.Decoder, levels int) (node, error) {
 	case bool:
 		return node{text: strconv.AppendBool(nil, token), str: strconv.FormatBool(token)}, nil
 	}
+
 	return node{text: []byte("null")}, nil
 }
 
@@ -91,20 +97,25 @@ func readContainer(decoder *json.Decoder, opening json.Delim, levels int) (n nod
 			if err != nil {
 				return n, unexpectedEOF(err)
 			}
+
 			n.items = append(n.items, item)
 			continue
 		}
+
 		token, err := decoder.Token()
 		if err != nil {
 			return n, unexpectedEOF(err)
 		}
+
 		name, _ := token.(string)
 		value, err := readValue(decoder, levels)
 		if err != nil {
 			return n, unexpectedEOF(err)
 		}
+
 		n.members = append(n.members, member{name, value})
 	}
+
 	_, err = decoder.Token() // what closes it
 	return n, unexpectedEOF(err)
 }
@@ -114,43 +125,50 @@ func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
+
 	return err
 }
 
-// containsValue tells whether the path leads to the value from this node or from one in it:
+// containsValue reports whether the path leads to the value from this node or from one in it:
 // an event may stand in a member of the wrong name, in an array, or in a string.
 func (n *node) containsValue(w *SearchValue, levels int) bool {
 	if n.matchesPath(w, w.Steps, maxArraysOnPath) {
 		return true
 	}
+
 	for i := range n.members {
 		if n.members[i].containsValue(w, levels) {
 			return true
 		}
 	}
+
 	for i := range n.items {
 		if n.items[i].containsValue(w, levels) {
 			return true
 		}
 	}
+
 	if !n.isString || levels == 0 || !strings.ContainsAny(n.str, "{[") {
 		return false
 	}
+
 	documents, _ := parseDocuments([]byte(n.str))
 	for i := range documents {
 		if documents[i].containsValue(w, levels-1) {
 			return true
 		}
 	}
+
 	return false
 }
 
-// matchesPath tells whether steps lead to the value. Where an array stands in the way, each of
+// matchesPath reports whether steps lead to the value. Where an array stands in the way, each of
 // its items will do, so many arrays deep: what was refused may have the wrong shape.
 func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	if len(steps) == 0 && n.text != nil {
 		return n.equalsValue(w)
 	}
+
 	for i := range n.members {
 		m := &n.members[i]
 		switch {
@@ -160,24 +178,28 @@ func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 			return true
 		}
 	}
+
 	if arrays == 0 {
 		return false
 	}
+
 	for i := range n.items {
 		if n.items[i].matchesPath(w, steps, arrays-1) || (len(steps) > 0 && steps[0] == strconv.Itoa(i) && n.items[i].matchesPath(w, steps[1:], arrays-1)) {
 			return true
 		}
 	}
+
 	return false
 }
 
-// equalsValue tells whether a scalar is the value, in whichever way a number is written.
+// equalsValue reports whether a scalar is the value, in whichever way a number is written.
 func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
-		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -187,7 +209,8 @@ func canonicalNumber(text string) []byte {
 	if json.Unmarshal([]byte(text), &number) != nil || string(number) != text {
 		return []byte(text)
 	}
-	return event.Canonical([]byte(text))
+
+	return event.Canonicalize([]byte(text))
 }
 
 // unescapeText replaces JSON's escapes in a text that need not be JSON.
@@ -195,12 +218,14 @@ func unescapeText(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
 	}
+
 	plain := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' || i+1 == len(raw) {
 			plain = append(plain, raw[i])
 			continue
 		}
+
 		i++
 		switch c := raw[i]; c {
 		case 'n', 't', 'r', 'b', 'f':
@@ -211,12 +236,14 @@ func unescapeText(raw []byte) []byte {
 				plain = append(plain, '\\', c)
 				continue
 			}
+
 			plain = utf8.AppendRune(plain, r)
 			i += read
 		default:
 			plain = append(plain, c)
 		}
 	}
+
 	return plain
 }
 
@@ -228,6 +255,7 @@ func escapedRune(text []byte) (r rune, read int) {
 		if len(text) < digits {
 			return 0, false
 		}
+
 		n, err := strconv.ParseUint(string(text[:digits]), 16, 16)
 		return rune(n), err == nil
 	}
@@ -236,6 +264,7 @@ func escapedRune(text []byte) (r rune, read int) {
 	if !ok {
 		return 0, 0
 	}
+
 	if utf16.IsSurrogate(first) && len(text) >= long && text[short] == '\\' && text[short+1] == 'u' {
 		if second, ok := unit(text[short+2:]); ok {
 			if both := utf16.DecodeRune(first, second); both != utf8.RuneError {
@@ -243,5 +272,6 @@ func escapedRune(text []byte) (r rune, read int) {
 			}
 		}
 	}
+
 	return first, short
 }

@@ -55,12 +55,14 @@ func (a *Request) Validate() error {
 	case len(a.Values) > MaxValues:
 		return fault.InvalidAt(fault.CodeInvalidRequest, "/data", fmt.Sprintf("an erasure names at most %d values", MaxValues))
 	}
+
 	for _, v := range a.Values {
 		if v.Text == "" || len(v.Text) > maxValueBytes {
 			return fault.InvalidAt(fault.CodeInvalidRequest, "/data",
 				fmt.Sprintf("the value of %q is empty or longer than %d bytes: it would not tell one person from others", v.Path, maxValueBytes))
 		}
 	}
+
 	slices.SortFunc(a.SessionIDs, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
 	a.SessionIDs = slices.Compact(a.SessionIDs)
 	return nil
@@ -73,6 +75,7 @@ func (a *Request) RenderFilter() []byte {
 	for _, v := range a.Values {
 		values[v.Path] = v.Text
 	}
+
 	text, _ := json.Marshal(values) // strings cannot fail
 	return text
 }
@@ -83,6 +86,7 @@ func (a *Request) Digest() [sha256.Size]byte {
 	for _, id := range a.SessionIDs {
 		text = append(text, id[:]...)
 	}
+
 	return sha256.Sum256(text)
 }
 
@@ -158,6 +162,7 @@ func (e *Erasure) State() State {
 	case e.StartedAt.IsZero():
 		return Waiting
 	}
+
 	return Running
 }
 
@@ -181,22 +186,28 @@ func (e *Erasure) MarshalJSON() ([]byte, error) {
 	if what.SessionIDs == nil {
 		what.SessionIDs = []uuid.UUID{}
 	}
+
 	if what.Paths == nil {
 		what.Paths = []string{}
 	}
+
 	for _, v := range e.Values {
 		if what.Data == nil {
 			what.Data = map[string]string{}
 		}
+
 		what.Data[v.Path] = v.Text
 	}
+
 	if e.FilterDigest != nil {
 		what.DataSHA256 = new(hex.EncodeToString(e.FilterDigest))
 	}
+
 	var kept *receipt
 	if e.State() == Finished {
 		kept = &receipt{*formatOptionalTime(e.ErasedUntil), hex.EncodeToString(e.Digest)}
 	}
+
 	text, err := json.Marshal(struct {
 		ID          uuid.UUID       `json:"erasure_id"`
 		State       State           `json:"state"`
@@ -218,6 +229,7 @@ func (e *Erasure) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an erasure: %w", err)
 	}
+
 	return text, nil
 }
 
@@ -225,6 +237,7 @@ func nilIfEmpty(text string) *string {
 	if text == "" {
 		return nil
 	}
+
 	return &text
 }
 
@@ -232,6 +245,7 @@ func formatOptionalTime(at time.Time) *string {
 	if at.IsZero() {
 		return nil
 	}
+
 	return new(at.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
 }
 
@@ -241,5 +255,6 @@ func (a *Request) AuditDetail() map[string]any {
 	for _, v := range a.Values {
 		paths[v.Path] = true
 	}
+
 	return map[string]any{"sessions": len(a.SessionIDs), "data_paths": slices.Sorted(maps.Keys(paths))}
 }

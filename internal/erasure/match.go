@@ -47,6 +47,7 @@ func NewMatcher(sessions []uuid.UUID, wanted []SearchValue) *Matcher {
 		m.tails[tail] = append(m.tails[tail], digits)
 		m.halves = append(m.halves, head, tail)
 	}
+
 	return m
 }
 
@@ -57,12 +58,12 @@ func (m *Matcher) Halves() []string { return m.halves }
 // SearchValues are the values.
 func (m *Matcher) SearchValues() []SearchValue { return m.values }
 
-// MatchesText tells whether a raw text is covered.
+// MatchesText reports whether a raw text is covered.
 func (m *Matcher) MatchesText(raw []byte) bool {
 	return (len(m.exact) > 0 && m.namesSession(raw)) || (len(m.values) > 0 && m.hasAllValues(raw))
 }
 
-// namesSession tells whether a text names a session, in any case, with hyphens or without, with
+// namesSession reports whether a text names a session, in any case, with hyphens or without, with
 // escapes, inside of something longer, or with one typing error.
 func (m *Matcher) namesSession(raw []byte) bool {
 	for run := range splitRuns(raw) {
@@ -70,6 +71,7 @@ func (m *Matcher) namesSession(raw []byte) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -93,13 +95,16 @@ func FindIDs(raw []byte, most int) (ids []uuid.UUID) {
 		if !isID(run) {
 			continue
 		}
+
 		if id, err := uuid.Parse(run); err == nil && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
+
 		if len(ids) == most {
 			break
 		}
 	}
+
 	return ids
 }
 
@@ -110,9 +115,11 @@ func (m *Matcher) runNamesSession(run string) bool {
 			return true
 		}
 	}
+
 	if len(run) < idDigits-1 || len(run) > idDigits+1 || isID(run) {
 		return false // it is too different, or it is the id of another session
 	}
+
 	near := func(digits string) bool { return withinOneEdit(run, digits) }
 	return slices.ContainsFunc(m.heads[run[:halfDigits]], near) || slices.ContainsFunc(m.tails[run[len(run)-halfDigits:]], near)
 }
@@ -121,25 +128,29 @@ func isID(run string) bool {
 	return len(run) == idDigits && strings.Trim(run, "0123456789abcdef") == ""
 }
 
-// withinOneEdit tells whether one letter that is missing, too many or wrong makes a of b.
+// withinOneEdit reports whether one letter that is missing, too many or wrong makes a of b.
 func withinOneEdit(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
+
 	if len(b)-len(a) > 1 {
 		return false
 	}
+
 	same := 0
 	for same < len(a) && a[same] == b[same] {
 		same++
 	}
+
 	if len(a) == len(b) {
 		return same == len(a) || a[same+1:] == b[same+1:]
 	}
+
 	return a[same:] == b[same+1:]
 }
 
-// hasAllValues tells whether a text holds all values: where it is JSON, each below its path,
+// hasAllValues reports whether a text holds all values: where it is JSON, each below its path,
 // wherever in the text that begins; else each somewhere.
 func (m *Matcher) hasAllValues(raw []byte) bool {
 	if documents, ok := parseDocuments(raw); ok {
@@ -147,6 +158,7 @@ func (m *Matcher) hasAllValues(raw []byte) bool {
 			return slices.ContainsFunc(documents, func(n node) bool { return n.containsValue(w, maxNestedStrings) })
 		})
 	}
+
 	plain := unescapeText(raw)
 	return m.everyValue(func(w *SearchValue) bool {
 		return slices.ContainsFunc(w.Texts, func(text string) bool { return hasWord(raw, text) || hasWord(plain, text) })
@@ -159,10 +171,11 @@ func (m *Matcher) everyValue(holds func(*SearchValue) bool) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
-// hasWord tells whether a word occurs in a text and is not a part of a longer one.
+// hasWord reports whether a word occurs in a text and is not a part of a longer one.
 func hasWord(text []byte, word string) bool {
 	isPart := func(c byte) bool {
 		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
@@ -172,11 +185,13 @@ func hasWord(text []byte, word string) bool {
 		if at < 0 {
 			return false
 		}
+
 		at += from
 		ends := at + len(word)
 		if (at == 0 || !isPart(text[at-1])) && (ends == len(text) || !isPart(text[ends])) {
 			return true
 		}
+
 		from = at + 1
 	}
 }

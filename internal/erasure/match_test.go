@@ -38,6 +38,7 @@ func TestTextsThatNameASession(t *testing.T) {
 	} {
 		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
+
 	for what, raw := range map[string]string{
 		"another session":      `{"session_id":"0190163d-8694-739b-aea5-966c26f8ad93"}`, // one digit apart, and whole
 		"two typing errors":    `"x190163d-8694-739b-aea5-966c26f8adx2"`,
@@ -80,6 +81,7 @@ func TestTextsThatHoldAValue(t *testing.T) {
 	} {
 		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
+
 	for what, raw := range map[string]string{
 		"another value":   `{"data":{"user":{"id":"18612"}}}`,
 		"another path":    `{"data":{"order":{"id":"8612"}}}`,
@@ -89,6 +91,7 @@ func TestTextsThatHoldAValue(t *testing.T) {
 	} {
 		require.False(t, m.MatchesText([]byte(raw)), what)
 	}
+
 	both := erasure.NewMatcher(nil, []erasure.SearchValue{{[]string{"a"}, []string{"1"}}, {[]string{"b"}, []string{"2"}}})
 	require.True(t, both.MatchesText([]byte(`{"data":{"a":1,"b":2}}`)))
 	require.False(t, both.MatchesText([]byte(`{"data":{"a":1,"b":3}}`)), "all values have to be there")

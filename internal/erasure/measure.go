@@ -14,7 +14,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
 	set.AddGauge("theeye.erasures.unfinished", "{erasure}",
-		"Erasures that were begun, on any replica, and are not finished",
+		"Unfinished erasures, on any replica",
 		func() (int64, bool) {
 			seen := c.backlog.Load()
 			if seen == nil {
@@ -24,7 +24,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 			return seen.Unfinished, true
 		})
 	set.AddSeconds("theeye.erasures.oldest_unfinished.age",
-		"How long ago the oldest unfinished erasure was asked for; 0 when all are finished",
+		"Age of the oldest unfinished erasure; 0 when all are finished",
 		func() (time.Duration, bool) {
 			seen := c.backlog.Load()
 			if seen == nil || seen.Unfinished == 0 {
@@ -36,7 +36,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	set.AddCounter("theeye.erasures.finished", "{erasure}",
 		"Erasures that this replica finished", c.finished.Load)
 	set.AddCounter("theeye.erasures.failed.steps", "{step}",
-		"Steps of erasures that failed on this replica and are tried again", c.failed.Load)
+		"Steps of erasures that failed on this replica; they are retried", c.failed.Load)
 
 	return set.Err()
 }

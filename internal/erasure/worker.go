@@ -69,14 +69,17 @@ func (e *Eraser) BeginErasure(ctx context.Context, ask Request) (Erasure, error)
 	if err := ask.Validate(); err != nil {
 		return Erasure{}, err
 	}
+
 	begun, err := e.deps.Store.BeginErasure(ctx, ask)
 	if err != nil {
 		return begun, err
 	}
+
 	select {
 	case e.wake <- struct{}{}:
 	default: // every worker is called already
 	}
+
 	return begun, nil
 }
 
@@ -99,10 +102,12 @@ func (e *Eraser) AwaitErasure(ctx context.Context, begun Erasure) Erasure {
 		if !background.Wait(ctx, look) || e.isStopping() {
 			return begun
 		}
+
 		if found, err := e.deps.Store.FindErasure(ctx, begun.ID); err == nil {
 			begun = found
 		}
 	}
+
 	return begun
 }
 
@@ -116,15 +121,18 @@ func (e *Eraser) FinishErasure(ctx context.Context, id uuid.UUID, progress func(
 		if err != nil {
 			return Erasure{}, err
 		}
+
 		if task != nil {
 			if _, err := e.runSteps(ctx, task, progress); err != nil {
 				return task.Erasure(), err
 			}
 		}
+
 		found, err := e.deps.Store.FindErasure(ctx, id)
 		if err != nil || found.State() == Finished {
 			return found, err
 		}
+
 		progress(found)
 		if !background.Wait(ctx, maxPollPause) {
 			return found, ctx.Err()
@@ -140,27 +148,32 @@ func (e *Eraser) runRound(ctx context.Context) {
 	e.measureBacklog(ctx)
 }
 
-// workOnNext works on one erasure for a slice of time. It tells whether there may be more to do
+// workOnNext works on one erasure for a slice of time. It reports whether there may be more to do
 // at once; after a failure there is a pause.
 func (e *Eraser) workOnNext(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
 	}
+
 	task, err := e.deps.Store.ClaimErasure(ctx, e.config.Lease, uuid.NullUUID{})
 	if err != nil && ctx.Err() == nil {
 		e.deps.Logger.Warn("unfinished erasures could not be looked for", zap.Error(err))
 	}
+
 	if err != nil || task == nil {
 		return false
 	}
+
 	outcome, err := e.runSteps(ctx, task, func(Erasure) {})
 	if err != nil {
 		e.counters.failed.Add(1)
 		if ctx.Err() == nil {
 			e.deps.Logger.Warn("a step of an erasure failed; it is tried again", zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
 		}
+
 		return false
 	}
+
 	return outcome != Later
 }
 
@@ -173,13 +186,16 @@ func (e *Eraser) runSteps(ctx context.Context, task Task, progress func(Erasure)
 			progress(task.Erasure())
 			continue
 		}
+
 		if err == nil && outcome == Done {
 			e.recordFinished(task.Erasure())
 			return outcome, nil
 		}
+
 		if outcome == More || err != nil {
 			e.releaseTask(ctx, task)
 		}
+
 		return outcome, err
 	}
 }
@@ -190,6 +206,7 @@ func (e *Eraser) releaseTask(ctx context.Context, task Task) {
 	const budget = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
+
 	if err := task.ReleaseLease(ctx); err != nil {
 		e.deps.Logger.Warn("an erasure could not be given back; it goes on when its lease ends",
 			zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
@@ -208,6 +225,7 @@ func (e *Eraser) measureBacklog(ctx context.Context) {
 	if err != nil { // the metric stays as it was, and grows old with the outage
 		return
 	}
+
 	e.counters.backlog.Store(&measuredBacklog{found, e.deps.Now()})
 }
 

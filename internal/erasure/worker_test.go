@@ -17,7 +17,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,6 +34,7 @@ type fake struct {
 func (f *fake) taken() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.steps
 }
 
@@ -51,6 +52,7 @@ type job struct {
 func (f *fake) BeginErasure(_ context.Context, ask erasure.Request) (erasure.Erasure, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	j := &job{now: erasure.Erasure{ID: uuid.New(), RequestedAt: time.Now()}, store: f, left: len(ask.SessionIDs), takes: 300 * time.Millisecond}
 	f.jobs = append(f.jobs, j)
 	return j.now, nil
@@ -59,17 +61,20 @@ func (f *fake) BeginErasure(_ context.Context, ask erasure.Request) (erasure.Era
 func (f *fake) FindErasure(_ context.Context, id uuid.UUID) (erasure.Erasure, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, j := range f.jobs {
 		if j.now.ID == id {
 			return j.now, nil
 		}
 	}
+
 	return erasure.Erasure{}, erasure.NotFound()
 }
 
 func (f *fake) ClaimErasure(_ context.Context, _ time.Duration, only uuid.NullUUID) (erasure.Task, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	var next *job // the one that was taken up least
 	for _, j := range f.jobs {
 		free := !j.taken && j.now.State() != erasure.Finished && (!only.Valid || j.now.ID == only.UUID)
@@ -77,9 +82,11 @@ func (f *fake) ClaimErasure(_ context.Context, _ time.Duration, only uuid.NullUU
 			next = j
 		}
 	}
+
 	if next == nil {
 		return nil, nil
 	}
+
 	next.taken, next.now.StartedAt = true, time.Now()
 	next.turns++
 	return next, nil
@@ -88,12 +95,14 @@ func (f *fake) ClaimErasure(_ context.Context, _ time.Duration, only uuid.NullUU
 func (f *fake) ReadBacklog(context.Context) (found erasure.Backlog, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, j := range f.jobs {
 		if j.now.State() != erasure.Finished {
 			found.Unfinished++
 			found.Oldest = max(found.Oldest, time.Since(j.now.RequestedAt))
 		}
 	}
+
 	return found, nil
 }
 
@@ -103,20 +112,25 @@ func (j *job) RunStep(ctx context.Context) (erasure.Outcome, error) {
 	case <-ctx.Done():
 		return erasure.More, ctx.Err()
 	}
+
 	j.store.mu.Lock()
 	defer j.store.mu.Unlock()
+
 	j.store.steps++
 	if err := j.store.fails; err != nil {
 		j.store.fails = nil
 		return erasure.More, err
 	}
+
 	if j.later {
 		j.taken, j.later = false, false
 		return erasure.Later, nil
 	}
+
 	if j.left--; j.left > 0 {
 		return erasure.More, nil
 	}
+
 	j.now.FinishedAt = time.Now()
 	return erasure.Done, nil
 }
@@ -124,6 +138,7 @@ func (j *job) RunStep(ctx context.Context) (erasure.Outcome, error) {
 func (j *job) ReleaseLease(ctx context.Context) error {
 	j.store.mu.Lock()
 	defer j.store.mu.Unlock()
+
 	j.taken = false
 	j.given++
 	return ctx.Err()
@@ -132,6 +147,7 @@ func (j *job) ReleaseLease(ctx context.Context) error {
 func (j *job) Erasure() erasure.Erasure {
 	j.store.mu.Lock()
 	defer j.store.mu.Unlock()
+
 	return j.now
 }
 
@@ -141,6 +157,7 @@ func sized(steps int) erasure.Request {
 	for range steps {
 		ask.SessionIDs = append(ask.SessionIDs, uuid.New())
 	}
+
 	return ask
 }
 
@@ -254,6 +271,7 @@ func TestAsksThatCannotBe(t *testing.T) {
 		_, err := e.BeginErasure(t.Context(), ask)
 		require.True(t, fault.Is(err, fault.CodeInvalidRequest), "%v", err)
 	}
+
 	one, two := uuid.New(), uuid.New()
 	a, b := erasure.Request{SessionIDs: []uuid.UUID{one, two, one}}, erasure.Request{SessionIDs: []uuid.UUID{two, one}}
 	require.NoError(t, a.Validate())

@@ -121,6 +121,7 @@ func (c *Cache) compileView(current *view, snapshot *Snapshot) *view {
 				one = before
 			}
 		}
+
 		next.types[t.Key] = one
 		if one.unusable || (one.schema != nil && one.schema.marks.hasMarks()) {
 			next.marked = append(next.marked, one)
@@ -134,6 +135,7 @@ func (v *view) findType(key Key) *compiledType {
 	if v == nil {
 		return nil
 	}
+
 	return v.types[key]
 }
 
@@ -144,20 +146,25 @@ func (c *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 	if err != nil {
 		return err
 	}
+
 	if len(v.types) == 0 && v.unregistered == Accept {
 		return nil
 	}
+
 	began, told := c.deps.Now(), 0
 	for i := range envelopes {
 		if i > 0 && c.deps.Now().Sub(began) > maxValidation {
 			return fault.NewUnavailable(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
 		}
+
 		if err := v.validateEvent(&envelopes[i], kept); err != nil {
 			return err
 		}
+
 		told = cutPointers(envelopes[i].Violations, told)
 		c.deps.Metrics.recordValidated(&envelopes[i])
 	}
+
 	return nil
 }
 
@@ -168,6 +175,7 @@ func cutPointers(violations []fault.Violation, told int) int {
 		v.Pointer = event.CutPointer(v.Pointer, event.LongestPointer(told))
 		told += len(v.Pointer)
 	}
+
 	return told
 }
 

@@ -50,37 +50,46 @@ func CompileSchema(text []byte) (*Schema, error) {
 	if len(text) == 0 {
 		return nil, nil //nolint:nilnil // it is a Schema, see there
 	}
+
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] != '{' {
 		return nil, invalidSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
 	}
+
 	rules := event.Rules{Limits: event.Limits{EventBytes: MaxSchemaBytes, Depth: MaxSchemaDepth, NumberDigits: event.DefaultRules().NumberDigits}}
 	if err := event.CheckObject(text, &rules); err != nil {
 		return nil, invalidText(err)
 	}
+
 	text, err := acceptOlderDraft(text)
 	if err != nil {
 		return nil, err
 	}
+
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		return nil, invalidSchema("", "it is not JSON")
 	}
+
 	root, err := compileDocument(document)
 	if err != nil {
 		return nil, err
 	}
+
 	s := &Schema{root: root}
 	g, err := newGraph(root)
 	if err != nil {
 		return nil, err
 	}
+
 	if s.maxPrice, err = g.checkCost(); err != nil {
 		return nil, err
 	}
+
 	g.lookUpEnums()
 	if s.marks, err = g.readMarks(); err != nil {
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -96,9 +105,11 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 		if sealed { // a payload's value of the format "regex", of many, and on any goroutine
 			return expression, err
 		}
+
 		if programs += size; err == nil && programs > maxPatternPrograms {
 			err = errors.New("all expressions of the schema together would be too slow; use fewer, or smaller ones")
 		}
+
 		return expression, err
 	})
 	compiler.RegisterVocabulary(markVocabulary())
@@ -106,10 +117,12 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	if err := compiler.AddResource(baseURL, document); err != nil {
 		return nil, explainCompileError(err)
 	}
+
 	root, err := compiler.Compile(baseURL)
 	if err != nil {
 		return nil, explainCompileError(err)
 	}
+
 	sealed = true
 	return root, nil
 }
@@ -128,20 +141,25 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 	if len(text) > MaxPatternBytes {
 		return nil, 0, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
 	}
+
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
 	}
+
 	if estimateProgram(parsed) > maxPatternProgram {
 		return nil, 0, errTooSlow
 	}
+
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // as above
 	}
+
 	if len(program.Inst) > maxPatternProgram {
 		return nil, 0, errTooSlow
 	}
+
 	found, err := regexp.Compile(text)
 	return pattern{found, len(program.Inst)}, len(program.Inst), err
 }
@@ -155,6 +173,7 @@ func estimateProgram(e *syntax.Regexp) int {
 	for _, inner := range e.Sub {
 		n += estimateProgram(inner)
 	}
+
 	switch e.Op {
 	case syntax.OpLiteral:
 		n = len(e.Rune)
@@ -162,6 +181,7 @@ func estimateProgram(e *syntax.Regexp) int {
 		n *= max(e.Min, e.Max)
 	default:
 	}
+
 	return n
 }
 
@@ -186,13 +206,16 @@ func invalidText(err error) error {
 	if !ok {
 		return err
 	}
+
 	e := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "the schema cannot be read: " + f.Detail}
 	for _, v := range f.Violations {
 		e.Violations = append(e.Violations, fault.Violation{Pointer: "/schema" + v.Pointer, Code: v.Code, Detail: v.Detail})
 	}
+
 	if len(e.Violations) == 0 {
 		e.Violations = []fault.Violation{{Pointer: "/schema", Code: f.Code, Detail: f.Detail}}
 	}
+
 	return e
 }
 
@@ -223,6 +246,7 @@ func explainCompileError(err error) error {
 	case errors.As(err, &draft), errors.As(err, &other):
 		return invalidSchema("/$schema", unknownDraft)
 	}
+
 	return invalidSchema("", "it does not compile: "+reasonOf(err))
 }
 
@@ -235,11 +259,13 @@ func structureFault(err *jsonschema.SchemaValidationError) error {
 	if !errors.As(err.Err, &invalid) {
 		return invalidSchema("", "it is no JSON Schema")
 	}
+
 	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
 	for _, found := range flattenErrors(invalid, discloseAll) {
 		detail := found.detail + describeOlderForm(found)
 		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: detail})
 	}
+
 	return f
 }
 
@@ -252,6 +278,7 @@ func describeOlderForm(f mismatch) string {
 	case strings.HasSuffix(f.pointer, "/exclusiveMinimum") || strings.HasSuffix(f.pointer, "/exclusiveMaximum"):
 		return "; it was a boolean in draft-04" + fmt.Sprintf(hint, Draft4)
 	}
+
 	return ""
 }
 
@@ -272,5 +299,6 @@ func reasonOf(err error) string {
 	if err == nil {
 		return "it is not valid"
 	}
+
 	return strings.ReplaceAll(err.Error(), baseURL, "")
 }

@@ -30,6 +30,7 @@ func found(t testing.TB, schema, data string) map[string]string {
 		require.True(t, strings.HasPrefix(v.Detail, v.Pointer+" "), v.Detail)
 		all[v.Pointer] = strings.TrimPrefix(v.Detail, v.Pointer+" ")
 	}
+
 	return all
 }
 
@@ -75,6 +76,7 @@ func TestAtMostTwentyFindings(t *testing.T) {
 	for i := range 50 {
 		members = append(members, fmt.Sprintf(`"m%d": 1`, i))
 	}
+
 	violations, err := compile(t, `{"additionalProperties": {"type": "string"}}`).CheckPayload([]byte("{"+strings.Join(members, ",")+"}"), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 20)
@@ -88,6 +90,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		for i := range n {
 			defs = append(defs, fmt.Sprintf(`"d%d": {"allOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]}`, i, i+1, i+1))
 		}
+
 		defs = append(defs, fmt.Sprintf(`"d%d": {"type": "object"}`, n))
 		return `{"$ref": "#/$defs/d0", "$defs": {` + strings.Join(defs, ",") + `}}`
 	}
@@ -139,6 +142,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		if c.pointer != "" {
 			require.Equal(t, c.pointer, f.Violations[0].Pointer, "%s: %v", name, f.Violations)
 		}
+
 		text, err := json.Marshal(f.Violations)
 		require.NoError(t, err)
 		require.Contains(t, f.Detail+string(text), c.detail, name)
@@ -152,6 +156,7 @@ func TestSchemasThatAreTaken(t *testing.T) {
 	for i := range 60 {
 		alternatives = append(alternatives, fmt.Sprintf(`{"properties": {"kind": {"const": "k%d"}, "value": {"type": "object", "properties": {"a": {"type": "string"}}}}}`, i))
 	}
+
 	for name, schema := range map[string]string{
 		"nothing":              `{}`,
 		"a tree":               `{"$ref": "#/$defs/node", "$defs": {"node": {"properties": {"left": {"$ref": "#/$defs/node"}, "right": {"$ref": "#/$defs/node"}, "all": {"items": {"$ref": "#/$defs/node"}}}}}}`,

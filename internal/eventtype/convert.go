@@ -19,17 +19,21 @@ func ConvertSchema(text []byte, from Draft) ([]byte, []Warning, error) {
 	if from == Draft2020 {
 		return text, nil, nil
 	}
+
 	if !json.Valid(text) {
 		return nil, nil, invalidSchema("", "it is not JSON")
 	}
+
 	tree, err := readTree(text)
 	if err != nil {
 		return nil, nil, invalidSchema("", "it is not JSON")
 	}
+
 	root, isObject := tree.(orderedObject)
 	if !isObject {
 		return nil, nil, invalidSchema("", "a schema is a JSON object")
 	}
+
 	if root.has("$schema") && draftOf(root) == Draft2020 {
 		return text, nil, nil // it says that it was converted
 	}
@@ -38,10 +42,12 @@ func ConvertSchema(text []byte, from Draft) ([]byte, []Warning, error) {
 	if err := c.checkConvertible(); err != nil {
 		return nil, nil, err
 	}
+
 	converted, err := c.convertSchema(root, "").MarshalJSON()
 	if err != nil {
 		return nil, nil, invalidSchema("", "it is not JSON")
 	}
+
 	return converted, c.dropped, nil
 }
 
@@ -70,6 +76,7 @@ func newConversion(tree any, from Draft) *conversion {
 		c.schemas[p.at] = p
 		c.locateSchema(p)
 	}
+
 	return c
 }
 
@@ -91,6 +98,7 @@ func (c *conversion) locateSchema(p locatedSchema) {
 			base.Fragment = ""
 		}
 	}
+
 	c.base[p.at] = base
 	if _, known := c.roots[base.String()]; !known {
 		c.roots[base.String()] = p.at
@@ -102,14 +110,16 @@ func (c *conversion) idOf(schema orderedObject) string {
 	if c.from == Draft4 {
 		name = "id"
 	}
+
 	if c.refAlone(schema) {
 		return ""
 	}
+
 	id, _ := schema.get(name).(string)
 	return id
 }
 
-// refAlone tells whether all that stands beside a $ref does nothing.
+// refAlone reports whether all that stands beside a $ref does nothing.
 func (c *conversion) refAlone(schema orderedObject) bool {
 	_, isText := schema.get("$ref").(string)
 	return isText && c.from.isBefore(Draft2019)
@@ -129,9 +139,11 @@ func (c *conversion) newLocation(parent orderedObject, keyword, below string) st
 	case keyword == "dependencies":
 		place = "/dependentSchemas"
 	}
+
 	if below != "" {
 		place += "/" + below
 	}
+
 	return place
 }
 
@@ -143,9 +155,11 @@ func (c *conversion) checkConvertible() error {
 				return invalidSchema(at+"/$schema", fmt.Sprintf("it says that it is not of %s", c.from))
 			}
 		}
+
 		if c.from == Draft2019 && p.schema.has("contains") && p.schema.has("unevaluatedItems") {
 			return invalidSchema(at+"/contains", "in 2019-09 the items that it finds are unevaluated; 2020-12 has nothing for that")
 		}
+
 		if definitions, ok := p.schema.get("definitions").(orderedObject); ok {
 			defs, _ := p.schema.get("$defs").(orderedObject)
 			for _, d := range definitions {
@@ -155,6 +169,7 @@ func (c *conversion) checkConvertible() error {
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -164,19 +179,24 @@ func (c *conversion) convertValue(value any, at string) any {
 		if _, found := c.schemas[at]; found {
 			return c.convertSchema(schema, at)
 		}
+
 		kept := orderedObject{}
 		for _, p := range schema {
 			kept = append(kept, objectMember{p.name, c.convertValue(p.value, at+formatPointer([]string{p.name}))})
 		}
+
 		return kept
 	}
+
 	if items, ok := value.([]any); ok {
 		kept := make([]any, len(items))
 		for i, inner := range items {
 			kept[i] = c.convertValue(inner, fmt.Sprintf("%s/%d", at, i))
 		}
+
 		return kept
 	}
+
 	return value
 }
 
@@ -186,6 +206,7 @@ func (c *conversion) convertSchema(schema orderedObject, at string) orderedObjec
 	if at == "" && !schema.has("$schema") {
 		converted = append(converted, objectMember{"$schema", schemaURL})
 	}
+
 	for _, member := range schema {
 		k, known := c.known[member.name]
 		here := at + formatPointer([]string{member.name})
@@ -202,6 +223,7 @@ func (c *conversion) convertSchema(schema orderedObject, at string) orderedObjec
 			converted = c.convertMember(converted, schema, member, here)
 		}
 	}
+
 	return converted
 }
 
@@ -223,6 +245,7 @@ func (c *conversion) convertMember(converted, schema orderedObject, member objec
 			converted[i].value = slices.Concat(before, defs)
 			return converted
 		}
+
 		return add("$defs", defs)
 	case "id", "$id":
 		return c.convertID(converted, member)
@@ -236,6 +259,7 @@ func (c *conversion) convertMember(converted, schema orderedObject, member objec
 		if tuple {
 			return add("items", c.convertValue(member.value, at))
 		}
+
 		c.recordDropped(at, "without an array of items it did nothing")
 		return converted
 	case "dependencies":
@@ -247,16 +271,20 @@ func (c *conversion) convertMember(converted, schema orderedObject, member objec
 		if anchor, _ := root.schema.get("$recursiveAnchor").(bool); anchor {
 			return add("$dynamicRef", "#recursive")
 		}
+
 		return add("$ref", "#")
 	case "$recursiveAnchor":
 		if anchor, _ := member.value.(bool); anchor {
 			return add("$dynamicAnchor", "recursive")
 		}
+
 		return converted
 	}
+
 	if k, known := c.known[member.name]; known && k.layout == noSchema {
 		return add(member.name, member.value) // const, enum, default: whatever they hold
 	}
+
 	return add(member.name, c.convertValue(member.value, at))
 }
 
@@ -266,13 +294,16 @@ func (c *conversion) convertID(converted orderedObject, member objectMember) ord
 	if !ok || member.name == "id" && c.from != Draft4 {
 		return append(converted, member)
 	}
+
 	location, anchor, _ := strings.Cut(text, "#")
 	if location != "" {
 		converted = append(converted, objectMember{"$id", location})
 	}
+
 	if anchor != "" && c.from.isBefore(Draft2019) {
 		converted = append(converted, objectMember{"$anchor", anchor})
 	}
+
 	return converted
 }
 
@@ -282,6 +313,7 @@ func (c *conversion) convertDependencies(converted orderedObject, member objectM
 	if !ok {
 		return append(converted, member)
 	}
+
 	var names, schemas orderedObject
 	for _, d := range dependencies {
 		if list, isList := d.value.([]any); isList {
@@ -290,12 +322,15 @@ func (c *conversion) convertDependencies(converted orderedObject, member objectM
 			schemas = append(schemas, objectMember{d.name, c.convertValue(d.value, at+formatPointer([]string{d.name}))})
 		}
 	}
+
 	if names != nil {
 		converted = append(converted, objectMember{"dependentRequired", names})
 	}
+
 	if schemas != nil {
 		converted = append(converted, objectMember{"dependentSchemas", schemas})
 	}
+
 	return converted
 }
 
@@ -304,13 +339,16 @@ func (c *conversion) convertBound(converted, schema orderedObject, member object
 	if c.from != Draft4 {
 		return append(converted, member)
 	}
+
 	exclusive := map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}[member.name]
 	if exclusive == "" {
 		return converted // said with the bound itself
 	}
+
 	if excluded, _ := schema.get(exclusive).(bool); excluded {
 		return append(converted, objectMember{exclusive, member.value})
 	}
+
 	return append(converted, member)
 }
 
@@ -320,10 +358,12 @@ func (c *conversion) convertReference(value any, at string) any {
 	if !ok {
 		return value
 	}
+
 	location, fragment, found := strings.Cut(text, "#")
 	if !found || !strings.HasPrefix(fragment, "/") {
 		return value
 	}
+
 	reference, err := url.Parse(location)
 	if err != nil {
 		return value
@@ -333,10 +373,12 @@ func (c *conversion) convertReference(value any, at string) any {
 	if location != "" {
 		resource = resource.ResolveReference(reference)
 	}
+
 	root, known := c.roots[resource.String()]
 	if !known {
 		return value
 	}
+
 	target := c.locationOf(root + unescapeFragment(fragment))
 	return location + "#" + (&url.URL{Fragment: strings.TrimPrefix(target, c.newLocations[root])}).EscapedFragment()
 }
@@ -348,9 +390,11 @@ func (c *conversion) locationOf(at string) string {
 			if outer == at {
 				return moved
 			}
+
 			keyword, below, _ := strings.Cut(at[len(outer)+1:], "/")
 			return moved + c.newLocation(c.schemas[outer].schema, keyword, below)
 		}
+
 		if outer == "" {
 			return at
 		}

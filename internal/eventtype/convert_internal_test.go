@@ -47,6 +47,7 @@ func TestConvertedSchemasOfThePublishedSuiteMeanTheSame(t *testing.T) {
 				judged += c.compare(t, draft, of, name+"/"+filepath.Base(file)+": "+c.Description)
 			}
 		}
+
 		require.Greater(t, judged, 400, name)
 		t.Logf("%s: %d values", draft, judged)
 	}
@@ -68,6 +69,7 @@ func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, n
 	if !bytes.HasPrefix(bytes.TrimSpace(c.Schema), []byte("{")) {
 		return 0 // a schema of ours is an object
 	}
+
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(of)
 	compiler.AssertFormat()
@@ -78,6 +80,7 @@ func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, n
 	if compiler.AddResource(baseURL, document) != nil {
 		return 0
 	}
+
 	before, err := compiler.Compile(baseURL)
 	if err != nil {
 		return 0 // it needs a schema from outside
@@ -89,26 +92,32 @@ func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, n
 		t.Errorf("%s: %v", name, err)
 		return 0
 	}
+
 	if document, err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
 		t.Errorf("%s: %s: %v", name, text, err)
 		return 0
 	}
+
 	after, err := compileDocument(document)
 	if err != nil {
 		t.Errorf("%s: %s: %v", name, text, err)
 		return 0
 	}
+
 	for _, one := range c.Tests {
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(one.Data))
 		require.NoError(t, err)
 		if was, is := before.Validate(value) == nil, after.Validate(value) == nil; was != is {
 			t.Errorf("%s: %s: %s: fitted %t, fits %t\n%s\n%s", name, one.Description, one.Data, was, is, c.Schema, text)
 		}
+
 		if adopted != nil {
 			require.Equal(t, before.Validate(value) == nil, adopted.Validate(value) == nil, "%s: %s: %s, as it is", name, one.Description, c.Schema)
 		}
+
 		judged++
 	}
+
 	return judged
 }
 
@@ -121,17 +130,20 @@ func (c *convertCase) adopt(t *testing.T, draft Draft, of *jsonschema.Draft, nam
 	if !root.has("$schema") {
 		root = append(orderedObject{{"$schema", of.String()}}, root...)
 	}
+
 	require.Equal(t, draft, draftOf(root), name)
 	text, err := root.MarshalJSON()
 	require.NoError(t, err)
 	if text, err = acceptOlderDraft(text); err != nil {
 		return nil
 	}
+
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
 	adopted, err := compileDocument(document)
 	if err != nil {
 		return nil // it cannot be used at all
 	}
+
 	return adopted
 }

@@ -70,13 +70,16 @@ func priceOf(s *jsonschema.Schema) price {
 	for _, required := range s.DependentRequired {
 		names += len(required)
 	}
+
 	p := price{steps: 1 + names/lookupsPerStep + len(s.PatternProperties)}
 	for expression := range s.PatternProperties {
 		p.match += programOf(expression)
 	}
+
 	if s.Pattern != nil {
 		p.match += programOf(s.Pattern)
 	}
+
 	if s.Enum != nil {
 		for _, value := range s.Enum.Values {
 			switch value.(type) {
@@ -85,9 +88,11 @@ func priceOf(s *jsonschema.Schema) price {
 			}
 		}
 	}
+
 	if s.Format != nil && s.Format.Name == "regex" { // the value is compiled
 		p.match += maxPatternProgram
 	}
+
 	return p
 }
 
@@ -95,6 +100,7 @@ func programOf(expression jsonschema.Regexp) int {
 	if known, ok := expression.(pattern); ok {
 		return known.size
 	}
+
 	return 0 // of the schema for schemas
 }
 
@@ -125,6 +131,7 @@ func measurePayload(value any) payloadSize {
 			add(inner)
 		}
 	}
+
 	return n
 }
 
@@ -139,10 +146,12 @@ func (g *graph) checkCost() (widest price, err error) {
 			return widest, c.tooCostlyFault()
 		}
 	}
+
 	all, err := c.worstLoad(g.root, event.DefaultRules().Depth)
 	if err != nil {
 		return widest, c.tooCostlyFault()
 	}
+
 	return all.maxPrice, nil
 }
 
@@ -155,29 +164,36 @@ func (c *costEstimator) computeClosure(s *jsonschema.Schema, open map[*jsonschem
 	if known := c.closures[s]; known != nil {
 		return known, nil
 	}
+
 	if open[s] {
 		return nil, errCircular
 	}
+
 	open[s] = true
 	defer delete(open, s)
+
 	all := &closure{total: 1, times: map[*jsonschema.Schema]int{s: 1}}
 	all.price = priceOf(s)
 	for _, e := range c.edges[s] {
 		if e.relation != sameValue && e.relation != negatedValue {
 			continue
 		}
+
 		inner, err := c.computeClosure(e.to, open)
 		if err != nil {
 			return nil, err
 		}
+
 		if all.total += inner.total; all.total > MaxEvaluations {
 			return nil, errTooCostly
 		}
+
 		all.price = all.price.plus(inner.price)
 		for schema, n := range inner.times {
 			all.times[schema] += n
 		}
 	}
+
 	c.closures[s] = all
 	return all, nil
 }
@@ -216,20 +232,24 @@ func (c *costEstimator) worstLoad(s *jsonschema.Schema, levels int) (load, error
 	if known, found := c.known[loadKey{s, levels}]; found {
 		return known, nil
 	}
+
 	all, err := c.computeClosure(s, map[*jsonschema.Schema]bool{})
 	if err != nil || levels == 0 {
 		return load{}, err
 	}
+
 	var members, items childLoads
 	for schema, times := range all.times {
 		for _, e := range c.edges[schema] {
 			if e.relation == sameValue || e.relation == negatedValue || e.relation == stringContent {
 				continue
 			}
+
 			inner, err := c.worstLoad(e.to, levels-1)
 			if err != nil {
 				return load{}, err
 			}
+
 			switch inner = inner.times(times); e.relation {
 			case namedMember:
 				members.addLoad(e.name, inner)
@@ -242,11 +262,13 @@ func (c *costEstimator) worstLoad(s *jsonschema.Schema, levels int) (load, error
 			}
 		}
 	}
+
 	child := members.maxLoad().max(items.maxLoad())
 	total := load{path: all.total + child.path, maxPrice: all.price.max(child.maxPrice)}
 	if total.path > MaxEvaluations {
 		return load{}, errTooCostly
 	}
+
 	c.known[loadKey{s, levels}] = total
 	return total, nil
 }
@@ -261,6 +283,7 @@ func (s *childLoads) addLoad(name string, l load) {
 	if s.named == nil {
 		s.named = map[string]load{}
 	}
+
 	s.named[name] = s.named[name].plus(l)
 }
 
@@ -270,5 +293,6 @@ func (s *childLoads) maxLoad() load {
 	for _, l := range s.named {
 		most = most.max(l)
 	}
+
 	return s.all.plus(most)
 }

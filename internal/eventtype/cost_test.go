@@ -21,6 +21,7 @@ func list(n int, one func(i int) string) string {
 	for i := range texts {
 		texts[i] = one(i)
 	}
+
 	return strings.Join(texts, ",")
 }
 
@@ -33,6 +34,7 @@ func TestTheFormatRegexDoesNotWearOut(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, found)
 	}
+
 	found, err := s.CheckPayload([]byte(`{"a": "("}`), false)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
@@ -47,6 +49,7 @@ func TestLongEnums(t *testing.T) {
 	} {
 		require.Empty(t, found(t, schema, `{"a": `+same+`}`), same)
 	}
+
 	for _, other := range []string{"101", `"1.5"`, `"true"`, "false", `"null"`, `{"n": 2}`, "[2, 1]", "[]", "{}", `""`, "1999.5"} {
 		require.Contains(t, found(t, schema, `{"a": `+other+`}`)["/data/a"], `; expected 100 or 1.50 or "100"`, other)
 	}
@@ -87,6 +90,7 @@ func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 		require.Len(t, details, 1, what)
 		require.Contains(t, "/data "+details["/data"], c.refused, what)
 	}
+
 	// What is large for once is taken.
 	require.Empty(t, found(t, `{"properties": {"a": {"pattern": "[a-z]{0,450}1"}}}`, `{"a": "`+strings.Repeat("x", 60_000)+`1"}`))
 	require.Empty(t, found(t, `{"required": [`+list(1000, quoted)+`]}`, `{`+list(1000, func(i int) string { return quoted(i) + ": 0" })+`}`))
@@ -99,6 +103,7 @@ func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 		_, err := eventtype.CompileSchema([]byte(`{"pattern": "` + pattern + `"}`))
 		require.ErrorContains(t, err, "invalid_schema", pattern)
 	}
+
 	compile(t, `{"pattern": "^[a-z]{2,60}@([a-z0-9-]{1,20}[.]){1,4}[a-z]{2,63}$"}`)
 }
 

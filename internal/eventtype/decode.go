@@ -19,16 +19,20 @@ func decodePayload(data []byte) (map[string]any, error) {
 		if payload, ok := value.(map[string]any); ok {
 			return payload, nil
 		}
+
 		return nil, errNotObject
 	}
+
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("read a payload: %w", err)
 	}
+
 	payload, ok := value.(map[string]any)
 	if !ok {
 		return nil, errNotObject
 	}
+
 	return payload, nil
 }
 
@@ -52,6 +56,7 @@ func (r *jsonReader) skipSpace() byte {
 			return c
 		}
 	}
+
 	return 0
 }
 
@@ -68,6 +73,7 @@ func (r *jsonReader) readValue(level int) (any, bool) {
 	case c == '-' || (c >= '0' && c <= '9'):
 		return r.readNumber()
 	}
+
 	for _, literal := range []struct {
 		text  string
 		value any
@@ -77,6 +83,7 @@ func (r *jsonReader) readValue(level int) (any, bool) {
 			return literal.value, true
 		}
 	}
+
 	return nil, false
 }
 
@@ -87,19 +94,23 @@ func (r *jsonReader) readObject(level int) (any, bool) {
 		r.pos++
 		return object, true
 	}
+
 	for {
 		if r.skipSpace() != '"' {
 			return nil, false
 		}
+
 		name, ok := r.readString()
 		if !ok || r.skipSpace() != ':' {
 			return nil, false
 		}
+
 		r.pos++
 		value, ok := r.readValue(level + 1)
 		if !ok {
 			return nil, false
 		}
+
 		object[name] = value
 		switch r.skipSpace() {
 		case ',':
@@ -120,11 +131,13 @@ func (r *jsonReader) readArray(level int) (any, bool) {
 		r.pos++
 		return array, true
 	}
+
 	for {
 		value, ok := r.readValue(level + 1)
 		if !ok {
 			return nil, false
 		}
+
 		array = append(array, value)
 		switch r.skipSpace() {
 		case ',':
@@ -148,6 +161,7 @@ func (r *jsonReader) readString() (string, bool) {
 			if plain {
 				return string(r.text[start+1 : r.pos-1]), true
 			}
+
 			var text string
 			err := json.Unmarshal(r.text[start:r.pos], &text)
 			return text, err == nil
@@ -160,6 +174,7 @@ func (r *jsonReader) readString() (string, bool) {
 			plain = false
 		}
 	}
+
 	return "", false
 }
 
@@ -168,6 +183,7 @@ func (r *jsonReader) readNumber() (any, bool) {
 	for r.pos < len(r.text) && bytes.IndexByte([]byte("+-.0123456789Ee"), r.text[r.pos]) >= 0 {
 		r.pos++
 	}
+
 	text := r.text[start:r.pos]
 	return json.Number(text), json.Valid(text)
 }

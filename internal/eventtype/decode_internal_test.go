@@ -16,12 +16,14 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r := jsonReader{text: text}
 		value, ok := r.readValue(0)
 		if !ok || r.skipSpace() != 0 {
 			return
 		}
+
 		expected, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		require.NoError(t, err, "%q", text)
 		require.Equal(t, expected, value, "%q", text)

@@ -12,10 +12,12 @@ func ParseDraft(text string) (Draft, bool) {
 	if d := Draft(text); d.ordinal() >= 0 {
 		return d, true
 	}
+
 	address := strings.TrimSuffix(text, "#")
 	for _, scheme := range []string{"http://", "https://"} {
 		address = strings.TrimPrefix(address, scheme)
 	}
+
 	d, found := draftsByURL()[address]
 	return d, found
 }
@@ -30,6 +32,7 @@ func draftOf(tree any) Draft {
 			}
 		}
 	}
+
 	return Draft2020
 }
 
@@ -40,15 +43,18 @@ func acceptOlderDraft(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, invalidSchema("", "it is not JSON")
 	}
+
 	root, isObject := tree.(orderedObject)
 	if !isObject {
 		return text, nil // which is refused for that
 	}
+
 	if name, ok := root.get("$schema").(string); ok {
 		if _, known := ParseDraft(name); !known {
 			return nil, invalidSchema("/$schema", unknownDraft)
 		}
 	}
+
 	draft := draftOf(root)
 	if draft == Draft2020 {
 		return text, nil
@@ -63,6 +69,7 @@ func acceptOlderDraft(text []byte) ([]byte, error) {
 				"theeye event-type convert --from %s FILE converts it, or theeye event-type apply --from %s", draft, draft, draft),
 		}
 	}
+
 	return withoutDrafts(root, all)
 }
 
@@ -72,10 +79,12 @@ func withoutDrafts(root orderedObject, all []locatedSchema) ([]byte, error) {
 	for _, p := range all {
 		isSchema[p.at] = true
 	}
+
 	text, err := stripDrafts(root, "", isSchema).MarshalJSON()
 	if err != nil {
 		return nil, invalidSchema("", "it is not JSON")
 	}
+
 	return text, nil
 }
 
@@ -86,6 +95,7 @@ func stripDrafts(value orderedObject, path string, isSchema map[string]bool) ord
 			kept = append(kept, objectMember{p.name, stripDraftsIn(p.value, path+formatPointer([]string{p.name}), isSchema)})
 		}
 	}
+
 	return kept
 }
 
@@ -98,8 +108,10 @@ func stripDraftsIn(value any, path string, isSchema map[string]bool) any {
 		for i, inner := range v {
 			items[i] = stripDraftsIn(inner, fmt.Sprintf("%s/%d", path, i), isSchema)
 		}
+
 		return items
 	}
+
 	return value
 }
 
@@ -116,6 +128,7 @@ func listDifferences(all []locatedSchema, draft Draft, known map[string]keyword)
 			}
 		}
 	}
+
 	return wrong
 }
 
@@ -136,6 +149,7 @@ func describeDifference(p locatedSchema, member objectMember, draft Draft, known
 		if other, ok := ParseDraft(fmt.Sprint(member.value)); !ok || other != draft {
 			return "a schema of another draft stands inside"
 		}
+
 		return ""
 	case "items":
 		if isList {
@@ -145,6 +159,7 @@ func describeDifference(p locatedSchema, member objectMember, draft Draft, known
 		if _, tuple := p.schema.get("items").([]any); tuple {
 			return "it is items in 2020-12, beside prefixItems"
 		}
+
 		return ""
 	case "exclusiveMinimum", "exclusiveMaximum":
 		if draft == Draft4 && !isBool {
@@ -165,11 +180,13 @@ func describeDifference(p locatedSchema, member objectMember, draft Draft, known
 			return "in 2019-09 the items that it finds are unevaluated, and in 2020-12 they are not; this cannot be converted"
 		}
 	}
+
 	switch {
 	case of.existsIn(draft) && !of.existsIn(Draft2020):
 		return fmt.Sprintf("it does nothing in 2020-12, which has %s", insteadOf(member.name))
 	case !of.existsIn(draft) && of.existsIn(Draft2020):
 		return fmt.Sprintf("it does nothing in %s, and holds in 2020-12", draft)
 	}
+
 	return ""
 }

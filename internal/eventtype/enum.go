@@ -37,6 +37,7 @@ func (e *enumeration) Validate(ctx *jsonschema.ValidatorContext, value any) {
 	default:
 		_, found = e.scalars[scalarIdentity(v)]
 	}
+
 	if !found {
 		ctx.AddError(&kind.Enum{Got: value, Want: e.values})
 	}
@@ -48,7 +49,8 @@ func scalarIdentity(value any) string {
 	if err != nil {
 		return "" // it cannot be, for it was read from JSON
 	}
-	return string(event.Canonical(text))
+
+	return string(event.Canonicalize(text))
 }
 
 // lookUpEnums puts what is looked up into the place of long enums.
@@ -57,6 +59,7 @@ func (g *graph) lookUpEnums() {
 		if s.Enum == nil || len(s.Enum.Values) <= shortEnum {
 			continue
 		}
+
 		e := &enumeration{values: s.Enum.Values, texts: map[string]struct{}{}, scalars: map[string]struct{}{}}
 		for _, value := range s.Enum.Values {
 			switch v := value.(type) {
@@ -68,6 +71,7 @@ func (g *graph) lookUpEnums() {
 				e.scalars[scalarIdentity(v)] = struct{}{}
 			}
 		}
+
 		s.Enum = nil
 		s.Extensions = append(s.Extensions, e)
 	}

@@ -26,6 +26,7 @@ func (o *outage) ReadRevision(ctx context.Context) (int64, error) {
 	if o.away.Load() {
 		return 0, errors.New("nobody answers")
 	}
+
 	return o.registered.ReadRevision(ctx)
 }
 
@@ -33,6 +34,7 @@ func (o *outage) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, error) {
 	if o.away.Load() {
 		return eventtype.Snapshot{}, errors.New("nobody answers")
 	}
+
 	return o.registered.ReadSnapshot(ctx)
 }
 
@@ -46,6 +48,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 		require.NoError(t, d.Refresh(t.Context()))
 		d.Start(t.Context())
 		defer d.Stop()
+
 		wait := func() {
 			const rounds = 10 * time.Second
 			<-time.After(rounds)
@@ -61,6 +64,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 		for _, entry := range log.All() {
 			said = append(said, entry.Message)
 		}
+
 		require.Equal(t, []string{"event types cannot be read; ingest fails once the cache is too old", "event types are read again"}, said)
 	})
 }

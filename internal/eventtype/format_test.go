@@ -50,10 +50,12 @@ func TestFormatsOfThePublishedSuite(t *testing.T) {
 				if (len(violations) == 0) != one.Valid {
 					t.Errorf("%s: %s: %s: valid %t, found %v", format, one.Description, one.Data, one.Valid, violations)
 				}
+
 				judged[format]++
 			}
 		}
 	}
+
 	for _, format := range eventtype.Formats() {
 		if format != "semver" && format != "period" { // they are of no draft
 			require.Greater(t, judged[format], 6, "the suite has nothing of %s", format)
@@ -112,6 +114,7 @@ func TestFormatsOfTheirRFCs(t *testing.T) {
 		for _, text := range texts.right {
 			require.True(t, fits(text), "%s: %q is one", format, text)
 		}
+
 		for _, text := range texts.wrong {
 			require.False(t, fits(text), "%s: %q is none", format, text)
 		}

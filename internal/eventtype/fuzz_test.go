@@ -27,6 +27,7 @@ func FuzzCompile(f *testing.F) {
 	} {
 		f.Add(schema, data)
 	}
+
 	f.Fuzz(func(t *testing.T, text, data string) {
 		const long = 5 * time.Second // in the race detector, on a busy machine; it is for what would never end
 		start := time.Now()
@@ -39,17 +40,21 @@ func FuzzCompile(f *testing.F) {
 			for _, v := range found.Violations {
 				require.True(t, strings.HasPrefix(v.Pointer, "/schema"), v.Pointer)
 			}
+
 			return
 		}
+
 		rules := event.DefaultRules()
 		if event.CheckObject([]byte(data), &rules) != nil || len(data) > 4096 {
 			data = `{"a": 1}`
 		}
+
 		for _, kept := range []bool{false, true} {
 			violations, err := schema.CheckPayload([]byte(data), kept)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(violations), event.MaxViolations)
 		}
+
 		envelopes := sent(t, data)
 		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).ValidatePayloads(envelopes, false))
 		require.True(t, json.Valid(envelopes[0].Event.Data))
@@ -69,6 +74,7 @@ func FuzzConvert(f *testing.F) {
 	} {
 		f.Add(schema, uint8(2))
 	}
+
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
 		converted, _, err := eventtype.ConvertSchema([]byte(text), drafts[int(which)%len(drafts)])
 		if err != nil {
@@ -76,12 +82,14 @@ func FuzzConvert(f *testing.F) {
 			require.True(t, ok, "%v", err)
 			return
 		}
+
 		require.True(t, json.Valid(converted), "%s", converted)
 		for _, from := range drafts {
 			again, _, err := eventtype.ConvertSchema(converted, from)
 			require.NoError(t, err)
 			require.Equal(t, string(converted), string(again))
 		}
+
 		require.LessOrEqual(t, len(eventtype.Spec{Schema: converted}.Warnings()), 100)
 	})
 }

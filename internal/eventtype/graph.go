@@ -50,17 +50,21 @@ func newGraph(root *jsonschema.Schema) (*graph, error) {
 		if _, known := g.edges[s]; known {
 			continue
 		}
+
 		if s.DraftVersion != 0 && s.DraftVersion != 2020 {
 			return nil, invalidSchema(pointerOf(s.Location), "only JSON Schema draft 2020-12 is understood")
 		}
+
 		if g.all = append(g.all, s); len(g.all) > MaxSubschemas {
 			return nil, invalidSchema("", fmt.Sprintf("it holds, or refers to, more than %d schemas", MaxSubschemas))
 		}
+
 		g.edges[s] = edgesOf(s)
 		for _, e := range g.edges[s] {
 			queue = append(queue, e.to)
 		}
 	}
+
 	return g, nil
 }
 
@@ -75,35 +79,44 @@ func edgesOf(s *jsonschema.Schema) (edges []edge) {
 	if s.DynamicRef != nil {
 		add(sameValue, s.DynamicRef.Ref)
 	}
+
 	for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
 		for _, to := range list {
 			add(sameValue, to)
 		}
 	}
+
 	for _, to := range []*jsonschema.Schema{s.If, s.Then, s.Else} {
 		add(sameValue, to)
 	}
+
 	for _, to := range s.DependentSchemas {
 		add(sameValue, to)
 	}
+
 	add(negatedValue, s.Not)
 	for name, to := range s.Properties {
 		edges = append(edges, edge{relation: namedMember, name: name, to: to})
 	}
+
 	for _, to := range s.PatternProperties {
 		add(anyMember, to)
 	}
+
 	if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
 		add(anyMember, additional)
 	}
+
 	add(anyMember, s.UnevaluatedProperties)
 	add(memberNames, s.PropertyNames)
 	for index, to := range s.PrefixItems {
 		edges = append(edges, edge{relation: indexedItem, index: index, to: to})
 	}
+
 	for _, to := range []*jsonschema.Schema{s.Items2020, s.Contains, s.UnevaluatedItems} {
 		add(anyItem, to)
 	}
+
 	add(stringContent, s.ContentSchema)
 	return edges
 }

@@ -17,11 +17,13 @@ func HashedForms(text string, key []byte) []string {
 	if json.Unmarshal([]byte(text), &literal) != nil {
 		return forms
 	}
+
 	switch literal.(type) {
 	case float64:
 		add(json.Number(text))
 	case bool:
 		add(literal)
 	}
+
 	return forms
 }

@@ -64,8 +64,10 @@ func NewInference() (*Inference, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		i.formats = append(i.formats, namedFormat{name, schema.root})
 	}
+
 	i.root = i.newSlot()
 	return i, nil
 }
@@ -84,6 +86,7 @@ func (i *Inference) AddPayload(data []byte) error {
 	if err != nil {
 		return err
 	}
+
 	i.events++
 	i.addValue(i.root, payload)
 	return nil
@@ -97,6 +100,7 @@ func (i *Inference) newSlot() *slot {
 	if i.slots == maxSlots {
 		return nil
 	}
+
 	i.slots++
 	return &slot{values: map[string]int{}, members: map[string]*slot{}, formatBits: 1<<len(i.formats) - 1}
 }
@@ -125,10 +129,12 @@ func (i *Inference) addValue(p *slot, value any) {
 			if p.items == nil && !p.itemsOpen {
 				p.items = i.newSlot()
 			}
+
 			if p.items == nil {
 				p.itemsOpen = true
 				return
 			}
+
 			i.addValue(p.items, inner)
 		}
 	default:
@@ -145,6 +151,7 @@ func (i *Inference) addText(p *slot, text string) {
 			p.values = nil
 		}
 	}
+
 	for bit, f := range i.formats {
 		if mask := uint8(1) << bit; p.formatBits&mask != 0 && !f.matchesFormat(text) {
 			p.formatBits &^= mask
@@ -152,7 +159,7 @@ func (i *Inference) addText(p *slot, text string) {
 	}
 }
 
-// matchesFormat tells whether a text has the format. That a:b is a URI, too, is no help.
+// matchesFormat reports whether a text has the format. That a:b is a URI, too, is no help.
 func (f namedFormat) matchesFormat(text string) bool {
 	return (f.name != "uri" || strings.Contains(text, "://")) && f.schema.Validate(text) == nil
 }
@@ -162,8 +169,10 @@ func (i *Inference) addMember(p *slot, name string, value any) {
 		if p.others != nil {
 			i.addValue(p.others, value)
 		}
+
 		return
 	}
+
 	inner := p.members[name]
 	if inner == nil {
 		if len(p.members) == maxNames {
@@ -171,15 +180,19 @@ func (i *Inference) addMember(p *slot, name string, value any) {
 			i.addMember(p, name, value)
 			return
 		}
+
 		if p.membersOpen {
 			return
 		}
+
 		if inner = i.newSlot(); inner == nil {
 			p.membersOpen = true
 			return
 		}
+
 		p.members[name] = inner
 	}
+
 	i.addValue(inner, value)
 }
 
@@ -191,6 +204,7 @@ func (i *Inference) foldIntoDictionary(p *slot) {
 	if !p.membersOpen {
 		p.others = i.newSlot()
 	}
+
 	for _, inner := range members {
 		if p.others != nil {
 			i.mergeSlot(p.others, inner)
@@ -212,14 +226,17 @@ func (i *Inference) mergeSlot(p, from *slot) {
 	if from.values == nil {
 		p.values = nil
 	}
+
 	for text, n := range from.values {
 		if p.values != nil {
 			p.values[text] += n
 		}
 	}
+
 	if len(p.values) > maxEnum {
 		p.values = nil
 	}
+
 	switch p.itemsOpen = p.itemsOpen || from.itemsOpen; {
 	case p.itemsOpen:
 		p.items = nil
@@ -228,6 +245,7 @@ func (i *Inference) mergeSlot(p, from *slot) {
 	case from.items != nil:
 		i.mergeSlot(p.items, from.items)
 	}
+
 	i.mergeMembers(p, from)
 }
 
@@ -236,21 +254,27 @@ func (i *Inference) mergeMembers(p, from *slot) {
 	if p.members != nil && (from.members == nil || (!p.membersOpen && countUnion(p.members, from.members) > maxNames)) {
 		i.foldIntoDictionary(p)
 	}
+
 	if p.members == nil {
 		if p.membersOpen || (from.members == nil && from.others == nil) {
 			p.others = nil
 		}
+
 		if p.others == nil {
 			return
 		}
+
 		if from.others != nil {
 			i.mergeSlot(p.others, from.others)
 		}
+
 		for _, inner := range from.members {
 			i.mergeSlot(p.others, inner)
 		}
+
 		return
 	}
+
 	for name, inner := range from.members {
 		if known := p.members[name]; known != nil {
 			i.mergeSlot(known, inner)
@@ -258,6 +282,7 @@ func (i *Inference) mergeMembers(p, from *slot) {
 			p.members[name] = inner
 		}
 	}
+
 	if p.membersOpen { // what only one of them knows, the other may have left out
 		maps.DeleteFunc(p.members, func(name string, _ *slot) bool { return from.members[name] == nil })
 	}
@@ -271,5 +296,6 @@ func countUnion(a, b map[string]*slot) int {
 			n++
 		}
 	}
+
 	return n
 }

@@ -26,6 +26,7 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 		if n > 0 {
 			b.WriteByte(',')
 		}
+
 		for _, side := range []any{m.name, m.value} { // each without the escapes for HTML
 			var text bytes.Buffer
 			encoder := json.NewEncoder(&text)
@@ -33,11 +34,14 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 			if err := encoder.Encode(side); err != nil {
 				return nil, err //nolint:wrapcheck // all of it was read from JSON
 			}
+
 			b.Write(bytes.TrimSpace(text.Bytes()))
 			b.WriteByte(':')
 		}
+
 		b.Truncate(b.Len() - 1)
 	}
+
 	b.WriteByte('}')
 	return b.Bytes(), nil
 }
@@ -50,10 +54,12 @@ func (i *Inference) ProposeSchema() (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		if _, err := CompileSchema(text); err == nil {
 			return text, nil
 		}
 	}
+
 	return json.RawMessage(`{"type":"object"}`), nil
 }
 
@@ -69,14 +75,17 @@ func (i *Inference) describeSlot(p *slot, levels int, at *applicableMarks) order
 	default:
 		add("type", types)
 	}
+
 	if format := i.commonFormat(p); format != "" {
 		add("format", format)
 	} else if values := p.enumValues(); values != nil && (at == nil || !at.leads) {
 		add("enum", values)
 	}
+
 	if levels == 0 {
 		return o
 	}
+
 	if len(p.members) > 0 {
 		var required []string
 		var properties orderedObject
@@ -85,19 +94,25 @@ func (i *Inference) describeSlot(p *slot, levels int, at *applicableMarks) order
 			if inner.seen == p.objects {
 				required = append(required, name)
 			}
+
 			properties = append(properties, objectMember{name, i.describeSlot(inner, levels-1, i.marked.memberMarksIfAny(at, name))})
 		}
+
 		if required != nil {
 			add("required", required)
 		}
+
 		add("properties", properties)
 	}
+
 	if p.others != nil {
 		add("additionalProperties", i.describeSlot(p.others, levels-1, i.marked.memberMarksIfAny(at, "")))
 	}
+
 	if p.items != nil {
 		add("items", i.describeSlot(p.items, levels-1, i.marked.itemMarksIfAny(at)))
 	}
+
 	return o
 }
 
@@ -113,6 +128,7 @@ func (p *slot) typeNames() (names []string) {
 			names = append(names, one.name)
 		}
 	}
+
 	return names
 }
 
@@ -123,6 +139,7 @@ func (i *Inference) commonFormat(p *slot) string {
 			return f.name
 		}
 	}
+
 	return ""
 }
 
@@ -131,13 +148,16 @@ func (p *slot) enumValues() []string {
 	if p.strings == 0 || p.strings != p.seen || p.values == nil {
 		return nil
 	}
+
 	var values []string
 	for text, n := range p.values {
 		if n < minEnumEach {
 			return nil
 		}
+
 		values = append(values, text)
 	}
+
 	slices.SortFunc(values, strings.Compare)
 	return values
 }

@@ -20,6 +20,7 @@ func inferred(t testing.TB, payloads ...string) string {
 	for _, p := range payloads {
 		require.NoError(t, i.AddPayload([]byte(p)))
 	}
+
 	require.Equal(t, len(payloads), i.Events())
 	text, err := i.ProposeSchema()
 	require.NoError(t, err)
@@ -29,6 +30,7 @@ func inferred(t testing.TB, payloads ...string) string {
 		require.NoError(t, err)
 		require.Empty(t, violations, "%s does not fit %s", p, text)
 	}
+
 	return string(text)
 }
 
@@ -37,6 +39,7 @@ func many(n int, payload func(int) string) []string {
 	for i := range n {
 		all = append(all, payload(i))
 	}
+
 	return all
 }
 
@@ -99,8 +102,10 @@ func TestInferenceIsBounded(t *testing.T) {
 			for k := range 20 {
 				fmt.Fprintf(&b, `"name%d_%d": {"x": [{"y": %d}], "z": "%d"},`, k, i, i, j)
 			}
+
 			b.WriteString(`"e": 1},`)
 		}
+
 		return `{` + strings.TrimSuffix(b.String(), ",") + `}`
 	})
 	require.NotEqual(t, `{"type":"object"}`, inferred(t, wide...))
@@ -122,12 +127,14 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 				for range random.IntN(8) {
 					o[fmt.Sprintf("k%d", random.IntN(names))] = value(levels-1, names)
 				}
+
 				return o
 			case kind == 3 && levels > 0:
 				a := []any{}
 				for range random.IntN(4) {
 					a = append(a, value(levels-1, names))
 				}
+
 				return a
 			case kind == 4:
 				return json.Number([]string{"1", "-0", "1.0", "1e400000", "0.5", "123456789012345678901234567890"}[random.IntN(6)])
@@ -136,6 +143,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 			case kind == 6:
 				return nil
 			}
+
 			return texts[random.IntN(len(texts))]
 		}
 		names := []int{3, 20, 150, 5000}[seed%4]
@@ -144,6 +152,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 			for range random.IntN(12) {
 				o[fmt.Sprintf("k%d", random.IntN(names))] = value(1+int(seed%5), names)
 			}
+
 			text, err := json.Marshal(o)
 			require.NoError(t, err)
 			return strings.ReplaceAll(string(text), "1e400000", "1e300")
@@ -164,6 +173,7 @@ func FuzzInfer(f *testing.F) {
 				payloads = append(payloads, p)
 			}
 		}
+
 		inferred(t, payloads...)
 	})
 }

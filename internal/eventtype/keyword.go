@@ -20,6 +20,7 @@ func (d Draft) ordinal() int {
 			return age
 		}
 	}
+
 	return -1
 }
 

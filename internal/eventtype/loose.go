@@ -80,6 +80,7 @@ func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 			return maskValue(value)
 		}
 	}
+
 	return value
 }
 
@@ -93,6 +94,7 @@ func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks
 		if seen[s] {
 			continue
 		}
+
 		seen[s] = true
 		g.schemas = append(g.schemas, s)
 		g.mark = strongerMark(g.mark, l.marks.of[s])
@@ -105,6 +107,7 @@ func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks
 			}
 		}
 	}
+
 	return g
 }
 
@@ -113,9 +116,11 @@ func (l *looseRedactor) itemMarks(g *applicableMarks) *applicableMarks {
 	if !g.arrays {
 		return g // looked through
 	}
+
 	if g.items == nil {
 		g.items = l.collectMarks(l.itemsOf(g.schemas))
 	}
+
 	return g.items
 }
 
@@ -130,6 +135,7 @@ func (l *looseRedactor) throughArrays(g *applicableMarks) *applicableMarks {
 		known = len(all.schemas)
 		all = l.collectMarks(slices.Concat(all.schemas, l.itemsOf(all.schemas)))
 	}
+
 	g.nestedItems = all
 	return all
 }
@@ -142,6 +148,7 @@ func (l *looseRedactor) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschem
 			}
 		}
 	}
+
 	return some
 }
 
@@ -157,9 +164,11 @@ func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicable
 		if isIndex(name) || (inner.mark != "" && !g.objects) {
 			some = append(some, inner.schemas...)
 		}
+
 		more, found := describedMembers(inner.schemas, name)
 		some, described = append(some, more...), found
 	}
+
 	if !described {
 		some = append(some, l.marks.schemasByName(name)...)
 	}
@@ -177,19 +186,24 @@ func describedMembers(schemas []*jsonschema.Schema, name string) (some []*jsonsc
 		if to := s.Properties[name]; to != nil {
 			some, named = append(some, to), true
 		}
+
 		for expression, to := range s.PatternProperties {
 			if expression.MatchString(name) {
 				some, named = append(some, to), true
 			}
 		}
+
 		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && !named {
 			some = append(some, additional)
 		}
+
 		if s.UnevaluatedProperties != nil && !named {
 			some = append(some, s.UnevaluatedProperties)
 		}
+
 		described = described || named
 	}
+
 	return some, described
 }
 
@@ -204,6 +218,7 @@ func (m *marks) schemasByName(name string) []*jsonschema.Schema {
 			some = append(some, to...)
 		}
 	}
+
 	return some
 }
 
@@ -221,11 +236,14 @@ func (l *looseRedactor) limitDisclosure(path []string) disclosure {
 		if isIndex(token) {
 			at = l.collectMarks(slices.Concat(l.itemMarks(g).schemas, at.schemas))
 		}
+
 		if at.mark != "" {
 			return disclosure{steps: i + 1}
 		}
+
 		g = at
 	}
+
 	return disclosure{steps: len(path), names: true, value: !g.leads}
 }
 
@@ -234,6 +252,7 @@ func (l *looseRedactor) rootMarks() *applicableMarks {
 	if l == nil {
 		return nil
 	}
+
 	return l.collectMarks([]*jsonschema.Schema{l.marks.root})
 }
 
@@ -241,6 +260,7 @@ func (l *looseRedactor) memberMarksIfAny(g *applicableMarks, name string) *appli
 	if l == nil {
 		return nil
 	}
+
 	return l.memberMarks(g, name)
 }
 
@@ -248,5 +268,6 @@ func (l *looseRedactor) itemMarksIfAny(g *applicableMarks) *applicableMarks {
 	if l == nil {
 		return nil
 	}
+
 	return l.itemMarks(g)
 }

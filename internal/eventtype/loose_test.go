@@ -57,11 +57,14 @@ func (r *reshaper) value(v any) any {
 		for i := range inner {
 			inner[i] = r.value(inner[i])
 		}
+
 		v = r.array(inner)
 	}
+
 	for r.random.IntN(6) == 0 {
 		v = r.wrap(v)
 	}
+
 	return v
 }
 
@@ -69,6 +72,7 @@ func (r *reshaper) wrap(v any) any {
 	if r.arraysOnly || r.random.IntN(2) == 0 {
 		return []any{v}
 	}
+
 	return map[string]any{"wrapped": v}
 }
 
@@ -81,8 +85,10 @@ func (r *reshaper) array(items []any) any {
 		for i, item := range items {
 			byIndex[fmt.Sprint(i)] = item
 		}
+
 		return byIndex
 	}
+
 	return items
 }
 
@@ -102,8 +108,10 @@ func (r *reshaper) object(members map[string]any) map[string]any {
 				continue
 			}
 		}
+
 		reshaped[name] = inner
 	}
+
 	return reshaped
 }
 
@@ -114,8 +122,9 @@ func requireNotKept(t testing.TB, d *eventtype.Cache, payload any, late bool) *e
 	require.NoError(t, err)
 	envelopes := sent(t, string(text))
 	if late {
-		envelopes[0].Refuse("invalid_timestamp", "/timestamp", "it is wrong")
+		envelopes[0].Reject("invalid_timestamp", "/timestamp", "it is wrong")
 	}
+
 	require.NoError(t, d.ValidatePayloads(envelopes, false))
 
 	e := &envelopes[0]
@@ -124,6 +133,7 @@ func requireNotKept(t testing.TB, d *eventtype.Cache, payload any, late bool) *e
 	for what, kept := range map[string]string{"raw": string(e.Raw), "data": string(e.Event.Data), "told": string(told)} {
 		require.NotContains(t, kept, canary, "%s of %s", what, text)
 	}
+
 	require.True(t, json.Valid(e.Raw))
 	require.False(t, e.Withheld)
 	return e
@@ -169,6 +179,7 @@ func TestMarksLookThroughArraysOfWhatFits(t *testing.T) {
 				accepted++
 			}
 		}
+
 		require.Greater(t, accepted, rounds/10, "it is about events that are stored")
 	}
 }

@@ -42,6 +42,7 @@ func markVocabulary() *jsonschema.Vocabulary {
 			if value, found := schema[MarkKeyword]; found {
 				return &extension{value}, nil
 			}
+
 			return nil, nil //nolint:nilnil // as the library asks for
 		},
 	}
@@ -55,19 +56,23 @@ func marksOf(s *jsonschema.Schema) ([]Mark, error) {
 		if !ok {
 			continue
 		}
+
 		values, isList := e.value.([]any)
 		if !isList {
 			values = []any{e.value}
 		}
+
 		for _, value := range values {
 			text, _ := value.(string)
 			mark := Mark(text)
 			if !slices.Contains([]Mark{Drop, Hash, Mask, Indexed}, mark) {
 				return nil, errors.New(MarkKeyword + " is one of drop, hash, mask and indexed, or an array of them")
 			}
+
 			found = append(found, mark)
 		}
 	}
+
 	return found, nil
 }
 
@@ -98,30 +103,38 @@ func (g *graph) readMarks() (marks, error) {
 		if err != nil {
 			return m, invalidSchema(pointerOf(s.Location)+"/"+MarkKeyword, err.Error())
 		}
+
 		for _, mark := range found {
 			if mark == Indexed {
 				continue
 			}
+
 			if before := m.of[s]; before != "" && before != mark {
 				return m, invalidSchema(pointerOf(s.Location)+"/"+MarkKeyword, "a property is dropped, hashed or masked, and not two of these")
 			}
+
 			m.of[s] = mark
 		}
 	}
+
 	if !m.hasMarks() {
 		return marks{}, nil
 	}
+
 	for s, mark := range m.of {
 		if err := g.checkMark(s, mark); err != nil {
 			return m, err
 		}
 	}
+
 	if err := m.computeReach(g); err != nil {
 		return m, err
 	}
+
 	if m.strongestMark(m.schemasHere([]*jsonschema.Schema{g.root})) != "" {
 		return m, invalidSchema("", "a mark applies to the whole payload; mark properties")
 	}
+
 	m.collectUnsure(g)
 	m.collectNames(g)
 	return m, nil
@@ -137,6 +150,7 @@ func (m *marks) collectNames(g *graph) {
 				m.names[folded] = append(m.names[folded], to)
 			}
 		}
+
 		for expression, to := range s.PatternProperties {
 			if m.leads[to] {
 				m.patterns[expression] = append(m.patterns[expression], to)
@@ -152,6 +166,7 @@ func strongerMark(a, b Mark) Mark {
 			return mark
 		}
 	}
+
 	return ""
 }
 
@@ -161,12 +176,15 @@ func (g *graph) checkMark(s *jsonschema.Schema, mark Mark) error {
 	if !strings.HasPrefix(s.Location, baseURL+"#") {
 		return invalidSchema("", "a schema with marks holds no $id inside of it")
 	}
+
 	if s == g.root {
 		return invalidSchema("/"+MarkKeyword, "mark properties, not the whole payload")
 	}
+
 	if tokens := strings.Split(at, "/"); mark == Drop && (len(tokens) < 2 || tokens[len(tokens)-2] != "properties") {
 		return invalidSchema(at+"/"+MarkKeyword, "drop belongs to a schema that stands itself under properties")
 	}
+
 	return nil
 }
 
@@ -176,6 +194,7 @@ func (m *marks) computeReach(g *graph) error {
 	for s := range m.of {
 		m.leads[s] = true
 	}
+
 	for grown := true; grown; {
 		grown = false
 		for _, s := range g.all {
@@ -183,15 +202,18 @@ func (m *marks) computeReach(g *graph) error {
 				if !m.leads[e.to] {
 					continue
 				}
+
 				if e.relation == memberNames || e.relation == stringContent || e.relation == negatedValue || s.DynamicRef != nil {
 					return invalidSchema(pointerOf(s.Location), "a mark cannot be followed through not, propertyNames, contentSchema or $dynamicRef")
 				}
+
 				if !m.leads[s] {
 					m.leads[s], grown = true, true
 				}
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -200,5 +222,6 @@ func unescapeFragment(fragment string) string {
 	if text, err := url.PathUnescape(fragment); err == nil {
 		return text
 	}
+
 	return fragment
 }

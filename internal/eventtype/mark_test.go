@@ -82,10 +82,12 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 			require.Contains(t, text, `"secret_o":{"a":["******",null]}`)
 			require.Contains(t, text, `"friend":{"name":"******"}`)
 		}
+
 		for _, v := range e.Violations {
 			require.NotContains(t, v.Detail, "canary")
 			require.Equal(t, "/data/email", v.Pointer)
 		}
+
 		// It keeps its form when it is judged again: an edit, or a replay.
 		before := string(e.Event.Data)
 		again := []event.Envelope{{Event: e.Event, Known: e.Known, Raw: e.Event.Data}}
@@ -233,6 +235,7 @@ func TestMarksInOddPlaces(t *testing.T) {
 			require.NotContains(t, v.Pointer+v.Detail, "canary", schema)
 		}
 	}
+
 	for _, schema := range []string{`{"allOf": [{"x-theeye": "hash"}]}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"x-theeye": "mask"}}}`} {
 		_, err := eventtype.CompileSchema([]byte(schema))
 		require.ErrorContains(t, err, "whole payload", schema)
@@ -257,6 +260,7 @@ func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	for i := range 60 {
 		constants = append(constants, fmt.Sprintf(`{"const": %d}`, i))
 	}
+
 	schema := compile(t, `{"properties": {"all": {"items": {"oneOf": [`+strings.Join(constants, ",")+`]}}}}`)
 	payload := func(n int) []byte { return []byte(`{"all": [99` + strings.Repeat(",99", n-1) + `]}`) }
 	violations, err := schema.CheckPayload(payload(5000), false)

@@ -31,13 +31,13 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	}
 	var events, compiles error
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that were held against the schema of their type, by the result: conforming, refused, or observed (stored although they violate it)"))
+		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
 		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
 
 	set := instrument.NewSet(meter)
 	set.AddGauge("theeye.event_types.registered", "{type}",
-		"Event types that are registered, each with its compiled schema in the cache",
+		"Registered event types, each with its compiled schema in the cache",
 		func() (int64, bool) { return m.registered.Load(), true })
 
 	return m, errors.Join(events, compiles, set.Err())
@@ -47,6 +47,7 @@ func (m *Metrics) recordCompiled(ctx context.Context, types int) {
 	if m == nil {
 		return
 	}
+
 	m.registered.Store(int64(types))
 	m.compiles.Add(ctx, 1)
 }
@@ -55,6 +56,7 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	if m == nil || e.TypeVersion == 0 {
 		return
 	}
+
 	result := m.conforming
 	switch {
 	case !e.Accepted():
@@ -62,5 +64,6 @@ func (m *Metrics) recordValidated(e *event.Envelope) {
 	case len(e.Observed) > 0:
 		result = m.observed
 	}
+
 	m.events.Add(context.Background(), 1, result)
 }

@@ -94,10 +94,12 @@ func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, 
 	if err := key.CheckNames(); err != nil {
 		return Preview{}, err
 	}
+
 	candidate, schema, err := candidate.Validate()
 	if err != nil {
 		return Preview{}, err
 	}
+
 	warnings := candidate.Warnings()
 	select {
 	case p.turn <- struct{}{}:
@@ -105,21 +107,26 @@ func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, 
 	case <-ctx.Done():
 		return Preview{}, fault.NewUnavailable(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
+
 	registered, current, err := p.currentSchemas(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
+
 	kept := registered != nil && registered.marks.hasMarks()
 	run := preview{candidate: schema, current: current, redacted: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
+
 	err = p.store.Events(ctx, key, sample, run.examineStored)
 	if err == nil && !run.timedOut {
 		err = p.store.Rejections(ctx, key, sample, func(r RejectedEvent) bool { return run.examineRejection(p.rules, r) })
 	}
+
 	if err != nil && ctx.Err() == nil {
 		return Preview{}, err
 	}
+
 	run.result.Complete = err == nil && !run.timedOut
 	run.result.Violations = run.commonestViolations()
 	run.result.Warnings = warnings
@@ -133,15 +140,19 @@ func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (reg
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil, nil
 	}
+
 	if err != nil {
 		return nil, nil, err
 	}
+
 	if registered, err = CompileSchema(t.Schema); err != nil {
 		return nil, nil, err
 	}
+
 	if t.Mode == Observe && next == Enforce {
 		return registered, nil, nil // it refuses nothing
 	}
+
 	return registered, registered, nil
 }
 
@@ -160,16 +171,18 @@ type preview struct {
 	timedOut bool
 }
 
-// examineStored examines a stored event; it tells whether there is time for another.
+// examineStored examines a stored event; it reports whether there is time for another.
 func (p *preview) examineStored(e StoredEvent) bool {
 	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
+
 	found, err := p.candidate.CheckPayload(e.Data, p.redacted)
 	before, _ := p.current.CheckPayload(e.Data, p.redacted)
 	if err != nil {
 		return true // it is not to be read, whatever the schema
 	}
+
 	counts := &p.result.Events
 	counts.Examined++
 	switch {
@@ -182,6 +195,7 @@ func (p *preview) examineStored(e StoredEvent) bool {
 	default:
 		counts.Unaffected++
 	}
+
 	for _, v := range found {
 		name := kindOf(v)
 		kind := p.kinds[name]
@@ -189,14 +203,18 @@ func (p *preview) examineStored(e StoredEvent) bool {
 			if len(p.kinds) == maxKinds {
 				continue
 			}
+
 			kind = &ViolationPreview{Pointer: v.Pointer, Detail: v.Detail, EventID: e.ID}
 			if len(e.Data) <= sampleBytes {
 				kind.Data = p.redactPayload(e.Data)
 			}
+
 			p.kinds[name] = kind
 		}
+
 		kind.Count++
 	}
+
 	return true
 }
 
@@ -207,6 +225,7 @@ func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
 	if len(marked) == 0 {
 		return slices.Clone(data)
 	}
+
 	payload, err := decodePayload(data)
 	if err != nil {
 		return nil
@@ -221,6 +240,7 @@ func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
 	if err != nil {
 		return nil
 	}
+
 	return text
 }
 
@@ -233,11 +253,13 @@ func kindOf(v fault.Violation) string {
 			tokens[i] = "*"
 		}
 	}
+
 	detail := strings.TrimPrefix(v.Detail, v.Pointer)
 	_, expected, found := strings.Cut(detail, "; ")
 	if !found {
 		expected = detail
 	}
+
 	return strings.Join(tokens, "/") + "\x00" + expected
 }
 
@@ -246,16 +268,19 @@ func (p *preview) examineRejection(rules *event.Rules, r RejectedEvent) bool {
 	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
+
 	envelopes, single, err := event.ParseJSON(r.Raw, rules, p.now())
 	if err != nil || !single || !envelopes[0].Has(event.FieldData) {
 		return true // cut, so that it cannot be replayed either
 	}
+
 	p.result.Rejections.Examined++
 	if found, err := p.candidate.CheckPayload(envelopes[0].Event.Data, p.redacted); err == nil && len(found) == 0 {
 		p.result.Rejections.NewlyPassing++
 	} else {
 		p.result.Rejections.StillFailing++
 	}
+
 	return true
 }
 
@@ -264,6 +289,7 @@ func (p *preview) commonestViolations() []ViolationPreview {
 	for _, kind := range p.kinds {
 		all = append(all, *kind)
 	}
+
 	slices.SortFunc(all, func(a, b ViolationPreview) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
 	})

@@ -29,6 +29,7 @@ func (s samples) Events(_ context.Context, _ eventtype.Key, _ int, yield func(ev
 	for _, data := range s.data {
 		yield(eventtype.StoredEvent{ID: uuid.New(), Data: json.RawMessage(data)})
 	}
+
 	return nil
 }
 

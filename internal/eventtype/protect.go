@@ -29,6 +29,7 @@ func (m *marks) schemasHere(some []*jsonschema.Schema) []*jsonschema.Schema {
 		if seen[s] || !m.leads[s] {
 			continue
 		}
+
 		seen[s] = true
 		all = append(all, s)
 		for _, e := range m.edges[s] {
@@ -37,6 +38,7 @@ func (m *marks) schemasHere(some []*jsonschema.Schema) []*jsonschema.Schema {
 			}
 		}
 	}
+
 	return all
 }
 
@@ -46,6 +48,7 @@ func (m *marks) strongestMark(schemas []*jsonschema.Schema) Mark {
 	for _, s := range schemas {
 		strongest = strongerMark(strongest, m.of[s])
 	}
+
 	return strongest
 }
 
@@ -61,6 +64,7 @@ func (m *marks) memberSchemas(schemas []*jsonschema.Schema, name string) []*json
 	if isIndex(name) {
 		return items
 	}
+
 	return m.describedMember(items, name)
 }
 
@@ -70,6 +74,7 @@ func (m *marks) itemSchemas(schemas []*jsonschema.Schema, index int) []*jsonsche
 	if slices.ContainsFunc(schemas, describesItems) {
 		return m.describedItem(schemas, index)
 	}
+
 	return schemas
 }
 
@@ -99,6 +104,7 @@ func (m *marks) throughArrays(schemas []*jsonschema.Schema) []*jsonschema.Schema
 			}
 		}
 	}
+
 	return all
 }
 
@@ -113,19 +119,23 @@ func (m *marks) describedMember(schemas []*jsonschema.Schema, name string) []*js
 		if named != nil {
 			some = append(some, named)
 		}
+
 		for expression, to := range s.PatternProperties {
 			if expression.MatchString(name) {
 				some = append(some, to)
 				named = to
 			}
 		}
+
 		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && named == nil {
 			some = append(some, additional)
 		}
+
 		if s.UnevaluatedProperties != nil && named == nil {
 			some = append(some, s.UnevaluatedProperties)
 		}
 	}
+
 	return m.schemasHere(some)
 }
 
@@ -137,12 +147,14 @@ func (m *marks) describedItem(schemas []*jsonschema.Schema, index int) []*jsonsc
 		} else if s.Items2020 != nil {
 			some = append(some, s.Items2020)
 		}
+
 		for _, to := range []*jsonschema.Schema{s.Contains, s.UnevaluatedItems} {
 			if to != nil {
 				some = append(some, to)
 			}
 		}
 	}
+
 	return m.schemasHere(some)
 }
 
@@ -151,12 +163,14 @@ func (m *marks) markedStep(path []string) int {
 	if !m.hasMarks() {
 		return -1
 	}
+
 	schemas := m.schemasHere([]*jsonschema.Schema{m.root})
 	for i, token := range path {
 		if schemas = m.stepSchemas(schemas, token); m.strongestMark(schemas) != "" {
 			return i
 		}
 	}
+
 	return -1
 }
 
@@ -166,6 +180,7 @@ func (m *marks) stepSchemas(schemas []*jsonschema.Schema, token string) []*jsons
 	if index, err := strconv.Atoi(token); err == nil {
 		some = append(some, m.itemSchemas(schemas, index)...)
 	}
+
 	return some
 }
 
@@ -186,9 +201,11 @@ func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte)
 		return maskValue(value)
 	case Drop, Indexed: // whoever holds it drops it; filters look at it as it is
 	}
+
 	if len(schemas) == 0 {
 		return value
 	}
+
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
@@ -207,6 +224,7 @@ func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte)
 			}
 		}
 	}
+
 	return value
 }
 
@@ -215,12 +233,14 @@ func hashValue(value any, key []byte) any {
 	if text, ok := value.(string); ok && isHashed(text) {
 		return value
 	}
+
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil // it cannot be, for it was read from JSON; and is not kept
 	}
+
 	code := hmac.New(sha256.New, key)
-	code.Write(event.Canonical(text))
+	code.Write(event.Canonicalize(text))
 	return hashPrefix + hex.EncodeToString(code.Sum(nil))
 }
 
@@ -237,6 +257,7 @@ func maskValue(value any) any {
 			if unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) {
 				return '*'
 			}
+
 			return r
 		}, v)
 	case json.Number:
@@ -252,6 +273,7 @@ func maskValue(value any) any {
 			v[i] = maskValue(inner)
 		}
 	}
+
 	return value
 }
 
@@ -263,5 +285,6 @@ func encodePayload(payload map[string]any) ([]byte, error) {
 	if err := encoder.Encode(payload); err != nil {
 		return nil, err //nolint:wrapcheck // it cannot be, for it was read from JSON
 	}
+
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

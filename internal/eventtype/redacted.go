@@ -15,10 +15,12 @@ func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.Vali
 	if !m.hasMarks() {
 		return err
 	}
+
 	at := err.InstanceLocation
 	if m.markedStep(at) >= 0 || m.isUnsure(err.SchemaURL) {
 		return nil
 	}
+
 	left := *err
 	switch k := err.ErrorKind.(type) {
 	case *kind.Required:
@@ -26,39 +28,47 @@ func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.Vali
 		if len(missing) == 0 {
 			return nil
 		}
+
 		left.ErrorKind = &kind.Required{Missing: missing}
 	case *kind.DependentRequired:
 		missing := m.notDropped(at, k.Missing)
 		if len(missing) == 0 {
 			return nil
 		}
+
 		left.ErrorKind = &kind.DependentRequired{Prop: k.Prop, Missing: missing}
 	case *kind.Not, *kind.Const, *kind.Enum, *kind.UniqueItems, *kind.MinProperties, *kind.Contains, *kind.MinContains, *kind.MaxContains:
 		if len(m.schemasAt(at)) > 0 { // they look at the whole value, with what is marked in it
 			return nil
 		}
 	}
+
 	if len(err.Causes) == 0 {
 		if _, several := err.ErrorKind.(*kind.OneOf); several && len(m.schemasAt(at)) > 0 {
 			return nil // more than one alternative fits, now that they cannot be told apart
 		}
+
 		return &left
 	}
+
 	left.Causes = nil
 	for _, cause := range err.Causes {
 		if cause = m.ignoreRedacted(cause); cause != nil {
 			left.Causes = append(left.Causes, cause)
 		}
 	}
+
 	switch err.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:
 		if len(left.Causes) < len(err.Causes) {
 			return nil // one of the alternatives may have fitted
 		}
 	}
+
 	if len(left.Causes) == 0 {
 		return nil
 	}
+
 	return &left
 }
 
@@ -68,6 +78,7 @@ func (m *marks) schemasAt(path []string) []*jsonschema.Schema {
 	for _, token := range path {
 		schemas = m.stepSchemas(schemas, token)
 	}
+
 	return schemas
 }
 
@@ -95,10 +106,12 @@ func (m *marks) collectUnsure(g *graph) {
 			}
 		}
 	}
+
 	for _, s := range g.all {
 		if s.If == nil || !m.looksAt(s.If, names, map[*jsonschema.Schema]bool{}) {
 			continue
 		}
+
 		for _, branch := range []*jsonschema.Schema{s.Then, s.Else} {
 			if branch != nil {
 				m.unsure = append(m.unsure, branch.Location)
@@ -107,15 +120,17 @@ func (m *marks) collectUnsure(g *graph) {
 	}
 }
 
-// looksAt tells whether a condition depends on a mark, or on a member of such a name.
+// looksAt reports whether a condition depends on a mark, or on a member of such a name.
 func (m *marks) looksAt(s *jsonschema.Schema, names map[string]bool, seen map[*jsonschema.Schema]bool) bool {
 	if seen[s] {
 		return false
 	}
+
 	seen[s] = true
 	if m.leads[s] || slices.ContainsFunc(s.Required, func(name string) bool { return names[name] }) {
 		return true
 	}
+
 	return slices.ContainsFunc(m.edges[s], func(e edge) bool {
 		return (e.relation == namedMember && names[e.name]) || m.looksAt(e.to, names, seen)
 	})

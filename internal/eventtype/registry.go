@@ -36,6 +36,7 @@ func (r *Registry) FindType(ctx context.Context, key Key, version int32) (Type, 
 	if key.CheckNames() != nil {
 		return Type{}, errNoType
 	}
+
 	return r.store.FindType(ctx, key, version)
 }
 
@@ -44,6 +45,7 @@ func (r *Registry) ListVersions(ctx context.Context, key Key) ([]Type, error) {
 	if key.CheckNames() != nil {
 		return nil, errNoType
 	}
+
 	return r.store.ListVersions(ctx, key)
 }
 
@@ -56,6 +58,7 @@ func (r *Registry) PutType(ctx context.Context, key Key, spec Spec, precondition
 	if err != nil {
 		return Result{}, err
 	}
+
 	return results[0], nil
 }
 
@@ -65,10 +68,12 @@ func (r *Registry) DeleteType(ctx context.Context, key Key, precondition *event.
 	if key.CheckNames() != nil {
 		return errNoType
 	}
+
 	results, err := r.ApplyChanges(ctx, []Change{{Key: key, Precondition: precondition}}, false, false)
 	if err == nil && results[0].Outcome == Unchanged {
 		return errNoType
 	}
+
 	return err
 }
 
@@ -82,25 +87,31 @@ func (r *Registry) ApplyChanges(ctx context.Context, changes []Change, prune, dr
 		if err := c.Key.CheckNames(); err != nil {
 			return nil, err
 		}
+
 		if c.Spec == nil {
 			continue
 		}
+
 		spec, _, err := c.Spec.Validate()
 		if err != nil {
 			return nil, withTypeName(c.Key, err)
 		}
+
 		c.Spec = &spec
 	}
+
 	slices.SortFunc(changes, func(a, b Change) int { return a.Key.Compare(b.Key) })
 	for i := 1; i < len(changes); i++ {
 		if changes[i].Key == changes[i-1].Key {
 			return nil, withTypeName(changes[i].Key, fault.New(fault.Invalid, fault.CodeInvalidRequest, "it is described twice"))
 		}
 	}
+
 	results, err := r.store.ApplyChanges(ctx, changes, prune, dry)
 	if err == nil && !dry && r.cache != nil {
 		_ = r.cache.Refresh(ctx) // it is stored; a cache that cannot read it finds it by itself
 	}
+
 	return results, err
 }
 
@@ -110,6 +121,7 @@ func withTypeName(key Key, err error) error {
 	if !ok {
 		return err
 	}
+
 	of := *f
 	of.Detail = quoteText(key.Category) + " " + quoteText(key.Name) + ": " + f.Detail
 	return &of
@@ -121,12 +133,14 @@ func AddDeletions(changes []Change, current []Type, prune bool) []Change {
 	if !prune {
 		return changes
 	}
+
 	all := slices.Clone(changes)
 	for _, t := range current {
 		if !slices.ContainsFunc(changes, func(c Change) bool { return c.Key == t.Key }) {
 			all = append(all, Change{Key: t.Key})
 		}
 	}
+
 	slices.SortFunc(all, func(a, b Change) int { return a.Key.Compare(b.Key) })
 	return all
 }

@@ -54,6 +54,7 @@ func suite(t *testing.T) map[string][]suiteCase {
 	for _, file := range files {
 		all[filepath.Base(file)] = readSuite(t, file)
 	}
+
 	return all
 }
 
@@ -71,9 +72,11 @@ func TestThePublishedSuite(t *testing.T) {
 				out++
 				continue
 			}
+
 			if text := strings.TrimSpace(string(c.Schema)); text == "true" || text == "false" {
 				continue // a schema of ours is an object
 			}
+
 			// A payload is an object, so that values of other types are tried as members. That is not
 			// possible where a schema speaks of its root.
 			rooted := strings.Contains(string(c.Schema), "#")
@@ -81,12 +84,14 @@ func TestThePublishedSuite(t *testing.T) {
 			if !rooted {
 				text = `{"properties": {"value": ` + text + `}}`
 			}
+
 			schema, err := eventtype.CompileSchema([]byte(text))
 			if err != nil {
 				f, _ := fault.As(err)
 				t.Errorf("%s: %v", at, f)
 				continue
 			}
+
 			for _, one := range c.Tests {
 				data := `{"value": ` + string(one.Data) + `}`
 				if rooted {
@@ -94,18 +99,22 @@ func TestThePublishedSuite(t *testing.T) {
 						continue
 					}
 				}
+
 				violations, err := schema.CheckPayload([]byte(data), false)
 				require.NoError(t, err)
 				if (len(violations) == 0) != one.Valid {
 					t.Errorf("%s: %s: valid %t, found %v", at, one.Description, one.Valid, violations)
 				}
+
 				judged++
 			}
 		}
 	}
+
 	for name := range reasons {
 		require.True(t, used[name], "%q is left out, and is not there", name)
 	}
+
 	require.Greater(t, judged, 900)
 	t.Logf("%d values judged, %d cases left out", judged, out)
 }

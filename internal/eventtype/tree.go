@@ -18,6 +18,7 @@ func readTree(text []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
 	}
+
 	return value, nil
 }
 
@@ -35,13 +36,16 @@ func readBranch(decoder *json.Decoder) (any, error) {
 			if err != nil {
 				return nil, err //nolint:wrapcheck // as above
 			}
+
 			value, err := readBranch(decoder)
 			if err != nil {
 				return nil, err
 			}
+
 			text, _ := name.(string) // JSON has no other names
 			members = append(members, objectMember{text, value})
 		}
+
 		_, err = decoder.Token()
 		return members, err //nolint:wrapcheck // as above
 	case json.Delim('['):
@@ -51,11 +55,14 @@ func readBranch(decoder *json.Decoder) (any, error) {
 			if err != nil {
 				return nil, err
 			}
+
 			items = append(items, value)
 		}
+
 		_, err = decoder.Token()
 		return items, err //nolint:wrapcheck // as above
 	}
+
 	return token, nil
 }
 
@@ -64,6 +71,7 @@ func (o orderedObject) get(name string) any {
 	if i := o.index(name); i >= 0 {
 		return o[i].value
 	}
+
 	return nil
 }
 
@@ -87,6 +95,7 @@ func (c child) path() string {
 	if c.name == "" && c.keyword != "" {
 		return formatPointer([]string{c.keyword})
 	}
+
 	return formatPointer([]string{c.keyword, c.name})
 }
 
@@ -113,6 +122,7 @@ func childSchemas(schema orderedObject, known map[string]keyword) (all []child) 
 			}
 		}
 	}
+
 	return all
 }
 
@@ -121,6 +131,7 @@ func resolvePointer(tree any, path string) (value any, found bool) {
 	if path == "" {
 		return tree, true
 	}
+
 	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		switch v := tree.(type) {
@@ -128,17 +139,20 @@ func resolvePointer(tree any, path string) (value any, found bool) {
 			if !v.has(token) {
 				return nil, false
 			}
+
 			tree = v.get(token)
 		case []any:
 			index, err := strconv.Atoi(token)
 			if err != nil || index < 0 || index >= len(v) {
 				return nil, false
 			}
+
 			tree = v[index]
 		default:
 			return nil, false
 		}
 	}
+
 	return tree, true
 }
 
@@ -167,9 +181,11 @@ func schemasOf(tree any, known map[string]keyword) (all []locatedSchema) {
 		for _, c := range childSchemas(here.schema, known) {
 			visit(here.at+c.path(), c.schema, here.at)
 		}
+
 		if i+1 < len(all) {
 			continue
 		}
+
 		for _, each := range slices.Clone(all) { // what is left
 			if ref, ok := each.schema.get("$ref").(string); ok && strings.HasPrefix(ref, "#/") {
 				path := unescapeFragment(ref[1:])
@@ -179,5 +195,6 @@ func schemasOf(tree any, known map[string]keyword) (all []locatedSchema) {
 			}
 		}
 	}
+
 	return all
 }

@@ -39,6 +39,7 @@ func escapeStep(text string) string {
 	if text == "." || text == ".." {
 		return strings.ReplaceAll(text, ".", "%2E")
 	}
+
 	return url.PathEscape(text)
 }
 
@@ -47,6 +48,7 @@ func (k Key) Compare(other Key) int {
 	if c := strings.Compare(k.Category, other.Category); c != 0 {
 		return c
 	}
+
 	return strings.Compare(k.Name, other.Name)
 }
 
@@ -57,6 +59,7 @@ func (k Key) CheckNames() error {
 			return fault.InvalidAt(fault.CodeInvalidLength, pointer, "category and name are texts of 1 to 128 characters, without NUL")
 		}
 	}
+
 	return nil
 }
 
@@ -78,23 +81,27 @@ func (s Spec) Validate() (Spec, *Schema, error) {
 	if s.Mode == "" {
 		s.Mode = Enforce
 	}
+
 	if s.Mode != Enforce && s.Mode != Observe {
 		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/mode", "mode is enforce or observe")
 	}
+
 	if utf8.RuneCountInString(s.Description) > MaxDescription {
 		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/description", "a description has at most 2000 characters")
 	}
+
 	if string(s.Schema) == "null" {
 		s.Schema = nil
 	}
+
 	schema, err := CompileSchema(s.Schema)
 	return s, schema, err
 }
 
-// Equal tells whether two specs say the same, whatever the order of members.
+// Equal reports whether two specs say the same, whatever the order of members.
 func (s Spec) Equal(other Spec) bool {
 	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
-		string(event.Canonical(s.Schema)) == string(event.Canonical(other.Schema))
+		string(event.Canonicalize(s.Schema)) == string(event.Canonicalize(other.Schema))
 }
 
 // Type is a version of a registered type.
@@ -113,11 +120,13 @@ func (t *Type) ETag() string {
 	if t == nil {
 		return ""
 	}
+
 	digest := sha256.New()
 	// A text cannot be taken for two: each stands behind its length.
-	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonical(t.Schema))} {
+	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonicalize(t.Schema))} {
 		_, _ = fmt.Fprintf(digest, "%d %s", len(text), text)
 	}
+
 	const enough = 8
 	return fmt.Sprintf(`"%d-%x"`, t.Version, digest.Sum(nil)[:enough])
 }

@@ -40,10 +40,12 @@ func (s *Schema) CheckPayload(data []byte, kept bool) ([]fault.Violation, error)
 	if s == nil {
 		return nil, nil
 	}
+
 	payload, err := decodePayload(data)
 	if err != nil {
 		return nil, err
 	}
+
 	return s.checkDecoded(payload, kept), nil
 }
 
@@ -51,6 +53,7 @@ func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violati
 	if detail := s.tooCostly(measurePayload(payload)); detail != "" {
 		return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: detail}}
 	}
+
 	err := s.root.Validate(payload)
 	var invalid *jsonschema.ValidationError
 	switch {
@@ -60,11 +63,14 @@ func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violati
 		if kept {
 			invalid = s.marks.ignoreRedacted(invalid)
 		}
+
 		if invalid == nil {
 			return nil
 		}
+
 		return listViolations(invalid, s.marks.disclosures())
 	}
+
 	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
 }
 
@@ -78,6 +84,7 @@ func (s *Schema) tooCostly(n payloadSize) string {
 		return fmt.Sprintf("/data holds texts of %d bytes, each of which may have to be held against regular expressions of %d instructions; at most %d such steps are made: send less, or simplify the expressions",
 			n.characters, s.maxPrice.match, MaxPayloadMatching)
 	}
+
 	return ""
 }
 
@@ -87,31 +94,38 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 		e.Withheld = true
 		return nil
 	}
+
 	if !isUnambiguous(e) {
 		v.withholdText(e)
 		return nil
 	}
+
 	t := v.types[Key{e.Event.Category, e.Event.Name}]
 	switch {
 	case t == nil && v.unregistered == Reject && e.Accepted():
-		e.Refuse(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
+		e.Reject(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
 		return nil
 	case t == nil:
 		return nil
 	}
+
 	if t.unusable {
 		return fault.NewUnavailable(nil, fault.CodeUnavailable, "the schema of this event type cannot be used by this release, and what it marks must not be kept; an operator has to mend it", unusableRetry)
 	}
+
 	if e.Accepted() {
 		e.TypeVersion = t.Version
 	}
+
 	if t.schema == nil || (!e.Accepted() && !t.schema.marks.hasMarks()) {
 		return nil
 	}
+
 	payload, err := decodePayload(e.Event.Data)
 	if err != nil {
 		return err
 	}
+
 	found := t.schema.checkDecoded(payload, kept) // of a refused event, too: what fits its schema is kept as that says
 	switch {
 	case !e.Accepted():
@@ -124,17 +138,18 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	if t.schema.marks.hasMarks() {
 		return v.redactEvent(e, t, payload, len(found) == 0)
 	}
+
 	return nil
 }
 
-// isUnambiguous tells whether the text of an event holds that event and nothing else, so that
+// isUnambiguous reports whether the text of an event holds that event and nothing else, so that
 // its type is known, and all that its marks apply to.
 func isUnambiguous(e *event.Envelope) bool {
 	const needed = event.FieldCategory | event.FieldName | event.FieldData
 	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !keepsTextUnambiguous(v.Code) })
 }
 
-// keepsTextUnambiguous tells whether an event that is refused for a reason can be read all the same,
+// keepsTextUnambiguous reports whether an event that is refused for a reason can be read all the same,
 // to its end and in one way.
 func keepsTextUnambiguous(code fault.Code) bool {
 	switch code {
@@ -142,10 +157,11 @@ func keepsTextUnambiguous(code fault.Code) bool {
 		fault.CodeTimestampInFuture, fault.CodeTimestampTooOld, fault.CodeEventIDImmutable, fault.CodeReadOnlyField, fault.CodeImportUnsupported:
 		return true
 	}
+
 	return false
 }
 
-// redactEvent puts what may be kept into the place of what was sent. fits tells whether the
+// redactEvent puts what may be kept into the place of what was sent. fits reports whether the
 // payload fits the schema.
 func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[string]any, fits bool) error {
 	if fits {
@@ -158,6 +174,7 @@ func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[strin
 	if err != nil {
 		return err
 	}
+
 	at := cap(e.Raw) - cap(e.Event.Data) // the payload is a part of the text, and both end with the body
 	end := at + len(e.Event.Data)
 	if at < 0 || end > len(e.Raw) || !bytes.Equal(e.Raw[at:end], e.Event.Data) {
@@ -165,6 +182,7 @@ func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[strin
 	} else {
 		e.Raw = bytes.Join([][]byte{e.Raw[:at], data, e.Raw[end:]}, nil)
 	}
+
 	e.Event.Data = data
 	return nil
 }
@@ -181,13 +199,14 @@ func (v *view) withholdText(e *event.Envelope) {
 	}
 }
 
-// hasAmbiguousType tells whether a refused text may hold an event of another type than the one
+// hasAmbiguousType reports whether a refused text may hold an event of another type than the one
 // that was read: a category or a name that was sent twice tells nothing, nor does one
 // behind which another may stand that was not read, or not reported any more.
 func hasAmbiguousType(e *event.Envelope) bool {
 	if len(e.Violations) >= event.MaxViolations {
 		return true
 	}
+
 	return slices.ContainsFunc(e.Violations, func(v fault.Violation) bool {
 		switch v.Code {
 		case fault.CodeDuplicateMember:
@@ -196,6 +215,7 @@ func hasAmbiguousType(e *event.Envelope) bool {
 			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
 			return false // it was read to its end all the same
 		}
+
 		return !keepsTextUnambiguous(v.Code)
 	})
 }

@@ -44,6 +44,7 @@ func (m *marks) disclosures() disclosureFunc {
 	if !m.hasMarks() {
 		return discloseAll
 	}
+
 	return m.newLooseRedactor(nil).limitDisclosure
 }
 
@@ -56,6 +57,7 @@ func listViolations(err *jsonschema.ValidationError, concealed disclosureFunc) [
 		at := event.CutPointer("/data"+f.pointer, event.LongestPointer(0))
 		all[i] = fault.Violation{Pointer: at, Code: fault.CodeSchemaViolation, Detail: shortenText(at) + " " + f.detail}
 	}
+
 	return all
 }
 
@@ -80,22 +82,25 @@ func collectMismatches(err *jsonschema.ValidationError, concealed disclosureFunc
 		collectMismatches(nearestAlternative(err), concealed, into)
 		return
 	}
+
 	_, isName := err.ErrorKind.(*kind.PropertyNames) // the causes do not know where they are
 	if len(err.Causes) == 0 || isName {
 		*into = append(*into, describeError(err, concealed)...)
 		return
 	}
+
 	for _, cause := range err.Causes {
 		collectMismatches(cause, concealed, into)
 	}
 }
 
-// isAlternatives tells whether none of several alternatives fitted.
+// isAlternatives reports whether none of several alternatives fitted.
 func isAlternatives(err *jsonschema.ValidationError) bool {
 	switch err.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:
 		return len(err.Causes) > 0
 	}
+
 	return false
 }
 
@@ -108,6 +113,7 @@ func nearestAlternative(err *jsonschema.ValidationError) *jsonschema.ValidationE
 			best, depth, count = cause, d, n
 		}
 	}
+
 	return best
 }
 
@@ -117,10 +123,12 @@ func measureError(err *jsonschema.ValidationError) (depth, count int) {
 	if len(err.Causes) == 0 {
 		return depth, 1
 	}
+
 	for _, cause := range err.Causes {
 		d, n := measureError(cause)
 		depth, count = max(depth, d), count+n
 	}
+
 	return depth, count
 }
 
@@ -132,15 +140,18 @@ func describeError(err *jsonschema.ValidationError, concealed disclosureFunc) []
 	if len(at) < len(err.InstanceLocation) {
 		return one("holds something that does not fit")
 	}
+
 	show := func(value any) string {
 		if !may.value {
 			return "another value"
 		}
+
 		return renderValue(value)
 	}
 	if found := describeNames(err.ErrorKind, at, may.names); found != nil {
 		return found
 	}
+
 	switch k := err.ErrorKind.(type) {
 	case *kind.Type:
 		return one("is " + withArticle(k.Got) + "; expected " + joinAlternatives(k.Want, withArticle))
@@ -153,18 +164,22 @@ func describeError(err *jsonschema.ValidationError, concealed disclosureFunc) []
 		if k.Want == "regex" && k.Err != nil && may.value { // in a schema
 			detail = "is " + show(k.Got) + "; expected a regular expression (RE2, as of Go): " + k.Err.Error()
 		}
+
 		return one(detail)
 	case *kind.Pattern:
 		return one("is " + show(k.Got) + "; expected a match of " + quoteText(k.Want))
 	case *kind.FalseSchema:
 		return one("is not allowed here")
 	}
+
 	if found, expected, ok := describeBound(err.ErrorKind); ok {
 		if !may.value {
 			found = "is another value"
 		}
+
 		return one(found + "; expected " + expected)
 	}
+
 	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 }
 
@@ -176,6 +191,7 @@ func describeNames(of jsonschema.ErrorKind, at []string, mayName bool) []mismatc
 		for i, name := range names {
 			all[i] = mismatch{formatPointer(append(slices.Clone(at), name)), detail}
 		}
+
 		return all
 	}
 	switch k := of.(type) {
@@ -187,13 +203,16 @@ func describeNames(of jsonschema.ErrorKind, at []string, mayName bool) []mismatc
 		if !mayName {
 			return one("has a member of a name that does not fit")
 		}
+
 		return one("has a member " + quoteText(k.Property) + "; expected other names")
 	case *kind.AdditionalProperties:
 		if !mayName {
 			return one("has members that the schema does not know")
 		}
+
 		return each(k.Properties, "is a member that the schema does not know")
 	}
+
 	return nil
 }
 
@@ -230,6 +249,7 @@ func describeBound(of jsonschema.ErrorKind) (found, expected string, ok bool) {
 	case *kind.MaxProperties:
 		return size(k.Got, k.Want, most, "members")
 	}
+
 	return "", "", false
 }
 
@@ -247,6 +267,7 @@ func formatPointer(path []string) string {
 		b.WriteByte('/')
 		b.WriteString(strings.ReplaceAll(strings.ReplaceAll(token, "~", "~0"), "/", "~1"))
 	}
+
 	return b.String()
 }
 
@@ -261,10 +282,12 @@ func renderValue(value any) string {
 	case []any:
 		return "an array"
 	}
+
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "a value"
 	}
+
 	return shortenText(string(text))
 }
 
@@ -274,10 +297,12 @@ func shortenText(text string) string {
 	if len(text) <= maxShown {
 		return text
 	}
+
 	cut := maxShown
 	for !utf8.RuneStart(text[cut]) {
 		cut--
 	}
+
 	return text[:cut] + "…"
 }
 
@@ -289,6 +314,7 @@ func withArticle(name string) string {
 	case "object", "array", "integer":
 		return "an " + name
 	}
+
 	return "a " + name
 }
 
@@ -299,9 +325,11 @@ func joinAlternatives[T any](wanted []T, render func(T) string) string {
 	for _, w := range wanted[:min(len(wanted), most)] {
 		texts = append(texts, render(w))
 	}
+
 	text := strings.Join(texts, " or ")
 	if len(wanted) > most {
 		text += fmt.Sprintf(" or one of %d others", len(wanted)-most)
 	}
+
 	return text
 }

@@ -22,6 +22,7 @@ func (w Warning) String() string {
 	if w.Suggestion == "" {
 		return w.Pointer + ": " + w.Detail
 	}
+
 	return fmt.Sprintf("%s: %s; did you mean %s?", w.Pointer, w.Detail, w.Suggestion)
 }
 
@@ -36,6 +37,7 @@ func (s Spec) Warnings() []Warning {
 	if len(s.Schema) == 0 {
 		return all
 	}
+
 	tree, err := readTree(s.Schema)
 	if err != nil {
 		return all // it is refused for that
@@ -52,6 +54,7 @@ func (s Spec) Warnings() []Warning {
 			}
 		}
 	}
+
 	return all
 }
 
@@ -62,12 +65,14 @@ func checkMember(member objectMember, draft Draft, known map[string]keyword, for
 		if near := nearestName(member.name, []string{MarkKeyword}); near != "" && member.name != MarkKeyword {
 			return Warning{Detail: "the keyword " + quoteText(member.name) + " is unknown and marks nothing", Suggestion: near}, true
 		}
+
 		return Warning{}, false
 	case found && (of.existsIn(Draft2020) || of.existsIn(draft)):
 		format, isText := member.value.(string)
 		if member.name != "format" || !isText || slices.Contains(formats, format) {
 			return Warning{}, false
 		}
+
 		return Warning{Detail: "the format " + quoteText(format) + " is unknown and is not checked", Suggestion: nearestName(format, formats)}, true
 	}
 
@@ -75,9 +80,11 @@ func checkMember(member objectMember, draft Draft, known map[string]keyword, for
 	if found {
 		detail = "the keyword " + quoteText(member.name) + " is of another draft and does nothing in 2020-12"
 	}
+
 	if instead := insteadOf(member.name); instead != "" {
 		return Warning{Detail: detail, Suggestion: instead}, true
 	}
+
 	current := maps.Clone(known)
 	maps.DeleteFunc(current, func(_ string, k keyword) bool { return !k.existsIn(Draft2020) })
 	return Warning{Detail: detail, Suggestion: nearestName(member.name, slices.Sorted(maps.Keys(current)))}, true
@@ -107,6 +114,7 @@ func nearestName(name string, names []string) string {
 			nearest, least = other, n
 		}
 	}
+
 	return nearest
 }
 
@@ -117,6 +125,7 @@ func editDistance(a, b string) int {
 	for j := range last {
 		last[j] = j
 	}
+
 	for i := range len(a) {
 		row := make([]int, len(b)+1)
 		row[0] = i + 1
@@ -125,12 +134,15 @@ func editDistance(a, b string) int {
 			if a[i] == b[j] {
 				cost = 0
 			}
+
 			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
 				row[j+1] = min(row[j+1], before[j-1]+1)
 			}
 		}
+
 		before, last = last, row
 	}
+
 	return last[len(b)]
 }

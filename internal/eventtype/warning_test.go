@@ -27,6 +27,7 @@ func TestWhatDoesNothingIsNamed(t *testing.T) {
 		told = append(told, w.Pointer+" "+w.Suggestion)
 		require.NotEmpty(t, w.Detail)
 	}
+
 	require.ElementsMatch(t, []string{
 		"/schema/propertis properties", "/schema/requierd required", "/schema/properties/requierd/format email",
 		`/schema/properties/requierd/nullable "type": ["…", "null"]`, "/schema/properties/list/items/minimun minimum",
@@ -47,13 +48,16 @@ func TestWhatIsKnownIsNoWarning(t *testing.T) {
 	} {
 		require.Empty(t, eventtype.Spec{Schema: json.RawMessage(schema)}.Warnings(), schema)
 	}
+
 	for _, format := range eventtype.Formats() {
 		require.Empty(t, eventtype.Spec{Schema: json.RawMessage(`{"format": "` + format + `"}`)}.Warnings(), format)
 	}
+
 	many := `{"properties": {` + strings.TrimSuffix(strings.Repeat(`"@": {"a": 1},`, 300), ",") + `}}`
 	for i := range 300 {
 		many = strings.Replace(many, "@", strings.Repeat("x", i+1), 1)
 	}
+
 	require.Len(t, eventtype.Spec{Schema: json.RawMessage(many)}.Warnings(), 100)
 }
 

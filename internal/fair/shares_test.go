@@ -22,6 +22,7 @@ func acquire(t *testing.T, s *fair.Shares, caller string, heavy bool) func() {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+
 	release, err := s.Acquire(ctx, caller, heavy)
 	require.NoError(t, err)
 	return release
@@ -31,6 +32,7 @@ func requireFull(t *testing.T, s *fair.Shares, caller string, heavy bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+
 	_, err := s.Acquire(ctx, caller, heavy)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
@@ -71,6 +73,7 @@ func TestCallersAreServedInTurn(t *testing.T) {
 		for range 5 {
 			ask("greedy")
 		}
+
 		ask("modest")
 		ask("other")
 		release()
@@ -101,10 +104,12 @@ func TestWaitingIsBounded(t *testing.T) {
 		for range c.PerCaller {
 			acquire(t, s, "a", false)
 		}
+
 		ctx, cancel := context.WithCancel(t.Context())
 		for range c.MaxWaiting {
 			go func() { _, _ = s.Acquire(ctx, "a", false) }()
 		}
+
 		synctest.Wait()
 		_, err := s.Acquire(t.Context(), "a", false)
 		require.ErrorIs(t, err, fair.ErrTooManyWaiting)
@@ -130,22 +135,28 @@ func TestNoSlotIsLost(t *testing.T) {
 					if held.Add(1) > int64(c.Slots) {
 						panic("too many slots are held")
 					}
+
 					if isHeavy && heavy.Add(1) > int64(c.HeavySlots) {
 						panic("too many heavy slots are held")
 					}
+
 					if isHeavy {
 						heavy.Add(-1)
 					}
+
 					held.Add(-1)
 					release()
 				}
+
 				cancel()
 			}
 		})
 	}
+
 	wait.Wait()
 	for range c.PerCaller {
 		acquire(t, s, "x", false)
 	}
+
 	acquire(t, s, "y", true)
 }

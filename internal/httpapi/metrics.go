@@ -42,7 +42,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Time from a request's headers to the end of its answer, by method, route and status"),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	m.problems, problems = meter.Int64Counter("theeye.http.problems", metric.WithUnit("{problem}"),
-		metric.WithDescription("Problem documents that were sent, by code"))
+		metric.WithDescription("Problem documents sent, by code"))
 	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests beyond the rate limit of their application"))
 	m.requests.newOption = func(k requestKey) metric.RecordOption {
@@ -66,9 +66,9 @@ func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 	set := instrument.NewSet(m.meter)
 
 	set.AddGauge("theeye.http.body.memory", "By",
-		"Bytes of the bodies that are held at the moment", func() (int64, bool) { return b.held.Load(), true })
+		"Bytes of request bodies in memory", func() (int64, bool) { return b.held.Load(), true })
 	set.AddGauge("theeye.http.body.memory.limit", "By",
-		"Bytes of bodies that may be held at once", func() (int64, bool) { return b.memory, true })
+		"Limit of the bytes of request bodies in memory", func() (int64, bool) { return b.memory, true })
 
 	return set.Err()
 }

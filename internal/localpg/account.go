@@ -32,6 +32,7 @@ func chooseAccount(dataDir string) (account, error) {
 	if err != nil {
 		return account{}, err
 	}
+
 	self := os.Geteuid()
 	if self != 0 {
 		if found && int(owner) != self {
@@ -39,16 +40,20 @@ func chooseAccount(dataDir string) (account, error) {
 				"data directory %s belongs to uid %d and this is uid %d: run as its owner or choose another --data-dir",
 				dataDir, owner, self)
 		}
+
 		return account{name: "the current user"}, nil
 	}
+
 	if found && owner != 0 {
 		return accountByID(owner), nil
 	}
+
 	for _, name := range []string{"postgres", "nobody"} {
 		if u, lookupErr := user.Lookup(name); lookupErr == nil {
 			return accountOf(u)
 		}
 	}
+
 	return account{}, errors.New(
 		"postgres refuses to run as root and neither the user postgres nor nobody exists: run as another user")
 }
@@ -59,13 +64,16 @@ func ownerOf(path string) (uid uint32, found bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
+
 	if err != nil {
 		return 0, false, fmt.Errorf("reading owner of %s: %w", path, err)
 	}
+
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, false, fmt.Errorf("reading owner of %s: not known on this system", path)
 	}
+
 	return stat.Uid, true, nil
 }
 
@@ -77,6 +85,7 @@ func accountByID(uid uint32) account {
 			return acc
 		}
 	}
+
 	return account{name: "uid " + id, uid: uid, gid: uid, drop: true}
 }
 
@@ -85,21 +94,25 @@ func accountOf(u *user.User) (account, error) {
 	if err != nil {
 		return account{}, fmt.Errorf("reading uid of %s: %w", u.Username, err)
 	}
+
 	gid, err := strconv.ParseUint(u.Gid, 10, 32)
 	if err != nil {
 		return account{}, fmt.Errorf("reading gid of %s: %w", u.Username, err)
 	}
+
 	acc := account{name: u.Username, uid: uint32(uid), gid: uint32(gid), drop: true}
 	groups, err := u.GroupIds()
 	if err != nil {
 		// Supplementary groups only widen access; the primary one is enough.
 		return acc, nil //nolint:nilerr // see above
 	}
+
 	for _, group := range groups {
 		if id, err := strconv.ParseUint(group, 10, 32); err == nil {
 			acc.groups = append(acc.groups, uint32(id))
 		}
 	}
+
 	return acc, nil
 }
 
@@ -112,10 +125,12 @@ func (a account) prepareCommand(cmd *exec.Cmd) {
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}
+
 	cmd.Env = append(cmd.Env, "LC_ALL=C")
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
+
 	if a.drop {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: a.uid, Gid: a.gid, Groups: a.groups}
 	}
@@ -126,9 +141,11 @@ func (a account) chownPath(path string) error {
 	if !a.drop {
 		return nil
 	}
+
 	if err := os.Lchown(path, int(a.uid), int(a.gid)); err != nil {
 		return fmt.Errorf("giving %s to %s: %w", path, a.name, err)
 	}
+
 	return nil
 }
 
@@ -138,11 +155,13 @@ func (a account) chownTree(dir string) error {
 		if err != nil {
 			return err
 		}
+
 		return a.chownPath(path)
 	})
 	if err != nil {
 		return fmt.Errorf("giving data directory to %s: %w", a.name, err)
 	}
+
 	return nil
 }
 
@@ -154,6 +173,7 @@ func (a account) findClosedDir(dir string) string {
 	if !a.drop {
 		return ""
 	}
+
 	var way []string
 	for at := dir; ; at = filepath.Dir(at) {
 		way = append(way, at)
@@ -161,15 +181,18 @@ func (a account) findClosedDir(dir string) string {
 			break
 		}
 	}
+
 	for _, at := range slices.Backward(way) {
 		info, err := os.Stat(at)
 		if err != nil {
 			return at
 		}
+
 		if !a.mayEnter(info) {
 			return at
 		}
 	}
+
 	return ""
 }
 
@@ -178,6 +201,7 @@ func (a account) mayEnter(info fs.FileInfo) bool {
 	if !ok {
 		return true
 	}
+
 	mode := info.Mode().Perm()
 	switch {
 	case stat.Uid == a.uid:
@@ -199,6 +223,7 @@ func (a account) checkReach(dir string) error {
 	if closed == "" {
 		return nil
 	}
+
 	return fmt.Errorf("directory %s is %w: that is %s, because Postgres refuses root; "+
 		"choose a place it can reach with --data-dir, or run as another user", closed, ErrClosed, a.name)
 }
@@ -211,9 +236,11 @@ func CheckReach(dataDir string) error {
 	if err != nil {
 		return fmt.Errorf("resolving the data directory's parent: %w", err)
 	}
+
 	acc, err := chooseAccount(dataDir)
 	if err != nil {
 		return err
 	}
+
 	return acc.checkReach(parent)
 }

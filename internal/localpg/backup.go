@@ -27,6 +27,7 @@ func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) err
 	if s.bin.major < firstBackupStart {
 		start, stop = "select pg_start_backup('standby', true, false)", "select labelfile, spcmapfile from pg_stop_backup(false, false)"
 	}
+
 	if _, err := conn.Exec(ctx, start); err != nil {
 		return fmt.Errorf("beginning a backup: %w", err)
 	}
@@ -39,9 +40,11 @@ func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) err
 	if err := conn.QueryRow(ctx, stop).Scan(&label, &tablespaces); err != nil {
 		return fmt.Errorf("ending a backup: %w", err)
 	}
+
 	if strings.TrimSpace(tablespaces) != "" {
 		return errors.New("a server with tablespaces cannot be copied: both would write to the same files")
 	}
+
 	return os.WriteFile(filepath.Join(to, "backup_label"), []byte(label), privateFileMode) //nolint:wrapcheck // it names the file
 }
 
@@ -51,16 +54,20 @@ func copyTree(from, to string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the server has just removed it
 		}
+
 		if err != nil {
 			return err
 		}
+
 		name, err := filepath.Rel(from, path)
 		if err != nil {
 			return err //nolint:wrapcheck // it names the file
 		}
+
 		if leftOutOfBackups(name) {
 			return nil
 		}
+
 		target := filepath.Join(to, name)
 		switch {
 		case entry.IsDir() && name != ".":
@@ -81,6 +88,7 @@ func leftOutOfBackups(name string) bool {
 	if dir == "" {
 		return file == "postmaster.pid" || file == "postmaster.opts" || file == "postgresql.auto.conf"
 	}
+
 	top, _, _ := strings.Cut(dir, string(filepath.Separator))
 	emptied := []string{
 		"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal",
@@ -94,14 +102,18 @@ func copyFile(from, to string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+
 	if err != nil {
 		return err //nolint:wrapcheck // it names the file
 	}
+
 	defer source.Close() //nolint:errcheck // it was only read
+
 	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFileMode)
 	if err != nil {
 		return err //nolint:wrapcheck // as above
 	}
+
 	_, err = io.Copy(target, source)
 	return errors.Join(err, target.Close())
 }

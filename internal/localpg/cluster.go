@@ -23,13 +23,16 @@ func clusterMajor(dataDir string) (int, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
+
 	if err != nil {
 		return 0, fmt.Errorf("reading PG_VERSION: %w", err)
 	}
+
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		return 0, fmt.Errorf("reading %s/PG_VERSION: %w", dataDir, err)
 	}
+
 	return major, nil
 }
 
@@ -38,21 +41,26 @@ func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) er
 	if err := removeUnfinished(o.DataDir); err != nil {
 		return err
 	}
+
 	major, err := clusterMajor(o.DataDir)
 	if err != nil {
 		return err
 	}
+
 	if major == 0 {
 		return makeCluster(ctx, o, bin, acc)
 	}
+
 	if major != bin.major {
 		return fmt.Errorf("data directory %s was made by Postgres %d but the binaries in %s are Postgres %d: "+
 			"name a Postgres %d with --pg-bin or another place with --data-dir",
 			o.DataDir, major, bin.dir, bin.major, major)
 	}
+
 	if owner, _, err := ownerOf(o.DataDir); err == nil && acc.drop && owner == 0 {
 		return acc.chownTree(o.DataDir)
 	}
+
 	return nil
 }
 
@@ -63,27 +71,34 @@ func makeCluster(ctx context.Context, o Options, bin binaries, acc account) erro
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading data directory: %w", err)
 	}
+
 	exists := err == nil
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is neither empty nor a Postgres data directory: choose another --data-dir", o.DataDir)
 	}
+
 	half, err := os.MkdirTemp(filepath.Dir(o.DataDir), filepath.Base(o.DataDir)+".init-*")
 	if err != nil {
 		return fmt.Errorf("creating cluster: %w", err)
 	}
+
 	err = runInitdb(ctx, half, o, bin, acc)
 	if err == nil && exists {
 		err = os.Remove(o.DataDir) // os.Rename wants the place free
 	}
+
 	if err == nil {
 		err = os.Rename(half, o.DataDir)
 	}
+
 	if err == nil && o.Durable {
 		err = syncDir(filepath.Dir(o.DataDir))
 	}
+
 	if err != nil {
 		return errors.Join(fmt.Errorf("creating cluster: %w", err), os.RemoveAll(half))
 	}
+
 	return nil
 }
 
@@ -91,21 +106,25 @@ func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc acc
 	if err := acc.chownPath(dir); err != nil {
 		return err
 	}
+
 	// Trust is acceptable only because nothing listens on the network and the
 	// socket's folder is 0700: reaching the socket proves the account.
 	args := []string{"-D", dir, "-U", o.User, "--auth=trust", "--encoding=UTF8", "--locale=C"}
 	if bin.major >= firstBuiltinLocale {
 		args = append(args, "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 	}
+
 	if !o.Durable {
 		args = append(args, "--no-sync")
 	}
+
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
 	acc.prepareCommand(cmd)
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running initdb: %w\n%s", err, lastLines(string(output)))
 	}
+
 	return nil
 }
 
@@ -115,14 +134,17 @@ func removeUnfinished(dataDir string) error {
 	if err != nil {
 		return fmt.Errorf("looking for half-made clusters: %w", err)
 	}
+
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), filepath.Base(dataDir)+".init-") {
 			continue
 		}
+
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(dataDir), entry.Name())); err != nil {
 			return fmt.Errorf("removing half-made cluster: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -131,6 +153,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("syncing %s: %w", dir, err)
 	}
+
 	return errors.Join(handle.Sync(), handle.Close())
 }
 
@@ -142,5 +165,6 @@ func walCompression(ctx context.Context, dataDir string, bin binaries, acc accou
 	if err := cmd.Run(); err != nil {
 		return "on"
 	}
+
 	return "lz4"
 }

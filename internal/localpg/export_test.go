@@ -13,10 +13,12 @@ func FindBinariesIn(ctx context.Context, o Options, path string, patterns []stri
 	if err != nil {
 		return "", err
 	}
+
 	acc, err := chooseAccount(o.DataDir)
 	if err != nil {
 		return "", err
 	}
+
 	f := finder{path: path, patterns: patterns, fetch: func(ctx context.Context, cacheDir string) (string, error) {
 		return fetchFrom(ctx, cacheDir, embeddedpostgres.DefaultConfig().BinaryRepositoryURL(repository))
 	}}

@@ -17,6 +17,7 @@ const killTimeout = 10 * time.Second
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.frozen = nil // SIGKILL reaches stopped processes as well
 	return killAll(s.current.Load())
 }
@@ -28,12 +29,14 @@ func (s *Server) Kill() error {
 func (s *Server) Freeze() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	p := s.current.Load()
 	stopped, err := freezeAll(p)
 	s.frozen = stopped
 	if err != nil {
 		return errors.Join(err, s.thawLocked())
 	}
+
 	return nil
 }
 
@@ -41,6 +44,7 @@ func (s *Server) Freeze() error {
 func (s *Server) Thaw() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return s.thawLocked()
 }
 
@@ -53,6 +57,7 @@ func (s *Server) thawLocked() error {
 			errs = errors.Join(errs, err)
 		}
 	}
+
 	return errs
 }
 
@@ -66,20 +71,24 @@ func freezeAll(p *postmaster) ([]int, error) {
 	if err := p.sendSignal(syscall.SIGSTOP); err != nil {
 		return nil, err
 	}
+
 	stopped := []int{p.process.Pid}
 	for {
 		children, err := childrenOf(p.process.Pid)
 		if err != nil {
 			return stopped, err
 		}
+
 		fresh := slices.DeleteFunc(children, func(pid int) bool { return slices.Contains(stopped, pid) })
 		if len(fresh) == 0 {
 			return stopped, nil
 		}
+
 		for _, pid := range fresh {
 			if err := signalPID(pid, syscall.SIGSTOP); err != nil {
 				return stopped, err
 			}
+
 			stopped = append(stopped, pid)
 		}
 	}
@@ -91,20 +100,26 @@ func killAll(p *postmaster) error {
 	if p.hasExited() {
 		return nil
 	}
+
 	stopped, err := freezeAll(p)
 	if p.hasExited() {
 		return nil
 	}
+
 	for _, pid := range stopped {
 		err = errors.Join(err, signalPID(pid, syscall.SIGKILL))
 	}
+
 	if err != nil {
 		return fmt.Errorf("killing postgres: %w", err)
 	}
+
 	timeout := time.NewTimer(killTimeout)
 	defer timeout.Stop()
+
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
+
 	for !p.hasExited() || slices.ContainsFunc(stopped, processAlive) {
 		select {
 		case <-ticker.C:
@@ -112,6 +127,7 @@ func killAll(p *postmaster) error {
 			return errors.New("killing postgres: its processes are still there")
 		}
 	}
+
 	return nil
 }
 
@@ -120,5 +136,6 @@ func signalPID(pid int, sig syscall.Signal) error {
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signalling process %d: %w", pid, err)
 	}
+
 	return nil
 }

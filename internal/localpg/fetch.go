@@ -22,13 +22,16 @@ func (o Options) cacheDir() (string, error) {
 	if o.CacheDir != "" {
 		return o.CacheDir, nil
 	}
+
 	if os.Geteuid() == 0 {
 		return rootCacheDir, nil
 	}
+
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("locating cache directory: %w", err)
 	}
+
 	return filepath.Join(dir, "theeye"), nil
 }
 
@@ -44,11 +47,14 @@ func fetchFrom(ctx context.Context, cacheDir string, config embeddedpostgres.Con
 	if _, err := os.Stat(filepath.Join(binDir, "postgres")); err == nil {
 		return binDir, nil
 	}
+
 	if err := os.MkdirAll(cacheDir, dirMode); err != nil {
 		return "", fmt.Errorf("creating cache: %w", err)
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+
 	// The library takes no context, so a fetch given up goes on by itself; its
 	// folder is private to it and the channel has room for its late answer.
 	done := make(chan error, 1)
@@ -68,12 +74,15 @@ func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error
 	if err != nil {
 		return fmt.Errorf("creating cache: %w", err)
 	}
+
 	defer func() { _ = os.RemoveAll(scratch) }()
+
 	unpacked := filepath.Join(scratch, "postgres")
 	blocker := filepath.Join(scratch, "blocker")
 	if err := os.WriteFile(blocker, nil, fileMode); err != nil {
 		return fmt.Errorf("creating cache: %w", err)
 	}
+
 	// The library only unpacks on its way to starting a server of its own. A data
 	// path below a plain file stops it right after unpacking, before it runs
 	// anything; so its error counts only when the binaries are missing.
@@ -88,15 +97,19 @@ func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error
 	if _, err := os.Stat(filepath.Join(unpacked, "bin", "postgres")); err != nil {
 		return fmt.Errorf("downloading: %w", startErr)
 	}
+
 	if err := os.Chmod(unpacked, dirMode); err != nil {
 		return fmt.Errorf("opening cache: %w", err)
 	}
+
 	if err := os.Rename(unpacked, dir); err != nil {
 		// Another process was faster; its copy is as good.
 		if _, statErr := os.Stat(filepath.Join(dir, "bin", "postgres")); statErr == nil {
 			return nil
 		}
+
 		return fmt.Errorf("storing fetched binaries: %w", err)
 	}
+
 	return nil
 }

@@ -82,10 +82,12 @@ func FindBinaries(ctx context.Context, o Options) (binDir string, err error) {
 	if o, err = o.withDefaults(); err != nil {
 		return "", err
 	}
+
 	acc, err := chooseAccount(o.DataDir)
 	if err != nil {
 		return "", err
 	}
+
 	found, err := systemFinder().findBinaries(ctx, o, acc)
 	return found.dir, err
 }
@@ -96,12 +98,15 @@ func (f finder) findBinaries(ctx context.Context, o Options, acc account) (binar
 		if err != nil {
 			return binaries{}, fmt.Errorf("using --pg-bin %s: %w", o.BinDir, err)
 		}
+
 		return found, nil
 	}
+
 	wanted, err := preferredMajor(o.DataDir)
 	if err != nil {
 		return binaries{}, err
 	}
+
 	var first binaries
 	var refused error
 	for _, dir := range f.listFolders(o) {
@@ -116,9 +121,11 @@ func (f finder) findBinaries(ctx context.Context, o Options, acc account) (binar
 			first = found
 		}
 	}
+
 	if first.dir != "" {
 		return first, nil
 	}
+
 	return f.useFetched(ctx, o, acc, refused)
 }
 
@@ -128,6 +135,7 @@ func (f finder) useFetched(ctx context.Context, o Options, acc account, refused 
 	if err != nil {
 		return binaries{}, fmt.Errorf("%w: %w", ErrNotFound, errors.Join(refused, err))
 	}
+
 	o.Logger.Info("no Postgres installed, fetching one", zap.String("cache", cacheDir))
 	dir, err := f.fetch(ctx, cacheDir)
 	if err == nil {
@@ -136,6 +144,7 @@ func (f finder) useFetched(ctx context.Context, o Options, acc account, refused 
 			return found, nil
 		}
 	}
+
 	return binaries{}, fmt.Errorf("%w: fetching one: %w", ErrNotFound, errors.Join(err, refused))
 }
 
@@ -143,6 +152,7 @@ func preferredMajor(dataDir string) (int, error) {
 	if dataDir == "" {
 		return 0, nil
 	}
+
 	return clusterMajor(dataDir)
 }
 
@@ -153,16 +163,19 @@ func (f finder) listFolders(o Options) []string {
 	if cacheDir, err := o.cacheDir(); err == nil {
 		patterns = append(patterns, filepath.Join(cacheDir, npmFolder, "*", "bin"))
 	}
+
 	for _, pattern := range patterns {
 		matches, err := filepath.Glob(pattern)
 		if err != nil {
 			continue
 		}
+
 		slices.SortStableFunc(matches, func(a, b string) int {
 			return cmp.Compare(majorInPath(b), majorInPath(a))
 		})
 		dirs = append(dirs, matches...)
 	}
+
 	return slices.DeleteFunc(dirs, func(dir string) bool { return !filepath.IsAbs(dir) })
 }
 
@@ -172,11 +185,13 @@ func majorInPath(dir string) int {
 	if len(numbers) == 0 {
 		return 0
 	}
+
 	// Only a path such as /usr/lib64/postgresql-17/bin has two: the last counts.
 	number, err := strconv.Atoi(numbers[len(numbers)-1])
 	if err != nil {
 		return 0
 	}
+
 	return number
 }
 
@@ -188,38 +203,47 @@ func inspectFolder(ctx context.Context, dir string, acc account) (binaries, erro
 			return binaries{}, errIncomplete
 		}
 	}
+
 	if closed := acc.findClosedDir(dir); closed != "" {
 		return binaries{}, fmt.Errorf("directory %s is closed to the account %s, which runs Postgres", closed, acc.name)
 	}
+
 	major, err := serverMajor(ctx, filepath.Join(dir, "postgres"))
 	if err != nil {
 		return binaries{}, err
 	}
+
 	if major < oldestMajor {
 		return binaries{}, fmt.Errorf("%w: found %d", ErrTooOld, major)
 	}
+
 	return binaries{dir: dir, major: major}, nil
 }
 
 func serverMajor(ctx context.Context, program string) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
+
 	output, err := exec.CommandContext(ctx, program, "--version").Output()
 	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
 		// A program just fetched: a process forked meanwhile, and about to exec,
 		// still has the file open for writing.
 		output, err = exec.CommandContext(ctx, program, "--version").Output()
 	}
+
 	if err != nil {
 		return 0, fmt.Errorf("asking postgres for its version: %w", err)
 	}
+
 	match := regexp.MustCompile(`\(PostgreSQL\) (\d+)`).FindSubmatch(output)
 	if match == nil {
 		return 0, fmt.Errorf("asking postgres for its version: unexpected answer %q", output)
 	}
+
 	major, err := strconv.Atoi(string(match[1]))
 	if err != nil {
 		return 0, fmt.Errorf("asking postgres for its version: %w", err)
 	}
+
 	return major, nil
 }

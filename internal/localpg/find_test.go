@@ -52,6 +52,7 @@ func TestFindPrefersPathThenTheNewestMajor(t *testing.T) {
 	for _, major := range []string{"9.6", "13", "14", "16"} {
 		fakeBinaries(t, filepath.Join(dir, "lib", major, "bin"), major+".1")
 	}
+
 	find := func(o localpg.Options) string {
 		found, err := localpg.FindBinariesIn(t.Context(), o, "relative:"+onPath, []string{pattern}, "")
 		require.NoError(t, err)
@@ -89,6 +90,7 @@ func TestFindFetchesOnceAndSaysWhatToInstall(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+
 		http.ServeFile(w, r, filepath.Join("testdata", "binaries.jar"))
 	}))
 	fetched, err := localpg.FindBinariesIn(t.Context(), o, "", nil, repository.URL)
@@ -112,6 +114,7 @@ func TestFindTakesWhatNpmBrought(t *testing.T) {
 	for _, major := range []string{"14", "17"} {
 		fakeBinaries(t, filepath.Join(cache, "npm", major, "bin"), major+".1")
 	}
+
 	found, err := localpg.FindBinariesIn(t.Context(), localpg.Options{CacheDir: cache}, "", nil, "")
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(cache, "npm", "17", "bin"), found)

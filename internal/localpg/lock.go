@@ -22,20 +22,25 @@ func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening lock: %w", err)
 	}
+
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		err = checkLockFile(path, file)
 	}
+
 	if err == nil {
 		err = acc.chownPath(path)
 	}
+
 	if err == nil {
 		return file, nil
 	}
+
 	err = errors.Join(err, file.Close())
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, dataDir)
 	}
+
 	return nil, fmt.Errorf("locking %s: %w", path, err)
 }
 
@@ -52,12 +57,15 @@ func checkLockFile(path string, file *os.File) error {
 	if err != nil {
 		return fmt.Errorf("reading lock: %w", err)
 	}
+
 	there, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || (err == nil && !os.SameFile(held, there)) {
 		return ErrInUse
 	}
+
 	if err != nil {
 		return fmt.Errorf("reading lock: %w", err)
 	}
+
 	return nil
 }

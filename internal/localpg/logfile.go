@@ -33,14 +33,17 @@ func openLog(dataDir string, acc account) (file *os.File, offset int64, err erro
 	default:
 		offset = info.Size()
 	}
+
 	file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, privateFileMode)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening log: %w", err)
 	}
+
 	// An earlier one may have been made for everybody to read.
 	if err := errors.Join(file.Chmod(privateFileMode), acc.chownPath(path)); err != nil {
 		return nil, 0, errors.Join(err, file.Close())
 	}
+
 	return file, offset, nil
 }
 
@@ -52,17 +55,22 @@ func logTail(dataDir string, offset int64) string {
 	if err != nil {
 		return err.Error()
 	}
+
 	defer func() { _ = file.Close() }()
+
 	if info, err := file.Stat(); err == nil {
 		offset = max(offset, info.Size()-tailBytes)
 	}
+
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
 		return err.Error()
 	}
+
 	text, err := io.ReadAll(io.LimitReader(file, tailBytes))
 	if err != nil {
 		return err.Error()
 	}
+
 	return lastLines(string(text))
 }
 

@@ -33,10 +33,12 @@ func TestMain(m *testing.M) {
 		runOwner(dir)
 		return
 	}
+
 	remove, err := useTemp()
 	if err != nil {
 		panic(err)
 	}
+
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		remove()
 		os.Exit(code) //nolint:forbidigo // goleak leaves it to its cleanup
@@ -53,13 +55,16 @@ func runOwner(dir string) {
 		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
+
 	if os.Getenv(ownerFreezeVariable) != "" {
 		err = server.Freeze()
 	}
+
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
+
 	_, _ = fmt.Fprintln(os.Stdout, server.PID())
 	<-server.Done()
 }
@@ -76,10 +81,12 @@ func useTemp() (remove func(), err error) {
 		uint64(stat.Bavail)*uint64(stat.Bsize) > plenty { //nolint:unconvert // the types differ between systems
 		parent = memory
 	}
+
 	dir, err := os.MkdirTemp(parent, "theeye-localpg-")
 	if err != nil {
 		return nil, err
 	}
+
 	remove = func() { _ = os.RemoveAll(dir) }
 	// As root the server runs under another account, which has to get in.
 	return remove, errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir))
@@ -111,6 +118,7 @@ func newDir(t *testing.T) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+
 		require.NoError(t, localpg.Remove(ctx, localpg.Options{DataDir: data}))
 	})
 	return data
@@ -138,6 +146,7 @@ func stopServer(t *testing.T, server *localpg.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+
 	require.NoError(t, server.Stop(ctx))
 }
 
@@ -148,6 +157,7 @@ func connectTo(t *testing.T, server *localpg.Server) *pgx.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx) // the test may have killed the server
 	})
 	return conn
@@ -182,6 +192,7 @@ func requireRunning(t *testing.T, server *localpg.Server) {
 		require.Fail(t, "the server has ended")
 	default:
 	}
+
 	require.Equal(t, 1, queryValue[int](t, server, "SELECT 1"))
 }
 

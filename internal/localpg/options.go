@@ -58,23 +58,29 @@ func (o Options) withDefaults() (Options, error) {
 	if o.User == "" {
 		o.User = defaultUser
 	}
+
 	if o.StartTimeout <= 0 {
 		o.StartTimeout = defaultStartTimeout
 	}
+
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+
 	o.Settings = maps.Clone(o.Settings)
 	for _, dir := range []*string{&o.DataDir, &o.BinDir, &o.CacheDir} {
 		if *dir == "" {
 			continue
 		}
+
 		abs, err := filepath.Abs(*dir)
 		if err != nil {
 			return o, fmt.Errorf("resolving %s: %w", *dir, err)
 		}
+
 		*dir = abs
 	}
+
 	return o, nil
 }
 
@@ -85,20 +91,25 @@ func canonicalDataDir(dir string) (string, error) {
 	if dir == "" {
 		return "", errors.New("no data directory given")
 	}
+
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, dirMode); err != nil {
 		return "", fmt.Errorf("creating the data directory's parent: %w", err)
 	}
+
 	resolved, err := filepath.EvalSymlinks(dir)
 	if err == nil {
 		return resolved, nil
 	}
+
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("resolving data directory: %w", err)
 	}
+
 	if parent, err = filepath.EvalSymlinks(parent); err != nil {
 		return "", fmt.Errorf("resolving data directory: %w", err)
 	}
+
 	return filepath.Join(parent, filepath.Base(dir)), nil
 }
 
@@ -125,15 +136,18 @@ func (o Options) serverArgs(socketDir string, walCompression string) []string {
 		settings["synchronous_commit"] = "off"
 		settings["full_page_writes"] = "off"
 	}
+
 	maps.Copy(settings, o.Settings)
 	for name, value := range o.Settings {
 		if value == "" { // what stands on the command line cannot be changed while the server runs
 			delete(settings, name)
 		}
 	}
+
 	args := []string{"-D", o.DataDir}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
 	}
+
 	return args
 }

@@ -28,17 +28,21 @@ func readPIDFile(dataDir string) (pid int, at address, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, address{}, nil
 	}
+
 	if err != nil {
 		return 0, address{}, fmt.Errorf("reading postmaster.pid: %w", err)
 	}
+
 	lines := strings.Split(string(text), "\n")
 	pid, err = strconv.Atoi(strings.TrimSpace(lines[pidLine]))
 	if err != nil || pid <= 0 {
 		return 0, address{}, nil //nolint:nilerr // Postgres itself judges a broken file
 	}
+
 	if len(lines) > socketLine {
 		at = address{dir: strings.TrimSpace(lines[socketLine]), port: strings.TrimSpace(lines[portLine])}
 	}
+
 	return pid, at, nil
 }
 
@@ -52,15 +56,19 @@ func findRunning(dataDir string) (pid int, at address, err error) {
 	if err != nil || pid == 0 || !processAlive(pid) {
 		return 0, address{}, err
 	}
+
 	if !processServes(pid, dataDir) {
 		if err := os.Remove(pidFilePath(dataDir)); err != nil {
 			return 0, address{}, fmt.Errorf("removing stale postmaster.pid: %w", err)
 		}
+
 		return 0, address{}, nil
 	}
+
 	if at.dir == "" || at.port == "" {
 		// It was caught before it wrote where it listens, or it listens nowhere.
 		at = address{dir: socketDirFor(dataDir), port: socketPort}
 	}
+
 	return pid, at, nil
 }

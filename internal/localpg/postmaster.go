@@ -30,6 +30,7 @@ func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster
 	if dieWithParent {
 		dieWith(cmd.SysProcAttr)
 	}
+
 	p := &postmaster{at: at, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
@@ -37,23 +38,27 @@ func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster
 		// death, so the thread must live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+
 		err := cmd.Start()
 		p.process = cmd.Process
 		started <- err
 		if err != nil {
 			return
 		}
+
 		_ = cmd.Wait() // how it ended is in its log
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting postgres: %w", err)
 	}
+
 	if dieWithParent {
 		if err := watchParent(p); err != nil {
 			return nil, errors.Join(err, p.sendSignal(syscall.SIGQUIT))
 		}
 	}
+
 	return p, nil
 }
 
@@ -64,14 +69,17 @@ func adoptPostmaster(pid int, at address) (*postmaster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("adopting postmaster %d: %w", pid, err)
 	}
+
 	p := &postmaster{process: process, at: at, done: make(chan struct{})}
 	go func() {
 		ticker := time.NewTicker(pollInterval)
 		defer ticker.Stop()
+
 		for range ticker.C {
 			if processAlive(pid) && p.sendSignal(syscall.Signal(0)) == nil {
 				continue
 			}
+
 			close(p.done)
 			return
 		}
@@ -93,6 +101,7 @@ func (p *postmaster) sendSignal(sig syscall.Signal) error {
 	if err := p.process.Signal(sig); err != nil {
 		return fmt.Errorf("signalling postmaster %d: %w", p.process.Pid, err)
 	}
+
 	return nil
 }
 
@@ -102,5 +111,6 @@ func (p *postmaster) signalUnlessGone(sig syscall.Signal) error {
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
+
 	return err
 }

@@ -21,14 +21,17 @@ func processStat(pid int) (state byte, parent int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading state of process %d: %w", pid, err)
 	}
+
 	// The name stands in parentheses and may hold anything, so count from its end.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 2 || len(fields[0]) != 1 {
 		return 0, 0, fmt.Errorf("reading state of process %d: unexpected answer", pid)
 	}
+
 	if parent, err = strconv.Atoi(string(fields[1])); err != nil {
 		return 0, 0, fmt.Errorf("reading parent of process %d: %w", pid, err)
 	}
+
 	return fields[0][0], parent, nil
 }
 
@@ -50,16 +53,19 @@ func childrenOf(parent int) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing processes: %w", err)
 	}
+
 	var children []int
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
+
 		state, itsParent, err := processStat(pid)
 		if err == nil && itsParent == parent && state != 'Z' && state != 'X' {
 			children = append(children, pid)
 		}
 	}
+
 	return children, nil
 }

@@ -30,17 +30,21 @@ var (
 func awaitReady(ctx context.Context, p *postmaster, o Options) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.StartTimeout, errNotReady)
 	defer cancel()
+
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
+
 	for {
 		err := checkServer(ctx, p.at.dsn(o.User, "postgres"), o.DataDir)
 		if err == nil {
 			return nil
 		}
+
 		var refusal *pgconn.PgError
 		if errors.As(err, &refusal) && refusal.Code != stateCannotConnectNow {
 			return err
 		}
+
 		select {
 		case <-p.done:
 			return errExited
@@ -56,21 +60,26 @@ func awaitReady(ctx context.Context, p *postmaster, o Options) error {
 func checkServer(ctx context.Context, dsn, dataDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		var refusal *pgconn.PgError
 		if errors.As(err, &refusal) && refusal.Code == stateTooManyConnections {
 			return nil // only a server at work is full
 		}
+
 		return fmt.Errorf("connecting to postgres: %w", err)
 	}
 	defer closeConn(ctx, conn)
+
 	var served string
 	if err := conn.QueryRow(ctx, "SHOW data_directory").Scan(&served); err != nil {
 		return fmt.Errorf("asking for the data directory: %w", err)
 	}
+
 	if served != dataDir {
 		return fmt.Errorf("the server on this socket serves %s", served)
 	}
+
 	return nil
 }

@@ -16,27 +16,34 @@ func Remove(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+
 	if o.DataDir, err = canonicalDataDir(o.DataDir); err != nil {
 		return err
 	}
+
 	s := &Server{options: o}
 	if err := s.takeLock(); err != nil {
 		return err
 	}
+
 	defer func() { _ = s.releaseLock() }()
+
 	pid, at, err := findRunning(o.DataDir)
 	if err != nil {
 		return err
 	}
+
 	if pid != 0 {
 		p, err := adoptPostmaster(pid, at)
 		if err == nil {
 			err = s.shutDown(ctx, p)
 		}
+
 		if err != nil {
 			return err
 		}
 	}
+
 	socketDir := socketDirFor(o.DataDir)
 	clearSocket(socketDir)
 	_ = os.Remove(socketDir)
@@ -46,5 +53,6 @@ func Remove(ctx context.Context, o Options) error {
 			errs = errors.Join(errs, fmt.Errorf("removing cluster: %w", err))
 		}
 	}
+
 	return errs
 }

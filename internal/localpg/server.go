@@ -54,22 +54,28 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if o.DataDir, err = canonicalDataDir(o.DataDir); err != nil {
 		return nil, err
 	}
+
 	s := &Server{options: o}
 	if s.account, err = chooseAccount(o.DataDir); err != nil {
 		return nil, err
 	}
+
 	if err := s.account.checkReach(filepath.Dir(o.DataDir)); err != nil {
 		return nil, err
 	}
+
 	if s.bin, err = systemFinder().findBinaries(ctx, o, s.account); err != nil {
 		return nil, err
 	}
+
 	if err := s.Restart(ctx); err != nil {
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -79,19 +85,24 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if p := s.current.Load(); p != nil && !p.hasExited() {
 		return fmt.Errorf("starting on %s: %w", s.options.DataDir, errRunning)
 	}
+
 	if err := s.takeLock(); err != nil {
 		return err
 	}
+
 	if err := ensureCluster(ctx, s.options, s.bin, s.account); err != nil {
 		return errors.Join(err, s.releaseLock())
 	}
+
 	p, err := s.startOrAdopt(ctx)
 	if err != nil {
 		return errors.Join(err, s.releaseLock())
 	}
+
 	s.frozen = nil
 	s.current.Store(p)
 	return nil
@@ -102,11 +113,13 @@ func (s *Server) Restart(ctx context.Context) error {
 func (s *Server) startOrAdopt(ctx context.Context) (*postmaster, error) {
 	deadline := time.NewTimer(s.options.StartTimeout)
 	defer deadline.Stop()
+
 	for {
 		p, err := s.startOnce(ctx)
 		if !errors.Is(err, errOrphans) {
 			return p, err
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -122,20 +135,25 @@ func (s *Server) startOnce(ctx context.Context) (*postmaster, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if pid != 0 {
 		return s.adoptRunning(ctx, pid, at)
 	}
+
 	p, err := s.launchPostmaster(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	if err := awaitReady(ctx, p, s.options); err != nil {
 		tail := logTail(s.options.DataDir, p.logOffset)
 		if strings.Contains(tail, "is still in use") {
 			err = errOrphans
 		}
+
 		return nil, errors.Join(fmt.Errorf("starting postgres on %s: %w\n%s", s.options.DataDir, err, tail), s.abandonStart(ctx, p))
 	}
+
 	s.options.Logger.Info("postgres started", zap.Int("pid", p.process.Pid), zap.String("data_dir", s.options.DataDir))
 	return p, nil
 }
@@ -145,14 +163,17 @@ func (s *Server) adoptRunning(ctx context.Context, pid int, at address) (*postma
 	if err != nil {
 		return nil, err
 	}
+
 	err = awaitReady(ctx, p, s.options)
 	if errors.Is(err, errExited) {
 		return s.startOnce(ctx) // it was on its way out
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("adopting postmaster %d on %s, which `kill -INT %d` would stop: %w",
 			pid, s.options.DataDir, pid, err)
 	}
+
 	s.options.Logger.Info("adopted a running postgres", zap.Int("pid", pid), zap.String("data_dir", s.options.DataDir))
 	return p, nil
 }
@@ -162,16 +183,20 @@ func (s *Server) launchPostmaster(ctx context.Context) (*postmaster, error) {
 	if err := makeSocketDir(at.dir, s.account); err != nil {
 		return nil, err
 	}
+
 	clearSocket(at.dir)
 	log, offset, err := openLog(s.options.DataDir, s.account)
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { _ = log.Close() }() // the child has its own copy
+
 	compression := "on"
 	if s.options.Durable {
 		compression = walCompression(ctx, s.options.DataDir, s.bin, s.account)
 	}
+
 	// The server outlives the context that bounds its start.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx),
 		filepath.Join(s.bin.dir, "postgres"), s.options.serverArgs(at.dir, compression)...)
@@ -181,6 +206,7 @@ func (s *Server) launchPostmaster(ctx context.Context) (*postmaster, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p.logOffset = offset
 	return p, nil
 }
@@ -190,6 +216,7 @@ func (s *Server) launchPostmaster(ctx context.Context) (*postmaster, error) {
 func (s *Server) abandonStart(ctx context.Context, p *postmaster) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quitTimeout)
 	defer cancel()
+
 	return s.shutDown(ctx, p)
 }
 
@@ -217,16 +244,19 @@ func (s *Server) Done() <-chan struct{} { return s.current.Load().done }
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	p := s.current.Load()
 	if s.lock == nil {
 		return nil
 	}
+
 	err := errors.Join(s.thawLocked(), s.shutDown(ctx, p))
 	if p.hasExited() {
 		clearSocket(p.at.dir)
 		_ = os.Remove(socketDirFor(s.options.DataDir)) // an adopted one may use another
 		s.options.Logger.Info("postgres stopped", zap.Int("pid", p.process.Pid))
 	}
+
 	return errors.Join(err, s.releaseLock())
 }
 
@@ -234,22 +264,28 @@ func (s *Server) shutDown(ctx context.Context, p *postmaster) error {
 	if p.hasExited() {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, defaultStopTimeout)
 	defer cancel()
+
 	if err := p.signalUnlessGone(syscall.SIGINT); err != nil {
 		return err
 	}
+
 	select {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
 	}
+
 	err := fmt.Errorf("stopping postgres in order: %w", ctx.Err())
 	if quitErr := p.signalUnlessGone(syscall.SIGQUIT); quitErr != nil {
 		return errors.Join(err, quitErr)
 	}
+
 	quit := time.NewTimer(quitTimeout)
 	defer quit.Stop()
+
 	select {
 	case <-p.done:
 		return err
@@ -262,10 +298,12 @@ func (s *Server) takeLock() error {
 	if s.lock != nil {
 		return nil
 	}
+
 	lock, err := lockDataDir(s.options.DataDir, s.account)
 	if err != nil {
 		return err
 	}
+
 	s.lock = lock
 	return nil
 }
@@ -274,10 +312,12 @@ func (s *Server) releaseLock() error {
 	if s.lock == nil {
 		return nil
 	}
+
 	err := unlockFile(s.lock)
 	s.lock = nil
 	if err != nil {
 		return fmt.Errorf("releasing lock: %w", err)
 	}
+
 	return nil
 }

@@ -56,6 +56,7 @@ func TestServerSettings(t *testing.T) {
 	} {
 		require.Equal(t, want, queryValue[string](t, server, "SHOW "+name), name)
 	}
+
 	require.Equal(t, "theeye", queryValue[string](t, server, "SELECT current_user::text"))
 	require.NotEqual(t, "off", queryValue[string](t, server, "SHOW wal_compression"))
 }
@@ -81,6 +82,7 @@ func TestStopQuitsAtItsDeadline(t *testing.T) {
 	if err := server.Stop(ctx); err != nil {
 		require.ErrorIs(t, err, context.Canceled)
 	}
+
 	requireDone(t, server)
 
 	require.NoError(t, server.Restart(t.Context()))
@@ -154,6 +156,7 @@ func TestPostmasterRunsUnderAnUnprivilegedAccount(t *testing.T) {
 	if self := os.Geteuid(); self != 0 {
 		require.EqualValues(t, self, stat.Uid)
 	}
+
 	require.EqualValues(t, 0o700, info.Mode().Perm())
 
 	socketDir := queryValue[string](t, server, "SHOW unix_socket_directories")
@@ -169,6 +172,7 @@ func TestStartNamesTheClosedDirectory(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root runs Postgres under an account that a directory can be closed to")
 	}
+
 	dir := newDir(t)
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
 	_, err := localpg.Start(t.Context(), cheapOptions(dir))

@@ -43,6 +43,7 @@ func socketDirFor(dataDir string) string {
 	if len(dir) > maxSocketDir {
 		return filepath.Join("/tmp", name)
 	}
+
 	return dir
 }
 
@@ -53,18 +54,22 @@ func makeSocketDir(dir string, acc account) error {
 	if err := os.Mkdir(dir, privateDirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("creating socket directory: %w", err)
 	}
+
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("creating socket directory: %w", err)
 	}
+
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	mine := ok && (int(stat.Uid) == os.Geteuid() || (acc.drop && stat.Uid == acc.uid))
 	if !info.IsDir() || !mine {
 		return fmt.Errorf("socket directory %s belongs to somebody else: remove it or set TMPDIR", dir)
 	}
+
 	if err := os.Chmod(dir, privateDirMode); err != nil {
 		return fmt.Errorf("closing socket directory: %w", err)
 	}
+
 	return acc.chownPath(dir)
 }
 

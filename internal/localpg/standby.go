@@ -35,15 +35,19 @@ func (s *Server) StartStandby(ctx context.Context, dataDir string) (*Server, err
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+
 	if o.DataDir, err = canonicalDataDir(o.DataDir); err != nil {
 		return nil, err
 	}
+
 	if _, err := os.Lstat(o.DataDir); err == nil {
 		return nil, fmt.Errorf("making a standby: %s exists already", o.DataDir)
 	}
+
 	if err := s.makeStandby(ctx, o.DataDir); err != nil {
 		return nil, fmt.Errorf("making a standby of %s: %w", s.options.DataDir, err)
 	}
+
 	return Start(ctx, o)
 }
 
@@ -54,16 +58,20 @@ func (s *Server) makeStandby(ctx context.Context, dataDir string) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the folder
 	}
+
 	err = s.fillStandby(ctx, half, replicationSlotName(dataDir))
 	if err == nil {
 		err = s.account.chownTree(half)
 	}
+
 	if err == nil {
 		err = os.Rename(half, dataDir)
 	}
+
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(half))
 	}
+
 	return nil
 }
 
@@ -75,9 +83,11 @@ func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 		return fmt.Errorf("connecting to the primary: %w", err)
 	}
 	defer closeConn(ctx, conn)
+
 	if _, err := conn.Exec(ctx, "select pg_create_physical_replication_slot($1, true)", slot); err != nil {
 		return fmt.Errorf("making a replication slot: %w", err)
 	}
+
 	if err := s.copyCluster(ctx, conn, dir); err != nil {
 		return err
 	}
@@ -91,6 +101,7 @@ func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 			return err //nolint:wrapcheck // it names the file
 		}
 	}
+
 	return nil
 }
 
@@ -100,18 +111,22 @@ func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 func (s *Server) Promote(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
+
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("promoting a standby: %w", err)
 	}
 	defer closeConn(ctx, conn)
+
 	var done bool
 	if err := conn.QueryRow(ctx, "select pg_promote(true, $1)", int(promoteTimeout.Seconds())).Scan(&done); err != nil {
 		return fmt.Errorf("promoting a standby: %w", err)
 	}
+
 	if !done {
 		return errors.New("promoting a standby: it did not end its recovery in time")
 	}
+
 	return nil
 }
 
@@ -125,6 +140,7 @@ func (s *Server) AwaitStandby(ctx context.Context, synchronous bool) error {
 		return fmt.Errorf("waiting for a standby: %w", err)
 	}
 	defer closeConn(ctx, conn)
+
 	state := "async"
 	if synchronous {
 		state = "sync"
@@ -137,15 +153,18 @@ func (s *Server) AwaitStandby(ctx context.Context, synchronous bool) error {
 
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
+
 	for {
 		var follows bool
 		const statement = "select exists (select from pg_stat_replication where state = 'streaming' and sync_state = $1)"
 		if err := conn.QueryRow(ctx, statement, state).Scan(&follows); err != nil {
 			return fmt.Errorf("waiting for a standby: %w", err)
 		}
+
 		if follows {
 			return nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for a standby: %w", ctx.Err())
@@ -164,5 +183,6 @@ func replicationSlotName(dataDir string) string {
 func closeConn(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
+
 	_ = conn.Close(ctx)
 }

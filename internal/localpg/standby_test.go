@@ -24,6 +24,7 @@ func startStandby(t *testing.T, primary *localpg.Server) *localpg.Server {
 		stopServer(t, standby)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+
 		require.NoError(t, localpg.Remove(ctx, localpg.Options{DataDir: dir}))
 	})
 	return standby
@@ -98,6 +99,7 @@ func TestAStandbyIsMadeUnderLoad(t *testing.T) {
 				break
 			}
 		}
+
 		written <- n
 	}()
 

@@ -71,6 +71,7 @@ func TestOfManyStartsAtOnceOneWins(t *testing.T) {
 	for i := range starters {
 		group.Go(func() { servers[i], errs[i] = localpg.Start(t.Context(), cheapOptions(dir)) })
 	}
+
 	group.Wait()
 	won := 0
 	for i, server := range servers {
@@ -78,10 +79,12 @@ func TestOfManyStartsAtOnceOneWins(t *testing.T) {
 			require.ErrorIs(t, errs[i], localpg.ErrInUse)
 			continue
 		}
+
 		won++
 		requireRunning(t, server)
 		stopServer(t, server)
 	}
+
 	require.Equal(t, 1, won)
 }
 
@@ -171,6 +174,7 @@ func requireTimeout(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), frozenTimeout)
 	defer cancel()
+
 	require.ErrorIs(t, conn.Ping(ctx), context.DeadlineExceeded)
 }
 
@@ -178,6 +182,7 @@ func requireNoConnection(t *testing.T, server *localpg.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), frozenTimeout)
 	defer cancel()
+
 	_, err := pgx.Connect(ctx, server.DSN("postgres"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

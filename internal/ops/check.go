@@ -56,6 +56,7 @@ func newChecker(check Check, now func() time.Time) *checker {
 	if check.Timeout <= 0 {
 		check.Timeout = defaultTimeout
 	}
+
 	return &checker{Check: check, now: now}
 }
 
@@ -65,23 +66,28 @@ func (c *checker) awaitResult(ctx context.Context) error {
 	now := c.now()
 	if c.known && now.Sub(c.at) < c.KeepFor {
 		defer c.mu.Unlock()
+
 		return c.result
 	}
+
 	current := c.running
 	if current == nil {
 		current = &checkRun{began: now, done: make(chan struct{})}
 		c.running = current
 		go c.runCheck(ctx, current)
 	}
+
 	c.mu.Unlock()
 	timer := time.NewTimer(c.Timeout - now.Sub(current.began))
 	defer timer.Stop()
+
 	select {
 	case <-current.done:
 		return current.err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+
 	return errTimeout
 }
 
@@ -94,11 +100,14 @@ func (c *checker) lastResult(ctx context.Context) error {
 		c.mu.Unlock()
 		return c.awaitResult(ctx)
 	}
+
 	defer c.mu.Unlock()
+
 	if now := c.now(); c.running == nil && now.Sub(c.at) >= c.KeepFor {
 		c.running = &checkRun{began: now, done: make(chan struct{})}
 		go c.runCheck(ctx, c.running)
 	}
+
 	return c.result
 }
 
@@ -106,6 +115,7 @@ func (c *checker) lastResult(ctx context.Context) error {
 func (c *checker) runCheck(ctx context.Context, current *checkRun) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
 	defer cancel()
+
 	current.err = c.runRecovering(ctx)
 	c.mu.Lock()
 	c.running, c.known, c.result, c.at = nil, true, current.err, c.now()
@@ -120,5 +130,6 @@ func (c *checker) runRecovering(ctx context.Context) (err error) {
 			err = errPanicked
 		}
 	}()
+
 	return c.Run(ctx)
 }

@@ -48,6 +48,7 @@ func NewLevel(level zap.AtomicLevel, logger *zap.Logger, now func() time.Time) *
 func (l *Level) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.stopped = true
 	l.revertLocked("the log level is back, the service stops")
 }
@@ -57,16 +58,20 @@ func (l *Level) Stop() {
 func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remote string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.stopped {
 		return errStopping
 	}
+
 	if l.override != nil {
 		l.override.timer.Stop()
 	}
+
 	current := &levelOverride{expiresAt: l.now().Add(duration)}
 	current.timer = time.AfterFunc(duration, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
+
 		if l.override == current { // else it was replaced while it waited for the lock
 			l.revertLocked("the log level is back")
 		}
@@ -80,6 +85,7 @@ func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remot
 func (l *Level) endOverride(remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.revertLocked("the log level was changed back", zap.String("remote", remote))
 }
 
@@ -88,6 +94,7 @@ func (l *Level) revertLocked(message string, fields ...zap.Field) {
 	if l.override == nil {
 		return
 	}
+
 	l.override.timer.Stop()
 	l.override = nil
 	l.setAndLog(l.configured, message, fields...)
@@ -101,6 +108,7 @@ func (l *Level) setAndLog(to zapcore.Level, message string, fields ...zap.Field)
 	if to <= from {
 		l.level.SetLevel(to)
 	}
+
 	l.logger.Log(max(zapcore.WarnLevel, min(from, to)), message, fields...)
 	l.level.SetLevel(to)
 }
@@ -117,10 +125,12 @@ type levelReport struct {
 func (l *Level) buildReport() levelReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	r := levelReport{Level: l.level.Level().String(), Configured: l.configured.String()}
 	if l.override != nil {
 		ends := l.override.expiresAt.UTC().Truncate(time.Second)
 		r.RevertsAt, r.RevertsIn = &ends, l.override.expiresAt.Sub(l.now()).Round(time.Second).String()
 	}
+
 	return r
 }

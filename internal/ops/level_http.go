@@ -27,18 +27,22 @@ func (l *Level) servePut(w http.ResponseWriter, r *http.Request) {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			status, text = http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxLevelBody)
 		}
+
 		writeText(w, status, text+"; "+levelUsage+"\n")
 		return
 	}
+
 	level, duration, err := parseOverride(body)
 	if err != nil {
 		writeText(w, http.StatusBadRequest, err.Error()+"; "+levelUsage+"\n")
 		return
 	}
+
 	if err := l.overrideLevel(level, duration, r.RemoteAddr); err != nil {
 		writeText(w, http.StatusServiceUnavailable, err.Error()+"\n")
 		return
 	}
+
 	writeJSON(w, http.StatusOK, l.buildReport())
 }
 
@@ -53,6 +57,7 @@ func parseOverride(body []byte) (level zapcore.Level, duration time.Duration, er
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return 0, 0, errors.New("the body is no JSON object")
 	}
+
 	var text string
 	duration = defaultOverride
 	for name, value := range members {
@@ -69,14 +74,17 @@ func parseOverride(body []byte) (level zapcore.Level, duration time.Duration, er
 			return 0, 0, errors.New(`there are no members but "level" and "for"`)
 		}
 	}
+
 	switch text {
 	case "debug", "info", "warn", "error":
 	default:
 		return 0, 0, errors.New(`"level" must be debug, info, warn or error`)
 	}
+
 	if level, err = zapcore.ParseLevel(text); err != nil {
 		return 0, 0, fmt.Errorf("read the level: %w", err)
 	}
+
 	return level, duration, nil
 }
 
@@ -85,12 +93,15 @@ func parseDuration(value json.RawMessage) (time.Duration, error) {
 	if err := json.Unmarshal(value, &text); err != nil {
 		return 0, errors.New(`"for" is no text`)
 	}
+
 	duration, err := time.ParseDuration(text)
 	if err != nil {
 		return 0, errors.New(`"for" is no duration such as 90s, 10m or 1h30m`)
 	}
+
 	if duration < minOverride || duration > maxOverride {
 		return 0, errors.New(`"for" must lie between 1s and 24h; a level that stays is the setting log.level`)
 	}
+
 	return duration, nil
 }

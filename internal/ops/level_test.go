@@ -116,6 +116,7 @@ func TestEveryChangeIsLogged(t *testing.T) {
 					require.Equal(t, []string{configured, level}[i], fields["from"])
 					require.Equal(t, []string{level, configured}[i], fields["to"])
 				}
+
 				require.Contains(t, lines[0].ContextMap(), "until")
 				require.Contains(t, lines[0].ContextMap(), "remote")
 			}
@@ -176,6 +177,7 @@ func TestWrongLevels(t *testing.T) {
 		require.Contains(t, answer.Body.String(), `{"level":"debug","for":"10m"}`, "what would be right")
 		require.NotContains(t, answer.Body.String(), "canary")
 	}
+
 	answer := ask(t, l, http.MethodPut, levelPath, `{"level":"debug"`+strings.Repeat(" ", 1<<10)+`}`)
 	require.Equal(t, http.StatusRequestEntityTooLarge, answer.Code)
 	require.Equal(t, zap.InfoLevel, l.is.Level())

@@ -70,10 +70,12 @@ func New(config Config) *Port {
 		p.mux.HandleFunc("GET /"+probe.name+"/{check}", probe.serveOne)
 		index.addPath("/"+probe.name, probe.about)
 	}
+
 	if config.Metrics != nil {
 		p.mux.Handle("GET /metrics", config.Metrics)
 		index.addPath("/metrics", "metrics, for Prometheus")
 	}
+
 	p.mux.HandleFunc("GET /version", serveDocument(config.Build))
 	index.addPath("/version", "which program runs")
 	p.mux.HandleFunc("GET /debug/config", serveDocument(struct {
@@ -86,14 +88,17 @@ func New(config Config) *Port {
 		p.mux.HandleFunc("DELETE /debug/log-level", config.Level.serveDelete)
 		index.addPath("/debug/log-level", `the level of the log; PUT {"level":"debug","for":"10m"} changes it for a while, DELETE changes it back`)
 	}
+
 	if config.Profiles {
 		for path, serve := range map[string]http.HandlerFunc{
 			"": pprof.Index, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
 		} {
 			p.mux.HandleFunc("GET /debug/pprof/"+path, serve)
 		}
+
 		index.addPath("/debug/pprof/", "Go's profiles")
 	}
+
 	p.mux.HandleFunc("GET /{$}", index.serveIndex)
 	return p
 }
@@ -114,6 +119,7 @@ func (p *Port) IsReady(ctx context.Context) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -134,6 +140,7 @@ func NewServer(handler http.Handler, logger *zap.Logger) *http.Server {
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(logger)
 	}
+
 	return &http.Server{
 		Handler: handler, ErrorLog: errorLog, MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
@@ -159,6 +166,7 @@ func writeJSON(w http.ResponseWriter, status int, content any) {
 	if err != nil { // all of it is plain structs of ours
 		status, body = http.StatusInternalServerError, []byte("{}")
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // whoever asked is gone

@@ -48,6 +48,7 @@ func TestIndex(t *testing.T) {
 			path := strings.Fields(line)[0]
 			require.Equal(t, http.StatusOK, ask(t, port, http.MethodGet, path, "").Code, path)
 		}
+
 		for _, path := range optional {
 			there := config.Metrics != nil
 			require.Equal(t, there, strings.Contains(index, path+" "), path)
@@ -56,6 +57,7 @@ func TestIndex(t *testing.T) {
 			}
 		}
 	}
+
 	require.Equal(t, http.StatusOK, ask(t, ops.New(everything()), http.MethodGet, "/debug/pprof/heap", "").Code)
 	require.Equal(t, http.StatusNotFound, ask(t, ops.New(everything()), http.MethodGet, "/readyzz", "").Code)
 }
@@ -72,12 +74,14 @@ func TestMethods(t *testing.T) {
 			if strings.Contains(allowed, method) {
 				continue
 			}
+
 			answer := ask(t, port, method, path, "")
 			require.Equal(t, http.StatusMethodNotAllowed, answer.Code, "%s %s", method, path)
 			require.Equal(t, allowed, answer.Header().Get("Allow"), "%s %s", method, path)
 			require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 			require.Equal(t, "nosniff", answer.Header().Get("X-Content-Type-Options"))
 		}
+
 		require.Less(t, ask(t, port, http.MethodHead, path, "").Code, 405, path)
 	}
 }

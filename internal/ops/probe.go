@@ -21,6 +21,7 @@ func newProbe(name string, checks []Check, now func() time.Time) *probe {
 	for _, check := range checks {
 		p.checks = append(p.checks, newChecker(check, now))
 	}
+
 	return p
 }
 
@@ -51,19 +52,23 @@ func (p *probe) runChecks(ctx context.Context, exclude []string) report {
 		if slices.Contains(exclude, check.Name) {
 			continue
 		}
+
 		go func() { answers[i] <- check.awaitResult(ctx) }()
 	}
+
 	for i, check := range p.checks {
 		r.Checks[i] = checkReport{Name: check.Name, OK: true, Required: check.Required}
 		if slices.Contains(exclude, check.Name) {
 			r.Checks[i].Excluded = true
 			continue
 		}
+
 		if err := <-answers[i]; err != nil {
 			r.Checks[i].OK, r.Checks[i].Detail = false, err.Error()
 			r.Ready = r.Ready && !check.Required
 		}
 	}
+
 	return r
 }
 
@@ -76,14 +81,18 @@ func (p *probe) unknownChecks(exclude []string) []string {
 		if len(unknown) == most {
 			break
 		}
+
 		if slices.ContainsFunc(p.checks, func(c *checker) bool { return c.Name == name }) {
 			continue
 		}
+
 		if name == "" || len(name) > longest || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			name = "(a text that is no name)"
 		}
+
 		unknown = append(unknown, name)
 	}
+
 	return unknown
 }
 
@@ -100,6 +109,7 @@ func (p *probe) serveOne(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusNotFound, fmt.Sprintf("there is no such check; /%s?verbose lists them\n", p.name))
 		return
 	}
+
 	one := &probe{name: p.name, checks: p.checks[at : at+1]}
 	found := one.runChecks(r.Context(), nil)
 	found.Ready = found.Checks[0].OK
@@ -111,11 +121,13 @@ func (p *probe) writeReport(w http.ResponseWriter, r *http.Request, found report
 	if !found.Ready {
 		status = http.StatusServiceUnavailable
 	}
+
 	w.Header().Set("Vary", "Accept")
 	if acceptsJSON(r) {
 		writeJSON(w, status, found)
 		return
 	}
+
 	writeText(w, status, found.renderText(verbose))
 }
 
@@ -137,9 +149,11 @@ func (r *report) renderText(verbose bool) string {
 			}
 		}
 	}
+
 	for _, name := range r.Unknown {
 		fmt.Fprintf(&b, "warning: no check to exclude has the name %s\n", name)
 	}
+
 	switch {
 	case !r.Ready:
 		fmt.Fprintf(&b, "%s check failed\n", r.Probe)
@@ -148,6 +162,7 @@ func (r *report) renderText(verbose bool) string {
 	default:
 		b.WriteString("ok\n")
 	}
+
 	return b.String()
 }
 
@@ -160,10 +175,12 @@ func acceptsJSON(r *http.Request) bool {
 			if err != nil || media != "application/json" {
 				continue
 			}
+
 			if q, weighed := parameters["q"]; !weighed || strings.Trim(q, "0.") != "" {
 				return true
 			}
 		}
 	}
+
 	return false
 }

@@ -25,6 +25,7 @@ func ask(t testing.TB, handler http.Handler, method, target, body string, header
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Add(header[i], header[i+1])
 	}
+
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder
@@ -80,6 +81,7 @@ func TestProbes(t *testing.T) {
 		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"), target)
 		require.Equal(t, "text/plain; charset=utf-8", answer.Header().Get("Content-Type"), target)
 	}
+
 	require.False(t, port.IsReady(t.Context()))
 }
 
@@ -97,10 +99,12 @@ func TestProbesAsJSON(t *testing.T) {
 			{"name": "away", "ok": false, "required": false, "detail": "it is away"},
 			{"name": "other", "ok": true, "required": false, "excluded": true}]}`, answer.Body.String())
 	}
+
 	for _, accept := range []string{"", "*/*", "application/*", "application/json;q=0", "text/plain", "application/jsonx", ";;"} {
 		answer := ask(t, port, http.MethodGet, "/readyz", "", "Accept", accept)
 		require.Equal(t, "ok\n", answer.Body.String(), accept)
 	}
+
 	answer := ask(t, port, http.MethodGet, "/readyz/away", "", "Accept", "application/json")
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	var single struct{ Ready bool }
@@ -122,6 +126,7 @@ func TestAResultIsShared(t *testing.T) {
 				case <-time.After(takes):
 				case <-ctx.Done():
 				}
+
 				return ctx.Err()
 			},
 		}}})
@@ -130,6 +135,7 @@ func TestAResultIsShared(t *testing.T) {
 			for range n {
 				all.Go(func() { require.True(t, port.AskReady(t.Context())) })
 			}
+
 			all.Wait()
 		}
 		probe(100)
@@ -200,6 +206,7 @@ func TestReadyWaitsForNothing(t *testing.T) {
 				if stopping.Load() {
 					return errors.New("stopping")
 				}
+
 				return nil
 			}},
 			{Name: "keys", Run: func(ctx context.Context) error {
@@ -210,12 +217,14 @@ func TestReadyWaitsForNothing(t *testing.T) {
 				if hangs.Load() {
 					<-ctx.Done()
 				}
+
 				return ctx.Err()
 			}},
 		}})
 		ready := func() bool {
 			began := time.Now()
 			defer func() { require.Zero(t, time.Since(began)) }()
+
 			return port.IsReady(t.Context())
 		}
 		require.True(t, ready())

@@ -30,6 +30,7 @@ func TestMarked(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, found)
 	}
+
 	_, err = pathindex.MarkedPaths([]byte(`{`))
 	require.Error(t, err)
 }
@@ -51,6 +52,7 @@ func (f *fake) ReconcileIndexes(ctx context.Context, wanted []pathindex.Path) (p
 		<-ctx.Done()
 		return pathindex.Result{}, ctx.Err()
 	}
+
 	return pathindex.Result{Built: 1}, f.failed
 }
 

@@ -35,11 +35,13 @@ func (c changeCursor) encodeText(filter string) string {
 	for _, number := range []int64{c.history.System, c.history.Timeline, c.history.Started.UnixMicro(), c.at.Transaction, c.at.At.UnixMicro()} {
 		b = binary.BigEndian.AppendUint64(b, uint64(number)) //nolint:gosec // same bits
 	}
+
 	b = append(b, c.at.ID[:]...)
 	for _, p := range c.checkpoints {
 		b = binary.BigEndian.AppendUint64(b, uint64(p.transaction)) //nolint:gosec // same bits
 		b = append(b, p.fingerprint[:]...)
 	}
+
 	b = append(b, cursorChecksum(b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
@@ -50,10 +52,12 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 	if text == "" {
 		return c, nil
 	}
+
 	b, err := decodeText(text)
 	if err != nil || !isWellFormed(b) {
 		return c, invalidCursor("after", "the cursor was altered, or is none of changes; use next as it was given, or leave after out to begin anew")
 	}
+
 	if string(b[1:1+fingerprintLen]) != string(filterFingerprint(filter)) {
 		return c, invalidCursor("after", "the cursor belongs to other filters, or to a key that reads another application; repeat those that it came with")
 	}
@@ -63,20 +67,24 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 		return c, invalidCursor("after", "the cursor is of another database cluster, which numbered its transactions by itself: "+
 			"this one was restored from a dump, or upgraded; leave after out (theeye export: delete the cursor file) to read everything anew, events have the same event_id")
 	}
+
 	if b[0] == changeVersion {
 		c.history.Timeline, c.history.Started = r.readInt64(), time.UnixMicro(r.readInt64()).UTC()
 	}
+
 	c.at = ChangePosition{Transaction: r.readInt64(), At: time.UnixMicro(r.readInt64()).UTC(), ID: uuid.UUID(r.takeBytes(16))}
 	for len(r) > 0 {
 		c.checkpoints = append(c.checkpoints, checkpoint{r.readInt64(), [eventFingerprintLen]byte(r.takeBytes(eventFingerprintLen))})
 	}
+
 	if !isStorableTime(c.at.At) {
 		return c, invalidCursor("after", "the cursor was made up; use next as it was given, or leave after out to begin anew")
 	}
+
 	return c, nil
 }
 
-// isWellFormed tells whether a cursor has a length that its version can have, and its checksum.
+// isWellFormed reports whether a cursor has a length that its version can have, and its checksum.
 func isWellFormed(b []byte) bool {
 	switch {
 	case len(b) == 0:
@@ -86,6 +94,7 @@ func isWellFormed(b []byte) bool {
 	default:
 		return false
 	}
+
 	end := len(b) - checksumLen
 	return string(cursorChecksum(b[:end])) == string(b[end:])
 }

@@ -102,27 +102,33 @@ func (f *Finder) ChangePages(ctx context.Context, filter ChangeFilter, cursor st
 	if limit < 1 || limit > MaxLimit {
 		return errors.New("a page's limit is out of bounds")
 	}
+
 	mark, err := f.Watermark(ctx)
 	if err != nil {
 		return err
 	}
+
 	at, restarted, err := f.resumeCursor(ctx, filter, cursor, mark)
 	if err != nil {
 		return err
 	}
+
 	for {
 		p, err := f.changePage(ctx, filter, &at, mark, limit)
 		if err == nil {
 			err = f.checkHistoryUnchanged(ctx, mark.History)
 		}
+
 		if err != nil {
 			return err
 		}
+
 		p.Next = at.encodeText(filter.canonicalText())
 		p.Restarted, restarted = restarted, ""
 		if !p.More {
 			p.CompleteUntil = mark.CompleteUntil
 		}
+
 		if more, err := write(p); err != nil || !more || !p.More {
 			return err
 		}
@@ -136,6 +142,7 @@ func (f *Finder) checkHistoryUnchanged(ctx context.Context, history History) err
 	if err == nil && now != history {
 		return fault.NewUnavailable(nil, fault.CodeUnavailable, "the database was started anew, or failed over, while its changes were read; ask again", time.Second)
 	}
+
 	return err
 }
 
@@ -152,10 +159,12 @@ func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *ch
 		if at.Transaction < firstTransaction && mark.First >= firstTransaction {
 			at = ChangePosition{Transaction: firstTransaction} // spares a search
 		}
+
 		window := changeWindow
 		if filter == (ChangeFilter{}) {
 			window = limit + 1
 		}
+
 		looked, full := 0, false
 		err := f.Changes(ctx, filter, at, mark.Before, window, func(c Change) bool {
 			if c.Wanted {
@@ -163,8 +172,10 @@ func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *ch
 				if full = len(p.Events) == limit || (bytes > pageBytes && len(p.Events) > 0); full {
 					return false
 				}
+
 				p.Events = append(p.Events, c.Event)
 			}
+
 			at, last = c.Position, newCheckpoint(&c)
 			looked++
 			return true
@@ -181,5 +192,6 @@ func (f *Finder) changePage(ctx context.Context, filter ChangeFilter, cursor *ch
 			return p, nil
 		}
 	}
+
 	return p, nil
 }

@@ -49,18 +49,22 @@ func decodeCursor(filter, text string) (*Position, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the beginning of a list has no position
 	}
+
 	b, err := decodeText(text)
 	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(cursorChecksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
 		return nil, invalidCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
 	}
+
 	if string(b[1:1+fingerprintLen]) != string(filterFingerprint(filter)) {
 		return nil, invalidCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
 	}
+
 	b = b[1+fingerprintLen:]
 	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // same bits
 	if !isStorableTime(at) {
 		return nil, invalidCursor("cursor", "the cursor was made up; use next_cursor as it was given, or leave it out to begin anew")
 	}
+
 	return &Position{
 		At:       at,
 		Sequence: int64(binary.BigEndian.Uint64(b[8:])), //nolint:gosec // same bits
@@ -68,7 +72,7 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}, nil
 }
 
-// isStorableTime tells whether a row could have a time: whoever can read this can make a
+// isStorableTime reports whether a row could have a time: whoever can read this can make a
 // checksum, and Postgres knows fewer times than a cursor can hold.
 func isStorableTime(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
 
@@ -78,6 +82,7 @@ func decodeText(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errLineEnd
 	}
+
 	return base64.RawURLEncoding.Strict().DecodeString(text) //nolint:wrapcheck // refused whatever it is
 }
 

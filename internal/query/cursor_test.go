@@ -24,6 +24,7 @@ func TestMadeUpCursorsAreRefused(t *testing.T) {
 		_, err = query.DecodeChange("f", 1, query.EncodeChange("f", 1, query.ChangePosition{Transaction: 1, At: at}))
 		requireInvalidCursor(t, err, at)
 	}
+
 	for _, at := range []time.Time{{}, time.UnixMicro(0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)} {
 		p, err := query.DecodeCursor("f", query.EncodeCursor("f", query.Position{At: at}))
 		require.NoError(t, err)
@@ -51,6 +52,7 @@ func TestTheTrailOfAReader(t *testing.T) {
 		for at := int64(1000); len(passed) < 20_000; at += 1 + random.Int64N(step) {
 			passed = append(passed, at)
 		}
+
 		remembered := query.TrailBehind(passed)
 		newest := passed[len(passed)-1]
 		require.LessOrEqual(t, len(remembered), 20)
@@ -60,6 +62,7 @@ func TestTheTrailOfAReader(t *testing.T) {
 			require.LessOrEqual(t, newest-remembered[i], 8*(newest-remembered[i-1])+step)
 		}
 	}
+
 	require.Equal(t, []int64{7}, query.TrailBehind([]int64{0, 7, 7, 7, 0}), "events of one transaction are one place")
 }
 

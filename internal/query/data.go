@@ -41,8 +41,10 @@ func ParseDataPath(text string) (DataPath, error) {
 		default:
 			step.WriteRune(c)
 		}
+
 		escaped = false
 	}
+
 	path = append(path, step.String())
 	switch {
 	case escaped:
@@ -50,9 +52,11 @@ func ParseDataPath(text string) (DataPath, error) {
 	case len(text) > maxDataPath || len(path) > maxDataDepth:
 		return nil, fmt.Errorf("a path has at most %d bytes and %d steps", maxDataPath, maxDataDepth)
 	}
+
 	if slices.Contains(path, "") {
 		return nil, fmt.Errorf("%q has an empty step", text)
 	}
+
 	return path, nil
 }
 
@@ -62,6 +66,7 @@ func (p DataPath) String() string {
 	for n, step := range p {
 		steps[n] = strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(step)
 	}
+
 	return strings.Join(steps, ".")
 }
 
@@ -74,7 +79,7 @@ type DataFilter struct {
 	indexed bool
 }
 
-// IsIndexed tells whether an index leads to the value; Finder.AdmitFilter finds it out.
+// IsIndexed reports whether an index leads to the value; Finder.AdmitFilter finds it out.
 func (d DataFilter) IsIndexed() bool { return d.indexed }
 
 // PathStore knows the indexes of payloads.
@@ -89,25 +94,30 @@ func (f *Finder) AdmitFilter(ctx context.Context, filter *EventFilter) error {
 	if len(filter.Data) == 0 || filter.SessionID.Valid {
 		return nil
 	}
+
 	found := false
 	if filter.Category != "" && filter.Name != "" {
 		paths := make([]DataPath, len(filter.Data))
 		for n, d := range filter.Data {
 			paths[n] = d.Path
 		}
+
 		indexed, err := f.FindIndexed(ctx, filter.Category, filter.Name, paths)
 		if err != nil {
 			return err
 		}
+
 		for n := range filter.Data {
 			filter.Data[n].indexed = indexed[n]
 			found = found || indexed[n]
 		}
 	}
+
 	bounded := !filter.From.IsZero() && !filter.To.IsZero() && filter.To.Sub(filter.From) <= maxDataRange
 	if found || bounded {
 		return nil
 	}
+
 	return invalidParameter("data."+filter.Data[0].Path.String(), fmt.Sprintf(
 		"a filter by payload searches every event in its way: give session_id, or from and to at most %d days apart, "+
 			`or category and name of a type whose schema marks the path with "x-theeye": "indexed" and whose index is built`,

@@ -30,10 +30,12 @@ func TrailBehind(transactions []int64) []int64 {
 	for _, transaction := range transactions {
 		t = t.addCheckpoint(checkpoint{transaction: transaction})
 	}
+
 	remembered := make([]int64, 0, len(t))
 	for _, p := range t {
 		remembered = append(remembered, p.transaction)
 	}
+
 	return remembered
 }
 
@@ -44,6 +46,7 @@ func ReencodeChange(filter string, system int64, text string) (string, error) {
 	if err != nil || text == "" || len(text) == base64.RawURLEncoding.EncodedLen(oldChangeLen) {
 		return text, err
 	}
+
 	return c.encodeText(filter), nil
 }
 
@@ -53,6 +56,7 @@ func EncodeTrail(filter string, system int64, places []byte) string {
 	for r := cursorReader(places); len(r) >= checkpointLen && len(c.checkpoints) < maxCheckpoints; {
 		c.checkpoints = append(c.checkpoints, checkpoint{r.readInt64(), [eventFingerprintLen]byte(r.takeBytes(eventFingerprintLen))})
 	}
+
 	return c.encodeText(filter)
 }
 
@@ -62,6 +66,7 @@ func EncodeOldChange(filter string, system int64, p ChangePosition) string {
 	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
 		b = binary.BigEndian.AppendUint64(b, uint64(number))
 	}
+
 	b = append(b, p.ID[:]...)
 	return base64.RawURLEncoding.EncodeToString(append(b, cursorChecksum(b)...))
 }

@@ -53,6 +53,7 @@ func (f EventFilter) canonicalText() string {
 	for _, d := range f.Data {
 		fmt.Fprintf(&text, " %q=%q", d.Path.String(), d.Value)
 	}
+
 	return text.String()
 }
 

@@ -30,6 +30,7 @@ func FuzzCursor(f *testing.F) {
 		default:
 			require.Equal(t, text, query.EncodeCursor(filter, *p))
 		}
+
 		made := query.Position{At: time.UnixMicro(micros).UTC(), Sequence: sequence}
 		copy(made.ID[:], id)
 		cursor := query.EncodeCursor(filter, made)
@@ -38,6 +39,7 @@ func FuzzCursor(f *testing.F) {
 			require.Error(t, err, "no row can have this time, and Postgres may not know it")
 			return
 		}
+
 		require.NoError(t, err)
 		require.Equal(t, made, *p)
 		_, err = query.DecodeCursor(filter+" ", cursor)
@@ -62,6 +64,7 @@ func FuzzChangeCursor(f *testing.F) {
 			require.True(t, ok, "%v", err)
 			require.Equal(t, fault.CodeInvalidCursor, found.Code)
 		}
+
 		made := query.EncodeTrail(filter, system, places)
 		again, err := query.ReencodeChange(filter, system, made)
 		require.NoError(t, err)
@@ -78,12 +81,14 @@ func FuzzDataPath(f *testing.F) {
 	for _, text := range []string{"a", "items.0.sku", `a\.b.c\\`, ".", `\`, `\x`, "\xff", "a..b"} {
 		f.Add(text)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		path, err := query.ParseDataPath(text)
 		if err != nil {
 			require.Nil(t, path)
 			return
 		}
+
 		require.NotEmpty(t, path)
 		require.NotContains(t, path, "")
 		again, err := query.ParseDataPath(path.String())
@@ -91,6 +96,7 @@ func FuzzDataPath(f *testing.F) {
 			require.NotEqual(t, text, path.String())
 			return
 		}
+
 		require.Equal(t, path, again)
 	})
 }

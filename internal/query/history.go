@@ -40,6 +40,7 @@ func newCheckpoint(c *Change) checkpoint {
 	if c.Position.Transaction < firstTransaction {
 		return checkpoint{}
 	}
+
 	return checkpoint{c.Position.Transaction, eventFingerprint(c.Event.ID, c.Event.ReceivedAt)}
 }
 
@@ -67,6 +68,7 @@ func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 	if newest.transaction < firstTransaction {
 		return t
 	}
+
 	longer := checkpoints{newest}
 	for i, p := range t {
 		back := func(p checkpoint) int64 { return newest.transaction - p.transaction }
@@ -75,6 +77,7 @@ func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 			longer = append(longer, p)
 		}
 	}
+
 	return longer
 }
 
@@ -101,9 +104,11 @@ func (f *Finder) resumeCursor(ctx context.Context, filter ChangeFilter, text str
 		case i == 0:
 			return c, "", nil
 		}
+
 		c.at, c.checkpoints = ChangePosition{Transaction: p.transaction}, c.checkpoints[i:]
 		return c, restartReason(before, mark.History) + "events are given again from the last change that both have", nil
 	}
+
 	c.at, c.checkpoints = ChangePosition{}, nil
 	return c, restartReason(before, mark.History) + "events are given again from the first, because none of the changes that the cursor remembers is there", nil
 }
@@ -114,10 +119,11 @@ func restartReason(before, now History) string {
 	if before.Timeline != 0 && before.Timeline != now.Timeline {
 		reason = fmt.Sprintf("the database failed over, or was restored to an earlier moment, without the last changes that were read (timeline %d became %d)", before.Timeline, now.Timeline)
 	}
+
 	return reason + "; "
 }
 
-// hasCheckpoint tells whether this history has a place.
+// hasCheckpoint reports whether this history has a place.
 func (f *Finder) hasCheckpoint(ctx context.Context, p checkpoint) (found bool, err error) {
 	err = f.EventsOf(ctx, p.transaction, func(id uuid.UUID, receivedAt time.Time) bool {
 		found = eventFingerprint(id, receivedAt) == p.fingerprint

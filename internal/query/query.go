@@ -108,9 +108,11 @@ func renderedSize(raw []byte) int {
 			n += escape - 1
 		}
 	}
+
 	if !utf8.Valid(raw) {
 		n += base64.StdEncoding.EncodedLen(len(raw))
 	}
+
 	return n
 }
 
@@ -126,9 +128,11 @@ func readPage[T any](filter, cursor string, limit int, position func(T) Position
 	if err != nil {
 		return Page[T]{}, err
 	}
+
 	if limit < 1 || limit > MaxLimit {
 		return Page[T]{}, errors.New("a page's limit is out of bounds")
 	}
+
 	p := Page[T]{Items: make([]T, 0, min(limit, DefaultLimit))}
 	bytes, more := 0, false
 	err = read(after, limit+1, func(item T) bool {
@@ -136,14 +140,17 @@ func readPage[T any](filter, cursor string, limit int, position func(T) Position
 		if more = len(p.Items) == limit || (bytes > pageBytes && len(p.Items) > 0); more {
 			return false
 		}
+
 		p.Items = append(p.Items, item)
 		return true
 	})
 	if err != nil {
 		return Page[T]{}, err
 	}
+
 	if more {
 		p.Next = encodeCursor(filter, position(p.Items[len(p.Items)-1]))
 	}
+
 	return p, nil
 }

@@ -23,6 +23,7 @@ func (r refused) Rejections(_ context.Context, _ query.RejectionFilter, _ *query
 			break
 		}
 	}
+
 	return nil
 }
 

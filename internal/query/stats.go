@@ -48,20 +48,24 @@ func ParseGrouping(groupBy, interval string, fill bool, dimensions ...string) (g
 	if groupBy != "" {
 		g.By = strings.Split(groupBy, ",")
 	}
+
 	for n, dimension := range g.By {
 		if !slices.Contains(dimensions, dimension) || slices.Contains(g.By[:n], dimension) {
 			refuse("group_by", "group_by names some of these, separated by commas, each once: "+strings.Join(dimensions, ", "))
 			break
 		}
 	}
+
 	intervals := map[string]Interval{"": 0, "minute": Minute, "hour": Hour, "day": Day}
 	var known bool
 	if g.Interval, known = intervals[interval]; !known {
 		refuse("interval", "interval is one of: minute, hour, day")
 	}
+
 	if g.Fill = fill; fill && interval == "" {
 		refuse("fill", "fill needs an interval: without one there are no gaps in time to fill")
 	}
+
 	return g, wrong
 }
 
@@ -75,6 +79,7 @@ func (g Grouping) ResolveRange(from, to, now time.Time) (time.Time, time.Time) {
 		to = now.UTC().Truncate(time.Microsecond)
 		from = to.Add(-defaultSpan)
 	}
+
 	return from, to
 }
 
@@ -95,10 +100,12 @@ func (g Grouping) CollectBuckets(from, to time.Time, read func(limit int, yield 
 		if from.IsZero() || to.IsZero() {
 			return nil, invalidParameter("fill", "fill needs a bounded range: give both from and to, or neither")
 		}
+
 		if n := to.Sub(g.Interval.BucketStart(from)) / time.Duration(g.Interval); n > MaxBuckets {
 			return nil, tooManyBuckets()
 		}
 	}
+
 	found := []Bucket{}
 	if err := read(MaxBuckets+1, func(b Bucket) bool {
 		found = append(found, b)
@@ -106,12 +113,15 @@ func (g Grouping) CollectBuckets(from, to time.Time, read func(limit int, yield 
 	}); err != nil {
 		return nil, err
 	}
+
 	if g.Fill {
 		found = g.fillGaps(found, from, to)
 	}
+
 	if len(found) > MaxBuckets {
 		return nil, tooManyBuckets()
 	}
+
 	slices.SortFunc(found, func(a, b Bucket) int { return cmp.Or(a.Start.Compare(b.Start), slices.Compare(a.Group, b.Group)) })
 	return found, nil
 }
@@ -127,21 +137,25 @@ func (g Grouping) fillGaps(found []Bucket, from, to time.Time) []Bucket {
 	if len(g.By) == 0 {
 		groups[""] = nil
 	}
+
 	for _, b := range found {
 		key := strings.Join(b.Group, "\x00") // which no value holds
 		groups[key] = b.Group
 		there[place{b.Start.UnixMicro(), key}] = true
 	}
+
 	for start := g.Interval.BucketStart(from); start.Before(to); start = start.Add(time.Duration(g.Interval)) {
 		for key, group := range groups {
 			if there[place{start.UnixMicro(), key}] {
 				continue
 			}
+
 			if found = append(found, Bucket{Start: start, Group: group}); len(found) > MaxBuckets {
 				return found
 			}
 		}
 	}
+
 	return found
 }
 

@@ -55,6 +55,7 @@ func TestBuckets(t *testing.T) {
 					break
 				}
 			}
+
 			return nil
 		}
 	}
@@ -91,6 +92,7 @@ func TestTooManyBuckets(t *testing.T) {
 					break
 				}
 			}
+
 			return nil
 		}
 	}

@@ -31,11 +31,13 @@ func (f *Finder) ReadSubject(ctx context.Context, values []DataFilter, patience 
 		if err != nil {
 			return nil, err
 		}
+
 		return last, write(events, nil)
 	})
 	if err != nil {
 		return err
 	}
+
 	return readInParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
 		var rejections []Rejection
 		last, err := f.SubjectRejections(ctx, values, after, func(r Rejection) bool {
@@ -45,6 +47,7 @@ func (f *Finder) ReadSubject(ctx context.Context, values []DataFilter, patience 
 		if err != nil {
 			return nil, err
 		}
+
 		return last, write(nil, rejections)
 	})
 }
@@ -58,6 +61,7 @@ func readInParts(ctx context.Context, patience time.Duration, read func(ctx cont
 		if err != nil || last == nil {
 			return err
 		}
+
 		after = *last
 	}
 }

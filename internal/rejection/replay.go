@@ -84,34 +84,41 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 	if err != nil {
 		return totals, err
 	}
+
 	target := s.auditTarget()
 	s.Filter = s.receivedUntil(d.deps.Now())
 	if totals.Matched, err = d.countMatched(ctx, &s); err != nil {
 		return totals, err
 	}
+
 	take, pass := d.deps.Store.ClaimOpen, func(kept []DeadLetter) error { return d.replayChunk(ctx, target, kept, &totals) }
 	if s.DryRun {
 		take, pass = d.deps.Store.ReadOpen, func(kept []DeadLetter) error { return d.checkChunk(ctx, kept, &totals) }
 	}
+
 	var after Position
 	for limit := s.nextLimit(totals.verdictCount(), replayChunkSize); limit > 0; limit = s.nextLimit(totals.verdictCount(), replayChunkSize) {
 		var kept []DeadLetter
 		if err = d.checkStopping(); err == nil {
 			kept, err = take(ctx, s.Filter, after, limit)
 		}
+
 		if err == nil && len(kept) > 0 {
 			after = kept[len(kept)-1].Position
 			err = pass(kept)
 			totals.Matched = max(totals.Matched, totals.verdictCount()) // some came meanwhile
 			progress(totals)
 		}
+
 		if err != nil || len(kept) < limit {
 			break
 		}
 	}
+
 	if err == nil {
 		totals.Skipped = totals.Matched - totals.verdictCount()
 	}
+
 	return totals, err
 }
 
@@ -123,27 +130,33 @@ func (d *Service) Discard(ctx context.Context, selection Selection, progress fun
 	if err != nil {
 		return totals, err
 	}
+
 	target := s.auditTarget()
 	s.Filter = s.receivedUntil(d.deps.Now())
 	if totals.Matched, err = d.countMatched(ctx, &s); err != nil || s.DryRun {
 		return totals, err
 	}
+
 	var after Position
 	for limit := s.nextLimit(totals.Discarded, discardChunkSize); limit > 0; limit = s.nextLimit(totals.Discarded, discardChunkSize) {
 		var n int
 		if err = d.checkStopping(); err == nil {
 			n, after, err = d.deps.Store.DiscardOpen(ctx, target, s.Filter, after, limit)
 		}
+
 		totals.Discarded += int64(n)
 		totals.Matched = max(totals.Matched, totals.Discarded)
 		if err != nil || n < limit {
 			break
 		}
+
 		progress(totals)
 	}
+
 	if err == nil {
 		totals.Skipped = totals.Matched - totals.Discarded
 	}
+
 	return totals, err
 }
 
@@ -153,6 +166,7 @@ func (d *Service) countMatched(ctx context.Context, s *Selection) (int64, error)
 	if s.Limit > 0 {
 		n = min(n, int64(s.Limit))
 	}
+
 	return n, err
 }
 
@@ -161,6 +175,7 @@ func (s *Selection) nextLimit(taken int64, most int) int {
 	if s.Limit == 0 {
 		return most
 	}
+
 	return min(most, s.Limit-int(taken))
 }
 
@@ -168,6 +183,7 @@ func (d *Service) checkStopping() error {
 	if d.deps.Stopping == nil || !d.deps.Stopping() {
 		return nil
 	}
+
 	return fault.NewUnavailable(nil, fault.CodeUnavailable, "the service is stopping; ask again to go on", time.Second)
 }
 
@@ -186,30 +202,37 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 				if i >= len(kept) {
 					return
 				}
+
 				p := d.decodeItem(&kept[i])
 				verdict, err := d.deps.Ingester.Submit(ctx, &p)
 				if err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
 				}
+
 				outcomes[i].Verdict = verdict
 			}
 		})
 	}
+
 	workers.Wait()
 	for i := range outcomes {
 		outcomes[i].Position = kept[i].Position
 		totals.countVerdict(outcomes[i].Status)
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleBudget)
 	defer cancel()
+
 	err := d.deps.Store.SettleOutcomes(ctx, target, outcomes)
 	if cause := failed.Load(); cause != nil {
 		return *cause // what could not be noted either is free when its lease ends
 	}
+
 	if err != nil {
 		return fmt.Errorf("note what was replayed: %w", err)
 	}
+
 	return nil
 }
 
@@ -219,13 +242,16 @@ func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *Rep
 	for i := range kept {
 		passages[i] = d.decodeItem(&kept[i])
 	}
+
 	verdicts, err := d.deps.Ingester.Check(ctx, passages)
 	if err != nil {
 		return fmt.Errorf("judge rejections: %w", err)
 	}
+
 	for _, v := range verdicts {
 		totals.countVerdict(v.Status)
 	}
+
 	return nil
 }
 
@@ -238,23 +264,27 @@ func (d *Service) decodeItem(k *DeadLetter) ReplayItem {
 	case len(k.Raw) < k.RawSize:
 		return k.unreadableItem("only the beginning of the text was kept")
 	}
+
 	envelopes, single, err := event.ParseJSON(k.Raw, d.deps.Rules, d.deps.Now())
 	if f, ok := fault.As(err); ok && len(f.Violations) > 0 {
 		return ReplayItem{k, event.Envelope{Raw: k.Raw, Violations: f.Violations}}
 	}
+
 	if err != nil || !single {
 		return k.unreadableItem("the text is not a single event")
 	}
+
 	e := envelopes[0]
 	if !e.Has(event.FieldID) {
 		e.Event.ID = k.ID
 		e.Known |= event.FieldID
 	}
+
 	return ReplayItem{k, e}
 }
 
 func (k *DeadLetter) unreadableItem(detail string) ReplayItem {
 	p := ReplayItem{k, event.Envelope{Raw: k.Raw}}
-	p.Envelope.Refuse(fault.CodeNotReplayable, "", detail)
+	p.Envelope.Reject(fault.CodeNotReplayable, "", detail)
 	return p
 }

@@ -42,6 +42,7 @@ func newShelf(raws ...string) *shelf {
 			Raw:      []byte(raw), RawSize: len(raw),
 		})
 	}
+
 	return s
 }
 
@@ -58,6 +59,7 @@ func (s *shelf) ReadOpen(_ context.Context, _ rejection.Filter, after rejection.
 			found = append(found, k)
 		}
 	}
+
 	return found, nil
 }
 
@@ -67,6 +69,7 @@ func (s *shelf) ClaimOpen(ctx context.Context, f rejection.Filter, after rejecti
 		s.claimed[k.ID]++
 		s.leased[k.ID] = true
 	}
+
 	return found, err
 }
 
@@ -74,6 +77,7 @@ func (s *shelf) SettleOutcomes(ctx context.Context, target string, outcomes []re
 	if err := errors.Join(s.settle, ctx.Err()); err != nil {
 		return err
 	}
+
 	s.targets = append(s.targets, target)
 	for _, o := range outcomes {
 		delete(s.leased, o.ID)
@@ -83,6 +87,7 @@ func (s *shelf) SettleOutcomes(ctx context.Context, target string, outcomes []re
 			s.refused[o.ID] = o.Violations
 		}
 	}
+
 	return nil
 }
 
@@ -93,6 +98,7 @@ func (s *shelf) DiscardOpen(ctx context.Context, target string, f rejection.Filt
 		s.closed[k.ID] = "discarded"
 		after = k.Position
 	}
+
 	return len(found), after, err
 }
 
@@ -106,9 +112,11 @@ type ledger struct {
 func (l *ledger) Submit(_ context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.full > 0 && len(l.stored) == l.full {
 		return rejection.Verdict{}, fault.NewUnavailable(errAway, fault.CodeOverloaded, "full", time.Second)
 	}
+
 	return l.judge(p, true), nil
 }
 
@@ -123,6 +131,7 @@ func (l *ledger) judge(p *rejection.ReplayItem, store bool) rejection.Verdict {
 	case store:
 		l.stored = append(l.stored, e)
 	}
+
 	return rejection.Verdict{Status: rejection.Stored, EventID: e.ID}
 }
 
@@ -130,6 +139,7 @@ func (l *ledger) Check(_ context.Context, passages []rejection.ReplayItem) (verd
 	for i := range passages {
 		verdicts = append(verdicts, l.judge(&passages[i], false))
 	}
+
 	return verdicts, nil
 }
 
@@ -146,6 +156,7 @@ func goods(n int) (raws []string) {
 	for range n {
 		raws = append(raws, good(""))
 	}
+
 	return raws
 }
 
@@ -168,11 +179,13 @@ func TestReplayTakesEachOnce(t *testing.T) {
 	for _, k := range s.kept {
 		require.Equal(t, 1, s.claimed[k.ID], "one that is refused again is not taken again by the same run")
 	}
+
 	require.NotEmpty(t, s.refused[s.kept[3].ID])
 	ids := map[uuid.UUID]bool{}
 	for _, e := range l.stored {
 		ids[e.ID] = true
 	}
+
 	require.True(t, ids[s.kept[0].ID], "an event without an id gets the rejection's")
 	require.True(t, ids[uuid.MustParse("01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e")], "an event keeps its id")
 	require.False(t, ids[s.kept[400].ID])
@@ -268,6 +281,7 @@ func TestWhatCannotBeReplayed(t *testing.T) {
 	for _, k := range s.kept {
 		codes = append(codes, s.refused[k.ID][0].Code)
 	}
+
 	require.Equal(t, []fault.Code{fault.CodeNotReplayable, fault.CodeNotReplayable, fault.CodeNotReplayable, fault.CodeInvalidJSON}, codes)
 }
 
@@ -307,8 +321,10 @@ func TestWhatIsMeantHasToBeSaid(t *testing.T) {
 			_, err = newDesk(s, &ledger{}, nil).Discard(t.Context(), wrong, silent)
 			require.True(t, fault.Is(err, fault.CodeInvalidRequest), name)
 		}
+
 		require.Empty(t, s.filters)
 	}
+
 	s := newShelf(goods(1)...)
 	twice := rejection.Selection{Filter: rejection.Filter{IDs: []uuid.UUID{s.kept[0].ID, s.kept[0].ID}}}
 	_, err := newDesk(s, &ledger{}, nil).Replay(t.Context(), twice, silent)

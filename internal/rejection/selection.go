@@ -60,6 +60,7 @@ func (s Selection) normalize() (Selection, error) {
 	case s.Limit < 0:
 		return s, invalidSelection("/limit", "limit is a number from 1 on")
 	}
+
 	ids := slices.Clone(s.IDs)
 	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	s.IDs = slices.Compact(ids)
@@ -78,14 +79,17 @@ func (f *Filter) queryString() string {
 			values.Set(name, text)
 		}
 	}
+
 	if f.SessionID.Valid {
 		values.Set("session_id", f.SessionID.UUID.String())
 	}
+
 	for name, at := range map[string]time.Time{"from": f.From, "to": f.To} {
 		if !at.IsZero() {
 			values.Set(name, event.FormatTimestamp(at))
 		}
 	}
+
 	return values.Encode()
 }
 
@@ -97,6 +101,7 @@ func (s *Selection) auditTarget() string {
 	case s.All:
 		return "all"
 	}
+
 	return s.queryString()
 }
 
@@ -109,5 +114,6 @@ func (f Filter) receivedUntil(now time.Time) Filter {
 	if end := now.Add(lateArrivals).UTC().Truncate(time.Microsecond); f.To.IsZero() || end.Before(f.To) {
 		f.To = end
 	}
+
 	return f
 }

@@ -40,6 +40,7 @@ func (f *fake) CreatePartitions(ctx context.Context, from, to time.Time) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+
 	return f.fail
 }
 
@@ -110,6 +111,7 @@ func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 				require.Len(t, store.before[what], 1, "%s: %s", name, what)
 				require.True(t, store.before[what][0].Before(time.Now().Add(-90*day)), "%s: %s", name, what)
 			}
+
 			require.Equal(t, time.Now().Add(c.prepared), store.prepared[0][0], "%s: made by the database's clock", name)
 		})
 	}
@@ -177,6 +179,7 @@ func TestPrepared(t *testing.T) {
 			t.Fatal("nothing is prepared yet")
 		default:
 		}
+
 		keeper.RunRound(t.Context())
 		<-keeper.Prepared()
 		keeper.RunRound(t.Context())

@@ -39,10 +39,10 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
 	set.AddCounters("theeye.retention.rounds", "{round}",
-		"Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed",
+		"Rounds of retention, which make partitions and drop expired ones, by outcome: succeeded or failed",
 		"outcome", map[string]*atomic.Int64{"succeeded": &c.succeeded, "failed": &c.failed})
 	set.AddGauge("theeye.retention.last_success.timestamp", "s",
-		"Unix time at which a round of retention last succeeded",
+		"Unix time of the last successful round of retention",
 		func() (int64, bool) {
 			at := c.lastSuccess.Load()
 			return at, at != 0

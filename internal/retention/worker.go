@@ -101,16 +101,19 @@ func (w *Worker) Prepared() <-chan struct{} { return w.prepared }
 func (w *Worker) RunRound(ctx context.Context) {
 	defer w.counters.recordRound(ctx, w.now)
 	defer w.first.Do(func() { close(w.prepared) })
+
 	now, err := w.store.Now(ctx)
 	if err != nil {
 		w.recordFailure(ctx, "the database's clock could not be read", err)
 		return
 	}
+
 	w.recordFailure(ctx, "partitions could not be made ahead", w.store.CreatePartitions(ctx, now, now.Add(partitionHorizon)))
 	w.first.Do(func() { close(w.prepared) })
 	if own := w.now(); own.Before(now) {
 		now = own
 	}
+
 	w.dropExpired(ctx, now)
 }
 
@@ -124,6 +127,7 @@ func (w *Worker) dropExpired(ctx context.Context, now time.Time) {
 			w.logger.Info("expired events were dropped", zap.Int64("events", events))
 		}
 	}
+
 	if w.config.Errors > 0 {
 		partitions, err := w.store.ExpireRejections(ctx, now.Add(-w.config.Errors-dropGrace))
 		w.recordFailure(ctx, "expired errors could not be dropped", err)
@@ -132,9 +136,11 @@ func (w *Worker) dropExpired(ctx context.Context, now time.Time) {
 			w.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
 	}
+
 	if w.config.Audit > 0 {
 		w.recordFailure(ctx, "old audit entries could not be dropped", w.store.PruneAudit(ctx, now.Add(-w.config.Audit-dropGrace)))
 	}
+
 	w.recordFailure(ctx, "old erasures could not be forgotten", w.store.PruneErasures(ctx, now.Add(-w.config.MaxAge-dropGrace)))
 	w.recordFailure(ctx, "old timings could not be forgotten", w.store.PruneTimings(ctx, now.Add(-w.config.Timings-dropGrace)))
 }

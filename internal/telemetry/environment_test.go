@@ -24,6 +24,7 @@ func build(t *testing.T, variables ...string) (*telemetry.Telemetry, *observer.O
 	for i := 0; i+1 < len(variables); i += 2 {
 		set[variables[i]] = variables[i+1]
 	}
+
 	core, logs := observer.New(zapcore.WarnLevel)
 	made, err := telemetry.New(t.Context(), telemetry.Config{
 		Build: telemetry.Build{Version: "v1"}, Variables: set, Logger: zap.New(core),
@@ -56,11 +57,12 @@ func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
 	}
 }
 
-// sampled tells whether a span is sampled that begins behind a parent.
+// sampled reports whether a span is sampled that begins behind a parent.
 func sampled(made *telemetry.Telemetry, parent trace.SpanContext, links ...trace.Link) bool {
 	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
 	_, span := made.Tracer.Start(ctx, "x", trace.WithLinks(links...))
 	defer span.End()
+
 	return span.SpanContext().IsSampled()
 }
 
@@ -112,6 +114,7 @@ func TestDefaultRatio(t *testing.T) {
 			count++
 		}
 	}
+
 	require.InDelta(t, all/100, count, all/200)
 }
 
@@ -180,6 +183,7 @@ func TestMetricsAreServed(t *testing.T) {
 	} {
 		require.Contains(t, text, line)
 	}
+
 	require.NotContains(t, text, "otel_scope")
 	require.NotContains(t, text, "target_info")
 }

@@ -29,33 +29,40 @@ func (t *Telemetry) addMetrics(ctx context.Context, about *resource.Resource, v 
 	if err != nil {
 		return fmt.Errorf("make the exporter of metrics for Prometheus: %w", err)
 	}
+
 	options := []sdk.Option{sdk.WithResource(about), sdk.WithReader(scraped), sdk.WithExemplarFilter(exemplar.TraceBasedFilter)}
 	exporter, err := newMetricExporter(ctx, v)
 	if err != nil {
 		return err
 	}
+
 	givenUp := make(chan struct{})
 	pushed := &countedMetrics{Exporter: exporter, givenUp: givenUp, logger: config.Logger}
 	if exporter != nil {
 		options = append(options, sdk.WithReader(sdk.NewPeriodicReader(pushed)))
 	}
+
 	provider := sdk.NewMeterProvider(options...)
 	t.closers = append(t.closers, func(ctx context.Context) error {
 		defer close(givenUp)
+
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last metrics: %w", err)
 		}
+
 		return nil
 	})
 	t.Meter = provider.Meter(scope)
 	if err := startRuntime(provider); err != nil {
 		return err
 	}
+
 	if exporter != nil {
 		if err := pushed.registerMetrics(t.Meter); err != nil {
 			return err
 		}
 	}
+
 	return registerBuildInfo(t.Meter, config.Build)
 }
 
@@ -73,19 +80,21 @@ func newMetricExporter(ctx context.Context, v variables) (sdk.Exporter, error) {
 	default:
 		exporter, err = otlpmetrichttp.New(ctx)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of metrics: %w", err)
 	}
+
 	return exporter, nil
 }
 
-// countedMetrics counts what was sent, and logs instead of returning what was not:
-// the SDK would hand that to a global handler. A push that failed loses nothing but
-// its moment, for the next one carries the sums.
+// countedMetrics counts pushes, and logs errors instead of returning them: the SDK
+// would pass them to a global handler. A failed push loses only its point in time,
+// because the next push carries the sums.
 type countedMetrics struct {
 	sdk.Exporter
 
-	// givenUp closes when the service gives up on what is left.
+	// givenUp closes when the service no longer waits for the last push.
 	givenUp          <-chan struct{}
 	logger           *zap.Logger
 	exported, failed atomic.Int64
@@ -95,21 +104,23 @@ type countedMetrics struct {
 func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
 	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
+
 	if err := e.Exporter.Export(ctx, metrics); err != nil {
 		e.failed.Add(1)
 		e.logger.Warn("metrics could not be sent", zap.Error(err))
 		return nil
 	}
+
 	e.exported.Add(1)
 	return nil
 }
 
-// registerMetrics makes the counts a metric.
+// registerMetrics registers the metric of the counts.
 func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
 	set.AddCounters("theeye.telemetry.metric.exports", "",
-		"Pushes of metrics by their outcome: exported or failed",
+		"Pushes of metrics by outcome: exported or failed",
 		"outcome", map[string]*atomic.Int64{"exported": &e.exported, "failed": &e.failed})
 
 	return set.Err()

@@ -16,12 +16,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// addTraces adds a tracer, if traces are to go anywhere.
+// addTraces adds a tracer, if there is an exporter of traces.
 func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v variables, config Config) error {
 	exporter, err := newSpanExporter(ctx, v)
 	if exporter == nil || err != nil {
 		return err
 	}
+
 	const standardQueue = 2048 // OpenTelemetry specification, OTEL_BSP_MAX_QUEUE_SIZE
 	size := v.readCount("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
 	givenUp := make(chan struct{})
@@ -34,10 +35,12 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	t.TracerProvider = provider
 	t.Tracer = provider.Tracer(scope)
 	t.closers = append(t.closers, func(ctx context.Context) error {
-		defer close(givenUp) // else an export to a dead collector outlives the service
+		defer close(givenUp) // otherwise an export to a dead collector outlives the service
+
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last spans: %w", err)
 		}
+
 		return nil
 	})
 	return counts.registerMetrics(t.Meter)
@@ -57,14 +60,16 @@ func newSpanExporter(ctx context.Context, v variables) (trace.SpanExporter, erro
 	default:
 		exporter, err = otlptracehttp.New(ctx)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of traces: %w", err)
 	}
+
 	return exporter, nil
 }
 
-// linkSampler samples a trace that begins with a link to a sampled span: a group
-// commit is of interest if one of the requests in it is. All else is next's.
+// linkSampler samples a trace that begins with a link to a sampled span, so that a
+// group commit is sampled if one of its requests is. Other traces are decided by next.
 type linkSampler struct{ next trace.Sampler }
 
 // ShouldSample implements trace.Sampler.
@@ -74,34 +79,35 @@ func (s linkSampler) ShouldSample(p trace.SamplingParameters) trace.SamplingResu
 			return trace.SamplingResult{Decision: trace.RecordAndSample}
 		}
 	}
+
 	return s.next.ShouldSample(p)
 }
 
 // Description implements trace.Sampler.
 func (s linkSampler) Description() string { return "LinkedOr{" + s.next.Description() + "}" }
 
-// spanCounts counts what becomes of the spans that ended.
+// spanCounts counts ended spans by outcome.
 type spanCounts struct {
 	bound                           int64
 	waiting                         atomic.Int64
 	exported, failedToSend, dropped atomic.Int64
 }
 
-// registerMetrics makes the counts a metric.
+// registerMetrics registers the metrics of the counts.
 func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
 	set.AddCounters("theeye.telemetry.spans", "",
-		"Spans by what became of them: exported, failed to be sent, or dropped because too many were waiting",
+		"Spans by outcome: exported, failed, or dropped because too many were waiting",
 		"outcome", map[string]*atomic.Int64{"exported": &c.exported, "failed": &c.failedToSend, "dropped": &c.dropped})
 	set.AddGauge("theeye.telemetry.span.queue", "",
-		"Spans that wait to be exported", func() (int64, bool) { return c.waiting.Load(), true })
+		"Spans waiting to be exported", func() (int64, bool) { return c.waiting.Load(), true })
 
 	return set.Err()
 }
 
-// boundedProcessor drops spans beyond the bound before the batch processor would do
-// so without counting.
+// boundedProcessor drops and counts spans beyond the bound before the batch processor
+// would drop them without counting.
 type boundedProcessor struct {
 	trace.SpanProcessor
 
@@ -113,21 +119,23 @@ func (p *boundedProcessor) OnEnd(span trace.ReadOnlySpan) {
 	if !span.SpanContext().IsSampled() {
 		return
 	}
+
 	if p.counts.waiting.Add(1) > p.counts.bound {
 		p.counts.waiting.Add(-1)
 		p.counts.dropped.Add(1)
 		return
 	}
+
 	p.SpanProcessor.OnEnd(span)
 }
 
-// countedExporter counts what was sent, and logs instead of returning what was not:
-// the SDK would hand that to a global handler.
+// countedExporter counts spans, and logs errors instead of returning them: the SDK
+// would pass them to a global handler.
 type countedExporter struct {
 	trace.SpanExporter
 
 	counts *spanCounts
-	// givenUp closes when the service gives up on what is left.
+	// givenUp closes when the service no longer waits for the remaining spans.
 	givenUp <-chan struct{}
 	logger  *zap.Logger
 }
@@ -136,6 +144,7 @@ type countedExporter struct {
 func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
 	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
+
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	n := int64(len(spans))
 	e.counts.waiting.Add(-n)
@@ -144,6 +153,7 @@ func (e *countedExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnl
 		e.logger.Warn("spans could not be sent", zap.Int64("spans", n), zap.Error(err))
 		return nil
 	}
+
 	e.counts.exported.Add(n)
 	return nil
 }

@@ -29,6 +29,7 @@ func figureOf(t *testing.T, figures []figure, key string) figure {
 			return figure
 		}
 	}
+
 	require.Failf(t, "no such figure", "%s", key)
 
 	return figure{}

@@ -64,12 +64,15 @@ func measureIdioms(t *tree) []figure {
 	for _, file := range t.code {
 		code = append(code, reader.readCode(file)...)
 	}
+
 	for _, file := range t.tests {
 		tests = append(tests, reader.readCode(file)...)
 	}
+
 	for _, file := range t.docs {
 		docs = append(docs, reader.readText(file))
 	}
+
 	for _, file := range t.charts {
 		charts = append(charts, reader.readText(file))
 	}
@@ -101,6 +104,7 @@ func (c *idiomCount) measure(key, title string, passages []passage) figure {
 			places = append(places, passage.placeOf(hit.offset)+" ["+hit.name+"]")
 		}
 	}
+
 	c.hits += len(places)
 	c.words += words
 

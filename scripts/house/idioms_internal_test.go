@@ -21,6 +21,7 @@ func TestOddIdiomsAreFoundAndPlainEnglishIsNot(t *testing.T) {
 		if !ok {
 			continue
 		}
+
 		looked[name]++
 
 		found := namesOfIdioms(t, strings.ReplaceAll(text, `\n`, "\n"))
@@ -34,6 +35,7 @@ func TestOddIdiomsAreFoundAndPlainEnglishIsNot(t *testing.T) {
 	for _, idiom := range oddIdioms() {
 		require.NotZero(t, looked[idiom.name], "there is no example of %s", idiom.name)
 	}
+
 	require.NotZero(t, looked["plain"])
 }
 

@@ -35,6 +35,7 @@ func run(args []string, out io.Writer) error {
 	if *verbose {
 		report = listPlaces(figures, *only) + report
 	}
+
 	if _, failed := io.WriteString(out, report); failed != nil {
 		return fmt.Errorf("print the figures: %w", failed)
 	}

@@ -23,6 +23,7 @@ func measureNames(files []*goFile) []figure {
 		if packages[folder] == nil {
 			packages[folder] = &packageNames{}
 		}
+
 		for _, function := range file.functions() {
 			packages[folder].add(function)
 		}
@@ -71,6 +72,7 @@ func (p *packageNames) add(function *ast.FuncDecl) {
 	if receiver := receiverName(function); receiver != "" {
 		name = receiver + "." + name
 	}
+
 	p.short = append(p.short, name)
 }
 
@@ -124,6 +126,7 @@ func exportedNames(syntax *ast.File) []exportedName {
 		if !ident.IsExported() {
 			return
 		}
+
 		has := func(group *ast.CommentGroup) bool { return group != nil }
 		names = append(names, exportedName{ident: ident, documented: slices.ContainsFunc(comments, has)})
 	}

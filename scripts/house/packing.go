@@ -29,6 +29,7 @@ func measurePacking(files []*goFile, lines int) []figure {
 				if values >= pairTuple {
 					pairs = append(pairs, quoteLine(file, file.lineOf(node.Pos())))
 				}
+
 				if values >= wideTuple {
 					tuples = append(tuples, quoteLine(file, file.lineOf(node.Pos())))
 				}
@@ -67,6 +68,7 @@ func packedLines(file *goFile, literal *ast.CompositeLit) []int {
 		if !ok {
 			continue
 		}
+
 		if _, named := pair.Key.(*ast.Ident); !named {
 			continue // of a map
 		}

@@ -20,10 +20,12 @@ func measurePath(t *tree) ([]figure, error) {
 	if !t.whole {
 		return nil, nil
 	}
+
 	list, err := os.ReadFile(filepath.Join(t.root, filepath.FromSlash(pathList)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("read the list of the ingest path: %w", err)
 	}
@@ -70,6 +72,7 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 	for _, file := range files {
 		byPath[file.path] = file
 	}
+
 	counted := map[string][]pathEntry{}
 	seen := map[string]string{}
 
@@ -77,6 +80,7 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 		if text, _, _ = strings.Cut(text, "#"); strings.TrimSpace(text) == "" {
 			continue
 		}
+
 		part, name, ok := strings.Cut(strings.TrimSpace(text), " ")
 		if !ok || (part != "core" && part != "rest") {
 			return nil, fmt.Errorf("want core or rest, and an entry: %q", text)
@@ -87,12 +91,14 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		path, _, _ := strings.Cut(name, ":")
 		for line := first; line <= last; line++ {
 			at := fmt.Sprintf("%s:%d", path, line)
 			if before := seen[at]; before != "" {
 				return nil, fmt.Errorf("%s counts a line that %s has counted: %s", name, before, at)
 			}
+
 			seen[at] = name
 		}
 
@@ -111,6 +117,7 @@ func findLines(files map[string]*goFile, entry string) (first, last int, err err
 	if file == nil {
 		return 0, 0, fmt.Errorf("there is no file %s", path)
 	}
+
 	if !isDeclaration {
 		return 1, file.lineCount(), nil
 	}
@@ -136,6 +143,7 @@ func findExtent(declaration ast.Decl, name string) (extent, bool) {
 		if receiver := receiverName(declared); receiver != "" {
 			full = receiver + "." + full
 		}
+
 		if full == name {
 			return withComment(declared, declared.Doc), true
 		}
@@ -145,6 +153,7 @@ func findExtent(declaration ast.Decl, name string) (extent, bool) {
 			if found && declared.Lparen.IsValid() {
 				return withComment(spec, doc), true
 			}
+
 			if found {
 				return withComment(declared, declared.Doc), true
 			}

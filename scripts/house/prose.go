@@ -117,6 +117,7 @@ func (p *prose) readComment(group *ast.CommentGroup) string {
 		if code, ok := strings.CutPrefix(text, "//\t"); ok {
 			text = strings.Repeat(" ", len(code))
 		}
+
 		text = strings.TrimPrefix(text, "//")
 		text = strings.TrimSuffix(strings.TrimPrefix(text, "/*"), "*/")
 		lines = append(lines, text)
@@ -130,6 +131,7 @@ func (p *prose) readLiteral(literal *ast.BasicLit) string {
 	if literal.Kind != token.STRING {
 		return ""
 	}
+
 	text, err := strconv.Unquote(literal.Value)
 	if err != nil || !strings.Contains(strings.TrimSpace(text), " ") || p.sql.MatchString(text) {
 		return ""

@@ -32,6 +32,7 @@ func listPlaces(figures []figure, prefix string) string {
 		for _, place := range figure.places {
 			lines = append(lines, "  "+place)
 		}
+
 		lines = append(lines, "")
 	}
 

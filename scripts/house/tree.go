@@ -67,6 +67,7 @@ func readTree(root string, paths []string) (*tree, error) {
 	for i, path := range paths {
 		paths[i] = filepath.ToSlash(filepath.Clean(path))
 	}
+
 	read := &tree{root: root, whole: len(paths) == 0}
 
 	err := filepath.WalkDir(root, func(full string, entry fs.DirEntry, err error) error {
@@ -78,6 +79,7 @@ func readTree(root string, paths []string) (*tree, error) {
 		if err != nil {
 			return fmt.Errorf("name a file: %w", err)
 		}
+
 		if entry.IsDir() {
 			return skipFolder(relative, entry.Name())
 		}
@@ -100,6 +102,7 @@ func skipFolder(path, name string) error {
 	if path == "." {
 		return nil
 	}
+
 	if strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "bin", "node_modules", "vendor"}, name) {
 		return fs.SkipDir
 	}
@@ -163,6 +166,7 @@ func (t *tree) addCode(path string, source []byte) error {
 	if err != nil {
 		return fmt.Errorf("parse a file: %w", err)
 	}
+
 	if ast.IsGenerated(syntax) {
 		return nil
 	}

@@ -35,34 +35,41 @@ func runMutants(ctx context.Context, names []string) error {
 	if err != nil {
 		return fmt.Errorf("find the module: %w", err)
 	}
+
 	all, err := readMutants(filepath.Join(root, folder), names)
 	if err != nil {
 		return err
 	}
+
 	for i := range all { // before an hour is spent on the others
 		if _, err := all[i].plantedSource(root); err != nil {
 			return err
 		}
 	}
+
 	dir, err := os.MkdirTemp("", "theeye-mutants-")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left in a temporary folder harms nobody
+
 	t := &trial{root: root, dir: dir}
 
 	if err := t.runControl(ctx, all); err != nil {
 		return err
 	}
+
 	results := make([]result, 0, len(all))
 	for i := range all {
 		r, err := t.tryMutant(ctx, &all[i])
 		if err != nil {
 			return err
 		}
+
 		printProgress("%s: %s: test: %s; chaos: %s", r.name, r.title, r.test, r.chaos)
 		results = append(results, r)
 	}
+
 	return printResults(results)
 }
 
@@ -77,12 +84,15 @@ func printResults(results []result) error {
 			survived = append(survived, r.name)
 		}
 	}
+
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print the table: %w", err)
 	}
+
 	if len(survived) > 0 {
 		return fmt.Errorf("%w: %s", errSurvived, strings.Join(slices.Compact(survived), ", "))
 	}
+
 	return nil
 }
 

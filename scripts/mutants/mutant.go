@@ -38,25 +38,31 @@ func readMutants(dir string, names []string) ([]mutant, error) {
 	if err != nil || len(files) == 0 {
 		return nil, errors.Join(fmt.Errorf("there are no mutants in %s", dir), err)
 	}
+
 	var all []mutant
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		if len(names) > 0 && !slices.Contains(names, name) {
 			continue
 		}
+
 		text, err := os.ReadFile(file) //nolint:gosec // the caller names the folder
 		if err != nil {
 			return nil, fmt.Errorf("read a mutant: %w", err)
 		}
+
 		m, err := parseMutant(name, string(text))
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
+
 		all = append(all, m)
 	}
+
 	if len(names) > 0 && len(all) != len(names) {
 		return nil, fmt.Errorf("asked for %v, and found %d of them in %s", names, len(all), dir)
 	}
+
 	return all, nil
 }
 
@@ -66,6 +72,7 @@ func parseMutant(name, text string) (mutant, error) {
 	if !found {
 		return mutant{}, fmt.Errorf("%q is missing", strings.TrimSpace(insteadOf))
 	}
+
 	m := mutant{name: name}
 	for line := range strings.Lines(head) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -80,16 +87,20 @@ func parseMutant(name, text string) (mutant, error) {
 			m.title = strings.TrimSpace(m.title + " " + strings.TrimSpace(line))
 		}
 	}
+
 	for part := range strings.SplitSeq(rest, insteadOf) {
 		from, to, found := strings.Cut(part, plant)
 		if !found {
 			return mutant{}, fmt.Errorf("%q is missing", strings.TrimSpace(plant))
 		}
+
 		m.changes = append(m.changes, change{strings.TrimSuffix(from, "\n"), strings.TrimSuffix(to, "\n")})
 	}
+
 	if m.title == "" || m.file == "" || m.test == "" || m.faults == "" {
 		return mutant{}, errors.New("it has to say what is broken, in which file, and which test and which faults find it")
 	}
+
 	return m, nil
 }
 
@@ -100,13 +111,16 @@ func (m *mutant) plantedSource(root string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("plant %s: %w", m.name, err)
 	}
+
 	text := string(source)
 	for _, c := range m.changes {
 		if n := strings.Count(text, c.from); n != 1 {
 			return "", fmt.Errorf("%s does not fit: its text is %d times in %s, and not once; adapt scripts/mutants/planted/%s.txt:\n%s", m.name, n, m.file, m.name, c.from)
 		}
+
 		text = strings.Replace(text, c.from, c.to, 1)
 	}
+
 	return text, nil
 }
 
@@ -117,14 +131,17 @@ func (m *mutant) writeOverlay(root, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	const mode = 0o600
 	source, list := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
 	index, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, m.file): source}})
 	if err == nil {
 		err = errors.Join(os.WriteFile(source, []byte(text), mode), os.WriteFile(list, index, mode))
 	}
+
 	if err != nil {
 		return "", fmt.Errorf("plant %s: %w", m.name, err)
 	}
+
 	return list, nil
 }

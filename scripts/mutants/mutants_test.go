@@ -38,6 +38,7 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 		_, err = m.plantedSource(root)
 		require.ErrorContains(t, err, found)
 	}
+
 	for text, missing := range map[string]string{
 		"what\nfile: a.go\n": "instead of",
 		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\ntwo\n": "plant",

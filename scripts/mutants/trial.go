@@ -32,6 +32,7 @@ func (v verdict) String() string {
 	if v.found {
 		return v.saw
 	}
+
 	return "NOT FOUND: " + v.saw
 }
 
@@ -48,21 +49,26 @@ func (t *trial) runControl(ctx context.Context, all []mutant) error {
 			faults = append(faults, m.faults)
 		}
 	}
+
 	for pkg, names := range tests {
 		if out, err := t.goTool(ctx, "test", "-count=1", "-run", "^("+strings.Join(names, "|")+")$", pkg); err != nil {
 			return fmt.Errorf("the tests of %s fail with nothing planted: %w\n%s", pkg, err, out)
 		}
 	}
+
 	if out, err := t.goTool(ctx, "-C", "eyeload", "build", "-o", t.pathOf("eyeload"), "./cmd/eyeload"); err != nil {
 		return fmt.Errorf("build the chaos run: %w\n%s", err, out)
 	}
+
 	if out, err := t.goTool(ctx, "build", "-o", t.pathOf("theeye"), "./cmd/theeye"); err != nil {
 		return fmt.Errorf("build the service: %w\n%s", err, out)
 	}
+
 	v, err := t.runChaos(ctx, "control", t.pathOf("theeye"), fmt.Sprint(len(faults)), strings.Join(faults, ","))
 	if err == nil && v.found {
 		err = errors.New("the chaos run finds something with nothing planted: " + v.saw)
 	}
+
 	return err
 }
 
@@ -73,17 +79,21 @@ func (t *trial) tryMutant(ctx context.Context, m *mutant) (r result, err error) 
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return r, fmt.Errorf("make a folder: %w", err)
 	}
+
 	list, err := m.writeOverlay(t.root, dir)
 	if err != nil {
 		return r, err
 	}
+
 	program := filepath.Join(dir, "theeye")
 	if out, err := t.goTool(ctx, "build", "-overlay", list, "-o", program, "./cmd/theeye"); err != nil {
 		return r, fmt.Errorf("%s cannot be built: %w\n%s", m.name, err, out)
 	}
+
 	if r.test, err = t.runTest(ctx, m, list); err != nil {
 		return r, err
 	}
+
 	r.chaos, err = t.runChaos(ctx, m.name, program, m.cycles, m.faults)
 	return r, err
 }
@@ -97,6 +107,7 @@ func (t *trial) runTest(ctx context.Context, m *mutant, list string) (verdict, e
 	case strings.Contains(out, "--- FAIL: "+m.test):
 		return verdict{found: true, saw: m.test}, nil
 	}
+
 	return verdict{}, fmt.Errorf("%s: the test did not run: %w\n%s", m.name, err, out)
 }
 
@@ -112,17 +123,21 @@ func (t *trial) runChaos(ctx context.Context, name, program, cycles, faults stri
 	if unread != nil {
 		return verdict{}, fmt.Errorf("%s: the chaos run has no report: %w\n%s", name, errors.Join(err, unread), errOut.String())
 	}
+
 	var r chaosReport
 	if failed := json.Unmarshal(text, &r); failed != nil {
 		return verdict{}, fmt.Errorf("%s: read the report of the chaos run: %w", name, failed)
 	}
+
 	if len(r.Wholes) == 0 || r.Stopped {
 		return verdict{}, fmt.Errorf("%s: the chaos run did not come to its end: %w\n%s", name, err, errOut.String())
 	}
+
 	v := r.buildVerdict()
 	if v.found != (err != nil) {
 		return verdict{}, fmt.Errorf("%s: the chaos run ends with %w, and its report says %s", name, err, v)
 	}
+
 	return v, nil
 }
 
@@ -160,16 +175,19 @@ func (r *chaosReport) buildVerdict() verdict {
 		whole.Differences += w.Tables.Differences + w.API.Differences
 		whole.List = append(whole.List, w.Tables.List...)
 	}
+
 	breaches := slices.Clone(r.Breaches)
 	for _, c := range r.Cycles {
 		whole.List, breaches = append(whole.List, c.Reconciliation.List...), append(breaches, c.Breaches...)
 		whole.Differences += c.Reconciliation.Differences
 	}
+
 	saw := fmt.Sprintf("%d lost, %d doubled, %d gaps of %d", whole.Lost, whole.Duplicated, whole.Gaps, whole.Acknowledged)
 	if all := slices.Concat(whole.List, breaches); len(all) > 0 {
 		const enough = 90
 		saw += ": " + abbreviateSentence(all[0], enough)
 	}
+
 	return verdict{found: whole.Differences > 0 || len(breaches) > 0, saw: saw}
 }
 
@@ -178,9 +196,11 @@ func abbreviateSentence(sentence string, enough int) string {
 	if _, rest, found := strings.Cut(sentence, ": "); found {
 		sentence = rest
 	}
+
 	if len(sentence) > enough {
 		return sentence[:enough] + " ..."
 	}
+
 	return sentence
 }
 

@@ -34,25 +34,31 @@ func (b built) writeFile(o imageSpec) (err error) {
 	if err != nil {
 		return fmt.Errorf("make the file: %w", err)
 	}
+
 	defer func() {
 		if err != nil {
 			_ = target.Close()           // it may be closed
 			_ = os.Remove(target.Name()) // err tells more
 		}
 	}()
+
 	if err := b.writeLayout(target, o); err != nil {
 		return err
 	}
+
 	const everyone = 0o644
 	if err := target.Chmod(everyone); err != nil {
 		return fmt.Errorf("let others read the file: %w", err)
 	}
+
 	if err := target.Close(); err != nil {
 		return fmt.Errorf("write the file: %w", err)
 	}
+
 	if err := os.Rename(target.Name(), o.out); err != nil {
 		return fmt.Errorf("put the file in its place: %w", err)
 	}
+
 	return nil
 }
 
@@ -63,23 +69,28 @@ func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	if err := a.writeFile("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
 		return err
 	}
+
 	list := make([]dockerManifest, 0, len(b.images))
 	for i, image := range b.images {
 		entry, err := a.writeImage(image)
 		if err != nil {
 			return err
 		}
+
 		// Such a reader takes one architecture for one name; the first has the plain one.
 		entry.RepoTags = []string{o.name + ":" + o.version + "-" + image.architecture}
 		if i == 0 {
 			entry.RepoTags = append(entry.RepoTags, o.name+":"+o.version)
 		}
+
 		list = append(list, entry)
 	}
+
 	digest := digestOf(b.index)
 	if err := a.writeBlob(digest, b.index); err != nil {
 		return err
 	}
+
 	descriptor := v1.Descriptor{
 		MediaType: types.OCIImageIndex, Digest: digest, Size: int64(len(b.index)),
 		Annotations: map[string]string{
@@ -90,12 +101,15 @@ func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	if err := a.writeJSON("index.json", v1.IndexManifest{SchemaVersion: schemaVersion, Manifests: []v1.Descriptor{descriptor}}); err != nil {
 		return err
 	}
+
 	if err := a.writeJSON("manifest.json", list); err != nil {
 		return err
 	}
+
 	if err := a.tar.Close(); err != nil {
 		return fmt.Errorf("end the archive: %w", err)
 	}
+
 	return nil
 }
 
@@ -109,43 +123,54 @@ func (a archive) writeImage(image v1.Image) (dockerManifest, error) {
 	if err != nil {
 		return entry, fmt.Errorf("list the layers: %w", err)
 	}
+
 	for _, layer := range layers {
 		digest, err := layer.Digest()
 		if err != nil {
 			return entry, fmt.Errorf("hash a layer: %w", err)
 		}
+
 		content, err := layer.Compressed()
 		if err != nil {
 			return entry, fmt.Errorf("compress a layer: %w", err)
 		}
+
 		raw, err := io.ReadAll(content)
 		if err != nil {
 			return entry, fmt.Errorf("compress a layer: %w", err)
 		}
+
 		if err := a.writeBlob(digest, raw); err != nil {
 			return entry, err
 		}
+
 		entry.Layers = append(entry.Layers, blobPath(digest))
 	}
+
 	settings, err := image.ConfigName()
 	if err != nil {
 		return entry, fmt.Errorf("hash the configuration: %w", err)
 	}
+
 	entry.Config = blobPath(settings)
 	raw, err := image.RawConfigFile()
 	if err != nil {
 		return entry, fmt.Errorf("render the configuration: %w", err)
 	}
+
 	if err := a.writeBlob(settings, raw); err != nil {
 		return entry, err
 	}
+
 	digest, err := image.Digest()
 	if err != nil {
 		return entry, fmt.Errorf("hash the manifest: %w", err)
 	}
+
 	if raw, err = image.RawManifest(); err != nil {
 		return entry, fmt.Errorf("render the manifest: %w", err)
 	}
+
 	return entry, a.writeBlob(digest, raw)
 }
 
@@ -156,6 +181,7 @@ func (a archive) writeBlob(digest v1.Hash, content []byte) error {
 	if a.blobs[digest] {
 		return nil
 	}
+
 	a.blobs[digest] = true
 	return a.writeFile(blobPath(digest), content)
 }
@@ -165,6 +191,7 @@ func (a archive) writeJSON(name string, value any) error {
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
+
 	return a.writeFile(name, content)
 }
 
@@ -176,8 +203,10 @@ func (a archive) writeFile(name string, content []byte) error {
 	if err == nil {
 		_, err = a.tar.Write(content)
 	}
+
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
+
 	return nil
 }

@@ -46,11 +46,13 @@ func assembleImage(o imageSpec) (built, error) {
 	if err != nil {
 		return built{}, fmt.Errorf("read the CA certificates: %w", err)
 	}
+
 	trust, err := buildLayer(o.created, []string{"etc/", "etc/ssl/", "etc/ssl/certs/"},
 		file{path: "etc/ssl/certs/ca-certificates.crt", mode: 0o644, content: certificates})
 	if err != nil {
 		return built{}, err
 	}
+
 	var made built
 	index := v1.IndexManifest{SchemaVersion: schemaVersion, MediaType: types.OCIImageIndex, Annotations: imageLabels(o)}
 	for _, architecture := range slices.Sorted(maps.Keys(o.binaries)) {
@@ -58,27 +60,34 @@ func assembleImage(o imageSpec) (built, error) {
 		if err != nil {
 			return built{}, fmt.Errorf("read the binary for %s: %w", architecture, err)
 		}
+
 		if err := checkRunnable(architecture, binary); err != nil {
 			return built{}, fmt.Errorf("the binary for %s: %w", architecture, err)
 		}
+
 		program, err := buildLayer(o.created, nil, file{path: "theeye", mode: 0o755, content: binary})
 		if err != nil {
 			return built{}, err
 		}
+
 		image, err := buildPlatformImage(o, architecture, trust, program)
 		if err != nil {
 			return built{}, err
 		}
+
 		made.images = append(made.images, platformImage{Image: image, architecture: architecture})
 		descriptor, err := describeManifest(image, architecture)
 		if err != nil {
 			return built{}, err
 		}
+
 		index.Manifests = append(index.Manifests, descriptor)
 	}
+
 	if made.index, err = json.Marshal(index); err != nil {
 		return built{}, fmt.Errorf("render the index: %w", err)
 	}
+
 	return made, nil
 }
 
@@ -89,6 +98,7 @@ func describeManifest(image v1.Image, architecture string) (v1.Descriptor, error
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("render the manifest for %s: %w", architecture, err)
 	}
+
 	return v1.Descriptor{
 		MediaType: types.OCIManifestSchema1, Digest: digestOf(raw), Size: int64(len(raw)),
 		Platform: &v1.Platform{OS: "linux", Architecture: architecture},
@@ -111,6 +121,7 @@ func buildPlatformImage(o imageSpec, architecture string, trust, program v1.Laye
 	if err != nil {
 		return nil, fmt.Errorf("set the configuration for %s: %w", architecture, err)
 	}
+
 	image, err := mutate.Append(base,
 		mutate.Addendum{Layer: trust, History: v1.History{Created: created, CreatedBy: "make image: CA certificates"}},
 		mutate.Addendum{Layer: program, History: v1.History{Created: created, CreatedBy: "make image: theeye " + o.version}},
@@ -118,10 +129,12 @@ func buildPlatformImage(o imageSpec, architecture string, trust, program v1.Laye
 	if err != nil {
 		return nil, fmt.Errorf("add the layers for %s: %w", architecture, err)
 	}
+
 	annotated, ok := mutate.Annotations(image, imageLabels(o)).(v1.Image)
 	if !ok {
 		return nil, fmt.Errorf("annotate the image for %s: it became a %T", architecture, annotated)
 	}
+
 	return annotated, nil
 }
 
@@ -163,20 +176,25 @@ func buildLayer(created time.Time, folders []string, f file) (v1.Layer, error) {
 			return nil, fmt.Errorf("add %s to a layer: %w", folder, err)
 		}
 	}
+
 	err := entry(tar.Header{Typeflag: tar.TypeReg, Name: f.path, Mode: f.mode, Size: int64(len(f.content))})
 	if err == nil {
 		_, err = w.Write(f.content)
 	}
+
 	if err == nil {
 		err = w.Close()
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("add %s to a layer: %w", f.path, err)
 	}
+
 	made, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil },
 		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.BestCompression), tarball.WithCompressedCaching)
 	if err != nil {
 		return nil, fmt.Errorf("compress the layer of %s: %w", f.path, err)
 	}
+
 	return made, nil
 }

@@ -26,10 +26,12 @@ func readDockerfile(t *testing.T) (text string, last []instruction) {
 		if word == "FROM" {
 			last = nil
 		}
+
 		if word != "" {
 			last = append(last, instruction{word: word, rest: rest})
 		}
 	}
+
 	return text, last
 }
 
@@ -44,8 +46,10 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 			copies = append(copies, strings.Fields(i.rest)[2])
 			continue
 		}
+
 		got[i.word] = i.rest
 	}
+
 	list := func(text string) (words []string) {
 		require.NoError(t, json.Unmarshal([]byte(text), &words))
 		return words
@@ -60,11 +64,13 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 	for port := range strings.FieldsSeq(got["EXPOSE"]) {
 		ports[port+"/tcp"] = struct{}{}
 	}
+
 	require.Equal(t, want.ExposedPorts, ports)
 	written := map[string]string{}
 	for _, pair := range regexp.MustCompile(`([\w.]+)="([^"]*)"`).FindAllStringSubmatch(got["LABEL"], -1) {
 		written[pair[1]] = pair[2]
 	}
+
 	require.Equal(t, want.Labels, written)
 }
 

@@ -60,6 +60,7 @@ func readTar(t *testing.T, from io.Reader) (files map[string][]byte, headers map
 		if errors.Is(err, io.EOF) {
 			return files, headers
 		}
+
 		require.NoError(t, err)
 		require.NotContains(t, headers, header.Name, "written twice")
 		content, err := io.ReadAll(r)
@@ -135,6 +136,7 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 				root[name] = within[name]
 			}
 		}
+
 		built, err := os.ReadFile(binaries[architecture])
 		require.NoError(t, err)
 		require.Equal(t, map[string][]byte{
@@ -180,6 +182,7 @@ func TestOthersCanReadIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, architecture, config.Architecture)
 	}
+
 	folder := t.TempDir()
 	require.NoError(t, exec.CommandContext(t.Context(), "tar", "-xf", out, "-C", folder).Run())
 	index, err := layout.ImageIndexFromPath(folder)
@@ -200,6 +203,7 @@ func TestSameInputGivesTheSameBytes(t *testing.T) {
 		archives = append(archives, digestOf(archive))
 		reports = append(reports, strings.ReplaceAll(said.String(), out, "image.tar"))
 	}
+
 	require.Equal(t, reports[0], reports[1])
 	require.Equal(t, archives[0], archives[1])
 }
@@ -229,6 +233,7 @@ func TestRefuses(t *testing.T) {
 			if c.binary != "" {
 				arguments = append(arguments, c.binary)
 			}
+
 			require.ErrorContains(t, run(arguments, io.Discard), c.says)
 			left, err := os.ReadDir(filepath.Dir(out))
 			require.NoError(t, err)

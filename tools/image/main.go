@@ -34,13 +34,16 @@ func run(arguments []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+
 	made, err := assembleImage(o)
 	if err != nil {
 		return err
 	}
+
 	if err := made.writeFile(o); err != nil {
 		return err
 	}
+
 	return made.printReport(out, o)
 }
 
@@ -60,6 +63,7 @@ func parseArguments(arguments []string) (imageSpec, error) {
 	if err := flags.Parse(arguments); err != nil {
 		return o, fmt.Errorf("read the arguments: %w", err)
 	}
+
 	var missing []error
 	flags.VisitAll(func(f *flag.Flag) {
 		if f.Value.String() == f.DefValue {
@@ -69,19 +73,24 @@ func parseArguments(arguments []string) (imageSpec, error) {
 	if err := errors.Join(missing...); err != nil {
 		return o, err
 	}
+
 	if !tagPattern().MatchString(o.version) {
 		return o, fmt.Errorf("the version %q cannot be the tag of an image", o.version)
 	}
+
 	o.created = time.Unix(*epoch, 0).UTC()
 	for _, pair := range flags.Args() {
 		architecture, file, found := strings.Cut(pair, "=")
 		if !found {
 			return o, fmt.Errorf("%q is not ARCHITECTURE=BINARY", pair)
 		}
+
 		o.binaries[architecture] = file
 	}
+
 	if len(o.binaries) == 0 {
 		return o, errors.New("no ARCHITECTURE=BINARY is named")
 	}
+
 	return o, nil
 }

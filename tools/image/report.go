@@ -16,6 +16,7 @@ func (b built) printReport(out io.Writer, o imageSpec) error {
 	if err != nil {
 		return fmt.Errorf("measure the file: %w", err)
 	}
+
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // Flush tells
 	line("image\t%s:%s\n", o.name, o.version)
@@ -26,19 +27,24 @@ func (b built) printReport(out io.Writer, o imageSpec) error {
 		if err != nil {
 			return fmt.Errorf("hash the image for %s: %w", image.architecture, err)
 		}
+
 		layers, err := image.Layers()
 		if err != nil {
 			return fmt.Errorf("list the layers for %s: %w", image.architecture, err)
 		}
+
 		packed, unpacked, err := layerSizes(layers)
 		if err != nil {
 			return fmt.Errorf("measure a layer for %s: %w", image.architecture, err)
 		}
+
 		line("linux/%s\t%s\t%s compressed, %s unpacked\n", image.architecture, digest, megabytes(packed), megabytes(unpacked))
 	}
+
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }
 
@@ -50,15 +56,19 @@ func layerSizes(layers []v1.Layer) (packed, unpacked int64, err error) {
 		if err != nil {
 			return 0, 0, fmt.Errorf("compress: %w", err)
 		}
+
 		packed += size
 		content, err := layer.Uncompressed()
 		if err != nil {
 			return 0, 0, fmt.Errorf("open: %w", err)
 		}
+
 		if size, err = io.Copy(io.Discard, content); err != nil {
 			return 0, 0, fmt.Errorf("read: %w", err)
 		}
+
 		unpacked += size
 	}
+
 	return packed, unpacked, nil
 }

@@ -14,17 +14,21 @@ func checkRunnable(architecture string, binary []byte) error {
 	if !known {
 		return errors.New("an architecture that is not built for")
 	}
+
 	program, err := elf.NewFile(bytes.NewReader(binary))
 	if err != nil {
 		return fmt.Errorf("read it: %w", err)
 	}
+
 	if program.Machine != machine {
 		return fmt.Errorf("it is built for %s", program.Machine)
 	}
+
 	for _, segment := range program.Progs {
 		if segment.Type == elf.PT_INTERP {
 			return errors.New("it is not static: it asks for a loader, which the image does not have")
 		}
 	}
+
 	return nil
 }

@@ -16,7 +16,9 @@ import (
 // The whole measurement runs, if briefly: every part, with the real service.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	service, file, plans := filepath.Join(t.TempDir(), "theeye"), filepath.Join(t.TempDir(), "limits.json"), t.TempDir()
+	service := filepath.Join(t.TempDir(), "theeye")
+	file := filepath.Join(t.TempDir(), "limits.json")
+	plans := t.TempDir()
 	text, err := exec.CommandContext(context.Background(), "go", "-C", "../../..", "build", "-o", service, "./cmd/theeye").CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	code, out, errOut := runProgram(t, os.Environ(), "limits", "--service", service, "--rounds", "1", "--for", "200ms", "--events", "20000", "--log-files", "0",
@@ -30,6 +32,7 @@ func TestLimits(t *testing.T) {
 	for _, f := range r.Figures {
 		figures[f.Name] = f.Median
 	}
+
 	for _, name := range []string{
 		"1000 requests/s: p99 ms", "resident memory after 5,000 requests/s: MiB", "bare COPY with ledger, 2 connections: rows/s",
 		"single events, 256 clients: ratio to Gin that stores nothing", "single events, 256 clients: Postgres CPU us/event",
@@ -38,6 +41,7 @@ func TestLimits(t *testing.T) {
 	} {
 		require.Positive(t, figures[name], "%s in %v", name, figures)
 	}
+
 	text, err = os.ReadFile(filepath.Join(plans, "plans.txt"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "Index")

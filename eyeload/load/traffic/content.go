@@ -6,10 +6,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// makeContent makes the content of an event, of the types and in the shares that a shop
-// sees: many page views, clicks and scrolls, some forms, a few purchases.
+// makeContent makes the content of an event, with types in the shares that a shop sees: many
+// page views, clicks and scrolls, some forms, a few purchases.
 func makeContent(d *randomSource, scratch []byte) event.Event {
-	const view, click, scroll, form = 40, 70, 85, 95 // per cent, summed up
+	const view, click, scroll, form = 40, 70, 85, 95 // per cent, cumulative
+
 	switch n := d.drawInt(100); {
 	case n < view:
 		return event.Event{Category: "page interaction", Name: "pageview", Data: pageviewPayload(d, scratch)}
@@ -50,7 +51,7 @@ func appendText(b []byte, name, value string) []byte {
 	return appendString(append(append(append(b, ',', '"'), name...), '"', ':'), value)
 }
 
-// beginPayload begins a payload with what all have in common.
+// beginPayload begins a payload with the members that all have.
 func beginPayload(d *randomSource, b []byte) []byte {
 	b = append(b, `{"host":"www.example.com"`...)
 	return appendText(b, "path", drawString(d, samplePaths()))
@@ -61,9 +62,11 @@ func pageviewPayload(d *randomSource, b []byte) []byte {
 	if d.drawInt(2) == 0 {
 		b = appendText(b, "referrer", "https://search.example.com/?q="+drawString(d, sampleWords()))
 	}
+
 	b = appendText(b, "agent", drawString(d, sampleAgents()))
 	const widest, first = 2560, 320
 	b = appendNumber(append(b, `,"screen":{"scale":1.5`...), "width", first+d.drawInt(widest-first))
+
 	return append(b, '}', '}')
 }
 
@@ -71,6 +74,7 @@ func clickPayload(d *randomSource, b []byte) []byte {
 	const width, height = 1920, 1080
 	b = appendText(beginPayload(d, b), "element", "button."+drawString(d, sampleWords()))
 	b = appendNumber(appendNumber(b, "x", d.drawInt(width)), "y", d.drawInt(height))
+
 	return append(b, '}')
 }
 
@@ -87,17 +91,20 @@ func formPayload(d *randomSource, b []byte) []byte {
 	for range 3 + d.drawInt(140) {
 		b = append(append(b, drawString(d, sampleWords())...), ' ')
 	}
+
 	return append(b, `"}}`...)
 }
 
 func purchasePayload(d *randomSource, b []byte) []byte {
 	const dearest, many = 100000, 9
+
 	b = appendNumber(beginPayload(d, b), "order", d.drawInt(1<<30))
 	b = append(b, `,"currency":"EUR","items":[`...)
 	for i := range 1 + d.drawInt(many) {
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		b = append(b, `{"gift":false`...)
 		b = appendText(b, "title", drawString(d, sampleWords())+" "+drawString(d, sampleWords()))
 		b = appendNumber(b, "quantity", 1+d.drawInt(many))
@@ -106,5 +113,6 @@ func purchasePayload(d *randomSource, b []byte) []byte {
 		b = strconv.AppendFloat(b, float64(cents)/100, 'f', 2, 64)
 		b = append(b, '}')
 	}
+
 	return append(b, "]}"...)
 }

@@ -27,9 +27,11 @@ func writeRoots(to io.Writer) error {
 		if root.Constraint != nil {
 			continue
 		}
+
 		if err := pem.Encode(to, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
 	}
+
 	return nil
 }

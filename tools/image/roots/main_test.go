@@ -22,5 +22,6 @@ func TestRootsAreCertificatesOfAuthorities(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, root.IsCA, root.Subject)
 	}
+
 	require.Greater(t, count, 100)
 }

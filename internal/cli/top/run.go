@@ -1,0 +1,128 @@
+package top
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
+)
+
+// Options is what somebody asks for.
+type Options struct {
+	Ops      []string      // URLs of ops ports, one for each replica; 64 at most
+	Interval time.Duration // between two readings, from MinInterval to MaxInterval
+	Once     bool          // print one snapshot as plain text, and end
+	Colour   bool          // whether the terminal may be coloured
+}
+
+// Deps is what the view needs from outside.
+type Deps struct {
+	Client *http.Client                         // a round's time is bounded here, a redirect there
+	Now    func() time.Time                     // when an answer came
+	After  func(time.Duration) <-chan time.Time // when the next round is due
+	Out    io.Writer                            // the terminal, or a pipe
+	In     io.Reader                            // keys; nil is standard input
+}
+
+// ErrUnreachable tells that a snapshot was asked for and no replica answered.
+var ErrUnreachable = errors.New("no replica can be reached")
+
+// Validate says what is wrong with the options, or nil.
+func (o Options) Validate() error {
+	if o.Interval < MinInterval || o.Interval > MaxInterval {
+		return fmt.Errorf("an interval is from %v to %v, not %v", MinInterval, MaxInterval, o.Interval)
+	}
+
+	_, err := parseTargets(o.Ops)
+	return err
+}
+
+// IsInteractive tells whether a live view can be shown there.
+func IsInteractive(out io.Writer) bool {
+	file, ok := out.(term.File)
+	return ok && term.IsTerminal(file.Fd())
+}
+
+// Run shows the replicas until the user or the context ends it, which is no error; or
+// with Options.Once prints them when one interval has passed. Only a snapshot fails
+// because nobody could be reached, with ErrUnreachable.
+func Run(ctx context.Context, o Options, d Deps) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+
+	targets, err := parseTargets(o.Ops)
+	if err != nil {
+		return err
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	round := func() []reading { return readReplicas(ctx, d, targets, timeoutFor(o.Interval)) }
+	wait := func() bool {
+		select {
+		case <-d.After(o.Interval):
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	if o.Once {
+		if err := printSnapshot(d.Out, round, wait); err != nil {
+			return err
+		}
+
+		return ctx.Err()
+	}
+
+	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithOutput(d.Out), tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight)}
+	if d.In != nil {
+		options = append(options, tea.WithInput(d.In))
+	}
+
+	_, err = tea.NewProgram(newModel(targets, round, wait, newPalette(o.Colour)), options...).Run()
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("show the view: %w", err)
+	}
+
+	return nil
+}
+
+// printSnapshot prints what two rounds tell, unless nobody answers in one of them.
+func printSnapshot(out io.Writer, round func() []reading, wait func() bool) error {
+	const width = 100
+	t := newTracker()
+	if t.addRound(round()); len(t.reachedSamples()) == 0 {
+		return t.unreachableError()
+	}
+
+	if !wait() {
+		return nil
+	}
+
+	if t.addRound(round()); len(t.reachedSamples()) == 0 {
+		return t.unreachableError()
+	}
+
+	if _, err := io.WriteString(out, renderEverything(t.computeNumbers(), width)); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+
+	return nil
+}
+
+// unreachableError says of each replica why it did not answer.
+func (t *tracker) unreachableError() error {
+	err := ErrUnreachable
+	for _, r := range t.readings {
+		err = fmt.Errorf("%w; %s: %s", err, r.target.name, sanitizeText(r.err.Error()))
+	}
+
+	return err
+}
