@@ -137,7 +137,7 @@ func column(t testing.TB, array any, member string) []string {
 
 func requireSameJSON(t testing.TB, expected, got string) {
 	t.Helper()
-	require.Equal(t, string(event.Canonical([]byte(expected))), string(event.Canonical([]byte(got))))
+	require.Equal(t, string(event.Canonicalize([]byte(expected))), string(event.Canonicalize([]byte(got))))
 }
 
 // render writes a decoded document as JSON.

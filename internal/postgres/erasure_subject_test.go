@@ -54,7 +54,7 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	t.Helper()
 	e := event.Envelope{Raw: []byte(raw)}
-	e.Refuse(fault.CodeInvalidJSON, "", "it is not valid")
+	e.Reject(fault.CodeInvalidJSON, "", "it is not valid")
 	require.Equal(t, ingest.Rejected, submit(t, c, request(shop, e))[0].Status)
 }
 

@@ -61,7 +61,7 @@ func TestPooledIngest(t *testing.T) {
 	atomic := request(shop, envelope(session, time.Now()), another)
 	atomic.Atomic = true
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Conflict}, statuses(send(t, oracle, c, atomic)))
-	checked, err := c.Check(context.Background(), request(shop, one, another, envelope(other, time.Now())))
+	checked, err := c.DryRun(context.Background(), request(shop, one, another, envelope(other, time.Now())))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(checked))
 	requireConsistent(t, b, oracle)
