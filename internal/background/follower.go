@@ -124,6 +124,7 @@ func (f *Follower[T]) Refresh(ctx context.Context) error {
 		f.countFailure(ctx)
 		return err
 	}
+
 	f.Refreshes.Changed.Add(1)
 
 	next.AsOf = asOf

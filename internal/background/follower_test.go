@@ -32,6 +32,7 @@ type store struct {
 func (s *store) set(version int64, content string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.version, s.content, s.err = version, content, err
 }
 
@@ -53,6 +54,7 @@ func (s *store) readContent(ctx context.Context, latest *string) (background.Sna
 	if latest != nil {
 		content += " after " + *latest
 	}
+
 	s.mu.Unlock()
 	if !background.Wait(ctx, takes) {
 		return background.Snapshot[string]{}, ctx.Err()

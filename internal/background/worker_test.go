@@ -136,6 +136,7 @@ func TestStartAndStopRace(t *testing.T) {
 			group.Go(func() { worker.Start(t.Context()) })
 			group.Go(worker.Stop)
 		}
+
 		group.Wait()
 		worker.Stop()
 	}
@@ -146,6 +147,7 @@ func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
+
 		before := time.Now()
 		require.True(t, background.Wait(ctx, 300*time.Millisecond))
 		require.False(t, background.Wait(ctx, time.Hour))
