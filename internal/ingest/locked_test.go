@@ -33,7 +33,7 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 					strangers = append(strangers, submitted(t, c, t.Context(), request(good(uuid.New()))))
 				}
 				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
-				c.Start()
+				c.Start(t.Context())
 				began := time.Now()
 
 				for _, stranger := range strangers {

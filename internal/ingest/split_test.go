@@ -32,7 +32,7 @@ func TestBadEventIsIsolated(t *testing.T) {
 				}
 				all = append(all, submitted(t, c, t.Context(), request(good(uuid.New()), middle, good(uuid.New()))))
 			}
-			c.Start()
+			c.Start(t.Context())
 			refused := 0
 			for n, one := range all {
 				a := <-one
@@ -76,7 +76,7 @@ func TestAtomicRequestIsAGroupOfItsOwn(t *testing.T) {
 		for _, r := range []*ingest.Request{request(good(uuid.New())), request(good(uuid.New())), atomic, request(good(uuid.New()))} {
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
-		c.Start()
+		c.Start(t.Context())
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}

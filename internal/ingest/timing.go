@@ -95,13 +95,13 @@ func (w *timingWriter) find(group GroupID) (time.Duration, bool) {
 }
 
 // run writes until stop.
-func (w *timingWriter) run() {
+func (w *timingWriter) run(ctx context.Context) {
 	defer close(w.ended)
 	for {
 		select {
 		case <-w.wake:
 		case <-w.end:
-			w.writePending()
+			w.writePending(ctx)
 			return
 		}
 
@@ -111,7 +111,7 @@ func (w *timingWriter) run() {
 		case <-w.end:
 			timer.Stop()
 		}
-		w.writePending()
+		w.writePending(ctx)
 	}
 }
 
@@ -121,7 +121,7 @@ func (w *timingWriter) stop() {
 	<-w.ended
 }
 
-func (w *timingWriter) writePending() {
+func (w *timingWriter) writePending(ctx context.Context) {
 	w.mu.Lock()
 	list := w.pending
 	w.writing = list
@@ -131,7 +131,7 @@ func (w *timingWriter) writePending() {
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), timingTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timingTimeout)
 	defer cancel()
 	if err := w.store.KeepTimings(ctx, w.now(), list); err != nil {
 		w.dropped.Add(int64(len(list)))

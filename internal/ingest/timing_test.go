@@ -41,7 +41,7 @@ func timed(t *testing.T, store ingest.Store, kept *timings) *ingest.Collector {
 	c := ingest.New(config(), ingest.Deps{
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Timings: kept,
 	})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }
