@@ -10,9 +10,9 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/limits"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // BenchmarkQuery measures each query of package query, on a data set of 200,000 events in 30

@@ -17,7 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/localpg"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -120,13 +121,13 @@ func (s *testbed) createKeys(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 
-	return app.WithAdmin(ctx, s.settings, func(a app.Admin) error {
-		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+	return cli.WithAdmin(ctx, s.settings, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		for key, scope := range map[*string]app.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
-			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{scope}, OrganisationWide: scope == "read"})
+		for key, scope := range map[*string]access.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
+			made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{scope}, OrganisationWide: scope == "read"})
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load"
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // shortOptions are the options of a short run against a service.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/oracle"
+	"github.com/the-eye-events/the-eye/internal/testing/oracle"
 )
 
 // Outcome is the result of a reconciliation.

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/the-eye-events/the-eye/internal/oracle"
+	"github.com/the-eye-events/the-eye/internal/testing/oracle"
 )
 
 // storedSQL reads the events since a time, by the index on the timestamp.
