@@ -107,7 +107,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		"relative":            {`{"$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"a base":              {`{"$id": "https://example.com/x/", "$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"dynamic":             {`{"$dynamicRef": "https://example.com/s.json#a"}`, "/schema", "nothing is fetched"},
-		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "no draft that is known"},
+		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "does not name a known draft"},
 		"an unknown draft":    {`{"$schema": "http://json-schema.org/draft-03/schema#"}`, "", "2020-12"},
 		"a tuple of draft-07": {`{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "convert --from draft-07"},
 		"a tuple":             {`{"properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "--from draft-07"},
