@@ -19,7 +19,7 @@ func compile(t testing.TB, schema string) *eventtype.Schema {
 	return compiled
 }
 
-// found returns what is wrong with a payload: pointers with details.
+// found returns the violations of a payload: pointers with details.
 func found(t testing.TB, schema, data string) map[string]string {
 	t.Helper()
 	violations, err := compile(t, schema).CheckPayload([]byte(data), false)
@@ -82,7 +82,7 @@ func TestAtMostTwentyFindings(t *testing.T) {
 	require.Len(t, violations, 20)
 }
 
-// A schema that cannot be used is refused at its place, and nothing is fetched.
+// An unusable schema is rejected with its place, and nothing is fetched.
 func TestSchemasThatAreRefused(t *testing.T) {
 	t.Parallel()
 	double := func(n int) string { // each level refers to the next one twice
@@ -149,7 +149,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 	}
 }
 
-// What users write is not refused for what it might cost.
+// Schemas that users write are not rejected for their cost.
 func TestSchemasThatAreTaken(t *testing.T) {
 	t.Parallel()
 	var alternatives []string

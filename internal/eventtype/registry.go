@@ -23,8 +23,8 @@ type Registry struct {
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store, directory Refresher) *Registry {
-	return &Registry{store: store, cache: directory}
+func NewRegistry(store Store, cache Refresher) *Registry {
+	return &Registry{store: store, cache: cache}
 }
 
 // ListTypes returns all registered types by category and name.

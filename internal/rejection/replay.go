@@ -252,7 +252,7 @@ func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *Rep
 
 	verdicts, err := d.deps.Ingester.Check(ctx, passages)
 	if err != nil {
-		return fmt.Errorf("judge rejections: %w", err)
+		return fmt.Errorf("validate rejections: %w", err)
 	}
 
 	for _, v := range verdicts {
