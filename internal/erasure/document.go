@@ -199,7 +199,7 @@ func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 // number.
 func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
-		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
 		}
 	}
@@ -214,7 +214,7 @@ func canonicalNumber(text string) []byte {
 		return []byte(text)
 	}
 
-	return event.Canonical([]byte(text))
+	return event.Canonicalize([]byte(text))
 }
 
 // unescapeText replaces JSON's escapes in a text that need not be JSON.

@@ -25,13 +25,13 @@ func (e *Event) Digest() Digest {
 		b.WriteString(text)
 	}
 	b.WriteByte(0)
-	b.Write(Canonical(e.Data))
+	b.Write(Canonicalize(e.Data))
 	return sha256.Sum256(b.Bytes())
 }
 
-// Canonical renders valid JSON with sorted members and numbers in one form, so
+// Canonicalize renders valid JSON with sorted members and numbers in one form, so
 // that equal documents have equal bytes. Text that is not JSON is returned as it is.
-func Canonical(text []byte) []byte {
+func Canonicalize(text []byte) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var document any

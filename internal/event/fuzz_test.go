@@ -100,7 +100,7 @@ func checkAccepted(t *testing.T, e *event.Envelope) {
 		require.NoError(t, json.Unmarshal(id, &want))
 		require.Equal(t, want, e.Event.ID)
 	}
-	for _, m := range e.Added {
+	for _, m := range e.ReadOnly {
 		require.Equal(t, string(members[m.Name]), string(m.Text))
 		delete(members, m.Name)
 	}
@@ -248,16 +248,16 @@ func FuzzCanonical(f *testing.F) {
 		if event.CheckObject(a, &rules) != nil {
 			return
 		}
-		canonical := string(event.Canonical(a))
-		require.Equal(t, canonical, string(event.Canonical([]byte(canonical))), "it cannot be made more so")
+		canonical := string(event.Canonicalize(a))
+		require.Equal(t, canonical, string(event.Canonicalize([]byte(canonical))), "it cannot be made more so")
 		var indented bytes.Buffer
 		require.NoError(t, json.Indent(&indented, a, "\r", "\t "))
-		require.Equal(t, canonical, string(event.Canonical(indented.Bytes())))
+		require.Equal(t, canonical, string(event.Canonicalize(indented.Bytes())))
 		rewritten, err := json.Marshal(decode(t, a))
 		require.NoError(t, err)
-		require.Equal(t, canonical, string(event.Canonical(rewritten)))
+		require.Equal(t, canonical, string(event.Canonicalize(rewritten)))
 		if event.CheckObject(b, &rules) == nil {
-			require.Equal(t, equal(t, decode(t, a), decode(t, b)), canonical == string(event.Canonical(b)))
+			require.Equal(t, equal(t, decode(t, a), decode(t, b)), canonical == string(event.Canonicalize(b)))
 		}
 	})
 }

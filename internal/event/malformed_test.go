@@ -60,7 +60,7 @@ func requireRefusedAlone(t *testing.T, got []event.Envelope, texts []string, at 
 	for i := range got {
 		require.Equal(t, i != at, got[i].Accepted(), "%.80q", texts[at])
 		require.Equal(t, texts[i], string(got[i].Raw))
-		require.False(t, got[i].Unparted)
+		require.False(t, got[i].IsWholeBody)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	t.Parallel()
 	good := text(nil)
 	for body, want := range map[string]bool{good: false, good + good: true, good + "\n" + good: true, `{"a":NaN}`: true, `{"a":1}`: false} {
-		require.Equal(t, want, parse(t, body).Unparted, body)
+		require.Equal(t, want, parse(t, body).IsWholeBody, body)
 	}
 }
 

@@ -16,9 +16,9 @@ const (
 	plainLength = 41
 )
 
-// number reads a number and checks that the store and every reader can hold it. What
+// readNumber reads a number and checks that the store and every reader can hold it. What
 // counts is the number and not the way it is written: the store spells 1e308 out.
-func (s *scanner) number() bool {
+func (s *scanner) readNumber() bool {
 	start := s.pos
 	if s.peek() == '-' {
 		s.pos++
@@ -27,16 +27,16 @@ func (s *scanner) number() bool {
 	if s.peek() == '0' {
 		s.pos++
 		digits++
-	} else if n := s.digits(); n > 0 {
+	} else if n := s.skipDigits(); n > 0 {
 		digits += n
 	} else {
-		return s.fail("expected a digit")
+		return s.failSyntax("expected a digit")
 	}
 	if s.peek() == '.' {
 		s.pos++
-		n := s.digits()
+		n := s.skipDigits()
 		if n == 0 {
-			return s.fail("expected a digit after the decimal point")
+			return s.failSyntax("expected a digit after the decimal point")
 		}
 		digits += n
 	}
@@ -47,8 +47,8 @@ func (s *scanner) number() bool {
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
 		}
-		if exponent = s.digits(); exponent == 0 {
-			return s.fail("expected a digit in the exponent")
+		if exponent = s.skipDigits(); exponent == 0 {
+			return s.failSyntax("expected a digit in the exponent")
 		}
 	}
 	if exponent > 0 || digits > s.rules.NumberDigits {
@@ -57,7 +57,7 @@ func (s *scanner) number() bool {
 	return true
 }
 
-func (s *scanner) digits() (n int) {
+func (s *scanner) skipDigits() (n int) {
 	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
 		s.pos++
 		n++
@@ -74,7 +74,7 @@ func (s *scanner) checkNumber(mantissa, exponent []byte) {
 		s.report(fault.CodeNumberOutOfRange, "a number is written with at most %d characters; send longer ones as strings", limit+maxExponent)
 	case significantDigits(mantissa) > limit:
 		s.report(fault.CodeNumberOutOfRange, "a number has at most %d significant digits; send longer ones as strings", limit)
-	case !representable(mantissa, exponent):
+	case !isRepresentable(mantissa, exponent):
 		s.report(fault.CodeNumberOutOfRange, "the number does not fit a 64-bit float; send it as a string")
 	}
 }
@@ -90,10 +90,10 @@ func significantDigits(plain []byte) int {
 	return n
 }
 
-// representable tells whether a number is finite in a float64 and not rounded to zero. It
+// isRepresentable tells whether a number is finite in a float64 and not rounded to zero. It
 // looks at the digits: strconv takes 50 µs for a number next to zero, which a body may hold
 // a million times.
-func representable(mantissa, exponent []byte) bool {
+func isRepresentable(mantissa, exponent []byte) bool {
 	power := 0
 	if len(exponent) > 0 {
 		var err error

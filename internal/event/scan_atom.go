@@ -8,11 +8,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// str reads a string and returns its content without escapes. The content shares
+// readString reads a string and returns its content without escapes. The content shares
 // memory with the text unless the string had escapes.
-func (s *scanner) str() (content []byte, ok bool) {
+func (s *scanner) readString() (content []byte, ok bool) {
 	start := s.pos
-	escaped, ok := s.quoted()
+	escaped, ok := s.readQuoted()
 	if !ok {
 		return nil, false
 	}
@@ -23,14 +23,14 @@ func (s *scanner) str() (content []byte, ok bool) {
 	return quoted[1 : len(quoted)-1], true
 }
 
-// quoted passes over a string, and tells whether there are escapes in it.
-func (s *scanner) quoted() (escaped, ok bool) {
+// readQuoted passes over a string, and tells whether there are escapes in it.
+func (s *scanner) readQuoted() (escaped, ok bool) {
 	s.pos++
 	invalid := false
 	for {
-		s.plain()
+		s.skipPlain()
 		if s.pos == len(s.text) {
-			return false, s.fail("expected the closing quote of a string")
+			return false, s.failSyntax("expected the closing quote of a string")
 		}
 		c := s.text[s.pos]
 		switch {
@@ -39,11 +39,11 @@ func (s *scanner) quoted() (escaped, ok bool) {
 			return escaped, true
 		case c == '\\':
 			escaped = true
-			if !s.escape() {
+			if !s.readEscape() {
 				return false, false
 			}
 		case c < 0x20:
-			return false, s.fail("expected a string without control characters (write them as escapes)")
+			return false, s.failSyntax("expected a string without control characters (write them as escapes)")
 		default:
 			r, size := utf8.DecodeRune(s.text[s.pos:])
 			if r == utf8.RuneError && size == 1 && !invalid {
@@ -55,11 +55,11 @@ func (s *scanner) quoted() (escaped, ok bool) {
 	}
 }
 
-// plain passes over the characters of a string that need no attention, by eights
+// skipPlain passes over the characters of a string that need no attention, by eights
 // as long as that goes. In a word with a character that needs some, one of the high
 // bits stays or becomes set: it is not ASCII, or wraps round when 0x20 is taken from
 // it, or when 1 is taken from what differs from a quote or from a backslash.
-func (s *scanner) plain() {
+func (s *scanner) skipPlain() {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	text, i := s.text, s.pos
 	for len(text)-i >= 8 {
@@ -78,8 +78,8 @@ func (s *scanner) plain() {
 	s.pos = i
 }
 
-// escape reads one escape sequence, a surrogate pair being one.
-func (s *scanner) escape() bool {
+// readEscape reads one escape sequence, a surrogate pair being one.
+func (s *scanner) readEscape() bool {
 	s.pos++
 	switch s.peek() {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -87,9 +87,9 @@ func (s *scanner) escape() bool {
 		return true
 	case 'u':
 	default:
-		return s.fail("expected a valid escape sequence after the backslash")
+		return s.failSyntax("expected a valid escape sequence after the backslash")
 	}
-	unit, ok := s.codeUnit()
+	unit, ok := s.readCodeUnit()
 	if !ok {
 		return false
 	}
@@ -99,17 +99,17 @@ func (s *scanner) escape() bool {
 	case unit >= 0xDC00 && unit <= 0xDFFF:
 		s.report(fault.CodeLoneSurrogate, "a low surrogate without the high one before it is not a character")
 	case unit >= 0xD800 && unit <= 0xDBFF:
-		return s.lowSurrogate()
+		return s.readLowSurrogate()
 	}
 	return true
 }
 
-// lowSurrogate reads the second half of a surrogate pair, or notes its absence.
-func (s *scanner) lowSurrogate() bool {
+// readLowSurrogate reads the second half of a surrogate pair, or notes its absence.
+func (s *scanner) readLowSurrogate() bool {
 	if bytes.HasPrefix(s.text[s.pos:], []byte(`\u`)) {
 		before := s.pos
 		s.pos++
-		unit, ok := s.codeUnit()
+		unit, ok := s.readCodeUnit()
 		if !ok {
 			return false
 		}
@@ -122,18 +122,18 @@ func (s *scanner) lowSurrogate() bool {
 	return true
 }
 
-// codeUnit reads the four hexadecimal digits behind \u, standing on the u.
-func (s *scanner) codeUnit() (uint32, bool) {
+// readCodeUnit reads the four hexadecimal digits behind \u, standing on the u.
+func (s *scanner) readCodeUnit() (uint32, bool) {
 	if len(s.text)-s.pos < 5 {
 		s.pos = len(s.text)
-		return 0, s.fail(`expected four hexadecimal digits after \u`)
+		return 0, s.failSyntax(`expected four hexadecimal digits after \u`)
 	}
 	var unit uint32
 	for i := 1; i <= 4; i++ {
 		digit, ok := hexDigit(s.text[s.pos+i])
 		if !ok {
 			s.pos += i
-			return 0, s.fail(`expected four hexadecimal digits after \u`)
+			return 0, s.failSyntax(`expected four hexadecimal digits after \u`)
 		}
 		unit = unit<<4 | uint32(digit)
 	}

@@ -51,7 +51,7 @@ func scalarIdentity(value any) string {
 		return "" // impossible, because the value was read from JSON
 	}
 
-	return string(event.Canonical(text))
+	return string(event.Canonicalize(text))
 }
 
 // lookUpEnums replaces long enums by enumerations.

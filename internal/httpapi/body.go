@@ -55,9 +55,9 @@ type bodyReader struct {
 	windows chan struct{}
 }
 
-// take makes room for a body, or tells that there is none. What was taken is given
+// reserveBody makes room for a body, or tells that there is none. What was taken is given
 // back when the request was served.
-func (b *bodyReader) take(c *gin.Context, n int64) error {
+func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
@@ -66,8 +66,8 @@ func (b *bodyReader) take(c *gin.Context, n int64) error {
 	return nil
 }
 
-// release gives back what a request took.
-func (b *bodyReader) release(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
+// releaseBody gives back what a request took.
+func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {
@@ -105,11 +105,11 @@ func withinUTF8(charset string) bool {
 	return false
 }
 
-// read reads the body, without the byte order mark that it may begin with. With a fault it
+// readBody reads the body, without the byte order mark that it may begin with. With a fault it
 // returns the beginning of what was read, so that it can be kept. No more is read than is
 // needed to know that it is too large.
-func (b *bodyReader) read(c *gin.Context) ([]byte, error) {
-	body, err := b.readWithin(c)
+func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
+	body, err := b.readLimited(c)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
@@ -118,34 +118,34 @@ func (b *bodyReader) read(c *gin.Context) ([]byte, error) {
 	return body, err
 }
 
-func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
+func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 	limit, r := b.limits.BodyBytes, c.Request
 	length := r.ContentLength
 	if length > limit {
-		return nil, b.tooLarge(limit)
+		return nil, b.tooLargeFault(limit)
 	}
-	wire := b.paced(c)
+	wire := b.withPace(c)
 	if r.ContentLength < 0 { // else no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
 	switch encoding := codingOf(r.Header.Values("Content-Encoding")); encoding {
 	case "":
-		return b.receive(c, wire)
+		return b.receiveBody(c, wire)
 	case "gzip":
-		if err := b.take(c, gzipRoom); err != nil {
+		if err := b.reserveBody(c, gzipRoom); err != nil {
 			return nil, err
 		}
-		return b.inflate(c, wire, encoding)
+		return b.inflateBody(c, wire, encoding)
 	case "zstd":
 		// A decoder holds a window of megabytes, so it is not made before all is there, and
 		// few of them at once.
-		sent, err := b.receive(c, wire)
+		sent, err := b.receiveBody(c, wire)
 		if err != nil {
 			return nil, err
 		}
 		b.windows <- struct{}{}
 		defer func() { <-b.windows }()
-		return b.inflate(c, bytes.NewReader(sent), encoding)
+		return b.inflateBody(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none, and one of them only")
@@ -169,9 +169,9 @@ func codingOf(headers []string) string {
 	return strings.Join(codings, ",")
 }
 
-// receive reads what is sent. Room is taken as it arrives: who announces much and sends
+// receiveBody reads what is sent. Room is taken as it arrives: who announces much and sends
 // nothing must not hold room that others need.
-func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
+func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error) {
 	length := c.Request.ContentLength
 	most, end := length, 0
 	if length < 0 {
@@ -182,7 +182,7 @@ func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
 			room := min(max(moreRoom*taken, firstRoom), most)
-			if err := b.take(c, room-taken); err != nil {
+			if err := b.reserveBody(c, room-taken); err != nil {
 				return body, err
 			}
 			taken = room
@@ -200,8 +200,8 @@ func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// inflate decompresses within the limit of the inflated size.
-func (b *bodyReader) inflate(c *gin.Context, wire io.Reader, encoding string) ([]byte, error) {
+// inflateBody decompresses within the limit of the inflated size.
+func (b *bodyReader) inflateBody(c *gin.Context, wire io.Reader, encoding string) ([]byte, error) {
 	limit := b.limits.InflatedBytes
 	inflater, err := newInflater(wire, encoding)
 	if err != nil {
@@ -209,26 +209,26 @@ func (b *bodyReader) inflate(c *gin.Context, wire io.Reader, encoding string) ([
 	}
 	defer inflater.Close() //nolint:errcheck // everything of interest was read
 	var body bytes.Buffer
-	n, err := body.ReadFrom(io.LimitReader(&meter{from: inflater, take: func(n int64) error { return b.take(c, n) }}, limit+1))
+	n, err := body.ReadFrom(io.LimitReader(&reservingReader{from: inflater, reserve: func(n int64) error { return b.reserveBody(c, n) }}, limit+1))
 	if err != nil {
 		return body.Bytes(), b.inflateFault(err)
 	}
 	if n > limit {
-		return body.Bytes()[:limit], b.tooLarge(limit)
+		return body.Bytes()[:limit], b.tooLargeFault(limit)
 	}
 	return body.Bytes(), nil
 }
 
-// meter takes room for what is read from a body whose size is not known before.
-type meter struct {
-	from io.Reader
-	take func(n int64) error
+// reservingReader takes room for what is read from a body whose size is not known before.
+type reservingReader struct {
+	from    io.Reader
+	reserve func(n int64) error
 }
 
 // Read implements io.Reader.
-func (m *meter) Read(p []byte) (int, error) {
+func (m *reservingReader) Read(p []byte) (int, error) {
 	n, err := m.from.Read(p)
-	if full := m.take(int64(n)); full != nil {
+	if full := m.reserve(int64(n)); full != nil {
 		return 0, full
 	}
 	return n, err
@@ -249,7 +249,7 @@ func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
 	return decoder.IOReadCloser(), nil
 }
 
-func (b *bodyReader) tooLarge(limit int64) error {
+func (b *bodyReader) tooLargeFault(limit int64) error {
 	return fault.New(fault.TooLarge, fault.CodeBodyTooLarge, fmt.Sprintf("the body has more than %d bytes; send fewer events a request", limit))
 }
 
@@ -259,7 +259,7 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &tooLarge):
-		return b.tooLarge(limit)
+		return b.tooLargeFault(limit)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fault.Wrap(err, fault.SlowRequest, fault.CodeRequestTimeout, "the body did not arrive in time")
 	}

@@ -163,7 +163,7 @@ func (a *api) readDocument(c *gin.Context, media string) ([]byte, error) {
 	if kind, ok := utf8MediaType(c.GetHeader("Content-Type")); !ok || (kind != media && kind != "application/json") {
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media+", in UTF-8")
 	}
-	return a.bodies.read(c)
+	return a.bodies.readBody(c)
 }
 
 // deleteEvent is DELETE /v1/events/{id}.

@@ -49,7 +49,7 @@ func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]by
 	reader := bodyReader{limits: limits, memory: 1 << 30, windows: make(chan struct{}, maxWindows)}
 	c, _ := gin.CreateTestContext(w)
 	c.Request = r
-	return reader.read(c)
+	return reader.readBody(c)
 }
 
 // AppendEvent renders an event as the handlers do.

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const (
@@ -137,7 +137,7 @@ func column(t testing.TB, array any, member string) []string {
 
 func requireSameJSON(t testing.TB, expected, got string) {
 	t.Helper()
-	require.Equal(t, string(event.Canonical([]byte(expected))), string(event.Canonical([]byte(got))))
+	require.Equal(t, string(event.Canonicalize([]byte(expected))), string(event.Canonicalize([]byte(got))))
 }
 
 // render writes a decoded document as JSON.

@@ -41,7 +41,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Time from a request's headers to the end of its answer, by method, route and status"),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	m.problems, problems = meter.Int64Counter("theeye.http.problems", metric.WithUnit("{problem}"),
-		metric.WithDescription("Problem documents that were sent, by code"))
+		metric.WithDescription("Problem documents sent, by code"))
 	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests beyond the rate limit of their application"))
 	m.requests.newOption = func(k requestKey) metric.RecordOption {
@@ -71,8 +71,8 @@ func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 		return err //nolint:wrapcheck // wrapped below
 	}
 	err := errors.Join(
-		gauge("theeye.http.body.memory", "Bytes of the bodies that are held at the moment", b.held.Load),
-		gauge("theeye.http.body.memory.limit", "Bytes of bodies that may be held at once", func() int64 { return b.memory }),
+		gauge("theeye.http.body.memory", "Bytes of request bodies in memory", b.held.Load),
+		gauge("theeye.http.body.memory.limit", "Limit of the bytes of request bodies in memory", func() int64 { return b.memory }),
 	)
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)

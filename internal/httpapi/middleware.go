@@ -34,7 +34,7 @@ func (a *api) identifyRequest(c *gin.Context) {
 	for _, fixed := range fixedHeaders() {
 		x.setHeader(header, fixed[0], fixed[1])
 	}
-	defer a.bodies.release(c)
+	defer a.bodies.releaseBody(c)
 	defer a.responses.releaseResponse(c)
 	a.startTrace(c, x, begin)
 	defer a.recordRequest(c, x, begin) // also when the connection is to be aborted

@@ -32,10 +32,10 @@ type pacedBody struct {
 // unpaced is how small a body is that nobody is hurried with: it holds next to nothing.
 const unpaced = 4 << 10
 
-// paced returns a request's body, held to the pace. The server clears the deadline
+// withPace returns a request's body, held to the pace. The server clears the deadline
 // when the body was read to its end, and drops the connection when it was not. It looks
 // at the request's own body for that, which therefore stays in its place.
-func (b *bodyReader) paced(c *gin.Context) io.ReadCloser {
+func (b *bodyReader) withPace(c *gin.Context) io.ReadCloser {
 	r := c.Request
 	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {
 		return r.Body

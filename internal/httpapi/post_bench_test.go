@@ -48,7 +48,7 @@ func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
 	return nil
 }
 
-func (instantStore) Check(context.Context, *ingest.Group) error { return nil }
+func (instantStore) DryRun(context.Context, *ingest.Group) error { return nil }
 
 // nowhere is a http.ResponseWriter that keeps the status.
 type nowhere struct {

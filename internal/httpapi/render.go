@@ -54,7 +54,7 @@ func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
 	if v.TypeVersion > 0 {
 		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
 	}
-	if v.Refused() {
+	if v.IsRejected() {
 		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
 		b = append(append(b, `,"errors":`...), violations...)
 		switch {

@@ -160,7 +160,7 @@ func (a *api) routes() []route {
 	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
-		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
+		{post, ingest, a.postValidate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
 		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},
 		{get, read, a.getStats, []string{"/v1/stats"}, counts},

@@ -57,7 +57,7 @@ func (a *api) findGroupDuration(ctx context.Context, t *query.EventTrace) (took 
 	if !t.TraceID.Valid {
 		return 0, false, nil
 	}
-	if took, known = a.Collector.Took(ingest.GroupID(t.Group)); known {
+	if took, known = a.Collector.CommitDuration(ingest.GroupID(t.Group)); known {
 		return took, true, nil
 	}
 	took, err = a.Finder.GroupDuration(ctx, t.Group)

@@ -3,9 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -160,7 +160,7 @@ func changedMembers(before, after *event.Event) []string {
 		{"session_id", before.SessionID != after.SessionID},
 		{"category", before.Category != after.Category},
 		{"name", before.Name != after.Name},
-		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"data", !bytes.Equal(event.Canonicalize(before.Data), event.Canonicalize(after.Data))},
 		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
 	} {
 		if member.differs {
@@ -168,17 +168,6 @@ func changedMembers(before, after *event.Event) []string {
 		}
 	}
 	return changed
-}
-
-// validationColumns is what an event's type has to say, as it is stored.
-func validationColumns(e *event.Envelope) (version *int32, violations []byte) {
-	if e.TypeVersion > 0 {
-		version = &e.TypeVersion
-	}
-	if len(e.Observed) > 0 {
-		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
-	}
-	return version, violations
 }
 
 // jsonParameter is a JSON document as a parameter; null for none.
@@ -233,11 +222,13 @@ func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 // event is to move to, as soon as that is known. It tries again when the event
 // moved meanwhile, when a partition was missing, and after contention.
 func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*amendment) error) error {
-	backoff := firstBackoff
-	unknown := false // whether an earlier attempt may have been committed
-	for attempt := 1; ; attempt++ {
+	mayBeCommitted := false // by an earlier attempt
+	policy := transactionRetry()
+	policy.longest = time.Second
+
+	return policy.run(ctx, func() (retryDecision, error) {
 		c := amendment{id: id}
-		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
+		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
 		err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
@@ -249,23 +240,21 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 		})
 		switch {
 		case isMissingPartition(err) && wanted != nil:
-			s.partitions.forget()
-			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
-				return err
+			s.partitions.forgetKnown()
+			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
+				return giveUp, err
 			}
-		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
+		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
+			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
 		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
-			unknown = true
+			mayBeCommitted = true
 		case errors.Is(err, errMoved), isContention(err):
 		default:
-			return translateError(err, "change an event")
+			return giveUp, translateError(err, "change an event")
 		}
-		if attempt == maxAttempts || !wait(ctx, backoff) {
-			return translateError(err, "change an event")
-		}
-		backoff *= 2
-	}
+
+		return retryCounted, translateError(err, "change an event")
+	})
 }
 
 // lockRows locks the sessions by id, then the event.

@@ -30,7 +30,7 @@ type differential struct {
 func newDifferential(t testing.TB) *differential {
 	t.Helper()
 	b := newBundle(t)
-	keep := postgres.KeepConfig{Rows: 1 << 40, Bytes: 1 << 40, RawBytes: 64 << 10}
+	keep := postgres.RejectionBounds{Rows: 1 << 40, Bytes: 1 << 40, RawBytes: 64 << 10}
 	return &differential{store: newStore(b.db, keep), again: newStore(b.db, keep), pool: b.database.Pool(t), rules: event.DefaultRules()}
 }
 
@@ -80,7 +80,7 @@ func (d *differential) check(t testing.TB, envelopes []event.Envelope) {
 		var data string
 		require.NoError(t, rows.Scan(&got.ID, &got.SessionID, &got.Category, &got.Name, &data, &got.Timestamp))
 		want := *sent[got.ID]
-		require.Equal(t, string(event.Canonical(want.Data)), string(event.Canonical([]byte(data))))
+		require.Equal(t, string(event.Canonicalize(want.Data)), string(event.Canonicalize([]byte(data))))
 		got.Data, got.Timestamp, want.Data = nil, got.Timestamp.UTC(), nil
 		require.Equal(t, want, got)
 	}

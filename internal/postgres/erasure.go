@@ -38,17 +38,6 @@ func NewErasureStore(db *DB) *ErasureStore {
 // pool is where all connections for erasures come from.
 func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
 
-// retryTransaction runs a transaction whose commit somebody is told of, and again where others got
-// into its way.
-func (s *ErasureStore) retryTransaction(ctx context.Context, do func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.runTransaction(ctx, s.pool(), do)
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
-}
-
 // insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
 // insert the same ask.
 const insertErasureSQL = `
@@ -129,7 +118,7 @@ func (s *ErasureStore) insertErasure(ctx context.Context, ask erasure.Request, d
 		filter, filterDigest = jsonParameter(encodeFilter(ask.Values)), sum[:]
 	}
 	begun := false
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
 		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
@@ -207,7 +196,7 @@ func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.E
 // that something is erased: what was read may be of a commit that did not wait for all that
 // it should have.
 func (s *ErasureStore) confirmDurable(ctx context.Context) error {
-	return s.retryTransaction(ctx, func(pgx.Tx) error { return nil })
+	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
 
 func (s *ErasureStore) findErasure(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {

@@ -77,7 +77,7 @@ where erasure_id = $1 returning finished_at`
 // the state with it. Where others got into its way it is done again, from the same state.
 func (t *erasureTask) runStep(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
 	var next erasureState
-	err := t.store.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err := t.store.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		next = t.state
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err

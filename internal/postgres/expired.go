@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // How retention takes a partition off: it is marked as expired, detached, given another
@@ -98,33 +97,29 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 // detachAsOwner needs a moment in which nobody is inside of a transaction with the
 // table. If there is none within some seconds, the next round tries again.
 func (s *RetentionStore) detachAsOwner(ctx context.Context, table, partition string, before time.Time) error {
-	const attempts, pause = 10, time.Second
-	for attempt := 1; ; attempt++ {
+	policy := retryPolicy{attempts: 10, first: time.Second, longest: time.Second}
+
+	return policy.run(ctx, func() (retryDecision, error) {
 		_, err := s.db.change.Exec(ctx, detachAsOwnerSQL, table, partition, before)
-		if sqlState(err) != stateLockNotAvailable || attempt == attempts || !wait(ctx, pause) {
-			return err
+		if sqlState(err) == stateLockNotAvailable {
+			return retryCounted, err
 		}
-	}
+		return giveUp, err
+	})
 }
 
 // setAside lists the marked tables that are detached, and gives them names of their own:
 // those they had are free then, for an event so late that its partition has to be made
 // again. One replica at a time does it.
-func (s *RetentionStore) setAside(ctx context.Context, table string, before time.Time) ([]string, error) {
-	for attempt := 1; ; attempt++ {
-		found, err := collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
-		// To rename a table is to wait for another replica that is at it, which may wait
-		// for this one.
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return found, err
-		}
-	}
-}
+func (s *RetentionStore) setAside(ctx context.Context, table string, before time.Time) (found []string, err error) {
+	// To rename a table is to wait for another replica that is renaming one, which may wait
+	// for this one.
+	err = retryOnContention(ctx, func() (err error) {
+		found, err = collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
+		return err
+	})
 
-// executor is what a pool and a transaction have in common.
-type executor interface {
-	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
-	QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row
+	return found, err
 }
 
 // dropExpired drops a table that was set aside, and tells whether it was still there.

@@ -36,7 +36,7 @@ func gatheredWithin(t *testing.T, store ingest.Store, budget time.Duration, requ
 			defer func() { done <- struct{}{} }()
 			answers[i], _ = c.Submit(context.Background(), r)
 		}()
-		require.Eventually(t, func() bool { return c.Queued() == sent }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return c.QueuedEvents() == sent }, time.Minute, time.Millisecond)
 	}
 	c.Start()
 	for range requests {

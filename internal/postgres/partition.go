@@ -64,9 +64,9 @@ where i.inhparent = to_regclass($1)`
 // until the end of the transaction.
 const lockPartitionsSQL = `select pg_advisory_xact_lock(hashtext('theeye partitions'))`
 
-// ensure makes the partitions of a table for the given months unless they exist.
+// ensureMonths makes the partitions of a table for the given months unless they exist.
 // The known ones cost no trip to the database.
-func (p *partitions) ensure(ctx context.Context, table string, months []month) error {
+func (p *partitions) ensureMonths(ctx context.Context, table string, months []month) error {
 	p.mu.Lock()
 	var missing []month
 	for _, m := range months {
@@ -76,26 +76,26 @@ func (p *partitions) ensure(ctx context.Context, table string, months []month) e
 	}
 	p.mu.Unlock()
 	for _, m := range missing {
-		if err := p.create(ctx, table, m); err != nil {
+		if err := p.createPartition(ctx, table, m); err != nil {
 			return translateError(err, "make partition "+m.partition(table))
 		}
 	}
 	return nil
 }
 
-// create makes a table like its parent and attaches it, which lets writers of
+// createPartition makes a table like its parent and attaches it, which lets writers of
 // other partitions go on: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, where
 // CREATE TABLE ... PARTITION OF would wait for every one of them.
 //
 // A role that does not own the parent has a function of the schema do the same.
-func (p *partitions) create(ctx context.Context, table string, m month) error {
+func (p *partitions) createPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	owned, err := owns(ctx, p.db.write, table)
 	if err != nil {
 		return err
 	}
 	if owned {
-		err = p.attach(ctx, table, m)
+		err = p.attachPartition(ctx, table, m)
 	} else {
 		_, err = p.db.write.Exec(ctx, makePartitionSQL, table, int(m)/12, int(m)%12+1)
 	}
@@ -151,7 +151,7 @@ func owns(ctx context.Context, on executor, table string) (owned bool, err error
 	return owned, err
 }
 
-func (p *partitions) attach(ctx context.Context, table string, m month) error {
+func (p *partitions) attachPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	return pgx.BeginFunc(ctx, p.db.write, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitionsSQL); err != nil {
@@ -181,16 +181,11 @@ func (p *partitions) attach(ctx context.Context, table string, m month) error {
 	})
 }
 
-// forget makes the next ensure ask the database again.
-func (p *partitions) forget() {
+// forgetKnown makes the next ensure ask the database again.
+func (p *partitions) forgetKnown() {
 	p.mu.Lock()
 	p.known = map[string]bool{}
 	p.mu.Unlock()
-}
-
-// querier is what a pool, a connection and a transaction have in common.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
 // listPartitions returns the partitions of a table, and whether each is being detached.

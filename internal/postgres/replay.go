@@ -151,23 +151,13 @@ func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcome
 	if err != nil {
 		return err
 	}
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
 		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
 	return translateError(err, "note the outcome of a replay")
-}
-
-// retryTransaction runs a transaction, and again where others got into its way.
-func (s *ReplayStore) retryTransaction(ctx context.Context, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.runTransaction(ctx, s.db.change, run)
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
 }
 
 // replayTotals is what an audit entry says of a part of a replay.
@@ -231,7 +221,7 @@ func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejectio
 	q := newStatement(leaseSQL)
 	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
 		if err != nil {
 			return err

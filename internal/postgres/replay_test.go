@@ -70,7 +70,7 @@ func rejectMany(t testing.TB, c *ingest.Collector, application event.Application
 		e := envelope(uuid.New(), time.Now().Add(-time.Hour))
 		e.Raw = fmt.Appendf(nil, `{"session_id":%q,"category":"page","name":"view","data":{"n":%d},"timestamp":"2021-01-01T09:15:27Z"}`, e.Event.SessionID, i)
 		e.Known &^= event.FieldID
-		e.Refuse(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
+		e.Reject(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
 		if change != nil {
 			change(i, &e)
 		}
@@ -163,7 +163,7 @@ func TestCountsOfRejectionsEqualSQL(t *testing.T) {
 	for _, application := range []event.ApplicationID{shop, blog} {
 		rejectMany(t, c, application, 30, fault.CodeSchemaViolation, func(i int, e *event.Envelope) {
 			if i%3 == 0 {
-				e.Refuse(fault.CodeUnknownField, "/x", "no")
+				e.Reject(fault.CodeUnknownField, "/x", "no")
 			}
 			if i%5 == 0 {
 				e.Known &^= event.FieldCategory
@@ -220,9 +220,9 @@ func TestGroupsOfRejections(t *testing.T) {
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	rejectMany(t, c, shop, 5, fault.CodeSchemaViolation, func(i int, e *event.Envelope) { // at /data/0 and /data/1
-		e.Refuse(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
+		e.Reject(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
 		if i == 0 {
-			e.Refuse(fault.CodeUnknownField, "/x", "no")
+			e.Reject(fault.CodeUnknownField, "/x", "no")
 		}
 	})
 	rejectMany(t, c, blog, 2, fault.CodeSchemaViolation, nil)

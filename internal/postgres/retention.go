@@ -40,11 +40,11 @@ func (s *RetentionStore) CreatePartitions(ctx context.Context, from, to time.Tim
 	for m := monthOf(from); m <= monthOf(to); m++ {
 		months = append(months, m)
 	}
-	s.partitions.forget() // another replica may have dropped what is known here
-	if err := s.partitions.ensure(ctx, eventTable, months); err != nil {
+	s.partitions.forgetKnown() // another replica may have dropped what is known here
+	if err := s.partitions.ensureMonths(ctx, eventTable, months); err != nil {
 		return err
 	}
-	return s.partitions.ensure(ctx, rejectionTable, months)
+	return s.partitions.ensureMonths(ctx, rejectionTable, months)
 }
 
 // ExpireEvents implements retention.Store. A partition is detached, which blocks

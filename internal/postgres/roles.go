@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -80,14 +79,14 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 // retryConcurrentUpdate runs a transaction again when another one changed the same role: roles belong to
 // all databases of a cluster, and Postgres does not make those who change one wait.
 func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
+	return transactionRetry().run(ctx, func() (retryDecision, error) {
 		err := pgx.BeginFunc(ctx, conn, run)
 		var pg *pgconn.PgError
-		concurrent := errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently")
-		if !concurrent || attempt == maxAttempts || !wait(ctx, firstBackoff*time.Duration(attempt)) {
-			return err
+		if errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently") {
+			return retryCounted, err
 		}
-	}
+		return giveUp, err
+	})
 }
 
 // placeSQL reads the catalogue. That who is asking waits for another one who makes

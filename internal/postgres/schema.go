@@ -130,20 +130,21 @@ var errTableInUse = errors.New("a table was in use for five minutes: pg_stat_act
 // after it, so each gives way after a second, by a lock_timeout of its own, and is tried
 // again from its beginning, for five minutes. waits is called each time.
 func retryWhileLocked(ctx context.Context, waits func(), steps func() error) error {
-	const attempts, pause = 60, 4 * time.Second
-	for attempt := 1; ; attempt++ {
+	policy := retryPolicy{attempts: 60, first: 4 * time.Second, longest: 4 * time.Second}
+
+	err := policy.run(ctx, func() (retryDecision, error) {
 		err := steps()
 		if sqlState(err) != stateLockNotAvailable {
-			return translateError(err, "migrate")
-		}
-		if attempt == attempts {
-			return errTableInUse
+			return giveUp, translateError(err, "migrate")
 		}
 		waits()
-		if !wait(ctx, pause) {
-			return fmt.Errorf("wait for a table that is in use: %w", context.Cause(ctx))
-		}
+		return retryCounted, errTableInUse
+	})
+	if errors.Is(err, errTableInUse) && ctx.Err() != nil {
+		return fmt.Errorf("wait for a table that is in use: %w", context.Cause(ctx))
 	}
+
+	return err
 }
 
 // Migrations tells which steps there are and which were applied.

@@ -107,7 +107,7 @@ func TestCheckStoresNothing(t *testing.T) {
 	other := original
 	other.Event.Category = "other"
 
-	verdicts, err := c.Check(context.Background(), request(shop, original, other, envelope(session, noon)))
+	verdicts, err := c.DryRun(context.Background(), request(shop, original, other, envelope(session, noon)))
 
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(verdicts))

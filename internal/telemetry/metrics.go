@@ -119,7 +119,7 @@ func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
-		metric.WithDescription("Pushes of metrics by their outcome: exported or failed"),
+		metric.WithDescription("Pushes of metrics by outcome: exported or failed"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(e.exported.Load(), exported)
 			o.Observe(e.failed.Load(), failed)

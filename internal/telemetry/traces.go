@@ -101,7 +101,7 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	failed := outcome("failed")
 	dropped := outcome("dropped")
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.spans",
-		metric.WithDescription("Spans by what became of them: exported, failed to be sent, or dropped because too many were waiting"),
+		metric.WithDescription("Spans by outcome: exported, failed, or dropped because too many were waiting"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(c.exported.Load(), exported)
 			o.Observe(c.failedToSend.Load(), failed)
@@ -110,7 +110,7 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 		}))
 	if err == nil {
 		_, err = meter.Int64ObservableGauge("theeye.telemetry.span.queue",
-			metric.WithDescription("Spans that wait to be exported"),
+			metric.WithDescription("Spans waiting to be exported"),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 				o.Observe(c.waiting.Load())
 				return nil
