@@ -99,6 +99,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler.AssertFormat() // the authors of "format": "email" expect it to be checked
 	registerFormats(compiler)
 	compiler.UseLoader(noLoader{})
+
 	programs := 0
 	sealed := false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
@@ -113,6 +114,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 
 		return expression, err
 	})
+
 	compiler.RegisterVocabulary(markVocabulary())
 	compiler.AssertVocabs()
 	if err := compiler.AddResource(baseURL, document); err != nil {

@@ -225,6 +225,7 @@ func (i *Inference) mergeSlot(p, from *slot) {
 	p.objects += from.objects
 	p.arrays += from.arrays
 	p.formatBits &= from.formatBits
+
 	if from.values == nil {
 		p.values = nil
 	}
