@@ -62,6 +62,7 @@ func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 		b.held.Add(-n)
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
+
 	requestStateOf(c).bodyBytes += n
 	return nil
 }
@@ -74,12 +75,14 @@ func mediaTypeOf(header string) (mediaType, error) {
 	if header == "application/json" {
 		return jsonBody, nil
 	}
+
 	switch kind, _ := utf8MediaType(header); kind {
 	case "application/json":
 		return jsonBody, nil
 	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines", "application/x-jsonlines":
 		return ndjsonBody, nil
 	}
+
 	return 0, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType,
 		"send Content-Type application/json (an event or an array) or application/x-ndjson (an event a line), in UTF-8")
 }
@@ -91,6 +94,7 @@ func utf8MediaType(header string) (kind string, ok bool) {
 	if err != nil || (named && !withinUTF8(charset)) {
 		return "", false
 	}
+
 	return kind, true
 }
 
@@ -102,6 +106,7 @@ func withinUTF8(charset string) bool {
 		"us-ascii", "ascii", "us", "csascii", "ansi_x3.4-1968", "ansi_x3.4-1986", "iso646-us", "iso_646.irv:1991", "iso-ir-6", "ibm367", "cp367":
 		return true
 	}
+
 	return false
 }
 
@@ -115,6 +120,7 @@ func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
 		w.Header().Set("Connection", "close") // or the rest would be read after all
 	}
+
 	return body, err
 }
 
@@ -124,10 +130,12 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 	if length > limit {
 		return nil, b.tooLargeFault(limit)
 	}
+
 	wire := b.withPace(c)
 	if r.ContentLength < 0 { // else no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
+
 	switch encoding := codingOf(r.Header.Values("Content-Encoding")); encoding {
 	case "":
 		return b.receiveBody(c, wire)
@@ -135,6 +143,7 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 		if err := b.reserveBody(c, gzipRoom); err != nil {
 			return nil, err
 		}
+
 		return b.inflateBody(c, wire, encoding)
 	case "zstd":
 		// A decoder holds a window of megabytes, so it is not made before all is there, and
@@ -143,8 +152,10 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		b.windows <- struct{}{}
 		defer func() { <-b.windows }()
+
 		return b.inflateBody(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
@@ -166,6 +177,7 @@ func codingOf(headers []string) string {
 			codings = append(codings, coding)
 		}
 	}
+
 	return strings.Join(codings, ",")
 }
 
@@ -177,6 +189,7 @@ func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error)
 	if length < 0 {
 		most, end = b.limits.BodyBytes, 1 // a place for what tells that there is too much
 	}
+
 	var body []byte
 	var taken int64
 	for int64(len(body)) != length {
@@ -185,9 +198,11 @@ func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error)
 			if err := b.reserveBody(c, room-taken); err != nil {
 				return body, err
 			}
+
 			taken = room
 			body = append(make([]byte, 0, int(room)+end), body...)
 		}
+
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
@@ -197,6 +212,7 @@ func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error)
 			return body, b.readFault(err, b.limits.BodyBytes)
 		}
 	}
+
 	return body, nil
 }
 
@@ -208,14 +224,17 @@ func (b *bodyReader) inflateBody(c *gin.Context, wire io.Reader, encoding string
 		return nil, b.inflateFault(err)
 	}
 	defer inflater.Close() //nolint:errcheck // everything of interest was read
+
 	var body bytes.Buffer
 	n, err := body.ReadFrom(io.LimitReader(&reservingReader{from: inflater, reserve: func(n int64) error { return b.reserveBody(c, n) }}, limit+1))
 	if err != nil {
 		return body.Bytes(), b.inflateFault(err)
 	}
+
 	if n > limit {
 		return body.Bytes()[:limit], b.tooLargeFault(limit)
 	}
+
 	return body.Bytes(), nil
 }
 
@@ -231,6 +250,7 @@ func (m *reservingReader) Read(p []byte) (int, error) {
 	if full := m.reserve(int64(n)); full != nil {
 		return 0, full
 	}
+
 	return n, err
 }
 
@@ -240,12 +260,15 @@ func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make a gzip decoder: %w", err)
 		}
+
 		return decoder, nil
 	}
+
 	decoder, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
+
 	return decoder.IOReadCloser(), nil
 }
 
@@ -263,6 +286,7 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fault.Wrap(err, fault.SlowRequest, fault.CodeRequestTimeout, "the body did not arrive in time")
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidRequest, "the body ended before its announced length")
 }
 
@@ -270,10 +294,12 @@ func (b *bodyReader) inflateFault(err error) error {
 	if f, ok := fault.As(err); ok { // there is no room for it
 		return f
 	}
+
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	if errors.As(err, &tooLarge) || (errors.As(err, &timeout) && timeout.Timeout()) {
 		return b.readFault(err, b.limits.BodyBytes)
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidEncoding, "the body is not valid in the encoding that Content-Encoding names")
 }

@@ -40,6 +40,7 @@ func (b *bodyReader) withPace(c *gin.Context) io.ReadCloser {
 	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {
 		return r.Body
 	}
+
 	return struct {
 		io.Reader
 		io.Closer
@@ -53,6 +54,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err //nolint:wrapcheck // readFault says what it means
 	}
+
 	n, err := b.from.Read(p)
 	b.read += int64(n)
 	return n, err
