@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 )
 
 // newCheck makes the command that `helm test` runs.
@@ -30,8 +31,8 @@ theeye-check, to which it belongs, stays.`,
 				return err
 			}
 
-			err = app.CheckService(cmd.Context(), c, url, patience)
-			if errors.Is(err, app.ErrURL) {
+			err = cli.CheckService(cmd.Context(), c, url, patience)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
 
@@ -50,7 +51,7 @@ theeye-check, to which it belongs, stays.`,
 
 // newKeyBootstrap makes the command that the chart runs once.
 func newKeyBootstrap() *cobra.Command {
-	var o app.BootstrapOptions
+	var o cli.BootstrapOptions
 	cmd := &cobra.Command{
 		Use: "bootstrap APPLICATION", Short: "In a pod of Kubernetes: make an admin key and keep it in a Secret, once", Args: cobra.ExactArgs(1),
 		Long: `In a pod of Kubernetes: make an application and an admin key of it, and put the key
@@ -68,12 +69,12 @@ patch on that Secret.`,
 				return err
 			}
 
-			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+			cluster, err := kube.InClusterConfig(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), kube.ServiceAccountFolder)
 			if err != nil {
 				return err
 			}
 
-			made, err := app.BootstrapKey(cmd.Context(), c, cluster, o)
+			made, err := cli.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
 				return err

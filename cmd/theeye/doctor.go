@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
 // The variables that dev.env sets for clients.
@@ -18,7 +20,7 @@ const (
 )
 
 func newDoctor() *cobra.Command {
-	options := app.DoctorOptions{Version: version}
+	options := cli.DoctorOptions{Version: version}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Check a running deployment and say what to do; changes nothing", Args: cobra.NoArgs,
@@ -49,8 +51,8 @@ with 69 when neither the database nor the service can be reached.`,
 				return err
 			}
 
-			report, err := app.RunDoctor(cmd.Context(), c, options)
-			if errors.Is(err, app.ErrURL) {
+			report, err := cli.RunDoctor(cmd.Context(), c, options)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
 
@@ -80,7 +82,7 @@ with 69 when neither the database nor the service can be reached.`,
 }
 
 // reportError is the error that makes the exit code.
-func reportError(report app.DoctorReport) error {
+func reportError(report doctor.Report) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)

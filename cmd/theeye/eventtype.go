@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 const eventTypeLong = `Administer event types: a category and a name, with a JSON Schema for the payload.
@@ -36,7 +38,7 @@ func newEventType() *cobra.Command {
 }
 
 // newEventTypeCommand builds a command that works on event types.
-func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t app.EventTypes, args []string) error) *cobra.Command {
+func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t cli.EventTypes, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,14 +47,14 @@ func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(c
 				return err
 			}
 
-			return app.WithEventTypes(cmd.Context(), c, func(t app.EventTypes) error { return do(cmd, t, args) })
+			return cli.WithEventTypes(cmd.Context(), c, func(t cli.EventTypes) error { return do(cmd, t, args) })
 		},
 	}
 	bindDatabaseFlags(cmd)
 	return cmd
 }
 
-func keyOf(args []string) app.EventTypeKey { return app.EventTypeKey{Category: args[0], Name: args[1]} }
+func keyOf(args []string) eventtype.Key { return eventtype.Key{Category: args[0], Name: args[1]} }
 
 // typeArguments is the arguments that name a type.
 func typeArguments() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
@@ -68,14 +70,14 @@ func bindOutput(cmd *cobra.Command, into *string) {
 }
 
 // printType prints a type as a plan has it.
-func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
+func printType(cmd *cobra.Command, t *eventtype.Type, form, comment string) error {
 	var text []byte
 	var err error
 	switch form {
 	case asYAML:
-		text, err = app.EventTypeYAML(t, comment)
+		text, err = plan.RenderYAML(t, comment)
 	case asJSON:
-		text, err = app.EventTypeJSON(t)
+		text, err = plan.RenderJSON(t)
 	default:
 		return usageError{fmt.Errorf("--output is yaml or json, not %q", form)}
 	}
@@ -89,7 +91,7 @@ func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error
 
 func newTypeList() *cobra.Command {
 	inJSON := false
-	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 		types, err := t.ListTypes(cmd.Context())
 		if err != nil {
 			return err
@@ -126,7 +128,7 @@ func quoteControls(text string) string {
 
 func newTypeGet() *cobra.Command {
 	form, version := "", int32(0)
-	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type as a file of a plan", typeArguments(), func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type as a file of a plan", typeArguments(), func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 		found, err := t.FindType(cmd.Context(), keyOf(args), version)
 		if err != nil {
 			return err
@@ -141,7 +143,7 @@ func newTypeGet() *cobra.Command {
 
 func newTypeDelete() *cobra.Command {
 	return newEventTypeCommand("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", typeArguments(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 			if err := t.DeleteType(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
@@ -153,7 +155,7 @@ func newTypeDelete() *cobra.Command {
 func newTypeApply() *cobra.Command {
 	source, dry, prune := planSource{}, false, false
 	cmd := newEventTypeCommand("apply -f PLAN", "Make the registry hold a plan: all of it, or nothing when something is wrong", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			_, err := applyPlan(cmd, t, source, prune, dry)
 			return err
 		})
@@ -166,7 +168,7 @@ func newTypeApply() *cobra.Command {
 func newTypeDiff() *cobra.Command {
 	source, prune := planSource{}, false
 	cmd := newEventTypeCommand("diff -f PLAN", "Show what apply would change; ends with 0 when nothing, with 1 when something", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			changed, err := applyPlan(cmd, t, source, prune, true)
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
@@ -180,7 +182,7 @@ func newTypeDiff() *cobra.Command {
 }
 
 // applyPlan makes the registry hold a plan, prints what that does, and counts the changes.
-func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
+func applyPlan(cmd *cobra.Command, t cli.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
 	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return 0, err
@@ -202,7 +204,7 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 
 		counts[string(r.Outcome)]++
 		fmt.Fprintf(&b, "%s %s\n", r.Outcome, of.Path())
-		difference, err := app.DiffEventType(r)
+		difference, err := plan.DiffTypes(r.Before, r.After)
 		if err != nil {
 			return 0, err
 		}
@@ -210,9 +212,9 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 		b.WriteString(difference)
 	}
 
-	unchanged := counts[string(app.EventTypeUnchanged)]
-	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(app.EventTypeCreated)],
-		counts[string(app.EventTypeChanged)], counts[string(app.EventTypeDeleted)], unchanged)
+	unchanged := counts[string(eventtype.Unchanged)]
+	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(eventtype.Created)],
+		counts[string(eventtype.Changed)], counts[string(eventtype.Deleted)], unchanged)
 	if dry {
 		b.WriteString("; nothing was done")
 	}
@@ -223,14 +225,14 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 func newTypeExport() *cobra.Command {
 	directory, form := "", ""
 	cmd := newEventTypeCommand("export [-d DIRECTORY]", "Print all event types as one plan, or write a file for each", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			types, err := t.ListTypes(cmd.Context())
 			if err != nil {
 				return err
 			}
 
 			if directory != "" {
-				written, err := app.ExportEventTypes(directory, types)
+				written, err := plan.ExportTypes(directory, types)
 				if err != nil {
 					return err
 				}
@@ -258,9 +260,9 @@ func newTypeExport() *cobra.Command {
 }
 
 func newTypeInfer() *cobra.Command {
-	events := app.DefaultSample
+	events := eventtype.DefaultSample
 	cmd := newEventTypeCommand("infer CATEGORY NAME", "Propose a schema that the newest stored events fit, as a plan", typeArguments(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
@@ -286,18 +288,18 @@ func newTypeInfer() *cobra.Command {
 }
 
 // hasMarks tells whether the schema in force has marks.
-func hasMarks(ctx context.Context, t app.EventTypes, key app.EventTypeKey) bool {
+func hasMarks(ctx context.Context, t cli.EventTypes, key eventtype.Key) bool {
 	current, err := t.FindType(ctx, key, 0)
 	return err == nil && strings.Contains(string(current.Schema), `"x-theeye"`)
 }
 
 func bindSample(cmd *cobra.Command, events *int) {
-	cmd.Flags().IntVar(events, "events", app.DefaultSample, "How many stored events to look at, the newest first")
+	cmd.Flags().IntVar(events, "events", eventtype.DefaultSample, "How many stored events to look at, the newest first")
 }
 
 func checkSample(events int) error {
-	if events < 1 || events > app.MaxSample {
-		return usageError{fmt.Errorf("--events is a number from 1 to %d", app.MaxSample)}
+	if events < 1 || events > eventtype.MaxSample {
+		return usageError{fmt.Errorf("--events is a number from 1 to %d", eventtype.MaxSample)}
 	}
 
 	return nil

@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 // planSource is where a plan is read from, as flags say it.
@@ -17,11 +18,11 @@ type planSource struct {
 
 func (s *planSource) bindFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.path, "file", "f", "", "The `PLAN`: a file, a directory, or - for the standard input")
-	cmd.Flags().StringVar(&s.from, "from", string(app.NewestDraft), "Convert the schemas of the plan from this `DRAFT`: draft-04, draft-06, draft-07 or 2019-09")
+	cmd.Flags().StringVar(&s.from, "from", string(eventtype.Draft2020), "Convert the schemas of the plan from this `DRAFT`: draft-04, draft-06, draft-07 or 2019-09")
 }
 
 // readPlan reads the plan, and says on the standard error what in its schemas does nothing.
-func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
+func (s *planSource) readPlan(cmd *cobra.Command) (plan.Plan, error) {
 	if s.path == "" {
 		return nil, usageError{errors.New("say with --file which file or directory; - is the standard input")}
 	}
@@ -31,7 +32,7 @@ func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
 		return nil, err
 	}
 
-	plan, err := app.ReadPlan(s.path, cmd.InOrStdin(), from)
+	plan, err := plan.Read(s.path, cmd.InOrStdin(), from)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +44,8 @@ func (s *planSource) readPlan(cmd *cobra.Command) (app.Plan, error) {
 	return plan, nil
 }
 
-func parseDraft(text string) (app.Draft, error) {
-	draft, known := app.ParseDraft(text)
+func parseDraft(text string) (eventtype.Draft, error) {
+	draft, known := eventtype.ParseDraft(text)
 	if !known {
 		return "", usageError{fmt.Errorf("--from is draft-04, draft-06, draft-07 or 2019-09, not %q", text)}
 	}
@@ -75,7 +76,7 @@ $ref, and was left out so that it does nothing now.`,
 				return err
 			}
 
-			text, notes, err := app.ConvertSchemas(args[0], cmd.InOrStdin(), draft)
+			text, notes, err := plan.ConvertFile(args[0], cmd.InOrStdin(), draft)
 			if err != nil {
 				return err
 			}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 func newTypePreview() *cobra.Command {
-	source, events, maxFailing, inJSON := planSource{}, app.DefaultSample, 0, false
+	source, events, maxFailing, inJSON := planSource{}, eventtype.DefaultSample, 0, false
 	cmd := newEventTypeCommand("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
@@ -57,13 +58,13 @@ observed does.`
 
 // typePreview is the preview of one type.
 type typePreview struct {
-	app.EventTypeKey
-	app.EventTypePreview
+	eventtype.Key
+	eventtype.Preview
 
 	Mode string `json:"mode"`
 }
 
-func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
+func collectPreviews(cmd *cobra.Command, t cli.EventTypes, source planSource, events int) ([]typePreview, error) {
 	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func formatPreviews(all []typePreview) string {
 func checkPreviews(all []typePreview, maxFailing int) error {
 	failing, complete := 0, true
 	for i := range all {
-		if all[i].Mode == app.EventTypeEnforce {
+		if all[i].Mode == string(eventtype.Enforce) {
 			failing += all[i].Events.NewlyFailing
 		}
 

@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
 func newMigrate() *cobra.Command {
@@ -27,7 +28,7 @@ func newMigrate() *cobra.Command {
 				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
 			}
 
-			if err := app.MigrateDown(cmd.Context(), c); err != nil {
+			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
 
@@ -66,14 +67,14 @@ func newMigrateUp() *cobra.Command {
 
 			done, shown := migrationReport{Applied: []appliedMigration{}}, newProgress(cmd)
 			var unsaid error
-			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
+			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
 				switch s.State {
-				case app.MigrationBegins:
+				case postgres.MigrationBegins:
 					shown.showText("applying %s", s.Name)
-				case app.MigrationWaits:
+				case postgres.MigrationWaits:
 					shown.clearLine()
 					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
-				case app.MigrationApplied:
+				case postgres.MigrationApplied:
 					shown.clearLine()
 					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
 					if !asJSON && unsaid == nil {
@@ -120,7 +121,7 @@ func newMigrateStatus() *cobra.Command {
 				return err
 			}
 
-			migrations, err := app.Migrations(cmd.Context(), c)
+			migrations, err := cli.Migrations(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -146,7 +147,7 @@ func newMigrateStatus() *cobra.Command {
 }
 
 func newMigrateRoles() *cobra.Command {
-	var roles app.Roles
+	var roles postgres.Roles
 	cmd := &cobra.Command{
 		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
 		Long: `Make the roles of the service and of analysts where they are missing, and grant each
@@ -161,7 +162,7 @@ It fails and changes nothing where a role could become the owner all the same, b
 of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
 them in public. It says then what has to be run, and as whom.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
+			if roles == (postgres.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
 			}
 
@@ -170,7 +171,7 @@ them in public. It says then what has to be run, and as whom.`,
 				return err
 			}
 
-			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
+			if err := cli.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
 

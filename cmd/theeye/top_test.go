@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metrics serves the two samples of internal/top, the second from the second time on.
+// metrics serves the two samples of internal/cli/top, the second from the second time on.
 func metrics(t *testing.T) string {
 	t.Helper()
 	var asked atomic.Int64
 	var samples []string
 	for _, name := range []string{"first.prom", "second.prom"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "top", "testdata", name))
+		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "cli", "top", "testdata", name))
 		require.NoError(t, err)
 		samples = append(samples, string(text))
 	}

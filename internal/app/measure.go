@@ -13,11 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
-
-// Build tells which build of the program runs.
-type Build = telemetry.Build
 
 // instruments are what the parts of the service measure with.
 type instruments struct {

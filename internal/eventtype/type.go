@@ -98,7 +98,7 @@ func (s Spec) Validate() (Spec, *Schema, error) {
 	return s, schema, err
 }
 
-// Equal tells whether two specs say the same, whatever the order of members.
+// Equal reports whether two specs say the same, whatever the order of members.
 func (s Spec) Equal(other Spec) bool {
 	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
 		string(event.Canonicalize(s.Schema)) == string(event.Canonicalize(other.Schema))

@@ -3,7 +3,7 @@
 // socket reaches, and stops it in order.
 //
 // `theeye dev` calls it so that one command is enough on a laptop, and
-// internal/pgtest calls it for tests. It never serves production, where the
+// internal/testing/pgtest calls it for tests. It never serves production, where the
 // database is somebody else's to run.
 //
 // It promises to survive whatever came before: a data directory half made, a

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/metrictest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestPoolsAreMeasuredUnderContention(t *testing.T) {
