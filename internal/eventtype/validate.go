@@ -178,12 +178,11 @@ func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[strin
 		return err
 	}
 
-	at := cap(e.Raw) - cap(e.Event.Data) // the payload is a part of the text, and both slices end with the body
-	end := at + len(e.Event.Data)
-	if at < 0 || end > len(e.Raw) || !bytes.Equal(e.Raw[at:end], e.Event.Data) {
-		e.Withheld = true
+	end := e.DataAt + len(e.Event.Data)
+	if end > len(e.Raw) || !bytes.Equal(e.Raw[e.DataAt:end], e.Event.Data) {
+		e.Withheld = true // the payload is not from this text
 	} else {
-		e.Raw = bytes.Join([][]byte{e.Raw[:at], data, e.Raw[end:]}, nil)
+		e.Raw = bytes.Join([][]byte{e.Raw[:e.DataAt], data, e.Raw[end:]}, nil)
 	}
 
 	e.Event.Data = data
