@@ -215,9 +215,11 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(content, &dependabot))
 	require.Equal(t, "gomod", dependabot.Updates[0].Ecosystem)
 	modules := []string{"/"}
-	paths, err := filepath.Glob("../tools/*/go.mod")
+	beside, err := filepath.Glob("../*/go.mod")
 	require.NoError(t, err)
-	for _, path := range append(paths, "../tools/go.mod") {
+	tools, err := filepath.Glob("../tools/*/go.mod")
+	require.NoError(t, err)
+	for _, path := range append(beside, tools...) {
 		if path == "../tools/suite/go.mod" {
 			continue // go mod tidy would empty it: nothing of it is built
 		}
