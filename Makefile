@@ -25,8 +25,9 @@ LINT := $(TOOL) golangci-lint
 # in two minutes on two cores instead of five.
 PROMTOOL := $(GO) run -modfile=tools/promtool/go.mod -tags=remove_all_sd github.com/prometheus/prometheus/cmd/promtool
 
-# What loads the service is a module of its own beside it, which keeps what it needs out of
-# the service's. Packages are named from the root, whatever module they are in.
+# What loads the service (eyeload) and the tests of the chart (charts) are modules of their own
+# beside it, which keeps what they need out of the service's. Packages are named from the
+# root, whatever module they are in.
 PKG ?= ./...
 IN_MODULES := PKG='$(PKG)' scripts/modules
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
@@ -104,7 +105,7 @@ clean: ## Remove what was built; the development database stays
 
 .PHONY: docs
 docs: ensure-postgres ## Write the pages that are made from the code
-	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
+	cd charts && $(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' . -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 	$(GO) test -count=1 -run 'TestSettingsAreDocumented' ./internal/config -update
 
@@ -113,7 +114,7 @@ PROMETHEUS ?= http://127.0.0.1:9090
 .PHONY: pictures
 pictures: ensure-postgres ## Draw the pictures of docs/observability.md; PROMETHEUS=url of one that has scraped a busy service for 4 minutes
 	$(GO) test -count=1 -tags pictures -run TestPictures ./internal/app
-	$(GO) test -count=1 -tags pictures -run 'TestPicture$$' ./charts -prometheus $(PROMETHEUS)
+	cd charts && $(GO) test -count=1 -tags pictures -run 'TestPicture$$' . -prometheus $(PROMETHEUS)
 
 ##@ Installing
 
@@ -248,8 +249,8 @@ KUBERNETES ?= 1.30.14 1.37.2
 .PHONY: chart-schemas
 chart-schemas: ## Cut the schemas of Kubernetes that check-chart uses; KUBERNETES="1.30.14 1.37.2"
 	@for version in $(KUBERNETES); do \
-		to=charts/schemas/$${version%.*}; mkdir -p "$$to"; \
-		$(GO) run ./charts/schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
+		to=schemas/$${version%.*}; mkdir -p "charts/$$to"; \
+		$(GO) -C charts run ./schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
 	done
 
 # A module of its own, which keeps what it needs out of ours. The tools are found from there.
