@@ -99,10 +99,10 @@ func (e *Editor) validateChange(current *event.Stored, body []byte) (event.Envel
 
 	changed := &envelopes[0]
 	if changed.Has(event.FieldID) && changed.Event.ID != current.ID {
-		changed.Refuse(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
+		changed.Reject(fault.CodeEventIDImmutable, "/event_id", "an event keeps its id; leave event_id out or send the one in the path")
 	}
 
-	changed.RefuseChanged(current)
+	changed.RejectChanged(current)
 	changed.Unchanged = changed.Accepted() && changed.Event.Digest() == current.Digest()
 	if e.validator != nil {
 		if err := e.validator.ValidatePayloads(envelopes, true); err != nil {

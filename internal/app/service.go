@@ -182,8 +182,8 @@ func (s *Service) buildParts(ctx context.Context) error {
 		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
 	})
-	s.watchdog.setQueued(s.collector.Queued)
-	if err := s.collector.Observe(); err != nil {
+	s.watchdog.setQueued(s.collector.QueuedEvents)
+	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
 

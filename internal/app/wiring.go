@@ -51,8 +51,8 @@ func DatabaseConfig(c config.Config) postgres.Config {
 }
 
 // KeepConfig returns how much of rejected events the settings keep.
-func KeepConfig(c config.Config) postgres.KeepConfig {
-	return postgres.KeepConfig{
+func KeepConfig(c config.Config) postgres.RejectionBounds {
+	return postgres.RejectionBounds{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
 		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,
 	}
@@ -114,7 +114,7 @@ func (g collectorAdapter) Check(ctx context.Context, passages []rejection.Replay
 		request.Envelopes = append(request.Envelopes, passages[i].Envelope)
 	}
 
-	found, err := g.collector.Check(ctx, request)
+	found, err := g.collector.DryRun(ctx, request)
 	verdicts := make([]rejection.Verdict, len(found))
 	for i := range found {
 		verdicts[i] = verdictOf(&found[i])

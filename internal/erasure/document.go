@@ -195,7 +195,7 @@ func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 // equalsValue reports whether a scalar is the value, in whichever way a number is written.
 func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
-		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
 		}
 	}
@@ -210,7 +210,7 @@ func canonicalNumber(text string) []byte {
 		return []byte(text)
 	}
 
-	return event.Canonical([]byte(text))
+	return event.Canonicalize([]byte(text))
 }
 
 // unescapeText replaces JSON's escapes in a text that need not be JSON.

@@ -103,7 +103,7 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	t := v.types[Key{e.Event.Category, e.Event.Name}]
 	switch {
 	case t == nil && v.unregistered == Reject && e.Accepted():
-		e.Refuse(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
+		e.Reject(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
 		return nil
 	case t == nil:
 		return nil

@@ -61,7 +61,7 @@ func TestPooledIngest(t *testing.T) {
 	atomic := request(shop, envelope(session, time.Now()), another)
 	atomic.Atomic = true
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Conflict}, statuses(send(t, oracle, c, atomic)))
-	checked, err := c.Check(context.Background(), request(shop, one, another, envelope(other, time.Now())))
+	checked, err := c.DryRun(context.Background(), request(shop, one, another, envelope(other, time.Now())))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(checked))
 	requireConsistent(t, b, oracle)
@@ -175,6 +175,7 @@ func (notRandom) Read(b []byte) (int, error) {
 	for i := range b {
 		b[i] = byte(i)
 	}
+
 	return len(b), nil
 }
 
@@ -194,6 +195,7 @@ func TestPooledAnalysis(t *testing.T) {
 	} {
 		require.Len(t, counts(t, s, f), 2)
 	}
+
 	require.Empty(t, counts(t, s, query.StatsFilter{Grouping: query.Grouping{Interval: query.Hour}, From: at, To: at}))
 	f := newFollower(b, 1)
 	require.Len(t, f.drain(t, b), 2)

@@ -17,12 +17,12 @@ import (
 
 // ledger knows some events, and counts how often it is asked.
 type ledger struct {
-	known map[uuid.UUID]ingest.Known
+	known map[uuid.UUID]ingest.LedgerEntry
 	err   error
 	asked int
 }
 
-func (l *ledger) Known(context.Context, []uuid.UUID) (map[uuid.UUID]ingest.Known, error) {
+func (l *ledger) Lookup(context.Context, []uuid.UUID) (map[uuid.UUID]ingest.LedgerEntry, error) {
 	l.asked++
 	return l.known, l.err
 }
@@ -31,14 +31,14 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 	t.Parallel()
 	stored := event.Stored{Event: good(uuid.New()).Event, Sequence: 7}
 	erased := uuid.New()
-	l := &ledger{known: map[uuid.UUID]ingest.Known{
+	l := &ledger{known: map[uuid.UUID]ingest.LedgerEntry{
 		stored.ID: {Digest: stored.Digest(), Stored: stored}, erased: {Erased: true},
 	}}
 	c := ingest.New(config(), ingest.Deps{Store: newFake(), Ledger: l, Logger: zap.NewNop(), NewID: uuid.New, Now: time.Now})
 	c.Start()
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	given := func(sequence string, change func(e *event.Envelope)) event.Envelope {
-		e := event.Envelope{Event: stored.Event, Known: event.FieldID, Added: []event.Member{{Name: "sequence", Text: []byte(sequence)}}}
+		e := event.Envelope{Event: stored.Event, Known: event.FieldID, ReadOnly: []event.Member{{Name: "sequence", Text: []byte(sequence)}}}
 		change(&e)
 		return e
 	}

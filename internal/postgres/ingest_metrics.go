@@ -54,14 +54,14 @@ func NewMetrics(ctx context.Context, meter metric.Meter) (*Metrics, error) {
 	return m, nil
 }
 
-func (m *Metrics) retried(ctx context.Context, reason retryReason) {
+func (m *Metrics) countRetry(ctx context.Context, reason retryReason) {
 	if m != nil {
 		m.retries.Add(ctx, 1, m.reasons[reason])
 	}
 }
 
-// step measures a step of a transaction, and makes it a span of a sampled group.
-func (s *EventStore) step(ctx context.Context, name string, run func(ctx context.Context) error) error {
+// measureStep measures a step of a transaction, and makes it a span of a sampled group.
+func (s *EventStore) measureStep(ctx context.Context, name string, run func(ctx context.Context) error) error {
 	began := s.now()
 	parent := trace.SpanFromContext(ctx)
 	var span trace.Span
@@ -71,7 +71,7 @@ func (s *EventStore) step(ctx context.Context, name string, run func(ctx context
 	}
 	err := run(ctx)
 	if span != nil {
-		if err != nil && !errors.Is(err, errNeedsCare) {
+		if err != nil && !errors.Is(err, errNeedsCarefulPath) {
 			span.SetStatus(codes.Error, "the step failed")
 			span.RecordError(err)
 		}
