@@ -24,8 +24,9 @@ LINT := $(TOOL) golangci-lint
 # two minutes on two cores instead of five.
 PROMTOOL := $(GO) run -modfile=tools/promtool/go.mod -tags=remove_all_sd github.com/prometheus/prometheus/cmd/promtool
 
-# The load tools are a module of their own, to keep their dependencies out of the service's.
-# Packages are named relative to the root, whatever their module.
+# The load tools (eyeload) and the tests of the chart (charts) are modules of their own, to keep
+# their dependencies out of the service's. Packages are named relative to the root, whatever
+# their module.
 PKG ?= ./...
 IN_MODULES := PKG='$(PKG)' scripts/modules
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
@@ -103,7 +104,7 @@ clean: ## Remove the builds; the development database stays
 
 .PHONY: docs
 docs: ensure-postgres ## Write the pages that are generated from the code
-	$(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' ./charts -update
+	cd charts && $(GO) test -count=1 -run 'TestMetricsAreDocumented|TestChartIsDocumented' . -update
 	$(GO) test -count=1 -run 'TestDocs' ./internal/doctor -update
 	$(GO) test -count=1 -run 'TestSettingsAreDocumented' ./internal/config -update
 
@@ -112,7 +113,7 @@ PROMETHEUS ?= http://127.0.0.1:9090
 .PHONY: pictures
 pictures: ensure-postgres ## Draw the pictures of docs/observability.md; PROMETHEUS=url, which has scraped a busy service for 4 minutes
 	$(GO) test -count=1 -tags pictures -run TestPictures ./internal/app
-	$(GO) test -count=1 -tags pictures -run 'TestPicture$$' ./charts -prometheus $(PROMETHEUS)
+	cd charts && $(GO) test -count=1 -tags pictures -run 'TestPicture$$' . -prometheus $(PROMETHEUS)
 
 ##@ Installing
 
@@ -247,8 +248,8 @@ KUBERNETES ?= 1.30.14 1.37.2
 .PHONY: chart-schemas
 chart-schemas: ## Extract the schemas of Kubernetes for check-chart; KUBERNETES="1.30.14 1.37.2"
 	@for version in $(KUBERNETES); do \
-		to=charts/schemas/$${version%.*}; mkdir -p "$$to"; \
-		$(GO) run ./charts/schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
+		to=schemas/$${version%.*}; mkdir -p "charts/$$to"; \
+		$(GO) -C charts run ./schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
 	done
 
 # A module of its own, to keep its dependencies out of the service's.

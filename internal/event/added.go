@@ -32,6 +32,7 @@ func (s *scanner) readOnlyField(e *Envelope) bool {
 	if ok && s.found == found {
 		e.ReadOnly = append(e.ReadOnly, Member{name, s.text[start:s.pos]})
 	}
+
 	return ok
 }
 
@@ -52,6 +53,7 @@ func (e *Envelope) RejectImport() {
 	if len(e.ReadOnly) == 0 {
 		return
 	}
+
 	name := e.ReadOnly[0].Name
 	e.Reject(fault.CodeImportUnsupported, "/"+name,
 		name+" is set by the service, which holds no event with this event_id; events cannot be imported with it: leave it out to have this stored as a new event")
@@ -70,6 +72,7 @@ func (e *Stored) hasMember(m Member) bool {
 		if json.Unmarshal(m.Text, &text) != nil {
 			return false
 		}
+
 		at, ok := ParseTimestamp(text)
 		return ok && at.Equal(e.ReceivedAt)
 	case memberApplication:
@@ -84,5 +87,6 @@ func (e *Stored) hasMember(m Member) bool {
 			want = string(e.Violations)
 		}
 	}
+
 	return bytes.Equal(Canonicalize(m.Text), Canonicalize([]byte(want)))
 }

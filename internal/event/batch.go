@@ -29,12 +29,15 @@ func ParseJSON(body []byte, rules *Rules, now time.Time) (envelopes []Envelope, 
 		envelopes, err = s.readBatch(now)
 		return envelopes, false, err
 	}
+
 	if s.pos == len(body) {
 		return nil, false, fault.InvalidAt(fault.CodeInvalidJSON, "", "the body is empty; send an event or an array of events")
 	}
+
 	if !s.readValue() {
 		return nil, false, fault.InvalidAt(fault.CodeInvalidJSON, "", s.syntaxDetail())
 	}
+
 	return nil, false, fault.InvalidAt(fault.CodeInvalidType, "", "the body is an event (a JSON object) or an array of events")
 }
 
@@ -50,17 +53,21 @@ func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 		if len(line) == 0 {
 			continue
 		}
+
 		if len(envelopes) == rules.BatchEvents {
 			return nil, tooManyFault(rules)
 		}
+
 		s.reset(line)
 		s.before = lines - 1
 		e, _ := s.readSingle(now, fault.CodeMalformedEvent)
 		envelopes = append(envelopes, e)
 	}
+
 	if len(envelopes) == 0 {
 		return nil, emptyBatchFault()
 	}
+
 	return envelopes, nil
 }
 
@@ -75,14 +82,17 @@ func (s *scanner) readSingle(now time.Time, malformed fault.Code) (Envelope, boo
 		} else {
 			e.Reject(malformed, "", s.syntaxDetail())
 		}
+
 		return e, false
 	}
+
 	s.skipSpace()
 	if s.pos < len(s.text) {
 		e.Raw = s.text
 		e.Reject(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the event, at byte %d; send several events as an array or as NDJSON", s.pos))
 		return e, false
 	}
+
 	return e, true
 }
 
@@ -93,29 +103,36 @@ func (s *scanner) readBatch(now time.Time) ([]Envelope, error) {
 	if s.peek() == ']' {
 		return nil, emptyBatchFault()
 	}
+
 	envelopes := make([]Envelope, 0, guessEvents(s.text, s.rules))
 	for more := true; more; {
 		if len(envelopes) == s.rules.BatchEvents {
 			return nil, tooManyFault(s.rules)
 		}
+
 		e, ok := s.readEnvelope(now)
 		if ok {
 			more, ok = s.readSeparator(']')
 		}
+
 		if !ok {
 			detail := s.syntaxDetail()
 			if more, ok = s.skipElement(&e); !ok {
 				return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)),
 					detail+"; strings and brackets do not tell where this event ends, so nothing of the batch is stored")
 			}
+
 			e.rejectMalformed(detail)
 		}
+
 		envelopes = append(envelopes, e)
 	}
+
 	s.skipSpace()
 	if s.pos < len(s.text) {
 		return nil, fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the array, at byte %d", s.pos))
 	}
+
 	return envelopes, nil
 }
 
@@ -133,12 +150,14 @@ func (s *scanner) skipElement(e *Envelope) (more, ok bool) {
 			s.skipSpace()
 			return c == ',', true
 		}
+
 		switch c {
 		case '"':
 			end := stringEnd(s.text, i)
 			if end == 0 {
 				return false, false
 			}
+
 			i = end - 1
 		case '{', '[':
 			open = append(open, c+2) // in ASCII, '}' is '{'+2 and ']' is '['+2
@@ -146,9 +165,11 @@ func (s *scanner) skipElement(e *Envelope) (more, ok bool) {
 			if len(open) == 0 || open[len(open)-1] != c {
 				return false, false
 			}
+
 			open = open[:len(open)-1]
 		}
 	}
+
 	return false, false
 }
 
@@ -172,17 +193,22 @@ func CheckObject(text []byte, rules *Rules) error {
 	if s.peek() != '{' {
 		return fault.InvalidAt(fault.CodeInvalidType, "", "the body is a JSON object")
 	}
+
 	if !s.readMembers((*scanner).readValue) {
 		return fault.InvalidAt(fault.CodeInvalidJSON, "", s.syntaxDetail())
 	}
+
 	if s.skipSpace(); s.pos < len(text) {
 		return fault.InvalidAt(fault.CodeTrailingText, "", fmt.Sprintf("there is text behind the object, at byte %d", s.pos))
 	}
+
 	if size := s.countedSize(text); size > rules.EventBytes {
 		return fault.InvalidAt(fault.CodeEventTooLarge, "", fmt.Sprintf("the object has %d bytes; at most %d are allowed", size, rules.EventBytes))
 	}
+
 	if len(s.violations) > 0 {
 		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidEvent, Detail: s.violations[0].Detail, Violations: s.violations}
 	}
+
 	return nil
 }

@@ -28,10 +28,12 @@ func (s *scanner) readEnvelope(now time.Time) (Envelope, bool) {
 		s.violations = nil // what lies inside something that is no event does not matter
 		s.report(fault.CodeInvalidType, "an event is a JSON object")
 	}
+
 	if !ok {
 		e.Violations = s.violations
 		return *e, false
 	}
+
 	e.Raw = s.text[s.start:s.pos]
 	if size := s.countedSize(e.Raw); size > s.rules.EventBytes {
 		s.violations = nil
@@ -40,6 +42,7 @@ func (s *scanner) readEnvelope(now time.Time) (Envelope, bool) {
 		s.checkRequired(e)
 		s.checkTime(e, now)
 	}
+
 	e.Violations = s.violations
 	return *e, true
 }
@@ -63,6 +66,7 @@ func (s *scanner) eventMember() bool {
 	case memberSequence, memberReceivedAt, memberApplication, memberTypeVersion, memberViolations:
 		return s.readOnlyField(e)
 	}
+
 	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
 	return s.readValue()
 }
@@ -75,10 +79,12 @@ func (s *scanner) textField(member string) (content []byte, read, ok bool) {
 		content, ok = s.readString()
 		return content, ok && s.found == found, ok
 	}
+
 	if ok = s.readValue(); ok {
 		s.violations = s.violations[:before]
 		s.report(fault.CodeInvalidType, "%s is a string", member)
 	}
+
 	return nil, false, ok
 }
 
@@ -87,6 +93,7 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 	if !read {
 		return ok
 	}
+
 	id, err := uuid.ParseBytes(content)
 	switch {
 	case err != nil || len(content) != uuidLength:
@@ -96,6 +103,7 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 		s.report(fault.CodeNilUUID, "%s is the nil UUID, which names nothing; make a random one (UUIDv4 or UUIDv7)", member)
 		return true
 	}
+
 	*into = id
 	e.Known |= field
 	return true
@@ -106,10 +114,12 @@ func (s *scanner) nameField(e *Envelope, field Fields, member string, into *stri
 	if !read {
 		return ok
 	}
+
 	if n := utf8.RuneCount(content); n < 1 || n > MaxNameLength {
 		s.report(fault.CodeInvalidLength, "%s has %d characters; 1 to %d are allowed", member, n, MaxNameLength)
 		return true
 	}
+
 	*into = string(content)
 	e.Known |= field
 	return true
@@ -120,6 +130,7 @@ func (s *scanner) timestampField(e *Envelope) bool {
 	if !read {
 		return ok
 	}
+
 	at, valid := ParseTimestamp(string(content))
 	switch {
 	case !valid && LacksZone(string(content)):
@@ -130,6 +141,7 @@ func (s *scanner) timestampField(e *Envelope) bool {
 			"timestamp is a time such as 2021-01-01T09:15:27.243860Z (RFC 3339) or 2021-01-01 09:15:27.243860 (read as UTC)")
 		return true
 	}
+
 	e.Event.Timestamp = at
 	e.Known |= FieldTimestamp
 	return true
@@ -146,8 +158,10 @@ func (s *scanner) dataField(e *Envelope) bool {
 		s.report(fault.CodeInvalidType, "data is a JSON object; send {} when there is nothing to say")
 	case s.found == found:
 		e.Event.Data = s.text[start:s.pos]
+		e.DataAt = start - s.start
 		e.Known |= FieldData
 	}
+
 	return ok
 }
 
@@ -158,6 +172,7 @@ func (s *scanner) checkRequired(e *Envelope) {
 	if e.Known&needed == needed {
 		return
 	}
+
 	members := []struct {
 		field Fields
 		name  string
@@ -182,6 +197,7 @@ func (s *scanner) hasReported(pointer string) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -191,6 +207,7 @@ func (s *scanner) checkTime(e *Envelope, now time.Time) {
 	if !e.Has(FieldTimestamp) {
 		return
 	}
+
 	at, ahead, age := e.Event.Timestamp, s.rules.MaxAhead, s.rules.MaxAge
 	if at.After(now.Add(ahead)) {
 		s.reportAt("timestamp", fault.CodeTimestampInFuture,
@@ -209,5 +226,6 @@ func secondsBetween(earlier, later time.Time) int64 {
 	if later.Nanosecond() > earlier.Nanosecond() {
 		n++
 	}
+
 	return n
 }

@@ -118,6 +118,7 @@ func TestDigest(t *testing.T) {
 	} {
 		require.Equal(t, base.Digest(), changed(change), name)
 	}
+
 	digests := map[event.Digest]string{base.Digest(): "nothing"}
 	for name, change := range map[string]func(e *event.Event){
 		"session":         func(e *event.Event) { e.SessionID[15]++ },

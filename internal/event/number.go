@@ -23,6 +23,7 @@ func (s *scanner) readNumber() bool {
 	if s.peek() == '-' {
 		s.pos++
 	}
+
 	digits := 0
 	if s.peek() == '0' {
 		s.pos++
@@ -32,14 +33,17 @@ func (s *scanner) readNumber() bool {
 	} else {
 		return s.failSyntax("expected a digit")
 	}
+
 	if s.peek() == '.' {
 		s.pos++
 		n := s.skipDigits()
 		if n == 0 {
 			return s.failSyntax("expected a digit after the decimal point")
 		}
+
 		digits += n
 	}
+
 	mantissa := s.pos
 	exponent := 0
 	if c := s.peek(); c == 'e' || c == 'E' {
@@ -47,13 +51,16 @@ func (s *scanner) readNumber() bool {
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
 		}
+
 		if exponent = s.skipDigits(); exponent == 0 {
 			return s.failSyntax("expected a digit in the exponent")
 		}
 	}
+
 	if exponent > 0 || digits > s.rules.NumberDigits {
 		s.checkNumber(s.text[start:mantissa], s.text[mantissa:s.pos])
 	}
+
 	return true
 }
 
@@ -62,6 +69,7 @@ func (s *scanner) skipDigits() (n int) {
 		s.pos++
 		n++
 	}
+
 	return n
 }
 
@@ -87,6 +95,7 @@ func significantDigits(plain []byte) int {
 	if bytes.IndexByte(significant, '.') >= 0 {
 		n--
 	}
+
 	return n
 }
 
@@ -101,24 +110,29 @@ func isRepresentable(mantissa, exponent []byte) bool {
 			return false
 		}
 	}
+
 	unsigned := bytes.TrimPrefix(mantissa, []byte("-"))
 	first := bytes.IndexAny(unsigned, "123456789")
 	if first < 0 {
 		return true
 	}
+
 	point := bytes.IndexByte(unsigned, '.')
 	if point < 0 {
 		point = len(unsigned)
 	}
+
 	if power += point - first; first < point {
 		power--
 	}
+
 	switch power { // of the first significant digit
 	case 308:
 		return compareDigits(unsigned[first:], tooLargeDigits) < 0
 	case -324:
 		return compareDigits(unsigned[first:], tooSmallDigits) > 0
 	}
+
 	return power > -324 && power < 308
 }
 
@@ -134,6 +148,7 @@ func compareDigits(digits []byte, other string) int {
 	if bytes.IndexByte(digits, '.') >= 0 {
 		digits = bytes.Replace(digits, []byte("."), nil, 1)
 	}
+
 	return bytes.Compare(bytes.TrimRight(digits, "0"), []byte(other))
 }
 
@@ -145,6 +160,7 @@ func ShortenNumbers(document []byte) []byte {
 	if !hasLongRun(document) {
 		return document
 	}
+
 	var short []byte
 	copied := 0
 	for i := 0; i < len(document); {
@@ -159,14 +175,17 @@ func ShortenNumbers(document []byte) []byte {
 					copied = end
 				}
 			}
+
 			i = end
 		default:
 			i++
 		}
 	}
+
 	if copied == 0 {
 		return document
 	}
+
 	return append(short, document[copied:]...)
 }
 
@@ -177,19 +196,24 @@ func hasLongRun(text []byte) bool {
 		if !isDigit(text[i]) && text[i] != '.' {
 			continue
 		}
+
 		first := i
 		for first > 0 && (isDigit(text[first-1]) || text[first-1] == '.') {
 			first--
 		}
+
 		last := i
 		for last+1 < len(text) && (isDigit(text[last+1]) || text[last+1] == '.') {
 			last++
 		}
+
 		if last-first >= plainLength {
 			return true
 		}
+
 		i = last
 	}
+
 	return false
 }
 
@@ -205,6 +229,7 @@ func stringEnd(text []byte, start int) int {
 			return i + 1
 		}
 	}
+
 	return 0
 }
 
@@ -214,6 +239,7 @@ func numberEnd(text []byte, start int) int {
 	for end < len(text) && (isDigit(text[end]) || text[end] == '.' || text[end] == 'e' || text[end] == 'E' || text[end] == '+' || text[end] == '-') {
 		end++
 	}
+
 	return end
 }
 
@@ -225,12 +251,14 @@ func shortNumber(text []byte) []byte {
 	if e := bytes.IndexAny(unsigned, "eE"); e >= 0 {
 		mantissa, exponentText = unsigned[:e], unsigned[e+1:]
 	}
+
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
 	digits := bytes.TrimLeft(bytes.Join([][]byte{whole, fraction}, nil), "0")
 	significant := bytes.TrimRight(digits, "0")
 	if len(significant) == 0 {
 		return []byte("0")
 	}
+
 	exponent, _ := strconv.Atoi(string(exponentText)) // none, or bounded by the decoder
 	exponent += len(digits) - len(significant) - len(fraction)
 	short := append(make([]byte, 0, len(significant)+8), text[:len(text)-len(unsigned)]...)
@@ -242,9 +270,11 @@ func shortNumber(text []byte) []byte {
 		short = append(append(short, significant...), 'e')
 		short = strconv.AppendInt(short, int64(exponent), 10)
 	}
+
 	if len(short) >= len(text) {
 		return text
 	}
+
 	return short
 }
 

@@ -30,9 +30,11 @@ func ParsePrecondition(ifMatch, ifNoneMatch []string) (*Precondition, error) {
 	if p.match, ok = parseTags(ifMatch); !ok {
 		return nil, malformedFault("If-Match")
 	}
+
 	if p.noneMatch, ok = parseTags(ifNoneMatch); !ok {
 		return nil, malformedFault("If-None-Match")
 	}
+
 	return &p, nil
 }
 
@@ -56,6 +58,7 @@ func (p *Precondition) Allows(tag string) error {
 	case tag != "" && p.Has(tag):
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "If-None-Match asks for something else than what is there")
 	}
+
 	return nil
 }
 
@@ -70,6 +73,7 @@ func (p *Precondition) AllowsReading(tag string) error {
 	if p == nil {
 		return nil
 	}
+
 	return (&Precondition{match: p.match}).Allows(tag)
 }
 
@@ -95,21 +99,25 @@ func parseTags(values []string) (l tagList, ok bool) {
 	if values == nil {
 		return l, true
 	}
+
 	l.given = true
 	rest := strings.Trim(strings.Join(values, ","), " \t")
 	if rest == "*" {
 		l.any = true
 		return l, true
 	}
+
 	for {
 		rest = strings.TrimLeft(rest, " \t,") // a list may have empty elements
 		if rest == "" {
 			return l, len(l.opaque) > 0
 		}
+
 		opaque, behind, found := cutTag(rest)
 		if !found {
 			return l, false
 		}
+
 		l.opaque = append(l.opaque, opaque)
 		rest = strings.TrimLeft(behind, " \t")
 		if rest != "" && rest[0] != ',' {
@@ -125,11 +133,13 @@ func cutTag(text string) (opaque, behind string, found bool) {
 	if !quoted {
 		return "", "", false
 	}
+
 	opaque, behind, found = strings.Cut(text, `"`)
 	for i := range len(opaque) {
 		if opaque[i] <= ' ' || opaque[i] == 0x7f {
 			return "", "", false
 		}
 	}
+
 	return opaque, behind, found && opaque != ""
 }

@@ -98,10 +98,12 @@ func (s *scanner) pointer() string {
 		} else {
 			b = appendToken(b, s.names[^step])
 		}
+
 		if len(b) > longest {
 			break
 		}
 	}
+
 	pointer := CutPointer(string(b), longest)
 	s.pointerBytes += len(pointer)
 	return pointer
@@ -121,6 +123,7 @@ func appendToken(b, name []byte) []byte {
 			b = utf8.AppendRune(b, r)
 		}
 	}
+
 	return b
 }
 
@@ -129,6 +132,7 @@ func (s *scanner) failSyntax(what string) bool {
 	if s.syntax == "" {
 		s.syntax, s.syntaxAt = what, s.pos
 	}
+
 	return false
 }
 
@@ -138,6 +142,7 @@ func (s *scanner) syntaxDetail() string {
 	if s.syntaxAt < len(s.text) {
 		found = strconv.QuoteToASCII(string(s.text[s.syntaxAt : s.syntaxAt+1]))
 	}
+
 	at := max(s.linesUpTo, min(s.syntaxAt, len(s.text)))
 	s.lines += bytes.Count(s.text[s.linesUpTo:at], []byte{'\n'})
 	s.linesUpTo = at
@@ -151,6 +156,7 @@ func (s *scanner) peek() byte {
 	if s.pos < len(s.text) {
 		return s.text[s.pos]
 	}
+
 	return 0
 }
 
@@ -177,9 +183,11 @@ func (s *scanner) readValue() bool {
 			s.report(fault.CodeTooDeep, "nested deeper than %d levels", s.rules.Depth)
 			return s.skipValue()
 		}
+
 		if c == '{' {
 			return s.readMembers((*scanner).readValue)
 		}
+
 		return s.readArray()
 	case c == '-' || (c >= '0' && c <= '9'):
 		return s.readNumber()
@@ -190,6 +198,7 @@ func (s *scanner) readValue() bool {
 	case c == 'n':
 		return s.readLiteral("null")
 	}
+
 	return s.failSyntax("expected a value")
 }
 
@@ -197,6 +206,7 @@ func (s *scanner) readLiteral(word string) bool {
 	if len(s.text)-s.pos < len(word) || string(s.text[s.pos:s.pos+len(word)]) != word {
 		return s.failSyntax("expected " + word)
 	}
+
 	s.pos += len(word)
 	return true
 }
@@ -210,6 +220,7 @@ func (s *scanner) readMembers(read func(s *scanner) bool) bool {
 		s.pos++
 		return true
 	}
+
 	first := len(s.names)
 	var many map[string]struct{}
 	for {
@@ -217,25 +228,30 @@ func (s *scanner) readMembers(read func(s *scanner) bool) bool {
 		if !ok {
 			return false
 		}
+
 		if len(s.names)-first >= linearNames && many == nil {
 			many = make(map[string]struct{}, 2*linearNames)
 			for _, other := range s.names[first:] {
 				many[string(other)] = struct{}{}
 			}
 		}
+
 		again := !s.tooLarge() && isRepeated(s.names[first:], many, name) // past the limit nothing else is told
 		s.enterMember(name)
 		if again {
 			s.report(fault.CodeDuplicateMember, "this member is given more than once; send it once")
 		}
+
 		ok = read(s)
 		s.leaveMember()
 		if !ok {
 			return false
 		}
+
 		if many != nil {
 			s.names = s.names[:first+linearNames] // the set has the others
 		}
+
 		if more, ok := s.readSeparator('}'); !ok || !more {
 			s.names = s.names[:first]
 			return ok
@@ -248,14 +264,17 @@ func (s *scanner) readName() ([]byte, bool) {
 	if s.peek() != '"' {
 		return nil, s.failSyntax("expected a member name in double quotes")
 	}
+
 	name, ok := s.readString()
 	if !ok {
 		return nil, false
 	}
+
 	s.skipSpace()
 	if s.peek() != ':' {
 		return nil, s.failSyntax("expected a colon after the member name")
 	}
+
 	s.pos++
 	s.skipSpace()
 	return name, true
@@ -270,11 +289,13 @@ func isRepeated(names [][]byte, many map[string]struct{}, name []byte) bool {
 		many[string(name)] = struct{}{}
 		return ok
 	}
+
 	for _, other := range names {
 		if bytes.Equal(other, name) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -285,6 +306,7 @@ func (s *scanner) readArray() bool {
 		s.pos++
 		return true
 	}
+
 	for i := 0; ; i++ {
 		s.path = append(s.path, i)
 		ok := s.readValue()
@@ -292,6 +314,7 @@ func (s *scanner) readArray() bool {
 		if !ok {
 			return false
 		}
+
 		if more, ok := s.readSeparator(']'); !ok || !more {
 			return ok
 		}
@@ -312,6 +335,7 @@ func (s *scanner) readSeparator(closing byte) (more, ok bool) {
 			return false, true
 		}
 	}
+
 	return false, s.failSyntax(fmt.Sprintf("expected a comma or %q", closing))
 }
 
@@ -327,6 +351,7 @@ func (s *scanner) skipValue() bool {
 			if open[len(open)-1] != c {
 				return s.failSyntax(fmt.Sprintf("expected %q", open[len(open)-1]))
 			}
+
 			open = open[:len(open)-1]
 			if len(open) == 0 {
 				s.pos++
@@ -336,10 +361,13 @@ func (s *scanner) skipValue() bool {
 			if _, ok := s.readQuoted(); !ok {
 				return false
 			}
+
 			continue
 		}
+
 		s.pos++
 	}
+
 	return s.failSyntax("expected the end of the nested value")
 }
 
@@ -350,5 +378,6 @@ func unescape(quoted []byte) []byte {
 	if json.Unmarshal(quoted, &content) != nil {
 		return quoted[1 : len(quoted)-1]
 	}
+
 	return []byte(content)
 }

@@ -16,10 +16,12 @@ func (s *scanner) readString() (content []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
+
 	quoted := s.text[start:s.pos]
 	if escaped {
 		return unescape(quoted), true
 	}
+
 	return quoted[1 : len(quoted)-1], true
 }
 
@@ -32,6 +34,7 @@ func (s *scanner) readQuoted() (escaped, ok bool) {
 		if s.pos == len(s.text) {
 			return false, s.failSyntax("expected the closing quote of a string")
 		}
+
 		c := s.text[s.pos]
 		switch {
 		case c == '"':
@@ -50,6 +53,7 @@ func (s *scanner) readQuoted() (escaped, ok bool) {
 				invalid = true
 				s.report(fault.CodeInvalidUTF8, "byte %d of the text is not valid UTF-8", s.pos)
 			}
+
 			s.pos += size
 		}
 	}
@@ -67,14 +71,18 @@ func (s *scanner) skipPlain() {
 		if (w|(w-ones*0x20)|((w^ones*'"')-ones)|((w^ones*'\\')-ones))&high != 0 {
 			break
 		}
+
 		i += 8
 	}
+
 	for i < len(text) {
 		if c := text[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
 			break
 		}
+
 		i++
 	}
+
 	s.pos = i
 }
 
@@ -89,10 +97,12 @@ func (s *scanner) readEscape() bool {
 	default:
 		return s.failSyntax("expected a valid escape sequence after the backslash")
 	}
+
 	unit, ok := s.readCodeUnit()
 	if !ok {
 		return false
 	}
+
 	switch {
 	case unit == 0:
 		s.report(fault.CodeNULCharacter, "the NUL character cannot be stored; remove it")
@@ -101,6 +111,7 @@ func (s *scanner) readEscape() bool {
 	case unit >= 0xD800 && unit <= 0xDBFF:
 		return s.readLowSurrogate()
 	}
+
 	return true
 }
 
@@ -113,11 +124,14 @@ func (s *scanner) readLowSurrogate() bool {
 		if !ok {
 			return false
 		}
+
 		if unit >= 0xDC00 && unit <= 0xDFFF {
 			return true
 		}
+
 		s.pos = before
 	}
+
 	s.report(fault.CodeLoneSurrogate, "a high surrogate without the low one after it is not a character")
 	return true
 }
@@ -128,6 +142,7 @@ func (s *scanner) readCodeUnit() (uint32, bool) {
 		s.pos = len(s.text)
 		return 0, s.failSyntax(`expected four hexadecimal digits after \u`)
 	}
+
 	var unit uint32
 	for i := 1; i <= 4; i++ {
 		digit, ok := hexDigit(s.text[s.pos+i])
@@ -135,8 +150,10 @@ func (s *scanner) readCodeUnit() (uint32, bool) {
 			s.pos += i
 			return 0, s.failSyntax(`expected four hexadecimal digits after \u`)
 		}
+
 		unit = unit<<4 | uint32(digit)
 	}
+
 	s.pos += 5
 	return unit, true
 }
@@ -150,5 +167,6 @@ func hexDigit(c byte) (byte, bool) {
 	case c >= 'A' && c <= 'F':
 		return c - 'A' + 10, true
 	}
+
 	return 0, false
 }

@@ -12,6 +12,7 @@ func (s *scanner) countedSize(text []byte) int {
 	if len(text) <= s.rules.EventBytes || len(text) > maxGrowth*s.rules.EventBytes {
 		return len(text)
 	}
+
 	return shortestSize(text, len(s.current.ReadOnly) > 0)
 }
 
@@ -41,11 +42,14 @@ func shortestSize(text []byte, givenBack bool) int {
 			end = numberEnd(text, i)
 			counts = len(shortNumber(text[i:end]))
 		}
+
 		if !skipping {
 			size += counts
 		}
+
 		i = end
 	}
+
 	return size
 }
 
@@ -57,5 +61,6 @@ func isServiceMember(name []byte) bool {
 	case "event_id", "timestamp", memberSequence, memberReceivedAt, memberApplication, memberTypeVersion, memberViolations:
 		return true
 	}
+
 	return false
 }

@@ -29,6 +29,7 @@ func (r Route) Template() string {
 			steps[i] = "{" + name + "}"
 		}
 	}
+
 	return strings.Join(steps, "/")
 }
 
@@ -38,6 +39,7 @@ func Routes() []Route {
 	for _, r := range (&api{}).routes() {
 		routes = append(routes, Route{Method: r.method, Scope: string(r.scope), Paths: r.paths, Query: r.query})
 	}
+
 	return routes
 }
 
@@ -65,6 +67,7 @@ func ReadFilter(raw string) (query.EventFilter, error) {
 			requestStateOf(c).parameters = r.Query
 		}
 	}
+
 	p := readParameters(c)
 	filter := query.EventFilter{
 		SessionID: p.readID("session_id"), Category: p.readText("category"), Name: p.readText("name"), Application: p.readText("application"),

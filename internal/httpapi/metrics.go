@@ -57,6 +57,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	if err := errors.Join(duration, problems, limited); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return m, nil
 }
 
@@ -77,6 +78,7 @@ func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -86,6 +88,7 @@ func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float
 	if m == nil {
 		return
 	}
+
 	m.duration.Record(ctx, seconds, m.requests.get(k)...)
 	if problem != "" {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
@@ -121,15 +124,19 @@ func (c *optionCache[K, O]) get(key K) []O {
 			return options
 		}
 	}
+
 	c.adding.Lock()
 	defer c.adding.Unlock()
+
 	next := map[K][]O{}
 	if known := c.known.Load(); known != nil {
 		if options, found := (*known)[key]; found {
 			return options
 		}
+
 		next = maps.Clone(*known)
 	}
+
 	next[key] = []O{c.newOption(key)}
 	c.known.Store(&next)
 	return next[key]

@@ -28,18 +28,7 @@ type problem struct {
 	RequestID string            `json:"request_id"`
 	TraceID   string            `json:"trace_id"`
 	verdictProblem
-	*batchAnswer
-}
-
-// verdictProblem is what a problem says about a single event that was refused.
-type verdictProblem struct {
-	EventID string `json:"event_id,omitempty"`
-	ErrorID string `json:"error_id,omitempty"`
-	// Kept is false when the refusal was only counted, because the application
-	// had too many of them in this hour.
-	Kept *bool `json:"kept,omitempty"`
-	// EventTypeVersion is the version of the event type that judged it.
-	EventTypeVersion int32 `json:"event_type_version,omitempty"`
+	*batchProblem
 }
 
 // httpStatus is what a kind of fault is in HTTP.
@@ -81,6 +70,7 @@ func httpStatusOf(kind fault.Kind) httpStatus {
 		return httpStatus{http.StatusServiceUnavailable, "The service cannot do this now"}
 	case fault.Internal:
 	}
+
 	return httpStatus{http.StatusInternalServerError, "Something went wrong on our side"}
 }
 
@@ -96,6 +86,7 @@ func problemTitle(f *fault.Error) string {
 	case fault.CodeEventIDConflict:
 		return "Another event has this id"
 	}
+
 	return httpStatusOf(f.Kind).title
 }
 
@@ -112,21 +103,23 @@ func (a *api) sendProblem(c *gin.Context, err error) {
 	a.sendProblemWith(c, err, verdictProblem{}, nil)
 }
 
-func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem, batch *batchAnswer) {
+func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem, batch *batchProblem) {
 	f := a.faultOf(c, err)
 	status := httpStatusOf(f.Kind).status
 	requestStateOf(c).problemCode = f.Code
 	if f.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(wholeSeconds(f.RetryAfter)))
 	}
+
 	body, err := json.Marshal(problem{
 		Type:  problemURI(f.Code),
 		Title: problemTitle(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
-		RequestID: requestID(c), TraceID: traceText(requestStateOf(c)), verdictProblem: verdict, batchAnswer: batch,
+		RequestID: requestID(c), TraceID: traceText(requestStateOf(c)), verdictProblem: verdict, batchProblem: batch,
 	})
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
 	}
+
 	sendBody(c, status, problemType, body)
 	c.Abort()
 }
@@ -138,12 +131,15 @@ func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
 		requestStateOf(c).clientGone = true
 		return fault.NewUnavailable(err, fault.CodeUnavailable, "the client went away; if it did not, nothing is known of the outcome: send the request again", time.Second)
 	}
+
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
 			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 		}
+
 		return f
 	}
+
 	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
 // jsonType is the media type of answers that are no problems.
@@ -25,10 +23,12 @@ func sendBody(c *gin.Context, status int, media string, body []byte) {
 			sendIndented(c, status, media, body)
 			return
 		}
+
 		if !bytes.HasSuffix(body, []byte{'\n'}) {
 			body = append(body, '\n')
 		}
 	}
+
 	x, header := requestStateOf(c), c.Writer.Header()
 	x.setHeader(header, "Content-Type", media)
 	x.setHeader(header, "Content-Length", strconv.Itoa(len(body)))
@@ -37,35 +37,6 @@ func sendBody(c *gin.Context, status int, media string, body []byte) {
 }
 
 func isNil(id uuid.UUID) bool { return id == uuid.Nil }
-
-// appendVerdict renders a verdict. kept tells that refusals are kept among the
-// errors, unless there were too many of them.
-func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
-	b = append(b, '{')
-	if !isNil(v.EventID) {
-		b = append(b, `"event_id":`...)
-		b = append(appendID(b, v.EventID), ',')
-	}
-	b = append(b, `"status":"`...)
-	b = append(append(b, v.Status...), '"')
-	if v.Sequence > 0 {
-		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
-	}
-	if v.TypeVersion > 0 {
-		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
-	}
-	if v.IsRejected() {
-		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
-		b = append(append(b, `,"errors":`...), violations...)
-		switch {
-		case !isNil(v.ErrorID):
-			b = appendID(append(b, `,"error_id":`...), v.ErrorID)
-		case kept:
-			b = append(b, `,"kept":false`...)
-		}
-	}
-	return append(b, '}')
-}
 
 // appendEvent renders a stored event.
 func appendEvent(b []byte, e *event.Stored) []byte {
@@ -81,9 +52,11 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	if e.TypeVersion != nil {
 		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(*e.TypeVersion), 10)
 	}
+
 	if e.Violations != nil {
 		b = append(append(b, `,"violations":`...), e.Violations...)
 	}
+
 	return append(b, '}')
 }
 
@@ -102,9 +75,11 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 		if at == 8 || at == 13 || at == 18 || at == 23 {
 			at++
 		}
+
 		text[at], text[at+1] = digits[octet>>4], digits[octet&0xf]
 		at += 2
 	}
+
 	return b
 }
 
@@ -114,6 +89,7 @@ func appendString(b []byte, text string) []byte {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
+
 	b = append(b, '"')
 	done := 0
 	for i := range len(text) {
@@ -122,6 +98,7 @@ func appendString(b []byte, text string) []byte {
 			done = i + 1
 		}
 	}
+
 	return append(append(b, text[done:]...), '"')
 }
 
@@ -142,6 +119,7 @@ func appendEscape(b []byte, c byte) []byte {
 	case '\t':
 		return append(b, '\\', 't')
 	}
+
 	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }
 

@@ -35,6 +35,7 @@ func TestBodiesThatDoNotComeHoldNoRoom(t *testing.T) {
 			}
 		}
 	}
+
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	answer = s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", zstandard(t, strings.NewReader(newEvent(t, newID()))), "Content-Encoding", "zstd")

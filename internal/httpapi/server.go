@@ -97,11 +97,13 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
 		}
 	}
+
 	if deps.Metrics != nil {
 		if err := deps.Metrics.observeBodyMemory(&a.bodies); err != nil {
 			return nil, err
 		}
 	}
+
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.RedirectTrailingSlash = false
@@ -115,6 +117,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 		if a.sendWelcome(c) {
 			return
 		}
+
 		a.sendProblem(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
@@ -125,6 +128,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 		if r.scope != publicScope {
 			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
+
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
 			if r.method == http.MethodGet { // the same headers; net/http sends no body
@@ -132,6 +136,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			}
 		}
 	}
+
 	return router, nil
 }
 

@@ -34,6 +34,7 @@ func TestEventTypesHaveTags(t *testing.T) {
 			require.Empty(t, again.Body)
 		}
 	}
+
 	changed := put(second, "If-Match", "W/"+tag)
 	require.Equal(t, http.StatusOK, changed.Status, "%s", changed.Body)
 	next := changed.Header.Get("ETag")

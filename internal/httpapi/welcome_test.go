@@ -58,6 +58,7 @@ func TestNoWelcomeForPrograms(t *testing.T) {
 	for _, accept := range []string{"*/*", "application/json", "text/*", "text/html;q=0, */*", "text/html;q=x", "text/htmlx", ""} {
 		requireProblem(t, client.Do(t, http.MethodGet, "/", "", "Accept", accept), http.StatusNotFound, "not_found")
 	}
+
 	requireProblem(t, client.Do(t, http.MethodPost, "/", "{}", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "/index.html", "", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "//", "", "Accept", browserAccept), http.StatusNotFound, "not_found")

@@ -104,10 +104,12 @@ func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(even
 		if err != nil {
 			return err
 		}
+
 		wanted = envelope.Event
 		if !slices.Contains(c.lockedSessions, wanted.SessionID) {
 			return errMoved
 		}
+
 		edited, err = c.applyEdit(ctx, &envelope)
 		return err
 	})
@@ -125,16 +127,19 @@ func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (ev
 	if next.Digest() == original {
 		return current, nil
 	}
+
 	if moved {
 		if err := c.QueryRow(ctx, takeSequenceSQL, next.SessionID, next.Timestamp, int32(current.ApplicationID)).Scan(&edited.Sequence); err != nil {
 			return edited, err
 		}
 	}
+
 	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
 		edited.TypeVersion, jsonParameter(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
+
 	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
@@ -144,9 +149,11 @@ func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (ev
 	} else {
 		batch.Queue(resetSessionSQL, current.SessionID, 0)
 	}
+
 	if err := c.SendBatch(ctx, batch).Close(); err != nil {
 		return edited, err
 	}
+
 	return edited, recordAudit(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
 }
 
@@ -167,6 +174,7 @@ func changedMembers(before, after *event.Event) []string {
 			changed = append(changed, member.name)
 		}
 	}
+
 	return changed
 }
 
@@ -175,6 +183,7 @@ func jsonParameter(document []byte) *string {
 	if document == nil {
 		return nil
 	}
+
 	text := string(document)
 	return &text
 }
@@ -198,6 +207,7 @@ func (s *AmendStore) EraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 	if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
 		return translateError(unconfirmed, "confirm that an event is erased")
 	}
+
 	return err
 }
 
@@ -214,6 +224,7 @@ func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 		if err := c.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
+
 		return recordAudit(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
@@ -231,11 +242,13 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
+
 		err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 			c.Tx = tx
 			if err := c.lockRows(ctx); err != nil {
 				return err
 			}
+
 			return do(&c)
 		})
 		switch {
@@ -244,6 +257,7 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
 				return giveUp, err
 			}
+
 		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
 			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
 		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
@@ -263,34 +277,42 @@ func (c *amendment) lockRows(ctx context.Context) error {
 	if err := c.QueryRow(ctx, findSessionSQL, c.id).Scan(&session); err != nil {
 		return err
 	}
+
 	c.lockedSessions = []uuid.UUID{session}
 	if c.target.Valid && c.target.UUID != session {
 		c.lockedSessions = append(c.lockedSessions, c.target.UUID)
 		slices.SortFunc(c.lockedSessions, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
+
 	for _, id := range c.lockedSessions {
 		if id != session {
 			if _, err := c.Exec(ctx, addSessionSQL, id); err != nil {
 				return err
 			}
 		}
+
 		var gone bool
 		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&gone); err != nil {
 			return err
 		}
+
 		if gone && id == session { // its events are about to go
 			return pgx.ErrNoRows
 		}
+
 		if gone {
 			return fault.InvalidAt(fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 		}
 	}
+
 	var err error
 	if c.current, err = scanStored(c.QueryRow(ctx, lockEventSQL, c.id)); err != nil {
 		return err
 	}
+
 	if c.current.SessionID != session {
 		return errMoved
 	}
+
 	return nil
 }

@@ -32,12 +32,14 @@ func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn)
 	if err != nil {
 		return err
 	}
+
 	conn := pooled.Conn()
 	defer func() {
 		if conn.IsClosed() {
 			pooled.Hijack() // its slot is free at once; Release would wait for a server that may be gone
 			return
 		}
+
 		pooled.Release() // closes the connection unless it is idle
 	}()
 
@@ -48,6 +50,7 @@ func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn)
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
 	defer cancel()
+
 	if _, failed := conn.Exec(ctx, "rollback"); failed != nil {
 		return errors.Join(err, failed)
 	}
@@ -62,6 +65,7 @@ func abandonConnection(ctx context.Context, conn *pgconn.PgConn) error {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
 		defer cancel()
+
 		_ = conn.CancelRequest(ctx) // a server that is down has nothing to end
 	}()
 

@@ -46,31 +46,38 @@ func (s *RetentionStore) detachExpired(ctx context.Context, table string, before
 	if err != nil {
 		return err
 	}
+
 	attached, err := listPartitions(ctx, s.db.change, table)
 	if err != nil {
 		return err
 	}
+
 	for name, pending := range attached {
 		m, ok := parseMonth(table, name)
 		if !ok || m.end().After(before) {
 			continue
 		}
+
 		if owned {
 			err = s.detachConcurrently(ctx, table, name, pending, before)
 		} else {
 			err = s.detachAsOwner(ctx, table, name, before)
 		}
+
 		if err != nil {
 			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || isContention(err) {
 				continue // another replica is at it, or a person
 			}
+
 			return err
 		}
+
 		// Whoever needs a partition of that name again cannot make one before this.
 		if _, err := s.setAside(ctx, table, before); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -81,6 +88,7 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 	if err := s.db.change.QueryRow(ctx, markExpiredSQL, table, partition, before).Scan(&marked); err != nil {
 		return err
 	}
+
 	if !marked {
 		return fmt.Errorf("%s is half detached, and not by retention: end that with `alter table %s detach partition %s finalize`; no partition can be detached before", partition, table, partition)
 	}
@@ -89,6 +97,7 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 	if pending {
 		how = "finalize"
 	}
+
 	statement := fmt.Sprintf("alter table %s detach partition %s %s", table, partition, how)
 	_, err := s.db.change.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol) // it must not be part of a transaction
 	return err
@@ -104,6 +113,7 @@ func (s *RetentionStore) detachAsOwner(ctx context.Context, table, partition str
 		if sqlState(err) == stateLockNotAvailable {
 			return retryCounted, err
 		}
+
 		return giveUp, err
 	})
 }
@@ -135,8 +145,10 @@ func stillExpired(ctx context.Context, on executor, table string, before time.Ti
 	if err := on.QueryRow(ctx, stillExpiredSQL, table, before).Scan(&expired); err != nil {
 		return err
 	}
+
 	if !expired {
 		return errNotExpired
 	}
+
 	return nil
 }

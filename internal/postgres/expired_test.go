@@ -339,6 +339,7 @@ func TestRejectionsThatAPersonDetachedStay(t *testing.T) {
 				r.ReceivedAt = firstOf(months)
 				submit(t, collector(t, b.store, 1), r)
 			}
+
 			kept := "rejection_p" + firstOf(-4).Format("2006_01")
 			b.exec(t, "alter table rejection detach partition "+kept)
 			n, err := postgres.NewRetentionStore(b.db).ExpireRejections(context.Background(), firstOf(-1))

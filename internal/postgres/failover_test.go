@@ -35,6 +35,7 @@ func TestNothingAcknowledgedIsLostInAFailover(t *testing.T) {
 		verdicts, err := newCollectorWithBudget(t, store, patience).Submit(context.Background(), resend(lost))
 		require.Error(t, err, "%v", verdicts)
 	}
+
 	pair.KillPrimary(t)
 	pair.Promote(t)
 

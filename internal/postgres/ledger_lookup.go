@@ -44,6 +44,7 @@ func scanLedgerEntry(row pgx.Row) (k ingest.LedgerEntry, err error) {
 		e.Data = event.ShortenNumbers(e.Data)
 		k.Digest = e.Digest()
 	}
+
 	e.Data = nil
 	return k, err
 }

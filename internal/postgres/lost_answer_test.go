@@ -60,12 +60,14 @@ func (w *wire) accept() {
 		if err != nil {
 			return
 		}
+
 		var dial net.Dialer
 		server, err := dial.DialContext(context.Background(), "unix", w.server)
 		if err != nil {
 			_ = client.Close() // as the server would
 			continue
 		}
+
 		w.group.Go(func() {
 			w.questions(server, client) // until either end closes
 			_ = server.Close()
@@ -85,6 +87,7 @@ func (w *wire) questions(server io.Writer, client io.Reader) {
 		if bytes.Contains(buffer[:n], []byte("copy event ")) && w.losses.Add(-1) >= 0 {
 			return
 		}
+
 		if _, failed := server.Write(buffer[:n]); failed != nil || err != nil {
 			return
 		}
@@ -98,6 +101,7 @@ func (w *wire) answers(client io.Writer, server io.Reader) {
 		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) && w.cuts.Add(-1) >= 0 {
 			return
 		}
+
 		if _, failed := client.Write(buffer[:n]); failed != nil || err != nil {
 			return
 		}

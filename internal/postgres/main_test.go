@@ -101,6 +101,7 @@ func submit(t testing.TB, c *ingest.Collector, r *ingest.Request) []ingest.Verdi
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+
 	verdicts, err := c.Submit(ctx, r)
 	require.NoError(t, err)
 	return verdicts

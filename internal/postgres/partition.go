@@ -74,12 +74,14 @@ func (p *partitions) ensureMonths(ctx context.Context, table string, months []mo
 			missing = append(missing, m)
 		}
 	}
+
 	p.mu.Unlock()
 	for _, m := range missing {
 		if err := p.createPartition(ctx, table, m); err != nil {
 			return translateError(err, "make partition "+m.partition(table))
 		}
 	}
+
 	return nil
 }
 
@@ -94,17 +96,21 @@ func (p *partitions) createPartition(ctx context.Context, table string, m month)
 	if err != nil {
 		return err
 	}
+
 	if owned {
 		err = p.attachPartition(ctx, table, m)
 	} else {
 		_, err = p.db.write.Exec(ctx, makePartitionSQL, table, int(m)/12, int(m)%12+1)
 	}
+
 	if sqlState(err) == stateDuplicateTable {
 		return p.explainTaken(ctx, table, m, err)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	p.mu.Lock()
 	p.known[name] = true
 	p.mu.Unlock()
@@ -128,9 +134,11 @@ func (p *partitions) explainTaken(ctx context.Context, table string, m month, ca
 	if err := p.db.write.QueryRow(ctx, takenSQL, m.partition(table)).Scan(&foreign); err != nil {
 		return err
 	}
+
 	if !foreign {
 		return cause
 	}
+
 	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
 	return fault.NewUnavailable(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
 		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
@@ -157,14 +165,17 @@ func (p *partitions) attachPartition(ctx context.Context, table string, m month)
 		if _, err := tx.Exec(ctx, lockPartitionsSQL); err != nil {
 			return err
 		}
+
 		attached, err := listPartitions(ctx, tx, table)
 		if _, found := attached[name]; found || err != nil {
 			return err
 		}
+
 		column := `"timestamp"`
 		if table == rejectionTable {
 			column = "received_at"
 		}
+
 		from, to := m.start().Format(time.RFC3339), m.end().Format(time.RFC3339)
 		// Names and bounds are made of numbers. The check spares ATTACH its scan.
 		for _, statement := range []string{
@@ -177,6 +188,7 @@ func (p *partitions) attachPartition(ctx context.Context, table string, m month)
 				return err
 			}
 		}
+
 		return nil
 	})
 }
@@ -194,6 +206,7 @@ func listPartitions(ctx context.Context, q querier, table string) (map[string]bo
 	if err != nil {
 		return nil, err
 	}
+
 	found := map[string]bool{}
 	var name string
 	var detaching bool

@@ -175,6 +175,7 @@ func (notRandom) Read(b []byte) (int, error) {
 	for i := range b {
 		b[i] = byte(i)
 	}
+
 	return len(b), nil
 }
 
@@ -194,6 +195,7 @@ func TestPooledAnalysis(t *testing.T) {
 	} {
 		require.Len(t, counts(t, s, f), 2)
 	}
+
 	require.Empty(t, counts(t, s, query.StatsFilter{Grouping: query.Grouping{Interval: query.Hour}, From: at, To: at}))
 	f := newFollower(b, 1)
 	require.Len(t, f.drain(t, b), 2)

@@ -68,10 +68,12 @@ func (db *DB) Observe(meter metric.Meter) error {
 			o.ObserveInt64(canceled, stat.CanceledAcquireCount(), p.pool)
 			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
 		}
+
 		return nil
 	}, connections, limit, acquires, empty, canceled, wait, durable, unsafe)
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
+
 	return nil
 }

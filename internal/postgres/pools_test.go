@@ -55,6 +55,7 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
+
 	// So many at once, for one connection, that some have to wait for it.
 	var asking, done sync.WaitGroup
 	asking.Add(waiting)
@@ -66,10 +67,12 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 				t.Errorf("a connection could not be had: %v", err)
 				return
 			}
+
 			_ = conn.Ping(context.Background()) // it is held for a while
 			conn.Release()
 		})
 	}
+
 	asking.Wait()
 	held.Release()
 	done.Wait()

@@ -52,9 +52,11 @@ func (s *statement) whereSelected(f *rejection.Filter) {
 			made := time.Unix(id.Time().UnixTime())
 			ids[i], lows[i], highs[i] = id, made.Add(-before), made.Add(after)
 		}
+
 		s.sql.WriteString(rejectionNamed)
 		s.args = []any{ids, lows, highs}
 	}
+
 	s.where(rejectionOpen)
 	s.whereIf(f.Code != "", rejectionCode, f.Code)
 	s.whereIf(f.Application != "", rejectionApplication, f.Application)
@@ -72,6 +74,7 @@ func (s *statement) whereUnleased(f *rejection.Filter, after rejection.Position,
 	if !after.ReceivedAt.IsZero() {
 		s.where(rejectionAfter, after.ReceivedAt, after.ID)
 	}
+
 	s.orderBy(oldestFirst, limit)
 }
 
@@ -151,10 +154,12 @@ func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcome
 	if err != nil {
 		return err
 	}
+
 	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
+
 		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
 	return translateError(err, "note the outcome of a replay")
@@ -181,6 +186,7 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 			released.ids, released.times = append(released.ids, o.ID), append(released.times, o.ReceivedAt)
 			continue
 		}
+
 		var violations *string
 		stored := (*[16]byte)(&o.EventID)
 		switch o.Status {
@@ -194,18 +200,23 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 			if err != nil {
 				return nil, totals, err
 			}
+
 			violations, stored = new(string(text)), nil
 		}
+
 		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
 		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
 	}
+
 	batch = &pgx.Batch{}
 	if len(settled.ids) > 0 {
 		batch.Queue(settleSQL, settled.ids, settled.times, statuses, events, errs)
 	}
+
 	if len(released.ids) > 0 {
 		batch.Queue(releaseSQL, released.ids, released.times)
 	}
+
 	return batch, totals, nil
 }
 
@@ -226,10 +237,12 @@ func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejectio
 		if err != nil {
 			return err
 		}
+
 		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rejection.Position])
 		if n = len(closed); err != nil || n == 0 {
 			return err
 		}
+
 		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
 		})
@@ -238,5 +251,6 @@ func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejectio
 	if err != nil {
 		return 0, after, translateError(err, "discard rejections")
 	}
+
 	return n, last, nil
 }

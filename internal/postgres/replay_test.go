@@ -31,6 +31,7 @@ func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Ver
 	if err != nil {
 		return rejection.Verdict{}, err
 	}
+
 	v := verdicts[0]
 	status := rejection.Rejected
 	switch v.Status {
@@ -40,6 +41,7 @@ func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Ver
 		status = rejection.Duplicate
 	case ingest.Conflict, ingest.Rejected, ingest.NotStored, ingest.Valid:
 	}
+
 	return rejection.Verdict{Status: status, EventID: v.EventID, Violations: v.Violations}, nil
 }
 
@@ -60,6 +62,7 @@ func (f *forgetful) SettleOutcomes(ctx context.Context, target string, outcomes 
 	if f.notes.Add(1)%2 == 1 {
 		return errKilled
 	}
+
 	return f.ReplayStore.SettleOutcomes(ctx, target, outcomes)
 }
 
@@ -74,6 +77,7 @@ func rejectMany(t testing.TB, c *ingest.Collector, application event.Application
 		if change != nil {
 			change(i, &e)
 		}
+
 		submit(t, c, request(application, e))
 	}
 }
@@ -165,12 +169,14 @@ func TestCountsOfRejectionsEqualSQL(t *testing.T) {
 			if i%3 == 0 {
 				e.Reject(fault.CodeUnknownField, "/x", "no")
 			}
+
 			if i%5 == 0 {
 				e.Known &^= event.FieldCategory
 			}
 		})
 		rejectMany(t, c, application, 7, fault.CodeUnknownField, nil)
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), `
 with n as (select rejection_id, received_at, row_number() over (order by rejection_id) as n from rejection)
@@ -195,10 +201,12 @@ from n where n.rejection_id = r.rejection_id and n.received_at = r.received_at`)
 					for _, dimension := range by {
 						group = append(group, map[string]string{"code": code, "category": category, "name": name, "application": application}[dimension])
 					}
+
 					start := time.Time{}
 					if interval != 0 {
 						start = when.UTC().Truncate(time.Duration(interval))
 					}
+
 					want[fmt.Sprintf("%s %q", start.Format(time.RFC3339), group)]++
 					return nil
 				})
@@ -241,6 +249,7 @@ func TestGroupsOfRejections(t *testing.T) {
 			}), "%+v", g)
 			require.Equal(t, "view", *g.Name)
 		}
+
 		return texts
 	}
 	all := groups(query.RejectionFilter{}, 10)

@@ -59,6 +59,7 @@ func (p retryPolicy) run(ctx context.Context, attempt func() (retryDecision, err
 		if !waitFor(ctx, pause/2+rand.N(pause)) { //nolint:gosec // it spreads retries and guards nothing
 			return err
 		}
+
 		pause = min(2*pause, p.longest)
 	}
 }
@@ -83,6 +84,7 @@ func retryOnContention(ctx context.Context, step func() error) error {
 		if isContention(err) {
 			return retryCounted, err
 		}
+
 		return giveUp, err
 	})
 }

@@ -32,33 +32,41 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	if err != nil {
 		return err
 	}
+
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return translateError(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	err = retryConcurrentUpdate(ctx, conn, func(tx pgx.Tx) error {
 		if err := checkPlanted(ctx, tx, roles.Service, roles.Analyst); err != nil {
 			return err
 		}
+
 		g := granter{tx: tx}
 		if err := tx.QueryRow(ctx, placeSQL, versionTable).Scan(&g.database, &g.schema, &g.owner); err != nil {
 			if errors.Is(err, pgx.ErrNoRows) {
 				return ErrSchemaBehind
 			}
+
 			return err
 		}
+
 		if err := g.loadTables(ctx); err != nil {
 			return err
 		}
+
 		if err := g.runStatements(ctx, publicStatements); err != nil {
 			return err
 		}
+
 		if roles.Service != "" {
 			if err := g.grantRole(ctx, roles.Service, serviceStatements); err != nil {
 				return err
 			}
 		}
+
 		if roles.Analyst != "" {
 			if err := g.grantRole(ctx, roles.Analyst, analystStatements); err != nil {
 				return err
@@ -70,9 +78,11 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) || errors.Is(err, errUntrustworthy) || errors.Is(err, ErrPlanted) {
 		return err
 	}
+
 	if s := sqlState(err); s == stateInsufficientPrivilege {
 		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", conciseError(err))
 	}
+
 	return translateError(err, "make roles")
 }
 
@@ -85,6 +95,7 @@ func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx)
 		if errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently") {
 			return retryCounted, err
 		}
+
 		return giveUp, err
 	})
 }
@@ -116,6 +127,7 @@ func (g *granter) loadTables(ctx context.Context) error {
 	for _, name := range names {
 		g.all = append(g.all, pgx.Identifier{g.schema, name}.Sanitize())
 	}
+
 	return err
 }
 
@@ -172,12 +184,15 @@ func (g *granter) grantRole(ctx context.Context, role, statements string) error 
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = g.createRole(ctx)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	if powerful {
 		return fmt.Errorf("the role %s %w", role, errRoleTooPowerful)
 	}
+
 	return g.runStatements(ctx, statements)
 }
 
@@ -190,6 +205,7 @@ func (g *granter) createRole(ctx context.Context) error {
 	if state := sqlState(err); state == stateDuplicateObject || state == stateUniqueViolation {
 		return nil
 	}
+
 	return err
 }
 
@@ -202,5 +218,6 @@ func (g *granter) runStatements(ctx context.Context, statements string) error {
 			return err
 		}
 	}
+
 	return nil
 }

@@ -47,10 +47,12 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 			batch.ExecParams(s.sql, s.params, nil, binaryForm, binaryForm)
 			continue
 		}
+
 		prepared, err := conn.Prepare(ctx, s.name, s.sql) // known from the second time on
 		if err != nil {
 			return err
 		}
+
 		batch.ExecStatement(prepared, s.params, binaryForm, binaryForm)
 	}
 
@@ -61,6 +63,7 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 		if read := b.statements[n].read; read != nil {
 			unread = errors.Join(unread, read(rows))
 		}
+
 		rows.Close()
 	}
 

@@ -33,10 +33,12 @@ func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []i
 	for i, t := range timings {
 		groups[i], took[i] = int64(t.Group), durationMicroseconds(t.Took)
 	}
+
 	err := pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, noWaitSQL); err != nil {
 			return err
 		}
+
 		_, err := tx.Exec(ctx, insertTimingSQL, at, groups, took)
 		return err
 	})

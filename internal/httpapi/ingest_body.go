@@ -29,13 +29,13 @@ const (
 )
 
 const (
-	// zstdWindow bounds what a zstd stream may ask us to keep.
+	// zstdWindow bounds the window that a zstd stream may ask for.
 	zstdWindow = 8 << 20
 	// maxWindows is how many zstd streams are decompressed at once.
 	maxWindows = 4
-	// gzipRoom is what a gzip decoder takes.
+	// gzipRoom is the memory of a gzip decoder.
 	gzipRoom = 64 << 10
-	// firstRoom is the room that is taken before the first byte of a body has arrived, and
+	// firstRoom is the room that is reserved before the first byte of a body has arrived, and
 	// moreRoom how many times as much when that is full: most batches are read in two parts.
 	firstRoom = 8 << 10
 	moreRoom  = 8
@@ -55,18 +55,20 @@ type bodyReader struct {
 	windows chan struct{}
 }
 
-// reserveBody makes room for a body, or tells that there is none. What was taken is given
-// back when the request was served.
+// reserveBody reserves memory for a body, if there is some. It is given back when the request
+// has been served.
 func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
+
 	requestStateOf(c).bodyBytes += n
+
 	return nil
 }
 
-// releaseBody gives back what a request took.
+// releaseBody gives back the memory that a request reserved.
 func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
 
 // mediaTypeOf reads Content-Type.
@@ -74,12 +76,14 @@ func mediaTypeOf(header string) (mediaType, error) {
 	if header == "application/json" {
 		return jsonBody, nil
 	}
+
 	switch kind, _ := utf8MediaType(header); kind {
 	case "application/json":
 		return jsonBody, nil
 	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines", "application/x-jsonlines":
 		return ndjsonBody, nil
 	}
+
 	return 0, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType,
 		"send Content-Type application/json (an event or an array) or application/x-ndjson (an event a line), in UTF-8")
 }
@@ -91,10 +95,11 @@ func utf8MediaType(header string) (kind string, ok bool) {
 	if err != nil || (named && !withinUTF8(charset)) {
 		return "", false
 	}
+
 	return kind, true
 }
 
-// withinUTF8 tells whether every text in a charset is UTF-8 as it stands. The names are
+// withinUTF8 reports whether every text in a charset is UTF-8 as it stands. The names are
 // those that IANA and the Encoding Standard have for UTF-8 and for US-ASCII.
 func withinUTF8(charset string) bool {
 	switch strings.ToLower(strings.Trim(charset, "'")) {
@@ -102,6 +107,7 @@ func withinUTF8(charset string) bool {
 		"us-ascii", "ascii", "us", "csascii", "ansi_x3.4-1968", "ansi_x3.4-1986", "iso646-us", "iso_646.irv:1991", "iso-ir-6", "ibm367", "cp367":
 		return true
 	}
+
 	return false
 }
 
@@ -111,23 +117,25 @@ func withinUTF8(charset string) bool {
 func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
 	body, err := b.readLimited(c)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
-		w.Header().Set("Connection", "close") // or the rest would be read after all
+		c.Writer.Header().Set("Connection", "close") // or the rest would be read after all
 	}
+
 	return body, err
 }
 
 func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
-	limit, r := b.limits.BodyBytes, c.Request
-	length := r.ContentLength
-	if length > limit {
+	limit := b.limits.BodyBytes
+	r := c.Request
+	if r.ContentLength > limit {
 		return nil, b.tooLargeFault(limit)
 	}
+
 	wire := b.withPace(c)
-	if r.ContentLength < 0 { // else no more than its length can be read of it
+	if r.ContentLength < 0 { // otherwise no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
+
 	switch encoding := codingOf(r.Header.Values("Content-Encoding")); encoding {
 	case "":
 		return b.receiveBody(c, wire)
@@ -135,6 +143,7 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 		if err := b.reserveBody(c, gzipRoom); err != nil {
 			return nil, err
 		}
+
 		return b.inflateBody(c, wire, encoding)
 	case "zstd":
 		// A decoder holds a window of megabytes, so it is not made before all is there, and
@@ -143,8 +152,10 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		b.windows <- struct{}{}
 		defer func() { <-b.windows }()
+
 		return b.inflateBody(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
@@ -153,8 +164,8 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 }
 
 // codingOf reads Content-Encoding (RFC 9110, section 8.4): the one coding beside identity,
-// or "". Where there are several it returns them all, which is no coding: a body that was
-// compressed twice would have to be held to its limit twice.
+// or "". Where there are several it returns them all, which is not a coding: a body that was
+// compressed twice would have to be checked against its limit twice.
 func codingOf(headers []string) string {
 	var codings []string
 	for coding := range strings.SplitSeq(strings.Join(headers, ","), ",") {
@@ -166,28 +177,34 @@ func codingOf(headers []string) string {
 			codings = append(codings, coding)
 		}
 	}
+
 	return strings.Join(codings, ",")
 }
 
-// receiveBody reads what is sent. Room is taken as it arrives: who announces much and sends
-// nothing must not hold room that others need.
+// receiveBody reads a body. Memory is reserved as it arrives: a client that announces much and
+// sends nothing must not hold memory that others need.
 func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error) {
 	length := c.Request.ContentLength
-	most, end := length, 0
+	most := length
+	end := 0
 	if length < 0 {
-		most, end = b.limits.BodyBytes, 1 // a place for what tells that there is too much
+		most = b.limits.BodyBytes
+		end = 1 // a place for a byte too many
 	}
+
 	var body []byte
-	var taken int64
+	var reserved int64
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
-			room := min(max(moreRoom*taken, firstRoom), most)
-			if err := b.reserveBody(c, room-taken); err != nil {
+			room := min(max(moreRoom*reserved, firstRoom), most)
+			if err := b.reserveBody(c, room-reserved); err != nil {
 				return body, err
 			}
-			taken = room
+
+			reserved = room
 			body = append(make([]byte, 0, int(room)+end), body...)
 		}
+
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
@@ -197,6 +214,7 @@ func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error)
 			return body, b.readFault(err, b.limits.BodyBytes)
 		}
 	}
+
 	return body, nil
 }
 
@@ -208,18 +226,21 @@ func (b *bodyReader) inflateBody(c *gin.Context, wire io.Reader, encoding string
 		return nil, b.inflateFault(err)
 	}
 	defer inflater.Close() //nolint:errcheck // everything of interest was read
+
 	var body bytes.Buffer
 	n, err := body.ReadFrom(io.LimitReader(&reservingReader{from: inflater, reserve: func(n int64) error { return b.reserveBody(c, n) }}, limit+1))
 	if err != nil {
 		return body.Bytes(), b.inflateFault(err)
 	}
+
 	if n > limit {
 		return body.Bytes()[:limit], b.tooLargeFault(limit)
 	}
+
 	return body.Bytes(), nil
 }
 
-// reservingReader takes room for what is read from a body whose size is not known before.
+// reservingReader reserves memory for what is read from a body of unknown size.
 type reservingReader struct {
 	from    io.Reader
 	reserve func(n int64) error
@@ -231,6 +252,7 @@ func (m *reservingReader) Read(p []byte) (int, error) {
 	if full := m.reserve(int64(n)); full != nil {
 		return 0, full
 	}
+
 	return n, err
 }
 
@@ -240,12 +262,15 @@ func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make a gzip decoder: %w", err)
 		}
+
 		return decoder, nil
 	}
+
 	decoder, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
+
 	return decoder.IOReadCloser(), nil
 }
 
@@ -263,6 +288,7 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fault.Wrap(err, fault.SlowRequest, fault.CodeRequestTimeout, "the body did not arrive in time")
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidRequest, "the body ended before its announced length")
 }
 
@@ -270,10 +296,12 @@ func (b *bodyReader) inflateFault(err error) error {
 	if f, ok := fault.As(err); ok { // there is no room for it
 		return f
 	}
+
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	if errors.As(err, &tooLarge) || (errors.As(err, &timeout) && timeout.Timeout()) {
 		return b.readFault(err, b.limits.BodyBytes)
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidEncoding, "the body is not valid in the encoding that Content-Encoding names")
 }
