@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 var _ = flag.Bool("update", false, "rewrite docs/metrics.md")
@@ -95,18 +95,16 @@ func renderMetrics(families []*dto.MetricFamily) string {
 	var b strings.Builder
 	b.WriteString(`# Metrics
 
-What a service exposes at ` + "`/metrics`" + ` on its second port, and pushes by OTLP under the
-same names with dots. This page is written by ` + "`make docs`" + ` from a running service; a test
-fails when it says something else. Besides these there are those of the Go runtime
-(` + "`go_...`, by OpenTelemetry's conventions) and of the process (`process_...`" + `).
+For operators: what a service exposes at ` + "`/metrics`" + ` on the ops port, and pushes by OTLP under
+the same names with dots. ` + "`make docs`" + ` writes this page from a running service; a test keeps it
+current. There are also the metrics of the Go runtime (` + "`go_...`, by OpenTelemetry's conventions) and of\nthe process (`process_...`" + `).
 
-Labels are bounded: ` + "`route`" + ` is a pattern, ` + "`application`" + ` is made by administrators, ` + "`code`" + ` is of
-[errors.md](errors.md), and a ` + "`category` and a `name`" + ` stand only where
-` + "`metrics.event_types`" + ` lists them. Some appear with the first thing that they count; those of
-capacity, of event types and of exports only with the setting that they are about, growth
-after ten minutes.
+Labels are bounded: ` + "`route`" + ` is a pattern, ` + "`application`" + ` is created by administrators, ` + "`code`" + ` is
+one of [errors.md](errors.md), and ` + "`category` and `name`" + ` are used only for the types in
+` + "`metrics.event_types`" + `. Some metrics appear with the first thing that they count; those of
+capacity, of event types and of exports only if the setting is in use; growth after ten minutes.
 
-| metric | type | labels | what it says |
+| metric | type | labels | meaning |
 | --- | --- | --- | --- |
 `)
 	slices.SortFunc(families, func(x, y *dto.MetricFamily) int { return strings.Compare(x.GetName(), y.GetName()) })

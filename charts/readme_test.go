@@ -24,7 +24,7 @@ func TestChartIsDocumented(t *testing.T) {
 	var document yaml.Node
 	require.NoError(t, yaml.Unmarshal(text, &document))
 	var b strings.Builder
-	b.WriteString("# The Eye's chart\n\nHow to use it: [docs/kubernetes.md](../../docs/kubernetes.md). This page is written by\n`make docs` from the comments in [values.yaml](values.yaml).\n\n| value | default | what it is |\n| --- | --- | --- |\n")
+	b.WriteString("# The Eye's Helm chart\n\nFor operators: every value of the chart. [docs/kubernetes.md](../../docs/kubernetes.md) says how to use it.\n`make docs` writes this page from the comments in [values.yaml](values.yaml).\n\n| value | default | meaning |\n| --- | --- | --- |\n")
 	listValues(t, &b, "", document.Content[0])
 	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile(chartPage, []byte(b.String()), 0o600))

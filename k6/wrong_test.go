@@ -17,7 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // Checks that never fail prove nothing. So here the scripts meet services that

@@ -215,9 +215,11 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(content, &dependabot))
 	require.Equal(t, "gomod", dependabot.Updates[0].Ecosystem)
 	modules := []string{"/"}
-	paths, err := filepath.Glob("../tools/*/go.mod")
+	inFolders, err := filepath.Glob("../*/go.mod")
 	require.NoError(t, err)
-	for _, path := range append(paths, "../tools/go.mod") {
+	inTools, err := filepath.Glob("../tools/*/go.mod")
+	require.NoError(t, err)
+	for _, path := range slices.Concat(inFolders, inTools) {
 		if path == "../tools/suite/go.mod" {
 			continue // go mod tidy would empty it: nothing of it is built
 		}

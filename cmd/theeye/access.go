@@ -10,13 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
 // newAdminCommand builds a command that manages applications and keys.
-func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
-	return newDatabaseCommand(app.WithAdmin, use, short, args, do, show)
+func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a *access.Registry, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	return newDatabaseCommand(cli.WithAdmin, use, short, args, do, show)
 }
 
 // newDatabaseCommand builds a command that runs a tool on the database. show prints
@@ -67,13 +68,13 @@ func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func
 
 func newKey() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "Manage the keys of applications"}
-	var spec app.KeySpec
+	var spec access.KeySpec
 	var scopes []string
 	var lifetime time.Duration
 	create := newAdminCommand("create APPLICATION", "Create a key and print it, once; every replica accepts it within a second", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
+		func(ctx context.Context, a *access.Registry, args []string) (access.CreatedKey, error) {
 			for _, scope := range scopes {
-				spec.Scopes = append(spec.Scopes, app.Scope(scope))
+				spec.Scopes = append(spec.Scopes, access.Scope(scope))
 			}
 
 			if lifetime != 0 {
@@ -82,7 +83,7 @@ func newKey() *cobra.Command {
 			}
 
 			return a.CreateKey(ctx, args[0], spec)
-		}, func(w *tabwriter.Writer, made app.CreatedKey) {
+		}, func(w *tabwriter.Writer, made access.CreatedKey) {
 			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush returns the error
 		})
 	create.Flags().StringSliceVar(&scopes, "scope", []string{"ingest"}, "Scopes of the key: ingest, read, admin")
@@ -90,11 +91,11 @@ func newKey() *cobra.Command {
 	create.Flags().StringVar(&spec.Description, "description", "", "What the key is for")
 	create.Flags().DurationVar(&lifetime, "expires-in", 0, "Lifetime of the key; 0 means that it does not expire")
 	list := newAdminCommand("list APPLICATION", "List an application's keys, without their secrets", 1,
-		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) {
+		func(ctx context.Context, a *access.Registry, args []string) ([]access.Key, error) {
 			return a.ListKeys(ctx, args[0])
 		}, showKeys)
 	revoke := newAdminCommand("revoke APPLICATION KEY_ID", "Revoke a key; every replica rejects it within 5 s", 2,
-		func(ctx context.Context, a app.Admin, args []string) (map[string]string, error) {
+		func(ctx context.Context, a *access.Registry, args []string) (map[string]string, error) {
 			return map[string]string{"revoked": args[1]}, a.RevokeKey(ctx, args[0], args[1])
 		}, func(w *tabwriter.Writer, answer map[string]string) {
 			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush returns the error
@@ -103,7 +104,7 @@ func newKey() *cobra.Command {
 	return cmd
 }
 
-func showKeys(w *tabwriter.Writer, keys []app.Key) {
+func showKeys(w *tabwriter.Writer, keys []access.Key) {
 	fmt.Fprintln(w, "KEY ID\tSCOPES\tORGANISATION-WIDE\tCREATED\tSTATE\tDESCRIPTION") //nolint:errcheck // Flush returns the error
 	for _, key := range keys {
 		scopes := make([]string, len(key.Scopes))

@@ -10,26 +10,26 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
 )
 
 func newApplication() *cobra.Command {
 	cmd := &cobra.Command{Use: "app", Short: "Manage applications, the systems that send events"}
-	var spec app.ApplicationSpec
+	var spec access.ApplicationSpec
 	rate := 0
 	create := newAdminCommand("create NAME", "Create an application", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
 			spec.Name = args[0]
 			if rate != 0 {
 				spec.RateLimit = &rate
 			}
 
 			return a.CreateApplication(ctx, spec)
-		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
+		}, func(w *tabwriter.Writer, made access.Application) { showApplications(w, []access.Application{made}) })
 	create.Flags().IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
 	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
 	list := newAdminCommand("list", "List the applications", 0,
-		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
+		func(ctx context.Context, a *access.Registry, _ []string) ([]access.Application, error) {
 			return a.ListApplications(ctx)
 		}, showApplications)
 	cmd.AddCommand(
@@ -51,26 +51,28 @@ func newApplicationUpdate() *cobra.Command {
 	var origins []string
 	var flags *pflag.FlagSet
 	cmd := newAdminCommand("update NAME", "Change an application; members without a flag stay as they are", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			var patch app.ApplicationPatch
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
+			var patch access.ApplicationPatch
 			if disable || enable {
-				patch = app.DisabledPatch(disable)
+				patch.Disabled = access.Some(disable)
 			}
 
 			if flags.Changed("rate-limit") || unlimited {
-				patch = app.WithRateLimit(patch, rate)
+				patch.RateLimit = newRateLimit(rate)
 			}
 
 			if len(origins) > 0 || noOrigin {
-				patch = app.WithOrigins(patch, origins)
+				patch.AllowedOrigins = access.Some(origins)
 			}
 
 			if patch.IsEmpty() {
-				return app.Application{}, usageError{errors.New("nothing to change: give --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
+				return access.Application{}, usageError{errors.New("nothing to change: give --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
 			}
 
 			return a.UpdateApplication(ctx, args[0], patch)
-		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+		}, func(w *tabwriter.Writer, changed access.Application) {
+			showApplications(w, []access.Application{changed})
+		})
 	flags = cmd.Flags()
 	flags.IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
 	flags.BoolVar(&unlimited, "no-rate-limit", false, "Remove the rate limit")
@@ -85,14 +87,25 @@ func newApplicationUpdate() *cobra.Command {
 	return cmd
 }
 
-func newApplicationSwitch(use, short string, disabled bool) *cobra.Command {
-	return newAdminCommand(use, short, 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			return a.UpdateApplication(ctx, args[0], app.DisabledPatch(disabled))
-		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+// newRateLimit is the rate limit that a flag asks for; 0 removes the limit.
+func newRateLimit(rate int) access.Optional[int] {
+	if rate == 0 {
+		return access.Null[int]()
+	}
+
+	return access.Some(rate)
 }
 
-func showApplications(w *tabwriter.Writer, applications []app.Application) {
+func newApplicationSwitch(use, short string, disabled bool) *cobra.Command {
+	return newAdminCommand(use, short, 1,
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
+			return a.UpdateApplication(ctx, args[0], access.ApplicationPatch{Disabled: access.Some(disabled)})
+		}, func(w *tabwriter.Writer, changed access.Application) {
+			showApplications(w, []access.Application{changed})
+		})
+}
+
+func showApplications(w *tabwriter.Writer, applications []access.Application) {
 	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush returns the error
 	for _, one := range applications {
 		rate := "none"

@@ -10,19 +10,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/cli"
 )
 
 func newAudit() *cobra.Command {
-	var wanted app.AuditQuery
-	cmd := newDatabaseCommand(app.WithDataAdmin, "audit", "List the changes by administrators, newest first", 0,
-		func(ctx context.Context, d app.DataAdmin, _ []string) ([]app.AuditEntry, error) {
+	var wanted cli.AuditQuery
+	cmd := newDatabaseCommand(cli.WithDataAdmin, "audit", "List the changes by administrators, newest first", 0,
+		func(ctx context.Context, d cli.DataAdmin, _ []string) ([]audit.Entry, error) {
 			if wanted.Limit < 1 {
 				return nil, usageError{errors.New("--limit must be at least 1")}
 			}
 
 			return d.ListAudit(ctx, wanted)
-		}, func(w *tabwriter.Writer, entries []app.AuditEntry) {
+		}, func(w *tabwriter.Writer, entries []audit.Entry) {
 			fmt.Fprintln(w, "AT\tACTOR\tACTION\tTARGET\tDETAIL") //nolint:errcheck // Flush returns the error
 			for i := range entries {
 				e := &entries[i]
@@ -31,7 +32,7 @@ func newAudit() *cobra.Command {
 		})
 	const defaultLimit = 100
 	cmd.Flags().StringVar(&wanted.Actor, "actor", "", "List changes by this actor only, such as key:ID")
-	cmd.Flags().StringVar(&wanted.Action, "action", "", "List changes of this kind only: "+strings.Join(app.AuditActions(), ", "))
+	cmd.Flags().StringVar(&wanted.Action, "action", "", "List changes of this kind only: "+strings.Join(cli.AuditActions(), ", "))
 	cmd.Flags().StringVar(&wanted.Target, "target", "", "List changes to the object with this name or id only")
 	cmd.Flags().StringVar(&wanted.From, "from", "", "List changes since this time or day only")
 	cmd.Flags().StringVar(&wanted.To, "to", "", "List changes before this time or day only")

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 )
 
 // newCheck builds the command that `helm test` runs.
@@ -32,8 +33,8 @@ application theeye-check, to which the key belongs, stays.`,
 				return err
 			}
 
-			err = app.CheckService(cmd.Context(), c, url, patience)
-			if errors.Is(err, app.ErrURL) {
+			err = cli.CheckService(cmd.Context(), c, url, patience)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
 
@@ -52,15 +53,15 @@ application theeye-check, to which the key belongs, stays.`,
 
 // newKeyBootstrap builds the command that the chart runs once.
 func newKeyBootstrap() *cobra.Command {
-	var o app.BootstrapOptions
+	var o cli.BootstrapOptions
 	cmd := &cobra.Command{
 		Use:   "bootstrap APPLICATION",
 		Short: "In a Kubernetes pod: create an admin key once and store it in a Secret",
 		Args:  cobra.ExactArgs(1),
 		Long: `In a Kubernetes pod: create an application and an admin key for it, and store the key
-		in an existing Secret, under "key". A Secret that holds a key already stays unchanged,
-		so the command is safe to repeat. The pod's service account needs the verbs get and
-		patch on that Secret.`,
+in an existing Secret, under "key". A Secret that holds a key already stays unchanged,
+so the command is safe to repeat. The pod's service account needs the verbs get and
+patch on that Secret.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Application = args[0]
 			if o.Secret == "" {
@@ -72,12 +73,12 @@ func newKeyBootstrap() *cobra.Command {
 				return err
 			}
 
-			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+			cluster, err := kube.InClusterConfig(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), kube.ServiceAccountFolder)
 			if err != nil {
 				return err
 			}
 
-			made, err := app.BootstrapKey(cmd.Context(), c, cluster, o)
+			made, err := cli.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
 				return err

@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 // completionTimeout bounds a request for a completion, because a user waits at the prompt.
@@ -89,8 +91,8 @@ func flagListers() map[string]lister {
 		"name":        listTypeNames,
 		"scope":       listWords("ingest", "read", "admin"),
 		"output":      listWords(asYAML, asJSON),
-		"status":      listWords(app.RejectionStatuses()...),
-		"action":      listWords(app.AuditActions()...),
+		"status":      listWords(cli.RejectionStatuses()...),
+		"action":      listWords(cli.AuditActions()...),
 	}
 }
 
@@ -101,25 +103,25 @@ func listWords(words ...string) lister {
 func listApplicationNames(cmd *cobra.Command, _ []string) []string {
 	if isClient(cmd) {
 		var answer struct {
-			Applications []app.Application `json:"applications"`
+			Applications []access.Application `json:"applications"`
 		}
 		fetchFromService(cmd, "v1/applications", &answer)
 		return namesOf(answer.Applications, nameOf)
 	}
 
-	return namesOf(listFromDatabase(cmd, app.WithAdmin, app.Admin.ListApplications), nameOf)
+	return namesOf(listFromDatabase(cmd, cli.WithAdmin, (*access.Registry).ListApplications), nameOf)
 }
 
-func nameOf(a app.Application) string { return a.Name }
+func nameOf(a access.Application) string { return a.Name }
 
 func listKeyIDs(cmd *cobra.Command, before []string) []string {
-	keys := listFromDatabase(cmd, app.WithAdmin, func(a app.Admin, ctx context.Context) ([]app.Key, error) { return a.ListKeys(ctx, before[0]) })
-	keys = slices.DeleteFunc(keys, func(k app.Key) bool { return k.RevokedAt != nil })
-	return namesOf(keys, func(k app.Key) string { return k.ID + "\t" + k.Description })
+	keys := listFromDatabase(cmd, cli.WithAdmin, func(a *access.Registry, ctx context.Context) ([]access.Key, error) { return a.ListKeys(ctx, before[0]) })
+	keys = slices.DeleteFunc(keys, func(k access.Key) bool { return k.RevokedAt != nil })
+	return namesOf(keys, func(k access.Key) string { return k.ID + "\t" + k.Description })
 }
 
 func listCategories(cmd *cobra.Command, _ []string) []string {
-	return namesOf(listEventTypes(cmd), func(k app.EventTypeKey) string { return k.Category })
+	return namesOf(listEventTypes(cmd), func(k eventtype.Key) string { return k.Category })
 }
 
 // listTypeNames lists the names of the types in the category that --category or the previous
@@ -132,21 +134,21 @@ func listTypeNames(cmd *cobra.Command, before []string) []string {
 		category = before[0]
 	}
 
-	keys := slices.DeleteFunc(listEventTypes(cmd), func(k app.EventTypeKey) bool { return category != "" && k.Category != category })
-	return namesOf(keys, func(k app.EventTypeKey) string { return k.Name })
+	keys := slices.DeleteFunc(listEventTypes(cmd), func(k eventtype.Key) bool { return category != "" && k.Category != category })
+	return namesOf(keys, func(k eventtype.Key) string { return k.Name })
 }
 
 // listEventTypes lists the registered types.
-func listEventTypes(cmd *cobra.Command) (keys []app.EventTypeKey) {
+func listEventTypes(cmd *cobra.Command) (keys []eventtype.Key) {
 	if isClient(cmd) {
 		var answer struct {
-			Types []app.EventTypeKey `json:"event_types"`
+			Types []eventtype.Key `json:"event_types"`
 		}
 		fetchFromService(cmd, "v1/event-types", &answer)
 		return answer.Types
 	}
 
-	types := listFromDatabase(cmd, app.WithEventTypes, app.EventTypes.ListTypes)
+	types := listFromDatabase(cmd, cli.WithEventTypes, cli.EventTypes.ListTypes)
 	for i := range types {
 		keys = append(keys, types[i].Key)
 	}

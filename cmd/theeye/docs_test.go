@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	main "github.com/the-eye-events/the-eye/cmd/theeye"
@@ -130,14 +131,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 	t.Parallel()
 	shown := 0
 	for name, page := range documents(t) {
-		var uses []string
-		for _, b := range block.FindAllString(page, -1) {
-			if strings.HasPrefix(b, "```sh\n") {
-				uses = append(uses, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
-			}
-		}
-
-		for _, use := range append(uses, codeSpans(page)...) {
+		for _, use := range append(shellLines(page), codeSpans(page)...) {
 			for _, m := range command.FindAllStringSubmatch(use, -1) {
 				shown++
 				requireCommand(t, name, strings.Fields(m[1]))
@@ -241,13 +235,77 @@ func TestDocsNameTargetsThatExist(t *testing.T) {
 	makefile, err := os.ReadFile(repository + "/Makefile")
 	require.NoError(t, err)
 	target := regexp.MustCompile(`^make (?:-s )?([a-z0-9-]+)`)
+
 	for name, page := range documents(t) {
-		for _, s := range codeSpans(page) {
+		for _, s := range append(codeSpans(page), shellLines(page)...) {
 			if m := target.FindStringSubmatch(s); m != nil {
 				require.Regexp(t, `(?m)^`+m[1]+`:`, string(makefile), name)
 			}
 		}
 	}
+}
+
+// shellLines are the lines of the shell blocks of a page; one that continues is joined.
+func shellLines(page string) (lines []string) {
+	for _, b := range block.FindAllString(page, -1) {
+		if strings.HasPrefix(b, "```sh\n") {
+			lines = append(lines, strings.Split(strings.ReplaceAll(b, "\\\n", " "), "\n")...)
+		}
+	}
+
+	return lines
+}
+
+// A flag that a page names without its command is one of theeye or of eyeload, or of the
+// programs that are listed here.
+func TestDocsNameFlagsThatExist(t *testing.T) {
+	t.Parallel()
+	const others = "set wait atomic data-binary help" // helm, curl, cobra
+	known := map[string]bool{}
+	for name := range strings.FieldsSeq(others) {
+		known[name] = true
+	}
+
+	noteFlags(main.Root(), known)
+	eyeload := goSources(t, filepath.Join(repository, "eyeload"))
+	flag := regexp.MustCompile(`^--([a-z][a-z0-9-]*)`)
+
+	named := 0
+	for name, page := range documents(t) {
+		for _, s := range codeSpans(page) {
+			if m := flag.FindStringSubmatch(s); m != nil {
+				named++
+				require.True(t, known[m[1]] || strings.Contains(eyeload, `"`+m[1]+`"`), "%s: --%s", name, m[1])
+			}
+		}
+	}
+
+	require.Greater(t, named, 30)
+}
+
+// noteFlags adds the flags of a command and of those below it.
+func noteFlags(command *cobra.Command, known map[string]bool) {
+	command.LocalFlags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	for _, sub := range command.Commands() {
+		noteFlags(sub, known)
+	}
+}
+
+// goSources is the text of the Go files below a folder, without tests.
+func goSources(t *testing.T, root string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	require.NoError(t, err)
+	return all.String()
 }
 
 // An alert that a page names is in the rules.

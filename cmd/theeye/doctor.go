@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
 // The environment variables that dev.env sets for clients.
@@ -19,14 +21,14 @@ const (
 )
 
 func newDoctor() *cobra.Command {
-	options := app.DoctorOptions{Version: version}
+	options := cli.DoctorOptions{Version: version}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check a running deployment and report problems with their fixes; changes nothing",
 		Args:  cobra.NoArgs,
 		Long: `Check a running deployment, both its database and the service from outside, and report
-		each finding with its fix. Nothing is changed, and no key is needed.
+each finding with its fix. Nothing is changed, and no key is needed.
 
 With a service of theeye dev running:
 
@@ -64,9 +66,9 @@ The exit code is 0 when no check failed, even with warnings; 1 when a check fail
 }
 
 // runDoctor checks the deployment and prints the report.
-func runDoctor(cmd *cobra.Command, c config.Config, options app.DoctorOptions, asJSON bool) error {
-	report, err := app.RunDoctor(cmd.Context(), c, options)
-	if errors.Is(err, app.ErrURL) {
+func runDoctor(cmd *cobra.Command, c config.Config, options cli.DoctorOptions, asJSON bool) error {
+	report, err := cli.RunDoctor(cmd.Context(), c, options)
+	if errors.Is(err, cli.ErrURL) {
 		return usageError{err}
 	}
 
@@ -88,7 +90,7 @@ func runDoctor(cmd *cobra.Command, c config.Config, options app.DoctorOptions, a
 }
 
 // reportError returns the error that sets the exit code.
-func reportError(report app.DoctorReport) error {
+func reportError(report doctor.Report) error {
 	switch {
 	case !report.Summary.Reached:
 		return fmt.Errorf("%w, nor can the service", app.ErrDependency)

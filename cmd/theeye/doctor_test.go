@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/doctor"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestDoctorExitCodes(t *testing.T) {
@@ -61,7 +61,7 @@ func TestDoctorOfARunningService(t *testing.T) {
 	}, time.Minute, 50*time.Millisecond)
 	code, out, errOut := finish(t, environ, "doctor", "--json")
 	require.Zero(t, code, "%s%s", out, errOut)
-	var report app.DoctorReport
+	var report doctor.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
 	require.Zero(t, report.Summary.Failed, out)
 	require.True(t, report.Summary.Reached)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // Each command that needs a database rejects one that cannot hold every text, at once.

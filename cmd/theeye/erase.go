@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 )
 
 func newErase() *cobra.Command {
@@ -26,28 +27,28 @@ func newErase() *cobra.Command {
 Once an erasure has begun, any service that runs on the database finishes it, even when
 this command is interrupted. theeye erasure ID shows its progress.`,
 	}
-	session := newDatabaseCommand(app.WithDataAdmin, "session ID", "Erase a session, its events and its errors; later events of the session are rejected", 1,
-		func(ctx context.Context, d app.DataAdmin, args []string) (app.ErasedSession, error) {
+	session := newDatabaseCommand(cli.WithDataAdmin, "session ID", "Erase a session, its events and its errors; later events of the session are rejected", 1,
+		func(ctx context.Context, d cli.DataAdmin, args []string) (cli.ErasedSession, error) {
 			shown := newProgress(cmd)
 			defer shown.clearLine()
 
 			return d.EraseSession(ctx, args[0], shown.showErasure)
-		}, func(w *tabwriter.Writer, erased app.ErasedSession) {
+		}, func(w *tabwriter.Writer, erased cli.ErasedSession) {
 			fmt.Fprintf(w, "sessions\t%d\nevents\t%d\nerrors\t%d\n", erased.Sessions, erased.Events, erased.Rejections) //nolint:errcheck // Flush returns the error
 		})
 	var values []string
-	subject := newDatabaseCommand(app.WithDataAdmin, "subject", "Erase all events and errors whose payloads have these values", 0,
-		func(ctx context.Context, d app.DataAdmin, _ []string) (*app.Erasure, error) {
+	subject := newDatabaseCommand(cli.WithDataAdmin, "subject", "Erase all events and errors whose payloads have these values", 0,
+		func(ctx context.Context, d cli.DataAdmin, _ []string) (*erasure.Erasure, error) {
 			shown := newProgress(cmd)
 			defer shown.clearLine()
 
 			return d.EraseSubject(ctx, values, shown.showErasure)
 		}, showErasure)
 	dataFlag(subject, &values)
-	event := newDatabaseCommand(app.WithDataAdmin, "event ID", "Erase one event; its sequence number is not used again", 1,
-		func(ctx context.Context, d app.DataAdmin, args []string) (app.ErasedEvent, error) {
+	event := newDatabaseCommand(cli.WithDataAdmin, "event ID", "Erase one event; its sequence number is not used again", 1,
+		func(ctx context.Context, d cli.DataAdmin, args []string) (cli.ErasedEvent, error) {
 			return d.EraseEvent(ctx, args[0])
-		}, func(w *tabwriter.Writer, _ app.ErasedEvent) {
+		}, func(w *tabwriter.Writer, _ cli.ErasedEvent) {
 			fmt.Fprintln(w, "events\t1") //nolint:errcheck // Flush returns the error
 		})
 	requireConfirmation(session, func(args []string) string { return "the session " + args[0] })
@@ -65,7 +66,7 @@ func requireConfirmation(cmd *cobra.Command, describe func(args []string) string
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		for _, id := range args {
-			if err := app.CheckID(id); err != nil {
+			if err := cli.CheckID(id); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	program "github.com/the-eye-events/the-eye/cmd/theeye"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestEraseAndAudit(t *testing.T) {

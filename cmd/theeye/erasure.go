@@ -10,18 +10,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/erasure"
 )
 
 func newErasure() *cobra.Command {
-	return newDatabaseCommand(app.WithDataAdmin, "erasure ID", "Show the progress of an erasure, and its receipt", 1,
-		func(ctx context.Context, d app.DataAdmin, args []string) (*app.Erasure, error) {
+	return newDatabaseCommand(cli.WithDataAdmin, "erasure ID", "Show the progress of an erasure, and its receipt", 1,
+		func(ctx context.Context, d cli.DataAdmin, args []string) (*erasure.Erasure, error) {
 			return d.FindErasure(ctx, args[0])
 		}, showErasure)
 }
 
 // showErasure prints an erasure as text.
-func showErasure(w *tabwriter.Writer, e *app.Erasure) {
+func showErasure(w *tabwriter.Writer, e *erasure.Erasure) {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, name+"\t"+format+"\n", args...) //nolint:errcheck // Flush returns the error
 	}
@@ -67,7 +68,7 @@ func newSubject() *cobra.Command {
 				return err
 			}
 
-			return app.WithDataAdmin(cmd.Context(), c, func(d app.DataAdmin) error {
+			return cli.WithDataAdmin(cmd.Context(), c, func(d cli.DataAdmin) error {
 				events, errors, err := d.ExportSubject(cmd.Context(), values, func(line []byte) error {
 					return printText(cmd, string(line)+"\n")
 				})
@@ -92,6 +93,6 @@ func dataFlag(cmd *cobra.Command, values *[]string) {
 }
 
 // showErasure shows the progress of an erasure.
-func (p *progress) showErasure(e app.Erasure) {
+func (p *progress) showErasure(e erasure.Erasure) {
 	p.showText("erasure %s: %s; %d examined; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 const eventTypeLong = `Manage event types: a category and a name, with a JSON Schema for the payload.
@@ -46,7 +48,7 @@ func newEventType() *cobra.Command {
 }
 
 // newEventTypeCommand builds a command that manages event types.
-func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t app.EventTypes, args []string) error) *cobra.Command {
+func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t cli.EventTypes, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: short,
@@ -57,14 +59,14 @@ func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(c
 				return err
 			}
 
-			return app.WithEventTypes(cmd.Context(), c, func(t app.EventTypes) error { return do(cmd, t, args) })
+			return cli.WithEventTypes(cmd.Context(), c, func(t cli.EventTypes) error { return do(cmd, t, args) })
 		},
 	}
 	bindDatabaseFlags(cmd)
 	return cmd
 }
 
-func keyOf(args []string) app.EventTypeKey { return app.EventTypeKey{Category: args[0], Name: args[1]} }
+func keyOf(args []string) eventtype.Key { return eventtype.Key{Category: args[0], Name: args[1]} }
 
 // typeArguments requires the two arguments that name a type.
 func typeArguments() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
@@ -80,14 +82,14 @@ func bindOutput(cmd *cobra.Command, into *string) {
 }
 
 // printType prints a type in the form of a plan.
-func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
+func printType(cmd *cobra.Command, t *eventtype.Type, form, comment string) error {
 	var text []byte
 	var err error
 	switch form {
 	case asYAML:
-		text, err = app.EventTypeYAML(t, comment)
+		text, err = plan.RenderYAML(t, comment)
 	case asJSON:
-		text, err = app.EventTypeJSON(t)
+		text, err = plan.RenderJSON(t)
 	default:
 		return usageError{fmt.Errorf("--output must be yaml or json, not %q", form)}
 	}
@@ -101,7 +103,7 @@ func printType(cmd *cobra.Command, t *app.EventType, form, comment string) error
 
 func newTypeList() *cobra.Command {
 	inJSON := false
-	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 		types, err := t.ListTypes(cmd.Context())
 		if err != nil {
 			return err
@@ -139,7 +141,7 @@ func quoteControls(text string) string {
 func newTypeGet() *cobra.Command {
 	form := ""
 	version := int32(0)
-	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type in the form of a plan file", typeArguments(), func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type in the form of a plan file", typeArguments(), func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 		found, err := t.FindType(cmd.Context(), keyOf(args), version)
 		if err != nil {
 			return err
@@ -154,7 +156,7 @@ func newTypeGet() *cobra.Command {
 
 func newTypeDelete() *cobra.Command {
 	return newEventTypeCommand("delete CATEGORY NAME", "Delete an event type from the registry; its versions can still be read", typeArguments(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 			if err := t.DeleteType(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
@@ -168,7 +170,7 @@ func newTypeApply() *cobra.Command {
 	dry := false
 	prune := false
 	cmd := newEventTypeCommand("apply -f PLAN", "Apply a plan to the registry: all of it, or nothing when any part is wrong", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			_, err := applyPlan(cmd, t, source, prune, dry)
 			return err
 		})
@@ -182,7 +184,7 @@ func newTypeDiff() *cobra.Command {
 	source := planSource{}
 	prune := false
 	cmd := newEventTypeCommand("diff -f PLAN", "Show what apply would change; exits with 0 without a difference and with 1 with one", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			changed, err := applyPlan(cmd, t, source, prune, true)
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
@@ -196,7 +198,7 @@ func newTypeDiff() *cobra.Command {
 }
 
 // applyPlan applies a plan to the registry, prints the changes and counts them.
-func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
+func applyPlan(cmd *cobra.Command, t cli.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
 	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return 0, err
@@ -218,7 +220,7 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 
 		counts[string(r.Outcome)]++
 		fmt.Fprintf(&b, "%s %s\n", r.Outcome, shown.Path())
-		difference, err := app.DiffEventType(r)
+		difference, err := plan.DiffTypes(r.Before, r.After)
 		if err != nil {
 			return 0, err
 		}
@@ -226,9 +228,9 @@ func applyPlan(cmd *cobra.Command, t app.EventTypes, source planSource, prune, d
 		b.WriteString(difference)
 	}
 
-	unchanged := counts[string(app.EventTypeUnchanged)]
-	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(app.EventTypeCreated)],
-		counts[string(app.EventTypeChanged)], counts[string(app.EventTypeDeleted)], unchanged)
+	unchanged := counts[string(eventtype.Unchanged)]
+	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(eventtype.Created)],
+		counts[string(eventtype.Changed)], counts[string(eventtype.Deleted)], unchanged)
 	if dry {
 		b.WriteString("; nothing was changed")
 	}
@@ -240,14 +242,14 @@ func newTypeExport() *cobra.Command {
 	directory := ""
 	form := ""
 	cmd := newEventTypeCommand("export [-d DIRECTORY]", "Print all event types as one plan, or write one file for each", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			types, err := t.ListTypes(cmd.Context())
 			if err != nil {
 				return err
 			}
 
 			if directory != "" {
-				written, err := app.ExportEventTypes(directory, types)
+				written, err := plan.ExportTypes(directory, types)
 				if err != nil {
 					return err
 				}
@@ -275,9 +277,9 @@ func newTypeExport() *cobra.Command {
 }
 
 func newTypeInfer() *cobra.Command {
-	events := app.DefaultSample
+	events := eventtype.DefaultSample
 	cmd := newEventTypeCommand("infer CATEGORY NAME", "Propose a schema that the newest stored events match, as a plan", typeArguments(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
@@ -303,18 +305,18 @@ func newTypeInfer() *cobra.Command {
 }
 
 // hasMarks reports whether the schema in force has x-theeye marks.
-func hasMarks(ctx context.Context, t app.EventTypes, key app.EventTypeKey) bool {
+func hasMarks(ctx context.Context, t cli.EventTypes, key eventtype.Key) bool {
 	current, err := t.FindType(ctx, key, 0)
 	return err == nil && strings.Contains(string(current.Schema), `"x-theeye"`)
 }
 
 func bindSample(cmd *cobra.Command, events *int) {
-	cmd.Flags().IntVar(events, "events", app.DefaultSample, "Number of stored events to examine, newest first")
+	cmd.Flags().IntVar(events, "events", eventtype.DefaultSample, "Number of stored events to examine, newest first")
 }
 
 func checkSample(events int) error {
-	if events < 1 || events > app.MaxSample {
-		return usageError{fmt.Errorf("--events must be between 1 and %d", app.MaxSample)}
+	if events < 1 || events > eventtype.MaxSample {
+		return usageError{fmt.Errorf("--events must be between 1 and %d", eventtype.MaxSample)}
 	}
 
 	return nil

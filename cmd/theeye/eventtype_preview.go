@@ -8,16 +8,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
 func newTypePreview() *cobra.Command {
 	source := planSource{}
-	events := app.DefaultSample
+	events := eventtype.DefaultSample
 	maxFailing := 0
 	inJSON := false
 	cmd := newEventTypeCommand("preview -f PLAN", "Check stored events against the schemas of a plan before it is applied", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
@@ -44,13 +45,13 @@ func newTypePreview() *cobra.Command {
 			return checkPreviews(all, maxFailing)
 		})
 	cmd.Long = `Check the newest stored events of each type, and its open errors, against the schemas
-	of a plan. The report says how many events match now and would no longer match, which
-	violations are the most common, and how many errors could be replayed. Nothing is changed.
+of a plan. The report says how many events match now and would no longer match, which
+violations are the most common, and how many errors could be replayed. Nothing is changed.
 
-	For CI, the command exits with 1 when more stored events of all types would newly fail
-	than --max-failing allows, or when the time limit ended before every event was examined.
-	Types whose mode in the plan is observe reject nothing and do not count. A type that
-	changes from observe to enforce does count.`
+For CI, the command exits with 1 when more stored events of all types would newly fail
+than --max-failing allows, or when the time limit ended before every event was examined.
+Types whose mode in the plan is observe reject nothing and do not count. A type that
+changes from observe to enforce does count.`
 	source.bindFlags(cmd)
 	bindSample(cmd, &events)
 	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "Number of stored events that may newly fail")
@@ -60,13 +61,13 @@ func newTypePreview() *cobra.Command {
 
 // typePreview is the preview of one type, with its mode in the plan.
 type typePreview struct {
-	app.EventTypeKey
-	app.EventTypePreview
+	eventtype.Key
+	eventtype.Preview
 
 	Mode string `json:"mode"`
 }
 
-func collectPreviews(cmd *cobra.Command, t app.EventTypes, source planSource, events int) ([]typePreview, error) {
+func collectPreviews(cmd *cobra.Command, t cli.EventTypes, source planSource, events int) ([]typePreview, error) {
 	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func checkPreviews(all []typePreview, maxFailing int) error {
 	failing := 0
 	complete := true
 	for i := range all {
-		if all[i].Mode == app.EventTypeEnforce {
+		if all[i].Mode == string(eventtype.Enforce) {
 			failing += all[i].Events.NewlyFailing
 		}
 

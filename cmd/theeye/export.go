@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/export"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
 )
 
 // The environment variables that hold a client's key; dev.env sets the second.
@@ -30,8 +30,8 @@ func newExport() *cobra.Command {
 		Short: "Write stored events, one JSON object per line, in commit order",
 		Args:  cobra.NoArgs,
 		Long: `Write stored events, one JSON object per line, in the order in which they were committed.
-		With a cursor file, each run continues where the previous one ended and misses nothing.
-		An event that was edited since is written again.
+With a cursor file, each run continues where the previous one ended and misses nothing.
+An event that was edited since is written again.
 
 With a service of theeye dev running:
 

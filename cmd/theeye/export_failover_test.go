@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A standby that is 60 events behind is promoted while the service keeps running. Its

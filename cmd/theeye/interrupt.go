@@ -8,7 +8,8 @@ import (
 	"syscall"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/export"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
 )
 
 // watchSignals returns a context that ends with the first SIGINT or SIGTERM, which is then its
@@ -51,7 +52,7 @@ func explainInterruption(ctx context.Context, err error) error {
 		stopped.done = exported.Error()
 	}
 
-	if erasing, ok := errors.AsType[*app.UnfinishedError](err); ok {
+	if erasing, ok := errors.AsType[*cli.UnfinishedError](err); ok {
 		stopped.done = erasing.Error()
 	}
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // An interrupted export reports the interruption and how much it wrote, and saves the cursor.

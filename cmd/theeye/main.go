@@ -1,6 +1,6 @@
 // Command theeye is The Eye: the service, its administration, and a complete
 // development service with a private Postgres. It holds arguments and exit codes;
-// everything else is in internal/app.
+// everything else is in internal/app, which serves, and internal/cli.
 package main
 
 import (
@@ -18,10 +18,15 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/export"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // The linker sets these when the program is built.
@@ -54,7 +59,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetArgs(arguments)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := explainInterruption(ctx, root.ExecuteContext(app.WithCommandActor(ctx)))
+	err := explainInterruption(ctx, root.ExecuteContext(cli.WithCommandActor(ctx)))
 	if text := errorMessage(err); text != "" {
 		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // there is nowhere to report it
 	}
@@ -65,7 +70,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 func newRoot(hurry <-chan struct{}) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "theeye",
-		Short:         "The Eye collects user-behaviour events and keeps them in Postgres",
+		Short:         "The Eye collects user-behaviour events and stores them in Postgres",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version,
@@ -113,12 +118,12 @@ func exitCode(err error) int {
 		return exitSignal + int(stopped.signal)
 	case errors.As(err, &usage), isFault && f.Kind == fault.Invalid && f.Code == fault.CodeInvalidParameter:
 		return exitUsage
-	case errors.Is(err, app.ErrPlan), errors.Is(err, app.ErrForeignKey):
+	case errors.Is(err, plan.ErrInvalid), errors.Is(err, cli.ErrForeignKey):
 		return exitData
-	case errors.Is(err, app.ErrConfiguration), errors.Is(err, app.ErrSchemaBehind), errors.Is(err, app.ErrNotInCluster):
+	case errors.Is(err, app.ErrConfiguration), errors.Is(err, postgres.ErrSchemaBehind), errors.Is(err, kube.ErrNotInCluster):
 		return exitConfiguration
 	case errors.Is(err, app.ErrDependency),
-		errors.Is(err, app.ErrPrivatePostgres),
+		errors.Is(err, cli.ErrPrivatePostgres),
 		errors.Is(err, top.ErrUnreachable),
 		errors.Is(err, export.ErrUnreachable),
 		isFault && f.Kind == fault.Unavailable:
@@ -166,8 +171,8 @@ func loadConfig(cmd *cobra.Command) (config.Config, error) {
 }
 
 // thisBuild returns the version and the revision of this build.
-func thisBuild() app.Build {
-	build := app.Build{Version: version, GoVersion: runtime.Version(), Revision: cmp.Or(revision, "unknown")}
+func thisBuild() telemetry.Build {
+	build := telemetry.Build{Version: version, GoVersion: runtime.Version(), Revision: cmp.Or(revision, "unknown")}
 	if info, ok := debug.ReadBuildInfo(); ok && revision == "" {
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
@@ -181,7 +186,7 @@ func thisBuild() app.Build {
 
 // newLogger logs to standard error. Errors of OpenTelemetry are logged too, because its SDK
 // would write its own lines to standard error otherwise.
-func newLogger(c config.Config) (*app.Log, error) {
+func newLogger(c config.Config) (*telemetry.Log, error) {
 	log, err := app.NewLog(c, version, os.Stderr)
 	if err == nil {
 		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { //nolint:forbidigo // the SDK has no other way, and this is the main program

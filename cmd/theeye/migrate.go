@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
 func newMigrate() *cobra.Command {
@@ -30,7 +31,7 @@ func newMigrate() *cobra.Command {
 				return usageError{fmt.Errorf("migrate down deletes data; add --yes to confirm")}
 			}
 
-			if err := app.MigrateDown(cmd.Context(), c); err != nil {
+			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
 
@@ -72,14 +73,14 @@ func newMigrateUp() *cobra.Command {
 			done := migrationReport{Applied: []appliedMigration{}}
 			shown := newProgress(cmd)
 			var printErr error
-			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
+			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
 				switch s.State {
-				case app.MigrationBegins:
+				case postgres.MigrationBegins:
 					shown.showText("applying %s", s.Name)
-				case app.MigrationWaits:
+				case postgres.MigrationWaits:
 					shown.clearLine()
 					cmd.PrintErrln("theeye: another transaction uses a table; trying again in a few seconds")
-				case app.MigrationApplied:
+				case postgres.MigrationApplied:
 					shown.clearLine()
 					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
 					if !asJSON && printErr == nil {
@@ -128,7 +129,7 @@ func newMigrateStatus() *cobra.Command {
 				return err
 			}
 
-			migrations, err := app.Migrations(cmd.Context(), c)
+			migrations, err := cli.Migrations(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -154,26 +155,26 @@ func newMigrateStatus() *cobra.Command {
 }
 
 func newMigrateRoles() *cobra.Command {
-	var roles app.Roles
+	var roles postgres.Roles
 	cmd := &cobra.Command{
 		Use:   "roles",
 		Short: "Create the roles of the service and of analysts, and grant their privileges",
 		Args:  cobra.NoArgs,
 		Long: `Create the roles of the service and of analysts where they are missing, and grant each
-		role the privileges that it needs and no others. Run the command as the role that ran the
-		migrations, and repeat it at any time, for example after a migration. A new role has no
-		password yet.
+role the privileges that it needs and no others. Run the command as the role that ran the
+migrations, and repeat it at any time, for example after a migration. A new role has no
+password yet.
 
-		The service's role reads and writes rows, adds to the audit log, and cannot create, alter
-		or drop anything. The analysts' role reads events, sessions, event types, the names of
-		applications, and rejections without their raw text.
+The service's role reads and writes rows, adds to the audit log, and cannot create, alter
+or drop anything. The analysts' role reads events, sessions, event types, the names of
+applications, and rejections without their raw text.
 
-		The command fails and changes nothing if a role could still become the owner through its
-		own functions in a schema on the service's search path. Up to Postgres 14, every role can
-		create functions in the schema public. The error lists the statements to run, and as which
-		role.`,
+The command fails and changes nothing if a role could still become the owner through its
+own functions in a schema on the service's search path. Up to Postgres 14, every role can
+create functions in the schema public. The error lists the statements to run, and as which
+role.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
+			if roles == (postgres.Roles{}) || roles.Service == roles.Analyst {
 				return usageError{errors.New("give --service or --analyst or both, with different roles")}
 			}
 
@@ -182,7 +183,7 @@ func newMigrateRoles() *cobra.Command {
 				return err
 			}
 
-			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
+			if err := cli.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
 

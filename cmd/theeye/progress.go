@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
 // progressStep is the shortest time between two updates of the line.

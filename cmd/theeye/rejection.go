@@ -12,8 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
 func newRejection() *cobra.Command {
@@ -33,7 +36,7 @@ A replay uses the schemas in force, also one that was changed just before.`,
 }
 
 // rejectionFlags adds the filters to a command.
-func rejectionFlags(cmd *cobra.Command, q *app.RejectionQuery) {
+func rejectionFlags(cmd *cobra.Command, q *cli.RejectionQuery) {
 	f := cmd.Flags()
 	f.StringVar(&q.Code, "code", "", "Only events with this code among their violations")
 	f.StringVar(&q.Application, "application", "", "Only events of this application")
@@ -45,17 +48,17 @@ func rejectionFlags(cmd *cobra.Command, q *app.RejectionQuery) {
 }
 
 // withRejections loads the settings and calls use with the rejections of the database.
-func withRejections(cmd *cobra.Command, use func(app.Rejections) error) error {
+func withRejections(cmd *cobra.Command, use func(cli.Rejections) error) error {
 	c, err := loadConfig(cmd)
 	if err != nil {
 		return err
 	}
 
-	return app.WithRejections(cmd.Context(), c, use)
+	return cli.WithRejections(cmd.Context(), c, use)
 }
 
 func newRejectionList() *cobra.Command {
-	var q app.RejectionQuery
+	var q cli.RejectionQuery
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -66,18 +69,18 @@ func newRejectionList() *cobra.Command {
 				return usageError{errors.New("--limit must be at least 1")}
 			}
 
-			if err := checkOneOf("--status", q.Status, app.RejectionStatuses()); err != nil {
+			if err := checkOneOf("--status", q.Status, cli.RejectionStatuses()); err != nil {
 				return err
 			}
 
-			return withRejections(cmd, func(r app.Rejections) error {
+			return withRejections(cmd, func(r cli.Rejections) error {
 				if asJSON {
-					return r.List(cmd.Context(), q, func(one *app.Rejection) error { return printRejection(cmd, one) })
+					return r.List(cmd.Context(), q, func(one *query.Rejection) error { return printRejection(cmd, one) })
 				}
 
 				var failed error
 				err := printTable(cmd, "RECEIVED AT\tSTATUS\tCODE\tAPPLICATION\tCATEGORY\tNAME\tERROR ID", func(w *tabwriter.Writer) {
-					failed = r.List(cmd.Context(), q, func(one *app.Rejection) error {
+					failed = r.List(cmd.Context(), q, func(one *query.Rejection) error {
 						fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", one.ReceivedAt.UTC().Format(time.RFC3339), one.Status, one.Code, one.Application, //nolint:errcheck // Flush returns the error
 							formatCell(one.Category), formatCell(one.Name), one.ID)
 						return nil
@@ -90,7 +93,7 @@ func newRejectionList() *cobra.Command {
 	const defaultLimit = 100
 	bindDatabaseFlags(cmd)
 	rejectionFlags(cmd, &q)
-	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(app.RejectionStatuses(), ", "))
+	cmd.Flags().StringVar(&q.Status, "status", "", "Only events in this status: "+strings.Join(cli.RejectionStatuses(), ", "))
 	cmd.Flags().IntVar(&q.Limit, "limit", defaultLimit, "Maximum number of events")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print one JSON object per line, as in the API")
 	return cmd
@@ -120,7 +123,7 @@ func newRejectionShow() *cobra.Command {
 		Short: "Show a rejected event as JSON, with the raw text",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withRejections(cmd, func(r app.Rejections) error {
+			return withRejections(cmd, func(r cli.Rejections) error {
 				found, err := r.Find(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -134,8 +137,8 @@ func newRejectionShow() *cobra.Command {
 	return cmd
 }
 
-func printRejection(cmd *cobra.Command, one *app.Rejection) error {
-	text, err := app.RejectionJSON(one)
+func printRejection(cmd *cobra.Command, one *query.Rejection) error {
+	text, err := httpapi.RejectionJSON(one)
 	if err != nil {
 		return err
 	}
@@ -145,8 +148,8 @@ func printRejection(cmd *cobra.Command, one *app.Rejection) error {
 
 // newBulkCommand builds a command that processes open rejections, selected by ids or filters.
 // Its progress goes to standard error and its totals to standard output.
-func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(T)) (T, error)) *cobra.Command {
-	var q app.RejectionQuery
+func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r cli.Rejections, q cli.RejectionQuery, progress func(T)) (T, error)) *cobra.Command {
+	var q cli.RejectionQuery
 	cmd := &cobra.Command{
 		Use:   use + " [ERROR_ID ...]",
 		Short: short,
@@ -164,7 +167,7 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app
 				return usageError{errors.New("no errors selected: give their ids, or filters such as --code and --category, or --all")}
 			}
 
-			return withRejections(cmd, func(r app.Rejections) error {
+			return withRejections(cmd, func(r cli.Rejections) error {
 				shown := newProgress(cmd)
 				totals, err := run(cmd, r, q, func(totals T) {
 					if text, err := json.Marshal(totals); err == nil {
@@ -199,14 +202,14 @@ func newBulkCommand[T any](use, short string, run func(cmd *cobra.Command, r app
 
 func newReplay() *cobra.Command {
 	return newBulkCommand("replay", "Send open rejected events through ingest again; those rejected again stay open",
-		func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(app.ReplayTotals)) (app.ReplayTotals, error) {
+		func(cmd *cobra.Command, r cli.Rejections, q cli.RejectionQuery, progress func(rejection.ReplayTotals)) (rejection.ReplayTotals, error) {
 			return r.Replay(cmd.Context(), q, progress)
 		})
 }
 
 func newDiscard() *cobra.Command {
 	return newBulkCommand("discard", "Close open rejected events for good",
-		func(cmd *cobra.Command, r app.Rejections, q app.RejectionQuery, progress func(app.DiscardTotals)) (app.DiscardTotals, error) {
+		func(cmd *cobra.Command, r cli.Rejections, q cli.RejectionQuery, progress func(rejection.DiscardTotals)) (rejection.DiscardTotals, error) {
 			return r.Discard(cmd.Context(), q, progress)
 		})
 }

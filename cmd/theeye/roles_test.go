@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMigrateRoles(t *testing.T) {

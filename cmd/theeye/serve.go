@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
@@ -70,7 +71,7 @@ func tuneMemory(c config.Config) {
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
 	defaults := map[string]string{"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s"}
-	options := app.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
+	options := cli.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
 	var address string
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -105,7 +106,7 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 					File:     file,
 				})
 			}
-			return withListenAdvice(app.RunDev(cmd.Context(), options, hurry), devListenAdvice())
+			return withListenAdvice(cli.RunDev(cmd.Context(), options, hurry), devListenAdvice())
 		},
 	}
 	config.BindFlags(cmd.Flags())

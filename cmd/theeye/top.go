@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
 // newTop builds the command that watches running services from outside. It needs neither

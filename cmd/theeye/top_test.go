@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metrics serves the two samples of internal/top: the first once, then the second.
+// metrics serves the two samples of internal/cli/top: the first once, then the second.
 func metrics(t *testing.T) string {
 	t.Helper()
 	var asked atomic.Int64
 	var samples []string
 	for _, name := range []string{"first.prom", "second.prom"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "top", "testdata", name))
+		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "cli", "top", "testdata", name))
 		require.NoError(t, err)
 		samples = append(samples, string(text))
 	}

@@ -6,50 +6,51 @@ import (
 	"github.com/google/uuid"
 )
 
-// The codes with which the API refuses what was erased.
+// The codes with which the API rejects erased events.
 const (
 	codeEventErased   = "event_erased"
 	codeSessionErased = "session_erased"
 )
 
-// change is what an administrator asked for of a stored event.
+// change is the latest change of a stored event that an administrator requested.
 type change struct {
-	// requestedRevision is the revision that was asked for last.
+	// requestedRevision is the revision that was requested last.
 	requestedRevision uint8
-	// pending tells that nobody knows whether that was done.
+	// pending is true until the result of the request is known.
 	pending bool
-	// erasing tells that the event is to be erased, and erased since when it is.
+	// erasing is true when the erasure of the event was requested. erased is the time at which
+	// it was done.
 	erasing bool
 	erased  time.Time
 }
 
-// erasure is that of a session.
+// erasure is the erasure of a session.
 type erasure struct {
 	pending bool
 	erased  time.Time
 }
 
-// mayChange tells whether an administrator may change an event: somebody was told that
-// it is stored, and nobody is at it.
-func (b *oracle) mayChange(index uint64) bool {
-	known, _ := b.journal.VerdictOf(index)
-	c := b.changes[index]
-	return known.Acknowledged() && !isAhead(index) && (c == nil || !c.pending) && !b.mayBeErasedLocked(index)
+// mayChange reports whether an administrator may change an event: it was acknowledged, and no
+// change of it is pending.
+func (o *oracle) mayChange(index uint64) bool {
+	known, _ := o.journal.VerdictOf(index)
+	c := o.changes[index]
+	return known.Acknowledged() && !isAhead(index) && (c == nil || !c.pending) && !o.mayBeErasedLocked(index)
 }
 
-// beginEdit notes that an event is about to be edited, and tells to which revision.
-func (b *oracle) beginEdit(index uint64) (revision uint8, begun bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// beginEdit records that an event is about to be edited, and returns the new revision.
+func (o *oracle) beginEdit(index uint64) (revision uint8, begun bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	if !b.mayChange(index) {
+	if !o.mayChange(index) {
 		return 0, false
 	}
 
-	c := b.changes[index]
+	c := o.changes[index]
 	if c == nil {
 		c = &change{}
-		b.changes[index] = c
+		o.changes[index] = c
 	}
 
 	const last = 255
@@ -57,112 +58,120 @@ func (b *oracle) beginEdit(index uint64) (revision uint8, begun bool) {
 		return 0, false
 	}
 
-	c.requestedRevision, c.pending = c.requestedRevision+1, true
+	c.requestedRevision++
+	c.pending = true
+
 	return c.requestedRevision, true
 }
 
-// recordEdit notes that the last edit was made.
-func (b *oracle) recordEdit(index uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// recordEdit records that the last edit was made.
+func (o *oracle) recordEdit(index uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	c := b.changes[index]
+	c := o.changes[index]
 	c.pending = false
-	b.journal.RecordEdit(index, c.requestedRevision)
-	b.tally.edits++
+	o.journal.RecordEdit(index, c.requestedRevision)
+	o.tally.edits++
 }
 
-// beginErasure notes that an event is about to be erased.
-func (b *oracle) beginErasure(index uint64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// beginErasure records that an event is about to be erased.
+func (o *oracle) beginErasure(index uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	if !b.mayChange(index) {
+	if !o.mayChange(index) {
 		return false
 	}
 
-	c := b.changes[index]
+	c := o.changes[index]
 	if c == nil {
 		c = &change{}
-		b.changes[index] = c
+		o.changes[index] = c
 	}
 
-	c.erasing, c.pending = true, true
+	c.erasing = true
+	c.pending = true
+
 	return true
 }
 
-// recordErasure notes that an event is erased.
-func (b *oracle) recordErasure(index uint64, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// recordErasure records that an event is erased.
+func (o *oracle) recordErasure(index uint64, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	c := b.changes[index]
-	c.pending, c.erased = false, now
-	b.journal.RecordErasure(index)
-	b.tally.erased++
+	c := o.changes[index]
+	c.pending = false
+	c.erased = now
+	o.journal.RecordErasure(index)
+	o.tally.erased++
 }
 
-// beginSessionErasure notes that the session of an event is about to be erased.
-func (b *oracle) beginSessionErasure(index uint64) (session uuid.UUID, begun bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// beginSessionErasure records that the session of an event is about to be erased.
+func (o *oracle) beginSessionErasure(index uint64) (session uuid.UUID, begun bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	session = b.source.session(index)
-	if b.erasures[session] != nil || !b.mayChange(index) {
+	session = o.source.session(index)
+	if o.erasures[session] != nil || !o.mayChange(index) {
 		return session, false
 	}
 
-	b.erasures[session] = &erasure{pending: true}
+	o.erasures[session] = &erasure{pending: true}
+
 	return session, true
 }
 
-// recordSessionErasure notes that a session is erased.
-func (b *oracle) recordSessionErasure(session uuid.UUID, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// recordSessionErasure records that a session is erased.
+func (o *oracle) recordSessionErasure(session uuid.UUID, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	e := b.erasures[session]
-	e.pending, e.erased = false, now
-	b.journal.RecordSessionErasure(session)
-	b.tally.erased++
+	e := o.erasures[session]
+	e.pending = false
+	e.erased = now
+	o.journal.RecordSessionErasure(session)
+	o.tally.erased++
 }
 
-// mayBeErasedLocked tells whether somebody asked to erase an event or its session. The caller
-// holds the lock.
-func (b *oracle) mayBeErasedLocked(index uint64) bool {
-	if c := b.changes[index]; c != nil && c.erasing {
+// mayBeErasedLocked reports whether the erasure of an event or of its session was requested.
+// The caller holds the lock.
+func (o *oracle) mayBeErasedLocked(index uint64) bool {
+	if c := o.changes[index]; c != nil && c.erasing {
 		return true
 	}
 
-	return len(b.erasures) > 0 && b.erasures[b.source.session(index)] != nil
+	return len(o.erasures) > 0 && o.erasures[o.source.session(index)] != nil
 }
 
-// erasedBefore tells whether an event or its session was erased before a time. The caller
+// erasedBefore reports whether an event or its session was erased before a time. The caller
 // holds the lock.
-func (b *oracle) erasedBefore(index uint64, at time.Time) bool {
+func (o *oracle) erasedBefore(index uint64, at time.Time) bool {
 	before := func(erased time.Time) bool { return !erased.IsZero() && erased.Before(at) }
-	if c := b.changes[index]; c != nil && before(c.erased) {
+	if c := o.changes[index]; c != nil && before(c.erased) {
 		return true
 	}
 
-	e := b.erasures[b.source.session(index)]
+	e := o.erasures[o.source.session(index)]
+
 	return e != nil && before(e.erased)
 }
 
-// mayBeErased is mayBeGone for those who do not hold the lock.
-func (b *oracle) mayBeErased(index uint64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// mayBeErased is mayBeErasedLocked for callers that do not hold the lock.
+func (o *oracle) mayBeErased(index uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	return b.mayBeErasedLocked(index)
+	return o.mayBeErasedLocked(index)
 }
 
-// pendingChanges returns what was asked for and of which nobody knows whether it was done.
-func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUID) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// pendingChanges returns the requested changes whose result is unknown.
+func (o *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	for index, c := range b.changes {
+	for index, c := range o.changes {
 		switch {
 		case c.pending && c.erasing:
 			erasures = append(erasures, index)
@@ -171,7 +180,7 @@ func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUI
 		}
 	}
 
-	for session, e := range b.erasures {
+	for session, e := range o.erasures {
 		if e.pending {
 			sessions = append(sessions, session)
 		}
@@ -180,10 +189,10 @@ func (b *oracle) pendingChanges() (edits, erasures []uint64, sessions []uuid.UUI
 	return edits, erasures, sessions
 }
 
-// requestedRevision is the revision of an event that was asked for last.
-func (b *oracle) requestedRevision(index uint64) uint8 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// requestedRevision returns the revision of an event that was requested last.
+func (o *oracle) requestedRevision(index uint64) uint8 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	return b.changes[index].requestedRevision
+	return o.changes[index].requestedRevision
 }

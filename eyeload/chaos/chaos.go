@@ -16,23 +16,22 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// ErrBroken tells that the promise was broken, or could not be shown to be kept.
+// ErrBroken says that the promise was broken, or could not be verified.
 var ErrBroken = errors.New("the promise does not hold")
 
-// sessions is how many sessions are written to at once.
+// sessions is the number of sessions that are written to at the same time.
 const sessions = 300
 
-// run is a run while it runs.
+// run is the state of a run.
 type run struct {
 	*testbed
 	oracle *oracle
 	report *Report
 }
 
-// Run inflicts fault after fault, first on one server and then on a pair of them, and
-// writes the report to Options.Dir. Report.Err says whether the promise held; an error
-// means that there is nothing to report on. When ctx ends, the run stops after the cycle
-// that is going on.
+// Run injects fault after fault, first on one server and then on a primary with a standby, and
+// writes the report to Options.Dir. Report.Err says whether the promise held; an error means
+// that there is nothing to report. When ctx ends, the run stops after the current cycle.
 func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -46,7 +45,14 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	ctx = context.WithoutCancel(ctx)
 	o.Environ = slices.Concat(o.Environ, retentionSettings(), rejectionLimits())
 	started := d.Now()
-	report := &Report{StartedAt: started.UTC(), Seed: o.Seed, Rate: o.Rate, WideRate: o.WideRate, Skipped: omittedFaults()}
+	report := &Report{
+		StartedAt: started.UTC(),
+		Seed:      o.Seed,
+		Rate:      o.Rate,
+		WideRate:  o.WideRate,
+		Skipped:   omittedFaults(),
+	}
+
 	var err error
 	for _, part := range splitParts(&o) {
 		if err = part.runFaults(ctx, stop, d, report); err != nil || report.Stopped {
@@ -62,13 +68,12 @@ func Run(ctx context.Context, o Options, d Deps) (*Report, error) {
 	return report, errors.Join(err, report.writeFiles(o.Dir))
 }
 
-// rejectionLimits has the services keep every refused event, so that each can be looked
-// for.
+// rejectionLimits makes the services keep every rejection, so that each can be looked up.
 func rejectionLimits() []string {
 	return []string{"THEEYE_ERRORS_KEPT_PER_HOUR=10000000", "THEEYE_ERRORS_KEPT_BYTES_PER_HOUR=1GiB"}
 }
 
-// part is the part of a run that one site takes.
+// part is the part of a run that uses one testbed.
 type part struct {
 	options Options
 	name    string
@@ -76,7 +81,7 @@ type part struct {
 	paired  bool
 }
 
-// splitParts shares the cycles out among the sites, by how many faults are inflicted on each.
+// splitParts divides the cycles between the testbeds in proportion to their faults.
 func splitParts(o *Options) []part {
 	one := part{options: *o, name: "one server", faults: selectFaults(singleServerFaults(), o.Only)}
 	two := part{options: *o, name: "a pair", faults: selectFaults(pairFaults(), o.Only), paired: true}
@@ -96,7 +101,7 @@ func splitParts(o *Options) []part {
 	return []part{one, two}
 }
 
-// runFaults inflicts the faults of a part and looks at everything at its end.
+// runFaults injects the faults of a part, and reconciles everything at its end.
 func (p *part) runFaults(ctx context.Context, stop <-chan struct{}, d Deps, report *Report) error {
 	s, err := openTestbed(ctx, p.options, d, p.paired, "a", "b")
 	if err != nil {
@@ -110,7 +115,7 @@ func (p *part) runFaults(ctx context.Context, stop <-chan struct{}, d Deps, repo
 	r := &run{testbed: s, report: report}
 	source, err := traffic.NewSessions(traffic.NewRun(p.options.Seed, d.Now()), sessions)
 	if err != nil {
-		return errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
+		return errors.Join(err, s.close()) //nolint:contextcheck // stops the processes even when ctx has ended
 	}
 
 	r.oracle = newOracle(content{source})
@@ -133,10 +138,11 @@ func (p *part) runFaults(ctx context.Context, stop <-chan struct{}, d Deps, repo
 	return err
 }
 
-// runCycles runs them all. An error says that a fault could not be inflicted or healed.
+// runCycles runs all cycles of a part. An error means that a fault could not be injected or
+// reverted.
 func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []fault) error {
-	deck := newFaultSchedule(r.testbed, faults, r.report.Skipped)
-	if len(deck.all) == 0 {
+	schedule := newFaultSchedule(r.testbed, faults, r.report.Skipped)
+	if len(schedule.all) == 0 {
 		return nil
 	}
 
@@ -153,9 +159,10 @@ func (r *run) runCycles(ctx context.Context, stop <-chan struct{}, faults []faul
 		}
 
 		c := Cycle{Number: len(r.report.Cycles) + 1}
-		f := deck.nextFault()
-		c.Wide = f.wide || deck.isWideCycle(number)
+		f := schedule.nextFault()
+		c.Wide = f.wide || schedule.isWideCycle(number)
 		err := r.runCycle(ctx, f, &c)
+
 		r.report.Cycles = append(r.report.Cycles, c)
 		r.printProgress("%3d  %-36s after onset %7s, after its end %7s; %6d acknowledged, %4d refused, %5d unknown; %s, %d lost, %d doubled, %d gaps%s",
 			c.Number, c.faultTitle(), formatMillis(c.OnsetMillis), formatMillis(c.BackMillis), c.Acknowledged, c.Rejected, c.Unknown,
@@ -177,7 +184,7 @@ func formatBreaches(all []string) string {
 	return text.String()
 }
 
-// recordVersions notes what is put to the test.
+// recordVersions records the versions of the service and of Postgres.
 func (r *run) recordVersions(ctx context.Context) (err error) {
 	if r.report.Service, err = r.runTheEye(ctx, "", "version"); err != nil {
 		return err
@@ -187,7 +194,7 @@ func (r *run) recordVersions(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
 
 	if err := conn.QueryRow(ctx, "show server_version").Scan(&r.report.Postgres); err != nil {
 		return fmt.Errorf("ask for the version: %w", err)
@@ -196,11 +203,16 @@ func (r *run) recordVersions(ctx context.Context) (err error) {
 	return nil
 }
 
-// runCycle sends, breaks, heals, waits, and looks.
+// runCycle runs one cycle: send events, inject the fault, revert it, wait for acknowledgements,
+// resend and reconcile.
 func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 	const calm, after = 800 * time.Millisecond, 700 * time.Millisecond
-	c.Fault, c.OnsetMillis, c.BackMillis = f.name, -1, -1
+
+	c.Fault = f.name
+	c.OnsetMillis = -1
+	c.BackMillis = -1
 	c.Reconciliation.Outcome = reconcile.Skipped
+
 	if r.pair != nil {
 		if err := r.ensureStandby(ctx); err != nil {
 			return err
@@ -210,6 +222,7 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 	r.oracle.beginCycle()
 	first := r.oracle.journal.NextIndex()
 	r.generator.start(ctx, c.Wide)
+
 	stopped := false
 	defer func() {
 		if !stopped {
@@ -218,6 +231,7 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 	}()
 
 	sleepFor(calm + time.Duration(r.random.Int64N(int64(calm))))
+
 	set := r.Now()
 	onset := r.oracle.watchForAck(set)
 	d, err := f.inject(ctx, r.testbed)
@@ -233,19 +247,23 @@ func (r *run) runCycle(ctx context.Context, f fault, c *Cycle) error {
 
 	healed := r.Now()
 	c.LastedMillis = healed.Sub(set).Milliseconds()
+
 	r.awaitRecovery(r.oracle.watchForAck(healed), onset, c)
 	sleepFor(after)
 	r.generator.stop()
 	stopped = true
+
 	c.Resent, c.Unresolved = r.generator.resendUnanswered(ctx)
 	r.recordCounts(ctx, c)
 	r.checkCycle(ctx, first, c)
+
 	return nil
 }
 
-// awaitRecovery waits until there are acknowledgements again.
+// awaitRecovery waits for the first acknowledgement after the fault.
 func (r *run) awaitRecovery(back, onset *ackWatch, c *Cycle) {
 	const patience = 30 * time.Second
+
 	select {
 	case <-back.done:
 	case <-time.After(patience):
@@ -261,17 +279,25 @@ func (r *run) awaitRecovery(back, onset *ackWatch, c *Cycle) {
 
 func sleepFor(d time.Duration) { <-time.After(d) }
 
-// recordCounts fills in what was counted.
+// recordCounts copies the counters of the cycle into its report.
 func (r *run) recordCounts(ctx context.Context, c *Cycle) {
 	t := r.oracle.snapshotTally()
-	c.Acknowledged, c.Rejected, c.Unknown = t.acknowledged, t.rejected, t.unknown
-	c.Copies, c.Conflicts, c.Unsent, c.Answers = t.copies, t.conflicts, t.unsent, t.answers
-	c.Edits, c.Erased, c.Reads = t.edits, t.erased, t.reads
+	c.Acknowledged = t.acknowledged
+	c.Rejected = t.rejected
+	c.Unknown = t.unknown
+	c.Copies = t.copies
+	c.Conflicts = t.conflicts
+	c.Unsent = t.unsent
+	c.Answers = t.answers
+	c.Edits = t.edits
+	c.Erased = t.erased
+	c.Reads = t.reads
+
 	c.SilenceMillis = t.silence.Milliseconds()
 	c.Memory = map[string]int64{}
 	for _, i := range r.instances {
 		if !i.isRunning() {
-			c.Breaches = append(c.Breaches, "service "+i.name+" has ended by itself")
+			c.Breaches = append(c.Breaches, "service "+i.name+" has ended unexpectedly")
 			continue
 		}
 
@@ -283,14 +309,14 @@ func (r *run) recordCounts(ctx context.Context, c *Cycle) {
 		c.Breaches = append(c.Breaches, "the database cannot be reached: "+err.Error())
 		return
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
 
 	if err := conn.QueryRow(ctx, "select count(*) - 1 from pg_stat_activity where backend_type = 'client backend'").Scan(&c.Connections); err != nil {
 		c.Breaches = append(c.Breaches, "the connections cannot be counted: "+err.Error())
 	}
 }
 
-// checkCycle holds what was told from an event on against the tables.
+// checkCycle compares the answers on the events from first on with the tables.
 func (r *run) checkCycle(ctx context.Context, first uint64, c *Cycle) {
 	c.Reconciliation = r.reconcileTables(ctx, first)
 	if c.Unresolved > 0 {
@@ -308,31 +334,40 @@ func (r *run) reconcileTables(ctx context.Context, first uint64) reconcile.Resul
 	if err != nil {
 		return reconcile.Result{Outcome: reconcile.Unreadable, Reason: err.Error()}
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(ctx) //nolint:errcheck // nothing is pending
 
-	claim := reconcile.Expectation{
-		Journal: r.oracle.journal, Source: r.oracle.source, From: first,
+	expected := reconcile.Expectation{
+		Journal:     r.oracle.journal,
+		Source:      r.oracle.source,
+		From:        first,
 		Application: func(index uint64) int32 { return r.applicationIDs[applicationOf(index)] },
 	}
-	result := reconcile.CompareTables(ctx, claim, conn)
+
+	result := reconcile.CompareTables(ctx, expected, conn)
 	result.Seconds = r.Now().Sub(began).Seconds()
+
 	return result
 }
 
-// reconcileEverything has everything replayed that is left, and looks at everything once more.
+// reconcileEverything replays the remaining dead letters, and reconciles all events of the
+// testbed.
 func (r *run) reconcileEverything(ctx context.Context, name string) {
 	w := Total{Name: name}
-	// A replay that was killed keeps what it took for a minute, which nobody has to wait for.
+
+	// A killed replay leaves its leases behind for a minute. End them, so that there is no wait.
 	err := r.execStatement(ctx, "update rejection set leased_until = null where leased_until is not null")
 	if err != nil || !r.generator.replayDue(ctx) {
-		r.report.Breaches = append(r.report.Breaches, name+": what was refused for now could not be replayed to the end")
+		r.report.Breaches = append(r.report.Breaches, name+": the events dated ahead could not all be replayed")
 	}
 
 	w.Replayed = r.oracle.snapshotTally().replayed
 	w.Tables = r.reconcileTables(ctx, 0)
 	w.API = reconcile.CompareAPI(ctx, r.oracle.journal, r.oracle.source, reconcile.Store{
-		URL: r.instances[0].url(), Key: r.keys.read, Client: &http.Client{Transport: r.generator.client.Transport},
+		URL:    r.instances[0].url(),
+		Key:    r.keys.read,
+		Client: &http.Client{Transport: r.generator.client.Transport},
 	})
+
 	r.report.Totals = append(r.report.Totals, w)
 	for _, i := range r.instances {
 		r.report.Breaches = append(r.report.Breaches, i.findLogErrors()...)

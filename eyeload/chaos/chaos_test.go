@@ -65,43 +65,47 @@ func newOracle() (chaos.Oracle, *traffic.Source) {
 	return chaos.NewOracle(source), source
 }
 
-// findDifferences are what the answers alone are found to be wrong in.
+// findDifferences returns the differences that the answers alone show.
 func findDifferences(t *testing.T, b chaos.Oracle, source *traffic.Source) []string {
 	t.Helper()
-	// No table is read: the answers contradict one another, or not, without it.
+
+	// No table is read: contradictions between the answers show without one.
 	r := reconcile.CompareTables(t.Context(), reconcile.Expectation{Journal: b.Journal(), Source: source}, unreadableDatabase{})
 	require.Equal(t, reconcile.Unreadable, r.Outcome)
+
 	return r.List
 }
 
 func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 	t.Parallel()
-	good, bad := uint64(0), uint64(0)
+	const good = uint64(0)
+	bad := uint64(0)
 	for !chaos.IsUnstorable(bad) {
 		bad++
 	}
 
-	type told struct {
+	type answered struct {
 		index    uint64
 		verdict  reconcile.Verdict
 		sequence int64
 	}
+
 	for name, c := range map[string]struct {
-		told  []told
-		found string
+		answers []answered
+		found   string
 	}{
-		"stored":                         {told: []told{{good, reconcile.Stored, 1}}},
-		"stored, then a duplicate":       {told: []told{{good, reconcile.Stored, 1}, {good, reconcile.Duplicate, 1}}},
-		"the duplicate answered first":   {told: []told{{good, reconcile.Duplicate, 1}, {good, reconcile.Stored, 1}}},
-		"a poisonous one refused, twice": {told: []told{{bad, reconcile.Rejected, 0}, {bad, reconcile.Rejected, 0}}},
-		"stored anew twice":              {told: []told{{good, reconcile.Stored, 1}, {good, reconcile.Stored, 1}}, found: "told twice"},
-		"two sequences":                  {told: []told{{good, reconcile.Stored, 1}, {good, reconcile.Duplicate, 2}}, found: "told sequence 1, then 2"},
-		"a good one refused":             {told: []told{{good, reconcile.Rejected, 0}}, found: `told "rejected"`},
-		"a poisonous one stored":         {told: []told{{bad, reconcile.Stored, 1}}, found: `told "stored"`},
+		"stored":                             {answers: []answered{{good, reconcile.Stored, 1}}},
+		"stored, then a duplicate":           {answers: []answered{{good, reconcile.Stored, 1}, {good, reconcile.Duplicate, 1}}},
+		"the duplicate answered first":       {answers: []answered{{good, reconcile.Duplicate, 1}, {good, reconcile.Stored, 1}}},
+		"an unstorable event rejected twice": {answers: []answered{{bad, reconcile.Rejected, 0}, {bad, reconcile.Rejected, 0}}},
+		"stored twice":                       {answers: []answered{{good, reconcile.Stored, 1}, {good, reconcile.Stored, 1}}, found: `answered "stored" twice`},
+		"two sequences":                      {answers: []answered{{good, reconcile.Stored, 1}, {good, reconcile.Duplicate, 2}}, found: "answered with sequence 1, then 2"},
+		"a good event rejected":              {answers: []answered{{good, reconcile.Rejected, 0}}, found: `answered "rejected"`},
+		"an unstorable event stored":         {answers: []answered{{bad, reconcile.Stored, 1}}, found: `answered "stored"`},
 	} {
 		b, source := newOracle()
 		b.RecordSending(100)
-		for _, v := range c.told {
+		for _, v := range c.answers {
 			b.RecordVerdict(v.index, v.verdict, v.sequence)
 		}
 
@@ -116,7 +120,7 @@ func TestAnswersThatContradictOneAnotherAreFound(t *testing.T) {
 	}
 }
 
-// An event is acknowledged once, however many copies of it are.
+// An event counts as acknowledged once, however many copies of it are acknowledged.
 func TestCopiesAreNotCountedAgain(t *testing.T) {
 	t.Parallel()
 	b, _ := newOracle()
@@ -136,20 +140,22 @@ func TestASenderTriesTheOtherService(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
+
 	busy := serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	fine := serve(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = fmt.Fprintf(w, `{"results":[{"event_id":%q,"status":"stored","sequence":1},{"event_id":%q,"status":"stored","sequence":2}]}`,
 			source.ID(indexes[0]), source.ID(indexes[1]))
 	})
-	require.False(t, b.SendUntilVerdict(t.Context(), []string{busy}, indexes), "nobody knows")
+
+	require.False(t, b.SendUntilVerdict(t.Context(), []string{busy}, indexes), "without a verdict")
 	require.Len(t, b.Journal().Unanswered(), 2)
 	require.True(t, b.SendUntilVerdict(t.Context(), []string{fine, busy}, indexes))
 	require.Empty(t, b.Journal().Unanswered())
 	require.Empty(t, findDifferences(t, b, source))
 }
 
-// An answer that cannot be is no verdict, and is found.
+// An impossible answer does not count as a verdict, and is a difference.
 func TestNonsenseIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -166,6 +172,7 @@ func TestNonsenseIsNoVerdict(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = fmt.Fprint(w, c.body)
 		}))
+
 		require.False(t, b.SendUntilVerdict(t.Context(), []string{s.URL}, b.RecordSending(1)))
 		s.Close()
 		require.Len(t, b.Journal().Unanswered(), 1)
@@ -173,7 +180,7 @@ func TestNonsenseIsNoVerdict(t *testing.T) {
 	}
 }
 
-// startEchoServer answers every line with itself, on a Unix socket.
+// startEchoServer answers every line with the same line, on a Unix socket.
 func startEchoServer(t *testing.T) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
@@ -198,6 +205,7 @@ func startEchoServer(t *testing.T) string {
 			}()
 		}
 	}()
+
 	return socket
 }
 
@@ -211,20 +219,22 @@ func TestAWireCanBeDisturbed(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	answers := bufio.NewReader(conn)
-	say := func(text string) string {
+	send := func(text string) string {
 		_, err := fmt.Fprintln(conn, text)
 		require.NoError(t, err)
 		answer, err := answers.ReadString('\n')
 		require.NoError(t, err)
+
 		return strings.TrimSpace(answer)
 	}
-	require.Equal(t, "hello", say("hello"))
+
+	require.Equal(t, "hello", send("hello"))
 
 	const by = 50 * time.Millisecond
 	w.SetDelay(by)
 	began := time.Now()
-	require.Equal(t, "late", say("late"))
-	require.GreaterOrEqual(t, time.Since(began), 2*by, "on the way there, and back")
+	require.Equal(t, "late", send("late"))
+	require.GreaterOrEqual(t, time.Since(began), 2*by, "in each direction")
 	w.SetDelay(0)
 
 	w.SetBlackHole(true)
@@ -238,7 +248,7 @@ func TestAWireCanBeDisturbed(t *testing.T) {
 	late, err := answers.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "swallowed\n", late, "it arrives late, as TCP would send it again")
-	require.Equal(t, "again", say("again"))
+	require.Equal(t, "again", send("again"))
 
 	require.Positive(t, w.DropConnections())
 	_, err = answers.ReadString('\n')
@@ -247,7 +257,12 @@ func TestAWireCanBeDisturbed(t *testing.T) {
 
 func TestTheReportSaysWhatIsBroken(t *testing.T) {
 	t.Parallel()
-	fine := chaos.Cycle{Number: 1, Fault: "postgres kill -9", Reconciliation: reconcile.Result{Outcome: reconcile.Consistent}}
+	fine := chaos.Cycle{
+		Number:         1,
+		Fault:          "postgres kill -9",
+		Reconciliation: reconcile.Result{Outcome: reconcile.Consistent},
+	}
+
 	good := reconcile.Result{Outcome: reconcile.Consistent}
 	whole := []chaos.Total{{Name: "one server", Tables: good, API: good}}
 	require.NoError(t, (&chaos.Report{Cycles: []chaos.Cycle{fine}, Totals: whole}).Err())

@@ -16,26 +16,25 @@ import (
 	"unsafe"
 )
 
-// The kernel gives all processes the same wall clock, and a Go program calls no library
-// for it that could be faked. So the service is built once more, from the same source,
-// with a package time that adds an offset to what the kernel says. The offset is in a
-// file that both processes map, so that it changes while the service runs. The monotonic
-// clock, which every Go program measures durations by, is left alone, as it is when a
-// real clock is stepped.
+// The kernel gives all processes the same wall clock, and a Go program reads it through no
+// library that could be faked. So the service is built again from the same source, with a
+// package time that adds an offset to the kernel's time. The offset is in a file that both
+// processes map, so that it can change while the service runs. The monotonic clock, with
+// which Go measures durations, is not changed, as when a real clock is stepped.
 
-// clockVariable names the file with the offset.
+// clockVariable is the environment variable that names the file with the offset.
 const clockVariable = "CHAOS_CLOCK"
 
-// errNoSource marks that the service cannot be built here.
+// errNoSource means that the service cannot be built here.
 var errNoSource = errors.New("the service cannot be built here with a clock that can be stepped")
 
-// The line of time.Now that reads the clock, and what stands there afterwards.
+// The lines of time.Now that read the clock, before and after the patch.
 const (
 	clockReadBefore = "\tsec, nsec, mono := runtimeNow()\n\tif mono == 0 {\n"
 	clockReadAfter  = "\tsec, nsec, mono := runtimeNow()\n\tsec += steppedBy()\n\tif mono == 0 {\n"
 )
 
-// clockSource is a file more of package time.
+// clockSource is a file that is added to package time.
 const clockSource = `package time
 
 import (
@@ -44,7 +43,7 @@ import (
 	"unsafe"
 )
 
-// steps is how many seconds the wall clock is ahead; nil is none.
+// steps is the number of seconds that the wall clock is ahead; nil means none.
 var steps = mapSteps()
 
 func steppedBy() int64 {
@@ -71,17 +70,17 @@ func mapSteps() *int64 {
 }
 `
 
-// writeOverlay writes package time as it has to be into a folder, and returns the file that
-// go build takes with -overlay.
+// writeOverlay writes the patched package time into a folder, and returns the file for go
+// build's -overlay.
 func writeOverlay(goroot, dir string) (string, error) {
 	name := filepath.Join(goroot, "src", "time", "time.go")
-	text, err := os.ReadFile(name) //nolint:gosec // it is Go's own
+	text, err := os.ReadFile(name) //nolint:gosec // a file of the Go installation
 	if err != nil {
 		return "", fmt.Errorf("read package time: %w", err)
 	}
 
 	if n := bytes.Count(text, []byte(clockReadBefore)); n != 1 {
-		return "", fmt.Errorf("the clock of this version of Go cannot be patched: the lines that read it are %d times in %s, and not once: "+
+		return "", fmt.Errorf("the clock of this version of Go cannot be patched: the lines that read it occur %d times in %s instead of once: "+
 			"adapt clockReadBefore in eyeload/chaos/clock.go", n, name)
 	}
 
@@ -103,28 +102,28 @@ func writeOverlay(goroot, dir string) (string, error) {
 	return list, nil
 }
 
-// buildStepped builds a command of the module in a folder, with a clock that can be
-// stepped. An environment of nil is this process'. The error is errNoSource where there
-// is no Go or no module.
+// buildStepped builds a command of the module into a folder, with a clock that can be stepped.
+// A nil environment stands for that of this process. The error is errNoSource when Go or the
+// module is missing.
 func buildStepped(ctx context.Context, environ []string, module, command, dir string) (program string, err error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", fmt.Errorf("%w, for which Go has to be installed: %w", errNoSource, err)
 	}
 
 	if _, err := os.Stat(filepath.Join(module, command)); err != nil {
-		return "", fmt.Errorf("%w: the source is not in the folder %q; name the right one by --source: %w", errNoSource, module, err)
+		return "", fmt.Errorf("%w: the source is not in the folder %q; set it with --source: %w", errNoSource, module, err)
 	}
 
-	is, err := goTool(ctx, "go", environ, module, "env", "GOROOT")
+	installed, err := goTool(ctx, "go", environ, module, "env", "GOROOT")
 	if err != nil {
 		return "", err
 	}
 
-	// The Go that go.mod names may lie among the modules, of which go build replaces no
-	// file. It goes by the name, so that another name for the same folder will do.
+	// The Go version of go.mod may be in the module cache, where go build replaces no files.
+	// It decides by the path, so a symbolic link to the same folder avoids that.
 	goroot := filepath.Join(dir, "goroot")
-	if err := os.Symlink(is, goroot); err != nil {
-		return "", fmt.Errorf("name the folder of Go: %w", err)
+	if err := os.Symlink(installed, goroot); err != nil {
+		return "", fmt.Errorf("link the folder of Go: %w", err)
 	}
 
 	list, err := writeOverlay(goroot, dir)
@@ -133,18 +132,22 @@ func buildStepped(ctx context.Context, environ []string, module, command, dir st
 	}
 
 	program = filepath.Join(dir, filepath.Base(command))
-	same := exec.Cmd{Env: environ}
-	environ = append(same.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local")
+	base := exec.Cmd{Env: environ}
+	environ = append(base.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local")
 	_, err = goTool(ctx, filepath.Join(goroot, "bin", "go"), environ, module, "build", "-trimpath", "-overlay", list, "-o", program, "./"+command)
+
 	return program, err
 }
 
 // goTool runs a go command in the folder of a module.
 func goTool(ctx context.Context, program string, environ []string, module string, arguments ...string) (string, error) {
-	run := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // it is the Go of whoever runs this
-	run.Dir, run.Env = module, environ
+	run := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // the Go installation of the user
+
+	run.Dir = module
+	run.Env = environ
 	var errOut strings.Builder
 	run.Stderr = &errOut
+
 	out, err := run.Output()
 	if err != nil {
 		return "", fmt.Errorf("go %s: %w: %s", arguments[0], err, errOut.String())
@@ -159,14 +162,15 @@ type clock struct {
 	page []byte
 }
 
-// newClock makes a clock that is right.
+// newClock makes a clock with the offset 0.
 func newClock(file string) (*clock, error) {
 	const size = 8
-	f, err := os.Create(file) //nolint:gosec // it is in our folder
+
+	f, err := os.Create(file) //nolint:gosec // a file in the folder of the testbed
 	if err != nil {
 		return nil, fmt.Errorf("make a clock: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // what is mapped stays
+	defer f.Close() //nolint:errcheck // the mapping stays
 
 	if err := f.Truncate(size); err != nil {
 		return nil, fmt.Errorf("make a clock: %w", err)
@@ -180,12 +184,12 @@ func newClock(file string) (*clock, error) {
 	return &clock{file: file, page: page}, nil
 }
 
-// setOffset puts the clock so far from the right time.
+// setOffset sets the difference from the right time.
 func (c *clock) setOffset(by time.Duration) {
 	atomic.StoreInt64((*int64)(unsafe.Pointer(&c.page[0])), int64(by/time.Second)) //nolint:gosec // a page is aligned
 }
 
-// environmentVariable is what a process follows this clock by.
+// environmentVariable is the setting with which a process follows this clock.
 func (c *clock) environmentVariable() string { return clockVariable + "=" + c.file }
 
 func (c *clock) close() error {

@@ -21,8 +21,8 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// A small program stands in for the service, which takes minutes to build.
-const teller = `package main
+// A small program takes the place of the service, which takes minutes to build.
+const clockReader = `package main
 
 import (
 	"bufio"
@@ -40,14 +40,15 @@ func main() {
 }
 `
 
-// It holds for the present version of Go, too: see clockReadBefore.
+// This also checks that the patch fits the present version of Go: see clockReadBefore.
 func TestAClockCanBeStepped(t *testing.T) {
 	t.Parallel()
-	module, dir := t.TempDir(), t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(module, "teller"), 0o750))
-	require.NoError(t, os.WriteFile(filepath.Join(module, "go.mod"), []byte("module teller\n\ngo 1.26\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(module, "teller", "main.go"), []byte(teller), 0o600))
-	program, err := chaos.BuildStepped(t.Context(), nil, module, "teller", dir)
+	module := t.TempDir()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(module, "clockReader"), 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(module, "go.mod"), []byte("module clockReader\n\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(module, "clockReader", "main.go"), []byte(clockReader), 0o600))
+	program, err := chaos.BuildStepped(t.Context(), nil, module, "clockReader", dir)
 	require.NoError(t, err)
 
 	clock, err := chaos.NewClock(filepath.Join(dir, "offset"))
@@ -70,8 +71,10 @@ func TestAClockCanBeStepped(t *testing.T) {
 		require.Equal(t, []string{"0", "0"}, words[1:], "durations are measured by the monotonic clock")
 		at, err := strconv.ParseInt(words[0], 10, 64)
 		require.NoError(t, err)
+
 		return time.Until(time.Unix(at, 0)).Round(time.Hour)
 	}
+
 	const day = 24 * time.Hour
 	for _, by := range []time.Duration{0, time.Hour, -day, 730 * day, -730 * day, 0} {
 		clock.SetOffset(by)
@@ -82,7 +85,7 @@ func TestAClockCanBeStepped(t *testing.T) {
 	require.NoError(t, command.Wait())
 }
 
-// A Go whose clock is read otherwise is a defect that has to be seen.
+// If Go reads the clock in another way, the build has to fail.
 func TestAPatchThatDoesNotFitSaysSo(t *testing.T) {
 	t.Parallel()
 	goroot := t.TempDir()
@@ -94,14 +97,16 @@ func TestAPatchThatDoesNotFitSaysSo(t *testing.T) {
 	require.ErrorIs(t, err, chaos.ErrNoSource)
 }
 
-// startAnswering is a service that always answers the same.
+// startAnswering starts a service that always gives the same answer.
 func startAnswering(t *testing.T, status int, body string) (url string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = fmt.Fprint(w, body)
 	}))
+
 	t.Cleanup(s.Close)
+
 	return s.URL
 }
 
@@ -110,6 +115,7 @@ type replies struct{ stored, busy, early, other string }
 
 func newReplies(t *testing.T, source *traffic.Source) replies {
 	t.Helper()
+
 	return replies{
 		stored: startAnswering(t, http.StatusCreated, fmt.Sprintf(`{"event_id":%q,"status":"stored","sequence":1}`, source.ID(0))),
 		busy:   startAnswering(t, http.StatusServiceUnavailable, `{"status":503}`),
@@ -121,7 +127,8 @@ func newReplies(t *testing.T, source *traffic.Source) replies {
 func TestAWrongClockExplainsARefusal(t *testing.T) {
 	t.Parallel()
 	b, source := newOracle()
-	r, index := newReplies(t, source), b.RecordSending(1)
+	r := newReplies(t, source)
+	index := b.RecordSending(1)
 	b.BeginClockFault(r.early, "timestamp_in_future")
 	require.True(t, b.SendOnce(t.Context(), r.early, index))
 	require.Empty(t, findDifferences(t, b, source))
@@ -129,7 +136,7 @@ func TestAWrongClockExplainsARefusal(t *testing.T) {
 	require.Equal(t, reconcile.Rejected, known, "and the event must not be found")
 	require.EqualValues(t, 1, b.CountRejected())
 
-	// A copy that another service stores is right, and a late refusal takes nothing back.
+	// An acknowledgement of another service is right, and a late rejection does not cancel it.
 	require.True(t, b.SendOnce(t.Context(), r.stored, index))
 	require.True(t, b.SendOnce(t.Context(), r.early, index))
 	require.Empty(t, findDifferences(t, b, source))
@@ -139,7 +146,7 @@ func TestAWrongClockExplainsARefusal(t *testing.T) {
 	require.EqualValues(t, 1, b.CountAcknowledged())
 }
 
-// A batch of which nothing is stored is a problem, whose status is a number.
+// The answer to a batch that stores nothing is a problem document, whose status is a number.
 func TestAWrongClockExplainsARefusedBatch(t *testing.T) {
 	t.Parallel()
 	b, source := newOracle()
@@ -151,15 +158,16 @@ func TestAWrongClockExplainsARefusedBatch(t *testing.T) {
 	require.EqualValues(t, 2, b.CountRejected())
 }
 
-// What had no verdict may be stored, whatever another attempt was told, and is sent again.
+// An event without a verdict may be stored, whatever the other answers, and is sent again.
 func TestARefusalSaysNothingOfAnAttemptWithoutAVerdict(t *testing.T) {
 	t.Parallel()
 	for name, order := range map[string]func(r replies) []string{
-		"no verdict, then refused": func(r replies) []string { return []string{r.busy, r.early} },
-		"refused, then no verdict": func(r replies) []string { return []string{r.early, r.busy} },
+		"no verdict, then rejected": func(r replies) []string { return []string{r.busy, r.early} },
+		"rejected, then no verdict": func(r replies) []string { return []string{r.early, r.busy} },
 	} {
 		b, source := newOracle()
-		r, index := newReplies(t, source), b.RecordSending(1)
+		r := newReplies(t, source)
+		index := b.RecordSending(1)
 		b.BeginClockFault(r.early, "timestamp_in_future")
 		for _, target := range order(r) {
 			b.SendOnce(t.Context(), target, index)
@@ -174,9 +182,9 @@ func TestARefusalSaysNothingOfAnAttemptWithoutAVerdict(t *testing.T) {
 
 func TestARefusalThatNoClockExplainsIsFound(t *testing.T) {
 	t.Parallel()
-	for name, refuse := range map[string]func(b chaos.Oracle, r replies, index []uint64){
+	for name, reject := range map[string]func(b chaos.Oracle, r replies, index []uint64){
 		"no clock is wrong": func(b chaos.Oracle, r replies, index []uint64) { b.SendOnce(context.Background(), r.early, index) },
-		"the other's clock is": func(b chaos.Oracle, r replies, index []uint64) {
+		"another service's clock is wrong": func(b chaos.Oracle, r replies, index []uint64) {
 			b.BeginClockFault(r.stored, "timestamp_in_future")
 			b.SendOnce(context.Background(), r.early, index)
 		},
@@ -199,9 +207,9 @@ func TestARefusalThatNoClockExplainsIsFound(t *testing.T) {
 		},
 	} {
 		b, source := newOracle()
-		refuse(b, newReplies(t, source), b.RecordSending(1))
+		reject(b, newReplies(t, source), b.RecordSending(1))
 		found := findDifferences(t, b, source)
 		require.Len(t, found, 1, name)
-		require.Contains(t, found[0], `told "rejected"`, name)
+		require.Contains(t, found[0], `answered "rejected"`, name)
 	}
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// applications is how many applications send. All of them send to the same sessions, so
-// that the groups of a service hold events of several.
+// applications is the number of applications that send. All of them send to the same sessions,
+// so that a service's groups contain events of several applications.
 const applications = 3
 
-// applicationOf tells which application sends an event.
+// applicationOf returns the application that sends an event.
 func applicationOf(index uint64) int { return int(index % applications) }
 
-// applicationName names an application.
+// applicationName returns the name of an application.
 func applicationName(n int) string { return fmt.Sprintf("shop-%d", n+1) }
 
-// Some events are dated further ahead than the service allows. They are refused, and a
+// Some events are dated further ahead than the service allows. They are rejected, and a
 // replay stores them once their time has come.
 const (
 	aheadEvery    = 67
@@ -30,7 +30,7 @@ const (
 	aheadCategory = "ahead of time"
 )
 
-// isAhead tells whether an event is dated ahead.
+// isAhead reports whether an event is dated ahead.
 func isAhead(index uint64) bool { return index%aheadEvery == aheadEvery/3 && !isUnstorable(index) }
 
 // content makes the events of a run.
@@ -46,12 +46,13 @@ func (c content) MakeEvent(index uint64, at time.Time, scratch []byte) event.Eve
 	return e
 }
 
-// session is the session of an event.
+// session returns the session of an event.
 func (c content) session(index uint64) uuid.UUID {
 	return c.Source.MakeEvent(index, time.Time{}, nil).SessionID
 }
 
-// conflictVariants are the ways in which an event can be sent under the id of another.
+// conflictVariants returns the ways in which an event can differ from a stored event with the
+// same id.
 func conflictVariants() []func(e *event.Event) {
 	return []func(e *event.Event){
 		func(e *event.Event) { e.Name += " otherwise" },
@@ -62,18 +63,19 @@ func conflictVariants() []func(e *event.Event) {
 	}
 }
 
-// One event in so many cannot be stored.
+// unstorableEvery is the number of events of which one cannot be stored.
 const unstorableEvery = 61
 
-// isUnstorable tells whether an event is not fit to be stored.
+// isUnstorable reports whether an event cannot be stored.
 func isUnstorable(index uint64) bool { return index%unstorableEvery == unstorableEvery/2 }
 
-// unstorableData is JSON, or nearly, that Postgres could not give back equal.
+// unstorableData returns JSON, or nearly JSON, that Postgres could not return unchanged.
 func unstorableData(index uint64) []byte {
 	kinds := []string{
 		`{"n":1e131071}`, `{"s":"a\u0000b"}`, `{"s":"\ud800"}`, "{\"s\":\"\xff\xfe\"}", `{"a":1,"a":2}`,
 		`{"\u0000":1}`, `{"n":` + string(bytes.Repeat([]byte("9"), 400)) + `}`,
 		`{"d":` + string(bytes.Repeat([]byte("["), 40)) + string(bytes.Repeat([]byte("]"), 40)) + `}`,
 	}
+
 	return []byte(kinds[index/unstorableEvery%uint64(len(kinds))])
 }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// disk is a small one, in memory, that can be filled.
+// disk is a small disk, in memory, that can be filled.
 type disk struct{ dir string }
 
 // newDisk mounts a disk that belongs to the owner of another folder. It needs root.
@@ -19,7 +19,7 @@ func newDisk(dir, like string) (*disk, error) {
 	}
 
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m"); err != nil {
-		return nil, fmt.Errorf("mount a small disk, which takes root: %w", err)
+		return nil, fmt.Errorf("mount a small disk, which needs root: %w", err)
 	}
 
 	d := &disk{dir: dir}
@@ -29,7 +29,7 @@ func newDisk(dir, like string) (*disk, error) {
 	}
 
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		err = errors.Join(os.Chown(dir, int(stat.Uid), int(stat.Gid)), os.Chmod(dir, 0o700)) //nolint:gosec // as Postgres has it
+		err = errors.Join(os.Chown(dir, int(stat.Uid), int(stat.Gid)), os.Chmod(dir, 0o700)) //nolint:gosec // the permissions that Postgres requires
 	}
 
 	if err != nil {
@@ -41,23 +41,23 @@ func newDisk(dir, like string) (*disk, error) {
 
 func (d *disk) fillerPath() string { return filepath.Join(d.dir, "ballast") }
 
-// fillUp takes all the space there is.
+// fillUp uses up all free space.
 func (d *disk) fillUp() error {
 	file, err := os.Create(d.fillerPath())
 	if err != nil {
 		return fmt.Errorf("fill the small disk: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it holds nothing
+	defer file.Close() //nolint:errcheck // its content does not matter
 
 	_, err = io.Copy(file, zeros{})
 	if !errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("fill the small disk: it does not become full: %w", err)
+		return fmt.Errorf("fill the small disk: it is not full: %w", err)
 	}
 
 	return nil
 }
 
-// freeSpace gives the space back.
+// freeSpace makes the space free again.
 func (d *disk) freeSpace() error {
 	if err := os.Remove(d.fillerPath()); err != nil {
 		return fmt.Errorf("empty the small disk: %w", err)
@@ -68,7 +68,7 @@ func (d *disk) freeSpace() error {
 
 func (d *disk) unmount() error {
 	if err := syscall.Unmount(d.dir, syscall.MNT_DETACH); err != nil {
-		return fmt.Errorf("take the small disk away: %w", err)
+		return fmt.Errorf("unmount the small disk: %w", err)
 	}
 
 	return nil
@@ -77,4 +77,8 @@ func (d *disk) unmount() error {
 type zeros struct{}
 
 // Read implements io.Reader.
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+
+	return len(b), nil
+}

@@ -6,7 +6,7 @@ import "errors"
 
 var errNoDisk = errors.New("a small disk can be mounted on Linux only")
 
-// disk is a small one that can be filled; there is none here.
+// disk stands for a small disk that can be filled; there is none on this system.
 type disk struct{ dir string }
 
 func newDisk(string, string) (*disk, error) { return nil, errNoDisk }

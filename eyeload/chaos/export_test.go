@@ -8,7 +8,8 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// ScheduleFaults deals so many faults, those left out that take a disk or a build.
+// ScheduleFaults returns the first n faults of a schedule, without those that need a disk or a
+// build.
 func ScheduleFaults(seed uint64, n int) (names []string, skipped map[string]string) {
 	skipped = omittedFaults()
 	d := newFaultSchedule(&testbed{Options: Options{Seed: seed}, clockUnavailable: "nothing is built"}, singleServerFaults(), skipped)
@@ -19,34 +20,40 @@ func ScheduleFaults(seed uint64, n int) (names []string, skipped map[string]stri
 	return names, skipped
 }
 
-// Oracle is what was meant and told.
+// Oracle exports the oracle.
 type Oracle struct{ *oracle }
 
-// NewOracle makes an empty one.
+// NewOracle makes an empty oracle.
 func NewOracle(source *traffic.Source) Oracle { return Oracle{newOracle(content{source})} }
 
-// RecordSending notes events of the first application that are about to be sent.
-func (b Oracle) RecordSending(n int) []uint64 {
-	return b.recordSending(0, time.Unix(1, 0), make([]time.Duration, n)...)
+// RecordSending records n events of the first application that are about to be sent.
+func (o Oracle) RecordSending(n int) []uint64 {
+	return o.recordSending(0, time.Unix(1, 0), make([]time.Duration, n)...)
 }
 
-// RecordVerdict notes a verdict.
-func (b Oracle) RecordVerdict(index uint64, v reconcile.Verdict, sequence int64) {
-	b.recordVerdict(answer{index: index, verdict: v, sequence: sequence, began: time.Unix(1, 0), now: time.Unix(2, 0)})
+// RecordVerdict records a verdict.
+func (o Oracle) RecordVerdict(index uint64, v reconcile.Verdict, sequence int64) {
+	o.recordVerdict(answer{
+		index:    index,
+		verdict:  v,
+		sequence: sequence,
+		began:    time.Unix(1, 0),
+		now:      time.Unix(2, 0),
+	})
 }
 
-// CountAcknowledged is how many were acknowledged.
-func (b Oracle) CountAcknowledged() int64 { return b.snapshotTally().acknowledged }
+// CountAcknowledged returns the number of acknowledged events.
+func (o Oracle) CountAcknowledged() int64 { return o.snapshotTally().acknowledged }
 
-// Journal is what is held against the tables.
-func (b Oracle) Journal() *reconcile.Journal { return b.journal }
+// Journal returns the journal that is compared with the tables.
+func (o Oracle) Journal() *reconcile.Journal { return o.journal }
 
-// IsUnstorable tells whether an event is not fit to be stored.
+// IsUnstorable reports whether an event cannot be stored.
 func IsUnstorable(index uint64) bool { return isUnstorable(index) }
 
-// SendUntilVerdict sends events to services, each to the next until there is a verdict.
-func (b Oracle) SendUntilVerdict(ctx context.Context, targets []string, indexes []uint64) bool {
-	c := newSender(b.oracle, targets, keys{}, time.Now)
+// SendUntilVerdict sends events to one service after another until there is a verdict.
+func (o Oracle) SendUntilVerdict(ctx context.Context, targets []string, indexes []uint64) bool {
+	c := newSender(o.oracle, targets, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
 
 	return c.sendUntilVerdict(ctx, indexes, len(targets)+1)
@@ -55,45 +62,45 @@ func (b Oracle) SendUntilVerdict(ctx context.Context, targets []string, indexes 
 // Proxy is a TCP proxy that can be disturbed.
 type Proxy struct{ *proxy }
 
-// NewProxy makes one to a socket.
+// NewProxy makes a proxy to a socket.
 func NewProxy(ctx context.Context, socket string) (Proxy, error) {
 	w, err := newProxy(ctx, socket)
 	return Proxy{w}, err
 }
 
-// Address is where it listens.
-func (w Proxy) Address() string { return w.address() }
+// Address returns the address on which it listens.
+func (p Proxy) Address() string { return p.address() }
 
-// SetDelay hands everything on late.
-func (w Proxy) SetDelay(by time.Duration) { w.delay.Store(int64(by)) }
+// SetDelay delays everything.
+func (p Proxy) SetDelay(by time.Duration) { p.delay.Store(int64(by)) }
 
-// SetBlackHole lets nothing through.
-func (w Proxy) SetBlackHole(open bool) { w.blackHoled.Store(open) }
+// SetBlackHole lets nothing through while it is open.
+func (p Proxy) SetBlackHole(open bool) { p.blackHoled.Store(open) }
 
 // DropConnections closes all connections.
-func (w Proxy) DropConnections() int { return w.dropConnections() }
+func (p Proxy) DropConnections() int { return p.dropConnections() }
 
 // Close ends it.
-func (w Proxy) Close() error { return w.close() }
+func (p Proxy) Close() error { return p.close() }
 
-// BeginClockFault notes that a service judges by a wrong clock, and Straight that it does no more.
-func (b Oracle) BeginClockFault(target, code string) { b.beginClockFault(target, code, time.Now()) }
+// BeginClockFault records that a service has a wrong clock.
+func (o Oracle) BeginClockFault(target, code string) { o.beginClockFault(target, code, time.Now()) }
 
-// EndClockFault notes that the clock is right again.
-func (b Oracle) EndClockFault() { b.endClockFault(time.Now()) }
+// EndClockFault records that the clock is right again.
+func (o Oracle) EndClockFault() { o.endClockFault(time.Now()) }
 
 // SendOnce sends events once.
-func (b Oracle) SendOnce(ctx context.Context, target string, indexes []uint64) bool {
-	c := newSender(b.oracle, nil, keys{}, time.Now)
+func (o Oracle) SendOnce(ctx context.Context, target string, indexes []uint64) bool {
+	c := newSender(o.oracle, nil, keys{}, time.Now)
 	defer c.client.CloseIdleConnections()
 
 	return c.sendOnce(ctx, target, indexes)
 }
 
-// CountRejected is how many were refused.
-func (b Oracle) CountRejected() int64 { return b.snapshotTally().rejected }
+// CountRejected returns the number of rejected events.
+func (o Oracle) CountRejected() int64 { return o.snapshotTally().rejected }
 
-// WriteOverlay patches package time of a Go.
+// WriteOverlay patches package time of a Go installation.
 func WriteOverlay(goroot, dir string) (string, error) { return writeOverlay(goroot, dir) }
 
 // BuildStepped builds a command of a module with a clock that can be stepped.
@@ -104,25 +111,25 @@ func BuildStepped(ctx context.Context, environ []string, module, command, dir st
 // Clock is the offset of a wall clock.
 type Clock struct{ *clock }
 
-// NewClock makes one that is right.
+// NewClock makes a clock with the offset 0.
 func NewClock(file string) (Clock, error) {
 	c, err := newClock(file)
 	return Clock{c}, err
 }
 
-// SetOffset puts it so far from the right time.
+// SetOffset sets the difference from the right time.
 func (c Clock) SetOffset(by time.Duration) { c.setOffset(by) }
 
-// EnvironmentVariable is what a process follows it by.
+// EnvironmentVariable is the setting with which a process follows the clock.
 func (c Clock) EnvironmentVariable() string { return c.environmentVariable() }
 
 // Close ends it.
 func (c Clock) Close() error { return c.close() }
 
-// ErrNoSource marks that nothing can be built.
+// ErrNoSource means that nothing can be built.
 var ErrNoSource = errNoSource
 
-// SingleServerFaultNames names the faults that need no standby.
+// SingleServerFaultNames returns the names of the faults that need no standby.
 func SingleServerFaultNames() (names []string) {
 	for _, f := range singleServerFaults() {
 		names = append(names, f.name)
@@ -131,78 +138,86 @@ func SingleServerFaultNames() (names []string) {
 	return names
 }
 
-// RecordSendingBefore notes events of the first application that happened so long before now.
-func (b Oracle) RecordSendingBefore(before ...time.Duration) []uint64 {
-	return b.recordSending(0, time.Now(), before...)
+// RecordSendingBefore records events of the first application that happened so long ago.
+func (o Oracle) RecordSendingBefore(before ...time.Duration) []uint64 {
+	return o.recordSending(0, time.Now(), before...)
 }
 
-// newTestSender sends to one service, and is closed with the function that is returned.
-func (b Oracle) newTestSender(target string) (c *sender, end func()) {
-	c = newSender(b.oracle, []string{target}, keys{}, time.Now)
+// newTestSender returns a sender to one service, and the function that closes it.
+func (o Oracle) newTestSender(target string) (c *sender, end func()) {
+	c = newSender(o.oracle, []string{target}, keys{}, time.Now)
 	return c, c.client.CloseIdleConnections
 }
 
-// VerifyListed asks a service for a list that has to hold an event.
-func (b Oracle) VerifyListed(ctx context.Context, target string, index uint64) {
-	c, end := b.newTestSender(target)
+// VerifyListed requests a list that has to contain an event.
+func (o Oracle) VerifyListed(ctx context.Context, target string, index uint64) {
+	c, end := o.newTestSender(target)
 	defer end()
 
 	c.verifyListed(ctx, index, true)
 }
 
-// SendConflicting sends an event with another content, in one of Ways ways.
-func (b Oracle) SendConflicting(ctx context.Context, target string, index uint64, way int) {
-	c, end := b.newTestSender(target)
+// SendConflicting sends a variant of an event with other content.
+func (o Oracle) SendConflicting(ctx context.Context, target string, index uint64, way int) {
+	c, end := o.newTestSender(target)
 	defer end()
 
 	c.sendConflicting(ctx, index, way)
 }
 
-// CountConflictVariants is how many ways there are to contradict.
+// CountConflictVariants returns the number of variants for SendConflicting.
 func CountConflictVariants() int { return len(conflictVariants()) }
 
-// EditEvent edits an event, Erase erases it and EraseSession its session.
-func (b Oracle) EditEvent(ctx context.Context, target string, index uint64) {
-	c, end := b.newTestSender(target)
+// EditEvent edits an event.
+func (o Oracle) EditEvent(ctx context.Context, target string, index uint64) {
+	c, end := o.newTestSender(target)
 	defer end()
 
 	c.editEvent(ctx, index)
 }
 
 // EraseEvent erases an event.
-func (b Oracle) EraseEvent(ctx context.Context, target string, index uint64) {
-	c, end := b.newTestSender(target)
+func (o Oracle) EraseEvent(ctx context.Context, target string, index uint64) {
+	c, end := o.newTestSender(target)
 	defer end()
 
 	c.eraseEvent(ctx, index)
 }
 
-// SettleChanges asks for everything again of which nobody knows what became of it.
-func (b Oracle) SettleChanges(ctx context.Context, target string) int {
-	c, end := b.newTestSender(target)
+// SettleChanges repeats the changes that have no answer.
+func (o Oracle) SettleChanges(ctx context.Context, target string) int {
+	c, end := o.newTestSender(target)
 	defer end()
 
 	return c.settleChanges(ctx)
 }
 
-// RecordVerdictNow notes a verdict on an event that is sent now, and what was objected to.
-func (b Oracle) RecordVerdictNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
-	b.recordVerdict(answer{index: index, verdict: v, sequence: sequence, codes: codes, began: time.Now(), now: time.Now()})
+// RecordVerdictNow records a verdict on an event that is sent now, with the codes of its
+// violations.
+func (o Oracle) RecordVerdictNow(index uint64, v reconcile.Verdict, sequence int64, codes ...string) {
+	o.recordVerdict(answer{
+		index:    index,
+		verdict:  v,
+		sequence: sequence,
+		codes:    codes,
+		began:    time.Now(),
+		now:      time.Now(),
+	})
 }
 
-// IsAhead tells whether an event is dated ahead.
+// IsAhead reports whether an event is dated ahead.
 func IsAhead(index uint64) bool { return isAhead(index) }
 
-// Applications is how many applications send, and ApplicationOf tells which sends an event.
+// Applications is the number of applications that send.
 const Applications = applications
 
-// ApplicationOf tells which application sends an event.
+// ApplicationOf returns the application that sends an event.
 func ApplicationOf(index uint64) int { return applicationOf(index) }
 
-// RecordSendingOf notes an event of an application.
-func (b Oracle) RecordSendingOf(application int) uint64 {
-	return b.recordSending(application, time.Now(), 0)[0]
+// RecordSendingOf records an event of an application.
+func (o Oracle) RecordSendingOf(application int) uint64 {
+	return o.recordSending(application, time.Now(), 0)[0]
 }
 
 // BeginCycle begins a cycle.
-func (b Oracle) BeginCycle() { b.beginCycle() }
+func (o Oracle) BeginCycle() { o.beginCycle() }

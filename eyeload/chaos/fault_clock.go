@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// clockFault is the fault that steps a clock.
+	// clockFault is the name of the fault that steps a clock.
 	clockFault = "clock stepped"
-	// serviceCommand is the service in its source.
+	// serviceCommand is the folder of the service's command in its source.
 	serviceCommand = "cmd/theeye"
 )
 
-// retentionSettings has the services look for what is expired more often than the shortest
-// fault lasts: a clock that is ahead must not make anything so. Errors are kept for ever,
-// since those of a service whose clock is behind by years are as old as it says.
+// retentionSettings makes retention run more often than the shortest fault lasts: a clock that
+// is ahead must not expire anything. Rejections are kept for ever, because those of a service
+// whose clock is behind by years look years old.
 func retentionSettings() []string {
 	return []string{
 		"THEEYE_RETENTION_EVENTS=60d", "THEEYE_RETENTION_AUDIT=60d", "THEEYE_RETENTION_INTERVAL=2s",
@@ -30,14 +30,15 @@ func retentionSettings() []string {
 type clockStep struct {
 	name string
 	by   time.Duration
-	// code is what good events may be refused for.
+	// code is the code with which the service may then reject good events.
 	code string
 }
 
-// allClockSteps are the steps that a clock makes. The first is the worst: two years are more
-// than events are kept for.
+// allClockSteps returns the steps that a clock makes. The first is the worst: two years are
+// longer than the retention of events.
 func allClockSteps() []clockStep {
 	const hour, day, years = time.Hour, 24 * time.Hour, 2 * 365 * 24 * time.Hour
+
 	return []clockStep{
 		{"+2 years", years, codeTooOld},
 		{"-2 years", -years, codeInFuture},
@@ -48,38 +49,44 @@ func allClockSteps() []clockStep {
 	}
 }
 
-// The codes of the API that tell a sender that a date is wrong.
+// The codes of the API for a wrong timestamp.
 const (
 	codeInFuture = "timestamp_in_future"
 	codeTooOld   = "timestamp_too_old"
 )
 
-// stepClock puts the clock of a service wrong, and right again. No step comes again
-// before all have been, and the worst comes first.
+// stepClock sets the clock of a service wrong, and right again when it is reverted. Each step
+// comes once before any is repeated, and the worst comes first.
 func stepClock(_ context.Context, s *testbed) (injection, error) {
 	i := s.steppedInstance
 	if len(s.clockSteps) == 0 {
 		s.clockSteps = allClockSteps()
 		others := s.clockSteps[1:]
-		s.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+		s.random.Shuffle(len(others), func(i, j int) {
+			others[i], others[j] = others[j], others[i]
+		})
 	}
 
-	d := s.clockSteps[0]
+	step := s.clockSteps[0]
 	s.clockSteps = s.clockSteps[1:]
-	s.generator.oracle.beginClockFault(i.url(), d.code, s.Now())
-	i.clock.setOffset(d.by)
-	return injection{target: "service " + i.name + ", " + d.name, revert: func(context.Context) error {
-		i.clock.setOffset(0)
-		s.generator.oracle.endClockFault(s.Now())
-		return nil
-	}}, nil
+	s.generator.oracle.beginClockFault(i.url(), step.code, s.Now())
+	i.clock.setOffset(step.by)
+
+	return injection{
+		target: "service " + i.name + ", " + step.name,
+		revert: func(context.Context) error {
+			i.clock.setOffset(0)
+			s.generator.oracle.endClockFault(s.Now())
+			return nil
+		},
+	}, nil
 }
 
-// prepareClock builds the service of which the clock can be stepped. Where that is not
-// possible s.unsteppable says why; an error is a defect.
+// prepareClock builds the service whose clock can be stepped. Where it cannot be built,
+// s.clockUnavailable gives the reason; an error is a bug.
 func (s *testbed) prepareClock(ctx context.Context) error {
 	if len(s.Only) > 0 && !slices.Contains(s.Only, clockFault) {
-		s.clockUnavailable = "it was not asked for"
+		s.clockUnavailable = "it was not selected"
 		return nil
 	}
 
@@ -97,11 +104,12 @@ func (s *testbed) prepareClock(ctx context.Context) error {
 	}
 
 	s.steppableProgram = program
+
 	return err
 }
 
-// attachClock gives a service a clock that can be stepped if it is the second: the first
-// runs the program as it is.
+// attachClock gives the second service a clock that can be stepped. The first service runs the
+// program unchanged.
 func (s *testbed) attachClock(i *instance) (err error) {
 	if s.steppableProgram == "" || len(s.instances) != 1 {
 		return nil
@@ -111,6 +119,9 @@ func (s *testbed) attachClock(i *instance) (err error) {
 		return err
 	}
 
-	i.program, i.environ, s.steppedInstance = s.steppableProgram, append(i.environ, i.clock.environmentVariable()), i
+	i.program = s.steppableProgram
+	i.environ = append(i.environ, i.clock.environmentVariable())
+	s.steppedInstance = i
+
 	return nil
 }

@@ -24,7 +24,7 @@ func killServices(_ context.Context, s *testbed) (injection, error) {
 	return injection{target: "both services", revert: s.startAll}, err
 }
 
-// startAll starts all services that do not run, at once.
+// startAll starts all services that do not run, at the same time.
 func (s *testbed) startAll(ctx context.Context) error {
 	var all sync.WaitGroup
 	failed := make([]error, len(s.instances))
@@ -35,27 +35,30 @@ func (s *testbed) startAll(ctx context.Context) error {
 	}
 
 	all.Wait()
+
 	return errors.Join(failed...)
 }
 
-// stopService tells a service to stop and starts it again once it has.
+// stopService sends SIGTERM to a service. Reverting waits for its end and starts it again.
 func stopService(_ context.Context, s *testbed) (injection, error) {
 	i := s.pickInstance()
 	if err := i.sendSignal(syscall.SIGTERM); err != nil {
 		return injection{}, err
 	}
 
-	return injection{target: "service " + i.name, revert: func(ctx context.Context) error {
-		if err := i.awaitCleanExit(); err != nil {
-			return err
-		}
+	return injection{
+		target: "service " + i.name,
+		revert: func(ctx context.Context) error {
+			if err := i.awaitCleanExit(); err != nil {
+				return err
+			}
 
-		return i.start(ctx)
-	}}, nil
+			return i.start(ctx)
+		},
+	}, nil
 }
 
-// freezeService stops a service in the middle of whatever it does, perhaps with rows
-// locked.
+// freezeService stops a service in the middle of its work, perhaps with rows locked.
 func freezeService(_ context.Context, s *testbed) (injection, error) {
 	i := s.pickInstance()
 	return injection{target: "service " + i.name, revert: func(context.Context) error { return i.sendSignal(syscall.SIGCONT) }}, i.sendSignal(syscall.SIGSTOP)
@@ -63,7 +66,8 @@ func freezeService(_ context.Context, s *testbed) (injection, error) {
 
 // sendDuplicates sends copies of the same events again and again, to all services at once.
 func sendDuplicates(ctx context.Context, s *testbed) (injection, error) {
-	random := rand.New(rand.NewPCG(s.random.Uint64(), 0)) //nolint:gosec // it has to give the same again
+	random := rand.New(rand.NewPCG(s.random.Uint64(), 0)) //nolint:gosec // has to be reproducible
+
 	return s.repeatUntilReverted(ctx, "both services", 0, func(ctx context.Context) error {
 		s.generator.sendCopies(context.WithoutCancel(ctx), random)
 		return nil

@@ -21,7 +21,7 @@ import (
 // stopPatience is how long a service may take to stop before it is killed.
 const stopPatience = 40 * time.Second
 
-// instance is a service on an address that it keeps over its restarts.
+// instance is a service with an address that it keeps over restarts.
 type instance struct {
 	name         string
 	program      string
@@ -35,13 +35,14 @@ type instance struct {
 	done    chan struct{} // closed when the command has ended
 }
 
-// freeAddress is below the ports that clients are given: whoever knocks again and
-// again at such a port while nobody listens ends up connected to himself.
+// freeAddress returns a free address below the ephemeral ports: a client that retries a closed
+// ephemeral port may end up connected to itself.
 func freeAddress(ctx context.Context) (string, error) {
 	const from, to, tries = 10_000, 30_000, 100
+
 	var listen net.ListenConfig
 	for range tries {
-		l, err := listen.Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(from+rand.IntN(to-from))) //nolint:gosec // it guards nothing
+		l, err := listen.Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(from+rand.IntN(to-from))) //nolint:gosec // not a secret
 		if err == nil {
 			return l.Addr().String(), l.Close()
 		}
@@ -59,9 +60,12 @@ func (i *instance) start(ctx context.Context) error {
 
 	command := exec.CommandContext(context.WithoutCancel(ctx), i.program, "serve", //nolint:gosec // the caller names the program
 		"--http-listen", i.address, "--ops-listen", i.ops, "--drain-delay", "1s", "--log-level", "warn")
+
 	command.Env = i.environ
-	command.Stdout, command.Stderr = i.log, i.log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for us, who stop it in order
+	command.Stdout = i.log
+	command.Stderr = i.log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for this process, which stops the service in order
+
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", i.program, err)
 	}
@@ -70,15 +74,19 @@ func (i *instance) start(ctx context.Context) error {
 	go func() {
 		defer close(done)
 
-		_ = command.Wait() // how it ended is in its state
+		_ = command.Wait() // ProcessState has the result
 	}()
-	i.command, i.done = command, done
+
+	i.command = command
+	i.done = done
+
 	return i.awaitReady(ctx, done)
 }
 
 // awaitReady waits until the service is ready.
 func (i *instance) awaitReady(ctx context.Context, done <-chan struct{}) error {
 	const step, patience = 20 * time.Millisecond, 30 * time.Second
+
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
@@ -109,11 +117,12 @@ func (i *instance) isReady(ctx context.Context) bool {
 	}
 
 	_, _ = io.Copy(io.Discard, response.Body)
-	response.Body.Close() //nolint:errcheck // it was read
+	response.Body.Close() //nolint:errcheck // the body was read
+
 	return response.StatusCode == http.StatusOK
 }
 
-// sendSignal sends to the service.
+// sendSignal sends a signal to the service.
 func (i *instance) sendSignal(s syscall.Signal) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -125,7 +134,7 @@ func (i *instance) sendSignal(s syscall.Signal) error {
 	return nil
 }
 
-// exited is closed when the service has ended.
+// exited returns a channel that is closed when the service has ended.
 func (i *instance) exited() <-chan struct{} {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -133,7 +142,7 @@ func (i *instance) exited() <-chan struct{} {
 	return i.done
 }
 
-// isRunning tells whether the service runs.
+// isRunning reports whether the service runs.
 func (i *instance) isRunning() bool {
 	if i.exited() == nil {
 		return false
@@ -154,11 +163,11 @@ func (i *instance) kill() error {
 	}
 
 	<-i.exited()
+
 	return nil
 }
 
-// stop ends the service as an operator does; it is an error when it says that it did
-// not end well.
+// stop ends the service as an operator does. An exit code other than 0 is an error.
 func (i *instance) stop() error {
 	if err := i.sendSignal(syscall.SIGTERM); err != nil {
 		return err
@@ -167,24 +176,25 @@ func (i *instance) stop() error {
 	return i.awaitCleanExit()
 }
 
-// awaitCleanExit waits for the end of a service that was told to stop.
+// awaitCleanExit waits for the end of a service that was asked to stop.
 func (i *instance) awaitCleanExit() error {
 	kill := time.AfterFunc(stopPatience, func() { _ = i.sendSignal(syscall.SIGKILL) })
 	defer kill.Stop()
 
 	<-i.exited()
 	if code := i.command.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("service %s was told to stop and ended with code %d", i.name, code)
+		return fmt.Errorf("service %s was asked to stop and ended with code %d", i.name, code)
 	}
 
 	return nil
 }
 
-// residentMemory is the physical memory of the service in bytes, 0 where it is not known.
+// residentMemory returns the physical memory of the service in bytes, or 0 where it is unknown.
 func (i *instance) residentMemory() int64 {
 	i.mu.Lock()
 	pid := i.command.Process.Pid
 	i.mu.Unlock()
+
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0
@@ -192,7 +202,7 @@ func (i *instance) residentMemory() int64 {
 
 	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
-			kilobytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 where it is none
+			kilobytes, _ := strconv.ParseInt(fields[1], 10, 64) // 0 if it is not a number
 			return kilobytes << 10
 		}
 	}
@@ -200,7 +210,7 @@ func (i *instance) residentMemory() int64 {
 	return 0
 }
 
-// findLogErrors are the lines of the log that no fault excuses.
+// findLogErrors returns the lines of the log that no fault excuses.
 func (i *instance) findLogErrors() []string {
 	text, err := os.ReadFile(i.log.Name())
 	if err != nil {
@@ -217,5 +227,6 @@ func (i *instance) findLogErrors() []string {
 	}
 
 	const enough = 10
+
 	return slices.Clip(found[:min(len(found), enough)])
 }

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// loadGenerator sends events at a rate that does not wait for anybody.
+// loadGenerator sends events at a rate that does not depend on the answers.
 type loadGenerator struct {
 	*sender
-	// rate is how many events a second are sent, and wideRate how many in large batches.
+	// rate is the number of events a second, and wideRate the number with large batches.
 	rate, wideRate int
 	random         *rand.Rand
-	// wide tells that events are sent in batches large enough for the services to share
-	// groups out among their lanes.
+	// wide is true when events are sent in batches large enough for the services to divide
+	// groups among their lanes.
 	wide bool
-	// paused tells that nothing is sent for now.
+	// paused is true while nothing is sent.
 	paused atomic.Bool
 
 	inFlight sync.WaitGroup
@@ -26,29 +26,30 @@ type loadGenerator struct {
 	ended    sync.WaitGroup
 }
 
-// The shapes of requests, each up to so many of a thousand.
+// The kinds of requests: the upper bound of each, in a thousand.
 const (
-	ofSingles         = 580
-	ofBatches         = 850 // of new events
-	ofCopies          = 890 // events that were sent before
-	ofContradictions  = 960
-	ofEdits           = 982
-	ofErasures        = 992
-	ofSessionErasures = 995 // the rest is singles again
-	thousand          = 1000
+	upToSingles         = 580
+	upToBatches         = 850 // of new events
+	upToCopies          = 890 // of events that were sent before
+	upToConflicts       = 960
+	upToEdits           = 982
+	upToErasures        = 992
+	upToSessionErasures = 995 // the rest is single new events
+	thousand            = 1000
 
 	maxBatch  = 20
 	maxFlight = 4000
-	// tries is how often a sender tries before it leaves an event to the sweep.
+	// tries is the number of attempts before a sender leaves an event to the end of the cycle.
 	tries = 3
-	// verifyOneIn is of how many requests one is followed by a question for what it stored.
+	// verifyOneIn is the number of requests of which one is followed by a list request for one
+	// of its events.
 	verifyOneIn = 5
-	// spread is how far the timestamps of a batch lie apart, at most.
+	// spread is the largest difference between the timestamps of a batch.
 	spread = 2 * time.Second
 )
 
-// The batches of wide traffic, and how many of them to a service make it share groups
-// out: the average of the sizes of groups has to pass 250 events.
+// The sizes of large batches, and the number of them that make a service divide groups among
+// its lanes: the average size of its groups has to exceed 250 events.
 const (
 	wideLeast, wideMost = 300, 700
 	warming             = 12
@@ -56,12 +57,15 @@ const (
 
 func newLoadGenerator(c *sender, rate, wideRate int, seed uint64) *loadGenerator {
 	return &loadGenerator{
-		sender: c, rate: rate, wideRate: wideRate, slots: make(chan struct{}, maxFlight),
-		random: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // it has to give the same again
+		sender:   c,
+		rate:     rate,
+		wideRate: wideRate,
+		slots:    make(chan struct{}, maxFlight),
+		random:   rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // has to be reproducible
 	}
 }
 
-// start begins to send, in large batches if it is told to.
+// start begins to send, in large batches if wide.
 func (l *loadGenerator) start(ctx context.Context, wide bool) {
 	l.wide = wide
 	if wide {
@@ -73,16 +77,15 @@ func (l *loadGenerator) start(ctx context.Context, wide bool) {
 	l.ended.Go(func() { l.replayPeriodically(ctx) })
 }
 
-// stop sends no more, and returns when everything that was sent has its answer or has
-// been given up.
+// stop ends the sending, and returns when each request has its answer or has been given up.
 func (l *loadGenerator) stop() {
 	l.cancel()
 	l.ended.Wait()
 	l.inFlight.Wait()
 }
 
-// warmUpLanes sends large batches to each service, one after the other, until it shares
-// groups out among its lanes.
+// warmUpLanes sends large batches to each service, one after another, until it divides groups
+// among its lanes.
 func (l *loadGenerator) warmUpLanes(ctx context.Context) {
 	var all sync.WaitGroup
 	for n, target := range l.targets {
@@ -99,9 +102,10 @@ func (l *loadGenerator) warmUpLanes(ctx context.Context) {
 	all.Wait()
 }
 
-// sendAtRate sends what is due, until ctx ends. What is late is sent at once.
+// sendAtRate sends the events that are due, until ctx ends. A late event is sent at once.
 func (l *loadGenerator) sendAtRate(ctx context.Context) {
 	const step = 5 * time.Millisecond
+
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 
@@ -110,7 +114,8 @@ func (l *loadGenerator) sendAtRate(ctx context.Context) {
 		rate = l.wideRate
 	}
 
-	began, sent := l.now(), 0.0
+	began := l.now()
+	sent := 0.0
 	for {
 		select {
 		case <-ctx.Done():
@@ -124,7 +129,7 @@ func (l *loadGenerator) sendAtRate(ctx context.Context) {
 	}
 }
 
-// replayPeriodically has all services replay at once, again and again, what was dated ahead.
+// replayPeriodically makes all services replay the events dated ahead, at the same time.
 func (l *loadGenerator) replayPeriodically(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -149,28 +154,33 @@ func (l *loadGenerator) replayPeriodically(ctx context.Context) {
 	}
 }
 
-// request is what is sent at once, as the dice decided.
+// request is a request that was drawn.
 type request struct {
-	shape, application int
-	// before is how long before now each event happened, and picks choose among those
-	// that were sent a moment ago.
+	kind, application int
+	// before is how long ago each event happened, and picks choose among the recent events.
 	before []time.Duration
 	picks  []int
 	verify bool
 }
 
-// drawRequest throws the dice for a request.
+// drawRequest draws a request.
 func (l *loadGenerator) drawRequest() request {
-	r := request{shape: l.random.IntN(thousand), application: l.random.IntN(applications), verify: l.random.IntN(verifyOneIn) == 0}
+	r := request{
+		kind:        l.random.IntN(thousand),
+		application: l.random.IntN(applications),
+		verify:      l.random.IntN(verifyOneIn) == 0,
+	}
+
 	n := 1
 	switch {
-	case l.wide && r.shape < ofCopies:
+	case l.wide && r.kind < upToCopies:
 		n = wideLeast + l.random.IntN(wideMost-wideLeast+1)
-	case r.shape >= ofSingles && r.shape < ofCopies:
+	case r.kind >= upToSingles && r.kind < upToCopies:
 		n = 2 + l.random.IntN(maxBatch-1)
 	}
 
-	r.before, r.picks = make([]time.Duration, n), make([]int, n)
+	r.before = make([]time.Duration, n)
+	r.picks = make([]int, n)
 	for i := range n {
 		r.picks[i] = l.random.IntN(maxRecentEvents)
 		if n > 1 {
@@ -181,7 +191,7 @@ func (l *loadGenerator) drawRequest() request {
 	return r
 }
 
-// startRequest sends a request and tells how many events are in it.
+// startRequest sends a request in the background, and returns the number of its events.
 func (l *loadGenerator) startRequest(ctx context.Context) int {
 	r := l.drawRequest()
 	n := len(r.picks)
@@ -201,12 +211,13 @@ func (l *loadGenerator) startRequest(ctx context.Context) int {
 
 		l.sendDrawn(ctx, &r)
 	})
+
 	return n
 }
 
-// sendDrawn sends a request of the shape that was drawn.
+// sendDrawn sends a request of the kind that was drawn.
 func (l *loadGenerator) sendDrawn(ctx context.Context, r *request) {
-	if r.shape < ofBatches || r.shape >= ofSessionErasures {
+	if r.kind < upToBatches || r.kind >= upToSessionErasures {
 		l.sendNew(ctx, r)
 		return
 	}
@@ -217,21 +228,21 @@ func (l *loadGenerator) sendDrawn(ctx context.Context, r *request) {
 	}
 
 	switch {
-	case r.shape < ofCopies:
+	case r.kind < upToCopies:
 		l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes)) })
 		l.sendUntilVerdict(ctx, indexes, tries)
-	case r.shape < ofContradictions:
+	case r.kind < upToConflicts:
 		l.sendConflicting(ctx, indexes[0], r.picks[0])
-	case r.shape < ofEdits:
+	case r.kind < upToEdits:
 		l.editEvent(ctx, indexes[0])
-	case r.shape < ofErasures:
+	case r.kind < upToErasures:
 		l.eraseEvent(ctx, indexes[0])
 	default:
 		l.eraseSession(ctx, indexes[0])
 	}
 }
 
-// sendNew sends new events, and asks for one of them now and then.
+// sendNew sends new events, and now and then requests a list with one of them.
 func (l *loadGenerator) sendNew(ctx context.Context, r *request) {
 	indexes := l.oracle.recordSending(r.application, l.now(), r.before...)
 	if !l.sendUntilVerdict(ctx, indexes, tries) {
@@ -244,11 +255,12 @@ func (l *loadGenerator) sendNew(ctx context.Context, r *request) {
 	}
 }
 
-// pauseSending sends nothing more, and returns when all that was sent has its answer.
+// pauseSending stops sending, and returns when all requests have their answer.
 func (l *loadGenerator) pauseSending() {
 	const step = 10 * time.Millisecond
+
 	l.paused.Store(true)
-	for quiet := 0; quiet < 3; quiet++ { // a request may be on its way to its slot
+	for quiet := 0; quiet < 3; quiet++ { // a request may not have its slot yet
 		<-time.After(step)
 		if len(l.slots) > 0 {
 			quiet = 0
@@ -256,48 +268,50 @@ func (l *loadGenerator) pauseSending() {
 	}
 }
 
-// resumeSending goes on sending.
+// resumeSending sends again.
 func (l *loadGenerator) resumeSending() { l.paused.Store(false) }
 
-// newStorableEvents are new events of an application that are all fit to be stored.
+// newStorableEvents returns new events of an application that can all be stored.
 func (l *loadGenerator) newStorableEvents(application, n int) []uint64 {
-	fit := make([]uint64, 0, n)
-	for len(fit) < n {
+	storable := make([]uint64, 0, n)
+	for len(storable) < n {
 		if index := l.oracle.recordSending(application, l.now(), 0)[0]; !isUnstorable(index) && !isAhead(index) {
-			fit = append(fit, index)
+			storable = append(storable, index)
 		}
 	}
 
-	return fit
+	return storable
 }
 
-// sendCopies sends many copies of a few events at once, new ones and old ones, single and
-// in batches, to all services.
+// sendCopies sends many copies of some events at once, new events and old ones, in single
+// requests and in batches, to all services.
 func (l *loadGenerator) sendCopies(ctx context.Context, random *rand.Rand) {
-	const fresh, old, each, whole = 10, 10, 20, 6
-	picks := make([]int, old)
+	const newEvents, oldEvents, singles, batches = 10, 10, 20, 6
+
+	picks := make([]int, oldEvents)
 	for i := range picks {
 		picks[i] = random.IntN(maxRecentEvents)
 	}
 
 	application := random.IntN(applications)
-	indexes := append(l.oracle.recordSending(application, l.now(), make([]time.Duration, fresh)...), l.oracle.pickRecent(application, picks)...)
-	l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes) * (each + whole)) })
+	indexes := append(l.oracle.recordSending(application, l.now(), make([]time.Duration, newEvents)...), l.oracle.pickRecent(application, picks)...)
+	l.oracle.updateTally(func(t *tally) { t.copies += int64(len(indexes) * (singles + batches)) })
 	for _, index := range indexes {
-		for range each {
+		for range singles {
 			l.inFlight.Go(func() { l.sendUntilVerdict(ctx, []uint64{index}, tries) })
 		}
 	}
 
-	for range whole {
+	for range batches {
 		l.inFlight.Go(func() { l.sendUntilVerdict(ctx, indexes, tries) })
 	}
 }
 
-// resendUnanswered sends everything again of which nobody knows what became of it, until each has
-// a verdict or patience ends. It returns how many there were and how many are left.
+// resendUnanswered sends the events without a verdict again, until each has one or the rounds
+// end. It returns the number of these events, and how many still have none.
 func (l *loadGenerator) resendUnanswered(ctx context.Context) (found, left int) {
 	const chunk, rounds = 100, 20
+
 	open := l.oracle.journal.Unanswered()
 	found = len(open)
 	for range rounds {
@@ -320,12 +334,12 @@ func (l *loadGenerator) resendUnanswered(ctx context.Context) (found, left int) 
 	return found, len(open) + l.settleChanges(ctx)
 }
 
-// groupByApplication sorts events by who sends them.
-func groupByApplication(indexes []uint64) (sorted [applications][]uint64) {
+// groupByApplication groups events by the application that sends them.
+func groupByApplication(indexes []uint64) (grouped [applications][]uint64) {
 	for _, index := range indexes {
 		n := applicationOf(index)
-		sorted[n] = append(sorted[n], index)
+		grouped[n] = append(grouped[n], index)
 	}
 
-	return sorted
+	return grouped
 }

@@ -9,24 +9,25 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// oracle is what was meant, noted before it is sent, and what was told of it. It lives
-// in this process, which no fault touches. It is safe for concurrent use.
+// oracle is the independent record of the events: the content of each, recorded before it is
+// sent, and the answers. It is kept in this process, which no fault touches. It is safe for
+// concurrent use.
 type oracle struct {
 	mu      sync.Mutex
 	journal *reconcile.Journal
 	source  content
-	// next is how many events each application has sent.
+	// next is the number of events that each application has sent.
 	next [applications]uint64
-	// recent are the indexes of events that were sent a moment ago, by application.
+	// recent are the indexes of the last events, by application.
 	recent [applications]recentEvents
-	// uncertain are the events of which an attempt had no verdict: they may be stored,
-	// whatever another attempt was told.
+	// uncertain are the events with an attempt that had no verdict: they may be stored,
+	// whatever the answer to another attempt.
 	uncertain map[uint64]struct{}
-	// replayMayMiss are the events that a replay may miss, since a wrong clock refused them.
+	// replayMayMiss are the events that a replay may miss, because a wrong clock rejected them.
 	replayMayMiss map[uint64]struct{}
-	// clockFaults are the faults that made a service judge by a wrong clock.
+	// clockFaults are the periods in which a service had a wrong clock.
 	clockFaults []clockFaultPeriod
-	// changes are the edits and erasures of events, erasures those of sessions.
+	// changes are the edits and erasures of events, and erasures those of sessions.
 	changes  map[uint64]*change
 	erasures map[uuid.UUID]*erasure
 
@@ -52,20 +53,21 @@ func (r *recentEvents) addIndex(index uint64) {
 	r.at++
 }
 
-// tally is what was counted in a cycle.
+// tally holds the counters of a cycle.
 type tally struct {
 	acknowledged, rejected int64
-	// unknown is how many events nobody knew the fate of when their sender gave up.
+	// unknown is the number of events without a verdict when their sender gave up.
 	unknown int64
-	// copies is how many events were sent that had been sent before, and conflicts how
-	// many of these with another content.
+	// copies is the number of events that were sent again, and conflicts the number of those
+	// that had other content.
 	copies, conflicts int64
-	// edits, erased and replayed are how many events were changed, erased singly or with
-	// their session, or stored by a replay; reads how many lists were looked at.
+	// edits, erased and replayed are the numbers of events that were changed, erased (singly or
+	// with their session), or stored by a replay; reads is the number of lists that were
+	// checked.
 	edits, erased, replayed, reads int64
-	// unsent is how many events were due and could not be sent.
+	// unsent is the number of events that were due and could not be sent.
 	unsent int64
-	// answers counts the attempts by what came of them.
+	// answers counts the attempts by their result.
 	answers map[string]int64
 	// lastAck and silence find the longest time without an acknowledgement.
 	lastAck time.Time
@@ -81,67 +83,73 @@ type ackWatch struct {
 
 func newOracle(source content) *oracle {
 	b := &oracle{
-		journal: reconcile.NewJournal(), source: source, uncertain: map[uint64]struct{}{}, replayMayMiss: map[uint64]struct{}{},
-		changes: map[uint64]*change{}, erasures: map[uuid.UUID]*erasure{},
+		journal:       reconcile.NewJournal(),
+		source:        source,
+		uncertain:     map[uint64]struct{}{},
+		replayMayMiss: map[uint64]struct{}{},
+		changes:       map[uint64]*change{},
+		erasures:      map[uuid.UUID]*erasure{},
 	}
+
 	b.beginCycle()
+
 	return b
 }
 
-// beginCycle starts to count anew. No event that is sent from now on has an index below one
-// that was sent before.
-func (b *oracle) beginCycle() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// beginCycle resets the counters. From then on, every new event has a higher index than all
+// events before.
+func (o *oracle) beginCycle() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	b.tally = tally{answers: map[string]int64{}}
-	b.ackWatches = nil
-	most := uint64(0)
-	for _, n := range b.next {
-		most = max(most, n)
+	o.tally = tally{answers: map[string]int64{}}
+	o.ackWatches = nil
+	highest := uint64(0)
+	for _, n := range o.next {
+		highest = max(highest, n)
 	}
 
-	for i := range b.next {
-		b.next[i] = most
+	for i := range o.next {
+		o.next[i] = highest
 	}
 }
 
-func (b *oracle) snapshotTally() tally {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (o *oracle) snapshotTally() tally {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	return b.tally
+	return o.tally
 }
 
-// recordSending notes that new events of an application are about to be sent, dated so much
+// recordSending records new events of an application that are about to be sent, dated so long
 // before now.
-func (b *oracle) recordSending(application int, now time.Time, before ...time.Duration) []uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (o *oracle) recordSending(application int, now time.Time, before ...time.Duration) []uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
 	indexes := make([]uint64, 0, len(before))
 	for _, earlier := range before {
-		index := b.next[application]*applications + uint64(application) //nolint:gosec // below applications
+		index := o.next[application]*applications + uint64(application) //nolint:gosec // not negative
 		at := now.Add(-earlier)
 		if isAhead(index) {
 			at = now.Add(aheadBy)
 		}
 
-		b.journal.RecordSending(index, at.UnixMicro())
-		b.recent[application].addIndex(index)
-		b.next[application]++
+		o.journal.RecordSending(index, at.UnixMicro())
+		o.recent[application].addIndex(index)
+		o.next[application]++
 		indexes = append(indexes, index)
 	}
 
 	return indexes
 }
 
-// pickRecent picks events of an application that were sent a moment ago, by a number each.
-func (b *oracle) pickRecent(application int, picks []int) []uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// pickRecent picks recent events of an application, one for each number.
+func (o *oracle) pickRecent(application int, picks []int) []uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	sent := b.recent[application].indexes
+	sent := o.recent[application].indexes
 	if len(sent) == 0 {
 		return nil
 	}
@@ -154,71 +162,72 @@ func (b *oracle) pickRecent(application int, picks []int) []uint64 {
 	return indexes
 }
 
-// answer is what a service told of an event.
+// answer is a service's answer on an event.
 type answer struct {
 	index    uint64
 	verdict  reconcile.Verdict
 	sequence int64
-	// codes are what was objected to.
+	// codes are the codes of the violations.
 	codes  []string
 	target string
-	// began is when the request was sent, and now when it was answered.
+	// began is when the request was sent, and now when the answer arrived.
 	began, now time.Time
 }
 
-// recordVerdict notes a verdict on an event that was sent. Verdicts that contradict one another
-// are differences. A good event that is refused is one, too, unless there is a reason.
-func (b *oracle) recordVerdict(a answer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// recordVerdict records a verdict on an event. Verdicts that contradict one another are
+// violations, and so is the rejection of a good event without a reason.
+func (o *oracle) recordVerdict(a answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	known, before := b.journal.VerdictOf(a.index)
-	bad := isUnstorable(a.index)
-	if a.verdict == reconcile.Rejected && !bad && b.recordExpectedRejection(a, known) {
+	known, before := o.journal.VerdictOf(a.index)
+	unstorable := isUnstorable(a.index)
+	if a.verdict == reconcile.Rejected && !unstorable && o.recordExpectedRejection(a, known) {
 		return
 	}
 
-	id, v := b.source.ID(a.index), a.verdict
+	id := o.source.ID(a.index)
+	v := a.verdict
 	switch {
-	case v.Acknowledged() == bad:
-		b.journal.RecordViolation("%s: told %q, and it is fit to be stored: %t %v", id, v, !bad, a.codes)
+	case v.Acknowledged() == unstorable:
+		o.journal.RecordViolation("%s: answered %q, and storable is %t: %v", id, v, !unstorable, a.codes)
 	case v.Acknowledged() && known.Acknowledged() && before != 0 && before != a.sequence:
-		b.journal.RecordViolation("%s: told sequence %d, then %d", id, before, a.sequence)
+		o.journal.RecordViolation("%s: answered with sequence %d, then %d", id, before, a.sequence)
 	case v == reconcile.Stored && known == reconcile.Stored:
-		b.journal.RecordViolation("%s: told twice that it was stored anew", id)
-	case v.Acknowledged() && b.erasedBefore(a.index, a.began):
-		b.journal.RecordViolation("%s: told %q after it was erased", id, v)
+		o.journal.RecordViolation("%s: answered \"stored\" twice", id)
+	case v.Acknowledged() && o.erasedBefore(a.index, a.began):
+		o.journal.RecordViolation("%s: answered %q after it was erased", id, v)
 	}
 
 	if known == reconcile.Stored {
-		v = known // a copy is a duplicate, and the event is not
+		v = known // the copy is a duplicate, the event is stored
 	}
 
-	b.journal.RecordVerdict(a.index, v, a.sequence)
+	o.journal.RecordVerdict(a.index, v, a.sequence)
 	switch {
 	case !v.Acknowledged() && known == reconcile.Unanswered:
-		b.tally.rejected++
+		o.tally.rejected++
 	case v.Acknowledged() && !known.Acknowledged():
-		b.tally.acknowledged++
+		o.tally.acknowledged++
 	}
 
 	if v.Acknowledged() {
-		b.recordAcknowledgement(a.began, a.now)
+		o.recordAcknowledgement(a.began, a.now)
 	}
 }
 
-// recordExpectedRejection tells whether there is a reason to refuse a good event, and notes the verdict
-// then. Nothing that was acknowledged before is less so for it.
-func (b *oracle) recordExpectedRejection(a answer, known reconcile.Verdict) bool {
+// recordExpectedRejection reports whether there is a reason to reject a good event, and then
+// records the verdict. An earlier acknowledgement stays valid.
+func (o *oracle) recordExpectedRejection(a answer, known reconcile.Verdict) bool {
 	switch {
-	case b.clockExplainsLocked(a.target, a.codes, a.began, a.now):
-		b.recordMisdatedRejection(a.index, known)
+	case o.clockExplainsLocked(a.target, a.codes, a.began, a.now):
+		o.recordMisdatedRejection(a.index, known)
 	case isAhead(a.index) && hasOnlyCode(a.codes, codeInFuture):
-		b.recordDeferral(a.index, known)
-	case b.mayBeErasedLocked(a.index) && (hasOnlyCode(a.codes, codeEventErased) || hasOnlyCode(a.codes, codeSessionErased)):
+		o.recordDeferral(a.index, known)
+	case o.mayBeErasedLocked(a.index) && (hasOnlyCode(a.codes, codeEventErased) || hasOnlyCode(a.codes, codeSessionErased)):
 		if known == reconcile.Unanswered {
-			b.journal.RecordVerdict(a.index, reconcile.Rejected, 0)
-			b.tally.rejected++
+			o.journal.RecordVerdict(a.index, reconcile.Rejected, 0)
+			o.tally.rejected++
 		}
 	default:
 		return false
@@ -227,44 +236,44 @@ func (b *oracle) recordExpectedRejection(a answer, known reconcile.Verdict) bool
 	return true
 }
 
-// recordDeferral notes that an event was refused that a replay may store at any time.
-func (b *oracle) recordDeferral(index uint64, known reconcile.Verdict) {
+// recordDeferral records the rejection of an event that a replay may store at any time.
+func (o *oracle) recordDeferral(index uint64, known reconcile.Verdict) {
 	if known.Acknowledged() || known == reconcile.Deferred {
 		return
 	}
 
-	b.journal.RecordVerdict(index, reconcile.Deferred, 0)
-	b.tally.rejected++
+	o.journal.RecordVerdict(index, reconcile.Deferred, 0)
+	o.tally.rejected++
 }
 
-// recordReplay notes that all that was postponed until a time has been replayed, and has to
-// be stored now.
-func (b *oracle) recordReplay(until time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// recordReplay records that all events deferred until a time have been replayed, and have to be
+// stored now.
+func (o *oracle) recordReplay(until time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	for index := range b.journal.NextIndex() {
-		sent, _ := b.journal.SentAt(index)
-		known, _ := b.journal.VerdictOf(index)
-		_, misplaced := b.replayMayMiss[index]
-		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || b.mayBeErasedLocked(index) {
+	for index := range o.journal.NextIndex() {
+		sent, _ := o.journal.SentAt(index)
+		known, _ := o.journal.VerdictOf(index)
+		_, misplaced := o.replayMayMiss[index]
+		if known != reconcile.Deferred || misplaced || sent > until.UnixMicro() || o.mayBeErasedLocked(index) {
 			continue
 		}
 
-		b.journal.RecordVerdict(index, reconcile.Duplicate, 0) // its place was told to nobody
-		b.tally.replayed++
+		o.journal.RecordVerdict(index, reconcile.Duplicate, 0) // its sequence is unknown
+		o.tally.replayed++
 	}
 }
 
 func hasOnlyCode(codes []string, code string) bool { return len(codes) == 1 && codes[0] == code }
 
-func (b *oracle) recordAcknowledgement(began, now time.Time) {
-	if t := &b.tally; !t.lastAck.IsZero() {
+func (o *oracle) recordAcknowledgement(began, now time.Time) {
+	if t := &o.tally; !t.lastAck.IsZero() {
 		t.silence = max(t.silence, now.Sub(t.lastAck))
 	}
 
-	b.tally.lastAck = now
-	for _, w := range b.ackWatches {
+	o.tally.lastAck = now
+	for _, w := range o.ackWatches {
 		if w.took == 0 && !began.Before(w.from) {
 			w.took = max(now.Sub(w.from), 1)
 			close(w.done)
@@ -272,41 +281,43 @@ func (b *oracle) recordAcknowledgement(began, now time.Time) {
 	}
 }
 
-// watchForAck waits for the first acknowledgement of what is sent from now on.
-func (b *oracle) watchForAck(now time.Time) *ackWatch {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// watchForAck waits for the first acknowledgement of a request that is sent from now on.
+func (o *oracle) watchForAck(now time.Time) *ackWatch {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
 	w := &ackWatch{from: now, done: make(chan struct{})}
-	b.ackWatches = append(b.ackWatches, w)
+	o.ackWatches = append(o.ackWatches, w)
+
 	return w
 }
 
-// ackDelay is how long a watch took, if it has come to its end.
-func (b *oracle) ackDelay(w *ackWatch) (time.Duration, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// ackDelay returns how long a watch took, if it has ended.
+func (o *oracle) ackDelay(w *ackWatch) (time.Duration, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
 	return w.took, w.took > 0
 }
 
-func (b *oracle) updateTally(change func(t *tally)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (o *oracle) updateTally(change func(t *tally)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	change(&b.tally)
+	change(&o.tally)
 }
 
-func (b *oracle) recordViolation(format string, arguments ...any) {
-	b.journal.RecordViolation(format, arguments...)
+func (o *oracle) recordViolation(format string, arguments ...any) {
+	o.journal.RecordViolation(format, arguments...)
 }
 
-// lookUpEvent is what is known of an event, and when it is dated.
-func (b *oracle) lookUpEvent(index uint64) (v reconcile.Verdict, sequence int64, at time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// lookUpEvent returns the known verdict, sequence and timestamp of an event.
+func (o *oracle) lookUpEvent(index uint64) (v reconcile.Verdict, sequence int64, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 
-	v, sequence = b.journal.VerdictOf(index)
-	micros, _ := b.journal.SentAt(index)
+	v, sequence = o.journal.VerdictOf(index)
+	micros, _ := o.journal.SentAt(index)
+
 	return v, sequence, time.UnixMicro(micros)
 }

@@ -17,48 +17,49 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// OverloadOptions are what a measurement of overload does.
+// OverloadOptions are the settings of a measurement of overload.
 type OverloadOptions struct {
 	// Service, Environ, Seed and Dir are those of Options.
 	Service string
 	Environ []string
 	Seed    uint64
 	Dir     string
-	// Delay is how late everything is handed on between the service and Postgres, each way.
+	// Delay is added between the service and Postgres, in each direction.
 	Delay time.Duration
-	// Batch is how many events a request has.
+	// Batch is the number of events in a request.
 	Batch int
-	// Clients are busy while the capacity is measured, for Capacity.
+	// Clients is the number of busy clients that measure the capacity, and Capacity how long
+	// they do.
 	Clients  int
 	Capacity time.Duration
-	// Known is the capacity where it was measured before, in events a second; 0 measures it.
+	// Known is the capacity in events a second when it is known already; 0 measures it.
 	Known float64
-	// Times is how many times the capacity is sent, for Overload.
+	// Times is the multiple of the capacity that is sent, and Overload how long.
 	Times    float64
 	Overload time.Duration
 }
 
-// Overload is what a service does that is sent more than it can store.
+// Overload is the result: how a service behaves with more load than it can store.
 type Overload struct {
 	StartedAt time.Time     `json:"started_at"`
 	Service   string        `json:"service"`
 	Delay     time.Duration `json:"delay_ns"`
 	Batch     int           `json:"batch"`
-	// Capacity is what was stored of what as many clients sent as keep it busy, and
-	// Offered what was sent in overload, both in events a second.
+	// Capacity is the highest rate of stored events, and Offered the rate that was sent in
+	// overload, both in events a second.
 	Capacity float64 `json:"capacity"`
 	Offered  float64 `json:"offered"`
-	// Goodput is how many events a second were answered with a verdict in overload, and
-	// Kept the share of the capacity that this is.
+	// Goodput is the rate of events with a verdict in overload, in events a second, and
+	// GoodputShare its share of the capacity.
 	Goodput      float64 `json:"goodput"`
 	GoodputShare float64 `json:"kept"`
 	Seconds      float64 `json:"seconds"`
-	// Answers counts the requests by what came of them.
+	// Answers counts the requests by their result.
 	Answers map[string]int64 `json:"answers"`
-	// Unsent is how many events the tester could not send in time.
+	// Unsent is the number of events that this program could not send in time.
 	Unsent int64 `json:"unsent"`
-	// Memory is the physical memory of the service in overload, in bytes, and Verdicts how
-	// many events had been answered with a verdict: a sample for each Step.
+	// Memory is the physical memory of the service in overload, in bytes, and Verdicts the
+	// number of events with a verdict so far: one sample for each Step.
 	Memory   []int64       `json:"memory_bytes"`
 	Verdicts []int64       `json:"verdicts"`
 	Step     time.Duration `json:"step_ns"`
@@ -66,11 +67,11 @@ type Overload struct {
 	Reconciliation reconcile.Result `json:"reconciliation"`
 }
 
-// MeasureOverload measures what a service can store with a slow database, and what is
-// left of it when it is sent more.
+// MeasureOverload measures the rate that a service can store with a slow database, and the rate
+// that remains when more is sent.
 func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload, error) {
 	if o.Batch < 1 || o.Clients < 1 || o.Times <= 0 || o.Capacity <= 0 || o.Overload <= 0 {
-		return nil, fmt.Errorf("%w: batch, clients, times and both durations are above 0", ErrOptions)
+		return nil, fmt.Errorf("%w: batch, clients, times and both durations have to be above 0", ErrOptions)
 	}
 
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
@@ -85,24 +86,28 @@ func MeasureOverload(ctx context.Context, o OverloadOptions, d Deps) (*Overload,
 	started := d.Now()
 	source, err := traffic.NewSessions(traffic.NewRun(o.Seed, started), sessions)
 	if err != nil {
-		return nil, errors.Join(err, s.close()) //nolint:contextcheck // it stops what runs even when ctx has ended
+		return nil, errors.Join(err, s.close()) //nolint:contextcheck // stops the processes even when ctx has ended
 	}
 
 	m := &overload{
-		testbed: s, options: o, oracle: newOracle(content{source}),
-		report: &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
+		testbed: s,
+		options: o,
+		oracle:  newOracle(content{source}),
+		report:  &Overload{StartedAt: started.UTC(), Delay: o.Delay, Batch: o.Batch, Step: sampling},
 	}
+
 	m.generator = newLoadGenerator(newSender(m.oracle, []string{s.instances[0].url()}, s.keys, d.Now), 1, 1, o.Seed)
 	err = m.measureOverload(ctx)
 	m.generator.client.CloseIdleConnections()
 	err = errors.Join(err, s.close()) //nolint:contextcheck // as above
+
 	return m.report, errors.Join(err, m.report.writeReport(o.Dir))
 }
 
-// sampling is how long it is from one sample to the next.
+// sampling is the time from one sample to the next.
 const sampling = time.Second
 
-// overload is a measurement while it runs.
+// overload is the state of a measurement.
 type overload struct {
 	*testbed
 	options OverloadOptions
@@ -124,32 +129,37 @@ func (m *overload) measureOverload(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: nothing was stored while the capacity was measured", ErrBroken)
 	}
 
-	ctxOfSamples, cancel := context.WithCancel(ctx)
+	sampleCtx, cancel := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 
-		m.sampleMemory(ctxOfSamples)
+		m.sampleMemory(sampleCtx)
 	}()
+
 	m.sendAtRate(ctx, m.report.Capacity*m.options.Times, m.options.Overload)
 	cancel()
 	<-watched
 	m.generator.inFlight.Wait()
 	m.proxies[0].delay.Store(0)
 	t := m.oracle.snapshotTally()
-	m.report.Answers, m.report.Unsent = t.answers, t.unsent
+	m.report.Answers = t.answers
+	m.report.Unsent = t.unsent
 	m.report.GoodputShare = m.report.Goodput / m.report.Capacity
 	r := run{testbed: m.testbed, oracle: m.oracle}
 	m.report.Reconciliation = r.reconcileTables(ctx, 0)
+
 	return ctx.Err()
 }
 
-// findCapacity begins with what busy clients get stored, and then sends more and more
-// until no more of it is stored.
+// findCapacity starts with the rate that busy clients reach, and then sends more and more until
+// the stored rate stops growing.
 func (m *overload) findCapacity(ctx context.Context) {
 	const more, enough, rounds = 1.5, 0.9, 8
-	m.keepClientsBusy(ctx, m.options.Capacity) // to get going
-	began, before := m.Now(), m.oracle.snapshotTally().acknowledged
+
+	m.keepClientsBusy(ctx, m.options.Capacity) // warm up
+	began := m.Now()
+	before := m.oracle.snapshotTally().acknowledged
 	m.keepClientsBusy(ctx, m.options.Capacity)
 	best := float64(m.oracle.snapshotTally().acknowledged-before) / m.Now().Sub(began).Seconds()
 	for range rounds {
@@ -165,16 +175,17 @@ func (m *overload) findCapacity(ctx context.Context) {
 	m.printProgress("capacity: %.0f events/s", best)
 }
 
-// keepClientsBusy keeps clients busy for a time.
+// keepClientsBusy runs busy clients for a time.
 func (m *overload) keepClientsBusy(ctx context.Context, length time.Duration) {
 	const rest = 300 * time.Millisecond
+
 	end := m.Now().Add(length)
 	var clients sync.WaitGroup
 	for range m.options.Clients {
 		clients.Go(func() {
 			for m.Now().Before(end) && ctx.Err() == nil {
 				if !m.generator.sendUntilVerdict(ctx, m.newBatch(), 1) {
-					<-time.After(rest) // as it was told to
+					<-time.After(rest) // as Retry-After asks
 				}
 			}
 		})
@@ -183,10 +194,11 @@ func (m *overload) keepClientsBusy(ctx context.Context, length time.Duration) {
 	clients.Wait()
 }
 
-// sendAtRate sends at a rate that waits for nobody, and notes how much of it was answered
-// with a verdict meanwhile.
+// sendAtRate sends at a rate that does not depend on the answers, and records the rate of
+// events with a verdict meanwhile.
 func (m *overload) sendAtRate(ctx context.Context, rate float64, length time.Duration) {
 	const step = 5 * time.Millisecond
+
 	m.oracle.beginCycle()
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
@@ -194,7 +206,8 @@ func (m *overload) sendAtRate(ctx context.Context, rate float64, length time.Dur
 	ticker := time.NewTicker(step)
 	defer ticker.Stop()
 
-	began, sent := m.Now(), 0.0
+	began := m.Now()
+	sent := 0.0
 	for ctx.Err() == nil {
 		for due := m.Now().Sub(began).Seconds() * rate; sent < due; sent += float64(m.options.Batch) {
 			m.startRequest(context.WithoutCancel(ctx))
@@ -206,8 +219,10 @@ func (m *overload) sendAtRate(ctx context.Context, rate float64, length time.Dur
 		}
 	}
 
-	t, lasted := m.oracle.snapshotTally(), m.Now().Sub(began).Seconds()
-	m.report.Seconds, m.report.Offered = lasted, sent/lasted
+	t := m.oracle.snapshotTally()
+	lasted := m.Now().Sub(began).Seconds()
+	m.report.Seconds = lasted
+	m.report.Offered = sent / lasted
 	m.report.Goodput = float64(t.acknowledged+t.rejected) / lasted
 }
 
@@ -226,7 +241,7 @@ func (m *overload) startRequest(ctx context.Context) {
 	})
 }
 
-// newBatch is what one request sends, all of it new and of one application.
+// newBatch returns the events of one request, all of them new and of one application.
 func (m *overload) newBatch() []uint64 {
 	return m.oracle.recordSending(0, m.Now(), make([]time.Duration, m.options.Batch)...)
 }
@@ -247,12 +262,13 @@ func (m *overload) sampleMemory(ctx context.Context) {
 	}
 }
 
-// Err says what is not as it should be.
+// Err returns an error if the result is worse than required.
 func (o *Overload) Err() error {
 	const least = 0.7
+
 	switch {
 	case o.GoodputShare < least:
-		return fmt.Errorf("%w: %.0f %% of the capacity is left in overload, and %.0f %% is the least", ErrBroken, 100*o.GoodputShare, 100*least)
+		return fmt.Errorf("%w: %.0f %% of the capacity remain in overload, and at least %.0f %% are required", ErrBroken, 100*o.GoodputShare, 100*least)
 	case isInconsistent(&o.Reconciliation):
 		return fmt.Errorf("%w: the tables are %s: %s %v", ErrBroken, o.Reconciliation.Outcome, o.Reconciliation.Reason, o.Reconciliation.List)
 	}
@@ -262,7 +278,7 @@ func (o *Overload) Err() error {
 
 // WriteText writes the report for people.
 func (o *Overload) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, `%s  %s  Postgres %s away each way, batches of %d
+	_, err := fmt.Fprintf(w, `%s  %s  Postgres +%s each way, batches of %d
 capacity  %.0f events/s
 offered   %.0f events/s for %.0f s, %d events not sent in time
 goodput   %.0f events/s, %.0f %% of the capacity
@@ -280,15 +296,17 @@ answers   %v
 	return nil
 }
 
-// formatFifths says what became of goodput and memory as time went by.
+// formatFifths shows how goodput and memory changed over time.
 func (o *Overload) formatFifths() string {
 	const parts, mib = 5, 1 << 20
+
 	n := len(o.Memory)
 	if n <= parts {
 		return ""
 	}
 
-	goodput, memory := make([]string, parts), make([]string, parts)
+	goodput := make([]string, parts)
+	memory := make([]string, parts)
 	for i := range parts {
 		from, to := i*(n-1)/parts, (i+1)*(n-1)/parts
 		goodput[i] = fmt.Sprintf("%.0f", float64(o.Verdicts[to]-o.Verdicts[from])/(o.Step*time.Duration(to-from)).Seconds())
@@ -301,7 +319,7 @@ func (o *Overload) formatFifths() string {
 func (o *Overload) writeReport(dir string) error {
 	text, err := json.MarshalIndent(o, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "overload.json"), append(text, '\n'), 0o644) //nolint:gosec // it is for everybody
+		err = os.WriteFile(filepath.Join(dir, "overload.json"), append(text, '\n'), 0o644) //nolint:gosec // a public report
 	}
 
 	if err != nil {

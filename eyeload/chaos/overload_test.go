@@ -11,16 +11,20 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// What is good for a minute and fails after it is seen by its fifths.
+// The fifths show a service that works for a minute and then fails.
 func TestOverloadIsToldByFifths(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
 	o := chaos.Overload{
-		Capacity: 10, Offered: 20, GoodputShare: 1, Step: time.Second,
+		Capacity:       10,
+		Offered:        20,
+		GoodputShare:   1,
+		Step:           time.Second,
 		Memory:         []int64{mib, mib, 2 * mib, mib, 3 * mib, mib, mib, mib, mib, 9 * mib, mib},
 		Verdicts:       []int64{0, 10, 20, 30, 40, 50, 60, 60, 60, 61, 62},
 		Reconciliation: reconcile.Result{Outcome: reconcile.Consistent},
 	}
+
 	var text strings.Builder
 	require.NoError(t, o.WriteText(&text))
 	require.Contains(t, text.String(), "fifths    10 10 10 0 1 events/s\n")

@@ -10,23 +10,24 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// pair is what a site with two servers has beside the one that is written to.
+// pair is the part of a testbed that only a primary with a standby has.
 type pair struct {
-	// standby follows the server that is written to, whose commits wait for it. It is nil
-	// from a failover until there is a new one.
+	// standby follows the primary, whose commits wait for it. It is nil from a failover until
+	// there is a new one.
 	standby *localpg.Server
-	// frozen tells that the standby answers nothing.
+	// frozen is true while the standby answers nothing.
 	frozen bool
-	// lostPrimary is the server that was lost in the last failover, until it is taken away.
+	// lostPrimary is the server that was lost in the last failover, until it is removed.
 	lostPrimary *localpg.Server
-	// standbysMade counts the standbys, each of which has a data directory of its own.
+	// standbysMade counts the standbys, each of which has its own data directory.
 	standbysMade int
 }
 
-// ensureStandby makes a new standby where the last one was promoted, and returns when
-// commits wait for it. The services find it by the wires of the server that was lost.
+// ensureStandby starts a new standby after a failover, and returns when commits wait for it.
+// The services reach it through the proxies of the lost server.
 func (s *testbed) ensureStandby(ctx context.Context) error {
 	const patience = time.Minute
+
 	p := s.pair
 	if p.standby != nil {
 		return nil
@@ -64,10 +65,9 @@ func (s *testbed) ensureStandby(ctx context.Context) error {
 	return nil
 }
 
-// failOver kills the server that is written to and promotes its standby, which is nobody's
-// primary: what it commits waits for nobody. A standby that was frozen is killed and
-// started again before, or it would find in its socket what it was sent while it was
-// frozen, and which no machine has that hung.
+// failOver kills the primary and promotes its standby. The new primary has no standby, so its
+// commits wait for none. A frozen standby is killed and restarted first: otherwise its sockets
+// would hold data sent while it was frozen, which a machine that hung would not have.
 func (s *testbed) failOver(ctx context.Context) error {
 	p := s.pair
 	if err := s.server.Kill(); err != nil {
@@ -86,35 +86,37 @@ func (s *testbed) failOver(ctx context.Context) error {
 	}
 
 	s.server, p.standby, p.lostPrimary = p.standby, nil, s.server
+
 	return nil
 }
 
-// freezeStandby has the standby answer nothing.
+// freezeStandby stops all processes of the standby.
 func (p *pair) freezeStandby() error {
 	p.frozen = true
 	return p.standby.Freeze()
 }
 
-// thawStandby lets it go on.
+// thawStandby lets the standby run again.
 func (p *pair) thawStandby(context.Context) error {
 	p.frozen = false
 	return p.standby.Thaw()
 }
 
-// removeServer takes a server away with all that it had.
+// removeServer stops a server and deletes its data.
 func removeServer(ctx context.Context, server *localpg.Server) error {
 	if err := server.Stop(ctx); err != nil {
-		return fmt.Errorf("take a lost server away: %w", err)
+		return fmt.Errorf("remove a lost server: %w", err)
 	}
 
 	if err := localpg.Remove(ctx, localpg.Options{DataDir: server.DataDir()}); err != nil {
-		return fmt.Errorf("take a lost server away: %w", err)
+		return fmt.Errorf("remove a lost server: %w", err)
 	}
 
 	return nil
 }
 
-// close stops what is not written to; a primary waits for its standby when it is stopped.
+// close stops the servers beside the primary; a primary waits for its standby when it is
+// stopped.
 func (p *pair) close(ctx context.Context) error {
 	var err error
 	for _, server := range []*localpg.Server{p.standby, p.lostPrimary} {

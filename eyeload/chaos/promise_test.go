@@ -17,14 +17,16 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// startService answers every request with the same.
+// startService starts a service that gives every request the same answer.
 func startService(t *testing.T, status int, body string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = fmt.Fprint(w, body)
 	}))
+
 	t.Cleanup(s.Close)
+
 	return s.URL
 }
 
@@ -42,11 +44,11 @@ func TestEachApplicationSendsItsOwnEvents(t *testing.T) {
 
 	b.BeginCycle()
 	for application := range chaos.Applications {
-		require.GreaterOrEqual(t, b.RecordSendingOf(application), uint64(15*chaos.Applications), "a cycle has the indexes above those before it")
+		require.GreaterOrEqual(t, b.RecordSendingOf(application), uint64(15*chaos.Applications), "indexes rise from cycle to cycle")
 	}
 }
 
-// Sequences that follow the order of sending and not the timestamps are found.
+// Sequences in the order of sending instead of the timestamps are a difference.
 func TestARequestOutOfOrderIsFound(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -80,11 +82,11 @@ func TestAStaleListIsFound(t *testing.T) {
 	b.VerifyListed(t.Context(), startService(t, http.StatusOK, fmt.Sprintf(`{"events":[{"event_id":%q,"sequence":4}]}`, uuid.New())), index)
 	found := findDifferences(t, b, source)
 	require.Len(t, found, 2)
-	require.Contains(t, found[0], "told sequence 4, and a list says 5")
-	require.Contains(t, found[1], "does not have it")
+	require.Contains(t, found[0], "acknowledged with sequence 4, and a list has 5")
+	require.Contains(t, found[1], "missing in a later list")
 }
 
-// Whatever of an event differs under its id, the answer is a conflict that is kept.
+// Whichever member differs under the same id, the answer has to be a recorded conflict.
 func TestAContradictionThatIsNoConflictIsFound(t *testing.T) {
 	t.Parallel()
 	for way := range chaos.CountConflictVariants() {
@@ -97,6 +99,7 @@ func TestAContradictionThatIsNoConflictIsFound(t *testing.T) {
 			w.WriteHeader(http.StatusConflict)
 			_, _ = fmt.Fprintf(w, `{"error_id":%q}`, uuid.New())
 		}))
+
 		b.SendConflicting(t.Context(), s.URL, index, way)
 		s.Close()
 		require.Empty(t, findDifferences(t, b, source))
@@ -106,20 +109,20 @@ func TestAContradictionThatIsNoConflictIsFound(t *testing.T) {
 		b.SendConflicting(t.Context(), startService(t, http.StatusConflict, `{"kept":false}`), index, way)
 		found := findDifferences(t, b, source)
 		require.Len(t, found, 2)
-		require.Contains(t, found[0], "sent with another content and told 200")
-		require.Contains(t, found[1], "is not kept")
+		require.Contains(t, found[0], "sent with other content and answered 200")
+		require.Contains(t, found[1], "is not recorded")
 	}
 }
 
-// An event may be refused from the moment on that somebody asks to erase it, and must not
-// be stored again once that is done.
+// An event may be rejected once its erasure was requested, and must not be stored again after
+// the erasure.
 func TestWhatWasErasedStaysErased(t *testing.T) {
 	t.Parallel()
 	b, source := newOracle()
 	index := b.RecordSending(1)[0]
 	b.RecordVerdictNow(index, reconcile.Stored, 1)
 	b.RecordVerdictNow(index, reconcile.Rejected, 0, "event_erased")
-	require.Len(t, findDifferences(t, b, source), 1, "nobody asked for that")
+	require.Len(t, findDifferences(t, b, source), 1, "without a request for its erasure")
 
 	b.EraseEvent(t.Context(), startService(t, http.StatusNoContent, ""), index)
 	b.RecordVerdictNow(index, reconcile.Rejected, 0, "event_erased")
@@ -130,16 +133,16 @@ func TestWhatWasErasedStaysErased(t *testing.T) {
 	require.Contains(t, found[1], "after it was erased")
 }
 
-// A change without an answer is asked for again at the end, and what is gone then is gone.
+// A change without an answer is requested again at the end, and 404 then counts as erased.
 func TestChangesWithoutAnAnswerAreSettled(t *testing.T) {
 	t.Parallel()
 	b, source := newOracle()
 	indexes := b.RecordSending(2)
 	b.RecordVerdictNow(indexes[0], reconcile.Stored, 1)
 	b.RecordVerdictNow(indexes[1], reconcile.Stored, 2)
-	away := startService(t, http.StatusServiceUnavailable, "")
-	b.EditEvent(t.Context(), away, indexes[0])
-	b.EraseEvent(t.Context(), away, indexes[1])
+	unavailable := startService(t, http.StatusServiceUnavailable, "")
+	b.EditEvent(t.Context(), unavailable, indexes[0])
+	b.EraseEvent(t.Context(), unavailable, indexes[1])
 
 	var asked atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -148,13 +151,14 @@ func TestChangesWithoutAnAnswerAreSettled(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
+
 	t.Cleanup(s.Close)
 	require.Zero(t, b.SettleChanges(context.Background(), s.URL))
 	require.EqualValues(t, 2, asked.Load())
 	require.Empty(t, findDifferences(t, b, source))
 }
 
-// An event that is dated ahead may be refused for that, and stored later.
+// An event that is dated ahead may be rejected for that, and stored later.
 func TestEventsThatAreDatedAhead(t *testing.T) {
 	t.Parallel()
 	b, source := newOracle()
@@ -169,7 +173,7 @@ func TestEventsThatAreDatedAhead(t *testing.T) {
 	v, _ := b.Journal().VerdictOf(ahead)
 	require.Equal(t, reconcile.Deferred, v)
 	b.RecordVerdictNow(ahead, reconcile.Duplicate, 7)
-	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "timestamp_in_future") // an answer that was late
+	b.RecordVerdictNow(ahead, reconcile.Rejected, 0, "timestamp_in_future") // a late answer
 	v, sequence := b.Journal().VerdictOf(ahead)
 	require.Equal(t, reconcile.Duplicate, v)
 	require.EqualValues(t, 7, sequence)

@@ -5,21 +5,22 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// proxy stands between a service and Postgres, on TCP towards the service and on the
-// socket towards Postgres, and can be disturbed.
+// proxy connects a service with Postgres, by TCP towards the service and by the socket towards
+// Postgres, and can be disturbed.
 type proxy struct {
 	listener net.Listener
-	// target is the path of the socket of the Postgres that it leads to; it may change.
+	// target is the path of the socket of Postgres; it may change.
 	target atomic.Pointer[string]
-	// delay is how late everything is handed on, in nanoseconds.
+	// delay is the time by which everything is delayed, in nanoseconds.
 	delay atomic.Int64
-	// blackHoled tells that nothing arrives. What was sent meanwhile is not lost, as TCP
-	// would send it again: it arrives when the hole is closed, if anybody is there yet.
+	// blackHoled is true while nothing arrives. As TCP would send it again, nothing is lost: it
+	// arrives afterwards, if the connection still exists.
 	blackHoled atomic.Bool
 
 	mu     sync.Mutex
@@ -32,55 +33,57 @@ func newProxy(ctx context.Context, target string) (*proxy, error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err //nolint:wrapcheck // says enough
 	}
 
 	w := &proxy{listener: listener, open: map[net.Conn]struct{}{}}
 	w.target.Store(&target)
 	w.tasks.Go(w.acceptClients)
+
 	return w, nil
 }
 
-func (w *proxy) address() string { return w.listener.Addr().String() }
+func (p *proxy) address() string { return p.listener.Addr().String() }
 
-func (w *proxy) acceptClients() {
+func (p *proxy) acceptClients() {
 	for {
-		client, err := w.listener.Accept()
+		client, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
 
-		w.tasks.Go(func() { w.proxyClient(client) })
+		p.tasks.Go(func() { p.proxyClient(client) })
 	}
 }
 
-// proxyClient joins a client with Postgres until either goes, or the wire is cut.
-func (w *proxy) proxyClient(client net.Conn) {
-	defer client.Close() //nolint:errcheck // it is over
+// proxyClient connects a client with Postgres until either closes, or the connection is
+// dropped.
+func (p *proxy) proxyClient(client net.Conn) {
+	defer client.Close() //nolint:errcheck // no longer used
 
-	if !w.trackConnection(client) {
+	if !p.trackConnection(client) {
 		return
 	}
 
-	defer w.untrackConnection(client)
+	defer p.untrackConnection(client)
 
 	var dialer net.Dialer
-	server, err := dialer.DialContext(context.Background(), "unix", *w.target.Load())
+	server, err := dialer.DialContext(context.Background(), "unix", *p.target.Load())
 	if err != nil {
 		return
 	}
-	defer server.Close() //nolint:errcheck // it is over
+	defer server.Close() //nolint:errcheck // no longer used
 
-	if !w.trackConnection(server) {
+	if !p.trackConnection(server) {
 		return
 	}
 
-	defer w.untrackConnection(server)
+	defer p.untrackConnection(server)
 
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
-			w.copyDelayed(way[0], way[1])
+			p.copyDelayed(way[0], way[1])
 			_ = way[0].Close()
 			_ = way[1].Close()
 		})
@@ -89,46 +92,47 @@ func (w *proxy) proxyClient(client net.Conn) {
 	both.Wait()
 }
 
-// chunk is what was read at once, and when it is to be handed on.
+// chunk is the result of one read, and when it is to be forwarded.
 type chunk struct {
 	at   time.Time
 	text []byte
 }
 
-// copyDelayed hands on what it reads, late if it is told to. Bytes are delayed, not the
-// reading of them: what is sent in one go arrives in one go.
-func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
+// copyDelayed forwards the bytes that it reads, after the delay. The bytes are delayed, not the
+// reads, so that bytes sent together arrive together.
+func (p *proxy) copyDelayed(from io.Reader, to io.Writer) {
 	const room, size, step = 1024, 64 << 10, 10 * time.Millisecond
-	parcels := make(chan chunk, room)
+
+	chunks := make(chan chunk, room)
 	gone := make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		defer close(gone)
 
-		for p := range parcels {
-			if wait := time.Until(p.at); wait > 0 { //nolint:forbidigo // a delay is one of the real clock
+		for c := range chunks {
+			if wait := time.Until(c.at); wait > 0 { //nolint:forbidigo // a delay by the real clock
 				<-time.After(wait)
 			}
 
-			for w.blackHoled.Load() {
+			for p.blackHoled.Load() {
 				<-time.After(step)
 			}
 
-			if _, err := to.Write(p.text); err != nil {
+			if _, err := to.Write(c.text); err != nil {
 				return
 			}
 		}
 	})
 	defer writer.Wait()
-	defer close(parcels)
+	defer close(chunks)
 
 	buffer := make([]byte, size)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			p := chunk{at: time.Now().Add(time.Duration(w.delay.Load())), text: append([]byte(nil), buffer[:n]...)} //nolint:forbidigo // as above
+			due := time.Now().Add(time.Duration(p.delay.Load())) //nolint:forbidigo // as above
 			select {
-			case parcels <- p:
+			case chunks <- chunk{at: due, text: slices.Clone(buffer[:n])}:
 			case <-gone:
 				return
 			}
@@ -140,33 +144,33 @@ func (w *proxy) copyDelayed(from io.Reader, to io.Writer) {
 	}
 }
 
-func (w *proxy) trackConnection(c net.Conn) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (p *proxy) trackConnection(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 
-	if !w.closed {
-		w.open[c] = struct{}{}
+	if !p.closed {
+		p.open[c] = struct{}{}
 	}
 
-	return !w.closed
+	return !p.closed
 }
 
-func (w *proxy) untrackConnection(c net.Conn) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (p *proxy) untrackConnection(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 
-	delete(w.open, c)
+	delete(p.open, c)
 }
 
-// dropConnections closes all connections at once, and tells how many there were.
-func (w *proxy) dropConnections() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// dropConnections closes all connections at once, and returns the number of clients.
+func (p *proxy) dropConnections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 
 	n := 0
-	for c := range w.open {
+	for c := range p.open {
 		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // a reset, not a farewell
+			_ = tcp.SetLinger(0) // a reset, not an orderly close
 			n++
 		}
 
@@ -176,19 +180,19 @@ func (w *proxy) dropConnections() int {
 	return n
 }
 
-// close ends the wire.
-func (w *proxy) close() error {
-	err := w.listener.Close()
-	w.blackHoled.Store(false)
-	w.delay.Store(0)
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	w.dropConnections()
-	w.tasks.Wait()
+// close stops the proxy.
+func (p *proxy) close() error {
+	err := p.listener.Close()
+	p.blackHoled.Store(false)
+	p.delay.Store(0)
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.dropConnections()
+	p.tasks.Wait()
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 
-	return err //nolint:wrapcheck // it says all
+	return err //nolint:wrapcheck // says enough
 }

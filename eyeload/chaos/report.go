@@ -16,18 +16,18 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// Cycle is what one fault did.
+// Cycle is the result of one fault.
 type Cycle struct {
 	Number int    `json:"number"`
 	Fault  string `json:"fault"`
-	// On says whom it hit.
+	// On names the target of the fault.
 	On string `json:"on,omitempty"`
-	// Wide tells that events were sent in large batches.
+	// Wide is true when events were sent in large batches.
 	Wide bool `json:"wide"`
-	// LastedMillis is how long the fault lasted, the healing of it included.
+	// LastedMillis is how long the fault lasted, including the time to revert it.
 	LastedMillis int64 `json:"lasted_ms"`
-	// OnsetMillis is how long after the fault set in, and BackMillis how long after it
-	// was over, the first request that began from then on was acknowledged. -1 is never.
+	// OnsetMillis is the time from the start of the fault, and BackMillis the time from its
+	// end, until the first acknowledgement of a request that began after that. -1 means never.
 	OnsetMillis int64 `json:"first_ack_after_onset_ms"`
 	BackMillis  int64 `json:"first_ack_after_end_ms"`
 	// SilenceMillis is the longest time without any acknowledgement.
@@ -35,34 +35,34 @@ type Cycle struct {
 
 	Acknowledged int64 `json:"acknowledged"`
 	Rejected     int64 `json:"refused"`
-	// Unknown is how many events had no verdict when their sender gave up, and Swept how
-	// many were sent again at the end. Unresolved had none even then.
+	// Unknown is the number of events without a verdict when their sender gave up, and Resent
+	// the number that was sent again at the end. Unresolved events had no verdict even then.
 	Unknown    int64 `json:"unknown"`
 	Resent     int   `json:"swept"`
 	Unresolved int   `json:"unresolved"`
-	// Copies is how many events were sent again on purpose, and Conflicts how many with
-	// another content.
+	// Copies is the number of events that were sent again on purpose, and Conflicts the
+	// number of those with other content.
 	Copies    int64 `json:"copies"`
 	Conflicts int64 `json:"conflicts"`
 	Unsent    int64 `json:"unsent"`
-	// Edits and Erased are how many changes of stored events were acknowledged, and Reads
-	// how many lists were looked at right after an acknowledgement.
+	// Edits and Erased are the numbers of acknowledged changes of stored events, and Reads the
+	// number of lists that were checked right after an acknowledgement.
 	Edits  int64 `json:"edits"`
 	Erased int64 `json:"erased"`
 	Reads  int64 `json:"reads"`
-	// Answers counts the attempts by what came of them.
+	// Answers counts the attempts by their result.
 	Answers map[string]int64 `json:"answers"`
 	// Memory is the physical memory of each service at the end, in bytes.
 	Memory map[string]int64 `json:"memory_bytes"`
-	// Connections is how many the database has at the end.
+	// Connections is the number of connections to the database at the end.
 	Connections int `json:"connections"`
 
 	Reconciliation reconcile.Result `json:"reconciliation"`
-	// Breaches are what must not be, beside the differences.
+	// Breaches are the failures that are not differences.
 	Breaches []string `json:"breaches,omitempty"`
 }
 
-// Report is what a run found.
+// Report is the result of a run.
 type Report struct {
 	StartedAt time.Time `json:"started_at"`
 	Seconds   float64   `json:"seconds"`
@@ -71,33 +71,33 @@ type Report struct {
 	WideRate  int       `json:"wide_rate"`
 	Service   string    `json:"service"`
 	Postgres  string    `json:"postgres"`
-	// Skipped says of the faults that were not inflicted why.
+	// Skipped holds the reasons why faults were not injected.
 	Skipped map[string]string `json:"skipped,omitempty"`
 	Cycles  []Cycle           `json:"cycles"`
-	// Totals are the reconciliations of everything, at the end of each part of the run.
+	// Totals are the reconciliations of all events, at the end of each part of the run.
 	Totals []Total `json:"wholes"`
-	// Breaches are those that belong to no cycle.
+	// Breaches are the failures that belong to no cycle.
 	Breaches []string `json:"breaches,omitempty"`
-	// Stopped tells that the run did not come to its end.
+	// Stopped is true when the run was interrupted.
 	Stopped bool `json:"stopped,omitempty"`
 }
 
-// Total is the reconciliation of all that was sent to one database.
+// Total is the reconciliation of all events that were sent to one database.
 type Total struct {
-	// Name says which: one server, or a pair.
+	// Name says which database: one server, or a pair.
 	Name string `json:"name"`
-	// Tables is what the promoted or only server has, and API the same read through a
-	// service.
+	// Tables compares with the tables of the only or promoted server, and API with the
+	// events that a service returns.
 	Tables reconcile.Result `json:"tables"`
 	API    reconcile.Result `json:"api"`
-	// Replayed is how many refused events had to be stored by a replay.
+	// Replayed is the number of rejected events that a replay had to store.
 	Replayed int64 `json:"replayed"`
 }
 
-// isInconsistent tells whether a reconciliation is anything but consistent.
+// isInconsistent reports whether a reconciliation is anything but consistent.
 func isInconsistent(r *reconcile.Result) bool { return r.Outcome != reconcile.Consistent }
 
-// Err tells what was broken; nil is nothing.
+// Err returns an error that names the failures, or nil.
 func (r *Report) Err() error {
 	var found []string
 	for i := range r.Cycles {
@@ -135,16 +135,21 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.StartedAt.UTC().Format(time.RFC3339), r.Seed, r.Rate, r.WideRate, r.Service, r.Postgres, r.Seconds)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "#\tfault\tlasted\tack after onset\tafter end\tsilence\tacked\trefused\tunknown\tlost\tdoubled\tgaps\toutcome") //nolint:errcheck // a buffer
-	var acked, refused, unknown, edits, erased, conflicts, reads int64
+	var acked, rejected, unknown, edits, erased, conflicts, reads int64
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
 		fmt.Fprintln(table, c.formatRow()) //nolint:errcheck // a buffer
-		acked, refused, unknown = acked+c.Acknowledged, refused+c.Rejected, unknown+c.Unknown
-		edits, erased, conflicts, reads = edits+c.Edits, erased+c.Erased, conflicts+c.Conflicts, reads+c.Reads
+		acked += c.Acknowledged
+		rejected += c.Rejected
+		unknown += c.Unknown
+		edits += c.Edits
+		erased += c.Erased
+		conflicts += c.Conflicts
+		reads += c.Reads
 	}
 
 	_ = table.Flush() // a buffer
-	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, refused, unknown)
+	fmt.Fprintf(&b, "\n%d events acknowledged, %d refused, %d without a verdict at first\n", acked, rejected, unknown)
 	fmt.Fprintf(&b, "%d edits, %d erasures, %d conflicts; %d lists read right after an acknowledgement\n", edits, erased, conflicts, reads)
 	for i := range r.Totals {
 		r.Totals[i].writeText(&b)
@@ -155,7 +160,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 
 	for _, name := range slices.Sorted(maps.Keys(r.Skipped)) {
-		fmt.Fprintf(&b, "Not inflicted: %s: %s\n", name, r.Skipped[name])
+		fmt.Fprintf(&b, "Not injected: %s: %s\n", name, r.Skipped[name])
 	}
 
 	verdict := "Nothing was lost, doubled or left out.\n"
@@ -178,7 +183,7 @@ func (w *Total) writeText(b *bytes.Buffer) {
 	fmt.Fprintf(b, "The whole of %s, read by the API: %s: %d found, %d differences\n", w.Name, w.API.Outcome, w.API.Found, w.API.Differences)
 }
 
-// faultTitle is the fault and the traffic that it met.
+// faultTitle names the fault and the traffic.
 func (c *Cycle) faultTitle() string {
 	if c.Wide {
 		return c.Fault + ", wide"
@@ -212,21 +217,22 @@ func formatMillis(n int64) string {
 	return (time.Duration(n) * time.Millisecond).String()
 }
 
-// listProblems are the sentences on what is wrong.
+// listProblems returns a line for each failure.
 func (r *Report) listProblems() (lines []string) {
-	told := map[string]struct{}{} // the whole has every difference of a cycle again
+	seen := map[string]struct{}{} // a total repeats every difference of a cycle
 	add := func(where string, found *reconcile.Result, breaches []string) {
 		if found.Outcome == reconcile.Unreadable {
 			lines = append(lines, where+": unreadable: "+found.Reason)
 		}
 
 		for _, line := range slices.Concat(found.List, breaches) {
-			if _, known := told[line]; !known {
-				told[line] = struct{}{}
+			if _, known := seen[line]; !known {
+				seen[line] = struct{}{}
 				lines = append(lines, where+": "+line)
 			}
 		}
 	}
+
 	for i := range r.Cycles {
 		c := &r.Cycles[i]
 		add(fmt.Sprintf("cycle %d", c.Number), &c.Reconciliation, c.Breaches)
@@ -245,7 +251,7 @@ func (r *Report) listProblems() (lines []string) {
 	return lines
 }
 
-// writeFiles keeps the report in a folder.
+// writeFiles writes the report into a folder.
 func (r *Report) writeFiles(dir string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -258,7 +264,7 @@ func (r *Report) writeFiles(dir string) error {
 	}
 
 	for name, content := range map[string][]byte{"report.json": append(text, '\n'), "report.txt": table.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // it is for everybody
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil { //nolint:gosec // a public report
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}

@@ -18,15 +18,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// keys are what a courier is let in with.
+// keys are the keys of a sender.
 type keys struct {
-	// ingest are those of the applications.
+	// ingest are the keys of the applications.
 	ingest [applications]string
-	// read reads what all of them sent, and admin changes it.
+	// read reads the events of all applications, and admin changes them.
 	read, admin string
 }
 
-// sender takes events to one of the services, and to the next if that fails.
+// sender sends events to one of the services, and to the next one if that fails.
 type sender struct {
 	oracle  *oracle
 	targets []string
@@ -37,24 +37,34 @@ type sender struct {
 }
 
 func newSender(b *oracle, targets []string, k keys, now func() time.Time) *sender {
-	// An answer comes within the budget of 5 s, or not at all.
+	// An answer arrives within the budget of 5 s, or never.
 	const dial, patience, idle = time.Second, 7 * time.Second, 512
-	return &sender{oracle: b, targets: targets, keys: k, now: now, client: &http.Client{
-		Timeout: patience,
-		Transport: &http.Transport{
-			DialContext:     (&net.Dialer{Timeout: dial}).DialContext,
-			MaxIdleConns:    idle,
-			IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: idle, DisableCompression: true,
+
+	return &sender{
+		oracle:  b,
+		targets: targets,
+		keys:    k,
+		now:     now,
+		client: &http.Client{
+			Timeout: patience,
+			Transport: &http.Transport{
+				DialContext:         (&net.Dialer{Timeout: dial}).DialContext,
+				MaxIdleConns:        idle,
+				IdleConnTimeout:     time.Minute,
+				MaxIdleConnsPerHost: idle,
+				DisableCompression:  true,
+			},
 		},
-	}}
+	}
 }
 
-func (c *sender) nextTarget() string { return c.targets[c.next.Add(1)%uint64(len(c.targets))] }
+func (s *sender) nextTarget() string { return s.targets[s.next.Add(1)%uint64(len(s.targets))] }
 
-// sendUntilVerdict sends events of one application until there is a verdict, so many times, each
-// time to the next service. It tells whether there was one.
-func (c *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries int) bool {
+// sendUntilVerdict sends events of one application up to so many times until there is a
+// verdict, each time to the next service. It reports whether there was one.
+func (s *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries int) bool {
 	const pause = 100 * time.Millisecond
+
 	for try := range tries {
 		if try > 0 {
 			select {
@@ -67,7 +77,7 @@ func (c *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries i
 			break
 		}
 
-		if c.sendOnce(ctx, c.nextTarget(), indexes) {
+		if s.sendOnce(ctx, s.nextTarget(), indexes) {
 			return true
 		}
 	}
@@ -76,47 +86,47 @@ func (c *sender) sendUntilVerdict(ctx context.Context, indexes []uint64, tries i
 }
 
 // sendOnce sends events once.
-func (c *sender) sendOnce(ctx context.Context, target string, indexes []uint64) (answered bool) {
+func (s *sender) sendOnce(ctx context.Context, target string, indexes []uint64) (answered bool) {
 	defer func() {
 		if !answered {
-			c.oracle.recordUnanswered(indexes)
+			s.oracle.recordUnanswered(indexes)
 		}
 	}()
 
-	began := c.now()
-	status, body, err := c.postEvents(ctx, target, indexes[0], c.renderBody(indexes))
+	began := s.now()
+	status, body, err := s.postEvents(ctx, target, indexes[0], s.renderBody(indexes))
 	if err != nil {
-		c.countAnswer("no answer")
+		s.countAnswer("no answer")
 		return false
 	}
 
-	c.countAnswer(strconv.Itoa(status))
+	s.countAnswer(strconv.Itoa(status))
 	switch status {
 	case http.StatusServiceUnavailable:
 		return false
 	case http.StatusOK, http.StatusCreated, http.StatusMultiStatus, http.StatusBadRequest, http.StatusConflict:
 	default:
-		c.oracle.recordViolation("an answer that nobody should get: %d: %.300s", status, body)
+		s.oracle.recordViolation("an unexpected answer: %d: %.300s", status, body)
 		return false
 	}
 
-	return c.recordVerdicts(target, indexes, status, body, began)
+	return s.recordVerdicts(target, indexes, status, body, began)
 }
 
-func (c *sender) countAnswer(name string) {
-	c.oracle.updateTally(func(t *tally) { t.answers[name]++ })
+func (s *sender) countAnswer(name string) {
+	s.oracle.updateTally(func(t *tally) { t.answers[name]++ })
 }
 
 // postEvents sends a body for the application of an event.
-func (c *sender) postEvents(ctx context.Context, target string, index uint64, body []byte) (status int, answer []byte, err error) {
-	return c.doRequest(ctx, http.MethodPost, target+"/v1/events", c.keys.ingest[applicationOf(index)], body)
+func (s *sender) postEvents(ctx context.Context, target string, index uint64, body []byte) (status int, answer []byte, err error) {
+	return s.doRequest(ctx, http.MethodPost, target+"/v1/events", s.keys.ingest[applicationOf(index)], body)
 }
 
 // doRequest sends a request. An error means that there is no answer.
-func (c *sender) doRequest(ctx context.Context, method, url, key string, body []byte) (status int, answer []byte, err error) {
+func (s *sender) doRequest(ctx context.Context, method, url, key string, body []byte) (status int, answer []byte, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, err //nolint:wrapcheck // it is only counted
+		return 0, nil, err //nolint:wrapcheck // only counted
 	}
 
 	request.Header.Set("Authorization", "Bearer "+key)
@@ -124,17 +134,18 @@ func (c *sender) doRequest(ctx context.Context, method, url, key string, body []
 		request.Header.Set("Content-Type", "application/json")
 	}
 
-	response, err := c.client.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
-		return 0, nil, err //nolint:wrapcheck // it is only counted
+		return 0, nil, err //nolint:wrapcheck // only counted
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
 
 	answer, err = io.ReadAll(response.Body)
-	return response.StatusCode, answer, err //nolint:wrapcheck // it is only counted
+
+	return response.StatusCode, answer, err //nolint:wrapcheck // only counted
 }
 
-// verdict is what an answer says of an event.
+// verdict is the part of an answer on one event.
 type verdict struct {
 	EventID  uuid.UUID `json:"event_id"`
 	Status   string    `json:"status"`
@@ -142,16 +153,16 @@ type verdict struct {
 	violations
 }
 
-// violations are what a refused event is refused for.
+// violations are the reasons for a rejection.
 type violations struct {
 	Errors []struct {
 		Code string `json:"code"`
 	} `json:"errors"`
-	// ErrorID is the id under which the refusal is kept.
+	// ErrorID is the id of the rejection.
 	ErrorID uuid.UUID `json:"error_id"`
 }
 
-// parseViolations reads why a single event was refused. What cannot be read explains nothing.
+// parseViolations reads why a single event was rejected. An unreadable answer has no reasons.
 func parseViolations(problem []byte) (o violations) {
 	_ = json.Unmarshal(problem, &o)
 	return o
@@ -166,52 +177,63 @@ func (o *violations) errorCodes() []string {
 	return codes
 }
 
-// recordVerdicts notes what an answer says. It tells whether that could be understood.
-func (c *sender) recordVerdicts(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
-	results, err := c.parseVerdicts(indexes, status, body)
+// recordVerdicts records the verdicts of an answer. It reports whether the answer is valid.
+func (s *sender) recordVerdicts(target string, indexes []uint64, status int, body []byte, began time.Time) bool {
+	results, err := s.parseVerdicts(indexes, status, body)
 	if err != nil {
-		c.oracle.recordViolation("an answer that cannot be read: %d: %.300s", status, body)
+		s.oracle.recordViolation("an answer that cannot be read: %d: %.300s", status, body)
 		return false
 	}
 
 	if len(results) != len(indexes) {
-		c.oracle.recordViolation("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
+		s.oracle.recordViolation("an answer with %d verdicts on %d events: %d: %.300s", len(results), len(indexes), status, body)
 		return false
 	}
 
-	now := c.now()
+	now := s.now()
 	for i, r := range results {
 		v := parseVerdict(r.Status)
-		if v == reconcile.Unsent || (v.Acknowledged() && r.EventID != c.oracle.source.ID(indexes[i])) {
-			c.oracle.recordViolation("%s: told %q for the id %s, which cannot be", c.oracle.source.ID(indexes[i]), r.Status, r.EventID)
+		if v == reconcile.Unsent || (v.Acknowledged() && r.EventID != s.oracle.source.ID(indexes[i])) {
+			s.oracle.recordViolation("%s: answered %q for the id %s, which is not possible", s.oracle.source.ID(indexes[i]), r.Status, r.EventID)
 			return false
 		}
 
-		c.oracle.recordVerdict(answer{
-			index: indexes[i], verdict: v, sequence: r.Sequence, codes: r.errorCodes(), target: target, began: began, now: now,
+		s.oracle.recordVerdict(answer{
+			index:    indexes[i],
+			verdict:  v,
+			sequence: r.Sequence,
+			codes:    r.errorCodes(),
+			target:   target,
+			began:    began,
+			now:      now,
 		})
 	}
 
-	c.checkOrder(indexes, results)
+	s.checkOrder(indexes, results)
+
 	return true
 }
 
-// parseVerdicts takes an answer apart. The status of a problem is a number, and none of an event.
-func (c *sender) parseVerdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
+// parseVerdicts returns the verdicts of an answer. The status of a problem document is a number
+// and not the verdict on an event.
+func (s *sender) parseVerdicts(indexes []uint64, status int, body []byte) ([]verdict, error) {
 	if len(indexes) > 1 {
 		var batch struct {
 			Results []verdict `json:"results"`
 		}
+
 		err := json.Unmarshal(body, &batch)
-		return batch.Results, err //nolint:wrapcheck // the answer is shown instead
+
+		return batch.Results, err //nolint:wrapcheck // the answer is reported instead
 	}
 
 	if status == http.StatusBadRequest {
-		return []verdict{{Status: reconcile.Rejected.String(), EventID: c.oracle.source.ID(indexes[0]), violations: parseViolations(body)}}, nil
+		return []verdict{{Status: reconcile.Rejected.String(), EventID: s.oracle.source.ID(indexes[0]), violations: parseViolations(body)}}, nil
 	}
 
 	var one verdict
 	err := json.Unmarshal(body, &one)
+
 	return []verdict{one}, err //nolint:wrapcheck // as above
 }
 
@@ -225,8 +247,8 @@ func parseVerdict(status string) reconcile.Verdict {
 	return reconcile.Unsent
 }
 
-// renderBody writes events as one request sends them.
-func (c *sender) renderBody(indexes []uint64) []byte {
+// renderBody renders events as the body of one request.
+func (s *sender) renderBody(indexes []uint64) []byte {
 	var text []byte
 	if len(indexes) > 1 {
 		text = append(text, '[')
@@ -237,7 +259,7 @@ func (c *sender) renderBody(indexes []uint64) []byte {
 			text = append(text, ',')
 		}
 
-		e := c.buildEvent(index)
+		e := s.buildEvent(index)
 		text = traffic.AppendEvent(text, &e)
 	}
 
@@ -248,9 +270,9 @@ func (c *sender) renderBody(indexes []uint64) []byte {
 	return text
 }
 
-func (c *sender) buildEvent(index uint64) event.Event {
-	_, _, at := c.oracle.lookUpEvent(index)
-	e := c.oracle.source.MakeEvent(index, at, nil)
+func (s *sender) buildEvent(index uint64) event.Event {
+	_, _, at := s.oracle.lookUpEvent(index)
+	e := s.oracle.source.MakeEvent(index, at, nil)
 	if isUnstorable(index) {
 		e.Data = unstorableData(index)
 	}
@@ -258,32 +280,33 @@ func (c *sender) buildEvent(index uint64) event.Event {
 	return e
 }
 
-// sendConflicting sends an event that is stored under its id, with another content in one of
-// several ways. The one verdict that it may get is a conflict, which is kept.
-func (c *sender) sendConflicting(ctx context.Context, index uint64, way int) {
-	if v, _, _ := c.oracle.lookUpEvent(index); !v.Acknowledged() {
+// sendConflicting sends an event with the id of a stored event and other content, in one of
+// several variants. The only right verdict is a conflict that is recorded.
+func (s *sender) sendConflicting(ctx context.Context, index uint64, variant int) {
+	if v, _, _ := s.oracle.lookUpEvent(index); !v.Acknowledged() {
 		return
 	}
 
-	c.oracle.updateTally(func(t *tally) { t.conflicts++ })
-	e := c.buildEvent(index)
-	ways := conflictVariants()
-	ways[way%len(ways)](&e)
-	target, began := c.nextTarget(), c.now()
-	status, body, err := c.postEvents(ctx, target, index, traffic.AppendEvent(nil, &e))
+	s.oracle.updateTally(func(t *tally) { t.conflicts++ })
+	e := s.buildEvent(index)
+	variants := conflictVariants()
+	variants[variant%len(variants)](&e)
+	target := s.nextTarget()
+	began := s.now()
+	status, body, err := s.postEvents(ctx, target, index, traffic.AppendEvent(nil, &e))
 	if err != nil || status == http.StatusServiceUnavailable {
-		return // nobody knows, and nothing is owed
+		return // the result is unknown, and any result is right
 	}
 
 	o := parseViolations(body)
 	switch {
-	case status == http.StatusBadRequest && c.oracle.clockExplains(target, o.errorCodes(), began, c.now()):
-	case status == http.StatusBadRequest && c.oracle.mayBeErased(index):
+	case status == http.StatusBadRequest && s.oracle.clockExplains(target, o.errorCodes(), began, s.now()):
+	case status == http.StatusBadRequest && s.oracle.mayBeErased(index):
 	case status != http.StatusConflict:
-		c.oracle.recordViolation("%s: sent with another content and told %d: %.300s", e.ID, status, body)
+		s.oracle.recordViolation("%s: sent with other content and answered %d: %.300s", e.ID, status, body)
 	case o.ErrorID == uuid.Nil:
-		c.oracle.recordViolation("%s: sent with another content, and the conflict is not kept: %.300s", e.ID, body)
+		s.oracle.recordViolation("%s: sent with other content, and the conflict is not recorded: %.300s", e.ID, body)
 	default:
-		c.oracle.journal.RecordConflict(o.ErrorID, index)
+		s.oracle.journal.RecordConflict(o.ErrorID, index)
 	}
 }

@@ -23,40 +23,46 @@ const (
 	dirMode      = 0o755
 )
 
-// testbed is a private Postgres, with or without a standby, and services that reach it by
-// wires.
+// testbed is a private Postgres, with or without a standby, and the services that reach it
+// through proxies.
 type testbed struct {
 	Options
 	Deps
 
 	dir string
-	// server is the Postgres that is written to.
+	// server is the primary.
 	server *localpg.Server
-	disk   *disk // nil where none could be mounted
-	pair   *pair // nil where there is one server alone
-	// proxies are one of each service to each server: with a pair, the first two are those
-	// of the first service.
+	disk   *disk // nil when it could not be mounted
+	pair   *pair // nil when there is one server only
+	// proxies has one proxy from each service to each server: with a pair, the first two are
+	// those of the first service.
 	proxies   []*proxy
 	instances []*instance
 	keys      keys
-	// applicationIDs are those of the applications in the tables.
+	// applicationIDs are the ids of the applications in the tables.
 	applicationIDs [applications]int32
-	// steppableProgram is the program whose clock can be stepped, stepped the service that runs
-	// it, and drifts are the steps that are left. unsteppable says why there is none.
+	// steppableProgram is the program whose clock can be stepped, steppedInstance the service
+	// that runs it, and clockSteps the steps that are left. clockUnavailable is the reason if
+	// there is none.
 	steppableProgram string
 	steppedInstance  *instance
 	clockSteps       []clockStep
 	clockUnavailable string
-	// random decides on whom a fault hits.
+	// random decides the targets of the faults.
 	random *rand.Rand
-	// generator is what is sent; faults may take part in it.
+	// generator sends the events; faults may use it.
 	generator *loadGenerator
 }
 
-// openTestbed starts Postgres, with a standby or without, and the services of these names.
+// openTestbed starts Postgres, with a standby if paired, and services with these names.
 func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services ...string) (s *testbed, err error) {
-	s = &testbed{Options: o, Deps: d, random: rand.New(rand.NewPCG(o.Seed, 1))} //nolint:gosec // it has to give the same again
-	defer func() {                                                              //nolint:contextcheck // it stops what runs even when ctx has ended
+	s = &testbed{
+		Options: o,
+		Deps:    d,
+		random:  rand.New(rand.NewPCG(o.Seed, 1)), //nolint:gosec // has to be reproducible
+	}
+
+	defer func() { //nolint:contextcheck // stops the processes even when ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
 			s = nil
@@ -78,8 +84,10 @@ func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services .
 	}
 
 	s.server, err = localpg.Start(ctx, localpg.Options{
-		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
-		Settings: map[string]string{"max_connections": "60", "shared_buffers": "128MB", "jit": "off", "deadlock_timeout": "200ms"},
+		DataDir:       filepath.Join(s.dir, "postgres"),
+		Durable:       true,
+		DieWithParent: true,
+		Settings:      map[string]string{"max_connections": "60", "shared_buffers": "128MB", "jit": "off", "deadlock_timeout": "200ms"},
 	})
 	if err != nil {
 		return s, fmt.Errorf("start a private Postgres: %w", err)
@@ -105,13 +113,13 @@ func openTestbed(ctx context.Context, o Options, d Deps, paired bool, services .
 	return s, nil
 }
 
-// setUpDatabase makes the database, its schema, the applications and the keys.
+// setUpDatabase creates the database, its schema, the applications and the keys.
 func (s *testbed) setUpDatabase(ctx context.Context) error {
 	admin, err := pgx.Connect(ctx, s.server.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
 
 	if _, err := admin.Exec(ctx, "create database "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
@@ -142,16 +150,17 @@ func (s *testbed) setUpDatabase(ctx context.Context) error {
 	}
 
 	s.keys.read, err = s.runTheEye(ctx, dsn, "key", "create", applicationName(0), "--scope", "read", "--organisation-wide")
+
 	return err
 }
 
-// applicationID is the number of an application in the tables.
+// applicationID returns the id of an application in the tables.
 func (s *testbed) applicationID(ctx context.Context, name string) (n int32, err error) {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
 
 	if err := conn.QueryRow(ctx, "select application_id from application where name = $1", name).Scan(&n); err != nil {
 		return 0, fmt.Errorf("find the application %s: %w", name, err)
@@ -160,7 +169,7 @@ func (s *testbed) applicationID(ctx context.Context, name string) (n int32, err 
 	return n, nil
 }
 
-// mountSmallDisk puts the ledger of ids on a disk of its own that is small, where it can.
+// mountSmallDisk moves the ledger to a small disk of its own, where that is possible.
 func (s *testbed) mountSmallDisk(ctx context.Context) {
 	if err := s.moveLedgerToDisk(ctx); err != nil {
 		s.disk = nil
@@ -173,7 +182,7 @@ func (s *testbed) moveLedgerToDisk(ctx context.Context) (err error) {
 		return err
 	}
 
-	// A tablespace cannot be made inside a transaction.
+	// A tablespace cannot be created inside a transaction.
 	for _, statement := range []string{
 		"create tablespace small location '" + s.disk.dir + "'",
 		"alter table event_key set tablespace small",
@@ -187,7 +196,7 @@ func (s *testbed) moveLedgerToDisk(ctx context.Context) (err error) {
 	return nil
 }
 
-// runTheEye runs the program to its end, as an operator does, past the wires.
+// runTheEye runs the program to its end, as an operator does, without a proxy.
 func (s *testbed) runTheEye(ctx context.Context, dsn string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, s.Service, arguments...) //nolint:gosec // the caller names the program
 	command.Env = slices.Concat(s.Environ, []string{"THEEYE_DATABASE_URL=" + dsn})
@@ -201,7 +210,7 @@ func (s *testbed) runTheEye(ctx context.Context, dsn string, arguments ...string
 	return strings.TrimSpace(string(out)), nil
 }
 
-// addInstance starts a service and the wires before it.
+// addInstance starts a service and its proxies.
 func (s *testbed) addInstance(ctx context.Context, name string) (err error) {
 	servers := []*localpg.Server{s.server}
 	if s.pair != nil {
@@ -215,7 +224,8 @@ func (s *testbed) addInstance(ctx context.Context, name string) (err error) {
 			return err
 		}
 
-		s.proxies, hosts = append(s.proxies, w), append(hosts, w.address())
+		s.proxies = append(s.proxies, w)
+		hosts = append(hosts, w.address())
 	}
 
 	i := &instance{name: name, program: s.Service}
@@ -238,10 +248,11 @@ func (s *testbed) addInstance(ctx context.Context, name string) (err error) {
 	}
 
 	s.instances = append(s.instances, i)
+
 	return i.start(ctx)
 }
 
-// filePrefix tells the files of a site with a pair of servers from those of another.
+// filePrefix distinguishes the files of a testbed with a pair from those of another.
 func (s *testbed) filePrefix() string {
 	if s.pair != nil {
 		return "pair-"
@@ -250,13 +261,13 @@ func (s *testbed) filePrefix() string {
 	return ""
 }
 
-// socketPath is the path of the socket of a server.
+// socketPath returns the path of the socket of a server.
 func socketPath(server *localpg.Server) string {
 	config := connConfigOf(server)
 	return filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port))
 }
 
-// superuserOf is the role of a server that may do everything.
+// superuserOf returns the superuser of a server.
 func superuserOf(server *localpg.Server) string { return connConfigOf(server).User }
 
 func connConfigOf(server *localpg.Server) *pgx.ConnConfig {
@@ -268,13 +279,13 @@ func connConfigOf(server *localpg.Server) *pgx.ConnConfig {
 	return config
 }
 
-// execStatement runs a statement on a connection of its own, past the wires.
+// execStatement executes a statement on a connection of its own, without a proxy.
 func (s *testbed) execStatement(ctx context.Context, statement string) error {
 	conn, err := pgx.Connect(ctx, s.server.DSN(databaseName))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
 
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("execute %q: %w", statement, err)
@@ -283,7 +294,7 @@ func (s *testbed) execStatement(ctx context.Context, statement string) error {
 	return nil
 }
 
-// openPool reaches the database past the wires.
+// openPool connects to the database without a proxy.
 func (s *testbed) openPool(ctx context.Context) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.New(ctx, s.server.DSN(databaseName))
 	if err != nil {
@@ -293,7 +304,7 @@ func (s *testbed) openPool(ctx context.Context) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// close ends all that runs, and takes everything away but the reports.
+// close stops everything, and deletes all but the reports.
 func (s *testbed) close() error {
 	var err error
 	for _, i := range s.instances {

@@ -21,42 +21,42 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// QuestionConfig says whom Ask asks, and how often.
+// QuestionConfig says which service MeasureQuestions queries, and how often.
 type QuestionConfig struct {
-	// URL is where the service listens.
+	// URL is the address of the service.
 	URL string
 	// ReadKey is an organisation-wide key with the scope read.
 	ReadKey string
-	// Pool is connected to the service's database, as one who may read the tables:
-	// what to ask for is drawn from there, and plans are asked for.
+	// Pool is connected to the service's database with a role that may read the tables: the
+	// objects of the questions are drawn from there, and plans are read.
 	Pool *pgxpool.Pool
-	// Times is how often each question is asked. Default: 1000. Counts are asked for
-	// a tenth as often, as each takes some thousand times the rows, and those of all time
-	// ten times altogether.
+	// Times is how often each question is asked. Default: 1000. Counts are asked a tenth as
+	// often, because each reads some thousand times the rows, and those of all time a hundredth
+	// as often.
 	Times int
-	// Only are the names of the questions to ask; empty is all of them.
+	// Only are the names of the questions to ask; empty stands for all.
 	Only []string
-	// Seed decides on what is asked for.
+	// Seed decides the objects of the questions.
 	Seed uint64
-	// Now is the monotonic clock that answers are timed with.
+	// Now is the monotonic clock for the latencies.
 	Now func() time.Time
 }
 
-// Answer is how long the answers to one question took, from sending it to the last byte.
+// Answer holds the latencies of one question, from the request to the last byte of the answer.
 type Answer struct {
 	Question string
 	Asked    int
 	P50      time.Duration
 	P99      time.Duration
 	Max      time.Duration
-	// Plan is what EXPLAIN (ANALYZE, BUFFERS) says of the statements behind it, for
-	// one of the things that were asked for.
+	// Plan is the output of EXPLAIN (ANALYZE, BUFFERS) for the statements behind the question,
+	// for one of its objects.
 	Plan string
 }
 
-// MeasureQuestions asks a running service each question about its events and sessions, one after
-// the other over one connection that is kept open, and tells how long the answers
-// took. It changes nothing. Any answer but a 200 is an error.
+// MeasureQuestions asks a running service each question about its events and sessions, one
+// after another over one connection, and returns the latencies. It changes nothing. Any answer
+// but 200 is an error.
 func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, error) {
 	if config.Now == nil {
 		return nil, errors.New("answers cannot be timed without a clock")
@@ -66,8 +66,10 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 		config.Times = 1000
 	}
 
-	counts, wholes := max(config.Times/10, 1), max(config.Times/100, 1)
-	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // it has to give the same again, and guards nothing
+	counts := max(config.Times/10, 1)
+	allTimeCounts := max(config.Times/100, 1)
+	random := rand.New(rand.NewPCG(config.Seed, 1)) //nolint:gosec // has to be reproducible
+
 	drawn, err := drawSample(ctx, config.Pool, random)
 	if err != nil {
 		return nil, err
@@ -79,14 +81,23 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 	}
 	defer db.Close()
 
-	a := &questioner{config: config, client: &http.Client{Transport: &http.Transport{DisableCompression: true}}, store: postgres.NewQueryStore(db)}
+	a := &questioner{
+		config: config,
+		client: &http.Client{Transport: &http.Transport{DisableCompression: true}},
+		store:  postgres.NewQueryStore(db),
+	}
 	defer a.client.CloseIdleConnections()
 
 	var answers []Answer
 	for _, round := range []struct {
 		questions []question
 		times     int
-	}{{drawn.eventQuestions(random, config.Times), config.Times}, {drawn.payloadQuestions(random, counts), counts}, {drawn.dailyCountQuestions(random, counts), counts}, {drawn.allTimeCountQuestions(), wholes}} {
+	}{
+		{drawn.eventQuestions(random, config.Times), config.Times},
+		{drawn.payloadQuestions(random, counts), counts},
+		{drawn.dailyCountQuestions(random, counts), counts},
+		{drawn.allTimeCountQuestions(), allTimeCounts},
+	} {
 		for _, q := range round.questions {
 			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
 				continue
@@ -114,13 +125,13 @@ type questioner struct {
 	store  *postgres.QueryStore
 }
 
-// errNotPossible tells that a question cannot be asked of what is there.
-var errNotPossible = errors.New("there is nothing to ask this of")
+// errNotPossible means that a question does not apply to the data.
+var errNotPossible = errors.New("the question does not apply to the data")
 
-// errNoNextPage tells that there is no page behind the first.
+// errNoNextPage means that there is no second page.
 var errNoNextPage = errors.New("there is no next page")
 
-// measureQuestion asks one question several times, for another thing each time.
+// measureQuestion asks one question several times, each time about another object.
 func (a *questioner) measureQuestion(ctx context.Context, q *question, times int) (Answer, error) {
 	if q.possible != nil {
 		found, err := q.possible(ctx, a.store)
@@ -134,7 +145,7 @@ func (a *questioner) measureQuestion(ctx context.Context, q *question, times int
 	}
 
 	took := make([]time.Duration, 0, times)
-	const warm = 5 // the first ones find connections and plans
+	const warm = 5 // the first ones pay for connections and plans
 	for n := -warm; n < times; n++ {
 		one, err := a.timeRequest(ctx, q, max(n, 0))
 		switch {
@@ -153,10 +164,18 @@ func (a *questioner) measureQuestion(ctx context.Context, q *question, times int
 	plan, err := a.explainPlan(ctx, q)
 	slices.Sort(took)
 	last := len(took) - 1
-	return Answer{Question: q.name, Asked: len(took), P50: took[last/2], P99: took[last*99/100], Max: took[last], Plan: plan}, err
+
+	return Answer{
+		Question: q.name,
+		Asked:    len(took),
+		P50:      took[last/2],
+		P99:      took[last*99/100],
+		Max:      took[last],
+		Plan:     plan,
+	}, err
 }
 
-// timeRequest asks for the n-th thing once.
+// timeRequest asks a question about its n-th object once.
 func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.Duration, error) {
 	path := q.path(n)
 	if q.followsCursor && q.cursor != "" {
@@ -185,6 +204,7 @@ func (a *questioner) timeRequest(ctx context.Context, q *question, n int) (time.
 
 	start := a.config.Now()
 	body, err := a.fetchBody(ctx, path)
+
 	took := a.config.Now().Sub(start)
 	if err == nil && q.followsCursor {
 		var page struct {
@@ -211,7 +231,7 @@ func (a *questioner) fetchBody(ctx context.Context, path string) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("send a request: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
 
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
@@ -221,7 +241,7 @@ func (a *questioner) fetchBody(ctx context.Context, path string) ([]byte, error)
 	return body, err
 }
 
-// explainPlan has the statements for the first thing explained.
+// explainPlan returns the plans of the statements for the first object.
 func (a *questioner) explainPlan(ctx context.Context, q *question) (string, error) {
 	var plans []string
 	var after *query.Position
@@ -236,5 +256,6 @@ func (a *questioner) explainPlan(ctx context.Context, q *question) (string, erro
 	}
 
 	err := q.explain(ctx, a.store.ExplainTo(func(plan string) { plans = append(plans, plan) }), 0, after)
+
 	return strings.Join(plans, "\n"), err
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/eyeload/limits"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// Every question is answered, and by the index that ARCHITECTURE.md names for it.
+// Every question is answered with the index that ARCHITECTURE.md names for it.
 // The indexes of partitions are named for their columns.
 func TestQuestionsUseTheirIndexes(t *testing.T) {
 	t.Parallel()
 	const primary, byTime, byCategory = `_pkey`, `_timestamp_event_id_idx`, `_category_timestamp_name_idx`
-	// Two of five events of a day are of the common category: to the planner both ways cost
-	// the same at this size, and the sample that ANALYZE took decides. Neither leaves the day.
+
+	// Two of five events of a day are in the common category: both plans cost the same at this
+	// size, and the sample of ANALYZE decides. Neither reads more than the day.
 	const either = `(` + byCategory + `|` + byTime + `)`
 	indexes := map[string][]string{
 		"timeline of a typical session":                              {`session_pkey`, `event_p\d+_\d+` + primary},
@@ -46,21 +47,28 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 		"counts of all time by day and category":                     nil,
 		"counts of all time by application":                          nil,
 	}
+
 	database := pgtest.New(t)
 	service := apptest.StartOn(t, database, nil)
-	// Late in a month: of a partition of few days Postgres 18 reads all to find one day.
+
+	// Late in a month: Postgres 18 scans a partition of few days completely to find one day.
 	late := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 	_, err := limits.FillDatabase(context.Background(), database.Pool(t), limits.DatasetConfig{Events: 50_000, End: late})
 	require.NoError(t, err)
-	// The server of tests commits before its log is written, and VACUUM takes nothing
-	// for visible to all before that.
+
+	// The server of the tests commits before its log is written, and VACUUM marks no page as
+	// all-visible before that.
 	for _, statement := range []string{"checkpoint", "vacuum event"} {
 		_, err = database.Pool(t).Exec(context.Background(), statement)
 		require.NoError(t, err)
 	}
 
 	answers, err := limits.MeasureQuestions(context.Background(), limits.QuestionConfig{
-		URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 3, Now: time.Now,
+		URL:     service.URL,
+		ReadKey: service.ReadAll,
+		Pool:    database.Pool(t),
+		Times:   3,
+		Now:     time.Now,
 	})
 
 	require.NoError(t, err)
@@ -84,8 +92,14 @@ func TestQuestionsUseTheirIndexes(t *testing.T) {
 
 	require.NoError(t, limits.IndexPayloadMember(context.Background(), database.Pool(t), 0))
 	answers, err = limits.MeasureQuestions(context.Background(), limits.QuestionConfig{
-		URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 30, Now: time.Now, Only: []string{"payload by its index, all time"},
+		URL:     service.URL,
+		ReadKey: service.ReadAll,
+		Pool:    database.Pool(t),
+		Times:   30,
+		Now:     time.Now,
+		Only:    []string{"payload by its index, all time"},
 	})
+
 	require.NoError(t, err)
 	require.Len(t, answers, 1)
 	require.Contains(t, answers[0].Plan, "event_data_")
@@ -95,7 +109,14 @@ func TestAskWithoutAnswers(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	service := apptest.StartOn(t, database, nil)
-	config := limits.QuestionConfig{URL: service.URL, ReadKey: service.ReadAll, Pool: database.Pool(t), Times: 1, Now: time.Now}
+	config := limits.QuestionConfig{
+		URL:     service.URL,
+		ReadKey: service.ReadAll,
+		Pool:    database.Pool(t),
+		Times:   1,
+		Now:     time.Now,
+	}
+
 	_, err := limits.MeasureQuestions(context.Background(), config)
 	require.ErrorContains(t, err, "no events")
 	_, err = limits.FillDatabase(context.Background(), config.Pool, limits.DatasetConfig{Events: 20_000, End: datasetEnd()})

@@ -12,14 +12,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// ServeBaseline serves the limit of the HTTP server: Gin reads each request to its
-// end, judges and stores nothing, and answers 201 with as many bytes as a verdict
-// has. Nothing of the service is in its way, no middleware either; memory is
-// collected as seldom as there. It serves until ctx ends.
+// ServeBaseline serves the limit of the HTTP server: Gin reads each request to its end,
+// validates and stores nothing, and answers 201 with as many bytes as a verdict has. It has
+// none of the service's code and no middleware, and collects garbage as seldom as the service
+// does. It serves until ctx ends.
 func ServeBaseline(ctx context.Context, listener net.Listener) error {
-	const percent = 400 // as cmd/theeye has it
+	const percent = 400 // as in cmd/theeye
+
 	debug.SetGCPercent(percent)
 	gin.SetMode(gin.ReleaseMode)
+
 	router := gin.New()
 	answer := []byte(`{"event_id":"0190163d-8694-739b-aea5-966c26f8ad91","status":"stored","sequence":1}`)
 	router.POST("/v1/events", func(c *gin.Context) {
@@ -33,15 +35,23 @@ func ServeBaseline(ctx context.Context, listener net.Listener) error {
 		header.Set("Content-Type", "application/json")
 		header.Set("Content-Length", strconv.Itoa(len(answer)))
 		c.Status(http.StatusCreated)
-		_, _ = c.Writer.Write(answer) // a client that is gone cannot be told
+		_, _ = c.Writer.Write(answer) // a client that is gone gets no answer
 	})
+
 	const timeout = time.Minute
-	server := &http.Server{Handler: router, ReadHeaderTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, IdleTimeout: timeout}
+	server := &http.Server{
+		Handler:           router,
+		ReadHeaderTimeout: timeout,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout,
+		IdleTimeout:       timeout,
+	}
+
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 
 	if err := server.Serve(listener); ctx.Err() == nil {
-		return err //nolint:wrapcheck // it says what it is
+		return err //nolint:wrapcheck // says enough
 	}
 
 	return nil

@@ -10,16 +10,17 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/limits"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// BenchmarkQuery is each query of package query, on a data set of 200,000 events in
-// 30 days (20,000 with -short) that fits into memory. Run asks the same of
-// 10 million over HTTP.
+// BenchmarkQuery measures each query of package query, on a data set of 200,000 events in 30
+// days (20,000 with -short) that fits into memory. Run measures the same queries over HTTP
+// on 10 million events.
 func BenchmarkQuery(b *testing.B) {
-	ctx, events := context.Background(), 200_000
+	ctx := context.Background()
+	events := 200_000
 	if testing.Short() {
 		events = 20_000
 	}
@@ -33,16 +34,27 @@ func BenchmarkQuery(b *testing.B) {
 	require.NoError(b, pool.QueryRow(ctx, "select session_id from session where event_count = 20 limit 1").Scan(&typical))
 	require.NoError(b, pool.QueryRow(ctx, "select session_id from session where event_count >= 1000 limit 1").Scan(&long))
 	require.NoError(b, pool.QueryRow(ctx, "select event_id from event limit 1").Scan(&id))
-	db, err := postgres.Open(ctx, postgres.Config{URL: database.DSN(), WriteConnections: 6, ReadConnections: 4, ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second})
+	db, err := postgres.Open(ctx, postgres.Config{
+		URL:              database.DSN(),
+		WriteConnections: 6,
+		ReadConnections:  4,
+		ConnectTimeout:   3 * time.Second,
+		WriteTimeout:     5 * time.Second,
+		ReadTimeout:      5 * time.Second,
+	})
+
 	require.NoError(b, err)
 	b.Cleanup(db.Close)
 	store := postgres.NewQueryStore(db)
 	filter := query.EventFilter{From: end.AddDate(0, 0, -10), To: end.AddDate(0, 0, -3), Descending: true}
 	ofCategory, ofName := filter, filter
-	ofCategory.Category, ofName.Category, ofName.Name = "category-02", "category-02", "name-1"
+	ofCategory.Category = "category-02"
+	ofName.Category = "category-02"
+	ofName.Name = "name-1"
 	bySession := func(id uuid.UUID) query.EventFilter {
 		return query.EventFilter{SessionID: uuid.NullUUID{UUID: id, Valid: true}}
 	}
+
 	for name, filter := range map[string]query.EventFilter{
 		"timeline": bySession(typical), "timeline of 1000": bySession(long),
 		"category": ofCategory, "category and name": ofName, "time range": filter,
@@ -53,6 +65,7 @@ func BenchmarkQuery(b *testing.B) {
 	b.Run("next page", func(b *testing.B) {
 		benchPage(b, store, ofCategory, &query.Position{At: end.AddDate(0, 0, -5), Sequence: 1, ID: id})
 	})
+
 	b.Run("by id", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -61,6 +74,7 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 	})
+
 	b.Run("sessions", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -71,7 +85,7 @@ func BenchmarkQuery(b *testing.B) {
 	})
 }
 
-// benchPage reads the first page of a filter, or the one behind a position.
+// benchPage reads the first page of a filter, or the one after a position.
 func benchPage(b *testing.B, store *postgres.QueryStore, filter query.EventFilter, after *query.Position) {
 	b.Helper()
 	b.ReportAllocs()

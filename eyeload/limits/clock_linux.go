@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// sleepUntil sleeps by the system's own timer, which is exact to some tens of
-// microseconds; the runtime's may be a millisecond late on an idle machine, and
-// that would count as the service's latency.
+// sleepUntil sleeps with the system's own timer, which is exact to some tens of microseconds.
+// The runtime's timer may be a millisecond late on an idle machine, and that would count as
+// latency of the service.
 func sleepUntil(at time.Time, now func() time.Time) {
 	for {
 		left := at.Sub(now())
@@ -16,6 +16,6 @@ func sleepUntil(at time.Time, now func() time.Time) {
 		}
 
 		wait := syscall.NsecToTimespec(left.Nanoseconds())
-		_ = syscall.Nanosleep(&wait, nil) // interrupted, it sleeps again
+		_ = syscall.Nanosleep(&wait, nil) // if interrupted, the loop sleeps again
 	}
 }

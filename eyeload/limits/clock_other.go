@@ -4,7 +4,7 @@ package limits
 
 import "time"
 
-// sleepUntil waits by the runtime's timer.
+// sleepUntil waits with the runtime's timer.
 func sleepUntil(at time.Time, now func() time.Time) {
 	if left := at.Sub(now()); left > 0 {
 		<-time.After(left)

@@ -10,10 +10,10 @@ import (
 	"strconv"
 )
 
-// connection is a keep-alive HTTP/1.1 connection that does no more than a load
-// generator needs, so that little of the machine goes to it: whole requests are
-// written at once, of a response the status and the length are read. A response
-// without Content-Length is an error. It is not safe for concurrent use.
+// connection is a keep-alive HTTP/1.1 connection with just the functions that a load generator
+// needs, to use little of the machine: it writes whole requests at once, and reads the status
+// and the length of a response. A response without Content-Length is an error. It is not safe
+// for concurrent use.
 type connection struct {
 	net.Conn
 
@@ -21,7 +21,7 @@ type connection struct {
 }
 
 func dialConnection(address string) (*connection, error) {
-	c, err := net.Dial("tcp", address) //nolint:noctx // it is to a process on this machine
+	c, err := net.Dial("tcp", address) //nolint:noctx // to a process on this machine
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}

@@ -12,18 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// copyRows is how many rows a transaction of the COPY limit holds.
+// copyRows is the number of rows in a transaction of the COPY limit.
 const copyRows = 1000
 
-// copyLimit measures what Postgres alone can do: binary COPY of ready-made rows
-// into event and event_key, one transaction for each thousand, until the time is
-// up. It returns rows a second.
+// copyLimit measures what Postgres alone can do: binary COPY of prepared rows into event and
+// event_key, a thousand rows in a transaction, until the time is up. It returns rows a second.
 func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during time.Duration, now func() time.Time) (float64, error) {
-	// As many as could be needed are made beforehand: nothing but COPY is measured.
-	const most, bound = 300_000, 1500 // rows a second; transactions, for their memory
-	transactions := min(int(during.Seconds()*most)/copyRows, bound)
+	// All rows that may be needed are prepared first, so that only COPY is measured.
+	const maxRate, maxTransactions = 300_000, 1500 // rows a second; bounds the memory
+
+	transactions := min(int(during.Seconds()*maxRate)/copyRows, maxTransactions)
 	source := newGenerator(Workload{Sessions: spreadSessions}, 0, now)
-	events, keys := make([][]byte, transactions), make([][]byte, transactions)
+	events := make([][]byte, transactions)
+	keys := make([][]byte, transactions)
 	for i := range events {
 		events[i], keys[i] = renderCopy(source, i*copyRows)
 	}
@@ -41,12 +42,14 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 				}
 
 				done.Add(copyRows)
+
 				return events[i], keys[i], true
 			})
 		})
 	}
 
 	group.Wait()
+
 	took := now().Sub(begin)
 	for _, err := range failures {
 		if err != nil {
@@ -82,21 +85,27 @@ func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, key
 	}
 }
 
-// renderCopy renders rows of event and of event_key in the binary format of COPY
-// (PostgreSQL documentation, COPY, "Binary Format"). Sequences follow after, so
-// that no two rows are the same.
+// renderCopy renders rows of event and of event_key in the binary format of COPY (PostgreSQL
+// documentation, COPY, "Binary Format"). Sequences begin behind the number after, so that no
+// two rows are the same.
 func renderCopy(g *generator, after int) (events, keys []byte) {
 	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
 	const epoch = 946_684_800_000_000
-	events, keys = []byte(header), []byte(header)
+
+	events = []byte(header)
+	keys = []byte(header)
 	field := func(b, value []byte) []byte {
 		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...) //nolint:gosec // short
 	}
+
 	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) } //nolint:gosec // same bits
 	for i := range copyRows {
 		now := g.now()
 		at := number(now.UnixMicro() - epoch)
-		id, session := g.ids.nextID(now), g.drawSession()
+		id := g.ids.nextID(now)
+		session := g.drawSession()
+
 		const columns = 9
 		events = binary.BigEndian.AppendUint16(events, columns)
 		for _, value := range [][]byte{

@@ -15,27 +15,28 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// DatasetConfig says what Fill makes. The zero value of every field but End is usable.
+// DatasetConfig says what FillDatabase makes. The zero value of every field but End is usable.
 type DatasetConfig struct {
-	// Events is how many there will be. Default: 10,000,000.
+	// Events is the number of events. Default: 10,000,000.
 	Events int
-	// Days is the time they are spread over. Default: 30.
+	// Days is the length of the period of the events. Default: 30.
 	Days int
-	// End is when that time ends; no event is later.
+	// End is the end of that period; no event is later.
 	End time.Time
-	// Seed decides on everything that is random: the same seed and the same End make
-	// the same rows.
+	// Seed decides everything that is random: the same seed and the same End make the same
+	// rows.
 	Seed uint64
-	// Application is the name of the sender, which is made unless it exists.
-	// Default: dataset.
+	// Application is the name of the sender, which is created unless it exists. Default:
+	// dataset.
 	Application string
-	// Connections is how many copy at once. Default: 4.
+	// Connections is the number of concurrent copies. Default: 4.
 	Connections int
-	// Progress is told how many events are stored, from several goroutines. Nil: nobody is.
+	// Progress is called with the number of stored events, from several goroutines. It may be
+	// nil.
 	Progress func(events int64)
 }
 
-// Dataset is what Fill made.
+// Dataset describes the rows that FillDatabase made.
 type Dataset struct {
 	Events   int64
 	Sessions int64
@@ -47,12 +48,12 @@ const (
 	defaultEvents      = 10_000_000
 	defaultDays        = 30
 	defaultConnections = 4
-	// sliceEvents are what one transaction stores: the events of the sessions that
-	// begin in one slice of the time, in the order of their timestamps. Within a
-	// slice sessions lie interleaved, as they do when they were sent.
+	// sliceEvents is the number of events in one transaction: the events of the sessions that
+	// begin in one slice of the period, in the order of their timestamps. Within a slice
+	// sessions are interleaved, as when they are sent.
 	sliceEvents = 50_000
-	// groupEvents are how many events of a slice have the number of one transaction, as
-	// if the service had stored them in groups.
+	// groupEvents is the number of events of a slice with the same transaction id, as if the
+	// service had stored them in groups.
 	groupEvents = 2_000
 )
 
@@ -80,11 +81,11 @@ func (c DatasetConfig) withDefaults() (DatasetConfig, error) {
 	return c, nil
 }
 
-// FillDatabase adds a data set to a migrated database: events in sessions of geometric
-// length, their ledger and their session rows, as the service would have stored
-// them, in partitions that are made as the service makes them; then it runs VACUUM
-// and ANALYZE. What is there already stays. Fill is not atomic: when it fails, whole
-// slices of the data set are there, and the tables agree with one another.
+// FillDatabase adds a data set to a migrated database: events in sessions of geometric length,
+// their ledger and their session rows, as the service would have stored them, in partitions
+// that the service's code creates; then it runs VACUUM and ANALYZE. Existing rows stay.
+// FillDatabase is not atomic: when it fails, complete slices of the data set remain, and the
+// tables are consistent.
 func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig) (Dataset, error) {
 	config, err := config.withDefaults()
 	if err != nil {
@@ -103,7 +104,7 @@ func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig)
 	err = runWorkers(ctx, config.Connections, func(ctx context.Context) error {
 		maker := newSliceMaker(config.Seed, application)
 		for n := int(next.Add(1)) - 1; n < slices; n = int(next.Add(1)) - 1 {
-			share := func(whole int64, n int) int64 { return whole / int64(slices) * int64(n) }
+			share := func(total int64, n int) int64 { return total / int64(slices) * int64(n) }
 			size := min(sliceEvents, config.Events-n*sliceEvents)
 			span := d.To.Sub(d.From).Microseconds()
 			transactions, err := allocateTransactions(ctx, pool, (size+groupEvents-1)/groupEvents)
@@ -125,7 +126,9 @@ func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig)
 
 		return nil
 	})
-	d.Events, d.Sessions = events.Load(), sessions.Load()
+
+	d.Events = events.Load()
+	d.Sessions = sessions.Load()
 	if err != nil {
 		return d, err
 	}
@@ -137,12 +140,12 @@ func FillDatabase(ctx context.Context, pool *pgxpool.Pool, config DatasetConfig)
 	return d, nil
 }
 
-// applicationSQL makes an application unless it exists, and returns its id.
+// applicationSQL creates an application unless it exists, and returns its id.
 const applicationSQL = `
 with made as (insert into application (name) values ($1) on conflict (name) do nothing returning application_id)
 select application_id from made union all select application_id from application where name = $1`
 
-// prepareDataset makes the application and, by the service's own code, the partitions.
+// prepareDataset creates the application and, with the service's own code, the partitions.
 func prepareDataset(ctx context.Context, pool *pgxpool.Pool, application string, from, to time.Time) (id int32, err error) {
 	if err := pool.QueryRow(ctx, applicationSQL, application).Scan(&id); err != nil {
 		return 0, fmt.Errorf("make the application of the data set: %w", err)
@@ -157,12 +160,12 @@ func prepareDataset(ctx context.Context, pool *pgxpool.Pool, application string,
 	return id, postgres.NewRetentionStore(db).CreatePartitions(ctx, from, to)
 }
 
-// allocateTransactions returns numbers of transactions that did nothing else.
+// allocateTransactions returns the ids of transactions that did nothing else.
 func allocateTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([]int64, error) {
 	numbers := make([]int64, count)
 	for n := range numbers {
 		if err := pool.QueryRow(ctx, "select pg_current_xact_id()::text::bigint").Scan(&numbers[n]); err != nil {
-			return nil, fmt.Errorf("take a transaction's number: %w", err)
+			return nil, fmt.Errorf("allocate a transaction id: %w", err)
 		}
 	}
 
@@ -172,14 +175,19 @@ func allocateTransactions(ctx context.Context, pool *pgxpool.Pool, count int) ([
 // openStore opens the database of a pool as the service does.
 func openStore(ctx context.Context, pool *pgxpool.Pool) (*postgres.DB, error) {
 	const timeout = 5 * time.Minute
+
 	return postgres.Open(ctx, postgres.Config{
-		URL: pool.Config().ConnString(), WriteConnections: 1, ReadConnections: 2,
-		ConnectTimeout: timeout, WriteTimeout: timeout, ReadTimeout: timeout,
+		URL:              pool.Config().ConnString(),
+		WriteConnections: 1,
+		ReadConnections:  2,
+		ConnectTimeout:   timeout,
+		WriteTimeout:     timeout,
+		ReadTimeout:      timeout,
 	})
 }
 
-// runWorkers runs workers until all have ended and returns the first error, at which
-// the others are cancelled.
+// runWorkers runs workers until all have ended. The first error cancels the others and is
+// returned.
 func runWorkers(ctx context.Context, workers int, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -194,6 +202,7 @@ func runWorkers(ctx context.Context, workers int, work func(context.Context) err
 	}
 
 	group.Wait()
+
 	return context.Cause(ctx)
 }
 
@@ -202,17 +211,21 @@ const (
 	copyKeysSQL     = `copy event_key (event_id, "timestamp") from stdin (format binary)`
 	copySessionsSQL = `copy session (session_id, last_sequence, event_count, started_at, last_event_at, application_ids) from stdin (format binary)`
 	copyEventsSQL   = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary)`
-	// copyNumberedSQL has the numbers of transactions, too.
+	// copyNumberedSQL includes the transaction ids.
 	copyNumberedSQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
 )
 
-// storeSlice writes what was made last, in one transaction.
+// storeSlice stores the last slice that was made, in one transaction.
 func (m *sliceMaker) storeSlice(ctx context.Context, pool *pgxpool.Pool) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		for _, table := range []struct {
 			sql  string
 			rows []byte
-		}{{copyKeysSQL, m.keyRows.endRows()}, {copySessionsSQL, m.sessionRows.endRows()}, {copyNumberedSQL, m.eventRows.endRows()}} {
+		}{
+			{copyKeysSQL, m.keyRows.endRows()},
+			{copySessionsSQL, m.sessionRows.endRows()},
+			{copyNumberedSQL, m.eventRows.endRows()},
+		} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
 				return fmt.Errorf("copy: %w", err)
 			}

@@ -10,14 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/eyeload/limits"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
 
-// datasetEnd is in the first days of a month, so that a data set has partitions of two.
+// datasetEnd is in the first days of a month, so that a data set has partitions of two months.
 func datasetEnd() time.Time { return time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC) }
 
 func fillDatabase(t testing.TB, config limits.DatasetConfig) (*pgtest.Database, limits.Dataset) {
@@ -26,6 +26,7 @@ func fillDatabase(t testing.TB, config limits.DatasetConfig) (*pgtest.Database, 
 	config.End = datasetEnd()
 	made, err := limits.FillDatabase(context.Background(), database.Pool(t), config)
 	require.NoError(t, err)
+
 	return database, made
 }
 
@@ -57,7 +58,9 @@ func TestFilledTablesAgree(t *testing.T) {
 	require.Zero(t, queryScalar[int64](t, pool, `select count(*) from (
 		select "timestamp" < lag("timestamp") over (partition by session_id order by sequence) as backwards from event) e where backwards`),
 		"sequences follow the timestamps")
-	first, last := queryScalar[time.Time](t, pool, `select min("timestamp") from event`), queryScalar[time.Time](t, pool, `select max("timestamp") from event`)
+
+	first := queryScalar[time.Time](t, pool, `select min("timestamp") from event`)
+	last := queryScalar[time.Time](t, pool, `select max("timestamp") from event`)
 	require.False(t, last.Before(first) || !last.Before(made.To), "%s to %s", first, last)
 	require.Greater(t, last.Sub(first), 29*24*time.Hour)
 }
@@ -92,12 +95,18 @@ func TestFillIsDecidedByItsSeed(t *testing.T) {
 	require.NotEqual(t, made["one connection"], made["another seed"])
 }
 
-// A data set can be added to what is there, by another seed.
+// A data set with another seed can be added to existing events.
 func TestFillAddsToWhatIsThere(t *testing.T) {
 	t.Parallel()
 	database, _ := fillDatabase(t, limits.DatasetConfig{Events: 500})
 	pool := database.Pool(t)
-	_, err := limits.FillDatabase(context.Background(), pool, limits.DatasetConfig{Events: 700, Seed: 1, Days: 1, End: datasetEnd()})
+	_, err := limits.FillDatabase(context.Background(), pool, limits.DatasetConfig{
+		Events: 700,
+		Seed:   1,
+		Days:   1,
+		End:    datasetEnd(),
+	})
+
 	require.NoError(t, err)
 	require.Equal(t, int64(1200), queryScalar[int64](t, pool, "select count(*) from event"))
 	require.Equal(t, int64(1), queryScalar[int64](t, pool, "select count(*) from application"))

@@ -5,21 +5,32 @@ import (
 	"fmt"
 )
 
-// measureGrowth measures how the rate depends on what can grow: clients, the size of an
-// event, the number of sessions.
+// measureGrowth measures how the rate depends on the number of clients, the size of an event
+// and the number of sessions.
 func (r *pass) measureGrowth(ctx context.Context) error {
 	single := func(clients, sessions, payload int) Closed {
-		return Closed{Workload: Workload{Batch: 1, Sessions: sessions, Payload: payload}, Clients: clients, For: r.options.For}
+		return Closed{
+			Workload: Workload{Batch: 1, Sessions: sessions, Payload: payload},
+			Clients:  clients,
+			For:      r.options.For,
+		}
 	}
+
 	batch := func(sessions, payload int) Closed {
-		return Closed{Workload: Workload{Batch: batchEvents, Sessions: sessions, Payload: payload}, Clients: batchClients, For: r.options.For}
+		return Closed{
+			Workload: Workload{Batch: batchEvents, Sessions: sessions, Payload: payload},
+			Clients:  batchClients,
+			For:      r.options.For,
+		}
 	}
+
 	loads := map[string]Closed{}
 	var names []string
 	add := func(name string, load Closed) {
 		names = append(names, name)
 		loads[name] = load
 	}
+
 	for _, clients := range []int{1, 16, 64, 256, 1024} {
 		add(fmt.Sprintf("growth, single events, %d clients", clients), single(clients, spreadSessions, 0))
 	}

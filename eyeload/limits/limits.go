@@ -16,42 +16,42 @@ type Options struct {
 	Service string
 	// Baseline is the command line of a process that calls ServeBaseline on an address.
 	Baseline func(address string) []string
-	// Environ is what the processes get.
+	// Environ is the environment of the processes.
 	Environ []string
-	// Dir is where the private Postgres keeps its data; empty is the system's
+	// Dir is the folder for the data of the private Postgres; empty stands for the system's
 	// folder for temporary files.
 	Dir string
 	// Rounds is how often the loads are measured.
 	Rounds int
 	// For is how long each load lasts.
 	For time.Duration
-	// Events is how many the database holds when queries are measured.
+	// Events is the number of events in the database when queries are measured.
 	Events int
-	// LogFiles is how many files of write-ahead log, of 16 MiB each, are made before
-	// anything is measured.
+	// LogFiles is the number of files of write-ahead log, of 16 MiB each, that are created
+	// before anything is measured.
 	LogFiles int
-	// Only names the parts to measure: those of Parts. Empty is all of them.
+	// Only names the parts to measure, out of PartNames. Empty stands for all.
 	Only []string
-	// Profiles is the folder in which the CPU profile of each load is left, the last
-	// round's; empty takes none, which is how to measure.
+	// Profiles is the folder for a CPU profile of each load in the last round; empty takes no
+	// profiles, as is right for measuring.
 	Profiles string
-	// Plans is the folder in which the plans of the queries are left; empty leaves none.
+	// Plans is the folder for the plans of the queries; empty writes none.
 	Plans string
-	// Progress hears of every step, Errors what the processes have to say.
+	// Progress gets a line for every step, and Errors the standard error of the processes.
 	Progress io.Writer
 	Errors   io.Writer
 	Now      func() time.Time
 }
 
-// PartNames are what can be measured by itself.
+// PartNames returns the parts that can be measured on their own.
 func PartNames() []string {
 	return []string{"idle", "latency", "copy", "single", "batch", "hot", "telemetry", "growth", "queries"}
 }
 
-// spreadSessions is over how many sessions the spread loads go.
+// spreadSessions is the number of sessions of the spread loads.
 const spreadSessions = 10_000
 
-// validate tells what cannot be.
+// validate returns an error for unusable options.
 func (o *Options) validate() error {
 	for _, name := range o.Only {
 		if !slices.Contains(PartNames(), name) {
@@ -60,15 +60,15 @@ func (o *Options) validate() error {
 	}
 
 	if o.Rounds < 0 || o.For <= 0 || o.Events <= 0 || o.LogFiles < 0 {
-		return fmt.Errorf("%w: rounds, events and the length of a load are positive", ErrOptions)
+		return fmt.Errorf("%w: rounds, events and the length of a load have to be positive", ErrOptions)
 	}
 
 	return nil
 }
 
-// Run measures everything that is asked for: what is used at rest first, then the
-// loads round by round, then growth and queries once, since they take as long as all
-// the rest. With an error it returns what was measured before it.
+// Run measures the selected parts: the use at rest first, then the loads round by round, then
+// growth and queries once, because they take as long as all the rest. With an error it returns
+// the figures measured until then.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	report = &Report{}
 	if err := o.validate(); err != nil {
@@ -80,7 +80,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return report, err
 	}
 
-	defer func() { err = errors.Join(err, s.close()) }() //nolint:contextcheck // it stops what runs even when ctx has ended
+	defer func() { err = errors.Join(err, s.close()) }() //nolint:contextcheck // stops the processes even when ctx has ended
 
 	p := &pass{testbed: s, report: report}
 	if err := p.measureParts(ctx, map[string]func(context.Context) error{"idle": p.measureIdle}); err != nil {
@@ -91,30 +91,36 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		s.printProgress("round %d of %d", round+1, o.Rounds)
 		p := &pass{testbed: s, report: report}
 		if err := p.measureParts(ctx, map[string]func(context.Context) error{
-			"latency": p.measureLatency, "copy": p.measureCopy, "single": p.measureSingleEvents, "batch": p.measureBatches, "hot": p.measureHotSession, "telemetry": p.measureTelemetry,
+			"latency":   p.measureLatency,
+			"copy":      p.measureCopy,
+			"single":    p.measureSingleEvents,
+			"batch":     p.measureBatches,
+			"hot":       p.measureHotSession,
+			"telemetry": p.measureTelemetry,
 		}); err != nil {
 			return report, err
 		}
 	}
 
 	p = &pass{testbed: s, report: report}
+
 	return report, p.measureParts(ctx, map[string]func(context.Context) error{"growth": p.measureGrowth, "queries": p.measureQueries})
 }
 
-// ErrOptions tells that Options ask for what is not there.
+// ErrOptions says that the options cannot be used.
 var ErrOptions = errors.New("the options cannot be used")
 
-// pass is one service and what is measured of it.
+// pass is one service and its measurements.
 type pass struct {
 	*testbed
 
 	report  *Report
 	service *process
-	// What the ratios refer to.
+	// The rates that the ratios refer to.
 	bestCopy, singleRate, batchRate float64
 }
 
-// measureParts starts a service and measures those of the parts that are asked for.
+// measureParts starts a service and measures the selected parts.
 func (r *pass) measureParts(ctx context.Context, parts map[string]func(context.Context) error) (err error) {
 	var wanted []string
 	for _, name := range PartNames() {
@@ -133,8 +139,8 @@ func (r *pass) measureParts(ctx context.Context, parts map[string]func(context.C
 
 	defer func() { err = errors.Join(err, r.service.stop()) }()
 
-	// What only the first requests pay for is not in the figures: connections,
-	// prepared statements, plans.
+	// The figures leave out the costs of the first requests: connections, prepared
+	// statements, plans.
 	warmUp := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: openClients, For: time.Second}
 	if _, err := warmUp.Run(ctx, r.service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)

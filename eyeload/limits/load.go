@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Target is where requests go.
+// Target is the server that gets the requests.
 type Target struct {
 	// Address is host:port.
 	Address string
 	Key     string
 }
 
-// Result is what one load made of a target.
+// Result is the result of one load.
 type Result struct {
-	// Requests that were answered with 201, and the time from the first to the last
-	// answer, on connections that were there.
+	// Requests is the number of requests that were answered with 201, Events the number of
+	// their events, and Took the time from the first to the last answer, without connecting.
 	Requests int
 	Events   int
 	Took     time.Duration
@@ -30,10 +30,10 @@ type Result struct {
 	latencies []time.Duration
 }
 
-// EventsPerSecond is how many were stored a second.
+// EventsPerSecond returns the rate of stored events.
 func (r *Result) EventsPerSecond() float64 { return float64(r.Events) / r.Took.Seconds() }
 
-// Quantile is the latency that a share of the requests did not exceed.
+// Quantile returns the latency that a share of the requests did not exceed.
 func (r *Result) Quantile(share float64) time.Duration {
 	if len(r.latencies) == 0 {
 		return 0
@@ -42,8 +42,7 @@ func (r *Result) Quantile(share float64) time.Duration {
 	return r.latencies[min(int(share*float64(len(r.latencies))), len(r.latencies)-1)]
 }
 
-// Closed is a load of clients that each send the next request when the one before
-// it was answered.
+// Closed is a load of clients that each send a request when the one before is answered.
 type Closed struct {
 	Workload
 
@@ -74,16 +73,17 @@ func (l Closed) Run(ctx context.Context, target Target, now func() time.Time) (*
 
 		return nil
 	})
+
 	return newResult(senders, l.Batch, now().Sub(begin)), err
 }
 
-// Open is a load at a constant rate, whatever the answers do. Latency counts from
-// the moment at which a request was due, so that a stall is seen by all that it
-// held up (no coordinated omission).
+// Open is a load at a constant rate that does not depend on the answers. Latency counts from
+// the moment at which a request was due, so that a stall affects the latency of all requests
+// that it delayed (no coordinated omission).
 type Open struct {
 	Workload
 
-	// PerSecond counts requests.
+	// PerSecond is in requests.
 	PerSecond   int
 	Connections int
 	For         time.Duration
@@ -92,7 +92,7 @@ type Open struct {
 // Run sends at the rate until the time is up.
 func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Result, error) {
 	total := int(l.For.Seconds() * float64(l.PerSecond))
-	due := make(chan time.Time, total) // a sender that is late never holds up the clock
+	due := make(chan time.Time, total) // a late sender never delays the clock
 	senders := make([]*sender, l.Connections)
 	connections, err := dialAll(l.Connections, target, now().Add(l.For+patience))
 	if err != nil {
@@ -114,6 +114,7 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 			due <- at
 		}
 	})
+
 	err = runClients(connections, func(client int, c *connection) error {
 		s := newSender(l.Workload, client, c, target, now)
 		senders[client] = s
@@ -125,14 +126,16 @@ func (l Open) Run(ctx context.Context, target Target, now func() time.Time) (*Re
 
 		return nil
 	})
+
 	pacing.Wait()
+
 	return newResult(senders, l.Batch, now().Sub(begin)), err
 }
 
 // patience is how long after its end a load waits for answers.
 const patience = 30 * time.Second
 
-// dialAll makes n connections, which break at the deadline.
+// dialAll opens n connections, which fail after the deadline.
 func dialAll(n int, target Target, deadline time.Time) ([]*connection, error) {
 	connections := make([]*connection, 0, n)
 	for range n {
@@ -153,11 +156,11 @@ func dialAll(n int, target Target, deadline time.Time) ([]*connection, error) {
 
 func closeAll(connections []*connection) {
 	for _, c := range connections {
-		c.Close() //nolint:errcheck // nothing is pending on it
+		c.Close() //nolint:errcheck // nothing is pending
 	}
 }
 
-// runClients runs a client on each of the connections, and closes them.
+// runClients runs a client on each connection, and closes the connections.
 func runClients(connections []*connection, run func(client int, c *connection) error) error {
 	defer closeAll(connections)
 
@@ -172,11 +175,11 @@ func runClients(connections []*connection, run func(client int, c *connection) e
 	}
 
 	group.Wait()
+
 	return errors.Join(failures...)
 }
 
-// sender is one client: it makes requests, sends them, and notes how long the answers
-// took.
+// sender is one client: it makes and sends requests, and records the latencies of the answers.
 type sender struct {
 	*generator
 	*connection
@@ -188,10 +191,14 @@ type sender struct {
 }
 
 func newSender(load Workload, client int, c *connection, target Target, now func() time.Time) *sender {
-	return &sender{generator: newGenerator(load, uint64(client), now), connection: c, target: target} //nolint:gosec // not negative
+	return &sender{
+		generator:  newGenerator(load, uint64(client), now), //nolint:gosec // not negative
+		connection: c,
+		target:     target,
+	}
 }
 
-// sendRequest sends one request. Its latency counts from when it was due, or else from now.
+// sendRequest sends one request. Its latency counts from due; if due is zero, from now.
 func (s *sender) sendRequest(due time.Time) error {
 	s.request = s.appendRequest(s.request[:0], s.target.Address, s.target.Key)
 	if due.IsZero() {
@@ -214,7 +221,7 @@ func (s *sender) sendRequest(due time.Time) error {
 func newResult(senders []*sender, batch int, took time.Duration) *Result {
 	r := &Result{Took: took}
 	for _, s := range senders {
-		if s != nil { // its connection was there
+		if s != nil { // it had a connection
 			r.latencies = append(r.latencies, s.latencies...)
 			r.Failed += s.failed
 		}
@@ -223,5 +230,6 @@ func newResult(senders []*sender, batch int, took time.Duration) *Result {
 	slices.Sort(r.latencies)
 	r.Requests = len(r.latencies)
 	r.Events = r.Requests * max(batch, 1)
+
 	return r
 }

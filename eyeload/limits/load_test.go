@@ -27,7 +27,7 @@ type collector struct {
 	rejected []event.Envelope
 	ids      map[uuid.UUID]bool
 	sessions map[uuid.UUID]bool
-	// fail tells which requests get a 503.
+	// fail reports whether a request gets a 503.
 	fail func(request int) bool
 }
 
@@ -63,6 +63,7 @@ func startCollector(t *testing.T, fail func(request int) bool) (*collector, limi
 	c := &collector{ids: map[uuid.UUID]bool{}, sessions: map[uuid.UUID]bool{}, fail: fail}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
+
 	return c, limits.Target{Address: strings.TrimPrefix(server.URL, "http://"), Key: "key"}
 }
 
@@ -76,7 +77,12 @@ func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stored, target := startCollector(t, neverFail)
-			result, err := limits.Closed{Workload: load, Clients: 4, For: 100 * time.Millisecond}.Run(t.Context(), target, time.Now)
+			result, err := limits.Closed{
+				Workload: load,
+				Clients:  4,
+				For:      100 * time.Millisecond,
+			}.Run(t.Context(), target, time.Now)
+
 			require.NoError(t, err)
 			require.Zero(t, result.Failed)
 			require.Positive(t, result.Requests)
@@ -92,8 +98,14 @@ func TestClosedLoadCountsWhatIsStored(t *testing.T) {
 func TestFailuresAreNotCountedAsEvents(t *testing.T) {
 	t.Parallel()
 	stored, target := startCollector(t, func(request int) bool { return request%2 == 0 })
+
 	// A response without Content-Length would be an error: net/http gives one to it.
-	result, err := limits.Closed{Workload: limits.Workload{Batch: 1, Sessions: 10}, Clients: 1, For: 50 * time.Millisecond}.Run(t.Context(), target, time.Now)
+	result, err := limits.Closed{
+		Workload: limits.Workload{Batch: 1, Sessions: 10},
+		Clients:  1,
+		For:      50 * time.Millisecond,
+	}.Run(t.Context(), target, time.Now)
+
 	require.NoError(t, err)
 	require.Positive(t, result.Failed)
 	require.Equal(t, stored.requests, result.Requests+result.Failed)
@@ -103,7 +115,13 @@ func TestFailuresAreNotCountedAsEvents(t *testing.T) {
 func TestOpenLoadSendsWhatIsDue(t *testing.T) {
 	t.Parallel()
 	stored, target := startCollector(t, neverFail)
-	load := limits.Open{Workload: limits.Workload{Batch: 1, Sessions: 10}, PerSecond: 500, Connections: 8, For: 200 * time.Millisecond}
+	load := limits.Open{
+		Workload:    limits.Workload{Batch: 1, Sessions: 10},
+		PerSecond:   500,
+		Connections: 8,
+		For:         200 * time.Millisecond,
+	}
+
 	result, err := load.Run(t.Context(), target, time.Now)
 	require.NoError(t, err)
 	require.Equal(t, 100, result.Requests)
@@ -126,6 +144,7 @@ func TestABrokenConnectionIsAnError(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
+
 	load := limits.Closed{Workload: limits.Workload{Batch: 1, Sessions: 1}, Clients: 1, For: time.Minute}
 	_, err = load.Run(t.Context(), limits.Target{Address: listener.Addr().String(), Key: "key"}, time.Now)
 	require.ErrorContains(t, err, "client 0")
@@ -152,7 +171,7 @@ func TestMetersReadThisProcess(t *testing.T) {
 	t.Parallel()
 	before, err := limits.ProcessTime(os.Getpid())
 	require.NoError(t, err)
-	for after := before; after == before; { // CPU time goes on while it is used
+	for after := before; after == before; { // until the CPU time has grown
 		after, err = limits.ProcessTime(os.Getpid())
 		require.NoError(t, err)
 	}

@@ -7,39 +7,52 @@ import (
 	"time"
 )
 
-// cpuTimes is the CPU time that the service and Postgres have used.
+// cpuTimes returns the CPU time that the service and Postgres have used.
 func (r *pass) cpuTimes() (service, database time.Duration, err error) {
 	if service, err = processTime(r.service.pid()); err != nil {
 		return 0, 0, err
 	}
 
 	database, err = processTime(r.database.PID())
+
 	return service, database, err
 }
 
-// measureLoad runs a load against empty tables and notes its figures. Every request
-// has to be answered with 201.
+// usage is what a server and Postgres have used until a moment.
+type usage struct {
+	server       time.Duration // CPU time
+	database     time.Duration // CPU time
+	walBytes     int64
+	transactions int64
+}
+
+// readUsage reads the use of a server and of Postgres until now.
+func (r *pass) readUsage(ctx context.Context, on *process) (u usage, err error) {
+	if u.server, err = processTime(on.pid()); err != nil {
+		return u, err
+	}
+
+	if u.database, err = processTime(r.database.PID()); err != nil {
+		return u, err
+	}
+
+	if u.walBytes, err = r.walPosition(ctx); err != nil {
+		return u, err
+	}
+
+	u.transactions, err = r.nextTransactionID(ctx)
+
+	return u, err
+}
+
+// measureLoad runs a load against empty tables and records its figures. Every request has to
+// be answered with 201.
 func (r *pass) measureLoad(ctx context.Context, name string, on *process, run func(context.Context, Target, func() time.Time) (*Result, error)) (*Result, error) {
 	if err := r.truncateTables(ctx); err != nil {
 		return nil, err
 	}
 
-	server, err := processTime(on.pid())
-	if err != nil {
-		return nil, err
-	}
-
-	database, err := processTime(r.database.PID())
-	if err != nil {
-		return nil, err
-	}
-
-	wal, err := r.walPosition(ctx)
-	if err != nil {
-		return nil, err
-	}
-
-	committed, err := r.nextTransactionID(ctx)
+	before, err := r.readUsage(ctx, on)
 	if err != nil {
 		return nil, err
 	}
@@ -54,38 +67,30 @@ func (r *pass) measureLoad(ctx context.Context, name string, on *process, run fu
 		return nil, failedRequestsError(name, result.Failed)
 	}
 
-	server2, err := processTime(on.pid())
+	after, err := r.readUsage(ctx, on)
 	if err != nil {
 		return nil, err
 	}
 
-	database2, err := processTime(r.database.PID())
-	if err != nil {
-		return nil, err
-	}
+	r.recordLoad(name, result, on == r.service, before, after)
 
-	wal2, err := r.walPosition(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return result, nil
+}
 
-	committed2, err := r.nextTransactionID(ctx)
-	if err != nil {
-		return nil, err
-	}
+// recordLoad records the figures of a load. Only the service uses Postgres.
+func (r *pass) recordLoad(name string, result *Result, isService bool, before, after usage) {
+	events := float64(result.Events)
+	perEvent := func(d time.Duration) float64 { return float64(d.Microseconds()) / events }
 
-	perEvent := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(result.Events) }
 	r.recordFigure(name+": events/s", result.EventsPerSecond())
 	r.recordFigure(name+": p50 ms", toMilliseconds(result.Quantile(0.5)))
 	r.recordFigure(name+": p99 ms", toMilliseconds(result.Quantile(0.99)))
-	r.recordFigure(name+": server CPU us/event", perEvent(server2-server))
-	if on == r.service {
-		r.recordFigure(name+": Postgres CPU us/event", perEvent(database2-database))
-		r.recordFigure(name+": events/transaction", float64(result.Events)/float64(max(committed2-committed, 1)))
-		r.recordFigure(name+": WAL bytes/event", float64(wal2-wal)/float64(result.Events))
+	r.recordFigure(name+": server CPU us/event", perEvent(after.server-before.server))
+	if isService {
+		r.recordFigure(name+": Postgres CPU us/event", perEvent(after.database-before.database))
+		r.recordFigure(name+": events/transaction", events/float64(max(after.transactions-before.transactions, 1)))
+		r.recordFigure(name+": WAL bytes/event", float64(after.walBytes-before.walBytes)/events)
 	}
-
-	return result, nil
 }
 
 func failedRequestsError(load string, requests int) error {

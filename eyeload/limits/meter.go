@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// ticksPerSecond is the unit of the times in /proc/PID/stat on every Linux that
-// Go runs on (USER_HZ, proc(5)).
+// ticksPerSecond is the unit of the times in /proc/PID/stat on every Linux that Go supports
+// (USER_HZ, proc(5)).
 const ticksPerSecond = 100
 
-// processTime is the CPU time, user and system, of a process and of those of its
-// descendants that live or were waited for.
+// processTime returns the CPU time, user and system, of a process and of its descendants that
+// run or were waited for.
 func processTime(pid int) (time.Duration, error) {
 	total := 0
-	parents, err := mapChildren()
+	children, err := mapChildren()
 	if err != nil {
 		return 0, err
 	}
@@ -31,7 +31,7 @@ func processTime(pid int) (time.Duration, error) {
 				return 0, err
 			}
 
-			continue // it has ended meanwhile; its parent counts it from then on
+			continue // it has ended; its parent's times now include its own
 		}
 
 		for _, field := range fields[11:15] { // utime, stime, cutime, cstime
@@ -43,13 +43,14 @@ func processTime(pid int) (time.Duration, error) {
 			total += ticks
 		}
 
-		queue = append(queue, parents[queue[0]]...)
+		queue = append(queue, children[queue[0]]...)
 	}
 
 	return time.Duration(total) * time.Second / ticksPerSecond, nil
 }
 
-// readProcessStat returns the fields of /proc/PID/stat behind the name, the state first.
+// readProcessStat returns the fields of /proc/PID/stat after the name, beginning with the
+// state.
 func readProcessStat(pid int) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
@@ -60,13 +61,13 @@ func readProcessStat(pid int) ([]string, error) {
 	fields := strings.Fields(string(behind))
 	const needed = 15
 	if !found || len(fields) < needed {
-		return nil, fmt.Errorf("read the times of process %d: %q is not understood", pid, text) //nolint:err113 // shown to a person
+		return nil, fmt.Errorf("read the times of process %d: %q is not valid", pid, text) //nolint:err113 // for a person
 	}
 
 	return fields, nil
 }
 
-// mapChildren maps each process to those that it started.
+// mapChildren maps each process to its children.
 func mapChildren() (map[int][]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -82,7 +83,7 @@ func mapChildren() (map[int][]int, error) {
 
 		fields, err := readProcessStat(pid)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended
 		}
 
 		if parent, err := strconv.Atoi(fields[1]); err == nil {
@@ -93,7 +94,7 @@ func mapChildren() (map[int][]int, error) {
 	return found, nil
 }
 
-// residentBytes is the physical memory that a process holds now (VmRSS, proc(5)).
+// residentBytes returns the physical memory of a process (VmRSS, proc(5)).
 func residentBytes(pid int) (int64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
@@ -112,10 +113,10 @@ func residentBytes(pid int) (int64, error) {
 		}
 	}
 
-	return 0, fmt.Errorf("read the memory of process %d: there is no VmRSS", pid) //nolint:err113 // shown to a person
+	return 0, fmt.Errorf("read the memory of process %d: there is no VmRSS", pid) //nolint:err113 // for a person
 }
 
-// median of at least one figure.
+// median returns the median of at least one figure.
 func median(figures []float64) float64 {
 	sorted := slices.Sorted(slices.Values(figures))
 	middle := len(sorted) / 2

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The clients of the loads. Requests of a hundred events need fewer to keep the
-// machine busy; with many the groups are larger.
+// The numbers of clients of the loads. With requests of a hundred events, fewer clients keep
+// the machine busy; with many, the groups are larger.
 const (
 	singleClients    = 256
 	batchClients     = 16
@@ -35,10 +35,11 @@ func (r *pass) measureCopy(ctx context.Context) error {
 	}
 
 	r.bestCopy = best
+
 	return nil
 }
 
-// measureSingleEvents measures single events, next to the server that stores none.
+// measureSingleEvents measures single events, next to the server without a store.
 func (r *pass) measureSingleEvents(ctx context.Context) error {
 	load := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}
 	baseline, err := r.startBaseline(ctx)
@@ -58,6 +59,7 @@ func (r *pass) measureSingleEvents(ctx context.Context) error {
 
 	r.recordFigure(ratioSingle, reached.EventsPerSecond()/limit.EventsPerSecond())
 	r.singleRate = reached.EventsPerSecond()
+
 	return nil
 }
 
@@ -83,7 +85,7 @@ func (r *pass) measureBatches(ctx context.Context) error {
 	return nil
 }
 
-// measureHotSession measures the same with all events in one session.
+// measureHotSession measures single events and batches with all events in one session.
 func (r *pass) measureHotSession(ctx context.Context) error {
 	single := Closed{Workload: Workload{Batch: 1, Sessions: 1}, Clients: singleClients, For: r.options.For}
 	reached, err := r.measureLoad(ctx, "hot session, single events, 256 clients", r.service, single.Run)
@@ -110,7 +112,12 @@ func (r *pass) measureHotSession(ctx context.Context) error {
 // measureLatency measures single events at rates far below the limit.
 func (r *pass) measureLatency(ctx context.Context) error {
 	for _, rate := range []int{100, 1000, 5000} {
-		load := Open{Workload: Workload{Batch: 1, Sessions: spreadSessions}, PerSecond: rate, Connections: openClients, For: r.options.For}
+		load := Open{
+			Workload:    Workload{Batch: 1, Sessions: spreadSessions},
+			PerSecond:   rate,
+			Connections: openClients,
+			For:         r.options.For,
+		}
 		if _, err := r.measureLoad(ctx, fmt.Sprintf("%d requests/s", rate), r.service, load.Run); err != nil {
 			return err
 		}
@@ -122,10 +129,11 @@ func (r *pass) measureLatency(ctx context.Context) error {
 	}
 
 	r.recordFigure(residentAt5000, float64(resident)/(1<<20))
+
 	return nil
 }
 
-// measureIdle measures what service and Postgres use when nothing happens.
+// measureIdle measures the CPU time that the service and Postgres use without traffic.
 func (r *pass) measureIdle(ctx context.Context) error {
 	if err := r.truncateTables(ctx); err != nil {
 		return err
@@ -149,5 +157,6 @@ func (r *pass) measureIdle(ctx context.Context) error {
 	r.recordFigure("idle: % of a core, service", 100*float64(service2-service)/float64(took))
 	r.recordFigure("idle: % of a core, Postgres", 100*float64(database2-database)/float64(took))
 	r.recordFigure(idleCPU, 100*float64(service2-service+database2-database)/float64(took))
+
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// measureQueries measures the questions that analysts ask of a database that is full, and
-// what it still takes in.
+// measureQueries measures the questions of analysts to a full database, and then the ingest
+// rate of that database.
 func (r *pass) measureQueries(ctx context.Context) error {
 	if err := r.truncateTables(ctx); err != nil {
 		return err
@@ -20,12 +20,12 @@ func (r *pass) measureQueries(ctx context.Context) error {
 		return err
 	}
 
-	// A database that is asked has written out long ago what it was filled with.
+	// A real database has written its older rows to disk long before it is queried.
 	if _, err := r.pool.Exec(ctx, "checkpoint"); err != nil {
-		return fmt.Errorf("write out what was filled in: %w", err)
+		return fmt.Errorf("write the data set to disk: %w", err)
 	}
 
-	r.printProgress("  %d events in %d sessions are there after %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
+	r.printProgress("  stored %d events in %d sessions within %s", filled.Events, filled.Sessions, r.options.Now().Sub(begin).Round(1e9))
 	var size float64
 	if err := r.pool.QueryRow(ctx, "select pg_database_size(current_database())").Scan(&size); err != nil {
 		return fmt.Errorf("read the database's size: %w", err)
@@ -33,6 +33,7 @@ func (r *pass) measureQueries(ctx context.Context) error {
 
 	r.recordFigure("bytes on disk an event, with indexes, ledger and sessions", size/float64(filled.Events))
 	config := QuestionConfig{URL: "http://" + r.service.Address, ReadKey: r.readKey, Pool: r.pool, Now: r.options.Now}
+
 	answers, err := MeasureQuestions(ctx, config)
 	if err != nil {
 		return err
@@ -44,6 +45,7 @@ func (r *pass) measureQueries(ctx context.Context) error {
 	}
 
 	r.recordFigure("an index of a payload's member: seconds", r.options.Now().Sub(begin).Seconds())
+
 	config.Only = []string{indexedQuestion}
 	indexed, err := MeasureQuestions(ctx, config)
 	if err != nil {
@@ -62,10 +64,15 @@ func (r *pass) measureQueries(ctx context.Context) error {
 	return r.measureFullDatabase(ctx)
 }
 
-// measureFullDatabase measures loads on top of what is there.
+// measureFullDatabase measures loads on the full database.
 func (r *pass) measureFullDatabase(ctx context.Context) error {
 	single := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}
-	batch := Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: batchClients, For: r.options.For}
+	batch := Closed{
+		Workload: Workload{Batch: batchEvents, Sessions: spreadSessions},
+		Clients:  batchClients,
+		For:      r.options.For,
+	}
+
 	for _, part := range []struct {
 		name string
 		load Closed
@@ -85,7 +92,7 @@ func (r *pass) measureFullDatabase(ctx context.Context) error {
 	return nil
 }
 
-// appendPlan writes the plan behind an answer into the folder for plans.
+// appendPlan appends the plan of an answer to the file of plans.
 func (r *pass) appendPlan(a Answer) error {
 	if r.options.Plans == "" {
 		return nil
@@ -93,12 +100,12 @@ func (r *pass) appendPlan(a Answer) error {
 
 	file, err := os.OpenFile(filepath.Join(r.options.Plans, "plans.txt"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // the caller names the folder
 	if err != nil {
-		return fmt.Errorf("keep a plan: %w", err)
+		return fmt.Errorf("write a plan: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // the write tells
+	defer file.Close() //nolint:errcheck // Fprintf reports a failed write
 
 	if _, err := fmt.Fprintf(file, "-- %s\n%s\n\n", a.Question, a.Plan); err != nil {
-		return fmt.Errorf("keep a plan: %w", err)
+		return fmt.Errorf("write a plan: %w", err)
 	}
 
 	return nil

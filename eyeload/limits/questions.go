@@ -13,30 +13,31 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// question is one kind of question, asked over HTTP.
+// question is one kind of query, sent over HTTP.
 type question struct {
 	name string
-	// path is where to ask for the n-th thing.
+	// path returns the path for the n-th object.
 	path func(n int) string
-	// nextPage tells that the page behind is meant; the first one is not timed.
+	// nextPage is true when the second page is timed, and not the first.
 	nextPage bool
-	// explain has a store explain what the service does for the n-th thing. after is
-	// the end of the first page when next is set.
+	// explain explains the service's statements for the n-th object. after is the end of the
+	// first page when nextPage is set.
 	explain func(ctx context.Context, store *postgres.QueryStore, n int, after *query.Position) error
-	// filter is that of a page of events.
+	// filter returns the filter of a page of events.
 	filter func(n int) query.EventFilter
-	// followsCursor tells that each answer has the cursor of the next question, kept here.
+	// followsCursor is true when each answer has the cursor of the next request, kept in
+	// cursor.
 	followsCursor bool
 	cursor        string
-	// possible tells whether it can be asked; nil: always.
+	// possible reports whether the question applies to the data; nil means always.
 	possible func(ctx context.Context, store *postgres.QueryStore) (bool, error)
 }
 
-// timeRange is inclusive of the first and exclusive of the second time.
+// timeRange includes the first time and excludes the second.
 type timeRange [2]time.Time
 
-// drawRanges are random windows of the time that events span, each of which begins at
-// a multiple of a step.
+// drawRanges draws ranges from the period of the events, each of which begins at a multiple of
+// a step.
 func (s *sample) drawRanges(random *rand.Rand, times int, step time.Duration) []timeRange {
 	found := make([]timeRange, times)
 	for n := range found {
@@ -48,12 +49,18 @@ func (s *sample) drawRanges(random *rand.Rand, times int, step time.Duration) []
 	return found
 }
 
-// eventQuestions are those that the service answers.
+// eventQuestions returns the questions about events, sessions and changes.
 func (s *sample) eventQuestions(random *rand.Rand, times int) []question {
 	within := func(category string, names []string) func(int) query.EventFilter {
 		ranges := s.drawRanges(random, times, time.Microsecond)
+
 		return func(n int) query.EventFilter {
-			filter := query.EventFilter{Category: category, From: elementAt(ranges, n)[0], To: elementAt(ranges, n)[1], Descending: true}
+			filter := query.EventFilter{
+				Category:   category,
+				From:       elementAt(ranges, n)[0],
+				To:         elementAt(ranges, n)[1],
+				Descending: true,
+			}
 			if names != nil {
 				filter.Name = elementAt(names, n)
 			}
@@ -61,6 +68,7 @@ func (s *sample) eventQuestions(random *rand.Rand, times int) []question {
 			return filter
 		}
 	}
+
 	return []question{
 		timelineQuestion("timeline of a typical session", s.typical),
 		timelineQuestion("timeline of a session of 1,000 events and more, first page", s.long),
@@ -92,10 +100,12 @@ func timelineQuestion(name string, sessions []uuid.UUID) question {
 	}
 }
 
-// pageQuestion asks for the newest events of a filter.
+// pageQuestion asks for the newest events that match a filter.
 func pageQuestion(name string, filter func(n int) query.EventFilter, next bool) question {
 	return question{
-		name: name, nextPage: next, filter: filter,
+		name:     name,
+		nextPage: next,
+		filter:   filter,
 		path: func(n int) string {
 			f := filter(n)
 			values := rangeValues(timeRange{f.From, f.To})

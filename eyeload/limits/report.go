@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// The figures that have a target.
+// The figures that have a goal.
 const (
 	ratioSingle    = "single events, 256 clients: ratio to Gin that stores nothing"
 	ratioToCopy    = ": ratio to the best bare COPY"
@@ -20,15 +20,14 @@ const (
 	idleCPU        = "idle: % of a core, service and Postgres"
 )
 
-// Goal is what a figure is to reach.
+// Goal is the value that a figure has to reach.
 type Goal struct {
-	// Bound is the value, and Below whether the figure has to stay under it and not
-	// to reach it.
+	// Bound is the value. With Below, the figure has to stay under it.
 	Bound float64 `json:"bound"`
 	Below bool    `json:"below"`
 }
 
-// isReachedBy tells whether a value reaches the goal.
+// isReachedBy reports whether a value reaches the goal.
 func (g Goal) isReachedBy(value float64) bool {
 	if g.Below {
 		return value < g.Bound
@@ -59,13 +58,13 @@ func figureGoals() map[string]Goal {
 	}
 }
 
-// Figure is what one quantity came to in every round.
+// Figure holds the values of one quantity, one for each round.
 type Figure struct {
 	Name   string    `json:"name"`
 	Values []float64 `json:"values"`
 	Median float64   `json:"median"`
 	Goal   *Goal     `json:"goal,omitempty"`
-	// Reached tells whether the median reaches the goal, if there is one.
+	// Reached says whether the median reaches the goal, if there is one.
 	Reached *bool `json:"reached,omitempty"`
 }
 
@@ -86,7 +85,8 @@ func (r *Report) addFigure(name string, value float64) {
 	f.Median = median(f.Values)
 	if goal, found := figureGoals()[name]; found {
 		reached := goal.isReachedBy(f.Median)
-		f.Goal, f.Reached = &goal, &reached
+		f.Goal = &goal
+		f.Reached = &reached
 	}
 }
 
@@ -101,16 +101,17 @@ func (r *Report) MissedGoals() (names []string) {
 	return names
 }
 
-// WriteText writes a table for people, as Markdown.
+// WriteText writes a table in Markdown.
 func (r *Report) WriteText(to io.Writer) error {
 	w := tabwriter.NewWriter(to, 0, 0, 1, ' ', 0)
-	line := func(cells ...string) { fmt.Fprintf(w, "| %s\t|\n", strings.Join(cells, "\t| ")) } //nolint:errcheck // Flush tells
+	line := func(cells ...string) { fmt.Fprintf(w, "| %s\t|\n", strings.Join(cells, "\t| ")) } //nolint:errcheck // Flush reports a failed write
 	line("what", "median", "lowest", "highest", "goal", "")
 	line("---", "---", "---", "---", "---", "---")
 	for _, f := range r.Figures {
 		goal, verdict := "", ""
 		if f.Goal != nil {
-			goal, verdict = "≥ "+formatNumber(f.Goal.Bound), "missed"
+			goal = "≥ " + formatNumber(f.Goal.Bound)
+			verdict = "missed"
 			if f.Goal.Below {
 				goal = "< " + formatNumber(f.Goal.Bound)
 			}
@@ -141,20 +142,23 @@ func (r *Report) WriteJSON(to io.Writer) error {
 	return nil
 }
 
-// formatNumber writes a figure with three significant digits, and thousands whole.
+// formatNumber formats a figure with three significant digits, and integers from 100 on.
 func formatNumber(value float64) string {
-	const whole = 100
-	if value >= whole {
+	const integers = 100
+
+	if value >= integers {
 		return groupThousands(strconv.FormatFloat(value, 'f', 0, 64))
 	}
 
 	text := strconv.FormatFloat(value, 'g', 3, 64)
+
 	return strings.TrimSuffix(text, ".0")
 }
 
-// groupThousands puts commas between thousands.
+// groupThousands separates thousands by commas.
 func groupThousands(digits string) string {
 	const group = 3
+
 	var b strings.Builder
 	for i, digit := range digits {
 		if i > 0 && (len(digits)-i)%group == 0 {

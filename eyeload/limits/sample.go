@@ -14,22 +14,22 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sample is what there is to ask for, drawn from the tables.
+// sample holds objects for the questions, drawn from the tables.
 type sample struct {
 	from, to time.Time
-	// window is the range of the questions about a range of time.
+	// window is the length of the ranges in the questions.
 	window time.Duration
 	events []sampledEvent
 	// typical sessions have 10 to 40 events, long ones 1,000 and more.
 	typical, long []uuid.UUID
 	common, rare  string
-	// names are those of the common category's sampled events.
+	// names are those of the sampled events in the common category.
 	names []string
-	// name is the commonest name of the common category, and values what some of those
-	// events have in their payloads.
+	// name is the commonest name of the common category, and values are values of indexedMember
+	// in those events.
 	name   string
 	values []string
-	// transaction is one in the middle.
+	// transaction is a transaction id in the middle.
 	transaction int64
 }
 
@@ -41,14 +41,14 @@ type sampledEvent struct {
 }
 
 const (
-	// spanSQL looks at both ends of event_timestamp_idx and event_transaction_id_idx.
+	// spanSQL reads both ends of event_timestamp_idx and event_transaction_id_idx.
 	spanSQL = `select min("timestamp"), max("timestamp"), coalesce((min(transaction_id) + max(transaction_id)) / 2, 0) from event`
 	// sampleEventsSQL reads some tens of thousands of rows: whole pages, drawn at random.
 	sampleEventsSQL = `
 	select event_id, category, name, coalesce(data ->> '` + indexedMember + `', '') from event tablesample system (
 		(select least(100, 100.0 * $1 / greatest(sum(c.reltuples), 1)) from pg_inherits i join pg_class c on c.oid = i.inhrelid
 		where i.inhparent = 'event'::regclass)) repeatable ($2)`
-	// sampleSessionsSQL scans session, and draws by a digest so that it is repeatable.
+	// sampleSessionsSQL scans session, and draws by a digest to be repeatable.
 	sampleSessionsSQL = `
 	select session_id from session where event_count between $1 and $2 order by md5(session_id::text || $3) limit $4`
 	sampledEvents   = 20_000
@@ -62,14 +62,15 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 	var first, last *time.Time
 	err := pool.QueryRow(ctx, spanSQL).Scan(&first, &last, &s.transaction)
 	if err == nil && first == nil {
-		err = errors.New("there are no events to ask for")
+		err = errors.New("there are no events to query")
 	}
 
 	if err != nil {
 		return nil, fmt.Errorf("find the time that events span: %w", err)
 	}
 
-	s.from, s.to = first.UTC(), last.UTC().Add(time.Microsecond)
+	s.from = first.UTC()
+	s.to = last.UTC().Add(time.Microsecond)
 	s.window = min(day, s.to.Sub(s.from)/2)
 	seed := random.Int32()
 	rows, err := pool.Query(ctx, sampleEventsSQL, sampledEvents, seed)
@@ -85,7 +86,10 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 		return nil, fmt.Errorf("draw events: %w", err)
 	}
 
-	random.Shuffle(len(s.events), func(a, b int) { s.events[a], s.events[b] = s.events[b], s.events[a] })
+	random.Shuffle(len(s.events), func(a, b int) {
+		s.events[a], s.events[b] = s.events[b], s.events[a]
+	})
+
 	for _, want := range []struct {
 		into        *[]uuid.UUID
 		least, most int
@@ -105,6 +109,7 @@ func drawSample(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) (*sa
 	}
 
 	s.rankCategories()
+
 	return &s, nil
 }
 
@@ -121,7 +126,8 @@ func (s *sample) rankCategories() {
 	}
 
 	slices.SortFunc(ranked, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	s.common, s.rare = ranked[0], ranked[len(ranked)-1]
+	s.common = ranked[0]
+	s.rare = ranked[len(ranked)-1]
 	named := map[string][]string{}
 	for _, e := range s.events {
 		if e.Category == s.common {
@@ -132,10 +138,11 @@ func (s *sample) rankCategories() {
 
 	for name, values := range named {
 		if len(values) > len(s.values) || len(values) == len(s.values) && name < s.name {
-			s.name, s.values = name, values
+			s.name = name
+			s.values = values
 		}
 	}
 }
 
-// elementAt is the n-th of a list that begins anew at its end.
+// elementAt returns the n-th element of a list that repeats after its end.
 func elementAt[T any](list []T, n int) T { return list[n%len(list)] }

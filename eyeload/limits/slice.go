@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// What the sessions of a data set are like.
+// The shape of the sessions of a data set.
 const (
 	meanSession = 20
-	// Each slice that is large enough has one long session of so many events.
+	// Each slice that is large enough has one long session with so many events.
 	leastLong, mostLong = 1_000, 3_000
 	roomForLong         = 4 * mostLong
 	// The mean times between two events of a session, in microseconds.
@@ -27,8 +27,8 @@ const (
 	skew = 1.3
 )
 
-// sliceMaker makes the rows of one slice after the other. A slice depends on
-// nothing but the seed and its number.
+// sliceMaker makes the rows of one slice after another. A slice depends only on the seed and
+// its number.
 type sliceMaker struct {
 	seed        uint64
 	application int32
@@ -67,12 +67,13 @@ func newSliceMaker(seed uint64, application int32) *sliceMaker {
 	return m
 }
 
-// makeSlice makes the n-th slice: events of sessions that begin from one time on and
-// before another, none of them at the end of the data set or later. Times are in
-// microseconds. transactions are those that the events belong to, as many in each.
+// makeSlice makes the n-th slice: the events of sessions that begin between two times, all of
+// them before the end of the data set. Times are in microseconds. The events are divided evenly
+// among the transactions.
 func (m *sliceMaker) makeSlice(n, events int, from, to, end int64, transactions []int64) {
-	m.random = rand.New(rand.NewPCG(m.seed, uint64(n))) //nolint:gosec // it has to give the same again, and guards nothing
-	m.sessions, m.events = m.sessions[:0], m.events[:0]
+	m.random = rand.New(rand.NewPCG(m.seed, uint64(n))) //nolint:gosec // has to be reproducible
+	m.sessions = m.sessions[:0]
+	m.events = m.events[:0]
 	if events >= roomForLong {
 		m.addSession(leastLong+m.random.IntN(mostLong-leastLong), longPause, from, to, end)
 	}
@@ -85,10 +86,11 @@ func (m *sliceMaker) makeSlice(n, events int, from, to, end int64, transactions 
 	slices.SortFunc(m.events, func(a, b madeEvent) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.session, b.session), cmp.Compare(a.sequence, b.sequence))
 	})
+
 	m.renderRows(transactions)
 }
 
-// addSession adds a session, numbered in the order of its timestamps.
+// addSession adds a session whose events are in the order of their timestamps.
 func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) {
 	at := from + m.random.Int64N(max(to-from, 1))
 	first := len(m.events)
@@ -97,10 +99,14 @@ func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) 
 			at += 1 + int64(m.random.ExpFloat64()*pause)
 		}
 
-		m.events = append(m.events, madeEvent{at: at, session: int32(len(m.sessions)), sequence: int32(i + 1)}) //nolint:gosec // both are below sliceEvents
+		m.events = append(m.events, madeEvent{
+			at:       at,
+			session:  int32(len(m.sessions)), //nolint:gosec // below sliceEvents
+			sequence: int32(i + 1),           //nolint:gosec // below sliceEvents
+		})
 	}
 
-	if over := at - end + 1; over > 0 { // it would outlast the data set, and begins earlier
+	if over := at - end + 1; over > 0 { // it would end after the data set, so it begins earlier
 		for i := range m.events[first:] {
 			m.events[first+i].at -= over
 		}
@@ -108,15 +114,21 @@ func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) 
 		at -= over
 	}
 
-	m.sessions = append(m.sessions, madeSession{id: m.randomID(4), count: int64(events), first: m.events[first].at, last: at})
+	m.sessions = append(m.sessions, madeSession{
+		id:    m.randomID(4),
+		count: int64(events),
+		first: m.events[first].at,
+		last:  at,
+	})
 }
 
-// randomID makes a UUID of a version, all random but for what RFC 9562 fixes.
+// randomID makes a random UUID of a version, with the bits that RFC 9562 fixes.
 func (m *sliceMaker) randomID(version byte) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:8], m.random.Uint64())
 	binary.BigEndian.PutUint64(id[8:], m.random.Uint64())
 	id[6] = id[6]&0x0f | version<<4
 	id[8] = id[8]&0x3f | 0x80
+
 	return id
 }
 
@@ -126,12 +138,14 @@ func (m *sliceMaker) timedID(at int64) uuid.UUID {
 	milliseconds := uint64(at / 1000)                            //nolint:gosec // not before 1970
 	binary.BigEndian.PutUint32(id[:4], uint32(milliseconds>>16)) //nolint:gosec // 48 bits have room until the year 10889
 	binary.BigEndian.PutUint16(id[4:6], uint16(milliseconds&0xffff))
+
 	return id
 }
 
 // renderRows writes the rows of the three tables.
 func (m *sliceMaker) renderRows(transactions []int64) {
 	const delay = 150_000 // between an event and its arrival
+
 	category := rand.NewZipf(m.random, skew, 1, categories-1)
 	var name [categories]*rand.Zipf
 	for c := range name {
@@ -141,11 +155,14 @@ func (m *sliceMaker) renderRows(transactions []int64) {
 	m.keyRows.beginRows()
 	m.eventRows.beginRows()
 	for n, e := range m.events {
-		id, c := m.timedID(e.at), category.Uint64()
+		id := m.timedID(e.at)
+		c := category.Uint64()
 		kind := m.types[c][name[c].Uint64()]
+
 		m.keyRows.beginRow(2)
 		m.keyRows.appendBytes(id[:])
 		m.keyRows.appendTime(e.at)
+
 		m.eventRows.beginRow(10)
 		m.eventRows.appendBytes(id[:])
 		m.eventRows.appendBytes(m.sessions[e.session].id[:])
@@ -171,7 +188,7 @@ func (m *sliceMaker) renderRows(transactions []int64) {
 	}
 }
 
-// makePayload makes what a page view carries, some 170 bytes.
+// makePayload makes the payload of a page view, some 170 bytes.
 func (m *sliceMaker) makePayload() []byte {
 	b := m.data[:0]
 	b = append(b, `{"host":"www.example.com","path":"/products/`...)
@@ -180,6 +197,7 @@ func (m *sliceMaker) makePayload() []byte {
 	b = strconv.AppendInt(b, m.random.Int64N(4_000), 10)
 	b = append(b, `.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`...)
 	m.data = b
+
 	return b
 }
 
@@ -208,7 +226,7 @@ func (r *rowBuffer) appendText(value string) {
 	r.b = append(r.b, value...)
 }
 
-// appendJSON writes a jsonb, whose text comes behind a version.
+// appendJSON appends a jsonb: a version, then the text.
 func (r *rowBuffer) appendJSON(value []byte) {
 	r.appendLength(1 + len(value))
 	r.b = append(append(r.b, 1), value...)
@@ -219,7 +237,7 @@ func (r *rowBuffer) appendInt64(value int64) {
 	r.b = binary.BigEndian.AppendUint64(r.b, uint64(value)) //nolint:gosec // same bits
 }
 
-// appendTime writes a time in microseconds, which Postgres counts from 2000 on.
+// appendTime appends a time in microseconds, which Postgres counts from 2000 on.
 func (r *rowBuffer) appendTime(at int64) {
 	const epoch = 946_684_800_000_000
 	r.appendInt64(at - epoch)
@@ -230,10 +248,11 @@ func (r *rowBuffer) appendInt32(value int32) {
 	r.b = binary.BigEndian.AppendUint32(r.b, uint32(value)) //nolint:gosec // same bits
 }
 
-// appendInt32Array writes an integer[] of one element: its dimensions, a flag for nulls,
-// the type integer, how many there are, and where they begin.
+// appendInt32Array appends an integer[] of one element: the dimensions, a flag for nulls, the
+// type integer, the number of elements, and the index of the first.
 func (r *rowBuffer) appendInt32Array(value int32) {
 	const integerOID = 23
+
 	r.appendLength(7 * 4)
 	for _, field := range []uint32{1, 0, integerOID, 1, 1} {
 		r.b = binary.BigEndian.AppendUint32(r.b, field)

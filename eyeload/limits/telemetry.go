@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// telemetryVariant is how much a service tells about itself.
+// telemetryVariant is a setting of the service's telemetry.
 type telemetryVariant struct {
 	name string
-	// environ is what it is told to, given where traces go.
+	// environ returns the environment, given the address of the collector.
 	environ func(collector string) []string
 }
 
-// telemetryVariants begin with the one that the others are compared to.
+// telemetryVariants returns the variants. The others are compared with the first.
 func telemetryVariants() []telemetryVariant {
 	const endpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="
+
 	return []telemetryVariant{
 		{"nothing measured", func(string) []string { return []string{"OTEL_SDK_DISABLED=true"} }},
 		{"metrics", func(string) []string { return nil }},
@@ -30,11 +31,11 @@ func telemetryVariants() []telemetryVariant {
 	}
 }
 
-// ratioToUnmeasured ends the name of a figure.
+// ratioToUnmeasured is the end of a figure's name.
 const ratioToUnmeasured = ": ratio to nothing measured"
 
-// measureTelemetry measures what it costs to be seen: each variant in a service of its own,
-// one after the other, with a collector that takes whatever it is sent.
+// measureTelemetry measures the cost of telemetry: each variant in a service of its own, one
+// after another, with a collector that accepts all traces.
 func (r *pass) measureTelemetry(ctx context.Context) error {
 	collector, stop, err := startCollector(ctx)
 	if err != nil {
@@ -42,14 +43,14 @@ func (r *pass) measureTelemetry(ctx context.Context) error {
 	}
 	defer stop()
 
-	unseen := map[string]float64{}
+	baseline := map[string]float64{}
 	for _, variant := range telemetryVariants() {
 		service, err := r.startService(ctx, variant.environ(collector)...)
 		if err != nil {
 			return err
 		}
 
-		if err := errors.Join(r.measureVariant(ctx, variant.name, service, unseen), service.stop()); err != nil {
+		if err := errors.Join(r.measureVariant(ctx, variant.name, service, baseline), service.stop()); err != nil {
 			return err
 		}
 	}
@@ -57,8 +58,8 @@ func (r *pass) measureTelemetry(ctx context.Context) error {
 	return nil
 }
 
-// measureVariant measures a variant. unseen holds the rates that the first one reached.
-func (r *pass) measureVariant(ctx context.Context, name string, service *process, unseen map[string]float64) error {
+// measureVariant measures a variant. baseline holds the rates of the first variant.
+func (r *pass) measureVariant(ctx context.Context, name string, service *process, baseline map[string]float64) error {
 	warmUp := Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: openClients, For: time.Second}
 	if _, err := warmUp.Run(ctx, service.Target, r.options.Now); err != nil {
 		return fmt.Errorf("warm up: %w", err)
@@ -68,8 +69,16 @@ func (r *pass) measureVariant(ctx context.Context, name string, service *process
 		name string
 		Closed
 	}{
-		{"single events", Closed{Workload: Workload{Batch: 1, Sessions: spreadSessions}, Clients: singleClients, For: r.options.For}},
-		{"batches of 100", Closed{Workload: Workload{Batch: batchEvents, Sessions: spreadSessions}, Clients: batchClients, For: r.options.For}},
+		{"single events", Closed{
+			Workload: Workload{Batch: 1, Sessions: spreadSessions},
+			Clients:  singleClients,
+			For:      r.options.For,
+		}},
+		{"batches of 100", Closed{
+			Workload: Workload{Batch: batchEvents, Sessions: spreadSessions},
+			Clients:  batchClients,
+			For:      r.options.For,
+		}},
 	} {
 		figure := load.name + ", " + name
 		reached, err := r.measureLoad(ctx, figure, service, load.Run)
@@ -77,17 +86,17 @@ func (r *pass) measureVariant(ctx context.Context, name string, service *process
 			return err
 		}
 
-		if base := unseen[load.name]; base > 0 {
+		if base := baseline[load.name]; base > 0 {
 			r.recordFigure(figure+ratioToUnmeasured, reached.EventsPerSecond()/base)
 		} else {
-			unseen[load.name] = reached.EventsPerSecond()
+			baseline[load.name] = reached.EventsPerSecond()
 		}
 	}
 
 	return nil
 }
 
-// startCollector starts what takes traces by OTLP over HTTP and throws them away.
+// startCollector starts a server that accepts traces by OTLP over HTTP and discards them.
 func startCollector(ctx context.Context) (url string, stop func(), err error) {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -97,12 +106,15 @@ func startCollector(ctx context.Context) (url string, stop func(), err error) {
 
 	const timeout = time.Minute
 	server := &http.Server{
-		ReadTimeout: timeout, WriteTimeout: timeout,
+		ReadTimeout:  timeout,
+		WriteTimeout: timeout,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-			_, _ = io.Copy(io.Discard, request.Body) // it is thrown away
+			_, _ = io.Copy(io.Discard, request.Body) // discarded
 			w.WriteHeader(http.StatusOK)
 		}),
 	}
-	go func() { _ = server.Serve(listener) }() // it ends with Close
+
+	go func() { _ = server.Serve(listener) }() // ends with Close
+
 	return "http://" + listener.Addr().String() + "/v1/traces", func() { _ = server.Close() }, nil
 }

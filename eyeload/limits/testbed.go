@@ -17,7 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/localpg"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -30,22 +31,21 @@ const (
 	dirMode      = 0o755
 )
 
-// testbed is a private Postgres with the service's schema, and the processes that are
-// measured.
+// testbed is a private Postgres with the service's schema, and the measured processes.
 type testbed struct {
 	options   Options
 	dir       string
 	database  *localpg.Server
 	pool      *pgxpool.Pool
 	settings  config.Config
-	ingestKey string // keys of the application
+	ingestKey string // both are keys of the application
 	readKey   string
 }
 
 // openTestbed starts a durable Postgres in a folder of its own.
 func openTestbed(ctx context.Context, o Options) (s *testbed, err error) {
 	s = &testbed{options: o}
-	defer func() { //nolint:contextcheck // it stops what runs even when ctx has ended
+	defer func() { //nolint:contextcheck // stops the processes even when ctx has ended
 		if err != nil {
 			err = errors.Join(err, s.close())
 			s = nil
@@ -56,13 +56,15 @@ func openTestbed(ctx context.Context, o Options) (s *testbed, err error) {
 		return s, fmt.Errorf("make a folder: %w", err)
 	}
 
-	if err = os.Chmod(s.dir, dirMode); err != nil { // as root the server runs under another account
+	if err = os.Chmod(s.dir, dirMode); err != nil { // started by root, the server runs under another account
 		return s, fmt.Errorf("open the folder: %w", err)
 	}
 
 	s.database, err = localpg.Start(ctx, localpg.Options{
-		DataDir: filepath.Join(s.dir, "postgres"), Durable: true, DieWithParent: true,
-		Settings: map[string]string{"shared_buffers": "4GB", "max_wal_size": "8GB", "min_wal_size": "4GB", "jit": "off"},
+		DataDir:       filepath.Join(s.dir, "postgres"),
+		Durable:       true,
+		DieWithParent: true,
+		Settings:      map[string]string{"shared_buffers": "4GB", "max_wal_size": "8GB", "min_wal_size": "4GB", "jit": "off"},
 	})
 	if err != nil {
 		return s, fmt.Errorf("start a private Postgres: %w", err)
@@ -93,7 +95,7 @@ func (s *testbed) createDatabase(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
 
 	if _, err := conn.Exec(ctx, "create database "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
@@ -102,8 +104,8 @@ func (s *testbed) createDatabase(ctx context.Context) error {
 	return nil
 }
 
-// recycleLog fills the log once, so that loads write into files that are there, as
-// on a server that has run for a while, and do not measure how they are made.
+// recycleLog fills the write-ahead log once, so that loads write to existing files, as on a
+// server that has run for a while, and the creation of files is not measured.
 func (s *testbed) recycleLog(ctx context.Context) error {
 	for range s.options.LogFiles {
 		if _, err := s.pool.Exec(ctx, "select pg_switch_wal() from pg_logical_emit_message(false, 'theeye', 'x')"); err != nil {
@@ -119,13 +121,13 @@ func (s *testbed) createKeys(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 
-	return app.WithAdmin(ctx, s.settings, func(a app.Admin) error {
-		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+	return cli.WithAdmin(ctx, s.settings, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		for key, scope := range map[*string]app.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
-			made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{scope}, OrganisationWide: scope == "read"})
+		for key, scope := range map[*string]access.Scope{&s.ingestKey: "ingest", &s.readKey: "read"} {
+			made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{scope}, OrganisationWide: scope == "read"})
 			if err != nil {
 				return err
 			}
@@ -137,23 +139,23 @@ func (s *testbed) createKeys(ctx context.Context, dsn string) (err error) {
 	})
 }
 
-// printProgress tells the people who wait what is going on.
+// printProgress prints the progress for the user.
 func (s *testbed) printProgress(format string, args ...any) {
-	fmt.Fprintf(s.options.Progress, format+"\n", args...) //nolint:errcheck // it is for people
+	fmt.Fprintf(s.options.Progress, format+"\n", args...) //nolint:errcheck // progress for a person
 }
 
-// truncateTables takes all events out and brings the disk to rest.
+// truncateTables deletes all events and writes a checkpoint, so that the disk comes to rest.
 func (s *testbed) truncateTables(ctx context.Context) error {
 	for _, statement := range []string{"truncate event, event_key, session, rejection", "checkpoint"} {
 		if _, err := s.pool.Exec(ctx, statement); err != nil {
-			return fmt.Errorf("empty the tables: %w", err)
+			return fmt.Errorf("truncate the tables: %w", err)
 		}
 	}
 
 	return nil
 }
 
-// walPosition is how far the write-ahead log is, in bytes.
+// walPosition returns the position of the write-ahead log, in bytes.
 func (s *testbed) walPosition(ctx context.Context) (at int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&at); err != nil {
 		return 0, fmt.Errorf("read the log's position: %w", err)
@@ -162,7 +164,7 @@ func (s *testbed) walPosition(ctx context.Context) (at int64, err error) {
 	return at, nil
 }
 
-// nextTransactionID is the number that the next transaction which writes will have.
+// nextTransactionID returns the id of the next transaction that writes.
 func (s *testbed) nextTransactionID(ctx context.Context) (n int64, err error) {
 	if err := s.pool.QueryRow(ctx, "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint").Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the transactions: %w", err)
@@ -191,19 +193,20 @@ func (s *testbed) close() error {
 	return err
 }
 
-// process is a server under measurement.
+// process is a measured server.
 type process struct {
 	Target
 
-	// ops is where the service's second port listens.
+	// ops is the address of the service's ops port.
 	ops     string
 	command *exec.Cmd
 }
 
-// startService starts the service as its users have it, with its default settings and
-// variables added to the environment.
+// startService starts the service with its default settings and additional variables in the
+// environment.
 func (s *testbed) startService(ctx context.Context, environ ...string) (*process, error) {
-	address, ops := freeAddress(), freeAddress()
+	address := freeAddress()
+	ops := freeAddress()
 	arguments := []string{"serve", "--http-listen", address, "--ops-listen", ops, "--drain-delay", "0s", "--log-level", "warn"}
 	if s.options.Profiles != "" {
 		arguments = append(arguments, "--ops-pprof", "on")
@@ -214,11 +217,13 @@ func (s *testbed) startService(ctx context.Context, environ ...string) (*process
 		return nil, err
 	}
 
-	p.Key, p.ops = s.ingestKey, ops
+	p.Key = s.ingestKey
+	p.ops = ops
+
 	return p, p.awaitStatus(ctx, "http://"+ops+"/readyz", http.StatusOK)
 }
 
-// startBaseline starts the server that stores nothing.
+// startBaseline starts the server without a store.
 func (s *testbed) startBaseline(ctx context.Context) (*process, error) {
 	address := freeAddress()
 	command := s.options.Baseline(address)
@@ -228,6 +233,7 @@ func (s *testbed) startBaseline(ctx context.Context) (*process, error) {
 	}
 
 	p.Key = s.ingestKey
+
 	return p, p.awaitStatus(ctx, "http://"+address+"/", http.StatusNotFound)
 }
 
@@ -247,6 +253,7 @@ func (s *testbed) startProcess(ctx context.Context, environ []string, address, p
 // awaitStatus waits until the process answers with a status.
 func (p *process) awaitStatus(ctx context.Context, url string, status int) error {
 	const pause, patience = 20 * time.Millisecond, 30 * time.Second
+
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
@@ -256,12 +263,12 @@ func (p *process) awaitStatus(ctx context.Context, url string, status int) error
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
-			return fmt.Errorf("ask for readiness: %w", err)
+			return fmt.Errorf("check readiness: %w", err)
 		}
 
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			_, _ = io.Copy(io.Discard, response.Body)
-			response.Body.Close() //nolint:errcheck // it was read
+			response.Body.Close() //nolint:errcheck // the body was read
 			if response.StatusCode == status {
 				return nil
 			}
@@ -293,13 +300,13 @@ func (p *process) stop() error {
 	return nil
 }
 
-// freeAddress is a port of this machine that nobody listens on.
+// freeAddress returns an address of this machine with a free port.
 func freeAddress() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	if err != nil {
-		return "127.0.0.1:" + strconv.Itoa(8080) // whoever listens there says that it is taken
+		return "127.0.0.1:" + strconv.Itoa(8080) // if that is in use, the server reports it
 	}
-	defer listener.Close() //nolint:errcheck // nothing is pending on it
+	defer listener.Close() //nolint:errcheck // nothing is pending
 
 	return listener.Addr().String()
 }

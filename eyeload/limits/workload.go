@@ -11,29 +11,29 @@ import (
 	"github.com/google/uuid"
 )
 
-// payload is that of every event: 160 bytes, of what a page view carries.
+// payload is the payload of every event: 160 bytes, as in a page view.
 const payload = `{"host":"www.example.com","path":"/products/shoes/running","referrer":"https://www.example.com/",` +
 	`"load_ms":123.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`
 
-// Workload says what is sent.
+// Workload describes the requests of a load.
 type Workload struct {
-	// Batch is how many events a request has; 1 sends them singly, as objects.
+	// Batch is the number of events in a request; 1 sends single objects.
 	Batch int
-	// Sessions is over how many the events are spread, skewed as people are (zipf
-	// 1.1). 1 is the hot case: every event in one session.
+	// Sessions is the number of sessions of the events, chosen with the skew of real users
+	// (zipf 1.1). 1 is the hot case: every event in one session.
 	Sessions int
-	// Payload is the length of data in bytes; 0 is that of a page view, 160.
+	// Payload is the length of data in bytes; 0 stands for a page view, 160 bytes.
 	Payload int
 }
 
-// eventData is the payload of every event. Long ones are of a text that does not compress
-// to nothing.
+// eventData returns the payload of every event. Long payloads consist of text that does not
+// compress well.
 func (w Workload) eventData() string {
 	if w.Payload <= len(payload) {
 		return payload
 	}
 
-	source := rand.New(rand.NewPCG(2, 2)) //nolint:gosec // the load is to be the same in every run
+	source := rand.New(rand.NewPCG(2, 2)) //nolint:gosec // the load has to be the same in every run
 	var b strings.Builder
 	b.WriteString(`{"text":"`)
 	for b.Len() < w.Payload-len(`"}`) {
@@ -41,11 +41,12 @@ func (w Workload) eventData() string {
 	}
 
 	b.WriteString(`"}`)
+
 	return b.String()
 }
 
-// generator makes the events of one client: ids as clients make them, times of
-// now. It is not safe for concurrent use.
+// generator makes the events of one client, with ids as clients make them and the current time.
+// It is not safe for concurrent use.
 type generator struct {
 	load Workload
 	data string
@@ -54,9 +55,9 @@ type generator struct {
 	ids  idSource
 }
 
-// newGenerator makes the events of client number seed.
+// newGenerator returns the generator of client number seed.
 func newGenerator(load Workload, seed uint64, now func() time.Time) *generator {
-	source := rand.New(rand.NewPCG(1, seed)) //nolint:gosec // the load is to be the same in every run
+	source := rand.New(rand.NewPCG(1, seed)) //nolint:gosec // the load has to be the same in every run
 	g := &generator{load: load, data: load.eventData(), now: now, ids: idSource{random: source}}
 	if load.Sessions > 1 {
 		g.zipf = rand.NewZipf(source, 1.1, 1, uint64(load.Sessions-1))
@@ -65,8 +66,8 @@ func newGenerator(load Workload, seed uint64, now func() time.Time) *generator {
 	return g
 }
 
-// idSource makes UUIDv7s cheaply (RFC 9562): the load generator shares the machine
-// with what it measures.
+// idSource makes UUIDv7s cheaply (RFC 9562), because the load generator shares the machine with
+// the measured processes.
 type idSource struct {
 	random *rand.Rand
 }
@@ -76,11 +77,12 @@ func (s *idSource) nextID(at time.Time) (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[8:], s.random.Uint64())
 	id[6] = id[6]&0x0f | 0x70
 	id[8] = id[8]&0x3f | 0x80
+
 	return id
 }
 
-// drawSession draws a session. The last byte, by which lanes are chosen, is as even
-// as that of a random UUID.
+// drawSession draws a session. The last byte, which chooses the lane, is as evenly distributed
+// as in a random UUID.
 func (g *generator) drawSession() (id uuid.UUID) {
 	n := uint64(1)
 	if g.zipf != nil {
@@ -89,10 +91,11 @@ func (g *generator) drawSession() (id uuid.UUID) {
 
 	binary.BigEndian.PutUint64(id[:8], 0x0190163d8694739b)
 	binary.BigEndian.PutUint64(id[8:], n*0x9e3779b97f4a7c15)
+
 	return id
 }
 
-// Where the parts that change stand in an event's text.
+// The constant parts of an event's text.
 const (
 	eventHead   = `{"event_id":"`
 	sessionHead = `","session_id":"`
@@ -108,6 +111,7 @@ func (g *generator) appendEvent(b []byte) []byte {
 	b = appendID(append(b, sessionHead...), g.drawSession())
 	b = at.AppendFormat(append(b, timeHead...), timeLayout)
 	b = append(append(b, dataHead...), g.data...)
+
 	return append(b, '}')
 }
 
@@ -130,8 +134,8 @@ func (g *generator) appendBody(b []byte) []byte {
 	return append(b, ']')
 }
 
-// appendRequest appends a whole HTTP/1.1 request. Room for the length is left
-// before the body is known.
+// appendRequest appends a complete HTTP/1.1 request. The length is filled in once the body is
+// known.
 func (g *generator) appendRequest(b []byte, host, key string) []byte {
 	b = fmt.Appendf(b, "POST /v1/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: ", host, key)
 	at := len(b)
@@ -139,14 +143,16 @@ func (g *generator) appendRequest(b []byte, host, key string) []byte {
 	body := len(b)
 	b = g.appendBody(b)
 	copy(b[at:at+8], fmt.Sprintf("%08d", len(b)-body))
+
 	return b
 }
 
-// appendID appends a UUID's text.
+// appendID appends the text of a UUID.
 func appendID(b []byte, id uuid.UUID) []byte {
 	b = append(hex.AppendEncode(b, id[:4]), '-')
 	b = append(hex.AppendEncode(b, id[4:6]), '-')
 	b = append(hex.AppendEncode(b, id[6:8]), '-')
 	b = append(hex.AppendEncode(b, id[8:10]), '-')
+
 	return hex.AppendEncode(b, id[10:])
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// answer is what the API answers to events: the verdict on one, or the verdicts on
-// a batch.
+// answer is the API's answer to events: the verdict on one event, or the verdicts on a batch.
 type answer struct {
 	verdict
 	Results []verdict `json:"results"`
@@ -22,9 +21,9 @@ type verdict struct {
 	Sequence int64     `json:"sequence"`
 }
 
-// recordAnswer notes what an answer says of the events of a request, and counts them. They
-// are all unanswered unless it says what became of every one.
-func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (told reconcile.Counts) {
+// recordAnswer records and counts the verdicts on the events of a request. All of them are
+// unanswered unless the answer has a verdict for each.
+func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (counts reconcile.Counts) {
 	open := reconcile.Counts{reconcile.Unanswered: int64(len(indexes))}
 	success := status >= http.StatusOK && status < http.StatusMultipleChoices
 	if !success && !isFinal(status) {
@@ -35,18 +34,19 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (t
 	err := json.Unmarshal(body, &a)
 	single := p.isSingle()
 	if !success && (single || err != nil || len(a.Results) == 0) {
-		// Nothing of a request that was refused as a whole is stored.
-		refused := reconcile.Rejected
+		// A request that was rejected as a whole stores nothing.
+		rejection := reconcile.Rejected
 		if single && status == http.StatusConflict {
-			refused = reconcile.Conflict
+			rejection = reconcile.Conflict
 		}
 
 		for _, index := range indexes {
-			p.journal.RecordVerdict(index, refused, 0)
+			p.journal.RecordVerdict(index, rejection, 0)
 		}
 
-		told[refused] = int64(len(indexes))
-		return told
+		counts[rejection] = int64(len(indexes))
+
+		return counts
 	}
 
 	results := a.Results
@@ -56,7 +56,7 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (t
 
 	if err != nil || len(results) != len(indexes) {
 		const enough = 200
-		p.journal.RecordViolation("an answer %d to %d events cannot be understood: %.*q", status, len(indexes), enough, body)
+		p.journal.RecordViolation("an invalid answer %d to %d events: %.*q", status, len(indexes), enough, body)
 		return open
 	}
 
@@ -69,14 +69,14 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (t
 	for i, r := range results {
 		v, _ := parseVerdict(r.Status)
 		p.journal.RecordVerdict(indexes[i], v, r.Sequence)
-		told[v]++
+		counts[v]++
 	}
 
-	return told
+	return counts
 }
 
-// checkVerdict tells whether a verdict can be one on an event. One that cannot is a
-// defect of the service, and no answer.
+// checkVerdict reports whether a verdict is possible for an event. An impossible verdict is a
+// bug of the service, and does not count as an answer.
 func (p *eventSender) checkVerdict(index uint64, r *verdict) bool {
 	v, known := parseVerdict(r.Status)
 	id := p.source.ID(index)
@@ -84,7 +84,8 @@ func (p *eventSender) checkVerdict(index uint64, r *verdict) bool {
 		return true
 	}
 
-	p.journal.RecordViolation("%s: told %q for the id %s with sequence %d, which cannot be", id, r.Status, r.EventID, r.Sequence)
+	p.journal.RecordViolation("%s: answered %q for the id %s with sequence %d, which is not possible", id, r.Status, r.EventID, r.Sequence)
+
 	return false
 }
 
@@ -98,8 +99,8 @@ func parseVerdict(status string) (reconcile.Verdict, bool) {
 	return reconcile.Unanswered, false
 }
 
-// isFinal tells whether an answer that is no success says that nothing was stored.
-// Any other means that the events are to be sent again.
+// isFinal reports whether an unsuccessful answer means that nothing was stored. After any other
+// the events have to be sent again.
 func isFinal(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:

@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
 )
 
-// runStep sends a step and waits for its answers. It ends early with ctx; what is
-// in flight then is waited for.
+// runStep sends a step and waits for its answers. When ctx ends it stops sending, and still
+// waits for the requests in flight.
 func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) report.Step {
 	schedule := NewSchedule(rate, length, r.Timeout, r.Now)
 	v := &stepTransport{eventSender: r.eventSender, first: r.next}
@@ -24,6 +24,7 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 	const atFirst = 16
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(r.newClient(v, r.Timeout)), vegeta.Workers(uint64(min(atFirst, r.Workers))), vegeta.MaxWorkers(uint64(r.Workers))) //nolint:gosec // at least 1
+
 	begun := r.Now()
 	results := attacker.Attack(vegeta.NewStaticTargeter(vegeta.Target{Method: "POST", URL: v.url}), schedule, 0, "")
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
@@ -35,9 +36,9 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 	for range runtime.GOMAXPROCS(0) {
 		reading.Go(func() {
 			for result := range results {
-				told := v.recordAnswer(v.requestIndexes(result.Seq), int(result.Code), result.Body)
+				counts := v.recordAnswer(v.requestIndexes(result.Seq), int(result.Code), result.Body)
 				answered.Add(1)
-				t.countAnswer(result, schedule.latenessOf(result.Seq, result.End()), &told)
+				t.countAnswer(result, schedule.latenessOf(result.Seq, result.End()), &counts)
 			}
 		})
 	}
@@ -45,22 +46,25 @@ func (r *run) runStep(ctx context.Context, rate float64, length time.Duration) r
 	reading.Wait()
 	close(finished)
 	watching.Wait()
-	whole := r.Now().Sub(begun)
+
+	untilLastAnswer := r.Now().Sub(begun)
 	unsent := int64(schedule.Total()) - v.sent.Load() //nolint:gosec // bounded by the options
 	sending := max(schedule.Length(), time.UnixMicro(v.last.Load()).Sub(begun))
 	if ctx.Err() != nil {
-		sending, unsent = min(sending, whole), 0
+		sending = min(sending, untilLastAnswer)
+		unsent = 0
 	}
 
-	return t.buildStep(sending, whole, unsent, v.bytesOut.Load())
+	return t.buildStep(sending, untilLastAnswer, unsent, v.bytesOut.Load())
 }
 
-// reportProgress says every second how it goes, and notes it.
+// reportProgress prints and records the progress every second.
 func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTransport, answered *atomic.Int64, rate float64) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 
-	before, sentBefore := r.Now(), int64(0)
+	before := r.Now()
+	sentBefore := int64(0)
 	for ended := false; !ended; {
 		select {
 		case <-ticker.C:
@@ -68,11 +72,19 @@ func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTranspor
 			ended = true
 		}
 
-		now, sent, w := r.Now(), v.sent.Load(), t.takeWindow()
+		now := r.Now()
+		sent := v.sent.Load()
+		w := t.takeWindow()
 		s := report.Second{
-			At: now.Sub(r.started).Seconds(), Length: now.Sub(before).Seconds(), Step: r.steps, Asked: rate,
-			InFlight: sent - answered.Load(), OK: w.ok, Other: w.other,
+			At:       now.Sub(r.started).Seconds(),
+			Length:   now.Sub(before).Seconds(),
+			Step:     r.steps,
+			Asked:    rate,
+			InFlight: sent - answered.Load(),
+			OK:       w.ok,
+			Other:    w.other,
 		}
+
 		const shortest = 0.2
 		if ended && s.Length < shortest {
 			return // too short for a rate
@@ -81,10 +93,13 @@ func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTranspor
 		s.Reached = float64(sent-sentBefore) / s.Length
 		if w.latency.TotalCount() > 0 {
 			l := report.SummarizeLatency(w.latency)
-			s.P50, s.P99, s.Max = l.P50, l.P99, l.Max
+			s.P50 = l.P50
+			s.P99 = l.P99
+			s.Max = l.Max
 		}
 
-		before, sentBefore = now, sent
+		before = now
+		sentBefore = sent
 		r.report.Timeline = append(r.report.Timeline, s)
 		r.printProgress("%4.0fs  asked %.6g/s  reached %.0f/s  in flight %d  2xx %d  others %d  p50 %s  p99 %s  max %s",
 			s.At, s.Asked, s.Reached, s.InFlight, s.OK, s.Other, report.FormatMillis(s.P50), report.FormatMillis(s.P99), report.FormatMillis(s.Max))
@@ -93,5 +108,5 @@ func (r *run) reportProgress(finished <-chan struct{}, t *tally, v *stepTranspor
 
 // printProgress writes a line of progress.
 func (r *run) printProgress(format string, arguments ...any) {
-	_, _ = fmt.Fprintf(r.Progress, format+"\n", arguments...) // it is only to be looked at
+	_, _ = fmt.Fprintf(r.Progress, format+"\n", arguments...) // only for a person to look at
 }

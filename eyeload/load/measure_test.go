@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// A stall keeps requests from being sent; they were late all the same.
+// A stall keeps requests from being sent; their latency counts from when they were due.
 func TestAStallIsCountedForAllThatWaitedBehindIt(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
@@ -25,11 +25,14 @@ func TestAStallIsCountedForAllThatWaitedBehindIt(t *testing.T) {
 
 		next.ServeHTTP(w, r)
 	})
+
 	o := shortOptions(service)
-	o.URL, o.Workers = server.URL, 1
+	o.URL = server.URL
+	o.Workers = 1
 	step := runLoad(t, o).Steps[0]
 	require.EqualValues(t, 100, step.Requests)
-	// The first 20 requests were to be sent in the first 100 ms.
+
+	// The first 20 requests were due in the first 100 ms.
 	require.GreaterOrEqual(t, step.Scheduled.P90, 199.0)
 	require.GreaterOrEqual(t, step.Scheduled.Max, step.Sent.Max)
 }
@@ -45,8 +48,10 @@ func TestLostConnectionsAreCountedByKind(t *testing.T) {
 
 		next.ServeHTTP(w, r)
 	})
+
 	o := shortOptions(service)
-	o.URL, o.KeepAlive = server.URL, false
+	o.URL = server.URL
+	o.KeepAlive = false
 	r := runLoad(t, o)
 	require.Equal(t, map[string]int64{"EOF": 10}, r.Steps[0].Errors)
 	require.EqualValues(t, 90, r.Steps[0].Statuses["201"])

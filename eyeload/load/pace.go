@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Schedule says when each request of a step is to be sent: the n-th, counted from
-// 0, n/rate after the beginning, whatever became of those before it. Who is behind
-// sends without a pause, and gives up what is left a grace after the end. It is a
+// Schedule says when each request of a step is due: the n-th, counted from 0, n/rate after the
+// beginning, whatever the results of the requests before. A late sender sends without a pause,
+// and gives up the remaining requests when grace has passed after the end. It is a
 // vegeta.Pacer, which vegeta calls from one goroutine.
 type Schedule struct {
 	rate  float64
@@ -19,19 +19,19 @@ type Schedule struct {
 
 // NewSchedule makes the schedule of a step.
 func NewSchedule(rate float64, length, grace time.Duration, now func() time.Time) *Schedule {
-	// A product such as 0.7*10 is a little above its whole number.
+	// A product such as 0.7*10 is a little above the integer.
 	const noise = 1e-9
 	total := max(math.Ceil(rate*length.Seconds()-noise), 1)
 	return &Schedule{rate: rate, total: uint64(total), grace: grace, now: now}
 }
 
-// Total is how many requests the step has.
+// Total returns the number of requests of the step.
 func (s *Schedule) Total() uint64 { return s.total }
 
-// Length is how long the step takes when nothing is late.
+// Length returns how long the step takes when nothing is late.
 func (s *Schedule) Length() time.Duration { return s.At(s.total) }
 
-// At is when a request is to be sent, after the beginning.
+// At returns when a request is due, after the beginning.
 func (s *Schedule) At(n uint64) time.Duration {
 	return time.Duration(float64(n) / s.rate * float64(time.Second))
 }
@@ -48,8 +48,8 @@ func (s *Schedule) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool
 // Rate implements vegeta.Pacer.
 func (s *Schedule) Rate(time.Duration) float64 { return s.rate }
 
-// latenessOf is how long after the time it was to be sent a request ended. It may be
-// called once the request was paced.
+// latenessOf returns how long after its due time a request ended. It may be called once the
+// request was paced.
 func (s *Schedule) latenessOf(n uint64, end time.Time) time.Duration {
 	return max(end.Sub(s.begun.Add(s.At(n))), 0)
 }

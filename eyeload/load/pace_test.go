@@ -24,11 +24,11 @@ func TestScheduleWaitsForTheTimeOfEachRequest(t *testing.T) {
 		{0, 1, 5 * time.Millisecond, false},
 		{2 * time.Millisecond, 1, 3 * time.Millisecond, false},
 		{time.Second, 200, 0, false},
-		{time.Second, 100, 0, false}, // behind: at once
+		{time.Second, 100, 0, false}, // late: at once
 		{time.Second, 399, 995 * time.Millisecond, false},
 		{time.Second, 400, time.Second, true}, // all were sent
 		{3 * time.Second, 399, 0, false},
-		{3*time.Second + 1, 399, 0, true}, // hopelessly behind
+		{3*time.Second + 1, 399, 0, true}, // later than the grace
 	} {
 		wait, stop := s.Pace(c.elapsed, c.hits)
 		require.Equal(t, c.wait, wait, "%+v", c)

@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// probeService finds out before the attack whether there is a service that accepts what
-// will be sent, so that a mistyped key does not cost a run. It stores nothing.
+// probeService checks before the attack that there is a service that accepts the events, so
+// that a mistyped key does not cost a run. It stores nothing.
 func (r *run) probeService(ctx context.Context) error {
 	client := r.newClient(r.transport, r.Timeout)
 	status, text, err := sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/limits", "", nil)
@@ -26,12 +26,12 @@ func (r *run) probeService(ctx context.Context) error {
 
 	var limits event.Limits
 	if json.Unmarshal(text, &limits) == nil && status == http.StatusOK && r.Batch > limits.BatchEvents {
-		return fmt.Errorf("%w: the service takes at most %d events a request", ErrOptions, limits.BatchEvents)
+		return fmt.Errorf("%w: the service accepts at most %d events in a request", ErrOptions, limits.BatchEvents)
 	}
 
 	e := r.source.MakeEvent(0, r.started, nil)
 	status, text, err = sendRequest(ctx, client, http.MethodPost, r.URL+"/v1/validate", r.IngestKey, traffic.AppendEvent(nil, &e))
-	if err := checkAccepted(status, text, err, "the key to send with"); err != nil {
+	if err := checkAccepted(status, text, err, "the ingest key"); err != nil {
 		return err
 	}
 
@@ -39,8 +39,9 @@ func (r *run) probeService(ctx context.Context) error {
 		return nil
 	}
 
-	nothing := url.Values{"limit": {"1"}, "from": {event.FormatTimestamp(r.started.Add(time.Hour))}}
-	status, text, err = sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/events?"+nothing.Encode(), r.ReadKey, nil)
+	empty := url.Values{"limit": {"1"}, "from": {event.FormatTimestamp(r.started.Add(time.Hour))}}
+	status, text, err = sendRequest(ctx, client, http.MethodGet, r.URL+"/v1/events?"+empty.Encode(), r.ReadKey, nil)
+
 	return checkAccepted(status, text, err, "the read key")
 }
 
@@ -49,7 +50,7 @@ func checkAccepted(status int, text []byte, err error, what string) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	case status >= http.StatusInternalServerError:
-		return fmt.Errorf("%w: it answers %d", ErrUnreachable, status)
+		return fmt.Errorf("%w: it answered %d", ErrUnreachable, status)
 	case status != http.StatusOK:
 		const enough = 300
 		return fmt.Errorf("%w %s: %d: %.*s", ErrKeyRejected, what, status, enough, strings.TrimSpace(string(text)))
@@ -62,7 +63,7 @@ func checkAccepted(status int, text []byte, err error, what string) error {
 func sendRequest(ctx context.Context, client *http.Client, method, target, key string, body []byte) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, fmt.Errorf("ask the service: %w", err)
+		return 0, nil, fmt.Errorf("request to the service: %w", err)
 	}
 
 	if key != "" {
@@ -75,9 +76,9 @@ func sendRequest(ctx context.Context, client *http.Client, method, target, key s
 
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, nil, fmt.Errorf("ask the service: %w", err)
+		return 0, nil, fmt.Errorf("request to the service: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
 
 	text, err := io.ReadAll(response.Body)
 	if err != nil {

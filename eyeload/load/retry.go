@@ -11,17 +11,16 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
 )
 
-// Bounds of sending again: so many rounds with a pause between them, and the end of
-// a round after so many failures in a row.
+// The bounds of sending again: the number of rounds, the pause between them, and the number
+// of failures in a row that end a round.
 const (
 	retryRounds   = 10
 	retryPause    = time.Second
 	retryFailures = 5
 )
 
-// resendUnanswered sends the events that nobody answered for again, under their ids, until
-// each has a verdict or it has been tried often enough. It returns nil when there
-// are none.
+// resendUnanswered sends the unanswered events again, with their ids, until each has a verdict
+// or all rounds have ended. It returns nil when there are no unanswered events.
 func (r *run) resendUnanswered(ctx context.Context) *report.Retry {
 	open := r.journal.Unanswered()
 	if len(open) == 0 {
@@ -49,11 +48,11 @@ func (r *run) resendUnanswered(ctx context.Context) *report.Retry {
 	}
 
 	result.Unanswered = int64(len(open))
+
 	return result
 }
 
-// resendEvents sends events again and tells whether there was an answer that says what
-// became of them.
+// resendEvents sends events again and reports whether all of them got a verdict.
 func (r *run) resendEvents(ctx context.Context, client *http.Client, indexes []uint64, result *report.Retry) bool {
 	body, err := r.renderBody(indexes)
 	if err != nil {
@@ -70,21 +69,22 @@ func (r *run) resendEvents(ctx context.Context, client *http.Client, indexes []u
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
 
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return false
 	}
 
-	told := r.recordAnswer(indexes, response.StatusCode, text)
-	result.Stored += told[reconcile.Stored]
-	result.Duplicates += told[reconcile.Duplicate]
-	result.Refused += told.Rejected()
-	return told[reconcile.Unanswered] == 0
+	counts := r.recordAnswer(indexes, response.StatusCode, text)
+	result.Stored += counts[reconcile.Stored]
+	result.Duplicates += counts[reconcile.Duplicate]
+	result.Refused += counts.Rejected()
+
+	return counts[reconcile.Unanswered] == 0
 }
 
-// sleepFor waits, and tells whether it did so to the end.
+// sleepFor waits, and reports whether it waited to the end.
 func sleepFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// run is a load test while it runs.
+// run is the state of a load test.
 type run struct {
 	Options
 	Deps
@@ -22,15 +22,14 @@ type run struct {
 	journal *reconcile.Journal
 	started time.Time
 	report  *report.Report
-	// next is the index of the next event, steps how many steps are over.
+	// next is the index of the next event, and steps the number of finished steps.
 	next  uint64
 	steps int
 }
 
-// Run sends, measures, reconciles and judges. The report says whether all
-// thresholds were kept; an error means that there was nothing to report on:
-// ErrOptions, ErrUnreachable or ErrRefused. When ctx ends, the reconciliation is
-// unreadable.
+// Run sends, measures, reconciles and checks the thresholds. The report says whether all
+// thresholds were kept; an error means that there is nothing to report: ErrOptions,
+// ErrUnreachable or ErrKeyRejected. When ctx ends, the reconciliation is unreadable.
 func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 	o.URL = strings.TrimRight(o.URL, "/")
 	if err := o.validate(); err != nil {
@@ -39,9 +38,16 @@ func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 
 	r := &run{Options: o, Deps: d, journal: reconcile.NewJournal(), started: d.Now()}
 	r.report = &report.Report{
-		StartedAt: r.started.UTC(), URL: o.URL, Kind: o.Kind, Seed: o.Seed, Batch: o.Batch, Encoding: o.encodingName(), KeepAlive: o.KeepAlive,
+		StartedAt:      r.started.UTC(),
+		URL:            o.URL,
+		Kind:           o.Kind,
+		Seed:           o.Seed,
+		Batch:          o.Batch,
+		Encoding:       o.encodingName(),
+		KeepAlive:      o.KeepAlive,
 		Reconciliation: reconcile.Result{Outcome: reconcile.Skipped},
 	}
+
 	var err error
 	if r.source, err = o.newSource(r.started); err != nil {
 		return nil, err
@@ -68,10 +74,11 @@ func Run(ctx context.Context, o Options, d Deps) (*report.Report, error) {
 
 	r.report.Seconds = r.Now().Sub(r.started).Seconds()
 	report.CheckThresholds(r.report, r.Limits)
+
 	return r.report, nil
 }
 
-// runSteps runs the steps, or the search, until Stop.
+// runSteps runs the steps, or the search, until Stop is closed.
 func (r *run) runSteps(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -109,7 +116,7 @@ func (r *run) addStep(s report.Step) {
 	r.steps++
 }
 
-// journalHasRoom tells whether the ledger has room for another step.
+// journalHasRoom reports whether the journal has room for another step.
 func (r *run) journalHasRoom(rate float64, length time.Duration) bool {
 	events := (rate*length.Seconds() + 1) * float64(r.Batch)
 	return reconcile.HasRoom(r.next + uint64(events))
@@ -124,12 +131,13 @@ func (r *run) reconcileStore(ctx context.Context) reconcile.Result {
 		if err != nil {
 			return reconcile.Result{Outcome: reconcile.Unreadable, Reason: fmt.Sprintf("connect to the database: %v", err)}
 		}
-		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+		defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending
 
 		store.Database = conn
 	}
 
 	result := reconcile.CompareAPI(ctx, r.journal, r.source, store)
 	result.Seconds = r.Now().Sub(begun).Seconds()
+
 	return result
 }

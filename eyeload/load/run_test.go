@@ -19,15 +19,26 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load"
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// shortOptions are those of a short run against a service.
+// shortOptions are the options of a short run against a service.
 func shortOptions(s *apptest.Service) load.Options {
 	return load.Options{
-		URL: s.URL, IngestKey: s.Ingest, ReadKey: s.Read, DatabaseURL: s.Database.DSN(),
-		Kind: load.KindSessions, Sessions: 10, Rates: []float64{200}, Duration: 500 * time.Millisecond, Batch: 1,
-		KeepAlive: true, Timeout: 30 * time.Second, Workers: 100, Retry: true, Reconcile: true,
+		URL:         s.URL,
+		IngestKey:   s.Ingest,
+		ReadKey:     s.Read,
+		DatabaseURL: s.Database.DSN(),
+		Kind:        load.KindSessions,
+		Sessions:    10,
+		Rates:       []float64{200},
+		Duration:    500 * time.Millisecond,
+		Batch:       1,
+		KeepAlive:   true,
+		Timeout:     30 * time.Second,
+		Workers:     100,
+		Retry:       true,
+		Reconcile:   true,
 	}
 }
 
@@ -37,6 +48,7 @@ func runLoad(t *testing.T, o load.Options) *report.Report {
 	t.Helper()
 	r, err := load.Run(context.Background(), o, testDeps())
 	require.NoError(t, err)
+
 	return r
 }
 
@@ -44,13 +56,22 @@ func TestEveryWayOfSendingIsConsistent(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	for name, change := range map[string]func(o *load.Options){
-		"single":            func(*load.Options) {},
-		"single, gzipped":   func(o *load.Options) { o.Gzip = true },
-		"batch":             func(o *load.Options) { o.Batch = 7 },
-		"batch, gzipped":    func(o *load.Options) { o.Batch, o.Gzip = 7, true },
-		"ndjson":            func(o *load.Options) { o.Batch, o.NDJSON = 3, true },
-		"ndjson of one":     func(o *load.Options) { o.NDJSON = true },
-		"hot":               func(o *load.Options) { o.Kind, o.Batch = load.KindHot, 5 },
+		"single":          func(*load.Options) {},
+		"single, gzipped": func(o *load.Options) { o.Gzip = true },
+		"batch":           func(o *load.Options) { o.Batch = 7 },
+		"batch, gzipped": func(o *load.Options) {
+			o.Batch = 7
+			o.Gzip = true
+		},
+		"ndjson": func(o *load.Options) {
+			o.Batch = 3
+			o.NDJSON = true
+		},
+		"ndjson of one": func(o *load.Options) { o.NDJSON = true },
+		"hot": func(o *load.Options) {
+			o.Kind = load.KindHot
+			o.Batch = 5
+		},
 		"new connections":   func(o *load.Options) { o.KeepAlive = false },
 		"few connections":   func(o *load.Options) { o.Connections = 2 },
 		"without the table": func(o *load.Options) { o.DatabaseURL = "" },
@@ -93,7 +114,7 @@ func TestStepsFollowOneAnother(t *testing.T) {
 	require.Equal(t, 1, r.Timeline[len(r.Timeline)-1].Step)
 }
 
-// startProxyBefore stands before a service and does something to each request.
+// startProxyBefore starts a proxy before a service that handles each request first.
 func startProxyBefore(t *testing.T, service *apptest.Service, handle func(w http.ResponseWriter, r *http.Request, next http.Handler)) *httptest.Server {
 	t.Helper()
 	target, err := url.Parse(service.URL)
@@ -104,6 +125,7 @@ func startProxyBefore(t *testing.T, service *apptest.Service, handle func(w http
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, proxy) }))
 	t.Cleanup(transport.CloseIdleConnections)
 	t.Cleanup(server.Close)
+
 	return server
 }
 
@@ -125,6 +147,7 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
+
 	o := shortOptions(service)
 	o.URL = server.URL
 	r := runLoad(t, o)
@@ -135,7 +158,7 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 	require.Positive(t, r.Retry.Duplicates, "what was stored is not stored again")
 	require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome, "%+v", r.Reconciliation)
 	require.EqualValues(t, 100, r.Reconciliation.Acknowledged)
-	require.False(t, r.Passed, "requests failed all the same")
+	require.False(t, r.Passed, "the failed requests still count")
 	require.ErrorIs(t, r.Err(), report.ErrThreshold)
 
 	n.Store(0)
@@ -143,7 +166,7 @@ func TestUnansweredEventsAreSentAgain(t *testing.T) {
 	o.Limits.MaxFailures = report.Failures{Value: 0.3, Share: true}
 	r = runLoad(t, o)
 	require.Nil(t, r.Retry)
-	require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome, "what nobody answered for may be stored or not: %+v", r.Reconciliation)
+	require.Equal(t, reconcile.Consistent, r.Reconciliation.Outcome, "an unanswered event may be stored or not: %+v", r.Reconciliation)
 	require.EqualValues(t, 30, r.Reconciliation.Unanswered)
 	require.Positive(t, r.Reconciliation.UnansweredFound)
 	require.True(t, r.Passed)
@@ -160,8 +183,10 @@ func TestRefusedEventsAreNotStored(t *testing.T) {
 
 		next.ServeHTTP(w, r)
 	})
+
 	o := shortOptions(service)
-	o.URL, o.Batch = server.URL, 2
+	o.URL = server.URL
+	o.Batch = 2
 	r := runLoad(t, o)
 	require.EqualValues(t, 100, r.Steps[0].Failed)
 	require.EqualValues(t, 200, r.Reconciliation.Rejected)
@@ -196,6 +221,7 @@ func TestAnswersThatCannotBeAreFound(t *testing.T) {
 			w.WriteHeader(recorder.Code)
 			_ = json.NewEncoder(w).Encode(mangle(answer))
 		})
+
 		o := shortOptions(service)
 		o.URL = server.URL
 		r := runLoad(t, o)
@@ -217,8 +243,11 @@ func TestStoppingEarlyReportsWhatWasSent(t *testing.T) {
 
 		next.ServeHTTP(w, r)
 	})
+
 	o := shortOptions(service)
-	o.URL, o.Duration, o.Rates = server.URL, time.Hour, []float64{100, 100}
+	o.URL = server.URL
+	o.Duration = time.Hour
+	o.Rates = []float64{100, 100}
 	d := testDeps()
 	d.Stop = stop
 	r, err := load.Run(context.Background(), o, d)
@@ -244,14 +273,20 @@ func TestFindMaxFindsWhereItBreaks(t *testing.T) {
 
 		next.ServeHTTP(w, r)
 	})
+
 	o := shortOptions(service)
-	o.URL, o.Rates, o.FindMax, o.Try, o.Limits.MaxP99 = server.URL, []float64{20}, true, 500*time.Millisecond, time.Minute
+	o.URL = server.URL
+	o.Rates = []float64{20}
+	o.FindMax = true
+	o.Try = 500 * time.Millisecond
+	o.Limits.MaxP99 = time.Minute
 	d := testDeps()
 	d.Progress = progress(func(line string) {
 		if strings.Contains(line, "/s passed") || strings.Contains(line, "/s failed") || strings.Contains(line, "again") {
 			inTry.Store(0)
 		}
 	})
+
 	r, err := load.Run(context.Background(), o, d)
 	require.NoError(t, err)
 	require.InDelta(t, 40, r.Search.Rate, 2, "%+v", r.Search.Tries) // 20 requests in half a second
@@ -284,8 +319,14 @@ func TestWhatCannotBeRun(t *testing.T) {
 		{load.ErrOptions, func(o *load.Options) { o.Rates = []float64{100, 0} }},
 		{load.ErrOptions, func(o *load.Options) { o.Kind = "cold" }},
 		{load.ErrOptions, func(o *load.Options) { o.Kind = load.KindFile }},
-		{load.ErrOptions, func(o *load.Options) { o.FindMax, o.Try = true, time.Second }},
-		{load.ErrOptions, func(o *load.Options) { o.Rates, o.Duration = []float64{1e9}, time.Hour }},
+		{load.ErrOptions, func(o *load.Options) {
+			o.FindMax = true
+			o.Try = time.Second
+		}},
+		{load.ErrOptions, func(o *load.Options) {
+			o.Rates = []float64{1e9}
+			o.Duration = time.Hour
+		}},
 		{load.ErrOptions, func(o *load.Options) { o.Authorities = []byte("none") }},
 	} {
 		o := shortOptions(service)
@@ -300,7 +341,8 @@ func TestHTTPSIsCheckedByTheAuthoritiesGiven(t *testing.T) {
 	service := apptest.Start(t, nil)
 	target, err := url.Parse(service.URL)
 	require.NoError(t, err)
-	proxy, transport := httputil.NewSingleHostReverseProxy(target), &http.Transport{}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	transport := &http.Transport{}
 	proxy.Transport = transport
 	server := httptest.NewTLSServer(proxy)
 	t.Cleanup(transport.CloseIdleConnections)
@@ -308,7 +350,7 @@ func TestHTTPSIsCheckedByTheAuthoritiesGiven(t *testing.T) {
 	o := shortOptions(service)
 	o.URL = server.URL
 	_, err = load.Run(context.Background(), o, testDeps())
-	require.ErrorIs(t, err, load.ErrUnreachable, "nobody vouches for it")
+	require.ErrorIs(t, err, load.ErrUnreachable, "no authority is given")
 	o.Authorities = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.True(t, runLoad(t, o).Passed)
 }

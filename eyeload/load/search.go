@@ -9,19 +9,20 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
 )
 
-// Bounds of a search: it is exact to closeness, and looks between the two rates.
+// The bounds of a search: the precision of its result, and the lowest and the highest rate.
 const (
 	closeness   = 1.05
 	lowestRate  = 1.0
 	highestRate = 1 << 20
 )
 
-// FindHighestRate finds the highest rate that passes: from the first it doubles until one
-// fails, or halves until one passes, and then bisects until the two are within
-// 5 %, or 1.
-// It returns 0 when none passes. It ends early when try returns an error.
+// FindHighestRate finds the highest rate that passes: starting at first it doubles until one
+// fails, or halves until one passes, and then bisects until the two are within 5 %, or 1.
+//
+// It returns 0 when no rate passes. It ends early when try returns an error.
 func FindHighestRate(first float64, try func(rate float64) (passed bool, err error)) (float64, error) {
-	passed, failed := 0.0, math.Inf(1)
+	passed := 0.0
+	failed := math.Inf(1)
 	for rate := first; ; {
 		ok, err := try(rate)
 		if err != nil {
@@ -47,11 +48,11 @@ func FindHighestRate(first float64, try func(rate float64) (passed bool, err err
 	}
 }
 
-// searchMaxRate finds the highest rate that the service keeps up with.
+// searchMaxRate finds the highest rate at which the service keeps up.
 func (r *run) searchMaxRate(ctx context.Context) {
 	s := &report.Search{MaxP99: float64(r.Limits.MaxP99) / float64(time.Millisecond)}
 	r.report.Search = s
-	s.Rate, _ = FindHighestRate(max(math.Round(r.Rates[0]), lowestRate), func(rate float64) (bool, error) { // an error is the end of ctx
+	s.Rate, _ = FindHighestRate(max(math.Round(r.Rates[0]), lowestRate), func(rate float64) (bool, error) { // an error means that ctx has ended
 		rate = math.Round(rate)
 		if !r.journalHasRoom(rate, r.Try) {
 			return false, ErrOptions
@@ -73,13 +74,14 @@ func (r *run) searchMaxRate(ctx context.Context) {
 		}
 
 		r.printProgress("%.0f/s %s", rate, outcome)
+
 		return t.Passed, nil
 	})
+
 	s.Rate = math.Round(s.Rate)
 }
 
-// explainFailure says why a step is beyond what the service keeps up with; it is empty
-// where it is not.
+// explainFailure says why the service did not keep up in a step; it returns "" if it did.
 func (r *run) explainFailure(s *report.Step) string {
 	switch {
 	case s.Failed > 0:

@@ -19,6 +19,7 @@ func TestSearchFindsTheHighestRate(t *testing.T) {
 			tries++
 			return rate <= c.highest, nil
 		})
+
 		require.NoError(t, err)
 		require.LessOrEqual(t, found, c.highest, "%+v", c)
 		require.GreaterOrEqual(t, max(found*1.05, found+1), c.highest, "%+v", c)
@@ -43,6 +44,7 @@ func TestSearchEnds(t *testing.T) {
 
 		return true, nil
 	})
+
 	require.ErrorIs(t, err, stop)
 	require.InDelta(t, 200, found, 0, "what passed before is kept")
 }

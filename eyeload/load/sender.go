@@ -16,7 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 )
 
-// eventSender writes requests and sends them.
+// eventSender builds requests and sends them.
 type eventSender struct {
 	url    string
 	header http.Header
@@ -27,24 +27,35 @@ type eventSender struct {
 	source  *traffic.Source
 	journal *reconcile.Journal
 	now     func() time.Time
-	// transport is shared by all steps, so that connections are, too.
+	// transport is shared by all steps, so that they share connections.
 	transport *http.Transport
 }
 
-func newEventSender(o *Options, source *traffic.Source, ledger *reconcile.Journal, now func() time.Time) (*eventSender, error) {
+func newEventSender(o *Options, source *traffic.Source, journal *reconcile.Journal, now func() time.Time) (*eventSender, error) {
 	config, err := o.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
 
 	p := &eventSender{
-		url: o.URL + "/v1/events", header: http.Header{}, batch: o.Batch, ndjson: o.NDJSON, gzip: o.Gzip,
-		source: source, journal: ledger, now: now,
+		url:     o.URL + "/v1/events",
+		header:  http.Header{},
+		batch:   o.Batch,
+		ndjson:  o.NDJSON,
+		gzip:    o.Gzip,
+		source:  source,
+		journal: journal,
+		now:     now,
 		transport: &http.Transport{
-			DialContext: (&net.Dialer{Timeout: o.Timeout}).DialContext, TLSClientConfig: config, DisableCompression: true,
-			DisableKeepAlives: !o.KeepAlive, MaxConnsPerHost: o.Connections, MaxIdleConnsPerHost: o.Workers,
+			DialContext:         (&net.Dialer{Timeout: o.Timeout}).DialContext,
+			TLSClientConfig:     config,
+			DisableCompression:  true,
+			DisableKeepAlives:   !o.KeepAlive,
+			MaxConnsPerHost:     o.Connections,
+			MaxIdleConnsPerHost: o.Workers,
 		},
 	}
+
 	p.header.Set("Authorization", "Bearer "+o.IngestKey)
 	p.header.Set("Content-Type", "application/json")
 	if o.NDJSON {
@@ -58,22 +69,25 @@ func newEventSender(o *Options, source *traffic.Source, ledger *reconcile.Journa
 	return p, nil
 }
 
-// newClient sends with the transport, or with what stands before it, and follows no
-// redirection: an event belongs to the service that was asked for.
+// newClient returns a client that sends through a transport and follows no redirects: the
+// events are meant for this service alone.
 func (p *eventSender) newClient(through http.RoundTripper, timeout time.Duration) *http.Client {
 	return &http.Client{
-		Transport: through, Timeout: timeout,
+		Transport:     through,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// isSingle tells whether a request is an event, not a batch.
+// isSingle reports whether a request is a single event and not a batch.
 func (p *eventSender) isSingle() bool { return p.batch == 1 && !p.ndjson }
 
-// renderBody renders events, each with its timestamp, as one request sends them.
+// renderBody renders events, each with its timestamp, as the body of one request.
 func (p *eventSender) renderBody(indexes []uint64) ([]byte, error) {
 	const typical, roomy = 600, 4 << 10
-	text, scratch := make([]byte, 0, typical*len(indexes)), make([]byte, 0, roomy)
+
+	text := make([]byte, 0, typical*len(indexes))
+	scratch := make([]byte, 0, roomy)
 	array := !p.isSingle() && !p.ndjson
 	if array {
 		text = append(text, '[')
@@ -117,35 +131,36 @@ func (p *eventSender) renderBody(indexes []uint64) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// setBody puts a body and what belongs to it into a request.
+// setBody sets the body and the headers of a request.
 func (p *eventSender) setBody(request *http.Request, body []byte) {
 	request.Header = p.header
-	// With GetBody, a connection that the service closed while it was idle is no error.
+
+	// With GetBody, a connection that the service closed while it was idle is not an error.
 	request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	request.ContentLength = int64(len(body))
 }
 
-// stepTransport is the way of a step's requests: vegeta sends empty ones, and each is
-// filled on its way, when it is sent, with the events that its number stands for.
+// stepTransport is the transport of a step: vegeta sends empty requests, and each is filled
+// with the events of its number when it is sent.
 type stepTransport struct {
 	*eventSender
 	// first is the index of the step's first event.
 	first uint64
 
 	sent, bytesOut atomic.Int64
-	// last is about when the last request was sent, in microseconds.
+	// last is the approximate time of the last request, in microseconds.
 	last atomic.Int64
 }
 
-// vegetaSequence is where vegeta notes a request's number.
+// vegetaSequence is the header in which vegeta numbers the requests.
 const vegetaSequence = "X-Vegeta-Seq"
 
 // RoundTrip implements http.RoundTripper.
 func (v *stepTransport) RoundTrip(empty *http.Request) (*http.Response, error) {
 	n, err := strconv.ParseUint(empty.Header.Get(vegetaSequence), 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("number a request: %w", err)
+		return nil, fmt.Errorf("read the number of a request: %w", err)
 	}
 
 	v.sent.Add(1)
@@ -164,10 +179,11 @@ func (v *stepTransport) RoundTrip(empty *http.Request) (*http.Response, error) {
 	request := empty.WithContext(empty.Context()) // a copy; vegeta keeps its own
 	v.setBody(request, body)
 	v.bytesOut.Add(int64(len(body)))
-	return v.transport.RoundTrip(request) //nolint:wrapcheck // the http.Client says what was being done
+
+	return v.transport.RoundTrip(request) //nolint:wrapcheck // the http.Client adds the context
 }
 
-// requestIndexes are the events of the step's n-th request.
+// requestIndexes returns the indexes of the events in the step's n-th request.
 func (v *stepTransport) requestIndexes(n uint64) []uint64 {
 	indexes := make([]uint64, v.batch)
 	for i := range indexes {

@@ -19,9 +19,9 @@ type tally struct {
 	mu       sync.Mutex
 	step     report.Step
 	verdicts reconcile.Counts
-	// scheduled and sent are over the whole step, in microseconds.
+	// scheduled and sent cover the untilLastAnswer step, in microseconds.
 	scheduled, sent *hdrhistogram.Histogram
-	// window is of the answers since it was taken last.
+	// window covers the answers since the last call of takeWindow.
 	window window
 }
 
@@ -33,13 +33,19 @@ type window struct {
 
 func newTally(rate float64) *tally {
 	return &tally{
-		step:      report.Step{AskedRate: rate, Verdicts: map[string]int64{}, Statuses: map[string]int64{}, Errors: map[string]int64{}},
-		scheduled: newHistogram(), sent: newHistogram(), window: window{latency: newHistogram()},
+		step: report.Step{
+			AskedRate: rate,
+			Verdicts:  map[string]int64{},
+			Statuses:  map[string]int64{},
+			Errors:    map[string]int64{},
+		},
+		scheduled: newHistogram(),
+		sent:      newHistogram(),
+		window:    window{latency: newHistogram()},
 	}
 }
 
-// newHistogram makes a histogram of microseconds up to an hour, exact to three
-// digits.
+// newHistogram makes a histogram of microseconds up to an hour, with three digits.
 func newHistogram() *hdrhistogram.Histogram {
 	const digits = 3
 	return hdrhistogram.New(1, time.Hour.Microseconds(), digits)
@@ -49,8 +55,8 @@ func recordLatency(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(d.Microseconds(), 1), time.Hour.Microseconds())) // within its bounds
 }
 
-// countAnswer counts an answer, or what came in the place of one.
-func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcile.Counts) {
+// countAnswer counts an answer, or the error in its place.
+func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, counts *reconcile.Counts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
@@ -69,13 +75,13 @@ func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcil
 	}
 
 	events := int64(0)
-	for v, n := range told {
+	for v, n := range counts {
 		t.verdicts[v] += n
 		events += n
 	}
 
 	t.step.Events += events
-	if told.Acknowledged() < events {
+	if counts.Acknowledged() < events {
 		t.step.Failed++
 	}
 
@@ -84,20 +90,21 @@ func (t *tally) countAnswer(r *vegeta.Result, late time.Duration, told *reconcil
 	recordLatency(t.sent, r.Latency)
 }
 
-// takeWindow returns what was counted since the last time.
+// takeWindow returns the counts since the last call.
 func (t *tally) takeWindow() window {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
 	w := t.window
 	t.window = window{latency: newHistogram()}
+
 	return w
 }
 
-// buildStep sums up, once all answers are in. sending is how long the sending
-// took, or was to take if that is longer; whole is how long it was until the last
+// buildStep sums up the step once all answers have arrived. sending is how long the sending
+// took, or was planned to take if that is longer; untilLastAnswer is the time until the last
 // answer.
-func (t *tally) buildStep(sending, whole time.Duration, unsent, out int64) report.Step {
+func (t *tally) buildStep(sending, untilLastAnswer time.Duration, unsent, out int64) report.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
@@ -107,15 +114,19 @@ func (t *tally) buildStep(sending, whole time.Duration, unsent, out int64) repor
 		}
 	}
 
-	t.step.Unsent, t.step.BytesOut, t.step.Seconds = unsent, out, whole.Seconds()
+	t.step.Unsent = unsent
+	t.step.BytesOut = out
+	t.step.Seconds = untilLastAnswer.Seconds()
 	t.step.ReachedRate = float64(t.step.Requests) / sending.Seconds()
-	t.step.AnsweredRate = float64(t.step.Requests-t.step.Failed) / max(whole, sending).Seconds()
-	t.step.Scheduled, t.step.Sent = report.SummarizeLatency(t.scheduled), report.SummarizeLatency(t.sent)
+	t.step.AnsweredRate = float64(t.step.Requests-t.step.Failed) / max(untilLastAnswer, sending).Seconds()
+	t.step.Scheduled = report.SummarizeLatency(t.scheduled)
+	t.step.Sent = report.SummarizeLatency(t.sent)
+
 	return t.step
 }
 
-// normalizeError rids an error of what differs from one to the next: the request and the
-// addresses.
+// normalizeError removes from an error the parts that differ from one to the next: the request
+// and the addresses.
 func normalizeError(text string) string {
 	if _, after, found := strings.Cut(text, `": `); found && strings.HasPrefix(text, "Post ") {
 		text = after

@@ -11,7 +11,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func newDirectory(store *fakeStore, now func() time.Time) *access.Cache {

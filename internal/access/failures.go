@@ -6,35 +6,36 @@ import (
 	"time"
 )
 
-// FailureLimiter bounds how often one peer may fail to authenticate before it is told to
-// slow down. It never turns away who has a valid key: a peer may be a proxy with
-// many behind it. It is safe for concurrent use and remembers a bounded number of peers.
+// FailureLimiter bounds how often one peer may fail to authenticate before it must slow
+// down. It never rejects a valid key: a peer may be a proxy with many clients behind
+// it. It is safe for concurrent use and remembers a bounded number of peers.
 type FailureLimiter struct {
 	perMinute int
 	now       func() time.Time
 	mu        sync.Mutex
-	// fullAt is when all that a peer took will have flowed back.
+	// fullAt is the time at which a peer's bucket will be full again.
 	fullAt map[netip.Addr]time.Time
 }
 
 const (
-	// failureWindow holds what a peer may use at once: a minute's worth.
+	// failureWindow is the burst of a peer: a minute's worth of failures.
 	failureWindow = time.Minute
-	// maxPeers bounds the memory to some megabyte.
+	// maxPeers bounds the memory to about a megabyte.
 	maxPeers = 10_000
-	// maxEvictionScan bounds the search for peers that can be forgotten.
+	// maxEvictionScan bounds the search for peers to evict.
 	maxEvictionScan = 16
-	// peerPrefix is what an IPv6 host usually has for itself.
+	// peerPrefix is the size of the IPv6 network that one host usually has for itself.
 	peerPrefix = 64
 )
 
-// NewFailureLimiter makes a bound; zero is none.
+// NewFailureLimiter makes a limiter; a limit of zero is no limit.
 func NewFailureLimiter(perMinute int, now func() time.Time) *FailureLimiter {
 	return &FailureLimiter{perMinute: perMinute, now: now, fullAt: map[netip.Addr]time.Time{}}
 }
 
-// RecordFailure notes a failure of a peer, "host:port", or tells how long it is until the next
-// one is free. An address that cannot be read is a peer like any other.
+// RecordFailure records a failure of a peer, "host:port", or returns how long the peer
+// has to wait until its next failure is within the limit. An address that cannot be
+// parsed is a peer like any other.
 func (f *FailureLimiter) RecordFailure(peer string) (wait time.Duration, ok bool) {
 	if f == nil || f.perMinute == 0 {
 		return 0, true
@@ -63,7 +64,7 @@ func (f *FailureLimiter) RecordFailure(peer string) (wait time.Duration, ok bool
 	return 0, true
 }
 
-// evictPeers forgets some peers that have nothing to pay back, or any one.
+// evictPeers removes some peers whose bucket is full, or any one if it finds none.
 func (f *FailureLimiter) evictPeers(now time.Time) {
 	looked := 0
 	for peer, full := range f.fullAt {
@@ -78,7 +79,8 @@ func (f *FailureLimiter) evictPeers(now time.Time) {
 	}
 }
 
-// peerAddress is what counts as one peer: an IPv4 address, or an IPv6 network.
+// peerAddress returns the address that counts as one peer: an IPv4 address, or an IPv6
+// network.
 func peerAddress(peer string) netip.Addr {
 	parsed, err := netip.ParseAddrPort(peer)
 	if err != nil {

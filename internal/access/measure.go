@@ -22,13 +22,13 @@ type counters struct {
 // called once.
 func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 	_, keys := meter.Int64ObservableGauge("theeye.access.directory.keys", metric.WithUnit("{key}"),
-		metric.WithDescription("Keys in the key cache, those that expired or were revoked included"),
+		metric.WithDescription("Keys in the key cache, including expired and revoked ones"),
 		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(len(v.keys)) })))
 	_, applications := meter.Int64ObservableGauge("theeye.access.directory.applications", metric.WithUnit("{application}"),
-		metric.WithDescription("Applications in the key cache, the disabled ones included"),
+		metric.WithDescription("Applications in the key cache, including disabled ones"),
 		metric.WithInt64Callback(d.observeView(func(v *view) int64 { return int64(v.applications) })))
 	_, age := meter.Float64ObservableGauge("theeye.access.directory.age", metric.WithUnit("s"),
-		metric.WithDescription("Age of the key cache; when it is too old no key is accepted until the database answers"),
+		metric.WithDescription("Age of the key cache; past 4.5 s no key is accepted"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			if age, known := d.Age(); known {
 				o.Observe(age.Seconds())
@@ -37,12 +37,12 @@ func (d *Cache) RegisterMetrics(meter metric.Meter) error {
 			return nil
 		}))
 	_, authentications := meter.Int64ObservableCounter("theeye.access.authentications", metric.WithUnit("{authentication}"),
-		metric.WithDescription("Authentications of requests by result: accepted, refused, or unavailable when keys could not be checked"),
+		metric.WithDescription("Authentications of requests by result: accepted, refused, or unavailable (keys could not be checked)"),
 		metric.WithInt64Callback(observeCounters("result", map[string]*atomic.Int64{
 			"accepted": &d.counters.accepted, "refused": &d.counters.rejected, "unavailable": &d.counters.unavailable,
 		})))
 	_, refreshes := meter.Int64ObservableCounter("theeye.access.refreshes", metric.WithUnit("{refresh}"),
-		metric.WithDescription("Refreshes of the key cache by outcome: unchanged, changed when everything was read anew, or failed"),
+		metric.WithDescription("Refreshes of the key cache by outcome: unchanged, changed (all keys were read again), or failed"),
 		metric.WithInt64Callback(observeCounters("outcome", map[string]*atomic.Int64{
 			"unchanged": &d.counters.unchanged, "changed": &d.counters.changed, "failed": &d.counters.failed,
 		})))

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMetricsAreNamedAsPromised(t *testing.T) {

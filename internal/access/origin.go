@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// parseOrigin reads a web origin and returns it as browsers write it: lower-case
-// and without the scheme's own port.
+// parseOrigin parses a web origin and returns it as browsers write it: in lower case
+// and without the default port of the scheme.
 func parseOrigin(text string) (origin string, ok bool) {
 	text = strings.ToLower(text)
 	u, err := url.Parse(text)
@@ -16,7 +16,7 @@ func parseOrigin(text string) (origin string, ok bool) {
 		return "", false
 	}
 
-	// Whatever an origin has none of (a path, a user, a query) would be left over.
+	// Parts that an origin does not have (a path, a user, a query) would be left over.
 	if text != u.Scheme+"://"+u.Host {
 		return "", false
 	}
@@ -37,9 +37,9 @@ func parseOrigin(text string) (origin string, ok bool) {
 	}
 }
 
-// isHost tells whether a lower-case text is a DNS name in ASCII or an IP address.
-// Names in other scripts are sent by browsers in Punycode, so that is how they
-// have to be written here.
+// isHost reports whether a lower-case text is a DNS name in ASCII or an IP address.
+// Browsers send names in other scripts in Punycode, so such names have to be written in
+// Punycode here.
 func isHost(host string) bool {
 	if strings.Contains(host, ":") {
 		address, err := netip.ParseAddr(host)

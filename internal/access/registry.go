@@ -8,26 +8,26 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Refresher puts changes in force in this process. A Directory is one.
+// Refresher puts changes in force in this process. A Cache is one.
 type Refresher interface {
-	// Refresh reads what is stored now.
+	// Refresh reads the present state of the store.
 	Refresh(ctx context.Context) error
 }
 
-// RegistryDeps are what a Registry works with.
+// RegistryDeps are the dependencies of a Registry.
 type RegistryDeps struct {
 	Applications ApplicationStore
 	Keys         KeyStore
-	// Cache is told of every change. It is nil where no requests are served.
+	// Cache is refreshed after every change. It is nil where no requests are served.
 	Cache Refresher
-	// Rand makes keys: crypto/rand's Reader, except in tests.
+	// Rand is the source of keys: crypto/rand's Reader, except in tests.
 	Rand io.Reader
 	Now  func() time.Time
 }
 
-// Registry administers applications and keys. A change is in force in this process
-// when the call returns, and everywhere within the directories' refresh. It is safe
-// for concurrent use.
+// Registry administers applications and keys. A change is in force in this process when
+// the call returns, and on every replica within the refresh interval of its cache. It
+// is safe for concurrent use.
 type Registry struct {
 	deps RegistryDeps
 }
@@ -35,8 +35,8 @@ type Registry struct {
 // NewRegistry makes a registry.
 func NewRegistry(deps RegistryDeps) *Registry { return &Registry{deps: deps} }
 
-// Names and ids that cannot exist are answered here: not everything that can stand
-// in a path can be sent to the database.
+// Names and ids that cannot exist are answered here, because not every text in a path
+// can be sent to the database.
 var (
 	errNoApplication = fault.New(fault.NotFound, fault.CodeNotFound, "there is no application of this name")
 	errNoKey         = fault.New(fault.NotFound, fault.CodeNotFound, "the application has no key with this id")
@@ -59,12 +59,12 @@ func (r *Registry) CreateApplication(ctx context.Context, spec ApplicationSpec) 
 	return created, nil
 }
 
-// ListApplications returns all of them, by name.
+// ListApplications returns all applications, by name.
 func (r *Registry) ListApplications(ctx context.Context) ([]Application, error) {
 	return r.deps.Applications.ListApplications(ctx)
 }
 
-// FindApplication returns a NotFound fault when there is none of this name.
+// FindApplication returns a NotFound fault when there is no application of this name.
 func (r *Registry) FindApplication(ctx context.Context, name string) (Application, error) {
 	if !isValidName(name) {
 		return Application{}, errNoApplication
@@ -73,9 +73,9 @@ func (r *Registry) FindApplication(ctx context.Context, name string) (Applicatio
 	return r.deps.Applications.FindApplication(ctx, name)
 }
 
-// UpdateApplication changes what the patch sets and returns the whole. It returns
-// an Invalid fault for a patch that is not valid and NotFound when there is no
-// application of this name.
+// UpdateApplication applies the patch and returns the whole application. It returns an
+// Invalid fault for a patch that is not valid and NotFound when there is no application
+// of this name.
 func (r *Registry) UpdateApplication(ctx context.Context, name string, patch ApplicationPatch) (Application, error) {
 	if !isValidName(name) {
 		return Application{}, errNoApplication
@@ -99,9 +99,9 @@ func (r *Registry) UpdateApplication(ctx context.Context, name string, patch App
 	return updated, nil
 }
 
-// CreateKey makes a key of an application; its text is in the answer and nowhere
-// else. It returns an Invalid fault for a spec that is not valid and NotFound when
-// there is no such application.
+// CreateKey makes a key of an application; only the answer contains its text. It
+// returns an Invalid fault for a spec that is not valid and NotFound when there is no
+// such application.
 func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySpec) (CreatedKey, error) {
 	if !isValidName(application) {
 		return CreatedKey{}, errNoApplication
@@ -119,8 +119,12 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 
 	created, err := r.deps.Keys.CreateKey(ctx, HashedKey{
 		Key: Key{
-			ID: id, Application: application, Scopes: spec.Scopes, OrganisationWide: spec.OrganisationWide,
-			Description: spec.Description, ExpiresAt: spec.ExpiresAt,
+			ID:               id,
+			Application:      application,
+			Scopes:           spec.Scopes,
+			OrganisationWide: spec.OrganisationWide,
+			Description:      spec.Description,
+			ExpiresAt:        spec.ExpiresAt,
 		},
 		Hash: hash,
 	})
@@ -132,8 +136,8 @@ func (r *Registry) CreateKey(ctx context.Context, application string, spec KeySp
 	return CreatedKey{Key: created, Text: text}, nil
 }
 
-// ListKeys returns all keys of an application, from the oldest on, or a NotFound fault
-// when there is no such application.
+// ListKeys returns all keys of an application, oldest first, or a NotFound fault when
+// there is no such application.
 func (r *Registry) ListKeys(ctx context.Context, application string) ([]Key, error) {
 	if !isValidName(application) {
 		return nil, errNoApplication
@@ -142,7 +146,7 @@ func (r *Registry) ListKeys(ctx context.Context, application string) ([]Key, err
 	return r.deps.Keys.ListKeys(ctx, application)
 }
 
-// RevokeKey ends a key for good. Revoking it again changes nothing. It returns a
+// RevokeKey revokes a key for good. Revoking it again changes nothing. It returns a
 // NotFound fault when the application has no such key.
 func (r *Registry) RevokeKey(ctx context.Context, application, id string) error {
 	if !isValidName(application) || len(id) != keyIDLength || !isBase62(id) {
@@ -157,9 +161,9 @@ func (r *Registry) RevokeKey(ctx context.Context, application, id string) error 
 	return nil
 }
 
-// refreshCache puts a change in force at once. It is stored by now, so the call has
-// succeeded even if this fails; then the directory finds it by itself and, if it
-// cannot, says so in the log.
+// refreshCache puts a change in force at once. The change is stored by now, so the call
+// has succeeded even if this fails; then the cache's follower finds the change and, if
+// it cannot, logs a warning.
 func (r *Registry) refreshCache(ctx context.Context) {
 	if r.deps.Cache != nil {
 		_ = r.deps.Cache.Refresh(ctx)

@@ -23,12 +23,12 @@ const (
 	MaxDescriptionLength = 256
 	// maxScopes is how many scopes there are.
 	maxScopes = 3
-	// maxYear is the last one that RFC 3339 can write.
+	// maxYear is the last year that RFC 3339 can write.
 	maxYear = 9999
 )
 
-// Validate returns the spec as it is to be stored, or an Invalid fault that names
-// everything wrong with it.
+// Validate returns the spec as it is to be stored, or an Invalid fault that lists all
+// of its violations.
 func (s ApplicationSpec) Validate() (ApplicationSpec, error) {
 	var found violations
 	found.checkName(s.Name)
@@ -37,8 +37,8 @@ func (s ApplicationSpec) Validate() (ApplicationSpec, error) {
 	return s, found.asFault("the application is not valid")
 }
 
-// Validate returns the patch as it is to be applied, or an Invalid fault that names
-// everything wrong with it.
+// Validate returns the patch as it is to be applied, or an Invalid fault that lists all
+// of its violations.
 func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 	var found violations
 	if p.Disabled.Set && p.Disabled.Value == nil {
@@ -56,14 +56,14 @@ func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 	return p, found.asFault("the change is not valid")
 }
 
-// Validate returns the spec as it is to be stored, or an Invalid fault that names
-// everything wrong with it. A key must not have expired by now.
+// Validate returns the spec as it is to be stored, or an Invalid fault that lists all
+// of its violations. A key must not have expired by now.
 func (s KeySpec) Validate(now time.Time) (KeySpec, error) {
 	var found violations
 	found.checkScopes(s.Scopes)
 	found.checkDescription(s.Description)
 	if s.ExpiresAt != nil {
-		// What is stored and what is answered must not differ.
+		// The stored time and the time in the answer must not differ.
 		at := s.ExpiresAt.UTC().Truncate(time.Microsecond)
 		s.ExpiresAt = &at
 		found.checkExpiry(at, now)
@@ -72,7 +72,7 @@ func (s KeySpec) Validate(now time.Time) (KeySpec, error) {
 	return s, found.asFault("the key is not valid")
 }
 
-// isValidName tells whether a text can be an application's name, of 1 to 128 ASCII
+// isValidName reports whether a text can be the name of an application: 1 to 128 ASCII
 // letters, digits, dots, underscores and hyphens, the first a letter or a digit.
 func isValidName(name string) bool {
 	if name == "" || len(name) > MaxNameLength || !isDigit(name[0]) && !isLetter(name[0]) {
@@ -88,7 +88,7 @@ func isValidName(name string) bool {
 	return true
 }
 
-// violations collects what is wrong, so that all of it is told at once.
+// violations collects all violations, so that one answer reports them all.
 type violations []fault.Violation
 
 func (v *violations) add(pointer string, code fault.Code, detail string) {
@@ -122,7 +122,7 @@ func (v *violations) checkRateLimit(limit *int) {
 	}
 }
 
-// normalizeOrigins returns them as browsers write them, and never nil.
+// normalizeOrigins returns the origins as browsers write them, and never nil.
 func (v *violations) normalizeOrigins(origins []string) []string {
 	if len(origins) > MaxOrigins {
 		v.add("/allowed_origins", fault.CodeInvalidLength, fmt.Sprintf("at most %d origins are allowed", MaxOrigins))
@@ -132,7 +132,8 @@ func (v *violations) normalizeOrigins(origins []string) []string {
 	read := make([]string, 0, len(origins))
 	for i, text := range origins {
 		pointer := "/allowed_origins/" + strconv.Itoa(i)
-		origin, ok := text, text == AnyOrigin
+		origin := text
+		ok := text == AnyOrigin
 		if !ok {
 			origin, ok = parseOrigin(text)
 		}
@@ -187,7 +188,7 @@ func (v *violations) checkExpiry(at, now time.Time) {
 	}
 }
 
-// isPrintable tells whether a text can be stored and shown on one line.
+// isPrintable reports whether a text can be stored and shown on one line.
 func isPrintable(text string) bool {
 	if !utf8.ValidString(text) {
 		return false

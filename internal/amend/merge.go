@@ -8,8 +8,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// applyPatch renders an event as it could be given back, with a merge patch applied to it. The
-// patch passed the strict decoder.
+// applyPatch renders an event as a client could send it back, with a merge patch
+// applied to it. The patch has passed the strict decoder.
 func applyPatch(current *event.Stored, patch []byte) ([]byte, error) {
 	data, err := decodeDocument(current.Data)
 	if err != nil {
@@ -24,11 +24,11 @@ func applyPatch(current *event.Stored, patch []byte) ([]byte, error) {
 	merged := mergePatch(map[string]any{
 		"session_id": current.SessionID.String(), "category": current.Category, "name": current.Name,
 		"data": data, "timestamp": event.FormatTimestamp(current.Timestamp),
-		"sequence": current.Sequence, // by which it counts as one that was given back, and has room
+		"sequence": current.Sequence, // marks it as an event that was read and sent back, which may be larger
 	}, changes)
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // it would make events larger than they were sent
+	encoder.SetEscapeHTML(false) // escaping would make events larger than they were sent
 	if err := encoder.Encode(merged); err != nil {
 		return nil, fmt.Errorf("render a patched event: %w", err)
 	}

@@ -10,9 +10,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // accessLine is a line about a request.
@@ -49,12 +50,12 @@ func TestAccessLog(t *testing.T) {
 	database := pgtest.New(t)
 	c := apptest.LoadConfig(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
 	key := ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))

@@ -18,9 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // benchData is the payload of every event: 160 bytes, of what a page view carries.
@@ -60,16 +63,16 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 	ctx := context.Background()
 	c := apptest.LoadConfig(b, database, nil)
 	key := ""
-	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(b, cli.WithAdmin(ctx, c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+		made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
+	service, err := app.Start(ctx, c, telemetry.Build{}, zap.NewNop())
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)

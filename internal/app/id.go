@@ -9,11 +9,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// newID makes a UUIDv7 that holds the time to a 4096th of a millisecond (RFC 9562, 6.2,
+// NewID makes a UUIDv7 that holds the time to a 4096th of a millisecond (RFC 9562, 6.2,
 // method 3). uuid.NewV7 does not go back when the clock does: after a clock that was
 // ahead, its ids would be of another time than what they name, and a refused event is
 // looked up by the time in its id.
-func newID() uuid.UUID { return newIDAt(time.Now()) }
+func NewID() uuid.UUID { return newIDAt(time.Now()) }
 
 func newIDAt(at time.Time) uuid.UUID {
 	const version, fractions = 7 << 12, 1 << 12

@@ -14,10 +14,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // canary is what must never turn up; each place it is put into adds a name.
@@ -38,12 +39,12 @@ func TestNothingLeaks(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	key := ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest", "read", "admin"}})
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest", "read", "admin"}})
 		key = made.Text
 		return err
 	}))

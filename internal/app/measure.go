@@ -13,11 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
-
-// Build tells which build of the program runs.
-type Build = telemetry.Build
 
 // instruments are what the parts of the service measure with.
 type instruments struct {
@@ -47,13 +43,13 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 // registerMetrics makes the state of the service a metric.
 func (s *Service) registerMetrics(meter metric.Meter) error {
 	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that are being served"),
+		metric.WithDescription("Requests being served"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(s.inFlight.Load())
 			return nil
 		}))
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
-		metric.WithDescription("Whether the service takes requests, as /readyz tells: 1 or 0"),
+		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
 			if s.state.Load() == nil && s.port.IsReady(ctx) { // there is a port by then

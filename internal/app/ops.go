@@ -7,6 +7,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/ops"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 // Option is what a service may know of the program that it runs in.
@@ -14,7 +15,7 @@ type Option func(*Service)
 
 // WithLog lets operators change the level of the service's log. It has to be the one
 // whose logger the service is given.
-func WithLog(log *Log) Option {
+func WithLog(log *telemetry.Log) Option {
 	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
 }
 

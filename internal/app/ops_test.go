@@ -15,9 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // logged is a log that can be read while it is written.
@@ -55,7 +56,7 @@ func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Servi
 	require.NoError(t, err)
 	log.Logger = log.WithOptions(zap.WithClock(&steps{}))
 	t.Cleanup(func() { require.Zero(t, log.Dropped(), "a test wants to see all of it") })
-	service, err = app.Start(t.Context(), c, app.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
+	service, err = app.Start(t.Context(), c, telemetry.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)

@@ -69,7 +69,7 @@ type Service struct {
 	port           *ops.Port
 	watchdog       *watchdog
 	level          *ops.Level // nil: it cannot be changed
-	buildInfo      Build
+	buildInfo      telemetry.Build
 	state          atomic.Pointer[string] // why it is not ready; nil when it is
 	started        atomic.Bool            // stays true from the first readiness on
 	listenerFailed atomic.Bool            // the public port serves no more, unasked
@@ -86,9 +86,9 @@ type server struct {
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and refuses a
 // schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
+func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, buildInfo: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
+		config: c, buildInfo: build, logger: logger, rules: RulesOf(c), failure: make(chan error, 2),
 		watchdog: newWatchdog(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
@@ -109,7 +109,7 @@ func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger
 		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
 	}
 
-	database := databaseConfig(c)
+	database := DatabaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
 	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
@@ -177,13 +177,13 @@ func (s *Service) buildParts(ctx context.Context) error {
 	}
 
 	s.typeCache.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.metrics.store})
-	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
+	events := postgres.NewEventStore(KeepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
+	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
+		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
 	})
-	s.watchdog.setQueued(s.collector.Queued)
-	if err := s.collector.Observe(); err != nil {
+	s.watchdog.setQueued(s.collector.QueuedEvents)
+	if err := s.collector.RegisterGauges(); err != nil {
 		return err
 	}
 
@@ -195,13 +195,13 @@ func (s *Service) buildParts(ctx context.Context) error {
 	s.indexWorker = newIndexWorker(s.db, s.logger)
 	s.indexWorker.Start() //nolint:contextcheck // it outlives the start
 	erasures := postgres.NewErasureStore(s.db)
-	s.eraser = newEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
+	s.eraser = NewEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
 	s.eraser.Start()                            //nolint:contextcheck // it outlives the start
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
 	}, httpapi.Deps{
-		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.keyCache), Collector: s.collector,
+		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: NewRegistry(keys, s.keyCache), Collector: s.collector,
 		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
 		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.typeCache, time.Now),
 		Erasures:  s.eraser,
@@ -209,7 +209,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
 		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
 		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.metrics.http,
-		Rejections: newRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
+		Rejections: NewRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
 	})
 	if err != nil {
 		return err
@@ -219,12 +219,6 @@ func (s *Service) buildParts(ctx context.Context) error {
 	s.public.listener = guard.WrapListener(s.public.listener)
 	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
 	return s.startCensus()                                       //nolint:contextcheck // it outlives the start
-}
-
-// newEraser makes what begins erasures and finishes them. stopping tells that nobody is to
-// wait for one any more.
-func newEraser(store erasure.Store, logger *zap.Logger, stopping func() bool) *erasure.Eraser {
-	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: store, Logger: logger, Now: time.Now, Stopping: stopping})
 }
 
 // newIndexWorker makes what builds the indexes that event types ask for.
@@ -346,29 +340,3 @@ func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // setState notes why the service is not ready.
 func (s *Service) setState(state string) { s.state.Store(&state) }
-
-func rulesOf(c config.Config) event.Rules {
-	l := c.Limits
-	rules := event.Rules{
-		Limits: event.Limits{
-			BodyBytes: int64(l.BodyBytes), InflatedBytes: int64(l.InflatedBytes), BatchEvents: l.BatchEvents,
-			EventBytes: l.EventBytes, Depth: l.JSONDepth, NumberDigits: l.NumberDigits,
-		},
-		MaxAhead: l.MaxAhead, MaxAge: l.MaxAge,
-	}
-	if c.Retention.Events > 0 { // what would be dropped is not taken
-		rules.MaxAge = min(rules.MaxAge, c.Retention.Events)
-	}
-
-	return rules
-}
-
-func databaseConfig(c config.Config) postgres.Config {
-	d := c.Database
-	return postgres.Config{
-		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
-		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
-		RequireDurability: d.Durability == config.DurabilityRequire,
-		ConnectTimeout:    d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
-	}
-}

@@ -24,10 +24,11 @@ func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
 	case failed = <-s.failure:
 	}
 
-	return errors.Join(failed, s.drain(context.WithoutCancel(ctx), hurry))
+	return errors.Join(failed, s.Drain(context.WithoutCancel(ctx), hurry))
 }
 
-func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
+// Drain stops as Run does, at once.
+func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Drain.Timeout)
 	defer cancel()
 

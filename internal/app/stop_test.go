@@ -11,10 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // running is a service that the test tells to stop.
@@ -31,16 +34,16 @@ func run(t *testing.T, settings map[string]string) *running {
 	t.Helper()
 	r := &running{database: pgtest.New(t), hurry: make(chan struct{}), stopped: make(chan error, 1)}
 	c, key := apptest.LoadConfig(t, r.database, settings), ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
 
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest", "read"}})
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest", "read"}})
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
+	service, err := app.Start(t.Context(), c, telemetry.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop

@@ -18,7 +18,7 @@ type storeFunc func(context.Context) error
 
 func (f storeFunc) Commit(ctx context.Context, _ *ingest.Group) error { return f(ctx) }
 
-func (storeFunc) Check(context.Context, *ingest.Group) error { return nil }
+func (storeFunc) DryRun(context.Context, *ingest.Group) error { return nil }
 
 const pulseBudget = time.Second
 

@@ -59,7 +59,7 @@ func (t *Worker) observeCapacity(meter metric.Meter) error {
 	}
 
 	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
+		metric.WithDescription("Size of the disk of the database, from database.capacity"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(t.config.Capacity)
 			return nil
@@ -76,7 +76,7 @@ func (t *Worker) listGauges() []gauge {
 				tell(f.growth)
 			}
 		}},
-		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *measurement, _ time.Time, tell observeFunc) {
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *measurement, _ time.Time, tell observeFunc) {
 			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
@@ -92,13 +92,13 @@ func (t *Worker) listGauges() []gauge {
 			tell(float64(f.Events.Count), event)
 			tell(float64(f.Rejections.Count), rejection)
 		}},
-		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
+		{"theeye.partitions.ahead", "s", "How far ahead of now a table has partitions without a gap; 0 if the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
 			tell(f.Events.CoverageFrom(now).Seconds(), event)
 			tell(f.Rejections.CoverageFrom(now).Seconds(), rejection)
 		}},
 		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Oldest, tell) }},
 		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Newest, tell) }},
-		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time of the last measurement of the database", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/the-eye-events/the-eye/internal/census"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

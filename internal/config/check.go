@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// checkRelations compares settings with one another. Those that could not be read are left
-// out: their problem is already told.
+// checkRelations compares settings with one another. Settings that could not be read
+// are skipped, because their problem is already reported.
 func (l *loader) checkRelations(c Config) {
 	l.requireRelation(c, c.HTTP.Listen != c.Ops.Listen || strings.HasSuffix(c.HTTP.Listen, ":0"),
 		"http.listen", "must differ from", "give each its own port", "ops.listen")

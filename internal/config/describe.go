@@ -5,18 +5,19 @@ import (
 	"strings"
 )
 
-// Line is one setting as it stands.
+// Line is one setting with its present value.
 type Line struct {
 	// Key is the setting's name.
 	Key string `json:"key"`
-	// Value is its text, with what is secret in it masked.
+	// Value is its text, with any secret in it masked.
 	Value string `json:"value"`
-	// Source tells where it came from.
+	// Source is where the value came from.
 	Source Source `json:"source"`
 }
 
-// Describe lists every setting as it stands, in the order of Settings. It shows no
-// secret: of the database's connection string only what is known to be harmless.
+// Describe lists every setting with its present value, in the order of Settings. It
+// shows no secret: of the database's connection string it shows only the parts known to
+// be harmless.
 func (c Config) Describe() []Line {
 	settings := settingsTable()
 	lines := make([]Line, len(settings))

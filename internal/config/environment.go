@@ -13,7 +13,8 @@ import (
 // FileVariable is the variable that names the settings file when no flag does.
 const FileVariable = "THEEYE_CONFIG"
 
-// parseEnvironment picks our variables from an environment; empty ones are left out.
+// parseEnvironment returns the THEEYE_ variables of an environment, without the empty
+// ones.
 func (l *loader) parseEnvironment(environ []string) map[string]string {
 	variables := map[string]string{}
 	for _, entry := range environ {
@@ -34,7 +35,7 @@ func (l *loader) parseEnvironment(environ []string) map[string]string {
 	return variables
 }
 
-// selectOpenTelemetry picks the variables of OpenTelemetry from an environment.
+// selectOpenTelemetry returns the OTEL_ variables of an environment.
 func selectOpenTelemetry(environ []string) map[string]string {
 	variables := map[string]string{}
 	for _, entry := range environ {
@@ -46,7 +47,7 @@ func selectOpenTelemetry(environ []string) map[string]string {
 	return variables
 }
 
-// readEnvironment takes over what the variables say.
+// readEnvironment reads settings from the variables.
 func (l *loader) readEnvironment(variables map[string]string) {
 	for _, s := range l.settings {
 		text, isSet := variables[s.Env]
@@ -68,7 +69,7 @@ func (l *loader) readEnvironment(variables map[string]string) {
 	}
 }
 
-// knownVariables lists the names that may be set.
+// knownVariables lists the names of the known variables.
 func (l *loader) knownVariables() []string {
 	list := []string{FileVariable}
 	for _, s := range l.settings {
@@ -81,8 +82,8 @@ func (l *loader) knownVariables() []string {
 	return list
 }
 
-// readContent returns the text, read from the secret's file where there is one. Its
-// errors do not name the file: somebody may have put the secret itself there.
+// readContent returns the text, read from the secret's file if there is one. Its errors
+// do not name the file, because the variable may hold the secret itself by mistake.
 func (g settingText) readContent() (string, error) {
 	if g.secretFile == "" {
 		return g.text, nil
@@ -105,18 +106,19 @@ func (g settingText) readContent() (string, error) {
 	return text, nil
 }
 
-// isForeignVariable tells whether a variable with our prefix is set by others for others:
-// the addresses and keys that `theeye dev` writes for clients, and the links
-// that Kubernetes sets for every Service of the namespace, of which one may well
-// be called theeye.
+// isForeignVariable reports whether a variable with the prefix THEEYE_ is not a setting
+// of the service: the addresses and keys that `theeye dev` writes for clients, and the
+// links that Kubernetes sets for every Service of the namespace, of which one may be
+// called theeye.
 func isForeignVariable(variable, text string) bool {
 	switch variable {
 	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
 		return true
 	}
 
-	// A link's name is that of the Service, then a part of a fixed form. The part
-	// is looked for after each underscore, as the Service's own name may hold some.
+	// The name of a link is the name of the Service and a part of a fixed form. The
+	// part is looked for after each underscore, because the Service's name may contain
+	// underscores.
 	for at := len(prefix) - 1; at >= 0; {
 		if isServiceLink(variable[at+1:], text) {
 			return true
@@ -133,13 +135,14 @@ func isForeignVariable(variable, text string) bool {
 	return false
 }
 
-// isServiceLink tells whether the end of a variable's name is that of a Service's link:
-// SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol>
-// and the latter with _PROTO, _PORT or _ADDR.
+// isServiceLink reports whether a variable's name ends like the link of a Service:
+// SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol> and
+// the latter with _PROTO, _PORT or _ADDR.
 func isServiceLink(part, text string) bool {
 	protocols := []string{"TCP", "UDP", "SCTP"}
 	if part == "PORT" {
-		// The value tells the link from a mistyped setting: it is tcp://10.0.0.1:80.
+		// The value of a link, such as tcp://10.0.0.1:80, distinguishes it from a
+		// mistyped setting.
 		scheme, _, _ := strings.Cut(text, "://")
 		return slices.Contains(protocols, strings.ToUpper(scheme))
 	}

@@ -11,16 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settingsFile is a settings file being taken over.
+// settingsFile is a settings file that is being read.
 type settingsFile struct {
 	*loader
 
 	path string
-	// lines holds where each setting was found, to refuse the second.
+	// lines holds the line of each setting, to report a setting that is given twice.
 	lines map[string]int
 }
 
-// readFile takes over what a YAML file says.
+// readFile reads settings from a YAML file.
 func (l *loader) readFile(path string) {
 	f := &settingsFile{loader: l, path: path, lines: map[string]int{}}
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -47,7 +47,7 @@ func (l *loader) readFile(path string) {
 	}
 }
 
-// readGroup takes over the settings of one level, whose keys begin with path.
+// readGroup reads the settings of one level, whose keys begin with path.
 func (f *settingsFile) readGroup(path string, node *yaml.Node) {
 	if isEmptyNode(node) {
 		return // all of its lines are commented out
@@ -68,7 +68,7 @@ func (f *settingsFile) readGroup(path string, node *yaml.Node) {
 	}
 }
 
-// readMember takes over a setting or descends into a group of them.
+// readMember reads a setting or descends into a group of settings.
 func (f *settingsFile) readMember(key string, at, node *yaml.Node) {
 	_, known := f.byKey[key]
 	switch {
@@ -96,7 +96,7 @@ func (f *settingsFile) readSetting(key string, at, node *yaml.Node) {
 	f.byKey[key] = settingText{source: SourceFile, place: f.describePlace(node), text: node.Value}
 }
 
-// isGroup tells whether settings begin with the key and a dot.
+// isGroup reports whether settings begin with the key and a dot.
 func (f *settingsFile) isGroup(key string) bool {
 	for _, s := range f.settings {
 		if strings.HasPrefix(s.Key, key+".") {
@@ -115,8 +115,8 @@ func isEmptyNode(node *yaml.Node) bool {
 	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
 }
 
-// redactParserError returns the parser's complaint unless it quotes the file, which it does
-// where a value begins with the sign of a reference; that value may be secret.
+// redactParserError returns the parser's error unless the error quotes the file. The
+// parser does so when a value begins with * or &, and that value may be secret.
 func redactParserError(err error) error {
 	if strings.Contains(err.Error(), "'") && strings.Contains(err.Error(), "anchor") {
 		return errors.New("a value begins with * or &: put it in quotes")

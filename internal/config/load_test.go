@@ -159,7 +159,7 @@ func TestUnknownTexts(t *testing.T) {
 		Flags:    map[string]string{"a b": "x"},
 	})
 	require.ErrorContains(t, err, "unknown setting http.lisen (default); the nearest known one is http.listen")
-	require.ErrorContains(t, err, "unknown setting (a text that is no name) (flag)")
+	require.ErrorContains(t, err, "unknown setting (a text that is not a name) (flag)")
 }
 
 func TestRelations(t *testing.T) {

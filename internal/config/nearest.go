@@ -1,12 +1,14 @@
 package config
 
-// findNearest returns the candidate that takes the fewest changes of a letter to
-// reach from text, the first of them when several do.
+// findNearest returns the candidate with the smallest edit distance from text, the
+// first one if there are several.
 func findNearest(text string, candidates []string) string {
-	best, fewest := "", -1
+	best := ""
+	fewest := -1
 	for _, candidate := range candidates {
 		if d := editDistance(text, candidate); fewest < 0 || d < fewest {
-			best, fewest = candidate, d
+			best = candidate
+			fewest = d
 		}
 	}
 

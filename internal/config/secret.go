@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// mask stands where a secret would.
+// mask is shown in place of a secret.
 const mask = "***"
 
 // Secret is a text that must not be shown. However it is printed, logged or
@@ -25,8 +25,8 @@ func (s Secret) String() string {
 	return mask
 }
 
-// Format writes the mask whatever the verb: a wrong verb would otherwise make
-// fmt print the text to complain about it.
+// Format writes the mask for every verb: for a wrong verb fmt would otherwise print the
+// text in its error.
 func (s Secret) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, s.String())
 }
@@ -34,9 +34,9 @@ func (s Secret) Format(state fmt.State, _ rune) {
 // MarshalText writes the mask.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// redactDSN shows a connection string without what is secret in it. Only what is
-// known to be harmless is shown; a text that cannot be taken apart for certain
-// is masked whole.
+// redactDSN shows a connection string without its secrets. It shows only the parts
+// known to be harmless, and masks a text that it cannot parse with certainty as a
+// whole.
 func redactDSN(dsn Secret) string {
 	text := dsn.Reveal()
 	if text == "" {
@@ -70,8 +70,8 @@ func cutScheme(text string) (scheme, rest string, found bool) {
 	return "", text, false
 }
 
-// redactURL takes apart what follows the scheme. A password with an unescaped
-// delimiter shifts the parts, so whatever is odd about them is refused.
+// redactURL redacts the part of a URL after the scheme. A password with an unescaped
+// delimiter shifts the parts, so redactURL accepts only parts that look normal.
 func redactURL(rest string) (string, bool) {
 	rest, query, hasQuery := strings.Cut(rest, "?")
 	authority, path, hasPath := strings.Cut(rest, "/")
@@ -108,8 +108,8 @@ func redactURL(rest string) (string, bool) {
 	return b.String(), true
 }
 
-// areHarmlessHosts tells whether a list of hosts has nothing but numbers for ports:
-// what else follows a colon may be a password whose host was forgotten.
+// areHarmlessHosts reports whether every port in a list of hosts is a number: any other
+// text after a colon may be a password whose host was forgotten.
 func areHarmlessHosts(hosts string) bool {
 	for host := range strings.SplitSeq(hosts, ",") {
 		if end := strings.LastIndexByte(host, ']'); end >= 0 {
@@ -135,7 +135,7 @@ func redactQuery(query string) string {
 	return strings.Join(pairs, "&")
 }
 
-// redactKeywords takes apart a connection string of keywords and values.
+// redactKeywords redacts a connection string of keywords and values.
 func redactKeywords(text string) (string, bool) {
 	var pairs []string
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimLeft(rest, " \t") {
@@ -179,7 +179,7 @@ func cutValue(text string) (value, rest string, ok bool) {
 	return text, "", !quoted
 }
 
-// maskParameter keeps the name only where it is surely a name.
+// maskParameter keeps the name only if it is certainly a name.
 func maskParameter(name string, hasValue bool) string {
 	if !hasValue || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return mask
@@ -188,7 +188,7 @@ func maskParameter(name string, hasValue bool) string {
 	return name + "=" + mask
 }
 
-// isHarmlessParameter names the connection parameters whose values may be shown.
+// isHarmlessParameter reports whether the value of a connection parameter may be shown.
 func isHarmlessParameter(name string) bool {
 	switch name {
 	case "host", "hostaddr", "port", "user", "dbname", "database", "sslmode",

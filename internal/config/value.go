@@ -20,22 +20,22 @@ const (
 	gibibyte = 1 << 30
 )
 
-// value is one field of a Config, read from and shown as text.
+// value is one field of a Config, set from text and shown as text.
 type value interface {
-	// setFromText sets the field. Its error says what would be right and never holds text,
-	// which may be secret.
+	// setFromText sets the field. Its error describes a valid value and never contains
+	// text, which may be secret.
 	setFromText(text string) error
-	// displayText returns what may be seen of the field.
+	// displayText returns the text of the field without secrets.
 	displayText() string
-	// typeName names what the text is, in a word or two.
+	// typeName names the form of the text, in a word or two.
 	typeName() string
 }
 
-// number is a field with bounds, both allowed.
+// number is a field with inclusive bounds.
 type number[T int | time.Duration] struct {
 	into      *T
 	low, high T
-	// allowZero makes 0 right even below low.
+	// allowZero makes 0 valid even below low.
 	allowZero bool
 	name      string
 	read      func(string) (T, error)
@@ -64,35 +64,74 @@ func (n number[T]) displayText() string { return n.write(*n.into) }
 func (n number[T]) typeName() string    { return n.name }
 
 func countValue(into *int, low, high int) value {
-	return number[int]{into: into, low: low, high: high, name: "number", read: readCount, write: strconv.Itoa}
+	return number[int]{
+		into:  into,
+		low:   low,
+		high:  high,
+		name:  "number",
+		read:  readCount,
+		write: strconv.Itoa,
+	}
 }
 
-// countOrOff is a number that 0 turns off.
+// countOrOff returns a number that 0 turns off.
 func countOrOff(into *int) value {
-	return number[int]{into: into, low: 1, high: math.MaxInt32, allowZero: true, name: "number", read: readCount, write: strconv.Itoa}
+	return number[int]{
+		into:      into,
+		low:       1,
+		high:      math.MaxInt32,
+		allowZero: true,
+		name:      "number",
+		read:      readCount,
+		write:     strconv.Itoa,
+	}
 }
 
 func sizeValue(into *int, low, high int) value {
-	return number[int]{into: into, low: low, high: high, name: "size", read: readSize, write: writeSize}
+	return number[int]{
+		into:  into,
+		low:   low,
+		high:  high,
+		name:  "size",
+		read:  readSize,
+		write: writeSize,
+	}
 }
 
-// sizeOrOff is a size that 0 turns off.
+// sizeOrOff returns a size that 0 turns off.
 func sizeOrOff(into *int, low int) value {
-	return number[int]{into: into, low: low, high: math.MaxInt, allowZero: true, name: "size", read: readSize, write: writeSize}
+	return number[int]{
+		into:      into,
+		low:       low,
+		high:      math.MaxInt,
+		allowZero: true,
+		name:      "size",
+		read:      readSize,
+		write:     writeSize,
+	}
 }
 
 func durationValue(into *time.Duration, low, high time.Duration) value {
 	return number[time.Duration]{
-		into: into, low: low, high: high,
-		name: "duration", read: readDuration, write: writeDuration,
+		into:  into,
+		low:   low,
+		high:  high,
+		name:  "duration",
+		read:  readDuration,
+		write: writeDuration,
 	}
 }
 
-// durationOrOff is a duration that 0 turns off.
+// durationOrOff returns a duration that 0 turns off.
 func durationOrOff(into *time.Duration, low time.Duration) value {
 	return number[time.Duration]{
-		into: into, low: low, high: math.MaxInt64, allowZero: true,
-		name: "duration", read: readDuration, write: writeDuration,
+		into:      into,
+		low:       low,
+		high:      math.MaxInt64,
+		allowZero: true,
+		name:      "duration",
+		read:      readDuration,
+		write:     writeDuration,
 	}
 }
 
@@ -107,13 +146,15 @@ func readCount(text string) (int, error) {
 
 // readSize reads bytes: a whole number with or without KiB, MiB or GiB.
 func readSize(text string) (int, error) {
-	digits, unit := text, 1
+	digits := text
+	unit := 1
 	for _, u := range []struct {
 		suffix string
 		bytes  int
 	}{{"KiB", kibibyte}, {"MiB", mebibyte}, {"GiB", gibibyte}} {
 		if rest, found := strings.CutSuffix(text, u.suffix); found {
-			digits, unit = strings.TrimRight(rest, " "), u.bytes
+			digits = strings.TrimRight(rest, " ")
+			unit = u.bytes
 			break
 		}
 	}
@@ -139,7 +180,7 @@ func writeSize(v int) string {
 	return strconv.Itoa(v)
 }
 
-// readDuration reads a Go duration, before which days may stand: 5s, 1h30m, 365d,
+// readDuration reads a Go duration, optionally after a number of days: 5s, 1h30m, 365d,
 // 1d12h. A day has 24 hours.
 func readDuration(text string) (time.Duration, error) {
 	wrong := errors.New("give a duration such as 250ms, 5s, 1h30m or 365d")
@@ -178,7 +219,7 @@ func writeDuration(v time.Duration) string {
 	return text
 }
 
-// choice is a field that takes one of a few words.
+// choice is a field whose value is one of a few words.
 type choice[T ~string] struct {
 	into  *T
 	words []T
@@ -207,7 +248,7 @@ func (c choice[T]) joinWords(separator string) string {
 	return strings.Join(texts, separator)
 }
 
-// address is a field that takes a place to listen at.
+// address is a field for an address to listen on.
 type address struct{ into *string }
 
 func (a address) setFromText(text string) error {
@@ -227,8 +268,8 @@ func (a address) setFromText(text string) error {
 func (a address) displayText() string { return *a.into }
 func (a address) typeName() string    { return "host:port" }
 
-// connection is the field that takes a Postgres connection string. Whether it can
-// be used only the driver knows; the check here catches what was swapped or cut.
+// connection is the field for a Postgres connection string. Only the driver knows
+// whether the string can be used; the check here catches swapped and truncated values.
 type connection struct{ into *Secret }
 
 func (c connection) setFromText(text string) error {

@@ -351,7 +351,7 @@ func serviceChecks() []check {
 		{
 			name:     "service.ops_hidden",
 			needs:    needsService,
-			examines: "The second port's paths, such as /metrics, /readyz, /debug/config and /debug/pprof/, are not reachable at the public URL",
+			examines: "The paths of the ops port, such as /metrics, /readyz, /debug/config and /debug/pprof/, are not reachable at the public URL",
 			remedy:   "Configure the proxy to forward to http.listen only; bind ops.listen to an address that only the platform can reach.",
 			evaluate: (*facts).checkOpsHidden,
 		},
@@ -363,7 +363,7 @@ func opsChecks() []check {
 		{
 			name:     "ops.live",
 			needs:    needsNothing,
-			examines: "/livez of the second port answers",
+			examines: "/livez of the ops port answers",
 			remedy:   "Check that the service runs and that --ops-url leads to ops.listen.",
 			evaluate: (*facts).checkLive,
 		},

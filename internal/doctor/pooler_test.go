@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A pooler under which the service cannot work is one failure with a remedy, not two dozen

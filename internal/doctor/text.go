@@ -45,7 +45,7 @@ func (r Report) WriteText(w io.Writer) error {
 // RenderMarkdown renders the table of checks for the documentation.
 func RenderMarkdown() string {
 	var b strings.Builder
-	b.WriteString("| Check | Good result | Fix |\n| --- | --- | --- |\n")
+	b.WriteString("| check | passes when | what to do otherwise |\n| --- | --- | --- |\n")
 	for _, c := range allChecks() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c.name, c.examines, c.remedy)
 	}

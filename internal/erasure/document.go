@@ -129,7 +129,7 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// containsValue tells whether the path leads to the value from this node or from one in it:
+// containsValue reports whether the path leads to the value from this node or from one in it:
 // an event may stand in a member of the wrong name, in an array, or in a string.
 func (n *node) containsValue(w *SearchValue, levels int) bool {
 	if n.matchesPath(w, w.Steps, maxArraysOnPath) {
@@ -162,7 +162,7 @@ func (n *node) containsValue(w *SearchValue, levels int) bool {
 	return false
 }
 
-// matchesPath tells whether steps lead to the value. Where an array stands in the way, each of
+// matchesPath reports whether steps lead to the value. Where an array stands in the way, each of
 // its items will do, so many arrays deep: what was refused may have the wrong shape.
 func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	if len(steps) == 0 && n.text != nil {
@@ -192,10 +192,10 @@ func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	return false
 }
 
-// equalsValue tells whether a scalar is the value, in whichever way a number is written.
+// equalsValue reports whether a scalar is the value, in whichever way a number is written.
 func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
-		if n.str == text || !n.isString && string(event.Canonical(n.text)) == string(canonicalNumber(text)) {
+		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
 			return true
 		}
 	}
@@ -210,7 +210,7 @@ func canonicalNumber(text string) []byte {
 		return []byte(text)
 	}
 
-	return event.Canonical([]byte(text))
+	return event.Canonicalize([]byte(text))
 }
 
 // unescapeText replaces JSON's escapes in a text that need not be JSON.

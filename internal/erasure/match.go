@@ -58,12 +58,12 @@ func (m *Matcher) Halves() []string { return m.halves }
 // SearchValues are the values.
 func (m *Matcher) SearchValues() []SearchValue { return m.values }
 
-// MatchesText tells whether a raw text is covered.
+// MatchesText reports whether a raw text is covered.
 func (m *Matcher) MatchesText(raw []byte) bool {
 	return (len(m.exact) > 0 && m.namesSession(raw)) || (len(m.values) > 0 && m.hasAllValues(raw))
 }
 
-// namesSession tells whether a text names a session, in any case, with hyphens or without, with
+// namesSession reports whether a text names a session, in any case, with hyphens or without, with
 // escapes, inside of something longer, or with one typing error.
 func (m *Matcher) namesSession(raw []byte) bool {
 	for run := range splitRuns(raw) {
@@ -128,7 +128,7 @@ func isID(run string) bool {
 	return len(run) == idDigits && strings.Trim(run, "0123456789abcdef") == ""
 }
 
-// withinOneEdit tells whether one letter that is missing, too many or wrong makes a of b.
+// withinOneEdit reports whether one letter that is missing, too many or wrong makes a of b.
 func withinOneEdit(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
@@ -150,7 +150,7 @@ func withinOneEdit(a, b string) bool {
 	return a[same:] == b[same+1:]
 }
 
-// hasAllValues tells whether a text holds all values: where it is JSON, each below its path,
+// hasAllValues reports whether a text holds all values: where it is JSON, each below its path,
 // wherever in the text that begins; else each somewhere.
 func (m *Matcher) hasAllValues(raw []byte) bool {
 	if documents, ok := parseDocuments(raw); ok {
@@ -175,7 +175,7 @@ func (m *Matcher) everyValue(holds func(*SearchValue) bool) bool {
 	return true
 }
 
-// hasWord tells whether a word occurs in a text and is not a part of a longer one.
+// hasWord reports whether a word occurs in a text and is not a part of a longer one.
 func hasWord(text []byte, word string) bool {
 	isPart := func(c byte) bool {
 		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'

@@ -12,7 +12,7 @@ import (
 func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	t := &e.counters
 	_, unfinished := meter.Int64ObservableGauge("theeye.erasures.unfinished", metric.WithUnit("{erasure}"),
-		metric.WithDescription("Erasures that were begun, on any replica, and are not finished"),
+		metric.WithDescription("Unfinished erasures, on any replica"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			if seen := t.backlog.Load(); seen != nil {
 				o.Observe(seen.Unfinished)
@@ -21,7 +21,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 			return nil
 		}))
 	_, oldest := meter.Float64ObservableGauge("theeye.erasures.oldest_unfinished.age", metric.WithUnit("s"),
-		metric.WithDescription("How long ago the oldest unfinished erasure was asked for; 0 when all are finished"),
+		metric.WithDescription("Age of the oldest unfinished erasure; 0 when all are finished"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			seen := t.backlog.Load()
 			switch {
@@ -41,7 +41,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 			return nil
 		}))
 	_, failed := meter.Int64ObservableCounter("theeye.erasures.failed.steps", metric.WithUnit("{step}"),
-		metric.WithDescription("Steps of erasures that failed on this replica and are tried again"),
+		metric.WithDescription("Steps of erasures that failed on this replica; they are retried"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(t.failed.Load())
 			return nil

@@ -175,7 +175,7 @@ func (e *Eraser) runWorker(ctx context.Context) {
 	}
 }
 
-// workOnNext works on one erasure for a slice of time. It tells whether there may be more to do
+// workOnNext works on one erasure for a slice of time. It reports whether there may be more to do
 // at once; after a failure there is a pause.
 func (e *Eraser) workOnNext(ctx context.Context) bool {
 	if ctx.Err() != nil {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

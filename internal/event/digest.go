@@ -24,20 +24,22 @@ func (e *Event) Digest() Digest {
 		b.WriteByte(0) // no name holds a NUL, so that no two pairs of names run together
 		b.WriteString(text)
 	}
+
 	b.WriteByte(0)
-	b.Write(Canonical(e.Data))
+	b.Write(Canonicalize(e.Data))
 	return sha256.Sum256(b.Bytes())
 }
 
-// Canonical renders valid JSON with sorted members and numbers in one form, so
+// Canonicalize renders valid JSON with sorted members and numbers in one form, so
 // that equal documents have equal bytes. Text that is not JSON is returned as it is.
-func Canonical(text []byte) []byte {
+func Canonicalize(text []byte) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var document any
 	if decoder.Decode(&document) != nil {
 		return text
 	}
+
 	return appendCanonical(nil, document)
 }
 
@@ -48,6 +50,7 @@ func appendCanonical(b []byte, value any) []byte {
 		for name := range v {
 			names = append(names, name)
 		}
+
 		slices.Sort(names)
 		b = append(b, '{')
 		for _, name := range names {
@@ -56,6 +59,7 @@ func appendCanonical(b []byte, value any) []byte {
 			b = appendCanonical(b, v[name])
 			b = append(b, ',')
 		}
+
 		return append(b, '}')
 	case []any:
 		b = append(b, '[')
@@ -63,6 +67,7 @@ func appendCanonical(b []byte, value any) []byte {
 			b = appendCanonical(b, element)
 			b = append(b, ',')
 		}
+
 		return append(b, ']')
 	case json.Number:
 		return append(b, canonicalNumber(string(v))...)
@@ -89,9 +94,11 @@ func canonicalNumber(text string) string {
 	if trimmed == "" {
 		return "0"
 	}
+
 	if negative {
 		trimmed = "-" + trimmed
 	}
+
 	return trimmed + "e" + strconv.Itoa(exponent)
 }
 

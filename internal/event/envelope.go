@@ -29,14 +29,14 @@ type Envelope struct {
 	// Observed is what an event type that only observes has to object to; it is stored
 	// with the event.
 	Observed []fault.Violation
-	// Added are the members that the service adds to the events that it gives back, as they
+	// ReadOnly are the members that the service adds to the events that it gives back, as they
 	// were sent: who has them read an event that is stored, and is not sending a new one.
-	Added []Member
+	ReadOnly []Member
 	// TypeVersion is the version of the event type that judged it; 0 when there is none.
 	TypeVersion int32
 	Known       Fields
-	// Unparted tells that Raw is a body as a whole, which could not be taken apart into events.
-	Unparted bool
+	// IsWholeBody tells that Raw is a body as a whole, which could not be taken apart into events.
+	IsWholeBody bool
 	// Unchanged tells that the stored event says the same, so that its type is not asked
 	// again: it may ask for something else by now.
 	Unchanged bool
@@ -50,16 +50,16 @@ func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 // Has tells whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 
-// refuseMalformed refuses an event that is not JSON for that reason alone: what was found
+// rejectMalformed refuses an event that is not JSON for that reason alone: what was found
 // before reading ended may follow from it.
-func (e *Envelope) refuseMalformed(detail string) {
+func (e *Envelope) rejectMalformed(detail string) {
 	e.Violations = nil
-	e.Refuse(fault.CodeMalformedEvent, "", detail)
+	e.Reject(fault.CodeMalformedEvent, "", detail)
 }
 
-// Refuse adds a reason to refuse the event. Where there are MaxViolations already,
+// Reject adds a reason to refuse the event. Where there are MaxViolations already,
 // it takes the place of the last.
-func (e *Envelope) Refuse(code fault.Code, pointer, detail string) {
+func (e *Envelope) Reject(code fault.Code, pointer, detail string) {
 	e.Violations = e.Violations[:min(len(e.Violations), MaxViolations-1)]
 	e.Violations = append(e.Violations, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
 }

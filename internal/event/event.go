@@ -56,5 +56,6 @@ func (e *Stored) Before(other *Stored) bool {
 	if !e.Timestamp.Equal(other.Timestamp) {
 		return e.Timestamp.Before(other.Timestamp)
 	}
+
 	return e.Sequence < other.Sequence
 }

@@ -31,6 +31,7 @@ func text(changes members) string {
 			parts = append(parts, `"`+name+`":`+all[name])
 		}
 	}
+
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
@@ -67,6 +68,7 @@ func found(e event.Envelope) []string {
 	for _, v := range e.Violations {
 		list = append(list, v.Pointer+" "+string(v.Code))
 	}
+
 	return list
 }
 

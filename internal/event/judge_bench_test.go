@@ -35,6 +35,6 @@ func BenchmarkCanonical(b *testing.B) {
 	b.SetBytes(int64(len(e.Event.Data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = event.Canonical(e.Event.Data)
+		_ = event.Canonicalize(e.Event.Data)
 	}
 }

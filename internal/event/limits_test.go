@@ -42,6 +42,7 @@ func TestDeepNestingHurtsNobodyElse(t *testing.T) {
 			if len(deep) > 64<<10-200 {
 				want = fault.CodeEventTooLarge
 			}
+
 			require.Len(t, got[1].Violations, 1)
 			require.Equal(t, want, got[1].Violations[0].Code)
 			require.Equal(t, withData(deep), string(got[1].Raw))
@@ -60,6 +61,7 @@ func TestBracketsBelowTheDepth(t *testing.T) {
 		require.Contains(t, got[0], "too_deep")
 		require.Equal(t, " invalid_json", got[len(got)-1], "%.60s", bad)
 	}
+
 	inside := judge(t, withData(open+`"\u0000]","\ud800"`+strings.Repeat("]", 40)))
 	require.Len(t, inside, 3, "strings are still looked at, for brackets in them do not count")
 }
@@ -98,6 +100,7 @@ func TestLimitsFollowTheRules(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, found(envelopes[0]))
 	}
+
 	_, _, err := event.ParseJSON([]byte("[{},{},{}]"), &rules, now())
 	require.True(t, fault.Is(err, fault.CodeBatchTooLarge))
 	_, err = event.ParseNDJSON([]byte("{}\n{}\n{}"), &rules, now())

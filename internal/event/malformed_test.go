@@ -27,6 +27,7 @@ func malformed() []string {
 	} {
 		list = append(list, withData(value))
 	}
+
 	return list
 }
 
@@ -45,6 +46,7 @@ func TestMalformedEventsAreRefusedAlone(t *testing.T) {
 			if bad == "" || strings.Contains(bad, "\n") {
 				continue // which is no line
 			}
+
 			lines, err := event.ParseNDJSON([]byte(strings.Join(texts, "\r\n")), &rules, now())
 			require.NoError(t, err)
 			requireRefusedAlone(t, lines, texts, at)
@@ -60,7 +62,7 @@ func requireRefusedAlone(t *testing.T, got []event.Envelope, texts []string, at 
 	for i := range got {
 		require.Equal(t, i != at, got[i].Accepted(), "%.80q", texts[at])
 		require.Equal(t, texts[i], string(got[i].Raw))
-		require.False(t, got[i].Unparted)
+		require.False(t, got[i].IsWholeBody)
 	}
 }
 
@@ -77,8 +79,10 @@ func TestTrailingCommasOfABatch(t *testing.T) {
 		for _, e := range parseBatch(t, body) {
 			got = append(got, strings.TrimPrefix(strings.Join(found(e), ""), " "))
 		}
+
 		require.Equal(t, want, got, body)
 	}
+
 	rules := event.DefaultRules()
 	_, _, err := event.ParseJSON([]byte("["+strings.Repeat(",", 1000)+"]"), &rules, now())
 	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "what is malformed counts")
@@ -99,7 +103,7 @@ func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	t.Parallel()
 	good := text(nil)
 	for body, want := range map[string]bool{good: false, good + good: true, good + "\n" + good: true, `{"a":NaN}`: true, `{"a":1}`: false} {
-		require.Equal(t, want, parse(t, body).Unparted, body)
+		require.Equal(t, want, parse(t, body).IsWholeBody, body)
 	}
 }
 
@@ -109,6 +113,7 @@ func FuzzDamage(f *testing.F) {
 	for _, bad := range malformed()[:30] {
 		f.Add([]byte(bad), 2, false)
 	}
+
 	f.Add([]byte(`{"a":"b}`), 1, true)
 	f.Add([]byte(`{"a":[}`), 0, true)
 	f.Add([]byte(withData("NaN")+","+withData("007")), 3, false)
@@ -118,10 +123,12 @@ func FuzzDamage(f *testing.F) {
 		if at = max(0, at%len(neighbours)); len(bad) > 100_000 {
 			return
 		}
+
 		separator := ","
 		if asLines {
 			separator = "\n"
 		}
+
 		elements := slices.Clone(neighbours)
 		elements[at] = string(bad)
 		body := strings.Join(elements, separator)
@@ -135,12 +142,15 @@ func FuzzDamage(f *testing.F) {
 			require.True(t, bytes.ContainsAny(bad, `"{}[]`) || bytes.Count(bad, []byte(",")) > 900, "only strings and brackets hide the end of an element: %q", bad)
 			return
 		}
+
 		for i := range got {
 			checkEnvelope(t, &got[i])
 		}
+
 		if bytes.ContainsAny(bad, "\"") && !asLines {
 			return // it may have swallowed a neighbour, whose text is then kept with it
 		}
+
 		// The elements before it come first, and those behind it last.
 		require.GreaterOrEqual(t, len(got), len(neighbours)-1)
 		for i := range neighbours {
@@ -148,6 +158,7 @@ func FuzzDamage(f *testing.F) {
 			if i > at {
 				place += len(got) - len(neighbours)
 			}
+
 			if i != at {
 				require.Equal(t, verdictAlone(t, neighbours[i]), fmt.Sprint(found(got[place])))
 			}

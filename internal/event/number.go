@@ -16,30 +16,34 @@ const (
 	plainLength = 41
 )
 
-// number reads a number and checks that the store and every reader can hold it. What
+// readNumber reads a number and checks that the store and every reader can hold it. What
 // counts is the number and not the way it is written: the store spells 1e308 out.
-func (s *scanner) number() bool {
+func (s *scanner) readNumber() bool {
 	start := s.pos
 	if s.peek() == '-' {
 		s.pos++
 	}
+
 	digits := 0
 	if s.peek() == '0' {
 		s.pos++
 		digits++
-	} else if n := s.digits(); n > 0 {
+	} else if n := s.skipDigits(); n > 0 {
 		digits += n
 	} else {
-		return s.fail("expected a digit")
+		return s.failSyntax("expected a digit")
 	}
+
 	if s.peek() == '.' {
 		s.pos++
-		n := s.digits()
+		n := s.skipDigits()
 		if n == 0 {
-			return s.fail("expected a digit after the decimal point")
+			return s.failSyntax("expected a digit after the decimal point")
 		}
+
 		digits += n
 	}
+
 	mantissa := s.pos
 	exponent := 0
 	if c := s.peek(); c == 'e' || c == 'E' {
@@ -47,21 +51,25 @@ func (s *scanner) number() bool {
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
 		}
-		if exponent = s.digits(); exponent == 0 {
-			return s.fail("expected a digit in the exponent")
+
+		if exponent = s.skipDigits(); exponent == 0 {
+			return s.failSyntax("expected a digit in the exponent")
 		}
 	}
+
 	if exponent > 0 || digits > s.rules.NumberDigits {
 		s.checkNumber(s.text[start:mantissa], s.text[mantissa:s.pos])
 	}
+
 	return true
 }
 
-func (s *scanner) digits() (n int) {
+func (s *scanner) skipDigits() (n int) {
 	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
 		s.pos++
 		n++
 	}
+
 	return n
 }
 
@@ -74,7 +82,7 @@ func (s *scanner) checkNumber(mantissa, exponent []byte) {
 		s.report(fault.CodeNumberOutOfRange, "a number is written with at most %d characters; send longer ones as strings", limit+maxExponent)
 	case significantDigits(mantissa) > limit:
 		s.report(fault.CodeNumberOutOfRange, "a number has at most %d significant digits; send longer ones as strings", limit)
-	case !representable(mantissa, exponent):
+	case !isRepresentable(mantissa, exponent):
 		s.report(fault.CodeNumberOutOfRange, "the number does not fit a 64-bit float; send it as a string")
 	}
 }
@@ -87,13 +95,14 @@ func significantDigits(plain []byte) int {
 	if bytes.IndexByte(significant, '.') >= 0 {
 		n--
 	}
+
 	return n
 }
 
-// representable tells whether a number is finite in a float64 and not rounded to zero. It
+// isRepresentable tells whether a number is finite in a float64 and not rounded to zero. It
 // looks at the digits: strconv takes 50 µs for a number next to zero, which a body may hold
 // a million times.
-func representable(mantissa, exponent []byte) bool {
+func isRepresentable(mantissa, exponent []byte) bool {
 	power := 0
 	if len(exponent) > 0 {
 		var err error
@@ -101,24 +110,29 @@ func representable(mantissa, exponent []byte) bool {
 			return false
 		}
 	}
+
 	unsigned := bytes.TrimPrefix(mantissa, []byte("-"))
 	first := bytes.IndexAny(unsigned, "123456789")
 	if first < 0 {
 		return true
 	}
+
 	point := bytes.IndexByte(unsigned, '.')
 	if point < 0 {
 		point = len(unsigned)
 	}
+
 	if power += point - first; first < point {
 		power--
 	}
+
 	switch power { // of the first significant digit
 	case 308:
 		return compareDigits(unsigned[first:], tooLargeDigits) < 0
 	case -324:
 		return compareDigits(unsigned[first:], tooSmallDigits) > 0
 	}
+
 	return power > -324 && power < 308
 }
 
@@ -134,6 +148,7 @@ func compareDigits(digits []byte, other string) int {
 	if bytes.IndexByte(digits, '.') >= 0 {
 		digits = bytes.Replace(digits, []byte("."), nil, 1)
 	}
+
 	return bytes.Compare(bytes.TrimRight(digits, "0"), []byte(other))
 }
 
@@ -145,6 +160,7 @@ func ShortenNumbers(document []byte) []byte {
 	if !hasLongRun(document) {
 		return document
 	}
+
 	var short []byte
 	copied := 0
 	for i := 0; i < len(document); {
@@ -159,14 +175,17 @@ func ShortenNumbers(document []byte) []byte {
 					copied = end
 				}
 			}
+
 			i = end
 		default:
 			i++
 		}
 	}
+
 	if copied == 0 {
 		return document
 	}
+
 	return append(short, document[copied:]...)
 }
 
@@ -177,19 +196,24 @@ func hasLongRun(text []byte) bool {
 		if !isDigit(text[i]) && text[i] != '.' {
 			continue
 		}
+
 		first := i
 		for first > 0 && (isDigit(text[first-1]) || text[first-1] == '.') {
 			first--
 		}
+
 		last := i
 		for last+1 < len(text) && (isDigit(text[last+1]) || text[last+1] == '.') {
 			last++
 		}
+
 		if last-first >= plainLength {
 			return true
 		}
+
 		i = last
 	}
+
 	return false
 }
 
@@ -205,6 +229,7 @@ func stringEnd(text []byte, start int) int {
 			return i + 1
 		}
 	}
+
 	return 0
 }
 
@@ -214,6 +239,7 @@ func numberEnd(text []byte, start int) int {
 	for end < len(text) && (isDigit(text[end]) || text[end] == '.' || text[end] == 'e' || text[end] == 'E' || text[end] == '+' || text[end] == '-') {
 		end++
 	}
+
 	return end
 }
 
@@ -225,12 +251,14 @@ func shortNumber(text []byte) []byte {
 	if e := bytes.IndexAny(unsigned, "eE"); e >= 0 {
 		mantissa, exponentText = unsigned[:e], unsigned[e+1:]
 	}
+
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
 	digits := bytes.TrimLeft(bytes.Join([][]byte{whole, fraction}, nil), "0")
 	significant := bytes.TrimRight(digits, "0")
 	if len(significant) == 0 {
 		return []byte("0")
 	}
+
 	exponent, _ := strconv.Atoi(string(exponentText)) // none, or bounded by the decoder
 	exponent += len(digits) - len(significant) - len(fraction)
 	short := append(make([]byte, 0, len(significant)+8), text[:len(text)-len(unsigned)]...)
@@ -242,9 +270,11 @@ func shortNumber(text []byte) []byte {
 		short = append(append(short, significant...), 'e')
 		short = strconv.AppendInt(short, int64(exponent), 10)
 	}
+
 	if len(short) >= len(text) {
 		return text
 	}
+
 	return short
 }
 

@@ -18,6 +18,7 @@ func LongestPointer(told int) int {
 	if told > toldAtLength {
 		return briefPointer
 	}
+
 	return maxPointer
 }
 
@@ -27,5 +28,6 @@ func CutPointer(pointer string, longest int) string {
 	if len(pointer) <= longest {
 		return pointer
 	}
+
 	return pointer[:max(strings.LastIndexByte(pointer[:longest+1], '/'), 0)]
 }

@@ -27,6 +27,7 @@ func TestViolationsOfABatchAreToldBriefly(t *testing.T) {
 			told += len(v.Pointer)
 		}
 	}
+
 	require.Less(t, told, 3<<20)
 	pointer := func(i int) string {
 		require.Equal(t, fault.CodeDuplicateMember, batch[i].Violations[0].Code)

@@ -28,15 +28,17 @@ func ParsePrecondition(ifMatch, ifNoneMatch []string) (*Precondition, error) {
 	var p Precondition
 	var ok bool
 	if p.match, ok = parseTags(ifMatch); !ok {
-		return nil, malformed("If-Match")
+		return nil, malformedFault("If-Match")
 	}
+
 	if p.noneMatch, ok = parseTags(ifNoneMatch); !ok {
-		return nil, malformed("If-None-Match")
+		return nil, malformedFault("If-None-Match")
 	}
+
 	return &p, nil
 }
 
-func malformed(header string) error {
+func malformedFault(header string) error {
 	return fault.New(fault.Invalid, fault.CodeInvalidHeader, header+` is an ETag as it came, in its double quotes, or a list of them, or *`)
 }
 
@@ -51,17 +53,18 @@ func (p *Precondition) Allows(tag string) error {
 		return nil
 	case p.match.given && tag == "":
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "If-Match asks for something that is not there")
-	case p.match.given && !p.match.has(tag):
+	case p.match.given && !p.match.hasTag(tag):
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "it was changed meanwhile: read it again, and send the ETag of what you read")
 	case tag != "" && p.Has(tag):
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "If-None-Match asks for something else than what is there")
 	}
+
 	return nil
 }
 
 // Has tells whether the client has what has this tag, by If-None-Match.
 func (p *Precondition) Has(tag string) bool {
-	return p != nil && p.noneMatch.given && p.noneMatch.has(tag)
+	return p != nil && p.noneMatch.given && p.noneMatch.hasTag(tag)
 }
 
 // AllowsReading is Allows for a request that reads, for which If-None-Match refuses
@@ -70,12 +73,13 @@ func (p *Precondition) AllowsReading(tag string) error {
 	if p == nil {
 		return nil
 	}
+
 	return (&Precondition{match: p.match}).Allows(tag)
 }
 
-// has tells whether a tag of ours is in the list. A proxy that compresses our answers
+// hasTag tells whether a tag of ours is in the list. A proxy that compresses our answers
 // makes weak tags of strong ones, or adds the encoding; the thing is the same.
-func (l tagList) has(tag string) bool {
+func (l tagList) hasTag(tag string) bool {
 	ours := strings.Trim(tag, `"`)
 	return l.any || slices.ContainsFunc(l.opaque, func(sent string) bool {
 		rest, found := strings.CutPrefix(sent, ours)
@@ -95,21 +99,25 @@ func parseTags(values []string) (l tagList, ok bool) {
 	if values == nil {
 		return l, true
 	}
+
 	l.given = true
 	rest := strings.Trim(strings.Join(values, ","), " \t")
 	if rest == "*" {
 		l.any = true
 		return l, true
 	}
+
 	for {
 		rest = strings.TrimLeft(rest, " \t,") // a list may have empty elements
 		if rest == "" {
 			return l, len(l.opaque) > 0
 		}
+
 		opaque, behind, found := cutTag(rest)
 		if !found {
 			return l, false
 		}
+
 		l.opaque = append(l.opaque, opaque)
 		rest = strings.TrimLeft(behind, " \t")
 		if rest != "" && rest[0] != ',' {
@@ -125,11 +133,13 @@ func cutTag(text string) (opaque, behind string, found bool) {
 	if !quoted {
 		return "", "", false
 	}
+
 	opaque, behind, found = strings.Cut(text, `"`)
 	for i := range len(opaque) {
 		if opaque[i] <= ' ' || opaque[i] == 0x7f {
 			return "", "", false
 		}
 	}
+
 	return opaque, behind, found && opaque != ""
 }

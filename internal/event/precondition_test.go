@@ -31,6 +31,7 @@ func TestPreconditionsCompareTagsThatProxiesChanged(t *testing.T) {
 		require.NoError(t, p.AllowsReading(tag), sent)
 		require.NoError(t, p.Allows(""), sent)
 	}
+
 	p, err := event.ParsePrecondition([]string{`"a"`, tag}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Allows(tag), "a list over two lines")

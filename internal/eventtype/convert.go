@@ -119,7 +119,7 @@ func (c *conversion) idOf(schema orderedObject) string {
 	return id
 }
 
-// refAlone tells whether all that stands beside a $ref does nothing.
+// refAlone reports whether all that stands beside a $ref does nothing.
 func (c *conversion) refAlone(schema orderedObject) bool {
 	_, isText := schema.get("$ref").(string)
 	return isText && c.from.isBefore(Draft2019)

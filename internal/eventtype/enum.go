@@ -50,7 +50,7 @@ func scalarIdentity(value any) string {
 		return "" // it cannot be, for it was read from JSON
 	}
 
-	return string(event.Canonical(text))
+	return string(event.Canonicalize(text))
 }
 
 // lookUpEnums puts what is looked up into the place of long enums.

@@ -66,7 +66,7 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
-// isEmail tells whether a text is a Mailbox of RFC 5321, or of RFC 6531 where it has other
+// isEmail reports whether a text is a Mailbox of RFC 5321, or of RFC 6531 where it has other
 // characters than those of ASCII. A mail's header allows more: names, comments, space.
 func isEmail(text string, isDomain func(string) bool) bool {
 	const longest, longestLocal = 254, 64 // octets: RFC 5321, 4.5.3.1
@@ -96,7 +96,7 @@ func isEmail(text string, isDomain func(string) bool) bool {
 	return isDomain(domain)
 }
 
-// isDotString tells whether a text is atoms with a dot between each two.
+// isDotString reports whether a text is atoms with a dot between each two.
 func isDotString(text string) bool {
 	for atom := range strings.SplitSeq(text, ".") {
 		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"(),:;<>@[\\]\x7f", r) }) {
@@ -107,7 +107,7 @@ func isDotString(text string) bool {
 	return true
 }
 
-// isQuotedRest tells whether a text is a quoted string without its first quote.
+// isQuotedRest reports whether a text is a quoted string without its first quote.
 func isQuotedRest(text string) bool {
 	inner, closed := strings.CutSuffix(text, `"`)
 	escaped := false
@@ -133,7 +133,7 @@ func isIPv6(text string) bool {
 	return err == nil && address.Is6() && address.Zone() == ""
 }
 
-// isIRI tells whether a text is an IRI-reference (RFC 3987), which one of ASCII alone is if
+// isIRI reports whether a text is an IRI-reference (RFC 3987), which one of ASCII alone is if
 // it is a URI-reference (RFC 3986).
 func isIRI(text string) bool {
 	for i, r := range text {
@@ -176,7 +176,7 @@ func userInfo(text string) string {
 	return authority[:max(strings.LastIndexByte(authority, '@'), 0)]
 }
 
-// hasRightBrackets tells whether brackets stand around an IPv6 address alone, and a host
+// hasRightBrackets reports whether brackets stand around an IPv6 address alone, and a host
 // with colons has them.
 func hasRightBrackets(text, host string) bool {
 	if !strings.HasPrefix(host, "[") {
@@ -187,7 +187,7 @@ func hasRightBrackets(text, host string) bool {
 	return closed && isIPv6(address) && strings.Count(text, "[") == 1 && strings.Count(text, "]") == 1
 }
 
-// isUCS tells whether a character may stand in an IRI: no private use, no noncharacter, no
+// isUCS reports whether a character may stand in an IRI: no private use, no noncharacter, no
 // control character.
 func isUCS(r rune) bool {
 	const firstPrivate, lastPrivate, firstNone, lastNone, firstCompatible, plane, beyond = 0xE000, 0xF8FF, 0xFDD0, 0xFDEF, 0xA0, 0xFFFE, 0xE0000
@@ -206,7 +206,7 @@ func hasScheme(text string) bool {
 	return err == nil && parsed.IsAbs()
 }
 
-// isURITemplate tells whether a text is a template of RFC 6570.
+// isURITemplate reports whether a text is a template of RFC 6570.
 func isURITemplate(text string) bool {
 	for text != "" {
 		open := strings.IndexAny(text, "{}")
@@ -234,7 +234,7 @@ func isURITemplate(text string) bool {
 	return true
 }
 
-// isTemplateExpression tells whether an operator and names stand between the braces.
+// isTemplateExpression reports whether an operator and names stand between the braces.
 func isTemplateExpression(text string) bool {
 	if text == "" {
 		return false
@@ -270,7 +270,7 @@ func isDateTime(text string) bool {
 	return len(text) > date && isDate(text[:date]) && (text[date] == 'T' || text[date] == 't') && isTime(text[date+1:])
 }
 
-// isTime tells whether a text is a full-time of RFC 3339. A leap second is one where it is
+// isTime reports whether a text is a full-time of RFC 3339. A leap second is one where it is
 // the last of a day in UTC.
 func isTime(text string) bool {
 	clock := text[:min(len(text), len(time.TimeOnly))]
@@ -315,7 +315,7 @@ func isTime(text string) bool {
 	return !isLeap || utc.Hour() == 23 && utc.Minute() == 59
 }
 
-// isDuration tells whether a text is a duration of RFC 3339, appendix A: units follow one
+// isDuration reports whether a text is a duration of RFC 3339, appendix A: units follow one
 // another without a gap.
 func isDuration(text string) bool {
 	date, clock, hasClock := strings.Cut(strings.TrimPrefix(text, "P"), "T")
@@ -329,7 +329,7 @@ func isDuration(text string) bool {
 	return (date == "" || hasUnits(date, "YMD")) && (!hasClock || hasUnits(clock, "HMS"))
 }
 
-// hasUnits tells whether a text is numbers, each with the unit after the one before it.
+// hasUnits reports whether a text is numbers, each with the unit after the one before it.
 func hasUnits(text, units string) bool {
 	for first := true; text != ""; first = false {
 		rest := strings.TrimLeft(text, "0123456789")

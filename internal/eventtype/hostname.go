@@ -14,7 +14,7 @@ const (
 	maxLabel    = 63
 )
 
-// isHostname tells whether a text is a name of RFC 1123. A label that is an internationalized
+// isHostname reports whether a text is a name of RFC 1123. A label that is an internationalized
 // one in its ASCII form has to be right, too.
 func isHostname(text string) bool {
 	if len(text) > maxHostname {
@@ -34,14 +34,14 @@ func isHostname(text string) bool {
 	return true
 }
 
-// isLabel tells whether a label is letters, digits and hyphens, of which none is at an end.
+// isLabel reports whether a label is letters, digits and hyphens, of which none is at an end.
 func isLabel(label string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 	return label != "" && len(label) <= maxLabel && strings.Trim(label, allowed) == "" && label[0] != '-' && label[len(label)-1] != '-' &&
 		strings.IndexFunc(label, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) < 0
 }
 
-// isIDNHostname tells whether a text is a name of RFC 5890.
+// isIDNHostname reports whether a text is a name of RFC 5890.
 func isIDNHostname(text string) bool {
 	if text == "" || len(text) > utf8.UTFMax*maxHostname {
 		return false
@@ -69,7 +69,7 @@ func labelSeparators() *strings.Replacer {
 	return strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
 }
 
-// isIDNLabel tells whether a label follows IDNA 2008 (RFC 5891), in either form.
+// isIDNLabel reports whether a label follows IDNA 2008 (RFC 5891), in either form.
 func isIDNLabel(label string) bool {
 	profile := idna.New(idna.ValidateLabels(true), idna.CheckHyphens(true), idna.CheckJoiners(true), idna.BidiRule(),
 		idna.StrictDomainName(true), idna.VerifyDNSLength(true))
@@ -103,7 +103,7 @@ func isExcluded(r rune) bool {
 	return strings.ContainsRune("\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b", r)
 }
 
-// fitsContext tells whether a character may stand where it does (RFC 5892, appendix A).
+// fitsContext reports whether a character may stand where it does (RFC 5892, appendix A).
 func fitsContext(label []rune, i int) bool {
 	is := func(at int, table *unicode.RangeTable) bool {
 		return at >= 0 && at < len(label) && unicode.Is(table, label[at])

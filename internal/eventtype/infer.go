@@ -159,7 +159,7 @@ func (i *Inference) addText(p *slot, text string) {
 	}
 }
 
-// matchesFormat tells whether a text has the format. That a:b is a URI, too, is no help.
+// matchesFormat reports whether a text has the format. That a:b is a URI, too, is no help.
 func (f namedFormat) matchesFormat(text string) bool {
 	return (f.name != "uri" || strings.Contains(text, "://")) && f.schema.Validate(text) == nil
 }

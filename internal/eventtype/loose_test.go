@@ -122,7 +122,7 @@ func requireNotKept(t testing.TB, d *eventtype.Cache, payload any, late bool) *e
 	require.NoError(t, err)
 	envelopes := sent(t, string(text))
 	if late {
-		envelopes[0].Refuse("invalid_timestamp", "/timestamp", "it is wrong")
+		envelopes[0].Reject("invalid_timestamp", "/timestamp", "it is wrong")
 	}
 
 	require.NoError(t, d.ValidatePayloads(envelopes, false))

@@ -30,11 +30,11 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	}
 	var events, compiles, gauge error
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that were held against the schema of their type, by the result: conforming, refused, or observed (stored although they violate it)"))
+		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
-		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
+		metric.WithDescription("Reloads of the cache of compiled schemas because a type had changed"))
 	_, gauge = meter.Int64ObservableGauge("theeye.event_types.registered", metric.WithUnit("{type}"),
-		metric.WithDescription("Event types that are registered, each with its compiled schema in the cache"),
+		metric.WithDescription("Registered event types, each with its compiled schema in the cache"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(m.registered.Load())
 			return nil

@@ -171,7 +171,7 @@ type preview struct {
 	timedOut bool
 }
 
-// examineStored examines a stored event; it tells whether there is time for another.
+// examineStored examines a stored event; it reports whether there is time for another.
 func (p *preview) examineStored(e StoredEvent) bool {
 	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false

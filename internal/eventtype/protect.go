@@ -240,7 +240,7 @@ func hashValue(value any, key []byte) any {
 	}
 
 	code := hmac.New(sha256.New, key)
-	code.Write(event.Canonical(text))
+	code.Write(event.Canonicalize(text))
 	return hashPrefix + hex.EncodeToString(code.Sum(nil))
 }
 

@@ -120,7 +120,7 @@ func (m *marks) collectUnsure(g *graph) {
 	}
 }
 
-// looksAt tells whether a condition depends on a mark, or on a member of such a name.
+// looksAt reports whether a condition depends on a mark, or on a member of such a name.
 func (m *marks) looksAt(s *jsonschema.Schema, names map[string]bool, seen map[*jsonschema.Schema]bool) bool {
 	if seen[s] {
 		return false

@@ -98,10 +98,10 @@ func (s Spec) Validate() (Spec, *Schema, error) {
 	return s, schema, err
 }
 
-// Equal tells whether two specs say the same, whatever the order of members.
+// Equal reports whether two specs say the same, whatever the order of members.
 func (s Spec) Equal(other Spec) bool {
 	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
-		string(event.Canonical(s.Schema)) == string(event.Canonical(other.Schema))
+		string(event.Canonicalize(s.Schema)) == string(event.Canonicalize(other.Schema))
 }
 
 // Type is a version of a registered type.
@@ -123,7 +123,7 @@ func (t *Type) ETag() string {
 
 	digest := sha256.New()
 	// A text cannot be taken for two: each stands behind its length.
-	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonical(t.Schema))} {
+	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonicalize(t.Schema))} {
 		_, _ = fmt.Fprintf(digest, "%d %s", len(text), text)
 	}
 

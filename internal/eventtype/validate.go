@@ -103,7 +103,7 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	t := v.types[Key{e.Event.Category, e.Event.Name}]
 	switch {
 	case t == nil && v.unregistered == Reject && e.Accepted():
-		e.Refuse(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
+		e.Reject(fault.CodeUnknownEventType, "/name", "this category and name are not registered; check the spelling, or register the event type")
 		return nil
 	case t == nil:
 		return nil
@@ -142,14 +142,14 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	return nil
 }
 
-// isUnambiguous tells whether the text of an event holds that event and nothing else, so that
+// isUnambiguous reports whether the text of an event holds that event and nothing else, so that
 // its type is known, and all that its marks apply to.
 func isUnambiguous(e *event.Envelope) bool {
 	const needed = event.FieldCategory | event.FieldName | event.FieldData
 	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !keepsTextUnambiguous(v.Code) })
 }
 
-// keepsTextUnambiguous tells whether an event that is refused for a reason can be read all the same,
+// keepsTextUnambiguous reports whether an event that is refused for a reason can be read all the same,
 // to its end and in one way.
 func keepsTextUnambiguous(code fault.Code) bool {
 	switch code {
@@ -161,7 +161,7 @@ func keepsTextUnambiguous(code fault.Code) bool {
 	return false
 }
 
-// redactEvent puts what may be kept into the place of what was sent. fits tells whether the
+// redactEvent puts what may be kept into the place of what was sent. fits reports whether the
 // payload fits the schema.
 func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[string]any, fits bool) error {
 	if fits {
@@ -199,7 +199,7 @@ func (v *view) withholdText(e *event.Envelope) {
 	}
 }
 
-// hasAmbiguousType tells whether a refused text may hold an event of another type than the one
+// hasAmbiguousType reports whether a refused text may hold an event of another type than the one
 // that was read: a category or a name that was sent twice tells nothing, nor does one
 // behind which another may stand that was not read, or not reported any more.
 func hasAmbiguousType(e *event.Envelope) bool {

@@ -94,7 +94,7 @@ func collectMismatches(err *jsonschema.ValidationError, concealed disclosureFunc
 	}
 }
 
-// isAlternatives tells whether none of several alternatives fitted.
+// isAlternatives reports whether none of several alternatives fitted.
 func isAlternatives(err *jsonschema.ValidationError) bool {
 	switch err.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:

@@ -6,33 +6,33 @@ import (
 	"sync"
 )
 
-// ErrTooManyWaiting tells that a caller has more requests waiting for their turn than one
-// may have.
+// ErrTooManyWaiting means that a caller already has as many waiting requests as one
+// caller may have.
 var ErrTooManyWaiting = errors.New("too many requests of this caller wait for their turn")
 
-// Config bounds what is held at once. Bounds below 1 count as 1.
+// Config bounds the slots that are held at once. Bounds below 1 count as 1.
 type Config struct {
-	// Slots is how many may be held at once.
+	// Slots is how many slots may be held at once.
 	Slots int
-	// HeavySlots is how many of them may be held for heavy work.
+	// HeavySlots is how many of the slots may be held for heavy work.
 	HeavySlots int
 	// PerCaller and HeavyPerCaller bound the same for one caller.
 	PerCaller      int
 	HeavyPerCaller int
-	// MaxWaiting bounds how many requests of one caller wait.
+	// MaxWaiting bounds the waiting requests of one caller.
 	MaxWaiting int
 }
 
-// Shares hands out slots. Callers that wait are served in turn, the requests of one caller
-// in the order in which they came; light work overtakes heavy work that cannot begin.
-// Its methods are safe for concurrent use.
+// Shares grants slots. Waiting callers are served in turn, and the requests of one
+// caller in the order of their arrival; light work overtakes heavy work that cannot
+// begin. Its methods are safe for concurrent use.
 type Shares struct {
 	config Config
 
 	mu      sync.Mutex
 	held    slotCounts
 	callers map[string]*caller
-	// turns are the callers that wait, in the order in which they are served.
+	// turns are the waiting callers, in the order in which they are served.
 	turns []*caller
 }
 
@@ -46,7 +46,7 @@ func (l *slotCounts) addSlots(heavy bool, by int) {
 	}
 }
 
-// caller is one that holds slots or waits for them.
+// caller is a caller that holds slots or waits for them.
 type caller struct {
 	name    string
 	held    slotCounts
@@ -59,7 +59,7 @@ type request struct {
 	granted chan struct{}
 }
 
-// New makes shares of which nothing is held.
+// New makes shares with all slots free.
 func New(config Config) *Shares {
 	config.Slots = max(config.Slots, 1)
 	config.HeavySlots = max(config.HeavySlots, 1)
@@ -69,9 +69,9 @@ func New(config Config) *Shares {
 	return &Shares{config: config, callers: map[string]*caller{}}
 }
 
-// Acquire waits for a slot of a caller. What it returns gives the slot back and is called
-// once. It returns ErrTooManyWaiting at once where too much waits already, and the error of
-// ctx when that ends first.
+// Acquire waits for a slot for a caller. The returned function releases the slot and is
+// called once. Acquire returns ErrTooManyWaiting at once if too many requests wait
+// already, and the error of ctx if ctx ends first.
 func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release func(), err error) {
 	s.mu.Lock()
 	c := s.callers[name]
@@ -104,7 +104,7 @@ func (s *Shares) Acquire(ctx context.Context, name string, heavy bool) (release 
 	defer s.mu.Unlock()
 
 	select {
-	case <-r.granted: // in the last moment
+	case <-r.granted: // granted at the last moment
 		s.releaseLocked(c, heavy)
 	default:
 		s.removeRequest(c, r)
@@ -120,7 +120,8 @@ func (s *Shares) releaseSlot(c *caller, heavy bool) {
 	s.releaseLocked(c, heavy)
 }
 
-// releaseLocked gives a slot back and hands it on. The caller holds the lock.
+// releaseLocked releases a slot and grants it to a waiting request. The calling
+// function holds the lock.
 func (s *Shares) releaseLocked(c *caller, heavy bool) {
 	s.held.addSlots(heavy, -1)
 	c.held.addSlots(heavy, -1)
@@ -128,7 +129,7 @@ func (s *Shares) releaseLocked(c *caller, heavy bool) {
 	s.forgetIdleCaller(c)
 }
 
-// removeRequest takes a request that waits no more off its caller's list.
+// removeRequest removes a request that no longer waits from its caller's list.
 func (s *Shares) removeRequest(c *caller, r *request) {
 	for i, one := range c.waiting {
 		if one == r {
@@ -160,7 +161,7 @@ func (s *Shares) forgetIdleCaller(c *caller) {
 	}
 }
 
-// grantSlots gives free slots to those who wait, each caller one in turn.
+// grantSlots grants free slots to the waiting callers, one to each caller in turn.
 func (s *Shares) grantSlots() {
 	for tried := 0; tried < len(s.turns) && s.held.all < s.config.Slots; {
 		c := s.turns[0]
@@ -178,7 +179,8 @@ func (s *Shares) grantSlots() {
 	}
 }
 
-// grantOne gives a caller the first of its requests that may begin, if there is one.
+// grantOne grants a slot to the first of a caller's requests that may begin, if there
+// is one.
 func (s *Shares) grantOne(c *caller) bool {
 	if c.held.all >= s.config.PerCaller {
 		return false
@@ -199,7 +201,7 @@ func (s *Shares) grantOne(c *caller) bool {
 	return false
 }
 
-// callerKey is where a context keeps on whose behalf it works.
+// callerKey is the key of a context's value for its caller.
 type callerKey struct{}
 
 // WithCaller returns a context that works on behalf of a caller.
@@ -207,7 +209,8 @@ func WithCaller(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, callerKey{}, name)
 }
 
-// CallerOf returns on whose behalf a context works; "" is the service itself.
+// CallerOf returns the caller on whose behalf a context works; "" is the service
+// itself.
 func CallerOf(ctx context.Context) string {
 	name, _ := ctx.Value(callerKey{}).(string)
 	return name

@@ -44,6 +44,7 @@ func representationsOf(r route) representations {
 	case "DELETE /v1/events/:id", "DELETE /v1/event-types/:category/:name", "DELETE /v1/applications/:name/keys/:id":
 		return representations{}
 	}
+
 	return representations{formats: []format{formatJSON}}
 }
 
@@ -53,14 +54,17 @@ func (a *api) negotiateFormat(offered representations) gin.HandlerFunc {
 		if len(offered.formats) == 0 {
 			return
 		}
+
 		chosen, err := chooseFormat(c.Request.Header.Values("Accept"), offered.formats)
 		if err == nil && chosen != formatJSON && offered.streams && !c.Request.ProtoAtLeast(1, 1) {
 			err = errUnframed()
 		}
+
 		if err != nil {
 			a.sendProblem(c, err)
 			return
 		}
+
 		requestStateOf(c).format = chosen
 	}
 }
@@ -88,6 +92,7 @@ func chooseFormat(accept []string, offered []format) (format, error) {
 	if header == "" || header == "*/*" || header == jsonType && offered[0] == formatJSON {
 		return offered[0], nil
 	}
+
 	ranges := parseAccept(header)
 	best, bestQuality, bestPlace := formatJSON, 0, 0
 	for _, f := range offered {
@@ -96,9 +101,11 @@ func chooseFormat(accept []string, offered []format) (format, error) {
 			best, bestQuality, bestPlace = f, quality, place
 		}
 	}
+
 	if bestQuality == 0 {
 		return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept "+joinMediaTypes(offered))
 	}
+
 	return best, nil
 }
 
@@ -110,14 +117,17 @@ func parseAccept(header string) []mediaRange {
 		if err != nil {
 			continue
 		}
+
 		if kind == "*" { // as Java's URLConnection writes it
 			kind = "*/*"
 		}
+
 		quality, ok := parseQuality(parameters)
 		if ok {
 			ranges = append(ranges, mediaRange{kind, parameters, quality})
 		}
 	}
+
 	return ranges
 }
 
@@ -128,11 +138,13 @@ func parseQuality(parameters map[string]string) (int, bool) {
 	if !found {
 		return one, true
 	}
+
 	delete(parameters, "q")
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || value < 0 || value > 1 || strings.Trim(text, "0123456789.") != "" {
 		return 0, false
 	}
+
 	return int(value*one + 0.5), true
 }
 
@@ -145,6 +157,7 @@ func rateFormat(ranges []mediaRange, f format) (quality, place int) {
 			best, quality, place = s, r.quality, i
 		}
 	}
+
 	return quality, place
 }
 
@@ -156,6 +169,7 @@ func (r mediaRange) specificity(f format) int {
 	if charset, named := r.parameters["charset"]; named && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return 0
 	}
+
 	switch {
 	case f == formatCSV && r.parameters["header"] == "absent": // RFC 7111; ours has one
 		return 0
@@ -166,6 +180,7 @@ func (r mediaRange) specificity(f format) int {
 	case r.kind == "*/*":
 		return everything
 	}
+
 	return 0
 }
 
@@ -178,6 +193,7 @@ func (f format) mediaTypes() []string {
 		return []string{"text/csv"}
 	case formatJSON:
 	}
+
 	return []string{jsonType}
 }
 
@@ -186,6 +202,7 @@ func (f format) contentType() string {
 	if f == formatCSV {
 		return "text/csv; charset=utf-8; header=present"
 	}
+
 	return f.mediaTypes()[0]
 }
 
@@ -195,10 +212,12 @@ func joinMediaTypes(offered []format) string {
 	for i, f := range offered {
 		names[i] = f.mediaTypes()[0]
 	}
+
 	last := len(names) - 1
 	if last == 0 {
 		return names[0]
 	}
+
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 

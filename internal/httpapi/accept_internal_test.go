@@ -34,9 +34,11 @@ func TestAcceptIsReadWithItsQualities(t *testing.T) {
 			require.Equal(t, "accept application/json, application/x-ndjson or text/csv", f.Detail)
 			continue
 		}
+
 		require.NoError(t, err, accept)
 		require.Equal(t, want, got, accept)
 	}
+
 	got, err := chooseFormat([]string{"text/html", "text/csv"}, all)
 	require.NoError(t, err)
 	require.Equal(t, formatCSV, got, "over two lines")

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // filledPath makes a path of a route's, with names and ids of nothing.
@@ -39,6 +39,7 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 				require.NotEmpty(t, answer.Header.Get("Content-Type"), name)
 			}
 		}
+
 		responses := at[map[string]any](t, document, "paths", route.Template(), strings.ToLower(route.Method), "responses")
 		if bodiless[name] {
 			require.NotContains(t, responses, "406", name)
@@ -46,6 +47,7 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 			require.Contains(t, responses, "406", name)
 		}
 	}
+
 	require.Empty(t, mustGet(t, s.Client, "/v1/events")["events"], "nothing was stored")
 	require.Empty(t, mustGet(t, s.Client, "/v1/errors")["errors"], "nothing was refused for its content")
 }
@@ -66,6 +68,7 @@ func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 			paths = append(paths, strings.NewReplacer(":id", id, ":name", "shop", ":category", "nothing").Replace(route.Paths[0]))
 		}
 	}
+
 	for _, path := range paths {
 		for _, key := range []string{s.Admin, ""} {
 			for _, accept := range []string{"*/*", lineType, "text/csv"} {
@@ -76,6 +79,7 @@ func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 				for _, same := range []string{"Content-Type", "Etag", "Link", "Www-Authenticate", "Allow"} {
 					require.Equal(t, get.Header.Get(same), head.Header.Get(same), "%s %s %s", path, accept, same)
 				}
+
 				if get.Status == http.StatusOK && !strings.Contains(path, "limits") && !strings.Contains(path, "stat") && get.Header.Get("Content-Length") != "" &&
 					!strings.Contains(path, "changes") && !strings.Contains(path, "audit") {
 					require.Equal(t, get.Header.Get("Content-Length"), head.Header.Get("Content-Length"), path)
@@ -97,10 +101,12 @@ func TestStreamsAreRefusedToHTTP10(t *testing.T) {
 		require.Equal(t, http.StatusHTTPVersionNotSupported, ask(path, "text/csv").status, path)
 		require.Equal(t, http.StatusOK, ask(path, "application/json").status, path)
 	}
+
 	for _, path := range []string{"/v1/events", "/v1/events/changes"} {
 		require.Equal(t, http.StatusHTTPVersionNotSupported, ask(path, lineType).status, path)
 		require.Equal(t, http.StatusOK, ask(path, lineType+";q=0.1, */*;q=0.5").status, path)
 	}
+
 	// What has a length is no stream.
 	require.Equal(t, http.StatusOK, ask("/v1/stats", "text/csv").status)
 }

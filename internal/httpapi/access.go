@@ -23,12 +23,15 @@ func (a *api) createApplication(c *gin.Context) {
 	if !a.decodeBody(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	created, err := a.Registry.CreateApplication(ctx, spec)
 	if err == nil {
 		c.Header("Location", "/v1/applications/"+created.Name)
 	}
+
 	a.sendResult(c, http.StatusCreated, created, err)
 }
 
@@ -36,6 +39,7 @@ func (a *api) createApplication(c *gin.Context) {
 func (a *api) listApplications(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	applications, err := a.Registry.ListApplications(ctx)
 	a.sendResult(c, http.StatusOK, gin.H{"applications": applications}, err)
 }
@@ -44,6 +48,7 @@ func (a *api) listApplications(c *gin.Context) {
 func (a *api) getApplication(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	application, err := a.Registry.FindApplication(ctx, pathText(c, "name"))
 	a.sendResult(c, http.StatusOK, application, err)
 }
@@ -54,8 +59,10 @@ func (a *api) patchApplication(c *gin.Context) {
 	if !a.decodeBody(c, &patch, "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	changed, err := a.Registry.UpdateApplication(ctx, pathText(c, "name"), patch)
 	a.sendResult(c, http.StatusOK, changed, err)
 }
@@ -66,8 +73,10 @@ func (a *api) createKey(c *gin.Context) {
 	if !a.decodeBody(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	created, err := a.Registry.CreateKey(ctx, pathText(c, "name"), spec)
 	a.sendResult(c, http.StatusCreated, created, err)
 }
@@ -76,6 +85,7 @@ func (a *api) createKey(c *gin.Context) {
 func (a *api) listKeys(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	keys, err := a.Registry.ListKeys(ctx, pathText(c, "name"))
 	a.sendResult(c, http.StatusOK, gin.H{"keys": keys}, err)
 }
@@ -84,10 +94,12 @@ func (a *api) listKeys(c *gin.Context) {
 func (a *api) revokeKey(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	if err := a.Registry.RevokeKey(ctx, pathText(c, "name"), pathText(c, "id")); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
@@ -97,6 +109,7 @@ func (a *api) sendResult(c *gin.Context, status int, document any, err error) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, status, document)
 }
 
@@ -112,10 +125,12 @@ func (a *api) decodeBodyWithin(c *gin.Context, rules *event.Rules, into any, mem
 	if err == nil {
 		err = decodeDocument(body, rules, into, members)
 	}
+
 	if err != nil {
 		a.sendProblem(c, err)
 		return false
 	}
+
 	return true
 }
 
@@ -124,12 +139,15 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 		if f, ok := fault.As(err); ok && f.Code == fault.CodeInvalidEvent {
 			return &fault.Error{Kind: f.Kind, Code: fault.CodeInvalidRequest, Detail: f.Detail, Violations: f.Violations}
 		}
+
 		return err
 	}
+
 	var found map[string]json.RawMessage
 	if err := json.Unmarshal(body, &found); err != nil {
 		return fmt.Errorf("decode a document: %w", err)
 	}
+
 	var unknown []fault.Violation
 	for name := range found {
 		if !slices.Contains(members, name) {
@@ -139,10 +157,12 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 			})
 		}
 	}
+
 	if len(unknown) > 0 {
 		slices.SortFunc(unknown, func(x, y fault.Violation) int { return strings.Compare(x.Pointer, y.Pointer) })
 		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown[:min(len(unknown), event.MaxViolations)]}
 	}
+
 	err := json.Unmarshal(body, into)
 	var wrong *json.UnmarshalTypeError
 	switch {
@@ -155,6 +175,7 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
 		}
 	}
+
 	return findUnreadableMember(found, into)
 }
 
@@ -174,5 +195,6 @@ func findUnreadableMember(found map[string]json.RawMessage, into any) error {
 			}
 		}
 	}
+
 	return fault.New(fault.Invalid, fault.CodeInvalidRequest, "the document cannot be read")
 }

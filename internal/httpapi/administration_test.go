@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestApplications(t *testing.T) {
@@ -68,6 +68,7 @@ func TestApplications(t *testing.T) {
 		require.ElementsMatch(t, places, reasons(t, answer.JSON(t)), body)
 		require.NotEqual(t, "invalid_event", answer.JSON(t)["code"])
 	}
+
 	for body, place := range map[string]string{
 		`{"name":"x"}`: "/name unknown_field", `{"disabled":null}`: "/disabled invalid_type", `{"allowed_origins":null}`: "/allowed_origins invalid_type",
 		`{"rate_limit":-1}`: "/rate_limit number_out_of_range", `{"rate_limit":[]}`: "/rate_limit invalid_type",
@@ -75,6 +76,7 @@ func TestApplications(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPatch, "/v1/applications/shop", body), http.StatusBadRequest, "invalid_request")
 		require.Equal(t, []string{place}, reasons(t, problem))
 	}
+
 	requireProblem(t, s.Do(t, http.MethodPost, "/v1/applications", `{"name":"a"}`, "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "unsupported_media_type")
 	require.Len(t, mustGet(t, s.Client, "/v1/applications")["applications"], 2)
 }
@@ -127,16 +129,19 @@ func TestKeys(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, keys, body), http.StatusBadRequest, "invalid_request")
 		require.ElementsMatch(t, places, reasons(t, problem), body)
 	}
+
 	requireProblem(t, s.Do(t, http.MethodPost, "/v1/applications/nobody/keys", `{"scopes":["read"]}`), http.StatusNotFound, "not_found")
 
 	// Of another application's name, or of no key's form, it is not found.
 	for _, path := range []string{"/v1/applications/shop/keys/" + id, keys + "/x", keys + "/aaaaaaaaaaaa", "/v1/applications/nobody/keys/" + id} {
 		requireProblem(t, s.Do(t, http.MethodDelete, path, ""), http.StatusNotFound, "not_found")
 	}
+
 	mustGet(t, s.WithKey(text), "/v1/events")
 	for range 2 { // revoking again changes nothing
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, keys+"/"+id, "").Status)
 	}
+
 	requireProblem(t, s.WithKey(text).Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	revoked := at[map[string]any](t, mustGet(t, s.Client, keys), "keys", 2)
 	require.NotNil(t, revoked["revoked_at"])

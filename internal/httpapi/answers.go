@@ -32,17 +32,21 @@ func (a *responseMemory) reserveResponse(c *gin.Context, size int) error {
 	if n <= smallResponse || x.caller == nil {
 		n = 0
 	}
+
 	if n == 0 && x.responseBytes == 0 {
 		return nil
 	}
+
 	key := x.caller.KeyID
 	a.mu.Lock()
 	defer a.mu.Unlock()
+
 	a.adjustHeld(key, -x.responseBytes)
 	x.responseBytes = 0
 	if others := a.byKey[key]; others > 0 && (others+n > a.limit/responseShares || a.held+n > a.limit) {
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many answers to this key are being read, slowly; ask again when some were, or for less", time.Second)
 	}
+
 	x.responseBytes = n
 	a.adjustHeld(key, n)
 	return nil
@@ -53,6 +57,7 @@ func (a *responseMemory) releaseResponse(c *gin.Context) {
 	if x := requestStateOf(c); x.responseBytes > 0 {
 		a.mu.Lock()
 		defer a.mu.Unlock()
+
 		a.adjustHeld(x.caller.KeyID, -x.responseBytes)
 	}
 }

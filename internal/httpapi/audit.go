@@ -15,12 +15,14 @@ func (a *api) listAudit(c *gin.Context) {
 	for _, action := range audit.Actions() {
 		actions = append(actions, string(action))
 	}
+
 	filter.Action = audit.Action(p.readOneOf("action", actions...))
 	filter.From, filter.To = p.readTimeRange()
 	if requestStateOf(c).format == formatCSV {
 		streamTable(a, c, p, filter, auditTable(), a.Finder.AuditPage)
 		return
 	}
+
 	if page, ok := readPage(a, c, p, filter, a.Finder.AuditPage); ok {
 		a.sendList(c, "entries", page.Items, page.Next)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // canary stands in every payload, description and raw text of these tests, and may
@@ -38,6 +38,7 @@ func alsoNoted(route string) []audit.Action {
 	case "POST /v1/erasures":
 		return []audit.Action{audit.ErasureFinished}
 	}
+
 	return nil
 }
 
@@ -151,6 +152,7 @@ func changingRoutes() map[string]httpapi.Route {
 			found[route.Method+" "+route.Template()] = route
 		}
 	}
+
 	return found
 }
 
@@ -167,11 +169,13 @@ func auditRows(t testing.TB, pool *pgxpool.Pool) (rows []auditRow) {
 	found, err := pool.Query(t.Context(), sql)
 	require.NoError(t, err)
 	defer found.Close()
+
 	for found.Next() {
 		var r auditRow
 		require.NoError(t, found.Scan(&r.actor, &r.application, &r.requestID, &r.action, &r.target, &r.detail, &r.transaction))
 		rows = append(rows, r)
 	}
+
 	require.NoError(t, found.Err())
 	return rows
 }
@@ -192,6 +196,7 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 		if d.target == "" {
 			d.target = madeID(t, s, answer)
 		}
+
 		var entry auditRow
 		var others []audit.Action
 		for _, row := range auditRows(t, pool)[len(before):] {
@@ -201,16 +206,19 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 				others = append(others, audit.Action(row.action))
 			}
 		}
+
 		require.Equal(t, alsoNoted(name), others, name)
 		require.Equal(t, auditRow{"key:" + adminID, "shop", "req-" + adminID, string(d.action), d.target, entry.detail, entry.transaction}, entry)
 		require.JSONEq(t, d.detail, entry.detail, name)
 		if d.table == "" {
 			continue // its row was changed again since
 		}
+
 		var together bool
 		require.NoError(t, pool.QueryRow(t.Context(), "select exists (select from "+d.table+" where xmin::text = $1)", entry.transaction).Scan(&together))
 		require.True(t, together, "%s: the entry was not written by the transaction that changed %s", name, d.table)
 	}
+
 	require.Len(t, known, len(routes), "a deed without a route")
 	requireNoSecrets(t, pool)
 }
@@ -223,6 +231,7 @@ func madeID(t testing.TB, s *apptest.Service, answer *apptest.Answer) string {
 		awaitErasure(t, s, id)
 		return id
 	}
+
 	return at[string](t, made, "key_id")
 }
 
@@ -247,6 +256,7 @@ func TestAChangeIsRolledBackWithItsEntry(t *testing.T) {
 	for name := range changingRoutes() {
 		prepared[name] = auditedChanges()[name](t, s)
 	}
+
 	_, err := pool.Exec(t.Context(), `
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
 create constraint trigger refuse after insert on audit_entry deferrable initially deferred for each row execute function refuse()`)
@@ -274,6 +284,7 @@ func tableDigests(t testing.TB, pool *pgxpool.Pool) map[string]string {
 		require.NoError(t, pool.QueryRow(context.Background(), sql).Scan(&digest))
 		digests[table] = digest
 	}
+
 	return digests
 }
 
@@ -292,10 +303,12 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 		if _, changes := changingRoutes()[route.Method+" "+route.Template()]; changes {
 			continue
 		}
+
 		for _, path := range []string{id, session, newID()} {
 			s.Do(t, route.Method, strings.NewReplacer(":id", path, ":name", "shop", ":category", "page").Replace(route.Paths[0]), body(route.Method))
 		}
 	}
+
 	require.Equal(t, before, auditRows(t, pool))
 	whole := newEvent(t, session, "data", map[string]any{"x": canary})
 	for _, one := range []struct {
@@ -328,6 +341,7 @@ func TestAuditList(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, "/v1/events/"+id, `{"name":"`+name+`"}`).Status)
 	}
+
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
 	all := mustGet(t, s.Client, "/v1/audit")
 	// An application and its four keys were made by a command beforehand.
@@ -351,6 +365,7 @@ func TestAuditList(t *testing.T) {
 		link := answer.Header.Get("Link")
 		path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
 	}
+
 	require.Equal(t, column(t, all["entries"], "audit_entry_id"), paged)
 
 	count := func(query string) int { return len(at[[]any](t, mustGet(t, s.Client, "/v1/audit?"+query), "entries")) }
@@ -371,6 +386,7 @@ func TestAuditList(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, query)
 		require.Equal(t, []string{reason}, reasons(t, answer.JSON(t)), query)
 	}
+
 	cursor := at[string](t, mustGet(t, s.Client, "/v1/audit?limit=1"), "next_cursor")
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/audit?action=event.edited&cursor="+cursor, ""), http.StatusBadRequest, "invalid_cursor")
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // requireCounts checks the counts of a batch's answer and the statuses of its results.
@@ -35,6 +35,7 @@ func TestBatch(t *testing.T) {
 			if media != "application/json" {
 				body = strings.Join(events, "\n")
 			}
+
 			return sender.Do(t, http.MethodPost, path, body, "Content-Type", media)
 		}
 		t.Run(media, func(t *testing.T) {
@@ -46,6 +47,7 @@ func TestBatch(t *testing.T) {
 			testAtomicBatch(t, s, send)
 		})
 	}
+
 	t.Run("poison", func(t *testing.T) {
 		t.Parallel()
 		testPoison(t, s)
@@ -125,8 +127,10 @@ func testAtomicBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 				mustGet(t, s.Client, "/v1/errors/"+at[string](t, result, "error_id"))
 			}
 		}
+
 		require.Equal(t, number(2), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"], name)
 	}
+
 	// All known is fine, and no number was used up by what was not stored.
 	answer = send(t, "/v1/events?atomic=1", newEvent(t, session, "event_id", known), good)
 	require.Equal(t, http.StatusCreated, answer.Status)
@@ -136,16 +140,19 @@ func testAtomicBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 	for _, path := range []string{"/v1/events", "/v1/events?atomic=false", "/v1/events?atomic=0"} {
 		require.Equal(t, http.StatusMultiStatus, send(t, path, good, `{}`).Status, path)
 	}
+
 	for _, query := range []string{"atomic=nonsense", "atomic=", "atomic=TRUE", "atomic=true&atomic=true", "atomc=true", "atomic=%ff", "a=%zz"} {
 		answer := send(t, "/v1/events?"+query, good)
 		code := "invalid_parameter"
 		if strings.HasPrefix(query, "atomc") {
 			code = "unknown_parameter"
 		}
+
 		problem := requireProblem(t, answer, http.StatusBadRequest, code)
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 		require.Contains(t, kept["raw"], session, "what was refused is kept whole")
 	}
+
 	require.Equal(t, number(6), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 }
 
@@ -162,6 +169,7 @@ func testPoison(t *testing.T, s *apptest.Service) {
 	for name, c := range rejections(t) {
 		poisons[name] = c.body
 	}
+
 	poisons["nothing between two commas"], poisons["a trailing comma"], poisons["007"] = " ", `{"a":[1,]}`, `{"a":007}`
 	poisons["a raw control character"], poisons["an unquoted word"], poisons["an invalid escape"] = "{\"a\":\"],\x01\"}", `{"a":undefined}`, `{"a":"\x41]"}`
 	// What cannot be delimited ends an array; as a line it stands alone. An empty line is none.
@@ -178,15 +186,18 @@ func testPoison(t *testing.T, s *apptest.Service) {
 				if media == lineType {
 					body = strings.Join(events, "\r\n") + "\n\n"
 				}
+
 				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 				if media == lineType && strings.TrimSpace(poison) == "" {
 					continue
 				}
+
 				if media == "application/json" && unparted[name] {
 					problem := requireProblem(t, answer, http.StatusBadRequest, "invalid_json")
 					require.Equal(t, body, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"])
 					continue
 				}
+
 				require.Equal(t, http.StatusMultiStatus, answer.Status, "%s at %d: %s", name, position, answer.Body)
 				document := answer.JSON(t)
 				requireCounts(t, document, 2, 0, 1, statuses...)
@@ -206,6 +217,7 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 	for i := range many {
 		many[i] = newEvent(t, session)
 	}
+
 	for name, c := range map[string]struct {
 		body, media string
 		status      int
@@ -240,15 +252,18 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 			require.NotEmpty(t, problem["error_id"], name)
 		}
 	}
+
 	for _, media := range []string{"application/json", lineType} {
 		body := batchOf(many[:1000]...)
 		if media == lineType {
 			body = strings.Join(many[:1000], "\n")
 		}
+
 		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status)
 		requireCounts(t, answer.JSON(t), 1000, 0, 0)
 	}
+
 	require.Equal(t, number(2000), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 }
 
@@ -269,6 +284,7 @@ func TestUnpartedBodiesAreKeptWhole(t *testing.T) {
 		require.Equal(t, body, kept["raw"], name)
 		require.Equal(t, false, kept["raw_truncated"], name)
 	}
+
 	large := `[{"a":"` + strings.Repeat("x", 2<<20)
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
 	kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))

@@ -28,6 +28,7 @@ func benchBatch(b *testing.B) string {
 			"url": "https://www.example.com/products/shoes?color=red&size=42", "referrer": "https://www.example.com/", "load_ms": 123.25,
 		})
 	}
+
 	return batchOf(events...)
 }
 
@@ -56,10 +57,12 @@ func BenchmarkReadBody(b *testing.B) {
 				if body.encoding != "" {
 					request.Header.Set("Content-Encoding", body.encoding)
 				}
+
 				text, err := httpapi.ReadBody(rules.Limits, httptest.NewRecorder(), request)
 				if err != nil {
 					b.Fatal(err)
 				}
+
 				envelopes, _, err := event.ParseJSON(text, &rules, time.Now())
 				if err != nil || len(envelopes) != 100 || !envelopes[99].Accepted() {
 					b.Fatal(err, len(envelopes))
@@ -86,6 +89,7 @@ func BenchmarkRenderEvents(b *testing.B) {
 		for range 100 {
 			page = httpapi.AppendEvent(page, &stored)
 		}
+
 		b.SetBytes(int64(len(page)))
 	}
 }

@@ -55,31 +55,34 @@ type bodyReader struct {
 	windows chan struct{}
 }
 
-// take makes room for a body, or tells that there is none. What was taken is given
+// reserveBody makes room for a body, or tells that there is none. What was taken is given
 // back when the request was served.
-func (b *bodyReader) take(c *gin.Context, n int64) error {
+func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
 		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many bodies are being read; send the request again", time.Second)
 	}
+
 	requestStateOf(c).bodyBytes += n
 	return nil
 }
 
-// release gives back what a request took.
-func (b *bodyReader) release(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
+// releaseBody gives back what a request took.
+func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
 
 // mediaTypeOf reads Content-Type.
 func mediaTypeOf(header string) (mediaType, error) {
 	if header == "application/json" {
 		return jsonBody, nil
 	}
+
 	switch kind, _ := utf8MediaType(header); kind {
 	case "application/json":
 		return jsonBody, nil
 	case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines", "application/x-jsonlines":
 		return ndjsonBody, nil
 	}
+
 	return 0, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType,
 		"send Content-Type application/json (an event or an array) or application/x-ndjson (an event a line), in UTF-8")
 }
@@ -91,6 +94,7 @@ func utf8MediaType(header string) (kind string, ok bool) {
 	if err != nil || (named && !withinUTF8(charset)) {
 		return "", false
 	}
+
 	return kind, true
 }
 
@@ -102,50 +106,57 @@ func withinUTF8(charset string) bool {
 		"us-ascii", "ascii", "us", "csascii", "ansi_x3.4-1968", "ansi_x3.4-1986", "iso646-us", "iso_646.irv:1991", "iso-ir-6", "ibm367", "cp367":
 		return true
 	}
+
 	return false
 }
 
-// read reads the body, without the byte order mark that it may begin with. With a fault it
+// readBody reads the body, without the byte order mark that it may begin with. With a fault it
 // returns the beginning of what was read, so that it can be kept. No more is read than is
 // needed to know that it is too large.
-func (b *bodyReader) read(c *gin.Context) ([]byte, error) {
-	body, err := b.readWithin(c)
+func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
+	body, err := b.readLimited(c)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
 		w.Header().Set("Connection", "close") // or the rest would be read after all
 	}
+
 	return body, err
 }
 
-func (b *bodyReader) readWithin(c *gin.Context) ([]byte, error) {
+func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 	limit, r := b.limits.BodyBytes, c.Request
 	length := r.ContentLength
 	if length > limit {
-		return nil, b.tooLarge(limit)
+		return nil, b.tooLargeFault(limit)
 	}
-	wire := b.paced(c)
+
+	wire := b.withPace(c)
 	if r.ContentLength < 0 { // else no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
+
 	switch encoding := codingOf(r.Header.Values("Content-Encoding")); encoding {
 	case "":
-		return b.receive(c, wire)
+		return b.receiveBody(c, wire)
 	case "gzip":
-		if err := b.take(c, gzipRoom); err != nil {
+		if err := b.reserveBody(c, gzipRoom); err != nil {
 			return nil, err
 		}
-		return b.inflate(c, wire, encoding)
+
+		return b.inflateBody(c, wire, encoding)
 	case "zstd":
 		// A decoder holds a window of megabytes, so it is not made before all is there, and
 		// few of them at once.
-		sent, err := b.receive(c, wire)
+		sent, err := b.receiveBody(c, wire)
 		if err != nil {
 			return nil, err
 		}
+
 		b.windows <- struct{}{}
 		defer func() { <-b.windows }()
-		return b.inflate(c, bytes.NewReader(sent), encoding)
+
+		return b.inflateBody(c, bytes.NewReader(sent), encoding)
 	default:
 		c.Header("Accept-Encoding", "gzip, zstd")
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedEncoding, "the body's Content-Encoding is not understood; send gzip, zstd or none, and one of them only")
@@ -166,28 +177,32 @@ func codingOf(headers []string) string {
 			codings = append(codings, coding)
 		}
 	}
+
 	return strings.Join(codings, ",")
 }
 
-// receive reads what is sent. Room is taken as it arrives: who announces much and sends
+// receiveBody reads what is sent. Room is taken as it arrives: who announces much and sends
 // nothing must not hold room that others need.
-func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
+func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error) {
 	length := c.Request.ContentLength
 	most, end := length, 0
 	if length < 0 {
 		most, end = b.limits.BodyBytes, 1 // a place for what tells that there is too much
 	}
+
 	var body []byte
 	var taken int64
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
 			room := min(max(moreRoom*taken, firstRoom), most)
-			if err := b.take(c, room-taken); err != nil {
+			if err := b.reserveBody(c, room-taken); err != nil {
 				return body, err
 			}
+
 			taken = room
 			body = append(make([]byte, 0, int(room)+end), body...)
 		}
+
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
@@ -197,40 +212,45 @@ func (b *bodyReader) receive(c *gin.Context, from io.Reader) ([]byte, error) {
 			return body, b.readFault(err, b.limits.BodyBytes)
 		}
 	}
+
 	return body, nil
 }
 
-// inflate decompresses within the limit of the inflated size.
-func (b *bodyReader) inflate(c *gin.Context, wire io.Reader, encoding string) ([]byte, error) {
+// inflateBody decompresses within the limit of the inflated size.
+func (b *bodyReader) inflateBody(c *gin.Context, wire io.Reader, encoding string) ([]byte, error) {
 	limit := b.limits.InflatedBytes
 	inflater, err := newInflater(wire, encoding)
 	if err != nil {
 		return nil, b.inflateFault(err)
 	}
 	defer inflater.Close() //nolint:errcheck // everything of interest was read
+
 	var body bytes.Buffer
-	n, err := body.ReadFrom(io.LimitReader(&meter{from: inflater, take: func(n int64) error { return b.take(c, n) }}, limit+1))
+	n, err := body.ReadFrom(io.LimitReader(&reservingReader{from: inflater, reserve: func(n int64) error { return b.reserveBody(c, n) }}, limit+1))
 	if err != nil {
 		return body.Bytes(), b.inflateFault(err)
 	}
+
 	if n > limit {
-		return body.Bytes()[:limit], b.tooLarge(limit)
+		return body.Bytes()[:limit], b.tooLargeFault(limit)
 	}
+
 	return body.Bytes(), nil
 }
 
-// meter takes room for what is read from a body whose size is not known before.
-type meter struct {
-	from io.Reader
-	take func(n int64) error
+// reservingReader takes room for what is read from a body whose size is not known before.
+type reservingReader struct {
+	from    io.Reader
+	reserve func(n int64) error
 }
 
 // Read implements io.Reader.
-func (m *meter) Read(p []byte) (int, error) {
+func (m *reservingReader) Read(p []byte) (int, error) {
 	n, err := m.from.Read(p)
-	if full := m.take(int64(n)); full != nil {
+	if full := m.reserve(int64(n)); full != nil {
 		return 0, full
 	}
+
 	return n, err
 }
 
@@ -240,16 +260,19 @@ func newInflater(wire io.Reader, encoding string) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make a gzip decoder: %w", err)
 		}
+
 		return decoder, nil
 	}
+
 	decoder, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
+
 	return decoder.IOReadCloser(), nil
 }
 
-func (b *bodyReader) tooLarge(limit int64) error {
+func (b *bodyReader) tooLargeFault(limit int64) error {
 	return fault.New(fault.TooLarge, fault.CodeBodyTooLarge, fmt.Sprintf("the body has more than %d bytes; send fewer events a request", limit))
 }
 
@@ -259,10 +282,11 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &tooLarge):
-		return b.tooLarge(limit)
+		return b.tooLargeFault(limit)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fault.Wrap(err, fault.SlowRequest, fault.CodeRequestTimeout, "the body did not arrive in time")
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidRequest, "the body ended before its announced length")
 }
 
@@ -270,10 +294,12 @@ func (b *bodyReader) inflateFault(err error) error {
 	if f, ok := fault.As(err); ok { // there is no room for it
 		return f
 	}
+
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	if errors.As(err, &tooLarge) || (errors.As(err, &timeout) && timeout.Timeout()) {
 		return b.readFault(err, b.limits.BodyBytes)
 	}
+
 	return fault.Wrap(err, fault.Invalid, fault.CodeInvalidEncoding, "the body is not valid in the encoding that Content-Encoding names")
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func gzipped(t testing.TB, text io.Reader) string {
@@ -109,6 +109,7 @@ func TestEncodings(t *testing.T) {
 				require.Equal(t, c.status, answer.Status, "%s", answer.Body)
 				return
 			}
+
 			problem := requireProblem(t, answer, c.status, c.code)
 			mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 			if c.status == http.StatusUnsupportedMediaType {
@@ -116,6 +117,7 @@ func TestEncodings(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("in two header lines", func(t *testing.T) {
 		t.Parallel()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/events", strings.NewReader(gzipped(t, strings.NewReader(zip))))
@@ -133,6 +135,7 @@ func roundTrip(t testing.TB, s *apptest.Service, request *http.Request) *apptest
 	response, err := s.HTTP.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}
@@ -177,14 +180,17 @@ func TestContentTypes(t *testing.T) {
 				require.Less(t, answer.Status, 300, "%s %s: %s", path, kind, answer.Body)
 				continue
 			}
+
 			problem := requireProblem(t, answer, http.StatusUnsupportedMediaType, "unsupported_media_type")
 			if path == "/v1/events" {
 				require.Contains(t, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"], "session_id")
 			}
 		}
+
 		if strings.Contains(kind, "ndjson") || strings.Contains(kind, "jsonl") {
 			supported = false // a patch is one document
 		}
+
 		answer := s.Do(t, http.MethodPatch, "/v1/events/"+newID(), `{}`, "Content-Type", kind)
 		if supported {
 			requireProblem(t, answer, http.StatusNotFound, "not_found")
@@ -209,12 +215,14 @@ func TestBodyLimit(t *testing.T) {
 			if chunked {
 				reader = io.MultiReader(reader) // hides the length
 			}
+
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/events", reader)
 			require.NoError(t, err)
 			request.Header = http.Header{"Authorization": {"Bearer " + s.Ingest}, "Content-Type": {"application/json"}}
 			require.Equal(t, status, roundTrip(t, s, request).Status, "%d bytes, chunked: %t", size, chunked)
 		}
 	}
+
 	// Answered even where the body never ends: no more is read than is needed to know.
 	for name, head := range map[string]string{
 		"announced": "Content-Length: 4097\r\n\r\n",
@@ -245,6 +253,7 @@ func TestSlowBody(t *testing.T) {
 	t.Cleanup(cancel)
 	go func() {
 		defer writer.Close() //nolint:errcheck // a pipe's does not fail
+
 		_, _ = io.WriteString(writer, sent[:10])
 		<-slow.Done()
 		_, _ = io.WriteString(writer, sent[10:])
@@ -263,18 +272,21 @@ func sendRest(t testing.TB, s *apptest.Service, rest string) (answer *apptest.An
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer conn.Close() //nolint:errcheck // the test is done with it
+
 	_, err = io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Ingest+"\r\nContent-Type: application/json\r\n"+rest)
 	require.NoError(t, err)
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	if closed = response.Close; closed {
 		_, err = reader.ReadByte()
 		closed = err != nil
 	}
+
 	return &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}, closed
 }
 
@@ -319,6 +331,7 @@ func TestByteOrderMarks(t *testing.T) {
 		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
+
 	path, _ := postStored(t, s, good)
 	editEvent(t, s, http.MethodPut, path, mark+good)
 	editEvent(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
@@ -340,15 +353,18 @@ func TestTheNilUUIDNamesNothing(t *testing.T) {
 		answer = s.Do(t, http.MethodPatch, path, `{"`+member+`":"`+none+`"}`)
 		require.Contains(t, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")), "/"+member+" nil_uuid")
 	}
+
 	for _, path := range []string{
 		"/v1/events?session_id=", "/v1/errors?session_id=", "/v1/errors/stats?session_id=", "/v1/stats?session_id=", "/v1/events/", "/v1/sessions/", "/v1/errors/",
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, path+none, ""), http.StatusBadRequest, "nil_uuid")
 	}
+
 	for body, want := range map[string]string{`{"session_id":"` + none + `"}`: "/session_id nil_uuid", `{"ids":["` + none + `"]}`: "/ids/0 nil_uuid"} {
 		answer := s.Do(t, http.MethodPost, "/v1/errors/replay", body)
 		require.Equal(t, []string{want}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_request")))
 	}
+
 	requireProblem(t, s.Do(t, http.MethodDelete, "/v1/events/"+none, ""), http.StatusNotFound, "not_found")
 	// Releases before this one stored it: it can be erased, and with it the texts that name it.
 	erased := s.Do(t, http.MethodDelete, "/v1/sessions/"+none, "").JSON(t)

@@ -19,16 +19,19 @@ func (a *api) listChanges(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	if requestStateOf(c).format == formatJSON {
 		a.sendChangePage(c, filter, after, limit)
 		return
 	}
+
 	a.streamChanges(c, filter, after, p.readStreamLimit(c))
 }
 
 func (a *api) sendChangePage(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	var body []byte
 	err := a.Finder.ChangePages(ctx, filter, after, limit, func(p query.ChangePage) (bool, error) {
 		body = append(make([]byte, 0, 256+512*len(p.Events)), `{"events":[`...)
@@ -36,18 +39,22 @@ func (a *api) sendChangePage(c *gin.Context, filter query.ChangeFilter, after st
 			if i > 0 {
 				body = append(body, ',')
 			}
+
 			body = appendEvent(body, &p.Events[i])
 		}
+
 		body = append(append(body, `],`...), renderChangeCursor(&p)[1:]...)
 		return false, nil
 	})
 	if err == nil {
 		err = a.responses.reserveResponse(c, len(body))
 	}
+
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	sendBody(c, http.StatusOK, "application/json", body)
 }
 
@@ -59,10 +66,12 @@ func renderChangeCursor(p *query.ChangePage) []byte {
 	} else {
 		b = append(b, `,"more":false`...)
 	}
+
 	b = appendTime(append(b, `,"complete_until":`...), jsonTime(p.CompleteUntil))
 	if p.Restarted != "" {
 		b = append(appendString(append(b, `,"restarted":{"reason":`...), p.Restarted), '}')
 	}
+
 	return append(b, '}')
 }
 
@@ -75,6 +84,7 @@ func (a *api) streamChanges(c *gin.Context, filter query.ChangeFilter, after str
 	if limit > 0 {
 		size = limit
 	}
+
 	out.endStream(a.Finder.ChangePages(c.Request.Context(), filter, after, size, func(p query.ChangePage) (bool, error) {
 		buffer.Reset()
 		encodeEvents(&buffer, formatNDJSON, p.Events)

@@ -30,6 +30,7 @@ func (a *api) handleCORS(c *gin.Context) {
 	if origin == "" {
 		return
 	}
+
 	header := c.Writer.Header()
 	header.Add("Vary", "Origin")
 	allowed := a.KeyCache.OriginAllowed(origin)
@@ -37,15 +38,18 @@ func (a *api) handleCORS(c *gin.Context) {
 		header.Set(allowOriginHeader, origin)
 		header.Set("Access-Control-Expose-Headers", exposedHeaders)
 	}
+
 	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
 		return
 	}
+
 	if allowed {
 		const twoHours = "7200" // browsers take no more
 		header.Set("Access-Control-Allow-Methods", corsMethods)
 		header.Set("Access-Control-Allow-Headers", strings.Join(allowedHeaders(c.GetHeader("Access-Control-Request-Headers")), ", "))
 		header.Set("Access-Control-Max-Age", twoHours)
 	}
+
 	c.AbortWithStatus(http.StatusNoContent)
 }
 
@@ -65,6 +69,7 @@ func allowedHeaders(asked string) []string {
 			allowed = append(allowed, name)
 		}
 	}
+
 	return allowed
 }
 
@@ -75,6 +80,7 @@ func isToken(text string) bool {
 	if text == "" || len(text) > longest {
 		return false
 	}
+
 	for i := range len(text) {
 		b := text[i]
 		letter, digit := b|0x20 >= 'a' && b|0x20 <= 'z', b >= '0' && b <= '9'
@@ -82,6 +88,7 @@ func isToken(text string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -92,6 +99,7 @@ func hideFromOtherOrigins(c *gin.Context, caller *access.Caller) {
 	if origin == "" || caller.Application.AllowsOrigin(origin) {
 		return
 	}
+
 	header := c.Writer.Header()
 	header.Del(allowOriginHeader)
 	header.Del("Access-Control-Expose-Headers")

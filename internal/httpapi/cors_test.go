@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // A page can read whatever is answered to it: its status, what to do, and when.
@@ -29,6 +29,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 		for _, name := range []string{"Retry-After", "Date", "X-Request-Id", "Location", "ETag", "Link", "RateLimit"} {
 			require.Contains(t, strings.Split(answer.Header.Get("Access-Control-Expose-Headers"), ", "), name)
 		}
+
 		_, err := http.ParseTime(answer.Header.Get("Date"))
 		require.NoError(t, err)
 	}
@@ -49,6 +50,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	for post(s.WithKey("eye_unknown"), "").Status != http.StatusTooManyRequests {
 		continue
 	}
+
 	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 
 	// With the database away: first an event cannot be stored, then no key can be checked.
@@ -83,5 +85,6 @@ func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 	for _, odd := range []string{"a b", "a:b", "*\r\n", "é", strings.Repeat("x", 65), "", ",,"} {
 		require.Len(t, ask(strings.Trim(odd, "\r\n")), len(ask(""))+strings.Count(odd, "*"), "%q", odd)
 	}
+
 	require.LessOrEqual(t, len(ask(strings.Repeat("x-a,x-b,x-", 200))), 64)
 }

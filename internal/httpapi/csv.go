@@ -30,10 +30,12 @@ func sendTable[T any](a *api, c *gin.Context, t csvTable[T], items []T) {
 	for i := range items {
 		writeRecord(&buffer, t.row(&items[i])...)
 	}
+
 	if err := a.responses.reserveResponse(c, buffer.Len()); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	sendBody(c, http.StatusOK, formatCSV.contentType(), buffer.Bytes())
 }
 
@@ -46,15 +48,18 @@ func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t cs
 		a.sendProblem(c, err)
 		return
 	}
+
 	out := a.newStreamer(c, formatCSV)
 	out.endStream(streamPages(c, filter, cursor, limit, ask, func(items []T) error {
 		var buffer bytes.Buffer
 		if !out.begun {
 			writeRecord(&buffer, t.columns...)
 		}
+
 		for i := range items {
 			writeRecord(&buffer, t.row(&items[i])...)
 		}
+
 		return out.writePage(buffer.Bytes())
 	}))
 }
@@ -70,13 +75,16 @@ func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 		if limit > 0 {
 			size = left
 		}
+
 		page, err := ask(c.Request.Context(), filter, cursor, size)
 		if err != nil {
 			return err
 		}
+
 		if err := write(page.Items); err != nil {
 			return err
 		}
+
 		left -= len(page.Items) // a page of large items ends early
 		if cursor = page.Next; cursor == "" || limit > 0 && left <= 0 {
 			return nil
@@ -94,6 +102,7 @@ func (p *parameters) readStreamLimit(c *gin.Context) int {
 	case !p.values.Has("limit"):
 		return 0
 	}
+
 	return limit
 }
 
@@ -104,12 +113,15 @@ func writeRecord(buffer *bytes.Buffer, fields ...string) {
 		if i > 0 {
 			buffer.WriteByte(',')
 		}
+
 		field = escapeFormula(field)
 		if strings.ContainsAny(field, "\",\r\n") {
 			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 		}
+
 		buffer.WriteString(field)
 	}
+
 	buffer.WriteString("\r\n")
 }
 
@@ -119,6 +131,7 @@ func escapeFormula(field string) string {
 	if field != "" && strings.IndexByte("=+-@\t\r", field[0]) >= 0 {
 		return "'" + field
 	}
+
 	return field
 }
 
@@ -165,6 +178,7 @@ func countTable(g query.Grouping) csvTable[query.Bucket] {
 	if g.Interval != 0 {
 		columns = append(columns, "start")
 	}
+
 	return csvTable[query.Bucket]{
 		columns: append(append(columns, g.By...), "count"),
 		row: func(b *query.Bucket) []string {
@@ -172,6 +186,7 @@ func countTable(g query.Grouping) csvTable[query.Bucket] {
 			if g.Interval != 0 {
 				row = append(row, timeCell(b.Start))
 			}
+
 			row = append(row, b.Group[:len(g.By)]...)
 			return append(row, strconv.FormatInt(b.Count, 10))
 		},
@@ -207,15 +222,19 @@ func rejectionRow(r *query.Rejection) []string {
 	if shown.EventID != nil {
 		eventID = shown.EventID.String()
 	}
+
 	if shown.SessionID != nil {
 		sessionID = shown.SessionID.String()
 	}
+
 	if r.Timestamp != nil {
 		timestamp = timeCell(*r.Timestamp)
 	}
+
 	if shown.EventTypeVersion != nil {
 		version = strconv.Itoa(*shown.EventTypeVersion)
 	}
+
 	return []string{
 		shown.ID.String(), timeCell(r.ReceivedAt), shown.Application, shown.Code, string(violations), eventID, sessionID,
 		textCell(shown.Category), textCell(shown.Name), timestamp, shown.Status, version, shown.RequestID,
@@ -228,6 +247,7 @@ func timeCell(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
+
 	return event.FormatTimestamp(t)
 }
 
@@ -236,5 +256,6 @@ func textCell(text *string) string {
 	if text == nil {
 		return ""
 	}
+
 	return *text
 }

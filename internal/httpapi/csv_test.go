@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // inTable reads an answer as CSV, as maps from the names of columns.
@@ -25,8 +25,10 @@ func inTable(t testing.TB, c *apptest.Client, path string) []map[string]string {
 		for i, name := range records[0] {
 			row[name] = record[i]
 		}
+
 		rows = append(rows, row)
 	}
+
 	return rows
 }
 
@@ -41,6 +43,7 @@ func TestListsAsCSV(t *testing.T) {
 		mustPost(t, other.Ingest, newEvent(t, session))
 		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "category", "-c", "timestamp", "x")).Status)
 	}
+
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{"type":"object"},"description":"a, \"b\""}`).Status)
 	require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", "=cmd").Status)
 	for path, list := range map[string]string{
@@ -67,6 +70,7 @@ func TestListsAsCSV(t *testing.T) {
 			}
 		}
 	}
+
 	// A list is whole unless it has a limit.
 	require.Len(t, inTable(t, s.Client, "/v1/sessions?limit=2"), 2)
 	require.Len(t, inTable(t, s.Client, "/v1/errors?limit=1"), 1)
@@ -87,13 +91,16 @@ func asCell(t testing.TB, value any) string {
 		if v != "" && strings.ContainsAny(v[:1], "=-@+") {
 			return "'" + v
 		}
+
 		return v
 	case []any:
 		names := make([]string, len(v))
 		for i := range v {
 			names[i] = at[string](t, v[i])
 		}
+
 		return strings.Join(names, " ")
 	}
+
 	return fmt.Sprint(value)
 }

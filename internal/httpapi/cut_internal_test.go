@@ -26,6 +26,7 @@ func (l *lost) Events(_ context.Context, _ query.EventFilter, _ *query.Position,
 	if l.asked++; l.asked > 1 {
 		return errors.New("the database is gone")
 	}
+
 	for n := range limit {
 		e := event.Stored{}
 		e.Sequence, e.Data, e.Timestamp = int64(n+1), []byte(`{}`), time.Unix(int64(n), 0)
@@ -33,6 +34,7 @@ func (l *lost) Events(_ context.Context, _ query.EventFilter, _ *query.Position,
 			return nil
 		}
 	}
+
 	return nil
 }
 

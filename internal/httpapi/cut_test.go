@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // A stream whose database goes away in the middle does not end as a whole one does. The
@@ -28,6 +28,7 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 	for range events / 15 {
 		mustPost(t, s.WithKey(s.Ingest), batchOf(strings.Repeat(large+",", 14)+large))
 	}
+
 	streams := map[string]string{
 		"events as lines": "/v1/events\r\nAccept: " + lineType, "events as CSV": "/v1/events\r\nAccept: text/csv", "changes": "/v1/events/changes\r\nAccept: " + lineType,
 	}
@@ -43,6 +44,7 @@ func TestStreamsThatLoseTheirDatabaseAreCut(t *testing.T) {
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)
 		defer response.Body.Close() //nolint:errcheck // it is cut
+
 		require.Equal(t, http.StatusOK, response.StatusCode)
 		begun[name] = response
 	}

@@ -30,20 +30,25 @@ func (p *parameters) readDataFilters() []query.DataFilter {
 		if !ok {
 			continue
 		}
+
 		path, err := query.ParseDataPath(text)
 		if err == nil && (strings.ContainsRune(text, 0) || !utf8.ValidString(text)) {
 			err = errors.New("it holds a NUL character, or is not valid UTF-8")
 		}
+
 		if err != nil {
 			p.addViolation(name, fault.CodeInvalidParameter, fmt.Sprintf("what follows data. is a path such as items.0.sku, with a backslash before each dot of a name: %.128v", err))
 			continue
 		}
+
 		found = append(found, query.DataFilter{Path: path, Value: p.values.Get(name)})
 	}
+
 	slices.SortFunc(found, func(a, b query.DataFilter) int { return slices.Compare(a.Path, b.Path) })
 	if len(found) > query.MaxDataFilters {
 		p.addViolation(dataPrefix+found[0].Path.String(), fault.CodeInvalidParameter, fmt.Sprintf("there are at most %d filters by payload", query.MaxDataFilters))
 	}
+
 	return found
 }
 
@@ -51,5 +56,6 @@ func (p *parameters) readDataFilters() []query.DataFilter {
 func (a *api) planDataFilters(c *gin.Context, filter *query.EventFilter) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	return a.Finder.AdmitFilter(ctx, filter)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // postStored posts an event and returns its path and its tag.
@@ -67,6 +67,7 @@ func TestEdits(t *testing.T) {
 				requireProblem(t, s.Do(t, method, path, body, "If-Match", stale), http.StatusPreconditionFailed, "precondition_failed")
 			}
 		}
+
 		for _, malformed := range []string{"", " ", ",", "x", strings.Trim(second, `"`), second + " " + second, "*," + second} {
 			for method, body := range map[string]string{http.MethodGet: "", http.MethodPut: newEvent(t, session), http.MethodPatch: `{"name":"3"}`, http.MethodDelete: ""} {
 				for _, header := range []string{"If-Match", "If-None-Match"} {
@@ -74,9 +75,11 @@ func TestEdits(t *testing.T) {
 				}
 			}
 		}
+
 		for _, theirs := range []string{"*", second, "W/" + second} {
 			requireProblem(t, s.Do(t, http.MethodPatch, path, `{"name":"3"}`, "If-None-Match", theirs), http.StatusPreconditionFailed, "precondition_failed")
 		}
+
 		require.Equal(t, "2", mustGet(t, s.Client, path)["name"])
 		// What a proxy that compresses made of the tag is the same tag.
 		_, second = editEvent(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
@@ -121,15 +124,18 @@ func TestEdits(t *testing.T) {
 				require.Equal(t, http.StatusBadRequest, answer.Status)
 				continue
 			}
+
 			problem := requireProblem(t, answer, http.StatusBadRequest, c.code)
 			require.Equal(t, []string{c.reason}, reasons(t, problem), body)
 			require.NotContains(t, problem, "error_id", "what an administrator mistypes is no rejection")
 		}
+
 		for name, c := range rejections(t) {
 			answer := s.Do(t, http.MethodPut, path, c.body)
 			require.Equal(t, http.StatusBadRequest, answer.Status, name)
 			require.ElementsMatch(t, c.reasons, reasons(t, answer.JSON(t)), name)
 		}
+
 		requireProblem(t, s.Do(t, http.MethodPut, path, batchOf(newEvent(t, session))), http.StatusBadRequest, "invalid_type")
 		requireProblem(t, s.Do(t, http.MethodPut, path, newEvent(t, session, "event_id", newID())), http.StatusBadRequest, "invalid_event")
 		requireProblem(t, s.Do(t, http.MethodPut, path, strings.Repeat(" ", 1<<20+1)), http.StatusRequestEntityTooLarge, "body_too_large")
@@ -155,6 +161,7 @@ func testConcurrentEdits(t *testing.T, s *apptest.Service) {
 		for i := range editors {
 			all.Go(func() { do(i) })
 		}
+
 		all.Wait()
 	}
 	statuses := make([]int, editors)
@@ -167,6 +174,7 @@ func testConcurrentEdits(t *testing.T, s *apptest.Service) {
 	for _, status := range statuses {
 		require.Equal(t, http.StatusOK, status)
 	}
+
 	data := at[map[string]any](t, mustGet(t, s.Client, path), "data")
 	require.Len(t, data, editors)
 	tag = s.Do(t, http.MethodGet, path, "").Header.Get("ETag")
@@ -175,6 +183,7 @@ func testConcurrentEdits(t *testing.T, s *apptest.Service) {
 	for _, status := range statuses {
 		counts[status]++
 	}
+
 	require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusPreconditionFailed: editors - 1}, counts)
 }
 
@@ -210,6 +219,7 @@ func TestMergePatch(t *testing.T) {
 			got, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"v":`+c[1]+`}}`, "Content-Type", media)
 			requireSameJSON(t, `{"v":`+c[2]+`,"w":[null]}`, render(t, got["data"]))
 		}
+
 		got, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"v":null}}`)
 		requireSameJSON(t, `{"w":[null]}`, render(t, got["data"]))
 	}

@@ -25,18 +25,22 @@ func (a *api) deleteSession(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	begun, err := a.Erasures.BeginErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{id}, MustExist: true})
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	found := a.Erasures.AwaitErasure(ctx, begun)
 	if found.State() != erasure.Finished {
 		a.sendErasureAccepted(c, &found)
 		return
 	}
+
 	c.Header("Location", erasurePath(&found))
 	a.sendJSON(c, http.StatusOK, struct {
 		ID uuid.UUID `json:"session_id"`
@@ -64,18 +68,22 @@ func (a *api) postErasure(c *gin.Context) {
 	if !a.decodeBody(c, &body, "data", "session_ids") {
 		return
 	}
+
 	ask, err := body.toRequest()
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	begun, err := a.Erasures.BeginErasure(ctx, ask)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendErasureAccepted(c, &begun)
 }
 
@@ -86,20 +94,25 @@ func (b *erasureBody) toRequest() (ask erasure.Request, err error) {
 		if !ok {
 			return ask, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
 		}
+
 		ask.SessionIDs = append(ask.SessionIDs, id)
 	}
+
 	for _, path := range slices.Sorted(maps.Keys(b.Data)) {
 		pointer := "/data/" + escapePointer(path)
 		steps, err := query.ParseDataPath(path)
 		if err != nil {
 			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
 		}
+
 		text, ok := scalarText(b.Data[path])
 		if !ok {
 			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
 		}
+
 		ask.Values = append(ask.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
 	}
+
 	return ask, ask.Validate()
 }
 
@@ -109,12 +122,14 @@ func scalarText(value json.RawMessage) (text string, ok bool) {
 	if json.Unmarshal(value, &quoted) == nil && string(value) != "null" {
 		return quoted, true
 	}
+
 	switch text = string(value); text[0] {
 	case '{', '[', 'n':
 		return "", false
 	case 't', 'f':
 		return text, true
 	}
+
 	return text, !strings.ContainsAny(text, "eE") // the database writes numbers out
 }
 
@@ -124,12 +139,15 @@ func (a *api) getErasure(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Erasures.FindErasure(ctx, id)
 	if err = hideInvisible(err, true); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, &found)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // eraseAndWait begins an erasure, waits for its end, and returns its id.
@@ -35,6 +35,7 @@ func awaitErasure(t testing.TB, s *apptest.Service, id string) (found map[string
 	for found = mustGet(t, s.Client, "/v1/erasures/"+id); found["state"] != "finished"; found = mustGet(t, s.Client, "/v1/erasures/"+id) {
 		require.True(t, time.Now().Before(deadline), "%v", found)
 	}
+
 	return found
 }
 
@@ -48,8 +49,10 @@ func longSession(t testing.TB, s *apptest.Service, events int) (session string, 
 		for i := range batch {
 			batch[i] = newEvent(t, session)
 		}
+
 		mustPost(t, s.WithKey(s.Ingest), batchOf(batch...))
 	}
+
 	holder, err := s.Database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = holder.Rollback(context.Background()) })
@@ -72,6 +75,7 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 			require.Positive(t, left)
 			return id
 		}
+
 		require.True(t, time.Now().Before(deadline), "%v", err)
 	}
 }
@@ -101,6 +105,7 @@ func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	if answer := s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""); answer.Status != http.StatusNotFound { // it was not finished before
 		require.JSONEq(t, `{"session_id":"`+session+`","sessions":1,"events":25000,"errors":0}`, string(answer.Body))
 	}
+
 	finished := awaitErasure(t, s, id)
 	require.Equal(t, json.Number("25000"), finished["events"])
 	require.NotNil(t, finished["receipt"])
@@ -151,6 +156,7 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 				answered <- 0
 				return
 			}
+
 			answered <- answer.Status
 		}()
 		id = halfErased(t, database, manyEvents)
@@ -198,6 +204,7 @@ func TestAPersonIsExportedAndErased(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(lines[i]), &line), lines[i])
 		require.NoError(t, uuid.Validate(fmt.Sprint(line[member])))
 	}
+
 	answer := s.Do(t, http.MethodGet, "/v1/subjects?data.user.id=8612", "", "Accept", "application/json")
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 	whole := answer.JSON(t)
@@ -231,6 +238,7 @@ func TestErasuresThatCannotBe(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, "/v1/erasures", body), http.StatusBadRequest, "invalid_request")
 		require.Equal(t, pointer, at[any](t, problem, "errors", 0, "pointer"), body)
 	}
+
 	require.Zero(t, tableCount(t, s, "erasure"))
 	for query, reason := range map[string]string{"": "", "?data.user.id=": "?data.user.id invalid_parameter", "?data.=1": "?data. invalid_parameter", "?user=1": "?user unknown_parameter"} {
 		problem := requireProblem(t, s.Do(t, http.MethodGet, "/v1/subjects"+query, ""), http.StatusBadRequest, strings.Split("x "+reason+" invalid_parameter", " ")[2])
@@ -238,6 +246,7 @@ func TestErasuresThatCannotBe(t *testing.T) {
 			require.Equal(t, []string{reason}, reasons(t, problem))
 		}
 	}
+
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/subjects?data.a=1", "", "Accept", "text/csv"), http.StatusNotAcceptable, "not_acceptable")
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/erasures/"+newID(), ""), http.StatusNotFound, "not_found")
 }

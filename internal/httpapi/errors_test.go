@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestErrorsAreFiltered(t *testing.T) {
@@ -62,6 +62,7 @@ func TestErrorsAreFiltered(t *testing.T) {
 		for _, name := range expected {
 			want = append(want, ids[name])
 		}
+
 		require.Equal(t, want, column(t, got["errors"], "error_id"), query)
 		require.Nil(t, got["next_cursor"])
 		require.Equal(t, number(0), got["not_kept"])
@@ -72,6 +73,7 @@ func TestErrorsAreFiltered(t *testing.T) {
 			paged = append(paged, column(t, answer.JSON(t)["errors"], "error_id")...)
 			path = nextLink(t, answer)
 		}
+
 		require.Equal(t, want, paged, query)
 	}
 }
@@ -84,6 +86,7 @@ func nextLink(t testing.TB, answer *apptest.Answer) string {
 		require.Empty(t, link)
 		return ""
 	}
+
 	target, ok := strings.CutSuffix(link, `>; rel="next"`)
 	require.True(t, ok, link)
 	target = strings.TrimPrefix(target, "<")
@@ -126,6 +129,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 			if c.cut {
 				want = c.body[:1000]
 			}
+
 			require.Equal(t, strings.ToValidUTF8(want, "\uFFFD"), strings.ReplaceAll(at[string](t, kept, "raw"), "\uFFFD\uFFFD", "\uFFFD"))
 			if c.base64 {
 				require.Equal(t, base64.StdEncoding.EncodeToString([]byte(want)), kept["raw_base64"])
@@ -134,6 +138,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("what could be read", func(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
@@ -162,9 +167,11 @@ func TestFloodOfErrors(t *testing.T) {
 			require.NotEmpty(t, id)
 			continue
 		}
+
 		require.Equal(t, false, verdict["kept"])
 		require.NotEmpty(t, verdict["errors"], "the sender is told all the same")
 	}
+
 	require.Equal(t, 11, kept, "five, and of the others 6 to 10 and 20 as samples")
 	list := mustGet(t, s.Client, "/v1/errors?application="+flooding.Name)
 	require.Len(t, list["errors"], 11)
@@ -214,6 +221,7 @@ func TestValidate(t *testing.T) {
 		require.Equal(t, status == "conflict" || status == "rejected", verdict["errors"] != nil)
 		require.Equal(t, status == "duplicate", verdict["sequence"] != nil, "valid events have no number yet")
 	}
+
 	mixed := []string{newEvent(t, session), newEvent(t, session, "event_id", known), `{}`}
 	for _, c := range [][2]string{{batchOf(mixed...), "application/json"}, {strings.Join(mixed, "\n"), lineType}} {
 		answer := ask("/v1/validate", c[0], "Content-Type", c[1])
@@ -223,11 +231,13 @@ func TestValidate(t *testing.T) {
 		answer = ask("/v1/validate?atomic=true", c[0], "Content-Type", c[1])
 		require.Equal(t, []string{"not_stored", "not_stored", "rejected"}, column(t, answer["results"], "status"))
 	}
+
 	for body, code := range map[string]string{"[": "invalid_json", "[]": "empty_batch", "1": "invalid_type"} {
 		problem := requireProblem(t, own.Ingest.Do(t, http.MethodPost, "/v1/validate", body), http.StatusBadRequest, code)
 		require.NotContains(t, problem, "error_id")
 		require.NotContains(t, problem, "kept")
 	}
+
 	requireProblem(t, own.Ingest.Do(t, http.MethodPost, "/v1/validate?atomic=x", "{}"), http.StatusBadRequest, "invalid_parameter")
 	require.Empty(t, mustGet(t, own.Read, "/v1/errors")["errors"], "nothing is kept")
 	require.Equal(t, number(0), mustGet(t, own.Read, "/v1/errors")["not_kept"])
@@ -279,6 +289,7 @@ func TestLimits(t *testing.T) {
 				require.Contains(t, string(answer.Body), `"code":"`+c.code+`"`)
 			}
 		}
+
 		for size, status := range map[int]int{20000: 201, 20001: 413} {
 			body := gzipped(t, strings.NewReader(good+strings.Repeat(" ", size-len(good))))
 			require.Equal(t, status, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Encoding", "gzip").Status)

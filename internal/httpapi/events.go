@@ -30,6 +30,7 @@ func (a *api) listSessionEvents(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	p := readParameters(c)
 	filter := query.EventFilter{
 		SessionID: uuid.NullUUID{UUID: session.ID, Valid: true},
@@ -48,6 +49,7 @@ func readDescending(p *parameters, otherwise bool) bool {
 	case "desc":
 		return true
 	}
+
 	return otherwise
 }
 
@@ -59,28 +61,35 @@ func (a *api) sendEvents(c *gin.Context, p *parameters, filter query.EventFilter
 		a.sendProblem(c, err)
 		return
 	}
+
 	if err := a.planDataFilters(c, &filter); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	if f := requestStateOf(c).format; f != formatJSON {
 		a.streamEvents(c, f, filter, cursor, p.readStreamLimit(c))
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	page, err := a.Finder.EventPage(ctx, filter, cursor, limit)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	body := append(make([]byte, 0, 64+512*len(page.Items)), `{"events":[`...)
 	for i := range page.Items {
 		if i > 0 {
 			body = append(body, ',')
 		}
+
 		body = appendEvent(body, &page.Items[i])
 	}
+
 	a.sendPage(c, append(body, ']'), page.Next)
 }
 
@@ -95,10 +104,12 @@ func (a *api) sendPage(c *gin.Context, body []byte, next string) {
 		values.Set("cursor", next)
 		c.Header("Link", "<"+c.Request.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
 	}
+
 	if err := a.responses.reserveResponse(c, len(body)); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	sendBody(c, http.StatusOK, "application/json", append(body, '}'))
 }
 
@@ -108,8 +119,10 @@ func (a *api) getEvent(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Finder.Event(ctx, id)
 	caller := callerOf(c)
 	a.sendEvent(c, found, hideInvisible(err, caller.ReadsAll() || found.ApplicationID == caller.Application.ID))
@@ -121,11 +134,13 @@ func (a *api) sendEvent(c *gin.Context, found event.Stored, err error) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
+
 	sendBody(c, http.StatusOK, jsonType, appendEvent(nil, &found))
 }
 
@@ -147,13 +162,16 @@ func (a *api) amendEvent(c *gin.Context, media string, change amendFunc) {
 	if !ok {
 		return
 	}
+
 	body, err := a.readDocument(c, media)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	changed, err := change(ctx, id, body, requestStateOf(c).precondition)
 	a.sendEvent(c, changed, err)
 }
@@ -163,7 +181,8 @@ func (a *api) readDocument(c *gin.Context, media string) ([]byte, error) {
 	if kind, ok := utf8MediaType(c.GetHeader("Content-Type")); !ok || (kind != media && kind != "application/json") {
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media+", in UTF-8")
 	}
-	return a.bodies.read(c)
+
+	return a.bodies.readBody(c)
 }
 
 // deleteEvent is DELETE /v1/events/{id}.
@@ -172,12 +191,15 @@ func (a *api) deleteEvent(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	if err := a.Editor.EraseEvent(ctx, id, requestStateOf(c).precondition); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
@@ -193,6 +215,7 @@ func (a *api) readPathID(c *gin.Context) (uuid.UUID, bool) {
 		a.sendProblem(c, fault.New(fault.Invalid, fault.CodeNilUUID, "the id in the path is the nil UUID, which names nothing"))
 		return id, false
 	}
+
 	return id, true
 }
 
@@ -201,6 +224,7 @@ func hideInvisible(err error, visible bool) error {
 	if f, ok := fault.As(err); (ok && f.Kind == fault.NotFound) || (err == nil && !visible) {
 		return notFound()
 	}
+
 	return err
 }
 
@@ -228,5 +252,6 @@ func (t jsonTime) MarshalJSON() ([]byte, error) {
 	if time.Time(t).IsZero() {
 		return []byte("null"), nil
 	}
+
 	return append(event.AppendTimestamp([]byte{'"'}, time.Time(t)), '"'), nil
 }

@@ -21,9 +21,11 @@ func pathText(c *gin.Context, name string) string {
 	if c.Request.URL.RawPath == "" {
 		return text // it was unescaped with the whole path
 	}
+
 	if unescaped, err := url.PathUnescape(text); err == nil {
 		return unescaped
 	}
+
 	return text
 }
 
@@ -35,6 +37,7 @@ func typeKey(c *gin.Context) eventtype.Key {
 func (a *api) listEventTypes(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	types, err := a.Types.ListTypes(ctx)
 	a.sendTypes(c, "event_types", types, err)
 }
@@ -47,8 +50,10 @@ func (a *api) getEventType(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Types.FindType(ctx, typeKey(c), version)
 	a.sendType(c, http.StatusOK, &found, err)
 }
@@ -59,11 +64,13 @@ func (a *api) sendType(c *gin.Context, status int, found *eventtype.Type, err er
 		a.sendProblem(c, err)
 		return
 	}
+
 	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
+
 	a.sendJSON(c, status, found)
 }
 
@@ -73,10 +80,12 @@ func (p *parameters) readVersion() int32 {
 	if text == "" {
 		return 0
 	}
+
 	version, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || version < 1 {
 		p.addViolation("version", fault.CodeInvalidParameter, "version is a number from 1 on")
 	}
+
 	return int32(version)
 }
 
@@ -84,6 +93,7 @@ func (p *parameters) readVersion() int32 {
 func (a *api) listVersions(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	versions, err := a.Types.ListVersions(ctx, typeKey(c))
 	a.sendTypes(c, "versions", versions, err)
 }
@@ -94,6 +104,7 @@ func (a *api) sendTypes(c *gin.Context, name string, versions []eventtype.Type, 
 		sendTable(a, c, typeTable(), versions)
 		return
 	}
+
 	a.sendResult(c, http.StatusOK, gin.H{name: versions}, err)
 }
 
@@ -104,14 +115,17 @@ func (a *api) putEventType(c *gin.Context) {
 	if !a.decodeBodyWithin(c, schemaRules(), &spec, "schema", "mode", "description") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	result, err := a.Types.PutType(ctx, typeKey(c), spec, requestStateOf(c).precondition)
 	status := http.StatusOK
 	if err == nil && result.Outcome == eventtype.Created {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
+
 	if err != nil {
 		a.sendProblem(c, err)
 		return
@@ -141,10 +155,12 @@ func schemaRules() *event.Rules {
 func (a *api) deleteEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	if err := a.Types.DeleteType(ctx, typeKey(c), requestStateOf(c).precondition); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
@@ -157,14 +173,17 @@ func (a *api) previewEventType(c *gin.Context) {
 	if !a.decodeBodyWithin(c, schemaRules(), &wanted, "schema", "events") {
 		return
 	}
+
 	events := eventtype.DefaultSample
 	if wanted.Events != nil {
 		events = *wanted.Events
 	}
+
 	if events < 1 || events > eventtype.MaxSample {
 		a.sendProblem(c, fault.InvalidAt(fault.CodeInvalidRequest, "/events", fmt.Sprintf("events is a number from 1 to %d", eventtype.MaxSample)))
 		return
 	}
+
 	preview, err := a.Previewer.PreviewChange(c.Request.Context(), typeKey(c), eventtype.Spec{Schema: wanted.Schema}, events)
 	a.sendResult(c, http.StatusOK, preview, err)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // What in a schema does nothing is named in the answer, and the schema is registered.
@@ -60,6 +60,7 @@ func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.NotContains(t, string(answer.Body), "canary")
 	}
+
 	errors := s.WithKey(s.Read).Do(t, http.MethodGet, "/v1/errors", "")
 	require.Equal(t, http.StatusOK, errors.Status)
 	require.NotContains(t, string(errors.Body), "canary")

@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func typePath(category, name string) string {
@@ -50,6 +50,7 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	for _, of := range []string{"/v1/event-types", path, path + "/versions", path + "?version=1"} {
 		mustGet(t, reader, of)
 	}
+
 	requireProblem(t, reader.Do(t, http.MethodPut, path, spec), http.StatusForbidden, "forbidden")
 	requireProblem(t, reader.Do(t, http.MethodDelete, path, ""), http.StatusForbidden, "forbidden")
 	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, path, ""), http.StatusForbidden, "forbidden")
@@ -74,6 +75,7 @@ func TestEventTypesAreAdministered(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, body)
 		require.Contains(t, string(answer.Body), `"pointer":"`+at+`"`, body)
 	}
+
 	requireProblem(t, s.Do(t, http.MethodGet, path+"?version=x", ""), http.StatusBadRequest, "invalid_parameter")
 	requireProblem(t, s.Do(t, http.MethodGet, path+"?version=99", ""), http.StatusNotFound, "not_found")
 }
@@ -95,11 +97,13 @@ func TestAnyCharactersNameAType(t *testing.T) {
 		require.Contains(t, string(refused.Body), `"schema_violation"`, "%q %q", category, name)
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status, "%q %q", category, name)
 	}
+
 	// However it is escaped, it is the same.
 	putType(t, s.Client, "a b", "c", `{}`)
 	for _, path := range []string{"a%20b/c", "%61%20b/%63"} {
 		require.Equal(t, "a b", mustGet(t, s.Client, "/v1/event-types/"+path)["category"])
 	}
+
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/event-types/a+b/c", ""), http.StatusNotFound, "not_found")
 	for _, path := range []string{"%00/c", url.PathEscape(strings.Repeat("x", 129)) + "/c", "%ff/c"} {
 		require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, s.Do(t, http.MethodPut, "/v1/event-types/"+path, `{}`).Status, path)
@@ -124,10 +128,12 @@ func TestAnEditIsJudgedByTheType(t *testing.T) {
 		if c.method == http.MethodPatch {
 			header = []string{"Content-Type", mergePatch}
 		}
+
 		answer := s.Do(t, c.method, c.path, c.body, header...)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.Equal(t, []string{c.at}, reasons(t, answer.JSON(t)))
 	}
+
 	document, _ := editEvent(t, s, http.MethodPatch, path, `{"data": {"email": "y"}}`, "Content-Type", mergePatch)
 	requireSameJSON(t, `{"email": "y"}`, render(t, document["data"]))
 }
@@ -152,6 +158,7 @@ func TestWhatIsObservedIsStoredWithItsViolations(t *testing.T) {
 			require.Contains(t, at[string](t, found, 0, "detail"), "is a number; expected a string")
 		}
 	}
+
 	require.Equal(t, 1, violated)
 	require.Empty(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"])
 }
@@ -167,8 +174,10 @@ func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 			if i%3 == 0 {
 				data["email"] = []any{"jane@example.com", "none", 5}[i%9/3]
 			}
+
 			events = append(events, newEvent(t, newID(), "category", "form", "name", "submit", "data", data))
 		}
+
 		return batchOf(events...)
 	}
 	mustPost(t, s.WithKey(s.Ingest), batch())
@@ -261,11 +270,13 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 					payloads = append(payloads, data)
 					events = append(events, newEvent(t, newID(), "category", "form", "name", "submit", "data", json.RawMessage(data)))
 				}
+
 				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", []byte(batchOf(events...)))
 				if err != nil {
 					t.Error(err)
 					return
 				}
+
 				var results struct {
 					Results []struct {
 						Status  string      `json:"status"`
@@ -276,17 +287,21 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 					t.Errorf("%d %s", answer.Status, answer.Body)
 					return
 				}
+
 				mu.Lock()
 				for k, r := range results.Results {
 					verdicts = append(verdicts, verdict{payloads[k], r.Status == "stored", r.Version})
 				}
+
 				mu.Unlock()
 			}
 		})
 	}
+
 	count := func() int {
 		mu.Lock()
 		defer mu.Unlock()
+
 		return len(verdicts)
 	}
 	for n := 1; n < changes; n++ {
@@ -294,6 +309,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 		require.Eventually(t, func() bool { return count() > before+8*writers/4 }, 30*time.Second, time.Millisecond)
 		put(n)
 	}
+
 	done.Store(true)
 	group.Wait()
 	schemas := map[json.Number]*eventtype.Schema{"": nil} // before the other replica knew of the type
@@ -302,6 +318,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 		require.NoError(t, err)
 		schemas[at[json.Number](t, one, "version")] = schema
 	}
+
 	require.Len(t, schemas, changes+1)
 	fits := func(version json.Number, data string) bool {
 		require.Contains(t, schemas, version)
@@ -314,6 +331,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 		judges[v.version] = true
 		require.Equal(t, fits(v.version, v.data), v.stored, "%+v", v)
 	}
+
 	require.Greater(t, len(judges), changes/2, "nothing was posted while the schema changed")
 	rows, err := s.Database.Pool(t).Query(t.Context(), "select coalesce(event_type_version::text, ''), data::text from event")
 	require.NoError(t, err)
@@ -323,6 +341,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 		require.NoError(t, rows.Scan(&version, &data))
 		require.True(t, fits(json.Number(version), data), "version %s stored %s", version, data)
 	}
+
 	require.NoError(t, rows.Err())
 }
 
@@ -354,6 +373,7 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, bad)
 		require.NotContains(t, string(answer.Body), "canary", bad)
 	}
+
 	require.NotEmpty(t, mustGet(t, s.Client, "/v1/errors")["errors"])
 	pool := s.Database.Pool(t)
 	rows, err := pool.Query(t.Context(), `select quote_ident(relname) from pg_class where relkind in ('r', 'p') and relnamespace = current_schema()::regnamespace`)
@@ -364,6 +384,7 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 		require.NoError(t, rows.Scan(&table))
 		tables = append(tables, table)
 	}
+
 	require.NoError(t, rows.Err())
 	require.Contains(t, tables, "rejection")
 	for _, table := range tables {
@@ -372,6 +393,7 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), sql).Scan(&found))
 		require.Zero(t, found, table)
 	}
+
 	var kept int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from event where data::text like '%hmac-sha256:%' and data::text like '%******%'`).Scan(&kept))
 	require.Equal(t, 1, kept)

@@ -29,6 +29,7 @@ func (r Route) Template() string {
 			steps[i] = "{" + name + "}"
 		}
 	}
+
 	return strings.Join(steps, "/")
 }
 
@@ -38,6 +39,7 @@ func Routes() []Route {
 	for _, r := range (&api{}).routes() {
 		routes = append(routes, Route{Method: r.method, Scope: string(r.scope), Paths: r.paths, Query: r.query})
 	}
+
 	return routes
 }
 
@@ -49,7 +51,7 @@ func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]by
 	reader := bodyReader{limits: limits, memory: 1 << 30, windows: make(chan struct{}, maxWindows)}
 	c, _ := gin.CreateTestContext(w)
 	c.Request = r
-	return reader.read(c)
+	return reader.readBody(c)
 }
 
 // AppendEvent renders an event as the handlers do.
@@ -65,6 +67,7 @@ func ReadFilter(raw string) (query.EventFilter, error) {
 			requestStateOf(c).parameters = r.Query
 		}
 	}
+
 	p := readParameters(c)
 	filter := query.EventFilter{
 		SessionID: p.readID("session_id"), Category: p.readText("category"), Name: p.readText("name"), Application: p.readText("application"),

@@ -61,6 +61,7 @@ func (f *framing) scan(p []byte) (pass int, wrong string) {
 			}
 		}
 	}
+
 	return pass, ""
 }
 
@@ -69,6 +70,7 @@ func (f *framing) endsMidLine(p []byte) bool {
 	if len(p) == 0 {
 		return len(f.line) > 0
 	}
+
 	return p[len(p)-1] != '\n'
 }
 
@@ -78,6 +80,7 @@ func (f *framing) endData() {
 		*f = framing{line: f.line[:0]}
 		return
 	}
+
 	f.part = inChunkSize
 }
 
@@ -87,24 +90,29 @@ func (f *framing) scanLine(p []byte) (pass int, wrong string) {
 	if len(f.line) == 0 && folds && (p[0] == ' ' || p[0] == '\t') {
 		return 0, "a header is folded over several lines"
 	}
+
 	end := bytes.IndexByte(p, '\n')
 	if end < 0 {
 		f.line = append(f.line, p...)
 		return len(p), ""
 	}
+
 	line := p[:end]
 	if len(f.line) > 0 {
 		f.line = append(f.line, line...)
 		line = f.line
 	}
+
 	line, found := bytes.CutSuffix(line, []byte{'\r'})
 	if !found {
 		return end, "a line ends with a line feed alone"
 	}
+
 	wrong = f.endLine(line)
 	if wrong != "" {
 		return max(end-1, 0), wrong // without its end
 	}
+
 	f.line = f.line[:0]
 	return end + 1, ""
 }
@@ -127,6 +135,7 @@ func (f *framing) endLine(line []byte) (wrong string) {
 		f.endHead()
 		return ""
 	}
+
 	return f.scanHeader(line)
 }
 
@@ -140,6 +149,7 @@ func (f *framing) scanHeader(line []byte) (wrong string) {
 		if f.length, ok = parseDigits(string(bytes.Trim(value, " \t")), 10); !ok {
 			return length + " is no number"
 		}
+
 		f.lengths++
 	case len(name) == len(coding) && bytes.EqualFold(name, []byte(coding)):
 		f.chunked = bytes.EqualFold(bytes.Trim(value, " \t"), []byte("chunked"))
@@ -147,6 +157,7 @@ func (f *framing) scanHeader(line []byte) (wrong string) {
 	default:
 		return ""
 	}
+
 	switch {
 	case f.lengths > 0 && f.codings > 0:
 		return length + " stands beside " + coding
@@ -157,6 +168,7 @@ func (f *framing) scanHeader(line []byte) (wrong string) {
 	case f.codings > 0 && f.http10:
 		return coding + " is not known to HTTP/1.0"
 	}
+
 	return ""
 }
 
@@ -187,6 +199,7 @@ func (f *framing) endChunkSize(line []byte) (wrong string) {
 	default:
 		f.part, f.left = inChunk, size+lineEnd
 	}
+
 	return ""
 }
 

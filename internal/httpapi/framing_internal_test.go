@@ -37,6 +37,7 @@ func TestGoodRequestsPass(t *testing.T) {
 			require.Equal(t, n, pass)
 			rest = rest[n:]
 		}
+
 		require.Equal(t, inHead, f.part)
 		require.Empty(t, f.line)
 	}
@@ -79,6 +80,7 @@ func TestAmbiguousRequestsAreFound(t *testing.T) {
 					passed, found = append(passed, rest[:pass]...), wrong
 					rest = rest[n:]
 				}
+
 				require.Contains(t, found, want, "%q", request)
 				require.True(t, bytes.HasPrefix(passed, []byte(before)), "%q", request)
 				require.Less(t, len(passed), len(before)+len(request))
@@ -94,11 +96,13 @@ func FuzzFraming(f *testing.F) {
 	for _, request := range requests() {
 		f.Add([]byte(request + "G"))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var fr framing
 		if _, wrong := fr.scan(text); wrong != "" {
 			t.Skip("refused")
 		}
+
 		reader := bufio.NewReader(bytes.NewReader(text))
 		var again framing
 		for {
@@ -106,9 +110,11 @@ func FuzzFraming(f *testing.F) {
 			if err != nil {
 				return // net/http closes the connection
 			}
+
 			if _, err = io.Copy(io.Discard, request.Body); err != nil {
 				return
 			}
+
 			rest, _ := io.ReadAll(reader)
 			read := text[:len(text)-len(rest)]
 			pass, wrong := again.scan(read)

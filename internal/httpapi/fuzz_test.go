@@ -23,20 +23,24 @@ func FuzzParameters(f *testing.F) {
 	} {
 		f.Add(raw)
 	}
+
 	f.Fuzz(func(t *testing.T, raw string) {
 		filter, err := httpapi.ReadFilter(raw)
 		if err != nil {
 			requireFewViolations(t, err)
 			return
 		}
+
 		texts := []string{filter.Category, filter.Name, filter.Application}
 		require.LessOrEqual(t, len(filter.Data), query.MaxDataFilters)
 		for _, d := range filter.Data {
 			texts = append(append(texts, d.Path...), d.Value)
 		}
+
 		for _, text := range texts {
 			require.True(t, utf8.ValidString(text) && !strings.ContainsRune(text, 0), "%q", text)
 		}
+
 		if !filter.From.IsZero() && !filter.To.IsZero() {
 			require.False(t, filter.To.Before(filter.From))
 		}
@@ -64,6 +68,7 @@ func TestManyWrongParametersAreToldInPart(t *testing.T) {
 	for n := range 1000 {
 		fmt.Fprintf(&raw, "data.a%d.=1&", n)
 	}
+
 	_, first := httpapi.ReadFilter(raw.String())
 	requireFewViolations(t, first)
 	for range 3 {

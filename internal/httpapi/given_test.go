@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // fillEvent repeats an element as often as an event can hold it whose text is limited.
@@ -33,6 +33,7 @@ func FuzzGivenIsTaken(f *testing.F) {
 		f.Add([]byte(element), "page", false, int64(0))
 		f.Add([]byte(element), "<é>\"\u2028\t", true, int64(123456789))
 	}
+
 	const limit = 2048
 	s := apptest.Start(f, map[string]string{"limits.event_bytes": fmt.Sprint(limit)})
 	rules := event.DefaultRules()
@@ -41,22 +42,27 @@ func FuzzGivenIsTaken(f *testing.F) {
 		if event.CheckObject([]byte(data), &rules) != nil {
 			return
 		}
+
 		if fill {
 			data = fillEvent(string(element), limit)
 		}
+
 		if category == "" {
 			category = "page"
 		}
+
 		session := newID()
 		when := time.UnixMicro(1.6e15 + offset%1e14)
 		sent := strings.Replace(newEvent(t, session, "category", category, "timestamp", event.FormatTimestamp(when)), `"data":{}`, `"data":`+data, 1)
 		if fill && len(sent) < limit { // to its last byte
 			sent = strings.Replace(sent, `"pad":""`, `"pad":"`+strings.Repeat("x", limit-len(sent))+`"`, 1)
 		}
+
 		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", sent)
 		if answer.Status == http.StatusBadRequest {
 			return
 		}
+
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 		requireTakenAgain(t, s, session, at[string](t, answer.JSON(t), "event_id"), sent)
 	})
@@ -84,6 +90,7 @@ func requireTakenAgain(t testing.TB, s *apptest.Service, session, id, sent strin
 		require.Equal(t, tag, put.Header.Get("ETag"))
 		require.Equal(t, string(single.Body), string(put.Body))
 	}
+
 	patched := s.Do(t, http.MethodPatch, path, `{"name":"patched"}`, "Content-Type", mergePatch)
 	require.Equal(t, http.StatusOK, patched.Status, "%.300s", patched.Body)
 	requireSameJSON(t, render(t, single.JSON(t)["data"]), render(t, patched.JSON(t)["data"]))
@@ -114,6 +121,7 @@ func readEverywhere(t testing.TB, s *apptest.Service, session, id string) map[st
 			given["as a change"] = strings.TrimSpace(line)
 		}
 	}
+
 	return given
 }
 
@@ -137,8 +145,10 @@ func fromCSV(t testing.TB, text string) string {
 			require.NoError(t, err)
 			value = string(quoted)
 		}
+
 		members = append(members, fmt.Sprintf("%q:%s", name, value))
 	}
+
 	return "{" + strings.Join(members, ",") + "}"
 }
 
@@ -194,6 +204,7 @@ func TestGivenMembersAreHeldAgainstWhatIsStored(t *testing.T) {
 			requireStored(t, s, render(t, changed))
 		}
 	}
+
 	require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "nothing of all this changed it")
 }
 
@@ -226,9 +237,11 @@ func TestEventsAreNotImported(t *testing.T) {
 			require.Equal(t, []string{pointers[i] + " import_unsupported"}, reasons(t, at[map[string]any](t, document, "results", 1)))
 			require.NotEqual(t, "rejected", at[string](t, document, "results", 0, "status"))
 		}
+
 		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events?atomic=true", batchOf(newEvent(t, session), text))
 		requireCounts(t, requireProblem(t, answer, http.StatusBadRequest, "batch_rejected"), 0, 0, 1, "not_stored", "rejected")
 	}
+
 	require.Equal(t, number(len(foreign)), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 
 	// What was erased is erased, and what was changed is in conflict.

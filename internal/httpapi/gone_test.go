@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // sendHalfClosed sends a request, closes its half of the connection, and reads the answer. To the
@@ -30,6 +30,7 @@ func sendHalfClosed(t *testing.T, s *apptest.Service, request string) (status in
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	defer answer.Body.Close() //nolint:errcheck // it was read
+
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	return answer.StatusCode, string(text)
@@ -48,6 +49,7 @@ func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, status, body)
 		require.Contains(t, body, `"error_id"`)
 	}
+
 	require.Len(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"], 4)
 }
 
@@ -61,6 +63,7 @@ func TestClientsThatGoAwayAreNoFailures(t *testing.T) {
 		sendHalfClosed(t, s, fmt.Sprintf("POST /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.Ingest, len(sent), sent))
 		sendHalfClosed(t, s, "GET /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Read+"\r\n\r\n")
 	}
+
 	metrics := s.Scrape(t)
 	require.Zero(t, metrics.SumSeries("theeye_http_request_duration_seconds", "status", "503"))
 	require.InDelta(t, 40, metrics.SumSeries("theeye_http_request_duration_seconds", "route", "/v1/events"), 0)

@@ -55,10 +55,12 @@ func (g *Guard) RenderProblem(status int, f *fault.Error) []byte {
 	if f.RetryAfter > 0 {
 		fmt.Fprintf(&b, "Retry-After: %d\r\n", wholeSeconds(f.RetryAfter))
 	}
+
 	fmt.Fprintf(&b, "%s: %s\r\n", requestIDHeader, id)
 	for _, header := range fixedHeaders() {
 		fmt.Fprintf(&b, "%s: %s\r\n", header[0], header[1])
 	}
+
 	fmt.Fprintf(&b, "\r\n%s\n", body)
 	return b.Bytes()
 }
@@ -75,6 +77,7 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // net/http looks at what kind of error it is
 	}
+
 	return &guardedConn{Conn: conn, guard: l.guard}, nil
 }
 
@@ -104,21 +107,26 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	if c.violation != "" {
 		return c.readPending(p)
 	}
+
 	n, err := c.Conn.Read(p)
 	if n == 0 {
 		return n, err //nolint:wrapcheck // it is the connection's
 	}
+
 	pass, wrong := c.framing.scan(p[:n])
 	if wrong == "" {
 		return n, err //nolint:wrapcheck // it is the connection's
 	}
+
 	c.violation, c.pending = wrong, []byte(malformedLine)
 	if c.framing.endsMidLine(p[:pass]) {
 		c.pending = []byte("\r\n" + malformedLine)
 	}
+
 	if pass == 0 {
 		return c.readPending(p)
 	}
+
 	return pass, nil
 }
 
@@ -126,6 +134,7 @@ func (c *guardedConn) readPending(p []byte) (int, error) {
 	if len(c.pending) == 0 {
 		return 0, io.EOF
 	}
+
 	n := copy(p, c.pending)
 	c.pending = c.pending[n:]
 	return n, nil
@@ -136,15 +145,18 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 	if c.responding || bytes.HasPrefix(p, []byte("HTTP/1.1 100 ")) {
 		return c.Conn.Write(p) //nolint:wrapcheck // it is the connection's
 	}
+
 	c.responding = true
 	status, f := c.parseServerError(p)
 	if f == nil {
 		return c.Conn.Write(p) //nolint:wrapcheck // it is the connection's
 	}
+
 	c.rejected = true
 	if _, err := c.Conn.Write(c.guard.RenderProblem(status, f)); err != nil {
 		return 0, err //nolint:wrapcheck // it is the connection's
 	}
+
 	return len(p), nil
 }
 
@@ -154,6 +166,7 @@ func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	if len(p) <= statusAt || p[statusAt] < '4' { // most answers are none
 		return 0, nil
 	}
+
 	const plain = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 	line, _, found := strings.Cut(string(p[:min(len(p), 1<<10)]), plain)
 	text, isHTTP := strings.CutPrefix(line, "HTTP/1.1 ")
@@ -167,6 +180,7 @@ func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	case !found:
 		return 0, nil
 	}
+
 	_, detail, _ := strings.Cut(text, ": ")
 	switch status {
 	case http.StatusRequestHeaderFieldsTooLarge:
@@ -176,12 +190,14 @@ func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	case http.StatusNotImplemented:
 		return status, fault.New(fault.Invalid, fault.CodeUnsupportedEncoding, "of Transfer-Encoding there is chunked alone; or send Content-Length")
 	}
+
 	switch {
 	case c.violation != "":
 		detail = c.violation + ": proxies and servers read that differently, so it is refused"
 	case detail == "":
 		detail = "this is no request of HTTP/1.1, or one of its headers is malformed"
 	}
+
 	return status, fault.New(fault.Invalid, fault.CodeInvalidHeader, detail)
 }
 
@@ -190,6 +206,7 @@ func (c *guardedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
+
 	return nil
 }
 
@@ -203,5 +220,6 @@ func (c *guardedConn) Close() error {
 		_ = c.SetReadDeadline(c.guard.Now().Add(moment))
 		_, _ = io.CopyN(io.Discard, c.Conn, enough)
 	}
+
 	return c.Conn.Close() //nolint:wrapcheck // it is the connection's
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // patience is far more than anything here takes, and less than the timeouts that are
@@ -75,6 +75,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 				for name, value := range always {
 					require.Equal(t, value, answer.Header.Get(name), "%s %s", method, path)
 				}
+
 				for name := range answer.Header {
 					require.Contains(t, known, name, "%s %s", method, path)
 				}
@@ -110,6 +111,7 @@ func TestSlowBodies(t *testing.T) {
 			require.True(t, response.close)
 		})
 	}
+
 	// One that keeps the rate is stored, and the connection serves the next one.
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(strings.TrimSuffix(strings.Repeat(newEvent(t, newID())+",", 900), ",")))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
@@ -125,6 +127,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		held[n] = dial(t, s)
 		require.Equal(t, http.StatusOK, exchange(t, held[n], get).status)
 	}
+
 	response, err := http.ReadResponse(bufio.NewReader(dial(t, s)), nil)
 	require.NoError(t, err, "it is told at once, whatever it wants")
 	t.Cleanup(func() { _ = response.Body.Close() })
@@ -138,15 +141,18 @@ func TestConnectionsAreBounded(t *testing.T) {
 	require.Eventually(t, func() bool {
 		conn := dial(t, s)
 		defer conn.Close() //nolint:errcheck // the test is done with it
+
 		_, err := io.WriteString(conn, get)
 		if err != nil {
 			return false
 		}
+
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			return false
 		}
 		defer response.Body.Close() //nolint:errcheck // nobody reads it
+
 		return response.StatusCode == http.StatusOK
 	}, patience, 10*time.Millisecond)
 }
@@ -158,6 +164,7 @@ func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 	for range 5 {
 		requireProblem(t, wrong.Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	}
+
 	for n := range 20 {
 		// What the client says of its address counts for nothing.
 		answer := wrong.Do(t, http.MethodGet, "/v1/events", "", "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n), "X-Real-Ip", "192.0.2.1", "Forwarded", "for=192.0.2.1")

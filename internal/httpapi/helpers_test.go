@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const (
@@ -43,6 +43,7 @@ func newEvent(t testing.TB, session string, changes ...any) string {
 			delete(document, member)
 		}
 	}
+
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -85,6 +86,7 @@ func requireProblem(t testing.TB, answer *apptest.Answer, status int, code strin
 	for _, leak := range []string{"SQLSTATE", "pgx", "pq:", "goroutine", ".go:"} {
 		require.NotContains(t, string(answer.Body), leak)
 	}
+
 	return problem
 }
 
@@ -99,8 +101,10 @@ func reasons(t testing.TB, document any) []string {
 		if parameter, ok := violation["parameter"]; ok {
 			place = fmt.Sprint("?", parameter)
 		}
+
 		found = append(found, strings.TrimSpace(fmt.Sprint(place, " ", violation["code"])))
 	}
+
 	return found
 }
 
@@ -120,6 +124,7 @@ func at[T any](t testing.TB, document any, path ...any) T {
 			document = array[step]
 		}
 	}
+
 	value, ok := document.(T)
 	require.True(t, ok, "%v is a %T", document, document)
 	return value
@@ -132,12 +137,13 @@ func column(t testing.TB, array any, member string) []string {
 	for _, one := range at[[]any](t, array) {
 		values = append(values, fmt.Sprint(at[any](t, one, member)))
 	}
+
 	return values
 }
 
 func requireSameJSON(t testing.TB, expected, got string) {
 	t.Helper()
-	require.Equal(t, string(event.Canonical([]byte(expected))), string(event.Canonical([]byte(got))))
+	require.Equal(t, string(event.Canonicalize([]byte(expected))), string(event.Canonicalize([]byte(got))))
 }
 
 // render writes a decoded document as JSON.

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestRequestIDs(t *testing.T) {
@@ -25,14 +25,17 @@ func TestRequestIDs(t *testing.T) {
 		require.Equal(t, id, requireProblem(t, answer, http.StatusNotFound, "not_found")["request_id"])
 		require.Equal(t, id, s.Do(t, http.MethodGet, "/v1/limits", "", "X-Request-Id", id).Header.Get("X-Request-Id"))
 	}
+
 	for _, id := range []string{"", " ", "a b", strings.Repeat("x", 129), `"}`, "é", "\xff", "a\tb", "<script>", "%0a", "a;b", "\x1b[31m"} {
 		answer, err := s.Try(t.Context(), http.MethodGet, "/v1/events/x", nil, "X-Request-Id", id)
 		if err != nil || answer.Status == http.StatusBadRequest {
 			continue // no header that one can send, or receive
 		}
+
 		made := at[string](t, requireProblem(t, answer, http.StatusNotFound, "not_found"), "request_id")
 		require.Equal(t, uuid.Version(7), uuid.MustParse(made).Version(), "%q", id)
 	}
+
 	require.Equal(t, "nosniff", s.Do(t, http.MethodGet, "/v1/limits", "").Header.Get("X-Content-Type-Options"))
 }
 
@@ -56,6 +59,7 @@ func TestHostileText(t *testing.T) {
 				for _, name := range append([]string{"cursor", text}, route.Query...) {
 					paths = append(paths, sane+"?"+url.QueryEscape(name)+"="+url.QueryEscape(text))
 				}
+
 				for _, path := range paths {
 					answer := s.Do(t, route.Method, path, body(route.Method))
 					require.Less(t, answer.Status, 500, "%.200s: %s", path, answer.Body)
@@ -103,11 +107,13 @@ func TestSmuggling(t *testing.T) {
 			conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 			require.NoError(t, err)
 			defer conn.Close() //nolint:errcheck // the test is done with it
+
 			_, err = io.WriteString(conn, request)
 			require.NoError(t, err)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			require.NoError(t, err)
 			defer response.Body.Close() //nolint:errcheck // it was read
+
 			text, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.True(t, response.Close)
@@ -133,6 +139,7 @@ func expectedRejection(name string) int {
 	case "headers too large", "headers too many":
 		return http.StatusRequestHeaderFieldsTooLarge
 	}
+
 	return http.StatusBadRequest
 }
 
@@ -156,13 +163,16 @@ func TestRefusalsComeInTheirTurn(t *testing.T) {
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 				break
 			}
+
 			_, err = io.Copy(io.Discard, response.Body)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
 			statuses = append(statuses, response.StatusCode)
 		}
+
 		require.Equal(t, []int{201, 201, 400}, statuses)
 	}
+
 	require.InDelta(t, 20, s.Scrape(t).SumSeries("theeye_http_problems_total", "code", "invalid_header"), 0)
 }
 

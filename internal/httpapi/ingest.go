@@ -20,23 +20,23 @@ import (
 
 // postEvents is POST /v1/events: the answer is the verdict, after the commit.
 func (a *api) postEvents(c *gin.Context) {
-	a.take(c, a.Collector.Submit, true)
+	a.handleIngest(c, a.Collector.Submit, true)
 }
 
-// validate is POST /v1/validate: the same verdicts, and nothing is stored.
-func (a *api) validate(c *gin.Context) {
+// postValidate is POST /v1/validate: the same verdicts, and nothing is stored.
+func (a *api) postValidate(c *gin.Context) {
 	c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), callerOf(c).KeyID))
-	a.take(c, a.Collector.Check, false)
+	a.handleIngest(c, a.Collector.DryRun, false)
 }
 
-// take reads a request with events, has it judged, and answers with the verdicts.
-func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
+// handleIngest reads a request with events, has it judged, and answers with the verdicts.
+func (a *api) handleIngest(c *gin.Context, judge func(context.Context, *ingest.Request) ([]ingest.Verdict, error), store bool) {
 	x := requestStateOf(c)
 	application := x.caller.Application
 	request := &ingest.Request{
 		ID: x.id, Application: application.ID, ApplicationName: application.Name, TraceID: uuid.UUID(x.traceID), Span: x.span,
 	}
-	body, single, err := a.parse(c, request)
+	body, single, err := a.readEvents(c, request)
 	ctx := c.Request.Context()
 	if err != nil {
 		f, ok := fault.As(err)
@@ -44,7 +44,7 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 			a.sendProblem(c, err)
 			return
 		}
-		a.refuse(ctx, c, request, body, err)
+		a.rejectBody(ctx, c, request, body, err)
 		return
 	}
 	if store {
@@ -59,7 +59,7 @@ func (a *api) take(c *gin.Context, judge func(context.Context, *ingest.Request) 
 	case err != nil:
 		a.sendProblem(c, err)
 	case single && store:
-		a.answerOne(c, &verdicts[0])
+		a.answerSingle(c, &verdicts[0])
 	case single:
 		sendBody(c, http.StatusOK, "application/json", appendVerdict(nil, &verdicts[0], store))
 	default:
@@ -79,8 +79,8 @@ func (a *api) failRateLimited(c *gin.Context, application *access.Application, w
 	})
 }
 
-// atomic reads the one query parameter of an ingest request.
-func (a *api) atomic(c *gin.Context) (bool, error) {
+// readAtomic reads the one query parameter of an ingest request.
+func (a *api) readAtomic(c *gin.Context) (bool, error) {
 	if c.Request.URL.RawQuery == "" {
 		return false, nil
 	}
@@ -89,12 +89,12 @@ func (a *api) atomic(c *gin.Context) (bool, error) {
 	return atomic, p.toFault()
 }
 
-// parse reads the body and takes it apart into envelopes. With a fault it returns
+// readEvents reads the body and takes it apart into envelopes. With a fault it returns
 // what was read of the body.
-func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
-	atomic, atomicErr := a.atomic(c)
+func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
+	atomic, atomicErr := a.readAtomic(c)
 	media, mediaErr := mediaTypeOf(c.GetHeader("Content-Type"))
-	body, readErr := a.bodies.read(c)
+	body, readErr := a.bodies.readBody(c)
 	request.Atomic, request.ReceivedAt = atomic, a.Now().UTC().Truncate(time.Microsecond)
 	if err = errors.Join(atomicErr, mediaErr, readErr); err != nil {
 		if f, ok := fault.As(err); ok { // of several, the first
@@ -121,9 +121,9 @@ func (a *api) parse(c *gin.Context, request *ingest.Request) (body []byte, singl
 	return body, single, err
 }
 
-// refuse keeps a body that could not be taken apart into events among the
+// rejectBody keeps a body that could not be taken apart into events among the
 // errors, and answers with what is wrong with it.
-func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Request, body []byte, cause error) {
+func (a *api) rejectBody(ctx context.Context, c *gin.Context, request *ingest.Request, body []byte, cause error) {
 	f := a.faultOf(c, cause)
 	// The server ends a request's context when its body is late or ends too early, and the
 	// client may still wait for an answer.
@@ -135,17 +135,17 @@ func (a *api) refuse(ctx context.Context, c *gin.Context, request *ingest.Reques
 	}
 	request.Atomic = false
 	unparted := f.Code == fault.CodeInvalidJSON || f.Code == fault.CodeTrailingText
-	request.Envelopes = []event.Envelope{{Raw: body, Unparted: unparted, Violations: violations}}
+	request.Envelopes = []event.Envelope{{Raw: body, IsWholeBody: unparted, Violations: violations}}
 	verdicts, err := a.Collector.Submit(ctx, request)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
-	a.sendProblemWith(c, f, verdictOf(&verdicts[0]), nil)
+	a.sendProblemWith(c, f, verdictProblemOf(&verdicts[0]), nil)
 }
 
-// verdictOf renders what a problem says about a refused event.
-func verdictOf(v *ingest.Verdict) (p verdictProblem) {
+// verdictProblemOf renders what a problem says about a refused event.
+func verdictProblemOf(v *ingest.Verdict) (p verdictProblem) {
 	p.EventTypeVersion = v.TypeVersion
 	if !isNil(v.EventID) {
 		p.EventID = v.EventID.String()
@@ -159,8 +159,8 @@ func verdictOf(v *ingest.Verdict) (p verdictProblem) {
 	return p
 }
 
-// answerOne answers a request with a single event.
-func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
+// answerSingle answers a request with a single event.
+func (a *api) answerSingle(c *gin.Context, v *ingest.Verdict) {
 	switch v.Status {
 	case ingest.Stored:
 		sendStored(c, http.StatusCreated, v)
@@ -171,7 +171,7 @@ func (a *api) answerOne(c *gin.Context, v *ingest.Verdict) {
 		if v.Status == ingest.Conflict {
 			f.Kind, f.Code = fault.Conflict, fault.CodeEventIDConflict
 		}
-		a.sendProblemWith(c, f, verdictOf(v), nil)
+		a.sendProblemWith(c, f, verdictProblemOf(v), nil)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // side is one of the two applications, with a secret in all that it sent.
@@ -180,6 +180,7 @@ func TestIsolationMatrix(t *testing.T) {
 		if slices.Contains(open(), name) {
 			continue
 		}
+
 		rule, found := rules[name]
 		require.True(t, found, "%s: say in isolations what it keeps apart", name)
 		delete(rules, name)
@@ -209,10 +210,12 @@ func TestIsolationMatrix(t *testing.T) {
 					default:
 						require.Less(t, answer.Status, 300, "%s: %s", what, text)
 					}
+
 					if answer.Status >= 400 {
 						require.Equal(t, before, tableDigests(t, pool), "%s: it was refused and changed something", what)
 						require.NotContains(t, text, own.secret, what)
 					}
+
 					if !c.all || answer.Status >= 400 {
 						for _, secret := range []string{other.secret, other.Name} {
 							require.NotContains(t, strings.ReplaceAll(text, asked.path, ""), secret, what)
@@ -222,5 +225,6 @@ func TestIsolationMatrix(t *testing.T) {
 			}
 		})
 	}
+
 	require.Empty(t, rules, "a rule without a route")
 }

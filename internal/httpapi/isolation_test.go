@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestIsolation(t *testing.T) {
@@ -40,6 +40,7 @@ func TestIsolation(t *testing.T) {
 				require.NotContains(t, string(streamed.Body), other.Name, path)
 			}
 		}
+
 		require.Equal(t, []string{myError}, column(t, mustGet(t, own.Read, "/v1/errors")["errors"], "error_id"))
 		require.Equal(t, []string{shared}, column(t, mustGet(t, own.Read, "/v1/sessions")["sessions"], "session_id"))
 		mustGet(t, own.Read, "/v1/sessions/"+shared)
@@ -58,8 +59,10 @@ func TestIsolation(t *testing.T) {
 				delete(found, id)
 				delete(absent, id)
 			}
+
 			require.Equal(t, absent, found, path)
 		}
+
 		for _, path := range []string{"/v1/events", "/v1/sessions", "/v1/errors", "/v1/sessions/" + shared + "/events"} {
 			problem := requireProblem(t, own.Read.Do(t, http.MethodGet, path+query, ""), http.StatusBadRequest, "forbidden")
 			require.Equal(t, []string{"?application forbidden"}, reasons(t, problem))
@@ -105,11 +108,13 @@ func TestCORS(t *testing.T) {
 		require.Equal(t, "Origin", answer.Header.Get("Vary"))
 		require.Empty(t, answer.Header.Get("Access-Control-Allow-Credentials"))
 	}
+
 	for _, origin := range []string{"https://evil.example", "null", "https://shop.example.evil.example", "http://shop.example", "https://shop.example:444"} {
 		answer := preflight(origin)
 		require.Equal(t, http.StatusNoContent, answer.Status)
 		require.Empty(t, answer.Header.Get("Access-Control-Allow-Origin"), origin)
 	}
+
 	send := func(c *apptest.Client, origin, body string) *apptest.Answer {
 		return c.Do(t, http.MethodPost, "/v1/events", body, "Origin", origin)
 	}
@@ -123,6 +128,7 @@ func TestCORS(t *testing.T) {
 		require.Empty(t, send(web.Ingest, "https://evil.example", body).Header.Get("Access-Control-Allow-Origin"))
 		require.Empty(t, send(none.Ingest, "https://shop.example", body).Header.Get("Access-Control-Allow-Origin"))
 	}
+
 	newTenant(t, s, `"allowed_origins":["*"]`)
 	require.Equal(t, "https://anyone.example", preflight("https://anyone.example").Header.Get("Access-Control-Allow-Origin"))
 }
@@ -146,6 +152,7 @@ func TestRateLimit(t *testing.T) {
 		require.Equal(t, `"events";q=1;w=1`, answer.Header.Get("RateLimit-Policy"))
 		require.Equal(t, fmt.Sprintf(`"events";r=0;t=%d`, seconds), answer.Header.Get("RateLimit"))
 	}
+
 	require.Equal(t, number(500), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 	require.Equal(t, http.StatusOK, limited.Ingest.Do(t, http.MethodPost, "/v1/validate", newEvent(t, session)).Status)
 	mustPost(t, free.Ingest, newEvent(t, session))

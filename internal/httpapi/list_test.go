@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // modelled is an event as the tests know it.
@@ -43,6 +43,7 @@ func newModel(t testing.TB) *model {
 			}
 		})
 	}
+
 	return m
 }
 
@@ -58,11 +59,13 @@ func (m *model) add(t testing.TB, count int, make func(i int) modelled) {
 		batch = append(batch, e)
 		sent = append(sent, newEvent(t, e.session, "event_id", e.id, "category", e.category, "name", e.name, "timestamp", e.timestamp))
 	}
+
 	results := at[[]any](t, mustPost(t, from.Ingest, batchOf(sent...)), "results")
 	for i, result := range results {
 		_, err := fmt.Sscan(fmt.Sprint(at[any](t, result, "sequence")), &batch[i].sequence)
 		require.NoError(t, err)
 	}
+
 	m.events = append(m.events, batch...)
 }
 
@@ -74,22 +77,26 @@ func (m *model) ask(query url.Values, ascending bool) []string {
 		for name, value := range map[string]string{"session_id": e.session, "category": e.category, "name": e.name, "application": e.application} {
 			matches = matches && (!query.Has(name) || query.Get(name) == value)
 		}
+
 		matches = matches && (!query.Has("from") || e.timestamp >= query.Get("from")) && (!query.Has("to") || e.timestamp < query.Get("to"))
 		if matches {
 			found = append(found, e)
 		}
 	}
+
 	slices.SortFunc(found, func(a, b modelled) int {
 		order := strings.Compare(fmt.Sprintf("%s %06d %s", a.timestamp, a.sequence, a.id), fmt.Sprintf("%s %06d %s", b.timestamp, b.sequence, b.id))
 		if ascending {
 			return order
 		}
+
 		return -order
 	})
 	ids := []string{}
 	for _, e := range found {
 		ids = append(ids, e.id)
 	}
+
 	return ids
 }
 
@@ -104,6 +111,7 @@ func pages(t testing.TB, c *apptest.Client, path, list string) (ids []string, co
 		path = nextLink(t, answer)
 		count++
 	}
+
 	return ids, count
 }
 
@@ -124,6 +132,7 @@ func TestEventsAreFiltered(t *testing.T) {
 				query[name] = filters[name]
 			}
 		}
+
 		for _, order := range []string{"", "asc", "desc"} {
 			ascending := order == "asc" || (order == "" && query.Has("session_id"))
 			want := m.ask(query, ascending)
@@ -131,18 +140,21 @@ func TestEventsAreFiltered(t *testing.T) {
 			if order != "" {
 				asked.Set("order", order)
 			}
+
 			asked.Set("limit", "1000")
 			require.Equal(t, want, column(t, mustGet(t, m.service.Client, "/v1/events?"+asked.Encode())["events"], "event_id"), asked.Encode())
 			seen += len(want)
 			if set%3 != 0 {
 				continue
 			}
+
 			asked.Set("limit", "7")
 			got, count := pages(t, m.service.Client, "/v1/events?"+asked.Encode(), "events")
 			require.Equal(t, want, got, asked.Encode())
 			require.Equal(t, max(1, (len(want)+6)/7), count, "no page is empty or short")
 		}
 	}
+
 	require.Greater(t, seen, 1000)
 
 	t.Run("a session's timeline", func(t *testing.T) {
@@ -166,8 +178,10 @@ func TestEventsAreFiltered(t *testing.T) {
 			if strings.Contains(from, "999") {
 				from = "2021-02-01T09:04:59.999999Z"
 			}
+
 			require.Equal(t, want, column(t, mustGet(t, m.service.Client, "/v1/events?limit=1000&from="+from)["events"], "event_id"), from)
 		}
+
 		require.Equal(t, m.ask(url.Values{"from": {"2021-02"}}, false),
 			column(t, mustGet(t, m.service.Client, "/v1/events?limit=1000&from=2021-02-01")["events"], "event_id"))
 		require.Empty(t, mustGet(t, m.service.Client, "/v1/events?to=0001-01-01")["events"])
@@ -202,15 +216,18 @@ func testPagesUnderWrites(t *testing.T) {
 					return modelled{session: m.sessions[0], category: "late", name: "late", timestamp: at}
 				})
 			}
+
 			if len(got) > 500 {
 				break // those stored behind what was read keep coming
 			}
 		}
+
 		counts := map[string]int{}
 		for _, id := range got {
 			counts[id]++
 			require.Equal(t, 1, counts[id], "seen twice")
 		}
+
 		for _, id := range before {
 			require.Equal(t, 1, counts[id], "missed")
 		}
@@ -233,13 +250,16 @@ func TestCursors(t *testing.T) {
 			if cursor[i] == 'A' {
 				other = "B"
 			}
+
 			altered := cursor[:i] + other + cursor[i+1:]
 			requireProblem(t, s.Do(t, http.MethodGet, path+"&cursor="+altered, ""), http.StatusBadRequest, "invalid_cursor")
 		}
+
 		for _, altered := range []string{cursor[1:], cursor[:len(cursor)-1], cursor + "A", cursor + "=", cursor + cursor, "x", "%20", "%E2%82%AC", strings.Repeat("A", 10_000)} {
 			requireProblem(t, s.Do(t, http.MethodGet, path+"&cursor="+altered, ""), http.StatusBadRequest, "invalid_cursor")
 		}
 	}
+
 	for path := range cursors {
 		for other, cursor := range cursors {
 			if path != other {
@@ -247,12 +267,14 @@ func TestCursors(t *testing.T) {
 			}
 		}
 	}
+
 	page := "/v1/events?cursor=" + cursors["/v1/events?limit=1"]
 	for _, filter := range []string{
 		"order=asc", "category=page", "name=view", "application=" + m.tenants[0].Name, "session_id=" + m.sessions[0], "from=2021-01-01", "to=2022-01-01",
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, page+"&"+filter, ""), http.StatusBadRequest, "invalid_cursor")
 	}
+
 	// The size of a page is no filter, nor is the default order when it is named.
 	require.Len(t, mustGet(t, s.Client, page+"&limit=1000&order=desc")["events"], len(m.events)-1)
 	answer := s.Do(t, http.MethodGet, page, "", "Accept", lineType)
@@ -264,6 +286,7 @@ func manyParameters(n int) string {
 	for i := range names {
 		names[i] = fmt.Sprintf("x%d=1", i)
 	}
+
 	return strings.Join(names, "&")
 }
 
@@ -298,10 +321,12 @@ func TestListParameters(t *testing.T) {
 			for _, value := range []string{"%00", "a%00b", "%ff", "ab%ff", "%c0%af", "%ed%a0%80"} {
 				refused(name+"="+value, "invalid_parameter", "?"+name+" invalid_parameter")
 			}
+
 			for _, value := range wrong[name] {
 				refused(name+"="+url.QueryEscape(strings.ReplaceAll(value, "%20", " ")), "invalid_parameter", "?"+name+" invalid_parameter")
 			}
 		}
+
 		refused("limit=1&limit=1", "invalid_parameter", "?limit invalid_parameter")
 		refused("foo=1", "unknown_parameter", "?foo unknown_parameter")
 		refused("Limit=1", "unknown_parameter", "?Limit unknown_parameter")

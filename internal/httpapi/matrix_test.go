@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // who may use a route, by the scope of the key.
@@ -87,6 +87,7 @@ func TestScopesByRoute(t *testing.T) {
 	if mistyped == s.Admin {
 		mistyped = s.Admin[:20] + "y" + s.Admin[21:]
 	}
+
 	basic := base64.StdEncoding.EncodeToString([]byte(s.Admin + ":"))
 	// None of these is let in anywhere.
 	strangers := map[string]string{
@@ -110,9 +111,11 @@ func TestScopesByRoute(t *testing.T) {
 						require.Equal(t, http.StatusOK, answer.Status, kind)
 						continue
 					}
+
 					requireProblem(t, answer, http.StatusUnauthorized, "unauthorized")
 					require.True(t, strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), `Bearer realm="the-eye"`), kind)
 				}
+
 				for key, may := range map[string]bool{s.Ingest: expected.ingest, s.Read: expected.read, s.ReadAll: expected.read, s.Admin: expected.admin} {
 					answer := s.WithKey(key).Do(t, route.Method, path, body(route.Method))
 					switch {
@@ -125,17 +128,20 @@ func TestScopesByRoute(t *testing.T) {
 						require.Empty(t, answer.Header.Get("WWW-Authenticate"))
 					}
 				}
+
 				// The scheme's name is not case-sensitive, and a key is a key of any length of space.
 				answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
 				require.NotEqual(t, http.StatusUnauthorized, answer.Status)
 				if expected.status == http.StatusNotFound && len(route.Query) > 0 {
 					return // it has to be found before its parameters are looked at
 				}
+
 				// What a route does not understand is not passed over.
 				requireProblem(t, s.Do(t, route.Method, path+"?dry_run=true", body(route.Method)), http.StatusBadRequest, "unknown_parameter")
 			})
 		}
 	}
+
 	require.Len(t, httpapi.Routes(), len(accessMatrix())+len(open()), "an expectation without a route")
 }
 
@@ -143,6 +149,7 @@ func body(method string) string {
 	if method == http.MethodGet || method == http.MethodDelete {
 		return ""
 	}
+
 	return "{}"
 }
 
@@ -155,6 +162,7 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
 	}
+
 	for path, allowed := range map[string][]string{
 		"/v1/events":                   {"GET", "HEAD", "POST"},
 		"/events/":                     {"GET", "HEAD", "POST"},
@@ -169,6 +177,7 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 			if slices.Contains(allowed, method) {
 				continue
 			}
+
 			answer := s.WithKey("").Do(t, method, path, "")
 			problem := requireProblem(t, answer, http.StatusMethodNotAllowed, "method_not_allowed")
 			require.Less(t, len(at[string](t, problem, "detail")), 200)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // The bodies that are being read are bounded together, whatever their number. Who finds
@@ -32,6 +32,7 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, line, "100 Continue", "its body is being read")
 		}
+
 		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 		requireProblem(t, answer, http.StatusServiceUnavailable, "overloaded")
 		require.NotEmpty(t, answer.Header.Get("Retry-After"))
@@ -42,6 +43,7 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 			return s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", full).Status == http.StatusCreated
 		}, patience, 10*time.Millisecond)
 	}
+
 	for _, body := range []string{full, `{}` + full[2:], full[:4000] + "}", full, full} {
 		require.NotEqual(t, http.StatusServiceUnavailable, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status)
 	}
@@ -58,6 +60,7 @@ func TestRateLimitCountsEvents(t *testing.T) {
 		for i := range events {
 			events[i] = newEvent(t, session)
 		}
+
 		return limited.Ingest.Do(t, http.MethodPost, "/v1/events", batchOf(strings.Join(events, ",")))
 	}
 	require.Equal(t, http.StatusCreated, post(500).Status)

@@ -41,7 +41,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Time from a request's headers to the end of its answer, by method, route and status"),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	m.problems, problems = meter.Int64Counter("theeye.http.problems", metric.WithUnit("{problem}"),
-		metric.WithDescription("Problem documents that were sent, by code"))
+		metric.WithDescription("Problem documents sent, by code"))
 	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests beyond the rate limit of their application"))
 	m.requests.newOption = func(k requestKey) metric.RecordOption {
@@ -57,6 +57,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	if err := errors.Join(duration, problems, limited); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return m, nil
 }
 
@@ -71,12 +72,13 @@ func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 		return err //nolint:wrapcheck // wrapped below
 	}
 	err := errors.Join(
-		gauge("theeye.http.body.memory", "Bytes of the bodies that are held at the moment", b.held.Load),
-		gauge("theeye.http.body.memory.limit", "Bytes of bodies that may be held at once", func() int64 { return b.memory }),
+		gauge("theeye.http.body.memory", "Bytes of request bodies in memory", b.held.Load),
+		gauge("theeye.http.body.memory.limit", "Limit of the bytes of request bodies in memory", func() int64 { return b.memory }),
 	)
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -86,6 +88,7 @@ func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float
 	if m == nil {
 		return
 	}
+
 	m.duration.Record(ctx, seconds, m.requests.get(k)...)
 	if problem != "" {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
@@ -121,15 +124,19 @@ func (c *optionCache[K, O]) get(key K) []O {
 			return options
 		}
 	}
+
 	c.adding.Lock()
 	defer c.adding.Unlock()
+
 	next := map[K][]O{}
 	if known := c.known.Load(); known != nil {
 		if options, found := (*known)[key]; found {
 			return options
 		}
+
 		next = maps.Clone(*known)
 	}
+
 	next[key] = []O{c.newOption(key)}
 	c.known.Store(&next)
 	return next[key]

@@ -28,16 +28,20 @@ func (a *api) identifyRequest(c *gin.Context) {
 	if !isLoggableID(id) {
 		id = a.NewRequestID()
 	}
+
 	x, header := requestStateOf(c), c.Writer.Header()
 	x.id = id
 	x.setHeader(header, requestIDHeader, id)
 	for _, fixed := range fixedHeaders() {
 		x.setHeader(header, fixed[0], fixed[1])
 	}
-	defer a.bodies.release(c)
+
+	defer a.bodies.releaseBody(c)
 	defer a.responses.releaseResponse(c)
+
 	a.startTrace(c, x, begin)
 	defer a.recordRequest(c, x, begin) // also when the connection is to be aborted
+
 	c.Next()
 }
 
@@ -56,6 +60,7 @@ func isLoggableID(id string) bool {
 	if id == "" || len(id) > maxRequestID {
 		return false
 	}
+
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+="
 	return strings.Trim(id, allowed) == ""
 }
@@ -67,16 +72,20 @@ func (a *api) recoverPanic(c *gin.Context) {
 		if cause == nil {
 			return
 		}
+
 		if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
 			panic(cause)
 		}
+
 		a.Logger.Error("a handler panicked", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()),
 			zap.String("cause", fmt.Sprint(cause)), zap.ByteString("stack", debug.Stack()))
 		if !c.Writer.Written() {
 			a.sendProblem(c, fault.New(fault.Internal, fault.CodeInternal, ""))
 		}
+
 		c.Abort()
 	}()
+
 	c.Next()
 }
 
@@ -92,18 +101,22 @@ func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 				}
 			}
 		}
+
 		if err != nil {
 			a.sendProblem(c, err)
 			return
 		}
+
 		requestStateOf(c).caller = caller
 		hideFromOtherOrigins(c, caller)
 		if !caller.HasScope(scope) {
 			a.sendProblem(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
 		}
+
 		if scope != access.ScopeIngest { // whose context would cost every event
 			c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), caller.KeyID))
 		}
+
 		if scope == access.ScopeAdmin {
 			c.Request = c.Request.WithContext(audit.WithActor(c.Request.Context(), audit.Actor{
 				Name: "key:" + caller.KeyID, Application: caller.Application.Name, RequestID: requestID(c),
@@ -119,9 +132,11 @@ func (a *api) authenticateCaller(c *gin.Context) (*access.Caller, error) {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye"`)
 		return nil, fault.New(fault.Unauthenticated, fault.CodeUnauthorized, "send a key as `Authorization: Bearer KEY`")
 	}
+
 	caller, err := a.KeyCache.Authenticate(strings.TrimSpace(key))
 	if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
 		c.Header("WWW-Authenticate", `Bearer realm="the-eye", error="invalid_token"`)
 	}
+
 	return caller, err
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // requireSession checks all that is told of a session.
@@ -19,6 +19,7 @@ func requireSession(t testing.TB, s *apptest.Service, id string, count int, star
 	for _, name := range at[[]any](t, session, "applications") {
 		names = append(names, at[string](t, name))
 	}
+
 	require.ElementsMatch(t, applications, names)
 	require.Len(t, session, 5)
 }
@@ -81,6 +82,7 @@ func TestMovedEvents(t *testing.T) {
 			requireSession(t, s, session, 1, timestamp, timestamp, "shop")
 			require.Len(t, mustGet(t, s.Client, "/v1/events?session_id="+session)["events"], 1)
 		}
+
 		var rows int
 		require.NoError(t, s.Database.Pool(t).QueryRow(t.Context(), `select count(*) from event where session_id = $1`, session).Scan(&rows))
 		require.Equal(t, 1, rows)
@@ -119,6 +121,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 			require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
 			require.Equal(t, edited["sequence"], answer.JSON(t)["sequence"])
 		}
+
 		requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", "other")), http.StatusConflict, "event_id_conflict")
 		require.Equal(t, edited, mustGet(t, s.Client, path), "a retry does not undo an edit")
 	})
@@ -139,6 +142,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 			require.Nil(t, kept["raw"], "what was erased does not come back by this door")
 		}
+
 		mustPost(t, sender, newEvent(t, session))
 		require.Equal(t, []string{"2", "3"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+session+"/events")["events"], "sequence"))
 	})
@@ -156,9 +160,11 @@ func TestRetriesAfterChanges(t *testing.T) {
 		for _, gone := range []string{path, "/v1/sessions/" + session, "/v1/sessions/" + session + "/events", "/v1/errors/" + refused} {
 			requireProblem(t, s.Do(t, http.MethodGet, gone, ""), http.StatusNotFound, "not_found")
 		}
+
 		for _, list := range []string{"/v1/events?session_id=" + session, "/v1/errors?session_id=" + session} {
 			require.NotContains(t, string(s.Do(t, http.MethodGet, list, "").Body), "category")
 		}
+
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""), http.StatusNotFound, "not_found")
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+newID(), ""), http.StatusNotFound, "not_found")
 		// A retry, a new event, and one among others, which are not touched by it.
@@ -169,6 +175,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 			require.Nil(t, kept["raw"])
 			require.Equal(t, session, kept["session_id"])
 		}
+
 		mixed := sender.Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), newEvent(t, session), newEvent(t, newID())))
 		require.Equal(t, http.StatusMultiStatus, mixed.Status)
 		requireCounts(t, mixed.JSON(t), 2, 0, 1, "stored", "rejected", "stored")

@@ -24,18 +24,22 @@ func (a *api) startTrace(c *gin.Context, x *requestState, begin time.Time) {
 	if a.Propagator != nil && a.carriesTrace(c.Request.Header) {
 		ctx = a.Propagator.Extract(ctx, propagation.HeaderCarrier(c.Request.Header))
 	}
+
 	if a.Tracer == nil {
 		x.traceID = trace.SpanContextFromContext(ctx).TraceID()
 		if !x.traceID.IsValid() {
 			x.traceID = a.NewTraceID()
 		}
+
 		return
 	}
+
 	ctx, span := a.Tracer.Start(ctx, methodOf(c)+" "+routeOf(c), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(begin))
 	x.traceID = span.SpanContext().TraceID()
 	if !span.IsRecording() {
 		return // there is nothing to end
 	}
+
 	x.span = span
 	c.Request = c.Request.WithContext(ctx)
 	span.SetAttributes(
@@ -59,6 +63,7 @@ func (a *api) carriesTrace(header http.Header) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -70,19 +75,23 @@ func (a *api) recordRequest(c *gin.Context, x *requestState, begin time.Time) {
 	if x.clientGone {
 		status, x.problemCode = statusClientClosed, ""
 	}
+
 	route, method := routeOf(c), methodOf(c)
 	a.Metrics.recordRequest(c.Request.Context(), requestKey{method, route, status}, took.Seconds(), x.problemCode)
 	application := ""
 	if x.caller != nil {
 		application = x.caller.Application.Name
 	}
+
 	if x.span != nil {
 		x.span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("theeye.application", application))
 		if status >= http.StatusInternalServerError {
 			x.span.SetStatus(codes.Error, http.StatusText(status))
 		}
+
 		x.span.End()
 	}
+
 	if entry := a.Logger.Check(a.accessLevel(status), "request"); entry != nil {
 		entry.Write(zap.String("request_id", x.id), zap.String("trace_id", traceText(x)), zap.String("method", method), zap.String("route", route),
 			zap.Int("status", status), zap.Int("bytes", c.Writer.Size()),
@@ -103,6 +112,7 @@ func (a *api) accessLevel(status int) zapcore.Level {
 	case a.AccessEvery > 0 && n%uint64(a.AccessEvery) == 0:
 		return zapcore.InfoLevel
 	}
+
 	return zapcore.DebugLevel
 }
 
@@ -111,6 +121,7 @@ func routeOf(c *gin.Context) string {
 	if route := c.FullPath(); route != "" {
 		return route
 	}
+
 	return "none"
 }
 
@@ -120,6 +131,7 @@ func methodOf(c *gin.Context) string {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
 	}
+
 	return "other"
 }
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func openAPI(t testing.TB) map[string]any {
@@ -36,12 +36,14 @@ func resolve(t testing.TB, document map[string]any, value any) map[string]any {
 	if !ok {
 		return object
 	}
+
 	path, ok := strings.CutPrefix(target, "#/")
 	require.True(t, ok, "%s leads out of the document", target)
 	found := any(document)
 	for step := range strings.SplitSeq(path, "/") {
 		found = at[any](t, found, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
 	}
+
 	return at[map[string]any](t, found)
 }
 
@@ -76,12 +78,14 @@ func TestOpenAPIIsWhole(t *testing.T) {
 			require.True(t, used["#/components/"+kind+"/"+name] || kind == "securitySchemes", "nothing uses %s/%s", kind, name)
 		}
 	}
+
 	// Objects say which members they have, so that no schema is true of everything.
 	for name, schema := range at[map[string]any](t, document, "components", "schemas") {
 		members, ok := at[map[string]any](t, schema)["required"].([]any)
 		if !ok {
 			continue
 		}
+
 		for _, member := range members {
 			require.Contains(t, at[map[string]any](t, schema, "properties"), member, name)
 		}
@@ -98,17 +102,20 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 		if kind == "securitySchemes" { // they are no types
 			continue
 		}
+
 		for name := range at[map[string]any](t, group) {
 			typed := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 			require.Empty(t, kinds[typed], "%s/%s has the name of another component", kind, name)
 			kinds[typed] = kind
 		}
 	}
+
 	for path, item := range at[map[string]any](t, document, "paths") {
 		for method, operation := range at[map[string]any](t, item) {
 			if requestBody, ok := at[map[string]any](t, operation)["requestBody"]; ok {
 				requireNamed(t, at[any](t, requestBody, "content"), "the body of "+method+" "+path)
 			}
+
 			for status, response := range at[map[string]any](t, operation, "responses") {
 				if content, ok := resolve(t, document, response)["content"]; ok {
 					requireNamed(t, content, "answer "+status+" of "+method+" "+path)
@@ -116,11 +123,13 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 			}
 		}
 	}
+
 	walk(document, func(object map[string]any) { delete(object, "examples") })
 	walk(at[any](t, document, "components", "schemas"), func(schema map[string]any) {
 		if schema["type"] == "object" && schema["properties"] == nil {
 			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "else it is a type without members: %v", schema)
 		}
+
 		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
 		if _, ok := schema["enum"]; ok {
 			require.NotEmpty(t, schema["type"], "%v", schema)
@@ -147,6 +156,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 			documented[strings.ToUpper(method)+" "+path] = at[map[string]any](t, operation)
 		}
 	}
+
 	ids := map[string]bool{}
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
@@ -168,6 +178,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 			require.NotEmpty(t, parameter["description"])
 			require.Equal(t, in == "path", parameter["required"] == true, name)
 		}
+
 		require.ElementsMatch(t, route.Query, places["query"], name)
 		require.ElementsMatch(t, inBraces(route.Template()), places["path"], name)
 		for _, alias := range route.Paths[1:] {
@@ -185,6 +196,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 				require.Contains(t, responses, status, name)
 			}
 		}
+
 		require.Contains(t, responses, "400", name)
 		require.Contains(t, responses, "default", name)
 		require.Equal(t, body(route.Method) != "", operation["requestBody"] != nil, name)
@@ -193,8 +205,10 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 				require.Contains(t, responses, status, name)
 			}
 		}
+
 		requireResponses(t, document, name, responses)
 	}
+
 	require.Empty(t, slices.Collect(maps.Keys(documented)), "documented, and not there")
 }
 
@@ -215,6 +229,7 @@ func inBraces(template string) []string {
 	for _, match := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(template, -1) {
 		names = append(names, match[1])
 	}
+
 	return names
 }
 
@@ -238,11 +253,13 @@ func TestOpenAPIIsServed(t *testing.T) {
 				if !ok {
 					sent = render(t, at[any](t, example, "value"))
 				}
+
 				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, sent, "Content-Type", media)
 				require.Less(t, answer.Status, 207, "%s: %s", name, answer.Body)
 			}
 		}
 	}
+
 	event := "/v1/events/" + at[string](t, mustGet(t, s.Client, "/v1/events?limit=1"), "events", 0, "event_id")
 	patch := at[any](t, document, "paths", "/v1/events/{id}", "patch", "requestBody", "content", mergePatch, "examples", "patch", "value")
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, event, render(t, patch), "Content-Type", mergePatch).Status)
@@ -250,6 +267,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 		example := at[any](t, document, "components", "schemas", schema, "examples", 0)
 		require.Contains(t, []int{http.StatusCreated, http.StatusAccepted}, s.Do(t, http.MethodPost, path, render(t, example)).Status, schema)
 	}
+
 	requireDocumented(t, s, document)
 }
 
@@ -285,6 +303,7 @@ func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any
 		for member := range got {
 			require.Contains(t, members, member, schema)
 		}
+
 		for _, member := range at[[]any](t, described, "required") {
 			require.Contains(t, got, member, schema)
 		}
@@ -303,6 +322,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		if !ok {
 			return true
 		}
+
 		require.Equal(t, "Code", fmt.Sprint(spec.Type))
 		for _, value := range spec.Values {
 			literal, ok := value.(*ast.BasicLit)
@@ -311,6 +331,7 @@ func TestCodesAreDocumented(t *testing.T) {
 			require.NoError(t, err)
 			codes = append(codes, text)
 		}
+
 		return true
 	})
 	require.Greater(t, len(codes), 40)
@@ -319,6 +340,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, code := range at[[]any](t, openAPI(t), "components", "schemas", "Code", "enum") {
 		listed = append(listed, at[string](t, code))
 	}
+
 	require.ElementsMatch(t, codes, listed, "the schema Code in openapi.json")
 
 	page, err := os.ReadFile("../../docs/errors.md")
@@ -327,6 +349,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
 		explained = append(explained, row[1])
 	}
+
 	require.ElementsMatch(t, codes, explained, "the tables of docs/errors.md")
 	for _, name := range regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`").FindAllStringSubmatch(at[string](t, openAPI(t), "info", "description"), -1) {
 		require.Contains(t, codes, name[1])

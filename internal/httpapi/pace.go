@@ -32,14 +32,15 @@ type pacedBody struct {
 // unpaced is how small a body is that nobody is hurried with: it holds next to nothing.
 const unpaced = 4 << 10
 
-// paced returns a request's body, held to the pace. The server clears the deadline
+// withPace returns a request's body, held to the pace. The server clears the deadline
 // when the body was read to its end, and drops the connection when it was not. It looks
 // at the request's own body for that, which therefore stays in its place.
-func (b *bodyReader) paced(c *gin.Context) io.ReadCloser {
+func (b *bodyReader) withPace(c *gin.Context) io.ReadCloser {
 	r := c.Request
 	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {
 		return r.Body
 	}
+
 	return struct {
 		io.Reader
 		io.Closer
@@ -53,6 +54,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err //nolint:wrapcheck // readFault says what it means
 	}
+
 	n, err := b.from.Read(p)
 	b.read += int64(n)
 	return n, err

@@ -30,10 +30,12 @@ func (a *api) expectParameters(names []string) gin.HandlerFunc {
 		if c.Request.URL.RawQuery == "" {
 			return
 		}
+
 		requestStateOf(c).parameters = names
 		if len(names) > 0 {
 			return
 		}
+
 		if err := readParameters(c).toFault(); err != nil {
 			a.sendProblem(c, err)
 		}
@@ -48,6 +50,7 @@ func readParameters(c *gin.Context) *parameters {
 	if err != nil {
 		p.addViolation("", fault.CodeInvalidParameter, "the query string is not well-formed")
 	}
+
 	for name, given := range values {
 		switch {
 		case name != prettyParameter && !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
@@ -55,6 +58,7 @@ func readParameters(c *gin.Context) *parameters {
 			if len(allowed) == 0 {
 				known = ", nor any other"
 			}
+
 			p.addViolation(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here%s", name, known))
 		case len(given) > 1:
 			p.addViolation(name, fault.CodeInvalidParameter, name+" is given more than once")
@@ -63,6 +67,7 @@ func readParameters(c *gin.Context) *parameters {
 			values.Del(name)
 		}
 	}
+
 	p.checkPretty()
 	slices.SortFunc(p.violations, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
 	p.violations = p.violations[:min(len(p.violations), event.MaxViolations)]
@@ -82,6 +87,7 @@ func (p *parameters) toFault() error {
 	if len(p.violations) == 0 {
 		return nil
 	}
+
 	wrong := p.violations[:min(len(p.violations), event.MaxViolations)]
 	return &fault.Error{Kind: fault.Invalid, Code: wrong[0].Code, Detail: wrong[0].Detail, Violations: wrong}
 }
@@ -91,6 +97,7 @@ func (p *parameters) readText(name string) string {
 	if text == "" && p.values.Has(name) {
 		p.addViolation(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
 	}
+
 	return text
 }
 
@@ -101,9 +108,11 @@ func (p *parameters) readBoolean(name string) bool {
 	case "false", "0":
 		return false
 	}
+
 	if p.values.Has(name) {
 		p.addViolation(name, fault.CodeInvalidParameter, name+" is true or false")
 	}
+
 	return false
 }
 
@@ -119,6 +128,7 @@ func (p *parameters) readID(name string) (id uuid.NullUUID) {
 			return uuid.NullUUID{UUID: parsed, Valid: true}
 		}
 	}
+
 	return id
 }
 
@@ -135,25 +145,30 @@ func (p *parameters) readTime(name string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
+
 	at, ok := event.ParseTimestamp(text)
 	if cut := strings.LastIndexByte(text, ' '); !ok && cut > 0 {
 		at, ok = event.ParseTimestamp(text[:cut] + "+" + text[cut+1:])
 	}
+
 	if !ok {
 		var err error
 		at, err = time.Parse(time.DateOnly, text)
 		ok = err == nil
 	}
+
 	switch {
 	case ok && at.IsZero(): // which stands for none; nothing lies in between
 		return at.Add(time.Microsecond)
 	case ok:
 		return at
 	}
+
 	detail := name + " is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01"
 	if event.LacksZone(text) {
 		detail = name + " does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27Z"
 	}
+
 	p.addViolation(name, fault.CodeInvalidParameter, detail)
 	return time.Time{}
 }
@@ -164,6 +179,7 @@ func (p *parameters) readTimeRange() (from, to time.Time) {
 	if !from.IsZero() && !to.IsZero() && to.Before(from) {
 		p.addViolation("to", fault.CodeInvalidParameter, "to lies before from")
 	}
+
 	return from, to
 }
 
@@ -172,11 +188,13 @@ func (p *parameters) readLimit() int {
 	if text == "" {
 		return query.DefaultLimit
 	}
+
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > query.MaxLimit {
 		p.addViolation("limit", fault.CodeInvalidParameter, fmt.Sprintf("limit is a number from 1 to %d", query.MaxLimit))
 		return query.DefaultLimit
 	}
+
 	return limit
 }
 
@@ -186,6 +204,7 @@ func (p *parameters) readOneOf(name string, values ...string) string {
 	if text != "" && !slices.Contains(values, text) {
 		p.addViolation(name, fault.CodeInvalidParameter, fmt.Sprintf("%s is one of: %s", name, strings.Join(values, ", ")))
 	}
+
 	return text
 }
 
@@ -196,8 +215,10 @@ func (p *parameters) readApplication(c *gin.Context) string {
 	if caller.ReadsAll() {
 		return name
 	}
+
 	if name != "" && name != caller.Application.Name {
 		p.addViolation("application", fault.CodeForbidden, "this key reads the application "+caller.Application.Name+" alone")
 	}
+
 	return caller.Application.Name
 }

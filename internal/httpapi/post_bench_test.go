@@ -45,10 +45,11 @@ func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
 		item := &group.Items[i]
 		*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: item.Envelope.Event.ID, Sequence: 1}
 	}
+
 	return nil
 }
 
-func (instantStore) Check(context.Context, *ingest.Group) error { return nil }
+func (instantStore) DryRun(context.Context, *ingest.Group) error { return nil }
 
 // nowhere is a http.ResponseWriter that keeps the status.
 type nowhere struct {
@@ -97,8 +98,10 @@ func BenchmarkPost(b *testing.B) {
 				for i := range all {
 					all[i] = one
 				}
+
 				sent = []byte(batchOf(all...))
 			}
+
 			b.ReportAllocs()
 			b.SetParallelism(64)
 			b.RunParallel(func(pb *testing.PB) {

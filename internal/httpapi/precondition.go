@@ -23,14 +23,17 @@ func (a *api) readPrecondition(tagged bool) gin.HandlerFunc {
 		if ifMatch == nil && ifNoneMatch == nil {
 			return
 		}
+
 		p, err := event.ParsePrecondition(ifMatch, ifNoneMatch)
 		if err == nil && !tagged && p.NamesTags() {
 			err = fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "there is no ETag here that If-Match could name; leave it out")
 		}
+
 		if err != nil {
 			a.sendProblem(c, err)
 			return
 		}
+
 		requestStateOf(c).precondition = p
 	}
 }
@@ -41,14 +44,17 @@ func (a *api) notModified(c *gin.Context, tag string) bool {
 	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 		return false
 	}
+
 	p := requestStateOf(c).precondition
 	if err := p.AllowsReading(tag); err != nil {
 		a.sendProblem(c, err)
 		return true
 	}
+
 	if p.Has(tag) {
 		c.Status(http.StatusNotModified)
 		return true
 	}
+
 	return false
 }

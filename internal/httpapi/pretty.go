@@ -23,6 +23,7 @@ func (a *api) sendJSON(c *gin.Context, status int, document any) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	sendBody(c, status, jsonType, body)
 }
 
@@ -32,6 +33,7 @@ func isPretty(r *http.Request) bool {
 	if !strings.Contains(r.URL.RawQuery, prettyParameter) {
 		return false
 	}
+
 	values, found := r.URL.Query()[prettyParameter]
 	return found && (values[0] == "" || values[0] == "true" || values[0] == "1")
 }
@@ -81,14 +83,17 @@ func indentJSON(to io.Writer, text []byte) error {
 				i++
 				_ = w.WriteByte(text[i])
 			}
+
 			quoted = b != '"'
 			continue
 		case b == ' ' || b == '\t' || b == '\n' || b == '\r':
 			continue
 		}
+
 		if empty && b != '}' && b != ']' {
 			breakLine(w, depth)
 		}
+
 		switch b {
 		case '{', '[':
 			depth++
@@ -100,6 +105,7 @@ func indentJSON(to io.Writer, text []byte) error {
 			if !empty {
 				breakLine(w, depth)
 			}
+
 			_ = w.WriteByte(b)
 		case ',':
 			_ = w.WriteByte(b)
@@ -110,8 +116,10 @@ func indentJSON(to io.Writer, text []byte) error {
 			quoted = b == '"'
 			_ = w.WriteByte(b)
 		}
+
 		empty = false
 	}
+
 	_ = w.WriteByte('\n')
 	return w.Flush() //nolint:wrapcheck // the caller has nothing to add; a failed write is kept until here
 }

@@ -15,10 +15,12 @@ func FuzzIndentedJSON(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if !json.Valid(text) {
 			t.Skip("no JSON")
 		}
+
 		var compact, want, got bytes.Buffer
 		require.NoError(t, json.Compact(&compact, text))
 		require.NoError(t, json.Indent(&want, compact.Bytes(), "", "  "))

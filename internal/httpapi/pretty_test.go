@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // JSON ends with a newline, so that a shell's prompt does not stick to it, and is indented
@@ -26,6 +26,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 			if len(plain.Body) == 0 {
 				continue
 			}
+
 			require.True(t, strings.HasSuffix(string(plain.Body), "}\n"), "%s %s", method, path)
 			require.Equal(t, strconv.Itoa(len(plain.Body)), plain.Header.Get("Content-Length"), "%s %s", method, path)
 			for _, asks := range []string{"?pretty", "?pretty=true", "?pretty=1"} {
@@ -38,6 +39,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 			}
 		}
 	}
+
 	// With other parameters, on other pages, and not where it says no.
 	answer := s.Do(t, http.MethodGet, "/v1/events?limit=1&pretty", "")
 	require.Contains(t, string(answer.Body), "\n  \"events\": [\n    {\n      \"event_id\": ")
@@ -46,6 +48,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, s.Do(t, http.MethodGet, "/v1/limits?"+wrong, "").Status, wrong)
 		require.Equal(t, http.StatusBadRequest, s.Do(t, http.MethodGet, "/v1/events?"+wrong, "").Status, wrong)
 	}
+
 	lines := s.Do(t, http.MethodGet, "/v1/events?pretty", "", "Accept", lineType)
 	require.Equal(t, 1, strings.Count(string(lines.Body), "\n"), "lines stay lines")
 }

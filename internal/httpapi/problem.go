@@ -81,6 +81,7 @@ func httpStatusOf(kind fault.Kind) httpStatus {
 		return httpStatus{http.StatusServiceUnavailable, "The service cannot do this now"}
 	case fault.Internal:
 	}
+
 	return httpStatus{http.StatusInternalServerError, "Something went wrong on our side"}
 }
 
@@ -96,6 +97,7 @@ func problemTitle(f *fault.Error) string {
 	case fault.CodeEventIDConflict:
 		return "Another event has this id"
 	}
+
 	return httpStatusOf(f.Kind).title
 }
 
@@ -119,6 +121,7 @@ func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem,
 	if f.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(wholeSeconds(f.RetryAfter)))
 	}
+
 	body, err := json.Marshal(problem{
 		Type:  problemURI(f.Code),
 		Title: problemTitle(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
@@ -127,6 +130,7 @@ func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem,
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
 	}
+
 	sendBody(c, status, problemType, body)
 	c.Abort()
 }
@@ -138,12 +142,15 @@ func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
 		requestStateOf(c).clientGone = true
 		return fault.NewUnavailable(err, fault.CodeUnavailable, "the client went away; if it did not, nothing is known of the outcome: send the request again", time.Second)
 	}
+
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
 			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 		}
+
 		return f
 	}
+
 	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
 	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
 }

@@ -32,6 +32,7 @@ func (a *api) withProcessor(c *gin.Context, work func()) error {
 	const share = 2 // of the budget; the rest is for the commit
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/share)
 	defer cancel()
+
 	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
 	if err != nil {
 		return fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)

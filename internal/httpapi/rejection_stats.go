@@ -31,22 +31,27 @@ func (a *api) getErrorStats(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	buckets, err := a.Finder.RejectionStats(ctx, filter)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	if requestStateOf(c).format == formatCSV {
 		sendTable(a, c, countTable(filter.Grouping), buckets)
 		return
 	}
+
 	notKept, err := a.Finder.CountNotKept(ctx, filter.RejectionFilter)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	body := appendCounts(filter.Grouping, jsonTime(filter.From), jsonTime(filter.To), buckets)
 	body = strconv.AppendInt(append(body, `,"not_kept":`...), notKept, 10)
 	sendBody(c, http.StatusOK, "application/json", append(body, '}'))
@@ -74,28 +79,34 @@ func (a *api) listErrorGroups(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	groups, err := a.Finder.RejectionGroups(ctx, filter, limit)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	list := make([]groupAnswer, len(groups))
 	for i, g := range groups {
 		list[i] = groupAnswer{
 			g.Code, g.Pointer, g.Category, g.Name, g.Application, g.Count, jsonTime(g.FirstSeen), jsonTime(g.LastSeen), g.SampleID, g.Detail,
 		}
 	}
+
 	if requestStateOf(c).format == formatCSV {
 		sendTable(a, c, groupTable(), list)
 		return
 	}
+
 	notKept, err := a.Finder.CountNotKept(ctx, filter)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, struct {
 		Groups  []groupAnswer `json:"groups"`
 		NotKept int64         `json:"not_kept"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestErrorStats(t *testing.T) {
@@ -19,6 +19,7 @@ func TestErrorStats(t *testing.T) {
 	for range 3 {
 		postRejected(t, one.Ingest, newEvent(t, newID(), "u", 1))
 	}
+
 	postRejected(t, one.Ingest, newEvent(t, newID(), "name", "", "u", 1))
 	postRejected(t, other.Ingest, newEvent(t, newID(), "u", 1))
 
@@ -32,6 +33,7 @@ func TestErrorStats(t *testing.T) {
 		require.NotContains(t, document, "category")
 		sum += numbers(t, document)["count"]
 	}
+
 	require.EqualValues(t, 5, sum)
 
 	// By time: the last 24 hours unless a range is given, with the gaps filled if asked for.
@@ -43,6 +45,7 @@ func TestErrorStats(t *testing.T) {
 		stats := mustGet(t, s.Client, "/v1/errors/stats?"+query)
 		require.InDelta(t, want, len(at[[]any](t, stats, "buckets")), 1, query) // an hour may begin meanwhile
 	}
+
 	require.Equal(t, json.Number("5"), at[json.Number](t, mustGet(t, s.Client, "/v1/errors/stats?code=unknown_field"), "buckets", 0, "count"))
 	require.Equal(t, json.Number("1"), at[json.Number](t, mustGet(t, s.Client, "/v1/errors/stats?code=invalid_length"), "buckets", 0, "count"))
 	begun := at[string](t, mustGet(t, s.Client, "/v1/errors?limit=1"), "errors", 0, "received_at")
@@ -53,6 +56,7 @@ func TestErrorStats(t *testing.T) {
 	for range 20 {
 		one.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "u", 1))
 	}
+
 	for _, path := range []string{"/v1/errors/stats", "/v1/errors/groups"} {
 		require.Equal(t, mustGet(t, s.Client, "/v1/errors")["not_kept"], mustGet(t, s.Client, path)["not_kept"])
 		require.NotEqual(t, json.Number("0"), mustGet(t, s.Client, path)["not_kept"])

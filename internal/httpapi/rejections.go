@@ -52,6 +52,7 @@ func RejectionJSON(r *query.Rejection) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render a rejection: %w", err)
 	}
+
 	return text, nil
 }
 
@@ -68,6 +69,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 		id := hex.EncodeToString(r.TraceID.UUID[:])
 		answer.TraceID = &id
 	}
+
 	if r.Raw != nil {
 		text := string(r.Raw)
 		answer.Raw = &text // json.Marshal puts replacement characters
@@ -75,6 +77,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 			answer.RawBase64 = base64.StdEncoding.EncodeToString(r.Raw)
 		}
 	}
+
 	return answer
 }
 
@@ -86,21 +89,25 @@ func (a *api) listErrors(c *gin.Context) {
 		streamTable(a, c, p, wanted, rejectionTable(), a.Finder.RejectionPage)
 		return
 	}
+
 	var notKept int64
 	page, ok := readPage(a, c, p, wanted,
 		func(ctx context.Context, filter query.RejectionFilter, cursor string, limit int) (page query.Page[query.Rejection], err error) {
 			if page, err = a.Finder.RejectionPage(ctx, filter, cursor, limit); err == nil {
 				notKept, err = a.Finder.CountNotKept(ctx, filter)
 			}
+
 			return page, err
 		})
 	if !ok {
 		return
 	}
+
 	list := make([]rejectionAnswer, len(page.Items))
 	for i := range page.Items {
 		list[i] = renderRejection(&page.Items[i])
 	}
+
 	rendered, err := json.Marshal(struct {
 		NotKept int64             `json:"not_kept"`
 		Errors  []rejectionAnswer `json:"errors"`
@@ -109,6 +116,7 @@ func (a *api) listErrors(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendPage(c, rendered[:len(rendered)-1], page.Next)
 }
 
@@ -118,13 +126,16 @@ func (a *api) getError(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Finder.Rejection(ctx, id)
 	caller := callerOf(c)
 	if err = hideInvisible(err, caller.ReadsAll() || found.Application == caller.Application.Name); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, renderRejection(&found))
 }

@@ -25,10 +25,12 @@ func sendBody(c *gin.Context, status int, media string, body []byte) {
 			sendIndented(c, status, media, body)
 			return
 		}
+
 		if !bytes.HasSuffix(body, []byte{'\n'}) {
 			body = append(body, '\n')
 		}
 	}
+
 	x, header := requestStateOf(c), c.Writer.Header()
 	x.setHeader(header, "Content-Type", media)
 	x.setHeader(header, "Content-Length", strconv.Itoa(len(body)))
@@ -46,15 +48,18 @@ func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
 		b = append(b, `"event_id":`...)
 		b = append(appendID(b, v.EventID), ',')
 	}
+
 	b = append(b, `"status":"`...)
 	b = append(append(b, v.Status...), '"')
 	if v.Sequence > 0 {
 		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
 	}
+
 	if v.TypeVersion > 0 {
 		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
 	}
-	if v.Refused() {
+
+	if v.IsRejected() {
 		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
 		b = append(append(b, `,"errors":`...), violations...)
 		switch {
@@ -64,6 +69,7 @@ func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
 			b = append(b, `,"kept":false`...)
 		}
 	}
+
 	return append(b, '}')
 }
 
@@ -81,9 +87,11 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	if e.TypeVersion != nil {
 		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(*e.TypeVersion), 10)
 	}
+
 	if e.Violations != nil {
 		b = append(append(b, `,"violations":`...), e.Violations...)
 	}
+
 	return append(b, '}')
 }
 
@@ -102,9 +110,11 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 		if at == 8 || at == 13 || at == 18 || at == 23 {
 			at++
 		}
+
 		text[at], text[at+1] = digits[octet>>4], digits[octet&0xf]
 		at += 2
 	}
+
 	return b
 }
 
@@ -114,6 +124,7 @@ func appendString(b []byte, text string) []byte {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
+
 	b = append(b, '"')
 	done := 0
 	for i := range len(text) {
@@ -122,6 +133,7 @@ func appendString(b []byte, text string) []byte {
 			done = i + 1
 		}
 	}
+
 	return append(append(b, text[done:]...), '"')
 }
 
@@ -142,6 +154,7 @@ func appendEscape(b []byte, c byte) []byte {
 	case '\t':
 		return append(b, '\\', 't')
 	}
+
 	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }
 

@@ -37,6 +37,7 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	if !a.decodeBody(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
 		return s, false
 	}
+
 	p := &parameters{values: url.Values{}}
 	for name, text := range map[string]*string{
 		"code": body.Code, "application": body.Application, "category": body.Category, "name": body.Name,
@@ -46,12 +47,14 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 			p.values.Set(name, *text)
 		}
 	}
+
 	s.Code, s.Application, s.Category, s.Name = p.readText("code"), p.readText("application"), p.readText("category"), p.readText("name")
 	s.SessionID, s.All, s.DryRun = p.readID("session_id"), body.All, body.DryRun
 	s.From, s.To = p.readTimeRange()
 	if body.IDs != nil {
 		s.IDs = make([]uuid.UUID, len(body.IDs))
 	}
+
 	for i, text := range body.IDs[:min(len(body.IDs), rejection.MaxIDs)] {
 		name := "ids/" + strconv.Itoa(i)
 		p.values.Set(name, text)
@@ -59,15 +62,18 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 			break // one is enough to know
 		}
 	}
+
 	if body.Limit != nil {
 		if s.Limit = *body.Limit; s.Limit < 1 {
 			p.addViolation("limit", fault.CodeInvalidParameter, "limit is a number from 1 on")
 		}
 	}
+
 	if len(p.violations) > 0 {
 		a.sendProblem(c, p.toDocumentFault())
 		return s, false
 	}
+
 	return s, true
 }
 
@@ -79,6 +85,7 @@ func (p *parameters) toDocumentFault() error {
 			w.Code = fault.CodeInvalidRequest
 		}
 	}
+
 	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.violations[0].Detail, Violations: p.violations}
 }
 
@@ -99,6 +106,7 @@ func runOnSelection[T any](a *api, c *gin.Context, run func(context.Context, rej
 	if !ok {
 		return
 	}
+
 	lines := requestStateOf(c).format == formatNDJSON
 	report := &progressWriter{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
 	report.extendDeadline()
@@ -123,6 +131,7 @@ func withTotals(err error, totals any) error {
 	if !ok || f.Kind != fault.Unavailable || failed != nil {
 		return err
 	}
+
 	return fault.NewUnavailable(err, f.Code, f.Detail+"; what was done until then: "+string(text)+"; the same request goes on with it", f.RetryAfter)
 }
 
@@ -150,25 +159,30 @@ func (p *progressWriter) writeLine(totals any, done string, f *fault.Error) {
 	if !p.lines {
 		return
 	}
+
 	if !p.begun {
 		p.begun = true
 		p.c.Header("Content-Type", "application/x-ndjson")
 		p.c.Status(http.StatusOK)
 	}
+
 	text, err := json.Marshal(totals)
 	if err != nil {
 		p.Logger.Error("totals could not be rendered", zap.Error(err))
 		return
 	}
+
 	text = append(append(text[:len(text)-1], `,"done":`...), done...)
 	if f != nil {
 		text = appendString(append(text, `,"problem":{"code":`...), string(f.Code))
 		text = append(appendString(append(text, `,"detail":`...), f.Detail), '}')
 	}
+
 	_, err = p.c.Writer.Write(append(text, "}\n"...))
 	if err == nil {
 		err = p.control.Flush()
 	}
+
 	if err != nil {
 		p.Logger.Debug("a client reads no more", zap.Error(err))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // Erasures of many sessions race with replays of all of them: whoever comes first,
@@ -22,6 +22,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 	for i := range sessions {
 		sessions[i] = newID()
 	}
+
 	for range 6 { // those of a session lie far apart
 		var batch []string
 		for range 5 {
@@ -30,11 +31,14 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 				if i%2 == 0 {
 					changes = append(changes, "event_id", newID())
 				}
+
 				batch = append(batch, newEvent(t, session, changes...))
 			}
 		}
+
 		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	}
+
 	setType(t, s, name, `{}`)
 	var racing sync.WaitGroup
 	for range 3 {
@@ -45,6 +49,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 			}
 		})
 	}
+
 	for half := range 2 {
 		racing.Go(func() {
 			for i := half; i < len(sessions); i += 2 {
@@ -55,11 +60,13 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 			}
 		})
 	}
+
 	racing.Wait()
 	require.EqualValues(t, len(sessions), tableCount(t, s, "session where erased_at is not null and event_count = 0"))
 	for _, table := range []string{"event", "rejection"} {
 		require.Zero(t, tableCount(t, s, table), table)
 	}
+
 	require.Zero(t, tableCount(t, s, "event_key k where not exists (select from event_amendment a where a.event_id = k.event_id and a.erased_at is not null)"),
 		"an id that is left is that of an event that was erased")
 	waitQuiet(t, s)

@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // totals are the numbers of an answer.
@@ -35,6 +35,7 @@ func numbers(t testing.TB, document map[string]any) map[string]int64 {
 			found[name] = n
 		}
 	}
+
 	return found
 }
 
@@ -122,6 +123,7 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 		require.Equal(t, "shop", event["application"])
 		require.Equal(t, json.Number("2"), event["event_type_version"])
 	}
+
 	requireSameJSON(t, `{"y":"1.50"}`, render(t, mustGet(t, s.Client, "/v1/events/"+own)["data"]))
 
 	// A second time there is nothing to do, by filter or by id.
@@ -167,8 +169,10 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 		if i%2 == 0 {
 			event = newEvent(t, newID(), "name", name, "event_id", newID())
 		}
+
 		batch = append(batch, event)
 	}
+
 	require.Equal(t, http.StatusBadRequest, one.WithKey(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	setType(t, one, name, `{}`)
 	// The other replica has to know of the change, too, for what it refuses stays open.
@@ -183,6 +187,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 		group.Go(func() { answers <- replayErrors(t, s.Client, `{"name":"`+name+`","code":"schema_violation"}`) })
 		group.Go(func() { mustPost(t, s.WithKey(s.Ingest), newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))) })
 	}
+
 	group.Wait()
 	close(answers)
 	sum := map[string]int64{}
@@ -192,6 +197,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 			sum[what] += n
 		}
 	}
+
 	require.EqualValues(t, errors, sum["stored"])
 	require.Zero(t, sum["duplicates"])
 	require.Zero(t, sum["rejected"])
@@ -229,6 +235,7 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 		for range 20 {
 			postRejected(t, sender, newEvent(t, session, "name", name))
 		}
+
 		setType(t, s, name, `{}`)
 		var group sync.WaitGroup
 		group.Go(func() {
@@ -240,6 +247,7 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 		require.Zero(t, tableCount(t, s, "event where session_id = $1", session))
 		require.Zero(t, tableCount(t, s, "rejection where session_id = $1", session))
 	}
+
 	waitQuiet(t, s)
 }
 
@@ -292,6 +300,7 @@ func TestReplayFilters(t *testing.T) {
 		require.Equal(t, newTotals(want, 0, 0, want, 0), replayErrors(t, s.Client, `{`+filter+`,"dry_run":true}`), filter)
 		require.Equal(t, newTotals(want, 0, 0, want, 0), replayErrors(t, s.Client, `{`+filter+`}`), filter)
 	}
+
 	for body, reason := range map[string]string{
 		`{}`: " invalid_request", `{"dry_run":true}`: " invalid_request", `{"ids":[]}`: "/ids invalid_request", `{"ids":["x"]}`: "/ids/0 invalid_request",
 		`{"ids":["` + ids[0] + `"],"code":"x"}`: "/ids invalid_request", `{"all":true,"name":"x"}`: "/all invalid_request", `{"all":false}`: " invalid_request",
@@ -304,6 +313,7 @@ func TestReplayFilters(t *testing.T) {
 			require.Equal(t, []string{strings.TrimSpace(reason)}, reasons(t, problem), body)
 		}
 	}
+
 	require.Equal(t, http.StatusNotAcceptable, s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`, "Accept", "text/csv").Status)
 }
 
@@ -314,6 +324,7 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 	for range 600 {
 		batch = append(batch, newEvent(t, newID(), "u", 1))
 	}
+
 	s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...))
 	answer := s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`, "Accept", lineType)
 	require.Equal(t, http.StatusOK, answer.Status)
@@ -325,6 +336,7 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 		require.Equal(t, i == len(lines)-1, one["done"])
 		require.Equal(t, json.Number("600"), one["matched"])
 	}
+
 	require.Equal(t, newTotals(600, 0, 0, 600, 0), numbers(t, (&apptest.Answer{Body: lines[len(lines)-1]}).JSON(t)))
 }
 

@@ -48,6 +48,7 @@ func requestStateOf(c *gin.Context) *requestState {
 	if x, ok := c.Writer.(*requestState); ok {
 		return x
 	}
+
 	x := &requestState{ResponseWriter: c.Writer}
 	c.Writer = x
 	return x
@@ -62,6 +63,7 @@ func (x *requestState) setHeader(header http.Header, name, value string) {
 		header[name] = []string{value}
 		return
 	}
+
 	x.values[x.used] = value
 	x.used++
 	header[name] = x.values[x.used-1 : x.used : x.used]

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // Who announces large bodies and sends next to nothing of them takes no room from others.
@@ -35,6 +35,7 @@ func TestBodiesThatDoNotComeHoldNoRoom(t *testing.T) {
 			}
 		}
 	}
+
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	answer = s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", zstandard(t, strings.NewReader(newEvent(t, newID()))), "Content-Encoding", "zstd")

@@ -97,11 +97,13 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
 		}
 	}
+
 	if deps.Metrics != nil {
 		if err := deps.Metrics.observeBodyMemory(&a.bodies); err != nil {
 			return nil, err
 		}
 	}
+
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.RedirectTrailingSlash = false
@@ -115,6 +117,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 		if a.sendWelcome(c) {
 			return
 		}
+
 		a.sendProblem(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
@@ -125,6 +128,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 		if r.scope != publicScope {
 			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
+
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
 			if r.method == http.MethodGet { // the same headers; net/http sends no body
@@ -132,6 +136,7 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			}
 		}
 	}
+
 	return router, nil
 }
 
@@ -160,7 +165,7 @@ func (a *api) routes() []route {
 	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
-		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
+		{post, ingest, a.postValidate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
 		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},
 		{get, read, a.getStats, []string{"/v1/stats"}, counts},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestSessions(t *testing.T) {
@@ -27,11 +27,13 @@ func TestSessions(t *testing.T) {
 		))
 		requireSession(t, s, ids[i], 3, day+"T10:00:00.000000Z", day+"T12:00:00.000000Z", from.Name)
 	}
+
 	for i := 1; i < len(ids); i++ { // ties go by id
 		if starts[i-1] == starts[i] && ids[i-1] < ids[i] {
 			ids[i-1], ids[i] = ids[i], ids[i-1]
 		}
 	}
+
 	mustPost(t, two.Ingest, newEvent(t, ids[0], "timestamp", "2021-08-01 00:00:00"))
 	requireSession(t, s, ids[0], 4, "2021-07-01T10:00:00.000000Z", "2021-08-01T00:00:00.000000Z", one.Name, two.Name)
 	mine := func(own tenant) []string {
@@ -47,6 +49,7 @@ func TestSessions(t *testing.T) {
 			require.Equal(t, expected, got, query)
 		}
 	}
+
 	both := append(mine(one), mine(two)...)
 	slices.Sort(both)
 	require.Len(t, both, 8)
@@ -77,6 +80,7 @@ func TestOneSessionAtOnce(t *testing.T) {
 			verdicts <- answer
 		}()
 	}
+
 	duplicates := 0
 	for range senders {
 		answer := <-verdicts
@@ -86,12 +90,14 @@ func TestOneSessionAtOnce(t *testing.T) {
 			duplicates++
 		}
 	}
+
 	require.Equal(t, senders-1, duplicates)
 	got := column(t, mustGet(t, s.Client, "/v1/sessions/"+session+"/events")["events"], "sequence")
 	want := make([]string, senders+1)
 	for i := range want {
 		want[i] = fmt.Sprint(i + 1)
 	}
+
 	require.ElementsMatch(t, want, got)
 	requireSession(t, s, session, senders+1, "2021-01-01T00:00:00.000000Z", happenedAt, one.Name, two.Name)
 }

@@ -35,14 +35,17 @@ func (a *api) listSessions(c *gin.Context) {
 		streamTable(a, c, p, filter, sessionTable(), a.Finder.SessionPage)
 		return
 	}
+
 	page, ok := readPage(a, c, p, filter, a.Finder.SessionPage)
 	if !ok {
 		return
 	}
+
 	sessions := make([]sessionAnswer, len(page.Items))
 	for i := range page.Items {
 		sessions[i] = renderSession(&page.Items[i])
 	}
+
 	a.sendList(c, "sessions", sessions, page.Next)
 }
 
@@ -56,13 +59,16 @@ func readPage[F, T any](a *api, c *gin.Context, p *parameters, filter F,
 		a.sendProblem(c, err)
 		return page, false
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	page, err := ask(ctx, filter, cursor, limit)
 	if err != nil {
 		a.sendProblem(c, err)
 		return page, false
 	}
+
 	return page, true
 }
 
@@ -73,6 +79,7 @@ func (a *api) sendList(c *gin.Context, name string, items any, next string) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	body := append([]byte(`{"`), name...)
 	a.sendPage(c, append(append(body, `":`...), rendered...), next)
 }
@@ -91,13 +98,16 @@ func (a *api) findVisibleSession(c *gin.Context) (event.Session, bool) {
 	if !ok {
 		return event.Session{}, false
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	session, err := a.Finder.Session(ctx, id)
 	caller := callerOf(c)
 	if err = hideInvisible(err, caller.ReadsAll() || slices.Contains(session.Applications, caller.Application.Name)); err != nil {
 		a.sendProblem(c, err)
 		return event.Session{}, false
 	}
+
 	return session, true
 }

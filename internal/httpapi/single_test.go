@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestSingleEvent(t *testing.T) {
@@ -63,6 +63,7 @@ func TestSingleEvent(t *testing.T) {
 			require.JSONEq(t, `{"event_id":"`+id+`","status":"duplicate","sequence":1}`, string(answer.Body))
 			require.Equal(t, "/v1/events/"+id, answer.Header.Get("Location"))
 		}
+
 		require.Len(t, mustGet(t, s.Client, "/v1/events?session_id="+session)["events"], 2)
 	})
 	t.Run("conflict", func(t *testing.T) {
@@ -188,6 +189,7 @@ func manyMembers(n int) string {
 	for range n {
 		b.WriteString(`"` + uuid.NewString()[:18] + `":1,`)
 	}
+
 	return b.String()
 }
 
@@ -203,9 +205,11 @@ func TestAliases(t *testing.T) {
 		require.Equal(t, "/v1/events/"+id, answer.Header.Get("Location"))
 		ids = append(ids, id)
 	}
+
 	for _, path := range []string{"/events", "/events/", "/v1/events"} {
 		require.Equal(t, ids, column(t, mustGet(t, s.Client, path+"?session_id="+session)["events"], "event_id"))
 	}
+
 	for n, path := range []string{"/events/" + ids[0], "/events/" + ids[1] + "/", "/v1/events/" + ids[2]} {
 		got := mustGet(t, s.Client, path)
 		require.Equal(t, ids[n], got["event_id"])

@@ -30,8 +30,10 @@ func (a *api) getStats(c *gin.Context) {
 		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	buckets, err := a.Finder.EventStats(ctx, filter)
 	a.sendCounts(c, filter.Grouping, jsonTime(filter.From), jsonTime(filter.To), buckets, err)
 }
@@ -42,10 +44,12 @@ func (a *api) sendCounts(c *gin.Context, g query.Grouping, from, to jsonTime, bu
 		a.sendProblem(c, err)
 		return
 	}
+
 	if requestStateOf(c).format == formatCSV {
 		sendTable(a, c, countTable(g), buckets)
 		return
 	}
+
 	sendBody(c, http.StatusOK, "application/json", append(appendCounts(g, from, to, buckets), '}'))
 }
 
@@ -59,15 +63,19 @@ func appendCounts(g query.Grouping, from, to jsonTime, buckets []query.Bucket) [
 		if n > 0 {
 			body = append(body, ',')
 		}
+
 		body = append(body, '{')
 		if g.Interval != 0 {
 			body = append(appendTime(append(body, `"start":`...), jsonTime(b.Start)), ',')
 		}
+
 		for i, dimension := range g.By {
 			body = append(appendString(append(appendString(body, dimension), ':'), b.Group[i]), ',')
 		}
+
 		body = append(strconv.AppendInt(append(body, `"count":`...), b.Count, 10), '}')
 	}
+
 	return append(body, ']')
 }
 

@@ -37,20 +37,25 @@ func (s *streamer) writePage(page []byte) error {
 	if err := s.api.responses.reserveResponse(s.c, len(page)); err != nil {
 		return err
 	}
+
 	if !s.begun {
 		s.begun = true
 		s.c.Header("Content-Type", s.format.contentType())
 		s.c.Status(http.StatusOK)
 	}
+
 	if err := s.control.SetWriteDeadline(s.api.Now().Add(streamPatience)); err != nil {
 		return fmt.Errorf("bound a stream: %w", err)
 	}
+
 	if _, err := s.c.Writer.Write(page); err != nil {
 		return fmt.Errorf("write a stream: %w", err)
 	}
+
 	if err := s.control.Flush(); err != nil {
 		return fmt.Errorf("flush a stream: %w", err)
 	}
+
 	return nil
 }
 
@@ -67,6 +72,7 @@ func (s *streamer) endStream(err error) {
 	case s.c.Request.Context().Err() == nil:
 		s.api.Logger.Warn("a stream was cut off", zap.String("request_id", requestID(s.c)), zap.String("route", s.c.FullPath()), zap.Error(err))
 	}
+
 	panic(http.ErrAbortHandler)
 }
 
@@ -79,6 +85,7 @@ func (a *api) streamEvents(c *gin.Context, f format, filter query.EventFilter, c
 		if !out.begun && f == formatCSV {
 			writeRecord(&buffer, "event_id", "session_id", "sequence", "category", "name", "timestamp", "received_at", "application", "data")
 		}
+
 		encodeEvents(&buffer, f, events)
 		return out.writePage(buffer.Bytes())
 	}))
@@ -91,8 +98,10 @@ func encodeEvents(buffer *bytes.Buffer, f format, events []event.Stored) {
 			line = append(appendEvent(line[:0], &events[i]), '\n')
 			buffer.Write(line)
 		}
+
 		return
 	}
+
 	for i := range events {
 		e := &events[i]
 		writeRecord(buffer, e.ID.String(), e.SessionID.String(), strconv.FormatInt(e.Sequence, 10), e.Category, e.Name,

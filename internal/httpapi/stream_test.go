@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestStreams(t *testing.T) {
@@ -23,13 +23,16 @@ func TestStreams(t *testing.T) {
 		for i := range events {
 			events[i] = newEvent(t, session, "timestamp", fmt.Sprintf("2021-01-01 00:%02d:%02d", b, i%60), "data", map[string]any{"n": b*size + i})
 		}
+
 		mustPost(t, bulk.Ingest, batchOf(events...))
 	}
+
 	for _, text := range []string{
 		`plain`, `a,b`, `"quoted"`, "a\nb", "a\r\nb", "a\rb", "\r\n", ` space `, `=1+1`, `@SUM(A1)`, `'`, "é\u202e", "tab\t", `\`, `,`, `"`,
 	} {
 		mustPost(t, odd.Ingest, newEvent(t, session, "category", text, "name", text, "data", map[string]any{"text": text}))
 	}
+
 	for _, path := range []string{
 		"/v1/events?", "/v1/events?order=asc", "/v1/events?application=" + odd.Name, "/v1/sessions/" + session + "/events?",
 		"/v1/events?from=2021-01-01T00:03:00Z&to=2021-01-01T00:05:00Z", "/v1/events?category=nothing",
@@ -44,8 +47,10 @@ func TestStreams(t *testing.T) {
 				for _, one := range at[[]any](t, answer.JSON(t), "events") {
 					want = append(want, []byte(render(t, one)))
 				}
+
 				page = nextLink(t, answer)
 			}
+
 			lines := s.Do(t, http.MethodGet, path, "", "Accept", lineType)
 			require.Equal(t, http.StatusOK, lines.Status)
 			require.Equal(t, lineType, lines.Header.Get("Content-Type"))
@@ -73,6 +78,7 @@ func TestStreams(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("with a limit", func(t *testing.T) {
 		t.Parallel()
 		for _, limit := range []string{"1", "1000"} {
@@ -94,6 +100,7 @@ func inCSV(text string) string {
 	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "@") {
 		return "'" + text
 	}
+
 	return text
 }
 
@@ -113,9 +120,11 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 				if !strings.HasPrefix(quoted, `"`) {
 					break
 				}
+
 				field += `"`
 				quoted = quoted[1:]
 			}
+
 			text = quoted
 		} else {
 			end := strings.IndexAny(text, ",\r")
@@ -124,6 +133,7 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 			require.NotContains(t, field, `"`)
 			require.NotContains(t, field, "\n")
 		}
+
 		record = append(record, field)
 		rest, more := strings.CutPrefix(text, ",")
 		if !more {
@@ -131,8 +141,10 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 			require.True(t, more, "a record ends with CRLF: %.20q", text)
 			records, record = append(records, record), nil
 		}
+
 		text = rest
 	}
+
 	require.Empty(t, record)
 	return records
 }
@@ -153,6 +165,7 @@ func TestLargePages(t *testing.T) {
 		_, next, more = strings.Cut(string(page.Body[len(page.Body)-200:]), `"next_cursor":"`)
 		next = "&cursor=" + strings.TrimSuffix(next, "\"}\n")
 	}
+
 	require.Greater(t, pages, 1, "a page ends early")
 	require.Equal(t, 60, found)
 	lines := s.Do(t, http.MethodGet, "/v1/events?limit=59", "", "Accept", lineType)
@@ -179,6 +192,7 @@ func TestNegotiation(t *testing.T) {
 				requireProblem(t, answer, http.StatusNotAcceptable, "not_acceptable")
 				continue
 			}
+
 			require.Equal(t, http.StatusOK, answer.Status, "%s: %s", accept, answer.Body)
 			require.Equal(t, kind, answer.Header.Get("Content-Type"), accept)
 		}

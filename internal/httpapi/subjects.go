@@ -22,10 +22,12 @@ func (a *api) getSubject(c *gin.Context) {
 			p.addViolation(dataPrefix+v.Path.String(), fault.CodeInvalidParameter, "the value is empty: it would not tell one person from others")
 		}
 	}
+
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	if len(values) == 0 {
 		a.sendProblem(c, fault.New(fault.Invalid, fault.CodeInvalidParameter, "say whom it is about, such as data.user.id=8612"))
 		return
@@ -36,6 +38,7 @@ func (a *api) getSubject(c *gin.Context) {
 	if err == nil {
 		err = out.writeEnd()
 	}
+
 	out.endStream(err)
 }
 
@@ -44,6 +47,7 @@ func subjectFormat(c *gin.Context) format {
 	if f := requestStateOf(c).format; f != formatJSON || strings.Contains(strings.Join(c.Request.Header.Values("Accept"), ","), "application/json") {
 		return f
 	}
+
 	return formatNDJSON
 }
 
@@ -64,24 +68,30 @@ func (w *subjectWriter) writePart(events []event.Stored, rejections []query.Reje
 	if !w.begun && !w.isNDJSON() {
 		w.buffer.WriteString(`{"events":[`)
 	}
+
 	for i := range events {
 		w.writeItem(w.events == 0, appendEvent(nil, &events[i]))
 		w.events++
 	}
+
 	for i := range rejections {
 		text, err := json.Marshal(renderRejection(&rejections[i]))
 		if err != nil {
 			return fmt.Errorf("render a rejection: %w", err)
 		}
+
 		if w.errors == 0 {
 			w.writeErrorsStart()
 		}
+
 		w.writeItem(w.errors == 0, text)
 		w.errors++
 	}
+
 	if w.buffer.Len() == 0 {
 		w.buffer.WriteByte(' ')
 	}
+
 	return w.writePage(w.buffer.Bytes())
 }
 
@@ -92,6 +102,7 @@ func (w *subjectWriter) writeItem(first bool, text []byte) {
 	if !w.isNDJSON() && !first {
 		w.buffer.WriteByte(',')
 	}
+
 	w.buffer.Write(text)
 	if w.isNDJSON() {
 		w.buffer.WriteByte('\n')
@@ -114,7 +125,9 @@ func (w *subjectWriter) writeEnd() error {
 		if w.errors == 0 {
 			w.writeErrorsStart()
 		}
+
 		w.buffer.WriteString(`],"complete":true}` + "\n")
 	}
+
 	return w.writePage(w.buffer.Bytes())
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // Changes to a type that others changed meanwhile are refused, and who has a version is
@@ -34,6 +34,7 @@ func TestEventTypesHaveTags(t *testing.T) {
 			require.Empty(t, again.Body)
 		}
 	}
+
 	changed := put(second, "If-Match", "W/"+tag)
 	require.Equal(t, http.StatusOK, changed.Status, "%s", changed.Body)
 	next := changed.Header.Get("ETag")

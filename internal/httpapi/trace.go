@@ -39,14 +39,17 @@ func (a *api) getEventTrace(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Finder.EventTrace(ctx, id)
 	caller := callerOf(c)
 	if err = hideInvisible(err, caller.ReadsAll() || found.ApplicationID == caller.Application.ID); err != nil {
 		a.sendProblem(c, err)
 		return
 	}
+
 	took, known, err := a.findGroupDuration(ctx, &found)
 	a.sendResult(c, http.StatusOK, renderTrace(&found, took, known), err)
 }
@@ -57,13 +60,16 @@ func (a *api) findGroupDuration(ctx context.Context, t *query.EventTrace) (took 
 	if !t.TraceID.Valid {
 		return 0, false, nil
 	}
-	if took, known = a.Collector.Took(ingest.GroupID(t.Group)); known {
+
+	if took, known = a.Collector.CommitDuration(ingest.GroupID(t.Group)); known {
 		return took, true, nil
 	}
+
 	took, err = a.Finder.GroupDuration(ctx, t.Group)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return 0, false, nil
 	}
+
 	return took, err == nil, err
 }
 
@@ -74,6 +80,7 @@ func renderTrace(t *query.EventTrace, took time.Duration, known bool) traceAnswe
 		answer.addUnknownStages("judged", "waited", "committed")
 		return answer
 	}
+
 	id := hex.EncodeToString(t.TraceID.UUID[:])
 	answer.TraceID = &id
 	judgedAt := t.ReceivedAt.Add(t.Validated)
@@ -84,6 +91,7 @@ func renderTrace(t *query.EventTrace, took time.Duration, known bool) traceAnswe
 		answer.addUnknownStages("committed")
 		return answer
 	}
+
 	answer.addStage("committed", judgedAt.Add(waited+took), took)
 	total := toMilliseconds(t.Validated + waited + took)
 	answer.TotalMS = &total

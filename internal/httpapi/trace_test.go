@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const (
@@ -54,6 +54,7 @@ func requireWhole(t *testing.T, trace eventTrace) {
 			require.InDelta(t, between.Seconds()*1000, *s.DurationMS, 0.0015, "a stage begins where the last one ended")
 		}
 	}
+
 	require.Equal(t, []string{"received", "judged", "waited", "committed"}, names)
 	require.InDelta(t, sum, *trace.TotalMS, 0.0015)
 	require.Positive(t, *trace.Stages[3].DurationMS, "no commit takes no time")
@@ -157,6 +158,7 @@ func TestTraceContext(t *testing.T) {
 		require.False(t, seen[id])
 		seen[id] = true
 	}
+
 	for _, header := range []string{clientParent, "00-" + clientTrace + "-00f067aa0ba902b7-00", "cc-" + clientTrace + "-00f067aa0ba902b7-01-what-comes-later"} {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, "/v1/events", `{}`, "traceparent", header), http.StatusBadRequest, "invalid_event")
 		require.Equal(t, clientTrace, problem["trace_id"], header)

@@ -24,6 +24,7 @@ func (a *api) sendWelcome(c *gin.Context) bool {
 	if !reads || c.Request.URL.Path != "/" || !asksForHTML(c.Request.Header.Values("Accept")) {
 		return false
 	}
+
 	x, header := requestStateOf(c), c.Writer.Header()
 	x.setHeader(header, "Content-Security-Policy", welcomePolicy)
 	x.setHeader(header, "Vary", "Accept")
@@ -39,12 +40,15 @@ func asksForHTML(accept []string) bool {
 		if err != nil || media != "text/html" {
 			continue
 		}
+
 		quality, given := parameters["q"]
 		if !given {
 			return true
 		}
+
 		weight, err := strconv.ParseFloat(quality, 64)
 		return err == nil && weight > 0
 	}
+
 	return false
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const browserAccept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
@@ -58,6 +58,7 @@ func TestNoWelcomeForPrograms(t *testing.T) {
 	for _, accept := range []string{"*/*", "application/json", "text/*", "text/html;q=0, */*", "text/html;q=x", "text/htmlx", ""} {
 		requireProblem(t, client.Do(t, http.MethodGet, "/", "", "Accept", accept), http.StatusNotFound, "not_found")
 	}
+
 	requireProblem(t, client.Do(t, http.MethodPost, "/", "{}", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "/index.html", "", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "//", "", "Accept", browserAccept), http.StatusNotFound, "not_found")

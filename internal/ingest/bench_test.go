@@ -25,7 +25,7 @@ func (instant) Commit(_ context.Context, group *ingest.Group) error {
 	return nil
 }
 
-func (instant) Check(context.Context, *ingest.Group) error { return nil }
+func (instant) DryRun(context.Context, *ingest.Group) error { return nil }
 
 // BenchmarkSubmit is the group commit by itself: what it costs to wait in a group
 // for a store that takes no time. An operation is one event.

@@ -81,7 +81,7 @@ func TestARequestThatMeetsTheStop(t *testing.T) {
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeUnavailable)
 		require.Empty(t, store.sizes())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 

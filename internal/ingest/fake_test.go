@@ -85,7 +85,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		}
 	}
 	if group.Atomic && refused {
-		return ingest.ErrAtomicRefused
+		return ingest.ErrAtomicRejected
 	}
 	f.groups = append(f.groups, ingest.Group{ID: group.ID, Items: append([]ingest.Item(nil), group.Items...), Atomic: group.Atomic})
 	for _, item := range group.Items {
@@ -128,7 +128,7 @@ func (f *fake) lock(session uuid.UUID, locked bool) {
 	f.locked[session] = locked
 }
 
-func (f *fake) Check(_ context.Context, group *ingest.Group) error {
+func (f *fake) DryRun(_ context.Context, group *ingest.Group) error {
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() {
 			item.Verdict.Status = ingest.Valid

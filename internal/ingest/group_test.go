@@ -34,7 +34,7 @@ func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
 			require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-one).verdicts))
 		}
 		require.Equal(t, []int{1, 10}, store.sizes())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
@@ -89,7 +89,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 				_, err := c.Submit(t.Context(), request(good(uuid.New())))
 				requireUnavailable(t, err, fault.CodeOverloaded)
-				require.Equal(t, int64(3), c.Queued(), "what is refused takes no room")
+				require.Equal(t, int64(3), c.QueuedEvents(), "what is refused takes no room")
 
 				store.proceed <- nil
 				<-store.entered
@@ -117,14 +117,14 @@ func TestAbandonedRequestIsNotStored(t *testing.T) {
 		patient := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
 		leave()
 		requireUnavailable(t, (<-left).err, fault.CodeUnavailable)
-		require.Equal(t, int64(4), c.Queued(), "the queue refers to it as yet")
+		require.Equal(t, int64(4), c.QueuedEvents(), "the queue refers to it as yet")
 		store.proceed <- nil
 		require.NoError(t, (<-running).err)
 		require.Equal(t, 2, <-store.entered)
 		store.proceed <- nil
 		require.NoError(t, (<-patient).err)
 		synctest.Wait()
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
@@ -206,13 +206,13 @@ func TestCheckKeepsNothing(t *testing.T) {
 	c := newCollector(config(), store)
 	refused := good(uuid.New())
 	refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
-	verdicts, err := c.Check(t.Context(), request(good(uuid.New()), refused))
+	verdicts, err := c.DryRun(t.Context(), request(good(uuid.New()), refused))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Valid, ingest.Rejected}, statuses(verdicts))
 	require.Equal(t, uuid.Nil, verdicts[1].ErrorID)
 	atomic := request(good(uuid.New()), refused)
 	atomic.Atomic = true
-	verdicts, err = c.Check(t.Context(), atomic)
+	verdicts, err = c.DryRun(t.Context(), atomic)
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Rejected}, statuses(verdicts))
 	require.Empty(t, store.sizes())

@@ -44,13 +44,13 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				store.lock(locked, false)
 				require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-waits).verdicts))
 				require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-late).verdicts))
-				require.Zero(t, c.Queued())
+				require.Zero(t, c.QueuedEvents())
 
 				store.lock(locked, true)
 				requireUnavailable(t, (<-submitted(t, c, t.Context(), request(good(locked)))).err, fault.CodeUnavailable)
 				synctest.Wait()
 				c.Stop(t.Context())
-				require.Zero(t, c.Queued(), "what nobody waits for is let go of")
+				require.Zero(t, c.QueuedEvents(), "what nobody waits for is let go of")
 			})
 		})
 	}
@@ -98,7 +98,7 @@ func TestLocksThatComeAndGo(t *testing.T) {
 		wait.Wait()
 		require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-submitted(t, c, t.Context(), request(good(sessions[0])))).verdicts))
 		require.Zero(t, c.Stop(t.Context()))
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 

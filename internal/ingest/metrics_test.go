@@ -27,7 +27,7 @@ func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest
 	made := ingest.New(c, ingest.Deps{
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Metrics: metrics,
 	})
-	require.NoError(t, made.Observe())
+	require.NoError(t, made.RegisterGauges())
 	made.Start()
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
@@ -87,7 +87,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, reader := measured(t, config(), newFake(), ingest.EventType{Category: "page", Name: "view"})
 		bad := good(uuid.New())
-		bad.Refuse(fault.CodeTimestampInFuture, "/timestamp", "it lies in the future")
+		bad.Reject(fault.CodeTimestampInFuture, "/timestamp", "it lies in the future")
 		other := good(uuid.New())
 		other.Event.Name = "something else"
 		for _, r := range []*ingest.Request{

@@ -44,6 +44,6 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		commit(1 * time.Second)
 		lines = log.FilterMessage("a commit was slow").All()
 		require.Len(t, lines, 2)
-		require.EqualValues(t, 4, lines[1].ContextMap()["untold"])
+		require.EqualValues(t, 4, lines[1].ContextMap()["unlogged"])
 	})
 }

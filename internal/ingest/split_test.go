@@ -204,7 +204,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 				require.Fail(t, "answered while a part is on its way")
 			default:
 			}
-			require.Equal(t, int64(600), c.Queued())
+			require.Equal(t, int64(600), c.QueuedEvents())
 			store.proceed <- nil
 			a := <-waiting
 			requireUnavailable(t, a.err, fault.CodeUnavailable)

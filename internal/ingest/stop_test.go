@@ -28,7 +28,7 @@ func TestStopCommitsAndAnswersWhatWaits(t *testing.T) {
 		synctest.Wait()
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeOverloaded)
-		require.Equal(t, int64(3), c.Queued())
+		require.Equal(t, int64(3), c.QueuedEvents())
 
 		store.proceed <- nil
 		require.Equal(t, 2, <-store.entered)
@@ -53,7 +53,7 @@ func TestStopAtItsDeadlineTellsWhatIsLeft(t *testing.T) {
 		require.Equal(t, int64(3), c.Stop(ended))
 		requireUnavailable(t, (<-running).err, fault.CodeUnavailable)
 		requireUnavailable(t, (<-queued).err, fault.CodeUnavailable)
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 		require.Empty(t, store.sizes())
 	})
 }
@@ -117,6 +117,6 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 			kept += int64(size)
 		}
 		require.GreaterOrEqual(t, kept, stored.Load())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	}
 }

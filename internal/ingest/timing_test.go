@@ -64,7 +64,7 @@ func TestTimingsAreKeptTogether(t *testing.T) {
 			require.NoError(t, (<-answered).err)
 			id := store.lastGroup()
 			require.WithinDuration(t, began, id.Began(), time.Microsecond)
-			found, known := c.Took(id)
+			found, known := c.CommitDuration(id)
 			require.True(t, known)
 			require.Equal(t, took, found)
 			ids = append(ids, id)
@@ -75,7 +75,7 @@ func TestTimingsAreKeptTogether(t *testing.T) {
 		for i, timing := range kept.written()[0] {
 			require.Equal(t, ingest.Timing{Group: ids[i], Took: took}, timing)
 		}
-		_, known := c.Took(ids[0])
+		_, known := c.CommitDuration(ids[0])
 		require.False(t, known, "it is to be found where it was written")
 		<-time.After(time.Hour)
 		require.Len(t, kept.written(), 1, "at rest nothing is written")

@@ -3,8 +3,8 @@
 // Unix socket, and shuts it down cleanly.
 //
 // `theeye dev` calls it so that one command is enough on a laptop, and
-// internal/pgtest calls it for tests. It never serves production, where operators run
-// the database.
+// internal/testing/pgtest calls it for tests. It never serves production, where operators
+// run the database.
 //
 // It promises to recover from any earlier state: an unfinished data directory, a
 // postmaster left running by a killed owner, a stale postmaster.pid, an unclean

@@ -8,25 +8,27 @@ import (
 	"go.uber.org/zap"
 )
 
-// MaxPaths bounds the paths that have an index: each costs every event of its type a
-// little when it is stored.
+// MaxPaths bounds the paths that have an index: each index makes storing an event of
+// its type a little slower.
 const MaxPaths = 32
 
-// Source knows which indexes are wanted.
+// Source lists the wanted indexes.
 type Source interface {
-	// WantedPaths returns the paths that current event types mark, in a certain order.
+	// WantedPaths returns the paths that current event types mark, in a fixed order.
 	WantedPaths(ctx context.Context) ([]Path, error)
 }
 
 // Store builds and drops indexes. The postgres package implements it.
 type Store interface {
-	// ReconcileIndexes builds the indexes of the paths that are missing or were left half
-	// built, and drops all others of its kind. Writers go on meanwhile. It does nothing
-	// while another replica is at it, and can be cut off at any point.
+	// ReconcileIndexes builds the indexes of the paths that are missing or were left
+	// half built, and drops all other path indexes. It does not block writers. It does
+	// nothing while another replica does this work, and can be interrupted at any
+	// point.
 	ReconcileIndexes(ctx context.Context, wanted []Path) (Result, error)
 }
 
-// Result is what a round did, counted by index: a path has one for each partition.
+// Result counts the indexes that a round built and dropped: a path has one for each
+// partition.
 type Result struct{ Built, Dropped int }
 
 // Worker does a round at the start and then one an interval.

@@ -66,9 +66,11 @@ func (s *AccessStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error)
 		if err != nil {
 			return err
 		}
+
 		if read.Applications, err = collectRows(ctx, tx, scanApplication, applicationsSQL); err != nil {
 			return err
 		}
+
 		read.Keys, err = collectRows(ctx, tx, scanHashedKey, liveKeysSQL)
 		return err
 	})
@@ -93,6 +95,7 @@ func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(p
 			err = unconfirmed
 		}
 	}
+
 	return translateError(err, doing)
 }
 
@@ -102,6 +105,7 @@ func collectRows[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], s
 	if err != nil {
 		return nil, err
 	}
+
 	return pgx.CollectRows(rows, scan)
 }
 
@@ -125,6 +129,7 @@ func scanHashedKey(row pgx.CollectableRow) (access.HashedKey, error) {
 	if err := row.Scan(append(keyColumns(&k.Key), &k.ApplicationID, &hash)...); err != nil {
 		return k, err
 	}
+
 	copy(k.Hash[:], hash) // of 32 bytes, by api_key_secret_hash_check
 	return k, nil
 }

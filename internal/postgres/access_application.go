@@ -26,14 +26,17 @@ func (s *AccessStore) CreateApplication(ctx context.Context, spec access.Applica
 		if violatesConstraint(err, "application_name_key") {
 			return false, errNameTaken
 		}
+
 		if err != nil {
 			return false, err
 		}
+
 		return true, recordAudit(ctx, tx, audit.ApplicationCreated, spec.Name, settingsOf(&created))
 	})
 	if err != nil {
 		return access.Application{}, err
 	}
+
 	return created, nil
 }
 
@@ -63,6 +66,7 @@ func (s *AccessStore) FindApplication(ctx context.Context, name string) (access.
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoApplication
 	}
+
 	return found, translateError(err, "read an application")
 }
 
@@ -83,20 +87,24 @@ func (s *AccessStore) UpdateApplication(ctx context.Context, name string, patch 
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
+
 		if err != nil {
 			return false, err
 		}
+
 		patch.ApplyTo(&updated)
 		_, err = tx.Exec(ctx, updateApplicationSQL,
 			updated.ID, updated.Disabled, updated.RateLimit, textArray(updated.AllowedOrigins))
 		if err != nil {
 			return false, err
 		}
+
 		return true, recordAudit(ctx, tx, audit.ApplicationChanged, name, settingsOf(&updated))
 	})
 	if err != nil {
 		return access.Application{}, err
 	}
+
 	return updated, nil
 }
 
@@ -111,5 +119,6 @@ func textArray[T ~string](values []T) []string {
 	for _, v := range values {
 		texts = append(texts, string(v))
 	}
+
 	return texts
 }

@@ -29,9 +29,11 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
+
 		if err != nil {
 			return false, err
 		}
+
 		return true, recordAudit(ctx, tx, audit.KeyCreated, key.ID, map[string]any{
 			"application": key.Application, "scopes": key.Scopes, "organisation_wide": key.OrganisationWide, "expires_at": key.ExpiresAt,
 		})
@@ -39,6 +41,7 @@ func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (acce
 	if err != nil {
 		return access.Key{}, err
 	}
+
 	return created, nil
 }
 
@@ -57,6 +60,7 @@ func (s *AccessStore) ListKeys(ctx context.Context, application string) ([]acces
 	case err != nil:
 		return nil, translateError(err, "find an application")
 	}
+
 	found, err := collectRows(ctx, s.db.change, scanKey, keysSQL, id, application)
 	return found, translateError(err, "list the keys of an application")
 }
@@ -82,9 +86,11 @@ func (s *AccessStore) RevokeKey(ctx context.Context, application, id string) err
 		case err != nil || revokedAt != nil:
 			return false, err
 		}
+
 		if _, err = tx.Exec(ctx, revokeKeySQL, id); err != nil {
 			return false, err
 		}
+
 		return true, recordAudit(ctx, tx, audit.KeyRevoked, id, map[string]any{"application": application})
 	})
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // replica is what one process has of access: a store, a directory that follows it,
@@ -166,6 +166,7 @@ func TestAccessPatchesAtOnceLoseNothing(t *testing.T) {
 				}
 			})
 		}
+
 		group.Wait()
 		stored, err := r.store.FindApplication(t.Context(), name)
 		require.NoError(t, err)
@@ -187,6 +188,7 @@ func TestAccessOneOfManyCreatesAnApplication(t *testing.T) {
 			_, errs[i] = r.store.CreateApplication(context.Background(), access.ApplicationSpec{Name: "shop"})
 		})
 	}
+
 	group.Wait()
 	created := 0
 	for _, err := range errs {
@@ -194,8 +196,10 @@ func TestAccessOneOfManyCreatesAnApplication(t *testing.T) {
 			created++
 			continue
 		}
+
 		requireCode(t, err, fault.Conflict, fault.CodeAlreadyExists)
 	}
+
 	require.Equal(t, 1, created)
 	require.Equal(t, before+1, r.version(t), "a refused change is no change")
 }
@@ -270,6 +274,7 @@ func TestAccessRevokeKey(t *testing.T) {
 	for application, id := range map[string]string{"blog": key.ID, "nobody": key.ID, "shop": "000000000000"} {
 		requireCode(t, r.registry.RevokeKey(ctx, application, id), fault.NotFound, fault.CodeNotFound)
 	}
+
 	_, err = r.directory.Authenticate(key.Text)
 	require.NoError(t, err)
 
@@ -338,6 +343,7 @@ func codeOf(err error) fault.Code {
 	if f, ok := fault.As(err); ok {
 		return f.Code
 	}
+
 	return ""
 }
 
@@ -358,6 +364,7 @@ func TestAccessStoreSaysThatTheDatabaseIsAway(t *testing.T) {
 	for _, err := range []error{version, snapshot, create, list, read, update, key, keys, revoke} {
 		requireCode(t, err, fault.Unavailable, fault.CodeUnavailable)
 	}
+
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	_, _, err := store.ReadVersion(ended)

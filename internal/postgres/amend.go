@@ -3,9 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -104,10 +104,12 @@ func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(even
 		if err != nil {
 			return err
 		}
+
 		wanted = envelope.Event
 		if !slices.Contains(c.lockedSessions, wanted.SessionID) {
 			return errMoved
 		}
+
 		edited, err = c.applyEdit(ctx, &envelope)
 		return err
 	})
@@ -125,16 +127,19 @@ func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (ev
 	if next.Digest() == original {
 		return current, nil
 	}
+
 	if moved {
 		if err := c.QueryRow(ctx, takeSequenceSQL, next.SessionID, next.Timestamp, int32(current.ApplicationID)).Scan(&edited.Sequence); err != nil {
 			return edited, err
 		}
 	}
+
 	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
 		edited.TypeVersion, jsonParameter(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
+
 	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
@@ -144,9 +149,11 @@ func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (ev
 	} else {
 		batch.Queue(resetSessionSQL, current.SessionID, 0)
 	}
+
 	if err := c.SendBatch(ctx, batch).Close(); err != nil {
 		return edited, err
 	}
+
 	return edited, recordAudit(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
 }
 
@@ -160,25 +167,15 @@ func changedMembers(before, after *event.Event) []string {
 		{"session_id", before.SessionID != after.SessionID},
 		{"category", before.Category != after.Category},
 		{"name", before.Name != after.Name},
-		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"data", !bytes.Equal(event.Canonicalize(before.Data), event.Canonicalize(after.Data))},
 		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
 	} {
 		if member.differs {
 			changed = append(changed, member.name)
 		}
 	}
-	return changed
-}
 
-// validationColumns is what an event's type has to say, as it is stored.
-func validationColumns(e *event.Envelope) (version *int32, violations []byte) {
-	if e.TypeVersion > 0 {
-		version = &e.TypeVersion
-	}
-	if len(e.Observed) > 0 {
-		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
-	}
-	return version, violations
+	return changed
 }
 
 // jsonParameter is a JSON document as a parameter; null for none.
@@ -186,6 +183,7 @@ func jsonParameter(document []byte) *string {
 	if document == nil {
 		return nil
 	}
+
 	text := string(document)
 	return &text
 }
@@ -209,6 +207,7 @@ func (s *AmendStore) EraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 	if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
 		return translateError(unconfirmed, "confirm that an event is erased")
 	}
+
 	return err
 }
 
@@ -225,6 +224,7 @@ func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 		if err := c.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
+
 		return recordAudit(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
@@ -233,39 +233,42 @@ func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 // event is to move to, as soon as that is known. It tries again when the event
 // moved meanwhile, when a partition was missing, and after contention.
 func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*amendment) error) error {
-	backoff := firstBackoff
-	unknown := false // whether an earlier attempt may have been committed
-	for attempt := 1; ; attempt++ {
+	mayBeCommitted := false // by an earlier attempt
+	policy := transactionRetry()
+	policy.longest = time.Second
+
+	return policy.run(ctx, func() (retryDecision, error) {
 		c := amendment{id: id}
-		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
+		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
+
 		err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 			c.Tx = tx
 			if err := c.lockRows(ctx); err != nil {
 				return err
 			}
+
 			return do(&c)
 		})
 		switch {
 		case isMissingPartition(err) && wanted != nil:
-			s.partitions.forget()
-			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
-				return err
+			s.partitions.forgetKnown()
+			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
+				return giveUp, err
 			}
-		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
+
+		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
+			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
 		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
-			unknown = true
+			mayBeCommitted = true
 		case errors.Is(err, errMoved), isContention(err):
 		default:
-			return translateError(err, "change an event")
+			return giveUp, translateError(err, "change an event")
 		}
-		if attempt == maxAttempts || !wait(ctx, backoff) {
-			return translateError(err, "change an event")
-		}
-		backoff *= 2
-	}
+
+		return retryCounted, translateError(err, "change an event")
+	})
 }
 
 // lockRows locks the sessions by id, then the event.
@@ -274,34 +277,42 @@ func (c *amendment) lockRows(ctx context.Context) error {
 	if err := c.QueryRow(ctx, findSessionSQL, c.id).Scan(&session); err != nil {
 		return err
 	}
+
 	c.lockedSessions = []uuid.UUID{session}
 	if c.target.Valid && c.target.UUID != session {
 		c.lockedSessions = append(c.lockedSessions, c.target.UUID)
 		slices.SortFunc(c.lockedSessions, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
+
 	for _, id := range c.lockedSessions {
 		if id != session {
 			if _, err := c.Exec(ctx, addSessionSQL, id); err != nil {
 				return err
 			}
 		}
+
 		var gone bool
 		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&gone); err != nil {
 			return err
 		}
+
 		if gone && id == session { // its events are about to go
 			return pgx.ErrNoRows
 		}
+
 		if gone {
 			return fault.InvalidAt(fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 		}
 	}
+
 	var err error
 	if c.current, err = scanStored(c.QueryRow(ctx, lockEventSQL, c.id)); err != nil {
 		return err
 	}
+
 	if c.current.SessionID != session {
 		return errMoved
 	}
+
 	return nil
 }

@@ -27,10 +27,12 @@ func recordAudit(ctx context.Context, tx pgx.Tx, action audit.Action, target str
 			return err
 		}
 	}
+
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
 	}
+
 	actor := audit.ActorOf(ctx)
 	_, err = tx.Exec(ctx, recordSQL, id, actor.Name, actor.Application, actor.RequestID, string(action), target, string(text))
 	return err
@@ -65,6 +67,7 @@ func (s *QueryStore) AuditEntries(ctx context.Context, f query.AuditFilter, afte
 	if after != nil {
 		q.where(auditBefore, after.At, after.ID)
 	}
+
 	q.orderBy(auditOrder, limit)
 	return listRows(ctx, s, s.mode, q, scanAuditEntry, yield)
 }
@@ -87,6 +90,7 @@ func (s *RetentionStore) PruneAudit(ctx context.Context, before time.Time) error
 		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, eraseBatchSize).Scan(&gone); err != nil {
 			return translateError(err, "drop old audit entries")
 		}
+
 		if gone == 0 {
 			return nil
 		}

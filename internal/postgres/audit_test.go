@@ -64,8 +64,10 @@ func TestErasureOfALongSessionIsWhollyRecorded(t *testing.T) {
 		for i := range envelopes {
 			envelopes[i] = envelope(session, firstOf(0))
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	erased := eraseAs(t, b.db, audit.Actor{Name: "key:a"}, erasure.Request{SessionIDs: []uuid.UUID{session}})
 	require.EqualValues(t, 10_500, erased.Events)
 	var entries, sessions, events int

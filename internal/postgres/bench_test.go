@@ -10,7 +10,7 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // newDurableBundle is a bundle on a durable server of its own.
@@ -46,6 +46,7 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 	for i := range groups {
 		groups[i] = newGroup(events, kind == "one session")
 	}
+
 	if kind == "duplicates" {
 		want = ingest.Duplicate
 		first := groups[0]
@@ -55,6 +56,7 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 			groups[i] = first
 		}
 	}
+
 	_, err := inside.database.Pool(b).Exec(ctx, "checkpoint")
 	require.NoError(b, err)
 	b.ReportAllocs()
@@ -64,6 +66,7 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 			b.Fatal(err, group.Items[events-1].Verdict)
 		}
 	}
+
 	b.StopTimer()
 	b.ReportMetric(float64(b.N*events)/b.Elapsed().Seconds(), "events/s")
 }
@@ -77,8 +80,10 @@ func newGroup(events int, oneSession bool) *ingest.Group {
 		if i%10 == 0 && !oneSession {
 			session = uuid.New()
 		}
+
 		r.Envelopes[i] = envelope(session, r.ReceivedAt)
 		group.Items[i] = ingest.Item{Request: r, Envelope: &r.Envelopes[i], Verdict: &verdicts[i]}
 	}
+
 	return group
 }

@@ -49,24 +49,30 @@ func (s *CensusStore) ReadStatistics(ctx context.Context, now time.Time) (census
 		if _, err := tx.Exec(ctx, boundCensusSQL); err != nil {
 			return err
 		}
+
 		t := &stock.Tables
 		if err := tx.QueryRow(ctx, sizesSQL).Scan(&stock.Size, &t.Event, &t.EventKey, &t.Session, &t.Rejection); err != nil {
 			return err
 		}
+
 		var err error
 		if stock.Events, err = countPartitions(ctx, tx, eventTable, now); err != nil {
 			return err
 		}
+
 		if stock.Rejections, err = countPartitions(ctx, tx, rejectionTable, now); err != nil {
 			return err
 		}
+
 		var oldest, newest *time.Time
 		if err := tx.QueryRow(ctx, spanSQL).Scan(&oldest, &newest); err != nil {
 			return err
 		}
+
 		if oldest != nil && newest != nil {
 			stock.Oldest, stock.Newest = *oldest, *newest
 		}
+
 		return nil
 	})
 	return stock, translateError(err, "measure the state of the database")
@@ -79,19 +85,23 @@ func countPartitions(ctx context.Context, q querier, table string, now time.Time
 	if err != nil {
 		return census.Partitions{}, err
 	}
+
 	var found census.Partitions
 	exists := map[month]bool{}
 	for name, detaching := range attached {
 		if detaching {
 			continue
 		}
+
 		found.Count++
 		if m, ok := parseMonth(table, name); ok {
 			exists[m] = true
 		}
 	}
+
 	for m := monthOf(now); exists[m]; m++ {
 		found.Until = m.end()
 	}
+
 	return found, nil
 }

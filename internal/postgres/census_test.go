@@ -67,6 +67,7 @@ func TestCensusMeasuresTables(t *testing.T) {
 		require.Equal(t, want, got, table)
 		require.Positive(t, got, table)
 	}
+
 	require.Positive(t, stock.OtherBytes(), "the catalogue at least")
 	require.Less(t, stock.OtherBytes(), stock.Size)
 }

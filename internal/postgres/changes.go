@@ -42,12 +42,14 @@ func (s *QueryStore) Watermark(ctx context.Context) (query.Watermark, error) {
 		if err == nil && until != nil {
 			m.CompleteUntil = until.UTC()
 		}
+
 		return m, err
 	}, watermarkSQL)
 	if err == nil && foreign {
 		return mark, fault.NewUnavailable(nil, fault.CodeUnavailable, "the events came from another database cluster, by a restored dump, and their transactions "+
 			"are not of this one: an operator has to number them anew first; see docs/analytics.md", time.Minute)
 	}
+
 	return mark, err
 }
 
@@ -89,6 +91,7 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 	} else {
 		q.where("coalesce(true")
 	}
+
 	q.whereIf(f.Category != "", eventCategory, f.Category)
 	q.whereIf(f.Name != "", eventName, f.Name)
 	q.whereIf(f.Application != "", eventApplication, f.Application)
@@ -98,6 +101,7 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 	} else {
 		q.sql.WriteString(changesSQL)
 	}
+
 	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (c query.Change, err error) {
 		e := &c.Event
 		err = row.Scan(&c.Position.Transaction, &c.Wanted, &e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt,
@@ -105,6 +109,7 @@ func (s *QueryStore) Changes(ctx context.Context, f query.ChangeFilter, after qu
 		if unnumbered {
 			c.Position.Transaction = 0
 		}
+
 		e.Data = event.ShortenNumbers(e.Data)
 		c.Position.At, c.Position.ID = e.Timestamp, e.ID
 		return c, err

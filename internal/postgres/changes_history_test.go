@@ -28,6 +28,7 @@ func (p *promoted) history(h query.History) query.History {
 		h.Timeline = p.timeline
 		h.Started = h.Started.Add(time.Hour)
 	}
+
 	return h
 }
 
@@ -55,6 +56,7 @@ func store(t testing.TB, c *ingest.Collector, n int) (ids []uuid.UUID) {
 		ids = append(ids, e.Event.ID)
 		submit(t, c, request(shop, e))
 	}
+
 	return ids
 }
 
@@ -88,6 +90,7 @@ func TestChangesAfterAFailoverThatLostSome(t *testing.T) {
 			for _, id := range stored {
 				require.Contains(t, again, id, "none is skipped")
 			}
+
 			require.Contains(t, f.restarted, "timeline 1 became 2")
 			require.Contains(t, f.restarted, "from the last change that both have")
 			require.Less(t, len(again), len(kept)+len(stored), "not all is read again")
@@ -127,6 +130,7 @@ func TestChangesAfterAFailoverWhenTheLastEventsWereErased(t *testing.T) {
 	for _, id := range ids[8:] {
 		require.NoError(t, editor.EraseEvent(t.Context(), id, func(event.Stored) error { return nil }))
 	}
+
 	require.Empty(t, f.drain(t, b))
 	require.Empty(t, f.restarted, "within one history an erasure is no loss")
 	f.promote(b)

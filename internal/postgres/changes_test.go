@@ -15,9 +15,9 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // follower reads changes as an exporter does, and keeps its cursor.
@@ -72,6 +72,7 @@ func idsOf(events []event.Stored) []uuid.UUID {
 	for i := range events {
 		ids = append(ids, events[i].ID)
 	}
+
 	return ids
 }
 
@@ -112,6 +113,7 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 		require.False(t, f.until.After(begun))
 		require.True(t, f.until.After(started), "it is complete up to the slow transaction's begin")
 	}
+
 	until := f.until
 	require.NoError(t, slow.Commit(context.Background()))
 	found := idsOf(f.drain(t, b))
@@ -143,6 +145,7 @@ func TestChangesWhileWritersRace(t *testing.T) {
 					for _, e := range r.Envelopes {
 						ids = append(ids, e.Event.ID)
 					}
+
 					submit(t, c, r)
 				} else {
 					err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
@@ -152,24 +155,29 @@ func TestChangesWhileWritersRace(t *testing.T) {
 							if _, err := tx.Exec(context.Background(), insertSQL, id, uuid.New(), firstOf(0)); err != nil {
 								return err
 							}
+
 							if _, err := tx.Exec(context.Background(), "select pg_sleep(random() / 200)"); err != nil {
 								return err
 							}
 						}
+
 						return nil
 					})
 					if err != nil {
 						t.Error(err)
 					}
 				}
+
 				mu.Lock()
 				for _, id := range ids {
 					want[id] = true
 				}
+
 				mu.Unlock()
 			}
 		})
 	}
+
 	done := make(chan struct{})
 	go func() {
 		group.Wait()
@@ -183,12 +191,14 @@ func TestChangesWhileWritersRace(t *testing.T) {
 		default:
 		}
 	}
+
 	f.drain(t, b)
 	seen := map[uuid.UUID]int{}
 	for _, id := range idsOf(f.seen) {
 		seen[id]++
 		require.Equal(t, 1, seen[id])
 	}
+
 	require.Len(t, seen, len(want)+1)
 	for id := range want {
 		require.Contains(t, seen, id)
@@ -206,6 +216,7 @@ func TestChangesOfEditsAndErasures(t *testing.T) {
 		ids = append(ids, e.Event.ID)
 		submit(t, c, request(shop, e))
 	}
+
 	f := newFollower(b, 100)
 	require.Equal(t, ids, idsOf(f.drain(t, b)), "in the order of the commits")
 	editor := postgres.NewAmendStore(b.db)
@@ -236,6 +247,7 @@ func TestChangesFromBeforeTransactionsWereNoted(t *testing.T) {
 			ids = append(ids, e.Event.ID)
 			envelopes = append(envelopes, e)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 		return ids
 	}
@@ -326,8 +338,10 @@ func TestChangesUseTheirIndex(t *testing.T) {
 		for i := range 500 {
 			envelopes = append(envelopes, envelope(uuid.New(), firstOf(-i%2)))
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
@@ -343,6 +357,7 @@ func TestChangesUseTheirIndex(t *testing.T) {
 		require.NotContains(t, plan, "Seq Scan on event", plan)
 		require.Contains(t, plan, "Presorted Key", plan)
 	}
+
 	require.NoError(t, explaining.EventsOf(context.Background(), mark.First, nil))
 	require.Contains(t, plan, "_transaction_id_idx", plan)
 	require.NotContains(t, plan, "Seq Scan on event", plan)

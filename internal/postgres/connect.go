@@ -19,6 +19,7 @@ func parsePoolURL(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
+
 	requestUTF8(config.ConnConfig)
 	return config, nil
 }
@@ -29,6 +30,7 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
+
 	requestUTF8(config)
 	return config, nil
 }
@@ -48,13 +50,16 @@ func checkEncoding(ctx context.Context, on executor) error {
 	if err := on.QueryRow(ctx, encodingSQL).Scan(&database, &server, &client); err != nil {
 		return err
 	}
+
 	if server != "UTF8" {
 		return fmt.Errorf("%w: the encoding of %s is %s, which does not hold every text, or does not know what it holds; "+
 			"use one that is made by `create database NAME encoding 'UTF8' locale 'C' template template0`", ErrEncoding, database, server)
 	}
+
 	if client != "UTF8" {
 		return fmt.Errorf("%w: sessions begin with client_encoding = %s though UTF8 was asked for; "+
 			"let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters)", ErrEncoding, client)
 	}
+
 	return nil
 }

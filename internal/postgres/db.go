@@ -83,21 +83,25 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		const share = 5
 		config.LockTimeout = config.WriteTimeout / share
 	}
+
 	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, timeouts{config.WriteTimeout, config.LockTimeout})
 	if err != nil {
 		return nil, err
 	}
+
 	read, err := openPool(ctx, config, readPoolName, config.ReadConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		return nil, err
 	}
+
 	change, err := openPool(ctx, config, "theeye change", ChangeConnections, timeouts{config.ReadTimeout, config.ReadTimeout})
 	if err != nil {
 		write.Close()
 		read.Close()
 		return nil, err
 	}
+
 	watch, err := openPool(ctx, config, "theeye watch", watchConnections, timeouts{config.WriteTimeout, config.WriteTimeout})
 	if err != nil {
 		write.Close()
@@ -105,6 +109,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		change.Close()
 		return nil, err
 	}
+
 	return &DB{
 		write: write, read: read, change: change, watch: watch,
 		readShares: newReadShares(config.ReadConnections), dryRunShares: newDryRunShares(), pooled: config.Pooled, lockTimeout: config.LockTimeout, requireDurability: config.RequireDurability,
@@ -127,6 +132,7 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 	if err != nil {
 		return nil, err
 	}
+
 	pool.MaxConns = int32(connections) //nolint:gosec // bounded by config
 	pool.MaxConnLifetime = lifetime
 	pool.MaxConnLifetimeJitter = lifetime / 5
@@ -137,6 +143,7 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 			otelpgx.WithTracerProvider(config.TracerProvider), otelpgx.WithMeterProvider(noop.NewMeterProvider()), otelpgx.WithDisableConnectionDetailsInAttributes(),
 		)
 	}
+
 	if config.Pooled {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 		pool.ConnConfig.StatementCacheCapacity = 0
@@ -145,10 +152,12 @@ func openPool(ctx context.Context, config Config, name string, connections int, 
 	} else {
 		maps.Copy(pool.ConnConfig.RuntimeParams, startupParameters(name, bounds))
 	}
+
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
+
 	return made, nil
 }
 
@@ -187,6 +196,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err != nil {
 		return translateError(err, "ping")
 	}
+
 	db.durability.recordSettings(found, false)
 	return nil
 }
@@ -198,6 +208,7 @@ func (db *DB) ReadWeaknesses(ctx context.Context) ([]Weakness, error) {
 	if err != nil {
 		return nil, translateError(err, "read the server's settings")
 	}
+
 	db.durability.recordSettings(found, false)
 	return found.Weaknesses(), nil
 }

@@ -106,6 +106,7 @@ func TestEveryStepGivesWay(t *testing.T) {
 		if strings.Contains(string(text), "+goose NO TRANSACTION") {
 			continue // it alters nothing that others wait for
 		}
+
 		for _, section := range []string{"Up", "Down"} {
 			require.Contains(t, string(text), "-- +goose "+section+"\nset local lock_timeout = '1s';\n", name)
 		}

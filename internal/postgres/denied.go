@@ -27,6 +27,7 @@ func explainDenied(db *sql.DB, err error) error {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+
 	var role, database, owner string
 	var mayCreate bool
 	if db.QueryRowContext(ctx, deniedSQL).Scan(&role, &database, &mayCreate, &owner) != nil {
@@ -41,5 +42,6 @@ func explainDenied(db *sql.DB, err error) error {
 		return fmt.Errorf("%w; the role %s may not make tables in the schema public of the database %s: as a superuser, in that database, run: "+
 			"grant usage, create on schema public to %s; (docs/install.md makes role and database)", err, role, database, quoted)
 	}
+
 	return err
 }

@@ -35,15 +35,19 @@ func (d Durability) Weaknesses() []Weakness {
 	if d.Fsync == off {
 		found = append(found, Weakness{"fsync", d.Fsync, "a crash of the server can lose or corrupt acknowledged events"})
 	}
+
 	if d.FullPageWrites == off {
 		found = append(found, Weakness{"full_page_writes", d.FullPageWrites, "a power failure can corrupt acknowledged events"})
 	}
+
 	if d.SynchronousCommit == off {
 		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a crash of the server loses events acknowledged just before it"})
 	}
+
 	if d.SynchronousCommit == "local" && d.Standbys != "" {
 		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a failover to a standby loses acknowledged events that it has not received"})
 	}
+
 	return found
 }
 
@@ -75,6 +79,7 @@ func (db *DB) settingsSQL() string {
 	if db.requireDurability {
 		return requireDurabilitySQL
 	}
+
 	return durabilitySQL
 }
 
@@ -88,6 +93,7 @@ func readDurability(values [][]byte) (Durability, bool) {
 	if len(values) < columns {
 		return Durability{}, false
 	}
+
 	return Durability{
 		SynchronousCommit: string(values[0]), Fsync: string(values[1]), FullPageWrites: string(values[2]), Standbys: string(values[3]),
 	}, true
@@ -116,6 +122,7 @@ func (db *DB) recordUnsafeCommit(ctx context.Context) {
 	if _, err := db.ReadWeaknesses(ctx); err != nil {
 		return // the database is away, which shows by itself
 	}
+
 	db.renewConnections()
 }
 
@@ -153,6 +160,7 @@ func checkReplicated(conn *pgconn.PgConn) error {
 	if _, warned := conn.CustomData()[notReplicatedKey]; !warned {
 		return nil
 	}
+
 	delete(conn.CustomData(), notReplicatedKey)
 	return errNotReplicated
 }
@@ -182,10 +190,12 @@ type durabilityMonitor struct {
 func (w *durabilityMonitor) shouldRenew() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	now := w.now()
 	if now.Sub(w.renewed) < renewEvery {
 		return false
 	}
+
 	w.renewed = now
 	return true
 }
@@ -196,6 +206,7 @@ func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.hasWeakness() {
 		return
 	}
+
 	w.last.Store(&d)
 	found := d.Weaknesses()
 	if committed && len(found) > 0 {
@@ -209,8 +220,10 @@ func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 		if _, known := w.seen[weakness]; !known {
 			changed = true
 		}
+
 		w.seen[weakness] = w.now()
 	}
+
 	if len(found) == 0 {
 		for weakness, at := range w.seen {
 			if w.now().Sub(at) > weaknessTTL {
@@ -218,6 +231,7 @@ func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 			}
 		}
 	}
+
 	changed = changed || before > 0 && len(w.seen) == 0
 	current := w.currentLocked()
 	w.mu.Unlock()
@@ -231,6 +245,7 @@ func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 func (w *durabilityMonitor) hasWeakness() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	return len(w.seen) > 0
 }
 
@@ -239,6 +254,7 @@ func (w *durabilityMonitor) durableGauge() int64 {
 	if w.hasWeakness() {
 		return 0
 	}
+
 	return 1
 }
 
@@ -246,6 +262,7 @@ func (w *durabilityMonitor) durableGauge() int64 {
 func (w *durabilityMonitor) currentWeaknesses() []Weakness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	return w.currentLocked()
 }
 
@@ -254,6 +271,7 @@ func (w *durabilityMonitor) currentLocked() []Weakness {
 	for weakness := range w.seen {
 		found = append(found, weakness)
 	}
+
 	return found
 }
 

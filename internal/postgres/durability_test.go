@@ -17,8 +17,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // patience is how long a test lets a commit wait for a standby that never answers.
@@ -60,6 +60,7 @@ func (a *awaited) loseStandby(t *testing.T) {
 	require.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+
 		_, err := a.admin.Exec(ctx, "select pg_logical_emit_message(true, 'test', '')")
 		return err != nil
 	}, 10*time.Second, 5*time.Millisecond)
@@ -108,6 +109,7 @@ func resend(r *ingest.Request) *ingest.Request {
 		e := &r.Envelopes[i]
 		again.Envelopes = append(again.Envelopes, event.Envelope{Raw: e.Raw, Known: e.Known, Event: e.Event})
 	}
+
 	return again
 }
 
@@ -124,6 +126,7 @@ func TestEventIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 		verdicts, err := newCollectorWithBudget(t, a.store, patience).Submit(context.Background(), resend(sent))
 		require.True(t, fault.Is(err, fault.CodeUnavailable), "%v %v", verdicts, err)
 	}
+
 	require.Equal(t, 2, a.events(t), "it is committed, and visible")
 
 	a.findStandby(t)
@@ -157,6 +160,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 						require.Failf(t, "acknowledged", "%v", verdicts)
 					default:
 					}
+
 					return a.events(t) == 2
 				}, 10*time.Second, time.Millisecond)
 				a.waiting(t)
@@ -217,6 +221,7 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 			_, final := fault.As(err)
 			require.False(t, final && !fault.Is(err, fault.CodeUnavailable) && !fault.Is(err, fault.CodeQueryTooSlow), "%s, attempt %d: %v", name, attempt, err)
 		}
+
 		a.findStandby(t)
 		if err := changes[name](ctx); err != nil { // it was done by an attempt before
 			require.True(t, fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeAlreadyExists), "%s: %v", name, err)
@@ -242,6 +247,7 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 					ReportDurability: func(found []postgres.Weakness) {
 						mu.Lock()
 						defer mu.Unlock()
+
 						reported = found
 					},
 				})

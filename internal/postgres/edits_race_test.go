@@ -12,12 +12,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // edited is what editors did to events: how often each was counted up, and
@@ -31,6 +31,7 @@ type edited struct {
 func (e *edited) note(id uuid.UUID, erased bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if erased {
 		e.erased[id] = true
 	} else {
@@ -53,10 +54,12 @@ func countUp(d *dice, sessions uint64) func(event.Stored) (event.Envelope, error
 		if _, err := fmt.Sscanf(string(current.Data), `{"n": %d}`, &n); err != nil {
 			return event.Envelope{}, err
 		}
+
 		next.Data = fmt.Appendf(nil, `{"n": %d}`, n+1)
 		if move {
 			next.SessionID = to
 		}
+
 		next.Timestamp = next.Timestamp.Add(-shift)
 		return event.Envelope{Event: next}, nil
 	}
@@ -82,6 +85,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 				envelopes[i] = envelope(sessionOf(d.Uint64N(sessions)), d.around(now))
 				envelopes[i].Event.Data = []byte(`{"n": 0}`)
 			}
+
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			verdicts, err := both[d.IntN(2)].Submit(ctx, request(shop, envelopes...))
 			cancel()
@@ -89,6 +93,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 				t.Errorf("a request was not answered: %v", err)
 				return
 			}
+
 			for i, v := range verdicts {
 				switch {
 				case v.Status == ingest.Stored:
@@ -109,6 +114,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			if !ok {
 				return
 			}
+
 			erase := d.chance(10)
 			var err error
 			if erase {
@@ -116,6 +122,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			} else {
 				_, err = amends[d.IntN(2)].EditEvent(context.Background(), e.ID, countUp(d, sessions))
 			}
+
 			switch {
 			case err == nil:
 				log.note(e.ID, erase)
@@ -146,6 +153,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	for n := range uint64(3) { // those that were erased before anything was in them
 		require.NoError(t, tryErase(erasers[0], erasure.Request{SessionIDs: []uuid.UUID{sessionOf(n)}}))
 	}
+
 	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
@@ -160,6 +168,7 @@ func (e *edited) compare(t *testing.T, b *bundle) {
 	rows, err := b.database.Pool(t).Query(context.Background(), "select event_id, session_id, data ->> 'n' from event")
 	require.NoError(t, err)
 	defer rows.Close()
+
 	for rows.Next() {
 		var id, session uuid.UUID
 		var n string
@@ -170,5 +179,6 @@ func (e *edited) compare(t *testing.T, b *bundle) {
 			require.NotEqual(t, sessionOf(erased), session, "event %s is of a session that was erased", id)
 		}
 	}
+
 	require.NoError(t, rows.Err())
 }

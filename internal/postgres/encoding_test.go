@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A database that does not hold every text is refused by its name, with what to do, and

@@ -38,17 +38,6 @@ func NewErasureStore(db *DB) *ErasureStore {
 // pool is where all connections for erasures come from.
 func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
 
-// retryTransaction runs a transaction whose commit somebody is told of, and again where others got
-// into its way.
-func (s *ErasureStore) retryTransaction(ctx context.Context, do func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.runTransaction(ctx, s.pool(), do)
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
-}
-
 // insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
 // insert the same ask.
 const insertErasureSQL = `
@@ -89,25 +78,31 @@ func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (e
 		if err == nil { // it is joined, and that it is begun is told when it is sure
 			return found, translateError(s.confirmDurable(ctx), "look for an erasure")
 		}
+
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return found, translateError(err, "look for an erasure")
 		}
+
 		if ask.MustExist {
 			kept, err := s.hasStoredData(ctx, ask.SessionIDs)
 			if err == nil && !kept {
 				err = cmp.Or(s.confirmDurable(ctx), erasure.NotFound())
 			}
+
 			if err != nil {
 				return found, translateError(err, "look for a session")
 			}
 		}
+
 		id, err := s.insertErasure(ctx, ask, digest[:])
 		if err != nil {
 			return found, translateError(err, "begin an erasure")
 		}
+
 		if id != uuid.Nil {
 			return s.FindErasure(ctx, id)
 		}
+
 		// Somebody else began the same meanwhile: it is joined, unless it is finished by now.
 	}
 }
@@ -118,28 +113,33 @@ func (s *ErasureStore) insertErasure(ctx context.Context, ask erasure.Request, d
 	if err != nil {
 		return id, err
 	}
+
 	paths := make([]string, len(ask.Values))
 	for i, v := range ask.Values {
 		paths[i] = v.Path
 	}
+
 	var filter *string
 	var filterDigest []byte
 	if len(ask.Values) > 0 {
 		sum := erasure.FilterDigest(id, ask.RenderFilter())
 		filter, filterDigest = jsonParameter(encodeFilter(ask.Values)), sum[:]
 	}
+
 	begun := false
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
 		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
 			return err
 		}
+
 		return recordAudit(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
 	})
 	if err != nil || !begun {
 		return uuid.Nil, err
 	}
+
 	return id, nil
 }
 
@@ -155,6 +155,7 @@ func encodeFilter(values []erasure.Value) []byte {
 	for i, v := range values {
 		stored[i] = filterValue(v)
 	}
+
 	text, _ := json.Marshal(stored) // strings cannot fail
 	return text
 }
@@ -164,6 +165,7 @@ func uuidArray(ids []uuid.UUID) [][16]byte {
 	for i, id := range ids {
 		plain[i] = id
 	}
+
 	return plain
 }
 
@@ -180,16 +182,19 @@ func (s *ErasureStore) hasStoredData(ctx context.Context, sessions []uuid.UUID) 
 	if err := s.pool().QueryRow(ctx, keptSessionsSQL, uuidArray(sessions)).Scan(&kept); err != nil || kept {
 		return kept, err
 	}
+
 	var erased bool // by an erasure that looked through the texts
 	if err := s.pool().QueryRow(ctx, allErasedSQL, uuidArray(sessions)).Scan(&erased); err != nil || erased {
 		return false, err
 	}
+
 	matcher := erasure.NewMatcher(sessions, nil)
 	for after := (scanPosition{}); ; {
 		texts, err := s.scanTexts(ctx, matcher, after)
 		if err != nil || len(texts.matches) > 0 || texts.last == nil {
 			return len(texts.matches) > 0, err
 		}
+
 		after = *texts.last
 	}
 }
@@ -200,6 +205,7 @@ func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.E
 	if err == nil && found.State() == erasure.Finished {
 		err = s.confirmDurable(ctx)
 	}
+
 	return found, translateError(err, "read an erasure")
 }
 
@@ -207,7 +213,7 @@ func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.E
 // that something is erased: what was read may be of a commit that did not wait for all that
 // it should have.
 func (s *ErasureStore) confirmDurable(ctx context.Context) error {
-	return s.retryTransaction(ctx, func(pgx.Tx) error { return nil })
+	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
 
 func (s *ErasureStore) findErasure(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
@@ -231,13 +237,16 @@ func (s *ErasureStore) ClaimErasure(ctx context.Context, lease time.Duration, on
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is none, and that is no fault
 	}
+
 	if err != nil {
 		return nil, translateError(err, "take up an erasure")
 	}
+
 	wanted, err := s.expandValues(ctx, t.state.Values)
 	if err != nil {
 		return nil, errors.Join(translateError(err, "take up an erasure"), t.ReleaseLease(ctx))
 	}
+
 	t.matcher = erasure.NewMatcher(t.state.SessionIDs, wanted)
 	return t, nil
 }
@@ -247,15 +256,18 @@ func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value)
 	if len(values) == 0 {
 		return nil, nil
 	}
+
 	var revision int64
 	var key []byte
 	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
 		return nil, err
 	}
+
 	wanted := make([]erasure.SearchValue, len(values))
 	for i, v := range values {
 		wanted[i] = erasure.SearchValue{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
 	}
+
 	return wanted, nil
 }
 
@@ -294,19 +306,23 @@ func (s *erasureState) scanRow(row pgx.Row) error {
 	if err != nil {
 		return err
 	}
+
 	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOrZero(started), timeOrZero(finished), timeOrZero(until)
 	s.scan.at, s.lateAfter = timeOrZero(scanAt), timeOrZero(lateAfter)
 	s.scan.id = scanID.UUID
 	if filter == nil {
 		return nil
 	}
+
 	var values []filterValue
 	if err := json.Unmarshal([]byte(*filter), &values); err != nil {
 		return fmt.Errorf("read the filter of an erasure: %w", err)
 	}
+
 	for _, v := range values {
 		e.Values = append(e.Values, erasure.Value(v))
 	}
+
 	return nil
 }
 
@@ -315,6 +331,7 @@ func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
 	}
+
 	return *at
 }
 
@@ -323,5 +340,6 @@ func nullTime(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
 	}
+
 	return &at
 }

@@ -55,12 +55,14 @@ func (s *ErasureStore) scanTexts(ctx context.Context, m *erasure.Matcher, after 
 		for i, half := range halves {
 			patterns[i] = "%" + half + "%"
 		}
+
 		q.where(textNames, patterns)
 		q.conjunction = " or "
 		fallthrough
 	default:
 		q.whereTextHolds(m.SearchValues())
 	}
+
 	q.sql.WriteString(fromTextsSQL)
 	q.conjunction = " where "
 	q.where(afterText, after.at, after.at, after.id)
@@ -70,18 +72,21 @@ func (s *ErasureStore) scanTexts(ctx context.Context, m *erasure.Matcher, after 
 		return found, err
 	}
 	defer rows.Close()
+
 	for rows.Next() && len(found.matches) < matchesPerStep { // the rest is found again by the next step
 		var place scanPosition
 		var raw []byte
 		if err := rows.Scan(&place.at, &place.id, &raw); err != nil {
 			return found, err
 		}
+
 		found.read++
 		found.last = &place
 		if raw != nil && m.MatchesText(raw) {
 			found.matches = append(found.matches, place)
 		}
 	}
+
 	rows.Close()
 	return found, rows.Err()
 }
@@ -93,6 +98,7 @@ func (s *statement) whereTextHolds(wanted []erasure.SearchValue) {
 		for i, text := range w.Texts {
 			words[i] = []byte(text)
 		}
+
 		s.where(textHolds, words)
 		s.conjunction = " and "
 	}
@@ -117,12 +123,15 @@ func (s *ErasureStore) scanTextsUntilMatch(ctx context.Context, m *erasure.Match
 		if err != nil || found.last == nil {
 			return all, err
 		}
+
 		all.matches, all.read, all.last = found.matches, all.read+found.read, found.last
 		if len(found.matches) > 0 {
 			break
 		}
+
 		after = *found.last
 	}
+
 	return all, nil
 }
 
@@ -132,19 +141,23 @@ func (t *erasureTask) eraseErrors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if err := next.eraseTexts(ctx, tx, found.matches); err != nil {
 			return err
 		}
+
 		next.Scanned += int64(found.read)
 		if found.last != nil {
 			next.scan = *found.last
 			return nil
 		}
+
 		if len(next.Paths) == 0 {
 			next.advanceTo(erasure.Late)
 			return nil
 		}
+
 		next.advanceTo(erasure.Events)
 		return tx.QueryRow(ctx, oldestTransactionSQL).Scan(&next.transaction)
 	})
@@ -171,6 +184,7 @@ func (t *erasureTask) eraseLateErrors(ctx context.Context) (erasure.Outcome, err
 	if err != nil {
 		return erasure.More, err
 	}
+
 	again := len(t.state.Paths) > 0 && t.state.lateAfter.After(t.state.ErasedUntil)
 	if found.last == nil && !again {
 		return erasure.Done, t.finishErasure(ctx)
@@ -182,9 +196,11 @@ func (t *erasureTask) eraseLateErrors(ctx context.Context) (erasure.Outcome, err
 			next.transaction, next.lastTransaction = next.lastTransaction, 0
 			return nil
 		}
+
 		if err := next.eraseTexts(ctx, tx, found.matches); err != nil {
 			return err
 		}
+
 		next.Scanned += int64(found.read)
 		next.scan = *found.last
 		return nil
@@ -201,14 +217,17 @@ func (s *erasureState) eraseTexts(ctx context.Context, tx pgx.Tx, places []scanP
 	if len(places) == 0 {
 		return nil
 	}
+
 	times, ids := make([]time.Time, len(places)), make([][16]byte, len(places))
 	for i, p := range places {
 		times[i], ids[i] = p.at, p.id
 	}
+
 	rows, err := tx.Query(ctx, eraseTextsSQL, times, ids) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
 		return err
 	}
+
 	var gone []uuid.UUID
 	var id uuid.UUID
 	var leased *time.Time
@@ -217,6 +236,7 @@ func (s *erasureState) eraseTexts(ctx context.Context, tx pgx.Tx, places []scanP
 		if until := timeOrZero(leased); until.After(s.lateAfter) {
 			s.lateAfter = until
 		}
+
 		return nil
 	})
 	s.countErased(nil, gone)

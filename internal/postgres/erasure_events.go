@@ -71,15 +71,19 @@ func (t *erasureTask) scanPayloadsUntilMatch(ctx context.Context) (all foundEven
 		if err != nil || found.last == nil {
 			return all, err
 		}
+
 		if all.last != nil {
 			found.last.place += all.last.place
 		}
+
 		all = found
 		if len(found.matches) > 0 || monthOf(found.last.at) != monthOf(after.at) {
 			break
 		}
+
 		after = found.last.scanPosition
 	}
+
 	return all, nil
 }
 
@@ -99,17 +103,20 @@ func (s *ErasureStore) runPayloadScan(ctx context.Context, q *statement, wanted 
 		return found, err
 	}
 	defer rows.Close()
+
 	for rows.Next() && len(found.matches) < matchesPerStep { // the rest is found again by the next step
 		var m payloadMatch
 		var fits bool
 		if err := rows.Scan(&m.at, &m.id, &m.session, &m.transaction, &fits, &m.place); err != nil {
 			return found, err
 		}
+
 		found.last = &m
 		if fits {
 			found.matches = append(found.matches, m)
 		}
 	}
+
 	rows.Close()
 	return found, rows.Err()
 }
@@ -132,22 +139,27 @@ func (t *erasureTask) eraseEvents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+
 		if len(paths) > 0 {
 			return t.eraseEventsByIndex(ctx, m, paths)
 		}
 	}
+
 	found, err := t.scanPayloadsUntilMatch(ctx)
 	if err != nil {
 		return err
 	}
+
 	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if err := t.eraseMatches(ctx, tx, next, found.matches); err != nil {
 			return err
 		}
+
 		if found.last == nil {
 			next.advanceTo(erasure.Late)
 			return nil
 		}
+
 		next.Scanned += found.last.place
 		next.scan = found.last.scanPosition
 		return nil
@@ -163,20 +175,25 @@ func (t *erasureTask) eraseLateEvents(ctx context.Context) (erasure.Outcome, err
 	if len(t.state.Paths) == 0 {
 		return erasure.More, t.beginLateErrors(ctx)
 	}
+
 	if t.state.lastTransaction == 0 {
 		return t.beginLate(ctx)
 	}
+
 	found, err := t.scanLatePayloads(ctx)
 	if err != nil {
 		return erasure.More, err
 	}
+
 	if found.last == nil {
 		return erasure.More, t.beginLateErrors(ctx)
 	}
+
 	err = t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if err := t.eraseMatches(ctx, tx, next, found.matches); err != nil {
 			return err
 		}
+
 		next.Scanned += found.last.place
 		next.scan, next.transaction = found.last.scanPosition, found.last.transaction
 		return nil
@@ -195,19 +212,23 @@ func (t *erasureTask) beginLate(ctx context.Context) (erasure.Outcome, error) {
 		if err := tx.QueryRow(ctx, latestSQL).Scan(&last, &now); err != nil {
 			return err
 		}
+
 		if next.lateAfter.After(now) {
 			outcome, until = erasure.Later, next.lateAfter
 			return nil
 		}
+
 		if next.transaction > last { // the numbers are of another cluster: all events are looked at again
 			next.transaction = 0
 		}
+
 		next.lastTransaction, next.ErasedUntil = last, now
 		return nil
 	})
 	if err == nil && outcome == erasure.Later {
 		err = t.releaseUntil(ctx, until)
 	}
+
 	return outcome, err
 }
 
@@ -232,13 +253,16 @@ func (t *erasureTask) eraseMatches(ctx context.Context, tx pgx.Tx, next *erasure
 	if len(fits) == 0 {
 		return nil
 	}
+
 	times, ids, sessions := make([]time.Time, len(fits)), make([][16]byte, len(fits)), make([][16]byte, len(fits))
 	for i, m := range fits {
 		times[i], ids[i], sessions[i] = m.at, m.id, m.session
 	}
+
 	if _, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], lockSessionsSQL, sessions); err != nil {
 		return err
 	}
+
 	q := newStatement(eraseMatchesSQL)
 	q.args = []any{times, ids, sessions}
 	q.wherePayloadHolds(t.matcher.SearchValues())
@@ -247,6 +271,7 @@ func (t *erasureTask) eraseMatches(ctx context.Context, tx pgx.Tx, next *erasure
 	if err != nil {
 		return err
 	}
+
 	var gone []uuid.UUID
 	lost := map[uuid.UUID]int64{}
 	var id, session uuid.UUID
@@ -258,6 +283,7 @@ func (t *erasureTask) eraseMatches(ctx context.Context, tx pgx.Tx, next *erasure
 	if err != nil || len(gone) == 0 {
 		return err
 	}
+
 	next.countErased(gone, nil)
 	return next.shrinkSessions(ctx, tx, lost)
 }
@@ -270,11 +296,13 @@ func (s *erasureState) shrinkSessions(ctx context.Context, tx pgx.Tx, lost map[u
 		touched = append(touched, session)
 		batch.Queue(shrinkSQL, session, -n)
 	}
+
 	var emptied int64
 	batch.Queue(emptiedSQL, touched).QueryRow(func(row pgx.Row) error { return row.Scan(&emptied) })
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
+
 	s.Sessions += emptied
 	return nil
 }

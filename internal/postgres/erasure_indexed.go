@@ -41,13 +41,16 @@ func (t *erasureTask) cachedIndexes(ctx context.Context, m month) (indexedPaths,
 	if found, known := t.byIndex[m]; known {
 		return found, nil
 	}
+
 	found, err := t.findIndexes(ctx, m)
 	if err != nil {
 		return nil, err
 	}
+
 	if t.byIndex == nil {
 		t.byIndex = map[month]indexedPaths{}
 	}
+
 	t.byIndex[m] = found
 	return found, nil
 }
@@ -57,10 +60,12 @@ func (t *erasureTask) findIndexes(ctx context.Context, m month) (indexedPaths, e
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
+
 	marked, err := NewPathIndexStore(t.store.db).WantedPaths(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	var paths indexedPaths
 	var categories, types []string
 	for _, p := range marked {
@@ -70,19 +75,23 @@ func (t *erasureTask) findIndexes(ctx context.Context, m month) (indexedPaths, e
 			paths, categories, types = append(paths, p), append(categories, p.Category), append(types, p.Name)
 		}
 	}
+
 	if len(paths) == 0 {
 		return nil, nil
 	}
+
 	others := false
 	err = pgx.BeginTxFunc(ctx, t.store.pool(), pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, withoutScansSQL); err != nil {
 			return err
 		}
+
 		return tx.QueryRow(ctx, fmt.Sprintf(otherTypesSQL, m.partition(eventTable)), categories, types).Scan(&others)
 	})
 	if err != nil || others {
 		return nil, err
 	}
+
 	return paths, nil
 }
 
@@ -93,6 +102,7 @@ func (t *erasureTask) textsAt(steps []string) []string {
 			return w.Texts
 		}
 	}
+
 	return nil
 }
 
@@ -109,6 +119,7 @@ func (t *erasureTask) findIndexedPayloads(ctx context.Context, m month, paths in
 			if err != nil {
 				return nil, err
 			}
+
 			var one payloadMatch
 			_, err = pgx.ForEachRow(rows, []any{&one.at, &one.id, &one.session, &one.transaction}, func() error {
 				fits = append(fits, one)
@@ -119,6 +130,7 @@ func (t *erasureTask) findIndexedPayloads(ctx context.Context, m month, paths in
 			}
 		}
 	}
+
 	return nil, nil
 }
 
@@ -129,11 +141,13 @@ func (t *erasureTask) eraseEventsByIndex(ctx context.Context, m month, paths ind
 	if err != nil {
 		return err
 	}
+
 	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
 		if len(fits) == 0 {
 			next.scan = scanPosition{at: m.end()}
 			return nil
 		}
+
 		return t.eraseMatches(ctx, tx, next, fits)
 	})
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // marker is the id of the person who is erased; nothing may hold it in the end.
@@ -36,6 +36,7 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 		require.NoError(t, rows.Scan(&name))
 		tables = append(tables, name)
 	}
+
 	require.NoError(t, rows.Err())
 	require.Greater(t, len(tables), 15)
 	for _, table := range tables {
@@ -43,10 +44,12 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 		if strings.HasPrefix(table, "rejection_p") {
 			where += " or encode(t.raw, 'escape') like '%" + marker + "%'"
 		}
+
 		if n := count(t, b, table+" t where "+where); n > 0 {
 			found = append(found, fmt.Sprintf("%s: %d", table, n))
 		}
 	}
+
 	return found
 }
 
@@ -54,7 +57,7 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	t.Helper()
 	e := event.Envelope{Raw: []byte(raw)}
-	e.Refuse(fault.CodeInvalidJSON, "", "it is not valid")
+	e.Reject(fault.CodeInvalidJSON, "", "it is not valid")
 	require.Equal(t, ingest.Rejected, submit(t, c, request(shop, e))[0].Status)
 }
 
@@ -68,6 +71,7 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	for i := range 700 { // more than one step erases
 		theirs = append(theirs, ofUser(mixed, firstOf(-i%4), marker))
 	}
+
 	others := []event.Envelope{ofUser(mixed, firstOf(0), "1"), ofUser(mixed, firstOf(-3), "marker-861"), ofUser(uuid.New(), firstOf(-1), "1")}
 	submit(t, c, request(shop, theirs...))
 	submit(t, c, request(shop, others...))
@@ -75,6 +79,7 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	for _, raw := range []string{`{"data":{"user":[{"id":"` + marker + `"}]}}`, `{"dta":{"user":{"id":"` + marker + `"}}`, `{"user":{"id":"` + marker} {
 		submitRejected(t, c, raw)
 	}
+
 	submitRejected(t, c, `{"data":{"user":{"id":"1"}}}`)
 	edited := theirs[0].Event.ID
 	_, err := postgres.NewAmendStore(b.db).EditEvent(t.Context(), edited, func(current event.Stored) (event.Envelope, error) {
@@ -98,6 +103,7 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 		e.Event.SessionID = uuid.New()
 		require.Equal(t, fault.CodeEventErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
 	}
+
 	require.Empty(t, findTraces(t, b))
 	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
@@ -114,6 +120,7 @@ func TestHashedValuesAreErased(t *testing.T) {
 	for _, form := range eventtype.HashedForms("8612", key) {
 		submit(t, c, request(shop, ofUser(uuid.New(), firstOf(0), form)))
 	}
+
 	require.Equal(t, 2, count(t, b, "event"), "one for the text and one for the number")
 	require.EqualValues(t, 2, eraseAs(t, b.db, auditor(), userIs("8612")).Events)
 }
@@ -133,6 +140,7 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 		_, err := task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
+
 	require.Equal(t, 1, count(t, b, "event"))
 	// An event of the past, behind the scan; and one that becomes theirs.
 	submit(t, c, request(shop, ofUser(uuid.New(), firstOf(-2), marker)))
@@ -170,6 +178,7 @@ func TestAnErasureWaitsForReplays(t *testing.T) {
 		outcome, err = task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
+
 	require.Equal(t, erasure.Later, outcome)
 	nobody, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{})
 	require.NoError(t, err)
@@ -195,6 +204,7 @@ func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 	for _, raw := range naming {
 		submitRejected(t, c, raw)
 	}
+
 	submitRejected(t, c, `{"session":"`+other.String()+`"}`)
 	finished := eraseSession(t, b.db, session)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 3}, finished.Counts)
@@ -203,6 +213,7 @@ func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 	for _, raw := range []string{naming[0], naming[2]} {
 		submitRejected(t, c, raw)
 	}
+
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "of a session that was erased no new text is kept either")
 
 	// A session that only such texts tell of.
@@ -221,6 +232,7 @@ func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 		want = append(want, e.Event.ID)
 		submit(t, c, request(shop, e, ofUser(uuid.New(), firstOf(0), "1")))
 	}
+
 	submitRejected(t, c, `{"data":{"user":{"id":"`+marker+`"}}`)
 	finder := query.Finder{SubjectStore: postgres.NewErasureStore(b.db)}
 	values := []query.DataFilter{{Path: query.DataPath{"user", "id"}, Value: marker}}
@@ -311,10 +323,13 @@ func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 			if i%10 == 0 {
 				user = marker
 			}
+
 			envelopes[i] = ofUser(uuid.New(), firstOf(-m).Add(time.Duration(i)*time.Second), user)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	other := ofUser(uuid.New(), firstOf(-1), "1") // the month in the middle has a type without an index
 	other.Event.Name = "other"
 	submit(t, c, request(shop, other))

@@ -49,6 +49,7 @@ func (t *erasureTask) RunStep(ctx context.Context) (outcome erasure.Outcome, err
 	case erasure.LateErrors:
 		outcome, err = t.eraseLateErrors(ctx)
 	}
+
 	return outcome, translateError(err, "erase")
 }
 
@@ -77,26 +78,31 @@ where erasure_id = $1 returning finished_at`
 // the state with it. Where others got into its way it is done again, from the same state.
 func (t *erasureTask) runStep(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
 	var next erasureState
-	err := t.store.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err := t.store.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		next = t.state
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err
 		}
+
 		tag, err := tx.Exec(ctx, touchErasureSQL, next.ID, t.leaseID, t.lease.Seconds())
 		if err != nil {
 			return err
 		}
+
 		if tag.RowsAffected() == 0 {
 			return errLeaseLost
 		}
+
 		if err := do(tx, &next); err != nil {
 			return err
 		}
+
 		return next.saveState(ctx, tx)
 	})
 	if err == nil {
 		t.state = next
 	}
+
 	return err
 }
 
@@ -158,6 +164,7 @@ func (t *erasureTask) eraseSessions(ctx context.Context) error {
 			next.advanceTo(erasure.Errors)
 			return nil
 		}
+
 		id := next.SessionIDs[next.sessionIndex]
 		gone := false
 		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
@@ -165,22 +172,27 @@ func (t *erasureTask) eraseSessions(ctx context.Context) error {
 		if err != nil && !absent {
 			return err
 		}
+
 		if !absent && !gone {
 			next.sessionCounts.Sessions++
 			next.Sessions++
 		}
+
 		whole, err := next.eraseSession(ctx, tx, id)
 		if err != nil || !whole {
 			return err
 		}
+
 		detail := next.sessionCounts
 		next.sessionIndex, next.sessionCounts = next.sessionIndex+1, erasure.Counts{}
 		if next.sessionIndex == len(next.SessionIDs) {
 			next.advanceTo(erasure.Errors)
 		}
+
 		if detail == (erasure.Counts{}) {
 			return nil // it was erased before
 		}
+
 		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
 	})
 }
@@ -191,23 +203,28 @@ func (s *erasureState) eraseSession(ctx context.Context, tx pgx.Tx, id uuid.UUID
 	if _, err := tx.Exec(ctx, markSessionErasedSQL, id); err != nil {
 		return false, err
 	}
+
 	events, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
+
 	s.sessionCounts.Events += int64(len(events))
 	s.countErased(events, nil)
 	if len(events) == eraseBatchSize {
 		return false, nil
 	}
+
 	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
+
 	rejections, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
+
 	s.sessionCounts.Rejections += int64(len(rejections))
 	s.countErased(nil, rejections)
 	return amendments.RowsAffected() < eraseBatchSize && len(rejections) < eraseBatchSize, nil
@@ -224,6 +241,7 @@ func (s *erasureState) countErased(events, rejections []uuid.UUID) {
 			sum.Add(sum, new(big.Int).SetBytes(one[:]))
 		}
 	}
+
 	const bits = 8 * sha256.Size
 	sum.And(sum, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1)))
 	s.Digest = sum.FillBytes(make([]byte, sha256.Size))
@@ -239,18 +257,22 @@ func (t *erasureTask) finishErasure(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
+
 				next.countErased(nil, rejections)
 				if len(rejections) < eraseBatchSize {
 					break
 				}
 			}
 		}
+
 		if err := tx.QueryRow(ctx, finishErasureSQL, next.ID).Scan(&next.FinishedAt); err != nil {
 			return err
 		}
+
 		if next.ErasedUntil.IsZero() {
 			next.ErasedUntil = next.FinishedAt
 		}
+
 		next.Values = nil
 		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
 	})

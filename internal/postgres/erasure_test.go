@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func newEraser(db *postgres.DB) *erasure.Eraser {
@@ -30,6 +30,7 @@ func tryErase(e *erasure.Eraser, ask erasure.Request) error {
 	if err == nil {
 		_, err = e.FinishErasure(context.Background(), begun.ID, func(erasure.Erasure) {})
 	}
+
 	return err
 }
 
@@ -74,8 +75,10 @@ func storeLongSession(t testing.TB, b *bundle, session uuid.UUID, events int) (i
 			envelopes[i] = envelope(session, firstOf(-len(ids)%3))
 			ids = append(ids, envelopes[i].Event.ID)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	return ids
 }
 
@@ -86,6 +89,7 @@ func digestOf(ids []uuid.UUID) []byte {
 		one := sha256.Sum256([]byte(id.String()))
 		sum.Add(sum, new(big.Int).SetBytes(one[:]))
 	}
+
 	return sum.Mod(sum, new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 }
 
@@ -177,11 +181,13 @@ func TestTheSameErasureIsJoined(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+
 		ids[n] = begun.ID
 	})
 	for _, id := range ids {
 		require.Equal(t, ids[0], id)
 	}
+
 	require.Equal(t, 1, count(t, b, "erasure"))
 	_, err := newEraser(b.db).FinishErasure(t.Context(), ids[0], func(erasure.Erasure) {})
 	require.NoError(t, err)
@@ -209,6 +215,7 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 		require.Equal(t, ingest.Rejected, verdict.Status)
 		require.Equal(t, fault.CodeEventErased, verdict.Violations[0].Code)
 	}
+
 	require.Zero(t, count(t, b, "event"))
 	require.Zero(t, count(t, b, "rejection where raw is not null"), "and the text of none is kept")
 

@@ -49,6 +49,7 @@ func sqlState(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
+
 	return ""
 }
 
@@ -82,6 +83,7 @@ func isAdditionError(err error) bool {
 			return true
 		}
 	}
+
 	return strings.HasPrefix(state, classIntegrityConstraint) && !isOwnConstraint(err)
 }
 
@@ -92,6 +94,7 @@ func isOwnConstraint(err error) bool {
 	if !errors.As(err, &pg) || pg.ConstraintName == "" {
 		return true // a column that is not null has none
 	}
+
 	return slices.Contains(ownConstraints(), pg.ConstraintName) || pg.ConstraintName == pg.TableName+"_pkey" // a partition's
 }
 
@@ -113,10 +116,12 @@ func isConnectionLost(err error) bool {
 	default:
 		return false
 	}
+
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		return false
 	}
+
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
@@ -135,13 +140,16 @@ func translateError(err error, doing string) error {
 	if err == nil {
 		return nil
 	}
+
 	if f, ok := fault.As(err); ok {
 		return f
 	}
+
 	state := sqlState(err)
 	if wrong := newPoolerError(err); wrong != nil {
 		err = wrong
 	}
+
 	err = fmt.Errorf("%s: %w", doing, deduplicateLines(err))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -155,6 +163,7 @@ func translateError(err error, doing string) error {
 	case errors.Is(err, errNotReplicated), isUnreachable(err), isUnavailableState(state), isContention(err):
 		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", unavailableRetryAfter)
 	}
+
 	return err
 }
 
@@ -164,12 +173,14 @@ func deduplicateLines(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
 		return err
 	}
+
 	var lines []string
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
+
 	return connectError{err, strings.Join(lines, " ")}
 }
 
@@ -199,5 +210,6 @@ func isUnavailableState(state string) bool {
 			return true
 		}
 	}
+
 	return false
 }

@@ -36,6 +36,7 @@ func TestStatesOfTheServerAreUnavailable(t *testing.T) {
 		f, found := fault.As(err)
 		require.Equal(t, retried, found && f.Kind == fault.Unavailable && f.RetryAfter > 0, "%s: %v", state, err)
 	}
+
 	_, found := fault.As(postgres.Translate(errors.New("something")))
 	require.False(t, found)
 }
@@ -46,6 +47,7 @@ func withSetting(dsn, setting string) string {
 	if strings.Contains(dsn, "?") {
 		separator = "&"
 	}
+
 	return dsn + separator + setting
 }
 
@@ -76,6 +78,7 @@ func TestWeaknessesAreThoseOfTheCommits(t *testing.T) {
 		for _, w := range found {
 			names = append(names, w.Setting)
 		}
+
 		return names
 	}
 	require.Contains(t, named(withSetting(dsn, "synchronous_commit=off")), "synchronous_commit")

@@ -36,6 +36,7 @@ func (s *QueryStore) acquirePool(ctx context.Context, heavy bool) (pool *pgxpool
 	if s.usesChangePool {
 		return s.db.change, func() {}, nil
 	}
+
 	release, err = acquireShare(ctx, s.db.readShares, heavy)
 	return s.db.read, release, err
 }
@@ -51,6 +52,7 @@ func NewQueryStore(db *DB) *QueryStore {
 	if db.pooled {
 		return &QueryStore{db: db, mode: pgx.QueryExecModeExec, prepared: pgx.QueryExecModeExec}
 	}
+
 	return &QueryStore{db: db, mode: pgx.QueryExecModeCacheDescribe, prepared: pgx.QueryExecModeCacheStatement}
 }
 
@@ -96,6 +98,7 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 	if f.Descending {
 		order, beyond = eventOrderDescending, eventBefore
 	}
+
 	if f.SessionID.Valid {
 		q.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
 		mode, order = s.prepared, timelineAscending
@@ -103,6 +106,7 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 			order = timelineDescending
 		}
 	}
+
 	q.whereIf(f.Category != "", eventCategory, f.Category)
 	q.whereIf(f.Name != "", eventName, f.Name)
 	q.whereIf(f.Application != "", eventApplication, f.Application)
@@ -114,12 +118,15 @@ func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *que
 			q.where(eventDataIndexed, path, d.Value, path, d.Value)
 			continue
 		}
+
 		q.where(eventData, path, d.Value)
 		q.heavy = q.heavy || !f.SessionID.Valid
 	}
+
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
 	}
+
 	q.orderBy(order, limit)
 	return listRows(ctx, s, mode, q, scanStored, yield)
 }
@@ -190,6 +197,7 @@ func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode,
 	if s.onPlan != nil {
 		return s.explainStatement(ctx, mode, q.sql.String(), q.args)
 	}
+
 	pool, release, err := s.acquirePool(ctx, q.heavy)
 	if err != nil {
 		return err
@@ -201,15 +209,18 @@ func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode,
 		return translateError(err, "list")
 	}
 	defer rows.Close()
+
 	for rows.Next() {
 		item, err := scan(rows)
 		if err != nil {
 			return translateError(err, "list")
 		}
+
 		if !yield(item) {
 			return nil
 		}
 	}
+
 	return translateError(rows.Err(), "list")
 }
 
@@ -219,6 +230,7 @@ func readRow[T any](ctx context.Context, s *QueryStore, doing string, scan func(
 		var none T
 		return none, s.explainStatement(ctx, s.prepared, sql, args)
 	}
+
 	pool, release, err := s.acquirePool(ctx, false)
 	if err != nil {
 		var none T

@@ -71,6 +71,7 @@ func (s *EventTypeStore) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, 
 		if err != nil {
 			return err
 		}
+
 		read.Types, err = collectRows(ctx, tx, scanType, currentTypesSQL)
 		return err
 	})
@@ -104,6 +105,7 @@ func (s *EventTypeStore) FindType(ctx context.Context, key eventtype.Key, versio
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoEventType
 	}
+
 	return found, translateError(err, "read an event type")
 }
 
@@ -113,6 +115,7 @@ func (s *EventTypeStore) ListVersions(ctx context.Context, key eventtype.Key) ([
 	if err == nil && len(found) == 0 {
 		return nil, errNoEventType
 	}
+
 	return found, translateError(err, "read the versions of an event type")
 }
 
@@ -127,31 +130,37 @@ func (s *EventTypeStore) ApplyChanges(ctx context.Context, changes []eventtype.C
 		if _, err := tx.Exec(ctx, lockRevisionSQL); err != nil {
 			return err
 		}
+
 		current, err := collectRows(ctx, tx, scanType, currentTypesSQL)
 		if err != nil {
 			return err
 		}
+
 		changed := false
 		for _, c := range eventtype.AddDeletions(changes, current, prune) {
 			result, err := changeType(ctx, tx, c, current)
 			if err != nil {
 				return err
 			}
+
 			changed = changed || result.Outcome != eventtype.Unchanged
 			results = append(results, result)
 		}
+
 		switch {
 		case dry:
 			return errDryRun
 		case !changed:
 			return nil
 		}
+
 		_, err = tx.Exec(ctx, bumpRevisionSQL)
 		return err
 	})
 	if errors.Is(err, errDryRun) {
 		err = nil
 	}
+
 	return results, translateError(err, "change the event types")
 }
 
@@ -175,13 +184,16 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 			before = &current[i]
 		}
 	}
+
 	result := eventtype.Result{Outcome: eventtype.Unchanged, Before: before, After: before}
 	if c.Spec == nil && before == nil {
 		return result, nil
 	}
+
 	if err := c.Precondition.Allows(before.ETag()); err != nil {
 		return result, err
 	}
+
 	switch {
 	case c.Spec != nil && before != nil && c.Spec.Equal(before.Spec):
 		return result, nil
@@ -190,26 +202,31 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 		if _, err := tx.Exec(ctx, deleteTypeSQL, c.Key.Category, c.Key.Name); err != nil {
 			return result, err
 		}
+
 		return result, recordAudit(ctx, tx, audit.EventTypeDeleted, c.Key.Path(), map[string]any{"version": before.Version})
 	case before == nil:
 		result.Outcome = eventtype.Created
 	default:
 		result.Outcome = eventtype.Changed
 	}
+
 	after := &eventtype.Type{Key: c.Key, Spec: *c.Spec}
 	var id int32
 	if err := tx.QueryRow(ctx, nextVersionSQL, c.Key.Category, c.Key.Name).Scan(&id, &after.Version); err != nil {
 		return result, err
 	}
+
 	var schema *string
 	if c.Spec.Schema != nil {
 		text := string(c.Spec.Schema)
 		schema = &text
 	}
+
 	var created time.Time
 	if err := tx.QueryRow(ctx, addVersionSQL, id, after.Version, schema, string(after.Mode), after.Description).Scan(&created); err != nil {
 		return result, err
 	}
+
 	after.CreatedAt = created.UTC()
 	result.After = after
 	return result, recordAudit(ctx, tx, audit.EventTypeChanged, c.Key.Path(), map[string]any{"version": after.Version, "mode": after.Mode})
@@ -255,14 +272,17 @@ func readSample[T any](ctx context.Context, db *DB, sql string, key eventtype.Ke
 		return translateError(err, "read a sample")
 	}
 	defer rows.Close()
+
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {
 			return translateError(err, "read a sample")
 		}
+
 		if !yield(one) {
 			return nil
 		}
 	}
+
 	return translateError(rows.Err(), "read a sample")
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // How retention takes a partition off: it is marked as expired, detached, given another
@@ -47,31 +46,38 @@ func (s *RetentionStore) detachExpired(ctx context.Context, table string, before
 	if err != nil {
 		return err
 	}
+
 	attached, err := listPartitions(ctx, s.db.change, table)
 	if err != nil {
 		return err
 	}
+
 	for name, pending := range attached {
 		m, ok := parseMonth(table, name)
 		if !ok || m.end().After(before) {
 			continue
 		}
+
 		if owned {
 			err = s.detachConcurrently(ctx, table, name, pending, before)
 		} else {
 			err = s.detachAsOwner(ctx, table, name, before)
 		}
+
 		if err != nil {
 			if sqlState(err) == stateNotInPrerequisite || sqlState(err) == stateUndefinedTable || isContention(err) {
 				continue // another replica is at it, or a person
 			}
+
 			return err
 		}
+
 		// Whoever needs a partition of that name again cannot make one before this.
 		if _, err := s.setAside(ctx, table, before); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -82,6 +88,7 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 	if err := s.db.change.QueryRow(ctx, markExpiredSQL, table, partition, before).Scan(&marked); err != nil {
 		return err
 	}
+
 	if !marked {
 		return fmt.Errorf("%s is half detached, and not by retention: end that with `alter table %s detach partition %s finalize`; no partition can be detached before", partition, table, partition)
 	}
@@ -90,6 +97,7 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 	if pending {
 		how = "finalize"
 	}
+
 	statement := fmt.Sprintf("alter table %s detach partition %s %s", table, partition, how)
 	_, err := s.db.change.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol) // it must not be part of a transaction
 	return err
@@ -98,33 +106,30 @@ func (s *RetentionStore) detachConcurrently(ctx context.Context, table, partitio
 // detachAsOwner needs a moment in which nobody is inside of a transaction with the
 // table. If there is none within some seconds, the next round tries again.
 func (s *RetentionStore) detachAsOwner(ctx context.Context, table, partition string, before time.Time) error {
-	const attempts, pause = 10, time.Second
-	for attempt := 1; ; attempt++ {
+	policy := retryPolicy{attempts: 10, first: time.Second, longest: time.Second}
+
+	return policy.run(ctx, func() (retryDecision, error) {
 		_, err := s.db.change.Exec(ctx, detachAsOwnerSQL, table, partition, before)
-		if sqlState(err) != stateLockNotAvailable || attempt == attempts || !wait(ctx, pause) {
-			return err
+		if sqlState(err) == stateLockNotAvailable {
+			return retryCounted, err
 		}
-	}
+
+		return giveUp, err
+	})
 }
 
 // setAside lists the marked tables that are detached, and gives them names of their own:
 // those they had are free then, for an event so late that its partition has to be made
 // again. One replica at a time does it.
-func (s *RetentionStore) setAside(ctx context.Context, table string, before time.Time) ([]string, error) {
-	for attempt := 1; ; attempt++ {
-		found, err := collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
-		// To rename a table is to wait for another replica that is at it, which may wait
-		// for this one.
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return found, err
-		}
-	}
-}
+func (s *RetentionStore) setAside(ctx context.Context, table string, before time.Time) (found []string, err error) {
+	// To rename a table is to wait for another replica that is renaming one, which may wait
+	// for this one.
+	err = retryOnContention(ctx, func() (err error) {
+		found, err = collectRows(ctx, s.db.change, pgx.RowTo[string], setAsideSQL, table, before)
+		return err
+	})
 
-// executor is what a pool and a transaction have in common.
-type executor interface {
-	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
-	QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row
+	return found, err
 }
 
 // dropExpired drops a table that was set aside, and tells whether it was still there.
@@ -140,8 +145,10 @@ func stillExpired(ctx context.Context, on executor, table string, before time.Ti
 	if err := on.QueryRow(ctx, stillExpiredSQL, table, before).Scan(&expired); err != nil {
 		return err
 	}
+
 	if !expired {
 		return errNotExpired
 	}
+
 	return nil
 }

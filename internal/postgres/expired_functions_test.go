@@ -53,6 +53,7 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.ErrorContains(t, err, says, statement)
 	}
+
 	requireDenied(t, service, "insert into expired_partition select '"+month(0)+"'::regclass, 'x', 'event', now(), now(), theeye_database_id()", "update expired_partition set table_oid = 1", "delete from expired_partition", "truncate expired_partition")
 
 	// Not what is detached and unmarked, by neither signature, and not what is marked and attached.
@@ -67,6 +68,7 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	require.Equal(t, 1, count(t, b, month(0)))
 	require.Equal(t, 1, count(t, b, month(-4)))
 
@@ -75,6 +77,7 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	require.Empty(t, setAside(t, b))
 	require.Zero(t, count(t, b, "expired_partition"))
 	require.Equal(t, 1, count(t, b, month(0)))

@@ -8,10 +8,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // markExpired does the first step of retention.
@@ -339,6 +339,7 @@ func TestRejectionsThatAPersonDetachedStay(t *testing.T) {
 				r.ReceivedAt = firstOf(months)
 				submit(t, collector(t, b.store, 1), r)
 			}
+
 			kept := "rejection_p" + firstOf(-4).Format("2006_01")
 			b.exec(t, "alter table rejection detach partition "+kept)
 			n, err := postgres.NewRetentionStore(b.db).ExpireRejections(context.Background(), firstOf(-1))

@@ -22,10 +22,12 @@ func (s *QueryStore) explainStatement(ctx context.Context, mode pgx.QueryExecMod
 	if err != nil {
 		return translateError(err, "explain")
 	}
+
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return translateError(err, "explain")
 	}
+
 	s.onPlan(strings.Join(lines, "\n"))
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // The standby freezes, senders time out and send again, the primary dies, the standby is
@@ -35,6 +35,7 @@ func TestNothingAcknowledgedIsLostInAFailover(t *testing.T) {
 		verdicts, err := newCollectorWithBudget(t, store, patience).Submit(context.Background(), resend(lost))
 		require.Error(t, err, "%v", verdicts)
 	}
+
 	pair.KillPrimary(t)
 	pair.Promote(t)
 

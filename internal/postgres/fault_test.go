@@ -34,14 +34,17 @@ func gatheredWithin(t *testing.T, store ingest.Store, budget time.Duration, requ
 		sent += int64(len(r.Envelopes))
 		go func() {
 			defer func() { done <- struct{}{} }()
+
 			answers[i], _ = c.Submit(context.Background(), r)
 		}()
-		require.Eventually(t, func() bool { return c.Queued() == sent }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return c.QueuedEvents() == sent }, time.Minute, time.Millisecond)
 	}
+
 	c.Start()
 	for range requests {
 		<-done
 	}
+
 	return answers
 }
 
@@ -56,6 +59,7 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 		for i := range requests {
 			requests[i] = request(shop, envelope(session, noon.Add(time.Duration(i))), envelope(uuid.New(), noon))
 		}
+
 		bad := envelope(session, noon.Add(time.Second))
 		bad.Event.Data = []byte(poison)
 		requests[4].Envelopes = append(requests[4].Envelopes, bad)
@@ -68,6 +72,7 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 				require.Equal(t, fault.CodeNotStorable, verdicts[2].Violations[0].Code)
 			}
 		}
+
 		require.Equal(t, 18, count(t, b, "event"))
 		require.Equal(t, 18, count(t, b, "event_key"))
 		require.Equal(t, 1, count(t, b, "rejection"))

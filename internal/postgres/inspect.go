@@ -37,6 +37,7 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 	if err != nil {
 		return nil, err
 	}
+
 	pool.MaxConns = 1
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -44,10 +45,12 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 	if !config.Pooled {
 		pool.ConnConfig.RuntimeParams["application_name"] = "theeye doctor"
 	}
+
 	made, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("make the connection pool: %w", err)
 	}
+
 	return &Inspector{pool: made, config: config, now: now}, nil
 }
 
@@ -62,10 +65,12 @@ func (i *Inspector) InspectDatabase(ctx context.Context) doctor.Database {
 	if err != nil {
 		return doctor.Database{Err: conciseError(err)}
 	}
+
 	pooler := i.readPooler(ctx)
 	if pooler.Value.NoTransactions {
 		return doctor.Database{Pooler: pooler}
 	}
+
 	return doctor.Database{
 		Pooler:       pooler,
 		Server:       readFact(ctx, i, readServer),
@@ -100,10 +105,12 @@ set local timezone = 'UTC'; set local datestyle = 'ISO'`
 func readFact[T any](ctx context.Context, i *Inspector, read func(context.Context, pgx.Tx) (T, error)) (fact doctor.Fact[T]) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
+
 	err := pgx.BeginTxFunc(ctx, i.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, boundsSQL); err != nil {
 			return err
 		}
+
 		var err error
 		fact.Value, err = read(ctx, tx)
 		return err
@@ -111,6 +118,7 @@ func readFact[T any](ctx context.Context, i *Inspector, read func(context.Contex
 	if err != nil {
 		return doctor.Fact[T]{Err: conciseError(err)}
 	}
+
 	return fact
 }
 
@@ -120,6 +128,7 @@ func readAll[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any
 	if err != nil {
 		return nil, err
 	}
+
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
@@ -130,6 +139,7 @@ func readOne[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any
 		var zero T
 		return zero, err
 	}
+
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 }
 
@@ -139,9 +149,11 @@ func conciseError(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 	}
+
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
 	}
+
 	return deduplicateLines(err)
 }
 
@@ -212,6 +224,7 @@ func parseExpected(text string) (names []doctor.Name) {
 			names = append(names, doctor.Name{Table: fields[0], Name: name})
 		}
 	}
+
 	return names
 }
 
@@ -220,11 +233,13 @@ func readSchema(ctx context.Context, tx pgx.Tx) (s doctor.Schema, err error) {
 	if s.Needed, err = newestMigration(); err != nil {
 		return s, err
 	}
+
 	s.Indexes, s.Constraints = parseExpected(expectedIndexes), parseExpected(expectedConstraints)
 	var found bool
 	if err = tx.QueryRow(ctx, "select to_regclass('"+versionTable+"') is not null").Scan(&found); err != nil || !found {
 		return s, err
 	}
+
 	err = tx.QueryRow(ctx, versionSQL).Scan(&s.Version)
 	return s, err
 }

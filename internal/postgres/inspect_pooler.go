@@ -17,17 +17,21 @@ import (
 func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Pooler]) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
+
 	err := i.connectAsService(ctx, func(conn *pgx.Conn) (err error) {
 		if !i.config.Pooled {
 			fact.Value.ParametersIgnored, err = i.ignoresParameters(ctx, conn)
 		}
+
 		if err != nil {
 			return err
 		}
+
 		tx, err := conn.Begin(ctx)
 		if err != nil {
 			return err
 		}
+
 		return tx.Rollback(ctx)
 	})
 	var wrong poolerError
@@ -39,6 +43,7 @@ func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Poo
 	default:
 		fact.Err = conciseError(err)
 	}
+
 	return fact
 }
 
@@ -48,11 +53,13 @@ func (i *Inspector) connectAsService(ctx context.Context, use func(*pgx.Conn) er
 	if !i.config.Pooled {
 		maps.Copy(config.RuntimeParams, startupParameters("theeye doctor", timeouts{i.config.WriteTimeout, i.config.WriteTimeout}))
 	}
+
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(ctx) //nolint:errcheck // nothing is pending on it
+
 	return use(conn)
 }
 
@@ -70,6 +77,7 @@ func (i *Inspector) rejectsTransactions(ctx context.Context) bool {
 	if err != nil {
 		return newPoolerError(err) != nil
 	}
+
 	_ = tx.Rollback(ctx) // it did nothing
 	return false
 }

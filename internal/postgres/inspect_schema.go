@@ -35,6 +35,7 @@ func readTables(ctx context.Context, tx pgx.Tx) ([]doctor.Table, error) {
 			tables[n].LastVacuum = *r.Vacuum
 		}
 	}
+
 	return tables, err
 }
 
@@ -84,15 +85,19 @@ func readPartitions(ctx context.Context, tx pgx.Tx) ([]doctor.Partition, error) 
 		if r.From != nil {
 			p.From = *r.From
 		}
+
 		p.To = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 		if r.To != nil {
 			p.To = *r.To
 		}
+
 		if m, ok := parseMonth(r.Table, r.Name); ok {
 			p.Month = r.Kind == "r" && p.From.Equal(m.start()) && p.To.Equal(m.end())
 		}
+
 		found[n] = p
 	}
+
 	return found, err
 }
 
@@ -133,6 +138,7 @@ func readSizes(ctx context.Context, tx pgx.Tx) (s doctor.Sizes, err error) {
 	if err = tx.QueryRow(ctx, "select pg_database_size(current_database())").Scan(&s.Database); err != nil {
 		return s, err
 	}
+
 	s.Tables, err = readAll[doctor.TableSize](ctx, tx, tableSizesSQL, tableNames())
 	return s, err
 }
@@ -169,21 +175,26 @@ func readPrivileges(ctx context.Context, tx pgx.Tx) (p doctor.Privileges, err er
 	if err = tx.QueryRow(ctx, rolePrivilegesSQL).Scan(&p.Role, &p.Superuser, &p.Schema, &p.Create); err != nil {
 		return p, err
 	}
+
 	if err = tx.QueryRow(ctx, functionPrivilegesSQL).Scan(&p.Functions); err != nil {
 		return p, err
 	}
+
 	missing, err := readAll[struct{ Text string }](ctx, tx, missingPrivilegesSQL, tableNames())
 	if err != nil {
 		return p, err
 	}
+
 	for _, m := range missing {
 		p.Missing = append(p.Missing, m.Text)
 	}
+
 	tables, err := readTables(ctx, tx)
 	for _, t := range tables {
 		if !t.Owned && (t.Parent != "" || t.Name == eventTable || t.Name == rejectionTable) {
 			p.Foreign = append(p.Foreign, t.Name)
 		}
 	}
+
 	return p, err
 }

@@ -38,6 +38,7 @@ func readSettings(ctx context.Context, tx pgx.Tx) (doctor.Settings, error) {
 	for _, row := range rows {
 		settings[row.Name] = row.Value
 	}
+
 	return settings, err
 }
 
@@ -70,6 +71,7 @@ func readConnections(ctx context.Context, tx pgx.Tx) (c doctor.Connections, err 
 	if c.Backends, err = readAll[doctor.Backend](ctx, tx, backendsSQL); err != nil {
 		return c, err
 	}
+
 	err = tx.QueryRow(ctx, connectionLimitsSQL).Scan(&c.Superuser, &c.RoleLimit, &c.DatabaseLimit)
 	return c, err
 }
@@ -98,11 +100,13 @@ func readTransactions(ctx context.Context, tx pgx.Tx) (t doctor.Transactions, er
 	if err != nil {
 		return t, err
 	}
+
 	for _, r := range rows {
 		t.Open = append(t.Open, doctor.Transaction{
 			PID: r.PID, User: r.User, Application: r.Application, Client: r.Client, State: r.State, Age: secondsToDuration(r.Seconds),
 		})
 	}
+
 	err = tx.QueryRow(ctx, hiddenSQL).Scan(&t.Hidden)
 	return t, err
 }
@@ -126,6 +130,7 @@ func readWaits(ctx context.Context, tx pgx.Tx) ([]doctor.Wait, error) {
 	for n, r := range rows {
 		waits[n] = doctor.Wait{PID: r.PID, Application: r.Application, Relation: r.Relation, Mode: r.Mode, Waiting: secondsToDuration(r.Seconds), BlockedBy: r.By}
 	}
+
 	return waits, err
 }
 
@@ -150,11 +155,13 @@ func (i *Inspector) readClock(ctx context.Context, tx pgx.Tx) (doctor.Clock, err
 		if err := tx.QueryRow(ctx, "select clock_timestamp()").Scan(&at); err != nil {
 			return best, err
 		}
+
 		half := i.now().Sub(begin) / 2
 		if n == 0 || half < best.Uncertainty {
 			best = doctor.Clock{Ahead: at.Sub(begin) - half, Uncertainty: half}
 		}
 	}
+
 	return best, nil
 }
 

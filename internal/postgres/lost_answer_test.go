@@ -17,11 +17,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // wire stands between a pool and Postgres. It can cut the connection on which the next
@@ -60,12 +60,14 @@ func (w *wire) accept() {
 		if err != nil {
 			return
 		}
+
 		var dial net.Dialer
 		server, err := dial.DialContext(context.Background(), "unix", w.server)
 		if err != nil {
 			_ = client.Close() // as the server would
 			continue
 		}
+
 		w.group.Go(func() {
 			w.questions(server, client) // until either end closes
 			_ = server.Close()
@@ -85,6 +87,7 @@ func (w *wire) questions(server io.Writer, client io.Reader) {
 		if bytes.Contains(buffer[:n], []byte("copy event ")) && w.losses.Add(-1) >= 0 {
 			return
 		}
+
 		if _, failed := server.Write(buffer[:n]); failed != nil || err != nil {
 			return
 		}
@@ -98,6 +101,7 @@ func (w *wire) answers(client io.Writer, server io.Reader) {
 		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) && w.cuts.Add(-1) >= 0 {
 			return
 		}
+
 		if _, failed := client.Write(buffer[:n]); failed != nil || err != nil {
 			return
 		}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
@@ -48,8 +48,8 @@ func newBundleOn(t testing.TB, database *pgtest.Database) *bundle {
 	return &bundle{database: database, db: db, store: newStore(db, keepAll())}
 }
 
-func keepAll() postgres.KeepConfig {
-	return postgres.KeepConfig{Rows: 10_000, Bytes: 64 << 20, RawBytes: 64 << 10}
+func keepAll() postgres.RejectionBounds {
+	return postgres.RejectionBounds{Rows: 10_000, Bytes: 64 << 20, RawBytes: 64 << 10}
 }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -101,11 +101,12 @@ func submit(t testing.TB, c *ingest.Collector, r *ingest.Request) []ingest.Verdi
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+
 	verdicts, err := c.Submit(ctx, r)
 	require.NoError(t, err)
 	return verdicts
 }
 
-func newStore(db *postgres.DB, keep postgres.KeepConfig) *postgres.EventStore {
+func newStore(db *postgres.DB, keep postgres.RejectionBounds) *postgres.EventStore {
 	return postgres.NewEventStore(keep, postgres.EventStoreDeps{DB: db, NewID: newID, Now: time.Now})
 }

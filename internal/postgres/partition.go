@@ -64,9 +64,9 @@ where i.inhparent = to_regclass($1)`
 // until the end of the transaction.
 const lockPartitionsSQL = `select pg_advisory_xact_lock(hashtext('theeye partitions'))`
 
-// ensure makes the partitions of a table for the given months unless they exist.
+// ensureMonths makes the partitions of a table for the given months unless they exist.
 // The known ones cost no trip to the database.
-func (p *partitions) ensure(ctx context.Context, table string, months []month) error {
+func (p *partitions) ensureMonths(ctx context.Context, table string, months []month) error {
 	p.mu.Lock()
 	var missing []month
 	for _, m := range months {
@@ -74,37 +74,43 @@ func (p *partitions) ensure(ctx context.Context, table string, months []month) e
 			missing = append(missing, m)
 		}
 	}
+
 	p.mu.Unlock()
 	for _, m := range missing {
-		if err := p.create(ctx, table, m); err != nil {
+		if err := p.createPartition(ctx, table, m); err != nil {
 			return translateError(err, "make partition "+m.partition(table))
 		}
 	}
+
 	return nil
 }
 
-// create makes a table like its parent and attaches it, which lets writers of
+// createPartition makes a table like its parent and attaches it, which lets writers of
 // other partitions go on: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, where
 // CREATE TABLE ... PARTITION OF would wait for every one of them.
 //
 // A role that does not own the parent has a function of the schema do the same.
-func (p *partitions) create(ctx context.Context, table string, m month) error {
+func (p *partitions) createPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	owned, err := owns(ctx, p.db.write, table)
 	if err != nil {
 		return err
 	}
+
 	if owned {
-		err = p.attach(ctx, table, m)
+		err = p.attachPartition(ctx, table, m)
 	} else {
 		_, err = p.db.write.Exec(ctx, makePartitionSQL, table, int(m)/12, int(m)%12+1)
 	}
+
 	if sqlState(err) == stateDuplicateTable {
 		return p.explainTaken(ctx, table, m, err)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	p.mu.Lock()
 	p.known[name] = true
 	p.mu.Unlock()
@@ -128,9 +134,11 @@ func (p *partitions) explainTaken(ctx context.Context, table string, m month, ca
 	if err := p.db.write.QueryRow(ctx, takenSQL, m.partition(table)).Scan(&foreign); err != nil {
 		return err
 	}
+
 	if !foreign {
 		return cause
 	}
+
 	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
 	return fault.NewUnavailable(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
 		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
@@ -151,20 +159,23 @@ func owns(ctx context.Context, on executor, table string) (owned bool, err error
 	return owned, err
 }
 
-func (p *partitions) attach(ctx context.Context, table string, m month) error {
+func (p *partitions) attachPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	return pgx.BeginFunc(ctx, p.db.write, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitionsSQL); err != nil {
 			return err
 		}
+
 		attached, err := listPartitions(ctx, tx, table)
 		if _, found := attached[name]; found || err != nil {
 			return err
 		}
+
 		column := `"timestamp"`
 		if table == rejectionTable {
 			column = "received_at"
 		}
+
 		from, to := m.start().Format(time.RFC3339), m.end().Format(time.RFC3339)
 		// Names and bounds are made of numbers. The check spares ATTACH its scan.
 		for _, statement := range []string{
@@ -177,20 +188,16 @@ func (p *partitions) attach(ctx context.Context, table string, m month) error {
 				return err
 			}
 		}
+
 		return nil
 	})
 }
 
-// forget makes the next ensure ask the database again.
-func (p *partitions) forget() {
+// forgetKnown makes the next ensure ask the database again.
+func (p *partitions) forgetKnown() {
 	p.mu.Lock()
 	p.known = map[string]bool{}
 	p.mu.Unlock()
-}
-
-// querier is what a pool, a connection and a transaction have in common.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
 // listPartitions returns the partitions of a table, and whether each is being detached.
@@ -199,6 +206,7 @@ func listPartitions(ctx context.Context, q querier, table string) (map[string]bo
 	if err != nil {
 		return nil, err
 	}
+
 	found := map[string]bool{}
 	var name string
 	var detaching bool

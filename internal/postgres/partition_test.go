@@ -9,10 +9,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestPartitionsAreMadeOnDemandByManyAtOnce(t *testing.T) {
@@ -27,6 +27,7 @@ func TestPartitionsAreMadeOnDemandByManyAtOnce(t *testing.T) {
 			for _, month := range d.Perm(months) {
 				envelopes = append(envelopes, envelope(d.session(), firstOf(-month)))
 			}
+
 			for _, v := range send(t, oracle, both[d.IntN(2)], request(shop, envelopes...)) {
 				if v.Status != ingest.Stored {
 					t.Errorf("an event was %s", v.Status)
@@ -76,15 +77,18 @@ func TestExpiryUnderLoad(t *testing.T) {
 					t.Errorf("a round failed: %v", err)
 				}
 			}
+
 			expired.Store(true)
 			return
 		}
+
 		for rounds := 0; rounds < least || !expired.Load(); rounds++ {
 			envelopes := []event.Envelope{envelope(d.session(), boundary), envelope(d.session(), firstOf(0))}
 			if n%3 == 0 { // too late
 				envelopes = append(envelopes, envelope(d.session(), boundary.Add(-time.Hour)), envelope(uuid.New(), firstOf(-4)))
 				late.Add(2)
 			}
+
 			send(t, oracle, both[d.IntN(2)], request(shop, envelopes...))
 		}
 	})

@@ -45,6 +45,7 @@ func (s *PathIndexStore) WantedPaths(ctx context.Context) ([]pathindex.Path, err
 	if err != nil {
 		return nil, translateError(err, "read marked paths")
 	}
+
 	var wanted []pathindex.Path
 	var category, name, schema string
 	_, err = pgx.ForEachRow(rows, []any{&category, &name, &schema}, func() error {
@@ -52,6 +53,7 @@ func (s *PathIndexStore) WantedPaths(ctx context.Context) ([]pathindex.Path, err
 		for _, steps := range marked {
 			wanted = append(wanted, pathindex.Path{Category: category, Name: name, Steps: steps})
 		}
+
 		return err
 	})
 	return wanted, translateError(err, "read marked paths")
@@ -103,36 +105,44 @@ func (s *PathIndexStore) ReconcileIndexes(ctx context.Context, wanted []pathinde
 	if err != nil || len(tasks) == 0 {
 		return done, translateError(err, "look at indexes of payloads")
 	}
+
 	conn, err := s.db.change.Acquire(ctx)
 	if err != nil {
 		return done, translateError(err, "build indexes of payloads")
 	}
 	defer conn.Release()
+
 	// To build an index takes as long as it takes. Behind a pooler the role's timeouts
 	// hold: what is set there would be set for a stranger.
 	if !s.db.pooled {
 		if err := runStatements(ctx, conn, "set statement_timeout = 0; set lock_timeout = 0"); err != nil {
 			return done, translateError(err, "build indexes of payloads")
 		}
+
 		defer func() {
 			if runStatements(ctx, conn, "reset statement_timeout; reset lock_timeout") != nil {
 				_ = conn.Conn().Close(ctx) // the pool makes another one
 			}
 		}()
 	}
+
 	for _, t := range tasks {
 		if t.path == nil {
 			if err := runStatements(ctx, conn, "drop index concurrently if exists "+t.name); err != nil {
 				return done, translateError(err, "drop "+t.name)
 			}
+
 			done.Dropped++
 			continue
 		}
+
 		if err := buildIndex(ctx, conn, t); err != nil {
 			return done, translateError(err, "build "+t.name)
 		}
+
 		done.Built++
 	}
+
 	return done, nil
 }
 
@@ -143,6 +153,7 @@ func (s *PathIndexStore) planTasks(ctx context.Context, wanted []pathindex.Path)
 	if err != nil {
 		return nil, err
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
 		Partition       int64
 		Index           string
@@ -151,6 +162,7 @@ func (s *PathIndexStore) planTasks(ctx context.Context, wanted []pathindex.Path)
 	if err != nil {
 		return nil, err
 	}
+
 	named := func(partition int64, p pathindex.Path) string {
 		return fmt.Sprintf("%s%s_%d", pathIndexPrefix, pathHash(p), partition)
 	}
@@ -162,11 +174,13 @@ func (s *PathIndexStore) planTasks(ctx context.Context, wanted []pathindex.Path)
 			return nil, nil
 		}
 	}
+
 	kept := map[string]bool{}
 	for _, f := range found {
 		if seen[f.Partition] {
 			continue
 		}
+
 		seen[f.Partition] = true
 		for _, p := range wanted {
 			name := named(f.Partition, p)
@@ -175,11 +189,13 @@ func (s *PathIndexStore) planTasks(ctx context.Context, wanted []pathindex.Path)
 			}
 		}
 	}
+
 	for _, f := range found {
 		if f.Index != "" && !kept[f.Index] {
 			tasks = append(tasks, indexTask{name: f.Index})
 		}
 	}
+
 	return append(tasks, missing...), nil
 }
 
@@ -191,6 +207,7 @@ func buildIndex(ctx context.Context, conn *pgxpool.Conn, t indexTask) error {
 	if err != nil {
 		return err
 	}
+
 	return runStatements(ctx, conn, create)
 }
 
@@ -216,10 +233,12 @@ func (s *QueryStore) FindIndexed(ctx context.Context, category, name string, pat
 	for n, steps := range paths {
 		hashes[n] = pathHash(pathindex.Path{Category: category, Name: name, Steps: steps})
 	}
+
 	rows, err := s.db.read.Query(ctx, pathIndexedSQL, hashes)
 	if err != nil {
 		return nil, translateError(err, "look for indexes of payloads")
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 	return found, translateError(err, "look for indexes of payloads")
 }

@@ -52,11 +52,14 @@ func TestPathIndexes(t *testing.T) {
 				if i == 77 {
 					wanted = append(wanted, e.Event.ID)
 				}
+
 				envelopes = append(envelopes, e)
 			}
+
 			submit(t, c, request(shop, envelopes...))
 		}
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
@@ -106,6 +109,7 @@ func TestPathIndexes(t *testing.T) {
 			break
 		}
 	}
+
 	require.ElementsMatch(t, wanted, found)
 	plan := ""
 	require.NoError(t, reads.ExplainTo(func(text string) { plan = text }).Events(context.Background(), filter, nil, 101, nil))

@@ -10,14 +10,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/pathindex"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // newPooledBundle works as behind a pooler in transaction mode: nothing is
@@ -61,7 +61,7 @@ func TestPooledIngest(t *testing.T) {
 	atomic := request(shop, envelope(session, time.Now()), another)
 	atomic.Atomic = true
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Conflict}, statuses(send(t, oracle, c, atomic)))
-	checked, err := c.Check(context.Background(), request(shop, one, another, envelope(other, time.Now())))
+	checked, err := c.DryRun(context.Background(), request(shop, one, another, envelope(other, time.Now())))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(checked))
 	requireConsistent(t, b, oracle)
@@ -175,6 +175,7 @@ func (notRandom) Read(b []byte) (int, error) {
 	for i := range b {
 		b[i] = byte(i)
 	}
+
 	return len(b), nil
 }
 
@@ -194,6 +195,7 @@ func TestPooledAnalysis(t *testing.T) {
 	} {
 		require.Len(t, counts(t, s, f), 2)
 	}
+
 	require.Empty(t, counts(t, s, query.StatsFilter{Grouping: query.Grouping{Interval: query.Hour}, From: at, To: at}))
 	f := newFollower(b, 1)
 	require.Len(t, f.drain(t, b), 2)

@@ -13,6 +13,7 @@ func AsPoolerError(err error) error {
 	if wrong, ok := errors.AsType[poolerError](err); ok {
 		return wrong
 	}
+
 	return nil
 }
 
@@ -39,6 +40,7 @@ func newPoolerError(err error) error {
 	case strings.Contains(pg.Message, statementMode):
 		return poolerError{pg.Message, adviceStatement}
 	}
+
 	return nil
 }
 

@@ -44,15 +44,15 @@ func (db *DB) Observe(meter metric.Meter) error {
 		return made
 	}
 	connections := gauge("theeye.database.pool.connections", "{connection}", "Connections of a pool by state: idle, used, or opening")
-	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Connections that a pool may have")
-	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Times that a connection was taken from a pool")
-	empty := counter("theeye.database.pool.empty_acquires", "{acquire}", "Times that a connection was taken after a wait, since none was idle")
-	canceled := counter("theeye.database.pool.canceled_acquires", "{acquire}", "Times that somebody gave up waiting for a connection")
+	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Most connections of a pool")
+	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Connections acquired from a pool")
+	empty := counter("theeye.database.pool.empty_acquires", "{acquire}", "Connections acquired after a wait because none was idle")
+	canceled := counter("theeye.database.pool.canceled_acquires", "{acquire}", "Acquires that were given up while waiting for a connection")
 	wait, err := meter.Float64ObservableCounter("theeye.database.pool.acquire_wait", metric.WithUnit("s"),
-		metric.WithDescription("Time that was waited for connections that were then taken, since none was idle"))
+		metric.WithDescription("Time spent waiting for a connection because none was idle"))
 	failed = errors.Join(failed, err)
-	durable := gauge("theeye.database.durable", "", "Whether the settings of the database keep acknowledged events through a crash and a failover: 1 or 0")
-	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose, because of the settings of the database")
+	durable := gauge("theeye.database.durable", "", "Whether the database's settings keep acknowledged events through a crash and a failover: 1 or 0")
+	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose because of the database's settings")
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(durable, db.durability.durableGauge())
 		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())
@@ -68,10 +68,12 @@ func (db *DB) Observe(meter metric.Meter) error {
 			o.ObserveInt64(canceled, stat.CanceledAcquireCount(), p.pool)
 			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
 		}
+
 		return nil
 	}, connections, limit, acquires, empty, canceled, wait, durable, unsafe)
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
+
 	return nil
 }

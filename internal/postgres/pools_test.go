@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/metrictest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestPoolsAreMeasuredUnderContention(t *testing.T) {
@@ -55,6 +55,7 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
+
 	// So many at once, for one connection, that some have to wait for it.
 	var asking, done sync.WaitGroup
 	asking.Add(waiting)
@@ -66,10 +67,12 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 				t.Errorf("a connection could not be had: %v", err)
 				return
 			}
+
 			_ = conn.Ping(context.Background()) // it is held for a while
 			conn.Release()
 		})
 	}
+
 	asking.Wait()
 	held.Release()
 	done.Wait()

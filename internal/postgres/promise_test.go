@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // A group is what happens to arrive together. Each event and each refusal in it belongs
@@ -42,6 +42,7 @@ func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
 				require.Equal(t, r.Application, owners[e.Event.ID], "request %d", i)
 			}
 		}
+
 		require.Equal(t, r.Application, refusals[answers[i][1].ErrorID], "request %d", i)
 	}
 }
@@ -80,11 +81,13 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 			require.Equal(t, ingest.Stored, v.Status)
 		}
 	}
+
 	for from := 0; from < many; from += batch {
 		for _, v := range send(t, oracle, c, request(shop, all[from:from+batch]...)) {
 			require.Equal(t, ingest.Duplicate, v.Status)
 		}
 	}
+
 	requireConsistent(t, b, oracle)
 	requireGapless(t, b)
 	require.Equal(t, many, count(t, b, "event"))
@@ -94,11 +97,13 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 		others[i] = all[i]
 		others[i].Event.Data = fmt.Appendf(nil, `{"url":"/%d"}`, i)
 	}
+
 	kept := map[uuid.UUID]bool{}
 	for _, v := range submit(t, c, request(shop, others...)) {
 		require.Equal(t, ingest.Conflict, v.Status)
 		kept[v.ErrorID] = true
 	}
+
 	found := applicationsByRow(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
 	require.Len(t, kept, conflicts)
 	for id := range kept {

@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // recent is what writers sent lately, for others to send again.
@@ -24,21 +24,25 @@ type recent struct {
 func (r *recent) add(e event.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	r.list = append(r.list, e)
 }
 
 func (r *recent) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	return len(r.list)
 }
 
 func (r *recent) any(d *dice) (e event.Event, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if len(r.list) == 0 {
 		return e, false
 	}
+
 	last := r.list[max(0, len(r.list)-300):]
 	return last[d.IntN(len(last))], true
 }
@@ -50,6 +54,7 @@ func (r *recent) draw(d *dice, now time.Time) event.Envelope {
 	if d.chance(5) {
 		e.Event.Timestamp = e.Event.Timestamp.AddDate(0, -1, 0)
 	}
+
 	again, known := r.any(d)
 	switch dice := d.IntN(100); {
 	case dice < 10 && known:
@@ -69,6 +74,7 @@ func (r *recent) draw(d *dice, now time.Time) event.Envelope {
 	default:
 		r.add(e.Event)
 	}
+
 	return e
 }
 
@@ -89,6 +95,7 @@ func TestRace(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = seen.draw(d, now)
 			}
+
 			r := request(shop+event.ApplicationID(d.IntN(2)), envelopes...)
 			r.Atomic = d.chance(5)
 			for _, v := range send(t, oracle, both[d.IntN(2)], r) {

@@ -49,6 +49,7 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 		if err == nil {
 			attempts[attempt] = true
 		}
+
 		return len(attempts) > 1
 	}, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, tx.Rollback(ctx))

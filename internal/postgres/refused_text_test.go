@@ -29,6 +29,7 @@ func TestTextThatNamesALockedSession(t *testing.T) {
 				_, err := postgres.NewErasureStore(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
 				require.NoError(t, err)
 			}
+
 			holdLocks(t, b, "select from session where session_id = $1 for update", session)
 
 			refused := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
@@ -38,6 +39,7 @@ func TestTextThatNamesALockedSession(t *testing.T) {
 			if erasing {
 				kept = 0
 			}
+
 			require.Equal(t, kept, count(t, b, "rejection where raw is not null"))
 		})
 	}

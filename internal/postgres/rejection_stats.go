@@ -27,6 +27,7 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 	if step := map[query.Interval]string{query.Minute: "1 minute", query.Hour: "1 hour", query.Day: "1 day"}[f.Interval]; step != "" {
 		start, groups = "date_bin('"+step+"', r.received_at, '2000-01-01T00:00:00Z')", []string{"1"}
 	}
+
 	columns := []string{start + " as start"}
 	for n, dimension := range []struct{ name, value, none, column string }{
 		{dimensionCode, "r.code", "''", "code"},
@@ -39,14 +40,17 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 			value = dimension.value
 			groups = append(groups, string(rune('2'+n)))
 		}
+
 		columns = append(columns, value+" as "+dimension.column)
 	}
+
 	q := newStatement(countedRejectionsSQL + strings.Join(columns, ", ") + ", count(*) as count from rejection r")
 	q.heavy = true
 	q.whereRejections(&f.RejectionFilter)
 	if len(groups) > 0 {
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
 	}
+
 	q.sql.WriteString(") b")
 	q.orderBy(" limit ", limit)
 	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (b query.Bucket, err error) {
@@ -55,13 +59,16 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 		if err := row.Scan(&start, &code, &category, &name, &application, &b.Count); err != nil {
 			return b, err
 		}
+
 		if start != nil {
 			b.Start = start.UTC()
 		}
+
 		found := map[string]string{dimensionCode: code, dimensionCategory: category, dimensionName: name, dimensionApplication: application}
 		for _, dimension := range f.By {
 			b.Group = append(b.Group, found[dimension])
 		}
+
 		return b, nil
 	}, yield)
 }
@@ -101,9 +108,11 @@ func scanRejectionGroup(row pgx.Row) (g query.RejectionGroup, err error) {
 	if err := row.Scan(&g.Code, &g.Pointer, &g.Category, &g.Name, &g.Application, &g.Count, &g.FirstSeen, &g.LastSeen, &sample); err != nil {
 		return g, err
 	}
+
 	if len(sample) < idLength {
 		return g, fmt.Errorf("a sample of %d bytes names no rejection", len(sample))
 	}
+
 	g.SampleID, err = uuid.Parse(sample[:idLength])
 	g.Detail = sample[idLength:]
 	return g, err

@@ -40,6 +40,7 @@ func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, af
 	if after != nil {
 		q.where(rejectionBefore, after.At, after.ID)
 	}
+
 	q.orderBy(rejectionOrder, limit)
 	return listRows(ctx, s, s.mode, q, scanRejection, yield)
 }
@@ -75,15 +76,19 @@ func scanRejection(row pgx.Row) (r query.Rejection, err error) {
 	if err != nil {
 		return r, err
 	}
+
 	if err := json.Unmarshal(violations, &r.Violations); err != nil {
 		return r, fmt.Errorf("read the reasons of a rejection: %w", err)
 	}
+
 	if again == nil {
 		return r, nil
 	}
+
 	if err := json.Unmarshal(again, &r.OutcomeErrors); err != nil {
 		return r, fmt.Errorf("read the outcome of a replay: %w", err)
 	}
+
 	return r, nil
 }
 

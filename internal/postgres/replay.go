@@ -52,9 +52,11 @@ func (s *statement) whereSelected(f *rejection.Filter) {
 			made := time.Unix(id.Time().UnixTime())
 			ids[i], lows[i], highs[i] = id, made.Add(-before), made.Add(after)
 		}
+
 		s.sql.WriteString(rejectionNamed)
 		s.args = []any{ids, lows, highs}
 	}
+
 	s.where(rejectionOpen)
 	s.whereIf(f.Code != "", rejectionCode, f.Code)
 	s.whereIf(f.Application != "", rejectionApplication, f.Application)
@@ -72,6 +74,7 @@ func (s *statement) whereUnleased(f *rejection.Filter, after rejection.Position,
 	if !after.ReceivedAt.IsZero() {
 		s.where(rejectionAfter, after.ReceivedAt, after.ID)
 	}
+
 	s.orderBy(oldestFirst, limit)
 }
 
@@ -151,23 +154,15 @@ func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcome
 	if err != nil {
 		return err
 	}
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
+
 		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
 	return translateError(err, "note the outcome of a replay")
-}
-
-// retryTransaction runs a transaction, and again where others got into its way.
-func (s *ReplayStore) retryTransaction(ctx context.Context, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.runTransaction(ctx, s.db.change, run)
-		if err == nil || !isContention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
 }
 
 // replayTotals is what an audit entry says of a part of a replay.
@@ -191,6 +186,7 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 			released.ids, released.times = append(released.ids, o.ID), append(released.times, o.ReceivedAt)
 			continue
 		}
+
 		var violations *string
 		stored := (*[16]byte)(&o.EventID)
 		switch o.Status {
@@ -204,18 +200,23 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 			if err != nil {
 				return nil, totals, err
 			}
+
 			violations, stored = new(string(text)), nil
 		}
+
 		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
 		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
 	}
+
 	batch = &pgx.Batch{}
 	if len(settled.ids) > 0 {
 		batch.Queue(settleSQL, settled.ids, settled.times, statuses, events, errs)
 	}
+
 	if len(released.ids) > 0 {
 		batch.Queue(releaseSQL, released.ids, released.times)
 	}
+
 	return batch, totals, nil
 }
 
@@ -231,15 +232,17 @@ func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejectio
 	q := newStatement(leaseSQL)
 	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
-	err = s.retryTransaction(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
 		if err != nil {
 			return err
 		}
+
 		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rejection.Position])
 		if n = len(closed); err != nil || n == 0 {
 			return err
 		}
+
 		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
 		})
@@ -248,5 +251,6 @@ func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejectio
 	if err != nil {
 		return 0, after, translateError(err, "discard rejections")
 	}
+
 	return n, last, nil
 }

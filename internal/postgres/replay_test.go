@@ -31,6 +31,7 @@ func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Ver
 	if err != nil {
 		return rejection.Verdict{}, err
 	}
+
 	v := verdicts[0]
 	status := rejection.Rejected
 	switch v.Status {
@@ -40,6 +41,7 @@ func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Ver
 		status = rejection.Duplicate
 	case ingest.Conflict, ingest.Rejected, ingest.NotStored, ingest.Valid:
 	}
+
 	return rejection.Verdict{Status: status, EventID: v.EventID, Violations: v.Violations}, nil
 }
 
@@ -60,6 +62,7 @@ func (f *forgetful) SettleOutcomes(ctx context.Context, target string, outcomes 
 	if f.notes.Add(1)%2 == 1 {
 		return errKilled
 	}
+
 	return f.ReplayStore.SettleOutcomes(ctx, target, outcomes)
 }
 
@@ -70,10 +73,11 @@ func rejectMany(t testing.TB, c *ingest.Collector, application event.Application
 		e := envelope(uuid.New(), time.Now().Add(-time.Hour))
 		e.Raw = fmt.Appendf(nil, `{"session_id":%q,"category":"page","name":"view","data":{"n":%d},"timestamp":"2021-01-01T09:15:27Z"}`, e.Event.SessionID, i)
 		e.Known &^= event.FieldID
-		e.Refuse(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
+		e.Reject(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
 		if change != nil {
 			change(i, &e)
 		}
+
 		submit(t, c, request(application, e))
 	}
 }
@@ -163,14 +167,16 @@ func TestCountsOfRejectionsEqualSQL(t *testing.T) {
 	for _, application := range []event.ApplicationID{shop, blog} {
 		rejectMany(t, c, application, 30, fault.CodeSchemaViolation, func(i int, e *event.Envelope) {
 			if i%3 == 0 {
-				e.Refuse(fault.CodeUnknownField, "/x", "no")
+				e.Reject(fault.CodeUnknownField, "/x", "no")
 			}
+
 			if i%5 == 0 {
 				e.Known &^= event.FieldCategory
 			}
 		})
 		rejectMany(t, c, application, 7, fault.CodeUnknownField, nil)
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), `
 with n as (select rejection_id, received_at, row_number() over (order by rejection_id) as n from rejection)
@@ -195,10 +201,12 @@ from n where n.rejection_id = r.rejection_id and n.received_at = r.received_at`)
 					for _, dimension := range by {
 						group = append(group, map[string]string{"code": code, "category": category, "name": name, "application": application}[dimension])
 					}
+
 					start := time.Time{}
 					if interval != 0 {
 						start = when.UTC().Truncate(time.Duration(interval))
 					}
+
 					want[fmt.Sprintf("%s %q", start.Format(time.RFC3339), group)]++
 					return nil
 				})
@@ -220,9 +228,9 @@ func TestGroupsOfRejections(t *testing.T) {
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	rejectMany(t, c, shop, 5, fault.CodeSchemaViolation, func(i int, e *event.Envelope) { // at /data/0 and /data/1
-		e.Refuse(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
+		e.Reject(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
 		if i == 0 {
-			e.Refuse(fault.CodeUnknownField, "/x", "no")
+			e.Reject(fault.CodeUnknownField, "/x", "no")
 		}
 	})
 	rejectMany(t, c, blog, 2, fault.CodeSchemaViolation, nil)
@@ -241,6 +249,7 @@ func TestGroupsOfRejections(t *testing.T) {
 			}), "%+v", g)
 			require.Equal(t, "view", *g.Name)
 		}
+
 		return texts
 	}
 	all := groups(query.RejectionFilter{}, 10)

@@ -11,9 +11,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // replicas are two services' insides on the database of a bundle.
@@ -34,18 +34,22 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 			oracle.RecordSending(events[i])
 		}
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+
 	verdicts, err := c.Submit(ctx, r)
 	if err != nil {
 		t.Errorf("a request was not answered: %v", err)
 		return nil
 	}
+
 	for i, v := range verdicts {
 		if r.Envelopes[i].Accepted() && v.Status != ingest.NotStored {
 			oracle.RecordVerdict(events[i], v.Status, v.Sequence)
 		}
 	}
+
 	return verdicts
 }
 
@@ -55,6 +59,7 @@ func parallel(writers int, write func(writer int)) {
 	for n := range writers {
 		group.Go(func() { write(n) })
 	}
+
 	group.Wait()
 }
 

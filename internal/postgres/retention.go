@@ -40,11 +40,13 @@ func (s *RetentionStore) CreatePartitions(ctx context.Context, from, to time.Tim
 	for m := monthOf(from); m <= monthOf(to); m++ {
 		months = append(months, m)
 	}
-	s.partitions.forget() // another replica may have dropped what is known here
-	if err := s.partitions.ensure(ctx, eventTable, months); err != nil {
+
+	s.partitions.forgetKnown() // another replica may have dropped what is known here
+	if err := s.partitions.ensureMonths(ctx, eventTable, months); err != nil {
 		return err
 	}
-	return s.partitions.ensure(ctx, rejectionTable, months)
+
+	return s.partitions.ensureMonths(ctx, rejectionTable, months)
 }
 
 // ExpireEvents implements retention.Store. A partition is detached, which blocks
@@ -54,27 +56,32 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 	if err := s.detachExpired(ctx, eventTable, before); err != nil {
 		return 0, translateError(err, "detach expired events")
 	}
+
 	expired, err := s.setAside(ctx, eventTable, before)
 	if err != nil {
 		return 0, translateError(err, "list expired events")
 	}
+
 	for _, table := range expired {
 		for {
 			n, err := s.purgeTable(ctx, table, before)
 			if err != nil && !isContention(err) {
 				return events, translateError(err, "take expired events out of the ledger")
 			}
+
 			events += n
 			if n == 0 && err == nil {
 				break
 			}
 		}
 	}
+
 	for {
 		gone, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, eraseBatchSize)
 		if err != nil {
 			return events, translateError(err, "drop marks of expired events")
 		}
+
 		if gone.RowsAffected() == 0 {
 			return events, nil
 		}
@@ -86,19 +93,23 @@ func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time)
 	if err := s.detachExpired(ctx, rejectionTable, before); err != nil {
 		return 0, translateError(err, "detach expired errors")
 	}
+
 	expired, err := s.setAside(ctx, rejectionTable, before)
 	for _, table := range expired {
 		dropped, err := dropExpired(ctx, s.db.change, table, before)
 		if err != nil {
 			return partitions, translateError(err, "drop expired errors")
 		}
+
 		if dropped {
 			partitions++
 		}
 	}
+
 	if err == nil {
 		_, err = s.db.change.Exec(ctx, expireCountsSQL, before)
 	}
+
 	return partitions, translateError(err, "drop expired errors")
 }
 
@@ -166,13 +177,16 @@ func (s *RetentionStore) purgeTable(ctx context.Context, table string, before ti
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err
 		}
+
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
+
 		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), eraseBatchSize) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}
+
 		var ids [][16]byte
 		var lost []int64
 		var id [16]byte
@@ -184,13 +198,16 @@ func (s *RetentionStore) purgeTable(ctx context.Context, table string, before ti
 		if err != nil {
 			return err
 		}
+
 		if events == 0 {
 			_, err := dropExpired(ctx, tx, table, before)
 			return err
 		}
+
 		if err := stillExpired(ctx, tx, table, before); err != nil {
 			return err
 		}
+
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
 		batch.Queue(shrinkSessionsSQL, ids, lost)
@@ -200,8 +217,10 @@ func (s *RetentionStore) purgeTable(ctx context.Context, table string, before ti
 	if sqlState(err) == stateUndefinedTable || errors.Is(err, errNotExpired) {
 		return 0, nil // another replica dropped it, or a person took it back
 	}
+
 	if err != nil {
 		return 0, err
 	}
+
 	return events, nil
 }

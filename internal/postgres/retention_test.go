@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/retention"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // firstOf is the first moment of a month before or after this one.
@@ -46,12 +46,14 @@ func fillEvents(t *testing.T, b *bundle) old {
 				envelopes = append(envelopes, envelope(short, firstOf(-4)), envelope(short, firstOf(-3)))
 			}
 		}
+
 		for len(envelopes) > 0 {
 			n := min(len(envelopes), 1000)
 			submit(t, c, request(shop, envelopes[:n]...))
 			envelopes = envelopes[n:]
 		}
 	}
+
 	edited := envelope(s.moved, firstOf(-4))
 	submit(t, c, request(shop, edited))
 	_, err := postgres.NewAmendStore(b.db).EditEvent(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
@@ -208,6 +210,7 @@ func TestRejectionsExpire(t *testing.T) {
 		r.ReceivedAt = at
 		require.Equal(t, ingest.Rejected, submit(t, c, r)[0].Status)
 	}
+
 	n, err := store.ExpireRejections(context.Background(), firstOf(-1))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,33 +32,41 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	if err != nil {
 		return err
 	}
+
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return translateError(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	err = retryConcurrentUpdate(ctx, conn, func(tx pgx.Tx) error {
 		if err := checkPlanted(ctx, tx, roles.Service, roles.Analyst); err != nil {
 			return err
 		}
+
 		g := granter{tx: tx}
 		if err := tx.QueryRow(ctx, placeSQL, versionTable).Scan(&g.database, &g.schema, &g.owner); err != nil {
 			if errors.Is(err, pgx.ErrNoRows) {
 				return ErrSchemaBehind
 			}
+
 			return err
 		}
+
 		if err := g.loadTables(ctx); err != nil {
 			return err
 		}
+
 		if err := g.runStatements(ctx, publicStatements); err != nil {
 			return err
 		}
+
 		if roles.Service != "" {
 			if err := g.grantRole(ctx, roles.Service, serviceStatements); err != nil {
 				return err
 			}
 		}
+
 		if roles.Analyst != "" {
 			if err := g.grantRole(ctx, roles.Analyst, analystStatements); err != nil {
 				return err
@@ -71,23 +78,26 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	if errors.Is(err, errRoleTooPowerful) || errors.Is(err, ErrSchemaBehind) || errors.Is(err, errUntrustworthy) || errors.Is(err, ErrPlanted) {
 		return err
 	}
+
 	if s := sqlState(err); s == stateInsufficientPrivilege {
 		return fmt.Errorf("make roles: run this as the owner of the tables, with the right to create roles (alter role ... createrole): %w", conciseError(err))
 	}
+
 	return translateError(err, "make roles")
 }
 
 // retryConcurrentUpdate runs a transaction again when another one changed the same role: roles belong to
 // all databases of a cluster, and Postgres does not make those who change one wait.
 func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
+	return transactionRetry().run(ctx, func() (retryDecision, error) {
 		err := pgx.BeginFunc(ctx, conn, run)
 		var pg *pgconn.PgError
-		concurrent := errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently")
-		if !concurrent || attempt == maxAttempts || !wait(ctx, firstBackoff*time.Duration(attempt)) {
-			return err
+		if errors.As(err, &pg) && strings.HasPrefix(pg.Message, "tuple concurrently") {
+			return retryCounted, err
 		}
-	}
+
+		return giveUp, err
+	})
 }
 
 // placeSQL reads the catalogue. That who is asking waits for another one who makes
@@ -117,6 +127,7 @@ func (g *granter) loadTables(ctx context.Context) error {
 	for _, name := range names {
 		g.all = append(g.all, pgx.Identifier{g.schema, name}.Sanitize())
 	}
+
 	return err
 }
 
@@ -173,12 +184,15 @@ func (g *granter) grantRole(ctx context.Context, role, statements string) error 
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = g.createRole(ctx)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	if powerful {
 		return fmt.Errorf("the role %s %w", role, errRoleTooPowerful)
 	}
+
 	return g.runStatements(ctx, statements)
 }
 
@@ -191,6 +205,7 @@ func (g *granter) createRole(ctx context.Context) error {
 	if state := sqlState(err); state == stateDuplicateObject || state == stateUniqueViolation {
 		return nil
 	}
+
 	return err
 }
 
@@ -203,5 +218,6 @@ func (g *granter) runStatements(ctx context.Context, statements string) error {
 			return err
 		}
 	}
+
 	return nil
 }

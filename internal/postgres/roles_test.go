@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // testRoles is a database that belongs to a plain role, with its other roles made by it.
@@ -32,6 +32,7 @@ func newCastes(t testing.TB) *testRoles {
 	for range 2 {
 		require.NoError(t, postgres.MakeRoles(context.Background(), c.DSNAs(c.owner), c.roles()))
 	}
+
 	return c
 }
 
@@ -47,6 +48,7 @@ func emptyCastes(t testing.TB) *testRoles {
 		_, err := pool.Exec(ctx, statement)
 		require.NoError(t, err)
 	}
+
 	t.Cleanup(func() {
 		var there []string
 		err := pool.QueryRow(ctx, "select coalesce(array_agg(rolname::text), '{}') from pg_roles where rolname = any ($1)", []string{c.service, c.analyst, c.owner}).Scan(&there)
@@ -100,6 +102,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 		require.NoError(t, err)
 		_ = gone
 	}
+
 	require.Equal(t, 1, count(t, b, "event"))
 	require.Equal(t, []string{month(0), month(1), month(2)}, partitionsOf(t, b, "event"))
 	require.Len(t, partitionsOf(t, b, "rejection"), 3)
@@ -143,6 +146,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 		_, err := c.pool(t, c.service).Exec(ctx, statement)
 		require.ErrorContains(t, err, says, statement)
 	}
+
 	for _, harmless := range []string{
 		"select theeye_drop_expired('api_key')", "select theeye_drop_expired('event')", "select theeye_drop_expired('" + partition + "')",
 		"select theeye_expire_audit(now() + interval '1 year', 1000)",
@@ -154,6 +158,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 		require.NoError(t, err, harmless)
 		require.Equal(t, before, count(t, b, "audit_entry"))
 	}
+
 	require.Len(t, partitionsOf(t, b, "event"), 3)
 	require.Zero(t, count(t, b, "api_key"))
 }
@@ -179,11 +184,13 @@ func TestTheAnalystRoleReadsEventsAndChangesNothing(t *testing.T) {
 		require.NoError(t, analyst.QueryRow(ctx, question).Scan(&found), question)
 		require.Equal(t, 1, found, question)
 	}
+
 	for setting, want := range map[string]string{"statement_timeout": "1min", "default_transaction_read_only": "on"} {
 		var value string
 		require.NoError(t, analyst.QueryRow(ctx, "select current_setting($1)", setting).Scan(&value))
 		require.Equal(t, want, value)
 	}
+
 	requireDenied(
 		t, analyst,
 		"select to_jsonb(t) from api_key t", "select secret_hash from api_key", "select to_jsonb(t) from event_type_revision t", "select to_jsonb(t) from audit_entry t", "select raw from rejection",
@@ -203,6 +210,7 @@ func TestTheAnalystRoleReadsEventsAndChangesNothing(t *testing.T) {
 	for _, table := range []string{"application", "api_key", "access_version", "session", "event", "event_key", "rejection", "event_type", "audit_entry", partition} {
 		requireDenied(t, writer, "insert into "+table+" default values", "delete from "+table, "truncate "+table, "drop table "+table)
 	}
+
 	requireDenied(
 		t, writer,
 		"update event set name = 'x'", "update session set event_count = 0", "create table mine ()", "create temporary table mine ()", "select session_id from session for update",
@@ -218,6 +226,7 @@ func TestRolesThatAreTooPowerfulAreRefused(t *testing.T) {
 		err := postgres.MakeRoles(ctx, c.DSNAs(c.owner), postgres.Roles{Service: role})
 		require.ErrorContains(t, err, "would mean nothing", role)
 	}
+
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.service), postgres.Roles{Service: c.service}), "as the owner of the tables")
 	require.ErrorIs(t, postgres.MakeRoles(ctx, pgtest.NewEmpty(t).DSN(), postgres.Roles{Service: c.service}), postgres.ErrSchemaBehind)
 

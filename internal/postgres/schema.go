@@ -78,15 +78,18 @@ func checkBeforeMigrating(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return translateError(err, "connect")
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is pending on it
+
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := checkEncoding(ctx, tx); err != nil {
 			return err
 		}
+
 		return checkPlanted(ctx, tx)
 	})
 	return translateError(err, "look at the database")
@@ -98,6 +101,7 @@ func applyNext(ctx context.Context, p *goose.Provider, tell func(MigrationStep))
 	if err != nil {
 		return err
 	}
+
 	missing := slices.IndexFunc(states, func(s *goose.MigrationStatus) bool { return s.State == goose.StatePending })
 	if missing >= 0 {
 		tell(MigrationStep{State: MigrationBegins, Version: states[missing].Source.Version, Name: states[missing].Source.Path})
@@ -107,6 +111,7 @@ func applyNext(ctx context.Context, p *goose.Provider, tell func(MigrationStep))
 	if err == nil {
 		tell(MigrationStep{MigrationApplied, result.Source.Version, result.Source.Path, result.Duration})
 	}
+
 	return err
 }
 
@@ -118,6 +123,7 @@ func MigrateDown(ctx context.Context, url string) error {
 			if errors.Is(err, goose.ErrNoNextVersion) {
 				return nil
 			}
+
 			return err
 		})
 	})
@@ -130,20 +136,22 @@ var errTableInUse = errors.New("a table was in use for five minutes: pg_stat_act
 // after it, so each gives way after a second, by a lock_timeout of its own, and is tried
 // again from its beginning, for five minutes. waits is called each time.
 func retryWhileLocked(ctx context.Context, waits func(), steps func() error) error {
-	const attempts, pause = 60, 4 * time.Second
-	for attempt := 1; ; attempt++ {
+	policy := retryPolicy{attempts: 60, first: 4 * time.Second, longest: 4 * time.Second}
+
+	err := policy.run(ctx, func() (retryDecision, error) {
 		err := steps()
 		if sqlState(err) != stateLockNotAvailable {
-			return translateError(err, "migrate")
+			return giveUp, translateError(err, "migrate")
 		}
-		if attempt == attempts {
-			return errTableInUse
-		}
+
 		waits()
-		if !wait(ctx, pause) {
-			return fmt.Errorf("wait for a table that is in use: %w", context.Cause(ctx))
-		}
+		return retryCounted, errTableInUse
+	})
+	if errors.Is(err, errTableInUse) && ctx.Err() != nil {
+		return fmt.Errorf("wait for a table that is in use: %w", context.Cause(ctx))
 	}
+
+	return err
 }
 
 // Migrations tells which steps there are and which were applied.
@@ -157,6 +165,7 @@ func Migrations(ctx context.Context, url string) ([]Migration, error) {
 				Applied: s.State == goose.StateApplied, AppliedAt: s.AppliedAt,
 			})
 		}
+
 		return translateError(err, "read the state of the migrations")
 	})
 	return found, err
@@ -169,8 +178,10 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return err
 	}
+
 	db := stdlib.OpenDB(*config)
 	defer db.Close() //nolint:errcheck // nothing is pending on it
+
 	locker, err := lock.NewPostgresTableLocker(
 		lock.WithTableName("schema_lock"),
 		lock.WithTableLockTimeout(200*time.Millisecond, 5*60*5), // five minutes
@@ -180,11 +191,13 @@ func withMigrator(url string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("make the migration lock: %w", err)
 	}
+
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.Files(),
 		goose.WithLocker(locker), goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
+
 	return explainDenied(db, use(provider))
 }
 
@@ -202,9 +215,11 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	if err := checkEncoding(ctx, db.write); err != nil {
 		return translateError(err, "read the encoding")
 	}
+
 	var version int64
 	// It is asked in a transaction, so that a pooler that knows none is found at the start.
 	err = pgx.BeginFunc(ctx, db.write, func(tx pgx.Tx) error { return tx.QueryRow(ctx, versionSQL).Scan(&version) })
@@ -216,6 +231,7 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	case version < needed:
 		return fmt.Errorf("%w (it is at %d, this build needs %d)", ErrSchemaBehind, version, needed)
 	}
+
 	return nil
 }
 
@@ -224,13 +240,16 @@ func newestMigration() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the migrations: %w", err)
 	}
+
 	var newest int64
 	for _, entry := range entries {
 		version, err := goose.NumericComponent(entry.Name())
 		if err != nil {
 			return 0, fmt.Errorf("read the migrations: %w", err)
 		}
+
 		newest = max(newest, version)
 	}
+
 	return newest, nil
 }

@@ -36,6 +36,7 @@ func (s *QueryStore) Sessions(ctx context.Context, f query.SessionFilter, after 
 	if after != nil {
 		q.where(sessionBefore, after.At, after.ID)
 	}
+
 	q.orderBy(sessionOrder, limit)
 	return listRows(ctx, s, s.mode, q, scanSession, yield)
 }
@@ -54,5 +55,6 @@ func scanSession(row pgx.Row) (found event.Session, err error) {
 	if started != nil && last != nil {
 		found.StartedAt, found.LastEventAt = *started, *last
 	}
+
 	return found, err
 }

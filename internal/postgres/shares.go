@@ -42,6 +42,7 @@ func acquireShare(ctx context.Context, shares *fair.Shares, heavy bool) (release
 	case err != nil:
 		return nil, translateError(err, "wait for a connection")
 	}
+
 	return release, nil
 }
 

@@ -47,6 +47,7 @@ func (s *QueryStore) CountEvents(ctx context.Context, f query.StatsFilter, limit
 	} else {
 		q = countGrouped(&f, open)
 	}
+
 	q.orderBy(" limit ", limit)
 	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (query.Bucket, error) {
 		var start *time.Time
@@ -55,17 +56,21 @@ func (s *QueryStore) CountEvents(ctx context.Context, f query.StatsFilter, limit
 		if err := row.Scan(&start, &category, &name, &application, &b.Count); err != nil {
 			return b, err
 		}
+
 		if start != nil {
 			b.Start = start.UTC()
 		}
+
 		found := map[string]string{dimensionCategory: category, dimensionName: name, dimensionApplication: application}
 		for _, dimension := range f.By {
 			value := fixed[dimension]
 			if value == "" {
 				value = found[dimension]
 			}
+
 			b.Group = append(b.Group, value)
 		}
+
 		return b, nil
 	}, yield)
 }
@@ -75,6 +80,7 @@ func (s *statement) whereCounted(f *query.StatsFilter) {
 	if f.SessionID.Valid {
 		s.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
 	}
+
 	s.whereIf(f.Category != "", eventCategory, f.Category)
 	s.whereIf(f.Name != "", eventName, f.Name)
 	s.whereIf(f.Application != "", eventApplication, f.Application)
@@ -86,6 +92,7 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 	if step != "" {
 		start, groups = `date_bin('`+step+`', e."timestamp", '2000-01-01T00:00:00Z')`, []string{"1"}
 	}
+
 	columns := []string{start + " as start"}
 	for n, dimension := range []struct{ name, column, none string }{
 		{dimensionCategory, "category", "''"}, {dimensionName, "name", "''"}, {dimensionApplication, "application_id", "null::integer"},
@@ -97,6 +104,7 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 			columns = append(columns, dimension.none+" as "+dimension.column)
 		}
 	}
+
 	q := newStatement(countedSQL + strings.Join(columns, ", ") + ", count(*) as count from event e")
 	q.heavy = true
 	q.whereCounted(f)
@@ -105,6 +113,7 @@ func countGrouped(f *query.StatsFilter, open []string) *statement {
 	if len(groups) > 0 {
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
 	}
+
 	q.sql.WriteString(") b")
 	return q
 }
@@ -116,11 +125,14 @@ func countOneByOne(f *query.StatsFilter) *statement {
 		if low.Before(f.From) {
 			low = f.From
 		}
+
 		if high.After(f.To) {
 			high = f.To
 		}
+
 		starts, lows, highs = append(starts, start), append(lows, low), append(highs, high)
 	}
+
 	q := newStatement(countedOneByOneSQL)
 	q.heavy = true
 	q.args = []any{starts, lows, highs}

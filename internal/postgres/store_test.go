@@ -107,7 +107,7 @@ func TestCheckStoresNothing(t *testing.T) {
 	other := original
 	other.Event.Category = "other"
 
-	verdicts, err := c.Check(context.Background(), request(shop, original, other, envelope(session, noon)))
+	verdicts, err := c.DryRun(context.Background(), request(shop, original, other, envelope(session, noon)))
 
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(verdicts))
@@ -131,12 +131,14 @@ func TestFloodOfRefusalsIsCountedAndSampled(t *testing.T) {
 		for i := range envelopes {
 			envelopes[i] = garbage()
 		}
+
 		for _, v := range submit(t, c, request(shop, envelopes...)) {
 			if v.ErrorID != uuid.Nil {
 				kept++
 			}
 		}
 	}
+
 	require.Equal(t, 55+5+3, kept, "55 by the bound, then 60, 70, 80, 90, 100, 200, 300, 400")
 	require.Equal(t, kept, count(t, b, "rejection"))
 	var refused, counted int
@@ -159,6 +161,7 @@ func sequences(verdicts []ingest.Verdict) (found []int64) {
 	for _, v := range verdicts {
 		found = append(found, v.Sequence)
 	}
+
 	return found
 }
 
@@ -166,6 +169,7 @@ func statuses(verdicts []ingest.Verdict) (found []ingest.Status) {
 	for _, v := range verdicts {
 		found = append(found, v.Status)
 	}
+
 	return found
 }
 

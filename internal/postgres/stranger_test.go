@@ -51,6 +51,7 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 						blocked <- err
 					}()
 				}
+
 				go func() { // a batch that holds an event of the locked session is one client's
 					_, err := c.Submit(context.Background(), request(shop, envelope(uuid.New(), noon), envelope(locked, noon)))
 					blocked <- err
@@ -58,6 +59,7 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 				require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored},
 					statuses(submit(t, c, request(blog, envelope(uuid.New(), noon), envelope(uuid.New(), noon)))))
 			}
+
 			for range cap(blocked) {
 				require.True(t, fault.Is(<-blocked, fault.CodeUnavailable))
 			}
@@ -80,15 +82,18 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 	for i := range requests {
 		requests[i] = request(shop, envelope(uuid.New(), noon))
 	}
+
 	held := request(shop)
 	for range 300 {
 		held.Envelopes = append(held.Envelopes, envelope(uuid.New(), noon))
 	}
+
 	requests[17] = held // a batch whose first attempt hangs in another replica
 	ids := make([][16]byte, 0, len(held.Envelopes))
 	for _, e := range held.Envelopes {
 		ids = append(ids, e.Event.ID)
 	}
+
 	holdLocks(t, b, `insert into event_key (event_id, "timestamp") select id, now() from unnest($1::uuid[]) as id`, ids)
 
 	for i, verdicts := range gatheredWithin(t, b.store, 15*time.Second, requests) {
@@ -98,6 +103,7 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(verdicts), "request %d", i)
 		}
 	}
+
 	requireGapless(t, b)
 }
 
@@ -121,9 +127,11 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 			for i := range requests {
 				requests[i] = request(shop, envelope(uuid.New(), noon))
 			}
+
 			for range 300 { // many of one request, of which each is refused
 				requests[7].Envelopes = append(requests[7].Envelopes, envelope(uuid.New(), noon))
 			}
+
 			for i := range requests[7].Envelopes {
 				requests[7].Envelopes[i].Event.Data = []byte(`{"secret":1}`)
 			}
@@ -135,6 +143,7 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 					require.Equal(t, []ingest.Status{ingest.Stored}, statuses(verdicts), "request %d", i)
 				}
 			}
+
 			require.Zero(t, count(t, b, "rejection"))
 
 			core, logged := observer.New(zap.ErrorLevel)

@@ -30,14 +30,17 @@ func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFil
 	if err != nil {
 		return nil, translateError(err, "look for a subject")
 	}
+
 	found, err := s.scanPayloadsAfter(ctx, wanted, scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
 		return nil, translateError(err, "look for a subject")
 	}
+
 	places := make([]scanPosition, len(found.matches))
 	for i, m := range found.matches {
 		places[i] = m.scanPosition
 	}
+
 	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectEventsSQL, places, scanStored, yield)
 }
 
@@ -47,10 +50,12 @@ func (s *ErasureStore) SubjectRejections(ctx context.Context, values []query.Dat
 	if err != nil {
 		return nil, translateError(err, "look for a subject")
 	}
+
 	found, err := s.scanTexts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
 		return nil, translateError(err, "look for a subject")
 	}
+
 	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectRejectionsSQL, found.matches, scanRejection, yield)
 }
 
@@ -59,6 +64,7 @@ func (s *ErasureStore) expandFilters(ctx context.Context, filters []query.DataFi
 	for i, f := range filters {
 		values[i] = erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value}
 	}
+
 	return s.expandValues(ctx, values)
 }
 
@@ -67,10 +73,12 @@ func listPlaces[T any](ctx context.Context, s *QueryStore, sql string, places []
 	if len(places) == 0 {
 		return nil
 	}
+
 	times, ids := make([]time.Time, len(places)), make([][16]byte, len(places))
 	for i, p := range places {
 		times[i], ids[i] = p.at, p.id
 	}
+
 	q := newStatement(sql)
 	q.args = []any{times, ids}
 	return listRows(ctx, s, s.mode, q, scan, yield)

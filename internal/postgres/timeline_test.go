@@ -32,8 +32,10 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 				envelopes = append(envelopes, envelope(session, at))
 			}
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	_, err := b.database.Pool(t).Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
 	store := postgres.NewQueryStore(b.db)
@@ -50,6 +52,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 			require.Contains(t, plan, line[1]+"_pkey")
 		}
 	}
+
 	require.Len(t, read, 2, plan)
 
 	for _, descending := range []bool{false, true} {
@@ -63,6 +66,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 				return true
 			}))
 		}
+
 		require.Len(t, found, 2*eventsPerMonth, "every event is on one page, descending: %t", descending)
 		for i := 1; i < len(found); i++ {
 			require.Equal(t, descending, found[i].Before(&found[i-1]))

@@ -31,12 +31,14 @@ const noWaitSQL = `set local synchronous_commit to off`
 func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []ingest.Timing) error {
 	groups, took := make([]int64, len(timings)), make([]int32, len(timings))
 	for i, t := range timings {
-		groups[i], took[i] = int64(t.Group), wholeMicroseconds(t.Took)
+		groups[i], took[i] = int64(t.Group), durationMicroseconds(t.Took)
 	}
+
 	err := pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, noWaitSQL); err != nil {
 			return err
 		}
+
 		_, err := tx.Exec(ctx, insertTimingSQL, at, groups, took)
 		return err
 	})

@@ -22,12 +22,14 @@ func (db *DB) runTransaction(ctx context.Context, pool *pgxpool.Pool, run func(p
 			if err := run(tx); err != nil {
 				return err
 			}
+
 			durability, err = scanDurability(tx.QueryRow(ctx, db.confirmSQL()), db.ignoredColumns()...)
 			return err
 		})
 		if err == nil {
 			replicated = checkReplicated(conn.Conn().PgConn())
 		}
+
 		return err
 	})
 
@@ -38,6 +40,7 @@ func (db *DB) runTransaction(ctx context.Context, pool *pgxpool.Pool, run func(p
 	case err != nil:
 		return err
 	}
+
 	db.recordCommit(durability)
 	return replicated
 }
@@ -53,5 +56,6 @@ func (db *DB) ignoredColumns() []any {
 	if db.requireDurability {
 		return []any{nil, nil}
 	}
+
 	return []any{nil}
 }

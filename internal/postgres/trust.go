@@ -89,6 +89,7 @@ func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...str
 	if err = tx.QueryRow(ctx, pathSQL).Scan(&schemas, &path); err != nil {
 		return t, err
 	}
+
 	if _, err = tx.Exec(ctx, setPathSQL, "pg_catalog, pg_temp"); err != nil {
 		return t, err
 	}
@@ -97,9 +98,11 @@ func readTrust(ctx context.Context, tx pgx.Tx, privileges []string, roles ...str
 	if err = tx.QueryRow(ctx, grantedSQL, schemas).Scan(&t.Owner, &t.Schema, &t.SchemaOwner, &t.Creates, &t.Granted); err != nil {
 		return t, err
 	}
+
 	if t.Creators, err = readAll[doctor.Creator](ctx, tx, creatorsSQL, schemas, privileges); err != nil {
 		return t, err
 	}
+
 	if t.UntrustedObjects, err = readAll[doctor.UntrustedObject](ctx, tx, plantedSQL, schemas, append(tableNames(), versionTable)); err != nil {
 		return t, err
 	}
@@ -127,15 +130,18 @@ func checkPlanted(ctx context.Context, tx pgx.Tx, roles ...string) error {
 	if err != nil {
 		return err
 	}
+
 	var found []string
 	for _, p := range trust.UntrustedObjects {
 		if p.Shadows {
 			found = append(found, p.DescribeRemedy())
 		}
 	}
+
 	if len(found) > 0 {
 		return fmt.Errorf("%w: %s", ErrPlanted, strings.Join(found, "; "))
 	}
+
 	return nil
 }
 
@@ -146,8 +152,10 @@ func (g *granter) verifyTrust(ctx context.Context, roles ...string) error {
 	if err != nil {
 		return err
 	}
+
 	if remedies := trust.ListRemedies(); len(remedies) > 0 {
 		return fmt.Errorf("%w: %s", errUntrustworthy, strings.Join(remedies, "; "))
 	}
+
 	return nil
 }

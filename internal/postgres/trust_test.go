@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // newUpgradedDatabase is a database as version 14 makes it, or pg_upgrade leaves it: public belongs
@@ -75,6 +75,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 		_, err := c.Pool(t).Exec(ctx, "drop owned by "+c.Name()+"_x")
 		require.NoError(t, err)
 	}
+
 	require.NoError(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()))
 	trust := c.examine(t, c.service).Value
 	require.Equal(t, c.owner, trust.Owner)
@@ -114,6 +115,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 			require.ErrorContains(t, err, "unknown", statement) // Postgres lets nobody make that one
 		}
 	}
+
 	err := postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles())
 	require.ErrorIs(t, err, postgres.ErrPlanted)
 	require.ErrorContains(t, err, "public.make_timestamp(integer,integer,integer,integer,integer,integer) belongs to "+c.Name()+"_x")
@@ -134,6 +136,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	var asWhom []string
 	require.NoError(t, c.Pool(t).QueryRow(ctx, "select coalesce(array_agg(distinct as_whom), '{}') from public.loot where as_whom = $1", c.owner).Scan(&asWhom))
 	require.Empty(t, asWhom)
@@ -183,7 +186,9 @@ func quoted(text string) (escaped string) {
 		if r == '\'' {
 			escaped += "'"
 		}
+
 		escaped += string(r)
 	}
+
 	return escaped
 }

@@ -84,7 +84,7 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 	return c, nil
 }
 
-// isWellFormed tells whether a cursor has a length that its version can have, and its checksum.
+// isWellFormed reports whether a cursor has a length that its version can have, and its checksum.
 func isWellFormed(b []byte) bool {
 	switch {
 	case len(b) == 0:

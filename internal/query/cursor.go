@@ -72,7 +72,7 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}, nil
 }
 
-// isStorableTime tells whether a row could have a time: whoever can read this can make a
+// isStorableTime reports whether a row could have a time: whoever can read this can make a
 // checksum, and Postgres knows fewer times than a cursor can hold.
 func isStorableTime(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
 

@@ -79,7 +79,7 @@ type DataFilter struct {
 	indexed bool
 }
 
-// IsIndexed tells whether an index leads to the value; Finder.AdmitFilter finds it out.
+// IsIndexed reports whether an index leads to the value; Finder.AdmitFilter finds it out.
 func (d DataFilter) IsIndexed() bool { return d.indexed }
 
 // PathStore knows the indexes of payloads.

@@ -123,7 +123,7 @@ func restartReason(before, now History) string {
 	return reason + "; "
 }
 
-// hasCheckpoint tells whether this history has a place.
+// hasCheckpoint reports whether this history has a place.
 func (f *Finder) hasCheckpoint(ctx context.Context, p checkpoint) (found bool, err error) {
 	err = f.EventsOf(ctx, p.transaction, func(id uuid.UUID, receivedAt time.Time) bool {
 		found = eventFingerprint(id, receivedAt) == p.fingerprint

@@ -285,6 +285,6 @@ func (d *Service) decodeItem(k *DeadLetter) ReplayItem {
 
 func (k *DeadLetter) unreadableItem(detail string) ReplayItem {
 	p := ReplayItem{k, event.Envelope{Raw: k.Raw}}
-	p.Envelope.Refuse(fault.CodeNotReplayable, "", detail)
+	p.Envelope.Reject(fault.CodeNotReplayable, "", detail)
 	return p
 }

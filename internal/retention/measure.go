@@ -41,14 +41,14 @@ func (k *Worker) RegisterMetrics(meter metric.Meter) error {
 	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),
-		metric.WithDescription("Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed"),
+		metric.WithDescription("Rounds of retention, which make partitions and drop expired ones, by outcome: succeeded or failed"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(t.succeeded.Load(), succeeded)
 			o.Observe(t.failed.Load(), failed)
 			return nil
 		}))
 	_, last := meter.Int64ObservableGauge("theeye.retention.last_success.timestamp", metric.WithUnit("s"),
-		metric.WithDescription("Unix time at which a round of retention last succeeded"),
+		metric.WithDescription("Unix time of the last successful round of retention"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			if at := t.lastSuccess.Load(); at != 0 {
 				o.Observe(at)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/metrictest"
 	"github.com/the-eye-events/the-eye/internal/retention"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestRoundsAreCounted(t *testing.T) {

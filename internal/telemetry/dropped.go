@@ -8,11 +8,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// droppedField tells in a line how many entries were left out since the last line
-// that told it.
+// droppedField is the field with the number of entries left out since the last line
+// with this field.
 const droppedField = "dropped"
 
-// dropCounter counts the entries that sampling leaves out.
+// dropCounter counts the entries that sampling dropped.
 type dropCounter struct {
 	all        atomic.Int64
 	unreported atomic.Int64
@@ -26,20 +26,20 @@ func (t *dropCounter) countDropped(_ zapcore.Entry, decision zapcore.SamplingDec
 	}
 }
 
-// dropReportingCore stands behind the sampler and adds to what is written how much was
-// not: a log that is silent about it looks complete.
+// dropReportingCore stands behind the sampler and adds to an entry the number of
+// dropped entries: without that number the log would look complete.
 type dropReportingCore struct {
 	zapcore.Core
 
 	dropped *dropCounter
 }
 
-// With returns a core that tells of the same entries.
+// With returns a core that reports the same dropped entries.
 func (c dropReportingCore) With(fields []zapcore.Field) zapcore.Core {
 	return dropReportingCore{Core: c.Core.With(fields), dropped: c.dropped}
 }
 
-// Check puts this core, and not the one inside, in charge of the entry.
+// Check registers this core, and not the wrapped one, to write the entry.
 func (c dropReportingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
@@ -54,5 +54,5 @@ func (c dropReportingCore) Write(entry zapcore.Entry, fields []zapcore.Field) er
 		fields = append(slices.Clip(fields), zap.Int64(droppedField, n))
 	}
 
-	return c.Core.Write(entry, fields) //nolint:wrapcheck // it is zap that asks, and it knows
+	return c.Core.Write(entry, fields) //nolint:wrapcheck // zap calls it and knows the context
 }

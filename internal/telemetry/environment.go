@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// The exporters that can be named.
+// The known exporters.
 const (
 	exporterNone    = "none"
 	exporterOTLP    = "otlp"
@@ -20,8 +20,8 @@ const (
 // protocolGRPC is the one protocol that is not HTTP.
 const protocolGRPC = "grpc"
 
-// defaultRatio of the traces that begin here is sampled unless the environment says
-// otherwise.
+// defaultRatio is the ratio of the traces beginning here that are sampled unless the
+// environment sets another.
 const defaultRatio = 0.01
 
 // variables reads the standard variables. An empty one counts as not set.
@@ -36,8 +36,8 @@ func newVariables(texts map[string]string, logger *zap.Logger) variables {
 
 func (v variables) readText(name string) string { return strings.TrimSpace(v.texts[name]) }
 
-// warnInvalid tells that a variable cannot be understood. Its value is left out: it may be
-// somebody's secret in the wrong place.
+// warnInvalid logs that a variable has an invalid value. The value is left out: it may
+// be a secret in the wrong place.
 func (v variables) warnInvalid(name, want string) {
 	v.logger.Warn("a variable cannot be understood; the default holds", zap.String("variable", name), zap.String("want", want))
 }
@@ -46,8 +46,8 @@ func (v variables) isDisabled() bool {
 	return strings.EqualFold(v.readText("OTEL_SDK_DISABLED"), "true")
 }
 
-// readExporter returns where a signal (TRACES, METRICS) goes: what is named, or OTLP if
-// an endpoint is, or nowhere.
+// readExporter returns the exporter of a signal (TRACES, METRICS): the named one, or
+// OTLP if an endpoint is named, or none.
 func (v variables) readExporter(signal string) string {
 	name := "OTEL_" + signal + "_EXPORTER"
 	switch text := v.readText(name); text {
@@ -74,7 +74,7 @@ func (v variables) readExporter(signal string) string {
 	return exporterNone
 }
 
-// readProtocol returns how OTLP is spoken for a signal.
+// readProtocol returns the OTLP protocol of a signal.
 func (v variables) readProtocol(signal string) string {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		switch text := v.readText(name); text {

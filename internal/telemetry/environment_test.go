@@ -57,7 +57,7 @@ func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
 	}
 }
 
-// sampled tells whether a span is sampled that begins behind a parent.
+// sampled reports whether a span is sampled that begins behind a parent.
 func sampled(made *telemetry.Telemetry, parent trace.SpanContext, links ...trace.Link) bool {
 	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
 	_, span := made.Tracer.Start(ctx, "x", trace.WithLinks(links...))

@@ -87,13 +87,13 @@ func newMetricExporter(ctx context.Context, v variables) (sdk.Exporter, error) {
 	return exporter, nil
 }
 
-// countedMetrics counts what was sent, and logs instead of returning what was not:
-// the SDK would hand that to a global handler. A push that failed loses nothing but
-// its moment, for the next one carries the sums.
+// countedMetrics counts pushes, and logs errors instead of returning them: the SDK
+// would pass them to a global handler. A failed push loses only its point in time,
+// because the next push carries the sums.
 type countedMetrics struct {
 	sdk.Exporter
 
-	// givenUp closes when the service gives up on what is left.
+	// givenUp closes when the service no longer waits for the last push.
 	givenUp          <-chan struct{}
 	logger           *zap.Logger
 	exported, failed atomic.Int64
@@ -114,12 +114,12 @@ func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.Resourc
 	return nil
 }
 
-// registerMetrics makes the counts a metric.
+// registerMetrics registers the metric of the counts.
 func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
 	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
 	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
-		metric.WithDescription("Pushes of metrics by their outcome: exported or failed"),
+		metric.WithDescription("Pushes of metrics by outcome: exported or failed"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(e.exported.Load(), exported)
 			o.Observe(e.failed.Load(), failed)

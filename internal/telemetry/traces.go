@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// addTraces adds a tracer, if traces are to go anywhere.
+// addTraces adds a tracer, if there is an exporter of traces.
 func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v variables, config Config) error {
 	exporter, err := newSpanExporter(ctx, v)
 	if exporter == nil || err != nil {
@@ -34,7 +34,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	t.TracerProvider = provider
 	t.Tracer = provider.Tracer(scope)
 	t.closers = append(t.closers, func(ctx context.Context) error {
-		defer close(givenUp) // else an export to a dead collector outlives the service
+		defer close(givenUp) // otherwise an export to a dead collector outlives the service
 
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last spans: %w", err)
@@ -67,8 +67,8 @@ func newSpanExporter(ctx context.Context, v variables) (trace.SpanExporter, erro
 	return exporter, nil
 }
 
-// linkSampler samples a trace that begins with a link to a sampled span: a group
-// commit is of interest if one of the requests in it is. All else is next's.
+// linkSampler samples a trace that begins with a link to a sampled span, so that a
+// group commit is sampled if one of its requests is. Other traces are decided by next.
 type linkSampler struct{ next trace.Sampler }
 
 // ShouldSample implements trace.Sampler.
@@ -85,21 +85,23 @@ func (s linkSampler) ShouldSample(p trace.SamplingParameters) trace.SamplingResu
 // Description implements trace.Sampler.
 func (s linkSampler) Description() string { return "LinkedOr{" + s.next.Description() + "}" }
 
-// spanCounts counts what becomes of the spans that ended.
+// spanCounts counts ended spans by outcome.
 type spanCounts struct {
 	bound                           int64
 	waiting                         atomic.Int64
 	exported, failedToSend, dropped atomic.Int64
 }
 
-// registerMetrics makes the counts a metric.
+// registerMetrics registers the metrics of the counts.
 func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	outcome := func(name string) metric.MeasurementOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", name)))
 	}
-	exported, failed, dropped := outcome("exported"), outcome("failed"), outcome("dropped")
+	exported := outcome("exported")
+	failed := outcome("failed")
+	dropped := outcome("dropped")
 	_, err := meter.Int64ObservableCounter("theeye.telemetry.spans",
-		metric.WithDescription("Spans by what became of them: exported, failed to be sent, or dropped because too many were waiting"),
+		metric.WithDescription("Spans by outcome: exported, failed, or dropped because too many were waiting"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(c.exported.Load(), exported)
 			o.Observe(c.failedToSend.Load(), failed)
@@ -108,7 +110,7 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 		}))
 	if err == nil {
 		_, err = meter.Int64ObservableGauge("theeye.telemetry.span.queue",
-			metric.WithDescription("Spans that wait to be exported"),
+			metric.WithDescription("Spans waiting to be exported"),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 				o.Observe(c.waiting.Load())
 				return nil
@@ -122,8 +124,8 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 	return nil
 }
 
-// boundedProcessor drops spans beyond the bound before the batch processor would do
-// so without counting.
+// boundedProcessor drops and counts spans beyond the bound before the batch processor
+// would drop them without counting.
 type boundedProcessor struct {
 	trace.SpanProcessor
 
@@ -145,13 +147,13 @@ func (p *boundedProcessor) OnEnd(span trace.ReadOnlySpan) {
 	p.SpanProcessor.OnEnd(span)
 }
 
-// countedExporter counts what was sent, and logs instead of returning what was not:
-// the SDK would hand that to a global handler.
+// countedExporter counts spans, and logs errors instead of returning them: the SDK
+// would pass them to a global handler.
 type countedExporter struct {
 	trace.SpanExporter
 
 	counts *spanCounts
-	// givenUp closes when the service gives up on what is left.
+	// givenUp closes when the service no longer waits for the remaining spans.
 	givenUp <-chan struct{}
 	logger  *zap.Logger
 }

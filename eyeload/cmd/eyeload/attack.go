@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
 )
 
-// attack is what the arguments of the command say beside the options of the run.
+// attack holds the arguments of the command beside the options of the run.
 type attack struct {
 	load.Options
 
@@ -26,58 +26,65 @@ type attack struct {
 func newAttack() *cobra.Command {
 	var a attack
 	cmd := &cobra.Command{
-		Use: "attack", Short: "Send events at a rate, measure, and compare what was acknowledged with what is stored", Args: cobra.NoArgs,
+		Use:   "attack",
+		Short: "Send events at a rate, measure, and compare every acknowledged event with the store",
+		Args:  cobra.NoArgs,
 		Long: `Sends requests at a rate that does not wait for the service, reports rates and
 latencies, and then compares every acknowledged event with the store.
 
-The rate counts requests a second: with --batch 100, --rate 50 is 5,000 events a
-second. Latencies count from the moment at which the rate asked for a request.`,
+The rate is in requests a second: with --batch 100, --rate 50 means 5,000 events a
+second. Latencies count from the moment at which the request was due.`,
 		Example: `  eyeload attack --rate 100,500,2000 --duration 60s --html report.html
   eyeload attack --rate 50 --batch 100 --ndjson --gzip --max-p99 200ms
   eyeload attack --find-max --max-p99 50ms`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runAttack(cmd) },
 	}
+
 	a.bindService(cmd.Flags())
 	a.bindTraffic(cmd.Flags())
 	a.bindReport(cmd.Flags())
+
 	return cmd
 }
 
 func (a *attack) bindService(f *pflag.FlagSet) {
 	const timeout, workers = 10 * time.Second, 4096
+
 	f.StringVar(&a.URL, "url", "", "Attack the service at this `URL` ($THEEYE_URL)")
 	f.StringVar(&a.IngestKey, "key", "", "Send with this `key` ($THEEYE_INGEST_KEY)")
 	f.StringVar(&a.ReadKey, "read-key", "", "Read the store with this `key` ($THEEYE_READ_KEY)")
-	f.StringVar(&a.DatabaseURL, "database-url", "", "Ask the database at this `URL` about the run's sessions, too ($THEEYE_DATABASE_URL)")
-	f.StringVar(&a.authorities, "ca", "", "Check HTTPS by the PEM certificates in this `file`")
-	f.BoolVar(&a.KeepAlive, "keepalive", true, "Use connections again")
-	f.DurationVar(&a.Timeout, "timeout", timeout, "Give up on a request after this `time`, and on a step that is as far behind")
-	f.IntVar(&a.Connections, "connections", 0, "Use at most this `number` of connections; 0 is no bound")
+	f.StringVar(&a.DatabaseURL, "database-url", "", "Also check the run's sessions in the database at this `URL` ($THEEYE_DATABASE_URL)")
+	f.StringVar(&a.authorities, "ca", "", "Verify HTTPS with the PEM certificates in this `file`")
+	f.BoolVar(&a.KeepAlive, "keepalive", true, "Reuse connections")
+	f.DurationVar(&a.Timeout, "timeout", timeout, "Give up on a request after this `time`, and on a step that is late by it")
+	f.IntVar(&a.Connections, "connections", 0, "Use at most this `number` of connections; 0 means no limit")
 	f.IntVar(&a.Workers, "workers", workers, "Have at most this `number` of requests in flight")
 }
 
 func (a *attack) bindTraffic(f *pflag.FlagSet) {
 	const rate, duration, sessions, try = 100, 30 * time.Second, 1000, 10 * time.Second
+
 	f.StringVar(&a.Kind, "kind", load.KindSessions, "Send this kind of traffic: sessions, hot (all in one session) or file")
-	f.IntVar(&a.Sessions, "sessions", sessions, "Keep this `number` of sessions going at once")
-	f.StringVar(&a.recording, "file", "", "Replay the events in this NDJSON `file` round and round (--kind file)")
-	f.Uint64Var(&a.Seed, "seed", 1, "Make the contents follow from this `number`")
-	f.Float64SliceVar(&a.Rates, "rate", []float64{rate}, "Send this `number` of requests a second; several, with commas, are steps")
+	f.IntVar(&a.Sessions, "sessions", sessions, "Keep this `number` of sessions open at the same time")
+	f.StringVar(&a.recording, "file", "", "Send the events in this NDJSON `file` again and again (--kind file)")
+	f.Uint64Var(&a.Seed, "seed", 1, "Derive the events from this `number`")
+	f.Float64SliceVar(&a.Rates, "rate", []float64{rate}, "Send this `number` of requests a second; several numbers, separated by commas, are steps")
 	f.Lookup("rate").DefValue = "100"
 	f.DurationVar(&a.Duration, "duration", duration, "Hold each rate for this `time`")
 	f.IntVar(&a.Batch, "batch", 1, "Put this `number` of events into a request")
 	f.BoolVar(&a.NDJSON, "ndjson", false, "Send events as NDJSON, not as JSON")
 	f.BoolVar(&a.Gzip, "gzip", false, "Compress requests")
-	f.BoolVar(&a.Retry, "retry", true, "Send unanswered events again after the attack, to learn what became of them")
-	f.BoolVar(&a.FindMax, "find-max", false, "Search for the highest rate without a failure and within --max-p99, from --rate on")
+	f.BoolVar(&a.Retry, "retry", true, "Send unanswered events again after the attack, to learn their verdicts")
+	f.BoolVar(&a.FindMax, "find-max", false, "Search for the highest rate without a failure and within --max-p99, starting at --rate")
 	f.DurationVar(&a.Try, "try", try, "Try each rate of the search for this `time`")
 }
 
 func (a *attack) bindReport(f *pflag.FlagSet) {
 	const rate = 0.97
-	f.BoolVar(&a.Reconcile, "reconcile", true, "Compare what was acknowledged with the store")
-	f.StringVar(&a.failures, "max-failures", "0", "Fail when more requests fail: a `number` of them, or a share (0.01 or 1%)")
-	f.DurationVar(&a.Limits.MaxP99, "max-p99", 0, "Fail when the p99 from the scheduled send is over this `time`; 0 is no bound")
+
+	f.BoolVar(&a.Reconcile, "reconcile", true, "Compare every acknowledged event with the store")
+	f.StringVar(&a.failures, "max-failures", "0", "Fail when more requests fail: a `number`, or a share (0.01 or 1%)")
+	f.DurationVar(&a.Limits.MaxP99, "max-p99", 0, "Fail when the p99 from the scheduled send is over this `time`; 0 means no limit")
 	f.Float64Var(&a.Limits.MinRate, "min-rate", rate, "Fail when less than this `share` of the rate could be sent")
 	f.StringVar(&a.output, "output", "text", "Print the report as text, json or none")
 	f.StringVar(&a.json, "json", "", "Write the report as JSON to this `file`")
@@ -89,7 +96,7 @@ func (a *attack) runAttack(cmd *cobra.Command) error {
 		return usageError{err}
 	}
 
-	// Better now than after a run of an hour.
+	// Fail now rather than after a run of an hour.
 	for _, file := range []string{a.json, a.html} {
 		if err := checkWritable(file); err != nil {
 			return usageError{err}
@@ -97,7 +104,11 @@ func (a *attack) runAttack(cmd *cobra.Command) error {
 	}
 
 	stopped := cmd.Context()
-	r, err := load.Run(context.WithoutCancel(stopped), a.Options, load.Deps{Now: time.Now, Progress: cmd.ErrOrStderr(), Stop: stopped.Done()})
+	r, err := load.Run(context.WithoutCancel(stopped), a.Options, load.Deps{
+		Now:      time.Now,
+		Progress: cmd.ErrOrStderr(),
+		Stop:     stopped.Done(),
+	})
 	if err != nil {
 		return err
 	}
@@ -109,7 +120,7 @@ func (a *attack) runAttack(cmd *cobra.Command) error {
 	return r.Err()
 }
 
-// checkWritable tells why a report cannot be written to a file, if it cannot.
+// checkWritable returns an error if a report cannot be written to a file.
 func checkWritable(file string) error {
 	if file == "" {
 		return nil
@@ -127,7 +138,7 @@ func checkWritable(file string) error {
 	return nil
 }
 
-// completeOptions reads what the arguments leave to the environment and to files.
+// completeOptions reads the options that come from the environment and from files.
 func (a *attack) completeOptions(flags *pflag.FlagSet) (err error) {
 	for _, from := range []struct {
 		flag, variable string
@@ -187,7 +198,7 @@ func writeFile(name string, r *report.Report, write func(io.Writer, *report.Repo
 		return nil
 	}
 
-	file, err := os.Create(name) //nolint:gosec // the user names it
+	file, err := os.Create(name) //nolint:gosec // the caller names the file
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

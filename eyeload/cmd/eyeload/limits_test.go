@@ -16,7 +16,9 @@ import (
 // The whole measurement runs, if briefly: every part, with the real service.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	service, file, plans := filepath.Join(t.TempDir(), "theeye"), filepath.Join(t.TempDir(), "limits.json"), t.TempDir()
+	service := filepath.Join(t.TempDir(), "theeye")
+	file := filepath.Join(t.TempDir(), "limits.json")
+	plans := t.TempDir()
 	text, err := exec.CommandContext(context.Background(), "go", "-C", "../../..", "build", "-o", service, "./cmd/theeye").CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	code, out, errOut := runProgram(t, os.Environ(), "limits", "--service", service, "--rounds", "1", "--for", "200ms", "--events", "20000", "--log-files", "0",

@@ -1,5 +1,5 @@
-// Command eyeload is the load tester of The Eye. It holds arguments and exit
-// codes; everything else is in load, limits and chaos.
+// Command eyeload is the load tester of The Eye. This package holds the arguments and exit
+// codes; the rest is in load, limits and chaos.
 package main
 
 import (
@@ -21,10 +21,10 @@ import (
 // version is set when the program is built.
 var version = "dev"
 
-// Exit codes, as sysexits.h has them.
+// Exit codes as in sysexits.h.
 const (
 	exitFailure    = 1  // a threshold or the reconciliation failed
-	exitUsage      = 64 // the arguments cannot be understood
+	exitUsage      = 64 // the arguments are invalid
 	exitDependency = 69 // the service cannot be reached
 )
 
@@ -42,14 +42,14 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintln(errOut, "eyeload: "+err.Error()) //nolint:errcheck // nowhere to say it
+		fmt.Fprintln(errOut, "eyeload: "+err.Error()) //nolint:errcheck // nowhere to report it
 	}
 
 	return exitCode(err)
 }
 
-// signalContext returns a context that ends with the first SIGINT or SIGTERM: what was
-// begun is brought to an end. The second ends the program at once.
+// signalContext returns a context that ends with the first SIGINT or SIGTERM, so that the run
+// can finish in order. The second signal ends the program at once.
 func signalContext() (ctx context.Context, stop func()) {
 	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -58,16 +58,22 @@ func signalContext() (ctx context.Context, stop func()) {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use: "eyeload", Short: "Load tests for The Eye", Args: cobra.NoArgs, Version: version,
-		SilenceErrors: true, SilenceUsage: true,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:           "eyeload",
+		Short:         "Load tests for The Eye",
+		Args:          cobra.NoArgs,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+
 	root.AddCommand(newAttack(), newChaos(), newLimits(), newOverload())
 	markUsageErrors(root)
+
 	return root
 }
 
-// markUsageErrors makes arguments that cannot be understood a usage error in all commands.
+// markUsageErrors makes invalid arguments a usage error in all commands.
 func markUsageErrors(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	check := cmd.Args
@@ -78,12 +84,13 @@ func markUsageErrors(cmd *cobra.Command) {
 
 		return nil
 	}
+
 	for _, sub := range cmd.Commands() {
 		markUsageErrors(sub)
 	}
 }
 
-// usageError marks arguments that cannot be understood.
+// usageError marks invalid arguments.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

@@ -14,12 +14,12 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 	"github.com/the-eye-events/the-eye/eyeload/load/report"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// binaryVariable tells the tests where the program is.
+// binaryVariable is the environment variable with the path of the program.
 const binaryVariable = "EYE_TEST_BINARY"
 
 // TestMain builds the program that the tests run, as users do.
@@ -47,7 +47,8 @@ func runProgram(t *testing.T, environ []string, arguments ...string) (code int, 
 	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
 	command.Env = environ
 	var stdout, stderr strings.Builder
-	command.Stdout, command.Stderr = &stdout, &stderr
+	command.Stdout = &stdout
+	command.Stderr = &stderr
 	err := command.Run()
 	if command.ProcessState == nil {
 		require.NoError(t, err)
@@ -62,8 +63,10 @@ func serviceEnviron(s *apptest.Service) []string {
 
 func TestAttackFromTheEnvironment(t *testing.T) {
 	t.Parallel()
-	service, at := apptest.Start(t, nil), t.TempDir()
-	jsonFile, htmlFile := filepath.Join(at, "report.json"), filepath.Join(at, "report.html")
+	service := apptest.Start(t, nil)
+	at := t.TempDir()
+	jsonFile := filepath.Join(at, "report.json")
+	htmlFile := filepath.Join(at, "report.html")
 	code, out, errOut := runProgram(t, serviceEnviron(service), "attack", "--rate", "20,40", "--duration", "1s", "--batch", "5", "--ndjson", "--gzip",
 		"--timeout", "1m", "--min-rate", "0", "--json", jsonFile, "--html", htmlFile)
 	require.Zero(t, code, out+errOut)
@@ -106,6 +109,7 @@ func TestExitCodes(t *testing.T) {
 	short := func(more ...string) []string {
 		return append([]string{"attack", "--rate", "20", "--duration", "1s", "--timeout", "1m", "--min-rate", "0"}, more...)
 	}
+
 	for _, c := range []struct {
 		code      int
 		environ   []string
@@ -115,7 +119,7 @@ func TestExitCodes(t *testing.T) {
 		{0, nil, []string{"--help"}, ""},
 		{0, nil, []string{"--version"}, ""},
 		{1, all, short("--max-p99", "1ns"), "a threshold was not kept: p99"},
-		{1, all, short("--key", service.Read), "the service refuses the key to send with: 403"},
+		{1, all, short("--key", service.Read), "the service rejects the ingest key: 403"},
 		{1, all, short("--database-url", "postgres://theeye@127.0.0.1:1/theeye"), "a threshold was not kept: reconciliation"},
 		{64, all, []string{"atack"}, "unknown command"},
 		{64, all, []string{"attack", "now"}, "now"},

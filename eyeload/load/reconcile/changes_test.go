@@ -13,10 +13,10 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// changeEvent does to a stored event what people may do to it.
+// changeEvent sends a change of a stored event.
 func (s *recordedRun) changeEvent(t *testing.T, method, path, body string) {
 	t.Helper()
 	answer := s.Do(t, method, path, body)
@@ -27,14 +27,14 @@ func (s *recordedRun) eventPath(index uint64) string {
 	return "/v1/events/" + s.source.ID(index).String()
 }
 
-// requireConsistent fails the test where the tables are not what the ledger says.
+// requireConsistent fails the test if the tables differ from the journal.
 func (s *recordedRun) requireConsistent(t *testing.T) {
 	t.Helper()
 	r := s.compareTables(t, 0)
 	require.Equal(t, reconcile.Consistent, r.Outcome, "%s %v", r.Reason, r.List)
 }
 
-// requireDifference fails the test unless the tables differ from the ledger in one thing.
+// requireDifference fails the test unless the tables differ from the journal in this.
 func (s *recordedRun) requireDifference(t *testing.T, found string) {
 	t.Helper()
 	r := s.compareTables(t, 0)
@@ -46,17 +46,17 @@ func TestTablesAreHeldAgainstEditsAndErasures(t *testing.T) {
 	t.Parallel()
 	s := sendEvents(t, apptest.Start(t, nil), 1)
 	s.changeEvent(t, http.MethodPatch, s.eventPath(3), `{"data":{"revision":2}}`)
-	s.requireDifference(t, "another content")
+	s.requireDifference(t, "other content")
 	s.journal.RecordEdit(3, 2)
 	s.requireConsistent(t)
 
 	s.changeEvent(t, http.MethodDelete, s.eventPath(4), "")
-	s.requireDifference(t, "lost: told")
+	s.requireDifference(t, "lost: answered")
 	s.journal.RecordErasure(4)
 	s.requireConsistent(t)
 
-	s.journal.RecordErasure(5) // and it is still there
-	s.requireDifference(t, "and it was erased")
+	s.journal.RecordErasure(5) // although it is still stored
+	s.requireDifference(t, ": erased, and found")
 }
 
 func TestTablesAreHeldAgainstErasedSessions(t *testing.T) {
@@ -64,20 +64,24 @@ func TestTablesAreHeldAgainstErasedSessions(t *testing.T) {
 	s := sendEvents(t, apptest.Start(t, nil), 1)
 	session := s.source.MakeEvent(0, time.Now(), nil).SessionID
 	s.journal.RecordSessionErasure(session)
-	s.requireDifference(t, "and it was erased")
+	s.requireDifference(t, ": erased, and found")
 	s.changeEvent(t, http.MethodDelete, "/v1/sessions/"+session.String(), "")
 	s.requireConsistent(t)
 }
 
-// An event that is attributed to the wrong application is as stored as any other, and
-// somebody else's.
+// A stored event that is attributed to the wrong application is a difference.
 func TestTablesFindTheWrongApplication(t *testing.T) {
 	t.Parallel()
 	s := sendEvents(t, apptest.Start(t, nil), 1)
 	pool := s.Database.Pool(t)
 	var application int32
 	require.NoError(t, pool.QueryRow(context.Background(), "select distinct application_id from event").Scan(&application))
-	claim := reconcile.Expectation{Journal: s.journal, Source: s.source, Application: func(uint64) int32 { return application }}
+	claim := reconcile.Expectation{
+		Journal:     s.journal,
+		Source:      s.source,
+		Application: func(uint64) int32 { return application },
+	}
+
 	r := reconcile.CompareTables(context.Background(), claim, pool)
 	require.Equal(t, reconcile.Consistent, r.Outcome, "%v", r.List)
 
@@ -88,10 +92,11 @@ func TestTablesFindTheWrongApplication(t *testing.T) {
 
 		return application
 	}
+
 	r = reconcile.CompareTables(context.Background(), claim, pool)
 	require.Equal(t, reconcile.Inconsistent, r.Outcome)
 	require.Len(t, r.List, 1)
-	require.Contains(t, r.List[0], "stored as sent by application")
+	require.Contains(t, r.List[0], "stored with application")
 }
 
 func TestTablesFindAConflictThatIsNotAmongTheErrors(t *testing.T) {
@@ -107,11 +112,11 @@ func TestTablesFindAConflictThatIsNotAmongTheErrors(t *testing.T) {
 	s.requireConsistent(t)
 
 	s.journal.RecordConflict(uuid.New(), 2)
-	s.requireDifference(t, "not among the errors")
+	s.requireDifference(t, "not among the rejections")
 }
 
-// What a replay may store at any time is no difference, stored or not; as soon as it has
-// to be stored it is.
+// An event that a replay may store at any time is not a difference, stored or not. Once it has
+// to be stored, it is.
 func TestWhatAReplayMayStore(t *testing.T) {
 	t.Parallel()
 	s := sendEvents(t, apptest.Start(t, nil), 1)
@@ -123,5 +128,5 @@ func TestWhatAReplayMayStore(t *testing.T) {
 	s.requireConsistent(t)
 
 	s.journal.RecordVerdict(events, reconcile.Duplicate, 0)
-	s.requireDifference(t, "lost: told")
+	s.requireDifference(t, "lost: answered")
 }

@@ -2,5 +2,5 @@ package reconcile
 
 import "github.com/the-eye-events/the-eye/internal/event"
 
-// SameEvent tells whether two events say the same.
+// SameEvent reports whether two events are equal.
 func SameEvent(sent, stored *event.Event) bool { return sameEvent(sent, stored) }

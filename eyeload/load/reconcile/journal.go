@@ -9,27 +9,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// Verdict is what is known of an event.
+// Verdict is the known result of an event.
 type Verdict uint8
 
 // The verdicts. Unsent is the zero value.
 const (
 	Unsent Verdict = iota
-	// Unanswered: it was sent and nobody knows what became of it. Whether it is
-	// stored is open.
+	// Unanswered means sent, without a verdict. The event may be stored or not.
 	Unanswered
 	// Stored and Duplicate are acknowledged.
 	Stored
 	Duplicate
-	// Conflict and Rejected were refused.
+	// Conflict and Rejected are rejections.
 	Conflict
 	Rejected
-	// Deferred was refused and is kept among the errors, from where a replay may store it
-	// at any time.
+	// Deferred means rejected and kept as a dead letter, which a replay may store at any time.
 	Deferred
 )
 
-// String is the verdict as the API names it.
+// String returns the verdict as the API names it.
 func (v Verdict) String() string {
 	switch v {
 	case Unsent:
@@ -51,34 +49,35 @@ func (v Verdict) String() string {
 	return "unknown"
 }
 
-// Counts counts events by their verdict.
+// Counts counts events by verdict.
 type Counts [Deferred + 1]int64
 
-// Acknowledged is how many somebody was told are stored.
+// Acknowledged returns the number of acknowledged events.
 func (c *Counts) Acknowledged() int64 { return c[Stored] + c[Duplicate] }
 
-// Rejected is how many were told to be refused.
+// Rejected returns the number of rejected events.
 func (c *Counts) Rejected() int64 { return c[Conflict] + c[Rejected] + c[Deferred] }
 
-// Acknowledged tells whether somebody was told that the event is stored.
+// Acknowledged reports whether the event was acknowledged as stored.
 func (v Verdict) Acknowledged() bool { return v == Stored || v == Duplicate }
 
-// entry is what is known of one event.
+// entry is the record of one event.
 type entry struct {
-	// sent is when it was sent first, in microseconds since 1970: its timestamp.
+	// sent is the time of the first sending, in microseconds since 1970: the event's timestamp.
 	sent int64
-	// sequence is the told one; 0 for what was stored without anybody being told it.
+	// sequence is the acknowledged sequence; 0 if the event was stored without an
+	// acknowledgement.
 	sequence int64
 	verdict  Verdict
-	// seen counts how often it was found in the store, up to 255.
+	// seen counts how often the event was found in the store, up to 255.
 	seen uint8
-	// revision is how often its content was changed since.
+	// revision is the number of edits.
 	revision uint8
-	// erased tells that it was erased.
+	// erased is true when the event was erased.
 	erased bool
 }
 
-// Entries are kept in chunks, so that a ledger grows without being copied.
+// Entries are kept in chunks, so that a journal grows without being copied.
 const (
 	chunkEntries = 1 << 16
 	maxChunks    = 1 << 16
@@ -86,9 +85,9 @@ const (
 
 type chunk [chunkEntries]entry
 
-// Journal is what was sent and told, by the events' indexes. Different events may be
-// noted at once; one event is noted by one goroutine at a time, and the ledger is
-// read when nobody notes any more.
+// Journal records the sent events and their verdicts by index. Different events may be recorded
+// concurrently; one event is recorded by one goroutine at a time, and the journal is read when
+// the recording has ended.
 type Journal struct {
 	chunks []atomic.Pointer[chunk]
 	// next is one more than the highest index that was sent.
@@ -96,22 +95,24 @@ type Journal struct {
 
 	mu         sync.Mutex
 	violations Differences
-	// reported is how many of these were told by a look at a part of the run.
+	// reported is the number of violations that a check of a part of the run has returned.
 	reported int64
-	// erased are the sessions that were erased.
+	// erased are the erased sessions.
 	erased map[uuid.UUID]struct{}
-	// conflicts are the refusals of conflicts that somebody was told, by their ids.
+	// conflicts are the indexes of the events by the ids of their conflicts' rejections.
 	conflicts map[uuid.UUID]uint64
 }
 
-// NewJournal makes an empty ledger.
+// NewJournal makes an empty journal.
 func NewJournal() *Journal {
 	return &Journal{
-		chunks: make([]atomic.Pointer[chunk], maxChunks), erased: map[uuid.UUID]struct{}{}, conflicts: map[uuid.UUID]uint64{},
+		chunks:    make([]atomic.Pointer[chunk], maxChunks),
+		erased:    map[uuid.UUID]struct{}{},
+		conflicts: map[uuid.UUID]uint64{},
 	}
 }
 
-// HasRoom tells whether the ledger has room for so many events.
+// HasRoom reports whether a journal has room for a number of events.
 func HasRoom(events uint64) bool { return events <= chunkEntries*maxChunks }
 
 func (l *Journal) entryAt(index uint64) *entry {
@@ -125,7 +126,7 @@ func (l *Journal) entryAt(index uint64) *entry {
 	return &c[index%chunkEntries]
 }
 
-// findEntry returns an entry, or nil for what was never sent.
+// findEntry returns an entry, or nil for an event that was never sent.
 func (l *Journal) findEntry(index uint64) *entry {
 	if index >= l.next.Load() {
 		return nil
@@ -139,29 +140,31 @@ func (l *Journal) findEntry(index uint64) *entry {
 	return &c[index%chunkEntries]
 }
 
-// RecordSending notes that an event is about to be sent with a timestamp, in
-// microseconds. An event that is sent again keeps the timestamp it had.
+// RecordSending records that an event is about to be sent with a timestamp, in microseconds. An
+// event that is sent again keeps its timestamp.
 func (l *Journal) RecordSending(index uint64, micros int64) {
 	e := l.entryAt(index)
-	e.sent, e.verdict = micros, Unanswered
+	e.sent = micros
+	e.verdict = Unanswered
 	for next := l.next.Load(); index >= next && !l.next.CompareAndSwap(next, index+1); next = l.next.Load() {
 	}
 }
 
-// RecordVerdict notes the verdict on an event that was sent.
+// RecordVerdict records the verdict on an event that was sent.
 func (l *Journal) RecordVerdict(index uint64, verdict Verdict, sequence int64) {
 	e := l.entryAt(index)
-	e.verdict, e.sequence = verdict, sequence
+	e.verdict = verdict
+	e.sequence = sequence
 }
 
-// RecordEdit notes that the content of a stored event was changed to a revision; Revise
-// tells what that is.
+// RecordEdit records that a stored event was edited to a revision; see ReviseEvent.
 func (l *Journal) RecordEdit(index uint64, revision uint8) { l.entryAt(index).revision = revision }
 
-// RecordErasure notes that a stored event was erased.
+// RecordErasure records that a stored event was erased.
 func (l *Journal) RecordErasure(index uint64) { l.entryAt(index).erased = true }
 
-// RecordSessionErasure notes that a session was erased, with all that it had and will be sent.
+// RecordSessionErasure records that a session was erased, with all its present and future
+// events.
 func (l *Journal) RecordSessionErasure(session uuid.UUID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,24 +172,25 @@ func (l *Journal) RecordSessionErasure(session uuid.UUID) {
 	l.erased[session] = struct{}{}
 }
 
-// RecordConflict notes the id under which the refusal of an event's conflict is kept.
-func (l *Journal) RecordConflict(refusal uuid.UUID, index uint64) {
+// RecordConflict records the id of the rejection for a conflict of an event.
+func (l *Journal) RecordConflict(rejection uuid.UUID, index uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	l.conflicts[refusal] = index
+	l.conflicts[rejection] = index
 }
 
-// isSessionErased tells whether a session was erased.
+// isSessionErased reports whether a session was erased.
 func (l *Journal) isSessionErased(session uuid.UUID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	_, erased := l.erased[session]
+
 	return erased
 }
 
-// RecordViolation notes an answer that nobody should get; it is a difference.
+// RecordViolation records a wrong answer of the service; it counts as a difference.
 func (l *Journal) RecordViolation(format string, arguments ...any) {
 	const enough = 10 * MaxListed // a part of a run may have many
 	l.mu.Lock()
@@ -195,24 +199,25 @@ func (l *Journal) RecordViolation(format string, arguments ...any) {
 	l.violations.addUpTo(enough, format, arguments...)
 }
 
-// newViolations returns the answers that nobody should get: all of them, or, for a look at
-// a part of the run, those that no such look has told yet.
+// newViolations returns the violations: all of them or, for a part of the run, those that no
+// check of a part has returned yet.
 func (l *Journal) newViolations(part bool) Differences {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	told := l.violations
+	found := l.violations
 	if part {
-		told.Count -= l.reported
-		told.First = told.First[min(l.reported, int64(len(told.First))):]
+		found.Count -= l.reported
+		found.First = found.First[min(l.reported, int64(len(found.First))):]
 		l.reported = l.violations.Count
 	}
 
-	told.First = slices.Clone(told.First[:min(len(told.First), MaxListed)])
-	return told
+	found.First = slices.Clone(found.First[:min(len(found.First), MaxListed)])
+
+	return found
 }
 
-// SentAt returns when an event was sent, in microseconds, and whether it was.
+// SentAt returns when an event was sent, in microseconds, and whether it was sent.
 func (l *Journal) SentAt(index uint64) (micros int64, sent bool) {
 	e := l.findEntry(index)
 	if e == nil {
@@ -222,8 +227,7 @@ func (l *Journal) SentAt(index uint64) (micros int64, sent bool) {
 	return e.sent, true
 }
 
-// Unanswered returns the indexes of the events of which nobody knows whether they
-// are stored, in order.
+// Unanswered returns the indexes of the events without a verdict, in order.
 func (l *Journal) Unanswered() (indexes []uint64) {
 	for index := range l.next.Load() {
 		if e := l.findEntry(index); e != nil && e.verdict == Unanswered {
@@ -234,7 +238,7 @@ func (l *Journal) Unanswered() (indexes []uint64) {
 	return indexes
 }
 
-// VerdictOf returns what is known of an event, and the sequence that was told last.
+// VerdictOf returns the verdict on an event and its last acknowledged sequence.
 func (l *Journal) VerdictOf(index uint64) (verdict Verdict, sequence int64) {
 	e := l.findEntry(index)
 	if e == nil {
@@ -244,10 +248,10 @@ func (l *Journal) VerdictOf(index uint64) (verdict Verdict, sequence int64) {
 	return e.verdict, e.sequence
 }
 
-// NextIndex is one more than the highest index that was sent.
+// NextIndex returns one more than the highest index that was sent.
 func (l *Journal) NextIndex() uint64 { return l.next.Load() }
 
-// CountVerdicts counts the events that were sent by their verdict.
+// CountVerdicts counts the sent events by verdict.
 func (l *Journal) CountVerdicts() (counts Counts) { return l.countVerdictsFrom(0) }
 
 func (l *Journal) countVerdictsFrom(from uint64) (counts Counts) {
@@ -278,13 +282,13 @@ func (l *Journal) timeSpan() (first, last int64) {
 	return first, last
 }
 
-// Differences are sentences, of which the first few are kept and all counted.
+// Differences counts differences, and keeps the first of them as sentences.
 type Differences struct {
 	Count int64
 	First []string
 }
 
-// MaxListed bounds the differences that are listed.
+// MaxListed bounds the listed differences.
 const MaxListed = 20
 
 func (d *Differences) addDifference(format string, arguments ...any) {

@@ -16,86 +16,87 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/oracle"
+	"github.com/the-eye-events/the-eye/internal/testing/oracle"
 )
 
-// Outcome is what a reconciliation found.
+// Outcome is the result of a reconciliation.
 type Outcome string
 
 // The outcomes.
 const (
-	// Consistent: all that was acknowledged is stored as told, and nothing else.
+	// Consistent means that every acknowledged event is stored as acknowledged, and nothing else.
 	Consistent Outcome = "consistent"
-	// Inconsistent: there are differences.
+	// Inconsistent means that there are differences.
 	Inconsistent Outcome = "inconsistent"
-	// Unreadable: the store could not be read to the end, which tells nothing.
+	// Unreadable means that the store could not be read to the end, so the result is unknown.
 	Unreadable Outcome = "unreadable"
-	// Skipped: it was not asked for.
+	// Skipped means that there was no reconciliation.
 	Skipped Outcome = "skipped"
 )
 
-// Result is what a reconciliation found, for the report.
+// Result is the result of a reconciliation, for the report.
 type Result struct {
 	Outcome Outcome `json:"outcome"`
-	// Acknowledged is how many events somebody was told are stored, and Found how
-	// many of the run's events were read from the store.
+	// Acknowledged is the number of acknowledged events, and Found the number of the run's
+	// events in the store.
 	Acknowledged int64 `json:"acknowledged"`
 	Found        int64 `json:"found"`
-	// Unanswered is how many were sent of which nobody knows whether they are
-	// stored, and UnansweredFound how many of these are.
+	// Unanswered is the number of events without a verdict, and UnansweredFound the number of
+	// those that are stored.
 	Unanswered      int64 `json:"unanswered"`
 	UnansweredFound int64 `json:"unanswered_found"`
 	Rejected        int64 `json:"refused"`
-	// Lost, Duplicated and Gaps are the gravest of the differences: acknowledged and not
-	// found, found more than once, and sessions whose numbers are not 1 to n.
+	// Lost, Duplicated and Gaps count the gravest differences: events that were acknowledged
+	// and not found, or found more than once, and sessions whose sequences are not 1 to n.
 	Lost       int64 `json:"lost"`
 	Duplicated int64 `json:"duplicated"`
 	Gaps       int64 `json:"gaps"`
-	// Differences counts them all; List has the first.
+	// Differences counts all differences; List has the first of them.
 	Differences int64    `json:"differences"`
 	List        []string `json:"list,omitempty"`
-	// Tables tells whether the database was asked, too.
+	// Tables says whether the database was checked, too.
 	Tables bool `json:"tables"`
 	// Reason says why the store could not be read.
 	Reason  string  `json:"reason,omitempty"`
 	Seconds float64 `json:"seconds"`
 }
 
-// Store is where to read from.
+// Store is the store to read.
 type Store struct {
-	// URL is the service's base URL, and Key may read the run's application.
+	// URL is the service's base URL, and Key a key that may read the run's application.
 	URL, Key string
 	// Client sends the request; it must not bound the time of the whole answer.
 	Client *http.Client
-	// Database is asked about the run's sessions unless it is nil.
+	// Database is the database in which the run's sessions are checked; nil skips that.
 	Database oracle.Querier
 }
 
-// Source makes the events of a run; *traffic.Source does.
+// Source makes the events of a run; *traffic.Source implements it.
 type Source interface {
-	// ID is the id of the event at an index, and Index leads back to it.
+	// ID returns the id of the event at an index, and IndexOf the index of an id.
 	ID(index uint64) uuid.UUID
-	IndexOf(id uuid.UUID) (index uint64, ours bool)
-	// OwnsSession tells whether a session is one of the run, and SessionSuffix is how the
-	// text of its id ends then.
+	IndexOf(id uuid.UUID) (index uint64, own bool)
+	// OwnsSession reports whether a session belongs to the run, and SessionSuffix returns the
+	// end of the ids of all its sessions.
 	OwnsSession(id uuid.UUID) bool
 	SessionSuffix() string
-	// MakeEvent makes the event at an index, sent at a time. Its payload may use the memory
-	// of scratch.
+	// MakeEvent makes the event at an index, sent at a time. Its payload may use the memory of
+	// scratch.
 	MakeEvent(index uint64, at time.Time, scratch []byte) event.Event
 }
 
-// ReviseEvent gives an event the content that it has after so many edits; 0 leaves it alone.
+// ReviseEvent changes the payload of an event to a revision; 0 leaves it unchanged.
 func ReviseEvent(e *event.Event, revision uint8) {
 	if revision > 0 && len(e.Data) > 1 {
 		e.Data = fmt.Appendf(e.Data[:len(e.Data)-1:len(e.Data)-1], `,"revision":%d}`, revision)
 	}
 }
 
-// CompareAPI compares what was sent and told with what is stored. It is called when
-// nothing is sent any more.
+// CompareAPI compares the journal with the stored events. It is called after the sending has
+// ended.
 func CompareAPI(ctx context.Context, l *Journal, source Source, store Store) Result {
 	const roomy = 4 << 10
+
 	r := &comparison{journal: l, source: source, scratch: make([]byte, 0, roomy), differences: l.newViolations(false)}
 	r.resetSeen()
 	err := r.readEvents(ctx, store)
@@ -110,18 +111,29 @@ func CompareAPI(ctx context.Context, l *Journal, source Source, store Store) Res
 	return r.buildResult(err, store.Database != nil)
 }
 
-// buildResult is what was found; err says why not everything could be read.
+// buildResult builds the result; err says why the store could not be read completely.
 func (r *comparison) buildResult(err error, tables bool) Result {
 	counts := r.journal.countVerdictsFrom(r.from)
+
 	result := Result{
-		Outcome: Consistent, Acknowledged: counts.Acknowledged(), Found: r.found,
-		Unanswered: counts[Unanswered], UnansweredFound: r.unanswered, Rejected: counts.Rejected(),
-		Lost: r.lost, Duplicated: r.duplicated, Gaps: r.gaps,
-		Differences: r.differences.Count, List: r.differences.First, Tables: tables,
+		Outcome:         Consistent,
+		Acknowledged:    counts.Acknowledged(),
+		Found:           r.found,
+		Unanswered:      counts[Unanswered],
+		UnansweredFound: r.unanswered,
+		Rejected:        counts.Rejected(),
+		Lost:            r.lost,
+		Duplicated:      r.duplicated,
+		Gaps:            r.gaps,
+		Differences:     r.differences.Count,
+		List:            r.differences.First,
+		Tables:          tables,
 	}
+
 	switch {
 	case err != nil:
-		result.Outcome, result.Reason = Unreadable, err.Error()
+		result.Outcome = Unreadable
+		result.Reason = err.Error()
 	case result.Differences > 0:
 		result.Outcome = Inconsistent
 	}
@@ -129,7 +141,7 @@ func (r *comparison) buildResult(err error, tables bool) Result {
 	return result
 }
 
-// comparison is a reconciliation while it runs.
+// comparison is the state of a reconciliation.
 type comparison struct {
 	journal                *Journal
 	source                 Source
@@ -137,18 +149,19 @@ type comparison struct {
 	found, unanswered      int64
 	lost, duplicated, gaps int64
 	scratch                []byte
-	// from is the first index that is looked at.
+	// from is the first index that is compared.
 	from uint64
-	// exclusive tells that nobody else writes to the store.
+	// exclusive is true when the run is the only writer of the store.
 	exclusive bool
-	// application is the number of the application that sent an event; nil does not ask.
+	// application returns the id of the application that sent an event; nil skips the check.
 	application func(index uint64) int32
 }
 
-// readEvents reads what is stored over the time of the run, all of it or none.
+// readEvents reads all events that are stored in the time span of the run.
 func (r *comparison) readEvents(ctx context.Context, store Store) error {
-	// A service that says nothing for this long says nothing at all.
+	// A service that is silent for this long will not continue.
 	const patience = time.Minute
+
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -161,6 +174,7 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 		"from":  {event.FormatTimestamp(time.UnixMicro(first))},
 		"to":    {event.FormatTimestamp(time.UnixMicro(last + 1))},
 	}
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, store.URL+"/v1/events?"+span.Encode(), nil)
 	if err != nil {
 		return fmt.Errorf("read the stored events: %w", err)
@@ -172,12 +186,12 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 	if err != nil {
 		return fmt.Errorf("read the stored events: %w", err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() //nolint:errcheck // the body was read
 
 	if response.StatusCode != http.StatusOK {
 		const enough = 300
-		text, _ := io.ReadAll(io.LimitReader(response.Body, enough)) // what there is of it
-		return fmt.Errorf("read the stored events: the service answers %s: %s", response.Status, strings.TrimSpace(string(text)))
+		text, _ := io.ReadAll(io.LimitReader(response.Body, enough)) // as much as can be read
+		return fmt.Errorf("read the stored events: the service answered %s: %s", response.Status, strings.TrimSpace(string(text)))
 	}
 
 	const buffer = 1 << 20
@@ -188,7 +202,7 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 			return nil
 		}
 
-		if err != nil { // a line without its end is one that was cut off
+		if err != nil { // a line without an end was cut off
 			return fmt.Errorf("read the stored events: after %d of this run: %w", r.found, errors.Join(err, context.Cause(ctx)))
 		}
 
@@ -202,7 +216,7 @@ func (r *comparison) readEvents(ctx context.Context, store Store) error {
 	}
 }
 
-// storedEvent is a stored event as the API gives it.
+// storedEvent is a stored event in the form of the API.
 type storedEvent struct {
 	ID        uuid.UUID       `json:"event_id"`
 	SessionID uuid.UUID       `json:"session_id"`
@@ -211,25 +225,33 @@ type storedEvent struct {
 	Name      string          `json:"name"`
 	Data      json.RawMessage `json:"data"`
 	Timestamp time.Time       `json:"timestamp"`
-	// Application is its number in the tables; the API gives its name, which is not read.
+	// Application is the application's id in the tables; the API has its name, which is not
+	// read.
 	Application int32 `json:"-"`
 }
 
 func (w *storedEvent) toEvent() event.Event {
-	return event.Event{ID: w.ID, SessionID: w.SessionID, Category: w.Category, Name: w.Name, Data: w.Data, Timestamp: w.Timestamp.UTC()}
+	return event.Event{
+		ID:        w.ID,
+		SessionID: w.SessionID,
+		Category:  w.Category,
+		Name:      w.Name,
+		Data:      w.Data,
+		Timestamp: w.Timestamp.UTC(),
+	}
 }
 
-// compareEvent holds a stored event against the ledger.
+// compareEvent compares a stored event with the journal.
 func (r *comparison) compareEvent(w *storedEvent) {
-	index, ours := r.source.IndexOf(w.ID)
-	if !ours {
+	index, own := r.source.IndexOf(w.ID)
+	if !own {
 		if r.exclusive {
-			r.differences.addDifference("%s: stored in session %s, and nobody sent it", w.ID, w.SessionID)
+			r.differences.addDifference("%s: stored in session %s, and not sent by this run", w.ID, w.SessionID)
 			return
 		}
 
 		if r.source.OwnsSession(w.SessionID) {
-			r.differences.addDifference("%s: stored in session %s of this run, which never sent it", w.ID, w.SessionID)
+			r.differences.addDifference("%s: stored in session %s of this run, and never sent", w.ID, w.SessionID)
 		}
 
 		return
@@ -242,7 +264,7 @@ func (r *comparison) compareEvent(w *storedEvent) {
 	r.found++
 	e := r.journal.findEntry(index)
 	if e == nil {
-		r.differences.addDifference("%s: stored, and never sent (it would be event %d of this run)", w.ID, index)
+		r.differences.addDifference("%s: stored, and never sent (event %d of this run)", w.ID, index)
 		return
 	}
 
@@ -255,23 +277,24 @@ func (r *comparison) compareEvent(w *storedEvent) {
 	ReviseEvent(&sent, e.revision)
 	switch {
 	case e.erased || r.journal.isSessionErased(sent.SessionID):
-		r.differences.addDifference("%s: found in session %s, and it was erased", w.ID, w.SessionID)
+		r.differences.addDifference("%s: erased, and found in session %s", w.ID, w.SessionID)
 	case r.application != nil && r.application(index) != w.Application:
-		r.differences.addDifference("%s: stored as sent by application %d, and application %d sent it", w.ID, w.Application, r.application(index))
+		r.differences.addDifference("%s: stored with application %d, and sent by application %d", w.ID, w.Application, r.application(index))
 	case e.verdict == Conflict || e.verdict == Rejected:
-		r.differences.addDifference("%s: stored, and told %q", w.ID, e.verdict)
+		r.differences.addDifference("%s: stored, and answered %q", w.ID, e.verdict)
 	case !sameEvent(&sent, &stored):
-		r.differences.addDifference("%s: stored with another content: sent %s, stored %s", w.ID, abbreviateEvent(&sent), abbreviateEvent(&stored))
+		r.differences.addDifference("%s: stored with other content: sent %s, stored %s", w.ID, abbreviateEvent(&sent), abbreviateEvent(&stored))
 	case e.verdict == Unanswered:
 		r.unanswered++
 	case e.sequence != 0 && e.sequence != w.Sequence:
-		r.differences.addDifference("%s: stored at sequence %d of session %s, told %d", w.ID, w.Sequence, w.SessionID, e.sequence)
+		r.differences.addDifference("%s: stored at sequence %d of session %s, acknowledged with %d", w.ID, w.Sequence, w.SessionID, e.sequence)
 	}
 }
 
 // abbreviateEvent renders an event for a person to compare.
 func abbreviateEvent(e *event.Event) string {
 	const enough = 400
+
 	text := traffic.AppendEvent(nil, e)
 	if len(text) > enough {
 		return string(text[:enough]) + " ..."
@@ -280,7 +303,8 @@ func abbreviateEvent(e *event.Event) string {
 	return string(text)
 }
 
-// findMissingEvents looks for what should have been found, once.
+// findMissingEvents finds acknowledged events that are missing, and events that were found more
+// than once.
 func (r *comparison) findMissingEvents() {
 	for index := r.from; index < r.journal.next.Load(); index++ {
 		e := r.journal.findEntry(index)
@@ -299,13 +323,13 @@ func (r *comparison) findMissingEvents() {
 			}
 
 			r.lost++
-			r.differences.addDifference("%s: lost: told %q, sequence %d of session %s, and not found at %s",
+			r.differences.addDifference("%s: lost: answered %q, sequence %d of session %s, and not found at %s",
 				sent.ID, e.verdict, e.sequence, sent.SessionID, event.FormatTimestamp(sent.Timestamp))
 		}
 	}
 }
 
-// checkRunSessions asks the database about the run's sessions.
+// checkRunSessions checks the run's sessions in the database.
 func (r *comparison) checkRunSessions(ctx context.Context, database oracle.Querier) error {
 	first, last := r.journal.timeSpan()
 	scope := oracle.Scope{Suffix: r.source.SessionSuffix(), From: time.UnixMicro(first), To: time.UnixMicro(last)}

@@ -15,10 +15,10 @@ import (
 
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 	"github.com/the-eye-events/the-eye/eyeload/load/traffic"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// recordedRun is a run of ten events that were stored and noted.
+// recordedRun is a run of ten events that were stored and recorded.
 type recordedRun struct {
 	*apptest.Service
 	source  *traffic.Source
@@ -27,10 +27,15 @@ type recordedRun struct {
 
 const events = 10
 
-// sendEvents sends events of one session, the last of which nobody was told about.
+// sendEvents sends events of one session, the last of which gets no answer.
 func sendEvents(t *testing.T, service *apptest.Service, seed uint64) *recordedRun {
 	t.Helper()
-	s := &recordedRun{Service: service, source: traffic.NewHot(traffic.NewRun(seed, time.Now())), journal: reconcile.NewJournal()}
+	s := &recordedRun{
+		Service: service,
+		source:  traffic.NewHot(traffic.NewRun(seed, time.Now())),
+		journal: reconcile.NewJournal(),
+	}
+
 	for i := range uint64(events) {
 		micros := time.Now().UnixMicro()
 		s.journal.RecordSending(i, micros)
@@ -62,39 +67,46 @@ func (s *recordedRun) compareAPI(t *testing.T, withTables bool) reconcile.Result
 func TestACleanRunIsConsistent(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
-	// Another run at the same time is none of its business.
+
+	// Another run at the same time makes no difference.
 	other := sendEvents(t, service, 2)
 	r := sendEvents(t, service, 1).compareAPI(t, true)
 	require.Equal(t, reconcile.Result{
-		Outcome: reconcile.Consistent, Acknowledged: events - 1, Found: events, Unanswered: 1, UnansweredFound: 1, Tables: true,
+		Outcome:         reconcile.Consistent,
+		Acknowledged:    events - 1,
+		Found:           events,
+		Unanswered:      1,
+		UnansweredFound: 1,
+		Tables:          true,
 	}, r)
+
 	require.Equal(t, reconcile.Consistent, other.compareAPI(t, true).Outcome)
 }
 
-// A reconciliation that never complains proves nothing.
+// A reconciliation that never finds a difference proves nothing.
 func TestWhatIsWrongIsFound(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
 	pool := service.Database.Pool(t)
 	for seed, c := range []struct {
 		name string
-		// statement does the damage to the event $1.
+		// statement damages the event $1.
 		statement string
 		damage    func(s *recordedRun)
-		// found is in the one difference that the API shows; empty: only tables show it.
+		// found is a part of the one difference that the API shows; if empty, only tables show it.
 		found string
 	}{
 		{name: "lost", statement: "delete from event where event_id = $1", found: "lost"},
 		{name: "another sequence", statement: "update event set sequence = 99 where event_id = $1", found: "sequence 99"},
-		{name: "other data", statement: `update event set data = data || '{"x":1}' where event_id = $1`, found: "another content"},
-		{name: "another name", statement: "update event set name = 'x' where event_id = $1", found: "another content"},
-		{name: "another session", statement: "update event set session_id = gen_random_uuid() where event_id = $1", found: "another content"},
-		{name: "a little later", statement: "update event set timestamp = timestamp + interval '1 microsecond' where event_id = $1", found: "another content"},
-		{name: "an invention in a session of the run", statement: "update event set event_id = gen_random_uuid() where event_id = $1", found: "never sent it"},
-		{name: "a refused one", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Rejected, 0) }, found: `told "rejected"`},
-		{name: "one in conflict", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Conflict, 0) }, found: `told "conflict"`},
-		{name: "told otherwise", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Duplicate, 1) }, found: "told 1"},
-		{name: "an answer that cannot be", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordViolation("what %s", "nonsense") }, found: "what nonsense"},
+		{name: "other data", statement: `update event set data = data || '{"x":1}' where event_id = $1`, found: "other content"},
+		{name: "another name", statement: "update event set name = 'x' where event_id = $1", found: "other content"},
+		{name: "another session", statement: "update event set session_id = gen_random_uuid() where event_id = $1", found: "other content"},
+		{name: "a little later", statement: "update event set timestamp = timestamp + interval '1 microsecond' where event_id = $1", found: "other content"},
+		{name: "an invention in a session of the run", statement: "update event set event_id = gen_random_uuid() where event_id = $1", found: "never sent"},
+		{name: "a rejected event", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Rejected, 0) }, found: `answered "rejected"`},
+		{name: "one in conflict", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Conflict, 0) }, found: `answered "conflict"`},
+		{name: "another acknowledged sequence", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordVerdict(4, reconcile.Duplicate, 1) }, found: "acknowledged with 1"},
+		{name: "an impossible answer", statement: "select $1::uuid", damage: func(s *recordedRun) { s.journal.RecordViolation("what %s", "nonsense") }, found: "what nonsense"},
 		{name: "a wrong count", statement: "update session set event_count = 2 from event where event.event_id = $1 and event.session_id = session.session_id"},
 		{name: "a gap", statement: "update session set last_sequence = 11 from event where event.event_id = $1 and event.session_id = session.session_id"},
 	} {
@@ -172,13 +184,23 @@ func TestAStoreThatCannotBeReadTellsNothing(t *testing.T) {
 		},
 	} {
 		server := httptest.NewServer(handler)
-		r := reconcile.CompareAPI(context.Background(), s.journal, s.source, reconcile.Store{URL: server.URL, Key: s.Read, Client: s.HTTP})
+		r := reconcile.CompareAPI(context.Background(), s.journal, s.source, reconcile.Store{
+			URL:    server.URL,
+			Key:    s.Read,
+			Client: s.HTTP,
+		})
+
 		server.Close()
 		require.Equal(t, reconcile.Unreadable, r.Outcome, "%s: %+v", name, r)
 		require.NotEmpty(t, r.Reason, name)
 	}
 
-	r := reconcile.CompareAPI(context.Background(), s.journal, s.source, reconcile.Store{URL: "http://127.0.0.1:1", Key: s.Read, Client: s.HTTP})
+	r := reconcile.CompareAPI(context.Background(), s.journal, s.source, reconcile.Store{
+		URL:    "http://127.0.0.1:1",
+		Key:    s.Read,
+		Client: s.HTTP,
+	})
+
 	require.Equal(t, reconcile.Unreadable, r.Outcome, "the service is gone")
 
 	pool := service.Database.Pool(t)

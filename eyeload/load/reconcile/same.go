@@ -9,16 +9,16 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// sameEvent tells whether two events say the same. It compares them member by member and
-// does not ask for their digests: by those the service decides what a duplicate is, and
-// a digest that left something out would not see that it is missing here.
+// sameEvent reports whether two events are equal. It compares them member by member and not by
+// their digests: the service recognizes duplicates by digests, so a digest that left out a
+// member would hide the loss of that member here.
 func sameEvent(sent, stored *event.Event) bool {
 	return sent.ID == stored.ID && sent.SessionID == stored.SessionID && sent.Category == stored.Category && sent.Name == stored.Name &&
 		sent.Timestamp.Equal(stored.Timestamp) && sameJSON(sent.Data, stored.Data)
 }
 
-// sameJSON compares documents by their meaning: the store keeps neither the order of
-// members nor the way a number is written.
+// sameJSON reports whether two documents have the same meaning: the store keeps neither the
+// order of members nor the notation of numbers.
 func sameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -26,6 +26,7 @@ func sameJSON(a, b []byte) bool {
 
 	x, okX := decodeJSON(a)
 	y, okY := decodeJSON(b)
+
 	return okX && okY && equalJSON(x, y)
 }
 
@@ -37,6 +38,7 @@ func decodeJSON(text []byte) (document any, ok bool) {
 	}
 
 	_, err := decoder.Token()
+
 	return document, err == io.EOF
 }
 

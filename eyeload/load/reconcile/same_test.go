@@ -11,13 +11,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// The judge has eyes of its own: every member counts, and in a payload the meaning.
+// The comparison is independent of the service: every member counts, and in a payload the meaning.
 func TestContentIsComparedWithoutTheDigest(t *testing.T) {
 	t.Parallel()
 	sent := event.Event{
-		ID: uuid.New(), SessionID: uuid.New(), Category: "page", Name: "view", Timestamp: time.Unix(1_700_000_000, 1000),
-		Data: []byte(`{"n":1.50e2,"m":-2,"list":[1,{"a":null}],"s":"x","b":true}`),
+		ID:        uuid.New(),
+		SessionID: uuid.New(),
+		Category:  "page",
+		Name:      "view",
+		Timestamp: time.Unix(1_700_000_000, 1000),
+		Data:      []byte(`{"n":1.50e2,"m":-2,"list":[1,{"a":null}],"s":"x","b":true}`),
 	}
+
 	for name, change := range map[string]func(e *event.Event){
 		"nothing": func(*event.Event) {},
 		"order of members": func(e *event.Event) {

@@ -10,34 +10,40 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/the-eye-events/the-eye/internal/oracle"
+	"github.com/the-eye-events/the-eye/internal/testing/oracle"
 )
 
-// storedSQL reads the events from a time on, by the index on the timestamp.
+// storedSQL reads the events since a time, by the index on the timestamp.
 const storedSQL = `select event_id, session_id, sequence, category, name, data, "timestamp", application_id from event where "timestamp" >= $1`
 
-// Expectation is what tables are held against.
+// Expectation is what the tables are compared with.
 type Expectation struct {
 	Journal *Journal
 	Source  Source
-	// From is the first index that is looked at.
+	// From is the first index that is compared.
 	From uint64
-	// Application is the number of the application that sent an event; nil does not ask
-	// whether events and errors are attributed to the right one.
+	// Application returns the id of the application that sent an event; nil skips the check of
+	// the application of events and rejections.
 	Application func(index uint64) int32
 }
 
-// CompareTables compares what was sent and told with what the database
-// holds, and asks whether its tables contradict one another. It does not go through
-// the service, which is under suspicion, and takes the database for the run's alone:
-// what stands in it and was not sent is a difference. It may be called again and
-// again, whenever nothing is being sent.
+// CompareTables compares the journal with the tables of the database, and checks that the
+// tables agree with one another. It does not use the service, which is under test, and expects
+// the database to be the run's own: a row that the run did not send is a difference. It may be
+// called repeatedly, whenever nothing is being sent.
 func CompareTables(ctx context.Context, c Expectation, database oracle.Querier) Result {
 	const roomy = 4 << 10
+
 	r := &comparison{
-		journal: c.Journal, source: c.Source, scratch: make([]byte, 0, roomy), exclusive: true, from: c.From,
-		application: c.Application, differences: c.Journal.newViolations(c.From > 0),
+		journal:     c.Journal,
+		source:      c.Source,
+		scratch:     make([]byte, 0, roomy),
+		exclusive:   true,
+		from:        c.From,
+		application: c.Application,
+		differences: c.Journal.newViolations(c.From > 0),
 	}
+
 	err := r.compareRows(ctx, database)
 	if err == nil {
 		r.findMissingEvents()
@@ -51,10 +57,10 @@ func CompareTables(ctx context.Context, c Expectation, database oracle.Querier) 
 	return r.buildResult(err, true)
 }
 
-// compareRows holds every stored event against the ledger.
+// compareRows compares every stored event with the journal.
 func (r *comparison) compareRows(ctx context.Context, database oracle.Querier) error {
 	earliest := pgtype.Timestamptz{Time: time.UnixMicro(r.resetSeen()), Valid: true}
-	if r.from == 0 { // all there is, whatever its time
+	if r.from == 0 { // all events, whatever their time
 		earliest = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
 	}
 
@@ -75,8 +81,8 @@ func (r *comparison) compareRows(ctx context.Context, database oracle.Querier) e
 	return nil
 }
 
-// resetSeen takes back what an earlier reconciliation has seen, and returns the earliest
-// time of what is compared, in microseconds.
+// resetSeen forgets what an earlier reconciliation has found, and returns the earliest time of
+// the compared events, in microseconds.
 func (r *comparison) resetSeen() (earliest int64) {
 	for index := r.from; index < r.journal.next.Load(); index++ {
 		if e := r.journal.findEntry(index); e != nil {
@@ -90,38 +96,42 @@ func (r *comparison) resetSeen() (earliest int64) {
 	return earliest
 }
 
-// rejectionsSQL reads whose refusals are kept, and whether all of them are: an application
-// that has too many refused in an hour has the rest of them counted.
+// rejectionsSQL reads the rejections of events, and whether all of them were kept: when an
+// application has too many in an hour, the others are only counted.
 const rejectionsSQL = `
 select r.event_id, r.rejection_id, r.application_id, r.code, (select coalesce(sum(c.refused) = sum(c.kept), true) from rejection_count c)
 from rejection r where r.event_id is not null`
 
-// rejection is an error as it is kept.
+// rejection is a recorded rejection.
 type rejection struct {
 	event, id   uuid.UUID
 	application int32
 	code        string
 }
 
-// compareRejections looks for the refused events among the errors, where people look for them.
+// compareRejections checks that the rejected events are recorded as rejections.
 func (r *comparison) compareRejections(ctx context.Context, database oracle.Querier) error {
 	rows, err := database.Query(ctx, rejectionsSQL) //nolint:rowserrcheck // ForEachRow returns it
 	if err != nil {
-		return fmt.Errorf("read the refused events: %w", err)
+		return fmt.Errorf("read the rejections: %w", err)
 	}
 
-	kept, byID, whole := map[uuid.UUID]bool{}, map[uuid.UUID]rejection{}, true
+	kept := map[uuid.UUID]bool{}
+	byID := map[uuid.UUID]rejection{}
+	complete := true
 	var found rejection
-	_, err = pgx.ForEachRow(rows, []any{&found.event, &found.id, &found.application, &found.code, &whole}, func() error {
-		kept[found.event], byID[found.id] = true, found
+	_, err = pgx.ForEachRow(rows, []any{&found.event, &found.id, &found.application, &found.code, &complete}, func() error {
+		kept[found.event] = true
+		byID[found.id] = found
 		r.checkApplication(&found)
+
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read the refused events: %w", err)
+		return fmt.Errorf("read the rejections: %w", err)
 	}
 
-	if whole {
+	if complete {
 		r.findMissingRejections(kept)
 		r.findMissingConflicts(byID)
 	}
@@ -129,15 +139,15 @@ func (r *comparison) compareRejections(ctx context.Context, database oracle.Quer
 	return nil
 }
 
-// checkApplication tells whether an error is kept as one of the application that sent the event.
+// checkApplication checks that a rejection is recorded for the application that sent the event.
 func (r *comparison) checkApplication(found *rejection) {
-	if index, ours := r.source.IndexOf(found.event); ours && r.application != nil && r.application(index) != found.application {
-		r.differences.addDifference("%s: its refusal %s is kept as one of application %d, and application %d sent it",
+	if index, own := r.source.IndexOf(found.event); own && r.application != nil && r.application(index) != found.application {
+		r.differences.addDifference("%s: its rejection %s is recorded for application %d, and application %d sent it",
 			found.event, found.id, found.application, r.application(index))
 	}
 }
 
-// findMissingRejections looks for every event that was told to be refused.
+// findMissingRejections checks that every rejected event has a rejection.
 func (r *comparison) findMissingRejections(kept map[uuid.UUID]bool) {
 	for index := r.from; index < r.journal.next.Load(); index++ {
 		e := r.journal.findEntry(index)
@@ -146,35 +156,35 @@ func (r *comparison) findMissingRejections(kept map[uuid.UUID]bool) {
 		}
 
 		if sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), r.scratch); r.journal.isSessionErased(sent.SessionID) {
-			continue // its errors were erased with it
+			continue // its rejections were erased with it
 		}
 
-		r.differences.addDifference("%s: told %q, and not among the errors", r.source.ID(index), e.verdict)
+		r.differences.addDifference("%s: answered %q, and not among the rejections", r.source.ID(index), e.verdict)
 	}
 }
 
-// findMissingConflicts looks for every refusal of a conflict that somebody was told.
+// findMissingConflicts checks that every conflict that was answered has a rejection.
 func (r *comparison) findMissingConflicts(kept map[uuid.UUID]rejection) {
 	r.journal.mu.Lock()
 	conflicts := maps.Clone(r.journal.conflicts)
 	r.journal.mu.Unlock()
 	for id, index := range conflicts {
-		found, there := kept[id]
+		found, exists := kept[id]
 		e := r.journal.findEntry(index)
 		switch sent := r.source.MakeEvent(index, time.UnixMicro(e.sent), r.scratch); {
 		case index < r.from || r.journal.isSessionErased(sent.SessionID):
-		case !there:
-			r.differences.addDifference("%s: told that its conflict is kept as error %s, and it is not among the errors", sent.ID, id)
+		case !exists:
+			r.differences.addDifference("%s: its conflict was answered with the error %s, which is not among the rejections", sent.ID, id)
 		case found.code != conflictCode || found.event != sent.ID:
-			r.differences.addDifference("%s: its conflict %s is kept as %q of %s", sent.ID, id, found.code, found.event)
+			r.differences.addDifference("%s: its conflict %s is recorded as %q of %s", sent.ID, id, found.code, found.event)
 		}
 	}
 }
 
-// conflictCode is the code of the API for an id that was stored with another content.
+// conflictCode is the code of the API for an id that was stored with other content.
 const conflictCode = "event_id_conflict"
 
-// checkAllTables asks the database about all sessions and the ledger of ids.
+// checkAllTables checks all sessions and the ledger.
 func (r *comparison) checkAllTables(ctx context.Context, database oracle.Querier) error {
 	broken, err := oracle.FindBrokenSessions(ctx, database, oracle.Scope{})
 	if err != nil {
@@ -191,13 +201,13 @@ func (r *comparison) checkAllTables(ctx context.Context, database oracle.Querier
 		return err
 	}
 
-	errors, err := oracle.FindMiscountedRejections(ctx, database)
+	miscounted, err := oracle.FindMiscountedRejections(ctx, database)
 	if err != nil {
 		return err
 	}
 
 	r.gaps = int64(len(gaps))
-	for _, found := range [][]string{gaps, broken, ledger, errors} {
+	for _, found := range [][]string{gaps, broken, ledger, miscounted} {
 		for _, sentence := range found {
 			r.differences.addDifference("%s", sentence)
 		}

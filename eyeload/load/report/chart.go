@@ -19,8 +19,8 @@ const (
 	plotBottom   = chartHeight - marginBottom
 )
 
-// chart is a drawing for the template: lines, their axes, and dots that say their
-// values when pointed at.
+// chart is a drawing for the template: lines, their axes, and dots that show their values under
+// the pointer.
 type chart struct {
 	Width, Height, Left, Right, Top, Bottom float64
 	X, Y, Y2                                []tick
@@ -29,13 +29,13 @@ type chart struct {
 	Marks                                   []tick
 }
 
-// tick is a place on an axis.
+// tick is a position on an axis.
 type tick struct {
 	At   float64
 	Text string
 }
 
-// line is a row of points. Class is its look.
+// line is a row of points. Class is its style.
 type line struct {
 	Name, Class, Path string
 	Dots              []dot
@@ -46,10 +46,10 @@ type dot struct {
 	Title string
 }
 
-// axis maps values to places.
+// axis maps values to positions.
 type axis struct {
-	from, to     float64 // values, logarithms where log is set
-	start, end   float64 // places
+	from, to     float64 // values; logarithms if log is set
+	start, end   float64 // positions
 	log          bool
 	ticks        []float64
 	describeTick func(float64) string
@@ -79,6 +79,7 @@ func (a *axis) tickMarks() []tick {
 // newLinearAxis makes an axis from 0 to a round number above the highest value.
 func newLinearAxis(highest, start, end float64, describe func(float64) string) *axis {
 	const wanted = 5
+
 	step := roundUpNicely(highest / wanted)
 	a := &axis{start: start, end: end, describeTick: describe}
 	for v := 0.0; ; v += step {
@@ -90,7 +91,7 @@ func newLinearAxis(highest, start, end float64, describe func(float64) string) *
 	}
 }
 
-// roundUpNicely is the next of 1, 2 and 5 times a power of ten.
+// roundUpNicely returns the next of 1, 2 and 5 times a power of ten.
 func roundUpNicely(v float64) float64 {
 	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return 1
@@ -106,11 +107,15 @@ func roundUpNicely(v float64) float64 {
 	return 10 * power
 }
 
-// newLogAxis makes an axis over the decades that hold two positive values.
+// newLogAxis makes an axis of the decades that contain two positive values.
 func newLogAxis(lowest, highest, start, end float64) *axis {
 	a := &axis{
-		from: math.Floor(math.Log10(lowest)), to: math.Ceil(math.Log10(highest)), start: start, end: end,
-		log: true, describeTick: FormatMillis,
+		from:         math.Floor(math.Log10(lowest)),
+		to:           math.Ceil(math.Log10(highest)),
+		start:        start,
+		end:          end,
+		log:          true,
+		describeTick: FormatMillis,
 	}
 	if a.to <= a.from {
 		a.to = a.from + 1
@@ -124,7 +129,14 @@ func newLogAxis(lowest, highest, start, end float64) *axis {
 }
 
 func emptyChart() chart {
-	return chart{Width: chartWidth, Height: chartHeight, Left: marginLeft, Right: plotRight, Top: marginTop, Bottom: plotBottom}
+	return chart{
+		Width:  chartWidth,
+		Height: chartHeight,
+		Left:   marginLeft,
+		Right:  plotRight,
+		Top:    marginTop,
+		Bottom: plotBottom,
+	}
 }
 
 // addLine adds a line of points.
@@ -151,13 +163,20 @@ func (c *chart) addLine(name, class string, x, y *axis, n int, point func(i int)
 // chartOverTime draws the latencies of every second, and the rate.
 func chartOverTime(seconds []Second) chart {
 	c := emptyChart()
-	c.XTitle, c.YTitle, c.Y2Title = "seconds since the run began", "latency from the scheduled send", "requests/s"
-	lowest, highest, rate, end := math.Inf(1), 0.0, 0.0, 0.0
+	c.XTitle = "seconds since the run began"
+	c.YTitle = "latency from the scheduled send"
+	c.Y2Title = "requests/s"
+	lowest := math.Inf(1)
+	highest := 0.0
+	rate := 0.0
+	end := 0.0
 	var answered []Second
 	for _, s := range seconds {
-		rate, end = max(rate, s.Reached, s.Asked), max(end, s.At)
+		rate = max(rate, s.Reached, s.Asked)
+		end = max(end, s.At)
 		if s.P50 > 0 {
-			lowest, highest = min(lowest, s.P50), max(highest, s.Max)
+			lowest = min(lowest, s.P50)
+			highest = max(highest, s.Max)
 			answered = append(answered, s)
 		}
 	}
@@ -168,12 +187,16 @@ func chartOverTime(seconds []Second) chart {
 
 	plain := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 	x := newLinearAxis(end, marginLeft, plotRight, plain)
-	y, y2 := newLogAxis(lowest, highest, plotBottom, marginTop), newLinearAxis(rate, plotBottom, marginTop, plain)
-	c.X, c.Y, c.Y2 = x.tickMarks(), y.tickMarks(), y2.tickMarks()
+	y := newLogAxis(lowest, highest, plotBottom, marginTop)
+	y2 := newLinearAxis(rate, plotBottom, marginTop, plain)
+	c.X = x.tickMarks()
+	c.Y = y.tickMarks()
+	c.Y2 = y2.tickMarks()
 	c.addLine("rate", "rate", x, y2, len(seconds), func(i int) (float64, float64, string) {
 		s := seconds[i]
 		return s.At, s.Reached, fmt.Sprintf("%.0f s: %.5g/s sent, %.5g/s asked, %d answered with 2xx, %d others", s.At, s.Reached, s.Asked, s.OK, s.Other)
 	})
+
 	for _, l := range []struct {
 		name string
 		of   func(Second) float64
@@ -191,36 +214,59 @@ func chartOverTime(seconds []Second) chart {
 	return c
 }
 
-// chartDistribution draws percentiles, ever finer to the right, against latencies.
-func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
-	c := emptyChart()
-	c.XTitle, c.YTitle = "percentile", "latency"
-	lowest, highest, most := math.Inf(1), 0.0, 1.0
+// boundDistributions returns the range of the latencies, and the largest number of requests in
+// a step.
+func boundDistributions(steps []Step, of func(*Step) *Latency) (lowest, highest, largestCount float64) {
+	lowest = math.Inf(1)
+	largestCount = 1
 	for i := range steps {
 		l := of(&steps[i])
 		for _, p := range l.Distribution {
-			lowest, highest = min(lowest, p.Millis), max(highest, p.Millis)
+			lowest = min(lowest, p.Millis)
+			highest = max(highest, p.Millis)
 		}
 
-		most = max(most, float64(l.Count))
+		largestCount = max(largestCount, float64(l.Count))
 	}
 
 	if highest == 0 {
-		lowest, highest = 1, 10
+		return 1, 10, largestCount
 	}
 
-	y := newLogAxis(max(lowest, 0.001), highest, plotBottom, marginTop)
-	// The place of a percentile p is log10(1/(1-p)); the last point stands for the
-	// slowest request.
-	nines := math.Ceil(math.Log10(most))
-	x := &axis{to: max(nines, 1), start: marginLeft, end: plotRight, describeTick: func(v float64) string {
-		return strconv.FormatFloat(100*(1-math.Pow(10, -v)), 'g', 10, 64) + "%"
-	}}
+	return lowest, highest, largestCount
+}
+
+// newPercentileAxis makes an axis of percentiles. The position of a percentile p is
+// log10(1/(1-p)); the last point stands for the slowest request.
+func newPercentileAxis(largestCount float64) *axis {
+	nines := math.Ceil(math.Log10(largestCount))
+	x := &axis{
+		to:    max(nines, 1),
+		start: marginLeft,
+		end:   plotRight,
+		describeTick: func(v float64) string {
+			return strconv.FormatFloat(100*(1-math.Pow(10, -v)), 'g', 10, 64) + "%"
+		},
+	}
+
 	for v := 0.0; v <= x.to; v++ {
 		x.ticks = append(x.ticks, v)
 	}
 
-	c.X, c.Y = x.tickMarks(), y.tickMarks()
+	return x
+}
+
+// chartDistribution draws percentiles, ever finer to the right, against latencies.
+func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
+	c := emptyChart()
+	c.XTitle = "percentile"
+	c.YTitle = "latency"
+	lowest, highest, largestCount := boundDistributions(steps, of)
+	x := newPercentileAxis(largestCount)
+	y := newLogAxis(max(lowest, 0.001), highest, plotBottom, marginTop)
+	c.X = x.tickMarks()
+	c.Y = y.tickMarks()
+
 	const looks = 6
 	for i := range steps {
 		l := of(&steps[i])
@@ -228,7 +274,8 @@ func chartDistribution(steps []Step, of func(*Step) *Latency) chart {
 			continue
 		}
 
-		class, slowest := fmt.Sprintf("s%d", i%looks), math.Log10(float64(l.Count))
+		class := fmt.Sprintf("s%d", i%looks)
+		slowest := math.Log10(float64(l.Count))
 		c.addLine(fmt.Sprintf("%.6g/s", steps[i].AskedRate), class, x, y, len(l.Distribution), func(k int) (float64, float64, string) {
 			p := l.Distribution[k]
 			at := slowest

@@ -1,7 +1,7 @@
-// Package report owns what a load test says: its numbers, the thresholds they are
-// held against, and the three forms in which they are given: text for a terminal,
-// JSON for machines, and one self-contained HTML page for people.
+// Package report holds the results of a load test: the figures, the thresholds, and the three
+// forms of the report: text for a terminal, JSON for programs, and one self-contained HTML
+// page.
 //
-// The load tester fills a Report, Judge decides, and the Write functions render.
+// The load tester fills a Report, CheckThresholds checks it, and the Write functions render it.
 // Times in a Report are in milliseconds, rates in requests a second.
 package report

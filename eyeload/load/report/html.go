@@ -12,7 +12,7 @@ import (
 //go:embed page.tmpl
 var pageText string
 
-// WriteHTML writes the report as one page that needs nothing else.
+// WriteHTML writes the report as one self-contained page.
 func WriteHTML(w io.Writer, r *Report) error {
 	page, err := template.New("report").Funcs(template.FuncMap{
 		"ms": FormatMillis, "counts": formatCounts, "size": formatSize, "mark": formatPassed,
@@ -30,10 +30,12 @@ func WriteHTML(w io.Writer, r *Report) error {
 		More                      int64
 		OverTime, Scheduled, Sent chart
 	}{
-		Report: r, Reconciled: describeReconciliation(&r.Reconciliation), More: r.Reconciliation.Differences - int64(len(r.Reconciliation.List)),
-		OverTime:  chartOverTime(r.Timeline),
-		Scheduled: chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Scheduled }),
-		Sent:      chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Sent }),
+		Report:     r,
+		Reconciled: describeReconciliation(&r.Reconciliation),
+		More:       r.Reconciliation.Differences - int64(len(r.Reconciliation.List)),
+		OverTime:   chartOverTime(r.Timeline),
+		Scheduled:  chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Scheduled }),
+		Sent:       chartDistribution(r.Steps, func(s *Step) *Latency { return &s.Sent }),
 	})
 	if err != nil {
 		return fmt.Errorf("fill the page: %w", err)

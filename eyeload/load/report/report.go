@@ -12,19 +12,19 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// Report is what a load test did and found.
+// Report is the result of a load test.
 type Report struct {
 	StartedAt time.Time `json:"started_at"`
 	Seconds   float64   `json:"seconds"`
 	URL       string    `json:"url"`
-	// Kind is the kind of traffic, and Seed what its contents follow from.
+	// Kind is the kind of traffic, and Seed decides its events.
 	Kind  string `json:"kind"`
 	Seed  uint64 `json:"seed"`
 	Batch int    `json:"batch"`
-	// Encoding says how the events were written: json or ndjson, and whether gzipped.
+	// Encoding is the encoding of the events: json or ndjson, and whether gzipped.
 	Encoding  string `json:"encoding"`
 	KeepAlive bool   `json:"keep_alive"`
-	// Stopped tells that somebody ended the sending early.
+	// Stopped is true when the sending was ended early.
 	Stopped        bool             `json:"stopped,omitempty"`
 	Steps          []Step           `json:"steps"`
 	Timeline       []Second         `json:"timeline"`
@@ -35,52 +35,51 @@ type Report struct {
 	Passed         bool             `json:"passed"`
 }
 
-// Step is one rate, held for a while.
+// Step is the result of one rate.
 type Step struct {
 	AskedRate float64 `json:"asked_rate"`
-	// ReachedRate is what was sent over the time in which it was to be sent, or the
-	// longer one that it took; AnsweredRate is the requests that succeeded over the
-	// time until the last answer.
+	// ReachedRate is the number of sent requests divided by the planned time, or by the actual
+	// time if that was longer; AnsweredRate is the number of successful requests divided by
+	// the time until the last answer.
 	ReachedRate  float64 `json:"reached_rate"`
 	AnsweredRate float64 `json:"answered_rate"`
 	Seconds      float64 `json:"seconds"`
 	Requests     int64   `json:"requests"`
-	// Unsent is how many requests the load tester gave up, being too far behind.
+	// Unsent is the number of requests that the load tester gave up because it was too late.
 	Unsent int64 `json:"unsent"`
-	// Failed is how many requests were not answered with a success for every event.
+	// Failed is the number of requests that were not answered with a success for every event.
 	Failed   int64            `json:"failed"`
 	Events   int64            `json:"events"`
 	Verdicts map[string]int64 `json:"verdicts"`
-	// Statuses counts answers by status code, and Errors what came instead of one.
+	// Statuses counts answers by status code, and Errors the requests without an answer.
 	Statuses map[string]int64 `json:"statuses"`
 	Errors   map[string]int64 `json:"errors"`
 	BytesOut int64            `json:"bytes_out"`
 	BytesIn  int64            `json:"bytes_in"`
-	// Scheduled counts from when a request was to be sent, Sent from when it was.
+	// Scheduled counts from when a request was due, Sent from when it was sent.
 	Scheduled Latency `json:"latency_from_scheduled_send"`
 	Sent      Latency `json:"latency_from_actual_send"`
 }
 
-// Second is what happened in about a second of a run.
+// Second is about one second of a run.
 type Second struct {
-	// At is the end of it, in seconds since the run began, and Length its length.
+	// At is its end, in seconds since the run began, and Length its length.
 	At     float64 `json:"at"`
 	Length float64 `json:"length"`
-	// Step is the place of its step in the report, from 0.
+	// Step is the index of its step in the report.
 	Step     int     `json:"step"`
 	Asked    float64 `json:"asked_rate"`
 	Reached  float64 `json:"reached_rate"`
 	InFlight int64   `json:"in_flight"`
 	OK       int64   `json:"answered_2xx"`
 	Other    int64   `json:"others"`
-	// Of the answers that came in it, from the scheduled send.
+	// The latencies of the answers in this time, from the scheduled send.
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`
 	Max float64 `json:"max_ms"`
 }
 
-// Retry is what became of events that were sent again because nobody knew whether
-// they are stored.
+// Retry is the result of sending unanswered events again.
 type Retry struct {
 	Events     int64 `json:"events"`
 	Stored     int64 `json:"stored"`
@@ -89,11 +88,11 @@ type Retry struct {
 	Unanswered int64 `json:"unanswered"`
 }
 
-// Search is the search for the highest rate that the service keeps up with.
+// Search is the search for the highest rate at which the service keeps up.
 type Search struct {
 	MaxP99 float64 `json:"max_p99_ms"`
 	Tries  []Try   `json:"tries"`
-	// Rate is the highest that passed; 0 when none did.
+	// Rate is the highest rate that passed; 0 if none did.
 	Rate float64 `json:"rate"`
 }
 
@@ -107,7 +106,7 @@ type Try struct {
 	Why     string  `json:"why,omitempty"`
 }
 
-// Latency summarises a histogram.
+// Latency summarizes a histogram.
 type Latency struct {
 	Count int64   `json:"count"`
 	Min   float64 `json:"min_ms"`
@@ -118,17 +117,17 @@ type Latency struct {
 	P99   float64 `json:"p99_ms"`
 	P999  float64 `json:"p99_9_ms"`
 	Max   float64 `json:"max_ms"`
-	// Distribution goes from the median to the slowest, ever finer.
+	// Distribution has points from the median to the maximum, at ever smaller distances.
 	Distribution []Point `json:"distribution"`
 }
 
-// Point says that a share of the requests took no longer than so many milliseconds.
+// Point says that a percentage of the requests took at most a number of milliseconds.
 type Point struct {
 	Percentile float64 `json:"percentile"`
 	Millis     float64 `json:"ms"`
 }
 
-// SummarizeLatency reads a histogram of microseconds.
+// SummarizeLatency summarizes a histogram of microseconds.
 func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 	n := h.TotalCount()
 	if n == 0 {
@@ -137,9 +136,17 @@ func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 
 	at := func(percentile float64) float64 { return toMillis(h.ValueAtPercentile(percentile)) }
 	l := Latency{
-		Count: n, Min: toMillis(h.Min()), Mean: h.Mean() / microsPerMilli, P50: at(50), P90: at(90), P95: at(95), P99: at(99),
-		P999: at(99.9), Max: toMillis(h.Max()),
+		Count: n,
+		Min:   toMillis(h.Min()),
+		Mean:  h.Mean() / microsPerMilli,
+		P50:   at(50),
+		P90:   at(90),
+		P95:   at(95),
+		P99:   at(99),
+		P999:  at(99.9),
+		Max:   toMillis(h.Max()),
 	}
+
 	const perDecade = 8.0
 	for i := 0.0; ; i++ {
 		beyond := math.Pow(10, -i/perDecade)
@@ -151,6 +158,7 @@ func SummarizeLatency(h *hdrhistogram.Histogram) Latency {
 	}
 
 	l.Distribution = append(l.Distribution, Point{100, l.Max})
+
 	return l
 }
 
@@ -158,7 +166,7 @@ const microsPerMilli = 1000
 
 func toMillis(micros int64) float64 { return float64(micros) / microsPerMilli }
 
-// WriteJSON writes the report for machines.
+// WriteJSON writes the report as JSON.
 func WriteJSON(w io.Writer, r *Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")

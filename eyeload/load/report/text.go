@@ -63,6 +63,7 @@ func writeStep(b *bytes.Buffer, s *Step) {
 	row := func(name, format string, arguments ...any) {
 		fmt.Fprintf(table, "  %s\t"+format+"\n", append([]any{name}, arguments...)...) //nolint:errcheck // a buffer
 	}
+
 	row("requests", "%d in %.1f s, %d failed, %d not sent", s.Requests, s.Seconds, s.Failed, s.Unsent)
 	row("rate", "%.6g/s sent, %.6g/s succeeded", s.ReachedRate, s.AnsweredRate)
 	row("events", "%d: %s", s.Events, formatCounts(s.Verdicts))
@@ -104,11 +105,12 @@ func writeReconciliation(b *bytes.Buffer, r *reconcile.Result) {
 	}
 }
 
-// formatCounts renders what was counted, the commonest first.
+// formatCounts lists the counts, the largest first.
 func formatCounts(of map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(of), func(x, y string) int {
 		return cmp.Or(cmp.Compare(of[y], of[x]), strings.Compare(x, y))
 	})
+
 	parts := make([]string, 0, len(names))
 	for _, name := range names {
 		parts = append(parts, fmt.Sprintf("%d %s", of[name], name))
@@ -123,13 +125,16 @@ func formatCounts(of map[string]int64) string {
 
 func formatSize(bytes int64) string {
 	const step = 1024
-	value, unit := float64(bytes), "B"
+
+	value := float64(bytes)
+	unit := "B"
 	for _, next := range []string{"KiB", "MiB", "GiB"} {
 		if value < step {
 			break
 		}
 
-		value, unit = value/step, next
+		value /= step
+		unit = next
 	}
 
 	return fmt.Sprintf("%.4g %s", value, unit)

@@ -10,12 +10,12 @@ import (
 	"github.com/the-eye-events/the-eye/eyeload/load/reconcile"
 )
 
-// Limits are what a run is held against.
+// Limits are the thresholds of a run.
 type Limits struct {
 	MaxFailures Failures
-	// MaxP99 bounds the 99th percentile from the scheduled send; 0 does not.
+	// MaxP99 bounds the 99th percentile from the scheduled send; 0 means no limit.
 	MaxP99 time.Duration
-	// MinRate is the share of the asked rate that has to be reached; 0 asks for none.
+	// MinRate is the share of the requested rate that has to be reached; 0 means no limit.
 	MinRate float64
 }
 
@@ -34,14 +34,14 @@ func ParseFailures(text string) (Failures, error) {
 		f.Value /= 100
 	}
 
-	if err != nil || !(f.Value >= 0) || (f.Share && f.Value > 1) { // NaN is not
+	if err != nil || !(f.Value >= 0) || (f.Share && f.Value > 1) { // NaN is not >= 0
 		return Failures{}, fmt.Errorf("%q is neither a number of requests (12) nor a share of them (0.01 or 1%%)", text)
 	}
 
 	return f, nil
 }
 
-// areWithin tells whether so many failures of so many requests are allowed.
+// areWithin reports whether a number of failures is allowed for a number of requests.
 func (f Failures) areWithin(failed, requests int64) bool {
 	if f.Share {
 		return float64(failed) <= f.Value*float64(requests)
@@ -50,7 +50,7 @@ func (f Failures) areWithin(failed, requests int64) bool {
 	return float64(failed) <= f.Value
 }
 
-// String is the form that ParseFailures reads.
+// String returns the form that ParseFailures reads.
 func (f Failures) String() string {
 	if f.Share {
 		return strconv.FormatFloat(f.Value*100, 'g', -1, 64) + "%"
@@ -59,15 +59,15 @@ func (f Failures) String() string {
 	return strconv.FormatFloat(f.Value, 'g', -1, 64)
 }
 
-// Threshold is one thing that had to hold.
+// Threshold is a condition of a run, and whether it was kept.
 type Threshold struct {
 	Name   string `json:"name"`
 	Passed bool   `json:"passed"`
 	Detail string `json:"detail"`
 }
 
-// CheckThresholds holds a report against limits and notes the outcome in it. Every step has
-// to keep them, but for those of a search, which is meant to go too far.
+// CheckThresholds checks a report against limits and records the outcome in it. Every step has
+// to keep them, except the steps of a search, which is meant to exceed them.
 func CheckThresholds(r *Report, limits Limits) {
 	r.Thresholds = nil
 	if r.Search != nil {
@@ -99,7 +99,7 @@ func (r *Report) checkSteps(limits Limits) {
 		}
 
 		if s.ReachedRate < limits.MinRate*s.AskedRate {
-			rate = append(rate, fmt.Sprintf("%sonly %.6g/s were reached", name, s.ReachedRate))
+			rate = append(rate, fmt.Sprintf("%sonly %.6g/s reached", name, s.ReachedRate))
 		}
 
 		if limits.MaxP99 > 0 && s.Scheduled.P99 > float64(limits.MaxP99)/float64(time.Millisecond) {
@@ -115,6 +115,7 @@ func (r *Report) checkSteps(limits Limits) {
 
 		r.addThreshold(name, len(broken) == 0, detail)
 	}
+
 	step("at most "+limits.MaxFailures.String()+" requests failed", failed)
 	if limits.MinRate > 0 {
 		step(fmt.Sprintf("at least %.4g of the asked rate sent", limits.MinRate), rate)
@@ -125,10 +126,10 @@ func (r *Report) checkSteps(limits Limits) {
 	}
 }
 
-// ErrThreshold tells that something that had to hold did not.
+// ErrThreshold means that a threshold was not kept.
 var ErrThreshold = errors.New("a threshold was not kept")
 
-// Err is ErrThreshold, with the thresholds that were not kept, or nil.
+// Err returns ErrThreshold with the thresholds that were not kept, or nil.
 func (r *Report) Err() error {
 	var failed []string
 	for _, t := range r.Thresholds {
@@ -144,19 +145,19 @@ func (r *Report) Err() error {
 	return fmt.Errorf("%w: %s", ErrThreshold, strings.Join(failed, "; "))
 }
 
-// describeReconciliation says in a line what a reconciliation found.
+// describeReconciliation describes the result of a reconciliation in one line.
 func describeReconciliation(r *reconcile.Result) string {
 	switch r.Outcome {
 	case reconcile.Skipped:
-		return "not asked for"
+		return "skipped"
 	case reconcile.Unreadable:
-		return "unreadable, which tells nothing: " + r.Reason
+		return "unreadable, so the result is unknown: " + r.Reason
 	case reconcile.Inconsistent:
 		return fmt.Sprintf("inconsistent: %d differences", r.Differences)
 	case reconcile.Consistent:
 	}
 
-	text := fmt.Sprintf("consistent: %d acknowledged events found once, as sent, at the sequences told", r.Acknowledged)
+	text := fmt.Sprintf("consistent: %d acknowledged events found once, as sent, at the acknowledged sequences", r.Acknowledged)
 	if r.Tables {
 		text += "; the tables of sessions and events agree"
 	}
@@ -168,7 +169,7 @@ func describeReconciliation(r *reconcile.Result) string {
 	return text
 }
 
-// FormatMillis renders milliseconds with three digits, in a unit that suits.
+// FormatMillis formats milliseconds with three digits, in a suitable unit.
 func FormatMillis(ms float64) string {
 	switch {
 	case ms >= 1000:

@@ -6,10 +6,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// makeContent makes the content of an event, of the types and in the shares that a shop
-// sees: many page views, clicks and scrolls, some forms, a few purchases.
+// makeContent makes the content of an event, with types in the shares that a shop sees: many
+// page views, clicks and scrolls, some forms, a few purchases.
 func makeContent(d *randomSource, scratch []byte) event.Event {
-	const view, click, scroll, form = 40, 70, 85, 95 // per cent, summed up
+	const view, click, scroll, form = 40, 70, 85, 95 // per cent, cumulative
+
 	switch n := d.drawInt(100); {
 	case n < view:
 		return event.Event{Category: "page interaction", Name: "pageview", Data: pageviewPayload(d, scratch)}
@@ -50,7 +51,7 @@ func appendText(b []byte, name, value string) []byte {
 	return appendString(append(append(append(b, ',', '"'), name...), '"', ':'), value)
 }
 
-// beginPayload begins a payload with what all have in common.
+// beginPayload begins a payload with the members that all have.
 func beginPayload(d *randomSource, b []byte) []byte {
 	b = append(b, `{"host":"www.example.com"`...)
 	return appendText(b, "path", drawString(d, samplePaths()))
@@ -65,6 +66,7 @@ func pageviewPayload(d *randomSource, b []byte) []byte {
 	b = appendText(b, "agent", drawString(d, sampleAgents()))
 	const widest, first = 2560, 320
 	b = appendNumber(append(b, `,"screen":{"scale":1.5`...), "width", first+d.drawInt(widest-first))
+
 	return append(b, '}', '}')
 }
 
@@ -72,6 +74,7 @@ func clickPayload(d *randomSource, b []byte) []byte {
 	const width, height = 1920, 1080
 	b = appendText(beginPayload(d, b), "element", "button."+drawString(d, sampleWords()))
 	b = appendNumber(appendNumber(b, "x", d.drawInt(width)), "y", d.drawInt(height))
+
 	return append(b, '}')
 }
 
@@ -94,6 +97,7 @@ func formPayload(d *randomSource, b []byte) []byte {
 
 func purchasePayload(d *randomSource, b []byte) []byte {
 	const dearest, many = 100000, 9
+
 	b = appendNumber(beginPayload(d, b), "order", d.drawInt(1<<30))
 	b = append(b, `,"currency":"EUR","items":[`...)
 	for i := range 1 + d.drawInt(many) {

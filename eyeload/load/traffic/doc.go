@@ -1,9 +1,8 @@
-// Package traffic owns what the load tester sends: an endless row of events, of
-// which each follows from the run and its index alone, but for its timestamp. So
-// nobody has to keep what was sent: who knows an event's index and when it was
-// sent can make it again, and an event's id tells its index.
+// Package traffic makes the events of the load tester: an endless series in which each event
+// follows from the run and its index alone, except for its timestamp. So sent events need not
+// be kept: an event can be made again from its index and the time of sending, and its id
+// contains the index.
 //
-// The load tester sends from it and reconciles with it. A Source is safe for
-// concurrent use, reads no clock, and makes only events that the service's default
-// rules accept.
+// The load tester sends and reconciles with it. A Source is safe for concurrent use, reads no
+// clock, and makes only events that the service's default rules accept.
 package traffic

@@ -12,20 +12,20 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// recording replays events round and round, every time in other sessions.
+// recording sends recorded events again and again, each time in other sessions.
 type recording struct {
 	run    Run
 	events []event.Event
 }
 
-// NewRecording replays recorded events, one a line as they are sent, or as a
-// stream of GET /v1/events has them. Their order is kept, and so is which of them
-// share a session; ids, sessions and timestamps become those of the run. The
-// Source keeps the text.
+// NewRecording sends recorded events, one a line, in the form of ingest or of the stream of GET
+// /v1/events. Their order is kept, and so are their sessions' boundaries; ids, sessions and
+// timestamps become those of the run. The Source keeps the text.
 func NewRecording(run Run, text []byte) (*Source, error) {
 	rules := event.DefaultRules()
 	rules.BatchEvents = math.MaxInt
-	rules.MaxAhead, rules.MaxAge = math.MaxInt64, math.MaxInt64 // the time is not kept
+	rules.MaxAhead = math.MaxInt64
+	rules.MaxAge = math.MaxInt64 // the timestamps are replaced
 	envelopes, err := event.ParseNDJSON(text, &rules, time.Unix(0, 0))
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded events: %w", err)
@@ -45,8 +45,8 @@ func NewRecording(run Run, text []byte) (*Source, error) {
 	return &Source{Run: run, kind: r}, nil
 }
 
-// isServiceMember tells whether all that is wrong is a member that the service added to an
-// event that it gave out.
+// isServiceMember reports whether a violation is a member that the service adds to the events
+// that it returns.
 func isServiceMember(v fault.Violation) bool {
 	return v.Code == fault.CodeUnknownField && (v.Pointer == "/sequence" || v.Pointer == "/received_at" || v.Pointer == "/application")
 }
@@ -55,6 +55,7 @@ func (r *recording) makeEvent(index uint64, _ []byte) event.Event {
 	n := uint64(len(r.events))
 	e := r.events[index%n]
 	e.SessionID = r.sessionID(e.SessionID, index/n)
+
 	return e
 }
 

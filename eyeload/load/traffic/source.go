@@ -17,17 +17,19 @@ type Source struct {
 	kind kind
 }
 
-// kind decides on everything of an event but its id and its timestamp. data may
-// be appended to scratch.
+// kind decides everything of an event except its id and its timestamp. The payload may be
+// appended to scratch.
 type kind interface {
 	makeEvent(index uint64, scratch []byte) event.Event
 }
 
-// MakeEvent makes the event at an index, sent at a time. Its payload may use the
-// memory of scratch, which may be nil.
+// MakeEvent makes the event at an index, sent at a time. Its payload may use the memory of
+// scratch, which may be nil.
 func (s *Source) MakeEvent(index uint64, at time.Time, scratch []byte) event.Event {
 	e := s.kind.makeEvent(index, scratch[:0])
-	e.ID, e.Timestamp = s.ID(index), at.UTC().Truncate(time.Microsecond)
+	e.ID = s.ID(index)
+	e.Timestamp = at.UTC().Truncate(time.Microsecond)
+
 	return e
 }
 
@@ -39,6 +41,7 @@ func AppendEvent(b []byte, e *event.Event) []byte {
 	b = appendString(append(b, `,"name":`...), e.Name)
 	b = append(append(b, `,"data":`...), e.Data...)
 	b = append(event.AppendTimestamp(append(b, `,"timestamp":"`...), e.Timestamp), '"')
+
 	return append(b, '}')
 }
 
@@ -60,7 +63,7 @@ func appendString(b []byte, text string) []byte {
 	return append(append(append(b, '"'), text...), '"')
 }
 
-// NewHot makes events that all belong to one session.
+// NewHot makes events of one session.
 func NewHot(run Run) *Source {
 	return &Source{Run: run, kind: &hotSession{session: run.sessionID(0), seed: run.seed}}
 }
@@ -74,16 +77,16 @@ func (h *hotSession) makeEvent(index uint64, scratch []byte) event.Event {
 	d := randomSource(mixBits(h.seed) ^ mixBits(index))
 	e := makeContent(&d, scratch)
 	e.SessionID = h.session
+
 	return e
 }
 
-// NewSessions makes events of many sessions at once, of which a few are busier
-// than the rest, as people are. Each has a life: it begins, gets some events, and
-// is followed by another.
+// NewSessions makes events of many concurrent sessions, of which a few are busier than the
+// rest, like real users. Each session begins, gets some events, and is followed by another.
 func NewSessions(run Run, concurrent int) (*Source, error) {
 	const most = 1 << 20
 	if concurrent < 1 || concurrent > most {
-		return nil, fmt.Errorf("%d sessions at once: 1 to %d are possible", concurrent, most)
+		return nil, fmt.Errorf("%d concurrent sessions: 1 to %d are possible", concurrent, most)
 	}
 
 	return &Source{Run: run, kind: newSessionSlots(run, concurrent)}, nil

@@ -21,22 +21,24 @@ const recorded = `{"event_id":"0190163d-8694-739b-aea5-966c26f8ad91","session_id
 {"session_id":"11111111-2222-4333-8444-555555555555","category":"Seite","name":"клік","data":{"deep":{"x":null}},"timestamp":"2031-01-01T09:15:27Z"}
 `
 
-// runStart is when the runs of these tests begin.
+// runStart is the start of the runs in these tests.
 func runStart() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 891234567, time.UTC) }
 
-// newSources are one of each kind.
+// newSources makes one source of each kind.
 func newSources(t *testing.T, run traffic.Run) map[string]*traffic.Source {
 	t.Helper()
 	many, err := traffic.NewSessions(run, 300)
 	require.NoError(t, err)
 	file, err := traffic.NewRecording(run, []byte(recorded))
 	require.NoError(t, err)
+
 	return map[string]*traffic.Source{"sessions": many, "hot": traffic.NewHot(run), "file": file}
 }
 
 func TestEventsFollowFromRunAndIndex(t *testing.T) {
 	t.Parallel()
-	once, again := newSources(t, traffic.NewRun(7, runStart())), newSources(t, traffic.NewRun(7, runStart()))
+	once := newSources(t, traffic.NewRun(7, runStart()))
+	again := newSources(t, traffic.NewRun(7, runStart()))
 	later := newSources(t, traffic.NewRun(7, runStart().Add(time.Microsecond)))
 	for name, source := range once {
 		scratch := make([]byte, 0, 100)
@@ -62,7 +64,8 @@ func TestEventsFollowFromRunAndIndex(t *testing.T) {
 
 func TestIDsLeadBackToIndexes(t *testing.T) {
 	t.Parallel()
-	run, other := traffic.NewRun(1, runStart()), traffic.NewRun(1, runStart().Add(time.Hour))
+	run := traffic.NewRun(1, runStart())
+	other := traffic.NewRun(1, runStart().Add(time.Hour))
 	indexes := []uint64{0, 1, 1<<30 - 1, 1 << 30, traffic.MaxEvents - 1}
 	for range 1000 {
 		indexes = append(indexes, rand.Uint64N(traffic.MaxEvents))
@@ -81,7 +84,8 @@ func TestIDsLeadBackToIndexes(t *testing.T) {
 		require.False(t, ours, "an id of another run")
 	}
 
-	first, second := run.ID(5), run.ID(6)
+	first := run.ID(5)
+	second := run.ID(6)
 	require.Negative(t, bytes.Compare(first[:], second[:]), "ids ascend")
 	_, ours := run.IndexOf(uuid.Must(uuid.NewV7()))
 	require.False(t, ours)
@@ -91,7 +95,10 @@ func TestEveryEventKeepsTheRules(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
 	for name, source := range newSources(t, traffic.NewRun(3, runStart())) {
-		types, smallest, largest, unicode := map[string]int{}, 1<<20, 0, false
+		types := map[string]int{}
+		smallest := 1 << 20
+		largest := 0
+		unicode := false
 		for i := range uint64(5000) {
 			e := source.MakeEvent(i, runStart(), nil)
 			text := traffic.AppendEvent(nil, &e)
@@ -103,7 +110,8 @@ func TestEveryEventKeepsTheRules(t *testing.T) {
 			require.Equal(t, source.OwnsSession(e.SessionID), strings.HasSuffix(e.SessionID.String(), source.SessionSuffix()))
 			require.True(t, source.OwnsSession(e.SessionID))
 			types[e.Category+"/"+e.Name]++
-			smallest, largest = min(smallest, len(text)), max(largest, len(text))
+			smallest = min(smallest, len(text))
+			largest = max(largest, len(text))
 			unicode = unicode || len([]rune(string(text))) < len(text)
 		}
 
@@ -178,7 +186,7 @@ func TestRecordingsAreReplayedRoundAndRound(t *testing.T) {
 	at := func(i uint64) event.Event { return source.MakeEvent(i, runStart(), nil) }
 	require.Equal(t, `vi"ew`, at(0).Name)
 	require.Equal(t, "клік", at(2).Name)
-	require.Equal(t, at(0).SessionID, at(1).SessionID, "who shared a session shares one")
+	require.Equal(t, at(0).SessionID, at(1).SessionID, "events of one session stay in one session")
 	require.NotEqual(t, at(0).SessionID, at(2).SessionID)
 	require.NotEqual(t, at(0).SessionID, at(3).SessionID, "every pass has sessions of its own")
 	require.Equal(t, at(0).Data, at(3).Data)
@@ -199,11 +207,12 @@ func TestRecordingsThatCannotBeSentAreRefused(t *testing.T) {
 	require.Error(t, err)
 }
 
-// What an event costs to make bounds what one machine can send.
+// The cost of making an event bounds the rate that one machine can send.
 func BenchmarkEvent(b *testing.B) {
 	source, err := traffic.NewSessions(traffic.NewRun(1, runStart()), 1000)
 	require.NoError(b, err)
-	text, scratch := make([]byte, 0, 4096), make([]byte, 0, 4096)
+	text := make([]byte, 0, 4096)
+	scratch := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for i := range uint64(b.N) {
 		e := source.MakeEvent(i, runStart(), scratch)

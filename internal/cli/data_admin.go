@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/amend"
+	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/audit"
+	"github.com/the-eye-events/the-eye/internal/config"
+	"github.com/the-eye-events/the-eye/internal/erasure"
+	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/query"
+)
+
+// DataAdmin is what commands do to what is stored, on the database and without a service.
+type DataAdmin struct {
+	editor *amend.Editor
+	eraser *erasure.Eraser
+	finder *query.Finder
+	// readTimeout bounds one question to the database.
+	readTimeout time.Duration
+}
+
+// WithDataAdmin runs use with a desk. A service that runs need not know: erasures lock
+// what they erase as its own do.
+func WithDataAdmin(ctx context.Context, c config.Config, use func(DataAdmin) error) error {
+	return withDatabase(ctx, c, func(db *postgres.DB) error {
+		rules, reads, erasures := app.RulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
+		return use(DataAdmin{
+			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
+			eraser: app.NewEraser(erasures, zap.NewNop(), nil),
+			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, readTimeout: c.Database.ReadTimeout,
+		})
+	})
+}
+
+// ErasedEvent names an event that was erased.
+type ErasedEvent struct {
+	ID uuid.UUID `json:"event_id"`
+}
+
+// EraseEvent erases one event. It returns a NotFound fault where there is none.
+func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) {
+	id, err := parseID(text)
+	if err != nil {
+		return ErasedEvent{}, err
+	}
+
+	return ErasedEvent{id}, d.editor.EraseEvent(ctx, id, nil)
+}
+
+// CheckID refuses what is no id of an event, a session or an error.
+func CheckID(text string) error {
+	_, err := parseID(text)
+	return err
+}
+
+func parseID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(uuid.Nil.String()) {
+		return id, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
+	}
+
+	return id, nil
+}
+
+// AuditQuery says which audit entries are wanted. Empty texts do not filter.
+type AuditQuery struct {
+	Actor, Action, Target string
+	// From is inclusive and To exclusive; each is a time as events have it, or a day.
+	From, To string
+	// Limit bounds their number.
+	Limit int
+}
+
+// ListAudit returns audit entries, the newest first.
+func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]audit.Entry, error) {
+	from, err := parseTime(wanted.From)
+	if err != nil {
+		return nil, err
+	}
+
+	to, err := parseTime(wanted.To)
+	if err != nil {
+		return nil, err
+	}
+
+	filter := query.AuditFilter{Actor: wanted.Actor, Action: audit.Action(wanted.Action), Target: wanted.Target, From: from, To: to}
+	if wanted.Action != "" && !slices.Contains(audit.Actions(), filter.Action) {
+		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an action is one of: "+strings.Join(AuditActions(), ", "))
+	}
+
+	found, cursor := []audit.Entry{}, ""
+	for len(found) < wanted.Limit {
+		page, err := d.finder.AuditPage(ctx, filter, cursor, min(wanted.Limit-len(found), query.MaxLimit))
+		if err != nil {
+			return nil, err
+		}
+
+		found = append(found, page.Items...)
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+
+	return found, nil
+}
+
+// AuditActions returns the names of the actions.
+func AuditActions() []string {
+	names := make([]string, 0, len(audit.Actions()))
+	for _, action := range audit.Actions() {
+		names = append(names, string(action))
+	}
+
+	return names
+}
+
+func parseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+
+	at, ok := event.ParseTimestamp(text)
+	if !ok {
+		var err error
+		if at, err = time.Parse(time.DateOnly, text); err != nil {
+			return at, fault.New(fault.Invalid, fault.CodeInvalidParameter, "a time is such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
+		}
+	}
+
+	return at, nil
+}

@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// namedStatement is SQL that is sent with every group, and prepared once on a connection
+// unless a pooler stands between. The types of its parameters follow from the SQL.
+type namedStatement struct {
+	name string
+	sql  string
+}
+
+// statementBatch is statements that go to the server together and come back together. They
+// are one transaction, unless there are transaction statements among them. Parameters and
+// results are in binary form, which spares the driver's reflection for each value.
+type statementBatch struct {
+	statements []batchedStatement
+}
+
+type batchedStatement struct {
+	namedStatement
+
+	params [][]byte
+	read   func(pgx.Rows) error
+}
+
+// queue adds a statement. read reads the rows that it returns; nil for a statement without.
+func (b *statementBatch) queue(s namedStatement, read func(pgx.Rows) error, params ...[]byte) {
+	b.statements = append(b.statements, batchedStatement{namedStatement: s, params: params, read: read})
+}
+
+// send sends the statements and reads what they return. It does nothing without statements.
+func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) error {
+	if len(b.statements) == 0 {
+		return nil
+	}
+
+	binaryForm := []int16{pgx.BinaryFormatCode}
+	var batch pgconn.Batch
+	for _, s := range b.statements {
+		if pooled {
+			batch.ExecParams(s.sql, s.params, nil, binaryForm, binaryForm)
+			continue
+		}
+
+		prepared, err := conn.Prepare(ctx, s.name, s.sql) // known from the second time on
+		if err != nil {
+			return err
+		}
+
+		batch.ExecStatement(prepared, s.params, binaryForm, binaryForm)
+	}
+
+	var unread error
+	results := conn.PgConn().ExecBatch(ctx, &batch)
+	for n := 0; results.NextResult(); n++ {
+		rows := pgx.RowsFromResultReader(conn.TypeMap(), results.ResultReader())
+		if read := b.statements[n].read; read != nil {
+			unread = errors.Join(unread, read(rows))
+		}
+
+		rows.Close()
+	}
+
+	return errors.Join(results.Close(), unread)
+}
