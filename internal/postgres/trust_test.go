@@ -60,7 +60,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Zero(t, made)
 
 	c.exec(t, "revoke create on schema public from public", "create role "+c.Name()+"_x")
-	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables, may not create in the schema public")
+	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables but may not create objects in the schema public")
 	c.exec(t, "grant create on schema public to "+c.owner)
 	t.Cleanup(func() {
 		c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x")
