@@ -318,7 +318,7 @@ func TestTheNameOfAPartitionIsTaken(t *testing.T) {
 			fresh := newStore(b.db, keepAll()) // a replica that was started since
 			_, err := collector(t, fresh, 1).Submit(context.Background(), request(shop, envelope(uuid.New(), firstOf(-1))))
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
-			require.ErrorContains(t, err, month(-1)+" is no partition of event and has the name of one: attach it again, or rename it")
+			require.ErrorContains(t, err, month(-1)+" is not a partition of event but has the name of one: attach it again, or rename it")
 			f, _ := fault.As(err)
 			require.NotContains(t, f.Detail, "event_p", "names of tables are not for senders")
 
