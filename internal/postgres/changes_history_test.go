@@ -155,7 +155,7 @@ func TestChangesOfADiskThatWasPutBack(t *testing.T) {
 	now := f.finder
 	f.finder = &query.Finder{ChangeStore: backwards{now.ChangeStore}}
 	require.Empty(t, f.read(t))
-	require.Contains(t, f.restarted, "started anew")
+	require.Contains(t, f.restarted, "restarted without")
 	require.Contains(t, f.restarted, "from the first")
 	f.finder = now
 	ids := store(t, c, 1)

@@ -52,6 +52,7 @@ func (t *groupTransaction) lockRows(ctx context.Context, conn *pgx.Conn) error {
 	if t.careful {
 		return t.lockCarefully(ctx, conn)
 	}
+
 	if t.store.carefulGroups.Load() > 0 {
 		t.store.carefulGroups.Add(-1)
 		return t.lockCarefully(ctx, conn)
@@ -66,6 +67,7 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 	for i := range t.plan.rows {
 		t.plan.rows[i].claimed = true
 	}
+
 	sessions := t.plan.numberRows()
 
 	batch := t.beginBatch()
@@ -73,10 +75,12 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 		batch.queue(namedStatement{"theeye_claim_new_ids", claimNewIDsSQL}, nil, t.plan.ledgerParams(t.plan.byID)...)
 		queueSessions(batch, sessions)
 	}
+
 	err := batch.send(ctx, conn, t.store.db.pooled)
 	if violatesConstraint(err, "event_key_pkey") {
 		return errNeedsCarefulPath
 	}
+
 	if err != nil {
 		return err
 	}
@@ -104,6 +108,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 			return err
 		}, t.plan.ledgerParams(firsts)...)
 	}
+
 	if err := batch.send(ctx, conn, t.store.db.pooled); err != nil {
 		return err
 	}
@@ -134,6 +139,7 @@ func (t *groupTransaction) beginBatch() *statementBatch {
 	if wait == 0 && t.store.db.pooled {
 		wait = t.store.db.lockTimeout
 	}
+
 	if wait > 0 {
 		sql := "set local lock_timeout = " + strconv.FormatInt(wait.Milliseconds(), 10)
 		batch.queue(namedStatement{"theeye_" + sql, sql}, nil)

@@ -32,6 +32,7 @@ func (o *groupOutcome) publish() {
 	for i := range o.verdicts {
 		*o.plan.rows[i].item.Verdict = o.verdicts[i]
 	}
+
 	for i, item := range o.plan.rejected {
 		*item.Verdict = o.rejectedVerdicts[i]
 	}
@@ -189,6 +190,7 @@ func queueStoredEvents(batch *statementBatch, ids []uuid.UUID, into *map[uuid.UU
 	for _, id := range ids {
 		param.addUUID(id)
 	}
+
 	batch.queue(namedStatement{"theeye_stored_events", storedEventsSQL}, func(rows pgx.Rows) (err error) {
 		*into, err = readStoredEvents(rows, len(ids))
 		return err
@@ -220,6 +222,7 @@ func readStoredEvents(rows pgx.Rows, guess int) (map[uuid.UUID]storedEvent, erro
 			k.Data = event.ShortenNumbers(k.Data)
 			k.digest = k.Digest()
 		}
+
 		k.Data = nil
 		found[k.ID] = k
 	}
@@ -243,6 +246,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 		t.plan.rows[i].claimed = true
 		ids = append(ids, t.plan.rows[i].event().ID)
 	}
+
 	sessions := t.plan.numberRows()
 
 	batch := &statementBatch{}
@@ -253,6 +257,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 		return err
 	}
 	defer release()
+
 	err = s.db.change.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return batch.send(ctx, conn.Conn(), s.db.pooled) })
 	if err != nil {
 		return translateError(err, "check events")
@@ -263,6 +268,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 			session.base = 0
 		}
 	}
+
 	for _, i := range t.plan.firstRows() {
 		_, known := t.stored[t.plan.rows[i].event().ID]
 		t.plan.rows[i].claimed = !known
@@ -276,6 +282,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 			v.Status = ingest.Valid
 			v.Sequence = 0
 		}
+
 		*t.plan.rows[i].item.Verdict = v
 	}
 
@@ -289,6 +296,7 @@ func queueErasedSessions(batch *statementBatch, sessions []*sessionShare) map[uu
 	for _, s := range sessions {
 		ids.addUUID(s.id)
 	}
+
 	batch.queue(namedStatement{"theeye_erased_sessions", erasedSessionsSQL}, func(rows pgx.Rows) error {
 		var id [16]byte
 		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {

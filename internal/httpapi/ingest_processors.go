@@ -18,12 +18,17 @@ const largeWork = 32 << 10
 // newProcessors shares the processors out among the applications that send large bodies:
 // one of them may use half. Go gives each goroutine its turn, so that an application with
 // many requests would otherwise get as many turns, and every other one has to wait for
-// them; small bodies wait for nobody.
+// them; small bodies do not wait.
 func newProcessors() *fair.Shares {
 	const half, waiting = 2, 4096
 	slots := max(runtime.GOMAXPROCS(0), 1)
+
 	return fair.New(fair.Config{
-		Slots: slots, HeavySlots: slots, PerCaller: slots / half, HeavyPerCaller: slots, MaxWaiting: waiting,
+		Slots:          slots,
+		HeavySlots:     slots,
+		PerCaller:      slots / half,
+		HeavyPerCaller: slots,
+		MaxWaiting:     waiting,
 	})
 }
 
@@ -40,5 +45,6 @@ func (a *api) withProcessor(c *gin.Context, work func()) error {
 	defer release()
 
 	work()
+
 	return nil
 }
