@@ -93,7 +93,13 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 		}
 
 		path, _, _ := strings.Cut(name, ":")
+		lines := 0
 		for line := first; line <= last; line++ {
+			if byPath[path].isBlank(line) { // a blank line makes reading easier
+				continue
+			}
+
+			lines++
 			at := fmt.Sprintf("%s:%d", path, line)
 			if before := seen[at]; before != "" {
 				return nil, fmt.Errorf("%s counts a line that %s has counted: %s", name, before, at)
@@ -102,7 +108,7 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 			seen[at] = name
 		}
 
-		counted[part] = append(counted[part], pathEntry{name: name, lines: last - first + 1})
+		counted[part] = append(counted[part], pathEntry{name: name, lines: lines})
 	}
 
 	return counted, nil
