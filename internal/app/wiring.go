@@ -50,8 +50,8 @@ func DatabaseConfig(c config.Config) postgres.Config {
 	}
 }
 
-// KeepConfig returns how much of rejected events the settings keep.
-func KeepConfig(c config.Config) postgres.RejectionBounds {
+// RejectionBounds returns how much of rejected events the settings keep.
+func RejectionBounds(c config.Config) postgres.RejectionBounds {
 	return postgres.RejectionBounds{
 		Rows: int64(c.Errors.KeptPerHour), Bytes: int64(c.Errors.KeptBytesPerHour),
 		RawBytes: c.Limits.EventBytes, BodyBytes: c.Limits.BodyBytes,

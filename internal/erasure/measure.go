@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// RegisterMetrics makes erasures metrics of a meter. It is called once.
+// RegisterMetrics registers the metrics of erasures with a meter. It is called once.
 func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	c := &e.counters
 	set := instrument.NewSet(meter)

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// ledger knows some events, and counts how often it is asked.
+// ledger knows some events, and counts its lookups.
 type ledger struct {
 	known map[uuid.UUID]ingest.LedgerEntry
 	err   error
@@ -57,6 +57,7 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 			codes[i] = v.Violations[0].Code
 		}
 	}
+
 	require.Equal(t, []fault.Code{"", fault.CodeReadOnlyField, fault.CodeImportUnsupported, fault.CodeImportUnsupported, "", ""}, codes,
 		"of other content, and of what was erased, the store tells")
 	require.Equal(t, 1, l.asked)
