@@ -24,7 +24,7 @@ func requests() []string {
 	}
 }
 
-// What is well-formed passes, wherever it is cut into parts.
+// Well-formed requests pass, wherever they are cut into parts.
 func TestGoodRequestsPass(t *testing.T) {
 	t.Parallel()
 	stream := strings.Join(requests(), "") + "\r\n" + strings.Join(requests(), "")
@@ -43,8 +43,8 @@ func TestGoodRequestsPass(t *testing.T) {
 	}
 }
 
-// What proxies and servers read differently is found, wherever it is cut into parts, also
-// behind requests that are well-formed.
+// Requests that proxies and servers read differently are found, wherever they are cut into
+// parts, also after well-formed requests.
 func TestAmbiguousRequestsAreFound(t *testing.T) {
 	t.Parallel()
 	const post = "POST / HTTP/1.1\r\nHost: a\r\n"
@@ -89,7 +89,7 @@ func TestAmbiguousRequestsAreFound(t *testing.T) {
 	}
 }
 
-// FuzzFraming holds that what passes is read by net/http as the same requests: wherever it
+// FuzzFraming requires that net/http reads the same requests from the bytes that pass: where it
 // finds the end of one, the next head begins for both.
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte(strings.Join(requests(), "")))
