@@ -59,7 +59,7 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 	}
 
 	require.Equal(t, []fault.Code{"", fault.CodeReadOnlyField, fault.CodeImportUnsupported, fault.CodeImportUnsupported, "", ""}, codes,
-		"of other content, and of what was erased, the store tells")
+		"the store decides on other content and on erased events")
 	require.Equal(t, 1, l.asked)
 
 	_, err = c.Submit(t.Context(), &ingest.Request{Envelopes: []event.Envelope{good(uuid.New())}})

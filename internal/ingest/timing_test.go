@@ -103,7 +103,7 @@ func TestTimingsAreKeptAtTheEnd(t *testing.T) {
 func TestTimingsThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stored := &timings{fail: errors.New("the database is away")}
+		stored := &timings{fail: errors.New("the database is down")}
 		c := timed(t, newFake(), stored)
 		for range 3 {
 			_, err := c.Submit(t.Context(), request(good(uuid.New())))
