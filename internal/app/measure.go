@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// instruments are what the parts of the service measure with.
+// instruments are the instruments of the parts of the service.
 type instruments struct {
 	ingest *ingest.Metrics
 	http   *httpapi.Metrics
@@ -23,7 +23,7 @@ type instruments struct {
 	types  *eventtype.Metrics
 }
 
-// newInstruments makes the instruments of the parts, and those of the service itself.
+// newInstruments returns the instruments of the parts, and registers those of the service.
 func (s *Service) newInstruments(ctx context.Context) (made instruments, err error) {
 	types := make([]ingest.EventType, len(s.config.Metrics.EventTypes))
 	for i, t := range s.config.Metrics.EventTypes {
@@ -40,7 +40,7 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 	return made, errors.Join(failed[:]...)
 }
 
-// registerMetrics makes the state of the service a metric.
+// registerMetrics registers the state of the service as metrics.
 func (s *Service) registerMetrics(meter metric.Meter) error {
 	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests being served"),
@@ -52,7 +52,7 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
-			if s.state.Load() == nil && s.port.IsReady(ctx) { // there is a port by then
+			if s.state.Load() == nil && s.port.IsReady(ctx) { // the port exists by then
 				state = 1
 			}
 
@@ -81,8 +81,8 @@ func (s *Service) startCensus() error {
 	return nil
 }
 
-// closeTelemetry sends what is left of traces and metrics. A dead collector costs the
-// stop this long, and no request anything.
+// closeTelemetry sends the remaining traces and metrics. A dead collector delays the stop by
+// at most this long, and delays no request.
 func (s *Service) closeTelemetry() error {
 	const patience = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
