@@ -61,7 +61,7 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 	require.Eventually(t, func() bool { return postOne(t, client, uuid.NewString()) == http.StatusCreated }, time.Minute, 50*time.Millisecond)
 	first := post(t, client, 20)
 	again, said := export()
-	require.Contains(t, said, "events are given again")
+	require.Contains(t, said, "events are returned again")
 	require.Contains(t, said, "timeline 1 became 2")
 	requireEach(t, again, first)
 	require.NotContains(t, again, lost[0], "the database lost it")

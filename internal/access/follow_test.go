@@ -132,7 +132,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 			before := time.Now()
 			directory.Stop()
 			require.Equal(t, before, time.Now(), "at once")
-			require.Zero(t, logs.Len(), "to be stopped is no outage")
+			require.Zero(t, logs.Len(), "a stop is not an outage")
 		})
 	})
 }

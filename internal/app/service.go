@@ -181,7 +181,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	}
 
 	s.typeCache.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(KeepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
+	events := postgres.NewEventStore(RejectionBounds(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
 	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
 		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
 		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,

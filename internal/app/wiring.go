@@ -59,8 +59,8 @@ func DatabaseConfig(c config.Config) postgres.Config {
 	}
 }
 
-// KeepConfig returns the bounds for rejections from the settings.
-func KeepConfig(c config.Config) postgres.RejectionBounds {
+// RejectionBounds returns the bounds for rejections from the settings.
+func RejectionBounds(c config.Config) postgres.RejectionBounds {
 	return postgres.RejectionBounds{
 		Rows:      int64(c.Errors.KeptPerHour),
 		Bytes:     int64(c.Errors.KeptBytesPerHour),

@@ -40,7 +40,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		rules := app.RulesOf(c)
 		reads := postgres.NewQueryStore(db)
 		collector := ingest.New(app.CollectorConfig(c), ingest.Deps{
-			Store:  postgres.NewEventStore(app.KeepConfig(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
+			Store:  postgres.NewEventStore(app.RejectionBounds(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
 			Types:  types,
 			Ledger: reads,
 			Logger: zap.NewNop(),

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// RegisterMetrics makes erasures metrics of a meter. It is called once.
+// RegisterMetrics registers the metrics of erasures with a meter. It is called once.
 func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	t := &e.counters
 	_, unfinished := meter.Int64ObservableGauge("theeye.erasures.unfinished", metric.WithUnit("{erasure}"),

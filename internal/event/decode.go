@@ -158,6 +158,7 @@ func (s *scanner) dataField(e *Envelope) bool {
 		s.report(fault.CodeInvalidType, "data is a JSON object; send {} when there is nothing to say")
 	case s.found == found:
 		e.Event.Data = s.text[start:s.pos]
+		e.DataAt = start - s.start
 		e.Known |= FieldData
 	}
 

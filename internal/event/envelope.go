@@ -21,43 +21,45 @@ const (
 type Envelope struct {
 	// Raw is the text as sent. It shares memory with the request's body.
 	Raw []byte
-	// Event holds what could be read; Known tells which of its fields are set.
+	// Event holds what could be read, and Known which of its fields are set.
 	Event Event
-	// Violations say why it was refused. None: Event is whole but for an ID that
+	Known Fields
+	// DataAt is where the text of Event.Data begins in Raw.
+	DataAt int
+	// ReadOnly are the members that the service adds to the events that it returns, as they
+	// were sent: their sender has read a stored event, and is not sending a new one.
+	ReadOnly []Member
+	// Violations say why it was rejected. None: Event is complete but for an ID that
 	// the client may leave to the service.
 	Violations []fault.Violation
-	// Observed is what an event type that only observes has to object to; it is stored
+	// Observed are the violations of an event type that only observes; they are stored
 	// with the event.
 	Observed []fault.Violation
-	// ReadOnly are the members that the service adds to the events that it gives back, as they
-	// were sent: who has them read an event that is stored, and is not sending a new one.
-	ReadOnly []Member
-	// TypeVersion is the version of the event type that judged it; 0 when there is none.
+	// TypeVersion is the version of the event type that validated it; 0 when there is none.
 	TypeVersion int32
-	Known       Fields
-	// IsWholeBody tells that Raw is a body as a whole, which could not be taken apart into events.
+	// IsWholeBody means that Raw is a body that could not be taken apart into events.
 	IsWholeBody bool
-	// Unchanged tells that the stored event says the same, so that its type is not asked
-	// again: it may ask for something else by now.
+	// Unchanged means that the stored event says the same, so that it is not validated by its
+	// type again, which may have changed.
 	Unchanged bool
-	// Withheld tells that Raw is not to be kept: it may hold what must not be.
+	// Withheld means that Raw must not be kept: it may hold what has to be redacted.
 	Withheld bool
 }
 
-// Accepted tells whether the event kept every rule.
+// Accepted reports whether the event kept every rule.
 func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 
-// Has tells whether a field could be read.
+// Has reports whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 
-// rejectMalformed refuses an event that is not JSON for that reason alone: what was found
+// rejectMalformed rejects an event that is not JSON for that reason alone: what was found
 // before reading ended may follow from it.
 func (e *Envelope) rejectMalformed(detail string) {
 	e.Violations = nil
 	e.Reject(fault.CodeMalformedEvent, "", detail)
 }
 
-// Reject adds a reason to refuse the event. Where there are MaxViolations already,
+// Reject adds a reason to reject the event. Where there are MaxViolations already,
 // it takes the place of the last.
 func (e *Envelope) Reject(code fault.Code, pointer, detail string) {
 	e.Violations = e.Violations[:min(len(e.Violations), MaxViolations-1)]

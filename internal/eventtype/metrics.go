@@ -11,7 +11,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// Metrics are what is measured of event types. The nil Metrics measures nothing.
+// Metrics holds the instruments of event types. The nil Metrics measures nothing.
 type Metrics struct {
 	registered atomic.Int64
 	compiles   metric.Int64Counter

@@ -28,18 +28,7 @@ type problem struct {
 	RequestID string            `json:"request_id"`
 	TraceID   string            `json:"trace_id"`
 	verdictProblem
-	*batchAnswer
-}
-
-// verdictProblem is what a problem says about a single event that was refused.
-type verdictProblem struct {
-	EventID string `json:"event_id,omitempty"`
-	ErrorID string `json:"error_id,omitempty"`
-	// Kept is false when the refusal was only counted, because the application
-	// had too many of them in this hour.
-	Kept *bool `json:"kept,omitempty"`
-	// EventTypeVersion is the version of the event type that judged it.
-	EventTypeVersion int32 `json:"event_type_version,omitempty"`
+	*batchProblem
 }
 
 // httpStatus is what a kind of fault is in HTTP.
@@ -114,7 +103,7 @@ func (a *api) sendProblem(c *gin.Context, err error) {
 	a.sendProblemWith(c, err, verdictProblem{}, nil)
 }
 
-func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem, batch *batchAnswer) {
+func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem, batch *batchProblem) {
 	f := a.faultOf(c, err)
 	status := httpStatusOf(f.Kind).status
 	requestStateOf(c).problemCode = f.Code
@@ -125,7 +114,7 @@ func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem,
 	body, err := json.Marshal(problem{
 		Type:  problemURI(f.Code),
 		Title: problemTitle(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
-		RequestID: requestID(c), TraceID: traceText(requestStateOf(c)), verdictProblem: verdict, batchAnswer: batch,
+		RequestID: requestID(c), TraceID: traceText(requestStateOf(c)), verdictProblem: verdict, batchProblem: batch,
 	})
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))

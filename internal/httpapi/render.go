@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
 // jsonType is the media type of answers that are no problems.
@@ -39,39 +37,6 @@ func sendBody(c *gin.Context, status int, media string, body []byte) {
 }
 
 func isNil(id uuid.UUID) bool { return id == uuid.Nil }
-
-// appendVerdict renders a verdict. kept tells that refusals are kept among the
-// errors, unless there were too many of them.
-func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
-	b = append(b, '{')
-	if !isNil(v.EventID) {
-		b = append(b, `"event_id":`...)
-		b = append(appendID(b, v.EventID), ',')
-	}
-
-	b = append(b, `"status":"`...)
-	b = append(append(b, v.Status...), '"')
-	if v.Sequence > 0 {
-		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
-	}
-
-	if v.TypeVersion > 0 {
-		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
-	}
-
-	if v.IsRejected() {
-		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
-		b = append(append(b, `,"errors":`...), violations...)
-		switch {
-		case !isNil(v.ErrorID):
-			b = appendID(append(b, `,"error_id":`...), v.ErrorID)
-		case kept:
-			b = append(b, `,"kept":false`...)
-		}
-	}
-
-	return append(b, '}')
-}
 
 // appendEvent renders a stored event.
 func appendEvent(b []byte, e *event.Stored) []byte {

@@ -83,6 +83,7 @@ func (r *rateEstimate) addGroup(events int, took time.Duration) {
 	if r.groupTook == 0 {
 		r.groupTook = float64(took)
 	}
+
 	r.groupTook += quick * (float64(took) - r.groupTook)
 	if s := took.Seconds(); s > 0 {
 		r.perSecond += weight * (float64(events)/s - r.perSecond)
@@ -109,6 +110,7 @@ func (r *rateEstimate) commitDuration() time.Duration {
 func (r *rateEstimate) timeFor(events int64) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if r.perSecond < 1 {
 		return 0
 	}

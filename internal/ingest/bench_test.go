@@ -22,6 +22,7 @@ func (instant) Commit(_ context.Context, group *ingest.Group) error {
 	for _, item := range group.Items {
 		*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: item.Envelope.Event.ID, Sequence: 1}
 	}
+
 	return nil
 }
 
@@ -54,8 +55,10 @@ func benchSubmit(b *testing.B, c *ingest.Collector, clients, events int) {
 		for n := range envelopes {
 			envelopes[n] = good(uuid.New())
 		}
+
 		own[i] = request(envelopes...)
 	}
+
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	b.ReportAllocs()
@@ -69,6 +72,7 @@ func benchSubmit(b *testing.B, c *ingest.Collector, clients, events int) {
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	require.Zero(b, failed.Load(), "requests that were not stored")

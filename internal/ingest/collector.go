@@ -93,6 +93,7 @@ func New(config Config, deps Deps) *Collector {
 func (c *Collector) Start() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.stopped || c.cancel != nil {
 		return
 	}
@@ -102,6 +103,7 @@ func (c *Collector) Start() {
 	for _, l := range c.lanes {
 		c.laneRuns.Go(func() { c.runLane(ctx, l) })
 	}
+
 	c.lockedLaneRun.Go(func() { c.runLockedLane(ctx) })
 	if c.deps.Timings != nil {
 		go c.timings.run()
@@ -121,13 +123,16 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	for _, l := range c.lanes {
 		l.close()
 	}
+
 	if cancel == nil { // no lane runs, so nothing that waits will be committed
 		abandoned = c.events.Load()
 		for _, l := range c.lanes {
 			c.failQueued(l)
 		}
+
 		return abandoned
 	}
+
 	defer cancel()
 
 	drained := make(chan struct{})
@@ -138,6 +143,7 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 		if c.deps.Timings != nil {
 			c.timings.stop()
 		}
+
 		close(drained)
 	}()
 

@@ -36,6 +36,7 @@ func TestBudgetOfARequestThatWaits(t *testing.T) {
 				answers <- answer{err, time.Since(arrived)}
 			}()
 		}
+
 		requireUnavailable(t, (<-stuck).err, fault.CodeUnavailable)
 		for range cap(answers) {
 			a := <-answers

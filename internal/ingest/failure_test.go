@@ -39,6 +39,7 @@ func TestEveryMemberOfAGroupIsToldThatItFailed(t *testing.T) {
 			require.Nil(t, a.verdicts)
 			requireUnavailable(t, a.err, fault.CodeUnavailable)
 		}
+
 		require.Equal(t, []int{1}, store.sizes())
 	})
 }
@@ -100,16 +101,19 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = good(uuid.New())
 			}
+
 			return request(envelopes...)
 		}
 		for range 60 { // ten events a second, as it learns
 			_, err := c.Submit(t.Context(), batch())
 			require.NoError(t, err)
 		}
+
 		var waiting []<-chan answer
 		for range 4 {
 			waiting = append(waiting, submitted(t, c, t.Context(), batch()))
 		}
+
 		told := map[int64]bool{}
 		for range 20 {
 			_, err := c.Submit(t.Context(), batch())
@@ -120,6 +124,7 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 			require.Zero(t, f.RetryAfter%time.Second, "the header has whole seconds")
 			told[int64(f.RetryAfter)] = true
 		}
+
 		require.Greater(t, len(told), 1, "else all come back at once")
 		for _, one := range waiting {
 			require.NoError(t, (<-one).err)

@@ -55,6 +55,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+
 		select {
 		case err := <-f.proceed:
 			if err != nil {
@@ -64,16 +65,20 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			return ctx.Err()
 		}
 	}
+
 	if err := f.awaitLocks(group); err != nil {
 		return err
 	}
+
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() && bytes.Contains(item.Envelope.Event.Data, []byte("poison")) {
 			return ingest.ErrNotStorable
 		}
 	}
+
 	refused := false
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() && bytes.Contains(item.Envelope.Event.Data, []byte("conflict")) {
@@ -84,9 +89,11 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			}
 		}
 	}
+
 	if group.Atomic && refused {
 		return ingest.ErrAtomicRejected
 	}
+
 	f.groups = append(f.groups, ingest.Group{ID: group.ID, Items: append([]ingest.Item(nil), group.Items...), Atomic: group.Atomic})
 	for _, item := range group.Items {
 		if e := item.Envelope; e.Accepted() && item.Verdict.Status != ingest.Conflict {
@@ -94,6 +101,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: e.Event.ID, Sequence: f.last[e.Event.SessionID]}
 		}
 	}
+
 	return nil
 }
 
@@ -110,10 +118,12 @@ func (f *fake) awaitLocks(group *ingest.Group) error {
 			}
 		}
 	}
+
 	f.mu.Unlock()
 	if !held {
 		return nil
 	}
+
 	<-time.After(max(group.LockWait, 10*time.Millisecond))
 	return found
 }
@@ -122,9 +132,11 @@ func (f *fake) awaitLocks(group *ingest.Group) error {
 func (f *fake) lock(session uuid.UUID, locked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	if f.locked == nil {
 		f.locked = map[uuid.UUID]bool{}
 	}
+
 	f.locked[session] = locked
 }
 
@@ -134,6 +146,7 @@ func (f *fake) DryRun(_ context.Context, group *ingest.Group) error {
 			item.Verdict.Status = ingest.Valid
 		}
 	}
+
 	return nil
 }
 
@@ -141,9 +154,11 @@ func (f *fake) DryRun(_ context.Context, group *ingest.Group) error {
 func (f *fake) sizes() (sizes []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, group := range f.groups {
 		sizes = append(sizes, len(group.Items))
 	}
+
 	return sizes
 }
 
@@ -151,6 +166,7 @@ func (f *fake) sizes() (sizes []int) {
 func (f *fake) lastGroup() ingest.GroupID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.groups[len(f.groups)-1].ID
 }
 
@@ -230,5 +246,6 @@ func statuses(verdicts []ingest.Verdict) (found []ingest.Status) {
 	for _, v := range verdicts {
 		found = append(found, v.Status)
 	}
+
 	return found
 }

@@ -34,6 +34,7 @@ func (c *Collector) commitGroup(ctx context.Context, l *lane, entries []*queueEn
 
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
 	defer cancel()
+
 	ctx, span := c.startGroupTelemetry(ctx, l.metrics, g)
 
 	g.commitItems(ctx, g.items, g.entries[0].pending.atomic, 0)
@@ -59,6 +60,7 @@ func (c *Collector) newGroup(entries []*queueEntry) *groupCommit {
 			c.finishEntry(entry.pending, context.Canceled)
 			continue
 		}
+
 		g.entries = append(g.entries, entry)
 		g.items = append(g.items, entry.items...)
 	}
@@ -104,9 +106,11 @@ func (g *groupCommit) fail(items []Item, err error) {
 	if errors.Is(err, ErrRejectedByDatabase) {
 		g.logRejectedByDatabase(items[0], err) // the others are of its request, or follow
 	}
+
 	if g.failed == nil {
 		g.failed = map[*Request]error{}
 	}
+
 	for _, item := range items {
 		g.failed[item.Request] = err
 	}

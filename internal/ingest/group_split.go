@@ -90,6 +90,7 @@ func (g *groupCommit) commitUnlocked(ctx context.Context, items []Item, atomic b
 		if len(items) == 1 && len(locked.Sessions) == 0 {
 			g.holdRequest(items[0].Request)
 		}
+
 		return
 	}
 
@@ -107,6 +108,7 @@ func (g *groupCommit) holdRequest(request *Request) {
 	if g.heldRequests == nil {
 		g.heldRequests = map[*Request]bool{}
 	}
+
 	g.heldRequests[request] = true
 }
 
@@ -145,6 +147,7 @@ func (g *groupCommit) commitRejections(ctx context.Context, items []Item) {
 			rejected = append(rejected, item)
 		}
 	}
+
 	g.commitItems(ctx, rejected, false, 0)
 }
 
@@ -171,6 +174,7 @@ func (g *groupCommit) rejectNotStorable(ctx context.Context, items []Item, err e
 			item.Verdict.ErrorID = uuid.Nil
 			continue
 		}
+
 		g.commitItems(ctx, []Item{item}, false, 0)
 	}
 }

@@ -28,6 +28,7 @@ func (c *Collector) endGroupTelemetry(ctx context.Context, metrics *groupMetrics
 	if c.deps.Timings != nil {
 		c.timings.add(Timing{Group: g.id, Took: took})
 	}
+
 	c.slowCommits.logIfSlow(c.deps.Logger, len(g.items), ended, took)
 
 	return took
@@ -48,6 +49,7 @@ func (c *Collector) startGroupSpan(ctx context.Context, g *groupCommit) (context
 			links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		}
 	}
+
 	if len(links) == 0 {
 		return ctx, nil
 	}
@@ -84,5 +86,6 @@ func (g *groupCommit) endSpan(span trace.Span, ended time.Time) {
 			request.AddEvent("committed", trace.WithTimestamp(ended))
 		}
 	}
+
 	span.End(trace.WithTimestamp(ended))
 }

@@ -26,6 +26,7 @@ func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
 		for range 5 {
 			rest = append(rest, submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New()))))
 		}
+
 		store.proceed <- nil
 		require.NoError(t, (<-first).err)
 		require.Equal(t, 10, <-store.entered)
@@ -33,6 +34,7 @@ func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
 		for _, one := range rest {
 			require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-one).verdicts))
 		}
+
 		require.Equal(t, []int{1, 10}, store.sizes())
 		require.Zero(t, c.QueuedEvents())
 	})
@@ -57,12 +59,15 @@ func TestGroupIsBounded(t *testing.T) {
 					for i := range envelopes {
 						envelopes[i] = good(uuid.New())
 					}
+
 					all = append(all, submitted(t, c, t.Context(), request(envelopes...)))
 				}
+
 				c.Start()
 				for _, one := range all {
 					require.NoError(t, (<-one).err)
 				}
+
 				c.Stop(t.Context())
 				require.Equal(t, []int{4, 1, 9, 3}, store.sizes())
 			})
@@ -135,6 +140,7 @@ func TestDeadlineOfARequest(t *testing.T) {
 		c := started(t, config(), newHeldFake())
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
+
 		_, err := c.Submit(ctx, request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeUnavailable)
 	})
@@ -169,6 +175,7 @@ func TestFailureIsAnsweredAsUnavailable(t *testing.T) {
 			store.proceed <- cause
 			requireUnavailable(t, (<-failed).err, fault.CodeUnavailable)
 		}
+
 		stored := submitted(t, c, t.Context(), request(good(uuid.New())))
 		<-store.entered
 		store.proceed <- nil
@@ -232,12 +239,15 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 			for _, e := range r.Envelopes {
 				sender[e.Event.ID] = r.Application
 			}
+
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
+
 		c.Start()
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}
+
 		c.Stop(t.Context())
 		require.Equal(t, []int{12}, store.sizes())
 		for _, item := range store.groups[0].Items {
@@ -259,12 +269,14 @@ func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
 			envelopes[i] = good(session)
 			envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(seconds) * time.Second)
 		}
+
 		verdicts, err := c.Submit(t.Context(), request(envelopes...))
 		require.NoError(t, err)
 		sequences := make([]int64, len(verdicts))
 		for i, v := range verdicts {
 			sequences[i] = v.Sequence
 		}
+
 		require.Equal(t, []int64{5, 2, 4, 3, 1}, sequences)
 	})
 }

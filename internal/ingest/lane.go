@@ -46,9 +46,11 @@ func (c *Collector) enqueue(p *pendingRequest) {
 			c.enqueueEntry(c.lanes[at], &queueEntry{pending: p, items: items, size: p.size * len(items) / len(free)})
 		}
 	}
+
 	for session, items := range locked {
 		c.enqueueLocked(session, &queueEntry{pending: p, items: items})
 	}
+
 	c.finishEntry(p, nil)
 }
 
@@ -100,9 +102,11 @@ func (c *Collector) runLane(ctx context.Context, l *lane) {
 			c.commitGroup(ctx, l, entries)
 			continue
 		}
+
 		if !open {
 			return
 		}
+
 		<-l.wake
 	}
 }
@@ -113,6 +117,7 @@ func (c *Collector) finishEntry(p *pendingRequest, err error) {
 	if err != nil {
 		p.failOnce.Do(func() { p.err = err })
 	}
+
 	if p.openEntries.Add(-1) == 0 {
 		c.releaseRoom(p)
 		close(p.done)
@@ -156,6 +161,7 @@ func (l *lane) push(entry *queueEntry) (open bool) {
 		l.queue = append(l.queue, entry)
 		l.addToCounts(entry, 1)
 	}
+
 	l.mu.Unlock()
 
 	l.wake.send()
@@ -184,6 +190,7 @@ func (l *lane) dequeue(maxEvents, maxBytes int) (entries []*queueEntry, open boo
 	} else {
 		entries, l.queue = pickByTurns(l.queue, maxEvents, maxBytes)
 	}
+
 	for _, entry := range entries {
 		l.addToCounts(entry, -1)
 	}
@@ -234,6 +241,7 @@ func pickByTurns(queue []*queueEntry, maxEvents, maxBytes int) (picked, left []*
 		if waiting[from] == nil {
 			applications = append(applications, from)
 		}
+
 		waiting[from] = append(waiting[from], entry)
 	}
 
@@ -255,6 +263,7 @@ func pickByTurns(queue []*queueEntry, maxEvents, maxBytes int) (picked, left []*
 				haveMore = append(haveMore, from)
 			}
 		}
+
 		applications = haveMore
 	}
 

@@ -50,6 +50,7 @@ func (l *lockedLane) splitLocked(items []Item, atomic bool) (free []Item, locked
 			if locked == nil {
 				locked = map[uuid.UUID][]Item{}
 			}
+
 			locked[session] = append(locked[session], item)
 		default:
 			free = append(free, item)
@@ -68,11 +69,14 @@ func (l *lockedLane) push(session uuid.UUID, entry *queueEntry) (open bool) {
 		if !here {
 			l.sessions.Add(1)
 		}
+
 		if len(entries) == 0 {
 			l.turns = append(l.turns, session)
 		}
+
 		l.waiting[session] = append(entries, entry)
 	}
+
 	l.mu.Unlock()
 
 	l.wake.send()
@@ -85,6 +89,7 @@ func (l *lockedLane) push(session uuid.UUID, entry *queueEntry) (open bool) {
 func (l *lockedLane) dequeue(maxEvents int) (session uuid.UUID, entries []*queueEntry, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if len(l.turns) == 0 {
 		return uuid.Nil, nil, !l.closed
 	}
@@ -126,6 +131,7 @@ func (l *lockedLane) removeAbandoned() (removed []*queueEntry) {
 				left = append(left, entry)
 			}
 		}
+
 		if len(left) > 0 || len(entries) == 0 {
 			l.waiting[session] = left
 			continue
@@ -177,6 +183,7 @@ func (g *groupCommit) moveHeldToLockedLane() {
 	for _, item := range g.held {
 		held[item.Request] = append(held[item.Request], item)
 	}
+
 	for _, entry := range g.entries {
 		bySession := map[uuid.UUID][]Item{}
 		items := held[entry.pending.request]
@@ -185,8 +192,10 @@ func (g *groupCommit) moveHeldToLockedLane() {
 			if entry.pending.atomic {
 				session = items[0].Envelope.Event.SessionID
 			}
+
 			bySession[session] = append(bySession[session], item)
 		}
+
 		for session, items := range bySession {
 			g.collector.enqueueLocked(session, &queueEntry{pending: entry.pending, items: items})
 		}
@@ -206,9 +215,11 @@ func (c *Collector) runLockedLane(ctx context.Context) {
 			c.commitLockedSession(ctx, metrics, session, entries)
 			continue
 		}
+
 		if !open {
 			return
 		}
+
 		<-c.lockedLane.wake
 	}
 }

@@ -32,6 +32,7 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				for range 10 {
 					strangers = append(strangers, submitted(t, c, t.Context(), request(good(uuid.New()))))
 				}
+
 				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
 				c.Start()
 				began := time.Now()
@@ -39,6 +40,7 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				for _, stranger := range strangers {
 					require.NoError(t, (<-stranger).err)
 				}
+
 				require.Less(t, time.Since(began), time.Second)
 				late := submitted(t, c, t.Context(), request(good(locked)))
 				store.lock(locked, false)
@@ -79,6 +81,7 @@ func TestLocksThatComeAndGo(t *testing.T) {
 				}
 			})
 		}
+
 		stop := make(chan struct{})
 		wait.Go(func() {
 			for i := 0; ; i++ {
@@ -95,6 +98,7 @@ func TestLocksThatComeAndGo(t *testing.T) {
 		for _, session := range sessions {
 			store.lock(session, false)
 		}
+
 		wait.Wait()
 		require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-submitted(t, c, t.Context(), request(good(sessions[0])))).verdicts))
 		require.Zero(t, c.Stop(t.Context()))
@@ -114,6 +118,7 @@ func (b *brieflyLocked) Commit(ctx context.Context, group *ingest.Group) error {
 	if b.commits--; b.commits < 0 {
 		b.lock(b.session, false)
 	}
+
 	return b.fake.Commit(ctx, group)
 }
 

@@ -55,17 +55,21 @@ func NewMetrics(ctx context.Context, meter metric.Meter, types []EventType) (*Me
 	for _, t := range types {
 		m.types[t] = true
 	}
+
 	for _, reason := range []shedReason{shedQueueFull, shedBudget, shedStore, shedStopping, shedGone} {
 		m.reasons[reason] = attributes(attribute.String("reason", string(reason)))
 	}
+
 	m.committed = attributes(attribute.String("outcome", "committed"))
 	m.failed = attributes(attribute.String("outcome", "failed"))
 	if err := errors.Join(m.makeCounters(meter), m.makeHistograms(meter)); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	for _, reason := range m.reasons { // a rate needs a zero to begin from
 		m.shed.Add(ctx, 0, reason)
 	}
+
 	return m, nil
 }
 
@@ -129,6 +133,7 @@ func (m *Metrics) registerGauges(c *Collector) error {
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -149,6 +154,7 @@ func shedReasonOf(cause error) shedReason {
 	case errors.Is(cause, context.Canceled):
 		return shedGone
 	}
+
 	return shedStore
 }
 
@@ -217,12 +223,14 @@ func (t *groupMetrics) recordEnd(ctx context.Context, g *groupCommit, ended time
 	if len(g.failed) > 0 {
 		outcome = m.failed
 	}
+
 	oldest := g.began
 	for _, entry := range g.entries {
 		if entry.pending.submittedAt.Before(oldest) {
 			oldest = entry.pending.submittedAt
 		}
 	}
+
 	m.commit.Record(ctx, ended.Sub(g.began).Seconds(), outcome)
 	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/g.collector.config.Budget.Seconds()))
 
@@ -238,6 +246,7 @@ func (t *groupMetrics) countVerdicts(ctx context.Context, items []Item) {
 	for i := range items {
 		t.addVerdict(&items[i])
 	}
+
 	t.sendCounts(ctx)
 }
 
@@ -251,13 +260,16 @@ func (t *groupMetrics) addVerdict(item *Item) {
 		c.where = attributes(name, attribute.String("status", string(v.Status)))
 		t.verdicts[key] = c
 	}
+
 	c.n++
 	if v.Status == Stored {
 		c.bytes += int64(len(item.Envelope.Raw))
 	}
+
 	if v.IsRejected() {
 		t.addRejection(application, v.Violations[0].Code)
 	}
+
 	if len(t.metrics.types) > 0 {
 		t.addType(EventType{item.Envelope.Event.Category, item.Envelope.Event.Name}, v.Status)
 	}
@@ -270,6 +282,7 @@ func (t *groupMetrics) addRejection(application string, code fault.Code) {
 		c = &count{where: attributes(attribute.String("application", application), attribute.String("code", string(code)))}
 		t.rejections[key] = c
 	}
+
 	c.n++
 }
 
@@ -277,12 +290,14 @@ func (t *groupMetrics) addType(of EventType, status Status) {
 	if !t.metrics.types[of] {
 		of = EventType{"other", "other"}
 	}
+
 	key := typeKey{of, status}
 	c := t.types[key]
 	if c == nil {
 		c = &count{where: attributes(attribute.String("category", of.Category), attribute.String("name", of.Name), attribute.String("status", string(status)))}
 		t.types[key] = c
 	}
+
 	c.n++
 }
 
@@ -292,14 +307,18 @@ func (t *groupMetrics) sendCounts(ctx context.Context) {
 		if c.n > 0 {
 			t.metrics.events.Add(ctx, c.n, c.where)
 		}
+
 		if c.bytes > 0 {
 			t.metrics.bytes.Add(ctx, c.bytes, c.stored)
 		}
+
 		c.n, c.bytes = 0, 0
 	}
+
 	for _, c := range t.rejections {
 		c.send(ctx, t.metrics.rejections)
 	}
+
 	for _, c := range t.types {
 		c.send(ctx, t.metrics.typed)
 	}
@@ -309,5 +328,6 @@ func (c *count) send(ctx context.Context, to metric.Int64Counter) {
 	if c.n > 0 {
 		to.Add(ctx, c.n, c.where)
 	}
+
 	c.n = 0
 }

@@ -71,6 +71,7 @@ func collect(t *testing.T, reader *sdk.ManualReader) map[string]int64 {
 			}
 		}
 	}
+
 	return found
 }
 
@@ -96,6 +97,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 			_, err := c.Submit(t.Context(), r)
 			require.NoError(t, err)
 		}
+
 		synctest.Wait()
 		found := collect(t, reader)
 		for series, value := range map[string]int64{
@@ -154,6 +156,7 @@ func TestShedRequestsAreCounted(t *testing.T) {
 		for _, reason := range []string{"client_gone", "store", "budget", "stopping"} {
 			require.Equal(t, int64(1), found["theeye.ingest.shed.requests{reason="+reason+"}"], "%s in %v", reason, found)
 		}
+
 		require.Equal(t, int64(1), found["theeye.ingest.shed.requests{reason=queue_full}"], "%v", found)
 		require.Equal(t, int64(2), found["theeye.ingest.commit.duration{outcome=failed}"])
 		require.Empty(t, found["theeye.ingest.events{application=shop,status=stored}"])
@@ -181,6 +184,7 @@ func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
 				require.Equal(t, 1, <-store.entered, "only the request that is waited for")
 			}
 		}
+
 		synctest.Wait()
 		found := collect(t, reader)
 		require.Equal(t, int64(2), found["theeye.ingest.commit.duration{outcome=committed}"], "%v", found)

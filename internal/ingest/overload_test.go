@@ -52,6 +52,7 @@ func floodOf(c *ingest.Collector, every, length time.Duration, next func() *inge
 		})
 		time.Sleep(every) //nolint:forbidigo // the clock is the bubble's
 	}
+
 	all.Wait()
 	return counts[0].Load(), counts[1].Load(), counts[2].Load()
 }
@@ -129,6 +130,7 @@ func TestABurstIsNoOverload(t *testing.T) {
 				}
 			})
 		}
+
 		all.Wait()
 	})
 }

@@ -43,6 +43,7 @@ func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) e
 		const share = 2 // of the budget; the rest is for the commit
 		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/share)
 		defer cancel()
+
 		var err error
 		if stored, err = c.deps.Ledger.Lookup(ctx, ids); err != nil {
 			return c.unavailableFault(err)

@@ -57,6 +57,7 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 			codes[i] = v.Violations[0].Code
 		}
 	}
+
 	require.Equal(t, []fault.Code{"", fault.CodeReadOnlyField, fault.CodeImportUnsupported, fault.CodeImportUnsupported, "", ""}, codes,
 		"of other content, and of what was erased, the store tells")
 	require.Equal(t, 1, l.asked)

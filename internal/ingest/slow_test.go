@@ -23,6 +23,7 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		c := ingest.New(config(), ingest.Deps{Store: store, Logger: zap.New(core), NewID: uuid.New, Now: time.Now})
 		c.Start()
 		defer c.Stop(t.Context())
+
 		commit := func(takes time.Duration) {
 			t.Helper()
 			store.takes.Store(int64(takes))
@@ -34,6 +35,7 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		for range 4 {
 			commit(2 * time.Second)
 		}
+
 		commit(10 * time.Millisecond)
 		lines := log.FilterMessage("a commit was slow").All()
 		require.Len(t, lines, 1)

@@ -30,8 +30,10 @@ func TestBadEventIsIsolated(t *testing.T) {
 						middle = with(`{"poison":1}`)
 					}
 				}
+
 				all = append(all, submitted(t, c, t.Context(), request(good(uuid.New()), middle, good(uuid.New()))))
 			}
+
 			c.Start()
 			refused := 0
 			for n, one := range all {
@@ -46,6 +48,7 @@ func TestBadEventIsIsolated(t *testing.T) {
 					require.NotEqual(t, uuid.Nil, a.verdicts[1].ErrorID)
 				}
 			}
+
 			require.Len(t, bad, refused)
 			require.Zero(t, c.Stop(t.Context()))
 		}
@@ -76,10 +79,12 @@ func TestAtomicRequestIsAGroupOfItsOwn(t *testing.T) {
 		for _, r := range []*ingest.Request{request(good(uuid.New())), request(good(uuid.New())), atomic, request(good(uuid.New()))} {
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
+
 		c.Start()
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}
+
 		c.Stop(t.Context())
 		require.Equal(t, []int{2, 2, 1}, store.sizes())
 		require.True(t, store.groups[1].Atomic)
@@ -134,6 +139,7 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 				envelopes[i] = good(id)
 				envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(i) * time.Second)
 			}
+
 			return request(envelopes...)
 		}
 		divided := func() bool {
@@ -144,11 +150,13 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 				require.Equal(t, ingest.Stored, verdicts[i].Status)
 				require.Equal(t, verdicts[i].Sequence+1, verdicts[i+sessions].Sequence, "in the order of their timestamps")
 			}
+
 			return len(store.sizes()) == before+wide.Lanes
 		}
 		for !divided() { // until the average of the groups' sizes is above the bound
 			require.Less(t, len(store.sizes()), 100)
 		}
+
 		require.True(t, divided(), "and it stays so")
 		for _, group := range store.groups[len(store.groups)-wide.Lanes:] {
 			laneOf := func(id uuid.UUID) byte { return (id[15] ^ id[11] ^ id[3]) % 4 }
@@ -170,6 +178,7 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 			_, err := c.Submit(t.Context(), request(good(uuid.New())))
 			require.NoError(t, err)
 		}
+
 		require.False(t, divided(), "small groups stay together")
 	})
 }
@@ -188,6 +197,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = good(uuid.UUID{15: byte(i)})
 			}
+
 			return request(envelopes...)
 		}
 		for {
@@ -197,6 +207,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 				require.NoError(t, (<-waiting).err)
 				continue
 			}
+
 			<-store.entered // the other lane
 			store.proceed <- bytes.ErrTooLarge
 			select {
@@ -204,6 +215,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 				require.Fail(t, "answered while a part is on its way")
 			default:
 			}
+
 			require.Equal(t, int64(600), c.QueuedEvents())
 			store.proceed <- nil
 			a := <-waiting
@@ -229,6 +241,7 @@ func TestReplayThatIsRefusedIsNotKept(t *testing.T) {
 			require.NoError(t, a.err)
 			require.Equal(t, ingest.Rejected, a.verdicts[0].Status)
 		}
+
 		require.Empty(t, store.sizes())
 	})
 }

@@ -91,6 +91,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 					if sender == 0 { // leaves before any answer
 						cancel()
 					}
+
 					r := request(good(uuid.New()), good(uuid.New()))
 					r.Atomic = sender == 1
 					verdicts, err := c.Submit(ctx, r)
@@ -106,16 +107,19 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 				}
 			})
 		}
+
 		group.Go(c.Start)
 		for range 2 {
 			group.Go(func() { c.Stop(context.Background()) })
 		}
+
 		group.Wait()
 		require.Equal(t, told.Load(), stored.Load())
 		var kept int64
 		for _, size := range store.sizes() {
 			kept += int64(size)
 		}
+
 		require.GreaterOrEqual(t, kept, stored.Load())
 		require.Zero(t, c.QueuedEvents())
 	}

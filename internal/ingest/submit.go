@@ -34,6 +34,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 		c.deps.Metrics.countShed(ctx, reason)
 		return nil, fault.NewUnavailable(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.estimateRetryAfter())
 	}
+
 	c.enqueue(p)
 
 	cause := context.DeadlineExceeded
@@ -42,6 +43,7 @@ func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, er
 		if p.err == nil {
 			return p.answer(), nil
 		}
+
 		cause = p.err
 	case <-c.deadlines.expiryOf(p.submittedAt):
 	case <-ctx.Done():
@@ -62,6 +64,7 @@ func (c *Collector) DryRun(ctx context.Context, request *Request) ([]Verdict, er
 
 	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
 	defer cancel()
+
 	p := newPendingRequest(request, c.deps.Now())
 	c.prepareItems(p)
 	if err := c.deps.Store.DryRun(ctx, &Group{Items: p.items, Atomic: request.Atomic}); err != nil {
@@ -71,6 +74,7 @@ func (c *Collector) DryRun(ctx context.Context, request *Request) ([]Verdict, er
 	if request.Atomic && slices.ContainsFunc(p.verdicts, func(v Verdict) bool { return v.IsRejected() }) {
 		markNotStored(p.items)
 	}
+
 	for i := range p.verdicts {
 		p.verdicts[i].ErrorID = uuid.Nil
 	}
@@ -103,9 +107,11 @@ func (c *Collector) prepareItems(p *pendingRequest) {
 			e.Event.ID = c.deps.NewID()
 			e.Known |= event.FieldID
 		}
+
 		if e.Has(event.FieldID) {
 			v.EventID = e.Event.ID
 		}
+
 		p.size += len(e.Raw)
 		p.items = append(p.items, Item{Request: p.request, Envelope: e, Verdict: v})
 	}
@@ -114,9 +120,11 @@ func (c *Collector) prepareItems(p *pendingRequest) {
 		markNotStored(p.items)
 		p.items = slices.DeleteFunc(p.items, func(i Item) bool { return i.Verdict.Status == NotStored })
 	}
+
 	if p.request.Replay { // its rejections are recorded already
 		p.items = slices.DeleteFunc(p.items, func(i Item) bool { return i.Verdict.IsRejected() })
 	}
+
 	p.atomic = p.request.Atomic && len(p.items) == len(p.verdicts)
 
 	byTime := func(a, b Item) int { return a.Envelope.Event.Timestamp.Compare(b.Envelope.Event.Timestamp) }

@@ -67,12 +67,14 @@ func (w *timingWriter) add(t Timing) {
 	if !full {
 		w.pending = append(w.pending, t)
 	}
+
 	first := len(w.pending) == 1
 	w.mu.Unlock()
 
 	if full {
 		w.dropped.Add(1)
 	}
+
 	if first {
 		w.wake.send()
 	}
@@ -97,6 +99,7 @@ func (w *timingWriter) find(group GroupID) (time.Duration, bool) {
 // run writes until stop.
 func (w *timingWriter) run() {
 	defer close(w.ended)
+
 	for {
 		select {
 		case <-w.wake:
@@ -111,6 +114,7 @@ func (w *timingWriter) run() {
 		case <-w.end:
 			timer.Stop()
 		}
+
 		w.writePending()
 	}
 }
@@ -133,6 +137,7 @@ func (w *timingWriter) writePending() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), timingTimeout)
 	defer cancel()
+
 	if err := w.store.KeepTimings(ctx, w.now(), list); err != nil {
 		w.dropped.Add(int64(len(list)))
 		w.logger.Warn("the timings of groups could not be kept", zap.Int("groups", len(list)), zap.Error(err))

@@ -25,6 +25,7 @@ type timings struct {
 func (s *timings) KeepTimings(_ context.Context, _ time.Time, list []ingest.Timing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.writes = append(s.writes, list)
 	return s.fail
 }
@@ -32,6 +33,7 @@ func (s *timings) KeepTimings(_ context.Context, _ time.Time, list []ingest.Timi
 func (s *timings) written() [][]ingest.Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return s.writes
 }
 
@@ -69,12 +71,14 @@ func TestTimingsAreKeptTogether(t *testing.T) {
 			require.Equal(t, took, found)
 			ids = append(ids, id)
 		}
+
 		require.Empty(t, kept.written())
 		<-time.After(time.Second)
 		require.Len(t, kept.written(), 1)
 		for i, timing := range kept.written()[0] {
 			require.Equal(t, ingest.Timing{Group: ids[i], Took: took}, timing)
 		}
+
 		_, known := c.CommitDuration(ids[0])
 		require.False(t, known, "it is to be found where it was written")
 		<-time.After(time.Hour)
@@ -106,6 +110,7 @@ func TestTimingsThatCannotBeKept(t *testing.T) {
 			require.NoError(t, err)
 			<-time.After(time.Minute)
 		}
+
 		require.Len(t, kept.written(), 3)
 	})
 }

@@ -21,6 +21,7 @@ func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 		if err == nil {
 			err = withConnection(ctx, s.db.write, func(conn *pgx.Conn) error { return t.run(ctx, conn) })
 		}
+
 		return t.decideRetry(ctx, err)
 	})
 }

@@ -81,6 +81,7 @@ func (m commitMessage) send(ctx context.Context, conn *pgconn.PgConn) (commitAns
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
+
 	if err != nil {
 		return commitAnswer{}, errors.Join(err, abandonConnection(ctx, conn)) // half a message may be on its way
 	}
@@ -96,6 +97,7 @@ func receiveCommit(ctx context.Context, conn *pgconn.PgConn) (answer commitAnswe
 		if err != nil {
 			return commitAnswer{}, errors.Join(err, abandonConnection(ctx, conn))
 		}
+
 		switch message := message.(type) {
 		case *pgproto3.DataRow:
 			answer.durability, _ = readDurability(message.Values)
@@ -150,6 +152,7 @@ func appendTypeColumns(b []byte, e *event.Envelope) []byte {
 	} else {
 		b = pgcopy.AppendInt32(b, *version)
 	}
+
 	if violations == nil {
 		return pgcopy.AppendNull(b)
 	}
@@ -162,6 +165,7 @@ func validationColumns(e *event.Envelope) (version *int32, violations []byte) {
 	if e.TypeVersion > 0 {
 		version = &e.TypeVersion
 	}
+
 	if len(e.Observed) > 0 {
 		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
 	}

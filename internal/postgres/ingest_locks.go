@@ -52,6 +52,7 @@ func (t *groupTransaction) lockRows(ctx context.Context, conn *pgx.Conn) error {
 	if t.careful {
 		return t.lockCarefully(ctx, conn)
 	}
+
 	if t.store.carefulGroups.Load() > 0 {
 		t.store.carefulGroups.Add(-1)
 		return t.lockCarefully(ctx, conn)
@@ -66,6 +67,7 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 	for i := range t.plan.rows {
 		t.plan.rows[i].claimed = true
 	}
+
 	sessions := t.plan.numberRows()
 
 	batch := t.beginBatch()
@@ -73,10 +75,12 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 		batch.queue(namedStatement{"theeye_claim_new_ids", claimNewIDsSQL}, nil, t.plan.ledgerParams(t.plan.byID)...)
 		queueSessions(batch, sessions)
 	}
+
 	err := batch.send(ctx, conn, t.store.db.pooled)
 	if violatesConstraint(err, "event_key_pkey") {
 		return errNeedsCarefulPath
 	}
+
 	if err != nil {
 		return err
 	}
@@ -104,6 +108,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 			return err
 		}, t.plan.ledgerParams(firsts)...)
 	}
+
 	if err := batch.send(ctx, conn, t.store.db.pooled); err != nil {
 		return err
 	}
@@ -123,23 +128,30 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 	return batch.send(ctx, conn, t.store.db.pooled)
 }
 
-// beginBatch begins a transaction, and sets how long it waits for a lock, where the
-// connection's own bound is not the one to use. Behind a pooler the connection has none of
-// the service's.
+// beginBatch begins a transaction.
 func (t *groupTransaction) beginBatch() *statementBatch {
 	batch := &statementBatch{}
 	batch.queue(namedStatement{"theeye_begin", "begin"}, nil)
-
-	wait := t.group.LockWait
-	if wait == 0 && t.store.db.pooled {
-		wait = t.store.db.lockTimeout
-	}
-	if wait > 0 {
-		sql := "set local lock_timeout = " + strconv.FormatInt(wait.Milliseconds(), 10)
+	if sql := t.lockTimeoutSQL(); sql != "" {
 		batch.queue(namedStatement{"theeye_" + sql, sql}, nil)
 	}
 
 	return batch
+}
+
+// lockTimeoutSQL sets how long the transaction waits for a lock, where the connection's own
+// bound is not the one to use. Behind a pooler the connection has none of the service's.
+func (t *groupTransaction) lockTimeoutSQL() string {
+	wait := t.group.LockWait
+	if wait == 0 && t.store.db.pooled {
+		wait = t.store.db.lockTimeout
+	}
+
+	if wait == 0 {
+		return ""
+	}
+
+	return "set local lock_timeout = " + strconv.FormatInt(wait.Milliseconds(), 10)
 }
 
 // ledgerParams are the parameters that enter rows into the ledger.

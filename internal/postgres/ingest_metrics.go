@@ -39,6 +39,7 @@ func NewMetrics(ctx context.Context, meter metric.Meter) (*Metrics, error) {
 	for _, reason := range []retryReason{retryKnownID, retryContention, retryLostConnection, retryMissingPartition} {
 		m.reasons[reason] = option("reason", string(reason))
 	}
+
 	var steps, retries error
 	m.steps, steps = meter.Float64Histogram("theeye.ingest.step.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of a step of a group's transaction: lock locks the ids and the sessions, write copies the events and commits"),
@@ -48,9 +49,11 @@ func NewMetrics(ctx context.Context, meter metric.Meter) (*Metrics, error) {
 	if err := errors.Join(steps, retries); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	for _, reason := range m.reasons { // a rate needs a zero to begin from
 		m.retries.Add(ctx, 0, reason)
 	}
+
 	return m, nil
 }
 
@@ -69,21 +72,26 @@ func (s *EventStore) measureStep(ctx context.Context, name string, run func(ctx 
 		ctx, span = parent.TracerProvider().Tracer(scope).Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(attribute.String("db.system.name", "postgresql"), attribute.String("db.operation.name", name)))
 	}
+
 	err := run(ctx)
 	if span != nil {
 		if err != nil && !errors.Is(err, errNeedsCarefulPath) {
 			span.SetStatus(codes.Error, "the step failed")
 			span.RecordError(err)
 		}
+
 		span.End()
 	}
+
 	if s.metrics != nil {
 		option := s.metrics.write
 		if name == stepLock {
 			option = s.metrics.lock
 		}
+
 		s.metrics.steps.Record(ctx, s.now().Sub(began).Seconds(), option)
 	}
+
 	return err
 }
 

@@ -52,6 +52,7 @@ func planGroup(group *ingest.Group) *groupPlan {
 			p.rejected = append(p.rejected, item)
 			continue
 		}
+
 		p.rows = append(p.rows, eventRow{item: item, copyOf: len(p.rows)})
 	}
 
@@ -59,6 +60,7 @@ func planGroup(group *ingest.Group) *groupPlan {
 	for i := range p.byID {
 		p.byID[i] = i
 	}
+
 	slices.SortStableFunc(p.byID, func(a, b int) int {
 		return bytes.Compare(p.rows[a].event().ID[:], p.rows[b].event().ID[:])
 	})
@@ -90,6 +92,7 @@ func (p *groupPlan) partitionMonths() (events, rejections []month) {
 		events = addMonth(events, p.rows[i].event().Timestamp)
 		rejections = addMonth(rejections, p.rows[i].item.Request.ReceivedAt) // it may turn out a conflict
 	}
+
 	for _, item := range p.rejected {
 		rejections = addMonth(rejections, item.Request.ReceivedAt)
 	}
@@ -141,6 +144,7 @@ func (p *groupPlan) numberRows() []*sessionShare {
 			known[s.id] = s
 			sessions = append(sessions, s)
 		}
+
 		s.add(at, r.item.Request.Application)
 		r.session = s
 		r.place = s.events
@@ -157,9 +161,11 @@ func (s *sessionShare) add(at time.Time, from event.ApplicationID) {
 	if at.Before(s.first) {
 		s.first = at
 	}
+
 	if at.After(s.last) {
 		s.last = at
 	}
+
 	if !slices.Contains(s.applications, from) {
 		s.applications = append(s.applications, from)
 	}
@@ -173,6 +179,7 @@ func arrayLiteral(ids []event.ApplicationID) string {
 		if n > 0 {
 			text = append(text, ',')
 		}
+
 		text = strconv.AppendInt(text, int64(id), 10)
 	}
 

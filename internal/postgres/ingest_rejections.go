@@ -62,13 +62,16 @@ func (r *groupRejections) add(item *ingest.Item, verdict *ingest.Verdict) {
 	case fault.CodeSessionErased, fault.CodeEventErased:
 		raw = nil // an erased text must not come back this way
 	}
+
 	if item.Envelope.Withheld {
 		raw = nil
 	}
+
 	longest := r.bounds.RawBytes
 	if item.Envelope.IsWholeBody {
 		longest = max(longest, r.bounds.BodyBytes)
 	}
+
 	raw = raw[:min(len(raw), longest)]
 
 	counter := r.counterOf(item.Request)
@@ -85,6 +88,7 @@ func (r *groupRejections) counterOf(request *ingest.Request) *rejectionCounter {
 		if r.counters == nil {
 			r.counters = map[counterKey]*rejectionCounter{}
 		}
+
 		counter = &rejectionCounter{counterKey: key}
 		r.counters[key] = counter
 	}
@@ -115,6 +119,7 @@ func queueUnused(batch *statementBatch, unused []uuid.UUID) {
 	for _, id := range unused {
 		ids.addUUID(id)
 	}
+
 	batch.queue(namedStatement{"theeye_give_back_ids", giveBackIDsSQL}, nil, ids)
 }
 
@@ -192,10 +197,12 @@ func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
 		if e := one.item.Envelope; e.Has(event.FieldSessionID) {
 			found = append(found, e.Event.SessionID)
 		}
+
 		for _, id := range found {
 			named[id] = append(named[id], one)
 		}
 	}
+
 	if len(named) == 0 {
 		return
 	}
@@ -204,6 +211,7 @@ func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
 	for id := range named {
 		ids.addUUID(id)
 	}
+
 	batch.queue(namedStatement{"theeye_erased_for_rejections", erasedForRejectionsSQL}, func(rows pgx.Rows) error {
 		var id [16]byte
 		var erased bool
@@ -213,6 +221,7 @@ func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
 					one.raw = nil
 				}
 			}
+
 			return nil
 		})
 		return err
@@ -241,6 +250,7 @@ func (r *groupRejections) chooseRecorded() (chosen []pendingRejection) {
 			one.verdict.ErrorID = uuid.Nil
 			continue
 		}
+
 		c.recorded++
 		chosen = append(chosen, one)
 	}
@@ -254,6 +264,7 @@ func isSampled(place int64) bool {
 		if place%10 != 0 {
 			return false
 		}
+
 		place /= 10
 	}
 

@@ -32,6 +32,7 @@ func (o *groupOutcome) publish() {
 	for i := range o.verdicts {
 		*o.plan.rows[i].item.Verdict = o.verdicts[i]
 	}
+
 	for i, item := range o.plan.rejected {
 		*item.Verdict = o.rejectedVerdicts[i]
 	}
@@ -41,29 +42,13 @@ func (o *groupOutcome) publish() {
 func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 	rows := t.plan.rows
 	o := &groupOutcome{
-		plan:             t.plan,
-		verdicts:         make([]ingest.Verdict, len(rows)),
-		rejectedVerdicts: make([]ingest.Verdict, len(t.plan.rejected)),
-		stored:           make([]int, 0, len(rows)),
-		rejections:       &groupRejections{bounds: t.store.rejectionBounds},
+		plan:       t.plan,
+		verdicts:   make([]ingest.Verdict, len(rows)),
+		stored:     make([]int, 0, len(rows)),
+		rejections: &groupRejections{bounds: t.store.rejectionBounds},
 	}
-	for i, item := range t.plan.rejected {
-		o.rejectedVerdicts[i] = *item.Verdict
-		o.rejections.add(item, &o.rejectedVerdicts[i])
-	}
-
 	for i := range rows { // copies come behind their firsts
 		t.resolveVerdict(i, o.verdicts)
-	}
-
-	for i := range rows {
-		if v := &o.verdicts[i]; v.IsRejected() {
-			o.anyRejected = true
-			if !rows[i].item.Request.Replay {
-				v.ErrorID = t.rejectionID(i)
-				o.rejections.add(rows[i].item, v)
-			}
-		}
 	}
 
 	for _, i := range t.plan.byID {
@@ -75,8 +60,29 @@ func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 			o.unused = append(o.unused, o.verdicts[i].EventID)
 		}
 	}
+	t.collectRejections(o)
 
 	return o
+}
+
+// collectRejections collects what was rejected before, and what turned out to be rejected now.
+func (t *groupTransaction) collectRejections(o *groupOutcome) {
+	o.rejectedVerdicts = make([]ingest.Verdict, len(t.plan.rejected))
+	for i, item := range t.plan.rejected {
+		o.rejectedVerdicts[i] = *item.Verdict
+		o.rejections.add(item, &o.rejectedVerdicts[i])
+	}
+
+	for i := range o.verdicts {
+		item := t.plan.rows[i].item
+		if v := &o.verdicts[i]; v.IsRejected() {
+			o.anyRejected = true
+			if !item.Request.Replay { // which is recorded already
+				v.ErrorID = t.rejectionID(i)
+				o.rejections.add(item, v)
+			}
+		}
+	}
 }
 
 // resolveVerdict works out the verdict of a row. Those of the rows before it are known.
@@ -189,6 +195,7 @@ func queueStoredEvents(batch *statementBatch, ids []uuid.UUID, into *map[uuid.UU
 	for _, id := range ids {
 		param.addUUID(id)
 	}
+
 	batch.queue(namedStatement{"theeye_stored_events", storedEventsSQL}, func(rows pgx.Rows) (err error) {
 		*into, err = readStoredEvents(rows, len(ids))
 		return err
@@ -220,6 +227,7 @@ func readStoredEvents(rows pgx.Rows, guess int) (map[uuid.UUID]storedEvent, erro
 			k.Data = event.ShortenNumbers(k.Data)
 			k.digest = k.Digest()
 		}
+
 		k.Data = nil
 		found[k.ID] = k
 	}
@@ -243,6 +251,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 		t.plan.rows[i].claimed = true
 		ids = append(ids, t.plan.rows[i].event().ID)
 	}
+
 	sessions := t.plan.numberRows()
 
 	batch := &statementBatch{}
@@ -253,6 +262,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 		return err
 	}
 	defer release()
+
 	err = s.db.change.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return batch.send(ctx, conn.Conn(), s.db.pooled) })
 	if err != nil {
 		return translateError(err, "check events")
@@ -263,6 +273,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 			session.base = 0
 		}
 	}
+
 	for _, i := range t.plan.firstRows() {
 		_, known := t.stored[t.plan.rows[i].event().ID]
 		t.plan.rows[i].claimed = !known
@@ -276,6 +287,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 			v.Status = ingest.Valid
 			v.Sequence = 0
 		}
+
 		*t.plan.rows[i].item.Verdict = v
 	}
 
@@ -289,6 +301,7 @@ func queueErasedSessions(batch *statementBatch, sessions []*sessionShare) map[uu
 	for _, s := range sessions {
 		ids.addUUID(s.id)
 	}
+
 	batch.queue(namedStatement{"theeye_erased_sessions", erasedSessionsSQL}, func(rows pgx.Rows) error {
 		var id [16]byte
 		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {

@@ -11,18 +11,20 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// counters counts what a Keeper did. Its counters stand at zero before the first
-// failure, so that a rate shows it.
+// counters counts the rounds of a Worker and the data it dropped. The counters are zero
+// before the first failure, so that a rate shows it.
 type counters struct {
 	succeeded, failed  atomic.Int64
 	events, partitions atomic.Int64
-	// lastSuccess is when a round last succeeded, in seconds since 1970; 0 until then.
+	// lastSuccess is the time of the last successful round, in seconds since 1970; 0
+	// until then.
 	lastSuccess atomic.Int64
-	// roundFailed tells that something failed in the round that runs; only that uses it.
+	// roundFailed means that a part of the running round failed; only that round uses
+	// it.
 	roundFailed bool
 }
 
-// recordRound counts the round that ran, unless it was called off.
+// recordRound counts the finished round, unless it was cancelled.
 func (t *counters) recordRound(ctx context.Context, now func() time.Time) {
 	faulty := t.roundFailed
 	t.roundFailed = false
@@ -35,7 +37,7 @@ func (t *counters) recordRound(ctx context.Context, now func() time.Time) {
 	}
 }
 
-// RegisterMetrics makes what the keeper does metrics of a meter. It is called once.
+// RegisterMetrics registers the metrics of the worker with a meter. It is called once.
 func (k *Worker) RegisterMetrics(meter metric.Meter) error {
 	t := &k.counters
 	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))

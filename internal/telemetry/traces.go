@@ -24,6 +24,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 
 	const standardQueue = 2048 // OpenTelemetry specification, OTEL_BSP_MAX_QUEUE_SIZE
 	size := v.readCount("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
+
 	givenUp := make(chan struct{})
 	counts := &spanCounts{bound: int64(size)}
 	counted := &countedExporter{SpanExporter: exporter, counts: counts, givenUp: givenUp, logger: config.Logger}
@@ -31,6 +32,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	provider := trace.NewTracerProvider(
 		trace.WithResource(about), trace.WithSpanProcessor(processor), trace.WithSampler(linkSampler{v.readSampler()}),
 	)
+
 	t.TracerProvider = provider
 	t.Tracer = provider.Tracer(scope)
 	t.closers = append(t.closers, func(ctx context.Context) error {
@@ -42,6 +44,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 
 		return nil
 	})
+
 	return counts.registerMetrics(t.Meter)
 }
 

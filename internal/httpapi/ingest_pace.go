@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Pace is how fast a body has to arrive: who sends it drop by drop holds the memory
+// Pace is how fast a body has to arrive: a client that sends it slowly holds the memory
 // of what has arrived.
 type Pace struct {
 	// Rate is in bytes a second, on the average since the body began. Zero asks for none.
@@ -29,7 +29,7 @@ type pacedBody struct {
 	read    int64
 }
 
-// unpaced is how small a body is that nobody is hurried with: it holds next to nothing.
+// unpaced is the size of a body that may arrive slowly: it holds next to nothing.
 const unpaced = 4 << 10
 
 // withPace returns a request's body, held to the pace. The server clears the deadline
@@ -57,5 +57,6 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 
 	n, err := b.from.Read(p)
 	b.read += int64(n)
+
 	return n, err
 }

@@ -29,13 +29,13 @@ const (
 )
 
 const (
-	// zstdWindow bounds what a zstd stream may ask us to keep.
+	// zstdWindow bounds the window that a zstd stream may ask for.
 	zstdWindow = 8 << 20
 	// maxWindows is how many zstd streams are decompressed at once.
 	maxWindows = 4
-	// gzipRoom is what a gzip decoder takes.
+	// gzipRoom is the memory of a gzip decoder.
 	gzipRoom = 64 << 10
-	// firstRoom is the room that is taken before the first byte of a body has arrived, and
+	// firstRoom is the room that is reserved before the first byte of a body has arrived, and
 	// moreRoom how many times as much when that is full: most batches are read in two parts.
 	firstRoom = 8 << 10
 	moreRoom  = 8
@@ -55,8 +55,8 @@ type bodyReader struct {
 	windows chan struct{}
 }
 
-// reserveBody makes room for a body, or tells that there is none. What was taken is given
-// back when the request was served.
+// reserveBody reserves memory for a body, if there is some. It is given back when the request
+// has been served.
 func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
@@ -64,10 +64,11 @@ func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	}
 
 	requestStateOf(c).bodyBytes += n
+
 	return nil
 }
 
-// releaseBody gives back what a request took.
+// releaseBody gives back the memory that a request reserved.
 func (b *bodyReader) releaseBody(c *gin.Context) { b.held.Add(-requestStateOf(c).bodyBytes) }
 
 // mediaTypeOf reads Content-Type.
@@ -98,7 +99,7 @@ func utf8MediaType(header string) (kind string, ok bool) {
 	return kind, true
 }
 
-// withinUTF8 tells whether every text in a charset is UTF-8 as it stands. The names are
+// withinUTF8 reports whether every text in a charset is UTF-8 as it stands. The names are
 // those that IANA and the Encoding Standard have for UTF-8 and for US-ASCII.
 func withinUTF8(charset string) bool {
 	switch strings.ToLower(strings.Trim(charset, "'")) {
@@ -116,23 +117,22 @@ func withinUTF8(charset string) bool {
 func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
 	body, err := b.readLimited(c)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	w := c.Writer
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
-		w.Header().Set("Connection", "close") // or the rest would be read after all
+		c.Writer.Header().Set("Connection", "close") // or the rest would be read after all
 	}
 
 	return body, err
 }
 
 func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
-	limit, r := b.limits.BodyBytes, c.Request
-	length := r.ContentLength
-	if length > limit {
+	limit := b.limits.BodyBytes
+	r := c.Request
+	if r.ContentLength > limit {
 		return nil, b.tooLargeFault(limit)
 	}
 
 	wire := b.withPace(c)
-	if r.ContentLength < 0 { // else no more than its length can be read of it
+	if r.ContentLength < 0 { // otherwise no more than its length can be read of it
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
 
@@ -164,8 +164,8 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 }
 
 // codingOf reads Content-Encoding (RFC 9110, section 8.4): the one coding beside identity,
-// or "". Where there are several it returns them all, which is no coding: a body that was
-// compressed twice would have to be held to its limit twice.
+// or "". Where there are several it returns them all, which is not a coding: a body that was
+// compressed twice would have to be checked against its limit twice.
 func codingOf(headers []string) string {
 	var codings []string
 	for coding := range strings.SplitSeq(strings.Join(headers, ","), ",") {
@@ -181,25 +181,27 @@ func codingOf(headers []string) string {
 	return strings.Join(codings, ",")
 }
 
-// receiveBody reads what is sent. Room is taken as it arrives: who announces much and sends
-// nothing must not hold room that others need.
+// receiveBody reads a body. Memory is reserved as it arrives: a client that announces much and
+// sends nothing must not hold memory that others need.
 func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error) {
 	length := c.Request.ContentLength
-	most, end := length, 0
+	most := length
+	end := 0
 	if length < 0 {
-		most, end = b.limits.BodyBytes, 1 // a place for what tells that there is too much
+		most = b.limits.BodyBytes
+		end = 1 // a place for a byte too many
 	}
 
 	var body []byte
-	var taken int64
+	var reserved int64
 	for int64(len(body)) != length {
 		if len(body) == cap(body) {
-			room := min(max(moreRoom*taken, firstRoom), most)
-			if err := b.reserveBody(c, room-taken); err != nil {
+			room := min(max(moreRoom*reserved, firstRoom), most)
+			if err := b.reserveBody(c, room-reserved); err != nil {
 				return body, err
 			}
 
-			taken = room
+			reserved = room
 			body = append(make([]byte, 0, int(room)+end), body...)
 		}
 
@@ -238,7 +240,7 @@ func (b *bodyReader) inflateBody(c *gin.Context, wire io.Reader, encoding string
 	return body.Bytes(), nil
 }
 
-// reservingReader takes room for what is read from a body whose size is not known before.
+// reservingReader reserves memory for what is read from a body of unknown size.
 type reservingReader struct {
 	from    io.Reader
 	reserve func(n int64) error

@@ -18,27 +18,30 @@ const largeWork = 32 << 10
 // newProcessors shares the processors out among the applications that send large bodies:
 // one of them may use half. Go gives each goroutine its turn, so that an application with
 // many requests would otherwise get as many turns, and every other one has to wait for
-// them; small bodies wait for nobody.
+// them; small bodies do not wait.
 func newProcessors() *fair.Shares {
 	const half, waiting = 2, 4096
 	slots := max(runtime.GOMAXPROCS(0), 1)
+
 	return fair.New(fair.Config{
-		Slots: slots, HeavySlots: slots, PerCaller: slots / half, HeavyPerCaller: slots, MaxWaiting: waiting,
+		Slots:          slots,
+		HeavySlots:     slots,
+		PerCaller:      slots / half,
+		HeavyPerCaller: slots,
+		MaxWaiting:     waiting,
 	})
 }
 
-// withProcessor runs work when it is the application's turn.
-func (a *api) withProcessor(c *gin.Context, work func()) error {
+// acquireProcessor waits until it is the application's turn.
+func (a *api) acquireProcessor(c *gin.Context) (release func(), err error) {
 	const share = 2 // of the budget; the rest is for the commit
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/share)
 	defer cancel()
 
-	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
+	release, err = a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
 	if err != nil {
-		return fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
+		return nil, fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
 	}
-	defer release()
 
-	work()
-	return nil
+	return release, nil
 }
