@@ -102,7 +102,7 @@ func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := apptest.NewClient(r.URL, "").Try(t.Context(), http.MethodGet, "/v1/limits", nil)
 		return err != nil
-	}, 10*time.Second, time.Millisecond, "nobody new is let in")
+	}, 10*time.Second, time.Millisecond, "no new client is accepted")
 	select {
 	case err := <-r.stopped:
 		require.Fail(t, "stopped before everything was answered", "%v", err)

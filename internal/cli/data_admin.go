@@ -101,7 +101,13 @@ func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]audit.En
 		return nil, err
 	}
 
-	filter := query.AuditFilter{Actor: wanted.Actor, Action: audit.Action(wanted.Action), Target: wanted.Target, From: from, To: to}
+	filter := query.AuditFilter{
+		Actor:  wanted.Actor,
+		Action: audit.Action(wanted.Action),
+		Target: wanted.Target,
+		From:   from,
+		To:     to,
+	}
 	if wanted.Action != "" && !slices.Contains(audit.Actions(), filter.Action) {
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "the action must be one of: "+strings.Join(AuditActions(), ", "))
 	}

@@ -76,7 +76,9 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 			}
 
 			created, err := r.CreateKey(ctx, demoName, access.KeySpec{
-				Scopes: []access.Scope{want.scope}, OrganisationWide: want.scope == access.ScopeRead, Description: demoDescription,
+				Scopes:           []access.Scope{want.scope},
+				OrganisationWide: want.scope == access.ScopeRead,
+				Description:      demoDescription,
 			})
 			if err != nil {
 				return err

@@ -28,7 +28,9 @@ type Rejections struct {
 func WithRejections(ctx context.Context, c config.Config, use func(Rejections) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		types := eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
-			Store: postgres.NewEventTypeStore(db), Logger: zap.NewNop(), Now: time.Now,
+			Store:  postgres.NewEventTypeStore(db),
+			Logger: zap.NewNop(),
+			Now:    time.Now,
 		})
 		if err := types.Refresh(ctx); err != nil {
 			return fmt.Errorf("%w: %w", app.ErrDependency, err)
@@ -75,7 +77,13 @@ func (q *RejectionQuery) HasSelection() bool {
 
 // toFilter converts a query to a filter.
 func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
-	f = query.RejectionFilter{Code: q.Code, Application: q.Application, Category: q.Category, Name: q.Name, Status: q.Status}
+	f = query.RejectionFilter{
+		Code:        q.Code,
+		Application: q.Application,
+		Category:    q.Category,
+		Name:        q.Name,
+		Status:      q.Status,
+	}
 	if q.Session != "" {
 		f.SessionID.Valid = true
 		if f.SessionID.UUID, err = parseID(q.Session); err != nil {
