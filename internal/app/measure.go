@@ -16,7 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// instruments are what the parts of the service measure with.
+// instruments are the instruments of the parts of the service.
 type instruments struct {
 	ingest *ingest.Metrics
 	http   *httpapi.Metrics
@@ -24,7 +24,7 @@ type instruments struct {
 	types  *eventtype.Metrics
 }
 
-// newInstruments makes the instruments of the parts, and those of the service itself.
+// newInstruments returns the instruments of the parts, and registers those of the service.
 func (s *Service) newInstruments(ctx context.Context) (made instruments, err error) {
 	types := make([]ingest.EventType, len(s.config.Metrics.EventTypes))
 	for i, t := range s.config.Metrics.EventTypes {
@@ -41,7 +41,7 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 	return made, errors.Join(failed[:]...)
 }
 
-// registerMetrics makes the state of the service a metric.
+// registerMetrics registers the state of the service as metrics.
 func (s *Service) registerMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 	set.AddGauge("theeye.http.requests.in_flight", "{request}", "Requests being served", s.inFlight.Load)
@@ -50,7 +50,7 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			state := int64(0)
-			if s.state.Load() == nil && s.port.IsReady(ctx) { // there is a port by then
+			if s.state.Load() == nil && s.port.IsReady(ctx) { // the port exists by then
 				state = 1
 			}
 
@@ -79,11 +79,11 @@ func (s *Service) startCensus(ctx context.Context) error {
 	return nil
 }
 
-// closeTelemetry sends what is left of traces and metrics, also when ctx has ended. A dead
-// collector costs the stop this long, and no request anything.
+// closeTelemetry sends the remaining traces and metrics, also after ctx has ended. A dead
+// collector delays the stop by at most this long, and delays no request.
 func (s *Service) closeTelemetry(ctx context.Context) error {
-	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	const timeout = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 
 	return s.telemetry.Close(ctx)
