@@ -36,7 +36,7 @@ type step struct {
 	With map[string]string `yaml:"with"`
 }
 
-// mayWrite lists every scope that a job may write; all else in the workflows is read-only.
+// mayWrite lists every scope that a job may write; all other scopes are read-only.
 func mayWrite() map[string][]string {
 	return map[string][]string{
 		"codeql.yml analyze":   {"security-events"},

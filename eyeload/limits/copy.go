@@ -3,13 +3,14 @@ package limits
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/the-eye-events/the-eye/internal/pgcopy"
 )
 
 // copyRows is the number of rows in a transaction of the COPY limit.
@@ -85,40 +86,33 @@ func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, key
 	}
 }
 
-// renderCopy renders rows of event and of event_key in the binary format of COPY (PostgreSQL
-// documentation, COPY, "Binary Format"). Sequences begin behind the number after, so that no
-// two rows are the same.
+// renderCopy renders rows of event and of event_key. Sequences begin behind the number after,
+// so that no two rows are the same.
 func renderCopy(g *generator, after int) (events, keys []byte) {
-	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	const application = 1
 
-	const epoch = 946_684_800_000_000
-
-	events = []byte(header)
-	keys = []byte(header)
-	field := func(b, value []byte) []byte {
-		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...) //nolint:gosec // short
-	}
-
-	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) } //nolint:gosec // same bits
+	events = pgcopy.AppendHeader(nil)
+	keys = pgcopy.AppendHeader(nil)
 	for i := range copyRows {
 		now := g.now()
-		at := number(now.UnixMicro() - epoch)
 		id := g.ids.nextID(now)
 		session := g.drawSession()
 
-		const columns = 9
-		events = binary.BigEndian.AppendUint16(events, columns)
-		for _, value := range [][]byte{
-			id[:], session[:], number(int64(after + i + 1)), []byte("page"), []byte("view"),
-			append([]byte{1}, payload...), at, at,
-			{0, 0, 0, 1},
-		} {
-			events = field(events, value)
-		}
+		events = pgcopy.AppendRow(events, 9)
+		events = pgcopy.AppendBytes(events, id[:])
+		events = pgcopy.AppendBytes(events, session[:])
+		events = pgcopy.AppendInt64(events, int64(after+i+1))
+		events = pgcopy.AppendBytes(events, "page")
+		events = pgcopy.AppendBytes(events, "view")
+		events = pgcopy.AppendJSONB(events, []byte(payload))
+		events = pgcopy.AppendTime(events, now)
+		events = pgcopy.AppendTime(events, now)
+		events = pgcopy.AppendInt32(events, application)
 
-		keys = binary.BigEndian.AppendUint16(keys, 2)
-		keys = field(field(keys, id[:]), at)
+		keys = pgcopy.AppendRow(keys, 2)
+		keys = pgcopy.AppendBytes(keys, id[:])
+		keys = pgcopy.AppendTime(keys, now)
 	}
 
-	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
+	return pgcopy.AppendTrailer(events), pgcopy.AppendTrailer(keys)
 }

@@ -222,9 +222,9 @@ func (m *sliceMaker) storeSlice(ctx context.Context, pool *pgxpool.Pool) error {
 			sql  string
 			rows []byte
 		}{
-			{copyKeysSQL, m.keyRows.endRows()},
-			{copySessionsSQL, m.sessionRows.endRows()},
-			{copyNumberedSQL, m.eventRows.endRows()},
+			{copyKeysSQL, m.keyRows},
+			{copySessionsSQL, m.sessionRows},
+			{copyNumberedSQL, m.eventRows},
 		} {
 			if _, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(table.rows), table.sql); err != nil {
 				return fmt.Errorf("copy: %w", err)

@@ -8,8 +8,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/the-eye-events/the-eye/internal/pgcopy"
 )
 
 // The shape of the sessions of a data set.
@@ -38,8 +41,11 @@ type sliceMaker struct {
 	sessions []madeSession
 	events   []madeEvent
 
-	keyRows, sessionRows, eventRows rowBuffer
-	data                            []byte
+	// keyRows, sessionRows and eventRows are rendered as COPY reads them.
+	keyRows     []byte
+	sessionRows []byte
+	eventRows   []byte
+	data        []byte
 }
 
 type eventType struct{ category, name string }
@@ -102,7 +108,7 @@ func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) 
 		m.events = append(m.events, madeEvent{
 			at:       at,
 			session:  int32(len(m.sessions)), //nolint:gosec // below sliceEvents
-			sequence: int32(i + 1),           //nolint:gosec // below sliceEvents
+			sequence: int32(i + 1),
 		})
 	}
 
@@ -152,41 +158,48 @@ func (m *sliceMaker) renderRows(transactions []int64) {
 		name[c] = rand.NewZipf(m.random, skew, 1, uint64(len(m.types[c])-1)) //nolint:gosec // 3 to 8 names
 	}
 
-	m.keyRows.beginRows()
-	m.eventRows.beginRows()
+	keys := pgcopy.AppendHeader(m.keyRows[:0])
+	events := pgcopy.AppendHeader(m.eventRows[:0])
 	for n, e := range m.events {
 		id := m.timedID(e.at)
 		c := category.Uint64()
 		kind := m.types[c][name[c].Uint64()]
 
-		m.keyRows.beginRow(2)
-		m.keyRows.appendBytes(id[:])
-		m.keyRows.appendTime(e.at)
+		keys = pgcopy.AppendRow(keys, 2)
+		keys = pgcopy.AppendBytes(keys, id[:])
+		keys = appendMicroseconds(keys, e.at)
 
-		m.eventRows.beginRow(10)
-		m.eventRows.appendBytes(id[:])
-		m.eventRows.appendBytes(m.sessions[e.session].id[:])
-		m.eventRows.appendInt64(int64(e.sequence))
-		m.eventRows.appendText(kind.category)
-		m.eventRows.appendText(kind.name)
-		m.eventRows.appendJSON(m.makePayload())
-		m.eventRows.appendTime(e.at)
-		m.eventRows.appendTime(e.at + delay + m.random.Int64N(delay))
-		m.eventRows.appendInt32(m.application)
-		m.eventRows.appendInt64(transactions[n*len(transactions)/len(m.events)])
+		events = pgcopy.AppendRow(events, 10)
+		events = pgcopy.AppendBytes(events, id[:])
+		events = pgcopy.AppendBytes(events, m.sessions[e.session].id[:])
+		events = pgcopy.AppendInt64(events, int64(e.sequence))
+		events = pgcopy.AppendBytes(events, kind.category)
+		events = pgcopy.AppendBytes(events, kind.name)
+		events = pgcopy.AppendJSONB(events, m.makePayload())
+		events = appendMicroseconds(events, e.at)
+		events = appendMicroseconds(events, e.at+delay+m.random.Int64N(delay))
+		events = pgcopy.AppendInt32(events, m.application)
+		events = pgcopy.AppendInt64(events, transactions[n*len(transactions)/len(m.events)])
 	}
 
-	m.sessionRows.beginRows()
+	sessions := pgcopy.AppendHeader(m.sessionRows[:0])
 	for _, s := range m.sessions {
-		m.sessionRows.beginRow(6)
-		m.sessionRows.appendBytes(s.id[:])
-		m.sessionRows.appendInt64(s.count)
-		m.sessionRows.appendInt64(s.count)
-		m.sessionRows.appendTime(s.first)
-		m.sessionRows.appendTime(s.last)
-		m.sessionRows.appendInt32Array(m.application)
+		sessions = pgcopy.AppendRow(sessions, 6)
+		sessions = pgcopy.AppendBytes(sessions, s.id[:])
+		sessions = pgcopy.AppendInt64(sessions, s.count)
+		sessions = pgcopy.AppendInt64(sessions, s.count)
+		sessions = appendMicroseconds(sessions, s.first)
+		sessions = appendMicroseconds(sessions, s.last)
+		sessions = appendInt32Array(sessions, m.application)
 	}
+
+	m.keyRows = pgcopy.AppendTrailer(keys)
+	m.eventRows = pgcopy.AppendTrailer(events)
+	m.sessionRows = pgcopy.AppendTrailer(sessions)
 }
+
+// appendMicroseconds appends a time in microseconds since 1970.
+func appendMicroseconds(b []byte, at int64) []byte { return pgcopy.AppendTime(b, time.UnixMicro(at)) }
 
 // makePayload makes the payload of a page view, some 170 bytes.
 func (m *sliceMaker) makePayload() []byte {
@@ -201,62 +214,15 @@ func (m *sliceMaker) makePayload() []byte {
 	return b
 }
 
-// rowBuffer renders rows in the binary format of COPY (PostgreSQL documentation,
-// COPY, "Binary Format").
-type rowBuffer struct{ b []byte }
-
-func (r *rowBuffer) beginRows() {
-	r.b = append(r.b[:0], "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
-}
-
-func (r *rowBuffer) beginRow(columns uint16) { r.b = binary.BigEndian.AppendUint16(r.b, columns) }
-
-// endRows ends the rows and returns them.
-func (r *rowBuffer) endRows() []byte { return binary.BigEndian.AppendUint16(r.b, 0xffff) }
-
-func (r *rowBuffer) appendLength(n int) { r.b = binary.BigEndian.AppendUint32(r.b, uint32(n)) } //nolint:gosec // a few hundred bytes
-
-func (r *rowBuffer) appendBytes(value []byte) {
-	r.appendLength(len(value))
-	r.b = append(r.b, value...)
-}
-
-func (r *rowBuffer) appendText(value string) {
-	r.appendLength(len(value))
-	r.b = append(r.b, value...)
-}
-
-// appendJSON appends a jsonb: a version, then the text.
-func (r *rowBuffer) appendJSON(value []byte) {
-	r.appendLength(1 + len(value))
-	r.b = append(append(r.b, 1), value...)
-}
-
-func (r *rowBuffer) appendInt64(value int64) {
-	r.appendLength(8)
-	r.b = binary.BigEndian.AppendUint64(r.b, uint64(value)) //nolint:gosec // same bits
-}
-
-// appendTime appends a time in microseconds, which Postgres counts from 2000 on.
-func (r *rowBuffer) appendTime(at int64) {
-	const epoch = 946_684_800_000_000
-	r.appendInt64(at - epoch)
-}
-
-func (r *rowBuffer) appendInt32(value int32) {
-	r.appendLength(4)
-	r.b = binary.BigEndian.AppendUint32(r.b, uint32(value)) //nolint:gosec // same bits
-}
-
 // appendInt32Array appends an integer[] of one element: the dimensions, a flag for nulls, the
 // type integer, the number of elements, and the index of the first.
-func (r *rowBuffer) appendInt32Array(value int32) {
+func appendInt32Array(b []byte, value int32) []byte {
 	const integerOID = 23
 
-	r.appendLength(7 * 4)
+	b = binary.BigEndian.AppendUint32(b, 7*4)
 	for _, field := range []uint32{1, 0, integerOID, 1, 1} {
-		r.b = binary.BigEndian.AppendUint32(r.b, field)
+		b = binary.BigEndian.AppendUint32(b, field)
 	}
 
-	r.appendInt32(value)
+	return pgcopy.AppendInt32(b, value)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/pgcopy"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
@@ -214,28 +215,29 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 // copyRows renders rows of event and event_key in the binary format of COPY. The
 // sequences follow after, so that no two rows are the same.
 func copyRows(g *generator, after, rows int) (events, keys []byte) {
-	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	const epoch = 946_684_800_000_000
-	events, keys = []byte(header), []byte(header)
-	field := func(b, value []byte) []byte {
-		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
-	}
-	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) }
-	at := number(g.now.UnixMicro() - epoch)
+	const application = 1
+
+	events = pgcopy.AppendHeader(nil)
+	keys = pgcopy.AppendHeader(nil)
 	for i := range rows {
-		id, session := uuid.Must(uuid.NewV7()), g.session()
-		events = binary.BigEndian.AppendUint16(events, 9)
-		for _, value := range [][]byte{
-			id[:], session[:], number(int64(after + i + 1)), []byte("page"), []byte("view"),
-			append([]byte{1}, benchData...), at, at,
-			{0, 0, 0, 1},
-		} {
-			events = field(events, value)
-		}
+		id := uuid.Must(uuid.NewV7())
+		session := g.session()
 
-		keys = binary.BigEndian.AppendUint16(keys, 2)
-		keys = field(field(keys, id[:]), at)
+		events = pgcopy.AppendRow(events, 9)
+		events = pgcopy.AppendBytes(events, id[:])
+		events = pgcopy.AppendBytes(events, session[:])
+		events = pgcopy.AppendInt64(events, int64(after+i+1))
+		events = pgcopy.AppendBytes(events, "page")
+		events = pgcopy.AppendBytes(events, "view")
+		events = pgcopy.AppendJSONB(events, []byte(benchData))
+		events = pgcopy.AppendTime(events, g.now)
+		events = pgcopy.AppendTime(events, g.now)
+		events = pgcopy.AppendInt32(events, application)
+
+		keys = pgcopy.AppendRow(keys, 2)
+		keys = pgcopy.AppendBytes(keys, id[:])
+		keys = pgcopy.AppendTime(keys, g.now)
 	}
 
-	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
+	return pgcopy.AppendTrailer(events), pgcopy.AppendTrailer(keys)
 }

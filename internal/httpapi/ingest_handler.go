@@ -85,20 +85,18 @@ func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, 
 		return body, false, err
 	}
 
-	takeApart := func() {
-		if media == ndjsonBody {
-			request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
-		} else {
-			request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
+	if len(body) >= largeWork {
+		release, err := a.acquireProcessor(c)
+		if err != nil {
+			return body, false, err
 		}
-	}
-	if len(body) < largeWork {
-		takeApart()
-		return body, single, err
+		defer release()
 	}
 
-	if waitErr := a.withProcessor(c, takeApart); waitErr != nil {
-		return body, single, waitErr
+	if media == ndjsonBody {
+		request.Envelopes, err = event.ParseNDJSON(body, a.Rules, request.ReceivedAt)
+	} else {
+		request.Envelopes, single, err = event.ParseJSON(body, a.Rules, request.ReceivedAt)
 	}
 
 	return body, single, err

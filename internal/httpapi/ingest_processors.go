@@ -32,19 +32,16 @@ func newProcessors() *fair.Shares {
 	})
 }
 
-// withProcessor runs work when it is the application's turn.
-func (a *api) withProcessor(c *gin.Context, work func()) error {
+// acquireProcessor waits until it is the application's turn.
+func (a *api) acquireProcessor(c *gin.Context) (release func(), err error) {
 	const share = 2 // of the budget; the rest is for the commit
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/share)
 	defer cancel()
 
-	release, err := a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
+	release, err = a.processors.Acquire(ctx, callerOf(c).Application.Name, false)
 	if err != nil {
-		return fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
+		return nil, fault.NewUnavailable(err, fault.CodeOverloaded, "too many large requests of this application are being read; send the request again", time.Second)
 	}
-	defer release()
 
-	work()
-
-	return nil
+	return release, nil
 }

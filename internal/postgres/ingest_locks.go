@@ -128,24 +128,30 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 	return batch.send(ctx, conn, t.store.db.pooled)
 }
 
-// beginBatch begins a transaction, and sets how long it waits for a lock, where the
-// connection's own bound is not the one to use. Behind a pooler the connection has none of
-// the service's.
+// beginBatch begins a transaction.
 func (t *groupTransaction) beginBatch() *statementBatch {
 	batch := &statementBatch{}
 	batch.queue(namedStatement{"theeye_begin", "begin"}, nil)
+	if sql := t.lockTimeoutSQL(); sql != "" {
+		batch.queue(namedStatement{"theeye_" + sql, sql}, nil)
+	}
 
+	return batch
+}
+
+// lockTimeoutSQL sets how long the transaction waits for a lock, where the connection's own
+// bound is not the one to use. Behind a pooler the connection has none of the service's.
+func (t *groupTransaction) lockTimeoutSQL() string {
 	wait := t.group.LockWait
 	if wait == 0 && t.store.db.pooled {
 		wait = t.store.db.lockTimeout
 	}
 
-	if wait > 0 {
-		sql := "set local lock_timeout = " + strconv.FormatInt(wait.Milliseconds(), 10)
-		batch.queue(namedStatement{"theeye_" + sql, sql}, nil)
+	if wait == 0 {
+		return ""
 	}
 
-	return batch
+	return "set local lock_timeout = " + strconv.FormatInt(wait.Milliseconds(), 10)
 }
 
 // ledgerParams are the parameters that enter rows into the ledger.

@@ -42,29 +42,13 @@ func (o *groupOutcome) publish() {
 func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 	rows := t.plan.rows
 	o := &groupOutcome{
-		plan:             t.plan,
-		verdicts:         make([]ingest.Verdict, len(rows)),
-		rejectedVerdicts: make([]ingest.Verdict, len(t.plan.rejected)),
-		stored:           make([]int, 0, len(rows)),
-		rejections:       &groupRejections{bounds: t.store.rejectionBounds},
+		plan:       t.plan,
+		verdicts:   make([]ingest.Verdict, len(rows)),
+		stored:     make([]int, 0, len(rows)),
+		rejections: &groupRejections{bounds: t.store.rejectionBounds},
 	}
-	for i, item := range t.plan.rejected {
-		o.rejectedVerdicts[i] = *item.Verdict
-		o.rejections.add(item, &o.rejectedVerdicts[i])
-	}
-
 	for i := range rows { // copies come behind their firsts
 		t.resolveVerdict(i, o.verdicts)
-	}
-
-	for i := range rows {
-		if v := &o.verdicts[i]; v.IsRejected() {
-			o.anyRejected = true
-			if !rows[i].item.Request.Replay {
-				v.ErrorID = t.rejectionID(i)
-				o.rejections.add(rows[i].item, v)
-			}
-		}
 	}
 
 	for _, i := range t.plan.byID {
@@ -76,8 +60,29 @@ func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 			o.unused = append(o.unused, o.verdicts[i].EventID)
 		}
 	}
+	t.collectRejections(o)
 
 	return o
+}
+
+// collectRejections collects what was rejected before, and what turned out to be rejected now.
+func (t *groupTransaction) collectRejections(o *groupOutcome) {
+	o.rejectedVerdicts = make([]ingest.Verdict, len(t.plan.rejected))
+	for i, item := range t.plan.rejected {
+		o.rejectedVerdicts[i] = *item.Verdict
+		o.rejections.add(item, &o.rejectedVerdicts[i])
+	}
+
+	for i := range o.verdicts {
+		item := t.plan.rows[i].item
+		if v := &o.verdicts[i]; v.IsRejected() {
+			o.anyRejected = true
+			if !item.Request.Replay { // which is recorded already
+				v.ErrorID = t.rejectionID(i)
+				o.rejections.add(item, v)
+			}
+		}
+	}
 }
 
 // resolveVerdict works out the verdict of a row. Those of the rows before it are known.

@@ -197,7 +197,7 @@ rest p/file.go:third
 
 	counted, err = countPath([]*goFile{file}, "core p/file.go")
 	require.NoError(t, err)
-	require.Equal(t, []pathEntry{{"p/file.go", 19}}, counted["core"])
+	require.Equal(t, []pathEntry{{"p/file.go", 15}}, counted["core"])
 }
 
 func TestPathRefusesWrongEntries(t *testing.T) {

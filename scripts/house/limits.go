@@ -21,8 +21,8 @@ func houseLimits() []limit {
 		{key: "packed", bound: 3},
 		{key: "nolint", bound: 5},
 		{key: "all-idioms", bound: 9},
-		{key: "path-core", bound: 1000},
-		{key: "path-all", bound: 2000},
+		{key: "path-core", bound: 700},
+		{key: "path-all", bound: 1720},
 	}
 }
 
