@@ -183,7 +183,8 @@ func (v *view) withhold(e *event.Envelope) {
 
 // hasAmbiguousType tells whether a refused text may hold an event of another type than the one
 // that was read: a category or a name that was sent twice tells nothing, nor does one
-// behind which another may stand that was not read, or not reported any more.
+// behind which another may stand that was not read, or not reported: of an event that is
+// too large, no member is reported as sent twice.
 func hasAmbiguousType(e *event.Envelope) bool {
 	if len(e.Violations) >= event.MaxViolations {
 		return true
@@ -193,7 +194,7 @@ func hasAmbiguousType(e *event.Envelope) bool {
 		case fault.CodeDuplicateMember:
 			return v.Pointer == "/category" || v.Pointer == "/name"
 		case fault.CodeUnknownField, fault.CodeInvalidType, fault.CodeInvalidUTF8, fault.CodeLoneSurrogate, fault.CodeNULCharacter,
-			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
+			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeUnknownEventType:
 			return false // it was read to its end all the same
 		}
 		return !harmless(v.Code)
