@@ -24,26 +24,28 @@ func judgedText(t *testing.T, policy eventtype.Unregistered, body string) event.
 	return envelopes[0]
 }
 
-// rejections has a member for each reason by which an event can be rejected before its type is
-// looked at. Each is text that the marks of a type do not reach.
-var rejections = map[fault.Code]string{
-	fault.CodeUnknownField:     `"more": {"email": "canary@example.com"}`,
-	fault.CodeInvalidType:      `"session_id": {"email": "canary@example.com"}`,
-	fault.CodeInvalidUTF8:      "\"session_id\": \"canary\xff\"",
-	fault.CodeLoneSurrogate:    `"session_id": "canary \ud800"`,
-	fault.CodeNULCharacter:     `"session_id": "canary \u0000"`,
-	fault.CodeNumberOutOfRange: `"violations": {"email": "canary", "n": 1e999}`,
-	fault.CodeTooDeep:          `"violations": {"email": "canary", "n": ` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`,
-	fault.CodeEventTooLarge:    `"more": "canary ` + strings.Repeat("x", 70_000) + `"`,
-	fault.CodeTrailingText:     `"a": 1} {"email": "canary"`,
-	fault.CodeInvalidJSON:      `"a": {"email": "canary", }`,
+// rejections returns a member for each reason by which an event can be rejected before its type
+// is looked at. Each is text that the marks of a type do not reach.
+func rejections() map[fault.Code]string {
+	return map[fault.Code]string{
+		fault.CodeUnknownField:     `"more": {"email": "canary@example.com"}`,
+		fault.CodeInvalidType:      `"session_id": {"email": "canary@example.com"}`,
+		fault.CodeInvalidUTF8:      "\"session_id\": \"canary\xff\"",
+		fault.CodeLoneSurrogate:    `"session_id": "canary \ud800"`,
+		fault.CodeNULCharacter:     `"session_id": "canary \u0000"`,
+		fault.CodeNumberOutOfRange: `"violations": {"email": "canary", "n": 1e999}`,
+		fault.CodeTooDeep:          `"violations": {"email": "canary", "n": ` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`,
+		fault.CodeEventTooLarge:    `"more": "canary ` + strings.Repeat("x", 70_000) + `"`,
+		fault.CodeTrailingText:     `"a": 1} {"email": "canary"`,
+		fault.CodeInvalidJSON:      `"a": {"email": "canary", }`,
+	}
 }
 
 // The marks reach the payload alone, so the text of an event of a marked type is withheld when
 // it holds anything else that was not read as what it should be.
 func TestTextBesideThePayloadIsWithheld(t *testing.T) {
 	t.Parallel()
-	for code, member := range rejections {
+	for code, member := range rejections() {
 		body := `{"category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": {"email": "jane@example.com", "card": "1"}, ` + member + `}`
 		e := judgedText(t, eventtype.Accept, body)
 		require.Contains(t, codes(e), code)
@@ -56,7 +58,7 @@ func TestTextBesideThePayloadIsWithheld(t *testing.T) {
 // is kept, or nobody could find out why the event was rejected.
 func TestTextOfOtherTypesIsKept(t *testing.T) {
 	t.Parallel()
-	for code, member := range rejections {
+	for code, member := range rejections() {
 		switch code {
 		case fault.CodeEventTooLarge, fault.CodeTrailingText, fault.CodeInvalidJSON:
 			continue // not read to its end

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,9 +46,7 @@ func TestAmbiguousTextIsKeptNowhere(t *testing.T) {
 	require.Zero(t, tableCount(t, s, "event e"))
 	require.EqualValues(t, len(bodies)+1, tableCount(t, s, "rejection r"), "a batch has two")
 	require.Zero(t, tableCount(t, s, "rejection r where r::text like '%"+secret+"%' or r.raw is not null"))
-	listed := mustGet(t, s.Client, "/v1/errors?limit=100")["errors"].([]any)
-	require.Len(t, listed, len(bodies)+1)
-	for _, one := range listed {
-		require.Equal(t, true, one.(map[string]any)["raw_withheld"], one)
-	}
+	listed := mustGet(t, s.Client, "/v1/errors?limit=100")
+	require.Len(t, listed["errors"], len(bodies)+1)
+	require.Equal(t, len(bodies)+1, strings.Count(fmt.Sprint(listed), "raw_withheld:true"))
 }
