@@ -43,7 +43,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 		store := slowStore{&fakeStore{}, takes}
 		store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
 
 		requireAge := func() {

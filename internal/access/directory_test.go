@@ -221,7 +221,7 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 	directory := access.NewCache(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(t, directory.Refresh(t.Context()))
-	directory.Start()
+	directory.Start(t.Context())
 	t.Cleanup(directory.Stop)
 	var readers, writers sync.WaitGroup
 	stop := make(chan struct{})

@@ -88,7 +88,7 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 		}}}
 		taker, meter, _ := taker(t, 100*gibibyte, store)
 		require.Equal(t, map[string]float64{"theeye_database_capacity_bytes": 100 * gibibyte}, meter.Scrape(t), "nothing is found yet")
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
 
 		wait(30 * time.Second)
@@ -141,7 +141,7 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{}
 		taker, meter, _ := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
 
 		synctest.Wait()
@@ -172,7 +172,7 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 				begin := time.Now()
 				store := &fake{answer: answer{stock: census.Statistics{Size: 42}}}
 				taker, meter, logs := taker(t, 0, store)
-				taker.Start()
+				taker.Start(t.Context())
 				defer taker.Stop()
 
 				wait(time.Second)
@@ -202,7 +202,7 @@ func TestStopEndsARunningRound(t *testing.T) {
 		never, _, _ := taker(t, 0, store)
 		never.Stop() // without Start
 		taker, _, logs := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		synctest.Wait()
 		before := time.Now()
 		taker.Stop()

@@ -36,7 +36,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			return fmt.Errorf("%w: %w", app.ErrDependency, err)
 		}
 
-		types.Start() //nolint:contextcheck // it ends with Stop
+		types.Start(ctx)
 		defer types.Stop()
 
 		rules := app.RulesOf(c)
@@ -49,8 +49,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			NewID:  app.NewID,
 			Now:    time.Now,
 		})
-		collector.Start()                          //nolint:contextcheck // it ends with Stop
-		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
+		collector.Start()                                //nolint:contextcheck // it ends with Stop
+		defer collector.Stop(context.WithoutCancel(ctx)) // nothing waits any more
 
 		return use(Rejections{app.NewRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})

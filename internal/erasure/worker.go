@@ -2,13 +2,13 @@ package erasure
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -41,44 +41,28 @@ type Deps struct {
 	Stopping func() bool
 }
 
-// Eraser begins erasures and finishes them. It is safe for concurrent use.
+// Eraser begins erasures and finishes them. Its worker gives an unfinished erasure back when
+// it is stopped, for another replica or the next start. It is safe for concurrent use.
 type Eraser struct {
+	*background.Worker
+
 	config   Config
 	deps     Deps
 	counters counters
 	wake     chan struct{}
-
-	once    sync.Once
-	cancel  context.CancelFunc
-	workers sync.WaitGroup
 }
 
-// New makes an eraser whose workers have yet to be started.
+// New makes an eraser that has yet to be started.
 func New(config Config, deps Deps) *Eraser {
-	return &Eraser{config: config, deps: deps, wake: make(chan struct{}, config.Workers)}
-}
-
-// Start starts the workers. It is called once.
-func (e *Eraser) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	e.cancel = cancel
-	for range e.config.Workers {
-		e.workers.Go(func() { e.runWorker(ctx) })
-	}
-}
-
-// Stop ends the workers, cancels running steps and waits for them. What is unfinished is
-// given back, for another replica or the next start. It may be called more than once, and
-// without Start.
-func (e *Eraser) Stop() {
-	e.once.Do(func() {
-		if e.cancel == nil {
-			return
-		}
-
-		e.cancel()
-		e.workers.Wait()
+	e := &Eraser{config: config, deps: deps, wake: make(chan struct{}, config.Workers)}
+	e.Worker = background.NewWorker(background.Config{
+		Round:      e.runRound,
+		Interval:   config.Poll,
+		Wake:       e.wake,
+		Goroutines: config.Workers,
 	})
+
+	return e
 }
 
 // BeginErasure stores an erasure and wakes a worker. From then on it is finished even
@@ -116,7 +100,7 @@ const (
 // service stops, and returns its last known state.
 func (e *Eraser) AwaitErasure(ctx context.Context, begun Erasure) Erasure {
 	for look := minPollPause; begun.State() != Finished; look = min(2*look, maxPollPause) {
-		if !waitFor(ctx, look) || e.isStopping() {
+		if !background.Wait(ctx, look) || e.isStopping() {
 			return begun
 		}
 
@@ -152,29 +136,18 @@ func (e *Eraser) FinishErasure(ctx context.Context, id uuid.UUID, progress func(
 		}
 
 		progress(found)
-		if !waitFor(ctx, maxPollPause) {
+		if !background.Wait(ctx, maxPollPause) {
 			return found, ctx.Err()
 		}
 	}
 }
 
-// runWorker takes up one erasure after the other.
-func (e *Eraser) runWorker(ctx context.Context) {
-	ticker := time.NewTicker(e.config.Poll)
-	defer ticker.Stop()
-
-	for {
-		for e.workOnNext(ctx) {
-		}
-
-		e.measureBacklog(ctx)
-		select {
-		case <-e.wake:
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
+// runRound works on one erasure after the other until there is none to do now.
+func (e *Eraser) runRound(ctx context.Context) {
+	for e.workOnNext(ctx) {
 	}
+
+	e.measureBacklog(ctx)
 }
 
 // workOnNext works on one erasure for a slice of time. It reports whether there may be
@@ -269,19 +242,6 @@ type measuredBacklog struct {
 	Backlog
 
 	at time.Time
-}
-
-// waitFor waits, unless ctx ends first.
-func waitFor(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // NotFound returns the fault for a request with MustExist whose sessions do not exist.

@@ -173,7 +173,7 @@ func TestErasuresTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		e, logs := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		long, err := e.BeginErasure(t.Context(), sized(100))
 		require.NoError(t, err)
 		synctest.Wait()
@@ -199,7 +199,7 @@ func TestAStepThatFailsIsTriedAgain(t *testing.T) {
 		e, logs := newEraser(f, nil)
 		meter := metrictest.New(t)
 		require.NoError(t, e.RegisterMetrics(meter.Meter))
-		e.Start()
+		e.Start(t.Context())
 		begun, err := e.BeginErasure(t.Context(), sized(3))
 		require.NoError(t, err)
 		<-time.After(time.Second)
@@ -225,7 +225,7 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 		e, _ := newEraser(f, stopping.Load)
 		e.Stop() // without Start, nothing
 		e, _ = newEraser(f, stopping.Load)
-		e.Start()
+		e.Start(t.Context())
 		begun, err := e.BeginErasure(t.Context(), sized(1000))
 		require.NoError(t, err)
 		time.AfterFunc(700*time.Millisecond, func() { stopping.Store(true) })
@@ -255,7 +255,7 @@ func TestAnErasureMayHaveToWait(t *testing.T) {
 		require.NoError(t, err)
 		f.jobs[0].later = true
 		e, _ := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		<-time.After(time.Second)
 		require.Equal(t, 1, f.taken(), "it is not asked for again and again")
 		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), begun)))

@@ -46,7 +46,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 		store := &outage{}
 		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.New(core), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
-		d.Start()
+		d.Start(t.Context())
 		defer d.Stop()
 
 		wait := func() {
@@ -65,6 +65,6 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 			said = append(said, entry.Message)
 		}
 
-		require.Equal(t, []string{"event types cannot be read; events are turned away once they are too old", "event types are read again"}, said)
+		require.Equal(t, []string{"event types cannot be read; ingest fails once the cache is too old", "event types are read again"}, said)
 	})
 }

@@ -61,7 +61,7 @@ func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{paths: []pathindex.Path{{"shop", "order", []string{"sku"}}}}
 		m := pathindex.New(f, f, time.Minute, zap.NewNop())
-		m.Start()
+		m.Start(t.Context())
 		<-time.After(2*time.Minute + time.Second)
 		m.Stop()
 		m.Stop()
@@ -71,7 +71,7 @@ func TestRounds(t *testing.T) {
 		m = pathindex.New(f, f, time.Minute, zap.NewNop())
 		m.Stop() // without Start
 		m = pathindex.New(f, f, time.Minute, zap.NewNop())
-		m.Start()
+		m.Start(t.Context())
 		synctest.Wait()
 		m.Stop()
 		require.Len(t, f.asked, 1, "a running round is cut off")

@@ -24,7 +24,7 @@ func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	key := r.key(t, "shop", access.ScopeIngest)
 	cache := access.NewCache(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
 		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
-	cache.Start()
+	cache.Start(t.Context())
 	t.Cleanup(cache.Stop)
 	answers := func(code fault.Code) {
 		t.Helper()

@@ -302,8 +302,8 @@ func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	ctx := t.Context()
 	database := pgtest.New(t)
 	here, there := newReplica(t, database, false), newReplica(t, database, false)
-	here.cache.Start()
-	there.cache.Start()
+	here.cache.Start(t.Context())
+	there.cache.Start(t.Context())
 	// seen waits until the other replica answers as the first one does.
 	seen := func(text string, code fault.Code) {
 		t.Helper()

@@ -77,7 +77,7 @@ func TestRounds(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}}
 		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		begin := time.Now()
-		keeper.Start()
+		keeper.Start(t.Context())
 		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
 		keeper.Stop()
 		keeper.Stop()
@@ -162,7 +162,7 @@ func TestStopEndsARunningRound(t *testing.T) {
 		keeper := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		keeper.Stop() // without Start
 		keeper = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
-		keeper.Start()
+		keeper.Start(t.Context())
 		synctest.Wait()
 		keeper.Stop()
 		require.Len(t, store.prepared, 1)

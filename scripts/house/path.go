@@ -94,12 +94,12 @@ func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 
 		path, _, _ := strings.Cut(name, ":")
 		lines := 0
-		text := strings.Split(string(byPath[path].source), "\n")
 		for line := first; line <= last; line++ {
-			if strings.TrimSpace(text[line-1]) != "" {
-				lines++
+			if byPath[path].isBlank(line) { // a blank line makes reading easier
+				continue
 			}
 
+			lines++
 			at := fmt.Sprintf("%s:%d", path, line)
 			if before := seen[at]; before != "" {
 				return nil, fmt.Errorf("%s counts a line that %s has counted: %s", name, before, at)

@@ -28,6 +28,13 @@ func (f *goFile) lineOf(pos token.Pos) int { return f.positions.Position(pos).Li
 // lineCount returns the number of lines of the file.
 func (f *goFile) lineCount() int { return bytes.Count(f.source, []byte("\n")) }
 
+// isBlank reports whether a line, counted from 1, is blank.
+func (f *goFile) isBlank(line int) bool {
+	lines := bytes.Split(f.source, []byte("\n"))
+
+	return len(bytes.TrimSpace(lines[line-1])) == 0
+}
+
 // placeOf returns a position as file:line.
 func (f *goFile) placeOf(pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", f.path, f.lineOf(pos))
