@@ -64,14 +64,26 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 	return nil
 }
 
-// startCensus takes stock of the database from now on, and makes what is found there,
-// and what the parts know of themselves, metrics.
+// startCensus starts the worker of database statistics, and registers the metrics of the
+// database and of the parts.
 func (s *Service) startCensus(ctx context.Context) error {
 	s.statisticsWorker = census.New(census.Config{
-		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
-	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.retentionWorker.Prepared()})
+		Interval: s.config.Ops.CensusInterval,
+		Capacity: int64(s.config.Database.Capacity),
+	}, census.Deps{
+		Store:  postgres.NewCensusStore(s.db),
+		Logger: s.logger,
+		Now:    time.Now,
+		After:  s.retentionWorker.Prepared(),
+	})
 	meter := s.telemetry.Meter
-	if err := errors.Join(s.keyCache.RegisterMetrics(meter), s.retentionWorker.RegisterMetrics(meter), s.eraser.RegisterMetrics(meter), s.statisticsWorker.RegisterMetrics(meter)); err != nil {
+	err := errors.Join(
+		s.keyCache.RegisterMetrics(meter),
+		s.retentionWorker.RegisterMetrics(meter),
+		s.eraser.RegisterMetrics(meter),
+		s.statisticsWorker.RegisterMetrics(meter),
+	)
+	if err != nil {
 		return err
 	}
 

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/erasure"
@@ -23,7 +22,6 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
@@ -159,76 +157,6 @@ func (s *Service) startParts(ctx context.Context) error {
 	s.state.Store(nil)
 	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
 	return nil
-}
-
-// buildParts makes the parts and starts their workers.
-func (s *Service) buildParts(ctx context.Context) error {
-	c := s.config
-	reads := postgres.NewQueryStore(s.db)
-	keys := postgres.NewAccessStore(s.db)
-	s.keyCache = access.NewCache(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
-	if err := s.keyCache.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-
-	s.keyCache.Start(ctx)
-	types := postgres.NewEventTypeStore(s.db)
-	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
-		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.metrics.types,
-	})
-	if err := s.typeCache.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-
-	s.typeCache.Start(ctx)
-	events := postgres.NewEventStore(RejectionBounds(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
-	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
-		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
-		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
-	})
-	s.watchdog.setQueued(s.collector.QueuedEvents)
-	if err := s.collector.RegisterGauges(); err != nil {
-		return err
-	}
-
-	s.collector.Start(ctx)
-	s.retentionWorker = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
-	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.retentionWorker.Start(ctx)
-	s.indexWorker = newIndexWorker(s.db, s.logger)
-	s.indexWorker.Start(ctx)
-	erasures := postgres.NewErasureStore(s.db)
-	s.eraser = NewEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
-	s.eraser.Start(ctx)
-	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
-		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
-		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
-	}, httpapi.Deps{
-		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: NewRegistry(keys, s.keyCache), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
-		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.typeCache, time.Now),
-		Erasures:  s.eraser,
-		Types:     eventtype.NewRegistry(types, s.typeCache),
-		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
-		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
-		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.metrics.http,
-		Rejections: NewRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
-	})
-	if err != nil {
-		return err
-	}
-
-	guard := s.newGuard()
-	s.public.listener = guard.WrapListener(s.public.listener)
-	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
-	return s.startCensus(ctx)
-}
-
-// newIndexWorker returns the worker that builds the indexes of event types.
-func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
-	store := postgres.NewPathIndexStore(db)
-	return pathindex.New(store, store, time.Minute, logger)
 }
 
 // awaitDatabase waits until the database answers and its schema is current.
