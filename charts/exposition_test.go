@@ -25,34 +25,36 @@ func nameSet(list ...string) names {
 	return set
 }
 
-// targetLabels are what Prometheus adds to what it scrapes.
+// targetLabels are the labels that Prometheus adds.
 func targetLabels() names { return nameSet("job", "instance", "namespace", "pod") }
 
-// metric is one name that a query may ask for.
+// metric is a metric that a query may use.
 type metric struct {
-	// kind is what is exposed: recorded series have none.
+	// kind is the type in the exposition: recorded series have none.
 	kind   dto.MetricType
 	labels names
-	// series are the labels of what was exposed, without those of the target.
+	// series are the labels in the exposition, without those of the target.
 	series []map[string]string
-	// recorded tells that a recording rule makes it.
+	// recorded is true when a recording rule makes the metric.
 	recorded bool
 }
 
-// known is what queries may ask for, by name.
+// known are the metrics that queries may use, by name.
 type known map[string]metric
 
-// exposed is what there is to ask for in an exposition.
+// exposed returns the metrics of an exposition.
 func exposed(families map[string]*dto.MetricFamily) known {
 	all := known{}
 	for name, family := range families {
-		plain, buckets := metric{kind: family.GetType(), labels: targetLabels()}, metric{kind: family.GetType(), labels: targetLabels()}
+		plain := metric{kind: family.GetType(), labels: targetLabels()}
+		buckets := metric{kind: family.GetType(), labels: targetLabels()}
 		buckets.labels["le"] = true
 		for _, series := range family.GetMetric() {
 			has := map[string]string{}
 			for _, pair := range series.GetLabel() {
 				has[pair.GetName()] = pair.GetValue()
-				plain.labels[pair.GetName()], buckets.labels[pair.GetName()] = true, true
+				plain.labels[pair.GetName()] = true
+				buckets.labels[pair.GetName()] = true
 			}
 
 			plain.series = append(plain.series, has)
@@ -64,7 +66,9 @@ func exposed(families map[string]*dto.MetricFamily) known {
 		}
 
 		if family.GetType() == dto.MetricType_HISTOGRAM {
-			all[name+"_bucket"], all[name+"_count"], all[name+"_sum"] = buckets, plain, plain
+			all[name+"_bucket"] = buckets
+			all[name+"_count"] = plain
+			all[name+"_sum"] = plain
 		} else {
 			all[name] = plain
 		}
@@ -73,8 +77,8 @@ func exposed(families map[string]*dto.MetricFamily) known {
 	return all
 }
 
-// faults are what is wrong with a query: a metric, label or value that does not exist,
-// a rate of what is no counter. used gets the names that it asks for.
+// faults returns the errors in a query: a metric, label or value that does not exist, or the
+// rate of a metric that is not a counter. It adds the names of the query's metrics to used.
 func (k known) faults(expr parser.Expr, used names) (found []string) {
 	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
@@ -102,6 +106,7 @@ func (k known) faults(expr parser.Expr, used names) (found []string) {
 
 		return nil
 	})
+
 	return found
 }
 
@@ -143,8 +148,10 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 
 			return nil
 		})
+
 		return first
 	}
+
 	switch n.Func.Name {
 	case "rate", "increase", "irate":
 		if s := selector(n.Args[0]); s != nil && k[s.Name].kind == dto.MetricType_GAUGE {
@@ -159,7 +166,7 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 	return found
 }
 
-// labelsBelow are the labels of all that is asked for in an expression.
+// labelsBelow returns the labels of all metrics in an expression.
 func (k known) labelsBelow(expr parser.Node) names {
 	all := names{}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
@@ -169,11 +176,12 @@ func (k known) labelsBelow(expr parser.Node) names {
 
 		return nil
 	})
+
 	return all
 }
 
-// output are the labels of what an expression results in, as far as legends, templates
-// and recorded series need them.
+// output returns the labels of an expression's result, as far as legends, templates and
+// recorded series need them.
 func (k known) output(expr parser.Expr) names {
 	switch n := expr.(type) {
 	case *parser.AggregateExpr:

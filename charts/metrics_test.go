@@ -26,7 +26,7 @@ var _ = flag.Bool("update", false, "rewrite docs/metrics.md")
 // metricsPage is the page that lists the metrics.
 const metricsPage = "../docs/metrics.md"
 
-// growing is a database that grows by a megabyte with each look.
+// growing is a database that grows by a megabyte with each measurement.
 type growing struct{ size int64 }
 
 func (g *growing) ReadStatistics(context.Context, time.Time) (census.Statistics, error) {
@@ -34,7 +34,7 @@ func (g *growing) ReadStatistics(context.Context, time.Time) (census.Statistics,
 	return census.Statistics{Size: g.size}, nil
 }
 
-// ofGrowth are the metrics that are known after ten minutes only.
+// ofGrowth returns the metrics that are known only after ten minutes.
 func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	made, err := telemetry.New(t.Context(), telemetry.Config{Logger: zap.NewNop()})
@@ -42,8 +42,11 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 	t.Cleanup(func() { require.NoError(t, made.Close(context.Background())) })
 	now := time.Now()
 	taker := census.New(census.Config{Interval: time.Minute, Capacity: 1 << 30}, census.Deps{
-		Store: &growing{}, Logger: zap.NewNop(), Now: func() time.Time { return now },
+		Store:  &growing{},
+		Logger: zap.NewNop(),
+		Now:    func() time.Time { return now },
 	})
+
 	require.NoError(t, taker.RegisterMetrics(made.Meter))
 	for range 3 {
 		taker.RunRound(t.Context())
@@ -62,7 +65,7 @@ func ofGrowth(t *testing.T) map[string]*dto.MetricFamily {
 	return found
 }
 
-// docs/metrics.md lists what a service exposes, as it exposes it. `make docs` writes it.
+// docs/metrics.md lists the metrics of a service as it exposes them. `make docs` writes it.
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", apptest.NewReceiver(t).HTTP) // the exporter reads it itself
 	families := afterTraffic(t)
@@ -77,8 +80,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 	problems, err := promlint.NewWithMetricFamilies(linted).Lint()
 	require.NoError(t, err)
 	problems = slices.DeleteFunc(problems, func(p promlint.Problem) bool {
-		return p.Metric == "theeye_database_days_to_full" // people ask for days, and nobody computes with it
+		return p.Metric == "theeye_database_days_to_full" // in days for its readers; no query computes with it
 	})
+
 	require.Empty(t, problems)
 
 	page := renderMetrics(linted)
@@ -107,6 +111,7 @@ capacity, of event types and of exports only if the setting is in use; growth af
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |
 `)
+
 	slices.SortFunc(families, func(x, y *dto.MetricFamily) int { return strings.Compare(x.GetName(), y.GetName()) })
 	for _, family := range families {
 		labels := map[string]bool{}

@@ -22,23 +22,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var _ = flag.String("prometheus", "http://127.0.0.1:9090", "draw what this Prometheus has")
+var _ = flag.String("prometheus", "http://127.0.0.1:9090", "draw the series of this Prometheus")
 
 // drawnSpan is the time that is drawn, drawnStep the distance of its points.
 const (
+	// drawnSpan is the drawn time, and drawnStep the distance of its points.
 	drawnSpan = 4 * time.Minute
 	drawnStep = 2 * time.Second
 )
 
-// line is a series over the time that is drawn.
+// line is a series over the drawn time.
 type line struct {
 	name   string
 	points [][2]float64
 }
 
-// TestPicture draws docs/dashboard.svg: every panel of the dashboard with what a
-// Prometheus, that has scraped a service for some minutes, answers to its queries.
-func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
+// TestPicture draws docs/dashboard.svg: every panel of the dashboard with the answers of a
+// Prometheus that has scraped a service for some minutes.
+func TestPicture(t *testing.T) { //nolint:paralleltest // it only draws
 	board := readDashboard(t)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	const unit, high = 46, 24
@@ -51,7 +52,10 @@ func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="10">`+"\n", 24*unit, bottom+10)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#f4f5f5"/>`+"\n", 24*unit, bottom+10)
 	for _, p := range board.Panels {
-		x, y, w, h := p.GridPos.X*unit, p.GridPos.Y*high, p.GridPos.W*unit-6, p.GridPos.H*high-6
+		x := p.GridPos.X * unit
+		y := p.GridPos.Y * high
+		w := p.GridPos.W*unit - 6
+		h := p.GridPos.H*high - 6
 		fmt.Fprintf(&b, `<g transform="translate(%d %d)">`, x+3, y+3)
 		if p.Type == "row" {
 			fmt.Fprintf(&b, `<text x="2" y="14" font-size="14" font-weight="bold" fill="#222">%s</text></g>`+"\n", html.EscapeString(p.Title))
@@ -67,7 +71,7 @@ func TestPicture(t *testing.T) { //nolint:paralleltest // it is no test
 	require.NoError(t, os.WriteFile("../docs/dashboard.svg", []byte(b.String()), 0o600))
 }
 
-// answers asks for the lines of a panel.
+// answers requests the lines of a panel.
 func answers(t *testing.T, p panel) (lines []line) {
 	t.Helper()
 	end := time.Now()
@@ -77,6 +81,7 @@ func answers(t *testing.T, p panel) (lines []line) {
 			"query": {placeholder.Replace(target.Expr)}, "step": {strconv.Itoa(int(drawnStep.Seconds()))},
 			"start": {strconv.FormatInt(end.Add(-drawnSpan).Unix(), 10)}, "end": {strconv.FormatInt(end.Unix(), 10)},
 		}
+
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
 			flag.Lookup("prometheus").Value.String()+"/api/v1/query_range?"+values.Encode(), http.NoBody)
 		require.NoError(t, err)
@@ -93,6 +98,7 @@ func answers(t *testing.T, p panel) (lines []line) {
 				}
 			}
 		}
+
 		require.NoError(t, json.Unmarshal(body, &answer), "%s", body)
 		for _, series := range answer.Data.Result {
 			l := line{name: legend(target.LegendFormat, series.Metric)}
@@ -130,7 +136,7 @@ func legend(format string, labels map[string]string) string {
 	return strings.Join(parts, " ")
 }
 
-// drawPanel draws lines, or the last value where there is one number to show.
+// drawPanel draws lines, or the last value if the panel shows one number.
 func drawPanel(b *strings.Builder, p panel, lines []line, w, h int) {
 	colours := []string{"#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b"}
 	unit := p.FieldConfig.Defaults.Unit
@@ -190,7 +196,7 @@ func drawPanel(b *strings.Builder, p panel, lines []line, w, h int) {
 	}
 }
 
-// shown writes a value with its unit, as short as it is clear.
+// shown formats a value with its unit, as short as possible.
 func shown(value float64, unit string) string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
 	switch unit {

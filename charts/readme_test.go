@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// chartPage is the chart's own page.
+// chartPage is the page of the chart.
 const chartPage = "the-eye/README.md"
 
 // The chart's README lists every value with its comment in values.yaml. `make docs`
@@ -35,7 +35,7 @@ func TestChartIsDocumented(t *testing.T) {
 	require.Equal(t, string(written), b.String(), "run `make docs`")
 }
 
-// listValues writes a line for each value that has a comment, or that holds no others.
+// listValues writes a line for each value that has a comment, or that contains no others.
 func listValues(t *testing.T, b *strings.Builder, path string, node *yaml.Node) {
 	t.Helper()
 	for i := 0; i+1 < len(node.Content); i += 2 {

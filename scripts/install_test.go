@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkout is a copy of the files of this repository that are named, which may be folders.
+// checkout copies some files and folders of this repository.
 func checkout(t *testing.T, paths ...string) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, path := range paths {
-		from, to := filepath.Join("..", path), filepath.Join(root, path)
+		from := filepath.Join("..", path)
+		to := filepath.Join(root, path)
 		info, err := os.Stat(from)
 		require.NoError(t, err)
 		if info.IsDir() {
@@ -44,8 +45,10 @@ func TestInstallPutsProgramAndUnitInPlace(t *testing.T) {
 		command := exec.CommandContext(t.Context(), "make", append([]string{"-C", root}, arguments...)...)
 		command.Env = append(command.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=")
 		out, err := command.CombinedOutput()
+
 		return string(out), err
 	}
+
 	out, err := run("install")
 	require.Error(t, err)
 	require.Contains(t, out, "run make build first")
@@ -100,7 +103,7 @@ func TestUnitRunsTheServiceWithoutPrivileges(t *testing.T) {
 	values := unit(t)
 	require.Equal(t, []string{"/usr/local/bin/theeye serve"}, values["ExecStart"])
 	require.Equal(t, []string{"database-url:/etc/theeye/database-url"}, values["LoadCredential"])
-	require.Equal(t, []string{"THEEYE_DATABASE_URL_FILE=%d/database-url"}, values["Environment"], "a secret is in no environment")
+	require.Equal(t, []string{"THEEYE_DATABASE_URL_FILE=%d/database-url"}, values["Environment"], "the environment contains no secret")
 	require.Equal(t, []string{""}, values["CapabilityBoundingSet"])
 	for _, key := range []string{"DynamicUser", "NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectHome", "MemoryDenyWriteExecute", "RestrictNamespaces"} {
 		require.Equal(t, []string{"yes"}, values[key], key)
@@ -109,7 +112,7 @@ func TestUnitRunsTheServiceWithoutPrivileges(t *testing.T) {
 	require.Equal(t, []string{"strict"}, values["ProtectSystem"])
 }
 
-// systemd itself reads the unit, where it is. Its path has to lead to a program.
+// systemd itself checks the unit, where it is installed. The path in the unit has to exist.
 func TestUnitIsOneForSystemd(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -128,12 +131,12 @@ func TestUnitIsOneForSystemd(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Empty(t, string(out))
 
-	const tenths = "20" // of the 100 of a service that nothing holds back
+	const tenths = "20" // an unrestricted service has 100
 	out, err = exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--threshold="+tenths, file).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
-// The settings of packaging/theeye.env are settings, and none of them is a secret.
+// Every name in packaging/theeye.env is a setting, and none is a secret.
 func TestSettingsOfTheUnitAreKnown(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "packaging", "theeye.env"))
@@ -148,7 +151,7 @@ func TestSettingsOfTheUnitAreKnown(t *testing.T) {
 	}
 }
 
-// The archives have what an installation needs. A stand-in for Go builds nothing.
+// The archives contain all files of an installation. A stub of Go builds nothing.
 func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

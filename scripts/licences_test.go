@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// licenceOf tells which licence a text is, if it is one that may be linked.
+// licenceOf returns the licence of a text, if code under it may be linked.
 func licenceOf(text string) string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
-	if strings.Contains(text, "mozilla public license version 2.0") { // it names the GPL, which it may be combined with
+	if strings.Contains(text, "mozilla public license version 2.0") { // its text mentions the GPL
 		return "MPL-2.0"
 	}
 
@@ -42,7 +42,7 @@ func licenceOf(text string) string {
 	return ""
 }
 
-// linked are the modules that the programs are linked from, and where they lie.
+// linked returns the modules that the programs are linked from, and their folders.
 func linked(t *testing.T, system string) map[string]string {
 	t.Helper()
 	modules := map[string]string{}
@@ -61,6 +61,7 @@ func linked(t *testing.T, system string) map[string]string {
 
 	require.Contains(t, modules, "github.com/tsenart/vegeta/v12")
 	require.Contains(t, modules, "github.com/jackc/pgx/v5")
+
 	return modules
 }
 
@@ -80,7 +81,7 @@ func TestWhatIsLinkedHasALicenceThatMayBe(t *testing.T) {
 				found++
 				text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
 				require.NoError(t, err)
-				require.NotEmpty(t, licenceOf(string(text)), "%s: %s is no licence that may be linked; see docs/dependencies.md", path, entry.Name())
+				require.NotEmpty(t, licenceOf(string(text)), "%s: %s is not a licence whose code may be linked; see docs/dependencies.md", path, entry.Name())
 			}
 
 			require.Positive(t, found, "%s has no licence", path)
@@ -88,7 +89,7 @@ func TestWhatIsLinkedHasALicenceThatMayBe(t *testing.T) {
 	}
 }
 
-// A check that lets everything through would be none.
+// A check that accepts every licence would prove nothing.
 func TestLicencesAreToldApart(t *testing.T) {
 	t.Parallel()
 	const mit = "MIT License\n\nPermission is hereby granted, free of charge,\nto any person obtaining a copy of this software"

@@ -26,6 +26,7 @@ const reference = "#/components/schemas/"
 
 func main() {
 	const arguments = 3
+
 	if len(os.Args) != arguments {
 		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
 		os.Exit(1)
@@ -37,8 +38,8 @@ func main() {
 	}
 }
 
-// writeSchemas cuts the schemas of all kinds: a small file for each, and what they share in
-// definitions.json.
+// writeSchemas extracts the schemas of all kinds: a small file for each, and the shared schemas
+// in definitions.json.
 func writeSchemas(module, to string) error {
 	shared := map[string]any{}
 	files := map[string]any{"definitions.json": map[string]any{"definitions": shared}}
@@ -70,7 +71,7 @@ func writeSchemas(module, to string) error {
 			return fmt.Errorf("render %s: %w", name, err)
 		}
 
-		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // it is committed, and for all to read
+		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // a public file
 			return fmt.Errorf("write: %w", err)
 		}
 	}
@@ -78,7 +79,7 @@ func writeSchemas(module, to string) error {
 	return nil
 }
 
-// fileName is where kubeconform looks for a kind: deployment-apps-v1.json.
+// fileName returns the name under which kubeconform expects a kind: deployment-apps-v1.json.
 func fileName(document, kind string) string {
 	parts := strings.Split(document, "__")
 	group, _, _ := strings.Cut(parts[1], ".")
@@ -90,7 +91,7 @@ func fileName(document, kind string) string {
 }
 
 func readDocument(name string) (map[string]any, error) {
-	text, err := os.ReadFile(name) //nolint:gosec // it is named by the one who runs it
+	text, err := os.ReadFile(name) //nolint:gosec // the caller names the folder
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
@@ -107,8 +108,8 @@ func readDocument(name string) (map[string]any, error) {
 	return document.Components.Schemas, nil
 }
 
-// findKindID returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document describes
-// what others of its version refer to as well, so the id alone does not tell.
+// findKindID returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document also contains
+// schemas that are not kinds of its own, so the end of the id alone is not enough.
 func findKindID(all map[string]any, kind string) (string, error) {
 	for id, schema := range all {
 		object, isObject := schema.(map[string]any)
@@ -120,7 +121,7 @@ func findKindID(all map[string]any, kind string) (string, error) {
 	return "", errors.New("no kind " + kind)
 }
 
-// collectSchemas puts a schema, and all that it refers to, into shared.
+// collectSchemas adds a schema, and all schemas that it refers to, to shared.
 func collectSchemas(all map[string]any, id string, shared map[string]any) error {
 	if shared[id] != nil {
 		return nil
@@ -128,7 +129,7 @@ func collectSchemas(all map[string]any, id string, shared map[string]any) error 
 
 	schema, found := all[id]
 	if !found {
-		return errors.New("nothing is called " + id)
+		return errors.New("there is no schema " + id)
 	}
 
 	var refers []string
@@ -142,8 +143,8 @@ func collectSchemas(all map[string]any, id string, shared map[string]any) error 
 	return nil
 }
 
-// makeStrict copies a schema without what only people read, refuses members that are
-// unknown, and notes what it refers to.
+// makeStrict copies a schema without descriptions, rejects unknown members, and records the
+// schemas that it refers to.
 func makeStrict(schema any, refers *[]string) any {
 	switch s := schema.(type) {
 	case map[string]any:
@@ -180,7 +181,7 @@ func makeStrict(schema any, refers *[]string) any {
 	return schema
 }
 
-// makePropertiesStrict treats the values alone: a property may be called description.
+// makePropertiesStrict changes the values alone: a property may be called description.
 func makePropertiesStrict(properties any, refers *[]string) any {
 	made := map[string]any{}
 	if all, isObject := properties.(map[string]any); isObject {

@@ -14,10 +14,10 @@ import (
 )
 
 func newApplication() *cobra.Command {
-	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
+	cmd := &cobra.Command{Use: "app", Short: "Manage applications, the systems that send events"}
 	var spec access.ApplicationSpec
 	rate := 0
-	create := newAdminCommand("create NAME", "Make an application", 1,
+	create := newAdminCommand("create NAME", "Create an application", 1,
 		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
 			spec.Name = args[0]
 			if rate != 0 {
@@ -26,25 +26,31 @@ func newApplication() *cobra.Command {
 
 			return a.CreateApplication(ctx, spec)
 		}, func(w *tabwriter.Writer, made access.Application) { showApplications(w, []access.Application{made}) })
-	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
+	create.Flags().IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
 	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
 	list := newAdminCommand("list", "List the applications", 0,
 		func(ctx context.Context, a *access.Registry, _ []string) ([]access.Application, error) {
 			return a.ListApplications(ctx)
 		}, showApplications)
-	cmd.AddCommand(create, list, newApplicationUpdate(), newApplicationSwitch("disable NAME", "Turn an application's keys away", true), newApplicationSwitch("enable NAME", "Let an application's keys in again", false))
+	cmd.AddCommand(
+		create,
+		list,
+		newApplicationUpdate(),
+		newApplicationSwitch("disable NAME", "Reject an application's keys", true),
+		newApplicationSwitch("enable NAME", "Accept an application's keys again", false),
+	)
 	return cmd
 }
 
-const originUsage = "An `ORIGIN` whose browsers may call, such as https://www.example.com; may be repeated. '*' (quoted) is any"
+const originUsage = "An `ORIGIN` from which browsers may call, such as https://www.example.com; may be repeated. '*' (quoted) allows any"
 
-// newApplicationUpdate changes what is given and leaves the rest.
+// newApplicationUpdate changes the given members and leaves the rest.
 func newApplicationUpdate() *cobra.Command {
 	var rate int
 	var unlimited, noOrigin, disable, enable bool
 	var origins []string
 	var flags *pflag.FlagSet
-	cmd := newAdminCommand("update NAME", "Change an application: what is given, and nothing else", 1,
+	cmd := newAdminCommand("update NAME", "Change an application; members without a flag stay as they are", 1,
 		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
 			var patch access.ApplicationPatch
 			if disable || enable {
@@ -60,7 +66,7 @@ func newApplicationUpdate() *cobra.Command {
 			}
 
 			if patch.IsEmpty() {
-				return access.Application{}, usageError{errors.New("say what is to change: --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
+				return access.Application{}, usageError{errors.New("nothing to change: give --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
 			}
 
 			return a.UpdateApplication(ctx, args[0], patch)
@@ -68,12 +74,12 @@ func newApplicationUpdate() *cobra.Command {
 			showApplications(w, []access.Application{changed})
 		})
 	flags = cmd.Flags()
-	flags.IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
-	flags.BoolVar(&unlimited, "no-rate-limit", false, "Take the rate limit away")
-	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Those before are replaced")
-	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Let no browser call")
-	flags.BoolVar(&disable, "disable", false, "Turn the application's keys away")
-	flags.BoolVar(&enable, "enable", false, "Let the application's keys in again")
+	flags.IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
+	flags.BoolVar(&unlimited, "no-rate-limit", false, "Remove the rate limit")
+	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Replaces the previous origins")
+	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Allow no browser to call")
+	flags.BoolVar(&disable, "disable", false, "Reject the application's keys")
+	flags.BoolVar(&enable, "enable", false, "Accept the application's keys again")
 	for _, pair := range [][2]string{{"rate-limit", "no-rate-limit"}, {"allowed-origin", "no-allowed-origin"}, {"disable", "enable"}} {
 		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
 	}
@@ -100,7 +106,7 @@ func newApplicationSwitch(use, short string, disabled bool) *cobra.Command {
 }
 
 func showApplications(w *tabwriter.Writer, applications []access.Application) {
-	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush tells
+	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush returns the error
 	for _, one := range applications {
 		rate := "none"
 		if one.RateLimit != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// unreachable is a database that nobody serves, with a password that must not be seen.
+// unreachable is a database that no server serves, with a password that must stay hidden.
 const (
 	canary      = "canary-Zx81"
 	unreachable = "postgres://theeye:" + canary + "@127.0.0.1:1/theeye"
@@ -75,7 +75,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// A pooler that refuses what the service needs is told at once, with what to set.
+// A pooler that rejects a setting of the service is reported at once, with the remedy.
 func TestAPoolerThatIsNotToldOf(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -96,7 +96,7 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 	}
 }
 
-// takenAddress is an address that somebody listens on until the test ends.
+// takenAddress returns an address on which a listener runs until the test ends.
 func takenAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
@@ -128,7 +128,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	}
 }
 
-// newDatabase makes an empty database and returns the variable that names it.
+// newDatabase creates an empty database and returns the variable that names it.
 func newDatabase(t *testing.T, name string) string {
 	t.Helper()
 	database := pgtest.New(t)
@@ -165,7 +165,7 @@ func TestMigrate(t *testing.T) {
 	for range processes {
 		go func() {
 			command := theeye(environ, "migrate", "up")
-			text, _ := command.CombinedOutput() // the code tells
+			text, _ := command.CombinedOutput() // the exit code is checked
 			ends <- end{command.ProcessState.ExitCode(), string(text)}
 		}()
 	}
@@ -181,7 +181,7 @@ func TestMigrate(t *testing.T) {
 	code, out, errOut = finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.NotContains(t, out, " no\n")
-	require.Equal(t, strings.Count(out, "\n")-1, applied, "each step was told once")
+	require.Equal(t, strings.Count(out, "\n")-1, applied, "each step was printed once")
 	code, out, errOut = finish(t, environ, "migrate", "up")
 	require.Zero(t, code, errOut)
 	require.Equal(t, "nothing to do: the schema is current\n", out)
@@ -239,7 +239,7 @@ func TestApplicationsAndKeys(t *testing.T) {
 	becomes(http.StatusOK)
 	code, _, errOut := finish(t, environ, "app", "update", "shop")
 	require.Equal(t, 64, code)
-	require.Contains(t, errOut, "say what is to change")
+	require.Contains(t, errOut, "nothing to change")
 	ask("key", "revoke", "shop", fmt.Sprint(key["key_id"]))
 	becomes(http.StatusUnauthorized)
 
@@ -257,7 +257,7 @@ func TestApplicationsAndKeys(t *testing.T) {
 	}
 }
 
-// addressOf is where a program that is ready says that it listens.
+// addressOf returns the address on which a ready program says that it listens.
 func addressOf(t *testing.T, r *running) string {
 	t.Helper()
 	for line := range strings.Lines(r.log.String()) {

@@ -21,15 +21,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// completionTimeout bounds a question that is asked for a completion: somebody waits at a
-// prompt. What is not known in time, or cannot be asked, completes to nothing.
+// completionTimeout bounds a request for a completion, because a user waits at the prompt.
+// A request that fails or exceeds it completes to nothing.
 const completionTimeout = time.Second
 
-// lister lists what may stand at a place, given the arguments before it.
+// lister lists the possible values of an argument, given the arguments before it.
 type lister func(cmd *cobra.Command, before []string) []string
 
-// addCompletions teaches the shell what arguments and flags of a command, and of those below it,
-// may be.
+// addCompletions adds completions for the arguments and flags of a command and of its
+// subcommands.
 func addCompletions(cmd *cobra.Command) {
 	names := argumentNames(cmd)
 	if len(names) > 0 && cmd.ValidArgsFunction == nil {
@@ -56,7 +56,7 @@ func addCompletions(cmd *cobra.Command) {
 			return
 		}
 
-		// It fails for what was registered before, which then holds.
+		// It fails where a completion is registered already, which then stays in force.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return list(cmd, before), cobra.ShellCompDirectiveNoFileComp
 		})
@@ -66,24 +66,24 @@ func addCompletions(cmd *cobra.Command) {
 	}
 }
 
-// argumentLister lists what an argument of a command may be, by its name in the use line.
+// argumentLister returns the lister for an argument, by its name in the use line.
 func argumentLister(cmd *cobra.Command, name string) lister {
-	of := cmd.Parent().Name()
+	group := cmd.Parent().Name()
 	switch {
-	case name == "APPLICATION", name == "NAME" && of == "app" && cmd.Name() != "create":
+	case name == "APPLICATION", name == "NAME" && group == "app" && cmd.Name() != "create":
 		return listApplicationNames
 	case name == "KEY_ID":
 		return listKeyIDs
 	case name == "CATEGORY":
 		return listCategories
-	case name == "NAME" && of == "event-type":
+	case name == "NAME" && group == "event-type":
 		return listTypeNames
 	}
 
 	return listWords()
 }
 
-// flagListers list what flags may be that mean the same wherever they are.
+// flagListers returns the listers of flags that mean the same in every command.
 func flagListers() map[string]lister {
 	return map[string]lister{
 		"application": listApplicationNames,
@@ -124,8 +124,8 @@ func listCategories(cmd *cobra.Command, _ []string) []string {
 	return namesOf(listEventTypes(cmd), func(k eventtype.Key) string { return k.Category })
 }
 
-// listTypeNames lists the names of a category, which the argument before or --category names;
-// without one, those of all.
+// listTypeNames lists the names of the types in the category that --category or the previous
+// argument gives; without a category, of all types.
 func listTypeNames(cmd *cobra.Command, before []string) []string {
 	category := ""
 	if flag := cmd.Flags().Lookup("category"); flag != nil {
@@ -166,7 +166,7 @@ func namesOf[T any](all []T, name func(T) string) []string {
 	return slices.Compact(names)
 }
 
-// listFromDatabase asks the database that the command would work on.
+// listFromDatabase reads a list from the database that the command's settings name.
 func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, config.Config, func(A) error) error, list func(A, context.Context) ([]T, error)) (found []T) {
 	c, err := loadConfig(cmd)
 	if err != nil {
@@ -187,13 +187,13 @@ func listFromDatabase[A, T any](cmd *cobra.Command, with func(context.Context, c
 	return found
 }
 
-// isClient tells whether a command has a key and a URL instead of a database.
+// isClient reports whether a command uses a key and a URL instead of a database.
 func isClient(cmd *cobra.Command) bool { return cmd.Flags().Lookup("key-file") != nil }
 
-// fetchFromService asks the service that the command would read from. An answer that does not
-// come leaves into as it is.
+// fetchFromService reads an answer from the service that the command's flags name. Without
+// an answer, into stays as it is.
 func fetchFromService(cmd *cobra.Command, path string, into any) {
-	const most = 4 << 20
+	const maxAnswer = 4 << 20
 	flag := func(name string) string { return cmd.Flags().Lookup(name).Value.String() }
 	key, err := clientKey(flag("key-file"))
 	if err != nil {
@@ -208,7 +208,7 @@ func fetchFromService(cmd *cobra.Command, path string, into any) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 	defer cancel()
 
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), http.NoBody) //nolint:gosec // whoever completes says which service it is
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath(path).String(), http.NoBody) //nolint:gosec // the user names the service
 	if err != nil {
 		return
 	}
@@ -221,6 +221,6 @@ func fetchFromService(cmd *cobra.Command, path string, into any) {
 	defer response.Body.Close() //nolint:errcheck // it was only read
 
 	if response.StatusCode == http.StatusOK {
-		_ = json.NewDecoder(io.LimitReader(response.Body, most)).Decode(into) // nothing is known then
+		_ = json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(into) // an answer that cannot be read completes to nothing
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// completions are what the program answers to a shell that completes the last argument.
+// completions returns the program's completions of the last argument.
 func completions(t *testing.T, environ []string, arguments ...string) []string {
 	t.Helper()
 	code, out, _ := finish(t, environ, append([]string{"__complete"}, arguments...)...)
@@ -62,6 +62,6 @@ func TestCompletion(t *testing.T) {
 	require.Equal(t, []string{"form", "page"}, completions(t, client, "export", "--category", ""))
 	require.Equal(t, []string{"leave", "view"}, completions(t, client, "export", "--category", "page", "--name", ""))
 	for _, typed := range []string{"app disable ", "event-type get ", "export --category "} {
-		require.Empty(t, completions(t, away, strings.Split(typed, " ")...), "nobody to ask is no error")
+		require.Empty(t, completions(t, away, strings.Split(typed, " ")...), "an unreachable database is not an error")
 	}
 }

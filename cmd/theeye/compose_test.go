@@ -16,7 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// composeService is what the tests want to know of a service of compose.yaml.
+// composeService holds the members of a service in compose.yaml that the tests check.
 type composeService struct {
 	Image       string
 	Build       struct{ Args map[string]string }
@@ -51,7 +51,7 @@ func readCompose(t *testing.T) map[string]composeService {
 	return file.Services
 }
 
-// requireUnderstood tells whether the program would take a command line.
+// requireUnderstood requires that the program accepts a command line.
 func requireUnderstood(t *testing.T, words []string) {
 	t.Helper()
 	command, rest, err := program.Root().Find(words)
@@ -69,7 +69,7 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 		service := services[name]
 		environ := make([]string, 0, len(service.Environment))
 		for variable, value := range service.Environment {
-			require.Truef(t, strings.HasPrefix(variable, "THEEYE_"), "%s would not be looked at", variable)
+			require.Truef(t, strings.HasPrefix(variable, "THEEYE_"), "%s is not a setting", variable)
 			environ = append(environ, variable+"="+value)
 		}
 
@@ -128,7 +128,7 @@ func TestComposeStartsInOrderAndPins(t *testing.T) {
 	require.NotEmpty(t, postgres.Healthcheck.Test)
 }
 
-// What the documents tell people to type has to be understood too.
+// The program must also accept the commands in the documents.
 func TestDocumentedContainerCommandsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	found := 0

@@ -24,18 +24,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// The budget that requests are answered within, and what a busy machine may add, on which
-// the clients wait for a processor as well. That it is kept to the millisecond is tested
-// with a clock that stands still meanwhile, in internal/ingest.
+// The budget within which requests are answered, and the time that a busy machine may add,
+// where the clients wait for a processor as well. internal/ingest tests the budget to the
+// millisecond, with an injected clock.
 const (
 	budget  = 5 * time.Second
 	slack   = 25 * time.Second
 	clients = 16
-	// pause is how long a client waits that was told to come again.
+	// pause is the wait of a client before it tries again.
 	pause = 50 * time.Millisecond
 )
 
-// crashRig is a served database under load, and what is known of every event sent.
+// crashRig is a served database under load, with the record of every event sent.
 type crashRig struct {
 	database *pgtest.Database
 	client   *apptest.Client
@@ -45,9 +45,9 @@ type crashRig struct {
 
 	unknown, acknowledged atomic.Int64
 	slowest               atomic.Int64
-	// odd is an answer that nobody should get.
+	// odd holds answers that no client should get.
 	odd atomic.Pointer[apptest.Answer]
-	// answered counts the answers that each client of the load got.
+	// answered counts the answers to each client of the load.
 	answered [clients]atomic.Int64
 	sessions []uuid.UUID
 }
@@ -69,9 +69,8 @@ func newSite(t *testing.T) *crashRig {
 	return s
 }
 
-// freeAddress is below the ports that clients are given. Whoever knocks at such a
-// port again and again while nobody listens ends up connected to himself, and the
-// port is taken.
+// freeAddress returns an address below the ephemeral ports. A client that keeps connecting to
+// an ephemeral port without a listener can end up connected to itself, and the port is taken.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	const from, to, tries = 10_000, 30_000, 100
@@ -79,7 +78,7 @@ func freeAddress(t *testing.T) string {
 	for range tries {
 		l, err := listen.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", from+rand.IntN(to-from)))
 		if err == nil {
-			require.NoError(t, l.Close()) // it was only asked for a port
+			require.NoError(t, l.Close()) // it was opened only to find a port
 			return l.Addr().String()
 		}
 	}
@@ -142,8 +141,8 @@ func (s *crashRig) event(random *rand.Rand) event.Event {
 	}
 }
 
-// send sends events, one as it is and several as a batch, and notes what is said
-// of them. It tells whether there was a verdict.
+// send sends one event, or several as a batch, and records the verdicts. It reports whether
+// there was a verdict.
 func (s *crashRig) send(events []event.Event) bool {
 	bodies := make([]string, len(events))
 	for i, e := range events {
@@ -185,13 +184,13 @@ func (s *crashRig) send(events []event.Event) bool {
 	return true
 }
 
-// verdict is what an answer says of an event.
+// verdict is the verdict on one event in an answer.
 type verdict struct {
 	Status   ingest.Status `json:"status"`
 	Sequence int64         `json:"sequence"`
 }
 
-// verdictsIn reads the answer to an event or a batch.
+// verdictsIn parses the answer to an event or a batch.
 func verdictsIn(body []byte) []verdict {
 	answer := struct {
 		verdict
@@ -207,15 +206,15 @@ func verdictsIn(body []byte) []verdict {
 	return []verdict{answer.verdict}
 }
 
-// grow waits until more events were acknowledged.
+// grow waits until n more events are acknowledged.
 func (s *crashRig) grow(t *testing.T, by int64) {
 	t.Helper()
 	from := s.acknowledged.Load()
 	require.Eventually(t, func() bool { return s.acknowledged.Load() >= from+by }, time.Minute, 5*time.Millisecond, "no acknowledgements any more")
 }
 
-// reconcile sends again what nobody knows of, and compares everything that was said
-// with the tables.
+// reconcile sends the events without a verdict again, and compares all verdicts with the
+// tables.
 func (s *crashRig) reconcile(t *testing.T) {
 	t.Helper()
 	for events := range slices.Chunk(s.oracle.Unanswered(), 100) {
@@ -276,8 +275,8 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
 
-// requireAnswers requires that nobody is left hanging: each client gets an answer to what it
-// sent before, and one to what it sent from now on.
+// requireAnswers requires that no client hangs: each gets an answer to the request in flight,
+// and one to a request sent from now on.
 func (s *crashRig) requireAnswers(t *testing.T) {
 	t.Helper()
 	var before [clients]int64

@@ -26,7 +26,7 @@ func startDev(t *testing.T, folder string) *running {
 	return r
 }
 
-// folder is one that the account Postgres runs under can pass through.
+// folder creates a folder that the account of Postgres can reach.
 func folder(t *testing.T) string {
 	t.Helper()
 	made, err := os.MkdirTemp("", "theeye-dev-") //nolint:usetesting // t.TempDir is closed to other accounts
@@ -36,7 +36,7 @@ func folder(t *testing.T) string {
 	return made
 }
 
-// shell runs a script as a user would paste it.
+// shell runs a script as if a user had pasted it.
 func shell(t *testing.T, folder, script string) string {
 	t.Helper()
 	command := exec.CommandContext(context.Background(), "bash", "-euo", "pipefail", "-c", script)

@@ -46,13 +46,13 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// block is what stands between fences, span what stands between backquotes.
+// block matches text between fences, span text between backquotes.
 var (
 	block = regexp.MustCompile("(?s)```.*?```")
 	span  = regexp.MustCompile("`([^`]+)`")
 )
 
-// codeSpans are the quotations in the text of a page, each on one line.
+// codeSpans returns the code spans in the text of a page, each on one line.
 func codeSpans(page string) (found []string) {
 	for _, m := range span.FindAllStringSubmatch(block.ReplaceAllString(page, ""), -1) {
 		found = append(found, strings.Join(strings.Fields(m[1]), " "))
@@ -61,7 +61,7 @@ func codeSpans(page string) (found []string) {
 	return found
 }
 
-// loggedTexts are the texts that the program logs.
+// loggedTexts returns the texts that the program logs.
 func loggedTexts(t *testing.T) (texts []string) {
 	t.Helper()
 	levels := []string{"Debug", "Info", "Warn", "Error"}
@@ -98,9 +98,9 @@ func loggedTexts(t *testing.T) (texts []string) {
 	return texts
 }
 
-// A page that quotes a line of the log, or how one begins, quotes one that the program writes. A quotation of
-// three words or more, without any sign but commas, is taken for one unless it begins as a
-// command or a statement does.
+// A page that quotes a log line, or its beginning, quotes one that the program writes. A code
+// span of three words or more, without any sign but commas, counts as a log line unless it
+// begins like a command or a statement.
 func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 	t.Parallel()
 	const others = "alter app create docker drop eyeload git go grant helm insert key kubectl lock make migrate on pg reindex rollback select set skip systemctl taskset theeye top vacuum"
@@ -123,10 +123,10 @@ func TestDocsQuoteLinesOfTheLog(t *testing.T) {
 	require.Greater(t, quoted, 8)
 }
 
-// command is a use of the program: what follows its name up to the end of the command.
+// command matches a use of the program: the text after its name, up to the end of the command.
 var command = regexp.MustCompile(`(?:^|[\s/$(])theeye ((?:[^\s|;&><#)` + "`" + `]+ ?)+)`)
 
-// A command that a page shows is there, with all its flags.
+// A command that a page shows exists, with all its flags.
 func TestDocsShowCommandsThatExist(t *testing.T) {
 	t.Parallel()
 	shown := 0
@@ -174,7 +174,7 @@ func subcommand(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// A setting or variable that a page names is there.
+// A setting or variable that a page names exists.
 func TestDocsNameSettingsThatExist(t *testing.T) {
 	t.Parallel()
 	keys, sections, variables := map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -202,8 +202,7 @@ func TestDocsNameSettingsThatExist(t *testing.T) {
 	}
 }
 
-// A metric that a page names is among those of docs/metrics.md, which a running service
-// is held against.
+// A metric that a page names is in docs/metrics.md, which is checked against a running service.
 func TestDocsNameMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	pages := documents(t)
@@ -230,7 +229,7 @@ func TestDocsNameMetricsThatExist(t *testing.T) {
 	}
 }
 
-// A target of make that a page names is there.
+// A target of make that a page names exists.
 func TestDocsNameTargetsThatExist(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(repository + "/Makefile")
@@ -309,7 +308,7 @@ func goSources(t *testing.T, root string) string {
 	return all.String()
 }
 
-// An alert that a page names is among the rules.
+// An alert that a page names is in the rules.
 func TestDocsNameAlertsThatExist(t *testing.T) {
 	t.Parallel()
 	rules, err := os.ReadFile(repository + "/charts/the-eye/rules/the-eye.yaml")
@@ -327,7 +326,7 @@ func TestDocsNameAlertsThatExist(t *testing.T) {
 	require.Greater(t, named, 20)
 }
 
-// A link between pages leads to a file, and to a heading of it.
+// A link between pages leads to an existing file and heading.
 func TestDocsLinkToPagesThatExist(t *testing.T) {
 	t.Parallel()
 	pages := documents(t)
@@ -352,7 +351,7 @@ func TestDocsLinkToPagesThatExist(t *testing.T) {
 	}
 }
 
-// anchors are the anchors that GitHub makes of the headings of a page.
+// anchors returns the anchors that GitHub makes of the headings of a page.
 func anchors(page string) (found []string) {
 	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
 	sign := regexp.MustCompile("[^a-z0-9 _-]")
@@ -374,7 +373,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 
 	ends := []string{"0"}
 	for _, m := range code.FindAllStringSubmatch(string(source), -1) {
-		if m[1] != "128" { // and a signal; in a row of its own
+		if m[1] != "128" { // plus a signal; it has a row of its own
 			ends = append(ends, m[1])
 		}
 	}

@@ -10,10 +10,11 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// The variables that dev.env sets for clients.
+// The environment variables that dev.env sets for clients.
 const (
 	urlVariable    = "THEEYE_URL"
 	opsURLVariable = "THEEYE_OPS_URL"
@@ -23,16 +24,18 @@ func newDoctor() *cobra.Command {
 	options := cli.DoctorOptions{Version: version}
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check a running deployment and say what to do; changes nothing", Args: cobra.NoArgs,
-		Long: `Check a running deployment, its database and the service from outside, and say
-what to do about each finding. Nothing is changed, and no key is needed.
+		Use:   "doctor",
+		Short: "Check a running deployment and report problems with their fixes; changes nothing",
+		Args:  cobra.NoArgs,
+		Long: `Check a running deployment, both its database and the service from outside, and report
+each finding with its fix. Nothing is changed, and no key is needed.
 
 With a service of theeye dev running:
 
   source .theeye/dev.env && theeye doctor
 
-It ends with 0 when nothing failed, warnings or not; with 1 when something did; and
-with 69 when neither the database nor the service can be reached.`,
+The exit code is 0 when no check failed, even with warnings; 1 when a check failed; and
+69 when neither the database nor the service can be reached.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if options.Replicas < 0 {
 				return usageError{errors.New("--replicas cannot be negative")}
@@ -51,37 +54,42 @@ with 69 when neither the database nor the service can be reached.`,
 				return err
 			}
 
-			report, err := cli.RunDoctor(cmd.Context(), c, options)
-			if errors.Is(err, cli.ErrURL) {
-				return usageError{err}
-			}
-
-			if err != nil {
-				return err
-			}
-
-			if asJSON {
-				err = printJSON(cmd, report)
-			} else {
-				err = report.WriteText(cmd.OutOrStdout())
-			}
-
-			if err != nil {
-				return err
-			}
-
-			return reportError(report)
+			return runDoctor(cmd, c, options, asJSON)
 		},
 	}
 	bindDatabaseFlags(cmd)
 	cmd.Flags().StringVar(&options.URL, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
 	cmd.Flags().StringVar(&options.OpsURL, "ops-url", "", "Call the second port at this `URL` (variable "+opsURLVariable+")")
-	cmd.Flags().IntVar(&options.Replicas, "replicas", 0, "How many services share the database; 0 counts those that are connected")
+	cmd.Flags().IntVar(&options.Replicas, "replicas", 0, "Number of services that share the database; 0 counts the connected ones")
 	bindJSON(cmd, &asJSON)
 	return cmd
 }
 
-// reportError is the error that makes the exit code.
+// runDoctor checks the deployment and prints the report.
+func runDoctor(cmd *cobra.Command, c config.Config, options cli.DoctorOptions, asJSON bool) error {
+	report, err := cli.RunDoctor(cmd.Context(), c, options)
+	if errors.Is(err, cli.ErrURL) {
+		return usageError{err}
+	}
+
+	if err != nil {
+		return err
+	}
+
+	if asJSON {
+		err = printJSON(cmd, report)
+	} else {
+		err = report.WriteText(cmd.OutOrStdout())
+	}
+
+	if err != nil {
+		return err
+	}
+
+	return reportError(report)
+}
+
+// reportError returns the error that sets the exit code.
 func reportError(report doctor.Report) error {
 	switch {
 	case !report.Summary.Reached:

@@ -74,10 +74,10 @@ func TestDoctorOfARunningService(t *testing.T) {
 
 	code, out, _ = finish(t, environ, "doctor", "--url", s.Ops, "--ops-url", s.URL)
 	require.Equal(t, 1, code)
-	require.Regexp(t, `(?m)^  failed   service\.ops_hidden +everybody can see /metrics, /livez, `, out)
+	require.Regexp(t, `(?m)^  failed   service\.ops_hidden +publicly reachable: /metrics, /livez, `, out)
 }
 
-// With theeye dev running and its dev.env sourced there is nothing to say.
+// With theeye dev running and its dev.env sourced, the doctor finds nothing.
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()
 	at := folder(t)

@@ -15,9 +15,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// A service that is told to stop goes on for the drain delay and asks its clients
-// to close their connections meanwhile. Whoever began before it was over has a
-// verdict; behind it, doors are closed.
+// A service that is stopped keeps serving for the drain delay and asks its clients to close
+// their connections meanwhile. A request that began before the end of the delay gets a
+// verdict; after it, connections are refused.
 //
 //nolint:paralleltest // it needs the machine for itself
 func TestServiceIsStoppedUnderLoad(t *testing.T) {
@@ -89,7 +89,7 @@ func TestSecondSignal(t *testing.T) {
 	pool := s.database.Pool(t)
 	tx, err := pool.Begin(context.Background())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, tx.Rollback(context.Background())) }) // else the pool waits for it for ever
+	t.Cleanup(func() { require.NoError(t, tx.Rollback(context.Background())) }) // otherwise the pool waits for it for ever
 	_, err = tx.Exec(context.Background(), "select from session for update")
 	require.NoError(t, err)
 	e.ID[0]++

@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A database that cannot hold every text is refused at once, by each command that needs it.
+// Each command that needs a database rejects one that cannot hold every text, at once.
 func TestADatabaseOfAnotherEncoding(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {

@@ -34,7 +34,7 @@ func TestEraseAndAudit(t *testing.T) {
 	second, retried := one()
 	post(strings.Replace(retried, second, first, 1), http.StatusCreated)
 	post(retried, http.StatusCreated)
-	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // cannot be taken apart, and names the session all the same
+	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // it cannot be parsed, but it names the session
 	post(strings.Replace(strings.Replace(retried, second, uuid.NewString(), 1), `"page"`, `""`, 1), http.StatusBadRequest)
 
 	for _, arguments := range [][]string{{"erase", "session", session}, {"erase", "event", first}} {
@@ -51,7 +51,7 @@ func TestEraseAndAudit(t *testing.T) {
 	require.Zero(t, code, errOut)
 	require.Regexp(t, `^sessions +1\nevents +1\nerrors +2\n$`, out)
 
-	// What comes again is refused, and there is nothing left to erase.
+	// An erased event that is sent again is rejected, and nothing is left to erase.
 	refused, err := json.Marshal(post(retried, http.StatusBadRequest)["errors"])
 	require.NoError(t, err)
 	require.Contains(t, string(refused), `"code":"session_erased"`)

@@ -15,16 +15,16 @@ import (
 )
 
 func newErasure() *cobra.Command {
-	return newDatabaseCommand(cli.WithDataAdmin, "erasure ID", "Show how far an erasure is, and its receipt", 1,
+	return newDatabaseCommand(cli.WithDataAdmin, "erasure ID", "Show the progress of an erasure, and its receipt", 1,
 		func(ctx context.Context, d cli.DataAdmin, args []string) (*erasure.Erasure, error) {
 			return d.FindErasure(ctx, args[0])
 		}, showErasure)
 }
 
-// showErasure prints an erasure for people.
+// showErasure prints an erasure as text.
 func showErasure(w *tabwriter.Writer, e *erasure.Erasure) {
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, name+"\t"+format+"\n", args...) //nolint:errcheck // Flush tells
+		fmt.Fprintf(w, name+"\t"+format+"\n", args...) //nolint:errcheck // Flush returns the error
 	}
 	at := func(name string, moment time.Time) {
 		if !moment.IsZero() {
@@ -37,7 +37,7 @@ func showErasure(w *tabwriter.Writer, e *erasure.Erasure) {
 	at("requested at", e.RequestedAt)
 	at("started at", e.StartedAt)
 	if e.FinishedAt.IsZero() {
-		line("step", "%s, %d looked at", e.Step, e.Scanned)
+		line("step", "%s, %d examined", e.Step, e.Scanned)
 	}
 
 	at("finished at", e.FinishedAt)
@@ -56,10 +56,12 @@ func showErasure(w *tabwriter.Writer, e *erasure.Erasure) {
 }
 
 func newSubject() *cobra.Command {
-	cmd := &cobra.Command{Use: "subject", Short: "Export what is kept of a person, from the database"}
+	cmd := &cobra.Command{Use: "subject", Short: "Export the data stored about a person, from the database"}
 	var values []string
 	export := &cobra.Command{
-		Use: "export", Short: "Write all events and errors whose payloads have these values, as lines of JSON", Args: cobra.NoArgs,
+		Use:   "export",
+		Short: "Write all events and errors whose payloads have these values, one JSON object per line",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -71,7 +73,7 @@ func newSubject() *cobra.Command {
 					return printText(cmd, string(line)+"\n")
 				})
 				if err != nil {
-					return fmt.Errorf("the export is not whole: %w", err)
+					return fmt.Errorf("the export is incomplete: %w", err)
 				}
 
 				cmd.PrintErrf("%d events and %d errors\n", events, errors)
@@ -87,10 +89,10 @@ func newSubject() *cobra.Command {
 
 // dataFlag adds the flag that names a person. A value may hold commas.
 func dataFlag(cmd *cobra.Command, values *[]string) {
-	cmd.Flags().StringArrayVar(values, "data", nil, "The `path=value` of a payload, such as user.id=8612; given more than once, all have to fit")
+	cmd.Flags().StringArrayVar(values, "data", nil, "The `path=value` of a payload, such as user.id=8612; may be repeated, and all must match")
 }
 
-// showErasure shows how far an erasure is.
+// showErasure shows the progress of an erasure.
 func (p *progress) showErasure(e erasure.Erasure) {
-	p.showText("erasure %s: %s; %d looked at; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
+	p.showText("erasure %s: %s; %d examined; %d events and %d errors erased", e.ID, e.Step, e.Scanned, e.Events, e.Rejections)
 }

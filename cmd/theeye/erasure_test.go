@@ -35,8 +35,8 @@ func fillSession(t *testing.T, client *apptest.Client) string {
 	return session
 }
 
-// holdEvent locks an event of a session, so that an erasure comes so far and no farther
-// until the lock is let go.
+// holdEvent locks an event of a session, so that an erasure stops there until the lock is
+// released.
 func holdEvent(t *testing.T, dsn, session string) (letGo func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -50,7 +50,7 @@ func holdEvent(t *testing.T, dsn, session string) (letGo func()) {
 	return letGo
 }
 
-// halfErased waits until an erasure stands at such a lock, and returns its id.
+// halfErased waits until an erasure waits for such a lock, and returns its id.
 func halfErased(t *testing.T, dsn string) (id string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -72,8 +72,8 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 	}
 }
 
-// A service that is killed in the middle of an erasure leaves nothing half done: the next
-// one finishes it when the lease has ended.
+// When a service is killed in the middle of an erasure, the next one finishes the erasure
+// after the lease has ended.
 func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it needs the machine for itself
 	s := newSite(t)
 	r := s.serve(t)
@@ -89,7 +89,7 @@ func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it need
 	require.Error(t, <-gone)
 	letGo()
 	r = s.serve(t)
-	_, err := s.database.Pool(t).Exec(t.Context(), "update erasure set leased_until = now()") // and not in 15 s
+	_, err := s.database.Pool(t).Exec(t.Context(), "update erasure set leased_until = now()") // rather than in 15 s
 	require.NoError(t, err)
 	r.await(t, "an erasure is finished")
 	var found map[string]any
@@ -102,7 +102,7 @@ func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it need
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
 
-// Ctrl-C ends the command and not the erasure.
+// Ctrl-C ends the command but not the erasure.
 func TestAnErasureOutlivesItsCommand(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -13,8 +13,11 @@ import (
 )
 
 func newTypePreview() *cobra.Command {
-	source, events, maxFailing, inJSON := planSource{}, eventtype.DefaultSample, 0, false
-	cmd := newEventTypeCommand("preview -f PLAN", "Hold the schemas of a plan against stored events before they bite", cobra.NoArgs,
+	source := planSource{}
+	events := eventtype.DefaultSample
+	maxFailing := 0
+	inJSON := false
+	cmd := newEventTypeCommand("preview -f PLAN", "Check stored events against the schemas of a plan before it is applied", cobra.NoArgs,
 		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
 			if err := checkSample(events); err != nil {
 				return err
@@ -41,22 +44,22 @@ func newTypePreview() *cobra.Command {
 
 			return checkPreviews(all, maxFailing)
 		})
-	cmd.Long = `Hold the schemas of a plan against the newest stored events of each type, and against
-its open errors: how many events fit now and would not any more, which violations are
-the commonest, and which errors could be replayed. Nothing is changed.
+	cmd.Long = `Check the newest stored events of each type, and its open errors, against the schemas
+of a plan. The report says how many events match now and would no longer match, which
+violations are the most common, and how many errors could be replayed. Nothing is changed.
 
-It ends with 1 when more stored events would newly fail than --max-failing allows, all
-types together, or when the time was up before all were looked at; for CI. Types whose
-mode in the plan is observe refuse nothing and do not count; to enforce what was only
-observed does.`
+For CI, the command exits with 1 when more stored events of all types would newly fail
+than --max-failing allows, or when the time limit ended before every event was examined.
+Types whose mode in the plan is observe reject nothing and do not count. A type that
+changes from observe to enforce does count.`
 	source.bindFlags(cmd)
 	bindSample(cmd, &events)
-	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "How many stored events may newly fail")
+	cmd.Flags().IntVar(&maxFailing, "max-failing", 0, "Number of stored events that may newly fail")
 	bindJSON(cmd, &inJSON)
 	return cmd
 }
 
-// typePreview is the preview of one type.
+// typePreview is the preview of one type, with its mode in the plan.
 type typePreview struct {
 	eventtype.Key
 	eventtype.Preview
@@ -75,7 +78,7 @@ func collectPreviews(cmd *cobra.Command, t cli.EventTypes, source planSource, ev
 
 	all := make([]typePreview, 0, len(wanted))
 	for i := range wanted {
-		shown.showText("type %d of %d: looking at the events of %s", i+1, len(wanted), wanted[i].Path())
+		shown.showText("type %d of %d: examining the events of %s", i+1, len(wanted), wanted[i].Path())
 		preview, err := t.Preview(cmd.Context(), wanted[i].Key, wanted[i].Spec, events)
 		if stopped := context.Cause(cmd.Context()); stopped != nil {
 			return nil, stopped
@@ -95,11 +98,12 @@ func formatPreviews(all []typePreview) string {
 	var b strings.Builder
 	for i := range all {
 		p := &all[i]
-		e, r := p.Events, p.Rejections
-		fmt.Fprintf(&b, "%s (%s): %d stored events: %d would newly fail, %d fail already, %d would newly fit, %d unaffected\n",
+		e := p.Events
+		r := p.Rejections
+		fmt.Fprintf(&b, "%s (%s): %d stored events: %d would newly fail, %d fail already, %d would newly match, %d unaffected\n",
 			p.Path(), p.Mode, e.Examined, e.NewlyFailing, e.StillFailing, e.NewlyPassing, e.Unaffected)
 		if r.Examined > 0 {
-			fmt.Fprintf(&b, "  %d open errors: %d would fit and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
+			fmt.Fprintf(&b, "  %d open errors: %d would match and could be replayed, %d would not\n", r.Examined, r.NewlyPassing, r.StillFailing)
 		}
 
 		for _, v := range p.Violations {
@@ -107,16 +111,17 @@ func formatPreviews(all []typePreview) string {
 		}
 
 		if !p.Complete {
-			b.WriteString("  the time was up before all were looked at; ask for fewer with --events\n")
+			b.WriteString("  the time limit ended before every event was examined; lower --events\n")
 		}
 	}
 
 	return b.String()
 }
 
-// checkPreviews is the error that makes the exit code.
+// checkPreviews returns the error that sets the exit code.
 func checkPreviews(all []typePreview, maxFailing int) error {
-	failing, complete := 0, true
+	failing := 0
+	complete := true
 	for i := range all {
 		if all[i].Mode == string(eventtype.Enforce) {
 			failing += all[i].Events.NewlyFailing
@@ -127,9 +132,9 @@ func checkPreviews(all []typePreview, maxFailing int) error {
 
 	switch {
 	case failing > maxFailing:
-		return fmt.Errorf("%d stored events would newly fail; %d may", failing, maxFailing)
+		return fmt.Errorf("%d stored events would newly fail; --max-failing allows %d", failing, maxFailing)
 	case !complete:
-		return errors.New("not all stored events were looked at")
+		return errors.New("not all stored events were examined")
 	}
 
 	return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Runs of export that share a cursor file write each event once; a run that follows
-// writes what is stored while it runs.
+// Runs of export that share a cursor file write each event once; a run with --follow writes
+// the events that are stored while it runs.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -7,10 +7,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Root makes the commands as the program has them.
+// Root builds the program's commands.
 func Root() *cobra.Command { return newRoot(nil) }
 
-// OpsURL is where the probe asks.
+// OpsURL returns the URL that the probe calls.
 func OpsURL(listen string) (string, error) { return opsURL(listen) }
 
 // Ask asks a question that only "yes" answers.
@@ -19,7 +19,7 @@ func Ask(in io.Reader, out io.Writer, question string) error { return promptForY
 // Progress is the progress of a command.
 type Progress struct{ p *progress }
 
-// NewProgress makes one that shows on out, or nowhere when that is nil.
+// NewProgress makes one that writes to out, or nothing when out is nil.
 func NewProgress(out io.Writer, now func() time.Time) Progress {
 	return Progress{&progress{out: out, now: now}}
 }
@@ -27,5 +27,5 @@ func NewProgress(out io.Writer, now func() time.Time) Progress {
 // Show shows a text.
 func (p Progress) Show(format string, args ...any) { p.p.showText(format, args...) }
 
-// Clear takes away what is shown.
+// Clear removes the shown text.
 func (p Progress) Clear() { p.p.clearLine() }

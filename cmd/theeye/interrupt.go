@@ -20,7 +20,7 @@ func watchSignals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
 	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM)
 	second := make(chan struct{})
 	go func() {
-		first, _ := (<-received).(syscall.Signal) // it is one wherever there are signals
+		first, _ := (<-received).(syscall.Signal) // it is a syscall.Signal on every system that has signals
 		cancel(interruption{signal: first})
 		<-received
 		close(second)
@@ -31,8 +31,8 @@ func watchSignals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
 	}
 }
 
-// interruption is how a command ended that a signal stopped. It says what was done until
-// then, where there is something to say.
+// interruption is the error of a command that a signal stopped. done says how far the
+// command came, if there is anything to report.
 type interruption struct {
 	signal syscall.Signal
 	done   string
@@ -40,8 +40,8 @@ type interruption struct {
 
 func (i interruption) Error() string { return i.done }
 
-// explainInterruption tells what ended a command: where a signal came first, the error is but how
-// the command noticed. Requests that were abandoned stay an error of their own.
+// explainInterruption returns the interruption instead of the error if a signal came first,
+// because the error is then only its consequence. ErrAbandoned stays an error of its own.
 func explainInterruption(ctx context.Context, err error) error {
 	var stopped interruption
 	if err == nil || !errors.As(context.Cause(ctx), &stopped) || errors.Is(err, app.ErrAbandoned) {
@@ -63,8 +63,8 @@ func explainInterruption(ctx context.Context, err error) error {
 	return stopped
 }
 
-// unfinishedError says what was done before a command failed, for the case that it failed
-// because it was interrupted.
+// unfinishedError is the error of a command that failed, with how far the command came, in
+// case an interruption was the cause.
 type unfinishedError struct {
 	error
 

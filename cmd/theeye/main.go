@@ -29,22 +29,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// What the linker sets when the program is built.
+// The linker sets these when the program is built.
 var (
 	version  = "dev"
-	revision = "" //nolint:gochecknoglobals // where the build has no repository to read it from
+	revision = "" //nolint:gochecknoglobals // for builds without a repository to read it from
 )
 
 // Exit codes, as sysexits.h has them.
 const (
 	exitFailure       = 1  // the command did not do what it was asked
-	exitUsage         = 64 // the arguments cannot be understood
-	exitData          = 65 // files cannot be used, or what is there belongs to something else
-	exitDependency    = 69 // the database, or what is to be watched, cannot be reached
-	exitInternal      = 70 // a defect, or requests were abandoned
-	exitConfiguration = 78 // a setting, or the schema
+	exitUsage         = 64 // the arguments are invalid
+	exitData          = 65 // a file cannot be used, or an existing Secret belongs to something else
+	exitDependency    = 69 // the database, or the service to watch, cannot be reached
+	exitInternal      = 70 // a bug, or requests were abandoned
+	exitConfiguration = 78 // a setting or the schema is wrong
 
-	exitSignal = 128 // and the number of the signal that ended the command, as shells have it
+	exitSignal = 128 // plus the number of the signal that ended the command, as in shells
 )
 
 func main() {
@@ -61,7 +61,7 @@ func run(arguments []string, out, errOut io.Writer) int {
 	root.SetErr(errOut)
 	err := explainInterruption(ctx, root.ExecuteContext(cli.WithCommandActor(ctx)))
 	if text := errorMessage(err); text != "" {
-		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // nowhere to say it
+		fmt.Fprintln(errOut, "theeye: "+text) //nolint:errcheck // there is nowhere to report it
 	}
 
 	return exitCode(err)
@@ -69,13 +69,31 @@ func run(arguments []string, out, errOut io.Writer) int {
 
 func newRoot(hurry <-chan struct{}) *cobra.Command {
 	root := &cobra.Command{
-		Use: "theeye", Short: "The Eye collects user-behaviour events and keeps them in Postgres",
-		SilenceErrors: true, SilenceUsage: true, Version: version,
+		Use:           "theeye",
+		Short:         "The Eye collects user-behaviour events and stores them in Postgres",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{suggestFlag(cmd, err)} })
 	root.AddCommand(
-		newServe(hurry), newDev(hurry), newMigrate(), newConfig(), newApplication(), newKey(), newEventType(), newRejection(), newErase(), newErasure(), newSubject(), newAudit(),
-		newTop(), newDoctor(), newCheck(), newHealthcheck(), newExport(),
+		newServe(hurry),
+		newDev(hurry),
+		newMigrate(),
+		newConfig(),
+		newApplication(),
+		newKey(),
+		newEventType(),
+		newRejection(),
+		newErase(),
+		newErasure(),
+		newSubject(),
+		newAudit(),
+		newTop(),
+		newDoctor(),
+		newCheck(),
+		newHealthcheck(),
+		newExport(),
 		newVersion(),
 	)
 	addMan(root)
@@ -84,7 +102,7 @@ func newRoot(hurry <-chan struct{}) *cobra.Command {
 	return root
 }
 
-// usageError marks arguments that cannot be understood.
+// usageError marks an error in the arguments.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -104,7 +122,11 @@ func exitCode(err error) int {
 		return exitData
 	case errors.Is(err, app.ErrConfiguration), errors.Is(err, postgres.ErrSchemaBehind), errors.Is(err, kube.ErrNotInCluster):
 		return exitConfiguration
-	case errors.Is(err, app.ErrDependency), errors.Is(err, cli.ErrPrivatePostgres), errors.Is(err, top.ErrUnreachable), errors.Is(err, export.ErrUnreachable), isFault && f.Kind == fault.Unavailable:
+	case errors.Is(err, app.ErrDependency),
+		errors.Is(err, cli.ErrPrivatePostgres),
+		errors.Is(err, top.ErrUnreachable),
+		errors.Is(err, export.ErrUnreachable),
+		isFault && f.Kind == fault.Unavailable:
 		return exitDependency
 	case errors.Is(err, app.ErrAbandoned), isFault && f.Kind == fault.Internal:
 		return exitInternal
@@ -113,7 +135,7 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// errorMessage says what went wrong. A fault says it for people.
+// errorMessage returns the text of an error: of a fault, its detail and its violations.
 func errorMessage(err error) string {
 	if err == nil {
 		return ""
@@ -133,7 +155,7 @@ func errorMessage(err error) string {
 	return err.Error()
 }
 
-// loadConfig reads the settings as a command was given them.
+// loadConfig reads the settings from a command's flags, the environment and the file.
 func loadConfig(cmd *cobra.Command) (config.Config, error) {
 	file, err := cmd.Flags().GetString(config.FileFlag)
 	if err != nil {
@@ -148,7 +170,7 @@ func loadConfig(cmd *cobra.Command) (config.Config, error) {
 	return c, nil
 }
 
-// thisBuild tells which build this is.
+// thisBuild returns the version and the revision of this build.
 func thisBuild() telemetry.Build {
 	build := telemetry.Build{Version: version, GoVersion: runtime.Version(), Revision: cmp.Or(revision, "unknown")}
 	if info, ok := debug.ReadBuildInfo(); ok && revision == "" {
@@ -162,20 +184,20 @@ func thisBuild() telemetry.Build {
 	return build
 }
 
-// newLogger logs to standard error, also what OpenTelemetry has to complain of: its SDK
-// would else write lines of its own there.
+// newLogger logs to standard error. Errors of OpenTelemetry are logged too, because its SDK
+// would write its own lines to standard error otherwise.
 func newLogger(c config.Config) (*telemetry.Log, error) {
 	log, err := app.NewLog(c, version, os.Stderr)
 	if err == nil {
-		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { //nolint:forbidigo // the SDK has no other door, and the process is ours
-			log.Warn("OpenTelemetry complains", zap.Error(err))
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { //nolint:forbidigo // the SDK has no other way, and this is the main program
+			log.Warn("OpenTelemetry error", zap.Error(err))
 		}))
 	}
 
 	return log, err
 }
 
-// printText prints what a command has to say.
+// printText writes a text to a command's standard output.
 func printText(cmd *cobra.Command, text string) error {
 	if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil {
 		return fmt.Errorf("print: %w", err)

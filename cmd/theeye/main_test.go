@@ -20,10 +20,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// binaryVariable tells the tests where the program is.
+// binaryVariable names the path of the program that the tests run.
 const binaryVariable = "EYE_TEST_BINARY"
 
-// TestMain builds the program that the tests run, as users do.
+// TestMain builds the program that the tests run as users do.
 func TestMain(m *testing.M) {
 	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "theeye-under-test"))
 	if err != nil {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
-// theeye prepares the program with a clean environment but for the given variables.
+// theeye prepares the program with only the given variables in its environment.
 func theeye(environ []string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.Getenv("TMPDIR")}, environ...)
@@ -66,11 +66,11 @@ func finish(t testing.TB, environ []string, arguments ...string) (code int, out,
 // running is the program while it runs.
 type running struct {
 	*exec.Cmd
-	done chan struct{} // closed when it ended and all that it wrote is in log
+	done chan struct{} // closed when it ended and all its output is in log
 	log  *lines
 }
 
-// lines is what a program wrote, for tests to wait for and to show.
+// lines is the output of a program, for tests to wait for and to show.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -95,7 +95,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// await waits until the program wrote a text, and fails the test when it ends first.
+// await waits until the program writes a text, and fails the test when it ends first.
 func (r *running) await(t testing.TB, text string) {
 	t.Helper()
 	const patience = time.Minute
@@ -119,7 +119,7 @@ func (r *running) await(t testing.TB, text string) {
 	}
 }
 
-// start starts the program; it is killed when the test ends, if it still runs.
+// start starts the program. A program that still runs at the end of the test is killed.
 func start(t testing.TB, environ []string, arguments ...string) *running {
 	t.Helper()
 	return launch(t, theeye(environ, arguments...))
@@ -148,7 +148,7 @@ func launch(t testing.TB, command *exec.Cmd) *running {
 		r.log.read(read)
 	}()
 	go func() {
-		_ = r.Wait() // the state tells
+		_ = r.Wait() // the process state is checked
 		<-told
 		close(r.done)
 	}()

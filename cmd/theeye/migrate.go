@@ -13,11 +13,14 @@ import (
 )
 
 func newMigrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or show how far it is"}
-	up, status := newMigrateUp(), newMigrateStatus()
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database schema up to date, or show its state"}
+	up := newMigrateUp()
+	status := newMigrateStatus()
 	confirmed := false
 	down := &cobra.Command{
-		Use: "down", Short: "Take back the last migration, and the data it held", Args: cobra.NoArgs,
+		Use:   "down",
+		Short: "Revert the last migration and delete its data",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -25,17 +28,17 @@ func newMigrate() *cobra.Command {
 			}
 
 			if !confirmed {
-				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
+				return usageError{fmt.Errorf("migrate down deletes data; add --yes to confirm")}
 			}
 
 			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
 
-			return printText(cmd, "the last migration was taken back\n")
+			return printText(cmd, "the last migration was reverted\n")
 		},
 	}
-	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
+	down.Flags().BoolVar(&confirmed, "yes", false, "Confirm that data is deleted")
 	for _, sub := range []*cobra.Command{up, status, down, newMigrateRoles()} {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
@@ -44,7 +47,7 @@ func newMigrate() *cobra.Command {
 	return cmd
 }
 
-// migrationReport is what migrate up did.
+// migrationReport lists the migrations that migrate up applied.
 type migrationReport struct {
 	Applied []appliedMigration `json:"applied"`
 }
@@ -58,27 +61,30 @@ type appliedMigration struct {
 func newMigrateUp() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
+		Use:   "up",
+		Short: "Apply every missing migration; safe to run several at once",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
 
-			done, shown := migrationReport{Applied: []appliedMigration{}}, newProgress(cmd)
-			var unsaid error
+			done := migrationReport{Applied: []appliedMigration{}}
+			shown := newProgress(cmd)
+			var printErr error
 			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
 				switch s.State {
 				case postgres.MigrationBegins:
 					shown.showText("applying %s", s.Name)
 				case postgres.MigrationWaits:
 					shown.clearLine()
-					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
+					cmd.PrintErrln("theeye: another transaction uses a table; trying again in a few seconds")
 				case postgres.MigrationApplied:
 					shown.clearLine()
 					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
-					if !asJSON && unsaid == nil {
-						unsaid = printText(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
+					if !asJSON && printErr == nil {
+						printErr = printText(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
 					}
 				}
 			})
@@ -87,8 +93,8 @@ func newMigrateUp() *cobra.Command {
 				return err
 			}
 
-			if unsaid != nil {
-				return unsaid
+			if printErr != nil {
+				return printErr
 			}
 
 			return printMigrated(cmd, done, asJSON)
@@ -109,12 +115,14 @@ func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error 
 	return printText(cmd, "the schema is current\n")
 }
 
-func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // of them in one
+func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // microseconds in a millisecond
 
 func newMigrateStatus() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
+		Use:   "status",
+		Short: "List the migrations and when each was applied",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -137,7 +145,7 @@ func newMigrateStatus() *cobra.Command {
 						applied = m.AppliedAt.UTC().Format(time.RFC3339)
 					}
 
-					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
+					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush returns the error
 				}
 			})
 		},
@@ -149,21 +157,25 @@ func newMigrateStatus() *cobra.Command {
 func newMigrateRoles() *cobra.Command {
 	var roles postgres.Roles
 	cmd := &cobra.Command{
-		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
-		Long: `Make the roles of the service and of analysts where they are missing, and grant each
-what it needs and no more. Run it as the role that ran the migrations, and again
-whenever you like, after a migration say. A role that is made has no password yet.
+		Use:   "roles",
+		Short: "Create the roles of the service and of analysts, and grant their privileges",
+		Args:  cobra.NoArgs,
+		Long: `Create the roles of the service and of analysts where they are missing, and grant each
+role the privileges that it needs and no others. Run the command as the role that ran the
+migrations, and repeat it at any time, for example after a migration. A new role has no
+password yet.
 
-The service's role reads and writes rows, adds to the audit log, and can make, change
-and drop nothing. The analysts' role reads events, sessions, event types, the names of
-applications, and what was refused but for its raw text.
+The service's role reads and writes rows, adds to the audit log, and cannot create, alter
+or drop anything. The analysts' role reads events, sessions, event types, the names of
+applications, and rejections without their raw text.
 
-It fails and changes nothing where a role could become the owner all the same, by functions
-of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
-them in public. It says then what has to be run, and as whom.`,
+The command fails and changes nothing if a role could still become the owner through its
+own functions in a schema on the service's search path. Up to Postgres 14, every role can
+create functions in the schema public. The error lists the statements to run, and as which
+role.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if roles == (postgres.Roles{}) || roles.Service == roles.Analyst {
-				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
+				return usageError{errors.New("give --service or --analyst or both, with different roles")}
 			}
 
 			c, err := loadConfig(cmd)
@@ -175,10 +187,10 @@ them in public. It says then what has to be run, and as whom.`,
 				return err
 			}
 
-			return printText(cmd, "the roles are there and have their privileges\n")
+			return printText(cmd, "the roles exist and have their privileges\n")
 		},
 	}
-	cmd.Flags().StringVar(&roles.Service, "service", "", "The role that the service connects as")
-	cmd.Flags().StringVar(&roles.Analyst, "analyst", "", "The role that analysts connect as")
+	cmd.Flags().StringVar(&roles.Service, "service", "", "Role of the service")
+	cmd.Flags().StringVar(&roles.Analyst, "analyst", "", "Role of the analysts")
 	return cmd
 }

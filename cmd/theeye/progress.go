@@ -10,18 +10,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
-// progressStep is the least time between two changes of what is shown.
+// progressStep is the shortest time between two updates of the line.
 const progressStep = 100 * time.Millisecond
 
-// progress shows how far a command is, on one line of a terminal's standard error that it
-// writes over. Where standard error is no terminal it shows nothing.
+// progress shows the progress of a command on one line of standard error, which it
+// overwrites. It shows nothing where standard error is not a terminal.
 type progress struct {
 	out  io.Writer
 	now  func() time.Time
 	last time.Time
 }
 
-// newProgress makes the progress of a command. The command has to clear it.
+// newProgress returns the progress of a command. The command must call clearLine.
 func newProgress(cmd *cobra.Command) *progress {
 	p := &progress{now: time.Now}
 	if isTerminal(cmd.ErrOrStderr()) {
@@ -31,17 +31,17 @@ func newProgress(cmd *cobra.Command) *progress {
 	return p
 }
 
-// showText shows a text in place of the last one, unless that was shown only just now.
+// showText replaces the shown text, unless the last update was less than progressStep ago.
 func (p *progress) showText(format string, args ...any) {
 	if p.out == nil || p.now().Sub(p.last) < progressStep {
 		return
 	}
 
 	p.last = p.now()
-	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // it is only shown
+	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // progress is best effort
 }
 
-// clearLine takes away what is shown.
+// clearLine removes the shown text.
 func (p *progress) clearLine() {
 	if p.out != nil && !p.last.IsZero() {
 		fmt.Fprint(p.out, "\r\x1b[K") //nolint:errcheck // as above
@@ -50,7 +50,7 @@ func (p *progress) clearLine() {
 	p.last = time.Time{}
 }
 
-// isTerminal tells whether somebody sits before a stream.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(io.Writer)
 	return ok && top.IsInteractive(file)

@@ -19,8 +19,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// ingress hands requests on to services in turn, over connections that it keeps, as
-// ingresses do. It learns only now and then who is ready.
+// ingress forwards requests to services in turn, over connections that it keeps open, like a
+// real ingress. It learns only now and then which service is ready.
 type ingress struct {
 	services []*behind
 	turn     atomic.Uint64
@@ -42,10 +42,10 @@ func (g *ingress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 
-	http.Error(w, "nobody is ready", http.StatusBadGateway)
+	http.Error(w, "no service is ready", http.StatusBadGateway)
 }
 
-// look asks who is ready, until ctx ends.
+// look checks which service is ready, until ctx ends.
 func (g *ingress) look(ctx context.Context) {
 	const every = 100 * time.Millisecond
 	for {
@@ -62,7 +62,7 @@ func (g *ingress) look(ctx context.Context) {
 	}
 }
 
-// newIngress stands before services, given their two addresses each.
+// newIngress returns an ingress in front of services, given their two addresses each.
 func newIngress(t *testing.T, addresses [][2]string) (g *ingress, address string) {
 	t.Helper()
 	const idle = 64
@@ -107,8 +107,8 @@ func (g *ingress) await(t *testing.T, n int, ready bool) {
 	require.Eventually(t, func() bool { return g.services[n].ready.Load() == ready }, time.Minute, time.Millisecond)
 }
 
-// Behind a proxy that keeps its connections and learns late who is ready, services are
-// stopped and replaced one after the other, and no request fails: nobody sends again.
+// Behind a proxy that keeps its connections and learns late which service is ready, services
+// are stopped and replaced one after the other. No request fails, without any retry.
 //
 //nolint:paralleltest // it needs the machine for itself
 func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {

@@ -17,12 +17,12 @@ import (
 // shellBlock is one of a page's shell blocks.
 type shellBlock struct {
 	text string
-	// live blocks are run against a service. The others are run against stand-ins of the
-	// programs that they call.
+	// live blocks run against a service. The others run against stand-ins of the programs
+	// that they call.
 	live bool
 }
 
-// shellBlocks are all shell blocks of a page, in order.
+// shellBlocks returns all shell blocks of a page, in order.
 func shellBlocks(t *testing.T, page string) []shellBlock {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -36,8 +36,8 @@ func shellBlocks(t *testing.T, page string) []shellBlock {
 	return found
 }
 
-// The shells that people paste into, without their settings: bash of most systems, zsh of
-// macOS. Interactive, zsh knows no comments: their words become arguments.
+// The shells that users paste into, without their settings: bash of most systems, zsh of
+// macOS. An interactive zsh has no comments: their words become arguments.
 var pasteShells = map[string][]string{ //nolint:gochecknoglobals // a constant, which Go has none of
 	"bash": {"bash", "--norc", "-i"},
 	"zsh":  {"zsh", "-f", "-i"},
@@ -45,8 +45,8 @@ var pasteShells = map[string][]string{ //nolint:gochecknoglobals // a constant, 
 
 const between = "@@ the next block @@"
 
-// pasteInShell types texts into one interactive shell, one after the other, and returns what each
-// of them printed. A command that fails ends the shell and fails the test.
+// pasteInShell types texts into one interactive shell, one after the other, and returns the
+// output of each. A command that fails ends the shell and fails the test.
 func pasteInShell(t *testing.T, shell []string, folder string, environ []string, texts ...string) []string {
 	t.Helper()
 	require.NotEmpty(t, shell)
@@ -58,7 +58,7 @@ func pasteInShell(t *testing.T, shell []string, folder string, environ []string,
 	command.Dir = folder
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TERM=dumb"}, environ...)
 	command.Stdin = strings.NewReader("set -e\nset -o pipefail\n" + strings.Join(texts, "\necho '"+between+"'\n") + "\n")
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // leaves the terminal of whoever runs the tests alone
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // does not touch the terminal that runs the tests
 	var out, errOut strings.Builder
 	command.Stdout, command.Stderr = &out, &errOut
 	require.NoError(t, command.Run(), "%s\n%s", &out, &errOut)
@@ -80,7 +80,7 @@ func TestDevIsAsTheReadmeSays(t *testing.T) {
 	}
 }
 
-// liveBlocks are the blocks of a page that are run against a service.
+// liveBlocks returns the blocks of a page that run against a service.
 func liveBlocks(t *testing.T, page string) (texts []string) {
 	t.Helper()
 	for _, b := range shellBlocks(t, page) {
@@ -154,8 +154,8 @@ func requireAPIAnswers(t *testing.T, answers []string) {
 	require.Regexp(t, `events +3`, audited)
 }
 
-// What README says of other machines calls the programs that are meant, with the arguments
-// that are meant and none besides.
+// The README blocks for other machines call the intended programs, with exactly the intended
+// arguments.
 func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 	t.Parallel()
 	var texts []string
@@ -185,8 +185,8 @@ func TestReadmeCommandsPasteAsTheyAreMeant(t *testing.T) {
 	}
 }
 
-// Pasted into zsh, the words of a comment become arguments: those of curl are hosts that
-// get the key in its headers.
+// Pasted into zsh, the words of a comment become arguments. To curl they are hosts, which
+// get the key in the headers.
 func TestNoShellBlockHasComments(t *testing.T) {
 	t.Parallel()
 	var pages []string

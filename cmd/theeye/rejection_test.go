@@ -51,7 +51,7 @@ func TestRejections(t *testing.T) {
 	shown, _ := run(0, "show", second)
 	require.Equal(t, out, shown)
 
-	// What is the same as before is refused again, and then mended.
+	// An unchanged event is rejected again; then its cause is fixed.
 	out, _ = run(0, "replay", "--code", "schema_violation")
 	require.JSONEq(t, `{"matched":2,"stored":0,"duplicates":0,"rejected":2,"skipped":0}`, out)
 	setType(`{}`)

@@ -23,7 +23,7 @@ func TestMigrateRoles(t *testing.T) {
 	for range 2 {
 		code, out, errOut := finish(t, owner, "migrate", "roles", "--service", service, "--analyst", analyst)
 		require.Zero(t, code, errOut)
-		require.Equal(t, "the roles are there and have their privileges\n", out)
+		require.Equal(t, "the roles exist and have their privileges\n", out)
 	}
 
 	code, _, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + database.DSNAs(service)}, "app", "create", "shop")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metrics serves the two samples of internal/cli/top, the second from the second time on.
+// metrics serves the two samples of internal/cli/top: the first once, then the second.
 func metrics(t *testing.T) string {
 	t.Helper()
 	var asked atomic.Int64

@@ -88,18 +88,32 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 	}
 	defer a.client.CloseIdleConnections()
 
-	var answers []Answer
-	for _, round := range []struct {
-		questions []question
-		times     int
-	}{
+	return a.measureRounds(ctx, []questionRound{
 		{drawn.eventQuestions(random, config.Times), config.Times},
 		{drawn.payloadQuestions(random, counts), counts},
 		{drawn.dailyCountQuestions(random, counts), counts},
 		{drawn.allTimeCountQuestions(), allTimeCounts},
-	} {
+	})
+}
+
+type questioner struct {
+	config QuestionConfig
+	client *http.Client
+	store  *postgres.QueryStore
+}
+
+// questionRound holds questions that are asked the same number of times.
+type questionRound struct {
+	questions []question
+	times     int
+}
+
+// measureRounds asks the selected questions that apply to the data.
+func (a *questioner) measureRounds(ctx context.Context, rounds []questionRound) ([]Answer, error) {
+	var answers []Answer
+	for _, round := range rounds {
 		for _, q := range round.questions {
-			if len(config.Only) > 0 && !slices.Contains(config.Only, q.name) {
+			if len(a.config.Only) > 0 && !slices.Contains(a.config.Only, q.name) {
 				continue
 			}
 
@@ -117,12 +131,6 @@ func MeasureQuestions(ctx context.Context, config QuestionConfig) ([]Answer, err
 	}
 
 	return answers, nil
-}
-
-type questioner struct {
-	config QuestionConfig
-	client *http.Client
-	store  *postgres.QueryStore
 }
 
 // errNotPossible means that a question does not apply to the data.

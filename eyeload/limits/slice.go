@@ -108,7 +108,7 @@ func (m *sliceMaker) addSession(events int, pause float64, from, to, end int64) 
 		m.events = append(m.events, madeEvent{
 			at:       at,
 			session:  int32(len(m.sessions)), //nolint:gosec // below sliceEvents
-			sequence: int32(i + 1),           //nolint:gosec // below sliceEvents
+			sequence: int32(i + 1),
 		})
 	}
 

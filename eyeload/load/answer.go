@@ -75,8 +75,8 @@ func (p *eventSender) recordAnswer(indexes []uint64, status int, body []byte) (c
 	return counts
 }
 
-// checkVerdict reports whether a verdict is possible for an event. An impossible verdict is a
-// bug of the service, and does not count as an answer.
+// checkVerdict reports whether a verdict is possible for an event. An impossible verdict is
+// recorded as a violation of the service, and does not count as an answer.
 func (p *eventSender) checkVerdict(index uint64, r *verdict) bool {
 	v, known := parseVerdict(r.Status)
 	id := p.source.ID(index)

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-// slowStore answers what was true when it was asked, a while later.
+// slowStore answers after a while with the state at the time of the request.
 type slowStore struct {
 	*fakeStore
 	takes time.Duration
@@ -33,8 +33,9 @@ func (s slowStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 	return snapshot, err
 }
 
-// What is known is as old as the question, for a revocation may come before the answer:
-// the bound on its age would else not bound how long a revoked key works.
+// The age of the cache counts from the request to the store, because a key may be
+// revoked before the answer: otherwise MaxAge would not bound how long a revoked key
+// works.
 func TestAgeCountsFromTheQuestion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,7 +43,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 		store := slowStore{&fakeStore{}, takes}
 		store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
 
 		requireAge := func() {
@@ -58,7 +59,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 	})
 }
 
-// How long a comparison takes must not tell how much of a key was right, and an unknown
+// The time of a comparison must not reveal how much of a key was right, and an unknown
 // key is compared like a known one. No test can measure that and be trusted, so this
 // one reads the code: the comparison is the library's, and nothing returns before it.
 func TestKeysAreComparedInConstantTime(t *testing.T) {

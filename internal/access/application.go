@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// AnyOrigin, among an application's allowed origins, allows every origin.
+// AnyOrigin among an application's allowed origins allows every origin.
 const AnyOrigin = "*"
 
 // Application is a trusted client.

@@ -2,13 +2,11 @@ package access
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
@@ -18,14 +16,11 @@ const (
 	DefaultMaxAge  = 4500 * time.Millisecond
 )
 
-// The bounds of one trip to the store. They are short so that a store that comes
-// back after an outage is noticed within a second or two.
-const (
-	versionTimeout  = time.Second
-	snapshotTimeout = 2 * time.Second
-)
+// snapshotTimeout bounds a read of everything. It is short, so that a store that comes back
+// after an outage is noticed within a second or two.
+const snapshotTimeout = 2 * time.Second
 
-// Config says how fresh a Directory is.
+// Config says how fresh a Cache is.
 type Config struct {
 	// Refresh is how often the store is asked for changes; 1 s unless set. A key
 	// that another process made works after at most this long.
@@ -37,7 +32,7 @@ type Config struct {
 	MaxAge time.Duration
 }
 
-// Deps are what a Directory works with.
+// Deps are what a Cache works with.
 type Deps struct {
 	Store  Store
 	Logger *zap.Logger
@@ -45,27 +40,21 @@ type Deps struct {
 	Now func() time.Time
 }
 
-// Cache knows all applications and keys and answers without a trip to the
-// store. It is safe for concurrent use.
+// Cache knows all applications and keys and answers without a question to the store. Its
+// follower refreshes it. It is safe for concurrent use.
 type Cache struct {
+	*background.Follower[index]
+
 	config   Config
 	deps     Deps
-	view     atomic.Pointer[view] // nil until the first refresh
 	counters counters
-	// publishing orders the changes of view.
-	publishing sync.Mutex
-
-	lifecycle sync.Mutex
-	cancel    context.CancelFunc // nil until Start
-	done      chan struct{}
-	stopped   bool
 }
 
 // One answer for all, so that it never tells which keys exist.
 var errUnauthorized = fault.New(fault.Unauthenticated, fault.CodeUnauthorized,
 	"a valid key is required: Authorization: Bearer KEY")
 
-// NewCache makes a directory that knows nothing until Start or Refresh.
+// NewCache makes a cache that knows nothing until Start or Refresh.
 func NewCache(config Config, deps Deps) *Cache {
 	if config.Refresh <= 0 {
 		config.Refresh = DefaultRefresh
@@ -75,177 +64,96 @@ func NewCache(config Config, deps Deps) *Cache {
 		config.MaxAge = DefaultMaxAge
 	}
 
-	return &Cache{config: config, deps: deps, done: make(chan struct{})}
+	c := &Cache{config: config, deps: deps}
+	c.Follower = background.NewFollower(background.FollowerConfig[index]{
+		ReadVersion: deps.Store.ReadVersion,
+		ReadContent: c.readIndex,
+		Interval:    config.Refresh,
+		ReadTimeout: snapshotTimeout,
+		MaxAge:      config.MaxAge,
+		Now:         deps.Now,
+		Lost:        c.logLost,
+		Found:       c.logFound,
+	})
+
+	return c
 }
 
-// Start begins to follow the store, until Stop. A directory starts once; after
-// Stop it does not.
-func (d *Cache) Start() {
-	d.lifecycle.Lock()
-	defer d.lifecycle.Unlock()
-
-	if d.cancel != nil || d.stopped {
-		return
+// readIndex reads everything from the store.
+func (c *Cache) readIndex(ctx context.Context, _ *index) (background.Snapshot[index], error) {
+	snapshot, err := c.deps.Store.ReadSnapshot(ctx)
+	if err != nil {
+		return background.Snapshot[index]{}, err
 	}
 
-	ctx, cancel := context.WithCancel(context.Background())
-	d.cancel = cancel
-	go d.followStore(ctx)
+	return background.Snapshot[index]{Content: newIndex(&snapshot), Version: snapshot.Version, At: snapshot.At}, nil
 }
 
-// Stop ends what Start began and waits for it. It may be called again, and without
-// Start.
-func (d *Cache) Stop() {
-	d.lifecycle.Lock()
-	d.stopped = true
-	cancel := d.cancel
-	d.lifecycle.Unlock()
-	if cancel != nil {
-		cancel()
-		<-d.done
-	}
+func (c *Cache) logLost(err error) {
+	c.deps.Logger.Warn("applications and keys cannot be read; requests fail once the cache is too old",
+		zap.Duration("max_age", c.config.MaxAge), zap.Error(err))
+}
+
+func (c *Cache) logFound(bool) {
+	latest := c.Latest()
+	c.deps.Logger.Info("applications and keys are read",
+		zap.Int("applications", latest.Content.applications),
+		zap.Int("keys", len(latest.Content.keys)),
+		zap.Int64("access_version", latest.Version))
 }
 
 // Authenticate returns who has the key with this text. An unknown, expired or
 // revoked key and one of a disabled application are the same Unauthenticated fault.
 // When the store has been away for longer than MaxAge, no key can be trusted, and
 // the fault is Unavailable.
-func (d *Cache) Authenticate(text string) (*Caller, error) {
+func (c *Cache) Authenticate(text string) (*Caller, error) {
 	id, hash, ok := ParseKey(text)
 	if !ok {
-		d.counters.rejected.Add(1)
+		c.counters.rejected.Add(1)
 		return nil, errUnauthorized
 	}
 
-	now := d.deps.Now()
-	v := d.view.Load()
-	if err := d.checkFresh(v, now); err != nil {
-		d.counters.unavailable.Add(1)
+	now := c.deps.Now()
+	latest := c.Latest()
+	if err := c.checkFresh(latest, now); err != nil {
+		c.counters.unavailable.Add(1)
 		return nil, err
 	}
 
-	if caller := v.findCaller(id, &hash, v.storeTime(now)); caller != nil {
-		d.counters.accepted.Add(1)
+	if caller := latest.Content.findCaller(id, &hash, storeTime(latest, now)); caller != nil {
+		c.counters.accepted.Add(1)
 		return caller, nil
 	}
 
-	d.counters.rejected.Add(1)
+	c.counters.rejected.Add(1)
 	return nil, errUnauthorized
 }
 
 // OriginAllowed tells whether any enabled application allows a web origin. It is
 // for preflights, which come without a key and give nothing away, so it answers
 // from what it knows, however old.
-func (d *Cache) OriginAllowed(origin string) bool {
-	v := d.view.Load()
-	if v == nil || origin == "" {
+func (c *Cache) OriginAllowed(origin string) bool {
+	latest := c.Latest()
+	if latest == nil || origin == "" {
 		return false
 	}
 
-	_, allowed := v.origins[origin]
-	return allowed || v.anyOrigin
-}
+	_, allowed := latest.Content.origins[origin]
 
-// Age tells how old the answers are, and whether there are any.
-func (d *Cache) Age() (age time.Duration, known bool) {
-	v := d.view.Load()
-	if v == nil {
-		return 0, false
-	}
-
-	return d.deps.Now().Sub(v.asOf), true
+	return allowed || latest.Content.anyOrigin
 }
 
 // Ready returns nil when keys can be checked, or else the fault that every caller
 // gets.
-func (d *Cache) Ready() error {
-	return d.checkFresh(d.view.Load(), d.deps.Now())
+func (c *Cache) Ready() error {
+	return c.checkFresh(c.Latest(), c.deps.Now())
 }
 
-func (d *Cache) checkFresh(v *view, now time.Time) error {
-	if v != nil && now.Sub(v.asOf) <= d.config.MaxAge {
+func (c *Cache) checkFresh(latest *background.Snapshot[index], now time.Time) error {
+	if c.IsFresh(latest, now) {
 		return nil
 	}
 
 	return fault.NewUnavailable(nil, fault.CodeUnavailable,
-		"keys cannot be checked while the database is away; try again later", d.config.Refresh)
-}
-
-// Refresh reads everything from the store now. When it returns without an error,
-// all that was committed before the call is in force.
-func (d *Cache) Refresh(ctx context.Context) error {
-	asOf := d.deps.Now()
-	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
-	defer cancel()
-
-	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
-	if err != nil {
-		d.countFailedRefresh(ctx)
-		return err
-	}
-
-	d.counters.changed.Add(1)
-	d.publishView(&view{index: newIndex(&snapshot), asOf: asOf, at: snapshot.At})
-	return nil
-}
-
-// refreshIfChanged refreshes only if there is something new.
-func (d *Cache) refreshIfChanged(ctx context.Context) error {
-	asOf := d.deps.Now()
-	bounded, cancel := context.WithTimeout(ctx, versionTimeout)
-	defer cancel()
-
-	version, at, err := d.deps.Store.ReadVersion(bounded)
-	if err != nil {
-		d.countFailedRefresh(ctx)
-		return err
-	}
-
-	if d.confirmView(version, asOf, at) {
-		d.counters.unchanged.Add(1)
-		return nil
-	}
-
-	return d.Refresh(ctx)
-}
-
-// countFailedRefresh counts a refresh that failed; one that was called off did not.
-func (d *Cache) countFailedRefresh(ctx context.Context) {
-	if !errors.Is(ctx.Err(), context.Canceled) {
-		d.counters.failed.Add(1)
-	}
-}
-
-// publishView puts a view in force, unless one that was asked for later is already:
-// refreshes may overtake each other.
-func (d *Cache) publishView(next *view) {
-	d.publishing.Lock()
-	defer d.publishing.Unlock()
-
-	if current := d.view.Load(); current != nil {
-		age := next.asOf.Compare(current.asOf)
-		if age < 0 || age == 0 && next.version < current.version {
-			return
-		}
-	}
-
-	d.view.Store(next)
-}
-
-// confirmView notes that the view was still right at a time, if it was; at is that time by
-// the store's clock.
-func (d *Cache) confirmView(version int64, asOf, at time.Time) bool {
-	d.publishing.Lock()
-	defer d.publishing.Unlock()
-
-	current := d.view.Load()
-	if current == nil || current.version != version {
-		return false
-	}
-
-	if asOf.After(current.asOf) {
-		d.view.Store(&view{index: current.index, asOf: asOf, at: at})
-	}
-
-	return true
+		"keys cannot be checked while the database is away; try again later", c.config.Refresh)
 }

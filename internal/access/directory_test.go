@@ -73,15 +73,14 @@ func TestAuthenticate(t *testing.T) {
 		caller, err := directory.Authenticate(text)
 		require.Nil(t, caller, name)
 		requireUnauthorized(t, err)
-		require.Equal(t, one, err, "%s: an answer tells nothing about why", name)
+		require.Equal(t, one, err, "%s: an answer does not reveal the reason", name)
 	}
 
 	require.Equal(t, int64(0), store.versions.Load())
 	require.Equal(t, int64(1), store.snapshots.Load(), "authenticating asks the store for nothing")
 }
 
-// A replica whose clock is wrong turns nobody away who has a good key, and lets nobody
-// in whose key has expired.
+// A replica whose clock is wrong rejects no valid key, and accepts no expired one.
 func TestKeysExpireByTheClockOfTheStore(t *testing.T) {
 	t.Parallel()
 	const years = 2 * 365 * 24 * time.Hour
@@ -134,7 +133,7 @@ func TestDirectoryFailsClosed(t *testing.T) {
 	require.False(t, known)
 	require.False(t, directory.OriginAllowed("https://a"))
 	_, err = directory.Authenticate("nonsense")
-	requireUnauthorized(t, err) // whatever the store holds, this is no key
+	requireUnauthorized(t, err) // not a key, whatever the store holds
 
 	require.NoError(t, directory.Refresh(t.Context()))
 	c.pass(access.DefaultMaxAge)
@@ -206,7 +205,7 @@ func TestALateRefreshDoesNotUndoANewerOne(t *testing.T) {
 	store.change(func(s *access.Snapshot) { s.Keys[0].RevokedAt = &revoked })
 	c.pass(time.Millisecond)
 	newer := refresh()
-	// Whichever of the two goes on first, the newer content stays.
+	// Whichever of the two continues first, the newer content stays.
 	store.leave <- struct{}{}
 	store.leave <- struct{}{}
 	require.NoError(t, <-late)
@@ -222,7 +221,7 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 	directory := access.NewCache(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(t, directory.Refresh(t.Context()))
-	directory.Start()
+	directory.Start(t.Context())
 	t.Cleanup(directory.Stop)
 	var readers, writers sync.WaitGroup
 	stop := make(chan struct{})

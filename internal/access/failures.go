@@ -28,7 +28,7 @@ const (
 	peerPrefix = 64
 )
 
-// NewFailureLimiter makes a limiter; a limit of zero is no limit.
+// NewFailureLimiter makes a limiter; zero means no limit.
 func NewFailureLimiter(perMinute int, now func() time.Time) *FailureLimiter {
 	return &FailureLimiter{perMinute: perMinute, now: now, fullAt: map[netip.Addr]time.Time{}}
 }

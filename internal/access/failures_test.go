@@ -52,7 +52,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// Whoever has many addresses does not get our memory.
+// A client with many addresses cannot exhaust the memory.
 func TestFailuresRememberABoundedNumberOfPeers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
@@ -65,7 +65,7 @@ func TestFailuresRememberABoundedNumberOfPeers(t *testing.T) {
 	_, ok := f.RecordFailure("192.0.2.1:1")
 	require.True(t, ok)
 	_, ok = f.RecordFailure("192.0.2.1:1")
-	require.False(t, ok, "a new peer is remembered all the same")
+	require.False(t, ok, "a new peer is still remembered")
 	now = now.Add(time.Hour)
 	for n := range 20_000 {
 		f.RecordFailure(fmt.Sprintf("172.16.%d.%d:1", n>>8&0xff, n&0xff))

@@ -20,7 +20,7 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 		store := &fakeStore{}
 		text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 		directory := newDirectory(store, time.Now)
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
 
 		synctest.Wait()
@@ -67,7 +67,7 @@ func outage(t *testing.T, hang bool) {
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 	directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-	directory.Start()
+	directory.Start(t.Context())
 	defer directory.Stop()
 
 	wait(10 * time.Second)
@@ -104,7 +104,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 		directory := newDirectory(store, time.Now)
 		directory.Stop()
 		directory.Stop()
-		directory.Start()
+		directory.Start(t.Context())
 		require.Zero(t, store.versions.Load(), "it does not start again")
 	})
 	t.Run("many at once", func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 			directory := newDirectory(&fakeStore{}, time.Now)
 			var group sync.WaitGroup
 			for range 4 {
-				group.Go(directory.Start)
+				group.Go(func() { directory.Start(t.Context()) })
 				group.Go(directory.Stop)
 			}
 
@@ -127,12 +127,12 @@ func TestDirectoryLifecycle(t *testing.T) {
 			core, logs := observer.New(zapcore.DebugLevel)
 			store := &fakeStore{hang: true}
 			directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-			directory.Start()
+			directory.Start(t.Context())
 			synctest.Wait()
 			before := time.Now()
 			directory.Stop()
 			require.Equal(t, before, time.Now(), "at once")
-			require.Zero(t, logs.Len(), "to be stopped is no outage")
+			require.Zero(t, logs.Len(), "a stop is not an outage")
 		})
 	})
 }

@@ -80,8 +80,12 @@ type renderedKey struct {
 
 func renderKey(k *Key, text string) renderedKey {
 	return renderedKey{
-		plainKey: plainKey(*k), Scopes: emptyIfNil(k.Scopes), CreatedAt: event.FormatTimestamp(k.CreatedAt),
-		ExpiresAt: formatOptionalTime(k.ExpiresAt), RevokedAt: formatOptionalTime(k.RevokedAt), Text: text,
+		plainKey:  plainKey(*k),
+		Scopes:    emptyIfNil(k.Scopes),
+		CreatedAt: event.FormatTimestamp(k.CreatedAt),
+		ExpiresAt: formatOptionalTime(k.ExpiresAt),
+		RevokedAt: formatOptionalTime(k.RevokedAt),
+		Text:      text,
 	}
 }
 

@@ -62,7 +62,7 @@ func TestLimiterAllowsABurstOfOneSecond(t *testing.T) {
 	require.False(t, ok)
 	c.pass(1)
 	_, ok = limiter.Allow(shop, 4)
-	require.True(t, ok, "the wait that was told is enough")
+	require.True(t, ok, "the returned wait is long enough")
 
 	c.pass(time.Hour)
 	_, ok = limiter.Allow(shop, 10)
@@ -172,7 +172,7 @@ func BenchmarkLimiter(b *testing.B) {
 	})
 }
 
-// What is said to be left passes, one by one or at once, and nothing more does.
+// The remaining events pass, one by one or at once, and nothing more does.
 func TestWhatIsLeftPasses(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []int{1, 3, 7, 1000, access.MaxRateLimit} {

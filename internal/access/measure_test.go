@@ -90,7 +90,7 @@ func TestRefreshesAreCountedByOutcome(t *testing.T) {
 				seen[`theeye_access_refreshes_total{outcome="failed"}`],
 			})
 		}
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
 
 		synctest.Wait()

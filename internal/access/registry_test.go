@@ -14,8 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// notebook is a store that knows the application shop and writes down what it is
-// asked to keep.
+// notebook is a store that knows the application shop and records its calls.
 type notebook struct {
 	asked []string
 	spec  access.ApplicationSpec
@@ -60,7 +59,7 @@ func (n *notebook) RevokeKey(_ context.Context, application, id string) error {
 	return n.note("revoke " + id + " of " + application)
 }
 
-// refreshes counts how often a directory was told of a change.
+// refreshes counts how often a cache was refreshed.
 type refreshes struct {
 	count int
 	err   error
@@ -82,7 +81,7 @@ func TestRegistryTellsTheDirectoryOfEveryChange(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	registry, book, told := newRegistry()
-	told.err = errors.New("the store is away") // it happened all the same
+	told.err = errors.New("the store is down") // the refresh is still attempted
 
 	_, err := registry.CreateApplication(ctx, access.ApplicationSpec{Name: "shop", AllowedOrigins: []string{"HTTP://A"}})
 	require.NoError(t, err)

@@ -13,9 +13,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-var errAway = errors.New("the store is away")
+var errAway = errors.New("the store is down")
 
-// fakeStore is a store whose content and absence a test decides.
+// fakeStore is a store whose content and outages a test controls.
 type fakeStore struct {
 	mu       sync.Mutex
 	snapshot access.Snapshot
@@ -25,8 +25,8 @@ type fakeStore struct {
 	clock func() time.Time // nil is time.Now
 
 	versions, snapshots atomic.Int64
-	// entered is told of each snapshot that is asked for, which then waits for a
-	// word on leave. Both are nil unless a test wants to hold snapshots up.
+	// entered receives a value for each requested snapshot, which then waits for a
+	// value on leave. Both are nil unless a test delays snapshots.
 	entered, leave chan struct{}
 }
 
@@ -34,7 +34,7 @@ func (s *fakeStore) change(to func(*access.Snapshot)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	// What was handed out before stays as it was.
+	// Snapshots returned before stay unchanged.
 	s.snapshot.Applications = append([]access.Application(nil), s.snapshot.Applications...)
 	s.snapshot.Keys = append([]access.HashedKey(nil), s.snapshot.Keys...)
 	to(&s.snapshot)

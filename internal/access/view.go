@@ -4,26 +4,18 @@ import (
 	"crypto/subtle"
 	"time"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// view is a snapshot made ready to be asked. It is not changed once it is shared.
-type view struct {
-	*index
-
-	// asOf is when the store was asked: all that had been committed by then is in it.
-	asOf time.Time
-	// at is the same by the store's clock, or a moment later.
-	at time.Time
-}
-
 // storeTime is the store's clock now. Keys expire by it: it is one for all replicas, where
 // their own may be wrong.
-func (v *view) storeTime(now time.Time) time.Time { return v.at.Add(now.Sub(v.asOf)) }
+func storeTime(s *background.Snapshot[index], now time.Time) time.Time {
+	return s.At.Add(now.Sub(s.AsOf))
+}
 
-// index is the part of a view that stays while the version does.
+// index is a snapshot made ready to be asked. It is not changed once it is shared.
 type index struct {
-	version      int64
 	applications int
 	keys         map[string]*credential
 	origins      map[string]struct{}
@@ -42,7 +34,6 @@ type credential struct {
 
 func newIndex(snapshot *Snapshot) *index {
 	x := &index{
-		version:      snapshot.Version,
 		applications: len(snapshot.Applications),
 		keys:         make(map[string]*credential, len(snapshot.Keys)),
 		origins:      map[string]struct{}{},

@@ -68,7 +68,7 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 
 // startCensus takes stock of the database from now on, and makes what is found there,
 // and what the parts know of themselves, metrics.
-func (s *Service) startCensus() error {
+func (s *Service) startCensus(ctx context.Context) error {
 	s.statisticsWorker = census.New(census.Config{
 		Interval: s.config.Ops.CensusInterval, Capacity: int64(s.config.Database.Capacity),
 	}, census.Deps{Store: postgres.NewCensusStore(s.db), Logger: s.logger, Now: time.Now, After: s.retentionWorker.Prepared()})
@@ -77,15 +77,15 @@ func (s *Service) startCensus() error {
 		return err
 	}
 
-	s.statisticsWorker.Start()
+	s.statisticsWorker.Start(ctx)
 	return nil
 }
 
-// closeTelemetry sends what is left of traces and metrics. A dead collector costs the
-// stop this long, and no request anything.
-func (s *Service) closeTelemetry() error {
+// closeTelemetry sends what is left of traces and metrics, also when ctx has ended. A dead
+// collector costs the stop this long, and no request anything.
+func (s *Service) closeTelemetry(ctx context.Context) error {
 	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 
 	return s.telemetry.Close(ctx)

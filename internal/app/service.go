@@ -106,18 +106,18 @@ func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *
 	}
 
 	if s.metrics, err = s.newInstruments(ctx); err != nil {
-		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
+		return nil, errors.Join(err, s.closeTelemetry(ctx))
 	}
 
 	database := DatabaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
 	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry(ctx)))
 	}
 
 	if err := s.startParts(ctx); err != nil {
-		s.closeAll() //nolint:contextcheck // it must close what is open even when ctx has ended
+		s.closeAll(ctx)
 		return nil, err
 	}
 
@@ -167,7 +167,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 
-	s.keyCache.Start() //nolint:contextcheck // it outlives the start
+	s.keyCache.Start(ctx)
 	types := postgres.NewEventTypeStore(s.db)
 	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
 		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.metrics.types,
@@ -176,7 +176,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
 
-	s.typeCache.Start() //nolint:contextcheck // it outlives the start
+	s.typeCache.Start(ctx)
 	events := postgres.NewEventStore(RejectionBounds(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
 	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
 		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
@@ -191,12 +191,12 @@ func (s *Service) buildParts(ctx context.Context) error {
 	s.retentionWorker = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.retentionWorker.Start() //nolint:contextcheck // it outlives the start
+	s.retentionWorker.Start(ctx)
 	s.indexWorker = newIndexWorker(s.db, s.logger)
-	s.indexWorker.Start() //nolint:contextcheck // it outlives the start
+	s.indexWorker.Start(ctx)
 	erasures := postgres.NewErasureStore(s.db)
 	s.eraser = NewEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
-	s.eraser.Start()                            //nolint:contextcheck // it outlives the start
+	s.eraser.Start(ctx)
 	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
 		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
 		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
@@ -218,7 +218,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 	guard := s.newGuard()
 	s.public.listener = guard.WrapListener(s.public.listener)
 	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
-	return s.startCensus()                                       //nolint:contextcheck // it outlives the start
+	return s.startCensus(ctx)
 }
 
 // newIndexWorker makes what builds the indexes that event types ask for.

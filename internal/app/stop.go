@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/background"
 )
 
 // ErrAbandoned tells that the service stopped before everything was answered.
@@ -41,12 +42,12 @@ func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	}()
 	s.setState("stopping")
 	s.logger.Info("stopping", zap.Duration("delay", s.config.Drain.Delay), zap.Duration("timeout", s.config.Drain.Timeout))
-	sleepContext(ctx, s.config.Drain.Delay)
+	background.Wait(ctx, s.config.Drain.Delay)
 	s.public.http.SetKeepAlivesEnabled(false)
 	shutdown := s.public.http.Shutdown(ctx)
 	left := s.inFlight.Load()
 	events := s.collector.Stop(ctx)
-	s.closeAll() //nolint:contextcheck // it must close what is open even when ctx has ended
+	s.closeAll(ctx)
 	if shutdown != nil || events > 0 {
 		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
 	}
@@ -55,19 +56,8 @@ func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	return nil
 }
 
-// sleepContext waits, unless ctx ends first.
-func sleepContext(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// closeAll closes whatever is open, at once.
-func (s *Service) closeAll() {
+// closeAll closes everything that is open, at once, also when ctx has ended.
+func (s *Service) closeAll(ctx context.Context) {
 	if s.public.http != nil {
 		_ = s.public.http.Close() // it is shut down, or it is given up
 	}
@@ -101,7 +91,7 @@ func (s *Service) closeAll() {
 	}
 
 	if s.collector != nil {
-		done, cancel := context.WithCancel(context.Background())
+		done, cancel := context.WithCancel(ctx)
 		cancel()
 		s.collector.Stop(done)
 	}
@@ -119,7 +109,7 @@ func (s *Service) closeAll() {
 	}
 
 	s.db.Close()
-	if err := s.closeTelemetry(); err != nil {
+	if err := s.closeTelemetry(ctx); err != nil {
 		s.logger.Warn("the last traces or metrics could not be sent", zap.Error(err))
 	}
 }

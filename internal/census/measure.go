@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // gauge is one metric of a finding.
@@ -21,8 +23,8 @@ type gauge struct {
 type observeFunc func(value float64, where ...metric.ObserveOption)
 
 // RegisterMetrics makes what the rounds find metrics of a meter. It is called once.
-func (t *Worker) RegisterMetrics(meter metric.Meter) error {
-	gauges := t.listGauges()
+func (w *Worker) RegisterMetrics(meter metric.Meter) error {
+	gauges := w.listGauges()
 	made := make([]metric.Float64Observable, len(gauges))
 	all := make([]metric.Observable, len(gauges))
 	var failed error
@@ -33,41 +35,31 @@ func (t *Worker) RegisterMetrics(meter metric.Meter) error {
 	}
 
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		found := t.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
+		found := w.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
 
-		now := t.deps.Now()
+		now := w.deps.Now()
 		for i, g := range gauges {
 			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
 
 		return nil
 	}, all...)
-	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
+	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
 
-	return nil
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.database.capacity", "By",
+		"Size of the disk of the database, from database.capacity",
+		func() (int64, bool) { return w.config.Capacity, w.config.Capacity > 0 })
+
+	return set.Err()
 }
 
-// observeCapacity makes the capacity a metric, if it is known.
-func (t *Worker) observeCapacity(meter metric.Meter) error {
-	if t.config.Capacity <= 0 {
-		return nil
-	}
-
-	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk of the database, from database.capacity"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.config.Capacity)
-			return nil
-		}))
-	return err //nolint:wrapcheck // Observe wraps it
-}
-
-func (t *Worker) listGauges() []gauge {
+func (w *Worker) listGauges() []gauge {
 	event, eventKey, session, rejection, other := tableAttribute("event"), tableAttribute("event_key"), tableAttribute("session"), tableAttribute("rejection"), tableAttribute("other")
 	return []gauge{
 		{"theeye.database.size", "By", "Size of the whole database", func(f *measurement, _ time.Time, tell observeFunc) { tell(float64(f.Size)) }},
@@ -77,7 +69,7 @@ func (t *Worker) listGauges() []gauge {
 			}
 		}},
 		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *measurement, _ time.Time, tell observeFunc) {
-			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
+			if days, known := daysToFull(w.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
 		}},

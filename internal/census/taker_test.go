@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a database that a test decides on.
+// fake is a database that a test controls.
 type fake struct {
 	mu sync.Mutex
 	answer
@@ -60,7 +60,7 @@ func (f *fake) rounds() int {
 	return f.asked
 }
 
-// taker makes a taker on a fake, and what a scrape sees of it.
+// taker makes a worker on a fake, and the meter that a scrape reads.
 func taker(t *testing.T, capacity int64, store *fake) (*census.Worker, *metrictest.Meter, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
@@ -88,7 +88,7 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 		}}}
 		taker, meter, _ := taker(t, 100*gibibyte, store)
 		require.Equal(t, map[string]float64{"theeye_database_capacity_bytes": 100 * gibibyte}, meter.Scrape(t), "nothing is found yet")
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
 
 		wait(30 * time.Second)
@@ -141,7 +141,7 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{}
 		taker, meter, _ := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
 
 		synctest.Wait()
@@ -165,14 +165,14 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 
 func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 	t.Parallel()
-	for name, away := range map[string]answer{"refusing": {err: errors.New("the database is away")}, "hanging": {hang: true}} {
+	for name, away := range map[string]answer{"refusing": {err: errors.New("the database is down")}, "hanging": {hang: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
 				store := &fake{answer: answer{stock: census.Statistics{Size: 42}}}
 				taker, meter, logs := taker(t, 0, store)
-				taker.Start()
+				taker.Start(t.Context())
 				defer taker.Stop()
 
 				wait(time.Second)
@@ -202,13 +202,13 @@ func TestStopEndsARunningRound(t *testing.T) {
 		never, _, _ := taker(t, 0, store)
 		never.Stop() // without Start
 		taker, _, logs := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		synctest.Wait()
 		before := time.Now()
 		taker.Stop()
 		taker.Stop()
 		require.Equal(t, before, time.Now(), "at once")
 		require.Equal(t, 1, store.rounds())
-		require.Zero(t, logs.Len(), "to be stopped is no failure")
+		require.Zero(t, logs.Len(), "a stop is not a failure")
 	})
 }

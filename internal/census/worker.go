@@ -2,11 +2,12 @@ package census
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/background"
 )
 
 // Config says how stock is taken.
@@ -18,7 +19,7 @@ type Config struct {
 	Capacity int64
 }
 
-// Deps are what a Taker works with.
+// Deps are what a Worker works with.
 type Deps struct {
 	Store  Store
 	Logger *zap.Logger
@@ -74,15 +75,13 @@ const roundTimeout = 5 * time.Second
 
 // Worker does a round at the start and then one an interval.
 type Worker struct {
+	*background.Worker
+
 	config          Config
 	deps            Deps
 	lastMeasurement atomic.Pointer[measurement] // nil until a round succeeds
 	// samples are of the last day, from the oldest on; they belong to the round.
 	samples []sample
-
-	once   sync.Once
-	cancel context.CancelFunc
-	done   chan struct{}
 }
 
 // measurement is what a round found and concluded. It is not changed once it is shared.
@@ -95,70 +94,31 @@ type measurement struct {
 	growthKnown bool
 }
 
-// New makes a taker that has yet to be started.
+// New makes a worker that has yet to be started.
 func New(config Config, deps Deps) *Worker {
-	return &Worker{config: config, deps: deps, done: make(chan struct{})}
-}
+	w := &Worker{config: config, deps: deps}
+	w.Worker = background.NewWorker(background.Config{Round: w.RunRound, Interval: config.Interval, After: deps.After})
 
-// Start begins the rounds. It is called once.
-func (t *Worker) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.cancel = cancel
-	go func() {
-		defer close(t.done)
-
-		ticker := time.NewTicker(t.config.Interval)
-		defer ticker.Stop()
-
-		if t.deps.After != nil {
-			select {
-			case <-t.deps.After:
-			case <-ctx.Done():
-				return
-			}
-		}
-
-		for {
-			t.RunRound(ctx)
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-}
-
-// Stop ends the rounds, cancels a running one and waits for it. It may be called
-// more than once, and without Start.
-func (t *Worker) Stop() {
-	t.once.Do(func() {
-		if t.cancel == nil {
-			return
-		}
-
-		t.cancel()
-		<-t.done
-	})
+	return w
 }
 
 // RunRound takes stock. When that fails it is logged, and what was known before stays.
-func (t *Worker) RunRound(ctx context.Context) {
-	now := t.deps.Now()
+func (w *Worker) RunRound(ctx context.Context) {
+	now := w.deps.Now()
 	bounded, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
 
-	stock, err := t.deps.Store.ReadStatistics(bounded, now)
+	stock, err := w.deps.Store.ReadStatistics(bounded, now)
 	if err != nil {
 		if ctx.Err() == nil {
-			t.deps.Logger.Warn("the state of the database could not be measured", zap.Error(err))
+			w.deps.Logger.Warn("the state of the database could not be measured", zap.Error(err))
 		}
 
 		return
 	}
 
-	t.samples = append(dropOldSamples(t.samples, now), sample{now, stock.Size})
+	w.samples = append(dropOldSamples(w.samples, now), sample{now, stock.Size})
 	found := &measurement{Statistics: stock, at: now}
-	found.growth, found.growthKnown = fitGrowth(t.samples)
-	t.lastMeasurement.Store(found)
+	found.growth, found.growthKnown = fitGrowth(w.samples)
+	w.lastMeasurement.Store(found)
 }

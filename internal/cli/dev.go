@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/localpg"
 	"github.com/the-eye-events/the-eye/internal/postgres"
@@ -145,10 +146,7 @@ func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.
 		logger.Warn("the private Postgres ended; starting it again")
 		if err := database.Restart(ctx); err != nil {
 			logger.Error("the private Postgres does not start", zap.Error(err))
-			select {
-			case <-ctx.Done():
-			case <-time.After(5 * time.Second):
-			}
+			background.Wait(ctx, 5*time.Second)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			return fmt.Errorf("%w: %w", app.ErrDependency, err)
 		}
 
-		types.Start() //nolint:contextcheck // it ends with Stop
+		types.Start(ctx)
 		defer types.Stop()
 
 		rules, reads := app.RulesOf(c), postgres.NewQueryStore(db)
@@ -43,8 +43,8 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			Store: postgres.NewEventStore(app.RejectionBounds(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
 			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: app.NewID, Now: time.Now,
 		})
-		collector.Start()                          //nolint:contextcheck // it ends with Stop
-		defer collector.Stop(context.Background()) //nolint:contextcheck // nothing waits any more
+		collector.Start()                                //nolint:contextcheck // it ends with Stop
+		defer collector.Stop(context.WithoutCancel(ctx)) // nothing waits any more
 
 		return use(Rejections{app.NewRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})

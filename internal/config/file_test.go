@@ -68,8 +68,8 @@ func TestFilesThatAreWrong(t *testing.T) {
 	require.ErrorContains(t, err, "settings file: ")
 }
 
-// FuzzFile holds Load against any file: it answers, and every setting it returns
-// keeps its rules.
+// FuzzFile checks Load with any file: it returns, and every setting it returns obeys
+// its rules.
 func FuzzFile(f *testing.F) {
 	f.Add("http: {listen: ':80'}\nretention:\n  events: 365d\n")
 	f.Add("log: &l {level: info}\n<<: *l\n")

@@ -78,8 +78,8 @@ func TestWhatIsDescribedCanBeReadBack(t *testing.T) {
 	}
 }
 
-// TestSettingsAreDocumented holds the table of docs/configuration.md against the settings.
-// With -update it rewrites the table; make docs does so.
+// TestSettingsAreDocumented compares the table of docs/configuration.md with the
+// settings. With -update it rewrites the table, as make docs does.
 func TestSettingsAreDocumented(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- settings:begin -->\n", "<!-- settings:end -->"

@@ -123,7 +123,7 @@ func TestSecretFromFile(t *testing.T) {
 
 	_, err = config.Load(config.Sources{Environ: []string{"THEEYE_DATABASE_URL_FILE=" + dsn}})
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.NotContains(t, err.Error(), "hunter2", "the secret itself in the place of its file's name")
+	require.NotContains(t, err.Error(), "hunter2", "the secret itself instead of the name of its file")
 }
 
 func TestRequireDatabase(t *testing.T) {
@@ -181,7 +181,7 @@ func TestRelations(t *testing.T) {
 	} {
 		_, err := config.Load(config.Sources{Flags: test.flags})
 		require.ErrorContains(t, err, test.want)
-		require.NotContains(t, err.Error(), "\n", "one mistake is told once")
+		require.NotContains(t, err.Error(), "\n", "one mistake is reported once")
 	}
 
 	_, err := config.Load(config.Sources{Flags: map[string]string{"http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0"}})

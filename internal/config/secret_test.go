@@ -65,7 +65,7 @@ func FuzzRedact(f *testing.F) {
 	f.Add("user", "/")
 	f.Add("", "@h:1/?#,&= '\\")
 	f.Fuzz(func(t *testing.T, before, after string) {
-		// Where the password stands for certain nothing of it may show.
+		// Where a text is certainly the password, no part of it may show.
 		const password = "hunter2"
 		if strings.ContainsAny(before, ":/?#@") {
 			return

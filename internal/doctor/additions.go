@@ -2,11 +2,11 @@ package doctor
 
 import "slices"
 
-// checkPooler judges what may stand between the service and the server.
+// checkPooler assesses a pooler between the service and the server.
 func (f *facts) checkPooler() assessment {
 	switch {
 	case f.db == nil:
-		return skipped("no database is named: set THEEYE_DATABASE_URL")
+		return skipped("no database is given: set THEEYE_DATABASE_URL")
 	case f.db.Err != nil:
 		return skipped("the database cannot be reached")
 	}
@@ -14,20 +14,21 @@ func (f *facts) checkPooler() assessment {
 	return assessFact(f.db.Pooler, func(p Pooler) assessment {
 		switch {
 		case p.NoTransactions:
-			return failed("PgBouncer is in statement mode, in which there are no transactions: " + p.ErrorMessage)
+			return failed("PgBouncer is in statement mode, which has no transactions: " + p.ErrorMessage)
 		case p.ErrorMessage != "":
-			return failed("database.pooler is none, and a pooler refuses what the service begins its connections with: " + p.ErrorMessage)
+			return failed("database.pooler is none, and a pooler rejects the startup parameters of the service's connections: " + p.ErrorMessage)
 		case p.ParametersIgnored:
-			return failed("database.pooler is none, and a pooler ignores the timeouts that the service begins its connections with (ignore_startup_parameters)")
+			return failed("database.pooler is none, and a pooler ignores the timeouts in the startup parameters of the service's connections (ignore_startup_parameters)")
 		case f.Pooled:
 			return ok("transactions work; database.pooler is transaction")
 		}
 
-		return ok("none is noticed")
+		return ok("no pooler detected")
 	})
 }
 
-// checkAdditions names what others added to our tables that can refuse or change rows.
+// checkAdditions lists the objects that were added to the service's tables and can reject or
+// change rows.
 func (f *facts) checkAdditions() assessment {
 	return assessFact(f.db.Schema, func(s Schema) assessment {
 		return assessFact(f.db.Additions, func(there []Addition) assessment {

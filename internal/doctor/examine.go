@@ -7,52 +7,53 @@ import (
 	"unicode"
 )
 
-// Inspector looks at the database. The postgres package implements it. Inspect changes
-// nothing and is bounded in time; what cannot be found out is an error in its fact.
+// Inspector collects the facts of the database. The postgres package implements it.
+// InspectDatabase changes nothing and is bounded in time; a fact that cannot be read holds
+// an error.
 type Inspector interface {
 	InspectDatabase(ctx context.Context) Database
 }
 
-// Prober calls the service from outside. The probe package implements it. Probe changes
-// nothing and is bounded in time.
+// Prober calls the service from outside. The probe package implements it. ProbeService
+// changes nothing and is bounded in time.
 type Prober interface {
 	ProbeService(ctx context.Context) ServiceFacts
 }
 
-// Config is what facts are held against.
+// Config holds the settings that the facts are compared with.
 type Config struct {
-	// Version is that of this build.
+	// Version is the version of this build.
 	Version string
-	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are those
-	// of one replica.
+	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are the
+	// connections of one replica.
 	WriteConnections  int
 	ReadConnections   int
 	ChangeConnections int
 	WatchConnections  int
-	// Replicas is how many there are; 0 counts those that are connected.
+	// Replicas is the number of replicas; 0 counts the connected ones.
 	Replicas int
-	// Pooled tells that a pooler in transaction mode stands between.
+	// Pooled means that a pooler in transaction mode is in between.
 	Pooled bool
 	// WriteTimeout and ReadTimeout bound the service's statements.
 	WriteTimeout time.Duration
 	ReadTimeout  time.Duration
 	// MaxAhead is how far ahead of the service's clock a timestamp may be.
 	MaxAhead time.Duration
-	// Capacity is the size in bytes that the database may grow to; 0 is not known.
+	// Capacity is the size in bytes that the database may grow to; 0 means unknown.
 	Capacity int64
-	// LongTransaction is from what age a transaction is one too long; zero is 5 minutes.
+	// LongTransaction is the age from which a transaction is too long; zero means 5 minutes.
 	LongTransaction time.Duration
-	// LongWait is from what time a wait for a lock is one too long; zero is a second.
+	// LongWait is the time from which a wait for a lock is too long; zero means a second.
 	LongWait time.Duration
 }
 
-// Deps are where facts come from. What is nil is skipped.
+// Deps are the sources of facts. Checks of a nil source are skipped.
 type Deps struct {
 	Database Inspector
 	Service  Prober
 }
 
-// facts are all that is known, and what it is held against.
+// facts holds all facts, and the settings that they are compared with.
 type facts struct {
 	Config
 
@@ -60,8 +61,7 @@ type facts struct {
 	service ServiceFacts
 }
 
-// Examine asks for the facts and judges them. It returns a finding for every check
-// there is.
+// Examine collects the facts and assesses them. The report has a finding for every check.
 func Examine(ctx context.Context, config Config, deps Deps) Report {
 	f := facts{Config: config}
 	if f.LongTransaction <= 0 {
@@ -121,38 +121,41 @@ func (s *Summary) countResult(result Result) {
 	}
 }
 
-// anyAnswered tells whether anything answered. A certificate that is not trusted is an answer.
+// anyAnswered reports whether the database or the service answered. An untrusted certificate
+// counts as an answer.
 func (f *facts) anyAnswered() bool {
-	public, ops := f.service.Public, f.service.Ops
+	public := f.service.Public
+	ops := f.service.Ops
 	return f.db != nil && f.db.Err == nil || public != nil && (public.Err == nil || public.Untrusted) || ops != nil && ops.Err == nil
 }
 
-// checkRequirement tells whether a check can be made, or why it is skipped.
+// checkRequirement reports whether a check can run; if not, the assessment says why.
 func (f *facts) checkRequirement(needs requirement) (assessment, bool) {
-	public, ops := f.service.Public, f.service.Ops
+	public := f.service.Public
+	ops := f.service.Ops
 	switch needs {
 	case needsDatabase, needsSchema:
 		switch {
 		case f.db == nil:
-			return skipped("no database is named: set THEEYE_DATABASE_URL"), false
+			return skipped("no database is given: set THEEYE_DATABASE_URL"), false
 		case f.db.Err != nil:
 			return skipped("the database cannot be reached"), false
 		case f.db.Pooler.Value.NoTransactions:
-			return skipped("nothing can be asked without transactions: see database.pooler"), false
+			return skipped("the database cannot be examined without transactions: see database.pooler"), false
 		case needs == needsSchema && f.schemaBehind():
 			return skipped("the schema is behind: see database.schema"), false
 		}
 	case needsService:
 		switch {
 		case public == nil:
-			return skipped("no service is named: give --url, or set THEEYE_URL"), false
+			return skipped("no service is given: give --url, or set THEEYE_URL"), false
 		case public.Err != nil:
 			return skipped("the service does not answer: see service.answers"), false
 		}
 	case needsOps:
 		switch {
 		case ops == nil:
-			return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL"), false
+			return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL"), false
 		case ops.Err != nil:
 			return skipped("the second port does not answer: see ops.live"), false
 		}
@@ -166,23 +169,24 @@ func (f *facts) schemaBehind() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version < f.db.Schema.Value.Needed
 }
 
-// schemaAhead tells that the schema is that of a newer build, of which not all is known.
+// schemaAhead reports whether the schema belongs to a newer build, so that this build does
+// not know all of it.
 func (f *facts) schemaAhead() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version > f.db.Schema.Value.Needed
 }
 
-// assessFact judges a fact, or tells why there is none.
-func assessFact[T any](fact Fact[T], judge func(T) assessment) assessment {
+// assessFact assesses a fact; a fact with an error is a warning.
+func assessFact[T any](fact Fact[T], assess func(T) assessment) assessment {
 	if fact.Err != nil {
-		return warning("could not be looked at: " + fact.Err.Error()).
-			withAdvice("Run it again; if it stays, give the role the right to look (grant pg_monitor), or see why the database or the service is slow.")
+		return warning("could not be examined: " + fact.Err.Error()).
+			withAdvice("Run the doctor again; if the error stays, give the role the right to look (grant pg_monitor), or find out why the database or the service is slow.")
 	}
 
-	return judge(fact.Value)
+	return assess(fact.Value)
 }
 
-// sanitizeText keeps names that strangers chose, such as those of client programs, from
-// steering a terminal, and from filling it.
+// sanitizeText removes control characters and shortens a text, so that names from outside,
+// such as those of client programs, can neither control a terminal nor fill it.
 func sanitizeText(text string) string {
 	const longest = 2000
 	text = strings.Map(func(r rune) rune {

@@ -22,7 +22,7 @@ var _ = flag.Bool("update", false, "rewrite the table in docs/doctor.md")
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
 
-// found hands facts over that a test made up.
+// found returns the invented facts of a test.
 type found struct {
 	database doctor.Database
 	outside  doctor.ServiceFacts
@@ -31,12 +31,12 @@ type found struct {
 func (f *found) InspectDatabase(context.Context) doctor.Database  { return f.database }
 func (f *found) ProbeService(context.Context) doctor.ServiceFacts { return f.outside }
 
-// noon is when the made-up facts were found.
+// noon is the time of the invented facts.
 var noon = time.Date(2026, 5, 15, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, if times could be
 
 func is[T any](value T) doctor.Fact[T] { return doctor.Fact[T]{Value: value} }
 
-// healthy is a deployment without fault.
+// healthy returns the facts of a deployment without problems.
 func healthy() *found {
 	var partitions []doctor.Partition
 	for _, table := range []string{"event", "rejection"} {
@@ -102,7 +102,7 @@ func examine(c doctor.Config, f *found) doctor.Report {
 	return doctor.Examine(context.Background(), c, doctor.Deps{Database: f, Service: f})
 }
 
-// finding is that of one check.
+// finding returns the finding of one check.
 func finding(t *testing.T, r doctor.Report, check string) doctor.Finding {
 	t.Helper()
 	for _, f := range r.Findings {
@@ -172,13 +172,13 @@ func TestJudgement(t *testing.T) {
 		{"database.connections", broken, "together: 98", func(c *doctor.Config, _ *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { c.Replicas = 7 }},
 		{"database.connections", broken, "the role's limit", database(func(d *doctor.Database) { d.Connections.Value.RoleLimit = 10 })},
 		{"database.connections", broken, "the database's limit", database(func(d *doctor.Database) { d.Connections.Value.DatabaseLimit = 10 })},
-		{"database.connections", warned, "others now: 90", database(func(d *doctor.Database) {
+		{"database.connections", warned, "other clients now: 90", database(func(d *doctor.Database) {
 			d.Connections.Value.Backends = []doctor.Backend{{Application: "psql", SameDatabase: true, Count: 60}, {Application: "theeye write", Count: 30}}
 		})},
 		{"database.connections", broken, "replicas: 7", database(func(d *doctor.Database) { // 13 of 2 at most
 			d.Connections.Value.Backends = []doctor.Backend{{Application: "theeye watch", SameDatabase: true, Count: 13}}
 		})},
-		{"database.connections", warned, "95 connections of 97", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
+		{"database.connections", warned, "95 of 97 allowed connections", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
 			c.Pooled, d.Connections.Value.Backends = true, []doctor.Backend{{SameDatabase: true, Count: 95}}
 		}},
 		{"database.timeouts", warned, "idle_session_timeout is 1m0s", setting("idle_session_timeout", "60000")},
@@ -216,7 +216,7 @@ func TestJudgement(t *testing.T) {
 		{"schema.unattached_tables", doctor.OK, "", database(func(d *doctor.Database) {
 			d.Detached.Value = []doctor.Detached{{Name: "event_expired_77", Table: "event", Marked: true}}
 		})},
-		{"schema.unattached_tables", warned, "event_p2026_01 looks like a partition of event and is none", database(func(d *doctor.Database) {
+		{"schema.unattached_tables", warned, "event_p2026_01 has the name of a partition of event but is not one", database(func(d *doctor.Database) {
 			d.Detached.Value = []doctor.Detached{{Name: "event_p2026_01", Table: "event", Month: true}}
 		})},
 		{"schema.unattached_tables", warned, "event_expired_77 looks like a partition that retention set aside", database(func(d *doctor.Database) {
@@ -240,10 +240,10 @@ func TestJudgement(t *testing.T) {
 		{"upkeep.transactions", doctor.OK, "3 sessions", database(func(d *doctor.Database) {
 			d.Transactions.Value = doctor.Transactions{Hidden: 3, Open: []doctor.Transaction{{PID: 7, Age: time.Minute}}}
 		})},
-		{"upkeep.locks", warned, "pid 8 waits for ExclusiveLock on session since 1h0m0s, blocked by pid 7", database(func(d *doctor.Database) {
+		{"upkeep.locks", warned, "pid 8 waits for ExclusiveLock on session, for 1h0m0s so far, blocked by pid 7", database(func(d *doctor.Database) {
 			d.Waits.Value = []doctor.Wait{{PID: 8, Mode: "ExclusiveLock", Relation: "session", Waiting: hour, BlockedBy: []int{7}}}
 		})},
-		{"upkeep.replication_slots", warned, "old keeps 2.0 GiB", database(func(d *doctor.Database) { d.Slots.Value = []doctor.Slot{{"old", false, 2 << 30}} })},
+		{"upkeep.replication_slots", warned, "old retains 2.0 GiB", database(func(d *doctor.Database) { d.Slots.Value = []doctor.Slot{{"old", false, 2 << 30}} })},
 		{"disk.size", warned, "85 %", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
 			c.Capacity, d.Sizes.Value.Database = 100<<30, 85<<30
 		}},
@@ -256,14 +256,14 @@ func TestJudgement(t *testing.T) {
 			d.Privileges.Value.Foreign, d.Privileges.Value.Create, d.Privileges.Value.Functions = []string{"event"}, false, true
 		})},
 		{"privileges.needed", broken, "schema public", database(func(d *doctor.Database) { d.Privileges.Value.Create = false })},
-		{"privileges.create", warned, "everybody may create in the schema public", database(func(d *doctor.Database) {
+		{"privileges.create", warned, "every role may create objects in the schema public", database(func(d *doctor.Database) {
 			d.Trust.Value.Creators = []doctor.Creator{{Kind: "schema", Name: "public", Owner: "postgres", Privilege: "CREATE"}}
 		})},
 		{"privileges.create", broken, "the role reporting may create schemas in the database eye", database(func(d *doctor.Database) {
 			d.Trust.Value.Granted = true
 			d.Trust.Value.Creators = []doctor.Creator{{Kind: "database", Name: "eye", Owner: "dba", Privilege: "CREATE", Role: "reporting"}}
 		})},
-		{"privileges.create", broken, "eye, who owns the tables, may not create in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
+		{"privileges.create", broken, "eye, which owns the tables, may not create objects in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
 		{"privileges.foreign_objects", warned, "the function public.report() belongs to analyst", database(func(d *doctor.Database) {
 			d.Trust.Value.UntrustedObjects = []doctor.UntrustedObject{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
 		})},
@@ -324,9 +324,9 @@ func TestWhatWasNotAskedForIsSkipped(t *testing.T) {
 	facts.outside = doctor.ServiceFacts{Public: &doctor.Public{Err: errors.New("away")}, Ops: &doctor.Ops{Err: errors.New("away")}}
 	r = examine(settings(), facts)
 	require.False(t, r.Summary.Reached)
-	require.Equal(t, 3, r.Summary.Failed, "what is away is told once for each")
+	require.Equal(t, 3, r.Summary.Failed, "an unreachable part is reported once each")
 	facts.outside.Public.Untrusted = true
-	require.True(t, examine(settings(), facts).Summary.Reached, "who shows a certificate answers")
+	require.True(t, examine(settings(), facts).Summary.Reached, "a server that shows a certificate answers")
 }
 
 func TestTextsOfStrangersSteerNoTerminal(t *testing.T) {
@@ -352,7 +352,7 @@ func TestTextForPeople(t *testing.T) {
 	var text strings.Builder
 	require.NoError(t, r.WriteText(&text))
 	require.Regexp(t, `(?m)^  failed   database\.fsync +fsync is off\n +-> Set fsync = on`, text.String())
-	require.Regexp(t, `(?m)^upkeep\n  ok       upkeep\.dead_rows +no table has many$`, text.String())
+	require.Regexp(t, `(?m)^upkeep\n  ok       upkeep\.dead_rows +no table has many dead rows$`, text.String())
 	require.Contains(t, text.String(), "0 warnings, 1 failed, 0 skipped\n")
 
 	encoded, err := json.Marshal(r)
@@ -361,7 +361,7 @@ func TestTextForPeople(t *testing.T) {
 	require.Contains(t, string(encoded), `"failed":1,"skipped":0,"reached":true}`)
 }
 
-// TestDocs holds the table of docs/doctor.md against the checks. With -update it
+// TestDocs compares the table of docs/doctor.md with the checks. With -update it
 // rewrites the table.
 func TestDocs(t *testing.T) {
 	t.Parallel()

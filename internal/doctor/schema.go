@@ -15,7 +15,7 @@ func (f *facts) checkIndexes() assessment {
 }
 
 // missingIndexes names the promised indexes that are missing or not valid, on the
-// tables and on the partitions, whose indexes have names of their own.
+// tables and on the partitions. Indexes of partitions have their own names.
 func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []string) {
 	for _, p := range promised {
 		at := slices.IndexFunc(there, func(i Index) bool { return i.Table == p.Table && i.Name == p.Name })
@@ -54,8 +54,8 @@ func (f *facts) checkConstraints() assessment {
 	})
 }
 
-// missingConstraints does the same for constraints. Those that an index stands behind
-// have another name on a partition, and are found by their index.
+// missingConstraints does the same for constraints. A constraint that is based on an index
+// has another name on a partition, where missingIndexes finds its index.
 func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []string) {
 	look := func(table, name string) {
 		at := slices.IndexFunc(there, func(c Constraint) bool { return c.Table == table && c.Name == name })
@@ -78,7 +78,7 @@ func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []s
 	return wrong
 }
 
-func (f *facts) checkPromised(what string, promised []Name, wrong []string) assessment {
+func (f *facts) checkPromised(kind string, promised []Name, wrong []string) assessment {
 	switch {
 	case len(wrong) > 0 && f.schemaAhead():
 		return warning(joinNames(wrong)).withAdvice("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
@@ -86,7 +86,7 @@ func (f *facts) checkPromised(what string, promised []Name, wrong []string) asse
 		return failed(joinNames(wrong))
 	}
 
-	return ok(fmt.Sprintf("all %d %s are there and valid", len(promised), what))
+	return ok(fmt.Sprintf("all %d %s exist and are valid", len(promised), kind))
 }
 
 func (f *facts) checkInvalidIndexes() assessment {
@@ -103,11 +103,12 @@ func (f *facts) checkInvalidIndexes() assessment {
 			return warning(joinNames(left))
 		}
 
-		return ok("there is none")
+		return ok("there are none")
 	})
 }
 
-// monthStart is the first moment of a month, so many months from that of a time, in UTC.
+// monthStart returns the first moment of the month that is later months after the month of
+// at, in UTC.
 func monthStart(at time.Time, later int) time.Time {
 	return time.Date(at.UTC().Year(), at.UTC().Month()+time.Month(later), 1, 0, 0, 0, 0, time.UTC)
 }
@@ -116,7 +117,7 @@ func (f *facts) checkPartitions() assessment {
 	return assessFact(f.db.Server, func(s Server) assessment {
 		return assessFact(f.db.Partitions, func(there []Partition) assessment {
 			if len(there) == 0 {
-				return warning("there is none yet").withAdvice("The first start of the service makes them.")
+				return warning("there are none yet").withAdvice("The first start of the service creates them.")
 			}
 
 			var urgent, later []string
@@ -138,13 +139,13 @@ func (f *facts) checkPartitions() assessment {
 				return warning("missing: " + joinNames(later))
 			}
 
-			return ok(fmt.Sprintf("%d partitions; this month's and the next two are there", len(there)))
+			return ok(fmt.Sprintf("%d partitions, including this month's and the next two", len(there)))
 		})
 	})
 }
 
-// missingMonths returns the months that have no partition, counted from that of now,
-// up to the last that has one, and the second from now at least.
+// missingMonths returns the months without a partition, counted from the month of now, up
+// to the last month with a partition, and at least up to the second month from now.
 func missingMonths(table string, there []Partition, now time.Time) (missing []int) {
 	const ahead, horizon = 2, 24
 	covered := func(m int) bool {
@@ -180,7 +181,7 @@ func (f *facts) checkDetached() assessment {
 
 			for _, t := range left {
 				if t.Marked {
-					found = append(found, t.Name+" is detached and was not dropped")
+					found = append(found, t.Name+" is detached but not dropped")
 				}
 			}
 
@@ -188,7 +189,7 @@ func (f *facts) checkDetached() assessment {
 				return warning(joinNames(found))
 			}
 
-			return ok("none is left")
+			return ok("there are none")
 		})
 	})
 }
@@ -200,9 +201,9 @@ func (f *facts) checkUnattached() assessment {
 			switch {
 			case t.Marked:
 			case t.Month:
-				found = append(found, t.Name+" looks like a partition of "+t.Table+" and is none; no partition can be made under its name, so that what belongs to its month cannot be stored")
+				found = append(found, t.Name+" has the name of a partition of "+t.Table+" but is not one; the partition cannot be created, so events of its month cannot be stored")
 			default:
-				found = append(found, t.Name+" looks like a partition that retention set aside, and this database knows nothing of it")
+				found = append(found, t.Name+" looks like a partition that retention set aside, but this database has no record of it")
 			}
 		}
 
@@ -210,7 +211,7 @@ func (f *facts) checkUnattached() assessment {
 			return warning(joinNames(found))
 		}
 
-		return ok("there is none")
+		return ok("there are none")
 	})
 }
 
@@ -222,7 +223,7 @@ func (f *facts) checkForeignPartitions() assessment {
 			case p.Default:
 				defaults = append(defaults, p.Name+" is a default partition")
 			case !p.Month:
-				others = append(others, p.Name+" was not made by the service")
+				others = append(others, p.Name+" was not created by the service")
 			}
 		}
 
@@ -233,6 +234,6 @@ func (f *facts) checkForeignPartitions() assessment {
 			return warning(joinNames(others))
 		}
 
-		return ok("there is none")
+		return ok("there are none")
 	})
 }

@@ -11,7 +11,7 @@ import (
 func (f *facts) checkReachable() assessment {
 	switch {
 	case f.db == nil:
-		return skipped("no database is named: set THEEYE_DATABASE_URL")
+		return skipped("no database is given: set THEEYE_DATABASE_URL")
 	case f.db.Err != nil:
 		return failed(f.db.Err.Error())
 	}
@@ -25,10 +25,10 @@ func (f *facts) checkVersion() assessment {
 		found := "PostgreSQL " + s.Version
 		switch {
 		case s.Number < oldest*major:
-			return failed(fmt.Sprintf("%s; the oldest that is supported is %d", found, oldest))
+			return failed(fmt.Sprintf("%s; the oldest supported version is %d", found, oldest))
 		case s.Number >= (newest+1)*major:
-			return warning(fmt.Sprintf("%s is newer than %d, the newest that this build was made for", found, newest)).
-				withAdvice("Watch it closely, or look for a newer release of The Eye.")
+			return warning(fmt.Sprintf("%s is newer than %d, the newest version that this build supports", found, newest)).
+				withAdvice("Watch the service closely, or upgrade to a newer release of The Eye.")
 		}
 
 		return ok(found)
@@ -41,8 +41,8 @@ func (f *facts) checkEncoding() assessment {
 		case s.Encoding != "UTF8":
 			return failed("the encoding of the database is " + s.Encoding + ", not UTF8")
 		case s.ClientEncoding != "UTF8":
-			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " though UTF8 is asked for").
-				withAdvice("Let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters).")
+			return failed("sessions begin with client_encoding = " + s.ClientEncoding + " although the service requests UTF8").
+				withAdvice("Make the pooler in between pass client_encoding (PgBouncer: remove it from ignore_startup_parameters).")
 		}
 
 		return ok("UTF8")
@@ -53,9 +53,9 @@ func (f *facts) checkWritable() assessment {
 	return assessFact(f.db.Server, func(s Server) assessment {
 		switch {
 		case s.InRecovery:
-			return failed("the server is a standby in recovery: it takes no events")
+			return failed("the server is a standby in recovery: it cannot store events")
 		case s.ReadOnly:
-			return failed("default_transaction_read_only is on for the role: it stores no events")
+			return failed("default_transaction_read_only is on for the role: it cannot store events")
 		}
 
 		return ok("it is a primary")
@@ -75,7 +75,7 @@ func (f *facts) checkSchema() assessment {
 	})
 }
 
-// checkSwitchOn makes the judgement of a setting that has to be on.
+// checkSwitchOn returns the evaluation of a setting that must be on.
 func checkSwitchOn(name string) func(*facts) assessment {
 	return func(f *facts) assessment {
 		return assessFact(f.db.Settings, func(s Settings) assessment {
@@ -96,7 +96,7 @@ func (f *facts) checkSynchronousCommit() assessment {
 		}
 
 		if s[name] == "local" && s["synchronous_standby_names"] != "" {
-			return warning(name + " is local: commits do not wait for the standbys that synchronous_standby_names asks for")
+			return warning(name + " is local: commits do not wait for the standbys in synchronous_standby_names")
 		}
 
 		return assessFact(f.db.Overrides, func([]Override) assessment {
@@ -109,7 +109,7 @@ func (f *facts) checkSynchronousCommit() assessment {
 	})
 }
 
-// describeOverrides tells for which roles and databases a setting is off.
+// describeOverrides names the roles and databases for which a setting is off.
 func (f *facts) describeOverrides(setting string) string {
 	var places []string
 	for _, o := range f.db.Overrides.Value {
@@ -142,20 +142,23 @@ func (f *facts) checkStandbys() assessment {
 			return ok("commits wait for " + names)
 		}
 
-		return ok("commits wait for no standby: a failover to one can lose the last commits")
+		return ok("commits wait for no standby: a failover can lose the last commits")
 	})
 }
 
 func (f *facts) checkConnections() assessment {
 	return assessFact(f.db.Settings, func(s Settings) assessment {
 		return assessFact(f.db.Connections, func(c Connections) assessment {
-			allowed, by := s.readNumber("max_connections")-s.readNumber("superuser_reserved_connections")-s.readNumber("reserved_connections"), "max_connections, less what is reserved"
+			allowed := s.readNumber("max_connections") - s.readNumber("superuser_reserved_connections") - s.readNumber("reserved_connections")
+			limit := "max_connections without the reserved ones"
 			if !c.Superuser && c.RoleLimit >= 0 && int64(c.RoleLimit) < allowed {
-				allowed, by = int64(c.RoleLimit), "the role's limit"
+				allowed = int64(c.RoleLimit)
+				limit = "the role's limit"
 			}
 
 			if !c.Superuser && c.DatabaseLimit >= 0 && int64(c.DatabaseLimit) < allowed {
-				allowed, by = int64(c.DatabaseLimit), "the database's limit"
+				allowed = int64(c.DatabaseLimit)
+				limit = "the database's limit"
 			}
 
 			if f.Pooled {
@@ -165,7 +168,7 @@ func (f *facts) checkConnections() assessment {
 			replicas, others := f.countReplicas(c)
 			each := int64(f.WriteConnections + f.ReadConnections + f.ChangeConnections + f.WatchConnections)
 			need := each * int64(replicas)
-			found := fmt.Sprintf("replicas: %d, connections of each: %d, together: %d, those of others now: %d, allowed: %d (%s)", replicas, each, need, others, allowed, by)
+			found := fmt.Sprintf("replicas: %d, connections of each: %d, together: %d, other clients now: %d, allowed: %d (%s)", replicas, each, need, others, allowed, limit)
 			switch {
 			case need > allowed:
 				return failed(found)
@@ -178,7 +181,7 @@ func (f *facts) checkConnections() assessment {
 	})
 }
 
-// checkPooledConnections judges what is used: the pooler bounds what may be.
+// checkPooledConnections assesses the connections in use. Their maximum is the pooler's.
 func (f *facts) checkPooledConnections(c Connections, allowed int64) assessment {
 	const most = 90
 	used := int64(0)
@@ -186,7 +189,7 @@ func (f *facts) checkPooledConnections(c Connections, allowed int64) assessment 
 		used += int64(b.Count)
 	}
 
-	found := fmt.Sprintf("a pooler stands between; %d connections of %d that are allowed are used now", used, allowed)
+	found := fmt.Sprintf("a pooler is in between; %d of %d allowed connections are in use", used, allowed)
 	if used*100 > allowed*most {
 		return warning(found).withAdvice("Lower the pool size of the pooler, or raise max_connections.")
 	}
@@ -194,10 +197,11 @@ func (f *facts) checkPooledConnections(c Connections, allowed int64) assessment 
 	return ok(found)
 }
 
-// countReplicas returns how many replicas there are: as many as was said, or as it
-// takes to hold the connections that are open; and the connections of others.
+// countReplicas returns the number of replicas, and the connections of other clients. The
+// number is the given one, or the smallest that explains the open connections.
 func (f *facts) countReplicas(c Connections) (replicas, others int) {
-	open, hosts := map[string]int{}, map[string]bool{}
+	open := map[string]int{}
+	hosts := map[string]bool{}
 	for _, b := range c.Backends {
 		switch {
 		case b.SameDatabase && (b.Application == "theeye write" || b.Application == "theeye read" || b.Application == "theeye change" || b.Application == "theeye watch"):
@@ -212,7 +216,12 @@ func (f *facts) countReplicas(c Connections) (replicas, others int) {
 		return f.Replicas, others
 	}
 
-	pools := map[string]int{"theeye write": f.WriteConnections, "theeye read": f.ReadConnections, "theeye change": f.ChangeConnections, "theeye watch": f.WatchConnections}
+	pools := map[string]int{
+		"theeye write":  f.WriteConnections,
+		"theeye read":   f.ReadConnections,
+		"theeye change": f.ChangeConnections,
+		"theeye watch":  f.WatchConnections,
+	}
 	replicas = max(1, len(hosts))
 	for name, most := range pools {
 		if most > 0 {
@@ -232,9 +241,11 @@ func (f *facts) checkTimeouts() assessment {
 			}
 		}
 
-		if f.Pooled { // without a pooler the service brings these itself
+		if f.Pooled { // without a pooler the service sets these itself
 			for name, least := range map[string]time.Duration{
-				"statement_timeout": f.ReadTimeout, "lock_timeout": f.WriteTimeout, "idle_in_transaction_session_timeout": f.WriteTimeout,
+				"statement_timeout":                   f.ReadTimeout,
+				"lock_timeout":                        f.WriteTimeout,
+				"idle_in_transaction_session_timeout": f.WriteTimeout,
 			} {
 				switch at := s.readDuration(name); {
 				case at == 0 && name != "idle_in_transaction_session_timeout":
@@ -246,7 +257,7 @@ func (f *facts) checkTimeouts() assessment {
 		}
 
 		if len(wrong) == 0 {
-			return ok("none cuts the service")
+			return ok("no timeout cuts the service off")
 		}
 
 		slices.Sort(wrong)
@@ -298,7 +309,7 @@ func (f *facts) checkIOTiming() assessment {
 	return assessFact(f.db.Settings, func(s Settings) assessment { return ok("track_io_timing is " + s["track_io_timing"]) })
 }
 
-// readNumber returns a setting that is one; 0 when the server does not know it.
+// readNumber returns a setting as a number; 0 if the server does not know it.
 func (s Settings) readNumber(name string) int64 {
 	n, err := strconv.ParseInt(s[name], 10, 64)
 	if err != nil {

@@ -15,8 +15,8 @@ func (f *facts) checkServiceClock() assessment {
 	return assessFact(f.service.Public.Clock, func(c Clock) assessment { return f.checkClock("the service's", c) })
 }
 
-// checkClock judges what is certain of a difference.
-func (f *facts) checkClock(whose string, c Clock) assessment {
+// checkClock assesses the part of a difference that is certain.
+func (f *facts) checkClock(owner string, c Clock) assessment {
 	const most = time.Second
 	off := max(c.Ahead.Abs()-c.Uncertainty, 0)
 	direction := "ahead of"
@@ -24,7 +24,7 @@ func (f *facts) checkClock(whose string, c Clock) assessment {
 		direction = "behind"
 	}
 
-	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, formatDuration(c.Ahead.Abs()), direction, formatDuration(c.Uncertainty))
+	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", owner, formatDuration(c.Ahead.Abs()), direction, formatDuration(c.Uncertainty))
 	switch {
 	case off > max(f.MaxAhead, most):
 		return failed(found)
@@ -40,16 +40,16 @@ func (f *facts) checkAnswers() assessment {
 	p := f.service.Public
 	switch {
 	case p == nil:
-		return skipped("no service is named: give --url, or set THEEYE_URL")
+		return skipped("no service is given: give --url, or set THEEYE_URL")
 	case p.Untrusted:
 		return failed("its certificate is not trusted: see service.certificate")
 	case p.Err != nil:
 		return failed(p.URL + ": " + p.Err.Error())
 	case p.Status != http.StatusOK || !p.Limits:
-		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye does", p.URL, p.Status))
+		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye would", p.URL, p.Status))
 	case p.Took > slow:
 		return warning(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took))).
-			withAdvice("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
+			withAdvice("The answer needs no database: check whether the service lacks processor time, or whether a proxy in front is slow.")
 	}
 
 	return ok(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took)))
@@ -60,7 +60,7 @@ func (f *facts) checkCertificate() assessment {
 	p := f.service.Public
 	switch {
 	case p == nil:
-		return skipped("no service is named: give --url, or set THEEYE_URL")
+		return skipped("no service is given: give --url, or set THEEYE_URL")
 	case p.Untrusted:
 		return failed(p.Err.Error())
 	case p.Err != nil:
@@ -68,18 +68,18 @@ func (f *facts) checkCertificate() assessment {
 	case p.Expires.IsZero():
 		return skipped("the URL is not https")
 	case p.Expires.Sub(p.Now) < soon:
-		return warning("it ends at " + p.Expires.UTC().Format(time.RFC3339))
+		return warning("it expires at " + p.Expires.UTC().Format(time.RFC3339))
 	}
 
-	return ok("it is good until " + p.Expires.UTC().Format(time.RFC3339))
+	return ok("it is valid until " + p.Expires.UTC().Format(time.RFC3339))
 }
 
 func (f *facts) checkRequestID() assessment {
 	if f.service.Public.RequestID {
-		return ok("it arrives")
+		return ok("answers have it")
 	}
 
-	return warning("it does not arrive")
+	return warning("answers do not have it")
 }
 
 func (f *facts) checkOpsHidden() assessment {
@@ -87,7 +87,7 @@ func (f *facts) checkOpsHidden() assessment {
 	for _, e := range f.service.Public.Hidden {
 		switch {
 		case e.Err != nil:
-			odd = append(odd, e.Path+" could not be asked for: "+e.Err.Error())
+			odd = append(odd, e.Path+" could not be probed: "+e.Err.Error())
 		case e.Status == http.StatusNotFound || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		case e.Status < http.StatusMultipleChoices || e.Status == http.StatusServiceUnavailable && e.Path == "/readyz":
 			open = append(open, e.Path)
@@ -98,19 +98,19 @@ func (f *facts) checkOpsHidden() assessment {
 
 	switch {
 	case len(open) > 0:
-		return failed("everybody can see " + joinNames(open))
+		return failed("publicly reachable: " + joinNames(open))
 	case len(odd) > 0:
 		return warning(joinNames(odd))
 	}
 
-	return ok("they are not there")
+	return ok("they are not reachable")
 }
 
 func (f *facts) checkLive() assessment {
 	o := f.service.Ops
 	switch {
 	case o == nil:
-		return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL")
+		return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL")
 	case o.Err != nil:
 		return failed(o.URL + ": " + o.Err.Error())
 	case o.Live != http.StatusOK:
@@ -157,11 +157,11 @@ func (f *facts) checkBuild() assessment {
 	return assessFact(f.service.Ops.Version, func(version string) assessment {
 		switch version {
 		case "":
-			return skipped("the service does not tell its version")
+			return skipped("the service does not report its version")
 		case f.Version:
 			return ok("both are " + version)
 		}
 
-		return warning(fmt.Sprintf("the service is %s, this is %s", version, f.Version))
+		return warning(fmt.Sprintf("the service is %s, this program is %s", version, f.Version))
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// WriteText writes a report for people: the findings by area, the advice below each
+// WriteText writes a report as text: the findings by area, the advice below each finding
 // that is not ok, and the counts. It uses no colours.
 func (r Report) WriteText(w io.Writer) error {
 	var b strings.Builder
@@ -53,10 +53,11 @@ func RenderMarkdown() string {
 	return b.String()
 }
 
-// formatBytes shows bytes.
+// formatBytes renders a number of bytes.
 func formatBytes(n int64) string {
 	const kibi = 1024
-	value, unit := float64(n), ""
+	value := float64(n)
+	unit := ""
 	for _, unit = range []string{"B", "KiB", "MiB", "GiB", "TiB"} {
 		if value < kibi {
 			break
@@ -74,7 +75,7 @@ func formatBytes(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
-// formatDuration shows a time span, as exact as its reader needs.
+// formatDuration renders a duration, rounded according to its size.
 func formatDuration(d time.Duration) string {
 	switch {
 	case d >= time.Minute || d <= -time.Minute:
@@ -86,7 +87,7 @@ func formatDuration(d time.Duration) string {
 	return d.Round(10 * time.Microsecond).String()
 }
 
-// formatCount is a number of things.
+// formatCount renders a number of things.
 func formatCount(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -95,7 +96,7 @@ func formatCount(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// joinNames joins names, and tells how many more there are.
+// joinNames joins the first names, and says how many more there are.
 func joinNames(names []string) string {
 	const most = 8
 	if len(names) <= most {

@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// String says what the grant lets whom do.
+// String says which role may create what.
 func (c Creator) String() string {
 	if c.Kind == "database" && c.Privilege != "CREATE" {
-		return c.roleName() + " may make temporary tables in the database " + c.Name
+		return c.roleName() + " may create temporary tables in the database " + c.Name
 	}
 
 	if c.Kind == "database" {
 		return c.roleName() + " may create schemas in the database " + c.Name
 	}
 
-	return c.roleName() + " may create in the schema " + c.Name
+	return c.roleName() + " may create objects in the schema " + c.Name
 }
 
-// ListRemedies says what is wrong, and the statements that mend it with the role that may run
-// them. Who owns the tables may have the right to create from everybody's alone, and has to
-// be given it before it is taken from everybody.
+// ListRemedies lists each problem, with the statements that fix it and the role that may run
+// them. The owner of the tables may have the right to create only through PUBLIC, and must
+// get its own grant before PUBLIC loses it.
 func (t Trust) ListRemedies() (remedies []string) {
 	if !t.Creates {
-		remedies = append(remedies, fmt.Sprintf("%s owns the tables, may not create in the schema %s and so makes no partitions; the schema belongs to %s: run as that role `%s`",
+		remedies = append(remedies, fmt.Sprintf("%s owns the tables but may not create objects in the schema %s, so no partitions can be created; the schema belongs to %s: run as that role `%s`",
 			t.Owner, t.Schema, t.SchemaOwner, t.grantCreate()))
 	}
 
@@ -45,7 +45,7 @@ func (t Trust) grantCreate() string {
 
 func (c Creator) roleName() string {
 	if c.Role == "" {
-		return "everybody"
+		return "every role"
 	}
 
 	return "the role " + c.Role
@@ -59,17 +59,17 @@ func (c Creator) granteeName() string {
 	return quoteIdentifier(c.Role)
 }
 
-// String says what was made by whom.
+// String names the object and its owner.
 func (p UntrustedObject) String() string {
 	return fmt.Sprintf("the %s %s belongs to %s", p.Kind, p.Name, p.Owner)
 }
 
-// DescribeRemedy says what was made, and what to do with it.
+// DescribeRemedy names the object, and the fix.
 func (p UntrustedObject) DescribeRemedy() string {
-	return p.String() + " and can be run in the place of what the service means: look at what it does, then drop it or move it to another schema"
+	return p.String() + " and may run in place of the object that the service uses: find out what it does, then drop it or move it to another schema"
 }
 
-// quoteIdentifier is a name as a statement has it.
+// quoteIdentifier quotes a name for use in a statement, if necessary.
 func quoteIdentifier(name string) string {
 	plain := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == "" && name != "" && (name[0] < '0' || name[0] > '9')
 	if plain {
@@ -79,12 +79,12 @@ func quoteIdentifier(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// checkCreators is no more than a warning where nobody but the owner uses the tables.
+// checkCreators returns only a warning if no role but the owner uses the tables.
 func (f *facts) checkCreators() assessment {
 	return assessFact(f.db.Trust, func(t Trust) assessment {
 		var found []string
 		if !t.Creates {
-			found = append(found, t.Owner+", who owns the tables, may not create in the schema "+t.Schema)
+			found = append(found, t.Owner+", which owns the tables, may not create objects in the schema "+t.Schema)
 		}
 
 		for _, c := range t.Creators {
@@ -92,7 +92,7 @@ func (f *facts) checkCreators() assessment {
 		}
 
 		if len(found) == 0 {
-			return ok("nobody may but " + t.Owner + " and who is trusted anyway")
+			return ok("only " + t.Owner + " and trusted roles may create objects")
 		}
 
 		advice := strings.Join(t.ListRemedies(), "; ") + "."
@@ -114,7 +114,8 @@ func (f *facts) checkUntrustedObjects() assessment {
 				text += " and has a name that the service uses"
 			}
 
-			found, shadows = append(found, text), shadows || p.Shadows
+			found = append(found, text)
+			shadows = shadows || p.Shadows
 		}
 
 		switch {
@@ -124,6 +125,6 @@ func (f *facts) checkUntrustedObjects() assessment {
 			return warning(joinNames(found))
 		}
 
-		return ok("there is none")
+		return ok("there are none")
 	})
 }

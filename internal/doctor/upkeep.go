@@ -29,7 +29,7 @@ func (f *facts) checkDeadRows() assessment {
 			return warning(joinNames(bloated))
 		}
 
-		return ok("no table has many")
+		return ok("no table has many dead rows")
 	})
 }
 
@@ -68,7 +68,7 @@ func (f *facts) checkHotUpdates() assessment {
 	})
 }
 
-// readFillfactor reads a table's storage parameter; 100 is Postgres' default.
+// readFillfactor returns a table's fillfactor; 100 is Postgres' default.
 func readFillfactor(options []string) int {
 	for _, option := range options {
 		if text, found := strings.CutPrefix(option, "fillfactor="); found {
@@ -81,7 +81,7 @@ func readFillfactor(options []string) int {
 	return 100
 }
 
-// changesWithEvents tells the columns of session that change with every event.
+// changesWithEvents reports whether a column of session changes with every event.
 func changesWithEvents(column string) bool {
 	return slices.Contains([]string{"last_sequence", "event_count", "last_event_at", "application_ids"}, column)
 }
@@ -90,8 +90,9 @@ func (f *facts) checkTransactionIDs() assessment {
 	const dangerous = 1_600_000_000
 	return assessFact(f.db.Settings, func(s Settings) assessment {
 		return assessFact(f.db.Ages, func(a Ages) assessment {
-			most, mostMulti := s.readNumber("autovacuum_freeze_max_age"), s.readNumber("autovacuum_multixact_freeze_max_age")
-			found := fmt.Sprintf("the oldest are %d transactions old (vacuum is forced at %d) and %d multixacts (%d)", a.Database, most, a.DatabaseMulti, mostMulti)
+			most := s.readNumber("autovacuum_freeze_max_age")
+			mostMulti := s.readNumber("autovacuum_multixact_freeze_max_age")
+			found := fmt.Sprintf("the oldest rows are %d transactions old (vacuum is forced at %d) and %d multixacts (%d)", a.Database, most, a.DatabaseMulti, mostMulti)
 			if a.OldestTable != "" {
 				found += fmt.Sprintf("; the oldest table is %s, at %d", a.OldestTable, a.OldestTableAge)
 			}
@@ -116,28 +117,28 @@ func (f *facts) checkTransactions() assessment {
 				continue
 			}
 
-			who := fmt.Sprintf("pid %d", open.PID)
+			text := fmt.Sprintf("pid %d", open.PID)
 			if open.PID == 0 {
-				who = "prepared " + strconv.Quote(open.State)
+				text = "prepared " + strconv.Quote(open.State)
 			} else if open.State != "" {
-				who += " is " + open.State
+				text += " is " + open.State
 			}
 
-			who += " for " + formatDuration(open.Age) + ", role " + open.User
+			text += " for " + formatDuration(open.Age) + ", role " + open.User
 			if open.Application != "" {
-				who += ", " + strconv.Quote(open.Application)
+				text += ", " + strconv.Quote(open.Application)
 			}
 
 			if open.Client != "" {
-				who += ", from " + open.Client
+				text += ", from " + open.Client
 			}
 
-			long = append(long, who)
+			long = append(long, text)
 		}
 
 		hidden := ""
 		if t.Hidden > 0 {
-			hidden = fmt.Sprintf("; the role may not look into %d sessions (grant pg_read_all_stats)", t.Hidden)
+			hidden = fmt.Sprintf("; the role may not see %d sessions (grant pg_read_all_stats)", t.Hidden)
 		}
 
 		if len(long) > 0 {
@@ -161,7 +162,7 @@ func (f *facts) checkLockWaits() assessment {
 				text += " on " + w.Relation
 			}
 
-			text += " since " + formatDuration(w.Waiting)
+			text += ", for " + formatDuration(w.Waiting) + " so far"
 			if len(w.BlockedBy) > 0 {
 				pids := make([]string, len(w.BlockedBy))
 				for n, pid := range w.BlockedBy {
@@ -178,7 +179,7 @@ func (f *facts) checkLockWaits() assessment {
 			return warning(joinNames(long))
 		}
 
-		return ok("none waits")
+		return ok("no session waits")
 	})
 }
 
@@ -188,7 +189,7 @@ func (f *facts) checkReplicationSlots() assessment {
 		var idle []string
 		for _, s := range slots {
 			if !s.Active && s.Retained > much {
-				idle = append(idle, s.Name+" keeps "+formatBytes(s.Retained))
+				idle = append(idle, s.Name+" retains "+formatBytes(s.Retained))
 			}
 		}
 
@@ -196,7 +197,7 @@ func (f *facts) checkReplicationSlots() assessment {
 			return warning(joinNames(idle))
 		}
 
-		return ok(fmt.Sprintf("%d slots; none keeps much", len(slots)))
+		return ok(fmt.Sprintf("%d slots; none retains much", len(slots)))
 	})
 }
 
@@ -228,7 +229,7 @@ func (f *facts) checkSizes() assessment {
 	})
 }
 
-// percentOf is a part in percent of the whole.
+// percentOf returns a part in percent of the whole.
 func percentOf(part, whole int64) int64 { return int64(float64(part) / float64(whole) * 100) }
 
 func (f *facts) checkPrivileges() assessment {
@@ -243,7 +244,7 @@ func (f *facts) checkPrivileges() assessment {
 		}
 
 		if !p.Create && !p.Functions {
-			wrong = append(wrong, "may not make tables in the schema "+p.Schema)
+			wrong = append(wrong, "may not create tables in the schema "+p.Schema)
 		}
 
 		if len(wrong) > 0 {
@@ -251,10 +252,10 @@ func (f *facts) checkPrivileges() assessment {
 		}
 
 		if len(p.Foreign) > 0 {
-			return ok("the role " + p.Role + " may do all that it has to; the schema's functions make and drop partitions for it")
+			return ok("the role " + p.Role + " has all required privileges; the schema's functions create and drop partitions for it")
 		}
 
-		return ok("the role " + p.Role + " may do all that it has to")
+		return ok("the role " + p.Role + " has all required privileges")
 	})
 }
 
@@ -264,6 +265,6 @@ func (f *facts) checkSuperuser() assessment {
 			return warning("the role " + p.Role + " is a superuser")
 		}
 
-		return ok("the role " + p.Role + " is none")
+		return ok("the role " + p.Role + " is not a superuser")
 	})
 }

@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// maxNestedStrings is how many levels of JSON inside of strings are looked into.
+	// maxNestedStrings is how many levels of JSON inside strings are searched.
 	maxNestedStrings = 2
-	// maxArraysOnPath is how many arrays may stand in the way of a path: each node is looked at no
-	// more often than a path has steps and arrays.
+	// maxArraysOnPath is how many arrays a path may lead through without naming their
+	// indexes: each node is visited no more often than a path has steps and arrays.
 	maxArraysOnPath = 4
-	// maxDepth is how deep a text may be nested to be read as JSON: what a stranger sent must
-	// not exhaust the stack.
+	// maxDepth is how deep a text may be nested to be read as JSON: a rejected text is
+	// untrusted and must not exhaust the stack.
 	maxDepth = 512
 )
 
 var errTooDeep = errors.New("the text is nested too deeply")
 
-// node is a JSON value that keeps members which occur twice.
+// node is a JSON value that keeps duplicate members.
 type node struct {
 	members []member
 	items   []node
-	// text is that of a scalar, as JSON; nil for others.
+	// text is the JSON text of a scalar; nil for other values.
 	text []byte
 	// str is the content of a string.
 	str      string
@@ -42,7 +42,8 @@ type member struct {
 	node
 }
 
-// parseDocuments reads the JSON documents of a text. It fails where something is none.
+// parseDocuments parses the JSON documents of a text. It fails if a part of the text is
+// not JSON.
 func parseDocuments(raw []byte) (documents []node, ok bool) {
 	if !utf8.Valid(raw) {
 		return nil, false
@@ -64,12 +65,12 @@ func parseDocuments(raw []byte) (documents []node, ok bool) {
 	}
 }
 
-// readValue reads the next value. io.EOF tells that there is none. A token that is read in the
-// wrong place is an error of the decoder's.
+// readValue reads the next value. io.EOF means that there is none. The decoder returns
+// an error for a token in the wrong place.
 func readValue(decoder *json.Decoder, levels int) (node, error) {
 	token, err := decoder.Token()
 	if err != nil {
-		return node{}, err //nolint:wrapcheck // parse looks at it
+		return node{}, err //nolint:wrapcheck // parseDocuments checks for io.EOF
 	}
 
 	switch token := token.(type) {
@@ -116,11 +117,11 @@ func readContainer(decoder *json.Decoder, opening json.Delim, levels int) (n nod
 		n.members = append(n.members, member{name, value})
 	}
 
-	_, err = decoder.Token() // what closes it
+	_, err = decoder.Token() // the closing bracket
 	return n, unexpectedEOF(err)
 }
 
-// unexpectedEOF is an end of the text inside of a value.
+// unexpectedEOF turns the end of the text inside a value into an error.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -129,8 +130,9 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// containsValue reports whether the path leads to the value from this node or from one in it:
-// an event may stand in a member of the wrong name, in an array, or in a string.
+// containsValue reports whether the path leads to the value from this node or from a
+// node in it: an event may be in a member of the wrong name, in an array, or in a
+// string.
 func (n *node) containsValue(w *SearchValue, levels int) bool {
 	if n.matchesPath(w, w.Steps, maxArraysOnPath) {
 		return true
@@ -162,8 +164,9 @@ func (n *node) containsValue(w *SearchValue, levels int) bool {
 	return false
 }
 
-// matchesPath reports whether steps lead to the value. Where an array stands in the way, each of
-// its items will do, so many arrays deep: what was refused may have the wrong shape.
+// matchesPath reports whether steps lead to the value. An array on the path that no
+// step addresses matches with any of its items, at most this many arrays deep: a
+// rejected text may have the wrong shape.
 func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	if len(steps) == 0 && n.text != nil {
 		return n.equalsValue(w)
@@ -192,7 +195,8 @@ func (n *node) matchesPath(w *SearchValue, steps []string, arrays int) bool {
 	return false
 }
 
-// equalsValue reports whether a scalar is the value, in whichever way a number is written.
+// equalsValue reports whether a scalar equals the value, whatever the notation of a
+// number.
 func (n *node) equalsValue(w *SearchValue) bool {
 	for _, text := range w.Texts {
 		if n.str == text || !n.isString && string(event.Canonicalize(n.text)) == string(canonicalNumber(text)) {
@@ -203,7 +207,7 @@ func (n *node) equalsValue(w *SearchValue) bool {
 	return false
 }
 
-// canonicalNumber is the canonical text of a number, or the text itself.
+// canonicalNumber returns the canonical text of a number, or the text itself.
 func canonicalNumber(text string) []byte {
 	var number json.Number
 	if json.Unmarshal([]byte(text), &number) != nil || string(number) != text {
@@ -247,8 +251,8 @@ func unescapeText(raw []byte) []byte {
 	return plain
 }
 
-// escapedRune reads what stands behind \u: four digits, or twelve characters with a
-// second half of a pair. read is 0 where they do not.
+// escapedRune reads the text after \u: four digits, or ten with the second half of a
+// surrogate pair. read is 0 if the text is not valid.
 func escapedRune(text []byte) (r rune, read int) {
 	unit := func(text []byte) (rune, bool) {
 		const digits = 4

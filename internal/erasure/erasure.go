@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Bounds of what may be asked for at once.
+// Bounds of one request.
 const (
 	// MaxSessions is how many sessions one erasure may name.
 	MaxSessions = 1000
@@ -25,31 +25,32 @@ const (
 	maxValueBytes = 4096
 )
 
-// Value wants what has a value at a path of its payload. A value is compared as text:
-// strings without quotes, numbers and booleans as JSON writes them.
+// Value selects events and rejections with a value at a path of their payload. A value
+// is compared as text: strings without quotes, numbers and booleans as JSON writes
+// them.
 type Value struct {
-	// Path is the path as people write it, such as user.id.
+	// Path is the path as clients write it, such as user.id.
 	Path string
 	// Steps are the names of members, and indexes of arrays, that lead to the value.
 	Steps []string
 	Text  string
 }
 
-// Request says what is to be erased: whole sessions, and the events and errors that have all
-// of the values.
+// Request selects the data to erase: whole sessions, and the events and rejections that
+// have all of the values.
 type Request struct {
 	SessionIDs []uuid.UUID
 	Values     []Value
-	// MustExist asks for a NotFound fault where nothing is kept of the sessions.
+	// MustExist asks for a NotFound fault if nothing of the sessions is stored.
 	MustExist bool
 }
 
-// Validate refuses an ask that is empty or too large. Its faults point into the document of
-// POST /v1/erasures.
+// Validate rejects a request that is empty or too large. Its faults point into the
+// document of POST /v1/erasures.
 func (a *Request) Validate() error {
 	switch {
 	case len(a.SessionIDs) == 0 && len(a.Values) == 0:
-		return fault.InvalidAt(fault.CodeInvalidRequest, "", "say what to erase: data with values by path, session_ids, or both")
+		return fault.InvalidAt(fault.CodeInvalidRequest, "", "name the data to erase: data with values by path, session_ids, or both")
 	case len(a.SessionIDs) > MaxSessions:
 		return fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids", fmt.Sprintf("an erasure names at most %d sessions; send several", MaxSessions))
 	case len(a.Values) > MaxValues:
@@ -59,7 +60,7 @@ func (a *Request) Validate() error {
 	for _, v := range a.Values {
 		if v.Text == "" || len(v.Text) > maxValueBytes {
 			return fault.InvalidAt(fault.CodeInvalidRequest, "/data",
-				fmt.Sprintf("the value of %q is empty or longer than %d bytes: it would not tell one person from others", v.Path, maxValueBytes))
+				fmt.Sprintf("the value of %q is empty or longer than %d bytes: it would not distinguish one person from others", v.Path, maxValueBytes))
 		}
 	}
 
@@ -68,19 +69,19 @@ func (a *Request) Validate() error {
 	return nil
 }
 
-// RenderFilter renders the values as a JSON object, in the order of their paths. It is "{}"
-// where there are none.
+// RenderFilter renders the values as a JSON object, in the order of their paths. It is
+// "{}" if there are none.
 func (a *Request) RenderFilter() []byte {
 	values := make(map[string]string, len(a.Values))
 	for _, v := range a.Values {
 		values[v.Path] = v.Text
 	}
 
-	text, _ := json.Marshal(values) // strings cannot fail
+	text, _ := json.Marshal(values) // strings never fail to marshal
 	return text
 }
 
-// Digest is by what the same ask is told while it is not finished.
+// Digest identifies equal requests while the erasure is not finished.
 func (a *Request) Digest() [sha256.Size]byte {
 	text := a.RenderFilter()
 	for _, id := range a.SessionIDs {
@@ -90,14 +91,14 @@ func (a *Request) Digest() [sha256.Size]byte {
 	return sha256.Sum256(text)
 }
 
-// FilterDigest is what a receipt keeps of a filter: whoever knows the values can compute
-// it, and nobody can read them from it. The id of the erasure makes it differ for the
-// same person.
+// FilterDigest returns the digest of a filter for a receipt: an auditor who knows the
+// values can compute it, but the values cannot be read from it. The id of the erasure
+// makes it differ between erasures of the same person.
 func FilterDigest(id uuid.UUID, filter []byte) [sha256.Size]byte {
 	return sha256.Sum256(append([]byte(id.String()), filter...))
 }
 
-// State is how far an erasure is.
+// State is the progress of an erasure.
 type State string
 
 // The states.
@@ -107,29 +108,30 @@ const (
 	Finished State = "finished"
 )
 
-// Step is what an erasure does, one after the other.
+// Step is one of the consecutive steps of an erasure.
 type Step string
 
 // The steps.
 const (
-	// Sessions erases the sessions with their events and errors.
+	// Sessions erases the sessions with their events and rejections.
 	Sessions Step = "sessions"
-	// Errors looks through the raw texts of all refused events.
+	// Errors searches the raw texts of all rejections.
 	Errors Step = "errors"
-	// Events looks through the payloads of all events.
+	// Events searches the payloads of all events.
 	Events Step = "events"
-	// Late looks through the events that were stored or changed meanwhile.
+	// Late searches the events that were stored or changed meanwhile.
 	Late Step = "late"
-	// LateErrors looks through the texts of errors that were refused meanwhile.
+	// LateErrors searches the texts of rejections that were recorded meanwhile.
 	LateErrors Step = "late_errors"
 )
 
-// Counts tell how much was erased.
+// Counts holds the numbers of erased things.
 type Counts struct {
-	// Sessions are those that were asked for, and those of which the values left nothing.
+	// Sessions counts the requested sessions, and the sessions whose events were all
+	// erased by value.
 	Sessions int64 `json:"sessions"`
 	Events   int64 `json:"events"`
-	// Rejections are refused events that were erased, or whose text was.
+	// Rejections counts the rejections that were erased, or whose text was.
 	Rejections int64 `json:"errors"`
 }
 
@@ -137,24 +139,25 @@ type Counts struct {
 type Erasure struct {
 	ID         uuid.UUID
 	SessionIDs []uuid.UUID
-	// Paths are those of the values. Values are nil once it is finished.
+	// Paths are the paths of the values. Values are nil once the erasure is finished.
 	Paths  []string
 	Values []Value
-	// FilterDigest is nil where there are no values.
+	// FilterDigest is nil if there are no values.
 	FilterDigest []byte
 	Actor        audit.Actor
-	// StartedAt, FinishedAt and ErasedUntil are zero until they are known. What was
-	// committed before ErasedUntil is erased.
+	// StartedAt, FinishedAt and ErasedUntil are zero until they are known. All matching
+	// data that was committed before ErasedUntil is erased.
 	RequestedAt, StartedAt, FinishedAt, ErasedUntil time.Time
 	Step                                            Step
-	// Scanned are the texts of errors and the events that were looked at.
+	// Scanned counts the texts of rejections and the events that were searched.
 	Scanned int64
 	Counts
-	// Digest is the sum, modulo 2^256, of the SHA-256 of the id of all that was erased.
+	// Digest is the sum, modulo 2^256, of the SHA-256 of the ids of everything that was
+	// erased.
 	Digest []byte
 }
 
-// State tells how far it is.
+// State returns the progress of the erasure.
 func (e *Erasure) State() State {
 	switch {
 	case !e.FinishedAt.IsZero():
@@ -166,7 +169,7 @@ func (e *Erasure) State() State {
 	return Running
 }
 
-// renderedRequest is what was asked, as the API shows it.
+// renderedRequest is the request as the API shows it.
 type renderedRequest struct {
 	SessionIDs []uuid.UUID       `json:"session_ids"`
 	Paths      []string          `json:"data_paths"`
@@ -174,7 +177,7 @@ type renderedRequest struct {
 	DataSHA256 *string           `json:"data_sha256"`
 }
 
-// receipt is what an auditor keeps.
+// receipt is the proof of an erasure for an auditor.
 type receipt struct {
 	ErasedUntil string `json:"erased_until"`
 	SHA256      string `json:"ids_sha256_sum"`
@@ -249,7 +252,7 @@ func formatOptionalTime(at time.Time) *string {
 	return new(at.UTC().Format("2006-01-02T15:04:05.000000Z07:00"))
 }
 
-// AuditDetail is what the audit log says of an erasure that begins.
+// AuditDetail returns the detail of the audit entry for an erasure that begins.
 func (a *Request) AuditDetail() map[string]any {
 	paths := map[string]bool{}
 	for _, v := range a.Values {

@@ -55,29 +55,29 @@ func TestTextsThatHoldAValue(t *testing.T) {
 	t.Parallel()
 	m := erasure.NewMatcher(nil, []erasure.SearchValue{{Steps: []string{"user", "id"}, Texts: []string{"8612", "hmac-sha256:ab"}}})
 	for what, raw := range map[string]string{
-		"as it should be":        `{"data":{"user":{"id":"8612"}}}`,
-		"a number":               `{"data":{"user":{"id":8612}}}`,
-		"a number, otherwise":    `{"data":{"user":{"id":8612.0}}}`,
-		"a wrong member":         `{"dta":{"user":{"id":"8612"}}}`,
-		"an array in the way":    `{"data":{"user":[{"id":"8612"}]}}`,
-		"an array of values":     `{"data":{"user":{"id":["1","8612"]}}}`,
-		"a batch":                `[{"data":{}},{"data":{"user":{"id":"8612"}}}]`,
-		"lines":                  `{"a":1}` + "\n" + `{"data":{"user":{"id":"8612"}}}`,
-		"a member twice":         `{"data":{"user":{"id":"8612","id":"1"}}}`,
-		"the path as a name":     `{"data":{"user.id":"8612"}}`,
-		"JSON inside of a text":  `{"data":"{\"user\":{\"id\":\"8612\"}}"}`,
-		"an escape":              `{"data":{"user":{"id":"\u0038612"}}}`,
-		"a name with an escape":  `{"data":{"us\u0065r":{"id":"8612"}}}`,
-		"hashed":                 `{"data":{"user":{"id":"hmac-sha256:ab"}}}`,
-		"broken: a string":       `{"data":{"user":{"id":"8612"}}`,
-		"broken: a number":       `{"data":{"user":{"id": 8612, }}}`,
-		"broken: single quotes":  `{'user': {'id': '8612'}}`,
-		"broken: an escape":      `{"id":"861\u0032"`,
-		"cut off":                `{"session_id":"x","data":{"user":{"id":"8612","bio":"lorem`,
-		"no UTF-8":               "{\"user\":{\"id\":\"8612\",\"x\":\"\xff\"}}",
-		"text behind the event":  `{"data":{"user":{"id":"8612"}}} trailing`,
-		"a text that is no JSON": `user 8612 was here`,
-		"nested without end":     strings.Repeat("[", 5_000_000) + "8612",
+		"as it should be":       `{"data":{"user":{"id":"8612"}}}`,
+		"a number":              `{"data":{"user":{"id":8612}}}`,
+		"a number, otherwise":   `{"data":{"user":{"id":8612.0}}}`,
+		"a wrong member":        `{"dta":{"user":{"id":"8612"}}}`,
+		"an array in the way":   `{"data":{"user":[{"id":"8612"}]}}`,
+		"an array of values":    `{"data":{"user":{"id":["1","8612"]}}}`,
+		"a batch":               `[{"data":{}},{"data":{"user":{"id":"8612"}}}]`,
+		"lines":                 `{"a":1}` + "\n" + `{"data":{"user":{"id":"8612"}}}`,
+		"a member twice":        `{"data":{"user":{"id":"8612","id":"1"}}}`,
+		"the path as a name":    `{"data":{"user.id":"8612"}}`,
+		"JSON inside of a text": `{"data":"{\"user\":{\"id\":\"8612\"}}"}`,
+		"an escape":             `{"data":{"user":{"id":"\u0038612"}}}`,
+		"a name with an escape": `{"data":{"us\u0065r":{"id":"8612"}}}`,
+		"hashed":                `{"data":{"user":{"id":"hmac-sha256:ab"}}}`,
+		"broken: a string":      `{"data":{"user":{"id":"8612"}}`,
+		"broken: a number":      `{"data":{"user":{"id": 8612, }}}`,
+		"broken: single quotes": `{'user': {'id': '8612'}}`,
+		"broken: an escape":     `{"id":"861\u0032"`,
+		"cut off":               `{"session_id":"x","data":{"user":{"id":"8612","bio":"lorem`,
+		"no UTF-8":              "{\"user\":{\"id\":\"8612\",\"x\":\"\xff\"}}",
+		"text behind the event": `{"data":{"user":{"id":"8612"}}} trailing`,
+		"a text, not JSON":      `user 8612 was here`,
+		"nested without end":    strings.Repeat("[", 5_000_000) + "8612",
 	} {
 		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
@@ -97,7 +97,7 @@ func TestTextsThatHoldAValue(t *testing.T) {
 	require.False(t, both.MatchesText([]byte(`{"data":{"a":1,"b":3}}`)), "all values have to be there")
 }
 
-// What strangers sent makes nothing panic, and is looked through in the time of its size.
+// Untrusted texts never cause a panic, and are searched in time linear in their size.
 func FuzzMatcher(f *testing.F) {
 	f.Add([]byte(`{"data":{"user":{"id":"8612"}}}`))
 	f.Add([]byte(`{"session_id":"\ud83d\u0030190163d-8694"`))

@@ -2,30 +2,31 @@ package erasure
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Config says how erasures are worked on.
+// Config sets how workers process erasures.
 type Config struct {
 	// Workers is how many erasures one replica works on at once.
 	Workers int
 	// Poll is how often a replica looks for erasures that others left unfinished.
 	Poll time.Duration
-	// Lease is how long an erasure is nobody else's after each step. It has to be longer
-	// than a step takes; a replica that was killed is replaced after it.
+	// Lease is how long after each step no other worker can claim an erasure. It has to
+	// be longer than a step takes; after it, another replica continues the work of a
+	// killed one.
 	Lease time.Duration
 	// TimeSlice is how long a worker stays with one erasure before others get their turn.
 	TimeSlice time.Duration
 }
 
-// DefaultConfig is what services and commands work by.
+// DefaultConfig returns the configuration of services and commands.
 func DefaultConfig() Config {
 	return Config{Workers: 2, Poll: 2 * time.Second, Lease: 15 * time.Second, TimeSlice: time.Second}
 }
@@ -35,52 +36,37 @@ type Deps struct {
 	Store  Store
 	Logger *zap.Logger
 	Now    func() time.Time
-	// Stopping tells that those who wait for an erasure are to be answered now. Nil is never.
+	// Stopping reports whether clients that wait for an erasure have to be answered
+	// now. Nil means never.
 	Stopping func() bool
 }
 
-// Eraser begins erasures and finishes them. It is safe for concurrent use.
+// Eraser begins erasures and finishes them. Its worker gives an unfinished erasure back when
+// it is stopped, for another replica or the next start. It is safe for concurrent use.
 type Eraser struct {
+	*background.Worker
+
 	config   Config
 	deps     Deps
 	counters counters
 	wake     chan struct{}
-
-	once    sync.Once
-	cancel  context.CancelFunc
-	workers sync.WaitGroup
 }
 
-// New makes an eraser whose workers have yet to be started.
+// New makes an eraser that has yet to be started.
 func New(config Config, deps Deps) *Eraser {
-	return &Eraser{config: config, deps: deps, wake: make(chan struct{}, config.Workers)}
-}
-
-// Start starts the workers. It is called once.
-func (e *Eraser) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	e.cancel = cancel
-	for range e.config.Workers {
-		e.workers.Go(func() { e.runWorker(ctx) })
-	}
-}
-
-// Stop ends the workers, cancels running steps and waits for them. What is unfinished is
-// given back, for another replica or the next start. It may be called more than once, and
-// without Start.
-func (e *Eraser) Stop() {
-	e.once.Do(func() {
-		if e.cancel == nil {
-			return
-		}
-
-		e.cancel()
-		e.workers.Wait()
+	e := &Eraser{config: config, deps: deps, wake: make(chan struct{}, config.Workers)}
+	e.Worker = background.NewWorker(background.Config{
+		Round:      e.runRound,
+		Interval:   config.Poll,
+		Wake:       e.wake,
+		Goroutines: config.Workers,
 	})
+
+	return e
 }
 
-// BeginErasure keeps an erasure and has a worker take it up. From then on it is finished whatever
-// becomes of ctx. It returns Invalid faults, and NotFound where the ask wants that.
+// BeginErasure stores an erasure and wakes a worker. From then on it is finished even
+// if ctx ends. It returns Invalid faults, and NotFound if the request has MustExist.
 func (e *Eraser) BeginErasure(ctx context.Context, ask Request) (Erasure, error) {
 	if err := ask.Validate(); err != nil {
 		return Erasure{}, err
@@ -93,7 +79,7 @@ func (e *Eraser) BeginErasure(ctx context.Context, ask Request) (Erasure, error)
 
 	select {
 	case e.wake <- struct{}{}:
-	default: // every worker is called already
+	default: // every worker is already woken
 	}
 
 	return begun, nil
@@ -104,18 +90,17 @@ func (e *Eraser) FindErasure(ctx context.Context, id uuid.UUID) (Erasure, error)
 	return e.deps.Store.FindErasure(ctx, id)
 }
 
-// The pauses between looks at an erasure that is waited for.
+// The pauses between polls of an erasure that a client waits for.
 const (
 	minPollPause = 2 * time.Millisecond
 	maxPollPause = 250 * time.Millisecond
 )
 
-// AwaitErasure waits until an erasure is finished, by whomever, or ctx ends, or the service
-// stops, and returns it as it is then. It fails only where the erasure cannot be read
-// before ctx ends.
+// AwaitErasure waits until an erasure is finished, by any replica, or ctx ends, or the
+// service stops, and returns its last known state.
 func (e *Eraser) AwaitErasure(ctx context.Context, begun Erasure) Erasure {
 	for look := minPollPause; begun.State() != Finished; look = min(2*look, maxPollPause) {
-		if !waitFor(ctx, look) || e.isStopping() {
+		if !background.Wait(ctx, look) || e.isStopping() {
 			return begun
 		}
 
@@ -129,8 +114,9 @@ func (e *Eraser) AwaitErasure(ctx context.Context, begun Erasure) Erasure {
 
 func (e *Eraser) isStopping() bool { return e.deps.Stopping != nil && e.deps.Stopping() }
 
-// FinishErasure works on one erasure until it is finished, or waits while another replica does.
-// progress is told how far it is. When ctx ends, the erasure is given back.
+// FinishErasure works on one erasure until it is finished, or waits while another
+// replica does. It calls progress with the state of the erasure. When ctx ends, the
+// erasure is released.
 func (e *Eraser) FinishErasure(ctx context.Context, id uuid.UUID, progress func(Erasure)) (Erasure, error) {
 	for {
 		task, err := e.deps.Store.ClaimErasure(ctx, e.config.Lease, uuid.NullUUID{UUID: id, Valid: true})
@@ -150,33 +136,22 @@ func (e *Eraser) FinishErasure(ctx context.Context, id uuid.UUID, progress func(
 		}
 
 		progress(found)
-		if !waitFor(ctx, maxPollPause) {
+		if !background.Wait(ctx, maxPollPause) {
 			return found, ctx.Err()
 		}
 	}
 }
 
-// runWorker takes up one erasure after the other.
-func (e *Eraser) runWorker(ctx context.Context) {
-	ticker := time.NewTicker(e.config.Poll)
-	defer ticker.Stop()
-
-	for {
-		for e.workOnNext(ctx) {
-		}
-
-		e.measureBacklog(ctx)
-		select {
-		case <-e.wake:
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
+// runRound works on one erasure after the other until there is none to do now.
+func (e *Eraser) runRound(ctx context.Context) {
+	for e.workOnNext(ctx) {
 	}
+
+	e.measureBacklog(ctx)
 }
 
-// workOnNext works on one erasure for a slice of time. It reports whether there may be more to do
-// at once; after a failure there is a pause.
+// workOnNext works on one erasure for a slice of time. It reports whether there may be
+// more work at once; after a failure there is a pause.
 func (e *Eraser) workOnNext(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return false
@@ -204,7 +179,7 @@ func (e *Eraser) workOnNext(ctx context.Context) bool {
 	return outcome != Later
 }
 
-// runSteps takes steps of a task for a slice of time, and gives it back.
+// runSteps runs steps of a task for a slice of time, and releases it.
 func (e *Eraser) runSteps(ctx context.Context, task Task, progress func(Erasure)) (Outcome, error) {
 	ends := e.deps.Now().Add(e.config.TimeSlice)
 	for {
@@ -227,15 +202,15 @@ func (e *Eraser) runSteps(ctx context.Context, task Task, progress func(Erasure)
 	}
 }
 
-// releaseTask gives a task back, also when ctx has ended: others would else wait for the end
-// of the lease.
+// releaseTask releases a task even when ctx has ended: otherwise other workers would
+// wait for the end of the lease.
 func (e *Eraser) releaseTask(ctx context.Context, task Task) {
 	const budget = 2 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
 
 	if err := task.ReleaseLease(ctx); err != nil {
-		e.deps.Logger.Warn("an erasure could not be given back; it goes on when its lease ends",
+		e.deps.Logger.Warn("an erasure could not be released; it continues when its lease ends",
 			zap.Stringer("erasure_id", task.Erasure().ID), zap.Error(err))
 	}
 }
@@ -246,10 +221,10 @@ func (e *Eraser) recordFinished(done Erasure) {
 		zap.Int64("sessions", done.Sessions), zap.Int64("events", done.Events), zap.Int64("errors", done.Rejections))
 }
 
-// measureBacklog measures what is unfinished.
+// measureBacklog measures the backlog of unfinished erasures.
 func (e *Eraser) measureBacklog(ctx context.Context) {
 	found, err := e.deps.Store.ReadBacklog(ctx)
-	if err != nil { // the metric stays as it was, and grows old with the outage
+	if err != nil { // the metric keeps its value, and its age grows with the outage
 		return
 	}
 
@@ -269,20 +244,7 @@ type measuredBacklog struct {
 	at time.Time
 }
 
-// waitFor waits, unless ctx ends first.
-func waitFor(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// NotFound is the fault of an ask that must exist and does not.
+// NotFound returns the fault for a request with MustExist whose sessions do not exist.
 func NotFound() error {
 	return fault.New(fault.NotFound, fault.CodeNotFound, "nothing is kept of this session")
 }

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake keeps erasures that take some steps, each of which takes some time.
+// fake stores erasures of several steps, each of which takes some time.
 type fake struct {
 	mu    sync.Mutex
 	jobs  []*job
@@ -30,7 +30,7 @@ type fake struct {
 	steps int
 }
 
-// taken is how many steps were taken.
+// taken returns how many steps were run.
 func (f *fake) taken() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -151,7 +151,7 @@ func (j *job) Erasure() erasure.Erasure {
 	return j.now
 }
 
-// sized asks for an erasure of so many steps.
+// sized requests an erasure of this many steps.
 func sized(steps int) erasure.Request {
 	ask := erasure.Request{}
 	for range steps {
@@ -173,7 +173,7 @@ func TestErasuresTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		e, logs := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		long, err := e.BeginErasure(t.Context(), sized(100))
 		require.NoError(t, err)
 		synctest.Wait()
@@ -191,7 +191,7 @@ func TestErasuresTakeTurns(t *testing.T) {
 
 func state(e erasure.Erasure) erasure.State { return e.State() }
 
-// A step that fails is tried again, at the next look, and what is unfinished is measured.
+// A failed step is tried again at the next poll, and the backlog is measured.
 func TestAStepThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestAStepThatFailsIsTriedAgain(t *testing.T) {
 		e, logs := newEraser(f, nil)
 		meter := metrictest.New(t)
 		require.NoError(t, e.RegisterMetrics(meter.Meter))
-		e.Start()
+		e.Start(t.Context())
 		begun, err := e.BeginErasure(t.Context(), sized(3))
 		require.NoError(t, err)
 		<-time.After(time.Second)
@@ -216,7 +216,8 @@ func TestAStepThatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Who waits is answered when the service stops, and what is unfinished is given back.
+// When the service stops, waiting clients are answered and unfinished erasures are
+// released.
 func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 		e, _ := newEraser(f, stopping.Load)
 		e.Stop() // without Start, nothing
 		e, _ = newEraser(f, stopping.Load)
-		e.Start()
+		e.Start(t.Context())
 		begun, err := e.BeginErasure(t.Context(), sized(1000))
 		require.NoError(t, err)
 		time.AfterFunc(700*time.Millisecond, func() { stopping.Store(true) })
@@ -233,7 +234,7 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 		require.False(t, f.jobs[0].taken)
 		require.Positive(t, f.jobs[0].given)
 
-		// Another one finishes it, by the name of it, whoever else waits.
+		// Another replica finishes it by its id, whichever others wait.
 		other, _ := newEraser(f, nil)
 		told := 0
 		finished, err := other.FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) { told++ })
@@ -245,7 +246,7 @@ func TestAnUnfinishedErasureIsGivenBack(t *testing.T) {
 	})
 }
 
-// An erasure that has to wait for others is taken up again when its time has come.
+// An erasure that has to wait is continued when its time has come.
 func TestAnErasureMayHaveToWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -254,7 +255,7 @@ func TestAnErasureMayHaveToWait(t *testing.T) {
 		require.NoError(t, err)
 		f.jobs[0].later = true
 		e, _ := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		<-time.After(time.Second)
 		require.Equal(t, 1, f.taken(), "it is not asked for again and again")
 		require.Equal(t, erasure.Finished, state(e.AwaitErasure(t.Context(), begun)))

@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// The members that the service adds to the events that it gives back.
+// The members that the service adds to the events that it returns.
 const (
 	memberSequence    = "sequence"
 	memberReceivedAt  = "received_at"
@@ -24,10 +24,12 @@ type Member struct {
 	Text []byte
 }
 
-// readOnlyField reads a member that the service adds. Only who knows what is stored can tell
-// whether it is right.
+// readOnlyField reads a member that the service adds. Only a comparison with the stored event
+// can show whether it is right.
 func (s *scanner) readOnlyField(e *Envelope) bool {
-	name, found, start := string(s.names[len(s.names)-1]), s.found, s.pos
+	name := string(s.names[len(s.names)-1])
+	found := s.found
+	start := s.pos
 	ok := s.readValue()
 	if ok && s.found == found {
 		e.ReadOnly = append(e.ReadOnly, Member{name, s.text[start:s.pos]})
@@ -36,8 +38,8 @@ func (s *scanner) readOnlyField(e *Envelope) bool {
 	return ok
 }
 
-// RejectChanged refuses an event that was given back with a member that differs from
-// what the service added to the stored event.
+// RejectChanged rejects an event that was sent back with a member that differs from the one that
+// the service added to the stored event.
 func (e *Envelope) RejectChanged(stored *Stored) {
 	for _, m := range e.ReadOnly {
 		if !stored.hasMember(m) {
@@ -47,8 +49,8 @@ func (e *Envelope) RejectChanged(stored *Stored) {
 	}
 }
 
-// RejectImport refuses an event that was given back by a service that is not this one, or
-// that is not stored any more: nothing is stored that its members could be held against.
+// RejectImport rejects an event with members of another service, or of an event that is no
+// longer stored: there is no stored event to compare them with.
 func (e *Envelope) RejectImport() {
 	if len(e.ReadOnly) == 0 {
 		return
@@ -59,8 +61,8 @@ func (e *Envelope) RejectImport() {
 		name+" is set by the service, which holds no event with this event_id; events cannot be imported with it: leave it out to have this stored as a new event")
 }
 
-// hasMember tells whether a member that was sent says what the service would say. What the
-// service leaves out may be sent as null.
+// hasMember reports whether a member that was sent agrees with the service's own value. A member
+// that the service leaves out may be sent as null.
 func (e *Stored) hasMember(m Member) bool {
 	const null = "null"
 	want := null

@@ -8,15 +8,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// typicalEvent is a guess at an event's size, used to allocate once.
+// typicalEvent is an estimate of an event's size, used to allocate once.
 const typicalEvent = 300
 
-// ParseJSON reads a body that holds one event (an object) or a batch (an array)
-// and judges each. single tells which it was. A body that cannot be taken apart
-// into events gives a fault; everything that concerns one event alone is among
-// that envelope's violations, also where it is not JSON: an element of an array that
-// strings and brackets delimit is refused alone. now is the service's clock. The
-// envelopes share memory with the body.
+// ParseJSON reads a body that holds one event (an object) or a batch (an array) and validates
+// each event. single reports which it was. A body that cannot be divided into events returns a
+// fault; every problem of one event alone is among that envelope's violations, also if the event
+// is not JSON: an array element that strings and brackets delimit is rejected alone. now is the
+// service's clock. The envelopes share memory with the body.
 func ParseJSON(body []byte, rules *Rules, now time.Time) (envelopes []Envelope, single bool, err error) {
 	s := newScanner(body, rules)
 	s.skipSpace()
@@ -41,15 +40,15 @@ func ParseJSON(body []byte, rules *Rules, now time.Time) (envelopes []Envelope, 
 	return nil, false, fault.InvalidAt(fault.CodeInvalidType, "", "the body is an event (a JSON object) or an array of events")
 }
 
-// ParseNDJSON reads a body that holds one event a line; empty lines are passed
-// over. A line that is not valid JSON is refused alone.
+// ParseNDJSON reads a body that holds one event a line; empty lines are skipped. A line that is
+// not valid JSON is rejected alone.
 func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 	envelopes := make([]Envelope, 0, guessEvents(body, rules))
 	s := newScanner(nil, rules)
 	lines := 0
 	for line := range bytes.Lines(body) {
 		lines++
-		line = bytes.Trim(line, " \t\r\n") // the space of JSON, not that of Unicode
+		line = bytes.Trim(line, " \t\r\n") // the whitespace of JSON, not that of Unicode
 		if len(line) == 0 {
 			continue
 		}
@@ -71,8 +70,8 @@ func ParseNDJSON(body []byte, rules *Rules, now time.Time) ([]Envelope, error) {
 	return envelopes, nil
 }
 
-// readSingle reads a text that holds nothing but one event. It returns false where the text
-// is not JSON, which is refused with the given code, or where there is text behind it.
+// readSingle reads a text that holds exactly one event. It returns false if the text is not
+// JSON, which is rejected with the given code, or if more text follows.
 func (s *scanner) readSingle(now time.Time, malformed fault.Code) (Envelope, bool) {
 	e, ok := s.readEnvelope(now)
 	if !ok {
@@ -119,7 +118,7 @@ func (s *scanner) readBatch(now time.Time) ([]Envelope, error) {
 			detail := s.syntaxDetail()
 			if more, ok = s.skipElement(&e); !ok {
 				return nil, fault.InvalidAt(fault.CodeInvalidJSON, fmt.Sprintf("/%d", len(envelopes)),
-					detail+"; strings and brackets do not tell where this event ends, so nothing of the batch is stored")
+					detail+"; strings and brackets do not show where this event ends, so nothing of the batch is stored")
 			}
 
 			e.rejectMalformed(detail)
@@ -136,17 +135,18 @@ func (s *scanner) readBatch(now time.Time) ([]Envelope, error) {
 	return envelopes, nil
 }
 
-// skipElement passes over an element of the outermost array that is not JSON, from its
-// beginning to the comma or the bracket behind it, and notes its text. What lies in
-// strings does not count, and brackets have to match; it returns false where they do not,
-// for then nobody can tell what belongs to whom. It looks at each byte of the element once.
+// skipElement skips an element of the outermost array that is not JSON, from its beginning to
+// the comma or the bracket that follows, and records its text. Characters in strings do not
+// count, and brackets have to match; it returns false if they do not, because then the ends of
+// the elements are unknown. It reads each byte of the element once.
 func (s *scanner) skipElement(e *Envelope) (more, ok bool) {
 	var open []byte
 	for i := s.start; i < len(s.text); i++ {
 		c := s.text[i]
 		if len(open) == 0 && (c == ',' || c == ']') {
 			e.Raw = bytes.TrimRight(s.text[s.start:i], " \t\r\n")
-			s.pos, s.syntax = i+1, ""
+			s.pos = i + 1
+			s.syntax = ""
 			s.skipSpace()
 			return c == ',', true
 		}
@@ -185,8 +185,8 @@ func tooManyFault(rules *Rules) error {
 	return fault.New(fault.TooLarge, fault.CodeBatchTooLarge, fmt.Sprintf("a batch holds at most %d events; send more requests", rules.BatchEvents))
 }
 
-// CheckObject tells whether a text is one JSON object that the strict decoder
-// would accept as part of an event, with the fault that says where it is not.
+// CheckObject returns nil for one JSON object that the strict decoder would accept as part of an
+// event, and otherwise a fault with the position of the problem.
 func CheckObject(text []byte, rules *Rules) error {
 	s := newScanner(text, rules)
 	s.skipSpace()

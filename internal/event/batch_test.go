@@ -21,7 +21,7 @@ func TestBodiesThatCannotBeTakenApart(t *testing.T) {
 		{"", fault.CodeInvalidJSON, ""},
 		{" \t\r\n", fault.CodeInvalidJSON, ""},
 		{"\x00", fault.CodeInvalidJSON, ""},
-		{"\ufeff" + good, fault.CodeInvalidJSON, ""}, // whoever reads a body skips its byte order mark
+		{"\ufeff" + good, fault.CodeInvalidJSON, ""}, // the reader of a body skips its byte order mark
 		{"\xff\xfe{\x00}\x00", fault.CodeInvalidJSON, ""},
 		{"event", fault.CodeInvalidJSON, ""},
 		{"tru", fault.CodeInvalidJSON, ""},
@@ -66,7 +66,7 @@ func TestTextBehindAnEvent(t *testing.T) {
 	for _, behind := range []string{good, "\n" + good, "x", "}", ",", "null", "\x00", "\v", "\u00a0", "\ufeff", "\xff"} {
 		e := parse(t, " "+good+behind)
 		require.Equal(t, []string{" trailing_text"}, found(e), "%q", behind)
-		require.Equal(t, " "+good+behind, string(e.Raw), "what is kept is the whole text")
+		require.Equal(t, " "+good+behind, string(e.Raw), "the whole text is kept")
 	}
 
 	require.Equal(t, []string{"/name missing_field", " trailing_text"}, judge(t, text(members{"name": ""})+"x"))
@@ -99,7 +99,7 @@ func TestSizeOfABatch(t *testing.T) {
 	require.Equal(t, fault.TooLarge, f.Kind)
 	require.Equal(t, fault.CodeBatchTooLarge, f.Code)
 	_, _, err = event.ParseJSON([]byte("["+list(1000, ",")+",?"), &rules, now())
-	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "what lies behind the limit is not read")
+	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "text beyond the limit is not read")
 
 	lines, err := event.ParseNDJSON([]byte(list(1000, "\n\n")+"\n\n"), &rules, now())
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestSizeOfABatch(t *testing.T) {
 	require.True(t, fault.Is(err, fault.CodeBatchTooLarge))
 }
 
-// poisons are events that are refused alone, with the code that tells why.
+// poisons are events that are rejected alone, with the code of the reason.
 func poisons() map[string]fault.Code {
 	return map[string]fault.Code{
 		"null": fault.CodeInvalidType, "[]": fault.CodeInvalidType, "[" + text(nil) + "]": fault.CodeInvalidType, "1e999": fault.CodeInvalidType,

@@ -12,20 +12,22 @@ import (
 // uuidLength is the length of a UUID's text form (RFC 9562).
 const uuidLength = 36
 
-// readEnvelope reads one event at the current position and judges it. It returns
-// false on a syntax error; the envelope then holds what was read before it, and no text.
+// readEnvelope reads one event at the current position and validates it. It returns false on a
+// syntax error; the envelope then holds the fields before the error, and no text.
 func (s *scanner) readEnvelope(now time.Time) (Envelope, bool) {
-	s.violations, s.found = nil, 0
+	s.violations = nil
+	s.found = 0
 	s.path = s.path[:0]
 	s.names = s.names[:0]
 	s.current = Envelope{}
 	e := &s.current
 	s.start = s.pos
+
 	var ok bool
 	if s.peek() == '{' {
 		ok = s.readMembers((*scanner).eventMember)
 	} else if ok = s.readValue(); ok {
-		s.violations = nil // what lies inside something that is no event does not matter
+		s.violations = nil // violations inside a value that is not an event do not matter
 		s.report(fault.CodeInvalidType, "an event is a JSON object")
 	}
 
@@ -71,8 +73,8 @@ func (s *scanner) eventMember() bool {
 	return s.readValue()
 }
 
-// textField reads a member that has to be a string. read is false when it was not, or
-// held what no string may hold: then that was reported.
+// textField reads a member that has to be a string. read is false if it was not a string, or
+// held characters that no string may hold; either was then reported.
 func (s *scanner) textField(member string) (content []byte, read, ok bool) {
 	before, found := len(s.violations), s.found
 	if s.peek() == '"' {
@@ -148,7 +150,9 @@ func (s *scanner) timestampField(e *Envelope) bool {
 }
 
 func (s *scanner) dataField(e *Envelope) bool {
-	before, found, start := len(s.violations), s.found, s.pos
+	before := len(s.violations)
+	found := s.found
+	start := s.pos
 	isObject := s.peek() == '{'
 	ok := s.readValue()
 	switch {
@@ -165,8 +169,8 @@ func (s *scanner) dataField(e *Envelope) bool {
 	return ok
 }
 
-// checkRequired reports the members that are missing. A member that was sent and
-// refused for another reason has been reported already.
+// checkRequired reports the missing members. A member that was sent and rejected for another
+// reason has already been reported.
 func (s *scanner) checkRequired(e *Envelope) {
 	const needed = FieldSessionID | FieldCategory | FieldName | FieldData | FieldTimestamp
 	if e.Known&needed == needed {
@@ -190,7 +194,7 @@ func (s *scanner) checkRequired(e *Envelope) {
 	}
 }
 
-// hasReported tells whether something at the pointer or below it was reported.
+// hasReported reports whether a violation at the pointer or below it was reported.
 func (s *scanner) hasReported(pointer string) bool {
 	for _, v := range s.violations {
 		if v.Pointer == pointer || (len(v.Pointer) > len(pointer) && v.Pointer[:len(pointer)+1] == pointer+"/") {
@@ -201,14 +205,16 @@ func (s *scanner) hasReported(pointer string) bool {
 	return false
 }
 
-// checkTime refuses timestamps outside the window in which events are kept. Times
-// are compared, for the difference of two can be too long for a duration.
+// checkTime rejects timestamps outside the window in which events are stored. It compares times,
+// because the difference of two can be too long for a duration.
 func (s *scanner) checkTime(e *Envelope, now time.Time) {
 	if !e.Has(FieldTimestamp) {
 		return
 	}
 
-	at, ahead, age := e.Event.Timestamp, s.rules.MaxAhead, s.rules.MaxAge
+	at := e.Event.Timestamp
+	ahead := s.rules.MaxAhead
+	age := s.rules.MaxAge
 	if at.After(now.Add(ahead)) {
 		s.reportAt("timestamp", fault.CodeTimestampInFuture,
 			"timestamp lies %d s in the future; at most %.0f s are allowed: check the clock of the sender", secondsBetween(now, at), ahead.Seconds())
@@ -219,8 +225,8 @@ func (s *scanner) checkTime(e *Envelope, now time.Time) {
 	}
 }
 
-// secondsBetween returns the seconds from one time to a later one, rounded up so that a
-// limit is never reported as kept when it was not. A duration holds no more than 292 years.
+// secondsBetween returns the seconds from one time to a later one, rounded up so that an
+// exceeded limit never looks kept. A duration holds no more than 292 years.
 func secondsBetween(earlier, later time.Time) int64 {
 	n := later.Unix() - earlier.Unix()
 	if later.Nanosecond() > earlier.Nanosecond() {

@@ -194,11 +194,11 @@ func TestWindowOfTimestamps(t *testing.T) {
 	for name, test := range tests {
 		e := parse(t, text(members{"timestamp": `"` + event.FormatTimestamp(test.at) + `"`}))
 		require.Equal(t, test.want, found(e), name)
-		require.True(t, e.Event.Timestamp.Equal(test.at), "it is known even when it is refused")
+		require.True(t, e.Event.Timestamp.Equal(test.at), "the time is known even when it is rejected")
 	}
 
 	nanos := parse(t, text(members{"timestamp": `"2026-01-01T00:00:05.000000999Z"`}))
-	require.Empty(t, nanos.Violations, "what is cut does not count")
+	require.Empty(t, nanos.Violations, "truncated digits do not count")
 	before := parse(t, text(members{"timestamp": `"0001-01-01T00:00:00+23:59"`}))
 	require.Equal(t, []string{"/timestamp timestamp_too_old"}, found(before))
 }
@@ -212,7 +212,7 @@ func TestDetailsOfTheWindow(t *testing.T) {
 	require.Contains(t, detail("2026-01-01T01:00:00Z"), "lies 3600 s in the future")
 	require.Contains(t, detail("2015-12-31T00:00:00Z"), "lies 3654 days in the past; at most 3650 days are allowed")
 	require.Contains(t, detail("2016-01-03T23:59:59.999999Z"), "lies 3651 days in the past; at most 3650 days are allowed")
-	// No duration of Go holds these: it ends after 292 years.
+	// These exceed Go's durations, which end after 292 years.
 	require.Contains(t, detail("9999-12-31T00:00:00Z"), "lies 251634988800 s in the future")
 	require.Contains(t, detail("0001-01-01T00:00:00Z"), "lies 739616 days in the past")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// meanings are texts of data, those of one row saying the same.
+// meanings are texts of data; those of one row have the same content.
 func meanings() [][]string {
 	return [][]string{
 		{`{}`, ` { } `},
@@ -33,7 +33,7 @@ func meanings() [][]string {
 		{`{"a":1}`},
 		{`{"a":"é😀/\"\\\n"}`, `{"a":"\u00e9\ud83d\ude00\/\u0022\u005c\u000a"}`, `{"\u0061":"\u00E9\uD83D\uDE00/\"\\\n"}`},
 		{`{"a":"e\u0301"}`},
-		{`{"a":"\u00e9"}`}, // looks alike, is not alike
+		{`{"a":"\u00e9"}`}, // looks the same, is not the same
 		{`{"a":"\\u0000"}`},
 		{`{"a":"u0000"}`},
 		{`{"a":"\ufffd"}`},

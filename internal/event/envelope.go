@@ -17,11 +17,11 @@ const (
 	FieldTimestamp
 )
 
-// Envelope is one event as it was sent, with what the decoder made of it.
+// Envelope is one event as it was sent, with the results of the decoder.
 type Envelope struct {
 	// Raw is the text as sent. It shares memory with the request's body.
 	Raw []byte
-	// Event holds what could be read, and Known which of its fields are set.
+	// Event holds the fields that could be read, and Known is their set.
 	Event Event
 	Known Fields
 	// DataAt is where the text of Event.Data begins in Raw.
@@ -29,8 +29,8 @@ type Envelope struct {
 	// ReadOnly are the members that the service adds to the events that it returns, as they
 	// were sent: their sender has read a stored event, and is not sending a new one.
 	ReadOnly []Member
-	// Violations say why it was rejected. None: Event is complete but for an ID that
-	// the client may leave to the service.
+	// Violations are the reasons for a rejection. If there are none, Event is complete except
+	// for an ID, which the client may leave to the service.
 	Violations []fault.Violation
 	// Observed are the violations of an event type that only observes; they are stored
 	// with the event.
@@ -46,21 +46,21 @@ type Envelope struct {
 	Withheld bool
 }
 
-// Accepted reports whether the event kept every rule.
+// Accepted reports whether the event complies with every rule.
 func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 
 // Has reports whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 
-// rejectMalformed rejects an event that is not JSON for that reason alone: what was found
+// rejectMalformed rejects an event that is not JSON for that reason alone: violations found
 // before reading ended may follow from it.
 func (e *Envelope) rejectMalformed(detail string) {
 	e.Violations = nil
 	e.Reject(fault.CodeMalformedEvent, "", detail)
 }
 
-// Reject adds a reason to reject the event. Where there are MaxViolations already,
-// it takes the place of the last.
+// Reject adds a reason to reject the event. If there are MaxViolations already, it replaces the
+// last.
 func (e *Envelope) Reject(code fault.Code, pointer, detail string) {
 	e.Violations = e.Violations[:min(len(e.Violations), MaxViolations-1)]
 	e.Violations = append(e.Violations, fault.Violation{Pointer: pointer, Code: code, Detail: detail})

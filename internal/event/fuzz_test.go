@@ -52,7 +52,7 @@ func checkFault(t *testing.T, err error) {
 	require.NotEmpty(t, f.Detail)
 }
 
-// checkEnvelope holds what is true of any envelope.
+// checkEnvelope checks the properties of every envelope.
 func checkEnvelope(t *testing.T, e *event.Envelope) {
 	t.Helper()
 	require.LessOrEqual(t, len(e.Violations), event.MaxViolations)
@@ -68,7 +68,7 @@ func checkEnvelope(t *testing.T, e *event.Envelope) {
 		}
 	}
 
-	requireStorable(t, e.Event.Category) // of refused events, too: it is kept with them
+	requireStorable(t, e.Event.Category) // of rejected events, too: it is stored with them
 	requireStorable(t, e.Event.Name)
 	if e.Accepted() {
 		checkAccepted(t, e)
@@ -80,7 +80,7 @@ func requireStorable(t *testing.T, text string) {
 	require.True(t, utf8.ValidString(text) && !strings.Contains(text, "\x00"), "%q", text)
 }
 
-// checkAccepted compares an accepted event with what encoding/json makes of it.
+// checkAccepted compares an accepted event with the result of encoding/json.
 func checkAccepted(t *testing.T, e *event.Envelope) {
 	t.Helper()
 	requireNoDuplicates(t, e.Raw)
@@ -115,7 +115,7 @@ func checkAccepted(t *testing.T, e *event.Envelope) {
 	}), "nothing is dropped in silence")
 }
 
-// withRaw gives data the type that encoding/json gives it.
+// withRaw gives data the type that encoding/json returns.
 func withRaw(e event.Event) event.Event {
 	e.Data = json.RawMessage(e.Data)
 	return e
@@ -212,8 +212,8 @@ func FuzzParseNDJSON(f *testing.F) {
 	})
 }
 
-// requireSameVerdict compares two envelopes but for places in the text. What is not JSON
-// has another code where it stands alone, and there may be others before it.
+// requireSameVerdict compares two envelopes except for positions in the text. An event that is
+// not JSON has another code where it stands alone, and there may be others before it.
 func requireSameVerdict(t *testing.T, a, b event.Envelope) {
 	t.Helper()
 	codes := found(a)
@@ -237,7 +237,7 @@ func FuzzParseTimestamp(f *testing.F) {
 		}
 
 		again, ok := event.ParseTimestamp(event.FormatTimestamp(at))
-		require.True(t, at.Year() < 1 || (ok && again.Equal(at)), "what is rendered is read back")
+		require.True(t, at.Year() < 1 || (ok && again.Equal(at)), "a rendered time is read back")
 		upper := strings.ToUpper(text)
 		if len(text) > 10 && text[10] == ' ' {
 			upper = upper[:10] + "T" + upper[11:]
@@ -248,7 +248,7 @@ func FuzzParseTimestamp(f *testing.F) {
 		}
 
 		want, err := time.Parse(time.RFC3339Nano, upper)
-		require.NoError(t, err, "whatever is accepted is RFC 3339 but for the space and the zone")
+		require.NoError(t, err, "every accepted time is RFC 3339 except for the space and the zone")
 		require.Equal(t, want.UTC().Truncate(time.Microsecond), at)
 	})
 }
@@ -266,7 +266,7 @@ func FuzzCanonical(f *testing.F) {
 		}
 
 		canonical := string(event.Canonicalize(a))
-		require.Equal(t, canonical, string(event.Canonicalize([]byte(canonical))), "it cannot be made more so")
+		require.Equal(t, canonical, string(event.Canonicalize([]byte(canonical))), "canonical text does not change")
 		var indented bytes.Buffer
 		require.NoError(t, json.Indent(&indented, a, "\r", "\t "))
 		require.Equal(t, canonical, string(event.Canonicalize(indented.Bytes())))

@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// nested is an array in an array and so on, n deep.
+// nested returns arrays within one another, n deep.
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestDepth(t *testing.T) {
@@ -63,7 +63,7 @@ func TestBracketsBelowTheDepth(t *testing.T) {
 	}
 
 	inside := judge(t, withData(open+`"\u0000]","\ud800"`+strings.Repeat("]", 40)))
-	require.Len(t, inside, 3, "strings are still looked at, for brackets in them do not count")
+	require.Len(t, inside, 3, "strings are still read, because brackets in them do not count")
 }
 
 func TestSizeOfAnEvent(t *testing.T) {
@@ -76,10 +76,10 @@ func TestSizeOfAnEvent(t *testing.T) {
 	require.Len(t, pad(limit), limit)
 	require.Empty(t, judge(t, "  "+pad(limit)+"  "), "space around an event is not its own")
 	require.Equal(t, []string{" event_too_large"}, judge(t, pad(limit+1)))
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "nothing else is told then")
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even what is there twice")
+	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "no other violation is reported then")
+	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even a duplicate member")
 	e := parse(t, pad(limit+1))
-	require.Equal(t, "page", e.Event.Category, "what could be read is known")
+	require.Equal(t, "page", e.Event.Category, "the fields that could be read are known")
 	got := parseBatch(t, "["+pad(limit)+","+pad(limit+1)+","+pad(limit)+"]")
 	require.True(t, got[0].Accepted() && got[2].Accepted())
 	require.Equal(t, []string{" event_too_large"}, found(got[1]))

@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// malformed are elements of an array that are no JSON, and whose end can be found by
-// strings and brackets.
+// malformed are elements of an array that are not JSON, and whose ends strings and brackets
+// show.
 func malformed() []string {
 	good := text(nil)
 	list := []string{
@@ -31,7 +31,7 @@ func malformed() []string {
 	return list
 }
 
-// TestMalformedEventsAreRefusedAlone puts text that is not JSON in each place of a batch.
+// TestMalformedEventsAreRefusedAlone puts text that is not JSON in each position of a batch.
 func TestMalformedEventsAreRefusedAlone(t *testing.T) {
 	t.Parallel()
 	const n = 4
@@ -44,7 +44,7 @@ func TestMalformedEventsAreRefusedAlone(t *testing.T) {
 			requireRefusedAlone(t, batch, texts, at)
 			require.Equal(t, " malformed_event", found(batch[at])[len(found(batch[at]))-1], "%q", bad)
 			if bad == "" || strings.Contains(bad, "\n") {
-				continue // which is no line
+				continue // not a line
 			}
 
 			lines, err := event.ParseNDJSON([]byte(strings.Join(texts, "\r\n")), &rules, now())
@@ -85,7 +85,7 @@ func TestTrailingCommasOfABatch(t *testing.T) {
 
 	rules := event.DefaultRules()
 	_, _, err := event.ParseJSON([]byte("["+strings.Repeat(",", 1000)+"]"), &rules, now())
-	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "what is malformed counts")
+	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "malformed events count")
 }
 
 func TestMalformedEventsSayWhere(t *testing.T) {
@@ -94,11 +94,12 @@ func TestMalformedEventsSayWhere(t *testing.T) {
 	require.Contains(t, batch[1].Violations[0].Detail, `expected a colon after the member name, found "1" at byte`)
 	require.Contains(t, batch[1].Violations[0].Detail, "(line 3)")
 	require.Contains(t, batch[2].Violations[0].Detail, "(line 5)")
-	require.Len(t, batch[2].Violations, 1, "that its member is unknown is not told")
+	require.Len(t, batch[2].Violations, 1, "its unknown member is not reported")
 	require.Contains(t, batch[3].Violations[0].Detail, "(line 5)")
 }
 
-// TestWhatCannotBeTakenApartIsMarked holds that a body that is refused as a whole says so.
+// TestWhatCannotBeTakenApartIsMarked requires that a body that is rejected as a whole is marked
+// as such.
 func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	t.Parallel()
 	good := text(nil)
@@ -107,8 +108,8 @@ func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	}
 }
 
-// FuzzDamage damages one element of a batch at random: either nobody can tell any more what
-// belongs to whom and all are refused, or every other element keeps its verdict.
+// FuzzDamage damages one element of a batch at random: either the elements can no longer be told
+// apart and all are rejected, or every other element keeps its verdict.
 func FuzzDamage(f *testing.F) {
 	for _, bad := range malformed()[:30] {
 		f.Add([]byte(bad), 2, false)
@@ -148,10 +149,10 @@ func FuzzDamage(f *testing.F) {
 		}
 
 		if bytes.ContainsAny(bad, "\"") && !asLines {
-			return // it may have swallowed a neighbour, whose text is then kept with it
+			return // it may include a neighbour, whose text is then kept with it
 		}
 
-		// The elements before it come first, and those behind it last.
+		// The elements before it come first, and those after it last.
 		require.GreaterOrEqual(t, len(got), len(neighbours)-1)
 		for i := range neighbours {
 			place := i
@@ -166,14 +167,14 @@ func FuzzDamage(f *testing.F) {
 	})
 }
 
-// verdictAlone is what is told of an element that has no neighbours.
+// verdictAlone is the verdict on an element without neighbours.
 func verdictAlone(t *testing.T, element string) string {
 	t.Helper()
 	return fmt.Sprint(found(parseBatch(t, "["+element+"]")[0]))
 }
 
-// TestMalformedBatchesAreQuick holds the work on a batch to a multiple of its length, whatever
-// is wrong with its elements.
+// TestMalformedBatchesAreQuick limits the work on a batch to a multiple of its length, whatever
+// the errors in its elements.
 func TestMalformedBatchesAreQuick(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()

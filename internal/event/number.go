@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// maxExponent bounds a number's exponent: what lies past it is infinite or zero
-	// in a float64, and Postgres refuses scales past 16,383 even for zeros.
+	// maxExponent bounds a number's exponent: numbers beyond it are infinite or zero in a
+	// float64, and Postgres refuses scales past 16,383 even for zeros.
 	maxExponent = 400
-	// plainLength is how long a number is given back without an exponent: 40 digits and a
-	// point. So numbers that were sent digit by digit come back digit by digit.
+	// plainLength is the length up to which a number is returned without an exponent: 40 digits
+	// and a point. So numbers that were sent digit by digit are returned digit by digit.
 	plainLength = 41
 )
 
-// readNumber reads a number and checks that the store and every reader can hold it. What
-// counts is the number and not the way it is written: the store spells 1e308 out.
+// readNumber reads a number and checks that the store and every reader can hold it. The value of
+// the number counts and not its notation: the store writes all digits of 1e308.
 func (s *scanner) readNumber() bool {
 	start := s.pos
 	if s.peek() == '-' {
@@ -73,8 +73,8 @@ func (s *scanner) skipDigits() (n int) {
 	return n
 }
 
-// checkNumber reports a number that is too long or does not fit a float64. Its exponent
-// comes with the letter e, or is empty.
+// checkNumber reports a number that is too long or does not fit a float64. Its exponent includes
+// the letter e, or is empty.
 func (s *scanner) checkNumber(mantissa, exponent []byte) {
 	limit := s.rules.NumberDigits
 	switch {
@@ -99,9 +99,9 @@ func significantDigits(plain []byte) int {
 	return n
 }
 
-// isRepresentable tells whether a number is finite in a float64 and not rounded to zero. It
-// looks at the digits: strconv takes 50 µs for a number next to zero, which a body may hold
-// a million times.
+// isRepresentable reports whether a number is finite in a float64 and not rounded to zero. It
+// compares digits: strconv takes 50 µs for a number next to zero, and a body may hold a million
+// of them.
 func isRepresentable(mantissa, exponent []byte) bool {
 	power := 0
 	if len(exponent) > 0 {
@@ -136,7 +136,7 @@ func isRepresentable(mantissa, exponent []byte) bool {
 	return power > -324 && power < 308
 }
 
-// The beginnings of the numbers of the order of 1e308 and of 1e-324 from which on a number
+// The leading digits of the numbers of the order of 1e308 and of 1e-324 from which on a number
 // is rounded to infinity (2^1024 - 2^970), and up to which to zero (2^-1075).
 const (
 	tooLargeDigits = "179769313486231580793728971405303415079934132710037826936173"
@@ -152,10 +152,10 @@ func compareDigits(digits []byte, other string) int {
 	return bytes.Compare(bytes.TrimRight(digits, "0"), []byte(other))
 }
 
-// ShortenNumbers returns a JSON document in which numbers of more than 41 characters are
-// written with an exponent, where that is shorter. The store spells numbers out: an event
-// of 64 KB could be read back as 3 MB. The document is valid JSON; it is returned as it
-// is, and not copied, unless there is such a number in it.
+// ShortenNumbers returns a JSON document in which numbers of more than 41 characters are written
+// with an exponent, if that is shorter. The store writes all digits of a number: an event of 64
+// KB could be read back as 3 MB. The document is valid JSON; it is returned unchanged, and not
+// copied, unless it holds such a number.
 func ShortenNumbers(document []byte) []byte {
 	if !hasLongRun(document) {
 		return document
@@ -189,8 +189,8 @@ func ShortenNumbers(document []byte) []byte {
 	return append(short, document[copied:]...)
 }
 
-// hasLongRun tells whether more than plainLength digits and points stand in a row. It
-// looks at one byte of each row that long, and at the others only where that is a digit.
+// hasLongRun reports whether there is a run of more than plainLength digits and points. It reads
+// one byte in each span of that length, and the others only if that byte is a digit.
 func hasLongRun(text []byte) bool {
 	for i := plainLength; i < len(text); i += plainLength + 1 {
 		if !isDigit(text[i]) && text[i] != '.' {
@@ -219,7 +219,7 @@ func hasLongRun(text []byte) bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// stringEnd returns where a string ends that begins at a place; 0 if it does not end.
+// stringEnd returns the end of the string that begins at start; 0 if it does not end.
 func stringEnd(text []byte, start int) int {
 	for i := start + 1; i < len(text); i++ {
 		switch text[i] {
@@ -233,7 +233,7 @@ func stringEnd(text []byte, start int) int {
 	return 0
 }
 
-// numberEnd returns where a number of valid JSON ends that begins at a place.
+// numberEnd returns the end of the number of valid JSON that begins at start.
 func numberEnd(text []byte, start int) int {
 	end := start + 1
 	for end < len(text) && (isDigit(text[end]) || text[end] == '.' || text[end] == 'e' || text[end] == 'E' || text[end] == '+' || text[end] == '-') {
@@ -243,7 +243,7 @@ func numberEnd(text []byte, start int) int {
 	return end
 }
 
-// shortNumber returns the shortest text of a number: 12e5 for 1200000, and 12e-5 or 1.2e-4
+// shortNumber returns the shortest notation of a number: 12e5 for 1200000, and 12e-5 or 1.2e-4
 // for 0.00012, whichever exponent has fewer digits. A text that is as short is kept.
 func shortNumber(text []byte) []byte {
 	unsigned := bytes.TrimPrefix(text, []byte("-"))
@@ -278,5 +278,5 @@ func shortNumber(text []byte) []byte {
 	return short
 }
 
-// exponentLength is how many digits an exponent has.
+// exponentLength returns the number of digits of an exponent.
 func exponentLength(exponent int) int { return len(strconv.Itoa(max(exponent, -exponent))) }

@@ -7,9 +7,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Precondition is what a request asks of the thing that it reads or changes, by entity
-// tags: its If-Match and If-None-Match headers (RFC 9110, section 13.1). Nil asks for
-// nothing. It is not changed once it was read.
+// Precondition holds the conditions of a request on the resource that it reads or changes, by
+// entity tags: its If-Match and If-None-Match headers (RFC 9110, section 13.1). Nil sets no
+// condition. It is immutable once parsed.
 type Precondition struct {
 	match, noneMatch tagList
 }
@@ -21,9 +21,9 @@ type tagList struct {
 	opaque []string
 }
 
-// ParsePrecondition reads the values of the two headers, nil for one that was not sent.
-// It returns an Invalid fault for a header that is empty or malformed: who sends one does
-// not want to write without it.
+// ParsePrecondition reads the values of the two headers, nil for one that was not sent. It
+// returns an Invalid fault for a header that is empty or malformed: its sender does not want an
+// unconditional write.
 func ParsePrecondition(ifMatch, ifNoneMatch []string) (*Precondition, error) {
 	var p Precondition
 	var ok bool
@@ -42,11 +42,11 @@ func malformedFault(header string) error {
 	return fault.New(fault.Invalid, fault.CodeInvalidHeader, header+` is an ETag as it came, in its double quotes, or a list of them, or *`)
 }
 
-// NamesTags tells whether If-Match names tags, so that what has none cannot fit.
+// NamesTags reports whether If-Match names tags, so that a resource without a tag cannot match.
 func (p *Precondition) NamesTags() bool { return p != nil && p.match.given && !p.match.any }
 
-// Allows returns a PreconditionFailed fault unless what has this entity tag may be changed;
-// "" is the tag of what is not there.
+// Allows returns a PreconditionFailed fault unless the resource with this entity tag may be
+// changed; "" is the tag of a missing resource.
 func (p *Precondition) Allows(tag string) error {
 	switch {
 	case p == nil:
@@ -62,13 +62,12 @@ func (p *Precondition) Allows(tag string) error {
 	return nil
 }
 
-// Has tells whether the client has what has this tag, by If-None-Match.
+// Has reports whether the client has the version with this tag, by If-None-Match.
 func (p *Precondition) Has(tag string) bool {
 	return p != nil && p.noneMatch.given && p.noneMatch.hasTag(tag)
 }
 
-// AllowsReading is Allows for a request that reads, for which If-None-Match refuses
-// nothing.
+// AllowsReading is Allows for a request that reads, for which If-None-Match never fails.
 func (p *Precondition) AllowsReading(tag string) error {
 	if p == nil {
 		return nil
@@ -77,18 +76,18 @@ func (p *Precondition) AllowsReading(tag string) error {
 	return (&Precondition{match: p.match}).Allows(tag)
 }
 
-// hasTag tells whether a tag of ours is in the list. A proxy that compresses our answers
-// makes weak tags of strong ones, or adds the encoding; the thing is the same.
+// hasTag reports whether a tag of the service is in the list. A proxy that compresses answers
+// turns strong tags into weak ones, or adds the encoding; the resource is the same.
 func (l tagList) hasTag(tag string) bool {
-	ours := strings.Trim(tag, `"`)
+	wanted := strings.Trim(tag, `"`)
 	return l.any || slices.ContainsFunc(l.opaque, func(sent string) bool {
-		rest, found := strings.CutPrefix(sent, ours)
+		rest, found := strings.CutPrefix(sent, wanted)
 		return found && (rest == "" || isEncoding(rest))
 	})
 }
 
-// isEncoding tells whether a text is what servers add to a tag when they compress what has
-// it: Apache, Jetty, Caddy and their like.
+// isEncoding reports whether a text is a suffix that servers add to a tag when they compress the
+// content: Apache, Jetty, Caddy and others.
 func isEncoding(suffix string) bool {
 	encoding := strings.TrimLeft(suffix, "-;:")
 	return encoding != suffix && slices.Contains([]string{"gzip", "br", "zstd", "deflate"}, encoding)
@@ -126,7 +125,7 @@ func parseTags(values []string) (l tagList, ok bool) {
 	}
 }
 
-// cutTag reads the entity tag that a text begins with.
+// cutTag reads the entity tag at the beginning of a text.
 func cutTag(text string) (opaque, behind string, found bool) {
 	text = strings.TrimPrefix(text, "W/")
 	text, quoted := strings.CutPrefix(text, `"`)

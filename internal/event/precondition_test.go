@@ -22,7 +22,7 @@ func TestPreconditionsCompareTagsThatProxiesChanged(t *testing.T) {
 		require.NoError(t, err, sent)
 		require.Equal(t, same, p.Allows(tag) == nil, sent)
 		require.Equal(t, same, p.AllowsReading(tag) == nil, sent)
-		require.Error(t, p.Allows(""), "what is not there has no tag")
+		require.Error(t, p.Allows(""), "a missing resource has no tag")
 
 		p, err = event.ParsePrecondition(nil, []string{sent})
 		require.NoError(t, err, sent)

@@ -10,42 +10,41 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// scanner reads JSON (RFC 8259) in one pass over the body. Its methods return
-// false on a syntax error, after which nothing behind it can be delimited; all
-// other violations are noted and scanning goes on, so that the neighbours of a
-// refused event in a batch are still found.
+// scanner reads JSON (RFC 8259) in one pass over the body. Its methods return false on a syntax
+// error, after which the rest of the text cannot be delimited; all other violations are recorded
+// and scanning continues, so that the neighbours of a rejected event in a batch are still found.
 type scanner struct {
 	text []byte
 	pos  int
-	// before is how many lines of the body lie before the text.
+	// before is the number of lines of the body before the text.
 	before int
 	start  int // of the current event
 	rules  *Rules
-	// path leads from the event's root to the value being read: a number is an
-	// array's index, or the complement of a member's place in names.
+	// path leads from the event's root to the value being read: a number is the index in an
+	// array, or the complement of a member's index in names.
 	path []int
 	// names are the member names of the objects being read, the innermost last.
 	names [][]byte
-	// pathRoom and nameRoom spare most events further allocations.
+	// pathRoom and nameRoom save most events further allocations.
 	pathRoom [8]int
 	nameRoom [16][]byte
 	// current is the event being read.
 	current Envelope
-	// violations of the current event, at most MaxViolations; found counts the others, too.
+	// violations of the current event, at most MaxViolations; found also counts the others.
 	violations []fault.Violation
 	found      int
-	// pointerBytes is how many bytes the pointers of all events have.
+	// pointerBytes is the total length of the pointers of all events.
 	pointerBytes int
-	// syntax describes the first syntax error of the current event, and where it is.
+	// syntax describes the first syntax error of the current event; syntaxAt is its position.
 	syntax   string
 	syntaxAt int
-	// lines are those before a place in the text: a batch may have many syntax errors, and
+	// lines is the number of lines before linesUpTo: a batch may have many syntax errors, and
 	// its text is counted once.
 	lines     int
 	linesUpTo int
 }
 
-// linearNames is how many member names are compared one by one before a set is made.
+// linearNames is the number of member names that are compared one by one before a set is built.
 const linearNames = 32
 
 // newScanner reads a text by the given rules.
@@ -57,11 +56,13 @@ func newScanner(text []byte, rules *Rules) *scanner {
 
 // reset makes the scanner read another text.
 func (s *scanner) reset(text []byte) {
-	s.text, s.pos, s.syntax = text, 0, ""
+	s.text = text
+	s.pos = 0
+	s.syntax = ""
 	s.lines, s.linesUpTo = 0, 0
 }
 
-// report notes a violation at the current path.
+// report records a violation at the current path.
 func (s *scanner) report(code fault.Code, format string, args ...any) {
 	s.found++
 	if len(s.violations) < MaxViolations {
@@ -69,25 +70,25 @@ func (s *scanner) report(code fault.Code, format string, args ...any) {
 	}
 }
 
-// reportAt notes a violation at a top-level member.
+// reportAt records a violation at a top-level member.
 func (s *scanner) reportAt(member string, code fault.Code, format string, args ...any) {
 	s.enterMember([]byte(member))
 	s.report(code, format, args...)
 	s.leaveMember()
 }
 
-// enterMember makes the path lead to a member of the object being read.
+// enterMember extends the path to a member of the object being read.
 func (s *scanner) enterMember(name []byte) {
 	s.path = append(s.path, ^len(s.names))
 	s.names = append(s.names, name)
 }
 
-// leaveMember makes the path lead to where it led before.
+// leaveMember removes the last step of the path.
 func (s *scanner) leaveMember() { s.path = s.path[:len(s.path)-1] }
 
-// pointer renders the current path as a JSON Pointer (RFC 6901). It is kept with
-// the event, so what cannot be stored is replaced; and names may fill an event, once for
-// each violation, so it is cut.
+// pointer renders the current path as a JSON Pointer (RFC 6901). It is stored with the event, so
+// characters that cannot be stored are replaced; and since names may fill an event, once for
+// each violation, it is cut.
 func (s *scanner) pointer() string {
 	longest := LongestPointer(s.pointerBytes)
 	var b []byte
@@ -111,7 +112,7 @@ func (s *scanner) pointer() string {
 
 // appendToken appends a member's name to a pointer.
 func appendToken(b, name []byte) []byte {
-	for _, r := range string(name) { // what is not UTF-8 comes as U+FFFD
+	for _, r := range string(name) { // invalid UTF-8 is read as U+FFFD
 		switch r {
 		case '~':
 			b = append(b, "~0"...)
@@ -127,16 +128,17 @@ func appendToken(b, name []byte) []byte {
 	return b
 }
 
-// failSyntax notes the syntax error that ends scanning.
-func (s *scanner) failSyntax(what string) bool {
+// failSyntax records the syntax error that ends scanning.
+func (s *scanner) failSyntax(expected string) bool {
 	if s.syntax == "" {
-		s.syntax, s.syntaxAt = what, s.pos
+		s.syntax = expected
+		s.syntaxAt = s.pos
 	}
 
 	return false
 }
 
-// syntaxDetail says what is wrong with the JSON and where.
+// syntaxDetail describes the syntax error and its position.
 func (s *scanner) syntaxDetail() string {
 	found := "the end of the text"
 	if s.syntaxAt < len(s.text) {
@@ -149,7 +151,7 @@ func (s *scanner) syntaxDetail() string {
 	return fmt.Sprintf("not valid JSON: %s, found %s at byte %d (line %d)", s.syntax, found, s.syntaxAt, s.before+1+s.lines)
 }
 
-// tooLarge tells whether the current event is past the limit already, however it is counted.
+// tooLarge reports whether the current event already exceeds the limit, by either measure.
 func (s *scanner) tooLarge() bool { return s.pos-s.start > maxGrowth*s.rules.EventBytes }
 
 func (s *scanner) peek() byte {
@@ -211,8 +213,8 @@ func (s *scanner) readLiteral(word string) bool {
 	return true
 }
 
-// readMembers reads an object and calls read for each member, which has to consume
-// the value that the path then leads to. A name that came before is noted here.
+// readMembers reads an object and calls read for each member, which has to consume the value at
+// the path. Repeated names are reported here.
 func (s *scanner) readMembers(read func(s *scanner) bool) bool {
 	s.pos++
 	s.skipSpace()
@@ -236,9 +238,9 @@ func (s *scanner) readMembers(read func(s *scanner) bool) bool {
 			}
 		}
 
-		again := !s.tooLarge() && isRepeated(s.names[first:], many, name) // past the limit nothing else is told
+		repeated := !s.tooLarge() && isRepeated(s.names[first:], many, name) // beyond the limit, no other violation is reported
 		s.enterMember(name)
-		if again {
+		if repeated {
 			s.report(fault.CodeDuplicateMember, "this member is given more than once; send it once")
 		}
 
@@ -280,9 +282,9 @@ func (s *scanner) readName() ([]byte, bool) {
 	return name, true
 }
 
-// isRepeated tells whether a name was given before in the same object. Few names are
-// compared one by one, many by a set: an object of a hundred thousand members must
-// not cost the square of that.
+// isRepeated reports whether a name was given before in the same object. A few names are
+// compared one by one, many by a set: the cost of an object with a hundred thousand members must
+// not grow with the square of their number.
 func isRepeated(names [][]byte, many map[string]struct{}, name []byte) bool {
 	if many != nil {
 		_, ok := many[string(name)]
@@ -339,8 +341,8 @@ func (s *scanner) readSeparator(closing byte) (more, ok bool) {
 	return false, s.failSyntax(fmt.Sprintf("expected a comma or %q", closing))
 }
 
-// skipValue passes over a container without looking into it, in memory bounded by
-// one byte a level. Only brackets and strings are checked: the event is refused anyway.
+// skipValue skips a container without reading it, in memory bounded by one byte a level. It
+// checks only brackets and strings, since the event is rejected in any case.
 func (s *scanner) skipValue() bool {
 	var open []byte
 	for s.pos < len(s.text) {
@@ -371,8 +373,8 @@ func (s *scanner) skipValue() bool {
 	return s.failSyntax("expected the end of the nested value")
 }
 
-// unescape turns the text of a string with its quotes into its content. The text
-// was scanned before, so it cannot fail.
+// unescape converts a quoted string to its content. It cannot fail, because the text was scanned
+// before.
 func unescape(quoted []byte) []byte {
 	var content string
 	if json.Unmarshal(quoted, &content) != nil {

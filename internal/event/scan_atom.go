@@ -25,7 +25,7 @@ func (s *scanner) readString() (content []byte, ok bool) {
 	return quoted[1 : len(quoted)-1], true
 }
 
-// readQuoted passes over a string, and tells whether there are escapes in it.
+// readQuoted skips a string, and reports whether it holds escapes.
 func (s *scanner) readQuoted() (escaped, ok bool) {
 	s.pos++
 	invalid := false
@@ -59,10 +59,10 @@ func (s *scanner) readQuoted() (escaped, ok bool) {
 	}
 }
 
-// skipPlain passes over the characters of a string that need no attention, by eights
-// as long as that goes. In a word with a character that needs some, one of the high
-// bits stays or becomes set: it is not ASCII, or wraps round when 0x20 is taken from
-// it, or when 1 is taken from what differs from a quote or from a backslash.
+// skipPlain skips the characters of a string that need no attention, eight at a time as long as
+// possible. In a word with a character that needs attention, one of the high bits is or becomes
+// set: the character is not ASCII, or the subtraction of 0x20 wraps around, or the subtraction
+// of 1 from its difference to a quote or to a backslash does.
 func (s *scanner) skipPlain() {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
 	text, i := s.text, s.pos
@@ -115,7 +115,7 @@ func (s *scanner) readEscape() bool {
 	return true
 }
 
-// readLowSurrogate reads the second half of a surrogate pair, or notes its absence.
+// readLowSurrogate reads the second half of a surrogate pair, or reports its absence.
 func (s *scanner) readLowSurrogate() bool {
 	if bytes.HasPrefix(s.text[s.pos:], []byte(`\u`)) {
 		before := s.pos
@@ -136,7 +136,7 @@ func (s *scanner) readLowSurrogate() bool {
 	return true
 }
 
-// readCodeUnit reads the four hexadecimal digits behind \u, standing on the u.
+// readCodeUnit reads the four hexadecimal digits after \u, from the position of the u.
 func (s *scanner) readCodeUnit() (uint32, bool) {
 	if len(s.text)-s.pos < 5 {
 		s.pos = len(s.text)

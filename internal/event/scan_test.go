@@ -108,7 +108,7 @@ func TestNumbers(t *testing.T) {
 		e := parse(t, withData(number))
 		require.Equal(t, expected, found(e), number)
 		if want == "" {
-			require.Equal(t, `{"x":`+number+`}`, string(e.Event.Data), "a number is kept as it is written")
+			require.Equal(t, `{"x":`+number+`}`, string(e.Event.Data), "a number keeps its notation")
 		}
 	}
 
@@ -211,7 +211,7 @@ func TestManyMembersAreQuick(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"/data/m20000 duplicate_member"}, found(envelopes[0]))
-	require.Less(t, time.Since(begin), 10*time.Second, "the square of it would take minutes")
+	require.Less(t, time.Since(begin), 10*time.Second, "quadratic work would take minutes")
 }
 
 func TestPointers(t *testing.T) {
@@ -243,7 +243,7 @@ func TestPointersCanBeKept(t *testing.T) {
 		`a\u0000b`: "/a\uFFFDb unknown_field", "a\xffb": "/a\uFFFDb unknown_field", `\ud800`: "/\uFFFD unknown_field", "\xed\xa0\x80": "/\uFFFD\uFFFD\uFFFD unknown_field",
 	} {
 		got := judge(t, text(members{name: "1"}))
-		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a refusal")
+		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a rejection")
 	}
 }
 
@@ -265,7 +265,7 @@ func TestAtMostTwentyViolations(t *testing.T) {
 	for body, want := range tests {
 		got := judge(t, body)
 		require.Len(t, got, event.MaxViolations)
-		require.Equal(t, want, got[event.MaxViolations-1], "what ends the reading is always told")
+		require.Equal(t, want, got[event.MaxViolations-1], "the violation that ends the reading is always reported")
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// ParseTimestamp reads an RFC 3339 time, or `YYYY-MM-DD HH:MM:SS[.ffffff]`, which
-// is read as UTC. Digits beyond the microsecond are cut: the store keeps no more.
-// Leap seconds are refused, for no clock of the service can tell them apart.
+// ParseTimestamp reads an RFC 3339 time, or `YYYY-MM-DD HH:MM:SS[.ffffff]`, which is read as
+// UTC. Digits beyond the microsecond are truncated: the store keeps no more. Leap seconds are
+// rejected, because the service's clock cannot represent them.
 func ParseTimestamp(text string) (time.Time, bool) {
 	const date = len("2006-01-02")
 	const seconds = len("2006-01-02T15:04:05")
@@ -48,8 +48,8 @@ func ParseTimestamp(text string) (time.Time, bool) {
 	return at.Add(-time.Duration(offset) * time.Second).Truncate(time.Microsecond), true
 }
 
-// LacksZone tells whether a text is a time that ParseTimestamp refuses only because it
-// does not say in which zone it is, as isoformat() of Python writes it.
+// LacksZone reports whether a text is a time that ParseTimestamp rejects only because it has no
+// zone, as isoformat() of Python writes it.
 func LacksZone(text string) bool {
 	_, ok := ParseTimestamp(text)
 	_, inZone := ParseTimestamp(text + "Z")

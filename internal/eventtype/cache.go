@@ -3,30 +3,27 @@ package eventtype
 import (
 	"bytes"
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// How fresh a Directory is. A change is in force everywhere within 5 s, or events are
+// How fresh a Cache is. A change is in force everywhere within 5 s, or events are
 // turned away: what is left of that is for requests that are on their way.
 const (
 	refreshInterval = time.Second
 	maxAge          = 4500 * time.Millisecond
-	// The bounds of one trip to the store.
-	revisionTimeout = time.Second
 	snapshotTimeout = 3 * time.Second
 	// maxValidation bounds the judging of one request, or the last event of it waits for the
 	// others beyond the time in which it has to be answered.
 	maxValidation = 3 * time.Second
 )
 
-// CacheDeps are what a Directory works with.
+// CacheDeps are what a Cache works with.
 type CacheDeps struct {
 	Store  SnapshotStore
 	Logger *zap.Logger
@@ -36,141 +33,78 @@ type CacheDeps struct {
 	Metrics *Metrics
 }
 
-// Cache judges events by the registered types, without a trip to the store. It is
-// safe for concurrent use.
+// Cache judges events by the registered types, without a question to the store. Its
+// follower refreshes it. It is safe for concurrent use.
 type Cache struct {
+	*background.Follower[view]
+
 	unregistered Unregistered
 	deps         CacheDeps
-	view         atomic.Pointer[view] // nil until the first refresh
-	refreshing   sync.Mutex
-
-	lifecycle sync.Mutex
-	cancel    context.CancelFunc // nil until Start
-	stopped   bool
-	done      chan struct{}
 }
 
 // view is the registry as it was at one moment.
 type view struct {
-	revision     int64
 	unregistered Unregistered
 	types        map[Key]*compiledType
 	// marked are the types whose schemas change what is kept.
 	marked  []*compiledType
 	hashKey []byte
-	asOf    time.Time
 }
 
-// NewCache makes a directory that knows nothing until Refresh or Start.
+// NewCache makes a cache that knows nothing until Refresh or Start.
 func NewCache(unregistered Unregistered, deps CacheDeps) *Cache {
-	return &Cache{unregistered: unregistered, deps: deps, done: make(chan struct{})}
+	c := &Cache{unregistered: unregistered, deps: deps}
+	c.Follower = background.NewFollower(background.FollowerConfig[view]{
+		ReadVersion: c.readRevision,
+		ReadContent: c.readView,
+		Interval:    refreshInterval,
+		ReadTimeout: snapshotTimeout,
+		MaxAge:      maxAge,
+		Now:         deps.Now,
+		Published:   func(ctx context.Context, v *view) { deps.Metrics.recordCompiled(ctx, len(v.types)) },
+		Lost:        c.logLost,
+		Found:       c.logFound,
+	})
+
+	return c
 }
 
-// Start begins to follow the store, until Stop. A directory starts once.
-func (d *Cache) Start() {
-	d.lifecycle.Lock()
-	defer d.lifecycle.Unlock()
+// readRevision returns no time, for no type depends on the store's clock.
+func (c *Cache) readRevision(ctx context.Context) (revision int64, at time.Time, err error) {
+	revision, err = c.deps.Store.ReadRevision(ctx)
 
-	if d.cancel != nil || d.stopped {
-		return
-	}
-
-	ctx, cancel := context.WithCancel(context.Background())
-	d.cancel = cancel
-	go d.followStore(ctx)
+	return revision, time.Time{}, err
 }
 
-// Stop ends what Start began and waits for it. It may be called again, and without
-// Start.
-func (d *Cache) Stop() {
-	d.lifecycle.Lock()
-	d.stopped = true
-	cancel := d.cancel
-	d.lifecycle.Unlock()
-	if cancel != nil {
-		cancel()
-		<-d.done
-	}
-}
-
-func (d *Cache) followStore(ctx context.Context) {
-	defer close(d.done)
-
-	ticker := time.NewTicker(refreshInterval)
-	defer ticker.Stop()
-
-	away := false
-	for {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-
-		// After an outage the store may be another one, whose revision says nothing about ours.
-		err := d.refreshView(ctx, away)
-		if ctx.Err() != nil {
-			return
-		}
-
-		if err != nil && !away {
-			d.deps.Logger.Warn("event types cannot be read; events are turned away once they are too old",
-				zap.Duration("max_age", maxAge), zap.Error(err))
-		}
-
-		if err == nil && away {
-			d.deps.Logger.Info("event types are read again")
-		}
-
-		away = err != nil
-	}
-}
-
-// Refresh reads everything from the store now. When it returns without an error, all
-// that was committed before the call is in force.
-func (d *Cache) Refresh(ctx context.Context) error { return d.refreshView(ctx, true) }
-
-// refreshView asks the store for changes; whole reads everything even if there is none.
-func (d *Cache) refreshView(ctx context.Context, whole bool) error {
-	d.refreshing.Lock()
-	defer d.refreshing.Unlock()
-
-	asOf := d.deps.Now()
-	current := d.view.Load()
-	if !whole && current != nil {
-		bounded, cancel := context.WithTimeout(ctx, revisionTimeout)
-		revision, err := d.deps.Store.ReadRevision(bounded)
-		cancel()
-		if err != nil {
-			return err
-		}
-
-		if revision == current.revision {
-			next := *current
-			next.asOf = asOf
-			d.view.Store(&next)
-			return nil
-		}
-	}
-
-	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
-	defer cancel()
-
-	snapshot, err := d.deps.Store.ReadSnapshot(bounded)
+// readView reads everything from the store.
+func (c *Cache) readView(ctx context.Context, latest *view) (background.Snapshot[view], error) {
+	snapshot, err := c.deps.Store.ReadSnapshot(ctx)
 	if err != nil {
-		return err
+		return background.Snapshot[view]{}, err
 	}
 
-	d.view.Store(d.compileView(ctx, current, &snapshot, asOf))
-	return nil
+	return background.Snapshot[view]{Content: c.compileView(latest, &snapshot), Version: snapshot.Revision}, nil
+}
+
+func (c *Cache) logLost(err error) {
+	c.deps.Logger.Warn("event types cannot be read; ingest fails once the cache is too old",
+		zap.Duration("max_age", maxAge), zap.Error(err))
+}
+
+func (c *Cache) logFound(again bool) {
+	if again {
+		c.deps.Logger.Info("event types are read again")
+	}
 }
 
 // compileView makes a view of a snapshot. What did not change is not compiled again.
-func (d *Cache) compileView(ctx context.Context, current *view, snapshot *Snapshot, asOf time.Time) *view {
+func (c *Cache) compileView(current *view, snapshot *Snapshot) *view {
 	next := &view{
-		revision: snapshot.Revision, unregistered: d.unregistered, types: make(map[Key]*compiledType, len(snapshot.Types)),
-		hashKey: snapshot.HashKey, asOf: asOf,
+		unregistered: c.unregistered,
+		types:        make(map[Key]*compiledType, len(snapshot.Types)),
+		hashKey:      snapshot.HashKey,
 	}
+
 	for _, t := range snapshot.Types {
 		one := &compiledType{Type: t}
 		if before := current.findType(t.Key); before != nil && before.Version == t.Version && before.CreatedAt.Equal(t.CreatedAt) {
@@ -180,7 +114,7 @@ func (d *Cache) compileView(ctx context.Context, current *view, snapshot *Snapsh
 		} else {
 			// Another release of the service took it. What is known is better than nothing,
 			// and what is marked is not kept in any case.
-			d.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or else let through, or turned away if it has marks",
+			c.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or else let through, or turned away if it has marks",
 				zap.String("event_type", t.Path()), zap.Int32("version", t.Version), zap.Error(err))
 			one.unusable = bytes.Contains(t.Schema, []byte(MarkKeyword))
 			if before != nil {
@@ -194,7 +128,6 @@ func (d *Cache) compileView(ctx context.Context, current *view, snapshot *Snapsh
 		}
 	}
 
-	d.deps.Metrics.recordCompiled(ctx, len(next.types))
 	return next
 }
 
@@ -208,8 +141,8 @@ func (v *view) findType(key Key) *compiledType {
 
 // ValidatePayloads implements ingest.Types. kept tells that the events were kept before, so that
 // the marks were applied to them.
-func (d *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
-	v, err := d.currentView()
+func (c *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
+	v, err := c.currentView()
 	if err != nil {
 		return err
 	}
@@ -218,9 +151,9 @@ func (d *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 		return nil
 	}
 
-	began, told := d.deps.Now(), 0
+	began, told := c.deps.Now(), 0
 	for i := range envelopes {
-		if i > 0 && d.deps.Now().Sub(began) > maxValidation {
+		if i > 0 && c.deps.Now().Sub(began) > maxValidation {
 			return fault.NewUnavailable(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
 		}
 
@@ -229,7 +162,7 @@ func (d *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 		}
 
 		told = cutPointers(envelopes[i].Violations, told)
-		d.deps.Metrics.recordValidated(&envelopes[i])
+		c.deps.Metrics.recordValidated(&envelopes[i])
 	}
 
 	return nil
@@ -247,15 +180,15 @@ func cutPointers(violations []fault.Violation, told int) int {
 }
 
 // Ready returns nil when events can be judged, or else the fault that every sender gets.
-func (d *Cache) Ready() error {
-	_, err := d.currentView()
+func (c *Cache) Ready() error {
+	_, err := c.currentView()
 	return err
 }
 
-func (d *Cache) currentView() (*view, error) {
-	v := d.view.Load()
-	if v != nil && d.deps.Now().Sub(v.asOf) <= maxAge {
-		return v, nil
+func (c *Cache) currentView() (*view, error) {
+	latest := c.Latest()
+	if c.IsFresh(latest, c.deps.Now()) {
+		return latest.Content, nil
 	}
 
 	return nil, fault.NewUnavailable(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refreshInterval)

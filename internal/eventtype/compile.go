@@ -18,21 +18,21 @@ import (
 const (
 	// MaxSchemaBytes bounds the text of a schema.
 	MaxSchemaBytes = 64 << 10
-	// MaxSchemaDepth bounds its nesting; a level of data takes two.
+	// MaxSchemaDepth bounds the nesting of a schema; a level of data needs two levels.
 	MaxSchemaDepth = 64
-	// MaxSubschemas bounds the schemas inside of it.
+	// MaxSubschemas bounds the number of schemas inside a schema.
 	MaxSubschemas = 2000
 	// MaxPatternBytes bounds the text of a regular expression.
 	MaxPatternBytes = 1000
-	// maxPatternProgram bounds a compiled expression: a match takes time with the
-	// product of its size and the text's, linear as it is.
+	// maxPatternProgram bounds the size of a compiled expression: the time of a match
+	// grows with the product of this size and the length of the text.
 	maxPatternProgram = 1000
-	// maxPatternPrograms bounds all of a schema together; each counts twice, once as what
-	// the schema for schemas checks.
+	// maxPatternPrograms bounds the total size of all expressions of a schema; each
+	// counts twice, because the schema for schemas checks it too.
 	maxPatternPrograms = 10_000
 )
 
-// baseURL is where a schema is said to be. Nothing is ever fetched from there.
+// baseURL is the nominal location of a schema. Nothing is ever fetched from it.
 const baseURL = "https://the-eye.dev/event-type.json"
 
 // Schema is a compiled schema. It is safe for concurrent use. The nil Schema accepts
@@ -40,15 +40,15 @@ const baseURL = "https://the-eye.dev/event-type.json"
 type Schema struct {
 	root  *jsonschema.Schema
 	marks marks
-	// maxPrice is the most that one value may cost.
+	// maxPrice is the highest cost of one value.
 	maxPrice price
 }
 
-// CompileSchema compiles the text of a schema. It returns an Invalid fault whose pointers
-// lead into the schema. No text gives the nil Schema.
+// CompileSchema compiles the text of a schema. It returns an Invalid fault whose
+// pointers lead into the schema. An empty text returns the nil Schema.
 func CompileSchema(text []byte) (*Schema, error) {
 	if len(text) == 0 {
-		return nil, nil //nolint:nilnil // it is a Schema, see there
+		return nil, nil //nolint:nilnil // the nil Schema is valid, see its comment
 	}
 
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] != '{' {
@@ -96,13 +96,15 @@ func CompileSchema(text []byte) (*Schema, error) {
 func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.AssertFormat() // who writes "format": "email" means it
+	compiler.AssertFormat() // the authors of "format": "email" expect it to be checked
 	registerFormats(compiler)
 	compiler.UseLoader(noLoader{})
-	programs, sealed := 0, false
+
+	programs := 0
+	sealed := false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
 		expression, size, err := compilePattern(text)
-		if sealed { // a payload's value of the format "regex", of many, and on any goroutine
+		if sealed { // one of many values of the format "regex" in payloads, on any goroutine
 			return expression, err
 		}
 
@@ -112,6 +114,7 @@ func compileDocument(document any) (*jsonschema.Schema, error) {
 
 		return expression, err
 	})
+
 	compiler.RegisterVocabulary(markVocabulary())
 	compiler.AssertVocabs()
 	if err := compiler.AddResource(baseURL, document); err != nil {
@@ -135,8 +138,8 @@ var errNothingIsFetched = errors.New("nothing is fetched from outside; put what 
 // Load implements jsonschema.URLLoader.
 func (noLoader) Load(string) (any, error) { return nil, errNothingIsFetched }
 
-// compilePattern compiles a regular expression of Go, which takes time linear in the
-// text and in its own size, which it returns, too.
+// compilePattern compiles a regular expression with Go's package, which matches in time
+// linear in the text and in the size of the expression. It also returns that size.
 func compilePattern(text string) (expression jsonschema.Regexp, size int, err error) {
 	if len(text) > MaxPatternBytes {
 		return nil, 0, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
@@ -144,7 +147,7 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
+		return nil, 0, err //nolint:wrapcheck // the caller explains it
 	}
 
 	if estimateProgram(parsed) > maxPatternProgram {
@@ -166,8 +169,9 @@ func compilePattern(text string) (expression jsonschema.Regexp, size int, err er
 
 var errTooSlow = errors.New("it would be too slow; use fewer or smaller repetitions")
 
-// estimateProgram is not more than the size of an expression's program. To compile one only to
-// see that it is too large can take longer than everything else that is bounded here.
+// estimateProgram returns a lower bound of the size of an expression's program.
+// Compiling an expression only to find that it is too large can take longer than any
+// other work that is bounded here.
 func estimateProgram(e *syntax.Regexp) int {
 	n := 0
 	for _, inner := range e.Sub {
@@ -192,15 +196,21 @@ type pattern struct {
 	size int
 }
 
-// invalidSchema is the fault of a schema that is wrong at a pointer.
+// invalidSchema returns the fault of a schema that is invalid at a pointer.
 func invalidSchema(pointer, detail string) error {
 	return &fault.Error{
-		Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: detail,
-		Violations: []fault.Violation{{Pointer: "/schema" + pointer, Code: fault.CodeInvalidSchema, Detail: detail}},
+		Kind:   fault.Invalid,
+		Code:   fault.CodeInvalidSchema,
+		Detail: detail,
+		Violations: []fault.Violation{{
+			Pointer: "/schema" + pointer,
+			Code:    fault.CodeInvalidSchema,
+			Detail:  detail,
+		}},
 	}
 }
 
-// invalidText turns what the strict decoder has to say about the text of a schema.
+// invalidText turns an error of the strict decoder into a fault of the schema's text.
 func invalidText(err error) error {
 	f, ok := fault.As(err)
 	if !ok {
@@ -219,7 +229,8 @@ func invalidText(err error) error {
 	return e
 }
 
-// explainCompileError turns an error of the compiler into a fault that leads into the schema.
+// explainCompileError turns an error of the compiler into a fault whose pointer leads
+// into the schema.
 func explainCompileError(err error) error {
 	var (
 		structure *jsonschema.SchemaValidationError
@@ -250,17 +261,18 @@ func explainCompileError(err error) error {
 	return invalidSchema("", "it does not compile: "+reasonOf(err))
 }
 
-// unknownDraft says what a $schema may be.
-const unknownDraft = "it names no draft that is known: 04, 06, 07, 2019-09 and 2020-12 are; leave $schema out, or send " + schemaURL
+// unknownDraft is the detail for an unknown $schema.
+const unknownDraft = "it does not name a known draft: 04, 06, 07, 2019-09 and 2020-12 are known; leave $schema out, or send " + schemaURL
 
-// structureFault says where a schema breaks the rules of JSON Schema.
+// structureFault returns a fault with the places where a schema breaks the rules of
+// JSON Schema.
 func structureFault(err *jsonschema.SchemaValidationError) error {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err.Err, &invalid) {
-		return invalidSchema("", "it is no JSON Schema")
+		return invalidSchema("", "it is not a JSON Schema")
 	}
 
-	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
+	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is not a JSON Schema of draft 2020-12"}
 	for _, found := range flattenErrors(invalid, discloseAll) {
 		detail := found.detail + describeOlderForm(found)
 		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: detail})
@@ -269,7 +281,7 @@ func structureFault(err *jsonschema.SchemaValidationError) error {
 	return f
 }
 
-// describeOlderForm says how to convert what older drafts allowed.
+// describeOlderForm returns a hint for converting a form that only older drafts allow.
 func describeOlderForm(f mismatch) string {
 	const hint = "; theeye event-type convert --from %s converts it"
 	switch {
@@ -282,7 +294,7 @@ func describeOlderForm(f mismatch) string {
 	return ""
 }
 
-// fragmentOf returns what stands behind the # of a URL.
+// fragmentOf returns the part of a URL after the #.
 func fragmentOf(location string) string {
 	_, fragment, _ := strings.Cut(location, "#")
 	return "#" + fragment
@@ -294,7 +306,7 @@ func pointerOf(location string) string {
 	return unescapeFragment(pointer)
 }
 
-// reasonOf is an error's text without the place that it was said to be at.
+// reasonOf returns the text of an error without its location.
 func reasonOf(err error) string {
 	if err == nil {
 		return "it is not valid"

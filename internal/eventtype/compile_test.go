@@ -19,7 +19,7 @@ func compile(t testing.TB, schema string) *eventtype.Schema {
 	return compiled
 }
 
-// found returns what is wrong with a payload: pointers with details.
+// found returns the violations of a payload: pointers with details.
 func found(t testing.TB, schema, data string) map[string]string {
 	t.Helper()
 	violations, err := compile(t, schema).CheckPayload([]byte(data), false)
@@ -82,7 +82,7 @@ func TestAtMostTwentyFindings(t *testing.T) {
 	require.Len(t, violations, 20)
 }
 
-// A schema that cannot be used is refused at its place, and nothing is fetched.
+// An unusable schema is rejected with its place, and nothing is fetched.
 func TestSchemasThatAreRefused(t *testing.T) {
 	t.Parallel()
 	double := func(n int) string { // each level refers to the next one twice
@@ -107,7 +107,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		"relative":            {`{"$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"a base":              {`{"$id": "https://example.com/x/", "$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"dynamic":             {`{"$dynamicRef": "https://example.com/s.json#a"}`, "/schema", "nothing is fetched"},
-		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "no draft that is known"},
+		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "does not name a known draft"},
 		"an unknown draft":    {`{"$schema": "http://json-schema.org/draft-03/schema#"}`, "", "2020-12"},
 		"a tuple of draft-07": {`{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "convert --from draft-07"},
 		"a tuple":             {`{"properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "--from draft-07"},
@@ -149,7 +149,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 	}
 }
 
-// What users write is not refused for what it might cost.
+// Schemas that users write are not rejected for their cost.
 func TestSchemasThatAreTaken(t *testing.T) {
 	t.Parallel()
 	var alternatives []string

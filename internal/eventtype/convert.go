@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// schemaURL is the $schema of what is converted.
+// schemaURL is the $schema of a converted schema.
 const schemaURL = "https://json-schema.org/draft/2020-12/schema"
 
-// ConvertSchema returns the schema of an older draft as one of 2020-12 that the same payloads fit,
-// its members in their order. The warnings name what did nothing in the older draft, and
-// was left out so that it does nothing now. A schema that cannot be converted is an Invalid
-// fault; whether what comes out can be registered says Compile.
+// ConvertSchema converts a schema of an older draft to a schema of 2020-12 that the
+// same payloads fit, with its members in their order. The warnings name members that
+// had no effect in the older draft and are left out so that they still have none. A
+// schema that cannot be converted is an Invalid fault; CompileSchema decides whether
+// the result can be registered.
 func ConvertSchema(text []byte, from Draft) ([]byte, []Warning, error) {
 	if from == Draft2020 {
 		return text, nil, nil
@@ -35,7 +36,7 @@ func ConvertSchema(text []byte, from Draft) ([]byte, []Warning, error) {
 	}
 
 	if root.has("$schema") && draftOf(root) == Draft2020 {
-		return text, nil, nil // it says that it was converted
+		return text, nil, nil // its $schema is already 2020-12
 	}
 
 	c := newConversion(root, from)
@@ -51,23 +52,31 @@ func ConvertSchema(text []byte, from Draft) ([]byte, []Warning, error) {
 	return converted, c.dropped, nil
 }
 
-// conversion is of one schema.
+// conversion is the conversion of one schema.
 type conversion struct {
 	from    Draft
 	known   map[string]keyword
 	schemas map[string]locatedSchema
-	// newLocations says where each schema will be, by where it is.
+	// newLocations holds the new location of each schema, by its old location.
 	newLocations map[string]string
-	// base is the URL of the resource that a schema belongs to, and roots where each begins.
+	// base is the URL of the resource that a schema belongs to, and roots the place
+	// where each resource begins.
 	base    map[string]*url.URL
 	roots   map[string]string
 	dropped []Warning
 }
 
 func newConversion(tree any, from Draft) *conversion {
-	c := &conversion{from: from, known: allKeywords(), schemas: map[string]locatedSchema{}, newLocations: map[string]string{}, base: map[string]*url.URL{}, roots: map[string]string{}}
+	c := &conversion{
+		from:         from,
+		known:        allKeywords(),
+		schemas:      map[string]locatedSchema{},
+		newLocations: map[string]string{},
+		base:         map[string]*url.URL{},
+		roots:        map[string]string{},
+	}
 	for name, k := range c.known {
-		if !k.existsIn(from) && k.last != "" { // a keyword that is older still is unknown
+		if !k.existsIn(from) && k.last != "" { // keywords of even older drafts are unknown
 			delete(c.known, name)
 		}
 	}
@@ -80,7 +89,7 @@ func newConversion(tree any, from Draft) *conversion {
 	return c
 }
 
-// locateSchema notes where a schema will be, and which resource it belongs to.
+// locateSchema records the new location of a schema, and the resource it belongs to.
 func (c *conversion) locateSchema(p locatedSchema) {
 	c.newLocations[p.at] = p.at
 	base := &url.URL{Scheme: "root", Opaque: "none"}
@@ -119,13 +128,13 @@ func (c *conversion) idOf(schema orderedObject) string {
 	return id
 }
 
-// refAlone reports whether all that stands beside a $ref does nothing.
+// refAlone reports whether the members beside a $ref have no effect.
 func (c *conversion) refAlone(schema orderedObject) bool {
 	_, isText := schema.get("$ref").(string)
 	return isText && c.from.isBefore(Draft2019)
 }
 
-// newLocation is the place of a schema below its parent, in 2020-12.
+// newLocation returns the place of a schema below its parent, in 2020-12.
 func (c *conversion) newLocation(parent orderedObject, keyword, below string) string {
 	_, tuple := parent.get("items").([]any)
 	place := "/" + keyword
@@ -147,7 +156,7 @@ func (c *conversion) newLocation(parent orderedObject, keyword, below string) st
 	return place
 }
 
-// checkConvertible refuses what has nothing that means the same.
+// checkConvertible rejects a schema with a member that has no equivalent.
 func (c *conversion) checkConvertible() error {
 	for at, p := range c.schemas {
 		if other, ok := p.schema.get("$schema").(string); ok {
@@ -173,7 +182,8 @@ func (c *conversion) checkConvertible() error {
 	return nil
 }
 
-// convertValue converts what is not a schema itself: the schemas in it that a $ref leads to.
+// convertValue converts the value of a keyword that is not a schema: it converts only
+// the schemas inside that a $ref leads to.
 func (c *conversion) convertValue(value any, at string) any {
 	if schema, ok := value.(orderedObject); ok {
 		if _, found := c.schemas[at]; found {
@@ -200,7 +210,7 @@ func (c *conversion) convertValue(value any, at string) any {
 	return value
 }
 
-// convertSchema converts one schema and all that is in it.
+// convertSchema converts one schema and all schemas inside it.
 func (c *conversion) convertSchema(schema orderedObject, at string) orderedObject {
 	converted := orderedObject{}
 	if at == "" && !schema.has("$schema") {
@@ -231,7 +241,7 @@ func (c *conversion) recordDropped(at, why string) {
 	c.dropped = append(c.dropped, Warning{Pointer: "/schema" + at, Detail: why + " and is left out"})
 }
 
-// convertMember converts one member of a schema into as many as it takes.
+// convertMember converts one member of a schema into one or more members.
 func (c *conversion) convertMember(converted, schema orderedObject, member objectMember, at string) orderedObject {
 	add := func(name string, value any) orderedObject { return append(converted, objectMember{name, value}) }
 	_, tuple := schema.get("items").([]any)
@@ -251,7 +261,7 @@ func (c *conversion) convertMember(converted, schema orderedObject, member objec
 		return c.convertID(converted, member)
 	case "items":
 		if items, _ := member.value.([]any); tuple && len(items) == 0 {
-			return converted // every item is an additional one
+			return converted // every item is an additional item
 		} else if tuple {
 			return add("prefixItems", c.convertValue(member.value, at))
 		}
@@ -282,13 +292,13 @@ func (c *conversion) convertMember(converted, schema orderedObject, member objec
 	}
 
 	if k, known := c.known[member.name]; known && k.layout == noSchema {
-		return add(member.name, member.value) // const, enum, default: whatever they hold
+		return add(member.name, member.value) // const, enum and default hold any value
 	}
 
 	return add(member.name, c.convertValue(member.value, at))
 }
 
-// convertID makes $id and $anchor of the name of a schema.
+// convertID converts the id of a schema to $id and $anchor.
 func (c *conversion) convertID(converted orderedObject, member objectMember) orderedObject {
 	text, ok := member.value.(string)
 	if !ok || member.name == "id" && c.from != Draft4 {
@@ -307,7 +317,7 @@ func (c *conversion) convertID(converted orderedObject, member objectMember) ord
 	return converted
 }
 
-// convertDependencies takes names and schemas apart.
+// convertDependencies splits dependencies into those of names and those of schemas.
 func (c *conversion) convertDependencies(converted orderedObject, member objectMember, at string) orderedObject {
 	dependencies, ok := member.value.(orderedObject)
 	if !ok {
@@ -334,7 +344,7 @@ func (c *conversion) convertDependencies(converted orderedObject, member objectM
 	return converted
 }
 
-// convertBound puts the two keywords that a bound had in draft-04 together.
+// convertBound combines the two keywords of a bound in draft-04.
 func (c *conversion) convertBound(converted, schema orderedObject, member objectMember) orderedObject {
 	if c.from != Draft4 {
 		return append(converted, member)
@@ -342,7 +352,7 @@ func (c *conversion) convertBound(converted, schema orderedObject, member object
 
 	exclusive := map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}[member.name]
 	if exclusive == "" {
-		return converted // said with the bound itself
+		return converted // converted with the bound itself
 	}
 
 	if excluded, _ := schema.get(exclusive).(bool); excluded {
@@ -350,53 +360,4 @@ func (c *conversion) convertBound(converted, schema orderedObject, member object
 	}
 
 	return append(converted, member)
-}
-
-// convertReference is a $ref to where that will be.
-func (c *conversion) convertReference(value any, at string) any {
-	text, ok := value.(string)
-	if !ok {
-		return value
-	}
-
-	location, fragment, found := strings.Cut(text, "#")
-	if !found || !strings.HasPrefix(fragment, "/") {
-		return value
-	}
-
-	reference, err := url.Parse(location)
-	if err != nil {
-		return value
-	}
-
-	resource := c.base[at]
-	if location != "" {
-		resource = resource.ResolveReference(reference)
-	}
-
-	root, known := c.roots[resource.String()]
-	if !known {
-		return value
-	}
-
-	target := c.locationOf(root + unescapeFragment(fragment))
-	return location + "#" + (&url.URL{Fragment: strings.TrimPrefix(target, c.newLocations[root])}).EscapedFragment()
-}
-
-// locationOf is where what was at a place will be: a schema, or something below one, as true is.
-func (c *conversion) locationOf(at string) string {
-	for outer := at; ; outer = outer[:strings.LastIndexByte(outer, '/')] {
-		if moved, known := c.newLocations[outer]; known {
-			if outer == at {
-				return moved
-			}
-
-			keyword, below, _ := strings.Cut(at[len(outer)+1:], "/")
-			return moved + c.newLocation(c.schemas[outer].schema, keyword, below)
-		}
-
-		if outer == "" {
-			return at
-		}
-	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A schema of an older draft means the same when it was converted: the values of the published
-// suite fit it before and after, or do not.
+// A schema of an older draft means the same after its conversion: each value of the
+// published suite fits it before and after, or neither.
 func TestConvertedSchemasOfThePublishedSuiteMeanTheSame(t *testing.T) {
 	t.Parallel()
 	command := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "-modfile=tools/suite/go.mod", "cuelang.org/go")
@@ -63,11 +63,11 @@ type convertCase struct {
 	}
 }
 
-// compare holds the values of a case against its schema before and after.
+// compare validates the values of a case against its schema before and after.
 func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, name string) (judged int) {
 	t.Helper()
 	if !bytes.HasPrefix(bytes.TrimSpace(c.Schema), []byte("{")) {
-		return 0 // a schema of ours is an object
+		return 0 // a schema here is an object
 	}
 
 	compiler := jsonschema.NewCompiler()
@@ -121,7 +121,8 @@ func (c *convertCase) compare(t *testing.T, draft Draft, of *jsonschema.Draft, n
 	return judged
 }
 
-// adopt compiles a schema of an older draft as it is; nil where it would mean something else.
+// adopt compiles a schema of an older draft unchanged; nil if it would have another
+// meaning.
 func (c *convertCase) adopt(t *testing.T, draft Draft, of *jsonschema.Draft, name string) *jsonschema.Schema {
 	t.Helper()
 	tree, err := readTree(c.Schema)

@@ -9,19 +9,19 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// MaxEvaluations bounds how many schemas one path of values through an event may be
-// held against, all of its levels together. A schema that refers to another one twice on
-// each level would otherwise cost two to the power of the levels.
+// MaxEvaluations bounds how many schemas may be evaluated along one path of values
+// through an event, on all of its levels together. Otherwise a schema that refers to
+// another one twice on each level would cost two to the power of the levels.
 const MaxEvaluations = 2000
 
-// errTooCostly tells that a schema goes beyond MaxEvaluations, errCircular that it refers
+// errTooCostly means that a schema exceeds MaxEvaluations, errCircular that it refers
 // to itself without a step into the data.
 var (
 	errTooCostly = errors.New("costly")
 	errCircular  = errors.New("circular")
 )
 
-// costEstimator works out the worst case of a schema.
+// costEstimator computes the worst-case cost of a schema.
 type costEstimator struct {
 	*graph
 
@@ -29,12 +29,12 @@ type costEstimator struct {
 	known    map[loadKey]load
 }
 
-// closure is what one value is held against because of one schema: the schema and all
-// that apply to the same value, each with how often.
+// closure is the set of schemas that are evaluated for one value because of one schema:
+// the schema itself and all others that apply to the same value, each with its count.
 type closure struct {
 	total int
 	times map[*jsonschema.Schema]int
-	// price is that of all of them together.
+	// price is the price of all of them together.
 	price price
 }
 
@@ -43,28 +43,28 @@ type loadKey struct {
 	levels int
 }
 
-// The bounds of what one payload may cost: a tenth of a second's work or so each.
+// The bounds of the cost of one payload: about a tenth of a second of work each.
 const (
-	// MaxPayloadEvaluations bounds the values of one payload times the schemas that one
-	// value may have to be held against.
+	// MaxPayloadEvaluations bounds the values of one payload times the most schemas
+	// that may be evaluated for one value.
 	MaxPayloadEvaluations = 500_000
-	// MaxPayloadMatching bounds the characters of one payload times the size of the regular
-	// expressions that one text may have to be held against. One expression that is as
-	// large as may be can be held against any event of the usual size.
+	// MaxPayloadMatching bounds the characters of one payload times the total size of
+	// the regular expressions that one text may be matched against. One expression of
+	// the largest allowed size can be matched against any event of the usual size.
 	MaxPayloadMatching = 70_000_000
 )
 
-// price is what something costs: in steps, each of which is a schema that is held against
-// a value, or takes as long; and in instructions of expressions for each character.
+// price is a cost: in steps, each of which is the evaluation of a schema for a value or
+// takes as long; and in instructions of expressions for each character.
 type price struct {
 	steps int
 	match int
 }
 
-// lookupsPerStep is how many names an object is asked for in the time of a step.
+// lookupsPerStep is how many names can be looked up in an object in the time of a step.
 const lookupsPerStep = 4
 
-// priceOf is what a schema costs by itself, those inside of it apart.
+// priceOf returns the price of a schema by itself, without the schemas inside it.
 func priceOf(s *jsonschema.Schema) price {
 	names := len(s.Required) + len(s.DependentRequired) + len(s.DependentSchemas)
 	for _, required := range s.DependentRequired {
@@ -101,16 +101,17 @@ func programOf(expression jsonschema.Regexp) int {
 		return known.size
 	}
 
-	return 0 // of the schema for schemas
+	return 0 // an expression of the schema for schemas
 }
 
-// payloadSize is how large a payload is.
+// payloadSize is the size of a payload.
 type payloadSize struct {
 	values     int
 	characters int
 }
 
-// measurePayload counts the values of a payload, itself included, and the bytes of its texts.
+// measurePayload counts the values of a payload, including itself, and the bytes of its
+// texts.
 func measurePayload(value any) payloadSize {
 	n := payloadSize{values: 1}
 	add := func(inner any) {
@@ -135,11 +136,11 @@ func measurePayload(value any) payloadSize {
 	return n
 }
 
-// checkCost refuses a schema that could be too expensive for some event. It returns the
-// most that one value may cost.
+// checkCost rejects a schema that could be too expensive for some event. It returns the
+// highest cost of one value.
 func (g *graph) checkCost() (widest price, err error) {
 	c := costEstimator{graph: g, closures: map[*jsonschema.Schema]*closure{}, known: map[loadKey]load{}}
-	for _, s := range g.all { // whatever part of it is reached
+	for _, s := range g.all { // no matter which part of it is reached
 		if _, err := c.computeClosure(s, map[*jsonschema.Schema]bool{}); errors.Is(err, errCircular) {
 			return widest, invalidSchema(pointerOf(s.Location), "it refers to itself without a step into the data")
 		} else if err != nil {
@@ -156,10 +157,10 @@ func (g *graph) checkCost() (widest price, err error) {
 }
 
 func (c *costEstimator) tooCostlyFault() error {
-	return invalidSchema("", fmt.Sprintf("a value could have to be held against more than %d schemas; use fewer alternatives, and refer to a schema once on each level", MaxEvaluations))
+	return invalidSchema("", fmt.Sprintf("a value could have to be validated against more than %d schemas; use fewer alternatives, and refer to a schema once on each level", MaxEvaluations))
 }
 
-// computeClosure returns what applies to the same value as s does.
+// computeClosure returns the schemas that apply to the same value as s.
 func (c *costEstimator) computeClosure(s *jsonschema.Schema, open map[*jsonschema.Schema]bool) (*closure, error) {
 	if known := c.closures[s]; known != nil {
 		return known, nil
@@ -198,10 +199,10 @@ func (c *costEstimator) computeClosure(s *jsonschema.Schema, open map[*jsonschem
 	return all, nil
 }
 
-// load is what a schema costs for a value with all that is inside of it.
+// load is the cost of a schema for a value and all values inside it.
 type load struct {
 	// path is the number of evaluations along the most expensive path of values, and
-	// dearest the price of the value that costs most.
+	// maxPrice the price of the most expensive value.
 	path     int
 	maxPrice price
 }
@@ -226,8 +227,8 @@ func (l load) times(n int) load {
 	return load{path: n * l.path, maxPrice: price{steps: n * l.maxPrice.steps, match: n * l.maxPrice.match}}
 }
 
-// worstLoad is the load of a schema for a value that is so many levels deep. What is said of
-// one child by several schemas adds up.
+// worstLoad returns the load of a schema for a value with this many levels. The loads
+// of several schemas for one child add up.
 func (c *costEstimator) worstLoad(s *jsonschema.Schema, levels int) (load, error) {
 	if known, found := c.known[loadKey{s, levels}]; found {
 		return known, nil
@@ -273,7 +274,7 @@ func (c *costEstimator) worstLoad(s *jsonschema.Schema, levels int) (load, error
 	return total, nil
 }
 
-// childLoads adds up what applies to each child of a value.
+// childLoads adds up the loads for each child of a value.
 type childLoads struct {
 	all   load
 	named map[string]load
@@ -287,7 +288,7 @@ func (s *childLoads) addLoad(name string, l load) {
 	s.named[name] = s.named[name].plus(l)
 }
 
-// maxLoad is what applies to the child that most applies to.
+// maxLoad returns the load for the most expensive child.
 func (s *childLoads) maxLoad() load {
 	var most load
 	for _, l := range s.named {

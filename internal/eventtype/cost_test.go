@@ -25,7 +25,7 @@ func list(n int, one func(i int) string) string {
 	return strings.Join(texts, ",")
 }
 
-// A schema judges the ten thousandth payload as it did the first.
+// A schema validates the ten thousandth payload like the first.
 func TestTheFormatRegexDoesNotWearOut(t *testing.T) {
 	t.Parallel()
 	s := compile(t, `{"properties": {"a": {"format": "regex"}}}`)
@@ -55,7 +55,7 @@ func TestLongEnums(t *testing.T) {
 	}
 }
 
-// What a payload may cost is known before it is held against a schema.
+// The possible cost of a payload is known before it is validated.
 func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 	t.Parallel()
 	items := func(schema string) string { return `{"properties": {"a": {"items": ` + schema + `}}}` }
@@ -91,12 +91,12 @@ func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 		require.Contains(t, "/data "+details["/data"], c.refused, what)
 	}
 
-	// What is large for once is taken.
+	// A single large payload is accepted.
 	require.Empty(t, found(t, `{"properties": {"a": {"pattern": "[a-z]{0,450}1"}}}`, `{"a": "`+strings.Repeat("x", 60_000)+`1"}`))
 	require.Empty(t, found(t, `{"required": [`+list(1000, quoted)+`]}`, `{`+list(1000, func(i int) string { return quoted(i) + ": 0" })+`}`))
 }
 
-// To compile an expression can cost more than to use one.
+// Compiling an expression can cost more than using it.
 func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"(" + strings.Repeat("a", 900) + "){1000}", "((ab?c*){0,30}){2,30}", "(x|yy|z{20}){300}"} {
@@ -117,7 +117,7 @@ func (o oneType) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: []eventtype.Type{t}}, nil
 }
 
-// The judging of a batch leaves time to answer.
+// The validation of a batch leaves time to answer.
 func TestJudgingEndsInTime(t *testing.T) {
 	t.Parallel()
 	now, step := time.Unix(1e9, 0), time.Duration(0)
@@ -145,7 +145,8 @@ func TestJudgingEndsInTime(t *testing.T) {
 	require.NoError(t, d.ValidatePayloads(batch[:1], false), "one event is judged in any case")
 }
 
-// Names of a payload may be as long as the payload, and what is wrong below them many things.
+// Names in a payload may be as long as the payload, and there may be many violations
+// below them.
 func TestPointersIntoAPayloadAreCut(t *testing.T) {
 	t.Parallel()
 	const schema = `{"additionalProperties": {"additionalProperties": {"type": "string"}}}`

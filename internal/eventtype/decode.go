@@ -9,10 +9,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-var errNotObject = errors.New("a payload is no object")
+var errNotObject = errors.New("a payload is not an object")
 
-// decodePayload reads a payload. Nearly all of them were checked before, and then reader takes
-// half the time; what it does not take, the decoder of the library judges.
+// decodePayload decodes a payload. Nearly all payloads were checked before, and for
+// them jsonReader takes half the time; payloads that it cannot read are decoded by the
+// library.
 func decodePayload(data []byte) (map[string]any, error) {
 	r := jsonReader{text: data}
 	if value, ok := r.readValue(0); ok && r.skipSpace() == 0 {
@@ -36,13 +37,13 @@ func decodePayload(data []byte) (map[string]any, error) {
 	return payload, nil
 }
 
-// jsonReader reads JSON that is valid; of what is not it takes nothing.
+// jsonReader reads valid JSON; it fails for invalid JSON.
 type jsonReader struct {
 	text []byte
 	pos  int
 }
 
-// maxReadDepth bounds how deep it goes.
+// maxReadDepth bounds the nesting that jsonReader reads.
 const maxReadDepth = 100
 
 // skipSpace skips space and returns the byte that follows; 0 at the end.
@@ -51,7 +52,7 @@ func (r *jsonReader) skipSpace() byte {
 		switch c := r.text[r.pos]; c {
 		case ' ', '\t', '\n', '\r':
 		case 0:
-			return 1 // which nothing begins with
+			return 1 // no value begins with this byte
 		default:
 			return c
 		}
@@ -151,9 +152,10 @@ func (r *jsonReader) readArray(level int) (any, bool) {
 	}
 }
 
-// readString reads a text of plain ASCII by itself.
+// readString reads a string; a string of plain ASCII it decodes itself.
 func (r *jsonReader) readString() (string, bool) {
-	start, plain := r.pos, true
+	start := r.pos
+	plain := true
 	for r.pos++; r.pos < len(r.text); r.pos++ {
 		switch c := r.text[r.pos]; {
 		case c == '"':

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzDecode holds that the quick way reads what the decoder of the library reads, or
-// leaves it to that.
+// FuzzDecode checks that jsonReader reads the same as the decoder of the library, or
+// leaves the text to it.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"a": [1, -0.5e+3, true, false, null, "x\u00e9\n", "é", {}, []], "a": {"": ""}} `, `{"a": 01}`, `{"a": "\ud83d"}`, "{\"a\": \"\xff\"}", `{"a"}`, `{} {}`, "{}\x00", `[1]`, `{"a": nul}`, `{"a": 1,}`, `{"a": --}`,

@@ -7,7 +7,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// ParseDraft reads the name of a draft, as it is or as $schema has it.
+// ParseDraft parses the name of a draft, plain or as the URL in $schema.
 func ParseDraft(text string) (Draft, bool) {
 	if d := Draft(text); d.ordinal() >= 0 {
 		return d, true
@@ -22,8 +22,8 @@ func ParseDraft(text string) (Draft, bool) {
 	return d, found
 }
 
-// draftOf is the draft that a schema says it is of; Draft2020 if it says nothing, or nothing
-// that is known.
+// draftOf returns the draft that the $schema of a schema names; Draft2020 if there is
+// none or it is unknown.
 func draftOf(tree any) Draft {
 	if root, ok := tree.(orderedObject); ok {
 		if text, ok := root.get("$schema").(string); ok {
@@ -36,8 +36,9 @@ func draftOf(tree any) Draft {
 	return Draft2020
 }
 
-// acceptOlderDraft returns the text of a schema without $schema if that names an older draft by which
-// it means the same. Where it means something else, it returns a fault that names each place.
+// acceptOlderDraft returns the text of a schema without its $schema, if that names an
+// older draft and the schema means the same in 2020-12. If it does not,
+// acceptOlderDraft returns a fault that lists each place.
 func acceptOlderDraft(text []byte) ([]byte, error) {
 	tree, err := readTree(text)
 	if err != nil {
@@ -46,7 +47,7 @@ func acceptOlderDraft(text []byte) ([]byte, error) {
 
 	root, isObject := tree.(orderedObject)
 	if !isObject {
-		return text, nil // which is refused for that
+		return text, nil // CompileSchema rejects it
 	}
 
 	if name, ok := root.get("$schema").(string); ok {
@@ -64,7 +65,9 @@ func acceptOlderDraft(text []byte) ([]byte, error) {
 	all := schemasOf(root, known)
 	if wrong := listDifferences(all, draft, known); len(wrong) > 0 {
 		return nil, &fault.Error{
-			Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Violations: wrong,
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidSchema,
+			Violations: wrong,
 			Detail: fmt.Sprintf("it is of %s, and would mean something else in 2020-12; "+
 				"theeye event-type convert --from %s FILE converts it, or theeye event-type apply --from %s", draft, draft, draft),
 		}
@@ -115,7 +118,8 @@ func stripDraftsIn(value any, path string, isSchema map[string]bool) any {
 	return value
 }
 
-// listDifferences lists where schemas of a draft mean something else in 2020-12.
+// listDifferences lists the places where schemas of a draft have another meaning in
+// 2020-12.
 func listDifferences(all []locatedSchema, draft Draft, known map[string]keyword) (wrong []fault.Violation) {
 	for _, p := range all {
 		for _, member := range p.schema {
@@ -132,7 +136,8 @@ func listDifferences(all []locatedSchema, draft Draft, known map[string]keyword)
 	return wrong
 }
 
-// describeDifference says why a member of a schema means something else in 2020-12; "" if it does not.
+// describeDifference returns the reason why a member of a schema has another meaning in
+// 2020-12; "" if it means the same.
 func describeDifference(p locatedSchema, member objectMember, draft Draft, known map[string]keyword) string {
 	of, found := known[member.name]
 	_, isList := member.value.([]any)

@@ -10,11 +10,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// shortEnum is how many values of an enum are compared one by one.
+// shortEnum is the largest number of values of an enum that are compared one by one.
 const shortEnum = 8
 
-// enumeration is a long enum that is looked up: to compare a number with thousands of
-// others one by one takes milliseconds.
+// enumeration is a long enum whose values are looked up: comparing a number with
+// thousands of others one by one takes milliseconds.
 type enumeration struct {
 	values  []any
 	texts   map[string]struct{}
@@ -43,17 +43,18 @@ func (e *enumeration) Validate(ctx *jsonschema.ValidatorContext, value any) {
 	}
 }
 
-// scalarIdentity is a text that equal numbers have in common, or equal booleans, or nulls.
+// scalarIdentity returns a text that is the same for equal numbers, equal booleans, or
+// nulls.
 func scalarIdentity(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return "" // it cannot be, for it was read from JSON
+		return "" // impossible, because the value was read from JSON
 	}
 
 	return string(event.Canonicalize(text))
 }
 
-// lookUpEnums puts what is looked up into the place of long enums.
+// lookUpEnums replaces long enums by enumerations.
 func (g *graph) lookUpEnums() {
 	for _, s := range g.all {
 		if s.Enum == nil || len(s.Enum.Values) <= shortEnum {

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// outage is a store that can be away.
+// outage is a store that can be down.
 type outage struct {
 	registered
 
@@ -24,7 +24,7 @@ type outage struct {
 
 func (o *outage) ReadRevision(ctx context.Context) (int64, error) {
 	if o.away.Load() {
-		return 0, errors.New("nobody answers")
+		return 0, errors.New("no answer")
 	}
 
 	return o.registered.ReadRevision(ctx)
@@ -32,13 +32,13 @@ func (o *outage) ReadRevision(ctx context.Context) (int64, error) {
 
 func (o *outage) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, error) {
 	if o.away.Load() {
-		return eventtype.Snapshot{}, errors.New("nobody answers")
+		return eventtype.Snapshot{}, errors.New("no answer")
 	}
 
 	return o.registered.ReadSnapshot(ctx)
 }
 
-// The log tells once that types cannot be read, and once that they are read again.
+// The log has one line when types cannot be read, and one when they are read again.
 func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 		store := &outage{}
 		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.New(core), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
-		d.Start()
+		d.Start(t.Context())
 		defer d.Stop()
 
 		wait := func() {
@@ -65,6 +65,6 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 			said = append(said, entry.Message)
 		}
 
-		require.Equal(t, []string{"event types cannot be read; events are turned away once they are too old", "event types are read again"}, said)
+		require.Equal(t, []string{"event types cannot be read; ingest fails once the cache is too old", "event types are read again"}, said)
 	})
 }

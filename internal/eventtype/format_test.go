@@ -63,7 +63,7 @@ func TestFormatsOfThePublishedSuite(t *testing.T) {
 	}
 }
 
-// What the suite that is carried does not ask, each format answers as its RFC does.
+// Cases that the vendored suite lacks: each format follows its RFC.
 func TestFormatsOfTheirRFCs(t *testing.T) {
 	t.Parallel()
 	for format, texts := range map[string]struct{ right, wrong []string }{

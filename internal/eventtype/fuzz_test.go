@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// FuzzCompile holds that a schema is either refused with a fault or judges every payload,
-// whatever it says, applies its marks, and is not expensive.
+// FuzzCompile checks that any schema is either rejected with a fault or validates every
+// payload, applies its marks, and is not expensive.
 func FuzzCompile(f *testing.F) {
 	const data = `{"a": {"b": [1, "x", {"c": null}], "email": "a@example.com"}, "value": 1.5, "x/y": true, "": "é"}`
 	for _, schema := range []string{
@@ -63,8 +63,8 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// FuzzConvert holds that a schema of any draft is either refused with a fault, or becomes one of
-// 2020-12 that needs no conversion any more.
+// FuzzConvert checks that a schema of any draft is either rejected with a fault, or
+// becomes one of 2020-12 that needs no further conversion.
 func FuzzConvert(f *testing.F) {
 	drafts := []eventtype.Draft{eventtype.Draft4, eventtype.Draft6, eventtype.Draft7, eventtype.Draft2019}
 	for _, schema := range []string{

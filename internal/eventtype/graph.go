@@ -6,29 +6,30 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// relation is where a subschema applies, seen from the schema that holds it.
+// relation is the place where a subschema applies, relative to the schema that holds
+// it.
 type relation uint8
 
 const (
-	// here: to the same value, as with $ref and allOf.
+	// sameValue: the subschema applies to the same value, as with $ref and allOf.
 	sameValue relation = iota
-	// member: to the member of a name.
+	// namedMember: to the member of a name.
 	namedMember
-	// someMember: to members whose names only the data has.
+	// anyMember: to members whose names are only in the data.
 	anyMember
-	// memberName: to the names themselves.
+	// memberNames: to the names themselves.
 	memberNames
-	// item: to the item at an index.
+	// indexedItem: to the item at an index.
 	indexedItem
-	// someItem: to items at any index.
+	// anyItem: to items at any index.
 	anyItem
-	// content: to what a string holds; an annotation, not validated.
+	// stringContent: to the content of a string; an annotation, not validated.
 	stringContent
-	// negated: to the same value, which must not fit.
+	// negatedValue: to the same value, which must not fit.
 	negatedValue
 )
 
-// edge leads from a schema to one inside of it, or to one that it refers to.
+// edge leads from a schema to a schema inside it, or to one that it refers to.
 type edge struct {
 	relation relation
 	name     string // of a member
@@ -36,7 +37,7 @@ type edge struct {
 	to       *jsonschema.Schema
 }
 
-// graph is everything that can be reached from a schema.
+// graph holds all schemas that can be reached from a schema.
 type graph struct {
 	root  *jsonschema.Schema
 	all   []*jsonschema.Schema
@@ -68,7 +69,7 @@ func newGraph(root *jsonschema.Schema) (*graph, error) {
 	return g, nil
 }
 
-// edgesOf lists what a schema holds and refers to.
+// edgesOf lists the schemas that a schema holds or refers to.
 func edgesOf(s *jsonschema.Schema) (edges []edge) {
 	add := func(p relation, to *jsonschema.Schema) {
 		if to != nil {

@@ -11,19 +11,19 @@ import (
 
 // The rules of inference.
 const (
-	// maxNames is how many names the members of an object may have; past it the object is
-	// a dictionary, and all its values are one thing.
+	// maxNames is how many different names the members of an object may have; past it
+	// the object is a dictionary, and all of its values share one slot.
 	maxNames = 100
-	// maxSlots bounds the places in payloads that are told apart.
+	// maxSlots bounds the places in payloads that are distinguished.
 	maxSlots = 20_000
 	// An enum is proposed when a text has at most maxEnum values, each of at most
-	// maxEnumLength characters, and each was seen minEnumEach times or more.
+	// maxEnumLength characters and seen at least minEnumEach times.
 	maxEnum       = 10
 	minEnumEach   = 20
 	maxEnumLength = 64
 )
 
-// Inference collects what payloads have in common. It is used by one goroutine.
+// Inference collects the common structure of payloads. It is used by one goroutine.
 type Inference struct {
 	root    *slot
 	events  int
@@ -33,30 +33,31 @@ type Inference struct {
 	marked *looseRedactor
 }
 
-// namedFormat is a format that texts may be found to have.
+// namedFormat is a format that inference looks for in texts.
 type namedFormat struct {
 	name   string
 	schema *jsonschema.Schema
 }
 
-// slot is what is known of the values at one place in payloads.
+// slot describes the values at one place in payloads.
 type slot struct {
 	seen, strings, integers, numbers, booleans, nulls, objects, arrays int
 
 	// values counts the texts; nil when there are too many, or too long ones.
 	values map[string]int
-	// formatBits has a bit for each format that all texts had.
+	// formatBits has a bit for each format that all texts have.
 	formatBits uint8
 
-	// members are those of objects; nil in a dictionary, whose values are all in others.
+	// members are the members of objects; nil in a dictionary, whose values are all in
+	// others.
 	members map[string]*slot
 	others  *slot
 	items   *slot
-	// membersOpen and itemsOpen tell that some of them were not looked at.
+	// membersOpen and itemsOpen mean that some members or items were not examined.
 	membersOpen, itemsOpen bool
 }
 
-// NewInference makes one that has seen nothing.
+// NewInference makes an inference without any payload.
 func NewInference() (*Inference, error) {
 	i := &Inference{}
 	for _, name := range []string{"date-time", "uuid", "email", "uri"} {
@@ -72,15 +73,15 @@ func NewInference() (*Inference, error) {
 	return i, nil
 }
 
-// HideMarked keeps the values of what a schema marks out of what is proposed: events may
-// have been stored before it was marked.
+// HideMarked keeps the values that a schema marks out of the proposal: events may have
+// been stored before the mark was set.
 func (i *Inference) HideMarked(current *Schema) {
 	if current != nil && current.marks.hasMarks() {
 		i.marked = current.marks.newLooseRedactor(nil)
 	}
 }
 
-// AddPayload takes in the payload of an event, the text of a JSON object.
+// AddPayload adds the payload of an event, the text of a JSON object.
 func (i *Inference) AddPayload(data []byte) error {
 	payload, err := decodePayload(data)
 	if err != nil {
@@ -92,10 +93,10 @@ func (i *Inference) AddPayload(data []byte) error {
 	return nil
 }
 
-// Events is how many payloads were taken in.
+// Events returns how many payloads were added.
 func (i *Inference) Events() int { return i.events }
 
-// newSlot makes a slot; nil when there are enough.
+// newSlot makes a slot; it returns nil past maxSlots.
 func (i *Inference) newSlot() *slot {
 	if i.slots == maxSlots {
 		return nil
@@ -146,7 +147,7 @@ func (i *Inference) addText(p *slot, text string) {
 	p.strings++
 	if p.values != nil {
 		p.values[text]++
-		// What was hashed is no list of values, however few there are.
+		// Hashed values never make an enum, however few there are.
 		if len(p.values) > maxEnum || utf8.RuneCountInString(text) > maxEnumLength || isHashed(text) {
 			p.values = nil
 		}
@@ -159,7 +160,8 @@ func (i *Inference) addText(p *slot, text string) {
 	}
 }
 
-// matchesFormat reports whether a text has the format. That a:b is a URI, too, is no help.
+// matchesFormat reports whether a text has the format. It ignores that texts such as
+// a:b are URIs, too.
 func (f namedFormat) matchesFormat(text string) bool {
 	return (f.name != "uri" || strings.Contains(text, "://")) && f.schema.Validate(text) == nil
 }
@@ -176,7 +178,7 @@ func (i *Inference) addMember(p *slot, name string, value any) {
 	inner := p.members[name]
 	if inner == nil {
 		if len(p.members) == maxNames {
-			i.foldIntoDictionary(p) // or it is open for all names
+			i.foldIntoDictionary(p) // otherwise it would be open for all names
 			i.addMember(p, name, value)
 			return
 		}
@@ -196,8 +198,8 @@ func (i *Inference) addMember(p *slot, name string, value any) {
 	i.addValue(inner, value)
 }
 
-// foldIntoDictionary makes a dictionary of an object. One of whose members some are not known stays
-// open for everything.
+// foldIntoDictionary turns an object into a dictionary. An object with unknown members
+// stays open for everything.
 func (i *Inference) foldIntoDictionary(p *slot) {
 	members := p.members
 	p.members = nil
@@ -212,7 +214,7 @@ func (i *Inference) foldIntoDictionary(p *slot) {
 	}
 }
 
-// mergeSlot takes what is known of one slot into another one; the first is not used again.
+// mergeSlot merges the slot from into p; from is not used again.
 func (i *Inference) mergeSlot(p, from *slot) {
 	p.seen += from.seen
 	p.strings += from.strings
@@ -223,6 +225,7 @@ func (i *Inference) mergeSlot(p, from *slot) {
 	p.objects += from.objects
 	p.arrays += from.arrays
 	p.formatBits &= from.formatBits
+
 	if from.values == nil {
 		p.values = nil
 	}
@@ -283,12 +286,12 @@ func (i *Inference) mergeMembers(p, from *slot) {
 		}
 	}
 
-	if p.membersOpen { // what only one of them knows, the other may have left out
+	if p.membersOpen { // the other may have left out a member that only one of them has
 		maps.DeleteFunc(p.members, func(name string, _ *slot) bool { return from.members[name] == nil })
 	}
 }
 
-// countUnion counts the names that are in either.
+// countUnion counts the names that are in a or b.
 func countUnion(a, b map[string]*slot) int {
 	n := len(a)
 	for name := range b {

@@ -27,12 +27,12 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 			b.WriteByte(',')
 		}
 
-		for _, side := range []any{m.name, m.value} { // each without the escapes for HTML
+		for _, side := range []any{m.name, m.value} { // both without escapes for HTML
 			var text bytes.Buffer
 			encoder := json.NewEncoder(&text)
 			encoder.SetEscapeHTML(false)
 			if err := encoder.Encode(side); err != nil {
-				return nil, err //nolint:wrapcheck // all of it was read from JSON
+				return nil, err //nolint:wrapcheck // impossible, because all of it was read from JSON
 			}
 
 			b.Write(bytes.TrimSpace(text.Bytes()))
@@ -46,8 +46,8 @@ func (o orderedObject) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ProposeSchema proposes a schema that all payloads fit which were taken in. Of payloads that
-// are too large to describe it describes the upper levels.
+// ProposeSchema proposes a schema that all added payloads fit. Of payloads that are too
+// large to describe it describes the upper levels.
 func (i *Inference) ProposeSchema() (json.RawMessage, error) {
 	for depth := event.DefaultRules().Depth; depth > 0; depth-- {
 		text, err := i.describeSlot(i.root, depth, i.marked.rootMarks()).MarshalJSON()
@@ -63,7 +63,8 @@ func (i *Inference) ProposeSchema() (json.RawMessage, error) {
 	return json.RawMessage(`{"type":"object"}`), nil
 }
 
-// describeSlot describes a slot and so many levels of what is in it. at are the marks there.
+// describeSlot describes a slot and this many levels inside it. at are the marks at the
+// slot.
 func (i *Inference) describeSlot(p *slot, levels int, at *applicableMarks) orderedObject {
 	var o orderedObject
 	add := func(name string, value any) { o = append(o, objectMember{name, value}) }
@@ -116,7 +117,7 @@ func (i *Inference) describeSlot(p *slot, levels int, at *applicableMarks) order
 	return o
 }
 
-// typeNames are the names of the types that were seen.
+// typeNames returns the names of the types that were seen.
 func (p *slot) typeNames() (names []string) {
 	for _, one := range []struct {
 		name string
@@ -132,7 +133,8 @@ func (p *slot) typeNames() (names []string) {
 	return names
 }
 
-// commonFormat is the format that all texts had; it says nothing about other values.
+// commonFormat returns the format that all texts have; a format does not restrict other
+// values.
 func (i *Inference) commonFormat(p *slot) string {
 	for bit, f := range i.formats {
 		if p.strings > 0 && p.formatBits&(1<<bit) != 0 {
@@ -143,7 +145,7 @@ func (i *Inference) commonFormat(p *slot) string {
 	return ""
 }
 
-// enumValues are the values of a slot that seems to have a fixed set of them.
+// enumValues returns the values of a slot that seems to have a fixed set of values.
 func (p *slot) enumValues() []string {
 	if p.strings == 0 || p.strings != p.seen || p.values == nil {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// inferred proposes a schema for payloads and holds that all of them fit it.
+// inferred proposes a schema for payloads and checks that all of them fit it.
 func inferred(t testing.TB, payloads ...string) string {
 	t.Helper()
 	i, err := eventtype.NewInference()
@@ -90,7 +90,7 @@ func TestWhatIsInferred(t *testing.T) {
 	}
 }
 
-// Payloads beyond what a schema may describe are described as far as that goes.
+// Payloads larger than a schema may describe are described as far as possible.
 func TestInferenceIsBounded(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`{"a":`, 31) + `{"b":1}` + strings.Repeat(`}`, 31)
@@ -113,7 +113,7 @@ func TestInferenceIsBounded(t *testing.T) {
 	require.NotContains(t, inferred(t, long), "yyy")
 }
 
-// Whatever events there are, each fits what is inferred of them.
+// Every event fits the schema that is inferred from any set of events with it.
 func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -161,7 +161,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 	}
 }
 
-// FuzzInfer holds that payloads fit what is inferred of them.
+// FuzzInfer checks that payloads fit the schema inferred from them.
 func FuzzInfer(f *testing.F) {
 	f.Add(`{"a": 1}`, `{"a": [1, {"b": "2026-01-01T00:00:00Z"}]}`, `{}`)
 	f.Add(`{"a": {"x": 1}, "b": "uuid"}`, `{"a": null}`, `{"b": 1.0}`)
@@ -178,7 +178,8 @@ func FuzzInfer(f *testing.F) {
 	})
 }
 
-// What is marked now may have been stored as it was, and is not listed as values.
+// Values that are marked now may have been stored in plain text before, and are not
+// listed in an enum.
 func TestNothingMarkedIsInferredAsAValue(t *testing.T) {
 	t.Parallel()
 	inference, err := eventtype.NewInference()

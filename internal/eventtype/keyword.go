@@ -3,8 +3,8 @@ package eventtype
 // Draft is a version of JSON Schema.
 type Draft string
 
-// The drafts, oldest first. Schemas are judged by Draft2020; others are converted, or taken
-// where they mean the same.
+// The drafts, oldest first. Schemas are compiled as Draft2020; schemas of other drafts
+// are converted, or accepted if they mean the same.
 const (
 	Draft4    Draft = "draft-04"
 	Draft6    Draft = "draft-06"
@@ -13,7 +13,7 @@ const (
 	Draft2020 Draft = "2020-12"
 )
 
-// ordinal orders drafts.
+// ordinal returns the position of a draft in the order of their release.
 func (d Draft) ordinal() int {
 	for age, known := range []Draft{Draft4, Draft6, Draft7, Draft2019, Draft2020} {
 		if d == known {
@@ -26,28 +26,29 @@ func (d Draft) ordinal() int {
 
 func (d Draft) isBefore(other Draft) bool { return d.ordinal() < other.ordinal() }
 
-// schemaLayout says where in the value of a keyword schemas are.
+// schemaLayout is the position of schemas in the value of a keyword.
 type schemaLayout uint8
 
 const (
-	// noSchema: there are none.
+	// noSchema: the value holds no schema.
 	noSchema schemaLayout = iota
-	// oneSchema: the value is one.
+	// oneSchema: the value is a schema.
 	oneSchema
-	// manySchemas: it is an array of them.
+	// manySchemas: the value is an array of schemas.
 	manySchemas
-	// namedSchemas: it is an object whose members are.
+	// namedSchemas: the value is an object whose members are schemas.
 	namedSchemas
-	// schemaOrMany: it is one, or an array of them.
+	// schemaOrMany: the value is a schema or an array of schemas.
 	schemaOrMany
 )
 
 // keyword is a keyword of JSON Schema.
 type keyword struct {
 	layout schemaLayout
-	// first and last are the drafts that have it; "" is the first, or the newest of all.
+	// first and last are the first and the last draft with the keyword; "" is the
+	// oldest or the newest of all drafts.
 	first, last Draft
-	// annotates tells that it refuses nothing.
+	// annotates means that the keyword never rejects a value.
 	annotates bool
 }
 
@@ -55,7 +56,7 @@ func (k keyword) existsIn(d Draft) bool {
 	return (k.first == "" || !d.isBefore(k.first)) && (k.last == "" || !k.last.isBefore(d))
 }
 
-// allKeywords are all keywords of all drafts that are known.
+// allKeywords returns the known keywords of all drafts.
 func allKeywords() map[string]keyword {
 	note := keyword{annotates: true}
 	return map[string]keyword{
@@ -83,7 +84,7 @@ func allKeywords() map[string]keyword {
 	}
 }
 
-// draftsByURL are the values of $schema that are known, without the # at the end.
+// draftsByURL returns the known values of $schema, without the # at the end.
 func draftsByURL() map[string]Draft {
 	return map[string]Draft{
 		"json-schema.org/draft-04/schema": Draft4, "json-schema.org/draft-06/schema": Draft6, "json-schema.org/draft-07/schema": Draft7,

@@ -7,8 +7,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// looseRedactor applies marks to a payload that does not fit its schema, so that values may stand
-// in other places than the schema says. It takes out too much rather than too little:
+// looseRedactor applies marks to a payload that does not fit its schema, so that values
+// may be in other places than in the schema. It removes too much rather than too
+// little:
 //
 //   - what is marked where the schema says, with arrays looked through and objects taken
 //     for the items of arrays;
@@ -16,25 +17,25 @@ import (
 //     marked property, in upper or lower case, with or without separators;
 //   - every scalar that stands where an object or an array with marks inside belongs.
 //
-// It follows the payload by groups of schemas, each of which is worked out once, so that
-// the time goes with the size of the payload. It is used by one goroutine.
+// It follows the payload by groups of schemas, and computes each group once, so that
+// the time is proportional to the size of the payload. It is used by one goroutine.
 type looseRedactor struct {
 	marks *marks
 	key   []byte
 }
 
-// applicableMarks is what may apply to one value.
+// applicableMarks holds the schemas and marks that may apply to one value.
 type applicableMarks struct {
 	schemas []*jsonschema.Schema
 	mark    Mark
-	// leads tells that there are marks at this value or inside of it.
+	// leads means that there are marks at this value or inside it.
 	leads bool
-	// arrays and objects tell that the schemas describe such values.
+	// arrays and objects mean that the schemas describe arrays or objects.
 	arrays, objects bool
 
 	members map[string]*applicableMarks
 	items   *applicableMarks
-	// nestedItems is what applies to the items, and to the items of those.
+	// nestedItems applies to the items, and to their items in turn.
 	nestedItems *applicableMarks
 }
 
@@ -47,14 +48,14 @@ func (l *looseRedactor) redactPayload(payload map[string]any) {
 	l.redactValue(payload, l.rootMarks())
 }
 
-// redactValue returns what is kept in the place of a value.
+// redactValue returns the value to store in the place of a value.
 func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 	switch g.mark {
 	case Hash:
 		return hashValue(value, l.key)
 	case Mask:
 		return maskValue(value)
-	case Drop, Indexed: // whoever holds it drops it
+	case Drop, Indexed: // its parent drops it
 	}
 
 	switch v := value.(type) {
@@ -72,7 +73,7 @@ func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 		for i, inner := range v {
 			v[i] = l.redactValue(inner, at)
 			if at.mark == Drop {
-				v[i] = nil // the others keep their places
+				v[i] = nil // the other items keep their indexes
 			}
 		}
 	default:
@@ -84,7 +85,7 @@ func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 	return value
 }
 
-// collectMarks works out what applies to a value to which some schemas apply.
+// collectMarks returns the marks for a value to which some schemas apply.
 func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks {
 	g := &applicableMarks{members: map[string]*applicableMarks{}}
 	seen := map[*jsonschema.Schema]bool{}
@@ -111,7 +112,7 @@ func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks
 	return g
 }
 
-// itemMarks returns what applies to the items of an array, at any index.
+// itemMarks returns the marks for the items of an array, at any index.
 func (l *looseRedactor) itemMarks(g *applicableMarks) *applicableMarks {
 	if !g.arrays {
 		return g // looked through
@@ -124,7 +125,8 @@ func (l *looseRedactor) itemMarks(g *applicableMarks) *applicableMarks {
 	return g.items
 }
 
-// throughArrays returns what applies to the items of an array, and to the items of those.
+// throughArrays returns the marks for the items of an array, and for their items in
+// turn.
 func (l *looseRedactor) throughArrays(g *applicableMarks) *applicableMarks {
 	if g.nestedItems != nil {
 		return g.nestedItems
@@ -152,7 +154,7 @@ func (l *looseRedactor) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschem
 	return some
 }
 
-// memberMarks returns what applies to the member of a name.
+// memberMarks returns the marks for the member of a name.
 func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicableMarks {
 	if known := g.members[name]; known != nil {
 		return known
@@ -166,7 +168,8 @@ func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicable
 		}
 
 		more, found := describedMembers(inner.schemas, name)
-		some, described = append(some, more...), found
+		some = append(some, more...)
+		described = found
 	}
 
 	if !described {
@@ -178,18 +181,20 @@ func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicable
 	return at
 }
 
-// describedMembers returns what some schemas say of a member, and whether one of them names
-// it, itself or by a pattern.
+// describedMembers returns the schemas of a member in some schemas, and whether one of
+// them names the member, by itself or by a pattern.
 func describedMembers(schemas []*jsonschema.Schema, name string) (some []*jsonschema.Schema, described bool) {
 	for _, s := range schemas {
 		named := false
 		if to := s.Properties[name]; to != nil {
-			some, named = append(some, to), true
+			some = append(some, to)
+			named = true
 		}
 
 		for expression, to := range s.PatternProperties {
 			if expression.MatchString(name) {
-				some, named = append(some, to), true
+				some = append(some, to)
+				named = true
 			}
 		}
 
@@ -207,7 +212,7 @@ func describedMembers(schemas []*jsonschema.Schema, name string) (some []*jsonsc
 	return some, described
 }
 
-// schemasByName returns what the schema says, wherever it does, of members of a name that lead to
+// schemasByName returns the schemas, in any place, of members of a name that lead to
 // marks.
 func (m *marks) schemasByName(name string) []*jsonschema.Schema {
 	some := slices.Clone(m.names[foldName(name)])
@@ -222,13 +227,14 @@ func (m *marks) schemasByName(name string) []*jsonschema.Schema {
 	return some
 }
 
-// foldName makes one name of "userEmail", "user_email", "User-Email" and "form.userEmail".
+// foldName returns the same name for "userEmail", "user_email", "User-Email" and
+// "form.userEmail".
 func foldName(name string) string {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
-// limitDisclosure tells what may be shown of a value and its place.
+// limitDisclosure returns the parts of a value and its place that may be shown.
 func (l *looseRedactor) limitDisclosure(path []string) disclosure {
 	g := l.rootMarks()
 	for i, token := range path {
@@ -247,7 +253,8 @@ func (l *looseRedactor) limitDisclosure(path []string) disclosure {
 	return disclosure{steps: len(path), names: true, value: !g.leads}
 }
 
-// rootMarks, below and items follow the marks where there are some; a nil loose has none.
+// rootMarks, memberMarksIfAny and itemMarksIfAny follow the marks if there are any; a
+// nil looseRedactor has none.
 func (l *looseRedactor) rootMarks() *applicableMarks {
 	if l == nil {
 		return nil

@@ -13,26 +13,27 @@ import (
 // marks, or an array of them.
 const MarkKeyword = "x-theeye"
 
-// Mark says what is special about a property.
+// Mark is the special treatment of a property.
 type Mark string
 
 // The marks.
 const (
-	// Drop leaves the property out of what is kept.
+	// Drop leaves the property out of the stored payload.
 	Drop Mark = "drop"
-	// Hash keeps a keyed hash in its place: equal values stay equal, and nothing else
-	// can be read from it.
+	// Hash stores a keyed hash in place of the value: equal values stay equal, and
+	// nothing more can be learned from the hash.
 	Hash Mark = "hash"
-	// Mask keeps its shape: letters and digits become *, numbers 0, booleans false.
+	// Mask keeps the shape of the value: letters and digits become *, numbers 0,
+	// booleans false.
 	Mask Mark = "mask"
-	// Indexed makes filters by the property fast.
+	// Indexed makes filters on the property fast.
 	Indexed Mark = "indexed"
 )
 
-// extension is the keyword in a compiled schema.
+// extension is MarkKeyword in a compiled schema.
 type extension struct{ value any }
 
-// Validate implements jsonschema.SchemaExt: a mark refuses nothing.
+// Validate implements jsonschema.SchemaExt: a mark rejects nothing.
 func (*extension) Validate(*jsonschema.ValidatorContext, any) {}
 
 func markVocabulary() *jsonschema.Vocabulary {
@@ -43,12 +44,12 @@ func markVocabulary() *jsonschema.Vocabulary {
 				return &extension{value}, nil
 			}
 
-			return nil, nil //nolint:nilnil // as the library asks for
+			return nil, nil //nolint:nilnil // the library's contract
 		},
 	}
 }
 
-// marksOf reads the marks of one schema; a text that is none is an error.
+// marksOf reads the marks of one schema; a text that is not a mark is an error.
 func marksOf(s *jsonschema.Schema) ([]Mark, error) {
 	var found []Mark
 	for _, e := range s.Extensions {
@@ -79,23 +80,24 @@ func marksOf(s *jsonschema.Schema) ([]Mark, error) {
 // marks are all marks of a schema, ready to be applied.
 type marks struct {
 	root *jsonschema.Schema
-	// of are the marks that change what is kept.
+	// of are the marks that change the stored value.
 	of map[*jsonschema.Schema]Mark
-	// leads holds the schemas from which one of those can be reached.
+	// leads holds the schemas from which such a mark can be reached.
 	leads map[*jsonschema.Schema]bool
 	edges map[*jsonschema.Schema][]edge
-	// names holds the schemas of properties that lead to marks, wherever they stand, by their
-	// folded names, and patterns those of properties whose names match an expression.
+	// names holds the schemas of properties that lead to marks, in any place, by their
+	// folded names, and patterns the schemas of properties whose names match an
+	// expression.
 	names    map[string][]*jsonschema.Schema
 	patterns map[jsonschema.Regexp][]*jsonschema.Schema
-	// unsure are the places in the schema that apply only if a condition holds which looks
-	// at what marks change.
+	// unsure are the places in the schema that apply under a condition on values that
+	// marks change.
 	unsure []string
 }
 
 func (m *marks) hasMarks() bool { return len(m.of) > 0 }
 
-// readMarks collects the marks and refuses those that cannot be kept.
+// readMarks collects the marks and rejects the ones that cannot be applied.
 func (g *graph) readMarks() (marks, error) {
 	m := marks{root: g.root, of: map[*jsonschema.Schema]Mark{}, leads: map[*jsonschema.Schema]bool{}, edges: g.edges}
 	for _, s := range g.all {
@@ -140,9 +142,10 @@ func (g *graph) readMarks() (marks, error) {
 	return m, nil
 }
 
-// collectNames notes by which names one gets to marks.
+// collectNames collects the names of properties that lead to marks.
 func (m *marks) collectNames(g *graph) {
-	m.names, m.patterns = map[string][]*jsonschema.Schema{}, map[jsonschema.Regexp][]*jsonschema.Schema{}
+	m.names = map[string][]*jsonschema.Schema{}
+	m.patterns = map[jsonschema.Regexp][]*jsonschema.Schema{}
 
 	for _, s := range g.all {
 		for name, to := range s.Properties {
@@ -159,7 +162,7 @@ func (m *marks) collectNames(g *graph) {
 	}
 }
 
-// strongerMark is the mark that keeps less.
+// strongerMark returns the mark that keeps less.
 func strongerMark(a, b Mark) Mark {
 	for _, mark := range []Mark{Drop, Hash, Mask} {
 		if a == mark || b == mark {
@@ -170,11 +173,11 @@ func strongerMark(a, b Mark) Mark {
 	return ""
 }
 
-// checkMark refuses a mark in a place where it could not be told what it applies to.
+// checkMark rejects a mark in a place where the value it applies to is unclear.
 func (g *graph) checkMark(s *jsonschema.Schema, mark Mark) error {
 	at := pointerOf(s.Location)
 	if !strings.HasPrefix(s.Location, baseURL+"#") {
-		return invalidSchema("", "a schema with marks holds no $id inside of it")
+		return invalidSchema("", "a schema with marks must not hold a $id inside")
 	}
 
 	if s == g.root {
@@ -182,14 +185,14 @@ func (g *graph) checkMark(s *jsonschema.Schema, mark Mark) error {
 	}
 
 	if tokens := strings.Split(at, "/"); mark == Drop && (len(tokens) < 2 || tokens[len(tokens)-2] != "properties") {
-		return invalidSchema(at+"/"+MarkKeyword, "drop belongs to a schema that stands itself under properties")
+		return invalidSchema(at+"/"+MarkKeyword, "drop belongs to a schema directly under properties")
 	}
 
 	return nil
 }
 
-// computeReach works out from where marks can be reached, and refuses ways that data cannot be
-// followed along.
+// computeReach computes the schemas from which marks can be reached, and rejects paths
+// to marks that cannot be followed in the data.
 func (m *marks) computeReach(g *graph) error {
 	for s := range m.of {
 		m.leads[s] = true
@@ -208,7 +211,8 @@ func (m *marks) computeReach(g *graph) error {
 				}
 
 				if !m.leads[s] {
-					m.leads[s], grown = true, true
+					m.leads[s] = true
+					grown = true
 				}
 			}
 		}

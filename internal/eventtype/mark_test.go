@@ -25,7 +25,8 @@ func (r registered) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
 }
 
-// directory makes one whose clock stands still, so that what it knows does not get too old.
+// directory makes a cache whose clock stands still, so that its content does not get
+// too old.
 func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Cache {
 	t.Helper()
 	now := time.Now()
@@ -57,7 +58,7 @@ const marked = `{"type": "object", "required": ["email", "card"], "properties": 
 	"allOf": [{"if": {"required": ["phone"]}, "then": {"properties": {"phone": {"x-theeye": "mask"}}}}],
 	"$defs": {"person": {"properties": {"name": {"x-theeye": "mask"}, "friend": {"$ref": "#/$defs/person"}}}}}`
 
-// What is marked is neither in the event nor in the text that is kept of a refused one.
+// Marked values are neither in the event nor in the stored text of a rejected one.
 func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 	t.Parallel()
 	const data = `{"email": "canary@example.com", "card": "canary 4111", "plain": 1.50, "phone": "+49 170 canary",
@@ -88,7 +89,8 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 			require.Equal(t, "/data/email", v.Pointer)
 		}
 
-		// It keeps its form when it is judged again: an edit, or a replay.
+		// A redacted value stays unchanged when it is validated again: by an edit, or a
+		// replay.
 		before := string(e.Event.Data)
 		again := []event.Envelope{{Event: e.Event, Known: e.Known, Raw: e.Event.Data}}
 		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(again, true))
@@ -112,7 +114,8 @@ func TestHashesOfEqualValuesAreEqual(t *testing.T) {
 	require.NotEqual(t, hash(`"5"`), hash(`5`))
 }
 
-// What cannot be read cannot be rid of what is marked, so it is not kept.
+// Marked values cannot be removed from a text that cannot be read, so such a text is
+// not kept.
 func TestTextThatCannotBeReadIsWithheld(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
@@ -156,7 +159,7 @@ func judgedClean(e event.Envelope) bool {
 	return e.Accepted() && e.Observed == nil && e.TypeVersion == 3
 }
 
-// An event is not judged by what may have changed since.
+// An event is not validated against schemas that are too old.
 func TestNothingIsJudgedByAnOldView(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -176,8 +179,8 @@ func TestNothingIsJudgedByAnOldView(t *testing.T) {
 	unavailable()
 }
 
-// What was taken is taken again after the marks were applied, wherever else the schema
-// speaks of what is marked; and what has nothing to do with marks is judged as ever.
+// An accepted event is accepted again after the marks were applied, wherever the schema
+// refers to marked values; all other values are validated as usual.
 func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	t.Parallel()
 	const data = `{"kind": "card", "email": "jane@example.com", "card": "4111 1111", "cvc": "123", "tags": ["ab", "cd"], "plain": 1, "by": {"id": "e2085be5-9137-4e4e-80b5-f1ffddc25423"}}`
@@ -215,7 +218,7 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	}
 }
 
-// Marks hold wherever a schema leads to them, and say nothing of what they hide.
+// Marks apply wherever a schema leads to them, and violations do not reveal the values.
 func TestMarksInOddPlaces(t *testing.T) {
 	t.Parallel()
 	for schema, data := range map[string]string{
@@ -242,7 +245,8 @@ func TestMarksInOddPlaces(t *testing.T) {
 	}
 }
 
-// A schema that this release cannot use keeps nothing that it may have marked.
+// With a schema that this release cannot use, no value that it may have marked is
+// stored.
 func TestASchemaWithMarksThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	d := directory(t, eventtype.Accept, formType(`{"properties": {"a": {"type": "nonsense", "x-theeye": "hash"}}}`, eventtype.Enforce))
@@ -252,8 +256,8 @@ func TestASchemaWithMarksThatCannotBeUsed(t *testing.T) {
 	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).ValidatePayloads(sent(t, `{}`), false))
 }
 
-// What is wrong with a large payload is told without describing all of it, and what would
-// take too long is not begun.
+// The violations of a large payload are reported without describing all of it, and a
+// validation that would take too long is not begun.
 func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	t.Parallel()
 	var constants []string
@@ -273,8 +277,8 @@ func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	require.Contains(t, violations[0].Detail, "send less, or simplify the schema")
 }
 
-// Text that may be read in more than one way is not kept where one of them is an event of a
-// type with marks: what is marked in that one is not what would be taken out.
+// A text that can be read in more than one way is not kept if one of them is an event
+// of a type with marks: its marked values might not be the ones that would be removed.
 func TestAmbiguousTextIsWithheld(t *testing.T) {
 	t.Parallel()
 	const (
@@ -286,19 +290,19 @@ func TestAmbiguousTextIsWithheld(t *testing.T) {
 	)
 	rules := event.DefaultRules()
 	for name, body := range map[string]string{
-		"data twice":                        `{` + session + form + harmless + `, ` + secret + `}`,
-		"data twice, the other way":         `{` + session + form + secret + `, ` + harmless + `}`,
-		"a member of data twice":            `{` + session + form + `"data": {"email": "canary@example.com", "email": "jane@example.com", "card": "1"}}`,
-		"an inner member twice":             `{` + session + form + `"data": {"email": "jane@example.com", "card": "1", "person": {"name": "canary", "name": "x"}}}`,
-		"category twice":                    `{` + session + `"category": "page", ` + form + secret + `}`,
-		"category twice, the other way":     `{` + session + form + `"category": "page", ` + secret + `}`,
-		"name twice":                        `{` + session + `"category": "form", "name": "view", "name": "submit", ` + secret + `}`,
-		"name twice, the other way":         `{` + session + `"category": "form", "name": "submit", "name": "view", ` + secret + `}`,
-		"another event behind it":           `{` + session + other + harmless + `} {` + session + form + secret + `}`,
-		"another event behind it, unclosed": `{` + session + other + harmless + `, {` + session + form + secret,
-		"not read to its end":               `{` + session + other + `"data": {"a": 01, "b": {` + form + secret + `}}}`,
-		"category twice, behind much else":  `{` + strings.Repeat(`"more": 1, `, 30) + session + form + `"category": "page", ` + secret + `}`,
-		"an unknown member":                 `{` + session + form + harmless + `, "payload": {"email": "canary@example.com"}}`,
+		"data twice":                               `{` + session + form + harmless + `, ` + secret + `}`,
+		"data twice, the other way":                `{` + session + form + secret + `, ` + harmless + `}`,
+		"a member of data twice":                   `{` + session + form + `"data": {"email": "canary@example.com", "email": "jane@example.com", "card": "1"}}`,
+		"an inner member twice":                    `{` + session + form + `"data": {"email": "jane@example.com", "card": "1", "person": {"name": "canary", "name": "x"}}}`,
+		"category twice":                           `{` + session + `"category": "page", ` + form + secret + `}`,
+		"category twice, the other way":            `{` + session + form + `"category": "page", ` + secret + `}`,
+		"name twice":                               `{` + session + `"category": "form", "name": "view", "name": "submit", ` + secret + `}`,
+		"name twice, the other way":                `{` + session + `"category": "form", "name": "submit", "name": "view", ` + secret + `}`,
+		"another event behind it":                  `{` + session + other + harmless + `} {` + session + form + secret + `}`,
+		"another event behind it, unclosed":        `{` + session + other + harmless + `, {` + session + form + secret,
+		"not read to its end":                      `{` + session + other + `"data": {"a": 01, "b": {` + form + secret + `}}}`,
+		"category twice, after many other members": `{` + strings.Repeat(`"more": 1, `, 30) + session + form + `"category": "page", ` + secret + `}`,
+		"an unknown member":                        `{` + session + form + harmless + `, "payload": {"email": "canary@example.com"}}`,
 	} {
 		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
 		require.NoError(t, err, name)

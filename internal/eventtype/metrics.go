@@ -9,9 +9,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// Metrics are what is measured of event types. The nil Metrics measures nothing.
+// Metrics holds the instruments of event types. The nil Metrics measures nothing.
 type Metrics struct {
 	registered atomic.Int64
 	compiles   metric.Int64Counter
@@ -28,18 +29,18 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		rejected:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "refused"))),
 		observed:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "observed"))),
 	}
-	var events, compiles, gauge error
+	var events, compiles error
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
 		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
-		metric.WithDescription("Reloads of the cache of compiled schemas because a type had changed"))
-	_, gauge = meter.Int64ObservableGauge("theeye.event_types.registered", metric.WithUnit("{type}"),
-		metric.WithDescription("Registered event types, each with its compiled schema in the cache"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(m.registered.Load())
-			return nil
-		}))
-	return m, errors.Join(events, compiles, gauge)
+		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
+
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.event_types.registered", "{type}",
+		"Registered event types, each with its compiled schema in the cache",
+		func() (int64, bool) { return m.registered.Load(), true })
+
+	return m, errors.Join(events, compiles, set.Err())
 }
 
 func (m *Metrics) recordCompiled(ctx context.Context, types int) {

@@ -19,40 +19,41 @@ import (
 const (
 	DefaultSample = 10_000
 	MaxSample     = 100_000
-	// maxShownViolations is how many violations are told.
+	// maxShownViolations is how many violations are shown.
 	maxShownViolations = 5
-	// maxKinds bounds how many kinds of violations are told apart.
+	// maxKinds bounds how many kinds of violations are distinguished.
 	maxKinds = 1000
 	// sampleBytes bounds the payload that is shown with a violation.
 	sampleBytes = 2 << 10
 )
 
-// Preview is what a candidate for a schema would do.
+// Preview is the effect that a candidate for a schema would have.
 type Preview struct {
 	Events     EventPreview     `json:"events"`
 	Rejections RejectionPreview `json:"errors"`
-	// Violations are the commonest ones among the stored events, the commonest first.
+	// Violations are the most frequent violations among the stored events, most
+	// frequent first.
 	Violations []ViolationPreview `json:"violations"`
-	// Warnings are what in the candidate does nothing.
+	// Warnings are the parts of the candidate that have no effect.
 	Warnings []Warning `json:"warnings"`
-	// Complete is false when the time was up before all that was asked for was examined.
+	// Complete is false when the time ran out before the whole sample was examined.
 	Complete bool `json:"complete"`
 }
 
 // EventPreview counts stored events.
 type EventPreview struct {
 	Examined int `json:"examined"`
-	// NewlyFailing fit the type as it is, and would not fit the candidate.
+	// NewlyFailing events fit the present type, and would not fit the candidate.
 	NewlyFailing int `json:"newly_failing"`
-	// StillFailing fit neither.
+	// StillFailing events fit neither.
 	StillFailing int `json:"still_failing"`
-	// NewlyPassing fit only the candidate.
+	// NewlyPassing events fit only the candidate.
 	NewlyPassing int `json:"newly_passing"`
-	// Unaffected fit both.
+	// Unaffected events fit both.
 	Unaffected int `json:"unaffected"`
 }
 
-// RejectionPreview counts events that the type's schema refused and that are open.
+// RejectionPreview counts open rejections by the type's schema.
 type RejectionPreview struct {
 	Examined     int `json:"examined"`
 	NewlyPassing int `json:"newly_passing"`
@@ -64,14 +65,15 @@ type ViolationPreview struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 	Count   int    `json:"count"`
-	// EventID and Data are those of one event that has it; Data is left out if it is large, and
-	// is without what the type, as it is or as it would be, marks.
+	// EventID and Data belong to one event with this violation; Data is left out if it
+	// is large, and values marked by the present type or by the candidate are removed
+	// from it.
 	EventID uuid.UUID       `json:"event_id"`
 	Data    json.RawMessage `json:"data,omitempty"`
 }
 
-// Previewer tells what a change of a schema would do. At most one preview runs at a
-// time, on one connection, so that it takes nothing away from anyone.
+// Previewer shows the effect of a change of a schema. At most one preview runs at a
+// time, on one connection, so that previews do not slow other queries down.
 type Previewer struct {
 	store   SampleStore
 	types   Store
@@ -81,15 +83,23 @@ type Previewer struct {
 	now     func() time.Time
 }
 
-// NewPreviewer makes a previewer whose previews end after timeout with what they have.
+// NewPreviewer makes a previewer whose previews end after timeout with the results so
+// far.
 func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout time.Duration, now func() time.Time) *Previewer {
-	return &Previewer{store: store, types: types, turn: make(chan struct{}, 1), timeout: timeout, rules: rules, now: now}
+	return &Previewer{
+		store:   store,
+		types:   types,
+		turn:    make(chan struct{}, 1),
+		timeout: timeout,
+		rules:   rules,
+		now:     now,
+	}
 }
 
-// PreviewChange holds a candidate against the last stored events of a type, sample at most,
-// and against as many of its open rejections. To enforce what was only observed is a
-// change, too: then what fits neither fails newly. It returns an Invalid fault for a
-// candidate that is not valid.
+// PreviewChange validates the last stored events of a type, sample at most, and as many
+// of its open rejections against a candidate. A change from observe to enforce counts
+// as a change, too: events that fit neither schema are then newly failing.
+// PreviewChange returns an Invalid fault for a candidate that is not valid.
 func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
 	if err := key.CheckNames(); err != nil {
 		return Preview{}, err
@@ -113,8 +123,16 @@ func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, 
 		return Preview{}, err
 	}
 
-	kept := registered != nil && registered.marks.hasMarks()
-	run := preview{candidate: schema, current: current, redacted: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+	redacted := registered != nil && registered.marks.hasMarks()
+	run := preview{
+		candidate: schema,
+		current:   current,
+		redacted:  redacted,
+		marked:    []*Schema{registered, schema},
+		kinds:     map[string]*ViolationPreview{},
+		until:     p.now().Add(p.timeout),
+		now:       p.now,
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 
@@ -133,8 +151,9 @@ func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, 
 	return run.result, nil
 }
 
-// currentSchemas returns the schema that is registered, and the one by which events are refused
-// now, or, if the next one only observes, by which they are judged; nil when there is none.
+// currentSchemas returns the registered schema, and the schema to compare the candidate
+// with: the one that rejects events now, or, if the next mode is observe, the one that
+// validates them; nil if there is none.
 func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
 	t, err := p.types.FindType(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
@@ -150,7 +169,7 @@ func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (reg
 	}
 
 	if t.Mode == Observe && next == Enforce {
-		return registered, nil, nil // it refuses nothing
+		return registered, nil, nil // it rejects nothing
 	}
 
 	return registered, registered, nil
@@ -159,10 +178,10 @@ func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (reg
 // preview is a preview while it runs.
 type preview struct {
 	candidate, current *Schema
-	// redacted tells that the registered schema has marks, so that what is stored is not what was
-	// sent.
+	// redacted means that the registered schema has marks, so that stored payloads
+	// differ from the payloads as sent.
 	redacted bool
-	// marked are the schemas whose marks are applied to what is shown.
+	// marked are the schemas whose marks are applied to payloads that are shown.
 	marked   []*Schema
 	result   Preview
 	kinds    map[string]*ViolationPreview
@@ -180,7 +199,7 @@ func (p *preview) examineStored(e StoredEvent) bool {
 	found, err := p.candidate.CheckPayload(e.Data, p.redacted)
 	before, _ := p.current.CheckPayload(e.Data, p.redacted)
 	if err != nil {
-		return true // it is not to be read, whatever the schema
+		return true // not readable under any schema
 	}
 
 	counts := &p.result.Events
@@ -218,8 +237,9 @@ func (p *preview) examineStored(e StoredEvent) bool {
 	return true
 }
 
-// redactPayload is a stored payload without what is marked, which may have been stored before it
-// was. A hash of it says nothing: its key is thrown away.
+// redactPayload returns a stored payload without marked values, which may have been
+// stored before they were marked. Hashes in it reveal nothing: their key is thrown
+// away.
 func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
 	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.hasMarks() })
 	if len(marked) == 0 {
@@ -244,8 +264,8 @@ func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
 	return text
 }
 
-// kindOf names what violations have in common: the place, whatever the index in an
-// array, and what was expected, whatever was found.
+// kindOf names the kind of a violation: its place without the index in an array, and
+// the expectation without the found value.
 func kindOf(v fault.Violation) string {
 	tokens := strings.Split(v.Pointer, "/")
 	for i, token := range tokens {
@@ -271,7 +291,7 @@ func (p *preview) examineRejection(rules *event.Rules, r RejectedEvent) bool {
 
 	envelopes, single, err := event.ParseJSON(r.Raw, rules, p.now())
 	if err != nil || !single || !envelopes[0].Has(event.FieldData) {
-		return true // cut, so that it cannot be replayed either
+		return true // truncated, so that it cannot be replayed either
 	}
 
 	p.result.Rejections.Examined++

@@ -37,7 +37,8 @@ func (samples) Rejections(context.Context, eventtype.Key, int, func(eventtype.Re
 	return nil
 }
 
-// A preview shows nothing of what is marked now, or would be, though it was stored before.
+// A preview shows no value that is marked now or by the candidate, even if it was
+// stored before.
 func TestAPreviewShowsNothingMarked(t *testing.T) {
 	t.Parallel()
 	store := samples{

@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// hashPrefix begins a value that was hashed. Such a value is not hashed again, so that
-// an edit or a replay leaves it as it is.
+// hashPrefix is the beginning of a hashed value. Such a value is not hashed again, so
+// that an edit or a replay leaves it unchanged.
 const hashPrefix = "hmac-sha256:"
 
 // schemasHere returns the schemas that lead to marks and apply to one value, given some that do.
@@ -42,7 +42,7 @@ func (m *marks) schemasHere(some []*jsonschema.Schema) []*jsonschema.Schema {
 	return all
 }
 
-// strongestMark is the strongest mark among schemas that apply to one value.
+// strongestMark returns the strongest mark among schemas that apply to one value.
 func (m *marks) strongestMark(schemas []*jsonschema.Schema) Mark {
 	strongest := Mark("")
 	for _, s := range schemas {
@@ -52,9 +52,9 @@ func (m *marks) strongestMark(schemas []*jsonschema.Schema) Mark {
 	return strongest
 }
 
-// memberSchemas returns what applies to the member of a name, with what may apply to it. An
-// object where only an array would lead to marks is taken for an item of that array, or
-// for the array itself if its names are indexes.
+// memberSchemas returns the schemas that apply or may apply to the member of a name. If
+// only an array would lead to marks, an object in its place is treated as an item of
+// that array, or as the array itself if its names are indexes.
 func (m *marks) memberSchemas(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
 	if slices.ContainsFunc(schemas, describesMembers) || !slices.ContainsFunc(schemas, describesItems) {
 		return m.describedMember(schemas, name)
@@ -68,8 +68,9 @@ func (m *marks) memberSchemas(schemas []*jsonschema.Schema, name string) []*json
 	return m.describedMember(items, name)
 }
 
-// itemSchemas returns what applies to the item at an index, with what may apply to it. An array
-// where only an object would lead to marks is looked through: each item may be that object.
+// itemSchemas returns the schemas that apply or may apply to the item at an index. If
+// only an object would lead to marks, each item of an array in its place is treated as
+// that object.
 func (m *marks) itemSchemas(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
 	if slices.ContainsFunc(schemas, describesItems) {
 		return m.describedItem(schemas, index)
@@ -87,8 +88,8 @@ func describesItems(s *jsonschema.Schema) bool {
 	return len(s.PrefixItems) > 0 || s.Items2020 != nil || s.Contains != nil || s.UnevaluatedItems != nil
 }
 
-// throughArrays returns what applies to the items of arrays, at any index, and to the
-// items of those, with what may apply to them.
+// throughArrays returns the schemas that apply or may apply to the items of arrays, at
+// any index, and to their items in turn.
 func (m *marks) throughArrays(schemas []*jsonschema.Schema) []*jsonschema.Schema {
 	all := slices.Clone(schemas)
 	seen := map[*jsonschema.Schema]bool{}
@@ -158,7 +159,8 @@ func (m *marks) describedItem(schemas []*jsonschema.Schema, index int) []*jsonsc
 	return m.schemasHere(some)
 }
 
-// markedStep tells which step of a path leads to a value that is marked; -1 when none does.
+// markedStep returns the index of the first step of a path that leads to a marked
+// value; -1 if none does.
 func (m *marks) markedStep(path []string) int {
 	if !m.hasMarks() {
 		return -1
@@ -174,7 +176,8 @@ func (m *marks) markedStep(path []string) int {
 	return -1
 }
 
-// stepSchemas returns what applies to what a step of a path leads to, be it a member or an item.
+// stepSchemas returns the schemas for the member or the item that a step of a path
+// leads to.
 func (m *marks) stepSchemas(schemas []*jsonschema.Schema, token string) []*jsonschema.Schema {
 	some := m.memberSchemas(schemas, token)
 	if index, err := strconv.Atoi(token); err == nil {
@@ -191,7 +194,7 @@ func (m *marks) redactPayload(payload map[string]any, key []byte) {
 
 func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte) any {
 	if _, isArray := value.([]any); !isArray && len(schemas) > 0 && !slices.ContainsFunc(schemas, describesMembers) {
-		schemas = m.throughArrays(schemas) // one value in the place of an array of them
+		schemas = m.throughArrays(schemas) // one value in the place of an array of values
 	}
 
 	switch m.strongestMark(schemas) {
@@ -199,7 +202,7 @@ func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte)
 		return hashValue(value, key)
 	case Mask:
 		return maskValue(value)
-	case Drop, Indexed: // whoever holds it drops it; filters look at it as it is
+	case Drop, Indexed: // its parent drops it; indexed values stay as they are
 	}
 
 	if len(schemas) == 0 {
@@ -220,7 +223,7 @@ func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte)
 		for i, inner := range v {
 			applies := m.itemSchemas(schemas, i)
 			if v[i] = m.redactValue(inner, applies, key); m.strongestMark(applies) == Drop {
-				v[i] = nil // the others keep their places
+				v[i] = nil // the other items keep their indexes
 			}
 		}
 	}
@@ -236,7 +239,7 @@ func hashValue(value any, key []byte) any {
 
 	text, err := json.Marshal(value)
 	if err != nil {
-		return nil // it cannot be, for it was read from JSON; and is not kept
+		return nil // impossible, because the value was read from JSON; it is not stored
 	}
 
 	code := hmac.New(sha256.New, key)
@@ -283,7 +286,7 @@ func encodePayload(payload map[string]any) ([]byte, error) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(payload); err != nil {
-		return nil, err //nolint:wrapcheck // it cannot be, for it was read from JSON
+		return nil, err //nolint:wrapcheck // impossible, because the payload was read from JSON
 	}
 
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

@@ -8,9 +8,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// ignoreRedacted takes out of what is wrong with a payload all that the marks may have made
-// wrong, which were applied to it before: what is kept in their places is not what was
-// sent. It returns nil when nothing is left.
+// ignoreRedacted removes from the errors of a payload the ones that redaction may have
+// caused: the marks were applied to the payload before, so its redacted values differ
+// from the values as sent. It returns nil when no error is left.
 func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.ValidationError {
 	if !m.hasMarks() {
 		return err
@@ -38,14 +38,14 @@ func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.Vali
 
 		left.ErrorKind = &kind.DependentRequired{Prop: k.Prop, Missing: missing}
 	case *kind.Not, *kind.Const, *kind.Enum, *kind.UniqueItems, *kind.MinProperties, *kind.Contains, *kind.MinContains, *kind.MaxContains:
-		if len(m.schemasAt(at)) > 0 { // they look at the whole value, with what is marked in it
+		if len(m.schemasAt(at)) > 0 { // they depend on the whole value, including its marked values
 			return nil
 		}
 	}
 
 	if len(err.Causes) == 0 {
 		if _, several := err.ErrorKind.(*kind.OneOf); several && len(m.schemasAt(at)) > 0 {
-			return nil // more than one alternative fits, now that they cannot be told apart
+			return nil // redaction may be why more than one alternative fits
 		}
 
 		return &left
@@ -61,7 +61,7 @@ func (m *marks) ignoreRedacted(err *jsonschema.ValidationError) *jsonschema.Vali
 	switch err.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:
 		if len(left.Causes) < len(err.Causes) {
-			return nil // one of the alternatives may have fitted
+			return nil // one of the alternatives may have fitted before redaction
 		}
 	}
 
@@ -82,7 +82,8 @@ func (m *marks) schemasAt(path []string) []*jsonschema.Schema {
 	return schemas
 }
 
-// notDropped returns the names of those that are missing for another reason.
+// notDropped returns the names of members that are missing for another reason than a
+// mark.
 func (m *marks) notDropped(path, names []string) []string {
 	schemas := m.schemasAt(path)
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
@@ -96,7 +97,8 @@ func (m *marks) isUnsure(location string) bool {
 	})
 }
 
-// collectUnsure notes what applies under conditions that look at what marks change.
+// collectUnsure collects the places that apply under conditions on values that marks
+// change.
 func (m *marks) collectUnsure(g *graph) {
 	names := map[string]bool{}
 	for _, s := range g.all {
@@ -120,7 +122,8 @@ func (m *marks) collectUnsure(g *graph) {
 	}
 }
 
-// looksAt reports whether a condition depends on a mark, or on a member of such a name.
+// looksAt reports whether a condition depends on a mark, or on a member with one of the
+// names.
 func (m *marks) looksAt(s *jsonschema.Schema, names map[string]bool, seen map[*jsonschema.Schema]bool) bool {
 	if seen[s] {
 		return false

@@ -8,23 +8,23 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Refresher puts changes in force in this process. A Directory is one.
+// Refresher puts changes in force in this process. A Cache is one.
 type Refresher interface {
-	// Refresh reads what is stored now.
+	// Refresh reads the present state of the store.
 	Refresh(ctx context.Context) error
 }
 
 // Registry administers event types. A change is in force in this process when the call
-// returns, and everywhere within 5 s. It is safe for concurrent use.
+// returns, and on every replica within 5 s. It is safe for concurrent use.
 type Registry struct {
 	store Store
-	// cache is told of every change; nil where no requests are served.
+	// cache is refreshed after every change; nil where no requests are served.
 	cache Refresher
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store, directory Refresher) *Registry {
-	return &Registry{store: store, cache: directory}
+func NewRegistry(store Store, cache Refresher) *Registry {
+	return &Registry{store: store, cache: cache}
 }
 
 // ListTypes returns all registered types by category and name.
@@ -51,8 +51,9 @@ func (r *Registry) ListVersions(ctx context.Context, key Key) ([]Type, error) {
 
 var errNoType = fault.New(fault.NotFound, fault.CodeNotFound, "no event type is registered under this category and name")
 
-// PutType registers a type, or makes a new version of it if the spec says something new. It
-// returns an Invalid fault for a spec that is not valid, and a PreconditionFailed fault.
+// PutType registers a type, or makes a new version of it if the spec differs. It
+// returns an Invalid fault for a spec that is not valid, and a PreconditionFailed fault
+// if the precondition does not hold.
 func (r *Registry) PutType(ctx context.Context, key Key, spec Spec, precondition *event.Precondition) (Result, error) {
 	results, err := r.ApplyChanges(ctx, []Change{{Key: key, Spec: &spec, Precondition: precondition}}, false, false)
 	if err != nil {
@@ -62,8 +63,9 @@ func (r *Registry) PutType(ctx context.Context, key Key, spec Spec, precondition
 	return results[0], nil
 }
 
-// DeleteType takes a type out of the registry; its versions can still be read. It returns a
-// NotFound fault when there is no such type, and a PreconditionFailed fault.
+// DeleteType removes a type from the registry; its versions can still be read. It
+// returns a NotFound fault when there is no such type, and a PreconditionFailed fault
+// if the precondition does not hold.
 func (r *Registry) DeleteType(ctx context.Context, key Key, precondition *event.Precondition) error {
 	if key.CheckNames() != nil {
 		return errNoType
@@ -77,9 +79,10 @@ func (r *Registry) DeleteType(ctx context.Context, key Key, precondition *event.
 	return err
 }
 
-// ApplyChanges makes all changes, or none if one is not valid: then the fault says of which
-// type it is. prune deletes types that are not among the changes. dry tells what would
-// be done and does nothing. The results are in the order of the keys.
+// ApplyChanges makes all changes, or none if one is not valid: then the fault names the
+// type. prune deletes types that are not among the changes. With dry it changes nothing
+// and returns the results that the changes would have. The results are in the order of
+// the keys.
 func (r *Registry) ApplyChanges(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error) {
 	changes = slices.Clone(changes)
 	for i := range changes {
@@ -109,13 +112,13 @@ func (r *Registry) ApplyChanges(ctx context.Context, changes []Change, prune, dr
 
 	results, err := r.store.ApplyChanges(ctx, changes, prune, dry)
 	if err == nil && !dry && r.cache != nil {
-		_ = r.cache.Refresh(ctx) // it is stored; a directory that cannot read it finds it by itself
+		_ = r.cache.Refresh(ctx) // the change is stored; a cache that cannot read it now finds it later by itself
 	}
 
 	return results, err
 }
 
-// withTypeName says of which type a fault is.
+// withTypeName adds the name of the type to a fault.
 func withTypeName(key Key, err error) error {
 	f, ok := fault.As(err)
 	if !ok {
@@ -127,8 +130,8 @@ func withTypeName(key Key, err error) error {
 	return &of
 }
 
-// AddDeletions adds to changes, which are in the order of their keys, the deletion of types
-// that are registered and not among them, if those are to be pruned.
+// AddDeletions adds to changes, which are in the order of their keys, the deletion of
+// registered types that are not among them, if prune is set.
 func AddDeletions(changes []Change, current []Type, prune bool) []Change {
 	if !prune {
 		return changes

@@ -25,8 +25,8 @@ type suiteCase struct {
 	} `json:"tests"`
 }
 
-// leftOut are the cases of the suite that do not concern us, by file and description, or
-// by file alone, each with the reason.
+// leftOut returns the cases of the suite that do not apply here, by file and
+// description, or by file alone, each with the reason.
 func leftOut() map[string]string {
 	const outside = "it needs a schema from outside, and nothing is fetched"
 	const nul = "NUL cannot be stored, so no payload has it, and no schema may name it"
@@ -58,7 +58,7 @@ func suite(t *testing.T) map[string][]suiteCase {
 	return all
 }
 
-// All required cases of the published suite that concern us have to agree.
+// All required cases of the published suite that apply here have to agree.
 func TestThePublishedSuite(t *testing.T) {
 	t.Parallel()
 	reasons, used := leftOut(), map[string]bool{}
@@ -74,11 +74,11 @@ func TestThePublishedSuite(t *testing.T) {
 			}
 
 			if text := strings.TrimSpace(string(c.Schema)); text == "true" || text == "false" {
-				continue // a schema of ours is an object
+				continue // a schema here is an object
 			}
 
-			// A payload is an object, so that values of other types are tried as members. That is not
-			// possible where a schema speaks of its root.
+			// A payload is an object, so that values of other types are tried as
+			// members. That is not possible if a schema refers to its root.
 			rooted := strings.Contains(string(c.Schema), "#")
 			text := string(c.Schema)
 			if !rooted {

@@ -25,7 +25,7 @@ func readTree(text []byte) (any, error) {
 func readBranch(decoder *json.Decoder) (any, error) {
 	token, err := decoder.Token()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // readTree says what was read
+		return nil, err //nolint:wrapcheck // readTree wraps it
 	}
 
 	switch token {
@@ -42,7 +42,7 @@ func readBranch(decoder *json.Decoder) (any, error) {
 				return nil, err
 			}
 
-			text, _ := name.(string) // JSON has no other names
+			text, _ := name.(string) // names in JSON are always strings
 			members = append(members, objectMember{text, value})
 		}
 
@@ -66,7 +66,7 @@ func readBranch(decoder *json.Decoder) (any, error) {
 	return token, nil
 }
 
-// get returns the value of a member, nil where there is none.
+// get returns the value of a member, nil if there is none.
 func (o orderedObject) get(name string) any {
 	if i := o.index(name); i >= 0 {
 		return o[i].value
@@ -81,16 +81,16 @@ func (o orderedObject) index(name string) int {
 	return slices.IndexFunc(o, func(p objectMember) bool { return p.name == name })
 }
 
-// child is a schema inside of a schema.
+// child is a schema inside a schema.
 type child struct {
 	keyword string
-	// name is the member or the index that it is the value of; "" where the keyword's value
-	// itself is the schema.
+	// name is the member or the index whose value the child is; "" if the keyword's
+	// value itself is the schema.
 	name   string
 	schema any
 }
 
-// path is where a child is below its parent.
+// path returns the place of a child below its parent.
 func (c child) path() string {
 	if c.name == "" && c.keyword != "" {
 		return formatPointer([]string{c.keyword})
@@ -99,7 +99,8 @@ func (c child) path() string {
 	return formatPointer([]string{c.keyword, c.name})
 }
 
-// childSchemas lists the schemas that stand directly in one, by the keywords of any draft.
+// childSchemas lists the schemas directly inside a schema, by the keywords of any
+// draft.
 func childSchemas(schema orderedObject, known map[string]keyword) (all []child) {
 	for _, p := range schema {
 		holds := known[p.name].layout
@@ -126,7 +127,7 @@ func childSchemas(schema orderedObject, known map[string]keyword) (all []child) 
 	return all
 }
 
-// resolvePointer returns what a JSON Pointer leads to.
+// resolvePointer returns the value that a JSON Pointer leads to.
 func resolvePointer(tree any, path string) (value any, found bool) {
 	if path == "" {
 		return tree, true
@@ -160,12 +161,13 @@ func resolvePointer(tree any, path string) (value any, found bool) {
 type locatedSchema struct {
 	at     string
 	schema orderedObject
-	// parent is the place of the schema that holds it.
+	// parent is the place of the schema that holds this schema.
 	parent string
 }
 
-// schemasOf lists the schemas of a document by their places: those that stand under keywords, and
-// those that a $ref leads to in another place. Each is listed once, the outer ones first.
+// schemasOf lists the schemas of a document with their places: the schemas under
+// keywords, and the schemas in other places that a $ref leads to. Each is listed once,
+// the outer ones first.
 func schemasOf(tree any, known map[string]keyword) (all []locatedSchema) {
 	seen := map[string]bool{}
 	visit := func(path string, value any, inside string) {
@@ -186,7 +188,7 @@ func schemasOf(tree any, known map[string]keyword) (all []locatedSchema) {
 			continue
 		}
 
-		for _, each := range slices.Clone(all) { // what is left
+		for _, each := range slices.Clone(all) { // a copy, because all grows
 			if ref, ok := each.schema.get("$ref").(string); ok && strings.HasPrefix(ref, "#/") {
 				path := unescapeFragment(ref[1:])
 				if target, found := resolvePointer(tree, path); found {

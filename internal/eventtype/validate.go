@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Unregistered says what becomes of events whose type nobody registered.
+// Unregistered is the policy for events of unregistered types.
 type Unregistered string
 
 // The policies.
@@ -22,21 +22,23 @@ const (
 	Reject Unregistered = "reject"
 )
 
-// compiledType is a registered type that is ready to judge.
+// compiledType is a registered type that is ready to validate events.
 type compiledType struct {
 	Type
 
 	schema *Schema
-	// unusable tells that the schema has marks and does not compile.
+	// unusable means that the schema has marks and does not compile.
 	unusable bool
 }
 
-// unusableRetry is when it is worth asking again whether an operator was there.
+// unusableRetry is how long senders wait before a retry, for an operator has to fix the
+// type first.
 const unusableRetry = time.Minute
 
-// CheckPayload holds a payload, the text of a JSON object, against the schema. kept tells that
-// the marks were applied to it before. It returns what is wrong, 20 findings at most.
-func (s *Schema) CheckPayload(data []byte, kept bool) ([]fault.Violation, error) {
+// CheckPayload validates a payload, the text of a JSON object, against the schema.
+// redacted means that the marks were applied to it before. It returns the violations,
+// 20 at most.
+func (s *Schema) CheckPayload(data []byte, redacted bool) ([]fault.Violation, error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -46,10 +48,10 @@ func (s *Schema) CheckPayload(data []byte, kept bool) ([]fault.Violation, error)
 		return nil, err
 	}
 
-	return s.checkDecoded(payload, kept), nil
+	return s.checkDecoded(payload, redacted), nil
 }
 
-func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violation {
+func (s *Schema) checkDecoded(payload map[string]any, redacted bool) []fault.Violation {
 	if detail := s.tooCostly(measurePayload(payload)); detail != "" {
 		return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: detail}}
 	}
@@ -60,7 +62,7 @@ func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violati
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
-		if kept {
+		if redacted {
 			invalid = s.marks.ignoreRedacted(invalid)
 		}
 
@@ -71,26 +73,27 @@ func (s *Schema) checkDecoded(payload map[string]any, kept bool) []fault.Violati
 		return listViolations(invalid, s.marks.disclosures())
 	}
 
-	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be held against the schema"}}
+	return []fault.Violation{{Pointer: "/data", Code: fault.CodeSchemaViolation, Detail: "the payload cannot be validated against the schema"}}
 }
 
-// tooCostly says why a payload of a size is not held against the schema; "" is no reason.
+// tooCostly returns the reason why a payload of a size is not validated against the
+// schema; "" if it can be.
 func (s *Schema) tooCostly(n payloadSize) string {
 	switch {
 	case n.values*s.maxPrice.steps > MaxPayloadEvaluations:
-		return fmt.Sprintf("/data holds %d values, each of which may have to be held against %d schemas, or as much; at most %d such steps are made: send less, or simplify the schema",
+		return fmt.Sprintf("/data holds %d values, each of which may need %d schema checks or as much work; at most %d are allowed for a payload: send less, or simplify the schema",
 			n.values, s.maxPrice.steps, MaxPayloadEvaluations)
 	case n.characters*s.maxPrice.match > MaxPayloadMatching:
-		return fmt.Sprintf("/data holds texts of %d bytes, each of which may have to be held against regular expressions of %d instructions; at most %d such steps are made: send less, or simplify the expressions",
+		return fmt.Sprintf("/data holds texts of %d bytes, each of which may have to match regular expressions of %d instructions; their product may be at most %d: send less, or simplify the expressions",
 			n.characters, s.maxPrice.match, MaxPayloadMatching)
 	}
 
 	return ""
 }
 
-// validateEvent holds one event against its type and applies the marks.
-func (v *view) validateEvent(e *event.Envelope, kept bool) error {
-	if e.Unchanged { // it is stored as it is, and its text is not kept a second time, whatever becomes of it
+// validateEvent validates one event against its type and applies the marks.
+func (v *view) validateEvent(e *event.Envelope, redacted bool) error {
+	if e.Unchanged { // it is already stored as it is, and its text is not stored a second time, whatever the verdict
 		e.Withheld = true
 		return nil
 	}
@@ -110,7 +113,7 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	}
 
 	if t.unusable {
-		return fault.NewUnavailable(nil, fault.CodeUnavailable, "the schema of this event type cannot be used by this release, and what it marks must not be kept; an operator has to mend it", unusableRetry)
+		return fault.NewUnavailable(nil, fault.CodeUnavailable, "this release cannot use the schema of this event type, and values that it marks must not be stored; an operator has to fix it", unusableRetry)
 	}
 
 	if e.Accepted() {
@@ -126,7 +129,7 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 		return err
 	}
 
-	found := t.schema.checkDecoded(payload, kept) // of a refused event, too: what fits its schema is kept as that says
+	found := t.schema.checkDecoded(payload, redacted) // also for a rejected event: a payload that fits its schema is stored with the schema's marks applied
 	switch {
 	case !e.Accepted():
 	case t.Mode == Enforce:
@@ -142,15 +145,15 @@ func (v *view) validateEvent(e *event.Envelope, kept bool) error {
 	return nil
 }
 
-// isUnambiguous reports whether the text of an event holds that event and nothing else, so that
-// its type is known, and all that its marks apply to.
+// isUnambiguous reports whether the text of an event holds only that event, so that its
+// type and all values that its marks apply to are known.
 func isUnambiguous(e *event.Envelope) bool {
 	const needed = event.FieldCategory | event.FieldName | event.FieldData
 	return e.Known&needed == needed && !slices.ContainsFunc(e.Violations, func(v fault.Violation) bool { return !keepsTextUnambiguous(v.Code) })
 }
 
-// keepsTextUnambiguous reports whether an event that is refused for a reason can be read all the same,
-// to its end and in one way.
+// keepsTextUnambiguous reports whether an event that is rejected with this code can
+// still be read to its end and in only one way.
 func keepsTextUnambiguous(code fault.Code) bool {
 	switch code {
 	case fault.CodeMissingField, fault.CodeInvalidUUID, fault.CodeNilUUID, fault.CodeInvalidLength, fault.CodeInvalidTimestamp,
@@ -161,8 +164,8 @@ func keepsTextUnambiguous(code fault.Code) bool {
 	return false
 }
 
-// redactEvent puts what may be kept into the place of what was sent. fits reports whether the
-// payload fits the schema.
+// redactEvent replaces the payload as sent by the payload that may be stored. fits
+// reports whether the payload fits the schema.
 func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[string]any, fits bool) error {
 	if fits {
 		t.schema.marks.redactPayload(payload, v.hashKey)
@@ -186,8 +189,8 @@ func (v *view) redactEvent(e *event.Envelope, t *compiledType, payload map[strin
 	return nil
 }
 
-// withholdText keeps the text of a refused event to ourselves if it may belong to a type
-// with marks, which cannot be applied to what cannot be read.
+// withholdText withholds the text of a rejected event if it may belong to a type with
+// marks, because marks cannot be applied to a text that cannot be read.
 func (v *view) withholdText(e *event.Envelope) {
 	ambiguous := hasAmbiguousType(e)
 	for _, t := range v.marked {
@@ -198,9 +201,10 @@ func (v *view) withholdText(e *event.Envelope) {
 	}
 }
 
-// hasAmbiguousType reports whether a refused text may hold an event of another type than the one
-// that was read: a category or a name that was sent twice tells nothing, nor does one
-// behind which another may stand that was not read, or not reported any more.
+// hasAmbiguousType reports whether a rejected text may hold an event of another type
+// than the one that was read: a category or a name that was sent twice does not
+// identify the type, nor does one that another may follow which was not read or no
+// longer reported.
 func hasAmbiguousType(e *event.Envelope) bool {
 	if len(e.Violations) >= event.MaxViolations {
 		return true
@@ -212,7 +216,7 @@ func hasAmbiguousType(e *event.Envelope) bool {
 			return v.Pointer == "/category" || v.Pointer == "/name"
 		case fault.CodeUnknownField, fault.CodeInvalidType, fault.CodeInvalidUTF8, fault.CodeLoneSurrogate, fault.CodeNULCharacter,
 			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
-			return false // it was read to its end all the same
+			return false // it was still read to its end
 		}
 
 		return !keepsTextUnambiguous(v.Code)

@@ -18,28 +18,30 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// mismatch is one thing that does not fit, at a pointer below the value.
+// mismatch is one violation, at a pointer below the value.
 type mismatch struct {
 	pointer string
 	detail  string
 }
 
-// disclosure is what may be shown of a value and its place.
+// disclosure is the part of a value and its place that may be shown.
 type disclosure struct {
-	// steps is how much of the path: the names inside of what is marked are values.
+	// steps is how many steps of the path may be shown: names inside a marked value are
+	// values themselves.
 	steps int
-	// names tells that the names of its members may be, and value that it may be, itself.
+	// names means that the names of its members may be shown, and value that the value
+	// itself may be.
 	names, value bool
 }
 
-// disclosureFunc tells what may be shown of the value at a path.
+// disclosureFunc returns the disclosure of the value at a path.
 type disclosureFunc func(path []string) disclosure
 
 func discloseAll(path []string) disclosure {
 	return disclosure{steps: len(path), names: true, value: true}
 }
 
-// disclosures is what the marks allow to be told.
+// disclosures returns the disclosures that the marks allow.
 func (m *marks) disclosures() disclosureFunc {
 	if !m.hasMarks() {
 		return discloseAll
@@ -48,7 +50,7 @@ func (m *marks) disclosures() disclosureFunc {
 	return m.newLooseRedactor(nil).limitDisclosure
 }
 
-// listViolations says what a validation found, as what is wrong with an event.
+// listViolations returns the errors of a validation as violations of an event.
 func listViolations(err *jsonschema.ValidationError, concealed disclosureFunc) []fault.Violation {
 	found := flattenErrors(err, concealed)
 	found = found[:min(len(found), event.MaxViolations)]
@@ -61,9 +63,9 @@ func listViolations(err *jsonschema.ValidationError, concealed disclosureFunc) [
 	return all
 }
 
-// flattenErrors lists what is wrong, by pointer, and not much more than can be told: there may
-// be a thing for each byte of a payload. Of alternatives of which none fits, it tells what
-// is wrong with the one that came nearest.
+// flattenErrors lists the mismatches by pointer, and not many more than can be
+// reported: there may be one for each byte of a payload. If none of several
+// alternatives fits, it lists the mismatches of the nearest one.
 func flattenErrors(err *jsonschema.ValidationError, concealed disclosureFunc) []mismatch {
 	var all []mismatch
 	collectMismatches(err, concealed, &all)
@@ -83,7 +85,7 @@ func collectMismatches(err *jsonschema.ValidationError, concealed disclosureFunc
 		return
 	}
 
-	_, isName := err.ErrorKind.(*kind.PropertyNames) // the causes do not know where they are
+	_, isName := err.ErrorKind.(*kind.PropertyNames) // the causes have no location
 	if len(err.Causes) == 0 || isName {
 		*into = append(*into, describeError(err, concealed)...)
 		return
@@ -94,7 +96,7 @@ func collectMismatches(err *jsonschema.ValidationError, concealed disclosureFunc
 	}
 }
 
-// isAlternatives reports whether none of several alternatives fitted.
+// isAlternatives reports whether an error means that none of several alternatives fits.
 func isAlternatives(err *jsonschema.ValidationError) bool {
 	switch err.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf:
@@ -104,20 +106,25 @@ func isAlternatives(err *jsonschema.ValidationError) bool {
 	return false
 }
 
-// nearestAlternative is the alternative that went deepest, and among those the one with the fewest
-// objections.
+// nearestAlternative returns the alternative whose errors lead deepest into the
+// payload, and among several of them the one with the fewest errors.
 func nearestAlternative(err *jsonschema.ValidationError) *jsonschema.ValidationError {
-	best, depth, count := err.Causes[0], -1, 0
+	best := err.Causes[0]
+	depth := -1
+	count := 0
 	for _, cause := range err.Causes {
 		if d, n := measureError(cause); d > depth || (d == depth && n < count) {
-			best, depth, count = cause, d, n
+			best = cause
+			depth = d
+			count = n
 		}
 	}
 
 	return best
 }
 
-// measureError tells how deep an error leads into the payload, and how much it objects to.
+// measureError returns how deep an error leads into the payload, and how many errors it
+// consists of.
 func measureError(err *jsonschema.ValidationError) (depth, count int) {
 	depth = len(err.InstanceLocation)
 	if len(err.Causes) == 0 {
@@ -126,13 +133,14 @@ func measureError(err *jsonschema.ValidationError) (depth, count int) {
 
 	for _, cause := range err.Causes {
 		d, n := measureError(cause)
-		depth, count = max(depth, d), count+n
+		depth = max(depth, d)
+		count += n
 	}
 
 	return depth, count
 }
 
-// describeError says what was expected, and what was found.
+// describeError describes the expected and the found value.
 func describeError(err *jsonschema.ValidationError, concealed disclosureFunc) []mismatch {
 	may := concealed(err.InstanceLocation)
 	at := err.InstanceLocation[:may.steps]
@@ -183,7 +191,7 @@ func describeError(err *jsonschema.ValidationError, concealed disclosureFunc) []
 	return one("does not fit: " + err.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 }
 
-// describeNames is describe for what is about the names of members.
+// describeNames is describeError for errors about the names of members.
 func describeNames(of jsonschema.ErrorKind, at []string, mayName bool) []mismatch {
 	one := func(detail string) []mismatch { return []mismatch{{formatPointer(at), detail}} }
 	each := func(names []string, detail string) []mismatch {
@@ -216,7 +224,8 @@ func describeNames(of jsonschema.ErrorKind, at []string, mayName bool) []mismatc
 	return nil
 }
 
-// describeBound says what was found and expected where a number or a size is out of bounds.
+// describeBound describes the found and the expected value of a number or a size that
+// is out of bounds.
 func describeBound(of jsonschema.ErrorKind) (found, expected string, ok bool) {
 	const least, most = "at least ", "at most "
 	number := func(got, want *big.Rat, word string) (string, string, bool) {
@@ -253,7 +262,7 @@ func describeBound(of jsonschema.ErrorKind) (found, expected string, ok bool) {
 	return "", "", false
 }
 
-// formatDecimal writes a number with up to ten digits behind the point.
+// formatDecimal writes a number with up to ten decimal places.
 func formatDecimal(n *big.Rat) string {
 	const digits = 10
 	text := n.FloatString(digits)
@@ -318,7 +327,7 @@ func withArticle(name string) string {
 	return "a " + name
 }
 
-// joinAlternatives lists what was expected, ten at most.
+// joinAlternatives lists the expected values, ten at most.
 func joinAlternatives[T any](wanted []T, render func(T) string) string {
 	const most = 10
 	var texts []string

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Warning is something in a schema that is allowed, and does nothing: most often it is
-// misspelled.
+// Warning is about a part of a schema that is allowed but has no effect: most often it
+// is misspelled.
 type Warning struct {
-	// Pointer leads to it, from the document that holds the schema.
+	// Pointer leads to that part, from the document that holds the schema.
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
-	// Suggestion is what was probably meant; "" where nothing is like it.
+	// Suggestion is the name that was probably meant; "" if no name is similar.
 	Suggestion string `json:"did_you_mean,omitempty"`
 }
 
-// String is the warning in one line.
+// String returns the warning in one line.
 func (w Warning) String() string {
 	if w.Suggestion == "" {
 		return w.Pointer + ": " + w.Detail
@@ -26,12 +26,12 @@ func (w Warning) String() string {
 	return fmt.Sprintf("%s: %s; did you mean %s?", w.Pointer, w.Detail, w.Suggestion)
 }
 
-// maxWarnings bounds how many of one schema are told.
+// maxWarnings bounds the warnings about one schema.
 const maxWarnings = 100
 
-// Warnings returns what in the schema of the spec does nothing, in the order in which it
-// stands there: unknown keywords and formats. Names that begin with x- are not looked at. It is
-// never nil.
+// Warnings returns warnings about unknown keywords and formats in the schema of the
+// spec, in their order in the schema. Names that begin with x- are ignored. The result
+// is never nil.
 func (s Spec) Warnings() []Warning {
 	all := []Warning{}
 	if len(s.Schema) == 0 {
@@ -40,7 +40,7 @@ func (s Spec) Warnings() []Warning {
 
 	tree, err := readTree(s.Schema)
 	if err != nil {
-		return all // it is refused for that
+		return all // Validate rejects it
 	}
 
 	known := allKeywords()
@@ -90,7 +90,7 @@ func checkMember(member objectMember, draft Draft, known map[string]keyword, for
 	return Warning{Detail: detail, Suggestion: nearestName(member.name, slices.Sorted(maps.Keys(current)))}, true
 }
 
-// insteadOf says what 2020-12 has in the place of keywords of other drafts and dialects.
+// insteadOf returns the equivalent in 2020-12 of a keyword of another draft or dialect.
 func insteadOf(name string) string {
 	return map[string]string{
 		"nullable": `"type": ["…", "null"]`, "id": "$id", "dependencies": "dependentRequired or dependentSchemas",
@@ -99,29 +99,32 @@ func insteadOf(name string) string {
 	}[name]
 }
 
-// nearestName returns the name that differs from another one in the fewest letters, if it does
-// in so few that it may have been meant; else "".
+// nearestName returns the name with the smallest edit distance from a name, if it is so
+// close that it may have been meant; otherwise "".
 func nearestName(name string, names []string) string {
 	const longest, perMistake, most = 40, 3, 3
 	if len(name) > longest {
 		return ""
 	}
 
-	nearest, least := "", most+1
+	nearest := ""
+	least := most + 1
 	for _, other := range names {
 		n := editDistance(strings.ToLower(name), strings.ToLower(other))
 		if n < least && n <= max(1, len(other)/perMistake) {
-			nearest, least = other, n
+			nearest = other
+			least = n
 		}
 	}
 
 	return nearest
 }
 
-// editDistance is how many letters have to be inserted, left out, replaced, or swapped with the
-// next one to make one text of another.
+// editDistance returns how many letters have to be inserted, left out, replaced, or
+// swapped with the next one to turn one text into the other.
 func editDistance(a, b string) int {
-	before, last := []int(nil), make([]int, len(b)+1)
+	var before []int
+	last := make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
 	}
@@ -141,7 +144,8 @@ func editDistance(a, b string) int {
 			}
 		}
 
-		before, last = last, row
+		before = last
+		last = row
 	}
 
 	return last[len(b)]

@@ -10,7 +10,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// What does nothing is named, with what was probably meant, and does not refuse the schema.
+// Parts without effect are reported, with the name that was probably meant, and do not
+// make the schema invalid.
 func TestWhatDoesNothingIsNamed(t *testing.T) {
 	t.Parallel()
 	const schema = `{"type": "object", "propertis": {}, "requierd": ["a"], "properties": {
@@ -61,7 +62,8 @@ func TestWhatIsKnownIsNoWarning(t *testing.T) {
 	require.Len(t, eventtype.Spec{Schema: json.RawMessage(many)}.Warnings(), 100)
 }
 
-// What registries hold is taken as it is where it means the same, and judges as it should.
+// Schemas of registries are accepted unchanged if they mean the same, and validate
+// correctly.
 func TestSchemasOfOlderDraftsAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, draft := range []string{
@@ -78,7 +80,7 @@ func TestSchemasOfOlderDraftsAreTaken(t *testing.T) {
 const oldSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {"type": "string"}},
 	"properties": {"pair": {"items": [{"type": "string"}]}, "secret": {"$ref": "#/definitions/a", "x-theeye": "drop", "maxLength": 1}}}`
 
-// Marks hold in a schema that was converted, and in one that was taken as it is.
+// Marks apply in a converted schema, and in one that was accepted unchanged.
 func TestMarksOfOlderDrafts(t *testing.T) {
 	t.Parallel()
 	const schema = oldSchema

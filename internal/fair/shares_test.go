@@ -17,7 +17,7 @@ func config() fair.Config {
 	return fair.Config{Slots: 4, HeavySlots: 2, PerCaller: 3, HeavyPerCaller: 1, MaxWaiting: 50}
 }
 
-// acquire takes a slot that has to be free.
+// acquire acquires a slot that has to be free.
 func acquire(t *testing.T, s *fair.Shares, caller string, heavy bool) func() {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -53,7 +53,8 @@ func TestBoundsHold(t *testing.T) {
 	})
 }
 
-// Whatever one caller has waiting, the next slot goes to another one that waits.
+// However many requests of one caller wait, the next slot goes to another waiting
+// caller.
 func TestCallersAreServedInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +119,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	})
 }
 
-// Whoever gives up, at whatever moment, leaves no slot behind.
+// A caller that gives up, at any moment, leaves no slot behind.
 func TestNoSlotIsLost(t *testing.T) {
 	t.Parallel()
 	c := config()

@@ -85,7 +85,9 @@ func Wrap(cause error, kind Kind, code Code, detail string) *Error {
 // InvalidAt makes an Invalid fault with a single violation that has the same detail.
 func InvalidAt(code Code, pointer, detail string) *Error {
 	return &Error{
-		Kind: Invalid, Code: code, Detail: detail,
+		Kind:       Invalid,
+		Code:       code,
+		Detail:     detail,
 		Violations: []Violation{{Pointer: pointer, Code: code, Detail: detail}},
 	}
 }
@@ -93,7 +95,13 @@ func InvalidAt(code Code, pointer, detail string) *Error {
 // NewUnavailable makes an Unavailable fault whose request is worth retrying after the
 // given time.
 func NewUnavailable(cause error, code Code, detail string, retryAfter time.Duration) *Error {
-	return &Error{Kind: Unavailable, Code: code, Detail: detail, RetryAfter: max(retryAfter, time.Second), cause: cause}
+	return &Error{
+		Kind:       Unavailable,
+		Code:       code,
+		Detail:     detail,
+		RetryAfter: max(retryAfter, time.Second),
+		cause:      cause,
+	}
 }
 
 // Error returns code, detail and cause: the text is for logs, not for callers.

@@ -28,6 +28,7 @@ func TestGeneratedClient(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(place, name), text, 0o600))
 	}
+
 	run(t, tools, "go", "tool", "oapi-codegen", "-generate", "types,client", "-package", "main", "-o", filepath.Join(place, "client.go"), document)
 	run(t, place, "go", "build", "-trimpath", "-tags", "generated", "-o", "roundtrip", ".")
 
@@ -47,6 +48,7 @@ func run(t testing.TB, folder, name string, arguments ...string) string {
 	if errors.As(err, &exit) {
 		t.Fatalf("%s: %v: %s", name, err, exit.Stderr)
 	}
+
 	require.NoError(t, err)
 	return string(output)
 }

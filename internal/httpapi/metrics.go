@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // Metrics are the instruments of the public port. Nil measures nothing.
@@ -63,23 +64,14 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 
 // observeBodyMemory makes the memory of bodies a metric.
 func (m *Metrics) observeBodyMemory(b *bodyReader) error {
-	gauge := func(name, about string, read func() int64) error {
-		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit("By"), metric.WithDescription(about),
-			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				o.Observe(read())
-				return nil
-			}))
-		return err //nolint:wrapcheck // wrapped below
-	}
-	err := errors.Join(
-		gauge("theeye.http.body.memory", "Bytes of request bodies in memory", b.held.Load),
-		gauge("theeye.http.body.memory.limit", "Limit of the bytes of request bodies in memory", func() int64 { return b.memory }),
-	)
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
+	set := instrument.NewSet(m.meter)
 
-	return nil
+	set.AddGauge("theeye.http.body.memory", "By",
+		"Bytes of request bodies in memory", func() (int64, bool) { return b.held.Load(), true })
+	set.AddGauge("theeye.http.body.memory.limit", "By",
+		"Limit of the bytes of request bodies in memory", func() (int64, bool) { return b.memory, true })
+
+	return set.Err()
 }
 
 // recordRequest measures a request, and the problem that it was answered with if it was

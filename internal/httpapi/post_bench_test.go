@@ -75,7 +75,7 @@ func BenchmarkPost(b *testing.B) {
 	require.NoError(b, err)
 	directory := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(b, directory.Refresh(b.Context()))
-	directory.Start()
+	directory.Start(b.Context())
 	b.Cleanup(directory.Stop)
 	makeID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	collector := ingest.New(ingest.Config{

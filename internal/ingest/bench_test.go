@@ -28,8 +28,8 @@ func (instant) Commit(_ context.Context, group *ingest.Group) error {
 
 func (instant) DryRun(context.Context, *ingest.Group) error { return nil }
 
-// BenchmarkSubmit is the group commit by itself: what it costs to wait in a group
-// for a store that takes no time. An operation is one event.
+// BenchmarkSubmit measures the group commit alone: the cost of waiting in a group for a store
+// that takes no time. An operation is one event.
 func BenchmarkSubmit(b *testing.B) {
 	for _, clients := range []int{1, 64, 256} {
 		for _, events := range []int{1, 100} {

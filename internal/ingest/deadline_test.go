@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// A request that waits behind a group which is stuck is answered within its own
-// budget, counted from its arrival, whether or not others arrived just before it.
+// A request that waits behind a stuck group is answered within its own budget, counted from its
+// arrival, whether or not others arrived just before it.
 func TestBudgetOfARequestThatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,18 +21,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a store in memory that can be held up. Events with poison in their data
-// cannot be stored, those with conflict in it are in conflict.
+// fake is a store in memory that can be held up. Events with poison in their data cannot be
+// stored, those with conflict in their data are in conflict.
 type fake struct {
 	mu     sync.Mutex
 	groups []ingest.Group
 	last   map[uuid.UUID]int64
-	// entered gets a value when a commit begins, and the commit waits for one from
-	// proceed. Nil: commits wait for nothing.
+	// entered receives a value when a commit begins, and the commit waits for one from proceed.
+	// Nil: commits do not wait.
 	entered chan int
 	proceed chan error
-	// locked are the sessions whose rows somebody else holds locked. Unnamed makes the
-	// store say that something is locked, and not what.
+	// locked are the sessions whose rows another transaction holds locked. Unnamed makes the
+	// store report that a session is locked, and not which.
 	locked  map[uuid.UUID]bool
 	unnamed bool
 }
@@ -79,10 +79,10 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		}
 	}
 
-	refused := false
+	rejected := false
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() && bytes.Contains(item.Envelope.Event.Data, []byte("conflict")) {
-			refused = true
+			rejected = true
 			*item.Verdict = ingest.Verdict{
 				Status: ingest.Conflict, EventID: item.Envelope.Event.ID, ErrorID: uuid.New(),
 				Violations: []fault.Violation{{Code: fault.CodeEventIDConflict}},
@@ -90,7 +90,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		}
 	}
 
-	if group.Atomic && refused {
+	if group.Atomic && rejected {
 		return ingest.ErrAtomicRejected
 	}
 
@@ -105,7 +105,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 	return nil
 }
 
-// awaitLocks waits as long as a group does for a lock, and says which sessions are locked.
+// awaitLocks waits as long as a group does for a lock, and returns the locked sessions.
 func (f *fake) awaitLocks(group *ingest.Group) error {
 	f.mu.Lock()
 	found := &ingest.LockedError{Sessions: map[uuid.UUID]bool{}, Err: errTest}
@@ -128,7 +128,7 @@ func (f *fake) awaitLocks(group *ingest.Group) error {
 	return found
 }
 
-// lock makes a session locked, or not.
+// lock locks or unlocks a session.
 func (f *fake) lock(session uuid.UUID, locked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -150,7 +150,7 @@ func (f *fake) DryRun(_ context.Context, group *ingest.Group) error {
 	return nil
 }
 
-// sizes are how many items each group had that was stored.
+// sizes returns the number of items of each stored group.
 func (f *fake) sizes() (sizes []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -214,14 +214,14 @@ func request(envelopes ...event.Envelope) *ingest.Request {
 	return &ingest.Request{ID: "test", Application: 1, Envelopes: envelopes}
 }
 
-// answer is what a Submit came back with.
+// answer is the result of a Submit.
 type answer struct {
 	verdicts []ingest.Verdict
 	err      error
 }
 
-// submitted hands in a request on a goroutine of its own, and returns when nothing
-// moves any more.
+// submitted submits a request on a goroutine of its own, and returns when every goroutine is
+// blocked.
 func submitted(t *testing.T, c *ingest.Collector, ctx context.Context, r *ingest.Request) <-chan answer { //nolint:revive // the test is first in every helper
 	t.Helper()
 	answers := make(chan answer, 1)

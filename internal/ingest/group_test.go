@@ -94,7 +94,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 				_, err := c.Submit(t.Context(), request(good(uuid.New())))
 				requireUnavailable(t, err, fault.CodeOverloaded)
-				require.Equal(t, int64(3), c.QueuedEvents(), "what is refused takes no room")
+				require.Equal(t, int64(3), c.QueuedEvents(), "a shed request takes no room")
 
 				store.proceed <- nil
 				<-store.entered
@@ -122,7 +122,7 @@ func TestAbandonedRequestIsNotStored(t *testing.T) {
 		patient := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
 		leave()
 		requireUnavailable(t, (<-left).err, fault.CodeUnavailable)
-		require.Equal(t, int64(4), c.QueuedEvents(), "the queue refers to it as yet")
+		require.Equal(t, int64(4), c.QueuedEvents(), "the queue still refers to it")
 		store.proceed <- nil
 		require.NoError(t, (<-running).err)
 		require.Equal(t, 2, <-store.entered)
@@ -133,7 +133,7 @@ func TestAbandonedRequestIsNotStored(t *testing.T) {
 	})
 }
 
-// Nobody waits longer than the request's deadline, whatever the store does.
+// No request waits beyond its deadline, whatever the store does.
 func TestDeadlineOfARequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestDeadlineOfARequest(t *testing.T) {
 	})
 }
 
-// A commit does not outlive the budget, and the next group has one of its own.
+// A commit does not outlast the budget, and the next group has a budget of its own.
 func TestBudgetOfACommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,18 +188,21 @@ func TestVerdictsComeInTheOrderOfTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := started(t, config(), newFake())
 		session := uuid.New()
-		late, early, refused, anonymous := good(session), good(session), with(`{}`), good(session)
+		late := good(session)
+		early := good(session)
+		rejected := with(`{}`)
+		anonymous := good(session)
 		late.Event.Timestamp = late.Event.Timestamp.Add(time.Hour)
-		refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+		rejected.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
 		anonymous.Known &^= event.FieldID
 		anonymous.Event.ID = uuid.Nil
-		r := request(late, early, refused, anonymous)
+		r := request(late, early, rejected, anonymous)
 		verdicts, err := c.Submit(t.Context(), r)
 		require.NoError(t, err)
 		require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored, ingest.Rejected, ingest.Stored}, statuses(verdicts))
 		require.Equal(t, []int64{3, 1, 0, 2}, []int64{verdicts[0].Sequence, verdicts[1].Sequence, 0, verdicts[3].Sequence})
 		require.NotEqual(t, uuid.Nil, verdicts[2].ErrorID)
-		require.NotEqual(t, uuid.Nil, verdicts[3].EventID, "the service makes the id")
+		require.NotEqual(t, uuid.Nil, verdicts[3].EventID, "the service generates the id")
 
 		verdicts, err = c.Submit(t.Context(), request())
 		require.NoError(t, err)
@@ -211,13 +214,13 @@ func TestCheckKeepsNothing(t *testing.T) {
 	t.Parallel()
 	store := newFake()
 	c := newCollector(config(), store)
-	refused := good(uuid.New())
-	refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
-	verdicts, err := c.DryRun(t.Context(), request(good(uuid.New()), refused))
+	rejected := good(uuid.New())
+	rejected.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+	verdicts, err := c.DryRun(t.Context(), request(good(uuid.New()), rejected))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Valid, ingest.Rejected}, statuses(verdicts))
 	require.Equal(t, uuid.Nil, verdicts[1].ErrorID)
-	atomic := request(good(uuid.New()), refused)
+	atomic := request(good(uuid.New()), rejected)
 	atomic.Atomic = true
 	verdicts, err = c.DryRun(t.Context(), atomic)
 	require.NoError(t, err)
@@ -225,7 +228,8 @@ func TestCheckKeepsNothing(t *testing.T) {
 	require.Empty(t, store.sizes())
 }
 
-// Who sent an event is known by its request alone, which the group has to keep with it.
+// The sender of an event is known only by its request, which the group has to keep with the
+// event.
 func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -256,8 +260,8 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 	})
 }
 
-// Sequences follow the order of the items in a group. Those of one request stand there by
-// their timestamps, and in the order they were sent in where these are equal.
+// Sequences follow the order of the items in a group. Those of one request are ordered by their
+// timestamps, and in the order of sending where these are equal.
 func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Whoever shares a group with a locked session is stored; whoever needs it waits for it and
-// is stored once it is free, or is told to send again at the end of the budget.
+// A request that shares a group with a locked session is stored; a request that needs the
+// session waits for it and is stored once it is free, or gets a retry at the end of the budget.
 func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 	t.Parallel()
 	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot tell": true} {
@@ -52,13 +52,13 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				requireUnavailable(t, (<-submitted(t, c, t.Context(), request(good(locked)))).err, fault.CodeUnavailable)
 				synctest.Wait()
 				c.Stop(t.Context())
-				require.Zero(t, c.QueuedEvents(), "what nobody waits for is let go of")
+				require.Zero(t, c.QueuedEvents(), "requests without a waiting client are released")
 			})
 		})
 	}
 }
 
-// Locks that come and go under load lose no event, double none and leave no gap.
+// Locks that come and go under load lose no event, store none twice and leave no gap.
 func TestLocksThatComeAndGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,8 +122,8 @@ func (b *brieflyLocked) Commit(ctx context.Context, group *ingest.Group) error {
 	return b.fake.Commit(ctx, group)
 }
 
-// A lock that is free in the middle of the search for who needs it changes nothing about
-// the order within a request, whenever that happens.
+// A lock that is released during the search for the requests that need it does not change the
+// order within a request, whenever that happens.
 func TestALockThatIsFreeAMomentLaterKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	for commits := range 12 {

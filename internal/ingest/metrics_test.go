@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// measured returns a running collector and a reader of what it measures.
+// measured returns a running collector and a reader of its metrics.
 func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest.EventType) (*ingest.Collector, *sdk.ManualReader) {
 	t.Helper()
 	reader := sdk.NewManualReader()
@@ -37,8 +37,8 @@ func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest
 	return made, reader
 }
 
-// collect returns the sums of counters and gauges and the counts of histograms, by
-// name and attributes.
+// collect returns the sums of counters and gauges and the counts of histograms, by name and
+// attributes.
 func collect(t *testing.T, reader *sdk.ManualReader) map[string]int64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -81,8 +81,8 @@ func from(application string, envelopes ...event.Envelope) *ingest.Request {
 	return r
 }
 
-// Every verdict is counted under its application, refusals by their code, bytes as
-// sent, and types only if they are listed.
+// Every verdict is counted under its application, rejections by their code, bytes as sent, and
+// types only if they are listed.
 func TestVerdictsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 	})
 }
 
-// Requests that are sent away without verdicts are counted by the reason.
+// Requests that are shed without verdicts are counted by the reason.
 func TestShedRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,8 +163,8 @@ func TestShedRequestsAreCounted(t *testing.T) {
 	})
 }
 
-// A request that nobody waits for any more is not stored, and what is committed in its
-// place is no failure for it.
+// A request whose client no longer waits is not stored, and the group that is committed in its
+// place does not count as a failure.
 func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
 			store.proceed <- nil
 			require.NoError(t, (<-answered).err)
 			if answered == first {
-				require.Equal(t, 1, <-store.entered, "only the request that is waited for")
+				require.Equal(t, 1, <-store.entered, "only the request whose client still waits")
 			}
 		}
 

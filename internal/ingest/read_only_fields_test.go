@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// ledger knows some events, and counts how often it is asked.
+// ledger knows some events, and counts its lookups.
 type ledger struct {
 	known map[uuid.UUID]ingest.LedgerEntry
 	err   error

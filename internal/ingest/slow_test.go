@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// A commit that took a second or more is told in the log, once in ten seconds at most, and
-// the next line says how many were left out.
+// A commit that took a second or more is logged, once in ten seconds at most, and the next line
+// reports how many were left out.
 func TestSlowCommitsAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		require.Equal(t, 2*time.Second, lines[0].ContextMap()["took"])
 		require.EqualValues(t, 1, lines[0].ContextMap()["events"])
 
-		commit(3 * time.Second) // the first was told 9 s ago
+		commit(3 * time.Second) // the first was logged 9 s ago
 		commit(1 * time.Second)
 		lines = log.FilterMessage("a commit was slow").All()
 		require.Len(t, lines, 2)

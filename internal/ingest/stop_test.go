@@ -68,12 +68,12 @@ func TestStopWithoutStart(t *testing.T) {
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeOverloaded)
 		c.Start()
-		require.Zero(t, c.Stop(t.Context()), "what was stopped is not started again")
+		require.Zero(t, c.Stop(t.Context()), "a stopped collector is not started again")
 	})
 }
 
-// Everything at once, under the race detector: every request has an answer, what
-// was told is stored, and nothing is left running.
+// Everything at once, under the race detector: every request has an answer, every event reported
+// as stored is stored, and no goroutine is left running.
 func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const rounds, senders = 150, 8
@@ -83,7 +83,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 		store := newFake()
 		c := newCollector(lanes, store)
 		var group sync.WaitGroup
-		var told, stored atomic.Int64
+		var reported, stored atomic.Int64
 		for sender := range senders {
 			group.Go(func() {
 				for range 5 {
@@ -97,7 +97,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 					verdicts, err := c.Submit(ctx, r)
 					cancel()
 					if err == nil {
-						told.Add(int64(len(verdicts)))
+						reported.Add(int64(len(verdicts)))
 						for _, v := range verdicts {
 							if v.Status == ingest.Stored {
 								stored.Add(1)
@@ -114,7 +114,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 		}
 
 		group.Wait()
-		require.Equal(t, told.Load(), stored.Load())
+		require.Equal(t, reported.Load(), stored.Load())
 		var kept int64
 		for _, size := range store.sizes() {
 			kept += int64(size)

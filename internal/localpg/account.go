@@ -14,19 +14,19 @@ import (
 	"syscall"
 )
 
-// account is the operating system account Postgres runs as. Postgres refuses to
-// run as root, so root lends it another one.
+// account is the operating system account that Postgres runs as. Postgres refuses to
+// run as root, so root runs it as another account.
 type account struct {
 	name   string
 	uid    uint32
 	gid    uint32
 	groups []uint32
-	// drop says that this process is root and must become the account.
+	// drop means that this process is root and must change to the account.
 	drop bool
 }
 
-// chooseAccount answers who runs the postmaster: this process's own user, or,
-// for root, the owner of an existing data directory, else postgres, else nobody.
+// chooseAccount returns the account of the postmaster: this process's own user; for root,
+// the owner of an existing data directory, or the users postgres or nobody.
 func chooseAccount(dataDir string) (account, error) {
 	owner, found, err := ownerOf(dataDir)
 	if err != nil {
@@ -136,7 +136,7 @@ func (a account) prepareCommand(cmd *exec.Cmd) {
 	}
 }
 
-// chownPath hands a path to the account; without a change of account nothing is to do.
+// chownPath gives a path to the account. Without a change of account it does nothing.
 func (a account) chownPath(path string) error {
 	if !a.drop {
 		return nil
@@ -149,7 +149,7 @@ func (a account) chownPath(path string) error {
 	return nil
 }
 
-// chownTree hands a whole directory over, for one that root copied into place.
+// chownTree gives a directory tree to the account, for one that root copied into place.
 func (a account) chownTree(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -166,9 +166,8 @@ func (a account) chownTree(dir string) error {
 }
 
 // findClosedDir names the first directory on the way to dir, dir included, which the
-// account may not enter, or "" when the way is open. It reads permission bits
-// only: access lists are rare on these paths and a wrong "" merely moves the
-// refusal into Postgres's own message.
+// account may not enter, or "" if there is none. It reads permission bits only: access
+// lists are rare on these paths, and after a wrong "" Postgres itself reports the error.
 func (a account) findClosedDir(dir string) string {
 	if !a.drop {
 		return ""
@@ -213,11 +212,11 @@ func (a account) mayEnter(info fs.FileInfo) bool {
 	}
 }
 
-// ErrClosed is returned for a data directory that the account which runs Postgres
-// cannot reach. It concerns root alone, whose place Postgres does not run in.
+// ErrClosed is returned for a data directory that the account of Postgres cannot reach.
+// It occurs only for root, because Postgres then runs as another account.
 var ErrClosed = errors.New("closed to the account that runs Postgres")
 
-// checkReach refuses a data directory the account could never reach.
+// checkReach returns ErrClosed for a data directory that the account could never reach.
 func (a account) checkReach(dir string) error {
 	closed := a.findClosedDir(dir)
 	if closed == "" {
@@ -228,9 +227,9 @@ func (a account) checkReach(dir string) error {
 		"choose a place it can reach with --data-dir, or run as another user", closed, ErrClosed, a.name)
 }
 
-// CheckReach tells whether a data directory could be made at dataDir, whose parent
-// exists: nil, or an error that wraps ErrClosed when the account that runs Postgres could
-// not get there. It changes nothing.
+// CheckReach checks whether a data directory could be created at dataDir, whose parent
+// exists. The error wraps ErrClosed if the account of Postgres cannot reach it. It changes
+// nothing.
 func CheckReach(dataDir string) error {
 	parent, err := filepath.EvalSymlinks(filepath.Dir(dataDir))
 	if err != nil {

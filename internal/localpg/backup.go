@@ -18,14 +18,16 @@ import (
 const firstBackupStart = 15
 
 // copyCluster copies the data directory of a running server to another folder, which
-// becomes that of a standby when it is whole. The server goes on working meanwhile.
-// What was copied at different times is brought together by the write-ahead log, from
-// the place that the backup label names. pg_basebackup would do the same, but the
-// binaries that are fetched come without it.
+// becomes the data directory of a standby. The server keeps running. Files that were copied
+// at different times become consistent by replaying the write-ahead log, from the position
+// that the backup label names. pg_basebackup would do the same, but the fetched binaries
+// do not include it.
 func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) error {
-	start, stop := "select pg_backup_start('standby', true)", "select labelfile, spcmapfile from pg_backup_stop(false)"
+	start := "select pg_backup_start('standby', true)"
+	stop := "select labelfile, spcmapfile from pg_backup_stop(false)"
 	if s.bin.major < firstBackupStart {
-		start, stop = "select pg_start_backup('standby', true, false)", "select labelfile, spcmapfile from pg_stop_backup(false, false)"
+		start = "select pg_start_backup('standby', true, false)"
+		stop = "select labelfile, spcmapfile from pg_stop_backup(false, false)"
 	}
 
 	if _, err := conn.Exec(ctx, start); err != nil {
@@ -48,7 +50,7 @@ func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) err
 	return os.WriteFile(filepath.Join(to, "backup_label"), []byte(label), privateFileMode) //nolint:wrapcheck // it names the file
 }
 
-// copyTree copies the files of a data directory that a backup has to hold.
+// copyTree copies the files of a data directory that belong into a backup.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error { //nolint:wrapcheck // it names the file
 		if errors.Is(err, fs.ErrNotExist) {
@@ -80,9 +82,8 @@ func copyTree(from, to string) error {
 	})
 }
 
-// leftOutOfBackups tells whether a file describes the running server and not its data.
-// The folders that hold such files are copied without them; the write-ahead log comes
-// by streaming.
+// leftOutOfBackups reports whether a file describes the running server rather than its data.
+// Folders of such files are copied empty; the write-ahead log arrives by streaming.
 func leftOutOfBackups(name string) bool {
 	dir, file := filepath.Split(name)
 	if dir == "" {
@@ -96,7 +97,7 @@ func leftOutOfBackups(name string) bool {
 	return slices.Contains(emptied, top)
 }
 
-// copyFile copies a file that may be written to or removed meanwhile.
+// copyFile copies a file that may change or vanish meanwhile.
 func copyFile(from, to string) error {
 	source, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// firstBuiltinLocale is the Postgres major that brought the builtin provider:
-// code point order like C, but letters beyond ASCII have upper and lower case.
+// firstBuiltinLocale is the first Postgres major with the builtin locale provider:
+// code point order like C, but with upper and lower case for letters beyond ASCII.
 const firstBuiltinLocale = 17
 
-// clusterMajor reads which Postgres major made the data directory; 0 means that
+// clusterMajor returns the Postgres major that created the data directory; 0 means that
 // there is no cluster yet.
 func clusterMajor(dataDir string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(dataDir, "PG_VERSION"))
@@ -36,7 +36,7 @@ func clusterMajor(dataDir string) (int, error) {
 	return major, nil
 }
 
-// ensureCluster makes the cluster unless it exists. The caller holds the lock.
+// ensureCluster creates the cluster unless it exists. The caller holds the lock.
 func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) error {
 	if err := removeUnfinished(o.DataDir); err != nil {
 		return err
@@ -52,8 +52,8 @@ func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) er
 	}
 
 	if major != bin.major {
-		return fmt.Errorf("data directory %s was made by Postgres %d but the binaries in %s are Postgres %d: "+
-			"name a Postgres %d with --pg-bin or another place with --data-dir",
+		return fmt.Errorf("data directory %s was created by Postgres %d but the binaries in %s are Postgres %d: "+
+			"name a Postgres %d with --pg-bin or another directory with --data-dir",
 			o.DataDir, major, bin.dir, bin.major, major)
 	}
 
@@ -64,8 +64,8 @@ func ensureCluster(ctx context.Context, o Options, bin binaries, acc account) er
 	return nil
 }
 
-// makeCluster runs initdb in a sibling and renames it into place, so that the
-// data directory is either absent or whole, whenever the process is killed.
+// makeCluster runs initdb in a sibling directory and renames it into place, so that the
+// data directory is either absent or complete, whenever the process is killed.
 func makeCluster(ctx context.Context, o Options, bin binaries, acc account) error {
 	entries, err := os.ReadDir(o.DataDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +84,7 @@ func makeCluster(ctx context.Context, o Options, bin binaries, acc account) erro
 
 	err = runInitdb(ctx, half, o, bin, acc)
 	if err == nil && exists {
-		err = os.Remove(o.DataDir) // os.Rename wants the place free
+		err = os.Remove(o.DataDir) // os.Rename needs a free name
 	}
 
 	if err == nil {
@@ -108,7 +108,7 @@ func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc acc
 	}
 
 	// Trust is acceptable only because nothing listens on the network and the
-	// socket's folder is 0700: reaching the socket proves the account.
+	// socket's folder has mode 0700: only the account itself can reach the socket.
 	args := []string{"-D", dir, "-U", o.User, "--auth=trust", "--encoding=UTF8", "--locale=C"}
 	if bin.major >= firstBuiltinLocale {
 		args = append(args, "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
@@ -128,11 +128,11 @@ func runInitdb(ctx context.Context, dir string, o Options, bin binaries, acc acc
 	return nil
 }
 
-// removeUnfinished clears what an interrupted makeCluster left.
+// removeUnfinished removes the remains of an interrupted makeCluster.
 func removeUnfinished(dataDir string) error {
 	entries, err := os.ReadDir(filepath.Dir(dataDir))
 	if err != nil {
-		return fmt.Errorf("looking for half-made clusters: %w", err)
+		return fmt.Errorf("looking for unfinished clusters: %w", err)
 	}
 
 	for _, entry := range entries {
@@ -141,7 +141,7 @@ func removeUnfinished(dataDir string) error {
 		}
 
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(dataDir), entry.Name())); err != nil {
-			return fmt.Errorf("removing half-made cluster: %w", err)
+			return fmt.Errorf("removing unfinished cluster: %w", err)
 		}
 	}
 
@@ -157,7 +157,7 @@ func syncDir(dir string) error {
 	return errors.Join(handle.Sync(), handle.Close())
 }
 
-// walCompression answers lz4 when this build of the server knows it, else on.
+// walCompression returns lz4 if this build of the server supports it, and otherwise on.
 func walCompression(ctx context.Context, dataDir string, bin binaries, acc account) string {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "postgres"),
 		"-D", dataDir, "-C", "wal_compression", "-c", "wal_compression=lz4")

@@ -6,8 +6,8 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// FindBinariesIn is Find on a machine which has nothing but what is given: the value of
-// PATH, patterns of usual folders, and a repository to fetch from.
+// FindBinariesIn is FindBinaries on a machine with only the given PATH, patterns of usual
+// folders, and repository to fetch from.
 func FindBinariesIn(ctx context.Context, o Options, path string, patterns []string, repository string) (string, error) {
 	o, err := o.withDefaults()
 	if err != nil {

@@ -10,10 +10,9 @@ import (
 
 const killTimeout = 10 * time.Second
 
-// Kill ends the postmaster and every process of it at once with SIGKILL, as a
-// crash of the machine's memory would, and returns when they are gone. The Server
-// keeps the data directory: Restart recovers it, Stop lets it go. A server that
-// does not run is no error.
+// Kill ends the postmaster and all its processes at once with SIGKILL, like a crash of
+// the machine, and returns when they are gone. The Server keeps the data directory:
+// Restart recovers it, Stop releases it. A server that does not run is not an error.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,9 +22,9 @@ func (s *Server) Kill() error {
 }
 
 // Freeze stops the postmaster and all its backends with SIGSTOP: connections stay
-// open and new ones are accepted by the kernel, but nothing is answered, as when
-// a machine hangs. Until Thaw no process of the server runs. A server that does
-// not run is an error.
+// open and the kernel accepts new ones, but nothing is answered, as when a machine
+// hangs. Until Thaw no process of the server runs. A server that does not run is an
+// error.
 func (s *Server) Freeze() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +39,7 @@ func (s *Server) Freeze() error {
 	return nil
 }
 
-// Thaw lets a frozen server go on. A server that is not frozen is no error.
+// Thaw lets a frozen server continue. A server that is not frozen is not an error.
 func (s *Server) Thaw() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,11 +61,11 @@ func (s *Server) thawLocked() error {
 }
 
 // freezeAll stops the postmaster first, so that it cannot fork, then its children.
-// Every backend leads a process group of its own, so they are signalled one by
-// one, and listed again until the list holds still, since a stop takes effect a
-// moment after it is sent.
+// Every backend leads its own process group, so they are signalled one by one, and
+// listed again until the list is stable, because a stop takes effect a moment after it
+// is sent.
 //
-// It answers the processes stopped, the postmaster first.
+// It returns the stopped processes, the postmaster first.
 func freezeAll(p *postmaster) ([]int, error) {
 	if err := p.sendSignal(syscall.SIGSTOP); err != nil {
 		return nil, err
@@ -95,7 +94,7 @@ func freezeAll(p *postmaster) ([]int, error) {
 }
 
 // killAll kills the postmaster and its children and waits until none is left:
-// a child that lives on would hold the shared memory against the next start.
+// a surviving child would hold the shared memory and block the next start.
 func killAll(p *postmaster) error {
 	if p.hasExited() {
 		return nil
@@ -124,14 +123,14 @@ func killAll(p *postmaster) error {
 		select {
 		case <-ticker.C:
 		case <-timeout.C:
-			return errors.New("killing postgres: its processes are still there")
+			return errors.New("killing postgres: its processes still exist")
 		}
 	}
 
 	return nil
 }
 
-// signalPID sends to one of the server's processes; one that is gone is fine.
+// signalPID sends a signal to one of the server's processes; one that is gone is not an error.
 func signalPID(pid int, sig syscall.Signal) error {
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signalling process %d: %w", pid, err)

@@ -17,7 +17,7 @@ const (
 	rootCacheDir   = "/var/cache/theeye"
 )
 
-// cacheDir answers where fetched binaries are kept.
+// cacheDir returns the directory of fetched binaries.
 func (o Options) cacheDir() (string, error) {
 	if o.CacheDir != "" {
 		return o.CacheDir, nil
@@ -35,8 +35,8 @@ func (o Options) cacheDir() (string, error) {
 	return filepath.Join(dir, "theeye"), nil
 }
 
-// fetchBinaries answers the folder of cached binaries, fetching them when they
-// are not there, in a bounded time.
+// fetchBinaries returns the folder of cached binaries. It fetches them if they are
+// missing, in a bounded time.
 func fetchBinaries(ctx context.Context, cacheDir string) (string, error) {
 	return fetchFrom(ctx, cacheDir, embeddedpostgres.DefaultConfig())
 }
@@ -55,8 +55,8 @@ func fetchFrom(ctx context.Context, cacheDir string, config embeddedpostgres.Con
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 
-	// The library takes no context, so a fetch given up goes on by itself; its
-	// folder is private to it and the channel has room for its late answer.
+	// The library has no context parameter, so an abandoned fetch continues in the background;
+	// its folder is private and the channel has room for its late result.
 	done := make(chan error, 1)
 	go func() { done <- extractBinaries(cacheDir, dir, config) }()
 	select {
@@ -67,8 +67,8 @@ func fetchFrom(ctx context.Context, cacheDir string, config embeddedpostgres.Con
 	}
 }
 
-// extractBinaries lets the library fetch and unpack into a scratch folder, then renames
-// that folder, so that a cache is either absent or whole.
+// extractBinaries makes the library fetch and unpack into a scratch folder, then renames
+// that folder, so that a cache is either absent or complete.
 func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error {
 	scratch, err := os.MkdirTemp(cacheDir, ".fetch-*")
 	if err != nil {
@@ -83,9 +83,9 @@ func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error
 		return fmt.Errorf("creating cache: %w", err)
 	}
 
-	// The library only unpacks on its way to starting a server of its own. A data
-	// path below a plain file stops it right after unpacking, before it runs
-	// anything; so its error counts only when the binaries are missing.
+	// The library unpacks only in order to start a server. A data path below a regular
+	// file stops it right after unpacking, before it runs anything; so its error matters
+	// only if the binaries are missing.
 	startErr := embeddedpostgres.NewDatabase(config.
 		Version(fetchedVersion).
 		Port(0).
@@ -103,7 +103,7 @@ func extractBinaries(cacheDir, dir string, config embeddedpostgres.Config) error
 	}
 
 	if err := os.Rename(unpacked, dir); err != nil {
-		// Another process was faster; its copy is as good.
+		// Another process was faster; its copy is equivalent.
 		if _, statErr := os.Stat(filepath.Join(dir, "bin", "postgres")); statErr == nil {
 			return nil
 		}

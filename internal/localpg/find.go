@@ -17,13 +17,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// oldestMajor is the first Postgres the product's statements are written for.
+// oldestMajor is the oldest Postgres major that the service supports.
 const oldestMajor = 14
 
 const versionTimeout = 10 * time.Second
 
-// npmFolder is where scripts/npm-postgres puts the binaries of each major, below the
-// cache.
+// npmFolder is the folder below the cache into which scripts/npm-postgres puts the
+// binaries of each major.
 const npmFolder = "npm"
 
 // ErrNotFound is returned when no usable server binaries exist and none could be
@@ -35,7 +35,7 @@ var ErrNotFound = errors.New("no Postgres server found: install one " +
 // ErrTooOld is returned for binaries older than Postgres 14.
 var ErrTooOld = errors.New("this Postgres is too old, 14 is the oldest supported")
 
-var errIncomplete = errors.New("initdb and postgres are not both there")
+var errIncomplete = errors.New("initdb or postgres is missing")
 
 // binaries is a usable folder of server binaries.
 type binaries struct {
@@ -43,7 +43,7 @@ type binaries struct {
 	major int
 }
 
-// finder is where to look; tests narrow it.
+// finder says where to look for binaries; tests narrow it.
 type finder struct {
 	path     string
 	patterns []string
@@ -54,8 +54,8 @@ func systemFinder() finder {
 	return finder{path: os.Getenv("PATH"), patterns: usualFolders(), fetch: fetchBinaries}
 }
 
-// usualFolders are where distributions put server binaries without adding them
-// to PATH. scripts/postgres-places has the same list.
+// usualFolders returns the folders in which distributions install server binaries without
+// adding them to PATH. scripts/postgres-places has the same list.
 func usualFolders() []string {
 	return []string{
 		"/usr/lib/postgresql/*/bin",
@@ -71,13 +71,12 @@ func usualFolders() []string {
 	}
 }
 
-// FindBinaries answers the folder of the server binaries to use: Options.BinDir when
-// set, else the first usable of $PATH, the distributions' usual folders and what
-// scripts/npm-postgres brought into Options.CacheDir (newest major first, but the
-// major that made Options.DataDir before any other), else binaries fetched into
-// Options.CacheDir within a minute. Errors
-// are ErrNotFound, and ErrTooOld or a description of what is wrong with
-// Options.BinDir. It is safe for concurrent use.
+// FindBinaries returns the folder of the server binaries to use: Options.BinDir if set;
+// otherwise the first usable one of $PATH, the distributions' usual folders and the folders
+// that scripts/npm-postgres put into Options.CacheDir (newest major first, but the major
+// that created Options.DataDir before any other); otherwise binaries fetched into
+// Options.CacheDir within a minute. Errors are ErrNotFound, and ErrTooOld or a description
+// of the problem with Options.BinDir. It is safe for concurrent use.
 func FindBinaries(ctx context.Context, o Options) (binDir string, err error) {
 	if o, err = o.withDefaults(); err != nil {
 		return "", err
@@ -108,13 +107,13 @@ func (f finder) findBinaries(ctx context.Context, o Options, acc account) (binar
 	}
 
 	var first binaries
-	var refused error
+	var unusable error
 	for _, dir := range f.listFolders(o) {
 		found, err := inspectFolder(ctx, dir, acc)
 		switch {
 		case errors.Is(err, errIncomplete):
 		case err != nil:
-			refused = errors.Join(refused, fmt.Errorf("%s: %w", dir, err))
+			unusable = errors.Join(unusable, fmt.Errorf("%s: %w", dir, err))
 		case wanted == 0 || found.major == wanted:
 			return found, nil
 		case first.dir == "":
@@ -126,17 +125,18 @@ func (f finder) findBinaries(ctx context.Context, o Options, acc account) (binar
 		return first, nil
 	}
 
-	return f.useFetched(ctx, o, acc, refused)
+	return f.useFetched(ctx, o, acc, unusable)
 }
 
-// useFetched is the last resort; refused tells what was found but not usable.
-func (f finder) useFetched(ctx context.Context, o Options, acc account, refused error) (binaries, error) {
+// useFetched is the last resort; unusable describes the binaries that were found but cannot
+// be used.
+func (f finder) useFetched(ctx context.Context, o Options, acc account, unusable error) (binaries, error) {
 	cacheDir, err := o.cacheDir()
 	if err != nil {
-		return binaries{}, fmt.Errorf("%w: %w", ErrNotFound, errors.Join(refused, err))
+		return binaries{}, fmt.Errorf("%w: %w", ErrNotFound, errors.Join(unusable, err))
 	}
 
-	o.Logger.Info("no Postgres installed, fetching one", zap.String("cache", cacheDir))
+	o.Logger.Info("no Postgres installed, downloading it", zap.String("cache", cacheDir))
 	dir, err := f.fetch(ctx, cacheDir)
 	if err == nil {
 		var found binaries
@@ -145,7 +145,7 @@ func (f finder) useFetched(ctx context.Context, o Options, acc account, refused 
 		}
 	}
 
-	return binaries{}, fmt.Errorf("%w: fetching one: %w", ErrNotFound, errors.Join(err, refused))
+	return binaries{}, fmt.Errorf("%w: fetching one: %w", ErrNotFound, errors.Join(err, unusable))
 }
 
 func preferredMajor(dataDir string) (int, error) {
@@ -156,7 +156,7 @@ func preferredMajor(dataDir string) (int, error) {
 	return clusterMajor(dataDir)
 }
 
-// listFolders lists the folders worth a look, in order.
+// listFolders lists the folders to inspect, in order.
 func (f finder) listFolders(o Options) []string {
 	dirs := filepath.SplitList(f.path)
 	patterns := slices.Clone(f.patterns)
@@ -179,7 +179,7 @@ func (f finder) listFolders(o Options) []string {
 	return slices.DeleteFunc(dirs, func(dir string) bool { return !filepath.IsAbs(dir) })
 }
 
-// majorInPath reads the major that folder names carry; 0 when there is none.
+// majorInPath returns the major in a folder's path; 0 if there is none.
 func majorInPath(dir string) int {
 	numbers := regexp.MustCompile(`\d+`).FindAllString(dir, -1)
 	if len(numbers) == 0 {
@@ -195,7 +195,8 @@ func majorInPath(dir string) int {
 	return number
 }
 
-// inspectFolder checks one folder: both programs, a way in, and a version new enough.
+// inspectFolder checks that a folder has both programs, that the account can enter it, and
+// that the version is new enough.
 func inspectFolder(ctx context.Context, dir string, acc account) (binaries, error) {
 	for _, name := range []string{"initdb", "postgres"} {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -232,17 +233,17 @@ func serverMajor(ctx context.Context, program string) (int, error) {
 	}
 
 	if err != nil {
-		return 0, fmt.Errorf("asking postgres for its version: %w", err)
+		return 0, fmt.Errorf("reading the version of postgres: %w", err)
 	}
 
 	match := regexp.MustCompile(`\(PostgreSQL\) (\d+)`).FindSubmatch(output)
 	if match == nil {
-		return 0, fmt.Errorf("asking postgres for its version: unexpected answer %q", output)
+		return 0, fmt.Errorf("reading the version of postgres: unexpected answer %q", output)
 	}
 
 	major, err := strconv.Atoi(string(match[1]))
 	if err != nil {
-		return 0, fmt.Errorf("asking postgres for its version: %w", err)
+		return 0, fmt.Errorf("reading the version of postgres: %w", err)
 	}
 
 	return major, nil

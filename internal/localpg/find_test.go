@@ -14,7 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// fakeBinaries makes a folder which looks like Postgres of a version.
+// fakeBinaries creates a folder that looks like Postgres of a version.
 func fakeBinaries(t *testing.T, dir, version string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -24,7 +24,7 @@ func fakeBinaries(t *testing.T, dir, version string) {
 	}
 }
 
-// openDir is a folder that another account may enter.
+// openDir creates a folder that another account may enter.
 func openDir(t *testing.T) string { t.Helper(); return filepath.Dir(newDir(t)) }
 
 func TestFindTakesTheNamedFolderOrNone(t *testing.T) {
@@ -98,7 +98,7 @@ func TestFindFetchesOnceAndSaysWhatToInstall(t *testing.T) {
 	require.NoError(t, err)
 	require.FileExists(t, filepath.Join(fetched, "initdb"))
 
-	// The second time nobody is asked.
+	// The second time nothing is fetched.
 	again, err := localpg.FindBinariesIn(t.Context(), o, "", nil, repository.URL)
 	require.NoError(t, err)
 	require.Equal(t, fetched, again)

@@ -13,9 +13,9 @@ const lockSuffix = ".lock"
 // ErrInUse is returned when another live process owns the data directory.
 var ErrInUse = errors.New("another theeye runs on this data directory")
 
-// lockDataDir takes the exclusive lock that lasts as long as a Server owns the
-// directory. The kernel drops it with the process, so a killed owner never
-// leaves one; the descriptor is not inherited by the postmaster.
+// lockDataDir acquires the exclusive lock that a Server holds while it owns the directory.
+// The kernel releases it with the process, so a killed owner never leaves one; the
+// postmaster does not inherit the descriptor.
 func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	path := dataDir + lockSuffix
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
@@ -44,14 +44,14 @@ func lockDataDir(dataDir string, acc account) (*os.File, error) {
 	return nil, fmt.Errorf("locking %s: %w", path, err)
 }
 
-// unlockFile gives the lock back. Closing alone would not do so at once: a process that this
-// one is just starting holds all of its descriptors for a moment.
+// unlockFile releases the lock. Closing alone would not release it at once: a process that
+// is just being started holds all descriptors of this one for a moment.
 func unlockFile(file *os.File) error {
 	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
 }
 
-// checkLockFile refuses a lock on a file which Remove has unlinked meanwhile: it would
-// not keep out whoever creates the next one.
+// checkLockFile rejects a lock on a file that Remove has unlinked meanwhile, because it would
+// not exclude the process that creates the next file.
 func checkLockFile(path string, file *os.File) error {
 	held, err := file.Stat()
 	if err != nil {

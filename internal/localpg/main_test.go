@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// runOwner is the other process of the tests that need one: it starts a server, says
+// runOwner is the second process of the tests that need one: it starts a server, prints
 // its pid and waits to be killed.
 func runOwner(dir string) {
 	options := cheapOptions(dir)
@@ -69,9 +69,9 @@ func runOwner(dir string) {
 	<-server.Done()
 }
 
-// useTemp gives these tests a temporary directory of their own, since the library
-// that fetches binaries litters it; in memory where there is plenty, because a
-// cluster is a thousand files, which some disks take seconds for.
+// useTemp gives these tests their own temporary directory, because the library that
+// fetches binaries leaves files there. It is in memory if there is enough, because a
+// cluster has a thousand files, which take seconds on some disks.
 func useTemp() (remove func(), err error) {
 	const memory, plenty = "/dev/shm", 4 << 30
 	parent := os.TempDir()
@@ -88,11 +88,11 @@ func useTemp() (remove func(), err error) {
 	}
 
 	remove = func() { _ = os.RemoveAll(dir) }
-	// As root the server runs under another account, which has to get in.
+	// As root, the server runs under another account, which must be able to enter.
 	return remove, errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir))
 }
 
-// startOwner runs own in a process and answers it and its server's pid.
+// startOwner starts runOwner in a process, and returns the process and its server's pid.
 func startOwner(t *testing.T, dir string, env ...string) (*os.Process, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -108,7 +108,7 @@ func startOwner(t *testing.T, dir string, env ...string) (*os.Process, int) {
 	return cmd.Process, pid
 }
 
-// newDir is a data directory that another account may reach.
+// newDir returns a data directory that another account may reach.
 func newDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// pollInterval is how often a process that is not our child is looked at, and how
-// often a starting server is asked whether it is ready.
+// pollInterval is the interval of checks on a process that is not a child of this one, and
+// on a starting server.
 const pollInterval = 25 * time.Millisecond
 
 // postmaster is one run of the server process, started here or adopted.
 type postmaster struct {
 	process *os.Process
 	at      address
-	// logOffset is where this run's part of the log begins.
+	// logOffset is the start of this run's part of the log.
 	logOffset int64
 	done      chan struct{}
 }
 
-// startPostmaster starts cmd in a process group of its own, so that a terminal's Ctrl-C
-// reaches only this program, which then stops the server in order.
+// startPostmaster starts cmd in its own process group, so that a terminal's Ctrl-C
+// reaches only this program, which then shuts the server down cleanly.
 func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) {
 	cmd.SysProcAttr.Setpgid = true
 	if dieWithParent {
@@ -46,7 +46,7 @@ func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster
 			return
 		}
 
-		_ = cmd.Wait() // how it ended is in its log
+		_ = cmd.Wait() // its log has the reason
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
@@ -62,8 +62,8 @@ func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster
 	return p, nil
 }
 
-// adoptPostmaster takes over a postmaster which another process started. It is nobody's
-// child here, so its end is noticed by looking.
+// adoptPostmaster takes over a postmaster that another process started. Because it is not
+// a child of this process, its end is noticed by polling.
 func adoptPostmaster(pid int, at address) (*postmaster, error) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
@@ -96,7 +96,7 @@ func (p *postmaster) hasExited() bool {
 	}
 }
 
-// sendSignal sends to the postmaster alone.
+// sendSignal sends a signal to the postmaster alone.
 func (p *postmaster) sendSignal(sig syscall.Signal) error {
 	if err := p.process.Signal(sig); err != nil {
 		return fmt.Errorf("signalling postmaster %d: %w", p.process.Pid, err)
@@ -105,7 +105,7 @@ func (p *postmaster) sendSignal(sig syscall.Signal) error {
 	return nil
 }
 
-// signalUnlessGone is signal for which a postmaster that ended meanwhile is fine.
+// signalUnlessGone is sendSignal without an error for a postmaster that has ended.
 func (p *postmaster) signalUnlessGone(sig syscall.Signal) error {
 	err := p.sendSignal(sig)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {

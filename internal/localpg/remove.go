@@ -8,8 +8,8 @@ import (
 )
 
 // Remove deletes a cluster for good: it stops a postmaster that a killed owner
-// left running on Options.DataDir and removes the data directory with everything
-// beside it. A cluster that is not there is no error; ErrInUse means that a live
+// left running on Options.DataDir and removes the data directory with all files
+// beside it. A missing cluster is not an error; ErrInUse means that a live
 // process owns it.
 func Remove(ctx context.Context, o Options) error {
 	o, err := o.withDefaults()

@@ -24,12 +24,12 @@ const (
 
 var (
 	errRunning = errors.New("postgres is running")
-	// errOrphans stands for backends that outlived a killed postmaster.
-	errOrphans = errors.New("processes of a killed postgres are still there")
+	// errOrphans means that backends survived a killed postmaster.
+	errOrphans = errors.New("processes of a killed postgres still exist")
 )
 
 // Server is a private Postgres on one data directory. All methods are safe for
-// concurrent use; those that change its state take turns.
+// concurrent use; those that change its state exclude each other.
 type Server struct {
 	options Options
 	account account
@@ -44,11 +44,11 @@ type Server struct {
 }
 
 // Start runs Postgres on Options.DataDir and returns when it answers queries. It
-// makes the cluster when there is none, adopts a postmaster that a killed owner
+// creates the cluster if there is none, adopts a postmaster that a killed owner
 // left running there, and waits for crash recovery up to Options.StartTimeout.
-// ctx bounds the start only, not the server's life. Errors: ErrInUse when another
-// live process owns the directory, ErrNotFound and ErrTooOld as Find, and else a
-// description with the last lines of the server's log.
+// ctx bounds the start only, not the server's life. Errors are ErrInUse when another
+// live process owns the directory, ErrNotFound and ErrTooOld as in FindBinaries, and
+// otherwise a description with the last lines of the server's log.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -80,8 +80,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // Restart starts the server again on the same data directory after Stop, Kill or
-// an end of its own; a server that runs is an error. It waits and fails as Start
-// does. Done and PID speak of the new run from then on.
+// its own end; a running server is an error. It waits and fails like Start. Done and
+// PID refer to the new run from then on.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *Server) Restart(ctx context.Context) error {
 }
 
 // startOrAdopt retries while processes orphaned by a killed postmaster still hold
-// its shared memory: they leave by themselves as soon as they notice.
+// its shared memory: they exit by themselves as soon as they notice.
 func (s *Server) startOrAdopt(ctx context.Context) (*postmaster, error) {
 	deadline := time.NewTimer(s.options.StartTimeout)
 	defer deadline.Stop()
@@ -166,7 +166,7 @@ func (s *Server) adoptRunning(ctx context.Context, pid int, at address) (*postma
 
 	err = awaitReady(ctx, p, s.options)
 	if errors.Is(err, errExited) {
-		return s.startOnce(ctx) // it was on its way out
+		return s.startOnce(ctx) // it was just ending
 	}
 
 	if err != nil {
@@ -200,7 +200,8 @@ func (s *Server) launchPostmaster(ctx context.Context) (*postmaster, error) {
 	// The server outlives the context that bounds its start.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx),
 		filepath.Join(s.bin.dir, "postgres"), s.options.serverArgs(at.dir, compression)...)
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout = log
+	cmd.Stderr = log
 	s.account.prepareCommand(cmd)
 	p, err := startPostmaster(cmd, at, s.options.DieWithParent)
 	if err != nil {
@@ -220,27 +221,27 @@ func (s *Server) abandonStart(ctx context.Context, p *postmaster) error {
 	return s.shutDown(ctx, p)
 }
 
-// DSN answers a connection URL for a database of this server, over its socket, as
+// DSN returns a connection URL for a database of this server, over its socket, as
 // the superuser.
 func (s *Server) DSN(database string) string {
 	return s.current.Load().at.dsn(s.options.User, database)
 }
 
-// DataDir answers the data directory, absolute and free of symbolic links.
+// DataDir returns the data directory, absolute and without symbolic links.
 func (s *Server) DataDir() string { return s.options.DataDir }
 
-// PID answers the process id of the current run's postmaster, or of the last.
+// PID returns the process id of the current run's postmaster, or of the last.
 func (s *Server) PID() int { return s.current.Load().process.Pid }
 
 // Done is closed when the current run's postmaster has ended, whether it was
-// stopped or died. After Restart, ask again.
+// stopped or died. After Restart, call it again.
 func (s *Server) Done() <-chan struct{} { return s.current.Load().done }
 
 // Stop shuts the server down: sessions are ended, data is flushed, and the data
 // directory is free for another process. When ctx ends first, or after 60 s, the
-// server is made to quit at once and an error says so; no committed data is lost,
-// but the next start has to recover. A server that does
-// not run is no error. It works on a frozen server too.
+// server quits at once and an error says so; no committed data is lost, but the next
+// start has to recover. A server that does not run is not an error. It works on a
+// frozen server too.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,7 +279,7 @@ func (s *Server) shutDown(ctx context.Context, p *postmaster) error {
 	case <-ctx.Done():
 	}
 
-	err := fmt.Errorf("stopping postgres in order: %w", ctx.Err())
+	err := fmt.Errorf("shutting postgres down cleanly: %w", ctx.Err())
 	if quitErr := p.signalUnlessGone(syscall.SIGQUIT); quitErr != nil {
 		return errors.Join(err, quitErr)
 	}

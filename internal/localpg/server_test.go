@@ -78,7 +78,7 @@ func TestStopQuitsAtItsDeadline(t *testing.T) {
 	execStatement(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	// Whether the orderly stop was faster is for the scheduler to decide.
+	// Whether the clean shutdown was faster depends on the scheduler.
 	if err := server.Stop(ctx); err != nil {
 		require.ErrorIs(t, err, context.Canceled)
 	}
@@ -131,7 +131,7 @@ func TestStartRefusesAnotherMajor(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "PG_VERSION"), []byte("9\n"), 0o600))
 	_, err := localpg.Start(t.Context(), cheapOptions(dir))
-	require.ErrorContains(t, err, "was made by Postgres 9 but the binaries in")
+	require.ErrorContains(t, err, "was created by Postgres 9 but the binaries in")
 	require.ErrorContains(t, err, "--pg-bin")
 }
 

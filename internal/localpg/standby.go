@@ -18,14 +18,15 @@ const promoteTimeout = 30 * time.Second
 
 // StartStandby copies the running server into dataDir, which must not exist yet, and
 // starts a standby there that follows it by streaming replication and answers reads.
-// It has the options and settings of its primary. It is a Server like any other:
-// Freeze, Thaw, Kill, Restart and Stop do to it what they do to the primary, and
-// Promote ends its recovery.
+// It has the options and settings of its primary. It is an ordinary Server:
+// Freeze, Thaw, Kill, Restart and Stop work as on the primary, and Promote ends its
+// recovery.
 //
 // Replication is asynchronous until AwaitStandby makes it synchronous. A replication slot makes the
-// primary keep what the standby has not received, for as long as both exist. Stop the
-// standby before its primary: one that stops in order waits until its standby has
-// everything. The copy is not flushed to disk, so a crash of the machine may spoil it.
+// primary keep the log that the standby has not received, for as long as both exist. Stop
+// the standby before its primary, because a clean shutdown waits until the standby has
+// received everything. The copy is not flushed to disk, so a crash of the machine may
+// corrupt it.
 // A server with tablespaces is an error.
 func (s *Server) StartStandby(ctx context.Context, dataDir string) (*Server, error) {
 	o := s.options
@@ -51,8 +52,8 @@ func (s *Server) StartStandby(ctx context.Context, dataDir string) (*Server, err
 	return Start(ctx, o)
 }
 
-// makeStandby makes the data directory in a sibling and renames it into place, so that
-// it is either absent or whole.
+// makeStandby creates the data directory in a sibling and renames it into place, so that
+// it is either absent or complete.
 func (s *Server) makeStandby(ctx context.Context, dataDir string) error {
 	half, err := os.MkdirTemp(filepath.Dir(dataDir), filepath.Base(dataDir)+".init-*")
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Server) makeStandby(ctx context.Context, dataDir string) error {
 	return nil
 }
 
-// fillStandby copies the primary and says whom the copy is to follow. The slot is made
+// fillStandby copies the primary and configures the copy to follow it. The slot is created
 // first, so that nothing is missing between the copy and the stream.
 func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
@@ -93,7 +94,7 @@ func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 	}
 
 	at := s.current.Load().at
-	// The file replaces the primary's, whose settings by ALTER SYSTEM are not for the standby.
+	// The file replaces the primary's, whose ALTER SYSTEM settings do not apply to the standby.
 	settings := fmt.Sprintf("primary_conninfo = 'host=%s port=%s user=%s'\nprimary_slot_name = '%s'\nwal_retrieve_retry_interval = '100ms'\n",
 		at.dir, at.port, s.options.User, slot)
 	for name, content := range map[string]string{"postgresql.auto.conf": settings, "standby.signal": ""} {
@@ -105,9 +106,9 @@ func (s *Server) fillStandby(ctx context.Context, dir, slot string) error {
 	return nil
 }
 
-// Promote makes a standby a server that is written to, and returns when it is one. It
-// does not look whether its primary is gone. A frozen standby has to be thawed first.
-// A server that is no standby is an error.
+// Promote promotes a standby, and returns when it accepts writes. It does not check
+// whether the primary is gone. A frozen standby must be thawed first. A server that is
+// not a standby is an error.
 func (s *Server) Promote(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
@@ -130,10 +131,9 @@ func (s *Server) Promote(ctx context.Context) error {
 	return nil
 }
 
-// AwaitStandby returns when a standby receives what the server writes. If replication
-// is to be synchronous, every commit waits from now on until a standby has flushed it,
-// over restarts, too; a standby that is promoted does not inherit that. ctx bounds the
-// wait.
+// AwaitStandby returns when a standby receives the server's writes. With synchronous
+// replication, every commit waits from now on until a standby has flushed it, also after
+// restarts; a promoted standby does not inherit that. ctx bounds the wait.
 func (s *Server) AwaitStandby(ctx context.Context, synchronous bool) error {
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
@@ -179,7 +179,7 @@ func replicationSlotName(dataDir string) string {
 	return "standby_" + hex.EncodeToString(sum[:socketHashSize])
 }
 
-// closeConn says goodbye to a server that may be dying.
+// closeConn closes a connection to a server that may be dying.
 func closeConn(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()

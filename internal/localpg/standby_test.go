@@ -11,10 +11,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// pollEvery is how often a test looks again.
+// pollEvery is the interval of a test's checks.
 const pollEvery = 20 * time.Millisecond
 
-// startStandby makes a standby beside a primary, which outlives it.
+// startStandby starts a standby of a primary, which outlives the standby.
 func startStandby(t *testing.T, primary *localpg.Server) *localpg.Server {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(primary.DataDir()), "standby")
@@ -30,7 +30,7 @@ func startStandby(t *testing.T, primary *localpg.Server) *localpg.Server {
 	return standby
 }
 
-// requireCaughtUp waits until the standby has replayed what the primary has written.
+// requireCaughtUp waits until the standby has replayed all writes of the primary.
 func requireCaughtUp(t *testing.T, primary, standby *localpg.Server) {
 	t.Helper()
 	written := queryValue[string](t, primary, "select pg_current_wal_lsn()::text")
@@ -63,7 +63,7 @@ func TestAStandbyFollowsItsPrimaryAndIsPromoted(t *testing.T) {
 	require.NoError(t, standby.Promote(t.Context()))
 	execStatement(t, standby, "insert into note values ('on its own')")
 	require.Equal(t, 3, queryValue[int](t, standby, "select count(*) from note"))
-	require.Error(t, standby.Promote(t.Context()), "it is no standby any more")
+	require.Error(t, standby.Promote(t.Context()), "it is not a standby any more")
 }
 
 func TestAStandbyComesBackAfterAKillAndAfterItsPrimaryWas(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAStandbyComesBackAfterAKillAndAfterItsPrimaryWas(t *testing.T) {
 	require.Equal(t, 2, queryValue[int](t, standby, "select count(*) from note"))
 }
 
-// A server is copied while it is written to, and the copy is whole.
+// A server is copied during writes, and the copy is complete.
 func TestAStandbyIsMadeUnderLoad(t *testing.T) {
 	t.Parallel()
 	primary := startServer(t, durableOptions(newDir(t)))

@@ -124,7 +124,7 @@ func TestRestartAfterThePostmasterAloneIsKilled(t *testing.T) {
 	execStatement(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
 	killProcess(t, server.PID())
 	requireDone(t, server)
-	// Its orphans may still be leaving.
+	// Its orphans may still be exiting.
 	require.NoError(t, server.Restart(t.Context()))
 	require.Equal(t, "kept", queryValue[string](t, server, "SELECT body FROM note"))
 }
@@ -140,7 +140,7 @@ func TestFreezeAndThaw(t *testing.T) {
 	requireNoConnection(t, server)
 	require.NoError(t, server.Thaw())
 
-	// A connection whose query was not given up goes on as if nothing happened.
+	// A connection whose query was not abandoned continues as if nothing had happened.
 	require.NoError(t, bystander.Ping(t.Context()))
 	requireRunning(t, server)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// defaultTimeout bounds a check that does not say how long it may take.
+// defaultTimeout bounds a check without a timeout of its own.
 const defaultTimeout = time.Second
 
 var (
@@ -15,37 +15,37 @@ var (
 	errPanicked = errors.New("it panicked")
 )
 
-// Check is one thing that a probe looks at.
+// Check is one check of a probe.
 type Check struct {
-	// Name is one of its kind in a probe: lower case, with hyphens between words.
+	// Name is unique within a probe: lower case, with hyphens between words.
 	Name string
-	// Run returns what is wrong, or nil. The text of its error is shown to whoever
-	// asks, so it names no host and no user, and nothing that a client sent.
+	// Run returns the problem, or nil. The text of its error is shown to any client of the
+	// port, so it must not name a host or a user, or contain data that a client sent.
 	Run func(ctx context.Context) error
-	// Required tells that the probe fails while the check does. What is not required
-	// is reported.
+	// Required means that the probe fails while the check fails. A check that is not
+	// required is only reported.
 	Required bool
-	// Timeout bounds one run, 1 s unless set. Probes are answered by then even if Run
-	// is not.
+	// Timeout bounds one run, 1 s unless set. Probes are answered by then even if Run has
+	// not returned.
 	Timeout time.Duration
-	// KeepFor is how long a result is given again. With 0 each probe gets its own.
+	// KeepFor is how long a result is used again. With 0 each probe runs the check.
 	KeepFor time.Duration
 }
 
-// checker runs a check once for all who ask at the same time.
+// checker runs a check once for all probes at the same time.
 type checker struct {
 	Check
 
 	now func() time.Time
 
 	mu      sync.Mutex
-	running *checkRun // nil when none is
+	running *checkRun // nil while no run is in progress
 	known   bool
 	result  error
 	at      time.Time // when the result became known
 }
 
-// checkRun is a check that has begun.
+// checkRun is a run of a check.
 type checkRun struct {
 	began time.Time
 	done  chan struct{} // closed when err is set
@@ -60,7 +60,7 @@ func newChecker(check Check, now func() time.Time) *checker {
 	return &checker{Check: check, now: now}
 }
 
-// awaitResult returns what the check finds, or found a moment ago.
+// awaitResult returns the result of the check, or the kept one.
 func (c *checker) awaitResult(ctx context.Context) error {
 	c.mu.Lock()
 	now := c.now()
@@ -91,9 +91,9 @@ func (c *checker) awaitResult(ctx context.Context) error {
 	return errTimeout
 }
 
-// lastResult returns what the check found last and waits for nothing: what is older than it is
-// kept is looked at again meanwhile. A check that is not kept costs nothing, and one that
-// has never run is asked.
+// lastResult returns the last result without waiting; a result older than KeepFor starts a
+// new run in the background. A check whose results are not kept is run, because it is cheap,
+// and so is a check that has never run.
 func (c *checker) lastResult(ctx context.Context) error {
 	c.mu.Lock()
 	if c.KeepFor == 0 || !c.known {
@@ -111,19 +111,22 @@ func (c *checker) lastResult(ctx context.Context) error {
 	return c.result
 }
 
-// runCheck goes on when whoever asked first has gone: others may wait for it.
+// runCheck continues when the client that started it is gone, because others may wait for it.
 func (c *checker) runCheck(ctx context.Context, current *checkRun) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
 	defer cancel()
 
 	current.err = c.runRecovering(ctx)
 	c.mu.Lock()
-	c.running, c.known, c.result, c.at = nil, true, current.err, c.now()
+	c.running = nil
+	c.known = true
+	c.result = current.err
+	c.at = c.now()
 	c.mu.Unlock()
 	close(current.done)
 }
 
-// runRecovering keeps a defect of a check from ending the process.
+// runRecovering turns a panic of a check into an error, so that it does not end the process.
 func (c *checker) runRecovering(ctx context.Context) (err error) {
 	defer func() {
 		if recover() != nil {

@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// How long a level may be lent.
+// The durations of a temporary level.
 const (
 	defaultOverride = 10 * time.Minute
 	minOverride     = time.Second
@@ -18,7 +18,7 @@ const (
 
 var errStopping = errors.New("the service is stopping")
 
-// Level lends the log another level for a while. Its methods are safe for concurrent
+// Level changes the log level for a limited time. Its methods are safe for concurrent
 // use.
 type Level struct {
 	level      zap.AtomicLevel
@@ -31,30 +31,28 @@ type Level struct {
 	stopped  bool
 }
 
-// levelOverride is a change that is taken back.
+// levelOverride is a temporary level.
 type levelOverride struct {
 	expiresAt time.Time
 	timer     *time.Timer
 }
 
-// NewLevel takes the level as it stands for the one to come back to. logger is told
-// of every change; it has to be the one whose level it is, or what is written of a
-// change may be lost.
+// NewLevel returns a Level that reverts to the present level. Every change is logged to
+// logger, which must be the logger of this level; otherwise its lines may be lost.
 func NewLevel(level zap.AtomicLevel, logger *zap.Logger, now func() time.Time) *Level {
 	return &Level{level: level, configured: level.Level(), logger: logger, now: now}
 }
 
-// Stop takes a change back and accepts no other. It leaves no timer behind.
+// Stop reverts a change and rejects further ones. It leaves no timer behind.
 func (l *Level) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	l.stopped = true
-	l.revertLocked("the log level is back, the service stops")
+	l.revertLocked("log level reverted because the service stops")
 }
 
-// overrideLevel changes the level, and changes it back after a while. It replaces a change
-// that is in force.
+// overrideLevel changes the level for a duration. It replaces a change in force.
 func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remote string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,24 +70,24 @@ func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remot
 		l.mu.Lock()
 		defer l.mu.Unlock()
 
-		if l.override == current { // else it was replaced while it waited for the lock
-			l.revertLocked("the log level is back")
+		if l.override == current { // otherwise it was replaced while this function waited for the lock
+			l.revertLocked("log level reverted")
 		}
 	})
 	l.override = current
-	l.setAndLog(level, "the log level was changed", zap.Time("until", current.expiresAt.UTC()), zap.String("remote", remote))
+	l.setAndLog(level, "log level changed", zap.Time("until", current.expiresAt.UTC()), zap.String("remote", remote))
 	return nil
 }
 
-// endOverride takes a change back before its time.
+// endOverride reverts a change before its time.
 func (l *Level) endOverride(remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	l.revertLocked("the log level was changed back", zap.String("remote", remote))
+	l.revertLocked("log level reverted on request", zap.String("remote", remote))
 }
 
-// revertLocked needs the lock.
+// revertLocked reverts a change. The caller holds the lock.
 func (l *Level) revertLocked(message string, fields ...zap.Field) {
 	if l.override == nil {
 		return
@@ -100,8 +98,8 @@ func (l *Level) revertLocked(message string, fields ...zap.Field) {
 	l.setAndLog(l.configured, message, fields...)
 }
 
-// setAndLog changes the level, and says so while the more talkative of the two levels
-// holds. Where neither lets a warning through, it is said as loudly as it takes.
+// setAndLog changes the level, and logs that while the more verbose of the two levels is in
+// force. If both suppress warnings, the line gets the lowest level that one of them lets through.
 func (l *Level) setAndLog(to zapcore.Level, message string, fields ...zap.Field) {
 	from := l.level.Level()
 	fields = append(fields, zap.Stringer("from", from), zap.Stringer("to", to))
@@ -113,11 +111,11 @@ func (l *Level) setAndLog(to zapcore.Level, message string, fields ...zap.Field)
 	l.level.SetLevel(to)
 }
 
-// levelReport is what is told about the level.
+// levelReport is the answer of /debug/log-level.
 type levelReport struct {
 	Level      string `json:"level"`
 	Configured string `json:"configured"`
-	// RevertsAt and RevertsIn are there while the level is lent.
+	// RevertsAt and RevertsIn are set while a temporary level is in force.
 	RevertsAt *time.Time `json:"reverts_at,omitempty"`
 	RevertsIn string     `json:"reverts_in,omitempty"`
 }
@@ -129,7 +127,8 @@ func (l *Level) buildReport() levelReport {
 	r := levelReport{Level: l.level.Level().String(), Configured: l.configured.String()}
 	if l.override != nil {
 		ends := l.override.expiresAt.UTC().Truncate(time.Second)
-		r.RevertsAt, r.RevertsIn = &ends, l.override.expiresAt.Sub(l.now()).Round(time.Second).String()
+		r.RevertsAt = &ends
+		r.RevertsIn = l.override.expiresAt.Sub(l.now()).Round(time.Second).String()
 	}
 
 	return r

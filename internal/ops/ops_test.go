@@ -37,7 +37,7 @@ func TestDocuments(t *testing.T) {
 	require.Equal(t, "theeye_ready 1\n", ask(t, port, http.MethodGet, "/metrics", "").Body.String())
 }
 
-// The index lists what there is: all of it answers, and what is not there is not listed.
+// The index lists exactly the paths that exist, and each of them answers.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	optional := []string{"/metrics", "/debug/log-level", "/debug/pprof/"}
@@ -86,8 +86,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// The server gives up on who does not send its headers, and refuses those that are
-// too large. A profile may take longer than a request may.
+// The server gives up on a client that does not send its headers, and rejects headers that
+// are too large. A profile may take longer than a request.
 func TestServerIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestProfilesAreNotCutOff(t *testing.T) {
 	})
 }
 
-// serve returns what connects to a server of a handler and sends a request.
+// serve starts a server of a handler, and returns a function that sends a request to it.
 func serve(t *testing.T, handler http.Handler) func(request string) net.Conn {
 	t.Helper()
 	server := ops.NewServer(handler, zap.NewNop())
@@ -144,12 +144,12 @@ func serve(t *testing.T, handler http.Handler) func(request string) net.Conn {
 		client, far := net.Pipe()
 		t.Cleanup(func() { _ = client.Close() }) // the test may have done so
 		listener.connections <- far
-		go io.WriteString(client, request) //nolint:errcheck // the answer tells
+		go io.WriteString(client, request) //nolint:errcheck // the answer is checked
 		return client
 	}
 }
 
-// pipeListener accepts connections inside the process, which fake time knows of.
+// pipeListener accepts connections inside the process, so that they work with fake time.
 type pipeListener struct {
 	connections chan net.Conn
 	closed      chan struct{}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// probe is a question that a platform asks: several checks, and one answer.
+// probe is a probe of the platform: several checks, and one answer.
 type probe struct {
 	name   string
 	checks []*checker
@@ -25,12 +25,12 @@ func newProbe(name string, checks []Check, now func() time.Time) *probe {
 	return p
 }
 
-// report is what a probe found.
+// report is the result of a probe.
 type report struct {
 	Probe  string        `json:"probe"`
 	Ready  bool          `json:"ready"`
 	Checks []checkReport `json:"checks"`
-	// Unknown are the names that were to be excluded and that no check has.
+	// Unknown are the excluded names that no check has.
 	Unknown []string `json:"unknown_excludes,omitempty"`
 }
 
@@ -42,8 +42,8 @@ type checkReport struct {
 	Detail   string `json:"detail,omitempty"`
 }
 
-// runChecks asks all checks that are not excluded, at the same time: the slowest one
-// decides how long it takes.
+// runChecks runs all checks that are not excluded, at the same time, so it takes as long as
+// the slowest one.
 func (p *probe) runChecks(ctx context.Context, exclude []string) report {
 	r := report{Probe: p.name, Ready: true, Checks: make([]checkReport, len(p.checks)), Unknown: p.unknownChecks(exclude)}
 	answers := make([]chan error, len(p.checks))
@@ -64,7 +64,8 @@ func (p *probe) runChecks(ctx context.Context, exclude []string) report {
 		}
 
 		if err := <-answers[i]; err != nil {
-			r.Checks[i].OK, r.Checks[i].Detail = false, err.Error()
+			r.Checks[i].OK = false
+			r.Checks[i].Detail = err.Error()
 			r.Ready = r.Ready && !check.Required
 		}
 	}
@@ -72,8 +73,8 @@ func (p *probe) runChecks(ctx context.Context, exclude []string) report {
 	return r
 }
 
-// unknownChecks picks the names that no check has. They come from a stranger, so they are
-// few, and what does not look like a name is not repeated.
+// unknownChecks returns the names that no check has. They come from an untrusted client, so
+// their number is bounded, and a text that does not look like a name is not repeated.
 func (p *probe) unknownChecks(exclude []string) []string {
 	const most, longest = 8, 40
 	var unknown []string
@@ -87,7 +88,7 @@ func (p *probe) unknownChecks(exclude []string) []string {
 		}
 
 		if name == "" || len(name) > longest || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			name = "(a text that is no name)"
+			name = "(not a valid name)"
 		}
 
 		unknown = append(unknown, name)
@@ -96,13 +97,13 @@ func (p *probe) unknownChecks(exclude []string) []string {
 	return unknown
 }
 
-// serveAll answers for all checks.
+// serveAll answers with all checks.
 func (p *probe) serveAll(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	p.writeReport(w, r, p.runChecks(r.Context(), query["exclude"]), query.Has("verbose"))
 }
 
-// serveOne answers for a single check, required or not.
+// serveOne answers with a single check, required or not.
 func (p *probe) serveOne(w http.ResponseWriter, r *http.Request) {
 	at := slices.IndexFunc(p.checks, func(c *checker) bool { return c.Name == r.PathValue("check") })
 	if at < 0 {
@@ -131,8 +132,8 @@ func (p *probe) writeReport(w http.ResponseWriter, r *http.Request, found report
 	writeText(w, status, found.renderText(verbose))
 }
 
-// renderText writes the report as the Kubernetes API server does. When it failed, every
-// line is there in any case: whoever looks then wants to know.
+// renderText renders the report like the Kubernetes API server. A failed report always has
+// every line, because its reader needs them.
 func (r *report) renderText(verbose bool) string {
 	var b strings.Builder
 	if verbose || !r.Ready {
@@ -166,8 +167,8 @@ func (r *report) renderText(verbose bool) string {
 	return b.String()
 }
 
-// acceptsJSON tells whether a client named JSON among what it accepts. A wildcard
-// does not: curl and kubelets send one, and are better served with text.
+// acceptsJSON reports whether a client accepts JSON explicitly. A wildcard does not count:
+// curl and kubelets send one, and text suits them better.
 func acceptsJSON(r *http.Request) bool {
 	for _, header := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(header, ",") {

@@ -35,7 +35,7 @@ func TestMarked(t *testing.T) {
 	require.Error(t, err)
 }
 
-// fake notes what is wanted of it.
+// fake records its calls.
 type fake struct {
 	paths  []pathindex.Path
 	unread error
@@ -61,7 +61,7 @@ func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{paths: []pathindex.Path{{"shop", "order", []string{"sku"}}}}
 		m := pathindex.New(f, f, time.Minute, zap.NewNop())
-		m.Start()
+		m.Start(t.Context())
 		<-time.After(2*time.Minute + time.Second)
 		m.Stop()
 		m.Stop()
@@ -71,7 +71,7 @@ func TestRounds(t *testing.T) {
 		m = pathindex.New(f, f, time.Minute, zap.NewNop())
 		m.Stop() // without Start
 		m = pathindex.New(f, f, time.Minute, zap.NewNop())
-		m.Start()
+		m.Start(t.Context())
 		synctest.Wait()
 		m.Stop()
 		require.Len(t, f.asked, 1, "a running round is cut off")
@@ -84,7 +84,7 @@ func TestWhatFailsIsLogged(t *testing.T) {
 	f := &fake{unread: errors.New("away")}
 	m := pathindex.New(f, f, time.Minute, zap.New(core))
 	m.RunRound(t.Context())
-	require.Empty(t, f.asked, "who does not know what is wanted drops nothing")
+	require.Empty(t, f.asked, "nothing is dropped while the wanted paths are unknown")
 	require.Equal(t, 1, logs.Len())
 	f.unread, f.failed = nil, errors.New("away")
 	m.RunRound(t.Context())
@@ -92,7 +92,7 @@ func TestWhatFailsIsLogged(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	m.RunRound(ended)
-	require.Equal(t, 2, logs.Len(), "a round that is stopped is no failure")
+	require.Equal(t, 2, logs.Len(), "a stopped round is not a failure")
 
 	f.paths, f.failed = make([]pathindex.Path, pathindex.MaxPaths+1), nil
 	m.RunRound(t.Context())

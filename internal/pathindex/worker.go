@@ -2,10 +2,11 @@ package pathindex
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/background"
 )
 
 // MaxPaths bounds the paths that have an index: each index makes storing an event of
@@ -33,82 +34,48 @@ type Result struct{ Built, Dropped int }
 
 // Worker does a round at the start and then one an interval.
 type Worker struct {
-	source   Source
-	store    Store
-	interval time.Duration
-	logger   *zap.Logger
+	*background.Worker
 
-	once   sync.Once
-	cancel context.CancelFunc
-	done   chan struct{}
+	source Source
+	store  Store
+	logger *zap.Logger
 }
 
-// New makes a maker that has yet to be started.
+// New makes a worker that has yet to be started.
 func New(source Source, store Store, interval time.Duration, logger *zap.Logger) *Worker {
-	return &Worker{source: source, store: store, interval: interval, logger: logger, done: make(chan struct{})}
-}
+	w := &Worker{source: source, store: store, logger: logger}
+	w.Worker = background.NewWorker(background.Config{Round: w.RunRound, Interval: interval})
 
-// Start begins the rounds. It is called once.
-func (m *Worker) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	m.cancel = cancel
-	go func() {
-		defer close(m.done)
-
-		ticker := time.NewTicker(m.interval)
-		defer ticker.Stop()
-
-		for {
-			m.RunRound(ctx)
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-}
-
-// Stop ends the rounds, cancels a running one and waits for it. It may be called more
-// than once, and without Start.
-func (m *Worker) Stop() {
-	m.once.Do(func() {
-		if m.cancel == nil {
-			return
-		}
-
-		m.cancel()
-		<-m.done
-	})
+	return w
 }
 
 // RunRound builds what is wanted and drops what is not. What fails is logged and tried
 // again in the next round.
-func (m *Worker) RunRound(ctx context.Context) {
-	wanted, err := m.source.WantedPaths(ctx)
+func (w *Worker) RunRound(ctx context.Context) {
+	wanted, err := w.source.WantedPaths(ctx)
 	if err != nil { // nothing is dropped because nobody could tell what is wanted
-		m.logFailure(ctx, "marked paths could not be read", err)
+		w.logFailure(ctx, "marked paths could not be read", err)
 		return
 	}
 
 	if len(wanted) > MaxPaths {
-		m.logger.Warn("too many paths of payloads are marked as indexed; those behind the bound have no index",
+		w.logger.Warn("too many paths of payloads are marked as indexed; those behind the bound have no index",
 			zap.Int("marked", len(wanted)), zap.Int("bound", MaxPaths))
 		wanted = wanted[:MaxPaths]
 	}
 
-	done, err := m.store.ReconcileIndexes(ctx, wanted)
+	done, err := w.store.ReconcileIndexes(ctx, wanted)
 	if done != (Result{}) {
-		m.logger.Info("indexes of payloads were changed", zap.Int("built", done.Built), zap.Int("dropped", done.Dropped))
+		w.logger.Info("indexes of payloads were changed", zap.Int("built", done.Built), zap.Int("dropped", done.Dropped))
 	}
 
 	if err != nil {
-		m.logFailure(ctx, "indexes of payloads could not be built or dropped", err)
+		w.logFailure(ctx, "indexes of payloads could not be built or dropped", err)
 	}
 }
 
-func (m *Worker) logFailure(ctx context.Context, what string, err error) {
+func (w *Worker) logFailure(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		m.logger.Warn(what, zap.Error(err))
+		w.logger.Warn(what, zap.Error(err))
 	}
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// AccessStore keeps applications and keys. It implements the stores of package
-// access and is safe for concurrent use.
+// AccessStore stores applications and keys. It implements the stores of package access and is
+// safe for concurrent use.
 //
-// Every change adds one to access_version in its own transaction. That row is
-// locked last, after application and api_key, so changes wait for one another
-// there and never in a circle.
+// Every change increments access_version in its own transaction. That row is locked last, after
+// application and api_key, so changes wait for one another there and cannot deadlock.
 type AccessStore struct {
 	db *DB
 }
@@ -77,8 +76,8 @@ func (s *AccessStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error)
 	return read, translateError(err, "read applications and keys")
 }
 
-// commitChange runs one change in a transaction of its own and, if it changed anything,
-// tells every directory.
+// commitChange runs one change in a transaction of its own and, if anything changed, increments
+// the version that every cache polls.
 func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
 	err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 		changed, err := run(tx)
@@ -90,7 +89,7 @@ func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(p
 		return err
 	})
 
-	if errors.Is(err, errNameTaken) { // scripts take this answer for the promise that it exists
+	if errors.Is(err, errNameTaken) { // scripts read this answer as a promise that the application exists
 		if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
 			err = unconfirmed
 		}
@@ -101,6 +100,7 @@ func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(p
 
 // collectRows reads all rows, and returns an empty slice for none.
 func collectRows[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

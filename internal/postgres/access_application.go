@@ -70,8 +70,8 @@ func (s *AccessStore) FindApplication(ctx context.Context, name string) (access.
 	return found, translateError(err, "read an application")
 }
 
-// lockApplicationSQL finds its row by application_name_key and locks it until the
-// transaction ends: of two patches at once, neither undoes the other.
+// lockApplicationSQL finds its row by application_name_key and locks it until the transaction
+// ends, so that neither of two concurrent patches undoes the other.
 const lockApplicationSQL = applicationSQL + ` for update`
 
 // updateApplicationSQL finds the row, which is locked already, by application_pkey.
@@ -108,12 +108,12 @@ func (s *AccessStore) UpdateApplication(ctx context.Context, name string, patch 
 	return updated, nil
 }
 
-// settingsOf is what an audit entry says of an application.
+// settingsOf returns the settings that an audit entry records of an application.
 func settingsOf(a *access.Application) map[string]any {
 	return map[string]any{"disabled": a.Disabled, "rate_limit": a.RateLimit, "allowed_origins": a.AllowedOrigins}
 }
 
-// textArray makes texts of any kind fit for a text[] that is not null.
+// textArray converts texts of any kind for a text[] column that is not null.
 func textArray[T ~string](values []T) []string {
 	texts := make([]string, 0, len(values))
 	for _, v := range values {

@@ -17,12 +17,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// replica is what one process has of access: a store, a directory that follows it,
-// and a registry.
+// replica is the access part of one process: a store, a cache that follows it, and a registry.
 type replica struct {
-	store     *postgres.AccessStore
-	directory *access.Cache
-	registry  *access.Registry
+	store    *postgres.AccessStore
+	cache    *access.Cache
+	registry *access.Registry
 }
 
 func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
@@ -34,15 +33,15 @@ func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	store := postgres.NewAccessStore(db)
-	directory := access.NewCache(access.Config{Refresh: 20 * time.Millisecond},
+	cache := access.NewCache(access.Config{Refresh: 20 * time.Millisecond},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	t.Cleanup(directory.Stop)
-	return &replica{store, directory, access.NewRegistry(access.RegistryDeps{
-		Applications: store, Keys: store, Cache: directory, Rand: rand.Reader, Now: time.Now,
+	t.Cleanup(cache.Stop)
+	return &replica{store, cache, access.NewRegistry(access.RegistryDeps{
+		Applications: store, Keys: store, Cache: cache, Rand: rand.Reader, Now: time.Now,
 	})}
 }
 
-// version reads the number by which directories learn of changes.
+// version reads the number by which caches detect changes.
 func (r *replica) version(t *testing.T) int64 {
 	t.Helper()
 	version, _, err := r.store.ReadVersion(t.Context())
@@ -201,7 +200,7 @@ func TestAccessOneOfManyCreatesAnApplication(t *testing.T) {
 	}
 
 	require.Equal(t, 1, created)
-	require.Equal(t, before+1, r.version(t), "a refused change is no change")
+	require.Equal(t, before+1, r.version(t), "a rejected change does not count")
 }
 
 func TestAccessKeys(t *testing.T) {
@@ -268,25 +267,25 @@ func TestAccessRevokeKey(t *testing.T) {
 	r.create(t, "shop")
 	r.create(t, "blog")
 	key := r.key(t, "shop", access.ScopeIngest)
-	_, err := r.directory.Authenticate(key.Text)
+	_, err := r.cache.Authenticate(key.Text)
 	require.NoError(t, err, "its creator can use it at once")
 
 	for application, id := range map[string]string{"blog": key.ID, "nobody": key.ID, "shop": "000000000000"} {
 		requireCode(t, r.registry.RevokeKey(ctx, application, id), fault.NotFound, fault.CodeNotFound)
 	}
 
-	_, err = r.directory.Authenticate(key.Text)
+	_, err = r.cache.Authenticate(key.Text)
 	require.NoError(t, err)
 
 	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID))
-	_, err = r.directory.Authenticate(key.Text)
+	_, err = r.cache.Authenticate(key.Text)
 	requireCode(t, err, fault.Unauthenticated, fault.CodeUnauthorized)
 	keys, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.NotNil(t, keys[0].RevokedAt)
 	version := r.version(t)
 
-	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID), "again is fine")
+	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID), "revoking again succeeds")
 	again, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.Equal(t, keys, again, "and changes nothing")
@@ -297,21 +296,21 @@ func TestAccessRevokeKey(t *testing.T) {
 	require.Empty(t, snapshot.Keys)
 }
 
-// Two replicas on one database: what one changes, the other follows by itself.
+// Two replicas on one database: each follows the changes of the other.
 func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := pgtest.New(t)
 	here, there := newReplica(t, database, false), newReplica(t, database, false)
-	here.directory.Start()
-	there.directory.Start()
+	here.cache.Start(t.Context())
+	there.cache.Start(t.Context())
 	// seen waits until the other replica answers as the first one does.
 	seen := func(text string, code fault.Code) {
 		t.Helper()
-		_, err := here.directory.Authenticate(text)
+		_, err := here.cache.Authenticate(text)
 		require.Equal(t, code, codeOf(err), "in force at once where it was made")
 		require.Eventually(t, func() bool {
-			_, err := there.directory.Authenticate(text)
+			_, err := there.cache.Authenticate(text)
 			return codeOf(err) == code
 		}, 5*time.Second, 5*time.Millisecond, "and everywhere within 5 s")
 	}
@@ -333,10 +332,10 @@ func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	})
 	require.NoError(t, err)
 	seen(two.Text, "")
-	caller, err := there.directory.Authenticate(two.Text)
+	caller, err := there.cache.Authenticate(two.Text)
 	require.NoError(t, err)
 	require.Equal(t, 7, *caller.Application.RateLimit)
-	require.True(t, there.directory.OriginAllowed("https://shop.example"))
+	require.True(t, there.cache.OriginAllowed("https://shop.example"))
 }
 
 func codeOf(err error) fault.Code {

@@ -55,13 +55,13 @@ returning data`
 // moveKeySQL uses event_key_pkey.
 const moveKeySQL = `update event_key set "timestamp" = $2 where event_id = $1`
 
-// recordAmendmentSQL keeps the digest of what an event was when it was stored, from the
-// first edit on. It uses event_amendment_pkey.
+// recordAmendmentSQL keeps the digest of the event as it was first stored. Later edits leave the
+// digest unchanged. It uses event_amendment_pkey.
 const recordAmendmentSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", original_digest) values ($1, $2, $3, $4)
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp"`
 
-// takeSequenceSQL uses session_pkey; the row is locked already.
+// takeSequenceSQL uses session_pkey; the row is already locked.
 const takeSequenceSQL = `
 update session set last_sequence = last_sequence + 1, event_count = event_count + 1,
 	started_at = least(started_at, $2), last_event_at = greatest(last_event_at, $2),
@@ -70,9 +70,9 @@ update session set last_sequence = last_sequence + 1, event_count = event_count 
 where session_id = $1
 returning last_sequence`
 
-// resetSessionSQL works out a session's row from its events: its ends by
-// event_pkey, its applications by a scan of its events unless it has only one. A
-// session without ends has no events, even while it counts some that are expiring.
+// resetSessionSQL recomputes a session's row from its events: the first and last time by
+// event_pkey, the applications by a scan of the events unless there is only one. A session
+// without a first and last time has no events, even while it counts some that are expiring.
 const resetSessionSQL = `
 update session s set event_count = case when ends.started_at is null then 0 else s.event_count + $2 end,
 	started_at = ends.started_at, last_event_at = ends.last_event_at,
@@ -82,14 +82,14 @@ from (select (select min(e."timestamp") from event e where e.session_id = $1) as
 	(select max(e."timestamp") from event e where e.session_id = $1) as last_event_at) as ends
 where s.session_id = $1`
 
-// errMoved tells that a session is concerned that was not locked.
+// errMoved reports that the event is in, or moves to, a session that was not locked.
 var errMoved = errors.New("an event moved to another session meanwhile")
 
 // amendment is one attempt to change an event.
 type amendment struct {
 	pgx.Tx
 	id uuid.UUID
-	// target is the session that the event is to move to, if it is known yet.
+	// target is the session to which the event is to move, if it is known yet.
 	target uuid.NullUUID
 	// current is the locked event.
 	current        event.Stored
@@ -116,8 +116,9 @@ func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(even
 	return edited, err
 }
 
-// applyEdit stores what an event is to be. Everything concerned is locked.
+// applyEdit stores the new content of an event. All the rows involved are locked.
 func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
+
 	current, next := c.current, &envelope.Event
 	edited := current
 	edited.Event = *next
@@ -157,7 +158,7 @@ func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (ev
 	return edited, recordAudit(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
 }
 
-// changedMembers names the members in which two events differ, and not what is in them.
+// changedMembers names the members in which two events differ, without their values.
 func changedMembers(before, after *event.Event) []string {
 	changed := []string{}
 	for _, member := range []struct {
@@ -178,7 +179,7 @@ func changedMembers(before, after *event.Event) []string {
 	return changed
 }
 
-// jsonParameter is a JSON document as a parameter; null for none.
+// jsonParameter converts a JSON document to a parameter; nil becomes null.
 func jsonParameter(document []byte) *string {
 	if document == nil {
 		return nil
@@ -191,13 +192,13 @@ func jsonParameter(document []byte) *string {
 // eraseEventSQL uses a partition's event_timestamp_idx.
 const eraseEventSQL = `delete from event where "timestamp" = $1 and event_id = $2`
 
-// recordErasureSQL uses event_amendment_pkey. Nothing of the content stays.
+// recordErasureSQL uses event_amendment_pkey. It keeps nothing of the content.
 const recordErasureSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", erased_at) values ($1, $2, $3, now())
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
 
-// EraseEvent implements amend.Store. The ledger keeps the id. That there is no such event is
-// told only when this is durable: the answer to an earlier attempt may have been lost.
+// EraseEvent implements amend.Store. The ledger keeps the id. A missing event is reported only
+// once its absence is durable: the answer to an earlier attempt may have been lost.
 func (s *AmendStore) EraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
 	err := s.eraseEvent(ctx, id, check)
 	if !fault.Is(err, fault.CodeNotFound) {
@@ -229,9 +230,9 @@ func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(ev
 	})
 }
 
-// withLockedEvent runs do with the event and its session locked, and the session that the
-// event is to move to, as soon as that is known. It tries again when the event
-// moved meanwhile, when a partition was missing, and after contention.
+// withLockedEvent runs do while the event, its session and, once it is known, the session to
+// which the event is to move are locked. It retries when the event moved in the meantime, when a
+// partition was missing, and after contention.
 func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*amendment) error) error {
 	mayBeCommitted := false // by an earlier attempt
 	policy := transactionRetry()
@@ -239,7 +240,7 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 
 	return policy.run(ctx, func() (retryDecision, error) {
 		c := amendment{id: id}
-		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found out
+		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found the session
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
 
@@ -258,7 +259,7 @@ func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *
 				return giveUp, err
 			}
 
-		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
+		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // the earlier attempt was committed: the event is erased
 			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
 		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
 			mayBeCommitted = true
@@ -291,16 +292,16 @@ func (c *amendment) lockRows(ctx context.Context) error {
 			}
 		}
 
-		var gone bool
-		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&gone); err != nil {
+		var erased bool
+		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&erased); err != nil {
 			return err
 		}
 
-		if gone && id == session { // its events are about to go
+		if erased && id == session { // its events are about to be deleted
 			return pgx.ErrNoRows
 		}
 
-		if gone {
+		if erased {
 			return fault.InvalidAt(fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 		}
 	}

@@ -11,12 +11,12 @@ import (
 )
 
 // arrayParam is a one-dimensional array in the binary form of a statement's parameter
-// (PostgreSQL sources, array_send): dimensions, a flag for nulls, the elements' type,
-// length and lower bound, then each element behind its length. Values are rendered
-// straight into it.
+// (PostgreSQL sources, array_send): dimensions, a flag for nulls, the type of the elements,
+// length and lower bound, then each element after its length. Values are written directly into
+// it.
 type arrayParam []byte
 
-// arrayHeader is the length of what stands before the elements.
+// arrayHeader is the length of the part before the elements.
 const arrayHeader = 20
 
 // newArrayParam makes an array of n values of a type, each of about size bytes.
@@ -58,7 +58,7 @@ func (a *arrayParam) addJSON(value []byte) { *a = pgcopy.AppendJSONB(*a, value) 
 
 func (a *arrayParam) addBytes(value []byte) { *a = pgcopy.AppendBytes(*a, value) }
 
-// addNull adds a value that is unknown, and notes that there is one.
+// addNull adds a null and sets the flag for nulls.
 func (a *arrayParam) addNull() {
 	binary.BigEndian.PutUint32((*a)[4:], 1)
 	*a = pgcopy.AppendNull(*a)

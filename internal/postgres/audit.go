@@ -17,7 +17,7 @@ const recordSQL = `
 insert into audit_entry (audit_entry_id, actor, application, request_id, action, target, detail)
 values ($1, $2, nullif($3, ''), nullif($4, ''), $5, $6, $7::jsonb)`
 
-// recordAudit notes a change in its own transaction: who made it is in ctx. detail is
+// recordAudit records a change in the transaction of the change; ctx holds the actor. detail is
 // rendered as a JSON object; nil is an empty one.
 func recordAudit(ctx context.Context, tx pgx.Tx, action audit.Action, target string, detail any) error {
 	text := []byte("{}")
@@ -38,8 +38,8 @@ func recordAudit(ctx context.Context, tx pgx.Tx, action audit.Action, target str
 	return err
 }
 
-// selectAuditSQL walks audit_entry_pkey backwards and takes no lock. The filters are
-// applied on the way: administrators change little.
+// selectAuditSQL walks audit_entry_pkey backwards and takes no lock. The filters are applied on
+// the way, since administrators make few changes.
 const selectAuditSQL = `
 select a.audit_entry_id, a."at", a.actor, coalesce(a.application, ''), coalesce(a.request_id, ''), a.action, a.target, a.detail
 from audit_entry a`
@@ -78,20 +78,20 @@ func scanAuditEntry(row pgx.Row) (e audit.Entry, err error) {
 	return e, err
 }
 
-// expireAuditSQL calls a function of the schema, which walks audit_entry_pkey from its
-// beginning and locks what it deletes: the role of the service may not delete entries.
+// expireAuditSQL calls a function of the schema, which walks audit_entry_pkey from the beginning
+// and locks the rows that it deletes: the service's own role may not delete entries.
 const expireAuditSQL = `select theeye_expire_audit($1, $2)`
 
-// PruneAudit implements retention.Store. It works in small transactions; if it is
-// cut off, the next round goes on with it.
+// PruneAudit implements retention.Store. It works in small transactions; if it is interrupted,
+// the next round continues.
 func (s *RetentionStore) PruneAudit(ctx context.Context, before time.Time) error {
 	for {
-		var gone int64
-		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, eraseBatchSize).Scan(&gone); err != nil {
+		var deleted int64
+		if err := s.db.change.QueryRow(ctx, expireAuditSQL, before, eraseBatchSize).Scan(&deleted); err != nil {
 			return translateError(err, "drop old audit entries")
 		}
 
-		if gone == 0 {
+		if deleted == 0 {
 			return nil
 		}
 	}

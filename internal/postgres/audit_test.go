@@ -24,7 +24,7 @@ select gen_random_uuid(), now() - n * interval '1 hour', 'key:' || n % 7, 'event
 	require.NoError(t, err)
 }
 
-// Old entries go in more than one transaction, and the others stay.
+// Old entries are deleted in more than one transaction, and the others stay.
 func TestExpireAudit(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -52,8 +52,8 @@ func TestAuditPlan(t *testing.T) {
 	require.NotContains(t, plan, "Rows Removed")
 }
 
-// A very long session is erased in several transactions; the entries of all of them
-// add up to what was erased.
+// A very long session is erased in several transactions; their audit entries add up to
+// everything that was erased.
 func TestErasureOfALongSessionIsWhollyRecorded(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

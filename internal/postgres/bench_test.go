@@ -23,9 +23,9 @@ func newDurableBundle(b *testing.B) *bundle {
 	return &bundle{database: database, db: db, store: newStore(db, keepAll())}
 }
 
-// BenchmarkCommit is one transaction after the other, on one connection to a durable
-// Postgres. An operation is a group. Duplicates are groups that are sent again
-// whole, by the careful path.
+// BenchmarkCommit commits one transaction after the other on one connection to a durable
+// Postgres. An operation is a group. Duplicates are complete groups that are sent again, on the
+// careful path.
 func BenchmarkCommit(b *testing.B) {
 	inside := newDurableBundle(b)
 	for _, kind := range []string{"new", "duplicates", "one session"} {
@@ -40,7 +40,7 @@ func BenchmarkCommit(b *testing.B) {
 func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 	b.Helper()
 	ctx, want := context.Background(), ingest.Stored
-	// The careful path is taken for a while after a duplicate; another store forgets that.
+	// After a duplicate the store stays on the careful path for a while; a new store does not.
 	store := newStore(inside.db, keepAll())
 	groups := make([]*ingest.Group, b.N)
 	for i := range groups {
@@ -51,7 +51,7 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 		want = ingest.Duplicate
 		first := groups[0]
 		require.NoError(b, store.Commit(ctx, first))
-		require.NoError(b, store.Commit(ctx, first)) // the attempt that finds out about it
+		require.NoError(b, store.Commit(ctx, first)) // the attempt that finds the duplicates
 		for i := range groups {
 			groups[i] = first
 		}
@@ -73,7 +73,9 @@ func benchCommit(b *testing.B, inside *bundle, kind string, events int) {
 
 // newGroup makes a request of events, in sessions of ten or in a single one.
 func newGroup(events int, oneSession bool) *ingest.Group {
-	r, verdicts, session := request(shop), make([]ingest.Verdict, events), uuid.New()
+	r := request(shop)
+	verdicts := make([]ingest.Verdict, events)
+	session := uuid.New()
 	r.Envelopes = make([]event.Envelope, events)
 	group := &ingest.Group{Items: make([]ingest.Item, events)}
 	for i := range events {

@@ -24,9 +24,9 @@ type executor interface {
 // rollbackBudget bounds a rollback, and a request to cancel.
 const rollbackBudget = 2 * time.Second
 
-// withConnection runs a transaction that ends by its own COMMIT, and rolls back what
-// is left open. The rollback has a budget of its own, so that a request that ran
-// out of time does not leave its locks behind.
+// withConnection runs a transaction that ends with its own COMMIT, and rolls back a transaction
+// that is left open. The rollback has a budget of its own, so that a request that ran out of
+// time does not leave its locks behind.
 func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn) error) error {
 	pooled, err := pool.Acquire(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn)
 	conn := pooled.Conn()
 	defer func() {
 		if conn.IsClosed() {
-			pooled.Hijack() // its slot is free at once; Release would wait for a server that may be gone
+			pooled.Hijack() // its slot is free at once; Release would wait for a server that may be down
 			return
 		}
 
@@ -58,15 +58,15 @@ func withConnection(ctx context.Context, pool *pgxpool.Pool, run func(*pgx.Conn)
 	return err
 }
 
-// abandonConnection closes a connection on which something runs, and asks the server to end
-// it: it would otherwise hold its locks until it looks for the client, which a wait for a
-// lock does not do.
+// abandonConnection closes a connection on which a statement runs, and asks the server to cancel
+// the statement. The server would otherwise hold its locks until it checks the client, which it
+// does not do while it waits for a lock.
 func abandonConnection(ctx context.Context, conn *pgconn.PgConn) error {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackBudget)
 		defer cancel()
 
-		_ = conn.CancelRequest(ctx) // a server that is down has nothing to end
+		_ = conn.CancelRequest(ctx) // a server that is down has nothing to cancel
 	}()
 
 	return conn.Close(ctx)

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// deniedSQL asks why the schema cannot be changed: who asks, where, whether that role may
-// make tables, and who owns those that are there.
+// deniedSQL reads why the schema cannot be changed: the role, the database, whether the role may
+// create tables, and the owner of the existing tables.
 const deniedSQL = `select current_user, current_database(), has_schema_privilege('public', 'create'),
 	coalesce((select tableowner from pg_catalog.pg_tables where schemaname = 'public' and tablename = 'event'), current_user)`
 
@@ -24,8 +24,8 @@ func explainDenied(db *sql.DB, err error) error {
 		return err
 	}
 
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	const budget = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), budget)
 	defer cancel()
 
 	var role, database, owner string

@@ -19,7 +19,7 @@ func TestMigrateSaysWhatToGrant(t *testing.T) {
 		_, err := pool.Exec(ctx, statement)
 		require.NoError(t, err)
 	}
-	run("revoke create on schema public from public") // as it is from Postgres 15 on
+	run("revoke create on schema public from public") // the default from Postgres 15 on
 	for _, role := range []string{plain, other} {
 		run("create role " + role + " login")
 		t.Cleanup(func() { run("drop owned by " + role + "; drop role " + role) })

@@ -18,8 +18,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// differential holds the decoder's promise against the database: what is
-// accepted can be stored and is read back equal, and what is refused can be kept.
+// differential compares the decoder with the database: an accepted event can be stored and is
+// read back unchanged, and a rejected one can be recorded.
 type differential struct {
 	store *postgres.EventStore
 	again *postgres.EventStore
@@ -34,7 +34,7 @@ func newDifferential(t testing.TB) *differential {
 	return &differential{store: newStore(b.db, keep), again: newStore(b.db, keep), pool: b.database.Pool(t), rules: event.DefaultRules()}
 }
 
-// clock is the service's, so that a corpus does not grow old.
+// clock is fixed, so that a corpus does not become outdated.
 func clock() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // commit stores envelopes as one group, which must not have to be split.
@@ -94,7 +94,7 @@ func (d *differential) check(t testing.TB, envelopes []event.Envelope) {
 	require.Equal(t, len(sent), read)
 	for i, v := range d.commit(t, d.again, envelopes) {
 		if envelopes[i].Accepted() {
-			require.Equal(t, ingest.Duplicate, v.Status, "what was stored has the digest of what was sent: %s", envelopes[i].Raw)
+			require.Equal(t, ingest.Duplicate, v.Status, "the stored event has the digest of the sent one: %s", envelopes[i].Raw)
 		}
 	}
 }
@@ -121,8 +121,8 @@ func TestWhateverIsAcceptedCanBeStored(t *testing.T) {
 		}
 	}
 
-	require.Greater(t, accepted, documents/4, "too little is accepted to mean anything")
-	require.Less(t, accepted, documents*3/4, "too little is refused to mean anything")
+	require.Greater(t, accepted, documents/4, "too few events are accepted to prove anything")
+	require.Less(t, accepted, documents*3/4, "too few events are rejected to prove anything")
 }
 
 func FuzzStorable(f *testing.F) {
@@ -144,8 +144,8 @@ func FuzzStorable(f *testing.F) {
 	})
 }
 
-// TestDigestAgreesWithPostgres compares documents in pairs: one is the other
-// rewritten, or changed a little, or both.
+// TestDigestAgreesWithPostgres compares documents in pairs: one is the other rewritten, or
+// slightly changed, or both.
 func TestDigestAgreesWithPostgres(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)
@@ -179,8 +179,8 @@ func TestDigestAgreesWithPostgres(t *testing.T) {
 	require.Less(t, same, len(equal)*3/4)
 }
 
-// generator makes texts that are JSON, or almost. A tame one leaves out what the
-// decoder refuses.
+// generator generates texts that are JSON, or nearly. A tame one leaves out everything that the
+// decoder rejects.
 type generator struct {
 	*rand.Rand
 
@@ -189,10 +189,10 @@ type generator struct {
 
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
-// one tells true once in n times.
+// one returns true once in n times.
 func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
 
-// event makes a text that is often an event.
+// event generates a text that is often an event.
 func (g *generator) event() string {
 	text := fmt.Sprintf(`{"session_id":"%s","category":%s,"name":%s,"timestamp":"%s","data":%s}`,
 		uuid.NewSHA1(uuid.Nil, []byte{byte(g.IntN(50))}), g.str(), g.str(), g.timestamp(), g.object(g.IntN(4)))
@@ -346,12 +346,12 @@ func (g *generator) mutated(text string) string {
 	return string(b)
 }
 
-// rewritten says the same with other words.
+// rewritten writes the same document in another way.
 func (g *generator) rewritten(text string) string {
 	return strings.NewReplacer("1e2", "100.0", "1E+2", "1e2", "100", "1e2", "-0,", "0,", "0.0", "0e7", "é", `\u00e9`, `\n`, `\u000A`, `\/`, "/", "😀", `\uD83D\ude00`, "a", `\u0061`, ",", " ,\n").Replace(text)
 }
 
-// changed says something a little different, most of the time.
+// changed changes the document slightly, most of the time.
 func (g *generator) changed(text string) string {
 	for range 5 {
 		other := g.mutated(text)

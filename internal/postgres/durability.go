@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Durability is what a commit of the database waits for.
+// Durability holds the settings that decide what a commit waits for.
 type Durability struct {
 	// SynchronousCommit, Fsync and FullPageWrites are the settings of these names.
 	SynchronousCommit, Fsync, FullPageWrites string
@@ -56,11 +56,11 @@ const (
 	durabilitySQL = `pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('fsync'), ` +
 		`pg_catalog.current_setting('full_page_writes'), pg_catalog.current_setting('synchronous_standby_names')`
 
-	// unsafeCommit is a setting that nobody sets. Reading it is the error by which a
-	// transaction ends itself, with a state that no other statement of a commit gives.
+	// unsafeCommit is a setting that never exists. Reading it is the error by which a
+	// transaction ends itself, with an SQLSTATE that no other statement of a commit returns.
 	unsafeCommit = "theeye.unsafe_commit"
-	// requireDurabilitySQL is durabilitySQL, and an error where a crash or a failover
-	// could lose what is committed. It says in SQL what Weaknesses says in Go.
+	// requireDurabilitySQL is durabilitySQL, and an error where a crash or a failover could lose
+	// a commit. It states in SQL the rules that Weaknesses states in Go.
 	requireDurabilitySQL = durabilitySQL + `, case when pg_catalog.current_setting('synchronous_commit') = 'off'
 	or pg_catalog.current_setting('fsync') = 'off' or pg_catalog.current_setting('full_page_writes') = 'off'
 	or pg_catalog.current_setting('synchronous_commit') = 'local' and pg_catalog.current_setting('synchronous_standby_names') <> ''
@@ -83,8 +83,8 @@ func (db *DB) settingsSQL() string {
 	return durabilitySQL
 }
 
-// confirmSQL is the last statement of a transaction whose answer is a promise: it makes
-// the commit wait, and reads what the commit waits for.
+// confirmSQL is the last statement of a transaction whose answer is a promise: it makes the
+// commit wait, and reads the settings that decide what the commit waits for.
 func (db *DB) confirmSQL() string { return "select " + db.settingsSQL() + ", " + waitSQL }
 
 // readDurability reads the columns of settingsSQL in their text form.
@@ -95,39 +95,42 @@ func readDurability(values [][]byte) (Durability, bool) {
 	}
 
 	return Durability{
-		SynchronousCommit: string(values[0]), Fsync: string(values[1]), FullPageWrites: string(values[2]), Standbys: string(values[3]),
+		SynchronousCommit: string(values[0]),
+		Fsync:             string(values[1]),
+		FullPageWrites:    string(values[2]),
+		Standbys:          string(values[3]),
 	}, true
 }
 
-// errUnsafeCommit tells that the database is set up so that it could lose what it
-// commits, and that the service is to store nothing then.
+// errUnsafeCommit reports that the database could lose what it commits, and that the service is
+// configured to store nothing then.
 var errUnsafeCommit = errors.New("the database is set up so that a crash or a failover could lose what it commits, and database.durability is require")
 
-// isUnsafeCommit tells whether a transaction ended itself by requireDurabilitySQL.
+// isUnsafeCommit reports whether requireDurabilitySQL ended the transaction.
 func isUnsafeCommit(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == stateUndefinedObject && strings.Contains(pg.Message, unsafeCommit)
 }
 
-// recordCommit notes what a commit waited for.
+// recordCommit records the durability settings of a commit.
 func (db *DB) recordCommit(d Durability) {
 	db.durability.recordSettings(d, true)
-	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the others are the server's
+	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the other values come from the server's configuration
 		db.renewConnections()
 	}
 }
 
-// recordUnsafeCommit finds out what made a transaction end itself, and notes it.
+// recordUnsafeCommit reads and records the settings that made a transaction end itself.
 func (db *DB) recordUnsafeCommit(ctx context.Context) {
 	if _, err := db.ReadWeaknesses(ctx); err != nil {
-		return // the database is away, which shows by itself
+		return // the database is down, which other signals show
 	}
 
 	db.renewConnections()
 }
 
-// renewConnections has connections made anew, at most once in a while: what was set for a
-// role or a database, and corrected, reaches a connection when it is made.
+// renewConnections has connections replaced, at most once a minute: a corrected setting of a
+// role or a database reaches a connection only when it is made.
 func (db *DB) renewConnections() {
 	if db.durability.shouldRenew() {
 		db.write.Reset()
@@ -135,16 +138,16 @@ func (db *DB) renewConnections() {
 	}
 }
 
-// errNotReplicated tells that a commit stopped waiting for its synchronous standbys. The
+// errNotReplicated reports that a commit stopped waiting for its synchronous standbys. The
 // transaction is committed on this server alone, and a failover would lose it.
 var errNotReplicated = errors.New("the commit was not confirmed by the synchronous standbys")
 
-// syncWait is the routine of the server that warns when a commit stops waiting for its
-// standbys, because somebody cancelled it or ended its connection. The warning is all
-// that tells: the COMMIT succeeds. Its text is translated, the routine's name is not.
+// syncWait is the routine of the server that warns when a commit stops waiting for its standbys
+// because the wait was cancelled or the connection was ended. The warning is the only sign,
+// since the COMMIT succeeds. Its text is translated, the name of the routine is not.
 const syncWait = "SyncRepWaitForLSN"
 
-// notReplicatedKey is where a connection notes that warning.
+// notReplicatedKey is the key under which a connection records that warning.
 const notReplicatedKey = "theeye: not replicated"
 
 // recordReplicationWarning is called for each notice that a connection receives.
@@ -165,16 +168,18 @@ func checkReplicated(conn *pgconn.PgConn) error {
 	return errNotReplicated
 }
 
-// weaknessTTL is how long a weakness counts after a commit has shown it, although
-// others do not: settings of a role or a database reach each connection when it is made.
+// weaknessTTL is how long a weakness counts after a commit has shown it, even if later commits
+// do not: settings of a role or a database reach each connection only when it is made.
 const weaknessTTL = 15 * time.Second
 
-// renewEvery is how often connections are made anew while synchronous_commit is weak.
+// renewEvery is the shortest time between two renewals of the connections while
+// synchronous_commit is weak.
 const renewEvery = time.Minute
 
-// durabilityMonitor knows which weaknesses the database has. It is safe for concurrent use.
+// durabilityMonitor holds the known weaknesses of the database. It is safe for concurrent use.
 type durabilityMonitor struct {
-	// last is what was noted last, so that a commit that finds nothing new costs nothing.
+	// last holds the settings recorded last, so that a commit that finds no change costs
+	// nothing.
 	last atomic.Pointer[Durability]
 	// unsafeCommits counts commits that a crash or a failover could lose.
 	unsafeCommits atomic.Int64
@@ -186,7 +191,7 @@ type durabilityMonitor struct {
 	renewed time.Time
 }
 
-// shouldRenew tells whether it is time to make connections anew.
+// shouldRenew reports whether it is time to renew the connections.
 func (w *durabilityMonitor) shouldRenew() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -200,8 +205,8 @@ func (w *durabilityMonitor) shouldRenew() bool {
 	return true
 }
 
-// recordSettings notes what a commit waited for, or would have. The report is called at once when
-// a weakness appears, and when the last one is gone.
+// recordSettings records the settings of a commit or of a check. It calls report when a weakness
+// appears, and when the last one is gone.
 func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.hasWeakness() {
 		return
@@ -241,7 +246,7 @@ func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
 	}
 }
 
-// hasWeakness tells whether a weakness is known.
+// hasWeakness reports whether a weakness is known.
 func (w *durabilityMonitor) hasWeakness() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -249,7 +254,7 @@ func (w *durabilityMonitor) hasWeakness() bool {
 	return len(w.seen) > 0
 }
 
-// durableGauge is 1 when no weakness is known, else 0.
+// durableGauge returns 1 when no weakness is known, and 0 otherwise.
 func (w *durabilityMonitor) durableGauge() int64 {
 	if w.hasWeakness() {
 		return 0
@@ -258,7 +263,7 @@ func (w *durabilityMonitor) durableGauge() int64 {
 	return 1
 }
 
-// currentWeaknesses returns the weaknesses that are known.
+// currentWeaknesses returns the known weaknesses.
 func (w *durabilityMonitor) currentWeaknesses() []Weakness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -275,7 +280,7 @@ func (w *durabilityMonitor) currentLocked() []Weakness {
 	return found
 }
 
-// scanDurability reads a row of durabilitySQL, with what follows it.
+// scanDurability reads a row of durabilitySQL, and the columns that follow.
 func scanDurability(row pgx.Row, more ...any) (d Durability, err error) {
 	err = row.Scan(append([]any{&d.SynchronousCommit, &d.Fsync, &d.FullPageWrites, &d.Standbys}, more...)...)
 	return d, err

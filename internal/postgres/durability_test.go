@@ -21,17 +21,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// patience is how long a test lets a commit wait for a standby that never answers.
-const patience = 300 * time.Millisecond
+// commitWait is how long a test lets a commit wait for a standby that never answers.
+const commitWait = 300 * time.Millisecond
 
-// awaited is a database whose commits wait for a synchronous standby that is not there.
+// awaited is a database whose commits wait for a synchronous standby that does not exist.
 type awaited struct {
 	*bundle
 
 	admin *pgxpool.Pool
 }
 
-// newAwaited makes the database. Its commits wait from the call of waitForStandby on.
+// newAwaited makes the database. Its commits wait once loseStandby was called.
 func newAwaited(t *testing.T) *awaited {
 	t.Helper()
 	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
@@ -52,13 +52,13 @@ func (a *awaited) set(t *testing.T, name, value string) {
 	}, 10*time.Second, 5*time.Millisecond)
 }
 
-// loseStandby makes commits wait. The server's checkpointer tells its sessions so, in its
-// own time.
+// loseStandby makes commits wait. The server's checkpointer informs the sessions some time
+// later.
 func (a *awaited) loseStandby(t *testing.T) {
 	t.Helper()
 	a.set(t, "synchronous_standby_names", "nobody")
 	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 		defer cancel()
 
 		_, err := a.admin.Exec(ctx, "select pg_logical_emit_message(true, 'test', '')")
@@ -102,7 +102,7 @@ func newCollectorWithBudget(t *testing.T, store ingest.Store, budget time.Durati
 	return c
 }
 
-// resend is the same request as its client sends it a second time.
+// resend returns the same request as a client sends it a second time.
 func resend(r *ingest.Request) *ingest.Request {
 	again := request(r.Application)
 	for i := range r.Envelopes {
@@ -113,17 +113,17 @@ func resend(r *ingest.Request) *ingest.Request {
 	return again
 }
 
-// A commit that no standby has confirmed is on one machine alone, although it is visible
+// A commit that no standby has confirmed exists on one machine only, although it is visible
 // there: neither the first attempt nor a later one, which finds the event, acknowledges it.
 func TestEventIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
 	a := newAwaited(t)
 	sent := request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))
-	submit(t, collector(t, a.store, 1), request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // makes the partition
+	submit(t, collector(t, a.store, 1), request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // creates the partition
 	a.loseStandby(t)
 
 	for range 3 {
-		verdicts, err := newCollectorWithBudget(t, a.store, patience).Submit(context.Background(), resend(sent))
+		verdicts, err := newCollectorWithBudget(t, a.store, commitWait).Submit(context.Background(), resend(sent))
 		require.True(t, fault.Is(err, fault.CodeUnavailable), "%v %v", verdicts, err)
 	}
 
@@ -134,7 +134,7 @@ func TestEventIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	requireGapless(t, a.bundle)
 }
 
-// Whoever cancels the wait, or ends the connection, gets no acknowledgement out of it.
+// Cancelling the wait, or ending the connection, does not lead to an acknowledgement.
 func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 	t.Parallel()
 	for _, interruption := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
@@ -142,7 +142,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 			t.Parallel()
 			a := newAwaited(t)
 			c := newCollectorWithBudget(t, a.store, time.Minute)
-			submit(t, c, request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // makes the partition
+			submit(t, c, request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // creates the partition
 			a.loseStandby(t)
 			answered := make(chan []ingest.Verdict)
 			go func() {
@@ -154,7 +154,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 				first := a.waiting(t)
 				_, err := a.admin.Exec(context.Background(), "select "+interruption+"($1)", first)
 				require.NoError(t, err)
-				require.Eventually(t, func() bool { // it waits anew: by another process, or in another transaction
+				require.Eventually(t, func() bool { // it waits again: in another process, or in another transaction
 					select {
 					case verdicts := <-answered:
 						require.Failf(t, "acknowledged", "%v", verdicts)
@@ -173,7 +173,7 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 	}
 }
 
-// What administrators change is promised as events are.
+// Changes by administrators are promised like events.
 func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
 	a := newAwaited(t)
@@ -181,7 +181,9 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	session, noon := uuid.New(), time.Now().Add(-time.Hour)
 	edited, gone := envelope(session, noon), envelope(uuid.New(), noon)
 	submit(t, c, request(shop, edited, gone, envelope(uuid.New(), noon)))
-	amends, access_, types := postgres.NewAmendStore(a.db), postgres.NewAccessStore(a.db), postgres.NewEventTypeStore(a.db)
+	amends := postgres.NewAmendStore(a.db)
+	access_ := postgres.NewAccessStore(a.db)
+	types := postgres.NewEventTypeStore(a.db)
 	erasures := postgres.NewErasureStore(a.db)
 	ctx := context.Background()
 	_, err := access_.CreateKey(ctx, access.HashedKey{Key: access.Key{ID: "k", Application: "shop", Scopes: []access.Scope{access.ScopeRead}}})
@@ -214,7 +216,7 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	for _, name := range []string{"edit", "erase", "erase session", "create application", "revoke key", "event type"} {
 		a.loseStandby(t)
 		for attempt := range 2 {
-			short, cancel := context.WithTimeout(ctx, patience)
+			short, cancel := context.WithTimeout(ctx, commitWait)
 			err := changes[name](short)
 			cancel()
 			require.Error(t, err, "%s, attempt %d", name, attempt)
@@ -223,15 +225,14 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 		}
 
 		a.findStandby(t)
-		if err := changes[name](ctx); err != nil { // it was done by an attempt before
+		if err := changes[name](ctx); err != nil { // an earlier attempt has made the change
 			require.True(t, fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeAlreadyExists), "%s: %v", name, err)
 		}
 	}
 }
 
-// Each commit knows what it waited for: a setting that is turned off while the service
-// runs is reported by the first commit after it, and with database.durability require
-// nothing is stored any more.
+// Each commit reads what it waited for: a setting that is turned off while the service runs is
+// reported by the next commit, and with database.durability require nothing more is stored.
 func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 	t.Parallel()
 	for setting, value := range map[string]string{"synchronous_commit": "off", "fsync": "off", "full_page_writes": "off"} {

@@ -20,8 +20,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// edited is what editors did to events: how often each was counted up, and
-// whether it was erased.
+// edited records the work of the editors: how often each event was counted up, and whether it
+// was erased.
 type edited struct {
 	mu     sync.Mutex
 	counts map[uuid.UUID]int
@@ -39,15 +39,17 @@ func (e *edited) note(id uuid.UUID, erased bool) {
 	}
 }
 
-// isErased tells whether an edit failed because its event was erased meanwhile.
+// isErased reports whether an edit failed because its event had been erased.
 func isErased(err error) bool {
 	return fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeSessionErased)
 }
 
-// countUp adds one to an event's data, moves it to another session now and then,
-// and gives it another time.
+// countUp adds one to an event's data, sometimes moves the event to another session, and changes
+// its time.
 func countUp(d *dice, sessions uint64) func(event.Stored) (event.Envelope, error) {
-	move, to, shift := d.chance(20), sessionOf(d.Uint64N(sessions)), time.Duration(d.Int64N(int64(time.Minute)))
+	move := d.chance(20)
+	to := sessionOf(d.Uint64N(sessions))
+	shift := time.Duration(d.Int64N(int64(time.Minute)))
 	return func(current event.Stored) (event.Envelope, error) {
 		next := current.Event
 		var n int
@@ -65,19 +67,20 @@ func countUp(d *dice, sessions uint64) func(event.Stored) (event.Envelope, error
 	}
 }
 
-// Writers, editors and erasers at the same sessions: no edit is lost, no event of
-// an erased session survives, every session's row is what its events make of it,
-// and nobody hears of a deadlock.
+// Writers, editors and erasers work on the same sessions: no edit is lost, no event of an erased
+// session survives, every session's row agrees with its events, and no client sees a deadlock.
 func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	t.Parallel()
 	const sessions, writers, editors = 12, 8, 6
-	b, oracle, seen := newBundle(t), apptest.NewOracle(), &recent{}
+	b := newBundle(t)
+	oracle := apptest.NewOracle()
+	seen := &recent{}
 	both := replicas(t, b, 2)
 	amends := [2]*postgres.AmendStore{postgres.NewAmendStore(b.db), postgres.NewAmendStore(openDB(t, b.database.DSN()))}
 	erasers := [2]*erasure.Eraser{newEraser(b.db), newEraser(openDB(t, b.database.DSN()))}
 	log := &edited{counts: map[uuid.UUID]int{}, erased: map[uuid.UUID]bool{}}
 	now := time.Now()
-	var refused atomic.Int64
+	var rejected atomic.Int64
 	write := func(d *dice) {
 		for range 40 {
 			envelopes := make([]event.Envelope, 1+d.IntN(20))
@@ -100,7 +103,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 					oracle.RecordSending(envelopes[i].Event)
 					seen.add(envelopes[i].Event)
 				case v.Status == ingest.Rejected && v.Violations[0].Code == fault.CodeSessionErased:
-					refused.Add(1)
+					rejected.Add(1)
 				default:
 					t.Errorf("an event was %s: %v", v.Status, v.Violations)
 				}
@@ -150,7 +153,7 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 			bury(d)
 		}
 	})
-	for n := range uint64(3) { // those that were erased before anything was in them
+	for n := range uint64(3) { // the sessions that were erased before they had events
 		require.NoError(t, tryErase(erasers[0], erasure.Request{SessionIDs: []uuid.UUID{sessionOf(n)}}))
 	}
 
@@ -158,11 +161,11 @@ func TestRaceOfEditsErasuresAndIngest(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	log.compare(t, b)
-	t.Logf("%d events sent, %d refused, %d edited, %d erased singly, %d left, %d deadlocks",
-		seen.count(), refused.Load(), len(log.counts), len(log.erased), count(t, b, "event"), countDeadlocks(t, b))
+	t.Logf("%d events sent, %d rejected, %d edited, %d erased singly, %d left, %d deadlocks",
+		seen.count(), rejected.Load(), len(log.counts), len(log.erased), count(t, b, "event"), countDeadlocks(t, b))
 }
 
-// compare fails the test where an edit was lost or something erased is there.
+// compare fails the test if an edit was lost or an erased event still exists.
 func (e *edited) compare(t *testing.T, b *bundle) {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(context.Background(), "select event_id, session_id, data ->> 'n' from event")

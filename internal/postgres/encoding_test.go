@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A database that does not hold every text is refused by its name, with what to do, and
-// nothing is made in it.
+// A database that cannot hold every text is refused by its name, with the remedy, and nothing is
+// created in it.
 func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
@@ -30,13 +30,13 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 			require.NoError(t, d.Pool(t).QueryRow(t.Context(), "select count(*) from pg_class where relnamespace = 'public'::regnamespace").Scan(&tables))
 			require.Zero(t, tables)
 
-			// One that a release before this migrated.
+			// A database that an earlier release migrated.
 			require.ErrorIs(t, openDB(t, d.DSN()).CheckSchema(t.Context()), postgres.ErrEncoding)
 		})
 	}
 }
 
-// The remedy that is told works on every version.
+// The remedy in the message works on every version.
 func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	t.Parallel()
 	d := pgtest.NewEncoded(t, "SQL_ASCII")
@@ -49,8 +49,7 @@ func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	require.NoError(t, postgres.Migrate(t.Context(), strings.Replace(d.DSN(), "/"+d.Name()+"?", "/"+d.Name()+"_u?", 1)))
 }
 
-// What sessions begin with is not what somebody set, but UTF-8: nothing is refused,
-// changed or read wrong.
+// Sessions start with UTF-8 whatever the settings are: no text is rejected, changed or misread.
 func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 	t.Parallel()
 	for name, setting := range map[string]func(c *testRoles) (statements []string, url string){
@@ -67,7 +66,7 @@ func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCastes(t)
+			c := newTestRoles(t)
 			c.exec(t, "insert into application (name) values ('shop')")
 			statements, url := setting(c)
 			c.exec(t, statements...)

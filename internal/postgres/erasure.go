@@ -17,12 +17,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// ErasureStore keeps erasures and takes their steps. It implements erasure.Store and is
-// safe for concurrent use, over several replicas, too.
+// ErasureStore stores erasures and runs their steps. It implements erasure.Store and is safe for
+// concurrent use, also by several replicas.
 //
-// A step is one transaction. It locks the erasure's row, then sessions by id, then events,
-// and saves how far it is before it commits: so two that work on the same erasure never
-// get into each other's way, and nothing is counted twice.
+// A step is one transaction. It locks the erasure's row, then sessions by id, then events, and
+// saves its progress before it commits: so two workers on the same erasure never interfere, and
+// nothing is counted twice.
 type ErasureStore struct {
 	db    *DB
 	reads *QueryStore
@@ -35,17 +35,17 @@ func NewErasureStore(db *DB) *ErasureStore {
 	return &ErasureStore{db: db, reads: NewQueryStore(db)}
 }
 
-// pool is where all connections for erasures come from.
+// pool returns the pool of all connections for erasures.
 func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
 
 // insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
-// insert the same ask.
+// insert the same request.
 const insertErasureSQL = `
 insert into erasure (erasure_id, session_ids, paths, filter, filter_digest, ask_digest, actor, application, request_id)
 values ($1, $2, $3, $4::jsonb, $5, $6, $7, nullif($8, ''), nullif($9, ''))
 on conflict (ask_digest) where finished_at is null do nothing`
 
-// erasureColumns are what erasureState.scanRow reads.
+// erasureColumns are the columns that erasureState.scanRow reads.
 const erasureColumns = `e.erasure_id, e.session_ids, e.paths, e.filter::text, e.filter_digest, e.actor, coalesce(e.application, ''), coalesce(e.request_id, ''),
 	e.requested_at, e.started_at, e.finished_at, e.erased_until, e.step, e.place, e.scan_at, e.scan_id, e.scan_transaction, e.last_transaction, e.late_after,
 	e.scanned, e.sessions, e.events, e.rejections, e.part_sessions, e.part_events, e.part_rejections, e.digest`
@@ -59,8 +59,8 @@ const (
 	backlogSQL = `select count(*), coalesce(extract(epoch from clock_timestamp() - min(requested_at)), 0)::float8 from erasure where finished_at is null`
 )
 
-// claimSQL uses erasure_requested_at_idx, or erasure_pkey, and passes over rows that are
-// locked: whoever is in the middle of a step keeps what it has, even past its lease.
+// claimSQL uses erasure_requested_at_idx, or erasure_pkey, and skips locked rows: a worker in
+// the middle of a step keeps its erasure, even past its lease.
 const claimSQL = `
 update erasure e set lease_id = $1, leased_until = clock_timestamp() + make_interval(secs => $2::float8),
 	started_at = coalesce(e.started_at, clock_timestamp()), taken_at = clock_timestamp()
@@ -71,11 +71,11 @@ where e.erasure_id = (
 returning ` + erasureColumns
 
 // BeginErasure implements erasure.Store.
-func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (erasure.Erasure, error) {
-	digest := ask.Digest()
+func (s *ErasureStore) BeginErasure(ctx context.Context, request erasure.Request) (erasure.Erasure, error) {
+	digest := request.Digest()
 	for {
 		found, err := s.findErasure(ctx, sameErasureSQL, digest[:])
-		if err == nil { // it is joined, and that it is begun is told when it is sure
+		if err == nil { // join it, and confirm first that its beginning is durable
 			return found, translateError(s.confirmDurable(ctx), "look for an erasure")
 		}
 
@@ -83,9 +83,9 @@ func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (e
 			return found, translateError(err, "look for an erasure")
 		}
 
-		if ask.MustExist {
-			kept, err := s.hasStoredData(ctx, ask.SessionIDs)
-			if err == nil && !kept {
+		if request.MustExist {
+			stored, err := s.hasStoredData(ctx, request.SessionIDs)
+			if err == nil && !stored {
 				err = cmp.Or(s.confirmDurable(ctx), erasure.NotFound())
 			}
 
@@ -94,7 +94,7 @@ func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (e
 			}
 		}
 
-		id, err := s.insertErasure(ctx, ask, digest[:])
+		id, err := s.insertErasure(ctx, request, digest[:])
 		if err != nil {
 			return found, translateError(err, "begin an erasure")
 		}
@@ -103,38 +103,40 @@ func (s *ErasureStore) BeginErasure(ctx context.Context, ask erasure.Request) (e
 			return s.FindErasure(ctx, id)
 		}
 
-		// Somebody else began the same meanwhile: it is joined, unless it is finished by now.
+		// Another caller began the same erasure in the meantime: join it, unless it has
+		// finished.
 	}
 }
 
-// insertErasure keeps an erasure. It returns uuid.Nil where the same one is unfinished.
-func (s *ErasureStore) insertErasure(ctx context.Context, ask erasure.Request, digest []byte) (uuid.UUID, error) {
+// insertErasure stores an erasure. It returns uuid.Nil if the same one is unfinished.
+func (s *ErasureStore) insertErasure(ctx context.Context, request erasure.Request, digest []byte) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, err
 	}
 
-	paths := make([]string, len(ask.Values))
-	for i, v := range ask.Values {
+	paths := make([]string, len(request.Values))
+	for i, v := range request.Values {
 		paths[i] = v.Path
 	}
 
 	var filter *string
 	var filterDigest []byte
-	if len(ask.Values) > 0 {
-		sum := erasure.FilterDigest(id, ask.RenderFilter())
-		filter, filterDigest = jsonParameter(encodeFilter(ask.Values)), sum[:]
+	if len(request.Values) > 0 {
+		sum := erasure.FilterDigest(id, request.RenderFilter())
+		filter = jsonParameter(encodeFilter(request.Values))
+		filterDigest = sum[:]
 	}
 
 	begun := false
 	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
-		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
+		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(request.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
 			return err
 		}
 
-		return recordAudit(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
+		return recordAudit(ctx, tx, audit.ErasureBegun, id.String(), request.AuditDetail())
 	})
 	if err != nil || !begun {
 		return uuid.Nil, err
@@ -143,7 +145,7 @@ func (s *ErasureStore) insertErasure(ctx context.Context, ask erasure.Request, d
 	return id, nil
 }
 
-// filterValue is one value as the column filter holds it.
+// filterValue is one value in the form of the column filter.
 type filterValue struct {
 	Path  string   `json:"path"`
 	Steps []string `json:"steps"`
@@ -177,13 +179,13 @@ select exists (select from session where session_id = any ($1) and erased_at is 
 // allErasedSQL uses session_pkey.
 const allErasedSQL = `select count(*) = cardinality($1::uuid[]) from session where session_id = any ($1) and erased_at is not null`
 
-// hasStoredData tells whether anything is kept of sessions, be it a text that names one.
-func (s *ErasureStore) hasStoredData(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
-	if err := s.pool().QueryRow(ctx, keptSessionsSQL, uuidArray(sessions)).Scan(&kept); err != nil || kept {
-		return kept, err
+// hasStoredData reports whether anything is stored of sessions, including a text that names one.
+func (s *ErasureStore) hasStoredData(ctx context.Context, sessions []uuid.UUID) (stored bool, err error) {
+	if err := s.pool().QueryRow(ctx, keptSessionsSQL, uuidArray(sessions)).Scan(&stored); err != nil || stored {
+		return stored, err
 	}
 
-	var erased bool // by an erasure that looked through the texts
+	var erased bool // by an erasure that has searched the texts
 	if err := s.pool().QueryRow(ctx, allErasedSQL, uuidArray(sessions)).Scan(&erased); err != nil || erased {
 		return false, err
 	}
@@ -209,9 +211,9 @@ func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.E
 	return found, translateError(err, "read an erasure")
 }
 
-// confirmDurable ends a transaction that changes nothing, before somebody is told by what was read
-// that something is erased: what was read may be of a commit that did not wait for all that
-// it should have.
+// confirmDurable ends an empty transaction, before a client is answered, on the basis of what
+// was read, that data is erased: the read may show a commit that did not wait for its full
+// durability.
 func (s *ErasureStore) confirmDurable(ctx context.Context) error {
 	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
@@ -235,7 +237,7 @@ func (s *ErasureStore) ClaimErasure(ctx context.Context, lease time.Duration, on
 	t := &erasureTask{store: s, lease: lease, leaseID: uuid.New()}
 	err := t.state.scanRow(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // there is none, and that is no fault
+		return nil, nil //nolint:nilnil // there is none, and that is not an error
 	}
 
 	if err != nil {
@@ -251,13 +253,15 @@ func (s *ErasureStore) ClaimErasure(ctx context.Context, lease time.Duration, on
 	return t, nil
 }
 
-// expandValues are values as they may be kept: as they were sent, and hashed.
+// expandValues returns the values in every form in which they may be stored: as sent, and
+// hashed.
 func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value) ([]erasure.SearchValue, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
 
 	var revision int64
+
 	var key []byte
 	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
 		return nil, err
@@ -271,26 +275,27 @@ func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value)
 	return wanted, nil
 }
 
-// scanPosition is a place in the order of times and ids.
+// scanPosition is a position in the order of time and id.
 type scanPosition struct {
 	at time.Time
 	id uuid.UUID
 }
 
-// erasureState is a row of erasure.
+// erasureState is a row of the table erasure.
 type erasureState struct {
 	erasure.Erasure
 
-	// sessionIndex is the session that is worked on.
+	// sessionIndex is the index of the session that is being erased.
 	sessionIndex int
-	// scan is where a scan stands; transaction belongs to it while late events are looked for.
+	// scan is the position of a scan; transaction belongs to it during the search for late
+	// events.
 	scan        scanPosition
 	transaction int64
 	// lastTransaction bounds the transactions of late events.
 	lastTransaction int64
-	// lateAfter is when replays that had taken texts before these were erased have ended.
+	// lateAfter is when the last replay that had read a text before its erasure has ended.
 	lateAfter time.Time
-	// sessionCounts counts what was erased of the session that is worked on.
+	// sessionCounts counts what was erased of the session that is being erased.
 	sessionCounts erasure.Counts
 }
 
@@ -307,9 +312,13 @@ func (s *erasureState) scanRow(row pgx.Row) error {
 		return err
 	}
 
-	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOrZero(started), timeOrZero(finished), timeOrZero(until)
-	s.scan.at, s.lateAfter = timeOrZero(scanAt), timeOrZero(lateAfter)
+	e.StartedAt = timeOrZero(started)
+	e.FinishedAt = timeOrZero(finished)
+	e.ErasedUntil = timeOrZero(until)
+	s.scan.at = timeOrZero(scanAt)
 	s.scan.id = scanID.UUID
+	s.lateAfter = timeOrZero(lateAfter)
+
 	if filter == nil {
 		return nil
 	}
@@ -326,7 +335,7 @@ func (s *erasureState) scanRow(row pgx.Row) error {
 	return nil
 }
 
-// timeOrZero is a time that may be null; then it is zero.
+// timeOrZero returns the zero time for null.
 func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
@@ -335,7 +344,7 @@ func timeOrZero(at *time.Time) time.Time {
 	return *at
 }
 
-// nullTime is null for the zero time.
+// nullTime returns null for the zero time.
 func nullTime(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil

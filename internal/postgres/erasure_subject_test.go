@@ -21,10 +21,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// marker is the id of the person who is erased; nothing may hold it in the end.
+// marker is the id of the person who is erased; nothing may hold it at the end.
 const marker = "marker-8612"
 
-// findTraces names the tables in which the marker stands, raw texts included.
+// findTraces names the tables that hold the marker, raw texts included.
 func findTraces(t testing.TB, b *bundle) (found []string) {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(t.Context(), `
@@ -53,7 +53,7 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 	return found
 }
 
-// submitRejected has an event refused that has the raw text.
+// submitRejected submits an event that is rejected and has the raw text.
 func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	t.Helper()
 	e := event.Envelope{Raw: []byte(raw)}
@@ -61,14 +61,14 @@ func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	require.Equal(t, ingest.Rejected, submit(t, c, request(shop, e))[0].Status)
 }
 
-// All that is of a person goes, in every partition and every shape, and nothing else.
+// All data of a person is erased, in every partition and every form, and nothing more.
 func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	mixed, own := uuid.New(), uuid.New()
 	var theirs []event.Envelope
-	for i := range 700 { // more than one step erases
+	for i := range 700 { // one step does not erase all
 		theirs = append(theirs, ofUser(mixed, firstOf(-i%4), marker))
 	}
 
@@ -93,12 +93,12 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 702, Rejections: 3}, finished.Counts)
 	require.Empty(t, findTraces(t, b))
 	require.Equal(t, len(others), count(t, b, "event"))
-	require.Equal(t, 4, count(t, b, "rejection"), "errors stay with their reasons")
+	require.Equal(t, 4, count(t, b, "rejection"), "rejections stay with their reasons")
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"))
 	require.Zero(t, count(t, b, "event_amendment where original_digest is not null"))
 	require.False(t, finished.ErasedUntil.Before(finished.RequestedAt))
 	sum := erasure.FilterDigest(finished.ID, []byte(`{"user.id":"`+marker+`"}`))
-	require.Equal(t, sum[:], finished.FilterDigest, "the receipt tells who was asked for to whom knows it")
+	require.Equal(t, sum[:], finished.FilterDigest, "a reader who knows the value can check it against the receipt")
 	for _, e := range theirs[:2] {
 		e.Event.SessionID = uuid.New()
 		require.Equal(t, fault.CodeEventErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
@@ -110,7 +110,7 @@ func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	require.Empty(t, contradictions)
 }
 
-// Values that a schema has hashed are found by what was sent.
+// Values that a schema has hashed are found by the value that was sent.
 func TestHashedValuesAreErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -125,7 +125,8 @@ func TestHashedValuesAreErased(t *testing.T) {
 	require.EqualValues(t, 2, eraseAs(t, b.db, auditor(), userIs("8612")).Events)
 }
 
-// What is stored or changed while the payloads are looked through is looked at in the end.
+// Events that are stored or changed during the scan of the payloads are searched in the last
+// pass.
 func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -142,14 +143,14 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	}
 
 	require.Equal(t, 1, count(t, b, "event"))
-	// An event of the past, behind the scan; and one that becomes theirs.
+	// An event of the past, behind the scan; and one that is changed to match.
 	submit(t, c, request(shop, ofUser(uuid.New(), firstOf(-2), marker)))
 	_, err = postgres.NewAmendStore(b.db).EditEvent(t.Context(), moving.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Data = first.Event.Data
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
-	// A text that is refused now, and one with a time from before that is committed only now.
+	// A text that is rejected now, and one with an earlier time that is committed only now.
 	submitRejected(t, c, string(first.Raw))
 	submitRejected(t, c, string(first.Raw))
 	execute(t, b, "update rejection set received_at = received_at - interval '5 seconds' where rejection_id = (select max(rejection_id::text)::uuid from rejection)")
@@ -161,15 +162,15 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	require.Empty(t, findTraces(t, b))
 }
 
-// A replay that had taken a text before it was erased may store its event after: the
-// erasure waits for the end of the replay's lease and looks again.
+// A replay that had read a text before it was erased may store its event later: the erasure
+// waits for the end of the replay's lease and searches again.
 func TestAnErasureWaitsForReplays(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	theirs := ofUser(uuid.New(), firstOf(0), marker)
 	submitRejected(t, c, string(theirs.Raw))
-	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has it
+	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has leased it
 	store := postgres.NewErasureStore(b.db)
 	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
@@ -191,11 +192,13 @@ func TestAnErasureWaitsForReplays(t *testing.T) {
 	require.Empty(t, findTraces(t, b))
 }
 
-// Texts that name an erased session go, however they name it; so do those that arrive
-// after it.
+// Texts that name an erased session are erased, in whatever form they name it; so are those that
+// arrive later.
 func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 	t.Parallel()
-	b, session, other := newBundle(t), uuid.New(), uuid.New()
+	b := newBundle(t)
+	session := uuid.New()
+	other := uuid.New()
 	c := collector(t, b.store, 1)
 	submit(t, c, request(shop, envelope(session, firstOf(0))))
 	naming := []string{
@@ -214,14 +217,14 @@ func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 		submitRejected(t, c, raw)
 	}
 
-	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "of a session that was erased no new text is kept either")
+	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "no new text of an erased session is kept either")
 
-	// A session that only such texts tell of.
+	// A session that exists only in such texts.
 	require.EqualValues(t, 1, eraseAs(t, b.db, auditor(), erasure.Request{SessionIDs: []uuid.UUID{other}, MustExist: true}).Rejections)
 	require.Zero(t, count(t, b, "rejection where raw is not null"))
 }
 
-// A subject's export is what its erasure erases.
+// A subject's export has the same events as the subject's erasure.
 func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -250,15 +253,15 @@ func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 	require.ElementsMatch(t, want, ids)
 	require.Len(t, errors, 1)
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
-	require.Equal(t, digestOf(append(ids, errors[0].ID)), finished.Digest, "an auditor can tell by the export")
+	require.Equal(t, digestOf(append(ids, errors[0].ID)), finished.Digest, "an auditor can verify the erasure by the export")
 	read()
 	require.Empty(t, events)
 	require.Empty(t, errors)
 }
 
-// Ingest, edits and erasures of the same person and the same sessions: nothing of the
-// person that was stored before the last erasure is left, nothing of others is lost, and
-// the rows of sessions agree with their events.
+// Ingest, edits and erasures of the same person and the same sessions race: no event of the
+// person stored before the last erasure is left, no other event is lost, and the rows of
+// sessions agree with their events.
 func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 	t.Parallel()
 	const sessions, writers = 6, 4
@@ -303,17 +306,17 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 	})
 	require.NoError(t, tryErase(erasers[0], userIs(marker)))
 	require.Empty(t, findTraces(t, b))
-	require.Equal(t, writers*30, count(t, b, "event"), "what is of others stays")
+	require.Equal(t, writers*30, count(t, b, "event"), "events of others stay")
 	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
 
-// A partition whose types all have an index of the path is not looked through.
+// A partition whose types all have an index of the path is not scanned.
 func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 	t.Parallel()
 	const months, each = 3, 4000
-	// A server of its own: transactions of others would make the erasure look again.
+	// A server of its own: transactions of other tests would make the erasure search again.
 	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	for m := range months {
@@ -347,7 +350,8 @@ insert into event_type_version (event_type_id, version, mode, schema) select eve
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
 	require.EqualValues(t, months*each/10, finished.Events)
 	require.Empty(t, findTraces(t, b))
-	// The beginnings of the first month and of the last, and the one in the middle.
+	// Only the beginnings of the first and the last month, and the month in the middle, are
+	// scanned.
 	require.Less(t, finished.Scanned, int64(months*each))
 	require.Greater(t, finished.Scanned, int64(each))
 	require.Equal(t, months*each*9/10+1, count(t, b, "event"))

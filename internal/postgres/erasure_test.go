@@ -25,8 +25,8 @@ func newEraser(db *postgres.DB) *erasure.Eraser {
 	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: postgres.NewErasureStore(db), Logger: zap.NewNop(), Now: time.Now})
 }
 
-func tryErase(e *erasure.Eraser, ask erasure.Request) error {
-	begun, err := e.BeginErasure(context.Background(), ask)
+func tryErase(e *erasure.Eraser, request erasure.Request) error {
+	begun, err := e.BeginErasure(context.Background(), request)
 	if err == nil {
 		_, err = e.FinishErasure(context.Background(), begun.ID, func(erasure.Erasure) {})
 	}
@@ -34,10 +34,10 @@ func tryErase(e *erasure.Eraser, ask erasure.Request) error {
 	return err
 }
 
-func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Request) erasure.Erasure {
+func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, request erasure.Request) erasure.Erasure {
 	t.Helper()
 	e := newEraser(db)
-	begun, err := e.BeginErasure(audit.WithActor(t.Context(), actor), ask)
+	begun, err := e.BeginErasure(audit.WithActor(t.Context(), actor), request)
 	require.NoError(t, err)
 	finished, err := e.FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func eraseSession(t testing.TB, db *postgres.DB, session uuid.UUID) erasure.Eras
 
 func auditor() audit.Actor { return audit.Actor{Name: "key:a"} }
 
-// userIs asks for all that has a user's id in its payload.
+// userIs requests the erasure of everything with a user's id in its payload.
 func userIs(id string) erasure.Request {
 	return erasure.Request{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
 }
@@ -82,7 +82,7 @@ func storeLongSession(t testing.TB, b *bundle, session uuid.UUID, events int) (i
 	return ids
 }
 
-// digestOf is what an auditor computes of ids.
+// digestOf computes the digest of ids as an auditor would.
 func digestOf(ids []uuid.UUID) []byte {
 	sum := new(big.Int)
 	for _, id := range ids {
@@ -105,8 +105,8 @@ func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) eras
 	return task
 }
 
-// A worker that stops in the middle, without a word, is replaced when its lease ends. What
-// it did counts once, and it does no more.
+// A worker that stops in the middle, without releasing its lease, is replaced when the lease
+// ends. Its work counts once, and it does no more.
 func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	t.Parallel()
 	const events = 25_000
@@ -124,7 +124,7 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	require.Less(t, left, events)
 	half, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
-	require.Equal(t, erasure.Running, half.State(), "it is never told to be done before it is")
+	require.Equal(t, erasure.Running, half.State(), "it is never reported as finished before it is")
 	require.EqualValues(t, events-left, half.Events)
 
 	finished, err := newEraser(second).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
@@ -133,7 +133,7 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	require.Equal(t, digestOf(ids), finished.Digest)
 	require.Zero(t, count(t, b, "event"))
 	_, err = stopped.RunStep(t.Context())
-	require.Error(t, err, "it has no lease any more")
+	require.Error(t, err, "it has lost its lease")
 	again, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
 	require.Equal(t, finished.Counts, again.Counts)
@@ -142,7 +142,8 @@ func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	require.Empty(t, contradictions)
 }
 
-// While a worker is in the middle of a step nobody takes its erasure, even past its lease.
+// While a worker is in the middle of a step, no other worker claims its erasure, even past its
+// lease.
 func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
@@ -169,15 +170,15 @@ func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// Who asks for the same while it is unfinished gets the same erasure.
+// A second request for the same erasure while it is unfinished joins it.
 func TestTheSameErasureIsJoined(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
 	storeLongSession(t, b, session, 1000)
-	ask := erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true}
+	request := erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true}
 	ids := make([]uuid.UUID, 8)
 	parallel(len(ids), func(n int) {
-		begun, err := newEraser(b.db).BeginErasure(context.Background(), ask)
+		begun, err := newEraser(b.db).BeginErasure(context.Background(), request)
 		if err != nil {
 			t.Error(err)
 		}
@@ -191,16 +192,16 @@ func TestTheSameErasureIsJoined(t *testing.T) {
 	require.Equal(t, 1, count(t, b, "erasure"))
 	_, err := newEraser(b.db).FinishErasure(t.Context(), ids[0], func(erasure.Erasure) {})
 	require.NoError(t, err)
-	_, err = newEraser(b.db).BeginErasure(t.Context(), ask)
+	_, err = newEraser(b.db).BeginErasure(t.Context(), request)
 	require.True(t, fault.Is(err, fault.CodeNotFound), "nothing is left: %v", err)
-	unbound := ask
+	unbound := request
 	unbound.MustExist = false
 	other, err := newEraser(b.db).BeginErasure(t.Context(), unbound)
 	require.NoError(t, err)
 	require.NotEqual(t, ids[0], other.ID)
 }
 
-// An event that was erased does not come back, neither in its session nor in another one.
+// An erased event does not come back, neither in its session nor in another one.
 func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
@@ -217,9 +218,9 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 	}
 
 	require.Zero(t, count(t, b, "event"))
-	require.Zero(t, count(t, b, "rejection where raw is not null"), "and the text of none is kept")
+	require.Zero(t, count(t, b, "rejection where raw is not null"), "and none of their texts is kept")
 
-	// As long as events are kept, and no longer.
+	// The ids stay in the ledger as long as events are kept, and no longer.
 	retention := postgres.NewRetentionStore(b.db)
 	_, err := retention.ExpireEvents(t.Context(), firstOf(-2))
 	require.NoError(t, err)

@@ -16,18 +16,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// What is the server's fault, or the moment's, is to be sent again: a 503. What is
-// neither is a defect, and no sender can help it.
+// An error that the server or the moment causes is answered with 503, to be sent again. Any
+// other error is a defect that no sender can correct.
 func TestStatesOfTheServerAreUnavailable(t *testing.T) {
 	t.Parallel()
 	for state, retried := range map[string]bool{
-		"53100": true,                               // the disk is full
+		"53100": true,                               // disk full
 		"53200": true,                               // out of memory
-		"53300": true,                               // no connection is left
+		"53300": true,                               // too many connections
 		"57P01": true, "57P02": true, "57P03": true, // shut down, crashed, starting
-		"57014": true, "55P03": true, // cancelled, a lock not had in time
-		"08006": true, "08003": true, // the connection broke
-		"58030": true,                // the disk cannot be read
+		"57014": true, "55P03": true, // cancelled, lock timeout
+		"08006": true, "08003": true, // connection broken
+		"58030": true,                // disk unreadable
 		"25006": true,                // read-only: a standby, or a primary that became one
 		"40001": true, "40P01": true, // contention
 		"42P01": false, "42601": false, "XX000": false,
@@ -41,7 +41,7 @@ func TestStatesOfTheServerAreUnavailable(t *testing.T) {
 	require.False(t, found)
 }
 
-// withSetting is a connection string that sets something on every connection.
+// withSetting returns a connection string that applies a setting to every connection.
 func withSetting(dsn, setting string) string {
 	separator := "?"
 	if strings.Contains(dsn, "?") {
@@ -51,8 +51,8 @@ func withSetting(dsn, setting string) string {
 	return dsn + separator + setting
 }
 
-// A primary that takes no writes stores nothing, and whoever sends is told to send again:
-// the events are then stored by one that does.
+// A primary that accepts no writes stores nothing, and the sender is asked to send again: a
+// primary that accepts writes then stores the events.
 func TestReadOnlyPrimary(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -67,7 +67,7 @@ func TestReadOnlyPrimary(t *testing.T) {
 	require.Equal(t, []ingest.Status{ingest.Stored}, statuses(submit(t, collector(t, b.store, 1), sent)))
 }
 
-// The service asks the connections that it commits on, and leaves the settings as the
+// The service reads the settings of the connections on which it commits, and leaves them as the
 // server has them.
 func TestWeaknessesAreThoseOfTheCommits(t *testing.T) {
 	t.Parallel()

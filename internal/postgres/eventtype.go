@@ -13,11 +13,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// EventTypeStore keeps event types. It implements the stores of package eventtype and is
-// safe for concurrent use.
+// EventTypeStore stores event types. It implements the stores of package eventtype and is safe
+// for concurrent use.
 //
-// Every change locks the only row of event_type_revision first, so that changes follow
-// one another, and adds one to it.
+// Every change first locks the only row of event_type_revision, so that changes follow one
+// another, and increments it.
 type EventTypeStore struct {
 	db *DB
 }
@@ -83,7 +83,8 @@ func scanType(row pgx.CollectableRow) (eventtype.Type, error) { return readType(
 func readType(row pgx.Row) (t eventtype.Type, err error) {
 	var schema []byte
 	err = row.Scan(&t.Category, &t.Name, &t.Version, &schema, &t.Mode, &t.Description, &t.CreatedAt)
-	t.Schema, t.CreatedAt = schema, t.CreatedAt.UTC()
+	t.Schema = schema
+	t.CreatedAt = t.CreatedAt.UTC()
 	return t, err
 }
 
@@ -119,8 +120,8 @@ func (s *EventTypeStore) ListVersions(ctx context.Context, key eventtype.Key) ([
 	return found, translateError(err, "read the versions of an event type")
 }
 
-// errDryRun ends a transaction that was to tell what it would do.
-var errDryRun = errors.New("nothing is to be done")
+// errDryRun ends the transaction of a dry run.
+var errDryRun = errors.New("the changes are a dry run")
 
 // ApplyChanges implements eventtype.Store.
 func (s *EventTypeStore) ApplyChanges(ctx context.Context, changes []eventtype.Change, prune, dry bool) ([]eventtype.Result, error) {
@@ -176,7 +177,7 @@ returning created_at`
 
 const deleteTypeSQL = `update event_type set deleted_at = now() where category = $1 and name = $2`
 
-// changeType makes one change, whose transaction has locked the registry.
+// changeType makes one change in a transaction that has locked the registry.
 func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []eventtype.Type) (eventtype.Result, error) {
 	var before *eventtype.Type
 	for i := range current {
@@ -198,7 +199,8 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 	case c.Spec != nil && before != nil && c.Spec.Equal(before.Spec):
 		return result, nil
 	case c.Spec == nil:
-		result.Outcome, result.After = eventtype.Deleted, nil
+		result.Outcome = eventtype.Deleted
+		result.After = nil
 		if _, err := tx.Exec(ctx, deleteTypeSQL, c.Key.Category, c.Key.Name); err != nil {
 			return result, err
 		}
@@ -232,7 +234,7 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 	return result, recordAudit(ctx, tx, audit.EventTypeChanged, c.Key.Path(), map[string]any{"version": after.Version, "mode": after.Mode})
 }
 
-// sampleEventsSQL uses event_category_idx, from its newest entry on.
+// sampleEventsSQL uses event_category_idx from its newest entry on.
 const sampleEventsSQL = `
 select event_id, data from event where category = $1 and name = $2 order by "timestamp" desc limit $3`
 

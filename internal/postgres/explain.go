@@ -7,14 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ExplainTo returns a store that answers nothing: of each statement that it would
-// run it tells the plan, with what it really took. For measuring tools and tests, so
-// that they see the very statements of the service.
-func (s *QueryStore) ExplainTo(tell func(plan string)) *QueryStore {
-	return &QueryStore{db: s.db, mode: s.mode, prepared: s.prepared, onPlan: tell}
+// ExplainTo returns a store that runs each statement only to pass its plan, with the actual
+// times and rows, to onPlan. It is for measuring tools and tests, which so see exactly the
+// statements of the service.
+func (s *QueryStore) ExplainTo(onPlan func(plan string)) *QueryStore {
+	return &QueryStore{db: s.db, mode: s.mode, prepared: s.prepared, onPlan: onPlan}
 }
 
-// explainSQL runs the statement behind it and takes its locks.
+// explainSQL runs the statement that follows and takes its locks.
 const explainSQL = "explain (analyze, buffers) "
 
 func (s *QueryStore) explainStatement(ctx context.Context, mode pgx.QueryExecMode, sql string, args []any) error {

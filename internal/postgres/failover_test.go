@@ -14,7 +14,7 @@ import (
 )
 
 // The standby freezes, senders time out and send again, the primary dies, the standby is
-// promoted: whatever was acknowledged is there, and the rest can be sent again.
+// promoted: every acknowledged event is there, and the rest can be sent again.
 func TestNothingAcknowledgedIsLostInAFailover(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t)
@@ -32,7 +32,7 @@ func TestNothingAcknowledgedIsLostInAFailover(t *testing.T) {
 	pair.FreezeStandby(t)
 	lost := request(shop, envelope(session, noon), envelope(uuid.New(), noon))
 	for range 3 {
-		verdicts, err := newCollectorWithBudget(t, store, patience).Submit(context.Background(), resend(lost))
+		verdicts, err := newCollectorWithBudget(t, store, commitWait).Submit(context.Background(), resend(lost))
 		require.Error(t, err, "%v", verdicts)
 	}
 

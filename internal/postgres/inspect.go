@@ -14,14 +14,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// WatchConnections is how many connections follow changes of keys, in each process.
+// WatchConnections is the number of connections that follow changes of keys, in each process.
 const WatchConnections = watchConnections
 
-// inspectTimeout bounds each question of an inspection.
+// inspectTimeout bounds each query of an inspection.
 const inspectTimeout = 10 * time.Second
 
-// Inspector looks at a database. Every question has a read-only transaction of its own
-// and waits for no lock for long. It implements doctor.Inspector.
+// Inspector inspects a database. Every query has a read-only transaction of its own and never
+// waits long for a lock. It implements doctor.Inspector.
 type Inspector struct {
 	pool   *pgxpool.Pool
 	config Config
@@ -30,8 +30,8 @@ type Inspector struct {
 
 var _ doctor.Inspector = (*Inspector)(nil)
 
-// NewInspector makes an inspector with one connection, which begins as those of the
-// service do. It does not connect: the database may be away. now is this machine's clock.
+// NewInspector makes an inspector with one connection, which starts like those of the service.
+// It does not connect: the database may be down. now is the clock of this machine.
 func NewInspector(ctx context.Context, config Config, now func() time.Time) (*Inspector, error) {
 	pool, err := parsePoolURL(config.URL)
 	if err != nil {
@@ -41,7 +41,8 @@ func NewInspector(ctx context.Context, config Config, now func() time.Time) (*In
 	pool.MaxConns = 1
 	pool.ConnConfig.ConnectTimeout = config.ConnectTimeout
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	pool.ConnConfig.StatementCacheCapacity, pool.ConnConfig.DescriptionCacheCapacity = 0, 0
+	pool.ConnConfig.StatementCacheCapacity = 0
+	pool.ConnConfig.DescriptionCacheCapacity = 0
 	if !config.Pooled {
 		pool.ConnConfig.RuntimeParams["application_name"] = "theeye doctor"
 	}
@@ -95,13 +96,12 @@ func (i *Inspector) InspectDatabase(ctx context.Context) doctor.Database {
 	}
 }
 
-// boundsSQL is said at the beginning of each transaction. Times are read in UTC and in
-// the form that is parsed.
+// boundsSQL begins each transaction. Times are read in UTC and in the format that is parsed.
 const boundsSQL = `
 set local statement_timeout = '10s'; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '20s';
 set local timezone = 'UTC'; set local datestyle = 'ISO'`
 
-// readFact asks one question.
+// readFact runs one query.
 func readFact[T any](ctx context.Context, i *Inspector, read func(context.Context, pgx.Tx) (T, error)) (fact doctor.Fact[T]) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -122,7 +122,7 @@ func readFact[T any](ctx context.Context, i *Inspector, read func(context.Contex
 	return fact
 }
 
-// readAll reads all rows of a question into values by position.
+// readAll reads all rows of a query into values by position.
 func readAll[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any) ([]T, error) {
 	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {
@@ -132,7 +132,7 @@ func readAll[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
-// readOne reads the only row of a question.
+// readOne reads the only row of a query.
 func readOne[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any) (T, error) {
 	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {
@@ -143,8 +143,8 @@ func readOne[T any](ctx context.Context, tx pgx.Tx, sql string, arguments ...any
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 }
 
-// conciseError says why something could not be found out. What the server says beyond its
-// message, and the wrappings of the driver, are of no use to a reader.
+// conciseError says why a fact could not be read. The server's details beyond its message, and
+// the wrappings of the driver, do not help a reader.
 func conciseError(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
@@ -157,7 +157,7 @@ func conciseError(err error) error {
 	return deduplicateLines(err)
 }
 
-// tableNames are the tables of the schema, the partitioned ones included.
+// tableNames returns the tables of the schema, the partitioned ones included.
 func tableNames() []string {
 	return []string{
 		"application", "api_key", "access_version", "session", eventTable, "event_key", "event_amendment",
@@ -166,7 +166,7 @@ func tableNames() []string {
 	}
 }
 
-// schemaTablesSQL begins the statements about our tables and partitions.
+// schemaTablesSQL begins the statements about the service's tables and partitions.
 const schemaTablesSQL = `
 with ours as (
 	select c.oid, c.relname::text as name, '' as parent, c.relowner, c.relkind, c.reloptions, c.relfrozenxid
@@ -177,8 +177,8 @@ with ours as (
 	where p.oid in (to_regclass('event'), to_regclass('rejection')) and not i.inhdetachpending
 )`
 
-// promisedSQL is what pg_index and pg_constraint hold on a schema that was just
-// migrated. A test holds it against the migrations.
+// The entries of pg_index and pg_constraint in a schema that was just migrated. A test compares
+// them with the migrations.
 const (
 	expectedIndexes = `
 application application_pkey application_name_key
@@ -216,7 +216,7 @@ expired_partition expired_partition_pkey expired_partition_parent_table_check ex
 erasure erasure_pkey erasure_step_check erasure_digest_check erasure_asked_check erasure_finished_check`
 )
 
-// parseExpected reads one of the lists: a table and its names on each line.
+// parseExpected reads one of the lists: on each line a table and its names.
 func parseExpected(text string) (names []doctor.Name) {
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		fields := strings.Fields(line)
@@ -228,13 +228,14 @@ func parseExpected(text string) (names []doctor.Name) {
 	return names
 }
 
-// readSchema reads how far the schema is; without goose's table it is at 0.
+// readSchema reads the version of the schema; without goose's table it is 0.
 func readSchema(ctx context.Context, tx pgx.Tx) (s doctor.Schema, err error) {
 	if s.Needed, err = newestMigration(); err != nil {
 		return s, err
 	}
 
-	s.Indexes, s.Constraints = parseExpected(expectedIndexes), parseExpected(expectedConstraints)
+	s.Indexes = parseExpected(expectedIndexes)
+	s.Constraints = parseExpected(expectedConstraints)
 	var found bool
 	if err = tx.QueryRow(ctx, "select to_regclass('"+versionTable+"') is not null").Scan(&found); err != nil || !found {
 		return s, err

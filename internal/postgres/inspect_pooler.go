@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// readPooler finds out whether a pooler between this program and the server lets the
-// service work: it connects as the service does, and begins a transaction.
+// readPooler finds out whether a pooler between this program and the server supports the
+// service: it connects as the service does, and begins a transaction.
 func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Pooler]) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
@@ -47,7 +47,7 @@ func (i *Inspector) readPooler(ctx context.Context) (fact doctor.Fact[doctor.Poo
 	return fact
 }
 
-// connectAsService opens a connection with what those of the service begin with.
+// connectAsService opens a connection with the startup parameters of the service.
 func (i *Inspector) connectAsService(ctx context.Context, use func(*pgx.Conn) error) error {
 	config := i.pool.Config().ConnConfig.Copy()
 	if !i.config.Pooled {
@@ -63,15 +63,15 @@ func (i *Inspector) connectAsService(ctx context.Context, use func(*pgx.Conn) er
 	return use(conn)
 }
 
-// ignoresParameters tells whether what the connection began with is not in force.
+// ignoresParameters reports whether the startup parameters are not in force.
 func (i *Inspector) ignoresParameters(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	var setting string
 	err := conn.QueryRow(ctx, "select setting from pg_settings where name = 'statement_timeout'").Scan(&setting)
 	return setting != strconv.FormatInt(i.config.WriteTimeout.Milliseconds(), 10), err
 }
 
-// rejectsTransactions tells whether a pooler in statement mode refuses transactions on a
-// connection that it does let in.
+// rejectsTransactions reports whether a pooler in statement mode refuses transactions on a
+// connection that it accepted.
 func (i *Inspector) rejectsTransactions(ctx context.Context) bool {
 	tx, err := i.pool.Begin(ctx)
 	if err != nil {

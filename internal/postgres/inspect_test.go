@@ -11,7 +11,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// The doctor looks for what the migrations make, no more and no less.
+// The doctor expects exactly the objects that the migrations create.
 func TestThePromisedSchemaIsThatOfTheMigrations(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -49,6 +49,6 @@ func TestThePromisedSchemaIsThatOfTheMigrations(t *testing.T) {
 		constraints = append(constraints, doctor.Name{Table: constraint.Table, Name: constraint.Name})
 	}
 
-	require.ElementsMatch(t, indexes, schema.Indexes, "add a new index to promisedIndexes")
-	require.ElementsMatch(t, constraints, schema.Constraints, "add a new constraint to promisedConstraints")
+	require.ElementsMatch(t, indexes, schema.Indexes, "add a new index to expectedIndexes")
+	require.ElementsMatch(t, constraints, schema.Constraints, "add a new constraint to expectedConstraints")
 }

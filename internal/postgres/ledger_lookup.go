@@ -12,8 +12,8 @@ import (
 
 var _ ingest.Ledger = (*QueryStore)(nil)
 
-// lookupSQL uses event_key_pkey, then one partition's event_timestamp_idx for each
-// event, and takes no lock. Of an erased event there is the id alone.
+// lookupSQL uses event_key_pkey, then one partition's event_timestamp_idx for each event, and
+// takes no lock. Of an erased event only the id remains.
 const lookupSQL = `
 select k.event_id, e.event_id is null, coalesce(e.session_id, k.event_id), coalesce(e.sequence, 0), coalesce(e.category, ''), coalesce(e.name, ''), e.data,
 	k."timestamp", coalesce(e.received_at, k."timestamp"),
@@ -36,7 +36,7 @@ func (s *QueryStore) Lookup(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 	return found, err
 }
 
-// scanLedgerEntry reads a row of knownEventsSQL.
+// scanLedgerEntry reads a row of lookupSQL.
 func scanLedgerEntry(row pgx.Row) (k ingest.LedgerEntry, err error) {
 	e := &k.Stored
 	err = row.Scan(&e.ID, &k.Erased, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.Application, &e.TypeVersion, &e.Violations)

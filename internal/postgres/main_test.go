@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
 
-// bundle is a service's inside on a database of its own.
+// bundle is the inside of a service on a database of its own.
 type bundle struct {
 	database *pgtest.Database
 	db       *postgres.DB
@@ -54,20 +54,20 @@ func keepAll() postgres.RejectionBounds {
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// The applications that newBundle makes.
+// The applications that newBundle creates.
 const (
 	shop event.ApplicationID = 1
 	blog event.ApplicationID = 2
 )
 
-// collector starts a group commit on a store; several stand for several replicas.
+// collector starts a group commit on a store; several collectors stand for several replicas.
 func collector(t testing.TB, store ingest.Store, lanes int) *ingest.Collector {
 	t.Helper()
 	return collectorWithin(t, store, lanes, 5*time.Second)
 }
 
-// collectorWithin is collector with another budget than that of the service, for tests that
-// want each request stored however slow the machine is.
+// collectorWithin is collector with another budget, for tests that need every request stored
+// however slow the machine is.
 func collectorWithin(t testing.TB, store ingest.Store, lanes int, budget time.Duration) *ingest.Collector {
 	t.Helper()
 	c := ingest.New(ingest.Config{
@@ -79,7 +79,7 @@ func collectorWithin(t testing.TB, store ingest.Store, lanes int, budget time.Du
 	return c
 }
 
-// envelope is an event as the decoder hands it over.
+// envelope is an event as the decoder returns it.
 func envelope(session uuid.UUID, at time.Time) event.Envelope {
 	const all = event.FieldID | event.FieldSessionID | event.FieldCategory | event.FieldName | event.FieldData | event.FieldTimestamp
 	return event.Envelope{

@@ -57,8 +57,8 @@ func TestPartitionsAreMadeAheadByManyAtOnce(t *testing.T) {
 	require.Len(t, partitionsOf(t, b, "rejection"), 3)
 }
 
-// Retention lets go of partitions while everybody writes, even into the very
-// months that expire. No request fails, and what is left agrees with itself.
+// Retention drops partitions while writers write, even into the very months that expire. No
+// request fails, and the remaining rows are consistent.
 func TestExpiryUnderLoad(t *testing.T) {
 	t.Parallel()
 	const writers, least = 12, 40

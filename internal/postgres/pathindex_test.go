@@ -35,8 +35,8 @@ func pathIndexes(t testing.TB, b *bundle) map[string]bool {
 	return found
 }
 
-// A marked path gets an index on each partition, which the planner uses, and loses it
-// when the mark goes.
+// A marked path gets an index on each partition, which the planner uses, and loses it when the
+// mark is removed.
 func TestPathIndexes(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -91,7 +91,7 @@ func TestPathIndexes(t *testing.T) {
 
 	done, err := s.ReconcileIndexes(context.Background(), paths)
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Result{Built: 4}, done, "values longer than an index's entry are no obstacle")
+	require.Equal(t, pathindex.Result{Built: 4}, done, "values longer than an index entry do not matter")
 	done, err = s.ReconcileIndexes(context.Background(), paths)
 	require.NoError(t, err)
 	require.Zero(t, done)
@@ -115,7 +115,7 @@ func TestPathIndexes(t *testing.T) {
 	require.NoError(t, reads.ExplainTo(func(text string) { plan = text }).Events(context.Background(), filter, nil, 101, nil))
 	require.Len(t, regexp.MustCompile(`Scan (using|on) event_data_`).FindAllString(plan, -1), 2, plan)
 
-	// What a crash left half built is built again; a partition that is new gets its own.
+	// An index that a crash left half built is built again; a new partition gets its own index.
 	_, err = pool.Exec(context.Background(), "update pg_index set indisvalid = false where indexrelid in (select oid from pg_class where relname like 'event\\_data\\_%' limit 1)")
 	require.NoError(t, err)
 	submit(t, c, request(shop, envelope(uuid.New(), firstOf(-2))))
@@ -125,7 +125,7 @@ func TestPathIndexes(t *testing.T) {
 	require.NotContains(t, pathIndexes(t, b), false)
 	require.Len(t, pathIndexes(t, b), 6)
 
-	// Somebody else's index stays.
+	// Indexes that are not the service's stay.
 	_, err = pool.Exec(context.Background(), "create index event_data_mine on event (name)")
 	require.NoError(t, err)
 	done, err = s.ReconcileIndexes(context.Background(), paths[1:])
@@ -138,7 +138,7 @@ func TestPathIndexes(t *testing.T) {
 	require.Equal(t, map[string]bool{"event_data_mine": true}, pathIndexes(t, b))
 }
 
-// The service's timeouts hold again for who gets the connection next.
+// The service's timeouts apply again when the connection is reused.
 func TestPathIndexesLeaveNoSettings(t *testing.T) {
 	t.Parallel()
 	database := newBundle(t).database

@@ -20,8 +20,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// newPooledBundle works as behind a pooler in transaction mode: nothing is
-// prepared, and types are told by the values.
+// newPooledBundle works as if behind a pooler in transaction mode: nothing is prepared, and
+// types follow from the values.
 func newPooledBundle(t *testing.T) *bundle {
 	t.Helper()
 	b := newBundle(t)
@@ -51,12 +51,12 @@ func TestPooledIngest(t *testing.T) {
 	send(t, oracle, c, request(shop, one, old))
 	another := one
 	another.Event.Data = []byte(`{}`)
-	refused := event.Envelope{Raw: []byte("\x00\xff{"), Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeInvalidUTF8, Detail: `"it" is broken`}}}
+	rejected := event.Envelope{Raw: []byte("\x00\xff{"), Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeInvalidUTF8, Detail: `"it" is broken`}}}
 	partly := envelope(session, time.Now())
 	partly.Known &^= event.FieldData | event.FieldID
 	partly.Violations = []fault.Violation{{Pointer: "/data", Code: fault.CodeInvalidType, Detail: "no object"}}
 
-	verdicts := send(t, oracle, c, request(blog, one, another, envelope(other, time.Now()), refused, partly))
+	verdicts := send(t, oracle, c, request(blog, one, another, envelope(other, time.Now()), rejected, partly))
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Stored, ingest.Rejected, ingest.Rejected}, statuses(verdicts))
 	atomic := request(shop, envelope(session, time.Now()), another)
 	atomic.Atomic = true
@@ -74,7 +74,7 @@ func TestPooledIngest(t *testing.T) {
 		return true
 	}))
 	require.Len(t, found, 1)
-	require.Equal(t, refused.Raw, found[0].Raw)
+	require.Equal(t, rejected.Raw, found[0].Raw)
 	kept, err := reads.Rejection(context.Background(), verdicts[4].ErrorID)
 	require.NoError(t, err)
 	require.Equal(t, partly.Violations, kept.Violations)
@@ -113,7 +113,7 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	read, err := reads.Event(context.Background(), first.Event.ID)
 	require.NoError(t, err)
 	require.Equal(t, edited.Digest(), read.Digest())
-	require.Equal(t, ingest.Duplicate, submit(t, c, request(shop, first))[0].Status, "a late retry of what it was")
+	require.Equal(t, ingest.Duplicate, submit(t, c, request(shop, first))[0].Status, "a late retry of the original event")
 	moved, err := reads.Session(context.Background(), to)
 	require.NoError(t, err)
 	require.Equal(t, []string{"shop"}, moved.Applications)
@@ -155,9 +155,9 @@ func TestPooledAccess(t *testing.T) {
 		Scopes: []access.Scope{access.ScopeRead, access.ScopeIngest}, OrganisationWide: true, Description: "a, {b}", ExpiresAt: &until,
 	})
 	require.NoError(t, err)
-	directory := access.NewCache(access.Config{Refresh: time.Second}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(t, directory.Refresh(context.Background()))
-	caller, err := directory.Authenticate(key.Text)
+	cache := access.NewCache(access.Config{Refresh: time.Second}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(t, cache.Refresh(context.Background()))
+	caller, err := cache.Authenticate(key.Text)
 	require.NoError(t, err)
 	require.True(t, caller.HasScope(access.ScopeRead))
 	require.NoError(t, registry.RevokeKey(context.Background(), "pooled", key.ID))
@@ -168,7 +168,7 @@ func TestPooledAccess(t *testing.T) {
 	require.NotNil(t, keys[0].RevokedAt)
 }
 
-// notRandom is a source of keys that nobody uses elsewhere.
+// notRandom is a source of keys that no other test uses.
 type notRandom struct{}
 
 func (notRandom) Read(b []byte) (int, error) {
@@ -179,7 +179,7 @@ func (notRandom) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Counts, changes and filters by payload need no state of a database session.
+// Counts, changes and filters by payload do not depend on the state of a database session.
 func TestPooledAnalysis(t *testing.T) {
 	t.Parallel()
 	b := newPooledBundle(t)

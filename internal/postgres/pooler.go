@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// AsPoolerError returns what a pooler refused and what to do, alone and without what came of it,
-// where that is why an error came about; else nil.
+// AsPoolerError returns what a pooler refused and the remedy, without the errors that follow
+// from it, if that is the cause of an error; otherwise nil.
 func AsPoolerError(err error) error {
 	if wrong, ok := errors.AsType[poolerError](err); ok {
 		return wrong
@@ -17,20 +17,20 @@ func AsPoolerError(err error) error {
 	return nil
 }
 
-// What PgBouncer says. It has one SQLSTATE for all of it.
+// Messages of PgBouncer, which has one SQLSTATE for all of them.
 const (
 	rejectedParameter = "unsupported startup parameter"
 	statementMode     = "statement pooling mode"
 )
 
-// The advice for both.
+// The remedies for both.
 const (
 	adviceParameter = "set database.pooler to transaction (THEEYE_DATABASE_POOLER=transaction), and pool_mode of PgBouncer to transaction"
-	adviceStatement = "set pool_mode of PgBouncer to transaction, and database.pooler, too: in statement mode there are no transactions"
+	adviceStatement = "set pool_mode of PgBouncer to transaction and database.pooler to transaction: statement mode does not support transactions"
 )
 
-// newPoolerError returns a poolerError for an error by which a pooler refuses what the service
-// cannot do without, and nil for all others.
+// newPoolerError returns a poolerError for an error by which a pooler refuses a feature that the
+// service requires, and nil for all others.
 func newPoolerError(err error) error {
 	var pg *pgconn.PgError
 	switch {
@@ -44,10 +44,10 @@ func newPoolerError(err error) error {
 	return nil
 }
 
-// poolerError tells that a pooler stands between, and cannot be worked through as it is set
-// up, or as database.pooler is.
+// poolerError reports that a pooler is in between, and that its configuration, or
+// database.pooler, does not suit the service.
 type poolerError struct{ message, advice string }
 
 func (e poolerError) Error() string {
-	return "a pooler such as PgBouncer refuses what the service needs (" + e.message + "): " + e.advice
+	return "a pooler such as PgBouncer refuses a feature that the service needs (" + e.message + "): " + e.advice
 }

@@ -14,7 +14,10 @@ import (
 type observedPool struct {
 	*pgxpool.Pool
 
-	pool, idle, used, opening metric.ObserveOption
+	pool    metric.ObserveOption
+	idle    metric.ObserveOption
+	used    metric.ObserveOption
+	opening metric.ObserveOption
 }
 
 func newObservedPool(name string, pool *pgxpool.Pool) observedPool {
@@ -23,26 +26,37 @@ func newObservedPool(name string, pool *pgxpool.Pool) observedPool {
 		return metric.WithAttributeSet(attribute.NewSet(of, attribute.String("state", value)))
 	}
 	return observedPool{
-		Pool: pool, pool: metric.WithAttributeSet(attribute.NewSet(of)),
-		idle: state("idle"), used: state("used"), opening: state("opening"),
+		Pool:    pool,
+		pool:    metric.WithAttributeSet(attribute.NewSet(of)),
+		idle:    state("idle"),
+		used:    state("used"),
+		opening: state("opening"),
 	}
 }
 
-// Observe makes the state of the pools metrics of a meter. It is called once, and
-// what it registers may be asked after Close, too.
+// Observe registers the metrics of the pools with a meter. It is called once, and its callback
+// may also run after Close.
 func (db *DB) Observe(meter metric.Meter) error {
-	pools := []observedPool{newObservedPool("write", db.write), newObservedPool("read", db.read), newObservedPool("change", db.change), newObservedPool("watch", db.watch)}
+	pools := []observedPool{
+		newObservedPool("write", db.write),
+		newObservedPool("read", db.read),
+		newObservedPool("change", db.change),
+		newObservedPool("watch", db.watch),
+	}
+
 	var failed error
 	counter := func(name, unit, about string) metric.Int64ObservableCounter {
 		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
 		failed = errors.Join(failed, err)
 		return made
 	}
+
 	gauge := func(name, unit, about string) metric.Int64ObservableGauge {
 		made, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about))
 		failed = errors.Join(failed, err)
 		return made
 	}
+
 	connections := gauge("theeye.database.pool.connections", "{connection}", "Connections of a pool by state: idle, used, or opening")
 	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Most connections of a pool")
 	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Connections acquired from a pool")
@@ -53,6 +67,7 @@ func (db *DB) Observe(meter metric.Meter) error {
 	failed = errors.Join(failed, err)
 	durable := gauge("theeye.database.durable", "", "Whether the database's settings keep acknowledged events through a crash and a failover: 1 or 0")
 	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose because of the database's settings")
+
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(durable, db.durability.durableGauge())
 		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())

@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// A refused event whose text names a session that somebody has locked waits for nobody. Its
-// text is kept, unless it is an erasure that is at work there.
+// A rejected event whose text names a locked session does not wait. Its text is kept, unless an
+// erasure holds the lock.
 func TestTextThatNamesALockedSession(t *testing.T) {
 	t.Parallel()
 	for name, erasing := range map[string]bool{"an edit": false, "an erasure": true} {
@@ -32,8 +32,8 @@ func TestTextThatNamesALockedSession(t *testing.T) {
 
 			holdLocks(t, b, "select from session where session_id = $1 for update", session)
 
-			refused := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
-			verdicts := submit(t, c, request(blog, refused, envelope(uuid.New(), time.Now().Add(-time.Hour))))
+			rejected := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
+			verdicts := submit(t, c, request(blog, rejected, envelope(uuid.New(), time.Now().Add(-time.Hour))))
 			require.Equal(t, []ingest.Status{ingest.Rejected, ingest.Stored}, statuses(verdicts))
 			kept := 1
 			if erasing {

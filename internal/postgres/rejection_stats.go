@@ -23,9 +23,11 @@ from (select `
 
 // CountRejections implements query.RejectionStore.
 func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStatsFilter, limit int, yield func(query.Bucket) bool) error {
-	start, groups := "null::timestamptz", []string{}
+	start := "null::timestamptz"
+	groups := []string{}
 	if step := map[query.Interval]string{query.Minute: "1 minute", query.Hour: "1 hour", query.Day: "1 day"}[f.Interval]; step != "" {
-		start, groups = "date_bin('"+step+"', r.received_at, '2000-01-01T00:00:00Z')", []string{"1"}
+		start = "date_bin('" + step + "', r.received_at, '2000-01-01T00:00:00Z')"
+		groups = []string{"1"}
 	}
 
 	columns := []string{start + " as start"}
@@ -73,9 +75,9 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 	}, yield)
 }
 
-// groupedRejectionsSQL takes apart the reasons of the rows of a range of rejection_pkey,
-// or of rejection_session_id_idx. The sample is the greatest id, which is one of the
-// latest, with its detail behind it: one pass, and no array of all. It takes no lock.
+// groupedRejectionsSQL expands the reasons of the rows of a range of rejection_pkey, or of
+// rejection_session_id_idx. The sample is the greatest id, which is one of the latest, followed
+// by its detail: one pass, and no array of all. It takes no lock.
 const groupedRejectionsSQL = `
 select g.code, g.pointer, g.category, g.name, coalesce((select a.name from application a where a.application_id = g.application_id), ''),
 	g.count, g.first_seen, g.last_seen, g.sample
@@ -110,7 +112,7 @@ func scanRejectionGroup(row pgx.Row) (g query.RejectionGroup, err error) {
 	}
 
 	if len(sample) < idLength {
-		return g, fmt.Errorf("a sample of %d bytes names no rejection", len(sample))
+		return g, fmt.Errorf("a sample of %d bytes does not begin with the id of a rejection", len(sample))
 	}
 
 	g.SampleID, err = uuid.Parse(sample[:idLength])

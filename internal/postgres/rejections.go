@@ -57,8 +57,8 @@ func (s *statement) whereRejections(f *query.RejectionFilter) {
 	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
-// rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within
-// the budget of the request, whose time of receipt is the key's first column.
+// rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was generated within the budget
+// of the request, whose time of receipt is the key's first column.
 const rejectionByIDSQL = selectRejectionsSQL + ` where r.rejection_id = $1 and r.received_at between $2 and $3`
 
 // Rejection implements query.RejectionStore.
@@ -69,10 +69,10 @@ func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejecti
 }
 
 func scanRejection(row pgx.Row) (r query.Rejection, err error) {
-	var violations, again []byte
+	var violations, replayed []byte
 	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.TraceID, &r.Code, &violations,
 		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion,
-		&r.ReplayedAt, &r.Outcome, &r.OutcomeEventID, &again)
+		&r.ReplayedAt, &r.Outcome, &r.OutcomeEventID, &replayed)
 	if err != nil {
 		return r, err
 	}
@@ -81,18 +81,18 @@ func scanRejection(row pgx.Row) (r query.Rejection, err error) {
 		return r, fmt.Errorf("read the reasons of a rejection: %w", err)
 	}
 
-	if again == nil {
+	if replayed == nil {
 		return r, nil
 	}
 
-	if err := json.Unmarshal(again, &r.OutcomeErrors); err != nil {
+	if err := json.Unmarshal(replayed, &r.OutcomeErrors); err != nil {
 		return r, fmt.Errorf("read the outcome of a replay: %w", err)
 	}
 
 	return r, nil
 }
 
-// notKeptSQL scans rejection_count, which has a row an hour and application.
+// notKeptSQL scans rejection_count, which has one row for each hour and application.
 const notKeptSQL = `select coalesce(sum(c.refused - c.kept), 0)::bigint from rejection_count c`
 
 const (

@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// ReplayStore keeps what became of rejections that are replayed or discarded. It
-// implements rejection.Store and is safe for concurrent use.
+// ReplayStore stores the outcomes of rejections that are replayed or discarded. It implements
+// rejection.Store and is safe for concurrent use.
 type ReplayStore struct {
 	db    *DB
 	reads *QueryStore
@@ -32,7 +32,7 @@ func NewReplayStore(db *DB) *ReplayStore {
 	return &ReplayStore{db: db, reads: reads}
 }
 
-// The conditions of what is replayed, beside those of lists.
+// The conditions for replays, in addition to those of lists.
 const (
 	rejectionOpen     = "r.status = 'open'"
 	rejectionUnleased = "(r.leased_until is null or r.leased_until < now())"
@@ -47,10 +47,14 @@ const (
 func (s *statement) whereSelected(f *rejection.Filter) {
 	if f.IDs != nil {
 		const before, after = 10 * time.Minute, time.Minute
-		ids, lows, highs := make([][16]byte, len(f.IDs)), make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
+		ids := make([][16]byte, len(f.IDs))
+		lows := make([]time.Time, len(f.IDs))
+		highs := make([]time.Time, len(f.IDs))
 		for i, id := range f.IDs {
 			made := time.Unix(id.Time().UnixTime())
-			ids[i], lows[i], highs[i] = id, made.Add(-before), made.Add(after)
+			ids[i] = id
+			lows[i] = made.Add(-before)
+			highs[i] = made.Add(after)
 		}
 
 		s.sql.WriteString(rejectionNamed)
@@ -67,7 +71,7 @@ func (s *statement) whereSelected(f *rejection.Filter) {
 	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
-// whereUnleased adds the conditions of what a run may take behind a position, and its end.
+// whereUnleased adds the conditions for what a run may lease after a position, and the limit.
 func (s *statement) whereUnleased(f *rejection.Filter, after rejection.Position, limit int) {
 	s.whereSelected(f)
 	s.where(rejectionUnleased)
@@ -101,9 +105,9 @@ func (s *ReplayStore) ReadOpen(ctx context.Context, f rejection.Filter, after re
 	return s.listRejections(ctx, q)
 }
 
-// The parts of the statement that leases rejections. It locks the rows of one run, in
-// the order of receipt, passes over those that are locked, and lets them go when it
-// ends: the lease alone lasts while the events go through the gate.
+// The parts of the statement that leases rejections. It locks the rows of one run in the order
+// of receipt, skips locked rows, and releases its locks when it ends: only the lease lasts while
+// the events go through ingest.
 const (
 	leaseSQL  = "with free as (select r.rejection_id, r.received_at from rejection r"
 	leasedSQL = ` for update of r skip locked), leased as (
@@ -121,21 +125,22 @@ func (s *ReplayStore) ClaimOpen(ctx context.Context, f rejection.Filter, after r
 	return s.listRejections(ctx, q)
 }
 
-func (s *ReplayStore) listRejections(ctx context.Context, q *statement) (kept []rejection.DeadLetter, err error) {
+func (s *ReplayStore) listRejections(ctx context.Context, q *statement) (found []rejection.DeadLetter, err error) {
 	err = listRows(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.DeadLetter, err error) {
 		var application int32
 		var trace uuid.NullUUID
 		err = row.Scan(&k.ID, &k.ReceivedAt, &application, &k.ApplicationName, &k.RequestID, &trace, &k.Raw, &k.RawSize)
-		k.Application, k.TraceID = event.ApplicationID(application), trace.UUID
+		k.Application = event.ApplicationID(application)
+		k.TraceID = trace.UUID
 		return k, err
 	}, func(k rejection.DeadLetter) bool {
-		kept = append(kept, k)
+		found = append(found, k)
 		return true
 	})
-	return kept, err
+	return found, err
 }
 
-// settleSQL locks rows by rejection_pkey. What another run closed stays as it is.
+// settleSQL locks rows by rejection_pkey. Rejections that another run closed stay as they are.
 const settleSQL = `
 update rejection r set status = case when n.outcome = 'rejected' then r.status else 'replayed' end,
 	outcome = n.outcome, outcome_event_id = n.event_id, outcome_errors = n.errors, replayed_at = now(), leased_until = null
@@ -162,10 +167,10 @@ func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcome
 
 		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
-	return translateError(err, "note the outcome of a replay")
+	return translateError(err, "record the outcome of a replay")
 }
 
-// replayTotals is what an audit entry says of a part of a replay.
+// replayTotals is the detail of the audit entry for a part of a replay.
 type replayTotals struct {
 	Stored     int `json:"stored"`
 	Duplicates int `json:"duplicates"`
@@ -183,7 +188,8 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 	for i := range outcomes {
 		o := &outcomes[i]
 		if o.Status == "" {
-			released.ids, released.times = append(released.ids, o.ID), append(released.times, o.ReceivedAt)
+			released.ids = append(released.ids, o.ID)
+			released.times = append(released.times, o.ReceivedAt)
 			continue
 		}
 
@@ -201,11 +207,15 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 				return nil, totals, err
 			}
 
-			violations, stored = new(string(text)), nil
+			violations = new(string(text))
+			stored = nil
 		}
 
-		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
-		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
+		settled.ids = append(settled.ids, o.ID)
+		settled.times = append(settled.times, o.ReceivedAt)
+		statuses = append(statuses, string(o.Status))
+		events = append(events, stored)
+		errs = append(errs, violations)
 	}
 
 	batch = &pgx.Batch{}
@@ -220,8 +230,8 @@ func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals repl
 	return batch, totals, nil
 }
 
-// discardedSQL ends the statement that discards, which begins as that which leases: it
-// locks what it closes, in the order of receipt, and passes over what is locked.
+// discardedSQL ends the statement that discards, which begins like the one that leases: it locks
+// the rows that it closes, in the order of receipt, and skips locked rows.
 const discardedSQL = ` for update of r skip locked)
 update rejection r set status = 'discarded', leased_until = null from free
 where r.received_at = free.received_at and r.rejection_id = free.rejection_id

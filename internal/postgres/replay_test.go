@@ -21,10 +21,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// way leads rejections to a collector.
-type way struct{ *ingest.Collector }
+// ingestAdapter submits rejections to a collector.
+type ingestAdapter struct{ *ingest.Collector }
 
-func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
+func (w ingestAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	verdicts, err := w.Collector.Submit(ctx, &ingest.Request{
 		ID: p.RequestID, Application: p.Application, TraceID: p.TraceID, ReceivedAt: p.ReceivedAt, Envelopes: []event.Envelope{p.Envelope}, Replay: true,
 	})
@@ -45,11 +45,11 @@ func (w way) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Ver
 	return rejection.Verdict{Status: status, EventID: v.EventID, Violations: v.Violations}, nil
 }
 
-func (way) Check(context.Context, []rejection.ReplayItem) ([]rejection.Verdict, error) {
-	return nil, errors.New("it is not asked")
+func (ingestAdapter) Check(context.Context, []rejection.ReplayItem) ([]rejection.Verdict, error) {
+	return nil, errors.New("it is not called")
 }
 
-// forgetful loses what it is to note every other time, as a process does that is killed.
+// forgetful loses every other outcome, like a process that is killed.
 type forgetful struct {
 	*postgres.ReplayStore
 
@@ -66,14 +66,14 @@ func (f *forgetful) SettleOutcomes(ctx context.Context, target string, outcomes 
 	return f.ReplayStore.SettleOutcomes(ctx, target, outcomes)
 }
 
-// rejectMany refuses events for a reason that a replay does not know of.
+// rejectMany rejects events for a reason that a replay does not check.
 func rejectMany(t testing.TB, c *ingest.Collector, application event.ApplicationID, n int, code fault.Code, change func(int, *event.Envelope)) {
 	t.Helper()
 	for i := range n {
 		e := envelope(uuid.New(), time.Now().Add(-time.Hour))
 		e.Raw = fmt.Appendf(nil, `{"session_id":%q,"category":"page","name":"view","data":{"n":%d},"timestamp":"2021-01-01T09:15:27Z"}`, e.Event.SessionID, i)
 		e.Known &^= event.FieldID
-		e.Reject(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
+		e.Reject(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("rejected %d", i))
 		if change != nil {
 			change(i, &e)
 		}
@@ -82,8 +82,8 @@ func rejectMany(t testing.TB, c *ingest.Collector, application event.Application
 	}
 }
 
-// Runs that are killed between the commit of events and the note of it store nothing
-// twice, and the next one finds what they left.
+// Runs that are killed between the commit of events and the record of it store nothing twice,
+// and the next run finds what they left.
 func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	t.Parallel()
 	const n = 20
@@ -92,7 +92,7 @@ func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	rejectMany(t, c, shop, n, fault.CodeSchemaViolation, nil)
 	rules := event.DefaultRules()
 	store := &forgetful{ReplayStore: postgres.NewReplayStore(b.db)}
-	desk := rejection.NewService(rejection.Deps{Store: store, Ingester: way{c}, Rules: &rules, Now: time.Now})
+	desk := rejection.NewService(rejection.Deps{Store: store, Ingester: ingestAdapter{c}, Rules: &rules, Now: time.Now})
 	run := func() (rejection.ReplayTotals, error) {
 		return desk.Replay(context.Background(), rejection.Selection{All: true}, func(rejection.ReplayTotals) {})
 	}
@@ -117,7 +117,7 @@ func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	require.Equal(t, 1, count(t, b, `audit_entry where target = 'all' and detail = '{"stored": 0, "duplicates": 20, "rejected": 0}'`))
 }
 
-// A row that somebody else holds locked, such as an erasure, is passed over; nothing waits.
+// A locked row, such as one of an erasure, is skipped; nothing waits.
 func TestClaimPassesOverWhatIsLocked(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -138,15 +138,15 @@ func TestClaimPassesOverWhatIsLocked(t *testing.T) {
 	require.NoError(t, tx.Rollback(ctx))
 	claimed, err = s.ClaimOpen(ctx, rejection.Filter{}, all[0].Position, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.DeadLetter{all[1]}, claimed, "what is leased is not claimed again")
+	require.Equal(t, []rejection.DeadLetter{all[1]}, claimed, "a leased rejection is not claimed again")
 	n, _, err := s.DiscardOpen(ctx, "all", rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
 	require.Zero(t, n)
 	require.NoError(t, s.SettleOutcomes(ctx, "all", []rejection.Outcome{{Position: all[0].Position}, {Position: all[2].Position, Verdict: rejection.Verdict{Status: rejection.Rejected}}}))
 	claimed, err = s.ClaimOpen(ctx, rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.DeadLetter{all[0], all[2]}, claimed, "what was given back is free")
-	// What was closed meanwhile stays as it is.
+	require.Equal(t, []rejection.DeadLetter{all[0], all[2]}, claimed, "a released rejection is free")
+	// Rejections that were closed in the meantime stay as they are.
 	_, err = b.database.Pool(t).Exec(ctx, "update rejection set status = 'discarded' where rejection_id = $1", all[0].ID)
 	require.NoError(t, err)
 	require.NoError(t, s.SettleOutcomes(ctx, "all", []rejection.Outcome{{Position: all[0].Position, Verdict: rejection.Verdict{Status: rejection.Stored, EventID: all[0].ID}}}))
@@ -159,7 +159,7 @@ select r.code, a.name, coalesce(r.category, ''), coalesce(r.name, ''), r.receive
 where ($1 = '' or exists (select from jsonb_array_elements(r.errors) e where e ->> 'code' = $1)) and ($2 = '' or a.name = $2) and ($3 = '' or r.status = $3)
 	and r.received_at >= $4 and r.received_at < $5`
 
-// Counts are those of a plain statement.
+// Counts are equal to those of a plain statement.
 func TestCountsOfRejectionsEqualSQL(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

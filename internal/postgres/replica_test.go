@@ -16,15 +16,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// replicas are two services' insides on the database of a bundle.
+// replicas returns two collectors on the database of a bundle.
 func replicas(t testing.TB, b *bundle, lanes int) [2]*ingest.Collector {
 	t.Helper()
 	other := newStore(openDB(t, b.database.DSN()), keepAll())
-	const budget = 2 * time.Minute // on a slow machine, too, each request is to be answered
+	const budget = 2 * time.Minute // on a slow machine, too, each request has to be answered
 	return [2]*ingest.Collector{collectorWithin(t, b.store, lanes, budget), collectorWithin(t, other, lanes, budget)}
 }
 
-// send notes what is sent and what is told, and fails the test on anything but verdicts.
+// send records what is sent and answered, and fails the test on any answer without verdicts.
 func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.Request) []ingest.Verdict {
 	t.Helper()
 	events := make([]event.Event, len(r.Envelopes))
@@ -53,7 +53,7 @@ func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.R
 	return verdicts
 }
 
-// parallel runs writers to their end.
+// parallel runs writers until all have ended.
 func parallel(writers int, write func(writer int)) {
 	var group sync.WaitGroup
 	for n := range writers {
@@ -63,13 +63,13 @@ func parallel(writers int, write func(writer int)) {
 	group.Wait()
 }
 
-// await waits until something is so, and for no longer than any test should take.
+// await waits until a condition holds, and no longer than any test should take.
 func await(t testing.TB, so func() bool) {
 	t.Helper()
 	require.Eventually(t, so, 30*time.Second, 2*time.Millisecond)
 }
 
-// requireConsistent fails the test where the tables contradict one another or the answers.
+// requireConsistent fails the test if the tables contradict one another or the answers.
 func requireConsistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
 	t.Helper()
 	wrong, err := oracle.FindViolations(context.Background(), b.database.Pool(t))
@@ -85,8 +85,8 @@ func requireGapless(t testing.TB, b *bundle) {
 	require.Empty(t, gaps)
 }
 
-// countDeadlocks counts what Postgres had to resolve. Servers tell of it once their
-// connections close, so it is only ever logged.
+// countDeadlocks counts the deadlocks that Postgres resolved. Sessions report them once their
+// connections close, so the number is only logged.
 func countDeadlocks(t testing.TB, b *bundle) (n int) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
@@ -94,7 +94,7 @@ func countDeadlocks(t testing.TB, b *bundle) (n int) {
 	return n
 }
 
-// dice are a writer's own, the same in every run.
+// dice are a writer's own random numbers, the same in every run.
 type dice struct {
 	*rand.Rand
 	zipf *rand.Zipf

@@ -23,10 +23,10 @@ func firstOf(months int) time.Time {
 	return time.Date(year, month+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// old are sessions of the months that retention is about.
+// old holds the sessions of the months that retention concerns.
 type old struct {
-	// expired has events of two months that expire, partly of one that expires and
-	// this one, kept of this one only, moved an event that was edited into this month.
+	// expired has events of two expiring months, partly of one that expires and this one, kept
+	// of this one only, moved an event that was edited into this month.
 	expired, partly, kept, moved uuid.UUID
 }
 
@@ -41,7 +41,7 @@ func fillEvents(t *testing.T, b *bundle) old {
 			envelopes = append(envelopes,
 				envelope(s.expired, firstOf(-4)), envelope(s.expired, firstOf(-3)),
 				envelope(s.partly, firstOf(-4)), envelope(s.partly, firstOf(0)), envelope(s.kept, firstOf(-1)))
-			for range 4 { // short sessions, across everything that is cut
+			for range 4 { // short sessions, across every boundary between transactions
 				short := uuid.New()
 				envelopes = append(envelopes, envelope(short, firstOf(-4)), envelope(short, firstOf(-3)))
 			}
@@ -72,8 +72,8 @@ func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
 	return names
 }
 
-// expired fails the test unless everything before the last month is gone, and
-// everything else is as it should be.
+// gone fails the test unless everything before the last month is deleted, and everything else is
+// unchanged.
 func (s *old) gone(t *testing.T, b *bundle) {
 	t.Helper()
 	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
@@ -81,7 +81,7 @@ func (s *old) gone(t *testing.T, b *bundle) {
 	require.Empty(t, contradictions)
 	require.Equal(t, 601, count(t, b, "event"))
 	require.Equal(t, 601, count(t, b, "event_key"))
-	require.Equal(t, 3, count(t, b, "session"), "sessions without events are forgotten")
+	require.Equal(t, 3, count(t, b, "session"), "sessions without events are deleted")
 	reads := postgres.NewQueryStore(b.db)
 	partly, err := reads.Session(context.Background(), s.partly)
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	store := postgres.NewRetentionStore(b.db)
 	_, err := store.ExpireEvents(context.Background(), firstOf(-4).Add(-time.Second))
 	require.NoError(t, err)
-	require.Equal(t, 3901, count(t, b, "event"), "nothing is as old as that")
+	require.Equal(t, 3901, count(t, b, "event"), "no event is that old")
 
 	n, err := store.ExpireEvents(context.Background(), firstOf(-1).Add(time.Hour))
 	require.NoError(t, err)
@@ -114,10 +114,10 @@ func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	require.Zero(t, n)
 	again := collector(t, b.store, 1)
 	verdict := submit(t, again, request(shop, envelope(s.expired, firstOf(0))))[0]
-	require.Equal(t, int64(1), verdict.Sequence, "a session that was forgotten begins anew")
+	require.Equal(t, int64(1), verdict.Sequence, "a deleted session begins again")
 }
 
-// A replica whose clock is two years ahead must not take what others let in.
+// A replica whose clock is two years ahead must not delete events that others accepted.
 func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -145,8 +145,8 @@ func TestTwoReplicasExpireAtOnce(t *testing.T) {
 	s.gone(t, b)
 }
 
-// A service that dies in the midst of an expiry leaves tables that are detached,
-// or about to be. The next round, anywhere, goes on with them.
+// A service that dies in the middle of an expiry leaves tables that are detached, or about to
+// be. The next round, on any replica, continues.
 func TestInterruptedExpiryIsContinued(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -175,8 +175,8 @@ func TestInterruptedExpiryIsContinued(t *testing.T) {
 	s.gone(t, b)
 }
 
-// Between the detachment of a partition and the end of its purge, sessions count
-// events that no query sees. Edits and erasures must get along with that.
+// Between the detachment of a partition and the end of its purge, sessions count events that no
+// query sees. Edits and erasures have to cope with that.
 func TestEditsDuringAnExpiry(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

@@ -10,23 +10,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Roles names the roles that a database is used with. An empty name asks for none.
+// Roles names the roles that use a database. An empty name stands for none.
 type Roles struct {
-	// Service is what the service connects as. It reads and writes rows, and makes,
-	// changes and drops nothing.
+	// Service is the role with which the service connects. It reads and writes rows, and
+	// creates, changes and drops nothing.
 	Service string
-	// Analyst reads events, sessions and what was refused, but for its raw text.
+	// Analyst reads events, sessions and rejections, without the raw text of rejections.
 	Analyst string
 }
 
-// errRoleTooPowerful tells that grants would mean nothing to a role.
-var errRoleTooPowerful = errors.New("is a superuser, or a member of the role that owns the tables: what is granted to it would mean nothing")
+// errRoleTooPowerful reports a role that grants cannot limit.
+var errRoleTooPowerful = errors.New("is a superuser, or a member of the role that owns the tables: grants would not limit it")
 
-// MakeRoles makes the roles that are missing, without a password, and grants each what
-// it needs and no more. It may run again after every migration and takes back what was
-// granted beyond that. Where a role could still become the owner of the tables, it changes
-// nothing and says what has to be done, and by whom. It needs to be the owner of the
-// tables, and to have CREATEROLE where a role is missing.
+// MakeRoles creates the roles that are missing, without a password, and grants each the
+// privileges it needs and no more. It may run again after every migration and revokes other
+// grants. If a role could still become the owner of the tables, it changes nothing and reports
+// what has to be done, and by which role. It needs the owner of the tables, with CREATEROLE if a
+// role is missing.
 func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	config, err := parseURL(url)
 	if err != nil {
@@ -86,8 +86,8 @@ func MakeRoles(ctx context.Context, url string, roles Roles) error {
 	return translateError(err, "make roles")
 }
 
-// retryConcurrentUpdate runs a transaction again when another one changed the same role: roles belong to
-// all databases of a cluster, and Postgres does not make those who change one wait.
+// retryConcurrentUpdate retries a transaction when another one changed the same role: roles
+// belong to all databases of a cluster, and Postgres does not serialise their changes.
 func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx) error) error {
 	return transactionRetry().run(ctx, func() (retryDecision, error) {
 		err := pgx.BeginFunc(ctx, conn, run)
@@ -100,19 +100,18 @@ func retryConcurrentUpdate(ctx context.Context, conn *pgx.Conn, run func(pgx.Tx)
 	})
 }
 
-// placeSQL reads the catalogue. That who is asking waits for another one who makes
-// roles comes with it.
+// placeSQL reads the catalogue, and waits for another transaction that makes roles.
 const placeSQL = `
 select current_database()::text, n.nspname::text, r.rolname::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner,
 	(select pg_advisory_xact_lock(hashtext('theeye roles'))) as locked
 where c.oid = to_regclass('event') and to_regclass($1) is not null`
 
-// granter fills the places of statements.
+// granter fills in the placeholders of statements.
 type granter struct {
 	tx                            pgx.Tx
 	database, schema, owner, role string
-	// all are the tables, the partitions and those that were partitions.
+	// all holds the tables, the partitions and the former partitions.
 	all []string
 }
 
@@ -131,17 +130,17 @@ func (g *granter) loadTables(ctx context.Context) error {
 	return err
 }
 
-// Grants are statements with places: DATABASE, SCHEMA, OWNER and ROLE are names, and
-// TABLES is every table of ours.
+// Grants are statements with placeholders: DATABASE, SCHEMA, OWNER and ROLE are names, and
+// TABLES is the list of the service's tables.
 const (
-	// What every role may do by default would undo what is granted below.
+	// The default privileges of every role would undo the grants below.
 	publicStatements = `
 revoke create on schema SCHEMA from public;
 revoke temporary on database DATABASE from public`
 
-	// Partitions are read and written by name once they are detached, so that tables
-	// made later are granted too. Entries of the audit log are added and read alone, and
-	// what retention marked is read: its functions write it.
+	// Partitions are read and written by name once they are detached, so tables created later
+	// are granted too. Entries of the audit log can only be added and read, and the marks of
+	// retention only be read: its functions write them.
 	serviceStatements = `
 grant connect on database DATABASE to ROLE;
 revoke create on schema SCHEMA from ROLE;
@@ -159,7 +158,7 @@ grant execute on function SCHEMA.theeye_set_aside(text), SCHEMA.theeye_set_aside
 grant execute on function SCHEMA.theeye_drop_expired(text), SCHEMA.theeye_drop_expired(text, timestamptz) to ROLE;
 grant execute on function SCHEMA.theeye_expire_audit(timestamptz, integer) to ROLE`
 
-	// The raw text of what was refused holds what no schema has let through.
+	// The raw text of rejections holds data that no schema has validated.
 	analystStatements = `
 grant connect on database DATABASE to ROLE;
 revoke create on schema SCHEMA from ROLE;
@@ -174,7 +173,7 @@ alter role ROLE in database DATABASE set statement_timeout = '60s';
 alter role ROLE in database DATABASE set idle_in_transaction_session_timeout = '60s'`
 )
 
-// powerSQL reads the catalogue: whether a role is there, and whether it is too powerful.
+// powerSQL reads the catalogue: whether a role exists, and whether it is too powerful.
 const powerSQL = `select r.rolsuper or pg_has_role(r.oid, $2, 'member') from pg_roles r where r.rolname = $1`
 
 func (g *granter) grantRole(ctx context.Context, role, statements string) error {
@@ -196,7 +195,7 @@ func (g *granter) grantRole(ctx context.Context, role, statements string) error 
 	return g.runStatements(ctx, statements)
 }
 
-// createRole makes the role, unless somebody in another database of the server just did.
+// createRole creates the role, unless a session in another database of the server just did.
 func (g *granter) createRole(ctx context.Context) error {
 	err := pgx.BeginFunc(ctx, g.tx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "create role "+pgx.Identifier{g.role}.Sanitize()+" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls")

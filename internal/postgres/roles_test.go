@@ -17,16 +17,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// testRoles is a database that belongs to a plain role, with its other roles made by it.
+// testRoles is a database that belongs to a plain role, with the other roles created by that
+// role.
 type testRoles struct {
 	*pgtest.Database
 	owner, service, analyst string
 }
 
-func newCastes(t testing.TB) *testRoles {
+func newTestRoles(t testing.TB) *testRoles {
 	t.Helper()
-	c := emptyCastes(t)
-	// As version 15 makes it, on every version.
+	c := newEmptyTestRoles(t)
+	// The default of version 15, on every version.
 	c.exec(t, "alter schema public owner to pg_database_owner", "revoke create on schema public from public")
 	require.NoError(t, postgres.Migrate(context.Background(), c.DSNAs(c.owner)))
 	for range 2 {
@@ -36,8 +37,8 @@ func newCastes(t testing.TB) *testRoles {
 	return c
 }
 
-// emptyCastes is the same before anything was migrated.
-func emptyCastes(t testing.TB) *testRoles {
+// newEmptyTestRoles is the same before the first migration.
+func newEmptyTestRoles(t testing.TB) *testRoles {
 	t.Helper()
 	d := pgtest.NewEmpty(t)
 	c := &testRoles{d, d.Name() + "_o", d.Name() + "_s", d.Name() + "_a"}
@@ -69,7 +70,7 @@ func (c *testRoles) pool(t testing.TB, role string) *pgxpool.Pool {
 	return pool
 }
 
-// requireDenied requires that a role may not do any of these, for want of a privilege.
+// requireDenied requires that a role lacks the privilege for each of these statements.
 func requireDenied(t testing.TB, pool *pgxpool.Pool, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
@@ -82,7 +83,7 @@ func requireDenied(t testing.TB, pool *pgxpool.Pool, statements ...string) {
 
 func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 	t.Parallel()
-	c := newCastes(t)
+	c := newTestRoles(t)
 	ctx := context.Background()
 	owner := c.pool(t, c.owner)
 	_, err := owner.Exec(ctx, "insert into application (name) values ('shop'), ('blog')")
@@ -115,7 +116,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 	require.NoError(t, retention.PruneAudit(ctx, time.Now().Add(-48*time.Hour)))
 	require.Zero(t, count(t, b, "audit_entry"))
 
-	// The doctor has nothing to object to.
+	// The doctor has no objections.
 	inspector, err := postgres.NewInspector(ctx, postgres.Config{URL: c.DSNAs(c.service), ConnectTimeout: 3 * time.Second}, time.Now)
 	require.NoError(t, err)
 	t.Cleanup(inspector.Close)
@@ -134,7 +135,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 		"create role mine", "update audit_entry set actor = 'me'", "delete from audit_entry", "truncate audit_entry", "delete from schema_version",
 		"set role "+c.owner, "set session authorization "+c.owner,
 	)
-	// The functions do what they are for, and to nothing else.
+	// The functions do their work and accept nothing beyond it.
 	for statement, says := range map[string]string{
 		"select theeye_make_partition('api_key', 2021, 1)":                            "no partitions of api_key",
 		"select theeye_make_partition('event; drop table event', 2021, 1)":            "no partitions",
@@ -165,7 +166,7 @@ func TestTheServiceRoleDoesAllItsWorkAndNoMore(t *testing.T) {
 
 func TestTheAnalystRoleReadsEventsAndChangesNothing(t *testing.T) {
 	t.Parallel()
-	c := newCastes(t)
+	c := newTestRoles(t)
 	ctx := context.Background()
 	_, err := c.pool(t, c.owner).Exec(ctx, "insert into application (name) values ('shop')")
 	require.NoError(t, err)
@@ -196,8 +197,8 @@ func TestTheAnalystRoleReadsEventsAndChangesNothing(t *testing.T) {
 		"select to_jsonb(t) from api_key t", "select secret_hash from api_key", "select to_jsonb(t) from event_type_revision t", "select to_jsonb(t) from audit_entry t", "select raw from rejection",
 		"select to_jsonb(t) from rejection t", "select allowed_origins from application", "select to_jsonb(t) from event_key t", "select to_jsonb(t) from event_amendment t", "select event_id from "+partition,
 	)
-	// A transaction that is only read is a default that an analyst can change; the
-	// privileges are what holds.
+	// A read-only transaction is a default that an analyst can change; the privileges are the
+	// protection.
 	config, err := pgxpool.ParseConfig(c.DSNAs(c.analyst))
 	require.NoError(t, err)
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -220,17 +221,17 @@ func TestTheAnalystRoleReadsEventsAndChangesNothing(t *testing.T) {
 
 func TestRolesThatAreTooPowerfulAreRefused(t *testing.T) {
 	t.Parallel()
-	c := newCastes(t)
+	c := newTestRoles(t)
 	ctx := context.Background()
 	for _, role := range []string{c.owner, superuser(t, c)} {
 		err := postgres.MakeRoles(ctx, c.DSNAs(c.owner), postgres.Roles{Service: role})
-		require.ErrorContains(t, err, "would mean nothing", role)
+		require.ErrorContains(t, err, "would not limit it", role)
 	}
 
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.service), postgres.Roles{Service: c.service}), "as the owner of the tables")
 	require.ErrorIs(t, postgres.MakeRoles(ctx, pgtest.NewEmpty(t).DSN(), postgres.Roles{Service: c.service}), postgres.ErrSchemaBehind)
 
-	// What was granted beyond is taken back, whatever the role is called.
+	// Grants beyond the needed ones are revoked, whatever the name of the role.
 	odd := c.Name() + `"; drop table event; --ROLE`
 	pool := c.Pool(t)
 	t.Cleanup(func() {

@@ -50,10 +50,11 @@ func (s *QueryStore) Session(ctx context.Context, id uuid.UUID) (event.Session, 
 }
 
 func scanSession(row pgx.Row) (found event.Session, err error) {
-	var started, last *time.Time // null once every event was erased singly
+	var started, last *time.Time // null once every event was erased individually
 	err = row.Scan(&found.ID, &started, &last, &found.EventCount, &found.Applications)
 	if started != nil && last != nil {
-		found.StartedAt, found.LastEventAt = *started, *last
+		found.StartedAt = *started
+		found.LastEventAt = *last
 	}
 
 	return found, err

@@ -8,16 +8,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// namedStatement is SQL that is sent with every group, and prepared once on a connection
-// unless a pooler stands between. The types of its parameters follow from the SQL.
+// namedStatement is SQL that is sent with every group, and prepared once on a connection unless
+// a pooler is in between. The types of its parameters follow from the SQL.
 type namedStatement struct {
 	name string
 	sql  string
 }
 
-// statementBatch is statements that go to the server together and come back together. They
-// are one transaction, unless there are transaction statements among them. Parameters and
-// results are in binary form, which spares the driver's reflection for each value.
+// statementBatch holds statements that are sent in one round trip. They are one transaction,
+// unless there are transaction statements among them. Parameters and results are in binary form,
+// which avoids the driver's reflection for each value.
 type statementBatch struct {
 	statements []batchedStatement
 }
@@ -29,12 +29,12 @@ type batchedStatement struct {
 	read   func(pgx.Rows) error
 }
 
-// queue adds a statement. read reads the rows that it returns; nil for a statement without.
+// queue adds a statement. read reads the rows that it returns; nil if it returns none.
 func (b *statementBatch) queue(s namedStatement, read func(pgx.Rows) error, params ...[]byte) {
 	b.statements = append(b.statements, batchedStatement{namedStatement: s, params: params, read: read})
 }
 
-// send sends the statements and reads what they return. It does nothing without statements.
+// send sends the statements and reads their results. It does nothing without statements.
 func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) error {
 	if len(b.statements) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 			continue
 		}
 
-		prepared, err := conn.Prepare(ctx, s.name, s.sql) // known from the second time on
+		prepared, err := conn.Prepare(ctx, s.name, s.sql) // cached from the second time on
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ select e.category, e.name, a.name, e."timestamp", e.session_id from event e join
 where ($1 = '' or category = $1) and ($2 = '' or e.name = $2) and ($3 = '' or a.name = $3)
 and (not $4 or session_id = $5) and "timestamp" >= $6 and "timestamp" < $7`
 
-// Counts are those of a plain statement, whichever way they are found.
+// Counts are equal to those of a plain statement, on either path.
 func TestCountsEqualSQL(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -107,8 +107,8 @@ func orFarAway(at time.Time) time.Time {
 	return at
 }
 
-// Counts are of one moment: while events move from one bucket to another, none is
-// missed and none is counted twice.
+// Counts are of one moment: while events move from one bucket to another, none is missed and
+// none is counted twice.
 func TestCountsWhileEventsMove(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

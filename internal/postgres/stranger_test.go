@@ -15,20 +15,21 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// holdLocks runs a statement that takes locks, and keeps them until the returned function is called.
+// holdLocks runs a statement that takes locks, and holds them until the returned function is
+// called.
 func holdLocks(t *testing.T, b *bundle, sql string, args ...any) (release func()) {
 	t.Helper()
 	tx, err := b.database.Pool(t).Begin(context.Background())
 	require.NoError(t, err)
 	_, err = tx.Exec(context.Background(), sql, args...)
 	require.NoError(t, err)
-	release = func() { _ = tx.Rollback(context.Background()) } // a second time it is no matter
-	t.Cleanup(release)                                         // else the pool would wait for it
+	release = func() { _ = tx.Rollback(context.Background()) } // a second rollback does no harm
+	t.Cleanup(release)                                         // otherwise the pool would wait for it
 	return release
 }
 
-// A session whose row somebody else holds locked costs its own sender the budget, and no
-// stranger anything, however often its sender comes back.
+// A locked session costs its own sender the budget, and other senders nothing, however often its
+// sender comes back.
 func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 	t.Parallel()
 	for _, lanes := range []int{1, 2} {
@@ -52,7 +53,7 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 					}()
 				}
 
-				go func() { // a batch that holds an event of the locked session is one client's
+				go func() { // a batch with an event of the locked session is one client's
 					_, err := c.Submit(context.Background(), request(shop, envelope(uuid.New(), noon), envelope(locked, noon)))
 					blocked <- err
 				}()
@@ -71,13 +72,13 @@ func TestLockedSessionDoesNotStopStrangers(t *testing.T) {
 	}
 }
 
-// An id that another transaction has entered into the ledger, and not committed, holds up
-// whoever sends the same id, and no one else of the group.
+// An id that another transaction has entered into the ledger, and not committed, delays the
+// sender of the same id, and no other sender in the group.
 func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	noon := time.Now().Add(-time.Hour)
-	submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), noon))) // makes the partition
+	submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), noon))) // creates the partition
 	requests := make([]*ingest.Request, 40)
 	for i := range requests {
 		requests[i] = request(shop, envelope(uuid.New(), noon))
@@ -96,7 +97,7 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 
 	holdLocks(t, b, `insert into event_key (event_id, "timestamp") select id, now() from unnest($1::uuid[]) as id`, ids)
 
-	for i, verdicts := range gatheredWithin(t, b.store, 15*time.Second, requests) {
+	for i, verdicts := range submitTogetherWithin(t, b.store, 15*time.Second, requests) {
 		if i == 17 {
 			require.Empty(t, verdicts)
 		} else {
@@ -107,8 +108,8 @@ func TestLockedEventIDDoesNotStopStrangers(t *testing.T) {
 	requireGapless(t, b)
 }
 
-// What an operator adds to the database can refuse an event. Its sender is told to try
-// again, for that is the operator's to mend; its neighbours are stored; the log names it.
+// An operator's addition to the database can refuse an event. Its sender is asked to try again,
+// because the operator has to correct it; its neighbours are stored; the log names the addition.
 func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 	t.Parallel()
 	for name, obstacle := range map[string]string{
@@ -128,7 +129,7 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 				requests[i] = request(shop, envelope(uuid.New(), noon))
 			}
 
-			for range 300 { // many of one request, of which each is refused
+			for range 300 { // many events of one request, each of which is refused
 				requests[7].Envelopes = append(requests[7].Envelopes, envelope(uuid.New(), noon))
 			}
 

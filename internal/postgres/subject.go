@@ -13,7 +13,7 @@ import (
 
 var _ query.SubjectStore = (*ErasureStore)(nil)
 
-// The statements that read what a scan found: each row by event_timestamp_idx, or by
+// The statements that read the rows found by a scan: each by event_timestamp_idx, or by
 // rejection_pkey. They take no lock.
 const (
 	subjectEventsSQL = selectEventsSQL + `
@@ -28,12 +28,12 @@ order by r.received_at, r.rejection_id`
 func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFilter, after query.Position, yield func(event.Stored) bool) (*query.Position, error) {
 	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translateError(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
 
 	found, err := s.scanPayloadsAfter(ctx, wanted, scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translateError(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
 
 	places := make([]scanPosition, len(found.matches))
@@ -48,12 +48,12 @@ func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFil
 func (s *ErasureStore) SubjectRejections(ctx context.Context, values []query.DataFilter, after query.Position, yield func(query.Rejection) bool) (*query.Position, error) {
 	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translateError(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
 
 	found, err := s.scanTexts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translateError(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
 
 	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectRejectionsSQL, found.matches, scanRejection, yield)
@@ -68,15 +68,17 @@ func (s *ErasureStore) expandFilters(ctx context.Context, filters []query.DataFi
 	return s.expandValues(ctx, values)
 }
 
-// listPlaces reads the rows at places.
+// listPlaces reads the rows at the given positions.
 func listPlaces[T any](ctx context.Context, s *QueryStore, sql string, places []scanPosition, scan func(pgx.Row) (T, error), yield func(T) bool) error {
 	if len(places) == 0 {
 		return nil
 	}
 
-	times, ids := make([]time.Time, len(places)), make([][16]byte, len(places))
+	times := make([]time.Time, len(places))
+	ids := make([][16]byte, len(places))
 	for i, p := range places {
-		times[i], ids[i] = p.at, p.id
+		times[i] = p.at
+		ids[i] = p.id
 	}
 
 	q := newStatement(sql)

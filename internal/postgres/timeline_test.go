@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// A timeline reads the partitions that its session has events in, by event_pkey, and
-// no other, however many there are.
+// A timeline reads only the partitions in which its session has events, by event_pkey, however
+// many others there are.
 func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 	t.Parallel()
 	const months, eventsPerMonth = 6, 300
@@ -67,7 +67,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 			}))
 		}
 
-		require.Len(t, found, 2*eventsPerMonth, "every event is on one page, descending: %t", descending)
+		require.Len(t, found, 2*eventsPerMonth, "every event is on exactly one page, descending: %t", descending)
 		for i := 1; i < len(found); i++ {
 			require.Equal(t, descending, found[i].Before(&found[i-1]))
 		}

@@ -7,12 +7,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// runTransaction runs a transaction whose outcome is told to a caller, and commits it. It
-// returns nil only when everything that the transaction wrote or read is as durable as
-// the database is set up to make it: also when the transaction changed nothing, because
-// an earlier attempt, whose answer was lost, had changed it already.
+// runTransaction runs a transaction whose outcome is reported to a caller, and commits it. It
+// returns nil only when everything that the transaction wrote or read has the durability
+// configured in the database: also when the transaction changed nothing, because an earlier
+// attempt, whose answer was lost, had already made the change.
 //
-// An error of run is returned as it is, after the transaction was rolled back.
+// An error of run is returned unchanged, after a rollback.
 func (db *DB) runTransaction(ctx context.Context, pool *pgxpool.Pool, run func(pgx.Tx) error) error {
 	var durability Durability
 	replicated := error(nil)
@@ -45,13 +45,13 @@ func (db *DB) runTransaction(ctx context.Context, pool *pgxpool.Pool, run func(p
 	return replicated
 }
 
-// confirmDurable returns nil only when everything that was committed before, and that a caller is
-// about to be told of, is as durable as the database is set up to make it.
+// confirmDurable returns nil only when everything that was committed before, and that is about
+// to be reported to a caller, has the durability configured in the database.
 func (db *DB) confirmDurable(ctx context.Context, pool *pgxpool.Pool) error {
 	return db.runTransaction(ctx, pool, func(pgx.Tx) error { return nil })
 }
 
-// ignoredColumns are destinations for the columns of confirmSQL behind the durability.
+// ignoredColumns returns destinations for the columns of confirmSQL that follow the durability.
 func (db *DB) ignoredColumns() []any {
 	if db.requireDurability {
 		return []any{nil, nil}

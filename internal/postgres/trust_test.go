@@ -13,11 +13,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// newUpgradedDatabase is a database as version 14 makes it, or pg_upgrade leaves it: public belongs
-// to the superuser, and everybody may create in it.
+// newUpgradedDatabase is a database as version 14 makes it, or as pg_upgrade leaves it: public
+// belongs to the superuser, and every role may create in it.
 func newUpgradedDatabase(t testing.TB) *testRoles {
 	t.Helper()
-	c := emptyCastes(t)
+	c := newEmptyTestRoles(t)
 	c.exec(t, "alter schema public owner to "+superuser(t, c), "revoke create on schema public from "+c.owner, "grant create on schema public to public")
 	require.NoError(t, postgres.Migrate(context.Background(), c.DSNAs(c.owner)))
 	return c
@@ -46,7 +46,8 @@ func (c *testRoles) examine(t testing.TB, role string) doctor.Fact[doctor.Trust]
 	return trust
 }
 
-// What the owner cannot take away is told, with who can, and nothing is half done.
+// A grant that the owner cannot revoke is reported, with the role that can, and nothing is half
+// done.
 func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	t.Parallel()
 	c := newUpgradedDatabase(t)
@@ -60,7 +61,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Zero(t, made)
 
 	c.exec(t, "revoke create on schema public from public", "create role "+c.Name()+"_x")
-	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables, may not create in the schema public")
+	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables but may not create objects in the schema public")
 	c.exec(t, "grant create on schema public to "+c.owner)
 	t.Cleanup(func() {
 		c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x")
@@ -83,21 +84,21 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Empty(t, trust.Creators)
 	require.Empty(t, trust.UntrustedObjects)
 
-	// A database of somebody else's lets everybody make temporary tables.
+	// In a database of another owner, every role may create temporary tables.
 	c.exec(t, "alter database "+c.Name()+" owner to "+admin, "grant temporary on database "+c.Name()+" to public")
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "`revoke temporary on database "+c.Name()+" from public`")
 }
 
-// Functions and operators whose arguments fit better than those of pg_catalog do not run
-// as the owner, neither in the functions of the schema nor in what the owner's commands
-// ask, and are found.
+// Functions and operators whose arguments fit better than those of pg_catalog do not run with
+// the owner's rights, neither in the functions of the schema nor in the owner's own queries, and
+// are found.
 func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	t.Parallel()
 	c := newUpgradedDatabase(t)
 	ctx := context.Background()
 	c.exec(t, "create role "+c.Name()+"_x login")
 	t.Cleanup(func() { c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x") })
-	// Made before anybody took the right away, and later.
+	// Created before the right was revoked, and later.
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "everybody may create")
 	attacker := c.pool(t, c.Name()+"_x")
 	for _, statement := range []string{
@@ -112,7 +113,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 		"create function public.least_of(timestamptz, date) returns boolean language sql as 'select public.note(); select $1 < $2'",
 	} {
 		if _, err := attacker.Exec(ctx, statement); err != nil {
-			require.ErrorContains(t, err, "unknown", statement) // Postgres lets nobody make that one
+			require.ErrorContains(t, err, "unknown", statement) // Postgres lets no role create that one
 		}
 	}
 
@@ -145,7 +146,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	require.NoError(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()))
 }
 
-// The functions that the migrations make find nothing in a schema of anybody's.
+// The functions of the migrations find nothing in a schema of another role.
 func TestEveryFunctionHasASafeSearchPath(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -156,7 +157,7 @@ where p.pronamespace = 'public'::regnamespace and (p.proconfig is null or not p.
 	require.Empty(t, unsafe)
 }
 
-// A schema of another name, and one that has to be quoted, hold the tables as well.
+// The tables also work in a schema of another name, and in one whose name has to be quoted.
 func TestTheTablesInASchemaOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{"eye", `Der "Laden"'s`} {

@@ -8,13 +8,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/audit"
 )
 
-// AuditFilter says which audit entries are wanted, the newest first. Zero values do
-// not filter.
+// AuditFilter selects audit entries, the newest first. Zero values do not filter.
 type AuditFilter struct {
-	// Actor is the whole name of one, such as "key:" and the id of a key.
+	// Actor is the full name of an actor, such as "key:" and the id of a key.
 	Actor  string
 	Action audit.Action
-	// Target is the whole name of what was changed.
+	// Target is the full name of the changed thing.
 	Target string
 	// From is inclusive and To exclusive, both on the time of the change.
 	From, To time.Time

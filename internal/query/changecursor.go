@@ -8,16 +8,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// changeCursor is where a reader of changes is, and the history in which it got there.
+// changeCursor is the position of a reader of changes, and the history of the database
+// in which the position was reached.
 type changeCursor struct {
 	history     History
 	at          ChangePosition
 	checkpoints checkpoints
 }
 
-// A cursor of changes is a version, the filter's fingerprint, the history, the position,
-// the trail, and a checksum of it all. Version 2 had of the history the cluster alone, and
-// no trail.
+// A cursor of changes consists of a version, the filter's fingerprint, the history, the
+// position, the checkpoints, and a checksum of all of them. Version 2 had only the
+// cluster of the history, and no checkpoints.
 const (
 	changeVersion    = 3
 	oldChangeVersion = 2
@@ -46,8 +47,8 @@ func (c changeCursor) encodeText(filter string) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// decodeChange reads a cursor that was made for a filter in a database cluster. An empty
-// one is the beginning.
+// decodeChange decodes a cursor that was made for a filter in a database cluster. An
+// empty cursor is the beginning.
 func decodeChange(filter string, system int64, text string) (c changeCursor, err error) {
 	if text == "" {
 		return c, nil
@@ -55,7 +56,7 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 
 	b, err := decodeText(text)
 	if err != nil || !isWellFormed(b) {
-		return c, invalidCursor("after", "the cursor was altered, or is none of changes; use next as it was given, or leave after out to begin anew")
+		return c, invalidCursor("after", "the cursor was altered, or is not a cursor of changes; use next unchanged, or leave after out to start from the beginning")
 	}
 
 	if string(b[1:1+fingerprintLen]) != string(filterFingerprint(filter)) {
@@ -65,11 +66,12 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 	r := cursorReader(b[1+fingerprintLen : len(b)-checksumLen])
 	if c.history.System = r.readInt64(); c.history.System != system {
 		return c, invalidCursor("after", "the cursor is of another database cluster, which numbered its transactions by itself: "+
-			"this one was restored from a dump, or upgraded; leave after out (theeye export: delete the cursor file) to read everything anew, events have the same event_id")
+			"this one was restored from a dump, or upgraded; leave after out (theeye export: delete the cursor file) to read everything again, events have the same event_id")
 	}
 
 	if b[0] == changeVersion {
-		c.history.Timeline, c.history.Started = r.readInt64(), time.UnixMicro(r.readInt64()).UTC()
+		c.history.Timeline = r.readInt64()
+		c.history.Started = time.UnixMicro(r.readInt64()).UTC()
 	}
 
 	c.at = ChangePosition{Transaction: r.readInt64(), At: time.UnixMicro(r.readInt64()).UTC(), ID: uuid.UUID(r.takeBytes(16))}
@@ -78,7 +80,7 @@ func decodeChange(filter string, system int64, text string) (c changeCursor, err
 	}
 
 	if !isStorableTime(c.at.At) {
-		return c, invalidCursor("after", "the cursor was made up; use next as it was given, or leave after out to begin anew")
+		return c, invalidCursor("after", "the cursor was made up; use next unchanged, or leave after out to start from the beginning")
 	}
 
 	return c, nil
@@ -99,7 +101,8 @@ func isWellFormed(b []byte) bool {
 	return string(cursorChecksum(b[:end])) == string(b[end:])
 }
 
-// cursorReader takes a cursor apart from its front; wellFormed has looked at its length.
+// cursorReader reads the parts of a cursor in order; isWellFormed has checked its
+// length.
 type cursorReader []byte
 
 func (r *cursorReader) takeBytes(n int) []byte {

@@ -23,8 +23,8 @@ func DecodeChange(filter string, system int64, text string) (ChangePosition, err
 	return c.at, err
 }
 
-// TrailBehind returns the transactions that a reader remembers who read a change of each
-// of these, in order.
+// TrailBehind returns the transactions of the checkpoints of a reader that read a
+// change of each of these transactions, in order.
 func TrailBehind(transactions []int64) []int64 {
 	var t checkpoints
 	for _, transaction := range transactions {
@@ -39,8 +39,7 @@ func TrailBehind(transactions []int64) []int64 {
 	return remembered
 }
 
-// ReencodeChange reads a cursor of changes and renders it again. That of an older version
-// comes back as it was.
+// ReencodeChange decodes a cursor of changes and renders it again, in its own version.
 func ReencodeChange(filter string, system int64, text string) (string, error) {
 	c, err := decodeChange(filter, system, text)
 	if err != nil || text == "" || len(text) == base64.RawURLEncoding.EncodedLen(oldChangeLen) {
@@ -50,7 +49,7 @@ func ReencodeChange(filter string, system int64, text string) (string, error) {
 	return c.encodeText(filter), nil
 }
 
-// EncodeTrail renders a cursor of changes whose trail is of any bytes.
+// EncodeTrail renders a cursor of changes whose checkpoints are any bytes.
 func EncodeTrail(filter string, system int64, places []byte) string {
 	c := changeCursor{history: History{System: system, Timeline: 1, Started: time.Unix(1, 0)}}
 	for r := cursorReader(places); len(r) >= checkpointLen && len(c.checkpoints) < maxCheckpoints; {
@@ -60,7 +59,7 @@ func EncodeTrail(filter string, system int64, places []byte) string {
 	return c.encodeText(filter)
 }
 
-// EncodeOldChange renders a cursor of changes as version 2 had it.
+// EncodeOldChange renders a cursor of changes in version 2.
 func EncodeOldChange(filter string, system int64, p ChangePosition) string {
 	b := append([]byte{oldChangeVersion}, filterFingerprint(filter)...)
 	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {

@@ -11,8 +11,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// FuzzCursor holds that whatever is sent as a cursor is refused or is one of ours, and
-// that ours are read back, under their own filter alone and unaltered alone.
+// FuzzCursor checks that every text sent as a cursor is rejected or is one that
+// encodeCursor could have made, and that real cursors are accepted only unaltered and
+// only with their own filter.
 func FuzzCursor(f *testing.F) {
 	ours := query.EncodeCursor("events", query.Position{At: time.Unix(1, 0), Sequence: 7, ID: uuid.Max})
 	f.Add("events", ours, int64(0), int64(1), []byte("0123456789abcdef"), uint16(0))
@@ -51,8 +52,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzChangeCursor holds that whatever is sent as a cursor of changes is refused, or is one
-// that we could have made.
+// FuzzChangeCursor checks that every text sent as a cursor of changes is rejected, or
+// is one that encodeText could have made.
 func FuzzChangeCursor(f *testing.F) {
 	f.Add("changes", int64(7), "", []byte{})
 	f.Add("changes", int64(7), "AwQ", []byte("0123456789abcdef0123456789abcdef"))
@@ -76,7 +77,7 @@ func FuzzChangeCursor(f *testing.F) {
 	})
 }
 
-// FuzzDataPath holds that a path that is read is written back as it was.
+// FuzzDataPath checks that a parsed path is rendered unchanged.
 func FuzzDataPath(f *testing.F) {
 	for _, text := range []string{"a", "items.0.sku", `a\.b.c\\`, ".", `\`, `\x`, "\xff", "a..b"} {
 		f.Add(text)

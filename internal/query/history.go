@@ -10,24 +10,25 @@ import (
 	"github.com/google/uuid"
 )
 
-// History tells apart the histories in which transactions are numbered. While it is the
-// same, a number means the same transaction.
+// History identifies the history in which transactions are numbered. While the History
+// is the same, a number means the same transaction.
 //
-// A standby that was promoted, a server that was restored to an earlier moment, and one that
-// lost its last commits in a crash, all go on with numbers that were given before.
+// A standby that was promoted, a server that was restored to an earlier moment, and a
+// server that lost its last commits in a crash all reuse numbers that were given
+// before.
 type History struct {
-	// System names the database cluster. It is kept by standbys and by restored backups,
-	// but not by restored dumps.
+	// System names the database cluster. Standbys and restored backups keep it,
+	// restored dumps do not.
 	System int64
-	// Timeline counts promotions and recoveries to a moment. 0: it is not known.
+	// Timeline counts promotions and recoveries to a point in time. 0 means not known.
 	Timeline int64
 	// Started is when the server was started: no server's memory reaches further back.
 	Started time.Time
 }
 
-// A place is a change that was read: the number of its transaction, and a fingerprint of
-// the event. An event is stored once, at a time of its own, so a database that has the
-// event under that number shares all of the history up to there.
+// A checkpoint is a change that was read: the number of its transaction, and a
+// fingerprint of the event. An event is stored once, at its own time, so a database
+// that has the event under that number shares the history up to that transaction.
 type checkpoint struct {
 	transaction int64
 	fingerprint [eventFingerprintLen]byte
@@ -35,7 +36,8 @@ type checkpoint struct {
 
 const eventFingerprintLen = 8
 
-// newCheckpoint returns the place of a change, or the zero place when its transaction is unknown.
+// newCheckpoint returns the checkpoint of a change, or the zero checkpoint when its
+// transaction is unknown.
 func newCheckpoint(c *Change) checkpoint {
 	if c.Position.Transaction < firstTransaction {
 		return checkpoint{}
@@ -51,19 +53,20 @@ func eventFingerprint(id uuid.UUID, receivedAt time.Time) (witness [eventFingerp
 	return witness
 }
 
-// A trail is the places that a reader passed, the newest first. The further back, the
-// further apart they are: so that a few of them reach far, and what has to be read again
-// after a loss is no more than a few times what was lost.
+// checkpoints are the checkpoints that a reader passed, the newest first. Older ones
+// are further apart, so that a few of them reach far back, and the changes to read
+// again after a loss are not more than a few times the lost ones.
 type checkpoints []checkpoint
 
 const (
-	// checkpointRatio bounds how many times further back the next place is.
+	// checkpointRatio bounds how many times further back the next checkpoint is.
 	checkpointRatio = 8
 	// maxCheckpoints is enough for 2^30 transactions.
 	maxCheckpoints = 20
 )
 
-// addCheckpoint returns the trail with one more place, and without those that it can spare.
+// addCheckpoint returns the checkpoints with a new one, and without the ones that are
+// no longer needed.
 func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 	if newest.transaction < firstTransaction {
 		return t
@@ -81,10 +84,10 @@ func (t checkpoints) addCheckpoint(newest checkpoint) checkpoints {
 	return longer
 }
 
-// resumeCursor finds where to go on from a cursor. Where the history is another one than the
-// cursor was made in, that is the last place that both have. Nothing is left out: all that
-// was committed in this history behind that place is given, some of it again. restarted
-// tells so.
+// resumeCursor returns the cursor to continue from. If the history differs from the one
+// in which the cursor was made, it continues from the last checkpoint that both have.
+// Nothing is left out: all changes committed in this history after that checkpoint are
+// returned, some of them again. restarted then has the reason.
 func (f *Finder) resumeCursor(ctx context.Context, filter ChangeFilter, text string, mark Watermark) (c changeCursor, restarted string, err error) {
 	c, err = decodeChange(filter.canonicalText(), mark.History.System, text)
 	before := c.history
@@ -105,17 +108,19 @@ func (f *Finder) resumeCursor(ctx context.Context, filter ChangeFilter, text str
 			return c, "", nil
 		}
 
-		c.at, c.checkpoints = ChangePosition{Transaction: p.transaction}, c.checkpoints[i:]
-		return c, restartReason(before, mark.History) + "events are given again from the last change that both have", nil
+		c.at = ChangePosition{Transaction: p.transaction}
+		c.checkpoints = c.checkpoints[i:]
+		return c, restartReason(before, mark.History) + "events are returned again from the last change that both have", nil
 	}
 
-	c.at, c.checkpoints = ChangePosition{}, nil
-	return c, restartReason(before, mark.History) + "events are given again from the first, because none of the changes that the cursor remembers is there", nil
+	c.at = ChangePosition{}
+	c.checkpoints = nil
+	return c, restartReason(before, mark.History) + "events are returned again from the first, because the database has none of the changes that the cursor remembers", nil
 }
 
-// restartReason says why events are given again.
+// restartReason returns the reason why events are returned again.
 func restartReason(before, now History) string {
-	reason := "the database was started anew without the last changes that were read"
+	reason := "the database was restarted without the last changes that were read"
 	if before.Timeline != 0 && before.Timeline != now.Timeline {
 		reason = fmt.Sprintf("the database failed over, or was restored to an earlier moment, without the last changes that were read (timeline %d became %d)", before.Timeline, now.Timeline)
 	}
@@ -123,7 +128,7 @@ func restartReason(before, now History) string {
 	return reason + "; "
 }
 
-// hasCheckpoint reports whether this history has a place.
+// hasCheckpoint reports whether this history has a checkpoint.
 func (f *Finder) hasCheckpoint(ctx context.Context, p checkpoint) (found bool, err error) {
 	err = f.EventsOf(ctx, p.transaction, func(id uuid.UUID, receivedAt time.Time) bool {
 		found = eventFingerprint(id, receivedAt) == p.fingerprint

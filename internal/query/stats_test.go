@@ -41,7 +41,7 @@ func TestRangeOfCounts(t *testing.T) {
 	from, to = query.Grouping{Interval: query.Hour}.ResolveRange(time.Time{}, time.Time{}, now)
 	require.Equal(t, [2]time.Time{now.Add(-24 * time.Hour), now}, [2]time.Time{from, to})
 	from, to = query.Grouping{Interval: query.Hour}.ResolveRange(now, time.Time{}, now)
-	require.True(t, from.Equal(now) && to.IsZero(), "what was asked for")
+	require.True(t, from.Equal(now) && to.IsZero(), "the requested range")
 }
 
 func TestBuckets(t *testing.T) {
@@ -74,7 +74,7 @@ func TestBuckets(t *testing.T) {
 	g.By = nil
 	found, err = g.CollectBuckets(at, hour(9), read())
 	require.NoError(t, err)
-	require.Equal(t, []query.Bucket{{hour(7), nil, 0}, {hour(8), nil, 0}}, found, "nothing occurs, and its zeros are still asked for")
+	require.Equal(t, []query.Bucket{{hour(7), nil, 0}, {hour(8), nil, 0}}, found, "nothing occurs, and the zeros are still included")
 
 	for _, ends := range [][2]time.Time{{{}, at}, {at, {}}} {
 		_, err = g.CollectBuckets(ends[0], ends[1], read())
@@ -106,7 +106,7 @@ func TestTooManyBuckets(t *testing.T) {
 	_, err = g.CollectBuckets(at, at.AddDate(0, 0, 1), read(10)) // 10 groups of 1,440 minutes
 	requireInvalid(t, err, "group_by")
 	_, err = g.CollectBuckets(at, at.AddDate(1, 0, 0), func(int, func(query.Bucket) bool) error {
-		t.Fatal("what is too much in any case is not asked for")
+		t.Fatal("a query that is too large in any case is not run")
 		return nil
 	})
 	requireInvalid(t, err, "group_by")

@@ -12,28 +12,30 @@ import (
 )
 
 const (
-	// replayChunkSize is how many rejections are claimed at once. Their lease has to outlive them:
-	// chunk / atOnce budgets of the gate.
+	// replayChunkSize is how many rejections are claimed at once. Their lease has to
+	// last longer than their replay: replayChunkSize / maxConcurrent times the budget
+	// of ingest.
 	replayChunkSize = 256
-	// maxConcurrent is how many events go through the gate at the same time: they share its
-	// transactions, and leave room for what comes in.
+	// maxConcurrent is how many events are replayed at the same time: they share group
+	// commits with each other, and leave room for new requests.
 	maxConcurrent = 64
 	// discardChunkSize is how many rejections one transaction closes.
 	discardChunkSize = 5000
-	// settleBudget bounds the notes that are written even when a run was cut off.
+	// settleBudget bounds the record of outcomes, which is written even when a run was
+	// interrupted.
 	settleBudget = 10 * time.Second
 )
 
-// ReplayTotals tell what a run did, or would do.
+// ReplayTotals counts what a run did, or would do.
 type ReplayTotals struct {
-	// Matched is how many rejections were open and meant.
+	// Matched is how many open rejections the selection matched.
 	Matched int64 `json:"matched"`
-	// Stored, Duplicates and Rejected count the verdicts. Those that were rejected again
-	// stay open.
+	// Stored, Duplicates and Rejected count the verdicts. Events that were rejected
+	// again stay open.
 	Stored     int64 `json:"stored"`
 	Duplicates int64 `json:"duplicates"`
 	Rejected   int64 `json:"rejected"`
-	// Skipped is how many another run held, or were closed or erased meanwhile.
+	// Skipped is how many were claimed by another run, or closed or erased meanwhile.
 	Skipped int64 `json:"skipped"`
 }
 
@@ -50,34 +52,35 @@ func (t *ReplayTotals) countVerdict(status Status) {
 
 func (t *ReplayTotals) verdictCount() int64 { return t.Stored + t.Duplicates + t.Rejected }
 
-// DiscardTotals tell what a run did, or would do.
+// DiscardTotals counts what a run did, or would do.
 type DiscardTotals struct {
 	Matched   int64 `json:"matched"`
 	Discarded int64 `json:"discarded"`
-	// Skipped is how many another run held, or were closed or erased meanwhile.
+	// Skipped is how many were claimed by another run, or closed or erased meanwhile.
 	Skipped int64 `json:"skipped"`
 }
 
-// Deps are what a Desk works with.
+// Deps are the dependencies of a Service.
 type Deps struct {
 	Store    Store
 	Ingester Ingester
-	// Rules are those by which events are decoded.
+	// Rules are the rules by which events are decoded.
 	Rules *event.Rules
 	Now   func() time.Time
-	// Stopping tells that runs are to end at the next opportunity. Nil never does.
+	// Stopping reports whether runs have to end at the next opportunity. Nil means
+	// never.
 	Stopping func() bool
 }
 
-// Service replays and discards. It is safe for concurrent use, also with others on the
-// same database.
+// Service replays and discards rejections. It is safe for concurrent use, also with
+// other replicas on the same database.
 type Service struct{ deps Deps }
 
-// NewService makes a desk.
+// NewService makes a service.
 func NewService(deps Deps) *Service { return &Service{deps} }
 
-// Replay sends open rejections through the gate again, each at most once, and calls
-// progress after each part of them. With an error it returns what was done until then.
+// Replay sends open rejections through ingest again, each at most once, and calls
+// progress after each chunk. With an error it also returns the totals so far.
 func (d *Service) Replay(ctx context.Context, selection Selection, progress func(ReplayTotals)) (ReplayTotals, error) {
 	var totals ReplayTotals
 	s, err := selection.normalize()
@@ -91,26 +94,28 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 		return totals, err
 	}
 
-	take, pass := d.deps.Store.ClaimOpen, func(kept []DeadLetter) error { return d.replayChunk(ctx, target, kept, &totals) }
+	read := d.deps.Store.ClaimOpen
+	process := func(chunk []DeadLetter) error { return d.replayChunk(ctx, target, chunk, &totals) }
 	if s.DryRun {
-		take, pass = d.deps.Store.ReadOpen, func(kept []DeadLetter) error { return d.checkChunk(ctx, kept, &totals) }
+		read = d.deps.Store.ReadOpen
+		process = func(chunk []DeadLetter) error { return d.checkChunk(ctx, chunk, &totals) }
 	}
 
 	var after Position
 	for limit := s.nextLimit(totals.verdictCount(), replayChunkSize); limit > 0; limit = s.nextLimit(totals.verdictCount(), replayChunkSize) {
-		var kept []DeadLetter
+		var chunk []DeadLetter
 		if err = d.checkStopping(); err == nil {
-			kept, err = take(ctx, s.Filter, after, limit)
+			chunk, err = read(ctx, s.Filter, after, limit)
 		}
 
-		if err == nil && len(kept) > 0 {
-			after = kept[len(kept)-1].Position
-			err = pass(kept)
-			totals.Matched = max(totals.Matched, totals.verdictCount()) // some came meanwhile
+		if err == nil && len(chunk) > 0 {
+			after = chunk[len(chunk)-1].Position
+			err = process(chunk)
+			totals.Matched = max(totals.Matched, totals.verdictCount()) // more may have arrived meanwhile
 			progress(totals)
 		}
 
-		if err != nil || len(kept) < limit {
+		if err != nil || len(chunk) < limit {
 			break
 		}
 	}
@@ -122,8 +127,8 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 	return totals, err
 }
 
-// Discard closes open rejections for good; they are kept until they are past the time
-// that errors are kept. With an error it returns what was done until then.
+// Discard closes open rejections for good; they are kept until their retention ends.
+// With an error it also returns the totals so far.
 func (d *Service) Discard(ctx context.Context, selection Selection, progress func(DiscardTotals)) (DiscardTotals, error) {
 	var totals DiscardTotals
 	s, err := selection.normalize()
@@ -160,7 +165,7 @@ func (d *Service) Discard(ctx context.Context, selection Selection, progress fun
 	return totals, err
 }
 
-// countMatched counts what a selection means, at most its limit.
+// countMatched counts the rejections that a selection matches, at most its limit.
 func (d *Service) countMatched(ctx context.Context, s *Selection) (int64, error) {
 	n, err := d.deps.Store.CountOpen(ctx, s.Filter)
 	if s.Limit > 0 {
@@ -170,7 +175,8 @@ func (d *Service) countMatched(ctx context.Context, s *Selection) (int64, error)
 	return n, err
 }
 
-// nextLimit is how many may be taken next, when some were taken.
+// nextLimit returns how many rejections may be processed next, after some were
+// processed.
 func (s *Selection) nextLimit(taken int64, most int) int {
 	if s.Limit == 0 {
 		return most
@@ -184,11 +190,11 @@ func (d *Service) checkStopping() error {
 		return nil
 	}
 
-	return fault.NewUnavailable(nil, fault.CodeUnavailable, "the service is stopping; ask again to go on", time.Second)
+	return fault.NewUnavailable(nil, fault.CodeUnavailable, "the service is stopping; ask again to continue", time.Second)
 }
 
-// replayChunk sends claimed rejections through the gate, many at once, notes what became of
-// them, and gives back those that got no verdict.
+// replayChunk sends claimed rejections through ingest, many at once, records their
+// verdicts, and releases the ones without a verdict.
 func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLetter, totals *ReplayTotals) error {
 	outcomes := make([]Outcome, len(kept))
 	var next atomic.Int64
@@ -196,7 +202,8 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 	var workers sync.WaitGroup
 	for range min(maxConcurrent, len(kept)) {
 		workers.Go(func() {
-			// What is under way when one fails is waited for: its outcome is worth knowing.
+			// When one fails, the ones in progress are still awaited, to record their
+			// verdicts.
 			for failed.Load() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(kept) {
@@ -226,17 +233,17 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 
 	err := d.deps.Store.SettleOutcomes(ctx, target, outcomes)
 	if cause := failed.Load(); cause != nil {
-		return *cause // what could not be noted either is free when its lease ends
+		return *cause // rejections without a recorded verdict are free when their lease ends
 	}
 
 	if err != nil {
-		return fmt.Errorf("note what was replayed: %w", err)
+		return fmt.Errorf("record the outcomes of a replay: %w", err)
 	}
 
 	return nil
 }
 
-// checkChunk counts the verdicts that rejections would get now.
+// checkChunk counts the verdicts that a replay of rejections would have now.
 func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *ReplayTotals) error {
 	passages := make([]ReplayItem, len(kept))
 	for i := range kept {
@@ -245,7 +252,7 @@ func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *Rep
 
 	verdicts, err := d.deps.Ingester.Check(ctx, passages)
 	if err != nil {
-		return fmt.Errorf("judge rejections: %w", err)
+		return fmt.Errorf("validate rejections: %w", err)
 	}
 
 	for _, v := range verdicts {
@@ -255,8 +262,8 @@ func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *Rep
 	return nil
 }
 
-// decodeItem decodes a rejection by the rules and the time of now. An event that brought
-// no id gets the rejection's.
+// decodeItem decodes a rejection by the present rules and time. An event without an id
+// gets the id of the rejection.
 func (d *Service) decodeItem(k *DeadLetter) ReplayItem {
 	switch {
 	case k.Raw == nil:

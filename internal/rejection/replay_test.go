@@ -27,7 +27,7 @@ type shelf struct {
 	refused map[uuid.UUID][]fault.Violation
 	targets []string
 	filters []rejection.Filter
-	// settle fails instead of noting anything.
+	// settle, if set, is the error of SettleOutcomes, which then records nothing.
 	settle error
 }
 
@@ -102,7 +102,7 @@ func (s *shelf) DiscardOpen(ctx context.Context, target string, f rejection.Filt
 	return len(found), after, err
 }
 
-// ledger stores an event once. It is away from the moment that full says.
+// ledger stores an event once. It is unavailable as soon as full returns true.
 type ledger struct {
 	mu     sync.Mutex
 	stored []event.Event
@@ -174,10 +174,10 @@ func TestReplayTakesEachOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rejection.ReplayTotals{Matched: 600, Stored: 599, Rejected: 1}, totals)
 	require.Len(t, l.stored, 599)
-	require.Greater(t, len(steps), 1, "long runs tell how they go")
+	require.Greater(t, len(steps), 1, "long runs report progress")
 	require.Equal(t, totals.Stored, steps[len(steps)-1].Stored)
 	for _, k := range s.kept {
-		require.Equal(t, 1, s.claimed[k.ID], "one that is refused again is not taken again by the same run")
+		require.Equal(t, 1, s.claimed[k.ID], "a run does not claim a rejection again after it is rejected again")
 	}
 
 	require.NotEmpty(t, s.refused[s.kept[3].ID])
@@ -197,7 +197,8 @@ func TestReplayTakesEachOnce(t *testing.T) {
 	require.Len(t, l.stored, 599)
 }
 
-// A run that dies between the commit of an event and the note of it stores nothing twice.
+// A run that dies between the commit of an event and the record of its outcome stores
+// nothing twice.
 func TestReplayAfterALostNote(t *testing.T) {
 	t.Parallel()
 	s, l := newShelf(goods(5)...), &ledger{}
@@ -225,8 +226,8 @@ func TestReplayStopsWhereTheGateIsShut(t *testing.T) {
 	totals, err := newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
 	require.True(t, fault.Is(err, fault.CodeOverloaded), "%v", err)
 	require.EqualValues(t, 300, totals.Stored)
-	require.Len(t, s.closed, 300, "what was stored is noted")
-	require.Empty(t, s.leased, "and the rest is given back")
+	require.Len(t, s.closed, 300, "stored events are recorded")
+	require.Empty(t, s.leased, "and the rest is released")
 	l.full = 0
 	totals, err = newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
 	require.NoError(t, err)
@@ -248,8 +249,8 @@ func TestReplayStopsWithTheServiceAndItsClient(t *testing.T) {
 	leave()
 	before := len(s.closed)
 	_, err = newDesk(s, l, nil).Replay(gone, everything(), silent)
-	require.NoError(t, err, "the shelf knows of no context")
-	require.Greater(t, len(s.closed), before, "what was done is noted for all that")
+	require.NoError(t, err, "the shelf ignores the context")
+	require.Greater(t, len(s.closed), before, "outcomes are still recorded")
 }
 
 func TestDryRunChangesNothing(t *testing.T) {

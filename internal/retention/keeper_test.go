@@ -17,15 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake notes what it is asked for.
+// fake records its calls.
 type fake struct {
 	prepared [][2]time.Time
-	// before are the bounds that were asked for, by what was to go.
+	// before are the requested bounds, by the kind of data to delete.
 	before map[string][]time.Time
 	fail   error
-	// hold makes Prepare wait for the end of its context.
+	// hold makes CreatePartitions wait for the end of its context.
 	hold bool
-	// away is how far its clock is ahead.
+	// away is how far the fake's clock is ahead.
 	away       time.Duration
 	clockFails error
 }
@@ -77,7 +77,7 @@ func TestRounds(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}}
 		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		begin := time.Now()
-		keeper.Start()
+		keeper.Start(t.Context())
 		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
 		keeper.Stop()
 		keeper.Stop()
@@ -93,7 +93,8 @@ func TestRounds(t *testing.T) {
 	})
 }
 
-// A replica or a database whose clock is stepped must not drop what is young by the other's.
+// A replica or a database whose clock jumps must not drop data that is young by the
+// other's clock.
 func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 	t.Parallel()
 	const years = 2 * 365 * day
@@ -117,11 +118,11 @@ func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 	}
 }
 
-// Without the database's clock nothing is known to be old.
+// Without the database's clock nothing counts as old.
 func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
-	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is away")}
+	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is down")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
 	keeper.RunRound(t.Context())
 	<-keeper.Prepared()
@@ -143,7 +144,7 @@ func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
 func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
-	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
+	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is down")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
 	keeper.RunRound(t.Context())
 	require.Equal(t, 6, logs.Len())
@@ -151,7 +152,7 @@ func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	keeper.RunRound(ended)
-	require.Equal(t, 6, logs.Len(), "a round that is stopped is no failure")
+	require.Equal(t, 6, logs.Len(), "a stopped round is not a failure")
 }
 
 func TestStopEndsARunningRound(t *testing.T) {
@@ -161,17 +162,18 @@ func TestStopEndsARunningRound(t *testing.T) {
 		keeper := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		keeper.Stop() // without Start
 		keeper = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
-		keeper.Start()
+		keeper.Start(t.Context())
 		synctest.Wait()
 		keeper.Stop()
 		require.Len(t, store.prepared, 1)
 	})
 }
 
-// Who waits for the partitions waits for the first round, whether or not it can make them.
+// Prepared is closed after the first round, whether or not the round could create the
+// partitions.
 func TestPrepared(t *testing.T) {
 	t.Parallel()
-	for _, fail := range []error{nil, errors.New("the database is away")} {
+	for _, fail := range []error{nil, errors.New("the database is down")} {
 		store := &fake{before: map[string][]time.Time{}, fail: fail}
 		keeper := retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		select {

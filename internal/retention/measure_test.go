@@ -16,7 +16,7 @@ import (
 func TestRoundsAreCounted(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
-	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
+	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is down")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), func() time.Time { return now })
 	meter := metrictest.New(t)
 	require.NoError(t, keeper.RegisterMetrics(meter))

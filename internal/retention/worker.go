@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/background"
 )
 
 // Config says how long things are kept.
@@ -59,6 +61,8 @@ const dropGrace = time.Hour
 
 // Worker does a round at the start and then one an interval.
 type Worker struct {
+	*background.Worker
+
 	config   Config
 	store    Store
 	logger   *zap.Logger
@@ -68,54 +72,25 @@ type Worker struct {
 	// prepared closes when the first round has made partitions, or could not.
 	prepared chan struct{}
 	first    sync.Once
-
-	once   sync.Once
-	cancel context.CancelFunc
-	done   chan struct{}
 }
 
-// New makes a keeper that has yet to be started.
+// New makes a worker that has yet to be started.
 func New(config Config, store Store, logger *zap.Logger, now func() time.Time) *Worker {
-	return &Worker{config: config, store: store, logger: logger, now: now, done: make(chan struct{}), prepared: make(chan struct{})}
-}
+	w := &Worker{
+		config:   config,
+		store:    store,
+		logger:   logger,
+		now:      now,
+		prepared: make(chan struct{}),
+	}
+	w.Worker = background.NewWorker(background.Config{Round: w.RunRound, Interval: config.Interval})
 
-// Start begins the rounds. It is called once.
-func (k *Worker) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	k.cancel = cancel
-	go func() {
-		defer close(k.done)
-
-		ticker := time.NewTicker(k.config.Interval)
-		defer ticker.Stop()
-
-		for {
-			k.RunRound(ctx)
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-}
-
-// Stop ends the rounds, cancels a running one and waits for it. It may be called
-// more than once, and without Start.
-func (k *Worker) Stop() {
-	k.once.Do(func() {
-		if k.cancel == nil {
-			return
-		}
-
-		k.cancel()
-		<-k.done
-	})
+	return w
 }
 
 // Prepared is closed once the first round has made the partitions that will be needed, or
 // has failed to.
-func (k *Worker) Prepared() <-chan struct{} { return k.prepared }
+func (w *Worker) Prepared() <-chan struct{} { return w.prepared }
 
 // RunRound makes what will be needed and drops what is expired. What fails is logged
 // and tried again in the next round: until then events bring their partitions
@@ -123,56 +98,56 @@ func (k *Worker) Prepared() <-chan struct{} { return k.prepared }
 //
 // Partitions are made by the store's clock. What is expired is so by that and by this
 // replica's: one clock that is ahead must not drop what another still lets in.
-func (k *Worker) RunRound(ctx context.Context) {
-	defer k.counters.recordRound(ctx, k.now)
-	defer k.first.Do(func() { close(k.prepared) })
+func (w *Worker) RunRound(ctx context.Context) {
+	defer w.counters.recordRound(ctx, w.now)
+	defer w.first.Do(func() { close(w.prepared) })
 
-	now, err := k.store.Now(ctx)
+	now, err := w.store.Now(ctx)
 	if err != nil {
-		k.recordFailure(ctx, "the database's clock could not be read", err)
+		w.recordFailure(ctx, "the database's clock could not be read", err)
 		return
 	}
 
-	k.recordFailure(ctx, "partitions could not be made ahead", k.store.CreatePartitions(ctx, now, now.Add(partitionHorizon)))
-	k.first.Do(func() { close(k.prepared) })
-	if own := k.now(); own.Before(now) {
+	w.recordFailure(ctx, "partitions could not be made ahead", w.store.CreatePartitions(ctx, now, now.Add(partitionHorizon)))
+	w.first.Do(func() { close(w.prepared) })
+	if own := w.now(); own.Before(now) {
 		now = own
 	}
 
-	k.dropExpired(ctx, now)
+	w.dropExpired(ctx, now)
 }
 
 // dropExpired drops what is expired at a time.
-func (k *Worker) dropExpired(ctx context.Context, now time.Time) {
-	if k.config.Events > 0 {
-		events, err := k.store.ExpireEvents(ctx, now.Add(-k.config.Events-dropGrace))
-		k.recordFailure(ctx, "expired events could not be dropped", err)
-		k.counters.events.Add(events)
+func (w *Worker) dropExpired(ctx context.Context, now time.Time) {
+	if w.config.Events > 0 {
+		events, err := w.store.ExpireEvents(ctx, now.Add(-w.config.Events-dropGrace))
+		w.recordFailure(ctx, "expired events could not be dropped", err)
+		w.counters.events.Add(events)
 		if events > 0 {
-			k.logger.Info("expired events were dropped", zap.Int64("events", events))
+			w.logger.Info("expired events were dropped", zap.Int64("events", events))
 		}
 	}
 
-	if k.config.Errors > 0 {
-		partitions, err := k.store.ExpireRejections(ctx, now.Add(-k.config.Errors-dropGrace))
-		k.recordFailure(ctx, "expired errors could not be dropped", err)
-		k.counters.partitions.Add(int64(partitions))
+	if w.config.Errors > 0 {
+		partitions, err := w.store.ExpireRejections(ctx, now.Add(-w.config.Errors-dropGrace))
+		w.recordFailure(ctx, "expired errors could not be dropped", err)
+		w.counters.partitions.Add(int64(partitions))
 		if partitions > 0 {
-			k.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
+			w.logger.Info("expired errors were dropped", zap.Int("partitions", partitions))
 		}
 	}
 
-	if k.config.Audit > 0 {
-		k.recordFailure(ctx, "old audit entries could not be dropped", k.store.PruneAudit(ctx, now.Add(-k.config.Audit-dropGrace)))
+	if w.config.Audit > 0 {
+		w.recordFailure(ctx, "old audit entries could not be dropped", w.store.PruneAudit(ctx, now.Add(-w.config.Audit-dropGrace)))
 	}
 
-	k.recordFailure(ctx, "old erasures could not be forgotten", k.store.PruneErasures(ctx, now.Add(-k.config.MaxAge-dropGrace)))
-	k.recordFailure(ctx, "old timings could not be forgotten", k.store.PruneTimings(ctx, now.Add(-k.config.Timings-dropGrace)))
+	w.recordFailure(ctx, "old erasures could not be forgotten", w.store.PruneErasures(ctx, now.Add(-w.config.MaxAge-dropGrace)))
+	w.recordFailure(ctx, "old timings could not be forgotten", w.store.PruneTimings(ctx, now.Add(-w.config.Timings-dropGrace)))
 }
 
-func (k *Worker) recordFailure(ctx context.Context, what string, err error) {
+func (w *Worker) recordFailure(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
-		k.counters.roundFailed = true
-		k.logger.Warn(what, zap.Error(err))
+		w.counters.roundFailed = true
+		w.logger.Warn(what, zap.Error(err))
 	}
 }

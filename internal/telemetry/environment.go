@@ -65,7 +65,7 @@ func (v variables) readExporter(signal string) string {
 		}
 
 		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
-			v.logger.Warn("an endpoint is no URL, so that nothing will arrive there; begin it with http:// or https://", zap.String("variable", name))
+			v.logger.Warn("an endpoint is not a URL, so nothing will arrive there; it has to begin with http:// or https://", zap.String("variable", name))
 		}
 
 		return exporterOTLP

@@ -16,8 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// build makes telemetry as variables say, given as names and texts, and returns what
-// was logged.
+// build makes telemetry from variables, given as names and texts, and returns the log.
 func build(t *testing.T, variables ...string) (*telemetry.Telemetry, *observer.ObservedLogs) {
 	t.Helper()
 	set := map[string]string{}
@@ -30,11 +29,11 @@ func build(t *testing.T, variables ...string) (*telemetry.Telemetry, *observer.O
 		Build: telemetry.Build{Version: "v1"}, Variables: set, Logger: zap.New(core),
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = made.Close(context.Background()) }) // nothing listens for what is left
+	t.Cleanup(func() { _ = made.Close(context.Background()) }) // no collector listens
 	return made, logs
 }
 
-// somewhere is an endpoint that nobody has to listen at: building connects to nothing.
+// somewhere is an endpoint without a listener: building connects to nothing.
 const somewhere = "http://127.0.0.1:1"
 
 func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
@@ -57,7 +56,7 @@ func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
 	}
 }
 
-// sampled reports whether a span is sampled that begins behind a parent.
+// sampled reports whether a span with this parent is sampled.
 func sampled(made *telemetry.Telemetry, parent trace.SpanContext, links ...trace.Link) bool {
 	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
 	_, span := made.Tracer.Start(ctx, "x", trace.WithLinks(links...))
@@ -150,7 +149,7 @@ func TestPropagators(t *testing.T) {
 	}
 }
 
-// What cannot be understood is said, without its value, and the default holds.
+// An invalid variable is logged without its value, and the default is used.
 func TestVariablesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{

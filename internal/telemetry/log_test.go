@@ -25,7 +25,7 @@ func newLogger(t *testing.T, format string) (*zap.Logger, *bytes.Buffer) {
 	return log.Logger, &out
 }
 
-// hostile returns texts that break lines, drive terminals or mislead a reader.
+// hostile returns texts that break lines, control terminals or mislead a reader.
 func hostile() []string {
 	return []string{
 		"a\nb", "a\r\nb", "\r", "a\tb", "\x00", "\x1b[2J\x1b]0;title\a", "\x7f", "\u009b31m", "\x9b31m",
@@ -160,7 +160,7 @@ func TestFloodsAreSampled(t *testing.T) {
 	require.Equal(t, seconds*(100+9+2), strings.Count(out.String(), "\n"))
 }
 
-// What sampling leaves out is counted, and the lines that are written say how much.
+// Dropped entries are counted, and written lines report how many.
 func TestDroppedEntriesAreTold(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -188,7 +188,7 @@ func TestDroppedEntriesAreTold(t *testing.T) {
 	}
 
 	require.Equal(t, append(make([]int64, 100), 99, 99, 50), told)
-	require.EqualValues(t, 248, log.Dropped(), "told is not forgotten")
+	require.EqualValues(t, 248, log.Dropped(), "reported entries still count")
 }
 
 func TestLoggersMayShareAWriter(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/otlptranslator"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/prometheus"
@@ -17,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // addMetrics adds the meter and its readers: Prometheus always, OTLP if asked for.
@@ -116,18 +117,11 @@ func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.Resourc
 
 // registerMetrics registers the metric of the counts.
 func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
-	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
-	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
-	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
-		metric.WithDescription("Pushes of metrics by outcome: exported or failed"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(e.exported.Load(), exported)
-			o.Observe(e.failed.Load(), failed)
-			return nil
-		}))
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
+	set := instrument.NewSet(meter)
 
-	return nil
+	set.AddCounters("theeye.telemetry.metric.exports", "",
+		"Pushes of metrics by outcome: exported or failed",
+		"outcome", map[string]*atomic.Int64{"exported": &e.exported, "failed": &e.failed})
+
+	return set.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
@@ -13,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // addTraces adds a tracer, if there is an exporter of traces.
@@ -24,6 +25,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 
 	const standardQueue = 2048 // OpenTelemetry specification, OTEL_BSP_MAX_QUEUE_SIZE
 	size := v.readCount("OTEL_BSP_MAX_QUEUE_SIZE", standardQueue)
+
 	givenUp := make(chan struct{})
 	counts := &spanCounts{bound: int64(size)}
 	counted := &countedExporter{SpanExporter: exporter, counts: counts, givenUp: givenUp, logger: config.Logger}
@@ -31,6 +33,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 	provider := trace.NewTracerProvider(
 		trace.WithResource(about), trace.WithSpanProcessor(processor), trace.WithSampler(linkSampler{v.readSampler()}),
 	)
+
 	t.TracerProvider = provider
 	t.Tracer = provider.Tracer(scope)
 	t.closers = append(t.closers, func(ctx context.Context) error {
@@ -42,6 +45,7 @@ func (t *Telemetry) addTraces(ctx context.Context, about *resource.Resource, v v
 
 		return nil
 	})
+
 	return counts.registerMetrics(t.Meter)
 }
 
@@ -94,34 +98,15 @@ type spanCounts struct {
 
 // registerMetrics registers the metrics of the counts.
 func (c *spanCounts) registerMetrics(meter metric.Meter) error {
-	outcome := func(name string) metric.MeasurementOption {
-		return metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", name)))
-	}
-	exported := outcome("exported")
-	failed := outcome("failed")
-	dropped := outcome("dropped")
-	_, err := meter.Int64ObservableCounter("theeye.telemetry.spans",
-		metric.WithDescription("Spans by outcome: exported, failed, or dropped because too many were waiting"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.exported.Load(), exported)
-			o.Observe(c.failedToSend.Load(), failed)
-			o.Observe(c.dropped.Load(), dropped)
-			return nil
-		}))
-	if err == nil {
-		_, err = meter.Int64ObservableGauge("theeye.telemetry.span.queue",
-			metric.WithDescription("Spans waiting to be exported"),
-			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				o.Observe(c.waiting.Load())
-				return nil
-			}))
-	}
+	set := instrument.NewSet(meter)
 
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
+	set.AddCounters("theeye.telemetry.spans", "",
+		"Spans by outcome: exported, failed, or dropped because too many were waiting",
+		"outcome", map[string]*atomic.Int64{"exported": &c.exported, "failed": &c.failedToSend, "dropped": &c.dropped})
+	set.AddGauge("theeye.telemetry.span.queue", "",
+		"Spans waiting to be exported", func() (int64, bool) { return c.waiting.Load(), true })
 
-	return nil
+	return set.Err()
 }
 
 // boundedProcessor drops and counts spans beyond the bound before the batch processor

@@ -7,7 +7,7 @@ import (
 
 // figure is a row of the table.
 type figure struct {
-	// key names the figure for -only and for its limit.
+	// key is the name of the figure for -only and for its limit.
 	key   string
 	title string
 	// value is compared with the limit, and text is printed.
@@ -17,8 +17,8 @@ type figure struct {
 	places []string
 }
 
-// measureTree returns all figures in the order of the table. An error comes with those that
-// could be measured.
+// measureTree returns all figures in the order of the table. With an error it returns the
+// figures that could be measured.
 func measureTree(t *tree) ([]figure, error) {
 	lines := 0
 	for _, file := range t.code {
@@ -36,7 +36,7 @@ func measureTree(t *tree) ([]figure, error) {
 	return append(figures, path...), err
 }
 
-// sizeFigure returns how much code there is.
+// sizeFigure returns the amount of code.
 func sizeFigure(t *tree, lines int) figure {
 	return figure{
 		key:   "size",
@@ -46,7 +46,7 @@ func sizeFigure(t *tree, lines int) figure {
 	}
 }
 
-// countFigure returns a figure that is a number of places.
+// countFigure returns a figure that counts places.
 func countFigure(key, title string, places []string) figure {
 	return figure{
 		key:    key,
@@ -57,7 +57,7 @@ func countFigure(key, title string, places []string) figure {
 	}
 }
 
-// shareFigure returns a part of a whole in percent.
+// shareFigure returns a share in percent.
 func shareFigure(key, title string, part, whole int, places []string) figure {
 	share := 100 * float64(part) / float64(max(whole, 1))
 
@@ -70,7 +70,7 @@ func shareFigure(key, title string, part, whole int, places []string) figure {
 	}
 }
 
-// rateFigure returns a number for each thousand of a whole.
+// rateFigure returns a rate per thousand.
 func rateFigure(key, title string, part, whole int, places []string) figure {
 	rate := 1000 * float64(part) / float64(max(whole, 1))
 
@@ -83,7 +83,7 @@ func rateFigure(key, title string, part, whole int, places []string) figure {
 	}
 }
 
-// spreadFigure returns the median, the ninth decile and the largest of some numbers.
+// spreadFigure returns the median, the ninth decile and the maximum of some numbers.
 func spreadFigure(key, title string, numbers []int) figure {
 	if len(numbers) == 0 {
 		return figure{key: key, title: title, text: "-"}

@@ -46,7 +46,7 @@ func TestShapeCountsLines(t *testing.T) {
 	require.Equal(t, []string{"p/file.go:6: long: 67 lines"}, figureOf(t, figures, "functions-long").places)
 	require.Equal(t, "72 / 72 / 72", figureOf(t, figures, "file-lines").text)
 	require.Empty(t, figureOf(t, figures, "files-long").places)
-	require.Equal(t, []string{"p/file.go: 1 of 65"}, figureOf(t, figures, "blank-lines").places, "a blank line of a text is none")
+	require.Equal(t, []string{"p/file.go: 1 of 65"}, figureOf(t, figures, "blank-lines").places, "a blank line inside a text does not count")
 }
 
 func TestNamesOfOneWord(t *testing.T) {
@@ -106,6 +106,7 @@ func pack() {
 		"p/file.go:10: _ = point{a: 1, b: 2, c: 3, d: 4, e: 5}",
 		"p/file.go:12: a: x, b: y, c: i,",
 	}, figureOf(t, figures, "packed").places)
+
 	require.Equal(t, "1.00", figureOf(t, figures, "nolint").text)
 }
 

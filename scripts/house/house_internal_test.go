@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tree stays as easy to read as it is. A limit is lowered when the figure is.
+// The tree stays as easy to read as it is. When a figure improves, its limit follows.
 func TestHouse(t *testing.T) {
 	t.Parallel()
 	measured, err := readTree("../..", nil)

@@ -2,15 +2,15 @@ package main
 
 import "regexp"
 
-// idiom is an expression that reads as if it were translated.
+// idiom is an expression that reads like a translation.
 type idiom struct {
 	name  string
 	match *regexp.Regexp
-	// plain tells good English among the matches; it may be nil.
+	// plain recognizes good English among the matches; it may be nil.
 	plain *regexp.Regexp
 }
 
-// oddIdioms returns the expressions that are counted.
+// oddIdioms returns the counted expressions.
 func oddIdioms() []idiom {
 	add := func(name, match, plain string) idiom {
 		found := idiom{name: name, match: regexp.MustCompile(`(?i)` + match)}
@@ -36,7 +36,7 @@ func oddIdioms() []idiom {
 	}
 }
 
-// hit is an odd idiom at its place.
+// hit is an odd idiom and its position.
 type hit struct {
 	name   string
 	offset int
@@ -56,8 +56,8 @@ func findIdioms(idioms []idiom, text string) []hit {
 	return hits
 }
 
-// measureIdioms returns how often odd idioms stand in code, tests, documents and charts,
-// and in all of them.
+// measureIdioms returns the rate of odd idioms in code, tests, documents and charts, and in all
+// of them.
 func measureIdioms(t *tree) []figure {
 	reader := newProse()
 	var code, tests, docs, charts []passage
@@ -78,6 +78,7 @@ func measureIdioms(t *tree) []figure {
 	}
 
 	all := &idiomCount{reader: reader, idioms: oddIdioms()}
+
 	return []figure{
 		all.measure("idioms-code", "odd idioms in comments and texts of code, per 1,000 words", code),
 		all.measure("idioms-tests", "odd idioms in comments and texts of tests, per 1,000 words", tests),
@@ -87,7 +88,7 @@ func measureIdioms(t *tree) []figure {
 	}
 }
 
-// idiomCount adds up what is found.
+// idiomCount adds up the hits.
 type idiomCount struct {
 	reader      *prose
 	idioms      []idiom

@@ -39,7 +39,7 @@ func TestOddIdiomsAreFoundAndPlainEnglishIsNot(t *testing.T) {
 	require.NotZero(t, looked["plain"])
 }
 
-// namesOfIdioms returns the idioms of a text that stands in a string literal.
+// namesOfIdioms returns the idioms in a text of a string literal.
 func namesOfIdioms(t *testing.T, text string) []string {
 	t.Helper()
 	quoted := strconv.Quote(text)
@@ -76,6 +76,7 @@ func Run() error {
 	return nil //nolint:nilerr // it WORD nothing
 }
 `, "WORD", "te"+"lls"))
+
 	file.path = "p/run.go"
 
 	figures := measureIdioms(&tree{code: []*goFile{file}})

@@ -10,7 +10,7 @@ import (
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "house:", err)
-		os.Exit(1) //nolint:forbidigo // it is the program
+		os.Exit(1) //nolint:forbidigo // the one place that ends this program
 	}
 }
 
@@ -29,7 +29,7 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 
-	figures, err := measureTree(measured) // with an error, those that could be measured
+	figures, err := measureTree(measured) // with an error, the figures that could be measured
 
 	report := tableOf(figures, houseLimits())
 	if *verbose {

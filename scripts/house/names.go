@@ -11,8 +11,8 @@ import (
 	"unicode"
 )
 
-// measureNames returns the share of functions whose name is one word, and of exported
-// names with a comment.
+// measureNames returns the share of functions with a name of one word, and the share of
+// exported names with a comment.
 func measureNames(files []*goFile) []figure {
 	packages := map[string]*packageNames{}
 	documented, exported := 0, 0

@@ -6,18 +6,17 @@ import (
 )
 
 const (
-	// pairTuple and wideTuple are how many values an assignment sets at once before it is
-	// counted.
+	// pairTuple and wideTuple are the numbers of values from which on an assignment counts.
 	pairTuple = 2
 	wideTuple = 3
-	// packedFields is how many fields share a line of a literal before the line is counted,
-	// and packedLiteral how many when the literal has no other line.
+	// packedFields is the number of fields from which on a line of a literal counts, and
+	// packedLiteral the number for a literal on one line.
 	packedFields  = 3
 	packedLiteral = 5
 )
 
-// measurePacking returns how often several steps or fields share a line, and how often a
-// linter is overruled.
+// measurePacking returns how often several steps or fields share a line, and how often a linter
+// is overruled.
 func measurePacking(files []*goFile, lines int) []figure {
 	var pairs, tuples, packed, overruled []string
 
@@ -59,7 +58,7 @@ func measurePacking(files []*goFile, lines int) []figure {
 	}
 }
 
-// packedLines returns the lines of a literal on which too many of its fields begin.
+// packedLines returns the lines of a literal with too many fields.
 func packedLines(file *goFile, literal *ast.CompositeLit) []int {
 	var order []int
 	fields := map[int]int{}

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// pathList names the declarations of the ingest path, below the root.
+// pathList is the file with the declarations of the ingest path, below the root.
 const pathList = "scripts/house/ingest-path.txt"
 
-// measurePath returns how many lines one reads from the handler of POST /v1/events to the
-// commit and the answer. There is no such figure for a part of the tree, or without a list.
+// measurePath returns the number of lines to read from the handler of POST /v1/events to the
+// commit and the answer. A part of the tree, or a tree without the list, has no such figure.
 func measurePath(t *tree) ([]figure, error) {
 	if !t.whole {
 		return nil, nil
@@ -36,12 +36,12 @@ func measurePath(t *tree) ([]figure, error) {
 	}
 
 	return []figure{
-		lengthFigure("path-core", "lines of the core of the ingest path", counted["core"]),
-		lengthFigure("path-all", "lines of the whole ingest path", append(counted["core"], counted["rest"]...)),
+		lengthFigure("path-core", "lines to read of the core of the ingest path, without blank ones", counted["core"]),
+		lengthFigure("path-all", "lines to read of the whole ingest path, without blank ones", append(counted["core"], counted["rest"]...)),
 	}, nil
 }
 
-// pathEntry is a line of the list, with the number of lines that it stands for.
+// pathEntry is an entry of the list, with its number of lines.
 type pathEntry struct {
 	name  string
 	lines int
@@ -65,8 +65,8 @@ func lengthFigure(key, title string, entries []pathEntry) figure {
 	}
 }
 
-// countPath returns the entries of the list by part, core or rest. An entry that is not in
-// the tree, or that counts lines for the second time, is an error.
+// countPath returns the entries of the list by part, core or rest. An entry that is not in the
+// tree, or that counts a line again, is an error.
 func countPath(files []*goFile, list string) (map[string][]pathEntry, error) {
 	byPath := map[string]*goFile{}
 	for _, file := range files {
@@ -137,11 +137,11 @@ func findLines(files map[string]*goFile, entry string) (first, last int, err err
 	return 0, 0, fmt.Errorf("there is no %s in %s", name, path)
 }
 
-// extent is where a declaration begins, with its comment, and ends.
+// extent is the beginning, with the comment, and the end of a declaration.
 type extent struct{ from, to token.Pos }
 
-// findExtent returns the part of a declaration that a name stands for. Of a group in
-// parentheses it is the entry of that name alone.
+// findExtent returns the part of a declaration with a name. In a group in parentheses it is the
+// entry of that name only.
 func findExtent(declaration ast.Decl, name string) (extent, bool) {
 	switch declared := declaration.(type) {
 	case *ast.FuncDecl:
@@ -185,7 +185,7 @@ func findName(spec ast.Spec, name string) (*ast.CommentGroup, bool) {
 	return nil, false
 }
 
-// withComment returns the extent of a node that has a comment above it, or none.
+// withComment returns the extent of a node with its comment, if it has one.
 func withComment(node ast.Node, doc *ast.CommentGroup) extent {
 	found := extent{from: node.Pos(), to: node.End()}
 	if doc != nil {

@@ -9,17 +9,18 @@ import (
 	"strings"
 )
 
-// passage is a piece of prose. Its lines are those of the source, so that a hit can be
-// placed; everything that is not prose has become spaces.
+// passage is a piece of prose. Its lines are those of the source, so that a hit has a place;
+// everything else in the source is replaced by spaces.
 type passage struct {
 	path string
 	line int
 	text string
 }
 
-// placeOf returns the file:line of an offset in the text, and what stands around it there.
+// placeOf returns the file:line of an offset in the text, and the text around it.
 func (p *passage) placeOf(offset int) string {
 	const before, after = 80, 100
+
 	line := p.line + strings.Count(p.text[:offset], "\n")
 	left := p.text[strings.LastIndex(p.text[:offset], "\n")+1 : offset]
 	right, _, _ := strings.Cut(p.text[offset:], "\n")
@@ -31,7 +32,7 @@ func (p *passage) placeOf(offset int) string {
 	return fmt.Sprintf("%s:%d: %s", p.path, line, strings.Join(strings.Fields(around), " "))
 }
 
-// prose finds what is prose in a source. It holds the expressions, compiled once.
+// prose finds the prose in a source. It holds the compiled expressions.
 type prose struct {
 	fence, span, link, template, url, directive, sql, sqlCase, word *regexp.Regexp
 }
@@ -138,7 +139,7 @@ func (p *prose) readLiteral(literal *ast.BasicLit) string {
 	}
 
 	if literal.Value[0] == '"' {
-		text = strings.ReplaceAll(text, "\n", " ") // is one line of the source
+		text = strings.ReplaceAll(text, "\n", " ") // it is one line of the source
 	}
 
 	return blank(text, p.fence, p.span, p.template, p.url, p.sqlCase)

@@ -9,6 +9,7 @@ import (
 
 // longFunction and longFile are the most lines that a function and a file should have.
 const (
+	// longFunction and longFile are the highest numbers of lines for a function and a file.
 	longFunction = 60
 	longFile     = 400
 )
@@ -54,8 +55,8 @@ func measureShape(files []*goFile) []figure {
 	}
 }
 
-// countBlankLines returns the blank lines between the braces of a function, and all lines
-// there. Blank lines of a text in backquotes are not counted as blank.
+// countBlankLines returns the number of blank lines between the braces of a function, and of
+// all lines there. Blank lines of a text in backquotes do not count as blank.
 func countBlankLines(file *goFile, function *ast.FuncDecl) (blank, all int) {
 	first := file.lineOf(function.Body.Lbrace) + 1
 	last := file.lineOf(function.Body.Rbrace) - 1

@@ -15,7 +15,7 @@ import (
 
 // goFile is a file of Go code that is not generated.
 type goFile struct {
-	// path begins at the root and has slashes.
+	// path is relative to the root and has slashes.
 	path      string
 	source    []byte
 	syntax    *ast.File
@@ -52,16 +52,16 @@ func (f *goFile) functions() []*ast.FuncDecl {
 	return functions
 }
 
-// textFile is a file that is not Go, with prose for its readers.
+// textFile is a file for readers that is not Go.
 type textFile struct {
 	path   string
 	source string
 }
 
-// tree is the part of the repository that is measured.
+// tree is the measured part of the repository.
 type tree struct {
 	root string
-	// whole is false when only some paths of the tree were asked for.
+	// whole is false when only some paths of the tree are measured.
 	whole  bool
 	code   []*goFile
 	tests  []*goFile
@@ -69,7 +69,7 @@ type tree struct {
 	charts []textFile // YAML, Helm templates and JSON for readers
 }
 
-// readTree reads the files of a folder; with paths, those below one of them alone.
+// readTree reads the files of a folder; with paths, only the files below them.
 func readTree(root string, paths []string) (*tree, error) {
 	for i, path := range paths {
 		paths[i] = filepath.ToSlash(filepath.Clean(path))
@@ -117,8 +117,8 @@ func skipFolder(path, name string) error {
 	return nil
 }
 
-// isBelow reports whether a path is one of those, or in a folder among them. Every path is
-// when there are none.
+// isBelow reports whether a path is one of some paths, or in a folder among them. Without
+// paths, every path is.
 func isBelow(path string, paths []string) bool {
 	for _, above := range paths {
 		if above == "." || path == above || strings.HasPrefix(path, above+"/") {
@@ -129,7 +129,7 @@ func isBelow(path string, paths []string) bool {
 	return len(paths) == 0
 }
 
-// addFile reads a file if it is of a kind that is measured.
+// addFile reads a file if its kind is measured.
 func (t *tree) addFile(path string) error {
 	switch filepath.Ext(path) {
 	case ".go", ".md", ".yaml", ".yml", ".tpl":

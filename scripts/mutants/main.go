@@ -13,10 +13,10 @@ import (
 	"text/tabwriter"
 )
 
-// folder holds the mutants, below the root of the module.
+// folder contains the mutants, below the root of the module.
 const folder = "scripts/mutants/planted"
 
-// errSurvived tells that a mutant was not found.
+// errSurvived means that a mutant was not found.
 var errSurvived = errors.New("not every mutant was found")
 
 func main() {
@@ -25,11 +25,11 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-		os.Exit(1) //nolint:forbidigo // it is the program
+		os.Exit(1) //nolint:forbidigo // the one place that ends this program
 	}
 }
 
-// runMutants plants the mutants that are asked for, one at a time, and prints who found them.
+// runMutants plants the selected mutants, one at a time, and prints what found them.
 func runMutants(ctx context.Context, names []string) error {
 	root, err := os.Getwd()
 	if err != nil {
@@ -41,7 +41,7 @@ func runMutants(ctx context.Context, names []string) error {
 		return err
 	}
 
-	for i := range all { // before an hour is spent on the others
+	for i := range all { // fail before an hour is spent on the others
 		if _, err := all[i].plantedSource(root); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func runMutants(ctx context.Context, names []string) error {
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // what is left in a temporary folder harms nobody
+	defer os.RemoveAll(dir) //nolint:errcheck // leftovers in a temporary folder are harmless
 
 	t := &trial{root: root, dir: dir}
 
@@ -73,10 +73,10 @@ func runMutants(ctx context.Context, names []string) error {
 	return printResults(results)
 }
 
-// printResults prints the table. A mutant that survived a test or the chaos run is an error.
+// printResults prints the table. A mutant that survived the test or the chaos run is an error.
 func printResults(results []result) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nmutant\twhat is broken\tfound by the test\tfound by chaos") //nolint:errcheck // it is for people
+	fmt.Fprintln(table, "\nmutant\tbug\tfound by the test\tfound by chaos") //nolint:errcheck // Flush reports a failed write
 	var survived []string
 	for _, r := range results {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.name, r.title, r.test, r.chaos) //nolint:errcheck // as above

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A mutant whose text is no longer found tests nothing, and would be noticed only by the
-// next run of all of them.
+// A mutant that does not fit the source tests nothing, and without this test only the next run
+// of all mutants would show it.
 func TestEveryMutantFitsTheSource(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
@@ -30,8 +30,8 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "a.go"), []byte("one\ntwo\ntwo\n"), 0o600))
 	for text, found := range map[string]string{
-		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\nthree\n-- plant --\nfour\n": "0 times in a.go",
-		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\ntwo\n-- plant --\nfour\n":   "2 times in a.go",
+		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\nthree\n-- plant --\nfour\n": "occurs 0 times in a.go",
+		"what\nfile: a.go\ntest: ./x TestX\nchaos: 1 y\n-- instead of --\ntwo\n-- plant --\nfour\n":   "occurs 2 times in a.go",
 	} {
 		m, err := parseMutant("M", text)
 		require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestAMutantThatDoesNotFitSaysSo(t *testing.T) {
 	}
 }
 
-// What a chaos run saw is found only if it is a difference or a breach.
+// A mutant counts as found by a chaos run only if there is a difference or a breach.
 func TestVerdictOfAChaosRun(t *testing.T) {
 	t.Parallel()
 	require.False(t, (&chaosReport{}).buildVerdict().found)
@@ -59,6 +59,7 @@ func TestVerdictOfAChaosRun(t *testing.T) {
 	r.Wholes = append(r.Wholes, struct {
 		Tables reconciliation `json:"tables"`
 		API    reconciliation `json:"api"`
-	}{Tables: reconciliation{Acknowledged: 9, Lost: 2, Differences: 2, List: []string{"an id: lost: told"}}})
-	require.Equal(t, verdict{found: true, saw: "2 lost, 0 doubled, 0 gaps of 9: lost: told"}, r.buildVerdict())
+	}{Tables: reconciliation{Acknowledged: 9, Lost: 2, Differences: 2, List: []string{"an id: lost: answered"}}})
+
+	require.Equal(t, verdict{found: true, saw: "2 lost, 0 doubled, 0 gaps of 9: lost: answered"}, r.buildVerdict())
 }

@@ -20,15 +20,15 @@ type archive struct {
 	blobs   map[v1.Hash]bool
 }
 
-// dockerManifest is one line of the manifest.json that `docker load` looks for where it does
-// not read OCI layouts.
+// dockerManifest is one entry of manifest.json, which `docker load` reads where it does not
+// read OCI layouts.
 type dockerManifest struct {
-	Config   string   `json:"Config"`   //nolint:tagliatelle // Docker's form
-	RepoTags []string `json:"RepoTags"` //nolint:tagliatelle // Docker's form
-	Layers   []string `json:"Layers"`   //nolint:tagliatelle // Docker's form
+	Config   string   `json:"Config"`   //nolint:tagliatelle // Docker's name
+	RepoTags []string `json:"RepoTags"` //nolint:tagliatelle // Docker's name
+	Layers   []string `json:"Layers"`   //nolint:tagliatelle // Docker's name
 }
 
-// writeFile puts the image into a file, which is there whole or not at all.
+// writeFile writes the image into a file, which exists completely or not at all.
 func (b built) writeFile(o imageSpec) (err error) {
 	target, err := os.CreateTemp(filepath.Dir(o.out), ".image-*")
 	if err != nil {
@@ -37,8 +37,8 @@ func (b built) writeFile(o imageSpec) (err error) {
 
 	defer func() {
 		if err != nil {
-			_ = target.Close()           // it may be closed
-			_ = os.Remove(target.Name()) // err tells more
+			_ = target.Close()           // it may be closed already
+			_ = os.Remove(target.Name()) // err is the cause
 		}
 	}()
 
@@ -48,7 +48,7 @@ func (b built) writeFile(o imageSpec) (err error) {
 
 	const everyone = 0o644
 	if err := target.Chmod(everyone); err != nil {
-		return fmt.Errorf("let others read the file: %w", err)
+		return fmt.Errorf("make the file readable: %w", err)
 	}
 
 	if err := target.Close(); err != nil {
@@ -56,14 +56,14 @@ func (b built) writeFile(o imageSpec) (err error) {
 	}
 
 	if err := os.Rename(target.Name(), o.out); err != nil {
-		return fmt.Errorf("put the file in its place: %w", err)
+		return fmt.Errorf("rename the file: %w", err)
 	}
 
 	return nil
 }
 
-// writeLayout writes the layout: the blobs, the index that names them, and the list for
-// those who do not know layouts.
+// writeLayout writes the layout: the blobs, the index that names them, and the list for readers
+// that do not know layouts.
 func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	a := archive{tar: tar.NewWriter(to), created: o.created, blobs: map[v1.Hash]bool{}}
 	if err := a.writeFile("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
@@ -77,7 +77,7 @@ func (b built) writeLayout(to io.Writer, o imageSpec) error {
 			return err
 		}
 
-		// Such a reader takes one architecture for one name; the first has the plain one.
+		// Such a reader expects one architecture under a name; the first one gets the plain name.
 		entry.RepoTags = []string{o.name + ":" + o.version + "-" + image.architecture}
 		if i == 0 {
 			entry.RepoTags = append(entry.RepoTags, o.name+":"+o.version)
@@ -92,7 +92,9 @@ func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	}
 
 	descriptor := v1.Descriptor{
-		MediaType: types.OCIImageIndex, Digest: digest, Size: int64(len(b.index)),
+		MediaType: types.OCIImageIndex,
+		Digest:    digest,
+		Size:      int64(len(b.index)),
 		Annotations: map[string]string{
 			"io.containerd.image.name":          o.name + ":" + o.version,
 			"org.opencontainers.image.ref.name": o.version,
@@ -113,7 +115,7 @@ func (b built) writeLayout(to io.Writer, o imageSpec) error {
 	return nil
 }
 
-// schemaVersion is that of every index and manifest there is today.
+// schemaVersion is the present version of indexes and manifests.
 const schemaVersion = 2
 
 // writeImage writes the blobs of one image.
@@ -176,13 +178,14 @@ func (a archive) writeImage(image v1.Image) (dockerManifest, error) {
 
 func blobPath(digest v1.Hash) string { return "blobs/" + digest.Algorithm + "/" + digest.Hex }
 
-// writeBlob writes what is not there yet: images share layers.
+// writeBlob writes a blob that is not in the archive yet: images share layers.
 func (a archive) writeBlob(digest v1.Hash, content []byte) error {
 	if a.blobs[digest] {
 		return nil
 	}
 
 	a.blobs[digest] = true
+
 	return a.writeFile(blobPath(digest), content)
 }
 
@@ -197,8 +200,12 @@ func (a archive) writeJSON(name string, value any) error {
 
 func (a archive) writeFile(name string, content []byte) error {
 	err := a.tar.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content)),
-		ModTime: a.created, Format: tar.FormatUSTAR,
+		Typeflag: tar.TypeReg,
+		Name:     name,
+		Mode:     0o644,
+		Size:     int64(len(content)),
+		ModTime:  a.created,
+		Format:   tar.FormatUSTAR,
 	})
 	if err == nil {
 		_, err = a.tar.Write(content)

@@ -33,14 +33,14 @@ type platformImage struct {
 	architecture string
 }
 
-// file is one file of an image; its folders are made.
+// file is one file of an image; its folders are created.
 type file struct {
 	path    string
 	mode    int64
 	content []byte
 }
 
-// assembleImage makes an image of what was ordered.
+// assembleImage makes the image.
 func assembleImage(o imageSpec) (built, error) {
 	certificates, err := os.ReadFile(o.certificates)
 	if err != nil {
@@ -91,8 +91,8 @@ func assembleImage(o imageSpec) (built, error) {
 	return made, nil
 }
 
-// describeManifest is the line of an index for one image. The library's own would call the
-// image an artifact.
+// describeManifest returns the entry of an index for one image. The library's own function
+// would call the image an artifact.
 func describeManifest(image v1.Image, architecture string) (v1.Descriptor, error) {
 	raw, err := image.RawManifest()
 	if err != nil {
@@ -100,8 +100,10 @@ func describeManifest(image v1.Image, architecture string) (v1.Descriptor, error
 	}
 
 	return v1.Descriptor{
-		MediaType: types.OCIManifestSchema1, Digest: digestOf(raw), Size: int64(len(raw)),
-		Platform: &v1.Platform{OS: "linux", Architecture: architecture},
+		MediaType: types.OCIManifestSchema1,
+		Digest:    digestOf(raw),
+		Size:      int64(len(raw)),
+		Platform:  &v1.Platform{OS: "linux", Architecture: architecture},
 	}, nil
 }
 
@@ -115,8 +117,11 @@ func buildPlatformImage(o imageSpec, architecture string, trust, program v1.Laye
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	created := v1.Time{Time: o.created}
 	base, err := mutate.ConfigFile(base, &v1.ConfigFile{
-		Architecture: architecture, OS: "linux", Created: created,
-		RootFS: v1.RootFS{Type: "layers"}, Config: runSettings(o),
+		Architecture: architecture,
+		OS:           "linux",
+		Created:      created,
+		RootFS:       v1.RootFS{Type: "layers"},
+		Config:       runSettings(o),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set the configuration for %s: %w", architecture, err)
@@ -138,7 +143,8 @@ func buildPlatformImage(o imageSpec, architecture string, trust, program v1.Laye
 	return annotated, nil
 }
 
-// runSettings is how the image is run: what the Dockerfile says, in the words of an image.
+// runSettings returns how the image is run: the settings of the Dockerfile in the terms of an
+// image.
 func runSettings(o imageSpec) v1.Config {
 	return v1.Config{
 		User:         "65532:65532",
@@ -151,7 +157,7 @@ func runSettings(o imageSpec) v1.Config {
 	}
 }
 
-// imageLabels says what the image is; they are its annotations as well.
+// imageLabels returns the labels of the image, which are its annotations as well.
 func imageLabels(o imageSpec) map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":       "The Eye",
@@ -163,14 +169,16 @@ func imageLabels(o imageSpec) map[string]string {
 	}
 }
 
-// buildLayer makes a layer of folders and one file, all of them root's.
+// buildLayer makes a layer of folders and one file, all of them owned by root.
 func buildLayer(created time.Time, folders []string, f file) (v1.Layer, error) {
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
 	entry := func(header tar.Header) error {
-		header.ModTime, header.Format = created, tar.FormatUSTAR
+		header.ModTime = created
+		header.Format = tar.FormatUSTAR
 		return w.WriteHeader(&header)
 	}
+
 	for _, folder := range folders {
 		if err := entry(tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755}); err != nil {
 			return nil, fmt.Errorf("add %s to a layer: %w", folder, err)

@@ -54,6 +54,7 @@ func TestDockerfileMakesTheSameImage(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &words))
 		return words
 	}
+
 	require.Equal(t, "scratch", got["FROM"])
 	require.Equal(t, want.User, got["USER"])
 	require.Equal(t, want.WorkingDir, got["WORKDIR"])
@@ -82,7 +83,7 @@ func TestDockerfilePinsWhatItBuildsFrom(t *testing.T) {
 	require.Regexp(t, `^--platform=\$BUILDPLATFORM golang:\d+\.\d+\.\d+-alpine\d+\.\d+@sha256:[0-9a-f]{64} AS build$`, stages[0][1])
 }
 
-// The binary is the same only where both build it with the same flags.
+// The binaries are equal only if both are built with the same flags.
 func TestDockerfileBuildsAsTheMakefileDoes(t *testing.T) {
 	t.Parallel()
 	text, _ := readDockerfile(t)
@@ -95,8 +96,10 @@ func TestDockerfileBuildsAsTheMakefileDoes(t *testing.T) {
 		found := regexp.MustCompile(`CGO_ENABLED=0 .*\./cmd/theeye`).FindString(text)
 		require.NotEmpty(t, found)
 		text = strings.NewReplacer(version, "V", revision, "R", `"`, "'").Replace(found)
+
 		return regexp.MustCompile(`-trimpath|-buildvcs=\S+|-tags \S+|-ldflags '[^']*'|CGO_ENABLED=0`).FindAllString(text, -1)
 	}
+
 	want := []string{"CGO_ENABLED=0", "-trimpath", "-buildvcs=false", "-tags timetzdata,nomsgpack", "-ldflags '-s -w -X main.version=V -X main.revision=R'"}
 	require.Equal(t, want, flags(text, "$VERSION", "$REVISION"))
 	require.Equal(t, want, flags(recipe, "$(VERSION)", "$(REVISION)"))

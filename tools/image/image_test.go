@@ -25,7 +25,7 @@ import (
 
 const epoch = "1700000000"
 
-// buildHello builds a program for an architecture, as small as one can be.
+// buildHello builds a very small program for an architecture.
 func buildHello(t *testing.T, architecture string, variables ...string) string {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "main.go")
@@ -36,15 +36,17 @@ func buildHello(t *testing.T, architecture string, variables ...string) string {
 	build.Env = append(build.Env, variables...)
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+
 	return binary
 }
 
-// goodArguments returns good arguments, and where the image will be.
+// goodArguments returns valid arguments, and the file of the image.
 func goodArguments(t *testing.T, binaries ...string) (arguments []string, out string) {
 	t.Helper()
 	certificates := filepath.Join(t.TempDir(), "roots.pem")
 	require.NoError(t, os.WriteFile(certificates, []byte("certificates\n"), 0o600))
 	out = filepath.Join(t.TempDir(), "image.tar")
+
 	return append([]string{
 		"-name", "eye.local/the-eye", "-version", "1.2.3", "-revision", "abc", "-epoch", epoch,
 		"-certificates", certificates, "-out", out,
@@ -65,11 +67,12 @@ func readTar(t *testing.T, from io.Reader) (files map[string][]byte, headers map
 		require.NotContains(t, headers, header.Name, "written twice")
 		content, err := io.ReadAll(r)
 		require.NoError(t, err)
-		files[header.Name], headers[header.Name] = content, header
+		files[header.Name] = content
+		headers[header.Name] = header
 	}
 }
 
-// readBlob reads JSON by its digest, which it holds against the content.
+// readBlob reads JSON by its digest, and checks the digest.
 func readBlob(t *testing.T, files map[string][]byte, descriptor v1.Descriptor, into any) {
 	t.Helper()
 	content := bytesOf(t, files, descriptor)
@@ -82,6 +85,7 @@ func bytesOf(t *testing.T, files map[string][]byte, descriptor v1.Descriptor) []
 	require.True(t, found, descriptor.Digest)
 	require.Equal(t, descriptor.Digest, digestOf(content))
 	require.Len(t, content, int(descriptor.Size))
+
 	return content
 }
 
@@ -132,7 +136,7 @@ func TestImageIsALayoutForBothArchitectures(t *testing.T) {
 			for name, header := range headers {
 				require.Zero(t, header.Uid+header.Gid, name)
 				require.Equal(t, int64(1700000000), header.ModTime.Unix(), name)
-				require.Zero(t, header.Mode&0o022, "%s can be changed by others", name)
+				require.Zero(t, header.Mode&0o022, "%s is writable by others", name)
 				root[name] = within[name]
 			}
 		}
@@ -192,7 +196,7 @@ func TestOthersCanReadIt(t *testing.T) {
 
 func TestSameInputGivesTheSameBytes(t *testing.T) {
 	t.Parallel()
-	var archives []v1.Hash // a difference of megabytes is no help
+	var archives []v1.Hash // a diff of megabytes does not help
 	var reports []string
 	for range 2 {
 		arguments, out := goodArguments(t, "amd64="+buildHello(t, "amd64"), "arm64="+buildHello(t, "arm64"))
@@ -218,10 +222,10 @@ func TestRefuses(t *testing.T) {
 		name, binary, says string
 		instead            []string
 	}{
-		{name: "another machine's binary", binary: "arm64=" + amd64, says: "EM_X86_64"},
-		{name: "one that needs a loader", binary: "amd64=" + dynamic, says: "not static"},
+		{name: "a binary of another architecture", binary: "arm64=" + amd64, says: "EM_X86_64"},
+		{name: "a binary that needs a loader", binary: "amd64=" + dynamic, says: "not static"},
 		{name: "no binary", binary: "amd64=" + text, says: "read it"},
-		{name: "an architecture nobody tried", binary: "s390x=" + amd64, says: "not built for"},
+		{name: "an unknown architecture", binary: "s390x=" + amd64, says: "not built for"},
 		{name: "no architecture", binary: amd64, says: "ARCHITECTURE=BINARY"},
 		{name: "no tag", binary: "amd64=" + amd64, instead: []string{"-version", "feature/x"}, says: "tag"},
 		{name: "nothing", instead: []string{"-version", ""}, says: "-version is missing"},

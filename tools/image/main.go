@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// imageSpec is what an image is made of.
+// imageSpec describes the image.
 type imageSpec struct {
 	name         string // without the tag
-	version      string // the tag too
+	version      string // is the tag, too
 	revision     string
 	created      time.Time
 	certificates string            // a file
@@ -59,7 +59,7 @@ func parseArguments(arguments []string) (imageSpec, error) {
 	flags.StringVar(&o.revision, "revision", "", "commit that the binaries were built from")
 	flags.StringVar(&o.certificates, "certificates", "", "`file` of CA certificates, as PEM")
 	flags.StringVar(&o.out, "out", "", "`file` to write")
-	epoch := flags.Int64("epoch", -1, "`seconds` since 1970 that everything in the image dates from")
+	epoch := flags.Int64("epoch", -1, "timestamp of everything in the image, in `seconds` since 1970")
 	if err := flags.Parse(arguments); err != nil {
 		return o, fmt.Errorf("read the arguments: %w", err)
 	}

@@ -9,8 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// printReport says what was made. A size is what a node downloads, and what lies on its
-// disk afterwards.
+// printReport prints the sizes of the image: of the download, and unpacked on a node's disk.
 func (b built) printReport(out io.Writer, o imageSpec) error {
 	info, err := os.Stat(o.out)
 	if err != nil {
@@ -18,7 +17,7 @@ func (b built) printReport(out io.Writer, o imageSpec) error {
 	}
 
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // Flush tells
+	line := func(format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // Flush reports a failed write
 	line("image\t%s:%s\n", o.name, o.version)
 	line("file\t%s\t%s\n", o.out, megabytes(info.Size()))
 	line("index\t%s\n", digestOf(b.index))

@@ -7,7 +7,8 @@ import (
 	"fmt"
 )
 
-// checkRunnable tells why a binary would not run in an image that holds nothing else.
+// checkRunnable returns an error if a binary would not run in an image that contains nothing
+// else.
 func checkRunnable(architecture string, binary []byte) error {
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 	machine, known := machines[architecture]
@@ -26,7 +27,7 @@ func checkRunnable(architecture string, binary []byte) error {
 
 	for _, segment := range program.Progs {
 		if segment.Type == elf.PT_INTERP {
-			return errors.New("it is not static: it asks for a loader, which the image does not have")
+			return errors.New("it is not static: it needs a loader, which the image does not have")
 		}
 	}
 

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// ReadCursor reads the cursor that a file keeps; a file that is not there yet keeps none.
+// ReadCursor reads the cursor from a file. Without the file there is no cursor.
 func ReadCursor(path string) (string, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
 	if errors.Is(err, fs.ErrNotExist) {
@@ -25,11 +25,11 @@ func ReadCursor(path string) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// writeCursor replaces a file by one that is on the disk as a whole.
+// writeCursor replaces the file atomically, after the new one is complete on disk.
 func writeCursor(path, cursor string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("keep the cursor: %w", err)
+		return fmt.Errorf("save the cursor: %w", err)
 	}
 
 	_, err = file.WriteString(cursor + "\n")
@@ -42,14 +42,14 @@ func writeCursor(path, cursor string) error {
 	}
 
 	if err != nil {
-		return fmt.Errorf("keep the cursor: %w", errors.Join(err, os.Remove(file.Name())))
+		return fmt.Errorf("save the cursor: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 
 	return nil
 }
 
-// syncOutput has what was written reach the disk, if that is where it goes: a pipe and a
-// terminal have nothing to sync.
+// syncOutput makes sure that written events are on disk, if the output is a file: a pipe and
+// a terminal have nothing to sync.
 func syncOutput(out io.Writer) error {
 	file, ok := out.(interface{ Sync() error })
 	if !ok {

@@ -15,64 +15,66 @@ import (
 	"time"
 )
 
-// ErrUsage tells that the options cannot be understood.
-var ErrUsage = errors.New("the options cannot be understood")
+// ErrUsage means that the options are invalid.
+var ErrUsage = errors.New("the options are invalid")
 
-// ErrUnreachable tells that the service could not be asked, or could not answer now.
+// ErrUnreachable means that the service could not be reached, or could not answer now.
 var ErrUnreachable = errors.New("the service cannot be reached")
 
-// Options say what is exported.
+// Options select the events and the service.
 type Options struct {
-	// URL is where the service listens, and Key one that may read.
-	URL, Key string
-	// Filters are category, name and application, as the API has them.
+	// URL is the address of the service.
+	URL string
+	// Key is a key with the scope read.
+	Key string
+	// Filters are the API's filters category, name and application.
 	Filters url.Values
-	// After is the cursor to begin behind; "" begins with the first change.
+	// After is the cursor after which to start; "" starts with the first change.
 	After string
-	// CursorFile keeps the cursor: it is begun from if After is "", and written after
-	// each page. "" keeps none.
+	// CursorFile holds the cursor: the export starts from it if After is "", and saves the
+	// cursor after each page. "" saves none.
 	CursorFile string
-	// Follow goes on until the context ends, and asks for more once an Interval.
+	// Follow continues until the context ends, and requests more events once an Interval.
 	Follow   bool
 	Interval time.Duration
 }
 
-// Deps are what an export works with.
+// Deps are the dependencies of an export.
 type Deps struct {
 	Client *http.Client
-	// Out gets the events. One that has a Sync is synced before a cursor is kept.
+	// Out receives the events. If it has a Sync method, it is synced before the cursor is saved.
 	Out io.Writer
-	// After waits.
+	// After is time.After.
 	After func(time.Duration) <-chan time.Time
-	// OnError hears what goes wrong and is tried again.
+	// OnError receives the errors after which the export tries again.
 	OnError func(error)
-	// OnNotice hears what the service says of the export: that events are written again.
+	// OnNotice receives the service's notices, such as that events are written again.
 	OnNotice func(string)
-	// OnProgress, if it is there, hears after each page how many events were written.
+	// OnProgress, if set, receives the number of written events after each page.
 	OnProgress func(events int)
 }
 
-// InterruptedError tells that the context ended before all was read. What it counts was written
-// whole, and the cursor that is kept is behind it.
+// InterruptedError means that the context ended before all events were read. The counted
+// events are written completely, and the saved cursor is after them.
 type InterruptedError struct {
 	Events int
 	cause  error
 }
 
-// Error says how far the export came.
+// Error says how many events were written.
 func (i *InterruptedError) Error() string {
 	return fmt.Sprintf("interrupted; events written: %d", i.Events)
 }
 
-// Unwrap returns why the context ended.
+// Unwrap returns the reason why the context ended.
 func (i *InterruptedError) Unwrap() error { return i.cause }
 
-// The times between attempts grow up to the longest.
+// The pauses between attempts grow up to maxPause.
 const maxPause = 30 * time.Second
 
-// Run exports until everything was read that there is to read, or, when it follows,
-// until the context ends. When it follows, what a service cannot answer now is tried again;
-// when it does not, the end of the context is an *InterruptedError.
+// Run exports until all events are read, or with Follow until the context ends. With Follow,
+// a request that the service cannot answer now is tried again; without it, the end of the
+// context is an *InterruptedError.
 func Run(ctx context.Context, o Options, d Deps) error {
 	target, err := o.changesURL()
 	if err != nil {
@@ -116,7 +118,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 func (o Options) changesURL() (*url.URL, error) {
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("%w: the URL of the service is like http://127.0.0.1:8080", ErrUsage)
+		return nil, fmt.Errorf("%w: the URL of the service must be like http://127.0.0.1:8080", ErrUsage)
 	}
 
 	if o.Key == "" {
@@ -135,17 +137,17 @@ type exporter struct {
 	written int
 }
 
-// streamLine is what tells the lines of a stream apart.
+// streamLine holds the members that distinguish the lines of a stream.
 type streamLine struct {
 	EventID string `json:"event_id"`
 	Next    string `json:"next"`
-	// Restarted stands beside Next where events are given again.
+	// Restarted is set beside Next if events are sent again.
 	Restarted struct {
 		Reason string `json:"reason"`
 	} `json:"restarted"`
 }
 
-// readStream reads one stream to its end, and writes each page as soon as it is whole.
+// readStream reads one stream to its end, and writes each page as soon as it is complete.
 func (e *exporter) readStream(ctx context.Context) error {
 	response, err := e.requestChanges(ctx)
 	if err != nil {
@@ -162,12 +164,12 @@ func (e *exporter) readStream(ctx context.Context) error {
 		case errors.Is(err, io.EOF) && len(text) == 0 && page.Len() == 0:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w: the stream was cut off: %w", ErrUnreachable, err)
+			return fmt.Errorf("%w: the stream broke off: %w", ErrUnreachable, err)
 		}
 
 		var l streamLine
 		if err := json.Unmarshal(text, &l); err != nil || (l.EventID == "") == (l.Next == "") {
-			return fmt.Errorf("the service sent what is neither an event nor a cursor: %.200q", text)
+			return fmt.Errorf("the service sent a line that is neither an event nor a cursor: %.200q", text)
 		}
 
 		if l.Next == "" {
@@ -185,14 +187,15 @@ func (e *exporter) readStream(ctx context.Context) error {
 		}
 
 		page.Reset()
-		e.written, events = e.written+events, 0
+		e.written += events
+		events = 0
 		if e.OnProgress != nil {
 			e.OnProgress(e.written)
 		}
 	}
 }
 
-// writePage writes a page, and then the cursor behind it.
+// writePage writes a page, and then saves the cursor after it.
 func (e *exporter) writePage(page []byte, next string) error {
 	if len(page) > 0 {
 		if _, err := e.Out.Write(page); err != nil {
@@ -244,21 +247,21 @@ func (e *exporter) requestChanges(ctx context.Context) (*http.Response, error) {
 	return nil, responseError(response)
 }
 
-// responseError says what the service says.
+// responseError returns the service's own message as an error.
 func responseError(response *http.Response) error {
-	const most = 64 << 10
+	const maxBody = 64 << 10
 	var problem struct {
 		Detail string `json:"detail"`
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, most))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil || json.Unmarshal(text, &problem) != nil || problem.Detail == "" {
 		problem.Detail = strings.TrimSpace(string(text[:min(len(text), 200)]))
 	}
 
-	refused := fmt.Errorf("the service answered %s: %s", response.Status, problem.Detail)
+	err = fmt.Errorf("the service answered %s: %s", response.Status, problem.Detail)
 	if response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusTooManyRequests {
-		return fmt.Errorf("%w: %w", ErrUnreachable, refused)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 
-	return refused
+	return err
 }

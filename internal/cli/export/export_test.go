@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve answers the n-th request by the n-th answer, and with an empty page behind them.
+// serve answers the n-th request with the n-th answer, and later requests with an empty page.
 func serve(t *testing.T, answers ...func(w http.ResponseWriter, r *http.Request)) (*httptest.Server, *[]url.Values) {
 	t.Helper()
 	asked := &[]url.Values{}
@@ -51,7 +51,7 @@ func lines(texts ...string) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-// written are the lines that were written, each of them whole.
+// written returns the written lines, each of them complete.
 func written(out *bytes.Buffer) []string {
 	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 }
@@ -102,7 +102,7 @@ func cut(texts ...string) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-// A stream that is cut off leaves whole pages, and is taken up behind them.
+// A stream that breaks off leaves complete pages, and the export continues after them.
 func TestAStreamThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	server, asked := serve(t, cut(first, markA, second), lines(second, markB))
@@ -116,11 +116,11 @@ func TestAStreamThatIsCutOff(t *testing.T) {
 	require.Equal(t, "A", (*asked)[1].Get("after"))
 
 	server, _ = serve(t, lines(first))
-	require.ErrorIs(t, export.Run(t.Context(), options(server), deps(server, &out)), export.ErrUnreachable, "events without the cursor behind them are no whole page")
+	require.ErrorIs(t, export.Run(t.Context(), options(server), deps(server, &out)), export.ErrUnreachable, "events without the cursor behind them are not a complete page")
 	require.Equal(t, []string{first, second}, written(&out))
 }
 
-// Following goes on over failures, and asks again after a while.
+// With Follow, the export continues after failures, and requests again after a while.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
@@ -150,7 +150,7 @@ func TestFollow(t *testing.T) {
 	require.Equal(t, "B", (*asked)[5].Get("after"))
 }
 
-// What can never be right ends an export, even one that follows.
+// A permanent error ends an export, even with Follow.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []func(http.ResponseWriter, *http.Request){
@@ -175,7 +175,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// broken cannot be written to.
+// broken is a writer that fails.
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
@@ -191,7 +191,7 @@ func TestNoCursorIsKeptOfWhatWasNotWritten(t *testing.T) {
 	require.NoFileExists(t, o.CursorFile)
 }
 
-// What the service says of events that it gives again is handed on, once.
+// The service's notice about events that it sends again is passed on, once.
 func TestEventsThatAreGivenAgain(t *testing.T) {
 	t.Parallel()
 	server, _ := serve(t, lines(first, `{"next":"A","more":true,"complete_until":null,"restarted":{"reason":"a failover"}}`, second, markB))
@@ -207,7 +207,7 @@ func TestEventsThatAreGivenAgain(t *testing.T) {
 	require.Equal(t, []int{1, 2}, progress)
 }
 
-// An export that is interrupted says how many events it wrote, and does not blame the service.
+// An interrupted export reports how many events it wrote, and does not blame the service.
 func TestAnInterruptedExport(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

@@ -24,26 +24,26 @@ const ServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 const (
 	// callTimeout bounds each call.
 	callTimeout = 10 * time.Second
-	// maxResponseBytes bounds what is read of an answer; a Secret holds 1 MiB at most.
+	// maxResponseBytes bounds the length of an answer; a Secret holds 1 MiB at most.
 	maxResponseBytes = 4 << 20
 )
 
 var (
-	// ErrNotInCluster tells that this process does not run in a pod with a token.
-	ErrNotInCluster = errors.New("no account of Kubernetes is at hand")
-	// ErrNoSecret tells that there is no Secret of this name.
-	ErrNoSecret = errors.New("there is no such Secret")
-	// ErrConflict tells that somebody changed the Secret since it was read; nothing was written.
-	ErrConflict = errors.New("the Secret was changed by somebody else")
-	// ErrRejected tells that the API said no; nothing was written.
-	ErrRejected = errors.New("the API of Kubernetes refuses")
+	// ErrNotInCluster means that this process does not run in a pod with a token.
+	ErrNotInCluster = errors.New("no Kubernetes service account is available")
+	// ErrNoSecret means that no Secret has this name.
+	ErrNoSecret = errors.New("the Secret does not exist")
+	// ErrConflict means that another client changed the Secret since it was read; nothing was written.
+	ErrConflict = errors.New("another client changed the Secret")
+	// ErrRejected means that the API rejected the request; nothing was written.
+	ErrRejected = errors.New("the Kubernetes API rejects the request")
 )
 
-// Config says where the API is and who asks.
+// Config holds the address of the API and the account of this process.
 type Config struct {
-	// URL is the API's, without a path.
+	// URL is the address of the API, without a path.
 	URL string
-	// Namespace is that of the Secrets.
+	// Namespace is the namespace of the Secrets.
 	Namespace string
 	// Token is sent with each call. It is never part of an error.
 	Token string
@@ -51,15 +51,15 @@ type Config struct {
 	CA []byte
 }
 
-// InClusterConfig reads the account that the kubelet gave the pod from a folder, and takes the
-// address from what it set in the environment.
+// InClusterConfig reads the service account from the folder in which the kubelet put it. The
+// address of the API comes from the environment that the kubelet set.
 func InClusterConfig(host, port, folder string) (Config, error) {
 	if host == "" || port == "" {
 		return Config{}, fmt.Errorf("%w: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set", ErrNotInCluster)
 	}
 
 	c := Config{URL: "https://" + net.JoinHostPort(host, port)}
-	for name, take := range map[string]func([]byte){
+	for name, set := range map[string]func([]byte){
 		"token":     func(text []byte) { c.Token = strings.TrimSpace(string(text)) },
 		"namespace": func(text []byte) { c.Namespace = strings.TrimSpace(string(text)) },
 		"ca.crt":    func(text []byte) { c.CA = text },
@@ -69,7 +69,7 @@ func InClusterConfig(host, port, folder string) (Config, error) {
 			return Config{}, fmt.Errorf("%w: %w", ErrNotInCluster, err)
 		}
 
-		take(text)
+		set(text)
 	}
 
 	return c, nil
@@ -81,11 +81,11 @@ type Client struct {
 	client *http.Client
 }
 
-// New makes a client, or tells that the certificate cannot be read.
+// New returns a client, or an error if the certificate cannot be read.
 func New(config Config) (*Client, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(config.CA) {
-		return nil, fmt.Errorf("%w: its certificate cannot be read", ErrNotInCluster)
+		return nil, fmt.Errorf("%w: the certificate of the API cannot be read", ErrNotInCluster)
 	}
 
 	transport := &http.Transport{
@@ -95,13 +95,13 @@ func New(config Config) (*Client, error) {
 	return &Client{config: config, client: &http.Client{Transport: transport, Timeout: callTimeout}}, nil
 }
 
-// Secret is what is known of one.
+// Secret is a Secret as it was read.
 type Secret struct {
 	// Name is its name.
 	Name string
-	// Data is what it holds.
+	// Data is its content.
 	Data map[string][]byte
-	// version changes with every change of it.
+	// version changes with every change of the Secret.
 	version string
 }
 
@@ -112,7 +112,7 @@ type secretObject struct {
 	Data map[string][]byte `json:"data,omitempty"`
 }
 
-// ReadSecret reads one. It returns ErrNoSecret when there is none of this name.
+// ReadSecret reads a Secret. It returns ErrNoSecret if none has this name.
 func (c *Client) ReadSecret(ctx context.Context, name string) (Secret, error) {
 	found, err := c.callAPI(ctx, http.MethodGet, name, nil)
 	if err != nil {
@@ -122,10 +122,9 @@ func (c *Client) ReadSecret(ctx context.Context, name string) (Secret, error) {
 	return Secret{Name: name, Data: found.Data, version: found.Metadata.ResourceVersion}, nil
 }
 
-// FillSecret adds to a Secret what it does not hold. It returns ErrTaken, and has written
-// nothing, when the Secret was changed since it was read or holds one of the keys; and
-// ErrRefused when nothing was written for another reason. After any other error nobody
-// knows: read it again.
+// FillSecret adds keys to a Secret. It writes nothing and returns ErrConflict if the Secret
+// was changed since it was read, or holds one of the keys already; and ErrRejected if the API
+// rejects the change. After any other error the outcome is unknown: read the Secret again.
 func (c *Client) FillSecret(ctx context.Context, secret Secret, data map[string][]byte) error {
 	for key := range data {
 		if len(secret.Data[key]) > 0 {
@@ -134,8 +133,9 @@ func (c *Client) FillSecret(ctx context.Context, secret Secret, data map[string]
 	}
 
 	var patch secretObject
-	// With the version the API refuses the change when somebody was faster.
-	patch.Metadata.ResourceVersion, patch.Data = secret.version, data
+	// With the version, the API rejects the change if another client was faster.
+	patch.Metadata.ResourceVersion = secret.version
+	patch.Data = data
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return fmt.Errorf("fill Secret %s: %w", secret.Name, err)
@@ -167,13 +167,13 @@ func (c *Client) callAPI(ctx context.Context, method, name string, body []byte) 
 
 	response, err := c.client.Do(request)
 	if err != nil {
-		return secretObject{}, fmt.Errorf("call the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("call the Kubernetes API: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
 
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil {
-		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("read the answer of the Kubernetes API: %w", err)
 	}
 
 	if err := statusError(response.StatusCode, text); err != nil {
@@ -182,31 +182,31 @@ func (c *Client) callAPI(ctx context.Context, method, name string, body []byte) 
 
 	var found secretObject
 	if err := json.Unmarshal(text, &found); err != nil {
-		return secretObject{}, fmt.Errorf("read the answer of the API of Kubernetes: %w", err)
+		return secretObject{}, fmt.Errorf("read the answer of the Kubernetes API: %w", err)
 	}
 
 	return found, nil
 }
 
-// statusError turns a status into an error. What a 5xx did is not known.
+// statusError turns a status into an error. After a 5xx the outcome is unknown.
 func statusError(status int, body []byte) error {
-	var said struct {
+	var problem struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) != nil || said.Message == "" {
-		said.Message = http.StatusText(status)
+	if json.Unmarshal(body, &problem) != nil || problem.Message == "" {
+		problem.Message = http.StatusText(status)
 	}
 
 	switch {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusNotFound:
-		return fmt.Errorf("%w: %s", ErrNoSecret, said.Message)
+		return fmt.Errorf("%w: %s", ErrNoSecret, problem.Message)
 	case status == http.StatusConflict:
-		return fmt.Errorf("%w: %s", ErrConflict, said.Message)
+		return fmt.Errorf("%w: %s", ErrConflict, problem.Message)
 	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
-		return fmt.Errorf("%w: %d: %s", ErrRejected, status, said.Message)
+		return fmt.Errorf("%w: %d: %s", ErrRejected, status, problem.Message)
 	}
 
-	return fmt.Errorf("the API of Kubernetes answers %d: %s", status, said.Message)
+	return fmt.Errorf("the Kubernetes API answers %d: %s", status, problem.Message)
 }

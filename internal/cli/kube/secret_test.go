@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// api is a Kubernetes that has one Secret.
+// api is a Kubernetes API with one Secret.
 func api(t *testing.T, handler http.HandlerFunc) *kube.Client {
 	t.Helper()
 	server := httptest.NewTLSServer(handler)

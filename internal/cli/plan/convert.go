@@ -11,10 +11,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// ConvertFile reads the file path, or in if path is Stdin, and writes what it holds with schemas of
-// 2020-12 in the place of those of the draft from: documents of a plan, or schemas alone. What is
-// written is JSON or YAML as what was read. notes says, a line each, what was left out because
-// it did nothing, and what does nothing still. It returns ErrInvalid with all that is wrong.
+// ConvertFile reads documents of a plan, or schemas, from the file path, or from in if path
+// is Stdin, and converts their schemas from the draft from to 2020-12. The output is JSON or
+// YAML like the input. notes has a line for each part that was left out because it had no
+// effect, or that still has none. It returns ErrInvalid with all problems.
 func ConvertFile(path string, in io.Reader, from eventtype.Draft) (text []byte, notes []string, err error) {
 	read, err := readText(path, in)
 	if err != nil {
@@ -49,7 +49,7 @@ func ConvertFile(path string, in io.Reader, from eventtype.Draft) (text []byte, 
 	}
 
 	if c.number == 0 {
-		return nil, nil, fmt.Errorf("%w: there is no schema in %s", ErrInvalid, path)
+		return nil, nil, fmt.Errorf("%w: %s has no schema", ErrInvalid, path)
 	}
 
 	return c.out.Bytes(), c.notes, nil
@@ -65,11 +65,11 @@ type conversion struct {
 	problems []string
 }
 
-// convertDocument converts a document of a plan, or a schema alone, and writes it.
+// convertDocument converts a document of a plan, or a schema, and writes it.
 func (c *conversion) convertDocument(d *Document, text []byte) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
-		return errors.New("it is no object")
+		return errors.New("it is not an object")
 	}
 
 	if c.number > 1 && !c.json {

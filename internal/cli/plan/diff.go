@@ -8,8 +8,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// DiffTypes shows what a change does to a type, as a unified diff; nothing when it does
-// nothing. Either may be nil. The order of members is no difference.
+// DiffTypes renders the change of a type as a unified diff; empty without a change. Either
+// type may be nil. The order of members does not count.
 func DiffTypes(before, after *eventtype.Type) (string, error) {
 	was, err := canonicalText(before)
 	if err != nil {
@@ -55,12 +55,12 @@ type diffLine struct {
 	text string
 }
 
-// maxTable bounds the table that compare fills.
+// maxTable bounds the table that diffMiddle fills.
 const maxTable = 16 << 20
 
-// diffLines returns the lines of both texts by the longest common subsequence. Of texts
-// that are too long for that it shows all that is between their first and their last
-// difference.
+// diffLines returns the lines of both texts, aligned by the longest common subsequence. If
+// the texts are too long for that, all lines between their first and last difference count
+// as changed.
 func diffLines(was, is []string) []diffLine {
 	var all []diffLine
 	start := 0
@@ -84,7 +84,7 @@ func diffLines(was, is []string) []diffLine {
 
 func diffMiddle(was, is []string) (all []diffLine) {
 	width := len(is) + 1
-	var common []int32 // of what is left of both, at [i*width+j]
+	var common []int32 // length of the common subsequence of was[i:] and is[j:], at [i*width+j]
 	if (len(was)+1)*width <= maxTable {
 		common = make([]int32, (len(was)+1)*width)
 		for i, old := range slices.Backward(was) {
@@ -98,12 +98,14 @@ func diffMiddle(was, is []string) (all []diffLine) {
 		}
 	}
 
-	i, j := 0, 0
+	i := 0
+	j := 0
 	for i < len(was) || j < len(is) {
 		switch {
 		case i < len(was) && j < len(is) && common != nil && was[i] == is[j]:
 			all = append(all, diffLine{' ', was[i]})
-			i, j = i+1, j+1
+			i++
+			j++
 		case i < len(was) && (j == len(is) || common == nil || common[(i+1)*width+j] >= common[i*width+j+1]):
 			all = append(all, diffLine{'-', was[i]})
 			i++
@@ -116,7 +118,7 @@ func diffMiddle(was, is []string) (all []diffLine) {
 	return all
 }
 
-// contextLines is how many lines without a change are shown around one.
+// contextLines is the number of unchanged lines shown around a change.
 const contextLines = 3
 
 // hunk is a part of a diff, with the numbers of its first lines.
@@ -126,7 +128,9 @@ type hunk struct {
 }
 
 func buildHunks(all []diffLine) (found []hunk) {
-	was, is, last := 1, 1, -1
+	was := 1
+	is := 1
+	last := -1
 	for i, l := range all {
 		if l.sign != ' ' {
 			from := max(i-contextLines, 0)
@@ -154,7 +158,7 @@ func buildHunks(all []diffLine) (found []hunk) {
 	return found
 }
 
-// closeHunk adds the lines after the last change of the last hunk.
+// closeHunk adds the lines after the last change to the last hunk.
 func closeHunk(found []hunk, all []diffLine, last int) {
 	if len(found) > 0 {
 		h := &found[len(found)-1]
@@ -163,7 +167,8 @@ func closeHunk(found []hunk, all []diffLine, last int) {
 }
 
 func (h *hunk) writeTo(b *strings.Builder) {
-	was, is := 0, 0
+	was := 0
+	is := 0
 	for _, l := range h.lines {
 		if l.sign != '+' {
 			was++
@@ -176,7 +181,7 @@ func (h *hunk) writeTo(b *strings.Builder) {
 
 	begin := func(first, count int) string {
 		if count == 0 {
-			first-- // as diff has it: behind that line
+			first-- // as in diff: after that line
 		}
 
 		return fmt.Sprintf("%d,%d", first, count)

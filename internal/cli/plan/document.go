@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// ErrInvalid tells that files do not hold a plan. The error's text has a line for each
-// thing that is wrong, with the file, the document and the pointer into it.
+// ErrInvalid means that files do not hold a valid plan. The error's text has a line for each
+// problem, with the file, the document and the pointer into it.
 var ErrInvalid = errors.New("the event types cannot be used")
 
 // Document is an event type as a file describes it.
@@ -21,14 +21,14 @@ type Document struct {
 	eventtype.Key
 	eventtype.Spec
 
-	// File and Number tell where it stands; 1 is the first document of a file.
+	// File and Number say where the document is; 1 is the first document of a file.
 	File   string
 	Number int
-	// Dropped is what did nothing in the draft that the schema was converted from.
+	// Dropped are the parts that had no effect in the draft from which the schema was converted.
 	Dropped []eventtype.Warning
 }
 
-// Notes are what in the schema does nothing, or was left out of it, a line each.
+// Notes has a line for each part of the schema that has no effect or was left out.
 func (d *Document) Notes() []string {
 	var notes []string
 	for _, w := range append(d.Dropped, d.Warnings()...) {
@@ -46,11 +46,11 @@ func (d *Document) location() string {
 	return fmt.Sprintf("%s (document %d)", d.File, d.Number)
 }
 
-// Plan are event types that were read from files, in the order of their keys. Each was
-// validated, and no two have the same key.
+// Plan holds the event types of files, in the order of their keys. Each is valid, and no
+// two have the same key.
 type Plan []Document
 
-// Changes are what makes the registry hold the plan.
+// Changes returns the changes that make the registry match the plan.
 func (p Plan) Changes() []eventtype.Change {
 	changes := make([]eventtype.Change, len(p))
 	for i := range p {
@@ -60,21 +60,22 @@ func (p Plan) Changes() []eventtype.Change {
 	return changes
 }
 
-// maxDocumentOverhead bounds what stands around a schema in a document, in bytes.
+// maxDocumentOverhead bounds the part of a document around its schema, in bytes.
 const maxDocumentOverhead = 16 << 10
 
-// parseDocument reads the JSON text of a document, whose schema is of a draft; it returns what is
-// wrong, a line each.
+// parseDocument parses the JSON text of a document, whose schema is of the draft from. It
+// returns a line for each problem.
 func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 	rules := event.DefaultRules()
-	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+maxDocumentOverhead, eventtype.MaxSchemaDepth+1
+	rules.EventBytes = eventtype.MaxSchemaBytes + maxDocumentOverhead
+	rules.Depth = eventtype.MaxSchemaDepth + 1
 	if err := event.CheckObject(text, &rules); err != nil {
 		return d.describeFault(err)
 	}
 
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
-		return []string{d.location() + ": it is no object"}
+		return []string{d.location() + ": it is not an object"}
 	}
 
 	var wrong []string
@@ -85,10 +86,10 @@ func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: /%s: expected %s", d.location(), name, expected))
 		}
 	}
-	read("category", &d.Category, "a text")
-	read("name", &d.Name, "a text")
+	read("category", &d.Category, "a string")
+	read("name", &d.Name, "a string")
 	read("mode", &d.Mode, "enforce or observe")
-	read("description", &d.Description, "a text")
+	read("description", &d.Description, "a string")
 	read("schema", &d.Schema, "a JSON Schema")
 	for name := range members {
 		wrong = append(wrong, fmt.Sprintf("%s: %s is unknown; a document has category, name, mode, description and schema", d.location(), memberPointer(name)))
@@ -116,7 +117,7 @@ func parseDocument(d *Document, text []byte, from eventtype.Draft) []string {
 	return nil
 }
 
-// convertSchema makes the schema one of 2020-12.
+// convertSchema converts the schema to 2020-12.
 func (d *Document) convertSchema(from eventtype.Draft) error {
 	if len(d.Schema) == 0 || string(d.Schema) == "null" {
 		return nil
@@ -127,11 +128,12 @@ func (d *Document) convertSchema(from eventtype.Draft) error {
 		return err
 	}
 
-	d.Schema, d.Dropped = converted, dropped
+	d.Schema = converted
+	d.Dropped = dropped
 	return nil
 }
 
-// describeFault says where a fault is.
+// describeFault returns a line for each violation of a fault, with its location.
 func (d *Document) describeFault(err error) []string {
 	f, ok := fault.As(err)
 	if !ok || len(f.Violations) == 0 {
@@ -151,14 +153,14 @@ func (d *Document) describeFault(err error) []string {
 	return lines
 }
 
-// combineDocuments makes a plan of documents that are all valid, and says which types are
-// described twice.
+// combineDocuments makes a plan of valid documents, and reports types that are described
+// twice.
 func combineDocuments(documents []Document) (Plan, []string) {
 	slices.SortStableFunc(documents, func(a, b Document) int { return a.Compare(b.Key) })
 	var wrong []string
 	for i := 1; i < len(documents); i++ {
 		if a, b := &documents[i-1], &documents[i]; a.Key == b.Key {
-			wrong = append(wrong, fmt.Sprintf("%s: %s is described in %s already", b.location(), b.Path(), a.location()))
+			wrong = append(wrong, fmt.Sprintf("%s: %s is already described in %s", b.location(), b.Path(), a.location()))
 		}
 	}
 

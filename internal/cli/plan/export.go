@@ -13,12 +13,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// ErrForeign tells that a directory holds files of a plan that an export does not write.
+// ErrForeign means that a directory holds files of a plan that an export does not write.
 var ErrForeign = errors.New("the directory holds other files of event types")
 
-// ExportTypes writes each type into a file of a directory, which it makes if there is none. A
-// file that the export would leave as it is, so that its types would be described twice
-// or come back, is an ErrForeign.
+// ExportTypes writes each type into a file of a directory, which it creates if necessary. It
+// returns ErrForeign for a file that the export would not replace, because the types in it
+// would be described twice or come back.
 func ExportTypes(directory string, types []eventtype.Type) (written []string, err error) {
 	const private = 0o750
 	if err := os.MkdirAll(directory, private); err != nil {
@@ -33,7 +33,7 @@ func ExportTypes(directory string, types []eventtype.Type) (written []string, er
 
 	for _, path := range there {
 		if !slices.Contains(names, path[len(filepath.Dir(path))+1:]) || filepath.Dir(path) != filepath.Clean(directory) {
-			return nil, fmt.Errorf("%w: %s is not one of this export; move it away, or export to an empty directory", ErrForeign, path)
+			return nil, fmt.Errorf("%w: %s does not belong to this export; move it away, or export to an empty directory", ErrForeign, path)
 		}
 	}
 
@@ -55,8 +55,8 @@ func ExportTypes(directory string, types []eventtype.Type) (written []string, er
 	return written, nil
 }
 
-// fileNames gives each type a name that is safe on every file system, no two of them the
-// same, be it that upper and lower case are one there.
+// fileNames gives each type a unique name that is safe on every file system, also where
+// upper and lower case are the same.
 func fileNames(types []eventtype.Type) []string {
 	const most = 200 // of the 255 bytes that a name may have
 	folded := map[string]int{}

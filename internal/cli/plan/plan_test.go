@@ -14,7 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// write makes a directory of files and returns its path.
+// write creates a directory of files and returns its path.
 func write(t testing.TB, files map[string]string) string {
 	t.Helper()
 	directory := t.TempDir()
@@ -55,7 +55,7 @@ description: |
 		"deep/er/a.yml":  "category: a\nname: b\n",
 		"deep/er/b.text": "nonsense",
 	})
-	// As a ConfigMap is mounted.
+	// The layout of a mounted ConfigMap.
 	require.NoError(t, os.Mkdir(filepath.Join(directory, "..data"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "..data", "m.yaml"), []byte("category: m\nname: m\n"), 0o600))
 	require.NoError(t, os.Symlink(filepath.Join("..data", "m.yaml"), filepath.Join(directory, "m.yaml")))
@@ -81,7 +81,7 @@ description: |
 	require.Equal(t, "😀", again[0].Name)
 }
 
-// Everything that is wrong is told at once, each with its file and place.
+// All problems are reported at once, each with its file and place.
 func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 	t.Parallel()
 	bomb := "category: a\nname: b\nschema:\n  $defs:\n    l0: &l0 {enum: [1, 2, 3, 4, 5, 6, 7, 8]}\n"
@@ -92,23 +92,23 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 
 	for name, c := range map[string]struct{ file, says string }{
 		"unknown":       {"category: a\nname: b\nschem: {}\n", "x.yaml: /schem is unknown"},
-		"twice":         {"category: a\nname: b\nname: c\n", `x.yaml: line 3: "name" stands in line 2 already`},
-		"twice below":   {"category: a\nname: b\nschema: {type: object, type: object}\n", `"type" stands`},
+		"twice":         {"category: a\nname: b\nname: c\n", `x.yaml: line 3: "name" is in line 2 already`},
+		"twice below":   {"category: a\nname: b\nschema: {type: object, type: object}\n", `"type" is in line`},
 		"second":        {"category: a\nname: b\n---\ncategory: a\n", "x.yaml (document 2): /name"},
-		"twice a type":  {"category: a\nname: b\n---\ncategory: a\nname: b\n", "x.yaml (document 2): a/b is described in x.yaml already"},
+		"twice a type":  {"category: a\nname: b\n---\ncategory: a\nname: b\n", "x.yaml (document 2): a/b is already described in x.yaml"},
 		"schema":        {"category: a\nname: b\nschema: {properties: {a/b: {type: strin}}}\n", "x.yaml: /schema/properties/a~1b/type: "},
-		"text":          {"category: 1\nname: b\n", "x.yaml: /category: expected a text"},
+		"text":          {"category: 1\nname: b\n", "x.yaml: /category: expected a string"},
 		"mode":          {"category: a\nname: b\nmode: maybe\n", "x.yaml: /mode"},
 		"list":          {"- category: a\n  name: b\n", "x.yaml: "},
 		"no yaml":       {"category: [\n", "x.yaml: yaml:"},
-		"a key":         {"category: a\nname: b\nschema: {properties: {1: {}}}\n", `line 3: the name "1" is no text`},
-		"merged":        {"category: a\nname: b\nschema:\n  <<: {}\n", `the name "<<" is no text`},
+		"a key":         {"category: a\nname: b\nschema: {properties: {1: {}}}\n", `line 3: the name "1" is not a string`},
+		"merged":        {"category: a\nname: b\nschema:\n  <<: {}\n", `the name "<<" is not a string`},
 		"infinite":      {"category: a\nname: b\nschema: {maximum: .inf}\n", "JSON has no number"},
-		"binary":        {"category: a\nname: b\nschema: {const: !!binary aGk=}\n", "JSON has nothing for !!binary"},
-		"circle":        {"category: a\nname: b\nschema: &s\n  not: *s\n", "holds itself"},
+		"binary":        {"category: a\nname: b\nschema: {const: !!binary aGk=}\n", "JSON has no equivalent of !!binary"},
+		"circle":        {"category: a\nname: b\nschema: &s\n  not: *s\n", "contains itself"},
 		"bomb":          {bomb, "too large"},
 		"schema a list": {"category: a\nname: b\nschema: []\n", "x.yaml: /schema"},
-		"nothing":       {"# nothing\n", "there is none"},
+		"nothing":       {"# nothing\n", "has none"},
 		"NUL":           {"category: \"a\\0\"\nname: b\n", "x.yaml: /category"},
 	} {
 		directory := write(t, map[string]string{"x.yaml": c.file, "y.json": ""})
@@ -120,7 +120,7 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 	directory := write(t, map[string]string{"a.json": `{"category": "a", "name": "b", "name": "c"}`, "b.json": `{`, "c.yaml": "category: a\nname: b\nx: 1\n"})
 	_, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.ErrorIs(t, err, plan.ErrInvalid)
-	for _, file := range []string{"a.json: /name", "b.json: it is no JSON", "c.yaml: /x is unknown"} {
+	for _, file := range []string{"a.json: /name", "b.json: it is not JSON", "c.yaml: /x is unknown"} {
 		require.Contains(t, err.Error(), file)
 	}
 
@@ -137,7 +137,7 @@ func typeOf(category, name, schema string) eventtype.Type {
 	return one
 }
 
-// What is exported says the same when it is read, whatever is in names and schemas.
+// Reading an export gives the same types, for all names and schemas.
 func TestAnExportIsReadAsItWas(t *testing.T) {
 	t.Parallel()
 	types := []eventtype.Type{
@@ -177,7 +177,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 	read, err := plan.Read(directory, nil, eventtype.Draft2020)
 	require.NoError(t, err)
 	same(read)
-	// Again into the same directory, and as one text in either form.
+	// A second export into the same directory, and one text in either form.
 	_, err = plan.ExportTypes(directory, types)
 	require.NoError(t, err)
 	for _, render := range []func(*eventtype.Type) ([]byte, error){
@@ -198,7 +198,7 @@ func TestAnExportIsReadAsItWas(t *testing.T) {
 		same(read)
 	}
 
-	// A type less: its file would bring it back.
+	// Without one of the types, whose file would bring it back.
 	_, err = plan.ExportTypes(directory, types[1:])
 	require.ErrorIs(t, err, plan.ErrForeign)
 }
@@ -233,7 +233,7 @@ func TestADiffShowsWhatChanges(t *testing.T) {
 	require.Contains(t, text, "@@ -1,11 +0,0 @@\n-category: form\n")
 }
 
-// FuzzRead holds that a text is either refused, or is written so that it reads the same.
+// FuzzRead checks that a text is either rejected, or rendered so that it reads the same.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		"category: a\nname: b\nschema: {type: object, enum: [1, 1.5e3, yes, ~, 2020-01-01]}\n",
@@ -261,8 +261,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// Each document of a file is converted in its place and its form, a schema alone or one of a
-// plan, and what is wrong is told of all of them.
+// Each document of a file, a schema or a document of a plan, is converted in its place and
+// its form, and the problems of all of them are reported.
 func TestAFileIsConverted(t *testing.T) {
 	t.Parallel()
 	const old = "category: a\nname: b\nschema: {items: [{type: string}]}\n---\nitems: [{const: 1}]\nadditionalItems: false\n"
@@ -289,7 +289,7 @@ items: false
 
 	_, _, err = plan.ConvertFile(plan.Stdin, strings.NewReader("a\n---\ntype: strin\n---\ncategory: a\nname: b\nmode: c\n"), eventtype.Draft7)
 	require.ErrorIs(t, err, plan.ErrInvalid)
-	for _, at := range []string{"-: it is no object", "- (document 2): /schema/type: ", "- (document 3): /mode: "} {
+	for _, at := range []string{"-: it is not an object", "- (document 2): /schema/type: ", "- (document 3): /mode: "} {
 		require.ErrorContains(t, err, at)
 	}
 }

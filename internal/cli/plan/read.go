@@ -20,15 +20,15 @@ import (
 // maxFileBytes bounds a file.
 const maxFileBytes = 16 << 20
 
-// Stdin is the path that stands for the standard input.
+// Stdin is the path that means standard input.
 const Stdin = "-"
 
-// Read reads the plan in a file, or in all *.yaml, *.yml and *.json below a directory, or
-// in what comes from in if path is Stdin. Names that begin with a dot are left out. It
-// returns ErrInvalid with all that is wrong, or when there is no event type at all.
+// Read reads the plan from a file, from all *.yaml, *.yml and *.json files below a
+// directory, or from in if path is Stdin. Names that begin with a dot are left out. It
+// returns ErrInvalid with all problems, or when there is no event type at all.
 //
-// Schemas are of the draft from; those of an older one than 2020-12 are converted, except
-// where their $schema says that they need not be.
+// Schemas are of the draft from. Those older than 2020-12 are converted, unless their
+// $schema says that they are of 2020-12.
 func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 	files := []string{path}
 	if path != Stdin {
@@ -51,7 +51,8 @@ func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 		}
 
 		found, faults := parseFile(file, text, from)
-		documents, wrong = append(documents, found...), append(wrong, faults...)
+		documents = append(documents, found...)
+		wrong = append(wrong, faults...)
 	}
 
 	plan, twice := combineDocuments(documents)
@@ -60,14 +61,14 @@ func Read(path string, in io.Reader, from eventtype.Draft) (Plan, error) {
 	}
 
 	if len(plan) == 0 {
-		return nil, fmt.Errorf("%w: there is none in %s", ErrInvalid, path)
+		return nil, fmt.Errorf("%w: %s has none", ErrInvalid, path)
 	}
 
 	return plan, nil
 }
 
-// filesBelow lists the files of a plan. What begins with a dot is hidden from people, and
-// in a mounted ConfigMap it holds every file a second time.
+// filesBelow lists the files of a plan. It skips names that begin with a dot, because they
+// are hidden files, and in a mounted ConfigMap they hold every file a second time.
 func filesBelow(directory string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(directory+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
@@ -115,8 +116,7 @@ func readText(file string, in io.Reader) ([]byte, error) {
 	return text, nil
 }
 
-// parseFile reads the documents of a file. What comes from the standard input is JSON if
-// it looks like that.
+// parseFile reads the documents of a file. Standard input is JSON if it parses as JSON.
 func parseFile(file string, text []byte, from eventtype.Draft) (documents []Document, wrong []string) {
 	each := yamlDocuments
 	if holdsJSON(file, text) {
@@ -149,7 +149,7 @@ func holdsJSON(file string, text []byte) bool {
 
 func isJSON(text []byte) bool { return jsonDocuments(text, func([]byte, error) {}) == nil }
 
-// jsonDocuments hands over each of the JSON values that follow one another in a text.
+// jsonDocuments passes each of the JSON values in a text to yield.
 func jsonDocuments(text []byte, yield func([]byte, error)) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	for {
@@ -158,14 +158,14 @@ func jsonDocuments(text []byte, yield func([]byte, error)) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("it is no JSON: %w", err)
+			return fmt.Errorf("it is not JSON: %w", err)
 		}
 
 		yield(document, nil)
 	}
 }
 
-// yamlDocuments hands over each document of a YAML text, as JSON. Empty ones are none.
+// yamlDocuments passes each document of a YAML text to yield, as JSON. It skips empty ones.
 func yamlDocuments(text []byte, yield func([]byte, error)) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {

@@ -13,13 +13,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// RenderYAML writes a type as a document that Read takes, the members of its schema in their
-// order. header holds lines of comment, none if it is empty.
+// RenderYAML renders a type as a document for Read, the members of its schema in their
+// order. header holds lines of comment and may be empty.
 func RenderYAML(t *eventtype.Type, header string) ([]byte, error) {
 	return renderType(t, header, false)
 }
 
-// RenderJSON writes a type as a document that Read takes.
+// RenderJSON renders a type as a document for Read.
 func RenderJSON(t *eventtype.Type) ([]byte, error) {
 	text, err := json.Marshal(struct {
 		eventtype.Key
@@ -42,7 +42,7 @@ func indentJSON(text []byte) ([]byte, error) {
 	return indented.Bytes(), nil
 }
 
-// schemaYAML writes a schema, its members in their order.
+// schemaYAML renders a schema, its members in their order.
 func schemaYAML(schema json.RawMessage) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(schema))
 	decoder.UseNumber()
@@ -70,7 +70,7 @@ func encodeYAML(document *yaml.Node) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// canonicalText writes a type so that two that say the same have the same text.
+// canonicalText renders a type so that equivalent types have the same text.
 func canonicalText(t *eventtype.Type) (string, error) {
 	if t == nil {
 		return "", nil
@@ -111,7 +111,7 @@ func renderType(t *eventtype.Type, header string, sorted bool) ([]byte, error) {
 	return text, nil
 }
 
-// readNode reads the next JSON value as a node of YAML.
+// readNode reads the next JSON value as a YAML node.
 func readNode(decoder *json.Decoder, sorted bool) (*yaml.Node, error) {
 	token, err := decoder.Token()
 	if err != nil {
@@ -164,10 +164,10 @@ func readCollection(decoder *json.Decoder, opened json.Delim, sorted bool) (*yam
 	return n, nil
 }
 
-// plainPattern are texts that every reader of YAML, of 1.1 too, takes for what they are.
+// plainPattern matches texts that every YAML reader, also of 1.1, reads as the same string.
 const plainPattern = `^[A-Za-z_$][A-Za-z0-9_$/@.-]*( [A-Za-z0-9_$/@.-]+)*$`
 
-// newScalar writes a text; all but plain words are put into quotes.
+// newScalar returns a node of a text; all texts but plain words are quoted.
 func newScalar(text string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: stringTag, Value: text, Style: yaml.DoubleQuotedStyle}
 	words := []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}

@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// The tags of YAML that JSON has something for.
+// The YAML tags that have an equivalent in JSON.
 const (
 	nullTag   = "!!null"
 	boolTag   = "!!bool"
@@ -23,8 +23,8 @@ const (
 	timeTag   = "!!timestamp"
 )
 
-// maxDocument bounds the JSON that is made of a document, for aliases may say one thing a
-// billion times.
+// maxDocument bounds the JSON of a document, because aliases can repeat a value a billion
+// times.
 const maxDocument = eventtype.MaxSchemaBytes + maxDocumentOverhead
 
 var errTooLarge = errors.New("it is too large; a schema has at most 64 KiB")
@@ -41,7 +41,7 @@ func toJSON(document *yaml.Node) ([]byte, error) {
 
 type converter struct {
 	out bytes.Buffer
-	// aliases are those that are being followed.
+	// aliases are the aliases being followed.
 	aliases map[*yaml.Node]bool
 	visited int
 }
@@ -56,7 +56,7 @@ func (c *converter) writeValue(n *yaml.Node) error {
 		return c.writeValue(n.Content[0])
 	case yaml.AliasNode:
 		if c.aliases[n.Alias] {
-			return fmt.Errorf("line %d: *%s holds itself", n.Line, n.Value)
+			return fmt.Errorf("line %d: *%s contains itself", n.Line, n.Value)
 		}
 
 		c.aliases[n.Alias] = true
@@ -82,7 +82,7 @@ func (c *converter) writeValue(n *yaml.Node) error {
 		c.out.WriteByte(']')
 		return nil
 	default:
-		return fmt.Errorf("line %d: it cannot be read", n.Line)
+		return fmt.Errorf("line %d: unknown kind of value", n.Line)
 	}
 }
 
@@ -93,9 +93,9 @@ func (c *converter) writeMapping(n *yaml.Node) error {
 		name := n.Content[i]
 		switch {
 		case name.Kind != yaml.ScalarNode || name.Tag != stringTag:
-			return fmt.Errorf("line %d: the name %q is no text; put it into quotes", name.Line, name.Value)
+			return fmt.Errorf("line %d: the name %q is not a string; put it into quotes", name.Line, name.Value)
 		case seen[name.Value] > 0:
-			return fmt.Errorf("line %d: %q stands in line %d already", name.Line, name.Value, seen[name.Value])
+			return fmt.Errorf("line %d: %q is in line %d already", name.Line, name.Value, seen[name.Value])
 		}
 
 		seen[name.Value] = name.Line
@@ -116,7 +116,7 @@ func (c *converter) writeMapping(n *yaml.Node) error {
 
 func (c *converter) writeScalar(n *yaml.Node) error {
 	switch n.ShortTag() {
-	case stringTag, timeTag: // JSON has no times, and who writes a date means its text
+	case stringTag, timeTag: // JSON has no times; the text of a date is meant
 		c.writeString(n.Value)
 	case nullTag:
 		c.out.WriteString("null")
@@ -130,13 +130,13 @@ func (c *converter) writeScalar(n *yaml.Node) error {
 	case intTag, floatTag:
 		return c.writeNumber(n)
 	default:
-		return fmt.Errorf("line %d: JSON has nothing for %s", n.Line, n.ShortTag())
+		return fmt.Errorf("line %d: JSON has no equivalent of %s", n.Line, n.ShortTag())
 	}
 
 	return nil
 }
 
-// writeNumber writes a number as it stands if JSON writes it so, too.
+// writeNumber copies a number if its text is valid JSON, and converts it otherwise.
 func (c *converter) writeNumber(n *yaml.Node) error {
 	if json.Valid([]byte(n.Value)) {
 		c.out.WriteString(n.Value)
@@ -161,6 +161,6 @@ func (c *converter) writeNumber(n *yaml.Node) error {
 func (c *converter) writeString(value string) {
 	encoder := json.NewEncoder(&c.out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // a text can be encoded, and a buffer takes it
+	_ = encoder.Encode(value) // neither a string nor a buffer fails
 	c.out.Truncate(c.out.Len() - 1)
 }

@@ -19,21 +19,21 @@ import (
 const (
 	// callTimeout bounds each call.
 	callTimeout = 10 * time.Second
-	// maxResponseBytes bounds what is read of an answer.
+	// maxResponseBytes bounds the length of an answer.
 	maxResponseBytes = 8 << 20
 )
 
-// Config says where the service is. An empty URL is not called.
+// Config holds the addresses of the service. An empty URL is not called.
 type Config struct {
-	// URL is where clients find the API.
+	// URL is the address of the API for clients.
 	URL string
-	// OpsURL is where the platform finds the second port.
+	// OpsURL is the address of the second port for the platform.
 	OpsURL string
 }
 
-// Deps are what calls are made with.
+// Deps are the dependencies of a prober.
 type Deps struct {
-	// Transport sends the requests; nil is one of its own.
+	// Transport sends the requests; nil means the prober's own.
 	Transport http.RoundTripper
 	// Now is this machine's clock.
 	Now func() time.Time
@@ -49,7 +49,7 @@ type Prober struct {
 
 var _ doctor.Prober = (*Prober)(nil)
 
-// New makes a prober, or tells which URL cannot be used.
+// New returns a prober, or an error that names the unusable URL.
 func New(config Config, deps Deps) (*Prober, error) {
 	p := &Prober{now: deps.Now}
 	for _, one := range []struct {
@@ -64,10 +64,11 @@ func New(config Config, deps Deps) (*Prober, error) {
 		parsed, err := url.Parse(one.text)
 		if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 			// The text is not repeated: it may hold a password.
-			return nil, fmt.Errorf("--%s is no http or https URL such as http://host:8080", one.name)
+			return nil, fmt.Errorf("--%s must be an http or https URL, such as http://host:8080", one.name)
 		}
 
-		parsed.RawQuery, parsed.Fragment = "", ""
+		parsed.RawQuery = ""
+		parsed.Fragment = ""
 		*one.at = parsed
 	}
 
@@ -77,8 +78,9 @@ func New(config Config, deps Deps) (*Prober, error) {
 	}
 
 	p.client = &http.Client{
-		Transport: transport, Timeout: callTimeout,
-		// What is at another place is not what was asked about.
+		Transport: transport,
+		Timeout:   callTimeout,
+		// A redirect is an answer: its target is not the probed service.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return p, nil
@@ -97,7 +99,7 @@ func (p *Prober) ProbeService(ctx context.Context) (seen doctor.ServiceFacts) {
 	return seen
 }
 
-// response is what a call brought.
+// response is the answer to a call.
 type response struct {
 	status int
 	header http.Header
@@ -117,16 +119,18 @@ func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (respo
 	}
 
 	request.Header.Set("User-Agent", "theeye-doctor")
-	request.Header.Set("Accept", "application/json, */*;q=0.1") // a probe is text otherwise
+	request.Header.Set("Accept", "application/json, */*;q=0.1") // without it, the probes answer with text
 	a := response{begin: p.now()}
 	response, err := p.client.Do(request)
 	if err != nil {
 		return a, failureReason(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read, or is given up
+	defer response.Body.Close() //nolint:errcheck // it was read, or the call failed
 
 	a.took = p.now().Sub(a.begin)
-	a.status, a.header, a.tls = response.StatusCode, response.Header, response.TLS
+	a.status = response.StatusCode
+	a.header = response.Header
+	a.tls = response.TLS
 	if a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes)); err != nil {
 		return a, failureReason(err)
 	}
@@ -134,7 +138,7 @@ func (p *Prober) getPath(ctx context.Context, base *url.URL, path string) (respo
 	return a, nil
 }
 
-// failureReason says why a call failed, without the URL.
+// failureReason returns the reason why a call failed, without the URL.
 func failureReason(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		if wrapped.Timeout() {
@@ -159,7 +163,9 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 
 	var limits map[string]any
 	seen.Limits = json.Unmarshal(a.body, &limits) == nil && limits["timestamp_max_ahead_seconds"] != nil
-	seen.Status, seen.Took, seen.RequestID = a.status, a.took, a.header.Get(id) != ""
+	seen.Status = a.status
+	seen.Took = a.took
+	seen.RequestID = a.header.Get(id) != ""
 	if a.tls != nil {
 		for _, certificate := range a.tls.PeerCertificates {
 			if seen.Expires.IsZero() || certificate.NotAfter.Before(seen.Expires) {
@@ -177,8 +183,8 @@ func (p *Prober) callPublic(ctx context.Context) *doctor.Public {
 	return seen
 }
 
-// readClock reads the service's clock from an answer. The header is cut to the second, so
-// that half of one is added; the time of the answer lies somewhere in the call.
+// readClock reads the service's clock from an answer. The header is truncated to the second,
+// so half a second is added; the answer was made at some time during the call.
 func readClock(a response) doctor.Fact[doctor.Clock] {
 	at, err := http.ParseTime(a.header.Get("Date"))
 	if err != nil {
@@ -213,11 +219,11 @@ func (p *Prober) callOps(ctx context.Context) *doctor.Ops {
 	return seen
 }
 
-// readReadiness reads the checks that did not succeed. That an answer of the probe cannot be
-// read is an error: it would else look as if nothing had failed.
+// readReadiness reads the failed checks. An unreadable answer is an error, because otherwise
+// it would look as if no check had failed.
 func readReadiness(a response) (doctor.Readiness, error) {
 	r := doctor.Readiness{Status: a.status}
-	var told struct {
+	var answer struct {
 		Checks []struct {
 			Name     string `json:"name"`
 			OK       bool   `json:"ok"`
@@ -225,11 +231,11 @@ func readReadiness(a response) (doctor.Readiness, error) {
 			Detail   string `json:"detail"`
 		} `json:"checks"`
 	}
-	if json.Unmarshal(a.body, &told) != nil && a.status == http.StatusOK { // any other status speaks for itself
-		return r, errors.New("/readyz?verbose answers with what is no list of checks")
+	if json.Unmarshal(a.body, &answer) != nil && a.status == http.StatusOK { // any other status speaks for itself
+		return r, errors.New("the answer of /readyz?verbose is not a list of checks")
 	}
 
-	for _, c := range told.Checks {
+	for _, c := range answer.Checks {
 		if !c.OK {
 			r.Failed = append(r.Failed, doctor.ReadyCheck{Name: c.Name, Required: c.Required, Detail: c.Detail})
 		}
@@ -238,7 +244,7 @@ func readReadiness(a response) (doctor.Readiness, error) {
 	return r, nil
 }
 
-// readVersion reads the service's version from its metrics; empty when it is not there.
+// readVersion reads the service's version from its metrics; empty if it is not there.
 func readVersion(a response) string {
 	if a.status != http.StatusOK {
 		return ""
@@ -252,7 +258,7 @@ func readVersion(a response) string {
 	return string(found[1])
 }
 
-// withoutCredentials is a URL without credentials.
+// withoutCredentials returns a URL as text, without credentials.
 func withoutCredentials(u *url.URL) string {
 	without := *u
 	without.User = nil

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service answers paths with what a test says.
+// service answers each path with the handler of a test.
 type service map[string]http.HandlerFunc
 
 func (s service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -47,11 +47,11 @@ func answers(status int, body string, header ...string) http.HandlerFunc {
 		}
 
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body)) // whoever asked is gone
+		_, _ = w.Write([]byte(body)) // the client may be gone
 	}
 }
 
-// limits is what the API answers.
+// limits answers like the API.
 func limits() http.HandlerFunc {
 	return answers(http.StatusOK, `{"timestamp_max_ahead_seconds":5}`, "X-Request-Id", "7")
 }
@@ -125,7 +125,7 @@ func TestWhatIsWrongOutside(t *testing.T) {
 	requireFound(t, examine(t, probe.Config{URL: serve(t, guarded)}, probe.Deps{}), "service.ops_hidden", doctor.Warning, "/readyz is answered with 302")
 
 	other := examine(t, probe.Config{URL: serve(t, service{"/v1/limits": answers(http.StatusOK, "<html>")})}, probe.Deps{})
-	requireFound(t, other, "service.answers", doctor.Failed, "not as The Eye does")
+	requireFound(t, other, "service.answers", doctor.Failed, "not as The Eye would")
 	requireFound(t, other, "service.request_id", doctor.Warning, "")
 
 	moved := answers(http.StatusMovedPermanently, "", "Location", "https://elsewhere.example.com/")
@@ -142,7 +142,7 @@ func TestWhatIsWrongAtTheSecondPort(t *testing.T) {
 	})}, probe.Deps{})
 	requireFound(t, r, "ops.ready", doctor.Failed, "503; state: starting")
 	requireFound(t, r, "ops.pprof", doctor.Warning, "served")
-	requireFound(t, r, "ops.version", doctor.Warning, "the service is v1, this is v2")
+	requireFound(t, r, "ops.version", doctor.Warning, "the service is v1, this program is v2")
 	requireFound(t, r, "service.answers", doctor.Skipped, "--url")
 
 	bare := examine(t, probe.Config{OpsURL: serve(t, service{"/livez": answers(http.StatusTeapot, "")})}, probe.Deps{})
@@ -151,16 +151,16 @@ func TestWhatIsWrongAtTheSecondPort(t *testing.T) {
 	requireFound(t, bare, "ops.version", doctor.Skipped, "")
 }
 
-// The second port as it is, and not as a test imagines it.
+// The probe reads the real second port, not only a test's idea of it.
 func TestARealSecondPort(t *testing.T) {
 	t.Parallel()
 	fails := func(text string) func(context.Context) error {
 		return func(context.Context) error { return errors.New(text) }
 	}
-	reported := ops.Check{Name: "database", Run: fails("it is away")}
+	reported := ops.Check{Name: "database", Run: fails("it is down")}
 	for want, checks := range map[string][]ops.Check{
 		"":                          {{Name: "state", Required: true, Run: func(context.Context) error { return nil }}},
-		"database: it is away":      {reported},
+		"database: it is down":      {reported},
 		"503; state: it is to stop": {{Name: "state", Required: true, Run: fails("it is to stop")}},
 	} {
 		server := httptest.NewServer(ops.New(ops.Config{Now: time.Now, Ready: checks}))
@@ -178,13 +178,13 @@ func TestARealSecondPort(t *testing.T) {
 		requireFound(t, r, "ops.live", doctor.OK, "")
 	}
 
-	// What cannot be read does not pass for what succeeds.
+	// An unreadable answer does not count as a success.
 	requireFound(t, examine(t, probe.Config{OpsURL: serve(t, service{
 		"/livez": answers(http.StatusOK, "ok\n"), "/readyz": answers(http.StatusOK, "ok\n"),
-	})}, probe.Deps{}), "ops.ready", doctor.Warning, "no list of checks")
+	})}, probe.Deps{}), "ops.ready", doctor.Warning, "not a list of checks")
 }
 
-// late is a clock that is so much further at each look.
+// late returns a clock that advances by a fixed time at each reading.
 func late(step time.Duration) func() time.Time {
 	at := time.Now()
 	return func() time.Time {
@@ -229,7 +229,7 @@ func TestURLsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// certificate makes one for 127.0.0.1 that signs itself.
+// certificate creates a self-signed certificate for 127.0.0.1.
 func certificate(t *testing.T, ends time.Time) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -14,15 +14,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrURL tells that the URL of the service cannot be used.
+// ErrURL means that the URL of the service cannot be used.
 var ErrURL = errors.New("the URL cannot be used")
 
 const (
 	// callTimeout bounds each call.
 	callTimeout = 15 * time.Second
-	// retryPause is between two attempts.
+	// retryPause is the pause between two attempts.
 	retryPause = 250 * time.Millisecond
-	// maxResponseBytes bounds what is read of an answer.
+	// maxResponseBytes bounds the length of an answer.
 	maxResponseBytes = 1 << 20
 )
 
@@ -34,27 +34,32 @@ type Client struct {
 	now  func() time.Time
 }
 
-// New makes a client of the service at a URL, with a key that may do everything.
+// New returns a client of the service at a URL, with a key that has all scopes.
 func New(base, key string, now func() time.Time) (*Client, error) {
 	parsed, err := url.Parse(base)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
-		return nil, fmt.Errorf("%w: it has to begin with http:// or https://", ErrURL)
+		return nil, fmt.Errorf("%w: it must begin with http:// or https://", ErrURL)
 	}
 
-	// A proxy that the environment names has no business between the two, and each call
-	// may reach another replica.
+	// Without a proxy, even if the environment names one. Without keep-alive, each call may
+	// reach another replica.
 	transport := &http.Transport{DisableKeepAlives: true}
 	return &Client{base: parsed, key: key, http: &http.Client{Transport: transport, Timeout: callTimeout}, now: now}, nil
 }
 
-// Run posts an event, reads it back and erases its session. What is refused for a while
-// (a key that is not known to every replica yet, a service that is busy) is tried again
-// until the context ends; that never stores the event twice.
+// Run posts an event, reads it back and erases its session. After a temporary error (a key
+// that not every replica knows yet, a busy service) it tries again until the context ends;
+// that never stores the event twice.
 func (c *Client) Run(ctx context.Context) error {
-	session, id := uuid.NewString(), uuid.NewString()
+	session := uuid.NewString()
+	id := uuid.NewString()
 	event := map[string]any{
-		"event_id": id, "session_id": session, "category": "check", "name": "round trip",
-		"data": map[string]any{"by": "theeye check"}, "timestamp": c.now().UTC().Format(time.RFC3339Nano),
+		"event_id":   id,
+		"session_id": session,
+		"category":   "check",
+		"name":       "round trip",
+		"data":       map[string]any{"by": "theeye check"},
+		"timestamp":  c.now().UTC().Format(time.RFC3339Nano),
 	}
 	body, err := json.Marshal(event)
 	if err != nil {
@@ -75,7 +80,7 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 
 	readErr := c.verifyEvent(ctx, session, id)
-	// What was posted is taken back in any case.
+	// The event is erased in any case.
 	var erased struct{}
 	if err := c.callWithRetry(ctx, http.MethodDelete, "v1/sessions/"+session, nil, &erased); err != nil {
 		return errors.Join(readErr, fmt.Errorf("erase session %s: %w", session, err))
@@ -103,7 +108,7 @@ func (c *Client) verifyEvent(ctx context.Context, session, id string) error {
 	}
 
 	if found := timeline.Events[0]; found.EventID != id || found.Sequence != 1 || found.Name != "round trip" || found.Data["by"] != "theeye check" {
-		return fmt.Errorf("read the event: it is not what was posted: %+v", found)
+		return fmt.Errorf("read the event: it differs from the posted one: %+v", found)
 	}
 
 	return nil
@@ -112,8 +117,8 @@ func (c *Client) verifyEvent(ctx context.Context, session, id string) error {
 // errRetry marks an answer after which the same request is sent again.
 var errRetry = errors.New("not yet")
 
-// callWithRetry calls until the answer is good, is bad for good, or the context ends; then the
-// error is that of the last answer.
+// callWithRetry calls until it gets a success or a permanent error, or the context ends, when
+// it returns the error of the last answer.
 func (c *Client) callWithRetry(ctx context.Context, method, path string, body []byte, into any) error {
 	ticker := time.NewTicker(retryPause)
 	defer ticker.Stop()
@@ -125,7 +130,7 @@ func (c *Client) callWithRetry(ctx context.Context, method, path string, body []
 			return err
 		}
 
-		if last == nil || ctx.Err() == nil { // an attempt that was cut off knows nothing
+		if last == nil || ctx.Err() == nil { // the error of an interrupted attempt says nothing about the service
 			last = err
 		}
 
@@ -161,7 +166,7 @@ func (c *Client) callOnce(ctx context.Context, method, path string, body []byte,
 
 	switch status := response.StatusCode; {
 	case status == http.StatusOK, status == http.StatusCreated:
-	// An erasure whose answer was lost is asked for again.
+	// The first attempt erased the session, but its answer was lost.
 	case status == http.StatusNotFound && method == http.MethodDelete:
 		return nil
 	// A new key reaches the replicas one after the other.

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service answers as The Eye does, but for what a test breaks.
+// service answers like The Eye, except for the defects of a test.
 type service struct {
 	refusals int
 	timeline func(id string) string
@@ -78,9 +78,9 @@ func TestWhatIsWrongIsSaidAndErased(t *testing.T) {
 	t.Parallel()
 	s := &service{verdict: "stored", timeline: func(string) string { return `{"events":[]}` }}
 	require.ErrorContains(t, run(t, s, "eye_key"), "0 events, not 1")
-	require.Equal(t, 1, s.erased, "what was posted is taken back")
+	require.Equal(t, 1, s.erased, "the event is erased")
 	s = &service{verdict: "stored", timeline: func(string) string { return asPosted("another") }}
-	require.ErrorContains(t, run(t, s, "eye_key"), "not what was posted")
+	require.ErrorContains(t, run(t, s, "eye_key"), "differs from the posted one")
 	s = &service{verdict: "conflict", timeline: asPosted}
 	require.ErrorContains(t, run(t, s, "eye_key"), "verdict")
 	require.ErrorContains(t, run(t, &service{}, "wrong"), "403")

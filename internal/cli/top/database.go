@@ -3,7 +3,10 @@ package top
 import "time"
 
 func (t *tracker) computePools(samples []sample) []pool {
-	const connections, most = "theeye_database_pool_connections", "theeye_database_pool_max_connections"
+	const (
+		connections = "theeye_database_pool_connections"
+		most        = "theeye_database_pool_max_connections"
+	)
 	var pools []pool
 	for _, name := range valuesOf(samples, most, "pool") {
 		p := pool{

@@ -8,7 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// Names for the tests of what only this package calls.
+// Exported names of this package's internals, for its tests.
 type (
 	Sample    = sample
 	Window    = window
@@ -61,12 +61,12 @@ func NewHistogram(values ...float64) Histogram {
 	return h
 }
 
-// NewMoment is a round with a rate of requests.
+// NewMoment returns a round with a rate of requests.
 func NewMoment(begin, end time.Time, rate float64) Moment {
 	return Moment{begin: begin, end: end, requests: rate}
 }
 
-// NewReading is what a replica answered; failed is one that did not.
+// NewReading returns the reading of a replica; failed is that of one that did not answer.
 func NewReading(name string, at time.Time, s Sample) Reading {
 	return Reading{target: target{name: name, metrics: name}, at: at, sample: s}
 }
@@ -75,10 +75,10 @@ func NewFailedReading(name string, at time.Time, err error) Reading {
 	return Reading{target: target{name: name, metrics: name}, at: at, err: err}
 }
 
-// Model is the view, driven by a test.
+// Model is a view that a test drives.
 type Model struct{ *model }
 
-// NewModel makes a view that never waits and whose rounds come from a test.
+// NewModel returns a view that never waits and whose rounds come from a test.
 func NewModel(colour bool) Model {
 	paint := noPalette
 	if colour {
@@ -88,10 +88,10 @@ func NewModel(colour bool) Model {
 	return Model{newModel([]target{{name: "a"}}, func() []reading { return nil }, func() bool { return true }, paint)}
 }
 
-// Take hands a round to the view.
+// Take passes a round to the view.
 func (m Model) Take(readings ...Reading) { m.Update(roundDone(readings)) }
 
-// Press presses a key, and tells whether the view asks to be ended.
+// Press presses a key, and reports whether the view asks to quit.
 func (m Model) Press(key tea.KeyPressMsg) bool {
 	_, cmd := m.Update(key)
 	if cmd == nil {
@@ -102,5 +102,5 @@ func (m Model) Press(key tea.KeyPressMsg) bool {
 	return quit
 }
 
-// Screen is what the view shows.
+// Screen returns the text of the view.
 func (m Model) Screen() string { return m.View().Content }

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// maxBody bounds what one replica may answer.
+// maxBody bounds the length of one replica's answer.
 const maxBody = 16 << 20
 
-// The time in which a replica has to answer: the interval, within these.
+// The timeout of an answer is the interval, within these bounds.
 const (
 	minTimeout = time.Second
 	maxTimeout = 5 * time.Second
 )
 
-// reading is what one replica said, or why it said nothing.
+// reading is the sample of one replica, or the error of reading it.
 type reading struct {
 	target target
 	at     time.Time
@@ -50,7 +50,7 @@ func readReplicas(ctx context.Context, d Deps, targets []target, timeout time.Du
 	return readings
 }
 
-// timeoutFor is how long a replica is waited for.
+// timeoutFor returns the timeout of an answer.
 func timeoutFor(interval time.Duration) time.Duration {
 	return min(max(interval, minTimeout), maxTimeout)
 }
@@ -59,7 +59,7 @@ func timeoutFor(interval time.Duration) time.Duration {
 func fetchMetrics(ctx context.Context, client *http.Client, address string) (sample, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("ask for metrics: %w", err)
+		return nil, fmt.Errorf("request metrics: %w", err)
 	}
 
 	request.Header.Set("Accept", "text/plain;version=0.0.4")
@@ -85,7 +85,7 @@ func fetchMetrics(ctx context.Context, client *http.Client, address string) (sam
 	return parseMetrics(bytes.NewReader(body))
 }
 
-// shortenError cuts the URL, which the view shows anyway, and the layers off an error.
+// shortenError removes the URL, which the view shows anyway, and the layers of an error.
 func shortenError(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
@@ -95,14 +95,15 @@ func shortenError(err error) error {
 		return errors.New("no answer in time")
 	}
 
-	doing := "no answer"
+	symptom := "no answer"
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
-		doing, err = "cannot connect", operation.Err
+		symptom = "cannot connect"
+		err = operation.Err
 	}
 
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = call.Err
 	}
 
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s: %w", symptom, err)
 }

@@ -11,12 +11,12 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// noValue stands where nothing is known.
+// noValue stands for an unknown number.
 const noValue = "–"
 
-// sanitizeText takes out of a text that came from elsewhere what a terminal would obey or
-// what would make it look like another text: control characters, those of format such
-// as changes of direction, and line separators. What is no UTF-8 becomes U+FFFD.
+// sanitizeText removes the characters of an outside text that could control a terminal or
+// make it look like another text: control characters, format characters such as changes of
+// direction, and line separators. Invalid UTF-8 becomes U+FFFD.
 func sanitizeText(text string) string {
 	const longest = 512
 	kept := 0
@@ -35,7 +35,7 @@ func sanitizeText(text string) string {
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
-// fitText makes a text as wide as a place: cut off with an ellipsis, or padded.
+// fitText truncates or pads a text to a width.
 func fitText(text string, width int, right bool) string {
 	text = truncateText(text, width)
 	padding := strings.Repeat(" ", max(width-lipgloss.Width(text), 0))
@@ -46,7 +46,7 @@ func fitText(text string, width int, right bool) string {
 	return text + padding
 }
 
-// truncateText cuts a text off where it is too wide.
+// truncateText truncates a text that is too wide, with an ellipsis.
 func truncateText(text string, width int) string {
 	if lipgloss.Width(text) <= width {
 		return text
@@ -69,7 +69,7 @@ func truncateText(text string, width int) string {
 	return text
 }
 
-// rateText is a number a second.
+// rateText renders a rate per second.
 func rateText(v float64) string {
 	const least, small = 0.05, 9.95
 	switch {
@@ -86,7 +86,7 @@ func rateText(v float64) string {
 	return countText(v)
 }
 
-// countText is a whole number with its thousands apart.
+// countText renders a whole number with separators between its thousands.
 func countText(v float64) string {
 	const most = 1e15
 	if !isKnown(v) || math.IsInf(v, 0) {
@@ -105,7 +105,7 @@ func countText(v float64) string {
 	return digits
 }
 
-// latencyText is a short time in seconds, to three digits.
+// latencyText renders a short time in seconds, to three digits.
 func latencyText(v float64) string {
 	switch {
 	case !isKnown(v):
@@ -119,7 +119,7 @@ func latencyText(v float64) string {
 	return formatDigits(v) + " s"
 }
 
-// formatDigits shows three digits, and no zeros behind the point.
+// formatDigits renders three digits, without trailing zeros after the point.
 func formatDigits(v float64) string {
 	text := strconv.FormatFloat(v, 'g', 3, 64)
 	if strings.Contains(text, "e") {
@@ -129,7 +129,7 @@ func formatDigits(v float64) string {
 	return text
 }
 
-// spanText is a long time in seconds, in its two largest units.
+// spanText renders a long time in seconds, in its two largest units.
 func spanText(v float64) string {
 	const minute, hour, day = 60, 3600, 86400
 	const forever = 1e11
@@ -158,7 +158,7 @@ func spanText(v float64) string {
 	return fmt.Sprintf("%dd %dh", s/day, s%day/hour)
 }
 
-// bytesText is a size.
+// bytesText renders a size in bytes.
 func bytesText(v float64) string {
 	const step, last = 1024, 5
 	if !isKnown(v) {
@@ -182,7 +182,7 @@ func bytesText(v float64) string {
 	return formatDigits(v) + " " + []string{"", "KiB", "MiB", "GiB", "TiB", "PiB"}[unit]
 }
 
-// shareText is a part of a limit, each in its unit.
+// shareText renders a part of a limit, each with its unit.
 func shareText(s share, unit func(float64) string) string {
 	if !isKnown(s.Limit) {
 		return unit(s.Used)

@@ -15,10 +15,10 @@ const (
 )
 
 func viewNames() [viewCount]string {
-	return [viewCount]string{"overview", "applications", "refusals", "database"}
+	return [viewCount]string{"overview", "applications", "rejections", "database"}
 }
 
-// headerLine says whose numbers these are and how old they are.
+// headerLine shows the state of the replicas and the age of the numbers.
 func headerLine(n numbers, paused bool) line {
 	reached := 0
 	for _, r := range n.Replicas {
@@ -70,50 +70,50 @@ func tabLine(current int, sorted string) line {
 	return append(l, span{"  ? help", faint})
 }
 
-// Where a number begins to trouble.
+// The thresholds of the alerts.
 const (
 	queueHigh    = 0.5  // of the limit
 	queueFull    = 0.9  // of the limit
 	diskHigh     = 0.8  // of the capacity
 	lateSeconds  = 1    // a p99
-	keysLate     = 3.5  // seconds; the directory is refreshed every 3 s at the least
-	keysTooOld   = 4.5  // seconds; no key is accepted beyond
+	keysLate     = 3.5  // seconds; the cache is refreshed at least every 3 s
+	keysTooOld   = 4.5  // seconds; beyond it no key is accepted
 	fewDays      = 30   // until the disk is full
 	aheadSeconds = 7e5  // about eight days of partitions
 	censusLate   = 7200 // seconds
 )
 
-// listAlerts says in words what is wrong: what cannot be reached, then what is refused,
-// then what will be.
+// listAlerts describes the present problems: unreachable replicas first, then rejected
+// requests, then the database.
 func listAlerts(n numbers) []span {
 	var l []span
-	say := func(t tone, format string, values ...any) {
+	report := func(t tone, format string, values ...any) {
 		l = append(l, span{fmt.Sprintf(format, values...), t})
 	}
 	for _, r := range n.Replicas {
 		switch {
 		case r.Err != nil:
-			say(bad, "%s %v", r.Name, r.Err)
+			report(bad, "%s %v", r.Name, r.Err)
 		case r.Ready == 0:
-			say(bad, "%s is not ready", r.Name)
+			report(bad, "%s is not ready", r.Name)
 		}
 	}
 
-	ingestAlerts(n, say)
-	databaseAlerts(n, say)
+	ingestAlerts(n, report)
+	databaseAlerts(n, report)
 	switch {
 	case len(l) > 0:
 		return l
 	case !n.Rated:
-		return newLine(faint, "measuring; rates come with the second reading")
+		return newLine(faint, "measuring; rates follow with the second reading")
 	case n.Events.All() == 0:
-		return newLine(good, "nothing is wrong; no events come in")
+		return newLine(good, "no problems; no events arrive")
 	}
 
-	return newLine(good, "nothing is wrong")
+	return newLine(good, "no problems")
 }
 
-// joinAlerts puts alerts behind one another.
+// joinAlerts joins alerts into one line.
 func joinAlerts(alerts []span) line {
 	l := line{alerts[0]}
 	for _, alert := range alerts[1:] {
@@ -125,72 +125,72 @@ func joinAlerts(alerts []span) line {
 
 type alertFunc func(t tone, format string, values ...any)
 
-func ingestAlerts(n numbers, say alertFunc) {
+func ingestAlerts(n numbers, report alertFunc) {
 	if n.KeyAge > keysTooOld {
-		say(bad, "keys are %s old: none is accepted", spanText(n.KeyAge))
+		report(bad, "keys are %s old: no key is accepted", spanText(n.KeyAge))
 	} else if n.KeyAge > keysLate {
-		say(warn, "keys are %s old", spanText(n.KeyAge))
+		report(warn, "keys are %s old", spanText(n.KeyAge))
 	}
 
 	for _, c := range n.Sheds {
 		if c.Rate > 0 {
-			say(bad, "%s/s sent away: %s", rateText(c.Rate), c.Code)
+			report(bad, "%s requests/s shed: %s", rateText(c.Rate), c.Code)
 		}
 	}
 
 	if n.Events.NotStored > 0 {
-		say(bad, "%s events/s not stored", rateText(n.Events.NotStored))
+		report(bad, "%s events/s not stored", rateText(n.Events.NotStored))
 	}
 
 	if n.CommitsFailed > 0 {
-		say(bad, "%s commits/s fail", rateText(n.CommitsFailed))
+		report(bad, "%s commits/s fail", rateText(n.CommitsFailed))
 	}
 
 	if ratio := max(n.QueueEvents.ratio(), n.QueueBytes.ratio()); ratio >= queueHigh {
-		say(shareTone(ratio), "queue %.0f %% full", ratio*100)
+		report(shareTone(ratio), "queue %.0f %% full", ratio*100)
 	}
 
 	if n.Now.P99 >= lateSeconds {
-		say(warn, "p99 is %s", latencyText(n.Now.P99))
+		report(warn, "p99 is %s", latencyText(n.Now.P99))
 	}
 
 	for _, p := range n.Pools {
 		if p.Canceled > 0 {
-			say(bad, "%s/s give up waiting for a %s connection", rateText(p.Canceled), p.Name)
+			report(bad, "%s requests/s give up waiting for a %s connection", rateText(p.Canceled), p.Name)
 		}
 	}
 }
 
-func databaseAlerts(n numbers, say alertFunc) {
+func databaseAlerts(n numbers, report alertFunc) {
 	d := n.Database
 	if d.Durable < 1 {
-		say(bad, "a setting of the database can lose events; the log names it")
+		report(bad, "a database setting can lose events; the log names it")
 	}
 
 	for _, t := range d.Tables {
 		if t.Ahead == 0 {
-			say(bad, "this month's partition of %s is missing", t.Name)
+			report(bad, "this month's partition of %s is missing", t.Name)
 		} else if t.Ahead < aheadSeconds {
-			say(warn, "partitions of %s for %s only", t.Name, spanText(t.Ahead))
+			report(warn, "partitions of %s for %s only", t.Name, spanText(t.Ahead))
 		}
 	}
 
 	if d.DaysToFull < fewDays {
-		say(warn, "database full in %s days", rateText(d.DaysToFull))
+		report(warn, "database full in %s days", rateText(d.DaysToFull))
 	} else if d.Size.ratio() >= diskHigh {
-		say(warn, "database %.0f %% full", d.Size.ratio()*100)
+		report(warn, "database %.0f %% full", d.Size.ratio()*100)
 	}
 
 	if d.RetentionFailed > 0 {
-		say(bad, "retention fails")
+		report(bad, "retention fails")
 	}
 
 	if d.CensusAge > censusLate {
-		say(warn, "sizes are %s old", spanText(d.CensusAge))
+		report(warn, "sizes are %s old", spanText(d.CensusAge))
 	}
 }
 
-// shareTone is how a part of a limit looks.
+// shareTone returns the tone of a part of a limit.
 func shareTone(ratio float64) tone {
 	switch {
 	case ratio >= queueFull:

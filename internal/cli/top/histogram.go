@@ -9,14 +9,14 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// bucket counts what was at most a bound.
+// bucket counts the observations up to a bound.
 type bucket struct {
 	bound float64
 	count float64
 }
 
-// histogram is a classic one: buckets by ascending bound, counts cumulative, the last
-// bound infinite.
+// histogram is a classic histogram: buckets by ascending bound, cumulative counts, and an
+// infinite last bound.
 type histogram struct {
 	buckets []bucket
 }
@@ -44,7 +44,7 @@ func histogramOf(from *dto.Histogram) histogram {
 	return h
 }
 
-// count is how many observations there were.
+// count returns the number of observations.
 func (h histogram) count() float64 {
 	if len(h.buckets) == 0 {
 		return 0
@@ -53,7 +53,7 @@ func (h histogram) count() float64 {
 	return h.buckets[len(h.buckets)-1].count
 }
 
-// countAtMost is how many observations are known to be at most a bound.
+// countAtMost returns the number of observations that are certainly at most a bound.
 func (h histogram) countAtMost(bound float64) float64 {
 	i := sort.Search(len(h.buckets), func(i int) bool { return h.buckets[i].bound > bound })
 	if i == 0 {
@@ -63,8 +63,8 @@ func (h histogram) countAtMost(bound float64) float64 {
 	return h.buckets[i-1].count
 }
 
-// addHistogram adds two histograms. Where their bounds differ, as those of two versions may,
-// each counts at a bound of the other what it knows to be below it.
+// addHistogram adds two histograms. If their bounds differ, as those of two versions may,
+// each counts at a bound of the other the observations that are certainly below it.
 func (h histogram) addHistogram(other histogram) histogram {
 	bounds := make([]float64, 0, len(h.buckets)+len(other.buckets))
 	for _, b := range slices.Concat(h.buckets, other.buckets) {
@@ -80,8 +80,8 @@ func (h histogram) addHistogram(other histogram) histogram {
 	return added
 }
 
-// subtractEarlier returns what was observed after an earlier state of the same histogram. One
-// that has lost observations, or changed its buckets, began anew.
+// subtractEarlier returns the observations since an earlier state of the same histogram. A
+// histogram with fewer observations or other buckets has started again.
 func (h histogram) subtractEarlier(before histogram) histogram {
 	if len(h.buckets) != len(before.buckets) {
 		return h
@@ -100,9 +100,9 @@ func (h histogram) subtractEarlier(before histogram) histogram {
 	return grown
 }
 
-// quantile is what Prometheus' histogram_quantile says: linear inside the bucket that
-// holds the rank, the highest finite bound when that is the last bucket, and unknown
-// when there are no observations.
+// quantile computes the same as Prometheus' histogram_quantile: linear inside the bucket of
+// the rank, the highest finite bound if that is the last bucket, and unknown without
+// observations.
 func (h histogram) quantile(q float64) float64 {
 	buckets := slices.Clone(h.buckets)
 	for i := 1; i < len(buckets); i++ {
@@ -123,7 +123,8 @@ func (h histogram) quantile(q float64) float64 {
 		return buckets[0].bound
 	}
 
-	begin, inside := 0.0, buckets[i].count
+	begin := 0.0
+	inside := buckets[i].count
 	if i > 0 {
 		begin = buckets[i-1].bound
 		inside -= buckets[i-1].count
@@ -137,7 +138,7 @@ func (h histogram) quantile(q float64) float64 {
 	return begin + (buckets[i].bound-begin)*(rank/inside)
 }
 
-// quantiles are the three that are shown.
+// quantiles are the three quantiles of the view.
 type quantiles struct{ P50, P90, P99 float64 }
 
 func (h histogram) quantiles() quantiles {

@@ -6,7 +6,7 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// tone is what a piece of text wants to say with its looks.
+// tone is the meaning that the look of a text conveys.
 type tone int
 
 const (
@@ -37,7 +37,7 @@ type palette func(t tone, s string) string
 // noPalette is for pipes.
 func noPalette(_ tone, s string) string { return s }
 
-// newPalette is for terminals. Without colour, tones are told apart by weight alone.
+// newPalette is for terminals. Without colour, tones differ by weight alone.
 func newPalette(colour bool) palette {
 	styles := map[tone]lipgloss.Style{
 		plain:    lipgloss.NewStyle(),
@@ -57,7 +57,7 @@ func newPalette(colour bool) palette {
 	return func(t tone, s string) string { return styles[t].Render(s) }
 }
 
-// renderLine writes a line into a width. All text passes here, and here it is cleaned.
+// renderLine renders a line within a width. All text passes here, and is sanitized here.
 func (l line) renderLine(width int, paint palette) string {
 	var b strings.Builder
 	for i, s := range l {
@@ -78,16 +78,16 @@ func (l line) renderLine(width int, paint palette) string {
 	return b.String()
 }
 
-// column is one of a table.
+// column is a column of a table.
 type column struct {
 	title string
-	width int // the first takes what the others leave
+	width int // the first column gets the rest of the width
 }
 
-// layoutTable lays rows out under a head. The first column is text and set to the left,
-// the others are set to the right. A row of one cell has the whole width.
+// layoutTable lays rows out under a head. The first column is text, aligned to the left;
+// the others are aligned to the right. A row of one cell has the whole width.
 func layoutTable(width int, columns []column, rows []line) []line {
-	const widest = 100 // beyond that, the eye does not find the name to a number
+	const widest = 100 // in wider tables, the eye does not find the name of a number
 	rest := min(width, widest)
 	for _, c := range columns[1:] {
 		rest -= c.width
@@ -125,7 +125,7 @@ func layoutTable(width int, columns []column, rows []line) []line {
 	return lines
 }
 
-// limitRows keeps so many rows, the last of which says how many are left out.
+// limitRows keeps at most so many rows, the last of which says how many are left out.
 func limitRows(rows []line, most int) []line {
 	if len(rows) <= most || most < 1 {
 		return rows[:min(len(rows), max(most, 0))]

@@ -4,7 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// model is the view while it runs.
+// model is the running view.
 type model struct {
 	state
 	tracker  *tracker
@@ -15,13 +15,13 @@ type model struct {
 	fetching bool
 }
 
-// roundDone brings the readings of a round.
+// roundDone holds the readings of a finished round.
 type roundDone []reading
 
-// roundDue tells that it is time for the next round.
+// roundDue means that it is time for the next round.
 type roundDue struct{}
 
-// The size that is assumed until the terminal has told its own.
+// The size that is assumed until the terminal reports its own.
 const (
 	usualWidth  = 80
 	usualHeight = 24
@@ -29,7 +29,8 @@ const (
 
 func newModel(targets []target, collect func() []reading, wait func() bool, paint palette) *model {
 	m := &model{tracker: newTracker(), collect: collect, wait: wait, paint: paint}
-	m.width, m.height = usualWidth, usualHeight
+	m.width = usualWidth
+	m.height = usualHeight
 	m.shown = m.tracker.computeNumbers()
 	for _, t := range targets {
 		m.shown.Replicas = append(m.shown.Replicas, replica{Name: t.name, Uptime: unknown(), Ready: unknown()})
@@ -41,7 +42,7 @@ func newModel(targets []target, collect func() []reading, wait func() bool, pain
 // Init begins the first round.
 func (m *model) Init() tea.Cmd { return m.startRound() }
 
-// startRound reads the replicas, unless a round is still under way, and waits for the next.
+// startRound reads the replicas, unless a round is still in progress, and waits for the next.
 func (m *model) startRound() tea.Cmd {
 	next := func() tea.Msg {
 		if !m.wait() {
@@ -58,12 +59,13 @@ func (m *model) startRound() tea.Cmd {
 	return tea.Batch(func() tea.Msg { return roundDone(m.collect()) }, next)
 }
 
-// Update takes what happened.
+// Update handles a message.
 func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	switch message := message.(type) {
 	case tea.WindowSizeMsg:
 		if message.Width > 0 && message.Height > 0 {
-			m.width, m.height = message.Width, message.Height
+			m.width = message.Width
+			m.height = message.Height
 		}
 	case roundDue:
 		return m, m.startRound()
@@ -80,7 +82,7 @@ func (m *model) Update(message tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// handleKey does what a key asks for.
+// handleKey handles a key.
 func (m *model) handleKey(key string) tea.Cmd {
 	switch key {
 	case "q", "ctrl+c":
@@ -109,10 +111,11 @@ func (m *model) handleKey(key string) tea.Cmd {
 
 // switchView changes the view.
 func (m *model) switchView(view int) {
-	m.view, m.help = view%viewCount, false
+	m.view = view % viewCount
+	m.help = false
 }
 
-// View draws the picture on a screen of its own.
+// View draws the view on the alternate screen.
 func (m *model) View() tea.View {
 	v := tea.NewView(renderScreen(m.shown, m.state, m.paint))
 	v.AltScreen = true

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// requestFamily is the histogram of all requests, whose count is their number.
+// requestFamily is the histogram of all requests; its count is their number.
 const requestFamily = "theeye_http_request_duration_seconds"
 
-// postEvents picks the requests that store.
+// postEvents selects the requests that store events.
 func postEvents() []string { return []string{"method", "POST", "route", "/v1/events"} }
 
-// numbers is all that the view shows, worked out. What is not known is NaN.
+// numbers holds the computed numbers of the view. An unknown number is NaN.
 type numbers struct {
 	At       time.Time // when the last replica answered
 	Began    time.Time // when the view began
@@ -49,7 +49,7 @@ type numbers struct {
 // share is a part of a limit.
 type share struct{ Used, Limit float64 }
 
-// ratio is unknown where either is.
+// ratio is unknown if either number is.
 func (s share) ratio() float64 {
 	if s.Limit <= 0 {
 		return unknown()
@@ -61,20 +61,20 @@ func (s share) ratio() float64 {
 // replica is one of the targets.
 type replica struct {
 	Name, Version, Revision string
-	Err                     error // why it could not be read
+	Err                     error // the reason why it could not be read
 	Uptime, Ready, Requests float64
 	CPU, Memory             float64 // cores and bytes
 }
 
-// verdicts are events a second by what became of them.
+// verdicts are events per second by verdict.
 type verdicts struct{ Stored, Duplicate, Conflict, Rejected, NotStored float64 }
 
-// All are the events of every verdict.
+// All returns the rate of events of every verdict.
 func (v verdicts) All() float64 {
 	return v.Stored + v.Duplicate + v.Conflict + v.Rejected + v.NotStored
 }
 
-// SenderErrors are those that their sender has to look at.
+// SenderErrors returns the rate of events that their sender has to fix.
 func (v verdicts) SenderErrors() float64 { return v.Conflict + v.Rejected }
 
 func (v *verdicts) addRate(status string, rate float64) {
@@ -98,22 +98,22 @@ type namedVerdicts struct {
 	verdicts
 }
 
-// occurrence is how often something happened: a second, and since the view began.
+// occurrence counts something: per second, and since the view began.
 type occurrence struct {
 	Application, Code string
 	Rate, Total       float64
 }
 
-// pool is a pool of connections of all replicas.
+// pool is a connection pool of all replicas.
 type pool struct {
 	Name        string
 	Connections share   // in use
 	Waits       float64 // a second
 	Canceled    float64 // a second
-	Waited      float64 // seconds, of one that waited or did not
+	Waited      float64 // seconds, the mean of all acquires
 }
 
-// database is what the census found. Every replica reports the same.
+// database holds the database statistics. Every replica reports the same.
 type database struct {
 	Durable                      float64 // 0: a setting can lose events
 	Size                         share
@@ -132,11 +132,14 @@ type tableSize struct {
 	Bytes, Partitions, Ahead float64
 }
 
-// computeNumbers works out what is shown of the round that was taken last.
+// computeNumbers computes the numbers of the last round.
 func (t *tracker) computeNumbers() numbers {
 	samples := t.reachedSamples()
 	n := numbers{
-		At: t.lastAnswerAt(), Began: t.began, Rated: t.rated, Moments: slices.Clone(t.moments),
+		At:           t.lastAnswerAt(),
+		Began:        t.began,
+		Rated:        t.rated,
+		Moments:      slices.Clone(t.moments),
 		Ready:        foldGauge(samples, sum, "theeye_ready"),
 		InFlight:     foldGauge(samples, sum, "theeye_http_requests_in_flight"),
 		Body:         shareOf(samples, "theeye_http_body_memory_bytes", "theeye_http_body_memory_limit_bytes"),
@@ -159,14 +162,16 @@ func (t *tracker) computeNumbers() numbers {
 
 		return labels["category"] + " / " + labels["name"]
 	})
-	n.Rejections, n.Sheds = t.listOccurrences(rejectionFamily, "code"), t.listOccurrences(shedFamily, "reason")
-	n.Problems, n.RateLimited = t.listOccurrences(problemFamily, "code"), t.listOccurrences(rateLimitedFamily, "")
+	n.Rejections = t.listOccurrences(rejectionFamily, "code")
+	n.Sheds = t.listOccurrences(shedFamily, "reason")
+	n.Problems = t.listOccurrences(problemFamily, "code")
+	n.RateLimited = t.listOccurrences(rateLimitedFamily, "")
 	n.Pools = t.computePools(samples)
 	n.Database = t.computeDatabase(samples, n.At)
 	return n
 }
 
-// rateOf is unknown until a replica was read twice.
+// rateOf returns the rate of a family; unknown until a replica was read twice.
 func (t *tracker) rateOf(name string, pairs ...string) float64 {
 	if !t.rated {
 		return unknown()
@@ -183,11 +188,20 @@ func (t *tracker) computeReplicas(n *numbers) {
 	n.Uptime = unknown()
 	versions := map[string]bool{}
 	for _, r := range t.readings {
-		one := replica{Name: r.target.name, Err: r.err, Uptime: unknown(), Ready: unknown(), Requests: unknown(), CPU: unknown(), Memory: unknown()}
+		one := replica{
+			Name:     r.target.name,
+			Err:      r.err,
+			Uptime:   unknown(),
+			Ready:    unknown(),
+			Requests: unknown(),
+			CPU:      unknown(),
+			Memory:   unknown(),
+		}
 		if r.err == nil {
 			own := []sample{r.sample}
 			if w, ok := t.each[r.target.metrics]; ok {
-				one.Requests, one.CPU = w.sumRates(requestFamily), w.sumRates("process_cpu_seconds_total")
+				one.Requests = w.sumRates(requestFamily)
+				one.CPU = w.sumRates("process_cpu_seconds_total")
 			}
 
 			one.Memory = foldGauge(own, largest, "process_resident_memory_bytes")
@@ -200,7 +214,8 @@ func (t *tracker) computeReplicas(n *numbers) {
 			}
 
 			for _, info := range r.sample["theeye_build_info"] {
-				one.Version, one.Revision = info.labels["version"], info.labels["revision"]
+				one.Version = info.labels["version"]
+				one.Revision = info.labels["revision"]
 				versions[one.Version] = true
 			}
 		}
@@ -226,8 +241,8 @@ func (t *tracker) computeLatencies(n *numbers) {
 	n.Group = t.increases.sumHistograms("theeye_ingest_group_events").quantiles()
 }
 
-// sumVerdicts adds up events by what name makes of their labels, and all of them. Until
-// there are rates, the names are there and the rates unknown.
+// sumVerdicts adds up events by the name that name makes of their labels, and all of them.
+// Before the second reading, the names are known and the rates are not.
 func (t *tracker) sumVerdicts(family string, name func(labels map[string]string) string) (rows []namedVerdicts, all verdicts) {
 	if !t.rated {
 		all = verdicts{unknown(), unknown(), unknown(), unknown(), unknown()}
@@ -263,7 +278,7 @@ func (t *tracker) sumVerdicts(family string, name func(labels map[string]string)
 	return rows, all
 }
 
-// listOccurrences lists what happened since the view began, the most frequent first.
+// listOccurrences lists the occurrences since the view began, the most frequent first.
 func (t *tracker) listOccurrences(family, label string) []occurrence {
 	key := func(labels map[string]string) occurrence {
 		return occurrence{Application: labels["application"], Code: labels[label]}
@@ -275,7 +290,8 @@ func (t *tracker) listOccurrences(family, label string) []occurrence {
 			continue
 		}
 
-		one.Rate, one.Total = now[one].rate, f.amount
+		one.Rate = now[one].rate
+		one.Total = f.amount
 		all = append(all, one)
 	}
 
@@ -285,5 +301,5 @@ func (t *tracker) listOccurrences(family, label string) []occurrence {
 	return all
 }
 
-// unixSeconds is a moment as metrics tell it.
+// unixSeconds returns a time in the form of metrics.
 func unixSeconds(at time.Time) float64 { return float64(at.UnixNano()) / float64(time.Second) }

@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
-// parsed is an exposition that a test writes.
+// parsed parses the exposition of a test.
 func parsed(t testing.TB, text string) top.Sample {
 	t.Helper()
 	s, err := top.Parse(strings.NewReader(text))
@@ -21,7 +21,7 @@ func parsed(t testing.TB, text string) top.Sample {
 	return s
 }
 
-// counter is an exposition of one counter of one process.
+// counter renders an exposition of one counter of one process.
 func counter(t testing.TB, began, value float64) top.Sample {
 	t.Helper()
 	return parsed(t, fmt.Sprintf("# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %g\n"+
@@ -67,7 +67,7 @@ func TestHistogramGrows(t *testing.T) {
 	t.Parallel()
 	before := top.NewHistogram(1, 5, 2, 9, 10)
 	require.Equal(t, top.NewHistogram(1, 1, 2, 3, 4), top.NewHistogram(1, 6, 2, 12, 14).Since(before))
-	require.Equal(t, top.NewHistogram(1, 6, 2, 8, 14), top.NewHistogram(1, 6, 2, 8, 14).Since(before), "one bucket fell, so all began anew")
+	require.Equal(t, top.NewHistogram(1, 6, 2, 8, 14), top.NewHistogram(1, 6, 2, 8, 14).Since(before), "one bucket fell, so all started again")
 	require.Equal(t, top.NewHistogram(1, 6, 3, 12, 14), top.NewHistogram(1, 6, 3, 12, 14).Since(before), "other bounds are another histogram")
 	require.Equal(t, top.NewHistogram(1, 5, 2, 9, 10), before.Since(top.Histogram{}), "it was not there before")
 }
@@ -84,7 +84,7 @@ func TestRates(t *testing.T) {
 		"restarted and passed the old count": {counter(t, 1, 100), counter(t, 2, 130), 65},
 		"was not there: counted from zero":   {top.Sample{}, counter(t, 1, 8), 4},
 		"is gone":                            {counter(t, 1, 8), top.Sample{}, 0},
-		"below zero is no count":             {counter(t, 1, -8), counter(t, 2, -3), 0},
+		"a count is never negative":          {counter(t, 1, -8), counter(t, 2, -3), 0},
 	} {
 		w := top.Increase(c.before, c.after, 2*time.Second)
 		require.InDelta(t, c.want, w.Rate("theeye_x_total"), 1e-12, name)
@@ -138,7 +138,7 @@ process_start_time_seconds %g
 	require.InDelta(t, 0.1, n.Now.P50, 1e-9)
 	require.InDelta(t, 0.18, n.Now.P90, 1e-9) // rank 18 of 20: 8 of the 10 above 0.1
 
-	// b is away for a round: what it has is not shown, and a's is.
+	// b is unreachable for a round: only a's numbers are shown.
 	tracker.Take(top.NewReading("a", at(4), exposition(began-60, 140, 30, 40, 5, 0.2)), top.NewFailedReading("b", at(4), errors.New("away")))
 	n = tracker.Numbers()
 	require.InDelta(t, 10, n.Events.Stored, 1e-9)
@@ -146,7 +146,7 @@ process_start_time_seconds %g
 	require.InDelta(t, 1, n.Ready, 0)
 	require.EqualError(t, n.Replicas[1].Err, "away")
 
-	// It comes back: 400 in the four seconds since it was read last are 100 a second.
+	// It comes back: 400 in the four seconds since its last reading are 100 a second.
 	tracker.Take(top.NewReading("a", at(6), exposition(began-60, 160, 40, 50, 5, 0.2)), top.NewReading("b", at(6), exposition(began-30, 1500, 0, 10, 7, 0.9)))
 	require.InDelta(t, 110, tracker.Numbers().Events.Stored, 1e-9)
 
@@ -195,7 +195,7 @@ func TestSpread(t *testing.T) {
 	require.Equal(t, "▁▁", top.Sparkline([]float64{0, 0}))
 }
 
-// What is absent or no number is unknown, and spoils nothing else.
+// A missing value, or one that is not a number, is unknown and affects no other.
 func TestAbsentAndNoNumber(t *testing.T) {
 	t.Parallel()
 	tracker := top.NewTracker()

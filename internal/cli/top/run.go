@@ -12,45 +12,45 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// Options is what somebody asks for.
+// Options are the flags of the command.
 type Options struct {
 	Ops      []string      // URLs of ops ports, one for each replica; 64 at most
 	Interval time.Duration // between two readings, from MinInterval to MaxInterval
-	Once     bool          // print one snapshot as plain text, and end
+	Once     bool          // print one snapshot as plain text and exit
 	Colour   bool          // whether the terminal may be coloured
 }
 
-// Deps is what the view needs from outside.
+// Deps are the dependencies of the view.
 type Deps struct {
-	Client *http.Client                         // a round's time is bounded here, a redirect there
-	Now    func() time.Time                     // when an answer came
-	After  func(time.Duration) <-chan time.Time // when the next round is due
+	Client *http.Client                         // without a timeout: each round has its own
+	Now    func() time.Time                     // the time of an answer
+	After  func(time.Duration) <-chan time.Time // waits for the next round
 	Out    io.Writer                            // the terminal, or a pipe
 	In     io.Reader                            // keys; nil is standard input
 }
 
-// ErrUnreachable tells that a snapshot was asked for and no replica answered.
+// ErrUnreachable means that no replica answered for a snapshot.
 var ErrUnreachable = errors.New("no replica can be reached")
 
-// Validate says what is wrong with the options, or nil.
+// Validate checks the options.
 func (o Options) Validate() error {
 	if o.Interval < MinInterval || o.Interval > MaxInterval {
-		return fmt.Errorf("an interval is from %v to %v, not %v", MinInterval, MaxInterval, o.Interval)
+		return fmt.Errorf("the interval must be between %v and %v, not %v", MinInterval, MaxInterval, o.Interval)
 	}
 
 	_, err := parseTargets(o.Ops)
 	return err
 }
 
-// IsInteractive tells whether a live view can be shown there.
+// IsInteractive reports whether out is a terminal, which can show the live view.
 func IsInteractive(out io.Writer) bool {
 	file, ok := out.(term.File)
 	return ok && term.IsTerminal(file.Fd())
 }
 
-// Run shows the replicas until the user or the context ends it, which is no error; or
-// with Options.Once prints them when one interval has passed. Only a snapshot fails
-// because nobody could be reached, with ErrUnreachable.
+// Run shows the replicas until the user or the context ends it, which is not an error; or
+// with Options.Once prints them after one interval. Only a snapshot fails because no
+// replica could be reached, with ErrUnreachable.
 func Run(ctx context.Context, o Options, d Deps) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -81,7 +81,12 @@ func Run(ctx context.Context, o Options, d Deps) error {
 		return ctx.Err()
 	}
 
-	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithOutput(d.Out), tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight)}
+	options := []tea.ProgramOption{
+		tea.WithContext(ctx),
+		tea.WithOutput(d.Out),
+		tea.WithoutSignalHandler(),
+		tea.WithWindowSize(usualWidth, usualHeight),
+	}
 	if d.In != nil {
 		options = append(options, tea.WithInput(d.In))
 	}
@@ -94,7 +99,7 @@ func Run(ctx context.Context, o Options, d Deps) error {
 	return nil
 }
 
-// printSnapshot prints what two rounds tell, unless nobody answers in one of them.
+// printSnapshot prints the numbers of two rounds. It fails if no replica answers in one.
 func printSnapshot(out io.Writer, round func() []reading, wait func() bool) error {
 	const width = 100
 	t := newTracker()
@@ -117,7 +122,7 @@ func printSnapshot(out io.Writer, round func() []reading, wait func() bool) erro
 	return nil
 }
 
-// unreachableError says of each replica why it did not answer.
+// unreachableError gives the reason of each replica that did not answer.
 func (t *tracker) unreachableError() error {
 	err := ErrUnreachable
 	for _, r := range t.readings {

@@ -50,7 +50,7 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// deps are a clock that moves two seconds with every interval, and a client of its own.
+// deps returns a clock that moves two seconds with every interval, and a client.
 func deps(t testing.TB, out io.Writer) top.Deps {
 	t.Helper()
 	transport := &http.Transport{}
@@ -77,8 +77,8 @@ func TestOnce(t *testing.T) {
 	require.NotContains(t, out.String(), "\x1b")
 }
 
-// One replica of three does not answer, one answers nonsense; the snapshot is that of
-// the other, and says so.
+// One replica of three does not answer, one answers nonsense; the snapshot has the numbers
+// of the third, and says so.
 func TestOnceWithReplicasThatFail(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
@@ -88,12 +88,12 @@ func TestOnceWithReplicasThatFail(t *testing.T) {
 	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{closed.URL, nonsense.URL, replica(t).URL}, Interval: time.Second, Once: true}, deps(t, &out)))
 	require.Contains(t, out.String(), "ready 1/3  replicas 1/3")
 	require.Contains(t, out.String(), closed.Listener.Addr().String()+" cannot connect")
-	require.Contains(t, out.String(), nonsense.Listener.Addr().String()+" answers what are no metrics")
+	require.Contains(t, out.String(), nonsense.Listener.Addr().String()+" the answer is not metrics")
 	require.Contains(t, out.String(), "1,357/s stored")
 }
 
-// transport is a replica that answers without a network, so that a test can have time
-// stand still while it does.
+// transport is a replica that answers without a network, so that a test can stop time
+// meanwhile.
 type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
@@ -130,7 +130,7 @@ func TestOnceUnreachable(t *testing.T) {
 	}
 }
 
-// One that is cut off by its connection, as opposed to one that says nothing.
+// A replica that closes the connection, as opposed to one that does not answer.
 func TestOnceCutOff(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -145,7 +145,7 @@ func TestOptions(t *testing.T) {
 	ok := top.Options{Ops: []string{"http://127.0.0.1:8081", "https://eye.example.com/ops/", "http://[::1]:8081/metrics"}, Interval: top.MinInterval}
 	require.NoError(t, ok.Validate())
 	for says, o := range map[string]top.Options{
-		"an interval is":      {Ops: ok.Ops, Interval: 100 * time.Millisecond},
+		"the interval must":   {Ops: ok.Ops, Interval: 100 * time.Millisecond},
 		"1m0s, not 2m0s":      {Ops: ok.Ops, Interval: 2 * time.Minute},
 		"no ops port":         {Interval: time.Second},
 		"is not the URL":      {Ops: []string{"127.0.0.1:8081"}, Interval: time.Second},
@@ -166,7 +166,7 @@ func TestOptions(t *testing.T) {
 	require.NoError(t, file.Close())
 }
 
-// terminal takes what the view draws and hands on the keys of a test.
+// terminal records what the view draws, and passes on the keys of a test.
 type terminal struct {
 	mu    sync.Mutex
 	drawn strings.Builder
@@ -192,7 +192,7 @@ func (o *terminal) String() string {
 	return o.drawn.String()
 }
 
-// runLive runs the view against a replica until end is called, and waits until it has
+// runLive runs the view with a replica until end is called, and waits until the view has
 // drawn a text.
 func runLive(t *testing.T, ctx context.Context, d top.Deps, out *terminal, ops string, until string) (ended chan error) {
 	t.Helper()
@@ -241,6 +241,6 @@ func TestLiveViewEndsByContext(t *testing.T) {
 	closed.Close()
 	ended := runLive(t, ctx, d, out, closed.URL, "cannot connect")
 	cancel()
-	require.NoError(t, <-ended, "an unreachable replica is no error of a live view, and to be ended none either")
+	require.NoError(t, <-ended, "neither an unreachable replica nor the end is an error of a live view")
 	require.NoError(t, keys.Close())
 }

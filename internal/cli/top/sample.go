@@ -20,16 +20,16 @@ type series struct {
 	histogram histogram
 }
 
-// sample is what one replica exposed at one moment: family, then label set.
+// sample holds the metrics of one replica at one moment: family, then label set.
 type sample map[string]map[string]series
 
-// parseMetrics reads an exposition. Families that are not the service's or its process's are
-// left out, and so is every value that is no number.
+// parseMetrics reads an exposition. It keeps only the families of the service and its
+// process, and only values that are numbers.
 func parseMetrics(from io.Reader) (sample, error) {
 	parser := expfmt.NewTextParser(validation.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(from)
 	if err != nil {
-		return nil, fmt.Errorf("answers what are no metrics: %w", err)
+		return nil, fmt.Errorf("the answer is not metrics: %w", err)
 	}
 
 	s := sample{}
@@ -78,7 +78,7 @@ func seriesOf(metric *dto.Metric) (series, bool) {
 	return one, !math.IsNaN(one.value) && !math.IsInf(one.value, 0)
 }
 
-// keyOf tells label sets apart; no label holds the byte 0xff, which is not UTF-8.
+// keyOf returns a key of a label set; no label holds the byte 0xff, which is not UTF-8.
 func keyOf(labels map[string]string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
@@ -88,7 +88,7 @@ func keyOf(labels map[string]string) string {
 	return b.String()
 }
 
-// matchLabels tells whether labels have the values of pairs: name, value, name, value.
+// matchLabels reports whether labels have the values of pairs: name, value, name, value.
 func matchLabels(labels map[string]string, pairs []string) bool {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if labels[pairs[i]] != pairs[i+1] {
@@ -99,10 +99,10 @@ func matchLabels(labels map[string]string, pairs []string) bool {
 	return true
 }
 
-// unknown is what was not exposed.
+// unknown is the value of a number that was not exposed.
 func unknown() float64 { return math.NaN() }
 
-// isKnown tells whether a number was exposed.
+// isKnown reports whether a number was exposed.
 func isKnown(v float64) bool { return !math.IsNaN(v) }
 
 // foldGauge folds the values of a family over all series that match, of all replicas.
@@ -123,13 +123,13 @@ func foldGauge(samples []sample, fold func(a, b float64) float64, name string, p
 	return folded
 }
 
-// sum folds what each replica has for itself; largest and smallest what all of them
-// tell of one thing, and of which the worst is wanted.
+// sum folds numbers that each replica has for itself; largest and smallest fold the replicas'
+// reports of the same thing, of which the worst counts.
 func sum(a, b float64) float64      { return a + b }
 func largest(a, b float64) float64  { return max(a, b) }
 func smallest(a, b float64) float64 { return min(a, b) }
 
-// valuesOf lists the values that a label has in a family, in order.
+// valuesOf lists the values of a label in a family, in order.
 func valuesOf(samples []sample, name, label string) []string {
 	found := map[string]bool{}
 	for _, s := range samples {

@@ -2,7 +2,7 @@ package top
 
 import "strings"
 
-// state is what keys change.
+// state is the part of the view that keys change.
 type state struct {
 	view          int
 	order         [viewCount]int
@@ -10,7 +10,7 @@ type state struct {
 	width, height int
 }
 
-// sortedBy is the order of the view that is shown, in words.
+// sortedBy names the order of the present view.
 func (s state) sortedBy() string {
 	switch s.view {
 	case overviewView, applicationView:
@@ -22,7 +22,7 @@ func (s state) sortedBy() string {
 	return ""
 }
 
-// renderScreen is the whole view, no line wider and no more of them than the terminal has.
+// renderScreen renders the view within the width and height of the terminal.
 func renderScreen(n numbers, s state, paint palette) string {
 	lines := []line{headerLine(n, s.paused), tabLine(s.view, s.sortedBy()), joinAlerts(listAlerts(n))}
 	rest := s.height - len(lines)
@@ -51,11 +51,11 @@ func paintLines(lines []line, width int, paint palette) string {
 	return strings.Join(texts, "\n")
 }
 
-// blankLine parts sections.
+// blankLine separates sections.
 func blankLine() line { return line{} }
 
-// overviewLines has the applications take what the rest leaves. Where there is plenty,
-// refusals get a table too.
+// overviewLines gives the applications the lines that the rest leaves. With enough room,
+// rejections get a table too.
 func overviewLines(n numbers, s state, rest int) []line {
 	lines := append(trafficLines(n, s.width), blankLine())
 	lines = append(lines, latencyLines(n, s.width)...)
@@ -65,18 +65,18 @@ func overviewLines(n numbers, s state, rest int) []line {
 	room := rest - len(lines)
 	if room < plenty {
 		lines = append(lines, verdictTable("application", n.Applications, s.width, max(room-head-shortLines, least), s.order[overviewView])...)
-		return append(lines, summarizeOccurrences("refused", n.Rejections), summarizeOccurrences("sent away", n.Sheds))
+		return append(lines, summarizeOccurrences("rejected", n.Rejections), summarizeOccurrences("shed", n.Sheds))
 	}
 
 	below := room/third + head
 	table := verdictTable("application", n.Applications, s.width, room-below-shortLines-head, s.order[overviewView])
 	lines = append(append(lines, table...), blankLine())
-	lines = append(lines, countTable("refused", n.Rejections, s.width, below-head-1, byRate)...)
-	return append(lines, summarizeOccurrences("sent away", n.Sheds))
+	lines = append(lines, countTable("rejected", n.Rejections, s.width, below-head-1, byRate)...)
+	return append(lines, summarizeOccurrences("shed", n.Sheds))
 }
 
-// divideRows gives each of several tables what it needs, and what is left to those that
-// need more, in their order.
+// divideRows divides the room among tables: no table gets more rows than it needs, and the
+// rows that small tables leave go to those that need more.
 func divideRows(room int, needs ...int) []int {
 	given := make([]int, len(needs))
 	for room > 0 {
@@ -111,9 +111,9 @@ func rejectionLines(n numbers, s state, rest int) []line {
 	const fixed = 8 // four heads and four blanks
 	order := s.order[rejectionView]
 	rows := divideRows(rest-fixed, max(len(n.Rejections), 1), max(len(n.Problems), 1), max(len(n.Sheds), 1), max(len(n.RateLimited), 1))
-	lines := append([]line{blankLine()}, countTable("refused events, by code and application", n.Rejections, s.width, rows[0], order)...)
+	lines := append([]line{blankLine()}, countTable("rejected events, by code and application", n.Rejections, s.width, rows[0], order)...)
 	lines = append(append(lines, blankLine()), countTable("problems answered, by code", n.Problems, s.width, rows[1], order)...)
-	lines = append(append(lines, blankLine()), countTable("requests sent away, by reason", n.Sheds, s.width, rows[2], order)...)
+	lines = append(append(lines, blankLine()), countTable("shed requests, by reason", n.Sheds, s.width, rows[2], order)...)
 	return append(append(lines, blankLine()), countTable("requests over the rate limit", n.RateLimited, s.width, rows[3], order)...)
 }
 
@@ -126,7 +126,7 @@ func storeLines(n numbers, s state, rest int) []line {
 	return append(append(lines, blankLine()), replicaLines(n, s.width, rows[0])...)
 }
 
-// renderEverything is the snapshot for pipes: all views one below the other.
+// renderEverything renders the snapshot for pipes: all views one below the other.
 func renderEverything(n numbers, width int) string {
 	const most = 50
 	lines := []line{headerLine(n, false)}
@@ -136,14 +136,19 @@ func renderEverything(n numbers, width int) string {
 
 	lines = append(lines, blankLine())
 	for _, section := range [][]line{
-		trafficLines(n, width), latencyLines(n, width), pressureLines(n),
+		trafficLines(n, width),
+		latencyLines(n, width),
+		pressureLines(n),
 		verdictTable("application", n.Applications, width, most, byRate),
 		verdictTable("event type", n.Types, width, most, byRate),
-		countTable("refused events, by code and application", n.Rejections, width, most, byRate),
+		countTable("rejected events, by code and application", n.Rejections, width, most, byRate),
 		countTable("problems answered, by code", n.Problems, width, most, byRate),
-		countTable("requests sent away, by reason", n.Sheds, width, most, byRate),
+		countTable("shed requests, by reason", n.Sheds, width, most, byRate),
 		countTable("requests over the rate limit", n.RateLimited, width, most, byRate),
-		storageLines(n), tableLines(n, width, most), poolLines(n, width, most), replicaLines(n, width, most),
+		storageLines(n),
+		tableLines(n, width, most),
+		poolLines(n, width, most),
+		replicaLines(n, width, most),
 	} {
 		lines = append(append(lines, section...), blankLine())
 	}
@@ -151,21 +156,21 @@ func renderEverything(n numbers, width int) string {
 	return paintLines(lines, width, noPalette)
 }
 
-// helpLines explains the keys and the words.
+// helpLines explains the keys and the terms.
 func helpLines() []line {
 	rows := [][2]string{
-		{"1 2 3 4", "a view"},
-		{"tab", "the next view; shift+tab the one before"},
-		{"s", "another order"},
-		{"p", "hold the picture; counting goes on"},
-		{"?", "this help, and back"},
+		{"1 2 3 4", "choose a view"},
+		{"tab", "the next view; shift+tab for the previous one"},
+		{"s", "change the order"},
+		{"p", "pause the display; counting continues"},
+		{"?", "show or hide this help"},
 		{"q", "quit; so does ctrl+c"},
 		{"", ""},
 		{"now", "between the last two readings"},
 		{"conflict", "an event id that was sent again with other content"},
-		{"rejected", "an event that breaks a rule; its code is among the refusals"},
-		{"not stored", "an event without a verdict; its sender was told to send again"},
-		{"sent away", "requests without verdicts: the queue is full, or no time is left"},
+		{"rejected", "an event that breaks a rule; the view rejections has its code"},
+		{"not stored", "an event without a verdict; its sender has to send it again"},
+		{"shed", "a request without verdicts: the queue is full, or no time is left"},
 		{"waits", "times that all connections of a pool were in use"},
 		{"since began", "since this view began; restarts of a replica do not reset it"},
 	}

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// newLabel begins a line with what it is about.
+// newLabel returns the name at the start of a line.
 func newLabel(name string) span {
 	const width = 10
 	return span{fitText(name, width, false), faint}
 }
 
-// trafficLines is how much comes in.
+// trafficLines shows the rates of events and requests.
 func trafficLines(n numbers, width int) []line {
 	v := n.Events
 	events := line{
@@ -44,7 +44,7 @@ func trafficLines(n numbers, width int) []line {
 	return []line{events, requests}
 }
 
-// tintNonZero colours what ought to be zero.
+// tintNonZero colours a number that should be zero.
 func tintNonZero(v float64, t tone) tone {
 	if v > 0 {
 		return t
@@ -53,7 +53,7 @@ func tintNonZero(v float64, t tone) tone {
 	return plain
 }
 
-// latencyLines is how late the answers are, and where the time goes.
+// latencyLines shows the latency of answers and of their steps.
 func latencyLines(n numbers, width int) []line {
 	const cell = 12
 	row := func(name string, q quantiles, unit func(float64) string) line {
@@ -81,7 +81,7 @@ func latencyLines(n numbers, width int) []line {
 	return layoutTable(min(width, widest), []column{{"latency", 0}, {"p50", cell}, {"p90", cell}, {"p99", cell}}, rows)
 }
 
-// pressureLines is how near the service is to its limits.
+// pressureLines shows how near the service is to its limits.
 func pressureLines(n numbers) []line {
 	queue := line{
 		newLabel("queue"),
@@ -120,7 +120,7 @@ func pressureLines(n numbers) []line {
 		{", read ", faint},
 		{spanText(n.KeyAge), age},
 		{" ago", faint},
-		{"   refused ", faint},
+		{"   rejected ", faint},
 		{rateText(n.KeysRejected) + "/s", tintNonZero(n.KeysRejected, warn)},
 		{"   retries ", faint},
 		{rateText(n.Retries) + "/s", tintNonZero(n.Retries, warn)},
@@ -128,7 +128,7 @@ func pressureLines(n numbers) []line {
 	return []line{queue, pools, keys}
 }
 
-// The orders of applications and of refusals.
+// The orders of applications and of rejections.
 const (
 	byRate = iota
 	bySenderErrors
@@ -136,10 +136,10 @@ const (
 	orders
 )
 
-func applicationOrders() [orders]string { return [orders]string{"rate", "refused", "name"} }
+func applicationOrders() [orders]string { return [orders]string{"rate", "rejected", "name"} }
 func rejectionOrders() [orders]string   { return [orders]string{"total", "rate", "name"} }
 
-// verdictTable lists applications or types, a second.
+// verdictTable lists the verdicts of applications or types, per second.
 func verdictTable(title string, rows []namedVerdicts, width, most, order int) []line {
 	const cell = 11
 	columns := []column{{title, 0}, {"stored/s", cell}, {"duplicate", cell}, {"conflict", cell}, {"rejected", cell}, {"not stored", cell}}
@@ -173,13 +173,13 @@ func verdictTable(title string, rows []namedVerdicts, width, most, order int) []
 	return layoutTable(width, columns, limitRows(lines, most))
 }
 
-// countTable lists what happened since the view began.
+// countTable lists occurrences since the view began.
 func countTable(title string, rows []occurrence, width, most, order int) []line {
 	const cell = 14
 	sorted := slices.Clone(rows)
 	slices.SortStableFunc(sorted, func(a, b occurrence) int {
 		switch order {
-		case byRate: // of a table of totals the first order is that of the totals
+		case byRate: // the first order of this table is by total
 			return cmp.Compare(b.Total, a.Total)
 		case bySenderErrors:
 			return cmp.Compare(b.Rate, a.Rate)
@@ -199,12 +199,12 @@ func countTable(title string, rows []occurrence, width, most, order int) []line 
 	return layoutTable(width, []column{{title, 0}, {"now/s", cell}, {"since began", cell}}, limitRows(lines, most))
 }
 
-// nameOf is what a count is about.
+// nameOf returns the code and application of an occurrence.
 func nameOf(c occurrence) string {
 	return strings.TrimSpace(c.Code + "  " + c.Application)
 }
 
-// summarizeOccurrences says on one line what is refused most, and whose it is.
+// summarizeOccurrences shows the most frequent occurrences on one line.
 func summarizeOccurrences(name string, rows []occurrence) line {
 	l := line{newLabel(name)}
 	const most = 3

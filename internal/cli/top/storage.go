@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// storageLines is how much there is in the database and how long it will hold.
+// storageLines shows the size of the database and when the disk will be full.
 func storageLines(n numbers) []line {
 	d := n.Database
 	full := line{newLabel("full")}
@@ -38,7 +38,7 @@ func daysTone(days float64) tone {
 	return good
 }
 
-// momentText is a moment that a metric tells in seconds of unix time.
+// momentText renders a metric of unix time.
 func momentText(v float64) string {
 	const last = 253402300799 // the end of the year 9999
 	if !isKnown(v) || v < -last || v > last {
@@ -48,7 +48,7 @@ func momentText(v float64) string {
 	return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04")
 }
 
-// tableLines are the sizes of the tables, and how far ahead they have partitions.
+// tableLines shows the sizes of the tables, and how far ahead they have partitions.
 func tableLines(n numbers, width, most int) []line {
 	const cell = 16
 	var rows []line
@@ -68,7 +68,7 @@ func tableLines(n numbers, width, most int) []line {
 	return layoutTable(width, []column{{"table", 0}, {"size", cell}, {"partitions", cell}, {"ahead", cell}}, limitRows(rows, most))
 }
 
-// poolLines are the connections of all replicas.
+// poolLines shows the connection pools of all replicas.
 func poolLines(n numbers, width, most int) []line {
 	const cell = 14
 	var rows []line
@@ -88,7 +88,7 @@ func poolLines(n numbers, width, most int) []line {
 	return layoutTable(width, []column{{"pool", 0}, {"in use", cell}, {"waits/s", cell}, {"mean wait", cell}, {"given up/s", cell}}, limitRows(rows, most))
 }
 
-// replicaLines are the targets, one a line.
+// replicaLines shows the replicas, one per line.
 func replicaLines(n numbers, width, most int) []line {
 	const cell = 11
 	var rows []line

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Bounds of what the view may be asked for.
+// The limits of the options.
 const (
 	MinInterval = 200 * time.Millisecond
 	MaxInterval = time.Minute
@@ -17,12 +17,11 @@ const (
 
 // target is the ops port of one replica.
 type target struct {
-	name    string // how it is shown
-	metrics string // where its metrics are
+	name    string // its name in the view
+	metrics string // the URL of its metrics
 }
 
-// parseTarget understands the URL of an ops port, with or without a path before
-// /metrics.
+// parseTarget parses the URL of an ops port, with or without the path /metrics.
 func parseTarget(text string) (target, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -40,15 +39,15 @@ func parseTarget(text string) (target, error) {
 	return target{name: u.Host, metrics: u.String()}, nil
 }
 
-// parseTargets understands all of them, and refuses one that is given twice: its
-// numbers would be counted twice.
+// parseTargets parses all URLs. It rejects a URL that is given twice, because its numbers
+// would count twice.
 func parseTargets(texts []string) ([]target, error) {
 	if len(texts) == 0 {
-		return nil, errors.New("no ops port to look at")
+		return nil, errors.New("no ops port is given")
 	}
 
 	if len(texts) > maxTargets {
-		return nil, fmt.Errorf("%d ops ports are more than %d", len(texts), maxTargets)
+		return nil, fmt.Errorf("%d ops ports are given; the maximum is %d", len(texts), maxTargets)
 	}
 
 	targets := make([]target, 0, len(texts))

@@ -8,11 +8,11 @@ import (
 // minute is how far back the view looks.
 const minute = time.Minute
 
-// maxTotals bounds the series of one family whose totals are kept, whatever a service
-// makes up.
+// maxTotals bounds the series of one family whose totals are kept, so that a service cannot
+// exhaust the memory.
 const maxTotals = 10_000
 
-// The families of which the view shows what came together since it began.
+// The families of which the view shows totals since it began.
 const (
 	rejectionFamily   = "theeye_ingest_refusals_total"
 	shedFamily        = "theeye_ingest_shed_requests_total"
@@ -20,20 +20,20 @@ const (
 	rateLimitedFamily = "theeye_http_rate_limited_requests_total"
 )
 
-// moment is what is remembered of one round.
+// moment holds the numbers of one round that are remembered.
 type moment struct {
 	begin, end time.Time
 	requests   float64   // a second
 	latency    histogram // of POST /v1/events
 }
 
-// tracker remembers what the view needs of earlier rounds.
+// tracker holds the numbers of earlier rounds that the view needs.
 type tracker struct {
 	began     time.Time
-	last      map[string]reading // the last good one of each replica
+	last      map[string]reading // the last good reading of each replica
 	readings  []reading          // of this round
-	each      map[string]window  // what each replica counted since it was read last
-	increases window             // what all of them did
+	each      map[string]window  // the increase of each replica since its last reading
+	increases window             // the increase of all replicas
 	rated     bool               // whether any replica has been read twice by now
 	moments   []moment           // of the last minute
 	totals    window             // since the view began
@@ -63,7 +63,8 @@ func (t *tracker) addRound(readings []reading) {
 
 		if before, ok := t.last[r.target.metrics]; ok && r.at.After(before.at) {
 			w := computeIncrease(before.sample, r.sample, r.at.Sub(before.at))
-			windows, t.each[r.target.metrics] = append(windows, w), w
+			windows = append(windows, w)
+			t.each[r.target.metrics] = w
 			if begin.IsZero() || before.at.After(begin) {
 				begin = before.at
 			}
@@ -72,7 +73,9 @@ func (t *tracker) addRound(readings []reading) {
 		t.last[r.target.metrics] = r
 	}
 
-	t.readings, t.increases, t.rated = readings, mergeWindows(windows), len(windows) > 0
+	t.readings = readings
+	t.increases = mergeWindows(windows)
+	t.rated = len(windows) > 0
 	t.rememberRound(begin, end)
 	for _, family := range []string{rejectionFamily, shedFamily, problemFamily, rateLimitedFamily} {
 		for key, f := range t.increases[family] {
@@ -83,7 +86,7 @@ func (t *tracker) addRound(readings []reading) {
 	}
 }
 
-// rememberRound keeps the round among the last minute's and forgets what is older.
+// rememberRound adds the round to those of the last minute and drops older ones.
 func (t *tracker) rememberRound(begin, end time.Time) {
 	if t.rated {
 		t.moments = append(t.moments, moment{
@@ -105,7 +108,7 @@ func (t *tracker) rememberRound(begin, end time.Time) {
 	t.moments = t.moments[:kept]
 }
 
-// reachedSamples are the samples of this round.
+// reachedSamples returns the samples of this round.
 func (t *tracker) reachedSamples() []sample {
 	var samples []sample
 	for _, r := range t.readings {
@@ -117,7 +120,7 @@ func (t *tracker) reachedSamples() []sample {
 	return samples
 }
 
-// lastAnswerAt is when the last answer of this round came.
+// lastAnswerAt returns the time of the last answer of this round.
 func (t *tracker) lastAnswerAt() time.Time {
 	var at time.Time
 	for _, r := range t.readings {
@@ -129,8 +132,8 @@ func (t *tracker) lastAnswerAt() time.Time {
 	return at
 }
 
-// spreadRates spreads the rates of moments over equal slots of the last minute. A slot that
-// no moment reaches into is unknown.
+// spreadRates spreads the rates of moments over equal slots of the last minute. A slot
+// without a moment is unknown.
 func spreadRates(moments []moment, now time.Time, slots int) []float64 {
 	rates := make([]float64, slots)
 	for i := range rates {
@@ -138,7 +141,8 @@ func spreadRates(moments []moment, now time.Time, slots int) []float64 {
 		end := now.Add(-minute + minute*time.Duration(i+1)/time.Duration(slots))
 		var weighed, weight float64
 		for _, m := range moments {
-			from, to := m.begin, m.end
+			from := m.begin
+			to := m.end
 			if from.Before(begin) {
 				from = begin
 			}
@@ -162,7 +166,7 @@ func spreadRates(moments []moment, now time.Time, slots int) []float64 {
 	return rates
 }
 
-// groupFlows adds up flows by something that their labels say.
+// groupFlows adds up flows by a key of their labels.
 func groupFlows[K comparable](flows map[string]flow, key func(labels map[string]string) K) map[K]flow {
 	groups := map[K]flow{}
 	for f := range maps.Values(flows) {

@@ -17,10 +17,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
-// update writes the golden texts anew: go test ./internal/cli/top -update.
-var update = flag.Bool("update", false, "write the golden texts anew") //nolint:gochecknoglobals // a flag of the test
+// update rewrites the golden texts: go test ./internal/cli/top -update.
+var update = flag.Bool("update", false, "rewrite the golden texts") //nolint:gochecknoglobals // a flag of the test
 
-// sampleTime is when the sample was taken.
+// sampleTime is the time of the sample.
 func sampleTime() time.Time { return time.Date(2026, 1, 1, 14, 3, 0, 0, time.UTC) }
 
 // fixture reads a sample of testdata.
@@ -45,10 +45,10 @@ func compareGolden(t *testing.T, name, text string) {
 
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(want), text+"\n", "go test -update writes it anew")
+	require.Equal(t, string(want), text+"\n", "go test -update rewrites it")
 }
 
-// newFilledModel is a view of the sample's service, two seconds apart.
+// newFilledModel returns a view of the sample's service, with two readings.
 func newFilledModel(t testing.TB, colour bool) top.Model {
 	t.Helper()
 	m := top.NewModel(colour)
@@ -64,7 +64,7 @@ func key(text string) tea.KeyPressMsg {
 func TestScreens(t *testing.T) {
 	t.Parallel()
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 40}} {
-		for i, view := range []string{"overview", "applications", "refusals", "database"} {
+		for i, view := range []string{"overview", "applications", "rejections", "database"} {
 			m := newFilledModel(t, false)
 			m.Update(size)
 			require.False(t, m.Press(key(fmt.Sprint(i+1))))
@@ -73,7 +73,7 @@ func TestScreens(t *testing.T) {
 	}
 }
 
-// The picture in the documentation is one that the view draws.
+// The picture in the documentation is the output of the view.
 func TestDocumentedScreen(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "top.md"))
@@ -81,7 +81,7 @@ func TestDocumentedScreen(t *testing.T) {
 	require.Contains(t, string(document), "```\n"+newFilledModel(t, false).Screen()+"\n```")
 }
 
-// No terminal is too small, and none is written beyond.
+// The view works in every terminal, however small, and never writes outside it.
 func TestScreenKeepsToTheTerminal(t *testing.T) {
 	t.Parallel()
 	m := newFilledModel(t, true)
@@ -123,7 +123,7 @@ func TestKeys(t *testing.T) {
 	m.Press(tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift})
 	shows(3)
 	m.Press(key("?"))
-	require.Contains(t, m.Screen(), "hold the picture")
+	require.Contains(t, m.Screen(), "pause the display")
 	shows(-1)
 	m.Press(key("?"))
 	shows(3)
@@ -160,7 +160,7 @@ func TestSort(t *testing.T) {
 	order("invalid_type", "missing_field", "timestamp_in_future")
 }
 
-// While the picture is held, counting goes on: what came meanwhile is there after.
+// Counting continues while the picture is paused: the numbers appear afterwards.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	m := top.NewModel(false)
@@ -184,7 +184,7 @@ func TestNoColour(t *testing.T) {
 	require.NotContains(t, newFilledModel(t, false).Screen(), "\x1b")
 }
 
-// What a service calls things is shown without what a terminal would obey.
+// Names from a service are shown without characters that control a terminal.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	hostile := "\x1b[2J\x1b]0;owned\x07shop\u202e\u200b\u009b31m\r\n\x00" + strings.Repeat("x", 4000)
@@ -209,7 +209,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// escape writes a label's value as an exposition has it.
+// escape renders a label's value in the form of an exposition.
 func escape(value string) string {
 	return strings.NewReplacer("\\", `\\`, "\n", `\n`, `"`, `\"`).Replace(value)
 }

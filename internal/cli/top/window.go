@@ -5,31 +5,32 @@ import (
 	"time"
 )
 
-// flow is what one series counted between two samples.
+// flow is the increase of one series between two samples.
 type flow struct {
 	labels    map[string]string
-	amount    float64 // how much
-	rate      float64 // how much a second
+	amount    float64 // the increase
+	rate      float64 // per second
 	histogram histogram
 }
 
-// window is what was counted between two samples: family, then label set. Every series
-// of the later sample is in it, also one that did not move.
+// window holds the increases between two samples: family, then label set. It has every series
+// of the later sample, also one that did not change.
 type window map[string]map[string]flow
 
-// startTimeMetric is where the moment is exposed at which a replica's process began.
+// startTimeMetric is the start time of a replica's process.
 const startTimeMetric = "process_start_time_seconds"
 
-// computeIncrease compares two samples of one replica. A counter that fell, and every counter
-// of a process that began after the earlier sample, counted from zero; so did one that
-// was not there before, since counters appear when they first count.
+// computeIncrease compares two samples of one replica. These counters started from zero: one
+// that fell, every counter of a process that started after the earlier sample, and one that
+// was missing before, because counters appear when they first count.
 func computeIncrease(before, after sample, elapsed time.Duration) window {
 	w := window{}
 	if elapsed <= 0 {
 		return w
 	}
 
-	now, then := foldGauge([]sample{after}, largest, startTimeMetric), foldGauge([]sample{before}, largest, startTimeMetric)
+	now := foldGauge([]sample{after}, largest, startTimeMetric)
+	then := foldGauge([]sample{before}, largest, startTimeMetric)
 	if isKnown(now) && isKnown(then) && now != then {
 		before = nil
 	}
@@ -59,7 +60,7 @@ func computeIncrease(before, after sample, elapsed time.Duration) window {
 	return w
 }
 
-// addFlow adds a flow to what is known of its series.
+// addFlow adds a flow to its series.
 func (w window) addFlow(name, key string, f flow) {
 	if w[name] == nil {
 		w[name] = map[string]flow{}
@@ -74,8 +75,8 @@ func (w window) addFlow(name, key string, f flow) {
 	w[name][key] = f
 }
 
-// mergeWindows adds up what replicas counted. Each has its own rate, since one that was away
-// is compared with an older sample.
+// mergeWindows adds up the increases of replicas. Each keeps its own rate, because a replica
+// that was unreachable is compared with an older sample.
 func mergeWindows(windows []window) window {
 	merged := window{}
 	for _, w := range windows {
@@ -89,7 +90,7 @@ func mergeWindows(windows []window) window {
 	return merged
 }
 
-// sumRates adds up the rates of the series that match. Nothing counted is zero: a counter
+// sumRates adds up the rates of the matching series. Without any the sum is zero: a counter
 // that is not exposed has not counted.
 func (w window) sumRates(name string, pairs ...string) float64 {
 	total := 0.0
@@ -102,7 +103,7 @@ func (w window) sumRates(name string, pairs ...string) float64 {
 	return total
 }
 
-// sumHistograms adds up the histograms of the series that match.
+// sumHistograms adds up the histograms of the matching series.
 func (w window) sumHistograms(name string, pairs ...string) histogram {
 	var h histogram
 	for _, f := range w[name] {

@@ -19,13 +19,13 @@ type Client struct {
 	HTTP *http.Client
 }
 
-// NewClient makes a client with connections of its own.
+// NewClient returns a client with its own connections.
 func NewClient(url, key string) *Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true}
 	return &Client{URL: url, Key: key, HTTP: &http.Client{Transport: transport, Timeout: time.Minute}}
 }
 
-// WithKey is the same client with another key.
+// WithKey returns the same client with another key.
 func (c *Client) WithKey(key string) *Client { return &Client{URL: c.URL, Key: key, HTTP: c.HTTP} }
 
 // Answer is a response that was read.
@@ -33,7 +33,7 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Close tells that the server asked to close the connection.
+	// Close means that the server asked to close the connection.
 	Close bool
 }
 
@@ -56,7 +56,7 @@ func (c *Client) Do(t testing.TB, method, path, body string, header ...string) *
 	return answer
 }
 
-// Try is Do for tests in which a request may stay without a response.
+// Try is Do for tests in which a request may fail without a response.
 func (c *Client) Try(ctx context.Context, method, path string, body []byte, header ...string) (*Answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // Metrics are the metric families that a service exposes, by name.
 type Metrics map[string]*dto.MetricFamily
 
-// Scrape reads what the service exposes at /metrics, as Prometheus would.
+// Scrape reads the metrics of the service at /metrics, as Prometheus would.
 func (s *Service) Scrape(t testing.TB) Metrics {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Ops+"/metrics", http.NoBody)
@@ -30,7 +30,7 @@ func (s *Service) Scrape(t testing.TB) Metrics {
 }
 
 // SumSeries sums the series of a counter or gauge, or the counts of a histogram, that
-// carry all of the given labels (name, value, name, value...). None is 0.
+// have all of the given labels (name, value, name, value...). Without any the sum is 0.
 func (m Metrics) SumSeries(name string, labels ...string) float64 {
 	sum := 0.0
 	family := m[name]

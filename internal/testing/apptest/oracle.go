@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Oracle notes what senders meant to store and what they were told of it, and
-// compares that with the tables. It is safe for concurrent use.
+// Oracle records the events of senders and the verdicts on them, and compares these
+// records with the tables. It is safe for concurrent use.
 type Oracle struct {
 	mu   sync.Mutex
 	sent map[uuid.UUID]*sentEvent
@@ -22,24 +22,24 @@ type Oracle struct {
 	violations []string
 }
 
-// sentEvent is what is known of an event id.
+// sentEvent is the record of an event id.
 type sentEvent struct {
-	// intended are the contents that were sent under the id.
+	// intended are the contents that were sent with the id.
 	intended map[[32]byte]event.Event
-	// acknowledged is set once a sender was told that the id is stored, with its content and
+	// acknowledged is set once a verdict says that the id is stored, with its content and
 	// sequence.
 	acknowledged bool
 	content      [32]byte
 	sequence     int64
 	stored       int
-	// conflicting are the contents that were told to be in conflict with another.
+	// conflicting are the contents whose verdict was a conflict.
 	conflicting map[[32]byte]bool
 }
 
-// NewOracle makes an oracle that knows of nothing.
+// NewOracle returns an oracle without records.
 func NewOracle() *Oracle { return &Oracle{sent: map[uuid.UUID]*sentEvent{}} }
 
-// RecordSending notes that an event is about to be sent.
+// RecordSending records that an event is about to be sent.
 func (o *Oracle) RecordSending(e event.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -53,30 +53,33 @@ func (o *Oracle) RecordSending(e event.Event) {
 	s.intended[e.Digest()] = e
 }
 
-// RecordVerdict notes the verdict on an event that was sent.
+// RecordVerdict records the verdict on an event.
 func (o *Oracle) RecordVerdict(e event.Event, status ingest.Status, sequence int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	s, digest := o.sent[e.ID], e.Digest()
+	s := o.sent[e.ID]
+	digest := e.Digest()
 	switch status {
 	case ingest.Stored, ingest.Duplicate:
 		if s.acknowledged && (s.sequence != sequence || s.content != digest) {
-			o.addViolation("%s: told sequence %d, then %d; same content: %t", e.ID, s.sequence, sequence, s.content == digest)
+			o.addViolation("%s: acknowledged with sequence %d, then %d; same content: %t", e.ID, s.sequence, sequence, s.content == digest)
 		}
 
-		s.acknowledged, s.sequence, s.content = true, sequence, digest
+		s.acknowledged = true
+		s.sequence = sequence
+		s.content = digest
 		if status == ingest.Stored {
 			s.stored++
 		}
 
 		if s.stored > 1 {
-			o.addViolation("%s: told %d times that it was stored anew", e.ID, s.stored)
+			o.addViolation("%s: acknowledged %d times as new", e.ID, s.stored)
 		}
 	case ingest.Conflict:
 		s.conflicting[digest] = true
 	case ingest.Rejected, ingest.NotStored, ingest.Valid:
-		o.addViolation("%s: a good event was told %q", e.ID, status)
+		o.addViolation("%s: the verdict on a valid event is %q", e.ID, status)
 	}
 }
 
@@ -84,7 +87,7 @@ func (o *Oracle) addViolation(format string, args ...any) {
 	o.violations = append(o.violations, fmt.Sprintf(format, args...))
 }
 
-// Unanswered returns the events of which nobody was told that they are stored.
+// Unanswered returns the events that no sender knows to be stored.
 func (o *Oracle) Unanswered() (events []event.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -103,7 +106,7 @@ func (o *Oracle) Unanswered() (events []event.Event) {
 	return events
 }
 
-// Acknowledged returns how many events somebody was told are stored.
+// Acknowledged returns the number of events that a sender knows to be stored.
 func (o *Oracle) Acknowledged() (n int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,10 +120,10 @@ func (o *Oracle) Acknowledged() (n int) {
 	return n
 }
 
-// FindViolations returns what is wrong: answers that contradict one another, events that
-// were acknowledged and are not stored as they were sent, events that nobody sent,
-// and tables that contradict one another. An error means that the store could not
-// be read, which tells nothing about it.
+// FindViolations returns all violations: verdicts that contradict one another, events that
+// were acknowledged but are not stored as they were sent, stored events that were never
+// sent, and tables that contradict one another. An error means only that the store could
+// not be read.
 func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -135,14 +138,15 @@ func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]stri
 	times := map[uuid.UUID]int{}
 	_, err = pgx.ForEachRow(rows, []any{&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp}, func() error {
 		times[e.ID]++
-		s, digest := o.sent[e.ID], e.Digest()
+		s := o.sent[e.ID]
+		digest := e.Digest()
 		switch {
 		case s == nil:
-			wrong = append(wrong, fmt.Sprintf("%s: stored, and nobody sent it", e.ID))
+			wrong = append(wrong, fmt.Sprintf("%s: stored but never sent", e.ID))
 		case s.acknowledged && (s.sequence != e.Sequence || s.content != digest):
-			wrong = append(wrong, fmt.Sprintf("%s: stored at %d, told %d; same content: %t", e.ID, e.Sequence, s.sequence, s.content == digest))
+			wrong = append(wrong, fmt.Sprintf("%s: stored at %d, acknowledged with %d; same content: %t", e.ID, e.Sequence, s.sequence, s.content == digest))
 		case !s.acknowledged && s.intended[digest].ID == uuid.Nil:
-			wrong = append(wrong, fmt.Sprintf("%s: stored with a content that nobody sent", e.ID))
+			wrong = append(wrong, fmt.Sprintf("%s: stored with a content that was never sent", e.ID))
 		}
 
 		return nil
@@ -153,7 +157,7 @@ func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]stri
 
 	for id, s := range o.sent {
 		if n := times[id]; n > 1 || (s.acknowledged && n != 1) {
-			wrong = append(wrong, fmt.Sprintf("%s: stored %d times, acknowledged: %t, told sequence %d of session %s, told %d times that it is new",
+			wrong = append(wrong, fmt.Sprintf("%s: stored %d times, acknowledged: %t, with sequence %d of session %s, %d times as new",
 				id, n, s.acknowledged, s.sequence, s.intended[s.content].SessionID, s.stored))
 		}
 
@@ -166,7 +170,7 @@ func (o *Oracle) FindViolations(ctx context.Context, pool *pgxpool.Pool) ([]stri
 	return append(wrong, more...), err
 }
 
-// RenderEvent writes an event as a client sends it.
+// RenderEvent renders an event as a client sends it.
 func RenderEvent(e event.Event) []byte {
 	return fmt.Appendf(nil, `{"event_id":%q,"session_id":%q,"category":%q,"name":%q,"data":%s,"timestamp":%q}`,
 		e.ID, e.SessionID, e.Category, e.Name, e.Data, event.FormatTimestamp(e.Timestamp))

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// storeEvents sends a few events to a service and notes what was answered.
+// storeEvents sends a few events to a service and records the verdicts.
 func storeEvents(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Event) {
 	t.Helper()
 	oracle, session := apptest.NewOracle(), uuid.New()
@@ -34,7 +34,7 @@ func storeEvents(t *testing.T, s *apptest.Service) (*apptest.Oracle, []event.Eve
 	return oracle, events
 }
 
-// An oracle that never complains proves nothing.
+// An oracle that never finds a violation proves nothing.
 func TestOracleFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	service := apptest.Start(t, nil)
@@ -45,7 +45,7 @@ func TestOracleFindsWhatIsWrong(t *testing.T) {
 	}{
 		{name: "nothing", statement: "select"},
 		{name: "a loss", statement: "delete from event where event_id = $1"},
-		{name: "a loss that nobody noticed", statement: "with gone as (delete from event where event_id = $1 returning event_id, session_id), k as (delete from event_key using gone where event_key.event_id = gone.event_id) update session set event_count = 2, last_sequence = 3, started_at = (select min(timestamp) from event e where e.session_id = session.session_id and e.event_id <> $1), last_event_at = (select max(timestamp) from event e where e.session_id = session.session_id and e.event_id <> $1) from gone where session.session_id = gone.session_id"},
+		{name: "a loss that was not found", statement: "with gone as (delete from event where event_id = $1 returning event_id, session_id), k as (delete from event_key using gone where event_key.event_id = gone.event_id) update session set event_count = 2, last_sequence = 3, started_at = (select min(timestamp) from event e where e.session_id = session.session_id and e.event_id <> $1), last_event_at = (select max(timestamp) from event e where e.session_id = session.session_id and e.event_id <> $1) from gone where session.session_id = gone.session_id"},
 		{name: "a copy", statement: "insert into event select event_id, session_id, 4, category, name, data, timestamp, received_at, application_id from event where event_id = $1"},
 		{name: "another content", statement: `update event set data = '{"a":[2,1]}' where event_id = $1`},
 		{name: "an invention", statement: "update event set event_id = gen_random_uuid() where event_id = $1"},

@@ -19,11 +19,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Receiver takes in what is exported by OTLP, over HTTP and over gRPC.
+// Receiver receives spans and metrics by OTLP, over HTTP and over gRPC.
 type Receiver struct {
 	coltrace.UnimplementedTraceServiceServer
 
-	// HTTP and GRPC are where it listens, as OTEL_EXPORTER_OTLP_ENDPOINT names it.
+	// HTTP and GRPC are its addresses, in the form of OTEL_EXPORTER_OTLP_ENDPOINT.
 	HTTP, GRPC string
 
 	mu      sync.Mutex
@@ -31,24 +31,24 @@ type Receiver struct {
 	metrics map[string]bool
 }
 
-// Span is a span that was received.
+// Span is a received span.
 type Span struct {
 	*tracepb.Span
 
-	// Resource is what it came from.
+	// Resource is its resource.
 	Resource map[string]string
 }
 
-// ID is the span's id in hexadecimal digits.
+// ID returns the span's id in hexadecimal digits.
 func (s Span) ID() string { return hex.EncodeToString(s.SpanId) }
 
-// TraceID is the trace's id in hexadecimal digits.
+// TraceID returns the trace's id in hexadecimal digits.
 func (s Span) TraceID() string { return hex.EncodeToString(s.TraceId) }
 
-// ParentID is the parent's id in hexadecimal digits; empty when there is none.
+// ParentID returns the parent's id in hexadecimal digits; empty without a parent.
 func (s Span) ParentID() string { return hex.EncodeToString(s.ParentSpanId) }
 
-// LinksTo tells whether the span has a link to another.
+// LinksTo reports whether the span has a link to another.
 func (s Span) LinksTo(other Span) bool {
 	for _, link := range s.Links {
 		if hex.EncodeToString(link.SpanId) == other.ID() && hex.EncodeToString(link.TraceId) == other.TraceID() {
@@ -59,7 +59,7 @@ func (s Span) LinksTo(other Span) bool {
 	return false
 }
 
-// Attribute is the text of an attribute, or "".
+// Attribute returns the text of an attribute, or "".
 func (s Span) Attribute(key string) string {
 	for _, pair := range s.Attributes {
 		if pair.Key == key {
@@ -171,7 +171,7 @@ func (r *Receiver) Spans(name string) []Span {
 	return found
 }
 
-// HasMetric tells whether a metric was received.
+// HasMetric reports whether a metric was received.
 func (r *Receiver) HasMetric(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,18 +29,18 @@ type Service struct {
 	Ingest, Read, ReadAll, Admin string
 }
 
-// ServiceRole is what the services of tests connect as: it owns nothing and may make,
-// change and drop nothing.
+// ServiceRole is the role of the services of tests: it owns nothing and cannot create,
+// alter or drop anything.
 const ServiceRole = "theeye_service"
 
-// Start starts a service on a database of its own, and stops it when the test ends.
-// settings are added to the defaults, from key to text.
+// Start starts a service on its own database, and stops it when the test ends.
+// settings, from key to text, are added to the defaults.
 func Start(t testing.TB, settings map[string]string) *Service {
 	t.Helper()
 	return StartOn(t, pgtest.New(t), settings)
 }
 
-// StartOn starts a service, another replica maybe, on a migrated database.
+// StartOn starts a service, possibly another replica, on a migrated database.
 func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string) *Service {
 	t.Helper()
 	ctx := context.Background()
@@ -86,12 +86,15 @@ func StartOn(t testing.TB, database *pgtest.Database, settings map[string]string
 	return s
 }
 
-// LoadConfig is the settings of a test's service: free ports, no drain delay. Those that
-// begin with OTEL_ are variables of the environment.
+// LoadConfig returns the settings of a test's service: free ports, no drain delay. Settings
+// that begin with OTEL_ are environment variables.
 func LoadConfig(t testing.TB, database *pgtest.Database, settings map[string]string) config.Config {
 	t.Helper()
 	all := map[string]string{
-		"database.url": database.DSN(), "http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0", "drain.delay": "0s",
+		"database.url":               database.DSN(),
+		"http.listen":                "127.0.0.1:0",
+		"ops.listen":                 "127.0.0.1:0",
+		"drain.delay":                "0s",
 		"access.failures_per_minute": "0", // tests fail from one address, and often
 	}
 	var environ []string

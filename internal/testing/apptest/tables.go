@@ -17,8 +17,8 @@ func FindContradictions(ctx context.Context, pool *pgxpool.Pool) ([]string, erro
 	return append(sessions, ledger...), errors.Join(err, ledgerErr)
 }
 
-// FindGaps returns the sessions in which not every number from 1 on is taken. Only
-// erasures and moves may leave one.
+// FindGaps returns the sessions whose sequence numbers have a gap. Only erasures and moves
+// may leave one.
 func FindGaps(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return oracle.FindGaps(ctx, pool, oracle.Scope{})
 }

@@ -19,12 +19,14 @@ type Meter struct {
 	registry *prometheus.Registry
 }
 
-// New makes a meter that is exposed with the options of the service.
+// New returns a meter that is exposed with the options of the service.
 func New(t testing.TB) *Meter {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	reader, err := exporter.New(
-		exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo(),
+		exporter.WithRegisterer(registry),
+		exporter.WithoutScopeInfo(),
+		exporter.WithoutTargetInfo(),
 		exporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
 	)
 	if err != nil {
@@ -34,8 +36,8 @@ func New(t testing.TB) *Meter {
 	return &Meter{Meter: sdk.NewMeterProvider(sdk.WithReader(reader)).Meter("test"), registry: registry}
 }
 
-// Scrape returns what a scrape shows now: the values by name and labels, such as
-// `theeye_partitions{table="event"}`. Counters and gauges are shown, histograms not.
+// Scrape returns the result of a scrape: the values by name and labels, such as
+// `theeye_partitions{table="event"}`. It includes counters and gauges, not histograms.
 func (m *Meter) Scrape(t testing.TB) map[string]float64 {
 	t.Helper()
 	families, err := m.registry.Gather()
@@ -68,9 +70,9 @@ func (m *Meter) Scrape(t testing.TB) map[string]float64 {
 	return series
 }
 
-// Families returns the names of what a scrape shows now, each with its type behind
-// it, such as "theeye_partitions gauge". It fails the test unless each is described
-// by a sentence without a full stop.
+// Families returns the names in a scrape, each followed by its type, such as
+// "theeye_partitions gauge". It fails the test unless the help of each is a sentence
+// without a full stop.
 func (m *Meter) Families(t testing.TB) []string {
 	t.Helper()
 	families, err := m.registry.Gather()

@@ -15,22 +15,22 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// BouncerMode is how a Bouncer behaves.
+// BouncerMode is the behaviour of a stand-in for PgBouncer.
 type BouncerMode int
 
-// The modes. Each says what PgBouncer 1.18 says.
+// The modes. The error messages are those of PgBouncer 1.18.
 const (
-	// BouncerRejectsParameters ends connections that begin with settings of their own.
+	// BouncerRejectsParameters ends connections with startup parameters.
 	BouncerRejectsParameters BouncerMode = iota
-	// BouncerIgnoresParameters passes over these settings (ignore_startup_parameters).
+	// BouncerIgnoresParameters ignores these parameters (ignore_startup_parameters).
 	BouncerIgnoresParameters
 	// BouncerInStatementMode ends connections that begin a transaction.
 	BouncerInStatementMode
 )
 
-// BouncerDSN stands in for a PgBouncer in front of a test's database until the test ends,
-// and returns the URL by which the database is reached through it. It is no pooler: each
-// connection has one of its own behind it. Only what it refuses is as PgBouncer does it.
+// BouncerDSN starts a stand-in for PgBouncer in front of a test's database until the test
+// ends, and returns the URL of the database through it. It does not pool: each connection
+// has its own connection to the server. Only its rejections are those of PgBouncer.
 func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 	t.Helper()
 	var listen net.ListenConfig
@@ -63,7 +63,7 @@ func (d *Database) BouncerDSN(t testing.TB, mode BouncerMode) string {
 	return server.String()
 }
 
-// serveClient serves one client until it goes, or is refused.
+// serveClient serves one client until it leaves or is rejected.
 func serveClient(ctx context.Context, client net.Conn, socket string, mode BouncerMode) {
 	defer client.Close()                                      //nolint:errcheck // nothing is pending on it
 	defer context.AfterFunc(ctx, func() { client.Close() })() //nolint:errcheck // as above
@@ -76,7 +76,7 @@ func serveClient(ctx context.Context, client net.Conn, socket string, mode Bounc
 
 	startup, ok := first.(*pgproto3.StartupMessage)
 	if !ok {
-		return // a request to cancel, which nobody needs
+		return // a cancel request, which no test needs
 	}
 
 	for name := range startup.Parameters {
@@ -120,12 +120,12 @@ func serveClient(ctx context.Context, client net.Conn, socket string, mode Bounc
 
 var errTransaction = errors.New("transaction blocks not allowed in statement pooling mode")
 
-// forwardMessages passes on what a client says.
+// forwardMessages forwards the messages of a client.
 func forwardMessages(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mode BouncerMode) error {
 	for {
 		message, err := backend.Receive()
 		if err != nil {
-			return fmt.Errorf("hear the client: %w", err)
+			return fmt.Errorf("receive from the client: %w", err)
 		}
 
 		if query, ok := message.(*pgproto3.Query); ok && mode == BouncerInStatementMode && strings.HasPrefix(strings.ToLower(query.String), "begin") {
@@ -134,12 +134,12 @@ func forwardMessages(backend *pgproto3.Backend, frontend *pgproto3.Frontend, mod
 
 		frontend.Send(message)
 		if err := frontend.Flush(); err != nil {
-			return fmt.Errorf("tell the server: %w", err)
+			return fmt.Errorf("send to the server: %w", err)
 		}
 	}
 }
 
 func rejectClient(backend *pgproto3.Backend, message string) {
 	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: message})
-	backend.Flush() //nolint:errcheck // the client is sent away
+	backend.Flush() //nolint:errcheck // the connection ends anyway
 }

@@ -18,17 +18,17 @@ import (
 const (
 	dirPattern = "theeye-pgtest-"
 	template   = "pgtest_template"
-	// adminConns is how many databases are created or dropped at a time.
+	// adminConns is the number of databases that are created or dropped at a time.
 	adminConns = 4
-	// leftoverAge keeps the sweep away from directories that a living process is
-	// only about to lock.
+	// leftoverAge is the age from which a directory is a leftover: a running process may
+	// not have locked a younger one yet.
 	leftoverAge = 10 * time.Minute
 
 	// dataName and standbyName are the data directories of a server and of its standby.
 	dataName    = "data"
 	standbyName = "standby"
 
-	// server_version_num of the Postgres that brought what CREATE DATABASE is told.
+	// server_version_num of the first Postgres with these options of CREATE DATABASE.
 	firstWithStrategy = 150000
 	firstWithProvider = 150000
 	dirMode           = 0o755
@@ -45,9 +45,9 @@ type cluster struct {
 	count   atomic.Int64
 }
 
-// newCluster starts a server in a directory of its own. A durable one is made to
-// be killed by its test and keeps every promise Postgres makes across that; it
-// stays on disk, so that what it takes to keep them can be measured.
+// newCluster starts a server in its own directory. A durable server is for tests that
+// kill it, and keeps every promise of Postgres; it is on disk, so that the cost of
+// durability can be measured.
 func newCluster(ctx context.Context, s settings, durable bool) (*cluster, error) {
 	parent := os.TempDir()
 	if !durable {
@@ -69,7 +69,7 @@ func newCluster(ctx context.Context, s settings, durable bool) (*cluster, error)
 }
 
 func (c *cluster) startServer(ctx context.Context, s settings, durable bool) error {
-	// As root the server runs under another account, which has to get in.
+	// As root, the server runs under another account, which must be able to enter.
 	if err := os.Chmod(c.dir, dirMode); err != nil {
 		return fmt.Errorf("opening a test server's directory: %w", err)
 	}
@@ -134,12 +134,12 @@ func (c *cluster) makeTemplate(ctx context.Context, migrate MigrateFunc) error {
 	return nil
 }
 
-// createDatabase clones the template and answers the new database's name.
+// createDatabase clones the template and returns the new database's name.
 func (c *cluster) createDatabase(ctx context.Context, label string) (string, error) {
 	return c.createDatabaseFrom(ctx, label, c.cloneClause)
 }
 
-// createDatabaseFrom makes a database by CREATE DATABASE with the given tail.
+// createDatabaseFrom runs CREATE DATABASE with the given tail.
 func (c *cluster) createDatabaseFrom(ctx context.Context, label, tail string) (string, error) {
 	name := fmt.Sprintf("t%d_%s", c.count.Add(1), label)
 	if _, err := c.admin.Exec(ctx, "CREATE DATABASE "+quoteIdentifier(name)+tail); err != nil {
@@ -149,11 +149,11 @@ func (c *cluster) createDatabaseFrom(ctx context.Context, label, tail string) (s
 	return name, nil
 }
 
-// encodingClause is the tail for a database of another encoding.
+// encodingClause returns the tail for a database of another encoding.
 func (c *cluster) encodingClause(encoding string) string {
 	tail := " TEMPLATE template0 ENCODING " + quoteIdentifier(encoding) + " LC_COLLATE 'C' LC_CTYPE 'C'"
 	if c.version >= firstWithProvider {
-		tail += " LOCALE_PROVIDER libc" // that of the server may know UTF8 alone
+		tail += " LOCALE_PROVIDER libc" // the server's own provider may support only UTF8
 	}
 
 	return tail
@@ -169,7 +169,7 @@ func (c *cluster) dropDatabase(ctx context.Context, name string) error {
 
 func quoteIdentifier(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// close stops the server and deletes it; what was never started is no error.
+// close stops the server and deletes it; parts that were never started are skipped.
 func (c *cluster) close(ctx context.Context) error {
 	if c.admin != nil {
 		c.admin.Close()
@@ -183,8 +183,8 @@ func (c *cluster) close(ctx context.Context) error {
 	return errors.Join(err, os.RemoveAll(c.dir))
 }
 
-// removeLeftovers deletes what killed test processes left behind. It is a courtesy: what it
-// cannot delete, or what is still in use, is left alone without a word.
+// removeLeftovers deletes the directories of killed test processes. It is best effort: it
+// silently skips directories that it cannot delete or that are in use.
 func removeLeftovers(ctx context.Context, parent string) {
 	dirs, err := filepath.Glob(filepath.Join(parent, dirPattern+"*"))
 	if err != nil {
@@ -204,6 +204,6 @@ func removeLeftovers(ctx context.Context, parent string) {
 			}
 		}
 
-		_ = os.Remove(dir) // which leaves a directory alone that is not empty
+		_ = os.Remove(dir) // this does not remove a directory that is not empty
 	}
 }

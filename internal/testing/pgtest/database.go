@@ -24,10 +24,10 @@ type Database struct {
 	name    string
 }
 
-// New gives the test a fresh database with the schema of WithMigrations. It is
-// dropped when the test passes, connections or not; when the test fails it stays
-// and its DSN is logged. New is safe in parallel tests. Without a Postgres server
-// on the machine it fails the test.
+// New gives the test a new database with the schema of WithMigrations. It is dropped
+// when the test passes, even with open connections; when the test fails, it stays and
+// its DSN is logged. New is safe in parallel tests. Without a Postgres server on the
+// machine it fails the test.
 func New(t testing.TB) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -48,13 +48,13 @@ func New(t testing.TB) *Database {
 	return d
 }
 
-// NewEmpty gives the test a database without a schema, as New does otherwise.
+// NewEmpty is New without a schema.
 func NewEmpty(t testing.TB) *Database {
 	t.Helper()
 	return newWithoutSchema(t, func(*cluster) string { return "" })
 }
 
-// NewEncoded is Empty with another encoding than UTF8, such as LATIN1.
+// NewEncoded is NewEmpty with another encoding than UTF8, such as LATIN1.
 func NewEncoded(t testing.TB, encoding string) *Database {
 	t.Helper()
 	return newWithoutSchema(t, func(c *cluster) string { return c.encodingClause(encoding) })
@@ -102,9 +102,9 @@ func (d *Database) dropUnlessFailed(t testing.TB) {
 	}
 }
 
-// NewDedicated gives the test a database on a durable server of its own, which it may
-// Kill, Freeze and Restart through Server. The server is stopped and deleted when
-// the test ends. Migrations are Main's unless given. It costs a second or two.
+// NewDedicated gives the test a database on its own durable server, which it may Kill,
+// Freeze and Restart through Server. The server is stopped and deleted when the test
+// ends. Without options the migrations are Main's. It costs a second or two.
 func NewDedicated(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -119,7 +119,7 @@ func NewDedicated(t testing.TB, options ...Option) *Database {
 	return &Database{cluster: c, name: name}
 }
 
-// dedicatedSettings applies options to what Main was given.
+// dedicatedSettings applies options to the settings of Main.
 func dedicatedSettings(options []Option) settings {
 	s := newSettings(options)
 	if s.migrate == nil {
@@ -151,7 +151,7 @@ func newDedicatedCluster(t testing.TB, s settings) *cluster {
 	return c
 }
 
-// databaseLabel makes a test's name fit for a database's, which holds 63 bytes.
+// databaseLabel turns a test's name into a part of a database's name, which has 63 bytes.
 func databaseLabel(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
@@ -166,10 +166,10 @@ func databaseLabel(name string) string {
 	return clean[:min(len(clean), maxLabel)]
 }
 
-// DSN answers the database's connection URL, for pgx.
+// DSN returns the database's connection URL, for pgx.
 func (d *Database) DSN() string { return d.cluster.server.DSN(d.name) }
 
-// DSNAs is DSN for another role, which has to be there. It needs no password.
+// DSNAs is DSN for another role, which must exist. It needs no password.
 func (d *Database) DSNAs(role string) string {
 	u, err := url.Parse(d.DSN())
 	if err != nil { // it was made by url.URL
@@ -180,11 +180,11 @@ func (d *Database) DSNAs(role string) string {
 	return u.String()
 }
 
-// Name answers the database's name.
+// Name returns the database's name.
 func (d *Database) Name() string { return d.name }
 
-// Server answers the server the database is on. Only a test that called Dedicated
-// may do anything to it.
+// Server returns the server of the database. Only a test that called NewDedicated may
+// change its state.
 func (d *Database) Server() *localpg.Server { return d.cluster.server }
 
 // Pool opens a connection pool that is closed when the test ends.

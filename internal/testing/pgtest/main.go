@@ -14,7 +14,7 @@ import (
 
 const (
 	keepVariable = "EYE_PGTEST_KEEP"
-	// binVariable names the folder of the server's programs; then nothing else is tried.
+	// binVariable names the folder of the server's programs; then no other folder is tried.
 	binVariable = "EYE_PGTEST_BIN"
 	stopTimeout = 30 * time.Second
 )
@@ -27,19 +27,19 @@ type process struct {
 	ready    bool // Main was called
 	settings settings
 	shared   *cluster
-	err      error // why shared could not be made; the next test need not retry
-	failed   bool  // some test left its database behind
+	err      error // why shared could not be started; the next test does not retry
+	failed   bool  // a test left its database behind
 }
 
 // state holds the one server of this test process. A server costs seconds and a
-// database milliseconds, so tests must share one; and the testing package offers
-// no way to hand a value from TestMain to the tests but a variable.
+// database milliseconds, so tests must share one; and only a variable can pass a value
+// from TestMain to the tests.
 //
 //nolint:gochecknoglobals // see above
 var state process
 
-// Main runs a package's tests, stops the server they started, if any, checks that
-// no goroutine is left, and exits the process. Call it as the whole of TestMain.
+// Main runs a package's tests, stops the server that they started, if any, checks for
+// leaked goroutines, and exits the process. TestMain only calls it.
 func Main(m *testing.M, options ...Option) {
 	os.Exit(run(m, options))
 }
@@ -68,13 +68,13 @@ func run(m *testing.M, options []Option) (code int) {
 	return code
 }
 
-// reportError reports on standard error, as the testing package is done by now.
+// reportError reports on standard error, because the testing package has finished.
 func reportError(code int, err error) int {
 	fmt.Fprintln(os.Stderr, "pgtest:", err)
 	return max(code, 1)
 }
 
-// close ends the shared server, unless a person asked to look at it.
+// close ends the shared server, unless EYE_PGTEST_KEEP asks to keep it after a failure.
 func (p *process) close() error {
 	if p.shared == nil {
 		return nil
@@ -95,7 +95,7 @@ func (p *process) close() error {
 
 func keepsServer() bool { return os.Getenv(keepVariable) != "" }
 
-// sharedCluster answers the shared server, which the first caller starts.
+// sharedCluster returns the shared server, which the first caller starts.
 func (p *process) sharedCluster(ctx context.Context) (*cluster, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *process) sharedCluster(ctx context.Context) (*cluster, error) {
 	return p.shared, p.err
 }
 
-// mainSettings answers Main's settings for a test's own server.
+// mainSettings returns Main's settings for a test's own server.
 func (p *process) mainSettings() settings {
 	p.mu.Lock()
 	defer p.mu.Unlock()

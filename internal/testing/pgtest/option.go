@@ -7,22 +7,22 @@ import (
 )
 
 // MigrateFunc brings the empty database at dsn to the schema under test. It must
-// close its connections before it returns, as the database becomes a template.
+// close its connections before it returns, because the database becomes a template.
 type MigrateFunc func(ctx context.Context, dsn string) error
 
-// Option changes what Main, Dedicated or NewPair sets up.
+// Option is an option of Main, NewDedicated or NewPair.
 type Option func(*settings)
 
 type settings struct {
 	migrate     MigrateFunc
 	server      map[string]string
 	leakIgnores []goleak.Option
-	// asynchronous has commits not wait for the standby of a pair.
+	// asynchronous makes commits not wait for the standby of a pair.
 	asynchronous bool
 }
 
-// WithMigrations sets how a database gets its schema. Without it databases are
-// empty. Dedicated takes Main's unless it is given its own.
+// WithMigrations sets the function that creates the schema of a database. Without it
+// databases are empty. NewDedicated uses Main's unless it has its own.
 func WithMigrations(migrate MigrateFunc) Option {
 	return func(s *settings) { s.migrate = migrate }
 }
@@ -32,7 +32,7 @@ func WithSetting(name, value string) Option {
 	return func(s *settings) { s.server[name] = value }
 }
 
-// WithAsynchronousStandby has the commits of a pair's primary not wait for the standby.
+// WithAsynchronousStandby makes the commits of a pair's primary not wait for the standby.
 func WithAsynchronousStandby() Option {
 	return func(s *settings) { s.asynchronous = true }
 }
@@ -43,7 +43,7 @@ func WithLeakIgnores(options ...goleak.Option) Option {
 	return func(s *settings) { s.leakIgnores = append(s.leakIgnores, options...) }
 }
 
-// newSettings starts from what makes a test server cheap, then applies options.
+// newSettings starts with settings for a cheap test server, then applies options.
 func newSettings(options []Option) settings {
 	s := settings{server: map[string]string{
 		"shared_buffers":  "64MB",

@@ -14,19 +14,18 @@ import (
 )
 
 // Pair is a database of one test on a durable primary, and the standby that follows it.
-// Its methods are safe for concurrent use. Those that do something to a server fail the
-// test when they cannot.
+// Its methods are safe for concurrent use. A method that cannot change the state of a
+// server fails the test.
 type Pair struct {
 	primary *Database
 	standby *localpg.Server
 	frozen  atomic.Bool
 }
 
-// NewPair gives the test a database on a durable primary of its own and a standby of
-// that. Commits wait until the standby has flushed them (synchronous_standby_names is
-// '*'), unless WithAsynchronousStandby is among the options; the others are those of
-// Dedicated. Both servers are stopped and deleted when the test ends. It costs about
-// two seconds.
+// NewPair gives the test a database on its own durable primary, with a standby. Commits
+// wait until the standby has flushed them (synchronous_standby_names is '*'), unless
+// WithAsynchronousStandby is among the options; the others are those of NewDedicated.
+// Both servers are stopped and deleted when the test ends. It costs about two seconds.
 func NewPair(t testing.TB, options ...Option) *Pair {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -60,17 +59,19 @@ func NewPair(t testing.TB, options ...Option) *Pair {
 	return &Pair{primary: &Database{cluster: c, name: name}, standby: standby}
 }
 
-// PrimaryDSN answers the connection URL of the database on the primary.
+// PrimaryDSN returns the connection URL of the database on the primary.
 func (p *Pair) PrimaryDSN() string { return p.primary.DSN() }
 
-// StandbyDSN answers the connection URL of the same database on the standby.
+// StandbyDSN returns the connection URL of the same database on the standby.
 func (p *Pair) StandbyDSN() string { return p.standby.DSN(p.primary.name) }
 
-// DSN answers a connection URL that names both servers and leads to the one that is
-// written to, as a service uses it that has to survive a failover.
+// DSN returns a connection URL that names both servers and leads to the primary, as a
+// service uses that has to survive a failover.
 func (p *Pair) DSN() string {
-	primary, standby := mustParse(p.PrimaryDSN()), mustParse(p.StandbyDSN())
-	one, other := primary.Query(), standby.Query()
+	primary := mustParse(p.PrimaryDSN())
+	standby := mustParse(p.StandbyDSN())
+	one := primary.Query()
+	other := standby.Query()
 	primary.RawQuery = url.Values{
 		"host":                 {one.Get("host") + "," + other.Get("host")},
 		"port":                 {one.Get("port") + "," + other.Get("port")},
@@ -79,7 +80,7 @@ func (p *Pair) DSN() string {
 	return primary.String()
 }
 
-// mustParse reads a URL that this package has made.
+// mustParse parses a URL of this package.
 func mustParse(dsn string) *url.URL {
 	u, err := url.Parse(dsn)
 	if err != nil { // it was made by url.URL
@@ -89,13 +90,13 @@ func mustParse(dsn string) *url.URL {
 	return u
 }
 
-// Primary answers the server that is the primary when the test begins.
+// Primary returns the server that is the primary when the test begins.
 func (p *Pair) Primary() *localpg.Server { return p.primary.Server() }
 
-// Standby answers the server that is the standby when the test begins.
+// Standby returns the server that is the standby when the test begins.
 func (p *Pair) Standby() *localpg.Server { return p.standby }
 
-// FreezeStandby has the standby answer nothing, as when its machine hangs: with
+// FreezeStandby makes the standby stop answering, as when its machine hangs: with
 // synchronous replication no commit ends from now on.
 func (p *Pair) FreezeStandby(t testing.TB) {
 	t.Helper()
@@ -105,7 +106,7 @@ func (p *Pair) FreezeStandby(t testing.TB) {
 	}
 }
 
-// ThawStandby lets a frozen standby go on; commits that waited for it end.
+// ThawStandby lets a frozen standby continue; commits that waited for it end.
 func (p *Pair) ThawStandby(t testing.TB) {
 	t.Helper()
 	p.frozen.Store(false)
@@ -114,7 +115,7 @@ func (p *Pair) ThawStandby(t testing.TB) {
 	}
 }
 
-// KillPrimary kills every process of the primary, which stays away.
+// KillPrimary kills every process of the primary, which stays down.
 func (p *Pair) KillPrimary(t testing.TB) {
 	t.Helper()
 	if err := p.Primary().Kill(); err != nil {
@@ -122,9 +123,9 @@ func (p *Pair) KillPrimary(t testing.TB) {
 	}
 }
 
-// Promote makes the standby the server that is written to, and its commits wait for
-// nobody. A frozen one is killed and started again before: it would otherwise find in its
-// socket what the primary sent while it was frozen, and which no machine has that hung.
+// Promote makes the standby the primary, whose commits wait for no standby. A frozen
+// standby is killed and started again first: otherwise it would find in its socket the
+// data that the primary sent meanwhile, which a machine that hung would not have.
 func (p *Pair) Promote(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -141,7 +142,7 @@ func (p *Pair) Promote(t testing.TB) {
 	}
 }
 
-// CommitsWaiting answers how many transactions of the primary have written their
+// CommitsWaiting returns the number of transactions of the primary that have written their
 // commit and wait for the standby.
 func (p *Pair) CommitsWaiting(t testing.TB) int {
 	t.Helper()

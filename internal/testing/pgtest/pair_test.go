@@ -17,7 +17,7 @@ const (
 	pollEvery = 10 * time.Millisecond
 )
 
-// connectTo opens a connection that is closed when the test ends, whatever became of its server.
+// connectTo opens a connection that is closed when the test ends, even without its server.
 func connectTo(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -31,7 +31,7 @@ func connectTo(t *testing.T, dsn string) *pgx.Conn {
 	return conn
 }
 
-// insertNote notes something, and tells the channel that it returns how that ended.
+// insertNote inserts a row, and sends the result to the returned channel.
 func insertNote(t *testing.T, dsn, body string) <-chan error {
 	t.Helper()
 	conn, ended := connectTo(t, dsn), make(chan error, 1)
@@ -79,7 +79,7 @@ func TestACommitWaitsForTheStandbyAndSurvivesAFailover(t *testing.T) {
 	require.Equal(t, []string{"1 before", "2 acknowledged late", "4 after the failover"}, readNotes(t, pair.StandbyDSN()))
 }
 
-// A commit that is cancelled while it waits for the standby is on the primary alone.
+// A commit that is cancelled while it waits for the standby is only on the primary.
 func TestACancelledWaitIsACommitOnOneMachine(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t)

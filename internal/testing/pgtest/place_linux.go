@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// chooseParentDir answers where the shared server lives: in memory where there is plenty,
-// because some disks take a second for the thousand files of a cluster; else in
-// the usual place. Setting TMPDIR decides otherwise.
+// chooseParentDir returns the parent directory of the shared server: in memory if there is
+// enough, because some disks take a second for the thousand files of a cluster; otherwise
+// the temporary directory. TMPDIR takes precedence.
 func chooseParentDir() string {
 	const memory, plenty = "/dev/shm", 4 << 30
 	if os.Getenv("TMPDIR") != "" || !hasRoom(memory, plenty) {
@@ -17,8 +17,8 @@ func chooseParentDir() string {
 	return memory
 }
 
-// hasRoom tells whether this process may make files in a folder, and has so many bytes
-// left for them. In a container the folder may have room and be closed, or read-only.
+// hasRoom reports whether this process may create files in a folder, and whether it has so
+// many bytes left. In a container the folder may have room but be closed or read-only.
 func hasRoom(folder string, bytes uint64) bool {
 	const writeAndEnter = 0b011
 	if syscall.Access(folder, writeAndEnter) != nil {

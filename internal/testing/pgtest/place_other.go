@@ -4,5 +4,5 @@ package pgtest
 
 import "os"
 
-// chooseParentDir answers where the shared server lives.
+// chooseParentDir returns the parent directory of the shared server.
 func chooseParentDir() string { return os.TempDir() }

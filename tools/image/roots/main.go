@@ -1,9 +1,8 @@
-// Command roots prints the CA certificates that Mozilla trusts, as PEM. They come
-// from a Go module, so that go.sum says which they are, on any machine and in any
-// base image.
+// Command roots prints the CA certificates that Mozilla trusts, as PEM. They come from a Go
+// module, so that go.sum pins them, on any machine and in any base image.
 //
-// The Dockerfile and `make image` both put them into the image. A root that is
-// trusted under a condition is left out: PEM cannot say the condition.
+// The Dockerfile and `make image` both put them into the image. A root that is trusted under a
+// condition is left out: PEM cannot express the condition.
 package main
 
 import (

@@ -1,11 +1,11 @@
-// All at once: single events, batches and questions. RATE is the rate of the single
+// Single events, batches and queries at the same time. RATE is the rate of the single
 // events, and of those in batches as well.
 
 import { config, demand, pace } from './lib/config.js';
 import { arrivals, batching, summaryTrendStats, thresholds } from './lib/options.js';
-import { Crowd } from './lib/events.js';
+import { Visitors } from './lib/events.js';
 import { send, sendBatch } from './lib/api.js';
-import { asking, bounds, seed } from './lib/queries.js';
+import { bounds, queryScenarios, seed } from './lib/queries.js';
 import { summary } from './lib/summary.js';
 
 demand('ingestKey', 'readKey');
@@ -13,7 +13,7 @@ demand('ingestKey', 'readKey');
 const speed = pace(100, '30s');
 
 export const options = {
-  scenarios: { ingest: arrivals('ingest', speed), batch: batching('batch', speed), ...asking(speed) },
+  scenarios: { ingest: arrivals('ingest', speed), batch: batching('batch', speed), ...queryScenarios(speed) },
   thresholds: thresholds({ ingest: config.p99, batch: config.p99, ...bounds }),
   summaryTrendStats,
 };
@@ -22,9 +22,9 @@ export function setup() {
   return seed();
 }
 
-// k6 may let one virtual user serve several scenarios, one after the other.
-const visitors = new Crowd(3);
-const applications = new Crowd(Math.ceil(config.batch / 5));
+// k6 may use one virtual user for several scenarios, one after another.
+const visitors = new Visitors(3);
+const applications = new Visitors(Math.ceil(config.batch / 5));
 
 export function ingest() {
   send(visitors.next(Date.now()));

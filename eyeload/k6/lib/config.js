@@ -1,6 +1,6 @@
-// Every variable that the scripts read stands here, with its default. docs/k6.md
-// has the same list for people. k6 passes the environment of its own process on;
-// `k6 run -e NAME=value` sets one for a run.
+// All variables of the scripts, with their defaults. docs/k6.md has the same list for readers.
+// k6 passes the environment of its own process on; `k6 run -e NAME=value` sets a variable for a
+// run.
 
 function text(name, fallback) {
   const value = __ENV[name];
@@ -16,45 +16,44 @@ function whole(name, fallback) {
 }
 
 export const config = {
-  // The service, without a slash at its end.
+  // The URL of the service, without a slash at its end.
   url: text('THEEYE_URL', 'http://127.0.0.1:8080').replace(/\/+$/, ''),
   ingestKey: text('THEEYE_INGEST_KEY', ''),
   readKey: text('THEEYE_READ_KEY', ''),
 
-  // Events of one request of batch.js, of mixed.js and of the setup of queries. The
-  // service refuses more than its limits.batch_events.
+  // The number of events in a request of batch.js, of mixed.js and of the setup of queries. The
+  // service rejects more than its limits.batch_events.
   batch: whole('BATCH', 100),
-  // Questions of each kind that are asked in a second.
+  // The number of queries of each kind a second.
   queryRate: whole('QUERY_RATE', 5),
-  // The bounds in milliseconds that 99 of 100 requests stay under.
+  // The bounds of the 99th percentile, in milliseconds.
   p99: whole('P99_MS', 500),
   queryP99: whole('QUERY_P99_MS', 500),
-  // Virtual users of each scenario. An arrival that finds none free is dropped, and
-  // a dropped arrival fails the run, so there are more than a good run needs.
+  // Virtual users of each scenario. An arrival that finds no free one is dropped, and a dropped
+  // arrival fails the run, so there are more than a good run needs.
   vus: whole('VUS', 50),
   queryVUs: whole('QUERY_VUS', 10),
-  // Sessions that are stored before questions are asked.
+  // The number of sessions that are stored before the queries.
   sessions: whole('SESSIONS', 40),
-  // Events of one page, and how many pages are followed.
+  // The number of events on a page, and the number of pages that are followed.
   page: whole('PAGE', 50),
   pages: whole('PAGES', 5),
-  // soak.js sends one event again after so many new ones.
+  // The number of new events after which soak.js sends one event again.
   resendEvery: whole('RESEND_EVERY', 10),
-  // How long a request may take before it counts as failed; the service itself
+  // The time after which a request counts as failed; the service itself
   // answers within its budget of 5 s.
   timeout: text('TIMEOUT', '10s'),
-  // The folder of the summaries, which must exist; without it they go to standard
-  // output only.
+  // The folder of the summaries, which must exist; without it they are only printed to standard
+  // output.
   summaryDir: text('SUMMARY_DIR', '').replace(/\/+$/, ''),
 };
 
-// pace reads how many events a second are sent, and for how long. Scripts differ
-// in what is sensible.
+// pace reads the rate of events and the duration. Each script has its own defaults.
 export function pace(rate, duration) {
   return { rate: whole('RATE', rate), duration: text('DURATION', duration) };
 }
 
-// demand ends a run that would be refused at once, with the name of what is missing.
+// demand ends a run at once if a key is missing, and names its variable.
 export function demand(...names) {
   const variables = { ingestKey: 'THEEYE_INGEST_KEY', readKey: 'THEEYE_READ_KEY' };
   const missing = names.filter((name) => config[name] === '').map((name) => variables[name]);

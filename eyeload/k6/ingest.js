@@ -2,7 +2,7 @@
 
 import { config, demand, pace } from './lib/config.js';
 import { arrivals, summaryTrendStats, thresholds } from './lib/options.js';
-import { Crowd } from './lib/events.js';
+import { Visitors } from './lib/events.js';
 import { send } from './lib/api.js';
 import { summary } from './lib/summary.js';
 
@@ -14,12 +14,12 @@ export const options = {
   summaryTrendStats,
 };
 
-// Each virtual user sees to sessions of its own, one request after the other, and
-// so knows which sequence comes next.
-const crowd = new Crowd(3);
+// Each virtual user sends the events of its own sessions, one request after another, so that
+// it knows the next sequence.
+const visitors = new Visitors(3);
 
 export function ingest() {
-  send(crowd.next(Date.now()));
+  send(visitors.next(Date.now()));
 }
 
 export const handleSummary = summary('ingest');

@@ -1,12 +1,11 @@
-// What a run came to: as text for people at a terminal, as JSON for machines, and as
-// one HTML page that needs nothing else. k6 hands over `data` as its page "Custom
-// summary" describes it.
+// The result of a run: as text for a terminal, as JSON for programs, and as one self-contained
+// HTML page. k6's page "Custom summary" describes `data`.
 
 import { config } from './config.js';
 import { summaryTrendStats } from './options.js';
 
-// The order in which the values of a metric are shown: the value of a gauge, those of trends
-// as the options name them, then those of counters and rates. k6 passes them in random order.
+// The order in which the values of a metric are shown: the value of a gauge, the values of trends
+// in the order of the options, then those of counters and rates. k6 passes them in random order.
 const order = ['value', ...summaryTrendStats, 'rate', 'passes', 'fails'];
 
 // summary makes a script's handleSummary.
@@ -22,7 +21,7 @@ export function summary(script) {
   };
 }
 
-// digest takes from the data what a reader asks for. Setup data is left out.
+// digest selects the data for the summary. Setup data is left out.
 function digest(script, data) {
   const told = data.metrics === undefined ? machineReadable(data) : classic(data);
   const thresholds = [];
@@ -53,7 +52,7 @@ function byText(a, b) {
   return a < b ? -1 : 1;
 }
 
-// sorted puts the values of a metric in order; those that the order does not name come last.
+// sorted sorts the values of a metric; values that the order does not name come last.
 function sorted(values) {
   const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
   const names = Object.keys(values).sort((a, b) => place(a) - place(b) || byText(a, b));
@@ -69,9 +68,8 @@ function checksOf(group) {
   return checks.concat(...groups.map(checksOf));
 }
 
-// machineReadable reads the form that k6 1.5 and newer hand over when
-// K6_NEW_MACHINE_READABLE_SUMMARY is set. It tells whether the run passed, but not
-// by which thresholds.
+// machineReadable reads the form of k6 1.5 and newer when K6_NEW_MACHINE_READABLE_SUMMARY is
+// set. It says whether the run passed, but not the result of each threshold.
 function machineReadable({ config: run, results }) {
   const metrics = {};
   for (const metric of results.metrics) {
@@ -81,14 +79,14 @@ function machineReadable({ config: run, results }) {
   return { metrics, checks: listed || orderedChecks || [], duration: run.duration * 1000, passed: results.passed };
 }
 
-// measured is the value that a threshold was about: `p(99)` of `p(99)<500`.
+// measured returns the value that a threshold bounds: `p(99)` for `p(99)<500`.
 function measured(threshold, values) {
   const method = /^\s*(\w+(?:\([\d.]+\))?)/.exec(threshold);
   const value = method === null ? undefined : (values || {})[method[1]];
   return value === undefined ? null : value;
 }
 
-// shown writes a number with five digits: a rate of 0.9998 must not read as 1.00.
+// shown formats a number with five digits: a rate of 0.9998 must not be shown as 1.00.
 function shown(value) {
   if (typeof value !== 'number') {
     return 'none';

@@ -1,6 +1,6 @@
-// Events as a shop's applications send them: visitors who look at pages, scroll,
-// click, and now and then fill in a form. Nothing is imported, so that ids need no
-// module that a version of k6 might not have.
+// Events like those of a shop's applications: visitors look at pages, scroll, click, and
+// sometimes fill in a form. Nothing is imported, so that ids need no module that a version of
+// k6 may lack.
 
 function hex(number, digits) {
   return number.toString(16).padStart(digits, '0');
@@ -14,7 +14,7 @@ function pick(list) {
   return list[random(list.length)];
 }
 
-// uuidv7 makes an id as RFC 9562 has it: 48 bits of time, then 74 random ones.
+// uuidv7 makes an id by RFC 9562: 48 bits of time, then 74 random bits.
 export function uuidv7(milliseconds) {
   const time = hex(milliseconds, 12);
   const a = hex(0x7000 + random(0x1000), 4);
@@ -32,8 +32,8 @@ const referrers = ['https://search.example.org/', 'https://news.example.net/a?b=
 const elements = ['chat bubble', 'add to basket', 'menu', 'newsletter', 'langue: français'];
 const names = ['Ada', 'José', 'Zoë', '美咲', 'Oluwaseun'];
 
-// aPage is what a visitor does on one page.
-function aPage() {
+// pageSteps returns the steps of a visitor on one page.
+function pageSteps() {
   const path = pick(paths);
   const steps = [
     { category: pageInteraction, name: 'pageview', data: { host, path, referrer: pick(referrers), width: pick([390, 1280, 1920]) } },
@@ -53,14 +53,14 @@ function aPage() {
   return steps;
 }
 
-// Visit is a session with a life of one to five pages. It counts what it gave out,
-// which is the sequence of each event so long as all of them are stored.
+// Visit is a session of one to five pages. It counts the events that it returned; the count
+// is the sequence of each event as long as all of them are stored.
 export class Visit {
   constructor(startedAt) {
     this.id = uuidv7(startedAt);
     this.steps = [];
     for (let pages = 1 + random(5); pages > 0; pages--) {
-      this.steps.push(...aPage());
+      this.steps.push(...pageSteps());
     }
     this.given = 0;
   }
@@ -69,13 +69,13 @@ export class Visit {
     return this.given >= this.steps.length;
   }
 
-  // abandon ends the visit: after a request that failed, nobody knows what of it is
-  // stored, and so which sequence is next.
+  // abandon ends the visit: after a failed request, the stored events, and so the next
+  // sequence, are unknown.
   abandon() {
     this.given = this.steps.length;
   }
 
-  // next makes the visit's next event. place is the sequence it will have.
+  // next makes the visit's next event. place is its expected sequence.
   next(at) {
     const { category, name, data } = this.steps[this.given];
     this.given += 1;
@@ -85,8 +85,8 @@ export class Visit {
   }
 }
 
-// Crowd is a number of visits at once. Who leaves makes room for a new one.
-export class Crowd {
+// Visitors are some concurrent visits. A visit that is over is replaced by a new one.
+export class Visitors {
   constructor(size) {
     this.size = size;
     this.visits = [];
@@ -110,7 +110,7 @@ export class Crowd {
   }
 }
 
-// pastVisit makes all events of a visit that began at a time, seconds apart.
+// pastVisit makes all events of a visit that began at a time, some seconds apart.
 export function pastVisit(startedAt) {
   const visit = new Visit(startedAt);
   const made = [];

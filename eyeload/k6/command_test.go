@@ -17,12 +17,13 @@ import (
 // command runs scripts/k6, and returns its exit code and what it said.
 func command(t *testing.T, env []string, scripts ...string) (code int, said string) {
 	t.Helper()
-	c := exec.CommandContext(context.Background(), filepath.Join("..", "scripts", "k6"), scripts...)
+	c := exec.CommandContext(context.Background(), filepath.Join("..", "..", "scripts", "k6"), scripts...)
 	c.Env = append(c.Environ(), env...)
 	out, err := c.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), string(out)
 	}
+
 	require.NoError(t, err)
 	return 0, string(out)
 }
@@ -40,7 +41,7 @@ func TestTheCommandRefusesScriptsThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	code, said := command(t, []string{"K6=bash"}, "ingest", "digest")
 	require.Equal(t, 64, code, said)
-	require.Contains(t, said, "no k6/digest.js")
+	require.Contains(t, said, "no eyeload/k6/digest.js")
 }
 
 func TestTheCommandStartsAServiceAndStopsIt(t *testing.T) {
@@ -62,7 +63,7 @@ func TestTheCommandStartsAServiceAndStopsIt(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(noted)), "\n")
 	require.Len(t, lines, 3, "what follows a script that failed runs all the same")
 	for i, script := range []string{"ingest", "batch", "query"} {
-		require.Contains(t, lines[i], "run k6/"+script+".js RATE=7 DURATION=3s SUMMARY_DIR=bin/k6 200 http://")
+		require.Contains(t, lines[i], "run eyeload/k6/"+script+".js RATE=7 DURATION=3s SUMMARY_DIR=bin/k6 200 http://")
 	}
 
 	address, err := url.Parse(lines[0][strings.LastIndex(lines[0], " ")+1:])

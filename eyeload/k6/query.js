@@ -1,14 +1,14 @@
-// Questions: timelines, a category within a range of time, sessions, single events.
+// Queries: timelines, a category within a range of time, sessions, single events.
 
 import { demand, pace } from './lib/config.js';
 import { summaryTrendStats, thresholds } from './lib/options.js';
-import { asking, bounds, seed } from './lib/queries.js';
+import { bounds, queryScenarios, seed } from './lib/queries.js';
 import { summary } from './lib/summary.js';
 
 demand('ingestKey', 'readKey');
 
 export const options = {
-  scenarios: asking(pace(1, '30s')),
+  scenarios: queryScenarios(pace(1, '30s')),
   thresholds: thresholds(bounds),
   summaryTrendStats,
 };

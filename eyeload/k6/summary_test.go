@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dop251/goja"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,15 +36,23 @@ type report struct {
 	} `json:"metrics"`
 }
 
-// summarised calls a script's handleSummary, and returns what k6 would write where.
-func summarised(t *testing.T, script, data string, env map[string]string) map[string]string {
+// summarise calls a script's handleSummary, and returns what k6 would write where.
+func summarise(t *testing.T, script, data string, env map[string]string) map[string]string {
 	t.Helper()
-	v, err := load(t, script, variables(env)).user()
+	runtime, exports, err := initScript(t, script, variables(env))
 	require.NoError(t, err)
-	text, err := v.call("handleSummary", data)
+
+	var decoded any
+	require.NoError(t, json.Unmarshal([]byte(data), &decoded))
+
+	function, exported := goja.AssertFunction(exports.Get("handleSummary"))
+	require.True(t, exported)
+	written, err := function(goja.Undefined(), runtime.ToValue(decoded))
 	require.NoError(t, err)
+
 	files := map[string]string{}
-	require.NoError(t, json.Unmarshal([]byte(text), &files))
+	require.NoError(t, runtime.ExportTo(written, &files))
+
 	return files
 }
 
@@ -65,6 +74,7 @@ func rows(t *testing.T, page string) (found [][]string) {
 		if errors.Is(err, io.EOF) {
 			return found
 		}
+
 		require.NoError(t, err)
 		switch token := token.(type) {
 		case xml.StartElement:
@@ -72,6 +82,7 @@ func rows(t *testing.T, page string) (found [][]string) {
 			for _, attribute := range token.Attr {
 				require.NotContains(t, []string{"src", "href"}, attribute.Name.Local)
 			}
+
 			switch token.Name.Local {
 			case "tr":
 				found = append(found, nil)
@@ -93,7 +104,7 @@ func TestSummariesNameEachThresholdAndHowItWent(t *testing.T) {
 	t.Parallel()
 	data := sample(t, "summary.json")
 	for _, script := range scripts() {
-		files := summarised(t, script, data, map[string]string{"SUMMARY_DIR": "out/k6/"})
+		files := summarise(t, script, data, map[string]string{"SUMMARY_DIR": "out/k6/"})
 		require.Len(t, files, 3)
 
 		var r report
@@ -117,6 +128,7 @@ func TestSummariesNameEachThresholdAndHowItWent(t *testing.T) {
 			word := strings.Replace(threshold.verdict, "failed", "FAILED", 1)
 			require.Contains(t, files["stdout"], "  "+word+"  "+threshold.metric+"  "+threshold.expression+"  ("+threshold.value+")\n")
 		}
+
 		require.Contains(t, table, []string{"failed", "ingest: status is 201", "2999", "1"})
 		require.Contains(t, table, []string{"passed", `in a group: <b>bold</b> & "quoted"`, "5", "0"})
 		for name, text := range files {
@@ -128,7 +140,7 @@ func TestSummariesNameEachThresholdAndHowItWent(t *testing.T) {
 func TestASummaryOfARunThatPassed(t *testing.T) {
 	t.Parallel()
 	data := strings.ReplaceAll(sample(t, "summary.json"), `"ok": false`, `"ok": true`)
-	files := summarised(t, "ingest", data, map[string]string{"SUMMARY_DIR": "here"})
+	files := summarise(t, "ingest", data, map[string]string{"SUMMARY_DIR": "here"})
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(files["here/ingest.json"]), &r))
 	require.True(t, r.Passed)
@@ -138,14 +150,14 @@ func TestASummaryOfARunThatPassed(t *testing.T) {
 
 func TestASummaryNeedsNoFolder(t *testing.T) {
 	t.Parallel()
-	files := summarised(t, "ingest", sample(t, "summary.json"), nil)
+	files := summarise(t, "ingest", sample(t, "summary.json"), nil)
 	require.Len(t, files, 1)
 	require.Contains(t, files["stdout"], "ingest: FAILED in 30.021 s")
 }
 
 func TestTheMachineReadableFormIsUnderstood(t *testing.T) {
 	t.Parallel()
-	files := summarised(t, "ingest", sample(t, "summary-machine-readable.json"), map[string]string{"SUMMARY_DIR": "here"})
+	files := summarise(t, "ingest", sample(t, "summary-machine-readable.json"), map[string]string{"SUMMARY_DIR": "here"})
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(files["here/ingest.json"]), &r))
 	require.False(t, r.Passed)

@@ -1,15 +1,15 @@
-// Few events for a long time, some of them sent again: a client that is in doubt
-// resends, and must be told the same sequence however much later it does.
+// Few events for a long time, some of them sent again: a client that has no answer sends an
+// event again, and must get the same sequence however much later it does.
 
 import { config, demand, pace } from './lib/config.js';
 import { arrivals, summaryTrendStats, thresholds } from './lib/options.js';
-import { Crowd } from './lib/events.js';
+import { Visitors } from './lib/events.js';
 import { send, sendAgain } from './lib/api.js';
 import { summary } from './lib/summary.js';
 
 demand('ingestKey');
 
-// Few virtual users, so that each has stored enough to send again.
+// Few virtual users, so that each has stored enough events to send again.
 const vus = Math.min(config.vus, 10);
 
 export const options = {
@@ -18,10 +18,10 @@ export const options = {
   summaryTrendStats,
 };
 
-const crowd = new Crowd(3);
+const visitors = new Visitors(3);
 
-// What this virtual user had stored. The first ones are never forgotten, so that
-// duplicates grow as old as the run; the later ones make room for one another.
+// The stored events of this virtual user. The first ones are kept for ever, so that duplicates
+// become as old as the run; the later ones replace one another.
 const remembered = [];
 const room = 1000;
 let sent = 0;
@@ -36,7 +36,7 @@ function remember(made) {
 }
 
 export function soak() {
-  const made = crowd.next(Date.now());
+  const made = visitors.next(Date.now());
   if (send(made)) {
     remember(made);
   }

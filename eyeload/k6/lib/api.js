@@ -1,19 +1,19 @@
-// Requests, and the checks that hold the answers to the contract: a 2xx is not
-// enough, the verdict has to be the right one.
+// Requests, and the checks of the answers against the contract: a 2xx is not enough, the
+// verdict has to be right.
 
 import http from 'k6/http';
 import { check } from 'k6';
 import { Counter } from 'k6/metrics';
 import { config } from './config.js';
 
-// Events that the service said are stored anew; its rate is the throughput.
+// Events with the verdict stored; the rate of this counter is the throughput.
 const stored = new Counter('events_stored');
 
 // Made once, as k6 advises.
 const expects = { 200: http.expectedStatuses(200), 201: http.expectedStatuses(201) };
 
-// request sends one and reads its answer. name groups it, in place of a URL that
-// differs with every id. What is not JSON is read as an empty object, so that checks
+// request sends a request and reads the answer. name groups the requests, instead of a URL
+// that contains an id. An answer that is not JSON is read as an empty object, so that checks
 // fail and do not throw.
 function request(method, path, body, name, status, key) {
   const params = {
@@ -42,8 +42,7 @@ function positive(sequence) {
   return Number.isInteger(sequence) && sequence > 0;
 }
 
-// send posts one event as Visit.next made it, and tells whether it was stored as it
-// should be.
+// send posts one event from Visit.next, and returns whether it was stored correctly.
 export function send(made, name = 'ingest') {
   const { status, document } = request('POST', '/v1/events', JSON.stringify(made.event), name, 201, config.ingestKey);
   const good = check(document, {
@@ -83,7 +82,7 @@ export function sendBatch(batch, name = 'batch') {
   return good;
 }
 
-// sendAgain posts an event that was stored before, which must change nothing.
+// sendAgain posts a stored event again, which must change nothing.
 export function sendAgain(made, name = 'resend') {
   const { status, document } = request('POST', '/v1/events', JSON.stringify(made.event), name, 200, config.ingestKey);
   return check(document, {
@@ -94,15 +93,15 @@ export function sendAgain(made, name = 'resend') {
   });
 }
 
-// get asks for one thing and holds it to further checks.
+// get requests one object and runs further checks on it.
 export function get(path, name, checks = {}) {
   const { status, document } = request('GET', path, null, name, 200, config.readKey);
   check(document, { [`${name}: status is 200`]: () => status === 200, ...named(name, checks) });
   return document;
 }
 
-// list follows the cursors of a list, at most config.pages pages of it, and holds all
-// that it got to further checks. complete tells that the last page was reached.
+// list follows the cursors of a list, at most config.pages pages of it, and runs further
+// checks on all items. complete says whether the last page was reached.
 export function list(path, parameters, member, name, checks) {
   const items = [];
   let cursor = null;

@@ -1,8 +1,8 @@
-// Batches: the same events a second as ingest.js in fewer requests.
+// Batches: the same rate of events as ingest.js in fewer requests.
 
 import { config, demand, pace } from './lib/config.js';
 import { batching, summaryTrendStats, thresholds } from './lib/options.js';
-import { Crowd } from './lib/events.js';
+import { Visitors } from './lib/events.js';
 import { sendBatch } from './lib/api.js';
 import { summary } from './lib/summary.js';
 
@@ -14,11 +14,11 @@ export const options = {
   summaryTrendStats,
 };
 
-// As many sessions as a batch of a busy application would hold.
-const crowd = new Crowd(Math.ceil(config.batch / 5));
+// As many sessions as in a batch of a busy application.
+const visitors = new Visitors(Math.ceil(config.batch / 5));
 
 export function batch() {
-  sendBatch(crowd.batch(config.batch, Date.now()));
+  sendBatch(visitors.batch(config.batch, Date.now()));
 }
 
 export const handleSummary = summary('batch');

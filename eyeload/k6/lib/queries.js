@@ -1,6 +1,5 @@
-// What analysts ask, and what the answers have to be. The events that are asked for
-// are stored first, in a stretch of time of their own, so that the right answer is
-// known while other events keep coming in.
+// The queries of analysts, and the right answers. The queried events are stored first, in a
+// period of their own, so that the right answer is known while other events arrive.
 
 import { config } from './config.js';
 import { pageInteraction, pastVisit } from './events.js';
@@ -9,8 +8,8 @@ import { arrivals } from './options.js';
 
 const hour = 3600 * 1000;
 
-// seed stores config.sessions sessions that began within an hour that ended an hour
-// ago. What it returns goes to every virtual user, so it is kept small.
+// seed stores config.sessions sessions that began between two hours and one hour ago. Its
+// result is copied to every virtual user, so it is small.
 export function seed() {
   const end = Date.now() - hour;
   const begin = end - hour;
@@ -23,7 +22,7 @@ export function seed() {
   }
   for (let i = 0; i < made.length; i += config.batch) {
     if (!sendBatch(made.slice(i, i + config.batch), 'seed')) {
-      throw new Error('the events that are to be asked for could not be stored');
+      throw new Error('the events for the queries could not be stored');
     }
   }
   return { sessions, from: new Date(begin).toISOString(), to: new Date(end).toISOString() };
@@ -33,7 +32,7 @@ function pick(items) {
   return items[Math.floor(Math.random() * items.length)];
 }
 
-// ascending tells that times and then sequences go up. RFC 3339 in UTC with a fixed
+// ascending returns whether times and then sequences go up. RFC 3339 in UTC with a fixed
 // number of digits sorts as text.
 function ascending(events) {
   return events.every((event, i) => i === 0 || events[i - 1].timestamp < event.timestamp ||
@@ -44,14 +43,14 @@ function unique(items, id) {
   return new Set(items.map((item) => item[id])).size === items.length;
 }
 
-// within tells that a time lies in the range of the seed: from is inclusive, to is
-// not.
+// within returns whether a time is in the range of the seed: from is inclusive, to is
+// exclusive.
 function within(data, time) {
   const at = Date.parse(time);
   return at >= Date.parse(data.from) && at < Date.parse(data.to);
 }
 
-// timelines asks for all events of one session, in their order.
+// timelines requests all events of one session, in their order.
 export function timelines(data) {
   const { id, events } = pick(data.sessions);
   list(`/v1/sessions/${id}/events`, {}, 'events', 'timeline', {
@@ -62,7 +61,7 @@ export function timelines(data) {
   });
 }
 
-// pages asks for a category within a range of time, newest first, page by page.
+// pages requests a category within a range of time, newest first, page by page.
 export function pages(data) {
   const parameters = { category: pageInteraction, from: data.from, to: data.to, order: 'desc' };
   list('/v1/events', parameters, 'events', 'pages', {
@@ -74,7 +73,7 @@ export function pages(data) {
   });
 }
 
-// sessions asks which sessions began within a range of time, and for one of them.
+// sessions requests the sessions that began within a range of time, and one of them.
 export function sessions(data) {
   list('/v1/sessions', { from: data.from, to: data.to }, 'sessions', 'sessions', {
     'there are sessions': ({ items }) => items.length > 0,
@@ -90,7 +89,7 @@ export function sessions(data) {
   });
 }
 
-// byId asks for one event.
+// byId requests one event.
 export function byId(data) {
   const { id, events } = pick(data.sessions);
   const place = Math.floor(Math.random() * events.length);
@@ -100,9 +99,9 @@ export function byId(data) {
   });
 }
 
-// asking are the scenarios of all questions; a script exports the functions under
+// queryScenarios returns the scenarios of all queries; a script exports the functions with
 // these names.
-export function asking({ duration }) {
+export function queryScenarios({ duration }) {
   const scenario = (exec) => arrivals(exec, { rate: config.queryRate, duration, vus: config.queryVUs });
   return {
     timelines: scenario('timelines'),
@@ -112,7 +111,7 @@ export function asking({ duration }) {
   };
 }
 
-// bounds are the names that the questions are tagged with.
+// bounds has a bound for each name that the queries are tagged with.
 export const bounds = {
   timeline: config.queryP99,
   pages: config.queryP99,
