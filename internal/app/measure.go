@@ -12,6 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
@@ -42,12 +43,9 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 
 // registerMetrics makes the state of the service a metric.
 func (s *Service) registerMetrics(meter metric.Meter) error {
-	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests being served"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(s.inFlight.Load())
-			return nil
-		}))
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.http.requests.in_flight", "{request}", "Requests being served", s.inFlight.Load)
+
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
 		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
@@ -59,7 +57,7 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 			o.Observe(state)
 			return nil
 		}))
-	if err := errors.Join(flying, ready); err != nil {
+	if err := errors.Join(set.Err(), ready); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
 

@@ -187,7 +187,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		return err
 	}
 
-	s.collector.Start() //nolint:contextcheck // it outlives the start
+	s.collector.Start(ctx)
 	s.retentionWorker = retention.New(retention.Config{
 		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)

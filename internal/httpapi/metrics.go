@@ -67,9 +67,9 @@ func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 	set := instrument.NewSet(m.meter)
 
 	set.AddGauge("theeye.http.body.memory", "By",
-		"Bytes of request bodies in memory", func() (int64, bool) { return b.held.Load(), true })
+		"Bytes of request bodies in memory", b.held.Load)
 	set.AddGauge("theeye.http.body.memory.limit", "By",
-		"Limit of the bytes of request bodies in memory", func() (int64, bool) { return b.memory, true })
+		"Limit of the bytes of request bodies in memory", func() int64 { return b.memory })
 
 	return set.Err()
 }

@@ -81,7 +81,7 @@ func BenchmarkPost(b *testing.B) {
 	collector := ingest.New(ingest.Config{
 		Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 	}, ingest.Deps{Store: instantStore{}, Logger: zap.NewNop(), NewID: makeID, Now: time.Now})
-	collector.Start()
+	collector.Start(b.Context())
 	b.Cleanup(func() { collector.Stop(context.Background()) })
 	rules := event.DefaultRules()
 	handler, err := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{

@@ -34,7 +34,7 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				}
 
 				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
-				c.Start()
+				c.Start(t.Context())
 				began := time.Now()
 
 				for _, stranger := range strangers {

@@ -43,7 +43,7 @@ func timed(t *testing.T, store ingest.Store, stored *timings) *ingest.Collector 
 	c := ingest.New(config(), ingest.Deps{
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Timings: stored,
 	})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }
