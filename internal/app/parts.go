@@ -102,7 +102,7 @@ func (s *Service) startCollector(shared stores) error {
 		return err
 	}
 
-	s.collector.Start()
+	s.collector.Start(ctx)
 	return nil
 }
 

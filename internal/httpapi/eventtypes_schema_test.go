@@ -67,3 +67,13 @@ func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	require.NotContains(t, string(errors.Body), "canary")
 	require.Contains(t, string(errors.Body), `user`)
 }
+
+func TestUnregisteredTypes(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+	require.Equal(t, http.StatusBadRequest, refused.Status)
+	require.Contains(t, string(refused.Body), "unknown_event_type")
+	putType(t, s.Client, "page", "view", `{}`)
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
+}

@@ -399,13 +399,3 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from event where data::text like '%hmac-sha256:%' and data::text like '%******%'`).Scan(&kept))
 	require.Equal(t, 1, kept)
 }
-
-func TestUnregisteredTypes(t *testing.T) {
-	t.Parallel()
-	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
-	rejected := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
-	require.Equal(t, http.StatusBadRequest, rejected.Status)
-	require.Contains(t, string(rejected.Body), "unknown_event_type")
-	putType(t, s.Client, "page", "view", `{}`)
-	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
-}
