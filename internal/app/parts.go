@@ -40,7 +40,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		return err
 	}
 
-	if err := s.startCollector(shared); err != nil { //nolint:contextcheck // it outlives the start
+	if err := s.startCollector(ctx, shared); err != nil {
 		return err
 	}
 
@@ -79,7 +79,7 @@ func (s *Service) startCaches(ctx context.Context, shared stores) error {
 }
 
 // startCollector starts the lanes of group commit.
-func (s *Service) startCollector(shared stores) error {
+func (s *Service) startCollector(ctx context.Context, shared stores) error {
 	events := postgres.NewEventStore(RejectionBounds(s.config), postgres.EventStoreDeps{
 		DB:      s.db,
 		NewID:   NewID,
@@ -108,14 +108,14 @@ func (s *Service) startCollector(shared stores) error {
 
 // startWorkers starts the workers of retention, of indexes and of erasures.
 func (s *Service) startWorkers(ctx context.Context, shared stores) {
-	kept := s.config.Retention
+	ages := s.config.Retention
 	s.retentionWorker = retention.New(retention.Config{
-		Events:   kept.Events,
-		Errors:   kept.Errors,
+		Events:   ages.Events,
+		Errors:   ages.Errors,
 		MaxAge:   s.rules.MaxAge,
-		Timings:  kept.Timings,
-		Audit:    kept.Audit,
-		Interval: kept.Interval,
+		Timings:  ages.Timings,
+		Audit:    ages.Audit,
+		Interval: ages.Interval,
 	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
 	s.retentionWorker.Start(ctx)
 
