@@ -12,6 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
@@ -42,12 +43,9 @@ func (s *Service) newInstruments(ctx context.Context) (made instruments, err err
 
 // registerMetrics registers the state of the service as metrics.
 func (s *Service) registerMetrics(meter metric.Meter) error {
-	_, flying := meter.Int64ObservableGauge("theeye.http.requests.in_flight", metric.WithUnit("{request}"),
-		metric.WithDescription("Requests being served"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(s.inFlight.Load())
-			return nil
-		}))
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.http.requests.in_flight", "{request}", "Requests being served", s.inFlight.Load)
+
 	_, ready := meter.Int64ObservableGauge("theeye.ready",
 		metric.WithDescription("Whether the service accepts requests, as /readyz reports: 1 or 0"),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
@@ -59,7 +57,7 @@ func (s *Service) registerMetrics(meter metric.Meter) error {
 			o.Observe(state)
 			return nil
 		}))
-	if err := errors.Join(flying, ready); err != nil {
+	if err := errors.Join(set.Err(), ready); err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
 
@@ -93,11 +91,11 @@ func (s *Service) startCensus(ctx context.Context) error {
 	return nil
 }
 
-// closeTelemetry sends the remaining traces and metrics, also when ctx has ended. A dead
+// closeTelemetry sends the remaining traces and metrics, also after ctx has ended. A dead
 // collector delays the stop by at most this long, and delays no request.
 func (s *Service) closeTelemetry(ctx context.Context) error {
-	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	const timeout = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 
 	return s.telemetry.Close(ctx)

@@ -40,7 +40,7 @@ func (s *Service) buildParts(ctx context.Context) error {
 		return err
 	}
 
-	if err := s.startCollector(shared); err != nil { //nolint:contextcheck // it outlives the start
+	if err := s.startCollector(ctx, shared); err != nil {
 		return err
 	}
 
@@ -79,7 +79,7 @@ func (s *Service) startCaches(ctx context.Context, shared stores) error {
 }
 
 // startCollector starts the lanes of group commit.
-func (s *Service) startCollector(shared stores) error {
+func (s *Service) startCollector(ctx context.Context, shared stores) error {
 	events := postgres.NewEventStore(RejectionBounds(s.config), postgres.EventStoreDeps{
 		DB:      s.db,
 		NewID:   NewID,
@@ -102,7 +102,7 @@ func (s *Service) startCollector(shared stores) error {
 		return err
 	}
 
-	s.collector.Start()
+	s.collector.Start(ctx)
 	return nil
 }
 

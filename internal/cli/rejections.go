@@ -49,7 +49,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			NewID:  app.NewID,
 			Now:    time.Now,
 		})
-		collector.Start()                                //nolint:contextcheck // it ends with Stop
+		collector.Start(ctx)
 		defer collector.Stop(context.WithoutCancel(ctx)) // nothing waits any more
 
 		return use(Rejections{app.NewRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
