@@ -118,7 +118,6 @@ func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(even
 
 // applyEdit stores the new content of an event. All the rows involved are locked.
 func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
-
 	current := c.current
 	next := &envelope.Event
 	edited := current
