@@ -38,8 +38,10 @@ type ListenError struct {
 	Err error
 }
 
+// Error implements error.
 func (e *ListenError) Error() string { return e.Setting + ": " + e.Err.Error() }
 
+// Unwrap returns the error of the operating system.
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // ErrConfiguration means that the service cannot run with its configuration.

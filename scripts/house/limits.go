@@ -16,7 +16,7 @@ func houseLimits() []limit {
 		{key: "files-long", bound: 0},
 		{key: "blank-lines", bound: 9, least: true},
 		{key: "names", bound: 35},
-		{key: "documented", bound: 99, least: true},
+		{key: "documented", bound: 100, least: true},
 		{key: "tuples", bound: 0.1},
 		{key: "packed", bound: 0.5},
 		{key: "nolint", bound: 5},
