@@ -85,7 +85,9 @@ func (s *testbed) failOver(ctx context.Context) error {
 		return fmt.Errorf("promote the standby: %w", err)
 	}
 
-	s.server, p.standby, p.lostPrimary = p.standby, nil, s.server
+	p.lostPrimary = s.server
+	s.server = p.standby
+	p.standby = nil
 
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command runs scripts/k6, and returns its exit code and what it said.
+// command runs scripts/k6, and returns its exit code and its output.
 func command(t *testing.T, env []string, scripts ...string) (code int, said string) {
 	t.Helper()
 	c := exec.CommandContext(context.Background(), filepath.Join("..", "..", "scripts", "k6"), scripts...)
@@ -61,7 +61,7 @@ func TestTheCommandStartsAServiceAndStopsIt(t *testing.T) {
 	noted, err := os.ReadFile(notes)
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(noted)), "\n")
-	require.Len(t, lines, 3, "what follows a script that failed runs all the same")
+	require.Len(t, lines, 3, "the scripts after a failed one still run")
 	for i, script := range []string{"ingest", "batch", "query"} {
 		require.Contains(t, lines[i], "run eyeload/k6/"+script+".js RATE=7 DURATION=3s SUMMARY_DIR=bin/k6 200 http://")
 	}

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scripts are all that a user can run.
+// scripts are the scripts that a user can run.
 func scripts() []string { return []string{"ingest", "batch", "query", "mixed", "soak"} }
 
-// bundleScript parses a script with all that it imports. A name that a module does not
-// export, and a module that is neither here nor one of k6's, is an error.
+// bundleScript parses a script with its imports. A name that a module does not export is an
+// error, and so is a module that is neither here nor one of k6's.
 func bundleScript(t *testing.T, script string) string {
 	t.Helper()
 	result := api.Build(api.BuildOptions{
@@ -37,8 +37,8 @@ func bundleScript(t *testing.T, script string) string {
 	return string(result.OutputFiles[0].Contents)
 }
 
-// initScript runs what is outside of a script's functions, and returns its exports. What the
-// scripts import of k6 does nothing here.
+// initScript runs the code outside of a script's functions, and returns its exports. The
+// imports from k6 do nothing here.
 func initScript(t *testing.T, script string, env map[string]string) (*goja.Runtime, *goja.Object, error) {
 	t.Helper()
 	const wrapper = `(function(code) {
@@ -62,7 +62,7 @@ func initScript(t *testing.T, script string, env map[string]string) (*goja.Runti
 	return runtime, exports.ToObject(runtime), nil
 }
 
-// variables are what a script needs to begin at all, and more.
+// variables are the variables that a script requires, and more.
 func variables(more map[string]string) map[string]string {
 	all := map[string]string{"THEEYE_INGEST_KEY": "an ingest key", "THEEYE_READ_KEY": "a read key"}
 	maps.Copy(all, more)
@@ -70,14 +70,14 @@ func variables(more map[string]string) map[string]string {
 	return all
 }
 
-// options are those of k6's options that the scripts set.
+// options are the options of k6 that the scripts set.
 type options struct {
 	Scenarios  map[string]scenario `json:"scenarios"`
 	Thresholds map[string][]string `json:"thresholds"`
 	Trends     []string            `json:"summaryTrendStats"` //nolint:tagliatelle // k6's name
 }
 
-// scenario is one with an arrival-rate executor.
+// scenario is a scenario with an arrival-rate executor.
 type scenario struct {
 	Executor string `json:"executor"`
 	Exec     string `json:"exec"`
@@ -88,7 +88,7 @@ type scenario struct {
 	MaxVUs   int    `json:"maxVUs"`          //nolint:tagliatelle // k6's name
 }
 
-// readOptions returns the options of a script, of which none may be unknown here.
+// readOptions returns the options of a script, all of which have to be known here.
 func readOptions(t *testing.T, script string, env map[string]string) (options, *goja.Object) {
 	t.Helper()
 	_, exports, err := initScript(t, script, env)
@@ -112,7 +112,7 @@ func requireDuration(t *testing.T, text string) {
 	require.GreaterOrEqual(t, d, time.Second)
 }
 
-// Options that are wrong would end a run at its start, or be ignored.
+// Wrong options would end a run at its start, or be ignored.
 func TestOptionsCanBeRun(t *testing.T) {
 	t.Parallel()
 	for _, script := range scripts() {
@@ -169,7 +169,8 @@ func TestVariablesSetThePace(t *testing.T) {
 	require.Equal(t, one, o.Scenarios["ingest"])
 
 	many := one
-	many.Exec, many.TimeUnit = "batch", "20s" // 70 batches of 20 events in 20 seconds are 70 events a second
+	many.Exec = "batch"
+	many.TimeUnit = "20s" // 70 batches of 20 events in 20 seconds are 70 events a second
 	require.Equal(t, many, o.Scenarios["batch"])
 
 	asked := scenario{Executor: "constant-arrival-rate", Exec: "byId", TimeUnit: "1s", Duration: "90s", Rate: 3, VUs: 2, MaxVUs: 2}

@@ -36,7 +36,7 @@ type report struct {
 	} `json:"metrics"`
 }
 
-// summarise calls a script's handleSummary, and returns what k6 would write where.
+// summarise calls a script's handleSummary, and returns the files that k6 would write.
 func summarise(t *testing.T, script, data string, env map[string]string) map[string]string {
 	t.Helper()
 	runtime, exports, err := initScript(t, script, variables(env))
@@ -63,7 +63,7 @@ func sample(t *testing.T, name string) string {
 	return string(text)
 }
 
-// rows reads the tables of a page, each row as the texts of its cells.
+// rows reads the tables of a page: the texts of each row's cells.
 func rows(t *testing.T, page string) (found [][]string) {
 	t.Helper()
 	decoder := xml.NewDecoder(strings.NewReader(page))
@@ -161,7 +161,7 @@ func TestTheMachineReadableFormIsUnderstood(t *testing.T) {
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(files["here/ingest.json"]), &r))
 	require.False(t, r.Passed)
-	require.Empty(t, r.Thresholds, "it does not tell")
+	require.Empty(t, r.Thresholds, "the form has no thresholds")
 	require.Len(t, r.Checks, 1)
 	require.InDelta(t, 30020, r.DurationMS, 1e-6)
 	require.InDelta(t, 14.92, r.Metrics["http_req_duration"].Values["p(99)"], 1e-9)

@@ -16,13 +16,13 @@ type counters struct{ accepted, rejected, unavailable atomic.Int64 }
 func (c *Cache) RegisterMetrics(meter metric.Meter) error {
 	set := instrument.NewSet(meter)
 
-	set.AddGauge("theeye.access.directory.keys", "{key}",
+	set.AddGaugeIfKnown("theeye.access.directory.keys", "{key}",
 		"Keys in the key cache, including expired and revoked ones",
 		c.readFromIndex(func(x *index) int { return len(x.keys) }))
-	set.AddGauge("theeye.access.directory.applications", "{application}",
+	set.AddGaugeIfKnown("theeye.access.directory.applications", "{application}",
 		"Applications in the key cache, including disabled ones",
 		c.readFromIndex(func(x *index) int { return x.applications }))
-	set.AddSeconds("theeye.access.directory.age",
+	set.AddSecondsIfKnown("theeye.access.directory.age",
 		"Age of the key cache; past 4.5 s no key is accepted", c.Age)
 	set.AddCounters("theeye.access.authentications", "{authentication}",
 		"Authentications of requests by result: accepted, refused, or unavailable (keys could not be checked)",

@@ -16,7 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// accessLine is a line about a request.
+// accessLine is a log line about a request.
 type accessLine struct {
 	Level       string  `json:"level"`
 	Message     string  `json:"message"`
@@ -42,8 +42,8 @@ func accessLines(t *testing.T, log string) (lines []accessLine) {
 	return lines
 }
 
-// One of every so many requests is logged, with what leads to it, and each that
-// failed for a reason of ours.
+// One request in N is logged, with the ids that lead to it, and every request that failed
+// because of the service.
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	const every, sent = 4, 12

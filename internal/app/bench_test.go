@@ -27,14 +27,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// benchData is the payload of every event: 160 bytes, of what a page view carries.
+// benchData is the payload of every event: 160 bytes, like that of a page view.
 const benchData = `{"host":"www.example.com","path":"/products/shoes/running","referrer":"https://www.example.com/","load_ms":123.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`
 
-// BenchmarkIngest measures events a second from the handler to the commit, and
-// next to it what a bare COPY into the same tables with the same indexes reaches,
-// all on one durable Postgres that shares the machine. The metric of_copy is the
-// ratio to the best of those in the same run. No sockets are involved: what net/http
-// costs is not in the numbers.
+// BenchmarkIngest measures events a second from the handler to the commit, and next to it
+// the rate of a bare COPY into the same tables with the same indexes, all on one durable
+// Postgres on the same machine. The metric of_copy is the ratio to the best COPY of the
+// same run. There are no sockets: the cost of net/http is not in the numbers.
 func BenchmarkIngest(b *testing.B) {
 	database := pgtest.NewDedicated(b,
 		pgtest.WithSetting("shared_buffers", "1GB"), pgtest.WithSetting("max_wal_size", "8GB"), pgtest.WithSetting("min_wal_size", "4GB"))
@@ -91,8 +90,8 @@ func emptyTables(b *testing.B, pool *pgxpool.Pool) {
 	require.NoError(b, err)
 }
 
-// generator makes the events of one client: sessions skewed as people are, ids as
-// clients make them.
+// generator makes the events of one client, with a realistic skew of sessions and ids like
+// those of clients.
 type generator struct {
 	zipf *rand.Zipf
 	now  time.Time

@@ -10,25 +10,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// connectionLimiter bounds the connections that are open at once. Those beyond are answered and
-// closed, and not left waiting: behind a proxy they find another replica.
+// connectionLimiter bounds the number of open connections. Further connections get an answer
+// and are closed rather than left waiting, so that a proxy can use another replica.
 type connectionLimiter struct {
 	limit int64
-	// response is what those beyond are answered.
+	// response is the answer to further connections.
 	response func() []byte
 	logger   *zap.Logger
 	now      func() time.Time
 
 	open       atomic.Int64
-	rejected   sync.Map // connections that were not let in, until they are closed
+	rejected   sync.Map // rejected connections, until they are closed
 	lastLogged atomic.Int64
 }
 
-func newConnectionLimiter(most int, refusal func() []byte, logger *zap.Logger, now func() time.Time) *connectionLimiter {
-	return &connectionLimiter{limit: int64(most), response: refusal, logger: logger, now: now}
+func newConnectionLimiter(limit int, response func() []byte, logger *zap.Logger, now func() time.Time) *connectionLimiter {
+	return &connectionLimiter{limit: int64(limit), response: response, logger: logger, now: now}
 }
 
-// trackState is a http.Server's ConnState.
+// trackState is the ConnState of an http.Server.
 func (c *connectionLimiter) trackState(conn net.Conn, state http.ConnState) {
 	if c.limit == 0 {
 		return
@@ -44,22 +44,23 @@ func (c *connectionLimiter) trackState(conn net.Conn, state http.ConnState) {
 		c.rejected.Store(conn, nil)
 		c.rejectConnection(conn)
 	case http.StateClosed, http.StateHijacked:
-		if _, refused := c.rejected.LoadAndDelete(conn); !refused {
+		if _, rejected := c.rejected.LoadAndDelete(conn); !rejected {
 			c.open.Add(-1)
 		}
 	case http.StateActive, http.StateIdle:
 	}
 }
 
-// rejectConnection answers without waiting for anything. It logs once a minute, and when the clock
-// was put back.
+// rejectConnection answers and closes without waiting. It logs at most once a minute, and also
+// when the clock was set back.
 func (c *connectionLimiter) rejectConnection(conn net.Conn) {
 	const patience = 100 * time.Millisecond // the answer fits into any send buffer
 	_ = conn.SetWriteDeadline(c.now().Add(patience))
 	_, _ = conn.Write(c.response())
 	_ = conn.Close()
-	now, told := c.now().Unix(), c.lastLogged.Load()
-	if (now-told >= 60 || now < told) && c.lastLogged.CompareAndSwap(told, now) {
-		c.logger.Warn("a connection was refused: as many as http.max_connections are open", zap.Int64("max_connections", c.limit))
+	now := c.now().Unix()
+	last := c.lastLogged.Load()
+	if (now-last >= 60 || now < last) && c.lastLogged.CompareAndSwap(last, now) {
+		c.logger.Warn("connection rejected because http.max_connections are open", zap.Int64("max_connections", c.limit))
 	}
 }

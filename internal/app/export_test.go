@@ -10,16 +10,16 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Handler is the handler of the public port, for benchmarks.
+// Handler returns the handler of the public port, for benchmarks.
 func (s *Service) Handler() http.Handler { return s.public.http.Handler }
 
-// IDAt makes the id of something new at a time.
+// IDAt returns a new id of a time.
 func IDAt(at time.Time) uuid.UUID { return newIDAt(at) }
 
-// Watchdog watches whether the lanes move.
+// Watchdog checks that the lanes make progress.
 type Watchdog struct{ watchdog *watchdog }
 
-// NewWatchdog makes a pulse that reads how many events wait.
+// NewWatchdog returns a watchdog that reads the number of waiting events from queued.
 func NewWatchdog(budget time.Duration, now func() time.Time, queued func() int64) Watchdog {
 	p := newWatchdog(budget, now)
 	p.setQueued(queued)
@@ -29,5 +29,5 @@ func NewWatchdog(budget time.Duration, now func() time.Time, queued func() int64
 // Watch returns a store whose commits are watched.
 func (p Watchdog) Watch(store ingest.Store) ingest.Store { return p.watchdog.watchStore(store) }
 
-// Check tells whether a lane is stuck.
+// Check returns an error if a lane is stuck.
 func (p Watchdog) Check(ctx context.Context) error { return p.watchdog.checkLanes(ctx) }

@@ -21,12 +21,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// canary is what must never turn up; each place it is put into adds a name.
+// canary is a text that must never appear; each place into which it is put adds a name.
 const canary = "canary-"
 
-// TestNothingLeaks puts text of its own into every place that a client or an operator
-// can put text into, at the most talkative level, while the database is there and
-// while it is not, and looks for it in all that the service tells of itself.
+// TestNothingLeaks puts canaries into every place into which a client or an operator can
+// put text, at the most verbose level, with the database up and down, and searches for
+// them in all output of the service.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewDedicated(t)
@@ -67,7 +67,7 @@ func TestNothingLeaks(t *testing.T) {
 	require.NoError(t, database.Server().Restart(t.Context()))
 	eventually(t, ops, "/readyz/keys", http.StatusOK)
 
-	// A sender is told where it went wrong, in the names of its own members.
+	// A sender gets the place of its mistake, in the names of its own members.
 	told = regexp.MustCompile(`"pointer":"[^"]*"`).ReplaceAllString(told, `"pointer":""`)
 	log := out.String()
 	require.Contains(t, log, `"message":"request"`, "there is something to look at")
@@ -156,7 +156,7 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 			require.NoError(t, half.CloseWrite())
 		}
 
-		_, _ = io.Copy(io.Discard, connection) // it is the log that matters
+		_, _ = io.Copy(io.Discard, connection) // only the log matters
 		require.NoError(t, connection.Close())
 	}
 

@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// What operators watch of the database, the pools, retention and the key cache stands
-// at /metrics of a service that has run for a moment.
+// The metrics of the database, the pools, retention and the key cache are at /metrics as
+// soon as a service has run for a moment.
 func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.capacity": "500GiB"})

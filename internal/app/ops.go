@@ -10,25 +10,25 @@ import (
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// Option is what a service may know of the program that it runs in.
+// Option is an option of Start.
 type Option func(*Service)
 
-// WithLog lets operators change the level of the service's log. It has to be the one
-// whose logger the service is given.
+// WithLog lets operators change the log level of the service. log must be the one whose
+// logger is passed to Start.
 func WithLog(log *telemetry.Log) Option {
 	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
 }
 
-// What a probe tells. The causes may name hosts and users.
+// The errors of the probes. They do not include their causes, which may name hosts and users.
 var (
-	errListener = errors.New("the API's port does not listen any more")
+	errListener = errors.New("the API's port no longer listens")
 	errKeys     = errors.New("keys cannot be checked")
-	errTypes    = errors.New("events cannot be judged by their types")
-	errUnsafe   = errors.New("a setting of the database can lose acknowledged events; the log names it")
-	errRefusing = errors.New("a setting of the database can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
+	errTypes    = errors.New("events cannot be checked against their types")
+	errUnsafe   = errors.New("a database setting can lose acknowledged events; the log names it")
+	errRefusing = errors.New("a database setting can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
 )
 
-// newOps makes the handler of the second port.
+// newOps returns the handler of the second port.
 func (s *Service) newOps() *ops.Port {
 	var settings []ops.Setting
 	for _, line := range s.config.Describe() {
@@ -36,17 +36,21 @@ func (s *Service) newOps() *ops.Port {
 	}
 
 	return ops.New(ops.Config{
-		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
-		Ready:   s.readinessChecks(), Build: ops.Build(s.buildInfo), Settings: settings, Level: s.level,
+		Startup:  []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
+		Ready:    s.readinessChecks(),
+		Build:    ops.Build(s.buildInfo),
+		Settings: settings,
+		Level:    s.level,
 		Metrics:  s.telemetry.MetricsHandler(),
-		Profiles: s.config.Ops.Pprof == config.SwitchOn, Now: time.Now,
+		Profiles: s.config.Ops.Pprof == config.SwitchOn,
+		Now:      time.Now,
 	})
 }
 
-// readinessChecks are the parts of readiness. Required is what is wrong with this replica
-// alone. That the database is away is wrong with all of them: taking them all out
-// would turn our clear answers into a proxy's, so it is reported, unless an operator
-// decided otherwise.
+// readinessChecks returns the checks of readiness. A check is required if its failure
+// concerns this replica alone. A database outage affects every replica: without any replica,
+// a proxy would answer instead of the service's own clear errors. So it is only reported,
+// unless an operator decides otherwise.
 func (s *Service) readinessChecks() []ops.Check {
 	const keepFor = time.Second
 	needsDatabase := s.config.Ops.ReadyNeedsDatabase == config.SwitchOn
@@ -94,7 +98,7 @@ func (s *Service) readinessChecks() []ops.Check {
 	}
 }
 
-// checkState tells whether the service is between its start and its stop.
+// checkState returns an error while the service starts or stops.
 func (s *Service) checkState(context.Context) error {
 	if state := s.state.Load(); state != nil {
 		return errors.New(*state)
@@ -103,7 +107,7 @@ func (s *Service) checkState(context.Context) error {
 	return nil
 }
 
-// checkStarted tells whether the start has succeeded. That does not change any more.
+// checkStarted returns an error until the start has succeeded, and never after that.
 func (s *Service) checkStarted(ctx context.Context) error {
 	if s.started.Load() {
 		return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// logged is a log that can be read while it is written.
+// logged is a log that tests can read during writes.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,15 +41,15 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// steps is a clock that no two entries find in the same second, so that none is
-// sampled away.
+// steps is a clock that is in another second for each entry, so that no entry is sampled
+// away.
 type steps struct{ seconds atomic.Int64 }
 
 func (s *steps) Now() time.Time { return time.Unix(s.seconds.Add(1), 0) }
 
 func (*steps) NewTicker(time.Duration) *time.Ticker { panic("not used") }
 
-// startLogged starts a service as the program does, and returns when it is ready.
+// startLogged starts a service like the program, and returns when it is ready.
 func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Service, ops *apptest.Client) {
 	t.Helper()
 	log, err := app.NewLog(c, "v1.2.3", out)
@@ -70,7 +70,7 @@ func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Servi
 	return service, ops
 }
 
-// eventually waits until a probe has a status, and returns what it says then.
+// eventually waits until a probe has a status, and returns its answer.
 func eventually(t *testing.T, ops *apptest.Client, path string, status int) string {
 	t.Helper()
 	var body string
@@ -86,8 +86,8 @@ func eventually(t *testing.T, ops *apptest.Client, path string, status int) stri
 	return body
 }
 
-// A replica takes requests from the first connection to the database on, and keeps
-// doing so while the database is away, unless an operator decided otherwise.
+// A replica accepts requests from the first connection to the database on, also during a
+// later outage of the database, unless an operator decides otherwise.
 func TestReadinessThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewDedicated(t)
@@ -121,7 +121,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	starting.Wait()
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/startupz", http.StatusOK))
-		eventually(t, ops, "/readyz/database", http.StatusOK) // it may be known from a moment ago that it is away
+		eventually(t, ops, "/readyz/database", http.StatusOK) // the kept result may still be that it is down
 		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\n[+]durability ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
@@ -133,10 +133,10 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be checked against their types (reported only)\n"+
 		"[-]database failed: the database cannot be reached (reported only)\n[+]durability ok\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be judged by their types\n"+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be checked against their types\n"+
 		"[-]database failed: the database cannot be reached\n[+]durability ok\nreadyz check failed\n",
 		eventually(t, clients["on"], "/readyz", http.StatusServiceUnavailable))
 	require.Equal(t, "ok\n", eventually(t, clients["on"], "/readyz?exclude=keys&exclude=event_types&exclude=database", http.StatusOK))
@@ -153,7 +153,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	}
 }
 
-// The level that the port sets is the one of the log that the service writes.
+// The port sets the level of the service's log.
 func TestTheLevelOfARunningService(t *testing.T) {
 	t.Parallel()
 	out := &logged{}
@@ -174,7 +174,7 @@ func TestTheLevelOfARunningService(t *testing.T) {
 	require.Equal(t, 2, strings.Count(out.String(), `"level":"warn"`), "the change and the way back")
 }
 
-// What an operator reads of the build and of the settings.
+// An operator can read the build and the settings.
 func TestWhatRuns(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/erasure"
@@ -23,20 +22,19 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// ErrDependency tells that the database could not be reached in time.
+// ErrDependency means that the database could not be reached in time.
 var ErrDependency = errors.New("the database cannot be reached")
 
-// ListenError tells that the service cannot listen where a setting says, as when another
-// program does.
+// ListenError means that the service cannot listen on a configured address, for example
+// because another program does.
 type ListenError struct {
 	// Setting is http.listen or ops.listen.
 	Setting string
-	// Err is what the operating system answered; it names the address.
+	// Err is the error of the operating system; it names the address.
 	Err error
 }
 
@@ -44,8 +42,8 @@ func (e *ListenError) Error() string { return e.Setting + ": " + e.Err.Error() }
 
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// ErrConfiguration tells that the service cannot run as it is set up.
-var ErrConfiguration = errors.New("the service cannot run as it is set up")
+// ErrConfiguration means that the service cannot run with its configuration.
+var ErrConfiguration = errors.New("the service cannot run with this configuration")
 
 // Service is a running service.
 type Service struct {
@@ -68,28 +66,32 @@ type Service struct {
 	ops            server
 	port           *ops.Port
 	watchdog       *watchdog
-	level          *ops.Level // nil: it cannot be changed
+	level          *ops.Level // nil if it cannot be changed
 	buildInfo      telemetry.Build
-	state          atomic.Pointer[string] // why it is not ready; nil when it is
+	state          atomic.Pointer[string] // why it is not ready; nil if it is
 	started        atomic.Bool            // stays true from the first readiness on
-	listenerFailed atomic.Bool            // the public port serves no more, unasked
+	listenerFailed atomic.Bool            // the public port stopped serving by itself
 	inFlight       atomic.Int64
 	failure        chan error
 }
 
-// server is a listener and what serves it.
+// server is a listener with its HTTP server.
 type server struct {
 	listener net.Listener
 	http     *http.Server
 }
 
 // Start brings the service up: when it returns, both ports answer and the service
-// is ready. It waits for the database up to its start-up timeout, and refuses a
-// schema that is behind. The second port answers from the beginning.
+// is ready. It waits for the database up to its start-up timeout, and fails if the
+// schema is behind. The second port answers from the beginning.
 func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, buildInfo: build, logger: logger, rules: RulesOf(c), failure: make(chan error, 2),
-		watchdog: newWatchdog(c.HTTP.Budget, time.Now),
+		config:    c,
+		buildInfo: build,
+		logger:    logger,
+		rules:     RulesOf(c),
+		failure:   make(chan error, 2),
+		watchdog:  newWatchdog(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
 		set(s)
@@ -157,76 +159,6 @@ func (s *Service) startParts(ctx context.Context) error {
 	return nil
 }
 
-// buildParts makes the parts and starts those that run.
-func (s *Service) buildParts(ctx context.Context) error {
-	c := s.config
-	reads := postgres.NewQueryStore(s.db)
-	keys := postgres.NewAccessStore(s.db)
-	s.keyCache = access.NewCache(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
-	if err := s.keyCache.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-
-	s.keyCache.Start(ctx)
-	types := postgres.NewEventTypeStore(s.db)
-	s.typeCache = eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
-		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.metrics.types,
-	})
-	if err := s.typeCache.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-
-	s.typeCache.Start(ctx)
-	events := postgres.NewEventStore(RejectionBounds(c), postgres.EventStoreDeps{DB: s.db, NewID: NewID, Now: time.Now, Metrics: s.metrics.store})
-	s.collector = ingest.New(CollectorConfig(c), ingest.Deps{
-		Store: s.watchdog.watchStore(events), Types: s.typeCache, Ledger: reads, Logger: s.logger, NewID: NewID, Now: time.Now,
-		Timings: postgres.NewTimingStore(s.db), Metrics: s.metrics.ingest, Tracer: s.telemetry.Tracer,
-	})
-	s.watchdog.setQueued(s.collector.QueuedEvents)
-	if err := s.collector.RegisterGauges(); err != nil {
-		return err
-	}
-
-	s.collector.Start() //nolint:contextcheck // it outlives the start
-	s.retentionWorker = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
-	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.retentionWorker.Start(ctx)
-	s.indexWorker = newIndexWorker(s.db, s.logger)
-	s.indexWorker.Start(ctx)
-	erasures := postgres.NewErasureStore(s.db)
-	s.eraser = NewEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
-	s.eraser.Start(ctx)
-	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
-		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
-		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
-	}, httpapi.Deps{
-		KeyCache: s.keyCache, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailureLimiter(c.Access.FailuresPerMinute, time.Now), Registry: NewRegistry(keys, s.keyCache), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
-		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.typeCache, time.Now),
-		Erasures:  s.eraser,
-		Types:     eventtype.NewRegistry(types, s.typeCache),
-		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
-		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
-		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.metrics.http,
-		Rejections: NewRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
-	})
-	if err != nil {
-		return err
-	}
-
-	guard := s.newGuard()
-	s.public.listener = guard.WrapListener(s.public.listener)
-	s.public.http = s.newServer(s.countRequests(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
-	return s.startCensus(ctx)
-}
-
-// newIndexWorker makes what builds the indexes that event types ask for.
-func newIndexWorker(db *postgres.DB, logger *zap.Logger) *pathindex.Worker {
-	store := postgres.NewPathIndexStore(db)
-	return pathindex.New(store, store, time.Minute, logger)
-}
-
 // awaitDatabase waits until the database answers and its schema is current.
 func (s *Service) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Database.StartupTimeout)
@@ -251,7 +183,7 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 			return s.checkDurability(ctx)
 		}
 
-		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
+		if cause == nil || ctx.Err() == nil { // the error of an interrupted attempt says nothing about the database
 			cause = err
 		}
 
@@ -264,7 +196,8 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	}
 }
 
-// checkDurability reports the settings of the database that break a promise of the service.
+// checkDurability reads and reports the database settings that break a promise of the
+// service.
 func (s *Service) checkDurability(ctx context.Context) error {
 	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
@@ -273,20 +206,21 @@ func (s *Service) checkDurability(ctx context.Context) error {
 	return nil
 }
 
-// reportDurability is called when a setting of the database begins to break the promise
-// that acknowledged events are kept, and when none does any more.
+// reportDurability logs the database settings that begin to break the promise that
+// acknowledged events are kept, and logs when none does any longer.
 func (s *Service) reportDurability(found []postgres.Weakness) {
 	if len(found) == 0 {
-		s.logger.Info("the database keeps what it commits again")
+		s.logger.Info("the database settings are durable again")
 	}
 
 	for _, w := range found {
-		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
+		s.logger.Error("a database setting can lose acknowledged events; turn it on",
 			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
 	}
 }
 
-// newServer bounds what a client can hold on to. Streams set their own write deadline.
+// newServer returns a server with limits on the resources of a client. Streams set their own
+// write deadline.
 func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
@@ -296,11 +230,17 @@ func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Se
 	}
 
 	var protocols http.Protocols
-	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
+	protocols.SetHTTP1(true) // not HTTP/2 in clear text, because nothing here bounds its streams
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: s.trackConnections(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
-		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
-		ErrorLog: errorLog,
+		Handler:           handler,
+		Protocols:         &protocols,
+		ConnState:         s.trackConnections(guard),
+		ReadHeaderTimeout: h.ReadHeaderTimeout,
+		ReadTimeout:       h.ReadTimeout,
+		IdleTimeout:       h.IdleTimeout,
+		WriteTimeout:      h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack,
+		MaxHeaderBytes:    h.MaxHeaderBytes,
+		ErrorLog:          errorLog,
 	}
 }
 
@@ -316,9 +256,9 @@ func (s *Service) serveListener(on *server) {
 	}()
 }
 
-// countRequests counts the requests that are being served, and asks clients to close
-// their connections from the moment the service is to stop: an idle one that is
-// closed under a client's hands may cost it a request.
+// countRequests counts the requests in flight. While the service is not ready, it asks
+// clients to close their connections: if the service closed an idle connection itself, a
+// client could lose a request on it.
 func (s *Service) countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.inFlight.Add(1)
@@ -332,11 +272,11 @@ func (s *Service) countRequests(next http.Handler) http.Handler {
 	})
 }
 
-// Addr is where the public port listens.
+// Addr returns the address of the public port.
 func (s *Service) Addr() string { return s.public.listener.Addr().String() }
 
-// OpsAddr is where the second port listens.
+// OpsAddr returns the address of the second port.
 func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
-// setState notes why the service is not ready.
+// setState records why the service is not ready.
 func (s *Service) setState(state string) { s.state.Store(&state) }

@@ -94,7 +94,7 @@ func TestStartRefusesSettingsThatCannotWork(t *testing.T) {
 	require.ErrorContains(t, err, "THEEYE_DATABASE_URL")
 }
 
-// unusedAddress is an address that nobody listens on.
+// unusedAddress returns an address without a listener.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
@@ -104,7 +104,7 @@ func unusedAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// endedContext is a context that has ended.
+// endedContext returns a context that has ended.
 func endedContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

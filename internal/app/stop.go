@@ -10,14 +10,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/background"
 )
 
-// ErrAbandoned tells that the service stopped before everything was answered.
+// ErrAbandoned means that the service stopped before every request was answered.
 var ErrAbandoned = errors.New("requests were abandoned")
 
-// Run serves until ctx ends or a listener fails, and then stops in order:
-// not ready; serve on for the drain delay, while proxies notice; ask clients to
-// close; take no new connections; answer what is in flight; commit what waits;
-// close the database. hurry, or the drain timeout, ends that early: then
-// ErrAbandoned is returned with how much was left.
+// Run serves until ctx ends or a listener fails, and then drains: it reports not ready,
+// keeps serving for the drain delay while proxies notice, asks clients to close, accepts no
+// new connections, answers the requests in flight, commits the queue, and closes the
+// database. hurry, or the drain timeout, ends this early; then ErrAbandoned is returned
+// with the number of abandoned requests and events.
 func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
 	var failed error
 	select {
@@ -28,7 +28,7 @@ func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
 	return errors.Join(failed, s.Drain(context.WithoutCancel(ctx), hurry))
 }
 
-// Drain stops as Run does, at once.
+// Drain does the same without waiting for ctx to end.
 func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Drain.Timeout)
 	defer cancel()
@@ -59,7 +59,7 @@ func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 // closeAll closes everything that is open, at once, also when ctx has ended.
 func (s *Service) closeAll(ctx context.Context) {
 	if s.public.http != nil {
-		_ = s.public.http.Close() // it is shut down, or it is given up
+		_ = s.public.http.Close() // it is shut down, or abandoned
 	}
 
 	if s.public.listener != nil {
@@ -97,7 +97,7 @@ func (s *Service) closeAll(ctx context.Context) {
 	}
 
 	if s.ops.http != nil {
-		_ = s.ops.http.Close() // nothing on it is worth waiting for
+		_ = s.ops.http.Close() // no request on it is worth waiting for
 	}
 
 	if s.ops.listener != nil {

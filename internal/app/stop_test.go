@@ -20,7 +20,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// running is a service that the test tells to stop.
+// running is a service that the test stops.
 type running struct {
 	*apptest.Client
 	ops      *apptest.Client
@@ -55,8 +55,8 @@ func run(t *testing.T, settings map[string]string) *running {
 	return r
 }
 
-// inFlight sends an event to a session that somebody holds locked, and returns
-// when the database works on it: the answer, and what lets go of the session.
+// inFlight sends an event to a locked session, and returns when the database works on it:
+// the answer, and a function that releases the session.
 func (r *running) inFlight(t *testing.T) (answers <-chan *apptest.Answer, release func()) {
 	t.Helper()
 	session := uuid.New()
@@ -102,7 +102,7 @@ func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := apptest.NewClient(r.URL, "").Try(t.Context(), http.MethodGet, "/v1/limits", nil)
 		return err != nil
-	}, 10*time.Second, time.Millisecond, "nobody new is let in")
+	}, 10*time.Second, time.Millisecond, "no new client is accepted")
 	select {
 	case err := <-r.stopped:
 		require.Fail(t, "stopped before everything was answered", "%v", err)

@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// tracedSettings are the settings of a service that exports every trace to a receiver. The
-// exporters read the process's environment, so tests with it do not run side by side.
+// tracedSettings returns the settings of a service that exports every trace to a receiver.
+// The exporters read the process's environment, so these tests do not run in parallel.
 func tracedSettings(t *testing.T, endpoint string, more ...string) map[string]string {
 	t.Helper()
 	settings := map[string]string{
@@ -37,14 +37,14 @@ func tracedSettings(t *testing.T, endpoint string, more ...string) map[string]st
 	return settings
 }
 
-// eventJSON is an event's JSON, with a session of its own unless one is given.
+// eventJSON renders an event, with its own session unless one is given.
 func eventJSON(session uuid.UUID) string {
 	return fmt.Sprintf(`{"event_id":%q,"session_id":%q,"category":"page","name":"view","data":{"path":"/"},"timestamp":%q}`,
 		uuid.NewString(), session, time.Now().UTC().Format(time.RFC3339Nano))
 }
 
-// shareGroup posts events that wait while the lane is held up, so that they are
-// committed together, and returns their trace ids.
+// shareGroup posts events while the lane is blocked, so that they are committed together,
+// and returns their trace ids.
 func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	t.Helper()
 	held := uuid.New()
@@ -68,7 +68,7 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 			}
 		})
 	}
-	post(eventJSON(held)) // it holds the lane up
+	post(eventJSON(held)) // it blocks the lane
 	locked := func() bool {
 		var n int
 		err := pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()").Scan(&n)
@@ -87,9 +87,9 @@ func shareGroup(t *testing.T, s *apptest.Service, n int) []string {
 	return traces
 }
 
-// A POST that shared its group with others is found in the traces that an OTLP
-// receiver gets: its span continues the client's trace, the group's span is linked
-// to and from each of the requests, and the database's steps are below it.
+// A POST that shared its group with others is in the traces of an OTLP receiver: its span
+// continues the client's trace, the group's span is linked to and from each of the
+// requests, and the database's steps are below it.
 func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 
 			require.Equal(t, map[string]int{"lock": 1, "write": 1}, steps)
 
-			// What was stored of each event leads to its trace.
+			// Each stored event leads to its trace.
 			var stored int
 			require.NoError(t, s.Database.Pool(t).QueryRow(t.Context(),
 				"select count(*) from event where replace(trace_id::text, '-', '') = any ($1)", traces).Scan(&stored))
@@ -153,7 +153,7 @@ func TestRequestsThatShareAGroupAreLinked(t *testing.T) { //nolint:paralleltest 
 	}
 }
 
-// Questions make spans of their statements, without what they were asked for.
+// Queries make spans of their statements, without their parameters.
 func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
 	s := apptest.Start(t, tracedSettings(t, receiver.HTTP))
@@ -175,12 +175,12 @@ func TestStatementsOfQuestionsAreTraced(t *testing.T) { //nolint:paralleltest //
 	require.Eventually(t, func() bool { return receiver.HasMetric("theeye.http.request.duration") }, 20*time.Second, 10*time.Millisecond)
 }
 
-// A path that is not UTF-8 cannot be exported, and would take all spans that are
-// exported together with it.
+// A span with a path that is not UTF-8 cannot be exported, and would make the export of all
+// spans in its batch fail.
 func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	receiver := apptest.NewReceiver(t)
 	s := apptest.Start(t, tracedSettings(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
-	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside of a character
+	for _, path := range []string{"/%ff%fe", "/" + strings.Repeat("a", 198) + "%E2%82%AC"} { // the second is cut inside a character
 		require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, path, "").Status)
 	}
 
@@ -192,9 +192,9 @@ func TestPathsThatAreNotTextAreExported(t *testing.T) { //nolint:paralleltest //
 	require.ElementsMatch(t, []string{"/\uFFFD", "/" + strings.Repeat("a", 198) + "\uFFFD"}, paths)
 }
 
-// A collector that takes connections and never answers slows nothing and fails
-// nothing: what does not fit into the queue is dropped and counted, and the service
-// stops without waiting for it.
+// A collector that accepts connections and never answers delays and fails no request: spans
+// that do not fit into the queue are dropped and counted, and the service stops without
+// waiting for it.
 func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	var listen net.ListenConfig
 	hole, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -217,7 +217,7 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 		_ = hole.Close() // it ends the loop
 		<-done
 		for _, connection := range swallowed {
-			_ = connection.Close() // whoever is behind it was stopped
+			_ = connection.Close() // its other end was stopped
 		}
 	})
 	const queue, requests = 8, 200
@@ -234,7 +234,7 @@ func TestABlackHoleForTraces(t *testing.T) { //nolint:paralleltest // the export
 	require.InDelta(t, requests, metrics.SumSeries("theeye_ingest_events_total", "application", "shop", "status", "stored"), 0)
 }
 
-// A collector that is not there is counted, too.
+// Spans for an unreachable collector are counted, too.
 func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	var listen net.ListenConfig
 	closed, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -249,7 +249,7 @@ func TestNobodyTakesTheTraces(t *testing.T) { //nolint:paralleltest // the expor
 	}, 30*time.Second, 20*time.Millisecond)
 }
 
-// A disabled SDK records nothing, and the service works as ever.
+// A disabled SDK records nothing, and the service works as usual.
 func TestTelemetryThatIsOff(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	s := apptest.Start(t, tracedSettings(t, "http://127.0.0.1:1", "OTEL_SDK_DISABLED", "true"))
 	answer := s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New()), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")

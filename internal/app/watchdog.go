@@ -9,14 +9,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// stuckBudgets is how many budgets a commit may take before its lane counts as stuck.
-// The budget ends a commit whether the database answers or not, so that one that
-// goes on for several of them is a defect of this process and of nothing else.
+// stuckBudgets is the number of budgets after which the lane of a commit counts as stuck.
+// The budget ends a commit even if the database does not answer, so a commit that runs for
+// several budgets is a bug in this process.
 const stuckBudgets = 3
 
-var errStuck = errors.New("a transaction has run for several budgets, or none has while events wait")
+var errStuck = errors.New("a transaction has run for several budgets, or events wait and no transaction runs")
 
-// watchdog watches whether the lanes move.
+// watchdog checks that the lanes make progress.
 type watchdog struct {
 	budget time.Duration
 	now    func() time.Time
@@ -26,10 +26,10 @@ type watchdog struct {
 	running map[uint64]time.Time
 	begun   uint64
 	ended   uint64
-	// stillEnded is how many commits had ended at stillSince, the first of the checks
-	// in a row that found events waiting and no commit ended in between. What waits is
-	// in a commit that ends within the budget, so two such checks that lie further
-	// apart prove that nothing moves.
+	// stillEnded is the number of commits that had ended at stillSince, the first of
+	// consecutive checks that found waiting events and no further commit ended. Waiting
+	// events get into a commit that ends within the budget, so two such checks that are
+	// further apart prove that the lanes are stuck.
 	stillEnded uint64
 	stillSince time.Time
 }
@@ -41,7 +41,7 @@ func newWatchdog(budget time.Duration, now func() time.Time) *watchdog {
 // watchStore returns a store whose commits are watched.
 func (p *watchdog) watchStore(store ingest.Store) ingest.Store { return watchedStore{store, p} }
 
-// setQueued tells where to read how many events wait.
+// setQueued sets the function that returns the number of waiting events.
 func (p *watchdog) setQueued(queued func() int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,8 +66,8 @@ func (p *watchdog) endCommit(commit uint64) {
 	p.ended++
 }
 
-// checkLanes tells whether a lane is stuck: in a commit, which shows at once, or between
-// two, which only shows when it is asked again and again.
+// checkLanes returns an error if a lane is stuck: in a commit, which one check detects, or
+// between two commits, which only repeated checks detect.
 func (p *watchdog) checkLanes(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +83,8 @@ func (p *watchdog) checkLanes(context.Context) error {
 	case p.queued == nil || p.queued() == 0:
 		p.stillSince = time.Time{}
 	case p.stillSince.IsZero() || p.ended != p.stillEnded:
-		p.stillEnded, p.stillSince = p.ended, now
+		p.stillEnded = p.ended
+		p.stillSince = now
 	case now.Sub(p.stillSince) > stuckBudgets*p.budget:
 		return errStuck
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// storeFunc is a store that commits as a test says.
+// storeFunc is a store whose commit is a function of a test.
 type storeFunc func(context.Context) error
 
 func (f storeFunc) Commit(ctx context.Context, _ *ingest.Group) error { return f(ctx) }
@@ -22,15 +22,14 @@ func (storeFunc) DryRun(context.Context, *ingest.Group) error { return nil }
 
 const pulseBudget = time.Second
 
-// A commit that outlives its budget several times is a lane that is stuck, until it
-// ends.
+// A lane is stuck while its commit has run for several budgets.
 func TestAHangingCommitIsALaneThatIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := app.NewWatchdog(pulseBudget, time.Now, func() int64 { return 1 })
 		release := make(chan struct{})
 		hung := p.Watch(storeFunc(func(context.Context) error {
-			<-release // deaf to its context
+			<-release // ignores its context
 			return nil
 		}))
 		done := make(chan error)
@@ -51,7 +50,7 @@ func TestAHangingCommitIsALaneThatIsStuck(t *testing.T) {
 	})
 }
 
-// A database that is away makes commits fail, each within the budget: the lanes move.
+// During a database outage commits fail, each within the budget: the lanes make progress.
 func TestAnOutageIsNoLaneThatIsStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -70,7 +69,7 @@ func TestAnOutageIsNoLaneThatIsStuck(t *testing.T) {
 	})
 }
 
-// Events that wait while no commit ends, in all the checks of several budgets.
+// Events wait and no commit ends, in all checks during several budgets.
 func TestLanesThatDoNotTakeWhatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

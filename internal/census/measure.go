@@ -52,7 +52,7 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 	}
 
 	set := instrument.NewSet(meter)
-	set.AddGauge("theeye.database.capacity", "By",
+	set.AddGaugeIfKnown("theeye.database.capacity", "By",
 		"Size of the disk of the database, from database.capacity",
 		func() (int64, bool) { return w.config.Capacity, w.config.Capacity > 0 })
 

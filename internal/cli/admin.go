@@ -13,14 +13,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// WithAdmin runs use with the registry of applications and keys, for commands
-// that work on the database without a service. Changes reach running services
-// within their refresh.
+// WithAdmin calls use with the registry of applications and keys, for commands
+// that use the database without a service. Running services notice changes with
+// their next refresh.
 func WithAdmin(ctx context.Context, c config.Config, use func(*access.Registry) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error { return use(app.NewRegistry(postgres.NewAccessStore(db), nil)) })
 }
 
-// withDatabase runs use with a database whose schema is current.
+// withDatabase calls use with a database whose schema is current.
 func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) error) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
@@ -47,24 +47,25 @@ func withDatabase(ctx context.Context, c config.Config, use func(*postgres.DB) e
 	return use(db)
 }
 
-// WithCommandActor returns a context in which what is changed is put down to theeye's
-// commands, and to the operating system's user who runs this one, if that has a name.
+// WithCommandActor returns a context in which changes are attributed to theeye's commands,
+// and to the operating system's user who runs the command, if the user has a name.
 func WithCommandActor(ctx context.Context) context.Context {
 	name := audit.CommandActor
-	if who, err := user.Current(); err == nil && who.Username != "" {
-		name += ":" + who.Username
+	if current, err := user.Current(); err == nil && current.Username != "" {
+		name += ":" + current.Username
 	}
 
 	return audit.WithActor(ctx, audit.Actor{Name: name})
 }
 
-// Migrate brings the schema up to date, and tells each step. It is safe to run several at once.
-func Migrate(ctx context.Context, c config.Config, tell func(postgres.MigrationStep)) error {
+// Migrate brings the schema up to date, and reports each step. It is safe to run several at
+// once.
+func Migrate(ctx context.Context, c config.Config, report func(postgres.MigrationStep)) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
 
-	err := postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), tell)
+	err := postgres.MigrateWithProgress(ctx, c.Database.URL.Reveal(), report)
 	if errors.Is(err, postgres.ErrEncoding) || errors.Is(err, postgres.ErrPlanted) {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
 	}
@@ -72,8 +73,8 @@ func Migrate(ctx context.Context, c config.Config, tell func(postgres.MigrationS
 	return err
 }
 
-// MakeRoles makes the roles that are missing, and grants each what it needs and no
-// more. It may run again at any time.
+// MakeRoles creates the missing roles, and grants each the privileges that it needs and no
+// others. It is safe to repeat.
 func MakeRoles(ctx context.Context, c config.Config, roles postgres.Roles) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
@@ -82,7 +83,7 @@ func MakeRoles(ctx context.Context, c config.Config, roles postgres.Roles) error
 	return postgres.MakeRoles(ctx, c.Database.URL.Reveal(), roles)
 }
 
-// MigrateDown takes back the last step of the schema, and the data it held.
+// MigrateDown reverts the last migration and deletes its data.
 func MigrateDown(ctx context.Context, c config.Config) error {
 	if err := c.RequireDatabase(); err != nil {
 		return fmt.Errorf("%w: %w", app.ErrConfiguration, err)
@@ -91,7 +92,7 @@ func MigrateDown(ctx context.Context, c config.Config) error {
 	return postgres.MigrateDown(ctx, c.Database.URL.Reveal())
 }
 
-// Migrations tells which steps there are, and which were taken.
+// Migrations lists the migrations, and whether each is applied.
 func Migrations(ctx context.Context, c config.Config) ([]postgres.Migration, error) {
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", app.ErrConfiguration, err)

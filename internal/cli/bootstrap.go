@@ -12,11 +12,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// BootstrapOptions say which key is made and where it is kept.
+// BootstrapOptions are the options of BootstrapKey.
 type BootstrapOptions struct {
-	// Application is who the key belongs to; it is made where it is missing.
+	// Application is the application of the key; it is created if missing.
 	Application string
-	// Secret is the Secret that keeps the key, under `key`. It has to be there.
+	// Secret is the Secret for the key, under `key`. It must exist.
 	Secret string
 }
 
@@ -26,22 +26,22 @@ const (
 	bootstrapDescription = "theeye key bootstrap"
 )
 
-// ErrForeignKey tells that the Secret holds a key which the database has never had: it
-// is that of another database, or of one that is gone.
-var ErrForeignKey = errors.New("the Secret holds a key that this database does not know; delete the Secret and install or upgrade again, and it gets a new one")
+// ErrForeignKey means that the Secret holds a key that the database never had: it belongs
+// to another database, possibly one that no longer exists.
+var ErrForeignKey = errors.New("the Secret holds a key that this database does not know; delete the Secret and install or upgrade again to get a new one")
 
-// BootstrapKey makes an admin key and puts it into a Secret of Kubernetes, once: a Secret
-// that holds a key is left as it is, and of several that run at once one has its key
-// kept. It tells whether it made one. A key that was not kept is revoked, unless nobody
-// knows whether it was. It returns ErrForeignKey, and changes nothing, when the key in
-// the Secret cannot have been made here; one that was revoked is none of its business.
+// BootstrapKey creates an admin key once and stores it in a Kubernetes Secret. A Secret
+// that holds a key stays unchanged, and of several concurrent calls one stores its key. It
+// reports whether it stored one. A key that was not stored is revoked, unless that is
+// uncertain. It returns ErrForeignKey, and changes nothing, if the key in the Secret cannot
+// have been created here; a revoked key is not an error.
 func BootstrapKey(ctx context.Context, c config.Config, cluster kube.Config, o BootstrapOptions) (made bool, err error) {
-	keeper, err := kube.New(cluster)
+	client, err := kube.New(cluster)
 	if err != nil {
 		return false, err
 	}
 
-	secret, err := keeper.ReadSecret(ctx, o.Secret)
+	secret, err := client.ReadSecret(ctx, o.Secret)
 	if err != nil {
 		return false, err
 	}
@@ -60,10 +60,10 @@ func BootstrapKey(ctx context.Context, c config.Config, cluster kube.Config, o B
 			return err
 		}
 
-		err = keeper.FillSecret(ctx, secret, map[string][]byte{secretKey: []byte(created.Text), secretApplication: []byte(o.Application)})
+		err = client.FillSecret(ctx, secret, map[string][]byte{secretKey: []byte(created.Text), secretApplication: []byte(o.Application)})
 		if errors.Is(err, kube.ErrConflict) || errors.Is(err, kube.ErrRejected) || errors.Is(err, kube.ErrNoSecret) {
 			if revoked := r.RevokeKey(context.WithoutCancel(ctx), o.Application, created.ID); revoked != nil {
-				err = errors.Join(err, fmt.Errorf("revoke key %s, which nobody has: %w", created.ID, revoked))
+				err = errors.Join(err, fmt.Errorf("revoke key %s, which was not stored: %w", created.ID, revoked))
 			}
 		}
 
@@ -72,7 +72,8 @@ func BootstrapKey(ctx context.Context, c config.Config, cluster kube.Config, o B
 	return err == nil, err
 }
 
-// checkKnownKey tells whether the database ever had a key, by its public id.
+// checkKnownKey returns ErrForeignKey unless the database has, or had, a key with the same
+// public id.
 func checkKnownKey(ctx context.Context, r *access.Registry, text string) error {
 	id, _, ok := access.ParseKey(text)
 	if !ok {

@@ -19,15 +19,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// secretServer is the API of Kubernetes with one Secret, and with the version that
-// refuses a change of what was changed since.
+// secretServer is a Kubernetes API with one Secret, whose version rejects a change if the
+// Secret was changed since.
 type secretServer struct {
 	mu      sync.Mutex
 	version string
 	data    map[string][]byte
-	// gate, when there is one, is passed by every call that reads.
+	// gate, if set, is called by every read.
 	gate *sync.WaitGroup
-	// answer, when it is not 0, is what a change is answered with after it was made.
+	// answer, if not 0, is the status of the answer to a change, after the change was made.
 	answer int
 	deny   bool
 }
@@ -84,7 +84,7 @@ func startSecretServer(t *testing.T, s *secretServer) kube.Config {
 	}
 }
 
-// activeKeys are the ids of the keys that are not revoked.
+// activeKeys returns the ids of the keys that are not revoked.
 func activeKeys(t *testing.T, c config.Config) (ids []string) {
 	t.Helper()
 	require.NoError(t, cli.WithAdmin(t.Context(), c, func(r *access.Registry) error {
@@ -163,7 +163,7 @@ func TestBootstrapRevokesWhatIsNotKept(t *testing.T) {
 	require.ErrorIs(t, err, kube.ErrRejected)
 	require.Empty(t, activeKeys(t, c))
 
-	// The change was made and its answer lost: the key that is kept has to work.
+	// The change was made and its answer lost: the stored key has to work.
 	s = &secretServer{answer: http.StatusBadGateway}
 	cluster := startSecretServer(t, s)
 	_, err = cli.BootstrapKey(t.Context(), c, cluster, o)
@@ -189,7 +189,7 @@ func TestBootstrapTellsAKeyOfAnotherDatabase(t *testing.T) {
 	require.ErrorIs(t, err, cli.ErrForeignKey)
 	require.Equal(t, before, string(s.data["key"]))
 
-	// Who has revoked it, and works with another key, can still upgrade.
+	// An operator who has revoked the key, and uses another one, can still upgrade.
 	require.NoError(t, cli.WithAdmin(t.Context(), first, func(r *access.Registry) error {
 		return r.RevokeKey(t.Context(), "shop", activeKeys(t, first)[0])
 	}))

@@ -11,22 +11,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// checkApplication is who posts the event of a check.
+// checkApplication is the application of the event of a check.
 const checkApplication = "theeye-check"
 
-// CheckService proves the service at a URL as a client would: with a key of its own it posts an
-// event, reads it back and erases it. The key works for no longer than the check may
-// take, and is revoked at its end.
+// CheckService checks the service at a URL like a client: with its own key it posts an event,
+// reads it back and erases it. The key expires soon after the time limit of the check, and is
+// revoked at its end.
 func CheckService(ctx context.Context, c config.Config, url string, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
-	if _, err := roundtrip.New(url, "", time.Now); err != nil { // before a key is made
+	if _, err := roundtrip.New(url, "", time.Now); err != nil { // before a key is created
 		return errors.Join(ErrURL, err)
 	}
 
 	return WithAdmin(ctx, c, func(r *access.Registry) (err error) {
-		// Asked first: a refused insert would be an error in the log of Postgres each time.
+		// The lookup comes first, because each refused insert would be an error in Postgres' log.
 		_, err = r.FindApplication(ctx, checkApplication)
 		if fault.Is(err, fault.CodeNotFound) {
 			_, err = r.CreateApplication(ctx, access.ApplicationSpec{Name: checkApplication})

@@ -20,24 +20,32 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// DataAdmin is what commands do to what is stored, on the database and without a service.
+// DataAdmin manages stored data for commands, on the database and without a service.
 type DataAdmin struct {
 	editor *amend.Editor
 	eraser *erasure.Eraser
 	finder *query.Finder
-	// readTimeout bounds one question to the database.
+	// readTimeout bounds one query.
 	readTimeout time.Duration
 }
 
-// WithDataAdmin runs use with a desk. A service that runs need not know: erasures lock
-// what they erase as its own do.
+// WithDataAdmin calls use with a DataAdmin. Running services are safe: its erasures use the
+// same locks as theirs.
 func WithDataAdmin(ctx context.Context, c config.Config, use func(DataAdmin) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
-		rules, reads, erasures := app.RulesOf(c), postgres.NewQueryStore(db), postgres.NewErasureStore(db)
+		rules := app.RulesOf(c)
+		reads := postgres.NewQueryStore(db)
+		erasures := postgres.NewErasureStore(db)
 		return use(DataAdmin{
-			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it erases, and judges nothing by types
+			editor: amend.New(postgres.NewAmendStore(db), &rules, nil, time.Now), // it only erases, and needs no event types
 			eraser: app.NewEraser(erasures, zap.NewNop(), nil),
-			finder: &query.Finder{EventStore: reads, SessionStore: reads, AuditStore: reads, SubjectStore: erasures}, readTimeout: c.Database.ReadTimeout,
+			finder: &query.Finder{
+				EventStore:   reads,
+				SessionStore: reads,
+				AuditStore:   reads,
+				SubjectStore: erasures,
+			},
+			readTimeout: c.Database.ReadTimeout,
 		})
 	})
 }
@@ -47,7 +55,7 @@ type ErasedEvent struct {
 	ID uuid.UUID `json:"event_id"`
 }
 
-// EraseEvent erases one event. It returns a NotFound fault where there is none.
+// EraseEvent erases one event. It returns a NotFound fault if there is none.
 func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, error) {
 	id, err := parseID(text)
 	if err != nil {
@@ -57,7 +65,7 @@ func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, er
 	return ErasedEvent{id}, d.editor.EraseEvent(ctx, id, nil)
 }
 
-// CheckID refuses what is no id of an event, a session or an error.
+// CheckID returns an error for a text that is not an id of an event, a session or an error.
 func CheckID(text string) error {
 	_, err := parseID(text)
 	return err
@@ -72,10 +80,10 @@ func parseID(text string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// AuditQuery says which audit entries are wanted. Empty texts do not filter.
+// AuditQuery selects audit entries. Empty texts do not filter.
 type AuditQuery struct {
 	Actor, Action, Target string
-	// From is inclusive and To exclusive; each is a time as events have it, or a day.
+	// From is inclusive and To exclusive; each is a timestamp of the form of events, or a day.
 	From, To string
 	// Limit bounds their number.
 	Limit int
@@ -93,12 +101,19 @@ func (d DataAdmin) ListAudit(ctx context.Context, wanted AuditQuery) ([]audit.En
 		return nil, err
 	}
 
-	filter := query.AuditFilter{Actor: wanted.Actor, Action: audit.Action(wanted.Action), Target: wanted.Target, From: from, To: to}
+	filter := query.AuditFilter{
+		Actor:  wanted.Actor,
+		Action: audit.Action(wanted.Action),
+		Target: wanted.Target,
+		From:   from,
+		To:     to,
+	}
 	if wanted.Action != "" && !slices.Contains(audit.Actions(), filter.Action) {
-		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "an action is one of: "+strings.Join(AuditActions(), ", "))
+		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, "the action must be one of: "+strings.Join(AuditActions(), ", "))
 	}
 
-	found, cursor := []audit.Entry{}, ""
+	found := []audit.Entry{}
+	cursor := ""
 	for len(found) < wanted.Limit {
 		page, err := d.finder.AuditPage(ctx, filter, cursor, min(wanted.Limit-len(found), query.MaxLimit))
 		if err != nil {
@@ -133,7 +148,7 @@ func parseTime(text string) (time.Time, error) {
 	if !ok {
 		var err error
 		if at, err = time.Parse(time.DateOnly, text); err != nil {
-			return at, fault.New(fault.Invalid, fault.CodeInvalidParameter, "a time is such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01")
+			return at, fault.New(fault.Invalid, fault.CodeInvalidParameter, "a time must be like 2021-01-01T09:15:27Z, or a day like 2021-01-01")
 		}
 	}
 

@@ -15,16 +15,16 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// envFile is what a shell sources to talk to the development service.
+// envFile is the file that a shell sources to use the development service.
 const envFile = "dev.env"
 
-// The application of the development service, and what its keys are described by.
+// The application of the development service, and the description of its keys.
 const (
 	demoName        = "demo"
 	demoDescription = "theeye dev"
 )
 
-// demoEnv is what dev.env holds.
+// demoEnv is the content of dev.env.
 type demoEnv struct {
 	url         string
 	opsURL      string
@@ -46,8 +46,8 @@ func (d *demoEnv) variables() [][2]string {
 	}
 }
 
-// createDemoKeys makes the application demo and its three keys. Those of the last start
-// are used again as long as they are valid; only their file has their text.
+// createDemoKeys creates the application demo and its three keys. It reuses the keys of the
+// last start while they are valid; only the file has their text.
 func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv, error) {
 	before := readEnv(path)
 	d := &demoEnv{}
@@ -76,7 +76,9 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 			}
 
 			created, err := r.CreateKey(ctx, demoName, access.KeySpec{
-				Scopes: []access.Scope{want.scope}, OrganisationWide: want.scope == access.ScopeRead, Description: demoDescription,
+				Scopes:           []access.Scope{want.scope},
+				OrganisationWide: want.scope == access.ScopeRead,
+				Description:      demoDescription,
 			})
 			if err != nil {
 				return err
@@ -90,7 +92,7 @@ func createDemoKeys(ctx context.Context, c config.Config, path string) (*demoEnv
 	return d, err
 }
 
-// isValidKey tells whether a key of the last start still works.
+// isValidKey reports whether a key of the last start still works.
 func isValidKey(text string, stored []access.Key) bool {
 	id, _, ok := access.ParseKey(text)
 	for _, key := range stored {
@@ -102,10 +104,10 @@ func isValidKey(text string, stored []access.Key) bool {
 	return false
 }
 
-// readEnv reads back what write wrote.
+// readEnv reads the file of writeEnv.
 func readEnv(path string) map[string]string {
 	found := map[string]string{}
-	text, err := os.ReadFile(path) //nolint:gosec // the file is ours
+	text, err := os.ReadFile(path) //nolint:gosec // theeye dev wrote the file
 	if err != nil {
 		return found // the first start
 	}
@@ -120,7 +122,7 @@ func readEnv(path string) map[string]string {
 	return found
 }
 
-// writeEnv writes dev.env so that it is never seen half-written or by others.
+// writeEnv writes dev.env atomically, and readable only by its owner.
 func (d *demoEnv) writeEnv(path string) error {
 	var b bytes.Buffer
 	b.WriteString("# Written by theeye dev at every start. Use it with: source " + envFile + "\n")
@@ -128,7 +130,7 @@ func (d *demoEnv) writeEnv(path string) error {
 		fmt.Fprintf(&b, "export %s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
 	}
 
-	if program, err := os.Executable(); err == nil { // theeye is on the PATH then, as the documents call it
+	if program, err := os.Executable(); err == nil { // this puts theeye on the PATH, as the documents assume
 		fmt.Fprintf(&b, "export PATH='%s':\"$PATH\"\n", strings.ReplaceAll(filepath.Dir(program), "'", `'\''`))
 	}
 
@@ -136,7 +138,7 @@ func (d *demoEnv) writeEnv(path string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", envFile, err)
 	}
-	defer os.Remove(temporary.Name()) //nolint:errcheck // gone when all went well
+	defer os.Remove(temporary.Name()) //nolint:errcheck // it is renamed on success
 
 	if _, err = temporary.Write(b.Bytes()); err == nil {
 		err = temporary.Close()
@@ -153,7 +155,7 @@ func (d *demoEnv) writeEnv(path string) error {
 	return nil
 }
 
-// printGreeting says where the service is, what to look at and how to post the first event.
+// printGreeting prints the address of the service, and how to post and read the first event.
 func (d *demoEnv) printGreeting(out io.Writer, path string) error {
 	_, err := fmt.Fprintf(out, `
 The Eye is ready. Open %[1]s in a browser.

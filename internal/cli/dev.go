@@ -19,36 +19,36 @@ import (
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// ErrPrivatePostgres tells that the Postgres of a development service does not start.
+// ErrPrivatePostgres means that the Postgres of a development service does not start.
 var ErrPrivatePostgres = errors.New("the private Postgres does not start")
 
-// DevOptions are what a service on one machine is started with.
+// DevOptions are the options of a development service.
 type DevOptions struct {
-	// DataDir holds everything that is kept between starts.
+	// DataDir holds all data that is kept between starts.
 	DataDir string
-	// FallbackDir is the folder below which the database is kept when this process is root
-	// and the account that runs Postgres cannot reach DataDir, as in /root. DataDir then
-	// holds a link to it. Empty refuses such a DataDir.
+	// FallbackDir is the parent folder of the database if this process is root and the
+	// account of Postgres cannot reach DataDir, such as below /root. DataDir then holds a
+	// link to it. If FallbackDir is empty, such a DataDir is an error.
 	FallbackDir string
 	// PgBin is the folder of Postgres' server binaries; empty searches for them.
 	PgBin string
 	// Load reads the settings, given the private database's URL.
 	Load func(databaseURL string) (config.Config, error)
-	// Tune sets the process up as the settings ask for.
+	// Tune applies the settings to the process.
 	Tune func(config.Config)
-	// Build tells which build this is.
+	// Build describes this build.
 	Build telemetry.Build
-	// Logger makes the logger that the settings ask for.
+	// Logger returns the logger of the settings.
 	Logger func(config.Config) (*telemetry.Log, error)
-	// Out is where the greeting goes.
+	// Out receives the greeting.
 	Out io.Writer
 }
 
-// devDatabase is the database that the development service keeps its events in.
+// devDatabase is the database of the development service.
 const devDatabase = "theeye"
 
 // RunDev runs a complete service with a private Postgres until ctx ends, and stops
-// both. hurry ends the stopping early.
+// both. hurry ends the shutdown early.
 func RunDev(ctx context.Context, o DevOptions, hurry <-chan struct{}) (err error) {
 	c, err := o.Load("postgres:///pending")
 	if err != nil {
@@ -111,8 +111,10 @@ func serveDev(ctx context.Context, o DevOptions, c config.Config, log *telemetry
 		return err
 	}
 
-	keys.url, keys.opsURL = "http://"+service.Addr(), "http://"+service.OpsAddr()
-	keys.databaseURL, keys.dataDir = c.Database.URL.Reveal(), database.DataDir()
+	keys.url = "http://" + service.Addr()
+	keys.opsURL = "http://" + service.OpsAddr()
+	keys.databaseURL = c.Database.URL.Reveal()
+	keys.dataDir = database.DataDir()
 	if err := keys.writeEnv(filepath.Join(o.DataDir, envFile)); err != nil {
 		return errors.Join(err, service.Drain(ctx, nil))
 	}
@@ -134,7 +136,7 @@ func serveDev(ctx context.Context, o DevOptions, c config.Config, log *telemetry
 	return err
 }
 
-// restartPostgres starts the private Postgres again when it died.
+// restartPostgres starts the private Postgres again whenever it has ended.
 func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.Logger) {
 	for {
 		select {
@@ -151,7 +153,7 @@ func restartPostgres(ctx context.Context, database *localpg.Server, logger *zap.
 	}
 }
 
-// createDatabase makes the service's database unless it is there.
+// createDatabase creates the service's database unless it exists.
 func createDatabase(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// passable lets every account pass through a folder, without letting it list what is there.
+// passable lets every account enter a folder, but not list it.
 const passable = 0o711
 
-// PrepareDataDir makes the data directory, readable by its owner alone but for the
-// account that Postgres runs under.
+// PrepareDataDir creates the data directory. Only its owner can read it; other accounts,
+// such as that of Postgres, can only enter it.
 func (o *DevOptions) PrepareDataDir() error {
 	absolute, err := filepath.Abs(o.DataDir)
 	if err != nil {
@@ -31,9 +31,9 @@ func (o *DevOptions) PrepareDataDir() error {
 	return nil
 }
 
-// databaseDir answers where the database is kept: in DataDir, or where a link there leads.
-// The link is made, with the folder that it leads to, when the account which runs Postgres
-// could not reach DataDir.
+// databaseDir returns the directory of the database: in DataDir, or the target of a link
+// there. The link and its target's parent are created if the account of Postgres could not
+// reach DataDir.
 func (o *DevOptions) databaseDir() (string, error) {
 	here := filepath.Join(o.DataDir, "postgres")
 	if target, err := os.Readlink(here); err == nil {
@@ -54,13 +54,13 @@ func (o *DevOptions) databaseDir() (string, error) {
 	}
 
 	if err := os.Symlink(target, here); err != nil {
-		return "", fmt.Errorf("link the data directory to its place: %w", err)
+		return "", fmt.Errorf("link the data directory to its target: %w", err)
 	}
 
 	return target, nil
 }
 
-// fallbackPath derives a place of its own for each DataDir, so that it is found again when
+// fallbackPath derives a unique path from DataDir, so that the database is found again if
 // the link is lost.
 func (o *DevOptions) fallbackPath() string {
 	const enough = 6
@@ -68,10 +68,10 @@ func (o *DevOptions) fallbackPath() string {
 	return filepath.Join(o.FallbackDir, "theeye-dev-"+hex.EncodeToString(sum[:enough]), "postgres")
 }
 
-// makeParent makes the folder that a database elsewhere is in.
+// makeParent creates the parent folder of a database outside DataDir.
 func (o *DevOptions) makeParent(target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), passable); err != nil {
-		return fmt.Errorf("make the place of the database: %w", err)
+		return fmt.Errorf("create the parent folder of the database: %w", err)
 	}
 
 	return nil

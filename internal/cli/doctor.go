@@ -13,23 +13,23 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// ErrURL tells that a URL that was given for a service cannot be used.
+// ErrURL means that the given URL of a service cannot be used.
 var ErrURL = errors.New("the URL cannot be used")
 
-// DoctorOptions say what the doctor looks at, beside the database of the settings.
+// DoctorOptions say what the doctor checks, beside the database of the settings.
 type DoctorOptions struct {
-	// URL is where clients find the API; empty skips the checks from outside.
+	// URL is the address of the API for clients; empty skips the checks from outside.
 	URL string
-	// OpsURL is where the platform finds the second port; empty skips its checks.
+	// OpsURL is the address of the second port for the platform; empty skips its checks.
 	OpsURL string
-	// Replicas is how many services run; 0 counts those that are connected.
+	// Replicas is the number of services; 0 counts the connected ones.
 	Replicas int
-	// Version is that of this build.
+	// Version is the version of this build.
 	Version string
 }
 
-// RunDoctor looks at a running deployment and changes nothing. The database and both
-// ports are each left out when they are not named; with none there is nothing to do.
+// RunDoctor checks a running deployment and changes nothing. Checks of the database and of
+// each port are skipped without their URL; without any URL it returns an error.
 func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (doctor.Report, error) {
 	var deps doctor.Deps
 	if err := c.RequireDatabase(); err != nil && o.URL == "" && o.OpsURL == "" {
@@ -51,10 +51,16 @@ func RunDoctor(ctx context.Context, c config.Config, o DoctorOptions) (doctor.Re
 
 	deps.Service = prober
 	return doctor.Examine(ctx, doctor.Config{
-		Version:          o.Version,
-		WriteConnections: c.Database.WriteConnections, ReadConnections: c.Database.ReadConnections, ChangeConnections: postgres.ChangeConnections, WatchConnections: postgres.WatchConnections,
-		Replicas: o.Replicas, Pooled: c.Database.Pooler == config.PoolerTransaction,
-		WriteTimeout: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, MaxAhead: c.Limits.MaxAhead,
-		Capacity: int64(c.Database.Capacity),
+		Version:           o.Version,
+		WriteConnections:  c.Database.WriteConnections,
+		ReadConnections:   c.Database.ReadConnections,
+		ChangeConnections: postgres.ChangeConnections,
+		WatchConnections:  postgres.WatchConnections,
+		Replicas:          o.Replicas,
+		Pooled:            c.Database.Pooler == config.PoolerTransaction,
+		WriteTimeout:      c.HTTP.Budget,
+		ReadTimeout:       c.Database.ReadTimeout,
+		MaxAhead:          c.Limits.MaxAhead,
+		Capacity:          int64(c.Database.Capacity),
 	}, deps), nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// UnfinishedError tells that an erasure was begun and that its caller waits no longer. A service
-// that runs finishes it.
+// UnfinishedError means that an erasure has begun and that its caller no longer waits. A
+// running service finishes it.
 type UnfinishedError struct {
 	ID    uuid.UUID
 	cause error
@@ -25,22 +25,22 @@ type UnfinishedError struct {
 
 // Error implements error.
 func (e *UnfinishedError) Error() string {
-	return fmt.Sprintf("not finished yet (%v): erasure %s goes on in any service that runs on this database; look at it with: theeye erasure %s", e.cause, e.ID, e.ID)
+	return fmt.Sprintf("not finished yet (%v): any service that runs on this database continues erasure %s; see its progress with: theeye erasure %s", e.cause, e.ID, e.ID)
 }
 
-// Unwrap returns why nobody waits.
+// Unwrap returns the reason why the caller no longer waits.
 func (e *UnfinishedError) Unwrap() error { return e.cause }
 
-// ErasedSession counts what was erased with a session.
+// ErasedSession counts the erased rows of a session.
 type ErasedSession struct {
 	ID        uuid.UUID `json:"session_id"`
 	ErasureID uuid.UUID `json:"erasure_id"`
 	erasure.Counts
 }
 
-// EraseSession erases a session with its events and its errors. Later events of it
-// are refused. progress is told how far it is. It returns a NotFound fault where nothing
-// is kept of it, and UnfinishedError when ctx ends.
+// EraseSession erases a session with its events and its errors. Later events of the session
+// are rejected. It calls progress after each step. It returns a NotFound fault if nothing is
+// stored of the session, and UnfinishedError when ctx ends.
 func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(erasure.Erasure)) (ErasedSession, error) {
 	id, err := parseID(text)
 	if err != nil {
@@ -52,31 +52,31 @@ func (d DataAdmin) EraseSession(ctx context.Context, text string, progress func(
 }
 
 // EraseSubject erases all events and errors whose payloads have all values, each given as
-// path=value. progress is told how far it is. It returns UnfinishedError when ctx ends.
+// path=value. It calls progress after each step. It returns UnfinishedError when ctx ends.
 func (d DataAdmin) EraseSubject(ctx context.Context, values []string, progress func(erasure.Erasure)) (*erasure.Erasure, error) {
 	filters, err := parseSubject(values)
 	if err != nil {
 		return nil, err
 	}
 
-	var ask erasure.Request
+	var request erasure.Request
 	for _, f := range filters {
-		ask.Values = append(ask.Values, erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value})
+		request.Values = append(request.Values, erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value})
 	}
 
-	finished, err := d.runErasure(ctx, ask, progress)
+	finished, err := d.runErasure(ctx, request, progress)
 	if err == nil && finished.Events == 0 && finished.Rejections == 0 {
-		err = fmt.Errorf("%w: look at the spelling of the path and the value; the receipt is: theeye erasure %s", errNoMatch, finished.ID)
+		err = fmt.Errorf("%w: check the spelling of the path and the value; see the receipt with: theeye erasure %s", errNoMatch, finished.ID)
 	}
 
 	return &finished, err
 }
 
-// errNoMatch tells that an erasure found nothing, as one by a misspelt path does.
-var errNoMatch = errors.New("nothing that is kept has these values")
+// errNoMatch means that an erasure found nothing, for example because of a misspelt path.
+var errNoMatch = errors.New("no stored data has these values")
 
-func (d DataAdmin) runErasure(ctx context.Context, ask erasure.Request, progress func(erasure.Erasure)) (erasure.Erasure, error) {
-	begun, err := d.eraser.BeginErasure(ctx, ask)
+func (d DataAdmin) runErasure(ctx context.Context, request erasure.Request, progress func(erasure.Erasure)) (erasure.Erasure, error) {
+	begun, err := d.eraser.BeginErasure(ctx, request)
 	if err != nil {
 		return begun, err
 	}
@@ -104,8 +104,9 @@ func (d DataAdmin) FindErasure(ctx context.Context, text string) (*erasure.Erasu
 	return &found, err
 }
 
-// ExportSubject hands over all that is kept of whom the values name, each given as
-// path=value, as lines of JSON: events as they are listed, then errors. It tells how many.
+// ExportSubject writes all data stored about the person whom the values name, each given as
+// path=value, as lines of JSON: events as the API lists them, then errors. It returns their
+// numbers.
 func (d DataAdmin) ExportSubject(ctx context.Context, values []string, write func(line []byte) error) (events, errors int, err error) {
 	filters, err := parseSubject(values)
 	if err != nil {
@@ -139,29 +140,29 @@ func (d DataAdmin) ExportSubject(ctx context.Context, values []string, write fun
 	return events, errors, err
 }
 
-// parseSubject reads values, each given as path=value.
+// parseSubject parses values, each given as path=value.
 func parseSubject(values []string) ([]query.DataFilter, error) {
-	refuse := func(format string, args ...any) ([]query.DataFilter, error) {
+	invalid := func(format string, args ...any) ([]query.DataFilter, error) {
 		return nil, fault.New(fault.Invalid, fault.CodeInvalidParameter, fmt.Sprintf(format, args...))
 	}
 	if len(values) == 0 {
-		return refuse("say whom it is about: --data user.id=8612")
+		return invalid("--data is required, such as --data user.id=8612")
 	}
 
 	var filters []query.DataFilter
 	for _, given := range values {
 		path, value, ok := strings.Cut(given, "=")
 		if !ok || value == "" {
-			return refuse("--data is a path and a value, such as user.id=8612")
+			return invalid("--data must be a path and a value, such as user.id=8612")
 		}
 
 		steps, err := query.ParseDataPath(path)
 		if err != nil {
-			return refuse("--data begins with a path such as user.id, with a backslash before each dot of a name: %v", err)
+			return invalid("--data must begin with a path such as user.id, with a backslash before each dot of a name: %v", err)
 		}
 
 		if slices.ContainsFunc(filters, func(f query.DataFilter) bool { return slices.Equal(f.Path, steps) }) {
-			return refuse("--data names %s twice", path)
+			return invalid("--data names %s twice", path)
 		}
 
 		filters = append(filters, query.DataFilter{Path: steps, Value: value})

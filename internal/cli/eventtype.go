@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// EventTypes administers event types and looks at the events of theirs.
+// EventTypes manages event types and reads their events.
 type EventTypes struct {
 	*eventtype.Registry
 
@@ -20,8 +20,8 @@ type EventTypes struct {
 	samples   eventtype.SampleStore
 }
 
-// WithEventTypes runs use with the registry of event types, for commands that work on
-// the database without a service. Changes reach running services within 5 s.
+// WithEventTypes calls use with the registry of event types, for commands that use the
+// database without a service. Running services apply changes within 5 s.
 func WithEventTypes(ctx context.Context, c config.Config, use func(EventTypes) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		store := postgres.NewEventTypeStore(db)
@@ -34,14 +34,14 @@ func WithEventTypes(ctx context.Context, c config.Config, use func(EventTypes) e
 	})
 }
 
-// Preview tells what a candidate would do to the newest stored events of a type, sample
-// at most, and to its open rejections.
+// Preview reports the effect of a candidate on the newest stored events of a type, at most
+// sample, and on its open rejections.
 func (t EventTypes) Preview(ctx context.Context, key eventtype.Key, candidate eventtype.Spec, sample int) (eventtype.Preview, error) {
 	return t.previewer.PreviewChange(ctx, key, candidate, sample)
 }
 
-// InferSchema proposes a schema from the newest stored events of a type, sample at most, and
-// tells how many there were.
+// InferSchema proposes a schema from the newest stored events of a type, at most sample, and
+// returns the number of events.
 func (t EventTypes) InferSchema(ctx context.Context, key eventtype.Key, sample int) (proposal eventtype.Type, events int, err error) {
 	proposal = eventtype.Type{Key: key, Spec: eventtype.Spec{Mode: eventtype.Observe}}
 	if err := key.CheckNames(); err != nil {
@@ -77,7 +77,7 @@ func (t EventTypes) InferSchema(ctx context.Context, key eventtype.Key, sample i
 	return proposal, inference.Events(), err
 }
 
-// currentSchema returns the compiled schema of a type; nil where there is none.
+// currentSchema returns the compiled schema of a type; nil if there is none.
 func (t EventTypes) currentSchema(ctx context.Context, key eventtype.Key) (*eventtype.Schema, error) {
 	current, err := t.FindType(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {

@@ -17,19 +17,20 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// Rejections are what commands do to refused events, on the database and without a
-// service.
+// Rejections manages rejected events for commands, on the database and without a service.
 type Rejections struct {
 	service *rejection.Service
 	finder  *query.Finder
 }
 
-// WithRejections runs use with the rejections of a database. What is replayed goes
-// through a gate of this process; it holds the same locks as those of services do.
+// WithRejections calls use with the rejections of a database. Replayed events go through a
+// collector of this process, which uses the same locks as those of services.
 func WithRejections(ctx context.Context, c config.Config, use func(Rejections) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		types := eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
-			Store: postgres.NewEventTypeStore(db), Logger: zap.NewNop(), Now: time.Now,
+			Store:  postgres.NewEventTypeStore(db),
+			Logger: zap.NewNop(),
+			Now:    time.Now,
 		})
 		if err := types.Refresh(ctx); err != nil {
 			return fmt.Errorf("%w: %w", app.ErrDependency, err)
@@ -38,40 +39,51 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 		types.Start(ctx)
 		defer types.Stop()
 
-		rules, reads := app.RulesOf(c), postgres.NewQueryStore(db)
+		rules := app.RulesOf(c)
+		reads := postgres.NewQueryStore(db)
 		collector := ingest.New(app.CollectorConfig(c), ingest.Deps{
-			Store: postgres.NewEventStore(app.RejectionBounds(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
-			Types: types, Ledger: reads, Logger: zap.NewNop(), NewID: app.NewID, Now: time.Now,
+			Store:  postgres.NewEventStore(app.RejectionBounds(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
+			Types:  types,
+			Ledger: reads,
+			Logger: zap.NewNop(),
+			NewID:  app.NewID,
+			Now:    time.Now,
 		})
-		collector.Start()                                //nolint:contextcheck // it ends with Stop
+		collector.Start(ctx)
 		defer collector.Stop(context.WithoutCancel(ctx)) // nothing waits any more
 
 		return use(Rejections{app.NewRejections(db, collector, &rules, nil), &query.Finder{RejectionStore: reads}})
 	})
 }
 
-// RejectionQuery says which rejections are meant. Empty texts do not filter.
+// RejectionQuery selects rejections. Empty texts do not filter.
 type RejectionQuery struct {
 	IDs                                                []string
 	Code, Application, Category, Name, Session, Status string
-	// From is inclusive and To exclusive; each is a time as events have it, or a day.
+	// From is inclusive and To exclusive; each is a timestamp of the form of events, or a day.
 	From, To string
-	// All says that no filter is meant to be none.
+	// All selects all rejections, if no filter is set.
 	All bool
-	// Limit bounds their number; 0 is no bound.
+	// Limit bounds their number; 0 means no limit.
 	Limit  int
 	DryRun bool
 }
 
-// HasSelection tells whether the query says which rejections it means, be it all of them.
+// HasSelection reports whether the query selects rejections explicitly, possibly by All.
 func (q *RejectionQuery) HasSelection() bool {
 	return q.All || len(q.IDs) > 0 ||
 		cmp.Or(q.Code, q.Application, q.Category, q.Name, q.Session, q.Status, q.From, q.To) != ""
 }
 
-// toFilter reads a query.
+// toFilter converts a query to a filter.
 func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
-	f = query.RejectionFilter{Code: q.Code, Application: q.Application, Category: q.Category, Name: q.Name, Status: q.Status}
+	f = query.RejectionFilter{
+		Code:        q.Code,
+		Application: q.Application,
+		Category:    q.Category,
+		Name:        q.Name,
+		Status:      q.Status,
+	}
 	if q.Session != "" {
 		f.SessionID.Valid = true
 		if f.SessionID.UUID, err = parseID(q.Session); err != nil {
@@ -87,15 +99,23 @@ func (q *RejectionQuery) toFilter() (f query.RejectionFilter, err error) {
 	return f, err
 }
 
-// toSelection reads a query of open rejections.
+// toSelection converts a query to a selection of open rejections.
 func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
 	f, err := q.toFilter()
 	if err != nil {
 		return s, err
 	}
 
-	s.Code, s.Application, s.Category, s.Name, s.SessionID, s.From, s.To = f.Code, f.Application, f.Category, f.Name, f.SessionID, f.From, f.To
-	s.All, s.Limit, s.DryRun = q.All, q.Limit, q.DryRun
+	s.Code = f.Code
+	s.Application = f.Application
+	s.Category = f.Category
+	s.Name = f.Name
+	s.SessionID = f.SessionID
+	s.From = f.From
+	s.To = f.To
+	s.All = q.All
+	s.Limit = q.Limit
+	s.DryRun = q.DryRun
 	for _, text := range q.IDs {
 		id, err := parseID(text)
 		if err != nil {
@@ -108,14 +128,16 @@ func (q *RejectionQuery) toSelection() (s rejection.Selection, err error) {
 	return s, nil
 }
 
-// List hands over rejections, the newest first, until show fails.
+// List passes rejections to show, newest first, until show fails.
 func (r Rejections) List(ctx context.Context, q RejectionQuery, show func(*query.Rejection) error) error {
 	f, err := q.toFilter()
 	if err != nil {
 		return err
 	}
 
-	for cursor, left := "", q.Limit; ; {
+	cursor := ""
+	left := q.Limit
+	for {
 		page, err := r.finder.RejectionPage(ctx, f, cursor, min(left, query.MaxLimit))
 		if err != nil {
 			return err
@@ -150,7 +172,7 @@ func RejectionStatuses() []string {
 	return []string{query.StatusOpen, query.StatusReplayed, query.StatusDiscarded}
 }
 
-// Replay sends open rejections through the gate again.
+// Replay sends open rejections through ingest again.
 func (r Rejections) Replay(ctx context.Context, q RejectionQuery, progress func(rejection.ReplayTotals)) (rejection.ReplayTotals, error) {
 	s, err := q.toSelection()
 	if err != nil {

@@ -13,7 +13,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 	c := &e.counters
 	set := instrument.NewSet(meter)
 
-	set.AddGauge("theeye.erasures.unfinished", "{erasure}",
+	set.AddGaugeIfKnown("theeye.erasures.unfinished", "{erasure}",
 		"Unfinished erasures, on any replica",
 		func() (int64, bool) {
 			seen := c.backlog.Load()
@@ -23,7 +23,7 @@ func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
 
 			return seen.Unfinished, true
 		})
-	set.AddSeconds("theeye.erasures.oldest_unfinished.age",
+	set.AddSecondsIfKnown("theeye.erasures.oldest_unfinished.age",
 		"Age of the oldest unfinished erasure; 0 when all are finished",
 		func() (time.Duration, bool) {
 			seen := c.backlog.Load()

@@ -76,7 +76,8 @@ func (s *scanner) eventMember() bool {
 // textField reads a member that has to be a string. read is false if it was not a string, or
 // held characters that no string may hold; either was then reported.
 func (s *scanner) textField(member string) (content []byte, read, ok bool) {
-	before, found := len(s.violations), s.found
+	before := len(s.violations)
+	found := s.found
 	if s.peek() == '"' {
 		content, ok = s.readString()
 		return content, ok && s.found == found, ok

@@ -23,7 +23,7 @@ func TestDepth(t *testing.T) {
 	require.Equal(t, []string{"/data/x" + strings.Repeat("/a", 30) + " too_deep"}, judge(t, withData(objects+"{}"+strings.Repeat("}", 30))))
 	require.Empty(t, judge(t, withData("["+nested(29)+","+nested(29)+"]")), "width is not depth")
 	require.Equal(t, []string{"/data/x/1" + strings.Repeat("/0", 29) + " too_deep", "/data/y/0 number_out_of_range"},
-		judge(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading goes on behind it")
+		judge(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading continues after it")
 	require.Equal(t, []string{"/name invalid_type"}, judge(t, text(members{"name": nested(40)})))
 	require.Equal(t, []string{"/x unknown_field", "/x" + strings.Repeat("/0", 31) + " too_deep"}, judge(t, text(members{"x": nested(40)})))
 }

@@ -108,8 +108,8 @@ func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	}
 }
 
-// FuzzDamage damages one element of a batch at random: either the elements can no longer be told
-// apart and all are rejected, or every other element keeps its verdict.
+// FuzzDamage damages one element of a batch at random: either the ends of the
+// elements are unknown and all are rejected, or every other element keeps its verdict.
 func FuzzDamage(f *testing.F) {
 	for _, bad := range malformed()[:30] {
 		f.Add([]byte(bad), 2, false)

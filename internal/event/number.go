@@ -247,9 +247,11 @@ func numberEnd(text []byte, start int) int {
 // for 0.00012, whichever exponent has fewer digits. A text that is as short is kept.
 func shortNumber(text []byte) []byte {
 	unsigned := bytes.TrimPrefix(text, []byte("-"))
-	mantissa, exponentText := unsigned, []byte(nil)
+	mantissa := unsigned
+	var exponentText []byte
 	if e := bytes.IndexAny(unsigned, "eE"); e >= 0 {
-		mantissa, exponentText = unsigned[:e], unsigned[e+1:]
+		mantissa = unsigned[:e]
+		exponentText = unsigned[e+1:]
 	}
 
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))

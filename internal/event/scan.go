@@ -50,7 +50,8 @@ const linearNames = 32
 // newScanner reads a text by the given rules.
 func newScanner(text []byte, rules *Rules) *scanner {
 	s := &scanner{text: text, rules: rules}
-	s.path, s.names = s.pathRoom[:0], s.nameRoom[:0]
+	s.path = s.pathRoom[:0]
+	s.names = s.nameRoom[:0]
 	return s
 }
 
@@ -59,7 +60,8 @@ func (s *scanner) reset(text []byte) {
 	s.text = text
 	s.pos = 0
 	s.syntax = ""
-	s.lines, s.linesUpTo = 0, 0
+	s.lines = 0
+	s.linesUpTo = 0
 }
 
 // report records a violation at the current path.

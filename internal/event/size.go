@@ -21,10 +21,12 @@ func (s *scanner) countedSize(text []byte) int {
 // with its numbers in their shortest form. No string is longer when it is returned than when it
 // was sent. In an event that was sent back, the members of the service do not count.
 func shortestSize(text []byte, givenBack bool) int {
-	size, depth := 0, 0
+	size := 0
+	depth := 0
 	skipping := false // a member of the event
 	for i := 0; i < len(text); {
-		end, counts := i+1, 1
+		end := i + 1
+		counts := 1
 		switch c := text[i]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			counts = 0

@@ -33,12 +33,11 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
 		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
-		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
+		metric.WithDescription("Reloads of the cache of compiled schemas because a type had changed"))
 
 	set := instrument.NewSet(meter)
 	set.AddGauge("theeye.event_types.registered", "{type}",
-		"Registered event types, each with its compiled schema in the cache",
-		func() (int64, bool) { return m.registered.Load(), true })
+		"Registered event types, each with its compiled schema in the cache", m.registered.Load)
 
 	return m, errors.Join(events, compiles, set.Err())
 }

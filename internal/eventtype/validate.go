@@ -203,8 +203,8 @@ func (v *view) withholdText(e *event.Envelope) {
 
 // hasAmbiguousType reports whether a rejected text may hold an event of another type
 // than the one that was read: a category or a name that was sent twice does not
-// identify the type, nor does one that another may follow which was not read or no
-// longer reported.
+// identify the type, nor does one that another may follow which was not read, or not
+// reported: of an event that is too large, no member is reported as sent twice.
 func hasAmbiguousType(e *event.Envelope) bool {
 	if len(e.Violations) >= event.MaxViolations {
 		return true
@@ -215,7 +215,7 @@ func hasAmbiguousType(e *event.Envelope) bool {
 		case fault.CodeDuplicateMember:
 			return v.Pointer == "/category" || v.Pointer == "/name"
 		case fault.CodeUnknownField, fault.CodeInvalidType, fault.CodeInvalidUTF8, fault.CodeLoneSurrogate, fault.CodeNULCharacter,
-			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeEventTooLarge, fault.CodeUnknownEventType:
+			fault.CodeNumberOutOfRange, fault.CodeTooDeep, fault.CodeUnknownEventType:
 			return false // it was still read to its end
 		}
 

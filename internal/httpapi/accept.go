@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// format is a representation of an answer.
+// format is a representation of a response.
 type format int
 
 const (
@@ -21,15 +21,15 @@ const (
 	formatCSV
 )
 
-// representations are what the answer of a route is offered as, the preferred one first.
+// representations are those in which a route offers its response, the preferred one first.
 type representations struct {
-	// formats is empty where an answer has no body.
+	// formats is empty if a response has no body.
 	formats []format
-	// streams tells that all but JSON is sent as it is read, without a length.
+	// streams means that every format but JSON is sent while it is read, without a length.
 	streams bool
 }
 
-// representationsOf says what a route offers.
+// representationsOf returns the representations that a route offers.
 func representationsOf(r route) representations {
 	switch r.method + " " + r.paths[0] {
 	case "GET /v1/events", "GET /v1/sessions/:id/events":
@@ -48,7 +48,8 @@ func representationsOf(r route) representations {
 	return representations{formats: []format{formatJSON}}
 }
 
-// negotiateFormat picks the representation of a route's answer before anything is done.
+// negotiateFormat chooses the representation of a route's response before the route does any
+// work.
 func (a *api) negotiateFormat(offered representations) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if len(offered.formats) == 0 {
@@ -69,11 +70,11 @@ func (a *api) negotiateFormat(offered representations) gin.HandlerFunc {
 	}
 }
 
-// errUnframed refuses a stream to HTTP/1.0, in which a stream ends with the connection: one
-// that was cut off would look whole.
+// errUnframed rejects a stream to HTTP/1.0, in which a stream ends with the connection: an
+// interrupted stream would look complete.
 func errUnframed() error {
 	return fault.New(fault.HTTPVersion, fault.CodeHTTPVersionNotSupported,
-		"this answer is a stream, and in HTTP/1.0 a stream that is cut off looks whole: ask in HTTP/1.1"+
+		"this answer is a stream, and in HTTP/1.0 an interrupted stream looks complete: use HTTP/1.1"+
 			" (behind nginx: proxy_http_version 1.1), or accept application/json")
 }
 
@@ -85,8 +86,8 @@ type mediaRange struct {
 	quality int
 }
 
-// chooseFormat picks the offered format of the highest quality (RFC 9110, section 12.5.1). Among
-// equals it is the one that Accept names first, then the one that is offered first.
+// chooseFormat chooses the offered format of the highest quality (RFC 9110, section 12.5.1).
+// Among equals it is the one that Accept names first, then the one that is offered first.
 func chooseFormat(accept []string, offered []format) (format, error) {
 	header := strings.Join(accept, ",")
 	if header == "" || header == "*/*" || header == jsonType && offered[0] == formatJSON {
@@ -94,11 +95,15 @@ func chooseFormat(accept []string, offered []format) (format, error) {
 	}
 
 	ranges := parseAccept(header)
-	best, bestQuality, bestPlace := formatJSON, 0, 0
+	best := formatJSON
+	bestQuality := 0
+	bestPlace := 0
 	for _, f := range offered {
 		quality, place := rateFormat(ranges, f)
 		if quality > bestQuality || quality == bestQuality && quality > 0 && place < bestPlace {
-			best, bestQuality, bestPlace = f, quality, place
+			best = f
+			bestQuality = quality
+			bestPlace = place
 		}
 	}
 
@@ -109,7 +114,7 @@ func chooseFormat(accept []string, offered []format) (format, error) {
 	return best, nil
 }
 
-// parseAccept reads what Accept names. Elements that cannot be read name nothing.
+// parseAccept reads the elements of Accept. Elements that cannot be read are skipped.
 func parseAccept(header string) []mediaRange {
 	var ranges []mediaRange
 	for item := range strings.SplitSeq(header, ",") {
@@ -118,7 +123,7 @@ func parseAccept(header string) []mediaRange {
 			continue
 		}
 
-		if kind == "*" { // as Java's URLConnection writes it
+		if kind == "*" { // Java's URLConnection writes it so
 			kind = "*/*"
 		}
 
@@ -148,20 +153,22 @@ func parseQuality(parameters map[string]string) (int, bool) {
 	return int(value*one + 0.5), true
 }
 
-// rateFormat tells how a format is liked, by the most specific range that covers it, and the
+// rateFormat returns the quality of a format, by the most specific range that covers it, and the
 // place of that range.
 func rateFormat(ranges []mediaRange, f format) (quality, place int) {
 	best := 0
 	for i, r := range ranges {
 		if s := r.specificity(f); s > best {
-			best, quality, place = s, r.quality, i
+			best = s
+			quality = r.quality
+			place = i
 		}
 	}
 
 	return quality, place
 }
 
-// specificity tells how exactly a range names a format; 0 is not at all.
+// specificity returns how exactly a range names a format; 0 if it does not.
 func (r mediaRange) specificity(f format) int {
 	const everything, family, exact = 1, 2, 3
 	kinds := f.mediaTypes()
@@ -171,7 +178,7 @@ func (r mediaRange) specificity(f format) int {
 	}
 
 	switch {
-	case f == formatCSV && r.parameters["header"] == "absent": // RFC 7111; ours has one
+	case f == formatCSV && r.parameters["header"] == "absent": // RFC 7111; this table has a header
 		return 0
 	case slices.Contains(kinds, r.kind):
 		return exact
@@ -184,7 +191,7 @@ func (r mediaRange) specificity(f format) int {
 	return 0
 }
 
-// mediaTypes are the names of a format, the one that is best known first.
+// mediaTypes returns the names of a format, the best known first.
 func (f format) mediaTypes() []string {
 	switch f {
 	case formatNDJSON:
@@ -197,7 +204,7 @@ func (f format) mediaTypes() []string {
 	return []string{jsonType}
 }
 
-// contentType is what an answer of the format says of itself.
+// contentType returns the Content-Type of a response in the format.
 func (f format) contentType() string {
 	if f == formatCSV {
 		return "text/csv; charset=utf-8; header=present"
@@ -206,7 +213,7 @@ func (f format) contentType() string {
 	return f.mediaTypes()[0]
 }
 
-// joinMediaTypes names what is offered, for people.
+// joinMediaTypes lists the offered media types, for people.
 func joinMediaTypes(offered []format) string {
 	names := make([]string, len(offered))
 	for i, f := range offered {
@@ -221,5 +228,5 @@ func joinMediaTypes(offered []format) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// isHead tells that nobody will see the body of the answer.
+// isHead reports whether the client receives no body.
 func isHead(c *gin.Context) bool { return c.Request.Method == http.MethodHead }

@@ -41,7 +41,7 @@ func TestAcceptIsReadWithItsQualities(t *testing.T) {
 
 	got, err := chooseFormat([]string{"text/html", "text/csv"}, all)
 	require.NoError(t, err)
-	require.Equal(t, formatCSV, got, "over two lines")
+	require.Equal(t, formatCSV, got, "in two header lines")
 	_, err = chooseFormat([]string{"text/csv"}, []format{formatJSON})
 	f, ok := fault.As(err)
 	require.True(t, ok)

@@ -11,13 +11,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// filledPath makes a path of a route's, with names and ids of nothing.
+// filledPath makes a path of a route with names and ids that do not exist.
 func filledPath(route httpapi.Route) string {
 	return strings.NewReplacer(":id", newID(), ":name", "nothing", ":category", "nothing").Replace(route.Paths[0])
 }
 
-// What Accept asks for and is not there is refused before anything is done, at every route
-// whose answer has a body, with what there is.
+// An Accept header that cannot be met is rejected before any work, at every route whose response
+// has a body, with the list of offered types.
 func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -49,7 +49,7 @@ func TestAcceptThatCannotBeMetIsRefusedEverywhere(t *testing.T) {
 	}
 
 	require.Empty(t, mustGet(t, s.Client, "/v1/events")["events"], "nothing was stored")
-	require.Empty(t, mustGet(t, s.Client, "/v1/errors")["errors"], "nothing was refused for its content")
+	require.Empty(t, mustGet(t, s.Client, "/v1/errors")["errors"], "nothing was rejected for its content")
 }
 
 // HEAD answers wherever GET does, with the headers of GET.
@@ -89,7 +89,7 @@ func TestHeadAnswersWhereverGetDoes(t *testing.T) {
 	}
 }
 
-// HTTP/1.0 gets no streams: it cannot tell one that was cut off from a whole one.
+// HTTP/1.0 gets no streams: it cannot distinguish an interrupted stream from a complete one.
 func TestStreamsAreRefusedToHTTP10(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -107,6 +107,6 @@ func TestStreamsAreRefusedToHTTP10(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(path, lineType+";q=0.1, */*;q=0.5").status, path)
 	}
 
-	// What has a length is no stream.
+	// A response with a length is not a stream.
 	require.Equal(t, http.StatusOK, ask("/v1/stats", "text/csv").status)
 }

@@ -103,7 +103,7 @@ func (a *api) revokeKey(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// sendResult sends a document, or what went wrong.
+// sendResult sends a document, or a problem for an error.
 func (a *api) sendResult(c *gin.Context, status int, document any, err error) {
 	if err != nil {
 		a.sendProblem(c, err)
@@ -113,13 +113,13 @@ func (a *api) sendResult(c *gin.Context, status int, document any, err error) {
 	a.sendJSON(c, status, document)
 }
 
-// decodeBody reads a body that is one JSON object with known members. It answers the
-// request itself when that fails.
+// decodeBody reads a body that is one JSON object with known members. On failure it answers the
+// request itself.
 func (a *api) decodeBody(c *gin.Context, into any, members ...string) bool {
 	return a.decodeBodyWithin(c, a.Rules, into, members...)
 }
 
-// decodeBodyWithin is decode within the limits of rules.
+// decodeBodyWithin is decodeBody within the limits of rules.
 func (a *api) decodeBodyWithin(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
 	body, err := a.readDocument(c, "application/json")
 	if err == nil {
@@ -152,15 +152,21 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	for name := range found {
 		if !slices.Contains(members, name) {
 			unknown = append(unknown, fault.Violation{
-				Pointer: "/" + escapePointer(name), Code: fault.CodeUnknownField,
-				Detail: "no such member; there are: " + strings.Join(members, ", "),
+				Pointer: "/" + escapePointer(name),
+				Code:    fault.CodeUnknownField,
+				Detail:  "no such member; there are: " + strings.Join(members, ", "),
 			})
 		}
 	}
 
 	if len(unknown) > 0 {
 		slices.SortFunc(unknown, func(x, y fault.Violation) int { return strings.Compare(x.Pointer, y.Pointer) })
-		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown[:min(len(unknown), event.MaxViolations)]}
+		return &fault.Error{
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidRequest,
+			Detail:     unknown[0].Detail,
+			Violations: unknown[:min(len(unknown), event.MaxViolations)],
+		}
 	}
 
 	err := json.Unmarshal(body, into)
@@ -171,7 +177,9 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	case errors.As(err, &wrong):
 		pointer := "/" + strings.ReplaceAll(wrong.Field, ".", "/")
 		return &fault.Error{
-			Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member has the wrong type",
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidRequest,
+			Detail:     "a member has the wrong type",
 			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
 		}
 	}
@@ -179,7 +187,7 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	return findUnreadableMember(found, into)
 }
 
-// escapePointer is a member's name as a JSON Pointer has it (RFC 6901).
+// escapePointer escapes a member's name for a JSON Pointer (RFC 6901).
 func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
@@ -190,7 +198,9 @@ func findUnreadableMember(found map[string]json.RawMessage, into any) error {
 		one, err := json.Marshal(map[string]json.RawMessage{name: found[name]})
 		if err == nil && json.Unmarshal(one, into) != nil {
 			return &fault.Error{
-				Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member cannot be read",
+				Kind:       fault.Invalid,
+				Code:       fault.CodeInvalidRequest,
+				Detail:     "a member cannot be read",
 				Violations: []fault.Violation{{Pointer: "/" + name, Code: fault.CodeInvalidTimestamp, Detail: name + " is a time such as 2021-01-01T09:15:27Z"}},
 			}
 		}

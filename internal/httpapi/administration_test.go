@@ -132,7 +132,7 @@ func TestKeys(t *testing.T) {
 
 	requireProblem(t, s.Do(t, http.MethodPost, "/v1/applications/nobody/keys", `{"scopes":["read"]}`), http.StatusNotFound, "not_found")
 
-	// Of another application's name, or of no key's form, it is not found.
+	// A key is not found under the name of another application, or by an id of another form.
 	for _, path := range []string{"/v1/applications/shop/keys/" + id, keys + "/x", keys + "/aaaaaaaaaaaa", "/v1/applications/nobody/keys/" + id} {
 		requireProblem(t, s.Do(t, http.MethodDelete, path, ""), http.StatusNotFound, "not_found")
 	}

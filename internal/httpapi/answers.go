@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// smallResponse is how large an answer is that nobody counts.
+	// smallResponse is the size up to which a response is not counted.
 	smallResponse = 64 << 10
-	// responseShares is how many keys it takes to fill the memory of answers.
+	// responseShares is the number of keys that can fill the memory of responses.
 	responseShares = 4
 )
 
-// responseMemory bounds what is held of answers that are on their way to clients: who asks for
-// much and reads nothing holds a page for a minute. It is safe for concurrent use.
+// responseMemory bounds the memory of responses that are being sent: a client that requests much
+// and reads nothing holds a page for a minute. It is safe for concurrent use.
 type responseMemory struct {
 	limit int64
 	mu    sync.Mutex
@@ -25,10 +25,11 @@ type responseMemory struct {
 	byKey map[string]int64
 }
 
-// reserveResponse takes room for an answer, or for the next part of one, in the place of what the
-// request held before. One answer of each key is let through whatever its size.
+// reserveResponse reserves memory for a response, or for the next part of one, in place of the
+// memory that the request held before. One response of each key is admitted whatever its size.
 func (a *responseMemory) reserveResponse(c *gin.Context, size int) error {
-	x, n := requestStateOf(c), int64(size)
+	x := requestStateOf(c)
+	n := int64(size)
 	if n <= smallResponse || x.caller == nil {
 		n = 0
 	}
@@ -52,7 +53,7 @@ func (a *responseMemory) reserveResponse(c *gin.Context, size int) error {
 	return nil
 }
 
-// releaseResponse gives back what a request took.
+// releaseResponse releases the memory that a request reserved.
 func (a *responseMemory) releaseResponse(c *gin.Context) {
 	if x := requestStateOf(c); x.responseBytes > 0 {
 		a.mu.Lock()

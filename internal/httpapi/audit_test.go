@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// canary stands in every payload, description and raw text of these tests, and may
-// stand in no audit entry.
+// canary is in every payload, description and raw text of these tests, and must not be in any
+// audit entry.
 const canary = "canary-5f1e"
 
 // auditedChange is one use of a route that changes something.
@@ -25,12 +25,12 @@ type auditedChange struct {
 	path, body string
 	action     audit.Action
 	target     string
-	// table has a row that the change wrote, and detail is what the entry says.
+	// table has a row that the change wrote, and detail is the content of the entry.
 	table, detail string
 }
 
-// alsoNoted are the actions of further entries that a deed leaves: an erasure notes when
-// it begins and when it ends.
+// alsoNoted returns the actions of further entries that a change leaves: an erasure records its
+// beginning and its end.
 func alsoNoted(route string) []audit.Action {
 	switch route {
 	case "DELETE /v1/sessions/{id}":
@@ -42,8 +42,8 @@ func alsoNoted(route string) []audit.Action {
 	return nil
 }
 
-// prepare readies what a deed needs and says what to do. A route that changes
-// something and has none fails the test.
+// prepare creates what a change needs and returns the change. A route that changes something and
+// has none fails the test.
 type prepare func(t testing.TB, s *apptest.Service) auditedChange
 
 func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
@@ -61,9 +61,9 @@ func auditedChanges() map[string]prepare {
 			return auditedChange{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
 		}
 	}
-	// What is refused again is no event's matter: an event that is stored passes the gate
-	// in a transaction of its own, before the run that took it is noted.
-	refused := func(what string, action audit.Action, detail string) prepare {
+	// An event that a replay stores is committed in a transaction of its own, before the run is
+	// recorded; an event that is rejected again changes nothing but the rejection.
+	rejected := func(what string, action audit.Action, detail string) prepare {
 		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
@@ -125,8 +125,8 @@ func auditedChanges() map[string]prepare {
 			name := newType(t, s)
 			return auditedChange{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
 		},
-		"POST /v1/errors/replay":  refused("replay", audit.ErrorsReplayed, `{"stored":0,"duplicates":0,"rejected":1}`),
-		"POST /v1/errors/discard": refused("discard", audit.ErrorsDiscarded, `{"discarded":1}`),
+		"POST /v1/errors/replay":  rejected("replay", audit.ErrorsReplayed, `{"stored":0,"duplicates":0,"rejected":1}`),
+		"POST /v1/errors/discard": rejected("discard", audit.ErrorsDiscarded, `{"discarded":1}`),
 		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
@@ -144,7 +144,7 @@ func newType(t testing.TB, s *apptest.Service) (name string) {
 	return name
 }
 
-// changingRoutes are the admin routes that change something: all that are not read.
+// changingRoutes are the admin routes that change something: all except those that read.
 func changingRoutes() map[string]httpapi.Route {
 	found := map[string]httpapi.Route{}
 	for _, route := range httpapi.Routes() {
@@ -188,7 +188,7 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 	routes, known := changingRoutes(), auditedChanges()
 	for name, route := range routes {
 		ready, ok := known[name]
-		require.True(t, ok, "%s: say in deeds what entry it leaves, or that it is harmless", name)
+		require.True(t, ok, "%s: add the entry that it leaves to auditedChanges, or the route to readOnlyRoutes", name)
 		d := ready(t, s)
 		before := auditRows(t, pool)
 		answer := s.WithKey(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
@@ -211,7 +211,7 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 		require.Equal(t, auditRow{"key:" + adminID, "shop", "req-" + adminID, string(d.action), d.target, entry.detail, entry.transaction}, entry)
 		require.JSONEq(t, d.detail, entry.detail, name)
 		if d.table == "" {
-			continue // its row was changed again since
+			continue // its row has been changed again since
 		}
 
 		var together bool
@@ -219,11 +219,11 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 		require.True(t, together, "%s: the entry was not written by the transaction that changed %s", name, d.table)
 	}
 
-	require.Len(t, known, len(routes), "a deed without a route")
+	require.Len(t, known, len(routes), "a change without a route")
 	requireNoSecrets(t, pool)
 }
 
-// madeID is the id of what an answer tells was made. An erasure is waited for.
+// madeID returns the id of the created resource in a response. An erasure is awaited.
 func madeID(t testing.TB, s *apptest.Service, answer *apptest.Answer) string {
 	t.Helper()
 	made := answer.JSON(t)
@@ -235,7 +235,7 @@ func madeID(t testing.TB, s *apptest.Service, answer *apptest.Answer) string {
 	return at[string](t, made, "key_id")
 }
 
-// requireNoSecrets looks for what was sent, and for what keys are made of.
+// requireNoSecrets searches for the payloads that were sent, and for the parts of keys.
 func requireNoSecrets(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	var leaked []string
@@ -247,7 +247,7 @@ where e.text like '%'||$1||'%' or e.text like '%eye\_%'
 	require.Empty(t, leaked)
 }
 
-// An entry that cannot be committed takes its change with it.
+// An entry that cannot be committed rolls back its change.
 func TestAChangeIsRolledBackWithItsEntry(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -270,7 +270,7 @@ create constraint trigger refuse after insert on audit_entry deferrable initiall
 	}
 }
 
-// tableDigests is a digest of all rows of each table.
+// tableDigests returns a digest of all rows of each table.
 func tableDigests(t testing.TB, pool *pgxpool.Pool) map[string]string {
 	t.Helper()
 	digests := map[string]string{}
@@ -279,7 +279,7 @@ func tableDigests(t testing.TB, pool *pgxpool.Pool) map[string]string {
 		"event_type", "event_type_version", "event_type_revision", "audit_entry", "erasure",
 	} {
 		var digest string
-		// A lease, which ends by itself, is no change.
+		// A lease ends by itself and does not count as a change.
 		sql := "select count(*) || coalesce(md5(string_agg(t, '|' order by t)), '') from (select (to_jsonb(t) - 'leased_until')::text as t from " + table + " t) t"
 		require.NoError(t, pool.QueryRow(context.Background(), sql).Scan(&digest))
 		digests[table] = digest
@@ -315,15 +315,15 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{http.MethodPut, "/v1/events/" + id, whole, http.StatusOK}, // it is that already
+		{http.MethodPut, "/v1/events/" + id, whole, http.StatusOK}, // it has this content already
 		{http.MethodPatch, "/v1/events/" + id, `{"name":"view"}`, http.StatusOK},
 		{http.MethodPatch, "/v1/events/" + id, `{"name":""}`, http.StatusBadRequest},
 		{http.MethodDelete, "/v1/events/" + erased, "", http.StatusNotFound},
 		{http.MethodDelete, "/v1/sessions/" + gone, "", http.StatusNotFound},
 		{http.MethodDelete, "/v1/sessions/" + newID(), "", http.StatusNotFound},
-		{http.MethodDelete, "/v1/applications/shop/keys/" + keyID, "", http.StatusNoContent}, // it is revoked already
+		{http.MethodDelete, "/v1/applications/shop/keys/" + keyID, "", http.StatusNoContent}, // it is already revoked
 		{http.MethodPost, "/v1/applications", `{"name":"shop"}`, http.StatusConflict},
-		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{},"mode":"enforce"}`, http.StatusOK}, // it is that already
+		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{},"mode":"enforce"}`, http.StatusOK}, // it has this schema already
 		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{"type":7}}`, http.StatusBadRequest},
 		{http.MethodDelete, "/v1/event-types/page/" + newID(), "", http.StatusNotFound},
 		{http.MethodPatch, "/v1/applications/nobody", `{"disabled":true}`, http.StatusNotFound},
@@ -344,7 +344,7 @@ func TestAuditList(t *testing.T) {
 
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
 	all := mustGet(t, s.Client, "/v1/audit")
-	// An application and its four keys were made by a command beforehand.
+	// A command created an application and its four keys beforehand.
 	require.Equal(t, []string{
 		"erasure.finished", "session.erased", "erasure.begun", "event.edited", "event.edited", "event.edited", "key.created", "key.created", "key.created", "key.created", "application.created",
 	}, column(t, all["entries"], "action"))
@@ -355,7 +355,7 @@ func TestAuditList(t *testing.T) {
 	actor := at[string](t, newest, "actor")
 	require.Equal(t, map[string]any{"sessions": json.Number("1"), "events": json.Number("1"), "errors": json.Number("0")}, newest["detail"])
 
-	// Page by page it is the same list.
+	// The list is the same page by page.
 	var paged []string
 	path := "/v1/audit?limit=2"
 	for path != "" {

@@ -32,8 +32,8 @@ func benchBatch(b *testing.B) string {
 	return batchOf(events...)
 }
 
-// BenchmarkReadBody reads and judges a batch of 100 events, as far as a request gets
-// before it waits in the group. A few microseconds of it make gin's context.
+// BenchmarkReadBody reads and validates a batch of 100 events, the work on a request before it
+// waits in the group. Gin's context takes a few microseconds of it.
 func BenchmarkReadBody(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	plain, rules := benchBatch(b), event.DefaultRules()

@@ -48,8 +48,8 @@ func zstandard(t testing.TB, text io.Reader, options ...zstd.EOption) string {
 
 func zeros(n int) io.Reader { return bytes.NewReader(make([]byte, n)) }
 
-// compressedBomb is 100 MiB of zeros. Both formats may be concatenated, so that little has to
-// be compressed for it.
+// compressedBomb is 100 MiB of zeros. Streams of both formats may be concatenated, so that
+// little has to be compressed.
 func compressedBomb(mebibyte string) string { return strings.Repeat(mebibyte, 100) }
 
 func TestEncodings(t *testing.T) {
@@ -223,7 +223,7 @@ func TestBodyLimit(t *testing.T) {
 		}
 	}
 
-	// Answered even where the body never ends: no more is read than is needed to know.
+	// The response is sent even if the body never ends: only as much is read as needed.
 	for name, head := range map[string]string{
 		"announced": "Content-Length: 4097\r\n\r\n",
 		"sent":      "Content-Length: 4097\r\n\r\n" + strings.Repeat(" ", 4097),
@@ -243,7 +243,7 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
-// TestSlowBody has a body take longer than the budget, which is for the service.
+// TestSlowBody sends a body for longer than the budget, which applies to the service.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"http.budget": "1s"})
@@ -264,8 +264,8 @@ func TestSlowBody(t *testing.T) {
 	require.Equal(t, http.StatusCreated, roundTrip(t, s, request).Status)
 }
 
-// sendRest sends the rest of a request by hand, and tells whether the connection
-// was closed behind the answer.
+// sendRest sends the rest of a request by hand, and reports whether the connection was closed
+// after the response.
 func sendRest(t testing.TB, s *apptest.Service, rest string) (answer *apptest.Answer, closed bool) {
 	t.Helper()
 	var dialer net.Dialer
@@ -290,7 +290,7 @@ func sendRest(t testing.TB, s *apptest.Service, rest string) (answer *apptest.An
 	return &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}, closed
 }
 
-// TestBombsAreNotInflated holds the reader to what it may read and keep.
+// TestBombsAreNotInflated requires that the reader reads and keeps no more than it may.
 func TestBombsAreNotInflated(t *testing.T) {
 	t.Parallel()
 	limits := event.DefaultRules().Limits
@@ -303,7 +303,7 @@ func TestBombsAreNotInflated(t *testing.T) {
 		require.Len(t, kept, int(limits.InflatedBytes))
 		require.LessOrEqual(t, cap(kept), 4*int(limits.InflatedBytes), strconv.Quote(encoding))
 		if encoding == "gzip" {
-			require.Greater(t, wire.Len(), len(body)*8/10, "most of it was never read")
+			require.Greater(t, wire.Len(), len(body)*8/10, "most of the bomb was never read")
 		}
 	}
 }
@@ -317,8 +317,8 @@ func TestBrokenOffBodies(t *testing.T) {
 	require.Equal(t, "{", string(kept))
 }
 
-// TestByteOrderMarks holds that the mark that some editors and languages put before their
-// UTF-8 is no part of a body, whatever the body is for.
+// TestByteOrderMarks requires that the mark that some editors and languages put before their
+// UTF-8 is not read as part of a body, whatever the body is for.
 func TestByteOrderMarks(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -338,10 +338,10 @@ func TestByteOrderMarks(t *testing.T) {
 	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/view", mark+`{"mode":"observe"}`)
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
 	batch := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
-	require.Equal(t, http.StatusMultiStatus, batch.Status, "it is one at the beginning alone")
+	require.Equal(t, http.StatusMultiStatus, batch.Status, "a byte order mark stands only at the beginning")
 }
 
-// TestTheNilUUIDNamesNothing sends it wherever an id can stand.
+// TestTheNilUUIDNamesNothing sends the nil UUID in every place of an id.
 func TestTheNilUUIDNamesNothing(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -366,7 +366,7 @@ func TestTheNilUUIDNamesNothing(t *testing.T) {
 	}
 
 	requireProblem(t, s.Do(t, http.MethodDelete, "/v1/events/"+none, ""), http.StatusNotFound, "not_found")
-	// Releases before this one stored it: it can be erased, and with it the texts that name it.
+	// Earlier releases stored it: it can be erased, and with it the texts that name it.
 	erased := s.Do(t, http.MethodDelete, "/v1/sessions/"+none, "").JSON(t)
 	require.Equal(t, json.Number("0"), erased["events"])
 	require.Equal(t, json.Number("2"), erased["errors"])

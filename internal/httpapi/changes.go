@@ -14,7 +14,8 @@ import (
 func (a *api) listChanges(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.ChangeFilter{Category: p.readText("category"), Name: p.readText("name"), Application: p.readApplication(c)}
-	after, limit := p.readText("after"), p.readLimit()
+	after := p.readText("after")
+	limit := p.readLimit()
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return
@@ -58,7 +59,7 @@ func (a *api) sendChangePage(c *gin.Context, filter query.ChangeFilter, after st
 	sendBody(c, http.StatusOK, "application/json", body)
 }
 
-// renderChangeCursor renders what is said of a page of changes beside its events.
+// renderChangeCursor renders the members of a page of changes other than its events.
 func renderChangeCursor(p *query.ChangePage) []byte {
 	b := appendString([]byte(`{"next":`), p.Next)
 	if p.More {
@@ -75,12 +76,12 @@ func renderChangeCursor(p *query.ChangePage) []byte {
 	return append(b, '}')
 }
 
-// streamChanges sends changes up to the watermark, or limit of them, one a line. A
-// line with the cursor stands behind each page, so that a stream that is cut off can be
-// taken up again.
+// streamChanges sends changes up to the watermark, or limit of them, one a line. A line with the
+// cursor follows each page, so that an interrupted stream can be resumed.
 func (a *api) streamChanges(c *gin.Context, filter query.ChangeFilter, after string, limit int) {
 	var buffer bytes.Buffer
-	out, size := a.newStreamer(c, formatNDJSON), query.MaxLimit
+	out := a.newStreamer(c, formatNDJSON)
+	size := query.MaxLimit
 	if limit > 0 {
 		size = limit
 	}

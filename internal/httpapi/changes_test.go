@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// readChanges goes on from a cursor until so many events came: transactions of other tests
-// on the same server hold the watermark back.
+// readChanges continues from a cursor until so many events have come: transactions of other
+// tests on the same server hold the watermark back.
 func readChanges(t testing.TB, c *apptest.Client, query, after string, count int) (ids []string, next string) {
 	t.Helper()
 	ids = []string{}
@@ -52,7 +52,7 @@ func TestChanges(t *testing.T) {
 		got, next := readChanges(t, s.Client, limit, begin, len(all))
 		require.Equal(t, all, got, "in the order of their commits")
 		got, _ = readChanges(t, own.Read, limit, "", len(mine))
-		require.Equal(t, mine, got, "a key of one application sees its own")
+		require.Equal(t, mine, got, "a key of one application sees its own events")
 		require.Empty(t, mustGet(t, s.Client, "/v1/events/changes?"+limit+"&after="+next)["events"])
 	}
 

@@ -11,7 +11,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// A page can read whatever is answered to it: its status, what to do, and when.
+// A page can read every response to it: the status, the advice, and the time.
 func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	t.Parallel()
 	const origin = "https://shop.example"
@@ -53,7 +53,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 
 	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 
-	// With the database away: first an event cannot be stored, then no key can be checked.
+	// While the database is down: first an event cannot be stored, then no key can be checked.
 	disconnectDatabase(t, s)
 	readable(post(all, newEvent(t, newID())), http.StatusServiceUnavailable)
 	require.Eventually(t, func() bool {
@@ -64,8 +64,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 }
 
-// Pages have libraries that add headers to every request; none of them is a reason to
-// refuse it.
+// Libraries of pages add headers to every request; none of them is a reason to reject it.
 func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -81,7 +80,7 @@ func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 		"traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-request-id",
 	})
 	require.Subset(t, ask("x-datadog-trace-id, newrelic,x-amzn-trace-id , traceparent"), []string{"x-datadog-trace-id", "newrelic", "x-amzn-trace-id"})
-	require.Len(t, ask("traceparent"), len(ask("")), "none stands there twice")
+	require.Len(t, ask("traceparent"), len(ask("")), "no header is listed twice")
 	for _, odd := range []string{"a b", "a:b", "*\r\n", "é", strings.Repeat("x", 65), "", ",,"} {
 		require.Len(t, ask(strings.Trim(odd, "\r\n")), len(ask(""))+strings.Count(odd, "*"), "%q", odd)
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// csvTable says how items of a list are written as CSV.
+// csvTable defines how items of a list are written as CSV.
 type csvTable[T any] struct {
 	columns []string
 	row     func(*T) []string
 }
 
-// sendTable answers with a table that is in memory already.
+// sendTable answers with a table that is already in memory.
 func sendTable[T any](a *api, c *gin.Context, t csvTable[T], items []T) {
 	var buffer bytes.Buffer
 	writeRecord(&buffer, t.columns...)
@@ -43,7 +43,8 @@ func sendTable[T any](a *api, c *gin.Context, t csvTable[T], items []T) {
 func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t csvTable[T],
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error),
 ) {
-	limit, cursor := p.readStreamLimit(c), p.readText("cursor")
+	limit := p.readStreamLimit(c)
+	cursor := p.readText("cursor")
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return
@@ -64,8 +65,8 @@ func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t cs
 	}))
 }
 
-// streamPages reads the pages of a list until there are no more, or limit items were read;
-// 0 is no limit.
+// streamPages reads the pages of a list until there are no more, or limit items were read; 0
+// means without a limit.
 func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error), write func([]T) error,
 ) error {
@@ -92,8 +93,8 @@ func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 	}
 }
 
-// readStreamLimit reads the limit of a stream, which has none unless it is asked for. Who asks
-// for the head of an answer needs no more than its beginning.
+// readStreamLimit reads the limit of a stream, which has none by default. A request for the
+// headers of a response needs only its beginning.
 func (p *parameters) readStreamLimit(c *gin.Context) int {
 	limit := p.readLimit()
 	switch {
@@ -106,8 +107,8 @@ func (p *parameters) readStreamLimit(c *gin.Context) int {
 	return limit
 }
 
-// writeRecord writes a record as RFC 4180 has it. The standard library's writer
-// would change line ends inside of fields.
+// writeRecord writes a record according to RFC 4180. The writer of the standard library would
+// change line ends within fields.
 func writeRecord(buffer *bytes.Buffer, fields ...string) {
 	for i, field := range fields {
 		if i > 0 {
@@ -125,8 +126,8 @@ func writeRecord(buffer *bytes.Buffer, fields ...string) {
 	buffer.WriteString("\r\n")
 }
 
-// escapeFormula keeps spreadsheets from computing a text that a client of ours made up: what
-// begins as a formula does gets an apostrophe before it.
+// escapeFormula keeps spreadsheets from evaluating a text that a client chose: a text that
+// begins like a formula gets an apostrophe before it.
 func escapeFormula(field string) string {
 	if field != "" && strings.IndexByte("=+-@\t\r", field[0]) >= 0 {
 		return "'" + field
@@ -171,7 +172,7 @@ func typeTable() csvTable[eventtype.Type] {
 	}
 }
 
-// countTable has a column for the start of a bucket, if there are intervals, and for each
+// countTable has a column for the start of a bucket, if there are intervals, and one for each
 // dimension.
 func countTable(g query.Grouping) csvTable[query.Bucket] {
 	var columns []string
@@ -242,7 +243,7 @@ func rejectionRow(r *query.Rejection) []string {
 	}
 }
 
-// timeCell is empty for no time.
+// timeCell returns an empty text for no time.
 func timeCell(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -251,7 +252,7 @@ func timeCell(t time.Time) string {
 	return event.FormatTimestamp(t)
 }
 
-// textCell is empty for no text.
+// textCell returns an empty text for nil.
 func textCell(text *string) string {
 	if text == nil {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// inTable reads an answer as CSV, as maps from the names of columns.
+// inTable reads a response as CSV, as maps by the names of columns.
 func inTable(t testing.TB, c *apptest.Client, path string) []map[string]string {
 	t.Helper()
 	answer := c.Do(t, http.MethodGet, path, "", "Accept", "text/csv")
@@ -32,7 +32,7 @@ func inTable(t testing.TB, c *apptest.Client, path string) []map[string]string {
 	return rows
 }
 
-// Each list says the same as CSV and as JSON.
+// Each list has the same content as CSV and as JSON.
 func TestListsAsCSV(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -71,17 +71,17 @@ func TestListsAsCSV(t *testing.T) {
 		}
 	}
 
-	// A list is whole unless it has a limit.
+	// A list is complete unless it has a limit.
 	require.Len(t, inTable(t, s.Client, "/v1/sessions?limit=2"), 2)
 	require.Len(t, inTable(t, s.Client, "/v1/errors?limit=1"), 1)
 	require.Len(t, inTable(t, s.WithKey(s.Read), "/v1/sessions"), 3)
-	// What is wrong is a problem, as ever.
+	// Errors are problems, as in every format.
 	for query, code := range map[string]string{"limit=0": "invalid_parameter", "nothing=1": "unknown_parameter", "cursor=x": "invalid_cursor"} {
 		requireProblem(t, s.Do(t, http.MethodGet, "/v1/sessions?"+query, "", "Accept", "text/csv"), http.StatusBadRequest, code)
 	}
 }
 
-// asCell is a value of JSON as a cell.
+// asCell converts a JSON value to a cell.
 func asCell(t testing.TB, value any) string {
 	t.Helper()
 	switch v := value.(type) {

@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// lost is a store that goes away after a page of events.
+// lost is a store that fails after a page of events.
 type lost struct{ asked int }
 
 // Events implements query.EventStore.
@@ -43,8 +43,8 @@ func (l *lost) Event(context.Context, uuid.UUID) (event.Stored, error) {
 	return event.Stored{}, errors.New("the database is gone")
 }
 
-// A stream that could not be finished is not taken for a whole one in HTTP/1.1, nor in
-// HTTP/2, which a proxy in the same process may speak.
+// A stream that could not be finished does not look complete in HTTP/1.1, nor in HTTP/2, which a
+// proxy in the same process may use.
 func TestCutStreamsEndInAnErrorForClients(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {

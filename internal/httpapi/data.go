@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// dataParameters stands in a route's list for the parameters that filter by payload:
-// each is named for a path.
+// dataParameters stands in a route's list for the parameters that filter by payload, each of
+// which is named after a path.
 const (
 	dataPrefix     = "data."
 	dataParameters = dataPrefix + "{path}"
@@ -52,7 +52,7 @@ func (p *parameters) readDataFilters() []query.DataFilter {
 	return found
 }
 
-// planDataFilters finds out how a filter by payload can be answered.
+// planDataFilters determines how a filter by payload can be answered.
 func (a *api) planDataFilters(c *gin.Context, filter *query.EventFilter) error {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()

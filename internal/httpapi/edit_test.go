@@ -23,7 +23,8 @@ func postStored(t testing.TB, s *apptest.Service, event string) (path, tag strin
 	return path, answer.Header.Get("ETag")
 }
 
-// editEvent changes an event, and checks that the answer is what is read back.
+// editEvent changes an event, and checks that the response is the same as the event that is read
+// back.
 func editEvent(t testing.TB, s *apptest.Service, method, path, body string, header ...string) (document map[string]any, tag string) {
 	t.Helper()
 	answer := s.Do(t, method, path, body, header...)
@@ -45,14 +46,14 @@ func TestEdits(t *testing.T) {
 		require.Equal(t, []any{"c", "n", number(1), "shop"}, []any{put["category"], put["name"], put["sequence"], put["application"]})
 		requireSameJSON(t, `{"b":3}`, render(t, put["data"]))
 		require.NotEqual(t, before, after)
-		// The same again changes nothing, however it is written.
+		// The same content again changes nothing, in whatever notation.
 		_, same := editEvent(t, s, http.MethodPut, path, newEvent(t, session, "category", "c", "name", "n", "data", json.RawMessage(`{"b":3.0}`)))
 		require.Equal(t, after, same)
 		_, same = editEvent(t, s, http.MethodPatch, path, `{}`)
 		require.Equal(t, after, same)
 		_, same = editEvent(t, s, http.MethodPatch, path, `{"event_id":null,"data":{"x":null,"b":30e-1}}`, "Content-Type", mergePatch)
 		require.Equal(t, after, same)
-		// With its own id in the body, too.
+		// The same with its own id in the body.
 		id := strings.TrimPrefix(path, "/v1/events/")
 		editEvent(t, s, http.MethodPut, path, newEvent(t, session, "event_id", id))
 		editEvent(t, s, http.MethodPatch, path, `{"event_id":"`+strings.ToUpper(id)+`"}`)
@@ -81,7 +82,7 @@ func TestEdits(t *testing.T) {
 		}
 
 		require.Equal(t, "2", mustGet(t, s.Client, path)["name"])
-		// What a proxy that compresses made of the tag is the same tag.
+		// A tag that a compressing proxy modified is the same tag.
 		_, second = editEvent(t, s, http.MethodPatch, path, `{"name":"2 by nginx"}`, "If-Match", "W/"+second)
 		editEvent(t, s, http.MethodPatch, path, `{"name":"2 by Apache"}`, "If-Match", strings.TrimSuffix(second, `"`)+`-gzip"`)
 		requireProblem(t, s.Do(t, http.MethodGet, path, "", "If-Match", first), http.StatusPreconditionFailed, "precondition_failed")
@@ -127,7 +128,7 @@ func TestEdits(t *testing.T) {
 
 			problem := requireProblem(t, answer, http.StatusBadRequest, c.code)
 			require.Equal(t, []string{c.reason}, reasons(t, problem), body)
-			require.NotContains(t, problem, "error_id", "what an administrator mistypes is no rejection")
+			require.NotContains(t, problem, "error_id", "a mistake of an administrator is not recorded as a rejection")
 		}
 
 		for name, c := range rejections(t) {
@@ -139,8 +140,9 @@ func TestEdits(t *testing.T) {
 		requireProblem(t, s.Do(t, http.MethodPut, path, batchOf(newEvent(t, session))), http.StatusBadRequest, "invalid_type")
 		requireProblem(t, s.Do(t, http.MethodPut, path, newEvent(t, session, "event_id", newID())), http.StatusBadRequest, "invalid_event")
 		requireProblem(t, s.Do(t, http.MethodPut, path, strings.Repeat(" ", 1<<20+1)), http.StatusRequestEntityTooLarge, "body_too_large")
-		require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "nothing of all this changed it")
-		// What Postgres spells out, and HTML would escape, does not grow past the limits.
+		require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "none of these requests changed it")
+		// Numbers that Postgres writes out, and characters that HTML would escape, do not grow
+		// past the limits.
 		path, _ = postStored(t, s, strings.Replace(newEvent(t, session), `"data":{}`,
 			`"data":{"n":[1e300,-2.5e-200,0e-300,123456789012345678901234567890123456789,12345678901234567890123456789012345678e20],"s":"`+strings.Repeat("<", 40_000)+`"}`, 1))
 		changed, _ := editEvent(t, s, http.MethodPatch, path, `{"data":{"x":1}}`)
@@ -187,8 +189,8 @@ func testConcurrentEdits(t *testing.T, s *apptest.Service) {
 	require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusPreconditionFailed: editors - 1}, counts)
 }
 
-// TestMergePatch applies appendix A of RFC 7396, and what follows from section 2,
-// to a member of data, which may be anything.
+// TestMergePatch applies appendix A of RFC 7396, and cases of section 2, to a member of data,
+// which may be any value.
 func TestMergePatch(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -207,7 +209,7 @@ func TestMergePatch(t *testing.T) {
 		{`{"e":null}`, `{"a":1}`, `{"e":null,"a":1}`},
 		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
 		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-		// Only objects are merged: a null inside of an array is a value.
+		// Only objects are merged: a null within an array is a value.
 		{`{}`, `{"a":[{"b":null},null]}`, `{"a":[{"b":null},null]}`},
 		{`[{"b":1}]`, `[{"b":null}]`, `[{"b":null}]`},
 		{`1`, `{"x":{"y":null,"z":[{"b":null}]}}`, `{"x":{"z":[{"b":null}]}}`},

@@ -30,7 +30,7 @@ func TestAnEventThatWasMovedStaysErasedWithItsSession(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, "/v1/events/"+id.String(), "").Status)
 }
 
-// What an erased session goes on sending is not kept, whatever it is refused for.
+// Events sent to an erased session are not kept, whatever the reason for their rejection.
 func TestRefusalsOfAnErasedSessionAreNotKeptWhole(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

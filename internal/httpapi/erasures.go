@@ -18,8 +18,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// deleteSession is DELETE /v1/sessions/{id}. It waits for the end of the erasure as long
-// as a question may take; the erasure goes on whether or not somebody waits.
+// deleteSession is DELETE /v1/sessions/{id}. It waits for the end of the erasure as long as a
+// query may take; the erasure continues whether or not the client waits.
 func (a *api) deleteSession(c *gin.Context) {
 	id, ok := a.readPathID(c)
 	if !ok {
@@ -50,13 +50,13 @@ func (a *api) deleteSession(c *gin.Context) {
 
 func erasurePath(e *erasure.Erasure) string { return "/v1/erasures/" + e.ID.String() }
 
-// sendErasureAccepted tells that an erasure goes on, and where to look at it.
+// sendErasureAccepted answers that an erasure continues, and where to read its state.
 func (a *api) sendErasureAccepted(c *gin.Context, begun *erasure.Erasure) {
 	c.Header("Location", erasurePath(begun))
 	a.sendJSON(c, http.StatusAccepted, begun)
 }
 
-// erasureBody says what is to be erased.
+// erasureBody selects what to erase.
 type erasureBody struct {
 	Data       map[string]json.RawMessage `json:"data"`
 	SessionIDs []string                   `json:"session_ids"`
@@ -69,7 +69,7 @@ func (a *api) postErasure(c *gin.Context) {
 		return
 	}
 
-	ask, err := body.toRequest()
+	request, err := body.toRequest()
 	if err != nil {
 		a.sendProblem(c, err)
 		return
@@ -78,7 +78,7 @@ func (a *api) postErasure(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
 
-	begun, err := a.Erasures.BeginErasure(ctx, ask)
+	begun, err := a.Erasures.BeginErasure(ctx, request)
 	if err != nil {
 		a.sendProblem(c, err)
 		return
@@ -87,36 +87,36 @@ func (a *api) postErasure(c *gin.Context) {
 	a.sendErasureAccepted(c, &begun)
 }
 
-// toRequest reads the body. Its faults point into it.
-func (b *erasureBody) toRequest() (ask erasure.Request, err error) {
+// toRequest reads the body. Its faults point into the body.
+func (b *erasureBody) toRequest() (request erasure.Request, err error) {
 	for i, text := range b.SessionIDs[:min(len(b.SessionIDs), erasure.MaxSessions+1)] {
 		id, ok := parseID(text)
 		if !ok {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
 		}
 
-		ask.SessionIDs = append(ask.SessionIDs, id)
+		request.SessionIDs = append(request.SessionIDs, id)
 	}
 
 	for _, path := range slices.Sorted(maps.Keys(b.Data)) {
 		pointer := "/data/" + escapePointer(path)
 		steps, err := query.ParseDataPath(path)
 		if err != nil {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
 		}
 
 		text, ok := scalarText(b.Data[path])
 		if !ok {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
 		}
 
-		ask.Values = append(ask.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
+		request.Values = append(request.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
 	}
 
-	return ask, ask.Validate()
+	return request, request.Validate()
 }
 
-// scalarText is the text of a JSON value by which payloads are compared.
+// scalarText returns the text of a JSON value by which payloads are compared.
 func scalarText(value json.RawMessage) (text string, ok bool) {
 	var quoted string
 	if json.Unmarshal(value, &quoted) == nil && string(value) != "null" {
@@ -130,7 +130,7 @@ func scalarText(value json.RawMessage) (text string, ok bool) {
 		return text, true
 	}
 
-	return text, !strings.ContainsAny(text, "eE") // the database writes numbers out
+	return text, !strings.ContainsAny(text, "eE") // the database writes all digits of a number
 }
 
 // getErasure is GET /v1/erasures/{id}.

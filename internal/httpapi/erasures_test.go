@@ -39,8 +39,8 @@ func awaitErasure(t testing.TB, s *apptest.Service, id string) (found map[string
 	return found
 }
 
-// longSession stores a session of so many events, and holds a lock on one of them: its
-// erasure comes so far and no farther until the lock is let go.
+// longSession stores a session of so many events, and locks one of them: its erasure stops there
+// until letGo releases the lock.
 func longSession(t testing.TB, s *apptest.Service, events int) (session string, letGo func()) {
 	t.Helper()
 	session = newID()
@@ -61,7 +61,7 @@ func longSession(t testing.TB, s *apptest.Service, events int) (session string, 
 	return session, func() { require.NoError(t, holder.Rollback(context.Background())) }
 }
 
-// halfErased waits until an erasure stands at the lock, and returns its id.
+// halfErased waits until an erasure has reached the lock, and returns its id.
 func halfErased(t testing.TB, database *pgtest.Database, events int) (id string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -82,7 +82,7 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 
 const manyEvents = 25_000
 
-// Who gives up waiting, a proxy for instance, does not leave half a session behind.
+// A client that stops waiting, such as a proxy, does not leave half a session behind.
 func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_timeout": "20s"})
@@ -101,7 +101,7 @@ func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	require.Nil(t, half["receipt"])
 	letGo()
 
-	// Who erases it again meanwhile joins, and is told of all of it.
+	// A second erasure of the session joins the first, and reports all of it.
 	if answer := s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""); answer.Status != http.StatusNotFound { // it was not finished before
 		require.JSONEq(t, `{"session_id":"`+session+`","sessions":1,"events":25000,"errors":0}`, string(answer.Body))
 	}
@@ -113,8 +113,8 @@ func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
-// An erasure that takes longer than its caller may wait is never told to be done: the
-// answer says where to look.
+// An erasure that takes longer than its caller may wait is never reported as finished: the
+// response says where to read its state.
 func TestALongErasureIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_timeout": "1s"})
@@ -125,14 +125,14 @@ func TestALongErasureIsAccepted(t *testing.T) {
 	require.Equal(t, "/v1/erasures/"+id, answer.Header.Get("Location"))
 	again := s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "")
 	require.Equal(t, http.StatusAccepted, again.Status)
-	require.Equal(t, id, at[string](t, again.JSON(t), "erasure_id"), "it joins the one that goes on")
+	require.Equal(t, id, at[string](t, again.JSON(t), "erasure_id"), "it joins the running one")
 	letGo()
 	require.Equal(t, json.Number("6000"), awaitErasure(t, s, id)["events"])
 	requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""), http.StatusNotFound, "not_found")
 }
 
-// A service that stops gives its erasures back, and answers who waits for one; another
-// one finishes them.
+// A service that stops releases its erasures, and answers clients that wait for one; another
+// service finishes them.
 func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -169,24 +169,26 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 	require.EqualValues(t, 1, tableCount(t, second, "audit_entry where action = 'session.erased' and target = $1 and detail ->> 'events' = '25000'", session))
 }
 
-// An erased event comes back neither by a retry nor by a replay, in whatever session.
+// An erased event comes back neither by a retry nor by a replay, in any session.
 func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender, name, id := s.WithKey(s.Ingest), registerStrictType(t, s), newID()
+	sender := s.WithKey(s.Ingest)
+	name := registerStrictType(t, s)
+	id := newID()
 	session, other := newID(), newID()
 	mustPost(t, sender, newEvent(t, session, "event_id", id))
-	// The same id under another session was refused by its type, and is kept.
-	refused := at[string](t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id, "name", name)).JSON(t), "error_id")
+	// The same id under another session was rejected by its type, and is kept.
+	rejected := at[string](t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id, "name", name)).JSON(t), "error_id")
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
 	problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id)), http.StatusBadRequest, "invalid_event")
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 	setType(t, s, name, `{}`)
-	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+refused+`"]}`))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+rejected+`"]}`))
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
-// A person's events and errors are exported, erased by the same words, and gone.
+// A person's events and errors are exported, erased by the same filter, and gone.
 func TestAPersonIsExportedAndErased(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

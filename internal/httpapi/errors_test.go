@@ -20,17 +20,17 @@ func TestErrorsAreFiltered(t *testing.T) {
 	one, other := newTenant(t, s), newTenant(t, s)
 	session := newID()
 	known := at[string](t, mustPost(t, one.Ingest, newEvent(t, session)), "event_id")
-	refused := func(sender *apptest.Client, body string) string {
+	rejected := func(sender *apptest.Client, body string) string {
 		answer := sender.Do(t, http.MethodPost, "/v1/events", body)
 		return at[string](t, answer.JSON(t), "error_id")
 	}
-	// Named by what is wrong with them, oldest first.
+	// The errors are named by their reasons, oldest first.
 	ids := map[string]string{}
-	ids["time"] = refused(one.Ingest, newEvent(t, session, "category", "a", "name", "x", "timestamp", "no time"))
-	ids["two"] = refused(one.Ingest, newEvent(t, session, "category", "a", "name", "y", "timestamp", "no time", "x", 1))
-	ids["conflict"] = refused(one.Ingest, newEvent(t, session, "category", "b", "name", "x", "event_id", known))
-	ids["other"] = refused(other.Ingest, newEvent(t, newID(), "category", "a", "name", "x", "timestamp", "no time"))
-	ids["body"] = refused(other.Ingest, `[`)
+	ids["time"] = rejected(one.Ingest, newEvent(t, session, "category", "a", "name", "x", "timestamp", "no time"))
+	ids["two"] = rejected(one.Ingest, newEvent(t, session, "category", "a", "name", "y", "timestamp", "no time", "x", 1))
+	ids["conflict"] = rejected(one.Ingest, newEvent(t, session, "category", "b", "name", "x", "event_id", known))
+	ids["other"] = rejected(other.Ingest, newEvent(t, newID(), "category", "a", "name", "x", "timestamp", "no time"))
+	ids["body"] = rejected(other.Ingest, `[`)
 	middle := at[string](t, mustGet(t, s.Client, "/v1/errors/"+ids["conflict"]), "received_at")
 
 	for query, expected := range map[string][]string{
@@ -169,7 +169,7 @@ func TestFloodOfErrors(t *testing.T) {
 		}
 
 		require.Equal(t, false, verdict["kept"])
-		require.NotEmpty(t, verdict["errors"], "the sender is told all the same")
+		require.NotEmpty(t, verdict["errors"], "the sender still gets the reasons")
 	}
 
 	require.Equal(t, 11, kept, "five, and of the others 6 to 10 and 20 as samples")
@@ -180,7 +180,7 @@ func TestFloodOfErrors(t *testing.T) {
 	require.Equal(t, false, problem["kept"])
 	require.NotContains(t, problem, "error_id")
 
-	// It is the application's own, and good events are stored as before.
+	// The bound is the application's own, and valid events are stored as before.
 	problem = requireProblem(t, quiet.Ingest.Do(t, http.MethodPost, "/v1/events", `{}`), http.StatusBadRequest, "invalid_event")
 	mustGet(t, quiet.Read, "/v1/errors/"+at[string](t, problem, "error_id"))
 	require.Equal(t, number(0), mustGet(t, quiet.Read, "/v1/errors")["not_kept"])
@@ -194,7 +194,9 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	own := newTenant(t, s)
-	session, known, erased := newID(), newID(), newID()
+	session := newID()
+	known := newID()
+	erased := newID()
 	mustPost(t, own.Ingest, newEvent(t, session, "event_id", known))
 	mustPost(t, own.Ingest, newEvent(t, erased))
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+erased, "").Status)
@@ -239,7 +241,7 @@ func TestValidate(t *testing.T) {
 	}
 
 	requireProblem(t, own.Ingest.Do(t, http.MethodPost, "/v1/validate?atomic=x", "{}"), http.StatusBadRequest, "invalid_parameter")
-	require.Empty(t, mustGet(t, own.Read, "/v1/errors")["errors"], "nothing is kept")
+	require.Empty(t, mustGet(t, own.Read, "/v1/errors")["errors"], "nothing is recorded")
 	require.Equal(t, number(0), mustGet(t, own.Read, "/v1/errors")["not_kept"])
 	require.Equal(t, number(1), mustGet(t, own.Read, "/v1/sessions/"+session)["event_count"], "nothing is stored")
 }

@@ -17,7 +17,10 @@ import (
 func (a *api) listEvents(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: p.readID("session_id"), Category: p.readText("category"), Name: p.readText("name"), Application: p.readApplication(c),
+		SessionID:   p.readID("session_id"),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
 	filter.From, filter.To = p.readTimeRange()
 	filter.Descending = readDescending(p, !filter.SessionID.Valid)
@@ -33,15 +36,17 @@ func (a *api) listSessionEvents(c *gin.Context) {
 
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: uuid.NullUUID{UUID: session.ID, Valid: true},
-		Category:  p.readText("category"), Name: p.readText("name"), Application: p.readApplication(c),
+		SessionID:   uuid.NullUUID{UUID: session.ID, Valid: true},
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
 	filter.From, filter.To = p.readTimeRange()
 	filter.Descending = readDescending(p, false)
 	a.sendEvents(c, p, filter)
 }
 
-// readDescending reads the order; otherwise is what it is when not asked for.
+// readDescending reads the order; otherwise is the default.
 func readDescending(p *parameters, otherwise bool) bool {
 	switch p.readOneOf("order", "asc", "desc") {
 	case "asc":
@@ -56,7 +61,8 @@ func readDescending(p *parameters, otherwise bool) bool {
 // sendEvents answers with a page, or with a stream if the client accepts one.
 func (a *api) sendEvents(c *gin.Context, p *parameters, filter query.EventFilter) {
 	filter.Data = p.readDataFilters()
-	limit, cursor := p.readLimit(), p.readText("cursor")
+	limit := p.readLimit()
+	cursor := p.readText("cursor")
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return
@@ -203,8 +209,8 @@ func (a *api) deleteEvent(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// readPathID reads the id in the path. What is no UUID names nothing, and the nil UUID neither:
-// no event has it, but those that were stored before it was refused, which can be erased.
+// readPathID reads the id in the path. A text that is not a UUID identifies nothing, and neither
+// does the nil UUID: only events stored before it was rejected have it, and those can be erased.
 func (a *api) readPathID(c *gin.Context) (uuid.UUID, bool) {
 	id, ok := parseID(pathText(c, "id"))
 	switch {
@@ -219,7 +225,7 @@ func (a *api) readPathID(c *gin.Context) (uuid.UUID, bool) {
 	return id, true
 }
 
-// hideInvisible makes what a key may not see the same as what is not there.
+// hideInvisible makes a resource that the key may not see look like a missing one.
 func hideInvisible(err error, visible bool) error {
 	if f, ok := fault.As(err); (ok && f.Kind == fault.NotFound) || (err == nil && !visible) {
 		return notFound()
@@ -241,10 +247,17 @@ func (a *api) getLimits(c *gin.Context) {
 		MaxAgeSeconds   float64 `json:"timestamp_max_age_seconds"`
 		BudgetSeconds   float64 `json:"request_budget_seconds"`
 		PageLimit       int     `json:"page_limit"`
-	}{a.Rules.Limits, event.MaxNameLength, a.Rules.MaxAhead.Seconds(), a.Rules.MaxAge.Seconds(), a.Budget.Seconds(), query.MaxLimit})
+	}{
+		Limits:          a.Rules.Limits,
+		NameLength:      event.MaxNameLength,
+		MaxAheadSeconds: a.Rules.MaxAhead.Seconds(),
+		MaxAgeSeconds:   a.Rules.MaxAge.Seconds(),
+		BudgetSeconds:   a.Budget.Seconds(),
+		PageLimit:       query.MaxLimit,
+	})
 }
 
-// jsonTime renders a time in the contract's form.
+// jsonTime renders a time in the format of the contract.
 type jsonTime time.Time
 
 // MarshalJSON implements json.Marshaler.

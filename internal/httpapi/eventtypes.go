@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// pathText reads a part of the path, which may hold any character when it is escaped.
+// pathText reads a part of the path, which may hold any character in escaped form.
 func pathText(c *gin.Context, name string) string {
 	text := c.Param(name)
 	if c.Request.URL.RawPath == "" {
@@ -74,7 +74,7 @@ func (a *api) sendType(c *gin.Context, status int, found *eventtype.Type, err er
 	a.sendJSON(c, status, found)
 }
 
-// readVersion reads the number of a version; 0 when there is none.
+// readVersion reads the number of a version; 0 if there is none.
 func (p *parameters) readVersion() int32 {
 	text := p.readText("version")
 	if text == "" {
@@ -108,8 +108,8 @@ func (a *api) sendTypes(c *gin.Context, name string, versions []eventtype.Type, 
 	a.sendResult(c, http.StatusOK, gin.H{name: versions}, err)
 }
 
-// putEventType is PUT /v1/event-types/{category}/{name}: it is in force here when it is
-// answered, and everywhere within 5 s.
+// putEventType is PUT /v1/event-types/{category}/{name}: the type is in force here when the
+// request is answered, and on every replica within 5 s.
 func (a *api) putEventType(c *gin.Context) {
 	var spec eventtype.Spec
 	if !a.decodeBodyWithin(c, schemaRules(), &spec, "schema", "mode", "description") {
@@ -135,11 +135,11 @@ func (a *api) putEventType(c *gin.Context) {
 	a.sendJSON(c, status, savedType{result.After, spec.Warnings()})
 }
 
-// savedType is the answer to a change of a type.
+// savedType is the response to a change of a type.
 type savedType struct {
 	*eventtype.Type
 
-	// Warnings are what in its schema does nothing.
+	// Warnings are the parts of its schema without an effect.
 	Warnings []eventtype.Warning `json:"warnings"`
 }
 
@@ -147,7 +147,8 @@ type savedType struct {
 func schemaRules() *event.Rules {
 	const around = 16 << 10
 	rules := event.DefaultRules()
-	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
+	rules.EventBytes = eventtype.MaxSchemaBytes + around
+	rules.Depth = eventtype.MaxSchemaDepth + 1
 	return &rules
 }
 

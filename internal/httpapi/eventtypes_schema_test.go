@@ -10,7 +10,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// What in a schema does nothing is named in the answer, and the schema is registered.
+// The parts of a schema without an effect are named in the response, and the schema is
+// registered.
 func TestWarningsOfASchema(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -29,8 +30,8 @@ func TestWarningsOfASchema(t *testing.T) {
 	require.Equal(t, []any{}, putType(t, s.Client, "form", "submit", `{"schema": null}`)["warnings"])
 }
 
-// A schema of draft-07 is registered as it is where it means the same, and refused with each
-// place and the way out where it does not.
+// A schema of draft-07 is registered unchanged if it means the same, and rejected with each
+// place and its remedy if it does not.
 func TestASchemaOfDraft07(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -45,7 +46,7 @@ func TestASchemaOfDraft07(t *testing.T) {
 	require.Contains(t, string(answer.Body), `theeye event-type convert --from draft-07`)
 }
 
-// What is marked is not among the errors of an event that has another shape.
+// Marked values are not in the errors of an event with another structure.
 func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -65,4 +66,14 @@ func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	require.Equal(t, http.StatusOK, errors.Status)
 	require.NotContains(t, string(errors.Body), "canary")
 	require.Contains(t, string(errors.Body), `user`)
+}
+
+func TestUnregisteredTypes(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+	require.Equal(t, http.StatusBadRequest, refused.Status)
+	require.Contains(t, string(refused.Body), "unknown_event_type")
+	putType(t, s.Client, "page", "view", `{}`)
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
 }

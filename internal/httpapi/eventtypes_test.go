@@ -22,7 +22,7 @@ func typePath(category, name string) string {
 	return "/v1/event-types/" + eventtype.Key{Category: category, Name: name}.Path()
 }
 
-// putType registers a type and returns what the answer tells of it.
+// putType registers a type and returns the response.
 func putType(t testing.TB, c *apptest.Client, category, name, body string) map[string]any {
 	t.Helper()
 	answer := c.Do(t, http.MethodPut, typePath(category, name), body)
@@ -40,12 +40,12 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	require.Equal(t, path, answer.Header.Get("Location"))
 	made := answer.JSON(t)
 	require.Equal(t, []any{number(1), "observe", "A form", "form", "submit"}, []any{made["version"], made["mode"], made["description"], made["category"], made["name"]})
-	// The same again, in another order, is no version.
+	// The same content in another order does not make a version.
 	answer = s.Do(t, http.MethodPut, path, `{"mode": "observe", "description": "A form", "schema": {"required": ["email"], "type": "object"}}`)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, number(1), answer.JSON(t)["version"])
 	require.Equal(t, number(2), putType(t, s.Client, "form", "submit", `{"schema": {"type": "object"}}`)["version"])
-	// A read key may read all of it, and change none.
+	// A read key may read all types, and change none.
 	reader := s.WithKey(s.Read)
 	for _, of := range []string{"/v1/event-types", path, path + "/versions", path + "?version=1"} {
 		mustGet(t, reader, of)
@@ -56,7 +56,7 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, path, ""), http.StatusForbidden, "forbidden")
 	require.Equal(t, "enforce", mustGet(t, reader, path)["mode"])
 	require.Equal(t, "observe", mustGet(t, reader, path+"?version=1")["mode"])
-	// It is gone, its versions are not, and a new one goes on counting.
+	// The type is deleted, its versions remain, and a new one continues the numbers.
 	require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status)
 	requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
 	requireProblem(t, s.Do(t, http.MethodDelete, path, ""), http.StatusNotFound, "not_found")
@@ -65,7 +65,7 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	answer = s.Do(t, http.MethodPut, path, spec)
 	require.Equal(t, http.StatusCreated, answer.Status)
 	require.Equal(t, number(3), answer.JSON(t)["version"])
-	// What is wrong is said with its place.
+	// An error has its place.
 	problem := requireProblem(t, s.Do(t, http.MethodPut, path, `{"schema": {"properties": {"a": {"type": "strin"}}}}`), http.StatusBadRequest, "invalid_schema")
 	require.Contains(t, reasons(t, problem), "/schema/properties/a/type invalid_schema")
 	for body, at := range map[string]string{
@@ -80,7 +80,7 @@ func TestEventTypesAreAdministered(t *testing.T) {
 	requireProblem(t, s.Do(t, http.MethodGet, path+"?version=99", ""), http.StatusNotFound, "not_found")
 }
 
-// Category and name may hold any character, in the URL, too.
+// Category and name may hold any character, also in the URL.
 func TestAnyCharactersNameAType(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -93,12 +93,12 @@ func TestAnyCharactersNameAType(t *testing.T) {
 		require.Equal(t, name, mustGet(t, s.Client, path)["name"])
 		require.Len(t, mustGet(t, s.Client, path+"/versions")["versions"], 1)
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodPost, path+"/preview", `{"schema": {}}`).Status)
-		refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "category", category, "name", name))
-		require.Contains(t, string(refused.Body), `"schema_violation"`, "%q %q", category, name)
+		rejected := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "category", category, "name", name))
+		require.Contains(t, string(rejected.Body), `"schema_violation"`, "%q %q", category, name)
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status, "%q %q", category, name)
 	}
 
-	// However it is escaped, it is the same.
+	// Every escaped form names the same type.
 	putType(t, s.Client, "a b", "c", `{}`)
 	for _, path := range []string{"a%20b/c", "%61%20b/%63"} {
 		require.Equal(t, "a b", mustGet(t, s.Client, "/v1/event-types/"+path)["category"])
@@ -163,7 +163,7 @@ func TestWhatIsObservedIsStoredWithItsViolations(t *testing.T) {
 	require.Empty(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"])
 }
 
-// Whoever looks at a preview knows what a change will refuse.
+// A preview shows which events a change will reject.
 func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -198,7 +198,7 @@ func TestAPreviewTellsWhatWillHappen(t *testing.T) {
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batch()).JSON(t)
 	require.Equal(t, []any{failing, unaffected}, []any{answer["rejected"], answer["stored"]})
 
-	// The same of a wider schema, which the refused events would fit in part.
+	// The same for a wider schema, which some of the rejected events would fit.
 	wider := `{"required": ["email"]}`
 	preview = s.Do(t, http.MethodPost, typePath("form", "submit")+"/preview", `{"schema": `+wider+`}`).JSON(t)
 	passing := at[json.Number](t, preview, "errors", "newly_passing")
@@ -222,7 +222,7 @@ func TestToEnforceWhatWasObservedIsPreviewed(t *testing.T) {
 	require.Equal(t, number(1), at[json.Number](t, preview, "events", "newly_failing"))
 }
 
-// A change holds on every replica within 5 s.
+// A change is in force on every replica within 5 s.
 func TestAChangeHoldsOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -241,7 +241,7 @@ func TestAChangeHoldsOnEveryReplica(t *testing.T) {
 	require.Eventually(t, holds(http.StatusCreated), time.Minute, 50*time.Millisecond)
 }
 
-// While a schema changes, every verdict names the version by which it was made.
+// While a schema changes, every verdict names the version that validated the event.
 func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -312,7 +312,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 
 	done.Store(true)
 	group.Wait()
-	schemas := map[json.Number]*eventtype.Schema{"": nil} // before the other replica knew of the type
+	schemas := map[json.Number]*eventtype.Schema{"": nil} // before the other replica knew the type
 	for _, one := range at[[]any](t, mustGet(t, s.Client, typePath("form", "submit")+"/versions"), "versions") {
 		schema, err := eventtype.CompileSchema([]byte(render(t, at[any](t, one, "schema"))))
 		require.NoError(t, err)
@@ -345,7 +345,8 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	require.NoError(t, rows.Err())
 }
 
-// What is marked is in no table of the database, be the event stored, refused, or sent again.
+// Marked values are in no table of the database, whether the event is stored, rejected, or sent
+// again.
 func TestMarkedValuesAreNowhere(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -397,14 +398,4 @@ func TestMarkedValuesAreNowhere(t *testing.T) {
 	var kept int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from event where data::text like '%hmac-sha256:%' and data::text like '%******%'`).Scan(&kept))
 	require.Equal(t, 1, kept)
-}
-
-func TestUnregisteredTypes(t *testing.T) {
-	t.Parallel()
-	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
-	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
-	require.Equal(t, http.StatusBadRequest, refused.Status)
-	require.Contains(t, string(refused.Body), "unknown_event_type")
-	putType(t, s.Client, "page", "view", `{}`)
-	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
 }

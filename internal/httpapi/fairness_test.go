@@ -14,20 +14,20 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// lockRejections keeps questions about errors waiting until unlock is called.
+// lockRejections keeps queries of errors waiting until unlock is called.
 func lockRejections(t *testing.T, pool *pgxpool.Pool) (unlock func()) {
 	t.Helper()
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "lock table rejection in access exclusive mode")
 	require.NoError(t, err)
-	unlock = func() { _ = tx.Rollback(context.Background()) } // a second time it is no matter
+	unlock = func() { _ = tx.Rollback(context.Background()) } // a second rollback does no harm
 	t.Cleanup(unlock)
 	return unlock
 }
 
-// However many costly questions one key asks, they take its share of the connections:
-// others are answered, and dry runs, edits and erasures do not wait at all.
+// However many costly queries one key sends, they use only its share of the connections: others
+// are answered, and dry runs, edits and erasures do not wait at all.
 func TestOneKeyDoesNotTakeTheReadsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_connections": "4"})
@@ -73,7 +73,7 @@ func TestOneKeyDoesNotTakeTheReadsOfOthers(t *testing.T) {
 	mustGet(t, greedy.Read, "/v1/errors")
 }
 
-// A question too many is sent away at once, and says so.
+// A query too many is rejected at once, with the reason.
 func TestQuestionsThatWaitAreBounded(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_connections": "2"})
@@ -101,8 +101,8 @@ func TestQuestionsThatWaitAreBounded(t *testing.T) {
 	unlock()
 }
 
-// An application that sends as much garbage as it can has half of the processors at most;
-// the events of others are stored meanwhile, each in its turn.
+// An application that sends as much garbage as it can has at most half of the processors; the
+// events of others are stored meanwhile, each in its turn.
 func TestFloodOfGarbageLeavesOthersTheirShare(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

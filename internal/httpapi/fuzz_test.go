@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// FuzzParameters holds that any query string is refused by naming what is wrong, in
-// few words, or makes a filter that Postgres can be asked.
+// FuzzParameters requires that every query string is either rejected with a short reason, or
+// makes a filter that Postgres can answer.
 func FuzzParameters(f *testing.F) {
 	for _, raw := range []string{
 		"", "category=page&name=view&order=asc&limit=1", "from=2021-01-01&to=2020-12-31T23:59:59%2B02:00", "data.a%5C.b=1&data.c=",
@@ -61,7 +61,7 @@ func requireFewViolations(t *testing.T, err error) {
 	}
 }
 
-// A thousand mistakes are not told a thousand times, and the same ones each time.
+// A thousand mistakes are reported in part, and the same ones each time.
 func TestManyWrongParametersAreToldInPart(t *testing.T) {
 	t.Parallel()
 	var raw strings.Builder

@@ -16,13 +16,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// fillEvent repeats an element as often as an event can hold it whose text is limited.
+// fillEvent repeats an element as often as an event with the given limit can hold it.
 func fillEvent(element string, limit int) string {
 	const rest = 250 // the other members
 	return `{"a":[` + strings.TrimSuffix(strings.Repeat(element+",", (limit-rest)/(len(element)+1)), ",") + `],"pad":""}`
 }
 
-// FuzzGivenIsTaken holds the promise that an event as it is read, listed or exported is
+// FuzzGivenIsTaken checks the promise that an event as it is read, listed or exported is
 // accepted as the same event: in POST as a duplicate, in PUT as no change.
 func FuzzGivenIsTaken(f *testing.F) {
 	for _, element := range []string{
@@ -76,7 +76,7 @@ func requireTakenAgain(t testing.TB, s *apptest.Service, session, id, sent strin
 	tag := single.Header.Get("ETag")
 	for way, text := range readEverywhere(t, s, session, id) {
 		requireSameJSON(t, string(single.Body), text)
-		require.LessOrEqual(t, len(text), 9*len(sent)+1000, "what is given back is bounded by what was sent")
+		require.LessOrEqual(t, len(text), 9*len(sent)+1000, "the size of a returned event is bounded by the size of the sent one")
 		lines := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", "\ufeff"+text+"\n", "Content-Type", lineType)
 		require.Equal(t, http.StatusCreated, lines.Status, "%s: %.300s", way, lines.Body)
 		requireCounts(t, lines.JSON(t), 0, 1, 0)
@@ -96,7 +96,8 @@ func requireTakenAgain(t testing.TB, s *apptest.Service, session, id, sent strin
 	requireSameJSON(t, render(t, single.JSON(t)["data"]), render(t, patched.JSON(t)["data"]))
 }
 
-// readEverywhere are the texts of a session's one event in every way that it is given back.
+// readEverywhere returns the texts of a session's one event in every way in which it can be
+// read.
 func readEverywhere(t testing.TB, s *apptest.Service, session, id string) map[string]string {
 	t.Helper()
 	given := map[string]string{}
@@ -132,7 +133,7 @@ func categoryOf(t testing.TB, text string) string {
 	return e.Category
 }
 
-// fromCSV makes an event of a record, as a program would that reads it.
+// fromCSV makes an event of a record, as a client program would.
 func fromCSV(t testing.TB, text string) string {
 	t.Helper()
 	records := parseCSV(t, text)
@@ -152,7 +153,7 @@ func fromCSV(t testing.TB, text string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
-// TestNumberBomb sends what was read back as 961 MB.
+// TestNumberBomb sends an event that once was read back as 961 MB.
 func TestNumberBomb(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -180,7 +181,7 @@ func TestGivenMembersAreHeldAgainstWhatIsStored(t *testing.T) {
 	given := string(s.Do(t, http.MethodGet, path, "").Body)
 	members := mustGet(t, s.Client, path)
 	require.Contains(t, members, "violations")
-	// Its type asks for more by now, which does not concern what is stored.
+	// Its type has become stricter, which does not concern the stored event.
 	enforce := s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"mode":"enforce","schema":{"type":"object","required":["y"]}}`)
 	require.Less(t, enforce.Status, 300, "%s", enforce.Body)
 	requireStored(t, s, given)
@@ -205,10 +206,10 @@ func TestGivenMembersAreHeldAgainstWhatIsStored(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "nothing of all this changed it")
+	require.Equal(t, tag, s.Do(t, http.MethodGet, path, "").Header.Get("ETag"), "none of these requests changed it")
 }
 
-// requireStored posts an event that is stored, which is told so.
+// requireStored posts an event that is stored, and checks the verdict.
 func requireStored(t testing.TB, s *apptest.Service, text string) {
 	t.Helper()
 	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", text)
@@ -216,8 +217,8 @@ func requireStored(t testing.TB, s *apptest.Service, text string) {
 	require.Equal(t, "duplicate", answer.JSON(t)["status"])
 }
 
-// TestEventsAreNotImported holds that an event that was given back by another service, or
-// that is not stored any more, is refused with what to do; its neighbours are stored.
+// TestEventsAreNotImported requires that an event of another service, or one that is no longer
+// stored, is rejected with the remedy; its neighbours are stored.
 func TestEventsAreNotImported(t *testing.T) {
 	t.Parallel()
 	s, other := apptest.Start(t, nil), apptest.Start(t, nil)
@@ -244,7 +245,7 @@ func TestEventsAreNotImported(t *testing.T) {
 
 	require.Equal(t, number(len(foreign)), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 
-	// What was erased is erased, and what was changed is in conflict.
+	// An erased event stays erased, and a changed one is in conflict.
 	path, _ = postStored(t, s, newEvent(t, session))
 	given = string(s.Do(t, http.MethodGet, path, "").Body)
 	changed := strings.Replace(given, `"name":"view"`, `"name":"other"`, 1)
@@ -254,8 +255,8 @@ func TestEventsAreNotImported(t *testing.T) {
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
 }
 
-// TestGivenMembersTellNothing holds that who does not know what an event says does not
-// learn what the service added to it.
+// TestGivenMembersTellNothing requires that a client that does not know the content of an event
+// cannot learn the members that the service added.
 func TestGivenMembersTellNothing(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

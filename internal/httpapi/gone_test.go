@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// sendHalfClosed sends a request, closes its half of the connection, and reads the answer. To the
-// server it looks as if the client was gone.
+// sendHalfClosed sends a request, closes its half of the connection, and reads the response. To
+// the server it looks as if the client has disconnected.
 func sendHalfClosed(t *testing.T, s *apptest.Service, request string) (status int, body string) {
 	t.Helper()
 	var dialer net.Dialer
@@ -36,7 +36,7 @@ func sendHalfClosed(t *testing.T, s *apptest.Service, request string) (status in
 	return answer.StatusCode, string(text)
 }
 
-// A body that ends too early is the sender's mistake, whatever became of the sender.
+// A body that ends too early is the sender's mistake, whatever happened to the sender.
 func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -53,8 +53,8 @@ func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 	require.Len(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"], 4)
 }
 
-// Who goes away before the answer is no failure of ours: neither the alerts nor the log
-// may take it for one.
+// A client that disconnects before the response is not a failure of the service: neither the
+// alerts nor the log may count it as one.
 func TestClientsThatGoAwayAreNoFailures(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -18,20 +18,20 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Guard stands between net/http and the connections of a public port. What net/http would
-// take and proxies read differently is refused, and what it refuses by itself, in plain
-// text, becomes a problem as every other refusal is one. It is safe for concurrent use, and
-// for HTTP/1 on connections that nobody hijacks.
+// Guard sits between net/http and the connections of a public port. It rejects requests that
+// net/http would accept and proxies read differently, and turns the plain-text rejections of
+// net/http into problems like every other. It is safe for concurrent use, and for HTTP/1 on
+// connections that are not hijacked.
 type Guard struct {
-	// Now and the makers of ids are those of Deps.
+	// Now and the generators of ids are those of Deps.
 	Now          func() time.Time
 	NewRequestID func() string
 	NewTraceID   func() trace.TraceID
-	// Metrics counts the problems. Nil does not.
+	// Metrics counts the problems. Nil counts none.
 	Metrics *Metrics
 }
 
-// WrapListener wraps a listener. The server of its connections calls Follow.
+// WrapListener wraps a listener. The server of its connections uses TrackState.
 func (g *Guard) WrapListener(l net.Listener) net.Listener { return &guardedListener{l, g} }
 
 // TrackState is a http.Server's ConnState.
@@ -41,12 +41,18 @@ func (g *Guard) TrackState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// RenderProblem renders a whole response that tells a problem and closes the connection.
+// RenderProblem renders a complete response that holds a problem and closes the connection.
 func (g *Guard) RenderProblem(status int, f *fault.Error) []byte {
-	id, traceID := g.NewRequestID(), g.NewTraceID()
+	id := g.NewRequestID()
+	traceID := g.NewTraceID()
 	body, _ := json.Marshal(problem{ // texts and numbers cannot fail
-		Type: problemURI(f.Code), Title: http.StatusText(status), Status: status, Code: f.Code, Detail: f.Detail,
-		RequestID: id, TraceID: hex.EncodeToString(traceID[:]),
+		Type:      problemURI(f.Code),
+		Title:     http.StatusText(status),
+		Status:    status,
+		Code:      f.Code,
+		Detail:    f.Detail,
+		RequestID: id,
+		TraceID:   hex.EncodeToString(traceID[:]),
 	})
 	g.Metrics.recordProblem(context.Background(), f.Code)
 	var b bytes.Buffer
@@ -81,25 +87,26 @@ func (l *guardedListener) Accept() (net.Conn, error) {
 	return &guardedConn{Conn: conn, guard: l.guard}, nil
 }
 
-// guardedConn is a connection. net/http reads from one goroutine at a time, and writes from
-// the one that serves the connection.
+// guardedConn is a connection. net/http reads from one goroutine at a time, and writes from the
+// goroutine that serves the connection.
 type guardedConn struct {
 	net.Conn
 
 	guard   *Guard
 	framing framing
-	// violation is what may not pass; pending is what net/http reads in its place.
+	// violation is the reason why a request may not pass; pending is the text that net/http
+	// reads instead.
 	violation string
 	pending   []byte
-	// responding tells that the response to the request was begun. What is written before is
-	// net/http's own refusal, or the head of a response.
+	// responding means that the response to the request has begun. Anything written before is
+	// net/http's own rejection, or the head of a response.
 	responding bool
-	// rejected tells that the last response was a refusal.
+	// rejected means that the last response was a rejection.
 	rejected bool
 }
 
-// malformedLine is a line that makes net/http refuse a request, in its turn: after the answers
-// to those before it on the same connection.
+// malformedLine is a line that makes net/http reject a request when its turn comes: after the
+// responses to the earlier requests on the same connection.
 const malformedLine = "?\r\n\r\n"
 
 // Read implements net.Conn.
@@ -118,7 +125,8 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 		return n, err //nolint:wrapcheck // it is the connection's
 	}
 
-	c.violation, c.pending = wrong, []byte(malformedLine)
+	c.violation = wrong
+	c.pending = []byte(malformedLine)
 	if c.framing.endsMidLine(p[:pass]) {
 		c.pending = []byte("\r\n" + malformedLine)
 	}
@@ -160,10 +168,10 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// parseServerError recognises the answers that net/http gives without a handler.
+// parseServerError recognises the responses that net/http sends without a handler.
 func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	const statusAt = len("HTTP/1.1 ")
-	if len(p) <= statusAt || p[statusAt] < '4' { // most answers are none
+	if len(p) <= statusAt || p[statusAt] < '4' { // most responses are not errors
 		return 0, nil
 	}
 
@@ -171,7 +179,7 @@ func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	line, _, found := strings.Cut(string(p[:min(len(p), 1<<10)]), plain)
 	text, isHTTP := strings.CutPrefix(line, "HTTP/1.1 ")
 	code, text, _ := strings.Cut(text, " ")
-	status, _ = strconv.Atoi(code) // 0 is none of those below
+	status, _ = strconv.Atoi(code) // 0 is none of the statuses below
 	switch {
 	case !isHTTP || status == 0:
 		return 0, nil
@@ -188,14 +196,14 @@ func (c *guardedConn) parseServerError(p []byte) (status int, f *fault.Error) {
 	case http.StatusHTTPVersionNotSupported:
 		return status, fault.New(fault.HTTPVersion, fault.CodeHTTPVersionNotSupported, "this is HTTP/1.1 and HTTP/1.0 in clear text; a proxy before it may speak others")
 	case http.StatusNotImplemented:
-		return status, fault.New(fault.Invalid, fault.CodeUnsupportedEncoding, "of Transfer-Encoding there is chunked alone; or send Content-Length")
+		return status, fault.New(fault.Invalid, fault.CodeUnsupportedEncoding, "the only Transfer-Encoding is chunked; or send Content-Length")
 	}
 
 	switch {
 	case c.violation != "":
-		detail = c.violation + ": proxies and servers read that differently, so it is refused"
+		detail = c.violation + ": proxies and servers read this differently, so it is rejected"
 	case detail == "":
-		detail = "this is no request of HTTP/1.1, or one of its headers is malformed"
+		detail = "this is not an HTTP/1.1 request, or one of its headers is malformed"
 	}
 
 	return status, fault.New(fault.Invalid, fault.CodeInvalidHeader, detail)
@@ -210,9 +218,8 @@ func (c *guardedConn) CloseWrite() error {
 	return nil
 }
 
-// Close implements net.Conn. A connection that is closed while there is something to read
-// is reset, and the client may lose the refusal that it was just sent: so it is read for a
-// moment.
+// Close implements net.Conn. A connection that is closed while unread bytes are left is reset,
+// and the client may lose the rejection that was just sent: so the rest is read for a moment.
 func (c *guardedConn) Close() error {
 	if c.rejected {
 		const moment, enough = 200 * time.Millisecond, 256 << 10

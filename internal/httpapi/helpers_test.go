@@ -28,8 +28,8 @@ type absent struct{}
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// newEvent renders an event of a session that keeps every rule, but for the given
-// changes: pairs of a member and its value.
+// newEvent renders a valid event of a session with the given changes: pairs of a member and its
+// value.
 func newEvent(t testing.TB, session string, changes ...any) string {
 	t.Helper()
 	document := map[string]any{
@@ -53,7 +53,7 @@ func newEvent(t testing.TB, session string, changes ...any) string {
 
 func batchOf(events ...string) string { return "[" + strings.Join(events, ",") + "]" }
 
-// mustPost posts events that are all to be stored, and returns the answer.
+// mustPost posts events that must all be stored, and returns the response.
 func mustPost(t testing.TB, c *apptest.Client, body string) map[string]any {
 	t.Helper()
 	answer := c.Do(t, http.MethodPost, "/v1/events", body)
@@ -69,7 +69,7 @@ func mustGet(t testing.TB, c *apptest.Client, path string) map[string]any {
 	return answer.JSON(t)
 }
 
-// requireProblem checks what holds of every problem, and returns it.
+// requireProblem checks the properties of every problem, and returns it.
 func requireProblem(t testing.TB, answer *apptest.Answer, status int, code string) map[string]any {
 	t.Helper()
 	require.Equal(t, status, answer.Status, "%s", answer.Body)
@@ -108,14 +108,14 @@ func reasons(t testing.TB, document any) []string {
 	return found
 }
 
-// at walks into a document by member names and indexes, and asserts the type there.
+// at walks into a document by member names and indexes, and asserts the type of the value.
 func at[T any](t testing.TB, document any, path ...any) T {
 	t.Helper()
 	for _, step := range path {
 		switch step := step.(type) {
 		case string:
 			object, ok := document.(map[string]any)
-			require.True(t, ok, "no object to find %q in: %v", step, document)
+			require.True(t, ok, "%q is not in an object: %v", step, document)
 			document, ok = object[step]
 			require.True(t, ok, "no %q in %v", step, object)
 		case int:

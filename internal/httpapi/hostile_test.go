@@ -29,7 +29,7 @@ func TestRequestIDs(t *testing.T) {
 	for _, id := range []string{"", " ", "a b", strings.Repeat("x", 129), `"}`, "é", "\xff", "a\tb", "<script>", "%0a", "a;b", "\x1b[31m"} {
 		answer, err := s.Try(t.Context(), http.MethodGet, "/v1/events/x", nil, "X-Request-Id", id)
 		if err != nil || answer.Status == http.StatusBadRequest {
-			continue // no header that one can send, or receive
+			continue // no header that can be sent, or received
 		}
 
 		made := at[string](t, requireProblem(t, answer, http.StatusNotFound, "not_found"), "request_id")
@@ -39,8 +39,8 @@ func TestRequestIDs(t *testing.T) {
 	require.Equal(t, "nosniff", s.Do(t, http.MethodGet, "/v1/limits", "").Header.Get("X-Content-Type-Options"))
 }
 
-// TestHostileText puts hostile text into every place of every route: it may be
-// refused, and must never be an error of the service.
+// TestHostileText puts hostile text into every place of every route: it may be rejected, and
+// must never be an error of the service.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -67,7 +67,7 @@ func TestHostileText(t *testing.T) {
 					if answer.Status >= 400 {
 						code := at[string](t, answer.JSON(t), "code")
 						requireProblem(t, answer, answer.Status, code)
-						require.Less(t, len(answer.Body), 4096, "what was sent is not sent back at length")
+						require.Less(t, len(answer.Body), 4096, "the sent text is not sent back at length")
 					}
 				}
 			}
@@ -75,7 +75,7 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestSmuggling sends what a proxy and a server might read in two ways.
+// TestSmuggling sends requests that a proxy and a server might read in two ways.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -127,7 +127,7 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// expectedRejection is the status of what TestSmuggling sends.
+// expectedRejection is the status for a request of TestSmuggling.
 func expectedRejection(name string) int {
 	switch name {
 	case "another encoding":
@@ -143,8 +143,8 @@ func expectedRejection(name string) int {
 	return http.StatusBadRequest
 }
 
-// What is refused below the handlers is refused in its turn: the requests before it on the
-// same connection get their answers, in their order, and those behind it get none.
+// A request that is rejected below the handlers is rejected in its turn: earlier requests on the
+// same connection get their responses, in their order, and later ones get none.
 func TestRefusalsComeInTheirTurn(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -179,7 +179,7 @@ func TestRefusalsComeInTheirTurn(t *testing.T) {
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	// One of each status that a client can bring about: requireProblem checks the rest.
+	// One of each status that a client can cause: requireProblem checks the rest.
 	path, _ := postStored(t, s, newEvent(t, newID()))
 	for _, c := range []struct {
 		answer *apptest.Answer

@@ -83,7 +83,7 @@ func (a *api) answerBatch(c *gin.Context, verdicts []ingest.Verdict, dryRun bool
 	sendBody(c, status, jsonType, append(body, "]}\n"...))
 }
 
-// batchProblem is what a problem says about a batch of which nothing was stored.
+// batchProblem holds the members of a problem about a batch of which nothing was stored.
 type batchProblem struct {
 	Stored     int               `json:"stored"`
 	Duplicates int               `json:"duplicates"`
@@ -100,7 +100,7 @@ func newBatchProblem(verdicts []ingest.Verdict, rejected int) *batchProblem {
 	return p
 }
 
-// verdictProblem is what a problem says about a single event that was rejected.
+// verdictProblem holds the members of a problem about a single rejected event.
 type verdictProblem struct {
 	EventID string `json:"event_id,omitempty"`
 	ErrorID string `json:"error_id,omitempty"`
@@ -145,7 +145,7 @@ func appendVerdict(b []byte, v *ingest.Verdict, dryRun bool) []byte {
 	}
 
 	if v.IsRejected() {
-		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
+		violations, _ := json.Marshal(v.Violations) // strings cannot fail
 		b = append(append(b, `,"errors":`...), violations...)
 		switch {
 		case !isNil(v.ErrorID):

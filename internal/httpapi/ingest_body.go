@@ -20,7 +20,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// mediaType is how a body is to be read.
+// mediaType is the format of a body.
 type mediaType int
 
 const (
@@ -35,8 +35,9 @@ const (
 	maxWindows = 4
 	// gzipRoom is the memory of a gzip decoder.
 	gzipRoom = 64 << 10
-	// firstRoom is the room that is reserved before the first byte of a body has arrived, and
-	// moreRoom how many times as much when that is full: most batches are read in two parts.
+	// firstRoom is the memory that is reserved before the first byte of a body has arrived, and
+	// moreRoom the factor by which it grows when that is full: most batches are read in two
+	// parts.
 	firstRoom = 8 << 10
 	moreRoom  = 8
 )
@@ -55,8 +56,8 @@ type bodyReader struct {
 	windows chan struct{}
 }
 
-// reserveBody reserves memory for a body, if there is some. It is given back when the request
-// has been served.
+// reserveBody reserves memory for a body, if there is enough. The memory is released when the
+// request has been served.
 func (b *bodyReader) reserveBody(c *gin.Context, n int64) error {
 	if b.held.Add(n) > b.memory {
 		b.held.Add(-n)
@@ -99,8 +100,8 @@ func utf8MediaType(header string) (kind string, ok bool) {
 	return kind, true
 }
 
-// withinUTF8 reports whether every text in a charset is UTF-8 as it stands. The names are
-// those that IANA and the Encoding Standard have for UTF-8 and for US-ASCII.
+// withinUTF8 reports whether every text in a charset is valid UTF-8 without a conversion. The
+// names are those of IANA and of the Encoding Standard for UTF-8 and for US-ASCII.
 func withinUTF8(charset string) bool {
 	switch strings.ToLower(strings.Trim(charset, "'")) {
 	case "utf-8", "utf8", "csutf8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "x-unicode20utf8",
@@ -112,13 +113,13 @@ func withinUTF8(charset string) bool {
 }
 
 // readBody reads the body, without the byte order mark that it may begin with. With a fault it
-// returns the beginning of what was read, so that it can be kept. No more is read than is
-// needed to know that it is too large.
+// returns the beginning of the body, so that it can be recorded. It reads no more than necessary
+// to find that a body is too large.
 func (b *bodyReader) readBody(c *gin.Context) ([]byte, error) {
 	body, err := b.readLimited(c)
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	if f, ok := fault.As(err); ok && f.Kind == fault.TooLarge {
-		c.Writer.Header().Set("Connection", "close") // or the rest would be read after all
+		c.Writer.Header().Set("Connection", "close") // otherwise the rest would still be read
 	}
 
 	return body, err
@@ -132,7 +133,7 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 	}
 
 	wire := b.withPace(c)
-	if r.ContentLength < 0 { // otherwise no more than its length can be read of it
+	if r.ContentLength < 0 { // otherwise its length bounds the read
 		wire = http.MaxBytesReader(c.Writer, wire, limit)
 	}
 
@@ -146,8 +147,8 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 
 		return b.inflateBody(c, wire, encoding)
 	case "zstd":
-		// A decoder holds a window of megabytes, so it is not made before all is there, and
-		// few of them at once.
+		// A decoder holds a window of megabytes, so it is created only when the whole body has
+		// arrived, and only a few exist at once.
 		sent, err := b.receiveBody(c, wire)
 		if err != nil {
 			return nil, err
@@ -163,8 +164,8 @@ func (b *bodyReader) readLimited(c *gin.Context) ([]byte, error) {
 	}
 }
 
-// codingOf reads Content-Encoding (RFC 9110, section 8.4): the one coding beside identity,
-// or "". Where there are several it returns them all, which is not a coding: a body that was
+// codingOf reads Content-Encoding (RFC 9110, section 8.4): the one coding other than identity,
+// or "". If there are several it returns them all, which is not a coding: a body that was
 // compressed twice would have to be checked against its limit twice.
 func codingOf(headers []string) string {
 	var codings []string
@@ -189,7 +190,7 @@ func (b *bodyReader) receiveBody(c *gin.Context, from io.Reader) ([]byte, error)
 	end := 0
 	if length < 0 {
 		most = b.limits.BodyBytes
-		end = 1 // a place for a byte too many
+		end = 1 // room for one byte too many
 	}
 
 	var body []byte
@@ -293,7 +294,7 @@ func (b *bodyReader) readFault(err error, limit int64) error {
 }
 
 func (b *bodyReader) inflateFault(err error) error {
-	if f, ok := fault.As(err); ok { // there is no room for it
+	if f, ok := fault.As(err); ok { // there is not enough memory
 		return f
 	}
 

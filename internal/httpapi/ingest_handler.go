@@ -69,8 +69,8 @@ func newIngestRequest(x *requestState) *ingest.Request {
 	}
 }
 
-// readEvents reads the body and takes it apart into envelopes. With a fault it returns
-// what was read of the body.
+// readEvents reads the body and divides it into envelopes. With a fault it returns the part of
+// the body that was read.
 func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, single bool, err error) {
 	atomic, atomicErr := a.readAtomic(c)
 	media, mediaErr := mediaTypeOf(c.GetHeader("Content-Type"))
@@ -78,7 +78,7 @@ func (a *api) readEvents(c *gin.Context, request *ingest.Request) (body []byte, 
 	request.Atomic = atomic
 	request.ReceivedAt = a.Now().UTC().Truncate(time.Microsecond)
 	if err = errors.Join(atomicErr, mediaErr, readErr); err != nil {
-		if f, ok := fault.As(err); ok { // of several, the first
+		if f, ok := fault.As(err); ok { // the first of several
 			return body, false, f
 		}
 
@@ -114,8 +114,8 @@ func (a *api) readAtomic(c *gin.Context) (bool, error) {
 	return atomic, p.toFault()
 }
 
-// answerUnreadable answers a request that could not be taken apart into events. It is recorded
-// as a rejection, unless it is to be sent again.
+// answerUnreadable answers a request that could not be divided into events. It is recorded as a
+// rejection, unless the client is asked to send it again.
 func (a *api) answerUnreadable(c *gin.Context, request *ingest.Request, body []byte, cause error, dryRun bool) {
 	if f, ok := fault.As(cause); dryRun || ok && f.Kind == fault.Unavailable {
 		a.sendProblem(c, cause)
@@ -147,7 +147,7 @@ func (a *api) answerUnreadable(c *gin.Context, request *ingest.Request, body []b
 }
 
 // answerRateLimited rejects a request of an application that is over its limit. The fields are
-// those of draft-ietf-httpapi-ratelimit-headers-10; what is counted are events.
+// those of draft-ietf-httpapi-ratelimit-headers-10; they count events.
 func (a *api) answerRateLimited(c *gin.Context, application *access.Application, wait time.Duration) {
 	a.Metrics.recordRateLimited(c.Request.Context(), application.Name)
 

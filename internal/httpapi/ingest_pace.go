@@ -12,15 +12,15 @@ import (
 // Pace is how fast a body has to arrive: a client that sends it slowly holds the memory
 // of what has arrived.
 type Pace struct {
-	// Rate is in bytes a second, on the average since the body began. Zero asks for none.
+	// Rate is in bytes a second, on average since the body began. Zero sets no rate.
 	Rate int
-	// Grace is how long it may take before the rate counts.
+	// Grace is the time before the rate applies.
 	Grace time.Duration
 	// Longest bounds the whole body, as the server's ReadTimeout does.
 	Longest time.Duration
 }
 
-// pacedBody moves the deadline of the connection on as the body arrives.
+// pacedBody extends the deadline of the connection as the body arrives.
 type pacedBody struct {
 	from    io.Reader
 	pace    Pace
@@ -29,12 +29,12 @@ type pacedBody struct {
 	read    int64
 }
 
-// unpaced is the size of a body that may arrive slowly: it holds next to nothing.
+// unpaced is the size up to which a body may arrive slowly, because it holds hardly any memory.
 const unpaced = 4 << 10
 
-// withPace returns a request's body, held to the pace. The server clears the deadline
-// when the body was read to its end, and drops the connection when it was not. It looks
-// at the request's own body for that, which therefore stays in its place.
+// withPace returns a request's body, subject to the pace. The server clears the deadline when
+// the body was read to its end, and drops the connection otherwise. For that it inspects the
+// request's own body, which therefore stays in place.
 func (b *bodyReader) withPace(c *gin.Context) io.ReadCloser {
 	r := c.Request
 	if b.pace.Rate == 0 || (r.ContentLength >= 0 && r.ContentLength <= unpaced) {

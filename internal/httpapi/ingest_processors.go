@@ -15,10 +15,10 @@ import (
 // keep others waiting for a processor.
 const largeWork = 32 << 10
 
-// newProcessors shares the processors out among the applications that send large bodies:
-// one of them may use half. Go gives each goroutine its turn, so that an application with
-// many requests would otherwise get as many turns, and every other one has to wait for
-// them; small bodies do not wait.
+// newProcessors shares the processors among the applications that send large bodies: one
+// application may use half of them. Go gives each goroutine its turn, so an application with
+// many requests would otherwise get as many turns, and every other one would wait; small bodies
+// do not wait.
 func newProcessors() *fair.Shares {
 	const half, waiting = 2, 4096
 	slots := max(runtime.GOMAXPROCS(0), 1)

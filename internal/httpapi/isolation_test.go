@@ -23,7 +23,9 @@ func TestIsolation(t *testing.T) {
 	refuse := func(from tenant) string {
 		return at[string](t, from.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, private, "x", 1)).JSON(t), "error_id")
 	}
-	mine, theirs, hidden := post(own, shared, "mine"), post(other, shared, "secret"), post(other, private, "secret")
+	mine := post(own, shared, "mine")
+	theirs := post(other, shared, "secret")
+	hidden := post(other, private, "secret")
 	myError, theirError := refuse(own), refuse(other)
 	query := "?application=" + other.Name
 
@@ -47,7 +49,7 @@ func TestIsolation(t *testing.T) {
 		mustGet(t, own.Read, "/v1/events/"+mine)
 		mustGet(t, own.Read, "/v1/events/"+mine+"/trace")
 		mustGet(t, own.Read, "/v1/errors/"+myError)
-		// What is another's is not told apart from what is not there.
+		// Resources of another application look like missing ones.
 		for _, path := range []string{
 			"/v1/events/" + theirs, "/v1/events/" + theirs + "/trace", "/v1/events/" + hidden, "/events/" + hidden + "/", "/v1/sessions/" + private,
 			"/v1/sessions/" + private + "/events", "/v1/errors/" + theirError,
@@ -124,7 +126,7 @@ func TestCORS(t *testing.T) {
 		require.Equal(t, "https://shop.example", answer.Header.Get("Access-Control-Allow-Origin"))
 		require.Contains(t, answer.Header.Get("Access-Control-Expose-Headers"), "Location")
 		require.Equal(t, "Origin", answer.Header.Get("Vary"))
-		// The origins of one application are not those of another.
+		// The origins of one application do not apply to another.
 		require.Empty(t, send(web.Ingest, "https://evil.example", body).Header.Get("Access-Control-Allow-Origin"))
 		require.Empty(t, send(none.Ingest, "https://shop.example", body).Header.Get("Access-Control-Allow-Origin"))
 	}
@@ -138,13 +140,13 @@ func TestRateLimit(t *testing.T) {
 	s := apptest.Start(t, nil)
 	limited, free := newTenant(t, s, `"rate_limit":1`), newTenant(t, s)
 	session := newID()
-	// A batch passes when nothing was sent before, and leaves a debt of 500 seconds.
+	// A batch passes if nothing was sent before, and leaves a debt of 500 seconds.
 	events := batchOf(strings.Repeat(newEvent(t, session)+",", 499) + newEvent(t, session))
 	mustPost(t, limited.Ingest, events)
 	for _, body := range []string{newEvent(t, session), events, `{}`} {
 		answer := limited.Ingest.Do(t, http.MethodPost, "/v1/events", body)
 		problem := requireProblem(t, answer, http.StatusTooManyRequests, "rate_limited")
-		require.NotContains(t, problem, "error_id", "it is no refusal of the event")
+		require.NotContains(t, problem, "error_id", "the event is not recorded as rejected")
 		seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.Positive(t, seconds)

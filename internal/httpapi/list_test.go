@@ -20,7 +20,7 @@ type modelled struct {
 	sequence                                            int
 }
 
-// model is what a service should hold, and the tests' own way to ask it.
+// model is the expected content of a service, with a query of its own.
 type model struct {
 	service  *apptest.Service
 	tenants  []tenant
@@ -69,7 +69,7 @@ func (m *model) add(t testing.TB, count int, make func(i int) modelled) {
 	m.events = append(m.events, batch...)
 }
 
-// ask is the answer that the contract wants, as ids.
+// ask returns the response that the contract requires, as ids.
 func (m *model) ask(query url.Values, ascending bool) []string {
 	found := []modelled{}
 	for _, e := range m.events {
@@ -100,7 +100,7 @@ func (m *model) ask(query url.Values, ascending bool) []string {
 	return ids
 }
 
-// pages reads a whole list page by page, as the Link header has it.
+// pages reads a complete list page by page, by the Link header.
 func pages(t testing.TB, c *apptest.Client, path, list string) (ids []string, count int) {
 	t.Helper()
 	ids = []string{}
@@ -120,7 +120,7 @@ func TestEventsAreFiltered(t *testing.T) {
 	m := newModel(t)
 	filters := url.Values{
 		"session_id": {m.sessions[1]}, "category": {"formé"}, "name": {"a&b=c"}, "application": {m.tenants[1].Name},
-		// Both lie on events: from takes its own, to does not.
+		// Both bounds are times of events: from includes its event, to does not.
 		"from": {"2021-01-01T09:02:00.000000Z"}, "to": {"2021-02-01T09:05:00.000000Z"},
 	}
 	names := slices.Sorted(maps.Keys(filters))
@@ -196,8 +196,8 @@ func TestEventsAreFiltered(t *testing.T) {
 	})
 }
 
-// testPagesUnderWrites stores events in front of, behind and at the place that was
-// read, between any two pages: none that was there is missed or seen twice.
+// testPagesUnderWrites stores events before, after and at the position of the cursor between any
+// two pages: no earlier event is missed or seen twice.
 func testPagesUnderWrites(t *testing.T) {
 	t.Helper()
 	m := newModel(t)
@@ -218,7 +218,7 @@ func testPagesUnderWrites(t *testing.T) {
 			}
 
 			if len(got) > 500 {
-				break // those stored behind what was read keep coming
+				break // events stored after the cursor keep coming
 			}
 		}
 
@@ -275,10 +275,10 @@ func TestCursors(t *testing.T) {
 		requireProblem(t, s.Do(t, http.MethodGet, page+"&"+filter, ""), http.StatusBadRequest, "invalid_cursor")
 	}
 
-	// The size of a page is no filter, nor is the default order when it is named.
+	// The size of a page does not filter, nor does the default order when it is named.
 	require.Len(t, mustGet(t, s.Client, page+"&limit=1000&order=desc")["events"], len(m.events)-1)
 	answer := s.Do(t, http.MethodGet, page, "", "Accept", lineType)
-	require.Equal(t, len(m.events)-1, strings.Count(string(answer.Body), "\n"), "a stream goes on from a cursor")
+	require.Equal(t, len(m.events)-1, strings.Count(string(answer.Body), "\n"), "a stream continues from a cursor")
 }
 
 func manyParameters(n int) string {

@@ -15,17 +15,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// who may use a route, by the scope of the key.
+// who says which scopes may use a route.
 type who struct {
 	ingest, read, admin bool
-	// status is what one gets who may: the body is {} and nothing is found.
+	// status is the status for a key that may use the route: the body is {} and nothing is
+	// found.
 	status int
 }
 
-// accessMatrix has a line for each route. A route without one fails the test: who
-// adds a route has to say here who may use it.
+// accessMatrix has a line for each route. A route without a line fails the test: a new route
+// needs a line on the scopes that may use it.
 func accessMatrix() map[string]who {
-	const ok, bad, none = http.StatusOK, http.StatusBadRequest, http.StatusNotFound
+	const (
+		ok   = http.StatusOK
+		bad  = http.StatusBadRequest
+		none = http.StatusNotFound
+	)
 	senders := func(status int) who { return who{ingest: true, admin: true, status: status} }
 	readers := func(status int) who { return who{read: true, admin: true, status: status} }
 	administrators := func(status int) who { return who{admin: true, status: status} }
@@ -70,7 +75,7 @@ func accessMatrix() map[string]who {
 	}
 }
 
-// open are the routes that need no key.
+// open returns the routes that need no key.
 func open() []string { return []string{"GET /v1/limits", "GET /v1/openapi.json"} }
 
 func TestScopesByRoute(t *testing.T) {
@@ -89,7 +94,7 @@ func TestScopesByRoute(t *testing.T) {
 	}
 
 	basic := base64.StdEncoding.EncodeToString([]byte(s.Admin + ":"))
-	// None of these is let in anywhere.
+	// None of these keys is accepted anywhere.
 	strangers := map[string]string{
 		"no key": "", "garbage": "Bearer garbage", "well-formed": "Bearer " + made, "mistyped": "Bearer " + mistyped,
 		"revoked": "Bearer " + revoked, "disabled": "Bearer " + disabled, "basic": "Basic " + basic, "no scheme": s.Admin,
@@ -100,7 +105,7 @@ func TestScopesByRoute(t *testing.T) {
 		name := route.Method + " " + route.Template()
 		expected, known := accessMatrix()[name]
 		isOpen := slices.Contains(open(), name)
-		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
+		require.NotEqual(t, known, isOpen, "%s: add the scopes that may use it to accessMatrix, or the route to open", name)
 		for _, alias := range route.Paths {
 			path := strings.NewReplacer(":id", newID(), ":category", newID(), ":name", "nobody").Replace(alias)
 			t.Run(route.Method+" "+alias, func(t *testing.T) {
@@ -129,14 +134,15 @@ func TestScopesByRoute(t *testing.T) {
 					}
 				}
 
-				// The scheme's name is not case-sensitive, and a key is a key of any length of space.
+				// The name of the scheme is not case-sensitive, and any number of spaces may
+				// precede the key.
 				answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
 				require.NotEqual(t, http.StatusUnauthorized, answer.Status)
 				if expected.status == http.StatusNotFound && len(route.Query) > 0 {
-					return // it has to be found before its parameters are looked at
+					return // the resource has to be found before its parameters are checked
 				}
 
-				// What a route does not understand is not passed over.
+				// A parameter that the route does not know is not ignored.
 				requireProblem(t, s.Do(t, route.Method, path+"?dry_run=true", body(route.Method)), http.StatusBadRequest, "unknown_parameter")
 			})
 		}

@@ -27,7 +27,7 @@ type Metrics struct {
 	senders  optionCache[string, metric.AddOption]
 }
 
-// requestKey is what requests are told apart by. All three have few values.
+// requestKey holds the attributes of request metrics. All three have few values.
 type requestKey struct {
 	method string
 	route  string
@@ -62,20 +62,20 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	return m, nil
 }
 
-// observeBodyMemory makes the memory of bodies a metric.
+// observeBodyMemory registers the metrics of the memory of bodies.
 func (m *Metrics) observeBodyMemory(b *bodyReader) error {
 	set := instrument.NewSet(m.meter)
 
 	set.AddGauge("theeye.http.body.memory", "By",
-		"Bytes of request bodies in memory", func() (int64, bool) { return b.held.Load(), true })
+		"Bytes of request bodies in memory", b.held.Load)
 	set.AddGauge("theeye.http.body.memory.limit", "By",
-		"Limit of the bytes of request bodies in memory", func() (int64, bool) { return b.memory, true })
+		"Limit of the bytes of request bodies in memory", func() int64 { return b.memory })
 
 	return set.Err()
 }
 
-// recordRequest measures a request, and the problem that it was answered with if it was
-// one. The context links a sampled request to its trace.
+// recordRequest measures a request, and counts the problem with which it was answered, if any.
+// The context links a sampled request to its trace.
 func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
 	if m == nil {
 		return
@@ -87,23 +87,23 @@ func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float
 	}
 }
 
-// recordProblem counts a problem that was told without a handler.
+// recordProblem counts a problem that was sent without a handler.
 func (m *Metrics) recordProblem(ctx context.Context, problem fault.Code) {
 	if m != nil {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
 	}
 }
 
-// recordRateLimited counts a request that is sent away.
+// recordRateLimited counts a request that was rejected by the rate limit.
 func (m *Metrics) recordRateLimited(ctx context.Context, application string) {
 	if m != nil {
 		m.limited.Add(ctx, 1, m.senders.get(application)...)
 	}
 }
 
-// optionCache keeps the options of an instrument by what they stand for: making a set
-// of attributes costs more than measuring with it. Reading takes no lock; the keys
-// have to be few, for every new one copies the map.
+// optionCache caches the options of an instrument by their attributes: making a set of
+// attributes costs more than measuring with it. Reading takes no lock; the keys have to be few,
+// because every new one copies the map.
 type optionCache[K comparable, O any] struct {
 	newOption func(K) O
 	known     atomic.Pointer[map[K][]O]

@@ -20,8 +20,8 @@ const (
 	maxRequestID    = 128
 )
 
-// identifyRequest gives the request its ids, the client's own if they are fit to be
-// logged, and observes it.
+// identifyRequest gives the request its ids, the client's own if they are fit for the log, and
+// records the request.
 func (a *api) identifyRequest(c *gin.Context) {
 	begin := a.Now()
 	id := c.GetHeader(requestIDHeader)
@@ -29,7 +29,8 @@ func (a *api) identifyRequest(c *gin.Context) {
 		id = a.NewRequestID()
 	}
 
-	x, header := requestStateOf(c), c.Writer.Header()
+	x := requestStateOf(c)
+	header := c.Writer.Header()
 	x.id = id
 	x.setHeader(header, requestIDHeader, id)
 	for _, fixed := range fixedHeaders() {
@@ -45,7 +46,8 @@ func (a *api) identifyRequest(c *gin.Context) {
 	c.Next()
 }
 
-// fixedHeaders are on every answer: it is data for programs, may be personal, and is no page.
+// fixedHeaders are on every response: a response is data for programs, may be personal, and is
+// not a page.
 func fixedHeaders() [4][2]string {
 	return [4][2]string{
 		{"X-Content-Type-Options", "nosniff"},
@@ -55,7 +57,7 @@ func fixedHeaders() [4][2]string {
 	}
 }
 
-// isLoggableID tells whether a client's request id may be logged and sent back.
+// isLoggableID reports whether a client's request id may be logged and sent back.
 func isLoggableID(id string) bool {
 	if id == "" || len(id) > maxRequestID {
 		return false
@@ -65,7 +67,7 @@ func isLoggableID(id string) bool {
 	return strings.Trim(id, allowed) == ""
 }
 
-// recoverPanic answers a panic as an internal fault and logs where it came from.
+// recoverPanic answers a panic as an internal fault and logs its origin.
 func (a *api) recoverPanic(c *gin.Context) {
 	defer func() {
 		cause := recover()
@@ -77,8 +79,12 @@ func (a *api) recoverPanic(c *gin.Context) {
 			panic(cause)
 		}
 
-		a.Logger.Error("a handler panicked", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()),
-			zap.String("cause", fmt.Sprint(cause)), zap.ByteString("stack", debug.Stack()))
+		a.Logger.Error("a handler panicked",
+			zap.String("request_id", requestID(c)),
+			zap.String("trace_id", traceText(requestStateOf(c))),
+			zap.String("route", c.FullPath()),
+			zap.String("cause", fmt.Sprint(cause)),
+			zap.ByteString("stack", debug.Stack()))
 		if !c.Writer.Written() {
 			a.sendProblem(c, fault.New(fault.Internal, fault.CodeInternal, ""))
 		}
@@ -89,15 +95,17 @@ func (a *api) recoverPanic(c *gin.Context) {
 	c.Next()
 }
 
-// requireScope lets a request through that brings a key with the scope.
+// requireScope admits a request only with a key that has the scope.
 func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		caller, err := a.authenticateCaller(c)
 		if f, ok := fault.As(err); ok && f.Kind == fault.Unauthenticated {
 			if wait, ok := a.Failures.RecordFailure(c.Request.RemoteAddr); !ok {
 				err = &fault.Error{
-					Kind: fault.Throttled, Code: fault.CodeTooManyFailures, RetryAfter: wait,
-					Detail: "too many requests came from this address without a valid key; those with a valid one are served",
+					Kind:       fault.Throttled,
+					Code:       fault.CodeTooManyFailures,
+					RetryAfter: wait,
+					Detail:     "too many requests came from this address without a valid key; those with a valid one are served",
 				}
 			}
 		}
@@ -113,13 +121,15 @@ func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 			a.sendProblem(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
 		}
 
-		if scope != access.ScopeIngest { // whose context would cost every event
+		if scope != access.ScopeIngest { // a new context would slow down every event
 			c.Request = c.Request.WithContext(fair.WithCaller(c.Request.Context(), caller.KeyID))
 		}
 
 		if scope == access.ScopeAdmin {
 			c.Request = c.Request.WithContext(audit.WithActor(c.Request.Context(), audit.Actor{
-				Name: "key:" + caller.KeyID, Application: caller.Application.Name, RequestID: requestID(c),
+				Name:        "key:" + caller.KeyID,
+				Application: caller.Application.Name,
+				RequestID:   requestID(c),
 			}))
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// requireSession checks all that is told of a session.
+// requireSession checks all members of a session.
 func requireSession(t testing.TB, s *apptest.Service, id string, count int, started, last any, applications ...string) {
 	t.Helper()
 	session := mustGet(t, s.Client, "/v1/sessions/"+id)
@@ -44,11 +44,11 @@ func TestMovedEvents(t *testing.T) {
 		post(one, to, ten)
 		requireSession(t, s, from, 2, nine, ten, one.Name, two.Name)
 		moved, _ := editEvent(t, s, http.MethodPatch, second, `{"session_id":"`+to+`"}`)
-		require.Equal(t, number(2), moved["sequence"], "the next number of the session it came to")
+		require.Equal(t, number(2), moved["sequence"], "the next number of its new session")
 		requireSession(t, s, from, 1, nine, nine, one.Name)
 		requireSession(t, s, to, 2, ten, ten, one.Name, two.Name)
 
-		// To a session that did not exist, out of one that is left empty.
+		// To a new session, out of one that becomes empty.
 		fresh := newID()
 		moved, _ = editEvent(t, s, http.MethodPut, first, newEvent(t, fresh, "timestamp", march))
 		require.Equal(t, number(1), moved["sequence"])
@@ -57,7 +57,7 @@ func TestMovedEvents(t *testing.T) {
 		require.NotContains(t, column(t, mustGet(t, s.Client, "/v1/sessions")["sessions"], "session_id"), from)
 		require.Empty(t, mustGet(t, s.Client, "/v1/sessions/"+from+"/events")["events"])
 
-		// The numbers that were left stay unused.
+		// The numbers that it left stay unused.
 		back, _ := editEvent(t, s, http.MethodPatch, first, `{"session_id":"`+from+`","timestamp":"`+nine+`"}`)
 		require.Equal(t, number(3), back["sequence"])
 		requireSession(t, s, from, 1, nine, nine, one.Name)
@@ -65,7 +65,7 @@ func TestMovedEvents(t *testing.T) {
 		mustPost(t, two.Ingest, newEvent(t, from, "timestamp", ten))
 		require.Equal(t, []string{"3", "4"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+from+"/events")["events"], "sequence"))
 
-		// Into an erased session nothing moves.
+		// An event cannot be moved into an erased session.
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+to, "").Status)
 		problem := requireProblem(t, s.Do(t, http.MethodPatch, first, `{"session_id":"`+to+`"}`), http.StatusBadRequest, "session_erased")
 		require.Equal(t, []string{"/session_id session_erased"}, reasons(t, problem))
@@ -140,7 +140,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 			problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", event), http.StatusBadRequest, "invalid_event")
 			require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
-			require.Nil(t, kept["raw"], "what was erased does not come back by this door")
+			require.Nil(t, kept["raw"], "an erased event does not come back in this way")
 		}
 
 		mustPost(t, sender, newEvent(t, session))
@@ -167,7 +167,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""), http.StatusNotFound, "not_found")
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+newID(), ""), http.StatusNotFound, "not_found")
-		// A retry, a new event, and one among others, which are not touched by it.
+		// A retry, a new event, and one among others, which are not affected.
 		for _, event := range []string{original, newEvent(t, session), newEvent(t, strings.ToUpper(session))} {
 			problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", event), http.StatusBadRequest, "invalid_event")
 			require.Equal(t, []string{"/session_id session_erased"}, reasons(t, problem))
@@ -179,7 +179,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 		mixed := sender.Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), newEvent(t, session), newEvent(t, newID())))
 		require.Equal(t, http.StatusMultiStatus, mixed.Status)
 		requireCounts(t, mixed.JSON(t), 2, 0, 1, "stored", "rejected", "stored")
-		// Erasing it again takes away what was refused since, and the mark stays.
+		// Erasing it again removes later rejections, and the mark stays.
 		answer = s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "")
 		require.JSONEq(t, `{"session_id":"`+session+`","sessions":0,"events":0,"errors":4}`, string(answer.Body))
 		requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", original), http.StatusBadRequest, "invalid_event")

@@ -28,7 +28,7 @@ func openAPI(t testing.TB) map[string]any {
 	return document
 }
 
-// resolve follows a $ref, if that is what a value is.
+// resolve follows a $ref, if the value is one.
 func resolve(t testing.TB, document map[string]any, value any) map[string]any {
 	t.Helper()
 	object := at[map[string]any](t, value)
@@ -79,7 +79,7 @@ func TestOpenAPIIsWhole(t *testing.T) {
 		}
 	}
 
-	// Objects say which members they have, so that no schema is true of everything.
+	// Objects list their members, so that no schema accepts everything.
 	for name, schema := range at[map[string]any](t, document, "components", "schemas") {
 		members, ok := at[map[string]any](t, schema)["required"].([]any)
 		if !ok {
@@ -92,14 +92,14 @@ func TestOpenAPIIsWhole(t *testing.T) {
 	}
 }
 
-// TestOpenAPIFeedsGenerators holds the document to what generators of clients need: they
-// make a type of each component, whatever its kind, and lose schemas that have no name.
+// TestOpenAPIFeedsGenerators checks the requirements of client generators: they make a type of
+// each component, whatever its kind, and lose schemas without a name.
 func TestOpenAPIFeedsGenerators(t *testing.T) {
 	t.Parallel()
 	document := openAPI(t)
 	kinds := map[string]string{}
 	for kind, group := range at[map[string]any](t, document, "components") {
-		if kind == "securitySchemes" { // they are no types
+		if kind == "securitySchemes" { // they are not types
 			continue
 		}
 
@@ -127,7 +127,7 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 	walk(document, func(object map[string]any) { delete(object, "examples") })
 	walk(at[any](t, document, "components", "schemas"), func(schema map[string]any) {
 		if schema["type"] == "object" && schema["properties"] == nil {
-			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "else it is a type without members: %v", schema)
+			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "otherwise it is a type without members: %v", schema)
 		}
 
 		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
@@ -137,7 +137,7 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 	})
 }
 
-// requireNamed holds that the schemas of bodies are components, but for those that are text.
+// requireNamed requires that the schemas of bodies are components, except for text.
 func requireNamed(t testing.TB, content any, what string) {
 	t.Helper()
 	for media, one := range at[map[string]any](t, content) {
@@ -146,7 +146,7 @@ func requireNamed(t testing.TB, content any, what string) {
 	}
 }
 
-// TestOpenAPIAndRoutes holds the document and the route table against one another.
+// TestOpenAPIAndRoutes compares the document with the route table.
 func TestOpenAPIAndRoutes(t *testing.T) {
 	t.Parallel()
 	document := openAPI(t)
@@ -209,7 +209,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 		requireResponses(t, document, name, responses)
 	}
 
-	require.Empty(t, slices.Collect(maps.Keys(documented)), "documented, and not there")
+	require.Empty(t, slices.Collect(maps.Keys(documented)), "documented, but missing")
 }
 
 func requireResponses(t testing.TB, document map[string]any, name string, responses map[string]any) {
@@ -241,10 +241,10 @@ func TestOpenAPIIsServed(t *testing.T) {
 	require.Equal(t, string(httpapi.OpenAPI()), string(answer.Body))
 	document := openAPI(t)
 
-	// The limits that it shows are those that hold by default.
+	// The limits that it shows are the defaults.
 	limits := render(t, mustGet(t, s.Client, "/v1/limits"))
 	require.JSONEq(t, limits, render(t, at[any](t, document, "components", "schemas", "Limits", "examples", 0)))
-	// Its examples of requests are good requests.
+	// Its examples of requests are valid requests.
 	for _, path := range []string{"/v1/validate", "/v1/events"} {
 		content := at[map[string]any](t, document, "paths", path, "post", "requestBody", "content")
 		for media := range content {
@@ -271,8 +271,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 	requireDocumented(t, s, document)
 }
 
-// requireDocumented checks that answers have the members that the document gives
-// them, and no others.
+// requireDocumented checks that responses have exactly the members that the document gives them.
 func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any) {
 	t.Helper()
 	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), `{}`)).JSON(t)
@@ -310,8 +309,7 @@ func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any
 	}
 }
 
-// TestCodesAreDocumented holds the list in the code, the OpenAPI document and
-// docs/errors.md against one another.
+// TestCodesAreDocumented compares the list in the code, the OpenAPI document and docs/errors.md.
 func TestCodesAreDocumented(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../fault/code.go", nil, 0)

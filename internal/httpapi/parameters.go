@@ -17,14 +17,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// parameters reads query parameters strictly and collects all that is wrong.
+// parameters reads query parameters strictly and collects all violations.
 type parameters struct {
 	values     url.Values
 	violations []fault.Violation
 }
 
-// expectParameters notes which parameters a route has. Where it has none, none may be sent:
-// who asks for a dry run must not get a wet one.
+// expectParameters records the parameters of a route. A route without parameters accepts none: a
+// client that asks for a dry run must not get a real one.
 func (a *api) expectParameters(names []string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.URL.RawQuery == "" {
@@ -42,7 +42,7 @@ func (a *api) expectParameters(names []string) gin.HandlerFunc {
 	}
 }
 
-// readParameters refuses what the route does not have, or is given twice.
+// readParameters rejects parameters that the route does not have, or that are given twice.
 func readParameters(c *gin.Context) *parameters {
 	allowed := requestStateOf(c).parameters
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
@@ -74,15 +74,15 @@ func readParameters(c *gin.Context) *parameters {
 	return p
 }
 
-// addViolation notes what is wrong. It may be kept among the errors, so a name that
-// was made up by the client is cut, and rid of what cannot be stored.
+// addViolation records a violation. It may be stored with a rejection, so a name that the client
+// chose is truncated and freed of characters that cannot be stored.
 func (p *parameters) addViolation(name string, code fault.Code, detail string) {
 	const longest = 64
 	name = strings.ReplaceAll(name[:min(len(name), longest)], "\x00", "\uFFFD")
 	p.violations = append(p.violations, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
 }
 
-// toFault returns what is wrong, as much of it as is told of an event, or nil.
+// toFault returns the violations, at most as many as are reported for an event, or nil.
 func (p *parameters) toFault() error {
 	if len(p.violations) == 0 {
 		return nil
@@ -138,8 +138,8 @@ func parseID(text string) (uuid.UUID, bool) {
 	return id, err == nil && len(text) == len(uuid.Nil.String())
 }
 
-// readTime reads a time as events have them, or a day, which begins at midnight UTC.
-// A plus sign that was not escaped arrives as a space and is taken for what it was.
+// readTime reads a time in the format of events, or a day, which begins at midnight UTC. A plus
+// sign that was not escaped arrives as a space and is read as a plus sign.
 func (p *parameters) readTime(name string) time.Time {
 	text := p.readText(name)
 	if text == "" {
@@ -158,7 +158,7 @@ func (p *parameters) readTime(name string) time.Time {
 	}
 
 	switch {
-	case ok && at.IsZero(): // which stands for none; nothing lies in between
+	case ok && at.IsZero(): // the zero time stands for none; no event lies in between
 		return at.Add(time.Microsecond)
 	case ok:
 		return at
@@ -175,7 +175,8 @@ func (p *parameters) readTime(name string) time.Time {
 
 // readTimeRange reads from and to.
 func (p *parameters) readTimeRange() (from, to time.Time) {
-	from, to = p.readTime("from"), p.readTime("to")
+	from = p.readTime("from")
+	to = p.readTime("to")
 	if !from.IsZero() && !to.IsZero() && to.Before(from) {
 		p.addViolation("to", fault.CodeInvalidParameter, "to lies before from")
 	}
@@ -208,16 +209,17 @@ func (p *parameters) readOneOf(name string, values ...string) string {
 	return text
 }
 
-// readApplication reads the application filter and holds a key to its own
-// application unless it reads all of them.
+// readApplication reads the application filter and restricts a key to its own application unless
+// it reads all of them.
 func (p *parameters) readApplication(c *gin.Context) string {
-	name, caller := p.readText("application"), callerOf(c)
+	name := p.readText("application")
+	caller := callerOf(c)
 	if caller.ReadsAll() {
 		return name
 	}
 
 	if name != "" && name != caller.Application.Name {
-		p.addViolation("application", fault.CodeForbidden, "this key reads the application "+caller.Application.Name+" alone")
+		p.addViolation("application", fault.CodeForbidden, "this key reads only the application "+caller.Application.Name)
 	}
 
 	return caller.Application.Name

@@ -37,7 +37,7 @@ func (s oneKey) ReadSnapshot(context.Context) (access.Snapshot, error) {
 	}, nil
 }
 
-// instantStore is an ingest.Store that stores everything at once, and nowhere.
+// instantStore is an ingest.Store that stores everything at once, and keeps nothing.
 type instantStore struct{}
 
 func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
@@ -51,7 +51,7 @@ func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
 
 func (instantStore) DryRun(context.Context, *ingest.Group) error { return nil }
 
-// nowhere is a http.ResponseWriter that keeps the status.
+// nowhere is a http.ResponseWriter that keeps only the status.
 type nowhere struct {
 	header http.Header
 	status int
@@ -68,24 +68,24 @@ func (*again) Close() error { return nil }
 
 var _ io.ReadCloser = (*again)(nil)
 
-// BenchmarkPost measures what a POST costs inside the service without the network
-// and the store.
+// BenchmarkPost measures the cost of a POST inside the service without the network and the
+// store.
 func BenchmarkPost(b *testing.B) {
 	text, id, hash, err := access.NewKey(rand.Reader)
 	require.NoError(b, err)
-	directory := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(b, directory.Refresh(b.Context()))
-	directory.Start(b.Context())
-	b.Cleanup(directory.Stop)
+	cache := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(b, cache.Refresh(b.Context()))
+	cache.Start(b.Context())
+	b.Cleanup(cache.Stop)
 	makeID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	collector := ingest.New(ingest.Config{
 		Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 	}, ingest.Deps{Store: instantStore{}, Logger: zap.NewNop(), NewID: makeID, Now: time.Now})
-	collector.Start()
+	collector.Start(b.Context())
 	b.Cleanup(func() { collector.Stop(context.Background()) })
 	rules := event.DefaultRules()
 	handler, err := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{
-		KeyCache: directory, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
+		KeyCache: cache, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
 		NewTraceID: func() trace.TraceID { return trace.TraceID{1} },
 	})
 	require.NoError(b, err)

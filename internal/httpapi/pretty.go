@@ -13,7 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// prettyParameter asks for indented JSON. Every route takes it.
+// prettyParameter requests indented JSON. Every route accepts it.
 const prettyParameter = "pretty"
 
 // sendJSON sends a document as JSON.
@@ -27,8 +27,8 @@ func (a *api) sendJSON(c *gin.Context, status int, document any) {
 	sendBody(c, status, jsonType, body)
 }
 
-// isPretty tells whether a request asks for indented JSON. A value that is neither true
-// nor false is refused where the parameters are read.
+// isPretty reports whether a request asks for indented JSON. A value that is neither true nor
+// false is rejected where the parameters are read.
 func isPretty(r *http.Request) bool {
 	if !strings.Contains(r.URL.RawQuery, prettyParameter) {
 		return false
@@ -38,7 +38,7 @@ func isPretty(r *http.Request) bool {
 	return found && (values[0] == "" || values[0] == "true" || values[0] == "1")
 }
 
-// checkPretty refuses a value of pretty that is none.
+// checkPretty rejects an invalid value of pretty.
 func (p *parameters) checkPretty() {
 	switch p.values.Get(prettyParameter) {
 	case "", "true", "1", "false", "0":
@@ -47,20 +47,22 @@ func (p *parameters) checkPretty() {
 	}
 }
 
-// sendIndented sends JSON that people can read. Indented, a page may have many times its
-// size, so it is never held in memory: it is written twice, first to learn its length.
+// sendIndented sends JSON that people can read. Indented, a page may have many times its size,
+// so it is never held in memory: it is written twice, the first time only to determine its
+// length.
 func sendIndented(c *gin.Context, status int, media string, body []byte) {
 	var length byteCounter
 	_ = indentJSON(&length, body) // it cannot fail
 
-	x, header := requestStateOf(c), c.Writer.Header()
+	x := requestStateOf(c)
+	header := c.Writer.Header()
 	x.setHeader(header, "Content-Type", media)
 	x.setHeader(header, "Content-Length", strconv.FormatInt(int64(length), 10))
 	c.Status(status)
-	_ = indentJSON(c.Writer, body) // a client that is gone cannot be told
+	_ = indentJSON(c.Writer, body) // the client may have disconnected, which needs no action
 }
 
-// byteCounter counts what is written to it.
+// byteCounter counts the bytes that are written to it.
 type byteCounter int64
 
 // Write implements io.Writer.
@@ -73,7 +75,9 @@ func (n *byteCounter) Write(p []byte) (int, error) {
 // spaces a level, and a newline at its end.
 func indentJSON(to io.Writer, text []byte) error {
 	w := bufio.NewWriter(to)
-	depth, quoted, empty := 0, false, false
+	depth := 0
+	quoted := false
+	empty := false
 	for i := 0; i < len(text); i++ {
 		b := text[i]
 		switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// JSON ends with a newline, so that a shell's prompt does not stick to it, and is indented
-// for who asks for it; problems, too.
+// JSON ends with a newline, so that a shell's prompt begins on its own line, and is indented on
+// request; problems, too.
 func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -40,7 +40,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 		}
 	}
 
-	// With other parameters, on other pages, and not where it says no.
+	// With other parameters, on other pages, and not if the value is false.
 	answer := s.Do(t, http.MethodGet, "/v1/events?limit=1&pretty", "")
 	require.Contains(t, string(answer.Body), "\n  \"events\": [\n    {\n      \"event_id\": ")
 	require.NotContains(t, string(s.Do(t, http.MethodGet, "/v1/events?pretty=false", "").Body), "\n  ")

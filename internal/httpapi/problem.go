@@ -17,7 +17,7 @@ import (
 
 const problemType = "application/problem+json"
 
-// problem is an RFC 9457 problem document with our extension members.
+// problem is an RFC 9457 problem document with the extension members of this API.
 type problem struct {
 	Type      string            `json:"type"`
 	Title     string            `json:"title"`
@@ -31,13 +31,13 @@ type problem struct {
 	*batchProblem
 }
 
-// httpStatus is what a kind of fault is in HTTP.
+// httpStatus is the form of a kind of fault in HTTP.
 type httpStatus struct {
 	status int
 	title  string
 }
 
-// httpStatusOf is the one table from kinds to HTTP.
+// httpStatusOf is the only table from kinds to HTTP.
 func httpStatusOf(kind fault.Kind) httpStatus {
 	switch kind {
 	case fault.Invalid:
@@ -74,7 +74,7 @@ func httpStatusOf(kind fault.Kind) httpStatus {
 	return httpStatus{http.StatusInternalServerError, "Something went wrong on our side"}
 }
 
-// problemTitle is more exact than the kind's for the commonest codes.
+// problemTitle is more exact than the title of the kind for the most frequent codes.
 func problemTitle(f *fault.Error) string {
 	switch f.Code {
 	case fault.CodeInvalidEvent:
@@ -90,10 +90,10 @@ func problemTitle(f *fault.Error) string {
 	return httpStatusOf(f.Kind).title
 }
 
-// wholeSeconds is a time in whole seconds, none of them cut off.
+// wholeSeconds rounds a duration up to whole seconds.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// problemURI names a code as RFC 9457 wants it.
+// problemURI returns the URI of a code, as RFC 9457 requires.
 func problemURI(code fault.Code) string {
 	return "https://the-eye.dev/problems/" + strings.ReplaceAll(string(code), "_", "-")
 }
@@ -112,9 +112,16 @@ func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem,
 	}
 
 	body, err := json.Marshal(problem{
-		Type:  problemURI(f.Code),
-		Title: problemTitle(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
-		RequestID: requestID(c), TraceID: traceText(requestStateOf(c)), verdictProblem: verdict, batchProblem: batch,
+		Type:           problemURI(f.Code),
+		Title:          problemTitle(f),
+		Status:         status,
+		Code:           f.Code,
+		Detail:         f.Detail,
+		Errors:         f.Violations,
+		RequestID:      requestID(c),
+		TraceID:        traceText(requestStateOf(c)),
+		verdictProblem: verdict,
+		batchProblem:   batch,
 	})
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
@@ -124,22 +131,31 @@ func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem,
 	c.Abort()
 }
 
-// faultOf finds the fault in an error. What is none is a defect of ours: it is
-// logged here, and here alone, and the caller learns nothing but the request id.
+// faultOf finds the fault in an error. An error without a fault is a bug: it is logged here, and
+// only here, and the client learns only the request id.
 func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
 		requestStateOf(c).clientGone = true
-		return fault.NewUnavailable(err, fault.CodeUnavailable, "the client went away; if it did not, nothing is known of the outcome: send the request again", time.Second)
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the client disconnected; if it did not, the outcome is unknown: send the request again", time.Second)
 	}
 
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
-			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
+			a.Logger.Warn("a request could not be served",
+				zap.String("request_id", requestID(c)),
+				zap.String("trace_id", traceText(requestStateOf(c))),
+				zap.String("route", c.FullPath()),
+				zap.Error(err))
 		}
 
 		return f
 	}
 
-	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(requestStateOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
-	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
+	a.Logger.Error("a request failed",
+		zap.String("request_id", requestID(c)),
+		zap.String("trace_id", traceText(requestStateOf(c))),
+		zap.String("route", c.FullPath()),
+		zap.Error(err))
+
+	return fault.New(fault.Internal, fault.CodeInternal, "the request failed because of an error in the service; the log has the error under this request_id")
 }

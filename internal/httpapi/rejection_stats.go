@@ -12,11 +12,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// readRejectionFilter reads the filters of errors.
+// readRejectionFilter reads the filters of rejections.
 func (p *parameters) readRejectionFilter(c *gin.Context) query.RejectionFilter {
 	filter := query.RejectionFilter{
-		Code: p.readText("code"), Application: p.readApplication(c), Category: p.readText("category"), Name: p.readText("name"),
-		SessionID: p.readID("session_id"), Status: p.readOneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
+		Code:        p.readText("code"),
+		Application: p.readApplication(c),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		SessionID:   p.readID("session_id"),
+		Status:      p.readOneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
 	}
 	filter.From, filter.To = p.readTimeRange()
 	return filter
@@ -57,7 +61,7 @@ func (a *api) getErrorStats(c *gin.Context) {
 	sendBody(c, http.StatusOK, "application/json", append(body, '}'))
 }
 
-// groupAnswer renders what rejections have in common.
+// groupAnswer renders the common properties of a group of rejections.
 type groupAnswer struct {
 	Code        fault.Code `json:"code"`
 	Pointer     string     `json:"pointer"`
@@ -74,7 +78,8 @@ type groupAnswer struct {
 // listErrorGroups is GET /v1/errors/groups.
 func (a *api) listErrorGroups(c *gin.Context) {
 	p := readParameters(c)
-	filter, limit := p.readRejectionFilter(c), p.readLimit()
+	filter := p.readRejectionFilter(c)
+	limit := p.readLimit()
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return
@@ -92,7 +97,16 @@ func (a *api) listErrorGroups(c *gin.Context) {
 	list := make([]groupAnswer, len(groups))
 	for i, g := range groups {
 		list[i] = groupAnswer{
-			g.Code, g.Pointer, g.Category, g.Name, g.Application, g.Count, jsonTime(g.FirstSeen), jsonTime(g.LastSeen), g.SampleID, g.Detail,
+			Code:        g.Code,
+			Pointer:     g.Pointer,
+			Category:    g.Category,
+			Name:        g.Name,
+			Application: g.Application,
+			Count:       g.Count,
+			FirstSeen:   jsonTime(g.FirstSeen),
+			LastSeen:    jsonTime(g.LastSeen),
+			SampleID:    g.SampleID,
+			Detail:      g.Detail,
 		}
 	}
 

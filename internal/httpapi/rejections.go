@@ -30,8 +30,8 @@ type rejectionAnswer struct {
 	Category    *string           `json:"category"`
 	Name        *string           `json:"name"`
 	Timestamp   *jsonTime         `json:"timestamp"`
-	// Raw is null when it is withheld. RawBase64 is set when the text is no UTF-8,
-	// which Raw then shows with replacement characters.
+	// Raw is null when it is withheld. RawBase64 is set when the text is not UTF-8; Raw then
+	// shows it with replacement characters.
 	Raw              *string `json:"raw"`
 	RawBase64        string  `json:"raw_base64,omitempty"`
 	RawSize          int     `json:"raw_size"`
@@ -39,7 +39,7 @@ type rejectionAnswer struct {
 	RawWithheld      bool    `json:"raw_withheld"`
 	Status           string  `json:"status"`
 	EventTypeVersion *int    `json:"event_type_version"`
-	// What became of the last replay, if there was one.
+	// The outcome of the last replay, if there was one.
 	ReplayedAt     *jsonTime         `json:"replayed_at,omitempty"`
 	Outcome        *string           `json:"outcome,omitempty"`
 	OutcomeEventID *uuid.UUID        `json:"outcome_event_id,omitempty"`
@@ -58,12 +58,26 @@ func RejectionJSON(r *query.Rejection) ([]byte, error) {
 
 func renderRejection(r *query.Rejection) rejectionAnswer {
 	answer := rejectionAnswer{
-		ID: r.ID, ReceivedAt: jsonTime(r.ReceivedAt), Application: r.Application, RequestID: r.RequestID,
-		Code: r.Code, Violations: r.Violations, EventID: r.EventID, SessionID: r.SessionID,
-		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
-		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize, RawWithheld: r.Raw == nil,
-		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
-		ReplayedAt: (*jsonTime)(r.ReplayedAt), Outcome: r.Outcome, OutcomeEventID: r.OutcomeEventID, OutcomeErrors: r.OutcomeErrors,
+		ID:               r.ID,
+		ReceivedAt:       jsonTime(r.ReceivedAt),
+		Application:      r.Application,
+		RequestID:        r.RequestID,
+		Code:             r.Code,
+		Violations:       r.Violations,
+		EventID:          r.EventID,
+		SessionID:        r.SessionID,
+		Category:         r.Category,
+		Name:             r.Name,
+		Timestamp:        (*jsonTime)(r.Timestamp),
+		RawSize:          r.RawSize,
+		RawTruncated:     r.Raw != nil && len(r.Raw) < r.RawSize,
+		RawWithheld:      r.Raw == nil,
+		Status:           r.Status,
+		EventTypeVersion: r.EventTypeVersion,
+		ReplayedAt:       (*jsonTime)(r.ReplayedAt),
+		Outcome:          r.Outcome,
+		OutcomeEventID:   r.OutcomeEventID,
+		OutcomeErrors:    r.OutcomeErrors,
 	}
 	if r.TraceID.Valid {
 		id := hex.EncodeToString(r.TraceID.UUID[:])
@@ -72,7 +86,7 @@ func renderRejection(r *query.Rejection) rejectionAnswer {
 
 	if r.Raw != nil {
 		text := string(r.Raw)
-		answer.Raw = &text // json.Marshal puts replacement characters
+		answer.Raw = &text // json.Marshal inserts replacement characters
 		if !utf8.Valid(r.Raw) {
 			answer.RawBase64 = base64.StdEncoding.EncodeToString(r.Raw)
 		}

@@ -12,11 +12,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// jsonType is the media type of answers that are no problems.
+// jsonType is the media type of responses other than problems.
 const jsonType = "application/json"
 
-// sendBody sends a body whose length the client is told beforehand. JSON ends with a newline,
-// and is indented for who asks for it.
+// sendBody sends a body with its length. JSON ends with a newline, and is indented if the client
+// asks for it.
 func sendBody(c *gin.Context, status int, media string, body []byte) {
 	if media == jsonType || media == problemType {
 		if isPretty(c.Request) {
@@ -29,11 +29,12 @@ func sendBody(c *gin.Context, status int, media string, body []byte) {
 		}
 	}
 
-	x, header := requestStateOf(c), c.Writer.Header()
+	x := requestStateOf(c)
+	header := c.Writer.Header()
 	x.setHeader(header, "Content-Type", media)
 	x.setHeader(header, "Content-Length", strconv.Itoa(len(body)))
 	c.Status(status)
-	_, _ = c.Writer.Write(body) // a client that is gone cannot be told
+	_, _ = c.Writer.Write(body) // the client may have disconnected, which needs no action
 }
 
 func isNil(id uuid.UUID) bool { return id == uuid.Nil }
@@ -76,15 +77,16 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 			at++
 		}
 
-		text[at], text[at+1] = digits[octet>>4], digits[octet&0xf]
+		text[at] = digits[octet>>4]
+		text[at+1] = digits[octet&0xf]
 		at += 2
 	}
 
 	return b
 }
 
-// appendString renders a JSON string with no more escapes than JSON asks for: an event that
-// is given back is not to be longer than what was sent.
+// appendString renders a JSON string with no more escapes than JSON requires: a returned event
+// must not be longer than the sent one.
 func appendString(b []byte, text string) []byte {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
@@ -102,7 +104,7 @@ func appendString(b []byte, text string) []byte {
 	return append(append(b, text[done:]...), '"')
 }
 
-// appendEscape renders a character that cannot stand in a JSON string, in its shortest form.
+// appendEscape renders a character that is not allowed in a JSON string, in its shortest form.
 func appendEscape(b []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
 	switch c {

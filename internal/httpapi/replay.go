@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// selectionBody says which errors are meant. The filters are those of GET /v1/errors.
+// selectionBody selects errors. The filters are those of GET /v1/errors.
 type selectionBody struct {
 	IDs         []string `json:"ids"`
 	Code        *string  `json:"code"`
@@ -30,8 +30,8 @@ type selectionBody struct {
 	DryRun      bool     `json:"dry_run"`
 }
 
-// readSelection reads the body of a route that replays or discards. It answers the request
-// itself when that fails.
+// readSelection reads the body of a route that replays or discards. On failure it answers the
+// request itself.
 func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	var body selectionBody
 	if !a.decodeBody(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
@@ -48,8 +48,13 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 		}
 	}
 
-	s.Code, s.Application, s.Category, s.Name = p.readText("code"), p.readText("application"), p.readText("category"), p.readText("name")
-	s.SessionID, s.All, s.DryRun = p.readID("session_id"), body.All, body.DryRun
+	s.Code = p.readText("code")
+	s.Application = p.readText("application")
+	s.Category = p.readText("category")
+	s.Name = p.readText("name")
+	s.SessionID = p.readID("session_id")
+	s.All = body.All
+	s.DryRun = body.DryRun
 	s.From, s.To = p.readTimeRange()
 	if body.IDs != nil {
 		s.IDs = make([]uuid.UUID, len(body.IDs))
@@ -59,7 +64,7 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 		name := "ids/" + strconv.Itoa(i)
 		p.values.Set(name, text)
 		if s.IDs[i] = p.readID(name).UUID; len(p.violations) > 0 {
-			break // one is enough to know
+			break // one violation is enough
 		}
 	}
 
@@ -77,11 +82,13 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	return s, true
 }
 
-// toDocumentFault is fault for what came in a body: places are pointers into it.
+// toDocumentFault is toFault for parameters from a body: their names become pointers into it.
 func (p *parameters) toDocumentFault() error {
 	for i := range p.violations {
 		w := &p.violations[i]
-		if w.Pointer, w.Parameter = "/"+w.Parameter, ""; w.Code == fault.CodeInvalidParameter {
+		w.Pointer = "/" + w.Parameter
+		w.Parameter = ""
+		if w.Code == fault.CodeInvalidParameter {
 			w.Code = fault.CodeInvalidRequest
 		}
 	}
@@ -99,8 +106,8 @@ func (a *api) discardErrors(c *gin.Context) {
 	runOnSelection(a, c, a.Rejections.Discard)
 }
 
-// runOnSelection answers with the totals of a run, or, for who accepts lines of JSON, with
-// totals while it runs. A run ends when its client goes away.
+// runOnSelection answers with the totals of a run, or, for a client that accepts lines of JSON,
+// with totals during the run. A run ends when its client disconnects.
 func runOnSelection[T any](a *api, c *gin.Context, run func(context.Context, rejection.Selection, func(T)) (T, error)) {
 	s, ok := a.readSelection(c)
 	if !ok {
@@ -124,7 +131,7 @@ func runOnSelection[T any](a *api, c *gin.Context, run func(context.Context, rej
 	}
 }
 
-// withTotals adds to a fault that ended a run what was done until then.
+// withTotals adds the totals up to the failure to a fault that ended a run.
 func withTotals(err error, totals any) error {
 	f, ok := fault.As(err)
 	text, failed := json.Marshal(totals)
@@ -132,10 +139,10 @@ func withTotals(err error, totals any) error {
 		return err
 	}
 
-	return fault.NewUnavailable(err, f.Code, f.Detail+"; what was done until then: "+string(text)+"; the same request goes on with it", f.RetryAfter)
+	return fault.NewUnavailable(err, f.Code, f.Detail+"; the totals until then: "+string(text)+"; the same request continues", f.RetryAfter)
 }
 
-// progressWriter tells a client how a run goes.
+// progressWriter reports the progress of a run to a client.
 type progressWriter struct {
 	*api
 
@@ -145,15 +152,15 @@ type progressWriter struct {
 	begun   bool
 }
 
-// extendDeadline gives the response time for the next part of a run.
+// extendDeadline extends the time for the response by the next part of a run.
 func (p *progressWriter) extendDeadline() {
 	if err := p.control.SetWriteDeadline(p.Now().Add(streamPatience)); err != nil {
 		p.Logger.Debug("a response has no deadline", zap.Error(err))
 	}
 }
 
-// writeLine sends totals as a line of JSON, if that is what the client accepts. Who does not
-// read them is noticed by the context of the request.
+// writeLine sends totals as a line of JSON, if the client accepts that. The context of the
+// request ends the run of a client that does not read them.
 func (p *progressWriter) writeLine(totals any, done string, f *fault.Error) {
 	p.extendDeadline()
 	if !p.lines {
@@ -184,6 +191,6 @@ func (p *progressWriter) writeLine(totals any, done string, f *fault.Error) {
 	}
 
 	if err != nil {
-		p.Logger.Debug("a client reads no more", zap.Error(err))
+		p.Logger.Debug("a client stopped reading", zap.Error(err))
 	}
 }

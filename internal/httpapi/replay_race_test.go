@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Erasures of many sessions race with replays of all of them: whoever comes first,
-// nothing of a session is there in the end, and neither makes the other fail.
+// Erasures of many sessions race with replays of all of them: whichever comes first, nothing of
+// a session is left at the end, and neither makes the other fail.
 func TestReplaysRaceWithErasures(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -23,7 +23,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 		sessions[i] = newID()
 	}
 
-	for range 6 { // those of a session lie far apart
+	for range 6 { // the events of a session lie far apart
 		var batch []string
 		for range 5 {
 			for i, session := range sessions {
@@ -72,12 +72,14 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 	waitQuiet(t, s)
 }
 
-// What marks took out of the kept text does not come back by a replay, is not missed by
-// the schema, and leaves the event equal to what its sender sends again.
+// Values that marks removed from the kept text do not come back by a replay, are not missed by
+// the schema, and leave the event equal to the one that its sender sends again.
 func TestReplayOfWhatIsMarked(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := newID(), newID(), newID()
+	name := newID()
+	session := newID()
+	own := newID()
 	const marks = `"properties":{"email":{"type":"string","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"address":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object","required":["url"],`+marks+`}`)
 	sender, clear := s.WithKey(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
@@ -90,9 +92,9 @@ func TestReplayOfWhatIsMarked(t *testing.T) {
 	require.Zero(t, tableCount(t, s, "rejection r where convert_from(raw, 'UTF8') like '%"+canary+"%'"))
 	answer := sender.Do(t, http.MethodPost, "/v1/events", whole)
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
-	require.Equal(t, "duplicate", answer.JSON(t)["status"], "it is the same event, by whichever way it came")
+	require.Equal(t, "duplicate", answer.JSON(t)["status"], "it is the same event, by either way")
 
-	// Marks that were made only after the refusal are applied by the replay.
+	// Marks that were made only after the rejection are applied by the replay.
 	later := newID()
 	setType(t, s, later, `{"type":"object","required":["url"]}`)
 	postRejected(t, sender, newEvent(t, session, "name", later, "data", clear))

@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// totals are the numbers of an answer.
+// totals returns the numbers of a response.
 func totals(t testing.TB, answer *apptest.Answer) map[string]int64 {
 	t.Helper()
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
@@ -48,7 +48,7 @@ func replayErrors(t testing.TB, c *apptest.Client, body string) map[string]int64
 	return totals(t, c.Do(t, http.MethodPost, "/v1/errors/replay", body))
 }
 
-// registerStrictType registers a type whose data needs an x, and mend lets everything in again.
+// registerStrictType registers a type whose data needs an x; setType can relax it again.
 func registerStrictType(t testing.TB, s *apptest.Service) (name string) {
 	t.Helper()
 	name = newID()
@@ -62,7 +62,7 @@ func setType(t testing.TB, s *apptest.Service, name, schema string) {
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
 }
 
-// postRejected posts an event that is refused, and returns the id of the error.
+// postRejected posts an event that is rejected, and returns the id of the error.
 func postRejected(t testing.TB, c *apptest.Client, event string) string {
 	t.Helper()
 	answer := c.Do(t, http.MethodPost, "/v1/events", event)
@@ -86,14 +86,16 @@ func tableCount(t testing.TB, s *apptest.Service, what string, arguments ...any)
 func TestMendedSchemaAndReplay(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := registerStrictType(t, s), newID(), newID()
+	name := registerStrictType(t, s)
+	session := newID()
+	own := newID()
 	sender := s.WithKey(s.Ingest)
 	nameless := postRejected(t, sender, newEvent(t, session, "name", name))
 	named := postRejected(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
 	before := mustGet(t, s.Client, "/v1/errors/"+named)
 	require.NotContains(t, before, "outcome")
 
-	// Before anything is mended it is refused again, and stays open.
+	// Before the cause is fixed, the event is rejected again, and stays open.
 	filter := `{"code":"schema_violation","category":"page","name":"` + name + `"}`
 	require.Equal(t, newTotals(2, 0, 0, 2, 0), replayErrors(t, s.Client, filter))
 	again := mustGet(t, s.Client, "/v1/errors/"+named)
@@ -101,7 +103,7 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 	require.Equal(t, "rejected", again["outcome"])
 	require.Equal(t, []string{"schema_violation"}, column(t, again["outcome_errors"], "code"))
 	require.NotContains(t, again, "outcome_event_id")
-	require.EqualValues(t, 2, tableCount(t, s, "rejection"), "what is refused again is not kept anew")
+	require.EqualValues(t, 2, tableCount(t, s, "rejection"), "an event that is rejected again is not recorded again")
 
 	setType(t, s, name, `{"type":"object"}`)
 	dry := strings.Replace(filter, "{", `{"dry_run":true,`, 1)
@@ -126,11 +128,11 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 
 	requireSameJSON(t, `{"y":"1.50"}`, render(t, mustGet(t, s.Client, "/v1/events/"+own)["data"]))
 
-	// A second time there is nothing to do, by filter or by id.
+	// A second replay finds nothing, by filter or by id.
 	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, filter))
 	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, `{"ids":["`+named+`","`+nameless+`"]}`))
 	require.EqualValues(t, 2, tableCount(t, s, "event"))
-	// Who sends it again himself hears of a duplicate.
+	// A sender that sends the event again gets a duplicate.
 	answer := sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
 	require.Equal(t, "duplicate", answer.JSON(t)["status"])
 	waitQuiet(t, s)
@@ -139,7 +141,9 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 func TestReplayOfWhatWasSentAgainMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := registerStrictType(t, s), newID(), newID()
+	name := registerStrictType(t, s)
+	session := newID()
+	own := newID()
 	sender := s.WithKey(s.Ingest)
 	same := newEvent(t, session, "name", name, "event_id", own)
 	postRejected(t, sender, same)
@@ -154,8 +158,8 @@ func TestReplayOfWhatWasSentAgainMeanwhile(t *testing.T) {
 	waitQuiet(t, s)
 }
 
-// Two replicas, and several callers of each, replay the same errors at once, while
-// others post: each is stored exactly once, and what they say adds up.
+// Two replicas, and several callers of each, replay the same errors at once, while others post:
+// each event is stored exactly once, and the totals add up.
 func TestReplicasReplayAtOnce(t *testing.T) {
 	t.Parallel()
 	const errors, callers = 700, 4
@@ -175,7 +179,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 
 	require.Equal(t, http.StatusBadRequest, one.WithKey(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	setType(t, one, name, `{}`)
-	// The other replica has to know of the change, too, for what it refuses stays open.
+	// The other replica also has to know the change, because errors that it rejects stay open.
 	require.Eventually(t, func() bool {
 		return other.WithKey(other.Ingest).Do(t, http.MethodPost, "/v1/validate", batch[0]).JSON(t)["status"] == "valid"
 	}, 10*time.Second, 20*time.Millisecond)
@@ -225,10 +229,10 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, `{"ids":["`+refused+`"]}`))
 	again := postRejected(t, sender, event) // a retry
 	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+again+`"]}`))
-	require.Equal(t, []string{"not_replayable"}, column(t, mustGet(t, s.Client, "/v1/errors/"+again)["outcome_errors"], "code"), "nothing of it is kept")
+	require.Equal(t, []string{"not_replayable"}, column(t, mustGet(t, s.Client, "/v1/errors/"+again)["outcome_errors"], "code"), "nothing of it is stored")
 	require.Zero(t, tableCount(t, s, "event"))
 
-	// A race: whoever comes first, nothing is left of the session.
+	// A race: whichever comes first, nothing is left of the session.
 	for range 10 {
 		session := newID()
 		name := registerStrictType(t, s)
@@ -268,16 +272,16 @@ func TestDiscard(t *testing.T) {
 	require.Equal(t, map[string]int64{"matched": 0, "discarded": 0, "skipped": 0}, discard(`{"name":"a"}`))
 	require.Equal(t, "discarded", mustGet(t, s.Client, "/v1/errors/"+a)["status"])
 	require.Equal(t, "open", mustGet(t, s.Client, "/v1/errors/"+b)["status"])
-	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+a+`","`+b+`","`+newID()+`"]}`), "what was discarded is not replayed")
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+a+`","`+b+`","`+newID()+`"]}`), "a discarded error is not replayed")
 
-	// One that a replay holds is passed over.
+	// An error that a replay holds is skipped.
 	_, err := pool.Exec(t.Context(), "update rejection set leased_until = now() + interval '1 hour' where rejection_id = $1", b)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"matched": 1, "discarded": 0, "skipped": 1}, discard(`{"all":true}`))
 	require.Equal(t, newTotals(1, 0, 0, 0, 1), replayErrors(t, s.Client, `{"all":true}`))
 	_, err = pool.Exec(t.Context(), "update rejection set leased_until = now() - interval '1 second' where rejection_id = $1", b)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"matched": 1, "discarded": 1, "skipped": 0}, discard(`{"all":true}`), "whose lease ended is free")
+	require.Equal(t, map[string]int64{"matched": 1, "discarded": 1, "skipped": 0}, discard(`{"all":true}`), "an error whose lease has ended is free")
 }
 
 func TestReplayFilters(t *testing.T) {
@@ -340,7 +344,7 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 	require.Equal(t, newTotals(600, 0, 0, 600, 0), numbers(t, (&apptest.Answer{Body: lines[len(lines)-1]}).JSON(t)))
 }
 
-// What was refused for a time in the future is good once that time has come.
+// An event that was rejected for a time in the future is valid once that time has come.
 func TestReplayJudgesByNow(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -353,8 +357,8 @@ func TestReplayJudgesByNow(t *testing.T) {
 	require.Equal(t, soon, strings.Replace(at[string](t, mustGet(t, later.Client, "/v1/events/"+refused), "timestamp"), ".000000", "", 1))
 }
 
-// What a schema takes out of an event was taken out of the text that was kept; a replay
-// stores what a fresh event would have.
+// Values that a schema removes from an event were removed from the kept text; a replay stores
+// the same event as a fresh request.
 func TestReplayOfMarkedProperties(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -11,39 +11,39 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// requestState is what is known of a request and its response. It travels as the
-// response's writer: gin's context would take a map, and a lock for every look at it.
+// requestState is the state of a request and its response. It is passed along as the response's
+// writer: gin's context would need a map, and a lock for every access.
 type requestState struct {
 	gin.ResponseWriter
 
-	// id is the request's, the client's own if it brought one.
+	// id is the request's id, the client's own if it sent one.
 	id string
-	// traceID is the W3C trace id, the client's own if it brought one.
+	// traceID is the W3C trace id, the client's own if it sent one.
 	traceID trace.TraceID
 	// span is nil unless the request is sampled.
 	span trace.Span
 	// caller is nil until the request was authorized.
 	caller *access.Caller
-	// problemCode is the code of the problem that it was answered with.
+	// problemCode is the code of the problem in the response.
 	problemCode fault.Code
-	// clientGone tells that the client closed the connection before the answer.
+	// clientGone means that the client closed the connection before the response.
 	clientGone bool
-	// bodyBytes is how many bytes of bodies are accounted to the request.
+	// bodyBytes is the number of bytes of bodies that the request has reserved.
 	bodyBytes int64
-	// responseBytes is how many bytes of answers are accounted to the request.
+	// responseBytes is the number of bytes of responses that the request has reserved.
 	responseBytes int64
-	// parameters names the query parameters that the route has.
+	// parameters names the query parameters of the route.
 	parameters []string
-	// format is how the client wants the answer.
+	// format is the representation that the client asked for.
 	format format
 	// precondition is nil unless the client sent one.
 	precondition *event.Precondition
-	// values are those of response headers; each of them would be a slice of its own.
+	// values holds the values of response headers; each would otherwise be a slice of its own.
 	values [10]string
 	used   int
 }
 
-// requestStateOf returns the exchange of a request, a new one at the first call.
+// requestStateOf returns the state of a request, a new one at the first call.
 func requestStateOf(c *gin.Context) *requestState {
 	if x, ok := c.Writer.(*requestState); ok {
 		return x
@@ -54,7 +54,7 @@ func requestStateOf(c *gin.Context) *requestState {
 	return x
 }
 
-// Unwrap lets http.ResponseController reach what is behind the writer.
+// Unwrap lets http.ResponseController reach the wrapped writer.
 func (x *requestState) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 // setHeader sets a header of the response, whose name is in canonical form.

@@ -14,7 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Who announces large bodies and sends next to nothing of them takes no room from others.
+// A client that announces large bodies and sends almost nothing of them takes no room from
+// others.
 func TestBodiesThatDoNotComeHoldNoRoom(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"limits.inflated_bytes": "1MiB", "ingest.group_bytes": "2MiB", "ingest.queue_bytes": "3MiB"})

@@ -16,7 +16,7 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	one, two := newTenant(t, s), newTenant(t, s)
-	// Seven sessions, of which two and two began at the same moment, newest first.
+	// Seven sessions, of which two pairs began at the same moment, newest first.
 	starts := []string{"2021-07-01", "2021-05-01", "2021-05-01", "2021-03-01", "2021-02-01", "2021-02-01", "2021-01-01"}
 	ids := make([]string, len(starts))
 	for i, day := range starts {
@@ -28,7 +28,7 @@ func TestSessions(t *testing.T) {
 		requireSession(t, s, ids[i], 3, day+"T10:00:00.000000Z", day+"T12:00:00.000000Z", from.Name)
 	}
 
-	for i := 1; i < len(ids); i++ { // ties go by id
+	for i := 1; i < len(ids); i++ { // ties are ordered by id
 		if starts[i-1] == starts[i] && ids[i-1] < ids[i] {
 			ids[i-1], ids[i] = ids[i], ids[i-1]
 		}
@@ -61,7 +61,7 @@ func TestSessions(t *testing.T) {
 	require.Equal(t, []string{"3", "2", "1"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+ids[1]+"/events?order=desc")["events"], "sequence"))
 }
 
-// TestOneSessionAtOnce has many senders of two applications write to one session.
+// TestOneSessionAtOnce lets many senders of two applications write to one session.
 func TestOneSessionAtOnce(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -49,12 +49,13 @@ func (a *api) listSessions(c *gin.Context) {
 	a.sendList(c, "sessions", sessions, page.Next)
 }
 
-// readPage asks for the page of a list, after what is the list's own was read from p.
-// False means that the request is answered already.
+// readPage reads a page of a list, after the list's own parameters were read from p. False means
+// that the request is already answered.
 func readPage[F, T any](a *api, c *gin.Context, p *parameters, filter F,
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error),
 ) (page query.Page[T], ok bool) {
-	limit, cursor := p.readLimit(), p.readText("cursor")
+	limit := p.readLimit()
+	cursor := p.readText("cursor")
 	if err := p.toFault(); err != nil {
 		a.sendProblem(c, err)
 		return page, false
@@ -91,8 +92,8 @@ func (a *api) getSession(c *gin.Context) {
 	}
 }
 
-// findVisibleSession finds the session in the path. A key that is bound to an
-// application sees the sessions in which that takes part.
+// findVisibleSession finds the session in the path. A key that is bound to an application sees
+// the sessions in which that application takes part.
 func (a *api) findVisibleSession(c *gin.Context) (event.Session, bool) {
 	id, ok := a.readPathID(c)
 	if !ok {

@@ -107,7 +107,7 @@ type rejected struct {
 	reasons []string
 }
 
-// rejections are single events that break a rule, and how.
+// rejections are single events that break a rule, with the violations.
 func rejections(t testing.TB) map[string]rejected {
 	t.Helper()
 	session := newID()

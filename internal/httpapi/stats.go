@@ -21,8 +21,11 @@ func (p *parameters) readGrouping(dimensions ...string) query.Grouping {
 func (a *api) getStats(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.StatsFilter{
-		Grouping: p.readGrouping("category", "name", "application"), SessionID: p.readID("session_id"),
-		Category: p.readText("category"), Name: p.readText("name"), Application: p.readApplication(c),
+		Grouping:    p.readGrouping("category", "name", "application"),
+		SessionID:   p.readID("session_id"),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
 	from, to := p.readTimeRange()
 	filter.From, filter.To = filter.ResolveRange(from, to, a.Now())

@@ -52,11 +52,11 @@ func TestStats(t *testing.T) {
 		get(m.service.Client, "group_by=application&application="+m.tenants[0].Name+"&session_id="+m.sessions[0]+"&from="+from)["buckets"])
 
 	recent := get(m.service.Client, "interval=hour")
-	require.NotNil(t, recent["from"], "without a range the last 24 hours, and the answer says so")
+	require.NotNil(t, recent["from"], "without a range the last 24 hours, which the answer names")
 	require.NotNil(t, recent["to"])
 	require.Empty(t, recent["buckets"])
 
-	// A key that is bound to its application counts that alone.
+	// A key that is bound to its application counts only that one.
 	own := m.tenants[1]
 	require.Equal(t, []any{bucket("count", count("application="+own.Name))}, get(own.Read, "")["buckets"])
 	require.Equal(t, []any{bucket("application", own.Name, "count", count("application="+own.Name))}, get(own.Read, "group_by=application")["buckets"])

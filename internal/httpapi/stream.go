@@ -14,17 +14,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// streamPatience bounds how long a reader may take over one page of a stream.
+// streamPatience bounds the time for a reader to read one page of a stream.
 const streamPatience = 60 * time.Second
 
-// streamer sends an answer page by page. A stream that could not be finished is never
-// ended in the protocol's way, so that no client takes it for a whole one.
+// streamer sends a response page by page. A stream that could not be finished is never ended in
+// the way of the protocol, so that no client mistakes it for a complete one.
 type streamer struct {
 	api     *api
 	c       *gin.Context
 	control *http.ResponseController
 	format  format
-	// begun tells that the status was sent, and with it that no problem can be any more.
+	// begun means that the status was sent, after which no problem can be sent.
 	begun bool
 }
 
@@ -59,9 +59,9 @@ func (s *streamer) writePage(page []byte) error {
 	return nil
 }
 
-// endStream ends a stream. One that is not whole is cut: once the status is sent there is no
-// other way to tell the client. HTTP/1.1 misses the last chunk then, and HTTP/2 is told
-// that the stream was reset; HTTP/1.0, which would notice nothing, gets no streams.
+// endStream ends a stream. An incomplete one is aborted: once the status is sent there is no
+// other way to inform the client. HTTP/1.1 clients then miss the last chunk, and HTTP/2 clients
+// see that the stream was reset; HTTP/1.0 clients, which would notice nothing, get no streams.
 func (s *streamer) endStream(err error) {
 	switch {
 	case err == nil:

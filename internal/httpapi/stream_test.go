@@ -57,7 +57,7 @@ func TestStreams(t *testing.T) {
 			require.Empty(t, lines.Header.Get("Link"))
 			got := bytes.Split(lines.Body, []byte("\n"))
 			require.Len(t, got, len(want)+1)
-			require.Empty(t, got[len(want)], "the last line ends like the others")
+			require.Empty(t, got[len(want)], "the last line also ends with a newline")
 			table := s.Do(t, http.MethodGet, path, "", "Accept", "text/csv")
 			require.Equal(t, "text/csv; charset=utf-8; header=present", table.Header.Get("Content-Type"))
 			records := parseCSV(t, string(table.Body))
@@ -86,7 +86,7 @@ func TestStreams(t *testing.T) {
 			require.Equal(t, limit, fmt.Sprint(strings.Count(string(answer.Body), "\n")))
 		}
 	})
-	t.Run("refused before it begins", func(t *testing.T) {
+	t.Run("rejected before it begins", func(t *testing.T) {
 		t.Parallel()
 		for query, code := range map[string]string{"limit=1001": "invalid_parameter", "foo=1": "unknown_parameter", "cursor=x": "invalid_cursor"} {
 			requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?"+query, "", "Accept", lineType), http.StatusBadRequest, code)
@@ -94,8 +94,8 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// inCSV is how a text is written as CSV: with an apostrophe before what a spreadsheet would
-// compute.
+// inCSV returns the CSV form of a text: with an apostrophe before a text that a spreadsheet
+// would evaluate.
 func inCSV(text string) string {
 	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "@") {
 		return "'" + text
@@ -104,8 +104,8 @@ func inCSV(text string) string {
 	return text
 }
 
-// parseCSV reads RFC 4180 to the letter: the standard library's reader changes line
-// ends inside of fields.
+// parseCSV reads RFC 4180 to the letter: the reader of the standard library changes line ends
+// within fields.
 func parseCSV(t testing.TB, text string) (records [][]string) {
 	t.Helper()
 	var record []string
@@ -149,7 +149,7 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 	return records
 }
 
-// TestLargePages holds pages to their size in bytes, and streams to their whole.
+// TestLargePages checks the size of pages in bytes, and that streams are complete.
 func TestLargePages(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

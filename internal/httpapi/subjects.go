@@ -13,13 +13,13 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// getSubject is GET /v1/subjects: all that is kept of whom the filters name.
+// getSubject is GET /v1/subjects: all data of the person that the filters name.
 func (a *api) getSubject(c *gin.Context) {
 	p := readParameters(c)
 	values := p.readDataFilters()
 	for _, v := range values {
 		if v.Value == "" {
-			p.addViolation(dataPrefix+v.Path.String(), fault.CodeInvalidParameter, "the value is empty: it would not tell one person from others")
+			p.addViolation(dataPrefix+v.Path.String(), fault.CodeInvalidParameter, "the value is empty: it would not distinguish one person from others")
 		}
 	}
 
@@ -42,7 +42,7 @@ func (a *api) getSubject(c *gin.Context) {
 	out.endStream(err)
 }
 
-// subjectFormat is lines of JSON unless the client asks for one document by its name.
+// subjectFormat returns lines of JSON unless the client accepts one document by its media type.
 func subjectFormat(c *gin.Context) format {
 	if f := requestStateOf(c).format; f != formatJSON || strings.Contains(strings.Join(c.Request.Header.Values("Accept"), ","), "application/json") {
 		return f
@@ -51,18 +51,18 @@ func subjectFormat(c *gin.Context) format {
 	return formatNDJSON
 }
 
-// subjectWriter sends what is kept of a subject: lines of JSON, of which the last one says
-// that it is whole; or a document that is whole when it ends.
+// subjectWriter sends the data of a subject: lines of JSON, of which the last one confirms that
+// the data is complete; or a document that is complete when it ends.
 type subjectWriter struct {
 	*streamer
 
 	buffer bytes.Buffer
-	// events and errors are how many were sent.
+	// events and errors count those that were sent.
 	events, errors int
 }
 
-// writePart sends some events or some errors, or, where there is none, a space: JSON lets it
-// stand, and the reader and all proxies on the way see that it goes on.
+// writePart sends some events or some errors, or, if there are none, a space: JSON allows it,
+// and the client and all proxies see that the response continues.
 func (w *subjectWriter) writePart(events []event.Stored, rejections []query.Rejection) error {
 	w.buffer.Reset()
 	if !w.begun && !w.isNDJSON() {
@@ -95,7 +95,7 @@ func (w *subjectWriter) writePart(events []event.Stored, rejections []query.Reje
 	return w.writePage(w.buffer.Bytes())
 }
 
-// isNDJSON tells whether it is lines of JSON.
+// isNDJSON reports whether the format is lines of JSON.
 func (w *subjectWriter) isNDJSON() bool { return w.format == formatNDJSON }
 
 func (w *subjectWriter) writeItem(first bool, text []byte) {
@@ -115,7 +115,7 @@ func (w *subjectWriter) writeErrorsStart() {
 	}
 }
 
-// writeEnd says that it is whole.
+// writeEnd confirms that the data is complete.
 func (w *subjectWriter) writeEnd() error {
 	w.buffer.Reset()
 	switch {

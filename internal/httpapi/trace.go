@@ -14,19 +14,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// traceAnswer renders how an event came in.
+// traceAnswer renders how an event came in: the stages from its receipt to its commit.
 type traceAnswer struct {
 	EventID     uuid.UUID `json:"event_id"`
 	Application string    `json:"application"`
 	TraceID     *string   `json:"trace_id"`
-	// Stages in their order. A stage whose end is not known has neither time nor
-	// duration.
+	// Stages in their order. A stage whose end is not known has neither time nor duration.
 	Stages []stageAnswer `json:"stages"`
 	// TotalMS is null unless every stage is known.
 	TotalMS *float64 `json:"total_ms"`
 }
 
-// stageAnswer is one stage: when it ended, and how long it took.
+// stageAnswer is one stage: its end and its duration.
 type stageAnswer struct {
 	Stage      string    `json:"stage"`
 	At         *jsonTime `json:"at"`
@@ -54,8 +53,8 @@ func (a *api) getEventTrace(c *gin.Context) {
 	a.sendResult(c, http.StatusOK, renderTrace(&found, took, known), err)
 }
 
-// findGroupDuration looks for a commit's duration among those that are yet to be kept, then
-// among those that are: one that moves in between is found by the second look.
+// findGroupDuration searches for a commit's duration among those that are not stored yet, then
+// among those that are: a duration that is stored in between is found by the second search.
 func (a *api) findGroupDuration(ctx context.Context, t *query.EventTrace) (took time.Duration, known bool, err error) {
 	if !t.TraceID.Valid {
 		return 0, false, nil
@@ -109,5 +108,5 @@ func (t *traceAnswer) addUnknownStages(stages ...string) {
 	}
 }
 
-// toMilliseconds keeps three digits behind the point: microseconds.
+// toMilliseconds keeps three digits after the point: microseconds.
 func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

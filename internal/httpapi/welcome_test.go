@@ -40,7 +40,7 @@ func TestWelcomeForBrowsers(t *testing.T) {
 	require.Equal(t, answer.Header.Get("Content-Length"), head.Header.Get("Content-Length"))
 }
 
-// The page shows an event that can be sent as it stands.
+// The page shows an event that can be sent unchanged.
 func TestWelcomeShowsAnEventThatIsStored(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

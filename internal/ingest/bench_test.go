@@ -38,7 +38,7 @@ func BenchmarkSubmit(b *testing.B) {
 					Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20,
 					QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 				}, instant{})
-				c.Start()
+				c.Start(b.Context())
 				b.Cleanup(func() { c.Stop(context.Background()) })
 				benchSubmit(b, c, clients, events)
 			})

@@ -89,8 +89,9 @@ func New(config Config, deps Deps) *Collector {
 	return c
 }
 
-// Start begins to commit. A stopped collector is not started again.
-func (c *Collector) Start() {
+// Start begins to commit, until Stop, even when ctx ends before. A stopped collector is not
+// started again.
+func (c *Collector) Start(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -98,7 +99,7 @@ func (c *Collector) Start() {
 		return
 	}
 
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	for _, l := range c.lanes {
 		c.laneRuns.Go(func() { c.runLane(ctx, l) })
@@ -106,7 +107,7 @@ func (c *Collector) Start() {
 
 	c.lockedLaneRun.Go(func() { c.runLockedLane(ctx) })
 	if c.deps.Timings != nil {
-		go c.timings.run()
+		go c.timings.run(ctx)
 	}
 }
 

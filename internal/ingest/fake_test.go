@@ -188,7 +188,7 @@ func newCollector(c ingest.Config, store ingest.Store) *ingest.Collector {
 func started(t *testing.T, c ingest.Config, store ingest.Store) *ingest.Collector {
 	t.Helper()
 	made := newCollector(c, store)
-	made.Start()
+	made.Start(t.Context())
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()

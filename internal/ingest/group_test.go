@@ -63,7 +63,7 @@ func TestGroupIsBounded(t *testing.T) {
 					all = append(all, submitted(t, c, t.Context(), request(envelopes...)))
 				}
 
-				c.Start()
+				c.Start(t.Context())
 				for _, one := range all {
 					require.NoError(t, (<-one).err)
 				}
@@ -247,7 +247,7 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
 
-		c.Start()
+		c.Start(t.Context())
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}

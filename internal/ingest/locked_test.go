@@ -19,7 +19,7 @@ import (
 // session waits for it and is stored once it is free, or gets a retry at the end of the budget.
 func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 	t.Parallel()
-	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot tell": true} {
+	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot name the session": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				}
 
 				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
-				c.Start()
+				c.Start(t.Context())
 				began := time.Now()
 
 				for _, stranger := range strangers {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // EventType is a category and a name.
@@ -110,31 +111,20 @@ func attributes(all ...attribute.KeyValue) metric.MeasurementOption {
 
 // registerGauges makes the state of the queue a metric.
 func (m *Metrics) registerGauges(c *Collector) error {
-	gauge := func(name, unit, about string, read func() int64) error {
-		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about),
-			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				o.Observe(read())
-				return nil
-			}))
-		return err //nolint:wrapcheck // wrapped below
-	}
-	_, err := m.meter.Int64ObservableCounter("theeye.ingest.timings.dropped", metric.WithUnit("{group}"),
-		metric.WithDescription("Groups whose timing could not be stored"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.timings.dropped.Load())
-			return nil
-		}))
-	err = errors.Join(err,
-		gauge("theeye.ingest.queue.events", "{event}", "Events waiting for a verdict", c.events.Load),
-		gauge("theeye.ingest.queue", "By", "Bytes waiting for a verdict", c.bytes.Load),
-		gauge("theeye.ingest.queue.limit.events", "{event}", "Limit of the events waiting for a verdict", func() int64 { return int64(c.config.QueueEvents) }),
-		gauge("theeye.ingest.queue.limit", "By", "Limit of the bytes waiting for a verdict", func() int64 { return int64(c.config.QueueBytes) }),
-	)
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
+	set := instrument.NewSet(m.meter)
 
-	return nil
+	set.AddCounter("theeye.ingest.timings.dropped", "{group}",
+		"Groups whose timing could not be stored", c.timings.dropped.Load)
+	set.AddGauge("theeye.ingest.queue.events", "{event}",
+		"Events waiting for a verdict", c.events.Load)
+	set.AddGauge("theeye.ingest.queue", "By",
+		"Bytes waiting for a verdict", c.bytes.Load)
+	set.AddGauge("theeye.ingest.queue.limit.events", "{event}",
+		"Limit of the events waiting for a verdict", func() int64 { return int64(c.config.QueueEvents) })
+	set.AddGauge("theeye.ingest.queue.limit", "By",
+		"Limit of the bytes waiting for a verdict", func() int64 { return int64(c.config.QueueBytes) })
+
+	return set.Err()
 }
 
 // countShed counts a request that is sent away.

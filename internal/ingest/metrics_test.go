@@ -28,7 +28,7 @@ func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Metrics: metrics,
 	})
 	require.NoError(t, made.RegisterGauges())
-	made.Start()
+	made.Start(t.Context())
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()

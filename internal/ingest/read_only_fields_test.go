@@ -35,7 +35,7 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 		stored.ID: {Digest: stored.Digest(), Stored: stored}, erased: {Erased: true},
 	}}
 	c := ingest.New(config(), ingest.Deps{Store: newFake(), Ledger: l, Logger: zap.NewNop(), NewID: uuid.New, Now: time.Now})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	given := func(sequence string, change func(e *event.Envelope)) event.Envelope {
 		e := event.Envelope{Event: stored.Event, Known: event.FieldID, ReadOnly: []event.Member{{Name: "sequence", Text: []byte(sequence)}}}
@@ -59,7 +59,7 @@ func TestGivenEventsAreHeldAgainstTheLedger(t *testing.T) {
 	}
 
 	require.Equal(t, []fault.Code{"", fault.CodeReadOnlyField, fault.CodeImportUnsupported, fault.CodeImportUnsupported, "", ""}, codes,
-		"of other content, and of what was erased, the store tells")
+		"the store decides on other content and on erased events")
 	require.Equal(t, 1, l.asked)
 
 	_, err = c.Submit(t.Context(), &ingest.Request{Envelopes: []event.Envelope{good(uuid.New())}})

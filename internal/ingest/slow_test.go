@@ -21,7 +21,7 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		core, log := observer.New(zap.WarnLevel)
 		store := &slowFake{fake: newFake()}
 		c := ingest.New(config(), ingest.Deps{Store: store, Logger: zap.New(core), NewID: uuid.New, Now: time.Now})
-		c.Start()
+		c.Start(t.Context())
 		defer c.Stop(t.Context())
 
 		commit := func(takes time.Duration) {

@@ -34,7 +34,7 @@ func TestBadEventIsIsolated(t *testing.T) {
 				all = append(all, submitted(t, c, t.Context(), request(good(uuid.New()), middle, good(uuid.New()))))
 			}
 
-			c.Start()
+			c.Start(t.Context())
 			rejected := 0
 			for n, one := range all {
 				a := <-one
@@ -80,7 +80,7 @@ func TestAtomicRequestIsAGroupOfItsOwn(t *testing.T) {
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
 
-		c.Start()
+		c.Start(t.Context())
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}

@@ -67,7 +67,7 @@ func TestStopWithoutStart(t *testing.T) {
 		requireUnavailable(t, (<-waiting).err, fault.CodeUnavailable)
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeOverloaded)
-		c.Start()
+		c.Start(t.Context())
 		require.Zero(t, c.Stop(t.Context()), "a stopped collector is not started again")
 	})
 }
@@ -108,7 +108,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 			})
 		}
 
-		group.Go(c.Start)
+		group.Go(func() { c.Start(t.Context()) })
 		for range 2 {
 			group.Go(func() { c.Stop(context.Background()) })
 		}

@@ -97,14 +97,14 @@ func (w *timingWriter) find(group GroupID) (time.Duration, bool) {
 }
 
 // run writes until stop.
-func (w *timingWriter) run() {
+func (w *timingWriter) run(ctx context.Context) {
 	defer close(w.ended)
 
 	for {
 		select {
 		case <-w.wake:
 		case <-w.end:
-			w.writePending()
+			w.writePending(ctx)
 			return
 		}
 
@@ -115,7 +115,7 @@ func (w *timingWriter) run() {
 			timer.Stop()
 		}
 
-		w.writePending()
+		w.writePending(ctx)
 	}
 }
 
@@ -125,7 +125,7 @@ func (w *timingWriter) stop() {
 	<-w.ended
 }
 
-func (w *timingWriter) writePending() {
+func (w *timingWriter) writePending(ctx context.Context) {
 	w.mu.Lock()
 	list := w.pending
 	w.writing = list
@@ -135,7 +135,7 @@ func (w *timingWriter) writePending() {
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), timingTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timingTimeout)
 	defer cancel()
 
 	if err := w.store.KeepTimings(ctx, w.now(), list); err != nil {

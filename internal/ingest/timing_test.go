@@ -43,7 +43,7 @@ func timed(t *testing.T, store ingest.Store, stored *timings) *ingest.Collector 
 	c := ingest.New(config(), ingest.Deps{
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Timings: stored,
 	})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }
@@ -103,7 +103,7 @@ func TestTimingsAreKeptAtTheEnd(t *testing.T) {
 func TestTimingsThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stored := &timings{fail: errors.New("the database is away")}
+		stored := &timings{fail: errors.New("the database is down")}
 		c := timed(t, newFake(), stored)
 		for range 3 {
 			_, err := c.Submit(t.Context(), request(good(uuid.New())))

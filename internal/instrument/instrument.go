@@ -62,8 +62,13 @@ func (s *Set) addCounter(name, unit, description string, callback metric.Int64Ca
 	s.failed = errors.Join(s.failed, err)
 }
 
-// AddGauge registers a gauge. It shows nothing while its value is not known.
-func (s *Set) AddGauge(name, unit, description string, read func() (value int64, known bool)) {
+// AddGauge registers a gauge.
+func (s *Set) AddGauge(name, unit, description string, read func() int64) {
+	s.AddGaugeIfKnown(name, unit, description, func() (int64, bool) { return read(), true })
+}
+
+// AddGaugeIfKnown registers a gauge that shows nothing while its value is not known.
+func (s *Set) AddGaugeIfKnown(name, unit, description string, read func() (value int64, known bool)) {
 	_, err := s.meter.Int64ObservableGauge(name,
 		metric.WithUnit(unit), metric.WithDescription(description),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -76,8 +81,9 @@ func (s *Set) AddGauge(name, unit, description string, read func() (value int64,
 	s.failed = errors.Join(s.failed, err)
 }
 
-// AddSeconds registers a gauge of a time span. It shows nothing while the span is not known.
-func (s *Set) AddSeconds(name, description string, read func() (span time.Duration, known bool)) {
+// AddSecondsIfKnown registers a gauge of a time span that shows nothing while the span is
+// not known.
+func (s *Set) AddSecondsIfKnown(name, description string, read func() (span time.Duration, known bool)) {
 	_, err := s.meter.Float64ObservableGauge(name,
 		metric.WithUnit("s"), metric.WithDescription(description),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {

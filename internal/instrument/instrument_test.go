@@ -20,8 +20,8 @@ func TestInstrumentsAreReadWhenTheyAreCollected(t *testing.T) {
 	set := instrument.NewSet(meter)
 	set.AddCounter("sent", "{letter}", "Letters that were sent", sent.Load)
 	set.AddCounters("answers", "{answer}", "Answers by result", "result", map[string]*atomic.Int64{"good": &good, "bad": &bad})
-	set.AddGauge("waiting", "{letter}", "Letters that wait", func() (int64, bool) { return 3, known })
-	set.AddSeconds("age", "Age of the oldest letter", func() (time.Duration, bool) { return 1500 * time.Millisecond, known })
+	set.AddGaugeIfKnown("waiting", "{letter}", "Letters that wait", func() (int64, bool) { return 3, known })
+	set.AddSecondsIfKnown("age", "Age of the oldest letter", func() (time.Duration, bool) { return 1500 * time.Millisecond, known })
 	require.NoError(t, set.Err())
 	require.Equal(t, map[string]float64{
 		"sent_total": 0, `answers_total{result="good"}`: 0, `answers_total{result="bad"}`: 0,
@@ -40,6 +40,6 @@ func TestAnInstrumentThatCannotBeRegisteredIsReported(t *testing.T) {
 	t.Parallel()
 	set := instrument.NewSet(metrictest.New(t))
 	set.AddCounter("1 is not a name", "", "Nothing", func() int64 { return 0 })
-	set.AddGauge("waiting", "", "Letters that wait", func() (int64, bool) { return 3, true })
+	set.AddGaugeIfKnown("waiting", "", "Letters that wait", func() (int64, bool) { return 3, true })
 	require.ErrorContains(t, set.Err(), "make an instrument: ")
 }

@@ -26,7 +26,7 @@ type account struct {
 }
 
 // chooseAccount returns the account of the postmaster: this process's own user; for root,
-// the owner of an existing data directory, or the users postgres or nobody.
+// the owner of an existing data directory, or the user "postgres" or "nobody".
 func chooseAccount(dataDir string) (account, error) {
 	owner, found, err := ownerOf(dataDir)
 	if err != nil {

@@ -100,7 +100,6 @@ func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(p
 
 // collectRows reads all rows, and returns an empty slice for none.
 func collectRows[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

@@ -118,8 +118,8 @@ func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(even
 
 // applyEdit stores the new content of an event. All the rows involved are locked.
 func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
-
-	current, next := c.current, &envelope.Event
+	current := c.current
+	next := &envelope.Event
 	edited := current
 	edited.Event = *next
 	edited.TypeVersion, edited.Violations = validationColumns(envelope)

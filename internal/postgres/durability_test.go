@@ -97,7 +97,7 @@ func newCollectorWithBudget(t *testing.T, store ingest.Store, budget time.Durati
 	c := ingest.New(ingest.Config{
 		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 1,
 	}, ingest.Deps{Store: store, Logger: zap.NewNop(), NewID: newID, Now: time.Now})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }

@@ -261,7 +261,6 @@ func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value)
 	}
 
 	var revision int64
-
 	var key []byte
 	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func submitTogetherWithin(t *testing.T, store ingest.Store, budget time.Duration
 		require.Eventually(t, func() bool { return c.QueuedEvents() == sent }, time.Minute, time.Millisecond)
 	}
 
-	c.Start()
+	c.Start(t.Context())
 	for range requests {
 		<-done
 	}

@@ -60,6 +60,7 @@ func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 			o.unused = append(o.unused, o.verdicts[i].EventID)
 		}
 	}
+
 	t.collectRejections(o)
 
 	return o

@@ -74,7 +74,7 @@ func collectorWithin(t testing.TB, store ingest.Store, lanes int, budget time.Du
 		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20,
 		QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: lanes,
 	}, ingest.Deps{Store: store, Logger: zap.NewNop(), NewID: newID, Now: time.Now})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }

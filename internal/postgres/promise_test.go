@@ -131,7 +131,7 @@ func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
 }
 
 // A connection that breaks before the server has read the commit leaves nothing behind. Another
-// attempt stores the group, or no client is told that it is stored.
+// attempt stores the group, or it is not reported as stored.
 func TestCommitThatNeverReachedTheServer(t *testing.T) {
 	t.Parallel()
 	b, oracle := newBundle(t), apptest.NewOracle()

@@ -40,8 +40,15 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(ctx, "lock table event in exclusive mode")
 	require.NoError(t, err)
-	answers := make(chan []ingest.Verdict, 1)
-	go func() { answers <- submit(t, c, request(shop, envelope(session, time.Now()))) }()
+	type answer struct {
+		verdicts []ingest.Verdict
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		verdicts, err := c.Submit(ctx, request(shop, envelope(session, time.Now())))
+		answers <- answer{verdicts, err}
+	}()
 	attempts := map[string]bool{}
 	require.Eventually(t, func() bool { // the second attempt waits, so the first was refused
 		var attempt string
@@ -54,8 +61,9 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	}, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, tx.Rollback(ctx))
 
-	verdicts := <-answers
-	require.Equal(t, ingest.Stored, verdicts[0].Status)
-	require.Equal(t, int64(2), verdicts[0].Sequence, "the refused attempt used no sequence")
+	got := <-answers
+	require.NoError(t, got.err)
+	require.Equal(t, ingest.Stored, got.verdicts[0].Status)
+	require.Equal(t, int64(2), got.verdicts[0].Sequence, "the refused attempt used no sequence")
 	require.Equal(t, before, connected(), "the connection was kept")
 }

@@ -59,7 +59,7 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 	var unread error
 	results := conn.PgConn().ExecBatch(ctx, &batch)
 	for n := 0; results.NextResult(); n++ {
-		rows := pgx.RowsFromResultReader(conn.TypeMap(), results.ResultReader())
+		rows := pgx.RowsFromResultReader(conn.TypeMap(), results.ResultReader()) //nolint:rowserrcheck // results.Close returns it
 		if read := b.statements[n].read; read != nil {
 			unread = errors.Join(unread, read(rows))
 		}

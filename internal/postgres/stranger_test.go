@@ -151,7 +151,7 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 			c := ingest.New(ingest.Config{
 				Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 1,
 			}, ingest.Deps{Store: b.store, Logger: zap.New(core), NewID: newID, Now: time.Now})
-			c.Start()
+			c.Start(t.Context())
 			_, err = c.Submit(context.Background(), resend(requests[7]))
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
 			c.Stop(context.Background())

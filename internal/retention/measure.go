@@ -44,7 +44,7 @@ func (w *Worker) RegisterMetrics(meter metric.Meter) error {
 	set.AddCounters("theeye.retention.rounds", "{round}",
 		"Rounds of retention, which make partitions and drop expired ones, by outcome: succeeded or failed",
 		"outcome", map[string]*atomic.Int64{"succeeded": &c.succeeded, "failed": &c.failed})
-	set.AddGauge("theeye.retention.last_success.timestamp", "s",
+	set.AddGaugeIfKnown("theeye.retention.last_success.timestamp", "s",
 		"Unix time of the last successful round of retention",
 		func() (int64, bool) {
 			at := c.lastSuccess.Load()

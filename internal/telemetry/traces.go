@@ -104,7 +104,7 @@ func (c *spanCounts) registerMetrics(meter metric.Meter) error {
 		"Spans by outcome: exported, failed, or dropped because too many were waiting",
 		"outcome", map[string]*atomic.Int64{"exported": &c.exported, "failed": &c.failedToSend, "dropped": &c.dropped})
 	set.AddGauge("theeye.telemetry.span.queue", "",
-		"Spans waiting to be exported", func() (int64, bool) { return c.waiting.Load(), true })
+		"Spans waiting to be exported", c.waiting.Load)
 
 	return set.Err()
 }
