@@ -121,7 +121,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 		}
 	}
 
-	batch = &statementBatch{}
+	batch = newStatementBatch()
 	queueStoredEvents(batch, known, &t.stored)
 	queueSessions(batch, t.plan.numberRows())
 
@@ -130,7 +130,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 
 // beginBatch begins a transaction.
 func (t *groupTransaction) beginBatch() *statementBatch {
-	batch := &statementBatch{}
+	batch := newStatementBatch()
 	batch.queue(namedStatement{"theeye_begin", "begin"}, nil)
 	if sql := t.lockTimeoutSQL(); sql != "" {
 		batch.queue(namedStatement{"theeye_" + sql, sql}, nil)

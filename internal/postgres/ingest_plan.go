@@ -116,6 +116,8 @@ type sessionShare struct {
 	first        time.Time
 	last         time.Time
 	applications []event.ApplicationID
+	// oneApplication spares most sessions an allocation.
+	oneApplication [1]event.ApplicationID
 	// base is the last sequence before the group. It is known once the session is locked, and
 	// erasedSession where the session does not accept events any more.
 	base int64
@@ -127,7 +129,6 @@ const erasedSession = -1
 // numberRows gives the claimed rows their places in their sessions, and returns the sessions
 // by id: the order in which they are locked.
 func (p *groupPlan) numberRows() []*sessionShare {
-	shares := make([]sessionShare, len(p.rows)) // as many as there can be
 	known := make(map[uuid.UUID]*sessionShare, len(p.rows))
 	sessions := make([]*sessionShare, 0, len(p.rows))
 	for i := range p.rows { // places follow the group's order
@@ -139,8 +140,8 @@ func (p *groupPlan) numberRows() []*sessionShare {
 		at := r.event().Timestamp
 		s := known[r.event().SessionID]
 		if s == nil {
-			s = &shares[len(sessions)]
-			*s = sessionShare{id: r.event().SessionID, first: at, last: at, base: erasedSession}
+			s = &sessionShare{id: r.event().SessionID, first: at, last: at, base: erasedSession}
+			s.applications = s.oneApplication[:0]
 			known[s.id] = s
 			sessions = append(sessions, s)
 		}

@@ -99,7 +99,7 @@ func (r *groupRejections) counterOf(request *ingest.Request) *rejectionCounter {
 // countRejections gives back the ids of events that are not stored, and counts the
 // rejections, which returns how many came before.
 func (t *groupTransaction) countRejections(ctx context.Context, conn *pgx.Conn, o *groupOutcome) error {
-	batch := &statementBatch{}
+	batch := newStatementBatch()
 	queueUnused(batch, o.unused)
 	o.rejections.queueErasedSessions(batch)
 	o.rejections.queueCounters(batch)
@@ -293,7 +293,7 @@ func (t *groupTransaction) recordRejections(ctx context.Context, conn *pgx.Conn,
 		return nil
 	}
 
-	batch := &statementBatch{}
+	batch := newStatementBatch()
 	batch.queue(namedStatement{"theeye_record_rejections", recordRejectionsSQL}, nil, rejectionParams(chosen)...)
 	batch.queue(namedStatement{"theeye_count_recorded", countRecordedSQL}, nil, o.rejections.recordedParams()...)
 

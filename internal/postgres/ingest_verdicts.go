@@ -24,7 +24,7 @@ type groupOutcome struct {
 	unused []uuid.UUID
 	// anyRejected means that an event was rejected that had passed the checks before.
 	anyRejected bool
-	rejections  *groupRejections
+	rejections  groupRejections
 }
 
 // publish hands out the verdicts.
@@ -45,7 +45,7 @@ func (t *groupTransaction) resolveVerdicts() *groupOutcome {
 		plan:       t.plan,
 		verdicts:   make([]ingest.Verdict, len(rows)),
 		stored:     make([]int, 0, len(rows)),
-		rejections: &groupRejections{bounds: t.store.rejectionBounds},
+		rejections: groupRejections{bounds: t.store.rejectionBounds},
 	}
 	for i := range rows { // copies come behind their firsts
 		t.resolveVerdict(i, o.verdicts)
@@ -255,7 +255,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 
 	sessions := t.plan.numberRows()
 
-	batch := &statementBatch{}
+	batch := newStatementBatch()
 	queueStoredEvents(batch, ids, &t.stored)
 	erased := queueErasedSessions(batch, sessions)
 	release, err := acquireShare(ctx, s.db.dryRunShares, false)

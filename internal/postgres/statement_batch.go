@@ -29,6 +29,12 @@ type batchedStatement struct {
 	read   func(pgx.Rows) error
 }
 
+func newStatementBatch() *statementBatch {
+	const most = 4 // begin, a lock timeout, and two more
+
+	return &statementBatch{statements: make([]batchedStatement, 0, most)}
+}
+
 // queue adds a statement. read reads the rows that it returns; nil if it returns none.
 func (b *statementBatch) queue(s namedStatement, read func(pgx.Rows) error, params ...[]byte) {
 	b.statements = append(b.statements, batchedStatement{namedStatement: s, params: params, read: read})
@@ -59,11 +65,13 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 	var unread error
 	results := conn.PgConn().ExecBatch(ctx, &batch)
 	for n := 0; results.NextResult(); n++ {
-		rows := pgx.RowsFromResultReader(conn.TypeMap(), results.ResultReader()) //nolint:rowserrcheck // results.Close returns it
-		if read := b.statements[n].read; read != nil {
-			unread = errors.Join(unread, read(rows))
+		read := b.statements[n].read
+		if read == nil {
+			continue
 		}
 
+		rows := pgx.RowsFromResultReader(conn.TypeMap(), results.ResultReader()) //nolint:rowserrcheck // results.Close returns it
+		unread = errors.Join(unread, read(rows))
 		rows.Close()
 	}
 
