@@ -345,8 +345,7 @@ func TestVerdictsNameTheVersionThatJudged(t *testing.T) {
 	require.NoError(t, rows.Err())
 }
 
-// Marked values are in no table of the database, whether the event is stored, rejected, or sent
-// again.
+// Marked values are in no table, whether the event is stored, rejected, or sent again.
 func TestMarkedValuesAreNowhere(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
