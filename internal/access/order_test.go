@@ -48,5 +48,6 @@ func TestARaisedLimitIsALimit(t *testing.T) {
 			passed++
 		}
 	}
+
 	require.Equal(t, 90, passed, "10 of the new limit are taken already")
 }

@@ -62,6 +62,7 @@ func TestValuesAreWordsOfATextThatIsNotJSON(t *testing.T) {
 	} {
 		require.True(t, fits(test[0], test[1]), what)
 	}
+
 	for what, test := range map[string][2]string{
 		"the end of a longer word":   {"8612", `order 18612 shipped`},
 		"the start of a longer word": {"8612", `order 8612x shipped`},
@@ -90,6 +91,7 @@ func TestValuesAreFoundBelowArraysAndTexts(t *testing.T) {
 	} {
 		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
+
 	for what, raw := range map[string]string{
 		"at another index":         `{"tags":["8612","1"]}`,
 		"a text, written as float": `{"tags":["1","8612.0"]}`,
@@ -114,6 +116,7 @@ func TestAnErasureBeginsAtOnce(t *testing.T) {
 		e, _ := newEraser(f, nil)
 		e.Start(t.Context())
 		defer e.Stop()
+
 		synctest.Wait()
 		begun, err := e.BeginErasure(t.Context(), sized(1))
 		require.NoError(t, err)
@@ -133,6 +136,7 @@ func TestAStoppedWorkerGivesBackWithoutItsContext(t *testing.T) {
 		e, logs := newEraser(f, nil)
 		e.Start(t.Context())
 		defer e.Stop()
+
 		_, err := e.BeginErasure(t.Context(), sized(1000))
 		require.NoError(t, err)
 		<-time.After(500 * time.Millisecond)

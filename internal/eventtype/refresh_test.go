@@ -24,24 +24,29 @@ type changing struct {
 func (c *changing) ReadRevision(context.Context) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.away {
 		return 0, context.DeadlineExceeded
 	}
+
 	return c.revision, nil
 }
 
 func (c *changing) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.away {
 		return eventtype.Snapshot{}, context.DeadlineExceeded
 	}
+
 	return eventtype.Snapshot{Revision: c.revision, Types: c.types}, nil
 }
 
 func (c *changing) set(revision int64, away bool, types ...eventtype.Type) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.revision, c.away, c.types = revision, away, types
 }
 
@@ -96,6 +101,7 @@ func TestAfterAnOutageEverythingIsRead(t *testing.T) {
 		require.NoError(t, d.Refresh(t.Context()))
 		d.Start(t.Context())
 		defer d.Stop()
+
 		wait := func() {
 			<-time.After(3 * time.Second)
 			synctest.Wait()

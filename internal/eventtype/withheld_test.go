@@ -63,10 +63,12 @@ func TestTextOfOtherTypesIsKept(t *testing.T) {
 		case fault.CodeEventTooLarge, fault.CodeTrailingText, fault.CodeInvalidJSON:
 			continue // not read to its end
 		}
+
 		e := judgedText(t, eventtype.Accept, `{"category": "page", "name": "view", "data": {}, `+member+`}`)
 		require.Contains(t, codes(e), code)
 		require.False(t, e.Withheld, code)
 	}
+
 	unknown := judgedText(t, eventtype.Reject, `{"category": "page", "name": "view", "data": {}, "timestamp": "2026-01-01T00:00:00Z",
 		"session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423"}`)
 	require.Equal(t, []fault.Code{fault.CodeUnknownEventType}, codes(unknown))
@@ -106,6 +108,7 @@ func codes(e event.Envelope) (list []fault.Code) {
 	for _, v := range e.Violations {
 		list = append(list, v.Code)
 	}
+
 	return list
 }
 

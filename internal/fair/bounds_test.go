@@ -40,6 +40,7 @@ func TestASlotGivenBackMayLetTwoBegin(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
+
 		require.Zero(t, granted)
 		release()
 		synctest.Wait()

@@ -4,5 +4,6 @@ package fair
 func (s *Shares) Callers() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return len(s.callers)
 }
