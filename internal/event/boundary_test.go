@@ -20,6 +20,7 @@ func TestMismatchedBracketsBelowTheDepthAreASyntaxError(t *testing.T) {
 		balanced := withData(deep + inner + strings.Repeat("]", 40))
 		require.Equal(t, " invalid_json", last(judge(t, balanced)), "%q", inner)
 	}
+
 	require.Equal(t, " invalid_json", last(judge(t, withData(deep+strings.Repeat("}", 40)))))
 }
 
@@ -70,6 +71,7 @@ func TestMembersOfTheServiceHideNothingFromTheSizeLimit(t *testing.T) {
 		body := `{"sequence":1,` + text(members{"data": data})[1:]
 		require.Equal(t, []string{" event_too_large"}, judge(t, body), name)
 	}
+
 	given := `{"violations":[` + tooLong + `],` + text(nil)[1:]
 	require.Empty(t, judge(t, given), "what the service added does not count")
 }

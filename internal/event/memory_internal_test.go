@@ -17,6 +17,7 @@ func TestTheNamesOfALargeObjectAreKeptOnce(t *testing.T) {
 	for i := range 10_000 {
 		fmt.Fprintf(&text, `,"m%d":{"a":0,"b":0}`, i)
 	}
+
 	text.WriteString(`}`)
 	rules := DefaultRules()
 	rules.EventBytes = text.Len()

@@ -99,7 +99,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	c.exec(t, "create role "+c.Name()+"_x login")
 	t.Cleanup(func() { c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x") })
 	// Created before the right was revoked, and later.
-	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "everybody may create")
+	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "every role may create")
 	attacker := c.pool(t, c.Name()+"_x")
 	for _, statement := range []string{
 		"create table loot (as_whom text)", "grant all on loot to public",
