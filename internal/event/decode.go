@@ -214,15 +214,13 @@ func (s *scanner) checkTime(e *Envelope, now time.Time) {
 	}
 
 	at := e.Event.Timestamp
-	ahead := s.rules.MaxAhead
-	age := s.rules.MaxAge
-	if at.After(now.Add(ahead)) {
+	if at.After(now.Add(s.rules.MaxAhead)) {
 		s.reportAt("timestamp", fault.CodeTimestampInFuture,
-			"timestamp lies %d s in the future; at most %.0f s are allowed: check the clock of the sender", secondsBetween(now, at), ahead.Seconds())
-	} else if at.Before(now.Add(-age)) {
+			"timestamp lies %d s in the future; at most %.0f s are allowed: check the clock of the sender", secondsBetween(now, at), s.rules.MaxAhead.Seconds())
+	} else if at.Before(now.Add(-s.rules.MaxAge)) {
 		const day = 24 * 60 * 60
 		s.reportAt("timestamp", fault.CodeTimestampTooOld,
-			"timestamp lies %d days in the past; at most %.0f days are allowed", (secondsBetween(at, now)+day-1)/day, age.Hours()/24)
+			"timestamp lies %d days in the past; at most %.0f days are allowed", (secondsBetween(at, now)+day-1)/day, s.rules.MaxAge.Hours()/24)
 	}
 }
 

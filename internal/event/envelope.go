@@ -32,12 +32,11 @@ type Envelope struct {
 	// Violations are the reasons for a rejection. If there are none, Event is complete except
 	// for an ID, which the client may leave to the service.
 	Violations []fault.Violation
-	// Observed are the violations of an event type that only observes; they are stored
-	// with the event.
+	// Observed are the violations of a type that only observes, stored with the event.
 	Observed []fault.Violation
 	// TypeVersion is the version of the event type that validated it; 0 when there is none.
 	TypeVersion int32
-	// IsWholeBody means that Raw is a body that could not be taken apart into events.
+	// IsWholeBody means that Raw is a body that could not be divided into events.
 	IsWholeBody bool
 	// Unchanged means that the stored event says the same, so that it is not validated by its
 	// type again, which may have changed.
