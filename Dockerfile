@@ -1,5 +1,5 @@
-# What is in the image. `make image` builds it from here without Docker; docs/image.md says
-# how to build, verify and run it.
+# The container image. `make image` builds it from this file without Docker; docs/image.md says how
+# to build, verify and run it.
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 \
 #     --build-arg VERSION="$(git describe --tags --always --dirty)" \

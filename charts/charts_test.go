@@ -14,33 +14,37 @@ const runbookURL = "https://github.com/the-eye-events/the-eye/blob/main/docs/run
 func TestDashboardCanBeImportedAnywhere(t *testing.T) {
 	t.Parallel()
 	d := readDashboard(t)
-	require.Equal(t, "theeye", d.UID, "links to it are kept")
+	require.Equal(t, "theeye", d.UID, "links contain it")
 	require.Positive(t, d.SchemaVersion)
 	text, err := os.ReadFile(dashboardFile)
 	require.NoError(t, err)
 	for _, uid := range regexp.MustCompile(`"type":\s*"prometheus",\s*"uid":\s*"(.*?)"`).FindAllStringSubmatch(string(text), -1) {
 		require.Equal(t, "${datasource}", uid[1])
 	}
+
 	variables := map[string]variable{}
 	for _, v := range d.Templating.List {
 		variables[v.Name] = v
 	}
+
 	require.Equal(t, "datasource", variables["datasource"].Type)
 	for _, name := range []string{"namespace", "job"} {
 		require.True(t, variables[name].IncludeAll, name)
-		require.Equal(t, ".*", variables[name].AllValue, "%s: all is also what has no such label", name)
+		require.Equal(t, ".*", variables[name].AllValue, "%s: all includes series without the label", name)
 	}
 }
 
 func TestPanelsExplainThemselves(t *testing.T) {
 	t.Parallel()
-	ids, titles, taken := map[int]bool{}, map[string]bool{}, map[[2]int]string{}
+	ids := map[int]bool{}
+	titles := map[string]bool{}
+	taken := map[[2]int]string{}
 	for _, p := range readDashboard(t).Panels {
 		require.False(t, ids[p.ID], "two panels have the id %d", p.ID)
 		require.Positive(t, p.ID)
 		ids[p.ID] = true
 		require.NotEmpty(t, p.Title)
-		require.Empty(t, p.Panels, "%s: nothing looks into collapsed rows", p.Title)
+		require.Empty(t, p.Panels, "%s: these tests do not read collapsed rows", p.Title)
 		for x := range p.GridPos.W {
 			for y := range p.GridPos.H {
 				at := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
@@ -49,9 +53,11 @@ func TestPanelsExplainThemselves(t *testing.T) {
 				taken[at] = p.Title
 			}
 		}
+
 		if p.Type == "row" {
 			continue
 		}
+
 		require.False(t, titles[p.Title], "two panels have the title %q", p.Title)
 		titles[p.Title] = true
 		require.NotEmpty(t, p.Description, p.Title)
@@ -70,7 +76,7 @@ func TestPanelsExplainThemselves(t *testing.T) {
 	}
 }
 
-// Every alert tells how urgent it is, what is wrong, and where to read on.
+// Every alert has a severity, a description and a section of the runbook.
 func TestAlertsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	_, alerts := readRules(t)
@@ -83,19 +89,20 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 		require.NotEmpty(t, a.Annotations["description"], a.Alert)
 		require.Equal(t, runbookURL+strings.ToLower(a.Alert), a.Annotations["runbook_url"])
 		require.Contains(t, sections, a.Alert, "the runbook has no such section")
-		for _, part := range []string{"**Means.**", "**Look.**", "**Do.**"} {
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**"} {
 			require.Contains(t, sections[a.Alert], part, a.Alert)
 		}
 	}
+
 	for heading := range sections {
 		if strings.HasPrefix(heading, "TheEye") {
-			require.True(t, names[heading], "the runbook has a section on %s, which is no alert", heading)
+			require.True(t, names[heading], "the runbook has a section on %s, which is not an alert", heading)
 		}
 	}
 }
 
-// A rule that is only seen to fire may fire always, one that is only seen not to may
-// never.
+// Each rule has a test in which it fires and one in which it does not: otherwise it may fire
+// always, or never.
 func TestEveryAlertIsSeenToFireAndNotTo(t *testing.T) {
 	t.Parallel()
 	_, alerts := readRules(t)
@@ -108,11 +115,13 @@ func TestEveryAlertIsSeenToFireAndNotTo(t *testing.T) {
 				keepsStill = keepsStill || !c.fires(a)
 			}
 		}
+
 		require.True(t, fires, "no test in which %s %v fires", a.Alert, a.Labels)
 		require.True(t, keepsStill, "no test in which %s %v does not fire", a.Alert, a.Labels)
 	}
+
 	for _, c := range cases {
-		require.Contains(t, alertNames(alerts), c.Alert, "a test of no alert")
+		require.Contains(t, alertNames(alerts), c.Alert, "a test without an alert")
 	}
 }
 
@@ -120,5 +129,6 @@ func alertNames(alerts []rule) (names []string) {
 	for _, a := range alerts {
 		names = append(names, a.Alert)
 	}
+
 	return names
 }

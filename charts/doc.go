@@ -1,7 +1,7 @@
-// Package charts is the room of what a deployment is watched with: a dashboard for
-// Grafana, and rules with alerts for Prometheus. It holds no code of the program.
+// Package charts holds the monitoring of a deployment: a dashboard for Grafana, and rules with
+// alerts for Prometheus. It has no code of the program.
 //
-// Its tests hold every query against what a service really exposes at /metrics, and
-// the alerts, their tests and the runbook against one another. That the alerts fire
-// when they should is tested by promtool (make check-rules).
+// Its tests check every query against the metrics that a service exposes at /metrics, and
+// compare the alerts, their tests and the runbook. promtool tests that the alerts fire when
+// they should (make check-rules).
 package charts

@@ -21,38 +21,42 @@ func nameSet(list ...string) names {
 	for _, name := range list {
 		set[name] = true
 	}
+
 	return set
 }
 
-// targetLabels are what Prometheus adds to what it scrapes.
+// targetLabels are the labels that Prometheus adds.
 func targetLabels() names { return nameSet("job", "instance", "namespace", "pod") }
 
-// metric is one name that a query may ask for.
+// metric is a metric that a query may use.
 type metric struct {
-	// kind is what is exposed: recorded series have none.
+	// kind is the type in the exposition: recorded series have none.
 	kind   dto.MetricType
 	labels names
-	// series are the labels of what was exposed, without those of the target.
+	// series are the labels in the exposition, without those of the target.
 	series []map[string]string
-	// recorded tells that a recording rule makes it.
+	// recorded is true when a recording rule makes the metric.
 	recorded bool
 }
 
-// known is what queries may ask for, by name.
+// known are the metrics that queries may use, by name.
 type known map[string]metric
 
-// exposed is what there is to ask for in an exposition.
+// exposed returns the metrics of an exposition.
 func exposed(families map[string]*dto.MetricFamily) known {
 	all := known{}
 	for name, family := range families {
-		plain, buckets := metric{kind: family.GetType(), labels: targetLabels()}, metric{kind: family.GetType(), labels: targetLabels()}
+		plain := metric{kind: family.GetType(), labels: targetLabels()}
+		buckets := metric{kind: family.GetType(), labels: targetLabels()}
 		buckets.labels["le"] = true
 		for _, series := range family.GetMetric() {
 			has := map[string]string{}
 			for _, pair := range series.GetLabel() {
 				has[pair.GetName()] = pair.GetValue()
-				plain.labels[pair.GetName()], buckets.labels[pair.GetName()] = true, true
+				plain.labels[pair.GetName()] = true
+				buckets.labels[pair.GetName()] = true
 			}
+
 			plain.series = append(plain.series, has)
 			for _, bucket := range series.GetHistogram().GetBucket() {
 				with := maps.Clone(has)
@@ -60,17 +64,21 @@ func exposed(families map[string]*dto.MetricFamily) known {
 				buckets.series = append(buckets.series, with)
 			}
 		}
+
 		if family.GetType() == dto.MetricType_HISTOGRAM {
-			all[name+"_bucket"], all[name+"_count"], all[name+"_sum"] = buckets, plain, plain
+			all[name+"_bucket"] = buckets
+			all[name+"_count"] = plain
+			all[name+"_sum"] = plain
 		} else {
 			all[name] = plain
 		}
 	}
+
 	return all
 }
 
-// faults are what is wrong with a query: a metric, label or value that does not exist,
-// a rate of what is no counter. used gets the names that it asks for.
+// faults returns the errors in a query: a metric, label or value that does not exist, or the
+// rate of a metric that is not a counter. It adds the names of the query's metrics to used.
 func (k known) faults(expr parser.Expr, used names) (found []string) {
 	complain := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
@@ -95,8 +103,10 @@ func (k known) faults(expr parser.Expr, used names) (found []string) {
 		case *parser.Call:
 			found = append(found, k.callFaults(n)...)
 		}
+
 		return nil
 	})
+
 	return found
 }
 
@@ -105,6 +115,7 @@ func (k known) selectorFaults(n *parser.VectorSelector) []string {
 	if !found {
 		return []string{fmt.Sprintf("there is no metric %q", n.Name)}
 	}
+
 	var wanted []*labels.Matcher
 	for _, matcher := range n.LabelMatchers {
 		switch {
@@ -115,9 +126,11 @@ func (k known) selectorFaults(n *parser.VectorSelector) []string {
 			wanted = append(wanted, matcher)
 		}
 	}
+
 	if m.recorded || slices.ContainsFunc(m.series, func(has map[string]string) bool { return matches(has, wanted) }) {
 		return nil
 	}
+
 	return []string{fmt.Sprintf("nothing matches %s", n)}
 }
 
@@ -132,10 +145,13 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 			if s, is := node.(*parser.VectorSelector); is && first == nil {
 				first = s
 			}
+
 			return nil
 		})
+
 		return first
 	}
+
 	switch n.Func.Name {
 	case "rate", "increase", "irate":
 		if s := selector(n.Args[0]); s != nil && k[s.Name].kind == dto.MetricType_GAUGE {
@@ -146,50 +162,58 @@ func (k known) callFaults(n *parser.Call) (found []string) {
 			found = append(found, fmt.Sprintf("%s: no buckets by le", n))
 		}
 	}
+
 	return found
 }
 
-// labelsBelow are the labels of all that is asked for in an expression.
+// labelsBelow returns the labels of all metrics in an expression.
 func (k known) labelsBelow(expr parser.Node) names {
 	all := names{}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		if s, is := node.(*parser.VectorSelector); is {
 			maps.Copy(all, k[s.Name].labels)
 		}
+
 		return nil
 	})
+
 	return all
 }
 
-// output are the labels of what an expression results in, as far as legends, templates
-// and recorded series need them.
+// output returns the labels of an expression's result, as far as legends, templates and
+// recorded series need them.
 func (k known) output(expr parser.Expr) names {
 	switch n := expr.(type) {
 	case *parser.AggregateExpr:
 		if n.Op == parser.TOPK || n.Op == parser.BOTTOMK {
 			return k.output(n.Expr)
 		}
+
 		return nameSet(n.Grouping...)
 	case *parser.BinaryExpr:
 		if n.VectorMatching != nil && n.VectorMatching.On && !n.Op.IsSetOperator() {
 			return nameSet(n.VectorMatching.MatchingLabels...)
 		}
+
 		both := k.output(n.LHS)
 		if n.Op == parser.LOR || len(both) == 0 {
 			both = maps.Clone(both)
 			maps.Copy(both, k.output(n.RHS))
 		}
+
 		return both
 	case *parser.Call:
 		out := names{}
 		for _, argument := range n.Args {
 			maps.Copy(out, k.output(argument))
 		}
+
 		if n.Func.Name == "label_replace" {
 			if added, is := n.Args[1].(*parser.StringLiteral); is {
 				out[added.Val] = true
 			}
 		}
+
 		return out
 	case *parser.MatrixSelector:
 		return k.output(n.VectorSelector)

@@ -19,7 +19,7 @@ const (
 	runbookFile   = "../docs/runbook.md"
 )
 
-// dashboard is what is looked at of Grafana's model.
+// dashboard is the part of Grafana's model that the tests read.
 type dashboard struct {
 	UID           string  `json:"uid"`
 	Title         string  `json:"title"`
@@ -82,6 +82,7 @@ func readDashboard(t *testing.T) dashboard {
 	var d dashboard
 	require.NoError(t, json.Unmarshal(text, &d))
 	require.NotEmpty(t, d.Panels)
+
 	return d
 }
 
@@ -103,6 +104,7 @@ func readRules(t *testing.T) (records, alerts []rule) {
 			Rules []rule `yaml:"rules"`
 		} `yaml:"groups"`
 	}
+
 	require.NoError(t, yaml.Unmarshal(text, &file))
 	for _, group := range file.Groups {
 		for _, r := range group.Rules {
@@ -113,12 +115,14 @@ func readRules(t *testing.T) (records, alerts []rule) {
 			}
 		}
 	}
+
 	require.NotEmpty(t, records)
 	require.NotEmpty(t, alerts)
+
 	return records, alerts
 }
 
-// alertCase is one question of promtool's tests: which alerts fire.
+// alertCase is one case of promtool's tests: the alerts that fire.
 type alertCase struct {
 	Alert    string `yaml:"alertname"`
 	Expected []struct {
@@ -126,17 +130,19 @@ type alertCase struct {
 	} `yaml:"exp_alerts"`
 }
 
-// fires tells whether the case expects an alert of the rule.
+// fires reports whether the case expects an alert of the rule.
 func (c alertCase) fires(r rule) bool {
 	for _, alert := range c.Expected {
 		all := true
 		for name, value := range r.Labels {
 			all = all && alert.Labels[name] == value
 		}
+
 		if all {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -153,11 +159,13 @@ func readAlertCases(t *testing.T) (cases []alertCase) {
 				Cases []alertCase `yaml:"alert_rule_test"`
 			} `yaml:"tests"`
 		}
+
 		require.NoError(t, yaml.Unmarshal(text, &file), name)
 		for _, test := range file.Tests {
 			cases = append(cases, test.Cases...)
 		}
 	}
+
 	return cases
 }
 
@@ -172,15 +180,17 @@ func readRunbook(t *testing.T) map[string]string {
 		require.NotContains(t, sections, heading)
 		sections[heading] = body
 	}
+
 	return sections
 }
 
-// queries are the blocks of PromQL in a section.
+// queries returns the blocks of PromQL in a section.
 func queriesOf(section string) (found []string) {
 	for _, block := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		for query := range strings.SplitSeq(strings.TrimSpace(block[1]), "\n") {
 			found = append(found, query)
 		}
 	}
+
 	return found
 }

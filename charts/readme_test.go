@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// chartPage is the chart's own page.
+// chartPage is the page of the chart.
 const chartPage = "the-eye/README.md"
 
 // The chart's README lists every value with its comment in values.yaml. `make docs`
@@ -24,17 +24,18 @@ func TestChartIsDocumented(t *testing.T) {
 	var document yaml.Node
 	require.NoError(t, yaml.Unmarshal(text, &document))
 	var b strings.Builder
-	b.WriteString("# The Eye's chart\n\nHow to use it: [docs/kubernetes.md](../../docs/kubernetes.md). This page is written by\n`make docs` from the comments in [values.yaml](values.yaml).\n\n| value | default | what it is |\n| --- | --- | --- |\n")
+	b.WriteString("# The Eye's Helm chart\n\nFor operators: every value of the chart. [docs/kubernetes.md](../../docs/kubernetes.md) says how to use it.\n`make docs` writes this page from the comments in [values.yaml](values.yaml).\n\n| value | default | meaning |\n| --- | --- | --- |\n")
 	listValues(t, &b, "", document.Content[0])
 	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile(chartPage, []byte(b.String()), 0o600))
 	}
+
 	written, err := os.ReadFile(chartPage)
 	require.NoError(t, err)
 	require.Equal(t, string(written), b.String(), "run `make docs`")
 }
 
-// listValues writes a line for each value that has a comment, or that holds no others.
+// listValues writes a line for each value that has a comment, or that contains no others.
 func listValues(t *testing.T, b *strings.Builder, path string, node *yaml.Node) {
 	t.Helper()
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -46,6 +47,7 @@ func listValues(t *testing.T, b *strings.Builder, path string, node *yaml.Node) 
 			listValues(t, b, name+".", value)
 			continue
 		}
+
 		require.NotEmpty(t, about, "%s has no comment in values.yaml", name)
 		var decoded any
 		require.NoError(t, value.Decode(&decoded))

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// schema is what is looked at of the schema of the values.
+// schema is the part of the values' schema that the tests read.
 type schema struct {
 	Type       any               `json:"type"`
 	Enum       []any             `json:"enum"`
@@ -26,6 +26,7 @@ func readSchema(t *testing.T) schema {
 	require.NoError(t, err)
 	var s schema
 	require.NoError(t, json.Unmarshal(text, &s))
+
 	return s
 }
 
@@ -35,11 +36,12 @@ func readValues(t *testing.T) map[string]any {
 	require.NoError(t, err)
 	var values map[string]any
 	require.NoError(t, yaml.Unmarshal(text, &values))
+
 	return values
 }
 
-// The schema has every value and no other, and lets no unknown one pass. What belongs to
-// Kubernetes (affinity, resources, ...) is open, and so are the values for charts above.
+// The schema has every value and no other, and rejects unknown values. Objects of Kubernetes
+// (affinity, resources, ...) are open, and so are the values for parent charts.
 func TestSchemaHasTheValues(t *testing.T) {
 	t.Parallel()
 	compare(t, "values", readValues(t), readSchema(t))
@@ -47,11 +49,12 @@ func TestSchemaHasTheValues(t *testing.T) {
 
 func compare(t *testing.T, path string, values map[string]any, s schema) {
 	t.Helper()
-	require.NotNil(t, s.Open, "%s lets everything pass", path)
-	require.False(t, *s.Open, "%s lets everything pass", path)
+	require.NotNil(t, s.Open, "%s accepts everything", path)
+	require.False(t, *s.Open, "%s accepts everything", path)
 	for name := range s.Properties {
 		require.Contains(t, values, name, "%s of the schema is not in values.yaml", path+"."+name)
 	}
+
 	for name, value := range values {
 		below, found := s.Properties[name]
 		require.True(t, found, "%s is not in the schema", path+"."+name)
@@ -61,17 +64,19 @@ func compare(t *testing.T, path string, values map[string]any, s schema) {
 			require.Equal(t, isObject, below.Type == "object", "%s", path+"."+name)
 			continue
 		}
-		// A value that is not given by default, such as a storage class, is said to be so in the schema alone.
+
+		// A value without a default, such as a storage class, is in the schema alone.
 		for inner := range below.Properties {
 			if _, given := object[inner]; !given && path+"."+name+"."+inner == "values.cnpg.storage.storageClass" {
 				object[inner] = ""
 			}
 		}
+
 		compare(t, path+"."+name, object, below)
 	}
 }
 
-// A value that no template reads does nothing, and who sets it is misled.
+// A value that no template reads has no effect, and would mislead its users.
 func TestEveryValueIsUsed(t *testing.T) {
 	t.Parallel()
 	var templates strings.Builder
@@ -79,16 +84,19 @@ func TestEveryValueIsUsed(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+
 		text, err := os.ReadFile(name)
 		templates.Write(text)
+
 		return err
 	}))
+
 	for _, path := range leaves("", readValues(t)) {
 		require.True(t, used(templates.String(), path), "no template reads %s", path)
 	}
 }
 
-// used tells whether a value, or an object that it is in, is read as a whole.
+// used reports whether a value, or an object around it, is read as a whole.
 func used(templates, path string) bool {
 	for path != "" && path != "global" {
 		for _, end := range []string{" ", "}", ")", "|", "\n"} {
@@ -96,9 +104,11 @@ func used(templates, path string) bool {
 				return true
 			}
 		}
+
 		path = path[:max(0, strings.LastIndex(path, "."))]
 	}
-	return path == "global" // it is for charts above this one
+
+	return path == "global" // for parent charts
 }
 
 func leaves(path string, values map[string]any) (found []string) {
@@ -109,5 +119,6 @@ func leaves(path string, values map[string]any) (found []string) {
 			found = append(found, path+name)
 		}
 	}
+
 	return found
 }

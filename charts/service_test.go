@@ -16,18 +16,17 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// query is a question to Prometheus, and where it stands.
+// query is a query to Prometheus, and its place.
 type query struct {
 	where, text string
 	// legend has the labels that are shown with the answer, as {{name}}.
 	legend string
 }
 
-// Whatever is asked for is measured, by the labels it is asked by; and whatever is
-// measured is shown.
+// Every metric and label in a query exists, and every metric is shown.
 func TestQueriesAskForWhatAServiceExposes(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", apptest.NewReceiver(t).HTTP) // the exporter reads it itself
 	k := exposed(afterTraffic(t))
@@ -42,44 +41,56 @@ func TestQueriesAskForWhatAServiceExposes(t *testing.T) {
 		for _, fault := range k.faults(expr, used) {
 			complain(r.Record, fault)
 		}
+
 		k[r.Record] = metric{labels: k.output(expr), recorded: true}
 	}
-	clear(used) // what is only recorded is shown to nobody
+
+	clear(used) // a series that is only recorded is not shown
 	for _, q := range append(dashboardQueries(t), answeredQueries(t, alerts)...) {
 		expr, err := parse.ParseExpr(q.text)
 		require.NoError(t, err, "%s: %s", q.where, q.text)
 		for _, fault := range k.faults(expr, used) {
 			complain(q.where, fault)
 		}
+
 		for _, label := range regexp.MustCompile(`\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}`).FindAllStringSubmatch(q.legend, -1) {
 			if !k.output(expr)[label[1]] {
-				complain(q.where, "no label "+label[1]+" is left by "+q.text)
+				complain(q.where, "the result of "+q.text+" has no label "+label[1])
 			}
 		}
 	}
+
 	for name := range k {
 		if !strings.HasPrefix(name, "theeye_") {
 			continue
 		}
+
 		series := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_sum"), "_count"), "_bucket")
 		if !used[series] && !used[series+"_bucket"] && !used[series+"_count"] && !used[series+"_sum"] {
-			complain(name, "it is shown nowhere")
+			complain(name, "no query uses it")
 		}
 	}
+
 	require.Empty(t, wrong)
 }
 
-// A check that never complains proves nothing.
+// A check that never fails proves nothing.
 func TestWrongQueriesAreFound(t *testing.T) {
 	t.Parallel()
-	counter, gauge, histogram := dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_HISTOGRAM
-	label, value, number, bound := "code", "a", 1.0, 0.1
+	counter := dto.MetricType_COUNTER
+	gauge := dto.MetricType_GAUGE
+	histogram := dto.MetricType_HISTOGRAM
+	label := "code"
+	value := "a"
+	number := 1.0
+	bound := 0.1
 	labels := []*dto.LabelPair{{Name: &label, Value: &value}}
 	k := exposed(map[string]*dto.MetricFamily{
 		"c_total":   {Type: &counter, Metric: []*dto.Metric{{Label: labels, Counter: &dto.Counter{Value: &number}}}},
 		"g":         {Type: &gauge, Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &number}}}},
 		"h_seconds": {Type: &histogram, Metric: []*dto.Metric{{Histogram: &dto.Histogram{Bucket: []*dto.Bucket{{UpperBound: &bound}}}}}},
 	})
+
 	for text, want := range map[string]string{
 		`sum by (code, job) (rate(c_total{code="a"}[5m]))`:                  "",
 		`histogram_quantile(0.9, sum by (le) (rate(h_seconds_bucket[5m])))`: "",
@@ -106,7 +117,7 @@ func TestWrongQueriesAreFound(t *testing.T) {
 	}
 }
 
-// dashboardQueries are the queries of the dashboard with its variables filled in.
+// dashboardQueries returns the queries of the dashboard with its variables filled in.
 func dashboardQueries(t *testing.T) (all []query) {
 	t.Helper()
 	d := readDashboard(t)
@@ -116,56 +127,64 @@ func dashboardQueries(t *testing.T) (all []query) {
 			all = append(all, query{p.Title, fill.Replace(target.Expr), target.LegendFormat})
 		}
 	}
+
 	for _, a := range d.Annotations.List {
 		if a.Expr != "" {
 			all = append(all, query{a.Name, fill.Replace(a.Expr), ""})
 		}
 	}
+
 	for _, v := range d.Templating.List {
 		if values := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`).FindStringSubmatch(v.Definition); values != nil {
 			all = append(all, query{v.Name, fill.Replace(values[1]), "{{" + values[2] + "}}"})
 		}
 	}
+
 	require.Greater(t, len(all), 50)
+
 	return all
 }
 
-// answeredQueries are those of the alerts and of the runbook.
+// answeredQueries returns the queries of the alerts and of the runbook.
 func answeredQueries(t *testing.T, alerts []rule) (all []query) {
 	t.Helper()
 	for _, a := range alerts {
 		all = append(all, query{a.Alert, a.Expr, strings.Join(slices.Collect(maps.Values(a.Annotations)), " ")})
 	}
+
 	for heading, section := range readRunbook(t) {
 		for _, text := range queriesOf(section) {
 			all = append(all, query{"runbook, " + heading, text, ""})
 		}
 	}
+
 	return all
 }
 
-// afterTraffic is what a service exposes that has seen all there is to see: events
-// that it takes, refuses and cannot store, requests without a key and too many of
-// them, questions.
+// afterTraffic returns the exposition of a service after every kind of traffic: events that it
+// stores, rejects and cannot store, requests without a key and over the rate limit, queries.
 func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	s := apptest.Start(t, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "set", "metrics.event_types": "page:view", "database.capacity": "500GiB",
 		"http.budget": "1s", "retention.events": "365d", "retention.errors": "90d",
 	})
-	held, id := uuid.New(), uuid.New()
+
+	held := uuid.New()
+	id := uuid.New()
 	post := func(want int, body string) {
 		t.Helper()
 		answer := s.Do(t, http.MethodPost, "/v1/events", body)
 		require.Equal(t, want, answer.Status, "%s", answer.Body)
 	}
+
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{"required":["path"]},"mode":"observe"}`).Status)
 	first := posted(id, held, "view")
 	post(http.StatusCreated, first)
-	post(http.StatusOK, first) // a duplicate, which takes the group another attempt
+	post(http.StatusOK, first) // a duplicate, for which the group needs another attempt
 	post(http.StatusConflict, posted(id, held, "click"))
 	post(http.StatusBadRequest, `{}`)
-	require.Equal(t, http.StatusUnauthorized, s.As("nonsense").Do(t, http.MethodPost, "/v1/events", `{}`).Status)
+	require.Equal(t, http.StatusUnauthorized, s.WithKey("nonsense").Do(t, http.MethodPost, "/v1/events", `{}`).Status)
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodGet, "/v1/events", "").Status)
 
 	tx, err := s.Database.Pool(t).Begin(t.Context())
@@ -179,20 +198,23 @@ func afterTraffic(t *testing.T) map[string]*dto.MetricFamily {
 	require.Eventually(t, func() bool {
 		return s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New(), uuid.New(), "view")).Status == http.StatusTooManyRequests
 	}, 20*time.Second, time.Millisecond)
+
 	families := s.Scrape(t)
 	maps.Copy(families, ofEvents(t, s))
 	for _, name := range notHere() {
-		require.NotContains(t, families, name, "it is exposed, so it is no exception")
+		require.NotContains(t, families, name, "it is exposed, so it is not an exception")
 		families[name] = gauge()
 	}
+
 	return families
 }
 
-// ofEvents are the metrics of what is stored. A service measures that at its start, and
-// then not soon again, so another one is started.
+// ofEvents returns the metrics of the stored events. A service measures them at its start and
+// then rarely, so another service is started.
 func ofEvents(t *testing.T, s *apptest.Service) apptest.Metrics {
 	t.Helper()
-	another, found := apptest.StartOn(t, s.Database, nil), apptest.Metrics{}
+	another := apptest.StartOn(t, s.Database, nil)
+	found := apptest.Metrics{}
 	require.Eventually(t, func() bool {
 		families := another.Scrape(t)
 		for _, name := range []string{"theeye_events_oldest_timestamp_seconds", "theeye_events_newest_timestamp_seconds"} {
@@ -200,13 +222,15 @@ func ofEvents(t *testing.T, s *apptest.Service) apptest.Metrics {
 				found[name] = families[name]
 			}
 		}
+
 		return len(found) == 2
 	}, 20*time.Second, 10*time.Millisecond)
+
 	return found
 }
 
-// notHere are metrics that a test does not get to see: growth is known after ten
-// minutes, and it is the program that limits its memory, not the service in it.
+// notHere are the metrics that this test cannot expose: growth is known after ten minutes, and
+// the program, not the service in it, sets the memory limit.
 func notHere() []string {
 	return []string{"theeye_database_growth_bytes_per_day", "theeye_database_days_to_full", "go_memory_limit_bytes"}
 }

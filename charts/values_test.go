@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// The chart takes every setting of the service, and no other: those that it decides
-// itself are the addresses and where the database is.
+// The chart accepts every setting of the service, and no other, except those that it sets itself:
+// the addresses and the database.
 func TestChartTakesTheSettingsOfTheService(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("the-eye/values.schema.json")
@@ -26,6 +26,7 @@ func TestChartTakesTheSettingsOfTheService(t *testing.T) {
 			} `json:"config"`
 		} `json:"properties"`
 	}
+
 	require.NoError(t, json.Unmarshal(text, &schema))
 	require.False(t, *schema.AdditionalProperties)
 	require.False(t, *schema.Properties.Config.AdditionalProperties)
@@ -35,8 +36,10 @@ func TestChartTakesTheSettingsOfTheService(t *testing.T) {
 			want = append(want, setting.Key)
 		}
 	}
+
 	for key := range schema.Properties.Config.Properties {
 		got = append(got, key)
 	}
+
 	require.ElementsMatch(t, want, got, "properties of config in values.schema.json")
 }

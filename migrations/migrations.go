@@ -1,5 +1,5 @@
-// Package migrations owns the schema: goose files, numbered and embedded. A file
-// that was released is never changed; each says which locks it takes and for how long.
+// Package migrations is the schema: goose files, numbered and embedded. A released file is
+// never changed. Each file says which locks it takes and for how long.
 package migrations
 
 import "embed"

@@ -15,23 +15,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkout is a copy of the files of this repository that are named, which may be folders.
+// checkout copies some files and folders of this repository.
 func checkout(t *testing.T, paths ...string) string {
 	t.Helper()
 	root := t.TempDir()
 	for _, path := range paths {
-		from, to := filepath.Join("..", path), filepath.Join(root, path)
+		from := filepath.Join("..", path)
+		to := filepath.Join(root, path)
 		info, err := os.Stat(from)
 		require.NoError(t, err)
 		if info.IsDir() {
 			require.NoError(t, os.CopyFS(to, os.DirFS(from)))
 			continue
 		}
+
 		text, err := os.ReadFile(from)
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
 		require.NoError(t, os.WriteFile(to, text, info.Mode().Perm()))
 	}
+
 	return root
 }
 
@@ -42,8 +45,10 @@ func TestInstallPutsProgramAndUnitInPlace(t *testing.T) {
 		command := exec.CommandContext(t.Context(), "make", append([]string{"-C", root}, arguments...)...)
 		command.Env = append(command.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=")
 		out, err := command.CombinedOutput()
+
 		return string(out), err
 	}
+
 	out, err := run("install")
 	require.Error(t, err)
 	require.Contains(t, out, "run make build first")
@@ -84,10 +89,12 @@ func unit(t *testing.T) map[string][]string {
 		if line == "" || line[0] == '#' || line[0] == '[' {
 			continue
 		}
+
 		key, value, found := strings.Cut(line, "=")
 		require.True(t, found, line)
 		values[key] = append(values[key], value)
 	}
+
 	return values
 }
 
@@ -96,23 +103,26 @@ func TestUnitRunsTheServiceWithoutPrivileges(t *testing.T) {
 	values := unit(t)
 	require.Equal(t, []string{"/usr/local/bin/theeye serve"}, values["ExecStart"])
 	require.Equal(t, []string{"database-url:/etc/theeye/database-url"}, values["LoadCredential"])
-	require.Equal(t, []string{"THEEYE_DATABASE_URL_FILE=%d/database-url"}, values["Environment"], "a secret is in no environment")
+	require.Equal(t, []string{"THEEYE_DATABASE_URL_FILE=%d/database-url"}, values["Environment"], "the environment contains no secret")
 	require.Equal(t, []string{""}, values["CapabilityBoundingSet"])
 	for _, key := range []string{"DynamicUser", "NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectHome", "MemoryDenyWriteExecute", "RestrictNamespaces"} {
 		require.Equal(t, []string{"yes"}, values[key], key)
 	}
+
 	require.Equal(t, []string{"strict"}, values["ProtectSystem"])
 }
 
-// systemd itself reads the unit, where it is. Its path has to lead to a program.
+// systemd itself checks the unit, where it is installed. The path in the unit has to exist.
 func TestUnitIsOneForSystemd(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no systemd")
 	}
+
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("systemd-analyze is not installed; the other tests have read the unit")
 	}
+
 	text, err := os.ReadFile(filepath.Join("..", "packaging", "theeye.service"))
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "theeye.service")
@@ -121,32 +131,33 @@ func TestUnitIsOneForSystemd(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Empty(t, string(out))
 
-	const tenths = "20" // of the 100 of a service that nothing holds back
+	const tenths = "20" // an unrestricted service has 100
 	out, err = exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--threshold="+tenths, file).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
-// The settings of packaging/theeye.env are settings, and none of them is a secret.
+// Every name in packaging/theeye.env is a setting, and none is a secret.
 func TestSettingsOfTheUnitAreKnown(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "packaging", "theeye.env"))
 	require.NoError(t, err)
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	page, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
 	require.NoError(t, err)
 	names := regexp.MustCompile(`(?m)^([^#\s=]+)=`).FindAllStringSubmatch(string(text), -1)
 	require.NotEmpty(t, names)
 	for _, name := range names {
-		require.Contains(t, string(readme), "`"+name[1]+"`")
+		require.Contains(t, string(page), "`"+name[1]+"`")
 		require.NotContains(t, name[1], "DATABASE_URL")
 	}
 }
 
-// The archives have what an installation needs. A stand-in for Go builds nothing.
+// The archives contain all files of an installation. A stub of Go builds nothing.
 func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("scripts/dist needs GNU tar")
 	}
+
 	root := checkout(t, "scripts/dist", "packaging", "docs", "LICENSE", "README.md", "CHANGELOG.md", "UPGRADING.md")
 	stub := "#!/bin/bash\nwhile [ \"$1\" != -o ]; do shift; done\ntouch \"$2/theeye\" \"$2/eyeload\"\n"
 	require.NoError(t, os.Mkdir(filepath.Join(root, "stubs"), 0o755))
@@ -159,7 +170,7 @@ func TestArchivesHoldWhatAnInstallationNeeds(t *testing.T) {
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md", "man/theeye.1"}
+	common := []string{"theeye", "eyeload", "LICENSE", "README.md", "UPGRADING.md", "docs/install.md", "docs/backup.md", "docs/configuration.md", "man/theeye.1"}
 	linux := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_linux_arm64.tar.gz"))
 	require.Subset(t, linux, append(common, "theeye.service", "theeye.env"))
 	darwin := archived(t, filepath.Join(root, "bin", "dist", "the-eye_1.2.3_darwin_arm64.tar.gz"))
@@ -181,6 +192,7 @@ func archived(t *testing.T, path string) []string {
 		if err == io.EOF {
 			return names
 		}
+
 		require.NoError(t, err)
 		_, name, _ := strings.Cut(header.Name, "/")
 		names = append(names, name)

@@ -11,12 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// licenceOf tells which licence a text is, if it is one that may be linked.
+// licenceOf returns the licence of a text, if code under it may be linked.
 func licenceOf(text string) string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
-	if strings.Contains(text, "mozilla public license version 2.0") { // it names the GPL, which it may be combined with
+	if strings.Contains(text, "mozilla public license version 2.0") { // its text mentions the GPL
 		return "MPL-2.0"
 	}
+
 	for _, never := range []string{
 		"gnu general public license", "gnu affero general public license", "gnu lesser general public license", "gnu library general public license",
 		"server side public license", "business source license", "elastic license", "commons clause",
@@ -25,6 +26,7 @@ func licenceOf(text string) string {
 			return ""
 		}
 	}
+
 	for _, known := range []struct{ name, text string }{
 		{"Apache-2.0", "apache license version 2.0"},
 		{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy"},
@@ -36,24 +38,30 @@ func licenceOf(text string) string {
 			return known.name
 		}
 	}
+
 	return ""
 }
 
-// linked are the modules that the programs are linked from, and where they lie.
+// linked returns the modules that the programs are linked from, and their folders.
 func linked(t *testing.T, system string) map[string]string {
 	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}`, "./cmd/theeye", "./cmd/eyeload")
-	list.Dir = ".."
-	list.Env = append(list.Environ(), "GOOS="+system, "CGO_ENABLED=0")
-	out, err := list.Output()
-	require.NoError(t, err)
 	modules := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			modules[path] = dir
+	for _, module := range []string{"..", filepath.Join("..", "eyeload")} {
+		list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}`, "./cmd/...")
+		list.Dir = module
+		list.Env = append(list.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+		out, err := list.Output()
+		require.NoError(t, err)
+		for line := range strings.Lines(string(out)) {
+			if path, dir, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+				modules[path] = dir
+			}
 		}
 	}
+
+	require.Contains(t, modules, "github.com/tsenart/vegeta/v12")
 	require.Contains(t, modules, "github.com/jackc/pgx/v5")
+
 	return modules
 }
 
@@ -69,17 +77,19 @@ func TestWhatIsLinkedHasALicenceThatMayBe(t *testing.T) {
 				if entry.IsDir() || !file.MatchString(entry.Name()) || strings.HasSuffix(entry.Name(), ".go") {
 					continue
 				}
+
 				found++
 				text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
 				require.NoError(t, err)
-				require.NotEmpty(t, licenceOf(string(text)), "%s: %s is no licence that may be linked; see docs/dependencies.md", path, entry.Name())
+				require.NotEmpty(t, licenceOf(string(text)), "%s: %s is not a licence whose code may be linked; see docs/dependencies.md", path, entry.Name())
 			}
+
 			require.Positive(t, found, "%s has no licence", path)
 		}
 	}
 }
 
-// A check that lets everything through would be none.
+// A check that accepts every licence would prove nothing.
 func TestLicencesAreToldApart(t *testing.T) {
 	t.Parallel()
 	const mit = "MIT License\n\nPermission is hereby granted, free of charge,\nto any person obtaining a copy of this software"

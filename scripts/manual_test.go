@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The manual has a page for each command, and is the same whenever it is made.
+// The manual has a page for each command, and every build gives the same files.
 func TestTheManual(t *testing.T) {
 	t.Parallel()
 	made := func() map[string]string {
@@ -24,8 +24,10 @@ func TestTheManual(t *testing.T) {
 			require.NoError(t, err)
 			found[filepath.Base(page)] = string(text)
 		}
+
 		return found
 	}
+
 	first := made()
 	require.Contains(t, first["theeye.1"], "The Eye 1.2.3")
 	require.Contains(t, first["theeye-app-update.1"], "no-rate-limit")

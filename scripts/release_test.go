@@ -40,6 +40,7 @@ func releaseNotes(t *testing.T, version string) (string, error) {
 	require.NoError(t, os.WriteFile(file, []byte(changelog), 0o600))
 	command := exec.CommandContext(t.Context(), "./release-notes", version, file)
 	said, err := command.Output()
+
 	return string(said), err
 }
 

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// longest is how many minutes a job may take before it is given up.
+// longest is the highest timeout of a job, in minutes.
 const longest = 90
 
 type workflow struct {
@@ -36,7 +36,7 @@ type step struct {
 	With map[string]string `yaml:"with"`
 }
 
-// mayWrite is everything that any job may write; the rest of the workflows read.
+// mayWrite lists every scope that a job may write; all other scopes are read-only.
 func mayWrite() map[string][]string {
 	return map[string][]string{
 		"codeql.yml analyze":   {"security-events"},
@@ -47,45 +47,54 @@ func mayWrite() map[string][]string {
 	}
 }
 
-// faults tells in what a workflow breaks the rules.
+// faults returns the rules that a workflow breaks.
 func faults(name string, content []byte) []string {
 	var w workflow
 	if err := yaml.Unmarshal(content, &w); err != nil {
 		return []string{err.Error()}
 	}
+
 	var found []string
 	add := func(format string, arguments ...any) { found = append(found, fmt.Sprintf(format, arguments...)) }
 	if w.Permissions.Kind != yaml.MappingNode || len(w.Permissions.Content) > 0 {
 		add("the permissions of the workflow are not {}")
 	}
+
 	for _, trigger := range []string{"pull_request_target", "workflow_run", "issue_comment"} {
 		if names(&w.On, trigger) {
-			add("%s gives a stranger's code our rights", trigger)
+			add("%s runs foreign code with this repository's rights", trigger)
 		}
 	}
+
 	for jobName, j := range w.Jobs {
 		where := "job " + jobName
 		if j.Permissions == nil {
 			add("%s: no permissions of its own", where)
 		}
+
 		for scope, right := range j.Permissions {
 			if right == "write" && !slices.Contains(mayWrite()[name+" "+jobName], scope) {
 				add("%s: may write %s", where, scope)
 			}
 		}
+
 		if j.Timeout < 1 || j.Timeout > longest {
 			add("%s: timeout-minutes is %d", where, j.Timeout)
 		}
+
 		if strings.HasSuffix(j.RunsOn, "-latest") {
-			add("%s: runs on whatever %s is that day", where, j.RunsOn)
+			add("%s: runs on %s, which changes", where, j.RunsOn)
 		}
+
 		for _, s := range append(j.Steps, step{Uses: j.Uses}) {
 			for _, fault := range s.faults() {
 				add("%s: %s", where, fault)
 			}
 		}
 	}
+
 	slices.Sort(found)
+
 	return found
 }
 
@@ -96,18 +105,21 @@ func (s step) faults() []string {
 			!regexp.MustCompile(`^# v\d+\.\d+\.\d+$`).MatchString(s.Uses.LineComment) {
 			found = append(found, strings.TrimSpace(uses+" "+s.Uses.LineComment)+" is not pinned by a commit with its version beside it")
 		}
+
 		if strings.HasPrefix(uses, "actions/checkout@") && s.With["persist-credentials"] != "false" {
-			found = append(found, "the checkout leaves its token behind")
+			found = append(found, "the checkout keeps its token")
 		}
 	}
-	// Not even what seems to be harmless: what is expanded becomes part of the script.
+
+	// Not even a harmless expression: its value becomes part of the script.
 	if strings.Contains(s.Run, "${{") {
-		found = append(found, "an expression inside a script; hand it over in env")
+		found = append(found, "an expression inside a script; pass it in env")
 	}
+
 	return found
 }
 
-// names tells whether a scalar, a list or a map has the name.
+// names reports whether a scalar, a list or a map contains the name.
 func names(node *yaml.Node, name string) bool {
 	return node.Value == name || slices.ContainsFunc(node.Content, func(n *yaml.Node) bool { return n.Value == name })
 }
@@ -122,6 +134,7 @@ func workflows(t *testing.T) map[string][]byte {
 		contents[filepath.Base(path)], err = os.ReadFile(path)
 		require.NoError(t, err)
 	}
+
 	return contents
 }
 
@@ -132,7 +145,7 @@ func TestWorkflowsKeepTheRules(t *testing.T) {
 	}
 }
 
-// A rule that finds nothing in a workflow that breaks them all would be none.
+// A workflow that breaks every rule shows that each rule is checked.
 func TestRulesFindWhatBreaksThem(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("testdata/wrong.yml")
@@ -140,21 +153,21 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 	require.Equal(t, []string{
 		"job a: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd is not pinned by a commit with its version beside it",
 		"job a: actions/checkout@v6 # v6.0.2 is not pinned by a commit with its version beside it",
-		"job a: an expression inside a script; hand it over in env",
+		"job a: an expression inside a script; pass it in env",
 		"job a: no permissions of its own",
-		"job a: runs on whatever ubuntu-latest is that day",
-		"job a: the checkout leaves its token behind",
-		"job a: the checkout leaves its token behind",
+		"job a: runs on ubuntu-latest, which changes",
+		"job a: the checkout keeps its token",
+		"job a: the checkout keeps its token",
 		"job a: timeout-minutes is 0",
 		"job b: a/b/.github/workflows/c.yml@main is not pinned by a commit with its version beside it",
 		"job b: may write contents",
 		"job b: timeout-minutes is 600",
-		"pull_request_target gives a stranger's code our rights",
+		"pull_request_target runs foreign code with this repository's rights",
 		"the permissions of the workflow are not {}",
 	}, faults("wrong.yml", content))
 }
 
-// One action at two commits is an update that was forgotten in one place.
+// An action that is pinned at two commits was not updated in one place.
 func TestAnActionIsPinnedOnce(t *testing.T) {
 	t.Parallel()
 	pins := map[string]string{}
@@ -164,9 +177,11 @@ func TestAnActionIsPinnedOnce(t *testing.T) {
 			if pin, seen := pins[found[1]]; seen {
 				require.Equal(t, pin, found[2], "%s: %s", name, found[1])
 			}
+
 			pins[found[1]] = found[2]
 		}
 	}
+
 	require.NotEmpty(t, pins)
 }
 
@@ -182,11 +197,12 @@ func TestWorkflowsCallTargetsThatAreThere(t *testing.T) {
 			called = append(called, call[1])
 		}
 	}
+
 	require.Contains(t, called, "e2e")
 	require.Contains(t, called, "dist")
 }
 
-// What dependabot is told to look after is there, and no module is forgotten.
+// Every module in the configuration of dependabot exists, and none is missing.
 func TestEveryModuleIsLookedAfter(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("../.github/dependabot.yml")
@@ -197,16 +213,21 @@ func TestEveryModuleIsLookedAfter(t *testing.T) {
 			Directories []string `yaml:"directories"`
 		} `yaml:"updates"`
 	}
+
 	require.NoError(t, yaml.Unmarshal(content, &dependabot))
 	require.Equal(t, "gomod", dependabot.Updates[0].Ecosystem)
 	modules := []string{"/"}
-	paths, err := filepath.Glob("../tools/*/go.mod")
+	inFolders, err := filepath.Glob("../*/go.mod")
 	require.NoError(t, err)
-	for _, path := range append(paths, "../tools/go.mod") {
+	inTools, err := filepath.Glob("../tools/*/go.mod")
+	require.NoError(t, err)
+	for _, path := range slices.Concat(inFolders, inTools) {
 		if path == "../tools/suite/go.mod" {
-			continue // go mod tidy would empty it: nothing of it is built
+			continue // it only pins tools, so go mod tidy would empty it
 		}
+
 		modules = append(modules, strings.TrimPrefix(filepath.Dir(path), ".."))
 	}
+
 	require.ElementsMatch(t, modules, dependabot.Updates[0].Directories)
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// kinds are the objects that the chart makes, by the document that describes them.
-func kinds() map[string][]string {
+// chartKinds are the objects that the chart makes, by the document that describes them.
+func chartKinds() map[string][]string {
 	return map[string][]string{
 		"api__v1":                             {"ConfigMap", "Pod", "Secret", "Service", "ServiceAccount"},
 		"apis__apps__v1":                      {"Deployment", "StatefulSet"},
@@ -26,66 +26,76 @@ const reference = "#/components/schemas/"
 
 func main() {
 	const arguments = 3
+
 	if len(os.Args) != arguments {
 		fmt.Fprintln(os.Stderr, "usage: schemas FOLDER-OF-THE-MODULE FOLDER-TO-WRITE")
 		os.Exit(1)
 	}
-	if err := write(os.Args[1], os.Args[2]); err != nil {
+
+	if err := writeSchemas(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "schemas:", err)
 		os.Exit(1)
 	}
 }
 
-// write cuts the schemas of all kinds: a small file for each, and what they share in
-// definitions.json.
-func write(module, to string) error {
+// writeSchemas extracts the schemas of all kinds: a small file for each, and the shared schemas
+// in definitions.json.
+func writeSchemas(module, to string) error {
 	shared := map[string]any{}
 	files := map[string]any{"definitions.json": map[string]any{"definitions": shared}}
-	for document, names := range kinds() {
-		all, err := read(filepath.Join(module, "api/openapi-spec/v3", document+"_openapi.json"))
+	for document, names := range chartKinds() {
+		all, err := readDocument(filepath.Join(module, "api/openapi-spec/v3", document+"_openapi.json"))
 		if err != nil {
 			return err
 		}
+
 		for _, name := range names {
-			id, err := find(all, name)
+			id, err := findKindID(all, name)
 			if err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
-			if err := collect(all, id, shared); err != nil {
+
+			if err := collectSchemas(all, id, shared); err != nil {
 				return fmt.Errorf("%s: %w", document, err)
 			}
+
 			files[fileName(document, name)] = map[string]any{
 				"allOf": []any{map[string]any{"$ref": "definitions.json#/definitions/" + id}, map[string]any{"required": []string{"apiVersion", "kind", "metadata"}}},
 			}
 		}
 	}
+
 	for name, content := range files {
 		text, err := json.Marshal(content)
 		if err != nil {
 			return fmt.Errorf("render %s: %w", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // it is committed, and for all to read
+
+		if err := os.WriteFile(filepath.Join(to, name), append(text, '\n'), 0o644); err != nil { //nolint:gosec // a public file
 			return fmt.Errorf("write: %w", err)
 		}
 	}
+
 	return nil
 }
 
-// fileName is where kubeconform looks for a kind: deployment-apps-v1.json.
+// fileName returns the name under which kubeconform expects a kind: deployment-apps-v1.json.
 func fileName(document, kind string) string {
 	parts := strings.Split(document, "__")
 	group, _, _ := strings.Cut(parts[1], ".")
 	if parts[0] == "api" {
 		return strings.ToLower(kind) + "-v1.json"
 	}
+
 	return strings.ToLower(kind) + "-" + group + "-" + parts[2] + ".json"
 }
 
-func read(name string) (map[string]any, error) {
-	text, err := os.ReadFile(name) //nolint:gosec // it is named by the one who runs it
+func readDocument(name string) (map[string]any, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // the caller names the folder
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
+
 	var document struct {
 		Components struct {
 			Schemas map[string]any `json:"schemas"`
@@ -94,43 +104,48 @@ func read(name string) (map[string]any, error) {
 	if err := json.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+
 	return document.Components.Schemas, nil
 }
 
-// find returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document describes
-// what others of its version refer to as well, so the id alone does not tell.
-func find(all map[string]any, kind string) (string, error) {
+// findKindID returns the id of a kind: io.k8s.api.apps.v1.Deployment. A document also contains
+// schemas that are not kinds of its own, so the end of the id alone is not enough.
+func findKindID(all map[string]any, kind string) (string, error) {
 	for id, schema := range all {
 		object, isObject := schema.(map[string]any)
 		if isObject && strings.HasSuffix(id, "."+kind) && object["x-kubernetes-group-version-kind"] != nil {
 			return id, nil
 		}
 	}
+
 	return "", errors.New("no kind " + kind)
 }
 
-// collect puts a schema, and all that it refers to, into shared.
-func collect(all map[string]any, id string, shared map[string]any) error {
+// collectSchemas adds a schema, and all schemas that it refers to, to shared.
+func collectSchemas(all map[string]any, id string, shared map[string]any) error {
 	if shared[id] != nil {
 		return nil
 	}
+
 	schema, found := all[id]
 	if !found {
-		return errors.New("nothing is called " + id)
+		return errors.New("there is no schema " + id)
 	}
+
 	var refers []string
-	shared[id] = strict(schema, &refers)
+	shared[id] = makeStrict(schema, &refers)
 	for _, other := range refers {
-		if err := collect(all, other, shared); err != nil {
+		if err := collectSchemas(all, other, shared); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// strict copies a schema without what only people read, refuses members that are
-// unknown, and notes what it refers to.
-func strict(schema any, refers *[]string) any {
+// makeStrict copies a schema without descriptions, rejects unknown members, and records the
+// schemas that it refers to.
+func makeStrict(schema any, refers *[]string) any {
 	switch s := schema.(type) {
 	case map[string]any:
 		made := map[string]any{}
@@ -142,33 +157,38 @@ func strict(schema any, refers *[]string) any {
 				*refers = append(*refers, id)
 				made[key] = "#/definitions/" + id
 			case key == "properties":
-				made[key] = each(value, refers)
+				made[key] = makePropertiesStrict(value, refers)
 			case key == "description" || key == "default" || key == "format" || strings.HasPrefix(key, "x-kubernetes-"):
 			default:
-				made[key] = strict(value, refers)
+				made[key] = makeStrict(value, refers)
 			}
 		}
+
 		if made["properties"] != nil && made["additionalProperties"] == nil {
 			made["additionalProperties"] = false
 		}
+
 		return made
 	case []any:
 		made := make([]any, len(s))
 		for i, value := range s {
-			made[i] = strict(value, refers)
+			made[i] = makeStrict(value, refers)
 		}
+
 		return made
 	}
+
 	return schema
 }
 
-// each treats the values alone: a property may be called description.
-func each(properties any, refers *[]string) any {
+// makePropertiesStrict changes the values alone: a property may be called description.
+func makePropertiesStrict(properties any, refers *[]string) any {
 	made := map[string]any{}
 	if all, isObject := properties.(map[string]any); isObject {
 		for name, schema := range all {
-			made[name] = strict(schema, refers)
+			made[name] = makeStrict(schema, refers)
 		}
 	}
+
 	return made
 }

@@ -10,45 +10,53 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// administer builds a command that works on applications and keys.
-func administer[T any](use, short string, args int, do func(ctx context.Context, a app.Admin, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
-	return onDatabase(app.WithAdmin, use, short, args, do, show)
+// newAdminCommand builds a command that manages applications and keys.
+func newAdminCommand[T any](use, short string, args int, do func(ctx context.Context, a *access.Registry, args []string) (T, error), show func(w *tabwriter.Writer, answer T)) *cobra.Command {
+	return newDatabaseCommand(cli.WithAdmin, use, short, args, do, show)
 }
 
-// onDatabase builds a command that works on the database with a tool. show prints
-// the answer for people; --json prints it as the API would.
-func onDatabase[A, T any](with func(context.Context, config.Config, func(A) error) error, use, short string, args int,
+// newDatabaseCommand builds a command that runs a tool on the database. show prints
+// the answer as text; --json prints it as the API would.
+func newDatabaseCommand[A, T any](with func(context.Context, config.Config, func(A) error) error, use, short string, args int,
 	do func(ctx context.Context, tool A, args []string) (T, error), show func(w *tabwriter.Writer, answer T),
 ) *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.ExactArgs(args),
+		Use:   use,
+		Short: short,
+		Args:  cobra.ExactArgs(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			return with(cmd.Context(), c, func(tool A) error {
 				answer, err := do(cmd.Context(), tool, args)
 				if err != nil {
 					return err
 				}
+
 				if asJSON {
 					text, err := json.MarshalIndent(answer, "", "  ")
 					if err != nil {
 						return fmt.Errorf("render the answer: %w", err)
 					}
-					return say(cmd, string(text)+"\n")
+
+					return printText(cmd, string(text)+"\n")
 				}
+
 				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				show(w, answer)
 				if err := w.Flush(); err != nil {
 					return fmt.Errorf("print: %w", err)
 				}
+
 				return nil
 			})
 		},
@@ -59,46 +67,51 @@ func onDatabase[A, T any](with func(context.Context, config.Config, func(A) erro
 }
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Administer the keys of applications"}
-	var spec app.KeySpec
+	cmd := &cobra.Command{Use: "key", Short: "Manage the keys of applications"}
+	var spec access.KeySpec
 	var scopes []string
 	var lifetime time.Duration
-	create := administer("create APPLICATION", "Make a key and print it, once; it works everywhere within a second", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.CreatedKey, error) {
+	create := newAdminCommand("create APPLICATION", "Create a key and print it, once; every replica accepts it within a second", 1,
+		func(ctx context.Context, a *access.Registry, args []string) (access.CreatedKey, error) {
 			for _, scope := range scopes {
-				spec.Scopes = append(spec.Scopes, app.Scope(scope))
+				spec.Scopes = append(spec.Scopes, access.Scope(scope))
 			}
+
 			if lifetime != 0 {
 				at := time.Now().Add(lifetime)
 				spec.ExpiresAt = &at
 			}
+
 			return a.CreateKey(ctx, args[0], spec)
-		}, func(w *tabwriter.Writer, made app.CreatedKey) {
-			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush tells
+		}, func(w *tabwriter.Writer, made access.CreatedKey) {
+			fmt.Fprintf(w, "%s\n", made.Text) //nolint:errcheck // Flush returns the error
 		})
-	create.Flags().StringSliceVar(&scopes, "scope", []string{"ingest"}, "What the key may do: ingest, read, admin")
-	create.Flags().BoolVar(&spec.OrganisationWide, "organisation-wide", false, "Let the key read what all applications sent")
+	create.Flags().StringSliceVar(&scopes, "scope", []string{"ingest"}, "Scopes of the key: ingest, read, admin")
+	create.Flags().BoolVar(&spec.OrganisationWide, "organisation-wide", false, "Let the key read the events of all applications")
 	create.Flags().StringVar(&spec.Description, "description", "", "What the key is for")
-	create.Flags().DurationVar(&lifetime, "expires-in", 0, "How long the key works; 0 is for ever")
-	list := administer("list APPLICATION", "List an application's keys, without their secrets", 1,
-		func(ctx context.Context, a app.Admin, args []string) ([]app.Key, error) { return a.Keys(ctx, args[0]) }, showKeys)
-	revoke := administer("revoke APPLICATION KEY_ID", "End a key; it stops working everywhere within 5 s", 2,
-		func(ctx context.Context, a app.Admin, args []string) (map[string]string, error) {
+	create.Flags().DurationVar(&lifetime, "expires-in", 0, "Lifetime of the key; 0 means that it does not expire")
+	list := newAdminCommand("list APPLICATION", "List an application's keys, without their secrets", 1,
+		func(ctx context.Context, a *access.Registry, args []string) ([]access.Key, error) {
+			return a.ListKeys(ctx, args[0])
+		}, showKeys)
+	revoke := newAdminCommand("revoke APPLICATION KEY_ID", "Revoke a key; every replica rejects it within 5 s", 2,
+		func(ctx context.Context, a *access.Registry, args []string) (map[string]string, error) {
 			return map[string]string{"revoked": args[1]}, a.RevokeKey(ctx, args[0], args[1])
 		}, func(w *tabwriter.Writer, answer map[string]string) {
-			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush tells
+			fmt.Fprintf(w, "revoked %s\n", answer["revoked"]) //nolint:errcheck // Flush returns the error
 		})
 	cmd.AddCommand(create, list, revoke, newKeyBootstrap())
 	return cmd
 }
 
-func showKeys(w *tabwriter.Writer, keys []app.Key) {
-	fmt.Fprintln(w, "KEY ID\tSCOPES\tORGANISATION-WIDE\tCREATED\tSTATE\tDESCRIPTION") //nolint:errcheck // Flush tells
+func showKeys(w *tabwriter.Writer, keys []access.Key) {
+	fmt.Fprintln(w, "KEY ID\tSCOPES\tORGANISATION-WIDE\tCREATED\tSTATE\tDESCRIPTION") //nolint:errcheck // Flush returns the error
 	for _, key := range keys {
 		scopes := make([]string, len(key.Scopes))
 		for i, scope := range key.Scopes {
 			scopes[i] = string(scope)
 		}
+
 		state := "active"
 		switch {
 		case key.RevokedAt != nil:
@@ -106,6 +119,7 @@ func showKeys(w *tabwriter.Writer, keys []app.Key) {
 		case key.ExpiresAt != nil && key.ExpiresAt.Before(time.Now()):
 			state = "expired"
 		}
+
 		fmt.Fprintf(w, "%s\t%s\t%t\t%s\t%s\t%s\n", key.ID, strings.Join(scopes, ","), key.OrganisationWide, //nolint:errcheck // as above
 			key.CreatedAt.UTC().Format(time.RFC3339), state, key.Description)
 	}

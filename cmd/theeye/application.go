@@ -10,83 +10,109 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-func newApp() *cobra.Command {
-	cmd := &cobra.Command{Use: "app", Short: "Administer applications, the trusted clients"}
-	var spec app.ApplicationSpec
+func newApplication() *cobra.Command {
+	cmd := &cobra.Command{Use: "app", Short: "Manage applications, the systems that send events"}
+	var spec access.ApplicationSpec
 	rate := 0
-	create := administer("create NAME", "Make an application", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
+	create := newAdminCommand("create NAME", "Create an application", 1,
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
 			spec.Name = args[0]
 			if rate != 0 {
 				spec.RateLimit = &rate
 			}
+
 			return a.CreateApplication(ctx, spec)
-		}, func(w *tabwriter.Writer, made app.Application) { showApplications(w, []app.Application{made}) })
-	create.Flags().IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
+		}, func(w *tabwriter.Writer, made access.Application) { showApplications(w, []access.Application{made}) })
+	create.Flags().IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
 	create.Flags().StringSliceVar(&spec.AllowedOrigins, "allowed-origin", nil, originUsage)
-	list := administer("list", "List the applications", 0,
-		func(ctx context.Context, a app.Admin, _ []string) ([]app.Application, error) {
-			return a.Applications(ctx)
+	list := newAdminCommand("list", "List the applications", 0,
+		func(ctx context.Context, a *access.Registry, _ []string) ([]access.Application, error) {
+			return a.ListApplications(ctx)
 		}, showApplications)
-	cmd.AddCommand(create, list, newApplicationUpdate(), newSwitch("disable NAME", "Turn an application's keys away", true), newSwitch("enable NAME", "Let an application's keys in again", false))
+	cmd.AddCommand(
+		create,
+		list,
+		newApplicationUpdate(),
+		newApplicationSwitch("disable NAME", "Reject an application's keys", true),
+		newApplicationSwitch("enable NAME", "Accept an application's keys again", false),
+	)
 	return cmd
 }
 
-const originUsage = "An `ORIGIN` whose browsers may call, such as https://www.example.com; may be repeated. '*' (quoted) is any"
+const originUsage = "An `ORIGIN` from which browsers may call, such as https://www.example.com; may be repeated. '*' (quoted) allows any"
 
-// newApplicationUpdate changes what is given and leaves the rest.
+// newApplicationUpdate changes the given members and leaves the rest.
 func newApplicationUpdate() *cobra.Command {
 	var rate int
 	var unlimited, noOrigin, disable, enable bool
 	var origins []string
 	var flags *pflag.FlagSet
-	cmd := administer("update NAME", "Change an application: what is given, and nothing else", 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			var patch app.ApplicationPatch
+	cmd := newAdminCommand("update NAME", "Change an application; members without a flag stay as they are", 1,
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
+			var patch access.ApplicationPatch
 			if disable || enable {
-				patch = app.Disabled(disable)
+				patch.Disabled = access.Some(disable)
 			}
+
 			if flags.Changed("rate-limit") || unlimited {
-				patch = app.RateLimited(patch, rate)
+				patch.RateLimit = newRateLimit(rate)
 			}
+
 			if len(origins) > 0 || noOrigin {
-				patch = app.AllowingOrigins(patch, origins)
+				patch.AllowedOrigins = access.Some(origins)
 			}
-			if patch.Empty() {
-				return app.Application{}, usageError{errors.New("say what is to change: --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
+
+			if patch.IsEmpty() {
+				return access.Application{}, usageError{errors.New("nothing to change: give --rate-limit, --no-rate-limit, --allowed-origin, --no-allowed-origin, --disable or --enable")}
 			}
+
 			return a.UpdateApplication(ctx, args[0], patch)
-		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+		}, func(w *tabwriter.Writer, changed access.Application) {
+			showApplications(w, []access.Application{changed})
+		})
 	flags = cmd.Flags()
-	flags.IntVar(&rate, "rate-limit", 0, "Events a second; 0 is none")
-	flags.BoolVar(&unlimited, "no-rate-limit", false, "Take the rate limit away")
-	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Those before are replaced")
-	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Let no browser call")
-	flags.BoolVar(&disable, "disable", false, "Turn the application's keys away")
-	flags.BoolVar(&enable, "enable", false, "Let the application's keys in again")
+	flags.IntVar(&rate, "rate-limit", 0, "Events per second; 0 means no limit")
+	flags.BoolVar(&unlimited, "no-rate-limit", false, "Remove the rate limit")
+	flags.StringSliceVar(&origins, "allowed-origin", nil, originUsage+". Replaces the previous origins")
+	flags.BoolVar(&noOrigin, "no-allowed-origin", false, "Allow no browser to call")
+	flags.BoolVar(&disable, "disable", false, "Reject the application's keys")
+	flags.BoolVar(&enable, "enable", false, "Accept the application's keys again")
 	for _, pair := range [][2]string{{"rate-limit", "no-rate-limit"}, {"allowed-origin", "no-allowed-origin"}, {"disable", "enable"}} {
 		cmd.MarkFlagsMutuallyExclusive(pair[0], pair[1])
 	}
+
 	return cmd
 }
 
-func newSwitch(use, short string, disabled bool) *cobra.Command {
-	return administer(use, short, 1,
-		func(ctx context.Context, a app.Admin, args []string) (app.Application, error) {
-			return a.UpdateApplication(ctx, args[0], app.Disabled(disabled))
-		}, func(w *tabwriter.Writer, changed app.Application) { showApplications(w, []app.Application{changed}) })
+// newRateLimit is the rate limit that a flag asks for; 0 removes the limit.
+func newRateLimit(rate int) access.Optional[int] {
+	if rate == 0 {
+		return access.Null[int]()
+	}
+
+	return access.Some(rate)
 }
 
-func showApplications(w *tabwriter.Writer, applications []app.Application) {
-	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush tells
+func newApplicationSwitch(use, short string, disabled bool) *cobra.Command {
+	return newAdminCommand(use, short, 1,
+		func(ctx context.Context, a *access.Registry, args []string) (access.Application, error) {
+			return a.UpdateApplication(ctx, args[0], access.ApplicationPatch{Disabled: access.Some(disabled)})
+		}, func(w *tabwriter.Writer, changed access.Application) {
+			showApplications(w, []access.Application{changed})
+		})
+}
+
+func showApplications(w *tabwriter.Writer, applications []access.Application) {
+	fmt.Fprintln(w, "NAME\tDISABLED\tRATE LIMIT\tALLOWED ORIGINS") //nolint:errcheck // Flush returns the error
 	for _, one := range applications {
 		rate := "none"
 		if one.RateLimit != nil {
 			rate = fmt.Sprintf("%d/s", *one.RateLimit)
 		}
+
 		fmt.Fprintf(w, "%s\t%t\t%s\t%s\n", one.Name, one.Disabled, rate, strings.Join(one.AllowedOrigins, " ")) //nolint:errcheck // as above
 	}
 }

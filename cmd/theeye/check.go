@@ -7,76 +7,89 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/kube"
 )
 
-// newCheck makes the command that `helm test` runs.
+// newCheck builds the command that `helm test` runs.
 func newCheck() *cobra.Command {
-	const standard = time.Minute
+	const defaultPatience = time.Minute
 	var url string
 	var patience time.Duration
 	cmd := &cobra.Command{
-		Use: "check", Short: "Post an event to a running service, read it back and erase it", Args: cobra.NoArgs,
+		Use:   "check",
+		Short: "Post an event to a running service, read it back and erase it",
+		Args:  cobra.NoArgs,
 		Long: `Post an event to a running service, read it back and erase it, as a client would.
-A key for it is made in the database and revoked at the end; the application
-theeye-check, to which it belongs, stays.`,
+The command creates a key in the database for this and revokes it at the end. The
+application theeye-check, to which the key belongs, stays.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("url") {
 				url = os.Getenv(urlVariable)
 			}
-			c, err := load(cmd)
+
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			err = app.Check(cmd.Context(), c, url, patience)
-			if errors.Is(err, app.ErrURL) {
+
+			err = cli.CheckService(cmd.Context(), c, url, patience)
+			if errors.Is(err, cli.ErrURL) {
 				return usageError{err}
 			}
+
 			if err != nil {
 				return err
 			}
-			return say(cmd, "an event was posted, read back and erased\n")
+
+			return printText(cmd, "an event was posted, read back and erased\n")
 		},
 	}
 	bindDatabaseFlags(cmd)
 	cmd.Flags().StringVar(&url, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
-	cmd.Flags().DurationVar(&patience, "timeout", standard, "How long it may take")
+	cmd.Flags().DurationVar(&patience, "timeout", defaultPatience, "Time limit of the check")
 	return cmd
 }
 
-// newKeyBootstrap makes the command that the chart runs once.
+// newKeyBootstrap builds the command that the chart runs once.
 func newKeyBootstrap() *cobra.Command {
-	var o app.BootstrapOptions
+	var o cli.BootstrapOptions
 	cmd := &cobra.Command{
-		Use: "bootstrap APPLICATION", Short: "In a pod of Kubernetes: make an admin key and keep it in a Secret, once", Args: cobra.ExactArgs(1),
-		Long: `In a pod of Kubernetes: make an application and an admin key of it, and put the key
-into a Secret that exists, under "key". A Secret that holds a key is left as it is,
-so that it can be run any number of times. The pod's account needs the verbs get and
+		Use:   "bootstrap APPLICATION",
+		Short: "In a Kubernetes pod: create an admin key once and store it in a Secret",
+		Args:  cobra.ExactArgs(1),
+		Long: `In a Kubernetes pod: create an application and an admin key for it, and store the key
+in an existing Secret, under "key". A Secret that holds a key already stays unchanged,
+so the command is safe to repeat. The pod's service account needs the verbs get and
 patch on that Secret.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Application = args[0]
 			if o.Secret == "" {
 				return usageError{errors.New("--secret is required")}
 			}
-			c, err := load(cmd)
+
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			cluster, err := app.InCluster(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+
+			cluster, err := kube.InClusterConfig(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), kube.ServiceAccountFolder)
 			if err != nil {
 				return err
 			}
-			made, err := app.Bootstrap(cmd.Context(), c, cluster, o)
+
+			made, err := cli.BootstrapKey(cmd.Context(), c, cluster, o)
 			switch {
 			case err != nil:
 				return err
 			case made:
-				return say(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
+				return printText(cmd, "an admin key of "+o.Application+" is in Secret "+o.Secret+"\n")
 			}
-			return say(cmd, "Secret "+o.Secret+" holds a key; nothing was done\n")
+
+			return printText(cmd, "Secret "+o.Secret+" holds a key already; nothing was changed\n")
 		},
 	}
 	bindDatabaseFlags(cmd)
-	cmd.Flags().StringVar(&o.Secret, "secret", "", "`NAME` of the Secret that keeps the key")
+	cmd.Flags().StringVar(&o.Secret, "secret", "", "`NAME` of the Secret for the key")
 	return cmd
 }

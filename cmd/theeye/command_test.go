@@ -14,11 +14,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// unreachable is a database that nobody serves, with a password that must not be seen.
+// unreachable is a database that no server serves, with a password that must stay hidden.
 const (
 	canary      = "canary-Zx81"
 	unreachable = "postgres://theeye:" + canary + "@127.0.0.1:1/theeye"
@@ -60,7 +60,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "setting out of bounds", environ: []string{database}, arguments: "serve --http-budget 1ms", code: 78, says: "http.budget"},
 		{name: "no database", arguments: "serve", code: 78, says: "THEEYE_DATABASE_URL"},
 		{name: "no database to migrate", arguments: "migrate up", code: 78, says: "THEEYE_DATABASE_URL"},
-		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + taken(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
+		{name: "address in use", environ: []string{database}, arguments: "serve --http-listen " + takenAddress(t) + " --ops-listen 127.0.0.1:0", code: 78, says: "address already in use; choose another address with --http-listen or THEEYE_HTTP_LISTEN"},
 		{name: "serve, unreachable", environ: []string{database}, arguments: "serve --database-startup-timeout 300ms --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0", code: 69, says: "database"},
 		{name: "migrate, unreachable", environ: []string{database}, arguments: "migrate up", code: 69, says: "database"},
 		{name: "administer, unreachable", environ: []string{database}, arguments: "app list", code: 69, says: "database"},
@@ -75,7 +75,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// A pooler that refuses what the service needs is told at once, with what to set.
+// A pooler that rejects a setting of the service is reported at once, with the remedy.
 func TestAPoolerThatIsNotToldOf(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -84,7 +84,7 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 		pooler string
 		says   string
 	}{
-		{pgtest.BouncerRefusesParameters, "none", "set database.pooler to transaction"},
+		{pgtest.BouncerRejectsParameters, "none", "set database.pooler to transaction"},
 		{pgtest.BouncerInStatementMode, "transaction", "set pool_mode of PgBouncer to transaction"},
 	} {
 		environ := []string{"THEEYE_DATABASE_URL=" + database.BouncerDSN(t, c.mode), "THEEYE_DATABASE_POOLER=" + c.pooler}
@@ -96,8 +96,8 @@ func TestAPoolerThatIsNotToldOf(t *testing.T) {
 	}
 }
 
-// taken is an address that somebody listens on until the test ends.
-func taken(t *testing.T) string {
+// takenAddress returns an address on which a listener runs until the test ends.
+func takenAddress(t *testing.T) string {
 	t.Helper()
 	var listen net.ListenConfig
 	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -128,8 +128,8 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	}
 }
 
-// fresh makes an empty database and returns the variable that names it.
-func fresh(t *testing.T, name string) string {
+// newDatabase creates an empty database and returns the variable that names it.
+func newDatabase(t *testing.T, name string) string {
 	t.Helper()
 	database := pgtest.New(t)
 	name = "empty_" + name
@@ -144,13 +144,14 @@ func fresh(t *testing.T, name string) string {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	environ := []string{fresh(t, "migrate")}
+	environ := []string{newDatabase(t, "migrate")}
 	serve := []string{"serve", "--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}
 	for _, arguments := range [][]string{serve, {"app", "list"}} {
 		code, _, errOut := finish(t, environ, arguments...)
 		require.Equal(t, 78, code, errOut)
 		require.Contains(t, errOut, "theeye migrate up")
 	}
+
 	code, out, errOut := finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.Regexp(t, `(?m)^1 +00001_\S+ +no$`, out)
@@ -164,10 +165,11 @@ func TestMigrate(t *testing.T) {
 	for range processes {
 		go func() {
 			command := theeye(environ, "migrate", "up")
-			text, _ := command.CombinedOutput() // the code tells
+			text, _ := command.CombinedOutput() // the exit code is checked
 			ends <- end{command.ProcessState.ExitCode(), string(text)}
 		}()
 	}
+
 	applied := 0
 	for range processes {
 		one := <-ends
@@ -175,10 +177,11 @@ func TestMigrate(t *testing.T) {
 		require.Contains(t, one.text, "the schema is current")
 		applied += strings.Count(one.text, "applied ")
 	}
+
 	code, out, errOut = finish(t, environ, "migrate", "status")
 	require.Zero(t, code, errOut)
 	require.NotContains(t, out, " no\n")
-	require.Equal(t, strings.Count(out, "\n")-1, applied, "each step was told once")
+	require.Equal(t, strings.Count(out, "\n")-1, applied, "each step was printed once")
 	code, out, errOut = finish(t, environ, "migrate", "up")
 	require.Zero(t, code, errOut)
 	require.Equal(t, "nothing to do: the schema is current\n", out)
@@ -236,7 +239,7 @@ func TestApplicationsAndKeys(t *testing.T) {
 	becomes(http.StatusOK)
 	code, _, errOut := finish(t, environ, "app", "update", "shop")
 	require.Equal(t, 64, code)
-	require.Contains(t, errOut, "say what is to change")
+	require.Contains(t, errOut, "nothing to change")
 	ask("key", "revoke", "shop", fmt.Sprint(key["key_id"]))
 	becomes(http.StatusUnauthorized)
 
@@ -254,7 +257,7 @@ func TestApplicationsAndKeys(t *testing.T) {
 	}
 }
 
-// addressOf is where a program that is ready says that it listens.
+// addressOf returns the address on which a ready program says that it listens.
 func addressOf(t *testing.T, r *running) string {
 	t.Helper()
 	for line := range strings.Lines(r.log.String()) {
@@ -266,6 +269,7 @@ func addressOf(t *testing.T, r *running) string {
 			return entry.Listen
 		}
 	}
+
 	require.FailNow(t, "no address", "%s", r.log)
 	return ""
 }

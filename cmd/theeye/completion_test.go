@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// completions are what the program answers to a shell that completes the last argument.
+// completions returns the program's completions of the last argument.
 func completions(t *testing.T, environ []string, arguments ...string) []string {
 	t.Helper()
 	code, out, _ := finish(t, environ, append([]string{"__complete"}, arguments...)...)
@@ -27,12 +27,14 @@ func TestCompletion(t *testing.T) {
 		answer := s.Do(t, http.MethodPut, "/v1/event-types/"+of, `{"schema":{},"mode":"observe"}`)
 		require.Less(t, answer.Status, 300, "%s", answer.Body)
 	}
+
 	applications := []string{}
 	code, out, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}, "app", "list")
 	require.Zero(t, code, errOut)
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n")[1:] {
 		applications = append(applications, strings.Fields(line)[0])
 	}
+
 	require.NotEmpty(t, applications)
 
 	database := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
@@ -56,9 +58,10 @@ func TestCompletion(t *testing.T) {
 	} {
 		require.Equal(t, want, completions(t, database, strings.Split(typed, " ")...), typed)
 	}
+
 	require.Equal(t, []string{"form", "page"}, completions(t, client, "export", "--category", ""))
 	require.Equal(t, []string{"leave", "view"}, completions(t, client, "export", "--category", "page", "--name", ""))
 	for _, typed := range []string{"app disable ", "event-type get ", "export --category "} {
-		require.Empty(t, completions(t, away, strings.Split(typed, " ")...), "nobody to ask is no error")
+		require.Empty(t, completions(t, away, strings.Split(typed, " ")...), "an unreachable database is not an error")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
-// composeService is what the tests want to know of a service of compose.yaml.
+// composeService holds the members of a service in compose.yaml that the tests check.
 type composeService struct {
 	Image       string
 	Build       struct{ Args map[string]string }
@@ -35,8 +35,8 @@ type composeService struct {
 	StopGrace   time.Duration                         `yaml:"stop_grace_period"`
 }
 
-// compose reads compose.yaml as Docker does when no variable is set.
-func compose(t *testing.T) map[string]composeService {
+// readCompose reads compose.yaml as Docker does when no variable is set.
+func readCompose(t *testing.T) map[string]composeService {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "compose.yaml"))
 	require.NoError(t, err)
@@ -51,8 +51,8 @@ func compose(t *testing.T) map[string]composeService {
 	return file.Services
 }
 
-// understood tells whether the program would take a command line.
-func understood(t *testing.T, words []string) {
+// requireUnderstood requires that the program accepts a command line.
+func requireUnderstood(t *testing.T, words []string) {
 	t.Helper()
 	command, rest, err := program.Root().Find(words)
 	require.NoError(t, err, words)
@@ -63,15 +63,16 @@ func understood(t *testing.T, words []string) {
 
 func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	require.Len(t, services, 3)
 	for _, name := range []string{"theeye", "migrate"} {
 		service := services[name]
 		environ := make([]string, 0, len(service.Environment))
 		for variable, value := range service.Environment {
-			require.Truef(t, strings.HasPrefix(variable, "THEEYE_"), "%s would not be looked at", variable)
+			require.Truef(t, strings.HasPrefix(variable, "THEEYE_"), "%s is not a setting", variable)
 			environ = append(environ, variable+"="+value)
 		}
+
 		settings, err := config.Load(config.Sources{Environ: environ})
 		require.NoError(t, err)
 		require.NoError(t, settings.RequireDatabase())
@@ -79,19 +80,21 @@ func TestComposeGivesTheServiceWhatItKnows(t *testing.T) {
 		if len(service.Command) == 0 {
 			service.Command = []string{"serve"} // the image's
 		}
-		understood(t, service.Command)
+
+		requireUnderstood(t, service.Command)
 		require.True(t, service.ReadOnly)
 		require.Equal(t, []string{"ALL"}, service.CapDrop)
 		require.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt)
 		require.Contains(t, service.Build.Args, "VERSION")
 		require.Contains(t, service.Build.Args, "REVISION")
 	}
+
 	require.Equal(t, services["theeye"].Image, services["migrate"].Image)
 }
 
 func TestComposeFitsTheDefaults(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	service := services["theeye"]
 	defaults, err := config.Load(config.Sources{})
 	require.NoError(t, err)
@@ -101,6 +104,7 @@ func TestComposeFitsTheDefaults(t *testing.T) {
 		require.NoError(t, err)
 		ports = append(ports, "127.0.0.1:"+port+":"+port)
 	}
+
 	require.Equal(t, ports, service.Ports, "to this machine alone")
 	require.Empty(t, services["migrate"].Ports)
 	require.Empty(t, services["postgres"].Ports)
@@ -108,12 +112,12 @@ func TestComposeFitsTheDefaults(t *testing.T) {
 	require.Greater(t, service.Healthcheck.StartPeriod, defaults.Database.StartupTimeout)
 	probe := service.Healthcheck.Test
 	require.Equal(t, []string{"CMD", "/theeye"}, probe[:2], "the image has no shell")
-	understood(t, probe[2:])
+	requireUnderstood(t, probe[2:])
 }
 
 func TestComposeStartsInOrderAndPins(t *testing.T) {
 	t.Parallel()
-	services := compose(t)
+	services := readCompose(t)
 	require.Equal(t, "service_completed_successfully", services["theeye"].DependsOn["migrate"].Condition)
 	require.Equal(t, "service_healthy", services["theeye"].DependsOn["postgres"].Condition)
 	require.Equal(t, "service_healthy", services["migrate"].DependsOn["postgres"].Condition)
@@ -124,7 +128,7 @@ func TestComposeStartsInOrderAndPins(t *testing.T) {
 	require.NotEmpty(t, postgres.Healthcheck.Test)
 }
 
-// What the documents tell people to type has to be understood too.
+// The program must also accept the commands in the documents.
 func TestDocumentedContainerCommandsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -132,9 +136,10 @@ func TestDocumentedContainerCommandsAreUnderstood(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		require.NoError(t, err)
 		for _, line := range regexp.MustCompile(`docker compose run --rm theeye ([^\n#]*)`).FindAllStringSubmatch(string(text), -1) {
-			understood(t, strings.Fields(line[1]))
+			requireUnderstood(t, strings.Fields(line[1]))
 			found++
 		}
 	}
+
 	require.GreaterOrEqual(t, found, 6)
 }

@@ -18,25 +18,25 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// The budget that requests are answered within, and what a busy machine may add, on which
-// the clients wait for a processor as well. That it is kept to the millisecond is tested
-// with a clock that stands still meanwhile, in internal/ingest.
+// The budget within which requests are answered, and the time that a busy machine may add,
+// where the clients wait for a processor as well. internal/ingest tests the budget to the
+// millisecond, with an injected clock.
 const (
 	budget  = 5 * time.Second
 	slack   = 25 * time.Second
 	clients = 16
-	// pause is how long a client waits that was told to come again.
+	// pause is the wait of a client before it tries again.
 	pause = 50 * time.Millisecond
 )
 
-// site is a served database under load, and what is known of every event sent.
-type site struct {
+// crashRig is a served database under load, with the record of every event sent.
+type crashRig struct {
 	database *pgtest.Database
 	client   *apptest.Client
 	oracle   *apptest.Oracle
@@ -45,19 +45,20 @@ type site struct {
 
 	unknown, acknowledged atomic.Int64
 	slowest               atomic.Int64
-	// odd is an answer that nobody should get.
+	// odd holds answers that no client should get.
 	odd atomic.Pointer[apptest.Answer]
-	// answered counts the answers that each client of the load got.
+	// answered counts the answers to each client of the load.
 	answered [clients]atomic.Int64
 	sessions []uuid.UUID
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T) *crashRig {
 	t.Helper()
-	s := &site{database: pgtest.Dedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
+	s := &crashRig{database: pgtest.NewDedicated(t), oracle: apptest.NewOracle(), address: freeAddress(t), ops: freeAddress(t)}
 	for range 20 {
 		s.sessions = append(s.sessions, uuid.New())
 	}
+
 	environ := []string{"THEEYE_DATABASE_URL=" + s.database.DSN()}
 	code, out, errOut := finish(t, environ, "app", "create", "shop")
 	require.Zero(t, code, out+errOut)
@@ -68,9 +69,8 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// freeAddress is below the ports that clients are given. Whoever knocks at such a
-// port again and again while nobody listens ends up connected to himself, and the
-// port is taken.
+// freeAddress returns an address below the ephemeral ports. A client that keeps connecting to
+// an ephemeral port without a listener can end up connected to itself, and the port is taken.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	const from, to, tries = 10_000, 30_000, 100
@@ -78,16 +78,17 @@ func freeAddress(t *testing.T) string {
 	for range tries {
 		l, err := listen.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", from+rand.IntN(to-from)))
 		if err == nil {
-			require.NoError(t, l.Close()) // it was only asked for a port
+			require.NoError(t, l.Close()) // it was opened only to find a port
 			return l.Addr().String()
 		}
 	}
+
 	require.FailNow(t, "no port is free")
 	return ""
 }
 
 // serve starts the program on the site's database and address.
-func (s *site) serve(t *testing.T) *running {
+func (s *crashRig) serve(t *testing.T) *running {
 	t.Helper()
 	r := start(t, []string{"THEEYE_DATABASE_URL=" + s.database.DSN(), "THEEYE_DRAIN_DELAY=0s"},
 		"serve", "--http-listen", s.address, "--ops-listen", s.ops)
@@ -97,7 +98,7 @@ func (s *site) serve(t *testing.T) *running {
 
 // load sends single events and batches from many clients until the returned
 // function is called, or the test ends.
-func (s *site) load(t *testing.T) (end func()) {
+func (s *crashRig) load(t *testing.T) (end func()) {
 	t.Helper()
 	stop, running := make(chan struct{}), &sync.WaitGroup{}
 	for n := range clients {
@@ -108,10 +109,12 @@ func (s *site) load(t *testing.T) (end func()) {
 				for i := range events {
 					events[i] = s.event(random)
 				}
+
 				wait := time.Duration(0)
 				if !s.send(events) {
 					wait = pause
 				}
+
 				s.answered[n].Add(1)
 				select {
 				case <-stop:
@@ -121,6 +124,7 @@ func (s *site) load(t *testing.T) (end func()) {
 			}
 		})
 	}
+
 	end = sync.OnceFunc(func() {
 		close(stop)
 		running.Wait()
@@ -129,7 +133,7 @@ func (s *site) load(t *testing.T) (end func()) {
 	return end
 }
 
-func (s *site) event(random *rand.Rand) event.Event {
+func (s *crashRig) event(random *rand.Rand) event.Event {
 	at := time.Now().Add(-time.Duration(random.IntN(1_000_000)) * time.Microsecond)
 	return event.Event{
 		ID: uuid.New(), SessionID: s.sessions[random.IntN(len(s.sessions))], Category: "page", Name: "view",
@@ -137,49 +141,56 @@ func (s *site) event(random *rand.Rand) event.Event {
 	}
 }
 
-// send sends events, one as it is and several as a batch, and notes what is said
-// of them. It tells whether there was a verdict.
-func (s *site) send(events []event.Event) bool {
+// send sends one event, or several as a batch, and records the verdicts. It reports whether
+// there was a verdict.
+func (s *crashRig) send(events []event.Event) bool {
 	bodies := make([]string, len(events))
 	for i, e := range events {
-		s.oracle.Sending(e)
-		bodies[i] = string(apptest.Render(e))
+		s.oracle.RecordSending(e)
+		bodies[i] = string(apptest.RenderEvent(e))
 	}
+
 	body := bodies[0]
 	if len(events) > 1 {
 		body = "[" + strings.Join(bodies, ",") + "]"
 	}
+
 	begin := time.Now()
 	answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", []byte(body))
 	took := int64(time.Since(begin))
 	for before := s.slowest.Load(); took > before && !s.slowest.CompareAndSwap(before, took); before = s.slowest.Load() {
 	}
+
 	if err == nil && answer.Status != http.StatusOK && answer.Status != http.StatusCreated && answer.Status != http.StatusServiceUnavailable {
 		s.odd.Store(answer)
 	}
+
 	if err != nil || answer.Status >= http.StatusMultipleChoices {
 		s.unknown.Add(int64(len(events)))
 		return false
 	}
+
 	verdicts := verdictsIn(answer.Body)
 	if len(verdicts) != len(events) {
 		s.odd.Store(answer)
 		return false
 	}
+
 	for i, e := range events {
-		s.oracle.Told(e, verdicts[i].Status, verdicts[i].Sequence)
+		s.oracle.RecordVerdict(e, verdicts[i].Status, verdicts[i].Sequence)
 	}
+
 	s.acknowledged.Add(int64(len(events)))
 	return true
 }
 
-// verdict is what an answer says of an event.
+// verdict is the verdict on one event in an answer.
 type verdict struct {
 	Status   ingest.Status `json:"status"`
 	Sequence int64         `json:"sequence"`
 }
 
-// verdictsIn reads the answer to an event or a batch.
+// verdictsIn parses the answer to an event or a batch.
 func verdictsIn(body []byte) []verdict {
 	answer := struct {
 		verdict
@@ -191,33 +202,36 @@ func verdictsIn(body []byte) []verdict {
 	case answer.Results != nil:
 		return answer.Results
 	}
+
 	return []verdict{answer.verdict}
 }
 
-// grow waits until more events were acknowledged.
-func (s *site) grow(t *testing.T, by int64) {
+// grow waits until n more events are acknowledged.
+func (s *crashRig) grow(t *testing.T, by int64) {
 	t.Helper()
 	from := s.acknowledged.Load()
 	require.Eventually(t, func() bool { return s.acknowledged.Load() >= from+by }, time.Minute, 5*time.Millisecond, "no acknowledgements any more")
 }
 
-// reconcile sends again what nobody knows of, and compares everything that was said
-// with the tables.
-func (s *site) reconcile(t *testing.T) {
+// reconcile sends the events without a verdict again, and compares all verdicts with the
+// tables.
+func (s *crashRig) reconcile(t *testing.T) {
 	t.Helper()
 	for events := range slices.Chunk(s.oracle.Unanswered(), 100) {
 		require.True(t, s.send(events), "a retry is answered")
 	}
+
 	require.Empty(t, s.oracle.Unanswered())
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
-	gaps, err := apptest.Gaps(context.Background(), s.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 	if odd := s.odd.Load(); odd != nil {
 		require.Fail(t, "an answer that is neither a verdict nor a 503", "%d: %s", odd.Status, odd.Body)
 	}
+
 	require.Less(t, time.Duration(s.slowest.Load()), budget+slack, "every answer comes within the budget")
 	t.Logf("%d events acknowledged, %d answers unknown at first, slowest answer %v",
 		s.oracle.Acknowledged(), s.unknown.Load(), time.Duration(s.slowest.Load()).Round(time.Millisecond))
@@ -236,6 +250,7 @@ func TestPostgresIsKilledUnderLoad(t *testing.T) {
 		s.grow(t, 1)
 		t.Logf("the first acknowledgement came %v after the restart", time.Since(back).Round(time.Millisecond))
 	}
+
 	s.grow(t, 500)
 	end()
 	s.reconcile(t)
@@ -260,14 +275,15 @@ func TestPostgresIsFrozenUnderLoad(t *testing.T) {
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
 
-// requireAnswers requires that nobody is left hanging: each client gets an answer to what it
-// sent before, and one to what it sent from now on.
-func (s *site) requireAnswers(t *testing.T) {
+// requireAnswers requires that no client hangs: each gets an answer to the request in flight,
+// and one to a request sent from now on.
+func (s *crashRig) requireAnswers(t *testing.T) {
 	t.Helper()
 	var before [clients]int64
 	for n := range before {
 		before[n] = s.answered[n].Load()
 	}
+
 	for n := range before {
 		require.Eventually(t, func() bool { return s.answered[n].Load() >= before[n]+2 }, time.Minute, 5*time.Millisecond, "client %d hangs", n)
 	}
@@ -283,6 +299,7 @@ func TestServiceIsKilledUnderLoad(t *testing.T) {
 		r.stop(t, syscall.SIGKILL)
 		r = s.serve(t)
 	}
+
 	s.grow(t, 500)
 	end()
 	s.reconcile(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// dev starts a development service in a folder, on free ports.
-func dev(t *testing.T, folder string) *running {
+// startDev starts a development service in a folder, on free ports.
+func startDev(t *testing.T, folder string) *running {
 	t.Helper()
 	r := start(t, nil, "dev", "--data-dir", filepath.Join(folder, ".theeye"), "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
 	t.Cleanup(func() {
@@ -26,7 +26,7 @@ func dev(t *testing.T, folder string) *running {
 	return r
 }
 
-// folder is one that the account Postgres runs under can pass through.
+// folder creates a folder that the account of Postgres can reach.
 func folder(t *testing.T) string {
 	t.Helper()
 	made, err := os.MkdirTemp("", "theeye-dev-") //nolint:usetesting // t.TempDir is closed to other accounts
@@ -36,7 +36,7 @@ func folder(t *testing.T) string {
 	return made
 }
 
-// shell runs a script as a user would paste it.
+// shell runs a script as if a user had pasted it.
 func shell(t *testing.T, folder, script string) string {
 	t.Helper()
 	command := exec.CommandContext(context.Background(), "bash", "-euo", "pipefail", "-c", script)
@@ -49,7 +49,7 @@ func shell(t *testing.T, folder, script string) string {
 func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	r := dev(t, at)
+	r := startDev(t, at)
 	greeting := r.log.String()
 	post := greeting[strings.Index(greeting, "  curl"):strings.Index(greeting, "Read it back:")]
 	read := greeting[strings.LastIndex(greeting, "  curl"):strings.Index(greeting, "The keys of")]
@@ -65,13 +65,13 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 	require.Zero(t, r.stop(t, syscall.SIGINT))
 	require.ErrorIs(t, syscall.Kill(server, 0), syscall.ESRCH, "Postgres stops with the service")
 
-	r = dev(t, at)
+	r = startDev(t, at)
 	require.Equal(t, before, shell(t, at, keys), "keys are kept")
 	server = postmaster(t, at)
 	r.stop(t, syscall.SIGKILL)
 	require.NoError(t, syscall.Kill(server, 0), "Postgres outlives a service that was killed")
 
-	r = dev(t, at)
+	r = startDev(t, at)
 	require.Equal(t, server, postmaster(t, at), "and is taken over by the next")
 	require.Contains(t, shell(t, at, `source .theeye/dev.env
 		curl -sS $THEEYE_URL/v1/events -H "Authorization: Bearer $THEEYE_READ_KEY"`), `"name":"pageview"`)
@@ -81,7 +81,7 @@ func TestDevGreetingKeysAndRestarts(t *testing.T) {
 func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	address := taken(t)
+	address := takenAddress(t)
 	data := filepath.Join(at, ".theeye")
 	for flag, other := range map[string]string{"--listen": "--ops-listen", "--ops-listen": "--listen"} {
 		code, _, errOut := finish(t, nil, "dev", "--data-dir", data, flag, address, other, "127.0.0.1:0")
@@ -89,6 +89,7 @@ func TestDevSaysWhatToDoAboutATakenPort(t *testing.T) {
 		require.Contains(t, errOut, address+": bind: address already in use")
 		require.Contains(t, errOut, `make run ARGS="`+flag+` 127.0.0.1:1808`)
 	}
+
 	require.NoError(t, localpg.Remove(context.Background(), localpg.Options{DataDir: filepath.Join(data, "postgres")}))
 }
 
@@ -98,6 +99,7 @@ func TestDevRunsWhereThatAccountCannotBe(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root runs Postgres under an account that a folder can be closed to")
 	}
+
 	at := folder(t)
 	require.NoError(t, os.Chmod(at, 0o700))
 

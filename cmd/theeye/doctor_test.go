@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/doctor"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestDoctorExitCodes(t *testing.T) {
@@ -53,7 +53,7 @@ func TestDoctorExitCodes(t *testing.T) {
 
 func TestDoctorOfARunningService(t *testing.T) {
 	t.Parallel()
-	s := apptest.StartOn(t, pgtest.Dedicated(t), nil)
+	s := apptest.StartOn(t, pgtest.NewDedicated(t), nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN(), "THEEYE_URL=" + s.URL, "THEEYE_OPS_URL=" + s.Ops}
 	require.Eventually(t, func() bool { // the service makes partitions when it has started
 		code, _, _ := finish(t, environ, "doctor")
@@ -61,7 +61,7 @@ func TestDoctorOfARunningService(t *testing.T) {
 	}, time.Minute, 50*time.Millisecond)
 	code, out, errOut := finish(t, environ, "doctor", "--json")
 	require.Zero(t, code, "%s%s", out, errOut)
-	var report app.DoctorReport
+	var report doctor.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
 	require.Zero(t, report.Summary.Failed, out)
 	require.True(t, report.Summary.Reached)
@@ -74,14 +74,14 @@ func TestDoctorOfARunningService(t *testing.T) {
 
 	code, out, _ = finish(t, environ, "doctor", "--url", s.Ops, "--ops-url", s.URL)
 	require.Equal(t, 1, code)
-	require.Regexp(t, `(?m)^  failed   service\.ops_hidden +everybody can see /metrics, /livez, `, out)
+	require.Regexp(t, `(?m)^  failed   service\.ops_hidden +publicly reachable: /metrics, /livez, `, out)
 }
 
-// With theeye dev running and its dev.env sourced there is nothing to say.
+// With theeye dev running and its dev.env sourced, the doctor finds nothing.
 func TestDoctorOfADevelopmentService(t *testing.T) {
 	t.Parallel()
 	at := folder(t)
-	r := dev(t, at)
+	r := startDev(t, at)
 	// The service makes partitions when it has started.
 	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+os.Getenv(binaryVariable)+" doctor > found && break; done; cat found")
 	require.Regexp(t, ` 0 failed, \d skipped\n$`, out)

@@ -12,12 +12,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// A service that is told to stop goes on for the drain delay and asks its clients
-// to close their connections meanwhile. Whoever began before it was over has a
-// verdict; behind it, doors are closed.
+// A service that is stopped keeps serving for the drain delay and asks its clients to close
+// their connections meanwhile. A request that began before the end of the delay gets a
+// verdict; after it, connections are refused.
 //
 //nolint:paralleltest // it needs the machine for itself
 func TestServiceIsStoppedUnderLoad(t *testing.T) {
@@ -34,15 +34,16 @@ func TestServiceIsStoppedUnderLoad(t *testing.T) {
 			random := rand.New(rand.NewPCG(7, uint64(n)))
 			for {
 				e := s.event(random)
-				s.oracle.Sending(e)
+				s.oracle.RecordSending(e)
 				begin := time.Now()
-				answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(e))
+				answer, err := s.client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e))
 				at := told.Load()
 				switch {
 				case err == nil && answer.Status == http.StatusCreated:
 					for _, v := range verdictsIn(answer.Body) {
-						s.oracle.Told(e, v.Status, v.Sequence)
+						s.oracle.RecordVerdict(e, v.Status, v.Sequence)
 					}
+
 					answered.Add(1)
 					if answer.Close {
 						closing.Add(1)
@@ -60,6 +61,7 @@ func TestServiceIsStoppedUnderLoad(t *testing.T) {
 			}
 		})
 	}
+
 	require.Eventually(t, func() bool { return answered.Load() > 1000 || t.Failed() }, time.Minute, time.Millisecond)
 	now := time.Now()
 	told.Store(&now)
@@ -67,10 +69,10 @@ func TestServiceIsStoppedUnderLoad(t *testing.T) {
 	clients.Wait()
 	require.Equal(t, int64(16), late.Load())
 	require.Positive(t, closing.Load(), "clients are asked to close their connections")
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
-	gaps, err := apptest.Gaps(context.Background(), s.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 	t.Logf("%d answered, %d of them on connections that were to close", answered.Load(), closing.Load())
@@ -83,18 +85,19 @@ func TestSecondSignal(t *testing.T) {
 	r := start(t, []string{"THEEYE_DATABASE_URL=" + s.database.DSN()}, "serve", "--http-listen", s.address, "--ops-listen", s.ops)
 	r.await(t, "the service is ready")
 	e := s.event(rand.New(rand.NewPCG(7, 7)))
-	require.Equal(t, http.StatusCreated, s.client.Do(t, http.MethodPost, "/v1/events", string(apptest.Render(e))).Status)
+	require.Equal(t, http.StatusCreated, s.client.Do(t, http.MethodPost, "/v1/events", string(apptest.RenderEvent(e))).Status)
 	pool := s.database.Pool(t)
 	tx, err := pool.Begin(context.Background())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, tx.Rollback(context.Background())) }) // else the pool waits for it for ever
+	t.Cleanup(func() { require.NoError(t, tx.Rollback(context.Background())) }) // otherwise the pool waits for it for ever
 	_, err = tx.Exec(context.Background(), "select from session for update")
 	require.NoError(t, err)
 	e.ID[0]++
 	stuck := make(chan struct{})
 	go func() {
 		defer close(stuck)
-		_, _ = s.client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(e)) // it is abandoned
+
+		_, _ = s.client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e)) // it is abandoned
 	}()
 	require.Eventually(t, func() bool {
 		var n int

@@ -5,14 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A database that cannot hold every text is refused at once, by each command that needs it.
+// Each command that needs a database rejects one that cannot hold every text, at once.
 func TestADatabaseOfAnotherEncoding(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {
-		database := pgtest.Encoded(t, encoding)
+		database := pgtest.NewEncoded(t, encoding)
 		environ := []string{"THEEYE_DATABASE_URL=" + database.DSN(), "THEEYE_HTTP_LISTEN=127.0.0.1:0", "THEEYE_OPS_LISTEN=127.0.0.1:0"}
 		for _, command := range [][]string{{"migrate", "up"}, {"serve"}, {"app", "create", "shop"}} {
 			code, _, errOut := finish(t, environ, command...)
@@ -20,6 +20,7 @@ func TestADatabaseOfAnotherEncoding(t *testing.T) {
 			require.Contains(t, errOut, "the encoding of "+database.Name()+" is "+encoding, command)
 			require.Contains(t, errOut, "create database NAME encoding 'UTF8'", command)
 		}
+
 		code, out, _ := finish(t, environ, "doctor")
 		require.NotZero(t, code)
 		require.Contains(t, out, "the encoding of the database is "+encoding+", not UTF8")

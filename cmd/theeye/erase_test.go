@@ -11,14 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	program "github.com/the-eye-events/the-eye/cmd/theeye"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestEraseAndAudit(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	session := uuid.NewString()
 	one := func() (id, body string) {
 		id = uuid.NewString()
@@ -34,7 +34,7 @@ func TestEraseAndAudit(t *testing.T) {
 	second, retried := one()
 	post(strings.Replace(retried, second, first, 1), http.StatusCreated)
 	post(retried, http.StatusCreated)
-	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // cannot be taken apart, and names the session all the same
+	post(strings.Replace(retried, second, uuid.NewString(), 1)[1:], http.StatusBadRequest) // it cannot be parsed, but it names the session
 	post(strings.Replace(strings.Replace(retried, second, uuid.NewString(), 1), `"page"`, `""`, 1), http.StatusBadRequest)
 
 	for _, arguments := range [][]string{{"erase", "session", session}, {"erase", "event", first}} {
@@ -43,6 +43,7 @@ func TestEraseAndAudit(t *testing.T) {
 		require.Contains(t, errOut, "--yes")
 		require.Empty(t, out)
 	}
+
 	code, out, errOut := finish(t, environ, "erase", "event", first, "--yes", "--json")
 	require.Zero(t, code, errOut)
 	require.JSONEq(t, `{"event_id":"`+first+`"}`, out)
@@ -50,7 +51,7 @@ func TestEraseAndAudit(t *testing.T) {
 	require.Zero(t, code, errOut)
 	require.Regexp(t, `^sessions +1\nevents +1\nerrors +2\n$`, out)
 
-	// What comes again is refused, and there is nothing left to erase.
+	// An erased event that is sent again is rejected, and nothing is left to erase.
 	refused, err := json.Marshal(post(retried, http.StatusBadRequest)["errors"])
 	require.NoError(t, err)
 	require.Contains(t, string(refused), `"code":"session_erased"`)
@@ -59,6 +60,7 @@ func TestEraseAndAudit(t *testing.T) {
 		require.Equal(t, 1, code, "%v: %s", arguments, out)
 		require.NotEmpty(t, errOut)
 	}
+
 	code, _, errOut = finish(t, environ, "erase", "session", "shop", "--yes")
 	require.Equal(t, 64, code, "no id: %s", errOut)
 
@@ -89,5 +91,6 @@ func TestAsk(t *testing.T) {
 	for _, answer := range []string{"\n", "no\n", "YES!\n", "y\n"} {
 		require.Error(t, program.Ask(strings.NewReader(answer), io.Discard, "Sure?"), answer)
 	}
+
 	require.ErrorIs(t, program.Ask(strings.NewReader(""), io.Discard, "Sure?"), io.EOF)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const longEvents = 25_000
@@ -27,14 +27,16 @@ func fillSession(t *testing.T, client *apptest.Client) string {
 		for i := range batch {
 			batch[i] = `{"session_id":"` + session + `","category":"page","name":"view","data":{"user":{"id":"8612"}},"timestamp":"2021-01-01T09:15:27Z"}`
 		}
+
 		answer := client.Do(t, http.MethodPost, "/v1/events", "["+strings.Join(batch, ",")+"]")
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
+
 	return session
 }
 
-// holdEvent locks an event of a session, so that an erasure comes so far and no farther
-// until the lock is let go.
+// holdEvent locks an event of a session, so that an erasure stops there until the lock is
+// released.
 func holdEvent(t *testing.T, dsn, session string) (letGo func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -48,7 +50,7 @@ func holdEvent(t *testing.T, dsn, session string) (letGo func()) {
 	return letGo
 }
 
-// halfErased waits until an erasure stands at such a lock, and returns its id.
+// halfErased waits until an erasure waits for such a lock, and returns its id.
 func halfErased(t *testing.T, dsn string) (id string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -65,12 +67,13 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 			require.Positive(t, left)
 			return id
 		}
+
 		require.True(t, time.Now().Before(deadline), "%v", err)
 	}
 }
 
-// A service that is killed in the middle of an erasure leaves nothing half done: the next
-// one finishes it when the lease has ended.
+// When a service is killed in the middle of an erasure, the next one finishes the erasure
+// after the lease has ended.
 func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it needs the machine for itself
 	s := newSite(t)
 	r := s.serve(t)
@@ -86,7 +89,7 @@ func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it need
 	require.Error(t, <-gone)
 	letGo()
 	r = s.serve(t)
-	_, err := s.database.Pool(t).Exec(t.Context(), "update erasure set leased_until = now()") // and not in 15 s
+	_, err := s.database.Pool(t).Exec(t.Context(), "update erasure set leased_until = now()") // rather than in 15 s
 	require.NoError(t, err)
 	r.await(t, "an erasure is finished")
 	var found map[string]any
@@ -99,11 +102,11 @@ func TestAnErasureSurvivesAKill(t *testing.T) { //nolint:paralleltest // it need
 	require.Zero(t, r.stop(t, syscall.SIGTERM))
 }
 
-// Ctrl-C ends the command and not the erasure.
+// Ctrl-C ends the command but not the erasure.
 func TestAnErasureOutlivesItsCommand(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	session := fillSession(t, s.As(s.Ingest))
+	session := fillSession(t, s.WithKey(s.Ingest))
 	letGo := holdEvent(t, s.Database.DSN(), session)
 	command := start(t, []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}, "erase", "subject", "--data", "user.id=8612", "--yes")
 	id := halfErased(t, s.Database.DSN())
@@ -120,6 +123,7 @@ func TestAnErasureOutlivesItsCommand(t *testing.T) {
 			require.InDelta(t, longEvents, found["events"], 0)
 			break
 		}
+
 		require.True(t, time.Now().Before(deadline), out)
 	}
 }
@@ -132,8 +136,9 @@ func TestEraseAndExportASubject(t *testing.T) {
 		return `{"session_id":"` + uuid.NewString() + `","category":"page","name":"view","data":{"user":{"id":"` + user + `"}},"timestamp":"2021-01-01T09:15:27Z"}`
 	}
 	for _, body := range []string{event(canary), event("1"), strings.Replace(event(canary), `"page"`, `""`, 1)} {
-		s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 	}
+
 	code, out, errOut := finish(t, environ, "subject", "export", "--data", "user.id="+canary)
 	require.Zero(t, code, errOut)
 	require.Equal(t, "1 events and 1 errors\n", errOut)
@@ -167,6 +172,7 @@ func TestEraseAndExportASubject(t *testing.T) {
 		code, _, errOut := finish(t, environ, strings.Fields(arguments)...)
 		require.Equal(t, 64, code, "%s: %s", arguments, errOut)
 	}
+
 	code, _, errOut = finish(t, environ, "erasure", uuid.NewString())
 	require.Equal(t, 1, code, errOut)
 }

@@ -9,13 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/cli/plan"
+	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-const eventTypeLong = `Administer event types: a category and a name, with a JSON Schema for the payload.
+const eventTypeLong = `Manage event types: a category and a name, with a JSON Schema for the payload.
 
-They work on the database directly; a change is in force on every replica within 5 s.
-A plan is a file, or a directory of *.yaml, *.yml and *.json, of documents like
+The commands change the database directly; every replica applies a change within 5 s.
+A plan is a file, or a directory of *.yaml, *.yml and *.json files, with documents such as
 
   category: form
   name: submit
@@ -27,81 +29,99 @@ A plan is a file, or a directory of *.yaml, *.yml and *.json, of documents like
     properties:
       email: {type: string, format: email, x-theeye: hash}
 
-A plan that cannot be used ends a command with 65 and says where it is wrong.`
+A command that cannot use a plan reports where the plan is wrong and exits with 65.`
 
 func newEventType() *cobra.Command {
-	cmd := &cobra.Command{Use: "event-type", Short: "Administer event types and their schemas; keep them as code", Long: eventTypeLong}
-	cmd.AddCommand(newTypeList(), newTypeGet(), newTypeApply(), newTypeDiff(), newTypeExport(), newTypePreview(), newTypeInfer(), newTypeConvert(), newTypeDelete())
+	cmd := &cobra.Command{Use: "event-type", Short: "Manage event types and their schemas; keep them as code", Long: eventTypeLong}
+	cmd.AddCommand(
+		newTypeList(),
+		newTypeGet(),
+		newTypeApply(),
+		newTypeDiff(),
+		newTypeExport(),
+		newTypePreview(),
+		newTypeInfer(),
+		newTypeConvert(),
+		newTypeDelete(),
+	)
 	return cmd
 }
 
-// onEventTypes builds a command that works on event types.
-func onEventTypes(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t app.EventTypes, args []string) error) *cobra.Command {
+// newEventTypeCommand builds a command that manages event types.
+func newEventTypeCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, t cli.EventTypes, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: args,
+		Use:   use,
+		Short: short,
+		Args:  args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			return app.WithEventTypes(cmd.Context(), c, func(t app.EventTypes) error { return do(cmd, t, args) })
+
+			return cli.WithEventTypes(cmd.Context(), c, func(t cli.EventTypes) error { return do(cmd, t, args) })
 		},
 	}
 	bindDatabaseFlags(cmd)
 	return cmd
 }
 
-func keyOf(args []string) app.EventTypeKey { return app.EventTypeKey{Category: args[0], Name: args[1]} }
+func keyOf(args []string) eventtype.Key { return eventtype.Key{Category: args[0], Name: args[1]} }
 
-// key is the arguments that name a type.
-func key() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
+// typeArguments requires the two arguments that name a type.
+func typeArguments() cobra.PositionalArgs { return cobra.ExactArgs(2) } //nolint:mnd // a category and a name
 
-// The forms of what is printed.
+// The output formats.
 const (
 	asYAML = "yaml"
 	asJSON = "json"
 )
 
 func bindOutput(cmd *cobra.Command, into *string) {
-	cmd.Flags().StringVarP(into, "output", "o", asYAML, "The form of what is printed: yaml or json")
+	cmd.Flags().StringVarP(into, "output", "o", asYAML, "Output format: yaml or json")
 }
 
-// sayType prints a type as a plan has it.
-func sayType(cmd *cobra.Command, t *app.EventType, form, comment string) error {
+// printType prints a type in the form of a plan.
+func printType(cmd *cobra.Command, t *eventtype.Type, form, comment string) error {
 	var text []byte
 	var err error
 	switch form {
 	case asYAML:
-		text, err = app.EventTypeYAML(t, comment)
+		text, err = plan.RenderYAML(t, comment)
 	case asJSON:
-		text, err = app.EventTypeJSON(t)
+		text, err = plan.RenderJSON(t)
 	default:
-		return usageError{fmt.Errorf("--output is yaml or json, not %q", form)}
+		return usageError{fmt.Errorf("--output must be yaml or json, not %q", form)}
 	}
+
 	if err != nil {
 		return err
 	}
-	return say(cmd, string(text))
+
+	return printText(cmd, string(text))
 }
 
 func newTypeList() *cobra.Command {
 	inJSON := false
-	cmd := onEventTypes("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-		types, err := t.Types(cmd.Context())
+	cmd := newEventTypeCommand("list", "List the registered event types", cobra.NoArgs, func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
+		types, err := t.ListTypes(cmd.Context())
 		if err != nil {
 			return err
 		}
+
 		if inJSON {
-			return sayJSON(cmd, types)
+			return printJSON(cmd, types)
 		}
-		return table(cmd, "CATEGORY\tNAME\tVERSION\tMODE\tSCHEMA\tCHANGED\tDESCRIPTION", func(w *tabwriter.Writer) {
+
+		return printTable(cmd, "CATEGORY\tNAME\tVERSION\tMODE\tSCHEMA\tCHANGED\tDESCRIPTION", func(w *tabwriter.Writer) {
 			for _, one := range types {
 				schema := "none"
 				if one.Schema != nil {
 					schema = fmt.Sprintf("%d bytes", len(one.Schema))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", visible(one.Category), visible(one.Name), one.Version, one.Mode, schema, //nolint:errcheck // Flush tells
-					one.CreatedAt.UTC().Format(time.RFC3339), visible(one.Description))
+
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", quoteControls(one.Category), quoteControls(one.Name), one.Version, one.Mode, schema, //nolint:errcheck // Flush returns the error
+					one.CreatedAt.UTC().Format(time.RFC3339), quoteControls(one.Description))
 			}
 		})
 	})
@@ -109,170 +129,195 @@ func newTypeList() *cobra.Command {
 	return cmd
 }
 
-// visible keeps a text on its line.
-func visible(text string) string {
+// quoteControls quotes a text that has control characters, so that it stays on its line.
+func quoteControls(text string) string {
 	if quoted := fmt.Sprintf("%q", text); quoted[1:len(quoted)-1] != text {
 		return quoted
 	}
+
 	return text
 }
 
 func newTypeGet() *cobra.Command {
-	form, version := "", int32(0)
-	cmd := onEventTypes("get CATEGORY NAME", "Print an event type as a file of a plan", key(), func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-		found, err := t.Type(cmd.Context(), keyOf(args), version)
+	form := ""
+	version := int32(0)
+	cmd := newEventTypeCommand("get CATEGORY NAME", "Print an event type in the form of a plan file", typeArguments(), func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
+		found, err := t.FindType(cmd.Context(), keyOf(args), version)
 		if err != nil {
 			return err
 		}
-		return sayType(cmd, &found, form, "")
+
+		return printType(cmd, &found, form, "")
 	})
-	cmd.Flags().Int32Var(&version, "version", 0, "The number of an older version; 0 is the one in force")
+	cmd.Flags().Int32Var(&version, "version", 0, "The number of an older version; 0 means the version in force")
 	bindOutput(cmd, &form)
 	return cmd
 }
 
 func newTypeDelete() *cobra.Command {
-	return onEventTypes("delete CATEGORY NAME", "Take an event type out of the registry; its versions can still be read", key(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
-			if err := t.Delete(cmd.Context(), keyOf(args), nil); err != nil {
+	return newEventTypeCommand("delete CATEGORY NAME", "Delete an event type from the registry; its versions can still be read", typeArguments(),
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
+			if err := t.DeleteType(cmd.Context(), keyOf(args), nil); err != nil {
 				return err
 			}
-			return say(cmd, "deleted "+keyOf(args).Path()+"\n")
+
+			return printText(cmd, "deleted "+keyOf(args).Path()+"\n")
 		})
 }
 
 func newTypeApply() *cobra.Command {
-	source, dry, prune := planSource{}, false, false
-	cmd := onEventTypes("apply -f PLAN", "Make the registry hold a plan: all of it, or nothing when something is wrong", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			_, err := apply(cmd, t, source, prune, dry)
+	source := planSource{}
+	dry := false
+	prune := false
+	cmd := newEventTypeCommand("apply -f PLAN", "Apply a plan to the registry: all of it, or nothing when any part is wrong", cobra.NoArgs,
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
+			_, err := applyPlan(cmd, t, source, prune, dry)
 			return err
 		})
-	source.bind(cmd)
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "Say what would be done, and do nothing")
+	source.bindFlags(cmd)
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "Print the changes and make none")
 	cmd.Flags().BoolVar(&prune, "prune", false, "Delete the types that are not in the plan")
 	return cmd
 }
 
 func newTypeDiff() *cobra.Command {
-	source, prune := planSource{}, false
-	cmd := onEventTypes("diff -f PLAN", "Show what apply would change; ends with 0 when nothing, with 1 when something", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			changed, err := apply(cmd, t, source, prune, true)
+	source := planSource{}
+	prune := false
+	cmd := newEventTypeCommand("diff -f PLAN", "Show what apply would change; exits with 0 without a difference and with 1 with one", cobra.NoArgs,
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
+			changed, err := applyPlan(cmd, t, source, prune, true)
 			if err == nil && changed > 0 {
 				return fmt.Errorf("event types that differ: %d", changed)
 			}
+
 			return err
 		})
-	source.bind(cmd)
+	source.bindFlags(cmd)
 	cmd.Flags().BoolVar(&prune, "prune", false, "Count the types that are not in the plan as differences")
 	return cmd
 }
 
-// apply makes the registry hold a plan, prints what that does, and counts the changes.
-func apply(cmd *cobra.Command, t app.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
-	wanted, err := source.read(cmd)
+// applyPlan applies a plan to the registry, prints the changes and counts them.
+func applyPlan(cmd *cobra.Command, t cli.EventTypes, source planSource, prune, dry bool) (changed int, err error) {
+	wanted, err := source.readPlan(cmd)
 	if err != nil {
 		return 0, err
 	}
-	results, err := t.Apply(cmd.Context(), wanted.Changes(), prune, dry)
+
+	results, err := t.ApplyChanges(cmd.Context(), wanted.Changes(), prune, dry)
 	if err != nil {
 		return 0, err
 	}
+
 	var b strings.Builder
 	counts := map[string]int{}
 	for i := range results {
 		r := &results[i]
-		of := r.After
-		if of == nil {
-			of = r.Before
+		shown := r.After
+		if shown == nil {
+			shown = r.Before
 		}
+
 		counts[string(r.Outcome)]++
-		fmt.Fprintf(&b, "%s %s\n", r.Outcome, of.Path())
-		difference, err := app.DiffEventType(r)
+		fmt.Fprintf(&b, "%s %s\n", r.Outcome, shown.Path())
+		difference, err := plan.DiffTypes(r.Before, r.After)
 		if err != nil {
 			return 0, err
 		}
+
 		b.WriteString(difference)
 	}
-	unchanged := counts[string(app.EventTypeUnchanged)]
-	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(app.EventTypeCreated)],
-		counts[string(app.EventTypeChanged)], counts[string(app.EventTypeDeleted)], unchanged)
+
+	unchanged := counts[string(eventtype.Unchanged)]
+	fmt.Fprintf(&b, "%d created, %d changed, %d deleted, %d unchanged", counts[string(eventtype.Created)],
+		counts[string(eventtype.Changed)], counts[string(eventtype.Deleted)], unchanged)
 	if dry {
-		b.WriteString("; nothing was done")
+		b.WriteString("; nothing was changed")
 	}
-	return len(results) - unchanged, say(cmd, b.String()+"\n")
+
+	return len(results) - unchanged, printText(cmd, b.String()+"\n")
 }
 
 func newTypeExport() *cobra.Command {
-	directory, form := "", ""
-	cmd := onEventTypes("export [-d DIRECTORY]", "Print all event types as one plan, or write a file for each", cobra.NoArgs,
-		func(cmd *cobra.Command, t app.EventTypes, _ []string) error {
-			types, err := t.Types(cmd.Context())
+	directory := ""
+	form := ""
+	cmd := newEventTypeCommand("export [-d DIRECTORY]", "Print all event types as one plan, or write one file for each", cobra.NoArgs,
+		func(cmd *cobra.Command, t cli.EventTypes, _ []string) error {
+			types, err := t.ListTypes(cmd.Context())
 			if err != nil {
 				return err
 			}
+
 			if directory != "" {
-				written, err := app.ExportEventTypes(directory, types)
+				written, err := plan.ExportTypes(directory, types)
 				if err != nil {
 					return err
 				}
-				return say(cmd, strings.Join(append(written, ""), "\n"))
+
+				return printText(cmd, strings.Join(append(written, ""), "\n"))
 			}
+
 			for i := range types {
 				if i > 0 && form == asYAML {
-					if err := say(cmd, "---\n"); err != nil {
+					if err := printText(cmd, "---\n"); err != nil {
 						return err
 					}
 				}
-				if err := sayType(cmd, &types[i], form, ""); err != nil {
+
+				if err := printType(cmd, &types[i], form, ""); err != nil {
 					return err
 				}
 			}
+
 			return nil
 		})
-	cmd.Flags().StringVarP(&directory, "directory", "d", "", "Write a file for each type into this `DIRECTORY`")
+	cmd.Flags().StringVarP(&directory, "directory", "d", "", "Write one file for each type into this `DIRECTORY`")
 	bindOutput(cmd, &form)
 	return cmd
 }
 
 func newTypeInfer() *cobra.Command {
-	events := app.DefaultSample
-	cmd := onEventTypes("infer CATEGORY NAME", "Propose a schema that the newest stored events fit, as a plan", key(),
-		func(cmd *cobra.Command, t app.EventTypes, args []string) error {
+	events := eventtype.DefaultSample
+	cmd := newEventTypeCommand("infer CATEGORY NAME", "Propose a schema that the newest stored events match, as a plan", typeArguments(),
+		func(cmd *cobra.Command, t cli.EventTypes, args []string) error {
 			if err := checkSample(events); err != nil {
 				return err
 			}
-			proposal, seen, err := t.Infer(cmd.Context(), keyOf(args), events)
+
+			proposal, seen, err := t.InferSchema(cmd.Context(), keyOf(args), events)
 			if err != nil {
 				return err
 			}
+
 			if seen == 0 {
 				return fmt.Errorf("no event of %s is stored", keyOf(args).Path())
 			}
-			comment := fmt.Sprintf("Proposed from %d stored events. Read it before you apply it: an event may have\nbeen an exception, and what no event had is not in it.", seen)
-			if marked(cmd.Context(), t, keyOf(args)) {
-				comment += "\nThe schema in force has marks (x-theeye). They are not inferred: carry them over,\nor what they keep back will be stored."
+
+			comment := fmt.Sprintf("Proposed from %d stored events. Review it before you apply it: an event may have\nbeen an exception, and members that no event had are missing.", seen)
+			if hasMarks(cmd.Context(), t, keyOf(args)) {
+				comment += "\nThe schema in force has x-theeye marks. They are not inferred: copy them,\nor the values that they protect will be stored."
 			}
-			return sayType(cmd, &proposal, asYAML, comment)
+
+			return printType(cmd, &proposal, asYAML, comment)
 		})
 	bindSample(cmd, &events)
 	return cmd
 }
 
-// marked tells whether the schema in force has marks.
-func marked(ctx context.Context, t app.EventTypes, key app.EventTypeKey) bool {
-	current, err := t.Type(ctx, key, 0)
+// hasMarks reports whether the schema in force has x-theeye marks.
+func hasMarks(ctx context.Context, t cli.EventTypes, key eventtype.Key) bool {
+	current, err := t.FindType(ctx, key, 0)
 	return err == nil && strings.Contains(string(current.Schema), `"x-theeye"`)
 }
 
 func bindSample(cmd *cobra.Command, events *int) {
-	cmd.Flags().IntVar(events, "events", app.DefaultSample, "How many stored events to look at, the newest first")
+	cmd.Flags().IntVar(events, "events", eventtype.DefaultSample, "Number of stored events to examine, newest first")
 }
 
 func checkSample(events int) error {
-	if events < 1 || events > app.MaxSample {
-		return usageError{fmt.Errorf("--events is a number from 1 to %d", app.MaxSample)}
+	if events < 1 || events > eventtype.MaxSample {
+		return usageError{fmt.Errorf("--events must be between 1 and %d", eventtype.MaxSample)}
 	}
+
 	return nil
 }

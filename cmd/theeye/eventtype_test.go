@@ -14,10 +14,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// workbench is a running service and the commands on its database.
+// workbench is a running service, with the commands on its database.
 type workbench struct {
 	*apptest.Service
 	directory string
@@ -28,7 +28,7 @@ func newWorkbench(t *testing.T) *workbench {
 	return &workbench{apptest.Start(t, nil), t.TempDir()}
 }
 
-// run runs event-type; what it prints has the directory of files taken out.
+// run runs event-type, and removes the directory of the files from its output.
 func (w *workbench) run(t testing.TB, code int, arguments ...string) (out, errOut string) {
 	t.Helper()
 	got, out, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + w.Database.DSN()}, append([]string{"event-type"}, arguments...)...)
@@ -49,7 +49,7 @@ func (w *workbench) file(t testing.TB, name, text string) string {
 func (w *workbench) post(t testing.TB, data string) int {
 	t.Helper()
 	body := fmt.Sprintf(`{"session_id": %q, "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": %s}`, uuid.NewString(), data)
-	return w.As(w.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status
+	return w.WithKey(w.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status
 }
 
 func (w *workbench) audited(t testing.TB) (entries int) {
@@ -81,7 +81,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	plan := w.file(t, "plan/types.yaml", twoTypes)
 	out, _ := w.run(t, 0, "apply", "-f", plan, "--dry-run")
 	require.Contains(t, out, "created form/submit\n--- none\n+++ form/submit version 1\n")
-	require.Contains(t, out, "2 created, 0 changed, 0 deleted, 0 unchanged; nothing was done\n")
+	require.Contains(t, out, "2 created, 0 changed, 0 deleted, 0 unchanged; nothing was changed\n")
 	out, _ = w.run(t, 0, "list")
 	require.NotContains(t, out, "submit")
 	_, errOut := w.run(t, 1, "diff", "-f", plan)
@@ -89,7 +89,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	w.run(t, 0, "apply", "-f", filepath.Dir(plan))
 	entries := w.audited(t)
 	require.Equal(t, 2, entries)
-	// It is in force in the service that runs, within 5 s.
+	// The running service applies it within 5 s.
 	require.Eventually(t, func() bool { return w.post(t, `{}`) == http.StatusBadRequest }, time.Minute, 50*time.Millisecond)
 	require.Equal(t, http.StatusCreated, w.post(t, `{"email": "jane@example.com"}`))
 	// Again: nothing changes.
@@ -99,7 +99,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	require.Equal(t, entries, w.audited(t))
 	out, _ = w.run(t, 0, "list")
 	require.Regexp(t, `(?m)^page +a/b %2F +1 +observe +none +\S+Z +A page$`, out)
-	// What is exported changes nothing when it is applied, in each form.
+	// Applying an export changes nothing, in each form.
 	exported := filepath.Join(w.directory, "exported")
 	out, _ = w.run(t, 0, "export", "-d", exported)
 	require.Equal(t, "exported/form.submit.yaml\nexported/page.a%2Fb%20%252F.yaml\n", out)
@@ -108,8 +108,9 @@ func TestEventTypesAsCode(t *testing.T) {
 		out, _ = w.run(t, 0, "apply", "--prune", "-f", w.file(t, "all."+form, out))
 		require.Contains(t, out, "0 created, 0 changed, 0 deleted, 2 unchanged\n")
 	}
+
 	w.run(t, 0, "diff", "--prune", "-f", exported)
-	// A change, and a type less.
+	// One type is changed, one is missing.
 	changed := w.file(t, "changed.yaml", strings.ReplaceAll(oneType, "[email]", "[email, phone]"))
 	out, _ = w.run(t, 0, "apply", "--prune", "-f", changed)
 	require.Contains(t, out, "changed form/submit\n--- form/submit version 1\n+++ form/submit version 2\n")
@@ -126,7 +127,7 @@ func TestEventTypesAsCode(t *testing.T) {
 	w.run(t, 64, "get", "form", "submit", "-o", "xml", "--version", "1")
 }
 
-// Of a plan with something wrong nothing is done, and each place is named.
+// Nothing of a plan with a mistake is applied, and each mistake is reported with its place.
 func TestAPlanIsAppliedWhollyOrNot(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t)
@@ -136,6 +137,7 @@ func TestAPlanIsAppliedWhollyOrNot(t *testing.T) {
 		_, errOut := w.run(t, 65, command, "-f", filepath.Join(w.directory, "plan"))
 		require.Contains(t, errOut, "plan/b.yaml (document 2): /schema/properties/x/type: ")
 	}
+
 	out, _ := w.run(t, 0, "list", "--json")
 	require.JSONEq(t, `[]`, strings.ReplaceAll(out, "null", "[]"))
 	require.Zero(t, w.audited(t))
@@ -150,27 +152,29 @@ func TestInferPreviewApply(t *testing.T) {
 	for i := range 30 {
 		require.Equal(t, http.StatusCreated, w.post(t, fmt.Sprintf(`{"email": "u%d@example.com", "n": %d, "kind": "order"}`, i, i)))
 	}
+
 	for range 3 {
 		require.Equal(t, http.StatusCreated, w.post(t, `{"email": "none"}`))
 	}
+
 	out, _ := w.run(t, 0, "infer", "form", "submit")
 	require.Contains(t, out, "# Proposed from 33 stored events.")
 	require.Contains(t, out, "  required: [email]\n")
 	inferred := w.file(t, "inferred.yaml", out)
 	out, _ = w.run(t, 0, "preview", "-f", inferred)
-	require.Contains(t, out, "form/submit (observe): 33 stored events: 0 would newly fail, 0 fail already, 0 would newly fit, 33 unaffected\n")
+	require.Contains(t, out, "form/submit (observe): 33 stored events: 0 would newly fail, 0 fail already, 0 would newly match, 33 unaffected\n")
 	w.run(t, 0, "apply", "-f", inferred)
 	strict := strings.Replace(oneType, "name: submit\n", "name: submit\nmode: %s\n", 1)
-	// What only observes refuses nothing, so that it may be rolled out.
+	// A type in mode observe rejects nothing, so it may be rolled out.
 	observed := w.file(t, "observed.yaml", fmt.Sprintf(strict, "observe"))
 	out, _ = w.run(t, 0, "preview", "-f", observed)
 	require.Contains(t, out, "33 stored events: 3 would newly fail")
 	w.run(t, 0, "apply", "-f", observed)
-	// To enforce what was observed refuses events, though the schema is the same.
+	// A change from observe to enforce rejects events, though the schema is the same.
 	enforced := w.file(t, "enforced.yaml", fmt.Sprintf(strict, "enforce"))
 	out, errOut = w.run(t, 1, "preview", "-f", enforced)
 	require.Contains(t, out, `3 × /data/email is "none"; expected the format email (event `)
-	require.Contains(t, errOut, "3 stored events would newly fail; 0 may")
+	require.Contains(t, errOut, "3 stored events would newly fail; --max-failing allows 0")
 	w.run(t, 0, "preview", "-f", enforced, "--max-failing", "3")
 	var all []struct {
 		Events map[string]int `json:"events"`
@@ -193,7 +197,7 @@ schema:
     pair: {$ref: "#/definitions/pair", title: two, maxItems: 1}
 `
 
-// Schemas of draft-07 are converted as they are applied, or before; what does nothing is named.
+// Schemas of draft-07 are converted on apply, or before it; parts without effect are reported.
 func TestSchemasOfOlderDrafts(t *testing.T) {
 	t.Parallel()
 	w := newWorkbench(t)
@@ -209,7 +213,7 @@ func TestSchemasOfOlderDrafts(t *testing.T) {
 	_, errOut = w.run(t, 0, "preview", "--from", "draft-07", "-f", old)
 	require.Contains(t, errOut, "did you mean properties?")
 
-	// What is printed can be applied as it is, and is the same; a schema alone is converted, too.
+	// The output can be applied unchanged, with the same result; a single schema is converted, too.
 	out, errOut = w.run(t, 0, "convert", "--from", "draft-07", old)
 	require.Contains(t, out, "$ref: \"#/$defs/pair\"")
 	require.Contains(t, errOut, "is left out")

@@ -12,24 +12,26 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/export"
+	"github.com/the-eye-events/the-eye/internal/cli/export"
 )
 
-// The variables of keys for clients; dev.env sets the second.
+// The environment variables that hold a client's key; dev.env sets the second.
 const (
 	keyVariable     = "THEEYE_KEY"
 	readKeyVariable = "THEEYE_READ_KEY"
 )
 
-// newExport is a client: it needs the URL of a service and a key.
+// newExport builds a client's command: it needs the URL of a service and a key.
 func newExport() *cobra.Command {
 	o := export.Options{Filters: url.Values{}}
 	var keyFile, after, category, name, application string
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write stored events as lines of JSON, in the order of their commits", Args: cobra.NoArgs,
-		Long: `Write stored events as lines of JSON, in the order in which they were committed.
-With a cursor file, each run goes on where the one before it ended and misses nothing.
-An event that was edited meanwhile is written again.
+		Use:   "export",
+		Short: "Write stored events, one JSON object per line, in commit order",
+		Args:  cobra.NoArgs,
+		Long: `Write stored events, one JSON object per line, in the order in which they were committed.
+With a cursor file, each run continues where the previous one ended and misses nothing.
+An event that was edited since is written again.
 
 With a service of theeye dev running:
 
@@ -41,70 +43,82 @@ With a service of theeye dev running:
 			if o.Key, err = clientKey(keyFile); err != nil {
 				return err
 			}
+
 			if o.URL = cmp.Or(o.URL, os.Getenv(urlVariable)); o.URL == "" {
-				return usageError{errors.New("no service is named: give --url, or set " + urlVariable)}
+				return usageError{errors.New("the URL of the service is missing: give --url, or set " + urlVariable)}
 			}
+
 			if o.Interval <= 0 {
-				return usageError{errors.New("--interval is a time above 0")}
+				return usageError{errors.New("--interval must be above 0")}
 			}
-			if o.After, err = cursorOf(after); err != nil {
+
+			if o.After, err = readCursor(after); err != nil {
 				return err
 			}
+
 			for parameter, value := range map[string]string{"category": category, "name": name, "application": application} {
 				if value != "" {
 					o.Filters.Set(parameter, value)
 				}
 			}
+
 			return runExport(cmd, o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.URL, "url", "", "Read from the service at this `URL` ($"+urlVariable+")")
-	f.StringVar(&keyFile, "key-file", "", "Read the key, whose scope is read, from this `file` ($"+keyVariable+", $"+readKeyVariable+")")
-	f.StringVar(&after, "after", "", "Begin behind this `cursor`, or the one in the file of this name")
-	f.StringVar(&o.CursorFile, "cursor-file", "", "Begin behind the cursor in this `file`, if it is there, and keep the cursor in it")
-	f.BoolVar(&o.Follow, "follow", false, "Go on until interrupted")
-	f.DurationVar(&o.Interval, "interval", 2*time.Second, "With --follow: ask for more so often")
-	f.StringVar(&category, "category", "", "Write the events of this category alone")
-	f.StringVar(&name, "name", "", "Write the events of this name alone")
-	f.StringVar(&application, "application", "", "Write the events of this application alone")
+	f.StringVar(&keyFile, "key-file", "", "Read the key, which needs the scope read, from this `file` ($"+keyVariable+", $"+readKeyVariable+")")
+	f.StringVar(&after, "after", "", "Start after this `cursor`, or after the cursor in the file of this name")
+	f.StringVar(&o.CursorFile, "cursor-file", "", "Start after the cursor in this `file`, if it exists, and save the cursor there")
+	f.BoolVar(&o.Follow, "follow", false, "Keep running until interrupted")
+	f.DurationVar(&o.Interval, "interval", 2*time.Second, "With --follow: the pause between two requests")
+	f.StringVar(&category, "category", "", "Write events of this category only")
+	f.StringVar(&name, "name", "", "Write events of this name only")
+	f.StringVar(&application, "application", "", "Write events of this application only")
 	return cmd
 }
 
-// runExport exports, and says on standard error what there is to say.
+// runExport runs the export, and prints errors, notices and progress on standard error.
 func runExport(cmd *cobra.Command, o export.Options) error {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
+
 	shown := newProgress(cmd)
-	tell := func(text string) {
-		shown.clear()
+	printNotice := func(text string) {
+		shown.clearLine()
 		cmd.PrintErrln("theeye: " + text)
 	}
 	err := export.Run(cmd.Context(), o, export.Deps{
-		Client: &http.Client{Transport: transport}, Out: cmd.OutOrStdout(), After: time.After,
-		Complain: func(err error) { tell(err.Error() + "; trying again") },
-		Notice:   tell,
-		Progress: progressOf(cmd, shown),
+		Client:     &http.Client{Transport: transport},
+		Out:        cmd.OutOrStdout(),
+		After:      time.After,
+		OnError:    func(err error) { printNotice(err.Error() + "; trying again") },
+		OnNotice:   printNotice,
+		OnProgress: progressOf(cmd, shown),
 	})
-	shown.clear()
+	shown.clearLine()
 	if errors.Is(err, export.ErrUsage) {
 		return usageError{err}
 	}
+
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
+
 	return nil
 }
 
-// progressOf counts the events that were written, unless they are shown themselves.
+// progressOf shows the number of written events, unless the events themselves go to the
+// terminal.
 func progressOf(cmd *cobra.Command, shown *progress) func(events int) {
 	if isTerminal(cmd.OutOrStdout()) {
 		return nil
 	}
-	return func(events int) { shown.show("%d events written", events) }
+
+	return func(events int) { shown.showText("%d events written", events) }
 }
 
-// clientKey reads the key of a client from a file, or else from the environment.
+// clientKey reads the key of a client from a file, or from the environment without one.
 func clientKey(file string) (string, error) {
 	key := cmp.Or(os.Getenv(keyVariable), os.Getenv(readKeyVariable))
 	if file != "" {
@@ -112,18 +126,23 @@ func clientKey(file string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("read the key: %w", err)
 		}
+
 		key = strings.TrimSpace(string(text))
 	}
+
 	if key == "" {
 		return "", usageError{errors.New("a key with the scope read is needed: give --key-file, or set " + keyVariable)}
 	}
+
 	return key, nil
 }
 
-// cursorOf reads a cursor from the file of that name, if there is one.
-func cursorOf(text string) (string, error) {
+// readCursor reads the cursor in the file of that name. A text that names no file is a
+// cursor itself.
+func readCursor(text string) (string, error) {
 	if info, err := os.Stat(text); text == "" || err != nil || info.IsDir() {
-		return text, nil //nolint:nilerr // what names no file is a cursor
+		return text, nil //nolint:nilerr // a text that names no file is a cursor
 	}
+
 	return export.ReadCursor(text)
 }

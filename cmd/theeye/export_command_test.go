@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Runs of export that share a cursor file write each event once; a run that follows
-// writes what is stored while it runs.
+// Runs of export that share a cursor file write each event once; a run with --follow writes
+// the events that are stored while it runs.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -25,7 +25,7 @@ func TestExport(t *testing.T) {
 	environ := []string{"THEEYE_URL=" + s.URL}
 	arguments := []string{"export", "--key-file", keyFile, "--cursor-file", cursorFile, "--category", "page"}
 	post := func(category string) string {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			fmt.Sprintf(`{"session_id":"0198c7a2-aaaa-7b11-8d8d-000000000001","category":%q,"name":"view","data":{},"timestamp":"2021-01-01T09:15:27Z"}`, category))
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 		id, ok := answer.JSON(t)["event_id"].(string)
@@ -41,8 +41,10 @@ func TestExport(t *testing.T) {
 			require.Zero(t, code, errOut)
 			written += out
 		}
+
 		require.Equal(t, 1, strings.Count(written, id))
 	}
+
 	require.Equal(t, 3, strings.Count(written, "\n"))
 	cursor, err := os.ReadFile(cursorFile)
 	require.NoError(t, err)

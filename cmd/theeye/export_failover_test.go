@@ -13,13 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A standby that is 60 events behind is promoted, under a service that goes on. Its numbers
-// of transactions start again below those that the export has passed: none of the events
-// that are stored from then on is left out, and the export says that it writes some again.
+// A standby that is 60 events behind is promoted while the service keeps running. Its
+// transaction ids start below those that the export has passed. The export still misses no
+// event that is stored from then on, and it says that it writes some again.
 func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 	t.Parallel()
 	pair := pgtest.NewPair(t, pgtest.WithAsynchronousStandby())
@@ -38,7 +38,7 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, func() bool {
 			code, out, said = finish(t, []string{"THEEYE_URL=http://" + addressOf(t, r), "THEEYE_KEY=" + key}, "export", "--cursor-file", cursorFile)
-			return code != 69 // a connection to the primary that is gone
+			return code != 69 // a connection to the old primary
 		}, time.Minute, 10*time.Millisecond)
 		require.Zero(t, code, said)
 		return out, said
@@ -50,7 +50,7 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 	requireEach(t, out, kept)
 	awaitStandby(t, pair)
 	pair.FreezeStandby(t)
-	onPrimary(t, pair, "select pg_terminate_backend(pid) from pg_stat_replication") // nothing is under way to it
+	onPrimary(t, pair, "select pg_terminate_backend(pid) from pg_stat_replication") // nothing is in flight to it
 	lost := post(t, client, 60)
 	out, said = export()
 	require.Empty(t, said)
@@ -61,7 +61,7 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 	require.Eventually(t, func() bool { return postOne(t, client, uuid.NewString()) == http.StatusCreated }, time.Minute, 50*time.Millisecond)
 	first := post(t, client, 20)
 	again, said := export()
-	require.Contains(t, said, "events are given again")
+	require.Contains(t, said, "events are returned again")
 	require.Contains(t, said, "timeline 1 became 2")
 	requireEach(t, again, first)
 	require.NotContains(t, again, lost[0], "the database lost it")
@@ -72,7 +72,7 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 	require.Equal(t, 60, strings.Count(out, "\n"))
 }
 
-// post stores n events, each in a transaction of its own, and returns their ids.
+// post stores n events, each in its own transaction, and returns their ids.
 func post(t *testing.T, client *apptest.Client, n int) (ids []string) {
 	t.Helper()
 	for range n {
@@ -80,6 +80,7 @@ func post(t *testing.T, client *apptest.Client, n int) (ids []string) {
 		require.Equal(t, http.StatusCreated, postOne(t, client, id))
 		ids = append(ids, id)
 	}
+
 	return ids
 }
 
@@ -96,7 +97,7 @@ func requireEach(t *testing.T, out string, ids []string) {
 	}
 }
 
-// awaitStandby waits until the standby has all that the primary wrote.
+// awaitStandby waits until the standby has received everything that the primary wrote.
 func awaitStandby(t *testing.T, pair *pgtest.Pair) {
 	t.Helper()
 	conn := connect(t, pair.PrimaryDSN())
@@ -120,6 +121,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx) // its server may be gone
 	})
 	return conn

@@ -19,7 +19,8 @@ func TestHealthcheckAsksWhetherTheServiceIsReady(t *testing.T) {
 			} else {
 				w.WriteHeader(http.StatusTeapot)
 			}
-			_, _ = w.Write([]byte(body)) // the probe tells
+
+			_, _ = w.Write([]byte(body)) // the probe notices
 		}))
 		t.Cleanup(server.Close)
 		return server.URL
@@ -40,12 +41,12 @@ func TestHealthcheckAsksWhetherTheServiceIsReady(t *testing.T) {
 		"as the flag says":         {arguments: []string{"--ops-listen", address}, says: "ok\n"},
 		"not by way of a proxy":    {environ: []string{"HTTP_PROXY=" + away, "http_proxy=" + away}, arguments: []string{"--ops", ready}, says: "ok\n"},
 		"not ready":                {arguments: []string{"--ops", away}, code: 1, says: "503 Service Unavailable\n[-]state failed: it stops"},
-		"nobody there":             {arguments: []string{"--ops", "http://127.0.0.1:1"}, code: 1, says: "does not answer"},
+		"no listener":              {arguments: []string{"--ops", "http://127.0.0.1:1"}, code: 1, says: "does not answer"},
 		"no answer":                {arguments: []string{"--ops", hanging.URL, "--timeout", "50ms"}, code: 1, says: "does not answer"},
 		"no address":               {arguments: []string{"--ops", "::"}, code: 64, says: "--ops"},
-		"a setting that is none":   {environ: []string{"THEEYE_OPS_LISTN=:1"}, code: 78, says: "THEEYE_OPS_LISTN"},
+		"an unknown setting":       {environ: []string{"THEEYE_OPS_LISTN=:1"}, code: 78, says: "THEEYE_OPS_LISTN"},
 		"an argument too many":     {arguments: []string{"now"}, code: 64, says: "now"},
-		"what is not there at all": {arguments: []string{"--ops", ready + "/livez"}, code: 1, says: "418"},
+		"a path that is not there": {arguments: []string{"--ops", ready + "/livez"}, code: 1, says: "418"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

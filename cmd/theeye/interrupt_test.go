@@ -14,11 +14,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// An export that is interrupted ends as one that was, says how much it wrote, and keeps the
-// cursor behind it. It does not blame the service.
+// An interrupted export reports the interruption and how much it wrote, and saves the cursor.
+// It does not blame the service.
 func TestAnExportIsInterrupted(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,8 +43,8 @@ func TestAnExportIsInterrupted(t *testing.T) {
 	}
 }
 
-// A command that waits for the database when it is interrupted ends at once, and tells no
-// cause but that.
+// A command that waits for the database when it is interrupted ends at once, and reports only
+// the interruption.
 func TestACommandOnTheDatabaseIsInterrupted(t *testing.T) {
 	t.Parallel()
 	plan := filepath.Join(t.TempDir(), "plan.yaml")
@@ -55,7 +55,7 @@ func TestACommandOnTheDatabaseIsInterrupted(t *testing.T) {
 	}{
 		"replay": {
 			[]string{"rejection", "replay", "--all"},
-			`{"matched":0,"stored":0,"duplicates":0,"rejected":0,"skipped":0}` + "\ntheeye: interrupted; the totals count what was done; errors that were being worked on can be worked on again after a minute\n",
+			`{"matched":0,"stored":0,"duplicates":0,"rejected":0,"skipped":0}` + "\ntheeye: interrupted; the totals count the finished errors; the others can be processed again after a minute\n",
 		},
 		"preview": {[]string{"event-type", "preview", "-f", plan}, ""},
 		"list":    {[]string{"rejection", "list", "--json"}, ""},

@@ -7,7 +7,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/app"
 )
 
-// serveListenAdvice says, for each setting, how theeye serve is told another address.
+// serveListenAdvice says, for each setting, how to give theeye serve another address.
 func serveListenAdvice() map[string]string {
 	return map[string]string{
 		"http.listen": "choose another address with --http-listen or THEEYE_HTTP_LISTEN",
@@ -15,7 +15,7 @@ func serveListenAdvice() map[string]string {
 	}
 }
 
-// devListenAdvice says the same of theeye dev, which most people start by make.
+// devListenAdvice does the same for theeye dev, which most users start with make.
 func devListenAdvice() map[string]string {
 	return map[string]string{
 		"http.listen": `choose another address, such as --listen 127.0.0.1:18080 (with make: make run ARGS="--listen 127.0.0.1:18080")`,
@@ -23,12 +23,13 @@ func devListenAdvice() map[string]string {
 	}
 }
 
-// withListenAdvice adds what to do to the error of a service that cannot listen. Other
-// errors stay as they are.
+// withListenAdvice adds advice to the error of a service that cannot listen. Other errors
+// stay as they are.
 func withListenAdvice(err error, advice map[string]string) error {
 	var listen *app.ListenError
 	if !errors.As(err, &listen) {
 		return err
 	}
+
 	return fmt.Errorf("%w; %s", err, advice[listen.Setting])
 }

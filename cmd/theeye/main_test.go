@@ -16,30 +16,33 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// binaryVariable tells the tests where the program is.
+// binaryVariable names the path of the program that the tests run.
 const binaryVariable = "EYE_TEST_BINARY"
 
-// TestMain builds the program that the tests run, as users do.
+// TestMain builds the program that the tests run as users do.
 func TestMain(m *testing.M) {
 	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "theeye-under-test"))
 	if err != nil {
 		panic(err)
 	}
+
 	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".")
 	if text, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, text))
 	}
+
 	if err := os.Setenv(binaryVariable, binary); err != nil {
 		panic(err)
 	}
+
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
-// theeye prepares the program with a clean environment but for the given variables.
+// theeye prepares the program with only the given variables in its environment.
 func theeye(environ []string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.Getenv("TMPDIR")}, environ...)
@@ -56,17 +59,18 @@ func finish(t testing.TB, environ []string, arguments ...string) (code int, out,
 	if command.ProcessState == nil {
 		require.NoError(t, err)
 	}
+
 	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
 // running is the program while it runs.
 type running struct {
 	*exec.Cmd
-	done chan struct{} // closed when it ended and all that it wrote is in log
+	done chan struct{} // closed when it ended and all its output is in log
 	log  *lines
 }
 
-// lines is what a program wrote, for tests to wait for and to show.
+// lines is the output of a program, for tests to wait for and to show.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -87,10 +91,11 @@ func (l *lines) read(from io.Reader) {
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.String()
 }
 
-// await waits until the program wrote a text, and fails the test when it ends first.
+// await waits until the program writes a text, and fails the test when it ends first.
 func (r *running) await(t testing.TB, text string) {
 	t.Helper()
 	const patience = time.Minute
@@ -102,6 +107,7 @@ func (r *running) await(t testing.TB, text string) {
 		if found {
 			return
 		}
+
 		select {
 		case <-news:
 		case <-r.done:
@@ -113,7 +119,7 @@ func (r *running) await(t testing.TB, text string) {
 	}
 }
 
-// start starts the program; it is killed when the test ends, if it still runs.
+// start starts the program. A program that still runs at the end of the test is killed.
 func start(t testing.TB, environ []string, arguments ...string) *running {
 	t.Helper()
 	return launch(t, theeye(environ, arguments...))
@@ -138,10 +144,11 @@ func launch(t testing.TB, command *exec.Cmd) *running {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
+
 		r.log.read(read)
 	}()
 	go func() {
-		_ = r.Wait() // the state tells
+		_ = r.Wait() // the process state is checked
 		<-told
 		close(r.done)
 	}()
@@ -165,5 +172,6 @@ func (r *running) stop(t testing.TB, signal syscall.Signal) int {
 	case <-time.After(time.Minute):
 		require.FailNow(t, "the program does not stop", "%s", r.log)
 	}
+
 	return r.ProcessState.ExitCode()
 }

@@ -4,5 +4,5 @@ package main
 
 import "github.com/spf13/cobra"
 
-// addMan adds nothing: the manual is written by a build of its own.
+// addMan adds nothing: a build with the tag man writes the manual.
 func addMan(*cobra.Command) {}

@@ -8,39 +8,47 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
 func newMigrate() *cobra.Command {
-	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date, or show how far it is"}
-	up, status := newMigrateUp(), newMigrateStatus()
+	cmd := &cobra.Command{Use: "migrate", Short: "Bring the database schema up to date, or show its state"}
+	up := newMigrateUp()
+	status := newMigrateStatus()
 	confirmed := false
 	down := &cobra.Command{
-		Use: "down", Short: "Take back the last migration, and the data it held", Args: cobra.NoArgs,
+		Use:   "down",
+		Short: "Revert the last migration and delete its data",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			if !confirmed {
-				return usageError{fmt.Errorf("migrate down deletes data; add --yes to do it")}
+				return usageError{fmt.Errorf("migrate down deletes data; add --yes to confirm")}
 			}
-			if err := app.MigrateDown(cmd.Context(), c); err != nil {
+
+			if err := cli.MigrateDown(cmd.Context(), c); err != nil {
 				return err
 			}
-			return say(cmd, "the last migration was taken back\n")
+
+			return printText(cmd, "the last migration was reverted\n")
 		},
 	}
-	down.Flags().BoolVar(&confirmed, "yes", false, "Really delete data")
-	for _, sub := range []*cobra.Command{up, status, down, newRoles()} {
+	down.Flags().BoolVar(&confirmed, "yes", false, "Confirm that data is deleted")
+	for _, sub := range []*cobra.Command{up, status, down, newMigrateRoles()} {
 		bindDatabaseFlags(sub)
 		cmd.AddCommand(sub)
 	}
+
 	return cmd
 }
 
-// migrated is what migrate up did.
-type migrated struct {
+// migrationReport lists the migrations that migrate up applied.
+type migrationReport struct {
 	Applied []appliedMigration `json:"applied"`
 }
 
@@ -53,78 +61,91 @@ type appliedMigration struct {
 func newMigrateUp() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "up", Short: "Apply every migration that is missing; safe when several run at once", Args: cobra.NoArgs,
+		Use:   "up",
+		Short: "Apply every missing migration; safe to run several at once",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			done, shown := migrated{Applied: []appliedMigration{}}, newProgress(cmd)
-			var unsaid error
-			err = app.Migrate(cmd.Context(), c, func(s app.MigrationStep) {
+
+			done := migrationReport{Applied: []appliedMigration{}}
+			shown := newProgress(cmd)
+			var printErr error
+			err = cli.Migrate(cmd.Context(), c, func(s postgres.MigrationStep) {
 				switch s.State {
-				case app.MigrationBegins:
-					shown.show("applying %s", s.Name)
-				case app.MigrationWaits:
-					shown.clear()
-					cmd.PrintErrln("theeye: a table is in use by somebody else; trying again in some seconds")
-				case app.MigrationApplied:
-					shown.clear()
-					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, milliseconds(s.Took)})
-					if !asJSON && unsaid == nil {
-						unsaid = say(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
+				case postgres.MigrationBegins:
+					shown.showText("applying %s", s.Name)
+				case postgres.MigrationWaits:
+					shown.clearLine()
+					cmd.PrintErrln("theeye: another transaction uses a table; trying again in a few seconds")
+				case postgres.MigrationApplied:
+					shown.clearLine()
+					done.Applied = append(done.Applied, appliedMigration{s.Version, s.Name, toMilliseconds(s.Took)})
+					if !asJSON && printErr == nil {
+						printErr = printText(cmd, fmt.Sprintf("applied %s in %s\n", s.Name, s.Took.Round(time.Millisecond)))
 					}
 				}
 			})
-			shown.clear()
+			shown.clearLine()
 			if err != nil {
 				return err
 			}
-			if unsaid != nil {
-				return unsaid
+
+			if printErr != nil {
+				return printErr
 			}
-			return sayMigrated(cmd, done, asJSON)
+
+			return printMigrated(cmd, done, asJSON)
 		},
 	}
 	bindJSON(cmd, &asJSON)
 	return cmd
 }
 
-func sayMigrated(cmd *cobra.Command, done migrated, asJSON bool) error {
+func printMigrated(cmd *cobra.Command, done migrationReport, asJSON bool) error {
 	switch {
 	case asJSON:
-		return sayJSON(cmd, done)
+		return printJSON(cmd, done)
 	case len(done.Applied) == 0:
-		return say(cmd, "nothing to do: the schema is current\n")
+		return printText(cmd, "nothing to do: the schema is current\n")
 	}
-	return say(cmd, "the schema is current\n")
+
+	return printText(cmd, "the schema is current\n")
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // of them in one
+func toMilliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 } //nolint:mnd // microseconds in a millisecond
 
 func newMigrateStatus() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "status", Short: "List the migrations and whether they were applied", Args: cobra.NoArgs,
+		Use:   "status",
+		Short: "List the migrations and when each was applied",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			migrations, err := app.Migrations(cmd.Context(), c)
+
+			migrations, err := cli.Migrations(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
-				return sayJSON(cmd, migrations)
+				return printJSON(cmd, migrations)
 			}
-			return table(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
+
+			return printTable(cmd, "VERSION\tMIGRATION\tAPPLIED", func(w *tabwriter.Writer) {
 				for _, m := range migrations {
 					applied := "no"
 					if m.Applied {
 						applied = m.AppliedAt.UTC().Format(time.RFC3339)
 					}
-					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush tells
+
+					fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, applied) //nolint:errcheck // Flush returns the error
 				}
 			})
 		},
@@ -133,36 +154,43 @@ func newMigrateStatus() *cobra.Command {
 	return cmd
 }
 
-func newRoles() *cobra.Command {
-	var roles app.Roles
+func newMigrateRoles() *cobra.Command {
+	var roles postgres.Roles
 	cmd := &cobra.Command{
-		Use: "roles", Short: "Make the roles of the service and of analysts, and grant them what they need", Args: cobra.NoArgs,
-		Long: `Make the roles of the service and of analysts where they are missing, and grant each
-what it needs and no more. Run it as the role that ran the migrations, and again
-whenever you like, after a migration say. A role that is made has no password yet.
+		Use:   "roles",
+		Short: "Create the roles of the service and of analysts, and grant their privileges",
+		Args:  cobra.NoArgs,
+		Long: `Create the roles of the service and of analysts where they are missing, and grant each
+role the privileges that it needs and no others. Run the command as the role that ran the
+migrations, and repeat it at any time, for example after a migration. A new role has no
+password yet.
 
-The service's role reads and writes rows, adds to the audit log, and can make, change
-and drop nothing. The analysts' role reads events, sessions, event types, the names of
-applications, and what was refused but for its raw text.
+The service's role reads and writes rows, adds to the audit log, and cannot create, alter
+or drop anything. The analysts' role reads events, sessions, event types, the names of
+applications, and rejections without their raw text.
 
-It fails and changes nothing where a role could become the owner all the same, by functions
-of its own in a schema that the service looks into, as up to Postgres 14 everybody can make
-them in public. It says then what has to be run, and as whom.`,
+The command fails and changes nothing if a role could still become the owner through its
+own functions in a schema on the service's search path. Up to Postgres 14, every role can
+create functions in the schema public. The error lists the statements to run, and as which
+role.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if roles == (app.Roles{}) || roles.Service == roles.Analyst {
-				return usageError{errors.New("name the role of the service by --service, or another one of analysts by --analyst, or both")}
+			if roles == (postgres.Roles{}) || roles.Service == roles.Analyst {
+				return usageError{errors.New("give --service or --analyst or both, with different roles")}
 			}
-			c, err := load(cmd)
+
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
-			if err := app.MakeRoles(cmd.Context(), c, roles); err != nil {
+
+			if err := cli.MakeRoles(cmd.Context(), c, roles); err != nil {
 				return err
 			}
-			return say(cmd, "the roles are there and have their privileges\n")
+
+			return printText(cmd, "the roles exist and have their privileges\n")
 		},
 	}
-	cmd.Flags().StringVar(&roles.Service, "service", "", "The role that the service connects as")
-	cmd.Flags().StringVar(&roles.Analyst, "analyst", "", "The role that analysts connect as")
+	cmd.Flags().StringVar(&roles.Service, "service", "", "Role of the service")
+	cmd.Flags().StringVar(&roles.Analyst, "analyst", "", "Role of the analysts")
 	return cmd
 }

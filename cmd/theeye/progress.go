@@ -7,48 +7,51 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/the-eye-events/the-eye/internal/top"
+	"github.com/the-eye-events/the-eye/internal/cli/top"
 )
 
-// progressStep is the least time between two changes of what is shown.
+// progressStep is the shortest time between two updates of the line.
 const progressStep = 100 * time.Millisecond
 
-// progress shows how far a command is, on one line of a terminal's standard error that it
-// writes over. Where standard error is no terminal it shows nothing.
+// progress shows the progress of a command on one line of standard error, which it
+// overwrites. It shows nothing where standard error is not a terminal.
 type progress struct {
 	out  io.Writer
 	now  func() time.Time
 	last time.Time
 }
 
-// newProgress makes the progress of a command. The command has to clear it.
+// newProgress returns the progress of a command. The command must call clearLine.
 func newProgress(cmd *cobra.Command) *progress {
 	p := &progress{now: time.Now}
 	if isTerminal(cmd.ErrOrStderr()) {
 		p.out = cmd.ErrOrStderr()
 	}
+
 	return p
 }
 
-// show shows a text in place of the last one, unless that was shown only just now.
-func (p *progress) show(format string, args ...any) {
+// showText replaces the shown text, unless the last update was less than progressStep ago.
+func (p *progress) showText(format string, args ...any) {
 	if p.out == nil || p.now().Sub(p.last) < progressStep {
 		return
 	}
+
 	p.last = p.now()
-	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // it is only shown
+	fmt.Fprintf(p.out, "\r\x1b[K"+format, args...) //nolint:errcheck // progress is best effort
 }
 
-// clear takes away what is shown.
-func (p *progress) clear() {
+// clearLine removes the shown text.
+func (p *progress) clearLine() {
 	if p.out != nil && !p.last.IsZero() {
 		fmt.Fprint(p.out, "\r\x1b[K") //nolint:errcheck // as above
 	}
+
 	p.last = time.Time{}
 }
 
-// isTerminal tells whether somebody sits before a stream.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file, ok := stream.(io.Writer)
-	return ok && top.Interactive(file)
+	return ok && top.IsInteractive(file)
 }

@@ -10,8 +10,8 @@ import (
 	main "github.com/the-eye-events/the-eye/cmd/theeye"
 )
 
-// On a terminal what is shown is written over, not more often than a reader can follow, and
-// taken away at the end. Elsewhere nothing is shown.
+// On a terminal the shown text is overwritten, not more often than a reader can follow, and
+// removed at the end. Without a terminal nothing is shown.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)

@@ -16,11 +16,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// ingress hands requests on to services in turn, over connections that it keeps, as
-// ingresses do. It learns only now and then who is ready.
+// ingress forwards requests to services in turn, over connections that it keeps open, like a
+// real ingress. It learns only now and then which service is ready.
 type ingress struct {
 	services []*behind
 	turn     atomic.Uint64
@@ -41,10 +41,11 @@ func (g *ingress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	http.Error(w, "nobody is ready", http.StatusBadGateway)
+
+	http.Error(w, "no service is ready", http.StatusBadGateway)
 }
 
-// look asks who is ready, until ctx ends.
+// look checks which service is ready, until ctx ends.
 func (g *ingress) look(ctx context.Context) {
 	const every = 100 * time.Millisecond
 	for {
@@ -52,6 +53,7 @@ func (g *ingress) look(ctx context.Context) {
 			answer, err := b.ops.Try(ctx, http.MethodGet, "/readyz", nil)
 			b.ready.Store(err == nil && answer.Status == http.StatusOK)
 		}
+
 		select {
 		case <-ctx.Done():
 			return
@@ -60,7 +62,7 @@ func (g *ingress) look(ctx context.Context) {
 	}
 }
 
-// newIngress stands before services, given their two addresses each.
+// newIngress returns an ingress in front of services, given their two addresses each.
 func newIngress(t *testing.T, addresses [][2]string) (g *ingress, address string) {
 	t.Helper()
 	const idle = 64
@@ -75,6 +77,7 @@ func newIngress(t *testing.T, addresses [][2]string) (g *ingress, address string
 			},
 		}})
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
 	looking.Go(func() { g.look(ctx) })
@@ -95,6 +98,7 @@ func body(a *apptest.Answer) string {
 	if a == nil {
 		return ""
 	}
+
 	return strconv.Itoa(a.Status) + " " + string(a.Body)
 }
 
@@ -103,8 +107,8 @@ func (g *ingress) await(t *testing.T, n int, ready bool) {
 	require.Eventually(t, func() bool { return g.services[n].ready.Load() == ready }, time.Minute, time.Millisecond)
 }
 
-// Behind a proxy that keeps its connections and learns late who is ready, services are
-// stopped and replaced one after the other, and no request fails: nobody sends again.
+// Behind a proxy that keeps its connections and learns late which service is ready, services
+// are stopped and replaced one after the other. No request fails, without any retry.
 //
 //nolint:paralleltest // it needs the machine for itself
 func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
@@ -123,6 +127,7 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 	for n := range services {
 		g.await(t, n, true)
 	}
+
 	var answered, failed atomic.Int64
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
@@ -135,20 +140,23 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 					return
 				default:
 				}
+
 				e := s.event(random)
-				s.oracle.Sending(e)
-				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(e))
+				s.oracle.RecordSending(e)
+				answer, err := client.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(e))
 				if err != nil || answer.Status != http.StatusCreated {
 					failed.Add(1)
 					t.Errorf("a request failed: %v %s", err, body(answer))
 					return
 				}
+
 				v := verdictsIn(answer.Body)[0]
-				s.oracle.Told(e, v.Status, v.Sequence)
+				s.oracle.RecordVerdict(e, v.Status, v.Sequence)
 				answered.Add(1)
 			}
 		})
 	}
+
 	end := sync.OnceFunc(func() { close(stop); clients.Wait() })
 	t.Cleanup(end)
 	more := func() {
@@ -165,10 +173,11 @@ func TestServicesAreReplacedBehindAProxyUnderLoad(t *testing.T) {
 			g.await(t, n, true)
 		}
 	}
+
 	more()
 	end()
 	require.Zero(t, failed.Load())
-	wrong, err := s.oracle.Wrong(context.Background(), s.database.Pool(t))
+	wrong, err := s.oracle.FindViolations(context.Background(), s.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 	t.Logf("%d requests through the proxy, 4 services stopped and started, none failed", answered.Load())

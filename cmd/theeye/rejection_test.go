@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestRejections(t *testing.T) {
@@ -29,7 +29,7 @@ func TestRejections(t *testing.T) {
 	}
 	refused := func(name string) string {
 		t.Helper()
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			`{"session_id":"`+uuid.NewString()+`","category":"shop","name":"`+name+`","data":{},"timestamp":"2021-01-01T09:15:27Z"}`)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		id, ok := answer.JSON(t)["error_id"].(string)
@@ -51,7 +51,7 @@ func TestRejections(t *testing.T) {
 	shown, _ := run(0, "show", second)
 	require.Equal(t, out, shown)
 
-	// What is the same as before is refused again, and then mended.
+	// An unchanged event is rejected again; then its cause is fixed.
 	out, _ = run(0, "replay", "--code", "schema_violation")
 	require.JSONEq(t, `{"matched":2,"stored":0,"duplicates":0,"rejected":2,"skipped":0}`, out)
 	setType(`{}`)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMigrateRoles(t *testing.T) {
@@ -23,14 +23,16 @@ func TestMigrateRoles(t *testing.T) {
 	for range 2 {
 		code, out, errOut := finish(t, owner, "migrate", "roles", "--service", service, "--analyst", analyst)
 		require.Zero(t, code, errOut)
-		require.Equal(t, "the roles are there and have their privileges\n", out)
+		require.Equal(t, "the roles exist and have their privileges\n", out)
 	}
+
 	code, _, errOut := finish(t, []string{"THEEYE_DATABASE_URL=" + database.DSNAs(service)}, "app", "create", "shop")
 	require.Zero(t, code, errOut)
 	for _, environ := range [][]string{{"THEEYE_DATABASE_URL=" + database.DSNAs(analyst)}, {"THEEYE_DATABASE_URL=" + database.DSNAs(service)}} {
 		code, out, _ := finish(t, environ, "migrate", "roles", "--service", service)
 		require.NotZero(t, code, out)
 	}
+
 	for _, arguments := range [][]string{{}, {"--service", "one", "--analyst", "one"}} {
 		code, _, errOut := finish(t, owner, append([]string{"migrate", "roles"}, arguments...)...)
 		require.Equal(t, 64, code, errOut)

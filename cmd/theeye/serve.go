@@ -11,32 +11,39 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
 )
 
 func newServe(hurry <-chan struct{}) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "serve", Short: "Serve the API against the database that database.url names", Args: cobra.NoArgs,
+		Use:   "serve",
+		Short: "Serve the API on the database that database.url names",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			logger, err := newLogger(c)
 			if err != nil {
 				return err
 			}
 			defer logger.Sync() //nolint:errcheck // standard error needs no flushing
+
 			settings := make([]zap.Field, 0, len(c.Describe()))
 			for _, line := range c.Describe() {
 				settings = append(settings, zap.String(line.Key, line.Value))
 			}
+
 			tuneMemory(c)
 			logger.Info("starting", zap.Dict("settings", settings...))
 			service, err := app.Start(cmd.Context(), c, thisBuild(), logger.Logger, app.WithLog(logger))
 			if err != nil {
 				return withListenAdvice(err, serveListenAdvice())
 			}
+
 			return service.Run(cmd.Context(), hurry)
 		},
 	}
@@ -44,17 +51,18 @@ func newServe(hurry <-chan struct{}) *cobra.Command {
 	return cmd
 }
 
-// tuneMemory trades memory for time. While nothing queues the live heap is a few
-// megabytes, so that by default its collection would run dozens of times a second
-// under load; at 400 % it costs a quarter of that, and some ten megabytes. When much
-// queues, the limit makes it collect as often as it has to: what may wait, the bodies
-// that may be read, and the groups in flight have room below it. GOGC and GOMEMLIMIT
-// have the last word.
+// tuneMemory trades memory for time. With an empty queue the live heap is a few
+// megabytes, and by default the garbage collector would run dozens of times a second
+// under load. At 400 % it costs a quarter of that, for about ten megabytes. With a long
+// queue, the memory limit makes the collector run as often as necessary; the queue, the
+// bodies in flight and the groups in flight fit below the limit. GOGC and GOMEMLIMIT take
+// precedence.
 func tuneMemory(c config.Config) {
 	const percent, base = 400, 128 << 20
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(percent)
 	}
+
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(base + 3*int64(c.Ingest.QueueBytes))
 	}
@@ -63,37 +71,46 @@ func tuneMemory(c config.Config) {
 func newDev(hurry <-chan struct{}) *cobra.Command {
 	const listen, ops = "127.0.0.1:8080", "127.0.0.1:8081"
 	defaults := map[string]string{"http.listen": listen, "ops.listen": ops, "log.format": "console", "drain.delay": "0s"}
-	options := app.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
+	options := cli.DevOptions{Logger: newLogger, Build: thisBuild(), Tune: tuneMemory}
 	var address string
 	cmd := &cobra.Command{
-		Use: "dev", Short: "Run a complete service on this machine, with a private Postgres", Args: cobra.NoArgs,
+		Use:   "dev",
+		Short: "Run a complete service on this machine, with a private Postgres",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options.Out = cmd.OutOrStdout()
 			if !cmd.Flags().Changed("data-dir") {
-				options.Elsewhere = "/var/lib"
+				options.FallbackDir = "/var/lib"
 			}
-			if err := options.Prepare(); err != nil {
+
+			if err := options.PrepareDataDir(); err != nil {
 				return err
 			}
+
 			file, err := cmd.Flags().GetString(config.FileFlag)
 			if err != nil {
 				return fmt.Errorf("read --%s: %w", config.FileFlag, err)
 			}
+
 			options.Load = func(databaseURL string) (config.Config, error) {
 				flags := config.SetFlags(cmd.Flags())
-				flags["database.url"] = databaseURL // the private one, whatever else is set
+				flags["database.url"] = databaseURL // the private one, regardless of the settings
 				if cmd.Flags().Changed("listen") {
 					flags["http.listen"] = address
 				}
+
 				return config.Load(config.Sources{
-					Defaults: defaults, Flags: flags, Environ: withoutDatabase(os.Environ()), File: file,
+					Defaults: defaults,
+					Flags:    flags,
+					Environ:  withoutDatabase(os.Environ()),
+					File:     file,
 				})
 			}
-			return withListenAdvice(app.Dev(cmd.Context(), options, hurry), devListenAdvice())
+			return withListenAdvice(cli.RunDev(cmd.Context(), options, hurry), devListenAdvice())
 		},
 	}
 	config.BindFlags(cmd.Flags())
-	cmd.Flags().StringVar(&options.DataDir, "data-dir", ".theeye", "Keep everything in this `folder`")
+	cmd.Flags().StringVar(&options.DataDir, "data-dir", ".theeye", "Keep all data in this `folder`")
 	cmd.Flags().StringVar(&options.PgBin, "pg-bin", "", "Use the Postgres server binaries in this `folder`")
 	cmd.Flags().StringVar(&address, "listen", listen, "Serve the API at this `host:port`")
 	for _, setting := range config.Settings() {
@@ -101,14 +118,16 @@ func newDev(hurry <-chan struct{}) *cobra.Command {
 			cmd.Flags().Lookup(setting.Flag).DefValue = standard
 		}
 	}
+
 	for _, hidden := range []string{"http-listen", "database-url"} {
 		cmd.Flags().Lookup(hidden).Hidden = true
 	}
+
 	return cmd
 }
 
-// withoutDatabase keeps the variables of a shell that sourced dev.env, or is set
-// up for another database, from the private one.
+// withoutDatabase removes the variables that name a database. A shell that sourced dev.env,
+// or is set up for another database, must not redirect the private service.
 func withoutDatabase(environ []string) []string {
 	var kept []string
 	for _, variable := range environ {
@@ -116,24 +135,29 @@ func withoutDatabase(environ []string) []string {
 			kept = append(kept, variable)
 		}
 	}
+
 	return kept
 }
 
 func newConfig() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "config", Short: "Print the settings as they stand and where each comes from, without secrets", Args: cobra.NoArgs,
+		Use:   "config",
+		Short: "Print the settings in force and the source of each, without secrets",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := load(cmd)
+			c, err := loadConfig(cmd)
 			if err != nil {
 				return err
 			}
+
 			if asJSON {
-				return sayJSON(cmd, c.Describe())
+				return printJSON(cmd, c.Describe())
 			}
-			return table(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
+
+			return printTable(cmd, "SETTING\tVALUE\tFROM", func(w *tabwriter.Writer) {
 				for _, line := range c.Describe() {
-					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush tells
+					fmt.Fprintf(w, "%s\t%s\t%s\n", line.Key, line.Value, line.Source) //nolint:errcheck // Flush returns the error
 				}
 			})
 		},
@@ -143,13 +167,13 @@ func newConfig() *cobra.Command {
 	return cmd
 }
 
-// bindJSON adds the flag by which a command prints JSON, for programs.
+// bindJSON adds the flag --json, for output that programs read.
 func bindJSON(cmd *cobra.Command, into *bool) {
 	cmd.Flags().BoolVar(into, "json", false, "Print JSON")
 }
 
-// bindDatabaseFlags adds a flag for every setting, and shows those that matter to a
-// command that works on the database alone.
+// bindDatabaseFlags adds a flag for every setting. The help shows only the flags of the
+// database, for commands that use nothing but the database.
 func bindDatabaseFlags(cmd *cobra.Command) {
 	config.BindFlags(cmd.Flags())
 	for _, setting := range config.Settings() {
@@ -157,13 +181,14 @@ func bindDatabaseFlags(cmd *cobra.Command) {
 	}
 }
 
-// table prints lines of cells that are separated by tabs.
-func table(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
+// printTable prints a table; fill writes its lines, with tabs between the cells.
+func printTable(cmd *cobra.Command, head string, fill func(*tabwriter.Writer)) error {
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, head) //nolint:errcheck // Flush tells
+	fmt.Fprintln(w, head) //nolint:errcheck // Flush returns the error
 	fill(w)
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
+
 	return nil
 }

@@ -12,16 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metrics serves the two samples of internal/top, the second from the second time on.
+// metrics serves the two samples of internal/cli/top: the first once, then the second.
 func metrics(t *testing.T) string {
 	t.Helper()
 	var asked atomic.Int64
 	var samples []string
 	for _, name := range []string{"first.prom", "second.prom"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "top", "testdata", name))
+		text, err := os.ReadFile(filepath.Join("..", "..", "internal", "cli", "top", "testdata", name))
 		require.NoError(t, err)
 		samples = append(samples, string(text))
 	}
+
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(samples[min(asked.Add(1), 2)-1])) // the program may be gone
 	}))

@@ -7,13 +7,16 @@ import (
 func newVersion() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			build := thisBuild()
 			if asJSON {
-				return sayJSON(cmd, map[string]string{"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion})
+				return printJSON(cmd, map[string]string{"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion})
 			}
-			return say(cmd, build.Version+"\n")
+
+			return printText(cmd, build.Version+"\n")
 		},
 	}
 	bindJSON(cmd, &asJSON)

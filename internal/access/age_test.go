@@ -15,35 +15,37 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-// slowStore answers what was true when it was asked, a while later.
+// slowStore answers after a while with the state at the time of the request.
 type slowStore struct {
 	*fakeStore
 	takes time.Duration
 }
 
-func (s slowStore) Version(ctx context.Context) (int64, time.Time, error) {
-	version, at, err := s.fakeStore.Version(ctx)
+func (s slowStore) ReadVersion(ctx context.Context) (int64, time.Time, error) {
+	version, at, err := s.fakeStore.ReadVersion(ctx)
 	<-time.After(s.takes)
 	return version, at, err
 }
 
-func (s slowStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
-	snapshot, err := s.fakeStore.Snapshot(ctx)
+func (s slowStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
+	snapshot, err := s.fakeStore.ReadSnapshot(ctx)
 	<-time.After(s.takes)
 	return snapshot, err
 }
 
-// What is known is as old as the question, for a revocation may come before the answer:
-// the bound on its age would else not bound how long a revoked key works.
+// The age of the cache counts from the request to the store, because a key may be
+// revoked before the answer: otherwise MaxAge would not bound how long a revoked key
+// works.
 func TestAgeCountsFromTheQuestion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const takes = 900 * time.Millisecond
 		store := slowStore{&fakeStore{}, takes}
 		store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-		directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-		directory.Start()
+		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+		directory.Start(t.Context())
 		defer directory.Stop()
+
 		requireAge := func() {
 			t.Helper()
 			age, known := directory.Age()
@@ -57,7 +59,7 @@ func TestAgeCountsFromTheQuestion(t *testing.T) {
 	})
 }
 
-// How long a comparison takes must not tell how much of a key was right, and an unknown
+// The time of a comparison must not reveal how much of a key was right, and an unknown
 // key is compared like a known one. No test can measure that and be trusted, so this
 // one reads the code: the comparison is the library's, and nothing returns before it.
 func TestKeysAreComparedInConstantTime(t *testing.T) {
@@ -67,8 +69,9 @@ func TestKeysAreComparedInConstantTime(t *testing.T) {
 	var compared, returned token.Pos
 	ast.Inspect(file, func(n ast.Node) bool {
 		if f, ok := n.(*ast.FuncDecl); ok {
-			return f.Name.Name == "caller"
+			return f.Name.Name == "findCaller"
 		}
+
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			if n.Sel.Name == "ConstantTimeCompare" {
@@ -83,10 +86,12 @@ func TestKeysAreComparedInConstantTime(t *testing.T) {
 				if star, ok := side.(*ast.StarExpr); ok {
 					side = star.X
 				}
+
 				name, ok := side.(*ast.Ident)
 				require.False(t, ok && name.Name == "hash", "the hash is compared by an operator")
 			}
 		}
+
 		return true
 	})
 	require.NotEqual(t, token.NoPos, compared)

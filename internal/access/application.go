@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// AnyOrigin among an application's allowed origins stands for all of them.
+// AnyOrigin among an application's allowed origins allows every origin.
 const AnyOrigin = "*"
 
 // Application is a trusted client.
@@ -17,43 +17,45 @@ type Application struct {
 	ID       event.ApplicationID `json:"-"`
 	Name     string              `json:"name"`
 	Disabled bool                `json:"disabled"`
-	// RateLimit is in events a second; nil is none.
+	// RateLimit is in events a second; nil means no limit.
 	RateLimit *int `json:"rate_limit"`
-	// AllowedOrigins are the web origins whose browsers may call, or AnyOrigin.
+	// AllowedOrigins are the web origins from which browsers may call, or AnyOrigin.
 	AllowedOrigins []string  `json:"allowed_origins"`
 	CreatedAt      time.Time `json:"created_at"`
 }
 
-// AllowsOrigin tells whether a browser that sends this Origin header may call with
+// AllowsOrigin reports whether a browser that sends this Origin header may call with
 // a key of the application.
 func (a *Application) AllowsOrigin(origin string) bool {
 	if origin == "" {
 		return false
 	}
+
 	return slices.Contains(a.AllowedOrigins, AnyOrigin) || slices.Contains(a.AllowedOrigins, origin)
 }
 
-// MarshalJSON renders the application as the contract has it: times in UTC with
-// microseconds, and an array where there are no origins.
+// MarshalJSON renders the application as the contract defines it: times in UTC with
+// microseconds, and an empty array if there are no origins.
 func (a Application) MarshalJSON() ([]byte, error) {
 	type plain Application
 	shown := struct {
 		plain
 		AllowedOrigins []string `json:"allowed_origins"`
 		CreatedAt      string   `json:"created_at"`
-	}{plain(a), filled(a.AllowedOrigins), event.FormatTimestamp(a.CreatedAt)}
-	return json.Marshal(shown) //nolint:wrapcheck // the encoder that called adds the type's name
+	}{plain(a), emptyIfNil(a.AllowedOrigins), event.FormatTimestamp(a.CreatedAt)}
+	return json.Marshal(shown) //nolint:wrapcheck // the calling encoder adds the type's name
 }
 
-// filled gives an empty slice for none, which JSON shows as an array.
-func filled[T any](values []T) []T {
+// emptyIfNil returns an empty slice for nil, so that JSON shows an array.
+func emptyIfNil[T any](values []T) []T {
 	if values == nil {
 		return []T{}
 	}
+
 	return values
 }
 
-// ApplicationSpec is what an application is created from.
+// ApplicationSpec describes an application to create.
 type ApplicationSpec struct {
 	Name           string   `json:"name"`
 	Disabled       bool     `json:"disabled"`
@@ -61,28 +63,31 @@ type ApplicationSpec struct {
 	AllowedOrigins []string `json:"allowed_origins"`
 }
 
-// ApplicationPatch is what changes of an application; what is not set stays.
+// ApplicationPatch is a change of an application; members that are not set stay as they
+// are.
 type ApplicationPatch struct {
 	Disabled Optional[bool] `json:"disabled"`
-	// RateLimit set to null takes the limit away.
+	// RateLimit set to null removes the limit.
 	RateLimit Optional[int] `json:"rate_limit"`
-	// AllowedOrigins replace the ones before.
+	// AllowedOrigins replace the previous ones.
 	AllowedOrigins Optional[[]string] `json:"allowed_origins"`
 }
 
-// Empty tells whether the patch changes nothing.
-func (p *ApplicationPatch) Empty() bool {
+// IsEmpty reports whether the patch changes nothing.
+func (p *ApplicationPatch) IsEmpty() bool {
 	return !p.Disabled.Set && !p.RateLimit.Set && !p.AllowedOrigins.Set
 }
 
-// Apply changes an application as a valid patch says.
-func (p *ApplicationPatch) Apply(application *Application) {
+// ApplyTo applies a valid patch to an application.
+func (p *ApplicationPatch) ApplyTo(application *Application) {
 	if p.Disabled.Set {
 		application.Disabled = *p.Disabled.Value
 	}
+
 	if p.RateLimit.Set {
 		application.RateLimit = p.RateLimit.Value
 	}
+
 	if p.AllowedOrigins.Set {
 		application.AllowedOrigins = *p.AllowedOrigins.Value
 	}
@@ -101,9 +106,10 @@ func Some[T any](value T) Optional[T] { return Optional[T]{Set: true, Value: &va
 // Null makes an Optional that was set to null.
 func Null[T any]() Optional[T] { return Optional[T]{Set: true} }
 
-// UnmarshalJSON notes that the member is present. A value of the wrong type is a
+// UnmarshalJSON records that the member is present. A value of the wrong type is a
 // *json.UnmarshalTypeError, as it would be without the Optional.
 func (o *Optional[T]) UnmarshalJSON(text []byte) error {
-	o.Set, o.Value = true, nil
-	return json.Unmarshal(text, &o.Value) //nolint:wrapcheck // the decoder that called adds the member's name to it
+	o.Set = true
+	o.Value = nil
+	return json.Unmarshal(text, &o.Value) //nolint:wrapcheck // the calling decoder adds the member's name
 }

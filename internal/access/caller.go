@@ -2,24 +2,24 @@ package access
 
 import "slices"
 
-// Caller is who made a request. It is shared between requests and must not be
-// changed.
+// Caller is the authenticated sender of a request. It is shared between requests and
+// must not be changed.
 type Caller struct {
-	// Application is the one that the key belongs to.
+	// Application is the application that the key belongs to.
 	Application *Application
-	// KeyID is public and may stand in logs.
+	// KeyID is public and may appear in logs.
 	KeyID            string
 	Scopes           []Scope
 	OrganisationWide bool
 }
 
-// May tells whether the key has a scope. Admin has all of them.
-func (c *Caller) May(scope Scope) bool {
+// HasScope reports whether the key has a scope. Admin has all of them.
+func (c *Caller) HasScope(scope Scope) bool {
 	return slices.Contains(c.Scopes, scope) || slices.Contains(c.Scopes, ScopeAdmin)
 }
 
-// Reads tells whether the caller, if it may read at all, may read what every
-// application sent, and not only its own.
-func (c *Caller) Reads() (all bool) {
+// ReadsAll reports whether the caller, if it has a scope that reads, may read the
+// events of every application and not only its own.
+func (c *Caller) ReadsAll() (all bool) {
 	return c.OrganisationWide || slices.Contains(c.Scopes, ScopeAdmin)
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
-func newDirectory(store *fakeStore, now func() time.Time) *access.Directory {
-	return access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: now})
+func newDirectory(store *fakeStore, now func() time.Time) *access.Cache {
+	return access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: now})
 }
 
 func requireUnauthorized(t *testing.T, err error) {
@@ -73,14 +73,14 @@ func TestAuthenticate(t *testing.T) {
 		caller, err := directory.Authenticate(text)
 		require.Nil(t, caller, name)
 		requireUnauthorized(t, err)
-		require.Equal(t, one, err, "%s: an answer tells nothing about why", name)
+		require.Equal(t, one, err, "%s: an answer does not reveal the reason", name)
 	}
+
 	require.Equal(t, int64(0), store.versions.Load())
 	require.Equal(t, int64(1), store.snapshots.Load(), "authenticating asks the store for nothing")
 }
 
-// A replica whose clock is wrong turns nobody away who has a good key, and lets nobody
-// in whose key has expired.
+// A replica whose clock is wrong rejects no valid key, and accepts no expired one.
 func TestKeysExpireByTheClockOfTheStore(t *testing.T) {
 	t.Parallel()
 	const years = 2 * 365 * 24 * time.Hour
@@ -112,10 +112,10 @@ func TestCallerMay(t *testing.T) {
 		{access.Caller{Scopes: []access.Scope{"admin"}}, true, true, true, true},
 		{access.Caller{}, false, false, false, false},
 	} {
-		require.Equal(t, test.ingest, test.caller.May(access.ScopeIngest))
-		require.Equal(t, test.read, test.caller.May(access.ScopeRead))
-		require.Equal(t, test.admin, test.caller.May(access.ScopeAdmin))
-		require.Equal(t, test.all, test.caller.Reads())
+		require.Equal(t, test.ingest, test.caller.HasScope(access.ScopeIngest))
+		require.Equal(t, test.read, test.caller.HasScope(access.ScopeRead))
+		require.Equal(t, test.admin, test.caller.HasScope(access.ScopeAdmin))
+		require.Equal(t, test.all, test.caller.ReadsAll())
 	}
 }
 
@@ -133,7 +133,7 @@ func TestDirectoryFailsClosed(t *testing.T) {
 	require.False(t, known)
 	require.False(t, directory.OriginAllowed("https://a"))
 	_, err = directory.Authenticate("nonsense")
-	requireUnauthorized(t, err) // whatever the store holds, this is no key
+	requireUnauthorized(t, err) // not a key, whatever the store holds
 
 	require.NoError(t, directory.Refresh(t.Context()))
 	c.pass(access.DefaultMaxAge)
@@ -177,6 +177,7 @@ func TestOrigin(t *testing.T) {
 		require.Equal(t, allowed, shop.AllowsOrigin(origin), origin)
 		require.Equal(t, allowed, directory.OriginAllowed(origin), origin)
 	}
+
 	open := access.Application{ID: 3, Name: "open", AllowedOrigins: []string{access.AnyOrigin}}
 	store.add(t, open, nil)
 	require.NoError(t, directory.Refresh(t.Context()))
@@ -204,7 +205,7 @@ func TestALateRefreshDoesNotUndoANewerOne(t *testing.T) {
 	store.change(func(s *access.Snapshot) { s.Keys[0].RevokedAt = &revoked })
 	c.pass(time.Millisecond)
 	newer := refresh()
-	// Whichever of the two goes on first, the newer content stays.
+	// Whichever of the two continues first, the newer content stays.
 	store.leave <- struct{}{}
 	store.leave <- struct{}{}
 	require.NoError(t, <-late)
@@ -217,10 +218,10 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
+	directory := access.NewCache(access.Config{Refresh: time.Millisecond, MaxAge: time.Minute},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(t, directory.Refresh(t.Context()))
-	directory.Start()
+	directory.Start(t.Context())
 	t.Cleanup(directory.Stop)
 	var readers, writers sync.WaitGroup
 	stop := make(chan struct{})
@@ -232,15 +233,18 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 					return
 				default:
 				}
+
 				caller, err := directory.Authenticate(text)
 				if err != nil || caller.Application.Name != "shop" {
 					t.Errorf("a good key was refused: %v", err)
 					return
 				}
+
 				directory.OriginAllowed("https://a")
 			}
 		})
 	}
+
 	for range 4 {
 		writers.Go(func() {
 			for range 50 {
@@ -251,6 +255,7 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	writers.Wait()
 	close(stop)
 	readers.Wait()
@@ -259,9 +264,9 @@ func TestDirectoryUnderConcurrency(t *testing.T) {
 func BenchmarkAuthenticate(b *testing.B) {
 	store := &fakeStore{}
 	text := store.add(b, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{MaxAge: time.Hour},
+	directory := access.NewCache(access.Config{MaxAge: time.Hour},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(b, directory.Observe(metrictest.New(b)))
+	require.NoError(b, directory.RegisterMetrics(metrictest.New(b)))
 	require.NoError(b, directory.Refresh(b.Context()))
 	b.ReportAllocs()
 	for b.Loop() {

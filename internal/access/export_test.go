@@ -1,8 +1,9 @@
 package access
 
 // Peers is how many peers are remembered.
-func (f *Failures) Peers() int {
+func (f *FailureLimiter) Peers() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return len(f.fullAt)
 }

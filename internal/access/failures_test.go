@@ -13,15 +13,16 @@ import (
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	f := access.NewFailures(60, func() time.Time { return now })
+	f := access.NewFailureLimiter(60, func() time.Time { return now })
 	fails := func(peer string) bool {
-		_, ok := f.Note(peer)
+		_, ok := f.RecordFailure(peer)
 		return ok
 	}
 	for n := range 60 {
 		require.True(t, fails(fmt.Sprintf("192.0.2.1:%d", 1000+n)), "another port is the same peer")
 	}
-	wait, ok := f.Note("192.0.2.1:1")
+
+	wait, ok := f.RecordFailure("192.0.2.1:1")
 	require.False(t, ok)
 	require.Equal(t, time.Second, wait)
 	require.False(t, fails("[::ffff:192.0.2.1]:1"), "the same address in another form")
@@ -33,38 +34,42 @@ func TestFailures(t *testing.T) {
 	for range 60 {
 		require.True(t, fails("192.0.2.1:1"), "no more than a minute's worth flows back")
 	}
+
 	require.False(t, fails("192.0.2.1:1"))
 
 	for range 60 {
 		require.True(t, fails("[2001:db8::1]:1"))
 	}
+
 	require.False(t, fails("[2001:db8::ffff:2%eth0]:1"), "one network of IPv6 is one peer")
 	require.True(t, fails("[2001:db8:0:1::1]:1"))
 	require.True(t, fails("no address"))
 
-	off := access.NewFailures(0, func() time.Time { return now })
+	off := access.NewFailureLimiter(0, func() time.Time { return now })
 	for range 1000 {
-		_, ok := off.Note("192.0.2.1:1")
+		_, ok := off.RecordFailure("192.0.2.1:1")
 		require.True(t, ok)
 	}
 }
 
-// Whoever has many addresses does not get our memory.
+// A client with many addresses cannot exhaust the memory.
 func TestFailuresRememberABoundedNumberOfPeers(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	f := access.NewFailures(1, func() time.Time { return now })
+	f := access.NewFailureLimiter(1, func() time.Time { return now })
 	for n := range 50_000 {
-		f.Note(fmt.Sprintf("10.%d.%d.%d:1", n>>16, n>>8&0xff, n&0xff))
+		f.RecordFailure(fmt.Sprintf("10.%d.%d.%d:1", n>>16, n>>8&0xff, n&0xff))
 	}
+
 	require.LessOrEqual(t, f.Peers(), 10_000)
-	_, ok := f.Note("192.0.2.1:1")
+	_, ok := f.RecordFailure("192.0.2.1:1")
 	require.True(t, ok)
-	_, ok = f.Note("192.0.2.1:1")
-	require.False(t, ok, "a new peer is remembered all the same")
+	_, ok = f.RecordFailure("192.0.2.1:1")
+	require.False(t, ok, "a new peer is still remembered")
 	now = now.Add(time.Hour)
 	for n := range 20_000 {
-		f.Note(fmt.Sprintf("172.16.%d.%d:1", n>>8&0xff, n&0xff))
+		f.RecordFailure(fmt.Sprintf("172.16.%d.%d:1", n>>8&0xff, n&0xff))
 	}
+
 	require.LessOrEqual(t, f.Peers(), 10_000)
 }

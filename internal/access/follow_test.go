@@ -20,8 +20,9 @@ func TestDirectoryFollowsTheStore(t *testing.T) {
 		store := &fakeStore{}
 		text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
 		directory := newDirectory(store, time.Now)
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
+
 		synctest.Wait()
 		_, err := directory.Authenticate(text)
 		require.NoError(t, err, "known at once")
@@ -65,9 +66,10 @@ func outage(t *testing.T, hang bool) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	store := &fakeStore{}
 	text := store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-	directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-	directory.Start()
+	directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
+	directory.Start(t.Context())
 	defer directory.Stop()
+
 	wait(10 * time.Second)
 	require.Equal(t, 1, logs.Len())
 
@@ -102,7 +104,7 @@ func TestDirectoryLifecycle(t *testing.T) {
 		directory := newDirectory(store, time.Now)
 		directory.Stop()
 		directory.Stop()
-		directory.Start()
+		directory.Start(t.Context())
 		require.Zero(t, store.versions.Load(), "it does not start again")
 	})
 	t.Run("many at once", func(t *testing.T) {
@@ -111,9 +113,10 @@ func TestDirectoryLifecycle(t *testing.T) {
 			directory := newDirectory(&fakeStore{}, time.Now)
 			var group sync.WaitGroup
 			for range 4 {
-				group.Go(directory.Start)
+				group.Go(func() { directory.Start(t.Context()) })
 				group.Go(directory.Stop)
 			}
+
 			group.Wait()
 			directory.Stop()
 		}
@@ -123,13 +126,13 @@ func TestDirectoryLifecycle(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			core, logs := observer.New(zapcore.DebugLevel)
 			store := &fakeStore{hang: true}
-			directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
-			directory.Start()
+			directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
+			directory.Start(t.Context())
 			synctest.Wait()
 			before := time.Now()
 			directory.Stop()
 			require.Equal(t, before, time.Now(), "at once")
-			require.Zero(t, logs.Len(), "to be stopped is no outage")
+			require.Zero(t, logs.Len(), "a stop is not an outage")
 		})
 	})
 }

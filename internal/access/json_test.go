@@ -63,7 +63,7 @@ func TestPatchTellsAbsentFromNull(t *testing.T) {
 	t.Parallel()
 	var patch access.ApplicationPatch
 	require.NoError(t, json.Unmarshal([]byte(`{}`), &patch))
-	require.True(t, patch.Empty())
+	require.True(t, patch.IsEmpty())
 
 	require.NoError(t, json.Unmarshal([]byte(`{"rate_limit": null}`), &patch))
 	require.Equal(t, access.ApplicationPatch{RateLimit: access.Null[int]()}, patch)

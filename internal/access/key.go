@@ -7,29 +7,29 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// Scope is a set of things that a key may do.
+// Scope is a set of operations that a key allows.
 type Scope string
 
 // The scopes.
 const (
-	// ScopeIngest may post and validate events.
+	// ScopeIngest allows posting and validating events.
 	ScopeIngest Scope = "ingest"
-	// ScopeRead may query what its application sent, or, when the key is
-	// organisation-wide, what any of them sent.
+	// ScopeRead allows querying the events of the key's application, or of every
+	// application when the key is organisation-wide.
 	ScopeRead Scope = "read"
-	// ScopeAdmin may do everything, and read everything.
+	// ScopeAdmin allows every operation, and reading everything.
 	ScopeAdmin Scope = "admin"
 )
 
-func (s Scope) known() bool {
+func (s Scope) isKnown() bool {
 	return s == ScopeIngest || s == ScopeRead || s == ScopeAdmin
 }
 
-// Key is what is known of a key, its secret apart.
+// Key is a key without its secret.
 type Key struct {
-	// ID is public: it stands in the key's text and may stand in logs.
+	// ID is public: it is part of the key's text and may appear in logs.
 	ID string `json:"key_id"`
-	// Application is the name of the one it belongs to.
+	// Application is the name of the application that the key belongs to.
 	Application      string     `json:"application"`
 	Scopes           []Scope    `json:"scopes"`
 	OrganisationWide bool       `json:"organisation_wide"`
@@ -39,7 +39,7 @@ type Key struct {
 	RevokedAt        *time.Time `json:"revoked_at"`
 }
 
-// KeySpec is what a key is created from.
+// KeySpec describes a key to create.
 type KeySpec struct {
 	Scopes           []Scope    `json:"scopes"`
 	OrganisationWide bool       `json:"organisation_wide"`
@@ -47,18 +47,18 @@ type KeySpec struct {
 	ExpiresAt        *time.Time `json:"expires_at"`
 }
 
-// CreatedKey is a key together with its text, which cannot be had again.
+// CreatedKey is a key together with its text, which cannot be retrieved again.
 type CreatedKey struct {
 	Key
 
 	Text string `json:"key"`
 }
 
-// HashedKey is a key as the store keeps it.
+// HashedKey is a key as it is stored.
 type HashedKey struct {
 	Key
 
-	// ApplicationID is the application it belongs to.
+	// ApplicationID is the application that the key belongs to.
 	ApplicationID event.ApplicationID
 	// Hash is the SHA-256 of the key's whole text.
 	Hash [32]byte
@@ -66,9 +66,9 @@ type HashedKey struct {
 
 type plainKey Key
 
-// shownKey is a key as the contract has it: times in UTC with microseconds, null
-// for those that are not set.
-type shownKey struct {
+// renderedKey is a key as the contract defines it: times in UTC with microseconds, and
+// null for times that are not set.
+type renderedKey struct {
 	plainKey
 
 	Scopes    []Scope `json:"scopes"`
@@ -78,27 +78,32 @@ type shownKey struct {
 	Text      string  `json:"key,omitempty"`
 }
 
-func shown(k *Key, text string) shownKey {
-	return shownKey{
-		plainKey: plainKey(*k), Scopes: filled(k.Scopes), CreatedAt: event.FormatTimestamp(k.CreatedAt),
-		ExpiresAt: shownTime(k.ExpiresAt), RevokedAt: shownTime(k.RevokedAt), Text: text,
+func renderKey(k *Key, text string) renderedKey {
+	return renderedKey{
+		plainKey:  plainKey(*k),
+		Scopes:    emptyIfNil(k.Scopes),
+		CreatedAt: event.FormatTimestamp(k.CreatedAt),
+		ExpiresAt: formatOptionalTime(k.ExpiresAt),
+		RevokedAt: formatOptionalTime(k.RevokedAt),
+		Text:      text,
 	}
 }
 
-func shownTime(at *time.Time) *string {
+func formatOptionalTime(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
+
 	text := event.FormatTimestamp(*at)
 	return &text
 }
 
-// MarshalJSON renders the key as the contract has it.
+// MarshalJSON renders the key as the contract defines it.
 func (k Key) MarshalJSON() ([]byte, error) {
-	return json.Marshal(shown(&k, "")) //nolint:wrapcheck // the encoder that called adds the type's name
+	return json.Marshal(renderKey(&k, "")) //nolint:wrapcheck // the calling encoder adds the type's name
 }
 
-// MarshalJSON renders the key as the contract has it, with its text.
+// MarshalJSON renders the key as the contract defines it, with its text.
 func (k CreatedKey) MarshalJSON() ([]byte, error) {
-	return json.Marshal(shown(&k.Key, k.Text)) //nolint:wrapcheck // the encoder that called adds the type's name
+	return json.Marshal(renderKey(&k.Key, k.Text)) //nolint:wrapcheck // the calling encoder adds the type's name
 }

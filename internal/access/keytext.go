@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// A key's text is `eye_<id>_<secret><checksum>`. Secret scanners find the prefix,
-// a double click selects the whole, and the checksum refuses what was mistyped or
-// made up without a look-up. 32 characters of base62 are 190 bits: no guess hits
-// one, so a fast hash keeps it safe.
+// A key's text is `eye_<id>_<secret><checksum>`. Secret scanners find the prefix, a
+// double click selects the whole text, and the checksum exposes mistyped and made-up
+// keys without a look-up. 32 characters of base62 are 190 bits, too many to guess, so a
+// fast hash is safe.
 const (
 	keyPrefix      = "eye_"
 	keyIDLength    = 12
@@ -21,41 +21,46 @@ const (
 	keyLength      = checksumStart + checksumLength
 	base62Digits   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	base62         = uint32(len(base62Digits))
-	// fairBytes is the largest multiple of base62 that a byte can count: bytes from
+	// fairBytes is the largest multiple of 62 that a byte can count to: bytes from
 	// there on would make the first digits likelier than the others.
 	fairBytes = 256 / len(base62Digits) * len(base62Digits)
 )
 
-// NewKey makes a key from a source of randomness: its text, its public id, and the
-// hash to keep. It fails only when the source does.
+// NewKey makes a key from a source of randomness: its text, its public id, and the hash
+// to store. It fails only when the source does.
 func NewKey(rand io.Reader) (text, id string, hash [32]byte, err error) {
 	key := make([]byte, 0, keyLength)
 	key = append(key, keyPrefix...)
 	if key, err = appendRandom(key, rand, keyIDLength); err != nil {
 		return "", "", hash, err
 	}
+
 	key = append(key, '_')
 	if key, err = appendRandom(key, rand, secretLength); err != nil {
 		return "", "", hash, err
 	}
-	sum := checksum(key)
+
+	sum := keyChecksum(key)
 	key = append(key, sum[:]...)
 	return string(key), string(key[len(keyPrefix):keyIDEnd]), sha256.Sum256(key), nil
 }
 
-// ParseKey reads a key's text: its public id and the hash of the whole. It is not
-// ok for what is not written like a key or whose checksum does not fit.
+// ParseKey reads a key's text and returns its public id and the hash of the whole text.
+// It is not ok when the text is not written like a key or its checksum does not match.
 func ParseKey(text string) (id string, hash [32]byte, ok bool) {
 	if len(text) != keyLength || text[:len(keyPrefix)] != keyPrefix || text[keyIDEnd] != '_' {
 		return "", hash, false
 	}
+
 	if !isBase62(text[len(keyPrefix):keyIDEnd]) || !isBase62(text[keyIDEnd+1:]) {
 		return "", hash, false
 	}
+
 	key := []byte(text)
-	if sum := checksum(key[:checksumStart]); string(sum[:]) != text[checksumStart:] {
+	if sum := keyChecksum(key[:checksumStart]); string(sum[:]) != text[checksumStart:] {
 		return "", hash, false
 	}
+
 	return text[len(keyPrefix):keyIDEnd], sha256.Sum256(key), true
 }
 
@@ -64,8 +69,9 @@ func appendRandom(key []byte, rand io.Reader, n int) ([]byte, error) {
 	var drawn [secretLength]byte
 	for n > 0 {
 		if _, err := io.ReadFull(rand, drawn[:n]); err != nil {
-			return nil, fmt.Errorf("draw a key: %w", err)
+			return nil, fmt.Errorf("generate a key: %w", err)
 		}
+
 		for _, b := range drawn[:n] {
 			if int(b) < fairBytes {
 				key = append(key, base62Digits[uint32(b)%base62])
@@ -73,17 +79,19 @@ func appendRandom(key []byte, rand io.Reader, n int) ([]byte, error) {
 			}
 		}
 	}
+
 	return key, nil
 }
 
-// checksum is the CRC-32 of what comes before it, in base62. Any change of one
-// character changes it.
-func checksum(key []byte) (digits [checksumLength]byte) {
+// keyChecksum returns the CRC-32 of the text before the checksum, in base62. Any change
+// of one character changes it.
+func keyChecksum(key []byte) (digits [checksumLength]byte) {
 	sum := crc32.ChecksumIEEE(key)
 	for i := checksumLength - 1; i >= 0; i-- {
 		digits[i] = base62Digits[sum%base62]
 		sum /= base62
 	}
+
 	return digits
 }
 
@@ -93,6 +101,7 @@ func isBase62(text string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 

@@ -69,10 +69,12 @@ func TestEveryChangeOfOneCharacterIsRefused(t *testing.T) {
 				if byte(c) == text[at] {
 					continue
 				}
+
 				changed[at] = byte(c)
 				_, _, ok := access.ParseKey(string(changed))
 				require.False(t, ok, "%q", changed)
 			}
+
 			changed[at] = text[at]
 		}
 	}
@@ -128,12 +130,14 @@ func TestKeysAreUnbiased(t *testing.T) {
 			counts[c]++
 		}
 	}
+
 	require.Len(t, counts, len(alphabet))
 	expected := float64(drawn) / float64(len(alphabet))
 	chi := 0.0
 	for _, n := range counts {
 		chi += (float64(n) - expected) * (float64(n) - expected) / expected
 	}
+
 	// 61 degrees of freedom: above 120 once in 100,000 runs. Taking a byte modulo 62
 	// would give about 1,700.
 	require.Less(t, chi, 120.0)
@@ -150,6 +154,7 @@ func TestNewKeySaysThatItsSourceFailed(t *testing.T) {
 		require.ErrorIs(t, err, broken)
 		require.Empty(t, text)
 	}
+
 	_, _, _, err := access.NewKey(io.LimitReader(chaos(), 20))
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
@@ -171,11 +176,13 @@ func FuzzParseKey(f *testing.F) {
 			require.Zero(t, hash)
 			return
 		}
+
 		require.Len(t, text, len(oldKey))
 		require.Equal(t, "eye_"+id+"_", text[:17])
 		for _, c := range text[4:16] + text[17:] {
 			require.Contains(t, alphabet, string(c))
 		}
+
 		require.Equal(t, sha256.Sum256([]byte(text)), hash)
 	})
 }

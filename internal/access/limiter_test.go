@@ -44,6 +44,7 @@ func TestLimiterAllowsABurstOfOneSecond(t *testing.T) {
 		_, ok := limiter.Allow(shop, 1)
 		require.True(t, ok)
 	}
+
 	wait, ok := limiter.Allow(shop, 1)
 	require.False(t, ok)
 	require.Equal(t, 100*time.Millisecond, wait)
@@ -61,7 +62,7 @@ func TestLimiterAllowsABurstOfOneSecond(t *testing.T) {
 	require.False(t, ok)
 	c.pass(1)
 	_, ok = limiter.Allow(shop, 4)
-	require.True(t, ok, "the wait that was told is enough")
+	require.True(t, ok, "the returned wait is long enough")
 
 	c.pass(time.Hour)
 	_, ok = limiter.Allow(shop, 10)
@@ -105,8 +106,10 @@ func TestLimiterHoldsTheRateOverTime(t *testing.T) {
 				passed += test.batch
 				continue
 			}
+
 			c.pass(wait)
 		}
+
 		ideal := float64(test.rate) * span.Seconds()
 		require.InDelta(t, ideal, passed, float64(test.rate+test.batch)+ideal/1e6, "%+v", test)
 	}
@@ -153,6 +156,7 @@ func TestLimiterIsExactUnderConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	group.Wait()
 	require.Equal(t, int64(1000), passed.Load())
 }
@@ -168,7 +172,7 @@ func BenchmarkLimiter(b *testing.B) {
 	})
 }
 
-// What is said to be left passes, one by one or at once, and nothing more does.
+// The remaining events pass, one by one or at once, and nothing more does.
 func TestWhatIsLeftPasses(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []int{1, 3, 7, 1000, access.MaxRateLimit} {
@@ -176,11 +180,11 @@ func TestWhatIsLeftPasses(t *testing.T) {
 			var c clock
 			limiter := access.NewLimiter(c.now)
 			application := limited(1, rate)
-			require.Equal(t, rate, limiter.Left(application), "a bucket is full at first")
+			require.Equal(t, rate, limiter.RemainingEvents(application), "a bucket is full at first")
 			_, ok := limiter.Allow(application, rate/2+1)
 			require.True(t, ok)
 			c.pass(time.Millisecond)
-			left := limiter.Left(application)
+			left := limiter.RemainingEvents(application)
 			require.Less(t, left, rate)
 			if atOnce || left > 1000 {
 				_, ok = limiter.Allow(application, left)
@@ -191,10 +195,12 @@ func TestWhatIsLeftPasses(t *testing.T) {
 					require.True(t, ok)
 				}
 			}
-			require.Zero(t, limiter.Left(application))
+
+			require.Zero(t, limiter.RemainingEvents(application))
 			_, ok = limiter.Allow(application, 2)
 			require.False(t, ok)
 		}
 	}
-	require.Zero(t, access.NewLimiter(new(clock).now).Left(&access.Application{ID: 1}), "without a limit nothing is counted")
+
+	require.Zero(t, access.NewLimiter(new(clock).now).RemainingEvents(&access.Application{ID: 1}), "without a limit nothing is counted")
 }

@@ -1,76 +1,55 @@
 package access
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// tally counts what a Directory did. Counters that are read when they are asked for
-// cost a request a few nanoseconds, and stand at zero before the first failure, so
-// that a rate shows it.
-type tally struct {
-	accepted, refused, unavailable atomic.Int64
-	unchanged, changed, failed     atomic.Int64
-}
+// counters counts authentications by result.
+type counters struct{ accepted, rejected, unavailable atomic.Int64 }
 
-// Observe makes what the directory does and what it knows metrics of a meter. It is
+// RegisterMetrics makes the work and the content of the cache metrics of a meter. It is
 // called once.
-func (d *Directory) Observe(meter metric.Meter) error {
-	_, keys := meter.Int64ObservableGauge("theeye.access.directory.keys", metric.WithUnit("{key}"),
-		metric.WithDescription("Keys in the key cache, those that expired or were revoked included"),
-		metric.WithInt64Callback(d.told(func(v *view) int64 { return int64(len(v.keys)) })))
-	_, applications := meter.Int64ObservableGauge("theeye.access.directory.applications", metric.WithUnit("{application}"),
-		metric.WithDescription("Applications in the key cache, the disabled ones included"),
-		metric.WithInt64Callback(d.told(func(v *view) int64 { return int64(v.applications) })))
-	_, age := meter.Float64ObservableGauge("theeye.access.directory.age", metric.WithUnit("s"),
-		metric.WithDescription("Age of the key cache; when it is too old no key is accepted until the database answers"),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			if age, known := d.Age(); known {
-				o.Observe(age.Seconds())
-			}
-			return nil
-		}))
-	_, authentications := meter.Int64ObservableCounter("theeye.access.authentications", metric.WithUnit("{authentication}"),
-		metric.WithDescription("Authentications of requests by result: accepted, refused, or unavailable when keys could not be checked"),
-		metric.WithInt64Callback(counts("result", map[string]*atomic.Int64{
-			"accepted": &d.tally.accepted, "refused": &d.tally.refused, "unavailable": &d.tally.unavailable,
-		})))
-	_, refreshes := meter.Int64ObservableCounter("theeye.access.refreshes", metric.WithUnit("{refresh}"),
-		metric.WithDescription("Refreshes of the key cache by outcome: unchanged, changed when everything was read anew, or failed"),
-		metric.WithInt64Callback(counts("outcome", map[string]*atomic.Int64{
-			"unchanged": &d.tally.unchanged, "changed": &d.tally.changed, "failed": &d.tally.failed,
-		})))
-	if err := errors.Join(keys, applications, age, authentications, refreshes); err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+func (c *Cache) RegisterMetrics(meter metric.Meter) error {
+	set := instrument.NewSet(meter)
+
+	set.AddGaugeIfKnown("theeye.access.directory.keys", "{key}",
+		"Keys in the key cache, including expired and revoked ones",
+		c.readFromIndex(func(x *index) int { return len(x.keys) }))
+	set.AddGaugeIfKnown("theeye.access.directory.applications", "{application}",
+		"Applications in the key cache, including disabled ones",
+		c.readFromIndex(func(x *index) int { return x.applications }))
+	set.AddSecondsIfKnown("theeye.access.directory.age",
+		"Age of the key cache; past 4.5 s no key is accepted", c.Age)
+	set.AddCounters("theeye.access.authentications", "{authentication}",
+		"Authentications of requests by result: accepted, refused, or unavailable (keys could not be checked)",
+		"result", map[string]*atomic.Int64{
+			"accepted":    &c.counters.accepted,
+			"refused":     &c.counters.rejected,
+			"unavailable": &c.counters.unavailable,
+		})
+	set.AddCounters("theeye.access.refreshes", "{refresh}",
+		"Refreshes of the key cache by outcome: unchanged, changed (all keys were read again), or failed",
+		"outcome", map[string]*atomic.Int64{
+			"unchanged": &c.Refreshes.Unchanged,
+			"changed":   &c.Refreshes.Changed,
+			"failed":    &c.Refreshes.Failed,
+		})
+
+	return set.Err()
 }
 
-// told observes a number of the view, once there is one.
-func (d *Directory) told(number func(*view) int64) metric.Int64Callback {
-	return func(_ context.Context, o metric.Int64Observer) error {
-		if v := d.view.Load(); v != nil {
-			o.Observe(number(v))
+// readFromIndex reads a number from the index, once there is one.
+func (c *Cache) readFromIndex(number func(*index) int) func() (int64, bool) {
+	return func() (int64, bool) {
+		latest := c.Latest()
+		if latest == nil {
+			return 0, false
 		}
-		return nil
-	}
-}
 
-// counts observes counters by the value of one label.
-func counts(label string, counters map[string]*atomic.Int64) metric.Int64Callback {
-	where := make(map[string]metric.ObserveOption, len(counters))
-	for value := range counters {
-		where[value] = metric.WithAttributeSet(attribute.NewSet(attribute.String(label, value)))
-	}
-	return func(_ context.Context, o metric.Int64Observer) error {
-		for value, counter := range counters {
-			o.Observe(counter.Load(), where[value])
-		}
-		return nil
+		return int64(number(latest.Content)), true
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMetricsAreNamedAsPromised(t *testing.T) {
@@ -18,7 +18,7 @@ func TestMetricsAreNamedAsPromised(t *testing.T) {
 	var c clock
 	store := &fakeStore{}
 	directory, meter := newDirectory(store, c.now), metrictest.New(t)
-	require.NoError(t, directory.Observe(meter))
+	require.NoError(t, directory.RegisterMetrics(meter))
 	require.Equal(t, []string{
 		"theeye_access_authentications_total counter",
 		"theeye_access_refreshes_total counter",
@@ -41,7 +41,7 @@ func TestAuthenticationsAreCountedByResult(t *testing.T) {
 	good := store.add(t, access.Application{ID: 1, Name: "good"}, nil)
 	revoked := store.add(t, access.Application{ID: 2, Name: "revoked"}, func(k *access.HashedKey) { k.RevokedAt = &past })
 	directory, meter := newDirectory(store, c.now), metrictest.New(t)
-	require.NoError(t, directory.Observe(meter))
+	require.NoError(t, directory.RegisterMetrics(meter))
 	ask := func(texts ...string) {
 		for _, text := range texts {
 			_, _ = directory.Authenticate(text)
@@ -78,9 +78,9 @@ func TestRefreshesAreCountedByOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &fakeStore{}
 		store.add(t, access.Application{ID: 1, Name: "shop"}, nil)
-		directory := access.NewDirectory(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+		directory := access.NewCache(access.Config{}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 		meter := metrictest.New(t)
-		require.NoError(t, directory.Observe(meter))
+		require.NoError(t, directory.RegisterMetrics(meter))
 		requireCounts := func(unchanged, changed, failed float64) {
 			t.Helper()
 			seen := meter.Scrape(t)
@@ -90,8 +90,9 @@ func TestRefreshesAreCountedByOutcome(t *testing.T) {
 				seen[`theeye_access_refreshes_total{outcome="failed"}`],
 			})
 		}
-		directory.Start()
+		directory.Start(t.Context())
 		defer directory.Stop()
+
 		synctest.Wait()
 		requireCounts(0, 1, 0)
 		wait(10 * time.Second)

@@ -7,22 +7,25 @@ import (
 	"strings"
 )
 
-// parseOrigin reads a web origin and returns it as browsers write it: lower-case
-// and without the scheme's own port.
+// parseOrigin parses a web origin and returns it as browsers write it: in lower case
+// and without the default port of the scheme.
 func parseOrigin(text string) (origin string, ok bool) {
 	text = strings.ToLower(text)
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || !isHost(u.Hostname()) {
 		return "", false
 	}
-	// Whatever an origin has none of (a path, a user, a query) would be left over.
+
+	// Parts that an origin does not have (a path, a user, a query) would be left over.
 	if text != u.Scheme+"://"+u.Host {
 		return "", false
 	}
+
 	host := strings.TrimSuffix(u.Host, ":"+u.Port())
 	if host == u.Host { // no port, not even an empty one
 		return text, !strings.HasSuffix(host, ":")
 	}
+
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
 	case err != nil || port == 0:
@@ -34,23 +37,26 @@ func parseOrigin(text string) (origin string, ok bool) {
 	}
 }
 
-// isHost tells whether a lower-case text is a DNS name in ASCII or an IP address.
-// Names in other scripts are sent by browsers in Punycode, so that is how they
-// have to be written here.
+// isHost reports whether a lower-case text is a DNS name in ASCII or an IP address.
+// Browsers send names in other scripts in Punycode, so such names have to be written in
+// Punycode here.
 func isHost(host string) bool {
 	if strings.Contains(host, ":") {
 		address, err := netip.ParseAddr(host)
 		return err == nil && address.Zone() == ""
 	}
+
 	const longest = 253
 	if len(host) > longest {
 		return false
 	}
+
 	for label := range strings.SplitSeq(host, ".") {
 		if !isLabel(label) {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -59,10 +65,12 @@ func isLabel(label string) bool {
 	if label == "" || len(label) > longest || label[0] == '-' || label[len(label)-1] == '-' {
 		return false
 	}
+
 	for i := range len(label) {
 		if c := label[i]; !isDigit(c) && !isLetter(c) && c != '-' && c != '_' {
 			return false
 		}
 	}
+
 	return true
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// notebook is a store that knows the application shop and writes down what it is
-// asked to keep.
+// notebook is a store that knows the application shop and records its calls.
 type notebook struct {
 	asked []string
 	spec  access.ApplicationSpec
@@ -34,11 +33,11 @@ func (n *notebook) CreateApplication(_ context.Context, spec access.ApplicationS
 	return access.Application{Name: spec.Name}, n.note("create " + spec.Name)
 }
 
-func (n *notebook) Applications(context.Context) ([]access.Application, error) {
+func (n *notebook) ListApplications(context.Context) ([]access.Application, error) {
 	return []access.Application{{Name: "shop"}}, n.note("list")
 }
 
-func (n *notebook) Application(_ context.Context, name string) (access.Application, error) {
+func (n *notebook) FindApplication(_ context.Context, name string) (access.Application, error) {
 	return access.Application{Name: name}, n.note("read " + name)
 }
 
@@ -52,7 +51,7 @@ func (n *notebook) CreateKey(_ context.Context, key access.HashedKey) (access.Ke
 	return key.Key, n.note("create key of " + key.Application)
 }
 
-func (n *notebook) Keys(_ context.Context, application string) ([]access.Key, error) {
+func (n *notebook) ListKeys(_ context.Context, application string) ([]access.Key, error) {
 	return nil, n.note("list keys of " + application)
 }
 
@@ -60,7 +59,7 @@ func (n *notebook) RevokeKey(_ context.Context, application, id string) error {
 	return n.note("revoke " + id + " of " + application)
 }
 
-// refreshes counts how often a directory was told of a change.
+// refreshes counts how often a cache was refreshed.
 type refreshes struct {
 	count int
 	err   error
@@ -74,7 +73,7 @@ func (r *refreshes) Refresh(context.Context) error {
 func newRegistry() (*access.Registry, *notebook, *refreshes) {
 	book, told := &notebook{}, &refreshes{}
 	return access.NewRegistry(access.RegistryDeps{
-		Applications: book, Keys: book, Directory: told, Rand: chaos(), Now: new(clock).now,
+		Applications: book, Keys: book, Cache: told, Rand: chaos(), Now: new(clock).now,
 	}), book, told
 }
 
@@ -82,7 +81,7 @@ func TestRegistryTellsTheDirectoryOfEveryChange(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	registry, book, told := newRegistry()
-	told.err = errors.New("the store is away") // it happened all the same
+	told.err = errors.New("the store is down") // the refresh is still attempted
 
 	_, err := registry.CreateApplication(ctx, access.ApplicationSpec{Name: "shop", AllowedOrigins: []string{"HTTP://A"}})
 	require.NoError(t, err)
@@ -97,11 +96,11 @@ func TestRegistryTellsTheDirectoryOfEveryChange(t *testing.T) {
 	require.NoError(t, registry.RevokeKey(ctx, "shop", oldID))
 	require.Equal(t, 4, told.count)
 
-	_, err = registry.Applications(ctx)
+	_, err = registry.ListApplications(ctx)
 	require.NoError(t, err)
-	_, err = registry.Application(ctx, "shop")
+	_, err = registry.FindApplication(ctx, "shop")
 	require.NoError(t, err)
-	_, err = registry.Keys(ctx, "shop")
+	_, err = registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	_, err = registry.UpdateApplication(ctx, "shop", access.ApplicationPatch{})
 	require.NoError(t, err)
@@ -142,17 +141,18 @@ func TestRegistryRefusesWithoutAskingTheStore(t *testing.T) {
 	require.Contains(t, pointers(t, err), "/scopes")
 
 	for _, name := range []string{"", "a b", "a\x00", "\xff", strings.Repeat("a", 200)} {
-		_, err = registry.Application(ctx, name)
+		_, err = registry.FindApplication(ctx, name)
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
 		_, err = registry.UpdateApplication(ctx, name, access.ApplicationPatch{Disabled: access.Some(true)})
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
-		_, err = registry.Keys(ctx, name)
+		_, err = registry.ListKeys(ctx, name)
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
 		_, err = registry.CreateKey(ctx, name, access.KeySpec{Scopes: []access.Scope{"read"}})
 		require.True(t, fault.Is(err, fault.CodeNotFound), "%q", name)
 		require.True(t, fault.Is(registry.RevokeKey(ctx, name, oldID), fault.CodeNotFound), "%q", name)
 		require.True(t, fault.Is(registry.RevokeKey(ctx, "shop", name), fault.CodeNotFound), "%q", name)
 	}
+
 	require.Empty(t, book.asked)
 	require.Zero(t, told.count)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 )
 
-var errAway = errors.New("the store is away")
+var errAway = errors.New("the store is down")
 
-// fakeStore is a store whose content and absence a test decides.
+// fakeStore is a store whose content and outages a test controls.
 type fakeStore struct {
 	mu       sync.Mutex
 	snapshot access.Snapshot
@@ -25,15 +25,16 @@ type fakeStore struct {
 	clock func() time.Time // nil is time.Now
 
 	versions, snapshots atomic.Int64
-	// entered is told of each snapshot that is asked for, which then waits for a
-	// word on leave. Both are nil unless a test wants to hold snapshots up.
+	// entered receives a value for each requested snapshot, which then waits for a
+	// value on leave. Both are nil unless a test delays snapshots.
 	entered, leave chan struct{}
 }
 
 func (s *fakeStore) change(to func(*access.Snapshot)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// What was handed out before stays as it was.
+
+	// Snapshots returned before stay unchanged.
 	s.snapshot.Applications = append([]access.Application(nil), s.snapshot.Applications...)
 	s.snapshot.Keys = append([]access.HashedKey(nil), s.snapshot.Keys...)
 	to(&s.snapshot)
@@ -43,6 +44,7 @@ func (s *fakeStore) change(to func(*access.Snapshot)) {
 func (s *fakeStore) goAway(err error, hang bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.err, s.hang = err, hang
 }
 
@@ -55,27 +57,30 @@ func (s *fakeStore) read(ctx context.Context) (access.Snapshot, error) {
 	if s.clock != nil {
 		snapshot.At = s.clock()
 	}
+
 	s.mu.Unlock()
 	if hang {
 		<-ctx.Done()
 		return access.Snapshot{}, ctx.Err()
 	}
+
 	return snapshot, err
 }
 
-func (s *fakeStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
+func (s *fakeStore) ReadVersion(ctx context.Context) (version int64, at time.Time, err error) {
 	s.versions.Add(1)
 	snapshot, err := s.read(ctx)
 	return snapshot.Version, snapshot.At, err
 }
 
-func (s *fakeStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+func (s *fakeStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 	s.snapshots.Add(1)
 	snapshot, err := s.read(ctx)
 	if s.entered != nil {
 		s.entered <- struct{}{}
 		<-s.leave
 	}
+
 	return snapshot, err
 }
 
@@ -91,6 +96,7 @@ func (s *fakeStore) add(t testing.TB, application access.Application, edit func(
 	if edit != nil {
 		edit(&key)
 	}
+
 	s.change(func(snapshot *access.Snapshot) {
 		snapshot.Applications = append(snapshot.Applications, application)
 		snapshot.Keys = append(snapshot.Keys, key)

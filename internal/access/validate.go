@@ -23,112 +23,121 @@ const (
 	MaxDescriptionLength = 256
 	// maxScopes is how many scopes there are.
 	maxScopes = 3
-	// maxYear is the last one that RFC 3339 can write.
+	// maxYear is the last year that RFC 3339 can write.
 	maxYear = 9999
 )
 
-// Validate returns the spec as it is to be stored, or an Invalid fault that names
-// everything wrong with it.
+// Validate returns the spec as it is to be stored, or an Invalid fault that lists all
+// of its violations.
 func (s ApplicationSpec) Validate() (ApplicationSpec, error) {
 	var found violations
-	found.name(s.Name)
-	found.rateLimit(s.RateLimit)
-	s.AllowedOrigins = found.origins(s.AllowedOrigins)
-	return s, found.fault("the application is not valid")
+	found.checkName(s.Name)
+	found.checkRateLimit(s.RateLimit)
+	s.AllowedOrigins = found.normalizeOrigins(s.AllowedOrigins)
+	return s, found.asFault("the application is not valid")
 }
 
-// Validate returns the patch as it is to be applied, or an Invalid fault that names
-// everything wrong with it.
+// Validate returns the patch as it is to be applied, or an Invalid fault that lists all
+// of its violations.
 func (p ApplicationPatch) Validate() (ApplicationPatch, error) {
 	var found violations
 	if p.Disabled.Set && p.Disabled.Value == nil {
 		found.add("/disabled", fault.CodeInvalidType, "disabled is true or false")
 	}
-	found.rateLimit(p.RateLimit.Value)
+
+	found.checkRateLimit(p.RateLimit.Value)
 	switch {
 	case p.AllowedOrigins.Set && p.AllowedOrigins.Value == nil:
 		found.add("/allowed_origins", fault.CodeInvalidType, "allowed_origins is an array; an empty one allows none")
 	case p.AllowedOrigins.Set:
-		p.AllowedOrigins = Some(found.origins(*p.AllowedOrigins.Value))
+		p.AllowedOrigins = Some(found.normalizeOrigins(*p.AllowedOrigins.Value))
 	}
-	return p, found.fault("the change is not valid")
+
+	return p, found.asFault("the change is not valid")
 }
 
-// Validate returns the spec as it is to be stored, or an Invalid fault that names
-// everything wrong with it. A key must not have expired by now.
+// Validate returns the spec as it is to be stored, or an Invalid fault that lists all
+// of its violations. A key must not have expired by now.
 func (s KeySpec) Validate(now time.Time) (KeySpec, error) {
 	var found violations
-	found.scopes(s.Scopes)
-	found.description(s.Description)
+	found.checkScopes(s.Scopes)
+	found.checkDescription(s.Description)
 	if s.ExpiresAt != nil {
-		// What is stored and what is answered must not differ.
+		// The stored time and the time in the answer must not differ.
 		at := s.ExpiresAt.UTC().Truncate(time.Microsecond)
 		s.ExpiresAt = &at
-		found.expiry(at, now)
+		found.checkExpiry(at, now)
 	}
-	return s, found.fault("the key is not valid")
+
+	return s, found.asFault("the key is not valid")
 }
 
-// validName tells whether a text can be an application's name, of 1 to 128 ASCII
+// isValidName reports whether a text can be the name of an application: 1 to 128 ASCII
 // letters, digits, dots, underscores and hyphens, the first a letter or a digit.
-func validName(name string) bool {
+func isValidName(name string) bool {
 	if name == "" || len(name) > MaxNameLength || !isDigit(name[0]) && !isLetter(name[0]) {
 		return false
 	}
+
 	for i := range len(name) {
 		if c := name[i]; !isDigit(c) && !isLetter(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}
+
 	return true
 }
 
-// violations collects what is wrong, so that all of it is told at once.
+// violations collects all violations, so that one answer reports them all.
 type violations []fault.Violation
 
 func (v *violations) add(pointer string, code fault.Code, detail string) {
 	*v = append(*v, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
 }
 
-func (v *violations) fault(detail string) error {
+func (v *violations) asFault(detail string) error {
 	if len(*v) == 0 {
 		return nil
 	}
+
 	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: detail, Violations: *v}
 }
 
-func (v *violations) name(name string) {
+func (v *violations) checkName(name string) {
 	const rule = "a name has 1 to 128 letters, digits, dots, underscores and hyphens and begins with a letter or a digit"
 	switch {
 	case name == "":
 		v.add("/name", fault.CodeMissingField, rule)
 	case utf8.RuneCountInString(name) > MaxNameLength:
 		v.add("/name", fault.CodeInvalidLength, rule)
-	case !validName(name):
+	case !isValidName(name):
 		v.add("/name", fault.CodeInvalidRequest, rule)
 	}
 }
 
-func (v *violations) rateLimit(limit *int) {
+func (v *violations) checkRateLimit(limit *int) {
 	if limit != nil && (*limit < 1 || *limit > MaxRateLimit) {
 		v.add("/rate_limit", fault.CodeNumberOutOfRange,
 			fmt.Sprintf("rate_limit is from 1 to %d events a second, or null for none", MaxRateLimit))
 	}
 }
 
-// origins returns them as browsers write them, and never nil.
-func (v *violations) origins(origins []string) []string {
+// normalizeOrigins returns the origins as browsers write them, and never nil.
+func (v *violations) normalizeOrigins(origins []string) []string {
 	if len(origins) > MaxOrigins {
 		v.add("/allowed_origins", fault.CodeInvalidLength, fmt.Sprintf("at most %d origins are allowed", MaxOrigins))
 		return []string{}
 	}
+
 	read := make([]string, 0, len(origins))
 	for i, text := range origins {
 		pointer := "/allowed_origins/" + strconv.Itoa(i)
-		origin, ok := text, text == AnyOrigin
+		origin := text
+		ok := text == AnyOrigin
 		if !ok {
 			origin, ok = parseOrigin(text)
 		}
+
 		switch {
 		case !ok:
 			v.add(pointer, fault.CodeInvalidRequest,
@@ -139,10 +148,11 @@ func (v *violations) origins(origins []string) []string {
 			read = append(read, origin)
 		}
 	}
+
 	return read
 }
 
-func (v *violations) scopes(scopes []Scope) {
+func (v *violations) checkScopes(scopes []Scope) {
 	const rule = "a key has one or more of the scopes ingest, read and admin, each once"
 	switch {
 	case len(scopes) == 0:
@@ -152,23 +162,24 @@ func (v *violations) scopes(scopes []Scope) {
 		v.add("/scopes", fault.CodeInvalidLength, rule)
 		return
 	}
+
 	for i, scope := range scopes {
-		if !scope.known() || slices.Contains(scopes[:i], scope) {
+		if !scope.isKnown() || slices.Contains(scopes[:i], scope) {
 			v.add("/scopes/"+strconv.Itoa(i), fault.CodeInvalidRequest, rule)
 		}
 	}
 }
 
-func (v *violations) description(text string) {
+func (v *violations) checkDescription(text string) {
 	switch {
 	case utf8.RuneCountInString(text) > MaxDescriptionLength:
 		v.add("/description", fault.CodeInvalidLength, fmt.Sprintf("a description has at most %d characters", MaxDescriptionLength))
-	case !printable(text):
+	case !isPrintable(text):
 		v.add("/description", fault.CodeInvalidRequest, "a description is text without control characters")
 	}
 }
 
-func (v *violations) expiry(at, now time.Time) {
+func (v *violations) checkExpiry(at, now time.Time) {
 	switch {
 	case !at.After(now):
 		v.add("/expires_at", fault.CodeInvalidTimestamp, "expires_at lies in the future, or is null for never")
@@ -177,15 +188,17 @@ func (v *violations) expiry(at, now time.Time) {
 	}
 }
 
-// printable tells whether a text can be stored and shown on one line.
-func printable(text string) bool {
+// isPrintable reports whether a text can be stored and shown on one line.
+func isPrintable(text string) bool {
 	if !utf8.ValidString(text) {
 		return false
 	}
+
 	for _, r := range text {
 		if unicode.IsControl(r) {
 			return false
 		}
 	}
+
 	return true
 }

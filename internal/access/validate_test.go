@@ -18,6 +18,7 @@ func pointers(t *testing.T, err error) map[string]fault.Code {
 	if err == nil {
 		return nil
 	}
+
 	f, ok := fault.As(err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, fault.Invalid, f.Kind)
@@ -28,6 +29,7 @@ func pointers(t *testing.T, err error) map[string]fault.Code {
 		require.NotEmpty(t, v.Detail)
 		found[v.Pointer] = v.Code
 	}
+
 	require.NotEmpty(t, found)
 	return found
 }
@@ -57,6 +59,7 @@ func TestApplicationNames(t *testing.T) {
 			require.NoError(t, err, name)
 			continue
 		}
+
 		require.Equal(t, map[string]fault.Code{"/name": code}, pointers(t, err), "%q", name)
 	}
 }
@@ -73,6 +76,7 @@ func TestRateLimits(t *testing.T) {
 			require.NoError(t, ofPatch)
 			continue
 		}
+
 		wrong := map[string]fault.Code{"/rate_limit": fault.CodeNumberOutOfRange}
 		require.Equal(t, wrong, pointers(t, ofSpec))
 		require.Equal(t, wrong, pointers(t, ofPatch))
@@ -134,6 +138,7 @@ func TestOrigins(t *testing.T) {
 			require.Equal(t, map[string]fault.Code{"/allowed_origins/0": fault.CodeInvalidRequest}, pointers(t, err), "%q", sent)
 			continue
 		}
+
 		require.NoError(t, err, sent)
 		require.Equal(t, []string{stored}, read.AllowedOrigins)
 		again, err := access.ApplicationSpec{Name: "shop", AllowedOrigins: read.AllowedOrigins}.Validate()
@@ -149,6 +154,7 @@ func TestOriginLists(t *testing.T) {
 		for i := range origins {
 			origins[i] = "https://shop" + strconv.Itoa(i) + ".example"
 		}
+
 		return origins
 	}
 	read, err := access.ApplicationSpec{Name: "shop"}.Validate()
@@ -187,17 +193,17 @@ func TestPatches(t *testing.T) {
 	require.NoError(t, err)
 	limit := 5
 	application := access.Application{Name: "shop", Disabled: true, RateLimit: &limit, AllowedOrigins: []string{"*"}}
-	patch.Apply(&application)
+	patch.ApplyTo(&application)
 	require.Equal(t, access.Application{Name: "shop", Disabled: true, RateLimit: &limit, AllowedOrigins: []string{"http://a"}}, application)
 
 	patch, err = access.ApplicationPatch{Disabled: access.Some(false), RateLimit: access.Null[int]()}.Validate()
 	require.NoError(t, err)
-	patch.Apply(&application)
+	patch.ApplyTo(&application)
 	require.Equal(t, access.Application{Name: "shop", AllowedOrigins: []string{"http://a"}}, application)
 
 	patch, err = access.ApplicationPatch{}.Validate()
 	require.NoError(t, err)
-	require.True(t, patch.Empty())
+	require.True(t, patch.IsEmpty())
 }
 
 func TestKeySpecs(t *testing.T) {

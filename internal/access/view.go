@@ -4,49 +4,40 @@ import (
 	"crypto/subtle"
 	"time"
 
+	"github.com/the-eye-events/the-eye/internal/background"
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// view is a snapshot made ready to be asked. It is not changed once it is shared.
-type view struct {
-	*index
-
-	// asOf is when the store was asked: all that had been committed by then is in it.
-	asOf time.Time
-	// at is the same by the store's clock, or a moment later.
-	at time.Time
+// storeTime is the store's clock now. Keys expire by it: it is one for all replicas, where
+// their own may be wrong.
+func storeTime(s *background.Snapshot[index], now time.Time) time.Time {
+	return s.At.Add(now.Sub(s.AsOf))
 }
 
-// clock is the store's clock now. Keys expire by it: it is one for all replicas, where
-// their own may be wrong.
-func (v *view) clock(now time.Time) time.Time { return v.at.Add(now.Sub(v.asOf)) }
-
-// index is the part of a view that stays while the version does.
+// index is a snapshot made ready to be asked. It is not changed once it is shared.
 type index struct {
-	version      int64
 	applications int
 	keys         map[string]*credential
 	origins      map[string]struct{}
 	anyOrigin    bool
-	// nobody stands in for unknown keys, so that those take the same time.
-	nobody credential
+	// placeholder stands in for unknown keys, so that those take the same time.
+	placeholder credential
 }
 
 // credential is a key and the caller that it makes.
 type credential struct {
 	hash      [32]byte
 	caller    Caller
-	barred    bool // revoked, or the application is disabled or unknown
+	inactive  bool // revoked, or the application is disabled or unknown
 	expiresAt *time.Time
 }
 
 func newIndex(snapshot *Snapshot) *index {
 	x := &index{
-		version:      snapshot.Version,
 		applications: len(snapshot.Applications),
 		keys:         make(map[string]*credential, len(snapshot.Keys)),
 		origins:      map[string]struct{}{},
-		nobody:       credential{barred: true},
+		placeholder:  credential{inactive: true},
 	}
 	applications := make(map[event.ApplicationID]*Application, len(snapshot.Applications))
 	for i := range snapshot.Applications {
@@ -55,11 +46,13 @@ func newIndex(snapshot *Snapshot) *index {
 		if a.Disabled {
 			continue
 		}
+
 		for _, origin := range a.AllowedOrigins {
 			x.origins[origin] = struct{}{}
 			x.anyOrigin = x.anyOrigin || origin == AnyOrigin
 		}
 	}
+
 	for i := range snapshot.Keys {
 		k := &snapshot.Keys[i]
 		application := applications[k.ApplicationID]
@@ -68,23 +61,26 @@ func newIndex(snapshot *Snapshot) *index {
 			caller: Caller{
 				Application: application, KeyID: k.ID, Scopes: k.Scopes, OrganisationWide: k.OrganisationWide,
 			},
-			barred:    k.RevokedAt != nil || application == nil || application.Disabled,
+			inactive:  k.RevokedAt != nil || application == nil || application.Disabled,
 			expiresAt: k.ExpiresAt,
 		}
 	}
+
 	return x
 }
 
-// caller returns who has the key, or nil. The hash is compared in any case.
-func (x *index) caller(id string, hash *[32]byte, now time.Time) *Caller {
+// findCaller returns who has the key, or nil. The hash is compared in any case.
+func (x *index) findCaller(id string, hash *[32]byte, now time.Time) *Caller {
 	c, known := x.keys[id]
 	if !known {
-		c = &x.nobody
+		c = &x.placeholder
 	}
+
 	same := subtle.ConstantTimeCompare(c.hash[:], hash[:]) == 1
 	expired := c.expiresAt != nil && !now.Before(*c.expiresAt)
-	if !same || c.barred || expired {
+	if !same || c.inactive || expired {
 		return nil
 	}
+
 	return &c.caller
 }

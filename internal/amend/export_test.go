@@ -4,13 +4,15 @@ import "encoding/json"
 
 // Merge applies a merge patch to a document.
 func Merge(document, patch []byte) ([]byte, error) {
-	target, err := decode(document)
+	target, err := decodeDocument(document)
 	if err != nil {
 		return nil, err
 	}
-	changes, err := decode(patch)
+
+	changes, err := decodeDocument(patch)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(merge(target, changes))
+
+	return json.Marshal(mergePatch(target, changes))
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// FuzzMergePatch holds RFC 7396 for whatever the strict decoder lets through: a patch
-// that is applied twice does what it does once, an empty one does nothing, and a null
-// takes its member away.
+// FuzzMergePatch checks RFC 7396 for every patch that passes the strict decoder:
+// applying it twice has the same effect as once, an empty one does nothing, and a null
+// removes its member.
 func FuzzMergePatch(f *testing.F) {
 	f.Add(`{"a":"b","c":{"d":"e","f":"g"}}`, `{"a":"z","c":{"f":null}}`)
 	f.Add(`{"a":[{"b":"c"}],"n":12345678901234567890}`, `{"a":[1],"n":{"x":null}}`)
@@ -23,6 +23,7 @@ func FuzzMergePatch(f *testing.F) {
 		if event.CheckObject([]byte(document), &rules) != nil || event.CheckObject([]byte(patch), &rules) != nil {
 			return
 		}
+
 		merged, err := amend.Merge([]byte(document), []byte(patch))
 		require.NoError(t, err)
 		again, err := amend.Merge(merged, []byte(patch))

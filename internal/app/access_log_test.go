@@ -10,12 +10,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// accessLine is a line about a request.
+// accessLine is a log line about a request.
 type accessLine struct {
 	Level       string  `json:"level"`
 	Message     string  `json:"message"`
@@ -37,22 +38,24 @@ func accessLines(t *testing.T, log string) (lines []accessLine) {
 			lines = append(lines, line)
 		}
 	}
+
 	return lines
 }
 
-// One of every so many requests is logged, with what leads to it, and each that
-// failed for a reason of ours.
+// One request in N is logged, with the ids that lead to it, and every request that failed
+// because of the service.
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	const every, sent = 4, 12
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
+	c := apptest.LoadConfig(t, database, map[string]string{"log.access_every": "4", "http.budget": "300ms"})
 	key := ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))
@@ -62,10 +65,11 @@ func TestAccessLog(t *testing.T) {
 	t.Cleanup(client.HTTP.CloseIdleConnections)
 	session := uuid.New()
 	for i := range sent {
-		answer := client.Do(t, http.MethodPost, "/v1/events", posted(session), "X-Request-Id", "request-"+string(rune('a'+i)),
+		answer := client.Do(t, http.MethodPost, "/v1/events", eventJSON(session), "X-Request-Id", "request-"+string(rune('a'+i)),
 			"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		require.Equal(t, http.StatusCreated, answer.Status)
 	}
+
 	lines := accessLines(t, out.String())
 	require.Len(t, lines, sent/every)
 	for i, line := range lines {
@@ -82,7 +86,7 @@ func TestAccessLog(t *testing.T) {
 	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the pool would wait for it
 	_, err = tx.Exec(t.Context(), "select from session for update")
 	require.NoError(t, err)
-	require.Equal(t, http.StatusServiceUnavailable, client.Do(t, http.MethodPost, "/v1/events", posted(session)).Status)
+	require.Equal(t, http.StatusServiceUnavailable, client.Do(t, http.MethodPost, "/v1/events", eventJSON(session)).Status)
 	require.NoError(t, tx.Rollback(t.Context()))
 	lines = accessLines(t, out.String())
 	require.Len(t, lines, sent/every+1)

@@ -18,34 +18,38 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/cli"
+	"github.com/the-eye-events/the-eye/internal/pgcopy"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// benchData is the payload of every event: 160 bytes, of what a page view carries.
+// benchData is the payload of every event: 160 bytes, like that of a page view.
 const benchData = `{"host":"www.example.com","path":"/products/shoes/running","referrer":"https://www.example.com/","load_ms":123.25,"viewport":{"w":1440,"h":900},"tags":["a","b"]}`
 
-// BenchmarkIngest measures events a second from the handler to the commit, and
-// next to it what a bare COPY into the same tables with the same indexes reaches,
-// all on one durable Postgres that shares the machine. The metric of_copy is the
-// ratio to the best of those in the same run. No sockets are involved: what net/http
-// costs is not in the numbers.
+// BenchmarkIngest measures events a second from the handler to the commit, and next to it
+// the rate of a bare COPY into the same tables with the same indexes, all on one durable
+// Postgres on the same machine. The metric of_copy is the ratio to the best COPY of the
+// same run. There are no sockets: the cost of net/http is not in the numbers.
 func BenchmarkIngest(b *testing.B) {
-	database := pgtest.Dedicated(b,
+	database := pgtest.NewDedicated(b,
 		pgtest.WithSetting("shared_buffers", "1GB"), pgtest.WithSetting("max_wal_size", "8GB"), pgtest.WithSetting("min_wal_size", "4GB"))
 	service, key := benchService(b, database)
 	pool := database.Pool(b)
 	best := 0.0
 	for _, connections := range []int{1, 2, 4} {
 		b.Run(fmt.Sprintf("copy/connections=%d", connections), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			best = max(best, benchCopy(b, pool, connections))
 		})
 	}
+
 	for _, load := range []struct{ clients, batch int }{{256, 1}, {16, 100}} {
 		b.Run(fmt.Sprintf("events=%d/clients=%d", load.batch, load.clients), func(b *testing.B) {
-			empty(b, pool)
+			emptyTables(b, pool)
 			rate := benchHandler(b, service.Handler(), key, load.clients, load.batch)
 			if best > 0 {
 				b.ReportMetric(rate/best, "of_copy")
@@ -57,17 +61,18 @@ func BenchmarkIngest(b *testing.B) {
 func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string) {
 	b.Helper()
 	ctx := context.Background()
-	c := apptest.Config(b, database, nil)
+	c := apptest.LoadConfig(b, database, nil)
 	key := ""
-	require.NoError(b, app.WithAdmin(ctx, c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(ctx, app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(b, cli.WithAdmin(ctx, c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(ctx, "shop", app.KeySpec{Scopes: []app.Scope{"ingest"}})
+
+		made, err := a.CreateKey(ctx, "shop", access.KeySpec{Scopes: []access.Scope{"ingest"}})
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(ctx, c, app.Build{}, zap.NewNop())
+	service, err := app.Start(ctx, c, telemetry.Build{}, zap.NewNop())
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -79,14 +84,14 @@ func benchService(b *testing.B, database *pgtest.Database) (*app.Service, string
 	return service, key
 }
 
-func empty(b *testing.B, pool *pgxpool.Pool) {
+func emptyTables(b *testing.B, pool *pgxpool.Pool) {
 	b.Helper()
 	_, err := pool.Exec(context.Background(), "truncate event, event_key, session, rejection; checkpoint")
 	require.NoError(b, err)
 }
 
-// generator makes the events of one client: sessions skewed as people are, ids as
-// clients make them.
+// generator makes the events of one client, with a realistic skew of sessions and ids like
+// those of clients.
 type generator struct {
 	zipf *rand.Zipf
 	now  time.Time
@@ -113,13 +118,16 @@ func (g *generator) body(events int) []byte {
 	if events == 1 {
 		return g.append(nil)
 	}
+
 	body := []byte{'['}
 	for i := range events {
 		if i > 0 {
 			body = append(body, ',')
 		}
+
 		body = g.append(body)
 	}
+
 	return append(body, ']')
 }
 
@@ -131,6 +139,7 @@ func benchHandler(b *testing.B, handler http.Handler, key string, clients, event
 	for i := range bodies {
 		bodies[i] = newGenerator(i).body(events)
 	}
+
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()
@@ -148,6 +157,7 @@ func benchHandler(b *testing.B, handler http.Handler, key string, clients, event
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	require.Zero(b, failed.Load(), "requests that were not stored")
@@ -165,6 +175,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	for i := range events {
 		events[i], keys[i] = copyRows(newGenerator(i), i*rows, rows)
 	}
+
 	var next atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()
@@ -177,12 +188,14 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 				return
 			}
 			defer conn.Release()
+
 			for n := next.Add(1) - 1; n < int64(transactions); n = next.Add(1) - 1 {
 				raw := conn.Conn().PgConn()
 				_, err := raw.CopyFrom(ctx, bytes.NewReader(keys[n]), "begin; copy event_key from stdin (format binary)")
 				if err == nil {
 					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary); commit`)
 				}
+
 				if err != nil {
 					b.Error(err)
 					return
@@ -190,6 +203,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	rate := float64(transactions*rows) / b.Elapsed().Seconds()
@@ -200,26 +214,29 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 // copyRows renders rows of event and event_key in the binary format of COPY. The
 // sequences follow after, so that no two rows are the same.
 func copyRows(g *generator, after, rows int) (events, keys []byte) {
-	const header = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	const epoch = 946_684_800_000_000
-	events, keys = []byte(header), []byte(header)
-	field := func(b, value []byte) []byte {
-		return append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
-	}
-	number := func(value int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) }
-	at := number(g.now.UnixMicro() - epoch)
+	const application = 1
+
+	events = pgcopy.AppendHeader(nil)
+	keys = pgcopy.AppendHeader(nil)
 	for i := range rows {
-		id, session := uuid.Must(uuid.NewV7()), g.session()
-		events = binary.BigEndian.AppendUint16(events, 9)
-		for _, value := range [][]byte{
-			id[:], session[:], number(int64(after + i + 1)), []byte("page"), []byte("view"),
-			append([]byte{1}, benchData...), at, at,
-			{0, 0, 0, 1},
-		} {
-			events = field(events, value)
-		}
-		keys = binary.BigEndian.AppendUint16(keys, 2)
-		keys = field(field(keys, id[:]), at)
+		id := uuid.Must(uuid.NewV7())
+		session := g.session()
+
+		events = pgcopy.AppendRow(events, 9)
+		events = pgcopy.AppendBytes(events, id[:])
+		events = pgcopy.AppendBytes(events, session[:])
+		events = pgcopy.AppendInt64(events, int64(after+i+1))
+		events = pgcopy.AppendBytes(events, "page")
+		events = pgcopy.AppendBytes(events, "view")
+		events = pgcopy.AppendJSONB(events, []byte(benchData))
+		events = pgcopy.AppendTime(events, g.now)
+		events = pgcopy.AppendTime(events, g.now)
+		events = pgcopy.AppendInt32(events, application)
+
+		keys = pgcopy.AppendRow(keys, 2)
+		keys = pgcopy.AppendBytes(keys, id[:])
+		keys = pgcopy.AppendTime(keys, g.now)
 	}
-	return binary.BigEndian.AppendUint16(events, 0xffff), binary.BigEndian.AppendUint16(keys, 0xffff)
+
+	return pgcopy.AppendTrailer(events), pgcopy.AppendTrailer(keys)
 }

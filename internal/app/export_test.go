@@ -10,24 +10,24 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Handler is the handler of the public port, for benchmarks.
+// Handler returns the handler of the public port, for benchmarks.
 func (s *Service) Handler() http.Handler { return s.public.http.Handler }
 
-// IDAt makes the id of something new at a time.
-func IDAt(at time.Time) uuid.UUID { return idAt(at) }
+// IDAt returns a new id of a time.
+func IDAt(at time.Time) uuid.UUID { return newIDAt(at) }
 
-// Pulse watches whether the lanes move.
-type Pulse struct{ pulse *pulse }
+// Watchdog checks that the lanes make progress.
+type Watchdog struct{ watchdog *watchdog }
 
-// NewPulse makes a pulse that reads how many events wait.
-func NewPulse(budget time.Duration, now func() time.Time, queued func() int64) Pulse {
-	p := newPulse(budget, now)
-	p.follow(queued)
-	return Pulse{p}
+// NewWatchdog returns a watchdog that reads the number of waiting events from queued.
+func NewWatchdog(budget time.Duration, now func() time.Time, queued func() int64) Watchdog {
+	p := newWatchdog(budget, now)
+	p.setQueued(queued)
+	return Watchdog{p}
 }
 
 // Watch returns a store whose commits are watched.
-func (p Pulse) Watch(store ingest.Store) ingest.Store { return p.pulse.watch(store) }
+func (p Watchdog) Watch(store ingest.Store) ingest.Store { return p.watchdog.watchStore(store) }
 
-// Check tells whether a lane is stuck.
-func (p Pulse) Check(ctx context.Context) error { return p.pulse.check(ctx) }
+// Check returns an error if a lane is stuck.
+func (p Watchdog) Check(ctx context.Context) error { return p.watchdog.checkLanes(ctx) }

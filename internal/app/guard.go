@@ -9,21 +9,20 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 )
 
-// newGuard makes what stands between the server and its connections.
+// newGuard returns the guard between the server and its connections.
 func (s *Service) newGuard() *httpapi.Guard {
-	return &httpapi.Guard{Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID, Metrics: s.measured.http}
+	return &httpapi.Guard{Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID, Metrics: s.metrics.http}
 }
 
-// followed is the ConnState of a server whose connections are guarded, and are bounded in
-// number.
-func (s *Service) followed(guard *httpapi.Guard) func(net.Conn, http.ConnState) {
-	refusal := func() []byte {
-		return guard.Refusal(http.StatusServiceUnavailable, fault.Busy(nil, fault.CodeOverloaded,
-			"as many connections as http.max_connections are open; connect again later", time.Second))
+// trackConnections returns the ConnState of a server with a guard and a connection limit.
+func (s *Service) trackConnections(guard *httpapi.Guard) func(net.Conn, http.ConnState) {
+	response := func() []byte {
+		return guard.RenderProblem(http.StatusServiceUnavailable, fault.NewUnavailable(nil, fault.CodeOverloaded,
+			"the maximum number of connections (http.max_connections) is open; connect again later", time.Second))
 	}
-	crowd := newCrowd(s.config.HTTP.MaxConnections, refusal, s.logger, time.Now)
+	limiter := newConnectionLimiter(s.config.HTTP.MaxConnections, response, s.logger, time.Now)
 	return func(conn net.Conn, state http.ConnState) {
-		guard.Follow(conn, state)
-		crowd.follow(conn, state)
+		guard.TrackState(conn, state)
+		limiter.trackState(conn, state)
 	}
 }

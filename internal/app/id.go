@@ -9,13 +9,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// newID makes a UUIDv7 that holds the time to a 4096th of a millisecond (RFC 9562, 6.2,
-// method 3). uuid.NewV7 does not go back when the clock does: after a clock that was
-// ahead, its ids would be of another time than what they name, and a refused event is
-// looked up by the time in its id.
-func newID() uuid.UUID { return idAt(time.Now()) }
+// NewID returns a UUIDv7 that holds the time to a 4096th of a millisecond (RFC 9562, 6.2,
+// method 3). uuid.NewV7 does not go back when the clock does: after the clock was ahead,
+// its ids would have a wrong time, and a rejected event is looked up by the time in its id.
+func NewID() uuid.UUID { return newIDAt(time.Now()) }
 
-func idAt(at time.Time) uuid.UUID {
+func newIDAt(at time.Time) uuid.UUID {
 	const version, fractions = 7 << 12, 1 << 12
 	id := uuid.Must(uuid.NewRandom())
 	fraction := at.Nanosecond() % int(time.Millisecond) * fractions / int(time.Millisecond)
@@ -23,8 +22,8 @@ func idAt(at time.Time) uuid.UUID {
 	return id
 }
 
-// newRequestID makes a UUIDv7 for every request (RFC 9562). Nothing depends on it
-// being hard to guess, so it is drawn from the faster source.
+// newRequestID returns a UUIDv7 for a request (RFC 9562). It need not be hard to guess, so
+// it comes from the faster source.
 func newRequestID() string {
 	const counterBits = 0xfff
 	var id uuid.UUID
@@ -34,7 +33,7 @@ func newRequestID() string {
 	return id.String()
 }
 
-// newTraceID makes a W3C trace id. Nothing depends on it being hard to guess.
+// newTraceID returns a W3C trace id. It need not be hard to guess.
 func newTraceID() (id trace.TraceID) {
 	const half = 8
 	binary.BigEndian.PutUint64(id[:half], rand.Uint64())   //nolint:gosec // see above

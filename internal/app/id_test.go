@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/app"
 )
 
-// A refused event is looked up by the time in its id, which has to follow the clock, also
-// when that is put back.
+// A rejected event is looked up by the time in its id, which has to follow the clock, also
+// when the clock is set back.
 func TestIDsHoldTheTime(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 5, 6, 12, 0, 0, 123_456_000, time.UTC)

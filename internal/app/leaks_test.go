@@ -14,21 +14,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/access"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// canary is what must never turn up; each place it is put into adds a name.
+// canary is a text that must never appear; each place into which it is put adds a name.
 const canary = "canary-"
 
-// TestNothingLeaks puts text of its own into every place that a client or an operator
-// can put text into, at the most talkative level, while the database is there and
-// while it is not, and looks for it in all that the service tells of itself.
+// TestNothingLeaks puts canaries into every place into which a client or an operator can
+// put text, at the most verbose level, with the database up and down, and searches for
+// them in all output of the service.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	dsn, err := url.Parse(database.DSN())
 	require.NoError(t, err)
 	dsn.User = url.UserPassword(dsn.User.Username(), canary+"password")
@@ -38,11 +39,12 @@ func TestNothingLeaks(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	key := ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest", "read", "admin"}})
+
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest", "read", "admin"}})
 		key = made.Text
 		return err
 	}))
@@ -60,11 +62,12 @@ func TestNothingLeaks(t *testing.T) {
 	} {
 		told += string(ops.Do(t, http.MethodGet, path, "", "Authorization", "Bearer "+canary+"bearer", "User-Agent", canary+"agent").Body)
 	}
+
 	told += string(ops.Do(t, http.MethodPut, "/debug/log-level", `{"level":"`+canary+`level","for":"`+canary+`for"}`).Body)
 	require.NoError(t, database.Server().Restart(t.Context()))
 	eventually(t, ops, "/readyz/keys", http.StatusOK)
 
-	// A sender is told where it went wrong, in the names of its own members.
+	// A sender gets the place of its mistake, in the names of its own members.
 	told = regexp.MustCompile(`"pointer":"[^"]*"`).ReplaceAllString(told, `"pointer":""`)
 	log := out.String()
 	require.Contains(t, log, `"message":"request"`, "there is something to look at")
@@ -74,6 +77,7 @@ func TestNothingLeaks(t *testing.T) {
 			require.NotContains(t, line, secret)
 		}
 	}
+
 	for line := range strings.Lines(log) {
 		require.Equal(t, -1, strings.IndexFunc(strings.TrimSuffix(line, "\n"), unicode.IsControl), "%q", line)
 	}
@@ -120,9 +124,11 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 		for _, header := range headers {
 			note(client.Try(t.Context(), http.MethodPost, "/v1/events", []byte(body), header...))
 		}
+
 		note(client.Try(t.Context(), http.MethodPost, "/v1/events", []byte(body), "Content-Type", "application/x-ndjson"))
 		note(client.Try(t.Context(), http.MethodPost, "/v1/validate", []byte(body)))
 	}
+
 	for _, path := range []string{
 		"/v1/" + canary + "path", "/v1/events/" + canary + "id", "/v1/events/" + session, "/" + canary + "%0a%1b%5b31m",
 		"/v1/events?name=" + canary + "query", "/v1/events?cursor=" + canary + "cursor", "/v1/events?from=" + canary + "from", "/v1/events?limit=" + canary,
@@ -133,6 +139,7 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 			note(client.Try(t.Context(), method, path, []byte(good), "If-Match", `"`+canary+`tag"`))
 		}
 	}
+
 	for _, raw := range []string{
 		"GET /v1/limits HTTP/1.1\r\nHost: x\r\nX-Request-Id: \x1b[31m" + canary + "\r\n\r\n",
 		"GET /v1/limits HTTP/1.1\r\nHost: x\r\nX-Request-Id: caf\xe9 " + canary + "\u2028\r\n\r\n",
@@ -148,8 +155,10 @@ func hostileRequests(t *testing.T, client *apptest.Client, address string) strin
 		if half, ok := connection.(*net.TCPConn); ok {
 			require.NoError(t, half.CloseWrite())
 		}
-		_, _ = io.Copy(io.Discard, connection) // it is the log that matters
+
+		_, _ = io.Copy(io.Discard, connection) // only the log matters
 		require.NoError(t, connection.Close())
 	}
+
 	return told.String()
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// What operators watch of the database, the pools, retention and the key cache stands
-// at /metrics of a service that has run for a moment.
+// The metrics of the database, the pools, retention and the key cache are at /metrics as
+// soon as a service has run for a moment.
 func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.capacity": "500GiB"})
-	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", posted(uuid.New())).Status)
+	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPost, "/v1/events", eventJSON(uuid.New())).Status)
 	require.Eventually(t, func() bool {
 		metrics := s.Scrape(t)
-		return metrics["theeye_census_last_success_timestamp_seconds"] != nil && metrics.Value("theeye_retention_rounds_total", "outcome", "succeeded") > 0
+		return metrics["theeye_census_last_success_timestamp_seconds"] != nil && metrics.SumSeries("theeye_retention_rounds_total", "outcome", "succeeded") > 0
 	}, 30*time.Second, 20*time.Millisecond)
 	metrics := s.Scrape(t)
 	for _, name := range []string{
@@ -34,8 +34,9 @@ func TestTheStateOfTheDatabaseIsExposed(t *testing.T) {
 	} {
 		require.Contains(t, metrics, name)
 	}
-	require.InDelta(t, 1, metrics.Value("theeye_access_authentications_total", "result", "accepted"), 0)
-	require.Positive(t, metrics.Value("theeye_database_size_bytes"))
-	require.Positive(t, metrics.Value("theeye_database_pool_acquires_total", "pool", "write"))
+
+	require.InDelta(t, 1, metrics.SumSeries("theeye_access_authentications_total", "result", "accepted"), 0)
+	require.Positive(t, metrics.SumSeries("theeye_database_size_bytes"))
+	require.Positive(t, metrics.SumSeries("theeye_database_pool_acquires_total", "pool", "write"))
 	require.NotContains(t, metrics, "theeye_database_growth_bytes_per_day", "not known so soon")
 }

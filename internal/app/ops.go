@@ -7,72 +7,82 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/ops"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// Option is what a service may know of the program that it runs in.
+// Option is an option of Start.
 type Option func(*Service)
 
-// WithLog lets operators change the level of the service's log. It has to be the one
-// whose logger the service is given.
-func WithLog(log *Log) Option {
+// WithLog lets operators change the log level of the service. log must be the one whose
+// logger is passed to Start.
+func WithLog(log *telemetry.Log) Option {
 	return func(s *Service) { s.level = ops.NewLevel(log.Level, log.Logger, time.Now) }
 }
 
-// What a probe tells. The causes may name hosts and users.
+// The errors of the probes. They do not include their causes, which may name hosts and users.
 var (
-	errListener = errors.New("the API's port does not listen any more")
+	errListener = errors.New("the API's port no longer listens")
 	errKeys     = errors.New("keys cannot be checked")
-	errTypes    = errors.New("events cannot be judged by their types")
-	errUnsafe   = errors.New("a setting of the database can lose acknowledged events; the log names it")
-	errRefusing = errors.New("a setting of the database can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
+	errTypes    = errors.New("events cannot be checked against their types")
+	errUnsafe   = errors.New("a database setting can lose acknowledged events; the log names it")
+	errRefusing = errors.New("a database setting can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
 )
 
-// newOps makes the handler of the second port.
+// newOps returns the handler of the second port.
 func (s *Service) newOps() *ops.Port {
 	var settings []ops.Setting
 	for _, line := range s.config.Describe() {
 		settings = append(settings, ops.Setting{Key: line.Key, Value: line.Value, Source: string(line.Source)})
 	}
+
 	return ops.New(ops.Config{
-		Startup: []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
-		Ready:   s.checks(), Build: ops.Build(s.release), Settings: settings, Level: s.level,
-		Metrics:  s.telemetry.Handler(),
-		Profiles: s.config.Ops.Pprof == config.SwitchOn, Now: time.Now,
+		Startup:  []ops.Check{{Name: "started", Required: true, Run: s.checkStarted}},
+		Ready:    s.readinessChecks(),
+		Build:    ops.Build(s.buildInfo),
+		Settings: settings,
+		Level:    s.level,
+		Metrics:  s.telemetry.MetricsHandler(),
+		Profiles: s.config.Ops.Pprof == config.SwitchOn,
+		Now:      time.Now,
 	})
 }
 
-// checks are the parts of readiness. Required is what is wrong with this replica
-// alone. That the database is away is wrong with all of them: taking them all out
-// would turn our clear answers into a proxy's, so it is reported, unless an operator
-// decided otherwise.
-func (s *Service) checks() []ops.Check {
+// readinessChecks returns the checks of readiness. A check is required if its failure
+// concerns this replica alone. A database outage affects every replica: without any replica,
+// a proxy would answer instead of the service's own clear errors. So it is only reported,
+// unless an operator decides otherwise.
+func (s *Service) readinessChecks() []ops.Check {
 	const keepFor = time.Second
 	needsDatabase := s.config.Ops.ReadyNeedsDatabase == config.SwitchOn
 	return []ops.Check{
 		{Name: "state", Required: true, Run: s.checkState},
 		{Name: "listener", Required: true, Run: func(context.Context) error {
-			if s.deaf.Load() {
+			if s.listenerFailed.Load() {
 				return errListener
 			}
+
 			return nil
 		}},
-		{Name: "lanes", Required: true, Run: s.pulse.check},
+		{Name: "lanes", Required: true, Run: s.watchdog.checkLanes},
 		{Name: "keys", Required: needsDatabase, Run: func(context.Context) error {
-			if !s.started.Load() || s.directory.Ready() != nil {
+			if !s.started.Load() || s.keyCache.Ready() != nil {
 				return errKeys
 			}
+
 			return nil
 		}},
 		{Name: "event_types", Required: needsDatabase, Run: func(context.Context) error {
-			if !s.started.Load() || s.types.Ready() != nil {
+			if !s.started.Load() || s.typeCache.Ready() != nil {
 				return errTypes
 			}
+
 			return nil
 		}},
 		{Name: "database", Required: needsDatabase, KeepFor: keepFor, Run: func(ctx context.Context) error {
 			if s.db.Ping(ctx) != nil {
 				return ErrDependency
 			}
+
 			return nil
 		}},
 		{Name: "durability", Run: func(context.Context) error {
@@ -82,23 +92,26 @@ func (s *Service) checks() []ops.Check {
 			case s.config.Database.Durability == config.DurabilityRequire:
 				return errRefusing
 			}
+
 			return errUnsafe
 		}},
 	}
 }
 
-// checkState tells whether the service is between its start and its stop.
+// checkState returns an error while the service starts or stops.
 func (s *Service) checkState(context.Context) error {
 	if state := s.state.Load(); state != nil {
 		return errors.New(*state)
 	}
+
 	return nil
 }
 
-// checkStarted tells whether the start has succeeded. That does not change any more.
+// checkStarted returns an error until the start has succeeded, and never after that.
 func (s *Service) checkStarted(ctx context.Context) error {
 	if s.started.Load() {
 		return nil
 	}
+
 	return s.checkState(ctx)
 }

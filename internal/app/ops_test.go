@@ -15,12 +15,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/config"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// logged is a log that can be read while it is written.
+// logged is a log that tests can read during writes.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -29,31 +30,33 @@ type logged struct {
 func (l *logged) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.Write(line)
 }
 
 func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.text.String()
 }
 
-// steps is a clock that no two entries find in the same second, so that none is
-// sampled away.
+// steps is a clock that is in another second for each entry, so that no entry is sampled
+// away.
 type steps struct{ seconds atomic.Int64 }
 
 func (s *steps) Now() time.Time { return time.Unix(s.seconds.Add(1), 0) }
 
 func (*steps) NewTicker(time.Duration) *time.Ticker { panic("not used") }
 
-// startLogged starts a service as the program does, and returns when it is ready.
+// startLogged starts a service like the program, and returns when it is ready.
 func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Service, ops *apptest.Client) {
 	t.Helper()
 	log, err := app.NewLog(c, "v1.2.3", out)
 	require.NoError(t, err)
 	log.Logger = log.WithOptions(zap.WithClock(&steps{}))
 	t.Cleanup(func() { require.Zero(t, log.Dropped(), "a test wants to see all of it") })
-	service, err = app.Start(t.Context(), c, app.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
+	service, err = app.Start(t.Context(), c, telemetry.Build{Version: "v1.2.3", Revision: "abc", GoVersion: "go1.26"}, log.Logger, app.WithLog(log))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
@@ -67,7 +70,7 @@ func startLogged(t *testing.T, c config.Config, out *logged) (service *app.Servi
 	return service, ops
 }
 
-// eventually waits until a probe has a status, and returns what it says then.
+// eventually waits until a probe has a status, and returns its answer.
 func eventually(t *testing.T, ops *apptest.Client, path string, status int) string {
 	t.Helper()
 	var body string
@@ -76,25 +79,27 @@ func eventually(t *testing.T, ops *apptest.Client, path string, status int) stri
 		if err != nil {
 			return false
 		}
+
 		body = string(answer.Body)
 		return answer.Status == status
 	}, time.Minute, 10*time.Millisecond, "%s", path)
 	return body
 }
 
-// A replica takes requests from the first connection to the database on, and keeps
-// doing so while the database is away, unless an operator decided otherwise.
+// A replica accepts requests from the first connection to the database on, also during a
+// later outage of the database, unless an operator decides otherwise.
 func TestReadinessThroughAnOutage(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	server := database.Server()
-	address := map[string]string{"off": unused(t), "on": unused(t)}
+	address := map[string]string{"off": unusedAddress(t), "on": unusedAddress(t)}
 	settings := map[string]config.Config{}
 	for needs, ops := range address {
-		settings[needs] = apptest.Config(t, database, map[string]string{
+		settings[needs] = apptest.LoadConfig(t, database, map[string]string{
 			"ops.listen": ops, "ops.ready_needs_database": needs, "database.startup_timeout": "2m",
 		})
 	}
+
 	require.NoError(t, server.Kill())
 	clients := map[string]*apptest.Client{}
 	var starting sync.WaitGroup
@@ -103,6 +108,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		t.Cleanup(clients[needs].HTTP.CloseIdleConnections)
 		starting.Go(func() { startLogged(t, c, &logged{}) })
 	}
+
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/livez", http.StatusOK))
 		require.Eventually(t, func() bool {
@@ -110,24 +116,27 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		}, time.Minute, time.Millisecond)
 		require.Contains(t, eventually(t, ops, "/readyz", http.StatusServiceUnavailable), "[-]state failed: waiting for the database\n")
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	starting.Wait()
 	for _, ops := range clients {
 		require.Equal(t, "ok\n", eventually(t, ops, "/startupz", http.StatusOK))
-		eventually(t, ops, "/readyz/database", http.StatusOK) // it may be known from a moment ago that it is away
+		eventually(t, ops, "/readyz/database", http.StatusOK) // the kept result may still be that it is down
 		require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[+]keys ok\n[+]event_types ok\n[+]database ok\n[+]durability ok\nreadyz check passed\n",
 			eventually(t, ops, "/readyz?verbose", http.StatusOK))
 	}
+
 	require.NoError(t, server.Kill())
 	for _, check := range []string{"database", "keys", "event_types"} {
 		for _, ops := range clients {
 			eventually(t, ops, "/readyz/"+check, http.StatusServiceUnavailable)
 		}
 	}
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be judged by their types (reported only)\n"+
+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked (reported only)\n[-]event_types failed: events cannot be checked against their types (reported only)\n"+
 		"[-]database failed: the database cannot be reached (reported only)\n[+]durability ok\nreadyz check passed\n",
 		eventually(t, clients["off"], "/readyz?verbose", http.StatusOK))
-	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be judged by their types\n"+
+	require.Equal(t, "[+]state ok\n[+]listener ok\n[+]lanes ok\n[-]keys failed: keys cannot be checked\n[-]event_types failed: events cannot be checked against their types\n"+
 		"[-]database failed: the database cannot be reached\n[+]durability ok\nreadyz check failed\n",
 		eventually(t, clients["on"], "/readyz", http.StatusServiceUnavailable))
 	require.Equal(t, "ok\n", eventually(t, clients["on"], "/readyz?exclude=keys&exclude=event_types&exclude=database", http.StatusOK))
@@ -135,6 +144,7 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/livez", "").Status)
 		require.Equal(t, http.StatusOK, ops.Do(t, http.MethodGet, "/startupz", "").Status)
 	}
+
 	require.NoError(t, server.Restart(t.Context()))
 	for _, ops := range clients {
 		eventually(t, ops, "/readyz?verbose", http.StatusOK)
@@ -143,11 +153,11 @@ func TestReadinessThroughAnOutage(t *testing.T) {
 	}
 }
 
-// The level that the port sets is the one of the log that the service writes.
+// The port sets the level of the service's log.
 func TestTheLevelOfARunningService(t *testing.T) {
 	t.Parallel()
 	out := &logged{}
-	service, ops := startLogged(t, apptest.Config(t, pgtest.New(t), nil), out)
+	service, ops := startLogged(t, apptest.LoadConfig(t, pgtest.New(t), nil), out)
 	client := apptest.NewClient("http://"+service.Addr(), "")
 	t.Cleanup(client.HTTP.CloseIdleConnections)
 	const line = `"route":"/v1/limits"`
@@ -164,11 +174,11 @@ func TestTheLevelOfARunningService(t *testing.T) {
 	require.Equal(t, 2, strings.Count(out.String(), `"level":"warn"`), "the change and the way back")
 }
 
-// What an operator reads of the build and of the settings.
+// An operator can read the build and the settings.
 func TestWhatRuns(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	c := apptest.Config(t, database, map[string]string{"http.budget": "4s"})
+	c := apptest.LoadConfig(t, database, map[string]string{"http.budget": "4s"})
 	_, ops := startLogged(t, c, &logged{})
 	require.Equal(t, map[string]any{"version": "v1.2.3", "revision": "abc", "goversion": "go1.26"}, ops.Do(t, http.MethodGet, "/version", "").JSON(t))
 	var shown struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // TestPictures draws docs/trace.svg from the spans of a run: three requests that
@@ -21,34 +21,37 @@ import (
 func TestPictures(t *testing.T) { //nolint:paralleltest // the exporters read the environment of the process
 	const together = 3
 	receiver := apptest.NewReceiver(t)
-	s := apptest.Start(t, traced(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
+	s := apptest.Start(t, tracedSettings(t, receiver.HTTP, "OTEL_METRICS_EXPORTER", "none"))
 	traces := shareGroup(t, s, together)
 	rows := map[string]apptest.Span{}
 	var order []string
 	add := func(label string, span apptest.Span) {
-		label += "  trace " + span.Trace()[24:]
+		label += "  trace " + span.TraceID()[24:]
 		order = append(order, label)
 		rows[label] = span
 	}
-	for _, span := range receiver.Await(t, "POST /v1/events", together+2) {
-		if slices.Contains(traces, span.Trace()) {
+	for _, span := range receiver.AwaitSpans(t, "POST /v1/events", together+2) {
+		if slices.Contains(traces, span.TraceID()) {
 			add(fmt.Sprintf("POST /v1/events  #%d", len(order)+1), span)
 		}
 	}
+
 	var group apptest.Span
-	for _, span := range receiver.Await(t, "commit group", 3) {
+	for _, span := range receiver.AwaitSpans(t, "commit group", 3) {
 		if len(span.Links) == together {
 			group = span
 		}
 	}
+
 	add("commit group", group)
 	for _, name := range []string{"lock", "write"} {
-		for _, span := range receiver.Await(t, name, 3) {
-			if span.Trace() == group.Trace() {
+		for _, span := range receiver.AwaitSpans(t, name, 3) {
+			if span.TraceID() == group.TraceID() {
 				add("  "+name, span)
 			}
 		}
 	}
+
 	require.NoError(t, os.WriteFile("../../docs/trace.svg", []byte(waterfall(order, rows)), 0o600))
 }
 
@@ -75,6 +78,7 @@ func waterfall(order []string, rows map[string]apptest.Span) string {
 			}
 		}
 	}
+
 	b.WriteString("</svg>\n")
 	return b.String()
 }
@@ -84,8 +88,10 @@ func bounds(rows map[string]apptest.Span) (begin, end uint64) {
 		if begin == 0 || span.StartTimeUnixNano < begin {
 			begin = span.StartTimeUnixNano
 		}
+
 		end = max(end, span.EndTimeUnixNano)
 	}
+
 	return begin, end
 }
 
@@ -95,6 +101,7 @@ func linked(from, to apptest.Span) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -105,5 +112,6 @@ func colour(span apptest.Span) string {
 	case span.Name == "commit group":
 		return "#f58518"
 	}
+
 	return "#54a24b"
 }

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/amend"
 	"github.com/the-eye-events/the-eye/internal/census"
 	"github.com/the-eye-events/the-eye/internal/config"
 	"github.com/the-eye-events/the-eye/internal/erasure"
@@ -23,29 +22,30 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ops"
 	"github.com/the-eye-events/the-eye/internal/pathindex"
 	"github.com/the-eye-events/the-eye/internal/postgres"
-	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/retention"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// ErrDependency tells that the database could not be reached in time.
+// ErrDependency means that the database could not be reached in time.
 var ErrDependency = errors.New("the database cannot be reached")
 
-// ListenError tells that the service cannot listen where a setting says, as when another
-// program does.
+// ListenError means that the service cannot listen on a configured address, for example
+// because another program does.
 type ListenError struct {
 	// Setting is http.listen or ops.listen.
 	Setting string
-	// Err is what the operating system answered; it names the address.
+	// Err is the error of the operating system; it names the address.
 	Err error
 }
 
+// Error implements error.
 func (e *ListenError) Error() string { return e.Setting + ": " + e.Err.Error() }
 
+// Unwrap returns the error of the operating system.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// ErrConfiguration tells that the service cannot run as it is set up.
-var ErrConfiguration = errors.New("the service cannot run as it is set up")
+// ErrConfiguration means that the service cannot run with its configuration.
+var ErrConfiguration = errors.New("the service cannot run with this configuration")
 
 // Service is a running service.
 type Service struct {
@@ -53,194 +53,143 @@ type Service struct {
 	logger *zap.Logger
 	rules  event.Rules
 
-	telemetry *telemetry.Telemetry
-	measured  instruments
-	db        *postgres.DB
-	directory *access.Directory
-	types     *eventtype.Directory
-	collector *ingest.Collector
-	keeper    *retention.Keeper
-	indexes   *pathindex.Maker
-	eraser    *erasure.Eraser
-	taker     *census.Taker
+	telemetry        *telemetry.Telemetry
+	metrics          instruments
+	db               *postgres.DB
+	keyCache         *access.Cache
+	typeCache        *eventtype.Cache
+	collector        *ingest.Collector
+	retentionWorker  *retention.Worker
+	indexWorker      *pathindex.Worker
+	eraser           *erasure.Eraser
+	statisticsWorker *census.Worker
 
-	public  server
-	ops     server
-	port    *ops.Port
-	pulse   *pulse
-	level   *ops.Level // nil: it cannot be changed
-	release Build
-	state   atomic.Pointer[string] // why it is not ready; nil when it is
-	started atomic.Bool            // stays true from the first readiness on
-	deaf    atomic.Bool            // the public port serves no more, unasked
-	flying  atomic.Int64
-	failure chan error
+	public         server
+	ops            server
+	port           *ops.Port
+	watchdog       *watchdog
+	level          *ops.Level // nil if it cannot be changed
+	buildInfo      telemetry.Build
+	state          atomic.Pointer[string] // why it is not ready; nil if it is
+	started        atomic.Bool            // stays true from the first readiness on
+	listenerFailed atomic.Bool            // the public port stopped serving by itself
+	inFlight       atomic.Int64
+	failure        chan error
 }
 
-// server is a listener and what serves it.
+// server is a listener with its HTTP server.
 type server struct {
 	listener net.Listener
 	http     *http.Server
 }
 
 // Start brings the service up: when it returns, both ports answer and the service
-// is ready. It waits for the database up to its start-up timeout, and refuses a
-// schema that is behind. The second port answers from the beginning.
-func Start(ctx context.Context, c config.Config, build Build, logger *zap.Logger, options ...Option) (*Service, error) {
+// is ready. It waits for the database up to its start-up timeout, and fails if the
+// schema is behind. The second port answers from the beginning.
+func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
-		config: c, release: build, logger: logger, rules: rulesOf(c), failure: make(chan error, 2),
-		pulse: newPulse(c.HTTP.Budget, time.Now),
+		config:    c,
+		buildInfo: build,
+		logger:    logger,
+		rules:     RulesOf(c),
+		failure:   make(chan error, 2),
+		watchdog:  newWatchdog(c.HTTP.Budget, time.Now),
 	}
 	for _, set := range options {
 		set(s)
 	}
-	s.say("starting")
+
+	s.setState("starting")
 	if err := c.RequireDatabase(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
+
 	var err error
 	if s.telemetry, err = telemetry.New(ctx, telemetry.Config{Build: build, Variables: c.OTel, Logger: logger}); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfiguration, err)
 	}
-	if s.measured, err = s.instruments(ctx); err != nil {
-		return nil, errors.Join(err, s.closeTelemetry()) //nolint:contextcheck // see there
+
+	if s.metrics, err = s.newInstruments(ctx); err != nil {
+		return nil, errors.Join(err, s.closeTelemetry(ctx))
 	}
-	database := databaseConfig(c)
+
+	database := DatabaseConfig(c)
 	database.TracerProvider = s.telemetry.TracerProvider
 	database.ReportDurability = s.reportDurability
 	if s.db, err = postgres.Open(ctx, database); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry())) //nolint:contextcheck // see there
+		return nil, fmt.Errorf("%w: %w", ErrConfiguration, errors.Join(err, s.closeTelemetry(ctx)))
 	}
-	if err := s.start(ctx); err != nil {
-		s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
+
+	if err := s.startParts(ctx); err != nil {
+		s.closeAll(ctx)
 		return nil, err
 	}
+
 	return s, nil
 }
 
-func (s *Service) start(ctx context.Context) error {
+func (s *Service) startParts(ctx context.Context) error {
 	if err := s.db.Observe(s.telemetry.Meter); err != nil {
 		return err
 	}
+
 	var listen net.ListenConfig
 	var err error
 	if s.ops.listener, err = listen.Listen(ctx, "tcp", s.config.Ops.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "ops.listen", Err: err})
 	}
+
 	if s.public.listener, err = listen.Listen(ctx, "tcp", s.config.HTTP.Listen); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfiguration, &ListenError{Setting: "http.listen", Err: err})
 	}
+
 	s.port = s.newOps()
 	s.ops.http = ops.NewServer(s.port, s.logger)
-	s.serve(&s.ops)
+	s.serveListener(&s.ops)
 	if err := s.awaitDatabase(ctx); err != nil {
 		return err
 	}
-	if err := s.build(ctx); err != nil {
+
+	if err := s.buildParts(ctx); err != nil {
 		return err
 	}
-	s.serve(&s.public)
+
+	s.serveListener(&s.public)
 	s.started.Store(true)
 	s.state.Store(nil)
 	s.logger.Info("the service is ready", zap.String("listen", s.Addr()), zap.String("ops_listen", s.OpsAddr()))
 	return nil
 }
 
-// build makes the parts and starts those that run.
-func (s *Service) build(ctx context.Context) error {
-	c := s.config
-	reads := postgres.NewQueryStore(s.db)
-	keys := postgres.NewAccessStore(s.db)
-	s.directory = access.NewDirectory(access.Config{Refresh: c.Access.Refresh}, access.Deps{Store: keys, Logger: s.logger, Now: time.Now})
-	if err := s.directory.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-	s.directory.Start() //nolint:contextcheck // it outlives the start
-	types := postgres.NewEventTypeStore(s.db)
-	s.types = eventtype.NewDirectory(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.DirectoryDeps{
-		Store: types, Logger: s.logger, Now: time.Now, Metrics: s.measured.types,
-	})
-	if err := s.types.Refresh(ctx); err != nil {
-		return fmt.Errorf("%w: %w", ErrDependency, err)
-	}
-	s.types.Start() //nolint:contextcheck // it outlives the start
-	events := postgres.NewEventStore(keepConfig(c), postgres.EventStoreDeps{DB: s.db, NewID: newID, Now: time.Now, Metrics: s.measured.store})
-	s.collector = ingest.New(collectorConfig(c), ingest.Deps{
-		Store: s.pulse.watch(events), Types: s.types, Ledger: reads, Logger: s.logger, NewID: newID, Now: time.Now,
-		Timings: postgres.NewTimingStore(s.db), Metrics: s.measured.ingest, Tracer: s.telemetry.Tracer,
-	})
-	s.pulse.follow(s.collector.Queued)
-	if err := s.collector.Observe(); err != nil {
-		return err
-	}
-	s.collector.Start() //nolint:contextcheck // it outlives the start
-	s.keeper = retention.New(retention.Config{
-		Events: c.Retention.Events, Errors: c.Retention.Errors, MaxAge: s.rules.MaxAge, Timings: c.Retention.Timings, Audit: c.Retention.Audit, Interval: c.Retention.Interval,
-	}, postgres.NewRetentionStore(s.db), s.logger, time.Now)
-	s.keeper.Start() //nolint:contextcheck // it outlives the start
-	s.indexes = newIndexMaker(s.db, s.logger)
-	s.indexes.Start() //nolint:contextcheck // it outlives the start
-	erasures := postgres.NewErasureStore(s.db)
-	s.eraser = newEraser(erasures, s.logger, func() bool { return s.state.Load() != nil && s.started.Load() })
-	s.eraser.Start()                            //nolint:contextcheck // it outlives the start
-	handler, err := httpapi.New(httpapi.Config{ //nolint:contextcheck // each request has a context of its own
-		Budget: c.HTTP.Budget, ReadTimeout: c.Database.ReadTimeout, BodyMemory: int64(c.Ingest.QueueBytes), Rules: &s.rules,
-		AccessEvery: c.Log.AccessEvery, Pace: httpapi.Pace{Rate: c.HTTP.MinBodyRate, Grace: c.HTTP.ReadHeaderTimeout, Longest: c.HTTP.ReadTimeout},
-	}, httpapi.Deps{
-		Directory: s.directory, Limiter: access.NewLimiter(time.Now), Failures: access.NewFailures(c.Access.FailuresPerMinute, time.Now), Registry: newRegistry(keys, s.directory), Collector: s.collector,
-		Finder:    &query.Finder{EventStore: reads, SessionStore: reads, RejectionStore: reads, TraceStore: reads, AuditStore: reads, StatsStore: reads, PathStore: reads, ChangeStore: reads, SubjectStore: erasures},
-		Editor:    amend.New(postgres.NewAmendStore(s.db), &s.rules, s.types, time.Now),
-		Erasures:  s.eraser,
-		Types:     eventtype.NewRegistry(types, s.types),
-		Previewer: eventtype.NewPreviewer(types, types, &s.rules, c.Database.ReadTimeout, time.Now),
-		Logger:    s.logger, Now: time.Now, NewRequestID: newRequestID, NewTraceID: newTraceID,
-		Propagator: s.telemetry.Propagator, Tracer: s.telemetry.Tracer, Metrics: s.measured.http,
-		Rejections: newRejections(s.db, s.collector, &s.rules, func() bool { return s.state.Load() != nil }),
-	})
-	if err != nil {
-		return err
-	}
-	guard := s.newGuard()
-	s.public.listener = guard.Listen(s.public.listener)
-	s.public.http = s.newServer(s.counted(handler), guard) //nolint:contextcheck // what is refused before a request is read has no context
-	return s.startCensus()                                 //nolint:contextcheck // it outlives the start
-}
-
-// newEraser makes what begins erasures and finishes them. stopping tells that nobody is to
-// wait for one any more.
-func newEraser(store erasure.Store, logger *zap.Logger, stopping func() bool) *erasure.Eraser {
-	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: store, Logger: logger, Now: time.Now, Stopping: stopping})
-}
-
-// newIndexMaker makes what builds the indexes that event types ask for.
-func newIndexMaker(db *postgres.DB, logger *zap.Logger) *pathindex.Maker {
-	store := postgres.NewPathIndexStore(db)
-	return pathindex.New(store, store, time.Minute, logger)
-}
-
 // awaitDatabase waits until the database answers and its schema is current.
 func (s *Service) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Database.StartupTimeout)
 	defer cancel()
+
 	const pause = 250 * time.Millisecond
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
+
 	var cause error
 	for {
 		err := s.db.CheckSchema(ctx)
-		if wrong := postgres.Misfit(err); wrong != nil {
+		if wrong := postgres.AsPoolerError(err); wrong != nil {
 			return fmt.Errorf("%w: %w", ErrConfiguration, wrong)
 		}
+
 		if errors.Is(err, postgres.ErrSchemaBehind) || errors.Is(err, postgres.ErrEncoding) {
 			return fmt.Errorf("%w: %w", ErrConfiguration, err)
 		}
+
 		if err == nil {
-			return s.warn(ctx)
+			return s.checkDurability(ctx)
 		}
-		if cause == nil || ctx.Err() == nil { // the last attempt was cut off and knows nothing
+
+		if cause == nil || ctx.Err() == nil { // the error of an interrupted attempt says nothing about the database
 			cause = err
 		}
-		s.say("waiting for the database")
+
+		s.setState("waiting for the database")
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -249,27 +198,31 @@ func (s *Service) awaitDatabase(ctx context.Context) error {
 	}
 }
 
-// warn reports the settings of the database that break a promise of the service.
-func (s *Service) warn(ctx context.Context) error {
+// checkDurability reads and reports the database settings that break a promise of the
+// service.
+func (s *Service) checkDurability(ctx context.Context) error {
 	if _, err := s.db.ReadWeaknesses(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrDependency, err)
 	}
+
 	return nil
 }
 
-// reportDurability is called when a setting of the database begins to break the promise
-// that acknowledged events are kept, and when none does any more.
+// reportDurability logs the database settings that begin to break the promise that
+// acknowledged events are kept, and logs when none does any longer.
 func (s *Service) reportDurability(found []postgres.Weakness) {
 	if len(found) == 0 {
-		s.logger.Info("the database keeps what it commits again")
+		s.logger.Info("the database settings are durable again")
 	}
+
 	for _, w := range found {
-		s.logger.Error("a setting of the database can lose acknowledged events; turn it on",
+		s.logger.Error("a database setting can lose acknowledged events; turn it on",
 			zap.String("setting", w.Setting), zap.String("value", w.Value), zap.String("effect", w.Effect))
 	}
 }
 
-// newServer bounds what a client can hold on to. Streams set their own write deadline.
+// newServer returns a server with limits on the resources of a client. Streams set their own
+// write deadline.
 func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Server {
 	const writeSlack = time.Minute
 	h := s.config.HTTP
@@ -277,70 +230,55 @@ func (s *Service) newServer(handler http.Handler, guard *httpapi.Guard) *http.Se
 	if err != nil { // the level is a constant
 		errorLog = zap.NewStdLog(s.logger)
 	}
+
 	var protocols http.Protocols
-	protocols.SetHTTP1(true) // and no HTTP/2 in clear text, whose streams nothing here bounds
+	protocols.SetHTTP1(true) // not HTTP/2 in clear text, because nothing here bounds its streams
 	return &http.Server{
-		Handler: handler, Protocols: &protocols, ConnState: s.followed(guard), ReadHeaderTimeout: h.ReadHeaderTimeout, ReadTimeout: h.ReadTimeout, IdleTimeout: h.IdleTimeout,
-		WriteTimeout: h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack, MaxHeaderBytes: h.MaxHeaderBytes,
-		ErrorLog: errorLog,
+		Handler:           handler,
+		Protocols:         &protocols,
+		ConnState:         s.trackConnections(guard),
+		ReadHeaderTimeout: h.ReadHeaderTimeout,
+		ReadTimeout:       h.ReadTimeout,
+		IdleTimeout:       h.IdleTimeout,
+		WriteTimeout:      h.ReadTimeout + s.config.Database.ReadTimeout + writeSlack,
+		MaxHeaderBytes:    h.MaxHeaderBytes,
+		ErrorLog:          errorLog,
 	}
 }
 
-func (s *Service) serve(on *server) {
+func (s *Service) serveListener(on *server) {
 	go func() {
 		if err := on.http.Serve(on.listener); !errors.Is(err, http.ErrServerClosed) {
 			if on == &s.public {
-				s.deaf.Store(true)
+				s.listenerFailed.Store(true)
 			}
+
 			s.failure <- fmt.Errorf("serve %s: %w", on.listener.Addr(), err)
 		}
 	}()
 }
 
-// counted counts the requests that are being served, and asks clients to close
-// their connections from the moment the service is to stop: an idle one that is
-// closed under a client's hands may cost it a request.
-func (s *Service) counted(next http.Handler) http.Handler {
+// countRequests counts the requests in flight. While the service is not ready, it asks
+// clients to close their connections: if the service closed an idle connection itself, a
+// client could lose a request on it.
+func (s *Service) countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.flying.Add(1)
-		defer s.flying.Add(-1)
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+
 		if s.state.Load() != nil {
 			w.Header().Set("Connection", "close")
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
 
-// Addr is where the public port listens.
+// Addr returns the address of the public port.
 func (s *Service) Addr() string { return s.public.listener.Addr().String() }
 
-// OpsAddr is where the second port listens.
+// OpsAddr returns the address of the second port.
 func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
-// say notes why the service is not ready.
-func (s *Service) say(state string) { s.state.Store(&state) }
-
-func rulesOf(c config.Config) event.Rules {
-	l := c.Limits
-	rules := event.Rules{
-		Limits: event.Limits{
-			BodyBytes: int64(l.BodyBytes), InflatedBytes: int64(l.InflatedBytes), BatchEvents: l.BatchEvents,
-			EventBytes: l.EventBytes, Depth: l.JSONDepth, NumberDigits: l.NumberDigits,
-		},
-		MaxAhead: l.MaxAhead, MaxAge: l.MaxAge,
-	}
-	if c.Retention.Events > 0 { // what would be dropped is not taken
-		rules.MaxAge = min(rules.MaxAge, c.Retention.Events)
-	}
-	return rules
-}
-
-func databaseConfig(c config.Config) postgres.Config {
-	d := c.Database
-	return postgres.Config{
-		URL: d.URL.Reveal(), Pooled: d.Pooler == config.PoolerTransaction,
-		WriteConnections: d.WriteConnections, ReadConnections: d.ReadConnections,
-		RequireDurability: d.Durability == config.DurabilityRequire,
-		ConnectTimeout:    d.ConnectTimeout, WriteTimeout: c.HTTP.Budget, ReadTimeout: d.ReadTimeout,
-	}
-}
+// setState records why the service is not ready.
+func (s *Service) setState(state string) { s.state.Store(&state) }

@@ -4,31 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/background"
 )
 
-// ErrAbandoned tells that the service stopped before everything was answered.
+// ErrAbandoned means that the service stopped before every request was answered.
 var ErrAbandoned = errors.New("requests were abandoned")
 
-// Run serves until ctx ends or a listener fails, and then stops in order:
-// not ready; serve on for the drain delay, while proxies notice; ask clients to
-// close; take no new connections; answer what is in flight; commit what waits;
-// close the database. hurry, or the drain timeout, ends that early: then
-// ErrAbandoned is returned with how much was left.
+// Run serves until ctx ends or a listener fails, and then drains: it reports not ready,
+// keeps serving for the drain delay while proxies notice, asks clients to close, accepts no
+// new connections, answers the requests in flight, commits the queue, and closes the
+// database. hurry, or the drain timeout, ends this early; then ErrAbandoned is returned
+// with the number of abandoned requests and events.
 func (s *Service) Run(ctx context.Context, hurry <-chan struct{}) error {
 	var failed error
 	select {
 	case <-ctx.Done():
 	case failed = <-s.failure:
 	}
-	return errors.Join(failed, s.drain(context.WithoutCancel(ctx), hurry))
+
+	return errors.Join(failed, s.Drain(context.WithoutCancel(ctx), hurry))
 }
 
-func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
+// Drain does the same without waiting for ctx to end.
+func (s *Service) Drain(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Drain.Timeout)
 	defer cancel()
+
 	go func() {
 		select {
 		case <-hurry:
@@ -36,73 +40,76 @@ func (s *Service) drain(ctx context.Context, hurry <-chan struct{}) error {
 		case <-ctx.Done():
 		}
 	}()
-	s.say("stopping")
+	s.setState("stopping")
 	s.logger.Info("stopping", zap.Duration("delay", s.config.Drain.Delay), zap.Duration("timeout", s.config.Drain.Timeout))
-	pause(ctx, s.config.Drain.Delay)
+	background.Wait(ctx, s.config.Drain.Delay)
 	s.public.http.SetKeepAlivesEnabled(false)
 	shutdown := s.public.http.Shutdown(ctx)
-	left := s.flying.Load()
+	left := s.inFlight.Load()
 	events := s.collector.Stop(ctx)
-	s.abandon() //nolint:contextcheck // it must close what is open even when ctx has ended
+	s.closeAll(ctx)
 	if shutdown != nil || events > 0 {
 		return fmt.Errorf("%w: %d requests, %d events", ErrAbandoned, left, events)
 	}
+
 	s.logger.Info("stopped")
 	return nil
 }
 
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// abandon closes whatever is open, at once.
-func (s *Service) abandon() {
+// closeAll closes everything that is open, at once, also when ctx has ended.
+func (s *Service) closeAll(ctx context.Context) {
 	if s.public.http != nil {
-		_ = s.public.http.Close() // it is shut down, or it is given up
+		_ = s.public.http.Close() // it is shut down, or abandoned
 	}
+
 	if s.public.listener != nil {
 		_ = s.public.listener.Close() // as above
 	}
-	if s.keeper != nil {
-		s.keeper.Stop()
+
+	if s.retentionWorker != nil {
+		s.retentionWorker.Stop()
 	}
-	if s.indexes != nil {
-		s.indexes.Stop()
+
+	if s.indexWorker != nil {
+		s.indexWorker.Stop()
 	}
+
 	if s.eraser != nil {
 		s.eraser.Stop()
 	}
-	if s.taker != nil {
-		s.taker.Stop()
+
+	if s.statisticsWorker != nil {
+		s.statisticsWorker.Stop()
 	}
-	if s.directory != nil {
-		s.directory.Stop()
+
+	if s.keyCache != nil {
+		s.keyCache.Stop()
 	}
-	if s.types != nil {
-		s.types.Stop()
+
+	if s.typeCache != nil {
+		s.typeCache.Stop()
 	}
+
 	if s.collector != nil {
-		done, cancel := context.WithCancel(context.Background())
+		done, cancel := context.WithCancel(ctx)
 		cancel()
 		s.collector.Stop(done)
 	}
+
 	if s.ops.http != nil {
-		_ = s.ops.http.Close() // nothing on it is worth waiting for
+		_ = s.ops.http.Close() // no request on it is worth waiting for
 	}
+
 	if s.ops.listener != nil {
 		_ = s.ops.listener.Close() // as above
 	}
+
 	if s.level != nil {
 		s.level.Stop()
 	}
+
 	s.db.Close()
-	if err := s.closeTelemetry(); err != nil {
+	if err := s.closeTelemetry(ctx); err != nil {
 		s.logger.Warn("the last traces or metrics could not be sent", zap.Error(err))
 	}
 }

@@ -11,13 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/cli"
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// running is a service that the test tells to stop.
+// running is a service that the test stops.
 type running struct {
 	*apptest.Client
 	ops      *apptest.Client
@@ -30,16 +33,17 @@ type running struct {
 func run(t *testing.T, settings map[string]string) *running {
 	t.Helper()
 	r := &running{database: pgtest.New(t), hurry: make(chan struct{}), stopped: make(chan error, 1)}
-	c, key := apptest.Config(t, r.database, settings), ""
-	require.NoError(t, app.WithAdmin(t.Context(), c, func(a app.Admin) error {
-		if _, err := a.CreateApplication(t.Context(), app.ApplicationSpec{Name: "shop"}); err != nil {
+	c, key := apptest.LoadConfig(t, r.database, settings), ""
+	require.NoError(t, cli.WithAdmin(t.Context(), c, func(a *access.Registry) error {
+		if _, err := a.CreateApplication(t.Context(), access.ApplicationSpec{Name: "shop"}); err != nil {
 			return err
 		}
-		made, err := a.CreateKey(t.Context(), "shop", app.KeySpec{Scopes: []app.Scope{"ingest", "read"}})
+
+		made, err := a.CreateKey(t.Context(), "shop", access.KeySpec{Scopes: []access.Scope{"ingest", "read"}})
 		key = made.Text
 		return err
 	}))
-	service, err := app.Start(t.Context(), c, app.Build{}, zap.NewNop())
+	service, err := app.Start(t.Context(), c, telemetry.Build{}, zap.NewNop())
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -51,13 +55,13 @@ func run(t *testing.T, settings map[string]string) *running {
 	return r
 }
 
-// inFlight sends an event to a session that somebody holds locked, and returns
-// when the database works on it: the answer, and what lets go of the session.
+// inFlight sends an event to a locked session, and returns when the database works on it:
+// the answer, and a function that releases the session.
 func (r *running) inFlight(t *testing.T) (answers <-chan *apptest.Answer, release func()) {
 	t.Helper()
 	session := uuid.New()
 	post := func() (*apptest.Answer, error) {
-		return r.Try(context.Background(), http.MethodPost, "/v1/events", apptest.Render(event.Event{
+		return r.Try(context.Background(), http.MethodPost, "/v1/events", apptest.RenderEvent(event.Event{
 			ID: uuid.New(), SessionID: session, Category: "page", Name: "view", Data: []byte(`{}`), Timestamp: time.Now(),
 		}))
 	}
@@ -98,12 +102,13 @@ func TestStopAnswersWhatIsInFlight(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := apptest.NewClient(r.URL, "").Try(t.Context(), http.MethodGet, "/v1/limits", nil)
 		return err != nil
-	}, 10*time.Second, time.Millisecond, "nobody new is let in")
+	}, 10*time.Second, time.Millisecond, "no new client is accepted")
 	select {
 	case err := <-r.stopped:
 		require.Fail(t, "stopped before everything was answered", "%v", err)
 	default:
 	}
+
 	release()
 	require.Equal(t, http.StatusCreated, (<-answers).Status)
 	require.NoError(t, <-r.stopped)
@@ -126,6 +131,7 @@ func TestServiceServesOnDuringTheDrainDelay(t *testing.T) {
 		require.Fail(t, "stopped before the delay was over", "%v", err)
 	default:
 	}
+
 	close(r.hurry)
 	<-r.stopped //nolint:errcheck // hurrying is what another test is about
 }
@@ -142,5 +148,6 @@ func TestHurryAbandonsAndTellsHowMuch(t *testing.T) {
 	if answer := <-answers; answer != nil {
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status)
 	}
+
 	release()
 }

@@ -9,20 +9,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// Actor is who changes something.
+// Actor is the author of a change.
 type Actor struct {
 	// Name is "key:" and the public id of a key; or "command" for theeye's commands,
-	// which act on the database by themselves, with a colon and the name of the
-	// operating system's user behind it where that is known.
+	// which change the database directly, followed by a colon and the name of the
+	// operating system's user where that is known.
 	Name string
-	// Application is the one that the key belongs to, if there is one.
+	// Application is the application that the key belongs to, if there is one.
 	Application string
 	// RequestID names the request, if there is one.
 	RequestID string
 }
 
-// Command is the actor of theeye's commands.
-const Command = "command"
+// CommandActor is the actor of theeye's commands.
+const CommandActor = "command"
 
 // Action names a kind of change. Actions are stable: reports group by them.
 type Action string
@@ -58,22 +58,23 @@ type Entry struct {
 	At     time.Time
 	Actor  Actor
 	Action Action
-	// Target names what was changed: an application, a key's id, category and name of
-	// an event type (with a slash between, each escaped as in a URL), an event's, a
-	// session's or an erasure's id.
+	// Target names the changed thing: an application, the id of a key, the category and
+	// name of an event type (with a slash between, each escaped as in a URL), or the id
+	// of an event, a session or an erasure.
 	Target string
-	// Detail is a JSON object that says what it is now, or how much it was. It holds no
-	// payload and no secret.
+	// Detail is a JSON object with the new state, or with the number of things changed.
+	// It holds no payload and no secret.
 	Detail json.RawMessage
 }
 
-// MarshalJSON renders an entry as the API shows it. Application and request are null
-// where there is none.
+// MarshalJSON renders an entry as the API shows it. Application and request are null if
+// there is none.
 func (e Entry) MarshalJSON() ([]byte, error) {
 	some := func(text string) *string {
 		if text == "" {
 			return nil
 		}
+
 		return &text
 	}
 	const micros = "2006-01-02T15:04:05.000000Z07:00"
@@ -90,20 +91,22 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render an audit entry: %w", err)
 	}
+
 	return text, nil
 }
 
 type actorKey struct{}
 
-// With returns a context in which the actor acts.
-func With(ctx context.Context, actor Actor) context.Context {
+// WithActor returns a context that carries the actor.
+func WithActor(ctx context.Context, actor Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
 
-// ActorOf returns who acts in a context: Command where nobody was named.
+// ActorOf returns the actor of a context: CommandActor if none was set.
 func ActorOf(ctx context.Context) Actor {
 	if actor, ok := ctx.Value(actorKey{}).(Actor); ok {
 		return actor
 	}
-	return Actor{Name: Command}
+
+	return Actor{Name: CommandActor}
 }

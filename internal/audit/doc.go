@@ -1,4 +1,4 @@
-// Package audit owns the record of what administrators change: who, when, what, to
-// what. An entry is written in the transaction of its change, so that there is neither
-// one without the other. Who acts travels in the context.
+// Package audit owns the record of the changes that administrators make: actor, time,
+// action, target. An entry is written in the transaction of its change, so that neither
+// exists without the other. The context carries the actor.
 package audit

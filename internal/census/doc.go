@@ -1,8 +1,8 @@
-// Package census owns what is known of the database as a whole: how large it is and
-// how fast it grows, for how long its partitions reach, and from when its events
-// are. The app starts a Taker, which asks its Store once an interval; scrapes are
-// answered from the last answer and never touch the database.
+// Package census owns statistics of the database as a whole: its size and growth, how
+// far ahead its partitions reach, and the age of its events. The app starts a Worker,
+// which reads the statistics from its Store once an interval; scrapes are answered from
+// the last measurement and never touch the database.
 //
-// It is for operators alone. Nothing else depends on it, and a round that fails is
-// no more than a gap: the numbers stay, and one of them tells how old they are.
+// The statistics are only for operators. No other package depends on them, and a failed
+// round is only a gap: the numbers stay, and one metric has their age.
 package census

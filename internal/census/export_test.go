@@ -8,7 +8,8 @@ func Growth(begin time.Time, samples ...Sample) (bytesPerDay float64, known bool
 	for i, s := range samples {
 		list[i] = sample{at: begin.Add(s.After), bytes: s.Bytes}
 	}
-	return growth(list)
+
+	return fitGrowth(list)
 }
 
 // Sample is a size some time after the first one.

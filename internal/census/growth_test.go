@@ -31,6 +31,7 @@ func TestGrowth(t *testing.T) {
 		require.True(t, known, name)
 		require.InDelta(t, test.want, got, 1e-6, name)
 	}
+
 	for name, samples := range map[string][]census.Sample{
 		"none": nil, "one": {{0, 1}}, "too near": {{0, 1}, {9*time.Minute + 59*time.Second, 2}},
 	} {
@@ -54,6 +55,7 @@ func TestDaysToFull(t *testing.T) {
 		require.True(t, known)
 		require.InDelta(t, test.want, got, 1e-9, "%v", test)
 	}
+
 	for _, test := range []struct {
 		capacity int64
 		growth   float64

@@ -8,101 +8,98 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // gauge is one metric of a finding.
 type gauge struct {
-	name, unit, about string
-	// read tells the values; it tells none when there is none.
-	read func(f *finding, now time.Time, tell tell)
+	name, unit, description string
+	// observe tells the values; it tells none when there is none.
+	observe func(f *measurement, now time.Time, tell observeFunc)
 }
 
-// tell is told a value of a gauge and where it belongs.
-type tell func(value float64, where ...metric.ObserveOption)
+// observeFunc is told a value of a gauge and where it belongs.
+type observeFunc func(value float64, where ...metric.ObserveOption)
 
-// Observe makes what the rounds find metrics of a meter. It is called once.
-func (t *Taker) Observe(meter metric.Meter) error {
-	gauges := t.gauges()
+// RegisterMetrics makes what the rounds find metrics of a meter. It is called once.
+func (w *Worker) RegisterMetrics(meter metric.Meter) error {
+	gauges := w.listGauges()
 	made := make([]metric.Float64Observable, len(gauges))
 	all := make([]metric.Observable, len(gauges))
 	var failed error
 	for i, g := range gauges {
-		instrument, err := meter.Float64ObservableGauge(g.name, metric.WithUnit(g.unit), metric.WithDescription(g.about))
+		instrument, err := meter.Float64ObservableGauge(g.name, metric.WithUnit(g.unit), metric.WithDescription(g.description))
 		made[i], all[i] = instrument, instrument
 		failed = errors.Join(failed, err)
 	}
+
 	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		found := t.latest.Load() // once, so that all the numbers of a scrape are of one round
+		found := w.lastMeasurement.Load() // once, so that all the numbers of a scrape are of one round
 		if found == nil {
 			return nil
 		}
-		now := t.deps.Now()
+
+		now := w.deps.Now()
 		for i, g := range gauges {
-			g.read(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
+			g.observe(found, now, func(value float64, where ...metric.ObserveOption) { o.ObserveFloat64(made[i], value, where...) })
 		}
+
 		return nil
 	}, all...)
-	if failed = errors.Join(failed, err, t.observeCapacity(meter)); failed != nil {
+	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
-	return nil
+
+	set := instrument.NewSet(meter)
+	set.AddGaugeIfKnown("theeye.database.capacity", "By",
+		"Size of the disk of the database, from database.capacity",
+		func() (int64, bool) { return w.config.Capacity, w.config.Capacity > 0 })
+
+	return set.Err()
 }
 
-// observeCapacity makes the capacity a metric, if it is known.
-func (t *Taker) observeCapacity(meter metric.Meter) error {
-	if t.config.Capacity <= 0 {
-		return nil
-	}
-	_, err := meter.Int64ObservableGauge("theeye.database.capacity", metric.WithUnit("By"),
-		metric.WithDescription("Size of the disk given to the database, as database.capacity says"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.config.Capacity)
-			return nil
-		}))
-	return err //nolint:wrapcheck // Observe wraps it
-}
-
-func (t *Taker) gauges() []gauge {
-	event, eventKey, session, rejection, other := ofTable("event"), ofTable("event_key"), ofTable("session"), ofTable("rejection"), ofTable("other")
+func (w *Worker) listGauges() []gauge {
+	event, eventKey, session, rejection, other := tableAttribute("event"), tableAttribute("event_key"), tableAttribute("session"), tableAttribute("rejection"), tableAttribute("other")
 	return []gauge{
-		{"theeye.database.size", "By", "Size of the whole database", func(f *finding, _ time.Time, tell tell) { tell(float64(f.Size)) }},
-		{"theeye.database.growth", "By/d", "Growth of the database as the slope of its size over the last day at most", func(f *finding, _ time.Time, tell tell) {
-			if f.grows {
+		{"theeye.database.size", "By", "Size of the whole database", func(f *measurement, _ time.Time, tell observeFunc) { tell(float64(f.Size)) }},
+		{"theeye.database.growth", "By/d", "Growth of the database as the slope of its size over the last day at most", func(f *measurement, _ time.Time, tell observeFunc) {
+			if f.growthKnown {
 				tell(f.growth)
 			}
 		}},
-		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full if the database goes on growing as now", func(f *finding, _ time.Time, tell tell) {
-			if days, known := daysToFull(t.config.Capacity, f.Size, f.growth); known {
+		{"theeye.database.days_to_full", "{day}", "Days until the disk of database.capacity is full at the present growth", func(f *measurement, _ time.Time, tell observeFunc) {
+			if days, known := daysToFull(w.config.Capacity, f.Size, f.growth); known {
 				tell(days)
 			}
 		}},
-		{"theeye.database.table", "By", "Size of a table with its indexes and partitions; other is the rest of the database", func(f *finding, _ time.Time, tell tell) {
+		{"theeye.database.table", "By", "Size of a table with its indexes and partitions; other is the rest of the database", func(f *measurement, _ time.Time, tell observeFunc) {
 			tell(float64(f.Tables.Event), event)
 			tell(float64(f.Tables.EventKey), eventKey)
 			tell(float64(f.Tables.Session), session)
 			tell(float64(f.Tables.Rejection), rejection)
-			tell(float64(f.Other()), other)
+			tell(float64(f.OtherBytes()), other)
 		}},
-		{"theeye.partitions", "{partition}", "Partitions of a table", func(f *finding, _ time.Time, tell tell) {
+		{"theeye.partitions", "{partition}", "Partitions of a table", func(f *measurement, _ time.Time, tell observeFunc) {
 			tell(float64(f.Events.Count), event)
 			tell(float64(f.Rejections.Count), rejection)
 		}},
-		{"theeye.partitions.ahead", "s", "How long from now partitions of a table exist without a gap; 0 when the present one is missing", func(f *finding, now time.Time, tell tell) {
-			tell(f.Events.Ahead(now).Seconds(), event)
-			tell(f.Rejections.Ahead(now).Seconds(), rejection)
+		{"theeye.partitions.ahead", "s", "How far ahead of now a table has partitions without a gap; 0 if the present one is missing", func(f *measurement, now time.Time, tell observeFunc) {
+			tell(f.Events.CoverageFrom(now).Seconds(), event)
+			tell(f.Rejections.CoverageFrom(now).Seconds(), rejection)
 		}},
-		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *finding, _ time.Time, tell tell) { moment(f.Oldest, tell) }},
-		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *finding, _ time.Time, tell tell) { moment(f.Newest, tell) }},
-		{"theeye.census.last_success.timestamp", "s", "Unix time at which the state of the database was last measured", func(f *finding, _ time.Time, tell tell) { moment(f.at, tell) }},
+		{"theeye.events.oldest.timestamp", "s", "Unix time of the oldest event", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Oldest, tell) }},
+		{"theeye.events.newest.timestamp", "s", "Unix time of the newest event by its timestamp", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.Newest, tell) }},
+		{"theeye.census.last_success.timestamp", "s", "Unix time of the last measurement of the database", func(f *measurement, _ time.Time, tell observeFunc) { observeTime(f.at, tell) }},
 	}
 }
 
-func ofTable(name string) metric.ObserveOption {
+func tableAttribute(name string) metric.ObserveOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String("table", name)))
 }
 
-// moment tells a time in seconds since 1970, unless it is zero.
-func moment(at time.Time, tell tell) {
+// observeTime tells a time in seconds since 1970, unless it is zero.
+func observeTime(at time.Time, tell observeFunc) {
 	if !at.IsZero() {
 		tell(float64(at.UnixMicro()) / float64(time.Second/time.Microsecond))
 	}

@@ -15,12 +15,12 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/the-eye-events/the-eye/internal/census"
-	"github.com/the-eye-events/the-eye/internal/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a database that a test decides on.
+// fake is a database that a test controls.
 type fake struct {
 	mu sync.Mutex
 	answer
@@ -28,42 +28,45 @@ type fake struct {
 }
 
 type answer struct {
-	stock census.Stock
+	stock census.Statistics
 	err   error
 	hang  bool // until the caller gives up
 }
 
-func (f *fake) TakeStock(ctx context.Context, _ time.Time) (census.Stock, error) {
+func (f *fake) ReadStatistics(ctx context.Context, _ time.Time) (census.Statistics, error) {
 	f.mu.Lock()
 	f.asked++
 	answer := f.answer
 	f.mu.Unlock()
 	if answer.hang {
 		<-ctx.Done()
-		return census.Stock{}, ctx.Err()
+		return census.Statistics{}, ctx.Err()
 	}
+
 	return answer.stock, answer.err
 }
 
 func (f *fake) change(to func(*answer)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	to(&f.answer)
 }
 
 func (f *fake) rounds() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.asked
 }
 
-// taker makes a taker on a fake, and what a scrape sees of it.
-func taker(t *testing.T, capacity int64, store *fake) (*census.Taker, *metrictest.Meter, *observer.ObservedLogs) {
+// taker makes a worker on a fake, and the meter that a scrape reads.
+func taker(t *testing.T, capacity int64, store *fake) (*census.Worker, *metrictest.Meter, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
 	made := census.New(census.Config{Interval: time.Minute, Capacity: capacity}, census.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
 	meter := metrictest.New(t)
-	require.NoError(t, made.Observe(meter))
+	require.NoError(t, made.RegisterMetrics(meter))
 	return made, meter, logs
 }
 
@@ -79,14 +82,15 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		store := &fake{answer: answer{stock: census.Stock{
+		store := &fake{answer: answer{stock: census.Statistics{
 			Size: 10 * gibibyte, Tables: census.TableSizes{Event: 5 * gibibyte, EventKey: 2 * gibibyte, Session: gibibyte, Rejection: gibibyte / 2},
 			Events: census.Partitions{Count: 7, Until: begin.Add(time.Hour)}, Rejections: census.Partitions{Count: 3},
 		}}}
 		taker, meter, _ := taker(t, 100*gibibyte, store)
 		require.Equal(t, map[string]float64{"theeye_database_capacity_bytes": 100 * gibibyte}, meter.Scrape(t), "nothing is found yet")
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
+
 		wait(30 * time.Second)
 		want := map[string]float64{
 			"theeye_database_capacity_bytes":                     100 * gibibyte,
@@ -137,8 +141,9 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{}
 		taker, meter, _ := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		defer taker.Stop()
+
 		synctest.Wait()
 		grow := func(d time.Duration, bytesPerMinute int64) {
 			for range int(d / time.Minute) {
@@ -160,15 +165,16 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 
 func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 	t.Parallel()
-	for name, away := range map[string]answer{"refusing": {err: errors.New("the database is away")}, "hanging": {hang: true}} {
+	for name, away := range map[string]answer{"refusing": {err: errors.New("the database is down")}, "hanging": {hang: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				store := &fake{answer: answer{stock: census.Stock{Size: 42}}}
+				store := &fake{answer: answer{stock: census.Statistics{Size: 42}}}
 				taker, meter, logs := taker(t, 0, store)
-				taker.Start()
+				taker.Start(t.Context())
 				defer taker.Stop()
+
 				wait(time.Second)
 				before := meter.Scrape(t)
 
@@ -180,7 +186,7 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 				require.Equal(t, 3, logs.Len())
 				require.Equal(t, zapcore.WarnLevel, logs.All()[0].Level)
 
-				store.change(func(a *answer) { *a = answer{stock: census.Stock{Size: 43}} })
+				store.change(func(a *answer) { *a = answer{stock: census.Statistics{Size: 43}} })
 				wait(time.Minute)
 				require.InDelta(t, 43, meter.Scrape(t)["theeye_database_size_bytes"], 0)
 				require.InDelta(t, float64(begin.Add(4*time.Minute).Unix()), meter.Scrape(t)["theeye_census_last_success_timestamp_seconds"], 0)
@@ -196,13 +202,13 @@ func TestStopEndsARunningRound(t *testing.T) {
 		never, _, _ := taker(t, 0, store)
 		never.Stop() // without Start
 		taker, _, logs := taker(t, 0, store)
-		taker.Start()
+		taker.Start(t.Context())
 		synctest.Wait()
 		before := time.Now()
 		taker.Stop()
 		taker.Stop()
 		require.Equal(t, before, time.Now(), "at once")
 		require.Equal(t, 1, store.rounds())
-		require.Zero(t, logs.Len(), "to be stopped is no failure")
+		require.Zero(t, logs.Len(), "a stop is not a failure")
 	})
 }

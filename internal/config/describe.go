@@ -5,29 +5,31 @@ import (
 	"strings"
 )
 
-// Line is one setting as it stands.
+// Line is one setting with its present value.
 type Line struct {
 	// Key is the setting's name.
 	Key string `json:"key"`
-	// Value is its text, with what is secret in it masked.
+	// Value is its text, with any secret in it masked.
 	Value string `json:"value"`
-	// Source tells where it came from.
+	// Source is where the value came from.
 	Source Source `json:"source"`
 }
 
-// Describe lists every setting as it stands, in the order of Settings. It shows no
-// secret: of the database's connection string only what is known to be harmless.
+// Describe lists every setting with its present value, in the order of Settings. It
+// shows no secret: of the database's connection string it shows only the parts known to
+// be harmless.
 func (c Config) Describe() []Line {
-	settings := table()
+	settings := settingsTable()
 	lines := make([]Line, len(settings))
 	for i, s := range settings {
-		lines[i] = Line{Key: s.Key, Value: s.field(&c).show(), Source: c.origins[s.Key]}
+		lines[i] = Line{Key: s.Key, Value: s.field(&c).displayText(), Source: c.origins[s.Key]}
 	}
+
 	return lines
 }
 
-// Markdown renders the table of settings for the README.
-func Markdown() string {
+// RenderMarkdown renders the table of settings for docs/configuration.md.
+func RenderMarkdown() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Variable | Default | Meaning |\n| --- | --- | --- | --- |\n")
 	for _, s := range Settings() {
@@ -35,11 +37,14 @@ func Markdown() string {
 		if s.Secret {
 			variable += " or `" + s.Env + fileSuffix + "`"
 		}
+
 		standard := ""
 		if s.Default != "" {
 			standard = "`" + s.Default + "`"
 		}
+
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Key, variable, standard, s.Usage)
 	}
+
 	return b.String()
 }

@@ -13,7 +13,8 @@ import (
 // FileVariable is the variable that names the settings file when no flag does.
 const FileVariable = "THEEYE_CONFIG"
 
-// parseEnvironment picks our variables from an environment; empty ones are left out.
+// parseEnvironment returns the THEEYE_ variables of an environment, without the empty
+// ones.
 func (l *loader) parseEnvironment(environ []string) map[string]string {
 	variables := map[string]string{}
 	for _, entry := range environ {
@@ -22,48 +23,54 @@ func (l *loader) parseEnvironment(environ []string) map[string]string {
 			variables[variable] = text
 		}
 	}
-	known := l.variables()
+
+	known := l.knownVariables()
 	for _, variable := range sortedKeys(variables) {
-		if !slices.Contains(known, variable) && !foreign(variable, variables[variable]) {
-			l.problem("unknown variable %s; the nearest known one is %s", name(variable), nearest(variable, known))
+		if !slices.Contains(known, variable) && !isForeignVariable(variable, variables[variable]) {
+			l.addProblem("unknown variable %s; the nearest known one is %s", quoteName(variable), findNearest(variable, known))
 		}
 	}
+
 	maps.DeleteFunc(variables, func(_, text string) bool { return text == "" })
 	return variables
 }
 
-// openTelemetry picks the variables of OpenTelemetry from an environment.
-func openTelemetry(environ []string) map[string]string {
+// selectOpenTelemetry returns the OTEL_ variables of an environment.
+func selectOpenTelemetry(environ []string) map[string]string {
 	variables := map[string]string{}
 	for _, entry := range environ {
 		if variable, text, _ := strings.Cut(entry, "="); strings.HasPrefix(variable, "OTEL_") {
 			variables[variable] = text
 		}
 	}
+
 	return variables
 }
 
-// readEnvironment takes over what the variables say.
+// readEnvironment reads settings from the variables.
 func (l *loader) readEnvironment(variables map[string]string) {
 	for _, s := range l.settings {
 		text, isSet := variables[s.Env]
 		if isSet {
-			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env, text: text}
+			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env, text: text}
 		}
+
 		if !s.Secret {
 			continue
 		}
+
 		if path, hasFile := variables[s.Env+fileSuffix]; hasFile {
 			if isSet {
-				l.problem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
+				l.addProblem("%s: both variables %s and %s%s are set: keep one of them", s.Key, s.Env, s.Env, fileSuffix)
 			}
-			l.byKey[s.Key] = given{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
+
+			l.byKey[s.Key] = settingText{source: SourceEnv, place: "variable " + s.Env + fileSuffix, secretFile: path}
 		}
 	}
 }
 
-// variables lists the names that may be set.
-func (l *loader) variables() []string {
+// knownVariables lists the names of the known variables.
+func (l *loader) knownVariables() []string {
 	list := []string{FileVariable}
 	for _, s := range l.settings {
 		list = append(list, s.Env)
@@ -71,66 +78,79 @@ func (l *loader) variables() []string {
 			list = append(list, s.Env+fileSuffix)
 		}
 	}
+
 	return list
 }
 
-// content returns the text, read from the secret's file where there is one. Its
-// errors do not name the file: somebody may have put the secret itself there.
-func (g given) content() (string, error) {
+// readContent returns the text, read from the secret's file if there is one. Its errors
+// do not name the file, because the variable may hold the secret itself by mistake.
+func (g settingText) readContent() (string, error) {
 	if g.secretFile == "" {
 		return g.text, nil
 	}
+
 	content, err := os.ReadFile(g.secretFile)
 	if err != nil {
 		if path := (*fs.PathError)(nil); errors.As(err, &path) {
 			err = path.Err
 		}
+
 		return "", fmt.Errorf("the file it names cannot be read: %w", err)
 	}
+
 	text := strings.TrimRight(string(content), "\r\n")
 	if text == "" {
 		return "", errors.New("the file it names is empty")
 	}
+
 	return text, nil
 }
 
-// foreign tells whether a variable with our prefix is set by others for others:
-// the addresses and keys that `theeye dev` writes for clients, and the links
-// that Kubernetes sets for every Service of the namespace, of which one may well
-// be called theeye.
-func foreign(variable, text string) bool {
+// isForeignVariable reports whether a variable with the prefix THEEYE_ is not a setting
+// of the service: the addresses and keys that `theeye dev` writes for clients, and the
+// links that Kubernetes sets for every Service of the namespace, of which one may be
+// called theeye.
+func isForeignVariable(variable, text string) bool {
 	switch variable {
 	case "THEEYE_URL", "THEEYE_OPS_URL", "THEEYE_INGEST_KEY", "THEEYE_READ_KEY", "THEEYE_ADMIN_KEY", "THEEYE_KEY":
 		return true
 	}
-	// A link's name is that of the Service, then a part of a fixed form. The part
-	// is looked for after each underscore, as the Service's own name may hold some.
+
+	// The name of a link is the name of the Service and a part of a fixed form. The
+	// part is looked for after each underscore, because the Service's name may contain
+	// underscores.
 	for at := len(prefix) - 1; at >= 0; {
-		if link(variable[at+1:], text) {
+		if isServiceLink(variable[at+1:], text) {
 			return true
 		}
+
 		next := strings.IndexByte(variable[at+1:], '_')
 		if next < 0 {
 			return false
 		}
+
 		at += 1 + next
 	}
+
 	return false
 }
 
-// link tells whether the end of a variable's name is that of a Service's link:
-// SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol>
-// and the latter with _PROTO, _PORT or _ADDR.
-func link(part, text string) bool {
+// isServiceLink reports whether a variable's name ends like the link of a Service:
+// SERVICE_HOST, SERVICE_PORT, SERVICE_PORT_<name>, PORT, PORT_<number>_<protocol> and
+// the latter with _PROTO, _PORT or _ADDR.
+func isServiceLink(part, text string) bool {
 	protocols := []string{"TCP", "UDP", "SCTP"}
 	if part == "PORT" {
-		// The value tells the link from a mistyped setting: it is tcp://10.0.0.1:80.
+		// The value of a link, such as tcp://10.0.0.1:80, distinguishes it from a
+		// mistyped setting.
 		scheme, _, _ := strings.Cut(text, "://")
 		return slices.Contains(protocols, strings.ToUpper(scheme))
 	}
+
 	if part == "SERVICE_HOST" || part == "SERVICE_PORT" || strings.HasPrefix(part, "SERVICE_PORT_") {
 		return true
 	}
+
 	rest, isPort := strings.CutPrefix(part, "PORT_")
 	number, rest, hasProtocol := strings.Cut(rest, "_")
 	protocol, rest, hasMore := strings.Cut(rest, "_")

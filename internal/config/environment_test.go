@@ -34,7 +34,7 @@ func TestUnknownVariables(t *testing.T) {
 		"THEEYE_PORT_80_TCP_HOST=x":             "unknown variable THEEYE_PORT_80_TCP_HOST",
 		"THEEYE_=x":                             "unknown variable THEEYE_",
 		"THEEYE_http_listen=":                   "unknown variable THEEYE_http_listen",
-		"THEEYE_A\nB=x":                         "unknown variable (a text that is no name)",
+		"THEEYE_A\nB=x":                         "unknown variable (a text that is not a name)",
 	} {
 		_, err := config.Load(config.Sources{Environ: []string{variable}})
 		require.ErrorContains(t, err, nearest)

@@ -43,12 +43,12 @@ func TestFilesThatAreWrong(t *testing.T) {
 		"a: 1\n---\nb: 2":                                 "more than one YAML document",
 		"log: {level: info}\n---\nlog: {level: ]":         "more than one YAML document",
 		"log: {level: [":                                  "is not valid YAML: yaml:",
-		"log: &l {level: info}\n<<: *l":                   "line 2: unknown setting (a text that is no name)",
+		"log: &l {level: info}\n<<: *l":                   "line 2: unknown setting (a text that is not a name)",
 		"log: {level: &l info, format: *l}":               "log.format has no value",
 		"http: {listen: 8080}":                            `is "8080": give host:port`,
 		"ingest: {lanes: 1.5}":                            `is "1.5": give a whole number`,
-		"? {a: b}\n: c":                                   "unknown setting (a text that is no name)",
-		"database: {postgres://u:hunter2@h/db: }":         "unknown setting (a text that is no name)",
+		"? {a: b}\n: c":                                   "unknown setting (a text that is not a name)",
+		"database: {postgres://u:hunter2@h/db: }":         "unknown setting (a text that is not a name)",
 		"database: {url: *hunter2 }":                      "a value begins with * or &: put it in quotes",
 		"database: {url: [hunter2]}":                      "database.url has no value",
 		"database: {url: hunter2}":                        "database.url (file",
@@ -63,12 +63,13 @@ func TestFilesThatAreWrong(t *testing.T) {
 		require.ErrorContains(t, err, want, content)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
+
 	_, err := config.Load(config.Sources{File: t.TempDir()})
 	require.ErrorContains(t, err, "settings file: ")
 }
 
-// FuzzFile holds Load against any file: it answers, and every setting it returns
-// keeps its rules.
+// FuzzFile checks Load with any file: it returns, and every setting it returns obeys
+// its rules.
 func FuzzFile(f *testing.F) {
 	f.Add("http: {listen: ':80'}\nretention:\n  events: 365d\n")
 	f.Add("log: &l {level: info}\n<<: *l\n")
@@ -79,6 +80,7 @@ func FuzzFile(f *testing.F) {
 			require.Zero(t, c)
 			return
 		}
+
 		require.Positive(t, c.Limits.BodyBytes)
 		require.GreaterOrEqual(t, c.Limits.InflatedBytes, c.Limits.BodyBytes)
 		require.Greater(t, c.Drain.Timeout, c.Drain.Delay+c.HTTP.Budget)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Bool("update", false, "rewrite the table of settings in the README")
+	flag.Bool("update", false, "rewrite the table of settings in docs/configuration.md")
 	flag.Parse()
 	m.Run()
 }
@@ -30,6 +30,7 @@ func TestEverySettingHasAFlag(t *testing.T) {
 		require.Equal(t, s.Default, f.DefValue)
 		require.Equal(t, s.Type, f.Value.Type())
 	}
+
 	require.NoError(t, fs.Parse([]string{"--http-listen=:1", "--retention-events", "365d", "--config", "c.yaml", "--drain-delay", "0"}))
 	require.Equal(t, map[string]string{
 		"http.listen": ":1", "retention.events": "365d", "drain.delay": "0",
@@ -69,6 +70,7 @@ func TestWhatIsDescribedCanBeReadBack(t *testing.T) {
 		require.Equal(t, config.SourceDefault, line.Source)
 		texts[line.Key] = line.Value
 	}
+
 	again, err := config.Load(config.Sources{Flags: texts})
 	require.NoError(t, err)
 	for _, line := range again.Describe() {
@@ -76,21 +78,24 @@ func TestWhatIsDescribedCanBeReadBack(t *testing.T) {
 	}
 }
 
-// TestReadme holds the README's table against the settings. With -update it
-// rewrites the table.
-func TestReadme(t *testing.T) {
+// TestSettingsAreDocumented compares the table of docs/configuration.md with the
+// settings. With -update it rewrites the table, as make docs does.
+func TestSettingsAreDocumented(t *testing.T) {
 	t.Parallel()
 	const begin, end = "<!-- settings:begin -->\n", "<!-- settings:end -->"
-	path := filepath.Join("..", "..", "README.md")
+	path := filepath.Join("..", "..", "docs", "configuration.md")
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
+
 	before, rest, found := strings.Cut(string(content), begin)
-	require.True(t, found, "README.md has no line %q", strings.TrimSpace(begin))
+	require.True(t, found, "%s has no line %q", path, strings.TrimSpace(begin))
 	table, after, found := strings.Cut(rest, end)
-	require.True(t, found, "README.md has no line %q after that", end)
+	require.True(t, found, "%s has no line %q after that", path, end)
+
 	if flag.Lookup("update").Value.String() == "true" {
-		table = config.Markdown()
+		table = config.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
-	require.Equal(t, config.Markdown(), table, "go test ./internal/config -run TestReadme -update rewrites the table")
+
+	require.Equal(t, config.RenderMarkdown(), table, "make docs rewrites the table")
 }

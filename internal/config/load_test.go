@@ -123,7 +123,7 @@ func TestSecretFromFile(t *testing.T) {
 
 	_, err = config.Load(config.Sources{Environ: []string{"THEEYE_DATABASE_URL_FILE=" + dsn}})
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.NotContains(t, err.Error(), "hunter2", "the secret itself in the place of its file's name")
+	require.NotContains(t, err.Error(), "hunter2", "the secret itself instead of the name of its file")
 }
 
 func TestRequireDatabase(t *testing.T) {
@@ -159,7 +159,7 @@ func TestUnknownTexts(t *testing.T) {
 		Flags:    map[string]string{"a b": "x"},
 	})
 	require.ErrorContains(t, err, "unknown setting http.lisen (default); the nearest known one is http.listen")
-	require.ErrorContains(t, err, "unknown setting (a text that is no name) (flag)")
+	require.ErrorContains(t, err, "unknown setting (a text that is not a name) (flag)")
 }
 
 func TestRelations(t *testing.T) {
@@ -181,8 +181,9 @@ func TestRelations(t *testing.T) {
 	} {
 		_, err := config.Load(config.Sources{Flags: test.flags})
 		require.ErrorContains(t, err, test.want)
-		require.NotContains(t, err.Error(), "\n", "one mistake is told once")
+		require.NotContains(t, err.Error(), "\n", "one mistake is reported once")
 	}
+
 	_, err := config.Load(config.Sources{Flags: map[string]string{"http.listen": "127.0.0.1:0", "ops.listen": "127.0.0.1:0"}})
 	require.NoError(t, err, "port 0 is any free one")
 	_, err = config.Load(config.Sources{Flags: map[string]string{"drain.delay": "0", "http.budget": "24s", "retention.events": "1d"}})

@@ -1,23 +1,27 @@
 package config
 
-// nearest returns the candidate that takes the fewest changes of a letter to
-// reach from text, the first of them when several do.
-func nearest(text string, candidates []string) string {
-	best, fewest := "", -1
+// findNearest returns the candidate with the smallest edit distance from text, the
+// first one if there are several.
+func findNearest(text string, candidates []string) string {
+	best := ""
+	fewest := -1
 	for _, candidate := range candidates {
-		if d := distance(text, candidate); fewest < 0 || d < fewest {
-			best, fewest = candidate, d
+		if d := editDistance(text, candidate); fewest < 0 || d < fewest {
+			best = candidate
+			fewest = d
 		}
 	}
+
 	return best
 }
 
-// distance counts the bytes to insert, remove or replace to turn a into b.
-func distance(a, b string) int {
+// editDistance counts the bytes to insert, remove or replace to turn a into b.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
@@ -26,9 +30,11 @@ func distance(a, b string) int {
 			if a[i] != b[j] {
 				replaced++
 			}
+
 			diagonal = row[j+1]
 			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
 		}
 	}
+
 	return row[len(b)]
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// mask stands where a secret would.
+// mask is shown in place of a secret.
 const mask = "***"
 
 // Secret is a text that must not be shown. However it is printed, logged or
@@ -21,11 +21,12 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
+
 	return mask
 }
 
-// Format writes the mask whatever the verb: a wrong verb would otherwise make
-// fmt print the text to complain about it.
+// Format writes the mask for every verb: for a wrong verb fmt would otherwise print the
+// text in its error.
 func (s Secret) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, s.String())
 }
@@ -33,27 +34,30 @@ func (s Secret) Format(state fmt.State, _ rune) {
 // MarshalText writes the mask.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// redact shows a connection string without what is secret in it. Only what is
-// known to be harmless is shown; a text that cannot be taken apart for certain
-// is masked whole.
-func redact(dsn Secret) string {
+// redactDSN shows a connection string without its secrets. It shows only the parts
+// known to be harmless, and masks a text that it cannot parse with certainty as a
+// whole.
+func redactDSN(dsn Secret) string {
 	text := dsn.Reveal()
 	if text == "" {
 		return ""
 	}
+
 	scheme, rest, isURL := cutScheme(text)
 	takeApart := redactKeywords
 	if isURL {
 		takeApart = redactURL
 	}
+
 	shown, ok := takeApart(rest)
-	if !ok || strings.ContainsFunc(shown, unprintable) {
+	if !ok || strings.ContainsFunc(shown, isUnprintable) {
 		return mask
 	}
+
 	return scheme + shown
 }
 
-func unprintable(r rune) bool { return r < ' ' || r > '~' }
+func isUnprintable(r rune) bool { return r < ' ' || r > '~' }
 
 // cutScheme splits off the scheme of a Postgres URL.
 func cutScheme(text string) (scheme, rest string, found bool) {
@@ -62,17 +66,19 @@ func cutScheme(text string) (scheme, rest string, found bool) {
 			return scheme, rest, true
 		}
 	}
+
 	return "", text, false
 }
 
-// redactURL takes apart what follows the scheme. A password with an unescaped
-// delimiter shifts the parts, so whatever is odd about them is refused.
+// redactURL redacts the part of a URL after the scheme. A password with an unescaped
+// delimiter shifts the parts, so redactURL accepts only parts that look normal.
 func redactURL(rest string) (string, bool) {
 	rest, query, hasQuery := strings.Cut(rest, "?")
 	authority, path, hasPath := strings.Cut(rest, "/")
 	if strings.ContainsAny(path+query, "@#") || strings.ContainsAny(authority, "#") {
 		return "", false
 	}
+
 	var b strings.Builder
 	hosts := authority
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
@@ -82,46 +88,54 @@ func redactURL(rest string) (string, bool) {
 		if hasPassword {
 			b.WriteString(":" + mask)
 		}
+
 		b.WriteByte('@')
 	}
-	if !harmlessHosts(hosts) {
+
+	if !areHarmlessHosts(hosts) {
 		return "", false
 	}
+
 	b.WriteString(hosts)
 	if hasPath {
 		b.WriteString("/" + path)
 	}
+
 	if hasQuery {
 		b.WriteString("?" + redactQuery(query))
 	}
+
 	return b.String(), true
 }
 
-// harmlessHosts tells whether a list of hosts has nothing but numbers for ports:
-// what else follows a colon may be a password whose host was forgotten.
-func harmlessHosts(hosts string) bool {
+// areHarmlessHosts reports whether every port in a list of hosts is a number: any other
+// text after a colon may be a password whose host was forgotten.
+func areHarmlessHosts(hosts string) bool {
 	for host := range strings.SplitSeq(hosts, ",") {
 		if end := strings.LastIndexByte(host, ']'); end >= 0 {
 			host = host[end+1:]
 		}
+
 		if _, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") != "" {
 			return false
 		}
 	}
+
 	return true
 }
 
 func redactQuery(query string) string {
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
-		if name, _, found := strings.Cut(pair, "="); !found || !harmlessParameter(name) {
+		if name, _, found := strings.Cut(pair, "="); !found || !isHarmlessParameter(name) {
 			pairs[i] = maskParameter(name, found)
 		}
 	}
+
 	return strings.Join(pairs, "&")
 }
 
-// redactKeywords takes apart a connection string of keywords and values.
+// redactKeywords redacts a connection string of keywords and values.
 func redactKeywords(text string) (string, bool) {
 	var pairs []string
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimLeft(rest, " \t") {
@@ -130,17 +144,21 @@ func redactKeywords(text string) (string, bool) {
 		if !found || strings.ContainsAny(name, " \t'\\") {
 			return "", false
 		}
+
 		value, remaining, ok := cutValue(strings.TrimLeft(after, " \t"))
 		if !ok {
 			return "", false
 		}
-		if harmlessParameter(name) {
+
+		if isHarmlessParameter(name) {
 			pairs = append(pairs, name+"="+value)
 		} else {
 			pairs = append(pairs, maskParameter(name, true))
 		}
+
 		rest = remaining
 	}
+
 	return strings.Join(pairs, " "), true
 }
 
@@ -157,23 +175,26 @@ func cutValue(text string) (value, rest string, ok bool) {
 			return text[:i], text[i:], true
 		}
 	}
+
 	return text, "", !quoted
 }
 
-// maskParameter keeps the name only where it is surely a name.
+// maskParameter keeps the name only if it is certainly a name.
 func maskParameter(name string, hasValue bool) string {
 	if !hasValue || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return mask
 	}
+
 	return name + "=" + mask
 }
 
-// harmlessParameter names the connection parameters whose values may be shown.
-func harmlessParameter(name string) bool {
+// isHarmlessParameter reports whether the value of a connection parameter may be shown.
+func isHarmlessParameter(name string) bool {
 	switch name {
 	case "host", "hostaddr", "port", "user", "dbname", "database", "sslmode",
 		"application_name", "connect_timeout", "target_session_attrs":
 		return true
 	}
+
 	return false
 }

@@ -53,6 +53,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf(verb, c.Database.URL), "hunter2", verb)
 		require.NotContains(t, fmt.Sprintf(verb, c), fmt.Sprintf("%x", "hunter2"), verb)
 	}
+
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "hunter2")
@@ -64,11 +65,12 @@ func FuzzRedact(f *testing.F) {
 	f.Add("user", "/")
 	f.Add("", "@h:1/?#,&= '\\")
 	f.Fuzz(func(t *testing.T, before, after string) {
-		// Where the password stands for certain nothing of it may show.
+		// Where a text is certainly the password, no part of it may show.
 		const password = "hunter2"
 		if strings.ContainsAny(before, ":/?#@") {
 			return
 		}
+
 		c, err := load("database.url", "postgres://"+before+":"+password+after+"@db/eye")
 		require.NoError(t, err)
 		require.NotContains(t, shown(t, c, "database.url"), password)

@@ -3,13 +3,14 @@ package config
 import "strings"
 
 const (
-	// prefix begins the name of every variable of ours.
+	// prefix is the beginning of the name of every variable of the service.
 	prefix = "THEEYE_"
-	// fileSuffix makes of a secret's variable the one that names a file holding it.
+	// fileSuffix, added to the name of a secret's variable, makes the name of the
+	// variable for a file that holds the secret.
 	fileSuffix = "_FILE"
 )
 
-// Setting is one thing that can be set, in the words of all who set it.
+// Setting is one setting, with its names in all sources.
 type Setting struct {
 	// Key is its name in the file, with a dot for each level: "http.listen".
 	Key string
@@ -18,19 +19,19 @@ type Setting struct {
 	Env string
 	// Flag is its flag without the dashes: "http-listen".
 	Flag string
-	// Type says what the text is: "duration", "size", "number", "host:port",
-	// "connection string", or the words to choose from, with | between them.
+	// Type is the form of the text: "duration", "size", "number", "host:port",
+	// "connection string", or the allowed words, with | between them.
 	Type string
-	// Default is the text that holds when nobody sets it; it may be empty.
+	// Default is the text that applies if the setting is not set; it may be empty.
 	Default string
 	// Usage is one sentence without a full stop, plain enough for a terminal and for
 	// Markdown.
 	Usage string
-	// Secret tells that its value must not be shown.
+	// Secret means that the value must not be shown.
 	Secret bool
 }
 
-// setting adds the field of a Config that the text goes to.
+// setting adds the field of a Config that the text sets.
 type setting struct {
 	Setting
 
@@ -39,16 +40,17 @@ type setting struct {
 
 // Settings returns every setting in the order in which they are documented.
 func Settings() []Setting {
-	all := table()
+	all := settingsTable()
 	list := make([]Setting, len(all))
 	for i, s := range all {
 		list[i] = s.Setting
 	}
+
 	return list
 }
 
-// row makes a setting and derives its other names from the key.
-func row(key, standard, usage string, field func(*Config) value) setting {
+// newSetting makes a setting and derives its other names from the key.
+func newSetting(key, standard, usage string, field func(*Config) value) setting {
 	standsFor := field(&Config{})
 	_, secret := standsFor.(connection)
 	return setting{
@@ -56,7 +58,7 @@ func row(key, standard, usage string, field func(*Config) value) setting {
 			Key:     key,
 			Env:     prefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key)),
 			Flag:    strings.NewReplacer(".", "-", "_", "-").Replace(key),
-			Type:    standsFor.kind(),
+			Type:    standsFor.typeName(),
 			Default: standard,
 			Usage:   usage,
 			Secret:  secret,

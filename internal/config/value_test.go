@@ -21,6 +21,7 @@ func shown(t *testing.T, c config.Config, key string) string {
 			return line.Value
 		}
 	}
+
 	t.Fatalf("%s is not described", key)
 	return ""
 }
@@ -47,6 +48,7 @@ func TestDurations(t *testing.T) {
 		require.Equal(t, want.value, c.Retention.Events, text)
 		require.Equal(t, want.shown, shown(t, c, "retention.events"))
 	}
+
 	for _, text := range []string{
 		"", "5", "d", "1dd", "-1d", "1.5d", "1d-1h", "-1h", "1h1d", "365 d", "106752d", "106751d24h",
 		"9223372036854775807d", "9999999999999999999d", "soon", " 24h", "1y",
@@ -54,10 +56,12 @@ func TestDurations(t *testing.T) {
 		_, err := load("retention.events", text)
 		require.ErrorContains(t, err, "give a duration", text)
 	}
+
 	for _, text := range []string{"1ns", "23h59m"} {
 		_, err := load("retention.errors", text)
 		require.ErrorContains(t, err, "give 0 (off) or at least 24h", text)
 	}
+
 	_, err := load("access.refresh", "3001ms")
 	require.ErrorContains(t, err, "give at most 3s")
 	_, err = load("access.refresh", "0")
@@ -81,10 +85,12 @@ func TestSizes(t *testing.T) {
 		require.Equal(t, want.value, c.Limits.BodyBytes, text)
 		require.Equal(t, want.shown, shown(t, c, "limits.body_bytes"))
 	}
+
 	for _, text := range []string{"", "KiB", "1MB", "1M", "1mib", "1.5MiB", "1TiB", "9223372036854775807GiB", "99999999999999999999", "1KiBKiB", "0x10"} {
 		_, err := load("limits.body_bytes", text)
 		require.ErrorContains(t, err, "give a whole number of bytes", text)
 	}
+
 	for text, want := range map[string]string{
 		"-1": "at least 1", "0": "at least 1", "-9007199254740992KiB": "at least 1", "2GiB": "at most 1GiB",
 	} {
@@ -101,6 +107,7 @@ func TestCapacity(t *testing.T) {
 		require.Equal(t, want, c.Database.Capacity)
 		require.Equal(t, text, shown(t, c, "database.capacity"))
 	}
+
 	_, err := load("database.capacity", "500") // the unit was forgotten
 	require.ErrorContains(t, err, "give 0 (off) or at least 1MiB")
 	_, err = load("ops.census_interval", "9s")
@@ -132,6 +139,7 @@ func TestOtherKinds(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 		}
 	}
+
 	for key, texts := range map[string][]string{
 		"http.listen":       {":0", "[::1]:80", "0.0.0.0:8080", "localhost:65535"},
 		"limits.json_depth": {"1", "128"},

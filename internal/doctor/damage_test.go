@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 // patient is a database with the partitions of a running service.
@@ -22,7 +22,7 @@ type patient struct {
 
 	pool   *pgxpool.Pool
 	config doctor.Config
-	// url is what the doctor connects with.
+	// url is the doctor's database URL.
 	url string
 	now func() time.Time
 }
@@ -36,8 +36,9 @@ func newPatient(t *testing.T, database *pgtest.Database) *patient {
 	})
 	require.NoError(t, err)
 	defer db.Close()
+
 	now := time.Now()
-	require.NoError(t, postgres.NewRetentionStore(db).Prepare(t.Context(), now, now.AddDate(0, 0, 62)))
+	require.NoError(t, postgres.NewRetentionStore(db).CreatePartitions(t.Context(), now, now.AddDate(0, 0, 62)))
 	p.exec(t, "revoke create on schema public from public") // which version 14 grants
 	return p
 }
@@ -55,10 +56,11 @@ func (p *patient) examine(t *testing.T) doctor.Report {
 	inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: p.url, Pooled: p.config.Pooled, ConnectTimeout: 3 * time.Second, WriteTimeout: 5 * time.Second}, p.now)
 	require.NoError(t, err)
 	defer inspector.Close()
+
 	return doctor.Examine(t.Context(), p.config, doctor.Deps{Database: inspector})
 }
 
-// requireFound requires that a check comes to a result, says a text and has its advice.
+// requireFound requires the result of a check, a text in its finding, and its advice.
 func requireFound(t *testing.T, r doctor.Report, check string, result doctor.Result, says string) {
 	t.Helper()
 	f := finding(t, r, check)
@@ -67,7 +69,7 @@ func requireFound(t *testing.T, r doctor.Report, check string, result doctor.Res
 	require.Equal(t, result == doctor.Warning || result == doctor.Failed, f.Advice != "")
 }
 
-// role makes a login role that is dropped when the test ends, and lets the doctor be it.
+// role creates a login role, which the doctor then uses and which is dropped when the test ends.
 func (p *patient) role(t *testing.T) string {
 	t.Helper()
 	name := p.Name() + "_role"
@@ -83,7 +85,7 @@ func (p *patient) role(t *testing.T) string {
 	return name
 }
 
-// partition is this month's, or a later one's.
+// partition names the partition of this month, or of a later one.
 func partition(table string, later int) string {
 	year, month, _ := time.Now().UTC().Date()
 	return table + time.Date(year, month+time.Month(later), 1, 0, 0, 0, 0, time.UTC).Format("_p2006_01")
@@ -91,7 +93,7 @@ func partition(table string, later int) string {
 
 func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 	t.Parallel()
-	p := newPatient(t, pgtest.Dedicated(t))
+	p := newPatient(t, pgtest.NewDedicated(t))
 	p.exec(t, "create role eye login", "alter database "+p.Name()+" owner to eye", "grant create on schema public to eye",
 		"do $$ declare t record; begin for t in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') loop execute 'alter table ' || t.relname || ' owner to eye'; end loop; end $$")
 	parsed, err := url.Parse(p.url)
@@ -103,8 +105,10 @@ func TestAHealthyDatabaseGivesNoFailure(t *testing.T) {
 		if f.Check == "database.memory" { // servers of tests are small
 			continue
 		}
+
 		require.Contains(t, []doctor.Result{doctor.OK, doctor.Skipped}, f.Result, "%+v", f)
 	}
+
 	require.Equal(t, 9, r.Summary.Skipped, "nothing but the service: %+v", r)
 	require.True(t, r.Summary.Reached)
 
@@ -159,19 +163,19 @@ func TestDamageOfASchema(t *testing.T) {
 		},
 		"detached by a person": {
 			[]string{"alter table rejection detach partition " + partition("rejection", 0)},
-			"schema.unattached_tables", doctor.Warning, partition("rejection", 0) + " looks like a partition of rejection and is none", "Attach it again",
+			"schema.unattached_tables", doctor.Warning, partition("rejection", 0) + " has the name of a partition of rejection but is not one", "Attach it again",
 		},
 		"a restored archive": {
 			[]string{"create table event_p2021_03 (like event)"},
-			"schema.unattached_tables", doctor.Warning, "event_p2021_03 looks like", "or rename it",
+			"schema.unattached_tables", doctor.Warning, "event_p2021_03 has the name of a partition", "or rename it",
 		},
 		"set aside in the database that a dump came from": {
 			[]string{"create table event_expired_4711 (like event)"},
-			"schema.unattached_tables", doctor.Warning, "event_expired_4711 looks like a partition that retention set aside, and this database knows nothing of it", "or rename it",
+			"schema.unattached_tables", doctor.Warning, "event_expired_4711 looks like a partition that retention set aside, but this database has no record of it", "or rename it",
 		},
 		"everybody may create in public": {
 			[]string{"grant create on schema public to public"},
-			"privileges.create", doctor.Warning, "everybody may create in the schema public", "revoke create on schema public from public`",
+			"privileges.create", doctor.Warning, "every role may create objects in the schema public", "revoke create on schema public from public`",
 		},
 		"default partition": {
 			[]string{"create table event_rest partition of event default"},
@@ -250,7 +254,7 @@ func TestARoleWithoutPrivileges(t *testing.T) {
 	requireFound(t, r, "privileges.superuser", doctor.OK, role)
 	requireFound(t, r, "privileges.needed", doctor.Failed, "select/insert/update/delete on access_version")
 	requireFound(t, r, "privileges.needed", doctor.Failed, "does not own event, ")
-	requireFound(t, r, "privileges.needed", doctor.Failed, "may not make tables in the schema public")
+	requireFound(t, r, "privileges.needed", doctor.Failed, "may not create tables in the schema public")
 	p.exec(t, "grant select, insert, update, delete on all tables in schema public to "+role, "grant create on schema public to "+role)
 	r = p.examine(t)
 	requireFound(t, r, "privileges.needed", doctor.Failed, "does not own event, ")
@@ -283,13 +287,13 @@ func TestTransactionsAndLocksThatHold(t *testing.T) {
 	p.config.LongTransaction, p.config.LongWait = time.Nanosecond, time.Nanosecond
 	r = p.examine(t)
 	requireFound(t, r, "upkeep.transactions", doctor.Warning, "is idle in transaction for ")
-	requireFound(t, r, "upkeep.locks", doctor.Warning, " waits for RowExclusiveLock on session since ")
+	requireFound(t, r, "upkeep.locks", doctor.Warning, " waits for RowExclusiveLock on session, for ")
 	require.Regexp(t, `blocked by pid \d+`, finding(t, r, "upkeep.locks").Found)
-	requireFound(t, r, "disk.size", doctor.Warning, "could not be looked at: canceling statement due to lock timeout")
+	requireFound(t, r, "disk.size", doctor.Warning, "could not be examined: canceling statement due to lock timeout")
 	requireFound(t, r, "schema.indexes", doctor.OK, "")
 
 	p.role(t)
-	requireFound(t, p.examine(t), "upkeep.transactions", doctor.OK, "the role may not look into 3 sessions")
+	requireFound(t, p.examine(t), "upkeep.transactions", doctor.OK, "the role may not see 3 sessions")
 	require.NoError(t, holder.Rollback(context.Background()))
 	require.NoError(t, <-waited)
 	require.NoError(t, waiter.Close(context.Background()))
@@ -343,6 +347,7 @@ func TestPoolsThatDoNotFit(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
 	}
+
 	requireFound(t, p.examine(t), "database.connections", doctor.OK, "replicas: 3,")
 }
 
@@ -353,7 +358,7 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	t.Cleanup(inspector.Close)
 	r := doctor.Examine(t.Context(), settings(), doctor.Deps{Database: inspector})
 	requireFound(t, r, "database.reachable", doctor.Failed, "refused")
-	require.Equal(t, 1, strings.Count(finding(t, r, "database.reachable").Found, "dial error"), "it was tried with TLS and without, and is told once")
+	require.Equal(t, 1, strings.Count(finding(t, r, "database.reachable").Found, "dial error"), "it was tried with and without TLS, and is reported once")
 	require.False(t, r.Summary.Reached)
 	var text strings.Builder
 	require.NoError(t, r.WriteText(&text))

@@ -1,8 +1,7 @@
-// Package doctor judges a running deployment: from what was found in the database and
-// seen of the service from outside, it makes a list of findings and says what to do
-// about each that is not as it should be.
+// Package doctor assesses a running deployment: from facts about the database and about the
+// service as seen from outside, it makes a list of findings, with a fix for each problem.
 //
-// Facts are plain values. postgres fills those of the database and probe those of the
-// service; app hands both over. The judgement has no state, asks nobody and changes
-// nothing, so that each rule can be tested by a table.
+// Facts are plain values. postgres collects those of the database and probe those of the
+// service; app passes both to this package. The assessment has no state, makes no request
+// and changes nothing, so that each rule can be tested by a table.
 package doctor

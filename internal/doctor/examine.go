@@ -7,101 +7,108 @@ import (
 	"unicode"
 )
 
-// Inspector looks at the database. The postgres package implements it. Inspect changes
-// nothing and is bounded in time; what cannot be found out is an error in its fact.
+// Inspector collects the facts of the database. The postgres package implements it.
+// InspectDatabase changes nothing and is bounded in time; a fact that cannot be read holds
+// an error.
 type Inspector interface {
-	Inspect(ctx context.Context) Database
+	InspectDatabase(ctx context.Context) Database
 }
 
-// Prober calls the service from outside. The probe package implements it. Probe changes
-// nothing and is bounded in time.
+// Prober calls the service from outside. The probe package implements it. ProbeService
+// changes nothing and is bounded in time.
 type Prober interface {
-	Probe(ctx context.Context) Outside
+	ProbeService(ctx context.Context) ServiceFacts
 }
 
-// Config is what facts are held against.
+// Config holds the settings that the facts are compared with.
 type Config struct {
-	// Version is that of this build.
+	// Version is the version of this build.
 	Version string
-	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are those
-	// of one replica.
+	// WriteConnections, ReadConnections, ChangeConnections and WatchConnections are the
+	// connections of one replica.
 	WriteConnections  int
 	ReadConnections   int
 	ChangeConnections int
 	WatchConnections  int
-	// Replicas is how many there are; 0 counts those that are connected.
+	// Replicas is the number of replicas; 0 counts the connected ones.
 	Replicas int
-	// Pooled tells that a pooler in transaction mode stands between.
+	// Pooled means that a pooler in transaction mode is in between.
 	Pooled bool
 	// WriteTimeout and ReadTimeout bound the service's statements.
 	WriteTimeout time.Duration
 	ReadTimeout  time.Duration
 	// MaxAhead is how far ahead of the service's clock a timestamp may be.
 	MaxAhead time.Duration
-	// Capacity is the size in bytes that the database may grow to; 0 is not known.
+	// Capacity is the size in bytes that the database may grow to; 0 means unknown.
 	Capacity int64
-	// LongTransaction is from what age a transaction is one too long; zero is 5 minutes.
+	// LongTransaction is the age from which a transaction is too long; zero means 5 minutes.
 	LongTransaction time.Duration
-	// LongWait is from what time a wait for a lock is one too long; zero is a second.
+	// LongWait is the time from which a wait for a lock is too long; zero means a second.
 	LongWait time.Duration
 }
 
-// Deps are where facts come from. What is nil is skipped.
+// Deps are the sources of facts. Checks of a nil source are skipped.
 type Deps struct {
 	Database Inspector
 	Service  Prober
 }
 
-// facts are all that is known, and what it is held against.
+// facts holds all facts, and the settings that they are compared with.
 type facts struct {
 	Config
 
 	db      *Database
-	outside Outside
+	service ServiceFacts
 }
 
-// Examine asks for the facts and judges them. It returns a finding for every check
-// there is.
+// Examine collects the facts and assesses them. The report has a finding for every check.
 func Examine(ctx context.Context, config Config, deps Deps) Report {
 	f := facts{Config: config}
 	if f.LongTransaction <= 0 {
 		f.LongTransaction = 5 * time.Minute
 	}
+
 	if f.LongWait <= 0 {
 		f.LongWait = time.Second
 	}
+
 	if deps.Database != nil {
-		db := deps.Database.Inspect(ctx)
+		db := deps.Database.InspectDatabase(ctx)
 		f.db = &db
 	}
+
 	if deps.Service != nil {
-		f.outside = deps.Service.Probe(ctx)
+		f.service = deps.Service.ProbeService(ctx)
 	}
-	return f.report()
+
+	return f.buildReport()
 }
 
-func (f *facts) report() Report {
+func (f *facts) buildReport() Report {
 	var r Report
-	for _, c := range checks() {
-		v, can := f.gate(c.needs)
+	for _, c := range allChecks() {
+		v, can := f.checkRequirement(c.needs)
 		if can {
-			v = c.judge(f)
+			v = c.evaluate(f)
 		}
-		finding := Finding{Check: c.name, Result: v.result, Found: clean(v.found)}
+
+		finding := Finding{Check: c.name, Result: v.result, Found: sanitizeText(v.found)}
 		finding.Area, _, _ = strings.Cut(c.name, ".")
 		if v.result == Warning || v.result == Failed {
-			if finding.Advice = clean(v.advice); finding.Advice == "" {
+			if finding.Advice = sanitizeText(v.advice); finding.Advice == "" {
 				finding.Advice = c.remedy
 			}
 		}
+
 		r.Findings = append(r.Findings, finding)
-		r.Summary.count(v.result)
+		r.Summary.countResult(v.result)
 	}
-	r.Summary.Reached = f.reached()
+
+	r.Summary.Reached = f.anyAnswered()
 	return r
 }
 
-func (s *Summary) count(result Result) {
+func (s *Summary) countResult(result Result) {
 	switch result {
 	case OK:
 		s.OK++
@@ -114,76 +121,84 @@ func (s *Summary) count(result Result) {
 	}
 }
 
-// reached tells whether anything answered. A certificate that is not trusted is an answer.
-func (f *facts) reached() bool {
-	public, ops := f.outside.Public, f.outside.Ops
+// anyAnswered reports whether the database or the service answered. An untrusted certificate
+// counts as an answer.
+func (f *facts) anyAnswered() bool {
+	public := f.service.Public
+	ops := f.service.Ops
 	return f.db != nil && f.db.Err == nil || public != nil && (public.Err == nil || public.Untrusted) || ops != nil && ops.Err == nil
 }
 
-// gate tells whether a check can be made, or why it is skipped.
-func (f *facts) gate(needs need) (verdict, bool) {
-	public, ops := f.outside.Public, f.outside.Ops
+// checkRequirement reports whether a check can run; if not, the assessment says why.
+func (f *facts) checkRequirement(needs requirement) (assessment, bool) {
+	public := f.service.Public
+	ops := f.service.Ops
 	switch needs {
 	case needsDatabase, needsSchema:
 		switch {
 		case f.db == nil:
-			return skipped("no database is named: set THEEYE_DATABASE_URL"), false
+			return skipped("no database is given: set THEEYE_DATABASE_URL"), false
 		case f.db.Err != nil:
 			return skipped("the database cannot be reached"), false
 		case f.db.Pooler.Value.NoTransactions:
-			return skipped("nothing can be asked without transactions: see database.pooler"), false
-		case needs == needsSchema && f.behind():
+			return skipped("the database cannot be examined without transactions: see database.pooler"), false
+		case needs == needsSchema && f.schemaBehind():
 			return skipped("the schema is behind: see database.schema"), false
 		}
 	case needsService:
 		switch {
 		case public == nil:
-			return skipped("no service is named: give --url, or set THEEYE_URL"), false
+			return skipped("no service is given: give --url, or set THEEYE_URL"), false
 		case public.Err != nil:
 			return skipped("the service does not answer: see service.answers"), false
 		}
 	case needsOps:
 		switch {
 		case ops == nil:
-			return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL"), false
+			return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL"), false
 		case ops.Err != nil:
 			return skipped("the second port does not answer: see ops.live"), false
 		}
 	case needsNothing:
 	}
-	return verdict{}, true
+
+	return assessment{}, true
 }
 
-func (f *facts) behind() bool {
+func (f *facts) schemaBehind() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version < f.db.Schema.Value.Needed
 }
 
-// ahead tells that the schema is that of a newer build, of which not all is known.
-func (f *facts) ahead() bool {
+// schemaAhead reports whether the schema belongs to a newer build, so that this build does
+// not know all of it.
+func (f *facts) schemaAhead() bool {
 	return f.db.Schema.Err == nil && f.db.Schema.Value.Version > f.db.Schema.Value.Needed
 }
 
-// given judges a fact, or tells why there is none.
-func given[T any](fact Fact[T], judge func(T) verdict) verdict {
+// assessFact assesses a fact; a fact with an error is a warning.
+func assessFact[T any](fact Fact[T], assess func(T) assessment) assessment {
 	if fact.Err != nil {
-		return warning("could not be looked at: " + fact.Err.Error()).
-			but("Run it again; if it stays, give the role the right to look (grant pg_monitor), or see why the database or the service is slow.")
+		return warning("could not be examined: " + fact.Err.Error()).
+			withAdvice("Run the doctor again; if the error stays, give the role the right to look (grant pg_monitor), or find out why the database or the service is slow.")
 	}
-	return judge(fact.Value)
+
+	return assess(fact.Value)
 }
 
-// clean keeps names that strangers chose, such as those of client programs, from
-// steering a terminal, and from filling it.
-func clean(text string) string {
+// sanitizeText removes control characters and shortens a text, so that names from outside,
+// such as those of client programs, can neither control a terminal nor fill it.
+func sanitizeText(text string) string {
 	const longest = 2000
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
+
 		return r
 	}, text)
 	if runes := []rune(text); len(runes) > longest {
 		text = string(runes[:longest]) + " ..."
 	}
+
 	return strings.Join(strings.Fields(text), " ")
 }

@@ -2,17 +2,17 @@ package doctor
 
 import "time"
 
-// Fact is something that was asked for: its value, or why there is none.
+// Fact is one fact: its value, or the error of reading it.
 type Fact[T any] struct {
 	Value T
 	Err   error
 }
 
-// Database is what is known of the database. Where Err is set, nothing else is.
+// Database holds the facts of the database. If Err is set, nothing else is.
 type Database struct {
-	// Err tells why the database could not be reached.
+	// Err is the reason why the database could not be reached.
 	Err error
-	// Pooler is asked for first. Where it has no transactions, nothing else is set.
+	// Pooler is read first. If it has no transactions, nothing else is set.
 	Pooler       Fact[Pooler]
 	Server       Fact[Server]
 	Schema       Fact[Schema]
@@ -35,61 +35,62 @@ type Database struct {
 	Clock        Fact[Clock]
 }
 
-// Pooler is how a pooler in between takes what the service asks of it. A server that is
-// reached directly does all of it.
+// Pooler says which of the service's requirements a pooler in between does not meet. A
+// server that is reached directly meets all of them.
 type Pooler struct {
-	// Refusal is what it says where it refuses a connection or a transaction; empty: it does not.
-	Refusal string
-	// NoTransactions tells that it refuses transactions, so that nothing can be asked.
+	// ErrorMessage is the pooler's error if it refuses a connection or a transaction.
+	ErrorMessage string
+	// NoTransactions means that it refuses transactions, so that nothing can be read.
 	NoTransactions bool
-	// ParametersIgnored tells that the settings that a connection begins with are not in force.
+	// ParametersIgnored means that the startup parameters of a connection are not in force.
 	ParametersIgnored bool
 }
 
-// Addition is a thing of a table or partition of ours that can refuse or change its rows.
+// Addition is an object on one of the service's tables or partitions that can reject or
+// change rows.
 type Addition struct {
-	// Kind is what it is, such as "trigger".
+	// Kind is the kind of object, such as "trigger".
 	Kind  string
 	Table string
 	Name  string
 }
 
-// Server is what a server says of itself.
+// Server describes the database server.
 type Server struct {
-	// Number is the version as server_version_num has it: 150006.
+	// Number is server_version_num, such as 150006.
 	Number     int
 	Version    string
 	InRecovery bool
-	// ReadOnly tells that transactions of the role are read-only unless they ask.
+	// ReadOnly means that transactions of the role are read-only by default.
 	ReadOnly bool
 	Now      time.Time
-	// Encoding is that of the database, and ClientEncoding what the session speaks.
+	// Encoding is the encoding of the database, ClientEncoding that of the session.
 	Encoding       string
 	ClientEncoding string
 }
 
-// Schema is how far the schema is, and what it promises.
+// Schema is the version of the schema, and the objects that it has to have.
 type Schema struct {
-	// Version is that of the last migration that was applied; 0 is none.
+	// Version is the number of the last applied migration; 0 means none.
 	Version int64
-	// Needed is that of the newest migration of this build.
+	// Needed is the number of the newest migration of this build.
 	Needed int64
-	// Indexes and Constraints are those that a current schema has.
+	// Indexes and Constraints are those of a current schema.
 	Indexes     []Name
 	Constraints []Name
 }
 
-// Name is a named thing of a table.
+// Name is the name of an object of a table.
 type Name struct {
 	Table string
 	Name  string
 }
 
-// Settings are the server's, as a session of the role begins with them. Sizes are in
+// Settings are the server's settings at the start of a session of the role. Sizes are in
 // bytes and times in milliseconds.
 type Settings map[string]string
 
-// Override is a setting that is set for a role, a database, or both; empty is all.
+// Override is a setting of a role, a database, or both; an empty name means all.
 type Override struct {
 	Role     string
 	Database string
@@ -97,13 +98,13 @@ type Override struct {
 	Value    string
 }
 
-// Connections is who is connected, and how many may be.
+// Connections are the open connections, and their limits.
 type Connections struct {
-	// Backends are those of clients, without the doctor's own.
+	// Backends are the connections of clients, without the doctor's own.
 	Backends []Backend
-	// Superuser tells that limits of role and database do not hold.
+	// Superuser means that the limits of the role and the database do not apply.
 	Superuser bool
-	// RoleLimit and DatabaseLimit are negative where there is none.
+	// RoleLimit and DatabaseLimit are negative if there is no limit.
 	RoleLimit     int
 	DatabaseLimit int
 }
@@ -112,15 +113,15 @@ type Connections struct {
 type Backend struct {
 	Application string
 	Client      string
-	// Here tells that they are in the service's database.
-	Here  bool
-	Count int
+	// SameDatabase means that they use the service's database.
+	SameDatabase bool
+	Count        int
 }
 
-// Table is a table or a partition of ours.
+// Table is one of the service's tables or partitions.
 type Table struct {
 	Name string
-	// Parent is the partitioned table; empty for one that is no partition.
+	// Parent is the partitioned table; empty if this is not a partition.
 	Parent string
 	// Options are its storage parameters, such as fillfactor=70.
 	Options    []string
@@ -128,23 +129,23 @@ type Table struct {
 	Dead       int64
 	Updates    int64
 	HotUpdates int64
-	// LastVacuum is zero when there was none since the statistics begin.
+	// LastVacuum is zero if there was none since the statistics began.
 	LastVacuum time.Time
 	Owned      bool
 }
 
-// Index is an index of a table or partition of ours.
+// Index is an index of one of the service's tables or partitions.
 type Index struct {
 	Table string
 	Name  string
-	// Of is the index of the partitioned table that it is a part of.
-	Of    string
-	Valid bool
-	// Columns are the table's columns that it holds.
+	// Parent is the index of the partitioned table that it is a part of.
+	Parent string
+	Valid  bool
+	// Columns are the indexed columns of the table.
 	Columns []string
 }
 
-// Constraint is one of a table or partition of ours.
+// Constraint is a constraint of one of the service's tables or partitions.
 type Constraint struct {
 	Table string
 	Name  string
@@ -155,28 +156,28 @@ type Constraint struct {
 type Partition struct {
 	Table string
 	Name  string
-	// Month tells that it has the name and the bounds of a month, as the service makes them.
+	// Month means that its name and bounds are those that the service gives to a month.
 	Month bool
-	// Default tells that it takes what no other takes.
+	// Default marks the default partition.
 	Default bool
-	// Detaching tells that a detachment began and did not end.
+	// Detaching means that a detachment began and did not end.
 	Detaching bool
 	From      time.Time
 	To        time.Time
 }
 
-// Detached is a table that is no partition and is named like one.
+// Detached is a table with the name of a partition that is not attached.
 type Detached struct {
 	Name string
-	// Table is the partitioned table that it is named after.
+	// Table is the partitioned table whose name it has.
 	Table string
-	// Month tells that it has the name of a month's partition, so that none can be made.
+	// Month means that it has the name of a month's partition, which therefore cannot be created.
 	Month bool
-	// Marked tells that retention detached it, or was about to: it is on its way out.
+	// Marked means that retention detached it, or was about to, and will drop it.
 	Marked bool
 }
 
-// Ages are how many transactions ago the oldest row was frozen.
+// Ages are the ages of the oldest unfrozen rows, in transactions.
 type Ages struct {
 	Database       int64
 	DatabaseMulti  int64
@@ -184,21 +185,21 @@ type Ages struct {
 	OldestTableAge int64
 }
 
-// Transactions are those that have been open for long.
+// Transactions are the transactions that have been open for long.
 type Transactions struct {
 	Open []Transaction
-	// Hidden counts the sessions that the role may not look into.
+	// Hidden counts the sessions that the role may not see.
 	Hidden int
 }
 
-// Transaction is one that is open.
+// Transaction is an open transaction.
 type Transaction struct {
 	// PID is 0 for a prepared transaction.
 	PID         int
 	User        string
 	Application string
 	Client      string
-	// State is what its session does, such as "idle in transaction".
+	// State is the state of its session, such as "idle in transaction".
 	State string
 	Age   time.Duration
 }
@@ -217,14 +218,14 @@ type Wait struct {
 type Slot struct {
 	Name   string
 	Active bool
-	// Retained is the bytes of log that it keeps.
+	// Retained is the size of the retained log in bytes.
 	Retained int64
 }
 
 // Sizes are bytes on disk, indexes and partitions included.
 type Sizes struct {
 	Database int64
-	// Tables are in falling order.
+	// Tables are in descending order of size.
 	Tables []TableSize
 }
 
@@ -234,69 +235,69 @@ type TableSize struct {
 	Bytes int64
 }
 
-// Privileges is what the role may do.
+// Privileges are the privileges of the role.
 type Privileges struct {
 	Role      string
 	Superuser bool
 	Schema    string
-	// Create tells that it may make tables in Schema.
+	// Create means that it may create tables in Schema.
 	Create bool
-	// Missing names what it may not do and has to, such as "insert on event".
+	// Missing names the required privileges that it lacks, such as "insert on event".
 	Missing []string
-	// Foreign are the partitioned tables and partitions that it does not own.
+	// Foreign are the partitioned tables and partitions that the role does not own.
 	Foreign []string
-	// Functions tells that the schema's functions make and drop partitions for it.
+	// Functions means that the schema's functions create and drop partitions for it.
 	Functions bool
 }
 
-// Trust is who could make the service's statements run something else than was meant.
+// Trust says which roles could make the service's statements run other code than intended.
 type Trust struct {
 	// Owner is the role that owns the tables.
 	Owner string
-	// Schema is that of the tables, and SchemaOwner whose it is.
+	// Schema is the schema of the tables, and SchemaOwner its owner.
 	Schema      string
 	SchemaOwner string
-	// Creates tells that the owner of the tables may create in their schema.
+	// Creates means that the owner of the tables may create objects in their schema.
 	Creates bool
-	// Granted tells that other roles than the owner have rights on the tables.
+	// Granted means that roles other than the owner have rights on the tables.
 	Granted bool
-	// Creators are the grants by which others than the owners may create.
+	// Creators are the grants by which roles other than the owners may create objects.
 	Creators []Creator
-	// Planted is what such roles have made in the schemas of search_path.
-	Planted []Planted
+	// UntrustedObjects are the objects of such roles in the schemas of search_path.
+	UntrustedObjects []UntrustedObject
 }
 
-// Creator is a grant by which a role that is not trusted may create something.
+// Creator is a grant by which an untrusted role may create objects.
 type Creator struct {
 	// Kind is schema or database.
 	Kind      string
 	Name      string
 	Owner     string
 	Privilege string
-	// Role is empty for PUBLIC, which is everybody.
+	// Role is empty for PUBLIC, which means every role.
 	Role string
 }
 
-// Planted is something that a role made which is not trusted.
-type Planted struct {
+// UntrustedObject is an object of an untrusted role.
+type UntrustedObject struct {
 	// Kind is function, operator or table.
 	Kind string
-	// Name has the schema, and the arguments of a function.
+	// Name includes the schema, and the arguments of a function.
 	Name  string
 	Owner string
-	// Shadows tells that it has the name of something that the service uses.
+	// Shadows means that the service uses an object of the same name.
 	Shadows bool
 }
 
-// Clock is how far a clock is ahead of this machine's.
+// Clock is the difference between a clock and this machine's.
 type Clock struct {
 	Ahead time.Duration
-	// Within is how far off Ahead may be.
-	Within time.Duration
+	// Uncertainty is the largest error of Ahead.
+	Uncertainty time.Duration
 }
 
-// Outside is what a service shows to those who call it. What is nil was not asked for.
-type Outside struct {
+// ServiceFacts holds the facts of a service as its clients see it. A nil part was not probed.
+type ServiceFacts struct {
 	Public *Public
 	Ops    *Ops
 }
@@ -305,24 +306,24 @@ type Outside struct {
 type Public struct {
 	// URL has no credentials.
 	URL string
-	// Err tells why it did not answer.
+	// Err is the reason why it did not answer.
 	Err error
-	// Untrusted tells that Err is about its certificate.
+	// Untrusted means that Err is about its certificate.
 	Untrusted bool
 	Status    int
-	// Limits tells that the answer was that of /v1/limits.
+	// Limits means that the answer has the form of /v1/limits.
 	Limits    bool
 	Took      time.Duration
 	RequestID bool
-	// Expires is when the first of its certificates ends; zero without TLS.
+	// Expires is the earliest expiry of its certificates; zero without TLS.
 	Expires time.Time
 	Now     time.Time
 	Clock   Fact[Clock]
-	// Hidden are the paths of the second port, asked at this one.
+	// Hidden are the answers of this port to the paths of the second port.
 	Hidden []Exposure
 }
 
-// Exposure is how a path that should not be there was answered.
+// Exposure is the answer to a path that should not be reachable.
 type Exposure struct {
 	Path   string
 	Status int
@@ -332,22 +333,22 @@ type Exposure struct {
 // Ops is the second port.
 type Ops struct {
 	URL string
-	// Err tells why it did not answer.
+	// Err is the reason why it did not answer.
 	Err      error
 	Live     int
 	Ready    Fact[Readiness]
 	Profiles Fact[int]
-	// Version is that of the service; empty when it does not tell.
+	// Version is the version of the service; empty if it does not report one.
 	Version Fact[string]
 }
 
-// Readiness is what /readyz?verbose tells.
+// Readiness is the answer of /readyz?verbose.
 type Readiness struct {
 	Status int
 	Failed []ReadyCheck
 }
 
-// ReadyCheck is a check that did not succeed.
+// ReadyCheck is a failed check of /readyz.
 type ReadyCheck struct {
 	Name     string
 	Required bool

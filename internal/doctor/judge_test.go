@@ -14,29 +14,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 var _ = flag.Bool("update", false, "rewrite the table in docs/doctor.md")
 
 func TestMain(m *testing.M) { pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate)) }
 
-// found hands facts over that a test made up.
+// found returns the invented facts of a test.
 type found struct {
 	database doctor.Database
-	outside  doctor.Outside
+	outside  doctor.ServiceFacts
 }
 
-func (f *found) Inspect(context.Context) doctor.Database { return f.database }
-func (f *found) Probe(context.Context) doctor.Outside    { return f.outside }
+func (f *found) InspectDatabase(context.Context) doctor.Database  { return f.database }
+func (f *found) ProbeService(context.Context) doctor.ServiceFacts { return f.outside }
 
-// noon is when the made-up facts were found.
+// noon is the time of the invented facts.
 var noon = time.Date(2026, 5, 15, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant, if times could be
 
 func is[T any](value T) doctor.Fact[T] { return doctor.Fact[T]{Value: value} }
 
-// healthy is a deployment without fault.
+// healthy returns the facts of a deployment without problems.
 func healthy() *found {
 	var partitions []doctor.Partition
 	for _, table := range []string{"event", "rejection"} {
@@ -47,6 +47,7 @@ func healthy() *found {
 			})
 		}
 	}
+
 	pkey := doctor.Name{Table: "event", Name: "event_pkey"}
 	positive := doctor.Name{Table: "event", Name: "event_sequence_check"}
 	return &found{
@@ -67,7 +68,7 @@ func healthy() *found {
 			}),
 			Indexes: is([]doctor.Index{
 				{Table: "event", Name: "event_pkey", Valid: true},
-				{Table: "event_p2026_05", Name: "event_p2026_05_pkey", Of: "event_pkey", Valid: true},
+				{Table: "event_p2026_05", Name: "event_p2026_05_pkey", Parent: "event_pkey", Valid: true},
 				{Table: "session", Name: "session_started_at_idx", Valid: true, Columns: []string{"session_id", "started_at"}},
 			}),
 			Constraints: is([]doctor.Constraint{
@@ -80,7 +81,7 @@ func healthy() *found {
 			Privileges: is(doctor.Privileges{Role: "eye", Schema: "public", Create: true}),
 			Trust:      is(doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "eye", Creates: true}),
 		},
-		outside: doctor.Outside{
+		outside: doctor.ServiceFacts{
 			Public: &doctor.Public{
 				URL: "https://eye.example.com", Status: 200, Limits: true, Took: 3 * time.Millisecond, RequestID: true,
 				Now: noon, Expires: noon.AddDate(0, 2, 0), Hidden: []doctor.Exposure{{Path: "/metrics", Status: 404}},
@@ -101,7 +102,7 @@ func examine(c doctor.Config, f *found) doctor.Report {
 	return doctor.Examine(context.Background(), c, doctor.Deps{Database: f, Service: f})
 }
 
-// finding is that of one check.
+// finding returns the finding of one check.
 func finding(t *testing.T, r doctor.Report, check string) doctor.Finding {
 	t.Helper()
 	for _, f := range r.Findings {
@@ -109,6 +110,7 @@ func finding(t *testing.T, r doctor.Report, check string) doctor.Finding {
 			return f
 		}
 	}
+
 	require.FailNow(t, "there is no check "+check)
 	return doctor.Finding{}
 }
@@ -121,6 +123,7 @@ func TestAHealthyDeploymentIsFoundHealthy(t *testing.T) {
 		require.Empty(t, f.Advice)
 		require.NotEmpty(t, f.Found, f.Check)
 	}
+
 	require.True(t, r.Summary.Reached)
 	require.Equal(t, len(r.Findings), r.Summary.OK)
 }
@@ -169,14 +172,14 @@ func TestJudgement(t *testing.T) {
 		{"database.connections", broken, "together: 98", func(c *doctor.Config, _ *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { c.Replicas = 7 }},
 		{"database.connections", broken, "the role's limit", database(func(d *doctor.Database) { d.Connections.Value.RoleLimit = 10 })},
 		{"database.connections", broken, "the database's limit", database(func(d *doctor.Database) { d.Connections.Value.DatabaseLimit = 10 })},
-		{"database.connections", warned, "others now: 90", database(func(d *doctor.Database) {
-			d.Connections.Value.Backends = []doctor.Backend{{Application: "psql", Here: true, Count: 60}, {Application: "theeye write", Count: 30}}
+		{"database.connections", warned, "other clients now: 90", database(func(d *doctor.Database) {
+			d.Connections.Value.Backends = []doctor.Backend{{Application: "psql", SameDatabase: true, Count: 60}, {Application: "theeye write", Count: 30}}
 		})},
 		{"database.connections", broken, "replicas: 7", database(func(d *doctor.Database) { // 13 of 2 at most
-			d.Connections.Value.Backends = []doctor.Backend{{Application: "theeye watch", Here: true, Count: 13}}
+			d.Connections.Value.Backends = []doctor.Backend{{Application: "theeye watch", SameDatabase: true, Count: 13}}
 		})},
-		{"database.connections", warned, "95 connections of 97", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
-			c.Pooled, d.Connections.Value.Backends = true, []doctor.Backend{{Here: true, Count: 95}}
+		{"database.connections", warned, "95 of 97 allowed connections", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
+			c.Pooled, d.Connections.Value.Backends = true, []doctor.Backend{{SameDatabase: true, Count: 95}}
 		}},
 		{"database.timeouts", warned, "idle_session_timeout is 1m0s", setting("idle_session_timeout", "60000")},
 		{"database.timeouts", warned, "statement_timeout is not set", func(c *doctor.Config, _ *doctor.Database, _ *doctor.Public, _ *doctor.Ops) { c.Pooled = true }},
@@ -186,7 +189,7 @@ func TestJudgement(t *testing.T) {
 		{"database.autovacuum", broken, "track_counts", setting("track_counts", "off")},
 		{"database.autovacuum", broken, "event_p2026_05", database(func(d *doctor.Database) { d.Tables.Value[1].Options = []string{"autovacuum_enabled=false"} })},
 		{"database.memory", warned, "128.0 MiB", setting("shared_buffers", "134217728")},
-		{"schema.indexes", broken, "event_pkey is missing on event_p2026_05", database(func(d *doctor.Database) { d.Indexes.Value[1].Of = "" })},
+		{"schema.indexes", broken, "event_pkey is missing on event_p2026_05", database(func(d *doctor.Database) { d.Indexes.Value[1].Parent = "" })},
 		{"schema.indexes", broken, "event_pkey on event is missing", database(func(d *doctor.Database) { d.Indexes.Value = nil })},
 		{"schema.indexes", broken, "event_p2026_05_pkey on event_p2026_05 is not valid", database(func(d *doctor.Database) { d.Indexes.Value[1].Valid = false })},
 		{"schema.indexes", warned, "missing", database(func(d *doctor.Database) { d.Schema.Value.Version, d.Indexes.Value = 4, nil })},
@@ -213,7 +216,7 @@ func TestJudgement(t *testing.T) {
 		{"schema.unattached_tables", doctor.OK, "", database(func(d *doctor.Database) {
 			d.Detached.Value = []doctor.Detached{{Name: "event_expired_77", Table: "event", Marked: true}}
 		})},
-		{"schema.unattached_tables", warned, "event_p2026_01 looks like a partition of event and is none", database(func(d *doctor.Database) {
+		{"schema.unattached_tables", warned, "event_p2026_01 has the name of a partition of event but is not one", database(func(d *doctor.Database) {
 			d.Detached.Value = []doctor.Detached{{Name: "event_p2026_01", Table: "event", Month: true}}
 		})},
 		{"schema.unattached_tables", warned, "event_expired_77 looks like a partition that retention set aside", database(func(d *doctor.Database) {
@@ -237,10 +240,10 @@ func TestJudgement(t *testing.T) {
 		{"upkeep.transactions", doctor.OK, "3 sessions", database(func(d *doctor.Database) {
 			d.Transactions.Value = doctor.Transactions{Hidden: 3, Open: []doctor.Transaction{{PID: 7, Age: time.Minute}}}
 		})},
-		{"upkeep.locks", warned, "pid 8 waits for ExclusiveLock on session since 1h0m0s, blocked by pid 7", database(func(d *doctor.Database) {
+		{"upkeep.locks", warned, "pid 8 waits for ExclusiveLock on session, for 1h0m0s so far, blocked by pid 7", database(func(d *doctor.Database) {
 			d.Waits.Value = []doctor.Wait{{PID: 8, Mode: "ExclusiveLock", Relation: "session", Waiting: hour, BlockedBy: []int{7}}}
 		})},
-		{"upkeep.replication_slots", warned, "old keeps 2.0 GiB", database(func(d *doctor.Database) { d.Slots.Value = []doctor.Slot{{"old", false, 2 << 30}} })},
+		{"upkeep.replication_slots", warned, "old retains 2.0 GiB", database(func(d *doctor.Database) { d.Slots.Value = []doctor.Slot{{"old", false, 2 << 30}} })},
 		{"disk.size", warned, "85 %", func(c *doctor.Config, d *doctor.Database, _ *doctor.Public, _ *doctor.Ops) {
 			c.Capacity, d.Sizes.Value.Database = 100<<30, 85<<30
 		}},
@@ -253,19 +256,19 @@ func TestJudgement(t *testing.T) {
 			d.Privileges.Value.Foreign, d.Privileges.Value.Create, d.Privileges.Value.Functions = []string{"event"}, false, true
 		})},
 		{"privileges.needed", broken, "schema public", database(func(d *doctor.Database) { d.Privileges.Value.Create = false })},
-		{"privileges.create", warned, "everybody may create in the schema public", database(func(d *doctor.Database) {
+		{"privileges.create", warned, "every role may create objects in the schema public", database(func(d *doctor.Database) {
 			d.Trust.Value.Creators = []doctor.Creator{{Kind: "schema", Name: "public", Owner: "postgres", Privilege: "CREATE"}}
 		})},
 		{"privileges.create", broken, "the role reporting may create schemas in the database eye", database(func(d *doctor.Database) {
 			d.Trust.Value.Granted = true
 			d.Trust.Value.Creators = []doctor.Creator{{Kind: "database", Name: "eye", Owner: "dba", Privilege: "CREATE", Role: "reporting"}}
 		})},
-		{"privileges.create", broken, "eye, who owns the tables, may not create in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
+		{"privileges.create", broken, "eye, which owns the tables, may not create objects in the schema public", database(func(d *doctor.Database) { d.Trust.Value.Creates = false })},
 		{"privileges.foreign_objects", warned, "the function public.report() belongs to analyst", database(func(d *doctor.Database) {
-			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
+			d.Trust.Value.UntrustedObjects = []doctor.UntrustedObject{{Kind: "function", Name: "public.report()", Owner: "analyst"}}
 		})},
 		{"privileges.foreign_objects", broken, "the function public.abs(text) belongs to analyst and has a name that the service uses", database(func(d *doctor.Database) {
-			d.Trust.Value.Planted = []doctor.Planted{{Kind: "function", Name: "public.abs(text)", Owner: "analyst", Shadows: true}}
+			d.Trust.Value.UntrustedObjects = []doctor.UntrustedObject{{Kind: "function", Name: "public.abs(text)", Owner: "analyst", Shadows: true}}
 		})},
 		{"database.encoding", broken, "LATIN1, not UTF8", database(func(d *doctor.Database) { d.Server.Value.Encoding = "LATIN1" })},
 		{"database.encoding", broken, "client_encoding = SQL_ASCII", database(func(d *doctor.Database) { d.Server.Value.ClientEncoding = "SQL_ASCII" })},
@@ -273,7 +276,7 @@ func TestJudgement(t *testing.T) {
 		{"clock.database", warned, "behind", database(func(d *doctor.Database) { d.Clock.Value.Ahead = -2 * time.Second })},
 		{"clock.database", broken, "ahead of", database(func(d *doctor.Database) { d.Clock.Value.Ahead = 6 * time.Second })},
 		{"clock.database", doctor.OK, "", database(func(d *doctor.Database) {
-			d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Within: 5 * time.Second}
+			d.Clock.Value = doctor.Clock{Ahead: 6 * time.Second, Uncertainty: 5 * time.Second}
 		})},
 		{"clock.service", broken, "behind", public(func(p *doctor.Public) { p.Clock.Value.Ahead = -6 * time.Second })},
 		{"service.answers", broken, "no such host", public(func(p *doctor.Public) { p.Err = errors.New("no such host") })},
@@ -313,16 +316,17 @@ func TestWhatWasNotAskedForIsSkipped(t *testing.T) {
 		require.Equal(t, doctor.Skipped, f.Result, "%+v", f)
 		require.NotEmpty(t, f.Found)
 	}
+
 	require.False(t, r.Summary.Reached)
 
 	facts := healthy()
 	facts.database = doctor.Database{Err: errors.New("away")}
-	facts.outside = doctor.Outside{Public: &doctor.Public{Err: errors.New("away")}, Ops: &doctor.Ops{Err: errors.New("away")}}
+	facts.outside = doctor.ServiceFacts{Public: &doctor.Public{Err: errors.New("away")}, Ops: &doctor.Ops{Err: errors.New("away")}}
 	r = examine(settings(), facts)
 	require.False(t, r.Summary.Reached)
-	require.Equal(t, 3, r.Summary.Failed, "what is away is told once for each")
+	require.Equal(t, 3, r.Summary.Failed, "an unreachable part is reported once each")
 	facts.outside.Public.Untrusted = true
-	require.True(t, examine(settings(), facts).Summary.Reached, "who shows a certificate answers")
+	require.True(t, examine(settings(), facts).Summary.Reached, "a server that shows a certificate answers")
 }
 
 func TestTextsOfStrangersSteerNoTerminal(t *testing.T) {
@@ -348,7 +352,7 @@ func TestTextForPeople(t *testing.T) {
 	var text strings.Builder
 	require.NoError(t, r.WriteText(&text))
 	require.Regexp(t, `(?m)^  failed   database\.fsync +fsync is off\n +-> Set fsync = on`, text.String())
-	require.Regexp(t, `(?m)^upkeep\n  ok       upkeep\.dead_rows +no table has many$`, text.String())
+	require.Regexp(t, `(?m)^upkeep\n  ok       upkeep\.dead_rows +no table has many dead rows$`, text.String())
 	require.Contains(t, text.String(), "0 warnings, 1 failed, 0 skipped\n")
 
 	encoded, err := json.Marshal(r)
@@ -357,7 +361,7 @@ func TestTextForPeople(t *testing.T) {
 	require.Contains(t, string(encoded), `"failed":1,"skipped":0,"reached":true}`)
 }
 
-// TestDocs holds the table of docs/doctor.md against the checks. With -update it
+// TestDocs compares the table of docs/doctor.md with the checks. With -update it
 // rewrites the table.
 func TestDocs(t *testing.T) {
 	t.Parallel()
@@ -370,8 +374,9 @@ func TestDocs(t *testing.T) {
 	table, after, isThere := strings.Cut(rest, end)
 	require.True(t, isThere, "docs/doctor.md has no line %q after that", end)
 	if flag.Lookup("update").Value.String() == "true" {
-		table = doctor.Markdown()
+		table = doctor.RenderMarkdown()
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+table+end+after), 0o644))
 	}
-	require.Equal(t, doctor.Markdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
+
+	require.Equal(t, doctor.RenderMarkdown(), table, "go test ./internal/doctor -run TestDocs -update rewrites the table")
 }

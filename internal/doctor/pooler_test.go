@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A pooler that does not let the service work is a failure with a remedy, and not two dozen
-// warnings, or none.
+// A pooler under which the service cannot work is one failure with a remedy, not two dozen
+// warnings, and not nothing.
 func TestAPoolerInTheWrongMode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -19,11 +19,11 @@ func TestAPoolerInTheWrongMode(t *testing.T) {
 		result doctor.Result
 		says   string
 	}{
-		"startup parameters refused":      {pgtest.BouncerRefusesParameters, false, doctor.Failed, "database.pooler is none, and a pooler refuses"},
-		"startup parameters ignored":      {pgtest.BouncerIgnoresParameters, false, doctor.Failed, "ignores the timeouts"},
-		"as it has to be":                 {pgtest.BouncerRefusesParameters, true, doctor.OK, "transactions work"},
-		"statement mode":                  {pgtest.BouncerInStatementMode, true, doctor.Failed, "PgBouncer is in statement mode"},
-		"statement mode, none told of it": {pgtest.BouncerInStatementMode, false, doctor.Failed, "PgBouncer is in statement mode"},
+		"startup parameters refused": {pgtest.BouncerRejectsParameters, false, doctor.Failed, "database.pooler is none, and a pooler rejects"},
+		"startup parameters ignored": {pgtest.BouncerIgnoresParameters, false, doctor.Failed, "ignores the timeouts"},
+		"as it has to be":            {pgtest.BouncerRejectsParameters, true, doctor.OK, "transactions work"},
+		"statement mode":             {pgtest.BouncerInStatementMode, true, doctor.Failed, "PgBouncer is in statement mode"},
+		"statement mode, not given":  {pgtest.BouncerInStatementMode, false, doctor.Failed, "PgBouncer is in statement mode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,7 +42,7 @@ func TestAPoolerInTheWrongMode(t *testing.T) {
 	}
 }
 
-// What others added to our tables, and can refuse rows, is named.
+// Objects that were added to the service's tables and can reject rows are reported.
 func TestAdditionsToOurTables(t *testing.T) {
 	t.Parallel()
 	next := partition("event", 1)

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-func (f *facts) indexes() verdict {
-	return given(f.db.Schema, func(s Schema) verdict {
-		return given(f.db.Indexes, func(there []Index) verdict {
-			return f.promised("indexes", s.Indexes, missingIndexes(s.Indexes, there, f.db.Tables.Value))
+func (f *facts) checkIndexes() assessment {
+	return assessFact(f.db.Schema, func(s Schema) assessment {
+		return assessFact(f.db.Indexes, func(there []Index) assessment {
+			return f.checkPromised("indexes", s.Indexes, missingIndexes(s.Indexes, there, f.db.Tables.Value))
 		})
 	})
 }
 
 // missingIndexes names the promised indexes that are missing or not valid, on the
-// tables and on the partitions, whose indexes have names of their own.
+// tables and on the partitions. Indexes of partitions have their own names.
 func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []string) {
 	for _, p := range promised {
 		at := slices.IndexFunc(there, func(i Index) bool { return i.Table == p.Table && i.Name == p.Name })
@@ -23,14 +23,17 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 			wrong = append(wrong, p.Name+" on "+p.Table+" is missing")
 			continue
 		}
+
 		if !there[at].Valid {
 			wrong = append(wrong, p.Name+" on "+p.Table+" is not valid")
 		}
+
 		for _, t := range tables {
 			if t.Parent != p.Table {
 				continue
 			}
-			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Of == p.Name })
+
+			part := slices.IndexFunc(there, func(i Index) bool { return i.Table == t.Name && i.Parent == p.Name })
 			switch {
 			case part < 0:
 				wrong = append(wrong, p.Name+" is missing on "+t.Name)
@@ -39,19 +42,20 @@ func missingIndexes(promised []Name, there []Index, tables []Table) (wrong []str
 			}
 		}
 	}
+
 	return wrong
 }
 
-func (f *facts) constraints() verdict {
-	return given(f.db.Schema, func(s Schema) verdict {
-		return given(f.db.Constraints, func(there []Constraint) verdict {
-			return f.promised("constraints", s.Constraints, missingConstraints(s, there, f.db.Tables.Value))
+func (f *facts) checkConstraints() assessment {
+	return assessFact(f.db.Schema, func(s Schema) assessment {
+		return assessFact(f.db.Constraints, func(there []Constraint) assessment {
+			return f.checkPromised("constraints", s.Constraints, missingConstraints(s, there, f.db.Tables.Value))
 		})
 	})
 }
 
-// missingConstraints does the same for constraints. Those that an index stands behind
-// have another name on a partition, and are found by their index.
+// missingConstraints does the same for constraints. A constraint that is based on an index
+// has another name on a partition, where missingIndexes finds its index.
 func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []string) {
 	look := func(table, name string) {
 		at := slices.IndexFunc(there, func(c Constraint) bool { return c.Table == table && c.Name == name })
@@ -70,50 +74,56 @@ func missingConstraints(s Schema, there []Constraint, tables []Table) (wrong []s
 			}
 		}
 	}
+
 	return wrong
 }
 
-func (f *facts) promised(what string, promised []Name, wrong []string) verdict {
+func (f *facts) checkPromised(kind string, promised []Name, wrong []string) assessment {
 	switch {
-	case len(wrong) > 0 && f.ahead():
-		return warning(list(wrong)).but("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
+	case len(wrong) > 0 && f.schemaAhead():
+		return warning(joinNames(wrong)).withAdvice("The schema is newer than this build, which may no longer need it: run the doctor of the newer release.")
 	case len(wrong) > 0:
-		return failed(list(wrong))
+		return failed(joinNames(wrong))
 	}
-	return ok(fmt.Sprintf("all %d %s are there and valid", len(promised), what))
+
+	return ok(fmt.Sprintf("all %d %s exist and are valid", len(promised), kind))
 }
 
-func (f *facts) invalidIndexes() verdict {
-	return given(f.db.Indexes, func(there []Index) verdict {
+func (f *facts) checkInvalidIndexes() assessment {
+	return assessFact(f.db.Indexes, func(there []Index) assessment {
 		var left []string
 		for _, i := range there {
-			promised := slices.Contains(f.db.Schema.Value.Indexes, Name{i.Table, i.Name}) || i.Of != ""
+			promised := slices.Contains(f.db.Schema.Value.Indexes, Name{i.Table, i.Name}) || i.Parent != ""
 			if !i.Valid && !promised {
 				left = append(left, i.Name+" on "+i.Table)
 			}
 		}
+
 		if len(left) > 0 {
-			return warning(list(left))
+			return warning(joinNames(left))
 		}
-		return ok("there is none")
+
+		return ok("there are none")
 	})
 }
 
-// month is the first moment of a month, so many months from that of a time, in UTC.
-func month(at time.Time, later int) time.Time {
+// monthStart returns the first moment of the month that is later months after the month of
+// at, in UTC.
+func monthStart(at time.Time, later int) time.Time {
 	return time.Date(at.UTC().Year(), at.UTC().Month()+time.Month(later), 1, 0, 0, 0, 0, time.UTC)
 }
 
-func (f *facts) partitions() verdict {
-	return given(f.db.Server, func(s Server) verdict {
-		return given(f.db.Partitions, func(there []Partition) verdict {
+func (f *facts) checkPartitions() assessment {
+	return assessFact(f.db.Server, func(s Server) assessment {
+		return assessFact(f.db.Partitions, func(there []Partition) assessment {
 			if len(there) == 0 {
-				return warning("there is none yet").but("The first start of the service makes them.")
+				return warning("there are none yet").withAdvice("The first start of the service creates them.")
 			}
+
 			var urgent, later []string
 			for _, table := range []string{"event", "rejection"} {
 				for _, m := range missingMonths(table, there, s.Now) {
-					name := fmt.Sprintf("%s of %s", table, month(s.Now, m).Format("2006-01"))
+					name := fmt.Sprintf("%s of %s", table, monthStart(s.Now, m).Format("2006-01"))
 					if m <= 1 {
 						urgent = append(urgent, name)
 					} else {
@@ -121,24 +131,26 @@ func (f *facts) partitions() verdict {
 					}
 				}
 			}
+
 			switch {
 			case len(urgent) > 0:
-				return failed("missing: " + list(append(urgent, later...)))
+				return failed("missing: " + joinNames(append(urgent, later...)))
 			case len(later) > 0:
-				return warning("missing: " + list(later))
+				return warning("missing: " + joinNames(later))
 			}
-			return ok(fmt.Sprintf("%d partitions; this month's and the next two are there", len(there)))
+
+			return ok(fmt.Sprintf("%d partitions, including this month's and the next two", len(there)))
 		})
 	})
 }
 
-// missingMonths returns the months that have no partition, counted from that of now,
-// up to the last that has one, and the second from now at least.
+// missingMonths returns the months without a partition, counted from the month of now, up
+// to the last month with a partition, and at least up to the second month from now.
 func missingMonths(table string, there []Partition, now time.Time) (missing []int) {
 	const ahead, horizon = 2, 24
 	covered := func(m int) bool {
 		return slices.ContainsFunc(there, func(p Partition) bool {
-			return p.Table == table && !p.Default && !p.Detaching && !p.From.After(month(now, m)) && !p.To.Before(month(now, m+1))
+			return p.Table == table && !p.Default && !p.Detaching && !p.From.After(monthStart(now, m)) && !p.To.Before(monthStart(now, m+1))
 		})
 	}
 	last := ahead
@@ -147,72 +159,81 @@ func missingMonths(table string, there []Partition, now time.Time) (missing []in
 			last = m
 		}
 	}
+
 	for m := 0; m <= last; m++ {
 		if !covered(m) {
 			missing = append(missing, m)
 		}
 	}
+
 	return missing
 }
 
-func (f *facts) detached() verdict {
-	return given(f.db.Partitions, func(there []Partition) verdict {
-		return given(f.db.Detached, func(left []Detached) verdict {
+func (f *facts) checkDetached() assessment {
+	return assessFact(f.db.Partitions, func(there []Partition) assessment {
+		return assessFact(f.db.Detached, func(left []Detached) assessment {
 			var found []string
 			for _, p := range there {
 				if p.Detaching {
 					found = append(found, p.Name+" is half detached")
 				}
 			}
+
 			for _, t := range left {
 				if t.Marked {
-					found = append(found, t.Name+" is detached and was not dropped")
+					found = append(found, t.Name+" is detached but not dropped")
 				}
 			}
+
 			if len(found) > 0 {
-				return warning(list(found))
+				return warning(joinNames(found))
 			}
-			return ok("none is left")
+
+			return ok("there are none")
 		})
 	})
 }
 
-func (f *facts) unattached() verdict {
-	return given(f.db.Detached, func(left []Detached) verdict {
+func (f *facts) checkUnattached() assessment {
+	return assessFact(f.db.Detached, func(left []Detached) assessment {
 		var found []string
 		for _, t := range left {
 			switch {
 			case t.Marked:
 			case t.Month:
-				found = append(found, t.Name+" looks like a partition of "+t.Table+" and is none; no partition can be made under its name, so that what belongs to its month cannot be stored")
+				found = append(found, t.Name+" has the name of a partition of "+t.Table+" but is not one; the partition cannot be created, so events of its month cannot be stored")
 			default:
-				found = append(found, t.Name+" looks like a partition that retention set aside, and this database knows nothing of it")
+				found = append(found, t.Name+" looks like a partition that retention set aside, but this database has no record of it")
 			}
 		}
+
 		if len(found) > 0 {
-			return warning(list(found))
+			return warning(joinNames(found))
 		}
-		return ok("there is none")
+
+		return ok("there are none")
 	})
 }
 
-func (f *facts) foreignPartitions() verdict {
-	return given(f.db.Partitions, func(there []Partition) verdict {
+func (f *facts) checkForeignPartitions() assessment {
+	return assessFact(f.db.Partitions, func(there []Partition) assessment {
 		var defaults, others []string
 		for _, p := range there {
 			switch {
 			case p.Default:
 				defaults = append(defaults, p.Name+" is a default partition")
 			case !p.Month:
-				others = append(others, p.Name+" was not made by the service")
+				others = append(others, p.Name+" was not created by the service")
 			}
 		}
+
 		switch {
 		case len(defaults) > 0:
-			return failed(list(append(defaults, others...)))
+			return failed(joinNames(append(defaults, others...)))
 		case len(others) > 0:
-			return warning(list(others))
+			return warning(joinNames(others))
 		}
-		return ok("there is none")
+
+		return ok("there are none")
 	})
 }

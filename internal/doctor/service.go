@@ -7,57 +7,60 @@ import (
 	"time"
 )
 
-func (f *facts) databaseClock() verdict {
-	return given(f.db.Clock, func(c Clock) verdict { return f.clock("the database's", c) })
+func (f *facts) checkDatabaseClock() assessment {
+	return assessFact(f.db.Clock, func(c Clock) assessment { return f.checkClock("the database's", c) })
 }
 
-func (f *facts) serviceClock() verdict {
-	return given(f.outside.Public.Clock, func(c Clock) verdict { return f.clock("the service's", c) })
+func (f *facts) checkServiceClock() assessment {
+	return assessFact(f.service.Public.Clock, func(c Clock) assessment { return f.checkClock("the service's", c) })
 }
 
-// clock judges what is certain of a difference.
-func (f *facts) clock(whose string, c Clock) verdict {
+// checkClock assesses the part of a difference that is certain.
+func (f *facts) checkClock(owner string, c Clock) assessment {
 	const most = time.Second
-	off := max(c.Ahead.Abs()-c.Within, 0)
+	off := max(c.Ahead.Abs()-c.Uncertainty, 0)
 	direction := "ahead of"
 	if c.Ahead < 0 {
 		direction = "behind"
 	}
-	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", whose, span(c.Ahead.Abs()), direction, span(c.Within))
+
+	found := fmt.Sprintf("%s clock is %s %s this machine's, give or take %s", owner, formatDuration(c.Ahead.Abs()), direction, formatDuration(c.Uncertainty))
 	switch {
 	case off > max(f.MaxAhead, most):
 		return failed(found)
 	case off > most:
 		return warning(found)
 	}
+
 	return ok(found)
 }
 
-func (f *facts) answers() verdict {
+func (f *facts) checkAnswers() assessment {
 	const slow = time.Second
-	p := f.outside.Public
+	p := f.service.Public
 	switch {
 	case p == nil:
-		return skipped("no service is named: give --url, or set THEEYE_URL")
+		return skipped("no service is given: give --url, or set THEEYE_URL")
 	case p.Untrusted:
 		return failed("its certificate is not trusted: see service.certificate")
 	case p.Err != nil:
 		return failed(p.URL + ": " + p.Err.Error())
 	case p.Status != http.StatusOK || !p.Limits:
-		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye does", p.URL, p.Status))
+		return failed(fmt.Sprintf("%s answers /v1/limits with %d, and not as The Eye would", p.URL, p.Status))
 	case p.Took > slow:
-		return warning(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took))).
-			but("The answer needs no database: see whether the service lacks processor time, or what stands in front of it is slow.")
+		return warning(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took))).
+			withAdvice("The answer needs no database: check whether the service lacks processor time, or whether a proxy in front is slow.")
 	}
-	return ok(fmt.Sprintf("%s answers after %s", p.URL, span(p.Took)))
+
+	return ok(fmt.Sprintf("%s answers after %s", p.URL, formatDuration(p.Took)))
 }
 
-func (f *facts) certificate() verdict {
+func (f *facts) checkCertificate() assessment {
 	const soon = 14 * 24 * time.Hour
-	p := f.outside.Public
+	p := f.service.Public
 	switch {
 	case p == nil:
-		return skipped("no service is named: give --url, or set THEEYE_URL")
+		return skipped("no service is given: give --url, or set THEEYE_URL")
 	case p.Untrusted:
 		return failed(p.Err.Error())
 	case p.Err != nil:
@@ -65,24 +68,26 @@ func (f *facts) certificate() verdict {
 	case p.Expires.IsZero():
 		return skipped("the URL is not https")
 	case p.Expires.Sub(p.Now) < soon:
-		return warning("it ends at " + p.Expires.UTC().Format(time.RFC3339))
+		return warning("it expires at " + p.Expires.UTC().Format(time.RFC3339))
 	}
-	return ok("it is good until " + p.Expires.UTC().Format(time.RFC3339))
+
+	return ok("it is valid until " + p.Expires.UTC().Format(time.RFC3339))
 }
 
-func (f *facts) requestID() verdict {
-	if f.outside.Public.RequestID {
-		return ok("it arrives")
+func (f *facts) checkRequestID() assessment {
+	if f.service.Public.RequestID {
+		return ok("answers have it")
 	}
-	return warning("it does not arrive")
+
+	return warning("answers do not have it")
 }
 
-func (f *facts) opsHidden() verdict {
+func (f *facts) checkOpsHidden() assessment {
 	var open, odd []string
-	for _, e := range f.outside.Public.Hidden {
+	for _, e := range f.service.Public.Hidden {
 		switch {
 		case e.Err != nil:
-			odd = append(odd, e.Path+" could not be asked for: "+e.Err.Error())
+			odd = append(odd, e.Path+" could not be probed: "+e.Err.Error())
 		case e.Status == http.StatusNotFound || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		case e.Status < http.StatusMultipleChoices || e.Status == http.StatusServiceUnavailable && e.Path == "/readyz":
 			open = append(open, e.Path)
@@ -90,65 +95,73 @@ func (f *facts) opsHidden() verdict {
 			odd = append(odd, fmt.Sprintf("%s is answered with %d", e.Path, e.Status))
 		}
 	}
+
 	switch {
 	case len(open) > 0:
-		return failed("everybody can see " + list(open))
+		return failed("publicly reachable: " + joinNames(open))
 	case len(odd) > 0:
-		return warning(list(odd))
+		return warning(joinNames(odd))
 	}
-	return ok("they are not there")
+
+	return ok("they are not reachable")
 }
 
-func (f *facts) live() verdict {
-	o := f.outside.Ops
+func (f *facts) checkLive() assessment {
+	o := f.service.Ops
 	switch {
 	case o == nil:
-		return skipped("no second port is named: give --ops-url, or set THEEYE_OPS_URL")
+		return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL")
 	case o.Err != nil:
 		return failed(o.URL + ": " + o.Err.Error())
 	case o.Live != http.StatusOK:
 		return failed(fmt.Sprintf("%s answers /livez with %d", o.URL, o.Live))
 	}
+
 	return ok(o.URL + " is alive")
 }
 
-func (f *facts) ready() verdict {
-	return given(f.outside.Ops.Ready, func(r Readiness) verdict {
+func (f *facts) checkReady() assessment {
+	return assessFact(f.service.Ops.Ready, func(r Readiness) assessment {
 		var texts []string
 		for _, c := range r.Failed {
 			text := c.Name
 			if c.Detail != "" {
 				text += ": " + c.Detail
 			}
+
 			texts = append(texts, text)
 		}
+
 		switch {
 		case r.Status != http.StatusOK:
-			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, list(texts)), "; "))
+			return failed(strings.TrimSuffix(fmt.Sprintf("/readyz answers with %d; %s", r.Status, joinNames(texts)), "; "))
 		case len(texts) > 0:
-			return warning("it is ready, but " + list(texts))
+			return warning("it is ready, but " + joinNames(texts))
 		}
+
 		return ok("it is ready, and every check succeeds")
 	})
 }
 
-func (f *facts) profiles() verdict {
-	return given(f.outside.Ops.Profiles, func(status int) verdict {
+func (f *facts) checkProfiles() assessment {
+	return assessFact(f.service.Ops.Profiles, func(status int) assessment {
 		if status == http.StatusOK {
 			return warning("/debug/pprof/ is served")
 		}
+
 		return ok("they are not served")
 	})
 }
 
-func (f *facts) build() verdict {
-	return given(f.outside.Ops.Version, func(version string) verdict {
+func (f *facts) checkBuild() assessment {
+	return assessFact(f.service.Ops.Version, func(version string) assessment {
 		switch version {
 		case "":
-			return skipped("the service does not tell its version")
+			return skipped("the service does not report its version")
 		case f.Version:
 			return ok("both are " + version)
 		}
-		return warning(fmt.Sprintf("the service is %s, this is %s", version, f.Version))
+
+		return warning(fmt.Sprintf("the service is %s, this program is %s", version, f.Version))
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// Whoever reads a remedy pastes it.
+// Operators paste the remedies, so they have to work.
 func TestRemediesNameTheStatementAndWhoRunsIt(t *testing.T) {
 	t.Parallel()
 	t.Run("public of the superuser", func(t *testing.T) {
@@ -17,9 +17,9 @@ func TestRemediesNameTheStatementAndWhoRunsIt(t *testing.T) {
 			{Kind: "schema", Name: "public", Owner: "postgres", Privilege: "CREATE"},
 		}}
 		require.Equal(t, []string{
-			"everybody may create in the schema public, and the schema belongs to postgres: run as that role " +
+			"every role may create objects in the schema public, and the schema belongs to postgres: run as that role " +
 				"`grant create on schema public to eye; revoke create on schema public from public`",
-		}, trust.Remedies())
+		}, trust.ListRemedies())
 	})
 	t.Run("roles with odd names", func(t *testing.T) {
 		t.Parallel()
@@ -29,18 +29,18 @@ func TestRemediesNameTheStatementAndWhoRunsIt(t *testing.T) {
 			{Kind: "database", Name: "eye", Owner: "dba", Privilege: "TEMPORARY"},
 		}}
 		require.Equal(t, []string{
-			"everybody may create in the schema public, and the schema belongs to eye: run as that role `revoke create on schema public from public`",
+			"every role may create objects in the schema public, and the schema belongs to eye: run as that role `revoke create on schema public from public`",
 			"the role Bob\"s may create schemas in the database my-eye, and the database belongs to dba: run as that role `revoke create on database \"my-eye\" from \"Bob\"\"s\"`",
-			"everybody may make temporary tables in the database eye, and the database belongs to dba: run as that role `revoke temporary on database eye from public`",
-		}, trust.Remedies())
+			"every role may create temporary tables in the database eye, and the database belongs to dba: run as that role `revoke temporary on database eye from public`",
+		}, trust.ListRemedies())
 	})
 	t.Run("an owner without the right", func(t *testing.T) {
 		t.Parallel()
 		trust := doctor.Trust{Owner: "eye", Schema: "public", SchemaOwner: "postgres"}
 		require.Equal(t, []string{
-			"eye owns the tables, may not create in the schema public and so makes no partitions; the schema belongs to postgres: run as that role `grant create on schema public to eye`",
-		}, trust.Remedies())
+			"eye owns the tables but may not create objects in the schema public, so no partitions can be created; the schema belongs to postgres: run as that role `grant create on schema public to eye`",
+		}, trust.ListRemedies())
 	})
-	p := doctor.Planted{Kind: "operator", Name: "public.=(oid,regclass)", Owner: "analyst", Shadows: true}
-	require.Equal(t, "the operator public.=(oid,regclass) belongs to analyst and can be run in the place of what the service means: look at what it does, then drop it or move it to another schema", p.Remedy())
+	p := doctor.UntrustedObject{Kind: "operator", Name: "public.=(oid,regclass)", Owner: "analyst", Shadows: true}
+	require.Equal(t, "the operator public.=(oid,regclass) belongs to analyst and may run in place of the object that the service uses: find out what it does, then drop it or move it to another schema", p.DescribeRemedy())
 }

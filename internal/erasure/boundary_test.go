@@ -18,7 +18,7 @@ func TestAsksForOtherThingsDiffer(t *testing.T) {
 	t.Parallel()
 	one, two := uuid.New(), uuid.New()
 	jane, joe := erasure.Value{Path: "user.id", Text: "jane"}, erasure.Value{Path: "user.id", Text: "joe"}
-	asks := []erasure.Ask{
+	asks := []erasure.Request{
 		{SessionIDs: []uuid.UUID{one}},
 		{SessionIDs: []uuid.UUID{two}},
 		{SessionIDs: []uuid.UUID{one, two}},
@@ -29,7 +29,7 @@ func TestAsksForOtherThingsDiffer(t *testing.T) {
 	}
 	seen := map[[32]byte]int{}
 	for i := range asks {
-		require.NoError(t, asks[i].Check())
+		require.NoError(t, asks[i].Validate())
 		before, again := seen[asks[i].Digest()]
 		require.False(t, again, "ask %d looks like ask %d", i, before)
 		seen[asks[i].Digest()] = i
@@ -50,8 +50,8 @@ func TestReceiptsOfTheSamePersonDiffer(t *testing.T) {
 func TestValuesAreWordsOfATextThatIsNotJSON(t *testing.T) {
 	t.Parallel()
 	fits := func(value, raw string) bool {
-		m := erasure.NewMatcher(nil, []erasure.Wanted{{Steps: []string{"user", "id"}, Texts: []string{value}}})
-		return m.Fits([]byte(raw))
+		m := erasure.NewMatcher(nil, []erasure.SearchValue{{Steps: []string{"user", "id"}, Texts: []string{value}}})
+		return m.MatchesText([]byte(raw))
 	}
 	for what, test := range map[string][2]string{
 		"behind a longer word":        {"8612", `order 86123, user 8612`},
@@ -74,7 +74,7 @@ func TestValuesAreWordsOfATextThatIsNotJSON(t *testing.T) {
 // refused event may hide it by mistake.
 func TestValuesAreFoundBelowArraysAndTexts(t *testing.T) {
 	t.Parallel()
-	m := erasure.NewMatcher(nil, []erasure.Wanted{{Steps: []string{"tags", "1"}, Texts: []string{"8612"}}})
+	m := erasure.NewMatcher(nil, []erasure.SearchValue{{Steps: []string{"tags", "1"}, Texts: []string{"8612"}}})
 	const value = `{"tags":["1","8612"]}`
 	quoted := func(text string) string {
 		return `{"data":"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"}`
@@ -88,13 +88,13 @@ func TestValuesAreFoundBelowArraysAndTexts(t *testing.T) {
 		"an index as a name":            `{"tags":{"1":"8612"}}`,
 		"in one of several JSON values": `[1] ` + value,
 	} {
-		require.True(t, m.Fits([]byte(raw)), what)
+		require.True(t, m.MatchesText([]byte(raw)), what)
 	}
 	for what, raw := range map[string]string{
 		"at another index":         `{"tags":["8612","1"]}`,
 		"a text, written as float": `{"tags":["1","8612.0"]}`,
 	} {
-		require.False(t, m.Fits([]byte(raw)), what)
+		require.False(t, m.MatchesText([]byte(raw)), what)
 	}
 }
 
@@ -102,8 +102,8 @@ func TestIDsOfATextAreNamedOnceAndBounded(t *testing.T) {
 	t.Parallel()
 	one, two, three := uuid.New(), uuid.New(), uuid.New()
 	raw := []byte(one.String() + " " + strings.ToUpper(one.String()) + " " + two.String() + " " + three.String())
-	require.Equal(t, []uuid.UUID{one, two, three}, erasure.IDsIn(raw, 10))
-	require.Equal(t, []uuid.UUID{one, two}, erasure.IDsIn(raw, 2))
+	require.Equal(t, []uuid.UUID{one, two, three}, erasure.FindIDs(raw, 10))
+	require.Equal(t, []uuid.UUID{one, two}, erasure.FindIDs(raw, 2))
 }
 
 // An erasure begins when it is asked for, and not at the next look for what others left.
@@ -112,13 +112,13 @@ func TestAnErasureBeginsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		e, _ := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		defer e.Stop()
 		synctest.Wait()
-		begun, err := e.Begin(t.Context(), sized(1))
+		begun, err := e.BeginErasure(t.Context(), sized(1))
 		require.NoError(t, err)
 		synctest.Wait()
-		found, err := e.Find(t.Context(), begun.ID)
+		found, err := e.FindErasure(t.Context(), begun.ID)
 		require.NoError(t, err)
 		require.Equal(t, erasure.Running, state(found))
 	})
@@ -131,9 +131,9 @@ func TestAStoppedWorkerGivesBackWithoutItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		e, logs := newEraser(f, nil)
-		e.Start()
+		e.Start(t.Context())
 		defer e.Stop()
-		_, err := e.Begin(t.Context(), sized(1000))
+		_, err := e.BeginErasure(t.Context(), sized(1000))
 		require.NoError(t, err)
 		<-time.After(500 * time.Millisecond)
 		e.Stop()

@@ -1,6 +1,6 @@
-// Package erasure owns erasures: of whole sessions, and of all events and errors whose
-// payload holds certain values. An erasure is a job that is kept in the store. Once it
-// was begun it is finished, by whichever replica finds it unfinished, after crashes and
-// without the client that asked for it. The package says what an erasure is, which raw
-// texts of refused events it covers, and who works on it; the store takes the steps.
+// Package erasure owns erasures: of whole sessions, and of all events and rejections
+// whose payload holds certain values. An erasure is a job in the store. Once it has
+// begun, it is finished by any replica that finds it unfinished, after crashes and
+// without the client that requested it. The package defines the erasures, the raw texts
+// of rejections that they cover, and the workers; the store runs the steps.
 package erasure

@@ -1,51 +1,42 @@
 package erasure
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// Observe makes erasures metrics of a meter. It is called once.
-func (e *Eraser) Observe(meter metric.Meter) error {
-	t := &e.tally
-	_, unfinished := meter.Int64ObservableGauge("theeye.erasures.unfinished", metric.WithUnit("{erasure}"),
-		metric.WithDescription("Erasures that were begun, on any replica, and are not finished"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			if seen := t.backlog.Load(); seen != nil {
-				o.Observe(seen.Unfinished)
+// RegisterMetrics registers the metrics of erasures with a meter. It is called once.
+func (e *Eraser) RegisterMetrics(meter metric.Meter) error {
+	c := &e.counters
+	set := instrument.NewSet(meter)
+
+	set.AddGaugeIfKnown("theeye.erasures.unfinished", "{erasure}",
+		"Unfinished erasures, on any replica",
+		func() (int64, bool) {
+			seen := c.backlog.Load()
+			if seen == nil {
+				return 0, false
 			}
-			return nil
-		}))
-	_, oldest := meter.Float64ObservableGauge("theeye.erasures.oldest_unfinished.age", metric.WithUnit("s"),
-		metric.WithDescription("How long ago the oldest unfinished erasure was asked for; 0 when all are finished"),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			seen := t.backlog.Load()
-			switch {
-			case seen == nil:
-			case seen.Unfinished == 0:
-				o.Observe(0)
-			default:
-				o.Observe((seen.Oldest + e.deps.Now().Sub(seen.at)).Seconds())
+
+			return seen.Unfinished, true
+		})
+	set.AddSecondsIfKnown("theeye.erasures.oldest_unfinished.age",
+		"Age of the oldest unfinished erasure; 0 when all are finished",
+		func() (time.Duration, bool) {
+			seen := c.backlog.Load()
+			if seen == nil || seen.Unfinished == 0 {
+				return 0, seen != nil
 			}
-			return nil
-		}))
-	_, finished := meter.Int64ObservableCounter("theeye.erasures.finished", metric.WithUnit("{erasure}"),
-		metric.WithDescription("Erasures that this replica finished"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.finished.Load())
-			return nil
-		}))
-	_, failed := meter.Int64ObservableCounter("theeye.erasures.failed.steps", metric.WithUnit("{step}"),
-		metric.WithDescription("Steps of erasures that failed on this replica and are tried again"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.failed.Load())
-			return nil
-		}))
-	if err := errors.Join(unfinished, oldest, finished, failed); err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+
+			return seen.Oldest + e.deps.Now().Sub(seen.at), true
+		})
+	set.AddCounter("theeye.erasures.finished", "{erasure}",
+		"Erasures that this replica finished", c.finished.Load)
+	set.AddCounter("theeye.erasures.failed.steps", "{step}",
+		"Steps of erasures that failed on this replica; they are retried", c.failed.Load)
+
+	return set.Err()
 }

@@ -7,48 +7,50 @@ import (
 	"github.com/google/uuid"
 )
 
-// Store keeps erasures and takes their steps. The postgres package implements it. It may
-// be used by several replicas at once.
+// Store stores erasures and runs their steps. The postgres package implements it.
+// Several replicas may use it at once.
 type Store interface {
-	// Begin keeps an erasure that was asked for, or returns the one that was asked for in
-	// the same words and is not finished.
-	Begin(ctx context.Context, ask Ask) (Erasure, error)
-	// Find returns one, or a NotFound fault.
-	Find(ctx context.Context, id uuid.UUID) (Erasure, error)
-	// Claim takes an unfinished erasure that nobody works on, the one that has waited
-	// longest for its turn, or the one that is named: until the lease ends, nobody else
-	// gets it. It returns nil where there is none.
-	Claim(ctx context.Context, lease time.Duration, only uuid.NullUUID) (Task, error)
-	// Backlog tells what is unfinished.
-	Backlog(ctx context.Context) (Backlog, error)
+	// BeginErasure stores a requested erasure, or returns the unfinished erasure of an
+	// equal request.
+	BeginErasure(ctx context.Context, request Request) (Erasure, error)
+	// FindErasure returns an erasure, or a NotFound fault.
+	FindErasure(ctx context.Context, id uuid.UUID) (Erasure, error)
+	// ClaimErasure claims an unfinished erasure that no worker has claimed, the one
+	// that has waited longest for its turn, or the one that is named: until the lease
+	// ends, no other worker gets it. It returns nil if there is none.
+	ClaimErasure(ctx context.Context, lease time.Duration, only uuid.NullUUID) (Task, error)
+	// ReadBacklog returns the backlog of unfinished erasures.
+	ReadBacklog(ctx context.Context) (Backlog, error)
 }
 
 // Task is a claimed erasure. It is used by one goroutine.
 type Task interface {
-	// Erasure tells how far it is.
+	// Erasure returns the erasure with its progress.
 	Erasure() Erasure
-	// Step takes one step, which is a transaction of bounded size and renews the lease.
-	Step(ctx context.Context) (Outcome, error)
-	// Release gives the erasure back before the lease ends.
-	Release(ctx context.Context) error
+	// RunStep runs one step, which is a transaction of bounded size and renews the
+	// lease.
+	RunStep(ctx context.Context) (Outcome, error)
+	// ReleaseLease releases the erasure before the lease ends.
+	ReleaseLease(ctx context.Context) error
 }
 
-// Outcome is what there is to do after a step.
+// Outcome is the action to take after a step.
 type Outcome int
 
 // The outcomes.
 const (
-	// More: the next step.
+	// More: run the next step.
 	More Outcome = iota
-	// Done: nothing, it is finished.
+	// Done: nothing, the erasure is finished.
 	Done
-	// Later: nothing yet. The task is given back, and free when the time has come.
+	// Later: nothing yet. The task is released, and can be claimed when its time has
+	// come.
 	Later
 )
 
-// Backlog is what is unfinished.
+// Backlog counts the unfinished erasures.
 type Backlog struct {
 	Unfinished int64
-	// Oldest is how long ago the oldest was asked for; zero where there is none.
+	// Oldest is the age of the oldest request; zero if there is none.
 	Oldest time.Duration
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// The members that the service adds to the events that it gives back.
+// The members that the service adds to the events that it returns.
 const (
 	memberSequence    = "sequence"
 	memberReceivedAt  = "received_at"
@@ -24,42 +24,46 @@ type Member struct {
 	Text []byte
 }
 
-// addedField reads a member that the service adds. Only who knows what is stored can tell
-// whether it is right.
-func (s *scanner) addedField(e *Envelope) bool {
-	name, found, start := string(s.names[len(s.names)-1]), s.found, s.pos
-	ok := s.value()
+// readOnlyField reads a member that the service adds. Only a comparison with the stored event
+// can show whether it is right.
+func (s *scanner) readOnlyField(e *Envelope) bool {
+	name := string(s.names[len(s.names)-1])
+	found := s.found
+	start := s.pos
+	ok := s.readValue()
 	if ok && s.found == found {
-		e.Added = append(e.Added, Member{name, s.text[start:s.pos]})
+		e.ReadOnly = append(e.ReadOnly, Member{name, s.text[start:s.pos]})
 	}
+
 	return ok
 }
 
-// RefuseChanged refuses an event that was given back with a member that differs from
-// what the service added to the stored event.
-func (e *Envelope) RefuseChanged(stored *Stored) {
-	for _, m := range e.Added {
-		if !stored.has(m) {
-			e.Refuse(fault.CodeReadOnlyField, "/"+m.Name,
+// RejectChanged rejects an event that was sent back with a member that differs from the one that
+// the service added to the stored event.
+func (e *Envelope) RejectChanged(stored *Stored) {
+	for _, m := range e.ReadOnly {
+		if !stored.hasMember(m) {
+			e.Reject(fault.CodeReadOnlyField, "/"+m.Name,
 				m.Name+" is set by the service and is not what is stored with this event; leave it out, or send it as it was read")
 		}
 	}
 }
 
-// RefuseImport refuses an event that was given back by a service that is not this one, or
-// that is not stored any more: nothing is stored that its members could be held against.
-func (e *Envelope) RefuseImport() {
-	if len(e.Added) == 0 {
+// RejectImport rejects an event with members of another service, or of an event that is no
+// longer stored: there is no stored event to compare them with.
+func (e *Envelope) RejectImport() {
+	if len(e.ReadOnly) == 0 {
 		return
 	}
-	name := e.Added[0].Name
-	e.Refuse(fault.CodeImportUnsupported, "/"+name,
+
+	name := e.ReadOnly[0].Name
+	e.Reject(fault.CodeImportUnsupported, "/"+name,
 		name+" is set by the service, which holds no event with this event_id; events cannot be imported with it: leave it out to have this stored as a new event")
 }
 
-// has tells whether a member that was sent says what the service would say. What the
-// service leaves out may be sent as null.
-func (e *Stored) has(m Member) bool {
+// hasMember reports whether a member that was sent agrees with the service's own value. A member
+// that the service leaves out may be sent as null.
+func (e *Stored) hasMember(m Member) bool {
 	const null = "null"
 	want := null
 	switch m.Name {
@@ -70,6 +74,7 @@ func (e *Stored) has(m Member) bool {
 		if json.Unmarshal(m.Text, &text) != nil {
 			return false
 		}
+
 		at, ok := ParseTimestamp(text)
 		return ok && at.Equal(e.ReceivedAt)
 	case memberApplication:
@@ -84,5 +89,6 @@ func (e *Stored) has(m Member) bool {
 			want = string(e.Violations)
 		}
 	}
-	return bytes.Equal(Canonical(m.Text), Canonical([]byte(want)))
+
+	return bytes.Equal(Canonicalize(m.Text), Canonicalize([]byte(want)))
 }

@@ -21,7 +21,7 @@ func TestBodiesThatCannotBeTakenApart(t *testing.T) {
 		{"", fault.CodeInvalidJSON, ""},
 		{" \t\r\n", fault.CodeInvalidJSON, ""},
 		{"\x00", fault.CodeInvalidJSON, ""},
-		{"\ufeff" + good, fault.CodeInvalidJSON, ""}, // whoever reads a body skips its byte order mark
+		{"\ufeff" + good, fault.CodeInvalidJSON, ""}, // the reader of a body skips its byte order mark
 		{"\xff\xfe{\x00}\x00", fault.CodeInvalidJSON, ""},
 		{"event", fault.CodeInvalidJSON, ""},
 		{"tru", fault.CodeInvalidJSON, ""},
@@ -66,8 +66,9 @@ func TestTextBehindAnEvent(t *testing.T) {
 	for _, behind := range []string{good, "\n" + good, "x", "}", ",", "null", "\x00", "\v", "\u00a0", "\ufeff", "\xff"} {
 		e := parse(t, " "+good+behind)
 		require.Equal(t, []string{" trailing_text"}, found(e), "%q", behind)
-		require.Equal(t, " "+good+behind, string(e.Raw), "what is kept is the whole text")
+		require.Equal(t, " "+good+behind, string(e.Raw), "the whole text is kept")
 	}
+
 	require.Equal(t, []string{"/name missing_field", " trailing_text"}, judge(t, text(members{"name": ""})+"x"))
 }
 
@@ -78,6 +79,7 @@ func TestEmptyBatches(t *testing.T) {
 		_, _, err := event.ParseJSON([]byte(body), &rules, now())
 		require.True(t, fault.Is(err, fault.CodeEmptyBatch), body)
 	}
+
 	for _, body := range []string{"", "\n", "\r\n\r\n", " \t\n "} {
 		_, err := event.ParseNDJSON([]byte(body), &rules, now())
 		require.True(t, fault.Is(err, fault.CodeEmptyBatch), "%q", body)
@@ -97,7 +99,7 @@ func TestSizeOfABatch(t *testing.T) {
 	require.Equal(t, fault.TooLarge, f.Kind)
 	require.Equal(t, fault.CodeBatchTooLarge, f.Code)
 	_, _, err = event.ParseJSON([]byte("["+list(1000, ",")+",?"), &rules, now())
-	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "what lies behind the limit is not read")
+	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "text beyond the limit is not read")
 
 	lines, err := event.ParseNDJSON([]byte(list(1000, "\n\n")+"\n\n"), &rules, now())
 	require.NoError(t, err)
@@ -106,7 +108,7 @@ func TestSizeOfABatch(t *testing.T) {
 	require.True(t, fault.Is(err, fault.CodeBatchTooLarge))
 }
 
-// poisons are events that are refused alone, with the code that tells why.
+// poisons are events that are rejected alone, with the code of the reason.
 func poisons() map[string]fault.Code {
 	return map[string]fault.Code{
 		"null": fault.CodeInvalidType, "[]": fault.CodeInvalidType, "[" + text(nil) + "]": fault.CodeInvalidType, "1e999": fault.CodeInvalidType,
@@ -128,6 +130,7 @@ func TestPoisonIsRefusedAlone(t *testing.T) {
 			for i := range texts {
 				texts[i] = withData(`"neighbour"`)
 			}
+
 			texts[at] = poison
 			batch := parseBatch(t, "[ "+strings.Join(texts, " ,\n")+" ]")
 			lines, err := event.ParseNDJSON([]byte(strings.Join(texts, "\n")), &rules, now())
@@ -138,6 +141,7 @@ func TestPoisonIsRefusedAlone(t *testing.T) {
 					require.Equal(t, i != at, got[i].Accepted(), "%.60s", poison)
 					require.Equal(t, texts[i], string(got[i].Raw))
 				}
+
 				require.Equal(t, code, got[at].Violations[0].Code, "%.60s", poison)
 				require.Zero(t, got[(at+1)%n].Known&event.FieldID)
 			}
@@ -179,8 +183,10 @@ func TestNDJSON(t *testing.T) {
 			for _, v := range e.Violations {
 				codes = append(codes, string(v.Code))
 			}
+
 			got = append(got, strings.Join(codes, " "))
 		}
+
 		require.Equal(t, want, got, "%q", body)
 	}
 }
@@ -191,6 +197,7 @@ func TestCheckObject(t *testing.T) {
 	for _, good := range []string{`{}`, ` {"data":{"a":null},"name":1} `, `{"a":` + nested(31) + `}`} {
 		require.NoError(t, event.CheckObject([]byte(good), &rules), good)
 	}
+
 	for text, want := range map[string]string{
 		``: " invalid_type", `[]`: " invalid_type", `null`: " invalid_type", `"{}"`: " invalid_type", "\ufeff{}": " invalid_type",
 		`{`: " invalid_json", `{"a":}`: " invalid_json", `{"a":1,}`: " invalid_json", `{"a":"` + "\n" + `"}`: " invalid_json",

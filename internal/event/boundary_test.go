@@ -92,7 +92,7 @@ func TestTheVersionOfTheTypeIsHeldAgainstTheStoredEvent(t *testing.T) {
 	for sent, same := range map[string]bool{"3": true, "3.0": true, "4": false, "null": false, `"3"`: false} {
 		e := parse(t, `{"event_type_version":`+sent+`,`+text(members{"event_id": `"` + uuid.NewString() + `"`})[1:])
 		require.True(t, e.Accepted())
-		e.RefuseChanged(&event.Stored{TypeVersion: &version})
+		e.RejectChanged(&event.Stored{TypeVersion: &version})
 		require.Equal(t, same, e.Accepted(), sent)
 	}
 }

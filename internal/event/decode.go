@@ -12,34 +12,39 @@ import (
 // uuidLength is the length of a UUID's text form (RFC 9562).
 const uuidLength = 36
 
-// envelope reads one event at the current position and judges it. It returns
-// false on a syntax error; the envelope then holds what was read before it, and no text.
-func (s *scanner) envelope(now time.Time) (Envelope, bool) {
-	s.violations, s.found = nil, 0
+// readEnvelope reads one event at the current position and validates it. It returns false on a
+// syntax error; the envelope then holds the fields before the error, and no text.
+func (s *scanner) readEnvelope(now time.Time) (Envelope, bool) {
+	s.violations = nil
+	s.found = 0
 	s.path = s.path[:0]
 	s.names = s.names[:0]
 	s.current = Envelope{}
 	e := &s.current
 	s.start = s.pos
+
 	var ok bool
 	if s.peek() == '{' {
-		ok = s.members((*scanner).eventMember)
-	} else if ok = s.value(); ok {
-		s.violations = nil // what lies inside something that is no event does not matter
+		ok = s.readMembers((*scanner).eventMember)
+	} else if ok = s.readValue(); ok {
+		s.violations = nil // violations inside a value that is not an event do not matter
 		s.report(fault.CodeInvalidType, "an event is a JSON object")
 	}
+
 	if !ok {
 		e.Violations = s.violations
 		return *e, false
 	}
+
 	e.Raw = s.text[s.start:s.pos]
-	if size := s.size(e.Raw); size > s.rules.EventBytes {
+	if size := s.countedSize(e.Raw); size > s.rules.EventBytes {
 		s.violations = nil
 		s.report(fault.CodeEventTooLarge, "the event has %d bytes; at most %d are allowed", size, s.rules.EventBytes)
 	} else if e.Raw[0] == '{' {
-		s.required(e)
-		s.judgeTime(e, now)
+		s.checkRequired(e)
+		s.checkTime(e, now)
 	}
+
 	e.Violations = s.violations
 	return *e, true
 }
@@ -61,24 +66,28 @@ func (s *scanner) eventMember() bool {
 	case "data":
 		return s.dataField(e)
 	case memberSequence, memberReceivedAt, memberApplication, memberTypeVersion, memberViolations:
-		return s.addedField(e)
+		return s.readOnlyField(e)
 	}
+
 	s.report(fault.CodeUnknownField, "no such member; an event has session_id, category, name, data, timestamp and event_id")
-	return s.value()
+	return s.readValue()
 }
 
-// textField reads a member that has to be a string. read is false when it was not, or
-// held what no string may hold: then that was reported.
+// textField reads a member that has to be a string. read is false if it was not a string, or
+// held characters that no string may hold; either was then reported.
 func (s *scanner) textField(member string) (content []byte, read, ok bool) {
-	before, found := len(s.violations), s.found
+	before := len(s.violations)
+	found := s.found
 	if s.peek() == '"' {
-		content, ok = s.str()
+		content, ok = s.readString()
 		return content, ok && s.found == found, ok
 	}
-	if ok = s.value(); ok {
+
+	if ok = s.readValue(); ok {
 		s.violations = s.violations[:before]
 		s.report(fault.CodeInvalidType, "%s is a string", member)
 	}
+
 	return nil, false, ok
 }
 
@@ -87,6 +96,7 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 	if !read {
 		return ok
 	}
+
 	id, err := uuid.ParseBytes(content)
 	switch {
 	case err != nil || len(content) != uuidLength:
@@ -96,6 +106,7 @@ func (s *scanner) uuidField(e *Envelope, field Fields, member string, into *uuid
 		s.report(fault.CodeNilUUID, "%s is the nil UUID, which names nothing; make a random one (UUIDv4 or UUIDv7)", member)
 		return true
 	}
+
 	*into = id
 	e.Known |= field
 	return true
@@ -106,10 +117,12 @@ func (s *scanner) nameField(e *Envelope, field Fields, member string, into *stri
 	if !read {
 		return ok
 	}
+
 	if n := utf8.RuneCount(content); n < 1 || n > MaxNameLength {
 		s.report(fault.CodeInvalidLength, "%s has %d characters; 1 to %d are allowed", member, n, MaxNameLength)
 		return true
 	}
+
 	*into = string(content)
 	e.Known |= field
 	return true
@@ -120,6 +133,7 @@ func (s *scanner) timestampField(e *Envelope) bool {
 	if !read {
 		return ok
 	}
+
 	at, valid := ParseTimestamp(string(content))
 	switch {
 	case !valid && LacksZone(string(content)):
@@ -130,15 +144,18 @@ func (s *scanner) timestampField(e *Envelope) bool {
 			"timestamp is a time such as 2021-01-01T09:15:27.243860Z (RFC 3339) or 2021-01-01 09:15:27.243860 (read as UTC)")
 		return true
 	}
+
 	e.Event.Timestamp = at
 	e.Known |= FieldTimestamp
 	return true
 }
 
 func (s *scanner) dataField(e *Envelope) bool {
-	before, found, start := len(s.violations), s.found, s.pos
+	before := len(s.violations)
+	found := s.found
+	start := s.pos
 	isObject := s.peek() == '{'
-	ok := s.value()
+	ok := s.readValue()
 	switch {
 	case !ok:
 	case !isObject:
@@ -146,18 +163,21 @@ func (s *scanner) dataField(e *Envelope) bool {
 		s.report(fault.CodeInvalidType, "data is a JSON object; send {} when there is nothing to say")
 	case s.found == found:
 		e.Event.Data = s.text[start:s.pos]
+		e.DataAt = start - s.start
 		e.Known |= FieldData
 	}
+
 	return ok
 }
 
-// required reports the members that are missing. A member that was sent and
-// refused for another reason has been reported already.
-func (s *scanner) required(e *Envelope) {
+// checkRequired reports the missing members. A member that was sent and rejected for another
+// reason has already been reported.
+func (s *scanner) checkRequired(e *Envelope) {
 	const needed = FieldSessionID | FieldCategory | FieldName | FieldData | FieldTimestamp
 	if e.Known&needed == needed {
 		return
 	}
+
 	members := []struct {
 		field Fields
 		name  string
@@ -169,29 +189,33 @@ func (s *scanner) required(e *Envelope) {
 		{FieldTimestamp, "timestamp"},
 	}
 	for _, m := range members {
-		if !e.Has(m.field) && !s.reported("/"+m.name) {
+		if !e.Has(m.field) && !s.hasReported("/"+m.name) {
 			s.reportAt(m.name, fault.CodeMissingField, "%s is required", m.name)
 		}
 	}
 }
 
-// reported tells whether something at the pointer or below it was reported.
-func (s *scanner) reported(pointer string) bool {
+// hasReported reports whether a violation at the pointer or below it was reported.
+func (s *scanner) hasReported(pointer string) bool {
 	for _, v := range s.violations {
 		if v.Pointer == pointer || (len(v.Pointer) > len(pointer) && v.Pointer[:len(pointer)+1] == pointer+"/") {
 			return true
 		}
 	}
+
 	return false
 }
 
-// judgeTime refuses timestamps outside the window in which events are kept. Times
-// are compared, for the difference of two can be too long for a duration.
-func (s *scanner) judgeTime(e *Envelope, now time.Time) {
+// checkTime rejects timestamps outside the window in which events are stored. It compares times,
+// because the difference of two can be too long for a duration.
+func (s *scanner) checkTime(e *Envelope, now time.Time) {
 	if !e.Has(FieldTimestamp) {
 		return
 	}
-	at, ahead, age := e.Event.Timestamp, s.rules.MaxAhead, s.rules.MaxAge
+
+	at := e.Event.Timestamp
+	ahead := s.rules.MaxAhead
+	age := s.rules.MaxAge
 	if at.After(now.Add(ahead)) {
 		s.reportAt("timestamp", fault.CodeTimestampInFuture,
 			"timestamp lies %d s in the future; at most %.0f s are allowed: check the clock of the sender", secondsBetween(now, at), ahead.Seconds())
@@ -202,12 +226,13 @@ func (s *scanner) judgeTime(e *Envelope, now time.Time) {
 	}
 }
 
-// secondsBetween returns the seconds from one time to a later one, rounded up so that a
-// limit is never reported as kept when it was not. A duration holds no more than 292 years.
+// secondsBetween returns the seconds from one time to a later one, rounded up so that an
+// exceeded limit never looks kept. A duration holds no more than 292 years.
 func secondsBetween(earlier, later time.Time) int64 {
 	n := later.Unix() - earlier.Unix()
 	if later.Nanosecond() > earlier.Nanosecond() {
 		n++
 	}
+
 	return n
 }

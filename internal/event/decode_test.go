@@ -47,6 +47,7 @@ func TestMissingMembers(t *testing.T) {
 	for _, name := range []string{"session_id", "category", "name", "data", "timestamp"} {
 		require.Equal(t, []string{"/" + name + " missing_field"}, judge(t, text(members{name: ""})))
 	}
+
 	require.Equal(t, []string{
 		"/session_id missing_field", "/category missing_field", "/name missing_field", "/data missing_field", "/timestamp missing_field",
 	}, judge(t, `{}`))
@@ -61,6 +62,7 @@ func TestMembersOfTheWrongType(t *testing.T) {
 			if (name == "data" && isObject) || (name != "data" && isString) {
 				continue
 			}
+
 			require.Equal(t, []string{"/" + name + " invalid_type"}, judge(t, text(members{name: value})), "%s: %s", name, value)
 		}
 	}
@@ -78,6 +80,7 @@ func TestRepeatedMembers(t *testing.T) {
 		escaped := strings.TrimSuffix(once, "}") + fmt.Sprintf(`,"\u%04X%s":%s}`, name[0], name[1:], value)
 		require.Equal(t, []string{"/" + name + " duplicate_member"}, judge(t, escaped))
 	}
+
 	wrongAgain := strings.TrimSuffix(text(nil), "}") + `,"category":1}`
 	require.Equal(t, []string{"/category duplicate_member", "/category invalid_type"}, judge(t, wrongAgain))
 }
@@ -93,6 +96,7 @@ func TestUnknownMembers(t *testing.T) {
 	for name, pointer := range tests {
 		require.Equal(t, []string{pointer + " unknown_field"}, judge(t, text(members{name: `{"a":[1]}`})), name)
 	}
+
 	unknownTwice := strings.TrimSuffix(text(nil), "}") + `,"":1,"":2}`
 	require.Equal(t, []string{"/ unknown_field", "/ duplicate_member", "/ unknown_field"}, judge(t, unknownTwice))
 }
@@ -119,8 +123,10 @@ func TestUUIDForms(t *testing.T) {
 			if member == "event_id" {
 				got = e.Event.ID
 			}
+
 			require.Equal(t, want, got.String())
 		}
+
 		for _, sent := range bad {
 			e := parse(t, text(members{member: `"` + strings.ToValidUTF8(sent, "") + `"`}))
 			require.Equal(t, []string{"/" + member + " invalid_uuid"}, found(e), sent)
@@ -188,10 +194,11 @@ func TestWindowOfTimestamps(t *testing.T) {
 	for name, test := range tests {
 		e := parse(t, text(members{"timestamp": `"` + event.FormatTimestamp(test.at) + `"`}))
 		require.Equal(t, test.want, found(e), name)
-		require.True(t, e.Event.Timestamp.Equal(test.at), "it is known even when it is refused")
+		require.True(t, e.Event.Timestamp.Equal(test.at), "the time is known even when it is rejected")
 	}
+
 	nanos := parse(t, text(members{"timestamp": `"2026-01-01T00:00:05.000000999Z"`}))
-	require.Empty(t, nanos.Violations, "what is cut does not count")
+	require.Empty(t, nanos.Violations, "truncated digits do not count")
 	before := parse(t, text(members{"timestamp": `"0001-01-01T00:00:00+23:59"`}))
 	require.Equal(t, []string{"/timestamp timestamp_too_old"}, found(before))
 }
@@ -205,7 +212,7 @@ func TestDetailsOfTheWindow(t *testing.T) {
 	require.Contains(t, detail("2026-01-01T01:00:00Z"), "lies 3600 s in the future")
 	require.Contains(t, detail("2015-12-31T00:00:00Z"), "lies 3654 days in the past; at most 3650 days are allowed")
 	require.Contains(t, detail("2016-01-03T23:59:59.999999Z"), "lies 3651 days in the past; at most 3650 days are allowed")
-	// No duration of Go holds these: it ends after 292 years.
+	// These exceed Go's durations, which end after 292 years.
 	require.Contains(t, detail("9999-12-31T00:00:00Z"), "lies 251634988800 s in the future")
 	require.Contains(t, detail("0001-01-01T00:00:00Z"), "lies 739616 days in the past")
 }

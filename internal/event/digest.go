@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Digest names the content of an event: two events with equal digests say the
-// same, whatever the order of members and the way numbers are written (1e2 and
-// 100.0 are equal, as they are in Postgres' jsonb). The ID is not part of it.
+// Digest identifies the content of an event: two events with equal digests have the same
+// content, whatever the order of members and the notation of numbers (1e2 and 100.0 are equal,
+// as in Postgres' jsonb). The ID is not part of it.
 type Digest [sha256.Size]byte
 
 // Digest computes the digest of an event that the decoder accepted.
@@ -21,23 +21,25 @@ func (e *Event) Digest() Digest {
 	b.Write(e.SessionID[:])
 	b.WriteString(strconv.FormatInt(e.Timestamp.UnixMicro(), 10))
 	for _, text := range []string{e.Category, e.Name} {
-		b.WriteByte(0) // no name holds a NUL, so that no two pairs of names run together
+		b.WriteByte(0) // no name holds a NUL, so two pairs of names cannot be confused
 		b.WriteString(text)
 	}
+
 	b.WriteByte(0)
-	b.Write(Canonical(e.Data))
+	b.Write(Canonicalize(e.Data))
 	return sha256.Sum256(b.Bytes())
 }
 
-// Canonical renders valid JSON with sorted members and numbers in one form, so
-// that equal documents have equal bytes. Text that is not JSON is returned as it is.
-func Canonical(text []byte) []byte {
+// Canonicalize renders valid JSON with sorted members and numbers in one notation, so that equal
+// documents have equal bytes. Text that is not JSON is returned unchanged.
+func Canonicalize(text []byte) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var document any
 	if decoder.Decode(&document) != nil {
 		return text
 	}
+
 	return appendCanonical(nil, document)
 }
 
@@ -48,6 +50,7 @@ func appendCanonical(b []byte, value any) []byte {
 		for name := range v {
 			names = append(names, name)
 		}
+
 		slices.Sort(names)
 		b = append(b, '{')
 		for _, name := range names {
@@ -56,6 +59,7 @@ func appendCanonical(b []byte, value any) []byte {
 			b = appendCanonical(b, v[name])
 			b = append(b, ',')
 		}
+
 		return append(b, '}')
 	case []any:
 		b = append(b, '[')
@@ -63,6 +67,7 @@ func appendCanonical(b []byte, value any) []byte {
 			b = appendCanonical(b, element)
 			b = append(b, ',')
 		}
+
 		return append(b, ']')
 	case json.Number:
 		return append(b, canonicalNumber(string(v))...)
@@ -75,8 +80,8 @@ func appendCanonical(b []byte, value any) []byte {
 	}
 }
 
-// canonicalNumber writes a JSON number as its significant digits and a power of
-// ten: 12.50, 1250e-2 and 1.25E1 all become 125e-1.
+// canonicalNumber writes a JSON number as its significant digits and a power of ten: 12.50,
+// 1250e-2 and 1.25E1 all become 125e-1.
 func canonicalNumber(text string) string {
 	text, negative := strings.CutPrefix(text, "-")
 	mantissa, exponentText, _ := strings.Cut(strings.ToLower(text), "e")
@@ -89,13 +94,15 @@ func canonicalNumber(text string) string {
 	if trimmed == "" {
 		return "0"
 	}
+
 	if negative {
 		trimmed = "-" + trimmed
 	}
+
 	return trimmed + "e" + strconv.Itoa(exponent)
 }
 
-// ETag names this version of a stored event, as a strong entity tag (RFC 9110).
+// ETag returns a strong entity tag (RFC 9110) of this version of a stored event.
 func (e *Stored) ETag() string {
 	b := bytes.Join([][]byte{
 		e.ID[:], e.SessionID[:], []byte(e.Category), []byte(e.Name), e.Data,

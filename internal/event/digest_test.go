@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// meanings are texts of data, those of one row saying the same.
+// meanings are texts of data; those of one row have the same content.
 func meanings() [][]string {
 	return [][]string{
 		{`{}`, ` { } `},
@@ -33,7 +33,7 @@ func meanings() [][]string {
 		{`{"a":1}`},
 		{`{"a":"é😀/\"\\\n"}`, `{"a":"\u00e9\ud83d\ude00\/\u0022\u005c\u000a"}`, `{"\u0061":"\u00E9\uD83D\uDE00/\"\\\n"}`},
 		{`{"a":"e\u0301"}`},
-		{`{"a":"\u00e9"}`}, // looks alike, is not alike
+		{`{"a":"\u00e9"}`}, // looks the same, is not the same
 		{`{"a":"\\u0000"}`},
 		{`{"a":"u0000"}`},
 		{`{"a":"\ufffd"}`},
@@ -81,12 +81,12 @@ func TestCanonicalTellsMeaningsApart(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, same := range meanings() {
-		want := string(event.Canonical([]byte(same[0])))
+		want := string(event.Canonicalize([]byte(same[0])))
 		require.NotContains(t, seen, want, same[0])
 		seen[want] = same[0]
 		for _, other := range same {
 			require.Empty(t, judge(t, text(members{"data": other})))
-			require.Equal(t, want, string(event.Canonical([]byte(other))), other)
+			require.Equal(t, want, string(event.Canonicalize([]byte(other))), other)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func TestCanonicalTellsMeaningsApart(t *testing.T) {
 func TestCanonicalOfWhatIsNotJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `{`, `{"a":}`, "\xff", `nothing`} {
-		require.Equal(t, text, string(event.Canonical([]byte(text))))
+		require.Equal(t, text, string(event.Canonicalize([]byte(text))))
 	}
 }
 
@@ -118,6 +118,7 @@ func TestDigest(t *testing.T) {
 	} {
 		require.Equal(t, base.Digest(), changed(change), name)
 	}
+
 	digests := map[event.Digest]string{base.Digest(): "nothing"}
 	for name, change := range map[string]func(e *event.Event){
 		"session":         func(e *event.Event) { e.SessionID[15]++ },

@@ -17,49 +17,51 @@ const (
 	FieldTimestamp
 )
 
-// Envelope is one event as it was sent, with what the decoder made of it.
+// Envelope is one event as it was sent, with the results of the decoder.
 type Envelope struct {
 	// Raw is the text as sent. It shares memory with the request's body.
 	Raw []byte
-	// Event holds what could be read; Known tells which of its fields are set.
+	// Event holds the fields that could be read, and Known is their set.
 	Event Event
-	// Violations say why it was refused. None: Event is whole but for an ID that
-	// the client may leave to the service.
+	Known Fields
+	// DataAt is where the text of Event.Data begins in Raw.
+	DataAt int
+	// ReadOnly are the members that the service adds to the events that it returns, as they
+	// were sent: their sender has read a stored event, and is not sending a new one.
+	ReadOnly []Member
+	// Violations are the reasons for a rejection. If there are none, Event is complete except
+	// for an ID, which the client may leave to the service.
 	Violations []fault.Violation
-	// Observed is what an event type that only observes has to object to; it is stored
+	// Observed are the violations of an event type that only observes; they are stored
 	// with the event.
 	Observed []fault.Violation
-	// Added are the members that the service adds to the events that it gives back, as they
-	// were sent: who has them read an event that is stored, and is not sending a new one.
-	Added []Member
-	// TypeVersion is the version of the event type that judged it; 0 when there is none.
+	// TypeVersion is the version of the event type that validated it; 0 when there is none.
 	TypeVersion int32
-	Known       Fields
-	// Unparted tells that Raw is a body as a whole, which could not be taken apart into events.
-	Unparted bool
-	// Unchanged tells that the stored event says the same, so that its type is not asked
-	// again: it may ask for something else by now.
+	// IsWholeBody means that Raw is a body that could not be taken apart into events.
+	IsWholeBody bool
+	// Unchanged means that the stored event says the same, so that it is not validated by its
+	// type again, which may have changed.
 	Unchanged bool
-	// Withheld tells that Raw is not to be kept: it may hold what must not be.
+	// Withheld means that Raw must not be kept: it may hold what has to be redacted.
 	Withheld bool
 }
 
-// Accepted tells whether the event kept every rule.
+// Accepted reports whether the event complies with every rule.
 func (e *Envelope) Accepted() bool { return len(e.Violations) == 0 }
 
-// Has tells whether a field could be read.
+// Has reports whether a field could be read.
 func (e *Envelope) Has(f Fields) bool { return e.Known&f != 0 }
 
-// refuseMalformed refuses an event that is not JSON for that reason alone: what was found
+// rejectMalformed rejects an event that is not JSON for that reason alone: violations found
 // before reading ended may follow from it.
-func (e *Envelope) refuseMalformed(detail string) {
+func (e *Envelope) rejectMalformed(detail string) {
 	e.Violations = nil
-	e.Refuse(fault.CodeMalformedEvent, "", detail)
+	e.Reject(fault.CodeMalformedEvent, "", detail)
 }
 
-// Refuse adds a reason to refuse the event. Where there are MaxViolations already,
-// it takes the place of the last.
-func (e *Envelope) Refuse(code fault.Code, pointer, detail string) {
+// Reject adds a reason to reject the event. If there are MaxViolations already, it replaces the
+// last.
+func (e *Envelope) Reject(code fault.Code, pointer, detail string) {
 	e.Violations = e.Violations[:min(len(e.Violations), MaxViolations-1)]
 	e.Violations = append(e.Violations, fault.Violation{Pointer: pointer, Code: code, Detail: detail})
 }

@@ -1,4 +1,4 @@
 package event
 
-// ShortNumber returns the shortest text of a number.
+// ShortNumber returns the shortest notation of a number.
 func ShortNumber(text string) string { return string(shortNumber([]byte(text))) }

@@ -33,8 +33,10 @@ func FuzzParse(f *testing.F) {
 			if fault.Is(err, fault.CodeInvalidJSON) || fault.Is(err, fault.CodeTrailingText) {
 				require.False(t, json.Valid(body))
 			}
+
 			return
 		}
+
 		require.NotEmpty(t, envelopes)
 		for i := range envelopes {
 			checkEnvelope(t, &envelopes[i])
@@ -50,7 +52,7 @@ func checkFault(t *testing.T, err error) {
 	require.NotEmpty(t, f.Detail)
 }
 
-// checkEnvelope holds what is true of any envelope.
+// checkEnvelope checks the properties of every envelope.
 func checkEnvelope(t *testing.T, e *event.Envelope) {
 	t.Helper()
 	require.LessOrEqual(t, len(e.Violations), event.MaxViolations)
@@ -60,11 +62,13 @@ func checkEnvelope(t *testing.T, e *event.Envelope) {
 			requireStorable(t, text)
 			require.LessOrEqual(t, len(text), 1024)
 		}
+
 		if v.Code == fault.CodeInvalidJSON || v.Code == fault.CodeTrailingText || v.Code == fault.CodeMalformedEvent {
 			require.False(t, json.Valid(e.Raw))
 		}
 	}
-	requireStorable(t, e.Event.Category) // of refused events, too: it is kept with them
+
+	requireStorable(t, e.Event.Category) // of rejected events, too: it is stored with them
 	requireStorable(t, e.Event.Name)
 	if e.Accepted() {
 		checkAccepted(t, e)
@@ -76,7 +80,7 @@ func requireStorable(t *testing.T, text string) {
 	require.True(t, utf8.ValidString(text) && !strings.Contains(text, "\x00"), "%q", text)
 }
 
-// checkAccepted compares an accepted event with what encoding/json makes of it.
+// checkAccepted compares an accepted event with the result of encoding/json.
 func checkAccepted(t *testing.T, e *event.Envelope) {
 	t.Helper()
 	requireNoDuplicates(t, e.Raw)
@@ -100,16 +104,18 @@ func checkAccepted(t *testing.T, e *event.Envelope) {
 		require.NoError(t, json.Unmarshal(id, &want))
 		require.Equal(t, want, e.Event.ID)
 	}
-	for _, m := range e.Added {
+
+	for _, m := range e.ReadOnly {
 		require.Equal(t, string(members[m.Name]), string(m.Text))
 		delete(members, m.Name)
 	}
+
 	require.Empty(t, slices.DeleteFunc(names(members), func(name string) bool {
 		return slices.Contains([]string{"session_id", "category", "name", "data", "timestamp", "event_id"}, name)
 	}), "nothing is dropped in silence")
 }
 
-// withRaw gives data the type that encoding/json gives it.
+// withRaw gives data the type that encoding/json returns.
 func withRaw(e event.Event) event.Event {
 	e.Data = json.RawMessage(e.Data)
 	return e
@@ -119,6 +125,7 @@ func names(members map[string]json.RawMessage) (list []string) {
 	for name := range members {
 		list = append(list, name)
 	}
+
 	return list
 }
 
@@ -139,8 +146,10 @@ func requireNoDuplicates(t *testing.T, text []byte) {
 				require.False(t, seen[name], "%s is there twice", name)
 				seen[name] = true
 			}
+
 			check()
 		}
+
 		if opening != 0 {
 			_, err = decoder.Token()
 			require.NoError(t, err)
@@ -158,6 +167,7 @@ func FuzzBatch(f *testing.F) {
 		if json.Unmarshal(body, &elements) != nil || len(elements) == 0 || len(elements) > rules.BatchEvents {
 			return
 		}
+
 		envelopes, single, err := event.ParseJSON(body, &rules, now())
 		require.NoError(t, err)
 		require.False(t, single)
@@ -186,6 +196,7 @@ func FuzzParseNDJSON(f *testing.F) {
 			checkFault(t, err)
 			return
 		}
+
 		require.NoError(t, err)
 		require.Len(t, envelopes, len(lines))
 		for i, line := range lines {
@@ -201,14 +212,15 @@ func FuzzParseNDJSON(f *testing.F) {
 	})
 }
 
-// requireSameVerdict compares two envelopes but for places in the text. What is not JSON
-// has another code where it stands alone, and there may be others before it.
+// requireSameVerdict compares two envelopes except for positions in the text. An event that is
+// not JSON has another code where it stands alone, and there may be others before it.
 func requireSameVerdict(t *testing.T, a, b event.Envelope) {
 	t.Helper()
 	codes := found(a)
 	if slices.Contains(codes, " invalid_json") {
 		codes = []string{" malformed_event"}
 	}
+
 	require.Equal(t, codes, found(b))
 	require.Equal(t, a.Event, b.Event)
 	require.Equal(t, a.Known, b.Known)
@@ -223,17 +235,20 @@ func FuzzParseTimestamp(f *testing.F) {
 			require.True(t, at.IsZero())
 			return
 		}
+
 		again, ok := event.ParseTimestamp(event.FormatTimestamp(at))
-		require.True(t, at.Year() < 1 || (ok && again.Equal(at)), "what is rendered is read back")
+		require.True(t, at.Year() < 1 || (ok && again.Equal(at)), "a rendered time is read back")
 		upper := strings.ToUpper(text)
 		if len(text) > 10 && text[10] == ' ' {
 			upper = upper[:10] + "T" + upper[11:]
 		}
+
 		if !strings.ContainsAny(upper[10:], "Z+-") {
 			upper += "Z"
 		}
+
 		want, err := time.Parse(time.RFC3339Nano, upper)
-		require.NoError(t, err, "whatever is accepted is RFC 3339 but for the space and the zone")
+		require.NoError(t, err, "every accepted time is RFC 3339 except for the space and the zone")
 		require.Equal(t, want.UTC().Truncate(time.Microsecond), at)
 	})
 }
@@ -243,21 +258,23 @@ func FuzzCanonical(f *testing.F) {
 	for _, same := range meanings() {
 		f.Add([]byte(same[0]), []byte(same[len(same)-1]))
 	}
+
 	rules := event.DefaultRules()
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		if event.CheckObject(a, &rules) != nil {
 			return
 		}
-		canonical := string(event.Canonical(a))
-		require.Equal(t, canonical, string(event.Canonical([]byte(canonical))), "it cannot be made more so")
+
+		canonical := string(event.Canonicalize(a))
+		require.Equal(t, canonical, string(event.Canonicalize([]byte(canonical))), "canonical text does not change")
 		var indented bytes.Buffer
 		require.NoError(t, json.Indent(&indented, a, "\r", "\t "))
-		require.Equal(t, canonical, string(event.Canonical(indented.Bytes())))
+		require.Equal(t, canonical, string(event.Canonicalize(indented.Bytes())))
 		rewritten, err := json.Marshal(decode(t, a))
 		require.NoError(t, err)
-		require.Equal(t, canonical, string(event.Canonical(rewritten)))
+		require.Equal(t, canonical, string(event.Canonicalize(rewritten)))
 		if event.CheckObject(b, &rules) == nil {
-			require.Equal(t, equal(t, decode(t, a), decode(t, b)), canonical == string(event.Canonical(b)))
+			require.Equal(t, equal(t, decode(t, a), decode(t, b)), canonical == string(event.Canonicalize(b)))
 		}
 	})
 }
@@ -279,11 +296,13 @@ func equal(t *testing.T, a, b any) bool {
 		if !ok || len(a) != len(b) {
 			return false
 		}
+
 		for name := range a {
 			if other, ok := b[name]; !ok || !equal(t, a[name], other) {
 				return false
 			}
 		}
+
 		return true
 	case []any:
 		b, ok := b.([]any)
@@ -292,10 +311,12 @@ func equal(t *testing.T, a, b any) bool {
 		b, ok := b.(json.Number)
 		return ok && rational(t, a).Cmp(rational(t, b)) == 0
 	}
+
 	switch b.(type) {
 	case map[string]any, []any, json.Number:
 		return false
 	}
+
 	return a == b
 }
 

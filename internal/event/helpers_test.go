@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// members are the members of an event with their JSON values, to be changed.
+// members are the members of an event with their JSON values, for tests to change.
 type members map[string]string
 
 // text renders a valid event with changes; a member changed to "" is left out.
@@ -31,6 +31,7 @@ func text(changes members) string {
 			parts = append(parts, `"`+name+`":`+all[name])
 		}
 	}
+
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
@@ -40,7 +41,7 @@ func withData(x string) string { return text(members{"data": `{"x":` + x + `}`})
 // now is the service's clock in all tests.
 func now() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// parse judges a text that can be taken apart as one event.
+// parse validates a text that can be read as one event.
 func parse(t testing.TB, body string) event.Envelope {
 	t.Helper()
 	rules := event.DefaultRules()
@@ -51,7 +52,7 @@ func parse(t testing.TB, body string) event.Envelope {
 	return envelopes[0]
 }
 
-// parseBatch judges an array of events that can be taken apart.
+// parseBatch validates an array of events that can be divided.
 func parseBatch(t testing.TB, body string) []event.Envelope {
 	t.Helper()
 	rules := event.DefaultRules()
@@ -67,6 +68,7 @@ func found(e event.Envelope) []string {
 	for _, v := range e.Violations {
 		list = append(list, v.Pointer+" "+string(v.Code))
 	}
+
 	return list
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// What judging costs apart from finding the members: the time, and the canonical
-// form by which payloads are compared.
+// The cost of validation apart from finding the members: the time, and the canonical form by
+// which payloads are compared.
 
 func BenchmarkParseTimestamp(b *testing.B) {
 	for name, text := range map[string]string{
@@ -35,6 +35,6 @@ func BenchmarkCanonical(b *testing.B) {
 	b.SetBytes(int64(len(e.Event.Data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = event.Canonical(e.Event.Data)
+		_ = event.Canonicalize(e.Event.Data)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// nested is an array in an array and so on, n deep.
+// nested returns arrays within one another, n deep.
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
 func TestDepth(t *testing.T) {
@@ -23,7 +23,7 @@ func TestDepth(t *testing.T) {
 	require.Equal(t, []string{"/data/x" + strings.Repeat("/a", 30) + " too_deep"}, judge(t, withData(objects+"{}"+strings.Repeat("}", 30))))
 	require.Empty(t, judge(t, withData("["+nested(29)+","+nested(29)+"]")), "width is not depth")
 	require.Equal(t, []string{"/data/x/1" + strings.Repeat("/0", 29) + " too_deep", "/data/y/0 number_out_of_range"},
-		judge(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading goes on behind it")
+		judge(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading continues after it")
 	require.Equal(t, []string{"/name invalid_type"}, judge(t, text(members{"name": nested(40)})))
 	require.Equal(t, []string{"/x unknown_field", "/x" + strings.Repeat("/0", 31) + " too_deep"}, judge(t, text(members{"x": nested(40)})))
 }
@@ -42,6 +42,7 @@ func TestDeepNestingHurtsNobodyElse(t *testing.T) {
 			if len(deep) > 64<<10-200 {
 				want = fault.CodeEventTooLarge
 			}
+
 			require.Len(t, got[1].Violations, 1)
 			require.Equal(t, want, got[1].Violations[0].Code)
 			require.Equal(t, withData(deep), string(got[1].Raw))
@@ -60,8 +61,9 @@ func TestBracketsBelowTheDepth(t *testing.T) {
 		require.Contains(t, got[0], "too_deep")
 		require.Equal(t, " invalid_json", got[len(got)-1], "%.60s", bad)
 	}
+
 	inside := judge(t, withData(open+`"\u0000]","\ud800"`+strings.Repeat("]", 40)))
-	require.Len(t, inside, 3, "strings are still looked at, for brackets in them do not count")
+	require.Len(t, inside, 3, "strings are still read, because brackets in them do not count")
 }
 
 func TestSizeOfAnEvent(t *testing.T) {
@@ -74,10 +76,10 @@ func TestSizeOfAnEvent(t *testing.T) {
 	require.Len(t, pad(limit), limit)
 	require.Empty(t, judge(t, "  "+pad(limit)+"  "), "space around an event is not its own")
 	require.Equal(t, []string{" event_too_large"}, judge(t, pad(limit+1)))
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "nothing else is told then")
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even what is there twice")
+	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "no other violation is reported then")
+	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even a duplicate member")
 	e := parse(t, pad(limit+1))
-	require.Equal(t, "page", e.Event.Category, "what could be read is known")
+	require.Equal(t, "page", e.Event.Category, "the fields that could be read are known")
 	got := parseBatch(t, "["+pad(limit)+","+pad(limit+1)+","+pad(limit)+"]")
 	require.True(t, got[0].Accepted() && got[2].Accepted())
 	require.Equal(t, []string{" event_too_large"}, found(got[1]))
@@ -98,6 +100,7 @@ func TestLimitsFollowTheRules(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, found(envelopes[0]))
 	}
+
 	_, _, err := event.ParseJSON([]byte("[{},{},{}]"), &rules, now())
 	require.True(t, fault.Is(err, fault.CodeBatchTooLarge))
 	_, err = event.ParseNDJSON([]byte("{}\n{}\n{}"), &rules, now())

@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// malformed are elements of an array that are no JSON, and whose end can be found by
-// strings and brackets.
+// malformed are elements of an array that are not JSON, and whose ends strings and brackets
+// show.
 func malformed() []string {
 	good := text(nil)
 	list := []string{
@@ -27,10 +27,11 @@ func malformed() []string {
 	} {
 		list = append(list, withData(value))
 	}
+
 	return list
 }
 
-// TestMalformedEventsAreRefusedAlone puts text that is not JSON in each place of a batch.
+// TestMalformedEventsAreRefusedAlone puts text that is not JSON in each position of a batch.
 func TestMalformedEventsAreRefusedAlone(t *testing.T) {
 	t.Parallel()
 	const n = 4
@@ -43,8 +44,9 @@ func TestMalformedEventsAreRefusedAlone(t *testing.T) {
 			requireRefusedAlone(t, batch, texts, at)
 			require.Equal(t, " malformed_event", found(batch[at])[len(found(batch[at]))-1], "%q", bad)
 			if bad == "" || strings.Contains(bad, "\n") {
-				continue // which is no line
+				continue // not a line
 			}
+
 			lines, err := event.ParseNDJSON([]byte(strings.Join(texts, "\r\n")), &rules, now())
 			require.NoError(t, err)
 			requireRefusedAlone(t, lines, texts, at)
@@ -60,7 +62,7 @@ func requireRefusedAlone(t *testing.T, got []event.Envelope, texts []string, at 
 	for i := range got {
 		require.Equal(t, i != at, got[i].Accepted(), "%.80q", texts[at])
 		require.Equal(t, texts[i], string(got[i].Raw))
-		require.False(t, got[i].Unparted)
+		require.False(t, got[i].IsWholeBody)
 	}
 }
 
@@ -77,11 +79,13 @@ func TestTrailingCommasOfABatch(t *testing.T) {
 		for _, e := range parseBatch(t, body) {
 			got = append(got, strings.TrimPrefix(strings.Join(found(e), ""), " "))
 		}
+
 		require.Equal(t, want, got, body)
 	}
+
 	rules := event.DefaultRules()
 	_, _, err := event.ParseJSON([]byte("["+strings.Repeat(",", 1000)+"]"), &rules, now())
-	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "what is malformed counts")
+	require.True(t, fault.Is(err, fault.CodeBatchTooLarge), "malformed events count")
 }
 
 func TestMalformedEventsSayWhere(t *testing.T) {
@@ -90,25 +94,27 @@ func TestMalformedEventsSayWhere(t *testing.T) {
 	require.Contains(t, batch[1].Violations[0].Detail, `expected a colon after the member name, found "1" at byte`)
 	require.Contains(t, batch[1].Violations[0].Detail, "(line 3)")
 	require.Contains(t, batch[2].Violations[0].Detail, "(line 5)")
-	require.Len(t, batch[2].Violations, 1, "that its member is unknown is not told")
+	require.Len(t, batch[2].Violations, 1, "its unknown member is not reported")
 	require.Contains(t, batch[3].Violations[0].Detail, "(line 5)")
 }
 
-// TestWhatCannotBeTakenApartIsMarked holds that a body that is refused as a whole says so.
+// TestWhatCannotBeTakenApartIsMarked requires that a body that is rejected as a whole is marked
+// as such.
 func TestWhatCannotBeTakenApartIsMarked(t *testing.T) {
 	t.Parallel()
 	good := text(nil)
 	for body, want := range map[string]bool{good: false, good + good: true, good + "\n" + good: true, `{"a":NaN}`: true, `{"a":1}`: false} {
-		require.Equal(t, want, parse(t, body).Unparted, body)
+		require.Equal(t, want, parse(t, body).IsWholeBody, body)
 	}
 }
 
-// FuzzDamage damages one element of a batch at random: either nobody can tell any more what
-// belongs to whom and all are refused, or every other element keeps its verdict.
+// FuzzDamage damages one element of a batch at random: either the ends of the
+// elements are unknown and all are rejected, or every other element keeps its verdict.
 func FuzzDamage(f *testing.F) {
 	for _, bad := range malformed()[:30] {
 		f.Add([]byte(bad), 2, false)
 	}
+
 	f.Add([]byte(`{"a":"b}`), 1, true)
 	f.Add([]byte(`{"a":[}`), 0, true)
 	f.Add([]byte(withData("NaN")+","+withData("007")), 3, false)
@@ -118,10 +124,12 @@ func FuzzDamage(f *testing.F) {
 		if at = max(0, at%len(neighbours)); len(bad) > 100_000 {
 			return
 		}
+
 		separator := ","
 		if asLines {
 			separator = "\n"
 		}
+
 		elements := slices.Clone(neighbours)
 		elements[at] = string(bad)
 		body := strings.Join(elements, separator)
@@ -135,19 +143,23 @@ func FuzzDamage(f *testing.F) {
 			require.True(t, bytes.ContainsAny(bad, `"{}[]`) || bytes.Count(bad, []byte(",")) > 900, "only strings and brackets hide the end of an element: %q", bad)
 			return
 		}
+
 		for i := range got {
 			checkEnvelope(t, &got[i])
 		}
+
 		if bytes.ContainsAny(bad, "\"") && !asLines {
-			return // it may have swallowed a neighbour, whose text is then kept with it
+			return // it may include a neighbour, whose text is then kept with it
 		}
-		// The elements before it come first, and those behind it last.
+
+		// The elements before it come first, and those after it last.
 		require.GreaterOrEqual(t, len(got), len(neighbours)-1)
 		for i := range neighbours {
 			place := i
 			if i > at {
 				place += len(got) - len(neighbours)
 			}
+
 			if i != at {
 				require.Equal(t, verdictAlone(t, neighbours[i]), fmt.Sprint(found(got[place])))
 			}
@@ -155,14 +167,14 @@ func FuzzDamage(f *testing.F) {
 	})
 }
 
-// verdictAlone is what is told of an element that has no neighbours.
+// verdictAlone is the verdict on an element without neighbours.
 func verdictAlone(t *testing.T, element string) string {
 	t.Helper()
 	return fmt.Sprint(found(parseBatch(t, "["+element+"]")[0]))
 }
 
-// TestMalformedBatchesAreQuick holds the work on a batch to a multiple of its length, whatever
-// is wrong with its elements.
+// TestMalformedBatchesAreQuick limits the work on a batch to a multiple of its length, whatever
+// the errors in its elements.
 func TestMalformedBatchesAreQuick(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()

@@ -22,7 +22,7 @@ func TestTheNamesOfALargeObjectAreKeptOnce(t *testing.T) {
 	rules.EventBytes = text.Len()
 
 	s := newScanner([]byte(text.String()), &rules)
-	require.True(t, s.members((*scanner).value))
+	require.True(t, s.readMembers((*scanner).readValue))
 
 	require.LessOrEqual(t, cap(s.names), 4*linearNames)
 }

@@ -8,38 +8,42 @@ import (
 )
 
 const (
-	// maxExponent bounds a number's exponent: what lies past it is infinite or zero
-	// in a float64, and Postgres refuses scales past 16,383 even for zeros.
+	// maxExponent bounds a number's exponent: numbers beyond it are infinite or zero in a
+	// float64, and Postgres refuses scales past 16,383 even for zeros.
 	maxExponent = 400
-	// plainLength is how long a number is given back without an exponent: 40 digits and a
-	// point. So numbers that were sent digit by digit come back digit by digit.
+	// plainLength is the length up to which a number is returned without an exponent: 40 digits
+	// and a point. So numbers that were sent digit by digit are returned digit by digit.
 	plainLength = 41
 )
 
-// number reads a number and checks that the store and every reader can hold it. What
-// counts is the number and not the way it is written: the store spells 1e308 out.
-func (s *scanner) number() bool {
+// readNumber reads a number and checks that the store and every reader can hold it. The value of
+// the number counts and not its notation: the store writes all digits of 1e308.
+func (s *scanner) readNumber() bool {
 	start := s.pos
 	if s.peek() == '-' {
 		s.pos++
 	}
+
 	digits := 0
 	if s.peek() == '0' {
 		s.pos++
 		digits++
-	} else if n := s.digits(); n > 0 {
+	} else if n := s.skipDigits(); n > 0 {
 		digits += n
 	} else {
-		return s.fail("expected a digit")
+		return s.failSyntax("expected a digit")
 	}
+
 	if s.peek() == '.' {
 		s.pos++
-		n := s.digits()
+		n := s.skipDigits()
 		if n == 0 {
-			return s.fail("expected a digit after the decimal point")
+			return s.failSyntax("expected a digit after the decimal point")
 		}
+
 		digits += n
 	}
+
 	mantissa := s.pos
 	exponent := 0
 	if c := s.peek(); c == 'e' || c == 'E' {
@@ -47,26 +51,30 @@ func (s *scanner) number() bool {
 		if c := s.peek(); c == '+' || c == '-' {
 			s.pos++
 		}
-		if exponent = s.digits(); exponent == 0 {
-			return s.fail("expected a digit in the exponent")
+
+		if exponent = s.skipDigits(); exponent == 0 {
+			return s.failSyntax("expected a digit in the exponent")
 		}
 	}
+
 	if exponent > 0 || digits > s.rules.NumberDigits {
 		s.checkNumber(s.text[start:mantissa], s.text[mantissa:s.pos])
 	}
+
 	return true
 }
 
-func (s *scanner) digits() (n int) {
+func (s *scanner) skipDigits() (n int) {
 	for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
 		s.pos++
 		n++
 	}
+
 	return n
 }
 
-// checkNumber reports a number that is too long or does not fit a float64. Its exponent
-// comes with the letter e, or is empty.
+// checkNumber reports a number that is too long or does not fit a float64. Its exponent includes
+// the letter e, or is empty.
 func (s *scanner) checkNumber(mantissa, exponent []byte) {
 	limit := s.rules.NumberDigits
 	switch {
@@ -74,7 +82,7 @@ func (s *scanner) checkNumber(mantissa, exponent []byte) {
 		s.report(fault.CodeNumberOutOfRange, "a number is written with at most %d characters; send longer ones as strings", limit+maxExponent)
 	case significantDigits(mantissa) > limit:
 		s.report(fault.CodeNumberOutOfRange, "a number has at most %d significant digits; send longer ones as strings", limit)
-	case !representable(mantissa, exponent):
+	case !isRepresentable(mantissa, exponent):
 		s.report(fault.CodeNumberOutOfRange, "the number does not fit a 64-bit float; send it as a string")
 	}
 }
@@ -87,13 +95,14 @@ func significantDigits(plain []byte) int {
 	if bytes.IndexByte(significant, '.') >= 0 {
 		n--
 	}
+
 	return n
 }
 
-// representable tells whether a number is finite in a float64 and not rounded to zero. It
-// looks at the digits: strconv takes 50 µs for a number next to zero, which a body may hold
-// a million times.
-func representable(mantissa, exponent []byte) bool {
+// isRepresentable reports whether a number is finite in a float64 and not rounded to zero. It
+// compares digits: strconv takes 50 µs for a number next to zero, and a body may hold a million
+// of them.
+func isRepresentable(mantissa, exponent []byte) bool {
 	power := 0
 	if len(exponent) > 0 {
 		var err error
@@ -101,28 +110,33 @@ func representable(mantissa, exponent []byte) bool {
 			return false
 		}
 	}
+
 	unsigned := bytes.TrimPrefix(mantissa, []byte("-"))
 	first := bytes.IndexAny(unsigned, "123456789")
 	if first < 0 {
 		return true
 	}
+
 	point := bytes.IndexByte(unsigned, '.')
 	if point < 0 {
 		point = len(unsigned)
 	}
+
 	if power += point - first; first < point {
 		power--
 	}
+
 	switch power { // of the first significant digit
 	case 308:
 		return compareDigits(unsigned[first:], tooLargeDigits) < 0
 	case -324:
 		return compareDigits(unsigned[first:], tooSmallDigits) > 0
 	}
+
 	return power > -324 && power < 308
 }
 
-// The beginnings of the numbers of the order of 1e308 and of 1e-324 from which on a number
+// The leading digits of the numbers of the order of 1e308 and of 1e-324 from which on a number
 // is rounded to infinity (2^1024 - 2^970), and up to which to zero (2^-1075).
 const (
 	tooLargeDigits = "179769313486231580793728971405303415079934132710037826936173"
@@ -134,17 +148,19 @@ func compareDigits(digits []byte, other string) int {
 	if bytes.IndexByte(digits, '.') >= 0 {
 		digits = bytes.Replace(digits, []byte("."), nil, 1)
 	}
+
 	return bytes.Compare(bytes.TrimRight(digits, "0"), []byte(other))
 }
 
-// ShortenNumbers returns a JSON document in which numbers of more than 41 characters are
-// written with an exponent, where that is shorter. The store spells numbers out: an event
-// of 64 KB could be read back as 3 MB. The document is valid JSON; it is returned as it
-// is, and not copied, unless there is such a number in it.
+// ShortenNumbers returns a JSON document in which numbers of more than 41 characters are written
+// with an exponent, if that is shorter. The store writes all digits of a number: an event of 64
+// KB could be read back as 3 MB. The document is valid JSON; it is returned unchanged, and not
+// copied, unless it holds such a number.
 func ShortenNumbers(document []byte) []byte {
 	if !hasLongRun(document) {
 		return document
 	}
+
 	var short []byte
 	copied := 0
 	for i := 0; i < len(document); {
@@ -159,43 +175,51 @@ func ShortenNumbers(document []byte) []byte {
 					copied = end
 				}
 			}
+
 			i = end
 		default:
 			i++
 		}
 	}
+
 	if copied == 0 {
 		return document
 	}
+
 	return append(short, document[copied:]...)
 }
 
-// hasLongRun tells whether more than plainLength digits and points stand in a row. It
-// looks at one byte of each row that long, and at the others only where that is a digit.
+// hasLongRun reports whether there is a run of more than plainLength digits and points. It reads
+// one byte in each span of that length, and the others only if that byte is a digit.
 func hasLongRun(text []byte) bool {
 	for i := plainLength; i < len(text); i += plainLength + 1 {
 		if !isDigit(text[i]) && text[i] != '.' {
 			continue
 		}
+
 		first := i
 		for first > 0 && (isDigit(text[first-1]) || text[first-1] == '.') {
 			first--
 		}
+
 		last := i
 		for last+1 < len(text) && (isDigit(text[last+1]) || text[last+1] == '.') {
 			last++
 		}
+
 		if last-first >= plainLength {
 			return true
 		}
+
 		i = last
 	}
+
 	return false
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// stringEnd returns where a string ends that begins at a place; 0 if it does not end.
+// stringEnd returns the end of the string that begins at start; 0 if it does not end.
 func stringEnd(text []byte, start int) int {
 	for i := start + 1; i < len(text); i++ {
 		switch text[i] {
@@ -205,32 +229,38 @@ func stringEnd(text []byte, start int) int {
 			return i + 1
 		}
 	}
+
 	return 0
 }
 
-// numberEnd returns where a number of valid JSON ends that begins at a place.
+// numberEnd returns the end of the number of valid JSON that begins at start.
 func numberEnd(text []byte, start int) int {
 	end := start + 1
 	for end < len(text) && (isDigit(text[end]) || text[end] == '.' || text[end] == 'e' || text[end] == 'E' || text[end] == '+' || text[end] == '-') {
 		end++
 	}
+
 	return end
 }
 
-// shortNumber returns the shortest text of a number: 12e5 for 1200000, and 12e-5 or 1.2e-4
+// shortNumber returns the shortest notation of a number: 12e5 for 1200000, and 12e-5 or 1.2e-4
 // for 0.00012, whichever exponent has fewer digits. A text that is as short is kept.
 func shortNumber(text []byte) []byte {
 	unsigned := bytes.TrimPrefix(text, []byte("-"))
-	mantissa, exponentText := unsigned, []byte(nil)
+	mantissa := unsigned
+	var exponentText []byte
 	if e := bytes.IndexAny(unsigned, "eE"); e >= 0 {
-		mantissa, exponentText = unsigned[:e], unsigned[e+1:]
+		mantissa = unsigned[:e]
+		exponentText = unsigned[e+1:]
 	}
+
 	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
 	digits := bytes.TrimLeft(bytes.Join([][]byte{whole, fraction}, nil), "0")
 	significant := bytes.TrimRight(digits, "0")
 	if len(significant) == 0 {
 		return []byte("0")
 	}
+
 	exponent, _ := strconv.Atoi(string(exponentText)) // none, or bounded by the decoder
 	exponent += len(digits) - len(significant) - len(fraction)
 	short := append(make([]byte, 0, len(significant)+8), text[:len(text)-len(unsigned)]...)
@@ -242,11 +272,13 @@ func shortNumber(text []byte) []byte {
 		short = append(append(short, significant...), 'e')
 		short = strconv.AppendInt(short, int64(exponent), 10)
 	}
+
 	if len(short) >= len(text) {
 		return text
 	}
+
 	return short
 }
 
-// exponentLength is how many digits an exponent has.
+// exponentLength returns the number of digits of an exponent.
 func exponentLength(exponent int) int { return len(strconv.Itoa(max(exponent, -exponent))) }

@@ -17,8 +17,8 @@ import (
 
 func zeros(n int) string { return strings.Repeat("0", n) }
 
-// TestNumbersAreLimitedBySignificantDigits holds that the limit is one on the number and
-// not on the way it is written: what Postgres spells out is accepted again.
+// TestNumbersAreLimitedBySignificantDigits requires that the limit concerns the number and not
+// its notation: the digits that Postgres writes are accepted again.
 func TestNumbersAreLimitedBySignificantDigits(t *testing.T) {
 	t.Parallel()
 	const bad = "/data/x number_out_of_range"
@@ -36,6 +36,7 @@ func TestNumbersAreLimitedBySignificantDigits(t *testing.T) {
 		if want != "" {
 			expected = []string{want}
 		}
+
 		require.Equal(t, expected, judge(t, withData(number)), number)
 	}
 }
@@ -60,8 +61,8 @@ func TestShortenNumbers(t *testing.T) {
 	}
 }
 
-// TestEveryLongNumberIsFound moves a number over all places in a document: it is looked
-// for by one byte of each row.
+// TestEveryLongNumberIsFound moves a number to every position in a document, because the search
+// reads one byte of each span.
 func TestEveryLongNumberIsFound(t *testing.T) {
 	t.Parallel()
 	for before := range 200 {
@@ -78,7 +79,7 @@ func TestShortNumber(t *testing.T) {
 		"1" + zeros(300): "1e300", "-25" + zeros(299): "-25e299", "0." + zeros(199) + "25": "25e-201", "0.00012": "12e-5",
 		"1e2": "1e2", "1.0e+002": "1e2", "100e-1": "1e1", "0.0001e300": "1e296", "-1E-7": "-1e-7",
 		strings.Repeat("123456789", 4): strings.Repeat("123456789", 4),
-		// The point goes where the exponent stays short.
+		// The point stands where the exponent stays short.
 		"12345678901234567890123456789012345678" + zeros(70):        "12345678901234567890123456789012345678e70",
 		"0." + zeros(97) + "12345678901234567890123456789012345678": "1.2345678901234567890123456789012345678e-98",
 	} {
@@ -86,6 +87,7 @@ func TestShortNumber(t *testing.T) {
 		if len(short) < len(plain) {
 			require.Equal(t, short, got)
 		}
+
 		require.LessOrEqual(t, len(got), len(plain))
 		require.Zero(t, rational(t, json.Number(plain)).Cmp(rational(t, json.Number(got))), plain)
 	}
@@ -100,10 +102,11 @@ func FuzzShortenNumbers(f *testing.F) {
 		if event.CheckObject(document, &rules) != nil {
 			return
 		}
+
 		short := event.ShortenNumbers(document)
 		require.LessOrEqual(t, len(short), len(document))
-		require.NoError(t, event.CheckObject(short, &rules), "what is given back is accepted")
-		require.Equal(t, string(event.Canonical(document)), string(event.Canonical(short)), "and means the same")
+		require.NoError(t, event.CheckObject(short, &rules), "a returned document is accepted")
+		require.Equal(t, string(event.Canonicalize(document)), string(event.Canonicalize(short)), "and means the same")
 		require.Equal(t, string(short), string(event.ShortenNumbers(short)), "it cannot be made shorter")
 	})
 }
@@ -112,7 +115,7 @@ func TestExpandedNumbersAreEqual(t *testing.T) {
 	t.Parallel()
 	for _, number := range []string{"1e40", "-1e308", "1.7976931348623157e308", "5e-324", "12.50e-7", "9007199254740993e20"} {
 		plain := spelledOut(t, number)
-		require.Equal(t, string(event.Canonical([]byte(`[`+number+`]`))), string(event.Canonical([]byte(`[`+plain+`]`))), number)
+		require.Equal(t, string(event.Canonicalize([]byte(`[`+number+`]`))), string(event.Canonicalize([]byte(`[`+plain+`]`))), number)
 	}
 }
 
@@ -124,11 +127,12 @@ func spelledOut(t testing.TB, number string) string {
 	if r.IsInt() {
 		return r.Num().String()
 	}
+
 	return r.FloatString(400)
 }
 
-// TestRangeOfNumbers holds the comparison of digits against strconv, close to the ends of
-// what a float64 holds.
+// TestRangeOfNumbers compares the comparison of digits with strconv, close to the ends of the
+// range of a float64.
 func TestRangeOfNumbers(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
@@ -142,16 +146,19 @@ func TestRangeOfNumbers(t *testing.T) {
 		if random.IntN(2) == 0 {
 			digits[random.IntN(len(digits))] = byte('0' + random.IntN(10))
 		}
+
 		power := []int{308, 307, 309, -323, -324, -325, 0}[random.IntN(7)]
 		point := random.IntN(len(digits) + 1)
 		whole := string(digits[:point])
 		if whole = strings.TrimLeft(whole, "0"); whole == "" {
 			whole = "0"
 		}
+
 		number := whole
 		if point < len(digits) {
 			number += "." + string(digits[point:])
 		}
+
 		number += fmt.Sprintf("e%d", power-point+1)
 		f, err := strconv.ParseFloat(number, 64)
 		fits := err == nil && (f != 0 || strings.Trim(string(digits), "0") == "")
@@ -159,7 +166,7 @@ func TestRangeOfNumbers(t *testing.T) {
 	}
 }
 
-// TestNumbersNextToZeroAreQuick reads what once took a minute and a half.
+// TestNumbersNextToZeroAreQuick reads numbers that once took a minute and a half.
 func TestNumbersNextToZeroAreQuick(t *testing.T) {
 	t.Parallel()
 	for _, number := range []string{"1e-308", "5e-324", "1e-324", "1797693134862315807937289714053034150799e269", "2470328229206232720882843964341106861825e-363"} {

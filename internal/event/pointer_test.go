@@ -12,7 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// What compresses to a few kilobytes must not be told about at a thousand times its size.
+// A request that compresses to a few kilobytes must not have a response of a thousand times its
+// size.
 func TestViolationsOfABatchAreToldBriefly(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
@@ -22,11 +23,12 @@ func TestViolationsOfABatchAreToldBriefly(t *testing.T) {
 	require.Len(t, batch, 1000)
 	told := 0
 	for i := range batch {
-		require.Len(t, batch[i].Violations, event.MaxViolations, "each is told of all the same")
+		require.Len(t, batch[i].Violations, event.MaxViolations, "each violation is still reported")
 		for _, v := range batch[i].Violations {
 			told += len(v.Pointer)
 		}
 	}
+
 	require.Less(t, told, 3<<20)
 	pointer := func(i int) string {
 		require.Equal(t, fault.CodeDuplicateMember, batch[i].Violations[0].Code)

@@ -7,9 +7,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Precondition is what a request asks of the thing that it reads or changes, by entity
-// tags: its If-Match and If-None-Match headers (RFC 9110, section 13.1). Nil asks for
-// nothing. It is not changed once it was read.
+// Precondition holds the conditions of a request on the resource that it reads or changes, by
+// entity tags: its If-Match and If-None-Match headers (RFC 9110, section 13.1). Nil sets no
+// condition. It is immutable once parsed.
 type Precondition struct {
 	match, noneMatch tagList
 }
@@ -21,70 +21,73 @@ type tagList struct {
 	opaque []string
 }
 
-// ParsePrecondition reads the values of the two headers, nil for one that was not sent.
-// It returns an Invalid fault for a header that is empty or malformed: who sends one does
-// not want to write without it.
+// ParsePrecondition reads the values of the two headers, nil for one that was not sent. It
+// returns an Invalid fault for a header that is empty or malformed: its sender does not want an
+// unconditional write.
 func ParsePrecondition(ifMatch, ifNoneMatch []string) (*Precondition, error) {
 	var p Precondition
 	var ok bool
 	if p.match, ok = parseTags(ifMatch); !ok {
-		return nil, malformed("If-Match")
+		return nil, malformedFault("If-Match")
 	}
+
 	if p.noneMatch, ok = parseTags(ifNoneMatch); !ok {
-		return nil, malformed("If-None-Match")
+		return nil, malformedFault("If-None-Match")
 	}
+
 	return &p, nil
 }
 
-func malformed(header string) error {
+func malformedFault(header string) error {
 	return fault.New(fault.Invalid, fault.CodeInvalidHeader, header+` is an ETag as it came, in its double quotes, or a list of them, or *`)
 }
 
-// NamesTags tells whether If-Match names tags, so that what has none cannot fit.
+// NamesTags reports whether If-Match names tags, so that a resource without a tag cannot match.
 func (p *Precondition) NamesTags() bool { return p != nil && p.match.given && !p.match.any }
 
-// Allows returns a PreconditionFailed fault unless what has this entity tag may be changed;
-// "" is the tag of what is not there.
+// Allows returns a PreconditionFailed fault unless the resource with this entity tag may be
+// changed; "" is the tag of a missing resource.
 func (p *Precondition) Allows(tag string) error {
 	switch {
 	case p == nil:
 		return nil
 	case p.match.given && tag == "":
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "If-Match asks for something that is not there")
-	case p.match.given && !p.match.has(tag):
+	case p.match.given && !p.match.hasTag(tag):
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "it was changed meanwhile: read it again, and send the ETag of what you read")
 	case tag != "" && p.Has(tag):
 		return fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "If-None-Match asks for something else than what is there")
 	}
+
 	return nil
 }
 
-// Has tells whether the client has what has this tag, by If-None-Match.
+// Has reports whether the client has the version with this tag, by If-None-Match.
 func (p *Precondition) Has(tag string) bool {
-	return p != nil && p.noneMatch.given && p.noneMatch.has(tag)
+	return p != nil && p.noneMatch.given && p.noneMatch.hasTag(tag)
 }
 
-// AllowsReading is Allows for a request that reads, for which If-None-Match refuses
-// nothing.
+// AllowsReading is Allows for a request that reads, for which If-None-Match never fails.
 func (p *Precondition) AllowsReading(tag string) error {
 	if p == nil {
 		return nil
 	}
+
 	return (&Precondition{match: p.match}).Allows(tag)
 }
 
-// has tells whether a tag of ours is in the list. A proxy that compresses our answers
-// makes weak tags of strong ones, or adds the encoding; the thing is the same.
-func (l tagList) has(tag string) bool {
-	ours := strings.Trim(tag, `"`)
+// hasTag reports whether a tag of the service is in the list. A proxy that compresses answers
+// turns strong tags into weak ones, or adds the encoding; the resource is the same.
+func (l tagList) hasTag(tag string) bool {
+	wanted := strings.Trim(tag, `"`)
 	return l.any || slices.ContainsFunc(l.opaque, func(sent string) bool {
-		rest, found := strings.CutPrefix(sent, ours)
+		rest, found := strings.CutPrefix(sent, wanted)
 		return found && (rest == "" || isEncoding(rest))
 	})
 }
 
-// isEncoding tells whether a text is what servers add to a tag when they compress what has
-// it: Apache, Jetty, Caddy and their like.
+// isEncoding reports whether a text is a suffix that servers add to a tag when they compress the
+// content: Apache, Jetty, Caddy and others.
 func isEncoding(suffix string) bool {
 	encoding := strings.TrimLeft(suffix, "-;:")
 	return encoding != suffix && slices.Contains([]string{"gzip", "br", "zstd", "deflate"}, encoding)
@@ -95,21 +98,25 @@ func parseTags(values []string) (l tagList, ok bool) {
 	if values == nil {
 		return l, true
 	}
+
 	l.given = true
 	rest := strings.Trim(strings.Join(values, ","), " \t")
 	if rest == "*" {
 		l.any = true
 		return l, true
 	}
+
 	for {
 		rest = strings.TrimLeft(rest, " \t,") // a list may have empty elements
 		if rest == "" {
 			return l, len(l.opaque) > 0
 		}
+
 		opaque, behind, found := cutTag(rest)
 		if !found {
 			return l, false
 		}
+
 		l.opaque = append(l.opaque, opaque)
 		rest = strings.TrimLeft(behind, " \t")
 		if rest != "" && rest[0] != ',' {
@@ -118,18 +125,20 @@ func parseTags(values []string) (l tagList, ok bool) {
 	}
 }
 
-// cutTag reads the entity tag that a text begins with.
+// cutTag reads the entity tag at the beginning of a text.
 func cutTag(text string) (opaque, behind string, found bool) {
 	text = strings.TrimPrefix(text, "W/")
 	text, quoted := strings.CutPrefix(text, `"`)
 	if !quoted {
 		return "", "", false
 	}
+
 	opaque, behind, found = strings.Cut(text, `"`)
 	for i := range len(opaque) {
 		if opaque[i] <= ' ' || opaque[i] == 0x7f {
 			return "", "", false
 		}
 	}
+
 	return opaque, behind, found && opaque != ""
 }

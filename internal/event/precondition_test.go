@@ -22,7 +22,7 @@ func TestPreconditionsCompareTagsThatProxiesChanged(t *testing.T) {
 		require.NoError(t, err, sent)
 		require.Equal(t, same, p.Allows(tag) == nil, sent)
 		require.Equal(t, same, p.AllowsReading(tag) == nil, sent)
-		require.Error(t, p.Allows(""), "what is not there has no tag")
+		require.Error(t, p.Allows(""), "a missing resource has no tag")
 
 		p, err = event.ParsePrecondition(nil, []string{sent})
 		require.NoError(t, err, sent)
@@ -31,6 +31,7 @@ func TestPreconditionsCompareTagsThatProxiesChanged(t *testing.T) {
 		require.NoError(t, p.AllowsReading(tag), sent)
 		require.NoError(t, p.Allows(""), sent)
 	}
+
 	p, err := event.ParsePrecondition([]string{`"a"`, tag}, nil)
 	require.NoError(t, err)
 	require.NoError(t, p.Allows(tag), "a list over two lines")

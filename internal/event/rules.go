@@ -4,7 +4,7 @@ import "time"
 
 // Limits bound what a request may hold. They are published at /v1/limits.
 type Limits struct {
-	// BodyBytes bounds a request's body as it came over the wire.
+	// BodyBytes bounds a request's body as received.
 	BodyBytes int64 `json:"body_bytes"`
 	// InflatedBytes bounds a compressed body after decompression.
 	InflatedBytes int64 `json:"inflated_bytes"`
@@ -19,7 +19,7 @@ type Limits struct {
 	NumberDigits int `json:"number_digits"`
 }
 
-// Rules are what an event is judged by.
+// Rules are the rules by which an event is validated.
 type Rules struct {
 	Limits
 	// MaxAhead is how far a timestamp may lie in the future.
@@ -28,11 +28,11 @@ type Rules struct {
 	MaxAge time.Duration
 }
 
-// Bounds that are part of the contract and not configurable.
+// Bounds that are part of the contract and cannot be configured.
 const (
 	// MaxNameLength bounds category and name, in characters (Unicode code points).
 	MaxNameLength = 128
-	// MaxViolations bounds the violations reported of one event.
+	// MaxViolations bounds the violations that are reported for one event.
 	MaxViolations = 20
 )
 
@@ -41,8 +41,12 @@ func DefaultRules() Rules {
 	const tenYears = 10 * 365 * 24 * time.Hour
 	return Rules{
 		Limits: Limits{
-			BodyBytes: 1 << 20, InflatedBytes: 10 << 20, BatchEvents: 1000,
-			EventBytes: 64 << 10, Depth: 32, NumberDigits: 40,
+			BodyBytes:     1 << 20,
+			InflatedBytes: 10 << 20,
+			BatchEvents:   1000,
+			EventBytes:    64 << 10,
+			Depth:         32,
+			NumberDigits:  40,
 		},
 		MaxAhead: 5 * time.Second,
 		MaxAge:   tenYears,

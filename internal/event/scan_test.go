@@ -50,11 +50,13 @@ func TestStrings(t *testing.T) {
 					expected = append(expected, pointer+" "+code)
 				}
 			}
+
 			got := judge(t, body)
 			if pointer == "" && !strings.HasSuffix(want, syntax) { // the name itself is unknown, too
 				require.Contains(t, got[len(got)-1], "unknown_field")
 				got = got[:len(got)-1]
 			}
+
 			require.Equal(t, expected, got, "%q", body)
 		}
 	}
@@ -70,6 +72,7 @@ func TestEveryByteAtEveryPlaceOfAString(t *testing.T) {
 		case c >= 0x80:
 			want = []string{"/data/x invalid_utf8"}
 		}
+
 		for at := range 20 {
 			content := []byte("aaaaaaaaaaaaaaaaaaaa")
 			content[at] = byte(c)
@@ -101,12 +104,14 @@ func TestNumbers(t *testing.T) {
 		if want != "" {
 			expected = []string{want}
 		}
+
 		e := parse(t, withData(number))
 		require.Equal(t, expected, found(e), number)
 		if want == "" {
-			require.Equal(t, `{"x":`+number+`}`, string(e.Event.Data), "a number is kept as it is written")
+			require.Equal(t, `{"x":`+number+`}`, string(e.Event.Data), "a number keeps its notation")
 		}
 	}
+
 	require.Equal(t, []string{"/data/a/0/1 number_out_of_range"}, judge(t, text(members{"data": `{"a":[[0,1e309],1]}`})))
 }
 
@@ -115,12 +120,14 @@ func TestLiteralsAndBrackets(t *testing.T) {
 	for _, good := range []string{`true`, `false`, `null`, `[]`, `{}`, `[ ]`, "{\n}", `[[],{}]`, `[1 , 2]`, `{"a" : {"b" : [ null ] } }`} {
 		require.Empty(t, judge(t, withData(good)), good)
 	}
+
 	for _, bad := range []string{
 		``, `True`, `tru`, `truefalse`, `nul`, `undefined`, `'a'`, `a`, `[1,]`, `[,1]`, `[1 2]`, `[1,,2]`, `[`, `]`, `[}`, `{]`, `{"a"}`, `{"a":}`, `{"a":1,}`,
 		`{,}`, `{"a" 1}`, `{a:1}`, `{1:2}`, `{"a":1 "b":2}`, `{"a":1;"b":2}`, `{"a"::1}`, `/**/1`, `1//`, "\v1", "\f1", "\u00a01", "\ufeff1", "\x001", "1\x00", `"a`, `"a\"`,
 	} {
 		require.Equal(t, []string{" invalid_json"}, judge(t, withData(bad)), "%q", bad)
 	}
+
 	whole := text(members{"data": `{"a":["b\u0041",1.5e1,true,null]}`})
 	for cut := 1; cut < len(whole); cut++ {
 		got := judge(t, whole[:cut])
@@ -146,6 +153,7 @@ func TestRepeatedMembersOfData(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf(`"m%d":%d`, i, i)
 	}
+
 	list := strings.Join(many, ",")
 	tests := map[string][]string{
 		`{"a":1,"A":2,"\u00e4":3,"a\u0308":4,"a ":5}`:  {}, // NFC and NFD are two names
@@ -180,6 +188,7 @@ func TestRepeatedMembersAmongFewAndMany(t *testing.T) {
 			repeated := append(slices.Clone(members), fmt.Sprintf(`"m%d":{"m0":0}`, i))
 			require.Equal(t, []string{fmt.Sprintf("/data/x/m%d duplicate_member", i)}, judge(t, withData(`{`+strings.Join(repeated, ",")+`}`)))
 		}
+
 		members = append(members, fmt.Sprintf(`"m%d":{"m0":0}`, n))
 		require.Empty(t, judge(t, withData(`{`+strings.Join(members, ",")+`}`)))
 	}
@@ -194,6 +203,7 @@ func TestManyMembersAreQuick(t *testing.T) {
 	for i := range 100_000 {
 		fmt.Fprintf(&b, `"m%d":0,`, i)
 	}
+
 	b.WriteString(`"m20000":0}`)
 
 	begin := time.Now()
@@ -201,7 +211,7 @@ func TestManyMembersAreQuick(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, []string{"/data/m20000 duplicate_member"}, found(envelopes[0]))
-	require.Less(t, time.Since(begin), 10*time.Second, "the square of it would take minutes")
+	require.Less(t, time.Since(begin), 10*time.Second, "quadratic work would take minutes")
 }
 
 func TestPointers(t *testing.T) {
@@ -233,7 +243,7 @@ func TestPointersCanBeKept(t *testing.T) {
 		`a\u0000b`: "/a\uFFFDb unknown_field", "a\xffb": "/a\uFFFDb unknown_field", `\ud800`: "/\uFFFD unknown_field", "\xed\xa0\x80": "/\uFFFD\uFFFD\uFFFD unknown_field",
 	} {
 		got := judge(t, text(members{name: "1"}))
-		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a refusal")
+		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a rejection")
 	}
 }
 
@@ -243,6 +253,7 @@ func TestAtMostTwentyViolations(t *testing.T) {
 	for i := range unknown {
 		unknown[i] = fmt.Sprintf(`"u%d":"\u0000"`, i)
 	}
+
 	list := strings.Join(unknown, ",")
 	tests := map[string]string{
 		`{` + list + `}`:   "/u9 nul_character",
@@ -254,7 +265,7 @@ func TestAtMostTwentyViolations(t *testing.T) {
 	for body, want := range tests {
 		got := judge(t, body)
 		require.Len(t, got, event.MaxViolations)
-		require.Equal(t, want, got[event.MaxViolations-1], "what ends the reading is always told")
+		require.Equal(t, want, got[event.MaxViolations-1], "the violation that ends the reading is always reported")
 	}
 }
 

@@ -4,31 +4,35 @@ import (
 	"time"
 )
 
-// ParseTimestamp reads an RFC 3339 time, or `YYYY-MM-DD HH:MM:SS[.ffffff]`, which
-// is read as UTC. Digits beyond the microsecond are cut: the store keeps no more.
-// Leap seconds are refused, for no clock of the service can tell them apart.
+// ParseTimestamp reads an RFC 3339 time, or `YYYY-MM-DD HH:MM:SS[.ffffff]`, which is read as
+// UTC. Digits beyond the microsecond are truncated: the store keeps no more. Leap seconds are
+// rejected, because the service's clock cannot represent them.
 func ParseTimestamp(text string) (time.Time, bool) {
 	const date = len("2006-01-02")
 	const seconds = len("2006-01-02T15:04:05")
 	if len(text) < seconds || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':' {
 		return time.Time{}, false
 	}
-	year, ok1 := number(text[0:4])
-	month, ok2 := number(text[5:7])
-	day, ok3 := number(text[8:10])
-	hour, ok4 := number(text[11:13])
-	minute, ok5 := number(text[14:16])
-	second, ok6 := number(text[17:19])
+
+	year, ok1 := parseNumber(text[0:4])
+	month, ok2 := parseNumber(text[5:7])
+	day, ok3 := parseNumber(text[8:10])
+	hour, ok4 := parseNumber(text[11:13])
+	minute, ok5 := parseNumber(text[14:16])
+	second, ok6 := parseNumber(text[17:19])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year == 0 {
 		return time.Time{}, false
 	}
+
 	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
-	nanos, rest, ok := fraction(text[seconds:])
+
+	nanos, rest, ok := parseFraction(text[seconds:])
 	if !ok {
 		return time.Time{}, false
 	}
+
 	offset := 0
 	switch separator := text[date]; {
 	case separator == ' ' && rest == "":
@@ -39,12 +43,13 @@ func ParseTimestamp(text string) (time.Time, bool) {
 	default:
 		return time.Time{}, false
 	}
+
 	at := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
 	return at.Add(-time.Duration(offset) * time.Second).Truncate(time.Microsecond), true
 }
 
-// LacksZone tells whether a text is a time that ParseTimestamp refuses only because it
-// does not say in which zone it is, as isoformat() of Python writes it.
+// LacksZone reports whether a text is a time that ParseTimestamp rejects only because it has no
+// zone, as isoformat() of Python writes it.
 func LacksZone(text string) bool {
 	_, ok := ParseTimestamp(text)
 	_, inZone := ParseTimestamp(text + "Z")
@@ -61,17 +66,19 @@ func AppendTimestamp(b []byte, at time.Time) []byte {
 	return at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 }
 
-// fraction reads an optional fraction of a second of at most nine digits.
-func fraction(text string) (nanos int, rest string, ok bool) {
+// parseFraction reads an optional fraction of a second of at most nine digits.
+func parseFraction(text string) (nanos int, rest string, ok bool) {
 	if text == "" || text[0] != '.' {
 		return 0, text, true
 	}
+
 	scale := 100_000_000
 	i := 1
 	for ; i < len(text) && text[i] >= '0' && text[i] <= '9'; i++ {
 		nanos += int(text[i]-'0') * scale
 		scale /= 10
 	}
+
 	return nanos, text[i:], i > 1 && i <= 10
 }
 
@@ -80,28 +87,34 @@ func zoneOffset(text string) (int, bool) {
 	if text == "Z" || text == "z" {
 		return 0, true
 	}
+
 	if len(text) != len("+00:00") || text[3] != ':' || (text[0] != '+' && text[0] != '-') {
 		return 0, false
 	}
-	hours, ok1 := number(text[1:3])
-	minutes, ok2 := number(text[4:6])
+
+	hours, ok1 := parseNumber(text[1:3])
+	minutes, ok2 := parseNumber(text[4:6])
 	if !ok1 || !ok2 || hours > 23 || minutes > 59 {
 		return 0, false
 	}
+
 	offset := hours*3600 + minutes*60
 	if text[0] == '-' {
 		offset = -offset
 	}
+
 	return offset, true
 }
 
-func number(digits string) (n int, ok bool) {
+func parseNumber(digits string) (n int, ok bool) {
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
 			return 0, false
 		}
+
 		n = n*10 + int(digits[i]-'0')
 	}
+
 	return n, true
 }
 
@@ -111,9 +124,11 @@ func daysIn(year, month int) int {
 		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
 			return 29
 		}
+
 		return 28
 	case 4, 6, 9, 11:
 		return 30
 	}
+
 	return 31
 }

@@ -54,7 +54,7 @@ func TestParseTimestamp(t *testing.T) {
 		require.Equal(t, want, event.FormatTimestamp(at), text)
 		require.Equal(t, time.UTC, at.Location())
 		again, ok := event.ParseTimestamp(want)
-		require.True(t, ok && again.Equal(at), "what is rendered is read back")
+		require.True(t, ok && again.Equal(at), "a rendered time is read back")
 	}
 }
 

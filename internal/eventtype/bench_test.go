@@ -32,13 +32,13 @@ func BenchmarkJudge(b *testing.B) {
 			d := directory(b, eventtype.Accept, formType(c.schema, eventtype.Observe))
 			envelopes := sent(b, c.data)
 			template := envelopes[0]
-			require.NoError(b, d.Judge(envelopes, false))
+			require.NoError(b, d.ValidatePayloads(envelopes, false))
 			require.Equal(b, c.name == "violated", len(envelopes[0].Observed) > 0, "%v", envelopes[0].Observed)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(template.Event.Data)))
 			for b.Loop() {
 				one := [1]event.Envelope{template}
-				if err := d.Judge(one[:], false); err != nil {
+				if err := d.ValidatePayloads(one[:], false); err != nil {
 					b.Fatal(err)
 				}
 			}

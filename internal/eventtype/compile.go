@@ -18,21 +18,21 @@ import (
 const (
 	// MaxSchemaBytes bounds the text of a schema.
 	MaxSchemaBytes = 64 << 10
-	// MaxSchemaDepth bounds its nesting; a level of data takes two.
+	// MaxSchemaDepth bounds the nesting of a schema; a level of data needs two levels.
 	MaxSchemaDepth = 64
-	// MaxSubschemas bounds the schemas inside of it.
+	// MaxSubschemas bounds the number of schemas inside a schema.
 	MaxSubschemas = 2000
 	// MaxPatternBytes bounds the text of a regular expression.
 	MaxPatternBytes = 1000
-	// maxPatternProgram bounds a compiled expression: a match takes time with the
-	// product of its size and the text's, linear as it is.
+	// maxPatternProgram bounds the size of a compiled expression: the time of a match
+	// grows with the product of this size and the length of the text.
 	maxPatternProgram = 1000
-	// maxPatternPrograms bounds all of a schema together; each counts twice, once as what
-	// the schema for schemas checks.
+	// maxPatternPrograms bounds the total size of all expressions of a schema; each
+	// counts twice, because the schema for schemas checks it too.
 	maxPatternPrograms = 10_000
 )
 
-// baseURL is where a schema is said to be. Nothing is ever fetched from there.
+// baseURL is the nominal location of a schema. Nothing is ever fetched from it.
 const baseURL = "https://the-eye.dev/event-type.json"
 
 // Schema is a compiled schema. It is safe for concurrent use. The nil Schema accepts
@@ -40,76 +40,92 @@ const baseURL = "https://the-eye.dev/event-type.json"
 type Schema struct {
 	root  *jsonschema.Schema
 	marks marks
-	// widest is the most that one value may cost.
-	widest price
+	// maxPrice is the highest cost of one value.
+	maxPrice price
 }
 
-// Compile compiles the text of a schema. It returns an Invalid fault whose pointers
-// lead into the schema. No text gives the nil Schema.
-func Compile(text []byte) (*Schema, error) {
+// CompileSchema compiles the text of a schema. It returns an Invalid fault whose
+// pointers lead into the schema. An empty text returns the nil Schema.
+func CompileSchema(text []byte) (*Schema, error) {
 	if len(text) == 0 {
-		return nil, nil //nolint:nilnil // it is a Schema, see there
+		return nil, nil //nolint:nilnil // the nil Schema is valid, see its comment
 	}
+
 	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) > 0 && trimmed[0] != '{' {
-		return nil, wrongSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
+		return nil, invalidSchema("", "a schema is a JSON object; {} accepts every payload, and so does none at all")
 	}
+
 	rules := event.Rules{Limits: event.Limits{EventBytes: MaxSchemaBytes, Depth: MaxSchemaDepth, NumberDigits: event.DefaultRules().NumberDigits}}
 	if err := event.CheckObject(text, &rules); err != nil {
-		return nil, refusedText(err)
+		return nil, invalidText(err)
 	}
-	text, err := adopt(text)
+
+	text, err := acceptOlderDraft(text)
 	if err != nil {
 		return nil, err
 	}
+
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return nil, wrongSchema("", "it is not JSON")
+		return nil, invalidSchema("", "it is not JSON")
 	}
+
 	root, err := compileDocument(document)
 	if err != nil {
 		return nil, err
 	}
+
 	s := &Schema{root: root}
 	g, err := newGraph(root)
 	if err != nil {
 		return nil, err
 	}
-	if s.widest, err = g.checkCost(); err != nil {
+
+	if s.maxPrice, err = g.checkCost(); err != nil {
 		return nil, err
 	}
+
 	g.lookUpEnums()
 	if s.marks, err = g.readMarks(); err != nil {
 		return nil, err
 	}
+
 	return s, nil
 }
 
 func compileDocument(document any) (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
-	compiler.AssertFormat() // who writes "format": "email" means it
+	compiler.AssertFormat() // the authors of "format": "email" expect it to be checked
 	registerFormats(compiler)
 	compiler.UseLoader(noLoader{})
-	programs, sealed := 0, false
+
+	programs := 0
+	sealed := false
 	compiler.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
 		expression, size, err := compilePattern(text)
-		if sealed { // a payload's value of the format "regex", of many, and on any goroutine
+		if sealed { // one of many values of the format "regex" in payloads, on any goroutine
 			return expression, err
 		}
+
 		if programs += size; err == nil && programs > maxPatternPrograms {
 			err = errors.New("all expressions of the schema together would be too slow; use fewer, or smaller ones")
 		}
+
 		return expression, err
 	})
+
 	compiler.RegisterVocabulary(markVocabulary())
 	compiler.AssertVocabs()
 	if err := compiler.AddResource(baseURL, document); err != nil {
-		return nil, explain(err)
+		return nil, explainCompileError(err)
 	}
+
 	root, err := compiler.Compile(baseURL)
 	if err != nil {
-		return nil, explain(err)
+		return nil, explainCompileError(err)
 	}
+
 	sealed = true
 	return root, nil
 }
@@ -122,39 +138,46 @@ var errNothingIsFetched = errors.New("nothing is fetched from outside; put what 
 // Load implements jsonschema.URLLoader.
 func (noLoader) Load(string) (any, error) { return nil, errNothingIsFetched }
 
-// compilePattern compiles a regular expression of Go, which takes time linear in the
-// text and in its own size, which it returns, too.
+// compilePattern compiles a regular expression with Go's package, which matches in time
+// linear in the text and in the size of the expression. It also returns that size.
 func compilePattern(text string) (expression jsonschema.Regexp, size int, err error) {
 	if len(text) > MaxPatternBytes {
 		return nil, 0, fmt.Errorf("it has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)
 	}
+
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, 0, err //nolint:wrapcheck // it is explained by the caller
+		return nil, 0, err //nolint:wrapcheck // the caller explains it
 	}
-	if estimate(parsed) > maxPatternProgram {
+
+	if estimateProgram(parsed) > maxPatternProgram {
 		return nil, 0, errTooSlow
 	}
+
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
 		return nil, 0, err //nolint:wrapcheck // as above
 	}
+
 	if len(program.Inst) > maxPatternProgram {
 		return nil, 0, errTooSlow
 	}
+
 	found, err := regexp.Compile(text)
 	return pattern{found, len(program.Inst)}, len(program.Inst), err
 }
 
 var errTooSlow = errors.New("it would be too slow; use fewer or smaller repetitions")
 
-// estimate is not more than the size of an expression's program. To compile one only to
-// see that it is too large can take longer than everything else that is bounded here.
-func estimate(e *syntax.Regexp) int {
+// estimateProgram returns a lower bound of the size of an expression's program.
+// Compiling an expression only to find that it is too large can take longer than any
+// other work that is bounded here.
+func estimateProgram(e *syntax.Regexp) int {
 	n := 0
 	for _, inner := range e.Sub {
-		n += estimate(inner)
+		n += estimateProgram(inner)
 	}
+
 	switch e.Op {
 	case syntax.OpLiteral:
 		n = len(e.Rune)
@@ -162,6 +185,7 @@ func estimate(e *syntax.Regexp) int {
 		n *= max(e.Min, e.Max)
 	default:
 	}
+
 	return n
 }
 
@@ -172,32 +196,42 @@ type pattern struct {
 	size int
 }
 
-// wrongSchema is the fault of a schema that is wrong at a pointer.
-func wrongSchema(pointer, detail string) error {
+// invalidSchema returns the fault of a schema that is invalid at a pointer.
+func invalidSchema(pointer, detail string) error {
 	return &fault.Error{
-		Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: detail,
-		Violations: []fault.Violation{{Pointer: "/schema" + pointer, Code: fault.CodeInvalidSchema, Detail: detail}},
+		Kind:   fault.Invalid,
+		Code:   fault.CodeInvalidSchema,
+		Detail: detail,
+		Violations: []fault.Violation{{
+			Pointer: "/schema" + pointer,
+			Code:    fault.CodeInvalidSchema,
+			Detail:  detail,
+		}},
 	}
 }
 
-// refusedText turns what the strict decoder has to say about the text of a schema.
-func refusedText(err error) error {
+// invalidText turns an error of the strict decoder into a fault of the schema's text.
+func invalidText(err error) error {
 	f, ok := fault.As(err)
 	if !ok {
 		return err
 	}
+
 	e := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "the schema cannot be read: " + f.Detail}
 	for _, v := range f.Violations {
 		e.Violations = append(e.Violations, fault.Violation{Pointer: "/schema" + v.Pointer, Code: v.Code, Detail: v.Detail})
 	}
+
 	if len(e.Violations) == 0 {
 		e.Violations = []fault.Violation{{Pointer: "/schema", Code: f.Code, Detail: f.Detail}}
 	}
+
 	return e
 }
 
-// explain turns an error of the compiler into a fault that leads into the schema.
-func explain(err error) error {
+// explainCompileError turns an error of the compiler into a fault whose pointer leads
+// into the schema.
+func explainCompileError(err error) error {
 	var (
 		structure *jsonschema.SchemaValidationError
 		pattern   *jsonschema.InvalidRegexError
@@ -213,38 +247,42 @@ func explain(err error) error {
 	case errors.As(err, &structure):
 		return structureFault(structure)
 	case errors.As(err, &pattern):
-		return wrongSchema(pointerOf(pattern.URL), fmt.Sprintf("the regular expression %s cannot be used (RE2 syntax, as of Go): %s", quote(pattern.Regex), reasonOf(pattern.Err)))
+		return invalidSchema(pointerOf(pattern.URL), fmt.Sprintf("the regular expression %s cannot be used (RE2 syntax, as of Go): %s", quoteText(pattern.Regex), reasonOf(pattern.Err)))
 	case errors.As(err, &missing):
-		return wrongSchema("", "a $ref leads nowhere: "+quote(fragmentOf(missing.URL)))
+		return invalidSchema("", "a $ref leads nowhere: "+quoteText(fragmentOf(missing.URL)))
 	case errors.As(err, &anchor):
-		return wrongSchema("", "a $ref leads to an anchor that is not there: "+quote(anchor.Reference))
+		return invalidSchema("", "a $ref leads to an anchor that is not there: "+quoteText(anchor.Reference))
 	case errors.As(err, &load), errors.As(err, &scheme), errors.As(err, &meta):
-		return wrongSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
+		return invalidSchema("", "a $ref or $schema leads outside; "+errNothingIsFetched.Error())
 	case errors.As(err, &draft), errors.As(err, &other):
-		return wrongSchema("/$schema", unknownDraft)
+		return invalidSchema("/$schema", unknownDraft)
 	}
-	return wrongSchema("", "it does not compile: "+reasonOf(err))
+
+	return invalidSchema("", "it does not compile: "+reasonOf(err))
 }
 
-// unknownDraft says what a $schema may be.
-const unknownDraft = "it names no draft that is known: 04, 06, 07, 2019-09 and 2020-12 are; leave $schema out, or send " + schemaURL
+// unknownDraft is the detail for an unknown $schema.
+const unknownDraft = "it does not name a known draft: 04, 06, 07, 2019-09 and 2020-12 are known; leave $schema out, or send " + schemaURL
 
-// structureFault says where a schema breaks the rules of JSON Schema.
+// structureFault returns a fault with the places where a schema breaks the rules of
+// JSON Schema.
 func structureFault(err *jsonschema.SchemaValidationError) error {
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err.Err, &invalid) {
-		return wrongSchema("", "it is no JSON Schema")
+		return invalidSchema("", "it is not a JSON Schema")
 	}
-	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is no JSON Schema of draft 2020-12"}
-	for _, found := range flatten(invalid, showAll) {
-		detail := found.detail + olderForm(found)
+
+	f := &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Detail: "it is not a JSON Schema of draft 2020-12"}
+	for _, found := range flattenErrors(invalid, discloseAll) {
+		detail := found.detail + describeOlderForm(found)
 		f.Violations = append(f.Violations, fault.Violation{Pointer: "/schema" + found.pointer, Code: fault.CodeInvalidSchema, Detail: detail})
 	}
+
 	return f
 }
 
-// olderForm says how to convert what older drafts allowed.
-func olderForm(f finding) string {
+// describeOlderForm returns a hint for converting a form that only older drafts allow.
+func describeOlderForm(f mismatch) string {
 	const hint = "; theeye event-type convert --from %s converts it"
 	switch {
 	case strings.HasSuffix(f.pointer, "/items") && strings.HasPrefix(f.detail, "is an array"):
@@ -252,10 +290,11 @@ func olderForm(f finding) string {
 	case strings.HasSuffix(f.pointer, "/exclusiveMinimum") || strings.HasSuffix(f.pointer, "/exclusiveMaximum"):
 		return "; it was a boolean in draft-04" + fmt.Sprintf(hint, Draft4)
 	}
+
 	return ""
 }
 
-// fragmentOf returns what stands behind the # of a URL.
+// fragmentOf returns the part of a URL after the #.
 func fragmentOf(location string) string {
 	_, fragment, _ := strings.Cut(location, "#")
 	return "#" + fragment
@@ -267,10 +306,11 @@ func pointerOf(location string) string {
 	return unescapeFragment(pointer)
 }
 
-// reasonOf is an error's text without the place that it was said to be at.
+// reasonOf returns the text of an error without its location.
 func reasonOf(err error) string {
 	if err == nil {
 		return "it is not valid"
 	}
+
 	return strings.ReplaceAll(err.Error(), baseURL, "")
 }

@@ -14,15 +14,15 @@ import (
 
 func compile(t testing.TB, schema string) *eventtype.Schema {
 	t.Helper()
-	compiled, err := eventtype.Compile([]byte(schema))
+	compiled, err := eventtype.CompileSchema([]byte(schema))
 	require.NoError(t, err)
 	return compiled
 }
 
-// found returns what is wrong with a payload: pointers with details.
+// found returns the violations of a payload: pointers with details.
 func found(t testing.TB, schema, data string) map[string]string {
 	t.Helper()
-	violations, err := compile(t, schema).Check([]byte(data), false)
+	violations, err := compile(t, schema).CheckPayload([]byte(data), false)
 	require.NoError(t, err)
 	all := map[string]string{}
 	for _, v := range violations {
@@ -30,6 +30,7 @@ func found(t testing.TB, schema, data string) map[string]string {
 		require.True(t, strings.HasPrefix(v.Detail, v.Pointer+" "), v.Detail)
 		all[v.Pointer] = strings.TrimPrefix(v.Detail, v.Pointer+" ")
 	}
+
 	return all
 }
 
@@ -75,12 +76,13 @@ func TestAtMostTwentyFindings(t *testing.T) {
 	for i := range 50 {
 		members = append(members, fmt.Sprintf(`"m%d": 1`, i))
 	}
-	violations, err := compile(t, `{"additionalProperties": {"type": "string"}}`).Check([]byte("{"+strings.Join(members, ",")+"}"), false)
+
+	violations, err := compile(t, `{"additionalProperties": {"type": "string"}}`).CheckPayload([]byte("{"+strings.Join(members, ",")+"}"), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 20)
 }
 
-// A schema that cannot be used is refused at its place, and nothing is fetched.
+// An unusable schema is rejected with its place, and nothing is fetched.
 func TestSchemasThatAreRefused(t *testing.T) {
 	t.Parallel()
 	double := func(n int) string { // each level refers to the next one twice
@@ -88,6 +90,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		for i := range n {
 			defs = append(defs, fmt.Sprintf(`"d%d": {"allOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]}`, i, i+1, i+1))
 		}
+
 		defs = append(defs, fmt.Sprintf(`"d%d": {"type": "object"}`, n))
 		return `{"$ref": "#/$defs/d0", "$defs": {` + strings.Join(defs, ",") + `}}`
 	}
@@ -104,7 +107,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		"relative":            {`{"$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"a base":              {`{"$id": "https://example.com/x/", "$ref": "other.json"}`, "/schema", "nothing is fetched"},
 		"dynamic":             {`{"$dynamicRef": "https://example.com/s.json#a"}`, "/schema", "nothing is fetched"},
-		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "no draft that is known"},
+		"a metaschema":        {`{"$schema": "https://example.com/schema"}`, "/schema/$schema", "does not name a known draft"},
 		"an unknown draft":    {`{"$schema": "http://json-schema.org/draft-03/schema#"}`, "", "2020-12"},
 		"a tuple of draft-07": {`{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "convert --from draft-07"},
 		"a tuple":             {`{"properties": {"a": {"items": [{}]}}}`, "/schema/properties/a/items", "--from draft-07"},
@@ -129,7 +132,7 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		},
 		"a mark in not": {`{"not": {"properties": {"a": {"x-theeye": "mask"}}}}`, "", "not"},
 	} {
-		_, err := eventtype.Compile([]byte(c.schema))
+		_, err := eventtype.CompileSchema([]byte(c.schema))
 		require.Error(t, err, name)
 		f, ok := fault.As(err)
 		require.True(t, ok, "%s: %v", name, err)
@@ -139,19 +142,21 @@ func TestSchemasThatAreRefused(t *testing.T) {
 		if c.pointer != "" {
 			require.Equal(t, c.pointer, f.Violations[0].Pointer, "%s: %v", name, f.Violations)
 		}
+
 		text, err := json.Marshal(f.Violations)
 		require.NoError(t, err)
 		require.Contains(t, f.Detail+string(text), c.detail, name)
 	}
 }
 
-// What users write is not refused for what it might cost.
+// Schemas that users write are not rejected for their cost.
 func TestSchemasThatAreTaken(t *testing.T) {
 	t.Parallel()
 	var alternatives []string
 	for i := range 60 {
 		alternatives = append(alternatives, fmt.Sprintf(`{"properties": {"kind": {"const": "k%d"}, "value": {"type": "object", "properties": {"a": {"type": "string"}}}}}`, i))
 	}
+
 	for name, schema := range map[string]string{
 		"nothing":              `{}`,
 		"a tree":               `{"$ref": "#/$defs/node", "$defs": {"node": {"properties": {"left": {"$ref": "#/$defs/node"}, "right": {"$ref": "#/$defs/node"}, "all": {"items": {"$ref": "#/$defs/node"}}}}}}`,
@@ -162,7 +167,7 @@ func TestSchemasThatAreTaken(t *testing.T) {
 		"an anchor":            `{"properties": {"a": {"$ref": "#here"}}, "$defs": {"x": {"$anchor": "here", "type": "string"}}}`,
 		"marks":                `{"properties": {"a": {"x-theeye": ["indexed", "hash"]}, "b": {"x-theeye": "indexed"}}}`,
 	} {
-		_, err := eventtype.Compile([]byte(schema))
+		_, err := eventtype.CompileSchema([]byte(schema))
 		require.NoError(t, err, name)
 	}
 }

@@ -21,19 +21,21 @@ func list(n int, one func(i int) string) string {
 	for i := range texts {
 		texts[i] = one(i)
 	}
+
 	return strings.Join(texts, ",")
 }
 
-// A schema judges the ten thousandth payload as it did the first.
+// A schema validates the ten thousandth payload like the first.
 func TestTheFormatRegexDoesNotWearOut(t *testing.T) {
 	t.Parallel()
 	s := compile(t, `{"properties": {"a": {"format": "regex"}}}`)
 	for range 10_000 {
-		found, err := s.Check([]byte(`{"a": "ab+c"}`), false)
+		found, err := s.CheckPayload([]byte(`{"a": "ab+c"}`), false)
 		require.NoError(t, err)
 		require.Empty(t, found)
 	}
-	found, err := s.Check([]byte(`{"a": "("}`), false)
+
+	found, err := s.CheckPayload([]byte(`{"a": "("}`), false)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 }
@@ -47,12 +49,13 @@ func TestLongEnums(t *testing.T) {
 	} {
 		require.Empty(t, found(t, schema, `{"a": `+same+`}`), same)
 	}
+
 	for _, other := range []string{"101", `"1.5"`, `"true"`, "false", `"null"`, `{"n": 2}`, "[2, 1]", "[]", "{}", `""`, "1999.5"} {
 		require.Contains(t, found(t, schema, `{"a": `+other+`}`)["/data/a"], `; expected 100 or 1.50 or "100"`, other)
 	}
 }
 
-// What a payload may cost is known before it is held against a schema.
+// The possible cost of a payload is known before it is validated.
 func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 	t.Parallel()
 	items := func(schema string) string { return `{"properties": {"a": {"items": ` + schema + `}}}` }
@@ -87,36 +90,38 @@ func TestCostlyPayloadsAreNotHeldAgainstTheirSchema(t *testing.T) {
 		require.Len(t, details, 1, what)
 		require.Contains(t, "/data "+details["/data"], c.refused, what)
 	}
-	// What is large for once is taken.
+
+	// A single large payload is accepted.
 	require.Empty(t, found(t, `{"properties": {"a": {"pattern": "[a-z]{0,450}1"}}}`, `{"a": "`+strings.Repeat("x", 60_000)+`1"}`))
 	require.Empty(t, found(t, `{"required": [`+list(1000, quoted)+`]}`, `{`+list(1000, func(i int) string { return quoted(i) + ": 0" })+`}`))
 }
 
-// To compile an expression can cost more than to use one.
+// Compiling an expression can cost more than using it.
 func TestLargeExpressionsAreNotCompiled(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"(" + strings.Repeat("a", 900) + "){1000}", "((ab?c*){0,30}){2,30}", "(x|yy|z{20}){300}"} {
-		_, err := eventtype.Compile([]byte(`{"pattern": "` + pattern + `"}`))
+		_, err := eventtype.CompileSchema([]byte(`{"pattern": "` + pattern + `"}`))
 		require.ErrorContains(t, err, "invalid_schema", pattern)
 	}
+
 	compile(t, `{"pattern": "^[a-z]{2,60}@([a-z0-9-]{1,20}[.]){1,4}[a-z]{2,63}$"}`)
 }
 
 // oneType is a registry of one type.
 type oneType struct{ schema string }
 
-func (o oneType) Revision(context.Context) (int64, error) { return 1, nil }
+func (o oneType) ReadRevision(context.Context) (int64, error) { return 1, nil }
 
-func (o oneType) Snapshot(context.Context) (eventtype.Snapshot, error) {
+func (o oneType) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	t := eventtype.Type{Key: eventtype.Key{Category: "c", Name: "n"}, Version: 1, Spec: eventtype.Spec{Schema: []byte(o.schema), Mode: eventtype.Enforce}}
 	return eventtype.Snapshot{Revision: 1, Types: []eventtype.Type{t}}, nil
 }
 
-// The judging of a batch leaves time to answer.
+// The validation of a batch leaves time to answer.
 func TestJudgingEndsInTime(t *testing.T) {
 	t.Parallel()
 	now, step := time.Unix(1e9, 0), time.Duration(0)
-	d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{
+	d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{
 		Store: oneType{`{"required": ["a"]}`}, Logger: zap.NewNop(),
 		Now: func() time.Time {
 			now = now.Add(step)
@@ -128,25 +133,26 @@ func TestJudgingEndsInTime(t *testing.T) {
 	body := `{"session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423", "category": "c", "name": "n", "data": {}, "timestamp": "2001-09-09T01:46:40Z"}`
 	batch, err := event.ParseNDJSON([]byte(strings.Repeat(body+"\n", 10)), &rules, now)
 	require.NoError(t, err)
-	require.NoError(t, d.Judge(batch, false))
+	require.NoError(t, d.ValidatePayloads(batch, false))
 	require.Equal(t, fault.CodeSchemaViolation, batch[9].Violations[0].Code)
 
 	step = time.Second
-	f, ok := fault.As(d.Judge(batch, false))
+	f, ok := fault.As(d.ValidatePayloads(batch, false))
 	require.True(t, ok)
 	require.Equal(t, fault.Unavailable, f.Kind)
 	require.Equal(t, fault.CodeOverloaded, f.Code)
 	require.NoError(t, d.Refresh(t.Context()))
-	require.NoError(t, d.Judge(batch[:1], false), "one event is judged in any case")
+	require.NoError(t, d.ValidatePayloads(batch[:1], false), "one event is judged in any case")
 }
 
-// Names of a payload may be as long as the payload, and what is wrong below them many things.
+// Names in a payload may be as long as the payload, and there may be many violations
+// below them.
 func TestPointersIntoAPayloadAreCut(t *testing.T) {
 	t.Parallel()
 	const schema = `{"additionalProperties": {"additionalProperties": {"type": "string"}}}`
 	long := strings.Repeat("x", 10_000)
 	s := compile(t, schema)
-	found, err := s.Check([]byte(`{"`+long+`": {`+list(30, func(i int) string { return fmt.Sprintf(`"%d": 0`, i) })+`}}`), false)
+	found, err := s.CheckPayload([]byte(`{"`+long+`": {`+list(30, func(i int) string { return fmt.Sprintf(`"%d": 0`, i) })+`}}`), false)
 	require.NoError(t, err)
 	require.NotEmpty(t, found)
 	for _, v := range found {

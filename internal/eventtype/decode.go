@@ -9,65 +9,72 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-var errNoObject = errors.New("a payload is no object")
+var errNotObject = errors.New("a payload is not an object")
 
-// decode reads a payload. Nearly all of them were checked before, and then reader takes
-// half the time; what it does not take, the decoder of the library judges.
-func decode(data []byte) (map[string]any, error) {
-	r := reader{text: data}
-	if value, ok := r.value(0); ok && r.next() == 0 {
+// decodePayload decodes a payload. Nearly all payloads were checked before, and for
+// them jsonReader takes half the time; payloads that it cannot read are decoded by the
+// library.
+func decodePayload(data []byte) (map[string]any, error) {
+	r := jsonReader{text: data}
+	if value, ok := r.readValue(0); ok && r.skipSpace() == 0 {
 		if payload, ok := value.(map[string]any); ok {
 			return payload, nil
 		}
-		return nil, errNoObject
+
+		return nil, errNotObject
 	}
+
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("read a payload: %w", err)
 	}
+
 	payload, ok := value.(map[string]any)
 	if !ok {
-		return nil, errNoObject
+		return nil, errNotObject
 	}
+
 	return payload, nil
 }
 
-// reader reads JSON that is valid; of what is not it takes nothing.
-type reader struct {
+// jsonReader reads valid JSON; it fails for invalid JSON.
+type jsonReader struct {
 	text []byte
 	pos  int
 }
 
-// maxLevels bounds how deep it goes.
-const maxLevels = 100
+// maxReadDepth bounds the nesting that jsonReader reads.
+const maxReadDepth = 100
 
-// next skips space and returns the byte that follows; 0 at the end.
-func (r *reader) next() byte {
+// skipSpace skips space and returns the byte that follows; 0 at the end.
+func (r *jsonReader) skipSpace() byte {
 	for ; r.pos < len(r.text); r.pos++ {
 		switch c := r.text[r.pos]; c {
 		case ' ', '\t', '\n', '\r':
 		case 0:
-			return 1 // which nothing begins with
+			return 1 // no value begins with this byte
 		default:
 			return c
 		}
 	}
+
 	return 0
 }
 
-func (r *reader) value(level int) (any, bool) {
-	switch c := r.next(); {
-	case level > maxLevels:
+func (r *jsonReader) readValue(level int) (any, bool) {
+	switch c := r.skipSpace(); {
+	case level > maxReadDepth:
 		return nil, false
 	case c == '{':
-		return r.object(level)
+		return r.readObject(level)
 	case c == '[':
-		return r.array(level)
+		return r.readArray(level)
 	case c == '"':
-		return r.string()
+		return r.readString()
 	case c == '-' || (c >= '0' && c <= '9'):
-		return r.number()
+		return r.readNumber()
 	}
+
 	for _, literal := range []struct {
 		text  string
 		value any
@@ -77,31 +84,36 @@ func (r *reader) value(level int) (any, bool) {
 			return literal.value, true
 		}
 	}
+
 	return nil, false
 }
 
-func (r *reader) object(level int) (any, bool) {
+func (r *jsonReader) readObject(level int) (any, bool) {
 	object := map[string]any{}
 	r.pos++
-	if r.next() == '}' {
+	if r.skipSpace() == '}' {
 		r.pos++
 		return object, true
 	}
+
 	for {
-		if r.next() != '"' {
+		if r.skipSpace() != '"' {
 			return nil, false
 		}
-		name, ok := r.string()
-		if !ok || r.next() != ':' {
+
+		name, ok := r.readString()
+		if !ok || r.skipSpace() != ':' {
 			return nil, false
 		}
+
 		r.pos++
-		value, ok := r.value(level + 1)
+		value, ok := r.readValue(level + 1)
 		if !ok {
 			return nil, false
 		}
+
 		object[name] = value
-		switch r.next() {
+		switch r.skipSpace() {
 		case ',':
 			r.pos++
 		case '}':
@@ -113,20 +125,22 @@ func (r *reader) object(level int) (any, bool) {
 	}
 }
 
-func (r *reader) array(level int) (any, bool) {
+func (r *jsonReader) readArray(level int) (any, bool) {
 	array := []any{}
 	r.pos++
-	if r.next() == ']' {
+	if r.skipSpace() == ']' {
 		r.pos++
 		return array, true
 	}
+
 	for {
-		value, ok := r.value(level + 1)
+		value, ok := r.readValue(level + 1)
 		if !ok {
 			return nil, false
 		}
+
 		array = append(array, value)
-		switch r.next() {
+		switch r.skipSpace() {
 		case ',':
 			r.pos++
 		case ']':
@@ -138,9 +152,10 @@ func (r *reader) array(level int) (any, bool) {
 	}
 }
 
-// string reads a text of plain ASCII by itself.
-func (r *reader) string() (string, bool) {
-	start, plain := r.pos, true
+// readString reads a string; a string of plain ASCII it decodes itself.
+func (r *jsonReader) readString() (string, bool) {
+	start := r.pos
+	plain := true
 	for r.pos++; r.pos < len(r.text); r.pos++ {
 		switch c := r.text[r.pos]; {
 		case c == '"':
@@ -148,6 +163,7 @@ func (r *reader) string() (string, bool) {
 			if plain {
 				return string(r.text[start+1 : r.pos-1]), true
 			}
+
 			var text string
 			err := json.Unmarshal(r.text[start:r.pos], &text)
 			return text, err == nil
@@ -160,14 +176,16 @@ func (r *reader) string() (string, bool) {
 			plain = false
 		}
 	}
+
 	return "", false
 }
 
-func (r *reader) number() (any, bool) {
+func (r *jsonReader) readNumber() (any, bool) {
 	start := r.pos
 	for r.pos < len(r.text) && bytes.IndexByte([]byte("+-.0123456789Ee"), r.text[r.pos]) >= 0 {
 		r.pos++
 	}
+
 	text := r.text[start:r.pos]
 	return json.Number(text), json.Valid(text)
 }

@@ -1,12 +1,12 @@
 // Package eventtype owns the types of events: a category and a name, with an optional
-// JSON Schema (draft 2020-12) that payloads are held against before the answer, in
-// versions that are kept.
+// JSON Schema (draft 2020-12). Payloads are validated against the schema before the
+// answer. Previous versions of a type are kept.
 //
-// A Directory judges events by what is registered, without a trip to the store; a
-// Registry changes it; a Previewer tells what a change would do. A schema may mark
-// properties that must not be kept as they were sent (x-theeye); the marks are applied
-// before an event, or the copy of a refused one, is written.
+// A Cache validates events against the registered types, without a query to the store;
+// a Registry changes types; a Previewer shows the effect of a change. A schema may mark
+// properties that must not be stored as they were sent (x-theeye); the marks are
+// applied before an event, or the copy of a rejected one, is written.
 //
-// Schemas are untrusted: nothing is fetched, and what a schema may cost is bounded when
-// it is registered, so that no event can make the judging of it expensive.
+// Schemas are untrusted: nothing is fetched, and the cost of a schema is bounded when
+// it is registered, so that no event can be expensive to validate.
 package eventtype

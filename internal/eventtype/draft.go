@@ -7,108 +7,124 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// ParseDraft reads the name of a draft, as it is or as $schema has it.
+// ParseDraft parses the name of a draft, plain or as the URL in $schema.
 func ParseDraft(text string) (Draft, bool) {
-	if d := Draft(text); d.age() >= 0 {
+	if d := Draft(text); d.ordinal() >= 0 {
 		return d, true
 	}
+
 	address := strings.TrimSuffix(text, "#")
 	for _, scheme := range []string{"http://", "https://"} {
 		address = strings.TrimPrefix(address, scheme)
 	}
+
 	d, found := draftsByURL()[address]
 	return d, found
 }
 
-// draftOf is the draft that a schema says it is of; Draft2020 if it says nothing, or nothing
-// that is known.
+// draftOf returns the draft that the $schema of a schema names; Draft2020 if there is
+// none or it is unknown.
 func draftOf(tree any) Draft {
-	if root, ok := tree.(object); ok {
+	if root, ok := tree.(orderedObject); ok {
 		if text, ok := root.get("$schema").(string); ok {
 			if d, known := ParseDraft(text); known {
 				return d
 			}
 		}
 	}
+
 	return Draft2020
 }
 
-// adopt returns the text of a schema without $schema if that names an older draft by which
-// it means the same. Where it means something else, it returns a fault that names each place.
-func adopt(text []byte) ([]byte, error) {
+// acceptOlderDraft returns the text of a schema without its $schema, if that names an
+// older draft and the schema means the same in 2020-12. If it does not,
+// acceptOlderDraft returns a fault that lists each place.
+func acceptOlderDraft(text []byte) ([]byte, error) {
 	tree, err := readTree(text)
 	if err != nil {
-		return nil, wrongSchema("", "it is not JSON")
+		return nil, invalidSchema("", "it is not JSON")
 	}
-	root, isObject := tree.(object)
+
+	root, isObject := tree.(orderedObject)
 	if !isObject {
-		return text, nil // which is refused for that
+		return text, nil // CompileSchema rejects it
 	}
+
 	if name, ok := root.get("$schema").(string); ok {
 		if _, known := ParseDraft(name); !known {
-			return nil, wrongSchema("/$schema", unknownDraft)
+			return nil, invalidSchema("/$schema", unknownDraft)
 		}
 	}
+
 	draft := draftOf(root)
 	if draft == Draft2020 {
 		return text, nil
 	}
 
-	known := keywords()
+	known := allKeywords()
 	all := schemasOf(root, known)
-	if wrong := differences(all, draft, known); len(wrong) > 0 {
+	if wrong := listDifferences(all, draft, known); len(wrong) > 0 {
 		return nil, &fault.Error{
-			Kind: fault.Invalid, Code: fault.CodeInvalidSchema, Violations: wrong,
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidSchema,
+			Violations: wrong,
 			Detail: fmt.Sprintf("it is of %s, and would mean something else in 2020-12; "+
 				"theeye event-type convert --from %s FILE converts it, or theeye event-type apply --from %s", draft, draft, draft),
 		}
 	}
+
 	return withoutDrafts(root, all)
 }
 
 // withoutDrafts renders a schema without the $schema of each of its schemas.
-func withoutDrafts(root object, all []placed) ([]byte, error) {
+func withoutDrafts(root orderedObject, all []locatedSchema) ([]byte, error) {
 	isSchema := map[string]bool{}
 	for _, p := range all {
 		isSchema[p.at] = true
 	}
+
 	text, err := stripDrafts(root, "", isSchema).MarshalJSON()
 	if err != nil {
-		return nil, wrongSchema("", "it is not JSON")
+		return nil, invalidSchema("", "it is not JSON")
 	}
+
 	return text, nil
 }
 
-func stripDrafts(value object, path string, isSchema map[string]bool) object {
-	kept := object{}
+func stripDrafts(value orderedObject, path string, isSchema map[string]bool) orderedObject {
+	kept := orderedObject{}
 	for _, p := range value {
 		if p.name != "$schema" || !isSchema[path] {
-			kept = append(kept, part{p.name, stripDraftsIn(p.value, path+pointer([]string{p.name}), isSchema)})
+			kept = append(kept, objectMember{p.name, stripDraftsIn(p.value, path+formatPointer([]string{p.name}), isSchema)})
 		}
 	}
+
 	return kept
 }
 
 func stripDraftsIn(value any, path string, isSchema map[string]bool) any {
 	switch v := value.(type) {
-	case object:
+	case orderedObject:
 		return stripDrafts(v, path, isSchema)
 	case []any:
 		items := make([]any, len(v))
 		for i, inner := range v {
 			items[i] = stripDraftsIn(inner, fmt.Sprintf("%s/%d", path, i), isSchema)
 		}
+
 		return items
 	}
+
 	return value
 }
 
-// differences lists where schemas of a draft mean something else in 2020-12.
-func differences(all []placed, draft Draft, known map[string]keyword) (wrong []fault.Violation) {
+// listDifferences lists the places where schemas of a draft have another meaning in
+// 2020-12.
+func listDifferences(all []locatedSchema, draft Draft, known map[string]keyword) (wrong []fault.Violation) {
 	for _, p := range all {
 		for _, member := range p.schema {
-			if reason := difference(p, member, draft, known); reason != "" {
-				at := "/schema" + p.at + pointer([]string{member.name})
+			if reason := describeDifference(p, member, draft, known); reason != "" {
+				at := "/schema" + p.at + formatPointer([]string{member.name})
 				wrong = append(wrong, fault.Violation{
 					Pointer: at, Code: fault.CodeInvalidSchema,
 					Detail: fmt.Sprintf("%s; convert it: theeye event-type convert --from %s", reason, draft),
@@ -116,18 +132,20 @@ func differences(all []placed, draft Draft, known map[string]keyword) (wrong []f
 			}
 		}
 	}
+
 	return wrong
 }
 
-// difference says why a member of a schema means something else in 2020-12; "" if it does not.
-func difference(p placed, member part, draft Draft, known map[string]keyword) string {
+// describeDifference returns the reason why a member of a schema has another meaning in
+// 2020-12; "" if it means the same.
+func describeDifference(p locatedSchema, member objectMember, draft Draft, known map[string]keyword) string {
 	of, found := known[member.name]
 	_, isList := member.value.([]any)
 	_, isBool := member.value.(bool)
 	switch {
 	case !found || of.annotates && member.name != "$schema":
 		return ""
-	case draft.before(Draft2019) && p.schema.has("$ref") && member.name != "$ref" && member.name != "$schema":
+	case draft.isBefore(Draft2019) && p.schema.has("$ref") && member.name != "$ref" && member.name != "$schema":
 		return fmt.Sprintf("beside $ref it does nothing in %s, and holds in 2020-12", draft)
 	}
 
@@ -136,6 +154,7 @@ func difference(p placed, member part, draft Draft, known map[string]keyword) st
 		if other, ok := ParseDraft(fmt.Sprint(member.value)); !ok || other != draft {
 			return "a schema of another draft stands inside"
 		}
+
 		return ""
 	case "items":
 		if isList {
@@ -145,6 +164,7 @@ func difference(p placed, member part, draft Draft, known map[string]keyword) st
 		if _, tuple := p.schema.get("items").([]any); tuple {
 			return "it is items in 2020-12, beside prefixItems"
 		}
+
 		return ""
 	case "exclusiveMinimum", "exclusiveMaximum":
 		if draft == Draft4 && !isBool {
@@ -157,7 +177,7 @@ func difference(p placed, member part, draft Draft, known map[string]keyword) st
 			return ""
 		}
 	case "$id":
-		if text, _ := member.value.(string); draft.before(Draft2019) && strings.Contains(strings.TrimSuffix(text, "#"), "#") {
+		if text, _ := member.value.(string); draft.isBefore(Draft2019) && strings.Contains(strings.TrimSuffix(text, "#"), "#") {
 			return "a name for $ref is $anchor in 2020-12"
 		}
 	case "contains":
@@ -165,11 +185,13 @@ func difference(p placed, member part, draft Draft, known map[string]keyword) st
 			return "in 2019-09 the items that it finds are unevaluated, and in 2020-12 they are not; this cannot be converted"
 		}
 	}
+
 	switch {
-	case of.in(draft) && !of.in(Draft2020):
+	case of.existsIn(draft) && !of.existsIn(Draft2020):
 		return fmt.Sprintf("it does nothing in 2020-12, which has %s", insteadOf(member.name))
-	case !of.in(draft) && of.in(Draft2020):
+	case !of.existsIn(draft) && of.existsIn(Draft2020):
 		return fmt.Sprintf("it does nothing in %s, and holds in 2020-12", draft)
 	}
+
 	return ""
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// shortEnum is how many values of an enum are compared one by one.
+// shortEnum is the largest number of values of an enum that are compared one by one.
 const shortEnum = 8
 
-// enumeration is a long enum that is looked up: to compare a number with thousands of
-// others one by one takes milliseconds.
+// enumeration is a long enum whose values are looked up: comparing a number with
+// thousands of others one by one takes milliseconds.
 type enumeration struct {
 	values  []any
 	texts   map[string]struct{}
@@ -35,28 +35,32 @@ func (e *enumeration) Validate(ctx *jsonschema.ValidatorContext, value any) {
 			return same && err == nil
 		})
 	default:
-		_, found = e.scalars[identity(v)]
+		_, found = e.scalars[scalarIdentity(v)]
 	}
+
 	if !found {
 		ctx.AddError(&kind.Enum{Got: value, Want: e.values})
 	}
 }
 
-// identity is a text that equal numbers have in common, or equal booleans, or nulls.
-func identity(value any) string {
+// scalarIdentity returns a text that is the same for equal numbers, equal booleans, or
+// nulls.
+func scalarIdentity(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		return "" // it cannot be, for it was read from JSON
+		return "" // impossible, because the value was read from JSON
 	}
-	return string(event.Canonical(text))
+
+	return string(event.Canonicalize(text))
 }
 
-// lookUpEnums puts what is looked up into the place of long enums.
+// lookUpEnums replaces long enums by enumerations.
 func (g *graph) lookUpEnums() {
 	for _, s := range g.all {
 		if s.Enum == nil || len(s.Enum.Values) <= shortEnum {
 			continue
 		}
+
 		e := &enumeration{values: s.Enum.Values, texts: map[string]struct{}{}, scalars: map[string]struct{}{}}
 		for _, value := range s.Enum.Values {
 			switch v := value.(type) {
@@ -65,9 +69,10 @@ func (g *graph) lookUpEnums() {
 			case map[string]any, []any:
 				e.others = append(e.others, v)
 			default:
-				e.scalars[identity(v)] = struct{}{}
+				e.scalars[scalarIdentity(v)] = struct{}{}
 			}
 		}
+
 		s.Enum = nil
 		s.Extensions = append(s.Extensions, e)
 	}

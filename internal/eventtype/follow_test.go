@@ -15,37 +15,40 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// outage is a store that can be away.
+// outage is a store that can be down.
 type outage struct {
 	registered
 
 	away atomic.Bool
 }
 
-func (o *outage) Revision(ctx context.Context) (int64, error) {
+func (o *outage) ReadRevision(ctx context.Context) (int64, error) {
 	if o.away.Load() {
-		return 0, errors.New("nobody answers")
+		return 0, errors.New("no answer")
 	}
-	return o.registered.Revision(ctx)
+
+	return o.registered.ReadRevision(ctx)
 }
 
-func (o *outage) Snapshot(ctx context.Context) (eventtype.Snapshot, error) {
+func (o *outage) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, error) {
 	if o.away.Load() {
-		return eventtype.Snapshot{}, errors.New("nobody answers")
+		return eventtype.Snapshot{}, errors.New("no answer")
 	}
-	return o.registered.Snapshot(ctx)
+
+	return o.registered.ReadSnapshot(ctx)
 }
 
-// The log tells once that types cannot be read, and once that they are read again.
+// The log has one line when types cannot be read, and one when they are read again.
 func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core, log := observer.New(zap.InfoLevel)
 		store := &outage{}
-		d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{Store: store, Logger: zap.New(core), Now: time.Now})
+		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.New(core), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
-		d.Start()
+		d.Start(t.Context())
 		defer d.Stop()
+
 		wait := func() {
 			const rounds = 10 * time.Second
 			<-time.After(rounds)
@@ -61,6 +64,7 @@ func TestAnOutageIsLoggedWithItsEnd(t *testing.T) {
 		for _, entry := range log.All() {
 			said = append(said, entry.Message)
 		}
-		require.Equal(t, []string{"event types cannot be read; events are turned away once they are too old", "event types are read again"}, said)
+
+		require.Equal(t, []string{"event types cannot be read; ingest fails once the cache is too old", "event types are read again"}, said)
 	})
 }

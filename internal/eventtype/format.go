@@ -14,12 +14,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// errFormat tells that a text has not the format; what it is expected to be is told by name.
+// errFormat means that a text does not have the format; the message names the format.
 var errFormat = errors.New("it has another format")
 
-// formats are the formats that are checked here, because the library takes texts that they
-// forbid, or does not know them. Each takes time linear in the text.
-func formats() map[string]func(text string) bool {
+// customFormats returns the formats that are checked here, because the library accepts
+// texts that they forbid, or does not know them. Each check runs in time linear in the
+// text.
+func customFormats() map[string]func(text string) bool {
 	return map[string]func(text string) bool{
 		"email":         func(text string) bool { return isEmail(text, isHostname) && isASCII(text) },
 		"idn-email":     func(text string) bool { return isEmail(text, isIDNHostname) },
@@ -39,23 +40,24 @@ func formats() map[string]func(text string) bool {
 	}
 }
 
-// libraryFormats are the formats that the library checks as they should be.
+// libraryFormats returns the formats that the library checks correctly.
 func libraryFormats() []string {
 	return []string{"uuid", "json-pointer", "relative-json-pointer", "regex", "semver", "period"}
 }
 
-// Formats returns the names of the formats that are asserted, in their order.
+// Formats returns the names of the formats that are checked, in order.
 func Formats() []string {
-	return slices.Sorted(slices.Values(slices.Concat(libraryFormats(), slices.Collect(maps.Keys(formats())))))
+	return slices.Sorted(slices.Values(slices.Concat(libraryFormats(), slices.Collect(maps.Keys(customFormats())))))
 }
 
-// registerFormats puts our checks in the place of the library's.
+// registerFormats replaces the library's checks by the ones of this package.
 func registerFormats(compiler *jsonschema.Compiler) {
-	for name, fits := range formats() {
+	for name, fits := range customFormats() {
 		compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(value any) error {
 			if text, ok := value.(string); ok && !fits(text) {
 				return errFormat
 			}
+
 			return nil
 		}})
 	}
@@ -65,8 +67,9 @@ func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
-// isEmail tells whether a text is a Mailbox of RFC 5321, or of RFC 6531 where it has other
-// characters than those of ASCII. A mail's header allows more: names, comments, space.
+// isEmail reports whether a text is a Mailbox of RFC 5321, or of RFC 6531 if it has
+// characters outside of ASCII. The header of a mail allows more: names, comments,
+// space.
 func isEmail(text string, isDomain func(string) bool) bool {
 	const longest, longestLocal = 254, 64 // octets: RFC 5321, 4.5.3.1
 	at := strings.LastIndexByte(text, '@')
@@ -74,7 +77,8 @@ func isEmail(text string, isDomain func(string) bool) bool {
 		return false
 	}
 
-	local, domain := text[:at], text[at+1:]
+	local := text[:at]
+	domain := text[at+1:]
 	if inner, quoted := strings.CutPrefix(local, `"`); quoted {
 		if !isQuotedRest(inner) {
 			return false
@@ -88,22 +92,25 @@ func isEmail(text string, isDomain func(string) bool) bool {
 		if tag, address, tagged := strings.Cut(literal, ":"); tagged {
 			return closed && strings.EqualFold(tag, "IPv6") && isIPv6(address)
 		}
+
 		return closed && isIPv4(literal)
 	}
+
 	return isDomain(domain)
 }
 
-// isDotString tells whether a text is atoms with a dot between each two.
+// isDotString reports whether a text consists of atoms with dots between them.
 func isDotString(text string) bool {
 	for atom := range strings.SplitSeq(text, ".") {
 		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"(),:;<>@[\\]\x7f", r) }) {
 			return false
 		}
 	}
+
 	return true
 }
 
-// isQuotedRest tells whether a text is a quoted string without its first quote.
+// isQuotedRest reports whether a text is a quoted string without its first quote.
 func isQuotedRest(text string) bool {
 	inner, closed := strings.CutSuffix(text, `"`)
 	escaped := false
@@ -112,8 +119,10 @@ func isQuotedRest(text string) bool {
 		case r < ' ' || r == '\x7f', r == '"' && !escaped:
 			return false
 		}
+
 		escaped = r == '\\' && !escaped
 	}
+
 	return closed && !escaped
 }
 
@@ -127,8 +136,8 @@ func isIPv6(text string) bool {
 	return err == nil && address.Is6() && address.Zone() == ""
 }
 
-// isIRI tells whether a text is an IRI-reference (RFC 3987), which one of ASCII alone is if
-// it is a URI-reference (RFC 3986).
+// isIRI reports whether a text is an IRI-reference (RFC 3987). A text of ASCII alone is
+// one if it is a URI-reference (RFC 3986).
 func isIRI(text string) bool {
 	for i, r := range text {
 		switch {
@@ -147,37 +156,42 @@ func isIRI(text string) bool {
 	if err != nil {
 		return false
 	}
+
 	rest, _, _ := strings.Cut(text, "#")
 	if strings.Contains(parsed.Fragment, "#") || strings.Count(text, "#")-strings.Count(rest, "#") > 1 {
 		return false
 	}
+
 	if parsed.User != nil && strings.Contains(userInfo(text), "@") {
 		return false
 	}
+
 	return hasRightBrackets(text, parsed.Host)
 }
 
-// userInfo is what stands before the last @ of the authority.
+// userInfo returns the part before the last @ of the authority.
 func userInfo(text string) string {
 	_, authority, _ := strings.Cut(text, "//")
 	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
 		authority = authority[:end]
 	}
+
 	return authority[:max(strings.LastIndexByte(authority, '@'), 0)]
 }
 
-// hasRightBrackets tells whether brackets stand around an IPv6 address alone, and a host
-// with colons has them.
+// hasRightBrackets reports whether only an IPv6 address is in brackets, and every host
+// with colons is.
 func hasRightBrackets(text, host string) bool {
 	if !strings.HasPrefix(host, "[") {
 		return !strings.ContainsAny(text, "[]") && strings.Count(host, ":") <= 1
 	}
+
 	address, _, closed := strings.Cut(host[1:], "]")
 	return closed && isIPv6(address) && strings.Count(text, "[") == 1 && strings.Count(text, "]") == 1
 }
 
-// isUCS tells whether a character may stand in an IRI: no private use, no noncharacter, no
-// control character.
+// isUCS reports whether a character is allowed in an IRI: not private use, not a
+// noncharacter, not a control character.
 func isUCS(r rune) bool {
 	const firstPrivate, lastPrivate, firstNone, lastNone, firstCompatible, plane, beyond = 0xE000, 0xF8FF, 0xFDD0, 0xFDEF, 0xA0, 0xFFFE, 0xE0000
 	switch {
@@ -186,6 +200,7 @@ func isUCS(r rune) bool {
 	case r&plane == plane, r >= beyond && r < beyond+0x1000, r >= 0xF0000:
 		return false
 	}
+
 	return true
 }
 
@@ -194,7 +209,7 @@ func hasScheme(text string) bool {
 	return err == nil && parsed.IsAbs()
 }
 
-// isURITemplate tells whether a text is a template of RFC 6570.
+// isURITemplate reports whether a text is a template of RFC 6570.
 func isURITemplate(text string) bool {
 	for text != "" {
 		open := strings.IndexAny(text, "{}")
@@ -202,40 +217,50 @@ func isURITemplate(text string) bool {
 		if open >= 0 {
 			literal = text[:open]
 		}
+
 		if strings.ContainsAny(literal, " \"'<>\\^`|\x7f") || strings.ContainsFunc(literal, func(r rune) bool { return r < ' ' }) {
 			return false
 		}
+
 		if open < 0 {
 			return true
 		}
+
 		expression, rest, closed := strings.Cut(text[open+1:], "}")
 		if text[open] == '}' || !closed || !isTemplateExpression(expression) {
 			return false
 		}
+
 		text = rest
 	}
+
 	return true
 }
 
-// isTemplateExpression tells whether an operator and names stand between the braces.
+// isTemplateExpression reports whether the text between the braces is an optional
+// operator and names.
 func isTemplateExpression(text string) bool {
 	if text == "" {
 		return false
 	}
+
 	if strings.ContainsRune("+#./;?&=,!@|", rune(text[0])) {
 		text = text[1:]
 	}
+
 	for variable := range strings.SplitSeq(text, ",") {
 		name, length, prefixed := strings.Cut(strings.TrimSuffix(variable, "*"), ":")
 		if prefixed && (len(length) == 0 || len(length) > 4 || strings.Trim(length, "0123456789") != "" || length[0] == '0') {
 			return false
 		}
+
 		for part := range strings.SplitSeq(name, ".") {
 			if strings.Trim(part, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz%") != "" || part == "" {
 				return false
 			}
 		}
 	}
+
 	return true
 }
 
@@ -249,15 +274,16 @@ func isDateTime(text string) bool {
 	return len(text) > date && isDate(text[:date]) && (text[date] == 'T' || text[date] == 't') && isTime(text[date+1:])
 }
 
-// isTime tells whether a text is a full-time of RFC 3339. A leap second is one where it is
-// the last of a day in UTC.
+// isTime reports whether a text is a full-time of RFC 3339. A leap second is valid only
+// as the last second of a day in UTC.
 func isTime(text string) bool {
 	clock := text[:min(len(text), len(time.TimeOnly))]
-	second := clock[max(len(clock)-2, 0):] //nolint:mnd // its digits
+	second := clock[max(len(clock)-2, 0):] //nolint:mnd // two digits
 	isLeap := second == "60"
 	if isLeap {
 		clock = clock[:len(clock)-2] + "59"
 	}
+
 	at, err := time.Parse(time.TimeOnly, clock)
 	if err != nil || len(clock) != len(time.TimeOnly) {
 		return false
@@ -270,6 +296,7 @@ func isTime(text string) bool {
 			return false
 		}
 	}
+
 	if zone == "Z" || zone == "z" {
 		return !isLeap || at.Hour() == 23 && at.Minute() == 59
 	}
@@ -277,20 +304,23 @@ func isTime(text string) bool {
 	if zone == "" || zone[0] != '+' && zone[0] != '-' {
 		return false
 	}
+
 	offset, err := time.Parse("15:04", zone[1:])
 	if err != nil || len(zone) != len("+00:00") {
 		return false
 	}
+
 	away := time.Duration(offset.Hour())*time.Hour + time.Duration(offset.Minute())*time.Minute
 	if zone[0] == '+' {
 		away = -away
 	}
+
 	utc := at.Add(away)
 	return !isLeap || utc.Hour() == 23 && utc.Minute() == 59
 }
 
-// isDuration tells whether a text is a duration of RFC 3339, appendix A: units follow one
-// another without a gap.
+// isDuration reports whether a text is a duration of RFC 3339, appendix A: its units
+// follow one another without a gap.
 func isDuration(text string) bool {
 	date, clock, hasClock := strings.Cut(strings.TrimPrefix(text, "P"), "T")
 	switch {
@@ -299,24 +329,30 @@ func isDuration(text string) bool {
 	case strings.HasSuffix(date, "W"):
 		return !hasClock && hasUnits(date, "W")
 	}
+
 	return (date == "" || hasUnits(date, "YMD")) && (!hasClock || hasUnits(clock, "HMS"))
 }
 
-// hasUnits tells whether a text is numbers, each with the unit after the one before it.
+// hasUnits reports whether a text is a list of numbers, each with the unit that follows
+// the previous one.
 func hasUnits(text, units string) bool {
 	for first := true; text != ""; first = false {
 		rest := strings.TrimLeft(text, "0123456789")
 		if rest == "" || len(rest) == len(text) {
 			return false
 		}
+
 		at := strings.IndexByte(units, rest[0])
 		if at < 0 || (!first && at > 0) {
 			return false
 		}
-		text, units = rest[1:], units[at+1:]
+
+		text = rest[1:]
+		units = units[at+1:]
 		if text == "" {
 			return true
 		}
 	}
+
 	return false
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// FuzzCompile holds that a schema is either refused with a fault or judges every payload,
-// whatever it says, applies its marks, and is not expensive.
+// FuzzCompile checks that any schema is either rejected with a fault or validates every
+// payload, applies its marks, and is not expensive.
 func FuzzCompile(f *testing.F) {
 	const data = `{"a": {"b": [1, "x", {"c": null}], "email": "a@example.com"}, "value": 1.5, "x/y": true, "": "é"}`
 	for _, schema := range []string{
@@ -27,10 +27,11 @@ func FuzzCompile(f *testing.F) {
 	} {
 		f.Add(schema, data)
 	}
+
 	f.Fuzz(func(t *testing.T, text, data string) {
 		const long = 5 * time.Second // in the race detector, on a busy machine; it is for what would never end
 		start := time.Now()
-		schema, err := eventtype.Compile([]byte(text))
+		schema, err := eventtype.CompileSchema([]byte(text))
 		if err != nil {
 			found, ok := fault.As(err)
 			require.True(t, ok, "%v", err)
@@ -39,27 +40,31 @@ func FuzzCompile(f *testing.F) {
 			for _, v := range found.Violations {
 				require.True(t, strings.HasPrefix(v.Pointer, "/schema"), v.Pointer)
 			}
+
 			return
 		}
+
 		rules := event.DefaultRules()
 		if event.CheckObject([]byte(data), &rules) != nil || len(data) > 4096 {
 			data = `{"a": 1}`
 		}
+
 		for _, kept := range []bool{false, true} {
-			violations, err := schema.Check([]byte(data), kept)
+			violations, err := schema.CheckPayload([]byte(data), kept)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(violations), event.MaxViolations)
 		}
+
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Observe)).ValidatePayloads(envelopes, false))
 		require.True(t, json.Valid(envelopes[0].Event.Data))
 		require.True(t, json.Valid(envelopes[0].Raw))
 		require.Less(t, time.Since(start), long)
 	})
 }
 
-// FuzzConvert holds that a schema of any draft is either refused with a fault, or becomes one of
-// 2020-12 that needs no conversion any more.
+// FuzzConvert checks that a schema of any draft is either rejected with a fault, or
+// becomes one of 2020-12 that needs no further conversion.
 func FuzzConvert(f *testing.F) {
 	drafts := []eventtype.Draft{eventtype.Draft4, eventtype.Draft6, eventtype.Draft7, eventtype.Draft2019}
 	for _, schema := range []string{
@@ -69,19 +74,22 @@ func FuzzConvert(f *testing.F) {
 	} {
 		f.Add(schema, uint8(2))
 	}
+
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
-		converted, _, err := eventtype.Convert([]byte(text), drafts[int(which)%len(drafts)])
+		converted, _, err := eventtype.ConvertSchema([]byte(text), drafts[int(which)%len(drafts)])
 		if err != nil {
 			_, ok := fault.As(err)
 			require.True(t, ok, "%v", err)
 			return
 		}
+
 		require.True(t, json.Valid(converted), "%s", converted)
 		for _, from := range drafts {
-			again, _, err := eventtype.Convert(converted, from)
+			again, _, err := eventtype.ConvertSchema(converted, from)
 			require.NoError(t, err)
 			require.Equal(t, string(converted), string(again))
 		}
+
 		require.LessOrEqual(t, len(eventtype.Spec{Schema: converted}.Warnings()), 100)
 	})
 }

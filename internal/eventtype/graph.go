@@ -6,37 +6,38 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// place is where a subschema applies, seen from the schema that holds it.
-type place uint8
+// relation is the place where a subschema applies, relative to the schema that holds
+// it.
+type relation uint8
 
 const (
-	// here: to the same value, as with $ref and allOf.
-	here place = iota
-	// member: to the member of a name.
-	member
-	// someMember: to members whose names only the data has.
-	someMember
-	// memberName: to the names themselves.
-	memberName
-	// item: to the item at an index.
-	item
-	// someItem: to items at any index.
-	someItem
-	// content: to what a string holds; an annotation, not validated.
-	content
-	// negated: to the same value, which must not fit.
-	negated
+	// sameValue: the subschema applies to the same value, as with $ref and allOf.
+	sameValue relation = iota
+	// namedMember: to the member of a name.
+	namedMember
+	// anyMember: to members whose names are only in the data.
+	anyMember
+	// memberNames: to the names themselves.
+	memberNames
+	// indexedItem: to the item at an index.
+	indexedItem
+	// anyItem: to items at any index.
+	anyItem
+	// stringContent: to the content of a string; an annotation, not validated.
+	stringContent
+	// negatedValue: to the same value, which must not fit.
+	negatedValue
 )
 
-// edge leads from a schema to one inside of it, or to one that it refers to.
+// edge leads from a schema to a schema inside it, or to one that it refers to.
 type edge struct {
-	place place
-	name  string // of a member
-	index int    // of an item
-	to    *jsonschema.Schema
+	relation relation
+	name     string // of a member
+	index    int    // of an item
+	to       *jsonschema.Schema
 }
 
-// graph is everything that can be reached from a schema.
+// graph holds all schemas that can be reached from a schema.
 type graph struct {
 	root  *jsonschema.Schema
 	all   []*jsonschema.Schema
@@ -50,60 +51,73 @@ func newGraph(root *jsonschema.Schema) (*graph, error) {
 		if _, known := g.edges[s]; known {
 			continue
 		}
+
 		if s.DraftVersion != 0 && s.DraftVersion != 2020 {
-			return nil, wrongSchema(pointerOf(s.Location), "only JSON Schema draft 2020-12 is understood")
+			return nil, invalidSchema(pointerOf(s.Location), "only JSON Schema draft 2020-12 is understood")
 		}
+
 		if g.all = append(g.all, s); len(g.all) > MaxSubschemas {
-			return nil, wrongSchema("", fmt.Sprintf("it holds, or refers to, more than %d schemas", MaxSubschemas))
+			return nil, invalidSchema("", fmt.Sprintf("it holds, or refers to, more than %d schemas", MaxSubschemas))
 		}
+
 		g.edges[s] = edgesOf(s)
 		for _, e := range g.edges[s] {
 			queue = append(queue, e.to)
 		}
 	}
+
 	return g, nil
 }
 
-// edgesOf lists what a schema holds and refers to.
+// edgesOf lists the schemas that a schema holds or refers to.
 func edgesOf(s *jsonschema.Schema) (edges []edge) {
-	add := func(p place, to *jsonschema.Schema) {
+	add := func(p relation, to *jsonschema.Schema) {
 		if to != nil {
-			edges = append(edges, edge{place: p, to: to})
+			edges = append(edges, edge{relation: p, to: to})
 		}
 	}
-	add(here, s.Ref)
+	add(sameValue, s.Ref)
 	if s.DynamicRef != nil {
-		add(here, s.DynamicRef.Ref)
+		add(sameValue, s.DynamicRef.Ref)
 	}
+
 	for _, list := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
 		for _, to := range list {
-			add(here, to)
+			add(sameValue, to)
 		}
 	}
+
 	for _, to := range []*jsonschema.Schema{s.If, s.Then, s.Else} {
-		add(here, to)
+		add(sameValue, to)
 	}
+
 	for _, to := range s.DependentSchemas {
-		add(here, to)
+		add(sameValue, to)
 	}
-	add(negated, s.Not)
+
+	add(negatedValue, s.Not)
 	for name, to := range s.Properties {
-		edges = append(edges, edge{place: member, name: name, to: to})
+		edges = append(edges, edge{relation: namedMember, name: name, to: to})
 	}
+
 	for _, to := range s.PatternProperties {
-		add(someMember, to)
+		add(anyMember, to)
 	}
+
 	if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
-		add(someMember, additional)
+		add(anyMember, additional)
 	}
-	add(someMember, s.UnevaluatedProperties)
-	add(memberName, s.PropertyNames)
+
+	add(anyMember, s.UnevaluatedProperties)
+	add(memberNames, s.PropertyNames)
 	for index, to := range s.PrefixItems {
-		edges = append(edges, edge{place: item, index: index, to: to})
+		edges = append(edges, edge{relation: indexedItem, index: index, to: to})
 	}
+
 	for _, to := range []*jsonschema.Schema{s.Items2020, s.Contains, s.UnevaluatedItems} {
-		add(someItem, to)
+		add(anyItem, to)
 	}
-	add(content, s.ContentSchema)
+
+	add(stringContent, s.ContentSchema)
 	return edges
 }

@@ -2,13 +2,13 @@ package eventtype
 
 import "encoding/json"
 
-// HashedForms returns what a value of a payload is kept as where a schema marks it to be
-// hashed with the key: as a string, and, if that is what its text reads as, as a number or
-// a boolean.
+// HashedForms returns the stored forms of a value that a schema marks to be hashed with
+// the key: the hash of the text as a string, and, if the text reads as a number or a
+// boolean, the hash of that.
 func HashedForms(text string, key []byte) []string {
 	forms := []string{}
 	add := func(value any) {
-		if form, ok := hashed(value, key).(string); ok {
+		if form, ok := hashValue(value, key).(string); ok {
 			forms = append(forms, form)
 		}
 	}
@@ -17,11 +17,13 @@ func HashedForms(text string, key []byte) []string {
 	if json.Unmarshal([]byte(text), &literal) != nil {
 		return forms
 	}
+
 	switch literal.(type) {
 	case float64:
 		add(json.Number(text))
 	case bool:
 		add(literal)
 	}
+
 	return forms
 }

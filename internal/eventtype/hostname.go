@@ -8,61 +8,70 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// The bounds of a host's name (RFC 1123), in bytes.
+// The bounds of a host name (RFC 1123), in bytes.
 const (
 	maxHostname = 253
 	maxLabel    = 63
 )
 
-// isHostname tells whether a text is a name of RFC 1123. A label that is an internationalized
-// one in its ASCII form has to be right, too.
+// isHostname reports whether a text is a host name of RFC 1123. An internationalized
+// label in its ASCII form has to be valid, too.
 func isHostname(text string) bool {
 	if len(text) > maxHostname {
 		return false
 	}
+
 	for label := range strings.SplitSeq(text, ".") {
 		if !isLabel(label) {
 			return false
 		}
+
 		if len(label) > 3 && strings.EqualFold(label[:4], "xn--") && !isIDNLabel(label) {
 			return false
 		}
 	}
+
 	return true
 }
 
-// isLabel tells whether a label is letters, digits and hyphens, of which none is at an end.
+// isLabel reports whether a label consists of letters, digits and hyphens, with no
+// hyphen at either end.
 func isLabel(label string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 	return label != "" && len(label) <= maxLabel && strings.Trim(label, allowed) == "" && label[0] != '-' && label[len(label)-1] != '-' &&
 		strings.IndexFunc(label, func(r rune) bool { return !strings.ContainsRune(allowed, r) }) < 0
 }
 
-// isIDNHostname tells whether a text is a name of RFC 5890.
+// isIDNHostname reports whether a text is a host name of RFC 5890.
 func isIDNHostname(text string) bool {
 	if text == "" || len(text) > utf8.UTFMax*maxHostname {
 		return false
 	}
+
 	length := 0
 	for label := range strings.SplitSeq(labelSeparators().Replace(text), ".") {
 		if !isIDNLabel(label) {
 			return false
 		}
+
 		ascii, err := idna.Punycode.ToASCII(label)
 		if err != nil {
 			return false
 		}
+
 		length += len(ascii) + 1
 	}
+
 	return length <= maxHostname+1
 }
 
-// labelSeparators: the ideographic full stop and its forms separate labels as a dot does.
+// labelSeparators returns a replacer of the ideographic full stop and its forms, which
+// separate labels like a dot.
 func labelSeparators() *strings.Replacer {
 	return strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
 }
 
-// isIDNLabel tells whether a label follows IDNA 2008 (RFC 5891), in either form.
+// isIDNLabel reports whether a label follows IDNA 2008 (RFC 5891), in either form.
 func isIDNLabel(label string) bool {
 	profile := idna.New(idna.ValidateLabels(true), idna.CheckHyphens(true), idna.CheckJoiners(true), idna.BidiRule(),
 		idna.StrictDomainName(true), idna.VerifyDNSLength(true))
@@ -71,28 +80,33 @@ func isIDNLabel(label string) bool {
 	if err != nil || len(ascii) > maxLabel {
 		return false
 	}
+
 	shown, err := profile.ToUnicode(ascii)
 	if err != nil {
 		return false
 	}
+
 	if strings.HasPrefix(lower, "xn--") && shown == lower {
-		return false // it says nothing
+		return false // an empty label
 	}
+
 	runes := []rune(shown)
 	for i := range runes {
 		if isExcluded(runes[i]) || !fitsContext(runes, i) {
 			return false
 		}
 	}
+
 	return true
 }
 
-// isExcluded holds the characters that RFC 5892, 2.6, forbids by name.
+// isExcluded reports whether RFC 5892, 2.6, forbids a character by name.
 func isExcluded(r rune) bool {
 	return strings.ContainsRune("\u0640\u07fa\u302e\u302f\u3031\u3032\u3033\u3034\u3035\u303b", r)
 }
 
-// fitsContext tells whether a character may stand where it does (RFC 5892, appendix A).
+// fitsContext reports whether a character is allowed at its position (RFC 5892,
+// appendix A).
 func fitsContext(label []rune, i int) bool {
 	is := func(at int, table *unicode.RangeTable) bool {
 		return at >= 0 && at < len(label) && unicode.Is(table, label[at])
@@ -113,5 +127,6 @@ func fitsContext(label []rune, i int) bool {
 	case between('\u0660', '\u0669')(r):
 		return !has(between('\u06f0', '\u06f9'))
 	}
+
 	return true
 }

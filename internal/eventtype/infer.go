@@ -11,97 +11,102 @@ import (
 
 // The rules of inference.
 const (
-	// maxNames is how many names the members of an object may have; past it the object is
-	// a dictionary, and all its values are one thing.
+	// maxNames is how many different names the members of an object may have; past it
+	// the object is a dictionary, and all of its values share one slot.
 	maxNames = 100
-	// maxSlots bounds the places in payloads that are told apart.
+	// maxSlots bounds the places in payloads that are distinguished.
 	maxSlots = 20_000
 	// An enum is proposed when a text has at most maxEnum values, each of at most
-	// maxEnumLength characters, and each was seen minEnumEach times or more.
+	// maxEnumLength characters and seen at least minEnumEach times.
 	maxEnum       = 10
 	minEnumEach   = 20
 	maxEnumLength = 64
 )
 
-// Inference collects what payloads have in common. It is used by one goroutine.
+// Inference collects the common structure of payloads. It is used by one goroutine.
 type Inference struct {
 	root    *slot
 	events  int
 	slots   int
 	formats []namedFormat
 	// marked is the schema in force, if it has marks.
-	marked *loose
+	marked *looseRedactor
 }
 
-// namedFormat is a format that texts may be found to have.
+// namedFormat is a format that inference looks for in texts.
 type namedFormat struct {
 	name   string
 	schema *jsonschema.Schema
 }
 
-// slot is what is known of the values at one place in payloads.
+// slot describes the values at one place in payloads.
 type slot struct {
 	seen, strings, integers, numbers, booleans, nulls, objects, arrays int
 
 	// values counts the texts; nil when there are too many, or too long ones.
 	values map[string]int
-	// fits has a bit for each format that all texts had.
-	fits uint8
+	// formatBits has a bit for each format that all texts have.
+	formatBits uint8
 
-	// members are those of objects; nil in a dictionary, whose values are all in others.
+	// members are the members of objects; nil in a dictionary, whose values are all in
+	// others.
 	members map[string]*slot
 	others  *slot
 	items   *slot
-	// membersOpen and itemsOpen tell that some of them were not looked at.
+	// membersOpen and itemsOpen mean that some members or items were not examined.
 	membersOpen, itemsOpen bool
 }
 
-// NewInference makes one that has seen nothing.
+// NewInference makes an inference without any payload.
 func NewInference() (*Inference, error) {
 	i := &Inference{}
 	for _, name := range []string{"date-time", "uuid", "email", "uri"} {
-		schema, err := Compile([]byte(`{"format": "` + name + `"}`))
+		schema, err := CompileSchema([]byte(`{"format": "` + name + `"}`))
 		if err != nil {
 			return nil, err
 		}
+
 		i.formats = append(i.formats, namedFormat{name, schema.root})
 	}
-	i.root = i.slot()
+
+	i.root = i.newSlot()
 	return i, nil
 }
 
-// HideMarked keeps the values of what a schema marks out of what is proposed: events may
-// have been stored before it was marked.
+// HideMarked keeps the values that a schema marks out of the proposal: events may have
+// been stored before the mark was set.
 func (i *Inference) HideMarked(current *Schema) {
-	if current != nil && current.marks.any() {
-		i.marked = current.marks.loosely(nil)
+	if current != nil && current.marks.hasMarks() {
+		i.marked = current.marks.newLooseRedactor(nil)
 	}
 }
 
-// Add takes in the payload of an event, the text of a JSON object.
-func (i *Inference) Add(data []byte) error {
-	payload, err := decode(data)
+// AddPayload adds the payload of an event, the text of a JSON object.
+func (i *Inference) AddPayload(data []byte) error {
+	payload, err := decodePayload(data)
 	if err != nil {
 		return err
 	}
+
 	i.events++
-	i.add(i.root, payload)
+	i.addValue(i.root, payload)
 	return nil
 }
 
-// Events is how many payloads were taken in.
+// Events returns how many payloads were added.
 func (i *Inference) Events() int { return i.events }
 
-// slot makes a slot; nil when there are enough.
-func (i *Inference) slot() *slot {
+// newSlot makes a slot; it returns nil past maxSlots.
+func (i *Inference) newSlot() *slot {
 	if i.slots == maxSlots {
 		return nil
 	}
+
 	i.slots++
-	return &slot{values: map[string]int{}, members: map[string]*slot{}, fits: 1<<len(i.formats) - 1}
+	return &slot{values: map[string]int{}, members: map[string]*slot{}, formatBits: 1<<len(i.formats) - 1}
 }
 
-func (i *Inference) add(p *slot, value any) {
+func (i *Inference) addValue(p *slot, value any) {
 	p.seen++
 	switch v := value.(type) {
 	case string:
@@ -123,13 +128,15 @@ func (i *Inference) add(p *slot, value any) {
 		p.arrays++
 		for _, inner := range v {
 			if p.items == nil && !p.itemsOpen {
-				p.items = i.slot()
+				p.items = i.newSlot()
 			}
+
 			if p.items == nil {
 				p.itemsOpen = true
 				return
 			}
-			i.add(p.items, inner)
+
+			i.addValue(p.items, inner)
 		}
 	default:
 		p.nulls++
@@ -140,66 +147,75 @@ func (i *Inference) addText(p *slot, text string) {
 	p.strings++
 	if p.values != nil {
 		p.values[text]++
-		// What was hashed is no list of values, however few there are.
+		// Hashed values never make an enum, however few there are.
 		if len(p.values) > maxEnum || utf8.RuneCountInString(text) > maxEnumLength || isHashed(text) {
 			p.values = nil
 		}
 	}
+
 	for bit, f := range i.formats {
-		if mask := uint8(1) << bit; p.fits&mask != 0 && !f.fits(text) {
-			p.fits &^= mask
+		if mask := uint8(1) << bit; p.formatBits&mask != 0 && !f.matchesFormat(text) {
+			p.formatBits &^= mask
 		}
 	}
 }
 
-// fits tells whether a text has the format. That a:b is a URI, too, is no help.
-func (f namedFormat) fits(text string) bool {
+// matchesFormat reports whether a text has the format. It ignores that texts such as
+// a:b are URIs, too.
+func (f namedFormat) matchesFormat(text string) bool {
 	return (f.name != "uri" || strings.Contains(text, "://")) && f.schema.Validate(text) == nil
 }
 
 func (i *Inference) addMember(p *slot, name string, value any) {
 	if p.members == nil {
 		if p.others != nil {
-			i.add(p.others, value)
+			i.addValue(p.others, value)
 		}
+
 		return
 	}
+
 	inner := p.members[name]
 	if inner == nil {
 		if len(p.members) == maxNames {
-			i.fold(p) // or it is open for all names
+			i.foldIntoDictionary(p) // otherwise it would be open for all names
 			i.addMember(p, name, value)
 			return
 		}
+
 		if p.membersOpen {
 			return
 		}
-		if inner = i.slot(); inner == nil {
+
+		if inner = i.newSlot(); inner == nil {
 			p.membersOpen = true
 			return
 		}
+
 		p.members[name] = inner
 	}
-	i.add(inner, value)
+
+	i.addValue(inner, value)
 }
 
-// fold makes a dictionary of an object. One of whose members some are not known stays
-// open for everything.
-func (i *Inference) fold(p *slot) {
+// foldIntoDictionary turns an object into a dictionary. An object with unknown members
+// stays open for everything.
+func (i *Inference) foldIntoDictionary(p *slot) {
 	members := p.members
 	p.members = nil
 	if !p.membersOpen {
-		p.others = i.slot()
+		p.others = i.newSlot()
 	}
+
 	for _, inner := range members {
 		if p.others != nil {
-			i.merge(p.others, inner)
+			i.mergeSlot(p.others, inner)
 		}
 	}
 }
 
-// merge takes what is known of one slot into another one; the first is not used again.
-func (i *Inference) merge(p, from *slot) {
+// mergeSlot merges the slot from into p; from is not used again.
+func (i *Inference) mergeSlot(p, from *slot) {
 	p.seen += from.seen
 	p.strings += from.strings
 	p.integers += from.integers
@@ -208,68 +224,81 @@ func (i *Inference) merge(p, from *slot) {
 	p.nulls += from.nulls
 	p.objects += from.objects
 	p.arrays += from.arrays
-	p.fits &= from.fits
+	p.formatBits &= from.formatBits
+
 	if from.values == nil {
 		p.values = nil
 	}
+
 	for text, n := range from.values {
 		if p.values != nil {
 			p.values[text] += n
 		}
 	}
+
 	if len(p.values) > maxEnum {
 		p.values = nil
 	}
+
 	switch p.itemsOpen = p.itemsOpen || from.itemsOpen; {
 	case p.itemsOpen:
 		p.items = nil
 	case p.items == nil:
 		p.items = from.items
 	case from.items != nil:
-		i.merge(p.items, from.items)
+		i.mergeSlot(p.items, from.items)
 	}
+
 	i.mergeMembers(p, from)
 }
 
 func (i *Inference) mergeMembers(p, from *slot) {
 	p.membersOpen = p.membersOpen || from.membersOpen
-	if p.members != nil && (from.members == nil || (!p.membersOpen && together(p.members, from.members) > maxNames)) {
-		i.fold(p)
+	if p.members != nil && (from.members == nil || (!p.membersOpen && countUnion(p.members, from.members) > maxNames)) {
+		i.foldIntoDictionary(p)
 	}
+
 	if p.members == nil {
 		if p.membersOpen || (from.members == nil && from.others == nil) {
 			p.others = nil
 		}
+
 		if p.others == nil {
 			return
 		}
+
 		if from.others != nil {
-			i.merge(p.others, from.others)
+			i.mergeSlot(p.others, from.others)
 		}
+
 		for _, inner := range from.members {
-			i.merge(p.others, inner)
+			i.mergeSlot(p.others, inner)
 		}
+
 		return
 	}
+
 	for name, inner := range from.members {
 		if known := p.members[name]; known != nil {
-			i.merge(known, inner)
+			i.mergeSlot(known, inner)
 		} else if !p.membersOpen {
 			p.members[name] = inner
 		}
 	}
-	if p.membersOpen { // what only one of them knows, the other may have left out
+
+	if p.membersOpen { // the other may have left out a member that only one of them has
 		maps.DeleteFunc(p.members, func(name string, _ *slot) bool { return from.members[name] == nil })
 	}
 }
 
-// together counts the names that are in either.
-func together(a, b map[string]*slot) int {
+// countUnion counts the names that are in a or b.
+func countUnion(a, b map[string]*slot) int {
 	n := len(a)
 	for name := range b {
 		if a[name] == nil {
 			n++
 		}
 	}
+
 	return n
 }

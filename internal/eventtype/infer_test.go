@@ -12,23 +12,25 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// inferred proposes a schema for payloads and holds that all of them fit it.
+// inferred proposes a schema for payloads and checks that all of them fit it.
 func inferred(t testing.TB, payloads ...string) string {
 	t.Helper()
 	i, err := eventtype.NewInference()
 	require.NoError(t, err)
 	for _, p := range payloads {
-		require.NoError(t, i.Add([]byte(p)))
+		require.NoError(t, i.AddPayload([]byte(p)))
 	}
+
 	require.Equal(t, len(payloads), i.Events())
-	text, err := i.Schema()
+	text, err := i.ProposeSchema()
 	require.NoError(t, err)
 	schema := compile(t, string(text))
 	for _, p := range payloads {
-		violations, err := schema.Check([]byte(p), false)
+		violations, err := schema.CheckPayload([]byte(p), false)
 		require.NoError(t, err)
 		require.Empty(t, violations, "%s does not fit %s", p, text)
 	}
+
 	return string(text)
 }
 
@@ -37,6 +39,7 @@ func many(n int, payload func(int) string) []string {
 	for i := range n {
 		all = append(all, payload(i))
 	}
+
 	return all
 }
 
@@ -87,7 +90,7 @@ func TestWhatIsInferred(t *testing.T) {
 	}
 }
 
-// Payloads beyond what a schema may describe are described as far as that goes.
+// Payloads larger than a schema may describe are described as far as possible.
 func TestInferenceIsBounded(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat(`{"a":`, 31) + `{"b":1}` + strings.Repeat(`}`, 31)
@@ -99,8 +102,10 @@ func TestInferenceIsBounded(t *testing.T) {
 			for k := range 20 {
 				fmt.Fprintf(&b, `"name%d_%d": {"x": [{"y": %d}], "z": "%d"},`, k, i, i, j)
 			}
+
 			b.WriteString(`"e": 1},`)
 		}
+
 		return `{` + strings.TrimSuffix(b.String(), ",") + `}`
 	})
 	require.NotEqual(t, `{"type":"object"}`, inferred(t, wide...))
@@ -108,7 +113,7 @@ func TestInferenceIsBounded(t *testing.T) {
 	require.NotContains(t, inferred(t, long), "yyy")
 }
 
-// Whatever events there are, each fits what is inferred of them.
+// Every event fits the schema that is inferred from any set of events with it.
 func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -122,12 +127,14 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 				for range random.IntN(8) {
 					o[fmt.Sprintf("k%d", random.IntN(names))] = value(levels-1, names)
 				}
+
 				return o
 			case kind == 3 && levels > 0:
 				a := []any{}
 				for range random.IntN(4) {
 					a = append(a, value(levels-1, names))
 				}
+
 				return a
 			case kind == 4:
 				return json.Number([]string{"1", "-0", "1.0", "1e400000", "0.5", "123456789012345678901234567890"}[random.IntN(6)])
@@ -136,6 +143,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 			case kind == 6:
 				return nil
 			}
+
 			return texts[random.IntN(len(texts))]
 		}
 		names := []int{3, 20, 150, 5000}[seed%4]
@@ -144,6 +152,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 			for range random.IntN(12) {
 				o[fmt.Sprintf("k%d", random.IntN(names))] = value(1+int(seed%5), names)
 			}
+
 			text, err := json.Marshal(o)
 			require.NoError(t, err)
 			return strings.ReplaceAll(string(text), "1e400000", "1e300")
@@ -152,7 +161,7 @@ func TestAllEventsFitWhatIsInferredOfThem(t *testing.T) {
 	}
 }
 
-// FuzzInfer holds that payloads fit what is inferred of them.
+// FuzzInfer checks that payloads fit the schema inferred from them.
 func FuzzInfer(f *testing.F) {
 	f.Add(`{"a": 1}`, `{"a": [1, {"b": "2026-01-01T00:00:00Z"}]}`, `{}`)
 	f.Add(`{"a": {"x": 1}, "b": "uuid"}`, `{"a": null}`, `{"b": 1.0}`)
@@ -164,21 +173,23 @@ func FuzzInfer(f *testing.F) {
 				payloads = append(payloads, p)
 			}
 		}
+
 		inferred(t, payloads...)
 	})
 }
 
-// What is marked now may have been stored as it was, and is not listed as values.
+// Values that are marked now may have been stored in plain text before, and are not
+// listed in an enum.
 func TestNothingMarkedIsInferredAsAValue(t *testing.T) {
 	t.Parallel()
 	inference, err := eventtype.NewInference()
 	require.NoError(t, err)
 	inference.HideMarked(compile(t, `{"properties": {"ssn": {"x-theeye": "drop"}, "user": {"properties": {"name": {"x-theeye": "mask"}}}}}`))
 	for range 50 {
-		require.NoError(t, inference.Add([]byte(`{"ssn": "canary", "user": {"name": "canary"}, "users": [{"name": "canary"}], "kind": "seen"}`)))
+		require.NoError(t, inference.AddPayload([]byte(`{"ssn": "canary", "user": {"name": "canary"}, "users": [{"name": "canary"}], "kind": "seen"}`)))
 	}
 
-	schema, err := inference.Schema()
+	schema, err := inference.ProposeSchema()
 	require.NoError(t, err)
 	require.NotContains(t, string(schema), "canary")
 	require.Contains(t, string(schema), `"enum":["seen"]`)

@@ -3,8 +3,8 @@ package eventtype
 // Draft is a version of JSON Schema.
 type Draft string
 
-// The drafts, oldest first. Schemas are judged by Draft2020; others are converted, or taken
-// where they mean the same.
+// The drafts, oldest first. Schemas are compiled as Draft2020; schemas of other drafts
+// are converted, or accepted if they mean the same.
 const (
 	Draft4    Draft = "draft-04"
 	Draft6    Draft = "draft-06"
@@ -13,55 +13,57 @@ const (
 	Draft2020 Draft = "2020-12"
 )
 
-// age orders drafts.
-func (d Draft) age() int {
+// ordinal returns the position of a draft in the order of their release.
+func (d Draft) ordinal() int {
 	for age, known := range []Draft{Draft4, Draft6, Draft7, Draft2019, Draft2020} {
 		if d == known {
 			return age
 		}
 	}
+
 	return -1
 }
 
-func (d Draft) before(other Draft) bool { return d.age() < other.age() }
+func (d Draft) isBefore(other Draft) bool { return d.ordinal() < other.ordinal() }
 
-// holding says where in the value of a keyword schemas are.
-type holding uint8
+// schemaLayout is the position of schemas in the value of a keyword.
+type schemaLayout uint8
 
 const (
-	// noSchema: there are none.
-	noSchema holding = iota
-	// oneSchema: the value is one.
+	// noSchema: the value holds no schema.
+	noSchema schemaLayout = iota
+	// oneSchema: the value is a schema.
 	oneSchema
-	// manySchemas: it is an array of them.
+	// manySchemas: the value is an array of schemas.
 	manySchemas
-	// namedSchemas: it is an object whose members are.
+	// namedSchemas: the value is an object whose members are schemas.
 	namedSchemas
-	// schemaOrMany: it is one, or an array of them.
+	// schemaOrMany: the value is a schema or an array of schemas.
 	schemaOrMany
 )
 
 // keyword is a keyword of JSON Schema.
 type keyword struct {
-	holds holding
-	// first and last are the drafts that have it; "" is the first, or the newest of all.
+	layout schemaLayout
+	// first and last are the first and the last draft with the keyword; "" is the
+	// oldest or the newest of all drafts.
 	first, last Draft
-	// annotates tells that it refuses nothing.
+	// annotates means that the keyword never rejects a value.
 	annotates bool
 }
 
-func (k keyword) in(d Draft) bool {
-	return (k.first == "" || !d.before(k.first)) && (k.last == "" || !k.last.before(d))
+func (k keyword) existsIn(d Draft) bool {
+	return (k.first == "" || !d.isBefore(k.first)) && (k.last == "" || !k.last.isBefore(d))
 }
 
-// keywords are all keywords of all drafts that are known.
-func keywords() map[string]keyword {
+// allKeywords returns the known keywords of all drafts.
+func allKeywords() map[string]keyword {
 	note := keyword{annotates: true}
 	return map[string]keyword{
 		"$schema": note, "$comment": note, "$vocabulary": note, "title": note, "description": note, "default": note,
 		"examples": note, "deprecated": note, "readOnly": note, "writeOnly": note, "contentEncoding": note, "contentMediaType": note,
-		"contentSchema": {annotates: true, holds: oneSchema, first: Draft2019},
-		"$defs":         {annotates: true, holds: namedSchemas}, "definitions": {annotates: true, holds: namedSchemas},
+		"contentSchema": {annotates: true, layout: oneSchema, first: Draft2019},
+		"$defs":         {annotates: true, layout: namedSchemas}, "definitions": {annotates: true, layout: namedSchemas},
 
 		"id": {last: Draft4}, "$id": {first: Draft6}, "$anchor": {first: Draft2019}, "$ref": {},
 		"$recursiveRef": {first: Draft2019, last: Draft2019}, "$recursiveAnchor": {first: Draft2019, last: Draft2019},
@@ -72,17 +74,17 @@ func keywords() map[string]keyword {
 		"minItems": {}, "maxItems": {}, "uniqueItems": {}, "minContains": {first: Draft2019}, "maxContains": {first: Draft2019},
 		"dependentRequired": {first: Draft2019},
 
-		"allOf": {holds: manySchemas}, "anyOf": {holds: manySchemas}, "oneOf": {holds: manySchemas}, "not": {holds: oneSchema},
-		"if": {holds: oneSchema, first: Draft7}, "then": {holds: oneSchema, first: Draft7}, "else": {holds: oneSchema, first: Draft7},
-		"properties": {holds: namedSchemas}, "patternProperties": {holds: namedSchemas}, "additionalProperties": {holds: oneSchema},
-		"propertyNames": {holds: oneSchema, first: Draft6}, "unevaluatedProperties": {holds: oneSchema, first: Draft2019},
-		"dependencies": {holds: namedSchemas, last: Draft7}, "dependentSchemas": {holds: namedSchemas, first: Draft2019},
-		"prefixItems": {holds: manySchemas, first: Draft2020}, "items": {holds: schemaOrMany}, "additionalItems": {holds: oneSchema, last: Draft2019},
-		"contains": {holds: oneSchema, first: Draft6}, "unevaluatedItems": {holds: oneSchema, first: Draft2019},
+		"allOf": {layout: manySchemas}, "anyOf": {layout: manySchemas}, "oneOf": {layout: manySchemas}, "not": {layout: oneSchema},
+		"if": {layout: oneSchema, first: Draft7}, "then": {layout: oneSchema, first: Draft7}, "else": {layout: oneSchema, first: Draft7},
+		"properties": {layout: namedSchemas}, "patternProperties": {layout: namedSchemas}, "additionalProperties": {layout: oneSchema},
+		"propertyNames": {layout: oneSchema, first: Draft6}, "unevaluatedProperties": {layout: oneSchema, first: Draft2019},
+		"dependencies": {layout: namedSchemas, last: Draft7}, "dependentSchemas": {layout: namedSchemas, first: Draft2019},
+		"prefixItems": {layout: manySchemas, first: Draft2020}, "items": {layout: schemaOrMany}, "additionalItems": {layout: oneSchema, last: Draft2019},
+		"contains": {layout: oneSchema, first: Draft6}, "unevaluatedItems": {layout: oneSchema, first: Draft2019},
 	}
 }
 
-// draftsByURL are the values of $schema that are known, without the # at the end.
+// draftsByURL returns the known values of $schema, without the # at the end.
 func draftsByURL() map[string]Draft {
 	return map[string]Draft{
 		"json-schema.org/draft-04/schema": Draft4, "json-schema.org/draft-06/schema": Draft6, "json-schema.org/draft-07/schema": Draft7,

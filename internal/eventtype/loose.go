@@ -7,8 +7,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// loose applies marks to a payload that does not fit its schema, so that values may stand
-// in other places than the schema says. It takes out too much rather than too little:
+// looseRedactor applies marks to a payload that does not fit its schema, so that values
+// may be in other places than in the schema. It removes too much rather than too
+// little:
 //
 //   - what is marked where the schema says, with arrays looked through and objects taken
 //     for the items of arrays;
@@ -16,74 +17,77 @@ import (
 //     marked property, in upper or lower case, with or without separators;
 //   - every scalar that stands where an object or an array with marks inside belongs.
 //
-// It follows the payload by groups of schemas, each of which is worked out once, so that
-// the time goes with the size of the payload. It is used by one goroutine.
-type loose struct {
+// It follows the payload by groups of schemas, and computes each group once, so that
+// the time is proportional to the size of the payload. It is used by one goroutine.
+type looseRedactor struct {
 	marks *marks
 	key   []byte
 }
 
-// group is what may apply to one value.
-type group struct {
+// applicableMarks holds the schemas and marks that may apply to one value.
+type applicableMarks struct {
 	schemas []*jsonschema.Schema
 	mark    Mark
-	// leads tells that there are marks at this value or inside of it.
+	// leads means that there are marks at this value or inside it.
 	leads bool
-	// arrays and objects tell that the schemas describe such values.
+	// arrays and objects mean that the schemas describe arrays or objects.
 	arrays, objects bool
 
-	members map[string]*group
-	items   *group
-	// through is what applies to the items, and to the items of those.
-	through *group
+	members map[string]*applicableMarks
+	items   *applicableMarks
+	// nestedItems applies to the items, and to their items in turn.
+	nestedItems *applicableMarks
 }
 
-func (m *marks) loosely(key []byte) *loose { return &loose{marks: m, key: key} }
-
-// protect applies the marks to a payload, in place.
-func (l *loose) protect(payload map[string]any) {
-	l.value(payload, l.start())
+func (m *marks) newLooseRedactor(key []byte) *looseRedactor {
+	return &looseRedactor{marks: m, key: key}
 }
 
-// value returns what is kept in the place of a value.
-func (l *loose) value(value any, g *group) any {
+// redactPayload applies the marks to a payload, in place.
+func (l *looseRedactor) redactPayload(payload map[string]any) {
+	l.redactValue(payload, l.rootMarks())
+}
+
+// redactValue returns the value to store in the place of a value.
+func (l *looseRedactor) redactValue(value any, g *applicableMarks) any {
 	switch g.mark {
 	case Hash:
-		return hashed(value, l.key)
+		return hashValue(value, l.key)
 	case Mask:
-		return masked(value)
-	case Drop, Indexed: // whoever holds it drops it
+		return maskValue(value)
+	case Drop, Indexed: // its parent drops it
 	}
 
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			at := l.member(g, name)
+			at := l.memberMarks(g, name)
 			if at.mark == Drop {
 				delete(v, name)
 			} else {
-				v[name] = l.value(inner, at)
+				v[name] = l.redactValue(inner, at)
 			}
 		}
 	case []any:
-		at := l.item(g)
+		at := l.itemMarks(g)
 		for i, inner := range v {
-			v[i] = l.value(inner, at)
+			v[i] = l.redactValue(inner, at)
 			if at.mark == Drop {
-				v[i] = nil // the others keep their places
+				v[i] = nil // the other items keep their indexes
 			}
 		}
 	default:
 		if g.leads {
-			return masked(value)
+			return maskValue(value)
 		}
 	}
+
 	return value
 }
 
-// group works out what applies to a value to which some schemas apply.
-func (l *loose) group(some []*jsonschema.Schema) *group {
-	g := &group{members: map[string]*group{}}
+// collectMarks returns the marks for a value to which some schemas apply.
+func (l *looseRedactor) collectMarks(some []*jsonschema.Schema) *applicableMarks {
+	g := &applicableMarks{members: map[string]*applicableMarks{}}
 	seen := map[*jsonschema.Schema]bool{}
 
 	for queue := some; len(queue) > 0; queue = queue[1:] {
@@ -91,60 +95,67 @@ func (l *loose) group(some []*jsonschema.Schema) *group {
 		if seen[s] {
 			continue
 		}
+
 		seen[s] = true
 		g.schemas = append(g.schemas, s)
-		g.mark = stronger(g.mark, l.marks.of[s])
+		g.mark = strongerMark(g.mark, l.marks.of[s])
 		g.leads = g.leads || l.marks.leads[s]
 		g.arrays = g.arrays || describesItems(s)
 		g.objects = g.objects || describesMembers(s)
 		for _, e := range l.marks.edges[s] {
-			if e.place == here {
+			if e.relation == sameValue {
 				queue = append(queue, e.to)
 			}
 		}
 	}
+
 	return g
 }
 
-// item returns what applies to the items of an array, at any index.
-func (l *loose) item(g *group) *group {
+// itemMarks returns the marks for the items of an array, at any index.
+func (l *looseRedactor) itemMarks(g *applicableMarks) *applicableMarks {
 	if !g.arrays {
 		return g // looked through
 	}
+
 	if g.items == nil {
-		g.items = l.group(l.itemsOf(g.schemas))
+		g.items = l.collectMarks(l.itemsOf(g.schemas))
 	}
+
 	return g.items
 }
 
-// throughArrays returns what applies to the items of an array, and to the items of those.
-func (l *loose) throughArrays(g *group) *group {
-	if g.through != nil {
-		return g.through
+// throughArrays returns the marks for the items of an array, and for their items in
+// turn.
+func (l *looseRedactor) throughArrays(g *applicableMarks) *applicableMarks {
+	if g.nestedItems != nil {
+		return g.nestedItems
 	}
 
-	all := l.group(l.itemsOf(g.schemas))
+	all := l.collectMarks(l.itemsOf(g.schemas))
 	for known := 0; known < len(all.schemas); {
 		known = len(all.schemas)
-		all = l.group(slices.Concat(all.schemas, l.itemsOf(all.schemas)))
+		all = l.collectMarks(slices.Concat(all.schemas, l.itemsOf(all.schemas)))
 	}
-	g.through = all
+
+	g.nestedItems = all
 	return all
 }
 
-func (l *loose) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschema.Schema) {
+func (l *looseRedactor) itemsOf(schemas []*jsonschema.Schema) (some []*jsonschema.Schema) {
 	for _, s := range schemas {
 		for _, e := range l.marks.edges[s] {
-			if e.place == item || e.place == someItem {
+			if e.relation == indexedItem || e.relation == anyItem {
 				some = append(some, e.to)
 			}
 		}
 	}
+
 	return some
 }
 
-// member returns what applies to the member of a name.
-func (l *loose) member(g *group, name string) *group {
+// memberMarks returns the marks for the member of a name.
+func (l *looseRedactor) memberMarks(g *applicableMarks, name string) *applicableMarks {
 	if known := g.members[name]; known != nil {
 		return known
 	}
@@ -155,45 +166,55 @@ func (l *loose) member(g *group, name string) *group {
 		if isIndex(name) || (inner.mark != "" && !g.objects) {
 			some = append(some, inner.schemas...)
 		}
+
 		more, found := describedMembers(inner.schemas, name)
-		some, described = append(some, more...), found
-	}
-	if !described {
-		some = append(some, l.marks.named(name)...)
+		some = append(some, more...)
+		described = found
 	}
 
-	at := l.group(some)
+	if !described {
+		some = append(some, l.marks.schemasByName(name)...)
+	}
+
+	at := l.collectMarks(some)
 	g.members[name] = at
 	return at
 }
 
-// describedMembers returns what some schemas say of a member, and whether one of them names
-// it, itself or by a pattern.
+// describedMembers returns the schemas of a member in some schemas, and whether one of
+// them names the member, by itself or by a pattern.
 func describedMembers(schemas []*jsonschema.Schema, name string) (some []*jsonschema.Schema, described bool) {
 	for _, s := range schemas {
 		named := false
 		if to := s.Properties[name]; to != nil {
-			some, named = append(some, to), true
+			some = append(some, to)
+			named = true
 		}
+
 		for expression, to := range s.PatternProperties {
 			if expression.MatchString(name) {
-				some, named = append(some, to), true
+				some = append(some, to)
+				named = true
 			}
 		}
+
 		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && !named {
 			some = append(some, additional)
 		}
+
 		if s.UnevaluatedProperties != nil && !named {
 			some = append(some, s.UnevaluatedProperties)
 		}
+
 		described = described || named
 	}
+
 	return some, described
 }
 
-// named returns what the schema says, wherever it does, of members of a name that lead to
+// schemasByName returns the schemas, in any place, of members of a name that lead to
 // marks.
-func (m *marks) named(name string) []*jsonschema.Schema {
+func (m *marks) schemasByName(name string) []*jsonschema.Schema {
 	some := slices.Clone(m.names[foldName(name)])
 	last := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:])
 
@@ -202,49 +223,58 @@ func (m *marks) named(name string) []*jsonschema.Schema {
 			some = append(some, to...)
 		}
 	}
+
 	return some
 }
 
-// foldName makes one name of "userEmail", "user_email", "User-Email" and "form.userEmail".
+// foldName returns the same name for "userEmail", "user_email", "User-Email" and
+// "form.userEmail".
 func foldName(name string) string {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
-// conceal tells what may be shown of a value and its place.
-func (l *loose) conceal(path []string) disclosure {
-	g := l.start()
+// limitDisclosure returns the parts of a value and its place that may be shown.
+func (l *looseRedactor) limitDisclosure(path []string) disclosure {
+	g := l.rootMarks()
 	for i, token := range path {
-		at := l.member(g, token)
+		at := l.memberMarks(g, token)
 		if isIndex(token) {
-			at = l.group(slices.Concat(l.item(g).schemas, at.schemas))
+			at = l.collectMarks(slices.Concat(l.itemMarks(g).schemas, at.schemas))
 		}
+
 		if at.mark != "" {
 			return disclosure{steps: i + 1}
 		}
+
 		g = at
 	}
+
 	return disclosure{steps: len(path), names: true, value: !g.leads}
 }
 
-// start, below and items follow the marks where there are some; a nil loose has none.
-func (l *loose) start() *group {
+// rootMarks, memberMarksIfAny and itemMarksIfAny follow the marks if there are any; a
+// nil looseRedactor has none.
+func (l *looseRedactor) rootMarks() *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.group([]*jsonschema.Schema{l.marks.root})
+
+	return l.collectMarks([]*jsonschema.Schema{l.marks.root})
 }
 
-func (l *loose) below(g *group, name string) *group {
+func (l *looseRedactor) memberMarksIfAny(g *applicableMarks, name string) *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.member(g, name)
+
+	return l.memberMarks(g, name)
 }
 
-func (l *loose) items(g *group) *group {
+func (l *looseRedactor) itemMarksIfAny(g *applicableMarks) *applicableMarks {
 	if l == nil {
 		return nil
 	}
-	return l.item(g)
+
+	return l.itemMarks(g)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// canary is what must not be kept.
+// canary is a value that must not be stored.
 const canary = "canary"
 
 // closedPlan is a schema that no payload of another shape fits, with marks on properties,
@@ -33,7 +33,7 @@ const closedPlan = `{"type": "object", "additionalProperties": false, "required"
 const wellFormed = `{"user": {"ssn": "canary", "born": "canary", "plain": "seen", "home": {"street": "canary"}}, "list": [{"p": "canary", "q": "seen"}, {"p": "canary"}],
 	"grid": [[{"cell": "canary"}, {"cell": "canary"}]], "pair": ["canary", 5], "more": {"a": "canary", "b": "canary"}, "tags": ["canary"], "secret_x": "canary"}`
 
-// tree is a copy of the payload that is well formed.
+// tree is a well-formed copy of the payload.
 func tree(t testing.TB) map[string]any {
 	t.Helper()
 	var payload map[string]any
@@ -41,11 +41,12 @@ func tree(t testing.TB) map[string]any {
 	return payload
 }
 
-// reshaper gives a payload another shape in which what is marked keeps its name, or stays
-// inside of something that does.
+// reshaper gives a payload another shape in which marked values keep their names, or
+// stay inside a value that does.
 type reshaper struct {
 	random *rand.Rand
-	// arraysOnly puts values into arrays and takes them out of them, and does nothing else.
+	// arraysOnly puts values into arrays and removes them from arrays, and does nothing
+	// more.
 	arraysOnly bool
 }
 
@@ -57,11 +58,14 @@ func (r *reshaper) value(v any) any {
 		for i := range inner {
 			inner[i] = r.value(inner[i])
 		}
+
 		v = r.array(inner)
 	}
+
 	for r.random.IntN(6) == 0 {
 		v = r.wrap(v)
 	}
+
 	return v
 }
 
@@ -69,6 +73,7 @@ func (r *reshaper) wrap(v any) any {
 	if r.arraysOnly || r.random.IntN(2) == 0 {
 		return []any{v}
 	}
+
 	return map[string]any{"wrapped": v}
 }
 
@@ -81,8 +86,10 @@ func (r *reshaper) array(items []any) any {
 		for i, item := range items {
 			byIndex[fmt.Sprint(i)] = item
 		}
+
 		return byIndex
 	}
+
 	return items
 }
 
@@ -102,21 +109,24 @@ func (r *reshaper) object(members map[string]any) map[string]any {
 				continue
 			}
 		}
+
 		reshaped[name] = inner
 	}
+
 	return reshaped
 }
 
-// requireNotKept judges a payload and holds that nothing of it is kept that must not be.
-func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool) *event.Envelope {
+// requireNotKept validates a payload and checks that no canary of it is stored.
+func requireNotKept(t testing.TB, d *eventtype.Cache, payload any, late bool) *event.Envelope {
 	t.Helper()
 	text, err := json.Marshal(payload)
 	require.NoError(t, err)
 	envelopes := sent(t, string(text))
 	if late {
-		envelopes[0].Refuse("invalid_timestamp", "/timestamp", "it is wrong")
+		envelopes[0].Reject("invalid_timestamp", "/timestamp", "it is wrong")
 	}
-	require.NoError(t, d.Judge(envelopes, false))
+
+	require.NoError(t, d.ValidatePayloads(envelopes, false))
 
 	e := &envelopes[0]
 	told, err := json.Marshal(map[string]any{"violations": e.Violations, "observed": e.Observed})
@@ -124,13 +134,14 @@ func requireNotKept(t testing.TB, d *eventtype.Directory, payload any, late bool
 	for what, kept := range map[string]string{"raw": string(e.Raw), "data": string(e.Event.Data), "told": string(told)} {
 		require.NotContains(t, kept, canary, "%s of %s", what, text)
 	}
+
 	require.True(t, json.Valid(e.Raw))
 	require.False(t, e.Withheld)
 	return e
 }
 
-// What is marked is not kept of an event that has another shape than its schema says: not in
-// its text, not in its payload where the type only observes, not in what its sender is told.
+// Marked values of an event with another shape than its schema are not kept: not in its
+// text, not in its payload if the type only observes, not in the answer to its sender.
 func TestMarksHoldInWhateverShape(t *testing.T) {
 	t.Parallel()
 	const seed, rounds = 13, 400
@@ -150,8 +161,8 @@ func TestMarksHoldInWhateverShape(t *testing.T) {
 	}
 }
 
-// A schema that says nothing of types is fit by arrays of what it describes, and by an
-// object where it describes the items of an array.
+// A schema without types also fits arrays of the values that it describes, and an
+// object in place of an array whose items it describes.
 func TestMarksLookThroughArraysOfWhatFits(t *testing.T) {
 	t.Parallel()
 	const seed, rounds = 17, 300
@@ -163,12 +174,13 @@ func TestMarksLookThroughArraysOfWhatFits(t *testing.T) {
 		accepted := 0
 		for range rounds {
 			payload := r.object(tree(t))
-			delete(payload, "pair") // which of two that are swapped is marked, nobody can tell
+			delete(payload, "pair") // of two swapped values the marked one cannot be identified
 			payload["pair"] = []any{canary, 5}
 			if requireNotKept(t, d, payload, false).Accepted() {
 				accepted++
 			}
 		}
+
 		require.Greater(t, accepted, rounds/10, "it is about events that are stored")
 	}
 }
@@ -200,8 +212,8 @@ func TestMarksInTheWrongShape(t *testing.T) {
 	}
 }
 
-// What fits its schema is kept as its marks say, and no more is taken out, be the event
-// refused for another reason.
+// A payload that fits its schema is kept with its marks applied and nothing more
+// removed, even if the event is rejected for another reason.
 func TestOnlyWhatIsMarkedIsTakenOutOfWhatFits(t *testing.T) {
 	t.Parallel()
 	const schema = `{"properties": {"name": {"x-theeye": "drop"}, "pair": {"prefixItems": [{"x-theeye": "mask"}]}, "who": {"type": ["string", "object"], "properties": {"id": {"x-theeye": "drop"}}}}}`

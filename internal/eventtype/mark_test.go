@@ -19,17 +19,18 @@ import (
 // registered is a store with types that do not change.
 type registered []eventtype.Type
 
-func (r registered) Revision(context.Context) (int64, error) { return 1, nil }
+func (r registered) ReadRevision(context.Context) (int64, error) { return 1, nil }
 
-func (r registered) Snapshot(context.Context) (eventtype.Snapshot, error) {
+func (r registered) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	return eventtype.Snapshot{Revision: 1, Types: r, HashKey: []byte(strings.Repeat("k", 32))}, nil
 }
 
-// directory makes one whose clock stands still, so that what it knows does not get too old.
-func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Directory {
+// directory makes a cache whose clock stands still, so that its content does not get
+// too old.
+func directory(t testing.TB, policy eventtype.Unregistered, types ...eventtype.Type) *eventtype.Cache {
 	t.Helper()
 	now := time.Now()
-	d := eventtype.NewDirectory(policy, eventtype.DirectoryDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
+	d := eventtype.NewCache(policy, eventtype.CacheDeps{Store: registered(types), Logger: zap.NewNop(), Now: func() time.Time { return now }})
 	require.NoError(t, d.Refresh(t.Context()))
 	return d
 }
@@ -57,7 +58,7 @@ const marked = `{"type": "object", "required": ["email", "card"], "properties": 
 	"allOf": [{"if": {"required": ["phone"]}, "then": {"properties": {"phone": {"x-theeye": "mask"}}}}],
 	"$defs": {"person": {"properties": {"name": {"x-theeye": "mask"}, "friend": {"$ref": "#/$defs/person"}}}}}`
 
-// What is marked is neither in the event nor in the text that is kept of a refused one.
+// Marked values are neither in the event nor in the stored text of a rejected one.
 func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 	t.Parallel()
 	const data = `{"email": "canary@example.com", "card": "canary 4111", "plain": 1.50, "phone": "+49 170 canary",
@@ -66,7 +67,7 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 		"friends": [{"name": "canary"}, {"name": "canary two"}], "more": {"a": "canary", "b": "canary"}}`
 	for name, broken := range map[string]string{"taken": data, "refused": strings.Replace(data, `"canary@example.com"`, `"canary no address"`, 1)} {
 		envelopes := sent(t, broken)
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		e := envelopes[0]
 		require.Equal(t, name == "taken", e.Accepted(), "%v", e.Violations)
 		require.EqualValues(t, 3, e.TypeVersion)
@@ -82,14 +83,17 @@ func TestMarksAreAppliedBeforeAnythingIsKept(t *testing.T) {
 			require.Contains(t, text, `"secret_o":{"a":["******",null]}`)
 			require.Contains(t, text, `"friend":{"name":"******"}`)
 		}
+
 		for _, v := range e.Violations {
 			require.NotContains(t, v.Detail, "canary")
 			require.Equal(t, "/data/email", v.Pointer)
 		}
-		// It keeps its form when it is judged again: an edit, or a replay.
+
+		// A redacted value stays unchanged when it is validated again: by an edit, or a
+		// replay.
 		before := string(e.Event.Data)
 		again := []event.Envelope{{Event: e.Event, Known: e.Known, Raw: e.Event.Data}}
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(again, true))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(again, true))
 		require.Empty(t, again[0].Violations, "the form of what was hashed is not asked for again, nor what was dropped")
 		require.Equal(t, before, string(again[0].Event.Data))
 	}
@@ -101,7 +105,7 @@ func TestHashesOfEqualValuesAreEqual(t *testing.T) {
 	const schema = `{"properties": {"a": {"x-theeye": "hash"}}}`
 	hash := func(value string) string {
 		envelopes := sent(t, `{"a": `+value+`}`)
-		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		return string(envelopes[0].Event.Data)
 	}
 	require.Equal(t, hash(`"jane"`), hash(`"j\u0061ne"`))
@@ -110,7 +114,8 @@ func TestHashesOfEqualValuesAreEqual(t *testing.T) {
 	require.NotEqual(t, hash(`"5"`), hash(`5`))
 }
 
-// What cannot be read cannot be rid of what is marked, so it is not kept.
+// Marked values cannot be removed from a text that cannot be read, so such a text is
+// not kept.
 func TestTextThatCannotBeReadIsWithheld(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
@@ -125,7 +130,7 @@ func TestTextThatCannotBeReadIsWithheld(t *testing.T) {
 		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Now())
 		require.NoError(t, err)
 		require.False(t, envelopes[0].Accepted())
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.Equal(t, withheld, envelopes[0].Withheld, body)
 	}
 }
@@ -135,7 +140,7 @@ func TestModesAndPolicies(t *testing.T) {
 	const schema = `{"required": ["email"]}`
 	judged := func(policy eventtype.Unregistered, data string, types ...eventtype.Type) event.Envelope {
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, policy, types...).Judge(envelopes, false))
+		require.NoError(t, directory(t, policy, types...).ValidatePayloads(envelopes, false))
 		return envelopes[0]
 	}
 	refused := judged(eventtype.Accept, `{}`, formType(schema, eventtype.Enforce))
@@ -154,28 +159,28 @@ func judgedClean(e event.Envelope) bool {
 	return e.Accepted() && e.Observed == nil && e.TypeVersion == 3
 }
 
-// An event is not judged by what may have changed since.
+// An event is not validated against schemas that are too old.
 func TestNothingIsJudgedByAnOldView(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{
+	d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{
 		Store: registered{formType("", eventtype.Enforce)}, Logger: zap.NewNop(), Now: func() time.Time { return now },
 	})
 	unavailable := func() {
-		f, ok := fault.As(d.Judge(sent(t, `{}`), false))
+		f, ok := fault.As(d.ValidatePayloads(sent(t, `{}`), false))
 		require.True(t, ok)
 		require.Equal(t, fault.Unavailable, f.Kind)
 		require.Error(t, d.Ready())
 	}
 	unavailable()
 	require.NoError(t, d.Refresh(t.Context()))
-	require.NoError(t, d.Judge(sent(t, `{}`), false))
+	require.NoError(t, d.ValidatePayloads(sent(t, `{}`), false))
 	now = now.Add(5 * time.Second)
 	unavailable()
 }
 
-// What was taken is taken again after the marks were applied, wherever else the schema
-// speaks of what is marked; and what has nothing to do with marks is judged as ever.
+// An accepted event is accepted again after the marks were applied, wherever the schema
+// refers to marked values; all other values are validated as usual.
 func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	t.Parallel()
 	const data = `{"kind": "card", "email": "jane@example.com", "card": "4111 1111", "cvc": "123", "tags": ["ab", "cd"], "plain": 1, "by": {"id": "e2085be5-9137-4e4e-80b5-f1ffddc25423"}}`
@@ -195,14 +200,14 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	} {
 		d := directory(t, eventtype.Accept, formType(strings.TrimSuffix(schema, "}")+`, "dependentSchemas": {"plain": {"properties": {"plain": {"type": "integer"}}}}}`, eventtype.Enforce))
 		envelopes := sent(t, data)
-		require.NoError(t, d.Judge(envelopes, false))
+		require.NoError(t, d.ValidatePayloads(envelopes, false))
 		require.Empty(t, envelopes[0].Violations, name)
 		kept := envelopes[0].Event
 		judge := func(data string) []fault.Violation {
 			of := kept
 			of.Data = json.RawMessage(data)
 			again := []event.Envelope{{Event: of, Known: envelopes[0].Known, Raw: of.Data}}
-			require.NoError(t, d.Judge(again, true))
+			require.NoError(t, d.ValidatePayloads(again, true))
 			return again[0].Violations
 		}
 		require.NotEqual(t, data, string(kept.Data), name)
@@ -213,7 +218,7 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 	}
 }
 
-// Marks hold wherever a schema leads to them, and say nothing of what they hide.
+// Marks apply wherever a schema leads to them, and violations do not reveal the values.
 func TestMarksInOddPlaces(t *testing.T) {
 	t.Parallel()
 	for schema, data := range map[string]string{
@@ -226,51 +231,54 @@ func TestMarksInOddPlaces(t *testing.T) {
 		`{"properties": {"a": {"x-theeye": "drop", "anyOf": [{"required": ["x"]}, {"properties": {"canary": {"type": "null"}}}]}}}`: `{"a": {"canary": 5}}`,
 	} {
 		envelopes := sent(t, data)
-		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		e := envelopes[0]
 		require.NotContains(t, string(e.Event.Data)+string(e.Raw), "canary", schema)
 		for _, v := range e.Violations {
 			require.NotContains(t, v.Pointer+v.Detail, "canary", schema)
 		}
 	}
+
 	for _, schema := range []string{`{"allOf": [{"x-theeye": "hash"}]}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"x-theeye": "mask"}}}`} {
-		_, err := eventtype.Compile([]byte(schema))
+		_, err := eventtype.CompileSchema([]byte(schema))
 		require.ErrorContains(t, err, "whole payload", schema)
 	}
 }
 
-// A schema that this release cannot use keeps nothing that it may have marked.
+// With a schema that this release cannot use, no value that it may have marked is
+// stored.
 func TestASchemaWithMarksThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	d := directory(t, eventtype.Accept, formType(`{"properties": {"a": {"type": "nonsense", "x-theeye": "hash"}}}`, eventtype.Enforce))
-	f, ok := fault.As(d.Judge(sent(t, `{"a": "canary"}`), false))
+	f, ok := fault.As(d.ValidatePayloads(sent(t, `{"a": "canary"}`), false))
 	require.True(t, ok)
 	require.Equal(t, fault.Unavailable, f.Kind)
-	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).Judge(sent(t, `{}`), false))
+	require.NoError(t, directory(t, eventtype.Accept, formType(`{"type": "nonsense"}`, eventtype.Enforce)).ValidatePayloads(sent(t, `{}`), false))
 }
 
-// What is wrong with a large payload is told without describing all of it, and what would
-// take too long is not begun.
+// The violations of a large payload are reported without describing all of it, and a
+// validation that would take too long is not begun.
 func TestALargePayloadIsJudgedInBounds(t *testing.T) {
 	t.Parallel()
 	var constants []string
 	for i := range 60 {
 		constants = append(constants, fmt.Sprintf(`{"const": %d}`, i))
 	}
+
 	schema := compile(t, `{"properties": {"all": {"items": {"oneOf": [`+strings.Join(constants, ",")+`]}}}}`)
 	payload := func(n int) []byte { return []byte(`{"all": [99` + strings.Repeat(",99", n-1) + `]}`) }
-	violations, err := schema.Check(payload(5000), false)
+	violations, err := schema.CheckPayload(payload(5000), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 20)
 	require.Contains(t, violations[0].Detail, "fits none of the 60 alternatives")
-	violations, err = schema.Check(payload(16_000), false)
+	violations, err = schema.CheckPayload(payload(16_000), false)
 	require.NoError(t, err)
 	require.Len(t, violations, 1)
 	require.Contains(t, violations[0].Detail, "send less, or simplify the schema")
 }
 
-// Text that may be read in more than one way is not kept where one of them is an event of a
-// type with marks: what is marked in that one is not what would be taken out.
+// A text that can be read in more than one way is not kept if one of them is an event
+// of a type with marks: its marked values might not be the ones that would be removed.
 func TestAmbiguousTextIsWithheld(t *testing.T) {
 	t.Parallel()
 	const (
@@ -282,19 +290,19 @@ func TestAmbiguousTextIsWithheld(t *testing.T) {
 	)
 	rules := event.DefaultRules()
 	for name, body := range map[string]string{
-		"data twice":                        `{` + session + form + harmless + `, ` + secret + `}`,
-		"data twice, the other way":         `{` + session + form + secret + `, ` + harmless + `}`,
-		"a member of data twice":            `{` + session + form + `"data": {"email": "canary@example.com", "email": "jane@example.com", "card": "1"}}`,
-		"an inner member twice":             `{` + session + form + `"data": {"email": "jane@example.com", "card": "1", "person": {"name": "canary", "name": "x"}}}`,
-		"category twice":                    `{` + session + `"category": "page", ` + form + secret + `}`,
-		"category twice, the other way":     `{` + session + form + `"category": "page", ` + secret + `}`,
-		"name twice":                        `{` + session + `"category": "form", "name": "view", "name": "submit", ` + secret + `}`,
-		"name twice, the other way":         `{` + session + `"category": "form", "name": "submit", "name": "view", ` + secret + `}`,
-		"another event behind it":           `{` + session + other + harmless + `} {` + session + form + secret + `}`,
-		"another event behind it, unclosed": `{` + session + other + harmless + `, {` + session + form + secret,
-		"not read to its end":               `{` + session + other + `"data": {"a": 01, "b": {` + form + secret + `}}}`,
-		"category twice, behind much else":  `{` + strings.Repeat(`"more": 1, `, 30) + session + form + `"category": "page", ` + secret + `}`,
-		"an unknown member":                 `{` + session + form + harmless + `, "payload": {"email": "canary@example.com"}}`,
+		"data twice":                               `{` + session + form + harmless + `, ` + secret + `}`,
+		"data twice, the other way":                `{` + session + form + secret + `, ` + harmless + `}`,
+		"a member of data twice":                   `{` + session + form + `"data": {"email": "canary@example.com", "email": "jane@example.com", "card": "1"}}`,
+		"an inner member twice":                    `{` + session + form + `"data": {"email": "jane@example.com", "card": "1", "person": {"name": "canary", "name": "x"}}}`,
+		"category twice":                           `{` + session + `"category": "page", ` + form + secret + `}`,
+		"category twice, the other way":            `{` + session + form + `"category": "page", ` + secret + `}`,
+		"name twice":                               `{` + session + `"category": "form", "name": "view", "name": "submit", ` + secret + `}`,
+		"name twice, the other way":                `{` + session + `"category": "form", "name": "submit", "name": "view", ` + secret + `}`,
+		"another event behind it":                  `{` + session + other + harmless + `} {` + session + form + secret + `}`,
+		"another event behind it, unclosed":        `{` + session + other + harmless + `, {` + session + form + secret,
+		"not read to its end":                      `{` + session + other + `"data": {"a": 01, "b": {` + form + secret + `}}}`,
+		"category twice, after many other members": `{` + strings.Repeat(`"more": 1, `, 30) + session + form + `"category": "page", ` + secret + `}`,
+		"an unknown member":                        `{` + session + form + harmless + `, "payload": {"email": "canary@example.com"}}`,
 	} {
 		envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
 		require.NoError(t, err, name)
@@ -302,7 +310,7 @@ func TestAmbiguousTextIsWithheld(t *testing.T) {
 		e := &envelopes[0]
 		require.False(t, e.Accepted(), name)
 		require.Contains(t, string(e.Raw), "canary", "%s: or there is nothing to hold back", name)
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.True(t, e.Withheld, "%s: %v", name, e.Violations)
 	}
 }

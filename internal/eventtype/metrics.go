@@ -9,15 +9,16 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// Metrics are what is measured of event types. The nil Metrics measures nothing.
+// Metrics holds the instruments of event types. The nil Metrics measures nothing.
 type Metrics struct {
 	registered atomic.Int64
 	compiles   metric.Int64Counter
 	events     metric.Int64Counter
 	conforming metric.MeasurementOption
-	refused    metric.MeasurementOption
+	rejected   metric.MeasurementOption
 	observed   metric.MeasurementOption
 }
 
@@ -25,41 +26,43 @@ type Metrics struct {
 func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	m := &Metrics{
 		conforming: metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "conforming"))),
-		refused:    metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "refused"))),
+		rejected:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "refused"))),
 		observed:   metric.WithAttributeSet(attribute.NewSet(attribute.String("result", "observed"))),
 	}
-	var events, compiles, gauge error
+	var events, compiles error
 	m.events, events = meter.Int64Counter("theeye.event_types.judged", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that were held against the schema of their type, by the result: conforming, refused, or observed (stored although they violate it)"))
+		metric.WithDescription("Events validated against the schema of their type, by result: conforming, refused, or observed (stored with violations)"))
 	m.compiles, compiles = meter.Int64Counter("theeye.event_types.reloads", metric.WithUnit("{reload}"),
-		metric.WithDescription("Times that the cache of compiled schemas was filled anew because a type had changed"))
-	_, gauge = meter.Int64ObservableGauge("theeye.event_types.registered", metric.WithUnit("{type}"),
-		metric.WithDescription("Event types that are registered, each with its compiled schema in the cache"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(m.registered.Load())
-			return nil
-		}))
-	return m, errors.Join(events, compiles, gauge)
+		metric.WithDescription("Reloads of the cache of compiled schemas because a type had changed"))
+
+	set := instrument.NewSet(meter)
+	set.AddGauge("theeye.event_types.registered", "{type}",
+		"Registered event types, each with its compiled schema in the cache", m.registered.Load)
+
+	return m, errors.Join(events, compiles, set.Err())
 }
 
-func (m *Metrics) compiled(ctx context.Context, types int) {
+func (m *Metrics) recordCompiled(ctx context.Context, types int) {
 	if m == nil {
 		return
 	}
+
 	m.registered.Store(int64(types))
 	m.compiles.Add(ctx, 1)
 }
 
-func (m *Metrics) judged(e *event.Envelope) {
+func (m *Metrics) recordValidated(e *event.Envelope) {
 	if m == nil || e.TypeVersion == 0 {
 		return
 	}
+
 	result := m.conforming
 	switch {
 	case !e.Accepted():
-		result = m.refused
+		result = m.rejected
 	case len(e.Observed) > 0:
 		result = m.observed
 	}
+
 	m.events.Add(context.Background(), 1, result)
 }

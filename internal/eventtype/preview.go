@@ -19,40 +19,41 @@ import (
 const (
 	DefaultSample = 10_000
 	MaxSample     = 100_000
-	// commonest is how many violations are told.
-	commonest = 5
-	// maxKinds bounds how many kinds of violations are told apart.
+	// maxShownViolations is how many violations are shown.
+	maxShownViolations = 5
+	// maxKinds bounds how many kinds of violations are distinguished.
 	maxKinds = 1000
 	// sampleBytes bounds the payload that is shown with a violation.
 	sampleBytes = 2 << 10
 )
 
-// Preview is what a candidate for a schema would do.
+// Preview is the effect that a candidate for a schema would have.
 type Preview struct {
 	Events     EventPreview     `json:"events"`
 	Rejections RejectionPreview `json:"errors"`
-	// Violations are the commonest ones among the stored events, the commonest first.
+	// Violations are the most frequent violations among the stored events, most
+	// frequent first.
 	Violations []ViolationPreview `json:"violations"`
-	// Warnings are what in the candidate does nothing.
+	// Warnings are the parts of the candidate that have no effect.
 	Warnings []Warning `json:"warnings"`
-	// Complete is false when the time was up before all that was asked for was examined.
+	// Complete is false when the time ran out before the whole sample was examined.
 	Complete bool `json:"complete"`
 }
 
 // EventPreview counts stored events.
 type EventPreview struct {
 	Examined int `json:"examined"`
-	// NewlyFailing fit the type as it is, and would not fit the candidate.
+	// NewlyFailing events fit the present type, and would not fit the candidate.
 	NewlyFailing int `json:"newly_failing"`
-	// StillFailing fit neither.
+	// StillFailing events fit neither.
 	StillFailing int `json:"still_failing"`
-	// NewlyPassing fit only the candidate.
+	// NewlyPassing events fit only the candidate.
 	NewlyPassing int `json:"newly_passing"`
-	// Unaffected fit both.
+	// Unaffected events fit both.
 	Unaffected int `json:"unaffected"`
 }
 
-// RejectionPreview counts events that the type's schema refused and that are open.
+// RejectionPreview counts open rejections by the type's schema.
 type RejectionPreview struct {
 	Examined     int `json:"examined"`
 	NewlyPassing int `json:"newly_passing"`
@@ -64,14 +65,15 @@ type ViolationPreview struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 	Count   int    `json:"count"`
-	// EventID and Data are those of one event that has it; Data is left out if it is large, and
-	// is without what the type, as it is or as it would be, marks.
+	// EventID and Data belong to one event with this violation; Data is left out if it
+	// is large, and values marked by the present type or by the candidate are removed
+	// from it.
 	EventID uuid.UUID       `json:"event_id"`
 	Data    json.RawMessage `json:"data,omitempty"`
 }
 
-// Previewer tells what a change of a schema would do. At most one preview runs at a
-// time, on one connection, so that it takes nothing away from anyone.
+// Previewer shows the effect of a change of a schema. At most one preview runs at a
+// time, on one connection, so that previews do not slow other queries down.
 type Previewer struct {
 	store   SampleStore
 	types   Store
@@ -81,95 +83,125 @@ type Previewer struct {
 	now     func() time.Time
 }
 
-// NewPreviewer makes a previewer whose previews end after timeout with what they have.
+// NewPreviewer makes a previewer whose previews end after timeout with the results so
+// far.
 func NewPreviewer(store SampleStore, types Store, rules *event.Rules, timeout time.Duration, now func() time.Time) *Previewer {
-	return &Previewer{store: store, types: types, turn: make(chan struct{}, 1), timeout: timeout, rules: rules, now: now}
+	return &Previewer{
+		store:   store,
+		types:   types,
+		turn:    make(chan struct{}, 1),
+		timeout: timeout,
+		rules:   rules,
+		now:     now,
+	}
 }
 
-// Preview holds a candidate against the last stored events of a type, sample at most,
-// and against as many of its open rejections. To enforce what was only observed is a
-// change, too: then what fits neither fails newly. It returns an Invalid fault for a
-// candidate that is not valid.
-func (p *Previewer) Preview(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
-	if err := key.Check(); err != nil {
+// PreviewChange validates the last stored events of a type, sample at most, and as many
+// of its open rejections against a candidate. A change from observe to enforce counts
+// as a change, too: events that fit neither schema are then newly failing.
+// PreviewChange returns an Invalid fault for a candidate that is not valid.
+func (p *Previewer) PreviewChange(ctx context.Context, key Key, candidate Spec, sample int) (Preview, error) {
+	if err := key.CheckNames(); err != nil {
 		return Preview{}, err
 	}
+
 	candidate, schema, err := candidate.Validate()
 	if err != nil {
 		return Preview{}, err
 	}
+
 	warnings := candidate.Warnings()
 	select {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
-		return Preview{}, fault.Busy(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
+		return Preview{}, fault.NewUnavailable(ctx.Err(), fault.CodeUnavailable, "another preview is running; try again later", time.Second)
 	}
-	registered, current, err := p.current(ctx, key, candidate.Mode)
+
+	registered, current, err := p.currentSchemas(ctx, key, candidate.Mode)
 	if err != nil {
 		return Preview{}, err
 	}
-	kept := registered != nil && registered.marks.any()
-	run := preview{candidate: schema, current: current, kept: kept, marked: []*Schema{registered, schema}, kinds: map[string]*ViolationPreview{}, until: p.now().Add(p.timeout), now: p.now}
+
+	redacted := registered != nil && registered.marks.hasMarks()
+	run := preview{
+		candidate: schema,
+		current:   current,
+		redacted:  redacted,
+		marked:    []*Schema{registered, schema},
+		kinds:     map[string]*ViolationPreview{},
+		until:     p.now().Add(p.timeout),
+		now:       p.now,
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	err = p.store.Events(ctx, key, sample, run.stored)
-	if err == nil && !run.late {
-		err = p.store.Rejections(ctx, key, sample, func(r Refused) bool { return run.refused(p.rules, r) })
+
+	err = p.store.Events(ctx, key, sample, run.examineStored)
+	if err == nil && !run.timedOut {
+		err = p.store.Rejections(ctx, key, sample, func(r RejectedEvent) bool { return run.examineRejection(p.rules, r) })
 	}
+
 	if err != nil && ctx.Err() == nil {
 		return Preview{}, err
 	}
-	run.result.Complete = err == nil && !run.late
-	run.result.Violations = run.commonest()
+
+	run.result.Complete = err == nil && !run.timedOut
+	run.result.Violations = run.commonestViolations()
 	run.result.Warnings = warnings
 	return run.result, nil
 }
 
-// current returns the schema that is registered, and the one by which events are refused
-// now, or, if the next one only observes, by which they are judged; nil when there is none.
-func (p *Previewer) current(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
-	t, err := p.types.Type(ctx, key, 0)
+// currentSchemas returns the registered schema, and the schema to compare the candidate
+// with: the one that rejects events now, or, if the next mode is observe, the one that
+// validates them; nil if there is none.
+func (p *Previewer) currentSchemas(ctx context.Context, key Key, next Mode) (registered, current *Schema, err error) {
+	t, err := p.types.FindType(ctx, key, 0)
 	if f, ok := fault.As(err); ok && f.Kind == fault.NotFound {
 		return nil, nil, nil
 	}
+
 	if err != nil {
 		return nil, nil, err
 	}
-	if registered, err = Compile(t.Schema); err != nil {
+
+	if registered, err = CompileSchema(t.Schema); err != nil {
 		return nil, nil, err
 	}
+
 	if t.Mode == Observe && next == Enforce {
-		return registered, nil, nil // it refuses nothing
+		return registered, nil, nil // it rejects nothing
 	}
+
 	return registered, registered, nil
 }
 
 // preview is a preview while it runs.
 type preview struct {
 	candidate, current *Schema
-	// kept tells that the registered schema has marks, so that what is stored is not what was
-	// sent.
-	kept bool
-	// marked are the schemas whose marks are applied to what is shown.
-	marked []*Schema
-	result Preview
-	kinds  map[string]*ViolationPreview
-	until  time.Time
-	now    func() time.Time
-	late   bool
+	// redacted means that the registered schema has marks, so that stored payloads
+	// differ from the payloads as sent.
+	redacted bool
+	// marked are the schemas whose marks are applied to payloads that are shown.
+	marked   []*Schema
+	result   Preview
+	kinds    map[string]*ViolationPreview
+	until    time.Time
+	now      func() time.Time
+	timedOut bool
 }
 
-// stored examines a stored event; it tells whether there is time for another.
-func (p *preview) stored(e Stored) bool {
-	if p.late = p.now().After(p.until); p.late {
+// examineStored examines a stored event; it reports whether there is time for another.
+func (p *preview) examineStored(e StoredEvent) bool {
+	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
-	found, err := p.candidate.Check(e.Data, p.kept)
-	before, _ := p.current.Check(e.Data, p.kept)
+
+	found, err := p.candidate.CheckPayload(e.Data, p.redacted)
+	before, _ := p.current.CheckPayload(e.Data, p.redacted)
 	if err != nil {
-		return true // it is not to be read, whatever the schema
+		return true // not readable under any schema
 	}
+
 	counts := &p.result.Events
 	counts.Examined++
 	switch {
@@ -182,6 +214,7 @@ func (p *preview) stored(e Stored) bool {
 	default:
 		counts.Unaffected++
 	}
+
 	for _, v := range found {
 		name := kindOf(v)
 		kind := p.kinds[name]
@@ -189,43 +222,50 @@ func (p *preview) stored(e Stored) bool {
 			if len(p.kinds) == maxKinds {
 				continue
 			}
+
 			kind = &ViolationPreview{Pointer: v.Pointer, Detail: v.Detail, EventID: e.ID}
 			if len(e.Data) <= sampleBytes {
-				kind.Data = p.shown(e.Data)
+				kind.Data = p.redactPayload(e.Data)
 			}
+
 			p.kinds[name] = kind
 		}
+
 		kind.Count++
 	}
+
 	return true
 }
 
-// shown is a stored payload without what is marked, which may have been stored before it
-// was. A hash of it says nothing: its key is thrown away.
-func (p *preview) shown(data json.RawMessage) json.RawMessage {
-	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.any() })
+// redactPayload returns a stored payload without marked values, which may have been
+// stored before they were marked. Hashes in it reveal nothing: their key is thrown
+// away.
+func (p *preview) redactPayload(data json.RawMessage) json.RawMessage {
+	marked := slices.DeleteFunc(slices.Clone(p.marked), func(s *Schema) bool { return s == nil || !s.marks.hasMarks() })
 	if len(marked) == 0 {
 		return slices.Clone(data)
 	}
-	payload, err := decode(data)
+
+	payload, err := decodePayload(data)
 	if err != nil {
 		return nil
 	}
 
 	key := []byte(rand.Text())
 	for _, schema := range marked {
-		schema.marks.loosely(key).protect(payload)
+		schema.marks.newLooseRedactor(key).redactPayload(payload)
 	}
 
-	text, err := render(payload)
+	text, err := encodePayload(payload)
 	if err != nil {
 		return nil
 	}
+
 	return text
 }
 
-// kindOf names what violations have in common: the place, whatever the index in an
-// array, and what was expected, whatever was found.
+// kindOf names the kind of a violation: its place without the index in an array, and
+// the expectation without the found value.
 func kindOf(v fault.Violation) string {
 	tokens := strings.Split(v.Pointer, "/")
 	for i, token := range tokens {
@@ -233,39 +273,45 @@ func kindOf(v fault.Violation) string {
 			tokens[i] = "*"
 		}
 	}
+
 	detail := strings.TrimPrefix(v.Detail, v.Pointer)
 	_, expected, found := strings.Cut(detail, "; ")
 	if !found {
 		expected = detail
 	}
+
 	return strings.Join(tokens, "/") + "\x00" + expected
 }
 
-// refused examines a rejection.
-func (p *preview) refused(rules *event.Rules, r Refused) bool {
-	if p.late = p.now().After(p.until); p.late {
+// examineRejection examines a rejection.
+func (p *preview) examineRejection(rules *event.Rules, r RejectedEvent) bool {
+	if p.timedOut = p.now().After(p.until); p.timedOut {
 		return false
 	}
+
 	envelopes, single, err := event.ParseJSON(r.Raw, rules, p.now())
 	if err != nil || !single || !envelopes[0].Has(event.FieldData) {
-		return true // cut, so that it cannot be replayed either
+		return true // truncated, so that it cannot be replayed either
 	}
+
 	p.result.Rejections.Examined++
-	if found, err := p.candidate.Check(envelopes[0].Event.Data, p.kept); err == nil && len(found) == 0 {
+	if found, err := p.candidate.CheckPayload(envelopes[0].Event.Data, p.redacted); err == nil && len(found) == 0 {
 		p.result.Rejections.NewlyPassing++
 	} else {
 		p.result.Rejections.StillFailing++
 	}
+
 	return true
 }
 
-func (p *preview) commonest() []ViolationPreview {
+func (p *preview) commonestViolations() []ViolationPreview {
 	all := make([]ViolationPreview, 0, len(p.kinds))
 	for _, kind := range p.kinds {
 		all = append(all, *kind)
 	}
+
 	slices.SortFunc(all, func(a, b ViolationPreview) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
 	})
-	return all[:min(len(all), commonest)]
+	return all[:min(len(all), maxShownViolations)]
 }

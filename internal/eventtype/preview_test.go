@@ -21,22 +21,24 @@ type samples struct {
 	data    []string
 }
 
-func (s samples) Type(context.Context, eventtype.Key, int32) (eventtype.Type, error) {
+func (s samples) FindType(context.Context, eventtype.Key, int32) (eventtype.Type, error) {
 	return s.current, nil
 }
 
-func (s samples) Events(_ context.Context, _ eventtype.Key, _ int, yield func(eventtype.Stored) bool) error {
+func (s samples) Events(_ context.Context, _ eventtype.Key, _ int, yield func(eventtype.StoredEvent) bool) error {
 	for _, data := range s.data {
-		yield(eventtype.Stored{ID: uuid.New(), Data: json.RawMessage(data)})
+		yield(eventtype.StoredEvent{ID: uuid.New(), Data: json.RawMessage(data)})
 	}
+
 	return nil
 }
 
-func (samples) Rejections(context.Context, eventtype.Key, int, func(eventtype.Refused) bool) error {
+func (samples) Rejections(context.Context, eventtype.Key, int, func(eventtype.RejectedEvent) bool) error {
 	return nil
 }
 
-// A preview shows nothing of what is marked now, or would be, though it was stored before.
+// A preview shows no value that is marked now or by the candidate, even if it was
+// stored before.
 func TestAPreviewShowsNothingMarked(t *testing.T) {
 	t.Parallel()
 	store := samples{
@@ -47,7 +49,7 @@ func TestAPreviewShowsNothingMarked(t *testing.T) {
 	previewer := eventtype.NewPreviewer(store, store, &rules, time.Minute, time.Now)
 	candidate := eventtype.Spec{Schema: json.RawMessage(`{"required": ["missing"], "properties": {"next": {"type": "object", "properties": {"ssn": {"type": "integer", "x-theeye": "drop"}}}}}`)}
 
-	preview, err := previewer.Preview(t.Context(), store.current.Key, candidate, 10)
+	preview, err := previewer.PreviewChange(t.Context(), store.current.Key, candidate, 10)
 	require.NoError(t, err)
 	require.Equal(t, 2, preview.Events.NewlyFailing)
 	text, err := json.Marshal(preview)

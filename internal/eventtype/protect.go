@@ -16,12 +16,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// hashPrefix begins a value that was hashed. Such a value is not hashed again, so that
-// an edit or a replay leaves it as it is.
+// hashPrefix is the beginning of a hashed value. Such a value is not hashed again, so
+// that an edit or a replay leaves it unchanged.
 const hashPrefix = "hmac-sha256:"
 
-// here returns the schemas that lead to marks and apply to one value, given some that do.
-func (m *marks) here(some []*jsonschema.Schema) []*jsonschema.Schema {
+// schemasHere returns the schemas that lead to marks and apply to one value, given some that do.
+func (m *marks) schemasHere(some []*jsonschema.Schema) []*jsonschema.Schema {
 	var all []*jsonschema.Schema
 	seen := map[*jsonschema.Schema]bool{}
 	for queue := some; len(queue) > 0; queue = queue[1:] {
@@ -29,30 +29,33 @@ func (m *marks) here(some []*jsonschema.Schema) []*jsonschema.Schema {
 		if seen[s] || !m.leads[s] {
 			continue
 		}
+
 		seen[s] = true
 		all = append(all, s)
 		for _, e := range m.edges[s] {
-			if e.place == here {
+			if e.relation == sameValue {
 				queue = append(queue, e.to)
 			}
 		}
 	}
+
 	return all
 }
 
-// mark is the strongest mark among schemas that apply to one value.
-func (m *marks) mark(schemas []*jsonschema.Schema) Mark {
+// strongestMark returns the strongest mark among schemas that apply to one value.
+func (m *marks) strongestMark(schemas []*jsonschema.Schema) Mark {
 	strongest := Mark("")
 	for _, s := range schemas {
-		strongest = stronger(strongest, m.of[s])
+		strongest = strongerMark(strongest, m.of[s])
 	}
+
 	return strongest
 }
 
-// member returns what applies to the member of a name, with what may apply to it. An
-// object where only an array would lead to marks is taken for an item of that array, or
-// for the array itself if its names are indexes.
-func (m *marks) member(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
+// memberSchemas returns the schemas that apply or may apply to the member of a name. If
+// only an array would lead to marks, an object in its place is treated as an item of
+// that array, or as the array itself if its names are indexes.
+func (m *marks) memberSchemas(schemas []*jsonschema.Schema, name string) []*jsonschema.Schema {
 	if slices.ContainsFunc(schemas, describesMembers) || !slices.ContainsFunc(schemas, describesItems) {
 		return m.describedMember(schemas, name)
 	}
@@ -61,15 +64,18 @@ func (m *marks) member(schemas []*jsonschema.Schema, name string) []*jsonschema.
 	if isIndex(name) {
 		return items
 	}
+
 	return m.describedMember(items, name)
 }
 
-// item returns what applies to the item at an index, with what may apply to it. An array
-// where only an object would lead to marks is looked through: each item may be that object.
-func (m *marks) item(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
+// itemSchemas returns the schemas that apply or may apply to the item at an index. If
+// only an object would lead to marks, each item of an array in its place is treated as
+// that object.
+func (m *marks) itemSchemas(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
 	if slices.ContainsFunc(schemas, describesItems) {
 		return m.describedItem(schemas, index)
 	}
+
 	return schemas
 }
 
@@ -82,8 +88,8 @@ func describesItems(s *jsonschema.Schema) bool {
 	return len(s.PrefixItems) > 0 || s.Items2020 != nil || s.Contains != nil || s.UnevaluatedItems != nil
 }
 
-// throughArrays returns what applies to the items of arrays, at any index, and to the
-// items of those, with what may apply to them.
+// throughArrays returns the schemas that apply or may apply to the items of arrays, at
+// any index, and to their items in turn.
 func (m *marks) throughArrays(schemas []*jsonschema.Schema) []*jsonschema.Schema {
 	all := slices.Clone(schemas)
 	seen := map[*jsonschema.Schema]bool{}
@@ -93,12 +99,13 @@ func (m *marks) throughArrays(schemas []*jsonschema.Schema) []*jsonschema.Schema
 
 	for i := 0; i < len(all); i++ {
 		for _, e := range m.edges[all[i]] {
-			if (e.place == here || e.place == item || e.place == someItem) && m.leads[e.to] && !seen[e.to] {
+			if (e.relation == sameValue || e.relation == indexedItem || e.relation == anyItem) && m.leads[e.to] && !seen[e.to] {
 				seen[e.to] = true
 				all = append(all, e.to)
 			}
 		}
 	}
+
 	return all
 }
 
@@ -113,20 +120,24 @@ func (m *marks) describedMember(schemas []*jsonschema.Schema, name string) []*js
 		if named != nil {
 			some = append(some, named)
 		}
+
 		for expression, to := range s.PatternProperties {
 			if expression.MatchString(name) {
 				some = append(some, to)
 				named = to
 			}
 		}
+
 		if additional, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && named == nil {
 			some = append(some, additional)
 		}
+
 		if s.UnevaluatedProperties != nil && named == nil {
 			some = append(some, s.UnevaluatedProperties)
 		}
 	}
-	return m.here(some)
+
+	return m.schemasHere(some)
 }
 
 func (m *marks) describedItem(schemas []*jsonschema.Schema, index int) []*jsonschema.Schema {
@@ -137,90 +148,102 @@ func (m *marks) describedItem(schemas []*jsonschema.Schema, index int) []*jsonsc
 		} else if s.Items2020 != nil {
 			some = append(some, s.Items2020)
 		}
+
 		for _, to := range []*jsonschema.Schema{s.Contains, s.UnevaluatedItems} {
 			if to != nil {
 				some = append(some, to)
 			}
 		}
 	}
-	return m.here(some)
+
+	return m.schemasHere(some)
 }
 
-// hidden tells which step of a path leads to a value that is marked; -1 when none does.
-func (m *marks) hidden(path []string) int {
-	if !m.any() {
+// markedStep returns the index of the first step of a path that leads to a marked
+// value; -1 if none does.
+func (m *marks) markedStep(path []string) int {
+	if !m.hasMarks() {
 		return -1
 	}
-	schemas := m.here([]*jsonschema.Schema{m.root})
+
+	schemas := m.schemasHere([]*jsonschema.Schema{m.root})
 	for i, token := range path {
-		if schemas = m.step(schemas, token); m.mark(schemas) != "" {
+		if schemas = m.stepSchemas(schemas, token); m.strongestMark(schemas) != "" {
 			return i
 		}
 	}
+
 	return -1
 }
 
-// step returns what applies to what a step of a path leads to, be it a member or an item.
-func (m *marks) step(schemas []*jsonschema.Schema, token string) []*jsonschema.Schema {
-	some := m.member(schemas, token)
+// stepSchemas returns the schemas for the member or the item that a step of a path
+// leads to.
+func (m *marks) stepSchemas(schemas []*jsonschema.Schema, token string) []*jsonschema.Schema {
+	some := m.memberSchemas(schemas, token)
 	if index, err := strconv.Atoi(token); err == nil {
-		some = append(some, m.item(schemas, index)...)
+		some = append(some, m.itemSchemas(schemas, index)...)
 	}
+
 	return some
 }
 
-// protect applies the marks to a payload that fits the schema, in place.
-func (m *marks) protect(payload map[string]any, key []byte) {
-	m.protectValue(payload, m.here([]*jsonschema.Schema{m.root}), key)
+// redactPayload applies the marks to a payload that fits the schema, in place.
+func (m *marks) redactPayload(payload map[string]any, key []byte) {
+	m.redactValue(payload, m.schemasHere([]*jsonschema.Schema{m.root}), key)
 }
 
-func (m *marks) protectValue(value any, schemas []*jsonschema.Schema, key []byte) any {
+func (m *marks) redactValue(value any, schemas []*jsonschema.Schema, key []byte) any {
 	if _, isArray := value.([]any); !isArray && len(schemas) > 0 && !slices.ContainsFunc(schemas, describesMembers) {
-		schemas = m.throughArrays(schemas) // one value in the place of an array of them
+		schemas = m.throughArrays(schemas) // one value in the place of an array of values
 	}
 
-	switch m.mark(schemas) {
+	switch m.strongestMark(schemas) {
 	case Hash:
-		return hashed(value, key)
+		return hashValue(value, key)
 	case Mask:
-		return masked(value)
-	case Drop, Indexed: // whoever holds it drops it; filters look at it as it is
+		return maskValue(value)
+	case Drop, Indexed: // its parent drops it; indexed values stay as they are
 	}
+
 	if len(schemas) == 0 {
 		return value
 	}
+
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			applies := m.member(schemas, name)
-			if m.mark(applies) == Drop {
+			applies := m.memberSchemas(schemas, name)
+			if m.strongestMark(applies) == Drop {
 				delete(v, name)
 			} else if len(applies) > 0 {
-				v[name] = m.protectValue(inner, applies, key)
+				v[name] = m.redactValue(inner, applies, key)
 			}
 		}
 	case []any:
 		for i, inner := range v {
-			applies := m.item(schemas, i)
-			if v[i] = m.protectValue(inner, applies, key); m.mark(applies) == Drop {
-				v[i] = nil // the others keep their places
+			applies := m.itemSchemas(schemas, i)
+			if v[i] = m.redactValue(inner, applies, key); m.strongestMark(applies) == Drop {
+				v[i] = nil // the other items keep their indexes
 			}
 		}
 	}
+
 	return value
 }
 
-// hashed returns the HMAC (RFC 2104) with SHA-256 of a value's canonical text.
-func hashed(value any, key []byte) any {
+// hashValue returns the HMAC (RFC 2104) with SHA-256 of a value's canonical text.
+func hashValue(value any, key []byte) any {
 	if text, ok := value.(string); ok && isHashed(text) {
 		return value
 	}
+
 	text, err := json.Marshal(value)
 	if err != nil {
-		return nil // it cannot be, for it was read from JSON; and is not kept
+		return nil // impossible, because the value was read from JSON; it is not stored
 	}
+
 	code := hmac.New(sha256.New, key)
-	code.Write(event.Canonical(text))
+	code.Write(event.Canonicalize(text))
 	return hashPrefix + hex.EncodeToString(code.Sum(nil))
 }
 
@@ -229,14 +252,15 @@ func isHashed(text string) bool {
 	return ok && len(code) == hex.EncodedLen(sha256.Size) && strings.Trim(code, "0123456789abcdef") == ""
 }
 
-// masked keeps the shape of a value.
-func masked(value any) any {
+// maskValue keeps the shape of a value.
+func maskValue(value any) any {
 	switch v := value.(type) {
 	case string:
 		return strings.Map(func(r rune) rune {
 			if unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) {
 				return '*'
 			}
+
 			return r
 		}, v)
 	case json.Number:
@@ -245,23 +269,25 @@ func masked(value any) any {
 		return false
 	case map[string]any:
 		for name, inner := range v {
-			v[name] = masked(inner)
+			v[name] = maskValue(inner)
 		}
 	case []any:
 		for i, inner := range v {
-			v[i] = masked(inner)
+			v[i] = maskValue(inner)
 		}
 	}
+
 	return value
 }
 
-// render writes a payload that was read from JSON.
-func render(payload map[string]any) ([]byte, error) {
+// encodePayload writes a payload that was read from JSON.
+func encodePayload(payload map[string]any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(payload); err != nil {
-		return nil, err //nolint:wrapcheck // it cannot be, for it was read from JSON
+		return nil, err //nolint:wrapcheck // impossible, because the payload was read from JSON
 	}
+
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -21,7 +21,7 @@ type changing struct {
 	away     bool
 }
 
-func (c *changing) Revision(context.Context) (int64, error) {
+func (c *changing) ReadRevision(context.Context) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.away {
@@ -30,7 +30,7 @@ func (c *changing) Revision(context.Context) (int64, error) {
 	return c.revision, nil
 }
 
-func (c *changing) Snapshot(context.Context) (eventtype.Snapshot, error) {
+func (c *changing) ReadSnapshot(context.Context) (eventtype.Snapshot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.away {
@@ -46,10 +46,10 @@ func (c *changing) set(revision int64, away bool, types ...eventtype.Type) {
 }
 
 // accepts says whether an empty payload fits the type.
-func accepts(t *testing.T, d *eventtype.Directory) bool {
+func accepts(t *testing.T, d *eventtype.Cache) bool {
 	t.Helper()
 	envelopes := sent(t, `{}`)
-	require.NoError(t, d.Judge(envelopes, false))
+	require.NoError(t, d.ValidatePayloads(envelopes, false))
 	return envelopes[0].Accepted()
 }
 
@@ -64,7 +64,7 @@ func TestAChangedTypeIsCompiledAgain(t *testing.T) {
 	again.CreatedAt = again.CreatedAt.Add(time.Second)
 	for name, next := range map[string]eventtype.Type{"a new version": newer, "registered again": again} {
 		store := &changing{revision: 1, types: []eventtype.Type{lax}}
-		d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
 		require.True(t, accepts(t, d), name)
 		store.set(2, false, next)
@@ -79,7 +79,7 @@ func TestASchemaThatCannotBeUsedLeavesTheOneBefore(t *testing.T) {
 	strict, unusable := formType(`{"required": ["email"]}`, eventtype.Enforce), formType(`{"type": "nonsense"}`, eventtype.Enforce)
 	unusable.Version++
 	store := &changing{revision: 1, types: []eventtype.Type{strict}}
-	d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+	d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 	require.NoError(t, d.Refresh(t.Context()))
 	store.set(2, false, unusable)
 	require.NoError(t, d.Refresh(t.Context()))
@@ -92,9 +92,9 @@ func TestAfterAnOutageEverythingIsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &changing{revision: 1, types: []eventtype.Type{formType(`{}`, eventtype.Enforce)}}
-		d := eventtype.NewDirectory(eventtype.Accept, eventtype.DirectoryDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+		d := eventtype.NewCache(eventtype.Accept, eventtype.CacheDeps{Store: store, Logger: zap.NewNop(), Now: time.Now})
 		require.NoError(t, d.Refresh(t.Context()))
-		d.Start()
+		d.Start(t.Context())
 		defer d.Stop()
 		wait := func() {
 			<-time.After(3 * time.Second)

@@ -8,125 +8,142 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Refresher puts changes in force in this process. A Directory is one.
+// Refresher puts changes in force in this process. A Cache is one.
 type Refresher interface {
-	// Refresh reads what is stored now.
+	// Refresh reads the present state of the store.
 	Refresh(ctx context.Context) error
 }
 
 // Registry administers event types. A change is in force in this process when the call
-// returns, and everywhere within 5 s. It is safe for concurrent use.
+// returns, and on every replica within 5 s. It is safe for concurrent use.
 type Registry struct {
 	store Store
-	// directory is told of every change; nil where no requests are served.
-	directory Refresher
+	// cache is refreshed after every change; nil where no requests are served.
+	cache Refresher
 }
 
 // NewRegistry makes a registry.
-func NewRegistry(store Store, directory Refresher) *Registry {
-	return &Registry{store: store, directory: directory}
+func NewRegistry(store Store, cache Refresher) *Registry {
+	return &Registry{store: store, cache: cache}
 }
 
-// Types returns all registered types by category and name.
-func (r *Registry) Types(ctx context.Context) ([]Type, error) { return r.store.Types(ctx) }
+// ListTypes returns all registered types by category and name.
+func (r *Registry) ListTypes(ctx context.Context) ([]Type, error) { return r.store.ListTypes(ctx) }
 
-// Type returns a version of a type, the current one if version is 0, or a NotFound
+// FindType returns a version of a type, the current one if version is 0, or a NotFound
 // fault.
-func (r *Registry) Type(ctx context.Context, key Key, version int32) (Type, error) {
-	if key.Check() != nil {
+func (r *Registry) FindType(ctx context.Context, key Key, version int32) (Type, error) {
+	if key.CheckNames() != nil {
 		return Type{}, errNoType
 	}
-	return r.store.Type(ctx, key, version)
+
+	return r.store.FindType(ctx, key, version)
 }
 
-// Versions returns all versions of a type, newest first, or a NotFound fault.
-func (r *Registry) Versions(ctx context.Context, key Key) ([]Type, error) {
-	if key.Check() != nil {
+// ListVersions returns all versions of a type, newest first, or a NotFound fault.
+func (r *Registry) ListVersions(ctx context.Context, key Key) ([]Type, error) {
+	if key.CheckNames() != nil {
 		return nil, errNoType
 	}
-	return r.store.Versions(ctx, key)
+
+	return r.store.ListVersions(ctx, key)
 }
 
 var errNoType = fault.New(fault.NotFound, fault.CodeNotFound, "no event type is registered under this category and name")
 
-// Put registers a type, or makes a new version of it if the spec says something new. It
-// returns an Invalid fault for a spec that is not valid, and a PreconditionFailed fault.
-func (r *Registry) Put(ctx context.Context, key Key, spec Spec, precondition *event.Precondition) (Result, error) {
-	results, err := r.Apply(ctx, []Change{{Key: key, Spec: &spec, Precondition: precondition}}, false, false)
+// PutType registers a type, or makes a new version of it if the spec differs. It
+// returns an Invalid fault for a spec that is not valid, and a PreconditionFailed fault
+// if the precondition does not hold.
+func (r *Registry) PutType(ctx context.Context, key Key, spec Spec, precondition *event.Precondition) (Result, error) {
+	results, err := r.ApplyChanges(ctx, []Change{{Key: key, Spec: &spec, Precondition: precondition}}, false, false)
 	if err != nil {
 		return Result{}, err
 	}
+
 	return results[0], nil
 }
 
-// Delete takes a type out of the registry; its versions can still be read. It returns a
-// NotFound fault when there is no such type, and a PreconditionFailed fault.
-func (r *Registry) Delete(ctx context.Context, key Key, precondition *event.Precondition) error {
-	if key.Check() != nil {
+// DeleteType removes a type from the registry; its versions can still be read. It
+// returns a NotFound fault when there is no such type, and a PreconditionFailed fault
+// if the precondition does not hold.
+func (r *Registry) DeleteType(ctx context.Context, key Key, precondition *event.Precondition) error {
+	if key.CheckNames() != nil {
 		return errNoType
 	}
-	results, err := r.Apply(ctx, []Change{{Key: key, Precondition: precondition}}, false, false)
+
+	results, err := r.ApplyChanges(ctx, []Change{{Key: key, Precondition: precondition}}, false, false)
 	if err == nil && results[0].Outcome == Unchanged {
 		return errNoType
 	}
+
 	return err
 }
 
-// Apply makes all changes, or none if one is not valid: then the fault says of which
-// type it is. prune deletes types that are not among the changes. dry tells what would
-// be done and does nothing. The results are in the order of the keys.
-func (r *Registry) Apply(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error) {
+// ApplyChanges makes all changes, or none if one is not valid: then the fault names the
+// type. prune deletes types that are not among the changes. With dry it changes nothing
+// and returns the results that the changes would have. The results are in the order of
+// the keys.
+func (r *Registry) ApplyChanges(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error) {
 	changes = slices.Clone(changes)
 	for i := range changes {
 		c := &changes[i]
-		if err := c.Key.Check(); err != nil {
+		if err := c.Key.CheckNames(); err != nil {
 			return nil, err
 		}
+
 		if c.Spec == nil {
 			continue
 		}
+
 		spec, _, err := c.Spec.Validate()
 		if err != nil {
-			return nil, named(c.Key, err)
+			return nil, withTypeName(c.Key, err)
 		}
+
 		c.Spec = &spec
 	}
+
 	slices.SortFunc(changes, func(a, b Change) int { return a.Key.Compare(b.Key) })
 	for i := 1; i < len(changes); i++ {
 		if changes[i].Key == changes[i-1].Key {
-			return nil, named(changes[i].Key, fault.New(fault.Invalid, fault.CodeInvalidRequest, "it is described twice"))
+			return nil, withTypeName(changes[i].Key, fault.New(fault.Invalid, fault.CodeInvalidRequest, "it is described twice"))
 		}
 	}
-	results, err := r.store.Apply(ctx, changes, prune, dry)
-	if err == nil && !dry && r.directory != nil {
-		_ = r.directory.Refresh(ctx) // it is stored; a directory that cannot read it finds it by itself
+
+	results, err := r.store.ApplyChanges(ctx, changes, prune, dry)
+	if err == nil && !dry && r.cache != nil {
+		_ = r.cache.Refresh(ctx) // the change is stored; a cache that cannot read it now finds it later by itself
 	}
+
 	return results, err
 }
 
-// named says of which type a fault is.
-func named(key Key, err error) error {
+// withTypeName adds the name of the type to a fault.
+func withTypeName(key Key, err error) error {
 	f, ok := fault.As(err)
 	if !ok {
 		return err
 	}
+
 	of := *f
-	of.Detail = quote(key.Category) + " " + quote(key.Name) + ": " + f.Detail
+	of.Detail = quoteText(key.Category) + " " + quoteText(key.Name) + ": " + f.Detail
 	return &of
 }
 
-// Complete adds to changes, which are in the order of their keys, the deletion of types
-// that are registered and not among them, if those are to be pruned.
-func Complete(changes []Change, current []Type, prune bool) []Change {
+// AddDeletions adds to changes, which are in the order of their keys, the deletion of
+// registered types that are not among them, if prune is set.
+func AddDeletions(changes []Change, current []Type, prune bool) []Change {
 	if !prune {
 		return changes
 	}
+
 	all := slices.Clone(changes)
 	for _, t := range current {
 		if !slices.ContainsFunc(changes, func(c Change) bool { return c.Key == t.Key }) {
 			all = append(all, Change{Key: t.Key})
 		}
 	}
+
 	slices.SortFunc(all, func(a, b Change) int { return a.Key.Compare(b.Key) })
 	return all
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Snapshot is all that events are judged by, as it was at one moment.
+// Snapshot holds everything that events are validated against, as it was at one moment.
 type Snapshot struct {
 	// Revision changes with every change to a type.
 	Revision int64
@@ -17,45 +17,50 @@ type Snapshot struct {
 	HashKey []byte
 }
 
-// SnapshotStore is read by a Directory. The postgres package implements it.
+// SnapshotStore is read by a Cache. The postgres package implements it.
 type SnapshotStore interface {
-	// Revision tells the snapshot's revision now. It is asked every second, and cheap.
-	Revision(ctx context.Context) (int64, error)
-	// Snapshot reads everything, with the revision that it is of.
-	Snapshot(ctx context.Context) (Snapshot, error)
+	// ReadRevision returns the present revision. It is called every second, and it is
+	// cheap.
+	ReadRevision(ctx context.Context) (int64, error)
+	// ReadSnapshot reads everything, with its revision.
+	ReadSnapshot(ctx context.Context) (Snapshot, error)
 }
 
-// Store keeps types. What it is given was validated. The postgres package implements it.
+// Store stores types. Its arguments have been validated. The postgres package
+// implements it.
 type Store interface {
-	// Types returns all registered types in their order.
-	Types(ctx context.Context) ([]Type, error)
-	// Type returns a version of a type, the current one if version is 0, or a NotFound
+	// ListTypes returns all registered types in their order.
+	ListTypes(ctx context.Context) ([]Type, error)
+	// FindType returns a version of a type, the current one if version is 0, or a NotFound
 	// fault. A version of a deleted type can still be read by its number.
-	Type(ctx context.Context, key Key, version int32) (Type, error)
-	// Versions returns all versions of a type, newest first; none is a NotFound fault.
-	Versions(ctx context.Context, key Key) ([]Type, error)
-	// Apply makes all changes in one transaction, or none. Their keys are all different;
-	// prune deletes what is registered and not among them. dry tells what would be done.
-	Apply(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error)
+	FindType(ctx context.Context, key Key, version int32) (Type, error)
+	// ListVersions returns all versions of a type, newest first; none is a NotFound fault.
+	ListVersions(ctx context.Context, key Key) ([]Type, error)
+	// ApplyChanges makes all changes in one transaction, or none. Their keys are all
+	// different; prune deletes registered types that are not among them. With dry
+	// nothing is changed.
+	ApplyChanges(ctx context.Context, changes []Change, prune, dry bool) ([]Result, error)
 }
 
-// SampleStore reads what a changed type would meet. The postgres package implements it.
+// SampleStore reads the events that a changed type would affect. The postgres package
+// implements it.
 type SampleStore interface {
-	// Events hands over the stored events of a type, newest first, limit at most.
-	Events(ctx context.Context, key Key, limit int, yield func(Stored) bool) error
-	// Rejections hands over the refusals of a type by its schema that are still open,
-	// newest first, limit at most.
-	Rejections(ctx context.Context, key Key, limit int, yield func(Refused) bool) error
+	// Events yields the stored events of a type, newest first, limit at most.
+	Events(ctx context.Context, key Key, limit int, yield func(StoredEvent) bool) error
+	// Rejections yields the open rejections by the type's schema, newest first, limit
+	// at most.
+	Rejections(ctx context.Context, key Key, limit int, yield func(RejectedEvent) bool) error
 }
 
-// Stored is a stored event, as a preview needs it.
-type Stored struct {
+// StoredEvent is a stored event for a preview.
+type StoredEvent struct {
 	ID   uuid.UUID
 	Data json.RawMessage
 }
 
-// Refused is a refusal, as a preview needs it. Raw is the text as sent, perhaps cut.
-type Refused struct {
+// RejectedEvent is a rejection for a preview. Raw is the text as sent, possibly
+// truncated.
+type RejectedEvent struct {
 	ID  uuid.UUID
 	Raw []byte
 }

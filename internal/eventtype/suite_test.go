@@ -25,8 +25,8 @@ type suiteCase struct {
 	} `json:"tests"`
 }
 
-// leftOut are the cases of the suite that do not concern us, by file and description, or
-// by file alone, each with the reason.
+// leftOut returns the cases of the suite that do not apply here, by file and
+// description, or by file alone, each with the reason.
 func leftOut() map[string]string {
 	const outside = "it needs a schema from outside, and nothing is fetched"
 	const nul = "NUL cannot be stored, so no payload has it, and no schema may name it"
@@ -54,10 +54,11 @@ func suite(t *testing.T) map[string][]suiteCase {
 	for _, file := range files {
 		all[filepath.Base(file)] = readSuite(t, file)
 	}
+
 	return all
 }
 
-// All required cases of the published suite that concern us have to agree.
+// All required cases of the published suite that apply here have to agree.
 func TestThePublishedSuite(t *testing.T) {
 	t.Parallel()
 	reasons, used := leftOut(), map[string]bool{}
@@ -71,22 +72,26 @@ func TestThePublishedSuite(t *testing.T) {
 				out++
 				continue
 			}
+
 			if text := strings.TrimSpace(string(c.Schema)); text == "true" || text == "false" {
-				continue // a schema of ours is an object
+				continue // a schema here is an object
 			}
-			// A payload is an object, so that values of other types are tried as members. That is not
-			// possible where a schema speaks of its root.
+
+			// A payload is an object, so that values of other types are tried as
+			// members. That is not possible if a schema refers to its root.
 			rooted := strings.Contains(string(c.Schema), "#")
 			text := string(c.Schema)
 			if !rooted {
 				text = `{"properties": {"value": ` + text + `}}`
 			}
-			schema, err := eventtype.Compile([]byte(text))
+
+			schema, err := eventtype.CompileSchema([]byte(text))
 			if err != nil {
 				f, _ := fault.As(err)
 				t.Errorf("%s: %v", at, f)
 				continue
 			}
+
 			for _, one := range c.Tests {
 				data := `{"value": ` + string(one.Data) + `}`
 				if rooted {
@@ -94,18 +99,22 @@ func TestThePublishedSuite(t *testing.T) {
 						continue
 					}
 				}
-				violations, err := schema.Check([]byte(data), false)
+
+				violations, err := schema.CheckPayload([]byte(data), false)
 				require.NoError(t, err)
 				if (len(violations) == 0) != one.Valid {
 					t.Errorf("%s: %s: valid %t, found %v", at, one.Description, one.Valid, violations)
 				}
+
 				judged++
 			}
 		}
 	}
+
 	for name := range reasons {
 		require.True(t, used[name], "%q is left out, and is not there", name)
 	}
+
 	require.Greater(t, judged, 900)
 	t.Logf("%d values judged, %d cases left out", judged, out)
 }

@@ -18,30 +18,34 @@ func readTree(text []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a schema: %w", err)
 	}
+
 	return value, nil
 }
 
 func readBranch(decoder *json.Decoder) (any, error) {
 	token, err := decoder.Token()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // readTree says what was read
+		return nil, err //nolint:wrapcheck // readTree wraps it
 	}
 
 	switch token {
 	case json.Delim('{'):
-		members := object{}
+		members := orderedObject{}
 		for decoder.More() {
 			name, err := decoder.Token()
 			if err != nil {
 				return nil, err //nolint:wrapcheck // as above
 			}
+
 			value, err := readBranch(decoder)
 			if err != nil {
 				return nil, err
 			}
-			text, _ := name.(string) // JSON has no other names
-			members = append(members, part{text, value})
+
+			text, _ := name.(string) // names in JSON are always strings
+			members = append(members, objectMember{text, value})
 		}
+
 		_, err = decoder.Token()
 		return members, err //nolint:wrapcheck // as above
 	case json.Delim('['):
@@ -51,51 +55,57 @@ func readBranch(decoder *json.Decoder) (any, error) {
 			if err != nil {
 				return nil, err
 			}
+
 			items = append(items, value)
 		}
+
 		_, err = decoder.Token()
 		return items, err //nolint:wrapcheck // as above
 	}
+
 	return token, nil
 }
 
-// get returns the value of a member, nil where there is none.
-func (o object) get(name string) any {
+// get returns the value of a member, nil if there is none.
+func (o orderedObject) get(name string) any {
 	if i := o.index(name); i >= 0 {
 		return o[i].value
 	}
+
 	return nil
 }
 
-func (o object) has(name string) bool { return o.index(name) >= 0 }
+func (o orderedObject) has(name string) bool { return o.index(name) >= 0 }
 
-func (o object) index(name string) int {
-	return slices.IndexFunc(o, func(p part) bool { return p.name == name })
+func (o orderedObject) index(name string) int {
+	return slices.IndexFunc(o, func(p objectMember) bool { return p.name == name })
 }
 
-// child is a schema inside of a schema.
+// child is a schema inside a schema.
 type child struct {
 	keyword string
-	// name is the member or the index that it is the value of; "" where the keyword's value
-	// itself is the schema.
+	// name is the member or the index whose value the child is; "" if the keyword's
+	// value itself is the schema.
 	name   string
 	schema any
 }
 
-// path is where a child is below its parent.
+// path returns the place of a child below its parent.
 func (c child) path() string {
 	if c.name == "" && c.keyword != "" {
-		return pointer([]string{c.keyword})
+		return formatPointer([]string{c.keyword})
 	}
-	return pointer([]string{c.keyword, c.name})
+
+	return formatPointer([]string{c.keyword, c.name})
 }
 
-// children lists the schemas that stand directly in one, by the keywords of any draft.
-func children(schema object, known map[string]keyword) (all []child) {
+// childSchemas lists the schemas directly inside a schema, by the keywords of any
+// draft.
+func childSchemas(schema orderedObject, known map[string]keyword) (all []child) {
 	for _, p := range schema {
-		holds := known[p.name].holds
+		holds := known[p.name].layout
 		switch value := p.value.(type) {
-		case object:
+		case orderedObject:
 			switch holds {
 			case oneSchema, schemaOrMany:
 				all = append(all, child{p.name, "", value})
@@ -113,71 +123,80 @@ func children(schema object, known map[string]keyword) (all []child) {
 			}
 		}
 	}
+
 	return all
 }
 
-// at returns what a JSON Pointer leads to.
-func at(tree any, path string) (value any, found bool) {
+// resolvePointer returns the value that a JSON Pointer leads to.
+func resolvePointer(tree any, path string) (value any, found bool) {
 	if path == "" {
 		return tree, true
 	}
+
 	for token := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		switch v := tree.(type) {
-		case object:
+		case orderedObject:
 			if !v.has(token) {
 				return nil, false
 			}
+
 			tree = v.get(token)
 		case []any:
 			index, err := strconv.Atoi(token)
 			if err != nil || index < 0 || index >= len(v) {
 				return nil, false
 			}
+
 			tree = v[index]
 		default:
 			return nil, false
 		}
 	}
+
 	return tree, true
 }
 
-// placed is a schema at its place in a document.
-type placed struct {
+// locatedSchema is a schema at its place in a document.
+type locatedSchema struct {
 	at     string
-	schema object
-	// inside is the place of the schema that holds it.
-	inside string
+	schema orderedObject
+	// parent is the place of the schema that holds this schema.
+	parent string
 }
 
-// schemasOf lists the schemas of a document by their places: those that stand under keywords, and
-// those that a $ref leads to in another place. Each is listed once, the outer ones first.
-func schemasOf(tree any, known map[string]keyword) (all []placed) {
+// schemasOf lists the schemas of a document with their places: the schemas under
+// keywords, and the schemas in other places that a $ref leads to. Each is listed once,
+// the outer ones first.
+func schemasOf(tree any, known map[string]keyword) (all []locatedSchema) {
 	seen := map[string]bool{}
 	visit := func(path string, value any, inside string) {
-		if schema, ok := value.(object); ok && !seen[path] {
+		if schema, ok := value.(orderedObject); ok && !seen[path] {
 			seen[path] = true
-			all = append(all, placed{path, schema, inside})
+			all = append(all, locatedSchema{path, schema, inside})
 		}
 	}
 
 	visit("", tree, "")
 	for i := 0; i < len(all); i++ {
 		here := all[i]
-		for _, c := range children(here.schema, known) {
+		for _, c := range childSchemas(here.schema, known) {
 			visit(here.at+c.path(), c.schema, here.at)
 		}
+
 		if i+1 < len(all) {
 			continue
 		}
-		for _, each := range slices.Clone(all) { // what is left
+
+		for _, each := range slices.Clone(all) { // a copy, because all grows
 			if ref, ok := each.schema.get("$ref").(string); ok && strings.HasPrefix(ref, "#/") {
 				path := unescapeFragment(ref[1:])
-				if target, found := at(tree, path); found {
+				if target, found := resolvePointer(tree, path); found {
 					visit(path, target, "")
 				}
 			}
 		}
 	}
+
 	return all
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Mode says what becomes of an event that violates the schema of its type.
+// Mode is the policy for an event that violates the schema of its type.
 type Mode string
 
 // The modes.
 const (
-	// Enforce refuses it.
+	// Enforce rejects the event.
 	Enforce Mode = "enforce"
-	// Observe stores it with its violations.
+	// Observe stores the event with its violations.
 	Observe Mode = "observe"
 )
 
@@ -30,8 +30,8 @@ type Key struct {
 	Name     string `json:"name"`
 }
 
-// Path is the key as it stands in a URL and in audit entries: category and name, each
-// escaped, with a slash between.
+// Path returns the key as it appears in a URL and in audit entries: category and name,
+// each escaped, with a slash between.
 func (k Key) Path() string { return escapeStep(k.Category) + "/" + escapeStep(k.Name) }
 
 // escapeStep escapes a step of a path. Dots alone would be a step up, or none.
@@ -39,6 +39,7 @@ func escapeStep(text string) string {
 	if text == "." || text == ".." {
 		return strings.ReplaceAll(text, ".", "%2E")
 	}
+
 	return url.PathEscape(text)
 }
 
@@ -47,20 +48,22 @@ func (k Key) Compare(other Key) int {
 	if c := strings.Compare(k.Category, other.Category); c != 0 {
 		return c
 	}
+
 	return strings.Compare(k.Name, other.Name)
 }
 
-// Check returns an Invalid fault when no event could have these names.
-func (k Key) Check() error {
+// CheckNames returns an Invalid fault when no event could have these names.
+func (k Key) CheckNames() error {
 	for pointer, text := range map[string]string{"/category": k.Category, "/name": k.Name} {
 		if n := utf8.RuneCountInString(text); n < 1 || n > event.MaxNameLength || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return fault.InvalidAt(fault.CodeInvalidLength, pointer, "category and name are texts of 1 to 128 characters, without NUL")
 		}
 	}
+
 	return nil
 }
 
-// Spec is what a version of a type is made from.
+// Spec describes a version of a type.
 type Spec struct {
 	// Schema is the text of a JSON Schema; nil accepts every payload.
 	Schema json.RawMessage `json:"schema"`
@@ -72,29 +75,33 @@ type Spec struct {
 // MaxDescription bounds a description, in characters.
 const MaxDescription = 2000
 
-// Validate returns the spec with what was left out filled in, and its schema compiled,
-// or an Invalid fault that says where it is wrong.
+// Validate returns the spec with defaults for the members left out, and its compiled
+// schema, or an Invalid fault with the places of its errors.
 func (s Spec) Validate() (Spec, *Schema, error) {
 	if s.Mode == "" {
 		s.Mode = Enforce
 	}
+
 	if s.Mode != Enforce && s.Mode != Observe {
 		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/mode", "mode is enforce or observe")
 	}
+
 	if utf8.RuneCountInString(s.Description) > MaxDescription {
 		return s, nil, fault.InvalidAt(fault.CodeInvalidRequest, "/description", "a description has at most 2000 characters")
 	}
+
 	if string(s.Schema) == "null" {
 		s.Schema = nil
 	}
-	schema, err := Compile(s.Schema)
+
+	schema, err := CompileSchema(s.Schema)
 	return s, schema, err
 }
 
-// Same tells whether two specs say the same, whatever the order of members.
-func (s Spec) Same(other Spec) bool {
+// Equal reports whether two specs are the same, apart from the order of members.
+func (s Spec) Equal(other Spec) bool {
 	return s.Mode == other.Mode && s.Description == other.Description && (s.Schema == nil) == (other.Schema == nil) &&
-		string(event.Canonical(s.Schema)) == string(event.Canonical(other.Schema))
+		string(event.Canonicalize(s.Schema)) == string(event.Canonicalize(other.Schema))
 }
 
 // Type is a version of a registered type.
@@ -107,31 +114,33 @@ type Type struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// ETag names this version, as a strong entity tag (RFC 9110). A type that is not there has
-// none.
+// ETag returns the strong entity tag (RFC 9110) of this version. A type that does not
+// exist has none.
 func (t *Type) ETag() string {
 	if t == nil {
 		return ""
 	}
+
 	digest := sha256.New()
-	// A text cannot be taken for two: each stands behind its length.
-	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonical(t.Schema))} {
+	// Each text is preceded by its length, so that no text can be mistaken for two.
+	for _, text := range []string{t.Category, t.Name, string(t.Mode), t.Description, string(event.Canonicalize(t.Schema))} {
 		_, _ = fmt.Fprintf(digest, "%d %s", len(text), text)
 	}
+
 	const enough = 8
 	return fmt.Sprintf(`"%d-%x"`, t.Version, digest.Sum(nil)[:enough])
 }
 
-// Change is what is to become of a type.
+// Change is a change of a type.
 type Change struct {
 	Key Key
-	// Spec is what the type is to be; nil deletes it.
+	// Spec is the new version of the type; nil deletes the type.
 	Spec *Spec
-	// Precondition is what is asked of the type as it is; nil asks for nothing.
+	// Precondition must hold for the present version of the type; nil always holds.
 	Precondition *event.Precondition
 }
 
-// Outcome is what became of a type by a change.
+// Outcome is the effect of a change on a type.
 type Outcome string
 
 // The outcomes.
@@ -142,11 +151,11 @@ const (
 	Unchanged Outcome = "unchanged"
 )
 
-// Result is what a change did.
+// Result is the result of a change.
 type Result struct {
 	Outcome Outcome
-	// Before is what the type was; nil when there was none.
+	// Before is the type before the change; nil if there was none.
 	Before *Type
-	// After is what the type is; nil when there is none.
+	// After is the type after the change; nil if there is none.
 	After *Type
 }

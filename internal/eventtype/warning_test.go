@@ -10,7 +10,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// What does nothing is named, with what was probably meant, and does not refuse the schema.
+// Parts without effect are reported, with the name that was probably meant, and do not
+// make the schema invalid.
 func TestWhatDoesNothingIsNamed(t *testing.T) {
 	t.Parallel()
 	const schema = `{"type": "object", "propertis": {}, "requierd": ["a"], "properties": {
@@ -27,6 +28,7 @@ func TestWhatDoesNothingIsNamed(t *testing.T) {
 		told = append(told, w.Pointer+" "+w.Suggestion)
 		require.NotEmpty(t, w.Detail)
 	}
+
 	require.ElementsMatch(t, []string{
 		"/schema/propertis properties", "/schema/requierd required", "/schema/properties/requierd/format email",
 		`/schema/properties/requierd/nullable "type": ["…", "null"]`, "/schema/properties/list/items/minimun minimum",
@@ -47,17 +49,21 @@ func TestWhatIsKnownIsNoWarning(t *testing.T) {
 	} {
 		require.Empty(t, eventtype.Spec{Schema: json.RawMessage(schema)}.Warnings(), schema)
 	}
+
 	for _, format := range eventtype.Formats() {
 		require.Empty(t, eventtype.Spec{Schema: json.RawMessage(`{"format": "` + format + `"}`)}.Warnings(), format)
 	}
+
 	many := `{"properties": {` + strings.TrimSuffix(strings.Repeat(`"@": {"a": 1},`, 300), ",") + `}}`
 	for i := range 300 {
 		many = strings.Replace(many, "@", strings.Repeat("x", i+1), 1)
 	}
+
 	require.Len(t, eventtype.Spec{Schema: json.RawMessage(many)}.Warnings(), 100)
 }
 
-// What registries hold is taken as it is where it means the same, and judges as it should.
+// Schemas of registries are accepted unchanged if they mean the same, and validate
+// correctly.
 func TestSchemasOfOlderDraftsAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, draft := range []string{
@@ -74,14 +80,14 @@ func TestSchemasOfOlderDraftsAreTaken(t *testing.T) {
 const oldSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {"type": "string"}},
 	"properties": {"pair": {"items": [{"type": "string"}]}, "secret": {"$ref": "#/definitions/a", "x-theeye": "drop", "maxLength": 1}}}`
 
-// Marks hold in a schema that was converted, and in one that was taken as it is.
+// Marks apply in a converted schema, and in one that was accepted unchanged.
 func TestMarksOfOlderDrafts(t *testing.T) {
 	t.Parallel()
 	const schema = oldSchema
-	_, err := eventtype.Compile([]byte(schema))
+	_, err := eventtype.CompileSchema([]byte(schema))
 	require.ErrorContains(t, err, "--from draft-07")
 
-	converted, dropped, err := eventtype.Convert([]byte(schema), eventtype.Draft7)
+	converted, dropped, err := eventtype.ConvertSchema([]byte(schema), eventtype.Draft7)
 	require.NoError(t, err)
 	//nolint:testifylint // the order of members is kept, too
 	require.Equal(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"a":{"type":"string"}},`+
@@ -91,7 +97,7 @@ func TestMarksOfOlderDrafts(t *testing.T) {
 
 	for _, text := range []string{string(converted), strings.NewReplacer(`"items": [{"type": "string"}]`, "", `, "maxLength": 1`, "").Replace(schema)} {
 		envelopes := sent(t, `{"secret": "canary"}`)
-		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(text, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.NotContains(t, string(envelopes[0].Event.Data), canary)
 	}
 }
@@ -105,7 +111,7 @@ func TestWhatCannotBeConverted(t *testing.T) {
 		"found items":   {`{"contains": {}, "unevaluatedItems": false}`, "2020-12 has nothing"},
 		"twice":         {`{"definitions": {"a": {}}, "$defs": {"a": {}}}`, "rename"},
 	} {
-		_, _, err := eventtype.Convert([]byte(c.schema), eventtype.Draft2019)
+		_, _, err := eventtype.ConvertSchema([]byte(c.schema), eventtype.Draft2019)
 		require.ErrorContains(t, err, c.detail, name)
 	}
 }

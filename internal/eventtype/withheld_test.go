@@ -20,7 +20,7 @@ func judgedText(t *testing.T, policy eventtype.Unregistered, body string) event.
 	envelopes, _, err := event.ParseJSON([]byte(body), &rules, time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
 	require.NoError(t, err)
 	require.Len(t, envelopes, 1)
-	require.NoError(t, directory(t, policy, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+	require.NoError(t, directory(t, policy, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 	return envelopes[0]
 }
 
@@ -125,7 +125,7 @@ func TestTextWithoutItsPayloadIsWithheld(t *testing.T) {
 	} {
 		envelopes := sent(t, `{"email": "canary no address", "card": "canary"}`)
 		change(&envelopes[0])
-		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		e := envelopes[0]
 		require.NotContains(t, string(e.Event.Data), "canary", what)
 		require.True(t, e.Withheld || !bytes.Contains(e.Raw, []byte("canary")), "%s: %s", what, e.Raw)
@@ -137,7 +137,7 @@ func TestTextOfAnUnchangedEventIsWithheld(t *testing.T) {
 	t.Parallel()
 	envelopes := sent(t, `{"email": "canary no address"}`)
 	envelopes[0].Unchanged = true
-	require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).Judge(envelopes, false))
+	require.NoError(t, directory(t, eventtype.Accept, formType(marked, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 	require.True(t, envelopes[0].Withheld)
 	require.Empty(t, envelopes[0].Violations)
 }
@@ -149,7 +149,7 @@ func TestAmbiguousTextOfAnUnusableTypeIsWithheld(t *testing.T) {
 	rules := event.DefaultRules()
 	envelopes, _, err := event.ParseJSON([]byte(`{"category": "form", "name": "submit", "data": {"a": "canary", "a": 1}}`), &rules, time.Now())
 	require.NoError(t, err)
-	require.NoError(t, d.Judge(envelopes, false))
+	require.NoError(t, d.ValidatePayloads(envelopes, false))
 	require.True(t, envelopes[0].Withheld)
 }
 
@@ -162,7 +162,7 @@ func TestTheStrongestMarkWins(t *testing.T) {
 		for _, marks := range [][2]string{{test.one, test.other}, {test.other, test.one}} {
 			schema := `{"allOf": [{"properties": {"a": {"x-theeye": "` + marks[0] + `"}}}, {"properties": {"a": {"x-theeye": "` + marks[1] + `"}}}]}`
 			envelopes := sent(t, `{"a": "canary"}`)
-			require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).Judge(envelopes, false))
+			require.NoError(t, directory(t, eventtype.Accept, formType(schema, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 			require.True(t, strings.HasPrefix(string(envelopes[0].Event.Data), test.wins), "%v: %s", marks, envelopes[0].Event.Data)
 		}
 	}
@@ -173,7 +173,7 @@ func TestWhatOnlyLooksLikeAHashIsHashed(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"hmac-sha256:", "hmac-sha256:ab12", "hmac-sha256:" + strings.Repeat("a", 63), "hmac-sha256:" + strings.Repeat("A", 64)} {
 		envelopes := sent(t, `{"a": "`+value+`"}`)
-		require.NoError(t, directory(t, eventtype.Accept, formType(`{"properties": {"a": {"x-theeye": "hash"}}}`, eventtype.Enforce)).Judge(envelopes, false))
+		require.NoError(t, directory(t, eventtype.Accept, formType(`{"properties": {"a": {"x-theeye": "hash"}}}`, eventtype.Enforce)).ValidatePayloads(envelopes, false))
 		require.NotContains(t, string(envelopes[0].Event.Data), `"`+value+`"`)
 	}
 }

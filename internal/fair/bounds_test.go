@@ -29,7 +29,7 @@ func TestHeavyWorkOfAllCallersIsBounded(t *testing.T) {
 func TestASlotGivenBackMayLetTwoBegin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := fair.New(fair.Config{Slots: 4, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, Waiting: 50})
+		s := fair.New(fair.Config{Slots: 4, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 50})
 		release := acquire(t, s, "a", true)
 		granted := 0
 		for caller, heavy := range map[string]bool{"a": false, "b": true} {
@@ -51,7 +51,7 @@ func TestASlotGivenBackMayLetTwoBegin(t *testing.T) {
 func TestACallerThatGivesUpOneRequestKeepsItsBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, Waiting: 2})
+		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 2})
 		acquire(t, s, "other", false)
 		waits := func() context.CancelFunc {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -74,7 +74,7 @@ func TestACallerThatGivesUpOneRequestKeepsItsBounds(t *testing.T) {
 func TestIdleCallersAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, Waiting: 2})
+		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 2})
 		release := acquire(t, s, "a", false)
 		requireFull(t, s, "b", false)
 		require.Equal(t, 1, s.Callers(), "b gave up")

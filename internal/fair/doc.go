@@ -1,5 +1,5 @@
-// Package fair shares something scarce out among callers: database connections among the
-// keys that ask questions, processors among the applications that send. A caller that
-// asks for more than its share waits, and keeps nobody else from theirs. The package knows
-// nothing of what it shares out and imports nothing of ours.
+// Package fair divides a scarce resource among callers: database connections among the
+// keys that send queries, processors among the applications that send events. A caller
+// that asks for more than its share waits, and does not delay other callers. The
+// package does not know the resource and imports nothing of this project.
 package fair

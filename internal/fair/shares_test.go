@@ -14,14 +14,15 @@ import (
 )
 
 func config() fair.Config {
-	return fair.Config{Slots: 4, HeavySlots: 2, PerCaller: 3, HeavyPerCaller: 1, Waiting: 50}
+	return fair.Config{Slots: 4, HeavySlots: 2, PerCaller: 3, HeavyPerCaller: 1, MaxWaiting: 50}
 }
 
-// acquire takes a slot that has to be free.
+// acquire acquires a slot that has to be free.
 func acquire(t *testing.T, s *fair.Shares, caller string, heavy bool) func() {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+
 	release, err := s.Acquire(ctx, caller, heavy)
 	require.NoError(t, err)
 	return release
@@ -31,6 +32,7 @@ func requireFull(t *testing.T, s *fair.Shares, caller string, heavy bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
+
 	_, err := s.Acquire(ctx, caller, heavy)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
@@ -51,11 +53,12 @@ func TestBoundsHold(t *testing.T) {
 	})
 }
 
-// Whatever one caller has waiting, the next slot goes to another one that waits.
+// However many requests of one caller wait, the next slot goes to another waiting
+// caller.
 func TestCallersAreServedInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, Waiting: 50})
+		s := fair.New(fair.Config{Slots: 1, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 50})
 		release := acquire(t, s, "greedy", false)
 		var order []string
 		var wait sync.WaitGroup
@@ -71,6 +74,7 @@ func TestCallersAreServedInTurn(t *testing.T) {
 		for range 5 {
 			ask("greedy")
 		}
+
 		ask("modest")
 		ask("other")
 		release()
@@ -96,15 +100,17 @@ func TestWaitingIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := config()
-		c.Waiting = 2
+		c.MaxWaiting = 2
 		s := fair.New(c)
 		for range c.PerCaller {
 			acquire(t, s, "a", false)
 		}
+
 		ctx, cancel := context.WithCancel(t.Context())
-		for range c.Waiting {
+		for range c.MaxWaiting {
 			go func() { _, _ = s.Acquire(ctx, "a", false) }()
 		}
+
 		synctest.Wait()
 		_, err := s.Acquire(t.Context(), "a", false)
 		require.ErrorIs(t, err, fair.ErrTooManyWaiting)
@@ -113,7 +119,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	})
 }
 
-// Whoever gives up, at whatever moment, leaves no slot behind.
+// A caller that gives up, at any moment, leaves no slot behind.
 func TestNoSlotIsLost(t *testing.T) {
 	t.Parallel()
 	c := config()
@@ -130,22 +136,28 @@ func TestNoSlotIsLost(t *testing.T) {
 					if held.Add(1) > int64(c.Slots) {
 						panic("too many slots are held")
 					}
+
 					if isHeavy && heavy.Add(1) > int64(c.HeavySlots) {
 						panic("too many heavy slots are held")
 					}
+
 					if isHeavy {
 						heavy.Add(-1)
 					}
+
 					held.Add(-1)
 					release()
 				}
+
 				cancel()
 			}
 		})
 	}
+
 	wait.Wait()
 	for range c.PerCaller {
 		acquire(t, s, "x", false)
 	}
+
 	acquire(t, s, "y", true)
 }

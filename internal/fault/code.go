@@ -1,8 +1,8 @@
 package fault
 
-// Code names one reason for a refusal. Codes are stable: clients branch on them
-// and operators group by them. Every code of The Eye is listed here and nowhere
-// else; docs/errors.md says what to do about each.
+// Code names one reason for a rejection. Codes are stable: clients branch on them and
+// operators group by them. Every code of The Eye is listed here and nowhere else;
+// docs/errors.md describes the fix for each.
 type Code string
 
 // Codes of whole requests.

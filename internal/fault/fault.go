@@ -11,7 +11,7 @@ type Kind uint8
 // The kinds. The zero Kind is Internal, so that a forgotten kind is never shown
 // to a caller as if it were the caller's mistake.
 const (
-	// Internal is a defect of ours. Its cause is logged and never shown.
+	// Internal is a bug. Its cause is logged and never shown.
 	Internal Kind = iota
 	// Invalid is input that can never be right as it was sent.
 	Invalid
@@ -19,9 +19,10 @@ const (
 	Unauthenticated
 	// Forbidden is a valid key that may not do this.
 	Forbidden
-	// NotFound is a thing that does not exist, or that this key may not know of.
+	// NotFound is a resource that does not exist, or whose existence this key may not
+	// learn.
 	NotFound
-	// MethodNotAllowed is a path that exists, asked with the wrong method.
+	// MethodNotAllowed is an existing path that was requested with the wrong method.
 	MethodNotAllowed
 	// NotAcceptable is an Accept header that no representation satisfies.
 	NotAcceptable
@@ -33,25 +34,28 @@ const (
 	PreconditionFailed
 	// TooLarge is a body or a batch past its limit.
 	TooLarge
-	// Unsupported is a media type or content encoding that is not understood.
+	// Unsupported is a media type or content encoding that is not supported.
 	Unsupported
-	// HTTPVersion is an answer that cannot be given in the version of HTTP of the request.
+	// HTTPVersion is an answer that the request's version of HTTP does not allow.
 	HTTPVersion
-	// Throttled is an application over its own rate limit: send it again later.
+	// Throttled is an application over its own rate limit: send the request again
+	// later.
 	Throttled
-	// Unavailable is our overload or the store's absence: send it again later.
+	// Unavailable is an overload of the service or an outage of the store: send the
+	// request again later.
 	Unavailable
 )
 
-// Violation is one thing wrong at one place of the input.
+// Violation is one error at one place of the input.
 type Violation struct {
-	// Parameter names a query parameter, where that is the place.
+	// Parameter names a query parameter, if that is the place.
 	Parameter string `json:"parameter,omitempty"`
-	// Pointer is an RFC 6901 JSON Pointer into the event or document; "" is the whole.
+	// Pointer is an RFC 6901 JSON Pointer into the event or document; "" is the whole
+	// document.
 	Pointer string `json:"pointer"`
 	// Code is stable and listed in this package.
 	Code Code `json:"code"`
-	// Detail says what is wrong and how to mend it.
+	// Detail describes the error and its fix.
 	Detail string `json:"detail"`
 }
 
@@ -62,8 +66,8 @@ type Error struct {
 	Code       Code
 	Detail     string
 	Violations []Violation
-	// RetryAfter says when trying again is worth it. Zero means never, but for
-	// Throttled and Unavailable, which always carry at least one second.
+	// RetryAfter is the time after which a retry is worthwhile. Zero means never.
+	// Throttled and Unavailable faults always carry at least one second.
 	RetryAfter time.Duration
 	cause      error
 }
@@ -78,28 +82,39 @@ func Wrap(cause error, kind Kind, code Code, detail string) *Error {
 	return &Error{Kind: kind, Code: code, Detail: detail, cause: cause}
 }
 
-// InvalidAt makes an Invalid fault with a single violation, whose detail is the fault's own.
+// InvalidAt makes an Invalid fault with a single violation that has the same detail.
 func InvalidAt(code Code, pointer, detail string) *Error {
 	return &Error{
-		Kind: Invalid, Code: code, Detail: detail,
+		Kind:       Invalid,
+		Code:       code,
+		Detail:     detail,
 		Violations: []Violation{{Pointer: pointer, Code: code, Detail: detail}},
 	}
 }
 
-// Busy makes an Unavailable fault that is worth trying again after the given time.
-func Busy(cause error, code Code, detail string, retryAfter time.Duration) *Error {
-	return &Error{Kind: Unavailable, Code: code, Detail: detail, RetryAfter: max(retryAfter, time.Second), cause: cause}
+// NewUnavailable makes an Unavailable fault whose request is worth retrying after the
+// given time.
+func NewUnavailable(cause error, code Code, detail string, retryAfter time.Duration) *Error {
+	return &Error{
+		Kind:       Unavailable,
+		Code:       code,
+		Detail:     detail,
+		RetryAfter: max(retryAfter, time.Second),
+		cause:      cause,
+	}
 }
 
-// Error tells code and detail, and the cause: it is for logs, not for callers.
+// Error returns code, detail and cause: the text is for logs, not for callers.
 func (e *Error) Error() string {
 	text := string(e.Code)
 	if e.Detail != "" {
 		text += ": " + e.Detail
 	}
+
 	if e.cause != nil {
 		text += ": " + e.cause.Error()
 	}
+
 	return text
 }
 
@@ -109,7 +124,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // As finds the fault in an error chain.
 func As(err error) (*Error, bool) { return errors.AsType[*Error](err) }
 
-// Is tells whether an error chain holds a fault with this code.
+// Is reports whether an error chain holds a fault with this code.
 func Is(err error, code Code) bool {
 	f, ok := As(err)
 	return ok && f.Code == code

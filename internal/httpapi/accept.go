@@ -12,7 +12,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// format is a representation of an answer.
+// format is a representation of a response.
 type format int
 
 const (
@@ -21,15 +21,15 @@ const (
 	formatCSV
 )
 
-// representations are what the answer of a route is offered as, the preferred one first.
+// representations are those in which a route offers its response, the preferred one first.
 type representations struct {
-	// formats is empty where an answer has no body.
+	// formats is empty if a response has no body.
 	formats []format
-	// streams tells that all but JSON is sent as it is read, without a length.
+	// streams means that every format but JSON is sent while it is read, without a length.
 	streams bool
 }
 
-// representationsOf says what a route offers.
+// representationsOf returns the representations that a route offers.
 func representationsOf(r route) representations {
 	switch r.method + " " + r.paths[0] {
 	case "GET /v1/events", "GET /v1/sessions/:id/events":
@@ -44,32 +44,37 @@ func representationsOf(r route) representations {
 	case "DELETE /v1/events/:id", "DELETE /v1/event-types/:category/:name", "DELETE /v1/applications/:name/keys/:id":
 		return representations{}
 	}
+
 	return representations{formats: []format{formatJSON}}
 }
 
-// accept picks the representation of a route's answer before anything is done.
-func (a *api) accept(offered representations) gin.HandlerFunc {
+// negotiateFormat chooses the representation of a route's response before the route does any
+// work.
+func (a *api) negotiateFormat(offered representations) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if len(offered.formats) == 0 {
 			return
 		}
-		chosen, err := choose(c.Request.Header.Values("Accept"), offered.formats)
+
+		chosen, err := chooseFormat(c.Request.Header.Values("Accept"), offered.formats)
 		if err == nil && chosen != formatJSON && offered.streams && !c.Request.ProtoAtLeast(1, 1) {
 			err = errUnframed()
 		}
+
 		if err != nil {
-			a.fail(c, err)
+			a.sendProblem(c, err)
 			return
 		}
-		exchangeOf(c).format = chosen
+
+		requestStateOf(c).format = chosen
 	}
 }
 
-// errUnframed refuses a stream to HTTP/1.0, in which a stream ends with the connection: one
-// that was cut off would look whole.
+// errUnframed rejects a stream to HTTP/1.0, in which a stream ends with the connection: an
+// interrupted stream would look complete.
 func errUnframed() error {
 	return fault.New(fault.HTTPVersion, fault.CodeHTTPVersionNotSupported,
-		"this answer is a stream, and in HTTP/1.0 a stream that is cut off looks whole: ask in HTTP/1.1"+
+		"this answer is a stream, and in HTTP/1.0 an interrupted stream looks complete: use HTTP/1.1"+
 			" (behind nginx: proxy_http_version 1.1), or accept application/json")
 }
 
@@ -81,28 +86,35 @@ type mediaRange struct {
 	quality int
 }
 
-// choose picks the offered format of the highest quality (RFC 9110, section 12.5.1). Among
-// equals it is the one that Accept names first, then the one that is offered first.
-func choose(accept []string, offered []format) (format, error) {
+// chooseFormat chooses the offered format of the highest quality (RFC 9110, section 12.5.1).
+// Among equals it is the one that Accept names first, then the one that is offered first.
+func chooseFormat(accept []string, offered []format) (format, error) {
 	header := strings.Join(accept, ",")
 	if header == "" || header == "*/*" || header == jsonType && offered[0] == formatJSON {
 		return offered[0], nil
 	}
+
 	ranges := parseAccept(header)
-	best, bestQuality, bestPlace := formatJSON, 0, 0
+	best := formatJSON
+	bestQuality := 0
+	bestPlace := 0
 	for _, f := range offered {
-		quality, place := judge(ranges, f)
+		quality, place := rateFormat(ranges, f)
 		if quality > bestQuality || quality == bestQuality && quality > 0 && place < bestPlace {
-			best, bestQuality, bestPlace = f, quality, place
+			best = f
+			bestQuality = quality
+			bestPlace = place
 		}
 	}
+
 	if bestQuality == 0 {
-		return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept "+listOf(offered))
+		return 0, fault.New(fault.NotAcceptable, fault.CodeNotAcceptable, "accept "+joinMediaTypes(offered))
 	}
+
 	return best, nil
 }
 
-// parseAccept reads what Accept names. Elements that cannot be read name nothing.
+// parseAccept reads the elements of Accept. Elements that cannot be read are skipped.
 func parseAccept(header string) []mediaRange {
 	var ranges []mediaRange
 	for item := range strings.SplitSeq(header, ",") {
@@ -110,14 +122,17 @@ func parseAccept(header string) []mediaRange {
 		if err != nil {
 			continue
 		}
-		if kind == "*" { // as Java's URLConnection writes it
+
+		if kind == "*" { // Java's URLConnection writes it so
 			kind = "*/*"
 		}
+
 		quality, ok := parseQuality(parameters)
 		if ok {
 			ranges = append(ranges, mediaRange{kind, parameters, quality})
 		}
 	}
+
 	return ranges
 }
 
@@ -128,27 +143,32 @@ func parseQuality(parameters map[string]string) (int, bool) {
 	if !found {
 		return one, true
 	}
+
 	delete(parameters, "q")
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || value < 0 || value > 1 || strings.Trim(text, "0123456789.") != "" {
 		return 0, false
 	}
+
 	return int(value*one + 0.5), true
 }
 
-// judge tells how a format is liked, by the most specific range that covers it, and the
+// rateFormat returns the quality of a format, by the most specific range that covers it, and the
 // place of that range.
-func judge(ranges []mediaRange, f format) (quality, place int) {
+func rateFormat(ranges []mediaRange, f format) (quality, place int) {
 	best := 0
 	for i, r := range ranges {
 		if s := r.specificity(f); s > best {
-			best, quality, place = s, r.quality, i
+			best = s
+			quality = r.quality
+			place = i
 		}
 	}
+
 	return quality, place
 }
 
-// specificity tells how exactly a range names a format; 0 is not at all.
+// specificity returns how exactly a range names a format; 0 if it does not.
 func (r mediaRange) specificity(f format) int {
 	const everything, family, exact = 1, 2, 3
 	kinds := f.mediaTypes()
@@ -156,8 +176,9 @@ func (r mediaRange) specificity(f format) int {
 	if charset, named := r.parameters["charset"]; named && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return 0
 	}
+
 	switch {
-	case f == formatCSV && r.parameters["header"] == "absent": // RFC 7111; ours has one
+	case f == formatCSV && r.parameters["header"] == "absent": // RFC 7111; this table has a header
 		return 0
 	case slices.Contains(kinds, r.kind):
 		return exact
@@ -166,10 +187,11 @@ func (r mediaRange) specificity(f format) int {
 	case r.kind == "*/*":
 		return everything
 	}
+
 	return 0
 }
 
-// mediaTypes are the names of a format, the one that is best known first.
+// mediaTypes returns the names of a format, the best known first.
 func (f format) mediaTypes() []string {
 	switch f {
 	case formatNDJSON:
@@ -178,29 +200,33 @@ func (f format) mediaTypes() []string {
 		return []string{"text/csv"}
 	case formatJSON:
 	}
+
 	return []string{jsonType}
 }
 
-// contentType is what an answer of the format says of itself.
+// contentType returns the Content-Type of a response in the format.
 func (f format) contentType() string {
 	if f == formatCSV {
 		return "text/csv; charset=utf-8; header=present"
 	}
+
 	return f.mediaTypes()[0]
 }
 
-// listOf names what is offered, for people.
-func listOf(offered []format) string {
+// joinMediaTypes lists the offered media types, for people.
+func joinMediaTypes(offered []format) string {
 	names := make([]string, len(offered))
 	for i, f := range offered {
 		names[i] = f.mediaTypes()[0]
 	}
+
 	last := len(names) - 1
 	if last == 0 {
 		return names[0]
 	}
+
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// isHead tells that nobody will see the body of the answer.
+// isHead reports whether the client receives no body.
 func isHead(c *gin.Context) bool { return c.Request.Method == http.MethodHead }

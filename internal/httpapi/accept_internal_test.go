@@ -26,7 +26,7 @@ func TestAcceptIsReadWithItsQualities(t *testing.T) {
 		"text/csv;q=2, application/json;q=0.1":                            formatJSON, "text/csv;q=-1": none, "text/csv;q=x": none, "text/csv;q=NaN": none, "text/csv;q=1e0": none,
 		"text/html": none, "nonsense": none, ",": none, "application/xml;q=0.9, image/*": none, "*/json": none,
 	} {
-		got, err := choose([]string{accept}, all)
+		got, err := chooseFormat([]string{accept}, all)
 		if want == none {
 			f, ok := fault.As(err)
 			require.True(t, ok, accept)
@@ -34,13 +34,15 @@ func TestAcceptIsReadWithItsQualities(t *testing.T) {
 			require.Equal(t, "accept application/json, application/x-ndjson or text/csv", f.Detail)
 			continue
 		}
+
 		require.NoError(t, err, accept)
 		require.Equal(t, want, got, accept)
 	}
-	got, err := choose([]string{"text/html", "text/csv"}, all)
+
+	got, err := chooseFormat([]string{"text/html", "text/csv"}, all)
 	require.NoError(t, err)
-	require.Equal(t, formatCSV, got, "over two lines")
-	_, err = choose([]string{"text/csv"}, []format{formatJSON})
+	require.Equal(t, formatCSV, got, "in two header lines")
+	_, err = chooseFormat([]string{"text/csv"}, []format{formatJSON})
 	f, ok := fault.As(err)
 	require.True(t, ok)
 	require.Equal(t, "accept application/json", f.Detail)

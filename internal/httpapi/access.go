@@ -20,102 +20,117 @@ import (
 // createApplication is POST /v1/applications.
 func (a *api) createApplication(c *gin.Context) {
 	var spec access.ApplicationSpec
-	if !a.decode(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
+	if !a.decodeBody(c, &spec, "name", "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	created, err := a.Registry.CreateApplication(ctx, spec)
 	if err == nil {
 		c.Header("Location", "/v1/applications/"+created.Name)
 	}
-	a.answer(c, http.StatusCreated, created, err)
+
+	a.sendResult(c, http.StatusCreated, created, err)
 }
 
 // listApplications is GET /v1/applications.
 func (a *api) listApplications(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	applications, err := a.Registry.Applications(ctx)
-	a.answer(c, http.StatusOK, gin.H{"applications": applications}, err)
+
+	applications, err := a.Registry.ListApplications(ctx)
+	a.sendResult(c, http.StatusOK, gin.H{"applications": applications}, err)
 }
 
 // getApplication is GET /v1/applications/{name}.
 func (a *api) getApplication(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	application, err := a.Registry.Application(ctx, pathText(c, "name"))
-	a.answer(c, http.StatusOK, application, err)
+
+	application, err := a.Registry.FindApplication(ctx, pathText(c, "name"))
+	a.sendResult(c, http.StatusOK, application, err)
 }
 
 // patchApplication is PATCH /v1/applications/{name}.
 func (a *api) patchApplication(c *gin.Context) {
 	var patch access.ApplicationPatch
-	if !a.decode(c, &patch, "disabled", "rate_limit", "allowed_origins") {
+	if !a.decodeBody(c, &patch, "disabled", "rate_limit", "allowed_origins") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	changed, err := a.Registry.UpdateApplication(ctx, pathText(c, "name"), patch)
-	a.answer(c, http.StatusOK, changed, err)
+	a.sendResult(c, http.StatusOK, changed, err)
 }
 
 // createKey is POST /v1/applications/{name}/keys. The key is shown here, once.
 func (a *api) createKey(c *gin.Context) {
 	var spec access.KeySpec
-	if !a.decode(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
+	if !a.decodeBody(c, &spec, "scopes", "organisation_wide", "description", "expires_at") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	created, err := a.Registry.CreateKey(ctx, pathText(c, "name"), spec)
-	a.answer(c, http.StatusCreated, created, err)
+	a.sendResult(c, http.StatusCreated, created, err)
 }
 
 // listKeys is GET /v1/applications/{name}/keys.
 func (a *api) listKeys(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	keys, err := a.Registry.Keys(ctx, pathText(c, "name"))
-	a.answer(c, http.StatusOK, gin.H{"keys": keys}, err)
+
+	keys, err := a.Registry.ListKeys(ctx, pathText(c, "name"))
+	a.sendResult(c, http.StatusOK, gin.H{"keys": keys}, err)
 }
 
 // revokeKey is DELETE /v1/applications/{name}/keys/{id}.
 func (a *api) revokeKey(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
+
 	if err := a.Registry.RevokeKey(ctx, pathText(c, "name"), pathText(c, "id")); err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
-// answer sends a document, or what went wrong.
-func (a *api) answer(c *gin.Context, status int, document any, err error) {
+// sendResult sends a document, or a problem for an error.
+func (a *api) sendResult(c *gin.Context, status int, document any, err error) {
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, status, document)
 }
 
-// decode reads a body that is one JSON object with known members. It answers the
-// request itself when that fails.
-func (a *api) decode(c *gin.Context, into any, members ...string) bool {
-	return a.decodeBy(c, a.Rules, into, members...)
+// decodeBody reads a body that is one JSON object with known members. On failure it answers the
+// request itself.
+func (a *api) decodeBody(c *gin.Context, into any, members ...string) bool {
+	return a.decodeBodyWithin(c, a.Rules, into, members...)
 }
 
-// decodeBy is decode within the limits of rules.
-func (a *api) decodeBy(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
-	body, err := a.document(c, "application/json")
+// decodeBodyWithin is decodeBody within the limits of rules.
+func (a *api) decodeBodyWithin(c *gin.Context, rules *event.Rules, into any, members ...string) bool {
+	body, err := a.readDocument(c, "application/json")
 	if err == nil {
 		err = decodeDocument(body, rules, into, members)
 	}
+
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return false
 	}
+
 	return true
 }
 
@@ -124,25 +139,36 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 		if f, ok := fault.As(err); ok && f.Code == fault.CodeInvalidEvent {
 			return &fault.Error{Kind: f.Kind, Code: fault.CodeInvalidRequest, Detail: f.Detail, Violations: f.Violations}
 		}
+
 		return err
 	}
+
 	var found map[string]json.RawMessage
 	if err := json.Unmarshal(body, &found); err != nil {
 		return fmt.Errorf("decode a document: %w", err)
 	}
+
 	var unknown []fault.Violation
 	for name := range found {
 		if !slices.Contains(members, name) {
 			unknown = append(unknown, fault.Violation{
-				Pointer: "/" + pointerToken(name), Code: fault.CodeUnknownField,
-				Detail: "no such member; there are: " + strings.Join(members, ", "),
+				Pointer: "/" + escapePointer(name),
+				Code:    fault.CodeUnknownField,
+				Detail:  "no such member; there are: " + strings.Join(members, ", "),
 			})
 		}
 	}
+
 	if len(unknown) > 0 {
 		slices.SortFunc(unknown, func(x, y fault.Violation) int { return strings.Compare(x.Pointer, y.Pointer) })
-		return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: unknown[0].Detail, Violations: unknown[:min(len(unknown), event.MaxViolations)]}
+		return &fault.Error{
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidRequest,
+			Detail:     unknown[0].Detail,
+			Violations: unknown[:min(len(unknown), event.MaxViolations)],
+		}
 	}
+
 	err := json.Unmarshal(body, into)
 	var wrong *json.UnmarshalTypeError
 	switch {
@@ -151,26 +177,34 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 	case errors.As(err, &wrong):
 		pointer := "/" + strings.ReplaceAll(wrong.Field, ".", "/")
 		return &fault.Error{
-			Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member has the wrong type",
+			Kind:       fault.Invalid,
+			Code:       fault.CodeInvalidRequest,
+			Detail:     "a member has the wrong type",
 			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
 		}
 	}
-	return unreadable(found, into)
+
+	return findUnreadableMember(found, into)
 }
 
-// pointerToken is a member's name as a JSON Pointer has it (RFC 6901).
-func pointerToken(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+// escapePointer escapes a member's name for a JSON Pointer (RFC 6901).
+func escapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
 
-// unreadable finds the member that has the right type and cannot be read: a time.
-func unreadable(found map[string]json.RawMessage, into any) error {
+// findUnreadableMember finds the member that has the right type and cannot be read: a time.
+func findUnreadableMember(found map[string]json.RawMessage, into any) error {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		one, err := json.Marshal(map[string]json.RawMessage{name: found[name]})
 		if err == nil && json.Unmarshal(one, into) != nil {
 			return &fault.Error{
-				Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: "a member cannot be read",
+				Kind:       fault.Invalid,
+				Code:       fault.CodeInvalidRequest,
+				Detail:     "a member cannot be read",
 				Violations: []fault.Violation{{Pointer: "/" + name, Code: fault.CodeInvalidTimestamp, Detail: name + " is a time such as 2021-01-01T09:15:27Z"}},
 			}
 		}
 	}
+
 	return fault.New(fault.Invalid, fault.CodeInvalidRequest, "the document cannot be read")
 }

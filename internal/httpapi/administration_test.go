@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestApplications(t *testing.T) {
@@ -68,6 +68,7 @@ func TestApplications(t *testing.T) {
 		require.ElementsMatch(t, places, reasons(t, answer.JSON(t)), body)
 		require.NotEqual(t, "invalid_event", answer.JSON(t)["code"])
 	}
+
 	for body, place := range map[string]string{
 		`{"name":"x"}`: "/name unknown_field", `{"disabled":null}`: "/disabled invalid_type", `{"allowed_origins":null}`: "/allowed_origins invalid_type",
 		`{"rate_limit":-1}`: "/rate_limit number_out_of_range", `{"rate_limit":[]}`: "/rate_limit invalid_type",
@@ -75,6 +76,7 @@ func TestApplications(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPatch, "/v1/applications/shop", body), http.StatusBadRequest, "invalid_request")
 		require.Equal(t, []string{place}, reasons(t, problem))
 	}
+
 	requireProblem(t, s.Do(t, http.MethodPost, "/v1/applications", `{"name":"a"}`, "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "unsupported_media_type")
 	require.Len(t, mustGet(t, s.Client, "/v1/applications")["applications"], 2)
 }
@@ -99,8 +101,8 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, []any{own.Name, []any{"read", "ingest"}, true, "für <alle>", expires, nil}, []any{
 		created["application"], created["scopes"], created["organisation_wide"], created["description"], created["expires_at"], created["revoked_at"],
 	})
-	mustPost(t, s.As(text), newEvent(t, newID()))
-	mustGet(t, s.As(text), "/v1/events?application=shop")
+	mustPost(t, s.WithKey(text), newEvent(t, newID()))
+	mustGet(t, s.WithKey(text), "/v1/events?application=shop")
 
 	list := s.Do(t, http.MethodGet, keys, "")
 	require.NotContains(t, string(list.Body), text[17:], "a secret is shown once")
@@ -127,17 +129,20 @@ func TestKeys(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, keys, body), http.StatusBadRequest, "invalid_request")
 		require.ElementsMatch(t, places, reasons(t, problem), body)
 	}
+
 	requireProblem(t, s.Do(t, http.MethodPost, "/v1/applications/nobody/keys", `{"scopes":["read"]}`), http.StatusNotFound, "not_found")
 
-	// Of another application's name, or of no key's form, it is not found.
+	// A key is not found under the name of another application, or by an id of another form.
 	for _, path := range []string{"/v1/applications/shop/keys/" + id, keys + "/x", keys + "/aaaaaaaaaaaa", "/v1/applications/nobody/keys/" + id} {
 		requireProblem(t, s.Do(t, http.MethodDelete, path, ""), http.StatusNotFound, "not_found")
 	}
-	mustGet(t, s.As(text), "/v1/events")
+
+	mustGet(t, s.WithKey(text), "/v1/events")
 	for range 2 { // revoking again changes nothing
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, keys+"/"+id, "").Status)
 	}
-	requireProblem(t, s.As(text).Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
+
+	requireProblem(t, s.WithKey(text).Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	revoked := at[map[string]any](t, mustGet(t, s.Client, keys), "keys", 2)
 	require.NotNil(t, revoked["revoked_at"])
 	require.Equal(t, id, revoked["key_id"])
@@ -151,7 +156,7 @@ func TestRevocationReachesReplicas(t *testing.T) {
 	within := func(key string, status int) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			answer, err := replica.As(key).Try(t.Context(), http.MethodGet, "/v1/events", nil)
+			answer, err := replica.WithKey(key).Try(t.Context(), http.MethodGet, "/v1/events", nil)
 			return err == nil && answer.Status == status
 		}, 5*time.Second, 20*time.Millisecond)
 	}

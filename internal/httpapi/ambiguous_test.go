@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // A text that can be read in two ways, one of which is an event of a type with marks, is rejected
@@ -38,7 +38,7 @@ func TestAmbiguousTextIsKeptNowhere(t *testing.T) {
 		"in a batch":                     `[{` + envelope() + form + `"category": "page", ` + data + `}, {` + envelope() + other + `"data": {"a": 01}, ` + form + data + `}]`,
 	}
 	for name, body := range bodies {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 		require.GreaterOrEqual(t, answer.Status, http.StatusMultiStatus, "%s: %s", name, answer.Body)
 		require.NotContains(t, string(answer.Body), secret, name)
 	}

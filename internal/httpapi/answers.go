@@ -10,54 +10,60 @@ import (
 )
 
 const (
-	// smallAnswer is how large an answer is that nobody counts.
-	smallAnswer = 64 << 10
-	// answerShares is how many keys it takes to fill the memory of answers.
-	answerShares = 4
+	// smallResponse is the size up to which a response is not counted.
+	smallResponse = 64 << 10
+	// responseShares is the number of keys that can fill the memory of responses.
+	responseShares = 4
 )
 
-// answers bounds what is held of answers that are on their way to clients: who asks for
-// much and reads nothing holds a page for a minute. It is safe for concurrent use.
-type answers struct {
-	memory int64
-	mu     sync.Mutex
-	held   int64
-	byKey  map[string]int64
+// responseMemory bounds the memory of responses that are being sent: a client that requests much
+// and reads nothing holds a page for a minute. It is safe for concurrent use.
+type responseMemory struct {
+	limit int64
+	mu    sync.Mutex
+	held  int64
+	byKey map[string]int64
 }
 
-// hold takes room for an answer, or for the next part of one, in the place of what the
-// request held before. One answer of each key is let through whatever its size.
-func (a *answers) hold(c *gin.Context, size int) error {
-	x, n := exchangeOf(c), int64(size)
-	if n <= smallAnswer || x.caller == nil {
+// reserveResponse reserves memory for a response, or for the next part of one, in place of the
+// memory that the request held before. One response of each key is admitted whatever its size.
+func (a *responseMemory) reserveResponse(c *gin.Context, size int) error {
+	x := requestStateOf(c)
+	n := int64(size)
+	if n <= smallResponse || x.caller == nil {
 		n = 0
 	}
-	if n == 0 && x.answering == 0 {
+
+	if n == 0 && x.responseBytes == 0 {
 		return nil
 	}
+
 	key := x.caller.KeyID
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.add(key, -x.answering)
-	x.answering = 0
-	if others := a.byKey[key]; others > 0 && (others+n > a.memory/answerShares || a.held+n > a.memory) {
-		return fault.Busy(nil, fault.CodeOverloaded, "too many answers to this key are being read, slowly; ask again when some were, or for less", time.Second)
+
+	a.adjustHeld(key, -x.responseBytes)
+	x.responseBytes = 0
+	if others := a.byKey[key]; others > 0 && (others+n > a.limit/responseShares || a.held+n > a.limit) {
+		return fault.NewUnavailable(nil, fault.CodeOverloaded, "too many answers to this key are being read, slowly; ask again when some were, or for less", time.Second)
 	}
-	x.answering = n
-	a.add(key, n)
+
+	x.responseBytes = n
+	a.adjustHeld(key, n)
 	return nil
 }
 
-// release gives back what a request took.
-func (a *answers) release(c *gin.Context) {
-	if x := exchangeOf(c); x.answering > 0 {
+// releaseResponse releases the memory that a request reserved.
+func (a *responseMemory) releaseResponse(c *gin.Context) {
+	if x := requestStateOf(c); x.responseBytes > 0 {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.add(x.caller.KeyID, -x.answering)
+
+		a.adjustHeld(x.caller.KeyID, -x.responseBytes)
 	}
 }
 
-func (a *answers) add(key string, n int64) {
+func (a *responseMemory) adjustHeld(key string, n int64) {
 	a.held += n
 	if a.byKey[key] += n; a.byKey[key] == 0 {
 		delete(a.byKey, key)

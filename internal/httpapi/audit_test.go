@@ -11,26 +11,26 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// canary stands in every payload, description and raw text of these tests, and may
-// stand in no audit entry.
+// canary is in every payload, description and raw text of these tests, and must not be in any
+// audit entry.
 const canary = "canary-5f1e"
 
-// deed is one use of a route that changes something.
-type deed struct {
+// auditedChange is one use of a route that changes something.
+type auditedChange struct {
 	path, body string
 	action     audit.Action
 	target     string
-	// table has a row that the change wrote, and detail is what the entry says.
+	// table has a row that the change wrote, and detail is the content of the entry.
 	table, detail string
 }
 
-// alsoNoted are the actions of further entries that a deed leaves: an erasure notes when
-// it begins and when it ends.
+// alsoNoted returns the actions of further entries that a change leaves: an erasure records its
+// beginning and its end.
 func alsoNoted(route string) []audit.Action {
 	switch route {
 	case "DELETE /v1/sessions/{id}":
@@ -38,35 +38,36 @@ func alsoNoted(route string) []audit.Action {
 	case "POST /v1/erasures":
 		return []audit.Action{audit.ErasureFinished}
 	}
+
 	return nil
 }
 
-// prepare readies what a deed needs and says what to do. A route that changes
-// something and has none fails the test.
-type prepare func(t testing.TB, s *apptest.Service) deed
+// prepare creates what a change needs and returns the change. A route that changes something and
+// has none fails the test.
+type prepare func(t testing.TB, s *apptest.Service) auditedChange
 
 func anEvent(t testing.TB, s *apptest.Service) (id, session string) {
 	t.Helper()
 	session = newID()
-	id = at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
+	id = at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "data", map[string]any{"x": canary})), "event_id")
 	return id, session
 }
 
-func deeds() map[string]prepare {
+func auditedChanges() map[string]prepare {
 	edit := func(body func(session string) string, changed string) prepare {
-		return func(t testing.TB, s *apptest.Service) deed {
+		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, session := anEvent(t, s)
-			return deed{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
+			return auditedChange{"/v1/events/" + id, body(session), audit.EventEdited, id, "session", `{"changed":[` + changed + `]}`}
 		}
 	}
-	// What is refused again is no event's matter: an event that is stored passes the gate
-	// in a transaction of its own, before the run that took it is noted.
-	refused := func(what string, action audit.Action, detail string) prepare {
-		return func(t testing.TB, s *apptest.Service) deed {
+	// An event that a replay stores is committed in a transaction of its own, before the run is
+	// recorded; an event that is rejected again changes nothing but the rejection.
+	rejected := func(what string, action audit.Action, detail string) prepare {
+		return func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
-			return deed{"/v1/errors/" + what, `{"ids":["` + at[string](t, answer.JSON(t), "error_id") + `"]}`, action, "ids", "rejection", detail}
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), canary, canary))
+			return auditedChange{"/v1/errors/" + what, `{"ids":["` + at[string](t, answer.JSON(t), "error_id") + `"]}`, action, "ids", "rejection", detail}
 		}
 	}
 	return map[string]prepare{
@@ -74,62 +75,62 @@ func deeds() map[string]prepare {
 			return `{"session_id":"` + session + `","category":"page","name":"seen","data":{"y":"` + canary + `"},"timestamp":"2021-01-02T00:00:00Z"}`
 		}, `"name","data","timestamp"`),
 		"PATCH /v1/events/{id}": edit(func(string) string { return `{"data":{"y":"` + canary + `"}}` }, `"data"`),
-		"DELETE /v1/events/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/events/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, session := anEvent(t, s)
-			return deed{"/v1/events/" + id, "", audit.EventErased, id, "session", `{"session_id":"` + session + `"}`}
+			return auditedChange{"/v1/events/" + id, "", audit.EventErased, id, "session", `{"session_id":"` + session + `"}`}
 		},
-		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/sessions/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			_, session := anEvent(t, s)
-			s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
-			return deed{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
+			s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, canary, canary))
+			return auditedChange{"/v1/sessions/" + session, "", audit.SessionErased, session, "session", `{"sessions":1,"events":1,"errors":1}`}
 		},
-		"POST /v1/erasures": func(testing.TB, *apptest.Service) deed {
-			return deed{
+		"POST /v1/erasures": func(testing.TB, *apptest.Service) auditedChange {
+			return auditedChange{
 				path: "/v1/erasures", body: `{"data":{"x.y":"` + canary + `"}}`, action: audit.ErasureBegun,
 				detail: `{"sessions":0,"data_paths":["x.y"]}`,
 			}
 		},
-		"POST /v1/applications": func(testing.TB, *apptest.Service) deed {
+		"POST /v1/applications": func(testing.TB, *apptest.Service) auditedChange {
 			name := "app-" + newID()
-			return deed{
+			return auditedChange{
 				"/v1/applications", `{"name":"` + name + `","rate_limit":7}`, audit.ApplicationCreated, name,
 				"application", `{"disabled":false,"rate_limit":7,"allowed_origins":[]}`,
 			}
 		},
-		"PATCH /v1/applications/{name}": func(t testing.TB, s *apptest.Service) deed {
+		"PATCH /v1/applications/{name}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			name := newTenant(t, s).Name
-			return deed{
+			return auditedChange{
 				"/v1/applications/" + name, `{"disabled":true}`, audit.ApplicationChanged, name,
 				"application", `{"disabled":true,"rate_limit":null,"allowed_origins":[]}`,
 			}
 		},
-		"POST /v1/applications/{name}/keys": func(testing.TB, *apptest.Service) deed {
-			return deed{
+		"POST /v1/applications/{name}/keys": func(testing.TB, *apptest.Service) auditedChange {
+			return auditedChange{
 				"/v1/applications/shop/keys", `{"scopes":["read"],"description":"` + canary + `"}`, audit.KeyCreated, "",
 				"api_key", `{"application":"shop","scopes":["read"],"organisation_wide":false,"expires_at":null}`,
 			}
 		},
-		"PUT /v1/event-types/{category}/{name}": func(testing.TB, *apptest.Service) deed {
+		"PUT /v1/event-types/{category}/{name}": func(testing.TB, *apptest.Service) auditedChange {
 			name := newID()
-			return deed{
+			return auditedChange{
 				"/v1/event-types/a%20b/" + name, `{"schema":{"title":"` + canary + `"},"mode":"observe","description":"` + canary + `"}`,
 				audit.EventTypeChanged, "a%20b/" + name, "event_type_revision", `{"version":1,"mode":"observe"}`,
 			}
 		},
-		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) deed {
+		"DELETE /v1/event-types/{category}/{name}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			name := newType(t, s)
-			return deed{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
+			return auditedChange{"/v1/event-types/page/" + name, "", audit.EventTypeDeleted, "page/" + name, "event_type_revision", `{"version":1}`}
 		},
-		"POST /v1/errors/replay":  refused("replay", audit.ErrorsReplayed, `{"stored":0,"duplicates":0,"rejected":1}`),
-		"POST /v1/errors/discard": refused("discard", audit.ErrorsDiscarded, `{"discarded":1}`),
-		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) deed {
+		"POST /v1/errors/replay":  rejected("replay", audit.ErrorsReplayed, `{"stored":0,"duplicates":0,"rejected":1}`),
+		"POST /v1/errors/discard": rejected("discard", audit.ErrorsDiscarded, `{"discarded":1}`),
+		"DELETE /v1/applications/{name}/keys/{id}": func(t testing.TB, s *apptest.Service) auditedChange {
 			t.Helper()
 			id, _ := newKey(t, s, "shop", `{"scopes":["read"]}`)
-			return deed{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
+			return auditedChange{"/v1/applications/shop/keys/" + id, "", audit.KeyRevoked, id, "api_key", `{"application":"shop"}`}
 		},
 	}
 }
@@ -143,19 +144,20 @@ func newType(t testing.TB, s *apptest.Service) (name string) {
 	return name
 }
 
-// changing are the admin routes that change something: all that are not read.
-func changing() map[string]httpapi.Route {
+// changingRoutes are the admin routes that change something: all except those that read.
+func changingRoutes() map[string]httpapi.Route {
 	found := map[string]httpapi.Route{}
 	for _, route := range httpapi.Routes() {
-		if route.Scope == "admin" && route.Method != http.MethodGet && !slices.Contains(harmless(), route.Method+" "+route.Template()) {
+		if route.Scope == "admin" && route.Method != http.MethodGet && !slices.Contains(readOnlyRoutes(), route.Method+" "+route.Template()) {
 			found[route.Method+" "+route.Template()] = route
 		}
 	}
+
 	return found
 }
 
-// harmless are the admin routes that change nothing although they are not GET.
-func harmless() []string { return []string{"POST /v1/event-types/{category}/{name}/preview"} }
+// readOnlyRoutes are the admin routes that change nothing although they are not GET.
+func readOnlyRoutes() []string { return []string{"POST /v1/event-types/{category}/{name}/preview"} }
 
 type auditRow struct {
 	actor, application, requestID, action, target, detail, transaction string
@@ -167,11 +169,13 @@ func auditRows(t testing.TB, pool *pgxpool.Pool) (rows []auditRow) {
 	found, err := pool.Query(t.Context(), sql)
 	require.NoError(t, err)
 	defer found.Close()
+
 	for found.Next() {
 		var r auditRow
 		require.NoError(t, found.Scan(&r.actor, &r.application, &r.requestID, &r.action, &r.target, &r.detail, &r.transaction))
 		rows = append(rows, r)
 	}
+
 	require.NoError(t, found.Err())
 	return rows
 }
@@ -181,17 +185,18 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 	s := apptest.Start(t, nil)
 	pool := s.Database.Pool(t)
 	adminID, admin := newKey(t, s, "shop", `{"scopes":["admin"]}`)
-	routes, known := changing(), deeds()
+	routes, known := changingRoutes(), auditedChanges()
 	for name, route := range routes {
 		ready, ok := known[name]
-		require.True(t, ok, "%s: say in deeds what entry it leaves, or that it is harmless", name)
+		require.True(t, ok, "%s: add the entry that it leaves to auditedChanges, or the route to readOnlyRoutes", name)
 		d := ready(t, s)
 		before := auditRows(t, pool)
-		answer := s.As(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
+		answer := s.WithKey(admin).Do(t, route.Method, d.path, d.body, "X-Request-Id", "req-"+adminID)
 		require.Less(t, answer.Status, 300, "%s: %s", name, answer.Body)
 		if d.target == "" {
 			d.target = madeID(t, s, answer)
 		}
+
 		var entry auditRow
 		var others []audit.Action
 		for _, row := range auditRows(t, pool)[len(before):] {
@@ -201,21 +206,24 @@ func TestEveryChangeLeavesOneEntryInItsTransaction(t *testing.T) {
 				others = append(others, audit.Action(row.action))
 			}
 		}
+
 		require.Equal(t, alsoNoted(name), others, name)
 		require.Equal(t, auditRow{"key:" + adminID, "shop", "req-" + adminID, string(d.action), d.target, entry.detail, entry.transaction}, entry)
 		require.JSONEq(t, d.detail, entry.detail, name)
 		if d.table == "" {
-			continue // its row was changed again since
+			continue // its row has been changed again since
 		}
+
 		var together bool
 		require.NoError(t, pool.QueryRow(t.Context(), "select exists (select from "+d.table+" where xmin::text = $1)", entry.transaction).Scan(&together))
 		require.True(t, together, "%s: the entry was not written by the transaction that changed %s", name, d.table)
 	}
-	require.Len(t, known, len(routes), "a deed without a route")
+
+	require.Len(t, known, len(routes), "a change without a route")
 	requireNoSecrets(t, pool)
 }
 
-// madeID is the id of what an answer tells was made. An erasure is waited for.
+// madeID returns the id of the created resource in a response. An erasure is awaited.
 func madeID(t testing.TB, s *apptest.Service, answer *apptest.Answer) string {
 	t.Helper()
 	made := answer.JSON(t)
@@ -223,10 +231,11 @@ func madeID(t testing.TB, s *apptest.Service, answer *apptest.Answer) string {
 		awaitErasure(t, s, id)
 		return id
 	}
+
 	return at[string](t, made, "key_id")
 }
 
-// requireNoSecrets looks for what was sent, and for what keys are made of.
+// requireNoSecrets searches for the payloads that were sent, and for the parts of keys.
 func requireNoSecrets(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	var leaked []string
@@ -238,30 +247,31 @@ where e.text like '%'||$1||'%' or e.text like '%eye\_%'
 	require.Empty(t, leaked)
 }
 
-// An entry that cannot be committed takes its change with it.
+// An entry that cannot be committed rolls back its change.
 func TestAChangeIsRolledBackWithItsEntry(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	pool := s.Database.Pool(t)
-	prepared := map[string]deed{}
-	for name := range changing() {
-		prepared[name] = deeds()[name](t, s)
+	prepared := map[string]auditedChange{}
+	for name := range changingRoutes() {
+		prepared[name] = auditedChanges()[name](t, s)
 	}
+
 	_, err := pool.Exec(t.Context(), `
 create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
 create constraint trigger refuse after insert on audit_entry deferrable initially deferred for each row execute function refuse()`)
 	require.NoError(t, err)
-	before := contents(t, pool)
+	before := tableDigests(t, pool)
 	for name, d := range prepared {
 		method, _, _ := strings.Cut(name, " ")
 		answer := s.Do(t, method, d.path, d.body)
 		require.GreaterOrEqual(t, answer.Status, 500, "%s: %s", name, answer.Body)
-		require.Equal(t, before, contents(t, pool), name)
+		require.Equal(t, before, tableDigests(t, pool), name)
 	}
 }
 
-// contents is a digest of all rows of each table.
-func contents(t testing.TB, pool *pgxpool.Pool) map[string]string {
+// tableDigests returns a digest of all rows of each table.
+func tableDigests(t testing.TB, pool *pgxpool.Pool) map[string]string {
 	t.Helper()
 	digests := map[string]string{}
 	for _, table := range []string{
@@ -269,11 +279,12 @@ func contents(t testing.TB, pool *pgxpool.Pool) map[string]string {
 		"event_type", "event_type_version", "event_type_revision", "audit_entry", "erasure",
 	} {
 		var digest string
-		// A lease, which ends by itself, is no change.
+		// A lease ends by itself and does not count as a change.
 		sql := "select count(*) || coalesce(md5(string_agg(t, '|' order by t)), '') from (select (to_jsonb(t) - 'leased_until')::text as t from " + table + " t) t"
 		require.NoError(t, pool.QueryRow(context.Background(), sql).Scan(&digest))
 		digests[table] = digest
 	}
+
 	return digests
 }
 
@@ -289,28 +300,30 @@ func TestWhatChangesNothingLeavesNoEntry(t *testing.T) {
 	typed := newType(t, s)
 	before := auditRows(t, pool)
 	for _, route := range httpapi.Routes() {
-		if _, changes := changing()[route.Method+" "+route.Template()]; changes {
+		if _, changes := changingRoutes()[route.Method+" "+route.Template()]; changes {
 			continue
 		}
+
 		for _, path := range []string{id, session, newID()} {
 			s.Do(t, route.Method, strings.NewReplacer(":id", path, ":name", "shop", ":category", "page").Replace(route.Paths[0]), body(route.Method))
 		}
 	}
+
 	require.Equal(t, before, auditRows(t, pool))
 	whole := newEvent(t, session, "data", map[string]any{"x": canary})
 	for _, one := range []struct {
 		method, path, body string
 		status             int
 	}{
-		{http.MethodPut, "/v1/events/" + id, whole, http.StatusOK}, // it is that already
+		{http.MethodPut, "/v1/events/" + id, whole, http.StatusOK}, // it has this content already
 		{http.MethodPatch, "/v1/events/" + id, `{"name":"view"}`, http.StatusOK},
 		{http.MethodPatch, "/v1/events/" + id, `{"name":""}`, http.StatusBadRequest},
 		{http.MethodDelete, "/v1/events/" + erased, "", http.StatusNotFound},
 		{http.MethodDelete, "/v1/sessions/" + gone, "", http.StatusNotFound},
 		{http.MethodDelete, "/v1/sessions/" + newID(), "", http.StatusNotFound},
-		{http.MethodDelete, "/v1/applications/shop/keys/" + keyID, "", http.StatusNoContent}, // it is revoked already
+		{http.MethodDelete, "/v1/applications/shop/keys/" + keyID, "", http.StatusNoContent}, // it is already revoked
 		{http.MethodPost, "/v1/applications", `{"name":"shop"}`, http.StatusConflict},
-		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{},"mode":"enforce"}`, http.StatusOK}, // it is that already
+		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{},"mode":"enforce"}`, http.StatusOK}, // it has this schema already
 		{http.MethodPut, "/v1/event-types/page/" + typed, `{"schema":{"type":7}}`, http.StatusBadRequest},
 		{http.MethodDelete, "/v1/event-types/page/" + newID(), "", http.StatusNotFound},
 		{http.MethodPatch, "/v1/applications/nobody", `{"disabled":true}`, http.StatusNotFound},
@@ -328,20 +341,21 @@ func TestAuditList(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, "/v1/events/"+id, `{"name":"`+name+`"}`).Status)
 	}
+
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
 	all := mustGet(t, s.Client, "/v1/audit")
-	// An application and its four keys were made by a command beforehand.
+	// A command created an application and its four keys beforehand.
 	require.Equal(t, []string{
 		"erasure.finished", "session.erased", "erasure.begun", "event.edited", "event.edited", "event.edited", "key.created", "key.created", "key.created", "key.created", "application.created",
 	}, column(t, all["entries"], "action"))
 	require.Nil(t, all["next_cursor"])
 	require.Nil(t, at[map[string]any](t, all, "entries", 10)["application"])
-	require.True(t, strings.HasPrefix(at[string](t, all, "entries", 10, "actor"), audit.Command))
+	require.True(t, strings.HasPrefix(at[string](t, all, "entries", 10, "actor"), audit.CommandActor))
 	newest := at[map[string]any](t, all, "entries", 0)
 	actor := at[string](t, newest, "actor")
 	require.Equal(t, map[string]any{"sessions": json.Number("1"), "events": json.Number("1"), "errors": json.Number("0")}, newest["detail"])
 
-	// Page by page it is the same list.
+	// The list is the same page by page.
 	var paged []string
 	path := "/v1/audit?limit=2"
 	for path != "" {
@@ -351,6 +365,7 @@ func TestAuditList(t *testing.T) {
 		link := answer.Header.Get("Link")
 		path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
 	}
+
 	require.Equal(t, column(t, all["entries"], "audit_entry_id"), paged)
 
 	count := func(query string) int { return len(at[[]any](t, mustGet(t, s.Client, "/v1/audit?"+query), "entries")) }
@@ -371,6 +386,7 @@ func TestAuditList(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, answer.Status, query)
 		require.Equal(t, []string{reason}, reasons(t, answer.JSON(t)), query)
 	}
+
 	cursor := at[string](t, mustGet(t, s.Client, "/v1/audit?limit=1"), "next_cursor")
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/audit?action=event.edited&cursor="+cursor, ""), http.StatusBadRequest, "invalid_cursor")
 }

@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// requireCounts checks the counts of a batch's answer and the statuses of its results.
+// requireCounts checks the counts of a response to a batch and the statuses of its results.
 func requireCounts(t testing.TB, answer map[string]any, stored, duplicates, rejected int, statuses ...string) {
 	t.Helper()
 	got := []any{answer["stored"], answer["duplicates"], answer["rejected"]}
@@ -27,7 +27,7 @@ func number(n int) json.Number { return json.Number(fmt.Sprint(n)) }
 func TestBatch(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	for _, media := range []string{"application/json", lineType, "application/ndjson"} {
 		send := func(t testing.TB, path string, events ...string) *apptest.Answer {
 			t.Helper()
@@ -35,6 +35,7 @@ func TestBatch(t *testing.T) {
 			if media != "application/json" {
 				body = strings.Join(events, "\n")
 			}
+
 			return sender.Do(t, http.MethodPost, path, body, "Content-Type", media)
 		}
 		t.Run(media, func(t *testing.T) {
@@ -46,11 +47,12 @@ func TestBatch(t *testing.T) {
 			testAtomicBatch(t, s, send)
 		})
 	}
+
 	t.Run("poison", func(t *testing.T) {
 		t.Parallel()
 		testPoison(t, s)
 	})
-	t.Run("bodies that are no batch", func(t *testing.T) {
+	t.Run("bodies that are not a batch", func(t *testing.T) {
 		t.Parallel()
 		testNoBatch(t, s)
 	})
@@ -60,9 +62,11 @@ type sendBatch func(t testing.TB, path string, events ...string) *apptest.Answer
 
 func testBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 	t.Helper()
-	session, first, second := newID(), newID(), newID()
+	session := newID()
+	first := newID()
+	second := newID()
 	minute := func(n int) string { return fmt.Sprintf("2021-01-01 09:%02d:00", n) }
-	// Numbered by timestamp within the request, answered in the order sent.
+	// Events are numbered by timestamp within the request, and answered in the order of sending.
 	answer := send(t, "/v1/events",
 		newEvent(t, session, "event_id", first, "timestamp", minute(3)),
 		newEvent(t, session, "timestamp", minute(1)),
@@ -78,7 +82,7 @@ func testBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 	timeline := mustGet(t, s.Client, "/v1/sessions/"+session+"/events")
 	require.Equal(t, []string{"1", "2", "3", "4"}, column(t, timeline["events"], "sequence"))
 
-	// Duplicates alone are a success; a later request goes on counting.
+	// Duplicates alone are a success; a later request continues the numbers.
 	answer = send(t, "/v1/events", newEvent(t, session, "event_id", second, "timestamp", minute(2)))
 	require.Equal(t, http.StatusCreated, answer.Status)
 	requireCounts(t, answer.JSON(t), 0, 1, 0, "duplicate")
@@ -96,7 +100,7 @@ func testBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 		mustGet(t, s.Client, "/v1/errors/"+at[string](t, document, "results", n, "error_id"))
 	}
 
-	// None stored or known: a problem, with every verdict.
+	// If no event is stored or known, the response is a problem with every verdict.
 	problem := requireProblem(t, send(t, "/v1/events", `{}`, newEvent(t, session, "event_id", second, "name", "other")), http.StatusBadRequest, "batch_rejected")
 	requireCounts(t, problem, 0, 0, 2, "rejected", "conflict")
 }
@@ -125,27 +129,32 @@ func testAtomicBatch(t *testing.T, s *apptest.Service, send sendBatch) {
 				mustGet(t, s.Client, "/v1/errors/"+at[string](t, result, "error_id"))
 			}
 		}
+
 		require.Equal(t, number(2), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"], name)
 	}
-	// All known is fine, and no number was used up by what was not stored.
+
+	// A batch of known events succeeds, and events that were not stored used no number.
 	answer = send(t, "/v1/events?atomic=1", newEvent(t, session, "event_id", known), good)
 	require.Equal(t, http.StatusCreated, answer.Status)
 	requireCounts(t, answer.JSON(t), 1, 1, 0, "duplicate", "stored")
 	require.Equal(t, number(3), at[json.Number](t, answer.JSON(t), "results", 1, "sequence"))
-	// Without atomic the good ones of such a batch are stored.
+	// Without atomic the valid events of such a batch are stored.
 	for _, path := range []string{"/v1/events", "/v1/events?atomic=false", "/v1/events?atomic=0"} {
 		require.Equal(t, http.StatusMultiStatus, send(t, path, good, `{}`).Status, path)
 	}
+
 	for _, query := range []string{"atomic=nonsense", "atomic=", "atomic=TRUE", "atomic=true&atomic=true", "atomc=true", "atomic=%ff", "a=%zz"} {
 		answer := send(t, "/v1/events?"+query, good)
 		code := "invalid_parameter"
 		if strings.HasPrefix(query, "atomc") {
 			code = "unknown_parameter"
 		}
+
 		problem := requireProblem(t, answer, http.StatusBadRequest, code)
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
-		require.Contains(t, kept["raw"], session, "what was refused is kept whole")
+		require.Contains(t, kept["raw"], session, "the complete rejected text is kept")
 	}
+
 	require.Equal(t, number(6), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 }
 
@@ -155,16 +164,18 @@ func conflictWithin(t testing.TB, session string) []string {
 	return []string{newEvent(t, session, "event_id", id), newEvent(t, session, "event_id", id, "name", "x")}
 }
 
-// testPoison sends every kind of event that breaks a rule at every place of a batch.
+// testPoison sends every kind of event that breaks a rule, in every position of a batch.
 func testPoison(t *testing.T, s *apptest.Service) {
 	t.Helper()
 	poisons := map[string]string{"null": `null`, "number": `1`, "string": `"{}"`, "array": `[]`, "nested batch": `[` + newEvent(t, newID()) + `]`, "true": `true`}
 	for name, c := range rejections(t) {
 		poisons[name] = c.body
 	}
+
 	poisons["nothing between two commas"], poisons["a trailing comma"], poisons["007"] = " ", `{"a":[1,]}`, `{"a":007}`
 	poisons["a raw control character"], poisons["an unquoted word"], poisons["an invalid escape"] = "{\"a\":\"],\x01\"}", `{"a":undefined}`, `{"a":"\x41]"}`
-	// What cannot be delimited ends an array; as a line it stands alone. An empty line is none.
+	// Text that cannot be delimited ends an array; as a line it is rejected alone. An empty line
+	// is not an event.
 	unparted := map[string]bool{"cut": true}
 	for name, poison := range poisons {
 		for position := range 3 {
@@ -178,15 +189,18 @@ func testPoison(t *testing.T, s *apptest.Service) {
 				if media == lineType {
 					body = strings.Join(events, "\r\n") + "\n\n"
 				}
-				answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+
+				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 				if media == lineType && strings.TrimSpace(poison) == "" {
 					continue
 				}
+
 				if media == "application/json" && unparted[name] {
 					problem := requireProblem(t, answer, http.StatusBadRequest, "invalid_json")
 					require.Equal(t, body, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"])
 					continue
 				}
+
 				require.Equal(t, http.StatusMultiStatus, answer.Status, "%s at %d: %s", name, position, answer.Body)
 				document := answer.JSON(t)
 				requireCounts(t, document, 2, 0, 1, statuses...)
@@ -206,6 +220,7 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 	for i := range many {
 		many[i] = newEvent(t, session)
 	}
+
 	for name, c := range map[string]struct {
 		body, media string
 		status      int
@@ -234,26 +249,29 @@ func testNoBatch(t *testing.T, s *apptest.Service) {
 		"array for NDJSON":   {batchOf(many[:2]...), lineType, 400, "batch_rejected"},
 		"a line of a number": {"1", lineType, 400, "batch_rejected"},
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Type", c.media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Type", c.media)
 		problem := requireProblem(t, answer, c.status, c.code)
 		if c.code != "batch_rejected" {
 			require.NotEmpty(t, problem["error_id"], name)
 		}
 	}
+
 	for _, media := range []string{"application/json", lineType} {
 		body := batchOf(many[:1000]...)
 		if media == lineType {
 			body = strings.Join(many[:1000], "\n")
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status)
 		requireCounts(t, answer.JSON(t), 1000, 0, 0)
 	}
+
 	require.Equal(t, number(2000), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 }
 
-// TestUnpartedBodiesAreKeptWhole holds that a body of which nobody can tell what belongs to
-// which event is kept up to the limit of bodies, and not cut at that of events.
+// TestUnpartedBodiesAreKeptWhole requires that a body that cannot be divided into events is kept
+// up to the limit of bodies, and not cut at the limit of events.
 func TestUnpartedBodiesAreKeptWhole(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -263,15 +281,16 @@ func TestUnpartedBodiesAreKeptWhole(t *testing.T) {
 		"an unclosed string": "[" + many + `{"a":"b}]`, "an unclosed bracket": "[" + many + `{"a":1]`, "text behind the array": "[" + many + "1] x",
 		"a lone event": `{"a":[` + many + `}`, "lines sent as JSON": strings.ReplaceAll(many, "},", "}\n"),
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body)
 		require.Equal(t, http.StatusBadRequest, answer.Status, name)
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
 		require.Equal(t, body, kept["raw"], name)
 		require.Equal(t, false, kept["raw_truncated"], name)
 	}
+
 	large := `[{"a":"` + strings.Repeat("x", 2<<20)
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", gzipped(t, strings.NewReader(large)), "Content-Encoding", "gzip")
 	kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, answer.JSON(t), "error_id"))
-	require.Equal(t, true, kept["raw_truncated"], "what is larger when decompressed is cut")
+	require.Equal(t, true, kept["raw_truncated"], "a body that is larger when decompressed is cut")
 	require.Equal(t, large[:1<<20], kept["raw"])
 }

@@ -28,11 +28,12 @@ func benchBatch(b *testing.B) string {
 			"url": "https://www.example.com/products/shoes?color=red&size=42", "referrer": "https://www.example.com/", "load_ms": 123.25,
 		})
 	}
+
 	return batchOf(events...)
 }
 
-// BenchmarkReadBody reads and judges a batch of 100 events, as far as a request gets
-// before it waits in the group. A few microseconds of it make gin's context.
+// BenchmarkReadBody reads and validates a batch of 100 events, the work on a request before it
+// waits in the group. Gin's context takes a few microseconds of it.
 func BenchmarkReadBody(b *testing.B) {
 	gin.SetMode(gin.ReleaseMode)
 	plain, rules := benchBatch(b), event.DefaultRules()
@@ -56,10 +57,12 @@ func BenchmarkReadBody(b *testing.B) {
 				if body.encoding != "" {
 					request.Header.Set("Content-Encoding", body.encoding)
 				}
+
 				text, err := httpapi.ReadBody(rules.Limits, httptest.NewRecorder(), request)
 				if err != nil {
 					b.Fatal(err)
 				}
+
 				envelopes, _, err := event.ParseJSON(text, &rules, time.Now())
 				if err != nil || len(envelopes) != 100 || !envelopes[99].Accepted() {
 					b.Fatal(err, len(envelopes))
@@ -86,6 +89,7 @@ func BenchmarkRenderEvents(b *testing.B) {
 		for range 100 {
 			page = httpapi.AppendEvent(page, &stored)
 		}
+
 		b.SetBytes(int64(len(page)))
 	}
 }

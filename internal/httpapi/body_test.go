@@ -19,9 +19,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func gzipped(t testing.TB, text io.Reader) string {
@@ -48,9 +48,9 @@ func zstandard(t testing.TB, text io.Reader, options ...zstd.EOption) string {
 
 func zeros(n int) io.Reader { return bytes.NewReader(make([]byte, n)) }
 
-// bomb is 100 MiB of zeros. Both formats may be concatenated, so that little has to
-// be compressed for it.
-func bomb(mebibyte string) string { return strings.Repeat(mebibyte, 100) }
+// compressedBomb is 100 MiB of zeros. Streams of both formats may be concatenated, so that
+// little has to be compressed.
+func compressedBomb(mebibyte string) string { return strings.Repeat(mebibyte, 100) }
 
 func TestEncodings(t *testing.T) {
 	t.Parallel()
@@ -86,9 +86,9 @@ func TestEncodings(t *testing.T) {
 		"zstd and garbage":      {"zstd", zstandard(t, text()) + "garbage", 400, "invalid_encoding"},
 		"zstd announced":        {"zstd", good, 400, "invalid_encoding"},
 		"zstd, a huge window":   {"zstd", zstandard(t, zeros(17<<20), zstd.WithWindowSize(16<<20)), 400, "invalid_encoding"},
-		"gzip bomb":             {"gzip", bomb(gzipped(t, zeros(1<<20))), 413, "body_too_large"},
-		"zstd bomb":             {"zstd", bomb(zstandard(t, zeros(1<<20))), 413, "body_too_large"},
-		"bomb in a bomb":        {"gzip", gzipped(t, strings.NewReader(bomb(gzipped(t, zeros(1<<20))))), 400, "invalid_json"},
+		"gzip bomb":             {"gzip", compressedBomb(gzipped(t, zeros(1<<20))), 413, "body_too_large"},
+		"zstd bomb":             {"zstd", compressedBomb(zstandard(t, zeros(1<<20))), 413, "body_too_large"},
+		"bomb in a bomb":        {"gzip", gzipped(t, strings.NewReader(compressedBomb(gzipped(t, zeros(1<<20))))), 400, "invalid_json"},
 		"one over the limit":    {"gzip", gzipped(t, zeros(10<<20+1)), 413, "body_too_large"},
 		"at the limit":          {"gzip", gzipped(t, strings.NewReader(good+strings.Repeat(" ", 10<<20-len(good)))), 201, ""},
 		"deflate":               {"deflate", good, 415, "unsupported_encoding"},
@@ -104,11 +104,12 @@ func TestEncodings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "Content-Encoding", c.encoding)
 			if c.code == "" {
 				require.Equal(t, c.status, answer.Status, "%s", answer.Body)
 				return
 			}
+
 			problem := requireProblem(t, answer, c.status, c.code)
 			mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 			if c.status == http.StatusUnsupportedMediaType {
@@ -116,6 +117,7 @@ func TestEncodings(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("in two header lines", func(t *testing.T) {
 		t.Parallel()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/events", strings.NewReader(gzipped(t, strings.NewReader(zip))))
@@ -133,6 +135,7 @@ func roundTrip(t testing.TB, s *apptest.Service, request *http.Request) *apptest
 	response, err := s.HTTP.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}
@@ -172,19 +175,22 @@ func TestContentTypes(t *testing.T) {
 		"":                                     false,
 	} {
 		for _, path := range []string{"/v1/events", "/v1/validate"} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, newID()), "Content-Type", kind)
 			if supported {
 				require.Less(t, answer.Status, 300, "%s %s: %s", path, kind, answer.Body)
 				continue
 			}
+
 			problem := requireProblem(t, answer, http.StatusUnsupportedMediaType, "unsupported_media_type")
 			if path == "/v1/events" {
 				require.Contains(t, mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))["raw"], "session_id")
 			}
 		}
+
 		if strings.Contains(kind, "ndjson") || strings.Contains(kind, "jsonl") {
 			supported = false // a patch is one document
 		}
+
 		answer := s.Do(t, http.MethodPatch, "/v1/events/"+newID(), `{}`, "Content-Type", kind)
 		if supported {
 			requireProblem(t, answer, http.StatusNotFound, "not_found")
@@ -209,24 +215,26 @@ func TestBodyLimit(t *testing.T) {
 			if chunked {
 				reader = io.MultiReader(reader) // hides the length
 			}
+
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/events", reader)
 			require.NoError(t, err)
 			request.Header = http.Header{"Authorization": {"Bearer " + s.Ingest}, "Content-Type": {"application/json"}}
 			require.Equal(t, status, roundTrip(t, s, request).Status, "%d bytes, chunked: %t", size, chunked)
 		}
 	}
-	// Answered even where the body never ends: no more is read than is needed to know.
+
+	// The response is sent even if the body never ends: only as much is read as needed.
 	for name, head := range map[string]string{
 		"announced": "Content-Length: 4097\r\n\r\n",
 		"sent":      "Content-Length: 4097\r\n\r\n" + strings.Repeat(" ", 4097),
 		"in chunks": "Transfer-Encoding: chunked\r\n\r\n1100\r\n" + strings.Repeat(" ", 0x1100) + "\r\n0\r\n\r\n",
 		"huge":      "Content-Length: 9223372036854775807\r\n\r\n",
 		"chunked":   "Transfer-Encoding: chunked\r\n\r\n2000\r\n" + strings.Repeat(" ", 5000),
-		"gzip":      "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n20000\r\n" + bomb(gzipped(t, zeros(1<<20)))[:11_000],
+		"gzip":      "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n20000\r\n" + compressedBomb(gzipped(t, zeros(1<<20)))[:11_000],
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer, closed := converse(t, s, head)
+			answer, closed := sendRest(t, s, head)
 			problem := requireProblem(t, answer, http.StatusRequestEntityTooLarge, "body_too_large")
 			require.True(t, closed)
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
@@ -235,7 +243,7 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
-// TestSlowBody has a body take longer than the budget, which is for the service.
+// TestSlowBody sends a body for longer than the budget, which applies to the service.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"http.budget": "1s"})
@@ -245,6 +253,7 @@ func TestSlowBody(t *testing.T) {
 	t.Cleanup(cancel)
 	go func() {
 		defer writer.Close() //nolint:errcheck // a pipe's does not fail
+
 		_, _ = io.WriteString(writer, sent[:10])
 		<-slow.Done()
 		_, _ = io.WriteString(writer, sent[10:])
@@ -255,34 +264,37 @@ func TestSlowBody(t *testing.T) {
 	require.Equal(t, http.StatusCreated, roundTrip(t, s, request).Status)
 }
 
-// converse sends the rest of a request by hand, and tells whether the connection
-// was closed behind the answer.
-func converse(t testing.TB, s *apptest.Service, rest string) (answer *apptest.Answer, closed bool) {
+// sendRest sends the rest of a request by hand, and reports whether the connection was closed
+// after the response.
+func sendRest(t testing.TB, s *apptest.Service, rest string) (answer *apptest.Answer, closed bool) {
 	t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer conn.Close() //nolint:errcheck // the test is done with it
+
 	_, err = io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Ingest+"\r\nContent-Type: application/json\r\n"+rest)
 	require.NoError(t, err)
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // it was read
+
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	if closed = response.Close; closed {
 		_, err = reader.ReadByte()
 		closed = err != nil
 	}
+
 	return &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: body}, closed
 }
 
-// TestBombsAreNotInflated holds the reader to what it may read and keep.
+// TestBombsAreNotInflated requires that the reader reads and keeps no more than it may.
 func TestBombsAreNotInflated(t *testing.T) {
 	t.Parallel()
 	limits := event.DefaultRules().Limits
-	for encoding, body := range map[string]string{"gzip": bomb(gzipped(t, zeros(1<<20))), "zstd": bomb(zstandard(t, zeros(1<<20)))} {
+	for encoding, body := range map[string]string{"gzip": compressedBomb(gzipped(t, zeros(1<<20))), "zstd": compressedBomb(zstandard(t, zeros(1<<20)))} {
 		wire := strings.NewReader(body)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", wire)
 		r.Header.Set("Content-Encoding", encoding)
@@ -291,7 +303,7 @@ func TestBombsAreNotInflated(t *testing.T) {
 		require.Len(t, kept, int(limits.InflatedBytes))
 		require.LessOrEqual(t, cap(kept), 4*int(limits.InflatedBytes), strconv.Quote(encoding))
 		if encoding == "gzip" {
-			require.Greater(t, wire.Len(), len(body)*8/10, "most of it was never read")
+			require.Greater(t, wire.Len(), len(body)*8/10, "most of the bomb was never read")
 		}
 	}
 }
@@ -305,8 +317,8 @@ func TestBrokenOffBodies(t *testing.T) {
 	require.Equal(t, "{", string(kept))
 }
 
-// TestByteOrderMarks holds that the mark that some editors and languages put before their
-// UTF-8 is no part of a body, whatever the body is for.
+// TestByteOrderMarks requires that the mark that some editors and languages put before their
+// UTF-8 is not read as part of a body, whatever the body is for.
 func TestByteOrderMarks(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -316,41 +328,45 @@ func TestByteOrderMarks(t *testing.T) {
 	for body, media := range map[string]string{
 		mark + good: "application/json", mark + batchOf(good, good): "application/json", mark + good + "\n" + good: lineType, mark + "\n" + good + "\n": "application/jsonl",
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Type", media)
 		require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	}
-	path, _ := stored(t, s, good)
-	edit(t, s, http.MethodPut, path, mark+good)
-	edit(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
+
+	path, _ := postStored(t, s, good)
+	editEvent(t, s, http.MethodPut, path, mark+good)
+	editEvent(t, s, http.MethodPatch, path, mark+`{"name":"x"}`)
 	answer := s.Do(t, http.MethodPut, "/v1/event-types/page/view", mark+`{"mode":"observe"}`)
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
-	batch := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
-	require.Equal(t, http.StatusMultiStatus, batch.Status, "it is one at the beginning alone")
+	batch := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(good, mark+good))
+	require.Equal(t, http.StatusMultiStatus, batch.Status, "a byte order mark stands only at the beginning")
 }
 
-// TestTheNilUUIDNamesNothing sends it wherever an id can stand.
+// TestTheNilUUIDNamesNothing sends the nil UUID in every place of an id.
 func TestTheNilUUIDNamesNothing(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	none := uuid.Nil.String()
 	for _, member := range []string{"session_id", "event_id"} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), member, none))
 		require.Equal(t, []string{"/" + member + " nil_uuid"}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")))
-		path, _ := stored(t, s, newEvent(t, newID()))
+		path, _ := postStored(t, s, newEvent(t, newID()))
 		answer = s.Do(t, http.MethodPatch, path, `{"`+member+`":"`+none+`"}`)
 		require.Contains(t, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_event")), "/"+member+" nil_uuid")
 	}
+
 	for _, path := range []string{
 		"/v1/events?session_id=", "/v1/errors?session_id=", "/v1/errors/stats?session_id=", "/v1/stats?session_id=", "/v1/events/", "/v1/sessions/", "/v1/errors/",
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, path+none, ""), http.StatusBadRequest, "nil_uuid")
 	}
+
 	for body, want := range map[string]string{`{"session_id":"` + none + `"}`: "/session_id nil_uuid", `{"ids":["` + none + `"]}`: "/ids/0 nil_uuid"} {
 		answer := s.Do(t, http.MethodPost, "/v1/errors/replay", body)
 		require.Equal(t, []string{want}, reasons(t, requireProblem(t, answer, http.StatusBadRequest, "invalid_request")))
 	}
+
 	requireProblem(t, s.Do(t, http.MethodDelete, "/v1/events/"+none, ""), http.StatusNotFound, "not_found")
-	// Releases before this one stored it: it can be erased, and with it the texts that name it.
+	// Earlier releases stored it: it can be erased, and with it the texts that name it.
 	erased := s.Do(t, http.MethodDelete, "/v1/sessions/"+none, "").JSON(t)
 	require.Equal(t, json.Number("0"), erased["events"])
 	require.Equal(t, json.Number("2"), erased["errors"])

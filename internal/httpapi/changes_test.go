@@ -8,11 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// readChanges goes on from a cursor until so many events came: transactions of other tests
-// on the same server hold the watermark back.
+// readChanges continues from a cursor until so many events have come: transactions of other
+// tests on the same server hold the watermark back.
 func readChanges(t testing.TB, c *apptest.Client, query, after string, count int) (ids []string, next string) {
 	t.Helper()
 	ids = []string{}
@@ -21,10 +21,12 @@ func readChanges(t testing.TB, c *apptest.Client, query, after string, count int
 		if after != "" {
 			path += "&after=" + after
 		}
+
 		page := mustGet(t, c, path)
 		ids = append(ids, column(t, page["events"], "event_id")...)
 		after = at[string](t, page, "next")
 	}
+
 	return ids, after
 }
 
@@ -45,13 +47,15 @@ func TestChanges(t *testing.T) {
 			mine = append(mine, id)
 		}
 	}
+
 	for _, limit := range []string{"limit=1", "limit=5", "limit=1000"} {
 		got, next := readChanges(t, s.Client, limit, begin, len(all))
 		require.Equal(t, all, got, "in the order of their commits")
 		got, _ = readChanges(t, own.Read, limit, "", len(mine))
-		require.Equal(t, mine, got, "a key of one application sees its own")
+		require.Equal(t, mine, got, "a key of one application sees its own events")
 		require.Empty(t, mustGet(t, s.Client, "/v1/events/changes?"+limit+"&after="+next)["events"])
 	}
+
 	got, _ := readChanges(t, s.Client, "name=n1&category=page&application="+own.Name, "", 2)
 	require.Equal(t, []string{all[4], all[10]}, got)
 
@@ -65,6 +69,7 @@ func TestChanges(t *testing.T) {
 		for i, id := range all {
 			require.Equal(t, id, (&apptest.Answer{Body: []byte(lines[i])}).JSON(t)["event_id"])
 		}
+
 		mark := (&apptest.Answer{Body: []byte(lines[len(all)])}).JSON(t)
 		require.Equal(t, false, mark["more"])
 		require.Empty(t, mustGet(t, s.Client, "/v1/events/changes?after="+at[string](t, mark, "next"))["events"])
@@ -81,6 +86,7 @@ func TestChanges(t *testing.T) {
 				require.Equal(t, []string{"?after invalid_cursor"}, reasons(t, problem))
 			}
 		}
+
 		requireProblem(t, own.Read.Do(t, http.MethodGet, "/v1/events/changes?after="+next, ""), http.StatusBadRequest, "invalid_cursor")
 		requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?cursor="+next, ""), http.StatusBadRequest, "invalid_cursor")
 		requireProblem(t, own.Read.Do(t, http.MethodGet, "/v1/events/changes?application="+other.Name, ""), http.StatusBadRequest, "forbidden")

@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// A page can read whatever is answered to it: its status, what to do, and when.
+// A page can read every response to it: the status, the advice, and the time.
 func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	t.Parallel()
 	const origin = "https://shop.example"
@@ -19,7 +19,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	web := newTenant(t, s, `"allowed_origins":["`+origin+`"]`, `"rate_limit":1`)
 	unlimited := newTenant(t, s, `"allowed_origins":["`+origin+`"]`)
 	_, admin := newKey(t, s, unlimited.Name, `{"scopes":["admin"]}`)
-	all := s.As(admin)
+	all := s.WithKey(admin)
 	readable := func(answer *apptest.Answer, status int) {
 		t.Helper()
 		require.Equal(t, status, answer.Status, "%s", answer.Body)
@@ -29,6 +29,7 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 		for _, name := range []string{"Retry-After", "Date", "X-Request-Id", "Location", "ETag", "Link", "RateLimit"} {
 			require.Contains(t, strings.Split(answer.Header.Get("Access-Control-Expose-Headers"), ", "), name)
 		}
+
 		_, err := http.ParseTime(answer.Header.Get("Date"))
 		require.NoError(t, err)
 	}
@@ -37,8 +38,8 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	}
 	readable(post(web.Ingest, batchOf(newEvent(t, newID()), newEvent(t, newID()), newEvent(t, newID()))), http.StatusCreated)
 	readable(post(web.Ingest, newEvent(t, newID())), http.StatusTooManyRequests)
-	readable(post(s.As(""), newEvent(t, newID())), http.StatusUnauthorized)
-	readable(post(s.As("eye_unknown"), newEvent(t, newID())), http.StatusUnauthorized)
+	readable(post(s.WithKey(""), newEvent(t, newID())), http.StatusUnauthorized)
+	readable(post(s.WithKey("eye_unknown"), newEvent(t, newID())), http.StatusUnauthorized)
 	readable(post(web.Read, newEvent(t, newID())), http.StatusForbidden)
 	readable(post(all, strings.Repeat(" ", 2<<20)), http.StatusRequestEntityTooLarge)
 	readable(post(all, "x", "Content-Type", "text/plain"), http.StatusUnsupportedMediaType)
@@ -46,30 +47,30 @@ func TestEveryAnswerIsReadableAcrossOrigins(t *testing.T) {
 	readable(all.Do(t, http.MethodGet, "/nothing", "", "Origin", origin), http.StatusNotFound)
 	readable(all.Do(t, http.MethodDelete, "/v1/events", "", "Origin", origin), http.StatusMethodNotAllowed)
 	readable(all.Do(t, http.MethodGet, "/v1/events", "", "Origin", origin, "If-Match", "x"), http.StatusBadRequest)
-	for post(s.As("eye_unknown"), "").Status != http.StatusTooManyRequests {
+	for post(s.WithKey("eye_unknown"), "").Status != http.StatusTooManyRequests {
 		continue
 	}
-	readable(post(s.As("eye_unknown"), ""), http.StatusTooManyRequests)
 
-	// With the database away: first an event cannot be stored, then no key can be checked.
-	cut(t, s)
+	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
+
+	// While the database is down: first an event cannot be stored, then no key can be checked.
+	disconnectDatabase(t, s)
 	readable(post(all, newEvent(t, newID())), http.StatusServiceUnavailable)
 	require.Eventually(t, func() bool {
 		answer := all.Do(t, http.MethodGet, "/v1/event-types", "", "Origin", origin)
 		readable(answer, http.StatusServiceUnavailable)
 		return strings.Contains(string(answer.Body), "keys")
 	}, patience, 50*time.Millisecond, "until keys are too old to be believed")
-	readable(post(s.As("eye_unknown"), ""), http.StatusTooManyRequests)
+	readable(post(s.WithKey("eye_unknown"), ""), http.StatusTooManyRequests)
 }
 
-// Pages have libraries that add headers to every request; none of them is a reason to
-// refuse it.
+// Libraries of pages add headers to every request; none of them is a reason to reject it.
 func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	newTenant(t, s, `"allowed_origins":["https://shop.example"]`)
 	ask := func(asked string) []string {
-		answer := s.As("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", "https://shop.example",
+		answer := s.WithKey("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", "https://shop.example",
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", asked)
 		require.Equal(t, http.StatusNoContent, answer.Status)
 		return strings.Split(strings.ToLower(answer.Header.Get("Access-Control-Allow-Headers")), ", ")
@@ -79,9 +80,10 @@ func TestPreflightsAllowTheHeadersOfLibraries(t *testing.T) {
 		"traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-request-id",
 	})
 	require.Subset(t, ask("x-datadog-trace-id, newrelic,x-amzn-trace-id , traceparent"), []string{"x-datadog-trace-id", "newrelic", "x-amzn-trace-id"})
-	require.Len(t, ask("traceparent"), len(ask("")), "none stands there twice")
+	require.Len(t, ask("traceparent"), len(ask("")), "no header is listed twice")
 	for _, odd := range []string{"a b", "a:b", "*\r\n", "é", strings.Repeat("x", 65), "", ",,"} {
 		require.Len(t, ask(strings.Trim(odd, "\r\n")), len(ask(""))+strings.Count(odd, "*"), "%q", odd)
 	}
+
 	require.LessOrEqual(t, len(ask(strings.Repeat("x-a,x-b,x-", 200))), 64)
 }

@@ -17,50 +17,56 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// table says how items of a list are written as CSV.
-type table[T any] struct {
+// csvTable defines how items of a list are written as CSV.
+type csvTable[T any] struct {
 	columns []string
 	row     func(*T) []string
 }
 
-// answerTable answers with a table that is in memory already.
-func answerTable[T any](a *api, c *gin.Context, t table[T], items []T) {
+// sendTable answers with a table that is already in memory.
+func sendTable[T any](a *api, c *gin.Context, t csvTable[T], items []T) {
 	var buffer bytes.Buffer
 	writeRecord(&buffer, t.columns...)
 	for i := range items {
 		writeRecord(&buffer, t.row(&items[i])...)
 	}
-	if err := a.unread.hold(c, buffer.Len()); err != nil {
-		a.fail(c, err)
+
+	if err := a.responses.reserveResponse(c, buffer.Len()); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, http.StatusOK, formatCSV.contentType(), buffer.Bytes())
+
+	sendBody(c, http.StatusOK, formatCSV.contentType(), buffer.Bytes())
 }
 
 // streamTable answers with every item of a list, or limit of them, as CSV.
-func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t table[T],
+func streamTable[F, T any](a *api, c *gin.Context, p *parameters, filter F, t csvTable[T],
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error),
 ) {
-	limit, cursor := p.streamLimit(c), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	limit := p.readStreamLimit(c)
+	cursor := p.readText("cursor")
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	out := a.newStreamer(c, formatCSV)
-	out.end(streamPages(c, filter, cursor, limit, ask, func(items []T) error {
+	out.endStream(streamPages(c, filter, cursor, limit, ask, func(items []T) error {
 		var buffer bytes.Buffer
 		if !out.begun {
 			writeRecord(&buffer, t.columns...)
 		}
+
 		for i := range items {
 			writeRecord(&buffer, t.row(&items[i])...)
 		}
-		return out.write(buffer.Bytes())
+
+		return out.writePage(buffer.Bytes())
 	}))
 }
 
-// streamPages reads the pages of a list until there are no more, or limit items were read;
-// 0 is no limit.
+// streamPages reads the pages of a list until there are no more, or limit items were read; 0
+// means without a limit.
 func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 	ask func(ctx context.Context, filter F, cursor string, limit int) (query.Page[T], error), write func([]T) error,
 ) error {
@@ -70,13 +76,16 @@ func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 		if limit > 0 {
 			size = left
 		}
+
 		page, err := ask(c.Request.Context(), filter, cursor, size)
 		if err != nil {
 			return err
 		}
+
 		if err := write(page.Items); err != nil {
 			return err
 		}
+
 		left -= len(page.Items) // a page of large items ends early
 		if cursor = page.Next; cursor == "" || limit > 0 && left <= 0 {
 			return nil
@@ -84,46 +93,51 @@ func streamPages[F, T any](c *gin.Context, filter F, cursor string, limit int,
 	}
 }
 
-// streamLimit reads the limit of a stream, which has none unless it is asked for. Who asks
-// for the head of an answer needs no more than its beginning.
-func (p *parameters) streamLimit(c *gin.Context) int {
-	limit := p.limit()
+// readStreamLimit reads the limit of a stream, which has none by default. A request for the
+// headers of a response needs only its beginning.
+func (p *parameters) readStreamLimit(c *gin.Context) int {
+	limit := p.readLimit()
 	switch {
 	case isHead(c):
 		return 1
 	case !p.values.Has("limit"):
 		return 0
 	}
+
 	return limit
 }
 
-// writeRecord writes a record as RFC 4180 has it. The standard library's writer
-// would change line ends inside of fields.
+// writeRecord writes a record according to RFC 4180. The writer of the standard library would
+// change line ends within fields.
 func writeRecord(buffer *bytes.Buffer, fields ...string) {
 	for i, field := range fields {
 		if i > 0 {
 			buffer.WriteByte(',')
 		}
-		field = inert(field)
+
+		field = escapeFormula(field)
 		if strings.ContainsAny(field, "\",\r\n") {
 			field = `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
 		}
+
 		buffer.WriteString(field)
 	}
+
 	buffer.WriteString("\r\n")
 }
 
-// inert keeps spreadsheets from computing a text that a client of ours made up: what
-// begins as a formula does gets an apostrophe before it.
-func inert(field string) string {
+// escapeFormula keeps spreadsheets from evaluating a text that a client chose: a text that
+// begins like a formula gets an apostrophe before it.
+func escapeFormula(field string) string {
 	if field != "" && strings.IndexByte("=+-@\t\r", field[0]) >= 0 {
 		return "'" + field
 	}
+
 	return field
 }
 
-func sessionTable() table[event.Session] {
-	return table[event.Session]{
+func sessionTable() csvTable[event.Session] {
+	return csvTable[event.Session]{
 		columns: []string{"session_id", "started_at", "last_event_at", "event_count", "applications"},
 		row: func(s *event.Session) []string {
 			return []string{
@@ -134,8 +148,8 @@ func sessionTable() table[event.Session] {
 	}
 }
 
-func auditTable() table[audit.Entry] {
-	return table[audit.Entry]{
+func auditTable() csvTable[audit.Entry] {
+	return csvTable[audit.Entry]{
 		columns: []string{"audit_entry_id", "at", "actor", "application", "request_id", "action", "target", "detail"},
 		row: func(e *audit.Entry) []string {
 			return []string{
@@ -146,8 +160,8 @@ func auditTable() table[audit.Entry] {
 	}
 }
 
-func typeTable() table[eventtype.Type] {
-	return table[eventtype.Type]{
+func typeTable() csvTable[eventtype.Type] {
+	return csvTable[eventtype.Type]{
 		columns: []string{"category", "name", "version", "mode", "description", "created_at", "schema"},
 		row: func(t *eventtype.Type) []string {
 			return []string{
@@ -158,28 +172,30 @@ func typeTable() table[eventtype.Type] {
 	}
 }
 
-// countTable has a column for the start of a bucket, if there are intervals, and for each
+// countTable has a column for the start of a bucket, if there are intervals, and one for each
 // dimension.
-func countTable(g query.Grouping) table[query.Bucket] {
+func countTable(g query.Grouping) csvTable[query.Bucket] {
 	var columns []string
 	if g.Interval != 0 {
 		columns = append(columns, "start")
 	}
-	return table[query.Bucket]{
+
+	return csvTable[query.Bucket]{
 		columns: append(append(columns, g.By...), "count"),
 		row: func(b *query.Bucket) []string {
 			var row []string
 			if g.Interval != 0 {
 				row = append(row, timeCell(b.Start))
 			}
+
 			row = append(row, b.Group[:len(g.By)]...)
 			return append(row, strconv.FormatInt(b.Count, 10))
 		},
 	}
 }
 
-func groupTable() table[groupAnswer] {
-	return table[groupAnswer]{
+func groupTable() csvTable[groupAnswer] {
+	return csvTable[groupAnswer]{
 		columns: []string{"code", "pointer", "category", "name", "application", "count", "first_seen", "last_seen", "sample_error_id", "detail"},
 		row: func(g *groupAnswer) []string {
 			return []string{
@@ -190,8 +206,8 @@ func groupTable() table[groupAnswer] {
 	}
 }
 
-func rejectionTable() table[query.Rejection] {
-	return table[query.Rejection]{
+func rejectionTable() csvTable[query.Rejection] {
+	return csvTable[query.Rejection]{
 		columns: []string{
 			"error_id", "received_at", "application", "code", "errors", "event_id", "session_id", "category", "name", "timestamp",
 			"status", "event_type_version", "request_id", "raw_size", "raw_truncated", "raw",
@@ -207,15 +223,19 @@ func rejectionRow(r *query.Rejection) []string {
 	if shown.EventID != nil {
 		eventID = shown.EventID.String()
 	}
+
 	if shown.SessionID != nil {
 		sessionID = shown.SessionID.String()
 	}
+
 	if r.Timestamp != nil {
 		timestamp = timeCell(*r.Timestamp)
 	}
+
 	if shown.EventTypeVersion != nil {
 		version = strconv.Itoa(*shown.EventTypeVersion)
 	}
+
 	return []string{
 		shown.ID.String(), timeCell(r.ReceivedAt), shown.Application, shown.Code, string(violations), eventID, sessionID,
 		textCell(shown.Category), textCell(shown.Name), timestamp, shown.Status, version, shown.RequestID,
@@ -223,18 +243,20 @@ func rejectionRow(r *query.Rejection) []string {
 	}
 }
 
-// timeCell is empty for no time.
+// timeCell returns an empty text for no time.
 func timeCell(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
+
 	return event.FormatTimestamp(t)
 }
 
-// textCell is empty for no text.
+// textCell returns an empty text for nil.
 func textCell(text *string) string {
 	if text == nil {
 		return ""
 	}
+
 	return *text
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// inTable reads an answer as CSV, as maps from the names of columns.
+// inTable reads a response as CSV, as maps by the names of columns.
 func inTable(t testing.TB, c *apptest.Client, path string) []map[string]string {
 	t.Helper()
 	answer := c.Do(t, http.MethodGet, path, "", "Accept", "text/csv")
@@ -25,24 +25,27 @@ func inTable(t testing.TB, c *apptest.Client, path string) []map[string]string {
 		for i, name := range records[0] {
 			row[name] = record[i]
 		}
+
 		rows = append(rows, row)
 	}
+
 	return rows
 }
 
-// Each list says the same as CSV and as JSON.
+// Each list has the same content as CSV and as JSON.
 func TestListsAsCSV(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	other := newTenant(t, s)
 	for n := range 3 {
 		session := newID()
-		mustPost(t, s.As(s.Ingest), newEvent(t, session, "name", fmt.Sprintf("=n%d", n)))
+		mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "name", fmt.Sprintf("=n%d", n)))
 		mustPost(t, other.Ingest, newEvent(t, session))
-		require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "category", "-c", "timestamp", "x")).Status)
+		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "category", "-c", "timestamp", "x")).Status)
 	}
+
 	require.Equal(t, http.StatusCreated, s.Do(t, http.MethodPut, "/v1/event-types/page/view", `{"schema":{"type":"object"},"description":"a, \"b\""}`).Status)
-	require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", "=cmd").Status)
+	require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", "=cmd").Status)
 	for path, list := range map[string]string{
 		"/v1/sessions?": "sessions", "/v1/sessions?application=" + other.Name: "sessions", "/v1/errors?": "errors", "/v1/errors?category=-c": "errors",
 		"/v1/audit?": "entries", "/v1/event-types?": "event_types", "/v1/event-types/page/view/versions?": "versions",
@@ -67,17 +70,18 @@ func TestListsAsCSV(t *testing.T) {
 			}
 		}
 	}
-	// A list is whole unless it has a limit.
+
+	// A list is complete unless it has a limit.
 	require.Len(t, inTable(t, s.Client, "/v1/sessions?limit=2"), 2)
 	require.Len(t, inTable(t, s.Client, "/v1/errors?limit=1"), 1)
-	require.Len(t, inTable(t, s.As(s.Read), "/v1/sessions"), 3)
-	// What is wrong is a problem, as ever.
+	require.Len(t, inTable(t, s.WithKey(s.Read), "/v1/sessions"), 3)
+	// Errors are problems, as in every format.
 	for query, code := range map[string]string{"limit=0": "invalid_parameter", "nothing=1": "unknown_parameter", "cursor=x": "invalid_cursor"} {
 		requireProblem(t, s.Do(t, http.MethodGet, "/v1/sessions?"+query, "", "Accept", "text/csv"), http.StatusBadRequest, code)
 	}
 }
 
-// asCell is a value of JSON as a cell.
+// asCell converts a JSON value to a cell.
 func asCell(t testing.TB, value any) string {
 	t.Helper()
 	switch v := value.(type) {
@@ -87,13 +91,16 @@ func asCell(t testing.TB, value any) string {
 		if v != "" && strings.ContainsAny(v[:1], "=-@+") {
 			return "'" + v
 		}
+
 		return v
 	case []any:
 		names := make([]string, len(v))
 		for i := range v {
 			names[i] = at[string](t, v[i])
 		}
+
 		return strings.Join(names, " ")
 	}
+
 	return fmt.Sprint(value)
 }

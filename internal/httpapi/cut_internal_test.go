@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// lost is a store that goes away after a page of events.
+// lost is a store that fails after a page of events.
 type lost struct{ asked int }
 
 // Events implements query.EventStore.
@@ -26,6 +26,7 @@ func (l *lost) Events(_ context.Context, _ query.EventFilter, _ *query.Position,
 	if l.asked++; l.asked > 1 {
 		return errors.New("the database is gone")
 	}
+
 	for n := range limit {
 		e := event.Stored{}
 		e.Sequence, e.Data, e.Timestamp = int64(n+1), []byte(`{}`), time.Unix(int64(n), 0)
@@ -33,6 +34,7 @@ func (l *lost) Events(_ context.Context, _ query.EventFilter, _ *query.Position,
 			return nil
 		}
 	}
+
 	return nil
 }
 
@@ -41,16 +43,16 @@ func (l *lost) Event(context.Context, uuid.UUID) (event.Stored, error) {
 	return event.Stored{}, errors.New("the database is gone")
 }
 
-// A stream that could not be finished is not taken for a whole one in HTTP/1.1, nor in
-// HTTP/2, which a proxy in the same process may speak.
+// A stream that could not be finished does not look complete in HTTP/1.1, nor in HTTP/2, which a
+// proxy in the same process may use.
 func TestCutStreamsEndInAnErrorForClients(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		for _, f := range []format{formatNDJSON, formatCSV} {
 			a := &api{Deps: Deps{Finder: &query.Finder{EventStore: &lost{}}, Logger: zap.NewNop(), Now: time.Now}}
-			a.unread.memory, a.unread.byKey = 1<<20, map[string]int64{}
+			a.responses.limit, a.responses.byKey = 1<<20, map[string]int64{}
 			router := gin.New()
-			router.GET("/", func(c *gin.Context) { a.stream(c, f, query.EventFilter{}, "", 0) })
+			router.GET("/", func(c *gin.Context) { a.streamEvents(c, f, query.EventFilter{}, "", 0) })
 			server := httptest.NewUnstartedServer(router)
 			server.EnableHTTP2 = http2
 			server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())

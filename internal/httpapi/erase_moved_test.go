@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestAnEventThatWasMovedStaysErasedWithItsSession(t *testing.T) {
@@ -30,7 +30,7 @@ func TestAnEventThatWasMovedStaysErasedWithItsSession(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, s.Do(t, http.MethodGet, "/v1/events/"+id.String(), "").Status)
 }
 
-// What an erased session goes on sending is not kept, whatever it is refused for.
+// Events sent to an erased session are not kept, whatever the reason for their rejection.
 func TestRefusalsOfAnErasedSessionAreNotKeptWhole(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -18,25 +18,29 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// deleteSession is DELETE /v1/sessions/{id}. It waits for the end of the erasure as long
-// as a question may take; the erasure goes on whether or not somebody waits.
+// deleteSession is DELETE /v1/sessions/{id}. It waits for the end of the erasure as long as a
+// query may take; the erasure continues whether or not the client waits.
 func (a *api) deleteSession(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	begun, err := a.Erasures.Begin(ctx, erasure.Ask{SessionIDs: []uuid.UUID{id}, MustExist: true})
+
+	begun, err := a.Erasures.BeginErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{id}, MustExist: true})
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	found := a.Erasures.Await(ctx, begun)
+
+	found := a.Erasures.AwaitErasure(ctx, begun)
 	if found.State() != erasure.Finished {
-		a.answerBegun(c, &found)
+		a.sendErasureAccepted(c, &found)
 		return
 	}
+
 	c.Header("Location", erasurePath(&found))
 	a.sendJSON(c, http.StatusOK, struct {
 		ID uuid.UUID `json:"session_id"`
@@ -46,13 +50,13 @@ func (a *api) deleteSession(c *gin.Context) {
 
 func erasurePath(e *erasure.Erasure) string { return "/v1/erasures/" + e.ID.String() }
 
-// answerBegun tells that an erasure goes on, and where to look at it.
-func (a *api) answerBegun(c *gin.Context, begun *erasure.Erasure) {
+// sendErasureAccepted answers that an erasure continues, and where to read its state.
+func (a *api) sendErasureAccepted(c *gin.Context, begun *erasure.Erasure) {
 	c.Header("Location", erasurePath(begun))
 	a.sendJSON(c, http.StatusAccepted, begun)
 }
 
-// erasureBody says what is to be erased.
+// erasureBody selects what to erase.
 type erasureBody struct {
 	Data       map[string]json.RawMessage `json:"data"`
 	SessionIDs []string                   `json:"session_ids"`
@@ -61,75 +65,89 @@ type erasureBody struct {
 // postErasure is POST /v1/erasures.
 func (a *api) postErasure(c *gin.Context) {
 	var body erasureBody
-	if !a.decode(c, &body, "data", "session_ids") {
+	if !a.decodeBody(c, &body, "data", "session_ids") {
 		return
 	}
-	ask, err := body.ask()
+
+	request, err := body.toRequest()
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	begun, err := a.Erasures.Begin(ctx, ask)
+
+	begun, err := a.Erasures.BeginErasure(ctx, request)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	a.answerBegun(c, &begun)
+
+	a.sendErasureAccepted(c, &begun)
 }
 
-// ask reads the body. Its faults point into it.
-func (b *erasureBody) ask() (ask erasure.Ask, err error) {
+// toRequest reads the body. Its faults point into the body.
+func (b *erasureBody) toRequest() (request erasure.Request, err error) {
 	for i, text := range b.SessionIDs[:min(len(b.SessionIDs), erasure.MaxSessions+1)] {
 		id, ok := parseID(text)
 		if !ok {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, "/session_ids/"+strconv.Itoa(i), "a session's id is a UUID such as e2085be5-9137-4e4e-80b5-f1ffddc25423")
 		}
-		ask.SessionIDs = append(ask.SessionIDs, id)
+
+		request.SessionIDs = append(request.SessionIDs, id)
 	}
+
 	for _, path := range slices.Sorted(maps.Keys(b.Data)) {
-		pointer := "/data/" + pointerToken(path)
+		pointer := "/data/" + escapePointer(path)
 		steps, err := query.ParseDataPath(path)
 		if err != nil {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, pointer, fmt.Sprintf("a path is such as user.id, with a backslash before each dot of a name: %.128v", err))
 		}
-		text, ok := scalar(b.Data[path])
+
+		text, ok := scalarText(b.Data[path])
 		if !ok {
-			return ask, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
+			return request, fault.InvalidAt(fault.CodeInvalidRequest, pointer, "a value is a string, a number without an exponent, true or false")
 		}
-		ask.Values = append(ask.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
+
+		request.Values = append(request.Values, erasure.Value{Path: steps.String(), Steps: steps, Text: text})
 	}
-	return ask, ask.Check()
+
+	return request, request.Validate()
 }
 
-// scalar is the text of a JSON value by which payloads are compared.
-func scalar(value json.RawMessage) (text string, ok bool) {
+// scalarText returns the text of a JSON value by which payloads are compared.
+func scalarText(value json.RawMessage) (text string, ok bool) {
 	var quoted string
 	if json.Unmarshal(value, &quoted) == nil && string(value) != "null" {
 		return quoted, true
 	}
+
 	switch text = string(value); text[0] {
 	case '{', '[', 'n':
 		return "", false
 	case 't', 'f':
 		return text, true
 	}
-	return text, !strings.ContainsAny(text, "eE") // the database writes numbers out
+
+	return text, !strings.ContainsAny(text, "eE") // the database writes all digits of a number
 }
 
 // getErasure is GET /v1/erasures/{id}.
 func (a *api) getErasure(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	found, err := a.Erasures.Find(ctx, id)
-	if err = hidden(err, true); err != nil {
-		a.fail(c, err)
+
+	found, err := a.Erasures.FindErasure(ctx, id)
+	if err = hideInvisible(err, true); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, &found)
 }

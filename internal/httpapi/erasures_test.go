@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// erased begins an erasure, waits for its end, and returns its id.
-func erased(t testing.TB, s *apptest.Service, body string) string {
+// eraseAndWait begins an erasure, waits for its end, and returns its id.
+func eraseAndWait(t testing.TB, s *apptest.Service, body string) string {
 	t.Helper()
 	answer := s.Do(t, http.MethodPost, "/v1/erasures", body)
 	require.Equal(t, http.StatusAccepted, answer.Status, "%s", answer.Body)
@@ -35,11 +35,12 @@ func awaitErasure(t testing.TB, s *apptest.Service, id string) (found map[string
 	for found = mustGet(t, s.Client, "/v1/erasures/"+id); found["state"] != "finished"; found = mustGet(t, s.Client, "/v1/erasures/"+id) {
 		require.True(t, time.Now().Before(deadline), "%v", found)
 	}
+
 	return found
 }
 
-// longSession stores a session of so many events, and holds a lock on one of them: its
-// erasure comes so far and no farther until the lock is let go.
+// longSession stores a session of so many events, and locks one of them: its erasure stops there
+// until letGo releases the lock.
 func longSession(t testing.TB, s *apptest.Service, events int) (session string, letGo func()) {
 	t.Helper()
 	session = newID()
@@ -48,8 +49,10 @@ func longSession(t testing.TB, s *apptest.Service, events int) (session string, 
 		for i := range batch {
 			batch[i] = newEvent(t, session)
 		}
-		mustPost(t, s.As(s.Ingest), batchOf(batch...))
+
+		mustPost(t, s.WithKey(s.Ingest), batchOf(batch...))
 	}
+
 	holder, err := s.Database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = holder.Rollback(context.Background()) })
@@ -58,7 +61,7 @@ func longSession(t testing.TB, s *apptest.Service, events int) (session string, 
 	return session, func() { require.NoError(t, holder.Rollback(context.Background())) }
 }
 
-// halfErased waits until an erasure stands at the lock, and returns its id.
+// halfErased waits until an erasure has reached the lock, and returns its id.
 func halfErased(t testing.TB, database *pgtest.Database, events int) (id string) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -72,13 +75,14 @@ from erasure e where e.finished_at is null`).Scan(&id, &left, &waits)
 			require.Positive(t, left)
 			return id
 		}
+
 		require.True(t, time.Now().Before(deadline), "%v", err)
 	}
 }
 
 const manyEvents = 25_000
 
-// Who gives up waiting, a proxy for instance, does not leave half a session behind.
+// A client that stops waiting, such as a proxy, does not leave half a session behind.
 func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_timeout": "20s"})
@@ -97,19 +101,20 @@ func TestAnErasureGoesOnWithoutItsClient(t *testing.T) {
 	require.Nil(t, half["receipt"])
 	letGo()
 
-	// Who erases it again meanwhile joins, and is told of all of it.
+	// A second erasure of the session joins the first, and reports all of it.
 	if answer := s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""); answer.Status != http.StatusNotFound { // it was not finished before
 		require.JSONEq(t, `{"session_id":"`+session+`","sessions":1,"events":25000,"errors":0}`, string(answer.Body))
 	}
+
 	finished := awaitErasure(t, s, id)
 	require.Equal(t, json.Number("25000"), finished["events"])
 	require.NotNil(t, finished["receipt"])
-	requireProblem(t, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session)), http.StatusBadRequest, "invalid_event")
+	requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session)), http.StatusBadRequest, "invalid_event")
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
-// An erasure that takes longer than its caller may wait is never told to be done: the
-// answer says where to look.
+// An erasure that takes longer than its caller may wait is never reported as finished: the
+// response says where to read its state.
 func TestALongErasureIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"database.read_timeout": "1s"})
@@ -120,14 +125,14 @@ func TestALongErasureIsAccepted(t *testing.T) {
 	require.Equal(t, "/v1/erasures/"+id, answer.Header.Get("Location"))
 	again := s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "")
 	require.Equal(t, http.StatusAccepted, again.Status)
-	require.Equal(t, id, at[string](t, again.JSON(t), "erasure_id"), "it joins the one that goes on")
+	require.Equal(t, id, at[string](t, again.JSON(t), "erasure_id"), "it joins the running one")
 	letGo()
 	require.Equal(t, json.Number("6000"), awaitErasure(t, s, id)["events"])
 	requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""), http.StatusNotFound, "not_found")
 }
 
-// A service that stops gives its erasures back, and answers who waits for one; another
-// one finishes them.
+// A service that stops releases its erasures, and answers clients that wait for one; another
+// service finishes them.
 func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -151,6 +156,7 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 				answered <- 0
 				return
 			}
+
 			answered <- answer.Status
 		}()
 		id = halfErased(t, database, manyEvents)
@@ -163,28 +169,30 @@ func TestAnErasureIsFinishedByAnotherService(t *testing.T) {
 	require.EqualValues(t, 1, tableCount(t, second, "audit_entry where action = 'session.erased' and target = $1 and detail ->> 'events' = '25000'", session))
 }
 
-// An erased event comes back neither by a retry nor by a replay, in whatever session.
+// An erased event comes back neither by a retry nor by a replay, in any session.
 func TestWhatWasErasedDoesNotComeBack(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender, name, id := s.As(s.Ingest), strict(t, s), newID()
+	sender := s.WithKey(s.Ingest)
+	name := registerStrictType(t, s)
+	id := newID()
 	session, other := newID(), newID()
 	mustPost(t, sender, newEvent(t, session, "event_id", id))
-	// The same id under another session was refused by its type, and is kept.
-	refused := at[string](t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id, "name", name)).JSON(t), "error_id")
+	// The same id under another session was rejected by its type, and is kept.
+	rejected := at[string](t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id, "name", name)).JSON(t), "error_id")
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
 	problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, other, "event_id", id)), http.StatusBadRequest, "invalid_event")
 	require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 	setType(t, s, name, `{}`)
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"ids":["`+refused+`"]}`))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+rejected+`"]}`))
 	require.Zero(t, tableCount(t, s, "event"))
 }
 
-// A person's events and errors are exported, erased by the same words, and gone.
+// A person's events and errors are exported, erased by the same filter, and gone.
 func TestAPersonIsExportedAndErased(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	person := func(id any) map[string]any { return map[string]any{"user": map[string]any{"id": id}} }
 	mustPost(t, sender, batchOf(newEvent(t, newID(), "data", person("8612")), newEvent(t, newID(), "data", person(8612)), newEvent(t, newID(), "data", person("1"))))
 	sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "data", person("8612"), "timestamp", "soon"))
@@ -198,6 +206,7 @@ func TestAPersonIsExportedAndErased(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(lines[i]), &line), lines[i])
 		require.NoError(t, uuid.Validate(fmt.Sprint(line[member])))
 	}
+
 	answer := s.Do(t, http.MethodGet, "/v1/subjects?data.user.id=8612", "", "Accept", "application/json")
 	require.Equal(t, "application/json", answer.Header.Get("Content-Type"))
 	whole := answer.JSON(t)
@@ -231,6 +240,7 @@ func TestErasuresThatCannotBe(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, "/v1/erasures", body), http.StatusBadRequest, "invalid_request")
 		require.Equal(t, pointer, at[any](t, problem, "errors", 0, "pointer"), body)
 	}
+
 	require.Zero(t, tableCount(t, s, "erasure"))
 	for query, reason := range map[string]string{"": "", "?data.user.id=": "?data.user.id invalid_parameter", "?data.=1": "?data. invalid_parameter", "?user=1": "?user unknown_parameter"} {
 		problem := requireProblem(t, s.Do(t, http.MethodGet, "/v1/subjects"+query, ""), http.StatusBadRequest, strings.Split("x "+reason+" invalid_parameter", " ")[2])
@@ -238,6 +248,7 @@ func TestErasuresThatCannotBe(t *testing.T) {
 			require.Equal(t, []string{reason}, reasons(t, problem))
 		}
 	}
+
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/subjects?data.a=1", "", "Accept", "text/csv"), http.StatusNotAcceptable, "not_acceptable")
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/erasures/"+newID(), ""), http.StatusNotFound, "not_found")
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestErrorsAreFiltered(t *testing.T) {
@@ -20,17 +20,17 @@ func TestErrorsAreFiltered(t *testing.T) {
 	one, other := newTenant(t, s), newTenant(t, s)
 	session := newID()
 	known := at[string](t, mustPost(t, one.Ingest, newEvent(t, session)), "event_id")
-	refused := func(sender *apptest.Client, body string) string {
+	rejected := func(sender *apptest.Client, body string) string {
 		answer := sender.Do(t, http.MethodPost, "/v1/events", body)
 		return at[string](t, answer.JSON(t), "error_id")
 	}
-	// Named by what is wrong with them, oldest first.
+	// The errors are named by their reasons, oldest first.
 	ids := map[string]string{}
-	ids["time"] = refused(one.Ingest, newEvent(t, session, "category", "a", "name", "x", "timestamp", "no time"))
-	ids["two"] = refused(one.Ingest, newEvent(t, session, "category", "a", "name", "y", "timestamp", "no time", "x", 1))
-	ids["conflict"] = refused(one.Ingest, newEvent(t, session, "category", "b", "name", "x", "event_id", known))
-	ids["other"] = refused(other.Ingest, newEvent(t, newID(), "category", "a", "name", "x", "timestamp", "no time"))
-	ids["body"] = refused(other.Ingest, `[`)
+	ids["time"] = rejected(one.Ingest, newEvent(t, session, "category", "a", "name", "x", "timestamp", "no time"))
+	ids["two"] = rejected(one.Ingest, newEvent(t, session, "category", "a", "name", "y", "timestamp", "no time", "x", 1))
+	ids["conflict"] = rejected(one.Ingest, newEvent(t, session, "category", "b", "name", "x", "event_id", known))
+	ids["other"] = rejected(other.Ingest, newEvent(t, newID(), "category", "a", "name", "x", "timestamp", "no time"))
+	ids["body"] = rejected(other.Ingest, `[`)
 	middle := at[string](t, mustGet(t, s.Client, "/v1/errors/"+ids["conflict"]), "received_at")
 
 	for query, expected := range map[string][]string{
@@ -62,6 +62,7 @@ func TestErrorsAreFiltered(t *testing.T) {
 		for _, name := range expected {
 			want = append(want, ids[name])
 		}
+
 		require.Equal(t, want, column(t, got["errors"], "error_id"), query)
 		require.Nil(t, got["next_cursor"])
 		require.Equal(t, number(0), got["not_kept"])
@@ -72,6 +73,7 @@ func TestErrorsAreFiltered(t *testing.T) {
 			paged = append(paged, column(t, answer.JSON(t)["errors"], "error_id")...)
 			path = nextLink(t, answer)
 		}
+
 		require.Equal(t, want, paged, query)
 	}
 }
@@ -84,6 +86,7 @@ func nextLink(t testing.TB, answer *apptest.Answer) string {
 		require.Empty(t, link)
 		return ""
 	}
+
 	target, ok := strings.CutSuffix(link, `>; rel="next"`)
 	require.True(t, ok, link)
 	target = strings.TrimPrefix(target, "<")
@@ -113,7 +116,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "X-Request-Id", "the-request")
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body, "X-Request-Id", "the-request")
 			problem := answer.JSON(t)
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 			require.Equal(t, "the-request", kept["request_id"])
@@ -126,6 +129,7 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 			if c.cut {
 				want = c.body[:1000]
 			}
+
 			require.Equal(t, strings.ToValidUTF8(want, "\uFFFD"), strings.ReplaceAll(at[string](t, kept, "raw"), "\uFFFD\uFFFD", "\uFFFD"))
 			if c.base64 {
 				require.Equal(t, base64.StdEncoding.EncodeToString([]byte(want)), kept["raw_base64"])
@@ -134,10 +138,11 @@ func TestErrorsHoldWhatWasSent(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("what could be read", func(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
-		problem := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", 1)).JSON(t)
+		problem := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", 1)).JSON(t)
 		require.Equal(t, id, problem["event_id"])
 		kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
 		require.Equal(t, []any{id, session, "page", nil, happenedAt},
@@ -162,9 +167,11 @@ func TestFloodOfErrors(t *testing.T) {
 			require.NotEmpty(t, id)
 			continue
 		}
+
 		require.Equal(t, false, verdict["kept"])
-		require.NotEmpty(t, verdict["errors"], "the sender is told all the same")
+		require.NotEmpty(t, verdict["errors"], "the sender still gets the reasons")
 	}
+
 	require.Equal(t, 11, kept, "five, and of the others 6 to 10 and 20 as samples")
 	list := mustGet(t, s.Client, "/v1/errors?application="+flooding.Name)
 	require.Len(t, list["errors"], 11)
@@ -173,7 +180,7 @@ func TestFloodOfErrors(t *testing.T) {
 	require.Equal(t, false, problem["kept"])
 	require.NotContains(t, problem, "error_id")
 
-	// It is the application's own, and good events are stored as before.
+	// The bound is the application's own, and valid events are stored as before.
 	problem = requireProblem(t, quiet.Ingest.Do(t, http.MethodPost, "/v1/events", `{}`), http.StatusBadRequest, "invalid_event")
 	mustGet(t, quiet.Read, "/v1/errors/"+at[string](t, problem, "error_id"))
 	require.Equal(t, number(0), mustGet(t, quiet.Read, "/v1/errors")["not_kept"])
@@ -187,7 +194,9 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	own := newTenant(t, s)
-	session, known, erased := newID(), newID(), newID()
+	session := newID()
+	known := newID()
+	erased := newID()
 	mustPost(t, own.Ingest, newEvent(t, session, "event_id", known))
 	mustPost(t, own.Ingest, newEvent(t, erased))
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+erased, "").Status)
@@ -214,6 +223,7 @@ func TestValidate(t *testing.T) {
 		require.Equal(t, status == "conflict" || status == "rejected", verdict["errors"] != nil)
 		require.Equal(t, status == "duplicate", verdict["sequence"] != nil, "valid events have no number yet")
 	}
+
 	mixed := []string{newEvent(t, session), newEvent(t, session, "event_id", known), `{}`}
 	for _, c := range [][2]string{{batchOf(mixed...), "application/json"}, {strings.Join(mixed, "\n"), lineType}} {
 		answer := ask("/v1/validate", c[0], "Content-Type", c[1])
@@ -223,13 +233,15 @@ func TestValidate(t *testing.T) {
 		answer = ask("/v1/validate?atomic=true", c[0], "Content-Type", c[1])
 		require.Equal(t, []string{"not_stored", "not_stored", "rejected"}, column(t, answer["results"], "status"))
 	}
+
 	for body, code := range map[string]string{"[": "invalid_json", "[]": "empty_batch", "1": "invalid_type"} {
 		problem := requireProblem(t, own.Ingest.Do(t, http.MethodPost, "/v1/validate", body), http.StatusBadRequest, code)
 		require.NotContains(t, problem, "error_id")
 		require.NotContains(t, problem, "kept")
 	}
+
 	requireProblem(t, own.Ingest.Do(t, http.MethodPost, "/v1/validate?atomic=x", "{}"), http.StatusBadRequest, "invalid_parameter")
-	require.Empty(t, mustGet(t, own.Read, "/v1/errors")["errors"], "nothing is kept")
+	require.Empty(t, mustGet(t, own.Read, "/v1/errors")["errors"], "nothing is recorded")
 	require.Equal(t, number(0), mustGet(t, own.Read, "/v1/errors")["not_kept"])
 	require.Equal(t, number(1), mustGet(t, own.Read, "/v1/sessions/"+session)["event_count"], "nothing is stored")
 }
@@ -241,7 +253,7 @@ func TestLimits(t *testing.T) {
 		s := apptest.Start(t, nil)
 		require.JSONEq(t, `{"body_bytes":1048576,"inflated_bytes":10485760,"batch_events":1000,"event_bytes":65536,"json_depth":32,
 			"number_digits":40,"name_length":128,"timestamp_max_ahead_seconds":5,"timestamp_max_age_seconds":315360000,
-			"request_budget_seconds":5,"page_limit":1000}`, render(t, mustGet(t, s.As(""), "/v1/limits")))
+			"request_budget_seconds":5,"page_limit":1000}`, render(t, mustGet(t, s.WithKey(""), "/v1/limits")))
 	})
 	t.Run("as set", func(t *testing.T) {
 		t.Parallel()
@@ -251,7 +263,7 @@ func TestLimits(t *testing.T) {
 		})
 		require.JSONEq(t, `{"body_bytes":5000,"inflated_bytes":20000,"batch_events":3,"event_bytes":400,"json_depth":4,
 			"number_digits":6,"name_length":128,"timestamp_max_ahead_seconds":3600,"timestamp_max_age_seconds":3153600000,
-			"request_budget_seconds":2.5,"page_limit":1000}`, render(t, mustGet(t, s.As(""), "/v1/limits")))
+			"request_budget_seconds":2.5,"page_limit":1000}`, render(t, mustGet(t, s.WithKey(""), "/v1/limits")))
 		good := newEvent(t, newID())
 		data := func(text string) string { return newEvent(t, newID(), "data", json.RawMessage(text)) }
 		for name, c := range map[string]struct {
@@ -273,15 +285,16 @@ func TestLimits(t *testing.T) {
 			"a too old one":  {newEvent(t, newID(), "timestamp", "1901-01-01T00:00:00Z"), 400, "timestamp_too_old"},
 			"inflated, kept": {batchOf(good), 201, ""},
 		} {
-			answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body)
+			answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", c.body)
 			require.Equal(t, c.status, answer.Status, "%s: %s", name, answer.Body)
 			if c.code != "" {
 				require.Contains(t, string(answer.Body), `"code":"`+c.code+`"`)
 			}
 		}
+
 		for size, status := range map[int]int{20000: 201, 20001: 413} {
 			body := gzipped(t, strings.NewReader(good+strings.Repeat(" ", size-len(good))))
-			require.Equal(t, status, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Encoding", "gzip").Status)
+			require.Equal(t, status, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body, "Content-Encoding", "gzip").Status)
 		}
 	})
 }

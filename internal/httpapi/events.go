@@ -17,75 +17,90 @@ import (
 func (a *api) listEvents(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.application(c),
+		SessionID:   p.readID("session_id"),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
-	filter.From, filter.To = p.timeRange()
-	filter.Descending = descending(p, !filter.SessionID.Valid)
-	a.events(c, p, filter)
+	filter.From, filter.To = p.readTimeRange()
+	filter.Descending = readDescending(p, !filter.SessionID.Valid)
+	a.sendEvents(c, p, filter)
 }
 
 // listSessionEvents is GET /v1/sessions/{id}/events: the session's timeline.
 func (a *api) listSessionEvents(c *gin.Context) {
-	session, ok := a.visibleSession(c)
+	session, ok := a.findVisibleSession(c)
 	if !ok {
 		return
 	}
+
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: uuid.NullUUID{UUID: session.ID, Valid: true},
-		Category:  p.text("category"), Name: p.text("name"), Application: p.application(c),
+		SessionID:   uuid.NullUUID{UUID: session.ID, Valid: true},
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
-	filter.From, filter.To = p.timeRange()
-	filter.Descending = descending(p, false)
-	a.events(c, p, filter)
+	filter.From, filter.To = p.readTimeRange()
+	filter.Descending = readDescending(p, false)
+	a.sendEvents(c, p, filter)
 }
 
-// descending reads the order; otherwise is what it is when not asked for.
-func descending(p *parameters, otherwise bool) bool {
-	switch p.oneOf("order", "asc", "desc") {
+// readDescending reads the order; otherwise is the default.
+func readDescending(p *parameters, otherwise bool) bool {
+	switch p.readOneOf("order", "asc", "desc") {
 	case "asc":
 		return false
 	case "desc":
 		return true
 	}
+
 	return otherwise
 }
 
-// events answers with a page, or with a stream if the client accepts one.
-func (a *api) events(c *gin.Context, p *parameters, filter query.EventFilter) {
-	filter.Data = p.data()
-	limit, cursor := p.limit(), p.text("cursor")
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+// sendEvents answers with a page, or with a stream if the client accepts one.
+func (a *api) sendEvents(c *gin.Context, p *parameters, filter query.EventFilter) {
+	filter.Data = p.readDataFilters()
+	limit := p.readLimit()
+	cursor := p.readText("cursor")
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	if err := a.admit(c, &filter); err != nil {
-		a.fail(c, err)
+
+	if err := a.planDataFilters(c, &filter); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	if f := exchangeOf(c).format; f != formatJSON {
-		a.stream(c, f, filter, cursor, p.streamLimit(c))
+
+	if f := requestStateOf(c).format; f != formatJSON {
+		a.streamEvents(c, f, filter, cursor, p.readStreamLimit(c))
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	page, err := a.Finder.EventPage(ctx, filter, cursor, limit)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	body := append(make([]byte, 0, 64+512*len(page.Items)), `{"events":[`...)
 	for i := range page.Items {
 		if i > 0 {
 			body = append(body, ',')
 		}
+
 		body = appendEvent(body, &page.Items[i])
 	}
-	a.endPage(c, append(body, ']'), page.Next)
+
+	a.sendPage(c, append(body, ']'), page.Next)
 }
 
-// endPage adds the cursor to a page and sends it.
-func (a *api) endPage(c *gin.Context, body []byte, next string) {
+// sendPage adds the cursor to a page and sends it.
+func (a *api) sendPage(c *gin.Context, body []byte, next string) {
 	body = append(body, `,"next_cursor":`...)
 	if next == "" {
 		body = append(body, "null"...)
@@ -95,112 +110,127 @@ func (a *api) endPage(c *gin.Context, body []byte, next string) {
 		values.Set("cursor", next)
 		c.Header("Link", "<"+c.Request.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
 	}
-	if err := a.unread.hold(c, len(body)); err != nil {
-		a.fail(c, err)
+
+	if err := a.responses.reserveResponse(c, len(body)); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, http.StatusOK, "application/json", append(body, '}'))
+
+	sendBody(c, http.StatusOK, "application/json", append(body, '}'))
 }
 
 // getEvent is GET /v1/events/{id}.
 func (a *api) getEvent(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Finder.Event(ctx, id)
 	caller := callerOf(c)
-	a.answerEvent(c, found, hidden(err, caller.Reads() || found.ApplicationID == caller.Application.ID))
+	a.sendEvent(c, found, hideInvisible(err, caller.ReadsAll() || found.ApplicationID == caller.Application.ID))
 }
 
-// answerEvent answers with an event and its entity tag.
-func (a *api) answerEvent(c *gin.Context, found event.Stored, err error) {
+// sendEvent answers with an event and its entity tag.
+func (a *api) sendEvent(c *gin.Context, found event.Stored, err error) {
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
-	send(c, http.StatusOK, jsonType, appendEvent(nil, &found))
+
+	sendBody(c, http.StatusOK, jsonType, appendEvent(nil, &found))
 }
 
 // putEvent is PUT /v1/events/{id}.
 func (a *api) putEvent(c *gin.Context) {
-	a.amend(c, "application/json", a.Editor.Replace)
+	a.amendEvent(c, "application/json", a.Editor.ReplaceEvent)
 }
 
 // patchEvent is PATCH /v1/events/{id}.
 func (a *api) patchEvent(c *gin.Context) {
-	a.amend(c, "application/merge-patch+json", a.Editor.Patch)
+	a.amendEvent(c, "application/merge-patch+json", a.Editor.PatchEvent)
 }
 
 type amendFunc func(ctx context.Context, id uuid.UUID, body []byte, precondition *event.Precondition) (event.Stored, error)
 
-// amend changes an event by a body of the given type, or of application/json.
-func (a *api) amend(c *gin.Context, media string, change amendFunc) {
-	id, ok := a.pathID(c)
+// amendEvent changes an event by a body of the given type, or of application/json.
+func (a *api) amendEvent(c *gin.Context, media string, change amendFunc) {
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
-	body, err := a.document(c, media)
+
+	body, err := a.readDocument(c, media)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	changed, err := change(ctx, id, body, exchangeOf(c).precondition)
-	a.answerEvent(c, changed, err)
+
+	changed, err := change(ctx, id, body, requestStateOf(c).precondition)
+	a.sendEvent(c, changed, err)
 }
 
-// document reads a body that is one JSON document.
-func (a *api) document(c *gin.Context, media string) ([]byte, error) {
+// readDocument reads a body that is one JSON document.
+func (a *api) readDocument(c *gin.Context, media string) ([]byte, error) {
 	if kind, ok := utf8MediaType(c.GetHeader("Content-Type")); !ok || (kind != media && kind != "application/json") {
 		return nil, fault.New(fault.Unsupported, fault.CodeUnsupportedMediaType, "send Content-Type "+media+", in UTF-8")
 	}
-	return a.bodies.read(c)
+
+	return a.bodies.readBody(c)
 }
 
 // deleteEvent is DELETE /v1/events/{id}.
 func (a *api) deleteEvent(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Editor.Erase(ctx, id, exchangeOf(c).precondition); err != nil {
-		a.fail(c, err)
+
+	if err := a.Editor.EraseEvent(ctx, id, requestStateOf(c).precondition); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
-// pathID reads the id in the path. What is no UUID names nothing, and the nil UUID neither:
-// no event has it, but those that were stored before it was refused, which can be erased.
-func (a *api) pathID(c *gin.Context) (uuid.UUID, bool) {
+// readPathID reads the id in the path. A text that is not a UUID identifies nothing, and neither
+// does the nil UUID: only events stored before it was rejected have it, and those can be erased.
+func (a *api) readPathID(c *gin.Context) (uuid.UUID, bool) {
 	id, ok := parseID(pathText(c, "id"))
 	switch {
 	case !ok:
-		a.fail(c, notFound())
+		a.sendProblem(c, notFound())
 		return id, false
 	case isNil(id) && c.Request.Method != http.MethodDelete:
-		a.fail(c, fault.New(fault.Invalid, fault.CodeNilUUID, "the id in the path is the nil UUID, which names nothing"))
+		a.sendProblem(c, fault.New(fault.Invalid, fault.CodeNilUUID, "the id in the path is the nil UUID, which names nothing"))
 		return id, false
 	}
+
 	return id, true
 }
 
-// hidden makes what a key may not see the same as what is not there.
-func hidden(err error, visible bool) error {
+// hideInvisible makes a resource that the key may not see look like a missing one.
+func hideInvisible(err error, visible bool) error {
 	if f, ok := fault.As(err); (ok && f.Kind == fault.NotFound) || (err == nil && !visible) {
 		return notFound()
 	}
+
 	return err
 }
 
@@ -217,10 +247,17 @@ func (a *api) getLimits(c *gin.Context) {
 		MaxAgeSeconds   float64 `json:"timestamp_max_age_seconds"`
 		BudgetSeconds   float64 `json:"request_budget_seconds"`
 		PageLimit       int     `json:"page_limit"`
-	}{a.Rules.Limits, event.MaxNameLength, a.Rules.MaxAhead.Seconds(), a.Rules.MaxAge.Seconds(), a.Budget.Seconds(), query.MaxLimit})
+	}{
+		Limits:          a.Rules.Limits,
+		NameLength:      event.MaxNameLength,
+		MaxAheadSeconds: a.Rules.MaxAhead.Seconds(),
+		MaxAgeSeconds:   a.Rules.MaxAge.Seconds(),
+		BudgetSeconds:   a.Budget.Seconds(),
+		PageLimit:       query.MaxLimit,
+	})
 }
 
-// jsonTime renders a time in the contract's form.
+// jsonTime renders a time in the format of the contract.
 type jsonTime time.Time
 
 // MarshalJSON implements json.Marshaler.
@@ -228,5 +265,6 @@ func (t jsonTime) MarshalJSON() ([]byte, error) {
 	if time.Time(t).IsZero() {
 		return []byte("null"), nil
 	}
+
 	return append(event.AppendTimestamp([]byte{'"'}, time.Time(t)), '"'), nil
 }

@@ -15,15 +15,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// pathText reads a part of the path, which may hold any character when it is escaped.
+// pathText reads a part of the path, which may hold any character in escaped form.
 func pathText(c *gin.Context, name string) string {
 	text := c.Param(name)
 	if c.Request.URL.RawPath == "" {
 		return text // it was unescaped with the whole path
 	}
+
 	if unescaped, err := url.PathUnescape(text); err == nil {
 		return unescaped
 	}
+
 	return text
 }
 
@@ -35,48 +37,55 @@ func typeKey(c *gin.Context) eventtype.Key {
 func (a *api) listEventTypes(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	types, err := a.Types.Types(ctx)
-	a.answerTypes(c, "event_types", types, err)
+
+	types, err := a.Types.ListTypes(ctx)
+	a.sendTypes(c, "event_types", types, err)
 }
 
 // getEventType is GET /v1/event-types/{category}/{name}.
 func (a *api) getEventType(c *gin.Context) {
 	p := readParameters(c)
-	version := p.version()
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	version := p.readVersion()
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	found, err := a.Types.Type(ctx, typeKey(c), version)
-	a.answerType(c, http.StatusOK, &found, err)
+
+	found, err := a.Types.FindType(ctx, typeKey(c), version)
+	a.sendType(c, http.StatusOK, &found, err)
 }
 
-// answerType answers with a version of a type and its entity tag.
-func (a *api) answerType(c *gin.Context, status int, found *eventtype.Type, err error) {
+// sendType answers with a version of a type and its entity tag.
+func (a *api) sendType(c *gin.Context, status int, found *eventtype.Type, err error) {
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	tag := found.ETag()
 	c.Header("ETag", tag)
 	if a.notModified(c, tag) {
 		return
 	}
+
 	a.sendJSON(c, status, found)
 }
 
-// version reads the number of a version; 0 when there is none.
-func (p *parameters) version() int32 {
-	text := p.text("version")
+// readVersion reads the number of a version; 0 if there is none.
+func (p *parameters) readVersion() int32 {
+	text := p.readText("version")
 	if text == "" {
 		return 0
 	}
+
 	version, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || version < 1 {
-		p.refuse("version", fault.CodeInvalidParameter, "version is a number from 1 on")
+		p.addViolation("version", fault.CodeInvalidParameter, "version is a number from 1 on")
 	}
+
 	return int32(version)
 }
 
@@ -84,36 +93,41 @@ func (p *parameters) version() int32 {
 func (a *api) listVersions(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	versions, err := a.Types.Versions(ctx, typeKey(c))
-	a.answerTypes(c, "versions", versions, err)
+
+	versions, err := a.Types.ListVersions(ctx, typeKey(c))
+	a.sendTypes(c, "versions", versions, err)
 }
 
-// answerTypes answers with versions of event types, as JSON under a name.
-func (a *api) answerTypes(c *gin.Context, name string, versions []eventtype.Type, err error) {
-	if err == nil && exchangeOf(c).format == formatCSV {
-		answerTable(a, c, typeTable(), versions)
+// sendTypes answers with versions of event types, as JSON under a name.
+func (a *api) sendTypes(c *gin.Context, name string, versions []eventtype.Type, err error) {
+	if err == nil && requestStateOf(c).format == formatCSV {
+		sendTable(a, c, typeTable(), versions)
 		return
 	}
-	a.answer(c, http.StatusOK, gin.H{name: versions}, err)
+
+	a.sendResult(c, http.StatusOK, gin.H{name: versions}, err)
 }
 
-// putEventType is PUT /v1/event-types/{category}/{name}: it is in force here when it is
-// answered, and everywhere within 5 s.
+// putEventType is PUT /v1/event-types/{category}/{name}: the type is in force here when the
+// request is answered, and on every replica within 5 s.
 func (a *api) putEventType(c *gin.Context) {
 	var spec eventtype.Spec
-	if !a.decodeBy(c, schemaRules(), &spec, "schema", "mode", "description") {
+	if !a.decodeBodyWithin(c, schemaRules(), &spec, "schema", "mode", "description") {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	result, err := a.Types.Put(ctx, typeKey(c), spec, exchangeOf(c).precondition)
+
+	result, err := a.Types.PutType(ctx, typeKey(c), spec, requestStateOf(c).precondition)
 	status := http.StatusOK
 	if err == nil && result.Outcome == eventtype.Created {
 		status = http.StatusCreated
 		c.Header("Location", "/v1/event-types/"+result.After.Path())
 	}
+
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
 
@@ -121,11 +135,11 @@ func (a *api) putEventType(c *gin.Context) {
 	a.sendJSON(c, status, savedType{result.After, spec.Warnings()})
 }
 
-// savedType is the answer to a change of a type.
+// savedType is the response to a change of a type.
 type savedType struct {
 	*eventtype.Type
 
-	// Warnings are what in its schema does nothing.
+	// Warnings are the parts of its schema without an effect.
 	Warnings []eventtype.Warning `json:"warnings"`
 }
 
@@ -133,7 +147,8 @@ type savedType struct {
 func schemaRules() *event.Rules {
 	const around = 16 << 10
 	rules := event.DefaultRules()
-	rules.EventBytes, rules.Depth = eventtype.MaxSchemaBytes+around, eventtype.MaxSchemaDepth+1
+	rules.EventBytes = eventtype.MaxSchemaBytes + around
+	rules.Depth = eventtype.MaxSchemaDepth + 1
 	return &rules
 }
 
@@ -141,10 +156,12 @@ func schemaRules() *event.Rules {
 func (a *api) deleteEventType(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget)
 	defer cancel()
-	if err := a.Types.Delete(ctx, typeKey(c), exchangeOf(c).precondition); err != nil {
-		a.fail(c, err)
+
+	if err := a.Types.DeleteType(ctx, typeKey(c), requestStateOf(c).precondition); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	c.Status(http.StatusNoContent)
 }
 
@@ -154,17 +171,20 @@ func (a *api) previewEventType(c *gin.Context) {
 		Schema json.RawMessage `json:"schema"`
 		Events *int            `json:"events"`
 	}
-	if !a.decodeBy(c, schemaRules(), &wanted, "schema", "events") {
+	if !a.decodeBodyWithin(c, schemaRules(), &wanted, "schema", "events") {
 		return
 	}
+
 	events := eventtype.DefaultSample
 	if wanted.Events != nil {
 		events = *wanted.Events
 	}
+
 	if events < 1 || events > eventtype.MaxSample {
-		a.fail(c, fault.InvalidAt(fault.CodeInvalidRequest, "/events", fmt.Sprintf("events is a number from 1 to %d", eventtype.MaxSample)))
+		a.sendProblem(c, fault.InvalidAt(fault.CodeInvalidRequest, "/events", fmt.Sprintf("events is a number from 1 to %d", eventtype.MaxSample)))
 		return
 	}
-	preview, err := a.Previewer.Preview(c.Request.Context(), typeKey(c), eventtype.Spec{Schema: wanted.Schema}, events)
-	a.answer(c, http.StatusOK, preview, err)
+
+	preview, err := a.Previewer.PreviewChange(c.Request.Context(), typeKey(c), eventtype.Spec{Schema: wanted.Schema}, events)
+	a.sendResult(c, http.StatusOK, preview, err)
 }

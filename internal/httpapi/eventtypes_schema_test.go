@@ -7,10 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// What in a schema does nothing is named in the answer, and the schema is registered.
+// The parts of a schema without an effect are named in the response, and the schema is
+// registered.
 func TestWarningsOfASchema(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -29,8 +30,8 @@ func TestWarningsOfASchema(t *testing.T) {
 	require.Equal(t, []any{}, putType(t, s.Client, "form", "submit", `{"schema": null}`)["warnings"])
 }
 
-// A schema of draft-07 is registered as it is where it means the same, and refused with each
-// place and the way out where it does not.
+// A schema of draft-07 is registered unchanged if it means the same, and rejected with each
+// place and its remedy if it does not.
 func TestASchemaOfDraft07(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -45,7 +46,7 @@ func TestASchemaOfDraft07(t *testing.T) {
 	require.Contains(t, string(answer.Body), `theeye event-type convert --from draft-07`)
 }
 
-// What is marked is not among the errors of an event that has another shape.
+// Marked values are not in the errors of an event with another structure.
 func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -55,13 +56,24 @@ func TestMarkedValuesOfAnotherShapeAreNotAmongTheErrors(t *testing.T) {
 	for _, data := range []string{
 		`{"user": [{"ssn": "canary"}]}`, `{"list": {"p": "canary"}}`, `{"list": [[{"p": "canary"}]]}`, `{"user": "canary"}`, `{"x": {"user": {"y": {"SSN": "canary"}}}}`,
 	} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events",
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events",
 			`{"session_id": "e2085be5-9137-4e4e-80b5-f1ffddc25423", "category": "form", "name": "submit", "timestamp": "2026-01-01T00:00:00Z", "data": `+data+`}`)
 		require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 		require.NotContains(t, string(answer.Body), "canary")
 	}
-	errors := s.As(s.Read).Do(t, http.MethodGet, "/v1/errors", "")
+
+	errors := s.WithKey(s.Read).Do(t, http.MethodGet, "/v1/errors", "")
 	require.Equal(t, http.StatusOK, errors.Status)
 	require.NotContains(t, string(errors.Body), "canary")
 	require.Contains(t, string(errors.Body), `user`)
+}
+
+func TestUnregisteredTypes(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, map[string]string{"types.unregistered": "reject"})
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+	require.Equal(t, http.StatusBadRequest, refused.Status)
+	require.Contains(t, string(refused.Body), "unknown_event_type")
+	putType(t, s.Client, "page", "view", `{}`)
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID()))
 }

@@ -29,6 +29,7 @@ func (r Route) Template() string {
 			steps[i] = "{" + name + "}"
 		}
 	}
+
 	return strings.Join(steps, "/")
 }
 
@@ -38,6 +39,7 @@ func Routes() []Route {
 	for _, r := range (&api{}).routes() {
 		routes = append(routes, Route{Method: r.method, Scope: string(r.scope), Paths: r.paths, Query: r.query})
 	}
+
 	return routes
 }
 
@@ -49,7 +51,7 @@ func ReadBody(limits event.Limits, w http.ResponseWriter, r *http.Request) ([]by
 	reader := bodyReader{limits: limits, memory: 1 << 30, windows: make(chan struct{}, maxWindows)}
 	c, _ := gin.CreateTestContext(w)
 	c.Request = r
-	return reader.read(c)
+	return reader.readBody(c)
 }
 
 // AppendEvent renders an event as the handlers do.
@@ -62,16 +64,17 @@ func ReadFilter(raw string) (query.EventFilter, error) {
 	c.Request.URL.RawQuery = raw
 	for _, r := range Routes() {
 		if r.Method == http.MethodGet && r.Paths[0] == "/v1/events" {
-			exchangeOf(c).parameters = r.Query
+			requestStateOf(c).parameters = r.Query
 		}
 	}
+
 	p := readParameters(c)
 	filter := query.EventFilter{
-		SessionID: p.id("session_id"), Category: p.text("category"), Name: p.text("name"), Application: p.text("application"),
+		SessionID: p.readID("session_id"), Category: p.readText("category"), Name: p.readText("name"), Application: p.readText("application"),
 	}
-	filter.From, filter.To = p.timeRange()
-	filter.Descending = descending(p, true)
-	filter.Data = p.data()
-	p.limit()
-	return filter, p.fault()
+	filter.From, filter.To = p.readTimeRange()
+	filter.Descending = readDescending(p, true)
+	filter.Data = p.readDataFilters()
+	p.readLimit()
+	return filter, p.toFault()
 }

@@ -24,7 +24,7 @@ func requests() []string {
 	}
 }
 
-// What is well-formed passes, wherever it is cut into parts.
+// Well-formed requests pass, wherever they are cut into parts.
 func TestGoodRequestsPass(t *testing.T) {
 	t.Parallel()
 	stream := strings.Join(requests(), "") + "\r\n" + strings.Join(requests(), "")
@@ -37,24 +37,25 @@ func TestGoodRequestsPass(t *testing.T) {
 			require.Equal(t, n, pass)
 			rest = rest[n:]
 		}
+
 		require.Equal(t, inHead, f.part)
 		require.Empty(t, f.line)
 	}
 }
 
-// What proxies and servers read differently is found, wherever it is cut into parts, also
-// behind requests that are well-formed.
+// Requests that proxies and servers read differently are found, wherever they are cut into
+// parts, also after well-formed requests.
 func TestAmbiguousRequestsAreFound(t *testing.T) {
 	t.Parallel()
 	const post = "POST / HTTP/1.1\r\nHost: a\r\n"
 	for request, want := range map[string]string{
-		post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":          "beside",
-		post + "transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n":          "beside",
-		post + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc":                         "Content-Length stands there twice",
-		post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": "Transfer-Encoding stands there twice",
-		post + "Content-Length: +3\r\n\r\nabc":                                             "is no number",
-		post + "Content-Length: 3, 3\r\n\r\nabc":                                           "is no number",
-		post + "Content-Length:\r\n\r\n":                                                   "is no number",
+		post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":          "together",
+		post + "transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n":          "together",
+		post + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc":                         "Content-Length is sent twice",
+		post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": "Transfer-Encoding is sent twice",
+		post + "Content-Length: +3\r\n\r\nabc":                                             "is not a number",
+		post + "Content-Length: 3, 3\r\n\r\nabc":                                           "is not a number",
+		post + "Content-Length:\r\n\r\n":                                                   "is not a number",
 		post + "X-A: b\r\n c\r\n\r\n":                                                      "folded",
 		post + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n":                           "folded",
 		"POST / HTTP/1.1\r\n\tHost: a\r\n\r\n":                                             "folded",
@@ -62,7 +63,7 @@ func TestAmbiguousRequestsAreFound(t *testing.T) {
 		post + "X-A: b\r\n\n":                                                              "line feed alone",
 		"GET / HTTP/1.1\nHost: a\r\n\r\n":                                                  "line feed alone",
 		"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n":                                              "line feed alone",
-		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                   "not known to HTTP/1.0",
+		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                   "not allowed in HTTP/1.0",
 		post + "Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n":                   "size of a chunk",
 		post + "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n":                       "line feed alone",
 		post + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\r\n":                         "line feed alone",
@@ -79,6 +80,7 @@ func TestAmbiguousRequestsAreFound(t *testing.T) {
 					passed, found = append(passed, rest[:pass]...), wrong
 					rest = rest[n:]
 				}
+
 				require.Contains(t, found, want, "%q", request)
 				require.True(t, bytes.HasPrefix(passed, []byte(before)), "%q", request)
 				require.Less(t, len(passed), len(before)+len(request))
@@ -87,18 +89,20 @@ func TestAmbiguousRequestsAreFound(t *testing.T) {
 	}
 }
 
-// FuzzFraming holds that what passes is read by net/http as the same requests: wherever it
+// FuzzFraming requires that net/http reads the same requests from the bytes that pass: where it
 // finds the end of one, the next head begins for both.
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte(strings.Join(requests(), "")))
 	for _, request := range requests() {
 		f.Add([]byte(request + "G"))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var fr framing
 		if _, wrong := fr.scan(text); wrong != "" {
 			t.Skip("refused")
 		}
+
 		reader := bufio.NewReader(bytes.NewReader(text))
 		var again framing
 		for {
@@ -106,9 +110,11 @@ func FuzzFraming(f *testing.F) {
 			if err != nil {
 				return // net/http closes the connection
 			}
+
 			if _, err = io.Copy(io.Discard, request.Body); err != nil {
 				return
 			}
+
 			rest, _ := io.ReadAll(reader)
 			read := text[:len(text)-len(rest)]
 			pass, wrong := again.scan(read)

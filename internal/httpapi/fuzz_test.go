@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// FuzzParameters holds that any query string is refused by naming what is wrong, in
-// few words, or makes a filter that Postgres can be asked.
+// FuzzParameters requires that every query string is either rejected with a short reason, or
+// makes a filter that Postgres can answer.
 func FuzzParameters(f *testing.F) {
 	for _, raw := range []string{
 		"", "category=page&name=view&order=asc&limit=1", "from=2021-01-01&to=2020-12-31T23:59:59%2B02:00", "data.a%5C.b=1&data.c=",
@@ -23,20 +23,24 @@ func FuzzParameters(f *testing.F) {
 	} {
 		f.Add(raw)
 	}
+
 	f.Fuzz(func(t *testing.T, raw string) {
 		filter, err := httpapi.ReadFilter(raw)
 		if err != nil {
 			requireFewViolations(t, err)
 			return
 		}
+
 		texts := []string{filter.Category, filter.Name, filter.Application}
 		require.LessOrEqual(t, len(filter.Data), query.MaxDataFilters)
 		for _, d := range filter.Data {
 			texts = append(append(texts, d.Path...), d.Value)
 		}
+
 		for _, text := range texts {
 			require.True(t, utf8.ValidString(text) && !strings.ContainsRune(text, 0), "%q", text)
 		}
+
 		if !filter.From.IsZero() && !filter.To.IsZero() {
 			require.False(t, filter.To.Before(filter.From))
 		}
@@ -57,13 +61,14 @@ func requireFewViolations(t *testing.T, err error) {
 	}
 }
 
-// A thousand mistakes are not told a thousand times, and the same ones each time.
+// A thousand mistakes are reported in part, and the same ones each time.
 func TestManyWrongParametersAreToldInPart(t *testing.T) {
 	t.Parallel()
 	var raw strings.Builder
 	for n := range 1000 {
 		fmt.Fprintf(&raw, "data.a%d.=1&", n)
 	}
+
 	_, first := httpapi.ReadFilter(raw.String())
 	requireFewViolations(t, first)
 	for range 3 {

@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// TestGeneratedClient makes a client of the OpenAPI document, as users do, posts with it and
-// reads. `make check-openapi` runs it; its generator is in a module of its own.
+// TestGeneratedClient generates a client from the OpenAPI document, as users do, and posts and
+// reads with it. `make check-openapi` runs it; its generator is in a module of its own.
 func TestGeneratedClient(t *testing.T) {
 	t.Parallel()
 	tools, err := filepath.Abs("../../tools/openapi")
@@ -28,6 +28,7 @@ func TestGeneratedClient(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(place, name), text, 0o600))
 	}
+
 	run(t, tools, "go", "tool", "oapi-codegen", "-generate", "types,client", "-package", "main", "-o", filepath.Join(place, "client.go"), document)
 	run(t, place, "go", "build", "-trimpath", "-tags", "generated", "-o", "roundtrip", ".")
 
@@ -37,7 +38,7 @@ func TestGeneratedClient(t *testing.T) {
 	require.Equal(t, "1 page view {\"path\":\"/\",\"times\":[1,2]}\n2 page view {\"path\":\"/\",\"times\":[1,2]}\n3 page view {\"path\":\"/\",\"times\":[1,2]}\n", printed)
 }
 
-// run runs a program in a folder and returns what it printed.
+// run runs a program in a folder and returns its output.
 func run(t testing.TB, folder, name string, arguments ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), name, arguments...)
@@ -47,6 +48,7 @@ func run(t testing.TB, folder, name string, arguments ...string) string {
 	if errors.As(err, &exit) {
 		t.Fatalf("%s: %v: %s", name, err, exit.Stderr)
 	}
+
 	require.NoError(t, err)
 	return string(output)
 }

@@ -11,12 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// half sends a request, closes its half of the connection, and reads the answer. To the
-// server it looks as if the client was gone.
-func half(t *testing.T, s *apptest.Service, request string) (status int, body string) {
+// sendHalfClosed sends a request, closes its half of the connection, and reads the response. To
+// the server it looks as if the client has disconnected.
+func sendHalfClosed(t *testing.T, s *apptest.Service, request string) (status int, body string) {
 	t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -30,12 +30,13 @@ func half(t *testing.T, s *apptest.Service, request string) (status int, body st
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	defer answer.Body.Close() //nolint:errcheck // it was read
+
 	text, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	return answer.StatusCode, string(text)
 }
 
-// A body that ends too early is the sender's mistake, whatever became of the sender.
+// A body that ends too early is the sender's mistake, whatever happened to the sender.
 func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -44,24 +45,26 @@ func TestBodiesThatEndTooEarlyAreRefusedAndKept(t *testing.T) {
 		"Content-Length: 500\r\n\r\n{", "Content-Length: 50000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nff\r\n{",
 		"Content-Encoding: gzip\r\nContent-Length: 500\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xaa",
 	} {
-		status, body := half(t, s, head+rest)
+		status, body := sendHalfClosed(t, s, head+rest)
 		require.Equal(t, http.StatusBadRequest, status, body)
 		require.Contains(t, body, `"error_id"`)
 	}
-	require.Len(t, mustGet(t, s.As(s.Read), "/v1/errors")["errors"], 4)
+
+	require.Len(t, mustGet(t, s.WithKey(s.Read), "/v1/errors")["errors"], 4)
 }
 
-// Who goes away before the answer is no failure of ours: neither the alerts nor the log
-// may take it for one.
+// A client that disconnects before the response is not a failure of the service: neither the
+// alerts nor the log may count it as one.
 func TestClientsThatGoAwayAreNoFailures(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	for range 20 {
 		sent := newEvent(t, newID())
-		half(t, s, fmt.Sprintf("POST /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.Ingest, len(sent), sent))
-		half(t, s, "GET /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Read+"\r\n\r\n")
+		sendHalfClosed(t, s, fmt.Sprintf("POST /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.Ingest, len(sent), sent))
+		sendHalfClosed(t, s, "GET /v1/events HTTP/1.1\r\nHost: eye\r\nAuthorization: Bearer "+s.Read+"\r\n\r\n")
 	}
+
 	metrics := s.Scrape(t)
-	require.Zero(t, metrics.Value("theeye_http_request_duration_seconds", "status", "503"))
-	require.InDelta(t, 40, metrics.Value("theeye_http_request_duration_seconds", "route", "/v1/events"), 0)
+	require.Zero(t, metrics.SumSeries("theeye_http_request_duration_seconds", "status", "503"))
+	require.InDelta(t, 40, metrics.SumSeries("theeye_http_request_duration_seconds", "route", "/v1/events"), 0)
 }

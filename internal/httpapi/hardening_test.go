@@ -14,12 +14,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// patience is far more than anything here takes, and less than the timeouts that are
-// not to be what ends a request.
+// patience is far more than anything here needs, and less than the timeouts that must not end a
+// request.
 const patience = 30 * time.Second
 
 // dial opens a connection to a service.
@@ -33,13 +33,13 @@ func dial(t testing.TB, s *apptest.Service) net.Conn {
 	return conn
 }
 
-// reply is what a response says above its body.
+// reply is the part of a response before its body.
 type reply struct {
 	status, major int
 	close         bool
 }
 
-// exchange writes a request as it is and reads the response.
+// exchange writes a request unchanged and reads the response.
 func exchange(t testing.TB, conn net.Conn, request string) reply {
 	t.Helper()
 	_, err := io.WriteString(conn, request)
@@ -50,7 +50,7 @@ func exchange(t testing.TB, conn net.Conn, request string) reply {
 	return reply{response.StatusCode, response.ProtoMajor, response.Close}
 }
 
-// TestHeadersOfEveryAnswer holds which headers there are, on answers and on problems.
+// TestHeadersOfEveryAnswer checks the headers of responses and of problems.
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -71,10 +71,11 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		path := strings.NewReplacer(":id", newID(), ":name", "shop").Replace(route.Paths[0])
 		for _, key := range []string{s.Admin, s.Ingest, ""} {
 			for _, method := range []string{route.Method, "PROPFIND"} {
-				answer := s.As(key).Do(t, method, path, body(method))
+				answer := s.WithKey(key).Do(t, method, path, body(method))
 				for name, value := range always {
 					require.Equal(t, value, answer.Header.Get(name), "%s %s", method, path)
 				}
+
 				for name := range answer.Header {
 					require.Contains(t, known, name, "%s %s", method, path)
 				}
@@ -91,10 +92,10 @@ func TestNoHTTP2InClearText(t *testing.T) {
 	require.GreaterOrEqual(t, response.status, 400)
 	response = exchange(t, dial(t, s), "GET /v1/limits HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
 	require.Equal(t, 1, response.major)
-	require.Equal(t, http.StatusOK, response.status, "the upgrade is not taken up")
+	require.Equal(t, http.StatusOK, response.status, "the upgrade is ignored")
 }
 
-// A body that comes drop by drop is given up long before the timeout of the request.
+// A body that arrives drop by drop is given up long before the timeout of the request.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"http.min_body_rate": "1MiB", "http.read_header_timeout": "200ms", "http.read_timeout": "10m"})
@@ -110,8 +111,9 @@ func TestSlowBodies(t *testing.T) {
 			require.True(t, response.close)
 		})
 	}
-	// One that keeps the rate is stored, and the connection serves the next one.
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(strings.TrimSuffix(strings.Repeat(newEvent(t, newID())+",", 900), ",")))
+
+	// A body that keeps the rate is stored, and the connection serves the next request.
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(strings.TrimSuffix(strings.Repeat(newEvent(t, newID())+",", 900), ",")))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	require.False(t, answer.Close)
 }
@@ -125,28 +127,32 @@ func TestConnectionsAreBounded(t *testing.T) {
 		held[n] = dial(t, s)
 		require.Equal(t, http.StatusOK, exchange(t, held[n], get).status)
 	}
+
 	response, err := http.ReadResponse(bufio.NewReader(dial(t, s)), nil)
-	require.NoError(t, err, "it is told at once, whatever it wants")
+	require.NoError(t, err, "it is rejected at once, whatever it requests")
 	t.Cleanup(func() { _ = response.Body.Close() })
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 	require.Equal(t, "1", response.Header.Get("Retry-After"))
 	require.True(t, response.Close)
-	require.Equal(t, http.StatusOK, exchange(t, held[0], get).status, "those that are in stay in")
+	require.Equal(t, http.StatusOK, exchange(t, held[0], get).status, "open connections stay open")
 
-	// Who leaves makes room, and who was refused has taken none.
+	// A client that leaves makes room, and a rejected one has used none.
 	require.NoError(t, held[1].Close())
 	require.Eventually(t, func() bool {
 		conn := dial(t, s)
 		defer conn.Close() //nolint:errcheck // the test is done with it
+
 		_, err := io.WriteString(conn, get)
 		if err != nil {
 			return false
 		}
+
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			return false
 		}
-		defer response.Body.Close() //nolint:errcheck // nobody reads it
+		defer response.Body.Close() //nolint:errcheck // the body is not read
+
 		return response.StatusCode == http.StatusOK
 	}, patience, 10*time.Millisecond)
 }
@@ -154,20 +160,22 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestFailedAuthenticationIsBoundedByPeer(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"access.failures_per_minute": "5"})
-	wrong := s.As("eye_wrong")
+	wrong := s.WithKey("eye_wrong")
 	for range 5 {
 		requireProblem(t, wrong.Do(t, http.MethodGet, "/v1/events", ""), http.StatusUnauthorized, "unauthorized")
 	}
+
 	for n := range 20 {
-		// What the client says of its address counts for nothing.
+		// The addresses that the client claims do not count.
 		answer := wrong.Do(t, http.MethodGet, "/v1/events", "", "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n), "X-Real-Ip", "192.0.2.1", "Forwarded", "for=192.0.2.1")
 		requireProblem(t, answer, http.StatusTooManyRequests, "too_many_failures")
 		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.Positive(t, wait)
 		require.LessOrEqual(t, wait, 12)
-		// The same peer with a valid key is served, and with one of another scope told so.
+		// The same peer with a valid key is served, and a key of another scope gets its own
+		// problem.
 		mustGet(t, s.Client, "/v1/events")
-		requireProblem(t, s.As(s.Ingest).Do(t, http.MethodGet, "/v1/events", ""), http.StatusForbidden, "forbidden")
+		requireProblem(t, s.WithKey(s.Ingest).Do(t, http.MethodGet, "/v1/events", ""), http.StatusForbidden, "forbidden")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const (
@@ -28,8 +28,8 @@ type absent struct{}
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// newEvent renders an event of a session that keeps every rule, but for the given
-// changes: pairs of a member and its value.
+// newEvent renders a valid event of a session with the given changes: pairs of a member and its
+// value.
 func newEvent(t testing.TB, session string, changes ...any) string {
 	t.Helper()
 	document := map[string]any{
@@ -43,6 +43,7 @@ func newEvent(t testing.TB, session string, changes ...any) string {
 			delete(document, member)
 		}
 	}
+
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -52,7 +53,7 @@ func newEvent(t testing.TB, session string, changes ...any) string {
 
 func batchOf(events ...string) string { return "[" + strings.Join(events, ",") + "]" }
 
-// mustPost posts events that are all to be stored, and returns the answer.
+// mustPost posts events that must all be stored, and returns the response.
 func mustPost(t testing.TB, c *apptest.Client, body string) map[string]any {
 	t.Helper()
 	answer := c.Do(t, http.MethodPost, "/v1/events", body)
@@ -68,7 +69,7 @@ func mustGet(t testing.TB, c *apptest.Client, path string) map[string]any {
 	return answer.JSON(t)
 }
 
-// requireProblem checks what holds of every problem, and returns it.
+// requireProblem checks the properties of every problem, and returns it.
 func requireProblem(t testing.TB, answer *apptest.Answer, status int, code string) map[string]any {
 	t.Helper()
 	require.Equal(t, status, answer.Status, "%s", answer.Body)
@@ -85,6 +86,7 @@ func requireProblem(t testing.TB, answer *apptest.Answer, status int, code strin
 	for _, leak := range []string{"SQLSTATE", "pgx", "pq:", "goroutine", ".go:"} {
 		require.NotContains(t, string(answer.Body), leak)
 	}
+
 	return problem
 }
 
@@ -99,19 +101,21 @@ func reasons(t testing.TB, document any) []string {
 		if parameter, ok := violation["parameter"]; ok {
 			place = fmt.Sprint("?", parameter)
 		}
+
 		found = append(found, strings.TrimSpace(fmt.Sprint(place, " ", violation["code"])))
 	}
+
 	return found
 }
 
-// at walks into a document by member names and indexes, and asserts the type there.
+// at walks into a document by member names and indexes, and asserts the type of the value.
 func at[T any](t testing.TB, document any, path ...any) T {
 	t.Helper()
 	for _, step := range path {
 		switch step := step.(type) {
 		case string:
 			object, ok := document.(map[string]any)
-			require.True(t, ok, "no object to find %q in: %v", step, document)
+			require.True(t, ok, "%q is not in an object: %v", step, document)
 			document, ok = object[step]
 			require.True(t, ok, "no %q in %v", step, object)
 		case int:
@@ -120,6 +124,7 @@ func at[T any](t testing.TB, document any, path ...any) T {
 			document = array[step]
 		}
 	}
+
 	value, ok := document.(T)
 	require.True(t, ok, "%v is a %T", document, document)
 	return value
@@ -132,12 +137,13 @@ func column(t testing.TB, array any, member string) []string {
 	for _, one := range at[[]any](t, array) {
 		values = append(values, fmt.Sprint(at[any](t, one, member)))
 	}
+
 	return values
 }
 
 func requireSameJSON(t testing.TB, expected, got string) {
 	t.Helper()
-	require.Equal(t, string(event.Canonical([]byte(expected))), string(event.Canonical([]byte(got))))
+	require.Equal(t, string(event.Canonicalize([]byte(expected))), string(event.Canonicalize([]byte(got))))
 }
 
 // render writes a decoded document as JSON.
@@ -163,7 +169,7 @@ func newTenant(t testing.TB, s *apptest.Service, members ...string) tenant {
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 	_, ingest := newKey(t, s, name, `{"scopes":["ingest"]}`)
 	_, read := newKey(t, s, name, `{"scopes":["read"]}`)
-	return tenant{Name: name, Ingest: s.As(ingest), Read: s.As(read)}
+	return tenant{Name: name, Ingest: s.WithKey(ingest), Read: s.WithKey(read)}
 }
 
 // newKey makes a key and returns its id and its text.

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestRequestIDs(t *testing.T) {
@@ -25,19 +25,22 @@ func TestRequestIDs(t *testing.T) {
 		require.Equal(t, id, requireProblem(t, answer, http.StatusNotFound, "not_found")["request_id"])
 		require.Equal(t, id, s.Do(t, http.MethodGet, "/v1/limits", "", "X-Request-Id", id).Header.Get("X-Request-Id"))
 	}
+
 	for _, id := range []string{"", " ", "a b", strings.Repeat("x", 129), `"}`, "é", "\xff", "a\tb", "<script>", "%0a", "a;b", "\x1b[31m"} {
 		answer, err := s.Try(t.Context(), http.MethodGet, "/v1/events/x", nil, "X-Request-Id", id)
 		if err != nil || answer.Status == http.StatusBadRequest {
-			continue // no header that one can send, or receive
+			continue // no header that can be sent, or received
 		}
+
 		made := at[string](t, requireProblem(t, answer, http.StatusNotFound, "not_found"), "request_id")
 		require.Equal(t, uuid.Version(7), uuid.MustParse(made).Version(), "%q", id)
 	}
+
 	require.Equal(t, "nosniff", s.Do(t, http.MethodGet, "/v1/limits", "").Header.Get("X-Content-Type-Options"))
 }
 
-// TestHostileText puts hostile text into every place of every route: it may be
-// refused, and must never be an error of the service.
+// TestHostileText puts hostile text into every place of every route: it may be rejected, and
+// must never be an error of the service.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -56,6 +59,7 @@ func TestHostileText(t *testing.T) {
 				for _, name := range append([]string{"cursor", text}, route.Query...) {
 					paths = append(paths, sane+"?"+url.QueryEscape(name)+"="+url.QueryEscape(text))
 				}
+
 				for _, path := range paths {
 					answer := s.Do(t, route.Method, path, body(route.Method))
 					require.Less(t, answer.Status, 500, "%.200s: %s", path, answer.Body)
@@ -63,7 +67,7 @@ func TestHostileText(t *testing.T) {
 					if answer.Status >= 400 {
 						code := at[string](t, answer.JSON(t), "code")
 						requireProblem(t, answer, answer.Status, code)
-						require.Less(t, len(answer.Body), 4096, "what was sent is not sent back at length")
+						require.Less(t, len(answer.Body), 4096, "the sent text is not sent back at length")
 					}
 				}
 			}
@@ -71,7 +75,7 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestSmuggling sends what a proxy and a server might read in two ways.
+// TestSmuggling sends requests that a proxy and a server might read in two ways.
 func TestSmuggling(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -103,16 +107,18 @@ func TestSmuggling(t *testing.T) {
 			conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 			require.NoError(t, err)
 			defer conn.Close() //nolint:errcheck // the test is done with it
+
 			_, err = io.WriteString(conn, request)
 			require.NoError(t, err)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			require.NoError(t, err)
 			defer response.Body.Close() //nolint:errcheck // it was read
+
 			text, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 			require.True(t, response.Close)
 			problem := (&apptest.Answer{Body: text}).JSON(t)
-			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, refused(name), at[string](t, problem, "code"))
+			requireProblem(t, &apptest.Answer{Status: response.StatusCode, Header: response.Header, Body: text}, expectedRejection(name), at[string](t, problem, "code"))
 			require.NotEmpty(t, response.Header.Get("Date"))
 			require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
 			_, err = conn.Read(make([]byte, 1))
@@ -121,8 +127,8 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// refused is the status of what TestSmuggling sends.
-func refused(name string) int {
+// expectedRejection is the status for a request of TestSmuggling.
+func expectedRejection(name string) int {
 	switch name {
 	case "another encoding":
 		return http.StatusNotImplemented
@@ -133,11 +139,12 @@ func refused(name string) int {
 	case "headers too large", "headers too many":
 		return http.StatusRequestHeaderFieldsTooLarge
 	}
+
 	return http.StatusBadRequest
 }
 
-// What is refused below the handlers is refused in its turn: the requests before it on the
-// same connection get their answers, in their order, and those behind it get none.
+// A request that is rejected below the handlers is rejected in its turn: earlier requests on the
+// same connection get their responses, in their order, and later ones get none.
 func TestRefusalsComeInTheirTurn(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -156,29 +163,32 @@ func TestRefusalsComeInTheirTurn(t *testing.T) {
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 				break
 			}
+
 			_, err = io.Copy(io.Discard, response.Body)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
 			statuses = append(statuses, response.StatusCode)
 		}
+
 		require.Equal(t, []int{201, 201, 400}, statuses)
 	}
-	require.InDelta(t, 20, s.Scrape(t).Value("theeye_http_problems_total", "code", "invalid_header"), 0)
+
+	require.InDelta(t, 20, s.Scrape(t).SumSeries("theeye_http_problems_total", "code", "invalid_header"), 0)
 }
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	// One of each status that a client can bring about: requireProblem checks the rest.
-	path, _ := stored(t, s, newEvent(t, newID()))
+	// One of each status that a client can cause: requireProblem checks the rest.
+	path, _ := postStored(t, s, newEvent(t, newID()))
 	for _, c := range []struct {
 		answer *apptest.Answer
 		status int
 		code   string
 	}{
 		{s.Do(t, http.MethodPost, "/v1/events", `{}`), 400, "invalid_event"},
-		{s.As("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
-		{s.As(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
+		{s.WithKey("").Do(t, http.MethodPost, "/v1/events", `{}`), 401, "unauthorized"},
+		{s.WithKey(s.Read).Do(t, http.MethodPost, "/v1/events", `{}`), 403, "forbidden"},
 		{s.Do(t, http.MethodGet, "/nothing", ""), 404, "not_found"},
 		{s.Do(t, http.MethodPut, "/v1/events", ""), 405, "method_not_allowed"},
 		{s.Do(t, http.MethodGet, "/v1/events", "", "Accept", "image/png"), 406, "not_acceptable"},

@@ -8,33 +8,33 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// side is one of the two applications, with a secret in all that it sent.
+// side is one of the two applications, with a secret in everything that it sent.
 type side struct {
 	tenant
 
 	secret string
 }
 
-// aim is a request about what belongs to one side.
+// aim is a request for the data of one side.
 type aim struct {
 	path, body string
 }
 
-// isolation says of a route how to ask it for what belongs to a side, and what a key
-// gets that is bound to the other one. Who may use the route at all is in expectations.
+// isolation says how to ask a route for the data of a side, and what a key of the other side
+// gets. The scopes that may use the route are in accessMatrix.
 type isolation struct {
 	ask func(t testing.TB, s *apptest.Service, of side) aim
-	// hidden is the status for a key of the other side; 0: it gets an answer in which
-	// nothing of this side stands.
+	// hidden is the status for a key of the other side; 0 means a response without any data of
+	// this side.
 	hidden int
 }
 
-// session makes a session of a side with an event and an error; the ids are returned.
-func (of side) session(t testing.TB) (session, event, refused string) {
+// session makes a session of a side with an event and an error, and returns their ids.
+func (of side) session(t testing.TB) (session, event, rejected string) {
 	t.Helper()
 	session = newID()
 	event = at[string](t, mustPost(t, of.Ingest, newEvent(t, session, "data", map[string]any{"x": of.secret})), "event_id")
@@ -42,11 +42,11 @@ func (of side) session(t testing.TB) (session, event, refused string) {
 	return session, event, at[string](t, answer.JSON(t), "error_id")
 }
 
-// isolations has a line for each route that needs a key. A route without one fails
-// the test: who adds a route has to say here what it keeps apart.
-func isolations() map[string]isolation {
+// isolationMatrix has a line for each route that needs a key. A route without a line fails the
+// test: a new route needs a line on what it separates.
+func isolationMatrix() map[string]isolation {
 	const none = http.StatusNotFound
-	everybody := func(path, body string) isolation { // it is about nobody's things
+	everybody := func(path, body string) isolation { // it concerns no application's data
 		return isolation{func(testing.TB, *apptest.Service, side) aim { return aim{path, body} }, 0}
 	}
 	lists := func(path string) isolation {
@@ -102,7 +102,7 @@ func isolations() map[string]isolation {
 		}, 0},
 		"GET /v1/erasures/{id}": {func(t testing.TB, s *apptest.Service, _ side) aim {
 			t.Helper()
-			return aim{"/v1/erasures/" + erased(t, s, `{"session_ids":["`+newID()+`"]}`), ""}
+			return aim{"/v1/erasures/" + eraseAndWait(t, s, `{"session_ids":["`+newID()+`"]}`), ""}
 		}, 0},
 		"GET /v1/subjects": {func(t testing.TB, _ *apptest.Service, of side) aim {
 			t.Helper()
@@ -112,8 +112,8 @@ func isolations() map[string]isolation {
 		"GET /v1/errors": lists("/v1/errors?limit=1000"),
 		"GET /v1/errors/{id}": {func(t testing.TB, _ *apptest.Service, of side) aim {
 			t.Helper()
-			_, _, refused := of.session(t)
-			return aim{"/v1/errors/" + refused, ""}
+			_, _, rejected := of.session(t)
+			return aim{"/v1/errors/" + rejected, ""}
 		}, none},
 		"GET /v1/errors/stats":    lists("/v1/errors/stats?group_by=code,application,category,name"),
 		"GET /v1/errors/groups":   lists("/v1/errors/groups?limit=1000"),
@@ -132,7 +132,7 @@ func isolations() map[string]isolation {
 			id, _ := newKey(t, s, of.Name, `{"scopes":["read"]}`)
 			return aim{"/v1/applications/" + of.Name + "/keys/" + id, ""}
 		}, none},
-		// Event types are the organisation's.
+		// Event types belong to the organisation.
 		"GET /v1/event-types":                            everybody("/v1/event-types", ""),
 		"GET /v1/event-types/{category}/{name}":          ofType("", ""),
 		"GET /v1/event-types/{category}/{name}/versions": ofType("/versions", ""),
@@ -143,12 +143,12 @@ func isolations() map[string]isolation {
 	}
 }
 
-// caller is a key of the one side.
+// caller is a key of one side.
 type caller struct {
 	name string
 	key  *apptest.Client
 	may  func(who) bool
-	// all tells that it reads what every application sent.
+	// all means that the key reads the events of every application.
 	all bool
 }
 
@@ -156,11 +156,13 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 	t.Helper()
 	key := func(spec string) *apptest.Client {
 		_, text := newKey(t, s, of.Name, spec)
-		return s.As(text)
+		return s.WithKey(text)
 	}
-	ingest, read, admin := func(w who) bool { return w.ingest }, func(w who) bool { return w.read }, func(w who) bool { return w.admin }
+	ingest := func(w who) bool { return w.ingest }
+	read := func(w who) bool { return w.read }
+	admin := func(w who) bool { return w.admin }
 	return []caller{
-		{"nobody", s.As(""), nil, false},
+		{"nobody", s.WithKey(""), nil, false},
 		{"ingest", key(`{"scopes":["ingest"]}`), ingest, false},
 		{"ingest, organisation-wide", key(`{"scopes":["ingest"],"organisation_wide":true}`), ingest, false},
 		{"read", key(`{"scopes":["read"]}`), read, false},
@@ -170,22 +172,23 @@ func callers(t testing.TB, s *apptest.Service, of side) []caller {
 	}
 }
 
-// TestIsolationMatrix asks every route by every method, with keys of every scope, for
-// what belongs to the key's application and for what belongs to another one.
+// TestIsolationMatrix calls every route by every method, with keys of every scope, for the data
+// of the key's application and of another one.
 func TestIsolationMatrix(t *testing.T) {
 	t.Parallel()
-	rules, known := isolations(), expectations()
+	rules, known := isolationMatrix(), accessMatrix()
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
 		if slices.Contains(open(), name) {
 			continue
 		}
+
 		rule, found := rules[name]
-		require.True(t, found, "%s: say in isolations what it keeps apart", name)
+		require.True(t, found, "%s: add a line on what it separates to isolationMatrix", name)
 		delete(rules, name)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := apptest.Start(t, nil) // what one route changes is no matter for the others
+			s := apptest.Start(t, nil) // changes by one route do not matter for the others
 			own := side{newTenant(t, s), "secret-of-one"}
 			other := side{newTenant(t, s), "secret-of-another"}
 			own.session(t)
@@ -195,7 +198,7 @@ func TestIsolationMatrix(t *testing.T) {
 				for _, target := range []side{own, other} {
 					what := c.name + " asks for what belongs to " + target.Name
 					asked := rule.ask(t, s, target)
-					before := contents(t, pool)
+					before := tableDigests(t, pool)
 					answer := c.key.Do(t, route.Method, asked.path, asked.body)
 					text := string(answer.Body)
 					sees := c.all || target.Name == own.Name
@@ -209,10 +212,12 @@ func TestIsolationMatrix(t *testing.T) {
 					default:
 						require.Less(t, answer.Status, 300, "%s: %s", what, text)
 					}
+
 					if answer.Status >= 400 {
-						require.Equal(t, before, contents(t, pool), "%s: it was refused and changed something", what)
+						require.Equal(t, before, tableDigests(t, pool), "%s: it was rejected and changed something", what)
 						require.NotContains(t, text, own.secret, what)
 					}
+
 					if !c.all || answer.Status >= 400 {
 						for _, secret := range []string{other.secret, other.Name} {
 							require.NotContains(t, strings.ReplaceAll(text, asked.path, ""), secret, what)
@@ -222,5 +227,6 @@ func TestIsolationMatrix(t *testing.T) {
 			}
 		})
 	}
+
 	require.Empty(t, rules, "a rule without a route")
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestIsolation(t *testing.T) {
@@ -23,7 +23,9 @@ func TestIsolation(t *testing.T) {
 	refuse := func(from tenant) string {
 		return at[string](t, from.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, private, "x", 1)).JSON(t), "error_id")
 	}
-	mine, theirs, hidden := post(own, shared, "mine"), post(other, shared, "secret"), post(other, private, "secret")
+	mine := post(own, shared, "mine")
+	theirs := post(other, shared, "secret")
+	hidden := post(other, private, "secret")
 	myError, theirError := refuse(own), refuse(other)
 	query := "?application=" + other.Name
 
@@ -40,13 +42,14 @@ func TestIsolation(t *testing.T) {
 				require.NotContains(t, string(streamed.Body), other.Name, path)
 			}
 		}
+
 		require.Equal(t, []string{myError}, column(t, mustGet(t, own.Read, "/v1/errors")["errors"], "error_id"))
 		require.Equal(t, []string{shared}, column(t, mustGet(t, own.Read, "/v1/sessions")["sessions"], "session_id"))
 		mustGet(t, own.Read, "/v1/sessions/"+shared)
 		mustGet(t, own.Read, "/v1/events/"+mine)
 		mustGet(t, own.Read, "/v1/events/"+mine+"/trace")
 		mustGet(t, own.Read, "/v1/errors/"+myError)
-		// What is another's is not told apart from what is not there.
+		// Resources of another application look like missing ones.
 		for _, path := range []string{
 			"/v1/events/" + theirs, "/v1/events/" + theirs + "/trace", "/v1/events/" + hidden, "/events/" + hidden + "/", "/v1/sessions/" + private,
 			"/v1/sessions/" + private + "/events", "/v1/errors/" + theirError,
@@ -58,8 +61,10 @@ func TestIsolation(t *testing.T) {
 				delete(found, id)
 				delete(absent, id)
 			}
+
 			require.Equal(t, absent, found, path)
 		}
+
 		for _, path := range []string{"/v1/events", "/v1/sessions", "/v1/errors", "/v1/sessions/" + shared + "/events"} {
 			problem := requireProblem(t, own.Read.Do(t, http.MethodGet, path+query, ""), http.StatusBadRequest, "forbidden")
 			require.Equal(t, []string{"?application forbidden"}, reasons(t, problem))
@@ -68,7 +73,7 @@ func TestIsolation(t *testing.T) {
 	t.Run("a key of the whole organisation", func(t *testing.T) {
 		t.Parallel()
 		_, text := newKey(t, s, own.Name, `{"scopes":["read"],"organisation_wide":true}`)
-		for _, reader := range []*apptest.Client{s.As(text), s.As(s.ReadAll), s.Client} {
+		for _, reader := range []*apptest.Client{s.WithKey(text), s.WithKey(s.ReadAll), s.Client} {
 			require.Equal(t, []string{theirs, hidden}, column(t, mustGet(t, reader, "/v1/events"+query)["events"], "event_id"))
 			require.Equal(t, []string{mine, theirs}, column(t, mustGet(t, reader, "/v1/sessions/"+shared+"/events")["events"], "event_id"))
 			require.Equal(t, []string{theirError}, column(t, mustGet(t, reader, "/v1/errors"+query)["errors"], "error_id"))
@@ -90,7 +95,7 @@ func TestCORS(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	preflight := func(origin string) *apptest.Answer {
-		return s.As("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", origin,
+		return s.WithKey("").Do(t, http.MethodOptions, "/v1/events", "", "Origin", origin,
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type")
 	}
 	require.Empty(t, preflight("https://shop.example").Header.Get("Access-Control-Allow-Origin"))
@@ -105,11 +110,13 @@ func TestCORS(t *testing.T) {
 		require.Equal(t, "Origin", answer.Header.Get("Vary"))
 		require.Empty(t, answer.Header.Get("Access-Control-Allow-Credentials"))
 	}
+
 	for _, origin := range []string{"https://evil.example", "null", "https://shop.example.evil.example", "http://shop.example", "https://shop.example:444"} {
 		answer := preflight(origin)
 		require.Equal(t, http.StatusNoContent, answer.Status)
 		require.Empty(t, answer.Header.Get("Access-Control-Allow-Origin"), origin)
 	}
+
 	send := func(c *apptest.Client, origin, body string) *apptest.Answer {
 		return c.Do(t, http.MethodPost, "/v1/events", body, "Origin", origin)
 	}
@@ -119,10 +126,11 @@ func TestCORS(t *testing.T) {
 		require.Equal(t, "https://shop.example", answer.Header.Get("Access-Control-Allow-Origin"))
 		require.Contains(t, answer.Header.Get("Access-Control-Expose-Headers"), "Location")
 		require.Equal(t, "Origin", answer.Header.Get("Vary"))
-		// The origins of one application are not those of another.
+		// The origins of one application do not apply to another.
 		require.Empty(t, send(web.Ingest, "https://evil.example", body).Header.Get("Access-Control-Allow-Origin"))
 		require.Empty(t, send(none.Ingest, "https://shop.example", body).Header.Get("Access-Control-Allow-Origin"))
 	}
+
 	newTenant(t, s, `"allowed_origins":["*"]`)
 	require.Equal(t, "https://anyone.example", preflight("https://anyone.example").Header.Get("Access-Control-Allow-Origin"))
 }
@@ -132,13 +140,13 @@ func TestRateLimit(t *testing.T) {
 	s := apptest.Start(t, nil)
 	limited, free := newTenant(t, s, `"rate_limit":1`), newTenant(t, s)
 	session := newID()
-	// A batch passes when nothing was sent before, and leaves a debt of 500 seconds.
+	// A batch passes if nothing was sent before, and leaves a debt of 500 seconds.
 	events := batchOf(strings.Repeat(newEvent(t, session)+",", 499) + newEvent(t, session))
 	mustPost(t, limited.Ingest, events)
 	for _, body := range []string{newEvent(t, session), events, `{}`} {
 		answer := limited.Ingest.Do(t, http.MethodPost, "/v1/events", body)
 		problem := requireProblem(t, answer, http.StatusTooManyRequests, "rate_limited")
-		require.NotContains(t, problem, "error_id", "it is no refusal of the event")
+		require.NotContains(t, problem, "error_id", "the event is not recorded as rejected")
 		seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.Positive(t, seconds)
@@ -146,6 +154,7 @@ func TestRateLimit(t *testing.T) {
 		require.Equal(t, `"events";q=1;w=1`, answer.Header.Get("RateLimit-Policy"))
 		require.Equal(t, fmt.Sprintf(`"events";r=0;t=%d`, seconds), answer.Header.Get("RateLimit"))
 	}
+
 	require.Equal(t, number(500), mustGet(t, s.Client, "/v1/sessions/"+session)["event_count"])
 	require.Equal(t, http.StatusOK, limited.Ingest.Do(t, http.MethodPost, "/v1/validate", newEvent(t, session)).Status)
 	mustPost(t, free.Ingest, newEvent(t, session))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // modelled is an event as the tests know it.
@@ -20,7 +20,7 @@ type modelled struct {
 	sequence                                            int
 }
 
-// model is what a service should hold, and the tests' own way to ask it.
+// model is the expected content of a service, with a query of its own.
 type model struct {
 	service  *apptest.Service
 	tenants  []tenant
@@ -43,6 +43,7 @@ func newModel(t testing.TB) *model {
 			}
 		})
 	}
+
 	return m
 }
 
@@ -58,15 +59,17 @@ func (m *model) add(t testing.TB, count int, make func(i int) modelled) {
 		batch = append(batch, e)
 		sent = append(sent, newEvent(t, e.session, "event_id", e.id, "category", e.category, "name", e.name, "timestamp", e.timestamp))
 	}
+
 	results := at[[]any](t, mustPost(t, from.Ingest, batchOf(sent...)), "results")
 	for i, result := range results {
 		_, err := fmt.Sscan(fmt.Sprint(at[any](t, result, "sequence")), &batch[i].sequence)
 		require.NoError(t, err)
 	}
+
 	m.events = append(m.events, batch...)
 }
 
-// ask is the answer that the contract wants, as ids.
+// ask returns the response that the contract requires, as ids.
 func (m *model) ask(query url.Values, ascending bool) []string {
 	found := []modelled{}
 	for _, e := range m.events {
@@ -74,26 +77,30 @@ func (m *model) ask(query url.Values, ascending bool) []string {
 		for name, value := range map[string]string{"session_id": e.session, "category": e.category, "name": e.name, "application": e.application} {
 			matches = matches && (!query.Has(name) || query.Get(name) == value)
 		}
+
 		matches = matches && (!query.Has("from") || e.timestamp >= query.Get("from")) && (!query.Has("to") || e.timestamp < query.Get("to"))
 		if matches {
 			found = append(found, e)
 		}
 	}
+
 	slices.SortFunc(found, func(a, b modelled) int {
 		order := strings.Compare(fmt.Sprintf("%s %06d %s", a.timestamp, a.sequence, a.id), fmt.Sprintf("%s %06d %s", b.timestamp, b.sequence, b.id))
 		if ascending {
 			return order
 		}
+
 		return -order
 	})
 	ids := []string{}
 	for _, e := range found {
 		ids = append(ids, e.id)
 	}
+
 	return ids
 }
 
-// pages reads a whole list page by page, as the Link header has it.
+// pages reads a complete list page by page, by the Link header.
 func pages(t testing.TB, c *apptest.Client, path, list string) (ids []string, count int) {
 	t.Helper()
 	ids = []string{}
@@ -104,6 +111,7 @@ func pages(t testing.TB, c *apptest.Client, path, list string) (ids []string, co
 		path = nextLink(t, answer)
 		count++
 	}
+
 	return ids, count
 }
 
@@ -112,7 +120,7 @@ func TestEventsAreFiltered(t *testing.T) {
 	m := newModel(t)
 	filters := url.Values{
 		"session_id": {m.sessions[1]}, "category": {"formé"}, "name": {"a&b=c"}, "application": {m.tenants[1].Name},
-		// Both lie on events: from takes its own, to does not.
+		// Both bounds are times of events: from includes its event, to does not.
 		"from": {"2021-01-01T09:02:00.000000Z"}, "to": {"2021-02-01T09:05:00.000000Z"},
 	}
 	names := slices.Sorted(maps.Keys(filters))
@@ -124,6 +132,7 @@ func TestEventsAreFiltered(t *testing.T) {
 				query[name] = filters[name]
 			}
 		}
+
 		for _, order := range []string{"", "asc", "desc"} {
 			ascending := order == "asc" || (order == "" && query.Has("session_id"))
 			want := m.ask(query, ascending)
@@ -131,18 +140,21 @@ func TestEventsAreFiltered(t *testing.T) {
 			if order != "" {
 				asked.Set("order", order)
 			}
+
 			asked.Set("limit", "1000")
 			require.Equal(t, want, column(t, mustGet(t, m.service.Client, "/v1/events?"+asked.Encode())["events"], "event_id"), asked.Encode())
 			seen += len(want)
 			if set%3 != 0 {
 				continue
 			}
+
 			asked.Set("limit", "7")
 			got, count := pages(t, m.service.Client, "/v1/events?"+asked.Encode(), "events")
 			require.Equal(t, want, got, asked.Encode())
 			require.Equal(t, max(1, (len(want)+6)/7), count, "no page is empty or short")
 		}
 	}
+
 	require.Greater(t, seen, 1000)
 
 	t.Run("a session's timeline", func(t *testing.T) {
@@ -166,8 +178,10 @@ func TestEventsAreFiltered(t *testing.T) {
 			if strings.Contains(from, "999") {
 				from = "2021-02-01T09:04:59.999999Z"
 			}
+
 			require.Equal(t, want, column(t, mustGet(t, m.service.Client, "/v1/events?limit=1000&from="+from)["events"], "event_id"), from)
 		}
+
 		require.Equal(t, m.ask(url.Values{"from": {"2021-02"}}, false),
 			column(t, mustGet(t, m.service.Client, "/v1/events?limit=1000&from=2021-02-01")["events"], "event_id"))
 		require.Empty(t, mustGet(t, m.service.Client, "/v1/events?to=0001-01-01")["events"])
@@ -182,8 +196,8 @@ func TestEventsAreFiltered(t *testing.T) {
 	})
 }
 
-// testPagesUnderWrites stores events in front of, behind and at the place that was
-// read, between any two pages: none that was there is missed or seen twice.
+// testPagesUnderWrites stores events before, after and at the position of the cursor between any
+// two pages: no earlier event is missed or seen twice.
 func testPagesUnderWrites(t *testing.T) {
 	t.Helper()
 	m := newModel(t)
@@ -202,15 +216,18 @@ func testPagesUnderWrites(t *testing.T) {
 					return modelled{session: m.sessions[0], category: "late", name: "late", timestamp: at}
 				})
 			}
+
 			if len(got) > 500 {
-				break // those stored behind what was read keep coming
+				break // events stored after the cursor keep coming
 			}
 		}
+
 		counts := map[string]int{}
 		for _, id := range got {
 			counts[id]++
 			require.Equal(t, 1, counts[id], "seen twice")
 		}
+
 		for _, id := range before {
 			require.Equal(t, 1, counts[id], "missed")
 		}
@@ -221,7 +238,7 @@ func TestCursors(t *testing.T) {
 	t.Parallel()
 	m := newModel(t)
 	s := m.service
-	s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", `[{},{}]`)
+	s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `[{},{}]`)
 	cursors := map[string]string{}
 	for _, path := range []string{"/v1/events?limit=1", "/v1/sessions?limit=1", "/v1/errors?limit=1"} {
 		cursor := at[string](t, mustGet(t, s.Client, path), "next_cursor")
@@ -233,13 +250,16 @@ func TestCursors(t *testing.T) {
 			if cursor[i] == 'A' {
 				other = "B"
 			}
+
 			altered := cursor[:i] + other + cursor[i+1:]
 			requireProblem(t, s.Do(t, http.MethodGet, path+"&cursor="+altered, ""), http.StatusBadRequest, "invalid_cursor")
 		}
+
 		for _, altered := range []string{cursor[1:], cursor[:len(cursor)-1], cursor + "A", cursor + "=", cursor + cursor, "x", "%20", "%E2%82%AC", strings.Repeat("A", 10_000)} {
 			requireProblem(t, s.Do(t, http.MethodGet, path+"&cursor="+altered, ""), http.StatusBadRequest, "invalid_cursor")
 		}
 	}
+
 	for path := range cursors {
 		for other, cursor := range cursors {
 			if path != other {
@@ -247,16 +267,18 @@ func TestCursors(t *testing.T) {
 			}
 		}
 	}
+
 	page := "/v1/events?cursor=" + cursors["/v1/events?limit=1"]
 	for _, filter := range []string{
 		"order=asc", "category=page", "name=view", "application=" + m.tenants[0].Name, "session_id=" + m.sessions[0], "from=2021-01-01", "to=2022-01-01",
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, page+"&"+filter, ""), http.StatusBadRequest, "invalid_cursor")
 	}
-	// The size of a page is no filter, nor is the default order when it is named.
+
+	// The size of a page does not filter, nor does the default order when it is named.
 	require.Len(t, mustGet(t, s.Client, page+"&limit=1000&order=desc")["events"], len(m.events)-1)
 	answer := s.Do(t, http.MethodGet, page, "", "Accept", lineType)
-	require.Equal(t, len(m.events)-1, strings.Count(string(answer.Body), "\n"), "a stream goes on from a cursor")
+	require.Equal(t, len(m.events)-1, strings.Count(string(answer.Body), "\n"), "a stream continues from a cursor")
 }
 
 func manyParameters(n int) string {
@@ -264,6 +286,7 @@ func manyParameters(n int) string {
 	for i := range names {
 		names[i] = fmt.Sprintf("x%d=1", i)
 	}
+
 	return strings.Join(names, "&")
 }
 
@@ -271,7 +294,7 @@ func TestListParameters(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	mustPost(t, s.As(s.Ingest), newEvent(t, session, "category", "ab"))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, session, "category", "ab"))
 	lists := map[string][]string{
 		"/v1/events":                          {"session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor"},
 		"/events/":                            {"session_id", "category", "name", "application", "from", "to", "order", "limit", "cursor"},
@@ -298,10 +321,12 @@ func TestListParameters(t *testing.T) {
 			for _, value := range []string{"%00", "a%00b", "%ff", "ab%ff", "%c0%af", "%ed%a0%80"} {
 				refused(name+"="+value, "invalid_parameter", "?"+name+" invalid_parameter")
 			}
+
 			for _, value := range wrong[name] {
 				refused(name+"="+url.QueryEscape(strings.ReplaceAll(value, "%20", " ")), "invalid_parameter", "?"+name+" invalid_parameter")
 			}
 		}
+
 		refused("limit=1&limit=1", "invalid_parameter", "?limit invalid_parameter")
 		refused("foo=1", "unknown_parameter", "?foo unknown_parameter")
 		refused("Limit=1", "unknown_parameter", "?Limit unknown_parameter")

@@ -11,21 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// who may use a route, by the scope of the key.
+// who says which scopes may use a route.
 type who struct {
 	ingest, read, admin bool
-	// status is what one gets who may: the body is {} and nothing is found.
+	// status is the status for a key that may use the route: the body is {} and nothing is
+	// found.
 	status int
 }
 
-// expectations has a line for each route. A route without one fails the test: who
-// adds a route has to say here who may use it.
-func expectations() map[string]who {
-	const ok, bad, none = http.StatusOK, http.StatusBadRequest, http.StatusNotFound
+// accessMatrix has a line for each route. A route without a line fails the test: a new route
+// needs a line on the scopes that may use it.
+func accessMatrix() map[string]who {
+	const (
+		ok   = http.StatusOK
+		bad  = http.StatusBadRequest
+		none = http.StatusNotFound
+	)
 	senders := func(status int) who { return who{ingest: true, admin: true, status: status} }
 	readers := func(status int) who { return who{read: true, admin: true, status: status} }
 	administrators := func(status int) who { return who{admin: true, status: status} }
@@ -70,7 +75,7 @@ func expectations() map[string]who {
 	}
 }
 
-// open are the routes that need no key.
+// open returns the routes that need no key.
 func open() []string { return []string{"GET /v1/limits", "GET /v1/openapi.json"} }
 
 func TestScopesByRoute(t *testing.T) {
@@ -87,8 +92,9 @@ func TestScopesByRoute(t *testing.T) {
 	if mistyped == s.Admin {
 		mistyped = s.Admin[:20] + "y" + s.Admin[21:]
 	}
+
 	basic := base64.StdEncoding.EncodeToString([]byte(s.Admin + ":"))
-	// None of these is let in anywhere.
+	// None of these keys is accepted anywhere.
 	strangers := map[string]string{
 		"no key": "", "garbage": "Bearer garbage", "well-formed": "Bearer " + made, "mistyped": "Bearer " + mistyped,
 		"revoked": "Bearer " + revoked, "disabled": "Bearer " + disabled, "basic": "Basic " + basic, "no scheme": s.Admin,
@@ -97,24 +103,26 @@ func TestScopesByRoute(t *testing.T) {
 	}
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
-		expected, known := expectations()[name]
+		expected, known := accessMatrix()[name]
 		isOpen := slices.Contains(open(), name)
-		require.NotEqual(t, known, isOpen, "%s: say in expectations who may use it, or that it is open", name)
+		require.NotEqual(t, known, isOpen, "%s: add the scopes that may use it to accessMatrix, or the route to open", name)
 		for _, alias := range route.Paths {
 			path := strings.NewReplacer(":id", newID(), ":category", newID(), ":name", "nobody").Replace(alias)
 			t.Run(route.Method+" "+alias, func(t *testing.T) {
 				t.Parallel()
 				for kind, header := range strangers {
-					answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", header)
+					answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", header)
 					if isOpen {
 						require.Equal(t, http.StatusOK, answer.Status, kind)
 						continue
 					}
+
 					requireProblem(t, answer, http.StatusUnauthorized, "unauthorized")
 					require.True(t, strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), `Bearer realm="the-eye"`), kind)
 				}
+
 				for key, may := range map[string]bool{s.Ingest: expected.ingest, s.Read: expected.read, s.ReadAll: expected.read, s.Admin: expected.admin} {
-					answer := s.As(key).Do(t, route.Method, path, body(route.Method))
+					answer := s.WithKey(key).Do(t, route.Method, path, body(route.Method))
 					switch {
 					case isOpen:
 						require.Equal(t, http.StatusOK, answer.Status)
@@ -125,24 +133,29 @@ func TestScopesByRoute(t *testing.T) {
 						require.Empty(t, answer.Header.Get("WWW-Authenticate"))
 					}
 				}
-				// The scheme's name is not case-sensitive, and a key is a key of any length of space.
-				answer := s.As("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
+
+				// The name of the scheme is not case-sensitive, and any number of spaces may
+				// precede the key.
+				answer := s.WithKey("").Do(t, route.Method, path, body(route.Method), "Authorization", "bEARER   "+s.Admin)
 				require.NotEqual(t, http.StatusUnauthorized, answer.Status)
 				if expected.status == http.StatusNotFound && len(route.Query) > 0 {
-					return // it has to be found before its parameters are looked at
+					return // the resource has to be found before its parameters are checked
 				}
-				// What a route does not understand is not passed over.
+
+				// A parameter that the route does not know is not ignored.
 				requireProblem(t, s.Do(t, route.Method, path+"?dry_run=true", body(route.Method)), http.StatusBadRequest, "unknown_parameter")
 			})
 		}
 	}
-	require.Len(t, httpapi.Routes(), len(expectations())+len(open()), "an expectation without a route")
+
+	require.Len(t, httpapi.Routes(), len(accessMatrix())+len(open()), "an expectation without a route")
 }
 
 func body(method string) string {
 	if method == http.MethodGet || method == http.MethodDelete {
 		return ""
 	}
+
 	return "{}"
 }
 
@@ -155,6 +168,7 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 	} {
 		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
 	}
+
 	for path, allowed := range map[string][]string{
 		"/v1/events":                   {"GET", "HEAD", "POST"},
 		"/events/":                     {"GET", "HEAD", "POST"},
@@ -169,7 +183,8 @@ func TestNoRouteAndNoMethod(t *testing.T) {
 			if slices.Contains(allowed, method) {
 				continue
 			}
-			answer := s.As("").Do(t, method, path, "")
+
+			answer := s.WithKey("").Do(t, method, path, "")
 			problem := requireProblem(t, answer, http.StatusMethodNotAllowed, "method_not_allowed")
 			require.Less(t, len(at[string](t, problem, "detail")), 200)
 			require.ElementsMatch(t, allowed, strings.Split(answer.Header.Get("Allow"), ", "), "%s %s", method, path)

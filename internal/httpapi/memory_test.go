@@ -10,11 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// The bodies that are being read are bounded together, whatever their number. Who finds
-// no room is told to come again, and whatever becomes of a request, its room is free again.
+// The total size of the bodies that are being read is bounded, whatever their number. A request
+// without room is asked to come again, and whatever the outcome of a request, its room is free
+// again.
 func TestBodiesAreBoundedTogether(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{
@@ -32,22 +33,24 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, line, "100 Continue", "its body is being read")
 		}
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 		requireProblem(t, answer, http.StatusServiceUnavailable, "overloaded")
 		require.NotEmpty(t, answer.Header.Get("Retry-After"))
-		require.Empty(t, mustGet(t, s.Client, "/v1/errors?code=overloaded")["errors"], "it is to come again, and no refusal")
+		require.Empty(t, mustGet(t, s.Client, "/v1/errors?code=overloaded")["errors"], "it is to be sent again, and not recorded as rejected")
 		require.NoError(t, first.Close())
 		require.NoError(t, second.Close())
 		require.Eventually(t, func() bool {
-			return s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", full).Status == http.StatusCreated
+			return s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", full).Status == http.StatusCreated
 		}, patience, 10*time.Millisecond)
 	}
+
 	for _, body := range []string{full, `{}` + full[2:], full[:4000] + "}", full, full} {
-		require.NotEqual(t, http.StatusServiceUnavailable, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status)
+		require.NotEqual(t, http.StatusServiceUnavailable, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", body).Status)
 	}
 }
 
-// An application's limit is one on events, however many come in a request.
+// An application's limit concerns events, however many come in a request.
 func TestRateLimitCountsEvents(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -58,6 +61,7 @@ func TestRateLimitCountsEvents(t *testing.T) {
 		for i := range events {
 			events[i] = newEvent(t, session)
 		}
+
 		return limited.Ingest.Do(t, http.MethodPost, "/v1/events", batchOf(strings.Join(events, ",")))
 	}
 	require.Equal(t, http.StatusCreated, post(500).Status)
@@ -65,5 +69,5 @@ func TestRateLimitCountsEvents(t *testing.T) {
 	requireProblem(t, answer, http.StatusTooManyRequests, "rate_limited")
 	wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
 	require.NoError(t, err)
-	require.Greater(t, wait, 100*time.Second, "500 events are a debt of 500 seconds, and one request would be one of none")
+	require.Greater(t, wait, 100*time.Second, "500 events are a debt of 500 seconds, and one request would leave none")
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // Metrics are the instruments of the public port. Nil measures nothing.
@@ -26,7 +27,7 @@ type Metrics struct {
 	senders  optionCache[string, metric.AddOption]
 }
 
-// requestKey is what requests are told apart by. All three have few values.
+// requestKey holds the attributes of request metrics. All three have few values.
 type requestKey struct {
 	method string
 	route  string
@@ -41,78 +42,72 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription("Time from a request's headers to the end of its answer, by method, route and status"),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
 	m.problems, problems = meter.Int64Counter("theeye.http.problems", metric.WithUnit("{problem}"),
-		metric.WithDescription("Problem documents that were sent, by code"))
+		metric.WithDescription("Problem documents sent, by code"))
 	m.limited, limited = meter.Int64Counter("theeye.http.rate_limited.requests", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests beyond the rate limit of their application"))
-	m.requests.make = func(k requestKey) metric.RecordOption {
+	m.requests.newOption = func(k requestKey) metric.RecordOption {
 		return metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("method", k.method), attribute.String("route", k.route), attribute.Int("status", k.status)))
 	}
-	m.codes.make = func(code fault.Code) metric.AddOption {
+	m.codes.newOption = func(code fault.Code) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("code", string(code))))
 	}
-	m.senders.make = func(application string) metric.AddOption {
+	m.senders.newOption = func(application string) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(attribute.String("application", application)))
 	}
 	if err := errors.Join(duration, problems, limited); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return m, nil
 }
 
-// observe makes the memory of bodies a metric.
-func (m *Metrics) observe(b *bodyReader) error {
-	gauge := func(name, about string, read func() int64) error {
-		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit("By"), metric.WithDescription(about),
-			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				o.Observe(read())
-				return nil
-			}))
-		return err //nolint:wrapcheck // wrapped below
-	}
-	err := errors.Join(
-		gauge("theeye.http.body.memory", "Bytes of the bodies that are held at the moment", b.held.Load),
-		gauge("theeye.http.body.memory.limit", "Bytes of bodies that may be held at once", func() int64 { return b.memory }),
-	)
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+// observeBodyMemory registers the metrics of the memory of bodies.
+func (m *Metrics) observeBodyMemory(b *bodyReader) error {
+	set := instrument.NewSet(m.meter)
+
+	set.AddGauge("theeye.http.body.memory", "By",
+		"Bytes of request bodies in memory", b.held.Load)
+	set.AddGauge("theeye.http.body.memory.limit", "By",
+		"Limit of the bytes of request bodies in memory", func() int64 { return b.memory })
+
+	return set.Err()
 }
 
-// answered measures a request, and the problem that it was answered with if it was
-// one. The context links a sampled request to its trace.
-func (m *Metrics) answered(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
+// recordRequest measures a request, and counts the problem with which it was answered, if any.
+// The context links a sampled request to its trace.
+func (m *Metrics) recordRequest(ctx context.Context, k requestKey, seconds float64, problem fault.Code) {
 	if m == nil {
 		return
 	}
+
 	m.duration.Record(ctx, seconds, m.requests.get(k)...)
 	if problem != "" {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
 	}
 }
 
-// refused counts a problem that was told without a handler.
-func (m *Metrics) refused(ctx context.Context, problem fault.Code) {
+// recordProblem counts a problem that was sent without a handler.
+func (m *Metrics) recordProblem(ctx context.Context, problem fault.Code) {
 	if m != nil {
 		m.problems.Add(ctx, 1, m.codes.get(problem)...)
 	}
 }
 
-// rateLimited counts a request that is sent away.
-func (m *Metrics) rateLimited(ctx context.Context, application string) {
+// recordRateLimited counts a request that was rejected by the rate limit.
+func (m *Metrics) recordRateLimited(ctx context.Context, application string) {
 	if m != nil {
 		m.limited.Add(ctx, 1, m.senders.get(application)...)
 	}
 }
 
-// optionCache keeps the options of an instrument by what they stand for: making a set
-// of attributes costs more than measuring with it. Reading takes no lock; the keys
-// have to be few, for every new one copies the map.
+// optionCache caches the options of an instrument by their attributes: making a set of
+// attributes costs more than measuring with it. Reading takes no lock; the keys have to be few,
+// because every new one copies the map.
 type optionCache[K comparable, O any] struct {
-	make   func(K) O
-	known  atomic.Pointer[map[K][]O]
-	adding sync.Mutex
+	newOption func(K) O
+	known     atomic.Pointer[map[K][]O]
+	adding    sync.Mutex
 }
 
 func (c *optionCache[K, O]) get(key K) []O {
@@ -121,16 +116,20 @@ func (c *optionCache[K, O]) get(key K) []O {
 			return options
 		}
 	}
+
 	c.adding.Lock()
 	defer c.adding.Unlock()
+
 	next := map[K][]O{}
 	if known := c.known.Load(); known != nil {
 		if options, found := (*known)[key]; found {
 			return options
 		}
+
 		next = maps.Clone(*known)
 	}
-	next[key] = []O{c.make(key)}
+
+	next[key] = []O{c.newOption(key)}
 	c.known.Store(&next)
 	return next[key]
 }

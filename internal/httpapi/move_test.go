@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// requireSession checks all that is told of a session.
+// requireSession checks all members of a session.
 func requireSession(t testing.TB, s *apptest.Service, id string, count int, started, last any, applications ...string) {
 	t.Helper()
 	session := mustGet(t, s.Client, "/v1/sessions/"+id)
@@ -19,6 +19,7 @@ func requireSession(t testing.TB, s *apptest.Service, id string, count int, star
 	for _, name := range at[[]any](t, session, "applications") {
 		names = append(names, at[string](t, name))
 	}
+
 	require.ElementsMatch(t, applications, names)
 	require.Len(t, session, 5)
 }
@@ -42,29 +43,29 @@ func TestMovedEvents(t *testing.T) {
 		first, second := post(one, from, nine), post(two, from, ten)
 		post(one, to, ten)
 		requireSession(t, s, from, 2, nine, ten, one.Name, two.Name)
-		moved, _ := edit(t, s, http.MethodPatch, second, `{"session_id":"`+to+`"}`)
-		require.Equal(t, number(2), moved["sequence"], "the next number of the session it came to")
+		moved, _ := editEvent(t, s, http.MethodPatch, second, `{"session_id":"`+to+`"}`)
+		require.Equal(t, number(2), moved["sequence"], "the next number of its new session")
 		requireSession(t, s, from, 1, nine, nine, one.Name)
 		requireSession(t, s, to, 2, ten, ten, one.Name, two.Name)
 
-		// To a session that did not exist, out of one that is left empty.
+		// To a new session, out of one that becomes empty.
 		fresh := newID()
-		moved, _ = edit(t, s, http.MethodPut, first, newEvent(t, fresh, "timestamp", march))
+		moved, _ = editEvent(t, s, http.MethodPut, first, newEvent(t, fresh, "timestamp", march))
 		require.Equal(t, number(1), moved["sequence"])
 		requireSession(t, s, fresh, 1, march, march, one.Name)
 		requireSession(t, s, from, 0, nil, nil)
 		require.NotContains(t, column(t, mustGet(t, s.Client, "/v1/sessions")["sessions"], "session_id"), from)
 		require.Empty(t, mustGet(t, s.Client, "/v1/sessions/"+from+"/events")["events"])
 
-		// The numbers that were left stay unused.
-		back, _ := edit(t, s, http.MethodPatch, first, `{"session_id":"`+from+`","timestamp":"`+nine+`"}`)
+		// The numbers that it left stay unused.
+		back, _ := editEvent(t, s, http.MethodPatch, first, `{"session_id":"`+from+`","timestamp":"`+nine+`"}`)
 		require.Equal(t, number(3), back["sequence"])
 		requireSession(t, s, from, 1, nine, nine, one.Name)
 		requireSession(t, s, fresh, 0, nil, nil)
 		mustPost(t, two.Ingest, newEvent(t, from, "timestamp", ten))
 		require.Equal(t, []string{"3", "4"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+from+"/events")["events"], "sequence"))
 
-		// Into an erased session nothing moves.
+		// An event cannot be moved into an erased session.
 		require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+to, "").Status)
 		problem := requireProblem(t, s.Do(t, http.MethodPatch, first, `{"session_id":"`+to+`"}`), http.StatusBadRequest, "session_erased")
 		require.Equal(t, []string{"/session_id session_erased"}, reasons(t, problem))
@@ -73,14 +74,15 @@ func TestMovedEvents(t *testing.T) {
 	t.Run("to another month", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
-		path, _ := stored(t, s, newEvent(t, session, "timestamp", nine))
+		path, _ := postStored(t, s, newEvent(t, session, "timestamp", nine))
 		for _, timestamp := range []string{march, "2019-07-31T23:59:59.999999Z", ten} {
-			changed, _ := edit(t, s, http.MethodPatch, path, `{"timestamp":"`+timestamp+`"}`)
+			changed, _ := editEvent(t, s, http.MethodPatch, path, `{"timestamp":"`+timestamp+`"}`)
 			require.Equal(t, timestamp, changed["timestamp"])
 			require.Equal(t, number(1), changed["sequence"], "it keeps its number")
 			requireSession(t, s, session, 1, timestamp, timestamp, "shop")
 			require.Len(t, mustGet(t, s.Client, "/v1/events?session_id="+session)["events"], 1)
 		}
+
 		var rows int
 		require.NoError(t, s.Database.Pool(t).QueryRow(t.Context(), `select count(*) from event where session_id = $1`, session).Scan(&rows))
 		require.Equal(t, 1, rows)
@@ -88,12 +90,12 @@ func TestMovedEvents(t *testing.T) {
 	t.Run("the span of a session", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
-		early, _ := stored(t, s, newEvent(t, session, "timestamp", nine))
-		late, _ := stored(t, s, newEvent(t, session, "timestamp", march))
+		early, _ := postStored(t, s, newEvent(t, session, "timestamp", nine))
+		late, _ := postStored(t, s, newEvent(t, session, "timestamp", march))
 		requireSession(t, s, session, 2, nine, march, "shop")
-		edit(t, s, http.MethodPatch, late, `{"timestamp":"`+ten+`"}`)
+		editEvent(t, s, http.MethodPatch, late, `{"timestamp":"`+ten+`"}`)
 		requireSession(t, s, session, 2, nine, ten, "shop")
-		edit(t, s, http.MethodPatch, early, `{"timestamp":"`+march+`"}`)
+		editEvent(t, s, http.MethodPatch, early, `{"timestamp":"`+march+`"}`)
 		requireSession(t, s, session, 2, ten, march, "shop")
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, early, "").Status)
 		requireSession(t, s, session, 1, ten, ten, "shop")
@@ -105,20 +107,21 @@ func TestMovedEvents(t *testing.T) {
 func TestRetriesAfterChanges(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	t.Run("of an edited event", func(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
 		original := newEvent(t, session, "event_id", id)
-		path, _ := stored(t, s, original)
-		edit(t, s, http.MethodPatch, path, `{"name":"edited"}`)
-		edit(t, s, http.MethodPatch, path, `{"name":"edited twice","timestamp":"`+march+`","session_id":"`+newID()+`"}`)
+		path, _ := postStored(t, s, original)
+		editEvent(t, s, http.MethodPatch, path, `{"name":"edited"}`)
+		editEvent(t, s, http.MethodPatch, path, `{"name":"edited twice","timestamp":"`+march+`","session_id":"`+newID()+`"}`)
 		edited := mustGet(t, s.Client, path)
 		for _, event := range []string{original, newEvent(t, at[string](t, edited, "session_id"), "event_id", id, "name", "edited twice", "timestamp", march)} {
 			answer := sender.Do(t, http.MethodPost, "/v1/events", event)
 			require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
 			require.Equal(t, edited["sequence"], answer.JSON(t)["sequence"])
 		}
+
 		requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "event_id", id, "name", "other")), http.StatusConflict, "event_id_conflict")
 		require.Equal(t, edited, mustGet(t, s.Client, path), "a retry does not undo an edit")
 	})
@@ -126,7 +129,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
 		original := newEvent(t, session, "event_id", id, "data", map[string]any{"secret": "x"})
-		path, _ := stored(t, s, original)
+		path, _ := postStored(t, s, original)
 		mustPost(t, sender, newEvent(t, session))
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, path, "").Status)
 		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found")
@@ -137,8 +140,9 @@ func TestRetriesAfterChanges(t *testing.T) {
 			problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", event), http.StatusBadRequest, "invalid_event")
 			require.Equal(t, []string{"/event_id event_erased"}, reasons(t, problem))
 			kept := mustGet(t, s.Client, "/v1/errors/"+at[string](t, problem, "error_id"))
-			require.Nil(t, kept["raw"], "what was erased does not come back by this door")
+			require.Nil(t, kept["raw"], "an erased event does not come back in this way")
 		}
+
 		mustPost(t, sender, newEvent(t, session))
 		require.Equal(t, []string{"2", "3"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+session+"/events")["events"], "sequence"))
 	})
@@ -146,7 +150,7 @@ func TestRetriesAfterChanges(t *testing.T) {
 		t.Parallel()
 		session, id := newID(), newID()
 		original := newEvent(t, session, "event_id", id, "data", map[string]any{"secret": "x"})
-		path, _ := stored(t, s, original)
+		path, _ := postStored(t, s, original)
 		mustPost(t, sender, batchOf(newEvent(t, session), newEvent(t, session)))
 		refused := at[string](t, sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "x", 1)).JSON(t), "error_id")
 		require.Equal(t, http.StatusNoContent, s.Do(t, http.MethodDelete, "/v1/events/"+newestOf(t, s, session), "").Status)
@@ -156,12 +160,14 @@ func TestRetriesAfterChanges(t *testing.T) {
 		for _, gone := range []string{path, "/v1/sessions/" + session, "/v1/sessions/" + session + "/events", "/v1/errors/" + refused} {
 			requireProblem(t, s.Do(t, http.MethodGet, gone, ""), http.StatusNotFound, "not_found")
 		}
+
 		for _, list := range []string{"/v1/events?session_id=" + session, "/v1/errors?session_id=" + session} {
 			require.NotContains(t, string(s.Do(t, http.MethodGet, list, "").Body), "category")
 		}
+
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, ""), http.StatusNotFound, "not_found")
 		requireProblem(t, s.Do(t, http.MethodDelete, "/v1/sessions/"+newID(), ""), http.StatusNotFound, "not_found")
-		// A retry, a new event, and one among others, which are not touched by it.
+		// A retry, a new event, and one among others, which are not affected.
 		for _, event := range []string{original, newEvent(t, session), newEvent(t, strings.ToUpper(session))} {
 			problem := requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", event), http.StatusBadRequest, "invalid_event")
 			require.Equal(t, []string{"/session_id session_erased"}, reasons(t, problem))
@@ -169,10 +175,11 @@ func TestRetriesAfterChanges(t *testing.T) {
 			require.Nil(t, kept["raw"])
 			require.Equal(t, session, kept["session_id"])
 		}
+
 		mixed := sender.Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), newEvent(t, session), newEvent(t, newID())))
 		require.Equal(t, http.StatusMultiStatus, mixed.Status)
 		requireCounts(t, mixed.JSON(t), 2, 0, 1, "stored", "rejected", "stored")
-		// Erasing it again takes away what was refused since, and the mark stays.
+		// Erasing it again removes later rejections, and the mark stays.
 		answer = s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "")
 		require.JSONEq(t, `{"session_id":"`+session+`","sessions":0,"events":0,"errors":4}`, string(answer.Body))
 		requireProblem(t, sender.Do(t, http.MethodPost, "/v1/events", original), http.StatusBadRequest, "invalid_event")

@@ -12,5 +12,5 @@ var openapi []byte
 
 // getOpenAPI is GET /v1/openapi.json.
 func (a *api) getOpenAPI(c *gin.Context) {
-	send(c, http.StatusOK, "application/json", openapi)
+	sendBody(c, http.StatusOK, "application/json", openapi)
 }

@@ -17,8 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func openAPI(t testing.TB) map[string]any {
@@ -28,7 +28,7 @@ func openAPI(t testing.TB) map[string]any {
 	return document
 }
 
-// resolve follows a $ref, if that is what a value is.
+// resolve follows a $ref, if the value is one.
 func resolve(t testing.TB, document map[string]any, value any) map[string]any {
 	t.Helper()
 	object := at[map[string]any](t, value)
@@ -36,12 +36,14 @@ func resolve(t testing.TB, document map[string]any, value any) map[string]any {
 	if !ok {
 		return object
 	}
+
 	path, ok := strings.CutPrefix(target, "#/")
 	require.True(t, ok, "%s leads out of the document", target)
 	found := any(document)
 	for step := range strings.SplitSeq(path, "/") {
 		found = at[any](t, found, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
 	}
+
 	return at[map[string]any](t, found)
 }
 
@@ -76,39 +78,44 @@ func TestOpenAPIIsWhole(t *testing.T) {
 			require.True(t, used["#/components/"+kind+"/"+name] || kind == "securitySchemes", "nothing uses %s/%s", kind, name)
 		}
 	}
-	// Objects say which members they have, so that no schema is true of everything.
+
+	// Objects list their members, so that no schema accepts everything.
 	for name, schema := range at[map[string]any](t, document, "components", "schemas") {
 		members, ok := at[map[string]any](t, schema)["required"].([]any)
 		if !ok {
 			continue
 		}
+
 		for _, member := range members {
 			require.Contains(t, at[map[string]any](t, schema, "properties"), member, name)
 		}
 	}
 }
 
-// TestOpenAPIFeedsGenerators holds the document to what generators of clients need: they
-// make a type of each component, whatever its kind, and lose schemas that have no name.
+// TestOpenAPIFeedsGenerators checks the requirements of client generators: they make a type of
+// each component, whatever its kind, and lose schemas without a name.
 func TestOpenAPIFeedsGenerators(t *testing.T) {
 	t.Parallel()
 	document := openAPI(t)
 	kinds := map[string]string{}
 	for kind, group := range at[map[string]any](t, document, "components") {
-		if kind == "securitySchemes" { // they are no types
+		if kind == "securitySchemes" { // they are not types
 			continue
 		}
+
 		for name := range at[map[string]any](t, group) {
 			typed := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 			require.Empty(t, kinds[typed], "%s/%s has the name of another component", kind, name)
 			kinds[typed] = kind
 		}
 	}
+
 	for path, item := range at[map[string]any](t, document, "paths") {
 		for method, operation := range at[map[string]any](t, item) {
 			if requestBody, ok := at[map[string]any](t, operation)["requestBody"]; ok {
 				requireNamed(t, at[any](t, requestBody, "content"), "the body of "+method+" "+path)
 			}
+
 			for status, response := range at[map[string]any](t, operation, "responses") {
 				if content, ok := resolve(t, document, response)["content"]; ok {
 					requireNamed(t, content, "answer "+status+" of "+method+" "+path)
@@ -116,11 +123,13 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 			}
 		}
 	}
+
 	walk(document, func(object map[string]any) { delete(object, "examples") })
 	walk(at[any](t, document, "components", "schemas"), func(schema map[string]any) {
 		if schema["type"] == "object" && schema["properties"] == nil {
-			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "else it is a type without members: %v", schema)
+			require.NotContains(t, []any{nil, false}, schema["additionalProperties"], "otherwise it is a type without members: %v", schema)
 		}
+
 		require.NotContains(t, schema, "uniqueItems", "generators of servers and clients refuse it")
 		if _, ok := schema["enum"]; ok {
 			require.NotEmpty(t, schema["type"], "%v", schema)
@@ -128,7 +137,7 @@ func TestOpenAPIFeedsGenerators(t *testing.T) {
 	})
 }
 
-// requireNamed holds that the schemas of bodies are components, but for those that are text.
+// requireNamed requires that the schemas of bodies are components, except for text.
 func requireNamed(t testing.TB, content any, what string) {
 	t.Helper()
 	for media, one := range at[map[string]any](t, content) {
@@ -137,7 +146,7 @@ func requireNamed(t testing.TB, content any, what string) {
 	}
 }
 
-// TestOpenAPIAndRoutes holds the document and the route table against one another.
+// TestOpenAPIAndRoutes compares the document with the route table.
 func TestOpenAPIAndRoutes(t *testing.T) {
 	t.Parallel()
 	document := openAPI(t)
@@ -147,6 +156,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 			documented[strings.ToUpper(method)+" "+path] = at[map[string]any](t, operation)
 		}
 	}
+
 	ids := map[string]bool{}
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Template()
@@ -168,6 +178,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 			require.NotEmpty(t, parameter["description"])
 			require.Equal(t, in == "path", parameter["required"] == true, name)
 		}
+
 		require.ElementsMatch(t, route.Query, places["query"], name)
 		require.ElementsMatch(t, inBraces(route.Template()), places["path"], name)
 		for _, alias := range route.Paths[1:] {
@@ -185,6 +196,7 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 				require.Contains(t, responses, status, name)
 			}
 		}
+
 		require.Contains(t, responses, "400", name)
 		require.Contains(t, responses, "default", name)
 		require.Equal(t, body(route.Method) != "", operation["requestBody"] != nil, name)
@@ -193,9 +205,11 @@ func TestOpenAPIAndRoutes(t *testing.T) {
 				require.Contains(t, responses, status, name)
 			}
 		}
+
 		requireResponses(t, document, name, responses)
 	}
-	require.Empty(t, slices.Collect(maps.Keys(documented)), "documented, and not there")
+
+	require.Empty(t, slices.Collect(maps.Keys(documented)), "documented, but missing")
 }
 
 func requireResponses(t testing.TB, document map[string]any, name string, responses map[string]any) {
@@ -215,21 +229,22 @@ func inBraces(template string) []string {
 	for _, match := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(template, -1) {
 		names = append(names, match[1])
 	}
+
 	return names
 }
 
 func TestOpenAPIIsServed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	answer := s.As("").Do(t, http.MethodGet, "/v1/openapi.json", "")
+	answer := s.WithKey("").Do(t, http.MethodGet, "/v1/openapi.json", "")
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, string(httpapi.OpenAPI()), string(answer.Body))
 	document := openAPI(t)
 
-	// The limits that it shows are those that hold by default.
+	// The limits that it shows are the defaults.
 	limits := render(t, mustGet(t, s.Client, "/v1/limits"))
 	require.JSONEq(t, limits, render(t, at[any](t, document, "components", "schemas", "Limits", "examples", 0)))
-	// Its examples of requests are good requests.
+	// Its examples of requests are valid requests.
 	for _, path := range []string{"/v1/validate", "/v1/events"} {
 		content := at[map[string]any](t, document, "paths", path, "post", "requestBody", "content")
 		for media := range content {
@@ -238,11 +253,13 @@ func TestOpenAPIIsServed(t *testing.T) {
 				if !ok {
 					sent = render(t, at[any](t, example, "value"))
 				}
-				answer := s.As(s.Ingest).Do(t, http.MethodPost, path, sent, "Content-Type", media)
+
+				answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, sent, "Content-Type", media)
 				require.Less(t, answer.Status, 207, "%s: %s", name, answer.Body)
 			}
 		}
 	}
+
 	event := "/v1/events/" + at[string](t, mustGet(t, s.Client, "/v1/events?limit=1"), "events", 0, "event_id")
 	patch := at[any](t, document, "paths", "/v1/events/{id}", "patch", "requestBody", "content", mergePatch, "examples", "patch", "value")
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodPatch, event, render(t, patch), "Content-Type", mergePatch).Status)
@@ -250,14 +267,14 @@ func TestOpenAPIIsServed(t *testing.T) {
 		example := at[any](t, document, "components", "schemas", schema, "examples", 0)
 		require.Contains(t, []int{http.StatusCreated, http.StatusAccepted}, s.Do(t, http.MethodPost, path, render(t, example)).Status, schema)
 	}
+
 	requireDocumented(t, s, document)
 }
 
-// requireDocumented checks that answers have the members that the document gives
-// them, and no others.
+// requireDocumented checks that responses have exactly the members that the document gives them.
 func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any) {
 	t.Helper()
-	refused := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), `{}`)).JSON(t)
+	refused := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(newEvent(t, newID()), `{}`)).JSON(t)
 	session := at[string](t, mustGet(t, s.Client, "/v1/sessions"), "sessions", 0, "session_id")
 	created := s.Do(t, http.MethodPost, "/v1/applications/shop/keys", `{"scopes":["read"]}`).JSON(t)
 	events, errors := mustGet(t, s.Client, "/v1/events"), mustGet(t, s.Client, "/v1/errors")
@@ -285,14 +302,14 @@ func requireDocumented(t testing.TB, s *apptest.Service, document map[string]any
 		for member := range got {
 			require.Contains(t, members, member, schema)
 		}
+
 		for _, member := range at[[]any](t, described, "required") {
 			require.Contains(t, got, member, schema)
 		}
 	}
 }
 
-// TestCodesAreDocumented holds the list in the code, the OpenAPI document and
-// docs/errors.md against one another.
+// TestCodesAreDocumented compares the list in the code, the OpenAPI document and docs/errors.md.
 func TestCodesAreDocumented(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "../fault/code.go", nil, 0)
@@ -303,6 +320,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		if !ok {
 			return true
 		}
+
 		require.Equal(t, "Code", fmt.Sprint(spec.Type))
 		for _, value := range spec.Values {
 			literal, ok := value.(*ast.BasicLit)
@@ -311,6 +329,7 @@ func TestCodesAreDocumented(t *testing.T) {
 			require.NoError(t, err)
 			codes = append(codes, text)
 		}
+
 		return true
 	})
 	require.Greater(t, len(codes), 40)
@@ -319,6 +338,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, code := range at[[]any](t, openAPI(t), "components", "schemas", "Code", "enum") {
 		listed = append(listed, at[string](t, code))
 	}
+
 	require.ElementsMatch(t, codes, listed, "the schema Code in openapi.json")
 
 	page, err := os.ReadFile("../../docs/errors.md")
@@ -327,6 +347,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
 		explained = append(explained, row[1])
 	}
+
 	require.ElementsMatch(t, codes, explained, "the tables of docs/errors.md")
 	for _, name := range regexp.MustCompile("`([a-z]+(?:_[a-z0-9]+)+)`").FindAllStringSubmatch(at[string](t, openAPI(t), "info", "description"), -1) {
 		require.Contains(t, codes, name[1])

@@ -17,37 +17,40 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// parameters reads query parameters strictly and collects all that is wrong.
+// parameters reads query parameters strictly and collects all violations.
 type parameters struct {
-	values url.Values
-	wrong  []fault.Violation
+	values     url.Values
+	violations []fault.Violation
 }
 
-// expect notes which parameters a route has. Where it has none, none may be sent:
-// who asks for a dry run must not get a wet one.
-func (a *api) expect(names []string) gin.HandlerFunc {
+// expectParameters records the parameters of a route. A route without parameters accepts none: a
+// client that asks for a dry run must not get a real one.
+func (a *api) expectParameters(names []string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.URL.RawQuery == "" {
 			return
 		}
-		exchangeOf(c).parameters = names
+
+		requestStateOf(c).parameters = names
 		if len(names) > 0 {
 			return
 		}
-		if err := readParameters(c).fault(); err != nil {
-			a.fail(c, err)
+
+		if err := readParameters(c).toFault(); err != nil {
+			a.sendProblem(c, err)
 		}
 	}
 }
 
-// readParameters refuses what the route does not have, or is given twice.
+// readParameters rejects parameters that the route does not have, or that are given twice.
 func readParameters(c *gin.Context) *parameters {
-	allowed := exchangeOf(c).parameters
+	allowed := requestStateOf(c).parameters
 	values, err := url.ParseQuery(c.Request.URL.RawQuery)
 	p := &parameters{values: values}
 	if err != nil {
-		p.refuse("", fault.CodeInvalidParameter, "the query string is not well-formed")
+		p.addViolation("", fault.CodeInvalidParameter, "the query string is not well-formed")
 	}
+
 	for name, given := range values {
 		switch {
 		case name != prettyParameter && !slices.Contains(allowed, name) && (!strings.HasPrefix(name, dataPrefix) || !slices.Contains(allowed, dataParameters)):
@@ -55,70 +58,77 @@ func readParameters(c *gin.Context) *parameters {
 			if len(allowed) == 0 {
 				known = ", nor any other"
 			}
-			p.refuse(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here%s", name, known))
+
+			p.addViolation(name, fault.CodeUnknownParameter, fmt.Sprintf("there is no parameter %.64q here%s", name, known))
 		case len(given) > 1:
-			p.refuse(name, fault.CodeInvalidParameter, name+" is given more than once")
+			p.addViolation(name, fault.CodeInvalidParameter, name+" is given more than once")
 		case strings.ContainsRune(given[0], 0) || !utf8.ValidString(given[0]):
-			p.refuse(name, fault.CodeInvalidParameter, name+" holds a NUL character, or is not valid UTF-8")
+			p.addViolation(name, fault.CodeInvalidParameter, name+" holds a NUL character, or is not valid UTF-8")
 			values.Del(name)
 		}
 	}
+
 	p.checkPretty()
-	slices.SortFunc(p.wrong, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
-	p.wrong = p.wrong[:min(len(p.wrong), event.MaxViolations)]
+	slices.SortFunc(p.violations, func(a, b fault.Violation) int { return strings.Compare(a.Parameter, b.Parameter) })
+	p.violations = p.violations[:min(len(p.violations), event.MaxViolations)]
 	return p
 }
 
-// refuse notes what is wrong. It may be kept among the errors, so a name that
-// was made up by the client is cut, and rid of what cannot be stored.
-func (p *parameters) refuse(name string, code fault.Code, detail string) {
+// addViolation records a violation. It may be stored with a rejection, so a name that the client
+// chose is truncated and freed of characters that cannot be stored.
+func (p *parameters) addViolation(name string, code fault.Code, detail string) {
 	const longest = 64
 	name = strings.ReplaceAll(name[:min(len(name), longest)], "\x00", "\uFFFD")
-	p.wrong = append(p.wrong, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
+	p.violations = append(p.violations, fault.Violation{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Code: code, Detail: detail})
 }
 
-// fault returns what is wrong, as much of it as is told of an event, or nil.
-func (p *parameters) fault() error {
-	if len(p.wrong) == 0 {
+// toFault returns the violations, at most as many as are reported for an event, or nil.
+func (p *parameters) toFault() error {
+	if len(p.violations) == 0 {
 		return nil
 	}
-	wrong := p.wrong[:min(len(p.wrong), event.MaxViolations)]
+
+	wrong := p.violations[:min(len(p.violations), event.MaxViolations)]
 	return &fault.Error{Kind: fault.Invalid, Code: wrong[0].Code, Detail: wrong[0].Detail, Violations: wrong}
 }
 
-func (p *parameters) text(name string) string {
+func (p *parameters) readText(name string) string {
 	text := p.values.Get(name)
 	if text == "" && p.values.Has(name) {
-		p.refuse(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
+		p.addViolation(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
 	}
+
 	return text
 }
 
-func (p *parameters) boolean(name string) bool {
+func (p *parameters) readBoolean(name string) bool {
 	switch p.values.Get(name) {
 	case "true", "1":
 		return true
 	case "false", "0":
 		return false
 	}
+
 	if p.values.Has(name) {
-		p.refuse(name, fault.CodeInvalidParameter, name+" is true or false")
+		p.addViolation(name, fault.CodeInvalidParameter, name+" is true or false")
 	}
+
 	return false
 }
 
-func (p *parameters) id(name string) (id uuid.NullUUID) {
-	if text := p.text(name); text != "" {
+func (p *parameters) readID(name string) (id uuid.NullUUID) {
+	if text := p.readText(name); text != "" {
 		parsed, ok := parseID(text)
 		switch {
 		case !ok:
-			p.refuse(name, fault.CodeInvalidParameter, name+" is a UUID")
+			p.addViolation(name, fault.CodeInvalidParameter, name+" is a UUID")
 		case isNil(parsed):
-			p.refuse(name, fault.CodeNilUUID, name+" is the nil UUID, which names nothing")
+			p.addViolation(name, fault.CodeNilUUID, name+" is the nil UUID, which names nothing")
 		default:
 			return uuid.NullUUID{UUID: parsed, Valid: true}
 		}
 	}
+
 	return id
 }
 
@@ -128,76 +138,89 @@ func parseID(text string) (uuid.UUID, bool) {
 	return id, err == nil && len(text) == len(uuid.Nil.String())
 }
 
-// time reads a time as events have them, or a day, which begins at midnight UTC.
-// A plus sign that was not escaped arrives as a space and is taken for what it was.
-func (p *parameters) time(name string) time.Time {
-	text := p.text(name)
+// readTime reads a time in the format of events, or a day, which begins at midnight UTC. A plus
+// sign that was not escaped arrives as a space and is read as a plus sign.
+func (p *parameters) readTime(name string) time.Time {
+	text := p.readText(name)
 	if text == "" {
 		return time.Time{}
 	}
+
 	at, ok := event.ParseTimestamp(text)
 	if cut := strings.LastIndexByte(text, ' '); !ok && cut > 0 {
 		at, ok = event.ParseTimestamp(text[:cut] + "+" + text[cut+1:])
 	}
+
 	if !ok {
 		var err error
 		at, err = time.Parse(time.DateOnly, text)
 		ok = err == nil
 	}
+
 	switch {
-	case ok && at.IsZero(): // which stands for none; nothing lies in between
+	case ok && at.IsZero(): // the zero time stands for none; no event lies in between
 		return at.Add(time.Microsecond)
 	case ok:
 		return at
 	}
+
 	detail := name + " is a time such as 2021-01-01T09:15:27Z, or a day such as 2021-01-01"
 	if event.LacksZone(text) {
 		detail = name + " does not say in which zone it is: add Z or an offset, as in 2021-01-01T09:15:27Z"
 	}
-	p.refuse(name, fault.CodeInvalidParameter, detail)
+
+	p.addViolation(name, fault.CodeInvalidParameter, detail)
 	return time.Time{}
 }
 
-// timeRange reads from and to.
-func (p *parameters) timeRange() (from, to time.Time) {
-	from, to = p.time("from"), p.time("to")
+// readTimeRange reads from and to.
+func (p *parameters) readTimeRange() (from, to time.Time) {
+	from = p.readTime("from")
+	to = p.readTime("to")
 	if !from.IsZero() && !to.IsZero() && to.Before(from) {
-		p.refuse("to", fault.CodeInvalidParameter, "to lies before from")
+		p.addViolation("to", fault.CodeInvalidParameter, "to lies before from")
 	}
+
 	return from, to
 }
 
-func (p *parameters) limit() int {
-	text := p.text("limit")
+func (p *parameters) readLimit() int {
+	text := p.readText("limit")
 	if text == "" {
 		return query.DefaultLimit
 	}
+
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > query.MaxLimit {
-		p.refuse("limit", fault.CodeInvalidParameter, fmt.Sprintf("limit is a number from 1 to %d", query.MaxLimit))
+		p.addViolation("limit", fault.CodeInvalidParameter, fmt.Sprintf("limit is a number from 1 to %d", query.MaxLimit))
 		return query.DefaultLimit
 	}
+
 	return limit
 }
 
-// oneOf reads a parameter that has a few values.
-func (p *parameters) oneOf(name string, values ...string) string {
-	text := p.text(name)
+// readOneOf reads a parameter that has a few values.
+func (p *parameters) readOneOf(name string, values ...string) string {
+	text := p.readText(name)
 	if text != "" && !slices.Contains(values, text) {
-		p.refuse(name, fault.CodeInvalidParameter, fmt.Sprintf("%s is one of: %s", name, strings.Join(values, ", ")))
+		p.addViolation(name, fault.CodeInvalidParameter, fmt.Sprintf("%s is one of: %s", name, strings.Join(values, ", ")))
 	}
+
 	return text
 }
 
-// application reads the application filter and holds a key to its own
-// application unless it reads all of them.
-func (p *parameters) application(c *gin.Context) string {
-	name, caller := p.text("application"), callerOf(c)
-	if caller.Reads() {
+// readApplication reads the application filter and restricts a key to its own application unless
+// it reads all of them.
+func (p *parameters) readApplication(c *gin.Context) string {
+	name := p.readText("application")
+	caller := callerOf(c)
+	if caller.ReadsAll() {
 		return name
 	}
+
 	if name != "" && name != caller.Application.Name {
-		p.refuse("application", fault.CodeForbidden, "this key reads the application "+caller.Application.Name+" alone")
+		p.addViolation("application", fault.CodeForbidden, "this key reads only the application "+caller.Application.Name)
 	}
+
 	return caller.Application.Name
 }

@@ -27,9 +27,9 @@ type oneKey struct {
 	id   string
 }
 
-func (s oneKey) Version(context.Context) (int64, time.Time, error) { return 1, time.Time{}, nil }
+func (s oneKey) ReadVersion(context.Context) (int64, time.Time, error) { return 1, time.Time{}, nil }
 
-func (s oneKey) Snapshot(context.Context) (access.Snapshot, error) {
+func (s oneKey) ReadSnapshot(context.Context) (access.Snapshot, error) {
 	return access.Snapshot{
 		Version:      1,
 		Applications: []access.Application{{ID: 1, Name: "shop"}},
@@ -37,7 +37,7 @@ func (s oneKey) Snapshot(context.Context) (access.Snapshot, error) {
 	}, nil
 }
 
-// instantStore is an ingest.Store that stores everything at once, and nowhere.
+// instantStore is an ingest.Store that stores everything at once, and keeps nothing.
 type instantStore struct{}
 
 func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
@@ -45,12 +45,13 @@ func (instantStore) Commit(_ context.Context, group *ingest.Group) error {
 		item := &group.Items[i]
 		*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: item.Envelope.Event.ID, Sequence: 1}
 	}
+
 	return nil
 }
 
-func (instantStore) Check(context.Context, *ingest.Group) error { return nil }
+func (instantStore) DryRun(context.Context, *ingest.Group) error { return nil }
 
-// nowhere is a http.ResponseWriter that keeps the status.
+// nowhere is a http.ResponseWriter that keeps only the status.
 type nowhere struct {
 	header http.Header
 	status int
@@ -67,24 +68,24 @@ func (*again) Close() error { return nil }
 
 var _ io.ReadCloser = (*again)(nil)
 
-// BenchmarkPost measures what a POST costs inside the service without the network
-// and the store.
+// BenchmarkPost measures the cost of a POST inside the service without the network and the
+// store.
 func BenchmarkPost(b *testing.B) {
 	text, id, hash, err := access.NewKey(rand.Reader)
 	require.NoError(b, err)
-	directory := access.NewDirectory(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(b, directory.Refresh(b.Context()))
-	directory.Start()
-	b.Cleanup(directory.Stop)
+	cache := access.NewCache(access.Config{}, access.Deps{Store: oneKey{hash, id}, Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(b, cache.Refresh(b.Context()))
+	cache.Start(b.Context())
+	b.Cleanup(cache.Stop)
 	makeID := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	collector := ingest.New(ingest.Config{
 		Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 	}, ingest.Deps{Store: instantStore{}, Logger: zap.NewNop(), NewID: makeID, Now: time.Now})
-	collector.Start()
+	collector.Start(b.Context())
 	b.Cleanup(func() { collector.Stop(context.Background()) })
 	rules := event.DefaultRules()
 	handler, err := httpapi.New(httpapi.Config{Budget: 5 * time.Second, BodyMemory: 128 << 20, Rules: &rules}, httpapi.Deps{
-		Directory: directory, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
+		KeyCache: cache, Limiter: access.NewLimiter(time.Now), Collector: collector, Logger: zap.NewNop(), Now: time.Now, NewRequestID: func() string { return "01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e" },
 		NewTraceID: func() trace.TraceID { return trace.TraceID{1} },
 	})
 	require.NoError(b, err)
@@ -97,8 +98,10 @@ func BenchmarkPost(b *testing.B) {
 				for i := range all {
 					all[i] = one
 				}
+
 				sent = []byte(batchOf(all...))
 			}
+
 			b.ReportAllocs()
 			b.SetParallelism(64)
 			b.RunParallel(func(pb *testing.PB) {

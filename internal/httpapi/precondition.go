@@ -9,46 +9,53 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// hasTags tells whether what a route answers with has an entity tag.
+// hasTags reports whether the responses of a route have an entity tag.
 func hasTags(r route) bool {
 	return r.method != http.MethodPost && (r.paths[0] == "/v1/events/:id" || r.paths[0] == "/v1/event-types/:category/:name")
 }
 
-// precondition reads If-Match and If-None-Match, and refuses them where they are malformed
-// or cannot be met: a precondition is never skipped. Where there are tags, the handler
-// looks at them together with what it reads or changes.
-func (a *api) precondition(tagged bool) gin.HandlerFunc {
+// readPrecondition reads If-Match and If-None-Match, and rejects them if they are malformed or
+// cannot be met: a precondition is never skipped. If there are tags, the handler checks them
+// together with the resource that it reads or changes.
+func (a *api) readPrecondition(tagged bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		ifMatch, ifNoneMatch := c.Request.Header["If-Match"], c.Request.Header["If-None-Match"]
+		ifMatch := c.Request.Header["If-Match"]
+		ifNoneMatch := c.Request.Header["If-None-Match"]
 		if ifMatch == nil && ifNoneMatch == nil {
 			return
 		}
+
 		p, err := event.ParsePrecondition(ifMatch, ifNoneMatch)
 		if err == nil && !tagged && p.NamesTags() {
 			err = fault.New(fault.PreconditionFailed, fault.CodePreconditionFailed, "there is no ETag here that If-Match could name; leave it out")
 		}
+
 		if err != nil {
-			a.fail(c, err)
+			a.sendProblem(c, err)
 			return
 		}
-		exchangeOf(c).precondition = p
+
+		requestStateOf(c).precondition = p
 	}
 }
 
-// notModified answers a request that reads what has this tag, if the client has it already
-// or asks for another.
+// notModified answers a request that reads the resource with this tag, if the client already has
+// this version or requires another.
 func (a *api) notModified(c *gin.Context, tag string) bool {
 	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 		return false
 	}
-	p := exchangeOf(c).precondition
+
+	p := requestStateOf(c).precondition
 	if err := p.AllowsReading(tag); err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return true
 	}
+
 	if p.Has(tag) {
 		c.Status(http.StatusNotModified)
 		return true
 	}
+
 	return false
 }

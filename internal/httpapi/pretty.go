@@ -13,57 +13,61 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// prettyParameter asks for indented JSON. Every route takes it.
+// prettyParameter requests indented JSON. Every route accepts it.
 const prettyParameter = "pretty"
 
 // sendJSON sends a document as JSON.
 func (a *api) sendJSON(c *gin.Context, status int, document any) {
 	body, err := json.Marshal(document)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	send(c, status, jsonType, body)
+
+	sendBody(c, status, jsonType, body)
 }
 
-// isPretty tells whether a request asks for indented JSON. A value that is neither true
-// nor false is refused where the parameters are read.
+// isPretty reports whether a request asks for indented JSON. A value that is neither true nor
+// false is rejected where the parameters are read.
 func isPretty(r *http.Request) bool {
 	if !strings.Contains(r.URL.RawQuery, prettyParameter) {
 		return false
 	}
+
 	values, found := r.URL.Query()[prettyParameter]
 	return found && (values[0] == "" || values[0] == "true" || values[0] == "1")
 }
 
-// checkPretty refuses a value of pretty that is none.
+// checkPretty rejects an invalid value of pretty.
 func (p *parameters) checkPretty() {
 	switch p.values.Get(prettyParameter) {
 	case "", "true", "1", "false", "0":
 	default:
-		p.refuse(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
+		p.addViolation(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
 	}
 }
 
-// sendIndented sends JSON that people can read. Indented, a page may have many times its
-// size, so it is never held in memory: it is written twice, first to learn its length.
+// sendIndented sends JSON that people can read. Indented, a page may have many times its size,
+// so it is never held in memory: it is written twice, the first time only to determine its
+// length.
 func sendIndented(c *gin.Context, status int, media string, body []byte) {
-	var length counter
+	var length byteCounter
 	_ = indentJSON(&length, body) // it cannot fail
 
-	x, header := exchangeOf(c), c.Writer.Header()
-	x.set(header, "Content-Type", media)
-	x.set(header, "Content-Length", strconv.FormatInt(int64(length), 10))
+	x := requestStateOf(c)
+	header := c.Writer.Header()
+	x.setHeader(header, "Content-Type", media)
+	x.setHeader(header, "Content-Length", strconv.FormatInt(int64(length), 10))
 	c.Status(status)
-	_ = indentJSON(c.Writer, body) // a client that is gone cannot be told
+	_ = indentJSON(c.Writer, body) // the client may have disconnected, which needs no action
 }
 
-// counter counts what is written to it.
-type counter int64
+// byteCounter counts the bytes that are written to it.
+type byteCounter int64
 
 // Write implements io.Writer.
-func (n *counter) Write(p []byte) (int, error) {
-	*n += counter(len(p))
+func (n *byteCounter) Write(p []byte) (int, error) {
+	*n += byteCounter(len(p))
 	return len(p), nil
 }
 
@@ -71,7 +75,9 @@ func (n *counter) Write(p []byte) (int, error) {
 // spaces a level, and a newline at its end.
 func indentJSON(to io.Writer, text []byte) error {
 	w := bufio.NewWriter(to)
-	depth, quoted, empty := 0, false, false
+	depth := 0
+	quoted := false
+	empty := false
 	for i := 0; i < len(text); i++ {
 		b := text[i]
 		switch {
@@ -81,14 +87,17 @@ func indentJSON(to io.Writer, text []byte) error {
 				i++
 				_ = w.WriteByte(text[i])
 			}
+
 			quoted = b != '"'
 			continue
 		case b == ' ' || b == '\t' || b == '\n' || b == '\r':
 			continue
 		}
+
 		if empty && b != '}' && b != ']' {
 			breakLine(w, depth)
 		}
+
 		switch b {
 		case '{', '[':
 			depth++
@@ -100,6 +109,7 @@ func indentJSON(to io.Writer, text []byte) error {
 			if !empty {
 				breakLine(w, depth)
 			}
+
 			_ = w.WriteByte(b)
 		case ',':
 			_ = w.WriteByte(b)
@@ -110,8 +120,10 @@ func indentJSON(to io.Writer, text []byte) error {
 			quoted = b == '"'
 			_ = w.WriteByte(b)
 		}
+
 		empty = false
 	}
+
 	_ = w.WriteByte('\n')
 	return w.Flush() //nolint:wrapcheck // the caller has nothing to add; a failed write is kept until here
 }

@@ -15,16 +15,18 @@ func FuzzIndentedJSON(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if !json.Valid(text) {
 			t.Skip("no JSON")
 		}
+
 		var compact, want, got bytes.Buffer
 		require.NoError(t, json.Compact(&compact, text))
 		require.NoError(t, json.Indent(&want, compact.Bytes(), "", "  "))
 		require.NoError(t, indentJSON(&got, text))
 		require.Equal(t, want.String()+"\n", got.String())
-		var length counter
+		var length byteCounter
 		require.NoError(t, indentJSON(&length, text))
 		require.Equal(t, got.Len(), int(length))
 	})

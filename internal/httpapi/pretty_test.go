@@ -9,27 +9,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/httpapi"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// JSON ends with a newline, so that a shell's prompt does not stick to it, and is indented
-// for who asks for it; problems, too.
+// JSON ends with a newline, so that a shell's prompt begins on its own line, and is indented on
+// request; problems, too.
 func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "data", map[string]any{"a": []any{1, "{", map[string]any{}}}))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID(), "data", map[string]any{"a": []any{1, "{", map[string]any{}}}))
 	for _, route := range httpapi.Routes() {
 		for _, key := range []string{s.Admin, ""} {
 			method, path := route.Method, filledPath(route)
-			plain := s.As(key).Do(t, method, path, body(method))
+			plain := s.WithKey(key).Do(t, method, path, body(method))
 			if len(plain.Body) == 0 {
 				continue
 			}
+
 			require.True(t, strings.HasSuffix(string(plain.Body), "}\n"), "%s %s", method, path)
 			require.Equal(t, strconv.Itoa(len(plain.Body)), plain.Header.Get("Content-Length"), "%s %s", method, path)
 			for _, asks := range []string{"?pretty", "?pretty=true", "?pretty=1"} {
-				pretty := s.As(key).Do(t, method, path+asks, body(method))
+				pretty := s.WithKey(key).Do(t, method, path+asks, body(method))
 				require.Equal(t, plain.Header.Get("Content-Type"), pretty.Header.Get("Content-Type"), "%s %s", method, path)
 				require.True(t, json.Valid(pretty.Body))
 				require.True(t, strings.HasPrefix(string(pretty.Body), "{\n  \""), "%s %s: %s", method, path, pretty.Body)
@@ -38,7 +39,8 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 			}
 		}
 	}
-	// With other parameters, on other pages, and not where it says no.
+
+	// With other parameters, on other pages, and not if the value is false.
 	answer := s.Do(t, http.MethodGet, "/v1/events?limit=1&pretty", "")
 	require.Contains(t, string(answer.Body), "\n  \"events\": [\n    {\n      \"event_id\": ")
 	require.NotContains(t, string(s.Do(t, http.MethodGet, "/v1/events?pretty=false", "").Body), "\n  ")
@@ -46,6 +48,7 @@ func TestJSONEndsWithANewlineAndCanBeIndented(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, s.Do(t, http.MethodGet, "/v1/limits?"+wrong, "").Status, wrong)
 		require.Equal(t, http.StatusBadRequest, s.Do(t, http.MethodGet, "/v1/events?"+wrong, "").Status, wrong)
 	}
+
 	lines := s.Do(t, http.MethodGet, "/v1/events?pretty", "", "Accept", lineType)
 	require.Equal(t, 1, strings.Count(string(lines.Body), "\n"), "lines stay lines")
 }

@@ -17,7 +17,7 @@ import (
 
 const problemType = "application/problem+json"
 
-// problem is an RFC 9457 problem document with our extension members.
+// problem is an RFC 9457 problem document with the extension members of this API.
 type problem struct {
 	Type      string            `json:"type"`
 	Title     string            `json:"title"`
@@ -28,64 +28,54 @@ type problem struct {
 	RequestID string            `json:"request_id"`
 	TraceID   string            `json:"trace_id"`
 	verdictProblem
-	*batchAnswer
+	*batchProblem
 }
 
-// verdictProblem is what a problem says about a single event that was refused.
-type verdictProblem struct {
-	EventID string `json:"event_id,omitempty"`
-	ErrorID string `json:"error_id,omitempty"`
-	// Kept is false when the refusal was only counted, because the application
-	// had too many of them in this hour.
-	Kept *bool `json:"kept,omitempty"`
-	// EventTypeVersion is the version of the event type that judged it.
-	EventTypeVersion int32 `json:"event_type_version,omitempty"`
-}
-
-// meaning is what a kind of fault is in HTTP.
-type meaning struct {
+// httpStatus is the form of a kind of fault in HTTP.
+type httpStatus struct {
 	status int
 	title  string
 }
 
-// meaningOf is the one table from kinds to HTTP.
-func meaningOf(kind fault.Kind) meaning {
+// httpStatusOf is the only table from kinds to HTTP.
+func httpStatusOf(kind fault.Kind) httpStatus {
 	switch kind {
 	case fault.Invalid:
-		return meaning{http.StatusBadRequest, "The request is not valid"}
+		return httpStatus{http.StatusBadRequest, "The request is not valid"}
 	case fault.Unauthenticated:
-		return meaning{http.StatusUnauthorized, "A valid key is needed"}
+		return httpStatus{http.StatusUnauthorized, "A valid key is needed"}
 	case fault.Forbidden:
-		return meaning{http.StatusForbidden, "The key may not do this"}
+		return httpStatus{http.StatusForbidden, "The key may not do this"}
 	case fault.NotFound:
-		return meaning{http.StatusNotFound, "Not found"}
+		return httpStatus{http.StatusNotFound, "Not found"}
 	case fault.MethodNotAllowed:
-		return meaning{http.StatusMethodNotAllowed, "The method is not allowed here"}
+		return httpStatus{http.StatusMethodNotAllowed, "The method is not allowed here"}
 	case fault.NotAcceptable:
-		return meaning{http.StatusNotAcceptable, "No acceptable representation"}
+		return httpStatus{http.StatusNotAcceptable, "No acceptable representation"}
 	case fault.SlowRequest:
-		return meaning{http.StatusRequestTimeout, "The request took too long to arrive"}
+		return httpStatus{http.StatusRequestTimeout, "The request took too long to arrive"}
 	case fault.Conflict:
-		return meaning{http.StatusConflict, "The request contradicts what is stored"}
+		return httpStatus{http.StatusConflict, "The request contradicts what is stored"}
 	case fault.PreconditionFailed:
-		return meaning{http.StatusPreconditionFailed, "The precondition failed"}
+		return httpStatus{http.StatusPreconditionFailed, "The precondition failed"}
 	case fault.TooLarge:
-		return meaning{http.StatusRequestEntityTooLarge, "The request is too large"}
+		return httpStatus{http.StatusRequestEntityTooLarge, "The request is too large"}
 	case fault.Unsupported:
-		return meaning{http.StatusUnsupportedMediaType, "The body's type is not supported"}
+		return httpStatus{http.StatusUnsupportedMediaType, "The body's type is not supported"}
 	case fault.HTTPVersion:
-		return meaning{http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"}
+		return httpStatus{http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"}
 	case fault.Throttled:
-		return meaning{http.StatusTooManyRequests, "The application sends more than it may"}
+		return httpStatus{http.StatusTooManyRequests, "The application sends more than it may"}
 	case fault.Unavailable:
-		return meaning{http.StatusServiceUnavailable, "The service cannot do this now"}
+		return httpStatus{http.StatusServiceUnavailable, "The service cannot do this now"}
 	case fault.Internal:
 	}
-	return meaning{http.StatusInternalServerError, "Something went wrong on our side"}
+
+	return httpStatus{http.StatusInternalServerError, "Something went wrong on our side"}
 }
 
-// title is more exact than the kind's for the commonest codes.
-func title(f *fault.Error) string {
+// problemTitle is more exact than the title of the kind for the most frequent codes.
+func problemTitle(f *fault.Error) string {
 	switch f.Code {
 	case fault.CodeInvalidEvent:
 		return "The event is not valid"
@@ -96,52 +86,76 @@ func title(f *fault.Error) string {
 	case fault.CodeEventIDConflict:
 		return "Another event has this id"
 	}
-	return meaningOf(f.Kind).title
+
+	return httpStatusOf(f.Kind).title
 }
 
-// seconds is a time in whole seconds, none of them cut off.
-func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+// wholeSeconds rounds a duration up to whole seconds.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// typeOf names a code as RFC 9457 wants it.
-func typeOf(code fault.Code) string {
+// problemURI returns the URI of a code, as RFC 9457 requires.
+func problemURI(code fault.Code) string {
 	return "https://the-eye.dev/problems/" + strings.ReplaceAll(string(code), "_", "-")
 }
 
-// fail answers with a problem and ends the request.
-func (a *api) fail(c *gin.Context, err error) { a.failWith(c, err, verdictProblem{}, nil) }
+// sendProblem answers with a problem and ends the request.
+func (a *api) sendProblem(c *gin.Context, err error) {
+	a.sendProblemWith(c, err, verdictProblem{}, nil)
+}
 
-func (a *api) failWith(c *gin.Context, err error, verdict verdictProblem, batch *batchAnswer) {
+func (a *api) sendProblemWith(c *gin.Context, err error, verdict verdictProblem, batch *batchProblem) {
 	f := a.faultOf(c, err)
-	status := meaningOf(f.Kind).status
-	exchangeOf(c).problem = f.Code
+	status := httpStatusOf(f.Kind).status
+	requestStateOf(c).problemCode = f.Code
 	if f.RetryAfter > 0 {
-		c.Header("Retry-After", strconv.Itoa(seconds(f.RetryAfter)))
+		c.Header("Retry-After", strconv.Itoa(wholeSeconds(f.RetryAfter)))
 	}
+
 	body, err := json.Marshal(problem{
-		Type:  typeOf(f.Code),
-		Title: title(f), Status: status, Code: f.Code, Detail: f.Detail, Errors: f.Violations,
-		RequestID: requestID(c), TraceID: traceText(exchangeOf(c)), verdictProblem: verdict, batchAnswer: batch,
+		Type:           problemURI(f.Code),
+		Title:          problemTitle(f),
+		Status:         status,
+		Code:           f.Code,
+		Detail:         f.Detail,
+		Errors:         f.Violations,
+		RequestID:      requestID(c),
+		TraceID:        traceText(requestStateOf(c)),
+		verdictProblem: verdict,
+		batchProblem:   batch,
 	})
 	if err != nil {
 		a.Logger.Error("a problem could not be rendered", zap.Error(err))
 	}
-	send(c, status, problemType, body)
+
+	sendBody(c, status, problemType, body)
 	c.Abort()
 }
 
-// faultOf finds the fault in an error. What is none is a defect of ours: it is
-// logged here, and here alone, and the caller learns nothing but the request id.
+// faultOf finds the fault in an error. An error without a fault is a bug: it is logged here, and
+// only here, and the client learns only the request id.
 func (a *api) faultOf(c *gin.Context, err error) *fault.Error {
 	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
-		exchangeOf(c).gone = true
-		return fault.Busy(err, fault.CodeUnavailable, "the client went away; if it did not, nothing is known of the outcome: send the request again", time.Second)
+		requestStateOf(c).clientGone = true
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the client disconnected; if it did not, the outcome is unknown: send the request again", time.Second)
 	}
+
 	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
 		if f.Kind == fault.Unavailable {
-			a.Logger.Warn("a request could not be served", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
+			a.Logger.Warn("a request could not be served",
+				zap.String("request_id", requestID(c)),
+				zap.String("trace_id", traceText(requestStateOf(c))),
+				zap.String("route", c.FullPath()),
+				zap.Error(err))
 		}
+
 		return f
 	}
-	a.Logger.Error("a request failed", zap.String("request_id", requestID(c)), zap.String("trace_id", traceText(exchangeOf(c))), zap.String("route", c.FullPath()), zap.Error(err))
-	return fault.New(fault.Internal, fault.CodeInternal, "the request failed for a reason of ours; the log has it under this request_id")
+
+	a.Logger.Error("a request failed",
+		zap.String("request_id", requestID(c)),
+		zap.String("trace_id", traceText(requestStateOf(c))),
+		zap.String("route", c.FullPath()),
+		zap.Error(err))
+
+	return fault.New(fault.Internal, fault.CodeInternal, "the request failed because of an error in the service; the log has the error under this request_id")
 }

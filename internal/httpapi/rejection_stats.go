@@ -12,47 +12,56 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// rejectionFilter reads the filters of errors.
-func (p *parameters) rejectionFilter(c *gin.Context) query.RejectionFilter {
+// readRejectionFilter reads the filters of rejections.
+func (p *parameters) readRejectionFilter(c *gin.Context) query.RejectionFilter {
 	filter := query.RejectionFilter{
-		Code: p.text("code"), Application: p.application(c), Category: p.text("category"), Name: p.text("name"),
-		SessionID: p.id("session_id"), Status: p.oneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
+		Code:        p.readText("code"),
+		Application: p.readApplication(c),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		SessionID:   p.readID("session_id"),
+		Status:      p.readOneOf("status", query.StatusOpen, query.StatusReplayed, query.StatusDiscarded),
 	}
-	filter.From, filter.To = p.timeRange()
+	filter.From, filter.To = p.readTimeRange()
 	return filter
 }
 
 // getErrorStats is GET /v1/errors/stats.
 func (a *api) getErrorStats(c *gin.Context) {
 	p := readParameters(c)
-	filter := query.RejectionStatsFilter{Grouping: p.grouping("code", "application", "category", "name"), RejectionFilter: p.rejectionFilter(c)}
-	filter.From, filter.To = filter.Range(filter.From, filter.To, a.Now())
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	filter := query.RejectionStatsFilter{Grouping: p.readGrouping("code", "application", "category", "name"), RejectionFilter: p.readRejectionFilter(c)}
+	filter.From, filter.To = filter.ResolveRange(filter.From, filter.To, a.Now())
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	buckets, err := a.Finder.RejectionStats(ctx, filter)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	if exchangeOf(c).format == formatCSV {
-		answerTable(a, c, countTable(filter.Grouping), buckets)
+
+	if requestStateOf(c).format == formatCSV {
+		sendTable(a, c, countTable(filter.Grouping), buckets)
 		return
 	}
-	notKept, err := a.Finder.NotKept(ctx, filter.RejectionFilter)
+
+	notKept, err := a.Finder.CountNotKept(ctx, filter.RejectionFilter)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	body := appendCounts(filter.Grouping, jsonTime(filter.From), jsonTime(filter.To), buckets)
 	body = strconv.AppendInt(append(body, `,"not_kept":`...), notKept, 10)
-	send(c, http.StatusOK, "application/json", append(body, '}'))
+	sendBody(c, http.StatusOK, "application/json", append(body, '}'))
 }
 
-// groupAnswer renders what rejections have in common.
+// groupAnswer renders the common properties of a group of rejections.
 type groupAnswer struct {
 	Code        fault.Code `json:"code"`
 	Pointer     string     `json:"pointer"`
@@ -69,33 +78,49 @@ type groupAnswer struct {
 // listErrorGroups is GET /v1/errors/groups.
 func (a *api) listErrorGroups(c *gin.Context) {
 	p := readParameters(c)
-	filter, limit := p.rejectionFilter(c), p.limit()
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	filter := p.readRejectionFilter(c)
+	limit := p.readLimit()
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	groups, err := a.Finder.RejectionGroups(ctx, filter, limit)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	list := make([]groupAnswer, len(groups))
 	for i, g := range groups {
 		list[i] = groupAnswer{
-			g.Code, g.Pointer, g.Category, g.Name, g.Application, g.Count, jsonTime(g.FirstSeen), jsonTime(g.LastSeen), g.SampleID, g.Detail,
+			Code:        g.Code,
+			Pointer:     g.Pointer,
+			Category:    g.Category,
+			Name:        g.Name,
+			Application: g.Application,
+			Count:       g.Count,
+			FirstSeen:   jsonTime(g.FirstSeen),
+			LastSeen:    jsonTime(g.LastSeen),
+			SampleID:    g.SampleID,
+			Detail:      g.Detail,
 		}
 	}
-	if exchangeOf(c).format == formatCSV {
-		answerTable(a, c, groupTable(), list)
+
+	if requestStateOf(c).format == formatCSV {
+		sendTable(a, c, groupTable(), list)
 		return
 	}
-	notKept, err := a.Finder.NotKept(ctx, filter)
+
+	notKept, err := a.Finder.CountNotKept(ctx, filter)
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, struct {
 		Groups  []groupAnswer `json:"groups"`
 		NotKept int64         `json:"not_kept"`

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestErrorStats(t *testing.T) {
@@ -17,10 +17,11 @@ func TestErrorStats(t *testing.T) {
 	s := apptest.Start(t, map[string]string{"errors.kept_per_hour": "5"})
 	one, other := newTenant(t, s), newTenant(t, s)
 	for range 3 {
-		refuse(t, one.Ingest, newEvent(t, newID(), "u", 1))
+		postRejected(t, one.Ingest, newEvent(t, newID(), "u", 1))
 	}
-	refuse(t, one.Ingest, newEvent(t, newID(), "name", "", "u", 1))
-	refuse(t, other.Ingest, newEvent(t, newID(), "u", 1))
+
+	postRejected(t, one.Ingest, newEvent(t, newID(), "name", "", "u", 1))
+	postRejected(t, other.Ingest, newEvent(t, newID(), "u", 1))
 
 	stats := mustGet(t, s.Client, "/v1/errors/stats?group_by=application,name,code")
 	require.Nil(t, stats["from"])
@@ -32,33 +33,36 @@ func TestErrorStats(t *testing.T) {
 		require.NotContains(t, document, "category")
 		sum += numbers(t, document)["count"]
 	}
+
 	require.EqualValues(t, 5, sum)
 
-	// By time: the last 24 hours unless a range is given, with the gaps filled if asked for.
+	// By time: the last 24 hours unless a range is given, with the gaps filled on request.
 	for query, want := range map[string]int{
 		"interval=hour": 1, "interval=hour&group_by=application": 2, "interval=hour&fill=true": 25,
 		"interval=day&from=2021-01-01&to=2021-01-11&fill=true": 10, "interval=day&from=2021-01-01&to=2021-01-11": 0,
 		"": 1, "code=unknown_field": 1, "status=replayed&group_by=code": 0,
 	} {
 		stats := mustGet(t, s.Client, "/v1/errors/stats?"+query)
-		require.InDelta(t, want, len(at[[]any](t, stats, "buckets")), 1, query) // an hour may begin meanwhile
+		require.InDelta(t, want, len(at[[]any](t, stats, "buckets")), 1, query) // an hour may begin in between
 	}
+
 	require.Equal(t, json.Number("5"), at[json.Number](t, mustGet(t, s.Client, "/v1/errors/stats?code=unknown_field"), "buckets", 0, "count"))
 	require.Equal(t, json.Number("1"), at[json.Number](t, mustGet(t, s.Client, "/v1/errors/stats?code=invalid_length"), "buckets", 0, "count"))
 	begun := at[string](t, mustGet(t, s.Client, "/v1/errors?limit=1"), "errors", 0, "received_at")
 	from := url.QueryEscape(begun)
 	require.Equal(t, json.Number("1"), at[json.Number](t, mustGet(t, s.Client, "/v1/errors/stats?from="+from), "buckets", 0, "count"))
 
-	// What is over the bounds is counted apart.
+	// Rejections over the bound are counted separately.
 	for range 20 {
 		one.Ingest.Do(t, http.MethodPost, "/v1/events", newEvent(t, newID(), "u", 1))
 	}
+
 	for _, path := range []string{"/v1/errors/stats", "/v1/errors/groups"} {
 		require.Equal(t, mustGet(t, s.Client, "/v1/errors")["not_kept"], mustGet(t, s.Client, path)["not_kept"])
 		require.NotEqual(t, json.Number("0"), mustGet(t, s.Client, path)["not_kept"])
 	}
 
-	// A key that is bound to an application sees its own.
+	// A key that is bound to an application sees only its own.
 	mine := mustGet(t, other.Read, "/v1/errors/stats?group_by=application")
 	require.Equal(t, []string{other.Name}, column(t, mine["buckets"], "application"))
 	groups := mustGet(t, other.Read, "/v1/errors/groups")

@@ -30,8 +30,8 @@ type rejectionAnswer struct {
 	Category    *string           `json:"category"`
 	Name        *string           `json:"name"`
 	Timestamp   *jsonTime         `json:"timestamp"`
-	// Raw is null when it is withheld. RawBase64 is set when the text is no UTF-8,
-	// which Raw then shows with replacement characters.
+	// Raw is null when it is withheld. RawBase64 is set when the text is not UTF-8; Raw then
+	// shows it with replacement characters.
 	Raw              *string `json:"raw"`
 	RawBase64        string  `json:"raw_base64,omitempty"`
 	RawSize          int     `json:"raw_size"`
@@ -39,7 +39,7 @@ type rejectionAnswer struct {
 	RawWithheld      bool    `json:"raw_withheld"`
 	Status           string  `json:"status"`
 	EventTypeVersion *int    `json:"event_type_version"`
-	// What became of the last replay, if there was one.
+	// The outcome of the last replay, if there was one.
 	ReplayedAt     *jsonTime         `json:"replayed_at,omitempty"`
 	Outcome        *string           `json:"outcome,omitempty"`
 	OutcomeEventID *uuid.UUID        `json:"outcome_event_id,omitempty"`
@@ -52,79 +52,104 @@ func RejectionJSON(r *query.Rejection) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render a rejection: %w", err)
 	}
+
 	return text, nil
 }
 
 func renderRejection(r *query.Rejection) rejectionAnswer {
 	answer := rejectionAnswer{
-		ID: r.ID, ReceivedAt: jsonTime(r.ReceivedAt), Application: r.Application, RequestID: r.RequestID,
-		Code: r.Code, Violations: r.Violations, EventID: r.EventID, SessionID: r.SessionID,
-		Category: r.Category, Name: r.Name, Timestamp: (*jsonTime)(r.Timestamp),
-		RawSize: r.RawSize, RawTruncated: r.Raw != nil && len(r.Raw) < r.RawSize, RawWithheld: r.Raw == nil,
-		Status: r.Status, EventTypeVersion: r.EventTypeVersion,
-		ReplayedAt: (*jsonTime)(r.ReplayedAt), Outcome: r.Outcome, OutcomeEventID: r.OutcomeEventID, OutcomeErrors: r.OutcomeErrors,
+		ID:               r.ID,
+		ReceivedAt:       jsonTime(r.ReceivedAt),
+		Application:      r.Application,
+		RequestID:        r.RequestID,
+		Code:             r.Code,
+		Violations:       r.Violations,
+		EventID:          r.EventID,
+		SessionID:        r.SessionID,
+		Category:         r.Category,
+		Name:             r.Name,
+		Timestamp:        (*jsonTime)(r.Timestamp),
+		RawSize:          r.RawSize,
+		RawTruncated:     r.Raw != nil && len(r.Raw) < r.RawSize,
+		RawWithheld:      r.Raw == nil,
+		Status:           r.Status,
+		EventTypeVersion: r.EventTypeVersion,
+		ReplayedAt:       (*jsonTime)(r.ReplayedAt),
+		Outcome:          r.Outcome,
+		OutcomeEventID:   r.OutcomeEventID,
+		OutcomeErrors:    r.OutcomeErrors,
 	}
 	if r.TraceID.Valid {
 		id := hex.EncodeToString(r.TraceID.UUID[:])
 		answer.TraceID = &id
 	}
+
 	if r.Raw != nil {
 		text := string(r.Raw)
-		answer.Raw = &text // json.Marshal puts replacement characters
+		answer.Raw = &text // json.Marshal inserts replacement characters
 		if !utf8.Valid(r.Raw) {
 			answer.RawBase64 = base64.StdEncoding.EncodeToString(r.Raw)
 		}
 	}
+
 	return answer
 }
 
 // listErrors is GET /v1/errors.
 func (a *api) listErrors(c *gin.Context) {
 	p := readParameters(c)
-	wanted := p.rejectionFilter(c)
-	if exchangeOf(c).format == formatCSV {
+	wanted := p.readRejectionFilter(c)
+	if requestStateOf(c).format == formatCSV {
 		streamTable(a, c, p, wanted, rejectionTable(), a.Finder.RejectionPage)
 		return
 	}
+
 	var notKept int64
-	page, ok := askPage(a, c, p, wanted,
+	page, ok := readPage(a, c, p, wanted,
 		func(ctx context.Context, filter query.RejectionFilter, cursor string, limit int) (page query.Page[query.Rejection], err error) {
 			if page, err = a.Finder.RejectionPage(ctx, filter, cursor, limit); err == nil {
-				notKept, err = a.Finder.NotKept(ctx, filter)
+				notKept, err = a.Finder.CountNotKept(ctx, filter)
 			}
+
 			return page, err
 		})
 	if !ok {
 		return
 	}
+
 	list := make([]rejectionAnswer, len(page.Items))
 	for i := range page.Items {
 		list[i] = renderRejection(&page.Items[i])
 	}
+
 	rendered, err := json.Marshal(struct {
 		NotKept int64             `json:"not_kept"`
 		Errors  []rejectionAnswer `json:"errors"`
 	}{notKept, list})
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	a.endPage(c, rendered[:len(rendered)-1], page.Next)
+
+	a.sendPage(c, rendered[:len(rendered)-1], page.Next)
 }
 
 // getError is GET /v1/errors/{id}.
 func (a *api) getError(c *gin.Context) {
-	id, ok := a.pathID(c)
+	id, ok := a.readPathID(c)
 	if !ok {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
+
 	found, err := a.Finder.Rejection(ctx, id)
 	caller := callerOf(c)
-	if err = hidden(err, caller.Reads() || found.Application == caller.Application.Name); err != nil {
-		a.fail(c, err)
+	if err = hideInvisible(err, caller.ReadsAll() || found.Application == caller.Application.Name); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	a.sendJSON(c, http.StatusOK, renderRejection(&found))
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,61 +10,34 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// jsonType is the media type of answers that are no problems.
+// jsonType is the media type of responses other than problems.
 const jsonType = "application/json"
 
-// send sends a body whose length the client is told beforehand. JSON ends with a newline,
-// and is indented for who asks for it.
-func send(c *gin.Context, status int, media string, body []byte) {
+// sendBody sends a body with its length. JSON ends with a newline, and is indented if the client
+// asks for it.
+func sendBody(c *gin.Context, status int, media string, body []byte) {
 	if media == jsonType || media == problemType {
 		if isPretty(c.Request) {
 			sendIndented(c, status, media, body)
 			return
 		}
+
 		if !bytes.HasSuffix(body, []byte{'\n'}) {
 			body = append(body, '\n')
 		}
 	}
-	x, header := exchangeOf(c), c.Writer.Header()
-	x.set(header, "Content-Type", media)
-	x.set(header, "Content-Length", strconv.Itoa(len(body)))
+
+	x := requestStateOf(c)
+	header := c.Writer.Header()
+	x.setHeader(header, "Content-Type", media)
+	x.setHeader(header, "Content-Length", strconv.Itoa(len(body)))
 	c.Status(status)
-	_, _ = c.Writer.Write(body) // a client that is gone cannot be told
+	_, _ = c.Writer.Write(body) // the client may have disconnected, which needs no action
 }
 
 func isNil(id uuid.UUID) bool { return id == uuid.Nil }
-
-// appendVerdict renders a verdict. kept tells that refusals are kept among the
-// errors, unless there were too many of them.
-func appendVerdict(b []byte, v *ingest.Verdict, kept bool) []byte {
-	b = append(b, '{')
-	if !isNil(v.EventID) {
-		b = append(b, `"event_id":`...)
-		b = append(appendID(b, v.EventID), ',')
-	}
-	b = append(b, `"status":"`...)
-	b = append(append(b, v.Status...), '"')
-	if v.Sequence > 0 {
-		b = strconv.AppendInt(append(b, `,"sequence":`...), v.Sequence, 10)
-	}
-	if v.TypeVersion > 0 {
-		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(v.TypeVersion), 10)
-	}
-	if v.Refused() {
-		violations, _ := json.Marshal(v.Violations) // strings alone cannot fail
-		b = append(append(b, `,"errors":`...), violations...)
-		switch {
-		case !isNil(v.ErrorID):
-			b = appendID(append(b, `,"error_id":`...), v.ErrorID)
-		case kept:
-			b = append(b, `,"kept":false`...)
-		}
-	}
-	return append(b, '}')
-}
 
 // appendEvent renders a stored event.
 func appendEvent(b []byte, e *event.Stored) []byte {
@@ -81,9 +53,11 @@ func appendEvent(b []byte, e *event.Stored) []byte {
 	if e.TypeVersion != nil {
 		b = strconv.AppendInt(append(b, `,"event_type_version":`...), int64(*e.TypeVersion), 10)
 	}
+
 	if e.Violations != nil {
 		b = append(append(b, `,"violations":`...), e.Violations...)
 	}
+
 	return append(b, '}')
 }
 
@@ -102,18 +76,22 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 		if at == 8 || at == 13 || at == 18 || at == 23 {
 			at++
 		}
-		text[at], text[at+1] = digits[octet>>4], digits[octet&0xf]
+
+		text[at] = digits[octet>>4]
+		text[at+1] = digits[octet&0xf]
 		at += 2
 	}
+
 	return b
 }
 
-// appendString renders a JSON string with no more escapes than JSON asks for: an event that
-// is given back is not to be longer than what was sent.
+// appendString renders a JSON string with no more escapes than JSON requires: a returned event
+// must not be longer than the sent one.
 func appendString(b []byte, text string) []byte {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
+
 	b = append(b, '"')
 	done := 0
 	for i := range len(text) {
@@ -122,10 +100,11 @@ func appendString(b []byte, text string) []byte {
 			done = i + 1
 		}
 	}
+
 	return append(append(b, text[done:]...), '"')
 }
 
-// appendEscape renders a character that cannot stand in a JSON string, in its shortest form.
+// appendEscape renders a character that is not allowed in a JSON string, in its shortest form.
 func appendEscape(b []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
 	switch c {
@@ -142,6 +121,7 @@ func appendEscape(b []byte, c byte) []byte {
 	case '\t':
 		return append(b, '\\', 't')
 	}
+
 	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// selectionBody says which errors are meant. The filters are those of GET /v1/errors.
+// selectionBody selects errors. The filters are those of GET /v1/errors.
 type selectionBody struct {
 	IDs         []string `json:"ids"`
 	Code        *string  `json:"code"`
@@ -30,13 +30,14 @@ type selectionBody struct {
 	DryRun      bool     `json:"dry_run"`
 }
 
-// selection reads the body of a route that replays or discards. It answers the request
-// itself when that fails.
-func (a *api) selection(c *gin.Context) (s rejection.Selection, ok bool) {
+// readSelection reads the body of a route that replays or discards. On failure it answers the
+// request itself.
+func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	var body selectionBody
-	if !a.decode(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
+	if !a.decodeBody(c, &body, "ids", "code", "application", "category", "name", "session_id", "from", "to", "all", "limit", "dry_run") {
 		return s, false
 	}
+
 	p := &parameters{values: url.Values{}}
 	for name, text := range map[string]*string{
 		"code": body.Code, "application": body.Application, "category": body.Category, "name": body.Name,
@@ -46,88 +47,103 @@ func (a *api) selection(c *gin.Context) (s rejection.Selection, ok bool) {
 			p.values.Set(name, *text)
 		}
 	}
-	s.Code, s.Application, s.Category, s.Name = p.text("code"), p.text("application"), p.text("category"), p.text("name")
-	s.SessionID, s.All, s.DryRun = p.id("session_id"), body.All, body.DryRun
-	s.From, s.To = p.timeRange()
+
+	s.Code = p.readText("code")
+	s.Application = p.readText("application")
+	s.Category = p.readText("category")
+	s.Name = p.readText("name")
+	s.SessionID = p.readID("session_id")
+	s.All = body.All
+	s.DryRun = body.DryRun
+	s.From, s.To = p.readTimeRange()
 	if body.IDs != nil {
 		s.IDs = make([]uuid.UUID, len(body.IDs))
 	}
+
 	for i, text := range body.IDs[:min(len(body.IDs), rejection.MaxIDs)] {
 		name := "ids/" + strconv.Itoa(i)
 		p.values.Set(name, text)
-		if s.IDs[i] = p.id(name).UUID; len(p.wrong) > 0 {
-			break // one is enough to know
+		if s.IDs[i] = p.readID(name).UUID; len(p.violations) > 0 {
+			break // one violation is enough
 		}
 	}
+
 	if body.Limit != nil {
 		if s.Limit = *body.Limit; s.Limit < 1 {
-			p.refuse("limit", fault.CodeInvalidParameter, "limit is a number from 1 on")
+			p.addViolation("limit", fault.CodeInvalidParameter, "limit is a number from 1 on")
 		}
 	}
-	if len(p.wrong) > 0 {
-		a.fail(c, p.document())
+
+	if len(p.violations) > 0 {
+		a.sendProblem(c, p.toDocumentFault())
 		return s, false
 	}
+
 	return s, true
 }
 
-// document is fault for what came in a body: places are pointers into it.
-func (p *parameters) document() error {
-	for i := range p.wrong {
-		w := &p.wrong[i]
-		if w.Pointer, w.Parameter = "/"+w.Parameter, ""; w.Code == fault.CodeInvalidParameter {
+// toDocumentFault is toFault for parameters from a body: their names become pointers into it.
+func (p *parameters) toDocumentFault() error {
+	for i := range p.violations {
+		w := &p.violations[i]
+		w.Pointer = "/" + w.Parameter
+		w.Parameter = ""
+		if w.Code == fault.CodeInvalidParameter {
 			w.Code = fault.CodeInvalidRequest
 		}
 	}
-	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.wrong[0].Detail, Violations: p.wrong}
+
+	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.violations[0].Detail, Violations: p.violations}
 }
 
 // replayErrors is POST /v1/errors/replay.
 func (a *api) replayErrors(c *gin.Context) {
-	perform(a, c, a.Rejections.Replay)
+	runOnSelection(a, c, a.Rejections.Replay)
 }
 
 // discardErrors is POST /v1/errors/discard.
 func (a *api) discardErrors(c *gin.Context) {
-	perform(a, c, a.Rejections.Discard)
+	runOnSelection(a, c, a.Rejections.Discard)
 }
 
-// perform answers with the totals of a run, or, for who accepts lines of JSON, with
-// totals while it runs. A run ends when its client goes away.
-func perform[T any](a *api, c *gin.Context, run func(context.Context, rejection.Selection, func(T)) (T, error)) {
-	s, ok := a.selection(c)
+// runOnSelection answers with the totals of a run, or, for a client that accepts lines of JSON,
+// with totals during the run. A run ends when its client disconnects.
+func runOnSelection[T any](a *api, c *gin.Context, run func(context.Context, rejection.Selection, func(T)) (T, error)) {
+	s, ok := a.readSelection(c)
 	if !ok {
 		return
 	}
-	lines := exchangeOf(c).format == formatNDJSON
-	report := &progress{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
-	report.extend()
-	totals, err := run(c.Request.Context(), s, func(totals T) { report.line(totals, "false", nil) })
-	report.extend()
+
+	lines := requestStateOf(c).format == formatNDJSON
+	report := &progressWriter{api: a, c: c, control: http.NewResponseController(c.Writer), lines: lines}
+	report.extendDeadline()
+	totals, err := run(c.Request.Context(), s, func(totals T) { report.writeLine(totals, "false", nil) })
+	report.extendDeadline()
 	switch {
 	case err != nil && report.begun:
-		report.line(totals, "false", a.faultOf(c, err))
+		report.writeLine(totals, "false", a.faultOf(c, err))
 	case err != nil:
-		a.fail(c, soFar(err, totals))
+		a.sendProblem(c, withTotals(err, totals))
 	case report.lines:
-		report.line(totals, "true", nil)
+		report.writeLine(totals, "true", nil)
 	default:
 		a.sendJSON(c, http.StatusOK, totals)
 	}
 }
 
-// soFar adds to a fault that ended a run what was done until then.
-func soFar(err error, totals any) error {
+// withTotals adds the totals up to the failure to a fault that ended a run.
+func withTotals(err error, totals any) error {
 	f, ok := fault.As(err)
 	text, failed := json.Marshal(totals)
 	if !ok || f.Kind != fault.Unavailable || failed != nil {
 		return err
 	}
-	return fault.Busy(err, f.Code, f.Detail+"; what was done until then: "+string(text)+"; the same request goes on with it", f.RetryAfter)
+
+	return fault.NewUnavailable(err, f.Code, f.Detail+"; the totals until then: "+string(text)+"; the same request continues", f.RetryAfter)
 }
 
-// progress tells a client how a run goes.
-type progress struct {
+// progressWriter reports the progress of a run to a client.
+type progressWriter struct {
 	*api
 
 	c       *gin.Context
@@ -136,40 +152,45 @@ type progress struct {
 	begun   bool
 }
 
-// extend gives the response time for the next part of a run.
-func (p *progress) extend() {
+// extendDeadline extends the time for the response by the next part of a run.
+func (p *progressWriter) extendDeadline() {
 	if err := p.control.SetWriteDeadline(p.Now().Add(streamPatience)); err != nil {
 		p.Logger.Debug("a response has no deadline", zap.Error(err))
 	}
 }
 
-// line sends totals as a line of JSON, if that is what the client accepts. Who does not
-// read them is noticed by the context of the request.
-func (p *progress) line(totals any, done string, f *fault.Error) {
-	p.extend()
+// writeLine sends totals as a line of JSON, if the client accepts that. The context of the
+// request ends the run of a client that does not read them.
+func (p *progressWriter) writeLine(totals any, done string, f *fault.Error) {
+	p.extendDeadline()
 	if !p.lines {
 		return
 	}
+
 	if !p.begun {
 		p.begun = true
 		p.c.Header("Content-Type", "application/x-ndjson")
 		p.c.Status(http.StatusOK)
 	}
+
 	text, err := json.Marshal(totals)
 	if err != nil {
 		p.Logger.Error("totals could not be rendered", zap.Error(err))
 		return
 	}
+
 	text = append(append(text[:len(text)-1], `,"done":`...), done...)
 	if f != nil {
 		text = appendString(append(text, `,"problem":{"code":`...), string(f.Code))
 		text = append(appendString(append(text, `,"detail":`...), f.Detail), '}')
 	}
+
 	_, err = p.c.Writer.Write(append(text, "}\n"...))
 	if err == nil {
 		err = p.control.Flush()
 	}
+
 	if err != nil {
-		p.Logger.Debug("a client reads no more", zap.Error(err))
+		p.Logger.Debug("a client stopped reading", zap.Error(err))
 	}
 }

@@ -9,20 +9,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Erasures of many sessions race with replays of all of them: whoever comes first,
-// nothing of a session is there in the end, and neither makes the other fail.
+// Erasures of many sessions race with replays of all of them: whichever comes first, nothing of
+// a session is left at the end, and neither makes the other fail.
 func TestReplaysRaceWithErasures(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name := strict(t, s)
+	name := registerStrictType(t, s)
 	sessions := make([]string, 20)
 	for i := range sessions {
 		sessions[i] = newID()
 	}
-	for range 6 { // those of a session lie far apart
+
+	for range 6 { // the events of a session lie far apart
 		var batch []string
 		for range 5 {
 			for i, session := range sessions {
@@ -30,11 +31,14 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 				if i%2 == 0 {
 					changes = append(changes, "event_id", newID())
 				}
+
 				batch = append(batch, newEvent(t, session, changes...))
 			}
 		}
-		require.Equal(t, http.StatusBadRequest, s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
+
+		require.Equal(t, http.StatusBadRequest, s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	}
+
 	setType(t, s, name, `{}`)
 	var racing sync.WaitGroup
 	for range 3 {
@@ -45,6 +49,7 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 			}
 		})
 	}
+
 	for half := range 2 {
 		racing.Go(func() {
 			for i := half; i < len(sessions); i += 2 {
@@ -55,42 +60,46 @@ func TestReplaysRaceWithErasures(t *testing.T) {
 			}
 		})
 	}
+
 	racing.Wait()
 	require.EqualValues(t, len(sessions), tableCount(t, s, "session where erased_at is not null and event_count = 0"))
 	for _, table := range []string{"event", "rejection"} {
 		require.Zero(t, tableCount(t, s, table), table)
 	}
+
 	require.Zero(t, tableCount(t, s, "event_key k where not exists (select from event_amendment a where a.event_id = k.event_id and a.erased_at is not null)"),
 		"an id that is left is that of an event that was erased")
-	quiet(t, s)
+	waitQuiet(t, s)
 }
 
-// What marks took out of the kept text does not come back by a replay, is not missed by
-// the schema, and leaves the event equal to what its sender sends again.
+// Values that marks removed from the kept text do not come back by a replay, are not missed by
+// the schema, and leave the event equal to the one that its sender sends again.
 func TestReplayOfWhatIsMarked(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := newID(), newID(), newID()
+	name := newID()
+	session := newID()
+	own := newID()
 	const marks = `"properties":{"email":{"type":"string","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"address":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object","required":["url"],`+marks+`}`)
-	sender, clear := s.As(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
+	sender, clear := s.WithKey(s.Ingest), map[string]any{"email": canary, "card": 4929, "address": canary, "n": 1}
 	whole := newEvent(t, session, "name", name, "event_id", own, "data", clear)
-	refuse(t, sender, whole)
+	postRejected(t, sender, whole)
 	setType(t, s, name, `{"type":"object","required":["email","card","address"],`+marks+`}`)
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"all":true,"dry_run":true}`))
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"all":true}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true,"dry_run":true}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true}`))
 	require.Zero(t, tableCount(t, s, "event e where e::text like '%"+canary+"%'"))
 	require.Zero(t, tableCount(t, s, "rejection r where convert_from(raw, 'UTF8') like '%"+canary+"%'"))
 	answer := sender.Do(t, http.MethodPost, "/v1/events", whole)
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
-	require.Equal(t, "duplicate", answer.JSON(t)["status"], "it is the same event, by whichever way it came")
+	require.Equal(t, "duplicate", answer.JSON(t)["status"], "it is the same event, by either way")
 
-	// Marks that were made only after the refusal are applied by the replay.
+	// Marks that were made only after the rejection are applied by the replay.
 	later := newID()
 	setType(t, s, later, `{"type":"object","required":["url"]}`)
-	refuse(t, sender, newEvent(t, session, "name", later, "data", clear))
+	postRejected(t, sender, newEvent(t, session, "name", later, "data", clear))
 	setType(t, s, later, `{"type":"object",`+marks+`}`)
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"name":"`+later+`"}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"name":"`+later+`"}`))
 	require.EqualValues(t, 1, tableCount(t, s, "event where name = $1", later))
 	require.Zero(t, tableCount(t, s, "event e where e::text like '%"+canary+"%'"))
 }

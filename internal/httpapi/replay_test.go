@@ -14,11 +14,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// totals are the numbers of an answer.
+// totals returns the numbers of a response.
 func totals(t testing.TB, answer *apptest.Answer) map[string]int64 {
 	t.Helper()
 	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
@@ -35,20 +35,21 @@ func numbers(t testing.TB, document map[string]any) map[string]int64 {
 			found[name] = n
 		}
 	}
+
 	return found
 }
 
-func outcome(matched, stored, duplicates, rejected, skipped int64) map[string]int64 {
+func newTotals(matched, stored, duplicates, rejected, skipped int64) map[string]int64 {
 	return map[string]int64{"matched": matched, "stored": stored, "duplicates": duplicates, "rejected": rejected, "skipped": skipped}
 }
 
-func replay(t testing.TB, c *apptest.Client, body string) map[string]int64 {
+func replayErrors(t testing.TB, c *apptest.Client, body string) map[string]int64 {
 	t.Helper()
 	return totals(t, c.Do(t, http.MethodPost, "/v1/errors/replay", body))
 }
 
-// strict registers a type whose data needs an x, and mend lets everything in again.
-func strict(t testing.TB, s *apptest.Service) (name string) {
+// registerStrictType registers a type whose data needs an x; setType can relax it again.
+func registerStrictType(t testing.TB, s *apptest.Service) (name string) {
 	t.Helper()
 	name = newID()
 	setType(t, s, name, `{"type":"object","required":["x"]}`)
@@ -61,17 +62,17 @@ func setType(t testing.TB, s *apptest.Service, name, schema string) {
 	require.Less(t, answer.Status, 300, "%s", answer.Body)
 }
 
-// refuse posts an event that is refused, and returns the id of the error.
-func refuse(t testing.TB, c *apptest.Client, event string) string {
+// postRejected posts an event that is rejected, and returns the id of the error.
+func postRejected(t testing.TB, c *apptest.Client, event string) string {
 	t.Helper()
 	answer := c.Do(t, http.MethodPost, "/v1/events", event)
 	require.Equal(t, http.StatusBadRequest, answer.Status, "%s", answer.Body)
 	return at[string](t, answer.JSON(t), "error_id")
 }
 
-func quiet(t testing.TB, s *apptest.Service) {
+func waitQuiet(t testing.TB, s *apptest.Service) {
 	t.Helper()
-	wrong, err := apptest.Contradictions(context.Background(), s.Database.Pool(t))
+	wrong, err := apptest.FindContradictions(context.Background(), s.Database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 }
@@ -85,31 +86,33 @@ func tableCount(t testing.TB, s *apptest.Service, what string, arguments ...any)
 func TestMendedSchemaAndReplay(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := strict(t, s), newID(), newID()
-	sender := s.As(s.Ingest)
-	nameless := refuse(t, sender, newEvent(t, session, "name", name))
-	named := refuse(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
+	name := registerStrictType(t, s)
+	session := newID()
+	own := newID()
+	sender := s.WithKey(s.Ingest)
+	nameless := postRejected(t, sender, newEvent(t, session, "name", name))
+	named := postRejected(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
 	before := mustGet(t, s.Client, "/v1/errors/"+named)
 	require.NotContains(t, before, "outcome")
 
-	// Before anything is mended it is refused again, and stays open.
+	// Before the cause is fixed, the event is rejected again, and stays open.
 	filter := `{"code":"schema_violation","category":"page","name":"` + name + `"}`
-	require.Equal(t, outcome(2, 0, 0, 2, 0), replay(t, s.Client, filter))
+	require.Equal(t, newTotals(2, 0, 0, 2, 0), replayErrors(t, s.Client, filter))
 	again := mustGet(t, s.Client, "/v1/errors/"+named)
 	require.Equal(t, "open", again["status"])
 	require.Equal(t, "rejected", again["outcome"])
 	require.Equal(t, []string{"schema_violation"}, column(t, again["outcome_errors"], "code"))
 	require.NotContains(t, again, "outcome_event_id")
-	require.EqualValues(t, 2, tableCount(t, s, "rejection"), "what is refused again is not kept anew")
+	require.EqualValues(t, 2, tableCount(t, s, "rejection"), "an event that is rejected again is not recorded again")
 
 	setType(t, s, name, `{"type":"object"}`)
 	dry := strings.Replace(filter, "{", `{"dry_run":true,`, 1)
 	pool := s.Database.Pool(t)
-	unchanged := contents(t, pool)
-	require.Equal(t, outcome(2, 2, 0, 0, 0), replay(t, s.Client, dry))
-	require.Equal(t, unchanged, contents(t, pool))
+	unchanged := tableDigests(t, pool)
+	require.Equal(t, newTotals(2, 2, 0, 0, 0), replayErrors(t, s.Client, dry))
+	require.Equal(t, unchanged, tableDigests(t, pool))
 
-	require.Equal(t, outcome(2, 2, 0, 0, 0), replay(t, s.Client, filter))
+	require.Equal(t, newTotals(2, 2, 0, 0, 0), replayErrors(t, s.Client, filter))
 	for refused, id := range map[string]string{nameless: nameless, named: own} {
 		kept := mustGet(t, s.Client, "/v1/errors/"+refused)
 		require.Equal(t, "replayed", kept["status"])
@@ -122,67 +125,73 @@ func TestMendedSchemaAndReplay(t *testing.T) {
 		require.Equal(t, "shop", event["application"])
 		require.Equal(t, json.Number("2"), event["event_type_version"])
 	}
+
 	requireSameJSON(t, `{"y":"1.50"}`, render(t, mustGet(t, s.Client, "/v1/events/"+own)["data"]))
 
-	// A second time there is nothing to do, by filter or by id.
-	require.Equal(t, outcome(0, 0, 0, 0, 0), replay(t, s.Client, filter))
-	require.Equal(t, outcome(0, 0, 0, 0, 0), replay(t, s.Client, `{"ids":["`+named+`","`+nameless+`"]}`))
+	// A second replay finds nothing, by filter or by id.
+	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, filter))
+	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, `{"ids":["`+named+`","`+nameless+`"]}`))
 	require.EqualValues(t, 2, tableCount(t, s, "event"))
-	// Who sends it again himself hears of a duplicate.
+	// A sender that sends the event again gets a duplicate.
 	answer := sender.Do(t, http.MethodPost, "/v1/events", newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": "1.50"}))
 	require.Equal(t, "duplicate", answer.JSON(t)["status"])
-	quiet(t, s)
+	waitQuiet(t, s)
 }
 
 func TestReplayOfWhatWasSentAgainMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session, own := strict(t, s), newID(), newID()
-	sender := s.As(s.Ingest)
+	name := registerStrictType(t, s)
+	session := newID()
+	own := newID()
+	sender := s.WithKey(s.Ingest)
 	same := newEvent(t, session, "name", name, "event_id", own)
-	refuse(t, sender, same)
-	refuse(t, sender, same)
-	other := refuse(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": 1}))
+	postRejected(t, sender, same)
+	postRejected(t, sender, same)
+	other := postRejected(t, sender, newEvent(t, session, "name", name, "event_id", own, "data", map[string]any{"y": 1}))
 	setType(t, s, name, `{}`)
 	mustPost(t, sender, same)
-	require.Equal(t, outcome(3, 0, 2, 1, 0), replay(t, s.Client, `{"name":"`+name+`"}`))
+	require.Equal(t, newTotals(3, 0, 2, 1, 0), replayErrors(t, s.Client, `{"name":"`+name+`"}`))
 	kept := mustGet(t, s.Client, "/v1/errors/"+other)
 	require.Equal(t, []string{"event_id_conflict"}, column(t, kept["outcome_errors"], "code"))
 	require.EqualValues(t, 1, tableCount(t, s, "event"))
-	quiet(t, s)
+	waitQuiet(t, s)
 }
 
-// Two replicas, and several callers of each, replay the same errors at once, while
-// others post: each is stored exactly once, and what they say adds up.
+// Two replicas, and several callers of each, replay the same errors at once, while others post:
+// each event is stored exactly once, and the totals add up.
 func TestReplicasReplayAtOnce(t *testing.T) {
 	t.Parallel()
 	const errors, callers = 700, 4
 	database := pgtest.New(t)
 	one := apptest.StartOn(t, database, nil)
 	other := apptest.StartOn(t, database, nil)
-	name := strict(t, one)
+	name := registerStrictType(t, one)
 	var batch []string
 	for i := range errors {
 		event := newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", i%9), "name", name, "data", map[string]any{"n": i})
 		if i%2 == 0 {
 			event = newEvent(t, newID(), "name", name, "event_id", newID())
 		}
+
 		batch = append(batch, event)
 	}
-	require.Equal(t, http.StatusBadRequest, one.As(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
+
+	require.Equal(t, http.StatusBadRequest, one.WithKey(one.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...)).Status)
 	setType(t, one, name, `{}`)
-	// The other replica has to know of the change, too, for what it refuses stays open.
+	// The other replica also has to know the change, because errors that it rejects stay open.
 	require.Eventually(t, func() bool {
-		return other.As(other.Ingest).Do(t, http.MethodPost, "/v1/validate", batch[0]).JSON(t)["status"] == "valid"
+		return other.WithKey(other.Ingest).Do(t, http.MethodPost, "/v1/validate", batch[0]).JSON(t)["status"] == "valid"
 	}, 10*time.Second, 20*time.Millisecond)
 
 	var group sync.WaitGroup
 	answers := make(chan map[string]int64, callers)
 	for n := range callers {
 		s := []*apptest.Service{one, other}[n%2]
-		group.Go(func() { answers <- replay(t, s.Client, `{"name":"`+name+`","code":"schema_violation"}`) })
-		group.Go(func() { mustPost(t, s.As(s.Ingest), newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))) })
+		group.Go(func() { answers <- replayErrors(t, s.Client, `{"name":"`+name+`","code":"schema_violation"}`) })
+		group.Go(func() { mustPost(t, s.WithKey(s.Ingest), newEvent(t, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))) })
 	}
+
 	group.Wait()
 	close(answers)
 	sum := map[string]int64{}
@@ -192,6 +201,7 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 			sum[what] += n
 		}
 	}
+
 	require.EqualValues(t, errors, sum["stored"])
 	require.Zero(t, sum["duplicates"])
 	require.Zero(t, sum["rejected"])
@@ -201,8 +211,8 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 	var recorded int64
 	require.NoError(t, database.Pool(t).QueryRow(context.Background(), "select sum((detail ->> 'stored')::int) from audit_entry where action = 'errors.replayed'").Scan(&recorded))
 	require.EqualValues(t, errors, recorded)
-	quiet(t, one)
-	gaps, err := apptest.Gaps(context.Background(), database.Pool(t))
+	waitQuiet(t, one)
+	gaps, err := apptest.FindGaps(context.Background(), database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }
@@ -210,29 +220,30 @@ func TestReplicasReplayAtOnce(t *testing.T) {
 func TestErasureThenRetryAndReplay(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	name, session := strict(t, s), newID()
-	sender := s.As(s.Ingest)
+	name, session := registerStrictType(t, s), newID()
+	sender := s.WithKey(s.Ingest)
 	event := newEvent(t, session, "name", name, "event_id", newID())
-	refused := refuse(t, sender, event)
+	refused := postRejected(t, sender, event)
 	setType(t, s, name, `{}`)
 	require.Equal(t, http.StatusOK, s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "").Status)
-	require.Equal(t, outcome(0, 0, 0, 0, 0), replay(t, s.Client, `{"ids":["`+refused+`"]}`))
-	again := refuse(t, sender, event) // a retry
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"ids":["`+again+`"]}`))
-	require.Equal(t, []string{"not_replayable"}, column(t, mustGet(t, s.Client, "/v1/errors/"+again)["outcome_errors"], "code"), "nothing of it is kept")
+	require.Equal(t, newTotals(0, 0, 0, 0, 0), replayErrors(t, s.Client, `{"ids":["`+refused+`"]}`))
+	again := postRejected(t, sender, event) // a retry
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+again+`"]}`))
+	require.Equal(t, []string{"not_replayable"}, column(t, mustGet(t, s.Client, "/v1/errors/"+again)["outcome_errors"], "code"), "nothing of it is stored")
 	require.Zero(t, tableCount(t, s, "event"))
 
-	// A race: whoever comes first, nothing is left of the session.
+	// A race: whichever comes first, nothing is left of the session.
 	for range 10 {
 		session := newID()
-		name := strict(t, s)
+		name := registerStrictType(t, s)
 		for range 20 {
-			refuse(t, sender, newEvent(t, session, "name", name))
+			postRejected(t, sender, newEvent(t, session, "name", name))
 		}
+
 		setType(t, s, name, `{}`)
 		var group sync.WaitGroup
 		group.Go(func() {
-			answer := replay(t, s.Client, `{"session_id":"`+session+`"}`)
+			answer := replayErrors(t, s.Client, `{"session_id":"`+session+`"}`)
 			require.Equal(t, answer["matched"], answer["stored"]+answer["duplicates"]+answer["rejected"]+answer["skipped"])
 		})
 		group.Go(func() { s.Do(t, http.MethodDelete, "/v1/sessions/"+session, "") })
@@ -240,36 +251,37 @@ func TestErasureThenRetryAndReplay(t *testing.T) {
 		require.Zero(t, tableCount(t, s, "event where session_id = $1", session))
 		require.Zero(t, tableCount(t, s, "rejection where session_id = $1", session))
 	}
-	quiet(t, s)
+
+	waitQuiet(t, s)
 }
 
 func TestDiscard(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
-	a := refuse(t, sender, newEvent(t, newID(), "name", "a", "x", 1))
-	b := refuse(t, sender, newEvent(t, newID(), "name", "b", "x", 1))
+	sender := s.WithKey(s.Ingest)
+	a := postRejected(t, sender, newEvent(t, newID(), "name", "a", "x", 1))
+	b := postRejected(t, sender, newEvent(t, newID(), "name", "b", "x", 1))
 	discard := func(body string) map[string]int64 {
 		return totals(t, s.Do(t, http.MethodPost, "/v1/errors/discard", body))
 	}
 	pool := s.Database.Pool(t)
-	before := contents(t, pool)
+	before := tableDigests(t, pool)
 	require.Equal(t, map[string]int64{"matched": 1, "discarded": 0, "skipped": 0}, discard(`{"name":"a","dry_run":true}`))
-	require.Equal(t, before, contents(t, pool))
+	require.Equal(t, before, tableDigests(t, pool))
 	require.Equal(t, map[string]int64{"matched": 1, "discarded": 1, "skipped": 0}, discard(`{"name":"a"}`))
 	require.Equal(t, map[string]int64{"matched": 0, "discarded": 0, "skipped": 0}, discard(`{"name":"a"}`))
 	require.Equal(t, "discarded", mustGet(t, s.Client, "/v1/errors/"+a)["status"])
 	require.Equal(t, "open", mustGet(t, s.Client, "/v1/errors/"+b)["status"])
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"ids":["`+a+`","`+b+`","`+newID()+`"]}`), "what was discarded is not replayed")
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"ids":["`+a+`","`+b+`","`+newID()+`"]}`), "a discarded error is not replayed")
 
-	// One that a replay holds is passed over.
+	// An error that a replay holds is skipped.
 	_, err := pool.Exec(t.Context(), "update rejection set leased_until = now() + interval '1 hour' where rejection_id = $1", b)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"matched": 1, "discarded": 0, "skipped": 1}, discard(`{"all":true}`))
-	require.Equal(t, outcome(1, 0, 0, 0, 1), replay(t, s.Client, `{"all":true}`))
+	require.Equal(t, newTotals(1, 0, 0, 0, 1), replayErrors(t, s.Client, `{"all":true}`))
 	_, err = pool.Exec(t.Context(), "update rejection set leased_until = now() - interval '1 second' where rejection_id = $1", b)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"matched": 1, "discarded": 1, "skipped": 0}, discard(`{"all":true}`), "whose lease ended is free")
+	require.Equal(t, map[string]int64{"matched": 1, "discarded": 1, "skipped": 0}, discard(`{"all":true}`), "an error whose lease has ended is free")
 }
 
 func TestReplayFilters(t *testing.T) {
@@ -278,9 +290,9 @@ func TestReplayFilters(t *testing.T) {
 	one, other := newTenant(t, s), newTenant(t, s)
 	session := newID()
 	ids := []string{
-		refuse(t, one.Ingest, newEvent(t, session, "category", "a", "name", "x", "u", 1)),
-		refuse(t, one.Ingest, newEvent(t, newID(), "category", "a", "name", "y", "timestamp", "no time")),
-		refuse(t, other.Ingest, newEvent(t, newID(), "category", "b", "name", "x", "u", 1, "timestamp", "no time")),
+		postRejected(t, one.Ingest, newEvent(t, session, "category", "a", "name", "x", "u", 1)),
+		postRejected(t, one.Ingest, newEvent(t, newID(), "category", "a", "name", "y", "timestamp", "no time")),
+		postRejected(t, other.Ingest, newEvent(t, newID(), "category", "b", "name", "x", "u", 1, "timestamp", "no time")),
 	}
 	second := at[string](t, mustGet(t, s.Client, "/v1/errors/"+ids[1]), "received_at")
 	for filter, want := range map[string]int64{
@@ -289,9 +301,10 @@ func TestReplayFilters(t *testing.T) {
 		`"from":"` + second + `"`: 2, `"to":"` + second + `"`: 1, `"from":"2999-01-01"`: 0, `"all":true`: 3, `"all":true,"limit":2`: 2,
 		`"ids":["` + ids[0] + `","` + ids[0] + `","` + newID() + `","` + uuid.NewString() + `"]`: 1,
 	} {
-		require.Equal(t, outcome(want, 0, 0, want, 0), replay(t, s.Client, `{`+filter+`,"dry_run":true}`), filter)
-		require.Equal(t, outcome(want, 0, 0, want, 0), replay(t, s.Client, `{`+filter+`}`), filter)
+		require.Equal(t, newTotals(want, 0, 0, want, 0), replayErrors(t, s.Client, `{`+filter+`,"dry_run":true}`), filter)
+		require.Equal(t, newTotals(want, 0, 0, want, 0), replayErrors(t, s.Client, `{`+filter+`}`), filter)
 	}
+
 	for body, reason := range map[string]string{
 		`{}`: " invalid_request", `{"dry_run":true}`: " invalid_request", `{"ids":[]}`: "/ids invalid_request", `{"ids":["x"]}`: "/ids/0 invalid_request",
 		`{"ids":["` + ids[0] + `"],"code":"x"}`: "/ids invalid_request", `{"all":true,"name":"x"}`: "/all invalid_request", `{"all":false}`: " invalid_request",
@@ -304,6 +317,7 @@ func TestReplayFilters(t *testing.T) {
 			require.Equal(t, []string{strings.TrimSpace(reason)}, reasons(t, problem), body)
 		}
 	}
+
 	require.Equal(t, http.StatusNotAcceptable, s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`, "Accept", "text/csv").Status)
 }
 
@@ -314,7 +328,8 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 	for range 600 {
 		batch = append(batch, newEvent(t, newID(), "u", 1))
 	}
-	s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...))
+
+	s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", batchOf(batch...))
 	answer := s.Do(t, http.MethodPost, "/v1/errors/replay", `{"all":true}`, "Accept", lineType)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, lineType, answer.Header.Get("Content-Type"))
@@ -325,24 +340,25 @@ func TestReplayTellsHowItGoes(t *testing.T) {
 		require.Equal(t, i == len(lines)-1, one["done"])
 		require.Equal(t, json.Number("600"), one["matched"])
 	}
-	require.Equal(t, outcome(600, 0, 0, 600, 0), numbers(t, (&apptest.Answer{Body: lines[len(lines)-1]}).JSON(t)))
+
+	require.Equal(t, newTotals(600, 0, 0, 600, 0), numbers(t, (&apptest.Answer{Body: lines[len(lines)-1]}).JSON(t)))
 }
 
-// What was refused for a time in the future is good once that time has come.
+// An event that was rejected for a time in the future is valid once that time has come.
 func TestReplayJudgesByNow(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	strictly := apptest.StartOn(t, database, map[string]string{"limits.max_ahead": "1s"})
 	soon := time.Now().UTC().Add(time.Hour).Format(time.RFC3339)
-	refused := refuse(t, strictly.As(strictly.Ingest), newEvent(t, newID(), "timestamp", soon))
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, strictly.Client, `{"code":"timestamp_in_future"}`))
+	refused := postRejected(t, strictly.WithKey(strictly.Ingest), newEvent(t, newID(), "timestamp", soon))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, strictly.Client, `{"code":"timestamp_in_future"}`))
 	later := apptest.StartOn(t, database, map[string]string{"limits.max_ahead": "2h"})
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, later.Client, `{"code":"timestamp_in_future"}`))
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, later.Client, `{"code":"timestamp_in_future"}`))
 	require.Equal(t, soon, strings.Replace(at[string](t, mustGet(t, later.Client, "/v1/events/"+refused), "timestamp"), ".000000", "", 1))
 }
 
-// What a schema takes out of an event was taken out of the text that was kept; a replay
-// stores what a fresh event would have.
+// Values that a schema removes from an event were removed from the kept text; a replay stores
+// the same event as a fresh request.
 func TestReplayOfMarkedProperties(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -350,12 +366,12 @@ func TestReplayOfMarkedProperties(t *testing.T) {
 	const marks = `"properties":{"email":{"type":"string","format":"email","x-theeye":"hash"},"card":{"type":"integer","x-theeye":"mask"},"note":{"type":"string","x-theeye":"drop"}}`
 	setType(t, s, name, `{"type":"object",`+marks+`,"required":["x","note"]}`)
 	data := map[string]any{"email": "me@example.com", "card": 4711, "note": canary}
-	refused := refuse(t, s.As(s.Ingest), newEvent(t, newID(), "name", name, "data", data))
-	require.Equal(t, outcome(1, 0, 0, 1, 0), replay(t, s.Client, `{"all":true}`))
+	refused := postRejected(t, s.WithKey(s.Ingest), newEvent(t, newID(), "name", name, "data", data))
+	require.Equal(t, newTotals(1, 0, 0, 1, 0), replayErrors(t, s.Client, `{"all":true}`))
 	require.Equal(t, []string{"/data/x"}, column(t, mustGet(t, s.Client, "/v1/errors/"+refused)["outcome_errors"], "pointer"))
 	setType(t, s, name, `{"type":"object",`+marks+`,"required":["note"]}`)
-	require.Equal(t, outcome(1, 1, 0, 0, 0), replay(t, s.Client, `{"all":true}`))
-	fresh := at[string](t, mustPost(t, s.As(s.Ingest), newEvent(t, newID(), "name", name, "data", data)), "event_id")
+	require.Equal(t, newTotals(1, 1, 0, 0, 0), replayErrors(t, s.Client, `{"all":true}`))
+	fresh := at[string](t, mustPost(t, s.WithKey(s.Ingest), newEvent(t, newID(), "name", name, "data", data)), "event_id")
 	want, got := mustGet(t, s.Client, "/v1/events/"+fresh)["data"], mustGet(t, s.Client, "/v1/events/"+refused)["data"]
 	require.Equal(t, want, got)
 	for _, secret := range []string{"example.com", "4711", canary} {

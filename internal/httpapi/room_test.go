@@ -11,10 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Who announces large bodies and sends next to nothing of them takes no room from others.
+// A client that announces large bodies and sends almost nothing of them takes no room from
+// others.
 func TestBodiesThatDoNotComeHoldNoRoom(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, map[string]string{"limits.inflated_bytes": "1MiB", "ingest.group_bytes": "2MiB", "ingest.queue_bytes": "3MiB"})
@@ -35,8 +36,9 @@ func TestBodiesThatDoNotComeHoldNoRoom(t *testing.T) {
 			}
 		}
 	}
-	answer := s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
+
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", newEvent(t, newID()))
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
-	answer = s.As(s.Ingest).Do(t, http.MethodPost, "/v1/events", zstandard(t, strings.NewReader(newEvent(t, newID()))), "Content-Encoding", "zstd")
+	answer = s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", zstandard(t, strings.NewReader(newEvent(t, newID()))), "Content-Encoding", "zstd")
 	require.Equal(t, http.StatusCreated, answer.Status, "%s", answer.Body)
 }

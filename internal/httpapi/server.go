@@ -26,105 +26,113 @@ import (
 
 // Config bounds requests.
 type Config struct {
-	// Budget is the time within which a request that stores or changes is answered.
+	// Budget is the time within which a request that stores or changes data is answered.
 	Budget time.Duration
 	// ReadTimeout bounds a page of a list.
 	ReadTimeout time.Duration
-	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it
-	// requests are told to come again. It bounds the answers to lists as well.
+	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it requests are
+	// shed, to be sent again. It also bounds the responses of lists.
 	BodyMemory int64
-	// AccessEvery is how many requests make a line in the log; 0 only those that fail
-	// for a reason of ours.
+	// AccessEvery logs one request in so many; 0 logs only requests that failed because of the
+	// service.
 	AccessEvery int
-	// Pace is how fast bodies have to arrive.
+	// Pace is the speed at which bodies have to arrive.
 	Pace Pace
-	// Rules are published at /v1/limits, and events are judged by them.
+	// Rules are published at /v1/limits, and events are validated by them.
 	Rules *event.Rules
 }
 
-// Deps are what the API works with.
+// Deps are the dependencies of the API.
 type Deps struct {
-	Directory *access.Directory
-	Limiter   *access.Limiter
-	// Failures bounds failed authentication by peer. Nil does not.
-	Failures  *access.Failures
+	KeyCache *access.Cache
+	Limiter  *access.Limiter
+	// Failures bounds failed authentication by peer. Nil sets no bound.
+	Failures  *access.FailureLimiter
 	Registry  *access.Registry
 	Collector *ingest.Collector
 	Finder    *query.Finder
 	Editor    *amend.Editor
-	// Erasures erases sessions and what belongs to a person.
+	// Erasures erases sessions and the data of a person.
 	Erasures  *erasure.Eraser
 	Types     *eventtype.Registry
 	Previewer *eventtype.Previewer
 	// Rejections replays and discards.
-	Rejections *rejection.Desk
+	Rejections *rejection.Service
 	Logger     *zap.Logger
 	Now        func() time.Time
-	// NewRequestID names requests that bring no id of their own.
+	// NewRequestID generates ids for requests that have none.
 	NewRequestID func() string
-	// NewTraceID names the traces of requests that bring none and have no span.
+	// NewTraceID generates trace ids for requests that have neither one nor a span.
 	NewTraceID func() trace.TraceID
 	// Propagator reads the trace context of requests. Nil reads none.
 	Propagator propagation.TextMapPropagator
 	// Tracer makes a span for each request. Nil makes none.
 	Tracer trace.Tracer
-	// Metrics are what is measured. Nil measures nothing.
+	// Metrics are the instruments. Nil measures nothing.
 	Metrics *Metrics
 }
 
-// api is the handlers.
+// api holds the handlers.
 type api struct {
 	Config
 	Deps
-	bodies bodyReader
-	unread answers
-	// processors are shared out among the applications that send large bodies.
+	bodies    bodyReader
+	responses responseMemory
+	// processors are shared among the applications that send large bodies.
 	processors *fair.Shares
 	// traceFields are the headers that may bring a trace context, in canonical form.
 	traceFields []string
-	// answered counts the requests, for the log.
-	answered atomic.Uint64
+	// requestCount counts the requests, for the log.
+	requestCount atomic.Uint64
 }
 
 // New makes the handler of the public port. It is safe for concurrent use.
 func New(config Config, deps Deps) (http.Handler, error) {
 	a := &api{Config: config, Deps: deps, processors: newProcessors()}
-	a.bodies.limits, a.bodies.memory = config.Rules.Limits, config.BodyMemory
-	a.bodies.pace, a.bodies.now, a.bodies.windows = config.Pace, deps.Now, make(chan struct{}, maxWindows)
-	a.unread.memory, a.unread.byKey = config.BodyMemory, map[string]int64{}
+	a.bodies.limits = config.Rules.Limits
+	a.bodies.memory = config.BodyMemory
+	a.bodies.pace = config.Pace
+	a.bodies.now = deps.Now
+	a.bodies.windows = make(chan struct{}, maxWindows)
+	a.responses.limit = config.BodyMemory
+	a.responses.byKey = map[string]int64{}
 	if deps.Propagator != nil {
 		for _, field := range deps.Propagator.Fields() {
 			a.traceFields = append(a.traceFields, http.CanonicalHeaderKey(field))
 		}
 	}
+
 	if deps.Metrics != nil {
-		if err := deps.Metrics.observe(&a.bodies); err != nil {
+		if err := deps.Metrics.observeBodyMemory(&a.bodies); err != nil {
 			return nil, err
 		}
 	}
+
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
 	router.RedirectTrailingSlash = false
 	router.HandleMethodNotAllowed = true
 	router.UseRawPath = true
-	router.UnescapePathValues = false // it would take a plus sign for a space; see pathText
+	router.UnescapePathValues = false // unescaping would read a plus sign as a space; see pathText
 	router.ForwardedByClientIP = false
-	_ = router.SetTrustedProxies(nil) // none: an empty list cannot be wrong
-	router.Use(a.identify, a.recover, a.cors)
+	_ = router.SetTrustedProxies(nil) // no proxies: an empty list cannot be wrong
+	router.Use(a.identifyRequest, a.recoverPanic, a.handleCORS)
 	router.NoRoute(func(c *gin.Context) {
-		if a.welcome(c) {
+		if a.sendWelcome(c) {
 			return
 		}
-		a.fail(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
+
+		a.sendProblem(c, fault.New(fault.NotFound, fault.CodeNotFound, "there is nothing at this path; see /v1/openapi.json"))
 	})
 	router.NoMethod(func(c *gin.Context) {
-		a.fail(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
+		a.sendProblem(c, fault.New(fault.MethodNotAllowed, fault.CodeMethodNotAllowed, fmt.Sprintf("%.16s is not allowed here; the Allow header names what is", c.Request.Method)))
 	})
 	for _, r := range a.routes() {
-		handlers := []gin.HandlerFunc{a.expect(r.query), a.accept(representationsOf(r)), a.precondition(hasTags(r)), r.handle}
-		if r.scope != public {
-			handlers = slices.Insert(handlers, 0, a.authorize(r.scope))
+		handlers := []gin.HandlerFunc{a.expectParameters(r.query), a.negotiateFormat(representationsOf(r)), a.readPrecondition(hasTags(r)), r.handle}
+		if r.scope != publicScope {
+			handlers = slices.Insert(handlers, 0, a.requireScope(r.scope))
 		}
+
 		for _, path := range r.paths {
 			router.Handle(r.method, path, handlers...)
 			if r.method == http.MethodGet { // the same headers; net/http sends no body
@@ -132,18 +140,20 @@ func New(config Config, deps Deps) (http.Handler, error) {
 			}
 		}
 	}
+
 	return router, nil
 }
 
-// public marks routes that need no key.
-const public access.Scope = ""
+// publicScope marks routes that need no key.
+const publicScope access.Scope = ""
 
-// route is a line of the contract: who may do what, and where.
+// route is a line of the contract: a method and paths, the scope that they need, and the
+// handler.
 type route struct {
 	method string
 	scope  access.Scope
 	handle gin.HandlerFunc
-	// paths are the path and its aliases, with which systems before The Eye were called.
+	// paths are the path and its aliases, which earlier systems used.
 	paths []string
 	// query names the parameters that may stand in the query string.
 	query []string
@@ -154,13 +164,14 @@ func (a *api) routes() []route {
 	const ingest, read, admin = access.ScopeIngest, access.ScopeRead, access.ScopeAdmin
 	events := []string{"/v1/events", "/events", "/events/"}
 	oneEvent := []string{"/v1/events/:id", "/events/:id", "/events/:id/"}
-	atomic, page := []string{"atomic"}, []string{"from", "to", "limit", "cursor"}
+	atomic := []string{"atomic"}
+	page := []string{"from", "to", "limit", "cursor"}
 	about := append([]string{"application", "category", "name"}, page...)
 	counts := []string{"group_by", "interval", "fill", "application", "category", "name", "session_id", "from", "to"}
 	rejected := []string{"code", "application", "category", "name", "session_id", "status", "from", "to"}
 	return []route{
 		{post, ingest, a.postEvents, events, atomic},
-		{post, ingest, a.validate, []string{"/v1/validate"}, atomic},
+		{post, ingest, a.postValidate, []string{"/v1/validate"}, atomic},
 		{get, read, a.listEvents, events, append([]string{"session_id", "order", dataParameters}, about...)},
 		{get, read, a.listChanges, []string{"/v1/events/changes"}, []string{"after", "limit", "application", "category", "name"}},
 		{get, read, a.getStats, []string{"/v1/stats"}, counts},
@@ -196,7 +207,7 @@ func (a *api) routes() []route {
 		{get, admin, a.listKeys, []string{"/v1/applications/:name/keys"}, nil},
 		{del, admin, a.revokeKey, []string{"/v1/applications/:name/keys/:id"}, nil},
 		{get, admin, a.listAudit, []string{"/v1/audit"}, append([]string{"actor", "action", "target"}, page...)},
-		{get, public, a.getLimits, []string{"/v1/limits"}, nil},
-		{get, public, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
+		{get, publicScope, a.getLimits, []string{"/v1/limits"}, nil},
+		{get, publicScope, a.getOpenAPI, []string{"/v1/openapi.json"}, nil},
 	}
 }

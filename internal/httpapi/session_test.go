@@ -9,14 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	one, two := newTenant(t, s), newTenant(t, s)
-	// Seven sessions, of which two and two began at the same moment, newest first.
+	// Seven sessions, of which two pairs began at the same moment, newest first.
 	starts := []string{"2021-07-01", "2021-05-01", "2021-05-01", "2021-03-01", "2021-02-01", "2021-02-01", "2021-01-01"}
 	ids := make([]string, len(starts))
 	for i, day := range starts {
@@ -27,11 +27,13 @@ func TestSessions(t *testing.T) {
 		))
 		requireSession(t, s, ids[i], 3, day+"T10:00:00.000000Z", day+"T12:00:00.000000Z", from.Name)
 	}
-	for i := 1; i < len(ids); i++ { // ties go by id
+
+	for i := 1; i < len(ids); i++ { // ties are ordered by id
 		if starts[i-1] == starts[i] && ids[i-1] < ids[i] {
 			ids[i-1], ids[i] = ids[i], ids[i-1]
 		}
 	}
+
 	mustPost(t, two.Ingest, newEvent(t, ids[0], "timestamp", "2021-08-01 00:00:00"))
 	requireSession(t, s, ids[0], 4, "2021-07-01T10:00:00.000000Z", "2021-08-01T00:00:00.000000Z", one.Name, two.Name)
 	mine := func(own tenant) []string {
@@ -47,6 +49,7 @@ func TestSessions(t *testing.T) {
 			require.Equal(t, expected, got, query)
 		}
 	}
+
 	both := append(mine(one), mine(two)...)
 	slices.Sort(both)
 	require.Len(t, both, 8)
@@ -58,7 +61,7 @@ func TestSessions(t *testing.T) {
 	require.Equal(t, []string{"3", "2", "1"}, column(t, mustGet(t, s.Client, "/v1/sessions/"+ids[1]+"/events?order=desc")["events"], "sequence"))
 }
 
-// TestOneSessionAtOnce has many senders of two applications write to one session.
+// TestOneSessionAtOnce lets many senders of two applications write to one session.
 func TestOneSessionAtOnce(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -77,6 +80,7 @@ func TestOneSessionAtOnce(t *testing.T) {
 			verdicts <- answer
 		}()
 	}
+
 	duplicates := 0
 	for range senders {
 		answer := <-verdicts
@@ -86,12 +90,14 @@ func TestOneSessionAtOnce(t *testing.T) {
 			duplicates++
 		}
 	}
+
 	require.Equal(t, senders-1, duplicates)
 	got := column(t, mustGet(t, s.Client, "/v1/sessions/"+session+"/events")["events"], "sequence")
 	want := make([]string, senders+1)
 	for i := range want {
 		want[i] = fmt.Sprint(i + 1)
 	}
+
 	require.ElementsMatch(t, want, got)
 	requireSession(t, s, session, senders+1, "2021-01-01T00:00:00.000000Z", happenedAt, one.Name, two.Name)
 }

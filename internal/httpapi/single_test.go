@@ -12,13 +12,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestSingleEvent(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
-	sender := s.As(s.Ingest)
+	sender := s.WithKey(s.Ingest)
 	t.Run("stored", func(t *testing.T) {
 		t.Parallel()
 		session := newID()
@@ -63,6 +63,7 @@ func TestSingleEvent(t *testing.T) {
 			require.JSONEq(t, `{"event_id":"`+id+`","status":"duplicate","sequence":1}`, string(answer.Body))
 			require.Equal(t, "/v1/events/"+id, answer.Header.Get("Location"))
 		}
+
 		require.Len(t, mustGet(t, s.Client, "/v1/events?session_id="+session)["events"], 2)
 	})
 	t.Run("conflict", func(t *testing.T) {
@@ -106,7 +107,7 @@ type rejected struct {
 	reasons []string
 }
 
-// rejections are single events that break a rule, and how.
+// rejections are single events that break a rule, with the violations.
 func rejections(t testing.TB) map[string]rejected {
 	t.Helper()
 	session := newID()
@@ -174,7 +175,7 @@ func TestDataIsReadBackEqual(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sent := strings.Replace(newEvent(t, newID(), "category", name+" \u202e=é", "name", "a\r\n\tb"), `"data":{}`, `"data":`+data, 1)
-			stored := mustPost(t, s.As(s.Ingest), sent)
+			stored := mustPost(t, s.WithKey(s.Ingest), sent)
 			got := mustGet(t, s.Client, "/v1/events/"+at[string](t, stored, "event_id"))
 			requireSameJSON(t, data, render(t, got["data"]))
 			require.Equal(t, name+" \u202e=é", got["category"])
@@ -188,6 +189,7 @@ func manyMembers(n int) string {
 	for range n {
 		b.WriteString(`"` + uuid.NewString()[:18] + `":1,`)
 	}
+
 	return b.String()
 }
 
@@ -197,15 +199,17 @@ func TestAliases(t *testing.T) {
 	session := newID()
 	var ids []string
 	for _, path := range []string{"/events", "/events/", "/v1/events"} {
-		answer := s.As(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, session))
+		answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, newEvent(t, session))
 		require.Equal(t, http.StatusCreated, answer.Status, "%s: %s", path, answer.Body)
 		id := at[string](t, answer.JSON(t), "event_id")
 		require.Equal(t, "/v1/events/"+id, answer.Header.Get("Location"))
 		ids = append(ids, id)
 	}
+
 	for _, path := range []string{"/events", "/events/", "/v1/events"} {
 		require.Equal(t, ids, column(t, mustGet(t, s.Client, path+"?session_id="+session)["events"], "event_id"))
 	}
+
 	for n, path := range []string{"/events/" + ids[0], "/events/" + ids[1] + "/", "/v1/events/" + ids[2]} {
 		got := mustGet(t, s.Client, path)
 		require.Equal(t, ids[n], got["event_id"])

@@ -10,10 +10,10 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// grouping reads how counts are divided.
-func (p *parameters) grouping(dimensions ...string) query.Grouping {
-	g, wrong := query.ParseGrouping(p.text("group_by"), p.text("interval"), p.boolean("fill"), dimensions...)
-	p.wrong = append(p.wrong, wrong...)
+// readGrouping reads how counts are divided.
+func (p *parameters) readGrouping(dimensions ...string) query.Grouping {
+	g, wrong := query.ParseGrouping(p.readText("group_by"), p.readText("interval"), p.readBoolean("fill"), dimensions...)
+	p.violations = append(p.violations, wrong...)
 	return g
 }
 
@@ -21,32 +21,39 @@ func (p *parameters) grouping(dimensions ...string) query.Grouping {
 func (a *api) getStats(c *gin.Context) {
 	p := readParameters(c)
 	filter := query.StatsFilter{
-		Grouping: p.grouping("category", "name", "application"), SessionID: p.id("session_id"),
-		Category: p.text("category"), Name: p.text("name"), Application: p.application(c),
+		Grouping:    p.readGrouping("category", "name", "application"),
+		SessionID:   p.readID("session_id"),
+		Category:    p.readText("category"),
+		Name:        p.readText("name"),
+		Application: p.readApplication(c),
 	}
-	from, to := p.timeRange()
-	filter.From, filter.To = filter.Range(from, to, a.Now())
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+	from, to := p.readTimeRange()
+	filter.From, filter.To = filter.ResolveRange(from, to, a.Now())
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(c.Request.Context(), a.ReadTimeout)
 	defer cancel()
-	buckets, err := a.Finder.Stats(ctx, filter)
-	a.answerCounts(c, filter.Grouping, jsonTime(filter.From), jsonTime(filter.To), buckets, err)
+
+	buckets, err := a.Finder.EventStats(ctx, filter)
+	a.sendCounts(c, filter.Grouping, jsonTime(filter.From), jsonTime(filter.To), buckets, err)
 }
 
-// answerCounts answers with counts and the range that was counted.
-func (a *api) answerCounts(c *gin.Context, g query.Grouping, from, to jsonTime, buckets []query.Bucket, err error) {
+// sendCounts answers with counts and the range that was counted.
+func (a *api) sendCounts(c *gin.Context, g query.Grouping, from, to jsonTime, buckets []query.Bucket, err error) {
 	if err != nil {
-		a.fail(c, err)
+		a.sendProblem(c, err)
 		return
 	}
-	if exchangeOf(c).format == formatCSV {
-		answerTable(a, c, countTable(g), buckets)
+
+	if requestStateOf(c).format == formatCSV {
+		sendTable(a, c, countTable(g), buckets)
 		return
 	}
-	send(c, http.StatusOK, "application/json", append(appendCounts(g, from, to, buckets), '}'))
+
+	sendBody(c, http.StatusOK, "application/json", append(appendCounts(g, from, to, buckets), '}'))
 }
 
 // appendCounts renders counts and the range that was counted, up to the last bracket.
@@ -59,15 +66,19 @@ func appendCounts(g query.Grouping, from, to jsonTime, buckets []query.Bucket) [
 		if n > 0 {
 			body = append(body, ',')
 		}
+
 		body = append(body, '{')
 		if g.Interval != 0 {
 			body = append(appendTime(append(body, `"start":`...), jsonTime(b.Start)), ',')
 		}
+
 		for i, dimension := range g.By {
 			body = append(appendString(append(appendString(body, dimension), ':'), b.Group[i]), ',')
 		}
+
 		body = append(strconv.AppendInt(append(body, `"count":`...), b.Count, 10), '}')
 	}
+
 	return append(body, ']')
 }
 

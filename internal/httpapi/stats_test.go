@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestStats(t *testing.T) {
@@ -22,6 +22,7 @@ func TestStats(t *testing.T) {
 		for i := 0; i < len(pairs); i += 2 {
 			b[fmt.Sprint(pairs[i])] = pairs[i+1]
 		}
+
 		return b
 	}
 	count := func(query string) json.Number {
@@ -45,16 +46,17 @@ func TestStats(t *testing.T) {
 		query := fmt.Sprintf("category=page&from=2021-01-01T09:%02d:00.000000Z&to=2021-01-01T09:%02d:00.000000Z", minute, minute+1)
 		want = append(want, bucket("start", fmt.Sprintf("2021-01-01T09:%02d:00.000000Z", minute), "count", count(query)))
 	}
+
 	require.Equal(t, want, filled["buckets"])
 	require.Equal(t, []any{bucket("application", m.tenants[0].Name, "count", count("application="+m.tenants[0].Name+"&session_id="+m.sessions[0]+"&from="+from))},
 		get(m.service.Client, "group_by=application&application="+m.tenants[0].Name+"&session_id="+m.sessions[0]+"&from="+from)["buckets"])
 
 	recent := get(m.service.Client, "interval=hour")
-	require.NotNil(t, recent["from"], "without a range the last 24 hours, and the answer says so")
+	require.NotNil(t, recent["from"], "without a range the last 24 hours, which the answer names")
 	require.NotNil(t, recent["to"])
 	require.Empty(t, recent["buckets"])
 
-	// A key that is bound to its application counts that alone.
+	// A key that is bound to its application counts only that one.
 	own := m.tenants[1]
 	require.Equal(t, []any{bucket("count", count("application="+own.Name))}, get(own.Read, "")["buckets"])
 	require.Equal(t, []any{bucket("application", own.Name, "count", count("application="+own.Name))}, get(own.Read, "group_by=application")["buckets"])
@@ -80,8 +82,9 @@ func TestFilterByPayload(t *testing.T) {
 		"fraction": `{"amount":3.0,"ok":true}`, "null": `{"amount":null,"":1,"empty":""}`, "object": `{"amount":{"x":1}}`,
 	} {
 		e := newEvent(t, session, "name", name, "data", json.RawMessage(data))
-		ids[name] = at[string](t, mustPost(t, s.As(s.Ingest), e), "event_id")
+		ids[name] = at[string](t, mustPost(t, s.WithKey(s.Ingest), e), "event_id")
 	}
+
 	day := "&from=2021-01-01&to=2021-02-01"
 	for query, want := range map[string][]string{
 		"data.amount=3": {"number", "string"}, "data.amount=3.0": {"fraction"}, "data.a.b.1.c=y": {"number"}, "data.a.b.0.c=y": {},
@@ -93,6 +96,7 @@ func TestFilterByPayload(t *testing.T) {
 		for _, name := range want {
 			expected = append(expected, ids[name])
 		}
+
 		for _, path := range []string{"/v1/events?" + query + day, "/v1/events?session_id=" + session + "&" + query, "/v1/sessions/" + session + "/events?" + query} {
 			path = strings.ReplaceAll(path, `\`, "%5C")
 			require.ElementsMatch(t, expected, column(t, mustGet(t, s.Client, path)["events"], "event_id"), path)
@@ -102,6 +106,7 @@ func TestFilterByPayload(t *testing.T) {
 			require.ElementsMatch(t, expected, got, path)
 		}
 	}
+
 	cursor := at[string](t, mustGet(t, s.Client, "/v1/events?data.amount=3&limit=1"+day), "next_cursor")
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?data.amount=4&limit=1"+day+"&cursor="+cursor, ""), http.StatusBadRequest, "invalid_cursor")
 	for query, parameter := range map[string]string{
@@ -114,6 +119,7 @@ func TestFilterByPayload(t *testing.T) {
 		problem := requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?"+query, ""), http.StatusBadRequest, "invalid_parameter")
 		require.Equal(t, []string{"?" + parameter + " invalid_parameter"}, reasons(t, problem), query)
 	}
+
 	for _, path := range []string{"/v1/errors?data.a=1", "/v1/stats?data.a=1", "/v1/events?data=1", "/v1/events/changes?data.a=1"} {
 		requireProblem(t, s.Do(t, http.MethodGet, path, ""), http.StatusBadRequest, "unknown_parameter")
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestStreams(t *testing.T) {
@@ -23,13 +23,16 @@ func TestStreams(t *testing.T) {
 		for i := range events {
 			events[i] = newEvent(t, session, "timestamp", fmt.Sprintf("2021-01-01 00:%02d:%02d", b, i%60), "data", map[string]any{"n": b*size + i})
 		}
+
 		mustPost(t, bulk.Ingest, batchOf(events...))
 	}
+
 	for _, text := range []string{
 		`plain`, `a,b`, `"quoted"`, "a\nb", "a\r\nb", "a\rb", "\r\n", ` space `, `=1+1`, `@SUM(A1)`, `'`, "é\u202e", "tab\t", `\`, `,`, `"`,
 	} {
 		mustPost(t, odd.Ingest, newEvent(t, session, "category", text, "name", text, "data", map[string]any{"text": text}))
 	}
+
 	for _, path := range []string{
 		"/v1/events?", "/v1/events?order=asc", "/v1/events?application=" + odd.Name, "/v1/sessions/" + session + "/events?",
 		"/v1/events?from=2021-01-01T00:03:00Z&to=2021-01-01T00:05:00Z", "/v1/events?category=nothing",
@@ -44,15 +47,17 @@ func TestStreams(t *testing.T) {
 				for _, one := range at[[]any](t, answer.JSON(t), "events") {
 					want = append(want, []byte(render(t, one)))
 				}
+
 				page = nextLink(t, answer)
 			}
+
 			lines := s.Do(t, http.MethodGet, path, "", "Accept", lineType)
 			require.Equal(t, http.StatusOK, lines.Status)
 			require.Equal(t, lineType, lines.Header.Get("Content-Type"))
 			require.Empty(t, lines.Header.Get("Link"))
 			got := bytes.Split(lines.Body, []byte("\n"))
 			require.Len(t, got, len(want)+1)
-			require.Empty(t, got[len(want)], "the last line ends like the others")
+			require.Empty(t, got[len(want)], "the last line also ends with a newline")
 			table := s.Do(t, http.MethodGet, path, "", "Accept", "text/csv")
 			require.Equal(t, "text/csv; charset=utf-8; header=present", table.Header.Get("Content-Type"))
 			records := parseCSV(t, string(table.Body))
@@ -73,6 +78,7 @@ func TestStreams(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("with a limit", func(t *testing.T) {
 		t.Parallel()
 		for _, limit := range []string{"1", "1000"} {
@@ -80,7 +86,7 @@ func TestStreams(t *testing.T) {
 			require.Equal(t, limit, fmt.Sprint(strings.Count(string(answer.Body), "\n")))
 		}
 	})
-	t.Run("refused before it begins", func(t *testing.T) {
+	t.Run("rejected before it begins", func(t *testing.T) {
 		t.Parallel()
 		for query, code := range map[string]string{"limit=1001": "invalid_parameter", "foo=1": "unknown_parameter", "cursor=x": "invalid_cursor"} {
 			requireProblem(t, s.Do(t, http.MethodGet, "/v1/events?"+query, "", "Accept", lineType), http.StatusBadRequest, code)
@@ -88,17 +94,18 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// inCSV is how a text is written as CSV: with an apostrophe before what a spreadsheet would
-// compute.
+// inCSV returns the CSV form of a text: with an apostrophe before a text that a spreadsheet
+// would evaluate.
 func inCSV(text string) string {
 	if strings.HasPrefix(text, "=") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "@") {
 		return "'" + text
 	}
+
 	return text
 }
 
-// parseCSV reads RFC 4180 to the letter: the standard library's reader changes line
-// ends inside of fields.
+// parseCSV reads RFC 4180 to the letter: the reader of the standard library changes line ends
+// within fields.
 func parseCSV(t testing.TB, text string) (records [][]string) {
 	t.Helper()
 	var record []string
@@ -113,9 +120,11 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 				if !strings.HasPrefix(quoted, `"`) {
 					break
 				}
+
 				field += `"`
 				quoted = quoted[1:]
 			}
+
 			text = quoted
 		} else {
 			end := strings.IndexAny(text, ",\r")
@@ -124,6 +133,7 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 			require.NotContains(t, field, `"`)
 			require.NotContains(t, field, "\n")
 		}
+
 		record = append(record, field)
 		rest, more := strings.CutPrefix(text, ",")
 		if !more {
@@ -131,20 +141,22 @@ func parseCSV(t testing.TB, text string) (records [][]string) {
 			require.True(t, more, "a record ends with CRLF: %.20q", text)
 			records, record = append(records, record), nil
 		}
+
 		text = rest
 	}
+
 	require.Empty(t, record)
 	return records
 }
 
-// TestLargePages holds pages to their size in bytes, and streams to their whole.
+// TestLargePages checks the size of pages in bytes, and that streams are complete.
 func TestLargePages(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	// 15 KB as sent and 126 KB as read back: sixty of them are more than a page holds.
 	numbers := `{"a":[` + strings.TrimSuffix(strings.Repeat("1e39,", 3000), ",") + `]}`
 	large := strings.Replace(newEvent(t, newID()), `"data":{}`, `"data":`+numbers, 1)
-	mustPost(t, s.As(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
+	mustPost(t, s.WithKey(s.Ingest), batchOf(strings.Repeat(large+",", 59)+large))
 	found, pages, path := 0, 0, "/v1/events?limit=60"
 	for next, more := "", true; more; pages++ {
 		page := s.Do(t, http.MethodGet, path+next, "")
@@ -153,6 +165,7 @@ func TestLargePages(t *testing.T) {
 		_, next, more = strings.Cut(string(page.Body[len(page.Body)-200:]), `"next_cursor":"`)
 		next = "&cursor=" + strings.TrimSuffix(next, "\"}\n")
 	}
+
 	require.Greater(t, pages, 1, "a page ends early")
 	require.Equal(t, 60, found)
 	lines := s.Do(t, http.MethodGet, "/v1/events?limit=59", "", "Accept", lineType)
@@ -163,7 +176,7 @@ func TestNegotiation(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	mustPost(t, s.As(s.Ingest), newEvent(t, session))
+	mustPost(t, s.WithKey(s.Ingest), newEvent(t, session))
 	const csv = "text/csv; charset=utf-8; header=present"
 	for accept, kind := range map[string]string{
 		"*/*": "application/json", "application/*": "application/json", "application/json": "application/json",
@@ -179,6 +192,7 @@ func TestNegotiation(t *testing.T) {
 				requireProblem(t, answer, http.StatusNotAcceptable, "not_acceptable")
 				continue
 			}
+
 			require.Equal(t, http.StatusOK, answer.Status, "%s: %s", accept, answer.Body)
 			require.Equal(t, kind, answer.Header.Get("Content-Type"), accept)
 		}

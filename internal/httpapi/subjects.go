@@ -13,108 +13,121 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// getSubject is GET /v1/subjects: all that is kept of whom the filters name.
+// getSubject is GET /v1/subjects: all data of the person that the filters name.
 func (a *api) getSubject(c *gin.Context) {
 	p := readParameters(c)
-	values := p.data()
+	values := p.readDataFilters()
 	for _, v := range values {
 		if v.Value == "" {
-			p.refuse(dataPrefix+v.Path.String(), fault.CodeInvalidParameter, "the value is empty: it would not tell one person from others")
+			p.addViolation(dataPrefix+v.Path.String(), fault.CodeInvalidParameter, "the value is empty: it would not distinguish one person from others")
 		}
 	}
-	if err := p.fault(); err != nil {
-		a.fail(c, err)
+
+	if err := p.toFault(); err != nil {
+		a.sendProblem(c, err)
 		return
 	}
+
 	if len(values) == 0 {
-		a.fail(c, fault.New(fault.Invalid, fault.CodeInvalidParameter, "say whom it is about, such as data.user.id=8612"))
+		a.sendProblem(c, fault.New(fault.Invalid, fault.CodeInvalidParameter, "say whom it is about, such as data.user.id=8612"))
 		return
 	}
 
 	out := &subjectWriter{streamer: a.newStreamer(c, subjectFormat(c))}
-	err := a.Finder.Subject(c.Request.Context(), values, a.ReadTimeout, out.part)
+	err := a.Finder.ReadSubject(c.Request.Context(), values, a.ReadTimeout, out.writePart)
 	if err == nil {
-		err = out.finish()
+		err = out.writeEnd()
 	}
-	out.end(err)
+
+	out.endStream(err)
 }
 
-// subjectFormat is lines of JSON unless the client asks for one document by its name.
+// subjectFormat returns lines of JSON unless the client accepts one document by its media type.
 func subjectFormat(c *gin.Context) format {
-	if f := exchangeOf(c).format; f != formatJSON || strings.Contains(strings.Join(c.Request.Header.Values("Accept"), ","), "application/json") {
+	if f := requestStateOf(c).format; f != formatJSON || strings.Contains(strings.Join(c.Request.Header.Values("Accept"), ","), "application/json") {
 		return f
 	}
+
 	return formatNDJSON
 }
 
-// subjectWriter sends what is kept of a subject: lines of JSON, of which the last one says
-// that it is whole; or a document that is whole when it ends.
+// subjectWriter sends the data of a subject: lines of JSON, of which the last one confirms that
+// the data is complete; or a document that is complete when it ends.
 type subjectWriter struct {
 	*streamer
 
 	buffer bytes.Buffer
-	// events and errors are how many were sent.
+	// events and errors count those that were sent.
 	events, errors int
 }
 
-// part sends some events or some errors, or, where there is none, a space: JSON lets it
-// stand, and the reader and all proxies on the way see that it goes on.
-func (w *subjectWriter) part(events []event.Stored, rejections []query.Rejection) error {
+// writePart sends some events or some errors, or, if there are none, a space: JSON allows it,
+// and the client and all proxies see that the response continues.
+func (w *subjectWriter) writePart(events []event.Stored, rejections []query.Rejection) error {
 	w.buffer.Reset()
-	if !w.begun && !w.lines() {
+	if !w.begun && !w.isNDJSON() {
 		w.buffer.WriteString(`{"events":[`)
 	}
+
 	for i := range events {
-		w.item(w.events == 0, appendEvent(nil, &events[i]))
+		w.writeItem(w.events == 0, appendEvent(nil, &events[i]))
 		w.events++
 	}
+
 	for i := range rejections {
 		text, err := json.Marshal(renderRejection(&rejections[i]))
 		if err != nil {
 			return fmt.Errorf("render a rejection: %w", err)
 		}
+
 		if w.errors == 0 {
-			w.openErrors()
+			w.writeErrorsStart()
 		}
-		w.item(w.errors == 0, text)
+
+		w.writeItem(w.errors == 0, text)
 		w.errors++
 	}
+
 	if w.buffer.Len() == 0 {
 		w.buffer.WriteByte(' ')
 	}
-	return w.write(w.buffer.Bytes())
+
+	return w.writePage(w.buffer.Bytes())
 }
 
-// lines tells whether it is lines of JSON.
-func (w *subjectWriter) lines() bool { return w.format == formatNDJSON }
+// isNDJSON reports whether the format is lines of JSON.
+func (w *subjectWriter) isNDJSON() bool { return w.format == formatNDJSON }
 
-func (w *subjectWriter) item(first bool, text []byte) {
-	if !w.lines() && !first {
+func (w *subjectWriter) writeItem(first bool, text []byte) {
+	if !w.isNDJSON() && !first {
 		w.buffer.WriteByte(',')
 	}
+
 	w.buffer.Write(text)
-	if w.lines() {
+	if w.isNDJSON() {
 		w.buffer.WriteByte('\n')
 	}
 }
 
-func (w *subjectWriter) openErrors() {
-	if !w.lines() {
+func (w *subjectWriter) writeErrorsStart() {
+	if !w.isNDJSON() {
 		w.buffer.WriteString(`],"errors":[`)
 	}
 }
 
-// finish says that it is whole.
-func (w *subjectWriter) finish() error {
+// writeEnd confirms that the data is complete.
+func (w *subjectWriter) writeEnd() error {
 	w.buffer.Reset()
 	switch {
-	case w.lines():
+	case w.isNDJSON():
 		fmt.Fprintf(&w.buffer, `{"complete":true,"events":%d,"errors":%d}`+"\n", w.events, w.errors)
 	default:
 		if w.errors == 0 {
-			w.openErrors()
+			w.writeErrorsStart()
 		}
+
 		w.buffer.WriteString(`],"complete":true}` + "\n")
 	}
-	return w.write(w.buffer.Bytes())
+
+	return w.writePage(w.buffer.Bytes())
 }

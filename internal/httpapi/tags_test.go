@@ -6,11 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// Changes to a type that others changed meanwhile are refused, and who has a version is
-// not sent it again.
+// A change to a type that has changed in the meantime is rejected, and a client that has the
+// current version does not receive it again.
 func TestEventTypesHaveTags(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -34,6 +34,7 @@ func TestEventTypesHaveTags(t *testing.T) {
 			require.Empty(t, again.Body)
 		}
 	}
+
 	changed := put(second, "If-Match", "W/"+tag)
 	require.Equal(t, http.StatusOK, changed.Status, "%s", changed.Body)
 	next := changed.Header.Get("ETag")
@@ -49,7 +50,7 @@ func TestEventTypesHaveTags(t *testing.T) {
 	requireProblem(t, put(second, "If-Match", next), http.StatusPreconditionFailed, "precondition_failed")
 }
 
-// Where there is no tag, a condition on one cannot be met, and is not passed over.
+// A condition on a resource without a tag cannot be met, and is not ignored.
 func TestConditionsOnWhatHasNoTag(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const (
@@ -39,7 +39,8 @@ func readTrace(t *testing.T, c *apptest.Client, event string) (trace eventTrace)
 	return trace
 }
 
-// requireWhole checks that a trace has every stage, each where the last one ended.
+// requireWhole checks that a trace has every stage, each of which begins at the end of the last
+// one.
 func requireWhole(t *testing.T, trace eventTrace) {
 	t.Helper()
 	require.NotNil(t, trace.TotalMS)
@@ -54,12 +55,13 @@ func requireWhole(t *testing.T, trace eventTrace) {
 			require.InDelta(t, between.Seconds()*1000, *s.DurationMS, 0.0015, "a stage begins where the last one ended")
 		}
 	}
+
 	require.Equal(t, []string{"received", "judged", "waited", "committed"}, names)
 	require.InDelta(t, sum, *trace.TotalMS, 0.0015)
 	require.Positive(t, *trace.Stages[3].DurationMS, "no commit takes no time")
 }
 
-// How an event came in can be read at once, later, and from another replica.
+// The trace of an event can be read at once, later, and from another replica.
 func TestHowAnEventCameIn(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -82,14 +84,14 @@ func TestHowAnEventCameIn(t *testing.T) {
 		err := s.Database.Pool(t).QueryRow(t.Context(), "select count(*) from group_timing").Scan(&rows)
 		return err == nil && rows == 1
 	}, 20*time.Second, 10*time.Millisecond)
-	require.Equal(t, atOnce, readTrace(t, s.Client, path), "what was kept is what was known")
+	require.Equal(t, atOnce, readTrace(t, s.Client, path), "the stored trace is the same")
 
-	// An edit does not change how it came in, also when it moves the event.
+	// An edit does not change the trace, also when it moves the event.
 	edited := s.Do(t, http.MethodPatch, path, `{"timestamp":"2020-02-03T04:05:06Z","name":"edited"}`)
 	require.Equal(t, http.StatusOK, edited.Status, "%s", edited.Body)
 	require.Equal(t, atOnce, readTrace(t, s.Client, path))
 
-	// What was not kept is not made up.
+	// A trace that was not stored is not invented.
 	_, err = s.Database.Pool(t).Exec(t.Context(), "delete from group_timing")
 	require.NoError(t, err)
 	without := readTrace(t, s.Client, path)
@@ -104,16 +106,16 @@ func TestHowAnEventCameIn(t *testing.T) {
 	requireProblem(t, s.Do(t, http.MethodGet, "/v1/events/"+newID()+"/trace", ""), http.StatusNotFound, "not_found")
 }
 
-// An event that waited for a locked session says so.
+// An event that waited for a locked session shows the wait.
 func TestWhereTheTimeWent(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
 	session := newID()
-	path, _ := stored(t, s, newEvent(t, session))
+	path, _ := postStored(t, s, newEvent(t, session))
 	pool := s.Database.Pool(t)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // the pool would wait for it
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // otherwise the pool would wait for it
 	_, err = tx.Exec(t.Context(), "select from session for update")
 	require.NoError(t, err)
 	answers := make(chan *apptest.Answer, 1)
@@ -140,8 +142,8 @@ func TestWhereTheTimeWent(t *testing.T) {
 	require.NotEqual(t, *slow.TraceID, *readTrace(t, s.Client, path).TraceID)
 }
 
-// The client's trace context is taken over if it is one, and each request without
-// one has a trace id of its own; problems and kept errors name it.
+// The client's trace context is used if it is valid, and each request without one has a trace id
+// of its own; problems and recorded errors name it.
 func TestTraceContext(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -157,6 +159,7 @@ func TestTraceContext(t *testing.T) {
 		require.False(t, seen[id])
 		seen[id] = true
 	}
+
 	for _, header := range []string{clientParent, "00-" + clientTrace + "-00f067aa0ba902b7-00", "cc-" + clientTrace + "-00f067aa0ba902b7-01-what-comes-later"} {
 		problem := requireProblem(t, s.Do(t, http.MethodPost, "/v1/events", `{}`, "traceparent", header), http.StatusBadRequest, "invalid_event")
 		require.Equal(t, clientTrace, problem["trace_id"], header)

@@ -10,14 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 const browserAccept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 func TestWelcomeForBrowsers(t *testing.T) {
 	t.Parallel()
-	client := apptest.Start(t, nil).As("")
+	client := apptest.Start(t, nil).WithKey("")
 	answer := client.Do(t, http.MethodGet, "/", "", "Accept", browserAccept)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, "text/html; charset=utf-8", answer.Header.Get("Content-Type"))
@@ -40,7 +40,7 @@ func TestWelcomeForBrowsers(t *testing.T) {
 	require.Equal(t, answer.Header.Get("Content-Length"), head.Header.Get("Content-Length"))
 }
 
-// The page shows an event that can be sent as it stands.
+// The page shows an event that can be sent unchanged.
 func TestWelcomeShowsAnEventThatIsStored(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)
@@ -49,15 +49,16 @@ func TestWelcomeShowsAnEventThatIsStored(t *testing.T) {
 	require.True(t, found)
 	document, _, found := strings.Cut(rest, "'</code>")
 	require.True(t, found)
-	mustPost(t, s.As(s.Ingest), document)
+	mustPost(t, s.WithKey(s.Ingest), document)
 }
 
 func TestNoWelcomeForPrograms(t *testing.T) {
 	t.Parallel()
-	client := apptest.Start(t, nil).As("")
+	client := apptest.Start(t, nil).WithKey("")
 	for _, accept := range []string{"*/*", "application/json", "text/*", "text/html;q=0, */*", "text/html;q=x", "text/htmlx", ""} {
 		requireProblem(t, client.Do(t, http.MethodGet, "/", "", "Accept", accept), http.StatusNotFound, "not_found")
 	}
+
 	requireProblem(t, client.Do(t, http.MethodPost, "/", "{}", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "/index.html", "", "Accept", browserAccept), http.StatusNotFound, "not_found")
 	requireProblem(t, client.Do(t, http.MethodGet, "//", "", "Accept", browserAccept), http.StatusNotFound, "not_found")

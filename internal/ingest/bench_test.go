@@ -22,13 +22,14 @@ func (instant) Commit(_ context.Context, group *ingest.Group) error {
 	for _, item := range group.Items {
 		*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: item.Envelope.Event.ID, Sequence: 1}
 	}
+
 	return nil
 }
 
-func (instant) Check(context.Context, *ingest.Group) error { return nil }
+func (instant) DryRun(context.Context, *ingest.Group) error { return nil }
 
-// BenchmarkSubmit is the group commit by itself: what it costs to wait in a group
-// for a store that takes no time. An operation is one event.
+// BenchmarkSubmit measures the group commit alone: the cost of waiting in a group for a store
+// that takes no time. An operation is one event.
 func BenchmarkSubmit(b *testing.B) {
 	for _, clients := range []int{1, 64, 256} {
 		for _, events := range []int{1, 100} {
@@ -37,7 +38,7 @@ func BenchmarkSubmit(b *testing.B) {
 					Budget: 5 * time.Second, GroupEvents: 5000, GroupBytes: 16 << 20,
 					QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
 				}, instant{})
-				c.Start()
+				c.Start(b.Context())
 				b.Cleanup(func() { c.Stop(context.Background()) })
 				benchSubmit(b, c, clients, events)
 			})
@@ -54,8 +55,10 @@ func benchSubmit(b *testing.B, c *ingest.Collector, clients, events int) {
 		for n := range envelopes {
 			envelopes[n] = good(uuid.New())
 		}
+
 		own[i] = request(envelopes...)
 	}
+
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	b.ReportAllocs()
@@ -69,6 +72,7 @@ func benchSubmit(b *testing.B, c *ingest.Collector, clients, events int) {
 			}
 		})
 	}
+
 	group.Wait()
 	b.StopTimer()
 	require.Zero(b, failed.Load(), "requests that were not stored")

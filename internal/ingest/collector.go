@@ -2,9 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +9,6 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
-
-	"github.com/the-eye-events/the-eye/internal/event"
-	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
 // Config bounds the collector.
@@ -24,8 +18,7 @@ type Config struct {
 	// GroupEvents and GroupBytes bound what one transaction commits.
 	GroupEvents int
 	GroupBytes  int
-	// QueueEvents and QueueBytes bound what waits for a transaction. Past them a
-	// request is refused at once.
+	// QueueEvents and QueueBytes bound the queue. A request that does not fit is shed at once.
 	QueueEvents int
 	QueueBytes  int
 	// Lanes is how many transactions may run at once. Each holds one connection.
@@ -35,16 +28,16 @@ type Config struct {
 // Deps are what the collector works with.
 type Deps struct {
 	Store Store
-	// Types judges events by their types. Nil lets all of them through.
+	// Types validates payloads by their event types. Nil accepts all of them.
 	Types Types
-	// Ledger knows the events that are given back. Nil knows none.
+	// Ledger finds stored events by their ids. Nil finds none.
 	Ledger Ledger
 	Logger *zap.Logger
-	// NewID makes UUIDv7s, for events without an id and for refusals.
+	// NewID makes UUIDv7s, for events without an id and for rejections.
 	NewID func() uuid.UUID
 	// Now is the monotonic clock that commits are timed with.
 	Now func() time.Time
-	// Timings keeps how long commits took. Nil keeps them nowhere.
+	// Timings stores how long commits took. Nil stores nothing.
 	Timings TimingStore
 	// Metrics are what is measured. Nil measures nothing.
 	Metrics *Metrics
@@ -56,97 +49,105 @@ type Deps struct {
 type Collector struct {
 	config Config
 	deps   Deps
-	lanes  []*lane
-	// wide tells that groups are large enough to be shared out among the lanes.
-	wide   atomic.Bool
-	events atomic.Int64
-	bytes  atomic.Int64
-	pace   pace
-	slow   slowCommits
-	// deadlines end the waiting of requests.
-	deadlines deadlines
-	journal   *journal
-	// locked is where events wait whose sessions somebody else holds locked.
-	locked *lockedLane
 
-	mu      sync.Mutex
-	stopped bool
-	started sync.WaitGroup
-	// lockedRuns is the goroutine of the locked lane. It ends behind the lanes, which
-	// hand over to it.
-	lockedRuns sync.WaitGroup
-	cancel     context.CancelFunc
+	// events and bytes are what waits for a verdict.
+	events    atomic.Int64
+	bytes     atomic.Int64
+	rates     rateEstimate
+	deadlines deadlines
+
+	lanes []*lane
+	// sharded means that groups are large enough to be spread over the lanes by session.
+	sharded atomic.Bool
+	// lockedLane holds the events of sessions that another transaction has locked.
+	lockedLane *lockedLane
+
+	timings     *timingWriter
+	slowCommits slowCommitLog
+
+	mu       sync.Mutex
+	stopped  bool
+	cancel   context.CancelFunc
+	laneRuns sync.WaitGroup
+	// lockedLaneRun ends after the lanes, which move entries to the locked lane.
+	lockedLaneRun sync.WaitGroup
 }
 
 // New makes a collector that has yet to be started.
 func New(config Config, deps Deps) *Collector {
-	c := &Collector{config: config, deps: deps, deadlines: deadlines{budget: config.Budget}, locked: newLockedLane()}
-	c.journal = newJournal(deps.Timings, deps.Logger, deps.Now)
-	for range max(config.Lanes, 1) {
-		c.lanes = append(c.lanes, &lane{wake: make(chan struct{}, 1), tally: newTally(deps.Metrics)})
+	c := &Collector{
+		config:     config,
+		deps:       deps,
+		deadlines:  deadlines{budget: config.Budget},
+		lockedLane: newLockedLane(),
+		timings:    newTimingWriter(deps.Timings, deps.Logger, deps.Now),
 	}
+	for range max(config.Lanes, 1) {
+		c.lanes = append(c.lanes, &lane{wake: newSignal(), metrics: newGroupMetrics(deps.Metrics)})
+	}
+
 	return c
 }
 
-// Start begins to commit. What was stopped is not started again.
-func (c *Collector) Start() {
+// Start begins to commit, until Stop, even when ctx ends before. A stopped collector is not
+// started again.
+func (c *Collector) Start(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.stopped || c.cancel != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	for _, l := range c.lanes {
-		c.started.Go(func() { c.run(ctx, l) })
+		c.laneRuns.Go(func() { c.runLane(ctx, l) })
 	}
-	c.lockedRuns.Go(func() { c.runLocked(ctx) })
+
+	c.lockedLaneRun.Go(func() { c.runLockedLane(ctx) })
 	if c.deps.Timings != nil {
-		go c.journal.run()
+		go c.timings.run(ctx)
 	}
 }
 
-// Observe makes the state of the queue a metric.
-func (c *Collector) Observe() error {
-	if c.deps.Metrics == nil {
-		return nil
-	}
-	return c.deps.Metrics.observe(c)
-}
-
-// Took tells how long the commit of a group took, as long as that is not kept elsewhere.
-func (c *Collector) Took(group GroupID) (time.Duration, bool) { return c.journal.find(group) }
-
-// Stop refuses new requests, commits what waits, and answers it. When ctx ends
-// first, running transactions are cancelled, their callers told to send again,
-// and the count of events that were abandoned is returned. Stop may be called
-// more than once, and without Start.
+// Stop sheds new requests, commits what waits, and answers it. When ctx ends first,
+// running transactions are cancelled, their senders are asked to send again, and the
+// number of abandoned events is returned. Stop may be called more than once, and
+// without Start.
 func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 	c.mu.Lock()
 	c.stopped = true
 	cancel := c.cancel
 	c.mu.Unlock()
+
 	for _, l := range c.lanes {
 		l.close()
 	}
-	if cancel == nil { // nobody commits what waits
+
+	if cancel == nil { // no lane runs, so nothing that waits will be committed
 		abandoned = c.events.Load()
 		for _, l := range c.lanes {
-			l.giveUp()
+			c.failQueued(l)
 		}
+
 		return abandoned
 	}
+
 	defer cancel()
+
 	drained := make(chan struct{})
 	go func() {
-		c.started.Wait()
-		c.locked.close()
-		c.lockedRuns.Wait()
+		c.laneRuns.Wait()
+		c.lockedLane.close()
+		c.lockedLaneRun.Wait()
 		if c.deps.Timings != nil {
-			c.journal.stop()
+			c.timings.stop()
 		}
+
 		close(drained)
 	}()
+
 	select {
 	case <-drained:
 	case <-ctx.Done():
@@ -154,191 +155,21 @@ func (c *Collector) Stop(ctx context.Context) (abandoned int64) {
 		cancel()
 		<-drained
 	}
+
 	return abandoned
 }
 
-// Queued returns how many events wait for a verdict.
-func (c *Collector) Queued() int64 { return c.events.Load() }
+// QueuedEvents returns how many events wait for a verdict.
+func (c *Collector) QueuedEvents() int64 { return c.events.Load() }
 
-// Submit hands in a request and waits for its verdicts, in the order of its
-// envelopes. It returns a fault of kind Unavailable when there is no verdict by
-// the end of the budget, when ctx ends before, when too much is waiting, or when
-// the store cannot be reached: then nothing is known of the outcome, and the request
-// can be sent again with the same event ids.
-func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(ctx, request); err != nil {
-		return nil, err
-	}
-	now := c.deps.Now()
-	request.Judged = max(0, now.Sub(request.ReceivedAt))
-	w := &waiting{done: make(chan struct{}), collector: c, handedIn: now, span: request.Span}
-	items, verdicts := w.room(len(request.Envelopes))
-	items, size := c.prepare(request, items, verdicts)
-	if len(items) == 0 {
-		nameVersions(request, verdicts)
-		return verdicts, nil
-	}
-	w.events, w.size = len(items), size
-	whole := request.Atomic && len(items) == len(verdicts)
-	if reason := c.admit(items, size, whole); reason != "" {
-		c.deps.Metrics.shedOne(ctx, reason)
-		return nil, fault.Busy(nil, fault.CodeOverloaded, "too many events are waiting to be stored; send the request again", c.retryAfter())
-	}
-	c.enqueue(w, items, whole)
-	cause := context.DeadlineExceeded
-	select {
-	case <-w.done:
-		if w.err == nil {
-			nameVersions(request, verdicts)
-			return verdicts, nil
-		}
-		cause = w.err
-	case <-c.deadlines.next(now):
-	case <-ctx.Done():
-		cause = ctx.Err()
-	}
-	w.abandoned.Store(true)
-	c.deps.Metrics.shedOne(ctx, reasonOf(cause))
-	return nil, c.unavailable(cause)
-}
+// CommitDuration returns how long the commit of a group took, until that is stored.
+func (c *Collector) CommitDuration(group GroupID) (time.Duration, bool) { return c.timings.find(group) }
 
-// Check judges a request as Submit would, and stores nothing.
-func (c *Collector) Check(ctx context.Context, request *Request) ([]Verdict, error) {
-	if err := c.judge(ctx, request); err != nil {
-		return nil, err
+// RegisterGauges makes the state of the queue a metric.
+func (c *Collector) RegisterGauges() error {
+	if c.deps.Metrics == nil {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.config.Budget)
-	defer cancel()
-	verdicts := make([]Verdict, len(request.Envelopes))
-	items, _ := c.prepare(request, make([]Item, 0, len(verdicts)), verdicts)
-	if err := c.deps.Store.Check(ctx, &Group{Items: items, Atomic: request.Atomic}); err != nil {
-		return nil, c.unavailable(err)
-	}
-	if request.Atomic && slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Refused() }) {
-		refuseTheRest(items)
-	}
-	for i := range verdicts {
-		verdicts[i].ErrorID = uuid.Nil
-	}
-	nameVersions(request, verdicts)
-	return verdicts, nil
-}
 
-func (c *Collector) judge(ctx context.Context, request *Request) error {
-	if err := c.compareGiven(ctx, request); err != nil || c.deps.Types == nil {
-		return err
-	}
-	return c.deps.Types.Judge(request.Envelopes, request.Replay)
-}
-
-// nameVersions notes which version of its type judged each event.
-func nameVersions(request *Request, verdicts []Verdict) {
-	for i := range verdicts {
-		if v := &verdicts[i]; v.Status == Stored || v.Status == Valid || v.Status == Rejected {
-			v.TypeVersion = request.Envelopes[i].TypeVersion
-		}
-	}
-}
-
-// prepare appends the items to commit. Events without an id get one, refusals get
-// the id to be kept under, and events are brought into the order of their
-// timestamps, in which they will be numbered.
-func (c *Collector) prepare(request *Request, items []Item, verdicts []Verdict) (prepared []Item, size int) {
-	refused := false
-	for i := range request.Envelopes {
-		e, v := &request.Envelopes[i], &verdicts[i]
-		switch {
-		case !e.Accepted():
-			refused = true
-			*v = Verdict{Status: Rejected, ErrorID: c.deps.NewID(), Violations: e.Violations}
-		case !e.Has(event.FieldID):
-			e.Event.ID = c.deps.NewID()
-			e.Known |= event.FieldID
-		}
-		if e.Has(event.FieldID) {
-			v.EventID = e.Event.ID
-		}
-		size += len(e.Raw)
-		items = append(items, Item{Request: request, Envelope: e, Verdict: v})
-	}
-	if request.Atomic && refused {
-		refuseTheRest(items)
-		items = slices.DeleteFunc(items, func(i Item) bool { return i.Verdict.Status == NotStored })
-	}
-	if request.Replay {
-		items = slices.DeleteFunc(items, func(i Item) bool { return i.Verdict.Refused() })
-	}
-	byTime := func(a, b Item) int { return a.Envelope.Event.Timestamp.Compare(b.Envelope.Event.Timestamp) }
-	if !slices.IsSortedFunc(items, byTime) {
-		slices.SortStableFunc(items, byTime)
-	}
-	return items, size
-}
-
-// refuseTheRest marks the valid events of an atomic request that is refused.
-func refuseTheRest(items []Item) {
-	for _, item := range items {
-		if !item.Verdict.Refused() {
-			*item.Verdict = Verdict{Status: NotStored, EventID: item.Verdict.EventID}
-		}
-	}
-}
-
-// admit makes room in the queue, or says why there is none.
-func (c *Collector) admit(items []Item, size int, whole bool) shedReason {
-	events := len(items)
-	c.mu.Lock()
-	stopped := c.stopped
-	c.mu.Unlock()
-	if stopped {
-		return shedStopping
-	}
-	queued, held := c.events.Add(int64(events)), c.bytes.Add(int64(size))
-	if queued > int64(c.config.QueueEvents) || held > int64(c.config.QueueBytes) || (queued > int64(events) && c.tooLate(items, whole)) {
-		c.release(events, size)
-		return shedQueueFull
-	}
-	return ""
-}
-
-// tooLate tells whether a request cannot be expected to be stored within the budget, for
-// all that waits before it. To let it in would be to do work that nobody waits for any
-// more. A request that finds nobody waiting is let in whatever was measured, or a
-// database that was away would never be asked again.
-func (c *Collector) tooLate(items []Item, whole bool) bool {
-	const share = 0.8 // of the budget; the rest is for a group that takes longer than those before it
-	groups := 0.0
-	if whole || !c.wide.Load() {
-		groups = c.lanes[0].groups(&c.config)
-	} else {
-		for i := range items {
-			groups = max(groups, c.lanes[c.laneOf(items[i].Envelope.Event.SessionID)].groups(&c.config))
-		}
-	}
-	// A group is on its way already, and its own is begun or comes last.
-	own := float64(len(items)) / float64(c.config.GroupEvents)
-	return (1+groups+own)*float64(c.pace.commit()) > share*float64(c.config.Budget)
-}
-
-func (c *Collector) release(events, size int) {
-	c.events.Add(int64(-events))
-	c.bytes.Add(int64(-size))
-}
-
-// retryAfter estimates how long what waits now will take, and adds up to half of
-// it, so that those who are sent away do not all come back at once. It is in whole
-// seconds, as the header is: spread within one second, all would be told the next.
-func (c *Collector) retryAfter() time.Duration {
-	wait := max(time.Second, min(c.pace.duration(c.events.Load()), c.config.Budget))
-	return wait.Round(time.Second) + rand.N(wait/2+time.Second).Truncate(time.Second) //nolint:gosec // it spreads retries and guards nothing
-}
-
-// unavailable turns what stopped a commit into the one answer a sender can use.
-func (c *Collector) unavailable(err error) error {
-	if errors.Is(err, ErrUnsafeDatabase) {
-		return fault.Busy(err, fault.CodeUnavailable, "nothing was stored: a setting of the database could lose events, and an operator has to correct it; "+
-			"send the request again with the same event ids", c.retryAfter())
-	}
-	return fault.Busy(err, fault.CodeUnavailable,
-		"the events could not be stored in time and their outcome is not known; send the request again with the same event ids", c.retryAfter())
+	return c.deps.Metrics.registerGauges(c)
 }

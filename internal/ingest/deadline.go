@@ -9,8 +9,8 @@ import (
 // deadlineStep is how far apart deadlines are.
 const deadlineStep = 50 * time.Millisecond
 
-// deadlines tell waiting requests that their budget is used up. All requests that
-// arrive within one step share a timer, and are told at most a step too early: a
+// deadlines end the waiting of requests whose budget is used up. All requests that
+// arrive within one step share a timer, which ends at most a step too early: a
 // timer for each would cost more than all the rest of their waiting.
 type deadlines struct {
 	budget time.Duration
@@ -25,20 +25,24 @@ type deadline struct {
 	openUntil time.Time
 }
 
-// next returns a channel that is closed when the budget of a request that arrives
+// expiryOf returns a channel that is closed when the budget of a request that arrives
 // now is used up.
-func (d *deadlines) next(now time.Time) <-chan struct{} {
+func (d *deadlines) expiryOf(now time.Time) <-chan struct{} {
 	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
 		return last.passed
 	}
+
 	d.making.Lock()
 	defer d.making.Unlock()
+
 	if last := d.last.Load(); last != nil && now.Before(last.openUntil) {
 		return last.passed
 	}
+
 	step := min(deadlineStep, d.budget/4) //nolint:mnd // short budgets have short steps
 	made := &deadline{passed: make(chan struct{}), openUntil: now.Add(step)}
 	time.AfterFunc(d.budget, func() { close(made.passed) })
 	d.last.Store(made)
+
 	return made.passed
 }

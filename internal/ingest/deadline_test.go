@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// A request that waits behind a group which is stuck is answered within its own
-// budget, counted from its arrival, whether or not others arrived just before it.
+// A request that waits behind a stuck group is answered within its own budget, counted from its
+// arrival, whether or not others arrived just before it.
 func TestBudgetOfARequestThatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -36,6 +36,7 @@ func TestBudgetOfARequestThatWaits(t *testing.T) {
 				answers <- answer{err, time.Since(arrived)}
 			}()
 		}
+
 		requireUnavailable(t, (<-stuck).err, fault.CodeUnavailable)
 		for range cap(answers) {
 			a := <-answers

@@ -4,6 +4,9 @@
 //
 // The Collector gathers what arrives while the previous transaction runs into one
 // group and hands it to a Store. There is no timer: an idle service answers after
-// one commit. Strangers share a transaction, never an error: a group that cannot
+// one commit. Requests share a transaction, never an error: a group that cannot
 // be stored is split until the bad event stands alone.
+//
+// Read it in this order: contract.go, submit.go, admission.go, lane.go, group.go; then, for
+// what goes wrong, group_split.go and locked_lane.go.
 package ingest

@@ -1,7 +1,7 @@
 package ingest
 
-// CloseLanes does the latter half of Stop alone: so a request sees it that was let in
-// just before.
+// CloseLanes does only the second half of Stop, as a request sees it that was admitted just
+// before.
 func (c *Collector) CloseLanes() {
 	for _, l := range c.lanes {
 		l.close()

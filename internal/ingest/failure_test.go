@@ -13,8 +13,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// A group that was rolled back, or of which nobody knows, is so for every request that
-// has an event in it.
+// A group that was rolled back, or whose outcome is unknown, fails for every request that has an
+// event in it.
 func TestEveryMemberOfAGroupIsToldThatItFailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -22,29 +22,30 @@ func TestEveryMemberOfAGroupIsToldThatItFailed(t *testing.T) {
 		c := started(t, config(), store)
 		running := submitted(t, c, t.Context(), request(good(uuid.New())))
 		<-store.entered
-		refused := good(uuid.New())
-		refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+		rejected := good(uuid.New())
+		rejected.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
 		members := []<-chan answer{
 			submitted(t, c, t.Context(), request(good(uuid.New()))),
-			submitted(t, c, t.Context(), request(good(uuid.New()), refused, good(uuid.New()))),
-			submitted(t, c, t.Context(), request(refused)),
+			submitted(t, c, t.Context(), request(good(uuid.New()), rejected, good(uuid.New()))),
+			submitted(t, c, t.Context(), request(rejected)),
 			submitted(t, c, t.Context(), request(good(uuid.New()))),
 		}
 		store.proceed <- nil
 		require.NoError(t, (<-running).err)
-		require.Equal(t, 6, <-store.entered, "they are one group")
+		require.Equal(t, 6, <-store.entered, "the requests are one group")
 		store.proceed <- errTest
 		for _, member := range members {
 			a := <-member
 			require.Nil(t, a.verdicts)
 			requireUnavailable(t, a.err, fault.CodeUnavailable)
 		}
+
 		require.Equal(t, []int{1}, store.sizes())
 	})
 }
 
-// A group that had to be split fails in part: who has an event in the part that failed
-// is told so, and who has none in it has verdicts.
+// A group that had to be split fails in part: requests with an event in the failed part get an
+// error, and the others get verdicts.
 func TestAPartOfASplitGroupFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +54,9 @@ func TestAPartOfASplitGroupFails(t *testing.T) {
 		running := submitted(t, c, t.Context(), request(good(uuid.New())))
 		<-store.entered
 		pair := func() []event.Envelope { return []event.Envelope{good(uuid.New()), good(uuid.New())} }
-		first, between, last := submitted(t, c, t.Context(), request(pair()...)), submitted(t, c, t.Context(), request(pair()...)), submitted(t, c, t.Context(), request(pair()...))
+		first := submitted(t, c, t.Context(), request(pair()...))
+		between := submitted(t, c, t.Context(), request(pair()...))
+		last := submitted(t, c, t.Context(), request(pair()...))
 		store.proceed <- nil
 		require.NoError(t, (<-running).err)
 		require.Equal(t, 6, <-store.entered)
@@ -70,8 +73,8 @@ func TestAPartOfASplitGroupFails(t *testing.T) {
 	})
 }
 
-// A request that was let in just before the service stopped has no lane to go to. It is
-// told to send again, and never that it is stored.
+// A request that was admitted just before the service stopped finds no lane. Its client is asked
+// to send again, and the request is never reported as stored.
 func TestARequestThatMeetsTheStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,12 +84,12 @@ func TestARequestThatMeetsTheStop(t *testing.T) {
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeUnavailable)
 		require.Empty(t, store.sizes())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
-// Whoever is sent away is told when what waits now will be stored, and not all of them
-// the same time.
+// A shed request learns when the queued events will be stored, and not every request the same
+// time.
 func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,17 +103,20 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = good(uuid.New())
 			}
+
 			return request(envelopes...)
 		}
-		for range 60 { // ten events a second, as it learns
+		for range 60 { // ten events a second, which the collector learns
 			_, err := c.Submit(t.Context(), batch())
 			require.NoError(t, err)
 		}
+
 		var waiting []<-chan answer
 		for range 4 {
 			waiting = append(waiting, submitted(t, c, t.Context(), batch()))
 		}
-		told := map[int64]bool{}
+
+		delays := map[int64]bool{}
 		for range 20 {
 			_, err := c.Submit(t.Context(), batch())
 			requireUnavailable(t, err, fault.CodeOverloaded)
@@ -118,9 +124,10 @@ func TestRetryAfterFollowsWhatWaits(t *testing.T) {
 			require.GreaterOrEqual(t, f.RetryAfter, 3900*time.Millisecond, "40 events wait, and ten a second are stored")
 			require.LessOrEqual(t, f.RetryAfter, 7*time.Second, "and up to half of it more, and a second")
 			require.Zero(t, f.RetryAfter%time.Second, "the header has whole seconds")
-			told[int64(f.RetryAfter)] = true
+			delays[int64(f.RetryAfter)] = true
 		}
-		require.Greater(t, len(told), 1, "else all come back at once")
+
+		require.Greater(t, len(delays), 1, "otherwise all come back at once")
 		for _, one := range waiting {
 			require.NoError(t, (<-one).err)
 		}

@@ -21,18 +21,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a store in memory that can be held up. Events with poison in their data
-// cannot be stored, those with conflict in it are in conflict.
+// fake is a store in memory that can be held up. Events with poison in their data cannot be
+// stored, those with conflict in their data are in conflict.
 type fake struct {
 	mu     sync.Mutex
 	groups []ingest.Group
 	last   map[uuid.UUID]int64
-	// entered gets a value when a commit begins, and the commit waits for one from
-	// proceed. Nil: commits wait for nothing.
+	// entered receives a value when a commit begins, and the commit waits for one from proceed.
+	// Nil: commits do not wait.
 	entered chan int
 	proceed chan error
-	// locked are the sessions whose rows somebody else holds locked. Unnamed makes the
-	// store say that something is locked, and not what.
+	// locked are the sessions whose rows another transaction holds locked. Unnamed makes the
+	// store report that a session is locked, and not which.
 	locked  map[uuid.UUID]bool
 	unnamed bool
 }
@@ -55,6 +55,7 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+
 		select {
 		case err := <-f.proceed:
 			if err != nil {
@@ -64,29 +65,35 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			return ctx.Err()
 		}
 	}
+
 	if err := f.awaitLocks(group); err != nil {
 		return err
 	}
+
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() && bytes.Contains(item.Envelope.Event.Data, []byte("poison")) {
 			return ingest.ErrNotStorable
 		}
 	}
-	refused := false
+
+	rejected := false
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() && bytes.Contains(item.Envelope.Event.Data, []byte("conflict")) {
-			refused = true
+			rejected = true
 			*item.Verdict = ingest.Verdict{
 				Status: ingest.Conflict, EventID: item.Envelope.Event.ID, ErrorID: uuid.New(),
 				Violations: []fault.Violation{{Code: fault.CodeEventIDConflict}},
 			}
 		}
 	}
-	if group.Atomic && refused {
-		return ingest.ErrAtomicRefused
+
+	if group.Atomic && rejected {
+		return ingest.ErrAtomicRejected
 	}
+
 	f.groups = append(f.groups, ingest.Group{ID: group.ID, Items: append([]ingest.Item(nil), group.Items...), Atomic: group.Atomic})
 	for _, item := range group.Items {
 		if e := item.Envelope; e.Accepted() && item.Verdict.Status != ingest.Conflict {
@@ -94,10 +101,11 @@ func (f *fake) Commit(ctx context.Context, group *ingest.Group) error {
 			*item.Verdict = ingest.Verdict{Status: ingest.Stored, EventID: e.Event.ID, Sequence: f.last[e.Event.SessionID]}
 		}
 	}
+
 	return nil
 }
 
-// awaitLocks waits as long as a group does for a lock, and says which sessions are locked.
+// awaitLocks waits as long as a group does for a lock, and returns the locked sessions.
 func (f *fake) awaitLocks(group *ingest.Group) error {
 	f.mu.Lock()
 	found := &ingest.LockedError{Sessions: map[uuid.UUID]bool{}, Err: errTest}
@@ -110,40 +118,47 @@ func (f *fake) awaitLocks(group *ingest.Group) error {
 			}
 		}
 	}
+
 	f.mu.Unlock()
 	if !held {
 		return nil
 	}
+
 	<-time.After(max(group.LockWait, 10*time.Millisecond))
 	return found
 }
 
-// lock makes a session locked, or not.
+// lock locks or unlocks a session.
 func (f *fake) lock(session uuid.UUID, locked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	if f.locked == nil {
 		f.locked = map[uuid.UUID]bool{}
 	}
+
 	f.locked[session] = locked
 }
 
-func (f *fake) Check(_ context.Context, group *ingest.Group) error {
+func (f *fake) DryRun(_ context.Context, group *ingest.Group) error {
 	for _, item := range group.Items {
 		if item.Envelope.Accepted() {
 			item.Verdict.Status = ingest.Valid
 		}
 	}
+
 	return nil
 }
 
-// sizes are how many items each group had that was stored.
+// sizes returns the number of items of each stored group.
 func (f *fake) sizes() (sizes []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	for _, group := range f.groups {
 		sizes = append(sizes, len(group.Items))
 	}
+
 	return sizes
 }
 
@@ -151,6 +166,7 @@ func (f *fake) sizes() (sizes []int) {
 func (f *fake) lastGroup() ingest.GroupID {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.groups[len(f.groups)-1].ID
 }
 
@@ -172,7 +188,7 @@ func newCollector(c ingest.Config, store ingest.Store) *ingest.Collector {
 func started(t *testing.T, c ingest.Config, store ingest.Store) *ingest.Collector {
 	t.Helper()
 	made := newCollector(c, store)
-	made.Start()
+	made.Start(t.Context())
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -198,14 +214,14 @@ func request(envelopes ...event.Envelope) *ingest.Request {
 	return &ingest.Request{ID: "test", Application: 1, Envelopes: envelopes}
 }
 
-// answer is what a Submit came back with.
+// answer is the result of a Submit.
 type answer struct {
 	verdicts []ingest.Verdict
 	err      error
 }
 
-// submitted hands in a request on a goroutine of its own, and returns when nothing
-// moves any more.
+// submitted submits a request on a goroutine of its own, and returns when every goroutine is
+// blocked.
 func submitted(t *testing.T, c *ingest.Collector, ctx context.Context, r *ingest.Request) <-chan answer { //nolint:revive // the test is first in every helper
 	t.Helper()
 	answers := make(chan answer, 1)
@@ -230,5 +246,6 @@ func statuses(verdicts []ingest.Verdict) (found []ingest.Status) {
 	for _, v := range verdicts {
 		found = append(found, v.Status)
 	}
+
 	return found
 }

@@ -26,6 +26,7 @@ func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
 		for range 5 {
 			rest = append(rest, submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New()))))
 		}
+
 		store.proceed <- nil
 		require.NoError(t, (<-first).err)
 		require.Equal(t, 10, <-store.entered)
@@ -33,8 +34,9 @@ func TestGroupIsWhatArrivedDuringTheLastCommit(t *testing.T) {
 		for _, one := range rest {
 			require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-one).verdicts))
 		}
+
 		require.Equal(t, []int{1, 10}, store.sizes())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
@@ -57,12 +59,15 @@ func TestGroupIsBounded(t *testing.T) {
 					for i := range envelopes {
 						envelopes[i] = good(uuid.New())
 					}
+
 					all = append(all, submitted(t, c, t.Context(), request(envelopes...)))
 				}
-				c.Start()
+
+				c.Start(t.Context())
 				for _, one := range all {
 					require.NoError(t, (<-one).err)
 				}
+
 				c.Stop(t.Context())
 				require.Equal(t, []int{4, 1, 9, 3}, store.sizes())
 			})
@@ -89,7 +94,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 				_, err := c.Submit(t.Context(), request(good(uuid.New())))
 				requireUnavailable(t, err, fault.CodeOverloaded)
-				require.Equal(t, int64(3), c.Queued(), "what is refused takes no room")
+				require.Equal(t, int64(3), c.QueuedEvents(), "a shed request takes no room")
 
 				store.proceed <- nil
 				<-store.entered
@@ -117,30 +122,31 @@ func TestAbandonedRequestIsNotStored(t *testing.T) {
 		patient := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
 		leave()
 		requireUnavailable(t, (<-left).err, fault.CodeUnavailable)
-		require.Equal(t, int64(4), c.Queued(), "the queue refers to it as yet")
+		require.Equal(t, int64(4), c.QueuedEvents(), "the queue still refers to it")
 		store.proceed <- nil
 		require.NoError(t, (<-running).err)
 		require.Equal(t, 2, <-store.entered)
 		store.proceed <- nil
 		require.NoError(t, (<-patient).err)
 		synctest.Wait()
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
-// Nobody waits longer than the request's deadline, whatever the store does.
+// No request waits beyond its deadline, whatever the store does.
 func TestDeadlineOfARequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := started(t, config(), newHeldFake())
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
+
 		_, err := c.Submit(ctx, request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeUnavailable)
 	})
 }
 
-// A commit does not outlive the budget, and the next group has one of its own.
+// A commit does not outlast the budget, and the next group has a budget of its own.
 func TestBudgetOfACommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,12 +169,13 @@ func TestFailureIsAnsweredAsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newHeldFake()
 		c := started(t, config(), store)
-		for _, cause := range []error{errors.New("something"), fault.Busy(nil, fault.CodeQueryTooSlow, "slow", time.Second)} {
+		for _, cause := range []error{errors.New("something"), fault.NewUnavailable(nil, fault.CodeQueryTooSlow, "slow", time.Second)} {
 			failed := submitted(t, c, t.Context(), request(good(uuid.New()), good(uuid.New())))
 			<-store.entered
 			store.proceed <- cause
 			requireUnavailable(t, (<-failed).err, fault.CodeUnavailable)
 		}
+
 		stored := submitted(t, c, t.Context(), request(good(uuid.New())))
 		<-store.entered
 		store.proceed <- nil
@@ -181,18 +188,21 @@ func TestVerdictsComeInTheOrderOfTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := started(t, config(), newFake())
 		session := uuid.New()
-		late, early, refused, anonymous := good(session), good(session), with(`{}`), good(session)
+		late := good(session)
+		early := good(session)
+		rejected := with(`{}`)
+		anonymous := good(session)
 		late.Event.Timestamp = late.Event.Timestamp.Add(time.Hour)
-		refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+		rejected.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
 		anonymous.Known &^= event.FieldID
 		anonymous.Event.ID = uuid.Nil
-		r := request(late, early, refused, anonymous)
+		r := request(late, early, rejected, anonymous)
 		verdicts, err := c.Submit(t.Context(), r)
 		require.NoError(t, err)
 		require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored, ingest.Rejected, ingest.Stored}, statuses(verdicts))
 		require.Equal(t, []int64{3, 1, 0, 2}, []int64{verdicts[0].Sequence, verdicts[1].Sequence, 0, verdicts[3].Sequence})
 		require.NotEqual(t, uuid.Nil, verdicts[2].ErrorID)
-		require.NotEqual(t, uuid.Nil, verdicts[3].EventID, "the service makes the id")
+		require.NotEqual(t, uuid.Nil, verdicts[3].EventID, "the service generates the id")
 
 		verdicts, err = c.Submit(t.Context(), request())
 		require.NoError(t, err)
@@ -204,21 +214,22 @@ func TestCheckKeepsNothing(t *testing.T) {
 	t.Parallel()
 	store := newFake()
 	c := newCollector(config(), store)
-	refused := good(uuid.New())
-	refused.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
-	verdicts, err := c.Check(t.Context(), request(good(uuid.New()), refused))
+	rejected := good(uuid.New())
+	rejected.Violations = []fault.Violation{{Code: fault.CodeUnknownField}}
+	verdicts, err := c.DryRun(t.Context(), request(good(uuid.New()), rejected))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Valid, ingest.Rejected}, statuses(verdicts))
 	require.Equal(t, uuid.Nil, verdicts[1].ErrorID)
-	atomic := request(good(uuid.New()), refused)
+	atomic := request(good(uuid.New()), rejected)
 	atomic.Atomic = true
-	verdicts, err = c.Check(t.Context(), atomic)
+	verdicts, err = c.DryRun(t.Context(), atomic)
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Rejected}, statuses(verdicts))
 	require.Empty(t, store.sizes())
 }
 
-// Who sent an event is known by its request alone, which the group has to keep with it.
+// The sender of an event is known only by its request, which the group has to keep with the
+// event.
 func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -232,12 +243,15 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 			for _, e := range r.Envelopes {
 				sender[e.Event.ID] = r.Application
 			}
+
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
-		c.Start()
+
+		c.Start(t.Context())
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}
+
 		c.Stop(t.Context())
 		require.Equal(t, []int{12}, store.sizes())
 		for _, item := range store.groups[0].Items {
@@ -246,8 +260,8 @@ func TestGroupKeepsTheRequestOfEachEvent(t *testing.T) {
 	})
 }
 
-// Sequences follow the order of the items in a group. Those of one request stand there by
-// their timestamps, and in the order they were sent in where these are equal.
+// Sequences follow the order of the items in a group. Those of one request are ordered by their
+// timestamps, and in the order of sending where these are equal.
 func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -259,12 +273,14 @@ func TestWithinARequestEventsAreStoredByTimestamp(t *testing.T) {
 			envelopes[i] = good(session)
 			envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(seconds) * time.Second)
 		}
+
 		verdicts, err := c.Submit(t.Context(), request(envelopes...))
 		require.NoError(t, err)
 		sequences := make([]int64, len(verdicts))
 		for i, v := range verdicts {
 			sequences[i] = v.Sequence
 		}
+
 		require.Equal(t, []int64{5, 2, 4, 3, 1}, sequences)
 	})
 }

@@ -6,361 +6,286 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// Groups are shared out among the lanes, by session, once they are large: two
-// groups then no longer meet in a hot session. Small groups are better kept
-// together, for the cost of a transaction is shared by fewer events otherwise.
+// Requests are spread over the lanes, by session, once groups are large: two groups then no
+// longer meet in a hot session. Small groups are better kept together, for the cost of a
+// transaction is shared by fewer events otherwise.
 const (
-	wideAbove   = 250
-	narrowBelow = 60
+	shardAbove   = 250
+	unshardBelow = 60
 )
 
 var errStopped = errors.New("the service is stopping")
 
-// waiting is a request that waits for its parts.
-type waiting struct {
-	parts     atomic.Int32
-	abandoned atomic.Bool
-	failure   sync.Once
-	err       error
-	done      chan struct{}
-	// The room in the queue is given back once nothing refers to it any more.
-	collector *Collector
-	events    int
-	size      int
-	// handedIn is when it began to wait.
-	handedIn time.Time
-	// span is the request's; nil unless it is sampled.
-	span trace.Span
-	// first is the part of a request that goes into one group, as most do; item and
-	// verdict are those of a request with one event.
-	first   part
-	item    [1]Item
-	verdict [1]Verdict
-}
-
-// room returns room for the items and the verdicts of n envelopes.
-func (w *waiting) room(n int) ([]Item, []Verdict) {
-	if n == 1 {
-		return w.item[:0], w.verdict[:]
-	}
-	return make([]Item, 0, n), make([]Verdict, n)
-}
-
-// part is the share of a request that goes into one group.
-type part struct {
-	waiting *waiting
+// queueEntry is the part of a request that goes into one group: all of it, unless it is
+// spread over the lanes.
+type queueEntry struct {
+	pending *pendingRequest
 	items   []Item
 	size    int
-	atomic  bool
-	err     error
 }
 
-func (p *part) finish() {
-	if p.err != nil {
-		p.waiting.failure.Do(func() { p.waiting.err = p.err })
+// enqueue puts a request into the queues of the lanes.
+func (c *Collector) enqueue(p *pendingRequest) {
+	sharded := c.sharded.Load() && !p.atomic
+	if !sharded && c.lockedLane.isEmpty() {
+		p.firstEntry = queueEntry{pending: p, items: p.items, size: p.size}
+		c.enqueueEntry(c.lanes[0], &p.firstEntry)
+		return
 	}
-	if p.waiting.parts.Add(-1) == 0 {
-		p.waiting.collector.release(p.waiting.events, p.waiting.size)
-		close(p.waiting.done)
+
+	p.openEntries.Add(1) // so that it is not finished before all its entries are queued
+	free, locked := c.lockedLane.splitLocked(p.items, p.atomic)
+	for at, items := range c.shardItems(free, sharded) {
+		if len(items) > 0 {
+			c.enqueueEntry(c.lanes[at], &queueEntry{pending: p, items: items, size: p.size * len(items) / len(free)})
+		}
+	}
+
+	for session, items := range locked {
+		c.enqueueLocked(session, &queueEntry{pending: p, items: items})
+	}
+
+	c.finishEntry(p, nil)
+}
+
+func (c *Collector) enqueueEntry(l *lane, entry *queueEntry) {
+	entry.pending.openEntries.Add(1)
+	if !l.push(entry) {
+		c.finishEntry(entry.pending, errStopped)
+	}
+}
+
+// shardItems returns the items of each lane.
+func (c *Collector) shardItems(items []Item, sharded bool) [][]Item {
+	shards := make([][]Item, len(c.lanes))
+	if !sharded {
+		shards[0] = items
+		return shards
+	}
+
+	for _, item := range items {
+		at := c.laneOf(item.Envelope.Event.SessionID)
+		shards[at] = append(shards[at], item)
+	}
+
+	return shards
+}
+
+// laneOf returns in which lane the events of a session are, while requests are spread.
+func (c *Collector) laneOf(session uuid.UUID) int {
+	// The last byte is random in a UUIDv4 and a v7, the fourth changes fastest in a v1,
+	// and ids that a client composed may be random in the middle alone.
+	return int(session[15]^session[11]^session[3]) % len(c.lanes)
+}
+
+// updateSharding decides whether requests are spread over the lanes.
+func (c *Collector) updateSharding() {
+	switch size := c.rates.groupSize(); {
+	case size > shardAbove && len(c.lanes) > 1:
+		c.sharded.Store(true)
+	case size < unshardBelow:
+		c.sharded.Store(false)
+	}
+}
+
+// runLane commits a lane's groups until the lane is closed and empty.
+func (c *Collector) runLane(ctx context.Context, l *lane) {
+	for {
+		entries, open := l.dequeue(c.config.GroupEvents, c.config.GroupBytes)
+		if len(entries) > 0 {
+			c.commitGroup(ctx, l, entries)
+			continue
+		}
+
+		if !open {
+			return
+		}
+
+		<-l.wake
+	}
+}
+
+// finishEntry records the outcome of a part of a request. The last one answers the request,
+// and gives back its room in the queue: nothing refers to it any more.
+func (c *Collector) finishEntry(p *pendingRequest, err error) {
+	if err != nil {
+		p.failOnce.Do(func() { p.err = err })
+	}
+
+	if p.openEntries.Add(-1) == 0 {
+		c.releaseRoom(p)
+		close(p.done)
+	}
+}
+
+// failQueued asks the senders of what waits in a closed lane, which never ran, to send again.
+func (c *Collector) failQueued(l *lane) {
+	l.mu.Lock()
+	left := l.queue
+	l.queue = nil
+	l.events.Store(0)
+	l.bytes.Store(0)
+	l.atomicEntries.Store(0)
+	l.mu.Unlock()
+
+	for _, entry := range left {
+		c.finishEntry(entry.pending, errStopped)
 	}
 }
 
 // lane is a queue whose groups are committed one after the other.
 type lane struct {
+	wake    signal
+	metrics *groupMetrics
+
 	mu     sync.Mutex
-	queue  []*part
+	queue  []*queueEntry
 	closed bool
-	// events and bytes are what waits in the queue.
-	events, bytes atomic.Int64
-	// wholes is how many atomic parts wait there.
-	wholes atomic.Int64
-	wake   chan struct{}
-	tally  *tally
+	// events, bytes and atomicEntries are what waits in the queue.
+	events        atomic.Int64
+	bytes         atomic.Int64
+	atomicEntries atomic.Int64
 }
 
-// push queues a part unless the lane is closed.
-func (l *lane) push(p *part) bool {
+// push queues an entry unless the lane is closed.
+func (l *lane) push(entry *queueEntry) (open bool) {
 	l.mu.Lock()
-	open := !l.closed
+	open = !l.closed
 	if open {
-		l.queue = append(l.queue, p)
-		l.count(p, 1)
+		l.queue = append(l.queue, entry)
+		l.addToCounts(entry, 1)
 	}
+
 	l.mu.Unlock()
-	l.signal()
+
+	l.wake.send()
+
 	return open
 }
 
+// close stops the lane from accepting entries. What waits is still committed.
 func (l *lane) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.signal()
+
+	l.wake.send()
 }
 
-// giveUp tells those who wait in a lane that is closed, and never ran, to send again.
-func (l *lane) giveUp() {
-	l.mu.Lock()
-	left := l.queue
-	l.queue = nil
-	for _, p := range left {
-		l.count(p, -1)
-	}
-	l.mu.Unlock()
-	for _, p := range left {
-		p.err = errStopped
-		p.finish()
-	}
-}
-
-func (l *lane) signal() {
-	select {
-	case l.wake <- struct{}{}:
-	default: // a signal is pending already
-	}
-}
-
-// take returns the next group's parts. None and open means: wait for a signal. Where more
-// waits than one group may hold, the applications take turns.
-func (l *lane) take(maxEvents, maxBytes int) (parts []*part, open bool) {
+// dequeue returns the next group's entries. None and open means: wait for a signal. Where
+// more waits than one group may hold, the applications take turns.
+func (l *lane) dequeue(maxEvents, maxBytes int) (entries []*queueEntry, open bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fits(maxEvents, maxBytes) {
-		parts, l.queue = l.queue, nil
+
+	if l.fitsOneGroup(maxEvents, maxBytes) {
+		entries = l.queue
+		l.queue = nil
 	} else {
-		parts, l.queue = takeTurns(l.queue, maxEvents, maxBytes)
+		entries, l.queue = pickByTurns(l.queue, maxEvents, maxBytes)
 	}
-	for _, p := range parts {
-		l.count(p, -1)
+
+	for _, entry := range entries {
+		l.addToCounts(entry, -1)
 	}
-	return parts, !l.closed
+
+	return entries, !l.closed
 }
 
-// fits tells whether all that waits may be one group. An atomic part is one by itself.
-func (l *lane) fits(maxEvents, maxBytes int) bool {
+// fitsOneGroup reports whether all that waits may be one group. An atomic entry is a group of
+// its own.
+func (l *lane) fitsOneGroup(maxEvents, maxBytes int) bool {
 	if len(l.queue) <= 1 {
 		return true
 	}
-	return l.wholes.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
+
+	return l.atomicEntries.Load() == 0 && l.events.Load() <= int64(maxEvents) && l.bytes.Load() <= int64(maxBytes)
 }
 
-// takeTurns picks the parts of a group: the oldest first, then one of each application in
+// addToCounts counts an entry that came into the queue, by 1, or left it, by -1.
+func (l *lane) addToCounts(entry *queueEntry, by int64) {
+	l.events.Add(by * int64(len(entry.items)))
+	l.bytes.Add(by * int64(entry.size))
+	if entry.pending.atomic {
+		l.atomicEntries.Add(by)
+	}
+}
+
+// queuedGroups returns how many groups wait in the queue, a part of one counted as such.
+func (l *lane) queuedGroups(config *Config) float64 {
+	byEvents := float64(l.events.Load()) / float64(config.GroupEvents)
+	byBytes := float64(l.bytes.Load()) / float64(config.GroupBytes)
+
+	return float64(l.atomicEntries.Load()) + max(byEvents, byBytes)
+}
+
+// pickByTurns picks the entries of a group: the oldest first, then one of each application in
 // turn, those of one application in the order in which they came. What is left keeps its
 // order. An application that sends very much fills what the others leave, and delays
-// nobody by more than a group.
-func takeTurns(queue []*part, maxEvents, maxBytes int) (picked, left []*part) {
-	if queue[0].atomic {
+// no other by more than a group.
+func pickByTurns(queue []*queueEntry, maxEvents, maxBytes int) (picked, left []*queueEntry) {
+	if queue[0].pending.atomic {
 		return slices.Clone(queue[:1]), slices.Clone(queue[1:])
 	}
 
 	var applications []event.ApplicationID
-	waiting := map[event.ApplicationID][]*part{}
-	for _, p := range queue {
-		from := p.items[0].Request.Application
+	waiting := map[event.ApplicationID][]*queueEntry{}
+	for _, entry := range queue {
+		from := entry.pending.request.Application
 		if waiting[from] == nil {
 			applications = append(applications, from)
 		}
-		waiting[from] = append(waiting[from], p)
+
+		waiting[from] = append(waiting[from], entry)
 	}
 
-	chosen := make(map[*part]bool)
+	chosen := make(map[*queueEntry]bool)
 	events, size := 0, 0
 	for len(applications) > 0 {
-		goOn := applications[:0]
+		haveMore := applications[:0]
 		for _, from := range applications {
-			p := waiting[from][0]
-			if p.atomic || len(chosen) > 0 && (events+len(p.items) > maxEvents || size+p.size > maxBytes) {
+			entry := waiting[from][0]
+			tooMany := events+len(entry.items) > maxEvents || size+entry.size > maxBytes
+			if entry.pending.atomic || len(chosen) > 0 && tooMany {
 				continue // what comes behind it waits with it
 			}
-			chosen[p] = true
-			events += len(p.items)
-			size += p.size
+
+			chosen[entry] = true
+			events += len(entry.items)
+			size += entry.size
 			if waiting[from] = waiting[from][1:]; len(waiting[from]) > 0 {
-				goOn = append(goOn, from)
+				haveMore = append(haveMore, from)
 			}
 		}
-		applications = goOn
+
+		applications = haveMore
 	}
 
-	for _, p := range queue {
-		if chosen[p] {
-			picked = append(picked, p)
+	for _, entry := range queue {
+		if chosen[entry] {
+			picked = append(picked, entry)
 		} else {
-			left = append(left, p)
+			left = append(left, entry)
 		}
 	}
+
 	return picked, left
 }
 
-// count notes that a part came into the queue, by 1, or left it, by -1.
-func (l *lane) count(p *part, by int64) {
-	l.events.Add(by * int64(len(p.items)))
-	l.bytes.Add(by * int64(p.size))
-	if p.atomic {
-		l.wholes.Add(by)
-	}
-}
+// signal wakes up one goroutine. Signals that are sent while one is pending are one.
+type signal chan struct{}
 
-// groups is how many groups wait in the queue, a part of one counted as such. An atomic
-// part is a group of its own.
-func (l *lane) groups(config *Config) float64 {
-	return float64(l.wholes.Load()) + max(float64(l.events.Load())/float64(config.GroupEvents), float64(l.bytes.Load())/float64(config.GroupBytes))
-}
+func newSignal() signal { return make(signal, 1) }
 
-// laneOf tells in which lane the events of a session are, while requests are shared out.
-func (c *Collector) laneOf(session uuid.UUID) int {
-	// The last byte is random in a UUIDv4 and a v7, the fourth changes fastest in a v1,
-	// and ids that somebody made may be random in the middle alone.
-	return int(session[15]^session[11]^session[3]) % len(c.lanes)
-}
-
-// enqueue shares a request's items out among the lanes.
-func (c *Collector) enqueue(w *waiting, items []Item, whole bool) {
-	if c.locked.empty() && (whole || len(c.lanes) == 1 || !c.wide.Load()) {
-		w.parts.Store(1)
-		w.first = part{waiting: w, items: items, size: w.size, atomic: whole}
-		c.push(c.lanes[0], &w.first)
-		return
+func (s signal) send() {
+	select {
+	case s <- struct{}{}:
+	default: // one is pending already
 	}
-
-	items, held := c.locked.divide(items, whole)
-	shares := c.share(items, whole)
-	parts := len(held)
-	for _, share := range shares {
-		if share != nil {
-			parts++
-		}
-	}
-
-	w.parts.Store(int32(parts)) //nolint:gosec // bounded by the batch limit
-	for at, share := range shares {
-		if share != nil {
-			c.push(c.lanes[at], &part{waiting: w, items: share, size: w.size * len(share) / max(len(items), 1), atomic: whole})
-		}
-	}
-	for session, share := range held {
-		c.locked.push(session, &part{waiting: w, items: share, atomic: whole})
-	}
-}
-
-// share tells which items go into which lane.
-func (c *Collector) share(items []Item, whole bool) [][]Item {
-	shares := make([][]Item, len(c.lanes))
-	if whole || !c.wide.Load() {
-		if len(items) > 0 {
-			shares[0] = items
-		}
-		return shares
-	}
-	for _, item := range items {
-		at := c.laneOf(item.Envelope.Event.SessionID)
-		shares[at] = append(shares[at], item)
-	}
-	return shares
-}
-
-func (c *Collector) push(l *lane, p *part) {
-	for i := range p.items {
-		p.items[i].part = p
-	}
-	if !l.push(p) {
-		p.err = errStopped
-		p.finish()
-	}
-}
-
-// run commits a lane's groups until the lane is closed and empty.
-func (c *Collector) run(ctx context.Context, l *lane) {
-	for {
-		parts, open := l.take(c.config.GroupEvents, c.config.GroupBytes)
-		if len(parts) > 0 {
-			c.flush(ctx, l, parts)
-			continue
-		}
-		if !open {
-			return
-		}
-		<-l.wake
-	}
-}
-
-// flush commits one group and answers its requests.
-func (c *Collector) flush(ctx context.Context, l *lane, parts []*part) {
-	items, live := make([]Item, 0, 2*len(parts)), make([]*part, 0, len(parts))
-	for _, p := range parts {
-		if p.waiting.abandoned.Load() {
-			p.err = context.Canceled // nobody waits for it any more
-			continue
-		}
-		items, live = append(items, p.items...), append(live, p)
-	}
-	if len(items) > 0 {
-		c.flushItems(ctx, l.tally, live, items)
-	}
-	for _, p := range parts {
-		p.finish()
-	}
-}
-
-// widen decides whether requests are shared out among the lanes.
-func (c *Collector) widen() {
-	switch size := c.pace.group(); {
-	case size > wideAbove:
-		c.wide.Store(true)
-	case size < narrowBelow:
-		c.wide.Store(false)
-	}
-}
-
-// pace follows how fast groups are committed, as moving averages.
-type pace struct {
-	mu     sync.Mutex
-	events float64 // a group
-	took   float64 // a group, in nanoseconds, in which the last few count most
-	rate   float64 // events a second
-}
-
-func (p *pace) observe(events int, took time.Duration) {
-	const weight, quick = 0.1, 0.5
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.events += weight * (float64(events) - p.events)
-	if p.took == 0 {
-		p.took = float64(took)
-	}
-	p.took += quick * (float64(took) - p.took)
-	if s := took.Seconds(); s > 0 {
-		p.rate += weight * (float64(events)/s - p.rate)
-	}
-}
-
-func (p *pace) group() float64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.events
-}
-
-// commit is how long the commit of a group takes of late.
-func (p *pace) commit() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Duration(p.took)
-}
-
-// duration estimates how long a number of events takes.
-func (p *pace) duration(events int64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.rate < 1 {
-		return 0
-	}
-	return time.Duration(float64(events) / p.rate * float64(time.Second))
 }

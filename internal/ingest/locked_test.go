@@ -15,11 +15,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Whoever shares a group with a locked session is stored; whoever needs it waits for it and
-// is stored once it is free, or is told to send again at the end of the budget.
+// A request that shares a group with a locked session is stored; a request that needs the
+// session waits for it and is stored once it is free, or gets a retry at the end of the budget.
 func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 	t.Parallel()
-	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot tell": true} {
+	for name, unnamed := range map[string]bool{"the store names the session": false, "the store cannot name the session": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -32,31 +32,33 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 				for range 10 {
 					strangers = append(strangers, submitted(t, c, t.Context(), request(good(uuid.New()))))
 				}
+
 				waits := submitted(t, c, t.Context(), request(good(uuid.New()), good(locked)))
-				c.Start()
+				c.Start(t.Context())
 				began := time.Now()
 
 				for _, stranger := range strangers {
 					require.NoError(t, (<-stranger).err)
 				}
+
 				require.Less(t, time.Since(began), time.Second)
 				late := submitted(t, c, t.Context(), request(good(locked)))
 				store.lock(locked, false)
 				require.Equal(t, []ingest.Status{ingest.Stored, ingest.Stored}, statuses((<-waits).verdicts))
 				require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-late).verdicts))
-				require.Zero(t, c.Queued())
+				require.Zero(t, c.QueuedEvents())
 
 				store.lock(locked, true)
 				requireUnavailable(t, (<-submitted(t, c, t.Context(), request(good(locked)))).err, fault.CodeUnavailable)
 				synctest.Wait()
 				c.Stop(t.Context())
-				require.Zero(t, c.Queued(), "what nobody waits for is let go of")
+				require.Zero(t, c.QueuedEvents(), "requests without a waiting client are released")
 			})
 		})
 	}
 }
 
-// Locks that come and go under load lose no event, double none and leave no gap.
+// Locks that come and go under load lose no event, store none twice and leave no gap.
 func TestLocksThatComeAndGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,6 +81,7 @@ func TestLocksThatComeAndGo(t *testing.T) {
 				}
 			})
 		}
+
 		stop := make(chan struct{})
 		wait.Go(func() {
 			for i := 0; ; i++ {
@@ -95,10 +98,11 @@ func TestLocksThatComeAndGo(t *testing.T) {
 		for _, session := range sessions {
 			store.lock(session, false)
 		}
+
 		wait.Wait()
 		require.Equal(t, []ingest.Status{ingest.Stored}, statuses((<-submitted(t, c, t.Context(), request(good(sessions[0])))).verdicts))
 		require.Zero(t, c.Stop(t.Context()))
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	})
 }
 
@@ -114,11 +118,12 @@ func (b *brieflyLocked) Commit(ctx context.Context, group *ingest.Group) error {
 	if b.commits--; b.commits < 0 {
 		b.lock(b.session, false)
 	}
+
 	return b.fake.Commit(ctx, group)
 }
 
-// A lock that is free in the middle of the search for who needs it changes nothing about
-// the order within a request, whenever that happens.
+// A lock that is released during the search for the requests that need it does not change the
+// order within a request, whenever that happens.
 func TestALockThatIsFreeAMomentLaterKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	for commits := range 12 {

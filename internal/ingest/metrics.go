@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/the-eye-events/the-eye/internal/fault"
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // EventType is a category and a name.
@@ -20,16 +21,16 @@ type EventType struct {
 
 // Metrics are the instruments of the group commit. Nil measures nothing.
 type Metrics struct {
-	meter   metric.Meter
-	events  metric.Int64Counter
-	bytes   metric.Int64Counter
-	refused metric.Int64Counter
-	typed   metric.Int64Counter
-	shed    metric.Int64Counter
-	group   metric.Int64Histogram
-	wait    metric.Float64Histogram
-	commit  metric.Float64Histogram
-	left    metric.Float64Histogram
+	meter      metric.Meter
+	events     metric.Int64Counter
+	bytes      metric.Int64Counter
+	rejections metric.Int64Counter
+	typed      metric.Int64Counter
+	shed       metric.Int64Counter
+	group      metric.Int64Histogram
+	wait       metric.Float64Histogram
+	commit     metric.Float64Histogram
+	left       metric.Float64Histogram
 	// types are counted each by itself, all others as one.
 	types map[EventType]bool
 
@@ -55,17 +56,21 @@ func NewMetrics(ctx context.Context, meter metric.Meter, types []EventType) (*Me
 	for _, t := range types {
 		m.types[t] = true
 	}
+
 	for _, reason := range []shedReason{shedQueueFull, shedBudget, shedStore, shedStopping, shedGone} {
 		m.reasons[reason] = attributes(attribute.String("reason", string(reason)))
 	}
+
 	m.committed = attributes(attribute.String("outcome", "committed"))
 	m.failed = attributes(attribute.String("outcome", "failed"))
 	if err := errors.Join(m.makeCounters(meter), m.makeHistograms(meter)); err != nil {
 		return nil, fmt.Errorf("make an instrument: %w", err)
 	}
+
 	for _, reason := range m.reasons { // a rate needs a zero to begin from
 		m.shed.Add(ctx, 0, reason)
 	}
+
 	return m, nil
 }
 
@@ -77,10 +82,10 @@ func (m *Metrics) makeCounters(meter metric.Meter) error {
 		return made
 	}
 	m.events = counter("theeye.ingest.events", "{event}", "Events by application and verdict")
-	m.bytes = counter("theeye.ingest.event", "By", "Bytes of stored events as they were sent, by application")
-	m.refused = counter("theeye.ingest.refusals", "{event}", "Refused events and bodies by application and the code of the first violation")
-	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types that metrics.event_types lists; the others are counted together")
-	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests that were sent away without verdicts, by reason")
+	m.bytes = counter("theeye.ingest.event", "By", "Bytes of stored events as sent, by application")
+	m.rejections = counter("theeye.ingest.refusals", "{event}", "Rejected events and bodies by application and the code of the first violation")
+	m.typed = counter("theeye.ingest.typed.events", "{event}", "Events by type and verdict, for the types in metrics.event_types; others are counted together")
+	m.shed = counter("theeye.ingest.shed.requests", "{request}", "Requests rejected without verdicts, by reason")
 	return failed
 }
 
@@ -88,14 +93,14 @@ func (m *Metrics) makeHistograms(meter metric.Meter) error {
 	var group, wait, commit, left error
 	seconds := metric.WithExplicitBucketBoundaries(.0005, .001, .002, .003, .005, .0075, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
 	m.group, group = meter.Int64Histogram("theeye.ingest.group.events", metric.WithUnit("{event}"),
-		metric.WithDescription("Events that one transaction commits"),
+		metric.WithDescription("Events committed by one transaction"),
 		metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
 	m.wait, wait = meter.Float64Histogram("theeye.ingest.wait.duration", metric.WithUnit("s"), seconds,
-		metric.WithDescription("Wait of a request from being handed in until its group began"))
+		metric.WithDescription("Time that a request waited in the queue until its group began"))
 	m.commit, commit = meter.Float64Histogram("theeye.ingest.commit.duration", metric.WithUnit("s"), seconds,
-		metric.WithDescription("Time that a group took to be committed, retries included, by outcome"))
+		metric.WithDescription("Time to commit a group, including retries, by outcome"))
 	m.left, left = meter.Float64Histogram("theeye.ingest.budget.left.ratio", metric.WithUnit("{ratio}"),
-		metric.WithDescription("Share of the time budget left to the oldest request of a group once it was committed"),
+		metric.WithDescription("Share of the time budget that the oldest request of a group had left when the group was committed"),
 		metric.WithExplicitBucketBoundaries(0, .05, .1, .25, .5, .75, .9, .95, .99, 1))
 	return errors.Join(group, wait, commit, left)
 }
@@ -104,43 +109,33 @@ func attributes(all ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(all...))
 }
 
-// observe makes the state of the queue a metric.
-func (m *Metrics) observe(c *Collector) error {
-	gauge := func(name, unit, about string, read func() int64) error {
-		_, err := m.meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about),
-			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				o.Observe(read())
-				return nil
-			}))
-		return err //nolint:wrapcheck // wrapped below
-	}
-	_, err := m.meter.Int64ObservableCounter("theeye.ingest.timings.dropped", metric.WithUnit("{group}"),
-		metric.WithDescription("Groups whose timing could not be kept"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(c.journal.dropped.Load())
-			return nil
-		}))
-	err = errors.Join(err,
-		gauge("theeye.ingest.queue.events", "{event}", "Events that wait for a verdict", c.events.Load),
-		gauge("theeye.ingest.queue", "By", "Bytes that wait for a verdict", c.bytes.Load),
-		gauge("theeye.ingest.queue.limit.events", "{event}", "Events that may wait for a verdict", func() int64 { return int64(c.config.QueueEvents) }),
-		gauge("theeye.ingest.queue.limit", "By", "Bytes that may wait for a verdict", func() int64 { return int64(c.config.QueueBytes) }),
-	)
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+// registerGauges makes the state of the queue a metric.
+func (m *Metrics) registerGauges(c *Collector) error {
+	set := instrument.NewSet(m.meter)
+
+	set.AddCounter("theeye.ingest.timings.dropped", "{group}",
+		"Groups whose timing could not be stored", c.timings.dropped.Load)
+	set.AddGauge("theeye.ingest.queue.events", "{event}",
+		"Events waiting for a verdict", c.events.Load)
+	set.AddGauge("theeye.ingest.queue", "By",
+		"Bytes waiting for a verdict", c.bytes.Load)
+	set.AddGauge("theeye.ingest.queue.limit.events", "{event}",
+		"Limit of the events waiting for a verdict", func() int64 { return int64(c.config.QueueEvents) })
+	set.AddGauge("theeye.ingest.queue.limit", "By",
+		"Limit of the bytes waiting for a verdict", func() int64 { return int64(c.config.QueueBytes) })
+
+	return set.Err()
 }
 
-// shedOne counts a request that is sent away.
-func (m *Metrics) shedOne(ctx context.Context, reason shedReason) {
+// countShed counts a request that is sent away.
+func (m *Metrics) countShed(ctx context.Context, reason shedReason) {
 	if m != nil {
 		m.shed.Add(ctx, 1, m.reasons[reason])
 	}
 }
 
-// reasonOf tells why there was no verdict.
-func reasonOf(cause error) shedReason {
+// shedReasonOf tells why there was no verdict.
+func shedReasonOf(cause error) shedReason {
 	switch {
 	case errors.Is(cause, errStopped):
 		return shedStopping
@@ -149,16 +144,17 @@ func reasonOf(cause error) shedReason {
 	case errors.Is(cause, context.Canceled):
 		return shedGone
 	}
+
 	return shedStore
 }
 
-// tally counts what a lane commits. It belongs to the lane's goroutine; what it has
+// groupMetrics counts what a lane commits. It belongs to the lane's goroutine; what it has
 // counted once costs no allocation.
-type tally struct {
-	metrics  *Metrics
-	verdicts map[verdictKey]*verdictCount
-	refusals map[refusalKey]*count
-	types    map[typeKey]*count
+type groupMetrics struct {
+	metrics    *Metrics
+	verdicts   map[verdictKey]*verdictCount
+	rejections map[rejectionKey]*count
+	types      map[typeKey]*count
 }
 
 type verdictKey struct {
@@ -166,7 +162,7 @@ type verdictKey struct {
 	status      Status
 }
 
-type refusalKey struct {
+type rejectionKey struct {
 	application string
 	code        fault.Code
 }
@@ -190,56 +186,61 @@ type verdictCount struct {
 	stored metric.MeasurementOption
 }
 
-func newTally(m *Metrics) *tally {
-	return &tally{metrics: m, verdicts: map[verdictKey]*verdictCount{}, refusals: map[refusalKey]*count{}, types: map[typeKey]*count{}}
+func newGroupMetrics(m *Metrics) *groupMetrics {
+	return &groupMetrics{metrics: m, verdicts: map[verdictKey]*verdictCount{}, rejections: map[rejectionKey]*count{}, types: map[typeKey]*count{}}
 }
 
-// begin measures the group that is about to be committed.
-func (t *tally) begin(ctx context.Context, parts []*part, events int, began time.Time) {
+// recordBegin measures the group that is about to be committed.
+func (t *groupMetrics) recordBegin(ctx context.Context, g *groupCommit) {
 	if t.metrics == nil {
 		return
 	}
-	t.metrics.group.Record(ctx, int64(events))
-	for _, p := range parts {
-		t.metrics.wait.Record(ctx, began.Sub(p.waiting.handedIn).Seconds())
+
+	t.metrics.group.Record(ctx, int64(len(g.items)))
+	for _, entry := range g.entries {
+		t.metrics.wait.Record(ctx, g.began.Sub(entry.pending.submittedAt).Seconds())
 	}
 }
 
-// end measures the group that was committed, or could not be.
-func (t *tally) end(ctx context.Context, parts []*part, items []Item, began, ended time.Time, budget time.Duration) {
+// recordEnd measures the group that was committed, or could not be.
+func (t *groupMetrics) recordEnd(ctx context.Context, g *groupCommit, ended time.Time) {
 	m := t.metrics
 	if m == nil {
 		return
 	}
+
 	outcome := m.committed
-	oldest := began
-	for _, p := range parts {
-		if p.err != nil {
-			outcome = m.failed
-		}
-		if p.waiting.handedIn.Before(oldest) {
-			oldest = p.waiting.handedIn
+	if len(g.failed) > 0 {
+		outcome = m.failed
+	}
+
+	oldest := g.began
+	for _, entry := range g.entries {
+		if entry.pending.submittedAt.Before(oldest) {
+			oldest = entry.pending.submittedAt
 		}
 	}
-	m.commit.Record(ctx, ended.Sub(began).Seconds(), outcome)
-	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/budget.Seconds()))
-	t.count(ctx, items)
+
+	m.commit.Record(ctx, ended.Sub(g.began).Seconds(), outcome)
+	m.left.Record(ctx, max(0, 1-ended.Sub(oldest).Seconds()/g.collector.config.Budget.Seconds()))
+
+	t.countVerdicts(ctx, g.committedItems())
 }
 
-// count counts the verdicts of items that were committed.
-func (t *tally) count(ctx context.Context, items []Item) {
+// countVerdicts counts the verdicts of items that were committed.
+func (t *groupMetrics) countVerdicts(ctx context.Context, items []Item) {
 	if t.metrics == nil {
 		return
 	}
+
 	for i := range items {
-		if items[i].part.err == nil {
-			t.add(&items[i])
-		}
+		t.addVerdict(&items[i])
 	}
-	t.send(ctx)
+
+	t.sendCounts(ctx)
 }
 
-func (t *tally) add(item *Item) {
+func (t *groupMetrics) addVerdict(item *Item) {
 	application, v := item.Request.ApplicationName, item.Verdict
 	key := verdictKey{application, v.Status}
 	c := t.verdicts[key]
@@ -249,55 +250,65 @@ func (t *tally) add(item *Item) {
 		c.where = attributes(name, attribute.String("status", string(v.Status)))
 		t.verdicts[key] = c
 	}
+
 	c.n++
 	if v.Status == Stored {
 		c.bytes += int64(len(item.Envelope.Raw))
 	}
-	if v.Refused() {
-		t.addRefusal(application, v.Violations[0].Code)
+
+	if v.IsRejected() {
+		t.addRejection(application, v.Violations[0].Code)
 	}
+
 	if len(t.metrics.types) > 0 {
 		t.addType(EventType{item.Envelope.Event.Category, item.Envelope.Event.Name}, v.Status)
 	}
 }
 
-func (t *tally) addRefusal(application string, code fault.Code) {
-	key := refusalKey{application, code}
-	c := t.refusals[key]
+func (t *groupMetrics) addRejection(application string, code fault.Code) {
+	key := rejectionKey{application, code}
+	c := t.rejections[key]
 	if c == nil {
 		c = &count{where: attributes(attribute.String("application", application), attribute.String("code", string(code)))}
-		t.refusals[key] = c
+		t.rejections[key] = c
 	}
+
 	c.n++
 }
 
-func (t *tally) addType(of EventType, status Status) {
+func (t *groupMetrics) addType(of EventType, status Status) {
 	if !t.metrics.types[of] {
 		of = EventType{"other", "other"}
 	}
+
 	key := typeKey{of, status}
 	c := t.types[key]
 	if c == nil {
 		c = &count{where: attributes(attribute.String("category", of.Category), attribute.String("name", of.Name), attribute.String("status", string(status)))}
 		t.types[key] = c
 	}
+
 	c.n++
 }
 
-// send adds what was counted to the instruments.
-func (t *tally) send(ctx context.Context) {
+// sendCounts adds what was counted to the instruments.
+func (t *groupMetrics) sendCounts(ctx context.Context) {
 	for _, c := range t.verdicts {
 		if c.n > 0 {
 			t.metrics.events.Add(ctx, c.n, c.where)
 		}
+
 		if c.bytes > 0 {
 			t.metrics.bytes.Add(ctx, c.bytes, c.stored)
 		}
+
 		c.n, c.bytes = 0, 0
 	}
-	for _, c := range t.refusals {
-		c.send(ctx, t.metrics.refused)
+
+	for _, c := range t.rejections {
+		c.send(ctx, t.metrics.rejections)
 	}
+
 	for _, c := range t.types {
 		c.send(ctx, t.metrics.typed)
 	}
@@ -307,5 +318,6 @@ func (c *count) send(ctx context.Context, to metric.Int64Counter) {
 	if c.n > 0 {
 		to.Add(ctx, c.n, c.where)
 	}
+
 	c.n = 0
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// measured returns a running collector and a reader of what it measures.
+// measured returns a running collector and a reader of its metrics.
 func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest.EventType) (*ingest.Collector, *sdk.ManualReader) {
 	t.Helper()
 	reader := sdk.NewManualReader()
@@ -27,8 +27,8 @@ func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest
 	made := ingest.New(c, ingest.Deps{
 		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Metrics: metrics,
 	})
-	require.NoError(t, made.Observe())
-	made.Start()
+	require.NoError(t, made.RegisterGauges())
+	made.Start(t.Context())
 	t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -37,8 +37,8 @@ func measured(t *testing.T, c ingest.Config, store ingest.Store, types ...ingest
 	return made, reader
 }
 
-// collect returns the sums of counters and gauges and the counts of histograms, by
-// name and attributes.
+// collect returns the sums of counters and gauges and the counts of histograms, by name and
+// attributes.
 func collect(t *testing.T, reader *sdk.ManualReader) map[string]int64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -71,6 +71,7 @@ func collect(t *testing.T, reader *sdk.ManualReader) map[string]int64 {
 			}
 		}
 	}
+
 	return found
 }
 
@@ -80,14 +81,14 @@ func from(application string, envelopes ...event.Envelope) *ingest.Request {
 	return r
 }
 
-// Every verdict is counted under its application, refusals by their code, bytes as
-// sent, and types only if they are listed.
+// Every verdict is counted under its application, rejections by their code, bytes as sent, and
+// types only if they are listed.
 func TestVerdictsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, reader := measured(t, config(), newFake(), ingest.EventType{Category: "page", Name: "view"})
 		bad := good(uuid.New())
-		bad.Refuse(fault.CodeTimestampInFuture, "/timestamp", "it lies in the future")
+		bad.Reject(fault.CodeTimestampInFuture, "/timestamp", "it lies in the future")
 		other := good(uuid.New())
 		other.Event.Name = "something else"
 		for _, r := range []*ingest.Request{
@@ -96,6 +97,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 			_, err := c.Submit(t.Context(), r)
 			require.NoError(t, err)
 		}
+
 		synctest.Wait()
 		found := collect(t, reader)
 		for series, value := range map[string]int64{
@@ -124,7 +126,7 @@ func TestVerdictsAreCounted(t *testing.T) {
 	})
 }
 
-// Requests that are sent away without verdicts are counted by the reason.
+// Requests that are shed without verdicts are counted by the reason.
 func TestShedRequestsAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,14 +156,15 @@ func TestShedRequestsAreCounted(t *testing.T) {
 		for _, reason := range []string{"client_gone", "store", "budget", "stopping"} {
 			require.Equal(t, int64(1), found["theeye.ingest.shed.requests{reason="+reason+"}"], "%s in %v", reason, found)
 		}
+
 		require.Equal(t, int64(1), found["theeye.ingest.shed.requests{reason=queue_full}"], "%v", found)
 		require.Equal(t, int64(2), found["theeye.ingest.commit.duration{outcome=failed}"])
 		require.Empty(t, found["theeye.ingest.events{application=shop,status=stored}"])
 	})
 }
 
-// A request that nobody waits for any more is not stored, and what is committed in its
-// place is no failure for it.
+// A request whose client no longer waits is not stored, and the group that is committed in its
+// place does not count as a failure.
 func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -178,9 +181,10 @@ func TestAbandonedRequestsSpoilNoGroup(t *testing.T) {
 			store.proceed <- nil
 			require.NoError(t, (<-answered).err)
 			if answered == first {
-				require.Equal(t, 1, <-store.entered, "only the request that is waited for")
+				require.Equal(t, 1, <-store.entered, "only the request whose client still waits")
 			}
 		}
+
 		synctest.Wait()
 		found := collect(t, reader)
 		require.Equal(t, int64(2), found["theeye.ingest.commit.duration{outcome=committed}"], "%v", found)

@@ -15,7 +15,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// slowFake is a store that takes its time for each group.
+// slowFake is a store that needs time for each group.
 type slowFake struct {
 	*fake
 	takes atomic.Int64
@@ -30,7 +30,7 @@ func (s *slowFake) Commit(ctx context.Context, group *ingest.Group) error {
 	}
 }
 
-// flood sends single events at a rate for a time, and counts what they were told.
+// flood sends single events at a rate for a time, and counts the answers.
 func flood(c *ingest.Collector, every, length time.Duration) (stored, overloaded, other int64) {
 	return floodOf(c, every, length, func() *ingest.Request { return request(good(uuid.New())) })
 }
@@ -52,13 +52,14 @@ func floodOf(c *ingest.Collector, every, length time.Duration, next func() *inge
 		})
 		time.Sleep(every) //nolint:forbidigo // the clock is the bubble's
 	}
+
 	all.Wait()
 	return counts[0].Load(), counts[1].Load(), counts[2].Load()
 }
 
-// A store that takes 700 ms for a group of 100 stores 143 events a second. Whoever is
-// let in when four times that is sent has an answer within the budget, and all that can
-// be stored is: nothing is done that nobody waits for any more.
+// A store that takes 700 ms for a group of 100 stores 143 events a second. At four times that
+// rate, every admitted request has an answer within the budget, and the store works at full
+// capacity: no work is done for requests without a waiting client.
 func TestOverloadCostsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,8 +72,8 @@ func TestOverloadCostsNothing(t *testing.T) {
 		stored, overloaded, other := flood(c, takes/100/4, length)
 		capacity := int64(length/takes) * 100
 		require.Greater(t, stored, capacity*9/10)
-		require.Greater(t, overloaded, capacity*2, "the rest is told at once")
-		require.Zero(t, other, "whoever was let in was answered in time")
+		require.Greater(t, overloaded, capacity*2, "the rest is shed at once")
+		require.Zero(t, other, "every admitted request was answered in time")
 	})
 }
 
@@ -90,12 +91,12 @@ func TestOverloadOfAtomicRequestsCostsNothing(t *testing.T) {
 		})
 		require.Greater(t, stored, int64(270), "five a second can be stored")
 		require.Greater(t, overloaded, int64(600))
-		require.Zero(t, other, "whoever was let in was answered in time")
+		require.Zero(t, other, "every admitted request was answered in time")
 	})
 }
 
-// A store that was away for longer than the budget is asked again by whoever comes
-// next, and one group later everything is let in as before.
+// A store that was down for longer than the budget is tried again by the next request, and one
+// group later all requests are admitted as before.
 func TestOverloadEndsWithTheOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestOverloadEndsWithTheOutage(t *testing.T) {
 	})
 }
 
-// A burst that finds a store at rest is let in whole, however small the groups before it.
+// A burst that finds an idle store is admitted completely, however small the groups before it.
 func TestABurstIsNoOverload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,6 +130,7 @@ func TestABurstIsNoOverload(t *testing.T) {
 				}
 			})
 		}
+
 		all.Wait()
 	})
 }

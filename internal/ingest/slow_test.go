@@ -13,16 +13,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// A commit that took a second or more is told in the log, once in ten seconds at most, and
-// the next line says how many were left out.
+// A commit that took a second or more is logged, once in ten seconds at most, and the next line
+// reports how many were left out.
 func TestSlowCommitsAreLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core, log := observer.New(zap.WarnLevel)
 		store := &slowFake{fake: newFake()}
 		c := ingest.New(config(), ingest.Deps{Store: store, Logger: zap.New(core), NewID: uuid.New, Now: time.Now})
-		c.Start()
+		c.Start(t.Context())
 		defer c.Stop(t.Context())
+
 		commit := func(takes time.Duration) {
 			t.Helper()
 			store.takes.Store(int64(takes))
@@ -34,16 +35,17 @@ func TestSlowCommitsAreLogged(t *testing.T) {
 		for range 4 {
 			commit(2 * time.Second)
 		}
+
 		commit(10 * time.Millisecond)
 		lines := log.FilterMessage("a commit was slow").All()
 		require.Len(t, lines, 1)
 		require.Equal(t, 2*time.Second, lines[0].ContextMap()["took"])
 		require.EqualValues(t, 1, lines[0].ContextMap()["events"])
 
-		commit(3 * time.Second) // the first was told 9 s ago
+		commit(3 * time.Second) // the first was logged 9 s ago
 		commit(1 * time.Second)
 		lines = log.FilterMessage("a commit was slow").All()
 		require.Len(t, lines, 2)
-		require.EqualValues(t, 4, lines[1].ContextMap()["untold"])
+		require.EqualValues(t, 4, lines[1].ContextMap()["unlogged"])
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Whatever the place of a bad event in the group, only its own verdict tells of it.
+// Whatever the position of a bad event in the group, only its own verdict reports it.
 func TestBadEventIsIsolated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,23 +30,26 @@ func TestBadEventIsIsolated(t *testing.T) {
 						middle = with(`{"poison":1}`)
 					}
 				}
+
 				all = append(all, submitted(t, c, t.Context(), request(good(uuid.New()), middle, good(uuid.New()))))
 			}
-			c.Start()
-			refused := 0
+
+			c.Start(t.Context())
+			rejected := 0
 			for n, one := range all {
 				a := <-one
 				require.NoError(t, a.err)
 				require.Equal(t, ingest.Stored, a.verdicts[0].Status)
 				require.Equal(t, ingest.Stored, a.verdicts[2].Status)
 				if a.verdicts[1].Status == ingest.Rejected {
-					refused++
+					rejected++
 					require.Contains(t, bad, n)
 					require.Equal(t, fault.CodeNotStorable, a.verdicts[1].Violations[0].Code)
 					require.NotEqual(t, uuid.Nil, a.verdicts[1].ErrorID)
 				}
 			}
-			require.Len(t, bad, refused)
+
+			require.Len(t, bad, rejected)
 			require.Zero(t, c.Stop(t.Context()))
 		}
 	})
@@ -57,8 +60,8 @@ func TestRefusalThatCannotBeKeptIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newHeldFake()
 		c := started(t, config(), store)
-		refused := event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}}
-		waiting := submitted(t, c, t.Context(), request(refused))
+		rejected := event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON}}}
+		waiting := submitted(t, c, t.Context(), request(rejected))
 		<-store.entered
 		store.proceed <- ingest.ErrNotStorable
 		requireUnavailable(t, (<-waiting).err, fault.CodeUnavailable)
@@ -76,10 +79,12 @@ func TestAtomicRequestIsAGroupOfItsOwn(t *testing.T) {
 		for _, r := range []*ingest.Request{request(good(uuid.New())), request(good(uuid.New())), atomic, request(good(uuid.New()))} {
 			all = append(all, submitted(t, c, t.Context(), r))
 		}
-		c.Start()
+
+		c.Start(t.Context())
 		for _, one := range all {
 			require.NoError(t, (<-one).err)
 		}
+
 		c.Stop(t.Context())
 		require.Equal(t, []int{2, 2, 1}, store.sizes())
 		require.True(t, store.groups[1].Atomic)
@@ -96,9 +101,9 @@ func TestAtomicRequestWithARefusedEvent(t *testing.T) {
 		want      []ingest.Status
 		kept      int
 	}{
-		"refused before":          {[]event.Envelope{good(uuid.New()), invalid, good(uuid.New())}, []ingest.Status{ingest.NotStored, ingest.Rejected, ingest.NotStored}, 1},
-		"refused by the store":    {[]event.Envelope{good(uuid.New()), with(`{"conflict":1}`)}, []ingest.Status{ingest.NotStored, ingest.Conflict}, 1},
-		"refused for its content": {[]event.Envelope{with(`{"poison":1}`)}, []ingest.Status{ingest.Rejected}, 1},
+		"rejected before":          {[]event.Envelope{good(uuid.New()), invalid, good(uuid.New())}, []ingest.Status{ingest.NotStored, ingest.Rejected, ingest.NotStored}, 1},
+		"rejected by the store":    {[]event.Envelope{good(uuid.New()), with(`{"conflict":1}`)}, []ingest.Status{ingest.NotStored, ingest.Conflict}, 1},
+		"rejected for its content": {[]event.Envelope{with(`{"poison":1}`)}, []ingest.Status{ingest.Rejected}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,15 +115,15 @@ func TestAtomicRequestWithARefusedEvent(t *testing.T) {
 				verdicts, err := collector.Submit(t.Context(), r)
 				require.NoError(t, err)
 				require.Equal(t, c.want, statuses(verdicts))
-				require.Equal(t, []int{c.kept}, store.sizes(), "nothing but the refusals is kept")
+				require.Equal(t, []int{c.kept}, store.sizes(), "only the rejections are stored")
 				require.Empty(t, store.last)
 			})
 		})
 	}
 }
 
-// Once groups are large, requests are shared out among the lanes: each session has
-// one lane, and an atomic request is never divided.
+// Once groups are large, requests are divided among the lanes: each session has one lane, and an
+// atomic request is never divided.
 func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,6 +139,7 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 				envelopes[i] = good(id)
 				envelopes[i].Event.Timestamp = envelopes[i].Event.Timestamp.Add(time.Duration(i) * time.Second)
 			}
+
 			return request(envelopes...)
 		}
 		divided := func() bool {
@@ -144,12 +150,14 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 				require.Equal(t, ingest.Stored, verdicts[i].Status)
 				require.Equal(t, verdicts[i].Sequence+1, verdicts[i+sessions].Sequence, "in the order of their timestamps")
 			}
+
 			return len(store.sizes()) == before+wide.Lanes
 		}
-		for !divided() { // until the average of the groups' sizes is above the bound
+		for !divided() { // until the average size of the groups exceeds the bound
 			require.Less(t, len(store.sizes()), 100)
 		}
-		require.True(t, divided(), "and it stays so")
+
+		require.True(t, divided(), "and stays divided")
 		for _, group := range store.groups[len(store.groups)-wide.Lanes:] {
 			laneOf := func(id uuid.UUID) byte { return (id[15] ^ id[11] ^ id[3]) % 4 }
 			lane := laneOf(group.Items[0].Envelope.Event.SessionID)
@@ -170,12 +178,13 @@ func TestWideGroupsAreSharedOutBySession(t *testing.T) {
 			_, err := c.Submit(t.Context(), request(good(uuid.New())))
 			require.NoError(t, err)
 		}
+
 		require.False(t, divided(), "small groups stay together")
 	})
 }
 
-// One lane's failure fails the request, but not before all of its parts are done:
-// until then nobody may reuse what it holds.
+// A failure of one lane fails the request, but not before all of its parts are done: until then
+// the memory of the request must not be reused.
 func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,6 +197,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = good(uuid.UUID{15: byte(i)})
 			}
+
 			return request(envelopes...)
 		}
 		for {
@@ -197,14 +207,16 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 				require.NoError(t, (<-waiting).err)
 				continue
 			}
+
 			<-store.entered // the other lane
 			store.proceed <- bytes.ErrTooLarge
 			select {
 			case <-waiting:
-				require.Fail(t, "answered while a part is on its way")
+				require.Fail(t, "answered while a part is pending")
 			default:
 			}
-			require.Equal(t, int64(600), c.Queued())
+
+			require.Equal(t, int64(600), c.QueuedEvents())
 			store.proceed <- nil
 			a := <-waiting
 			requireUnavailable(t, a.err, fault.CodeUnavailable)
@@ -214,7 +226,7 @@ func TestDividedRequestWaitsForAllOfItsParts(t *testing.T) {
 	})
 }
 
-// A replay that is refused, for whatever reason, is not kept anew: it is kept already.
+// A replay that is rejected, for whatever reason, is not recorded again: it is recorded already.
 func TestReplayThatIsRefusedIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,6 +241,7 @@ func TestReplayThatIsRefusedIsNotKept(t *testing.T) {
 			require.NoError(t, a.err)
 			require.Equal(t, ingest.Rejected, a.verdicts[0].Status)
 		}
+
 		require.Empty(t, store.sizes())
 	})
 }

@@ -28,7 +28,7 @@ func TestStopCommitsAndAnswersWhatWaits(t *testing.T) {
 		synctest.Wait()
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeOverloaded)
-		require.Equal(t, int64(3), c.Queued())
+		require.Equal(t, int64(3), c.QueuedEvents())
 
 		store.proceed <- nil
 		require.Equal(t, 2, <-store.entered)
@@ -53,7 +53,7 @@ func TestStopAtItsDeadlineTellsWhatIsLeft(t *testing.T) {
 		require.Equal(t, int64(3), c.Stop(ended))
 		requireUnavailable(t, (<-running).err, fault.CodeUnavailable)
 		requireUnavailable(t, (<-queued).err, fault.CodeUnavailable)
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 		require.Empty(t, store.sizes())
 	})
 }
@@ -67,13 +67,13 @@ func TestStopWithoutStart(t *testing.T) {
 		requireUnavailable(t, (<-waiting).err, fault.CodeUnavailable)
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		requireUnavailable(t, err, fault.CodeOverloaded)
-		c.Start()
-		require.Zero(t, c.Stop(t.Context()), "what was stopped is not started again")
+		c.Start(t.Context())
+		require.Zero(t, c.Stop(t.Context()), "a stopped collector is not started again")
 	})
 }
 
-// Everything at once, under the race detector: every request has an answer, what
-// was told is stored, and nothing is left running.
+// Everything at once, under the race detector: every request has an answer, every event reported
+// as stored is stored, and no goroutine is left running.
 func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const rounds, senders = 150, 8
@@ -83,7 +83,7 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 		store := newFake()
 		c := newCollector(lanes, store)
 		var group sync.WaitGroup
-		var told, stored atomic.Int64
+		var reported, stored atomic.Int64
 		for sender := range senders {
 			group.Go(func() {
 				for range 5 {
@@ -91,12 +91,13 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 					if sender == 0 { // leaves before any answer
 						cancel()
 					}
+
 					r := request(good(uuid.New()), good(uuid.New()))
 					r.Atomic = sender == 1
 					verdicts, err := c.Submit(ctx, r)
 					cancel()
 					if err == nil {
-						told.Add(int64(len(verdicts)))
+						reported.Add(int64(len(verdicts)))
 						for _, v := range verdicts {
 							if v.Status == ingest.Stored {
 								stored.Add(1)
@@ -106,17 +107,20 @@ func TestStartStopAndSubmitInAnyOrder(t *testing.T) {
 				}
 			})
 		}
-		group.Go(c.Start)
+
+		group.Go(func() { c.Start(t.Context()) })
 		for range 2 {
 			group.Go(func() { c.Stop(context.Background()) })
 		}
+
 		group.Wait()
-		require.Equal(t, told.Load(), stored.Load())
+		require.Equal(t, reported.Load(), stored.Load())
 		var kept int64
 		for _, size := range store.sizes() {
 			kept += int64(size)
 		}
+
 		require.GreaterOrEqual(t, kept, stored.Load())
-		require.Zero(t, c.Queued())
+		require.Zero(t, c.QueuedEvents())
 	}
 }

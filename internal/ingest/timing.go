@@ -15,9 +15,9 @@ type Timing struct {
 	Took  time.Duration
 }
 
-// TimingStore keeps timings. The postgres package implements it.
+// TimingStore stores timings. The postgres package implements it.
 type TimingStore interface {
-	// KeepTimings keeps what was gathered until a time. It may lose the last of it in
+	// KeepTimings stores what was gathered until a time. It may lose the last of it in
 	// a crash.
 	KeepTimings(ctx context.Context, at time.Time, timings []Timing) error
 }
@@ -31,102 +31,119 @@ const (
 	timingTimeout = 2 * time.Second
 )
 
-// journal writes the timings of groups, which are known only after the commit, off
-// the way of any request. It costs a row twice a second, and nothing at rest.
-type journal struct {
-	store  TimingStore
-	logger *zap.Logger
-	now    func() time.Time
+// timingWriter writes the timings of groups, which are known only after the commit. No request
+// waits for it. It costs a row twice a second, and nothing at rest.
+type timingWriter struct {
+	store   TimingStore
+	logger  *zap.Logger
+	now     func() time.Time
+	dropped atomic.Int64
 
 	mu      sync.Mutex
 	pending []Timing
 	writing []Timing
-	dropped atomic.Int64
-	wake    chan struct{}
-	end     chan struct{}
-	ended   chan struct{}
-	once    sync.Once
+
+	wake  signal
+	end   chan struct{}
+	ended chan struct{}
+	once  sync.Once
 }
 
-func newJournal(store TimingStore, logger *zap.Logger, now func() time.Time) *journal {
-	return &journal{store: store, logger: logger, now: now, wake: make(chan struct{}, 1), end: make(chan struct{}), ended: make(chan struct{})}
+func newTimingWriter(store TimingStore, logger *zap.Logger, now func() time.Time) *timingWriter {
+	return &timingWriter{
+		store:  store,
+		logger: logger,
+		now:    now,
+		wake:   newSignal(),
+		end:    make(chan struct{}),
+		ended:  make(chan struct{}),
+	}
 }
 
-// note takes a timing in. It never waits.
-func (j *journal) note(t Timing) {
-	j.mu.Lock()
-	full := len(j.pending) >= maxTimings
+// add queues a timing. It never waits.
+func (w *timingWriter) add(t Timing) {
+	w.mu.Lock()
+	full := len(w.pending) >= maxTimings
 	if !full {
-		j.pending = append(j.pending, t)
+		w.pending = append(w.pending, t)
 	}
-	first := len(j.pending) == 1
-	j.mu.Unlock()
+
+	first := len(w.pending) == 1
+	w.mu.Unlock()
+
 	if full {
-		j.dropped.Add(1)
+		w.dropped.Add(1)
 	}
+
 	if first {
-		select {
-		case j.wake <- struct{}{}:
-		default: // it is awake
-		}
+		w.wake.send()
 	}
 }
 
 // find looks for a timing that is not written yet.
-func (j *journal) find(group GroupID) (time.Duration, bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, list := range [][]Timing{j.pending, j.writing} {
+func (w *timingWriter) find(group GroupID) (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	for _, list := range [][]Timing{w.pending, w.writing} {
 		for _, t := range list {
 			if t.Group == group {
 				return t.Took, true
 			}
 		}
 	}
+
 	return 0, false
 }
 
 // run writes until stop.
-func (j *journal) run() {
-	defer close(j.ended)
+func (w *timingWriter) run(ctx context.Context) {
+	defer close(w.ended)
+
 	for {
 		select {
-		case <-j.wake:
-		case <-j.end:
-			j.write()
+		case <-w.wake:
+		case <-w.end:
+			w.writePending(ctx)
 			return
 		}
+
 		timer := time.NewTimer(timingPause)
 		select {
 		case <-timer.C:
-		case <-j.end:
+		case <-w.end:
 			timer.Stop()
 		}
-		j.write()
+
+		w.writePending(ctx)
 	}
 }
 
 // stop writes what is left and ends. It may be called more than once.
-func (j *journal) stop() {
-	j.once.Do(func() { close(j.end) })
-	<-j.ended
+func (w *timingWriter) stop() {
+	w.once.Do(func() { close(w.end) })
+	<-w.ended
 }
 
-func (j *journal) write() {
-	j.mu.Lock()
-	j.writing, j.pending = j.pending, nil
-	list := j.writing
-	j.mu.Unlock()
+func (w *timingWriter) writePending(ctx context.Context) {
+	w.mu.Lock()
+	list := w.pending
+	w.writing = list
+	w.pending = nil
+	w.mu.Unlock()
 	if len(list) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timingTimeout)
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timingTimeout)
 	defer cancel()
-	if err := j.store.KeepTimings(ctx, j.now(), list); err != nil {
-		j.dropped.Add(int64(len(list)))
-		j.logger.Warn("the timings of groups could not be kept", zap.Int("groups", len(list)), zap.Error(err))
+
+	if err := w.store.KeepTimings(ctx, w.now(), list); err != nil {
+		w.dropped.Add(int64(len(list)))
+		w.logger.Warn("the timings of groups could not be kept", zap.Int("groups", len(list)), zap.Error(err))
 	}
-	j.mu.Lock()
-	j.writing = nil
-	j.mu.Unlock()
+
+	w.mu.Lock()
+	w.writing = nil
+	w.mu.Unlock()
 }

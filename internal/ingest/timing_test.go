@@ -25,6 +25,7 @@ type timings struct {
 func (s *timings) KeepTimings(_ context.Context, _ time.Time, list []ingest.Timing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.writes = append(s.writes, list)
 	return s.fail
 }
@@ -32,27 +33,28 @@ func (s *timings) KeepTimings(_ context.Context, _ time.Time, list []ingest.Timi
 func (s *timings) written() [][]ingest.Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return s.writes
 }
 
-// timed returns a running collector whose timings are kept.
-func timed(t *testing.T, store ingest.Store, kept *timings) *ingest.Collector {
+// timed returns a running collector whose timings are stored.
+func timed(t *testing.T, store ingest.Store, stored *timings) *ingest.Collector {
 	t.Helper()
 	c := ingest.New(config(), ingest.Deps{
-		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Timings: kept,
+		Store: store, Logger: zap.NewNop(), NewID: func() uuid.UUID { return uuid.Must(uuid.NewV7()) }, Now: time.Now, Timings: stored,
 	})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }
 
-// The timings of many groups are written together, and each can be asked for from
-// the moment its request is answered.
+// The timings of many groups are written together, and each can be read from the moment its
+// request is answered.
 func TestTimingsAreKeptTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, kept := newHeldFake(), &timings{}
-		c := timed(t, store, kept)
+		store, stored := newHeldFake(), &timings{}
+		c := timed(t, store, stored)
 		const groups, took = 5, 20 * time.Millisecond
 		var ids []ingest.GroupID
 		for range groups {
@@ -64,48 +66,51 @@ func TestTimingsAreKeptTogether(t *testing.T) {
 			require.NoError(t, (<-answered).err)
 			id := store.lastGroup()
 			require.WithinDuration(t, began, id.Began(), time.Microsecond)
-			found, known := c.Took(id)
+			found, known := c.CommitDuration(id)
 			require.True(t, known)
 			require.Equal(t, took, found)
 			ids = append(ids, id)
 		}
-		require.Empty(t, kept.written())
+
+		require.Empty(t, stored.written())
 		<-time.After(time.Second)
-		require.Len(t, kept.written(), 1)
-		for i, timing := range kept.written()[0] {
+		require.Len(t, stored.written(), 1)
+		for i, timing := range stored.written()[0] {
 			require.Equal(t, ingest.Timing{Group: ids[i], Took: took}, timing)
 		}
-		_, known := c.Took(ids[0])
-		require.False(t, known, "it is to be found where it was written")
+
+		_, known := c.CommitDuration(ids[0])
+		require.False(t, known, "the stored timing replaces it")
 		<-time.After(time.Hour)
-		require.Len(t, kept.written(), 1, "at rest nothing is written")
+		require.Len(t, stored.written(), 1, "at rest nothing is written")
 	})
 }
 
-// What waits is written when the service stops.
+// Pending timings are written when the service stops.
 func TestTimingsAreKeptAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		kept := &timings{}
-		c := timed(t, newFake(), kept)
+		stored := &timings{}
+		c := timed(t, newFake(), stored)
 		_, err := c.Submit(t.Context(), request(good(uuid.New())))
 		require.NoError(t, err)
 		require.Zero(t, c.Stop(t.Context()))
-		require.Len(t, kept.written(), 1)
+		require.Len(t, stored.written(), 1)
 	})
 }
 
-// A store that cannot keep timings costs them, and nothing else.
+// A store that cannot keep timings loses them, and nothing more.
 func TestTimingsThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		kept := &timings{fail: errors.New("the database is away")}
-		c := timed(t, newFake(), kept)
+		stored := &timings{fail: errors.New("the database is down")}
+		c := timed(t, newFake(), stored)
 		for range 3 {
 			_, err := c.Submit(t.Context(), request(good(uuid.New())))
 			require.NoError(t, err)
 			<-time.After(time.Minute)
 		}
-		require.Len(t, kept.written(), 3)
+
+		require.Len(t, stored.written(), 3)
 	})
 }

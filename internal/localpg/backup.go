@@ -18,15 +18,18 @@ import (
 const firstBackupStart = 15
 
 // copyCluster copies the data directory of a running server to another folder, which
-// becomes that of a standby when it is whole. The server goes on working meanwhile.
-// What was copied at different times is brought together by the write-ahead log, from
-// the place that the backup label names. pg_basebackup would do the same, but the
-// binaries that are fetched come without it.
+// becomes the data directory of a standby. The server keeps running. Files that were copied
+// at different times become consistent by replaying the write-ahead log, from the position
+// that the backup label names. pg_basebackup would do the same, but the fetched binaries
+// do not include it.
 func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) error {
-	start, stop := "select pg_backup_start('standby', true)", "select labelfile, spcmapfile from pg_backup_stop(false)"
+	start := "select pg_backup_start('standby', true)"
+	stop := "select labelfile, spcmapfile from pg_backup_stop(false)"
 	if s.bin.major < firstBackupStart {
-		start, stop = "select pg_start_backup('standby', true, false)", "select labelfile, spcmapfile from pg_stop_backup(false, false)"
+		start = "select pg_start_backup('standby', true, false)"
+		stop = "select labelfile, spcmapfile from pg_stop_backup(false, false)"
 	}
+
 	if _, err := conn.Exec(ctx, start); err != nil {
 		return fmt.Errorf("beginning a backup: %w", err)
 	}
@@ -39,28 +42,34 @@ func (s *Server) copyCluster(ctx context.Context, conn *pgx.Conn, to string) err
 	if err := conn.QueryRow(ctx, stop).Scan(&label, &tablespaces); err != nil {
 		return fmt.Errorf("ending a backup: %w", err)
 	}
+
 	if strings.TrimSpace(tablespaces) != "" {
 		return errors.New("a server with tablespaces cannot be copied: both would write to the same files")
 	}
+
 	return os.WriteFile(filepath.Join(to, "backup_label"), []byte(label), privateFileMode) //nolint:wrapcheck // it names the file
 }
 
-// copyTree copies the files of a data directory that a backup has to hold.
+// copyTree copies the files of a data directory that belong into a backup.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error { //nolint:wrapcheck // it names the file
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the server has just removed it
 		}
+
 		if err != nil {
 			return err
 		}
+
 		name, err := filepath.Rel(from, path)
 		if err != nil {
 			return err //nolint:wrapcheck // it names the file
 		}
+
 		if leftOutOfBackups(name) {
 			return nil
 		}
+
 		target := filepath.Join(to, name)
 		switch {
 		case entry.IsDir() && name != ".":
@@ -73,14 +82,14 @@ func copyTree(from, to string) error {
 	})
 }
 
-// leftOutOfBackups tells whether a file describes the running server and not its data.
-// The folders that hold such files are copied without them; the write-ahead log comes
-// by streaming.
+// leftOutOfBackups reports whether a file describes the running server rather than its data.
+// Folders of such files are copied empty; the write-ahead log arrives by streaming.
 func leftOutOfBackups(name string) bool {
 	dir, file := filepath.Split(name)
 	if dir == "" {
 		return file == "postmaster.pid" || file == "postmaster.opts" || file == "postgresql.auto.conf"
 	}
+
 	top, _, _ := strings.Cut(dir, string(filepath.Separator))
 	emptied := []string{
 		"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal",
@@ -88,20 +97,24 @@ func leftOutOfBackups(name string) bool {
 	return slices.Contains(emptied, top)
 }
 
-// copyFile copies a file that may be written to or removed meanwhile.
+// copyFile copies a file that may change or vanish meanwhile.
 func copyFile(from, to string) error {
 	source, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+
 	if err != nil {
 		return err //nolint:wrapcheck // it names the file
 	}
+
 	defer source.Close() //nolint:errcheck // it was only read
+
 	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFileMode)
 	if err != nil {
 		return err //nolint:wrapcheck // as above
 	}
+
 	_, err = io.Copy(target, source)
 	return errors.Join(err, target.Close())
 }

@@ -6,20 +6,22 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// FindIn is Find on a machine which has nothing but what is given: the value of
-// PATH, patterns of usual folders, and a repository to fetch from.
-func FindIn(ctx context.Context, o Options, path string, patterns []string, repository string) (string, error) {
+// FindBinariesIn is FindBinaries on a machine with only the given PATH, patterns of usual
+// folders, and repository to fetch from.
+func FindBinariesIn(ctx context.Context, o Options, path string, patterns []string, repository string) (string, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return "", err
 	}
+
 	acc, err := chooseAccount(o.DataDir)
 	if err != nil {
 		return "", err
 	}
+
 	f := finder{path: path, patterns: patterns, fetch: func(ctx context.Context, cacheDir string) (string, error) {
 		return fetchFrom(ctx, cacheDir, embeddedpostgres.DefaultConfig().BinaryRepositoryURL(repository))
 	}}
-	found, err := f.find(ctx, o, acc)
+	found, err := f.findBinaries(ctx, o, acc)
 	return found.dir, err
 }

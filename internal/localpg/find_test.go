@@ -14,7 +14,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// fakeBinaries makes a folder which looks like Postgres of a version.
+// fakeBinaries creates a folder that looks like Postgres of a version.
 func fakeBinaries(t *testing.T, dir, version string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -24,7 +24,7 @@ func fakeBinaries(t *testing.T, dir, version string) {
 	}
 }
 
-// openDir is a folder that another account may enter.
+// openDir creates a folder that another account may enter.
 func openDir(t *testing.T) string { t.Helper(); return filepath.Dir(newDir(t)) }
 
 func TestFindTakesTheNamedFolderOrNone(t *testing.T) {
@@ -32,16 +32,16 @@ func TestFindTakesTheNamedFolderOrNone(t *testing.T) {
 	dir := openDir(t)
 	named, other := filepath.Join(dir, "named"), filepath.Join(dir, "other")
 	fakeBinaries(t, other, "17.2")
-	_, err := localpg.FindIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
+	_, err := localpg.FindBinariesIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
 	require.ErrorContains(t, err, "using --pg-bin "+named)
 
 	fakeBinaries(t, named, "15.3 (Debian 15.3-1)")
-	found, err := localpg.FindIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
+	found, err := localpg.FindBinariesIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
 	require.NoError(t, err)
 	require.Equal(t, named, found)
 
 	fakeBinaries(t, named, "13.9")
-	_, err = localpg.FindIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
+	_, err = localpg.FindBinariesIn(t.Context(), localpg.Options{BinDir: named}, other, nil, "")
 	require.ErrorIs(t, err, localpg.ErrTooOld)
 }
 
@@ -52,8 +52,9 @@ func TestFindPrefersPathThenTheNewestMajor(t *testing.T) {
 	for _, major := range []string{"9.6", "13", "14", "16"} {
 		fakeBinaries(t, filepath.Join(dir, "lib", major, "bin"), major+".1")
 	}
+
 	find := func(o localpg.Options) string {
-		found, err := localpg.FindIn(t.Context(), o, "relative:"+onPath, []string{pattern}, "")
+		found, err := localpg.FindBinariesIn(t.Context(), o, "relative:"+onPath, []string{pattern}, "")
 		require.NoError(t, err)
 		return found
 	}
@@ -76,7 +77,7 @@ func TestFindFetchesOnceAndSaysWhatToInstall(t *testing.T) {
 	fakeBinaries(t, old, "12.1")
 	o := localpg.Options{CacheDir: filepath.Join(dir, "cache")}
 	repository := httptest.NewServer(http.FileServer(http.Dir(dir)))
-	_, err := localpg.FindIn(t.Context(), o, old, nil, repository.URL)
+	_, err := localpg.FindBinariesIn(t.Context(), o, old, nil, repository.URL)
 	repository.Close()
 	require.ErrorIs(t, err, localpg.ErrNotFound)
 	require.ErrorIs(t, err, localpg.ErrTooOld)
@@ -89,15 +90,16 @@ func TestFindFetchesOnceAndSaysWhatToInstall(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+
 		http.ServeFile(w, r, filepath.Join("testdata", "binaries.jar"))
 	}))
-	fetched, err := localpg.FindIn(t.Context(), o, "", nil, repository.URL)
+	fetched, err := localpg.FindBinariesIn(t.Context(), o, "", nil, repository.URL)
 	repository.Close()
 	require.NoError(t, err)
 	require.FileExists(t, filepath.Join(fetched, "initdb"))
 
-	// The second time nobody is asked.
-	again, err := localpg.FindIn(t.Context(), o, "", nil, repository.URL)
+	// The second time nothing is fetched.
+	again, err := localpg.FindBinariesIn(t.Context(), o, "", nil, repository.URL)
 	require.NoError(t, err)
 	require.Equal(t, fetched, again)
 	leftovers, err := filepath.Glob(filepath.Join(o.CacheDir, ".fetch-*"))
@@ -112,14 +114,15 @@ func TestFindTakesWhatNpmBrought(t *testing.T) {
 	for _, major := range []string{"14", "17"} {
 		fakeBinaries(t, filepath.Join(cache, "npm", major, "bin"), major+".1")
 	}
-	found, err := localpg.FindIn(t.Context(), localpg.Options{CacheDir: cache}, "", nil, "")
+
+	found, err := localpg.FindBinariesIn(t.Context(), localpg.Options{CacheDir: cache}, "", nil, "")
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(cache, "npm", "17", "bin"), found)
 }
 
 func TestFindOnThisMachine(t *testing.T) {
 	t.Parallel()
-	found, err := localpg.Find(t.Context(), localpg.Options{})
+	found, err := localpg.FindBinaries(t.Context(), localpg.Options{})
 	require.NoError(t, err)
 	require.FileExists(t, filepath.Join(found, "postgres"))
 }

@@ -30,43 +30,48 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(ownerDirVariable); dir != "" {
-		own(dir)
+		runOwner(dir)
 		return
 	}
+
 	remove, err := useTemp()
 	if err != nil {
 		panic(err)
 	}
+
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		remove()
 		os.Exit(code) //nolint:forbidigo // goleak leaves it to its cleanup
 	}))
 }
 
-// own is the other process of the tests that need one: it starts a server, says
+// runOwner is the second process of the tests that need one: it starts a server, prints
 // its pid and waits to be killed.
-func own(dir string) {
-	options := cheap(dir)
+func runOwner(dir string) {
+	options := cheapOptions(dir)
 	options.DieWithParent = os.Getenv(ownerDieVariable) != ""
 	server, err := localpg.Start(context.Background(), options)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
+
 	if os.Getenv(ownerFreezeVariable) != "" {
 		err = server.Freeze()
 	}
+
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stdout, err)
 		return
 	}
+
 	_, _ = fmt.Fprintln(os.Stdout, server.PID())
 	<-server.Done()
 }
 
-// useTemp gives these tests a temporary directory of their own, since the library
-// that fetches binaries litters it; in memory where there is plenty, because a
-// cluster is a thousand files, which some disks take seconds for.
+// useTemp gives these tests their own temporary directory, because the library that
+// fetches binaries leaves files there. It is in memory if there is enough, because a
+// cluster has a thousand files, which take seconds on some disks.
 func useTemp() (remove func(), err error) {
 	const memory, plenty = "/dev/shm", 4 << 30
 	parent := os.TempDir()
@@ -76,16 +81,18 @@ func useTemp() (remove func(), err error) {
 		uint64(stat.Bavail)*uint64(stat.Bsize) > plenty { //nolint:unconvert // the types differ between systems
 		parent = memory
 	}
+
 	dir, err := os.MkdirTemp(parent, "theeye-localpg-")
 	if err != nil {
 		return nil, err
 	}
+
 	remove = func() { _ = os.RemoveAll(dir) }
-	// As root the server runs under another account, which has to get in.
+	// As root, the server runs under another account, which must be able to enter.
 	return remove, errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir))
 }
 
-// startOwner runs own in a process and answers it and its server's pid.
+// startOwner starts runOwner in a process, and returns the process and its server's pid.
 func startOwner(t *testing.T, dir string, env ...string) (*os.Process, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -101,7 +108,7 @@ func startOwner(t *testing.T, dir string, env ...string) (*os.Process, int) {
 	return cmd.Process, pid
 }
 
-// newDir is a data directory that another account may reach.
+// newDir returns a data directory that another account may reach.
 func newDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -111,58 +118,61 @@ func newDir(t *testing.T) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+
 		require.NoError(t, localpg.Remove(ctx, localpg.Options{DataDir: data}))
 	})
 	return data
 }
 
-func cheap(dir string) localpg.Options {
+func cheapOptions(dir string) localpg.Options {
 	return localpg.Options{DataDir: dir, Settings: map[string]string{"shared_buffers": "16MB"}}
 }
 
-func durable(dir string) localpg.Options {
-	options := cheap(dir)
+func durableOptions(dir string) localpg.Options {
+	options := cheapOptions(dir)
 	options.Durable = true
 	return options
 }
 
-func start(t *testing.T, options localpg.Options) *localpg.Server {
+func startServer(t *testing.T, options localpg.Options) *localpg.Server {
 	t.Helper()
 	server, err := localpg.Start(t.Context(), options)
 	require.NoError(t, err)
-	t.Cleanup(func() { stop(t, server) })
+	t.Cleanup(func() { stopServer(t, server) })
 	return server
 }
 
-func stop(t *testing.T, server *localpg.Server) {
+func stopServer(t *testing.T, server *localpg.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+
 	require.NoError(t, server.Stop(ctx))
 }
 
-func connect(t *testing.T, server *localpg.Server) *pgx.Conn {
+func connectTo(t *testing.T, server *localpg.Server) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), server.DSN("postgres"))
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+
 		_ = conn.Close(ctx) // the test may have killed the server
 	})
 	return conn
 }
 
-func exec1(t *testing.T, server *localpg.Server, statement string) {
+func execStatement(t *testing.T, server *localpg.Server, statement string) {
 	t.Helper()
-	_, err := connect(t, server).Exec(t.Context(), statement)
+	_, err := connectTo(t, server).Exec(t.Context(), statement)
 	require.NoError(t, err)
 }
 
-func ask[T any](t *testing.T, server *localpg.Server, query string) T {
+func queryValue[T any](t *testing.T, server *localpg.Server, query string) T {
 	t.Helper()
 	var answer T
-	require.NoError(t, connect(t, server).QueryRow(t.Context(), query).Scan(&answer))
+	require.NoError(t, connectTo(t, server).QueryRow(t.Context(), query).Scan(&answer))
 	return answer
 }
 
@@ -182,10 +192,11 @@ func requireRunning(t *testing.T, server *localpg.Server) {
 		require.Fail(t, "the server has ended")
 	default:
 	}
-	require.Equal(t, 1, ask[int](t, server, "SELECT 1"))
+
+	require.Equal(t, 1, queryValue[int](t, server, "SELECT 1"))
 }
 
-func sigkill(t *testing.T, pid int) {
+func killProcess(t *testing.T, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 }

@@ -10,26 +10,27 @@ import (
 	"time"
 )
 
-// pollInterval is how often a process that is not our child is looked at, and how
-// often a starting server is asked whether it is ready.
+// pollInterval is the interval of checks on a process that is not a child of this one, and
+// on a starting server.
 const pollInterval = 25 * time.Millisecond
 
 // postmaster is one run of the server process, started here or adopted.
 type postmaster struct {
 	process *os.Process
 	at      address
-	// logOffset is where this run's part of the log begins.
+	// logOffset is the start of this run's part of the log.
 	logOffset int64
 	done      chan struct{}
 }
 
-// launch starts cmd in a process group of its own, so that a terminal's Ctrl-C
-// reaches only this program, which then stops the server in order.
-func launch(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) {
+// startPostmaster starts cmd in its own process group, so that a terminal's Ctrl-C
+// reaches only this program, which then shuts the server down cleanly.
+func startPostmaster(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) {
 	cmd.SysProcAttr.Setpgid = true
 	if dieWithParent {
 		dieWith(cmd.SysProcAttr)
 	}
+
 	p := &postmaster{at: at, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
@@ -37,41 +38,48 @@ func launch(cmd *exec.Cmd, at address, dieWithParent bool) (*postmaster, error) 
 		// death, so the thread must live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+
 		err := cmd.Start()
 		p.process = cmd.Process
 		started <- err
 		if err != nil {
 			return
 		}
-		_ = cmd.Wait() // how it ended is in its log
+
+		_ = cmd.Wait() // its log has the reason
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting postgres: %w", err)
 	}
+
 	if dieWithParent {
 		if err := watchParent(p); err != nil {
-			return nil, errors.Join(err, p.signal(syscall.SIGQUIT))
+			return nil, errors.Join(err, p.sendSignal(syscall.SIGQUIT))
 		}
 	}
+
 	return p, nil
 }
 
-// adopt takes over a postmaster which another process started. It is nobody's
-// child here, so its end is noticed by looking.
-func adopt(pid int, at address) (*postmaster, error) {
+// adoptPostmaster takes over a postmaster that another process started. Because it is not
+// a child of this process, its end is noticed by polling.
+func adoptPostmaster(pid int, at address) (*postmaster, error) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		return nil, fmt.Errorf("adopting postmaster %d: %w", pid, err)
 	}
+
 	p := &postmaster{process: process, at: at, done: make(chan struct{})}
 	go func() {
 		ticker := time.NewTicker(pollInterval)
 		defer ticker.Stop()
+
 		for range ticker.C {
-			if processAlive(pid) && p.signal(syscall.Signal(0)) == nil {
+			if processAlive(pid) && p.sendSignal(syscall.Signal(0)) == nil {
 				continue
 			}
+
 			close(p.done)
 			return
 		}
@@ -79,7 +87,7 @@ func adopt(pid int, at address) (*postmaster, error) {
 	return p, nil
 }
 
-func (p *postmaster) exited() bool {
+func (p *postmaster) hasExited() bool {
 	select {
 	case <-p.done:
 		return true
@@ -88,19 +96,21 @@ func (p *postmaster) exited() bool {
 	}
 }
 
-// signal sends to the postmaster alone.
-func (p *postmaster) signal(sig syscall.Signal) error {
+// sendSignal sends a signal to the postmaster alone.
+func (p *postmaster) sendSignal(sig syscall.Signal) error {
 	if err := p.process.Signal(sig); err != nil {
 		return fmt.Errorf("signalling postmaster %d: %w", p.process.Pid, err)
 	}
+
 	return nil
 }
 
-// signalUnlessGone is signal for which a postmaster that ended meanwhile is fine.
+// signalUnlessGone is sendSignal without an error for a postmaster that has ended.
 func (p *postmaster) signalUnlessGone(sig syscall.Signal) error {
-	err := p.signal(sig)
+	err := p.sendSignal(sig)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
+
 	return err
 }

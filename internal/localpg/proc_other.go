@@ -11,21 +11,21 @@ import (
 	"syscall"
 )
 
-// dieWith does nothing: watchParent does the work on these systems.
+// dieWith does nothing: on these systems watchParent does the work.
 func dieWith(*syscall.SysProcAttr) {}
 
 // watchParent starts a shell that reads from a pipe of this process. When this
-// process dies, whatever the cause, the pipe ends and the shell ends the
-// postmaster; when the postmaster ends first, the shell is sent home.
+// process dies for any reason, the pipe ends and the shell ends the postmaster; when
+// the postmaster ends first, the shell exits.
 func watchParent(p *postmaster) error {
 	cmd := exec.Command("/bin/sh", "-c", `read -r _ || kill -QUIT "$0"`, strconv.Itoa(p.process.Pid))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
-		return fmt.Errorf("watching over postgres: %w", err)
+		return fmt.Errorf("starting the watch of postgres: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("watching over postgres: %w", err)
+		return fmt.Errorf("starting the watch of postgres: %w", err)
 	}
 	go func() {
 		<-p.done

@@ -16,15 +16,15 @@ import (
 func TestServerKeepsDataAcrossStopAndStart(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
-	first := start(t, durable(dir))
-	exec1(t, first, "CREATE TABLE note AS SELECT 'kept' AS body")
-	exec1(t, first, "CREATE DATABASE other")
-	stop(t, first)
+	first := startServer(t, durableOptions(dir))
+	execStatement(t, first, "CREATE TABLE note AS SELECT 'kept' AS body")
+	execStatement(t, first, "CREATE DATABASE other")
+	stopServer(t, first)
 	requireDone(t, first)
-	stop(t, first)
+	stopServer(t, first)
 
-	second := start(t, durable(dir))
-	require.Equal(t, "kept", ask[string](t, second, "SELECT body FROM note"))
+	second := startServer(t, durableOptions(dir))
+	require.Equal(t, "kept", queryValue[string](t, second, "SELECT body FROM note"))
 	conn, err := pgx.Connect(t.Context(), second.DSN("other"))
 	require.NoError(t, err)
 	require.NoError(t, conn.Close(t.Context()))
@@ -32,7 +32,7 @@ func TestServerKeepsDataAcrossStopAndStart(t *testing.T) {
 
 func TestTheLogIsPrivate(t *testing.T) {
 	t.Parallel()
-	s := start(t, durable(newDir(t)))
+	s := startServer(t, durableOptions(newDir(t)))
 	info, err := os.Stat(s.DataDir() + ".log")
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -40,9 +40,9 @@ func TestTheLogIsPrivate(t *testing.T) {
 
 func TestServerSettings(t *testing.T) {
 	t.Parallel()
-	options := durable(newDir(t))
+	options := durableOptions(newDir(t))
 	options.Settings["work_mem"] = "7MB"
-	server := start(t, options)
+	server := startServer(t, options)
 	for name, want := range map[string]string{
 		"listen_addresses":   "",
 		"fsync":              "on",
@@ -54,61 +54,63 @@ func TestServerSettings(t *testing.T) {
 		"work_mem":           "7MB",
 		"server_encoding":    "UTF8",
 	} {
-		require.Equal(t, want, ask[string](t, server, "SHOW "+name), name)
+		require.Equal(t, want, queryValue[string](t, server, "SHOW "+name), name)
 	}
-	require.Equal(t, "theeye", ask[string](t, server, "SELECT current_user::text"))
-	require.NotEqual(t, "off", ask[string](t, server, "SHOW wal_compression"))
+
+	require.Equal(t, "theeye", queryValue[string](t, server, "SELECT current_user::text"))
+	require.NotEqual(t, "off", queryValue[string](t, server, "SHOW wal_compression"))
 }
 
 func TestServerStopsThoughSessionsAreOpen(t *testing.T) {
 	t.Parallel()
-	server := start(t, cheap(newDir(t)))
-	conn := connect(t, server)
+	server := startServer(t, cheapOptions(newDir(t)))
+	conn := connectTo(t, server)
 	_, err := conn.Exec(t.Context(), "BEGIN")
 	require.NoError(t, err)
-	stop(t, server)
+	stopServer(t, server)
 	requireDone(t, server)
 	require.Error(t, conn.Ping(t.Context()))
 }
 
 func TestStopQuitsAtItsDeadline(t *testing.T) {
 	t.Parallel()
-	server := start(t, durable(newDir(t)))
-	exec1(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
+	server := startServer(t, durableOptions(newDir(t)))
+	execStatement(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	// Whether the orderly stop was faster is for the scheduler to decide.
+	// Whether the clean shutdown was faster depends on the scheduler.
 	if err := server.Stop(ctx); err != nil {
 		require.ErrorIs(t, err, context.Canceled)
 	}
+
 	requireDone(t, server)
 
 	require.NoError(t, server.Restart(t.Context()))
-	require.Equal(t, "kept", ask[string](t, server, "SELECT body FROM note"))
+	require.Equal(t, "kept", queryValue[string](t, server, "SELECT body FROM note"))
 }
 
 func TestRestartRefusesARunningServer(t *testing.T) {
 	t.Parallel()
-	server := start(t, cheap(newDir(t)))
+	server := startServer(t, cheapOptions(newDir(t)))
 	require.ErrorContains(t, server.Restart(t.Context()), "is running")
 	requireRunning(t, server)
 }
 
 func TestStartReportsWhatThePostmasterSaid(t *testing.T) {
 	t.Parallel()
-	options := cheap(newDir(t))
+	options := cheapOptions(newDir(t))
 	options.Settings["shared_buffers"] = "not a size"
 	_, err := localpg.Start(t.Context(), options)
 	require.ErrorContains(t, err, `invalid value for parameter "shared_buffers"`)
 
-	start(t, cheap(options.DataDir))
+	startServer(t, cheapOptions(options.DataDir))
 }
 
 func TestStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := localpg.Start(ctx, cheap(newDir(t)))
+	_, err := localpg.Start(ctx, cheapOptions(newDir(t)))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -118,7 +120,7 @@ func TestStartRefusesAForeignDirectory(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	precious := filepath.Join(dir, "precious")
 	require.NoError(t, os.WriteFile(precious, nil, 0o600))
-	_, err := localpg.Start(t.Context(), cheap(dir))
+	_, err := localpg.Start(t.Context(), cheapOptions(dir))
 	require.ErrorContains(t, err, "neither empty nor a Postgres data directory")
 	require.FileExists(t, precious)
 }
@@ -128,8 +130,8 @@ func TestStartRefusesAnotherMajor(t *testing.T) {
 	dir := newDir(t)
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "PG_VERSION"), []byte("9\n"), 0o600))
-	_, err := localpg.Start(t.Context(), cheap(dir))
-	require.ErrorContains(t, err, "was made by Postgres 9 but the binaries in")
+	_, err := localpg.Start(t.Context(), cheapOptions(dir))
+	require.ErrorContains(t, err, "was created by Postgres 9 but the binaries in")
 	require.ErrorContains(t, err, "--pg-bin")
 }
 
@@ -139,13 +141,13 @@ func TestStartUsesAnEmptyDirectoryAndClearsHalfMadeClusters(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	half := dir + ".init-123"
 	require.NoError(t, os.MkdirAll(filepath.Join(half, "base"), 0o700))
-	start(t, cheap(dir))
+	startServer(t, cheapOptions(dir))
 	require.NoDirExists(t, half)
 }
 
 func TestPostmasterRunsUnderAnUnprivilegedAccount(t *testing.T) {
 	t.Parallel()
-	server := start(t, cheap(newDir(t)))
+	server := startServer(t, cheapOptions(newDir(t)))
 	info, err := os.Stat(server.DataDir())
 	require.NoError(t, err)
 	stat, ok := info.Sys().(*syscall.Stat_t)
@@ -154,13 +156,14 @@ func TestPostmasterRunsUnderAnUnprivilegedAccount(t *testing.T) {
 	if self := os.Geteuid(); self != 0 {
 		require.EqualValues(t, self, stat.Uid)
 	}
+
 	require.EqualValues(t, 0o700, info.Mode().Perm())
 
-	socketDir := ask[string](t, server, "SHOW unix_socket_directories")
+	socketDir := queryValue[string](t, server, "SHOW unix_socket_directories")
 	info, err = os.Stat(socketDir)
 	require.NoError(t, err)
 	require.EqualValues(t, 0o700, info.Mode().Perm())
-	stop(t, server)
+	stopServer(t, server)
 	require.NoDirExists(t, socketDir)
 }
 
@@ -169,9 +172,10 @@ func TestStartNamesTheClosedDirectory(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root runs Postgres under an account that a directory can be closed to")
 	}
+
 	dir := newDir(t)
 	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
-	_, err := localpg.Start(t.Context(), cheap(dir))
+	_, err := localpg.Start(t.Context(), cheapOptions(dir))
 	require.ErrorIs(t, err, localpg.ErrClosed)
 	require.ErrorContains(t, err, "directory "+filepath.Dir(dir)+" is closed to the account that runs Postgres")
 	require.ErrorContains(t, err, "--data-dir")
@@ -188,10 +192,10 @@ func TestCheckReachOfAnOpenDirectory(t *testing.T) {
 func TestRemoveDeletesEverything(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
-	server := start(t, cheap(dir))
-	require.ErrorIs(t, localpg.Remove(t.Context(), cheap(dir)), localpg.ErrInUse)
-	stop(t, server)
-	require.NoError(t, localpg.Remove(t.Context(), cheap(dir)))
+	server := startServer(t, cheapOptions(dir))
+	require.ErrorIs(t, localpg.Remove(t.Context(), cheapOptions(dir)), localpg.ErrInUse)
+	stopServer(t, server)
+	require.NoError(t, localpg.Remove(t.Context(), cheapOptions(dir)))
 	entries, err := os.ReadDir(filepath.Dir(dir))
 	require.NoError(t, err)
 	require.Empty(t, entries)

@@ -11,29 +11,30 @@ import (
 	"github.com/the-eye-events/the-eye/internal/localpg"
 )
 
-// pollEvery is how often a test looks again.
+// pollEvery is the interval of a test's checks.
 const pollEvery = 20 * time.Millisecond
 
-// startStandby makes a standby beside a primary, which outlives it.
+// startStandby starts a standby of a primary, which outlives the standby.
 func startStandby(t *testing.T, primary *localpg.Server) *localpg.Server {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(primary.DataDir()), "standby")
 	standby, err := primary.StartStandby(t.Context(), dir)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		stop(t, standby)
+		stopServer(t, standby)
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+
 		require.NoError(t, localpg.Remove(ctx, localpg.Options{DataDir: dir}))
 	})
 	return standby
 }
 
-// requireCaughtUp waits until the standby has replayed what the primary has written.
+// requireCaughtUp waits until the standby has replayed all writes of the primary.
 func requireCaughtUp(t *testing.T, primary, standby *localpg.Server) {
 	t.Helper()
-	written := ask[string](t, primary, "select pg_current_wal_lsn()::text")
-	conn := connect(t, standby)
+	written := queryValue[string](t, primary, "select pg_current_wal_lsn()::text")
+	conn := connectTo(t, standby)
 	require.Eventually(t, func() bool {
 		var there bool
 		err := conn.QueryRow(t.Context(), "select pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written).Scan(&there)
@@ -43,52 +44,52 @@ func requireCaughtUp(t *testing.T, primary, standby *localpg.Server) {
 
 func TestAStandbyFollowsItsPrimaryAndIsPromoted(t *testing.T) {
 	t.Parallel()
-	options := durable(newDir(t))
+	options := durableOptions(newDir(t))
 	options.Settings["max_connections"] = "33"
-	primary := start(t, options)
-	exec1(t, primary, "create table note as select 'before' as body")
+	primary := startServer(t, options)
+	execStatement(t, primary, "create table note as select 'before' as body")
 
 	standby := startStandby(t, primary)
-	require.Equal(t, "33", ask[string](t, standby, "show max_connections"))
-	require.True(t, ask[bool](t, standby, "select pg_is_in_recovery()"))
+	require.Equal(t, "33", queryValue[string](t, standby, "show max_connections"))
+	require.True(t, queryValue[bool](t, standby, "select pg_is_in_recovery()"))
 
-	exec1(t, primary, "insert into note values ('after')")
+	execStatement(t, primary, "insert into note values ('after')")
 	requireCaughtUp(t, primary, standby)
-	require.Equal(t, 2, ask[int](t, standby, "select count(*) from note"))
-	_, err := connect(t, standby).Exec(t.Context(), "insert into note values ('refused')")
+	require.Equal(t, 2, queryValue[int](t, standby, "select count(*) from note"))
+	_, err := connectTo(t, standby).Exec(t.Context(), "insert into note values ('refused')")
 	require.ErrorContains(t, err, "read-only")
 
 	require.NoError(t, primary.Kill())
 	require.NoError(t, standby.Promote(t.Context()))
-	exec1(t, standby, "insert into note values ('on its own')")
-	require.Equal(t, 3, ask[int](t, standby, "select count(*) from note"))
-	require.Error(t, standby.Promote(t.Context()), "it is no standby any more")
+	execStatement(t, standby, "insert into note values ('on its own')")
+	require.Equal(t, 3, queryValue[int](t, standby, "select count(*) from note"))
+	require.Error(t, standby.Promote(t.Context()), "it is not a standby any more")
 }
 
 func TestAStandbyComesBackAfterAKillAndAfterItsPrimaryWas(t *testing.T) {
 	t.Parallel()
-	primary := start(t, durable(newDir(t)))
+	primary := startServer(t, durableOptions(newDir(t)))
 	standby := startStandby(t, primary)
 	require.NoError(t, standby.Kill())
-	exec1(t, primary, "create table note as select 'while it was away' as body")
+	execStatement(t, primary, "create table note as select 'while it was away' as body")
 	require.NoError(t, standby.Restart(t.Context()))
 	requireCaughtUp(t, primary, standby)
 
 	require.NoError(t, primary.Kill())
 	require.NoError(t, primary.Restart(t.Context()))
-	exec1(t, primary, "insert into note values ('after both')")
+	execStatement(t, primary, "insert into note values ('after both')")
 	requireCaughtUp(t, primary, standby)
-	require.Equal(t, 2, ask[int](t, standby, "select count(*) from note"))
+	require.Equal(t, 2, queryValue[int](t, standby, "select count(*) from note"))
 }
 
-// A server is copied while it is written to, and the copy is whole.
+// A server is copied during writes, and the copy is complete.
 func TestAStandbyIsMadeUnderLoad(t *testing.T) {
 	t.Parallel()
-	primary := start(t, durable(newDir(t)))
-	exec1(t, primary, "create table note (n bigint primary key, body text)")
+	primary := startServer(t, durableOptions(newDir(t)))
+	execStatement(t, primary, "create table note (n bigint primary key, body text)")
 	ctx, cancel := context.WithCancel(t.Context())
 	written := make(chan int)
-	conn := connect(t, primary)
+	conn := connectTo(t, primary)
 	go func() {
 		n := 0
 		for ctx.Err() == nil {
@@ -98,6 +99,7 @@ func TestAStandbyIsMadeUnderLoad(t *testing.T) {
 				break
 			}
 		}
+
 		written <- n
 	}()
 
@@ -106,12 +108,12 @@ func TestAStandbyIsMadeUnderLoad(t *testing.T) {
 	rows := <-written
 	require.Positive(t, rows)
 	requireCaughtUp(t, primary, standby)
-	require.Equal(t, rows, ask[int](t, standby, "select count(*) from note"))
+	require.Equal(t, rows, queryValue[int](t, standby, "select count(*) from note"))
 }
 
 func TestAStandbyIsRefusedWhereSomethingIs(t *testing.T) {
 	t.Parallel()
-	primary := start(t, cheap(newDir(t)))
+	primary := startServer(t, cheapOptions(newDir(t)))
 	_, err := primary.StartStandby(t.Context(), primary.DataDir())
 	require.ErrorContains(t, err, "exists already")
 

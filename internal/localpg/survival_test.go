@@ -21,16 +21,16 @@ func TestStartAdoptsThePostmasterOfAKilledOwner(t *testing.T) {
 	dir := newDir(t)
 	owner, pid := startOwner(t, dir)
 
-	_, err := localpg.Start(t.Context(), cheap(dir))
+	_, err := localpg.Start(t.Context(), cheapOptions(dir))
 	require.ErrorIs(t, err, localpg.ErrInUse)
 	require.NoError(t, owner.Kill())
 	_, err = owner.Wait()
 	require.NoError(t, err)
 
-	server := start(t, cheap(dir))
+	server := startServer(t, cheapOptions(dir))
 	require.Equal(t, pid, server.PID())
 	requireRunning(t, server)
-	stop(t, server)
+	stopServer(t, server)
 	requireDone(t, server)
 
 	require.NoError(t, server.Restart(t.Context()))
@@ -57,7 +57,7 @@ func requireDeathWithOwner(t *testing.T, env ...string) {
 	require.NoError(t, err)
 
 	// An adopted postmaster would keep its pid, if this raced with its death.
-	server := start(t, cheap(dir))
+	server := startServer(t, cheapOptions(dir))
 	require.NotEqual(t, pid, server.PID())
 	requireRunning(t, server)
 }
@@ -69,8 +69,9 @@ func TestOfManyStartsAtOnceOneWins(t *testing.T) {
 	servers, errs := make([]*localpg.Server, starters), make([]error, starters)
 	var group sync.WaitGroup
 	for i := range starters {
-		group.Go(func() { servers[i], errs[i] = localpg.Start(t.Context(), cheap(dir)) })
+		group.Go(func() { servers[i], errs[i] = localpg.Start(t.Context(), cheapOptions(dir)) })
 	}
+
 	group.Wait()
 	won := 0
 	for i, server := range servers {
@@ -78,19 +79,21 @@ func TestOfManyStartsAtOnceOneWins(t *testing.T) {
 			require.ErrorIs(t, errs[i], localpg.ErrInUse)
 			continue
 		}
+
 		won++
 		requireRunning(t, server)
-		stop(t, server)
+		stopServer(t, server)
 	}
+
 	require.Equal(t, 1, won)
 }
 
 func TestStartIgnoresAStalePIDFile(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
-	server := start(t, cheap(dir))
+	server := startServer(t, cheapOptions(dir))
 	pid := server.PID()
-	stop(t, server)
+	stopServer(t, server)
 	// A pid that is gone, and one that now belongs to another program: this one.
 	for _, stale := range []int{pid, os.Getpid()} {
 		content := fmt.Sprintf("%d\n%s\n1\n5432\n/nowhere\n\n1 1\nready\n", stale, dir)
@@ -98,55 +101,55 @@ func TestStartIgnoresAStalePIDFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 		require.NoError(t, server.Restart(t.Context()))
 		requireRunning(t, server)
-		stop(t, server)
+		stopServer(t, server)
 	}
 }
 
 func TestRestartRecoversAfterKill(t *testing.T) {
 	t.Parallel()
-	server := start(t, durable(newDir(t)))
-	exec1(t, server, "CREATE TABLE note AS SELECT generate_series(1, 1000) AS n")
+	server := startServer(t, durableOptions(newDir(t)))
+	execStatement(t, server, "CREATE TABLE note AS SELECT generate_series(1, 1000) AS n")
 	require.NoError(t, server.Kill())
 	requireDone(t, server)
 	require.NoError(t, server.Kill())
 	require.Error(t, server.Freeze())
 
 	require.NoError(t, server.Restart(t.Context()))
-	require.Equal(t, 1000, ask[int](t, server, "SELECT count(*) FROM note"))
+	require.Equal(t, 1000, queryValue[int](t, server, "SELECT count(*) FROM note"))
 }
 
 func TestRestartAfterThePostmasterAloneIsKilled(t *testing.T) {
 	t.Parallel()
-	server := start(t, durable(newDir(t)))
-	exec1(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
-	sigkill(t, server.PID())
+	server := startServer(t, durableOptions(newDir(t)))
+	execStatement(t, server, "CREATE TABLE note AS SELECT 'kept' AS body")
+	killProcess(t, server.PID())
 	requireDone(t, server)
-	// Its orphans may still be leaving.
+	// Its orphans may still be exiting.
 	require.NoError(t, server.Restart(t.Context()))
-	require.Equal(t, "kept", ask[string](t, server, "SELECT body FROM note"))
+	require.Equal(t, "kept", queryValue[string](t, server, "SELECT body FROM note"))
 }
 
 func TestFreezeAndThaw(t *testing.T) {
 	t.Parallel()
-	server := start(t, cheap(newDir(t)))
+	server := startServer(t, cheapOptions(newDir(t)))
 	require.NoError(t, server.Thaw())
-	bystander, victim := connect(t, server), connect(t, server)
+	bystander, victim := connectTo(t, server), connectTo(t, server)
 
 	require.NoError(t, server.Freeze())
 	requireTimeout(t, victim)
 	requireNoConnection(t, server)
 	require.NoError(t, server.Thaw())
 
-	// A connection whose query was not given up goes on as if nothing happened.
+	// A connection whose query was not abandoned continues as if nothing had happened.
 	require.NoError(t, bystander.Ping(t.Context()))
 	requireRunning(t, server)
 }
 
 func TestStopAndKillWorkOnAFrozenServer(t *testing.T) {
 	t.Parallel()
-	server := start(t, durable(newDir(t)))
+	server := startServer(t, durableOptions(newDir(t)))
 	require.NoError(t, server.Freeze())
-	stop(t, server)
+	stopServer(t, server)
 	requireDone(t, server)
 
 	require.NoError(t, server.Restart(t.Context()))
@@ -159,7 +162,7 @@ func TestStopAndKillWorkOnAFrozenServer(t *testing.T) {
 
 func TestPostmasterHasAProcessGroupOfItsOwn(t *testing.T) {
 	t.Parallel()
-	server := start(t, cheap(newDir(t)))
+	server := startServer(t, cheapOptions(newDir(t)))
 	group, err := syscall.Getpgid(server.PID())
 	require.NoError(t, err)
 	require.Equal(t, server.PID(), group)
@@ -171,6 +174,7 @@ func requireTimeout(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), frozenTimeout)
 	defer cancel()
+
 	require.ErrorIs(t, conn.Ping(ctx), context.DeadlineExceeded)
 }
 
@@ -178,6 +182,7 @@ func requireNoConnection(t *testing.T, server *localpg.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), frozenTimeout)
 	defer cancel()
+
 	_, err := pgx.Connect(ctx, server.DSN("postgres"))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

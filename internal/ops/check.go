@@ -7,46 +7,46 @@ import (
 	"time"
 )
 
-// defaultTimeout bounds a check that does not say how long it may take.
+// defaultTimeout bounds a check without a timeout of its own.
 const defaultTimeout = time.Second
 
 var (
-	errSlow     = errors.New("it did not answer in time")
+	errTimeout  = errors.New("it did not answer in time")
 	errPanicked = errors.New("it panicked")
 )
 
-// Check is one thing that a probe looks at.
+// Check is one check of a probe.
 type Check struct {
-	// Name is one of its kind in a probe: lower case, with hyphens between words.
+	// Name is unique within a probe: lower case, with hyphens between words.
 	Name string
-	// Run returns what is wrong, or nil. The text of its error is shown to whoever
-	// asks, so it names no host and no user, and nothing that a client sent.
+	// Run returns the problem, or nil. The text of its error is shown to any client of the
+	// port, so it must not name a host or a user, or contain data that a client sent.
 	Run func(ctx context.Context) error
-	// Required tells that the probe fails while the check does. What is not required
-	// is reported.
+	// Required means that the probe fails while the check fails. A check that is not
+	// required is only reported.
 	Required bool
-	// Timeout bounds one run, 1 s unless set. Probes are answered by then even if Run
-	// is not.
+	// Timeout bounds one run, 1 s unless set. Probes are answered by then even if Run has
+	// not returned.
 	Timeout time.Duration
-	// KeepFor is how long a result is given again. With 0 each probe gets its own.
+	// KeepFor is how long a result is used again. With 0 each probe runs the check.
 	KeepFor time.Duration
 }
 
-// checker runs a check once for all who ask at the same time.
+// checker runs a check once for all probes at the same time.
 type checker struct {
 	Check
 
 	now func() time.Time
 
 	mu      sync.Mutex
-	running *run // nil when none is
+	running *checkRun // nil while no run is in progress
 	known   bool
 	result  error
 	at      time.Time // when the result became known
 }
 
-// run is a check that has begun.
-type run struct {
+// checkRun is a run of a check.
+type checkRun struct {
 	began time.Time
 	done  chan struct{} // closed when err is set
 	err   error
@@ -56,69 +56,83 @@ func newChecker(check Check, now func() time.Time) *checker {
 	if check.Timeout <= 0 {
 		check.Timeout = defaultTimeout
 	}
+
 	return &checker{Check: check, now: now}
 }
 
-// ask returns what the check finds, or found a moment ago.
-func (c *checker) ask(ctx context.Context) error {
+// awaitResult returns the result of the check, or the kept one.
+func (c *checker) awaitResult(ctx context.Context) error {
 	c.mu.Lock()
 	now := c.now()
 	if c.known && now.Sub(c.at) < c.KeepFor {
 		defer c.mu.Unlock()
+
 		return c.result
 	}
+
 	current := c.running
 	if current == nil {
-		current = &run{began: now, done: make(chan struct{})}
+		current = &checkRun{began: now, done: make(chan struct{})}
 		c.running = current
-		go c.run(ctx, current)
+		go c.runCheck(ctx, current)
 	}
+
 	c.mu.Unlock()
 	timer := time.NewTimer(c.Timeout - now.Sub(current.began))
 	defer timer.Stop()
+
 	select {
 	case <-current.done:
 		return current.err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return errSlow
+
+	return errTimeout
 }
 
-// last returns what the check found last and waits for nothing: what is older than it is
-// kept is looked at again meanwhile. A check that is not kept costs nothing, and one that
-// has never run is asked.
-func (c *checker) last(ctx context.Context) error {
+// lastResult returns the last result without waiting; a result older than KeepFor starts a
+// new run in the background. A check whose results are not kept is run, because it is cheap,
+// and so is a check that has never run.
+func (c *checker) lastResult(ctx context.Context) error {
 	c.mu.Lock()
 	if c.KeepFor == 0 || !c.known {
 		c.mu.Unlock()
-		return c.ask(ctx)
+		return c.awaitResult(ctx)
 	}
+
 	defer c.mu.Unlock()
+
 	if now := c.now(); c.running == nil && now.Sub(c.at) >= c.KeepFor {
-		c.running = &run{began: now, done: make(chan struct{})}
-		go c.run(ctx, c.running)
+		c.running = &checkRun{began: now, done: make(chan struct{})}
+		go c.runCheck(ctx, c.running)
 	}
+
 	return c.result
 }
 
-// run goes on when whoever asked first has gone: others may wait for it.
-func (c *checker) run(ctx context.Context, current *run) {
+// runCheck continues when the client that started it is gone, because others may wait for it.
+func (c *checker) runCheck(ctx context.Context, current *checkRun) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
 	defer cancel()
-	current.err = c.guarded(ctx)
+
+	current.err = c.runRecovering(ctx)
 	c.mu.Lock()
-	c.running, c.known, c.result, c.at = nil, true, current.err, c.now()
+	c.running = nil
+	c.known = true
+	c.result = current.err
+	c.at = c.now()
 	c.mu.Unlock()
 	close(current.done)
 }
 
-// guarded keeps a defect of a check from ending the process.
-func (c *checker) guarded(ctx context.Context) (err error) {
+// runRecovering turns a panic of a check into an error, so that it does not end the process.
+func (c *checker) runRecovering(ctx context.Context) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errPanicked
 		}
 	}()
+
 	return c.Run(ctx)
 }

@@ -2,5 +2,5 @@ package ops
 
 import "context"
 
-// AskReady asks the checks of /readyz, as a probe does.
-func (p *Port) AskReady(ctx context.Context) bool { return p.ready.ask(ctx, nil).Ready }
+// AskReady runs the checks of /readyz, as a probe does.
+func (p *Port) AskReady(ctx context.Context) bool { return p.ready.runChecks(ctx, nil).Ready }

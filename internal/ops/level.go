@@ -9,16 +9,16 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// How long a level may be lent.
+// The durations of a temporary level.
 const (
-	defaultLoan  = 10 * time.Minute
-	shortestLoan = time.Second
-	longestLoan  = 24 * time.Hour
+	defaultOverride = 10 * time.Minute
+	minOverride     = time.Second
+	maxOverride     = 24 * time.Hour
 )
 
 var errStopping = errors.New("the service is stopping")
 
-// Level lends the log another level for a while. Its methods are safe for concurrent
+// Level changes the log level for a limited time. Its methods are safe for concurrent
 // use.
 type Level struct {
 	level      zap.AtomicLevel
@@ -26,101 +26,110 @@ type Level struct {
 	logger     *zap.Logger
 	now        func() time.Time
 
-	mu      sync.Mutex
-	loan    *loan // nil while the level is the configured one
-	stopped bool
+	mu       sync.Mutex
+	override *levelOverride // nil while the level is the configured one
+	stopped  bool
 }
 
-// loan is a change that is taken back.
-type loan struct {
-	ends  time.Time
-	timer *time.Timer
+// levelOverride is a temporary level.
+type levelOverride struct {
+	expiresAt time.Time
+	timer     *time.Timer
 }
 
-// NewLevel takes the level as it stands for the one to come back to. logger is told
-// of every change; it has to be the one whose level it is, or what is written of a
-// change may be lost.
+// NewLevel returns a Level that reverts to the present level. Every change is logged to
+// logger, which must be the logger of this level; otherwise its lines may be lost.
 func NewLevel(level zap.AtomicLevel, logger *zap.Logger, now func() time.Time) *Level {
 	return &Level{level: level, configured: level.Level(), logger: logger, now: now}
 }
 
-// Stop takes a change back and accepts no other. It leaves no timer behind.
+// Stop reverts a change and rejects further ones. It leaves no timer behind.
 func (l *Level) Stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.stopped = true
-	l.revert("the log level is back, the service stops")
+	l.revertLocked("log level reverted because the service stops")
 }
 
-// lend changes the level, and changes it back after a while. It replaces a change
-// that is in force.
-func (l *Level) lend(level zapcore.Level, duration time.Duration, remote string) error {
+// overrideLevel changes the level for a duration. It replaces a change in force.
+func (l *Level) overrideLevel(level zapcore.Level, duration time.Duration, remote string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.stopped {
 		return errStopping
 	}
-	if l.loan != nil {
-		l.loan.timer.Stop()
+
+	if l.override != nil {
+		l.override.timer.Stop()
 	}
-	current := &loan{ends: l.now().Add(duration)}
+
+	current := &levelOverride{expiresAt: l.now().Add(duration)}
 	current.timer = time.AfterFunc(duration, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.loan == current { // else it was replaced while it waited for the lock
-			l.revert("the log level is back")
+
+		if l.override == current { // otherwise it was replaced while this function waited for the lock
+			l.revertLocked("log level reverted")
 		}
 	})
-	l.loan = current
-	l.set(level, "the log level was changed", zap.Time("until", current.ends.UTC()), zap.String("remote", remote))
+	l.override = current
+	l.setAndLog(level, "log level changed", zap.Time("until", current.expiresAt.UTC()), zap.String("remote", remote))
 	return nil
 }
 
-// giveBack takes a change back before its time.
-func (l *Level) giveBack(remote string) {
+// endOverride reverts a change before its time.
+func (l *Level) endOverride(remote string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.revert("the log level was changed back", zap.String("remote", remote))
+
+	l.revertLocked("log level reverted on request", zap.String("remote", remote))
 }
 
-// revert needs the lock.
-func (l *Level) revert(message string, fields ...zap.Field) {
-	if l.loan == nil {
+// revertLocked reverts a change. The caller holds the lock.
+func (l *Level) revertLocked(message string, fields ...zap.Field) {
+	if l.override == nil {
 		return
 	}
-	l.loan.timer.Stop()
-	l.loan = nil
-	l.set(l.configured, message, fields...)
+
+	l.override.timer.Stop()
+	l.override = nil
+	l.setAndLog(l.configured, message, fields...)
 }
 
-// set changes the level, and says so while the more talkative of the two levels
-// holds. Where neither lets a warning through, it is said as loudly as it takes.
-func (l *Level) set(to zapcore.Level, message string, fields ...zap.Field) {
+// setAndLog changes the level, and logs that while the more verbose of the two levels is in
+// force. If both suppress warnings, the line gets the lowest level that one of them lets through.
+func (l *Level) setAndLog(to zapcore.Level, message string, fields ...zap.Field) {
 	from := l.level.Level()
 	fields = append(fields, zap.Stringer("from", from), zap.Stringer("to", to))
 	if to <= from {
 		l.level.SetLevel(to)
 	}
+
 	l.logger.Log(max(zapcore.WarnLevel, min(from, to)), message, fields...)
 	l.level.SetLevel(to)
 }
 
-// levelReport is what is told about the level.
+// levelReport is the answer of /debug/log-level.
 type levelReport struct {
 	Level      string `json:"level"`
 	Configured string `json:"configured"`
-	// RevertsAt and RevertsIn are there while the level is lent.
+	// RevertsAt and RevertsIn are set while a temporary level is in force.
 	RevertsAt *time.Time `json:"reverts_at,omitempty"`
 	RevertsIn string     `json:"reverts_in,omitempty"`
 }
 
-func (l *Level) report() levelReport {
+func (l *Level) buildReport() levelReport {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	r := levelReport{Level: l.level.Level().String(), Configured: l.configured.String()}
-	if l.loan != nil {
-		ends := l.loan.ends.UTC().Truncate(time.Second)
-		r.RevertsAt, r.RevertsIn = &ends, l.loan.ends.Sub(l.now()).Round(time.Second).String()
+	if l.override != nil {
+		ends := l.override.expiresAt.UTC().Truncate(time.Second)
+		r.RevertsAt = &ends
+		r.RevertsIn = l.override.expiresAt.Sub(l.now()).Round(time.Second).String()
 	}
+
 	return r
 }

@@ -18,7 +18,7 @@ import (
 
 const levelPath = "/debug/log-level"
 
-// lent is a port whose log can be looked at.
+// lent is a port whose log the tests read.
 type lent struct {
 	*ops.Port
 	level *ops.Level
@@ -33,7 +33,7 @@ func newLent(configured zapcore.Level) lent {
 	return lent{ops.New(ops.Config{Level: level, Now: time.Now}), level, is, lines}
 }
 
-// state is what the port tells of the level.
+// state is the answer of the port about the level.
 type state struct {
 	Level      string     `json:"level"`
 	Configured string     `json:"configured"`
@@ -96,7 +96,7 @@ func TestALevelIsGivenBack(t *testing.T) {
 	})
 }
 
-// Whatever the levels, every change leaves a line.
+// Every change leaves a log line, at all levels.
 func TestEveryChangeIsLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -116,6 +116,7 @@ func TestEveryChangeIsLogged(t *testing.T) {
 					require.Equal(t, []string{configured, level}[i], fields["from"])
 					require.Equal(t, []string{level, configured}[i], fields["to"])
 				}
+
 				require.Contains(t, lines[0].ContextMap(), "until")
 				require.Contains(t, lines[0].ContextMap(), "remote")
 			}
@@ -144,25 +145,25 @@ func TestWrongLevels(t *testing.T) {
 	t.Parallel()
 	l := newLent(zap.InfoLevel)
 	for body, want := range map[string]string{
-		``:                                  "no JSON object",
-		`debug`:                             "no JSON object",
-		`"debug"`:                           "no JSON object",
-		`null`:                              "no JSON object",
-		`[{"level":"debug"}]`:               "no JSON object",
-		`{"level":"debug"} {}`:              "no JSON object",
+		``:                                  "not a JSON object",
+		`debug`:                             "not a JSON object",
+		`"debug"`:                           "not a JSON object",
+		`null`:                              "not a JSON object",
+		`[{"level":"debug"}]`:               "not a JSON object",
+		`{"level":"debug"} {}`:              "not a JSON object",
 		`{}`:                                "debug, info, warn or error",
 		`{"for":"1m"}`:                      "debug, info, warn or error",
 		`{"level":""}`:                      "debug, info, warn or error",
 		`{"level":"DEBUG"}`:                 "debug, info, warn or error",
 		`{"level":"fatal"}`:                 "debug, info, warn or error",
 		`{"level":null}`:                    "debug, info, warn or error",
-		`{"level":-1}`:                      `"level" is no text`,
-		`{"Level":"debug"}`:                 "no members but",
-		`{"level":"debug","until":"x"}`:     "no members but",
-		`{"level":"debug","for":600}`:       `"for" is no text`,
-		`{"level":"debug","for":""}`:        "no duration",
-		`{"level":"debug","for":"10"}`:      "no duration",
-		`{"level":"debug","for":"1d"}`:      "no duration",
+		`{"level":-1}`:                      `"level" is not a string`,
+		`{"Level":"debug"}`:                 "the only members",
+		`{"level":"debug","until":"x"}`:     "the only members",
+		`{"level":"debug","for":600}`:       `"for" is not a string`,
+		`{"level":"debug","for":""}`:        "not a duration",
+		`{"level":"debug","for":"10"}`:      "not a duration",
+		`{"level":"debug","for":"1d"}`:      "not a duration",
 		`{"level":"debug","for":"0"}`:       "between 1s and 24h",
 		`{"level":"debug","for":"999ms"}`:   "between 1s and 24h",
 		`{"level":"debug","for":"-5m"}`:     "between 1s and 24h",
@@ -176,6 +177,7 @@ func TestWrongLevels(t *testing.T) {
 		require.Contains(t, answer.Body.String(), `{"level":"debug","for":"10m"}`, "what would be right")
 		require.NotContains(t, answer.Body.String(), "canary")
 	}
+
 	answer := ask(t, l, http.MethodPut, levelPath, `{"level":"debug"`+strings.Repeat(" ", 1<<10)+`}`)
 	require.Equal(t, http.StatusRequestEntityTooLarge, answer.Code)
 	require.Equal(t, zap.InfoLevel, l.is.Level())

@@ -37,7 +37,7 @@ func TestDocuments(t *testing.T) {
 	require.Equal(t, "theeye_ready 1\n", ask(t, port, http.MethodGet, "/metrics", "").Body.String())
 }
 
-// The index lists what there is: all of it answers, and what is not there is not listed.
+// The index lists exactly the paths that exist, and each of them answers.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	optional := []string{"/metrics", "/debug/log-level", "/debug/pprof/"}
@@ -48,6 +48,7 @@ func TestIndex(t *testing.T) {
 			path := strings.Fields(line)[0]
 			require.Equal(t, http.StatusOK, ask(t, port, http.MethodGet, path, "").Code, path)
 		}
+
 		for _, path := range optional {
 			there := config.Metrics != nil
 			require.Equal(t, there, strings.Contains(index, path+" "), path)
@@ -56,6 +57,7 @@ func TestIndex(t *testing.T) {
 			}
 		}
 	}
+
 	require.Equal(t, http.StatusOK, ask(t, ops.New(everything()), http.MethodGet, "/debug/pprof/heap", "").Code)
 	require.Equal(t, http.StatusNotFound, ask(t, ops.New(everything()), http.MethodGet, "/readyzz", "").Code)
 }
@@ -72,18 +74,20 @@ func TestMethods(t *testing.T) {
 			if strings.Contains(allowed, method) {
 				continue
 			}
+
 			answer := ask(t, port, method, path, "")
 			require.Equal(t, http.StatusMethodNotAllowed, answer.Code, "%s %s", method, path)
 			require.Equal(t, allowed, answer.Header().Get("Allow"), "%s %s", method, path)
 			require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 			require.Equal(t, "nosniff", answer.Header().Get("X-Content-Type-Options"))
 		}
+
 		require.Less(t, ask(t, port, http.MethodHead, path, "").Code, 405, path)
 	}
 }
 
-// The server gives up on who does not send its headers, and refuses those that are
-// too large. A profile may take longer than a request may.
+// The server gives up on a client that does not send its headers, and rejects headers that
+// are too large. A profile may take longer than a request.
 func TestServerIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +128,7 @@ func TestProfilesAreNotCutOff(t *testing.T) {
 	})
 }
 
-// serve returns what connects to a server of a handler and sends a request.
+// serve starts a server of a handler, and returns a function that sends a request to it.
 func serve(t *testing.T, handler http.Handler) func(request string) net.Conn {
 	t.Helper()
 	server := ops.NewServer(handler, zap.NewNop())
@@ -140,12 +144,12 @@ func serve(t *testing.T, handler http.Handler) func(request string) net.Conn {
 		client, far := net.Pipe()
 		t.Cleanup(func() { _ = client.Close() }) // the test may have done so
 		listener.connections <- far
-		go io.WriteString(client, request) //nolint:errcheck // the answer tells
+		go io.WriteString(client, request) //nolint:errcheck // the answer is checked
 		return client
 	}
 }
 
-// pipeListener accepts connections inside the process, which fake time knows of.
+// pipeListener accepts connections inside the process, so that they work with fake time.
 type pipeListener struct {
 	connections chan net.Conn
 	closed      chan struct{}

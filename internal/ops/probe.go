@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// probe is a question that a platform asks: several checks, and one answer.
+// probe is a probe of the platform: several checks, and one answer.
 type probe struct {
 	name   string
 	checks []*checker
@@ -21,15 +21,16 @@ func newProbe(name string, checks []Check, now func() time.Time) *probe {
 	for _, check := range checks {
 		p.checks = append(p.checks, newChecker(check, now))
 	}
+
 	return p
 }
 
-// report is what a probe found.
+// report is the result of a probe.
 type report struct {
 	Probe  string        `json:"probe"`
 	Ready  bool          `json:"ready"`
 	Checks []checkReport `json:"checks"`
-	// Unknown are the names that were to be excluded and that no check has.
+	// Unknown are the excluded names that no check has.
 	Unknown []string `json:"unknown_excludes,omitempty"`
 }
 
@@ -41,87 +42,99 @@ type checkReport struct {
 	Detail   string `json:"detail,omitempty"`
 }
 
-// ask asks all checks that are not excluded, at the same time: the slowest one
-// decides how long it takes.
-func (p *probe) ask(ctx context.Context, exclude []string) report {
-	r := report{Probe: p.name, Ready: true, Checks: make([]checkReport, len(p.checks)), Unknown: p.unknown(exclude)}
+// runChecks runs all checks that are not excluded, at the same time, so it takes as long as
+// the slowest one.
+func (p *probe) runChecks(ctx context.Context, exclude []string) report {
+	r := report{Probe: p.name, Ready: true, Checks: make([]checkReport, len(p.checks)), Unknown: p.unknownChecks(exclude)}
 	answers := make([]chan error, len(p.checks))
 	for i, check := range p.checks {
 		answers[i] = make(chan error, 1)
 		if slices.Contains(exclude, check.Name) {
 			continue
 		}
-		go func() { answers[i] <- check.ask(ctx) }()
+
+		go func() { answers[i] <- check.awaitResult(ctx) }()
 	}
+
 	for i, check := range p.checks {
 		r.Checks[i] = checkReport{Name: check.Name, OK: true, Required: check.Required}
 		if slices.Contains(exclude, check.Name) {
 			r.Checks[i].Excluded = true
 			continue
 		}
+
 		if err := <-answers[i]; err != nil {
-			r.Checks[i].OK, r.Checks[i].Detail = false, err.Error()
+			r.Checks[i].OK = false
+			r.Checks[i].Detail = err.Error()
 			r.Ready = r.Ready && !check.Required
 		}
 	}
+
 	return r
 }
 
-// unknown picks the names that no check has. They come from a stranger, so they are
-// few, and what does not look like a name is not repeated.
-func (p *probe) unknown(exclude []string) []string {
+// unknownChecks returns the names that no check has. They come from an untrusted client, so
+// their number is bounded, and a text that does not look like a name is not repeated.
+func (p *probe) unknownChecks(exclude []string) []string {
 	const most, longest = 8, 40
 	var unknown []string
 	for _, name := range exclude {
 		if len(unknown) == most {
 			break
 		}
+
 		if slices.ContainsFunc(p.checks, func(c *checker) bool { return c.Name == name }) {
 			continue
 		}
+
 		if name == "" || len(name) > longest || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			name = "(a text that is no name)"
+			name = "(not a valid name)"
 		}
+
 		unknown = append(unknown, name)
 	}
+
 	return unknown
 }
 
-// serve answers for all checks.
-func (p *probe) serve(w http.ResponseWriter, r *http.Request) {
+// serveAll answers with all checks.
+func (p *probe) serveAll(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	p.answer(w, r, p.ask(r.Context(), query["exclude"]), query.Has("verbose"))
+	p.writeReport(w, r, p.runChecks(r.Context(), query["exclude"]), query.Has("verbose"))
 }
 
-// serveOne answers for a single check, required or not.
+// serveOne answers with a single check, required or not.
 func (p *probe) serveOne(w http.ResponseWriter, r *http.Request) {
 	at := slices.IndexFunc(p.checks, func(c *checker) bool { return c.Name == r.PathValue("check") })
 	if at < 0 {
 		writeText(w, http.StatusNotFound, fmt.Sprintf("there is no such check; /%s?verbose lists them\n", p.name))
 		return
 	}
+
 	one := &probe{name: p.name, checks: p.checks[at : at+1]}
-	found := one.ask(r.Context(), nil)
+	found := one.runChecks(r.Context(), nil)
 	found.Ready = found.Checks[0].OK
-	p.answer(w, r, found, r.URL.Query().Has("verbose"))
+	p.writeReport(w, r, found, r.URL.Query().Has("verbose"))
 }
 
-func (p *probe) answer(w http.ResponseWriter, r *http.Request, found report, verbose bool) {
+func (p *probe) writeReport(w http.ResponseWriter, r *http.Request, found report, verbose bool) {
 	status := http.StatusOK
 	if !found.Ready {
 		status = http.StatusServiceUnavailable
 	}
+
 	w.Header().Set("Vary", "Accept")
 	if acceptsJSON(r) {
 		writeJSON(w, status, found)
 		return
 	}
-	writeText(w, status, found.text(verbose))
+
+	writeText(w, status, found.renderText(verbose))
 }
 
-// text writes the report as the Kubernetes API server does. When it failed, every
-// line is there in any case: whoever looks then wants to know.
-func (r *report) text(verbose bool) string {
+// renderText renders the report like the Kubernetes API server. A failed report always has
+// every line, because its reader needs them.
+func (r *report) renderText(verbose bool) string {
 	var b strings.Builder
 	if verbose || !r.Ready {
 		for _, check := range r.Checks {
@@ -137,9 +150,11 @@ func (r *report) text(verbose bool) string {
 			}
 		}
 	}
+
 	for _, name := range r.Unknown {
 		fmt.Fprintf(&b, "warning: no check to exclude has the name %s\n", name)
 	}
+
 	switch {
 	case !r.Ready:
 		fmt.Fprintf(&b, "%s check failed\n", r.Probe)
@@ -148,11 +163,12 @@ func (r *report) text(verbose bool) string {
 	default:
 		b.WriteString("ok\n")
 	}
+
 	return b.String()
 }
 
-// acceptsJSON tells whether a client named JSON among what it accepts. A wildcard
-// does not: curl and kubelets send one, and are better served with text.
+// acceptsJSON reports whether a client accepts JSON explicitly. A wildcard does not count:
+// curl and kubelets send one, and text suits them better.
 func acceptsJSON(r *http.Request) bool {
 	for _, header := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(header, ",") {
@@ -160,10 +176,12 @@ func acceptsJSON(r *http.Request) bool {
 			if err != nil || media != "application/json" {
 				continue
 			}
+
 			if q, weighed := parameters["q"]; !weighed || strings.Trim(q, "0.") != "" {
 				return true
 			}
 		}
 	}
+
 	return false
 }

@@ -25,6 +25,7 @@ func ask(t testing.TB, handler http.Handler, method, target, body string, header
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Add(header[i], header[i+1])
 	}
+
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder
@@ -43,11 +44,11 @@ func TestProbes(t *testing.T) {
 		Ready: []ops.Check{
 			{Name: "state", Required: true, Run: passes},
 			{Name: "broken", Required: true, Run: fails("it is broken")},
-			{Name: "away", Run: fails("it is away")},
+			{Name: "away", Run: fails("it is down")},
 		},
 		Now: time.Now,
 	})
-	const failed = "[+]state ok\n[-]broken failed: it is broken\n[-]away failed: it is away (reported only)\nreadyz check failed\n"
+	const failed = "[+]state ok\n[-]broken failed: it is broken\n[-]away failed: it is down (reported only)\nreadyz check failed\n"
 	for target, want := range map[string]struct {
 		status int
 		body   string
@@ -63,12 +64,12 @@ func TestProbes(t *testing.T) {
 		"/readyz?exclude=broken":           {200, "ok\n"},
 		"/readyz?exclude=broken&exclude=away&verbose": {200, "[+]state ok\n[+]broken excluded: ok\n[+]away excluded: ok\nreadyz check passed\n"},
 		"/readyz?exclude=broken&exclude=brokn":        {200, "warning: no check to exclude has the name brokn\nok\n"},
-		"/readyz?exclude=broken&exclude=%3Cscript%3E": {200, "warning: no check to exclude has the name (a text that is no name)\nok\n"},
-		"/readyz?exclude=broken&exclude=":             {200, "warning: no check to exclude has the name (a text that is no name)\nok\n"},
+		"/readyz?exclude=broken&exclude=%3Cscript%3E": {200, "warning: no check to exclude has the name (not a valid name)\nok\n"},
+		"/readyz?exclude=broken&exclude=":             {200, "warning: no check to exclude has the name (not a valid name)\nok\n"},
 		"/readyz/state":                               {200, "ok\n"},
 		"/readyz/state?verbose":                       {200, "[+]state ok\nreadyz check passed\n"},
 		"/readyz/broken":                              {503, "[-]broken failed: it is broken\nreadyz check failed\n"},
-		"/readyz/away":                                {503, "[-]away failed: it is away (reported only)\nreadyz check failed\n"},
+		"/readyz/away":                                {503, "[-]away failed: it is down (reported only)\nreadyz check failed\n"},
 		"/readyz/none":                                {404, "there is no such check; /readyz?verbose lists them\n"},
 		"/readyz?exclude=broken" + strings.Repeat("&exclude=x", 500): {
 			200, strings.Repeat("warning: no check to exclude has the name x\n", 8) + "ok\n",
@@ -80,13 +81,14 @@ func TestProbes(t *testing.T) {
 		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"), target)
 		require.Equal(t, "text/plain; charset=utf-8", answer.Header().Get("Content-Type"), target)
 	}
-	require.False(t, port.Ready(t.Context()))
+
+	require.False(t, port.IsReady(t.Context()))
 }
 
 func TestProbesAsJSON(t *testing.T) {
 	t.Parallel()
 	port := ops.New(ops.Config{Now: time.Now, Ready: []ops.Check{
-		{Name: "state", Required: true, Run: passes}, {Name: "away", Run: fails("it is away")}, {Name: "other", Run: passes},
+		{Name: "state", Required: true, Run: passes}, {Name: "away", Run: fails("it is down")}, {Name: "other", Run: passes},
 	}})
 	for _, accept := range []string{"application/json", "text/html, Application/JSON;q=0.5", "application/json; charset=utf-8"} {
 		answer := ask(t, port, http.MethodGet, "/readyz?exclude=other&exclude=none", "", "Accept", accept)
@@ -94,13 +96,15 @@ func TestProbesAsJSON(t *testing.T) {
 		require.Equal(t, "application/json", answer.Header().Get("Content-Type"), accept)
 		require.JSONEq(t, `{"probe": "readyz", "ready": true, "unknown_excludes": ["none"], "checks": [
 			{"name": "state", "ok": true, "required": true},
-			{"name": "away", "ok": false, "required": false, "detail": "it is away"},
+			{"name": "away", "ok": false, "required": false, "detail": "it is down"},
 			{"name": "other", "ok": true, "required": false, "excluded": true}]}`, answer.Body.String())
 	}
+
 	for _, accept := range []string{"", "*/*", "application/*", "application/json;q=0", "text/plain", "application/jsonx", ";;"} {
 		answer := ask(t, port, http.MethodGet, "/readyz", "", "Accept", accept)
 		require.Equal(t, "ok\n", answer.Body.String(), accept)
 	}
+
 	answer := ask(t, port, http.MethodGet, "/readyz/away", "", "Accept", "application/json")
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	var single struct{ Ready bool }
@@ -108,7 +112,7 @@ func TestProbesAsJSON(t *testing.T) {
 	require.False(t, single.Ready)
 }
 
-// Many who probe at once and within the second cost the database one question.
+// Many probes at once and within the second cost the database one query.
 func TestAResultIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -122,6 +126,7 @@ func TestAResultIsShared(t *testing.T) {
 				case <-time.After(takes):
 				case <-ctx.Done():
 				}
+
 				return ctx.Err()
 			},
 		}}})
@@ -130,6 +135,7 @@ func TestAResultIsShared(t *testing.T) {
 			for range n {
 				all.Go(func() { require.True(t, port.AskReady(t.Context())) })
 			}
+
 			all.Wait()
 		}
 		probe(100)
@@ -147,14 +153,14 @@ func TestAResultIsShared(t *testing.T) {
 		go func() { first <- port.AskReady(gone) }()
 		synctest.Wait()
 		leave()
-		require.False(t, <-first, "who left got no answer")
+		require.False(t, <-first, "the client that left got no answer")
 		require.True(t, port.AskReady(t.Context()), "and did not spoil it for the others")
 		require.EqualValues(t, 3, runs.Load())
 	})
 }
 
-// A check that hangs holds up no probe for longer than its time, and is not begun a
-// second time while it hangs; one that panics ends nothing.
+// A check that hangs delays no probe for longer than its timeout, and is not started a
+// second time while it hangs; a check that panics does not end the process.
 func TestAProbeIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +169,7 @@ func TestAProbeIsAnsweredInTime(t *testing.T) {
 		port := ops.New(ops.Config{Now: time.Now, Ready: []ops.Check{
 			{Name: "hangs", Required: true, Timeout: 200 * time.Millisecond, Run: func(context.Context) error {
 				runs.Add(1)
-				<-release // deaf to its context
+				<-release // ignores its context
 				return nil
 			}},
 			{Name: "panics", Run: func(context.Context) error { panic("canary") }},
@@ -189,8 +195,8 @@ func TestAProbeIsAnsweredInTime(t *testing.T) {
 	})
 }
 
-// A scrape waits for no check that is kept: it gets what is known, and the next one what
-// was found meanwhile.
+// A scrape does not wait for a check whose result is kept: it gets the last result, and the
+// next scrape gets the new one.
 func TestReadyWaitsForNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -200,6 +206,7 @@ func TestReadyWaitsForNothing(t *testing.T) {
 				if stopping.Load() {
 					return errors.New("stopping")
 				}
+
 				return nil
 			}},
 			{Name: "keys", Run: func(ctx context.Context) error {
@@ -210,13 +217,15 @@ func TestReadyWaitsForNothing(t *testing.T) {
 				if hangs.Load() {
 					<-ctx.Done()
 				}
+
 				return ctx.Err()
 			}},
 		}})
 		ready := func() bool {
 			began := time.Now()
 			defer func() { require.Zero(t, time.Since(began)) }()
-			return port.Ready(t.Context())
+
+			return port.IsReady(t.Context())
 		}
 		require.True(t, ready())
 		hangs.Store(true)
@@ -224,7 +233,7 @@ func TestReadyWaitsForNothing(t *testing.T) {
 		require.True(t, ready(), "as far as is known")
 		<-time.After(15 * time.Second)
 		require.False(t, ready())
-		synctest.Wait() // it looks again, and hangs again
+		synctest.Wait() // the check runs again, and hangs again
 		hangs.Store(false)
 		<-time.After(15 * time.Second)
 		require.False(t, ready())

@@ -11,12 +11,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// AccessStore keeps applications and keys. It implements the stores of package
-// access and is safe for concurrent use.
+// AccessStore stores applications and keys. It implements the stores of package access and is
+// safe for concurrent use.
 //
-// Every change adds one to access_version in its own transaction. That row is
-// locked last, after application and api_key, so changes wait for one another
-// there and never in a circle.
+// Every change increments access_version in its own transaction. That row is locked last, after
+// application and api_key, so changes wait for one another there and cannot deadlock.
 type AccessStore struct {
 	db *DB
 }
@@ -42,10 +41,10 @@ const accessVersionSQL = `select version, clock_timestamp() from access_version`
 // bumpAccessSQL locks the table's only row until the transaction ends.
 const bumpAccessSQL = `update access_version set version = version + 1`
 
-// Version implements access.Store.
-func (s *AccessStore) Version(ctx context.Context) (version int64, at time.Time, err error) {
+// ReadVersion implements access.Store.
+func (s *AccessStore) ReadVersion(ctx context.Context) (version int64, at time.Time, err error) {
 	err = s.db.watch.QueryRow(ctx, accessVersionSQL).Scan(&version, &at)
-	return version, at, translate(err, "read the version of applications and keys")
+	return version, at, translateError(err, "read the version of applications and keys")
 }
 
 // liveKeysSQL scans api_key, of which it needs nearly every row, and finds the
@@ -56,9 +55,9 @@ select k.key_id, a.name, k.scopes, k.organisation_wide, k.description, k.created
 from api_key k join application a using (application_id)
 where k.revoked_at is null`
 
-// Snapshot implements access.Store. It reads at one moment, so that a key is never
+// ReadSnapshot implements access.Store. It reads at one moment, so that a key is never
 // seen without its application or under another version.
-func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
+func (s *AccessStore) ReadSnapshot(ctx context.Context) (access.Snapshot, error) {
 	var read access.Snapshot
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.db.watch, options, func(tx pgx.Tx) error {
@@ -66,19 +65,21 @@ func (s *AccessStore) Snapshot(ctx context.Context) (access.Snapshot, error) {
 		if err != nil {
 			return err
 		}
-		if read.Applications, err = collect(ctx, tx, scanApplication, applicationsSQL); err != nil {
+
+		if read.Applications, err = collectRows(ctx, tx, scanApplication, applicationsSQL); err != nil {
 			return err
 		}
-		read.Keys, err = collect(ctx, tx, scanHashedKey, liveKeysSQL)
+
+		read.Keys, err = collectRows(ctx, tx, scanHashedKey, liveKeysSQL)
 		return err
 	})
-	return read, translate(err, "read applications and keys")
+	return read, translateError(err, "read applications and keys")
 }
 
-// change runs one change in a transaction of its own and, if it changed anything,
-// tells every directory.
-func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
-	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
+// commitChange runs one change in a transaction of its own and, if anything changed, increments
+// the version that every cache polls.
+func (s *AccessStore) commitChange(ctx context.Context, doing string, run func(pgx.Tx) (changed bool, err error)) error {
+	err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 		changed, err := run(tx)
 		if err != nil || !changed {
 			return err
@@ -88,20 +89,22 @@ func (s *AccessStore) change(ctx context.Context, doing string, run func(pgx.Tx)
 		return err
 	})
 
-	if errors.Is(err, errNameTaken) { // scripts take this answer for the promise that it exists
-		if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
+	if errors.Is(err, errNameTaken) { // scripts read this answer as a promise that the application exists
+		if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
 			err = unconfirmed
 		}
 	}
-	return translate(err, doing)
+
+	return translateError(err, doing)
 }
 
-// collect reads all rows, and returns an empty slice for none.
-func collect[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+// collectRows reads all rows, and returns an empty slice for none.
+func collectRows[T any](ctx context.Context, q querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
+
 	return pgx.CollectRows(rows, scan)
 }
 
@@ -125,6 +128,7 @@ func scanHashedKey(row pgx.CollectableRow) (access.HashedKey, error) {
 	if err := row.Scan(append(keyColumns(&k.Key), &k.ApplicationID, &hash)...); err != nil {
 		return k, err
 	}
+
 	copy(k.Hash[:], hash) // of 32 bytes, by api_key_secret_hash_check
 	return k, nil
 }

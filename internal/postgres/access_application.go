@@ -19,21 +19,24 @@ returning application_id, name, disabled, rate_limit, allowed_origins, created_a
 // CreateApplication implements access.ApplicationStore.
 func (s *AccessStore) CreateApplication(ctx context.Context, spec access.ApplicationSpec) (access.Application, error) {
 	var created access.Application
-	err := s.change(ctx, "create an application", func(tx pgx.Tx) (bool, error) {
+	err := s.commitChange(ctx, "create an application", func(tx pgx.Tx) (bool, error) {
 		var err error
 		created, err = readApplication(tx.QueryRow(ctx, createApplicationSQL,
-			spec.Name, spec.Disabled, spec.RateLimit, array(spec.AllowedOrigins)))
-		if violates(err, "application_name_key") {
+			spec.Name, spec.Disabled, spec.RateLimit, textArray(spec.AllowedOrigins)))
+		if violatesConstraint(err, "application_name_key") {
 			return false, errNameTaken
 		}
+
 		if err != nil {
 			return false, err
 		}
-		return true, record(ctx, tx, audit.ApplicationCreated, spec.Name, settingsOf(&created))
+
+		return true, recordAudit(ctx, tx, audit.ApplicationCreated, spec.Name, settingsOf(&created))
 	})
 	if err != nil {
 		return access.Application{}, err
 	}
+
 	return created, nil
 }
 
@@ -43,10 +46,10 @@ const applicationsSQL = `
 select application_id, name, disabled, rate_limit, allowed_origins, created_at
 from application order by name`
 
-// Applications implements access.ApplicationStore.
-func (s *AccessStore) Applications(ctx context.Context) ([]access.Application, error) {
-	found, err := collect(ctx, s.db.change, scanApplication, applicationsSQL)
-	return found, translate(err, "list the applications")
+// ListApplications implements access.ApplicationStore.
+func (s *AccessStore) ListApplications(ctx context.Context) ([]access.Application, error) {
+	found, err := collectRows(ctx, s.db.change, scanApplication, applicationsSQL)
+	return found, translateError(err, "list the applications")
 }
 
 // applicationSQL finds its row by application_name_key and takes no row lock.
@@ -57,17 +60,18 @@ from application where name = $1`
 // applicationIDSQL finds its row by application_name_key and takes no row lock.
 const applicationIDSQL = `select application_id from application where name = $1`
 
-// Application implements access.ApplicationStore.
-func (s *AccessStore) Application(ctx context.Context, name string) (access.Application, error) {
+// FindApplication implements access.ApplicationStore.
+func (s *AccessStore) FindApplication(ctx context.Context, name string) (access.Application, error) {
 	found, err := readApplication(s.db.change.QueryRow(ctx, applicationSQL, name))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoApplication
 	}
-	return found, translate(err, "read an application")
+
+	return found, translateError(err, "read an application")
 }
 
-// lockApplicationSQL finds its row by application_name_key and locks it until the
-// transaction ends: of two patches at once, neither undoes the other.
+// lockApplicationSQL finds its row by application_name_key and locks it until the transaction
+// ends, so that neither of two concurrent patches undoes the other.
 const lockApplicationSQL = applicationSQL + ` for update`
 
 // updateApplicationSQL finds the row, which is locked already, by application_pkey.
@@ -77,39 +81,44 @@ update application set disabled = $2, rate_limit = $3, allowed_origins = $4 wher
 // UpdateApplication implements access.ApplicationStore.
 func (s *AccessStore) UpdateApplication(ctx context.Context, name string, patch access.ApplicationPatch) (access.Application, error) {
 	var updated access.Application
-	err := s.change(ctx, "change an application", func(tx pgx.Tx) (bool, error) {
+	err := s.commitChange(ctx, "change an application", func(tx pgx.Tx) (bool, error) {
 		var err error
 		updated, err = readApplication(tx.QueryRow(ctx, lockApplicationSQL, name))
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
+
 		if err != nil {
 			return false, err
 		}
-		patch.Apply(&updated)
+
+		patch.ApplyTo(&updated)
 		_, err = tx.Exec(ctx, updateApplicationSQL,
-			updated.ID, updated.Disabled, updated.RateLimit, array(updated.AllowedOrigins))
+			updated.ID, updated.Disabled, updated.RateLimit, textArray(updated.AllowedOrigins))
 		if err != nil {
 			return false, err
 		}
-		return true, record(ctx, tx, audit.ApplicationChanged, name, settingsOf(&updated))
+
+		return true, recordAudit(ctx, tx, audit.ApplicationChanged, name, settingsOf(&updated))
 	})
 	if err != nil {
 		return access.Application{}, err
 	}
+
 	return updated, nil
 }
 
-// settingsOf is what an audit entry says of an application.
+// settingsOf returns the settings that an audit entry records of an application.
 func settingsOf(a *access.Application) map[string]any {
 	return map[string]any{"disabled": a.Disabled, "rate_limit": a.RateLimit, "allowed_origins": a.AllowedOrigins}
 }
 
-// array makes texts of any kind fit for a text[] that is not null.
-func array[T ~string](values []T) []string {
+// textArray converts texts of any kind for a text[] column that is not null.
+func textArray[T ~string](values []T) []string {
 	texts := make([]string, 0, len(values))
 	for _, v := range values {
 		texts = append(texts, string(v))
 	}
+
 	return texts
 }

@@ -23,22 +23,25 @@ returning created_at`
 // CreateKey implements access.KeyStore.
 func (s *AccessStore) CreateKey(ctx context.Context, key access.HashedKey) (access.Key, error) {
 	created := key.Key
-	err := s.change(ctx, "create a key", func(tx pgx.Tx) (bool, error) {
-		err := tx.QueryRow(ctx, createKeySQL, key.Application, key.ID, key.Hash[:], array(key.Scopes),
+	err := s.commitChange(ctx, "create a key", func(tx pgx.Tx) (bool, error) {
+		err := tx.QueryRow(ctx, createKeySQL, key.Application, key.ID, key.Hash[:], textArray(key.Scopes),
 			key.OrganisationWide, key.Description, key.ExpiresAt).Scan(&created.CreatedAt)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, errNoApplication
 		}
+
 		if err != nil {
 			return false, err
 		}
-		return true, record(ctx, tx, audit.KeyCreated, key.ID, map[string]any{
+
+		return true, recordAudit(ctx, tx, audit.KeyCreated, key.ID, map[string]any{
 			"application": key.Application, "scopes": key.Scopes, "organisation_wide": key.OrganisationWide, "expires_at": key.ExpiresAt,
 		})
 	})
 	if err != nil {
 		return access.Key{}, err
 	}
+
 	return created, nil
 }
 
@@ -47,18 +50,19 @@ const keysSQL = `
 select key_id, $2::text, scopes, organisation_wide, description, created_at, expires_at, revoked_at
 from api_key where application_id = $1 order by created_at, key_id`
 
-// Keys implements access.KeyStore.
-func (s *AccessStore) Keys(ctx context.Context, application string) ([]access.Key, error) {
+// ListKeys implements access.KeyStore.
+func (s *AccessStore) ListKeys(ctx context.Context, application string) ([]access.Key, error) {
 	var id event.ApplicationID
 	err := s.db.change.QueryRow(ctx, applicationIDSQL, application).Scan(&id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, errNoApplication
 	case err != nil:
-		return nil, translate(err, "find an application")
+		return nil, translateError(err, "find an application")
 	}
-	found, err := collect(ctx, s.db.change, scanKey, keysSQL, id, application)
-	return found, translate(err, "list the keys of an application")
+
+	found, err := collectRows(ctx, s.db.change, scanKey, keysSQL, id, application)
+	return found, translateError(err, "list the keys of an application")
 }
 
 // lockKeySQL finds the key by api_key_pkey and its application by application_pkey,
@@ -73,7 +77,7 @@ const revokeKeySQL = `update api_key set revoked_at = now() where key_id = $1`
 
 // RevokeKey implements access.KeyStore.
 func (s *AccessStore) RevokeKey(ctx context.Context, application, id string) error {
-	return s.change(ctx, "revoke a key", func(tx pgx.Tx) (bool, error) {
+	return s.commitChange(ctx, "revoke a key", func(tx pgx.Tx) (bool, error) {
 		var revokedAt *time.Time
 		err := tx.QueryRow(ctx, lockKeySQL, id, application).Scan(&revokedAt)
 		switch {
@@ -82,9 +86,11 @@ func (s *AccessStore) RevokeKey(ctx context.Context, application, id string) err
 		case err != nil || revokedAt != nil:
 			return false, err
 		}
+
 		if _, err = tx.Exec(ctx, revokeKeySQL, id); err != nil {
 			return false, err
 		}
-		return true, record(ctx, tx, audit.KeyRevoked, id, map[string]any{"application": application})
+
+		return true, recordAudit(ctx, tx, audit.KeyRevoked, id, map[string]any{"application": application})
 	})
 }

@@ -10,26 +10,26 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// While the database is away, a revocation cannot be seen: keys are refused until
-// it is back, and then accepted again without a restart.
+// While the database is down, a revocation cannot be seen: keys are rejected until it is back,
+// and then accepted again without a restart.
 func TestAccessSurvivesADatabaseThatIsKilledOrFrozen(t *testing.T) {
 	t.Parallel()
-	database := pgtest.Dedicated(t)
+	database := pgtest.NewDedicated(t)
 	server := database.Server()
 	r := newReplica(t, database, false)
 	r.create(t, "shop")
 	key := r.key(t, "shop", access.ScopeIngest)
-	directory := access.NewDirectory(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
+	cache := access.NewCache(access.Config{Refresh: 50 * time.Millisecond, MaxAge: 1500 * time.Millisecond},
 		access.Deps{Store: r.store, Logger: zap.NewNop(), Now: time.Now})
-	directory.Start()
-	t.Cleanup(directory.Stop)
+	cache.Start(t.Context())
+	t.Cleanup(cache.Stop)
 	answers := func(code fault.Code) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			_, err := directory.Authenticate(key.Text)
+			_, err := cache.Authenticate(key.Text)
 			return codeOf(err) == code
 		}, time.Minute, 5*time.Millisecond)
 	}

@@ -13,16 +13,15 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// replica is what one process has of access: a store, a directory that follows it,
-// and a registry.
+// replica is the access part of one process: a store, a cache that follows it, and a registry.
 type replica struct {
-	store     *postgres.AccessStore
-	directory *access.Directory
-	registry  *access.Registry
+	store    *postgres.AccessStore
+	cache    *access.Cache
+	registry *access.Registry
 }
 
 func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
@@ -34,18 +33,18 @@ func newReplica(t *testing.T, database *pgtest.Database, pooled bool) *replica {
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
 	store := postgres.NewAccessStore(db)
-	directory := access.NewDirectory(access.Config{Refresh: 20 * time.Millisecond},
+	cache := access.NewCache(access.Config{Refresh: 20 * time.Millisecond},
 		access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	t.Cleanup(directory.Stop)
-	return &replica{store, directory, access.NewRegistry(access.RegistryDeps{
-		Applications: store, Keys: store, Directory: directory, Rand: rand.Reader, Now: time.Now,
+	t.Cleanup(cache.Stop)
+	return &replica{store, cache, access.NewRegistry(access.RegistryDeps{
+		Applications: store, Keys: store, Cache: cache, Rand: rand.Reader, Now: time.Now,
 	})}
 }
 
-// version reads the number by which directories learn of changes.
+// version reads the number by which caches detect changes.
 func (r *replica) version(t *testing.T) int64 {
 	t.Helper()
-	version, _, err := r.store.Version(t.Context())
+	version, _, err := r.store.ReadVersion(t.Context())
 	require.NoError(t, err)
 	return version
 }
@@ -79,7 +78,7 @@ func TestAccessApplications(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			r := newReplica(t, pgtest.New(t), pooled)
-			none, err := r.registry.Applications(ctx)
+			none, err := r.registry.ListApplications(ctx)
 			require.NoError(t, err)
 			require.NotNil(t, none)
 			require.Empty(t, none)
@@ -102,13 +101,13 @@ func TestAccessApplications(t *testing.T) {
 			_, err = r.registry.CreateApplication(ctx, access.ApplicationSpec{Name: "blog"})
 			requireCode(t, err, fault.Conflict, fault.CodeAlreadyExists)
 
-			read, err := r.registry.Application(ctx, "blog")
+			read, err := r.registry.FindApplication(ctx, "blog")
 			require.NoError(t, err)
 			require.Equal(t, blog, read)
-			_, err = r.registry.Application(ctx, "nobody")
+			_, err = r.registry.FindApplication(ctx, "nobody")
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
 
-			all, err := r.registry.Applications(ctx)
+			all, err := r.registry.ListApplications(ctx)
 			require.NoError(t, err)
 			require.Len(t, all, 2)
 			require.Equal(t, "blog", all[0].Name)
@@ -144,7 +143,7 @@ func TestAccessUpdateApplication(t *testing.T) {
 		answered, err := r.registry.UpdateApplication(ctx, "shop", step.patch)
 		require.NoError(t, err)
 		require.Equal(t, want, answered)
-		stored, err := r.registry.Application(ctx, "shop")
+		stored, err := r.registry.FindApplication(ctx, "shop")
 		require.NoError(t, err)
 		require.Equal(t, want, stored)
 	}
@@ -166,8 +165,9 @@ func TestAccessPatchesAtOnceLoseNothing(t *testing.T) {
 				}
 			})
 		}
+
 		group.Wait()
-		stored, err := r.store.Application(t.Context(), name)
+		stored, err := r.store.FindApplication(t.Context(), name)
 		require.NoError(t, err)
 		require.True(t, stored.Disabled)
 		require.NotNil(t, stored.RateLimit)
@@ -187,6 +187,7 @@ func TestAccessOneOfManyCreatesAnApplication(t *testing.T) {
 			_, errs[i] = r.store.CreateApplication(context.Background(), access.ApplicationSpec{Name: "shop"})
 		})
 	}
+
 	group.Wait()
 	created := 0
 	for _, err := range errs {
@@ -194,10 +195,12 @@ func TestAccessOneOfManyCreatesAnApplication(t *testing.T) {
 			created++
 			continue
 		}
+
 		requireCode(t, err, fault.Conflict, fault.CodeAlreadyExists)
 	}
+
 	require.Equal(t, 1, created)
-	require.Equal(t, before+1, r.version(t), "a refused change is no change")
+	require.Equal(t, before+1, r.version(t), "a rejected change does not count")
 }
 
 func TestAccessKeys(t *testing.T) {
@@ -210,12 +213,12 @@ func TestAccessKeys(t *testing.T) {
 			spec := access.KeySpec{Scopes: []access.Scope{access.ScopeRead, access.ScopeIngest}}
 			_, err := r.registry.CreateKey(ctx, "shop", spec)
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
-			_, err = r.registry.Keys(ctx, "shop")
+			_, err = r.registry.ListKeys(ctx, "shop")
 			requireCode(t, err, fault.NotFound, fault.CodeNotFound)
 
 			shop := r.create(t, "shop")
 			r.create(t, "blog")
-			none, err := r.registry.Keys(ctx, "shop")
+			none, err := r.registry.ListKeys(ctx, "shop")
 			require.NoError(t, err)
 			require.NotNil(t, none)
 			require.Empty(t, none)
@@ -227,7 +230,7 @@ func TestAccessKeys(t *testing.T) {
 			second := r.key(t, "shop", access.ScopeAdmin)
 			r.key(t, "blog", access.ScopeIngest)
 
-			keys, err := r.registry.Keys(ctx, "shop")
+			keys, err := r.registry.ListKeys(ctx, "shop")
 			require.NoError(t, err)
 			require.Len(t, keys, 2)
 			require.Equal(t, first.ID, keys[0].ID)
@@ -241,7 +244,7 @@ func TestAccessKeys(t *testing.T) {
 			require.Nil(t, keys[0].RevokedAt)
 			require.Nil(t, keys[1].ExpiresAt)
 
-			snapshot, err := r.store.Snapshot(ctx)
+			snapshot, err := r.store.ReadSnapshot(ctx)
 			require.NoError(t, err)
 			require.Equal(t, r.version(t), snapshot.Version)
 			require.Len(t, snapshot.Applications, 2)
@@ -264,49 +267,50 @@ func TestAccessRevokeKey(t *testing.T) {
 	r.create(t, "shop")
 	r.create(t, "blog")
 	key := r.key(t, "shop", access.ScopeIngest)
-	_, err := r.directory.Authenticate(key.Text)
+	_, err := r.cache.Authenticate(key.Text)
 	require.NoError(t, err, "its creator can use it at once")
 
 	for application, id := range map[string]string{"blog": key.ID, "nobody": key.ID, "shop": "000000000000"} {
 		requireCode(t, r.registry.RevokeKey(ctx, application, id), fault.NotFound, fault.CodeNotFound)
 	}
-	_, err = r.directory.Authenticate(key.Text)
+
+	_, err = r.cache.Authenticate(key.Text)
 	require.NoError(t, err)
 
 	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID))
-	_, err = r.directory.Authenticate(key.Text)
+	_, err = r.cache.Authenticate(key.Text)
 	requireCode(t, err, fault.Unauthenticated, fault.CodeUnauthorized)
-	keys, err := r.registry.Keys(ctx, "shop")
+	keys, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.NotNil(t, keys[0].RevokedAt)
 	version := r.version(t)
 
-	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID), "again is fine")
-	again, err := r.registry.Keys(ctx, "shop")
+	require.NoError(t, r.registry.RevokeKey(ctx, "shop", key.ID), "revoking again succeeds")
+	again, err := r.registry.ListKeys(ctx, "shop")
 	require.NoError(t, err)
 	require.Equal(t, keys, again, "and changes nothing")
 	require.Equal(t, version, r.version(t))
 
-	snapshot, err := r.store.Snapshot(ctx)
+	snapshot, err := r.store.ReadSnapshot(ctx)
 	require.NoError(t, err)
 	require.Empty(t, snapshot.Keys)
 }
 
-// Two replicas on one database: what one changes, the other follows by itself.
+// Two replicas on one database: each follows the changes of the other.
 func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	database := pgtest.New(t)
 	here, there := newReplica(t, database, false), newReplica(t, database, false)
-	here.directory.Start()
-	there.directory.Start()
+	here.cache.Start(t.Context())
+	there.cache.Start(t.Context())
 	// seen waits until the other replica answers as the first one does.
 	seen := func(text string, code fault.Code) {
 		t.Helper()
-		_, err := here.directory.Authenticate(text)
+		_, err := here.cache.Authenticate(text)
 		require.Equal(t, code, codeOf(err), "in force at once where it was made")
 		require.Eventually(t, func() bool {
-			_, err := there.directory.Authenticate(text)
+			_, err := there.cache.Authenticate(text)
 			return codeOf(err) == code
 		}, 5*time.Second, 5*time.Millisecond, "and everywhere within 5 s")
 	}
@@ -328,16 +332,17 @@ func TestAccessReplicasFollowOneAnother(t *testing.T) {
 	})
 	require.NoError(t, err)
 	seen(two.Text, "")
-	caller, err := there.directory.Authenticate(two.Text)
+	caller, err := there.cache.Authenticate(two.Text)
 	require.NoError(t, err)
 	require.Equal(t, 7, *caller.Application.RateLimit)
-	require.True(t, there.directory.OriginAllowed("https://shop.example"))
+	require.True(t, there.cache.OriginAllowed("https://shop.example"))
 }
 
 func codeOf(err error) fault.Code {
 	if f, ok := fault.As(err); ok {
 		return f.Code
 	}
+
 	return ""
 }
 
@@ -346,20 +351,21 @@ func TestAccessStoreSaysThatTheDatabaseIsAway(t *testing.T) {
 	db := openDB(t, "postgres://nobody@127.0.0.1:1/nowhere?sslmode=disable")
 	store := postgres.NewAccessStore(db)
 	ctx := t.Context()
-	_, _, version := store.Version(ctx)
-	_, snapshot := store.Snapshot(ctx)
+	_, _, version := store.ReadVersion(ctx)
+	_, snapshot := store.ReadSnapshot(ctx)
 	_, create := store.CreateApplication(ctx, access.ApplicationSpec{Name: "shop"})
-	_, list := store.Applications(ctx)
-	_, read := store.Application(ctx, "shop")
+	_, list := store.ListApplications(ctx)
+	_, read := store.FindApplication(ctx, "shop")
 	_, update := store.UpdateApplication(ctx, "shop", access.ApplicationPatch{})
 	_, key := store.CreateKey(ctx, access.HashedKey{})
-	_, keys := store.Keys(ctx, "shop")
+	_, keys := store.ListKeys(ctx, "shop")
 	revoke := store.RevokeKey(ctx, "shop", "x")
 	for _, err := range []error{version, snapshot, create, list, read, update, key, keys, revoke} {
 		requireCode(t, err, fault.Unavailable, fault.CodeUnavailable)
 	}
+
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	_, _, err := store.Version(ended)
+	_, _, err := store.ReadVersion(ended)
 	require.ErrorIs(t, err, context.Canceled)
 }

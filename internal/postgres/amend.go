@@ -3,9 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -55,13 +55,13 @@ returning data`
 // moveKeySQL uses event_key_pkey.
 const moveKeySQL = `update event_key set "timestamp" = $2 where event_id = $1`
 
-// rememberSQL keeps the digest of what an event was when it was stored, from the
-// first edit on. It uses event_amendment_pkey.
-const rememberSQL = `
+// recordAmendmentSQL keeps the digest of the event as it was first stored. Later edits leave the
+// digest unchanged. It uses event_amendment_pkey.
+const recordAmendmentSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", original_digest) values ($1, $2, $3, $4)
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp"`
 
-// takeSequenceSQL uses session_pkey; the row is locked already.
+// takeSequenceSQL uses session_pkey; the row is already locked.
 const takeSequenceSQL = `
 update session set last_sequence = last_sequence + 1, event_count = event_count + 1,
 	started_at = least(started_at, $2), last_event_at = greatest(last_event_at, $2),
@@ -70,9 +70,9 @@ update session set last_sequence = last_sequence + 1, event_count = event_count 
 where session_id = $1
 returning last_sequence`
 
-// resetSessionSQL works out a session's row from its events: its ends by
-// event_pkey, its applications by a scan of its events unless it has only one. A
-// session without ends has no events, even while it counts some that are expiring.
+// resetSessionSQL recomputes a session's row from its events: the first and last time by
+// event_pkey, the applications by a scan of the events unless there is only one. A session
+// without a first and last time has no events, even while it counts some that are expiring.
 const resetSessionSQL = `
 update session s set event_count = case when ends.started_at is null then 0 else s.event_count + $2 end,
 	started_at = ends.started_at, last_event_at = ends.last_event_at,
@@ -82,75 +82,83 @@ from (select (select min(e."timestamp") from event e where e.session_id = $1) as
 	(select max(e."timestamp") from event e where e.session_id = $1) as last_event_at) as ends
 where s.session_id = $1`
 
-// errMoved tells that a session is concerned that was not locked.
+// errMoved reports that the event is in, or moves to, a session that was not locked.
 var errMoved = errors.New("an event moved to another session meanwhile")
 
-// change is one attempt to change an event.
-type change struct {
+// amendment is one attempt to change an event.
+type amendment struct {
 	pgx.Tx
 	id uuid.UUID
-	// target is the session that the event is to move to, if it is known yet.
+	// target is the session to which the event is to move, if it is known yet.
 	target uuid.NullUUID
 	// current is the locked event.
-	current event.Stored
-	locked  []uuid.UUID
+	current        event.Stored
+	lockedSessions []uuid.UUID
 }
 
-// Edit implements amend.Store.
-func (s *AmendStore) Edit(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
+// EditEvent implements amend.Store.
+func (s *AmendStore) EditEvent(ctx context.Context, id uuid.UUID, next func(event.Stored) (event.Envelope, error)) (edited event.Stored, err error) {
 	var wanted event.Event
-	err = s.locked(ctx, id, &wanted, func(c *change) (err error) {
+	err = s.withLockedEvent(ctx, id, &wanted, func(c *amendment) (err error) {
 		envelope, err := next(c.current)
 		if err != nil {
 			return err
 		}
+
 		wanted = envelope.Event
-		if !slices.Contains(c.locked, wanted.SessionID) {
+		if !slices.Contains(c.lockedSessions, wanted.SessionID) {
 			return errMoved
 		}
-		edited, err = c.edit(ctx, &envelope)
+
+		edited, err = c.applyEdit(ctx, &envelope)
 		return err
 	})
 	return edited, err
 }
 
-// edit stores what an event is to be. Everything concerned is locked.
-func (c *change) edit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
-	current, next := c.current, &envelope.Event
+// applyEdit stores the new content of an event. All the rows involved are locked.
+func (c *amendment) applyEdit(ctx context.Context, envelope *event.Envelope) (event.Stored, error) {
+	current := c.current
+	next := &envelope.Event
 	edited := current
 	edited.Event = *next
-	edited.TypeVersion, edited.Violations = judgement(envelope)
+	edited.TypeVersion, edited.Violations = validationColumns(envelope)
 	moved := next.SessionID != current.SessionID
 	original := current.Digest()
 	if next.Digest() == original {
 		return current, nil
 	}
+
 	if moved {
 		if err := c.QueryRow(ctx, takeSequenceSQL, next.SessionID, next.Timestamp, int32(current.ApplicationID)).Scan(&edited.Sequence); err != nil {
 			return edited, err
 		}
 	}
+
 	err := c.QueryRow(ctx, updateEventSQL, current.Timestamp, c.id, next.SessionID, edited.Sequence, next.Category, next.Name, string(next.Data), next.Timestamp,
-		edited.TypeVersion, textOf(edited.Violations)).Scan(&edited.Data)
+		edited.TypeVersion, jsonParameter(edited.Violations)).Scan(&edited.Data)
 	if err != nil {
 		return edited, err
 	}
+
 	edited.Data = event.ShortenNumbers(edited.Data)
 	batch := &pgx.Batch{}
 	batch.Queue(moveKeySQL, c.id, next.Timestamp)
-	batch.Queue(rememberSQL, c.id, next.SessionID, next.Timestamp, original[:])
+	batch.Queue(recordAmendmentSQL, c.id, next.SessionID, next.Timestamp, original[:])
 	if moved {
 		batch.Queue(resetSessionSQL, current.SessionID, -1)
 	} else {
 		batch.Queue(resetSessionSQL, current.SessionID, 0)
 	}
+
 	if err := c.SendBatch(ctx, batch).Close(); err != nil {
 		return edited, err
 	}
-	return edited, record(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
+
+	return edited, recordAudit(ctx, c, audit.EventEdited, c.id.String(), map[string]any{"changed": changedMembers(&current.Event, next)})
 }
 
-// changedMembers names the members in which two events differ, and not what is in them.
+// changedMembers names the members in which two events differ, without their values.
 func changedMembers(before, after *event.Event) []string {
 	changed := []string{}
 	for _, member := range []struct {
@@ -160,32 +168,23 @@ func changedMembers(before, after *event.Event) []string {
 		{"session_id", before.SessionID != after.SessionID},
 		{"category", before.Category != after.Category},
 		{"name", before.Name != after.Name},
-		{"data", !bytes.Equal(event.Canonical(before.Data), event.Canonical(after.Data))},
+		{"data", !bytes.Equal(event.Canonicalize(before.Data), event.Canonicalize(after.Data))},
 		{"timestamp", !before.Timestamp.Equal(after.Timestamp)},
 	} {
 		if member.differs {
 			changed = append(changed, member.name)
 		}
 	}
+
 	return changed
 }
 
-// judgement is what an event's type has to say, as it is stored.
-func judgement(e *event.Envelope) (version *int32, violations []byte) {
-	if e.TypeVersion > 0 {
-		version = &e.TypeVersion
-	}
-	if len(e.Observed) > 0 {
-		violations, _ = json.Marshal(e.Observed) // strings alone cannot fail
-	}
-	return version, violations
-}
-
-// textOf is a JSON document as a parameter; null for none.
-func textOf(document []byte) *string {
+// jsonParameter converts a JSON document to a parameter; nil becomes null.
+func jsonParameter(document []byte) *string {
 	if document == nil {
 		return nil
 	}
+
 	text := string(document)
 	return &text
 }
@@ -193,115 +192,128 @@ func textOf(document []byte) *string {
 // eraseEventSQL uses a partition's event_timestamp_idx.
 const eraseEventSQL = `delete from event where "timestamp" = $1 and event_id = $2`
 
-// rememberErasureSQL uses event_amendment_pkey. Nothing of the content stays.
-const rememberErasureSQL = `
+// recordErasureSQL uses event_amendment_pkey. It keeps nothing of the content.
+const recordErasureSQL = `
 insert into event_amendment (event_id, session_id, "timestamp", erased_at) values ($1, $2, $3, now())
 on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
 
-// Erase implements amend.Store. The ledger keeps the id. That there is no such event is
-// told only when this is durable: the answer to an earlier attempt may have been lost.
-func (s *AmendStore) Erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
-	err := s.erase(ctx, id, check)
+// EraseEvent implements amend.Store. The ledger keeps the id. A missing event is reported only
+// once its absence is durable: the answer to an earlier attempt may have been lost.
+func (s *AmendStore) EraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	err := s.eraseEvent(ctx, id, check)
 	if !fault.Is(err, fault.CodeNotFound) {
 		return err
 	}
 
-	if unconfirmed := s.db.confirm(ctx, s.db.change); unconfirmed != nil {
-		return translate(unconfirmed, "confirm that an event is erased")
+	if unconfirmed := s.db.confirmDurable(ctx, s.db.change); unconfirmed != nil {
+		return translateError(unconfirmed, "confirm that an event is erased")
 	}
+
 	return err
 }
 
-func (s *AmendStore) erase(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
-	return s.locked(ctx, id, nil, func(c *change) error {
+func (s *AmendStore) eraseEvent(ctx context.Context, id uuid.UUID, check func(event.Stored) error) error {
+	return s.withLockedEvent(ctx, id, nil, func(c *amendment) error {
 		if err := check(c.current); err != nil {
 			return err
 		}
 
 		batch := &pgx.Batch{}
 		batch.Queue(eraseEventSQL, c.current.Timestamp, id)
-		batch.Queue(rememberErasureSQL, id, c.current.SessionID, c.current.Timestamp)
+		batch.Queue(recordErasureSQL, id, c.current.SessionID, c.current.Timestamp)
 		batch.Queue(resetSessionSQL, c.current.SessionID, -1)
 		if err := c.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		return record(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
+
+		return recordAudit(ctx, c, audit.EventErased, id.String(), map[string]any{"session_id": c.current.SessionID})
 	})
 }
 
-// locked runs do with the event and its session locked, and the session that the
-// event is to move to, as soon as that is known. It tries again when the event
-// moved meanwhile, when a partition was missing, and after contention.
-func (s *AmendStore) locked(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*change) error) error {
-	backoff := firstBackoff
-	unknown := false // whether an earlier attempt may have been committed
-	for attempt := 1; ; attempt++ {
-		c := change{id: id}
-		if attempt > 1 && wanted != nil && wanted.SessionID != uuid.Nil {
+// withLockedEvent runs do while the event, its session and, once it is known, the session to
+// which the event is to move are locked. It retries when the event moved in the meantime, when a
+// partition was missing, and after contention.
+func (s *AmendStore) withLockedEvent(ctx context.Context, id uuid.UUID, wanted *event.Event, do func(*amendment) error) error {
+	mayBeCommitted := false // by an earlier attempt
+	policy := transactionRetry()
+	policy.longest = time.Second
+
+	return policy.run(ctx, func() (retryDecision, error) {
+		c := amendment{id: id}
+		if wanted != nil && wanted.SessionID != uuid.Nil { // an earlier attempt found the session
 			c.target = uuid.NullUUID{UUID: wanted.SessionID, Valid: true}
 		}
-		err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
+
+		err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 			c.Tx = tx
-			if err := c.lock(ctx); err != nil {
+			if err := c.lockRows(ctx); err != nil {
 				return err
 			}
+
 			return do(&c)
 		})
 		switch {
-		case missingPartition(err) && wanted != nil:
-			s.partitions.forget()
-			if err := s.partitions.ensure(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
-				return err
+		case isMissingPartition(err) && wanted != nil:
+			s.partitions.forgetKnown()
+			if err := s.partitions.ensureMonths(ctx, eventTable, []month{monthOf(wanted.Timestamp)}); err != nil {
+				return giveUp, err
 			}
-		case unknown && wanted == nil && errors.Is(err, pgx.ErrNoRows): // it was: the event is erased
-			return translate(s.db.confirm(ctx, s.db.change), "change an event")
-		case (lostConnection(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
-			unknown = true
-		case errors.Is(err, errMoved), contention(err):
+
+		case mayBeCommitted && wanted == nil && errors.Is(err, pgx.ErrNoRows): // the earlier attempt was committed: the event is erased
+			return giveUp, translateError(s.db.confirmDurable(ctx, s.db.change), "change an event")
+		case (isConnectionLost(err) || errors.Is(err, errNotReplicated)) && ctx.Err() == nil:
+			mayBeCommitted = true
+		case errors.Is(err, errMoved), isContention(err):
 		default:
-			return translate(err, "change an event")
+			return giveUp, translateError(err, "change an event")
 		}
-		if attempt == maxAttempts || !wait(ctx, backoff) {
-			return translate(err, "change an event")
-		}
-		backoff *= 2
-	}
+
+		return retryCounted, translateError(err, "change an event")
+	})
 }
 
-// lock locks the sessions by id, then the event.
-func (c *change) lock(ctx context.Context) error {
+// lockRows locks the sessions by id, then the event.
+func (c *amendment) lockRows(ctx context.Context) error {
 	var session uuid.UUID
 	if err := c.QueryRow(ctx, findSessionSQL, c.id).Scan(&session); err != nil {
 		return err
 	}
-	c.locked = []uuid.UUID{session}
+
+	c.lockedSessions = []uuid.UUID{session}
 	if c.target.Valid && c.target.UUID != session {
-		c.locked = append(c.locked, c.target.UUID)
-		slices.SortFunc(c.locked, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+		c.lockedSessions = append(c.lockedSessions, c.target.UUID)
+		slices.SortFunc(c.lockedSessions, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
 	}
-	for _, id := range c.locked {
+
+	for _, id := range c.lockedSessions {
 		if id != session {
 			if _, err := c.Exec(ctx, addSessionSQL, id); err != nil {
 				return err
 			}
 		}
-		var gone bool
-		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&gone); err != nil {
+
+		var erased bool
+		if err := c.QueryRow(ctx, lockSessionSQL, id).Scan(&erased); err != nil {
 			return err
 		}
-		if gone && id == session { // its events are about to go
+
+		if erased && id == session { // its events are about to be deleted
 			return pgx.ErrNoRows
 		}
-		if gone {
+
+		if erased {
 			return fault.InvalidAt(fault.CodeSessionErased, "/session_id", "the session was erased and takes no more events")
 		}
 	}
+
 	var err error
 	if c.current, err = scanStored(c.QueryRow(ctx, lockEventSQL, c.id)); err != nil {
 		return err
 	}
+
 	if c.current.SessionID != session {
 		return errMoved
 	}
+
 	return nil
 }

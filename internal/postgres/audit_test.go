@@ -24,15 +24,15 @@ select gen_random_uuid(), now() - n * interval '1 hour', 'key:' || n % 7, 'event
 	require.NoError(t, err)
 }
 
-// Old entries go in more than one transaction, and the others stay.
+// Old entries are deleted in more than one transaction, and the others stay.
 func TestExpireAudit(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	makeEntries(t, b, 3500)
 	store := postgres.NewRetentionStore(b.db)
-	require.NoError(t, store.ExpireAudit(context.Background(), time.Now().Add(-1000*time.Hour-30*time.Minute)))
+	require.NoError(t, store.PruneAudit(context.Background(), time.Now().Add(-1000*time.Hour-30*time.Minute)))
 	require.Equal(t, 1001, count(t, b, "audit_entry"))
-	require.NoError(t, store.ExpireAudit(context.Background(), time.Now().Add(-1000*time.Hour-30*time.Minute)))
+	require.NoError(t, store.PruneAudit(context.Background(), time.Now().Add(-1000*time.Hour-30*time.Minute)))
 	require.Equal(t, 1001, count(t, b, "audit_entry"))
 }
 
@@ -45,15 +45,15 @@ func TestAuditPlan(t *testing.T) {
 	require.NoError(t, err)
 	var plan string
 	after := &query.Position{At: time.Now().Add(-2000 * time.Hour), ID: uuid.New()}
-	store := postgres.NewQueryStore(b.db).Explaining(func(found string) { plan = found })
+	store := postgres.NewQueryStore(b.db).ExplainTo(func(found string) { plan = found })
 	require.NoError(t, store.AuditEntries(context.Background(), query.AuditFilter{}, after, 100, nil))
 	require.Contains(t, plan, "Index Scan Backward using audit_entry_pkey")
 	require.NotContains(t, plan, "Sort")
 	require.NotContains(t, plan, "Rows Removed")
 }
 
-// A very long session is erased in several transactions; the entries of all of them
-// add up to what was erased.
+// A very long session is erased in several transactions; their audit entries add up to
+// everything that was erased.
 func TestErasureOfALongSessionIsWhollyRecorded(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -64,9 +64,11 @@ func TestErasureOfALongSessionIsWhollyRecorded(t *testing.T) {
 		for i := range envelopes {
 			envelopes[i] = envelope(session, firstOf(0))
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
-	erased := eraseAs(t, b.db, audit.Actor{Name: "key:a"}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
+
+	erased := eraseAs(t, b.db, audit.Actor{Name: "key:a"}, erasure.Request{SessionIDs: []uuid.UUID{session}})
 	require.EqualValues(t, 10_500, erased.Events)
 	var entries, sessions, events int
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), `

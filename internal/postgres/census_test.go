@@ -18,14 +18,14 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-func takeStock(t *testing.T, b *bundle, now time.Time) census.Stock {
+func takeStock(t *testing.T, b *bundle, now time.Time) census.Statistics {
 	t.Helper()
-	stock, err := postgres.NewCensusStore(b.db).TakeStock(context.Background(), now)
+	found, err := postgres.NewCensusStore(b.db).ReadStatistics(context.Background(), now)
 	require.NoError(t, err)
-	return stock
+	return found
 }
 
-// execute runs statements that make or break what the census looks at.
+// execute runs statements that change the tables that the census measures.
 func execute(t *testing.T, b *bundle, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
@@ -37,83 +37,84 @@ func execute(t *testing.T, b *bundle, statements ...string) {
 func TestCensusOfAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	stock := takeStock(t, b, time.Now())
-	require.Positive(t, stock.Size)
-	require.Zero(t, stock.Tables.Event)
-	require.Zero(t, stock.Tables.Rejection)
-	require.Positive(t, stock.Tables.EventKey, "an empty index has a page")
-	require.Zero(t, stock.Events)
-	require.Zero(t, stock.Rejections)
-	require.True(t, stock.Oldest.IsZero())
-	require.True(t, stock.Newest.IsZero())
+	found := takeStock(t, b, time.Now())
+	require.Positive(t, found.Size)
+	require.Zero(t, found.Tables.Event)
+	require.Zero(t, found.Tables.Rejection)
+	require.Positive(t, found.Tables.EventKey, "an empty index has a page")
+	require.Zero(t, found.Events)
+	require.Zero(t, found.Rejections)
+	require.True(t, found.Oldest.IsZero())
+	require.True(t, found.Newest.IsZero())
 }
 
 func TestCensusMeasuresTables(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	fill(t, b)
-	stock := takeStock(t, b, time.Now())
-	// The same by another way: what Postgres itself calls the tree of partitions.
+	fillEvents(t, b)
+	found := takeStock(t, b, time.Now())
+	// Compare with the tree of partitions as Postgres itself lists it.
 	tree := func(table string) (bytes int64) {
 		require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
 			`select sum(pg_table_size(relid) + pg_indexes_size(relid))::bigint from pg_partition_tree($1)`, table).Scan(&bytes))
 		return bytes
 	}
-	require.Equal(t, tree("event"), stock.Tables.Event)
-	require.Positive(t, stock.Tables.Event)
-	for table, got := range map[string]int64{"event_key": stock.Tables.EventKey, "session": stock.Tables.Session} {
+	require.Equal(t, tree("event"), found.Tables.Event)
+	require.Positive(t, found.Tables.Event)
+	for table, got := range map[string]int64{"event_key": found.Tables.EventKey, "session": found.Tables.Session} {
 		var want int64
 		require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), `select pg_table_size($1::text::regclass) + pg_indexes_size($1::text::regclass)`, table).Scan(&want))
 		require.Equal(t, want, got, table)
 		require.Positive(t, got, table)
 	}
-	require.Positive(t, stock.Other(), "the catalogue at least")
-	require.Less(t, stock.Other(), stock.Size)
+
+	require.Positive(t, found.OtherBytes(), "the catalogue at least")
+	require.Less(t, found.OtherBytes(), found.Size)
 }
 
 func TestCensusFindsTheOldestAndTheNewestEvent(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(-8), firstOf(2)))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(-8), firstOf(2)))
 	oldest, newest := firstOf(-3).Add(90*time.Minute), firstOf(0).Add(time.Microsecond)
 	submit(t, c, request(shop, envelope(uuid.New(), newest), envelope(uuid.New(), firstOf(-1)), envelope(uuid.New(), oldest), envelope(uuid.New(), oldest.Add(time.Second))))
-	stock := takeStock(t, b, time.Now())
-	require.Equal(t, oldest, stock.Oldest.UTC(), "before it are partitions without an event")
-	require.Equal(t, newest, stock.Newest.UTC(), "behind it, too")
-	require.Equal(t, 11, stock.Events.Count)
+	found := takeStock(t, b, time.Now())
+	require.Equal(t, oldest, found.Oldest.UTC(), "earlier partitions hold no event")
+	require.Equal(t, newest, found.Newest.UTC(), "behind it, too")
+	require.Equal(t, 11, found.Events.Count)
 }
 
 func TestCensusSeesHowFarPartitionsReach(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	now := firstOf(0).Add(36 * time.Hour)
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(-1), firstOf(5)))
-	stock := takeStock(t, b, now)
-	require.Equal(t, census.Partitions{Count: 7, Until: firstOf(6)}, stock.Events)
-	require.Equal(t, stock.Events, stock.Rejections)
-	require.Equal(t, firstOf(6).Sub(now), stock.Events.Ahead(now))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(-1), firstOf(5)))
+	found := takeStock(t, b, now)
+	require.Equal(t, census.Partitions{Count: 7, Until: firstOf(6)}, found.Events)
+	require.Equal(t, found.Events, found.Rejections)
+	require.Equal(t, firstOf(6).Sub(now), found.Events.CoverageFrom(now))
 
 	name := func(table string, months int) string { return table + "_p" + firstOf(months).Format("2006_01") }
 	execute(t, b, "drop table "+name("event", 2))
-	stock = takeStock(t, b, now)
-	require.Equal(t, census.Partitions{Count: 6, Until: firstOf(2)}, stock.Events, "what comes after a gap does not count")
-	require.Equal(t, 7, stock.Rejections.Count)
+	found = takeStock(t, b, now)
+	require.Equal(t, census.Partitions{Count: 6, Until: firstOf(2)}, found.Events, "partitions after a gap do not count")
+	require.Equal(t, 7, found.Rejections.Count)
 
 	execute(t, b, "drop table "+name("event", 0), "alter table rejection detach partition "+name("rejection", 0))
-	stock = takeStock(t, b, now)
-	require.Equal(t, census.Partitions{Count: 5}, stock.Events, "this month's is missing")
-	require.Equal(t, census.Partitions{Count: 6}, stock.Rejections)
-	require.Zero(t, stock.Events.Ahead(now))
+	found = takeStock(t, b, now)
+	require.Equal(t, census.Partitions{Count: 5}, found.Events, "this month's is missing")
+	require.Equal(t, census.Partitions{Count: 6}, found.Rejections)
+	require.Zero(t, found.Events.CoverageFrom(now))
 }
 
-// With many partitions the oldest and the newest event are found by one entry of an
-// index each, and those of the partitions before and behind them that are empty.
+// With many partitions the oldest and the newest event are found by one index entry each, and by
+// the entries of the empty partitions before and after them.
 func TestCensusReadsFewPages(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	const months, perMonth = 100, 300
-	require.NoError(t, postgres.NewRetentionStore(b.db).Prepare(context.Background(), firstOf(3-months), firstOf(2)))
+	require.NoError(t, postgres.NewRetentionStore(b.db).CreatePartitions(context.Background(), firstOf(3-months), firstOf(2)))
 	execute(t, b, fmt.Sprintf(`insert into event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id)
 		select gen_random_uuid(), gen_random_uuid(), 1, 'page', 'view', '{}', at, at, 1
 		from generate_series(timestamptz '%s', timestamptz '%s', interval '144 minutes') as at`,
@@ -134,8 +135,8 @@ func TestCensusReadsFewPages(t *testing.T) {
 	require.Less(t, pages, 50, plan)
 }
 
-// Somebody who holds a table, as VACUUM FULL does, costs a round and no more: it ends
-// on the server, too.
+// A session that locks a table, as VACUUM FULL does, costs one round and no more: the statement
+// also ends on the server.
 func TestCensusDoesNotWaitLongForALock(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -143,7 +144,7 @@ func TestCensusDoesNotWaitLongForALock(t *testing.T) {
 	require.NoError(t, err)
 	_, err = holder.Exec(context.Background(), "lock table event_key in access exclusive mode")
 	require.NoError(t, err)
-	_, err = postgres.NewCensusStore(b.db).TakeStock(context.Background(), time.Now())
+	_, err = postgres.NewCensusStore(b.db).ReadStatistics(context.Background(), time.Now())
 	require.True(t, fault.Is(err, fault.CodeQueryTooSlow), "%v", err)
 	require.NoError(t, holder.Rollback(context.Background()))
 	takeStock(t, b, time.Now())

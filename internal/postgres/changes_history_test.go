@@ -15,11 +15,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// promoted answers as a standby that was promoted does: it has another history.
+// promoted answers like a standby that was promoted: it has another history.
 type promoted struct {
 	query.ChangeStore
 	timeline int64
-	// reads counts down the questions for the history until it changes.
+	// reads counts down the reads of the history until it changes.
 	reads int
 }
 
@@ -28,6 +28,7 @@ func (p *promoted) history(h query.History) query.History {
 		h.Timeline = p.timeline
 		h.Started = h.Started.Add(time.Hour)
 	}
+
 	return h
 }
 
@@ -42,7 +43,7 @@ func (p *promoted) History(ctx context.Context) (query.History, error) {
 	return p.history(h), err
 }
 
-// promote has the follower read from a standby that was promoted.
+// promote makes the follower read from a standby that was promoted.
 func (f *follower) promote(b *bundle) {
 	f.finder = &query.Finder{ChangeStore: &promoted{ChangeStore: postgres.NewQueryStore(b.db), timeline: 2}}
 }
@@ -55,12 +56,13 @@ func store(t testing.TB, c *ingest.Collector, n int) (ids []uuid.UUID) {
 		ids = append(ids, e.Event.ID)
 		submit(t, c, request(shop, e))
 	}
+
 	return ids
 }
 
-// The standby that is promoted lacks the last events that a follower read, and gives their
-// transactions' numbers to others: the follower misses none of those, is told so, and reads
-// only a part again.
+// The promoted standby lacks the last events that a follower read, and reuses the numbers of
+// their transactions: the follower misses none of the new events, is informed, and reads only a
+// part again.
 func TestChangesAfterAFailoverThatLostSome(t *testing.T) {
 	t.Parallel()
 	for name, limit := range map[string]int{"small pages": 7, "one page": 1000} {
@@ -88,19 +90,20 @@ func TestChangesAfterAFailoverThatLostSome(t *testing.T) {
 			for _, id := range stored {
 				require.Contains(t, again, id, "none is skipped")
 			}
+
 			require.Contains(t, f.restarted, "timeline 1 became 2")
 			require.Contains(t, f.restarted, "from the last change that both have")
-			require.Less(t, len(again), len(kept)+len(stored), "not all is read again")
+			require.Less(t, len(again), len(kept)+len(stored), "only a part is read again")
 			f.restarted = ""
 			require.Empty(t, f.read(t))
-			require.Empty(t, f.restarted, "it is told once")
+			require.Empty(t, f.restarted, "the restart is reported once")
 			more := store(t, c, 3)
 			require.Equal(t, more, idsOf(f.drain(t, b)))
 		})
 	}
 }
 
-// A failover that lost nothing is not noticed.
+// A failover that lost nothing goes unnoticed.
 func TestChangesAfterAFailoverThatLostNothing(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -114,8 +117,8 @@ func TestChangesAfterAFailoverThatLostNothing(t *testing.T) {
 	require.Empty(t, f.restarted)
 }
 
-// An event that was edited or erased since cannot tell whether the history is the same: then
-// some are read again, and none is left out.
+// An event that was edited or erased since cannot show whether the history is the same: then
+// some events are read again, and none is left out.
 func TestChangesAfterAFailoverWhenTheLastEventsWereErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -125,10 +128,11 @@ func TestChangesAfterAFailoverWhenTheLastEventsWereErased(t *testing.T) {
 	f.drain(t, b)
 	editor := postgres.NewAmendStore(b.db)
 	for _, id := range ids[8:] {
-		require.NoError(t, editor.Erase(t.Context(), id, func(event.Stored) error { return nil }))
+		require.NoError(t, editor.EraseEvent(t.Context(), id, func(event.Stored) error { return nil }))
 	}
+
 	require.Empty(t, f.drain(t, b))
-	require.Empty(t, f.restarted, "within one history an erasure is no loss")
+	require.Empty(t, f.restarted, "within one history an erasure is not a loss")
 	f.promote(b)
 	stored := store(t, c, 1)
 	again := idsOf(f.drain(t, b))
@@ -137,8 +141,8 @@ func TestChangesAfterAFailoverWhenTheLastEventsWereErased(t *testing.T) {
 	require.NotEmpty(t, f.restarted)
 }
 
-// A cursor that is ahead of the numbers that the server gives, on the same timeline, is of a
-// disk that was put back.
+// A cursor that is ahead of the server's numbers on the same timeline shows that an older disk
+// was restored.
 func TestChangesOfADiskThatWasPutBack(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -151,14 +155,14 @@ func TestChangesOfADiskThatWasPutBack(t *testing.T) {
 	now := f.finder
 	f.finder = &query.Finder{ChangeStore: backwards{now.ChangeStore}}
 	require.Empty(t, f.read(t))
-	require.Contains(t, f.restarted, "started anew")
+	require.Contains(t, f.restarted, "restarted without")
 	require.Contains(t, f.restarted, "from the first")
 	f.finder = now
 	ids := store(t, c, 1)
 	require.Equal(t, ids, idsOf(f.drain(t, b)))
 }
 
-// backwards gives as the next transaction the first that there ever was.
+// backwards returns the first transaction of all as the next one.
 type backwards struct{ query.ChangeStore }
 
 func (b backwards) Watermark(ctx context.Context) (query.Watermark, error) {
@@ -167,8 +171,8 @@ func (b backwards) Watermark(ctx context.Context) (query.Watermark, error) {
 	return mark, err
 }
 
-// What was read while the database failed over is not given: the events may be of one
-// history, and the watermark of the other.
+// A page that was read during a failover is not returned: its events may be of one history, and
+// the watermark of the other.
 func TestAFailoverWhileChangesAreRead(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

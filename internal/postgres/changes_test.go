@@ -15,12 +15,12 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// follower reads changes as an exporter does, and keeps its cursor.
+// follower reads changes like an exporter, and keeps its cursor.
 type follower struct {
 	finder *query.Finder
 	filter query.ChangeFilter
@@ -28,7 +28,7 @@ type follower struct {
 	limit  int
 	until  time.Time
 	seen   []event.Stored
-	// restarted is what was last said of events that are given again.
+	// restarted is the last message about events that are returned again.
 	restarted string
 }
 
@@ -36,7 +36,7 @@ func newFollower(b *bundle, limit int) *follower {
 	return &follower{finder: &query.Finder{ChangeStore: postgres.NewQueryStore(b.db)}, limit: limit}
 }
 
-// read reads up to the watermark and returns what is new.
+// read reads up to the watermark and returns the new events.
 func (f *follower) read(t testing.TB) []event.Stored {
 	t.Helper()
 	before := len(f.seen)
@@ -50,8 +50,8 @@ func (f *follower) read(t testing.TB) []event.Stored {
 	return f.seen[before:]
 }
 
-// drain reads until everything that was committed before is read: transactions of other
-// tests on the same server hold the watermark back. It returns what is new.
+// drain reads until everything that was committed before is read, because transactions of other
+// tests on the same server hold the watermark back. It returns the new events.
 func (f *follower) drain(t testing.TB, b *bundle) []event.Stored {
 	t.Helper()
 	before := len(f.seen)
@@ -72,21 +72,22 @@ func idsOf(events []event.Stored) []uuid.UUID {
 	for i := range events {
 		ids = append(ids, events[i].ID)
 	}
+
 	return ids
 }
 
-// insertSQL stores an event as a transaction of a stranger would.
+// insertSQL stores an event as a transaction of another client would.
 const insertSQL = `insert into event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id)
 	values ($1, $2, 1, 'page', 'slow', '{}', $3, $3, 1)`
 
 // A transaction that commits late is never skipped, and none is read twice.
 func TestALateCommitIsNotSkipped(t *testing.T) {
 	t.Parallel()
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	f := newFollower(b, 2)
 	require.Empty(t, f.read(t))
-	require.NotEmpty(t, f.cursor, "there is a cursor to go on from")
+	require.NotEmpty(t, f.cursor, "there is a cursor to continue from")
 	first := envelope(uuid.New(), firstOf(0))
 	submit(t, c, request(shop, first))
 	require.Equal(t, []uuid.UUID{first.Event.ID}, idsOf(f.drain(t, b)))
@@ -107,11 +108,12 @@ func TestALateCommitIsNotSkipped(t *testing.T) {
 		e := envelope(uuid.New(), firstOf(0).Add(-time.Minute))
 		meanwhile = append(meanwhile, e.Event.ID)
 		submit(t, c, request(shop, e))
-		require.Empty(t, f.read(t), "nothing behind a transaction that may still bring something")
+		require.Empty(t, f.read(t), "nothing after a transaction that may still add events")
 		require.False(t, f.until.IsZero())
 		require.False(t, f.until.After(begun))
-		require.True(t, f.until.After(started), "it is complete up to the slow transaction's begin")
+		require.True(t, f.until.After(started), "the changes are complete up to the beginning of the slow transaction")
 	}
+
 	until := f.until
 	require.NoError(t, slow.Commit(context.Background()))
 	found := idsOf(f.drain(t, b))
@@ -128,7 +130,7 @@ func TestChangesWhileWritersRace(t *testing.T) {
 	const writers, rounds = 16, 15
 	b := newBundle(t)
 	c := collector(t, b.store, 4)
-	submit(t, c, request(shop, envelope(uuid.New(), firstOf(0)))) // makes the partition
+	submit(t, c, request(shop, envelope(uuid.New(), firstOf(0)))) // creates the partition
 	pool := b.database.Pool(t)
 	var mu sync.Mutex
 	want := map[uuid.UUID]bool{}
@@ -143,6 +145,7 @@ func TestChangesWhileWritersRace(t *testing.T) {
 					for _, e := range r.Envelopes {
 						ids = append(ids, e.Event.ID)
 					}
+
 					submit(t, c, r)
 				} else {
 					err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
@@ -152,24 +155,29 @@ func TestChangesWhileWritersRace(t *testing.T) {
 							if _, err := tx.Exec(context.Background(), insertSQL, id, uuid.New(), firstOf(0)); err != nil {
 								return err
 							}
+
 							if _, err := tx.Exec(context.Background(), "select pg_sleep(random() / 200)"); err != nil {
 								return err
 							}
 						}
+
 						return nil
 					})
 					if err != nil {
 						t.Error(err)
 					}
 				}
+
 				mu.Lock()
 				for _, id := range ids {
 					want[id] = true
 				}
+
 				mu.Unlock()
 			}
 		})
 	}
+
 	done := make(chan struct{})
 	go func() {
 		group.Wait()
@@ -183,12 +191,14 @@ func TestChangesWhileWritersRace(t *testing.T) {
 		default:
 		}
 	}
+
 	f.drain(t, b)
 	seen := map[uuid.UUID]int{}
 	for _, id := range idsOf(f.seen) {
 		seen[id]++
 		require.Equal(t, 1, seen[id])
 	}
+
 	require.Len(t, seen, len(want)+1)
 	for id := range want {
 		require.Contains(t, seen, id)
@@ -206,23 +216,24 @@ func TestChangesOfEditsAndErasures(t *testing.T) {
 		ids = append(ids, e.Event.ID)
 		submit(t, c, request(shop, e))
 	}
+
 	f := newFollower(b, 100)
 	require.Equal(t, ids, idsOf(f.drain(t, b)), "in the order of the commits")
 	editor := postgres.NewAmendStore(b.db)
-	_, err := editor.Edit(context.Background(), ids[0], func(e event.Stored) (event.Envelope, error) {
-		e.Name, e.Timestamp = "edited", e.Timestamp.AddDate(0, -2, 0) // another partition
+	_, err := editor.EditEvent(context.Background(), ids[0], func(e event.Stored) (event.Envelope, error) {
+		e.Name, e.Timestamp = "edited", e.Timestamp.AddDate(0, -2, 0) // moves to another partition
 		return event.Envelope{Event: e.Event}, nil
 	})
 	require.NoError(t, err)
-	require.NoError(t, editor.Erase(context.Background(), ids[1], func(event.Stored) error { return nil }))
+	require.NoError(t, editor.EraseEvent(context.Background(), ids[1], func(event.Stored) error { return nil }))
 	again := f.drain(t, b)
 	require.Equal(t, ids[:1], idsOf(again))
 	require.Equal(t, "edited", again[0].Name)
-	require.Equal(t, []uuid.UUID{ids[2], ids[3], ids[0]}, idsOf(newFollower(b, 1).drain(t, b)), "who begins now reads the edited one once")
+	require.Equal(t, []uuid.UUID{ids[2], ids[3], ids[0]}, idsOf(newFollower(b, 1).drain(t, b)), "a new follower reads the edited event once")
 }
 
-// Events from before transactions were noted come first, in the order of time, and
-// pages break inside of a transaction.
+// Events that were stored before transactions were recorded come first, in the order of time,
+// and pages may end within a transaction.
 func TestChangesFromBeforeTransactionsWereNoted(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -236,6 +247,7 @@ func TestChangesFromBeforeTransactionsWereNoted(t *testing.T) {
 			ids = append(ids, e.Event.ID)
 			envelopes = append(envelopes, e)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 		return ids
 	}
@@ -259,8 +271,8 @@ func TestChangesFromBeforeTransactionsWereNoted(t *testing.T) {
 	}
 }
 
-// Transactions of another cluster cannot be told from this one's: that is said, and
-// nothing is missed in silence.
+// Transactions of another cluster look like those of this one: the reader gets an error, and no
+// event is missed silently.
 func TestChangesOfAnotherCluster(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -281,7 +293,7 @@ func TestChangesOfAnotherCluster(t *testing.T) {
 	found, ok = fault.As(err)
 	require.True(t, ok)
 	require.Equal(t, fault.Unavailable, found.Kind)
-	// What docs/analytics.md says to do then.
+	// The remedy in docs/analytics.md.
 	_, err = b.database.Pool(t).Exec(context.Background(), `
 		update event set transaction_id = 0 where transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint`)
 	require.NoError(t, err)
@@ -296,12 +308,12 @@ func (o otherCluster) Watermark(ctx context.Context) (query.Watermark, error) {
 	return mark, err
 }
 
-// A role that is no superuser may read the watermark.
+// A role that is not a superuser may read the watermark.
 func TestWatermarkNeedsNoSuperuser(t *testing.T) {
 	t.Parallel()
 	pool := newBundle(t).database.Pool(t)
 	require.NoError(t, pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(context.Background(), "set local role pg_read_all_data") // which may read tables, and nothing else
+		_, err := tx.Exec(context.Background(), "set local role pg_read_all_data") // which may read tables, and no more
 		require.NoError(t, err)
 		var before, first, next, system, timeline int64
 		var foreign bool
@@ -326,23 +338,26 @@ func TestChangesUseTheirIndex(t *testing.T) {
 		for i := range 500 {
 			envelopes = append(envelopes, envelope(uuid.New(), firstOf(-i%2)))
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
-	newFollower(b, 1000).drain(t, b) // until no other test's transaction hides what was stored
+	newFollower(b, 1000).drain(t, b) // until no other test's transaction hides the stored events
 	s := postgres.NewQueryStore(b.db)
 	mark, err := s.Watermark(context.Background())
 	require.NoError(t, err)
 	plan := ""
-	explaining := s.Explaining(func(found string) { plan = found })
+	explaining := s.ExplainTo(func(found string) { plan = found })
 	for _, after := range []query.ChangePosition{{Transaction: 1}, {Transaction: mark.First + 3}} {
 		require.NoError(t, explaining.Changes(context.Background(), query.ChangeFilter{Category: "page"}, after, mark.Before, 101, nil))
 		require.Contains(t, plan, "_transaction_id_idx", plan)
 		require.NotContains(t, plan, "Seq Scan on event", plan)
 		require.Contains(t, plan, "Presorted Key", plan)
 	}
+
 	require.NoError(t, explaining.EventsOf(context.Background(), mark.First, nil))
 	require.Contains(t, plan, "_transaction_id_idx", plan)
 	require.NotContains(t, plan, "Seq Scan on event", plan)

@@ -11,10 +11,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func TestManyWritersOfOneSession(t *testing.T) {
@@ -31,11 +31,13 @@ func TestManyWritersOfOneSession(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = envelope(session, d.around(noon))
 			}
+
 			sent.Add(int64(len(envelopes)))
 			application := shop
 			if writer%4 == 0 {
 				application = blog
 			}
+
 			for i, v := range send(t, oracle, both[writer%2], request(application, envelopes...)) {
 				if v.Status != ingest.Stored {
 					t.Errorf("event %d of a request was %s", i, v.Status)
@@ -43,8 +45,8 @@ func TestManyWritersOfOneSession(t *testing.T) {
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	var last, events int64
 	var applications []int32
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
@@ -70,35 +72,40 @@ func TestSessionsInOppositeOrders(t *testing.T) {
 			for i := range envelopes {
 				envelopes[i] = envelope(d.session(), now.Add(-time.Hour))
 			}
+
 			slices.SortFunc(envelopes, func(x, y event.Envelope) int {
 				return slices.Compare(x.Event.SessionID[:], y.Event.SessionID[:])
 			})
 			if writer%2 == 0 {
 				slices.Reverse(envelopes)
 			}
+
 			if writer%4 < 3 {
 				send(t, oracle, both[d.IntN(2)], request(shop, envelopes...))
 				continue
 			}
+
 			r := request(blog, envelopes[:20]...)
 			verdicts := make([]ingest.Verdict, len(r.Envelopes))
 			group := &ingest.Group{}
 			for i := range r.Envelopes {
-				oracle.Sending(r.Envelopes[i].Event)
+				oracle.RecordSending(r.Envelopes[i].Event)
 				group.Items = append(group.Items, ingest.Item{Request: r, Envelope: &r.Envelopes[i], Verdict: &verdicts[i]})
 			}
+
 			if err := free[d.IntN(2)].Commit(context.Background(), group); err != nil {
 				t.Errorf("a group was not stored: %v", err)
 				return
 			}
+
 			for i, v := range verdicts {
-				oracle.Told(r.Envelopes[i].Event, v.Status, v.Sequence)
+				oracle.RecordVerdict(r.Envelopes[i].Event, v.Status, v.Sequence)
 			}
 		}
 	})
-	consistent(t, b, oracle)
-	gapless(t, b)
-	t.Logf("%d events, %d deadlocks", oracle.Acknowledged(), deadlocks(t, b))
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
+	t.Logf("%d events, %d deadlocks", oracle.Acknowledged(), countDeadlocks(t, b))
 }
 
 func TestOneEventSentAHundredTimes(t *testing.T) {
@@ -116,6 +123,7 @@ func TestOneEventSentAHundredTimes(t *testing.T) {
 					ingest.Stored: {}, ingest.Duplicate: {}, ingest.Conflict: {}, ingest.Rejected: {}, ingest.NotStored: {}, ingest.Valid: {},
 				}
 			}
+
 			parallel(copies, func(n int) {
 				one := original
 				one.Event.Data = fmt.Appendf(nil, `{"content":%d}`, n%contents)
@@ -124,18 +132,20 @@ func TestOneEventSentAHundredTimes(t *testing.T) {
 					other := uuid.New()
 					envelopes = []event.Envelope{envelope(other, one.Event.Timestamp), one, envelope(other, one.Event.Timestamp)}
 				}
+
 				verdicts := send(t, oracle, both[n/2%2], request(shop, envelopes...))
 				if verdicts != nil {
 					tally[n%contents][verdicts[len(verdicts)/2].Status].Add(1)
 				}
 			})
-			consistent(t, b, oracle)
-			gapless(t, b)
+			requireConsistent(t, b, oracle)
+			requireGapless(t, b)
 			of := func(i int, s ingest.Status) int64 { return tally[i][s].Load() }
 			winner := 0
 			if of(1, ingest.Stored) > 0 {
 				winner = 1
 			}
+
 			require.Equal(t, int64(1), of(winner, ingest.Stored))
 			require.Equal(t, int64(copies/contents-1), of(winner, ingest.Duplicate))
 			require.Zero(t, of(winner, ingest.Conflict))

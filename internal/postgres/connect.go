@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrEncoding tells that the database cannot hold every text, or that what is sent to it
-// would be read as another one.
-var ErrEncoding = errors.New("the database is not one of UTF-8")
+// ErrEncoding reports that the database cannot hold every text, or that it would read a text in
+// another encoding than the one in which it is sent.
+var ErrEncoding = errors.New("the database does not use UTF-8")
 
 // parsePoolURL reads a connection string for a pool.
 func parsePoolURL(url string) (*pgxpool.Config, error) {
@@ -19,7 +19,8 @@ func parsePoolURL(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
-	speakUTF8(config.ConnConfig)
+
+	requestUTF8(config.ConnConfig)
 	return config, nil
 }
 
@@ -29,32 +30,36 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, errBadURL
 	}
-	speakUTF8(config)
+
+	requestUTF8(config)
 	return config, nil
 }
 
-// speakUTF8 has sessions begin with the encoding in which everything is sent and read. It
-// wins over what is set for the role, for the database and in the connection string, and is
-// among the parameters that PgBouncer keeps for each client.
-func speakUTF8(config *pgx.ConnConfig) { config.RuntimeParams["client_encoding"] = "UTF8" }
+// requestUTF8 starts sessions with the encoding in which every text is sent and read. It
+// overrides the settings of the role, the database and the connection string, and is among the
+// parameters that PgBouncer keeps for each client.
+func requestUTF8(config *pgx.ConnConfig) { config.RuntimeParams["client_encoding"] = "UTF8" }
 
 // encodingSQL uses no table and takes no lock.
 const encodingSQL = `select current_database()::text, current_setting('server_encoding'), current_setting('client_encoding')`
 
-// checkEncoding returns ErrEncoding, with what to do, unless the database holds UTF-8 and
-// the session speaks it.
+// checkEncoding returns ErrEncoding, with the remedy, unless both the database and the session
+// use UTF-8.
 func checkEncoding(ctx context.Context, on executor) error {
 	var database, server, client string
 	if err := on.QueryRow(ctx, encodingSQL).Scan(&database, &server, &client); err != nil {
 		return err
 	}
+
 	if server != "UTF8" {
-		return fmt.Errorf("%w: the encoding of %s is %s, which does not hold every text, or does not know what it holds; "+
-			"use one that is made by `create database NAME encoding 'UTF8' locale 'C' template template0`", ErrEncoding, database, server)
+		return fmt.Errorf("%w: the encoding of %s is %s, which cannot hold every text, or does not check the text it holds; "+
+			"use a database made by `create database NAME encoding 'UTF8' locale 'C' template template0`", ErrEncoding, database, server)
 	}
+
 	if client != "UTF8" {
-		return fmt.Errorf("%w: sessions begin with client_encoding = %s though UTF8 was asked for; "+
-			"let the pooler in between pass client_encoding on (PgBouncer: take it out of ignore_startup_parameters)", ErrEncoding, client)
+		return fmt.Errorf("%w: sessions begin with client_encoding = %s although UTF8 was requested; "+
+			"let the pooler in between pass client_encoding on (PgBouncer: remove it from ignore_startup_parameters)", ErrEncoding, client)
 	}
+
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/migrations"
 )
 
-// Whoever alters a table has it for himself. What is sent meanwhile is answered within
-// its time, as something to be sent again, and all goes on when the table is free.
+// A session that alters a table has exclusive access. Requests that arrive meanwhile are
+// answered within their budget, with a retry, and are stored when the table is free.
 func TestTablesThatAreBeingAltered(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"event", "event_key", "session", "rejection_count", "rejection"} {
@@ -43,20 +43,20 @@ func TestTablesThatAreBeingAltered(t *testing.T) {
 
 			require.NoError(t, tx.Rollback(context.Background()))
 			verdicts := submit(t, c, request(shop, sent.Envelopes...))
-			require.Equal(t, int64(2), verdicts[0].Sequence, "the first try was stored or not, and the second knows")
+			require.Equal(t, int64(2), verdicts[0].Sequence, "the second try finds out whether the first was stored")
 			require.Equal(t, ingest.Conflict, verdicts[1].Status)
-			gapless(t, b)
+			requireGapless(t, b)
 		})
 	}
 }
 
-// A migration that waits for a long reader holds up all who come after it. So it gives
-// way after a second, and is made when the reader has gone.
+// A migration that waits for a long reader holds up every later transaction. So it gives up
+// after a second, and is retried until the reader has gone.
 func TestMigrationGivesWay(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	dsn := b.database.DSN()
-	migrateDownTo(t, dsn, 2) // the third alters event
+	migrateDownTo(t, dsn, 2) // the third migration alters event
 	pool := b.database.Pool(t)
 	reader, err := pool.Begin(context.Background())
 	require.NoError(t, err)
@@ -74,7 +74,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	_, err = pool.Exec(ctx, "select from event")
-	require.NoError(t, err, "who comes after it goes on")
+	require.NoError(t, err, "a later transaction does not wait")
 	require.Empty(t, migrated, "while it still waits for the reader")
 	require.ErrorIs(t, b.db.CheckSchema(t.Context()), postgres.ErrSchemaBehind)
 
@@ -83,7 +83,7 @@ func TestMigrationGivesWay(t *testing.T) {
 	require.NoError(t, b.db.CheckSchema(t.Context()))
 }
 
-// migrateDownTo takes migrations back until one is the last.
+// migrateDownTo reverts migrations until the given one is the last.
 func migrateDownTo(t testing.TB, dsn string, last int64) {
 	t.Helper()
 	there, err := postgres.Migrations(context.Background(), dsn)
@@ -95,7 +95,7 @@ func migrateDownTo(t testing.TB, dsn string, last int64) {
 	}
 }
 
-// Who writes a migration has to say that it gives way.
+// Every migration has to set a lock timeout.
 func TestEveryStepGivesWay(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(migrations.Files(), "*.sql")
@@ -104,8 +104,9 @@ func TestEveryStepGivesWay(t *testing.T) {
 		text, err := migrations.Files().ReadFile(name)
 		require.NoError(t, err)
 		if strings.Contains(string(text), "+goose NO TRANSACTION") {
-			continue // it alters nothing that others wait for
+			continue // it alters nothing that other transactions wait for
 		}
+
 		for _, section := range []string{"Up", "Down"} {
 			require.Contains(t, string(text), "-- +goose "+section+"\nset local lock_timeout = '1s';\n", name)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// deniedSQL asks why the schema cannot be changed: who asks, where, whether that role may
-// make tables, and who owns those that are there.
+// deniedSQL reads why the schema cannot be changed: the role, the database, whether the role may
+// create tables, and the owner of the existing tables.
 const deniedSQL = `select current_user, current_database(), has_schema_privilege('public', 'create'),
 	coalesce((select tableowner from pg_catalog.pg_tables where schemaname = 'public' and tablename = 'event'), current_user)`
 
@@ -24,9 +24,10 @@ func explainDenied(db *sql.DB, err error) error {
 		return err
 	}
 
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	const budget = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), budget)
 	defer cancel()
+
 	var role, database, owner string
 	var mayCreate bool
 	if db.QueryRowContext(ctx, deniedSQL).Scan(&role, &database, &mayCreate, &owner) != nil {
@@ -41,5 +42,6 @@ func explainDenied(db *sql.DB, err error) error {
 		return fmt.Errorf("%w; the role %s may not make tables in the schema public of the database %s: as a superuser, in that database, run: "+
 			"grant usage, create on schema public to %s; (docs/install.md makes role and database)", err, role, database, quoted)
 	}
+
 	return err
 }

@@ -6,20 +6,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestMigrateSaysWhatToGrant(t *testing.T) {
 	t.Parallel()
-	ctx, d := context.Background(), pgtest.Empty(t)
+	ctx, d := context.Background(), pgtest.NewEmpty(t)
 	pool := d.Pool(t)
 	plain, other := d.Name()+"_plain", d.Name()+"_other"
 	run := func(statement string) {
 		_, err := pool.Exec(ctx, statement)
 		require.NoError(t, err)
 	}
-	run("revoke create on schema public from public") // as it is from Postgres 15 on
+	run("revoke create on schema public from public") // the default from Postgres 15 on
 	for _, role := range []string{plain, other} {
 		run("create role " + role + " login")
 		t.Cleanup(func() { run("drop owned by " + role + "; drop role " + role) })

@@ -18,8 +18,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// differential holds the decoder's promise against the database: what is
-// accepted can be stored and is read back equal, and what is refused can be kept.
+// differential compares the decoder with the database: an accepted event can be stored and is
+// read back unchanged, and a rejected one can be recorded.
 type differential struct {
 	store *postgres.EventStore
 	again *postgres.EventStore
@@ -30,11 +30,11 @@ type differential struct {
 func newDifferential(t testing.TB) *differential {
 	t.Helper()
 	b := newBundle(t)
-	keep := postgres.KeepConfig{Rows: 1 << 40, Bytes: 1 << 40, RawBytes: 64 << 10}
+	keep := postgres.RejectionBounds{Rows: 1 << 40, Bytes: 1 << 40, RawBytes: 64 << 10}
 	return &differential{store: newStore(b.db, keep), again: newStore(b.db, keep), pool: b.database.Pool(t), rules: event.DefaultRules()}
 }
 
-// clock is the service's, so that a corpus does not grow old.
+// clock is fixed, so that a corpus does not become outdated.
 func clock() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // commit stores envelopes as one group, which must not have to be split.
@@ -47,8 +47,10 @@ func (d *differential) commit(t testing.TB, store *postgres.EventStore, envelope
 		if e := &envelopes[i]; !e.Accepted() {
 			verdicts[i] = ingest.Verdict{Status: ingest.Rejected, ErrorID: newID(), Violations: e.Violations}
 		}
+
 		group.Items = append(group.Items, ingest.Item{Request: request, Envelope: &envelopes[i], Verdict: &verdicts[i]})
 	}
+
 	require.NoError(t, store.Commit(t.Context(), group))
 	return verdicts
 }
@@ -66,29 +68,33 @@ func (d *differential) check(t testing.TB, envelopes []event.Envelope) {
 			ids = append(ids, e.Event.ID)
 		}
 	}
+
 	for i, v := range d.commit(t, d.store, envelopes) {
 		if envelopes[i].Accepted() {
 			require.Equal(t, ingest.Stored, v.Status)
 		}
 	}
+
 	rows, err := d.pool.Query(t.Context(), `select event_id, session_id, category, name, data::text, "timestamp" from event where event_id = any($1)`, ids)
 	require.NoError(t, err)
 	defer rows.Close()
+
 	read := 0
 	for ; rows.Next(); read++ {
 		var got event.Event
 		var data string
 		require.NoError(t, rows.Scan(&got.ID, &got.SessionID, &got.Category, &got.Name, &data, &got.Timestamp))
 		want := *sent[got.ID]
-		require.Equal(t, string(event.Canonical(want.Data)), string(event.Canonical([]byte(data))))
+		require.Equal(t, string(event.Canonicalize(want.Data)), string(event.Canonicalize([]byte(data))))
 		got.Data, got.Timestamp, want.Data = nil, got.Timestamp.UTC(), nil
 		require.Equal(t, want, got)
 	}
+
 	require.NoError(t, rows.Err())
 	require.Equal(t, len(sent), read)
 	for i, v := range d.commit(t, d.again, envelopes) {
 		if envelopes[i].Accepted() {
-			require.Equal(t, ingest.Duplicate, v.Status, "what was stored has the digest of what was sent: %s", envelopes[i].Raw)
+			require.Equal(t, ingest.Duplicate, v.Status, "the stored event has the digest of the sent one: %s", envelopes[i].Raw)
 		}
 	}
 }
@@ -104,16 +110,19 @@ func TestWhateverIsAcceptedCanBeStored(t *testing.T) {
 		if err == nil {
 			envelopes = append(envelopes, parsed...)
 		}
+
 		if len(parsed) > 0 && parsed[0].Accepted() {
 			accepted++
 		}
+
 		if n%group == 0 {
 			d.check(t, envelopes)
 			envelopes = envelopes[:0]
 		}
 	}
-	require.Greater(t, accepted, documents/4, "too little is accepted to mean anything")
-	require.Less(t, accepted, documents*3/4, "too little is refused to mean anything")
+
+	require.Greater(t, accepted, documents/4, "too few events are accepted to prove anything")
+	require.Less(t, accepted, documents*3/4, "too few events are rejected to prove anything")
 }
 
 func FuzzStorable(f *testing.F) {
@@ -121,20 +130,22 @@ func FuzzStorable(f *testing.F) {
 	for range 20 {
 		f.Add([]byte(g.event()))
 	}
+
 	d := newDifferential(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		envelopes, _, err := event.ParseJSON(body, &d.rules, clock())
 		if err != nil {
 			envelopes, err = event.ParseNDJSON(body, &d.rules, clock())
 		}
+
 		if err == nil {
 			d.check(t, envelopes)
 		}
 	})
 }
 
-// TestDigestAgreesWithPostgres compares documents in pairs: one is the other
-// rewritten, or changed a little, or both.
+// TestDigestAgreesWithPostgres compares documents in pairs: one is the other rewritten, or
+// slightly changed, or both.
 func TestDigestAgreesWithPostgres(t *testing.T) {
 	t.Parallel()
 	d := newDifferential(t)
@@ -146,10 +157,12 @@ func TestDigestAgreesWithPostgres(t *testing.T) {
 		if g.IntN(2) == 0 {
 			b = g.changed(b)
 		}
+
 		if event.CheckObject([]byte(a), &d.rules) == nil && event.CheckObject([]byte(b), &d.rules) == nil {
 			left, right = append(left, a), append(right, b)
 		}
 	}
+
 	var equal []bool
 	require.NoError(t, d.pool.QueryRow(t.Context(),
 		`select array_agg(a::jsonb = b::jsonb order by n) from unnest($1::text[], $2::text[]) with ordinality as p (a, b, n)`, left, right).Scan(&equal))
@@ -161,12 +174,13 @@ func TestDigestAgreesWithPostgres(t *testing.T) {
 			same++
 		}
 	}
+
 	require.Greater(t, same, len(equal)/4)
 	require.Less(t, same, len(equal)*3/4)
 }
 
-// generator makes texts that are JSON, or almost. A tame one leaves out what the
-// decoder refuses.
+// generator generates texts that are JSON, or nearly. A tame one leaves out everything that the
+// decoder rejects.
 type generator struct {
 	*rand.Rand
 
@@ -175,22 +189,25 @@ type generator struct {
 
 func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
 
-// one tells true once in n times.
+// one returns true once in n times.
 func (g *generator) one(n int) bool { return g.IntN(n) == 0 }
 
-// event makes a text that is often an event.
+// event generates a text that is often an event.
 func (g *generator) event() string {
 	text := fmt.Sprintf(`{"session_id":"%s","category":%s,"name":%s,"timestamp":"%s","data":%s}`,
 		uuid.NewSHA1(uuid.Nil, []byte{byte(g.IntN(50))}), g.str(), g.str(), g.timestamp(), g.object(g.IntN(4)))
 	if g.one(20) {
 		text = strings.Replace(text, `"category":`, g.str()+":1,"+`"category":`, 1)
 	}
+
 	if g.one(30) {
 		text = strings.Replace(text, `{`, `{`+strings.Repeat(`"u":1,`, 25), 1)
 	}
+
 	if g.one(10) {
 		text = g.mutated(text)
 	}
+
 	return text
 }
 
@@ -198,6 +215,7 @@ func (g *generator) timestamp() string {
 	if g.one(50) {
 		return pick(g, "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2025-02-30T00:00:00Z", "2025-06-30 12:00:00")
 	}
+
 	return fmt.Sprintf("2025-%s-%02d%s%02d:%02d:%02d%s%s", pick(g, "03", "08"), 2+g.IntN(26), pick(g, "T", "t"),
 		g.IntN(24), g.IntN(60), g.IntN(60), pick(g, "", ".1", ".123456", ".999999999"), pick(g, "Z", "z", "+02:00", "-11:30"))
 }
@@ -206,17 +224,21 @@ func (g *generator) value(depth int) string {
 	if depth <= 0 || g.one(4) {
 		return g.atom()
 	}
+
 	if g.one(60) {
 		n := pick(g, 5, 26, 27, 28, 29, 30, 31, 40, 500)
 		return strings.Repeat("[", n) + g.atom() + strings.Repeat("]", n)
 	}
+
 	if g.one(2) {
 		return g.object(depth - 1)
 	}
+
 	elements := make([]string, g.IntN(5))
 	for i := range elements {
 		elements[i] = g.value(depth - 1)
 	}
+
 	return "[" + strings.Join(elements, pick(g, ",", ", ", "\n,")) + "]"
 }
 
@@ -225,13 +247,16 @@ func (g *generator) object(depth int) string {
 	if g.one(30) {
 		members = make([]string, 15+g.IntN(10))
 	}
+
 	for i := range members {
 		name := g.str()
 		if g.tame || !g.one(30) {
 			name = strings.TrimSuffix(name, `"`) + strconv.Itoa(i) + `"`
 		}
+
 		members[i] = name + pick(g, ":", " : ") + g.value(depth-1)
 	}
+
 	return "{" + strings.Join(members, pick(g, ",", " , ")) + "}"
 }
 
@@ -242,6 +267,7 @@ func (g *generator) atom() string {
 	case 1, 2:
 		return g.str()
 	}
+
 	return g.number()
 }
 
@@ -250,18 +276,22 @@ func (g *generator) number() string {
 		return pick(g, "1e309", "-1e309", "1e131071", "1e131072", "1e-16383", "1e-16384", "1e-324", "1e-400", "0e99999", "0e-99999",
 			"01", "+1", ".5", "1.", "NaN", "Infinity", "1e", strings.Repeat("9", 41), "0."+strings.Repeat("0", 40), "1e"+strings.Repeat("9", 30))
 	}
+
 	if g.one(2) {
 		return pick(g, "0", "-0", "0.0", "-0.00e-3", "0e400", "0e-400", "-0e400", "1e308", "-1.7976931348623157e308", "5e-324", "3e-324", "0.1e309", "1e-307",
 			"9007199254740993", "-9223372036854775809", "18446744073709551616", strings.Repeat("9", 40), "0."+strings.Repeat("0", 38)+"1",
 			strings.Repeat("1234567890", 3)+"1234567e-340", "1."+strings.Repeat("0", 36)+"e99", "100", "1e2", "1E+2", "10.00", "1000e-1")
 	}
+
 	text := pick(g, "", "-") + strconv.Itoa(g.IntN(pick(g, 2, 10, 100, 1<<40)))
 	if g.one(2) {
 		text += "." + strconv.Itoa(g.IntN(1000)) + pick(g, "", "0", "000")
 	}
+
 	if g.one(2) {
 		text += pick(g, "e", "E") + pick(g, "", "+", "-") + strconv.Itoa(g.IntN(pick(g, 3, 30, 300)))
 	}
+
 	return text
 }
 
@@ -289,10 +319,12 @@ func (g *generator) str() string {
 			b.WriteString(pick(g, "a", "b", "0", " ", "~/"))
 		}
 	}
+
 	b.WriteByte('"')
 	if text := b.String(); !g.one(200) || len(text) > 200 {
 		return text
 	}
+
 	return `"` + strings.Repeat("long", 2000) + `"`
 }
 
@@ -310,15 +342,16 @@ func (g *generator) mutated(text string) string {
 			b = slices.Insert(b, at, pick(g, []byte(`"\{}[],:0e-`)...))
 		}
 	}
+
 	return string(b)
 }
 
-// rewritten says the same with other words.
+// rewritten writes the same document in another way.
 func (g *generator) rewritten(text string) string {
 	return strings.NewReplacer("1e2", "100.0", "1E+2", "1e2", "100", "1e2", "-0,", "0,", "0.0", "0e7", "é", `\u00e9`, `\n`, `\u000A`, `\/`, "/", "😀", `\uD83D\ude00`, "a", `\u0061`, ",", " ,\n").Replace(text)
 }
 
-// changed says something a little different, most of the time.
+// changed changes the document slightly, most of the time.
 func (g *generator) changed(text string) string {
 	for range 5 {
 		other := g.mutated(text)
@@ -326,5 +359,6 @@ func (g *generator) changed(text string) string {
 			return other
 		}
 	}
+
 	return strings.Replace(text, "1", "2", 1)
 }

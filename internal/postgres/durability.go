@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Durability is what a commit of the database waits for.
+// Durability holds the settings that decide what a commit waits for.
 type Durability struct {
 	// SynchronousCommit, Fsync and FullPageWrites are the settings of these names.
 	SynchronousCommit, Fsync, FullPageWrites string
@@ -35,15 +35,19 @@ func (d Durability) Weaknesses() []Weakness {
 	if d.Fsync == off {
 		found = append(found, Weakness{"fsync", d.Fsync, "a crash of the server can lose or corrupt acknowledged events"})
 	}
+
 	if d.FullPageWrites == off {
 		found = append(found, Weakness{"full_page_writes", d.FullPageWrites, "a power failure can corrupt acknowledged events"})
 	}
+
 	if d.SynchronousCommit == off {
 		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a crash of the server loses events acknowledged just before it"})
 	}
+
 	if d.SynchronousCommit == "local" && d.Standbys != "" {
 		found = append(found, Weakness{"synchronous_commit", d.SynchronousCommit, "a failover to a standby loses acknowledged events that it has not received"})
 	}
+
 	return found
 }
 
@@ -52,11 +56,11 @@ const (
 	durabilitySQL = `pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('fsync'), ` +
 		`pg_catalog.current_setting('full_page_writes'), pg_catalog.current_setting('synchronous_standby_names')`
 
-	// unsafeCommit is a setting that nobody sets. Reading it is the error by which a
-	// transaction ends itself, with a state that no other statement of a commit gives.
+	// unsafeCommit is a setting that never exists. Reading it is the error by which a
+	// transaction ends itself, with an SQLSTATE that no other statement of a commit returns.
 	unsafeCommit = "theeye.unsafe_commit"
-	// requireDurabilitySQL is durabilitySQL, and an error where a crash or a failover
-	// could lose what is committed. It says in SQL what Weaknesses says in Go.
+	// requireDurabilitySQL is durabilitySQL, and an error where a crash or a failover could lose
+	// a commit. It states in SQL the rules that Weaknesses states in Go.
 	requireDurabilitySQL = durabilitySQL + `, case when pg_catalog.current_setting('synchronous_commit') = 'off'
 	or pg_catalog.current_setting('fsync') = 'off' or pg_catalog.current_setting('full_page_writes') = 'off'
 	or pg_catalog.current_setting('synchronous_commit') = 'local' and pg_catalog.current_setting('synchronous_standby_names') <> ''
@@ -75,11 +79,12 @@ func (db *DB) settingsSQL() string {
 	if db.requireDurability {
 		return requireDurabilitySQL
 	}
+
 	return durabilitySQL
 }
 
-// confirmSQL is the last statement of a transaction whose answer is a promise: it makes
-// the commit wait, and reads what the commit waits for.
+// confirmSQL is the last statement of a transaction whose answer is a promise: it makes the
+// commit wait, and reads the settings that decide what the commit waits for.
 func (db *DB) confirmSQL() string { return "select " + db.settingsSQL() + ", " + waitSQL }
 
 // readDurability reads the columns of settingsSQL in their text form.
@@ -88,60 +93,65 @@ func readDurability(values [][]byte) (Durability, bool) {
 	if len(values) < columns {
 		return Durability{}, false
 	}
+
 	return Durability{
-		SynchronousCommit: string(values[0]), Fsync: string(values[1]), FullPageWrites: string(values[2]), Standbys: string(values[3]),
+		SynchronousCommit: string(values[0]),
+		Fsync:             string(values[1]),
+		FullPageWrites:    string(values[2]),
+		Standbys:          string(values[3]),
 	}, true
 }
 
-// errUnsafeCommit tells that the database is set up so that it could lose what it
-// commits, and that the service is to store nothing then.
+// errUnsafeCommit reports that the database could lose what it commits, and that the service is
+// configured to store nothing then.
 var errUnsafeCommit = errors.New("the database is set up so that a crash or a failover could lose what it commits, and database.durability is require")
 
-// refusesUnsafeCommit tells whether a transaction ended itself by requireDurabilitySQL.
-func refusesUnsafeCommit(err error) bool {
+// isUnsafeCommit reports whether requireDurabilitySQL ended the transaction.
+func isUnsafeCommit(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == stateUndefinedObject && strings.Contains(pg.Message, unsafeCommit)
 }
 
-// noteCommit notes what a commit waited for.
-func (db *DB) noteCommit(d Durability) {
-	db.durability.note(d, true)
-	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the others are the server's
+// recordCommit records the durability settings of a commit.
+func (db *DB) recordCommit(d Durability) {
+	db.durability.recordSettings(d, true)
+	if d.SynchronousCommit == "off" || d.SynchronousCommit == "local" { // the other values come from the server's configuration
 		db.renewConnections()
 	}
 }
 
-// noteRefusal finds out what made a transaction end itself, and notes it.
-func (db *DB) noteRefusal(ctx context.Context) {
+// recordUnsafeCommit reads and records the settings that made a transaction end itself.
+func (db *DB) recordUnsafeCommit(ctx context.Context) {
 	if _, err := db.ReadWeaknesses(ctx); err != nil {
-		return // the database is away, which shows by itself
+		return // the database is down, which other signals show
 	}
+
 	db.renewConnections()
 }
 
-// renewConnections has connections made anew, at most once in a while: what was set for a
-// role or a database, and corrected, reaches a connection when it is made.
+// renewConnections has connections replaced, at most once a minute: a corrected setting of a
+// role or a database reaches a connection only when it is made.
 func (db *DB) renewConnections() {
-	if db.durability.renewable() {
+	if db.durability.shouldRenew() {
 		db.write.Reset()
 		db.change.Reset()
 	}
 }
 
-// errNotReplicated tells that a commit stopped waiting for its synchronous standbys. The
+// errNotReplicated reports that a commit stopped waiting for its synchronous standbys. The
 // transaction is committed on this server alone, and a failover would lose it.
 var errNotReplicated = errors.New("the commit was not confirmed by the synchronous standbys")
 
-// syncWait is the routine of the server that warns when a commit stops waiting for its
-// standbys, because somebody cancelled it or ended its connection. The warning is all
-// that tells: the COMMIT succeeds. Its text is translated, the routine's name is not.
+// syncWait is the routine of the server that warns when a commit stops waiting for its standbys
+// because the wait was cancelled or the connection was ended. The warning is the only sign,
+// since the COMMIT succeeds. Its text is translated, the name of the routine is not.
 const syncWait = "SyncRepWaitForLSN"
 
-// notReplicatedKey is where a connection notes that warning.
+// notReplicatedKey is the key under which a connection records that warning.
 const notReplicatedKey = "theeye: not replicated"
 
-// noteWarning is called for each notice that a connection receives.
-func noteWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
+// recordReplicationWarning is called for each notice that a connection receives.
+func recordReplicationWarning(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	if notice.Routine == syncWait {
 		conn.CustomData()[notReplicatedKey] = true
 	}
@@ -153,20 +163,23 @@ func checkReplicated(conn *pgconn.PgConn) error {
 	if _, warned := conn.CustomData()[notReplicatedKey]; !warned {
 		return nil
 	}
+
 	delete(conn.CustomData(), notReplicatedKey)
 	return errNotReplicated
 }
 
-// weaknessHolds is how long a weakness counts after a commit has shown it, although
-// others do not: settings of a role or a database reach each connection when it is made.
-const weaknessHolds = 15 * time.Second
+// weaknessTTL is how long a weakness counts after a commit has shown it, even if later commits
+// do not: settings of a role or a database reach each connection only when it is made.
+const weaknessTTL = 15 * time.Second
 
-// renewEvery is how often connections are made anew while synchronous_commit is weak.
+// renewEvery is the shortest time between two renewals of the connections while
+// synchronous_commit is weak.
 const renewEvery = time.Minute
 
-// durabilityWatch knows which weaknesses the database has. It is safe for concurrent use.
-type durabilityWatch struct {
-	// last is what was noted last, so that a commit that finds nothing new costs nothing.
+// durabilityMonitor holds the known weaknesses of the database. It is safe for concurrent use.
+type durabilityMonitor struct {
+	// last holds the settings recorded last, so that a commit that finds no change costs
+	// nothing.
 	last atomic.Pointer[Durability]
 	// unsafeCommits counts commits that a crash or a failover could lose.
 	unsafeCommits atomic.Int64
@@ -178,24 +191,27 @@ type durabilityWatch struct {
 	renewed time.Time
 }
 
-// renewable tells whether it is time to make connections anew.
-func (w *durabilityWatch) renewable() bool {
+// shouldRenew reports whether it is time to renew the connections.
+func (w *durabilityMonitor) shouldRenew() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	now := w.now()
 	if now.Sub(w.renewed) < renewEvery {
 		return false
 	}
+
 	w.renewed = now
 	return true
 }
 
-// note notes what a commit waited for, or would have. The report is called at once when
-// a weakness appears, and when the last one is gone.
-func (w *durabilityWatch) note(d Durability, committed bool) {
-	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.weak() {
+// recordSettings records the settings of a commit or of a check. It calls report when a weakness
+// appears, and when the last one is gone.
+func (w *durabilityMonitor) recordSettings(d Durability, committed bool) {
+	if last := w.last.Load(); last != nil && *last == d && len(d.Weaknesses()) == 0 && !w.hasWeakness() {
 		return
 	}
+
 	w.last.Store(&d)
 	found := d.Weaknesses()
 	if committed && len(found) > 0 {
@@ -209,15 +225,18 @@ func (w *durabilityWatch) note(d Durability, committed bool) {
 		if _, known := w.seen[weakness]; !known {
 			changed = true
 		}
+
 		w.seen[weakness] = w.now()
 	}
+
 	if len(found) == 0 {
 		for weakness, at := range w.seen {
-			if w.now().Sub(at) > weaknessHolds {
+			if w.now().Sub(at) > weaknessTTL {
 				delete(w.seen, weakness)
 			}
 		}
 	}
+
 	changed = changed || before > 0 && len(w.seen) == 0
 	current := w.currentLocked()
 	w.mu.Unlock()
@@ -227,37 +246,41 @@ func (w *durabilityWatch) note(d Durability, committed bool) {
 	}
 }
 
-// weak tells whether a weakness is known.
-func (w *durabilityWatch) weak() bool {
+// hasWeakness reports whether a weakness is known.
+func (w *durabilityMonitor) hasWeakness() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	return len(w.seen) > 0
 }
 
-// durable is 1 when no weakness is known, else 0.
-func (w *durabilityWatch) durable() int64 {
-	if w.weak() {
+// durableGauge returns 1 when no weakness is known, and 0 otherwise.
+func (w *durabilityMonitor) durableGauge() int64 {
+	if w.hasWeakness() {
 		return 0
 	}
+
 	return 1
 }
 
-// current returns the weaknesses that are known.
-func (w *durabilityWatch) current() []Weakness {
+// currentWeaknesses returns the known weaknesses.
+func (w *durabilityMonitor) currentWeaknesses() []Weakness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	return w.currentLocked()
 }
 
-func (w *durabilityWatch) currentLocked() []Weakness {
+func (w *durabilityMonitor) currentLocked() []Weakness {
 	found := make([]Weakness, 0, len(w.seen))
 	for weakness := range w.seen {
 		found = append(found, weakness)
 	}
+
 	return found
 }
 
-// scanDurability reads a row of durabilitySQL, with what follows it.
+// scanDurability reads a row of durabilitySQL, and the columns that follow.
 func scanDurability(row pgx.Row, more ...any) (d Durability, err error) {
 	err = row.Scan(append([]any{&d.SynchronousCommit, &d.Fsync, &d.FullPageWrites, &d.Standbys}, more...)...)
 	return d, err

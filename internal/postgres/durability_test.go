@@ -17,24 +17,24 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// patience is how long a test lets a commit wait for a standby that never answers.
-const patience = 300 * time.Millisecond
+// commitWait is how long a test lets a commit wait for a standby that never answers.
+const commitWait = 300 * time.Millisecond
 
-// awaited is a database whose commits wait for a synchronous standby that is not there.
+// awaited is a database whose commits wait for a synchronous standby that does not exist.
 type awaited struct {
 	*bundle
 
 	admin *pgxpool.Pool
 }
 
-// newAwaited makes the database. Its commits wait from the call of waitForStandby on.
+// newAwaited makes the database. Its commits wait once loseStandby was called.
 func newAwaited(t *testing.T) *awaited {
 	t.Helper()
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("synchronous_commit", ""), pgtest.WithSetting("fsync", ""), pgtest.WithSetting("full_page_writes", "")))
 	return &awaited{bundle: b, admin: b.database.Pool(t)}
 }
 
@@ -52,14 +52,15 @@ func (a *awaited) set(t *testing.T, name, value string) {
 	}, 10*time.Second, 5*time.Millisecond)
 }
 
-// loseStandby makes commits wait. The server's checkpointer tells its sessions so, in its
-// own time.
+// loseStandby makes commits wait. The server's checkpointer informs the sessions some time
+// later.
 func (a *awaited) loseStandby(t *testing.T) {
 	t.Helper()
 	a.set(t, "synchronous_standby_names", "nobody")
 	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 		defer cancel()
+
 		_, err := a.admin.Exec(ctx, "select pg_logical_emit_message(true, 'test', '')")
 		return err != nil
 	}, 10*time.Second, 5*time.Millisecond)
@@ -90,56 +91,58 @@ func (a *awaited) events(t *testing.T) (n int) {
 	return n
 }
 
-// impatient makes a collector whose budget is short.
-func impatient(t *testing.T, store ingest.Store, budget time.Duration) *ingest.Collector {
+// newCollectorWithBudget makes a collector whose budget is short.
+func newCollectorWithBudget(t *testing.T, store ingest.Store, budget time.Duration) *ingest.Collector {
 	t.Helper()
 	c := ingest.New(ingest.Config{
 		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 1,
 	}, ingest.Deps{Store: store, Logger: zap.NewNop(), NewID: newID, Now: time.Now})
-	c.Start()
+	c.Start(t.Context())
 	t.Cleanup(func() { c.Stop(context.Background()) })
 	return c
 }
 
-// resend is the same request as its client sends it a second time.
+// resend returns the same request as a client sends it a second time.
 func resend(r *ingest.Request) *ingest.Request {
 	again := request(r.Application)
 	for i := range r.Envelopes {
 		e := &r.Envelopes[i]
 		again.Envelopes = append(again.Envelopes, event.Envelope{Raw: e.Raw, Known: e.Known, Event: e.Event})
 	}
+
 	return again
 }
 
-// A commit that no standby has confirmed is on one machine alone, although it is visible
+// A commit that no standby has confirmed exists on one machine only, although it is visible
 // there: neither the first attempt nor a later one, which finds the event, acknowledges it.
 func TestEventIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
 	a := newAwaited(t)
 	sent := request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))
-	submit(t, collector(t, a.store, 1), request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // makes the partition
+	submit(t, collector(t, a.store, 1), request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // creates the partition
 	a.loseStandby(t)
 
 	for range 3 {
-		verdicts, err := impatient(t, a.store, patience).Submit(context.Background(), resend(sent))
+		verdicts, err := newCollectorWithBudget(t, a.store, commitWait).Submit(context.Background(), resend(sent))
 		require.True(t, fault.Is(err, fault.CodeUnavailable), "%v %v", verdicts, err)
 	}
+
 	require.Equal(t, 2, a.events(t), "it is committed, and visible")
 
 	a.findStandby(t)
 	require.Equal(t, []ingest.Status{ingest.Duplicate}, statuses(submit(t, collector(t, a.store, 1), resend(sent))))
-	gapless(t, a.bundle)
+	requireGapless(t, a.bundle)
 }
 
-// Whoever cancels the wait, or ends the connection, gets no acknowledgement out of it.
+// Cancelling the wait, or ending the connection, does not lead to an acknowledgement.
 func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 	t.Parallel()
 	for _, interruption := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
 		t.Run(interruption, func(t *testing.T) {
 			t.Parallel()
 			a := newAwaited(t)
-			c := impatient(t, a.store, time.Minute)
-			submit(t, c, request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // makes the partition
+			c := newCollectorWithBudget(t, a.store, time.Minute)
+			submit(t, c, request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour)))) // creates the partition
 			a.loseStandby(t)
 			answered := make(chan []ingest.Verdict)
 			go func() {
@@ -151,12 +154,13 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 				first := a.waiting(t)
 				_, err := a.admin.Exec(context.Background(), "select "+interruption+"($1)", first)
 				require.NoError(t, err)
-				require.Eventually(t, func() bool { // it waits anew: by another process, or in another transaction
+				require.Eventually(t, func() bool { // it waits again: in another process, or in another transaction
 					select {
 					case verdicts := <-answered:
 						require.Failf(t, "acknowledged", "%v", verdicts)
 					default:
 					}
+
 					return a.events(t) == 2
 				}, 10*time.Second, time.Millisecond)
 				a.waiting(t)
@@ -164,20 +168,22 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 
 			a.findStandby(t)
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(<-answered))
-			gapless(t, a.bundle)
+			requireGapless(t, a.bundle)
 		})
 	}
 }
 
-// What administrators change is promised as events are.
+// Changes by administrators are promised like events.
 func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
 	a := newAwaited(t)
-	c := impatient(t, a.store, time.Minute)
+	c := newCollectorWithBudget(t, a.store, time.Minute)
 	session, noon := uuid.New(), time.Now().Add(-time.Hour)
 	edited, gone := envelope(session, noon), envelope(uuid.New(), noon)
 	submit(t, c, request(shop, edited, gone, envelope(uuid.New(), noon)))
-	amends, access_, types := postgres.NewAmendStore(a.db), postgres.NewAccessStore(a.db), postgres.NewEventTypeStore(a.db)
+	amends := postgres.NewAmendStore(a.db)
+	access_ := postgres.NewAccessStore(a.db)
+	types := postgres.NewEventTypeStore(a.db)
 	erasures := postgres.NewErasureStore(a.db)
 	ctx := context.Background()
 	_, err := access_.CreateKey(ctx, access.HashedKey{Key: access.Key{ID: "k", Application: "shop", Scopes: []access.Scope{access.ScopeRead}}})
@@ -187,14 +193,14 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 
 	changes := map[string]func(ctx context.Context) error{
 		"edit": func(ctx context.Context) error {
-			_, err := amends.Edit(ctx, edited.Event.ID, func(event.Stored) (event.Envelope, error) { return changed, nil })
+			_, err := amends.EditEvent(ctx, edited.Event.ID, func(event.Stored) (event.Envelope, error) { return changed, nil })
 			return err
 		},
 		"erase": func(ctx context.Context) error {
-			return amends.Erase(ctx, gone.Event.ID, func(event.Stored) error { return nil })
+			return amends.EraseEvent(ctx, gone.Event.ID, func(event.Stored) error { return nil })
 		},
 		"erase session": func(ctx context.Context) error {
-			_, err := erasures.Begin(ctx, erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+			_, err := erasures.BeginErasure(ctx, erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true})
 			return err
 		},
 		"create application": func(ctx context.Context) error {
@@ -203,30 +209,30 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 		},
 		"revoke key": func(ctx context.Context) error { return access_.RevokeKey(ctx, "shop", "k") },
 		"event type": func(ctx context.Context) error {
-			_, err := types.Apply(ctx, []eventtype.Change{{Key: eventtype.Key{Category: "page", Name: "view"}, Spec: &eventtype.Spec{Mode: eventtype.Observe}}}, false, false)
+			_, err := types.ApplyChanges(ctx, []eventtype.Change{{Key: eventtype.Key{Category: "page", Name: "view"}, Spec: &eventtype.Spec{Mode: eventtype.Observe}}}, false, false)
 			return err
 		},
 	}
 	for _, name := range []string{"edit", "erase", "erase session", "create application", "revoke key", "event type"} {
 		a.loseStandby(t)
 		for attempt := range 2 {
-			short, cancel := context.WithTimeout(ctx, patience)
+			short, cancel := context.WithTimeout(ctx, commitWait)
 			err := changes[name](short)
 			cancel()
 			require.Error(t, err, "%s, attempt %d", name, attempt)
 			_, final := fault.As(err)
 			require.False(t, final && !fault.Is(err, fault.CodeUnavailable) && !fault.Is(err, fault.CodeQueryTooSlow), "%s, attempt %d: %v", name, attempt, err)
 		}
+
 		a.findStandby(t)
-		if err := changes[name](ctx); err != nil { // it was done by an attempt before
+		if err := changes[name](ctx); err != nil { // an earlier attempt has made the change
 			require.True(t, fault.Is(err, fault.CodeNotFound) || fault.Is(err, fault.CodeAlreadyExists), "%s: %v", name, err)
 		}
 	}
 }
 
-// Each commit knows what it waited for: a setting that is turned off while the service
-// runs is reported by the first commit after it, and with database.durability require
-// nothing is stored any more.
+// Each commit reads what it waited for: a setting that is turned off while the service runs is
+// reported by the next commit, and with database.durability require nothing more is stored.
 func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 	t.Parallel()
 	for setting, value := range map[string]string{"synchronous_commit": "off", "fsync": "off", "full_page_writes": "off"} {
@@ -242,12 +248,13 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 					ReportDurability: func(found []postgres.Weakness) {
 						mu.Lock()
 						defer mu.Unlock()
+
 						reported = found
 					},
 				})
 				require.NoError(t, err)
 				t.Cleanup(db.Close)
-				return impatient(t, newStore(db, keepAll()), 5*time.Second)
+				return newCollectorWithBudget(t, newStore(db, keepAll()), 5*time.Second)
 			}
 			reporting, requiring := open(false), open(true)
 			one := func() *ingest.Request { return request(shop, envelope(uuid.New(), time.Now().Add(-time.Hour))) }

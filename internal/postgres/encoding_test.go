@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A database that does not hold every text is refused by its name, with what to do, and
-// nothing is made in it.
+// A database that cannot hold every text is refused by its name, with the remedy, and nothing is
+// created in it.
 func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII", "EUC_JP"} {
 		t.Run(encoding, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Encoded(t, encoding)
+			d := pgtest.NewEncoded(t, encoding)
 			err := postgres.Migrate(t.Context(), d.DSN())
 			require.ErrorIs(t, err, postgres.ErrEncoding)
 			require.ErrorContains(t, err, "the encoding of "+d.Name()+" is "+encoding)
@@ -30,16 +30,16 @@ func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
 			require.NoError(t, d.Pool(t).QueryRow(t.Context(), "select count(*) from pg_class where relnamespace = 'public'::regnamespace").Scan(&tables))
 			require.Zero(t, tables)
 
-			// One that a release before this migrated.
+			// A database that an earlier release migrated.
 			require.ErrorIs(t, openDB(t, d.DSN()).CheckSchema(t.Context()), postgres.ErrEncoding)
 		})
 	}
 }
 
-// The remedy that is told works on every version.
+// The remedy in the message works on every version.
 func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	t.Parallel()
-	d := pgtest.Encoded(t, "SQL_ASCII")
+	d := pgtest.NewEncoded(t, "SQL_ASCII")
 	_, err := d.Pool(t).Exec(t.Context(), "create database "+d.Name()+"_u encoding 'UTF8' locale 'C' template template0")
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -49,25 +49,24 @@ func TestTheRemedyForAnEncodingWorks(t *testing.T) {
 	require.NoError(t, postgres.Migrate(t.Context(), strings.Replace(d.DSN(), "/"+d.Name()+"?", "/"+d.Name()+"_u?", 1)))
 }
 
-// What sessions begin with is not what somebody set, but UTF-8: nothing is refused,
-// changed or read wrong.
+// Sessions start with UTF-8 whatever the settings are: no text is rejected, changed or misread.
 func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 	t.Parallel()
-	for name, setting := range map[string]func(c *castes) (statements []string, url string){
-		"database": func(c *castes) ([]string, string) {
+	for name, setting := range map[string]func(c *testRoles) (statements []string, url string){
+		"database": func(c *testRoles) ([]string, string) {
 			return []string{"alter database " + c.Name() + " set client_encoding = 'LATIN1'"}, c.DSNAs(c.service)
 		},
-		"role": func(c *castes) ([]string, string) {
+		"role": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " set client_encoding = 'SQL_ASCII'"}, c.DSNAs(c.service)
 		},
-		"role in database": func(c *castes) ([]string, string) {
+		"role in database": func(c *testRoles) ([]string, string) {
 			return []string{"alter role " + c.service + " in database " + c.Name() + " set client_encoding = 'WIN1252'"}, c.DSNAs(c.service)
 		},
-		"url": func(c *castes) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
+		"url": func(c *testRoles) ([]string, string) { return nil, c.DSNAs(c.service) + "&client_encoding=LATIN1" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCastes(t)
+			c := newTestRoles(t)
 			c.exec(t, "insert into application (name) values ('shop')")
 			statements, url := setting(c)
 			c.exec(t, statements...)
@@ -86,7 +85,7 @@ func TestSessionsSpeakUTF8WhateverIsSet(t *testing.T) {
 			inspector, err := postgres.NewInspector(t.Context(), postgres.Config{URL: url, ConnectTimeout: 3 * time.Second}, time.Now)
 			require.NoError(t, err)
 			t.Cleanup(inspector.Close)
-			require.Equal(t, "UTF8", inspector.Inspect(t.Context()).Server.Value.ClientEncoding)
+			require.Equal(t, "UTF8", inspector.InspectDatabase(t.Context()).Server.Value.ClientEncoding)
 			require.NoError(t, postgres.MakeRoles(t.Context(), c.DSNAs(c.owner), c.roles()))
 			require.NoError(t, postgres.Migrate(t.Context(), c.DSNAs(c.owner)))
 		})

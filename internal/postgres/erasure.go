@@ -17,12 +17,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 )
 
-// ErasureStore keeps erasures and takes their steps. It implements erasure.Store and is
-// safe for concurrent use, over several replicas, too.
+// ErasureStore stores erasures and runs their steps. It implements erasure.Store and is safe for
+// concurrent use, also by several replicas.
 //
-// A step is one transaction. It locks the erasure's row, then sessions by id, then events,
-// and saves how far it is before it commits: so two that work on the same erasure never
-// get into each other's way, and nothing is counted twice.
+// A step is one transaction. It locks the erasure's row, then sessions by id, then events, and
+// saves its progress before it commits: so two workers on the same erasure never interfere, and
+// nothing is counted twice.
 type ErasureStore struct {
 	db    *DB
 	reads *QueryStore
@@ -35,28 +35,17 @@ func NewErasureStore(db *DB) *ErasureStore {
 	return &ErasureStore{db: db, reads: NewQueryStore(db)}
 }
 
-// pool is where all connections for erasures come from.
+// pool returns the pool of all connections for erasures.
 func (s *ErasureStore) pool() *pgxpool.Pool { return s.db.change }
 
-// transact runs a transaction whose commit somebody is told of, and again where others got
-// into its way.
-func (s *ErasureStore) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.transact(ctx, s.pool(), do)
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
-}
-
 // insertErasureSQL uses erasure_ask_digest_idx and waits for a transaction that is about to
-// insert the same ask.
+// insert the same request.
 const insertErasureSQL = `
 insert into erasure (erasure_id, session_ids, paths, filter, filter_digest, ask_digest, actor, application, request_id)
 values ($1, $2, $3, $4::jsonb, $5, $6, $7, nullif($8, ''), nullif($9, ''))
 on conflict (ask_digest) where finished_at is null do nothing`
 
-// erasureColumns are what erasureState.read reads.
+// erasureColumns are the columns that erasureState.scanRow reads.
 const erasureColumns = `e.erasure_id, e.session_ids, e.paths, e.filter::text, e.filter_digest, e.actor, coalesce(e.application, ''), coalesce(e.request_id, ''),
 	e.requested_at, e.started_at, e.finished_at, e.erased_until, e.step, e.place, e.scan_at, e.scan_id, e.scan_transaction, e.last_transaction, e.late_after,
 	e.scanned, e.sessions, e.events, e.rejections, e.part_sessions, e.part_events, e.part_rejections, e.digest`
@@ -70,8 +59,8 @@ const (
 	backlogSQL = `select count(*), coalesce(extract(epoch from clock_timestamp() - min(requested_at)), 0)::float8 from erasure where finished_at is null`
 )
 
-// claimSQL uses erasure_requested_at_idx, or erasure_pkey, and passes over rows that are
-// locked: whoever is in the middle of a step keeps what it has, even past its lease.
+// claimSQL uses erasure_requested_at_idx, or erasure_pkey, and skips locked rows: a worker in
+// the middle of a step keeps its erasure, even past its lease.
 const claimSQL = `
 update erasure e set lease_id = $1, leased_until = clock_timestamp() + make_interval(secs => $2::float8),
 	started_at = coalesce(e.started_at, clock_timestamp()), taken_at = clock_timestamp()
@@ -81,89 +70,104 @@ where e.erasure_id = (
 	order by w.taken_at nulls first, w.requested_at limit 1 for update skip locked)
 returning ` + erasureColumns
 
-// Begin implements erasure.Store.
-func (s *ErasureStore) Begin(ctx context.Context, ask erasure.Ask) (erasure.Erasure, error) {
-	digest := ask.Digest()
+// BeginErasure implements erasure.Store.
+func (s *ErasureStore) BeginErasure(ctx context.Context, request erasure.Request) (erasure.Erasure, error) {
+	digest := request.Digest()
 	for {
-		found, err := s.one(ctx, sameErasureSQL, digest[:])
-		if err == nil { // it is joined, and that it is begun is told when it is sure
-			return found, translate(s.settle(ctx), "look for an erasure")
+		found, err := s.findErasure(ctx, sameErasureSQL, digest[:])
+		if err == nil { // join it, and confirm first that its beginning is durable
+			return found, translateError(s.confirmDurable(ctx), "look for an erasure")
 		}
+
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return found, translate(err, "look for an erasure")
+			return found, translateError(err, "look for an erasure")
 		}
-		if ask.MustExist {
-			kept, err := s.kept(ctx, ask.SessionIDs)
-			if err == nil && !kept {
-				err = cmp.Or(s.settle(ctx), erasure.NotFound())
+
+		if request.MustExist {
+			stored, err := s.hasStoredData(ctx, request.SessionIDs)
+			if err == nil && !stored {
+				err = cmp.Or(s.confirmDurable(ctx), erasure.NotFound())
 			}
+
 			if err != nil {
-				return found, translate(err, "look for a session")
+				return found, translateError(err, "look for a session")
 			}
 		}
-		id, err := s.insert(ctx, ask, digest[:])
+
+		id, err := s.insertErasure(ctx, request, digest[:])
 		if err != nil {
-			return found, translate(err, "begin an erasure")
+			return found, translateError(err, "begin an erasure")
 		}
+
 		if id != uuid.Nil {
-			return s.Find(ctx, id)
+			return s.FindErasure(ctx, id)
 		}
-		// Somebody else began the same meanwhile: it is joined, unless it is finished by now.
+
+		// Another caller began the same erasure in the meantime: join it, unless it has
+		// finished.
 	}
 }
 
-// insert keeps an erasure. It returns uuid.Nil where the same one is unfinished.
-func (s *ErasureStore) insert(ctx context.Context, ask erasure.Ask, digest []byte) (uuid.UUID, error) {
+// insertErasure stores an erasure. It returns uuid.Nil if the same one is unfinished.
+func (s *ErasureStore) insertErasure(ctx context.Context, request erasure.Request, digest []byte) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, err
 	}
-	paths := make([]string, len(ask.Values))
-	for i, v := range ask.Values {
+
+	paths := make([]string, len(request.Values))
+	for i, v := range request.Values {
 		paths[i] = v.Path
 	}
+
 	var filter *string
 	var filterDigest []byte
-	if len(ask.Values) > 0 {
-		sum := erasure.FilterDigest(id, ask.Filter())
-		filter, filterDigest = textOf(storedFilter(ask.Values)), sum[:]
+	if len(request.Values) > 0 {
+		sum := erasure.FilterDigest(id, request.RenderFilter())
+		filter = jsonParameter(encodeFilter(request.Values))
+		filterDigest = sum[:]
 	}
+
 	begun := false
-	err = s.transact(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		actor := audit.ActorOf(ctx)
-		tag, err := tx.Exec(ctx, insertErasureSQL, id, idsOf(ask.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
+		tag, err := tx.Exec(ctx, insertErasureSQL, id, uuidArray(request.SessionIDs), paths, filter, filterDigest, digest, actor.Name, actor.Application, actor.RequestID)
 		if begun = err == nil && tag.RowsAffected() == 1; !begun {
 			return err
 		}
-		return record(ctx, tx, audit.ErasureBegun, id.String(), ask.AuditDetail())
+
+		return recordAudit(ctx, tx, audit.ErasureBegun, id.String(), request.AuditDetail())
 	})
 	if err != nil || !begun {
 		return uuid.Nil, err
 	}
+
 	return id, nil
 }
 
-// filterValue is one value as the column filter holds it.
+// filterValue is one value in the form of the column filter.
 type filterValue struct {
 	Path  string   `json:"path"`
 	Steps []string `json:"steps"`
 	Text  string   `json:"text"`
 }
 
-func storedFilter(values []erasure.Value) []byte {
+func encodeFilter(values []erasure.Value) []byte {
 	stored := make([]filterValue, len(values))
 	for i, v := range values {
 		stored[i] = filterValue(v)
 	}
+
 	text, _ := json.Marshal(stored) // strings cannot fail
 	return text
 }
 
-func idsOf(ids []uuid.UUID) [][16]byte {
+func uuidArray(ids []uuid.UUID) [][16]byte {
 	plain := make([][16]byte, len(ids))
 	for i, id := range ids {
 		plain[i] = id
 	}
+
 	return plain
 }
 
@@ -175,153 +179,175 @@ select exists (select from session where session_id = any ($1) and erased_at is 
 // allErasedSQL uses session_pkey.
 const allErasedSQL = `select count(*) = cardinality($1::uuid[]) from session where session_id = any ($1) and erased_at is not null`
 
-// kept tells whether anything is kept of sessions, be it a text that names one.
-func (s *ErasureStore) kept(ctx context.Context, sessions []uuid.UUID) (kept bool, err error) {
-	if err := s.pool().QueryRow(ctx, keptSessionsSQL, idsOf(sessions)).Scan(&kept); err != nil || kept {
-		return kept, err
+// hasStoredData reports whether anything is stored of sessions, including a text that names one.
+func (s *ErasureStore) hasStoredData(ctx context.Context, sessions []uuid.UUID) (stored bool, err error) {
+	if err := s.pool().QueryRow(ctx, keptSessionsSQL, uuidArray(sessions)).Scan(&stored); err != nil || stored {
+		return stored, err
 	}
-	var erased bool // by an erasure that looked through the texts
-	if err := s.pool().QueryRow(ctx, allErasedSQL, idsOf(sessions)).Scan(&erased); err != nil || erased {
+
+	var erased bool // by an erasure that has searched the texts
+	if err := s.pool().QueryRow(ctx, allErasedSQL, uuidArray(sessions)).Scan(&erased); err != nil || erased {
 		return false, err
 	}
+
 	matcher := erasure.NewMatcher(sessions, nil)
 	for after := (scanPosition{}); ; {
-		texts, err := s.texts(ctx, matcher, after)
-		if err != nil || len(texts.fits) > 0 || texts.last == nil {
-			return len(texts.fits) > 0, err
+		texts, err := s.scanTexts(ctx, matcher, after)
+		if err != nil || len(texts.matches) > 0 || texts.last == nil {
+			return len(texts.matches) > 0, err
 		}
+
 		after = *texts.last
 	}
 }
 
-// Find implements erasure.Store.
-func (s *ErasureStore) Find(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
-	found, err := s.one(ctx, findErasureSQL, id)
+// FindErasure implements erasure.Store.
+func (s *ErasureStore) FindErasure(ctx context.Context, id uuid.UUID) (erasure.Erasure, error) {
+	found, err := s.findErasure(ctx, findErasureSQL, id)
 	if err == nil && found.State() == erasure.Finished {
-		err = s.settle(ctx)
+		err = s.confirmDurable(ctx)
 	}
-	return found, translate(err, "read an erasure")
+
+	return found, translateError(err, "read an erasure")
 }
 
-// settle ends a transaction that changes nothing, before somebody is told by what was read
-// that something is erased: what was read may be of a commit that did not wait for all that
-// it should have.
-func (s *ErasureStore) settle(ctx context.Context) error {
-	return s.transact(ctx, func(pgx.Tx) error { return nil })
+// confirmDurable ends an empty transaction, before a client is answered, on the basis of what
+// was read, that data is erased: the read may show a commit that did not wait for its full
+// durability.
+func (s *ErasureStore) confirmDurable(ctx context.Context) error {
+	return s.db.retryTransaction(ctx, func(pgx.Tx) error { return nil })
 }
 
-func (s *ErasureStore) one(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
+func (s *ErasureStore) findErasure(ctx context.Context, sql string, args ...any) (erasure.Erasure, error) {
 	var row erasureState
-	err := row.read(s.pool().QueryRow(ctx, sql, args...))
+	err := row.scanRow(s.pool().QueryRow(ctx, sql, args...))
 	return row.Erasure, err
 }
 
-// Backlog implements erasure.Store.
-func (s *ErasureStore) Backlog(ctx context.Context) (found erasure.Backlog, err error) {
+// ReadBacklog implements erasure.Store.
+func (s *ErasureStore) ReadBacklog(ctx context.Context) (found erasure.Backlog, err error) {
 	var seconds float64
 	err = s.pool().QueryRow(ctx, backlogSQL).Scan(&found.Unfinished, &seconds)
 	found.Oldest = time.Duration(seconds * float64(time.Second))
-	return found, translate(err, "look for unfinished erasures")
+	return found, translateError(err, "look for unfinished erasures")
 }
 
-// Claim implements erasure.Store.
-func (s *ErasureStore) Claim(ctx context.Context, lease time.Duration, only uuid.NullUUID) (erasure.Task, error) {
+// ClaimErasure implements erasure.Store.
+func (s *ErasureStore) ClaimErasure(ctx context.Context, lease time.Duration, only uuid.NullUUID) (erasure.Task, error) {
 	t := &erasureTask{store: s, lease: lease, leaseID: uuid.New()}
-	err := t.state.read(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
+	err := t.state.scanRow(s.pool().QueryRow(ctx, claimSQL, t.leaseID, lease.Seconds(), only))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // there is none, and that is no fault
+		return nil, nil //nolint:nilnil // there is none, and that is not an error
 	}
+
 	if err != nil {
-		return nil, translate(err, "take up an erasure")
+		return nil, translateError(err, "take up an erasure")
 	}
-	wanted, err := s.wanted(ctx, t.state.Values)
+
+	wanted, err := s.expandValues(ctx, t.state.Values)
 	if err != nil {
-		return nil, errors.Join(translate(err, "take up an erasure"), t.Release(ctx))
+		return nil, errors.Join(translateError(err, "take up an erasure"), t.ReleaseLease(ctx))
 	}
+
 	t.matcher = erasure.NewMatcher(t.state.SessionIDs, wanted)
 	return t, nil
 }
 
-// wanted are values as they may be kept: as they were sent, and hashed.
-func (s *ErasureStore) wanted(ctx context.Context, values []erasure.Value) ([]erasure.Wanted, error) {
+// expandValues returns the values in every form in which they may be stored: as sent, and
+// hashed.
+func (s *ErasureStore) expandValues(ctx context.Context, values []erasure.Value) ([]erasure.SearchValue, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
+
 	var revision int64
 	var key []byte
 	if err := s.pool().QueryRow(ctx, hashKeySQL).Scan(&revision, &key); err != nil {
 		return nil, err
 	}
-	wanted := make([]erasure.Wanted, len(values))
+
+	wanted := make([]erasure.SearchValue, len(values))
 	for i, v := range values {
-		wanted[i] = erasure.Wanted{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
+		wanted[i] = erasure.SearchValue{Steps: v.Steps, Texts: append([]string{v.Text}, eventtype.HashedForms(v.Text, key)...)}
 	}
+
 	return wanted, nil
 }
 
-// scanPosition is a place in the order of times and ids.
+// scanPosition is a position in the order of time and id.
 type scanPosition struct {
 	at time.Time
 	id uuid.UUID
 }
 
-// erasureState is a row of erasure.
+// erasureState is a row of the table erasure.
 type erasureState struct {
 	erasure.Erasure
 
-	// place is the session that is worked on.
-	place int
-	// scan is where a scan stands; transaction belongs to it while late events are looked for.
+	// sessionIndex is the index of the session that is being erased.
+	sessionIndex int
+	// scan is the position of a scan; transaction belongs to it during the search for late
+	// events.
 	scan        scanPosition
 	transaction int64
-	// last bounds the transactions of late events.
-	last int64
-	// lateAfter is when replays that had taken texts before these were erased have ended.
+	// lastTransaction bounds the transactions of late events.
+	lastTransaction int64
+	// lateAfter is when the last replay that had read a text before its erasure has ended.
 	lateAfter time.Time
-	// part counts what was erased of the session that is worked on.
-	part erasure.Counts
+	// sessionCounts counts what was erased of the session that is being erased.
+	sessionCounts erasure.Counts
 }
 
-// read reads the columns of erasureColumns.
-func (s *erasureState) read(row pgx.Row) error {
+// scanRow reads the columns of erasureColumns.
+func (s *erasureState) scanRow(row pgx.Row) error {
 	e := &s.Erasure
 	var filter *string
 	var started, finished, until, scanAt, lateAfter *time.Time
 	var scanID uuid.NullUUID
 	err := row.Scan(&e.ID, &e.SessionIDs, &e.Paths, &filter, &e.FilterDigest, &e.Actor.Name, &e.Actor.Application, &e.Actor.RequestID,
-		&e.RequestedAt, &started, &finished, &until, &e.Step, &s.place, &scanAt, &scanID, &s.transaction, &s.last, &lateAfter,
-		&e.Scanned, &e.Sessions, &e.Events, &e.Rejections, &s.part.Sessions, &s.part.Events, &s.part.Rejections, &e.Digest)
+		&e.RequestedAt, &started, &finished, &until, &e.Step, &s.sessionIndex, &scanAt, &scanID, &s.transaction, &s.lastTransaction, &lateAfter,
+		&e.Scanned, &e.Sessions, &e.Events, &e.Rejections, &s.sessionCounts.Sessions, &s.sessionCounts.Events, &s.sessionCounts.Rejections, &e.Digest)
 	if err != nil {
 		return err
 	}
-	e.StartedAt, e.FinishedAt, e.ErasedUntil = timeOf(started), timeOf(finished), timeOf(until)
-	s.scan.at, s.lateAfter = timeOf(scanAt), timeOf(lateAfter)
+
+	e.StartedAt = timeOrZero(started)
+	e.FinishedAt = timeOrZero(finished)
+	e.ErasedUntil = timeOrZero(until)
+	s.scan.at = timeOrZero(scanAt)
 	s.scan.id = scanID.UUID
+	s.lateAfter = timeOrZero(lateAfter)
+
 	if filter == nil {
 		return nil
 	}
+
 	var values []filterValue
 	if err := json.Unmarshal([]byte(*filter), &values); err != nil {
 		return fmt.Errorf("read the filter of an erasure: %w", err)
 	}
+
 	for _, v := range values {
 		e.Values = append(e.Values, erasure.Value(v))
 	}
+
 	return nil
 }
 
-// timeOf is a time that may be null; then it is zero.
-func timeOf(at *time.Time) time.Time {
+// timeOrZero returns the zero time for null.
+func timeOrZero(at *time.Time) time.Time {
 	if at == nil {
 		return time.Time{}
 	}
+
 	return *at
 }
 
-// nullTime is null for the zero time.
+// nullTime returns null for the zero time.
 func nullTime(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
 	}
+
 	return &at
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/eventtype"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// marker is the id of the person who is erased; nothing may hold it in the end.
+// marker is the id of the person who is erased; nothing may hold it at the end.
 const marker = "marker-8612"
 
-// traces names the tables in which the marker stands, raw texts included.
-func traces(t testing.TB, b *bundle) (found []string) {
+// findTraces names the tables that hold the marker, raw texts included.
+func findTraces(t testing.TB, b *bundle) (found []string) {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(t.Context(), `
 select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'`)
@@ -36,6 +36,7 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 		require.NoError(t, rows.Scan(&name))
 		tables = append(tables, name)
 	}
+
 	require.NoError(t, rows.Err())
 	require.Greater(t, len(tables), 15)
 	for _, table := range tables {
@@ -43,68 +44,73 @@ select c.relname::text from pg_class c where c.relnamespace = 'public'::regnames
 		if strings.HasPrefix(table, "rejection_p") {
 			where += " or encode(t.raw, 'escape') like '%" + marker + "%'"
 		}
+
 		if n := count(t, b, table+" t where "+where); n > 0 {
 			found = append(found, fmt.Sprintf("%s: %d", table, n))
 		}
 	}
+
 	return found
 }
 
-// refuse has an event refused that has the raw text.
-func refuse(t testing.TB, c *ingest.Collector, raw string) {
+// submitRejected submits an event that is rejected and has the raw text.
+func submitRejected(t testing.TB, c *ingest.Collector, raw string) {
 	t.Helper()
 	e := event.Envelope{Raw: []byte(raw)}
-	e.Refuse(fault.CodeInvalidJSON, "", "it is not valid")
+	e.Reject(fault.CodeInvalidJSON, "", "it is not valid")
 	require.Equal(t, ingest.Rejected, submit(t, c, request(shop, e))[0].Status)
 }
 
-// All that is of a person goes, in every partition and every shape, and nothing else.
+// All data of a person is erased, in every partition and every form, and nothing more.
 func TestWhatIsOfAPersonIsErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	mixed, own := uuid.New(), uuid.New()
 	var theirs []event.Envelope
-	for i := range 700 { // more than one step erases
+	for i := range 700 { // one step does not erase all
 		theirs = append(theirs, ofUser(mixed, firstOf(-i%4), marker))
 	}
+
 	others := []event.Envelope{ofUser(mixed, firstOf(0), "1"), ofUser(mixed, firstOf(-3), "marker-861"), ofUser(uuid.New(), firstOf(-1), "1")}
 	submit(t, c, request(shop, theirs...))
 	submit(t, c, request(shop, others...))
 	submit(t, c, request(blog, ofUser(own, firstOf(0), marker), ofUser(own, firstOf(0), marker)))
 	for _, raw := range []string{`{"data":{"user":[{"id":"` + marker + `"}]}}`, `{"dta":{"user":{"id":"` + marker + `"}}`, `{"user":{"id":"` + marker} {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
-	refuse(t, c, `{"data":{"user":{"id":"1"}}}`)
+
+	submitRejected(t, c, `{"data":{"user":{"id":"1"}}}`)
 	edited := theirs[0].Event.ID
-	_, err := postgres.NewAmendStore(b.db).Edit(t.Context(), edited, func(current event.Stored) (event.Envelope, error) {
+	_, err := postgres.NewAmendStore(b.db).EditEvent(t.Context(), edited, func(current event.Stored) (event.Envelope, error) {
 		current.Name = "seen"
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
-	require.NotEmpty(t, traces(t, b))
+	require.NotEmpty(t, findTraces(t, b))
 
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 702, Rejections: 3}, finished.Counts)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 	require.Equal(t, len(others), count(t, b, "event"))
-	require.Equal(t, 4, count(t, b, "rejection"), "errors stay with their reasons")
+	require.Equal(t, 4, count(t, b, "rejection"), "rejections stay with their reasons")
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"))
 	require.Zero(t, count(t, b, "event_amendment where original_digest is not null"))
 	require.False(t, finished.ErasedUntil.Before(finished.RequestedAt))
 	sum := erasure.FilterDigest(finished.ID, []byte(`{"user.id":"`+marker+`"}`))
-	require.Equal(t, sum[:], finished.FilterDigest, "the receipt tells who was asked for to whom knows it")
+	require.Equal(t, sum[:], finished.FilterDigest, "a reader who knows the value can check it against the receipt")
 	for _, e := range theirs[:2] {
 		e.Event.SessionID = uuid.New()
 		require.Equal(t, fault.CodeEventErased, submit(t, c, request(shop, e))[0].Violations[0].Code)
 	}
-	require.Empty(t, traces(t, b))
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+
+	require.Empty(t, findTraces(t, b))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
 
-// Values that a schema has hashed are found by what was sent.
+// Values that a schema has hashed are found by the value that was sent.
 func TestHashedValuesAreErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -114,11 +120,13 @@ func TestHashedValuesAreErased(t *testing.T) {
 	for _, form := range eventtype.HashedForms("8612", key) {
 		submit(t, c, request(shop, ofUser(uuid.New(), firstOf(0), form)))
 	}
+
 	require.Equal(t, 2, count(t, b, "event"), "one for the text and one for the number")
 	require.EqualValues(t, 2, eraseAs(t, b.db, auditor(), userIs("8612")).Events)
 }
 
-// What is stored or changed while the payloads are looked through is looked at in the end.
+// Events that are stored or changed during the scan of the payloads are searched in the last
+// pass.
 func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -126,91 +134,97 @@ func TestWhatArrivesMeanwhileIsErased(t *testing.T) {
 	first, moving := ofUser(uuid.New(), firstOf(0), marker), ofUser(uuid.New(), firstOf(0), "1")
 	submit(t, c, request(shop, first, moving))
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), userIs(marker))
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
 	task := claim(t, store, time.Minute)
 	for step := task.Erasure().Step; step != erasure.Late; step = task.Erasure().Step {
-		_, err := task.Step(t.Context())
+		_, err := task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
+
 	require.Equal(t, 1, count(t, b, "event"))
-	// An event of the past, behind the scan; and one that becomes theirs.
+	// An event of the past, behind the scan; and one that is changed to match.
 	submit(t, c, request(shop, ofUser(uuid.New(), firstOf(-2), marker)))
-	_, err = postgres.NewAmendStore(b.db).Edit(t.Context(), moving.Event.ID, func(current event.Stored) (event.Envelope, error) {
+	_, err = postgres.NewAmendStore(b.db).EditEvent(t.Context(), moving.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Data = first.Event.Data
 		return event.Envelope{Event: current.Event}, nil
 	})
 	require.NoError(t, err)
-	// A text that is refused now, and one with a time from before that is committed only now.
-	refuse(t, c, string(first.Raw))
-	refuse(t, c, string(first.Raw))
+	// A text that is rejected now, and one with an earlier time that is committed only now.
+	submitRejected(t, c, string(first.Raw))
+	submitRejected(t, c, string(first.Raw))
 	execute(t, b, "update rejection set received_at = received_at - interval '5 seconds' where rejection_id = (select max(rejection_id::text)::uuid from rejection)")
-	require.NoError(t, task.Release(t.Context()))
-	finished, err := newEraser(b.db).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	require.NoError(t, task.ReleaseLease(t.Context()))
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.EqualValues(t, 3, finished.Events)
 	require.EqualValues(t, 2, finished.Rejections)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 }
 
-// A replay that had taken a text before it was erased may store its event after: the
-// erasure waits for the end of the replay's lease and looks again.
+// A replay that had read a text before it was erased may store its event later: the erasure
+// waits for the end of the replay's lease and searches again.
 func TestAnErasureWaitsForReplays(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	theirs := ofUser(uuid.New(), firstOf(0), marker)
-	refuse(t, c, string(theirs.Raw))
-	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has it
+	submitRejected(t, c, string(theirs.Raw))
+	execute(t, b, "update rejection set leased_until = now() + interval '1 hour'") // a replay has leased it
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), userIs(marker))
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), userIs(marker))
 	require.NoError(t, err)
 	task, outcome := claim(t, store, time.Minute), erasure.More
 	for outcome == erasure.More {
-		outcome, err = task.Step(t.Context())
+		outcome, err = task.RunStep(t.Context())
 		require.NoError(t, err)
 	}
+
 	require.Equal(t, erasure.Later, outcome)
-	nobody, err := store.Claim(t.Context(), time.Minute, uuid.NullUUID{})
+	nobody, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{})
 	require.NoError(t, err)
 	require.Nil(t, nobody)
 	submit(t, c, request(shop, theirs)) // the replay stores it
 	execute(t, b, "update erasure set late_after = now(), leased_until = null")
-	finished, err := newEraser(b.db).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := newEraser(b.db).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 1}, finished.Counts)
-	require.Empty(t, traces(t, b))
+	require.Empty(t, findTraces(t, b))
 }
 
-// Texts that name an erased session go, however they name it; so do those that arrive
-// after it.
+// Texts that name an erased session are erased, in whatever form they name it; so are those that
+// arrive later.
 func TestTextsThatNameAnErasedSessionGo(t *testing.T) {
 	t.Parallel()
-	b, session, other := newBundle(t), uuid.New(), uuid.New()
+	b := newBundle(t)
+	session := uuid.New()
+	other := uuid.New()
 	c := collector(t, b.store, 1)
 	submit(t, c, request(shop, envelope(session, firstOf(0))))
 	naming := []string{
 		`{"sesion_id":"` + strings.ToUpper(session.String()) + `"}`, `{"session_id":"` + session.String()[:35] + `"}`, session.String(),
 	}
 	for _, raw := range naming {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
-	refuse(t, c, `{"session":"`+other.String()+`"}`)
+
+	submitRejected(t, c, `{"session":"`+other.String()+`"}`)
 	finished := eraseSession(t, b.db, session)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: 1, Rejections: 3}, finished.Counts)
 	require.Equal(t, 4, count(t, b, "rejection"))
 	require.Equal(t, 1, count(t, b, "rejection where raw is not null"))
 	for _, raw := range []string{naming[0], naming[2]} {
-		refuse(t, c, raw)
+		submitRejected(t, c, raw)
 	}
-	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "of a session that was erased no new text is kept either")
 
-	// A session that only such texts tell of.
-	require.EqualValues(t, 1, eraseAs(t, b.db, auditor(), erasure.Ask{SessionIDs: []uuid.UUID{other}, MustExist: true}).Rejections)
+	require.Equal(t, 1, count(t, b, "rejection where raw is not null"), "no new text of an erased session is kept either")
+
+	// A session that exists only in such texts.
+	require.EqualValues(t, 1, eraseAs(t, b.db, auditor(), erasure.Request{SessionIDs: []uuid.UUID{other}, MustExist: true}).Rejections)
 	require.Zero(t, count(t, b, "rejection where raw is not null"))
 }
 
-// A subject's export is what its erasure erases.
+// A subject's export has the same events as the subject's erasure.
 func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -221,14 +235,15 @@ func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 		want = append(want, e.Event.ID)
 		submit(t, c, request(shop, e, ofUser(uuid.New(), firstOf(0), "1")))
 	}
-	refuse(t, c, `{"data":{"user":{"id":"`+marker+`"}}`)
+
+	submitRejected(t, c, `{"data":{"user":{"id":"`+marker+`"}}`)
 	finder := query.Finder{SubjectStore: postgres.NewErasureStore(b.db)}
 	values := []query.DataFilter{{Path: query.DataPath{"user", "id"}, Value: marker}}
 	var events []event.Stored
 	var errors []query.Rejection
 	read := func() {
 		events, errors = nil, nil
-		require.NoError(t, finder.Subject(t.Context(), values, time.Minute, func(e []event.Stored, r []query.Rejection) error {
+		require.NoError(t, finder.ReadSubject(t.Context(), values, time.Minute, func(e []event.Stored, r []query.Rejection) error {
 			events, errors = append(events, e...), append(errors, r...)
 			return nil
 		}))
@@ -238,15 +253,15 @@ func TestASubjectIsWhatItsErasureErases(t *testing.T) {
 	require.ElementsMatch(t, want, ids)
 	require.Len(t, errors, 1)
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
-	require.Equal(t, digestOf(append(ids, errors[0].ID)), finished.Digest, "an auditor can tell by the export")
+	require.Equal(t, digestOf(append(ids, errors[0].ID)), finished.Digest, "an auditor can verify the erasure by the export")
 	read()
 	require.Empty(t, events)
 	require.Empty(t, errors)
 }
 
-// Ingest, edits and erasures of the same person and the same sessions: nothing of the
-// person that was stored before the last erasure is left, nothing of others is lost, and
-// the rows of sessions agree with their events.
+// Ingest, edits and erasures of the same person and the same sessions race: no event of the
+// person stored before the last erasure is left, no other event is lost, and the rows of
+// sessions agree with their events.
 func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 	t.Parallel()
 	const sessions, writers = 6, 4
@@ -273,11 +288,11 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 			for range 60 {
 				e, _ := seen.any(d)
 				target := sessionOf(d.Uint64N(sessions)) // the same in each attempt, whose session is then locked
-				_, err := amends.Edit(context.Background(), e.ID, func(current event.Stored) (event.Envelope, error) {
+				_, err := amends.EditEvent(context.Background(), e.ID, func(current event.Stored) (event.Envelope, error) {
 					current.SessionID = target
 					return event.Envelope{Event: current.Event}, nil
 				})
-				if err != nil && !gone(err) {
+				if err != nil && !isErased(err) {
 					t.Errorf("an event could not be moved: %v", err)
 				}
 			}
@@ -290,19 +305,19 @@ func TestRaceOfPersonsErasedAndStored(t *testing.T) {
 		}
 	})
 	require.NoError(t, tryErase(erasers[0], userIs(marker)))
-	require.Empty(t, traces(t, b))
-	require.Equal(t, writers*30, count(t, b, "event"), "what is of others stays")
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	require.Empty(t, findTraces(t, b))
+	require.Equal(t, writers*30, count(t, b, "event"), "events of others stay")
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
 
-// A partition whose types all have an index of the path is not looked through.
+// A partition whose types all have an index of the path is not scanned.
 func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 	t.Parallel()
 	const months, each = 3, 4000
-	// A server of its own: transactions of others would make the erasure look again.
-	b := newBundleOn(t, pgtest.Dedicated(t))
+	// A server of its own: transactions of other tests would make the erasure search again.
+	b := newBundleOn(t, pgtest.NewDedicated(t))
 	c := collector(t, b.store, 1)
 	for m := range months {
 		envelopes := make([]event.Envelope, each)
@@ -311,10 +326,13 @@ func TestErasuresUseIndexesOfPayloads(t *testing.T) {
 			if i%10 == 0 {
 				user = marker
 			}
+
 			envelopes[i] = ofUser(uuid.New(), firstOf(-m).Add(time.Duration(i)*time.Second), user)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	other := ofUser(uuid.New(), firstOf(-1), "1") // the month in the middle has a type without an index
 	other.Event.Name = "other"
 	submit(t, c, request(shop, other))
@@ -324,15 +342,16 @@ insert into event_type_version (event_type_id, version, mode, schema) select eve
 		`{"properties":{"user":{"properties":{"id":{"x-theeye":"indexed"}}}}}`)
 	require.NoError(t, err)
 	indexes := postgres.NewPathIndexStore(b.db)
-	paths, err := indexes.Wanted(t.Context())
+	paths, err := indexes.WantedPaths(t.Context())
 	require.NoError(t, err)
-	_, err = indexes.Reconcile(t.Context(), paths)
+	_, err = indexes.ReconcileIndexes(t.Context(), paths)
 	require.NoError(t, err)
 
 	finished := eraseAs(t, b.db, auditor(), userIs(marker))
 	require.EqualValues(t, months*each/10, finished.Events)
-	require.Empty(t, traces(t, b))
-	// The beginnings of the first month and of the last, and the one in the middle.
+	require.Empty(t, findTraces(t, b))
+	// Only the beginnings of the first and the last month, and the month in the middle, are
+	// scanned.
 	require.Less(t, finished.Scanned, int64(months*each))
 	require.Greater(t, finished.Scanned, int64(each))
 	require.Equal(t, months*each*9/10+1, count(t, b, "event"))

@@ -14,12 +14,12 @@ import (
 	"github.com/the-eye-events/the-eye/internal/erasure"
 )
 
-// erasedAtOnce bounds what one transaction erases, so that whoever waits for a session's
-// row, and all who share a group with it, do not wait for long.
-const erasedAtOnce = 1000
+// eraseBatchSize bounds what one transaction erases, so that requests that wait for a session's
+// row, and all that share a group with them, do not wait for long.
+const eraseBatchSize = 1000
 
-// errLeaseLost tells that another worker has the erasure by now.
-var errLeaseLost = errors.New("another worker took the erasure over")
+// errLeaseLost reports that another worker has taken over the erasure.
+var errLeaseLost = errors.New("another worker took over the erasure")
 
 // erasureTask is a claimed erasure. It implements erasure.Task.
 type erasureTask struct {
@@ -28,44 +28,46 @@ type erasureTask struct {
 	matcher *erasure.Matcher
 	lease   time.Duration
 	leaseID uuid.UUID
-	// byIndex are the partitions that were asked for their indexes.
+	// byIndex caches the indexes of the partitions that were looked up.
 	byIndex map[month]indexedPaths
 }
 
 // Erasure implements erasure.Task.
 func (t *erasureTask) Erasure() erasure.Erasure { return t.state.Erasure }
 
-// Step implements erasure.Task.
-func (t *erasureTask) Step(ctx context.Context) (outcome erasure.Outcome, err error) {
+// RunStep implements erasure.Task.
+func (t *erasureTask) RunStep(ctx context.Context) (outcome erasure.Outcome, err error) {
 	switch t.state.Step {
 	case erasure.Sessions:
-		err = t.sessions(ctx)
+		err = t.eraseSessions(ctx)
 	case erasure.Errors:
-		err = t.errors(ctx)
+		err = t.eraseErrors(ctx)
 	case erasure.Events:
-		err = t.events(ctx)
+		err = t.eraseEvents(ctx)
 	case erasure.Late:
-		outcome, err = t.late(ctx)
+		outcome, err = t.eraseLateEvents(ctx)
 	case erasure.LateErrors:
-		outcome, err = t.lateErrors(ctx)
+		outcome, err = t.eraseLateErrors(ctx)
 	}
-	return outcome, translate(err, "erase")
+
+	return outcome, translateError(err, "erase")
 }
 
 const (
-	// touchErasureSQL uses erasure_pkey. It is the first lock of a step, and fails whoever
-	// lost the lease.
+	// touchErasureSQL uses erasure_pkey. It is the first lock of a step, and fails for a worker
+	// that lost the lease.
 	touchErasureSQL = `
 update erasure set leased_until = clock_timestamp() + make_interval(secs => $3::float8) where erasure_id = $1 and lease_id = $2 and finished_at is null`
-	// briefLocksSQL bounds how long a step waits for a session's row that somebody holds
-	// locked: meanwhile it holds the rows of others, whose senders wait for it.
+	// briefLocksSQL bounds how long a step waits for the locked row of a session: meanwhile the
+	// step holds the rows of other sessions, whose senders wait.
 	briefLocksSQL = `set local lock_timeout = '1s'`
 	// saveErasureSQL uses erasure_pkey; the row is locked.
 	saveErasureSQL = `
 update erasure set step = $2, place = $3, scan_at = $4, scan_id = $5, scan_transaction = $6, last_transaction = $7, late_after = $8, erased_until = $9,
 	scanned = $10, sessions = $11, events = $12, rejections = $13, part_sessions = $14, part_events = $15, part_rejections = $16, digest = $17
 where erasure_id = $1`
-	// finishErasureSQL uses erasure_pkey; the row is locked. What was erased is not kept.
+	// finishErasureSQL uses erasure_pkey; the row is locked. The values searched for are not
+	// kept.
 	finishErasureSQL = `
 update erasure set finished_at = clock_timestamp(), filter = null, ask_digest = null, lease_id = null, leased_until = null
 where erasure_id = $1 returning finished_at`
@@ -73,65 +75,73 @@ where erasure_id = $1 returning finished_at`
 	releaseErasureSQL = `update erasure set lease_id = null, leased_until = $3 where erasure_id = $1 and lease_id = $2`
 )
 
-// step runs do in a transaction that holds the erasure's row, and saves what do made of
-// the state with it. Where others got into its way it is done again, from the same state.
-func (t *erasureTask) step(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
+// runStep runs do in a transaction that holds the erasure's row, and saves the state that do
+// returns. On contention the step is retried from the same state.
+func (t *erasureTask) runStep(ctx context.Context, do func(tx pgx.Tx, next *erasureState) error) error {
 	var next erasureState
-	err := t.store.transact(ctx, func(tx pgx.Tx) error {
+	err := t.store.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		next = t.state
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err
 		}
+
 		tag, err := tx.Exec(ctx, touchErasureSQL, next.ID, t.leaseID, t.lease.Seconds())
 		if err != nil {
 			return err
 		}
+
 		if tag.RowsAffected() == 0 {
 			return errLeaseLost
 		}
+
 		if err := do(tx, &next); err != nil {
 			return err
 		}
-		return next.save(ctx, tx)
+
+		return next.saveState(ctx, tx)
 	})
 	if err == nil {
 		t.state = next
 	}
+
 	return err
 }
 
-func (s *erasureState) save(ctx context.Context, tx pgx.Tx) error {
+func (s *erasureState) saveState(ctx context.Context, tx pgx.Tx) error {
 	e := &s.Erasure
-	_, err := tx.Exec(ctx, saveErasureSQL, e.ID, string(e.Step), s.place, nullTime(s.scan.at), s.scan.id, s.transaction, s.last, nullTime(s.lateAfter), nullTime(e.ErasedUntil),
-		e.Scanned, e.Sessions, e.Events, e.Rejections, s.part.Sessions, s.part.Events, s.part.Rejections, e.Digest)
+	_, err := tx.Exec(ctx, saveErasureSQL, e.ID, string(e.Step), s.sessionIndex, nullTime(s.scan.at), s.scan.id, s.transaction, s.lastTransaction, nullTime(s.lateAfter), nullTime(e.ErasedUntil),
+		e.Scanned, e.Sessions, e.Events, e.Rejections, s.sessionCounts.Sessions, s.sessionCounts.Events, s.sessionCounts.Rejections, e.Digest)
 	return err
 }
 
-// Release implements erasure.Task.
-func (t *erasureTask) Release(ctx context.Context) error { return t.releaseUntil(ctx, time.Time{}) }
+// ReleaseLease implements erasure.Task.
+func (t *erasureTask) ReleaseLease(ctx context.Context) error {
+	return t.releaseUntil(ctx, time.Time{})
+}
 
-// releaseUntil gives the erasure back; nobody takes it up before a time.
+// releaseUntil releases the erasure; no worker claims it before a time.
 func (t *erasureTask) releaseUntil(ctx context.Context, until time.Time) error {
 	_, err := t.store.pool().Exec(ctx, releaseErasureSQL, t.state.ID, t.leaseID, nullTime(until))
-	return translate(err, "give back an erasure")
+	return translateError(err, "release an erasure")
 }
 
-// advance goes on to a step, from its beginning.
-func (s *erasureState) advance(step erasure.Step) {
-	s.Step, s.scan = step, scanPosition{}
+// advanceTo continues with the beginning of a step.
+func (s *erasureState) advanceTo(step erasure.Step) {
+	s.Step = step
+	s.scan = scanPosition{}
 }
 
 // The statements that erase a part of a session.
 const (
-	// eraseEventsSQL uses event_pkey, event_timestamp_idx and event_amendment_pkey. The ids
-	// stay in the ledger and are marked as erased: the same event is refused under another
-	// session as well.
+	// eraseEventsSQL uses event_pkey, event_timestamp_idx and event_amendment_pkey. The ids stay
+	// in the ledger and are marked as erased: the same event is rejected under another session
+	// as well.
 	eraseEventsSQL = `
 with part as (select event_id, "timestamp" from event where session_id = $1 limit $2),
 	gone as (delete from event e using part where e."timestamp" = part."timestamp" and e.event_id = part.event_id returning e.event_id, e."timestamp"),
 	marks as (insert into event_amendment (event_id, session_id, "timestamp", erased_at) select event_id, $1, "timestamp", now() from gone` + markErasedSQL + `)
 select event_id from gone`
-	// markErasedSQL uses event_amendment_pkey. Nothing of the content stays.
+	// markErasedSQL uses event_amendment_pkey. It keeps nothing of the content.
 	markErasedSQL = `
 	on conflict (event_id) do update set session_id = excluded.session_id, "timestamp" = excluded."timestamp", original_digest = null, erased_at = now()`
 	// eraseAmendmentsSQL uses event_amendment_session_id_idx.
@@ -142,77 +152,89 @@ update event_amendment a set erased_at = coalesce(a.erased_at, now()), original_
 	eraseRejectionsSQL = `
 with part as (select received_at, rejection_id from rejection where session_id = any ($1) limit $2)
 delete from rejection r using part where r.received_at = part.received_at and r.rejection_id = part.rejection_id returning r.rejection_id`
-	// burySQL uses session_pkey.
-	burySQL = `
+	// markSessionErasedSQL uses session_pkey.
+	markSessionErasedSQL = `
 insert into session as s (session_id, last_sequence, event_count, application_ids, erased_at) values ($1, 0, 0, '{}', now())
 on conflict (session_id) do update set event_count = 0, started_at = null, last_event_at = null, application_ids = '{}', erased_at = coalesce(s.erased_at, now())`
 )
 
-// sessions erases a part of a session. The session's row is locked first, so that no event
-// can be stored in between; it stays as the mark of the erasure.
-func (t *erasureTask) sessions(ctx context.Context) error {
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		if next.place == len(next.SessionIDs) {
-			next.advance(erasure.Errors)
+// eraseSessions erases a part of a session. It locks the session's row first, so that no event
+// can be stored in between; the row stays as the mark of the erasure.
+func (t *erasureTask) eraseSessions(ctx context.Context) error {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		if next.sessionIndex == len(next.SessionIDs) {
+			next.advanceTo(erasure.Errors)
 			return nil
 		}
-		id := next.SessionIDs[next.place]
-		gone := false
-		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&gone)
+
+		id := next.SessionIDs[next.sessionIndex]
+		erased := false
+		err := tx.QueryRow(ctx, lockSessionSQL, id).Scan(&erased)
 		absent := errors.Is(err, pgx.ErrNoRows)
 		if err != nil && !absent {
 			return err
 		}
-		if !absent && !gone {
-			next.part.Sessions++
+
+		if !absent && !erased {
+			next.sessionCounts.Sessions++
 			next.Sessions++
 		}
-		whole, err := next.eraseSession(ctx, tx, id)
-		if err != nil || !whole {
+
+		complete, err := next.eraseSession(ctx, tx, id)
+		if err != nil || !complete {
 			return err
 		}
-		detail := next.part
-		next.place, next.part = next.place+1, erasure.Counts{}
-		if next.place == len(next.SessionIDs) {
-			next.advance(erasure.Errors)
+
+		detail := next.sessionCounts
+		next.sessionIndex++
+		next.sessionCounts = erasure.Counts{}
+		if next.sessionIndex == len(next.SessionIDs) {
+			next.advanceTo(erasure.Errors)
 		}
+
 		if detail == (erasure.Counts{}) {
 			return nil // it was erased before
 		}
-		return record(audit.With(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
+
+		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.SessionErased, id.String(), detail)
 	})
 }
 
-// eraseSession erases a part of a session whose row is locked. It tells whether that was
-// all.
-func (s *erasureState) eraseSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (whole bool, err error) {
-	if _, err := tx.Exec(ctx, burySQL, id); err != nil {
+// eraseSession erases a part of a session whose row is locked. It reports whether nothing is
+// left.
+func (s *erasureState) eraseSession(ctx context.Context, tx pgx.Tx, id uuid.UUID) (complete bool, err error) {
+	if _, err := tx.Exec(ctx, markSessionErasedSQL, id); err != nil {
 		return false, err
 	}
-	events, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, erasedAtOnce)
+
+	events, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseEventsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	s.part.Events += int64(len(events))
-	s.erased(events, nil)
-	if len(events) == erasedAtOnce {
+
+	s.sessionCounts.Events += int64(len(events))
+	s.countErased(events, nil)
+	if len(events) == eraseBatchSize {
 		return false, nil
 	}
-	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, erasedAtOnce)
+
+	amendments, err := tx.Exec(ctx, eraseAmendmentsSQL, id, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, erasedAtOnce)
+
+	rejections, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, [][16]byte{id}, eraseBatchSize)
 	if err != nil {
 		return false, err
 	}
-	s.part.Rejections += int64(len(rejections))
-	s.erased(nil, rejections)
-	return amendments.RowsAffected() < erasedAtOnce && len(rejections) < erasedAtOnce, nil
+
+	s.sessionCounts.Rejections += int64(len(rejections))
+	s.countErased(nil, rejections)
+	return amendments.RowsAffected() < eraseBatchSize && len(rejections) < eraseBatchSize, nil
 }
 
-// erased counts what was erased, and adds it to the digest.
-func (s *erasureState) erased(events, rejections []uuid.UUID) {
+// countErased counts what was erased, and adds it to the digest.
+func (s *erasureState) countErased(events, rejections []uuid.UUID) {
 	s.Events += int64(len(events))
 	s.Rejections += int64(len(rejections))
 	sum := new(big.Int).SetBytes(s.Digest)
@@ -222,34 +244,39 @@ func (s *erasureState) erased(events, rejections []uuid.UUID) {
 			sum.Add(sum, new(big.Int).SetBytes(one[:]))
 		}
 	}
+
 	const bits = 8 * sha256.Size
 	sum.And(sum, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1)))
 	s.Digest = sum.FillBytes(make([]byte, sha256.Size))
 }
 
-// finish ends an erasure.
-func (t *erasureTask) finish(ctx context.Context) error {
-	return t.step(ctx, func(tx pgx.Tx, next *erasureState) error {
-		// What was refused while a session was being erased, and named it, is gone as well.
+// finishErasure ends an erasure.
+func (t *erasureTask) finishErasure(ctx context.Context) error {
+	return t.runStep(ctx, func(tx pgx.Tx, next *erasureState) error {
+		// Rejections that name a session and came while it was being erased are erased as well.
 		if len(next.SessionIDs) > 0 {
 			for {
-				rejections, err := collect(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, idsOf(next.SessionIDs), erasedAtOnce)
+				rejections, err := collectRows(ctx, tx, pgx.RowTo[uuid.UUID], eraseRejectionsSQL, uuidArray(next.SessionIDs), eraseBatchSize)
 				if err != nil {
 					return err
 				}
-				next.erased(nil, rejections)
-				if len(rejections) < erasedAtOnce {
+
+				next.countErased(nil, rejections)
+				if len(rejections) < eraseBatchSize {
 					break
 				}
 			}
 		}
+
 		if err := tx.QueryRow(ctx, finishErasureSQL, next.ID).Scan(&next.FinishedAt); err != nil {
 			return err
 		}
+
 		if next.ErasedUntil.IsZero() {
 			next.ErasedUntil = next.FinishedAt
 		}
+
 		next.Values = nil
-		return record(audit.With(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
+		return recordAudit(audit.WithActor(ctx, next.Actor), tx, audit.ErasureFinished, next.ID.String(), next.Counts)
 	})
 }

@@ -12,33 +12,34 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/audit"
 	"github.com/the-eye-events/the-eye/internal/erasure"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 func newEraser(db *postgres.DB) *erasure.Eraser {
 	return erasure.New(erasure.DefaultConfig(), erasure.Deps{Store: postgres.NewErasureStore(db), Logger: zap.NewNop(), Now: time.Now})
 }
 
-func tryErase(e *erasure.Eraser, ask erasure.Ask) error {
-	begun, err := e.Begin(context.Background(), ask)
+func tryErase(e *erasure.Eraser, request erasure.Request) error {
+	begun, err := e.BeginErasure(context.Background(), request)
 	if err == nil {
-		_, err = e.Finish(context.Background(), begun.ID, func(erasure.Erasure) {})
+		_, err = e.FinishErasure(context.Background(), begun.ID, func(erasure.Erasure) {})
 	}
+
 	return err
 }
 
-func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Ask) erasure.Erasure {
+func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, request erasure.Request) erasure.Erasure {
 	t.Helper()
 	e := newEraser(db)
-	begun, err := e.Begin(audit.With(t.Context(), actor), ask)
+	begun, err := e.BeginErasure(audit.WithActor(t.Context(), actor), request)
 	require.NoError(t, err)
-	finished, err := e.Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := e.FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Finished, finished.State())
 	return finished
@@ -46,26 +47,26 @@ func eraseAs(t testing.TB, db *postgres.DB, actor audit.Actor, ask erasure.Ask) 
 
 func eraseSession(t testing.TB, db *postgres.DB, session uuid.UUID) erasure.Erasure {
 	t.Helper()
-	return eraseAs(t, db, audit.Actor{Name: audit.Command}, erasure.Ask{SessionIDs: []uuid.UUID{session}})
+	return eraseAs(t, db, audit.Actor{Name: audit.CommandActor}, erasure.Request{SessionIDs: []uuid.UUID{session}})
 }
 
 func auditor() audit.Actor { return audit.Actor{Name: "key:a"} }
 
-// userIs asks for all that has a user's id in its payload.
-func userIs(id string) erasure.Ask {
-	return erasure.Ask{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
+// userIs requests the erasure of everything with a user's id in its payload.
+func userIs(id string) erasure.Request {
+	return erasure.Request{Values: []erasure.Value{{Path: "user.id", Steps: []string{"user", "id"}, Text: id}}}
 }
 
 // ofUser is an event with a user's id in its payload.
 func ofUser(session uuid.UUID, at time.Time, id string) event.Envelope {
 	e := envelope(session, at)
 	e.Event.Data = fmt.Appendf(nil, `{"user": {"id": %q}}`, id)
-	e.Raw = apptest.Render(e.Event)
+	e.Raw = apptest.RenderEvent(e.Event)
 	return e
 }
 
-// long stores a session of many events and returns their ids.
-func long(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UUID) {
+// storeLongSession stores a session of many events and returns their ids.
+func storeLongSession(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UUID) {
 	t.Helper()
 	c := collector(t, b.store, 1)
 	for len(ids) < events {
@@ -74,18 +75,21 @@ func long(t testing.TB, b *bundle, session uuid.UUID, events int) (ids []uuid.UU
 			envelopes[i] = envelope(session, firstOf(-len(ids)%3))
 			ids = append(ids, envelopes[i].Event.ID)
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	return ids
 }
 
-// digestOf is what an auditor computes of ids.
+// digestOf computes the digest of ids as an auditor would.
 func digestOf(ids []uuid.UUID) []byte {
 	sum := new(big.Int)
 	for _, id := range ids {
 		one := sha256.Sum256([]byte(id.String()))
 		sum.Add(sum, new(big.Int).SetBytes(one[:]))
 	}
+
 	return sum.Mod(sum, new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 }
 
@@ -94,57 +98,58 @@ func claim(t testing.TB, store *postgres.ErasureStore, lease time.Duration) eras
 	var task erasure.Task
 	await(t, func() (found bool) {
 		var err error
-		task, err = store.Claim(t.Context(), lease, uuid.NullUUID{})
+		task, err = store.ClaimErasure(t.Context(), lease, uuid.NullUUID{})
 		require.NoError(t, err)
 		return task != nil
 	})
 	return task
 }
 
-// A worker that stops in the middle, without a word, is replaced when its lease ends. What
-// it did counts once, and it does no more.
+// A worker that stops in the middle, without releasing its lease, is replaced when the lease
+// ends. Its work counts once, and it does no more.
 func TestAnErasureIsFinishedByAnotherReplica(t *testing.T) {
 	t.Parallel()
 	const events = 25_000
 	b, session := newBundle(t), uuid.New()
-	ids := long(t, b, session, events)
+	ids := storeLongSession(t, b, session, events)
 	first, second := postgres.NewErasureStore(b.db), openDB(t, b.database.DSN())
-	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true})
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true})
 	require.NoError(t, err)
 
 	stopped := claim(t, first, 50*time.Millisecond)
-	_, err = stopped.Step(t.Context())
+	_, err = stopped.RunStep(t.Context())
 	require.NoError(t, err)
 	left := count(t, b, "event")
 	require.Positive(t, left)
 	require.Less(t, left, events)
-	half, err := first.Find(t.Context(), begun.ID)
+	half, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
-	require.Equal(t, erasure.Running, half.State(), "it is never told to be done before it is")
+	require.Equal(t, erasure.Running, half.State(), "it is never reported as finished before it is")
 	require.EqualValues(t, events-left, half.Events)
 
-	finished, err := newEraser(second).Finish(t.Context(), begun.ID, func(erasure.Erasure) {})
+	finished, err := newEraser(second).FinishErasure(t.Context(), begun.ID, func(erasure.Erasure) {})
 	require.NoError(t, err)
 	require.Equal(t, erasure.Counts{Sessions: 1, Events: events}, finished.Counts)
 	require.Equal(t, digestOf(ids), finished.Digest)
 	require.Zero(t, count(t, b, "event"))
-	_, err = stopped.Step(t.Context())
-	require.Error(t, err, "it has no lease any more")
-	again, err := first.Find(t.Context(), begun.ID)
+	_, err = stopped.RunStep(t.Context())
+	require.Error(t, err, "it has lost its lease")
+	again, err := first.FindErasure(t.Context(), begun.ID)
 	require.NoError(t, err)
 	require.Equal(t, finished.Counts, again.Counts)
-	contradictions, err := apptest.Contradictions(t.Context(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(t.Context(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
 
-// While a worker is in the middle of a step nobody takes its erasure, even past its lease.
+// While a worker is in the middle of a step, no other worker claims its erasure, even past its
+// lease.
 func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
-	long(t, b, session, 2000)
+	storeLongSession(t, b, session, 2000)
 	store := postgres.NewErasureStore(b.db)
-	begun, err := newEraser(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}})
+	begun, err := newEraser(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
 	require.NoError(t, err)
 	holder, err := b.database.Pool(t).Begin(t.Context())
 	require.NoError(t, err)
@@ -154,47 +159,49 @@ func TestALeaseIsNotTakenWithinAStep(t *testing.T) {
 	working := claim(t, store, time.Millisecond)
 	done := make(chan error, 1)
 	go func() {
-		_, err := working.Step(context.Background())
+		_, err := working.RunStep(context.Background())
 		done <- err
 	}()
 	await(t, func() bool { return count(t, b, "pg_stat_activity where wait_event_type = 'Lock'") > 0 })
-	other, err := store.Claim(t.Context(), time.Minute, uuid.NullUUID{UUID: begun.ID, Valid: true})
+	other, err := store.ClaimErasure(t.Context(), time.Minute, uuid.NullUUID{UUID: begun.ID, Valid: true})
 	require.NoError(t, err)
 	require.Nil(t, other)
 	require.NoError(t, holder.Rollback(t.Context()))
 	require.NoError(t, <-done)
 }
 
-// Who asks for the same while it is unfinished gets the same erasure.
+// A second request for the same erasure while it is unfinished joins it.
 func TestTheSameErasureIsJoined(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
-	long(t, b, session, 1000)
-	ask := erasure.Ask{SessionIDs: []uuid.UUID{session}, MustExist: true}
+	storeLongSession(t, b, session, 1000)
+	request := erasure.Request{SessionIDs: []uuid.UUID{session}, MustExist: true}
 	ids := make([]uuid.UUID, 8)
 	parallel(len(ids), func(n int) {
-		begun, err := newEraser(b.db).Begin(context.Background(), ask)
+		begun, err := newEraser(b.db).BeginErasure(context.Background(), request)
 		if err != nil {
 			t.Error(err)
 		}
+
 		ids[n] = begun.ID
 	})
 	for _, id := range ids {
 		require.Equal(t, ids[0], id)
 	}
+
 	require.Equal(t, 1, count(t, b, "erasure"))
-	_, err := newEraser(b.db).Finish(t.Context(), ids[0], func(erasure.Erasure) {})
+	_, err := newEraser(b.db).FinishErasure(t.Context(), ids[0], func(erasure.Erasure) {})
 	require.NoError(t, err)
-	_, err = newEraser(b.db).Begin(t.Context(), ask)
+	_, err = newEraser(b.db).BeginErasure(t.Context(), request)
 	require.True(t, fault.Is(err, fault.CodeNotFound), "nothing is left: %v", err)
-	unbound := ask
+	unbound := request
 	unbound.MustExist = false
-	other, err := newEraser(b.db).Begin(t.Context(), unbound)
+	other, err := newEraser(b.db).BeginErasure(t.Context(), unbound)
 	require.NoError(t, err)
 	require.NotEqual(t, ids[0], other.ID)
 }
 
-// An event that was erased does not come back, neither in its session nor in another one.
+// An erased event does not come back, neither in its session nor in another one.
 func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 	t.Parallel()
 	b, session := newBundle(t), uuid.New()
@@ -209,10 +216,11 @@ func TestErasedEventsAreRefusedInEverySession(t *testing.T) {
 		require.Equal(t, ingest.Rejected, verdict.Status)
 		require.Equal(t, fault.CodeEventErased, verdict.Violations[0].Code)
 	}
-	require.Zero(t, count(t, b, "event"))
-	require.Zero(t, count(t, b, "rejection where raw is not null"), "and the text of none is kept")
 
-	// As long as events are kept, and no longer.
+	require.Zero(t, count(t, b, "event"))
+	require.Zero(t, count(t, b, "rejection where raw is not null"), "and none of their texts is kept")
+
+	// The ids stay in the ledger as long as events are kept, and no longer.
 	retention := postgres.NewRetentionStore(b.db)
 	_, err := retention.ExpireEvents(t.Context(), firstOf(-2))
 	require.NoError(t, err)

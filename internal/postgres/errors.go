@@ -17,7 +17,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// SQLSTATEs that are acted on (PostgreSQL documentation, appendix A).
+// SQLSTATEs that the code acts on (PostgreSQL documentation, appendix A).
 const (
 	stateUniqueViolation       = "23505"
 	stateCheckViolation        = "23514"
@@ -42,60 +42,63 @@ const (
 	classExternalInvocation    = "39"
 )
 
-// awayFor is how long a sender is asked to wait when the database is away.
-const awayFor = 2 * time.Second
+// unavailableRetryAfter is the Retry-After for senders while the database is down.
+const unavailableRetryAfter = 2 * time.Second
 
 func sqlState(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
+
 	return ""
 }
 
-// violates tells whether an error is a violation of the named constraint.
-func violates(err error, constraint string) bool {
+// violatesConstraint reports whether an error is a violation of the named constraint.
+func violatesConstraint(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == constraint
 }
 
-// missingPartition tells whether a row had no partition to go to. It is a check
-// violation, the only one without a constraint's name.
-func missingPartition(err error) bool {
+// isMissingPartition reports whether there was no partition for a row. It is a check violation,
+// the only one without the name of a constraint.
+func isMissingPartition(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == stateCheckViolation && pg.ConstraintName == ""
 }
 
-// refusesData tells whether the database refused what was sent, not the attempt.
-func refusesData(err error) bool {
+// isDataError reports whether the database refused the data and not the attempt.
+func isDataError(err error) bool {
 	state := sqlState(err)
 	return strings.HasPrefix(state, classDataException) ||
 		strings.HasPrefix(state, classIntegrityConstraint) && isOwnConstraint(err) || strings.HasPrefix(state, classProgramLimit)
 }
 
-// refusesForAnother tells whether something in the database that is not the service's
-// refused what was sent: a trigger or a function that raises, or a constraint that an
-// operator added. It is one event's doing and the operator's to mend.
-func refusesForAnother(err error) bool {
+// isAdditionError reports whether an addition to the database refused the data: a trigger or a
+// function that raises, or a constraint that an operator added. One event causes it, and the
+// operator has to correct it.
+func isAdditionError(err error) bool {
 	state := sqlState(err)
 	for _, class := range []string{classRaised, classTriggeredAction, classTriggeredData, classRoutine, classExternalRoutine, classExternalInvocation} {
 		if strings.HasPrefix(state, class) {
 			return true
 		}
 	}
+
 	return strings.HasPrefix(state, classIntegrityConstraint) && !isOwnConstraint(err)
 }
 
-// isOwnConstraint tells whether an error is a violation of a constraint that the service
-// made, on a table of its own or on a partition.
+// isOwnConstraint reports whether an error is a violation of a constraint that the service
+// created, on a table of its own or on a partition.
 func isOwnConstraint(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.ConstraintName == "" {
-		return true // a column that is not null has none
+		return true // a not-null violation has no name
 	}
+
 	return slices.Contains(ownConstraints(), pg.ConstraintName) || pg.ConstraintName == pg.TableName+"_pkey" // a partition's
 }
 
-// ownConstraints are the constraints of the tables that ingest writes to.
+// ownConstraints returns the constraints of the tables to which ingest writes.
 func ownConstraints() []string {
 	return []string{
 		"event_pkey", "event_sequence_check", "event_key_pkey", "session_pkey", "session_event_count_check", "session_span_check", "session_erased_check",
@@ -103,9 +106,9 @@ func ownConstraints() []string {
 	}
 }
 
-// lostConnection tells whether the connection broke, which a pool notices only
-// when it uses one that died while idle. Timeouts are not among it.
-func lostConnection(err error) bool {
+// isConnectionLost reports whether the connection broke, which a pool notices only when it uses
+// a connection that broke while idle. Timeouts do not count.
+func isConnectionLost(err error) bool {
 	switch sqlState(err) {
 	case "57P01", "57P02", "57P03", "08006", "08003", "08001":
 		return true
@@ -113,67 +116,74 @@ func lostConnection(err error) bool {
 	default:
 		return false
 	}
+
 	var network net.Error
 	if errors.As(err, &network) && network.Timeout() {
 		return false
 	}
+
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
-// contention tells whether transactions got into each other's way, so that the
-// same one can simply be tried again.
-func contention(err error) bool {
+// isContention reports whether transactions conflicted, so that the same transaction can be
+// retried.
+func isContention(err error) bool {
 	state := sqlState(err)
 	return state == stateDeadlock || state == stateSerialization
 }
 
-// translate gives an error of the database its meaning; doing says what was
-// being done. Faults pass unchanged. What is unknown stays an error without a
-// fault, which is answered as internal.
-func translate(err error, doing string) error {
+// translateError gives an error of the database its meaning; doing names the action that failed.
+// Faults pass unchanged. An unknown error stays without a fault, and is answered as internal.
+func translateError(err error, doing string) error {
 	if err == nil {
 		return nil
 	}
+
 	if f, ok := fault.As(err); ok {
 		return f
 	}
+
 	state := sqlState(err)
-	if wrong := misfit(err); wrong != nil {
+	if wrong := newPoolerError(err); wrong != nil {
 		err = wrong
 	}
-	err = fmt.Errorf("%s: %w", doing, plainly(err))
+
+	err = fmt.Errorf("%s: %w", doing, deduplicateLines(err))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fault.Wrap(err, fault.NotFound, fault.CodeNotFound, "there is no such thing")
 	case errors.Is(err, context.Canceled):
 		return err
 	case state == stateQueryCanceled, state == stateLockNotAvailable, errors.Is(err, context.DeadlineExceeded):
-		return fault.Busy(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", awayFor)
+		return fault.NewUnavailable(err, fault.CodeQueryTooSlow, "the database did not answer in time; narrow the question or try again later", unavailableRetryAfter)
 	case errors.Is(err, errUnsafeCommit):
-		return fault.Busy(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", awayFor)
-	case errors.Is(err, errNotReplicated), unreachable(err), unavailable(state), contention(err):
-		return fault.Busy(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", awayFor)
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database could lose what it is asked to keep, so that nothing is stored until an operator corrects its settings; try again later", unavailableRetryAfter)
+	case errors.Is(err, errNotReplicated), isUnreachable(err), isUnavailableState(state), isContention(err):
+		return fault.NewUnavailable(err, fault.CodeUnavailable, "the database cannot be reached or is overloaded; try again later", unavailableRetryAfter)
 	}
+
 	return err
 }
 
-// plainly has each line of an error once. The driver tries an address with TLS and without,
-// and says twice that nobody is there.
-func plainly(err error) error {
+// deduplicateLines keeps each line of an error once. The driver tries an address with TLS and
+// without, and reports twice that the server does not answer.
+func deduplicateLines(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
 		return err
 	}
+
 	var lines []string
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
+
 	return connectError{err, strings.Join(lines, " ")}
 }
 
-// connectError is an error of connecting, in other words.
+// connectError is an error of connecting with a shorter text.
 type connectError struct {
 	error
 
@@ -184,20 +194,21 @@ func (e connectError) Error() string { return e.text }
 
 func (e connectError) Unwrap() error { return e.error }
 
-// unreachable tells whether there was no connection to ask on.
-func unreachable(err error) bool {
+// isUnreachable reports whether there was no connection for the statement.
+func isUnreachable(err error) bool {
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || lostConnection(err) || errors.Is(err, puddle.ErrClosedPool)
+	return errors.As(err, &connect) || isConnectionLost(err) || errors.Is(err, puddle.ErrClosedPool)
 }
 
-// unavailable tells the states in which the server, not the question, is at
-// fault: connection exceptions, insufficient resources (a full disk, too many
-// connections), operator intervention, a standby that became read-only, I/O errors.
-func unavailable(state string) bool {
+// isUnavailableState reports whether the server, not the statement, is the cause: connection
+// exceptions, insufficient resources (a full disk, too many connections), operator intervention,
+// a standby that became read-only, I/O errors.
+func isUnavailableState(state string) bool {
 	for _, prefix := range []string{"08", "53", "57P", "58", "25006"} {
 		if strings.HasPrefix(state, prefix) {
 			return true
 		}
 	}
+
 	return false
 }

@@ -17,26 +17,27 @@ import (
 // stores of package query and is safe for concurrent use.
 type QueryStore struct {
 	db *DB
-	// mode plans each statement with its parameters: a generic plan would not know
-	// which partitions and which index a filter calls for.
+	// mode plans each statement with its parameters: a generic plan would not know which
+	// partitions and which index suit a filter.
 	mode pgx.QueryExecMode
-	// prepared plans a statement once, for those whose plan is the same whatever the
-	// parameters are.
+	// prepared plans a statement once; it is for statements whose plan does not depend on the
+	// parameters.
 	prepared pgx.QueryExecMode
-	// tell hears the plans of a store that explains; nil: statements are run.
-	tell func(plan string)
-	// changes has the statements run on the connections for changes, which are not shared
-	// out: they take what is to be replayed or discarded.
-	changes bool
+	// onPlan receives the plans of a store that explains statements; nil runs them.
+	onPlan func(plan string)
+	// usesChangePool runs the statements, which select what is to be replayed or discarded, on
+	// the connections for changes, which are not shared out.
+	usesChangePool bool
 }
 
-// connections waits for the caller's share of the connections for questions, or takes
-// those for changes.
-func (s *QueryStore) connections(ctx context.Context, heavy bool) (pool *pgxpool.Pool, release func(), err error) {
-	if s.changes {
+// acquirePool waits for the caller's share of the read connections, or returns the connections
+// for changes.
+func (s *QueryStore) acquirePool(ctx context.Context, heavy bool) (pool *pgxpool.Pool, release func(), err error) {
+	if s.usesChangePool {
 		return s.db.change, func() {}, nil
 	}
-	release, err = awaitTurn(ctx, s.db.questions, heavy)
+
+	release, err = acquireShare(ctx, s.db.readShares, heavy)
 	return s.db.read, release, err
 }
 
@@ -51,12 +52,13 @@ func NewQueryStore(db *DB) *QueryStore {
 	if db.pooled {
 		return &QueryStore{db: db, mode: pgx.QueryExecModeExec, prepared: pgx.QueryExecModeExec}
 	}
+
 	return &QueryStore{db: db, mode: pgx.QueryExecModeCacheDescribe, prepared: pgx.QueryExecModeCacheStatement}
 }
 
-// selectEventsSQL takes no lock. Its indexes: event_pkey for a session's timeline,
-// read in its order; event_category_idx for a category, else event_timestamp_idx,
-// each in its order, ties of the timestamp sorted on the way.
+// selectEventsSQL takes no lock. Its indexes: event_pkey for a session's timeline, read in its
+// order; event_category_idx for a category; event_timestamp_idx otherwise; each in its order,
+// with ties of the timestamp sorted on the way.
 const selectEventsSQL = `
 select e.event_id, e.session_id, e.sequence, e.category, e.name, e.data, e."timestamp", e.received_at, e.application_id,
 	(select a.name from application a where a.application_id = e.application_id), e.event_type_version, e.violations
@@ -64,7 +66,7 @@ from event e`
 
 // The conditions of lists. A question mark stands for the next parameter.
 const (
-	// The session's row, by session_pkey, tells which partitions need not be looked at.
+	// The session's row, by session_pkey, excludes the partitions outside its time.
 	eventSession = `e.session_id = ? and e."timestamp" between (select started_at from session where session_id = ?)
 	and (select last_event_at from session where session_id = ?)`
 	eventCategory    = "e.category = ?"
@@ -73,12 +75,12 @@ const (
 	eventFrom        = `e."timestamp" >= ?`
 	eventTo          = `e."timestamp" < ?`
 	eventData        = "e.data #>> ?::text[] = ?::text"
-	// What the indexes of payloads have in place of the value. The planner knows nothing
-	// of how many events have it, and must not multiply two guesses: what it then takes
-	// for rare it sorts, and that may be half of all.
+	// The expression of the payload indexes in place of the value. The planner has no statistics
+	// of how many events hold the value, and must not multiply two guesses: it sorts what it
+	// then considers rare, which may be half of all events.
 	eventDataIndexed = `hashtextextended(e.data #>> ?::text[], 0) = hashtextextended(?::text, 0)
 	and case when e.data #>> ?::text[] = ?::text then true else false end`
-	// The first comparison is what an index on the timestamp can use.
+	// The first comparison is the one that an index on the timestamp can use.
 	eventAfter  = `e."timestamp" >= ? and (e."timestamp", e.sequence, e.event_id) > (?, ?, ?)`
 	eventBefore = `e."timestamp" <= ? and (e."timestamp", e.sequence, e.event_id) < (?, ?, ?)`
 
@@ -92,36 +94,45 @@ const (
 // Events implements query.EventStore.
 func (s *QueryStore) Events(ctx context.Context, f query.EventFilter, after *query.Position, limit int, yield func(event.Stored) bool) error {
 	q := newStatement(selectEventsSQL)
-	mode, order, beyond := s.mode, eventOrderAscending, eventAfter
+	mode := s.mode
+	order := eventOrderAscending
+	beyond := eventAfter
 	if f.Descending {
-		order, beyond = eventOrderDescending, eventBefore
+		order = eventOrderDescending
+		beyond = eventBefore
 	}
+
 	if f.SessionID.Valid {
 		q.where(eventSession, f.SessionID.UUID, f.SessionID.UUID, f.SessionID.UUID)
-		mode, order = s.prepared, timelineAscending
+		mode = s.prepared
+		order = timelineAscending
 		if f.Descending {
 			order = timelineDescending
 		}
 	}
-	q.whenSet(f.Category != "", eventCategory, f.Category)
-	q.whenSet(f.Name != "", eventName, f.Name)
-	q.whenSet(f.Application != "", eventApplication, f.Application)
-	q.whenSet(!f.From.IsZero(), eventFrom, f.From)
-	q.whenSet(!f.To.IsZero(), eventTo, f.To)
+
+	q.whereIf(f.Category != "", eventCategory, f.Category)
+	q.whereIf(f.Name != "", eventName, f.Name)
+	q.whereIf(f.Application != "", eventApplication, f.Application)
+	q.whereIf(!f.From.IsZero(), eventFrom, f.From)
+	q.whereIf(!f.To.IsZero(), eventTo, f.To)
 	for _, d := range f.Data {
 		path := []string(d.Path)
-		if d.Indexed() {
+		if d.IsIndexed() {
 			q.where(eventDataIndexed, path, d.Value, path, d.Value)
 			continue
 		}
+
 		q.where(eventData, path, d.Value)
 		q.heavy = q.heavy || !f.SessionID.Valid
 	}
+
 	if after != nil {
 		q.where(beyond, after.At, after.At, after.Sequence, after.ID)
 	}
-	q.order(order, limit)
-	return list(ctx, s, mode, q, scanStored, yield)
+
+	q.orderBy(order, limit)
+	return listRows(ctx, s, mode, q, scanStored, yield)
 }
 
 // storedByIDSQL uses event_key_pkey, then one partition's event_timestamp_idx.
@@ -131,36 +142,37 @@ where k.event_id = $1`
 
 // Event implements query.EventStore.
 func (s *QueryStore) Event(ctx context.Context, id uuid.UUID) (event.Stored, error) {
-	return one(ctx, s, "read an event", scanStored, storedByIDSQL, id)
+	return readRow(ctx, s, "read an event", scanStored, storedByIDSQL, id)
 }
 
-// scanStored reads a row of selectEventsSQL. Here, where a payload leaves the database,
-// its numbers become short again: whatever is done with it is then bounded by what was sent.
+// scanStored reads a row of selectEventsSQL. Here, where a payload leaves the database, its
+// numbers become short again, so that the size of all later work is bounded by the size of the
+// payload as sent.
 func scanStored(row pgx.Row) (e event.Stored, err error) {
 	err = row.Scan(&e.ID, &e.SessionID, &e.Sequence, &e.Category, &e.Name, &e.Data, &e.Timestamp, &e.ReceivedAt, &e.ApplicationID, &e.Application, &e.TypeVersion, &e.Violations)
 	e.Data = event.ShortenNumbers(e.Data)
 	return e, err
 }
 
-// statement is a select that is put together from constants.
+// statement is a select that is assembled from constants.
 type statement struct {
-	sql  strings.Builder
-	args []any
-	word string
-	// heavy tells that it may read very many rows for the few that it returns.
+	sql         strings.Builder
+	args        []any
+	conjunction string
+	// heavy says that the statement may read very many rows for the few that it returns.
 	heavy bool
 }
 
 func newStatement(sql string) *statement {
-	s := &statement{word: " where "}
+	s := &statement{conjunction: " where "}
 	s.sql.WriteString(sql)
 	return s
 }
 
 // where adds a condition, whose question marks become the next parameters.
 func (s *statement) where(condition string, args ...any) {
-	s.sql.WriteString(s.word)
-	s.word = " and "
+	s.sql.WriteString(s.conjunction)
+	s.conjunction = " and "
 	for _, piece := range strings.SplitAfter(condition, "?") {
 		before, parameter := strings.CutSuffix(piece, "?")
 		s.sql.WriteString(before)
@@ -172,25 +184,26 @@ func (s *statement) where(condition string, args ...any) {
 	}
 }
 
-func (s *statement) whenSet(set bool, condition string, arg any) {
+func (s *statement) whereIf(set bool, condition string, arg any) {
 	if set {
 		s.where(condition, arg)
 	}
 }
 
-// order ends the statement with its order and its limit. The limit is a parameter,
-// so that few statements are ever prepared.
-func (s *statement) order(order string, limit int) {
+// orderBy ends the statement with its order and its limit. The limit is a parameter, so that few
+// distinct statements are prepared.
+func (s *statement) orderBy(order string, limit int) {
 	s.args = append(s.args, limit)
 	s.sql.WriteString(order + "$" + strconv.Itoa(len(s.args)))
 }
 
-// list runs a select and hands over its rows until yield has enough.
-func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *statement, scan func(pgx.Row) (T, error), yield func(T) bool) error {
-	if s.tell != nil {
-		return s.explain(ctx, mode, q.sql.String(), q.args)
+// listRows runs a select and passes its rows to yield until yield returns false.
+func listRows[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *statement, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	if s.onPlan != nil {
+		return s.explainStatement(ctx, mode, q.sql.String(), q.args)
 	}
-	pool, release, err := s.connections(ctx, q.heavy)
+
+	pool, release, err := s.acquirePool(ctx, q.heavy)
 	if err != nil {
 		return err
 	}
@@ -198,28 +211,32 @@ func list[T any](ctx context.Context, s *QueryStore, mode pgx.QueryExecMode, q *
 
 	rows, err := pool.Query(ctx, q.sql.String(), append([]any{mode}, q.args...)...)
 	if err != nil {
-		return translate(err, "list")
+		return translateError(err, "list")
 	}
 	defer rows.Close()
+
 	for rows.Next() {
 		item, err := scan(rows)
 		if err != nil {
-			return translate(err, "list")
+			return translateError(err, "list")
 		}
+
 		if !yield(item) {
 			return nil
 		}
 	}
-	return translate(rows.Err(), "list")
+
+	return translateError(rows.Err(), "list")
 }
 
-// one reads a single row by a prepared statement, or returns a NotFound fault.
-func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
-	if s.tell != nil {
+// readRow reads a single row by a prepared statement, or returns a NotFound fault.
+func readRow[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.Row) (T, error), sql string, args ...any) (T, error) {
+	if s.onPlan != nil {
 		var none T
-		return none, s.explain(ctx, s.prepared, sql, args)
+		return none, s.explainStatement(ctx, s.prepared, sql, args)
 	}
-	pool, release, err := s.connections(ctx, false)
+
+	pool, release, err := s.acquirePool(ctx, false)
 	if err != nil {
 		var none T
 		return none, err
@@ -227,5 +244,5 @@ func one[T any](ctx context.Context, s *QueryStore, doing string, scan func(pgx.
 	defer release()
 
 	item, err := scan(pool.QueryRow(ctx, sql, append([]any{s.prepared}, args...)...))
-	return item, translate(err, doing)
+	return item, translateError(err, doing)
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// EventTypeStore keeps event types. It implements the stores of package eventtype and is
-// safe for concurrent use.
+// EventTypeStore stores event types. It implements the stores of package eventtype and is safe
+// for concurrent use.
 //
-// Every change locks the only row of event_type_revision first, so that changes follow
-// one another, and adds one to it.
+// Every change first locks the only row of event_type_revision, so that changes follow one
+// another, and increments it.
 type EventTypeStore struct {
 	db *DB
 }
@@ -41,11 +41,11 @@ const lockRevisionSQL = revisionSQL + ` for update`
 
 const bumpRevisionSQL = `update event_type_revision set revision = revision + 1`
 
-// Revision implements eventtype.SnapshotStore.
-func (s *EventTypeStore) Revision(ctx context.Context) (int64, error) {
+// ReadRevision implements eventtype.SnapshotStore.
+func (s *EventTypeStore) ReadRevision(ctx context.Context) (int64, error) {
 	var revision int64
 	err := s.db.watch.QueryRow(ctx, revisionSQL).Scan(&revision)
-	return revision, translate(err, "read the revision of the event types")
+	return revision, translateError(err, "read the revision of the event types")
 }
 
 // selectTypesSQL scans event_type, which is small, and finds the versions by
@@ -62,8 +62,8 @@ const (
 	hashKeySQL  = `select revision, hash_key from event_type_revision`
 )
 
-// Snapshot implements eventtype.SnapshotStore. It reads at one moment.
-func (s *EventTypeStore) Snapshot(ctx context.Context) (eventtype.Snapshot, error) {
+// ReadSnapshot implements eventtype.SnapshotStore. It reads at one moment.
+func (s *EventTypeStore) ReadSnapshot(ctx context.Context) (eventtype.Snapshot, error) {
 	var read eventtype.Snapshot
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.db.watch, options, func(tx pgx.Tx) error {
@@ -71,10 +71,11 @@ func (s *EventTypeStore) Snapshot(ctx context.Context) (eventtype.Snapshot, erro
 		if err != nil {
 			return err
 		}
-		read.Types, err = collect(ctx, tx, scanType, currentTypesSQL)
+
+		read.Types, err = collectRows(ctx, tx, scanType, currentTypesSQL)
 		return err
 	})
-	return read, translate(err, "read the event types")
+	return read, translateError(err, "read the event types")
 }
 
 func scanType(row pgx.CollectableRow) (eventtype.Type, error) { return readType(row) }
@@ -82,19 +83,20 @@ func scanType(row pgx.CollectableRow) (eventtype.Type, error) { return readType(
 func readType(row pgx.Row) (t eventtype.Type, err error) {
 	var schema []byte
 	err = row.Scan(&t.Category, &t.Name, &t.Version, &schema, &t.Mode, &t.Description, &t.CreatedAt)
-	t.Schema, t.CreatedAt = schema, t.CreatedAt.UTC()
+	t.Schema = schema
+	t.CreatedAt = t.CreatedAt.UTC()
 	return t, err
 }
 
-// Types implements eventtype.Store.
-func (s *EventTypeStore) Types(ctx context.Context) ([]eventtype.Type, error) {
-	found, err := askLightly(ctx, s.db, scanType, currentTypesSQL)
-	return found, translate(err, "list the event types")
+// ListTypes implements eventtype.Store.
+func (s *EventTypeStore) ListTypes(ctx context.Context) ([]eventtype.Type, error) {
+	found, err := collectShared(ctx, s.db, scanType, currentTypesSQL)
+	return found, translateError(err, "list the event types")
 }
 
-// Type implements eventtype.Store.
-func (s *EventTypeStore) Type(ctx context.Context, key eventtype.Key, version int32) (eventtype.Type, error) {
-	release, err := awaitTurn(ctx, s.db.questions, false)
+// FindType implements eventtype.Store.
+func (s *EventTypeStore) FindType(ctx context.Context, key eventtype.Key, version int32) (eventtype.Type, error) {
+	release, err := acquireShare(ctx, s.db.readShares, false)
 	if err != nil {
 		return eventtype.Type{}, err
 	}
@@ -104,55 +106,63 @@ func (s *EventTypeStore) Type(ctx context.Context, key eventtype.Key, version in
 	if errors.Is(err, pgx.ErrNoRows) {
 		return found, errNoEventType
 	}
-	return found, translate(err, "read an event type")
+
+	return found, translateError(err, "read an event type")
 }
 
-// Versions implements eventtype.Store.
-func (s *EventTypeStore) Versions(ctx context.Context, key eventtype.Key) ([]eventtype.Type, error) {
-	found, err := askLightly(ctx, s.db, scanType, versionsSQL, key.Category, key.Name)
+// ListVersions implements eventtype.Store.
+func (s *EventTypeStore) ListVersions(ctx context.Context, key eventtype.Key) ([]eventtype.Type, error) {
+	found, err := collectShared(ctx, s.db, scanType, versionsSQL, key.Category, key.Name)
 	if err == nil && len(found) == 0 {
 		return nil, errNoEventType
 	}
-	return found, translate(err, "read the versions of an event type")
+
+	return found, translateError(err, "read the versions of an event type")
 }
 
-// errDry ends a transaction that was to tell what it would do.
-var errDry = errors.New("nothing is to be done")
+// errDryRun ends the transaction of a dry run.
+var errDryRun = errors.New("the changes are a dry run")
 
-// Apply implements eventtype.Store.
-func (s *EventTypeStore) Apply(ctx context.Context, changes []eventtype.Change, prune, dry bool) ([]eventtype.Result, error) {
+// ApplyChanges implements eventtype.Store.
+func (s *EventTypeStore) ApplyChanges(ctx context.Context, changes []eventtype.Change, prune, dry bool) ([]eventtype.Result, error) {
 	var results []eventtype.Result
-	err := s.db.transact(ctx, s.db.change, func(tx pgx.Tx) error {
+	err := s.db.runTransaction(ctx, s.db.change, func(tx pgx.Tx) error {
 		results = results[:0]
 		if _, err := tx.Exec(ctx, lockRevisionSQL); err != nil {
 			return err
 		}
-		current, err := collect(ctx, tx, scanType, currentTypesSQL)
+
+		current, err := collectRows(ctx, tx, scanType, currentTypesSQL)
 		if err != nil {
 			return err
 		}
+
 		changed := false
-		for _, c := range eventtype.Complete(changes, current, prune) {
+		for _, c := range eventtype.AddDeletions(changes, current, prune) {
 			result, err := changeType(ctx, tx, c, current)
 			if err != nil {
 				return err
 			}
+
 			changed = changed || result.Outcome != eventtype.Unchanged
 			results = append(results, result)
 		}
+
 		switch {
 		case dry:
-			return errDry
+			return errDryRun
 		case !changed:
 			return nil
 		}
+
 		_, err = tx.Exec(ctx, bumpRevisionSQL)
 		return err
 	})
-	if errors.Is(err, errDry) {
+	if errors.Is(err, errDryRun) {
 		err = nil
 	}
-	return results, translate(err, "change the event types")
+
+	return results, translateError(err, "change the event types")
 }
 
 // nextVersionSQL uses event_type_category_name_key and locks the row.
@@ -167,7 +177,7 @@ returning created_at`
 
 const deleteTypeSQL = `update event_type set deleted_at = now() where category = $1 and name = $2`
 
-// changeType makes one change, whose transaction has locked the registry.
+// changeType makes one change in a transaction that has locked the registry.
 func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []eventtype.Type) (eventtype.Result, error) {
 	var before *eventtype.Type
 	for i := range current {
@@ -175,47 +185,56 @@ func changeType(ctx context.Context, tx pgx.Tx, c eventtype.Change, current []ev
 			before = &current[i]
 		}
 	}
+
 	result := eventtype.Result{Outcome: eventtype.Unchanged, Before: before, After: before}
 	if c.Spec == nil && before == nil {
 		return result, nil
 	}
+
 	if err := c.Precondition.Allows(before.ETag()); err != nil {
 		return result, err
 	}
+
 	switch {
-	case c.Spec != nil && before != nil && c.Spec.Same(before.Spec):
+	case c.Spec != nil && before != nil && c.Spec.Equal(before.Spec):
 		return result, nil
 	case c.Spec == nil:
-		result.Outcome, result.After = eventtype.Deleted, nil
+		result.Outcome = eventtype.Deleted
+		result.After = nil
 		if _, err := tx.Exec(ctx, deleteTypeSQL, c.Key.Category, c.Key.Name); err != nil {
 			return result, err
 		}
-		return result, record(ctx, tx, audit.EventTypeDeleted, c.Key.Path(), map[string]any{"version": before.Version})
+
+		return result, recordAudit(ctx, tx, audit.EventTypeDeleted, c.Key.Path(), map[string]any{"version": before.Version})
 	case before == nil:
 		result.Outcome = eventtype.Created
 	default:
 		result.Outcome = eventtype.Changed
 	}
+
 	after := &eventtype.Type{Key: c.Key, Spec: *c.Spec}
 	var id int32
 	if err := tx.QueryRow(ctx, nextVersionSQL, c.Key.Category, c.Key.Name).Scan(&id, &after.Version); err != nil {
 		return result, err
 	}
+
 	var schema *string
 	if c.Spec.Schema != nil {
 		text := string(c.Spec.Schema)
 		schema = &text
 	}
+
 	var created time.Time
 	if err := tx.QueryRow(ctx, addVersionSQL, id, after.Version, schema, string(after.Mode), after.Description).Scan(&created); err != nil {
 		return result, err
 	}
+
 	after.CreatedAt = created.UTC()
 	result.After = after
-	return result, record(ctx, tx, audit.EventTypeChanged, c.Key.Path(), map[string]any{"version": after.Version, "mode": after.Mode})
+	return result, recordAudit(ctx, tx, audit.EventTypeChanged, c.Key.Path(), map[string]any{"version": after.Version, "mode": after.Mode})
 }
 
-// sampleEventsSQL uses event_category_idx, from its newest entry on.
+// sampleEventsSQL uses event_category_idx from its newest entry on.
 const sampleEventsSQL = `
 select event_id, data from event where category = $1 and name = $2 order by "timestamp" desc limit $3`
 
@@ -226,8 +245,8 @@ where category = $1 and name = $2 and code = 'schema_violation' and status = 'op
 order by received_at desc, rejection_id desc limit $3`
 
 // Events implements eventtype.SampleStore.
-func (s *EventTypeStore) Events(ctx context.Context, key eventtype.Key, limit int, yield func(eventtype.Stored) bool) error {
-	return sample(ctx, s.db, sampleEventsSQL, key, limit, func(row pgx.Row) (e eventtype.Stored, err error) {
+func (s *EventTypeStore) Events(ctx context.Context, key eventtype.Key, limit int, yield func(eventtype.StoredEvent) bool) error {
+	return readSample(ctx, s.db, sampleEventsSQL, key, limit, func(row pgx.Row) (e eventtype.StoredEvent, err error) {
 		var data []byte
 		err = row.Scan(&e.ID, &data)
 		e.Data = event.ShortenNumbers(data)
@@ -236,15 +255,15 @@ func (s *EventTypeStore) Events(ctx context.Context, key eventtype.Key, limit in
 }
 
 // Rejections implements eventtype.SampleStore.
-func (s *EventTypeStore) Rejections(ctx context.Context, key eventtype.Key, limit int, yield func(eventtype.Refused) bool) error {
-	return sample(ctx, s.db, sampleRejectionsSQL, key, limit, func(row pgx.Row) (r eventtype.Refused, err error) {
+func (s *EventTypeStore) Rejections(ctx context.Context, key eventtype.Key, limit int, yield func(eventtype.RejectedEvent) bool) error {
+	return readSample(ctx, s.db, sampleRejectionsSQL, key, limit, func(row pgx.Row) (r eventtype.RejectedEvent, err error) {
 		err = row.Scan(&r.ID, &r.Raw)
 		return r, err
 	}, yield)
 }
 
-func sample[T any](ctx context.Context, db *DB, sql string, key eventtype.Key, limit int, scan func(pgx.Row) (T, error), yield func(T) bool) error {
-	release, err := awaitTurn(ctx, db.questions, true)
+func readSample[T any](ctx context.Context, db *DB, sql string, key eventtype.Key, limit int, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+	release, err := acquireShare(ctx, db.readShares, true)
 	if err != nil {
 		return err
 	}
@@ -252,17 +271,20 @@ func sample[T any](ctx context.Context, db *DB, sql string, key eventtype.Key, l
 
 	rows, err := db.read.Query(ctx, sql, NewQueryStore(db).mode, key.Category, key.Name, limit)
 	if err != nil {
-		return translate(err, "read a sample")
+		return translateError(err, "read a sample")
 	}
 	defer rows.Close()
+
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {
-			return translate(err, "read a sample")
+			return translateError(err, "read a sample")
 		}
+
 		if !yield(one) {
 			return nil
 		}
 	}
-	return translate(rows.Err(), "read a sample")
+
+	return translateError(rows.Err(), "read a sample")
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// What an earlier release had detached and set aside is dropped by this one.
+// Partitions that an earlier release detached and set aside are dropped by this one.
 func TestTheExpiryOfAnEarlierReleaseIsContinued(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	dsn := b.database.DSN()
 	migrateDownTo(t, dsn, 4)
 	b.exec(
@@ -32,10 +32,10 @@ func TestTheExpiryOfAnEarlierReleaseIsContinued(t *testing.T) {
 	s.gone(t, b)
 }
 
-// The functions work as the owner of the tables for a role that may do nothing to them.
+// The functions work with the rights of the owner of the tables, for a role that has none.
 func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 	t.Parallel()
-	c := newCastes(t)
+	c := newTestRoles(t)
 	db := openDB(t, c.DSNAs(c.service))
 	b := &bundle{database: c.Database, db: db, store: newStore(db, keepAll())}
 	b.exec(t, "insert into application (name) values ('shop')")
@@ -53,13 +53,15 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.ErrorContains(t, err, says, statement)
 	}
-	denied(t, service, "insert into expired_partition select '"+month(0)+"'::regclass, 'x', 'event', now(), now(), theeye_database_id()", "update expired_partition set table_oid = 1", "delete from expired_partition", "truncate expired_partition")
 
-	// Not what is detached and unmarked, by neither signature, and not what is marked and attached.
+	requireDenied(t, service, "insert into expired_partition select '"+month(0)+"'::regclass, 'x', 'event', now(), now(), theeye_database_id()", "update expired_partition set table_oid = 1", "delete from expired_partition", "truncate expired_partition")
+
+	// Neither a detached table without a mark, by either signature, nor a marked table that is
+	// attached.
 	owner := c.pool(t, c.owner)
 	_, err := owner.Exec(ctx, "alter table event detach partition "+month(0))
 	require.NoError(t, err)
-	mark(t, b, month(-4), firstOf(-1))
+	markExpired(t, b, month(-4), firstOf(-1))
 	for _, statement := range []string{
 		"select theeye_set_aside('event')", "select theeye_set_aside('event', 'infinity')",
 		"select theeye_drop_expired('" + month(0) + "')", "select theeye_drop_expired('" + month(0) + "', 'infinity')", "select theeye_drop_expired('" + month(-4) + "', 'infinity')",
@@ -67,14 +69,16 @@ func TestTheFunctionsDropOnlyWhatIsMarkedAndExpired(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	require.Equal(t, 1, count(t, b, month(0)))
 	require.Equal(t, 1, count(t, b, month(-4)))
 
-	// The release before calls them without a time.
+	// The previous release calls the functions without a time.
 	for _, statement := range []string{"select theeye_detach_partition('event', '" + month(-4) + "')", "select theeye_drop_expired(n) from theeye_set_aside('event') n"} {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	require.Empty(t, setAside(t, b))
 	require.Zero(t, count(t, b, "expired_partition"))
 	require.Equal(t, 1, count(t, b, month(0)))

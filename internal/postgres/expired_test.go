@@ -8,19 +8,19 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// mark does the first step of retention.
-func mark(t testing.TB, b *bundle, partition string, before time.Time) {
+// markExpired runs the first step of retention.
+func markExpired(t testing.TB, b *bundle, partition string, before time.Time) {
 	t.Helper()
 	b.exec(t, "select theeye_mark_expired('event', '"+partition+"', '"+before.Format(time.RFC3339)+"')")
 }
 
-// exec runs statements as a person would, beside the service.
+// exec runs statements as a person would, outside the service.
 func (b *bundle) exec(t testing.TB, statements ...string) {
 	t.Helper()
 	pool := b.database.Pool(t)
@@ -30,23 +30,23 @@ func (b *bundle) exec(t testing.TB, statements ...string) {
 	}
 }
 
-// attach is what a person types to attach the partition of a month again.
-func attach(name string, months int) string {
+// attachStatement is the statement by which a person attaches the partition of a month again.
+func attachStatement(name string, months int) string {
 	return "alter table event attach partition " + name + " for values from ('" + firstOf(months).Format(time.RFC3339) + "') to ('" + firstOf(months+1).Format(time.RFC3339) + "')"
 }
 
-// asOwnerAndAsService makes what a test runs with both kinds of roles that a service
-// connects as.
+// asOwnerAndAsService makes the database of a test for both kinds of roles with which a service
+// connects.
 func asOwnerAndAsService(t *testing.T) map[string]*bundle {
 	t.Helper()
-	c := newCastes(t)
+	c := newTestRoles(t)
 	db := openDB(t, c.DSNAs(c.service))
 	b := &bundle{database: c.Database, db: db, store: newStore(db, keepAll())}
 	b.exec(t, "insert into application (name) values ('shop'), ('blog')")
 	return map[string]*bundle{"owner": newBundle(t), "service": b}
 }
 
-// expireAll runs rounds of everything that ended before this month.
+// expireAll runs rounds for everything that ended before this month.
 func expireAll(t *testing.T, b *bundle) {
 	t.Helper()
 	store := postgres.NewRetentionStore(b.db)
@@ -58,8 +58,8 @@ func expireAll(t *testing.T, b *bundle) {
 	}
 }
 
-// What a person detached or restored is never dropped, whatever its name and its age. It
-// can be attached again, and all is as before.
+// A table that a person detached or restored is never dropped, whatever its name and age. It can
+// be attached again, with all its data.
 func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -68,7 +68,7 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 			session := uuid.New()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-1)), envelope(session, firstOf(0))))
 			store := postgres.NewRetentionStore(b.db)
-			require.NoError(t, store.Prepare(context.Background(), firstOf(-4), firstOf(-4)))
+			require.NoError(t, store.CreatePartitions(context.Background(), firstOf(-4), firstOf(-4)))
 			b.exec(
 				t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-1),
 				"alter table rejection detach partition rejection_p"+firstOf(-4).Format("2006_01"),
@@ -85,16 +85,16 @@ func TestRetentionLeavesAloneWhatItDidNotDetach(t *testing.T) {
 			require.Equal(t, 0, count(t, b, "rejection_p"+firstOf(-4).Format("2006_01")))
 			require.Len(t, setAside(t, b), 2)
 
-			b.exec(t, attach(month(-4), -4), attach(month(-1), -1))
-			contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+			b.exec(t, attachStatement(month(-4), -4), attachStatement(month(-1), -1))
+			contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 			require.NoError(t, err)
 			require.Empty(t, contradictions)
 		})
 	}
 }
 
-// A session of which retention takes one month while a person has detached another keeps
-// its row, and so its sequence and its count.
+// If retention expires one month of a session and a person has detached another, the session
+// keeps its row, and so its sequence and its count.
 func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -107,7 +107,7 @@ func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
 			require.Equal(t, 0, count(t, b, "event"))
 			require.Equal(t, 2, count(t, b, "event_key"))
 
-			b.exec(t, attach(month(-1), -1))
+			b.exec(t, attachStatement(month(-1), -1))
 			found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
 			require.NoError(t, err)
 			require.EqualValues(t, 2, found.EventCount)
@@ -117,7 +117,7 @@ func TestSessionsKeepWhatAPersonDetached(t *testing.T) {
 	}
 }
 
-// setAside lists the tables that are named as what retention set aside.
+// setAside lists the tables with the names that retention gives to tables it sets aside.
 func setAside(t testing.TB, b *bundle) (names []string) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
@@ -125,8 +125,7 @@ func setAside(t testing.TB, b *bundle) (names []string) {
 	return names
 }
 
-// A partition whose name is that of an expired month, and whose bounds are others, was
-// attached by a person, too.
+// A partition with the name of an expired month and other bounds was attached by a person.
 func TestRetentionReadsTheBoundsOfAPartition(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -134,18 +133,18 @@ func TestRetentionReadsTheBoundsOfAPartition(t *testing.T) {
 			t.Parallel()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-3)), envelope(uuid.New(), firstOf(0))))
 			b.exec(
-				t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attach("event_p2021_01", 0),
-				"alter table event detach partition "+month(-3), attach(month(-3), -3),
+				t, "alter table event detach partition "+month(0), "alter table "+month(0)+" rename to event_p2021_01", attachStatement("event_p2021_01", 0),
+				"alter table event detach partition "+month(-3), attachStatement(month(-3), -3),
 			)
 			expireAll(t, b)
-			require.Equal(t, 1, count(t, b, "event"), "the young one is there, the one that was attached again has expired")
+			require.Equal(t, 1, count(t, b, "event"), "the young partition is there, the one that was attached again has expired")
 			require.Equal(t, 1, count(t, b, "event_p2021_01"))
 		})
 	}
 }
 
-// Between the mark and the end, retention is told to keep more: what is no longer expired
-// stays, can be attached again, and is then a partition like any other.
+// Between the mark and the drop the retention time is raised: a partition that is no longer
+// expired stays, can be attached again, and is then a partition like any other.
 func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -153,8 +152,8 @@ func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 			t.Parallel()
 			session := uuid.New()
 			submit(t, collector(t, b.store, 1), request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-3)), envelope(session, firstOf(0))))
-			mark(t, b, month(-4), firstOf(-1))
-			mark(t, b, month(-3), firstOf(-1))
+			markExpired(t, b, month(-4), firstOf(-1))
+			markExpired(t, b, month(-3), firstOf(-1))
 			b.exec(t, "alter table event detach partition "+month(-4))
 
 			store := postgres.NewRetentionStore(b.db)
@@ -162,23 +161,23 @@ func TestWhatIsNoLongerExpiredStays(t *testing.T) {
 			events, err := store.ExpireEvents(context.Background(), more)
 			require.NoError(t, err)
 			require.Zero(t, events)
-			require.Equal(t, 1, count(t, b, month(-4)), "it has its name, too")
-			require.Equal(t, 1, count(t, b, "expired_partition"), "the mark of what is attached and young is gone")
+			require.Equal(t, 1, count(t, b, month(-4)), "and it has its name")
+			require.Equal(t, 1, count(t, b, "expired_partition"), "the mark of an attached, young partition is gone")
 
-			b.exec(t, attach(month(-4), -4))
+			b.exec(t, attachStatement(month(-4), -4))
 			_, err = store.ExpireEvents(context.Background(), more)
 			require.NoError(t, err)
 			require.Zero(t, count(t, b, "expired_partition"))
 			b.exec(t, "alter table event detach partition "+month(-4), "alter table event detach partition "+month(-3))
 			expireAll(t, b)
-			require.Equal(t, 1, count(t, b, month(-4)), "it was marked once, and not for this")
+			require.Equal(t, 1, count(t, b, month(-4)), "it was marked once, for another detachment")
 			require.Equal(t, 1, count(t, b, month(-3)))
 		})
 	}
 }
 
-// A detachment that a person began, and that was cut off, is not ended by retention, which
-// says what keeps it from its work.
+// Retention does not finish a detachment that a person began and that was interrupted, but
+// reports what blocks it.
 func TestADetachmentOfAPersonIsNotEnded(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -193,7 +192,7 @@ func TestADetachmentOfAPersonIsNotEnded(t *testing.T) {
 	}
 }
 
-// A mark that came with a dump, or whose table has gone, names another table now.
+// A mark that came with a dump, or whose table was dropped, now refers to another table.
 func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]string{
@@ -207,7 +206,7 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					submit(t, collector(t, b.store, 1), request(shop, envelope(uuid.New(), firstOf(-4))))
-					mark(t, b, month(-4), firstOf(-1))
+					markExpired(t, b, month(-4), firstOf(-1))
 					b.exec(t, "alter table event detach partition "+month(-4), damage)
 					expireAll(t, b)
 					require.Equal(t, 1, count(t, b, "event_key"))
@@ -219,7 +218,7 @@ func TestMarksOfOtherDatabasesMeanNothing(t *testing.T) {
 	}
 }
 
-// A person who is detaching an expired partition when retention comes to it has it.
+// A person who is detaching an expired partition when retention reaches it takes precedence.
 func TestAPersonIsFirst(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -252,7 +251,7 @@ func TestAPersonIsFirst(t *testing.T) {
 	}
 }
 
-// Wherever a round is cut off, the next one ends it.
+// An interrupted round is finished by the next one, whatever the step.
 func TestAnExpiryIsContinuedFromEachStep(t *testing.T) {
 	t.Parallel()
 	limit := "'" + firstOf(-1).Format(time.RFC3339) + "'"
@@ -281,7 +280,7 @@ func TestAnExpiryIsContinuedFromEachStep(t *testing.T) {
 	}
 }
 
-// Attached again in the midst of being emptied, what is left of a partition stays.
+// When a partition is attached again while it is being emptied, the rest of its rows stay.
 func TestAPartitionThatIsTakenBack(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -289,13 +288,13 @@ func TestAPartitionThatIsTakenBack(t *testing.T) {
 			t.Parallel()
 			c := collector(t, b.store, 1)
 			submit(t, c, request(shop, envelope(uuid.New(), firstOf(-4)), envelope(uuid.New(), firstOf(-4))))
-			mark(t, b, month(-4), firstOf(-1))
+			markExpired(t, b, month(-4), firstOf(-1))
 			b.exec(t, "alter table event detach partition "+month(-4))
 			_, err := b.db.ReadPool().Exec(context.Background(), "select theeye_set_aside('event', $1)", firstOf(-1))
 			require.NoError(t, err)
 			aside := setAside(t, b)
 			require.Len(t, aside, 1)
-			b.exec(t, attach(aside[0], -4))
+			b.exec(t, attachStatement(aside[0], -4))
 
 			events, err := postgres.PurgeOnce(context.Background(), postgres.NewRetentionStore(b.db), aside[0], firstOf(-1))
 			require.NoError(t, err)
@@ -305,8 +304,8 @@ func TestAPartitionThatIsTakenBack(t *testing.T) {
 	}
 }
 
-// While a table of a person has the name of a partition, what belongs to that month is to
-// be sent again, at once and not at the end of the budget, and the cause names the table.
+// While a person's table has the name of a partition, events of that month are answered with a
+// retry, at once and not at the end of the budget, and the cause names the table.
 func TestTheNameOfAPartitionIsTaken(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -315,10 +314,10 @@ func TestTheNameOfAPartitionIsTaken(t *testing.T) {
 			c := collector(t, b.store, 1)
 			submit(t, c, request(shop, envelope(uuid.New(), firstOf(-1))))
 			b.exec(t, "alter table event detach partition "+month(-1))
-			fresh := newStore(b.db, keepAll()) // a replica that was started since
+			fresh := newStore(b.db, keepAll()) // a replica that was started later
 			_, err := collector(t, fresh, 1).Submit(context.Background(), request(shop, envelope(uuid.New(), firstOf(-1))))
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
-			require.ErrorContains(t, err, month(-1)+" is no partition of event and has the name of one: attach it again, or rename it")
+			require.ErrorContains(t, err, month(-1)+" is not a partition of event but has the name of one: attach it again, or rename it")
 			f, _ := fault.As(err)
 			require.NotContains(t, f.Detail, "event_p", "names of tables are not for senders")
 
@@ -328,7 +327,7 @@ func TestTheNameOfAPartitionIsTaken(t *testing.T) {
 	}
 }
 
-// Refusals have partitions, too.
+// Rejections have partitions, too.
 func TestRejectionsThatAPersonDetachedStay(t *testing.T) {
 	t.Parallel()
 	for name, b := range asOwnerAndAsService(t) {
@@ -339,6 +338,7 @@ func TestRejectionsThatAPersonDetachedStay(t *testing.T) {
 				r.ReceivedAt = firstOf(months)
 				submit(t, collector(t, b.store, 1), r)
 			}
+
 			kept := "rejection_p" + firstOf(-4).Format("2006_01")
 			b.exec(t, "alter table rejection detach partition "+kept)
 			n, err := postgres.NewRetentionStore(b.db).ExpireRejections(context.Background(), firstOf(-1))

@@ -14,15 +14,15 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// gathered submits requests one after the other to a collector that is started
-// only then, so that all of them share the first group.
-func gathered(t *testing.T, store ingest.Store, requests []*ingest.Request) [][]ingest.Verdict {
+// submitTogether submits requests one after the other to a collector that is started only
+// afterwards, so that all of them share the first group.
+func submitTogether(t *testing.T, store ingest.Store, requests []*ingest.Request) [][]ingest.Verdict {
 	t.Helper()
-	return gatheredWithin(t, store, time.Minute, requests)
+	return submitTogetherWithin(t, store, time.Minute, requests)
 }
 
-// gatheredWithin is gathered with a budget: who gets no verdict waits for its end.
-func gatheredWithin(t *testing.T, store ingest.Store, budget time.Duration, requests []*ingest.Request) [][]ingest.Verdict {
+// submitTogetherWithin is submitTogether with a budget: a request without a verdict waits for its end.
+func submitTogetherWithin(t *testing.T, store ingest.Store, budget time.Duration, requests []*ingest.Request) [][]ingest.Verdict {
 	t.Helper()
 	c := ingest.New(ingest.Config{
 		Budget: budget, GroupEvents: 5000, GroupBytes: 16 << 20, QueueEvents: 50_000, QueueBytes: 128 << 20, Lanes: 2,
@@ -34,19 +34,22 @@ func gatheredWithin(t *testing.T, store ingest.Store, budget time.Duration, requ
 		sent += int64(len(r.Envelopes))
 		go func() {
 			defer func() { done <- struct{}{} }()
+
 			answers[i], _ = c.Submit(context.Background(), r)
 		}()
-		require.Eventually(t, func() bool { return c.Queued() == sent }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return c.QueuedEvents() == sent }, time.Minute, time.Millisecond)
 	}
-	c.Start()
+
+	c.Start(t.Context())
 	for range requests {
 		<-done
 	}
+
 	return answers
 }
 
-// The decoder lets nothing through that Postgres refuses. If it did all the same,
-// only the sender of that event would hear of it.
+// The decoder accepts nothing that Postgres refuses. If it did, only the sender of that event
+// would notice.
 func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 	t.Parallel()
 	for _, poison := range []string{`{"a":"\u0000"}`, `{"a":"\ud800"}`, `{"a":1e200000}`, `{"a":`} {
@@ -56,11 +59,12 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 		for i := range requests {
 			requests[i] = request(shop, envelope(session, noon.Add(time.Duration(i))), envelope(uuid.New(), noon))
 		}
+
 		bad := envelope(session, noon.Add(time.Second))
 		bad.Event.Data = []byte(poison)
 		requests[4].Envelopes = append(requests[4].Envelopes, bad)
 
-		for i, verdicts := range gathered(t, b.store, requests) {
+		for i, verdicts := range submitTogether(t, b.store, requests) {
 			require.Equal(t, ingest.Stored, verdicts[0].Status, "request %d, %s", i, poison)
 			require.Equal(t, ingest.Stored, verdicts[1].Status, "request %d, %s", i, poison)
 			if i == 4 {
@@ -68,15 +72,16 @@ func TestEventThatCannotBeStoredIsRefusedAlone(t *testing.T) {
 				require.Equal(t, fault.CodeNotStorable, verdicts[2].Violations[0].Code)
 			}
 		}
+
 		require.Equal(t, 18, count(t, b, "event"))
 		require.Equal(t, 18, count(t, b, "event_key"))
 		require.Equal(t, 1, count(t, b, "rejection"))
-		gapless(t, b)
+		requireGapless(t, b)
 	}
 }
 
-// A session that somebody else holds locked costs its sender the budget, and
-// nobody anything once the lock is gone.
+// A session whose row is locked costs its sender the budget, and costs no request anything once
+// the lock is released.
 func TestLockedSessionIsAnsweredWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -97,10 +102,10 @@ func TestLockedSessionIsAnsweredWithinTheBudget(t *testing.T) {
 	require.Equal(t, fault.Unavailable, f.Kind)
 	require.GreaterOrEqual(t, f.RetryAfter, time.Second)
 
-	// It did not wait for the lock, which is let go only now.
+	// The answer did not wait for the lock, which is released only now.
 	require.NoError(t, tx.Rollback(context.Background()))
 	require.Equal(t, ingest.Stored, submit(t, c, request(shop, envelope(uuid.New(), noon)))[0].Status)
 	again := submit(t, c, request(shop, event.Envelope{Raw: waits.Envelopes[0].Raw, Known: waits.Envelopes[0].Known, Event: waits.Envelopes[0].Event}))
-	require.Equal(t, int64(2), again[0].Sequence, "the first try was stored or not, and the second knows")
-	gapless(t, b)
+	require.Equal(t, int64(2), again[0].Sequence, "the second try finds out whether the first was stored")
+	requireGapless(t, b)
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// additionsSQL reads from the catalogue what can refuse or change a row of our tables, and
-// takes no lock. What a partition has from its table is the table's. Constraints of ours are
-// among them, for who asks knows which those are; from version 18 on there would be those that
-// a column is not null, too.
-const additionsSQL = oursSQL + `
+// additionsSQL reads from the catalogue everything that can refuse or change a row of the
+// service's tables, and takes no lock. Objects that a partition inherits count for its table.
+// The service's own constraints are included, since the caller knows them. Not-null constraints,
+// which the catalogue has from version 18 on, are left out.
+const additionsSQL = schemaTablesSQL + `
 select 'trigger', o.name, t.tgname::text from ours o join pg_trigger t on t.tgrelid = o.oid
 where not t.tgisinternal and t.tgparentid = 0 and t.tgenabled <> 'D'
 union all

@@ -10,7 +10,7 @@ import (
 )
 
 // tablesSQL reads the catalogue and the statistics, and takes no lock.
-const tablesSQL = oursSQL + `
+const tablesSQL = schemaTablesSQL + `
 select o.name, o.parent, coalesce(o.reloptions, '{}'), coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
 	coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_hot_upd, 0), greatest(s.last_vacuum, s.last_autovacuum), pg_has_role(o.relowner, 'usage')
 from ours o left join pg_stat_all_tables s on s.relid = o.oid
@@ -28,19 +28,26 @@ func readTables(ctx context.Context, tx pgx.Tx) ([]doctor.Table, error) {
 	tables := make([]doctor.Table, len(rows))
 	for n, r := range rows {
 		tables[n] = doctor.Table{
-			Name: r.Name, Parent: r.Parent, Options: r.Options, Live: r.Live, Dead: r.Dead,
-			Updates: r.Updates, HotUpdates: r.HotUpdate, Owned: r.Owned,
+			Name:       r.Name,
+			Parent:     r.Parent,
+			Options:    r.Options,
+			Live:       r.Live,
+			Dead:       r.Dead,
+			Updates:    r.Updates,
+			HotUpdates: r.HotUpdate,
+			Owned:      r.Owned,
 		}
 		if r.Vacuum != nil {
 			tables[n].LastVacuum = *r.Vacuum
 		}
 	}
+
 	return tables, err
 }
 
-// indexesSQL reads the catalogue and takes no lock. Indexes of payloads come and go, and
-// the service itself builds anew what is left half built.
-const indexesSQL = oursSQL + `
+// indexesSQL reads the catalogue and takes no lock. Indexes of payloads are left out: they come
+// and go, and the service itself rebuilds those that are half built.
+const indexesSQL = schemaTablesSQL + `
 select o.name, i.relname::text, coalesce(p.relname::text, ''), x.indisvalid and x.indisready and x.indislive,
 	array(select a.attname::text from pg_attribute a where a.attrelid = o.oid and a.attnum = any (x.indkey::smallint[]) and a.attnum > 0 order by a.attnum)
 from ours o join pg_index x on x.indrelid = o.oid join pg_class i on i.oid = x.indexrelid
@@ -52,9 +59,9 @@ func readIndexes(ctx context.Context, tx pgx.Tx) ([]doctor.Index, error) {
 	return readAll[doctor.Index](ctx, tx, indexesSQL, tableNames())
 }
 
-// constraintsSQL reads the catalogue and takes no lock. From version 18 on it has those
-// that a column is not null, too.
-const constraintsSQL = oursSQL + `
+// constraintsSQL reads the catalogue and takes no lock. Not-null constraints, which the
+// catalogue has from version 18 on, are left out.
+const constraintsSQL = schemaTablesSQL + `
 select o.name, c.conname::text, c.convalidated from ours o join pg_constraint c on c.conrelid = o.oid
 where c.contype <> 'n' order by 1, 2`
 
@@ -62,8 +69,8 @@ func readConstraints(ctx context.Context, tx pgx.Tx) ([]doctor.Constraint, error
 	return readAll[doctor.Constraint](ctx, tx, constraintsSQL, tableNames())
 }
 
-// boundedPartitionsSQL reads the catalogue and takes no lock. A bound is null where it
-// is none, or not that of a single column in time.
+// boundedPartitionsSQL reads the catalogue and takes no lock. A bound is null if there is none,
+// or if it is not that of a single column in time.
 const boundedPartitionsSQL = `
 select p.relname::text, c.relname::text, c.relkind::text, pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', i.inhdetachpending,
 	substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \(''([^'']+)''\)')::timestamptz,
@@ -84,21 +91,25 @@ func readPartitions(ctx context.Context, tx pgx.Tx) ([]doctor.Partition, error) 
 		if r.From != nil {
 			p.From = *r.From
 		}
+
 		p.To = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 		if r.To != nil {
 			p.To = *r.To
 		}
+
 		if m, ok := parseMonth(r.Table, r.Name); ok {
 			p.Month = r.Kind == "r" && p.From.Equal(m.start()) && p.To.Equal(m.end())
 		}
+
 		found[n] = p
 	}
+
 	return found, err
 }
 
-// detachedSQL reads the catalogue: the tables in the schema of the partitioned ones that
-// are named as the service names partitions, before and after they were set aside, and
-// are none; and what retention has marked.
+// detachedSQL reads the catalogue: the tables in the schema of the partitioned ones that are
+// named like partitions, before or after they were set aside, and are not attached; and whether
+// retention has marked them.
 const detachedSQL = `
 select c.relname::text, p.relname::text, c.relname ~ '_p[0-9]{4}_[0-9]{2}$',
 	exists (select from expired_partition m where m.table_oid = c.oid and m.database_id = theeye_database_id()
@@ -108,13 +119,13 @@ where p.oid in (to_regclass('event'), to_regclass('rejection')) and c.relkind in
 	and c.relname ~ ('^' || p.relname || '_(p[0-9]{4}_[0-9]{2}|expired_[0-9]+)$')
 order by 1`
 
-// readDetached lists the tables that are no partitions and are named like them.
+// readDetached lists the tables that are named like partitions but are not partitions.
 func readDetached(ctx context.Context, tx pgx.Tx) ([]doctor.Detached, error) {
 	return readAll[doctor.Detached](ctx, tx, detachedSQL)
 }
 
 // agesSQL reads the catalogue and takes no lock.
-const agesSQL = oursSQL + `
+const agesSQL = schemaTablesSQL + `
 select age(d.datfrozenxid)::bigint, mxid_age(d.datminmxid)::bigint, coalesce(t.name, ''), coalesce(t.age, 0)::bigint
 from pg_database d left join lateral (
 	select name, age(relfrozenxid) as age from ours where relkind = 'r' order by 2 desc, 1 limit 1) t on true
@@ -124,8 +135,9 @@ func readAges(ctx context.Context, tx pgx.Tx) (doctor.Ages, error) {
 	return readOne[doctor.Ages](ctx, tx, agesSQL, tableNames())
 }
 
-// tableSizesSQL locks each table against being dropped, and waits for who drops one.
-const tableSizesSQL = oursSQL + `
+// tableSizesSQL locks each table against being dropped, and waits for a transaction that drops
+// one.
+const tableSizesSQL = schemaTablesSQL + `
 select coalesce(nullif(parent, ''), name) as title, sum(pg_total_relation_size(oid))::bigint from ours
 group by 1 order by 2 desc, 1`
 
@@ -133,18 +145,19 @@ func readSizes(ctx context.Context, tx pgx.Tx) (s doctor.Sizes, err error) {
 	if err = tx.QueryRow(ctx, "select pg_database_size(current_database())").Scan(&s.Database); err != nil {
 		return s, err
 	}
+
 	s.Tables, err = readAll[doctor.TableSize](ctx, tx, tableSizesSQL, tableNames())
 	return s, err
 }
 
-// rolePrivilegesSQL reads what the role may do in the schema of the tables.
+// rolePrivilegesSQL reads the privileges of the role in the schema of the tables.
 const rolePrivilegesSQL = `
 select r.rolname::text, r.rolsuper, coalesce(n.nspname::text, ''), coalesce(has_schema_privilege(n.oid, 'create'), false)
 from pg_roles r left join pg_class c on c.oid = to_regclass('event') left join pg_namespace n on n.oid = c.relnamespace
 where r.rolname = current_user`
 
-// missingPrivilegesSQL reads what the role may not do with the tables.
-const missingPrivilegesSQL = oursSQL + `
+// missingPrivilegesSQL reads the privileges on the tables that the role lacks.
+const missingPrivilegesSQL = schemaTablesSQL + `
 select string_agg(p.privilege, '/' order by p.place) || ' on ' || o.name
 from ours o cross join unnest(array['select', 'insert', 'update', 'delete']) with ordinality p (privilege, place)
 where o.parent = '' and not has_table_privilege(o.oid, p.privilege)
@@ -155,8 +168,8 @@ union all
 select 'select on schema_version' where not has_table_privilege('schema_version', 'select')
 order by 1`
 
-// functionPrivilegesSQL reads whether the role may call all functions that make and
-// drop partitions. They are in the schema of the tables.
+// functionPrivilegesSQL reads whether the role may call all functions that create and drop
+// partitions. They are in the schema of the tables.
 const functionPrivilegesSQL = `
 select count(*) filter (where has_function_privilege(f.oid, 'execute')) = 6
 from pg_proc f join pg_class c on c.oid = to_regclass('event') and c.relnamespace = f.pronamespace
@@ -169,21 +182,26 @@ func readPrivileges(ctx context.Context, tx pgx.Tx) (p doctor.Privileges, err er
 	if err = tx.QueryRow(ctx, rolePrivilegesSQL).Scan(&p.Role, &p.Superuser, &p.Schema, &p.Create); err != nil {
 		return p, err
 	}
+
 	if err = tx.QueryRow(ctx, functionPrivilegesSQL).Scan(&p.Functions); err != nil {
 		return p, err
 	}
+
 	missing, err := readAll[struct{ Text string }](ctx, tx, missingPrivilegesSQL, tableNames())
 	if err != nil {
 		return p, err
 	}
+
 	for _, m := range missing {
 		p.Missing = append(p.Missing, m.Text)
 	}
+
 	tables, err := readTables(ctx, tx)
 	for _, t := range tables {
 		if !t.Owned && (t.Parent != "" || t.Name == eventTable || t.Name == rejectionTable) {
 			p.Foreign = append(p.Foreign, t.Name)
 		}
 	}
+
 	return p, err
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 )
 
-// serverSQL uses no table. The setting is asked for as sessions begin with it: the
-// transaction itself is read-only.
+// serverSQL uses no table. It reads the default of default_transaction_read_only for sessions,
+// since the transaction itself is read-only.
 const serverSQL = `
 select current_setting('server_version_num')::integer, current_setting('server_version'), pg_is_in_recovery(),
 	(select reset_val = 'on' from pg_settings where name = 'default_transaction_read_only'), clock_timestamp(),
@@ -20,7 +20,7 @@ func readServer(ctx context.Context, tx pgx.Tx) (doctor.Server, error) {
 	return readOne[doctor.Server](ctx, tx, serverSQL)
 }
 
-// inspectedSettingsSQL reads settings as sessions begin with them, sizes in bytes.
+// inspectedSettingsSQL reads the defaults of settings for sessions, sizes in bytes.
 const inspectedSettingsSQL = `
 select name, case unit when '8kB' then (reset_val::bigint * 8192)::text when 'kB' then (reset_val::bigint * 1024)::text
 	when 'MB' then (reset_val::bigint * 1048576)::text when 's' then (reset_val::bigint * 1000)::text else coalesce(reset_val, '') end
@@ -38,10 +38,11 @@ func readSettings(ctx context.Context, tx pgx.Tx) (doctor.Settings, error) {
 	for _, row := range rows {
 		settings[row.Name] = row.Value
 	}
+
 	return settings, err
 }
 
-// overridesSQL reads what is set for roles in this database or in all.
+// overridesSQL reads the settings of roles in this database or in all.
 const overridesSQL = `
 select coalesce(r.rolname, ''), coalesce(d.datname, ''), split_part(c.setting, '=', 1), split_part(c.setting, '=', 2)
 from pg_db_role_setting s cross join unnest(s.setconfig) c (setting)
@@ -53,15 +54,15 @@ func readOverrides(ctx context.Context, tx pgx.Tx) ([]doctor.Override, error) {
 	return readAll[doctor.Override](ctx, tx, overridesSQL)
 }
 
-// backendsSQL counts clients. Of sessions of other roles, one without pg_read_all_stats
-// sees neither the address nor what kind they are.
+// backendsSQL counts clients. A role without pg_read_all_stats sees neither the address nor the
+// kind of the sessions of other roles.
 const backendsSQL = `
 select coalesce(application_name, ''), coalesce(host(client_addr), ''), coalesce(datname = current_database(), false), count(*)
 from pg_stat_activity
 where (backend_type = 'client backend' or backend_type is null and usesysid is not null) and pid <> pg_backend_pid()
 group by 1, 2, 3 order by 1, 2, 3`
 
-// connectionLimitsSQL reads the limits of role and database, -1 where there is none.
+// connectionLimitsSQL reads the limits of role and database, -1 for none.
 const connectionLimitsSQL = `
 select r.rolsuper, r.rolconnlimit, d.datconnlimit from pg_roles r, pg_database d
 where r.rolname = current_user and d.datname = current_database()`
@@ -70,13 +71,14 @@ func readConnections(ctx context.Context, tx pgx.Tx) (c doctor.Connections, err 
 	if c.Backends, err = readAll[doctor.Backend](ctx, tx, backendsSQL); err != nil {
 		return c, err
 	}
+
 	err = tx.QueryRow(ctx, connectionLimitsSQL).Scan(&c.Superuser, &c.RoleLimit, &c.DatabaseLimit)
 	return c, err
 }
 
-// transactionsSQL reads the oldest transactions that hold something back here: those
-// of this database's sessions, and those prepared in it. xact_start is hidden where the
-// role may not look.
+// transactionsSQL reads the oldest transactions that can hold back vacuum here: those of this
+// database's sessions, and those prepared in it. xact_start is hidden from a role without the
+// right to see it.
 const transactionsSQL = `
 select pid, coalesce(usename, ''), coalesce(application_name, ''), coalesce(host(client_addr), ''), coalesce(state, ''),
 	extract(epoch from clock_timestamp() - xact_start)::float8
@@ -86,7 +88,7 @@ union all
 select 0, owner, '', '', gid, extract(epoch from clock_timestamp() - prepared)::float8 from pg_prepared_xacts where database = current_database()
 order by 6 desc limit 20`
 
-// hiddenSQL counts the sessions that the role may not look into.
+// hiddenSQL counts the sessions whose details are hidden from the role.
 const hiddenSQL = `select count(*) from pg_stat_activity where datname = current_database() and usesysid is not null and backend_type is null`
 
 func readTransactions(ctx context.Context, tx pgx.Tx) (t doctor.Transactions, err error) {
@@ -98,16 +100,23 @@ func readTransactions(ctx context.Context, tx pgx.Tx) (t doctor.Transactions, er
 	if err != nil {
 		return t, err
 	}
+
 	for _, r := range rows {
 		t.Open = append(t.Open, doctor.Transaction{
-			PID: r.PID, User: r.User, Application: r.Application, Client: r.Client, State: r.State, Age: seconds(r.Seconds),
+			PID:         r.PID,
+			User:        r.User,
+			Application: r.Application,
+			Client:      r.Client,
+			State:       r.State,
+			Age:         secondsToDuration(r.Seconds),
 		})
 	}
+
 	err = tx.QueryRow(ctx, hiddenSQL).Scan(&t.Hidden)
 	return t, err
 }
 
-// waitsSQL reads who waits for a lock in this database, and for whom.
+// waitsSQL reads the sessions that wait for a lock in this database, and those that block them.
 const waitsSQL = `
 select l.pid, coalesce(a.application_name, ''), coalesce(l.relation::regclass::text, ''), l.mode,
 	greatest(extract(epoch from clock_timestamp() - coalesce(l.waitstart, clock_timestamp())), 0)::float8, pg_blocking_pids(l.pid)
@@ -124,12 +133,21 @@ func readWaits(ctx context.Context, tx pgx.Tx) ([]doctor.Wait, error) {
 	}](ctx, tx, waitsSQL)
 	waits := make([]doctor.Wait, len(rows))
 	for n, r := range rows {
-		waits[n] = doctor.Wait{PID: r.PID, Application: r.Application, Relation: r.Relation, Mode: r.Mode, Waiting: seconds(r.Seconds), BlockedBy: r.By}
+		waits[n] = doctor.Wait{
+			PID:         r.PID,
+			Application: r.Application,
+			Relation:    r.Relation,
+			Mode:        r.Mode,
+			Waiting:     secondsToDuration(r.Seconds),
+			BlockedBy:   r.By,
+		}
 	}
+
 	return waits, err
 }
 
-// slotsSQL reads what replication slots keep of the log. A standby has none to compare with.
+// slotsSQL reads how much of the log each replication slot retains. A standby has no position to
+// compare with.
 const slotsSQL = `
 select slot_name::text, active, case when pg_is_in_recovery() then 0 else
 	coalesce(greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0), 0)::bigint end
@@ -139,8 +157,8 @@ func readSlots(ctx context.Context, tx pgx.Tx) ([]doctor.Slot, error) {
 	return readAll[doctor.Slot](ctx, tx, slotsSQL)
 }
 
-// readClock compares the clocks. Of a few tries the quickest says it best: half its
-// round trip is taken off.
+// readClock compares the clocks. Of a few tries the quickest is the most exact; half its round
+// trip is subtracted.
 func (i *Inspector) readClock(ctx context.Context, tx pgx.Tx) (doctor.Clock, error) {
 	const tries = 3
 	var best doctor.Clock
@@ -150,12 +168,14 @@ func (i *Inspector) readClock(ctx context.Context, tx pgx.Tx) (doctor.Clock, err
 		if err := tx.QueryRow(ctx, "select clock_timestamp()").Scan(&at); err != nil {
 			return best, err
 		}
+
 		half := i.now().Sub(begin) / 2
-		if n == 0 || half < best.Within {
-			best = doctor.Clock{Ahead: at.Sub(begin) - half, Within: half}
+		if n == 0 || half < best.Uncertainty {
+			best = doctor.Clock{Ahead: at.Sub(begin) - half, Uncertainty: half}
 		}
 	}
+
 	return best, nil
 }
 
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+func secondsToDuration(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

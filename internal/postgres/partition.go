@@ -28,7 +28,7 @@ func (m month) start() time.Time {
 
 func (m month) end() time.Time { return (m + 1).start() }
 
-// partition is the name of a month's partition.
+// partition returns the name of a month's partition.
 func (m month) partition(table string) string {
 	return fmt.Sprintf("%s_p%04d_%02d", table, int(m)/12, int(m)%12+1)
 }
@@ -47,26 +47,26 @@ const (
 	rejectionTable = "rejection"
 )
 
-// partitions knows which partitions exist and makes those that are missing.
+// partitions caches which partitions exist and creates the missing ones.
 type partitions struct {
 	db    *DB
 	mu    sync.Mutex
 	known map[string]bool
 }
 
-// listPartitionsSQL reads the catalogue and takes no lock. A partition that is
-// being detached takes no more rows.
+// listPartitionsSQL reads the catalogue and takes no lock. A partition that is being detached
+// accepts no more rows.
 const listPartitionsSQL = `
 select c.relname, i.inhdetachpending from pg_inherits i join pg_class c on c.oid = i.inhrelid
 where i.inhparent = to_regclass($1)`
 
-// lockPartitionsSQL serialises those who make partitions, over all replicas,
-// until the end of the transaction.
+// lockPartitionsSQL serialises the creation of partitions, over all replicas, until the end of
+// the transaction.
 const lockPartitionsSQL = `select pg_advisory_xact_lock(hashtext('theeye partitions'))`
 
-// ensure makes the partitions of a table for the given months unless they exist.
-// The known ones cost no trip to the database.
-func (p *partitions) ensure(ctx context.Context, table string, months []month) error {
+// ensureMonths creates the partitions of a table for the given months unless they exist. Known
+// partitions cost no round trip to the database.
+func (p *partitions) ensureMonths(ctx context.Context, table string, months []month) error {
 	p.mu.Lock()
 	var missing []month
 	for _, m := range months {
@@ -74,37 +74,43 @@ func (p *partitions) ensure(ctx context.Context, table string, months []month) e
 			missing = append(missing, m)
 		}
 	}
+
 	p.mu.Unlock()
 	for _, m := range missing {
-		if err := p.create(ctx, table, m); err != nil {
-			return translate(err, "make partition "+m.partition(table))
+		if err := p.createPartition(ctx, table, m); err != nil {
+			return translateError(err, "make partition "+m.partition(table))
 		}
 	}
+
 	return nil
 }
 
-// create makes a table like its parent and attaches it, which lets writers of
-// other partitions go on: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, where
-// CREATE TABLE ... PARTITION OF would wait for every one of them.
+// createPartition creates a table like its parent and attaches it, which does not stop writers
+// of other partitions: ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, whereas CREATE TABLE
+// ... PARTITION OF would wait for every writer.
 //
-// A role that does not own the parent has a function of the schema do the same.
-func (p *partitions) create(ctx context.Context, table string, m month) error {
+// For a role that does not own the parent, a function of the schema does the same.
+func (p *partitions) createPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	owned, err := owns(ctx, p.db.write, table)
 	if err != nil {
 		return err
 	}
+
 	if owned {
-		err = p.attach(ctx, table, m)
+		err = p.attachPartition(ctx, table, m)
 	} else {
 		_, err = p.db.write.Exec(ctx, makePartitionSQL, table, int(m)/12, int(m)%12+1)
 	}
+
 	if sqlState(err) == stateDuplicateTable {
 		return p.explainTaken(ctx, table, m, err)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	p.mu.Lock()
 	p.known[name] = true
 	p.mu.Unlock()
@@ -116,57 +122,63 @@ const takenSQL = `
 select exists (select from pg_class c where c.oid = to_regclass($1) and not c.relispartition
 	and not exists (select from expired_partition m where m.table_oid = c.oid and m.table_name = c.relname and m.database_id = theeye_database_id()))`
 
-// errMonthTaken tells that no partition can be made for a month before a person has
-// attached or renamed a table. Other months are not concerned.
+// errMonthTaken reports that no partition can be created for a month until a person has attached
+// or renamed a table. Other months are not affected.
 var errMonthTaken = errors.New("the name of a partition is taken")
 
-// explainTaken tells why the name of a partition is taken. Where retention is about to
-// free it, cause is returned, and it ends soon. Any other table of that name is a person's,
-// and only a person can attach it again, or give it another name.
+// explainTaken says why the name of a partition is taken. If retention is about to free it,
+// which is soon, cause is returned. Any other table of that name was detached by a person, and
+// only a person can attach it again or rename it.
 func (p *partitions) explainTaken(ctx context.Context, table string, m month, cause error) error {
 	var foreign bool
 	if err := p.db.write.QueryRow(ctx, takenSQL, m.partition(table)).Scan(&foreign); err != nil {
 		return err
 	}
+
 	if !foreign {
 		return cause
 	}
-	told := fmt.Errorf("%w: the table %s is no partition of %s and has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
-	return fault.Busy(told, fault.CodeUnavailable, "what belongs to the month "+m.start().Format("2006-01")+
-		" cannot be stored before an operator has attached or renamed a table that was detached; send it again later", time.Minute)
+
+	taken := fmt.Errorf("%w: the table %s is not a partition of %s but has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
+	return fault.NewUnavailable(taken, fault.CodeUnavailable, "events of the month "+m.start().Format("2006-01")+
+		" cannot be stored until an operator has attached or renamed a detached table; send them again later", time.Minute)
 }
 
-// makePartitionSQL calls a function of the schema, which takes the locks of attach.
+// makePartitionSQL calls a function of the schema, which takes the locks of attachPartition.
 const makePartitionSQL = `select theeye_make_partition($1, $2, $3)`
 
 // ownsSQL reads the catalogue and takes no lock.
 const ownsSQL = `select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass($1)`
 
-// owns tells whether the role may change and drop a table and its partitions. The
-// service's may not, where it is not the role that migrates: functions of the schema
-// do for it what has to be done. They hold a snapshot all the while and cannot detach
-// concurrently, so that an owner does without them.
+// owns reports whether the role may change and drop a table and its partitions. The service's
+// role may not unless it is also the role that migrates: functions of the schema then do the
+// work. They hold a snapshot throughout and cannot detach concurrently, so an owner does without
+// them.
 func owns(ctx context.Context, on executor, table string) (owned bool, err error) {
 	err = on.QueryRow(ctx, ownsSQL, table).Scan(&owned)
 	return owned, err
 }
 
-func (p *partitions) attach(ctx context.Context, table string, m month) error {
+func (p *partitions) attachPartition(ctx context.Context, table string, m month) error {
 	name := m.partition(table)
 	return pgx.BeginFunc(ctx, p.db.write, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitionsSQL); err != nil {
 			return err
 		}
+
 		attached, err := listPartitions(ctx, tx, table)
 		if _, found := attached[name]; found || err != nil {
 			return err
 		}
+
 		column := `"timestamp"`
 		if table == rejectionTable {
 			column = "received_at"
 		}
-		from, to := m.start().Format(time.RFC3339), m.end().Format(time.RFC3339)
-		// Names and bounds are made of numbers. The check spares ATTACH its scan.
+
+		from := m.start().Format(time.RFC3339)
+		to := m.end().Format(time.RFC3339)
+		// Names and bounds consist of numbers. The check constraint saves ATTACH its scan.
 		for _, statement := range []string{
 			fmt.Sprintf(`create table %s (like %s including defaults including constraints, constraint %s_range_check check (%s >= '%s' and %s < '%s'))`,
 				name, table, name, column, from, column, to),
@@ -177,20 +189,16 @@ func (p *partitions) attach(ctx context.Context, table string, m month) error {
 				return err
 			}
 		}
+
 		return nil
 	})
 }
 
-// forget makes the next ensure ask the database again.
-func (p *partitions) forget() {
+// forgetKnown makes the next ensureMonths ask the database again.
+func (p *partitions) forgetKnown() {
 	p.mu.Lock()
 	p.known = map[string]bool{}
 	p.mu.Unlock()
-}
-
-// querier is what a pool, a connection and a transaction have in common.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
 // listPartitions returns the partitions of a table, and whether each is being detached.
@@ -199,6 +207,7 @@ func listPartitions(ctx context.Context, q querier, table string) (map[string]bo
 	if err != nil {
 		return nil, err
 	}
+
 	found := map[string]bool{}
 	var name string
 	var detaching bool

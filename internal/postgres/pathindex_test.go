@@ -35,8 +35,8 @@ func pathIndexes(t testing.TB, b *bundle) map[string]bool {
 	return found
 }
 
-// A marked path gets an index on each partition, which the planner uses, and loses it
-// when the mark goes.
+// A marked path gets an index on each partition, which the planner uses, and loses it when the
+// mark is removed.
 func TestPathIndexes(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -52,11 +52,14 @@ func TestPathIndexes(t *testing.T) {
 				if i == 77 {
 					wanted = append(wanted, e.Event.ID)
 				}
+
 				envelopes = append(envelopes, e)
 			}
+
 			submit(t, c, request(shop, envelopes...))
 		}
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
@@ -68,7 +71,7 @@ func TestPathIndexes(t *testing.T) {
 	}
 	requireInvalid := func() {
 		t.Helper()
-		require.ErrorContains(t, finder.Admit(context.Background(), &filter), "31 days")
+		require.ErrorContains(t, finder.AdmitFilter(context.Background(), &filter), "31 days")
 	}
 	requireInvalid()
 
@@ -80,22 +83,22 @@ func TestPathIndexes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = pool.Exec(context.Background(), "update event_type set deleted_at = now() where category = 'gone'")
 	require.NoError(t, err)
-	paths, err := s.Wanted(context.Background())
+	paths, err := s.WantedPaths(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, []pathindex.Path{
 		{Category: "it's", Name: `a\b`, Steps: []string{"order", "a.b"}}, {Category: "it's", Name: `a\b`, Steps: []string{"order", "long"}},
 	}, paths)
 
-	done, err := s.Reconcile(context.Background(), paths)
+	done, err := s.ReconcileIndexes(context.Background(), paths)
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Done{Built: 4}, done, "values longer than an index's entry are no obstacle")
-	done, err = s.Reconcile(context.Background(), paths)
+	require.Equal(t, pathindex.Result{Built: 4}, done, "values longer than an index entry do not matter")
+	done, err = s.ReconcileIndexes(context.Background(), paths)
 	require.NoError(t, err)
 	require.Zero(t, done)
 	require.Len(t, pathIndexes(t, b), 4)
 
-	require.NoError(t, finder.Admit(context.Background(), &filter))
-	require.True(t, filter.Data[0].Indexed())
+	require.NoError(t, finder.AdmitFilter(context.Background(), &filter))
+	require.True(t, filter.Data[0].IsIndexed())
 	found := []uuid.UUID{}
 	cursor := ""
 	for range 3 {
@@ -106,35 +109,36 @@ func TestPathIndexes(t *testing.T) {
 			break
 		}
 	}
+
 	require.ElementsMatch(t, wanted, found)
 	plan := ""
-	require.NoError(t, reads.Explaining(func(text string) { plan = text }).Events(context.Background(), filter, nil, 101, nil))
+	require.NoError(t, reads.ExplainTo(func(text string) { plan = text }).Events(context.Background(), filter, nil, 101, nil))
 	require.Len(t, regexp.MustCompile(`Scan (using|on) event_data_`).FindAllString(plan, -1), 2, plan)
 
-	// What a crash left half built is built again; a partition that is new gets its own.
+	// An index that a crash left half built is built again; a new partition gets its own index.
 	_, err = pool.Exec(context.Background(), "update pg_index set indisvalid = false where indexrelid in (select oid from pg_class where relname like 'event\\_data\\_%' limit 1)")
 	require.NoError(t, err)
 	submit(t, c, request(shop, envelope(uuid.New(), firstOf(-2))))
-	done, err = s.Reconcile(context.Background(), paths)
+	done, err = s.ReconcileIndexes(context.Background(), paths)
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Done{Built: 3, Dropped: 1}, done)
+	require.Equal(t, pathindex.Result{Built: 3, Dropped: 1}, done)
 	require.NotContains(t, pathIndexes(t, b), false)
 	require.Len(t, pathIndexes(t, b), 6)
 
-	// Somebody else's index stays.
+	// Indexes that are not the service's stay.
 	_, err = pool.Exec(context.Background(), "create index event_data_mine on event (name)")
 	require.NoError(t, err)
-	done, err = s.Reconcile(context.Background(), paths[1:])
+	done, err = s.ReconcileIndexes(context.Background(), paths[1:])
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Done{Dropped: 3}, done)
+	require.Equal(t, pathindex.Result{Dropped: 3}, done)
 	requireInvalid()
-	done, err = s.Reconcile(context.Background(), nil)
+	done, err = s.ReconcileIndexes(context.Background(), nil)
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Done{Dropped: 3}, done)
+	require.Equal(t, pathindex.Result{Dropped: 3}, done)
 	require.Equal(t, map[string]bool{"event_data_mine": true}, pathIndexes(t, b))
 }
 
-// The service's timeouts hold again for who gets the connection next.
+// The service's timeouts apply again when the connection is reused.
 func TestPathIndexesLeaveNoSettings(t *testing.T) {
 	t.Parallel()
 	database := newBundle(t).database
@@ -144,10 +148,10 @@ func TestPathIndexesLeaveNoSettings(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(db.Close)
-	require.NoError(t, postgres.NewRetentionStore(db).Prepare(context.Background(), firstOf(0), firstOf(0)))
-	done, err := postgres.NewPathIndexStore(db).Reconcile(context.Background(), []pathindex.Path{{Category: "a", Name: "b", Steps: []string{"c"}}})
+	require.NoError(t, postgres.NewRetentionStore(db).CreatePartitions(context.Background(), firstOf(0), firstOf(0)))
+	done, err := postgres.NewPathIndexStore(db).ReconcileIndexes(context.Background(), []pathindex.Path{{Category: "a", Name: "b", Steps: []string{"c"}}})
 	require.NoError(t, err)
-	require.Equal(t, pathindex.Done{Built: 1}, done)
+	require.Equal(t, pathindex.Result{Built: 1}, done)
 	for _, setting := range []string{"statement_timeout", "lock_timeout"} {
 		text, err := db.ReadSetting(context.Background(), setting)
 		require.NoError(t, err)

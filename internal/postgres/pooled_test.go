@@ -10,18 +10,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/the-eye-events/the-eye/internal/access"
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/pathindex"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// newPooledBundle works as behind a pooler in transaction mode: nothing is
-// prepared, and types are told by the values.
+// newPooledBundle works as if behind a pooler in transaction mode: nothing is prepared, and
+// types follow from the values.
 func newPooledBundle(t *testing.T) *bundle {
 	t.Helper()
 	b := newBundle(t)
@@ -51,21 +51,21 @@ func TestPooledIngest(t *testing.T) {
 	send(t, oracle, c, request(shop, one, old))
 	another := one
 	another.Event.Data = []byte(`{}`)
-	refused := event.Envelope{Raw: []byte("\x00\xff{"), Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeInvalidUTF8, Detail: `"it" is broken`}}}
+	rejected := event.Envelope{Raw: []byte("\x00\xff{"), Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeInvalidUTF8, Detail: `"it" is broken`}}}
 	partly := envelope(session, time.Now())
 	partly.Known &^= event.FieldData | event.FieldID
 	partly.Violations = []fault.Violation{{Pointer: "/data", Code: fault.CodeInvalidType, Detail: "no object"}}
 
-	verdicts := send(t, oracle, c, request(blog, one, another, envelope(other, time.Now()), refused, partly))
+	verdicts := send(t, oracle, c, request(blog, one, another, envelope(other, time.Now()), rejected, partly))
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Stored, ingest.Rejected, ingest.Rejected}, statuses(verdicts))
 	atomic := request(shop, envelope(session, time.Now()), another)
 	atomic.Atomic = true
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Conflict}, statuses(send(t, oracle, c, atomic)))
-	checked, err := c.Check(context.Background(), request(shop, one, another, envelope(other, time.Now())))
+	checked, err := c.DryRun(context.Background(), request(shop, one, another, envelope(other, time.Now())))
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(checked))
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 
 	var found []query.Rejection
 	reads := postgres.NewQueryStore(b.db)
@@ -74,7 +74,7 @@ func TestPooledIngest(t *testing.T) {
 		return true
 	}))
 	require.Len(t, found, 1)
-	require.Equal(t, refused.Raw, found[0].Raw)
+	require.Equal(t, rejected.Raw, found[0].Raw)
 	kept, err := reads.Rejection(context.Background(), verdicts[4].ErrorID)
 	require.NoError(t, err)
 	require.Equal(t, partly.Violations, kept.Violations)
@@ -104,7 +104,7 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	require.Equal(t, []uuid.UUID{second.Event.ID, first.Event.ID}, list(every, nil))
 	require.Equal(t, []uuid.UUID{first.Event.ID}, list(every, &query.Position{At: firstOf(0), Sequence: 2, ID: second.Event.ID}))
 
-	edited, err := amends.Edit(context.Background(), first.Event.ID, func(current event.Stored) (event.Envelope, error) {
+	edited, err := amends.EditEvent(context.Background(), first.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.SessionID, current.Data, current.Timestamp = to, []byte(`{"edited":true}`), firstOf(-7)
 		return event.Envelope{Event: current.Event}, nil
 	})
@@ -113,26 +113,26 @@ func TestPooledQueriesAndEdits(t *testing.T) {
 	read, err := reads.Event(context.Background(), first.Event.ID)
 	require.NoError(t, err)
 	require.Equal(t, edited.Digest(), read.Digest())
-	require.Equal(t, ingest.Duplicate, submit(t, c, request(shop, first))[0].Status, "a late retry of what it was")
+	require.Equal(t, ingest.Duplicate, submit(t, c, request(shop, first))[0].Status, "a late retry of the original event")
 	moved, err := reads.Session(context.Background(), to)
 	require.NoError(t, err)
 	require.Equal(t, []string{"shop"}, moved.Applications)
 	require.NoError(t, reads.Sessions(context.Background(), query.SessionFilter{Application: "shop", From: firstOf(-8), To: firstOf(1)}, nil, 10, func(event.Session) bool { return true }))
 
-	require.NoError(t, amends.Erase(context.Background(), second.Event.ID, func(event.Stored) error { return nil }))
+	require.NoError(t, amends.EraseEvent(context.Background(), second.Event.ID, func(event.Stored) error { return nil }))
 	require.Equal(t, int64(1), eraseSession(t, b.db, to).Events)
 	require.Equal(t, fault.CodeSessionErased, submit(t, c, request(shop, envelope(to, firstOf(0))))[0].Violations[0].Code)
 
 	retention := postgres.NewRetentionStore(b.db)
-	require.NoError(t, retention.Prepare(context.Background(), firstOf(0), firstOf(2)))
+	require.NoError(t, retention.CreatePartitions(context.Background(), firstOf(0), firstOf(2)))
 	submit(t, c, request(shop, envelope(uuid.New(), firstOf(-6))))
 	n, err := retention.ExpireEvents(context.Background(), firstOf(-4))
 	require.NoError(t, err)
 	require.Equal(t, int64(1), n)
 	_, err = retention.ExpireRejections(context.Background(), firstOf(-4))
 	require.NoError(t, err)
-	require.NoError(t, retention.ForgetErasures(context.Background(), firstOf(-4)))
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	require.NoError(t, retention.PruneErasures(context.Background(), firstOf(-4)))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 }
@@ -155,30 +155,31 @@ func TestPooledAccess(t *testing.T) {
 		Scopes: []access.Scope{access.ScopeRead, access.ScopeIngest}, OrganisationWide: true, Description: "a, {b}", ExpiresAt: &until,
 	})
 	require.NoError(t, err)
-	directory := access.NewDirectory(access.Config{Refresh: time.Second}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
-	require.NoError(t, directory.Refresh(context.Background()))
-	caller, err := directory.Authenticate(key.Text)
+	cache := access.NewCache(access.Config{Refresh: time.Second}, access.Deps{Store: store, Logger: zap.NewNop(), Now: time.Now})
+	require.NoError(t, cache.Refresh(context.Background()))
+	caller, err := cache.Authenticate(key.Text)
 	require.NoError(t, err)
-	require.True(t, caller.May(access.ScopeRead))
+	require.True(t, caller.HasScope(access.ScopeRead))
 	require.NoError(t, registry.RevokeKey(context.Background(), "pooled", key.ID))
 	_, err = registry.UpdateApplication(context.Background(), "pooled", access.ApplicationPatch{Disabled: access.Some(true)})
 	require.NoError(t, err)
-	keys, err := registry.Keys(context.Background(), "pooled")
+	keys, err := registry.ListKeys(context.Background(), "pooled")
 	require.NoError(t, err)
 	require.NotNil(t, keys[0].RevokedAt)
 }
 
-// notRandom is a source of keys that nobody uses elsewhere.
+// notRandom is a source of keys that no other test uses.
 type notRandom struct{}
 
 func (notRandom) Read(b []byte) (int, error) {
 	for i := range b {
 		b[i] = byte(i)
 	}
+
 	return len(b), nil
 }
 
-// Counts, changes and filters by payload need no state of a database session.
+// Counts, changes and filters by payload do not depend on the state of a database session.
 func TestPooledAnalysis(t *testing.T) {
 	t.Parallel()
 	b := newPooledBundle(t)
@@ -194,18 +195,19 @@ func TestPooledAnalysis(t *testing.T) {
 	} {
 		require.Len(t, counts(t, s, f), 2)
 	}
+
 	require.Empty(t, counts(t, s, query.StatsFilter{Grouping: query.Grouping{Interval: query.Hour}, From: at, To: at}))
 	f := newFollower(b, 1)
 	require.Len(t, f.drain(t, b), 2)
 
 	path := pathindex.Path{Category: "page", Name: "view", Steps: []string{"a", "b.c", "0"}}
-	_, err := postgres.NewPathIndexStore(b.db).Reconcile(context.Background(), []pathindex.Path{path})
+	_, err := postgres.NewPathIndexStore(b.db).ReconcileIndexes(context.Background(), []pathindex.Path{path})
 	require.NoError(t, err)
 	require.NotContains(t, pathIndexes(t, b), false)
 	finder := &query.Finder{EventStore: s, PathStore: s}
 	filter := query.EventFilter{Category: "page", Name: "view", Data: []query.DataFilter{{Path: path.Steps, Value: "7"}}}
-	require.NoError(t, finder.Admit(context.Background(), &filter))
-	require.True(t, filter.Data[0].Indexed())
+	require.NoError(t, finder.AdmitFilter(context.Background(), &filter))
+	require.True(t, filter.Data[0].IsIndexed())
 	page, err := finder.EventPage(context.Background(), filter, "", 10)
 	require.NoError(t, err)
 	require.Equal(t, []uuid.UUID{one.Event.ID}, idsOf(page.Items))

@@ -14,47 +14,62 @@ import (
 type observedPool struct {
 	*pgxpool.Pool
 
-	pool, idle, used, opening metric.ObserveOption
+	pool    metric.ObserveOption
+	idle    metric.ObserveOption
+	used    metric.ObserveOption
+	opening metric.ObserveOption
 }
 
-func observed(name string, pool *pgxpool.Pool) observedPool {
+func newObservedPool(name string, pool *pgxpool.Pool) observedPool {
 	of := attribute.String("pool", name)
 	state := func(value string) metric.ObserveOption {
 		return metric.WithAttributeSet(attribute.NewSet(of, attribute.String("state", value)))
 	}
 	return observedPool{
-		Pool: pool, pool: metric.WithAttributeSet(attribute.NewSet(of)),
-		idle: state("idle"), used: state("used"), opening: state("opening"),
+		Pool:    pool,
+		pool:    metric.WithAttributeSet(attribute.NewSet(of)),
+		idle:    state("idle"),
+		used:    state("used"),
+		opening: state("opening"),
 	}
 }
 
-// Observe makes the state of the pools metrics of a meter. It is called once, and
-// what it registers may be asked after Close, too.
+// Observe registers the metrics of the pools with a meter. It is called once, and its callback
+// may also run after Close.
 func (db *DB) Observe(meter metric.Meter) error {
-	pools := []observedPool{observed("write", db.write), observed("read", db.read), observed("change", db.change), observed("watch", db.watch)}
+	pools := []observedPool{
+		newObservedPool("write", db.write),
+		newObservedPool("read", db.read),
+		newObservedPool("change", db.change),
+		newObservedPool("watch", db.watch),
+	}
+
 	var failed error
 	counter := func(name, unit, about string) metric.Int64ObservableCounter {
 		made, err := meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
 		failed = errors.Join(failed, err)
 		return made
 	}
+
 	gauge := func(name, unit, about string) metric.Int64ObservableGauge {
 		made, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(about))
 		failed = errors.Join(failed, err)
 		return made
 	}
+
 	connections := gauge("theeye.database.pool.connections", "{connection}", "Connections of a pool by state: idle, used, or opening")
-	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Connections that a pool may have")
-	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Times that a connection was taken from a pool")
-	empty := counter("theeye.database.pool.empty_acquires", "{acquire}", "Times that a connection was taken after a wait, since none was idle")
-	canceled := counter("theeye.database.pool.canceled_acquires", "{acquire}", "Times that somebody gave up waiting for a connection")
+	limit := gauge("theeye.database.pool.max_connections", "{connection}", "Most connections of a pool")
+	acquires := counter("theeye.database.pool.acquires", "{acquire}", "Connections acquired from a pool")
+	empty := counter("theeye.database.pool.empty_acquires", "{acquire}", "Connections acquired after a wait because none was idle")
+	canceled := counter("theeye.database.pool.canceled_acquires", "{acquire}", "Acquires that were given up while waiting for a connection")
 	wait, err := meter.Float64ObservableCounter("theeye.database.pool.acquire_wait", metric.WithUnit("s"),
-		metric.WithDescription("Time that was waited for connections that were then taken, since none was idle"))
+		metric.WithDescription("Time spent waiting for a connection because none was idle"))
 	failed = errors.Join(failed, err)
-	durable := gauge("theeye.database.durable", "", "Whether the settings of the database keep acknowledged events through a crash and a failover: 1 or 0")
-	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose, because of the settings of the database")
+	durable := gauge("theeye.database.durable", "", "Whether the database's settings keep acknowledged events through a crash and a failover: 1 or 0")
+	unsafe := counter("theeye.database.unsafe_commits", "{commit}", "Commits that a crash or a failover could lose because of the database's settings")
+
 	_, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(durable, db.durability.durable())
+		o.ObserveInt64(durable, db.durability.durableGauge())
 		o.ObserveInt64(unsafe, db.durability.unsafeCommits.Load())
 		for i := range pools {
 			p := &pools[i]
@@ -68,10 +83,12 @@ func (db *DB) Observe(meter metric.Meter) error {
 			o.ObserveInt64(canceled, stat.CanceledAcquireCount(), p.pool)
 			o.ObserveFloat64(wait, stat.EmptyAcquireWaitTime().Seconds(), p.pool)
 		}
+
 		return nil
 	}, connections, limit, acquires, empty, canceled, wait, durable, unsafe)
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("make an instrument: %w", failed)
 	}
+
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/metrictest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/metrictest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
 func TestPoolsAreMeasuredUnderContention(t *testing.T) {
@@ -44,7 +44,7 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 	seen = meter.Scrape(t)
 	require.InDelta(t, 1, seen[`theeye_database_pool_connections{pool="read",state="used"}`], 0)
 	require.Zero(t, seen[`theeye_database_pool_connections{pool="read",state="idle"}`])
-	require.InDelta(t, 1, seen[`theeye_database_pool_empty_acquires_total{pool="read"}`], 0, "the first one waits for it to be opened")
+	require.InDelta(t, 1, seen[`theeye_database_pool_empty_acquires_total{pool="read"}`], 0, "the first request waits for the connection to be opened")
 	before := seen[`theeye_database_pool_acquire_wait_seconds_total{pool="read"}`]
 	require.Positive(t, before)
 
@@ -55,7 +55,8 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}
-	// So many at once, for one connection, that some have to wait for it.
+
+	// So many at once, for one connection, that some have to wait.
 	var asking, done sync.WaitGroup
 	asking.Add(waiting)
 	for range waiting {
@@ -66,10 +67,12 @@ func TestPoolsAreMeasuredUnderContention(t *testing.T) {
 				t.Errorf("a connection could not be had: %v", err)
 				return
 			}
-			_ = conn.Ping(context.Background()) // it is held for a while
+
+			_ = conn.Ping(context.Background()) // the connection is held for a while
 			conn.Release()
 		})
 	}
+
 	asking.Wait()
 	held.Release()
 	done.Wait()

@@ -10,44 +10,46 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/query"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// A group is what happens to arrive together. Each event and each refusal in it belongs
-// to the application that sent it, wherever it stands in the group.
+// A group holds requests that happened to arrive together. Each event and each rejection in it
+// belongs to the application that sent it, wherever it stands in the group.
 func TestGroupKeepsTheApplicationOfEachEvent(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	session, noon := uuid.New(), time.Now().Add(-time.Hour)
 	requests := make([]*ingest.Request, 8)
 	for i := range requests {
-		refused := event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}
-		requests[i] = request(shop+event.ApplicationID(i%2), envelope(session, noon), refused, envelope(uuid.New(), noon))
+		rejected := event.Envelope{Raw: []byte(`{`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}
+		requests[i] = request(shop+event.ApplicationID(i%2), envelope(session, noon), rejected, envelope(uuid.New(), noon))
 	}
 
-	answers := gathered(t, b.store, requests)
+	answers := submitTogether(t, b.store, requests)
 
-	owners, refusals := owned(t, b, "select event_id, application_id from event"), owned(t, b, "select rejection_id, application_id from rejection")
+	owners := applicationsByRow(t, b, "select event_id, application_id from event")
+	rejections := applicationsByRow(t, b, "select rejection_id, application_id from rejection")
 	require.Len(t, owners, 2*len(requests))
-	require.Len(t, refusals, len(requests))
+	require.Len(t, rejections, len(requests))
 	for i, r := range requests {
 		for _, e := range r.Envelopes {
 			if e.Accepted() {
 				require.Equal(t, r.Application, owners[e.Event.ID], "request %d", i)
 			}
 		}
-		require.Equal(t, r.Application, refusals[answers[i][1].ErrorID], "request %d", i)
+
+		require.Equal(t, r.Application, rejections[answers[i][1].ErrorID], "request %d", i)
 	}
 }
 
-// owned reads which application each row belongs to.
-func owned(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
+// applicationsByRow reads the application to which each row belongs.
+func applicationsByRow(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.ApplicationID {
 	t.Helper()
 	rows, err := b.database.Pool(t).Query(context.Background(), statement) //nolint:rowserrcheck // ForEachRow returns it
 	require.NoError(t, err)
@@ -62,8 +64,8 @@ func owned(t *testing.T, b *bundle, statement string) map[uuid.UUID]event.Applic
 	return found
 }
 
-// Of many events each is stored, sent again each is a duplicate, and sent with another
-// content each is a conflict that is kept: not one of ten thousand is an exception.
+// Each of many events is stored, is a duplicate when it is sent again, and is a recorded
+// conflict when it is sent with other content: not one of twenty thousand is an exception.
 func TestNoneOfManyEventsIsAnException(t *testing.T) {
 	t.Parallel()
 	const many, batch, conflicts = 20_000, 1000, 400
@@ -80,13 +82,15 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 			require.Equal(t, ingest.Stored, v.Status)
 		}
 	}
+
 	for from := 0; from < many; from += batch {
 		for _, v := range send(t, oracle, c, request(shop, all[from:from+batch]...)) {
 			require.Equal(t, ingest.Duplicate, v.Status)
 		}
 	}
-	consistent(t, b, oracle)
-	gapless(t, b)
+
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Equal(t, many, count(t, b, "event"))
 
 	others := make([]event.Envelope, conflicts)
@@ -94,24 +98,26 @@ func TestNoneOfManyEventsIsAnException(t *testing.T) {
 		others[i] = all[i]
 		others[i].Event.Data = fmt.Appendf(nil, `{"url":"/%d"}`, i)
 	}
+
 	kept := map[uuid.UUID]bool{}
 	for _, v := range submit(t, c, request(shop, others...)) {
 		require.Equal(t, ingest.Conflict, v.Status)
 		kept[v.ErrorID] = true
 	}
-	found := owned(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
+
+	found := applicationsByRow(t, b, "select rejection_id, application_id from rejection where code = 'event_id_conflict'")
 	require.Len(t, kept, conflicts)
 	for id := range kept {
-		require.Contains(t, found, id, "told as the id of an error")
+		require.Contains(t, found, id, "it is returned as the id of an error")
 	}
 }
 
-// The server writes its log only when it has to, and is killed as soon as the last event
-// is acknowledged. What a commit had not made it flush is gone then.
+// The server writes its log only when it has to, and is killed as soon as the last event is
+// acknowledged. Data that no commit flushed is then lost.
 func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
 	t.Parallel()
 	const events = 30
-	b := newBundleOn(t, pgtest.Dedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
+	b := newBundleOn(t, pgtest.NewDedicated(t, pgtest.WithSetting("wal_writer_delay", "10s")))
 	c := collector(t, b.store, 1)
 	noon := time.Now().Add(-time.Hour)
 	for range events {
@@ -124,12 +130,12 @@ func TestAcknowledgedEventsSurviveTheKillOfTheServer(t *testing.T) {
 	require.Equal(t, events, count(t, b, "event"))
 }
 
-// A connection that breaks before the server has read the commit leaves nothing behind.
-// The group is stored by another attempt, or nobody is told that it is stored.
+// A connection that breaks before the server has read the commit leaves nothing behind. Another
+// attempt stores the group, or it is not reported as stored.
 func TestCommitThatNeverReachedTheServer(t *testing.T) {
 	t.Parallel()
 	b, oracle := newBundle(t), apptest.NewOracle()
-	w, url := newWire(t, b.database)
+	w, url := newFaultProxy(t, b.database)
 	b.db = openDB(t, url)
 	b.store = newStore(b.db, keepAll())
 	c := collector(t, b.store, 1)
@@ -144,12 +150,12 @@ func TestCommitThatNeverReachedTheServer(t *testing.T) {
 		require.LessOrEqual(t, w.losses.Load(), int32(0), "the connection was broken")
 	}
 
-	consistent(t, b, oracle)
-	gapless(t, b)
+	requireConsistent(t, b, oracle)
+	requireGapless(t, b)
 	require.Equal(t, 7, count(t, b, "event"))
 }
 
-// What was acknowledged is in every list that is asked for afterwards, however soon.
+// Every acknowledged event is in every list that is requested afterwards, however soon.
 func TestListsShowWhatWasJustAcknowledged(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)

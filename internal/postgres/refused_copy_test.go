@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// A COPY that the server refuses before it asks for data leaves nothing behind, and
-// its connection is good for the next group, although the data was sent already.
+// A COPY that the server refuses before it asks for data leaves nothing behind, and its
+// connection is usable for the next group, although the data was already sent.
 func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	t.Parallel()
 	ctx, b := context.Background(), newBundle(t)
@@ -25,7 +25,7 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	t.Cleanup(db.Close)
 	store, session := newStore(db, keepAll()), uuid.New()
 	c := collectorWithin(t, store, 1, time.Minute)
-	submit(t, c, request(shop, envelope(uuid.New(), time.Now()))) // connections are made anew once, since commits wait for no disk here
+	submit(t, c, request(shop, envelope(uuid.New(), time.Now()))) // connections are renewed once, since commits here do not wait for the disk
 	require.Equal(t, int64(1), submit(t, c, request(shop, envelope(session, time.Now())))[0].Sequence)
 	pool := b.database.Pool(t)
 	connected := func() (processes []int32) {
@@ -40,8 +40,15 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(ctx, "lock table event in exclusive mode")
 	require.NoError(t, err)
-	answers := make(chan []ingest.Verdict, 1)
-	go func() { answers <- submit(t, c, request(shop, envelope(session, time.Now()))) }()
+	type answer struct {
+		verdicts []ingest.Verdict
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		verdicts, err := c.Submit(ctx, request(shop, envelope(session, time.Now())))
+		answers <- answer{verdicts, err}
+	}()
 	attempts := map[string]bool{}
 	require.Eventually(t, func() bool { // the second attempt waits, so the first was refused
 		var attempt string
@@ -49,12 +56,14 @@ func TestRefusedCopyLeavesItsConnectionUsable(t *testing.T) {
 		if err == nil {
 			attempts[attempt] = true
 		}
+
 		return len(attempts) > 1
 	}, 30*time.Second, 10*time.Millisecond)
 	require.NoError(t, tx.Rollback(ctx))
 
-	verdicts := <-answers
-	require.Equal(t, ingest.Stored, verdicts[0].Status)
-	require.Equal(t, int64(2), verdicts[0].Sequence, "what was refused took no place")
+	got := <-answers
+	require.NoError(t, got.err)
+	require.Equal(t, ingest.Stored, got.verdicts[0].Status)
+	require.Equal(t, int64(2), got.verdicts[0].Sequence, "the refused attempt used no sequence")
 	require.Equal(t, before, connected(), "the connection was kept")
 }

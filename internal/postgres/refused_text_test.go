@@ -14,8 +14,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 )
 
-// A refused event whose text names a session that somebody has locked waits for nobody. Its
-// text is kept, unless it is an erasure that is at work there.
+// A rejected event whose text names a locked session does not wait. Its text is kept, unless an
+// erasure holds the lock.
 func TestTextThatNamesALockedSession(t *testing.T) {
 	t.Parallel()
 	for name, erasing := range map[string]bool{"an edit": false, "an erasure": true} {
@@ -26,18 +26,20 @@ func TestTextThatNamesALockedSession(t *testing.T) {
 			session := uuid.New()
 			submit(t, c, request(shop, envelope(session, time.Now().Add(-time.Hour))))
 			if erasing {
-				_, err := postgres.NewErasureStore(b.db).Begin(t.Context(), erasure.Ask{SessionIDs: []uuid.UUID{session}})
+				_, err := postgres.NewErasureStore(b.db).BeginErasure(t.Context(), erasure.Request{SessionIDs: []uuid.UUID{session}})
 				require.NoError(t, err)
 			}
-			hold(t, b, "select from session where session_id = $1 for update", session)
 
-			refused := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
-			verdicts := submit(t, c, request(blog, refused, envelope(uuid.New(), time.Now().Add(-time.Hour))))
+			holdLocks(t, b, "select from session where session_id = $1 for update", session)
+
+			rejected := event.Envelope{Raw: []byte(`{"about":"` + session.String() + `"}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
+			verdicts := submit(t, c, request(blog, rejected, envelope(uuid.New(), time.Now().Add(-time.Hour))))
 			require.Equal(t, []ingest.Status{ingest.Rejected, ingest.Stored}, statuses(verdicts))
 			kept := 1
 			if erasing {
 				kept = 0
 			}
+
 			require.Equal(t, kept, count(t, b, "rejection where raw is not null"))
 		})
 	}

@@ -23,10 +23,13 @@ from (select `
 
 // CountRejections implements query.RejectionStore.
 func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStatsFilter, limit int, yield func(query.Bucket) bool) error {
-	start, groups := "null::timestamptz", []string{}
+	start := "null::timestamptz"
+	groups := []string{}
 	if step := map[query.Interval]string{query.Minute: "1 minute", query.Hour: "1 hour", query.Day: "1 day"}[f.Interval]; step != "" {
-		start, groups = "date_bin('"+step+"', r.received_at, '2000-01-01T00:00:00Z')", []string{"1"}
+		start = "date_bin('" + step + "', r.received_at, '2000-01-01T00:00:00Z')"
+		groups = []string{"1"}
 	}
+
 	columns := []string{start + " as start"}
 	for n, dimension := range []struct{ name, value, none, column string }{
 		{dimensionCode, "r.code", "''", "code"},
@@ -39,36 +42,42 @@ func (s *QueryStore) CountRejections(ctx context.Context, f query.RejectionStats
 			value = dimension.value
 			groups = append(groups, string(rune('2'+n)))
 		}
+
 		columns = append(columns, value+" as "+dimension.column)
 	}
+
 	q := newStatement(countedRejectionsSQL + strings.Join(columns, ", ") + ", count(*) as count from rejection r")
 	q.heavy = true
 	q.whereRejections(&f.RejectionFilter)
 	if len(groups) > 0 {
 		q.sql.WriteString(" group by " + strings.Join(groups, ", "))
 	}
+
 	q.sql.WriteString(") b")
-	q.order(" limit ", limit)
-	return list(ctx, s, s.mode, q, func(row pgx.Row) (b query.Bucket, err error) {
+	q.orderBy(" limit ", limit)
+	return listRows(ctx, s, s.mode, q, func(row pgx.Row) (b query.Bucket, err error) {
 		var start *time.Time
 		var code, category, name, application string
 		if err := row.Scan(&start, &code, &category, &name, &application, &b.Count); err != nil {
 			return b, err
 		}
+
 		if start != nil {
 			b.Start = start.UTC()
 		}
+
 		found := map[string]string{dimensionCode: code, dimensionCategory: category, dimensionName: name, dimensionApplication: application}
 		for _, dimension := range f.By {
 			b.Group = append(b.Group, found[dimension])
 		}
+
 		return b, nil
 	}, yield)
 }
 
-// groupedRejectionsSQL takes apart the reasons of the rows of a range of rejection_pkey,
-// or of rejection_session_id_idx. The sample is the greatest id, which is one of the
-// latest, with its detail behind it: one pass, and no array of all. It takes no lock.
+// groupedRejectionsSQL expands the reasons of the rows of a range of rejection_pkey, or of
+// rejection_session_id_idx. The sample is the greatest id, which is one of the latest, followed
+// by its detail: one pass, and no array of all. It takes no lock.
 const groupedRejectionsSQL = `
 select g.code, g.pointer, g.category, g.name, coalesce((select a.name from application a where a.application_id = g.application_id), ''),
 	g.count, g.first_seen, g.last_seen, g.sample
@@ -84,11 +93,11 @@ func (s *QueryStore) RejectionGroups(ctx context.Context, f query.RejectionFilte
 	q := newStatement(groupedRejectionsSQL)
 	q.heavy = true
 	q.whereRejections(&f)
-	q.whenSet(f.Code != "", "v.code = ?", f.Code)
-	q.order(" group by 1, 2, 3, 4, 5 order by 6 desc, 8 desc, 1, 2, 3, 4, 5 limit ", limit)
+	q.whereIf(f.Code != "", "v.code = ?", f.Code)
+	q.orderBy(" group by 1, 2, 3, 4, 5 order by 6 desc, 8 desc, 1, 2, 3, 4, 5 limit ", limit)
 	q.sql.WriteString(") g")
 	groups := []query.RejectionGroup{}
-	err := list(ctx, s, s.mode, q, scanRejectionGroup, func(g query.RejectionGroup) bool {
+	err := listRows(ctx, s, s.mode, q, scanRejectionGroup, func(g query.RejectionGroup) bool {
 		groups = append(groups, g)
 		return true
 	})
@@ -101,9 +110,11 @@ func scanRejectionGroup(row pgx.Row) (g query.RejectionGroup, err error) {
 	if err := row.Scan(&g.Code, &g.Pointer, &g.Category, &g.Name, &g.Application, &g.Count, &g.FirstSeen, &g.LastSeen, &sample); err != nil {
 		return g, err
 	}
+
 	if len(sample) < idLength {
-		return g, fmt.Errorf("a sample of %d bytes names no rejection", len(sample))
+		return g, fmt.Errorf("a sample of %d bytes does not begin with the id of a rejection", len(sample))
 	}
+
 	g.SampleID, err = uuid.Parse(sample[:idLength])
 	g.Detail = sample[idLength:]
 	return g, err

@@ -40,54 +40,59 @@ func (s *QueryStore) Rejections(ctx context.Context, f query.RejectionFilter, af
 	if after != nil {
 		q.where(rejectionBefore, after.At, after.ID)
 	}
-	q.order(rejectionOrder, limit)
-	return list(ctx, s, s.mode, q, scanRejection, yield)
+
+	q.orderBy(rejectionOrder, limit)
+	return listRows(ctx, s, s.mode, q, scanRejection, yield)
 }
 
 // whereRejections adds the conditions of a filter.
 func (s *statement) whereRejections(f *query.RejectionFilter) {
-	s.whenSet(f.Code != "", rejectionCode, f.Code)
-	s.whenSet(f.Application != "", rejectionApplication, f.Application)
-	s.whenSet(f.Category != "", rejectionCategory, f.Category)
-	s.whenSet(f.Name != "", rejectionName, f.Name)
-	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
-	s.whenSet(f.Status != "", rejectionStatus, f.Status)
-	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
-	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	s.whereIf(f.Code != "", rejectionCode, f.Code)
+	s.whereIf(f.Application != "", rejectionApplication, f.Application)
+	s.whereIf(f.Category != "", rejectionCategory, f.Category)
+	s.whereIf(f.Name != "", rejectionName, f.Name)
+	s.whereIf(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whereIf(f.Status != "", rejectionStatus, f.Status)
+	s.whereIf(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
-// rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was made within
-// the budget of the request, whose time of receipt is the key's first column.
+// rejectionByIDSQL uses rejection_pkey: the id is a UUIDv7 that was generated within the budget
+// of the request, whose time of receipt is the key's first column.
 const rejectionByIDSQL = selectRejectionsSQL + ` where r.rejection_id = $1 and r.received_at between $2 and $3`
 
 // Rejection implements query.RejectionStore.
 func (s *QueryStore) Rejection(ctx context.Context, id uuid.UUID) (query.Rejection, error) {
 	const before, after = 10 * time.Minute, time.Minute
 	made := time.Unix(id.Time().UnixTime())
-	return one(ctx, s, "read a rejection", scanRejection, rejectionByIDSQL, id, made.Add(-before), made.Add(after))
+	return readRow(ctx, s, "read a rejection", scanRejection, rejectionByIDSQL, id, made.Add(-before), made.Add(after))
 }
 
 func scanRejection(row pgx.Row) (r query.Rejection, err error) {
-	var violations, again []byte
+	var violations, replayed []byte
 	err = row.Scan(&r.ID, &r.ReceivedAt, &r.Application, &r.RequestID, &r.TraceID, &r.Code, &violations,
 		&r.EventID, &r.SessionID, &r.Category, &r.Name, &r.Timestamp, &r.Raw, &r.RawSize, &r.Status, &r.EventTypeVersion,
-		&r.ReplayedAt, &r.Outcome, &r.OutcomeEventID, &again)
+		&r.ReplayedAt, &r.Outcome, &r.OutcomeEventID, &replayed)
 	if err != nil {
 		return r, err
 	}
+
 	if err := json.Unmarshal(violations, &r.Violations); err != nil {
 		return r, fmt.Errorf("read the reasons of a rejection: %w", err)
 	}
-	if again == nil {
+
+	if replayed == nil {
 		return r, nil
 	}
-	if err := json.Unmarshal(again, &r.OutcomeErrors); err != nil {
+
+	if err := json.Unmarshal(replayed, &r.OutcomeErrors); err != nil {
 		return r, fmt.Errorf("read the outcome of a replay: %w", err)
 	}
+
 	return r, nil
 }
 
-// notKeptSQL scans rejection_count, which has a row an hour and application.
+// notKeptSQL scans rejection_count, which has one row for each hour and application.
 const notKeptSQL = `select coalesce(sum(c.refused - c.kept), 0)::bigint from rejection_count c`
 
 const (
@@ -96,15 +101,15 @@ const (
 	countTo          = "c.hour < ?"
 )
 
-// NotKept implements query.RejectionStore.
-func (s *QueryStore) NotKept(ctx context.Context, f query.RejectionFilter) (int64, error) {
+// CountNotKept implements query.RejectionStore.
+func (s *QueryStore) CountNotKept(ctx context.Context, f query.RejectionFilter) (int64, error) {
 	q := newStatement(notKeptSQL)
-	q.whenSet(f.Application != "", countApplication, f.Application)
-	q.whenSet(!f.From.IsZero(), countFrom, f.From.Truncate(time.Hour))
-	q.whenSet(!f.To.IsZero(), countTo, f.To)
+	q.whereIf(f.Application != "", countApplication, f.Application)
+	q.whereIf(!f.From.IsZero(), countFrom, f.From.Truncate(time.Hour))
+	q.whereIf(!f.To.IsZero(), countTo, f.To)
 	scan := func(row pgx.Row) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
 	}
-	return one(ctx, s, "count refusals", scan, q.sql.String(), q.args...)
+	return readRow(ctx, s, "count refusals", scan, q.sql.String(), q.args...)
 }

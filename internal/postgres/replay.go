@@ -16,8 +16,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// ReplayStore keeps what became of rejections that are replayed or discarded. It
-// implements rejection.Store and is safe for concurrent use.
+// ReplayStore stores the outcomes of rejections that are replayed or discarded. It implements
+// rejection.Store and is safe for concurrent use.
 type ReplayStore struct {
 	db    *DB
 	reads *QueryStore
@@ -28,58 +28,65 @@ var _ rejection.Store = (*ReplayStore)(nil)
 // NewReplayStore makes a store on a database whose schema is current.
 func NewReplayStore(db *DB) *ReplayStore {
 	reads := NewQueryStore(db)
-	reads.changes = true
+	reads.usesChangePool = true
 	return &ReplayStore{db: db, reads: reads}
 }
 
-// The conditions of what is replayed, beside those of lists.
+// The conditions for replays, in addition to those of lists.
 const (
-	rejectionOpen  = "r.status = 'open'"
-	rejectionFree  = "(r.leased_until is null or r.leased_until < now())"
-	rejectionAfter = "(r.received_at, r.rejection_id) > (?, ?)"
-	oldestFirst    = " order by r.received_at, r.rejection_id limit "
+	rejectionOpen     = "r.status = 'open'"
+	rejectionUnleased = "(r.leased_until is null or r.leased_until < now())"
+	rejectionAfter    = "(r.received_at, r.rejection_id) > (?, ?)"
+	oldestFirst       = " order by r.received_at, r.rejection_id limit "
 	// rejectionNamed reads each named rejection by rejection_pkey, as rejectionByIDSQL does.
 	rejectionNamed = " join unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as w (id, low, high) on r.rejection_id = w.id and r.received_at between w.low and w.high"
 )
 
-// whereMeant adds the source and the conditions of a filter: rejection_pkey in its
+// whereSelected adds the source and the conditions of a filter: rejection_pkey in its
 // order, or rejection_session_id_idx for one session.
-func (s *statement) whereMeant(f *rejection.Filter) {
+func (s *statement) whereSelected(f *rejection.Filter) {
 	if f.IDs != nil {
 		const before, after = 10 * time.Minute, time.Minute
-		ids, lows, highs := make([][16]byte, len(f.IDs)), make([]time.Time, len(f.IDs)), make([]time.Time, len(f.IDs))
+		ids := make([][16]byte, len(f.IDs))
+		lows := make([]time.Time, len(f.IDs))
+		highs := make([]time.Time, len(f.IDs))
 		for i, id := range f.IDs {
 			made := time.Unix(id.Time().UnixTime())
-			ids[i], lows[i], highs[i] = id, made.Add(-before), made.Add(after)
+			ids[i] = id
+			lows[i] = made.Add(-before)
+			highs[i] = made.Add(after)
 		}
+
 		s.sql.WriteString(rejectionNamed)
 		s.args = []any{ids, lows, highs}
 	}
+
 	s.where(rejectionOpen)
-	s.whenSet(f.Code != "", rejectionCode, f.Code)
-	s.whenSet(f.Application != "", rejectionApplication, f.Application)
-	s.whenSet(f.Category != "", rejectionCategory, f.Category)
-	s.whenSet(f.Name != "", rejectionName, f.Name)
-	s.whenSet(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
-	s.whenSet(!f.From.IsZero(), rejectionFrom, f.From)
-	s.whenSet(!f.To.IsZero(), rejectionTo, f.To)
+	s.whereIf(f.Code != "", rejectionCode, f.Code)
+	s.whereIf(f.Application != "", rejectionApplication, f.Application)
+	s.whereIf(f.Category != "", rejectionCategory, f.Category)
+	s.whereIf(f.Name != "", rejectionName, f.Name)
+	s.whereIf(f.SessionID.Valid, rejectionSession, f.SessionID.UUID)
+	s.whereIf(!f.From.IsZero(), rejectionFrom, f.From)
+	s.whereIf(!f.To.IsZero(), rejectionTo, f.To)
 }
 
-// whereFree adds the conditions of what a run may take behind a position, and its end.
-func (s *statement) whereFree(f *rejection.Filter, after rejection.Position, limit int) {
-	s.whereMeant(f)
-	s.where(rejectionFree)
+// whereUnleased adds the conditions for what a run may lease after a position, and the limit.
+func (s *statement) whereUnleased(f *rejection.Filter, after rejection.Position, limit int) {
+	s.whereSelected(f)
+	s.where(rejectionUnleased)
 	if !after.ReceivedAt.IsZero() {
 		s.where(rejectionAfter, after.ReceivedAt, after.ID)
 	}
-	s.order(oldestFirst, limit)
+
+	s.orderBy(oldestFirst, limit)
 }
 
-// Count implements rejection.Store.
-func (s *ReplayStore) Count(ctx context.Context, f rejection.Filter) (n int64, err error) {
+// CountOpen implements rejection.Store.
+func (s *ReplayStore) CountOpen(ctx context.Context, f rejection.Filter) (n int64, err error) {
 	q := newStatement("select count(*) from rejection r")
-	q.whereMeant(&f)
-	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (n int64, err error) {
+	q.whereSelected(&f)
+	err = listRows(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
 	}, func(found int64) bool {
@@ -89,50 +96,51 @@ func (s *ReplayStore) Count(ctx context.Context, f rejection.Filter) (n int64, e
 	return n, err
 }
 
-const keptColumns = `r.rejection_id, r.received_at, r.application_id, coalesce((select a.name from application a where a.application_id = r.application_id), ''), r.request_id, r.trace_id, r.raw, r.raw_size`
+const replayColumns = `r.rejection_id, r.received_at, r.application_id, coalesce((select a.name from application a where a.application_id = r.application_id), ''), r.request_id, r.trace_id, r.raw, r.raw_size`
 
-// Read implements rejection.Store. It takes no lock.
-func (s *ReplayStore) Read(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
-	q := newStatement("select " + keptColumns + " from rejection r")
-	q.whereFree(&f, after, limit)
-	return s.kept(ctx, q)
+// ReadOpen implements rejection.Store. It takes no lock.
+func (s *ReplayStore) ReadOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
+	q := newStatement("select " + replayColumns + " from rejection r")
+	q.whereUnleased(&f, after, limit)
+	return s.listRejections(ctx, q)
 }
 
-// The parts of the statement that leases rejections. It locks the rows of one run, in
-// the order of receipt, passes over those that are locked, and lets them go when it
-// ends: the lease alone lasts while the events go through the gate.
+// The parts of the statement that leases rejections. It locks the rows of one run in the order
+// of receipt, skips locked rows, and releases its locks when it ends: only the lease lasts while
+// the events go through ingest.
 const (
 	leaseSQL  = "with free as (select r.rejection_id, r.received_at from rejection r"
 	leasedSQL = ` for update of r skip locked), leased as (
 	update rejection r set leased_until = now() + interval '1 minute' from free
 	where r.received_at = free.received_at and r.rejection_id = free.rejection_id
 	returning r.*)
-select ` + keptColumns + ` from leased r order by r.received_at, r.rejection_id`
+select ` + replayColumns + ` from leased r order by r.received_at, r.rejection_id`
 )
 
-// Claim implements rejection.Store.
-func (s *ReplayStore) Claim(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
+// ClaimOpen implements rejection.Store.
+func (s *ReplayStore) ClaimOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
 	q := newStatement(leaseSQL)
-	q.whereFree(&f, after, limit)
+	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(leasedSQL)
-	return s.kept(ctx, q)
+	return s.listRejections(ctx, q)
 }
 
-func (s *ReplayStore) kept(ctx context.Context, q *statement) (kept []rejection.Kept, err error) {
-	err = list(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.Kept, err error) {
+func (s *ReplayStore) listRejections(ctx context.Context, q *statement) (found []rejection.DeadLetter, err error) {
+	err = listRows(ctx, s.reads, s.reads.mode, q, func(row pgx.Row) (k rejection.DeadLetter, err error) {
 		var application int32
 		var trace uuid.NullUUID
 		err = row.Scan(&k.ID, &k.ReceivedAt, &application, &k.ApplicationName, &k.RequestID, &trace, &k.Raw, &k.RawSize)
-		k.Application, k.TraceID = event.ApplicationID(application), trace.UUID
+		k.Application = event.ApplicationID(application)
+		k.TraceID = trace.UUID
 		return k, err
-	}, func(k rejection.Kept) bool {
-		kept = append(kept, k)
+	}, func(k rejection.DeadLetter) bool {
+		found = append(found, k)
 		return true
 	})
-	return kept, err
+	return found, err
 }
 
-// settleSQL locks rows by rejection_pkey. What another run closed stays as it is.
+// settleSQL locks rows by rejection_pkey. Rejections that another run closed stay as they are.
 const settleSQL = `
 update rejection r set status = case when n.outcome = 'rejected' then r.status else 'replayed' end,
 	outcome = n.outcome, outcome_event_id = n.event_id, outcome_errors = n.errors, replayed_at = now(), leased_until = null
@@ -145,39 +153,31 @@ update rejection r set leased_until = null
 from unnest($1::uuid[], $2::timestamptz[]) as n (rejection_id, received_at)
 where r.received_at = n.received_at and r.rejection_id = n.rejection_id and r.status = 'open'`
 
-// Settle implements rejection.Store.
-func (s *ReplayStore) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
-	batch, totals, err := settling(outcomes)
+// SettleOutcomes implements rejection.Store.
+func (s *ReplayStore) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+	batch, totals, err := newSettleBatch(outcomes)
 	if err != nil {
 		return err
 	}
-	err = s.change(ctx, func(tx pgx.Tx) error {
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayed{}) {
+
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil || totals == (replayTotals{}) {
 			return err
 		}
-		return record(ctx, tx, audit.ErrorsReplayed, target, totals)
+
+		return recordAudit(ctx, tx, audit.ErrorsReplayed, target, totals)
 	})
-	return translate(err, "note the outcome of a replay")
+	return translateError(err, "record the outcome of a replay")
 }
 
-// change runs a transaction, and again where others got into its way.
-func (s *ReplayStore) change(ctx context.Context, run func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := s.db.transact(ctx, s.db.change, run)
-		if err == nil || !contention(err) || attempt == maxAttempts || !wait(ctx, firstBackoff) {
-			return err
-		}
-	}
-}
-
-// replayed is what an audit entry says of a part of a replay.
-type replayed struct {
+// replayTotals is the detail of the audit entry for a part of a replay.
+type replayTotals struct {
 	Stored     int `json:"stored"`
 	Duplicates int `json:"duplicates"`
 	Rejected   int `json:"rejected"`
 }
 
-func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, err error) {
+func newSettleBatch(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayTotals, err error) {
 	var settled, released struct {
 		ids   [][16]byte
 		times []time.Time
@@ -188,9 +188,11 @@ func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, 
 	for i := range outcomes {
 		o := &outcomes[i]
 		if o.Status == "" {
-			released.ids, released.times = append(released.ids, o.ID), append(released.times, o.ReceivedAt)
+			released.ids = append(released.ids, o.ID)
+			released.times = append(released.times, o.ReceivedAt)
 			continue
 		}
+
 		var violations *string
 		stored := (*[16]byte)(&o.EventID)
 		switch o.Status {
@@ -204,49 +206,61 @@ func settling(outcomes []rejection.Outcome) (batch *pgx.Batch, totals replayed, 
 			if err != nil {
 				return nil, totals, err
 			}
-			violations, stored = new(string(text)), nil
+
+			violations = new(string(text))
+			stored = nil
 		}
-		settled.ids, settled.times = append(settled.ids, o.ID), append(settled.times, o.ReceivedAt)
-		statuses, events, errs = append(statuses, string(o.Status)), append(events, stored), append(errs, violations)
+
+		settled.ids = append(settled.ids, o.ID)
+		settled.times = append(settled.times, o.ReceivedAt)
+		statuses = append(statuses, string(o.Status))
+		events = append(events, stored)
+		errs = append(errs, violations)
 	}
+
 	batch = &pgx.Batch{}
 	if len(settled.ids) > 0 {
 		batch.Queue(settleSQL, settled.ids, settled.times, statuses, events, errs)
 	}
+
 	if len(released.ids) > 0 {
 		batch.Queue(releaseSQL, released.ids, released.times)
 	}
+
 	return batch, totals, nil
 }
 
-// discardedSQL ends the statement that discards, which begins as that which leases: it
-// locks what it closes, in the order of receipt, and passes over what is locked.
+// discardedSQL ends the statement that discards, which begins like the one that leases: it locks
+// the rows that it closes, in the order of receipt, and skips locked rows.
 const discardedSQL = ` for update of r skip locked)
 update rejection r set status = 'discarded', leased_until = null from free
 where r.received_at = free.received_at and r.rejection_id = free.rejection_id
 returning r.received_at, r.rejection_id`
 
-// Discard implements rejection.Store.
-func (s *ReplayStore) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
+// DiscardOpen implements rejection.Store.
+func (s *ReplayStore) DiscardOpen(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (n int, last rejection.Position, err error) {
 	q := newStatement(leaseSQL)
-	q.whereFree(&f, after, limit)
+	q.whereUnleased(&f, after, limit)
 	q.sql.WriteString(discardedSQL)
-	err = s.change(ctx, func(tx pgx.Tx) error {
+	err = s.db.retryTransaction(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q.sql.String(), append([]any{s.reads.mode}, q.args...)...)
 		if err != nil {
 			return err
 		}
+
 		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[rejection.Position])
 		if n = len(closed); err != nil || n == 0 {
 			return err
 		}
+
 		last = slices.MaxFunc(closed, func(a, b rejection.Position) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), bytes.Compare(a.ID[:], b.ID[:]))
 		})
-		return record(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
+		return recordAudit(ctx, tx, audit.ErrorsDiscarded, target, map[string]int{"discarded": n})
 	})
 	if err != nil {
-		return 0, after, translate(err, "discard rejections")
+		return 0, after, translateError(err, "discard rejections")
 	}
+
 	return n, last, nil
 }

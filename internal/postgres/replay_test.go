@@ -21,16 +21,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/rejection"
 )
 
-// way leads rejections to a collector.
-type way struct{ *ingest.Collector }
+// ingestAdapter submits rejections to a collector.
+type ingestAdapter struct{ *ingest.Collector }
 
-func (w way) Submit(ctx context.Context, p *rejection.Passage) (rejection.Verdict, error) {
+func (w ingestAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	verdicts, err := w.Collector.Submit(ctx, &ingest.Request{
 		ID: p.RequestID, Application: p.Application, TraceID: p.TraceID, ReceivedAt: p.ReceivedAt, Envelopes: []event.Envelope{p.Envelope}, Replay: true,
 	})
 	if err != nil {
 		return rejection.Verdict{}, err
 	}
+
 	v := verdicts[0]
 	status := rejection.Rejected
 	switch v.Status {
@@ -40,14 +41,15 @@ func (w way) Submit(ctx context.Context, p *rejection.Passage) (rejection.Verdic
 		status = rejection.Duplicate
 	case ingest.Conflict, ingest.Rejected, ingest.NotStored, ingest.Valid:
 	}
+
 	return rejection.Verdict{Status: status, EventID: v.EventID, Violations: v.Violations}, nil
 }
 
-func (way) Check(context.Context, []rejection.Passage) ([]rejection.Verdict, error) {
-	return nil, errors.New("it is not asked")
+func (ingestAdapter) Check(context.Context, []rejection.ReplayItem) ([]rejection.Verdict, error) {
+	return nil, errors.New("it is not called")
 }
 
-// forgetful loses what it is to note every other time, as a process does that is killed.
+// forgetful loses every other outcome, like a process that is killed.
 type forgetful struct {
 	*postgres.ReplayStore
 
@@ -56,39 +58,41 @@ type forgetful struct {
 
 var errKilled = errors.New("killed")
 
-func (f *forgetful) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+func (f *forgetful) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
 	if f.notes.Add(1)%2 == 1 {
 		return errKilled
 	}
-	return f.ReplayStore.Settle(ctx, target, outcomes)
+
+	return f.ReplayStore.SettleOutcomes(ctx, target, outcomes)
 }
 
-// mended refuses events for a reason that a replay does not know of.
-func mended(t testing.TB, c *ingest.Collector, application event.ApplicationID, n int, code fault.Code, change func(int, *event.Envelope)) {
+// rejectMany rejects events for a reason that a replay does not check.
+func rejectMany(t testing.TB, c *ingest.Collector, application event.ApplicationID, n int, code fault.Code, change func(int, *event.Envelope)) {
 	t.Helper()
 	for i := range n {
 		e := envelope(uuid.New(), time.Now().Add(-time.Hour))
 		e.Raw = fmt.Appendf(nil, `{"session_id":%q,"category":"page","name":"view","data":{"n":%d},"timestamp":"2021-01-01T09:15:27Z"}`, e.Event.SessionID, i)
 		e.Known &^= event.FieldID
-		e.Refuse(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("refused %d", i))
+		e.Reject(code, fmt.Sprintf("/data/%d", i%2), fmt.Sprintf("rejected %d", i))
 		if change != nil {
 			change(i, &e)
 		}
+
 		submit(t, c, request(application, e))
 	}
 }
 
-// Runs that are killed between the commit of events and the note of it store nothing
-// twice, and the next one finds what they left.
+// Runs that are killed between the commit of events and the record of it store nothing twice,
+// and the next run finds what they left.
 func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	t.Parallel()
 	const n = 20
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
-	mended(t, c, shop, n, fault.CodeSchemaViolation, nil)
+	rejectMany(t, c, shop, n, fault.CodeSchemaViolation, nil)
 	rules := event.DefaultRules()
 	store := &forgetful{ReplayStore: postgres.NewReplayStore(b.db)}
-	desk := rejection.NewDesk(rejection.Deps{Store: store, Gate: way{c}, Rules: &rules, Now: time.Now})
+	desk := rejection.NewService(rejection.Deps{Store: store, Ingester: ingestAdapter{c}, Rules: &rules, Now: time.Now})
 	run := func() (rejection.ReplayTotals, error) {
 		return desk.Replay(context.Background(), rejection.Selection{All: true}, func(rejection.ReplayTotals) {})
 	}
@@ -113,39 +117,39 @@ func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	require.Equal(t, 1, count(t, b, `audit_entry where target = 'all' and detail = '{"stored": 0, "duplicates": 20, "rejected": 0}'`))
 }
 
-// A row that somebody else holds locked, such as an erasure, is passed over; nothing waits.
+// A locked row, such as one of an erasure, is skipped; nothing waits.
 func TestClaimPassesOverWhatIsLocked(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	mended(t, collector(t, b.store, 1), shop, 3, fault.CodeSchemaViolation, nil)
+	rejectMany(t, collector(t, b.store, 1), shop, 3, fault.CodeSchemaViolation, nil)
 	s := postgres.NewReplayStore(b.db)
 	ctx := context.Background()
-	all, err := s.Read(ctx, rejection.Filter{}, rejection.Position{}, 10)
+	all, err := s.ReadOpen(ctx, rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
 	require.Len(t, all, 3)
-	require.True(t, slices.IsSortedFunc(all, func(x, y rejection.Kept) int { return x.ReceivedAt.Compare(y.ReceivedAt) }))
+	require.True(t, slices.IsSortedFunc(all, func(x, y rejection.DeadLetter) int { return x.ReceivedAt.Compare(y.ReceivedAt) }))
 	tx, err := b.database.Pool(t).Begin(ctx)
 	require.NoError(t, err)
 	_, err = tx.Exec(ctx, "delete from rejection where rejection_id = $1", all[1].ID)
 	require.NoError(t, err)
-	claimed, err := s.Claim(ctx, rejection.Filter{}, rejection.Position{}, 10)
+	claimed, err := s.ClaimOpen(ctx, rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.Kept{all[0], all[2]}, claimed)
+	require.Equal(t, []rejection.DeadLetter{all[0], all[2]}, claimed)
 	require.NoError(t, tx.Rollback(ctx))
-	claimed, err = s.Claim(ctx, rejection.Filter{}, all[0].Position, 10)
+	claimed, err = s.ClaimOpen(ctx, rejection.Filter{}, all[0].Position, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.Kept{all[1]}, claimed, "what is leased is not claimed again")
-	n, _, err := s.Discard(ctx, "all", rejection.Filter{}, rejection.Position{}, 10)
+	require.Equal(t, []rejection.DeadLetter{all[1]}, claimed, "a leased rejection is not claimed again")
+	n, _, err := s.DiscardOpen(ctx, "all", rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
 	require.Zero(t, n)
-	require.NoError(t, s.Settle(ctx, "all", []rejection.Outcome{{Position: all[0].Position}, {Position: all[2].Position, Verdict: rejection.Verdict{Status: rejection.Rejected}}}))
-	claimed, err = s.Claim(ctx, rejection.Filter{}, rejection.Position{}, 10)
+	require.NoError(t, s.SettleOutcomes(ctx, "all", []rejection.Outcome{{Position: all[0].Position}, {Position: all[2].Position, Verdict: rejection.Verdict{Status: rejection.Rejected}}}))
+	claimed, err = s.ClaimOpen(ctx, rejection.Filter{}, rejection.Position{}, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.Kept{all[0], all[2]}, claimed, "what was given back is free")
-	// What was closed meanwhile stays as it is.
+	require.Equal(t, []rejection.DeadLetter{all[0], all[2]}, claimed, "a released rejection is free")
+	// Rejections that were closed in the meantime stay as they are.
 	_, err = b.database.Pool(t).Exec(ctx, "update rejection set status = 'discarded' where rejection_id = $1", all[0].ID)
 	require.NoError(t, err)
-	require.NoError(t, s.Settle(ctx, "all", []rejection.Outcome{{Position: all[0].Position, Verdict: rejection.Verdict{Status: rejection.Stored, EventID: all[0].ID}}}))
+	require.NoError(t, s.SettleOutcomes(ctx, "all", []rejection.Outcome{{Position: all[0].Position, Verdict: rejection.Verdict{Status: rejection.Stored, EventID: all[0].ID}}}))
 	require.Equal(t, 1, count(t, b, "rejection where status = 'discarded' and outcome is null"))
 }
 
@@ -155,22 +159,24 @@ select r.code, a.name, coalesce(r.category, ''), coalesce(r.name, ''), r.receive
 where ($1 = '' or exists (select from jsonb_array_elements(r.errors) e where e ->> 'code' = $1)) and ($2 = '' or a.name = $2) and ($3 = '' or r.status = $3)
 	and r.received_at >= $4 and r.received_at < $5`
 
-// Counts are those of a plain statement.
+// Counts are equal to those of a plain statement.
 func TestCountsOfRejectionsEqualSQL(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
 	for _, application := range []event.ApplicationID{shop, blog} {
-		mended(t, c, application, 30, fault.CodeSchemaViolation, func(i int, e *event.Envelope) {
+		rejectMany(t, c, application, 30, fault.CodeSchemaViolation, func(i int, e *event.Envelope) {
 			if i%3 == 0 {
-				e.Refuse(fault.CodeUnknownField, "/x", "no")
+				e.Reject(fault.CodeUnknownField, "/x", "no")
 			}
+
 			if i%5 == 0 {
 				e.Known &^= event.FieldCategory
 			}
 		})
-		mended(t, c, application, 7, fault.CodeUnknownField, nil)
+		rejectMany(t, c, application, 7, fault.CodeUnknownField, nil)
 	}
+
 	pool := b.database.Pool(t)
 	_, err := pool.Exec(context.Background(), `
 with n as (select rejection_id, received_at, row_number() over (order by rejection_id) as n from rejection)
@@ -195,10 +201,12 @@ from n where n.rejection_id = r.rejection_id and n.received_at = r.received_at`)
 					for _, dimension := range by {
 						group = append(group, map[string]string{"code": code, "category": category, "name": name, "application": application}[dimension])
 					}
+
 					start := time.Time{}
 					if interval != 0 {
 						start = when.UTC().Truncate(time.Duration(interval))
 					}
+
 					want[fmt.Sprintf("%s %q", start.Format(time.RFC3339), group)]++
 					return nil
 				})
@@ -219,13 +227,13 @@ func TestGroupsOfRejections(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
 	c := collector(t, b.store, 1)
-	mended(t, c, shop, 5, fault.CodeSchemaViolation, func(i int, e *event.Envelope) { // at /data/0 and /data/1
-		e.Refuse(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
+	rejectMany(t, c, shop, 5, fault.CodeSchemaViolation, func(i int, e *event.Envelope) { // at /data/0 and /data/1
+		e.Reject(fault.CodeSchemaViolation, fmt.Sprintf("/data/%d", i%2), "twice at one place")
 		if i == 0 {
-			e.Refuse(fault.CodeUnknownField, "/x", "no")
+			e.Reject(fault.CodeUnknownField, "/x", "no")
 		}
 	})
-	mended(t, c, blog, 2, fault.CodeSchemaViolation, nil)
+	rejectMany(t, c, blog, 2, fault.CodeSchemaViolation, nil)
 	s := postgres.NewQueryStore(b.db)
 	groups := func(f query.RejectionFilter, limit int) (texts []string) {
 		found, err := s.RejectionGroups(context.Background(), f, limit)
@@ -241,6 +249,7 @@ func TestGroupsOfRejections(t *testing.T) {
 			}), "%+v", g)
 			require.Equal(t, "view", *g.Name)
 		}
+
 		return texts
 	}
 	all := groups(query.RejectionFilter{}, 10)
@@ -255,18 +264,18 @@ func TestGroupsOfRejections(t *testing.T) {
 func TestPooledReplays(t *testing.T) {
 	t.Parallel()
 	b := newPooledBundle(t)
-	mended(t, collector(t, b.store, 1), shop, 5, fault.CodeSchemaViolation, nil)
+	rejectMany(t, collector(t, b.store, 1), shop, 5, fault.CodeSchemaViolation, nil)
 	ctx, s := context.Background(), postgres.NewReplayStore(b.db)
-	all, err := s.Read(ctx, rejection.Filter{Code: string(fault.CodeSchemaViolation), Application: "shop", Category: "page", Name: "view", From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}, rejection.Position{}, 10)
+	all, err := s.ReadOpen(ctx, rejection.Filter{Code: string(fault.CodeSchemaViolation), Application: "shop", Category: "page", Name: "view", From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)}, rejection.Position{}, 10)
 	require.NoError(t, err)
 	require.Len(t, all, 5)
-	n, err := s.Count(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID, uuid.New()}})
+	n, err := s.CountOpen(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID, uuid.New()}})
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n)
-	claimed, err := s.Claim(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID}}, rejection.Position{}, 10)
+	claimed, err := s.ClaimOpen(ctx, rejection.Filter{IDs: []uuid.UUID{all[0].ID, all[3].ID}}, rejection.Position{}, 10)
 	require.NoError(t, err)
-	require.Equal(t, []rejection.Kept{all[0], all[3]}, claimed)
-	require.NoError(t, s.Settle(ctx, "ids", []rejection.Outcome{
+	require.Equal(t, []rejection.DeadLetter{all[0], all[3]}, claimed)
+	require.NoError(t, s.SettleOutcomes(ctx, "ids", []rejection.Outcome{
 		{Position: all[0].Position, Verdict: rejection.Verdict{Status: rejection.Stored, EventID: all[0].ID}},
 		{Position: all[3].Position, Verdict: rejection.Verdict{Status: rejection.Rejected, Violations: []fault.Violation{{Pointer: "/a", Code: fault.CodeNotReplayable, Detail: `"no", {it} \ is not`}}}},
 	}))
@@ -274,7 +283,7 @@ func TestPooledReplays(t *testing.T) {
 	again, err := reads.Rejection(ctx, all[3].ID)
 	require.NoError(t, err)
 	require.Equal(t, []fault.Violation{{Pointer: "/a", Code: fault.CodeNotReplayable, Detail: `"no", {it} \ is not`}}, again.OutcomeErrors)
-	discarded, last, err := s.Discard(ctx, "all", rejection.Filter{}, all[1].Position, 2)
+	discarded, last, err := s.DiscardOpen(ctx, "all", rejection.Filter{}, all[1].Position, 2)
 	require.NoError(t, err)
 	require.Equal(t, 2, discarded)
 	require.Equal(t, all[3].Position, last)

@@ -11,85 +11,90 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/ingest"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
-// replicas are two services' insides on the database of a bundle.
+// replicas returns two collectors on the database of a bundle.
 func replicas(t testing.TB, b *bundle, lanes int) [2]*ingest.Collector {
 	t.Helper()
 	other := newStore(openDB(t, b.database.DSN()), keepAll())
-	const budget = 2 * time.Minute // on a slow machine, too, each request is to be answered
+	const budget = 2 * time.Minute // on a slow machine, too, each request has to be answered
 	return [2]*ingest.Collector{collectorWithin(t, b.store, lanes, budget), collectorWithin(t, other, lanes, budget)}
 }
 
-// send notes what is sent and what is told, and fails the test on anything but verdicts.
+// send records what is sent and answered, and fails the test on any answer without verdicts.
 func send(t testing.TB, oracle *apptest.Oracle, c *ingest.Collector, r *ingest.Request) []ingest.Verdict {
 	t.Helper()
 	events := make([]event.Event, len(r.Envelopes))
 	for i := range r.Envelopes {
 		events[i] = r.Envelopes[i].Event
 		if r.Envelopes[i].Accepted() {
-			oracle.Sending(events[i])
+			oracle.RecordSending(events[i])
 		}
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+
 	verdicts, err := c.Submit(ctx, r)
 	if err != nil {
 		t.Errorf("a request was not answered: %v", err)
 		return nil
 	}
+
 	for i, v := range verdicts {
 		if r.Envelopes[i].Accepted() && v.Status != ingest.NotStored {
-			oracle.Told(events[i], v.Status, v.Sequence)
+			oracle.RecordVerdict(events[i], v.Status, v.Sequence)
 		}
 	}
+
 	return verdicts
 }
 
-// parallel runs writers to their end.
+// parallel runs writers until all have ended.
 func parallel(writers int, write func(writer int)) {
 	var group sync.WaitGroup
 	for n := range writers {
 		group.Go(func() { write(n) })
 	}
+
 	group.Wait()
 }
 
-// await waits until something is so, and for no longer than any test should take.
+// await waits until a condition holds, and no longer than any test should take.
 func await(t testing.TB, so func() bool) {
 	t.Helper()
 	require.Eventually(t, so, 30*time.Second, 2*time.Millisecond)
 }
 
-// consistent fails the test where the tables contradict one another or the answers.
-func consistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
+// requireConsistent fails the test if the tables contradict one another or the answers.
+func requireConsistent(t testing.TB, b *bundle, oracle *apptest.Oracle) {
 	t.Helper()
-	wrong, err := oracle.Wrong(context.Background(), b.database.Pool(t))
+	wrong, err := oracle.FindViolations(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, wrong)
 }
 
-// gapless fails the test unless the sequences of all sessions are 1 to n.
-func gapless(t testing.TB, b *bundle) {
+// requireGapless fails the test unless the sequences of all sessions are 1 to n.
+func requireGapless(t testing.TB, b *bundle) {
 	t.Helper()
-	gaps, err := apptest.Gaps(context.Background(), b.database.Pool(t))
+	gaps, err := apptest.FindGaps(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, gaps)
 }
 
-// deadlocks counts what Postgres had to resolve. Servers tell of it once their
-// connections close, so it is only ever logged.
-func deadlocks(t testing.TB, b *bundle) (n int) {
+// countDeadlocks counts the deadlocks that Postgres resolved. Sessions report them once their
+// connections close, so the number is only logged.
+func countDeadlocks(t testing.TB, b *bundle) (n int) {
 	t.Helper()
 	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(),
 		"select deadlocks from pg_stat_database where datname = current_database()").Scan(&n))
 	return n
 }
 
-// dice are a writer's own, the same in every run.
+// dice are a writer's own random numbers, the same in every run.
 type dice struct {
 	*rand.Rand
 	zipf *rand.Zipf

@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/retention"
 )
 
-// RetentionStore makes and drops partitions. It implements retention.Store and is
-// safe for concurrent use, over several replicas, too.
+// RetentionStore creates and drops partitions. It implements retention.Store and is safe for
+// concurrent use, also by several replicas.
 type RetentionStore struct {
 	db         *DB
 	partitions *partitions
@@ -31,51 +31,58 @@ const clockSQL = `select clock_timestamp()`
 // Now implements retention.Store.
 func (s *RetentionStore) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.db.change.QueryRow(ctx, clockSQL).Scan(&now)
-	return now.UTC(), translate(err, "read the database's clock")
+	return now.UTC(), translateError(err, "read the database's clock")
 }
 
-// Prepare implements retention.Store.
-func (s *RetentionStore) Prepare(ctx context.Context, from, to time.Time) error {
+// CreatePartitions implements retention.Store.
+func (s *RetentionStore) CreatePartitions(ctx context.Context, from, to time.Time) error {
 	var months []month
 	for m := monthOf(from); m <= monthOf(to); m++ {
 		months = append(months, m)
 	}
-	s.partitions.forget() // another replica may have dropped what is known here
-	if err := s.partitions.ensure(ctx, eventTable, months); err != nil {
+
+	s.partitions.forgetKnown() // another replica may have dropped a partition that is known here
+	if err := s.partitions.ensureMonths(ctx, eventTable, months); err != nil {
 		return err
 	}
-	return s.partitions.ensure(ctx, rejectionTable, months)
+
+	return s.partitions.ensureMonths(ctx, rejectionTable, months)
 }
 
-// ExpireEvents implements retention.Store. A partition is detached, which blocks
-// nobody, and its events are then taken out of the ledger and their sessions in
-// small transactions. If that is cut off, the next round goes on with it.
+// ExpireEvents implements retention.Store. It detaches a partition, which blocks no transaction,
+// and then deletes its events from the ledger and from their sessions in small transactions. If
+// it is interrupted, the next round continues.
 func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (events int64, err error) {
-	if err := s.detach(ctx, eventTable, before); err != nil {
-		return 0, translate(err, "detach expired events")
+	if err := s.detachExpired(ctx, eventTable, before); err != nil {
+		return 0, translateError(err, "detach expired events")
 	}
+
 	expired, err := s.setAside(ctx, eventTable, before)
 	if err != nil {
-		return 0, translate(err, "list expired events")
+		return 0, translateError(err, "list expired events")
 	}
+
 	for _, table := range expired {
 		for {
-			n, err := s.purge(ctx, table, before)
-			if err != nil && !contention(err) {
-				return events, translate(err, "take expired events out of the ledger")
+			n, err := s.purgeTable(ctx, table, before)
+			if err != nil && !isContention(err) {
+				return events, translateError(err, "delete expired events from the ledger")
 			}
+
 			events += n
 			if n == 0 && err == nil {
 				break
 			}
 		}
 	}
+
 	for {
-		gone, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, erasedAtOnce)
+		deleted, err := s.db.change.Exec(ctx, expireAmendmentsSQL, before, eraseBatchSize)
 		if err != nil {
-			return events, translate(err, "drop marks of expired events")
+			return events, translateError(err, "drop marks of expired events")
 		}
-		if gone.RowsAffected() == 0 {
+
+		if deleted.RowsAffected() == 0 {
 			return events, nil
 		}
 	}
@@ -83,39 +90,43 @@ func (s *RetentionStore) ExpireEvents(ctx context.Context, before time.Time) (ev
 
 // ExpireRejections implements retention.Store.
 func (s *RetentionStore) ExpireRejections(ctx context.Context, before time.Time) (partitions int, err error) {
-	if err := s.detach(ctx, rejectionTable, before); err != nil {
-		return 0, translate(err, "detach expired errors")
+	if err := s.detachExpired(ctx, rejectionTable, before); err != nil {
+		return 0, translateError(err, "detach expired errors")
 	}
+
 	expired, err := s.setAside(ctx, rejectionTable, before)
 	for _, table := range expired {
 		dropped, err := dropExpired(ctx, s.db.change, table, before)
 		if err != nil {
-			return partitions, translate(err, "drop expired errors")
+			return partitions, translateError(err, "drop expired errors")
 		}
+
 		if dropped {
 			partitions++
 		}
 	}
+
 	if err == nil {
 		_, err = s.db.change.Exec(ctx, expireCountsSQL, before)
 	}
-	return partitions, translate(err, "drop expired errors")
+
+	return partitions, translateError(err, "drop expired errors")
 }
 
-// ForgetErasures implements retention.Store.
-func (s *RetentionStore) ForgetErasures(ctx context.Context, before time.Time) error {
+// PruneErasures implements retention.Store.
+func (s *RetentionStore) PruneErasures(ctx context.Context, before time.Time) error {
 	_, err := s.db.change.Exec(ctx, forgetErasuresSQL, before)
-	return translate(err, "forget erasures")
+	return translateError(err, "forget erasures")
 }
 
-// forgetErasuresSQL uses session_erased_at_idx and locks the rows it deletes.
+// forgetErasuresSQL uses session_erased_at_idx and locks the rows that it deletes.
 const forgetErasuresSQL = `delete from session where erased_at < $1`
 
 // expireCountsSQL scans rejection_count, which is small.
 const expireCountsSQL = `delete from rejection_count where hour < $1`
 
 // expireAmendmentsSQL uses event_amendment_timestamp_idx, event_amendment_pkey and
-// event_key_pkey. It counts the marks that it drops.
+// event_key_pkey. It counts the marks that it deletes.
 const expireAmendmentsSQL = `
 with part as (select event_id from event_amendment where "timestamp" < $1 limit $2),
 	gone as (delete from event_amendment a using part where a.event_id = part.event_id returning a.event_id, a.erased_at),
@@ -123,13 +134,12 @@ with part as (select event_id from event_amendment where "timestamp" < $1 limit 
 		and not exists (select from event e where e."timestamp" = k."timestamp" and e.event_id = k.event_id))
 select from gone`
 
-// lockPurgeSQL lets one replica at a time take from a table: two that take the same
-// rows would find nothing left, and drop a table that has more. It ends with the
-// transaction.
+// lockPurgeSQL lets only one replica at a time delete from a table: two that deleted the same
+// rows would find none left, and drop a table that has more. The lock ends with the transaction.
 const lockPurgeSQL = `select pg_advisory_xact_lock(hashtext('theeye purge'))`
 
-// purgeSQL takes events from a detached partition and their ids from the ledger,
-// by event_key_pkey, and counts them by session.
+// purgeSQL deletes events from a detached partition and their ids from the ledger, by
+// event_key_pkey, and counts them by session.
 const purgeSQL = `
 with part as (delete from %[1]s where ctid = any (array(select ctid from %[1]s limit $1)) returning event_id, session_id),
 	keys as (delete from event_key k using part where k.event_id = part.event_id)
@@ -138,10 +148,10 @@ select session_id, count(*) from part group by session_id order by session_id`
 // lockSessionsSQL locks rows of session by id, ascending, by session_pkey.
 const lockSessionsSQL = `select session_id from session where session_id = any ($1) order by session_id for update`
 
-// shrinkSessionsSQL works out the rows of sessions that lost events from those that
-// are left, by event_pkey. Where a row counts more than that, no query sees the rest: it is
-// in a partition that expires, too, whose purge comes here again, or in one that a person
-// detached and may attach again. Those stay counted, and the row as it is. The rows are
+// shrinkSessionsSQL recomputes the rows of sessions that lost events from the events that are
+// left, by event_pkey. If a row counts more events than that, no query sees the others: they are
+// in another expiring partition, whose purge recomputes the row again, or in one that a person
+// detached and may attach again. Those stay counted, and the row stays as it is. The rows are
 // locked.
 const shrinkSessionsSQL = `
 update session s set event_count = greatest(n.events, s.event_count - n.lost),
@@ -156,41 +166,49 @@ from (
 ) n
 where s.session_id = n.session_id and s.erased_at is null`
 
-// dropSessionsSQL forgets sessions that have no event left.
+// dropSessionsSQL deletes sessions that have no event left.
 const dropSessionsSQL = `delete from session where session_id = any ($1) and event_count = 0 and erased_at is null`
 
-// purge takes some events out of a table that was set aside, and drops it when it is
-// empty. It leaves one alone that was attached again meanwhile.
-func (s *RetentionStore) purge(ctx context.Context, table string, before time.Time) (events int64, err error) {
+// purgeTable deletes some events of a table that was set aside, and drops the table when it is
+// empty. It leaves a table alone that was attached again in the meantime.
+func (s *RetentionStore) purgeTable(ctx context.Context, table string, before time.Time) (events int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, briefLocksSQL); err != nil {
 			return err
 		}
+
 		if _, err := tx.Exec(ctx, lockPurgeSQL); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), erasedAtOnce) //nolint:rowserrcheck // ForEachRow returns it
+
+		rows, err := tx.Query(ctx, fmt.Sprintf(purgeSQL, table), eraseBatchSize) //nolint:rowserrcheck // ForEachRow returns it
 		if err != nil {
 			return err
 		}
+
 		var ids [][16]byte
 		var lost []int64
 		var id [16]byte
 		var count int64
 		_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
-			ids, lost, events = append(ids, id), append(lost, count), events+count
+			ids = append(ids, id)
+			lost = append(lost, count)
+			events += count
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+
 		if events == 0 {
 			_, err := dropExpired(ctx, tx, table, before)
 			return err
 		}
+
 		if err := stillExpired(ctx, tx, table, before); err != nil {
 			return err
 		}
+
 		batch := &pgx.Batch{}
 		batch.Queue(lockSessionsSQL, ids)
 		batch.Queue(shrinkSessionsSQL, ids, lost)
@@ -198,10 +216,12 @@ func (s *RetentionStore) purge(ctx context.Context, table string, before time.Ti
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	if sqlState(err) == stateUndefinedTable || errors.Is(err, errNotExpired) {
-		return 0, nil // another replica dropped it, or a person took it back
+		return 0, nil // another replica dropped it, or a person attached it again
 	}
+
 	if err != nil {
 		return 0, err
 	}
+
 	return events, nil
 }

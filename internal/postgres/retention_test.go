@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
-	"github.com/the-eye-events/the-eye/internal/apptest"
 	"github.com/the-eye-events/the-eye/internal/event"
 	"github.com/the-eye-events/the-eye/internal/fault"
 	"github.com/the-eye-events/the-eye/internal/ingest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/retention"
+	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 )
 
 // firstOf is the first moment of a month before or after this one.
@@ -23,15 +23,15 @@ func firstOf(months int) time.Time {
 	return time.Date(year, month+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// old are sessions of the months that retention is about.
+// old holds the sessions of the months that retention concerns.
 type old struct {
-	// expired has events of two months that expire, partly of one that expires and
-	// this one, kept of this one only, moved an event that was edited into this month.
+	// expired has events of two expiring months, partly of one that expires and this one, kept
+	// of this one only, moved an event that was edited into this month.
 	expired, partly, kept, moved uuid.UUID
 }
 
-// fill stores far more events than one transaction purges.
-func fill(t *testing.T, b *bundle) old {
+// fillEvents stores far more events than one transaction purges.
+func fillEvents(t *testing.T, b *bundle) old {
 	t.Helper()
 	c := collector(t, b.store, 1)
 	s := old{uuid.New(), uuid.New(), uuid.New(), uuid.New()}
@@ -41,20 +41,22 @@ func fill(t *testing.T, b *bundle) old {
 			envelopes = append(envelopes,
 				envelope(s.expired, firstOf(-4)), envelope(s.expired, firstOf(-3)),
 				envelope(s.partly, firstOf(-4)), envelope(s.partly, firstOf(0)), envelope(s.kept, firstOf(-1)))
-			for range 4 { // short sessions, across everything that is cut
+			for range 4 { // short sessions, across every boundary between transactions
 				short := uuid.New()
 				envelopes = append(envelopes, envelope(short, firstOf(-4)), envelope(short, firstOf(-3)))
 			}
 		}
+
 		for len(envelopes) > 0 {
 			n := min(len(envelopes), 1000)
 			submit(t, c, request(shop, envelopes[:n]...))
 			envelopes = envelopes[n:]
 		}
 	}
+
 	edited := envelope(s.moved, firstOf(-4))
 	submit(t, c, request(shop, edited))
-	_, err := postgres.NewAmendStore(b.db).Edit(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
+	_, err := postgres.NewAmendStore(b.db).EditEvent(context.Background(), edited.Event.ID, func(current event.Stored) (event.Envelope, error) {
 		current.Timestamp = firstOf(0)
 		return event.Envelope{Event: current.Event}, nil
 	})
@@ -70,16 +72,16 @@ func partitionsOf(t testing.TB, b *bundle, table string) (names []string) {
 	return names
 }
 
-// expired fails the test unless everything before the last month is gone, and
-// everything else is as it should be.
+// gone fails the test unless everything before the last month is deleted, and everything else is
+// unchanged.
 func (s *old) gone(t *testing.T, b *bundle) {
 	t.Helper()
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	require.Equal(t, 601, count(t, b, "event"))
 	require.Equal(t, 601, count(t, b, "event_key"))
-	require.Equal(t, 3, count(t, b, "session"), "sessions without events are forgotten")
+	require.Equal(t, 3, count(t, b, "session"), "sessions without events are deleted")
 	reads := postgres.NewQueryStore(b.db)
 	partly, err := reads.Session(context.Background(), s.partly)
 	require.NoError(t, err)
@@ -96,11 +98,11 @@ func (s *old) gone(t *testing.T, b *bundle) {
 func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	store := postgres.NewRetentionStore(b.db)
 	_, err := store.ExpireEvents(context.Background(), firstOf(-4).Add(-time.Second))
 	require.NoError(t, err)
-	require.Equal(t, 3901, count(t, b, "event"), "nothing is as old as that")
+	require.Equal(t, 3901, count(t, b, "event"), "no event is that old")
 
 	n, err := store.ExpireEvents(context.Background(), firstOf(-1).Add(time.Hour))
 	require.NoError(t, err)
@@ -112,10 +114,10 @@ func TestExpiredEventsLeaveTheLedgerAndTheirSessions(t *testing.T) {
 	require.Zero(t, n)
 	again := collector(t, b.store, 1)
 	verdict := submit(t, again, request(shop, envelope(s.expired, firstOf(0))))[0]
-	require.Equal(t, int64(1), verdict.Sequence, "a session that was forgotten begins anew")
+	require.Equal(t, int64(1), verdict.Sequence, "a deleted session begins again")
 }
 
-// A replica whose clock is two years ahead must not take what others let in.
+// A replica whose clock is two years ahead must not delete events that others accepted.
 func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -123,7 +125,7 @@ func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 	const day = 24 * time.Hour
 	config := retention.Config{Events: 60 * day, Errors: 60 * day, MaxAge: 60 * day, Timings: day, Audit: 60 * day, Interval: time.Hour}
 	ahead := func() time.Time { return time.Now().AddDate(2, 0, 0) }
-	retention.New(config, postgres.NewRetentionStore(b.db), zap.NewNop(), ahead).Round(t.Context())
+	retention.New(config, postgres.NewRetentionStore(b.db), zap.NewNop(), ahead).RunRound(t.Context())
 	require.Equal(t, 1, count(t, b, "event"))
 	require.Equal(t, 1, count(t, b, "event_key"))
 }
@@ -131,7 +133,7 @@ func TestAReplicaThatIsAheadExpiresNothing(t *testing.T) {
 func TestTwoReplicasExpireAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	parallel(4, func(int) {
 		for range 3 { // rounds
 			_, err := postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-1))
@@ -143,15 +145,15 @@ func TestTwoReplicasExpireAtOnce(t *testing.T) {
 	s.gone(t, b)
 }
 
-// A service that dies in the midst of an expiry leaves tables that are detached,
-// or about to be. The next round, anywhere, goes on with them.
+// A service that dies in the middle of an expiry leaves tables that are detached, or about to
+// be. The next round, on any replica, continues.
 func TestInterruptedExpiryIsContinued(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
-	s := fill(t, b)
+	s := fillEvents(t, b)
 	pool := b.database.Pool(t)
-	mark(t, b, month(-4), firstOf(-1))
-	mark(t, b, month(-3), firstOf(-1))
+	markExpired(t, b, month(-4), firstOf(-1))
+	markExpired(t, b, month(-3), firstOf(-1))
 	_, err := pool.Exec(context.Background(), "alter table event detach partition "+month(-4))
 	require.NoError(t, err)
 	reader, err := pool.Begin(context.Background())
@@ -173,8 +175,8 @@ func TestInterruptedExpiryIsContinued(t *testing.T) {
 	s.gone(t, b)
 }
 
-// Between the detachment of a partition and the end of its purge, sessions count
-// events that no query sees. Edits and erasures must get along with that.
+// Between the detachment of a partition and the end of its purge, sessions count events that no
+// query sees. Edits and erasures have to cope with that.
 func TestEditsDuringAnExpiry(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -182,16 +184,16 @@ func TestEditsDuringAnExpiry(t *testing.T) {
 	session := uuid.New()
 	last := envelope(session, firstOf(0))
 	submit(t, c, request(shop, envelope(session, firstOf(-4)), envelope(session, firstOf(-4)), last))
-	mark(t, b, month(-4), firstOf(-2))
+	markExpired(t, b, month(-4), firstOf(-2))
 	_, err := b.database.Pool(t).Exec(context.Background(), "alter table event detach partition "+month(-4))
 	require.NoError(t, err)
 
-	require.NoError(t, amends.Erase(context.Background(), last.Event.ID, func(event.Stored) error { return nil }))
+	require.NoError(t, amends.EraseEvent(context.Background(), last.Event.ID, func(event.Stored) error { return nil }))
 	submit(t, c, request(shop, envelope(session, firstOf(-1))))
 	_, err = postgres.NewRetentionStore(b.db).ExpireEvents(context.Background(), firstOf(-2))
 	require.NoError(t, err)
 
-	contradictions, err := apptest.Contradictions(context.Background(), b.database.Pool(t))
+	contradictions, err := apptest.FindContradictions(context.Background(), b.database.Pool(t))
 	require.NoError(t, err)
 	require.Empty(t, contradictions)
 	found, err := postgres.NewQueryStore(b.db).Session(context.Background(), session)
@@ -208,6 +210,7 @@ func TestRejectionsExpire(t *testing.T) {
 		r.ReceivedAt = at
 		require.Equal(t, ingest.Rejected, submit(t, c, r)[0].Status)
 	}
+
 	n, err := store.ExpireRejections(context.Background(), firstOf(-1))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
@@ -222,8 +225,8 @@ func TestErasuresAreForgotten(t *testing.T) {
 	submit(t, c, request(shop, envelope(session, firstOf(0))))
 	eraseSession(t, b.db, session)
 	store := postgres.NewRetentionStore(b.db)
-	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(-time.Hour)))
+	require.NoError(t, store.PruneErasures(context.Background(), time.Now().Add(-time.Hour)))
 	require.Equal(t, 1, count(t, b, "session"))
-	require.NoError(t, store.ForgetErasures(context.Background(), time.Now().Add(time.Hour)))
+	require.NoError(t, store.PruneErasures(context.Background(), time.Now().Add(time.Hour)))
 	require.Equal(t, 0, count(t, b, "session"))
 }

@@ -30,14 +30,15 @@ const (
 func (s *QueryStore) Sessions(ctx context.Context, f query.SessionFilter, after *query.Position, limit int, yield func(event.Session) bool) error {
 	q := newStatement(selectSessionsSQL)
 	q.where(sessionListed)
-	q.whenSet(f.Application != "", sessionApplication, f.Application)
-	q.whenSet(!f.From.IsZero(), sessionFrom, f.From)
-	q.whenSet(!f.To.IsZero(), sessionTo, f.To)
+	q.whereIf(f.Application != "", sessionApplication, f.Application)
+	q.whereIf(!f.From.IsZero(), sessionFrom, f.From)
+	q.whereIf(!f.To.IsZero(), sessionTo, f.To)
 	if after != nil {
 		q.where(sessionBefore, after.At, after.ID)
 	}
-	q.order(sessionOrder, limit)
-	return list(ctx, s, s.mode, q, scanSession, yield)
+
+	q.orderBy(sessionOrder, limit)
+	return listRows(ctx, s, s.mode, q, scanSession, yield)
 }
 
 // sessionByIDSQL uses session_pkey.
@@ -45,14 +46,16 @@ const sessionByIDSQL = selectSessionsSQL + ` where s.session_id = $1 and s.erase
 
 // Session implements query.SessionStore.
 func (s *QueryStore) Session(ctx context.Context, id uuid.UUID) (event.Session, error) {
-	return one(ctx, s, "read a session", scanSession, sessionByIDSQL, id)
+	return readRow(ctx, s, "read a session", scanSession, sessionByIDSQL, id)
 }
 
 func scanSession(row pgx.Row) (found event.Session, err error) {
-	var started, last *time.Time // null once every event was erased singly
+	var started, last *time.Time // null once every event was erased individually
 	err = row.Scan(&found.ID, &started, &last, &found.EventCount, &found.Applications)
 	if started != nil && last != nil {
-		found.StartedAt, found.LastEventAt = *started, *last
+		found.StartedAt = *started
+		found.LastEventAt = *last
 	}
+
 	return found, err
 }

@@ -34,7 +34,7 @@ select e.category, e.name, a.name, e."timestamp", e.session_id from event e join
 where ($1 = '' or category = $1) and ($2 = '' or e.name = $2) and ($3 = '' or a.name = $3)
 and (not $4 or session_id = $5) and "timestamp" >= $6 and "timestamp" < $7`
 
-// Counts are those of a plain statement, whichever way they are found.
+// Counts are equal to those of a plain statement, on either path.
 func TestCountsEqualSQL(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -46,9 +46,11 @@ func TestCountsEqualSQL(t *testing.T) {
 		if i%3 > 0 {
 			e = envelope(uuid.New(), e.Event.Timestamp)
 		}
+
 		e.Event.Category, e.Event.Name = []string{"page", "a'b", "ü"}[i%3], []string{"view", "click"}[i%2]
 		submit(t, c, request([]event.ApplicationID{shop, blog}[i%5/3], e))
 	}
+
 	s := postgres.NewQueryStore(b.db)
 	pool := b.database.Pool(t)
 	from, to := at.Add(30*time.Minute), at.Add(5*time.Hour+time.Minute)
@@ -77,10 +79,12 @@ func TestCountsEqualSQL(t *testing.T) {
 					for _, dimension := range by {
 						group = append(group, map[string]string{"category": category, "name": name, "application": application}[dimension])
 					}
+
 					start := time.Time{}
 					if interval != 0 {
 						start = when.UTC().Truncate(time.Duration(interval))
 					}
+
 					want[fmt.Sprintf("%s %q", start.Format(time.RFC3339), group)]++
 					return nil
 				})
@@ -88,6 +92,7 @@ func TestCountsEqualSQL(t *testing.T) {
 				if len(by) == 0 && interval == 0 && len(want) == 0 {
 					want[`0001-01-01T00:00:00Z []`] = 0
 				}
+
 				require.Equal(t, want, counts(t, s, f), "%+v", f)
 			}
 		}
@@ -98,11 +103,12 @@ func orFarAway(at time.Time) time.Time {
 	if at.IsZero() {
 		return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
+
 	return at
 }
 
-// Counts are of one moment: while events move from one bucket to another, none is
-// missed and none is counted twice.
+// Counts are of one moment: while events move from one bucket to another, none is missed and
+// none is counted twice.
 func TestCountsWhileEventsMove(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -114,13 +120,14 @@ func TestCountsWhileEventsMove(t *testing.T) {
 		ids = append(ids, e.Event.ID)
 		submit(t, c, request(shop, e))
 	}
+
 	editor := postgres.NewAmendStore(b.db)
 	s := postgres.NewQueryStore(b.db)
 	var movers sync.WaitGroup
 	for w := range 2 {
 		movers.Go(func() {
 			for i := range 40 {
-				_, err := editor.Edit(context.Background(), ids[(2*i+w)%len(ids)], func(e event.Stored) (event.Envelope, error) {
+				_, err := editor.EditEvent(context.Background(), ids[(2*i+w)%len(ids)], func(e event.Stored) (event.Envelope, error) {
 					e.Timestamp = from.Add(time.Duration(i%4) * time.Hour)
 					return event.Envelope{Event: e.Event}, nil
 				})
@@ -130,6 +137,7 @@ func TestCountsWhileEventsMove(t *testing.T) {
 			}
 		})
 	}
+
 	done := make(chan struct{})
 	go func() {
 		movers.Wait()
@@ -141,6 +149,7 @@ func TestCountsWhileEventsMove(t *testing.T) {
 			running = false
 		default:
 		}
+
 		for _, f := range []query.StatsFilter{
 			{Grouping: query.Grouping{Interval: query.Hour}},
 			{Grouping: query.Grouping{Interval: query.Hour}, From: from, To: from.Add(4 * time.Hour)},
@@ -149,6 +158,7 @@ func TestCountsWhileEventsMove(t *testing.T) {
 			for _, n := range counts(t, s, f) {
 				sum += n
 			}
+
 			require.EqualValues(t, len(ids), sum)
 		}
 	}

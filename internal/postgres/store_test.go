@@ -50,9 +50,9 @@ func TestDuplicateConflictAndRefusal(t *testing.T) {
 	same.Event.Data = []byte(`{"b":[100.0,{"c":null}],"a":1}`)
 	other := original
 	other.Event.Data = []byte(`{"a":2}`)
-	refused := event.Envelope{Raw: []byte(`{"oops":`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}
+	rejected := event.Envelope{Raw: []byte(`{"oops":`), Violations: []fault.Violation{{Code: fault.CodeInvalidJSON, Detail: "broken"}}}
 	fresh := envelope(session, noon.Add(time.Second))
-	verdicts := submit(t, c, request(shop, same, other, refused, fresh, fresh))
+	verdicts := submit(t, c, request(shop, same, other, rejected, fresh, fresh))
 
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Rejected, ingest.Stored, ingest.Duplicate}, statuses(verdicts))
 	require.Equal(t, []int64{1, 0, 0, 2, 2}, sequences(verdicts))
@@ -84,8 +84,8 @@ func TestAtomicIsAllOrNone(t *testing.T) {
 	require.Equal(t, 1, count(t, b, "event_key"))
 	require.Equal(t, 1, count(t, b, "rejection"))
 
-	refused := event.Envelope{Raw: []byte(`{}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
-	atomic = request(shop, envelope(session, noon), refused)
+	rejected := event.Envelope{Raw: []byte(`{}`), Violations: []fault.Violation{{Code: fault.CodeMissingField, Detail: "missing"}}}
+	atomic = request(shop, envelope(session, noon), rejected)
 	atomic.Atomic = true
 	require.Equal(t, []ingest.Status{ingest.NotStored, ingest.Rejected}, statuses(submit(t, c, atomic)))
 	require.Equal(t, 1, count(t, b, "event"))
@@ -107,7 +107,7 @@ func TestCheckStoresNothing(t *testing.T) {
 	other := original
 	other.Event.Category = "other"
 
-	verdicts, err := c.Check(context.Background(), request(shop, original, other, envelope(session, noon)))
+	verdicts, err := c.DryRun(context.Background(), request(shop, original, other, envelope(session, noon)))
 
 	require.NoError(t, err)
 	require.Equal(t, []ingest.Status{ingest.Duplicate, ingest.Conflict, ingest.Valid}, statuses(verdicts))
@@ -131,27 +131,29 @@ func TestFloodOfRefusalsIsCountedAndSampled(t *testing.T) {
 		for i := range envelopes {
 			envelopes[i] = garbage()
 		}
+
 		for _, v := range submit(t, c, request(shop, envelopes...)) {
 			if v.ErrorID != uuid.Nil {
 				kept++
 			}
 		}
 	}
+
 	require.Equal(t, 55+5+3, kept, "55 by the bound, then 60, 70, 80, 90, 100, 200, 300, 400")
 	require.Equal(t, kept, count(t, b, "rejection"))
-	var refused, counted int
-	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), "select sum(refused), sum(kept) from rejection_count").Scan(&refused, &counted))
-	require.Equal(t, 400, refused)
+	var rejected, counted int
+	require.NoError(t, b.database.Pool(t).QueryRow(context.Background(), "select sum(refused), sum(kept) from rejection_count").Scan(&rejected, &counted))
+	require.Equal(t, 400, rejected)
 	require.Equal(t, kept, counted)
-	require.NotEqual(t, uuid.Nil, submit(t, c, request(blog, garbage()))[0].ErrorID, "another application has a bound of its own")
+	require.NotEqual(t, uuid.Nil, submit(t, c, request(blog, garbage()))[0].ErrorID, "another application has its own bound")
 
-	// What turns out a conflict in the transaction is bound like the others.
+	// A conflict that is found in the transaction is bounded like the other rejections.
 	original := envelope(uuid.New(), time.Now().Add(-time.Hour))
 	conflicting := original
 	conflicting.Event.Name = "other"
 	verdicts := submit(t, c, request(shop, original, conflicting))
 	require.Equal(t, []ingest.Status{ingest.Stored, ingest.Conflict}, statuses(verdicts))
-	require.Equal(t, uuid.Nil, verdicts[1].ErrorID, "it was counted alone, and no id leads to it")
+	require.Equal(t, uuid.Nil, verdicts[1].ErrorID, "it was only counted, and has no id")
 	require.Equal(t, kept+1, count(t, b, "rejection"))
 }
 
@@ -159,6 +161,7 @@ func sequences(verdicts []ingest.Verdict) (found []int64) {
 	for _, v := range verdicts {
 		found = append(found, v.Sequence)
 	}
+
 	return found
 }
 
@@ -166,6 +169,7 @@ func statuses(verdicts []ingest.Verdict) (found []ingest.Status) {
 	for _, v := range verdicts {
 		found = append(found, v.Status)
 	}
+
 	return found
 }
 

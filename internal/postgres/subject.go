@@ -13,7 +13,7 @@ import (
 
 var _ query.SubjectStore = (*ErasureStore)(nil)
 
-// The statements that read what a scan found: each row by event_timestamp_idx, or by
+// The statements that read the rows found by a scan: each by event_timestamp_idx, or by
 // rejection_pkey. They take no lock.
 const (
 	subjectEventsSQL = selectEventsSQL + `
@@ -26,52 +26,62 @@ order by r.received_at, r.rejection_id`
 
 // SubjectEvents implements query.SubjectStore.
 func (s *ErasureStore) SubjectEvents(ctx context.Context, values []query.DataFilter, after query.Position, yield func(event.Stored) bool) (*query.Position, error) {
-	wanted, err := s.wantedOf(ctx, values)
+	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translate(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
-	found, err := s.payloads(ctx, wanted, scanPosition{after.At, after.ID})
+
+	found, err := s.scanPayloadsAfter(ctx, wanted, scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translate(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
-	places := make([]scanPosition, len(found.fits))
-	for i, m := range found.fits {
+
+	places := make([]scanPosition, len(found.matches))
+	for i, m := range found.matches {
 		places[i] = m.scanPosition
 	}
-	return &query.Position{At: found.last.at, ID: found.last.id}, details(ctx, s.reads, subjectEventsSQL, places, scanStored, yield)
+
+	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectEventsSQL, places, scanStored, yield)
 }
 
 // SubjectRejections implements query.SubjectStore.
 func (s *ErasureStore) SubjectRejections(ctx context.Context, values []query.DataFilter, after query.Position, yield func(query.Rejection) bool) (*query.Position, error) {
-	wanted, err := s.wantedOf(ctx, values)
+	wanted, err := s.expandFilters(ctx, values)
 	if err != nil {
-		return nil, translate(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
-	found, err := s.texts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
+
+	found, err := s.scanTexts(ctx, erasure.NewMatcher(nil, wanted), scanPosition{after.At, after.ID})
 	if err != nil || found.last == nil {
-		return nil, translate(err, "look for a subject")
+		return nil, translateError(err, "search for a subject")
 	}
-	return &query.Position{At: found.last.at, ID: found.last.id}, details(ctx, s.reads, subjectRejectionsSQL, found.fits, scanRejection, yield)
+
+	return &query.Position{At: found.last.at, ID: found.last.id}, listPlaces(ctx, s.reads, subjectRejectionsSQL, found.matches, scanRejection, yield)
 }
 
-func (s *ErasureStore) wantedOf(ctx context.Context, filters []query.DataFilter) ([]erasure.Wanted, error) {
+func (s *ErasureStore) expandFilters(ctx context.Context, filters []query.DataFilter) ([]erasure.SearchValue, error) {
 	values := make([]erasure.Value, len(filters))
 	for i, f := range filters {
 		values[i] = erasure.Value{Path: f.Path.String(), Steps: f.Path, Text: f.Value}
 	}
-	return s.wanted(ctx, values)
+
+	return s.expandValues(ctx, values)
 }
 
-// details reads the rows at places.
-func details[T any](ctx context.Context, s *QueryStore, sql string, places []scanPosition, scan func(pgx.Row) (T, error), yield func(T) bool) error {
+// listPlaces reads the rows at the given positions.
+func listPlaces[T any](ctx context.Context, s *QueryStore, sql string, places []scanPosition, scan func(pgx.Row) (T, error), yield func(T) bool) error {
 	if len(places) == 0 {
 		return nil
 	}
-	times, ids := make([]time.Time, len(places)), make([][16]byte, len(places))
+
+	times := make([]time.Time, len(places))
+	ids := make([][16]byte, len(places))
 	for i, p := range places {
-		times[i], ids[i] = p.at, p.id
+		times[i] = p.at
+		ids[i] = p.id
 	}
+
 	q := newStatement(sql)
 	q.args = []any{times, ids}
-	return list(ctx, s, s.mode, q, scan, yield)
+	return listRows(ctx, s, s.mode, q, scan, yield)
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// A timeline reads the partitions that its session has events in, by event_pkey, and
-// no other, however many there are.
+// A timeline reads only the partitions in which its session has events, by event_pkey, however
+// many others there are.
 func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 	t.Parallel()
 	const months, eventsPerMonth = 6, 300
@@ -32,8 +32,10 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 				envelopes = append(envelopes, envelope(session, at))
 			}
 		}
+
 		submit(t, c, request(shop, envelopes...))
 	}
+
 	_, err := b.database.Pool(t).Exec(context.Background(), "analyze event")
 	require.NoError(t, err)
 	store := postgres.NewQueryStore(b.db)
@@ -42,7 +44,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 	scan := regexp.MustCompile(`(?m)^.* on (event_p\d+_\d+) .*$`)
 	read := map[string]bool{}
 	plan := ""
-	err = store.Explaining(func(found string) { plan = found }).Events(context.Background(), filter, nil, 100, nil)
+	err = store.ExplainTo(func(found string) { plan = found }).Events(context.Background(), filter, nil, 100, nil)
 	require.NoError(t, err)
 	for _, line := range scan.FindAllStringSubmatch(plan, -1) {
 		if !strings.Contains(line[0], "never executed") {
@@ -50,6 +52,7 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 			require.Contains(t, plan, line[1]+"_pkey")
 		}
 	}
+
 	require.Len(t, read, 2, plan)
 
 	for _, descending := range []bool{false, true} {
@@ -63,7 +66,8 @@ func TestTimelineReadsOnlyItsPartitions(t *testing.T) {
 				return true
 			}))
 		}
-		require.Len(t, found, 2*eventsPerMonth, "every event is on one page, descending: %t", descending)
+
+		require.Len(t, found, 2*eventsPerMonth, "every event is on exactly one page, descending: %t", descending)
 		for i := 1; i < len(found); i++ {
 			require.Equal(t, descending, found[i].Before(&found[i-1]))
 		}

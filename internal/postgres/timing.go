@@ -12,8 +12,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// TimingStore keeps how long groups took. It implements ingest.TimingStore on the
-// connections that do not store, and is safe for concurrent use.
+// TimingStore stores the durations of groups. It implements ingest.TimingStore on connections
+// that do not store events, and is safe for concurrent use.
 type TimingStore struct{ db *DB }
 
 var _ ingest.TimingStore = (*TimingStore)(nil)
@@ -21,26 +21,30 @@ var _ ingest.TimingStore = (*TimingStore)(nil)
 // NewTimingStore makes a store on a database whose schema is current.
 func NewTimingStore(db *DB) *TimingStore { return &TimingStore{db: db} }
 
-// insertTimingSQL locks nothing but its own row.
+// insertTimingSQL locks only its own row.
 const insertTimingSQL = `insert into group_timing (written_at, group_ids, took_us) values ($1, $2::bigint[], $3::integer[])`
 
-// noWaitSQL spares the wait for the disk: what is lost with a server is a timing.
+// noWaitSQL avoids the wait for the disk: a crash of the server loses only timings.
 const noWaitSQL = `set local synchronous_commit to off`
 
 // KeepTimings implements ingest.TimingStore.
 func (s *TimingStore) KeepTimings(ctx context.Context, at time.Time, timings []ingest.Timing) error {
-	groups, took := make([]int64, len(timings)), make([]int32, len(timings))
+	groups := make([]int64, len(timings))
+	took := make([]int32, len(timings))
 	for i, t := range timings {
-		groups[i], took[i] = int64(t.Group), wholeMicroseconds(t.Took)
+		groups[i] = int64(t.Group)
+		took[i] = durationMicroseconds(t.Took)
 	}
+
 	err := pgx.BeginFunc(ctx, s.db.change, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, noWaitSQL); err != nil {
 			return err
 		}
+
 		_, err := tx.Exec(ctx, insertTimingSQL, at, groups, took)
 		return err
 	})
-	return translate(err, "keep timings")
+	return translateError(err, "store timings")
 }
 
 var _ query.TraceStore = (*QueryStore)(nil)
@@ -58,37 +62,37 @@ func (s *QueryStore) EventTrace(ctx context.Context, id uuid.UUID) (query.EventT
 		var judged, application int32
 		err = row.Scan(&t.EventID, &application, &t.Application, &t.ReceivedAt, &t.TraceID, &judged, &t.Group)
 		t.ApplicationID = event.ApplicationID(application)
-		t.Judged = time.Duration(judged) * time.Microsecond
+		t.Validated = time.Duration(judged) * time.Microsecond
 		t.GroupBegan = ingest.GroupID(t.Group).Began()
 		return t, err
 	}
-	return one(ctx, s, "read how an event came in", scan, eventTraceSQL, id)
+	return readRow(ctx, s, "read the trace of an event", scan, eventTraceSQL, id)
 }
 
-// groupTookSQL walks group_timing_pkey from the group's begin on. The row was written
-// within a second of the commit, so that the walk is short.
+// groupTookSQL walks group_timing_pkey from the beginning of the group on. The row was written
+// within a second of the commit, so the walk is short.
 const groupTookSQL = `
 select t.took_us[array_position(t.group_ids, $1)] from group_timing t
 where t.written_at >= $2 and t.written_at < $3 and $1 = any (t.group_ids)
 order by t.written_at limit 1`
 
-// GroupTook implements query.TraceStore.
-func (s *QueryStore) GroupTook(ctx context.Context, group int64) (time.Duration, error) {
-	const longest = 2 * time.Hour // a budget is an hour at most
+// GroupDuration implements query.TraceStore.
+func (s *QueryStore) GroupDuration(ctx context.Context, group int64) (time.Duration, error) {
+	const longest = 2 * time.Hour // a budget is at most an hour
 	scan := func(row pgx.Row) (time.Duration, error) {
 		var took int32
 		err := row.Scan(&took)
 		return time.Duration(took) * time.Microsecond, err
 	}
 	began := ingest.GroupID(group).Began()
-	return one(ctx, s, "read how long a group took", scan, groupTookSQL, group, began, began.Add(longest))
+	return readRow(ctx, s, "read the duration of a group", scan, groupTookSQL, group, began, began.Add(longest))
 }
 
 // forgetTimingsSQL uses group_timing_pkey.
 const forgetTimingsSQL = `delete from group_timing where written_at < $1`
 
-// ForgetTimings implements retention.Store.
-func (s *RetentionStore) ForgetTimings(ctx context.Context, before time.Time) error {
+// PruneTimings implements retention.Store.
+func (s *RetentionStore) PruneTimings(ctx context.Context, before time.Time) error {
 	_, err := s.db.change.Exec(ctx, forgetTimingsSQL, before)
-	return translate(err, "forget timings")
+	return translateError(err, "delete old timings")
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// transact runs a transaction whose outcome is told to a caller, and commits it. It
-// returns nil only when everything that the transaction wrote or read is as durable as
-// the database is set up to make it: also when the transaction changed nothing, because
-// an earlier attempt, whose answer was lost, had changed it already.
+// runTransaction runs a transaction whose outcome is reported to a caller, and commits it. It
+// returns nil only when everything that the transaction wrote or read has the durability
+// configured in the database: also when the transaction changed nothing, because an earlier
+// attempt, whose answer was lost, had already made the change.
 //
-// An error of run is returned as it is, after the transaction was rolled back.
-func (db *DB) transact(ctx context.Context, pool *pgxpool.Pool, run func(pgx.Tx) error) error {
+// An error of run is returned unchanged, after a rollback.
+func (db *DB) runTransaction(ctx context.Context, pool *pgxpool.Pool, run func(pgx.Tx) error) error {
 	var durability Durability
 	replicated := error(nil)
 
@@ -22,36 +22,40 @@ func (db *DB) transact(ctx context.Context, pool *pgxpool.Pool, run func(pgx.Tx)
 			if err := run(tx); err != nil {
 				return err
 			}
-			durability, err = scanDurability(tx.QueryRow(ctx, db.confirmSQL()), db.ignored()...)
+
+			durability, err = scanDurability(tx.QueryRow(ctx, db.confirmSQL()), db.ignoredColumns()...)
 			return err
 		})
 		if err == nil {
 			replicated = checkReplicated(conn.Conn().PgConn())
 		}
+
 		return err
 	})
 
 	switch {
-	case refusesUnsafeCommit(err):
-		db.noteRefusal(ctx)
+	case isUnsafeCommit(err):
+		db.recordUnsafeCommit(ctx)
 		return errUnsafeCommit
 	case err != nil:
 		return err
 	}
-	db.noteCommit(durability)
+
+	db.recordCommit(durability)
 	return replicated
 }
 
-// confirm returns nil only when everything that was committed before, and that a caller is
-// about to be told of, is as durable as the database is set up to make it.
-func (db *DB) confirm(ctx context.Context, pool *pgxpool.Pool) error {
-	return db.transact(ctx, pool, func(pgx.Tx) error { return nil })
+// confirmDurable returns nil only when everything that was committed before, and that is about
+// to be reported to a caller, has the durability configured in the database.
+func (db *DB) confirmDurable(ctx context.Context, pool *pgxpool.Pool) error {
+	return db.runTransaction(ctx, pool, func(pgx.Tx) error { return nil })
 }
 
-// ignored are destinations for the columns of confirmSQL behind the durability.
-func (db *DB) ignored() []any {
+// ignoredColumns returns destinations for the columns of confirmSQL that follow the durability.
+func (db *DB) ignoredColumns() []any {
 	if db.requireDurability {
 		return []any{nil, nil}
 	}
+
 	return []any{nil}
 }

@@ -9,22 +9,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/the-eye-events/the-eye/internal/doctor"
-	"github.com/the-eye-events/the-eye/internal/pgtest"
 	"github.com/the-eye-events/the-eye/internal/postgres"
+	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
-// upgraded is a database as version 14 makes it, or pg_upgrade leaves it: public belongs
-// to the superuser, and everybody may create in it.
-func upgraded(t testing.TB) *castes {
+// newUpgradedDatabase is a database as version 14 makes it, or as pg_upgrade leaves it: public
+// belongs to the superuser, and every role may create in it.
+func newUpgradedDatabase(t testing.TB) *testRoles {
 	t.Helper()
-	c := emptyCastes(t)
+	c := newEmptyTestRoles(t)
 	c.exec(t, "alter schema public owner to "+superuser(t, c), "revoke create on schema public from "+c.owner, "grant create on schema public to public")
 	require.NoError(t, postgres.Migrate(context.Background(), c.DSNAs(c.owner)))
 	return c
 }
 
 // exec runs statements as a superuser.
-func (c *castes) exec(t testing.TB, statements ...string) {
+func (c *testRoles) exec(t testing.TB, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
 		_, err := c.Pool(t).Exec(context.Background(), statement)
@@ -32,24 +32,25 @@ func (c *castes) exec(t testing.TB, statements ...string) {
 	}
 }
 
-func (c *castes) roles() postgres.Roles {
+func (c *testRoles) roles() postgres.Roles {
 	return postgres.Roles{Service: c.service, Analyst: c.analyst}
 }
 
-func (c *castes) examine(t testing.TB, role string) doctor.Fact[doctor.Trust] {
+func (c *testRoles) examine(t testing.TB, role string) doctor.Fact[doctor.Trust] {
 	t.Helper()
 	inspector, err := postgres.NewInspector(context.Background(), postgres.Config{URL: c.DSNAs(role), ConnectTimeout: 3 * time.Second}, time.Now)
 	require.NoError(t, err)
 	t.Cleanup(inspector.Close)
-	trust := inspector.Inspect(context.Background()).Trust
+	trust := inspector.InspectDatabase(context.Background()).Trust
 	require.NoError(t, trust.Err)
 	return trust
 }
 
-// What the owner cannot take away is told, with who can, and nothing is half done.
+// A grant that the owner cannot revoke is reported, with the role that can, and nothing is half
+// done.
 func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	t.Parallel()
-	c := upgraded(t)
+	c := newUpgradedDatabase(t)
 	ctx, admin := context.Background(), superuser(t, c)
 	require.Equal(t, []doctor.Creator{{Kind: "schema", Name: "public", Owner: admin, Privilege: "CREATE"}}, c.examine(t, c.owner).Value.Creators)
 
@@ -60,7 +61,7 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 	require.Zero(t, made)
 
 	c.exec(t, "revoke create on schema public from public", "create role "+c.Name()+"_x")
-	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables, may not create in the schema public")
+	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), c.owner+" owns the tables but may not create objects in the schema public")
 	c.exec(t, "grant create on schema public to "+c.owner)
 	t.Cleanup(func() {
 		c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x")
@@ -75,28 +76,29 @@ func TestRolesAreNotMadeWhereEverybodyMayCreate(t *testing.T) {
 		_, err := c.Pool(t).Exec(ctx, "drop owned by "+c.Name()+"_x")
 		require.NoError(t, err)
 	}
+
 	require.NoError(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()))
 	trust := c.examine(t, c.service).Value
 	require.Equal(t, c.owner, trust.Owner)
 	require.True(t, trust.Granted)
 	require.Empty(t, trust.Creators)
-	require.Empty(t, trust.Planted)
+	require.Empty(t, trust.UntrustedObjects)
 
-	// A database of somebody else's lets everybody make temporary tables.
+	// In a database of another owner, every role may create temporary tables.
 	c.exec(t, "alter database "+c.Name()+" owner to "+admin, "grant temporary on database "+c.Name()+" to public")
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "`revoke temporary on database "+c.Name()+" from public`")
 }
 
-// Functions and operators whose arguments fit better than those of pg_catalog do not run
-// as the owner, neither in the functions of the schema nor in what the owner's commands
-// ask, and are found.
+// Functions and operators whose arguments fit better than those of pg_catalog do not run with
+// the owner's rights, neither in the functions of the schema nor in the owner's own queries, and
+// are found.
 func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	t.Parallel()
-	c := upgraded(t)
+	c := newUpgradedDatabase(t)
 	ctx := context.Background()
 	c.exec(t, "create role "+c.Name()+"_x login")
 	t.Cleanup(func() { c.exec(t, "drop owned by "+c.Name()+"_x; drop role "+c.Name()+"_x") })
-	// Made before anybody took the right away, and later.
+	// Created before the right was revoked, and later.
 	require.ErrorContains(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()), "everybody may create")
 	attacker := c.pool(t, c.Name()+"_x")
 	for _, statement := range []string{
@@ -111,16 +113,17 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 		"create function public.least_of(timestamptz, date) returns boolean language sql as 'select public.note(); select $1 < $2'",
 	} {
 		if _, err := attacker.Exec(ctx, statement); err != nil {
-			require.ErrorContains(t, err, "unknown", statement) // Postgres lets nobody make that one
+			require.ErrorContains(t, err, "unknown", statement) // Postgres lets no role create that one
 		}
 	}
+
 	err := postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles())
 	require.ErrorIs(t, err, postgres.ErrPlanted)
 	require.ErrorContains(t, err, "public.make_timestamp(integer,integer,integer,integer,integer,integer) belongs to "+c.Name()+"_x")
 	require.ErrorContains(t, err, "the operator public.=(oid,regclass) belongs to")
 	require.ErrorIs(t, postgres.Migrate(ctx, c.DSNAs(c.owner)), postgres.ErrPlanted)
 	trust := c.examine(t, c.owner).Value
-	require.NotEmpty(t, trust.Planted)
+	require.NotEmpty(t, trust.UntrustedObjects)
 	require.False(t, trust.Granted)
 
 	// As another role would call them.
@@ -134,6 +137,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 		_, err := service.Exec(ctx, statement)
 		require.NoError(t, err, statement)
 	}
+
 	var asWhom []string
 	require.NoError(t, c.Pool(t).QueryRow(ctx, "select coalesce(array_agg(distinct as_whom), '{}') from public.loot where as_whom = $1", c.owner).Scan(&asWhom))
 	require.Empty(t, asWhom)
@@ -142,7 +146,7 @@ func TestPlantedFunctionsAreNotRunAsTheOwner(t *testing.T) {
 	require.NoError(t, postgres.MakeRoles(ctx, c.DSNAs(c.owner), c.roles()))
 }
 
-// The functions that the migrations make find nothing in a schema of anybody's.
+// The functions of the migrations find nothing in a schema of another role.
 func TestEveryFunctionHasASafeSearchPath(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t)
@@ -153,13 +157,13 @@ where p.pronamespace = 'public'::regnamespace and (p.proconfig is null or not p.
 	require.Empty(t, unsafe)
 }
 
-// A schema of another name, and one that has to be quoted, hold the tables as well.
+// The tables also work in a schema of another name, and in one whose name has to be quoted.
 func TestTheTablesInASchemaOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []string{"eye", `Der "Laden"'s`} {
 		t.Run(schema, func(t *testing.T) {
 			t.Parallel()
-			d := pgtest.Empty(t)
+			d := pgtest.NewEmpty(t)
 			ctx := context.Background()
 			pool := d.Pool(t)
 			_, err := pool.Exec(ctx, `do $$ begin execute format('create schema %I', '`+quoted(schema)+`'); execute format('alter database %I set search_path = %I', current_database(), '`+quoted(schema)+`'); end $$`)
@@ -183,7 +187,9 @@ func quoted(text string) (escaped string) {
 		if r == '\'' {
 			escaped += "'"
 		}
+
 		escaped += string(r)
 	}
+
 	return escaped
 }

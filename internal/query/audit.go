@@ -8,19 +8,18 @@ import (
 	"github.com/the-eye-events/the-eye/internal/audit"
 )
 
-// AuditFilter says which audit entries are wanted, the newest first. Zero values do
-// not filter.
+// AuditFilter selects audit entries, the newest first. Zero values do not filter.
 type AuditFilter struct {
-	// Actor is the whole name of one, such as "key:" and the id of a key.
+	// Actor is the full name of an actor, such as "key:" and the id of a key.
 	Actor  string
 	Action audit.Action
-	// Target is the whole name of what was changed.
+	// Target is the full name of the changed thing.
 	Target string
 	// From is inclusive and To exclusive, both on the time of the change.
 	From, To time.Time
 }
 
-func (f AuditFilter) describe() string {
+func (f AuditFilter) canonicalText() string {
 	return fmt.Sprintf("audit %q %q %q %d %d", f.Actor, f.Action, f.Target, f.From.UnixMicro(), f.To.UnixMicro())
 }
 
@@ -32,7 +31,7 @@ type AuditStore interface {
 // AuditPage returns a page of audit entries.
 func (f *Finder) AuditPage(ctx context.Context, filter AuditFilter, cursor string, limit int) (Page[audit.Entry], error) {
 	position := func(e audit.Entry) Position { return Position{At: e.At, ID: e.ID} }
-	return page(filter.describe(), cursor, limit, position, func(e audit.Entry) int { return len(e.Detail) },
+	return readPage(filter.canonicalText(), cursor, limit, position, func(e audit.Entry) int { return len(e.Detail) },
 		func(after *Position, limit int, yield func(audit.Entry) bool) error {
 			return f.AuditEntries(ctx, filter, after, limit, yield)
 		})

@@ -13,17 +13,17 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Position is the place of a row in the order of a list: by time, then by
-// sequence where rows have one, then by id.
+// Position is the place of a row in the order of a list: by time, then by sequence if
+// rows have one, then by id.
 type Position struct {
 	At       time.Time
 	Sequence int64
 	ID       uuid.UUID
 }
 
-// A cursor is a version, the filter's fingerprint, the position, and a checksum of
-// it all. It is no secret and grants nothing: what a key may read is decided anew
-// with every request. The checksum catches cursors that were altered by accident.
+// A cursor consists of a version, the filter's fingerprint, the position, and a
+// checksum of all of them. It is not secret and grants nothing: every request is
+// authorized again. The checksum catches cursors that were altered by accident.
 const (
 	cursorVersion  = 1
 	fingerprintLen = 8
@@ -36,31 +36,35 @@ const (
 func encodeCursor(filter string, p Position) string {
 	b := make([]byte, 0, cursorLen)
 	b = append(b, cursorVersion)
-	b = append(b, fingerprint(filter)...)
+	b = append(b, filterFingerprint(filter)...)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Sequence)) //nolint:gosec // same bits
 	b = append(b, p.ID[:]...)
-	b = append(b, checksum(b)...)
+	b = append(b, cursorChecksum(b)...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// decodeCursor reads a cursor. An empty one is the beginning.
+// decodeCursor decodes a cursor. An empty cursor is the beginning.
 func decodeCursor(filter, text string) (*Position, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // the beginning of a list has no position
 	}
+
 	b, err := decodeText(text)
-	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(checksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
-		return nil, refuseCursor("cursor", "the cursor was altered; use next_cursor as it was given, or leave it out to begin anew")
+	if err != nil || len(b) != cursorLen || b[0] != cursorVersion || string(cursorChecksum(b[:cursorLen-checksumLen])) != string(b[cursorLen-checksumLen:]) {
+		return nil, invalidCursor("cursor", "the cursor was altered; use next_cursor unchanged, or leave cursor out to start from the beginning")
 	}
-	if string(b[1:1+fingerprintLen]) != string(fingerprint(filter)) {
-		return nil, refuseCursor("cursor", "the cursor belongs to other filters; repeat those of the page that it came with")
+
+	if string(b[1:1+fingerprintLen]) != string(filterFingerprint(filter)) {
+		return nil, invalidCursor("cursor", "the cursor belongs to other filters; repeat the filters of the page that it came with")
 	}
+
 	b = b[1+fingerprintLen:]
 	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC() //nolint:gosec // same bits
-	if !storable(at) {
-		return nil, refuseCursor("cursor", "the cursor was made up; use next_cursor as it was given, or leave it out to begin anew")
+	if !isStorableTime(at) {
+		return nil, invalidCursor("cursor", "the cursor was made up; use next_cursor unchanged, or leave cursor out to start from the beginning")
 	}
+
 	return &Position{
 		At:       at,
 		Sequence: int64(binary.BigEndian.Uint64(b[8:])), //nolint:gosec // same bits
@@ -68,34 +72,37 @@ func decodeCursor(filter, text string) (*Position, error) {
 	}, nil
 }
 
-// storable tells whether a row could have a time: whoever can read this can make a
-// checksum, and Postgres knows fewer times than a cursor can hold.
-func storable(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
+// isStorableTime reports whether a row could have this time: any reader of this code
+// can compute the checksum, and a cursor can hold times that Postgres cannot store.
+func isStorableTime(at time.Time) bool { return at.Year() >= 0 && at.Year() < 10_000 }
 
-// decodeText reads the text of a cursor. The library passes over line ends, and then two
-// texts would be one cursor.
+// decodeText decodes the text of a cursor. It rejects line ends, because the library
+// ignores them, and then two texts would be the same cursor.
 func decodeText(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errLineEnd
 	}
-	return base64.RawURLEncoding.Strict().DecodeString(text) //nolint:wrapcheck // refused whatever it is
+
+	return base64.RawURLEncoding.Strict().DecodeString(text) //nolint:wrapcheck // the caller rejects any error
 }
 
 var errLineEnd = errors.New("a cursor has no line ends")
 
-func refuseCursor(parameter, detail string) error {
+func invalidCursor(parameter, detail string) error {
 	return &fault.Error{
-		Kind: fault.Invalid, Code: fault.CodeInvalidCursor, Detail: detail,
+		Kind:       fault.Invalid,
+		Code:       fault.CodeInvalidCursor,
+		Detail:     detail,
 		Violations: []fault.Violation{{Parameter: parameter, Code: fault.CodeInvalidCursor, Detail: detail}},
 	}
 }
 
-func fingerprint(filter string) []byte {
+func filterFingerprint(filter string) []byte {
 	sum := sha256.Sum256([]byte("filter " + filter))
 	return sum[:fingerprintLen]
 }
 
-func checksum(b []byte) []byte {
+func cursorChecksum(b []byte) []byte {
 	sum := sha256.Sum256(append([]byte("cursor "), b...))
 	return sum[:checksumLen]
 }

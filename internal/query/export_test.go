@@ -14,7 +14,7 @@ func DecodeCursor(filter, text string) (*Position, error) { return decodeCursor(
 
 // EncodeChange renders a position among the changes of a filter.
 func EncodeChange(filter string, system int64, p ChangePosition) string {
-	return changeCursor{history: History{System: system}, at: p}.encode(filter)
+	return changeCursor{history: History{System: system}, at: p}.encodeText(filter)
 }
 
 // DecodeChange reads a cursor of changes.
@@ -23,45 +23,49 @@ func DecodeChange(filter string, system int64, text string) (ChangePosition, err
 	return c.at, err
 }
 
-// TrailBehind returns the transactions that a reader remembers who read a change of each
-// of these, in order.
+// TrailBehind returns the transactions of the checkpoints of a reader that read a
+// change of each of these transactions, in order.
 func TrailBehind(transactions []int64) []int64 {
-	var t trail
+	var t checkpoints
 	for _, transaction := range transactions {
-		t = t.with(place{transaction: transaction})
+		t = t.addCheckpoint(checkpoint{transaction: transaction})
 	}
+
 	remembered := make([]int64, 0, len(t))
 	for _, p := range t {
 		remembered = append(remembered, p.transaction)
 	}
+
 	return remembered
 }
 
-// ReencodeChange reads a cursor of changes and renders it again. That of an older version
-// comes back as it was.
+// ReencodeChange decodes a cursor of changes and renders it again, in its own version.
 func ReencodeChange(filter string, system int64, text string) (string, error) {
 	c, err := decodeChange(filter, system, text)
 	if err != nil || text == "" || len(text) == base64.RawURLEncoding.EncodedLen(oldChangeLen) {
 		return text, err
 	}
-	return c.encode(filter), nil
+
+	return c.encodeText(filter), nil
 }
 
-// EncodeTrail renders a cursor of changes whose trail is of any bytes.
+// EncodeTrail renders a cursor of changes whose checkpoints are any bytes.
 func EncodeTrail(filter string, system int64, places []byte) string {
 	c := changeCursor{history: History{System: system, Timeline: 1, Started: time.Unix(1, 0)}}
-	for r := reader(places); len(r) >= placeLen && len(c.trail) < trailLen; {
-		c.trail = append(c.trail, place{r.number(), [witnessLen]byte(r.take(witnessLen))})
+	for r := cursorReader(places); len(r) >= checkpointLen && len(c.checkpoints) < maxCheckpoints; {
+		c.checkpoints = append(c.checkpoints, checkpoint{r.readInt64(), [eventFingerprintLen]byte(r.takeBytes(eventFingerprintLen))})
 	}
-	return c.encode(filter)
+
+	return c.encodeText(filter)
 }
 
-// EncodeOldChange renders a cursor of changes as version 2 had it.
+// EncodeOldChange renders a cursor of changes in version 2.
 func EncodeOldChange(filter string, system int64, p ChangePosition) string {
-	b := append([]byte{oldChangeVersion}, fingerprint(filter)...)
+	b := append([]byte{oldChangeVersion}, filterFingerprint(filter)...)
 	for _, number := range []int64{system, p.Transaction, p.At.UnixMicro()} {
 		b = binary.BigEndian.AppendUint64(b, uint64(number))
 	}
+
 	b = append(b, p.ID[:]...)
-	return base64.RawURLEncoding.EncodeToString(append(b, checksum(b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, cursorChecksum(b)...))
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// FuzzCursor holds that whatever is sent as a cursor is refused or is one of ours, and
-// that ours are read back, under their own filter alone and unaltered alone.
+// FuzzCursor checks that every text sent as a cursor is rejected or is one that
+// encodeCursor could have made, and that real cursors are accepted only unaltered and
+// only with their own filter.
 func FuzzCursor(f *testing.F) {
 	ours := query.EncodeCursor("events", query.Position{At: time.Unix(1, 0), Sequence: 7, ID: uuid.Max})
 	f.Add("events", ours, int64(0), int64(1), []byte("0123456789abcdef"), uint16(0))
@@ -30,6 +31,7 @@ func FuzzCursor(f *testing.F) {
 		default:
 			require.Equal(t, text, query.EncodeCursor(filter, *p))
 		}
+
 		made := query.Position{At: time.UnixMicro(micros).UTC(), Sequence: sequence}
 		copy(made.ID[:], id)
 		cursor := query.EncodeCursor(filter, made)
@@ -38,6 +40,7 @@ func FuzzCursor(f *testing.F) {
 			require.Error(t, err, "no row can have this time, and Postgres may not know it")
 			return
 		}
+
 		require.NoError(t, err)
 		require.Equal(t, made, *p)
 		_, err = query.DecodeCursor(filter+" ", cursor)
@@ -49,8 +52,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzChangeCursor holds that whatever is sent as a cursor of changes is refused, or is one
-// that we could have made.
+// FuzzChangeCursor checks that every text sent as a cursor of changes is rejected, or
+// is one that encodeText could have made.
 func FuzzChangeCursor(f *testing.F) {
 	f.Add("changes", int64(7), "", []byte{})
 	f.Add("changes", int64(7), "AwQ", []byte("0123456789abcdef0123456789abcdef"))
@@ -62,6 +65,7 @@ func FuzzChangeCursor(f *testing.F) {
 			require.True(t, ok, "%v", err)
 			require.Equal(t, fault.CodeInvalidCursor, found.Code)
 		}
+
 		made := query.EncodeTrail(filter, system, places)
 		again, err := query.ReencodeChange(filter, system, made)
 		require.NoError(t, err)
@@ -73,17 +77,19 @@ func FuzzChangeCursor(f *testing.F) {
 	})
 }
 
-// FuzzDataPath holds that a path that is read is written back as it was.
+// FuzzDataPath checks that a parsed path is rendered unchanged.
 func FuzzDataPath(f *testing.F) {
 	for _, text := range []string{"a", "items.0.sku", `a\.b.c\\`, ".", `\`, `\x`, "\xff", "a..b"} {
 		f.Add(text)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		path, err := query.ParseDataPath(text)
 		if err != nil {
 			require.Nil(t, path)
 			return
 		}
+
 		require.NotEmpty(t, path)
 		require.NotContains(t, path, "")
 		again, err := query.ParseDataPath(path.String())
@@ -91,6 +97,7 @@ func FuzzDataPath(f *testing.F) {
 			require.NotEqual(t, text, path.String())
 			return
 		}
+
 		require.Equal(t, path, again)
 	})
 }

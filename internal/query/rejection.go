@@ -9,31 +9,34 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Rejection is a refused event that was kept.
+// Rejection is a rejected event that was kept.
 type Rejection struct {
 	ID          uuid.UUID
 	ReceivedAt  time.Time
 	Application string
 	RequestID   string
-	// TraceID is the W3C trace id; not valid for one from before this was kept.
+	// TraceID is the W3C trace id; not valid for a rejection from before trace ids were
+	// kept.
 	TraceID uuid.NullUUID
 	// Code is the first of the reasons.
 	Code       string
 	Violations []fault.Violation
-	// What of the event could be read; nil is what could not.
+	// The fields of the event that could be read; nil if they could not.
 	EventID   *uuid.UUID
 	SessionID *uuid.UUID
 	Category  *string
 	Name      *string
 	Timestamp *time.Time
 	// Raw is the text as sent, or its beginning; nil when it is withheld because it
-	// belongs to what was erased, or may hold what an event type takes out. RawSize is the size of the whole.
+	// belongs to an erased person or session, or may hold values that an event type
+	// marks. RawSize is the size of the whole text.
 	Raw              []byte
 	RawSize          int
 	Status           string
 	EventTypeVersion *int
-	// ReplayedAt and Outcome tell of the last replay, if there was one. OutcomeEventID is
-	// the event that is stored of it; OutcomeErrors say why it was refused again.
+	// ReplayedAt and Outcome are of the last replay, if there was one. OutcomeEventID
+	// is the event that was stored; OutcomeErrors are the reasons why it was rejected
+	// again.
 	ReplayedAt     *time.Time
 	Outcome        *string
 	OutcomeEventID *uuid.UUID
@@ -47,34 +50,36 @@ const (
 	StatusDiscarded = "discarded"
 )
 
-// RejectionStatsFilter says which rejections are counted, and how they are divided. A
-// rejection counts once, under the first of its reasons. What could not be read of it
-// counts as "".
+// RejectionStatsFilter selects rejections to count, and their grouping. A rejection
+// counts once, under the first of its reasons. A field that could not be read counts as
+// "".
 type RejectionStatsFilter struct {
 	Grouping
 	RejectionFilter
 }
 
-// RejectionStats counts rejections. The filter's range is what Grouping.Range made of it.
+// RejectionStats counts rejections. The filter's range has been resolved by
+// Grouping.ResolveRange.
 func (f *Finder) RejectionStats(ctx context.Context, filter RejectionStatsFilter) ([]Bucket, error) {
-	return filter.Buckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
+	return filter.CollectBuckets(filter.From, filter.To, func(limit int, yield func(Bucket) bool) error {
 		return f.CountRejections(ctx, filter, limit, yield)
 	})
 }
 
-// RejectionGroup is what rejections have in common: a reason at a place, in events of a
-// type of an application. A rejection with several reasons is in several groups.
+// RejectionGroup is a group of rejections with the same reason at the same place, in
+// events of one type from one application. A rejection with several reasons is in
+// several groups.
 type RejectionGroup struct {
 	Code    fault.Code
 	Pointer string
-	// Category and Name are nil where they could not be read.
+	// Category and Name are nil if they could not be read.
 	Category    *string
 	Name        *string
 	Application string
 	Count       int64
 	FirstSeen   time.Time
 	LastSeen    time.Time
-	// SampleID is one of the latest, and Detail what it was told.
+	// SampleID is one of the latest rejections, and Detail is its detail.
 	SampleID uuid.UUID
 	Detail   string
 }

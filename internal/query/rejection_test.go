@@ -10,7 +10,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/query"
 )
 
-// refused is a store of rejections of one text.
+// refused is a store of rejections that have the same text.
 type refused struct {
 	query.RejectionStore
 
@@ -23,11 +23,12 @@ func (r refused) Rejections(_ context.Context, _ query.RejectionFilter, _ *query
 			break
 		}
 	}
+
 	return nil
 }
 
-// A page of errors is bounded by what it is as an answer: bytes that are no text, or
-// are escaped, take several times their size.
+// A page of errors is bounded by its size as an answer: bytes that are not text, or are
+// escaped, need several times their size.
 func TestPagesOfBytesEndEarly(t *testing.T) {
 	t.Parallel()
 	for fill, atMost := range map[string]int{"a": 64, "\xff": 9, "\x01": 11, "<": 11, "é": 11} {

@@ -36,12 +36,12 @@ func TestParseGrouping(t *testing.T) {
 func TestRangeOfCounts(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
-	from, to := query.Grouping{}.Range(time.Time{}, time.Time{}, now)
+	from, to := query.Grouping{}.ResolveRange(time.Time{}, time.Time{}, now)
 	require.True(t, from.IsZero() && to.IsZero(), "all time")
-	from, to = query.Grouping{Interval: query.Hour}.Range(time.Time{}, time.Time{}, now)
+	from, to = query.Grouping{Interval: query.Hour}.ResolveRange(time.Time{}, time.Time{}, now)
 	require.Equal(t, [2]time.Time{now.Add(-24 * time.Hour), now}, [2]time.Time{from, to})
-	from, to = query.Grouping{Interval: query.Hour}.Range(now, time.Time{}, now)
-	require.True(t, from.Equal(now) && to.IsZero(), "what was asked for")
+	from, to = query.Grouping{Interval: query.Hour}.ResolveRange(now, time.Time{}, now)
+	require.True(t, from.Equal(now) && to.IsZero(), "the requested range")
 }
 
 func TestBuckets(t *testing.T) {
@@ -55,11 +55,12 @@ func TestBuckets(t *testing.T) {
 					break
 				}
 			}
+
 			return nil
 		}
 	}
 	g := query.Grouping{By: []string{"name"}, Interval: query.Hour, Fill: true}
-	found, err := g.Buckets(at, at.Add(2*time.Hour), read(query.Bucket{hour(9), []string{"b"}, 5}, query.Bucket{hour(8), []string{"a"}, 2}))
+	found, err := g.CollectBuckets(at, at.Add(2*time.Hour), read(query.Bucket{hour(9), []string{"b"}, 5}, query.Bucket{hour(8), []string{"a"}, 2}))
 	require.NoError(t, err)
 	require.Equal(t, []query.Bucket{
 		{hour(7), []string{"a"}, 0},
@@ -71,12 +72,12 @@ func TestBuckets(t *testing.T) {
 	}, found, "the first and the last bucket are cut by the range, and there")
 
 	g.By = nil
-	found, err = g.Buckets(at, hour(9), read())
+	found, err = g.CollectBuckets(at, hour(9), read())
 	require.NoError(t, err)
-	require.Equal(t, []query.Bucket{{hour(7), nil, 0}, {hour(8), nil, 0}}, found, "nothing occurs, and its zeros are still asked for")
+	require.Equal(t, []query.Bucket{{hour(7), nil, 0}, {hour(8), nil, 0}}, found, "nothing occurs, and the zeros are still included")
 
 	for _, ends := range [][2]time.Time{{{}, at}, {at, {}}} {
-		_, err = g.Buckets(ends[0], ends[1], read())
+		_, err = g.CollectBuckets(ends[0], ends[1], read())
 		requireInvalid(t, err, "fill")
 	}
 }
@@ -91,20 +92,21 @@ func TestTooManyBuckets(t *testing.T) {
 					break
 				}
 			}
+
 			return nil
 		}
 	}
 	g := query.Grouping{By: []string{"name"}, Interval: query.Minute}
-	found, err := g.Buckets(at, at.AddDate(0, 0, 1), read(query.MaxBuckets))
+	found, err := g.CollectBuckets(at, at.AddDate(0, 0, 1), read(query.MaxBuckets))
 	require.NoError(t, err)
 	require.Len(t, found, query.MaxBuckets)
-	_, err = g.Buckets(at, at.AddDate(0, 0, 1), read(query.MaxBuckets+1))
+	_, err = g.CollectBuckets(at, at.AddDate(0, 0, 1), read(query.MaxBuckets+1))
 	requireInvalid(t, err, "group_by")
 	g.Fill = true
-	_, err = g.Buckets(at, at.AddDate(0, 0, 1), read(10)) // 10 groups of 1,440 minutes
+	_, err = g.CollectBuckets(at, at.AddDate(0, 0, 1), read(10)) // 10 groups of 1,440 minutes
 	requireInvalid(t, err, "group_by")
-	_, err = g.Buckets(at, at.AddDate(1, 0, 0), func(int, func(query.Bucket) bool) error {
-		t.Fatal("what is too much in any case is not asked for")
+	_, err = g.CollectBuckets(at, at.AddDate(1, 0, 0), func(int, func(query.Bucket) bool) error {
+		t.Fatal("a query that is too large in any case is not run")
 		return nil
 	})
 	requireInvalid(t, err, "group_by")

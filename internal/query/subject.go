@@ -7,22 +7,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// SubjectStore finds what is kept of a subject: of a person, most often, whose payloads
-// have certain values. It looks for the same as an erasure by these values does.
+// SubjectStore finds the stored data of a subject: usually a person, whose payloads
+// have certain values. It finds the same data as an erasure by these values.
 type SubjectStore interface {
-	// SubjectEvents looks through some events behind a position, in the order of time, and
-	// hands over those that have all values. It returns the last one that it looked at, nil
-	// at the end.
+	// SubjectEvents examines some events after a position, in the order of time, and
+	// yields the events that have all values. It returns the position of the last event
+	// that it examined, nil at the end.
 	SubjectEvents(ctx context.Context, values []DataFilter, after Position, yield func(event.Stored) bool) (*Position, error)
 	// SubjectRejections does the same for rejections whose text has all values.
 	SubjectRejections(ctx context.Context, values []DataFilter, after Position, yield func(Rejection) bool) (*Position, error)
 }
 
-// Subject hands over all that is kept of a subject, some events or rejections at a time:
-// first the events, then the rejections. It calls write now and then with nothing, so that
-// its reader sees that it goes on. Each part is looked for within patience.
-func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time.Duration, write func([]event.Stored, []Rejection) error) error {
-	err := inParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
+// ReadSubject writes all stored data of a subject, some events or rejections at a time:
+// first the events, then the rejections. It sometimes calls write with nothing, so that
+// the reader sees progress. The search for each part may take as long as patience.
+func (f *Finder) ReadSubject(ctx context.Context, values []DataFilter, patience time.Duration, write func([]event.Stored, []Rejection) error) error {
+	err := readInParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
 		var events []event.Stored
 		last, err := f.SubjectEvents(ctx, values, after, func(e event.Stored) bool {
 			events = append(events, e)
@@ -31,12 +31,14 @@ func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time
 		if err != nil {
 			return nil, err
 		}
+
 		return last, write(events, nil)
 	})
 	if err != nil {
 		return err
 	}
-	return inParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
+
+	return readInParts(ctx, patience, func(ctx context.Context, after Position) (*Position, error) {
 		var rejections []Rejection
 		last, err := f.SubjectRejections(ctx, values, after, func(r Rejection) bool {
 			rejections = append(rejections, r)
@@ -45,12 +47,14 @@ func (f *Finder) Subject(ctx context.Context, values []DataFilter, patience time
 		if err != nil {
 			return nil, err
 		}
+
 		return last, write(nil, rejections)
 	})
 }
 
-// inParts calls read with the place at which it stopped until there is none.
-func inParts(ctx context.Context, patience time.Duration, read func(ctx context.Context, after Position) (*Position, error)) error {
+// readInParts calls read again with the position at which it stopped, until there is
+// none.
+func readInParts(ctx context.Context, patience time.Duration, read func(ctx context.Context, after Position) (*Position, error)) error {
 	for after := (Position{}); ; {
 		bounded, cancel := context.WithTimeout(ctx, patience)
 		last, err := read(bounded, after)
@@ -58,6 +62,7 @@ func inParts(ctx context.Context, patience time.Duration, read func(ctx context.
 		if err != nil || last == nil {
 			return err
 		}
+
 		after = *last
 	}
 }

@@ -9,27 +9,28 @@ import (
 	"github.com/the-eye-events/the-eye/internal/event"
 )
 
-// EventTrace is how an event came in: received, judged, waiting for its group, committed.
+// EventTrace is the history of an event's ingest: received, validated, waiting for its
+// group, committed.
 type EventTrace struct {
 	EventID       uuid.UUID
 	ApplicationID event.ApplicationID
 	Application   string
 	ReceivedAt    time.Time
-	// TraceID is the W3C trace id. It is not valid, like all that follows, for an
-	// event from before this was kept.
+	// TraceID is the W3C trace id. It is not valid, like all following fields, for an
+	// event from before traces were kept.
 	TraceID uuid.NullUUID
-	// Judged is how long after ReceivedAt the event was judged.
-	Judged time.Duration
+	// Validated is how long after ReceivedAt the event was validated.
+	Validated time.Duration
 	// Group names the group that committed it; it began at GroupBegan.
 	Group      int64
 	GroupBegan time.Time
 }
 
-// TraceStore finds how events came in.
+// TraceStore finds the traces of events.
 type TraceStore interface {
-	// EventTrace finds an event's, or returns a NotFound fault.
+	// EventTrace returns the trace of an event, or a NotFound fault.
 	EventTrace(ctx context.Context, id uuid.UUID) (EventTrace, error)
-	// GroupTook tells how long the commit of a group took, or returns a NotFound fault
-	// when that is not known, or not any more.
-	GroupTook(ctx context.Context, group int64) (time.Duration, error)
+	// GroupDuration returns how long the commit of a group took, or a NotFound fault
+	// when that is not or no longer known.
+	GroupDuration(ctx context.Context, group int64) (time.Duration, error)
 }

@@ -1,11 +1,13 @@
-// Package rejection owns the second life of refused events: they are sent through the
-// gate again after what refused them was mended, or discarded.
+// Package rejection owns the dead letters: rejected events are replayed through ingest
+// after the cause of their rejection is fixed, or discarded.
 //
-// A rejection is stored at most once, however often and from however many places it is
-// replayed: each is taken by one run at a time, and an event that brought no id of its
-// own gets the rejection's, so that the ledger knows it even where a run was cut off
-// between the commit of the event and the note of it. A replayed event passes the same
-// gate as any other, by the rules of now, and keeps its id and its time of receipt.
+// A rejection is stored as an event at most once, however often and from however many
+// replicas it is replayed: one run at a time claims it, and an event without an id of
+// its own gets the id of the rejection, so that the ledger knows it even if a run was
+// interrupted between the commit of the event and the record of the outcome. A replayed
+// event passes the same ingest as any other event, by the present rules, and keeps its
+// id and its time of receipt.
 //
-// Package httpapi and theeye's commands call it; package postgres keeps what it works on.
+// Package httpapi and theeye's commands call it; package postgres stores the
+// rejections.
 package rejection

@@ -20,14 +20,14 @@ var errAway = errors.New("away")
 
 // shelf keeps rejections in memory, in the order of receipt.
 type shelf struct {
-	kept    []rejection.Kept
+	kept    []rejection.DeadLetter
 	claimed map[uuid.UUID]int
 	leased  map[uuid.UUID]bool
 	closed  map[uuid.UUID]rejection.Status
 	refused map[uuid.UUID][]fault.Violation
 	targets []string
 	filters []rejection.Filter
-	// settle fails instead of noting anything.
+	// settle, if set, is the error of SettleOutcomes, which then records nothing.
 	settle error
 }
 
@@ -37,43 +37,47 @@ func newShelf(raws ...string) *shelf {
 		closed: map[uuid.UUID]rejection.Status{}, refused: map[uuid.UUID][]fault.Violation{},
 	}
 	for i, raw := range raws {
-		s.kept = append(s.kept, rejection.Kept{
+		s.kept = append(s.kept, rejection.DeadLetter{
 			Position: rejection.Position{ReceivedAt: noon().Add(time.Duration(i-len(raws)) * time.Second), ID: uuid.Must(uuid.NewV7())},
 			Raw:      []byte(raw), RawSize: len(raw),
 		})
 	}
+
 	return s
 }
 
 func noon() time.Time { return time.Date(2021, 1, 1, 12, 0, 0, 0, time.UTC) }
 
-func (s *shelf) Count(_ context.Context, f rejection.Filter) (int64, error) {
+func (s *shelf) CountOpen(_ context.Context, f rejection.Filter) (int64, error) {
 	s.filters = append(s.filters, f)
 	return int64(len(s.kept) - len(s.closed)), nil
 }
 
-func (s *shelf) Read(_ context.Context, _ rejection.Filter, after rejection.Position, limit int) (found []rejection.Kept, _ error) {
+func (s *shelf) ReadOpen(_ context.Context, _ rejection.Filter, after rejection.Position, limit int) (found []rejection.DeadLetter, _ error) {
 	for _, k := range s.kept {
 		if len(found) < limit && k.ReceivedAt.After(after.ReceivedAt) && s.closed[k.ID] == "" && !s.leased[k.ID] {
 			found = append(found, k)
 		}
 	}
+
 	return found, nil
 }
 
-func (s *shelf) Claim(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.Kept, error) {
-	found, err := s.Read(ctx, f, after, limit)
+func (s *shelf) ClaimOpen(ctx context.Context, f rejection.Filter, after rejection.Position, limit int) ([]rejection.DeadLetter, error) {
+	found, err := s.ReadOpen(ctx, f, after, limit)
 	for _, k := range found {
 		s.claimed[k.ID]++
 		s.leased[k.ID] = true
 	}
+
 	return found, err
 }
 
-func (s *shelf) Settle(ctx context.Context, target string, outcomes []rejection.Outcome) error {
+func (s *shelf) SettleOutcomes(ctx context.Context, target string, outcomes []rejection.Outcome) error {
 	if err := errors.Join(s.settle, ctx.Err()); err != nil {
 		return err
 	}
+
 	s.targets = append(s.targets, target)
 	for _, o := range outcomes {
 		delete(s.leased, o.ID)
@@ -83,36 +87,40 @@ func (s *shelf) Settle(ctx context.Context, target string, outcomes []rejection.
 			s.refused[o.ID] = o.Violations
 		}
 	}
+
 	return nil
 }
 
-func (s *shelf) Discard(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (int, rejection.Position, error) {
-	found, err := s.Read(ctx, f, after, limit)
+func (s *shelf) DiscardOpen(ctx context.Context, target string, f rejection.Filter, after rejection.Position, limit int) (int, rejection.Position, error) {
+	found, err := s.ReadOpen(ctx, f, after, limit)
 	s.targets = append(s.targets, target)
 	for _, k := range found {
 		s.closed[k.ID] = "discarded"
 		after = k.Position
 	}
+
 	return len(found), after, err
 }
 
-// ledger stores an event once. It is away from the moment that full says.
+// ledger stores an event once. It is unavailable as soon as full returns true.
 type ledger struct {
 	mu     sync.Mutex
 	stored []event.Event
 	full   int
 }
 
-func (l *ledger) Submit(_ context.Context, p *rejection.Passage) (rejection.Verdict, error) {
+func (l *ledger) Submit(_ context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.full > 0 && len(l.stored) == l.full {
-		return rejection.Verdict{}, fault.Busy(errAway, fault.CodeOverloaded, "full", time.Second)
+		return rejection.Verdict{}, fault.NewUnavailable(errAway, fault.CodeOverloaded, "full", time.Second)
 	}
+
 	return l.judge(p, true), nil
 }
 
-func (l *ledger) judge(p *rejection.Passage, store bool) rejection.Verdict {
+func (l *ledger) judge(p *rejection.ReplayItem, store bool) rejection.Verdict {
 	e := p.Envelope.Event
 	known := slices.ContainsFunc(l.stored, func(s event.Event) bool { return s.ID == e.ID })
 	switch {
@@ -123,19 +131,21 @@ func (l *ledger) judge(p *rejection.Passage, store bool) rejection.Verdict {
 	case store:
 		l.stored = append(l.stored, e)
 	}
+
 	return rejection.Verdict{Status: rejection.Stored, EventID: e.ID}
 }
 
-func (l *ledger) Check(_ context.Context, passages []rejection.Passage) (verdicts []rejection.Verdict, _ error) {
+func (l *ledger) Check(_ context.Context, passages []rejection.ReplayItem) (verdicts []rejection.Verdict, _ error) {
 	for i := range passages {
 		verdicts = append(verdicts, l.judge(&passages[i], false))
 	}
+
 	return verdicts, nil
 }
 
-func newDesk(s *shelf, l *ledger, stopping func() bool) *rejection.Desk {
+func newDesk(s *shelf, l *ledger, stopping func() bool) *rejection.Service {
 	rules := event.DefaultRules()
-	return rejection.NewDesk(rejection.Deps{Store: s, Gate: l, Rules: &rules, Now: noon, Stopping: stopping})
+	return rejection.NewService(rejection.Deps{Store: s, Ingester: l, Rules: &rules, Now: noon, Stopping: stopping})
 }
 
 func good(members string) string {
@@ -146,6 +156,7 @@ func goods(n int) (raws []string) {
 	for range n {
 		raws = append(raws, good(""))
 	}
+
 	return raws
 }
 
@@ -163,16 +174,18 @@ func TestReplayTakesEachOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rejection.ReplayTotals{Matched: 600, Stored: 599, Rejected: 1}, totals)
 	require.Len(t, l.stored, 599)
-	require.Greater(t, len(steps), 1, "long runs tell how they go")
+	require.Greater(t, len(steps), 1, "long runs report progress")
 	require.Equal(t, totals.Stored, steps[len(steps)-1].Stored)
 	for _, k := range s.kept {
-		require.Equal(t, 1, s.claimed[k.ID], "one that is refused again is not taken again by the same run")
+		require.Equal(t, 1, s.claimed[k.ID], "a run does not claim a rejection again after it is rejected again")
 	}
+
 	require.NotEmpty(t, s.refused[s.kept[3].ID])
 	ids := map[uuid.UUID]bool{}
 	for _, e := range l.stored {
 		ids[e.ID] = true
 	}
+
 	require.True(t, ids[s.kept[0].ID], "an event without an id gets the rejection's")
 	require.True(t, ids[uuid.MustParse("01a20a00-5b1e-7c3f-9d2a-3f1c2b4a5d6e")], "an event keeps its id")
 	require.False(t, ids[s.kept[400].ID])
@@ -184,7 +197,8 @@ func TestReplayTakesEachOnce(t *testing.T) {
 	require.Len(t, l.stored, 599)
 }
 
-// A run that dies between the commit of an event and the note of it stores nothing twice.
+// A run that dies between the commit of an event and the record of its outcome stores
+// nothing twice.
 func TestReplayAfterALostNote(t *testing.T) {
 	t.Parallel()
 	s, l := newShelf(goods(5)...), &ledger{}
@@ -212,8 +226,8 @@ func TestReplayStopsWhereTheGateIsShut(t *testing.T) {
 	totals, err := newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
 	require.True(t, fault.Is(err, fault.CodeOverloaded), "%v", err)
 	require.EqualValues(t, 300, totals.Stored)
-	require.Len(t, s.closed, 300, "what was stored is noted")
-	require.Empty(t, s.leased, "and the rest is given back")
+	require.Len(t, s.closed, 300, "stored events are recorded")
+	require.Empty(t, s.leased, "and the rest is released")
 	l.full = 0
 	totals, err = newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
 	require.NoError(t, err)
@@ -235,8 +249,8 @@ func TestReplayStopsWithTheServiceAndItsClient(t *testing.T) {
 	leave()
 	before := len(s.closed)
 	_, err = newDesk(s, l, nil).Replay(gone, everything(), silent)
-	require.NoError(t, err, "the shelf knows of no context")
-	require.Greater(t, len(s.closed), before, "what was done is noted for all that")
+	require.NoError(t, err, "the shelf ignores the context")
+	require.Greater(t, len(s.closed), before, "outcomes are still recorded")
 }
 
 func TestDryRunChangesNothing(t *testing.T) {
@@ -268,6 +282,7 @@ func TestWhatCannotBeReplayed(t *testing.T) {
 	for _, k := range s.kept {
 		codes = append(codes, s.refused[k.ID][0].Code)
 	}
+
 	require.Equal(t, []fault.Code{fault.CodeNotReplayable, fault.CodeNotReplayable, fault.CodeNotReplayable, fault.CodeInvalidJSON}, codes)
 }
 
@@ -307,8 +322,10 @@ func TestWhatIsMeantHasToBeSaid(t *testing.T) {
 			_, err = newDesk(s, &ledger{}, nil).Discard(t.Context(), wrong, silent)
 			require.True(t, fault.Is(err, fault.CodeInvalidRequest), name)
 		}
+
 		require.Empty(t, s.filters)
 	}
+
 	s := newShelf(goods(1)...)
 	twice := rejection.Selection{Filter: rejection.Filter{IDs: []uuid.UUID{s.kept[0].ID, s.kept[0].ID}}}
 	_, err := newDesk(s, &ledger{}, nil).Replay(t.Context(), twice, silent)

@@ -10,83 +10,87 @@ import (
 	"github.com/the-eye-events/the-eye/internal/fault"
 )
 
-// Position is a rejection's place in the order of receipt. The zero value is before all.
+// Position is the place of a rejection in the order of receipt. The zero value is
+// before all rejections.
 type Position struct {
 	ReceivedAt time.Time
 	ID         uuid.UUID
 }
 
-// Kept is a rejection as it was kept.
-type Kept struct {
+// DeadLetter is a rejection as it is stored.
+type DeadLetter struct {
 	Position
 
 	Application     event.ApplicationID
 	ApplicationName string
 	RequestID       string
 	TraceID         uuid.UUID
-	// Raw is the text as sent, or its beginning; nil where it is withheld.
+	// Raw is the text as sent, or its beginning; nil if it is withheld.
 	Raw []byte
-	// RawSize is the size of the whole.
+	// RawSize is the size of the whole text.
 	RawSize int
 }
 
-// Status is what became of a rejection that was sent through again.
+// Status is the verdict of a replayed rejection.
 type Status string
 
-// The statuses, as they are kept.
+// The statuses, as they are stored.
 const (
 	Stored    Status = "stored"
 	Duplicate Status = "duplicate"
 	Rejected  Status = "rejected"
 )
 
-// Verdict says what became of a rejection that was sent through again.
+// Verdict is the outcome of a replayed rejection.
 type Verdict struct {
 	Status  Status
 	EventID uuid.UUID
-	// Violations say why it was refused again.
+	// Violations are the reasons why it was rejected again.
 	Violations []fault.Violation
 }
 
-// Outcome is a rejection that a run took, with what became of it. A verdict without a status is none: the
-// rejection is given back as it was.
+// Outcome is a rejection that a run claimed, with its verdict. A verdict without a
+// status means that there is none: the rejection is released unchanged.
 type Outcome struct {
 	Position
 	Verdict
 }
 
-// Store keeps rejections. The postgres package implements it. What it lists is in the
-// order of receipt, behind a position. A target is "ids", "all", or the filters as a
+// Store stores rejections. The postgres package implements it. It lists rejections in
+// the order of receipt, after a position. A target is "ids", "all", or the filters as a
 // query string.
 type Store interface {
-	// Count counts the open rejections of a filter, those that another run holds included.
-	Count(ctx context.Context, filter Filter) (int64, error)
-	// Read returns open rejections that no run holds, and takes none.
-	Read(ctx context.Context, filter Filter, after Position, limit int) ([]Kept, error)
-	// Claim takes what Read would return: for a minute, no other run gets it. No lock is
-	// held when it returns.
-	Claim(ctx context.Context, filter Filter, after Position, limit int) ([]Kept, error)
-	// Settle notes what became of claimed rejections and gives them back: those that are
-	// stored are closed, all others stay open. One that was closed or erased meanwhile is
-	// passed over. Who had target replayed is recorded with it.
-	Settle(ctx context.Context, target string, outcomes []Outcome) error
-	// Discard closes open rejections that no run holds and returns how many, and the last.
-	// Who had target discarded is recorded with it.
-	Discard(ctx context.Context, target string, filter Filter, after Position, limit int) (int, Position, error)
+	// CountOpen counts the open rejections of a filter, including rejections claimed by
+	// another run.
+	CountOpen(ctx context.Context, filter Filter) (int64, error)
+	// ReadOpen returns open rejections that no run has claimed, without claiming them.
+	ReadOpen(ctx context.Context, filter Filter, after Position, limit int) ([]DeadLetter, error)
+	// ClaimOpen claims the rejections that ReadOpen would return: for a minute, no
+	// other run gets them. No lock is held when it returns.
+	ClaimOpen(ctx context.Context, filter Filter, after Position, limit int) ([]DeadLetter, error)
+	// SettleOutcomes records the verdicts of claimed rejections and releases them:
+	// stored ones are closed, all others stay open. A rejection that was closed or
+	// erased meanwhile is skipped. The actor and the target of the replay are recorded
+	// in the audit log in the same transaction.
+	SettleOutcomes(ctx context.Context, target string, outcomes []Outcome) error
+	// DiscardOpen closes open rejections that no run has claimed and returns how many,
+	// and the position of the last one. The actor and the target are recorded in the
+	// audit log in the same transaction.
+	DiscardOpen(ctx context.Context, target string, filter Filter, after Position, limit int) (int, Position, error)
 }
 
-// Passage is a rejection on its way through the gate.
-type Passage struct {
-	*Kept
+// ReplayItem is a rejection on its way through ingest.
+type ReplayItem struct {
+	*DeadLetter
 
 	Envelope event.Envelope
 }
 
-// Gate is what every event passes. Its faults of kind Unavailable mean that nothing is
-// known of the outcome.
-type Gate interface {
-	// Submit judges an event and stores it.
-	Submit(ctx context.Context, passage *Passage) (Verdict, error)
-	// Check judges events as Submit would and stores nothing.
-	Check(ctx context.Context, passages []Passage) ([]Verdict, error)
+// Ingester is the ingest of events. Its faults of kind Unavailable mean that the
+// outcome is unknown.
+type Ingester interface {
+	// Submit validates an event and stores it.
+	Submit(ctx context.Context, item *ReplayItem) (Verdict, error)
+	// Check validates events like Submit and stores nothing.
+	Check(ctx context.Context, items []ReplayItem) ([]Verdict, error)
 }

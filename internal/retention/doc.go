@@ -1,4 +1,4 @@
-// Package retention owns which partitions exist: it has those made that will be
-// needed soon, and has what is older than the retention time dropped. None of it
-// is on a request's way.
+// Package retention owns the partitions: its worker creates the partitions that will be
+// needed soon, and drops data past its retention. It works in the background and never
+// delays a request.
 package retention

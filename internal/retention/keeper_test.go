@@ -17,15 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake notes what it is asked for.
+// fake records its calls.
 type fake struct {
 	prepared [][2]time.Time
-	// before are the bounds that were asked for, by what was to go.
+	// before are the requested bounds, by the kind of data to delete.
 	before map[string][]time.Time
 	fail   error
-	// hold makes Prepare wait for the end of its context.
+	// hold makes CreatePartitions wait for the end of its context.
 	hold bool
-	// away is how far its clock is ahead.
+	// away is how far the fake's clock is ahead.
 	away       time.Duration
 	clockFails error
 }
@@ -34,12 +34,13 @@ func (f *fake) Now(context.Context) (time.Time, error) {
 	return time.Now().Add(f.away), f.clockFails
 }
 
-func (f *fake) Prepare(ctx context.Context, from, to time.Time) error {
+func (f *fake) CreatePartitions(ctx context.Context, from, to time.Time) error {
 	f.prepared = append(f.prepared, [2]time.Time{from, to})
 	if f.hold {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+
 	return f.fail
 }
 
@@ -53,17 +54,17 @@ func (f *fake) ExpireRejections(_ context.Context, before time.Time) (int, error
 	return 1, f.fail
 }
 
-func (f *fake) ForgetErasures(_ context.Context, before time.Time) error {
+func (f *fake) PruneErasures(_ context.Context, before time.Time) error {
 	f.before["erasures"] = append(f.before["erasures"], before)
 	return f.fail
 }
 
-func (f *fake) ForgetTimings(_ context.Context, before time.Time) error {
+func (f *fake) PruneTimings(_ context.Context, before time.Time) error {
 	f.before["timings"] = append(f.before["timings"], before)
 	return f.fail
 }
 
-func (f *fake) ExpireAudit(_ context.Context, before time.Time) error {
+func (f *fake) PruneAudit(_ context.Context, before time.Time) error {
 	f.before["audit"] = append(f.before["audit"], before)
 	return f.fail
 }
@@ -76,7 +77,7 @@ func TestRounds(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}}
 		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		begin := time.Now()
-		keeper.Start()
+		keeper.Start(t.Context())
 		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
 		keeper.Stop()
 		keeper.Stop()
@@ -92,7 +93,8 @@ func TestRounds(t *testing.T) {
 	})
 }
 
-// A replica or a database whose clock is stepped must not drop what is young by the other's.
+// A replica or a database whose clock jumps must not drop data that is young by the
+// other's clock.
 func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 	t.Parallel()
 	const years = 2 * 365 * day
@@ -105,23 +107,24 @@ func TestAStrayClockDropsNothingThatIsYoung(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := &fake{before: map[string][]time.Time{}, away: c.database}
 			config := retention.Config{Events: 90 * day, Errors: 90 * day, MaxAge: 90 * day, Timings: 90 * day, Audit: 90 * day, Interval: time.Hour}
-			retention.New(config, store, zap.NewNop(), func() time.Time { return time.Now().Add(c.replica) }).Round(t.Context())
+			retention.New(config, store, zap.NewNop(), func() time.Time { return time.Now().Add(c.replica) }).RunRound(t.Context())
 			for _, what := range []string{"events", "errors", "erasures", "timings", "audit"} {
 				require.Len(t, store.before[what], 1, "%s: %s", name, what)
 				require.True(t, store.before[what][0].Before(time.Now().Add(-90*day)), "%s: %s", name, what)
 			}
+
 			require.Equal(t, time.Now().Add(c.prepared), store.prepared[0][0], "%s: made by the database's clock", name)
 		})
 	}
 }
 
-// Without the database's clock nothing is known to be old.
+// Without the database's clock nothing counts as old.
 func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
-	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is away")}
+	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is down")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.Round(t.Context())
+	keeper.RunRound(t.Context())
 	<-keeper.Prepared()
 	require.Empty(t, store.before)
 	require.Equal(t, 1, logs.Len())
@@ -130,7 +133,7 @@ func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	store := &fake{before: map[string][]time.Time{}}
-	retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now).Round(t.Context())
+	retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now).RunRound(t.Context())
 	require.Len(t, store.prepared, 1)
 	require.Empty(t, store.before["events"])
 	require.Empty(t, store.before["errors"])
@@ -141,15 +144,15 @@ func TestNothingIsDroppedUnlessAskedFor(t *testing.T) {
 func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
-	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is away")}
+	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is down")}
 	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.Round(t.Context())
+	keeper.RunRound(t.Context())
 	require.Equal(t, 6, logs.Len())
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	keeper.Round(ended)
-	require.Equal(t, 6, logs.Len(), "a round that is stopped is no failure")
+	keeper.RunRound(ended)
+	require.Equal(t, 6, logs.Len(), "a stopped round is not a failure")
 }
 
 func TestStopEndsARunningRound(t *testing.T) {
@@ -159,17 +162,18 @@ func TestStopEndsARunningRound(t *testing.T) {
 		keeper := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		keeper.Stop() // without Start
 		keeper = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
-		keeper.Start()
+		keeper.Start(t.Context())
 		synctest.Wait()
 		keeper.Stop()
 		require.Len(t, store.prepared, 1)
 	})
 }
 
-// Who waits for the partitions waits for the first round, whether or not it can make them.
+// Prepared is closed after the first round, whether or not the round could create the
+// partitions.
 func TestPrepared(t *testing.T) {
 	t.Parallel()
-	for _, fail := range []error{nil, errors.New("the database is away")} {
+	for _, fail := range []error{nil, errors.New("the database is down")} {
 		store := &fake{before: map[string][]time.Time{}, fail: fail}
 		keeper := retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		select {
@@ -177,8 +181,9 @@ func TestPrepared(t *testing.T) {
 			t.Fatal("nothing is prepared yet")
 		default:
 		}
-		keeper.Round(t.Context())
+
+		keeper.RunRound(t.Context())
 		<-keeper.Prepared()
-		keeper.Round(t.Context())
+		keeper.RunRound(t.Context())
 	}
 }

@@ -2,73 +2,58 @@ package retention
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
-// tally counts what a Keeper did. Its counters stand at zero before the first
-// failure, so that a rate shows it.
-type tally struct {
+// counters counts the rounds of a Worker and the data it dropped. The counters are zero
+// before the first failure, so that a rate shows it.
+type counters struct {
 	succeeded, failed  atomic.Int64
 	events, partitions atomic.Int64
-	// lastSuccess is when a round last succeeded, in seconds since 1970; 0 until then.
+	// lastSuccess is the time of the last successful round, in seconds since 1970; 0
+	// until then.
 	lastSuccess atomic.Int64
-	// faulty tells that something failed in the round that runs; only that uses it.
-	faulty bool
+	// roundFailed means that a part of the running round failed; only that round uses
+	// it.
+	roundFailed bool
 }
 
-// roundEnds counts the round that ran, unless it was called off.
-func (t *tally) roundEnds(ctx context.Context, now func() time.Time) {
-	faulty := t.faulty
-	t.faulty = false
+// recordRound counts the finished round, unless it was cancelled.
+func (c *counters) recordRound(ctx context.Context, now func() time.Time) {
+	faulty := c.roundFailed
+	c.roundFailed = false
 	switch {
 	case faulty:
-		t.failed.Add(1)
+		c.failed.Add(1)
 	case ctx.Err() == nil:
-		t.succeeded.Add(1)
-		t.lastSuccess.Store(now().Unix())
+		c.succeeded.Add(1)
+		c.lastSuccess.Store(now().Unix())
 	}
 }
 
-// Observe makes what the keeper does metrics of a meter. It is called once.
-func (k *Keeper) Observe(meter metric.Meter) error {
-	t := &k.tally
-	succeeded := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "succeeded")))
-	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
-	_, rounds := meter.Int64ObservableCounter("theeye.retention.rounds", metric.WithUnit("{round}"),
-		metric.WithDescription("Rounds in which partitions are made and expired ones dropped, by outcome: succeeded or failed"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.succeeded.Load(), succeeded)
-			o.Observe(t.failed.Load(), failed)
-			return nil
-		}))
-	_, last := meter.Int64ObservableGauge("theeye.retention.last_success.timestamp", metric.WithUnit("s"),
-		metric.WithDescription("Unix time at which a round of retention last succeeded"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			if at := t.lastSuccess.Load(); at != 0 {
-				o.Observe(at)
-			}
-			return nil
-		}))
-	_, events := meter.Int64ObservableCounter("theeye.retention.expired.events", metric.WithUnit("{event}"),
-		metric.WithDescription("Expired events that this replica dropped"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.events.Load())
-			return nil
-		}))
-	_, partitions := meter.Int64ObservableCounter("theeye.retention.expired.error.partitions", metric.WithUnit("{partition}"),
-		metric.WithDescription("Partitions of expired errors that this replica dropped"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(t.partitions.Load())
-			return nil
-		}))
-	if err := errors.Join(rounds, last, events, partitions); err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+// RegisterMetrics registers the metrics of the worker with a meter. It is called once.
+func (w *Worker) RegisterMetrics(meter metric.Meter) error {
+	c := &w.counters
+	set := instrument.NewSet(meter)
+
+	set.AddCounters("theeye.retention.rounds", "{round}",
+		"Rounds of retention, which make partitions and drop expired ones, by outcome: succeeded or failed",
+		"outcome", map[string]*atomic.Int64{"succeeded": &c.succeeded, "failed": &c.failed})
+	set.AddGaugeIfKnown("theeye.retention.last_success.timestamp", "s",
+		"Unix time of the last successful round of retention",
+		func() (int64, bool) {
+			at := c.lastSuccess.Load()
+			return at, at != 0
+		})
+	set.AddCounter("theeye.retention.expired.events", "{event}",
+		"Expired events that this replica dropped", c.events.Load)
+	set.AddCounter("theeye.retention.expired.error.partitions", "{partition}",
+		"Partitions of expired errors that this replica dropped", c.partitions.Load)
+
+	return set.Err()
 }

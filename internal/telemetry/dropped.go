@@ -8,49 +8,51 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// droppedField tells in a line how many entries were left out since the last line
-// that told it.
+// droppedField is the field with the number of entries left out since the last line
+// with this field.
 const droppedField = "dropped"
 
-// tally counts the entries that sampling leaves out.
-type tally struct {
-	all    atomic.Int64
-	untold atomic.Int64
+// dropCounter counts the entries that sampling dropped.
+type dropCounter struct {
+	all        atomic.Int64
+	unreported atomic.Int64
 }
 
-// note is the sampler's hook.
-func (t *tally) note(_ zapcore.Entry, decision zapcore.SamplingDecision) {
+// countDropped is the sampler's hook.
+func (t *dropCounter) countDropped(_ zapcore.Entry, decision zapcore.SamplingDecision) {
 	if decision&zapcore.LogDropped != 0 {
 		t.all.Add(1)
-		t.untold.Add(1)
+		t.unreported.Add(1)
 	}
 }
 
-// tellingCore stands behind the sampler and adds to what is written how much was
-// not: a log that is silent about it looks complete.
-type tellingCore struct {
+// dropReportingCore stands behind the sampler and adds to an entry the number of
+// dropped entries: without that number the log would look complete.
+type dropReportingCore struct {
 	zapcore.Core
 
-	tally *tally
+	dropped *dropCounter
 }
 
-// With returns a core that tells of the same entries.
-func (c tellingCore) With(fields []zapcore.Field) zapcore.Core {
-	return tellingCore{Core: c.Core.With(fields), tally: c.tally}
+// With returns a core that reports the same dropped entries.
+func (c dropReportingCore) With(fields []zapcore.Field) zapcore.Core {
+	return dropReportingCore{Core: c.Core.With(fields), dropped: c.dropped}
 }
 
-// Check puts this core, and not the one inside, in charge of the entry.
-func (c tellingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+// Check registers this core, and not the wrapped one, to write the entry.
+func (c dropReportingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
 	}
+
 	return checked
 }
 
 // Write writes the entry.
-func (c tellingCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
-	if n := c.tally.untold.Swap(0); n > 0 {
+func (c dropReportingCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
+	if n := c.dropped.unreported.Swap(0); n > 0 {
 		fields = append(slices.Clip(fields), zap.Int64(droppedField, n))
 	}
-	return c.Core.Write(entry, fields) //nolint:wrapcheck // it is zap that asks, and it knows
+
+	return c.Core.Write(entry, fields) //nolint:wrapcheck // zap calls it and knows the context
 }

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// The exporters that can be named.
+// The known exporters.
 const (
 	exporterNone    = "none"
 	exporterOTLP    = "otlp"
@@ -20,8 +20,8 @@ const (
 // protocolGRPC is the one protocol that is not HTTP.
 const protocolGRPC = "grpc"
 
-// defaultRatio of the traces that begin here is sampled unless the environment says
-// otherwise.
+// defaultRatio is the ratio of the traces beginning here that are sampled unless the
+// environment sets another.
 const defaultRatio = 0.01
 
 // variables reads the standard variables. An empty one counts as not set.
@@ -34,121 +34,136 @@ func newVariables(texts map[string]string, logger *zap.Logger) variables {
 	return variables{texts: texts, logger: logger}
 }
 
-func (v variables) text(name string) string { return strings.TrimSpace(v.texts[name]) }
+func (v variables) readText(name string) string { return strings.TrimSpace(v.texts[name]) }
 
-// wrong tells that a variable cannot be understood. Its value is left out: it may be
-// somebody's secret in the wrong place.
-func (v variables) wrong(name, want string) {
+// warnInvalid logs that a variable has an invalid value. The value is left out: it may
+// be a secret in the wrong place.
+func (v variables) warnInvalid(name, want string) {
 	v.logger.Warn("a variable cannot be understood; the default holds", zap.String("variable", name), zap.String("want", want))
 }
 
-func (v variables) disabled() bool { return strings.EqualFold(v.text("OTEL_SDK_DISABLED"), "true") }
+func (v variables) isDisabled() bool {
+	return strings.EqualFold(v.readText("OTEL_SDK_DISABLED"), "true")
+}
 
-// exporter returns where a signal (TRACES, METRICS) goes: what is named, or OTLP if
-// an endpoint is, or nowhere.
-func (v variables) exporter(signal string) string {
+// readExporter returns the exporter of a signal (TRACES, METRICS): the named one, or
+// OTLP if an endpoint is named, or none.
+func (v variables) readExporter(signal string) string {
 	name := "OTEL_" + signal + "_EXPORTER"
-	switch text := v.text(name); text {
+	switch text := v.readText(name); text {
 	case exporterNone, exporterOTLP, exporterConsole:
 		return text
 	case "":
 	default:
-		v.wrong(name, "otlp, console or none")
+		v.warnInvalid(name, "otlp, console or none")
 	}
+
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
-		text := v.text(name)
+		text := v.readText(name)
 		if text == "" {
 			continue
 		}
+
 		if !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") {
-			v.logger.Warn("an endpoint is no URL, so that nothing will arrive there; begin it with http:// or https://", zap.String("variable", name))
+			v.logger.Warn("an endpoint is not a URL, so nothing will arrive there; it has to begin with http:// or https://", zap.String("variable", name))
 		}
+
 		return exporterOTLP
 	}
+
 	return exporterNone
 }
 
-// protocol returns how OTLP is spoken for a signal.
-func (v variables) protocol(signal string) string {
+// readProtocol returns the OTLP protocol of a signal.
+func (v variables) readProtocol(signal string) string {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		switch text := v.text(name); text {
+		switch text := v.readText(name); text {
 		case "":
 		case protocolGRPC, "http/protobuf":
 			return text
 		default:
-			v.wrong(name, "grpc or http/protobuf")
+			v.warnInvalid(name, "grpc or http/protobuf")
 		}
 	}
+
 	return "http/protobuf"
 }
 
-// propagator reads OTEL_PROPAGATORS; W3C trace context and baggage by default.
-func (v variables) propagator() propagation.TextMapPropagator {
+// readPropagator reads OTEL_PROPAGATORS; W3C trace context and baggage by default.
+func (v variables) readPropagator() propagation.TextMapPropagator {
 	standard := propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 	var names []string
-	for name := range strings.SplitSeq(v.text("OTEL_PROPAGATORS"), ",") {
+	for name := range strings.SplitSeq(v.readText("OTEL_PROPAGATORS"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			names = append(names, name)
 		}
 	}
+
 	if len(names) == 0 {
 		return standard
 	}
+
 	found, err := autoprop.TextMapPropagator(names...)
 	if err != nil {
-		v.wrong("OTEL_PROPAGATORS", "tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace or none")
+		v.warnInvalid("OTEL_PROPAGATORS", "tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace or none")
 		return standard
 	}
+
 	return found
 }
 
-// sampler reads OTEL_TRACES_SAMPLER and its argument.
-func (v variables) sampler() trace.Sampler {
+// readSampler reads OTEL_TRACES_SAMPLER and its argument.
+func (v variables) readSampler() trace.Sampler {
 	const name = "OTEL_TRACES_SAMPLER"
-	switch v.text(name) {
+	switch v.readText(name) {
 	case "always_on":
 		return trace.AlwaysSample()
 	case "always_off":
 		return trace.NeverSample()
 	case "traceidratio":
-		return trace.TraceIDRatioBased(v.ratio(1))
+		return trace.TraceIDRatioBased(v.readRatio(1))
 	case "parentbased_always_on":
 		return trace.ParentBased(trace.AlwaysSample())
 	case "parentbased_always_off":
 		return trace.ParentBased(trace.NeverSample())
 	case "parentbased_traceidratio":
-		return trace.ParentBased(trace.TraceIDRatioBased(v.ratio(1)))
+		return trace.ParentBased(trace.TraceIDRatioBased(v.readRatio(1)))
 	case "":
 	default:
-		v.wrong(name, "always_on, always_off, traceidratio or one of these behind parentbased_")
+		v.warnInvalid(name, "always_on, always_off, traceidratio or one of these behind parentbased_")
 	}
-	return trace.ParentBased(trace.TraceIDRatioBased(v.ratio(defaultRatio)))
+
+	return trace.ParentBased(trace.TraceIDRatioBased(v.readRatio(defaultRatio)))
 }
 
-func (v variables) ratio(otherwise float64) float64 {
+func (v variables) readRatio(otherwise float64) float64 {
 	const name = "OTEL_TRACES_SAMPLER_ARG"
-	text := v.text(name)
+	text := v.readText(name)
 	if text == "" {
 		return otherwise
 	}
+
 	ratio, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(ratio >= 0 && ratio <= 1) {
-		v.wrong(name, "a number from 0 to 1")
+		v.warnInvalid(name, "a number from 0 to 1")
 		return otherwise
 	}
+
 	return ratio
 }
 
-// count reads a whole number above zero.
-func (v variables) count(name string, otherwise int) int {
-	text := v.text(name)
+// readCount reads a whole number above zero.
+func (v variables) readCount(name string, otherwise int) int {
+	text := v.readText(name)
 	if text == "" {
 		return otherwise
 	}
+
 	n, err := strconv.Atoi(text)
 	if err != nil || n <= 0 {
-		v.wrong(name, "a whole number above 0")
+		v.warnInvalid(name, "a whole number above 0")
 		return otherwise
 	}
+
 	return n
 }

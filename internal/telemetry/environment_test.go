@@ -16,24 +16,24 @@ import (
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
-// build makes telemetry as variables say, given as names and texts, and returns what
-// was logged.
+// build makes telemetry from variables, given as names and texts, and returns the log.
 func build(t *testing.T, variables ...string) (*telemetry.Telemetry, *observer.ObservedLogs) {
 	t.Helper()
 	set := map[string]string{}
 	for i := 0; i+1 < len(variables); i += 2 {
 		set[variables[i]] = variables[i+1]
 	}
+
 	core, logs := observer.New(zapcore.WarnLevel)
 	made, err := telemetry.New(t.Context(), telemetry.Config{
 		Build: telemetry.Build{Version: "v1"}, Variables: set, Logger: zap.New(core),
 	})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = made.Close(context.Background()) }) // nothing listens for what is left
+	t.Cleanup(func() { _ = made.Close(context.Background()) }) // no collector listens
 	return made, logs
 }
 
-// somewhere is an endpoint that nobody has to listen at: building connects to nothing.
+// somewhere is an endpoint without a listener: building connects to nothing.
 const somewhere = "http://127.0.0.1:1"
 
 func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
@@ -56,11 +56,12 @@ func TestNothingIsExportedUnlessAskedFor(t *testing.T) {
 	}
 }
 
-// sampled tells whether a span is sampled that begins behind a parent.
+// sampled reports whether a span with this parent is sampled.
 func sampled(made *telemetry.Telemetry, parent trace.SpanContext, links ...trace.Link) bool {
 	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
 	_, span := made.Tracer.Start(ctx, "x", trace.WithLinks(links...))
 	defer span.End()
+
 	return span.SpanContext().IsSampled()
 }
 
@@ -112,6 +113,7 @@ func TestDefaultRatio(t *testing.T) {
 			count++
 		}
 	}
+
 	require.InDelta(t, all/100, count, all/200)
 }
 
@@ -147,7 +149,7 @@ func TestPropagators(t *testing.T) {
 	}
 }
 
-// What cannot be understood is said, without its value, and the default holds.
+// An invalid variable is logged without its value, and the default is used.
 func TestVariablesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -173,13 +175,14 @@ func TestMetricsAreServed(t *testing.T) {
 	require.NoError(t, err)
 	counter.Add(t.Context(), 3)
 	recorder := httptest.NewRecorder()
-	made.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	made.MetricsHandler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 	text := recorder.Body.String()
 	for _, line := range []string{
 		"theeye_test_things_total 3\n", `theeye_build_info{goversion="",revision="",version="v1"} 1`, "process_cpu_seconds_total ", "go_goroutine_count ",
 	} {
 		require.Contains(t, text, line)
 	}
+
 	require.NotContains(t, text, "otel_scope")
 	require.NotContains(t, text, "target_info")
 }

@@ -12,10 +12,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// lineEncoder makes the entries of another encoder safe to print: line breaks and
-// all else that moves a cursor, starts a terminal's command or reverses the text
-// is escaped as JSON does it. zap's own encoders leave some of it alone: the JSON
-// one what lies above ASCII, the console one also everything in the message.
+// lineEncoder makes the entries of another encoder safe to print: it escapes line
+// breaks and every other character that moves the cursor, starts a terminal command or
+// reverses the text, in the syntax of JSON. zap's own encoders do not escape all of
+// them: the JSON encoder leaves characters above ASCII, and the console encoder also
+// the whole message.
 type lineEncoder struct {
 	zapcore.Encoder
 
@@ -32,46 +33,52 @@ func (e lineEncoder) Clone() zapcore.Encoder {
 func (e lineEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	stack := ""
 	if e.stackApart {
-		stack, entry.Stack = entry.Stack, ""
+		stack = entry.Stack
+		entry.Stack = ""
 	}
+
 	line, err := e.Encoder.EncodeEntry(entry, fields)
 	if err != nil {
 		return nil, fmt.Errorf("encode log entry: %w", err)
 	}
-	if text := bytes.TrimSuffix(line.Bytes(), []byte(zapcore.DefaultLineEnding)); !printable(text) {
-		escaped := escape(text)
+
+	if text := bytes.TrimSuffix(line.Bytes(), []byte(zapcore.DefaultLineEnding)); !isPrintable(text) {
+		escaped := escapeUnsafe(text)
 		line.Reset()
 		line.AppendString(escaped)
 		line.AppendString(zapcore.DefaultLineEnding)
 	}
+
 	if stack != "" {
 		line.AppendString(stack)
 		line.AppendString(zapcore.DefaultLineEnding)
 	}
+
 	return line, nil
 }
 
-func printable(text []byte) bool {
-	return utf8.Valid(text) && bytes.IndexFunc(text, hostile) < 0
+func isPrintable(text []byte) bool {
+	return utf8.Valid(text) && bytes.IndexFunc(text, isUnsafeRune) < 0
 }
 
-// hostile tells control characters, line and paragraph separators, and format
-// characters such as those that change the direction of the text.
-func hostile(r rune) bool {
+// isUnsafeRune reports whether a character is a control character, a line or paragraph
+// separator, or a format character such as those that change the direction of the text.
+func isUnsafeRune(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false
 	}
+
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// escape writes what is hostile as \n, \r, \t or \u and four digits, two of these
-// for what lies above, so that JSON keeps its meaning. Bytes that are not UTF-8
-// become the replacement character.
-func escape(text []byte) string {
+// escapeUnsafe writes unsafe characters as \n, \r, \t or \u and four digits, as a
+// surrogate pair for characters above U+FFFF, so that JSON keeps its meaning. Bytes
+// that are not UTF-8 become the replacement character.
+func escapeUnsafe(text []byte) string {
 	var b strings.Builder
 	for _, r := range string(text) {
 		switch {
-		case !hostile(r):
+		case !isUnsafeRune(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -86,5 +93,6 @@ func escape(text []byte) string {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
+
 	return b.String()
 }

@@ -11,9 +11,9 @@ import (
 
 // The formats of a log.
 const (
-	// FormatJSON writes an object a line, for machines.
+	// FormatJSON writes one object per line, for machines.
 	FormatJSON = "json"
-	// FormatConsole writes a line of text, for people.
+	// FormatConsole writes lines of text, for people.
 	FormatConsole = "console"
 )
 
@@ -21,11 +21,11 @@ const (
 	// sampleAfter is how many entries of one level and message are written in a
 	// second before they are sampled.
 	sampleAfter = 100
-	// sampleEvery is which of those that follow is written.
+	// sampleEvery means that one in so many of the entries that follow is written.
 	sampleEvery = 100
 )
 
-// LogConfig says what is logged and how.
+// LogConfig sets the level and the format of the log.
 type LogConfig struct {
 	// Level is debug, info, warn or error; empty is info.
 	Level string
@@ -33,40 +33,42 @@ type LogConfig struct {
 	Format string
 }
 
-// Log is a logger and what can be done to it while it runs.
+// Log is a logger whose level can be changed while it runs.
 type Log struct {
 	*zap.Logger
 
-	// Level is what is logged. Setting it is safe at any time.
+	// Level is the lowest level that is logged. Setting it is safe at any time.
 	Level zap.AtomicLevel
 
-	tally *tally
+	dropped *dropCounter
 }
 
-// Dropped returns how many entries sampling has left out.
-func (l *Log) Dropped() int64 { return l.tally.all.Load() }
+// Dropped returns how many entries sampling has dropped.
+func (l *Log) Dropped() int64 { return l.dropped.all.Load() }
 
-// NewLog returns a logger that writes to w, and the level it can be set to while it
-// runs. Both are safe for concurrent use, whatever w is.
+// NewLog returns a log that writes to w. It is safe for concurrent use even if w is
+// not.
 //
 // One entry is one line, except for the stack trace that follows a panic on the
-// console. When more than 100 entries of the same level and message come within
-// a second, one in a hundred of the others is written: a flood of errors must not
-// become a flood of the disk. The next line that is written says in "dropped" how
-// many were not. Times are in UTC.
+// console. When more than 100 entries of the same level and message come within a
+// second, one in a hundred of the others is written: a flood of errors must not fill
+// the disk. The field "dropped" of the next line has the number of dropped entries.
+// Times are in UTC.
 func NewLog(config LogConfig, w io.Writer) (*Log, error) {
 	level, err := parseLevel(config.Level)
 	if err != nil {
 		return nil, err
 	}
+
 	encoder, err := newEncoder(config.Format)
 	if err != nil {
 		return nil, err
 	}
-	tally := &tally{}
-	var core zapcore.Core = tellingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
-	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.note))
-	return &Log{Logger: zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), Level: level, tally: tally}, nil
+
+	tally := &dropCounter{}
+	var core zapcore.Core = dropReportingCore{zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), level), tally}
+	core = zapcore.NewSamplerWithOptions(core, time.Second, sampleAfter, sampleEvery, zapcore.SamplerHook(tally.countDropped))
+	return &Log{Logger: zap.New(core, zap.AddStacktrace(zapcore.DPanicLevel)), Level: level, dropped: tally}, nil
 }
 
 func parseLevel(text string) (zap.AtomicLevel, error) {
@@ -80,6 +82,7 @@ func parseLevel(text string) (zap.AtomicLevel, error) {
 	case "error":
 		return zap.NewAtomicLevelAt(zapcore.ErrorLevel), nil
 	}
+
 	return zap.AtomicLevel{}, fmt.Errorf("unknown log level %q: give debug, info, warn or error", text)
 }
 
@@ -99,12 +102,13 @@ func newEncoder(format string) (zapcore.Encoder, error) {
 	case "", FormatJSON:
 		return lineEncoder{Encoder: zapcore.NewJSONEncoder(config)}, nil
 	case FormatConsole:
-		config.ConsoleSeparator = "  " // a tab would be escaped with those of the message
+		config.ConsoleSeparator = "  " // a tab would be escaped like the tabs of the message
 		config.EncodeLevel = encodeWideLevel
 		config.EncodeTime = encodeTime("15:04:05.000")
 		config.EncodeDuration = zapcore.StringDurationEncoder
 		return lineEncoder{Encoder: zapcore.NewConsoleEncoder(config), stackApart: true}, nil
 	}
+
 	return nil, fmt.Errorf("unknown log format %q: give json or console", format)
 }
 
@@ -114,7 +118,7 @@ func encodeTime(layout string) zapcore.TimeEncoder {
 	}
 }
 
-// encodeWideLevel keeps the messages of the console in one column.
+// encodeWideLevel aligns the messages of the console in one column.
 func encodeWideLevel(level zapcore.Level, encoder zapcore.PrimitiveArrayEncoder) {
 	encoder.AppendString(fmt.Sprintf("%-5s", level.CapitalString()))
 }

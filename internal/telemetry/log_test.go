@@ -25,7 +25,7 @@ func newLogger(t *testing.T, format string) (*zap.Logger, *bytes.Buffer) {
 	return log.Logger, &out
 }
 
-// hostile returns texts that break lines, drive terminals or mislead a reader.
+// hostile returns texts that break lines, control terminals or mislead a reader.
 func hostile() []string {
 	return []string{
 		"a\nb", "a\r\nb", "\r", "a\tb", "\x00", "\x1b[2J\x1b]0;title\a", "\x7f", "\u009b31m", "\x9b31m",
@@ -126,6 +126,7 @@ func TestLevels(t *testing.T) {
 		for _, at := range []zapcore.Level{zap.DebugLevel, zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel} {
 			require.Equal(t, at >= want, logger.Core().Enabled(at), "%s at %s", at, text)
 		}
+
 		level.SetLevel(zap.ErrorLevel)
 		logger.Warn("too low")
 		require.Empty(t, out.String())
@@ -133,6 +134,7 @@ func TestLevels(t *testing.T) {
 		logger.Debug("high enough")
 		require.NotEmpty(t, out.String())
 	}
+
 	for _, wrong := range []telemetry.LogConfig{{Level: "trace"}, {Level: "INFO"}, {Format: "text"}} {
 		_, err := telemetry.NewLog(wrong, &bytes.Buffer{})
 		require.ErrorContains(t, err, "unknown log ")
@@ -149,14 +151,16 @@ func TestFloodsAreSampled(t *testing.T) {
 		for i := range each {
 			logger.Error("database gone", zap.Int("i", i))
 		}
+
 		logger.Error("something else")
 		logger.Warn("database gone")
 		clock.now = clock.now.Add(time.Second)
 	}
+
 	require.Equal(t, seconds*(100+9+2), strings.Count(out.String(), "\n"))
 }
 
-// What sampling leaves out is counted, and the lines that are written say how much.
+// Dropped entries are counted, and written lines report how many.
 func TestDroppedEntriesAreTold(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -167,6 +171,7 @@ func TestDroppedEntriesAreTold(t *testing.T) {
 	for range 350 {
 		logger.Error("database gone", zap.Int("i", 1))
 	}
+
 	logger.Debug("not asked for, and not counted")
 	require.EqualValues(t, 248, log.Dropped())
 	logger.Info("something else")
@@ -181,8 +186,9 @@ func TestDroppedEntriesAreTold(t *testing.T) {
 		require.Equal(t, "yes", line.Kept)
 		told = append(told, line.Dropped)
 	}
+
 	require.Equal(t, append(make([]int64, 100), 99, 99, 50), told)
-	require.EqualValues(t, 248, log.Dropped(), "told is not forgotten")
+	require.EqualValues(t, 248, log.Dropped(), "reported entries still count")
 }
 
 func TestLoggersMayShareAWriter(t *testing.T) {
@@ -192,14 +198,17 @@ func TestLoggersMayShareAWriter(t *testing.T) {
 	for i := range 4 {
 		go func() {
 			defer func() { done <- struct{}{} }()
+
 			for range 50 {
 				logger.With(zap.Int("i", i)).Info(fmt.Sprint("line\n", i))
 			}
 		}()
 	}
+
 	for range 4 {
 		<-done
 	}
+
 	require.Equal(t, 200, strings.Count(out.String(), "\n"))
 }
 

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/otlptranslator"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/prometheus"
@@ -17,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.uber.org/zap"
+
+	"github.com/the-eye-events/the-eye/internal/instrument"
 )
 
 // addMetrics adds the meter and its readers: Prometheus always, OTLP if asked for.
@@ -28,94 +29,99 @@ func (t *Telemetry) addMetrics(ctx context.Context, about *resource.Resource, v 
 	if err != nil {
 		return fmt.Errorf("make the exporter of metrics for Prometheus: %w", err)
 	}
+
 	options := []sdk.Option{sdk.WithResource(about), sdk.WithReader(scraped), sdk.WithExemplarFilter(exemplar.TraceBasedFilter)}
 	exporter, err := newMetricExporter(ctx, v)
 	if err != nil {
 		return err
 	}
+
 	givenUp := make(chan struct{})
 	pushed := &countedMetrics{Exporter: exporter, givenUp: givenUp, logger: config.Logger}
 	if exporter != nil {
 		options = append(options, sdk.WithReader(sdk.NewPeriodicReader(pushed)))
 	}
+
 	provider := sdk.NewMeterProvider(options...)
 	t.closers = append(t.closers, func(ctx context.Context) error {
 		defer close(givenUp)
+
 		if err := provider.Shutdown(ctx); err != nil {
 			return fmt.Errorf("send the last metrics: %w", err)
 		}
+
 		return nil
 	})
 	t.Meter = provider.Meter(scope)
 	if err := startRuntime(provider); err != nil {
 		return err
 	}
+
 	if exporter != nil {
-		if err := pushed.observe(t.Meter); err != nil {
+		if err := pushed.registerMetrics(t.Meter); err != nil {
 			return err
 		}
 	}
-	return buildInfo(t.Meter, config.Build)
+
+	return registerBuildInfo(t.Meter, config.Build)
 }
 
 func newMetricExporter(ctx context.Context, v variables) (sdk.Exporter, error) {
 	const signal = "METRICS"
 	var exporter sdk.Exporter
 	var err error
-	switch kind := v.exporter(signal); {
+	switch kind := v.readExporter(signal); {
 	case kind == exporterNone:
 		return nil, nil //nolint:nilnil // no exporter is a choice, not a failure
 	case kind == exporterConsole:
 		exporter, err = stdoutmetric.New()
-	case v.protocol(signal) == protocolGRPC:
+	case v.readProtocol(signal) == protocolGRPC:
 		exporter, err = otlpmetricgrpc.New(ctx)
 	default:
 		exporter, err = otlpmetrichttp.New(ctx)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("make the exporter of metrics: %w", err)
 	}
+
 	return exporter, nil
 }
 
-// countedMetrics counts what was sent, and logs instead of returning what was not:
-// the SDK would hand that to a global handler. A push that failed loses nothing but
-// its moment, for the next one carries the sums.
+// countedMetrics counts pushes, and logs errors instead of returning them: the SDK
+// would pass them to a global handler. A failed push loses only its point in time,
+// because the next push carries the sums.
 type countedMetrics struct {
 	sdk.Exporter
 
-	// givenUp closes when the service gives up on what is left.
-	givenUp              <-chan struct{}
-	logger               *zap.Logger
-	exported, notWorking atomic.Int64
+	// givenUp closes when the service no longer waits for the last push.
+	givenUp          <-chan struct{}
+	logger           *zap.Logger
+	exported, failed atomic.Int64
 }
 
 // Export implements sdk.Exporter. It always returns nil.
 func (e *countedMetrics) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
-	ctx, cancel := until(ctx, e.givenUp)
+	ctx, cancel := withEnd(ctx, e.givenUp)
 	defer cancel()
+
 	if err := e.Exporter.Export(ctx, metrics); err != nil {
-		e.notWorking.Add(1)
+		e.failed.Add(1)
 		e.logger.Warn("metrics could not be sent", zap.Error(err))
 		return nil
 	}
+
 	e.exported.Add(1)
 	return nil
 }
 
-// observe makes the counts a metric.
-func (e *countedMetrics) observe(meter metric.Meter) error {
-	exported := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "exported")))
-	failed := metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "failed")))
-	_, err := meter.Int64ObservableCounter("theeye.telemetry.metric.exports",
-		metric.WithDescription("Pushes of metrics by their outcome: exported or failed"),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(e.exported.Load(), exported)
-			o.Observe(e.notWorking.Load(), failed)
-			return nil
-		}))
-	if err != nil {
-		return fmt.Errorf("make an instrument: %w", err)
-	}
-	return nil
+// registerMetrics registers the metric of the counts.
+func (e *countedMetrics) registerMetrics(meter metric.Meter) error {
+	set := instrument.NewSet(meter)
+
+	set.AddCounters("theeye.telemetry.metric.exports", "",
+		"Pushes of metrics by outcome: exported or failed",
+		"outcome", map[string]*atomic.Int64{"exported": &e.exported, "failed": &e.failed})
+
+	return set.Err()
 }

@@ -22,33 +22,35 @@ import (
 	"go.uber.org/zap"
 )
 
-// scope names the origin of all our spans and metrics.
+// scope names the origin of all spans and metrics of the service.
 const scope = "github.com/the-eye-events/the-eye"
 
-// Build tells which build this is.
+// Build identifies the build of this program.
 type Build struct {
 	Version   string
 	Revision  string
 	GoVersion string
 }
 
-// Config says what is told to whom.
+// Config describes the service and the exporters.
 type Config struct {
 	Build Build
-	// Variables are the OTEL_ variables of the environment, by name. The exporters
-	// read theirs (OTEL_EXPORTER_OTLP_...) from the process's environment.
+	// Variables are the OTEL_ variables of the environment, by name. The exporters read
+	// their own variables (OTEL_EXPORTER_OTLP_...) from the process's environment.
 	Variables map[string]string
-	// Logger hears what cannot be understood or sent.
+	// Logger logs invalid variables and failed exports.
 	Logger *zap.Logger
 }
 
-// Telemetry is what the parts of the service record with. It is safe for concurrent use.
+// Telemetry holds the meter and the tracer of the service. It is safe for concurrent
+// use.
 type Telemetry struct {
 	// Meter makes instruments. It does nothing when the SDK is disabled.
 	Meter metric.Meter
 	// Tracer makes spans; nil when no trace is exported.
 	Tracer trace.Tracer
-	// TracerProvider is where Tracer comes from, for libraries; nil with it.
+	// TracerProvider is the provider of Tracer, for libraries; it is nil when Tracer
+	// is.
 	TracerProvider trace.TracerProvider
 	// Propagator reads the trace context of requests.
 	Propagator propagation.TextMapPropagator
@@ -57,33 +59,37 @@ type Telemetry struct {
 	closers  []func(context.Context) error
 }
 
-// New builds traces and metrics as the standard OTEL_ variables say (OpenTelemetry
-// specification, "Environment Variable Specification"). What they say wrongly is
-// logged, and the default holds. Two defaults are ours: nothing is exported unless
-// an exporter or an OTLP endpoint is named, and 1 % of the traces that begin here
-// are sampled. It connects to nothing; Close has to be called.
+// New builds traces and metrics from the standard OTEL_ variables (OpenTelemetry
+// specification, "Environment Variable Specification"). An invalid value is logged, and
+// the default is used. Two defaults differ from the specification: nothing is exported
+// unless an exporter or an OTLP endpoint is named, and 1 % of the traces that begin
+// here are sampled. It connects to nothing; Close has to be called.
 func New(ctx context.Context, config Config) (*Telemetry, error) {
 	variables := newVariables(config.Variables, config.Logger)
-	t := &Telemetry{Propagator: variables.propagator(), registry: prometheus.NewRegistry(), Meter: metricnoop.Meter{}}
+	t := &Telemetry{Propagator: variables.readPropagator(), registry: prometheus.NewRegistry(), Meter: metricnoop.Meter{}}
 	t.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if variables.disabled() {
+	if variables.isDisabled() {
 		return t, nil
 	}
-	about, err := describe(ctx, config.Build)
+
+	about, err := newResource(ctx, config.Build)
 	if err != nil {
-		config.Logger.Warn("a part of the resource cannot be told", zap.Error(err))
+		config.Logger.Warn("a part of the resource could not be read", zap.Error(err))
 	}
+
 	if err := t.addMetrics(ctx, about, variables, config); err != nil {
 		return nil, errors.Join(err, t.Close(ctx))
 	}
+
 	if err := t.addTraces(ctx, about, variables, config); err != nil {
 		return nil, errors.Join(err, t.Close(ctx))
 	}
+
 	return t, nil
 }
 
-// describe makes the resource; what the environment says of it wins.
-func describe(ctx context.Context, build Build) (*resource.Resource, error) {
+// newResource makes the resource; attributes from the environment take precedence.
+func newResource(ctx context.Context, build Build) (*resource.Resource, error) {
 	made, err := resource.New(ctx,
 		resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(
@@ -96,11 +102,13 @@ func describe(ctx context.Context, build Build) (*resource.Resource, error) {
 	if err != nil {
 		return made, fmt.Errorf("describe the service: %w", err)
 	}
+
 	return made, nil
 }
 
-// buildInfo tells which build runs, as a metric that is always 1.
-func buildInfo(meter metric.Meter, build Build) error {
+// registerBuildInfo registers a metric that is always 1 and has the build in its
+// attributes.
+func registerBuildInfo(meter metric.Meter, build Build) error {
 	about := metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("version", build.Version), attribute.String("revision", build.Revision), attribute.String("goversion", build.GoVersion),
 	))
@@ -112,6 +120,7 @@ func buildInfo(meter metric.Meter, build Build) error {
 	if err != nil {
 		return fmt.Errorf("make an instrument: %w", err)
 	}
+
 	return nil
 }
 
@@ -120,27 +129,35 @@ func startRuntime(provider metric.MeterProvider) error {
 	if err := runtime.Start(runtime.WithMeterProvider(provider), runtime.WithMinimumReadMemStatsInterval(time.Second)); err != nil {
 		return fmt.Errorf("start the metrics of the Go runtime: %w", err)
 	}
+
 	return nil
 }
 
-// Handler serves the metrics to Prometheus.
-func (t *Telemetry) Handler() http.Handler {
-	const atOnce, patience = 4, 10 * time.Second
+// MetricsHandler serves the metrics to Prometheus.
+func (t *Telemetry) MetricsHandler() http.Handler {
+	const (
+		maxRequests = 4
+		timeout     = 10 * time.Second
+	)
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true, MaxRequestsInFlight: atOnce, Timeout: patience,
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: maxRequests,
+		Timeout:             timeout,
 	})
 }
 
-// Registry is what Handler serves.
+// Registry returns the metrics that MetricsHandler serves.
 func (t *Telemetry) Registry() prometheus.Gatherer { return t.registry }
 
-// Close sends what is left until ctx ends, and stops. It may be called more than once.
+// Close sends the remaining spans and metrics until ctx ends, and stops. It may be
+// called more than once.
 func (t *Telemetry) Close(ctx context.Context) error {
 	failed := make([]error, len(t.closers))
 	var closing sync.WaitGroup
-	for i, closer := range t.closers { // side by side: one must not use up the time of another
+	for i, closer := range t.closers { // concurrently: one must not use up the time of another
 		closing.Go(func() { failed[i] = closer(ctx) })
 	}
+
 	closing.Wait()
 	t.closers = nil
 	return errors.Join(failed...)

@@ -1,6 +1,6 @@
-// Command find-postgres prints the folder of the Postgres server programs that theeye dev
-// and the tests will use, and downloads them first where there are none. It is small, so
-// that scripts/ensure-postgres learns within seconds of building whether that works.
+// Command find-postgres prints the folder of the Postgres server programs that theeye dev and
+// the tests will use, and downloads them first where there are none. It is small, so that
+// scripts/ensure-postgres builds it and learns the result within seconds.
 package main
 
 import (
@@ -13,13 +13,13 @@ import (
 )
 
 func main() {
-	folder, err := localpg.Find(context.Background(), localpg.Options{})
+	folder, err := localpg.FindBinaries(context.Background(), localpg.Options{})
 	if err != nil {
-		// Its caller says what to install.
+		// The calling script says what to install.
 		cause := strings.TrimPrefix(err.Error(), localpg.ErrNotFound.Error()+": ")
 		fmt.Fprintln(os.Stderr, "find-postgres:", cause)
 		os.Exit(1)
 	}
 
-	fmt.Fprintln(os.Stdout, folder) //nolint:errcheck // nowhere to say it
+	fmt.Fprintln(os.Stdout, folder) //nolint:errcheck // nowhere to report it
 }

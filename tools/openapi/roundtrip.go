@@ -24,24 +24,32 @@ func main() {
 	}
 }
 
-// run posts one event, then a batch, and prints what is read back of their session.
+// run posts one event, then a batch, and prints the events that it reads back from their
+// session.
 func run(ctx context.Context, url, key string) error {
 	authorized := WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+key)
 		return nil
 	})
+
 	client, err := NewClientWithResponses(url, authorized)
 	if err != nil {
 		return err
 	}
+
 	event := Event{
-		SessionId: uuid.New(), Category: "page", Name: "view", Timestamp: "2021-01-01T09:15:27Z",
-		Data: map[string]any{"path": "/", "times": []int{1, 2}},
+		SessionId: uuid.New(),
+		Category:  "page",
+		Name:      "view",
+		Timestamp: "2021-01-01T09:15:27Z",
+		Data:      map[string]any{"path": "/", "times": []int{1, 2}},
 	}
+
 	var one, batch EventOrBatch
 	if err := errors.Join(one.FromEvent(event), batch.FromEventBatch(EventBatch{event, event})); err != nil {
 		return err
 	}
+
 	for _, body := range []EventOrBatch{one, batch} {
 		answer, err := client.PostEventsWithResponse(ctx, nil, body)
 		if err != nil {
@@ -51,6 +59,7 @@ func run(ctx context.Context, url, key string) error {
 			return fmt.Errorf("%s: %s", answer.Status(), answer.Body)
 		}
 	}
+
 	answer, err := client.ListEventsWithResponse(ctx, &ListEventsParams{SessionId: &event.SessionId})
 	if err != nil {
 		return err
@@ -58,12 +67,15 @@ func run(ctx context.Context, url, key string) error {
 	if answer.JSON200 == nil {
 		return fmt.Errorf("%s: %s", answer.Status(), answer.Body)
 	}
+
 	for _, stored := range answer.JSON200.Events {
 		data, err := json.Marshal(stored.Data)
 		if err != nil {
 			return err
 		}
+
 		fmt.Println(stored.Sequence, stored.Category, stored.Name, string(data))
 	}
+
 	return nil
 }

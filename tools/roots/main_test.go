@@ -12,7 +12,7 @@ import (
 func TestRootsAreCertificatesOfAuthorities(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
-	require.NoError(t, write(&text))
+	require.NoError(t, writeRoots(&text))
 	count := 0
 	for rest := text.Bytes(); len(rest) > 0; count++ {
 		var block *pem.Block
@@ -22,5 +22,6 @@ func TestRootsAreCertificatesOfAuthorities(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, root.IsCA, root.Subject)
 	}
+
 	require.Greater(t, count, 100)
 }
