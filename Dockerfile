@@ -1,5 +1,5 @@
-# The same image as `make image` writes without Docker; a test holds the two
-# against each other. docs/image.md says how to build, verify and run it.
+# The container image. `make image` builds it from this file without Docker; docs/image.md says how
+# to build, verify and run it.
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 \
 #     --build-arg VERSION="$(git describe --tags --always --dirty)" \
@@ -13,7 +13,7 @@ WORKDIR /src
 ENV GOTOOLCHAIN=auto
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    mkdir /out && cd tools/image && go run ./roots >/out/ca-certificates.crt
+    mkdir /out && cd tools/roots && go run . >/out/ca-certificates.crt
 # The compiler runs on the machine that builds, whatever it builds for: no emulation.
 ARG TARGETOS
 ARG TARGETARCH
@@ -23,11 +23,12 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -tags timetzdata,nomsgpack \
       -ldflags "-s -w -X main.version=$VERSION -X main.revision=$REVISION" \
-      -o /out/theeye ./cmd/theeye
+      -o /out/$TARGETARCH/theeye ./cmd/theeye
 
 # No shell, no package manager, nothing to patch but the program: the time zones are
 # inside it (timetzdata), the CA certificates are the only other file.
 FROM scratch
+ARG TARGETARCH
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="The Eye" \
@@ -38,7 +39,7 @@ LABEL org.opencontainers.image.title="The Eye" \
       org.opencontainers.image.revision="$REVISION"
 WORKDIR /
 COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/theeye /theeye
+COPY --from=build /out/$TARGETARCH/theeye /theeye
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 8080 8081

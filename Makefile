@@ -58,7 +58,11 @@ ensure-postgres: ensure-go
 
 .PHONY: ensure-zsh
 ensure-zsh:
-	@scripts/ensure-zsh
+	@scripts/ensure-package zsh 'the test of README will fail'
+
+.PHONY: ensure-buildah
+ensure-buildah:
+	@scripts/ensure-package buildah 'the container image cannot be built; docker build also builds it'
 
 BUILD = $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)'
 
@@ -152,20 +156,10 @@ REVISION ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 # The timestamp of everything in the image: that of the commit, so that each build is the same.
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-# The flags are those of the Dockerfile.
 .PHONY: image
-image: ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHES="amd64 arm64"
-	@mkdir -p bin/image
-	@for arch in $(ARCHES); do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -tags timetzdata,nomsgpack \
-			-ldflags '-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)' \
-			-o bin/image/theeye-$$arch ./cmd/theeye; \
-	done
-	@cd tools/image && $(GO) run ./roots >../../bin/image/ca-certificates.crt
-	@cd tools/image && $(GO) build -o ../../bin/image/assemble .
-	@bin/image/assemble -name '$(IMAGE)' -version '$(VERSION)' -revision '$(REVISION)' -epoch '$(SOURCE_DATE_EPOCH)' \
-		-certificates bin/image/ca-certificates.crt -out 'bin/image/the-eye-$(VERSION).tar' \
-		$(foreach arch,$(ARCHES),$(arch)=bin/image/theeye-$(arch))
+image: ensure-buildah ## Write bin/image/the-eye-<version>.tar without Docker; IMAGE=name ARCHES="amd64 arm64"
+	@IMAGE='$(IMAGE)' VERSION='$(VERSION)' REVISION='$(REVISION)' ARCHES='$(ARCHES)' \
+		SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' scripts/image
 
 # See scripts/e2e for the variables that describe the cluster.
 .PHONY: e2e
@@ -252,12 +246,12 @@ chart-schemas: ## Extract the schemas of Kubernetes for check-chart; KUBERNETES=
 		$(GO) -C charts run ./schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
 	done
 
-# A module of its own, to keep its dependencies out of the service's.
+# tools/roots prints the certificates of the image, from a module of its own.
 .PHONY: check-image
-check-image: ## Check tools/image, which writes the container image
-	cd tools/image && $(GO) mod tidy -diff && $(GO) mod verify && $(GO) vet ./... && $(GO) test -shuffle=on $(TESTFLAGS) ./...
-	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint run ./...
-	cd tools/image && $(GO) tool -modfile=../go.mod golangci-lint fmt --diff
+check-image: ensure-buildah ## Build the container image for this machine, twice, and run the program in it
+	cd tools/roots && $(GO) mod tidy -diff && $(GO) mod verify && $(GO) test -shuffle=on $(TESTFLAGS) ./...
+	cd tools/roots && $(GO) tool -modfile=../go.mod golangci-lint run ./...
+	@scripts/check-image
 
 .PHONY: house
 house: ensure-go ## Print the figures of the code's readability; ARGS="-v -only idioms internal/ingest"
