@@ -58,14 +58,13 @@ func TestExportAfterAFailoverToAnAsynchronousStandby(t *testing.T) {
 
 	pair.KillPrimary(t)
 	pair.Promote(t)
-	require.Eventually(t, func() bool { return postOne(t, client, uuid.NewString()) == http.StatusCreated }, time.Minute, 50*time.Millisecond)
-	first := post(t, client, 20)
+	first := postUntilStored(t, client, 20)
 	again, said := export()
 	require.Contains(t, said, "events are returned again")
 	require.Contains(t, said, "timeline 1 became 2")
 	requireEach(t, again, first)
 	require.NotContains(t, again, lost[0], "the database lost it")
-	second := post(t, client, 60)
+	second := postUntilStored(t, client, 60)
 	out, said = export()
 	require.Empty(t, said)
 	requireEach(t, out, second)
@@ -84,10 +83,32 @@ func post(t *testing.T, client *apptest.Client, n int) (ids []string) {
 	return ids
 }
 
+// postUntilStored stores n events as post does, and sends each again as long as the service has
+// connections to the old primary.
+func postUntilStored(t *testing.T, client *apptest.Client, n int) (ids []string) {
+	t.Helper()
+	for range n {
+		id := uuid.NewString()
+		session := uuid.NewString()
+		require.Eventually(t, func() bool {
+			status := postInSession(t, client, id, session)
+			return status == http.StatusCreated || status == http.StatusOK
+		}, time.Minute, 50*time.Millisecond)
+		ids = append(ids, id)
+	}
+
+	return ids
+}
+
 func postOne(t *testing.T, client *apptest.Client, id string) int {
 	t.Helper()
+	return postInSession(t, client, id, uuid.NewString())
+}
+
+func postInSession(t *testing.T, client *apptest.Client, id, session string) int {
+	t.Helper()
 	return client.Do(t, http.MethodPost, "/v1/events", fmt.Sprintf(
-		`{"event_id":%q,"session_id":%q,"category":"page","name":"view","data":{},"timestamp":"2026-01-01T09:15:27Z"}`, id, uuid.NewString())).Status
+		`{"event_id":%q,"session_id":%q,"category":"page","name":"view","data":{},"timestamp":"2026-01-01T09:15:27Z"}`, id, session)).Status
 }
 
 func requireEach(t *testing.T, out string, ids []string) {

@@ -114,6 +114,16 @@ type Type struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
+// MarshalJSON renders the time of creation as every time of the API: in UTC, with microseconds.
+func (t Type) MarshalJSON() ([]byte, error) {
+	type plain Type
+	return json.Marshal(struct {
+		plain
+
+		CreatedAt string `json:"created_at"`
+	}{plain(t), event.FormatTimestamp(t.CreatedAt)}) //nolint:wrapcheck // the calling encoder adds the name of the type
+}
+
 // ETag returns the strong entity tag (RFC 9110) of this version. A type that does not
 // exist has none.
 func (t *Type) ETag() string {

@@ -86,7 +86,7 @@ func TestChangesAfterAFailoverThatLostSome(t *testing.T) {
 			_, err = pool.Exec(t.Context(), `update event e set transaction_id = $2 + array_position($1::uuid[], e.event_id) - 1 where e.event_id = any($1)`, stored, from)
 			require.NoError(t, err)
 			f.promote(b)
-			again := idsOf(f.read(t))
+			again := idsOf(f.drain(t, b))
 			for _, id := range stored {
 				require.Contains(t, again, id, "none is skipped")
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -154,6 +155,10 @@ func (r *groupRejections) queueCounters(batch *statementBatch) {
 		var total, size int64
 		_, err := pgx.ForEachRow(rows, []any{&application, &hour, &total, &size}, func() error {
 			c := r.counters[counterKey{event.ApplicationID(application), hourOf(hour)}]
+			if c == nil {
+				return fmt.Errorf("a counter of rejections came back for application %d and hour %s, which the group does not count", application, hour)
+			}
+
 			c.totalRejected = total
 			c.totalBytes = size
 			return nil
