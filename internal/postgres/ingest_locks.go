@@ -73,7 +73,7 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 	batch := t.beginBatch()
 	if len(t.plan.rows) > 0 {
 		batch.queue(namedStatement{"theeye_claim_new_ids", claimNewIDsSQL}, nil, t.plan.ledgerParams(t.plan.byID)...)
-		queueSessions(batch, sessions)
+		queueSessionLocks(batch, sessions)
 	}
 
 	err := batch.send(ctx, conn, t.store.db.pooled)
@@ -123,7 +123,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 
 	batch = newStatementBatch()
 	queueStoredEvents(batch, known, &t.stored)
-	queueSessions(batch, t.plan.numberRows())
+	queueSessionLocks(batch, t.plan.numberRows())
 
 	return batch.send(ctx, conn, t.store.db.pooled)
 }
@@ -167,8 +167,8 @@ func (p *groupPlan) ledgerParams(rows []int) [][]byte {
 	return [][]byte{ids, times}
 }
 
-// queueSessions locks sessions, and learns their last sequences before the group.
-func queueSessions(batch *statementBatch, sessions []*sessionShare) {
+// queueSessionLocks locks sessions, and learns their last sequences before the group.
+func queueSessionLocks(batch *statementBatch, sessions []*sessionShare) {
 	n := len(sessions)
 	if n == 0 {
 		return

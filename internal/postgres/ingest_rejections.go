@@ -102,7 +102,7 @@ func (r *groupRejections) counterOf(request *ingest.Request) *rejectionCounter {
 func (t *groupTransaction) countRejections(ctx context.Context, conn *pgx.Conn, o *groupOutcome) error {
 	batch := newStatementBatch()
 	queueUnused(batch, o.unused)
-	o.rejections.queueErasedSessions(batch)
+	o.rejections.queueWithheldLookup(batch)
 	o.rejections.queueCounters(batch)
 
 	return batch.send(ctx, conn, t.store.db.pooled)
@@ -188,9 +188,9 @@ from session s where s.session_id = any($1)`
 // maxNamed bounds the ids that are looked for in the text of a rejected event.
 const maxNamed = 16
 
-// queueErasedSessions finds the rejected events that belong to erased sessions, or name one in
+// queueWithheldLookup finds the rejected events that belong to erased sessions, or name one in
 // their text: that is withheld, whatever they were rejected for.
-func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
+func (r *groupRejections) queueWithheldLookup(batch *statementBatch) {
 	named := map[[16]byte][]*pendingRejection{}
 	for i := range r.list {
 		one := &r.list[i]
