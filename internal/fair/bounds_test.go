@@ -2,6 +2,7 @@ package fair_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -31,20 +32,20 @@ func TestASlotGivenBackMayLetTwoBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fair.New(fair.Config{Slots: 4, HeavySlots: 1, PerCaller: 1, HeavyPerCaller: 1, MaxWaiting: 50})
 		release := acquire(t, s, "a", true)
-		granted := 0
+		var granted atomic.Int32
 		for caller, heavy := range map[string]bool{"a": false, "b": true} {
 			go func() {
 				if _, err := s.Acquire(t.Context(), caller, heavy); err == nil {
-					granted++
+					granted.Add(1)
 				}
 			}()
 			synctest.Wait()
 		}
 
-		require.Zero(t, granted)
+		require.Zero(t, granted.Load())
 		release()
 		synctest.Wait()
-		require.Equal(t, 2, granted)
+		require.EqualValues(t, 2, granted.Load())
 	})
 }
 

@@ -132,13 +132,23 @@ func (a *api) putEventType(c *gin.Context) {
 	}
 
 	c.Header("ETag", result.After.ETag())
-	a.sendJSON(c, status, savedType{result.After, spec.Warnings()})
+	a.sendJSON(c, status, savedType{
+		Key:       result.After.Key,
+		Version:   result.After.Version,
+		Spec:      result.After.Spec,
+		CreatedAt: jsonTime(result.After.CreatedAt),
+		Warnings:  spec.Warnings(),
+	})
 }
 
 // savedType is the response to a change of a type.
 type savedType struct {
-	*eventtype.Type
+	eventtype.Key
 
+	Version int32 `json:"version"`
+	eventtype.Spec
+
+	CreatedAt jsonTime `json:"created_at"`
 	// Warnings are the parts of its schema without an effect.
 	Warnings []eventtype.Warning `json:"warnings"`
 }
