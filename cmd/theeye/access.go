@@ -71,7 +71,7 @@ func newKey() *cobra.Command {
 	var spec access.KeySpec
 	var scopes []string
 	var lifetime time.Duration
-	create := newAdminCommand("create APPLICATION", "Create a key and print it, once; every replica accepts it within a second", 1,
+	create := newAdminCommand("create APPLICATION", "Create a key and print it, once; every replica accepts it within access.refresh, 1 s by default", 1,
 		func(ctx context.Context, a *access.Registry, args []string) (access.CreatedKey, error) {
 			for _, scope := range scopes {
 				spec.Scopes = append(spec.Scopes, access.Scope(scope))

@@ -59,7 +59,7 @@ The exit code is 0 when no check failed, even with warnings; 1 when a check fail
 	}
 	bindDatabaseFlags(cmd)
 	cmd.Flags().StringVar(&options.URL, "url", "", "Call the API at this `URL` (variable "+urlVariable+")")
-	cmd.Flags().StringVar(&options.OpsURL, "ops-url", "", "Call the second port at this `URL` (variable "+opsURLVariable+")")
+	cmd.Flags().StringVar(&options.OpsURL, "ops-url", "", "Call the ops port at this `URL` (variable "+opsURLVariable+")")
 	cmd.Flags().IntVar(&options.Replicas, "replicas", 0, "Number of services that share the database; 0 counts the connected ones")
 	bindJSON(cmd, &asJSON)
 	return cmd

@@ -25,7 +25,7 @@ const binaryVariable = "EYE_TEST_BINARY"
 
 // TestMain builds the program that the tests run as users do.
 func TestMain(m *testing.M) {
-	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "theeye-under-test"))
+	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "under-test", "theeye"))
 	if err != nil {
 		panic(err)
 	}

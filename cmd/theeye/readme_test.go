@@ -100,8 +100,6 @@ func requireReadme(t *testing.T, with []string, at string) {
 	require.Len(t, readme, 5)
 	api := liveBlocks(t, filepath.Join("..", "..", "docs", "api.md"))
 	require.Len(t, api, 7)
-	require.NoError(t, os.Mkdir(filepath.Join(at, "bin"), 0o755))
-	require.NoError(t, os.Symlink(os.Getenv(binaryVariable), filepath.Join(at, "bin", "theeye")))
 
 	answers := pasteInShell(t, with, at, nil, slices.Concat(readme, api)...)
 

@@ -155,5 +155,5 @@ func (c *Cache) checkFresh(latest *background.Snapshot[index], now time.Time) er
 	}
 
 	return fault.NewUnavailable(nil, fault.CodeUnavailable,
-		"keys cannot be checked while the database is away; try again later", c.config.Refresh)
+		"keys cannot be checked while the database is unreachable; try again later", c.config.Refresh)
 }

@@ -28,7 +28,7 @@ var (
 	errRefusing = errors.New("a database setting can lose events, and nothing is stored until it is corrected (database.durability: require); the log names it")
 )
 
-// newOps returns the handler of the second port.
+// newOps returns the handler of the ops port.
 func (s *Service) newOps() *ops.Port {
 	var settings []ops.Setting
 	for _, line := range s.config.Describe() {

@@ -85,7 +85,7 @@ type server struct {
 
 // Start brings the service up: when it returns, both ports answer and the service
 // is ready. It waits for the database up to its start-up timeout, and fails if the
-// schema is behind. The second port answers from the beginning.
+// schema is behind. The ops port answers from the beginning.
 func Start(ctx context.Context, c config.Config, build telemetry.Build, logger *zap.Logger, options ...Option) (*Service, error) {
 	s := &Service{
 		config:    c,
@@ -277,7 +277,7 @@ func (s *Service) countRequests(next http.Handler) http.Handler {
 // Addr returns the address of the public port.
 func (s *Service) Addr() string { return s.public.listener.Addr().String() }
 
-// OpsAddr returns the address of the second port.
+// OpsAddr returns the address of the ops port.
 func (s *Service) OpsAddr() string { return s.ops.listener.Addr().String() }
 
 // setState records why the service is not ready.

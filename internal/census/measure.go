@@ -15,11 +15,11 @@ import (
 // gauge is one metric of a finding.
 type gauge struct {
 	name, unit, description string
-	// observe tells the values; it tells none when there is none.
+	// observe reports the values, if there are any.
 	observe func(f *measurement, now time.Time, tell observeFunc)
 }
 
-// observeFunc is told a value of a gauge and where it belongs.
+// observeFunc receives a value of a gauge and its attributes.
 type observeFunc func(value float64, where ...metric.ObserveOption)
 
 // RegisterMetrics makes what the rounds find metrics of a meter. It is called once.
@@ -98,7 +98,7 @@ func tableAttribute(name string) metric.ObserveOption {
 	return metric.WithAttributeSet(attribute.NewSet(attribute.String("table", name)))
 }
 
-// observeTime tells a time in seconds since 1970, unless it is zero.
+// observeTime reports a time in seconds since 1970, unless it is zero.
 func observeTime(at time.Time, tell observeFunc) {
 	if !at.IsZero() {
 		tell(float64(at.UnixMicro()) / float64(time.Second/time.Microsecond))

@@ -65,7 +65,8 @@ func (d DataAdmin) EraseEvent(ctx context.Context, text string) (ErasedEvent, er
 	return ErasedEvent{id}, d.editor.EraseEvent(ctx, id, nil)
 }
 
-// CheckID returns an error for a text that is not an id of an event, a session or an error.
+// CheckID returns an error for a text that does not have the form of an id, a UUID. It does not
+// check that anything has that id.
 func CheckID(text string) error {
 	_, err := parseID(text)
 	return err

@@ -20,7 +20,7 @@ var ErrURL = errors.New("the URL cannot be used")
 type DoctorOptions struct {
 	// URL is the address of the API for clients; empty skips the checks from outside.
 	URL string
-	// OpsURL is the address of the second port for the platform; empty skips its checks.
+	// OpsURL is the address of the ops port; empty skips its checks.
 	OpsURL string
 	// Replicas is the number of services; 0 counts the connected ones.
 	Replicas int

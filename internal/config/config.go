@@ -34,8 +34,8 @@ type HTTPConfig struct {
 	// Listen is the host:port of the API, ":8080" by default. If the address is in use
 	// or not of this host, the service does not start.
 	Listen string
-	// Budget is the longest time from the arrival of a request to store events until
-	// its answer, 5 s by default. Too short, and a slow commit becomes a 503 and a
+	// Budget is the longest time until a request to store events is answered, from when
+	// it is queued; 5 s by default. ReadTimeout bounds the arrival of its body. Too short, and a slow commit becomes a 503 and a
 	// retry; longer than the timeout of a proxy in front, and the sender never sees the
 	// answer.
 	Budget time.Duration

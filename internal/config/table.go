@@ -25,7 +25,7 @@ func httpTable() []setting {
 	return []setting{
 		newSetting("http.listen", ":8080", "Address of the API",
 			func(c *Config) value { return address{&c.HTTP.Listen} }),
-		newSetting("http.budget", "5s", "Longest time from the arrival of a request to store events until its answer",
+		newSetting("http.budget", "5s", "Longest time until a request to store events is answered, from when it is queued",
 			func(c *Config) value { return durationValue(&c.HTTP.Budget, 100*time.Millisecond, time.Hour) }),
 		newSetting("http.read_header_timeout", "5s", "How long the headers of a request may take to arrive",
 			func(c *Config) value { return durationValue(&c.HTTP.ReadHeaderTimeout, minDuration, time.Hour) }),

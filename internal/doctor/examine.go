@@ -155,9 +155,9 @@ func (f *facts) checkRequirement(needs requirement) (assessment, bool) {
 	case needsOps:
 		switch {
 		case ops == nil:
-			return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL"), false
+			return skipped("no ops port is given: give --ops-url, or set THEEYE_OPS_URL"), false
 		case ops.Err != nil:
-			return skipped("the second port does not answer: see ops.live"), false
+			return skipped("the ops port does not answer: see ops.live"), false
 		}
 	case needsNothing:
 	}

@@ -319,7 +319,7 @@ type Public struct {
 	Expires time.Time
 	Now     time.Time
 	Clock   Fact[Clock]
-	// Hidden are the answers of this port to the paths of the second port.
+	// Hidden are the answers of this port to the paths of the ops port.
 	Hidden []Exposure
 }
 
@@ -330,7 +330,7 @@ type Exposure struct {
 	Err    error
 }
 
-// Ops is the second port.
+// Ops is the ops port.
 type Ops struct {
 	URL string
 	// Err is the reason why it did not answer.

@@ -110,7 +110,7 @@ func (f *facts) checkLive() assessment {
 	o := f.service.Ops
 	switch {
 	case o == nil:
-		return skipped("no second port is given: give --ops-url, or set THEEYE_OPS_URL")
+		return skipped("no ops port is given: give --ops-url, or set THEEYE_OPS_URL")
 	case o.Err != nil:
 		return failed(o.URL + ": " + o.Err.Error())
 	case o.Live != http.StatusOK:

@@ -159,7 +159,7 @@ func (e *Eraser) workOnNext(ctx context.Context) bool {
 
 	task, err := e.deps.Store.ClaimErasure(ctx, e.config.Lease, uuid.NullUUID{})
 	if err != nil && ctx.Err() == nil {
-		e.deps.Logger.Warn("unfinished erasures could not be looked for", zap.Error(err))
+		e.deps.Logger.Warn("unfinished erasures cannot be read", zap.Error(err))
 	}
 
 	if err != nil || task == nil {

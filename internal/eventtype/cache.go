@@ -18,7 +18,7 @@ const (
 	refreshInterval = time.Second
 	maxAge          = 4500 * time.Millisecond
 	snapshotTimeout = 3 * time.Second
-	// maxValidation bounds the judging of one request, or the last event of it waits for the
+	// maxValidation bounds the validation of one request, or the last event of it waits for the
 	// others beyond the time in which it has to be answered.
 	maxValidation = 3 * time.Second
 )
@@ -33,7 +33,7 @@ type CacheDeps struct {
 	Metrics *Metrics
 }
 
-// Cache judges events by the registered types, without a question to the store. Its
+// Cache validates events by the registered types, without a question to the store. Its
 // follower refreshes it. It is safe for concurrent use.
 type Cache struct {
 	*background.Follower[view]
@@ -112,9 +112,9 @@ func (c *Cache) compileView(current *view, snapshot *Snapshot) *view {
 		} else if schema, err := CompileSchema(t.Schema); err == nil {
 			one.schema = schema
 		} else {
-			// Another release of the service took it. What is known is better than nothing,
+			// Another release of the service accepted it. What is known is better than nothing,
 			// and what is marked is not kept in any case.
-			c.deps.Logger.Error("the schema of an event type cannot be used; its events are judged by what was known before, or else let through, or turned away if it has marks",
+			c.deps.Logger.Error("the schema of an event type cannot be used; its events are validated by the last usable one; without one they are stored unvalidated, or answered 503 if the schema has marks",
 				zap.String("event_type", t.Path()), zap.Int32("version", t.Version), zap.Error(err))
 			one.unusable = bytes.Contains(t.Schema, []byte(MarkKeyword))
 			if before != nil {
@@ -154,7 +154,7 @@ func (c *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 	began, told := c.deps.Now(), 0
 	for i := range envelopes {
 		if i > 0 && c.deps.Now().Sub(began) > maxValidation {
-			return fault.NewUnavailable(nil, fault.CodeOverloaded, "it took too long to hold the events against their schemas; send fewer of them in a request", time.Second)
+			return fault.NewUnavailable(nil, fault.CodeOverloaded, "validating the events took too long; send fewer of them in a request", time.Second)
 		}
 
 		if err := v.validateEvent(&envelopes[i], kept); err != nil {
@@ -168,7 +168,7 @@ func (c *Cache) ValidatePayloads(envelopes []event.Envelope, kept bool) error {
 	return nil
 }
 
-// cutPointers bounds what a request is told; told is what it was told before.
+// cutPointers bounds the length of a request's pointers in sum; told is the length so far.
 func cutPointers(violations []fault.Violation, told int) int {
 	for i := range violations {
 		v := &violations[i]
@@ -179,7 +179,7 @@ func cutPointers(violations []fault.Violation, told int) int {
 	return told
 }
 
-// Ready returns nil when events can be judged, or else the fault that every sender gets.
+// Ready returns nil when events can be validated, and otherwise the fault that every sender gets.
 func (c *Cache) Ready() error {
 	_, err := c.currentView()
 	return err
@@ -191,5 +191,5 @@ func (c *Cache) currentView() (*view, error) {
 		return latest.Content, nil
 	}
 
-	return nil, fault.NewUnavailable(nil, fault.CodeUnavailable, "events cannot be judged while the database is away; try again later", refreshInterval)
+	return nil, fault.NewUnavailable(nil, fault.CodeUnavailable, "events cannot be validated while the database is unreachable; try again later", refreshInterval)
 }

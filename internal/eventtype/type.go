@@ -117,11 +117,13 @@ type Type struct {
 // MarshalJSON renders the time of creation as every time of the API: in UTC, with microseconds.
 func (t Type) MarshalJSON() ([]byte, error) {
 	type plain Type
-	return json.Marshal(struct {
+	shown := struct {
 		plain
 
 		CreatedAt string `json:"created_at"`
-	}{plain(t), event.FormatTimestamp(t.CreatedAt)}) //nolint:wrapcheck // the calling encoder adds the name of the type
+	}{plain(t), event.FormatTimestamp(t.CreatedAt)}
+
+	return json.Marshal(shown) //nolint:wrapcheck // the calling encoder adds the name of the type
 }
 
 // ETag returns the strong entity tag (RFC 9110) of this version. A type that does not

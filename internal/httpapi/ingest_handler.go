@@ -39,6 +39,7 @@ func (a *api) handleIngest(c *gin.Context, dryRun bool) {
 	submit := a.Collector.DryRun
 	if !dryRun {
 		submit = a.Collector.Submit
+
 		application := callerOf(c).Application
 		if wait, ok := a.Limiter.Allow(application, len(request.Envelopes)); !ok {
 			a.answerRateLimited(c, application, wait)

@@ -34,8 +34,8 @@ func newProcessors() *fair.Shares {
 
 // acquireProcessor waits until it is the application's turn.
 func (a *api) acquireProcessor(c *gin.Context) (release func(), err error) {
-	const share = 2 // of the budget; the rest is for the commit
-	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/share)
+	const parts = 2 // of the budget: one for this wait, the rest for the commit
+	ctx, cancel := context.WithTimeout(c.Request.Context(), a.Budget/parts)
 	defer cancel()
 
 	release, err = a.processors.Acquire(ctx, callerOf(c).Application.Name, false)

@@ -119,6 +119,7 @@ func (a *api) requireScope(scope access.Scope) gin.HandlerFunc {
 		hideFromOtherOrigins(c, caller)
 		if !caller.HasScope(scope) {
 			a.sendProblem(c, fault.New(fault.Forbidden, fault.CodeForbidden, fmt.Sprintf("this key lacks the scope %q", scope)))
+			return
 		}
 
 		if scope != access.ScopeIngest { // a new context would slow down every event

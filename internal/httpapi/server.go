@@ -26,12 +26,14 @@ import (
 
 // Config bounds requests.
 type Config struct {
-	// Budget is the time within which a request that stores or changes data is answered.
+	// Budget is the time within which a queued request to store events is answered, or a
+	// change whose body has arrived.
 	Budget time.Duration
 	// ReadTimeout bounds a page of a list.
 	ReadTimeout time.Duration
 	// BodyMemory bounds the bytes of all bodies that are held at once. Beyond it requests are
-	// shed, to be sent again. It also bounds the responses of lists.
+	// shed, to be sent again. A second bound of the same size is for the responses of lists,
+	// so both together may hold twice as much.
 	BodyMemory int64
 	// AccessEvery logs one request in so many; 0 logs only requests that failed because of the
 	// service.

@@ -8,5 +8,6 @@
 // be stored is split until the bad event stands alone.
 //
 // Read it in this order: contract.go, submit.go, admission.go, lane.go, group.go; then, for
-// what goes wrong, group_split.go and locked_lane.go.
+// what goes wrong, group_split.go, locked_lane.go and deadline.go. read_only_fields.go is for events
+// that are sent as they were read.
 package ingest

@@ -69,7 +69,8 @@ func (c *Collector) newGroup(entries []*queueEntry) *groupCommit {
 }
 
 // finish answers the requests of a group, unless they wait for others of their entries, or
-// for held items: these go to the locked lane.
+// for held items: these go to the locked lane first, as a request is answered when none of its
+// entries is open.
 func (g *groupCommit) finish() {
 	g.moveHeldToLockedLane()
 	for _, entry := range g.entries {
@@ -104,7 +105,7 @@ func (g *groupCommit) commitItems(ctx context.Context, items []Item, atomic bool
 // fail asks the senders of items to send again.
 func (g *groupCommit) fail(items []Item, err error) {
 	if errors.Is(err, ErrRejectedByDatabase) {
-		g.logRejectedByDatabase(items[0], err) // the others are of its request, or follow
+		g.logRejectedByDatabase(items[0], err) // one line names the first event
 	}
 
 	if g.failed == nil {

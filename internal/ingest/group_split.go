@@ -182,6 +182,6 @@ func (g *groupCommit) rejectNotStorable(ctx context.Context, items []Item, err e
 // logRejectedByDatabase names an event that a trigger or a constraint rejects which an
 // operator added to the database: its sender is asked to try again.
 func (g *groupCommit) logRejectedByDatabase(item Item, err error) {
-	g.collector.deps.Logger.Error("a trigger or a constraint that is not the service's refuses an event; remove it, or send the event again after it lets it pass",
+	g.collector.deps.Logger.Error("a trigger or constraint added to the database rejects an event; remove it, and the sender's retry is stored",
 		zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
 }

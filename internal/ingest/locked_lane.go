@@ -225,7 +225,8 @@ func (c *Collector) runLockedLane(ctx context.Context) {
 }
 
 // commitLockedSession tries to commit what waits for one session. What is still locked comes
-// back to the lane, behind the other sessions, until its requests have been answered.
+// back to the lane, behind the other sessions, until its requests have been answered. Its duration
+// is that of a lock, so that it counts neither as a pace of commits nor as a stage of a trace.
 func (c *Collector) commitLockedSession(ctx context.Context, metrics *groupMetrics, session uuid.UUID, entries []*queueEntry) {
 	if g := c.newGroup(entries); len(g.items) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, c.config.Budget)

@@ -134,7 +134,7 @@ func (m *Metrics) countShed(ctx context.Context, reason shedReason) {
 	}
 }
 
-// shedReasonOf tells why there was no verdict.
+// shedReasonOf returns why there was no verdict.
 func shedReasonOf(cause error) shedReason {
 	switch {
 	case errors.Is(cause, errStopped):

@@ -40,8 +40,8 @@ func (c *Collector) checkReadOnlyFields(ctx context.Context, request *Request) e
 
 	var stored map[uuid.UUID]LedgerEntry
 	if len(ids) > 0 && c.deps.Ledger != nil {
-		const share = 2 // of the budget; the rest is for the commit
-		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/share)
+		const parts = 2 // of the budget: one for the look-up, the rest for the commit
+		ctx, cancel := context.WithTimeout(fair.WithCaller(ctx, request.ApplicationName), c.config.Budget/parts)
 		defer cancel()
 
 		var err error

@@ -40,6 +40,23 @@ func TestStopCommitsAndAnswersWhatWaits(t *testing.T) {
 	})
 }
 
+// The context of the start may end, as it does at a signal: what was accepted is still committed.
+func TestTheEndOfTheStartsContextStopsNoLane(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newHeldFake()
+		c := newCollector(config(), store)
+		ctx, cancel := context.WithCancel(t.Context())
+		c.Start(ctx)
+		cancel()
+		answer := submitted(t, c, t.Context(), request(good(uuid.New())))
+		<-store.entered
+		store.proceed <- nil
+		require.NoError(t, (<-answer).err)
+		require.Zero(t, c.Stop(t.Context()))
+	})
+}
+
 func TestStopAtItsDeadlineTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

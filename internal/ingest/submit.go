@@ -15,9 +15,9 @@ import (
 )
 
 // Submit hands in a request and waits for its verdicts, in the order of its envelopes. It
-// returns a fault of kind Unavailable when there is no verdict by the end of the budget or
-// of ctx, when the queue is full, or when the store cannot be reached. The outcome is not
-// known then, and the request can be sent again with the same event ids.
+// returns a fault of kind Unavailable when the queue is full, and nothing was stored; or, with
+// an unknown outcome, when there is no verdict by the end of the budget or of ctx, or the
+// store cannot be reached. The request can be sent again with the same event ids.
 func (c *Collector) Submit(ctx context.Context, request *Request) ([]Verdict, error) {
 	if err := c.validateTypes(ctx, request); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-// Package ops owns the second port, which is for the platform and for operators:
+// Package ops owns the ops port, which is for the platform and for operators:
 // probes, build, settings, the log level, profiles and, if app passes them in, metrics.
 // It is called by app.
 //

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config holds the content and the clock of the second port.
+// Config holds the content and the clock of the ops port.
 type Config struct {
 	// Startup and Ready are the checks of /startupz and /readyz. /livez checks only that
 	// the process answers.
@@ -47,13 +47,13 @@ type Setting struct {
 	Source string `json:"source"`
 }
 
-// Port is the handler of the second port. It is safe for concurrent use.
+// Port is the handler of the ops port. It is safe for concurrent use.
 type Port struct {
 	mux   *http.ServeMux
 	ready *probe
 }
 
-// New makes the handler of the second port.
+// New makes the handler of the ops port.
 func New(config Config) *Port {
 	p := &Port{mux: http.NewServeMux(), ready: newProbe("readyz", config.Ready, config.Now)}
 	alive := []Check{{Name: "process", Required: true, Run: func(context.Context) error { return nil }}}
@@ -136,7 +136,7 @@ const (
 	maxHeaderBytes    = 8 << 10
 )
 
-// NewServer returns the server of the second port. Errors of net/http are logged to logger.
+// NewServer returns the server of the ops port. Errors of net/http are logged to logger.
 func NewServer(handler http.Handler, logger *zap.Logger) *http.Server {
 	errorLog, err := zap.NewStdLogAt(logger, zap.WarnLevel)
 	if err != nil { // the level is a constant

@@ -79,8 +79,8 @@ type DB struct {
 // Open makes the pools. It does not connect: the database may be down.
 func Open(ctx context.Context, config Config) (*DB, error) {
 	if config.LockTimeout == 0 {
-		const share = 5
-		config.LockTimeout = config.WriteTimeout / share
+		const parts = 5
+		config.LockTimeout = config.WriteTimeout / parts
 	}
 
 	write, err := openPool(ctx, config, "theeye write", config.WriteConnections, timeouts{config.WriteTimeout, config.LockTimeout})

@@ -39,7 +39,7 @@ func explainDenied(db *sql.DB, err error) error {
 	case owner != role:
 		return fmt.Errorf("%w; the tables belong to the role %s: migrate as that role, not as %s", err, owner, role)
 	case !mayCreate:
-		return fmt.Errorf("%w; the role %s may not make tables in the schema public of the database %s: as a superuser, in that database, run: "+
+		return fmt.Errorf("%w; the role %s may not create tables in the schema public of the database %s: as a superuser, in that database, run: "+
 			"grant usage, create on schema public to %s; (docs/install.md makes role and database)", err, role, database, quoted)
 	}
 

@@ -26,7 +26,7 @@ func TestMigrateSaysWhatToGrant(t *testing.T) {
 	}
 
 	err := postgres.Migrate(ctx, d.DSNAs(plain))
-	require.ErrorContains(t, err, "the role "+plain+" may not make tables in the schema public of the database "+d.Name())
+	require.ErrorContains(t, err, "the role "+plain+" may not create tables in the schema public of the database "+d.Name())
 	remedy := `grant usage, create on schema public to "` + plain + `";`
 	require.ErrorContains(t, err, remedy)
 

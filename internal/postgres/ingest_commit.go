@@ -11,8 +11,8 @@ import (
 	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
-// Commit implements ingest.Store. A group whose commit was cut off is tried again
-// as long as ctx allows: by their ids, events that were stored after all are found.
+// Commit implements ingest.Store. It makes up to eight attempts after lost connections, and as
+// many as ctx allows after contention: events that were stored after all are found by id.
 func (s *EventStore) Commit(ctx context.Context, group *ingest.Group) error {
 	t := newGroupTransaction(s, group)
 

@@ -73,7 +73,7 @@ func (t *groupTransaction) lockFast(ctx context.Context, conn *pgx.Conn) error {
 	batch := t.beginBatch()
 	if len(t.plan.rows) > 0 {
 		batch.queue(namedStatement{"theeye_claim_new_ids", claimNewIDsSQL}, nil, t.plan.ledgerParams(t.plan.byID)...)
-		queueSessions(batch, sessions)
+		queueSessionLocks(batch, sessions)
 	}
 
 	err := batch.send(ctx, conn, t.store.db.pooled)
@@ -123,7 +123,7 @@ func (t *groupTransaction) lockCarefully(ctx context.Context, conn *pgx.Conn) er
 
 	batch = newStatementBatch()
 	queueStoredEvents(batch, known, &t.stored)
-	queueSessions(batch, t.plan.numberRows())
+	queueSessionLocks(batch, t.plan.numberRows())
 
 	return batch.send(ctx, conn, t.store.db.pooled)
 }
@@ -167,8 +167,8 @@ func (p *groupPlan) ledgerParams(rows []int) [][]byte {
 	return [][]byte{ids, times}
 }
 
-// queueSessions locks sessions, and learns their last sequences before the group.
-func queueSessions(batch *statementBatch, sessions []*sessionShare) {
+// queueSessionLocks locks sessions, and learns their last sequences before the group.
+func queueSessionLocks(batch *statementBatch, sessions []*sessionShare) {
 	n := len(sessions)
 	if n == 0 {
 		return
@@ -199,7 +199,11 @@ func readLastSequences(rows pgx.Rows, sessions []*sessionShare) error {
 			return fmt.Errorf("a session came back in %d values", len(values))
 		}
 
-		at, _ := slices.BinarySearchFunc(sessions, values[0], func(s *sessionShare, id []byte) int { return bytes.Compare(s.id[:], id) })
+		at, known := slices.BinarySearchFunc(sessions, values[0], func(s *sessionShare, id []byte) int { return bytes.Compare(s.id[:], id) })
+		if !known {
+			return errors.New("a session came back that the group does not have")
+		}
+
 		last := int64(binary.BigEndian.Uint64(values[1])) //nolint:gosec // same bits
 		sessions[at].base = last - sessions[at].events
 	}
@@ -229,9 +233,9 @@ select s.session_id from session s where s.session_id = any($1) and not exists (
 // findLockedSessions finds out which sessions of a group are locked, and returns that as an
 // ingest.LockedError.
 func (t *groupTransaction) findLockedSessions(ctx context.Context, cause error) error {
-	ids := make([][16]byte, len(t.plan.rows))
-	for i := range t.plan.rows {
-		ids[i] = t.plan.rows[i].event().SessionID
+	var ids [][16]byte
+	for _, row := range t.plan.firstRows() {
+		ids = append(ids, t.plan.rows[row].event().SessionID)
 	}
 
 	locked, err := collectRows(ctx, t.store.db.write, pgx.RowTo[[16]byte], lockedSessionsSQL, ids)

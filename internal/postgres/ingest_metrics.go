@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/the-eye-events/the-eye/internal/ingest"
 )
 
 // Metrics are the instruments of the event store. Nil measures nothing.
@@ -75,7 +77,7 @@ func (s *EventStore) measureStep(ctx context.Context, name string, run func(ctx 
 
 	err := run(ctx)
 	if span != nil {
-		if err != nil && !errors.Is(err, errNeedsCarefulPath) {
+		if err != nil && !isExpectedEnd(err) {
 			span.SetStatus(codes.Error, "the step failed")
 			span.RecordError(err)
 		}
@@ -95,11 +97,17 @@ func (s *EventStore) measureStep(ctx context.Context, name string, run func(ctx 
 	return err
 }
 
+// isExpectedEnd reports whether a step ended as it may: the group needs the careful path, or the
+// client's atomic batch is rejected.
+func isExpectedEnd(err error) bool {
+	return errors.Is(err, errNeedsCarefulPath) || errors.Is(err, ingest.ErrAtomicRejected)
+}
+
 // The steps of a group's transaction.
 const (
 	stepLock  = "lock"
 	stepWrite = "write"
 )
 
-// scope names the origin of our spans.
+// scope names the origin of the spans.
 const scope = "github.com/the-eye-events/the-eye/internal/postgres"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -101,7 +102,7 @@ func (r *groupRejections) counterOf(request *ingest.Request) *rejectionCounter {
 func (t *groupTransaction) countRejections(ctx context.Context, conn *pgx.Conn, o *groupOutcome) error {
 	batch := newStatementBatch()
 	queueUnused(batch, o.unused)
-	o.rejections.queueErasedSessions(batch)
+	o.rejections.queueWithheldLookup(batch)
 	o.rejections.queueCounters(batch)
 
 	return batch.send(ctx, conn, t.store.db.pooled)
@@ -154,6 +155,10 @@ func (r *groupRejections) queueCounters(batch *statementBatch) {
 		var total, size int64
 		_, err := pgx.ForEachRow(rows, []any{&application, &hour, &total, &size}, func() error {
 			c := r.counters[counterKey{event.ApplicationID(application), hourOf(hour)}]
+			if c == nil {
+				return fmt.Errorf("a counter of rejections came back for application %d and hour %s, which the group does not count", application, hour)
+			}
+
 			c.totalRejected = total
 			c.totalBytes = size
 			return nil
@@ -183,9 +188,9 @@ from session s where s.session_id = any($1)`
 // maxNamed bounds the ids that are looked for in the text of a rejected event.
 const maxNamed = 16
 
-// queueErasedSessions finds the rejected events that belong to erased sessions, or name one in
+// queueWithheldLookup finds the rejected events that belong to erased sessions, or name one in
 // their text: that is withheld, whatever they were rejected for.
-func (r *groupRejections) queueErasedSessions(batch *statementBatch) {
+func (r *groupRejections) queueWithheldLookup(batch *statementBatch) {
 	named := map[[16]byte][]*pendingRejection{}
 	for i := range r.list {
 		one := &r.list[i]

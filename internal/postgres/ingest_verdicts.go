@@ -257,7 +257,7 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 
 	batch := newStatementBatch()
 	queueStoredEvents(batch, ids, &t.stored)
-	erased := queueErasedSessions(batch, sessions)
+	erased := queueErasedLookup(batch, sessions)
 	release, err := acquireShare(ctx, s.db.dryRunShares, false)
 	if err != nil {
 		return err
@@ -295,8 +295,8 @@ func (s *EventStore) DryRun(ctx context.Context, group *ingest.Group) error {
 	return nil
 }
 
-// queueErasedSessions reads which sessions are erased. The map is filled when the batch is sent.
-func queueErasedSessions(batch *statementBatch, sessions []*sessionShare) map[uuid.UUID]bool {
+// queueErasedLookup reads which sessions are erased. The map is filled when the batch is sent.
+func queueErasedLookup(batch *statementBatch, sessions []*sessionShare) map[uuid.UUID]bool {
 	erased := map[uuid.UUID]bool{}
 	ids := newUUIDArray(len(sessions))
 	for _, s := range sessions {

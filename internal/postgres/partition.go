@@ -140,7 +140,7 @@ func (p *partitions) explainTaken(ctx context.Context, table string, m month, ca
 	}
 
 	taken := fmt.Errorf("%w: the table %s is not a partition of %s but has the name of one: attach it again, or rename it", errMonthTaken, m.partition(table), table)
-	return fault.NewUnavailable(taken, fault.CodeUnavailable, "events of the month "+m.start().Format("2006-01")+
+	return fault.NewUnavailable(taken, fault.CodeUnavailable, "data of the month "+m.start().Format("2006-01")+
 		" cannot be stored until an operator has attached or renamed a detached table; send them again later", time.Minute)
 }
 

@@ -89,7 +89,7 @@ func retryOnContention(ctx context.Context, step func() error) error {
 	})
 }
 
-// retryTransaction runs a transaction of which a caller is told on the connections for changes,
+// retryTransaction runs a transaction whose outcome a caller learns, on the connections for changes,
 // and again while other transactions get into its way.
 func (db *DB) retryTransaction(ctx context.Context, run func(pgx.Tx) error) error {
 	return retryOnContention(ctx, func() error { return db.runTransaction(ctx, db.change, run) })

@@ -134,7 +134,7 @@ var errTableInUse = errors.New("a table was in use for five minutes: find the ol
 
 // retryWhileLocked runs steps. A step that waits for a table blocks every transaction that comes
 // after it, so each gives up after a second, by a lock_timeout of its own, and is retried from
-// its beginning, for five minutes. waits is called before each retry.
+// its beginning, for five minutes. waits is called after each step that met a lock.
 func retryWhileLocked(ctx context.Context, waits func(), steps func() error) error {
 	policy := retryPolicy{attempts: 60, first: 4 * time.Second, longest: 4 * time.Second}
 

@@ -75,5 +75,9 @@ func (b *statementBatch) send(ctx context.Context, conn *pgx.Conn, pooled bool) 
 		rows.Close()
 	}
 
-	return errors.Join(results.Close(), unread)
+	if err := results.Close(); err != nil {
+		return err
+	}
+
+	return unread
 }

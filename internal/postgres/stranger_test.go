@@ -156,7 +156,7 @@ func TestStrangeTriggerOrConstraintRefusesItsEventAlone(t *testing.T) {
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
 			c.Stop(context.Background())
 			require.Equal(t, 1, logged.Len(), "one line a request: %v", logged.All())
-			require.Contains(t, logged.All()[0].Message, "a trigger or a constraint that is not the service's refuses an event")
+			require.Contains(t, logged.All()[0].Message, "a trigger or constraint added to the database rejects an event")
 		})
 	}
 }

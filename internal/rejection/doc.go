@@ -8,6 +8,7 @@
 // event passes the same ingest as any other event, by the present rules, and keeps its
 // id and its time of receipt.
 //
-// Package httpapi and theeye's commands call it; package postgres stores the
-// rejections.
+// Package httpapi and theeye's commands call it; package postgres stores the rejections.
+// Rejections are counted and sampled where they are recorded, in
+// internal/postgres/ingest_rejections.go.
 package rejection

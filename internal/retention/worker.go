@@ -56,7 +56,7 @@ type Pruner interface {
 const partitionHorizon = 62 * 24 * time.Hour
 
 // dropGrace keeps partitions a little longer than was asked for: an event that was just
-// young enough when it was judged is on its way into one, and clocks differ.
+// young enough when it was validated is on its way into one, and clocks differ.
 const dropGrace = time.Hour
 
 // Worker does a round at the start and then one an interval.
@@ -141,8 +141,8 @@ func (w *Worker) dropExpired(ctx context.Context, now time.Time) {
 		w.recordFailure(ctx, "old audit entries could not be dropped", w.store.PruneAudit(ctx, now.Add(-w.config.Audit-dropGrace)))
 	}
 
-	w.recordFailure(ctx, "old erasures could not be forgotten", w.store.PruneErasures(ctx, now.Add(-w.config.MaxAge-dropGrace)))
-	w.recordFailure(ctx, "old timings could not be forgotten", w.store.PruneTimings(ctx, now.Add(-w.config.Timings-dropGrace)))
+	w.recordFailure(ctx, "old erasures could not be deleted", w.store.PruneErasures(ctx, now.Add(-w.config.MaxAge-dropGrace)))
+	w.recordFailure(ctx, "old timings could not be deleted", w.store.PruneTimings(ctx, now.Add(-w.config.Timings-dropGrace)))
 }
 
 func (w *Worker) recordFailure(ctx context.Context, what string, err error) {

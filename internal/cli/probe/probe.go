@@ -27,7 +27,7 @@ const (
 type Config struct {
 	// URL is the address of the API for clients.
 	URL string
-	// OpsURL is the address of the second port for the platform.
+	// OpsURL is the address of the ops port.
 	OpsURL string
 }
 

@@ -151,7 +151,7 @@ func TestWhatIsWrongAtTheSecondPort(t *testing.T) {
 	requireFound(t, bare, "ops.version", doctor.Skipped, "")
 }
 
-// The probe reads the real second port, not only a test's idea of it.
+// The probe reads the real ops port, not only a test's idea of it.
 func TestARealSecondPort(t *testing.T) {
 	t.Parallel()
 	fails := func(text string) func(context.Context) error {

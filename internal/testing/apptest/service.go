@@ -22,7 +22,7 @@ import (
 // scope. It embeds a client that uses the admin key.
 type Service struct {
 	*Client
-	// Ops is the base URL of the second port.
+	// Ops is the base URL of the ops port.
 	Ops      string
 	Database *pgtest.Database
 	// Keys of the application "shop". Read is bound to it, ReadAll is organisation-wide.
