@@ -196,11 +196,10 @@ check-fmt: ## Fail, with the difference, if the Go code is not formatted
 check-postgres: ## Run the tests of the store on the oldest and the newest Postgres
 	@GO='$(GO)' VERSIONS='14 18' PKG='./internal/postgres ./internal/doctor' scripts/test-postgres
 
-# The modules share most of what they need, which is verified once.
 .PHONY: check-mod
 check-mod: ## Fail if go.mod is not tidy or a module differs from go.sum
 	scripts/modules $(GO) mod tidy -diff
-	GOWORK="$$(GO='$(GO)' scripts/workspace)" $(GO) mod verify
+	scripts/modules $(GO) mod verify
 
 .PHONY: check-rules
 check-rules: ## Check the rules for Prometheus and run their tests
