@@ -81,13 +81,12 @@ func TestOnce(t *testing.T) {
 // of the third, and says so.
 func TestOnceWithReplicasThatFail(t *testing.T) {
 	t.Parallel()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	const closed = "127.0.0.1:1" // a port that no test gets
 	nonsense := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 	var out bytes.Buffer
-	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{closed.URL, nonsense.URL, replica(t).URL}, Interval: time.Second, Once: true}, deps(t, &out)))
+	require.NoError(t, top.Run(t.Context(), top.Options{Ops: []string{"http://" + closed, nonsense.URL, replica(t).URL}, Interval: time.Second, Once: true}, deps(t, &out)))
 	require.Contains(t, out.String(), "ready 1/3  replicas 1/3")
-	require.Contains(t, out.String(), closed.Listener.Addr().String()+" cannot connect")
+	require.Contains(t, out.String(), closed+" cannot connect")
 	require.Contains(t, out.String(), nonsense.Listener.Addr().String()+" the answer is not metrics")
 	require.Contains(t, out.String(), "1,357/s stored")
 }
@@ -237,9 +236,7 @@ func TestLiveViewEndsByContext(t *testing.T) {
 	in, keys := io.Pipe()
 	d.In = in
 	ctx, cancel := context.WithCancel(t.Context())
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
-	ended := runLive(t, ctx, d, out, closed.URL, "cannot connect")
+	ended := runLive(t, ctx, d, out, "http://127.0.0.1:1", "cannot connect")
 	cancel()
 	require.NoError(t, <-ended, "neither an unreachable replica nor the end is an error of a live view")
 	require.NoError(t, keys.Close())
