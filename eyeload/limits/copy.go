@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/the-eye-events/the-eye/internal/pgcopy"
+	"github.com/the-eye-events/the-eye/internal/testing/barecopy"
 )
 
 // copyRows is the number of rows in a transaction of the COPY limit.
@@ -24,10 +23,9 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 
 	transactions := min(int(during.Seconds()*maxRate)/copyRows, maxTransactions)
 	source := newGenerator(Workload{Sessions: spreadSessions}, 0, now)
-	events := make([][]byte, transactions)
-	keys := make([][]byte, transactions)
-	for i := range events {
-		events[i], keys[i] = renderCopy(source, i*copyRows)
+	prepared := make([]barecopy.Transaction, transactions)
+	for i := range prepared {
+		prepared[i] = barecopy.Render(copyRows, i*copyRows, source.nextRow)
 	}
 
 	var next, done atomic.Int64
@@ -36,15 +34,15 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 	begin := now()
 	for n := range connections {
 		group.Go(func() {
-			failures[n] = copyUntil(ctx, pool, func() (event, key []byte, more bool) {
+			failures[n] = copyUntil(ctx, pool, func() (t barecopy.Transaction, more bool) {
 				i := int(next.Add(1)) - 1
 				if i >= transactions || now().Sub(begin) >= during {
-					return nil, nil, false
+					return t, false
 				}
 
 				done.Add(copyRows)
 
-				return events[i], keys[i], true
+				return prepared[i], true
 			})
 		})
 	}
@@ -62,7 +60,7 @@ func copyLimit(ctx context.Context, pool *pgxpool.Pool, connections int, during 
 }
 
 // copyUntil runs transactions on one connection as long as there are more.
-func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, keys []byte, more bool)) error {
+func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (t barecopy.Transaction, more bool)) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect for COPY: %w", err)
@@ -71,48 +69,20 @@ func copyUntil(ctx context.Context, pool *pgxpool.Pool, next func() (events, key
 
 	raw := conn.Conn().PgConn()
 	for {
-		events, keys, more := next()
+		transaction, more := next()
 		if !more {
 			return nil
 		}
 
-		if _, err := raw.CopyFrom(ctx, bytes.NewReader(keys), "begin; copy event_key from stdin (format binary)"); err != nil {
-			return fmt.Errorf("copy the ledger: %w", err)
-		}
-
-		if _, err := raw.CopyFrom(ctx, bytes.NewReader(events), copyEventsSQL+"; commit"); err != nil {
-			return fmt.Errorf("copy events: %w", err)
+		if err := transaction.Send(ctx, raw); err != nil {
+			return err
 		}
 	}
 }
 
-// renderCopy renders rows of event and of event_key. Sequences begin behind the number after,
-// so that no two rows are the same.
-func renderCopy(g *generator, after int) (events, keys []byte) {
-	const application = 1
+// nextRow makes a row of the COPY limit.
+func (g *generator) nextRow() barecopy.Row {
+	now := g.now()
 
-	events = pgcopy.AppendHeader(nil)
-	keys = pgcopy.AppendHeader(nil)
-	for i := range copyRows {
-		now := g.now()
-		id := g.ids.nextID(now)
-		session := g.drawSession()
-
-		events = pgcopy.AppendRow(events, 9)
-		events = pgcopy.AppendBytes(events, id[:])
-		events = pgcopy.AppendBytes(events, session[:])
-		events = pgcopy.AppendInt64(events, int64(after+i+1))
-		events = pgcopy.AppendBytes(events, "page")
-		events = pgcopy.AppendBytes(events, "view")
-		events = pgcopy.AppendJSONB(events, []byte(payload))
-		events = pgcopy.AppendTime(events, now)
-		events = pgcopy.AppendTime(events, now)
-		events = pgcopy.AppendInt32(events, application)
-
-		keys = pgcopy.AppendRow(keys, 2)
-		keys = pgcopy.AppendBytes(keys, id[:])
-		keys = pgcopy.AppendTime(keys, now)
-	}
-
-	return pgcopy.AppendTrailer(events), pgcopy.AppendTrailer(keys)
+	return barecopy.Row{ID: g.ids.nextID(now), Session: g.drawSession(), At: now, Data: []byte(payload)}
 }

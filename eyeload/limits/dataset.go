@@ -210,7 +210,6 @@ func runWorkers(ctx context.Context, workers int, work func(context.Context) err
 const (
 	copyKeysSQL     = `copy event_key (event_id, "timestamp") from stdin (format binary)`
 	copySessionsSQL = `copy session (session_id, last_sequence, event_count, started_at, last_event_at, application_ids) from stdin (format binary)`
-	copyEventsSQL   = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary)`
 	// copyNumberedSQL includes the transaction ids.
 	copyNumberedSQL = `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id, transaction_id) from stdin (format binary)`
 )

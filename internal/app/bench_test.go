@@ -21,9 +21,9 @@ import (
 	"github.com/the-eye-events/the-eye/internal/access"
 	"github.com/the-eye-events/the-eye/internal/app"
 	"github.com/the-eye-events/the-eye/internal/cli"
-	"github.com/the-eye-events/the-eye/internal/pgcopy"
 	"github.com/the-eye-events/the-eye/internal/telemetry"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
+	"github.com/the-eye-events/the-eye/internal/testing/barecopy"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
 )
 
@@ -108,6 +108,10 @@ func (g *generator) session() (id uuid.UUID) {
 	return id
 }
 
+func (g *generator) row() barecopy.Row {
+	return barecopy.Row{ID: uuid.Must(uuid.NewV7()), Session: g.session(), At: g.now, Data: []byte(benchData)}
+}
+
 func (g *generator) append(b []byte) []byte {
 	id := uuid.Must(uuid.NewV7())
 	return fmt.Appendf(b, `{"event_id":"%s","session_id":"%s","category":"page","name":"view","timestamp":"%s","data":%s}`,
@@ -171,9 +175,9 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	b.Helper()
 	const rows = 1000
 	transactions := (b.N + rows - 1) / rows
-	events, keys := make([][]byte, transactions), make([][]byte, transactions)
-	for i := range events {
-		events[i], keys[i] = copyRows(newGenerator(i), i*rows, rows)
+	prepared := make([]barecopy.Transaction, transactions)
+	for i := range prepared {
+		prepared[i] = barecopy.Render(rows, i*rows, newGenerator(i).row)
 	}
 
 	var next atomic.Int64
@@ -190,13 +194,7 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 			defer conn.Release()
 
 			for n := next.Add(1) - 1; n < int64(transactions); n = next.Add(1) - 1 {
-				raw := conn.Conn().PgConn()
-				_, err := raw.CopyFrom(ctx, bytes.NewReader(keys[n]), "begin; copy event_key from stdin (format binary)")
-				if err == nil {
-					_, err = raw.CopyFrom(ctx, bytes.NewReader(events[n]), `copy event (event_id, session_id, sequence, category, name, data, "timestamp", received_at, application_id) from stdin (format binary); commit`)
-				}
-
-				if err != nil {
+				if err := prepared[n].Send(ctx, conn.Conn().PgConn()); err != nil {
 					b.Error(err)
 					return
 				}
@@ -209,34 +207,4 @@ func benchCopy(b *testing.B, pool *pgxpool.Pool, connections int) float64 {
 	rate := float64(transactions*rows) / b.Elapsed().Seconds()
 	b.ReportMetric(rate, "events/s")
 	return rate
-}
-
-// copyRows renders rows of event and event_key in the binary format of COPY. The
-// sequences follow after, so that no two rows are the same.
-func copyRows(g *generator, after, rows int) (events, keys []byte) {
-	const application = 1
-
-	events = pgcopy.AppendHeader(nil)
-	keys = pgcopy.AppendHeader(nil)
-	for i := range rows {
-		id := uuid.Must(uuid.NewV7())
-		session := g.session()
-
-		events = pgcopy.AppendRow(events, 9)
-		events = pgcopy.AppendBytes(events, id[:])
-		events = pgcopy.AppendBytes(events, session[:])
-		events = pgcopy.AppendInt64(events, int64(after+i+1))
-		events = pgcopy.AppendBytes(events, "page")
-		events = pgcopy.AppendBytes(events, "view")
-		events = pgcopy.AppendJSONB(events, []byte(benchData))
-		events = pgcopy.AppendTime(events, g.now)
-		events = pgcopy.AppendTime(events, g.now)
-		events = pgcopy.AppendInt32(events, application)
-
-		keys = pgcopy.AppendRow(keys, 2)
-		keys = pgcopy.AppendBytes(keys, id[:])
-		keys = pgcopy.AppendTime(keys, g.now)
-	}
-
-	return pgcopy.AppendTrailer(events), pgcopy.AppendTrailer(keys)
 }
