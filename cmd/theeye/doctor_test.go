@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/doctor"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
 func TestDoctorExitCodes(t *testing.T) {
@@ -83,7 +83,7 @@ func TestDoctorOfADevelopmentService(t *testing.T) {
 	at := folder(t)
 	r := startDev(t, at)
 	// The service makes partitions when it has started.
-	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+os.Getenv(binaryVariable)+" doctor > found && break; done; cat found")
+	out := shell(t, at, "source .theeye/dev.env; for n in {1..200}; do "+program.Path()+" doctor > found && break; done; cat found")
 	require.Regexp(t, ` 0 failed, \d skipped\n$`, out)
 	require.Regexp(t, `(?m)^  ok       ops\.ready `, out)
 	require.Regexp(t, `(?m)^  ok       service\.answers `, out)

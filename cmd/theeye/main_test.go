@@ -2,8 +2,6 @@ package main_test
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -18,33 +16,18 @@ import (
 
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
-// binaryVariable names the path of the program that the tests run.
-const binaryVariable = "EYE_TEST_BINARY"
-
-// TestMain builds the program that the tests run as users do.
+// TestMain builds the program that the tests run.
 func TestMain(m *testing.M) {
-	binary, err := filepath.Abs(filepath.Join("..", "..", "bin", "under-test", "theeye"))
-	if err != nil {
-		panic(err)
-	}
-
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".")
-	if text, err := build.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%v: %s", err, text))
-	}
-
-	if err := os.Setenv(binaryVariable, binary); err != nil {
-		panic(err)
-	}
-
+	program.Build(filepath.Join("..", "..", "bin", "under-test", "theeye"))
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
 // theeye prepares the program with only the given variables in its environment.
 func theeye(environ []string, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
+	command := program.Command(arguments...)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.Getenv("TMPDIR")}, environ...)
 	return command
 }
@@ -52,15 +35,7 @@ func theeye(environ []string, arguments ...string) *exec.Cmd {
 // finish runs the program to its end.
 func finish(t testing.TB, environ []string, arguments ...string) (code int, out, errOut string) {
 	t.Helper()
-	command := theeye(environ, arguments...)
-	var stdout, stderr strings.Builder
-	command.Stdout, command.Stderr = &stdout, &stderr
-	err := command.Run()
-	if command.ProcessState == nil {
-		require.NoError(t, err)
-	}
-
-	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
+	return program.Finish(t, theeye(environ, arguments...))
 }
 
 // running is the program while it runs.

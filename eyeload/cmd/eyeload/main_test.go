@@ -1,13 +1,9 @@
 package main_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,44 +13,22 @@ import (
 	"github.com/the-eye-events/the-eye/internal/postgres"
 	"github.com/the-eye-events/the-eye/internal/testing/apptest"
 	"github.com/the-eye-events/the-eye/internal/testing/pgtest"
+	"github.com/the-eye-events/the-eye/internal/testing/program"
 )
 
-// binaryVariable is the environment variable with the path of the program.
-const binaryVariable = "EYE_TEST_BINARY"
-
-// TestMain builds the program that the tests run, as users do.
+// TestMain builds the program that the tests run.
 func TestMain(m *testing.M) {
-	binary, err := filepath.Abs(filepath.Join("..", "..", "..", "bin", "eyeload-under-test"))
-	if err != nil {
-		panic(err)
-	}
-
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".")
-	if text, err := build.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("%v: %s", err, text))
-	}
-
-	if err := os.Setenv(binaryVariable, binary); err != nil {
-		panic(err)
-	}
-
+	program.Build(filepath.Join("..", "..", "..", "bin", "eyeload-under-test"))
 	pgtest.Main(m, pgtest.WithMigrations(postgres.Migrate))
 }
 
 // runProgram runs the program to its end, with the given environment alone.
 func runProgram(t *testing.T, environ []string, arguments ...string) (code int, out, errOut string) {
 	t.Helper()
-	command := exec.CommandContext(context.Background(), os.Getenv(binaryVariable), arguments...)
+	command := program.Command(arguments...)
 	command.Env = environ
-	var stdout, stderr strings.Builder
-	command.Stdout = &stdout
-	command.Stderr = &stderr
-	err := command.Run()
-	if command.ProcessState == nil {
-		require.NoError(t, err)
-	}
 
-	return command.ProcessState.ExitCode(), stdout.String(), stderr.String()
+	return program.Finish(t, command)
 }
 
 func serviceEnviron(s *apptest.Service) []string {
