@@ -92,6 +92,20 @@ func (p *parameters) toFault() error {
 	return &fault.Error{Kind: fault.Invalid, Code: wrong[0].Code, Detail: wrong[0].Detail, Violations: wrong}
 }
 
+// toDocumentFault is toFault for parameters from a body: their names become pointers into it.
+func (p *parameters) toDocumentFault() error {
+	for i := range p.violations {
+		w := &p.violations[i]
+		w.Pointer = "/" + w.Parameter
+		w.Parameter = ""
+		if w.Code == fault.CodeInvalidParameter {
+			w.Code = fault.CodeInvalidRequest
+		}
+	}
+
+	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.violations[0].Detail, Violations: p.violations}
+}
+
 func (p *parameters) readText(name string) string {
 	text := p.values.Get(name)
 	if text == "" && p.values.Has(name) {

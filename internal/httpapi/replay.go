@@ -82,20 +82,6 @@ func (a *api) readSelection(c *gin.Context) (s rejection.Selection, ok bool) {
 	return s, true
 }
 
-// toDocumentFault is toFault for parameters from a body: their names become pointers into it.
-func (p *parameters) toDocumentFault() error {
-	for i := range p.violations {
-		w := &p.violations[i]
-		w.Pointer = "/" + w.Parameter
-		w.Parameter = ""
-		if w.Code == fault.CodeInvalidParameter {
-			w.Code = fault.CodeInvalidRequest
-		}
-	}
-
-	return &fault.Error{Kind: fault.Invalid, Code: fault.CodeInvalidRequest, Detail: p.violations[0].Detail, Violations: p.violations}
-}
-
 // replayErrors is POST /v1/errors/replay.
 func (a *api) replayErrors(c *gin.Context) {
 	runOnSelection(a, c, a.Rejections.Replay)
