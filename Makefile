@@ -184,7 +184,7 @@ dist: ## Write the archives of a release to bin/dist; VERSION=1.2.3 PLATFORMS="l
 ##@ Before a commit
 
 .PHONY: check
-check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-image ## Run every check of CI
+check: check-fmt lint vet build test check-postgres check-mod check-vuln check-rules check-workflows check-openapi check-chart check-unit check-image ## Run every check of CI
 
 .PHONY: check-fmt
 check-fmt: ## Fail, with the difference, if the Go code is not formatted
@@ -247,6 +247,11 @@ chart-schemas: ## Extract the schemas of Kubernetes for check-chart; KUBERNETES=
 	done
 
 # tools/roots prints the certificates of the image, from a module of its own.
+.PHONY: check-unit
+check-unit: ## Have systemd check the unit of packaging/
+	@scripts/ensure-package systemd-analyze 'systemd cannot check the unit' systemd
+	@scripts/check-unit
+
 .PHONY: check-image
 check-image: ensure-buildah ## Build the container image for this machine, twice, and run the program in it
 	cd tools/roots && $(GO) mod tidy -diff && $(GO) mod verify && $(GO) test -shuffle=on $(TESTFLAGS) ./...
