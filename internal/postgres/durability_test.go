@@ -235,8 +235,13 @@ func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 // reported by the next commit, and with database.durability require nothing more is stored.
 func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 	t.Parallel()
-	for setting, value := range map[string]string{"synchronous_commit": "off", "fsync": "off", "full_page_writes": "off"} {
-		t.Run(setting, func(t *testing.T) {
+	for _, unsafe := range []struct{ setting, value, standbys string }{
+		{setting: "synchronous_commit", value: "off"},
+		{setting: "synchronous_commit", value: "local", standbys: "nobody"},
+		{setting: "fsync", value: "off"},
+		{setting: "full_page_writes", value: "off"},
+	} {
+		t.Run(unsafe.setting+" "+unsafe.value, func(t *testing.T) {
 			t.Parallel()
 			a := newAwaited(t)
 			var mu sync.Mutex
@@ -262,11 +267,12 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 			submit(t, requiring, one())
 			require.Empty(t, reported)
 
-			a.set(t, setting, value)
+			a.set(t, unsafe.setting, unsafe.value)
+			a.set(t, "synchronous_standby_names", unsafe.standbys)
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(submit(t, reporting, one())))
 			mu.Lock()
 			require.Len(t, reported, 1)
-			require.Equal(t, setting, reported[0].Setting)
+			require.Equal(t, unsafe.setting, reported[0].Setting)
 			mu.Unlock()
 			_, err := requiring.Submit(context.Background(), one())
 			require.True(t, fault.Is(err, fault.CodeUnavailable), "%v", err)
@@ -274,7 +280,8 @@ func TestUnsafeSettingIsNoticedByTheNextCommit(t *testing.T) {
 			require.NotContains(t, err.Error(), "SQLSTATE")
 			require.Equal(t, 3, a.events(t))
 
-			a.set(t, setting, "on")
+			a.findStandby(t)
+			a.set(t, unsafe.setting, "on")
 			require.Equal(t, []ingest.Status{ingest.Stored}, statuses(submit(t, requiring, one())))
 		})
 	}
