@@ -173,6 +173,34 @@ func TestCancelledWaitForTheStandbyIsNoAcknowledgement(t *testing.T) {
 	}
 }
 
+// The same holds for an erasure whose next attempt finds that the event is gone.
+func TestCancelledWaitForTheStandbyIsNoErasure(t *testing.T) {
+	t.Parallel()
+	for _, interruption := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
+		t.Run(interruption, func(t *testing.T) {
+			t.Parallel()
+			a := newAwaited(t)
+			gone := envelope(uuid.New(), time.Now().Add(-time.Hour))
+			submit(t, newCollectorWithBudget(t, a.store, time.Minute), request(shop, gone))
+			amends := postgres.NewAmendStore(a.db)
+			a.loseStandby(t)
+			answered := make(chan error, 1)
+			go func() {
+				answered <- amends.EraseEvent(context.Background(), gone.Event.ID, func(event.Stored) error { return nil })
+			}()
+
+			_, err := a.admin.Exec(context.Background(), "select "+interruption+"($1)", a.waiting(t))
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return a.events(t) == 0 }, 10*time.Second, time.Millisecond)
+			a.waiting(t)
+			require.Empty(t, answered, "it is erased here, and not where the standby is")
+
+			a.findStandby(t)
+			require.NoError(t, <-answered)
+		})
+	}
+}
+
 // Changes by administrators are promised like events.
 func TestChangeIsNotAcknowledgedBeforeItsStandbyHasIt(t *testing.T) {
 	t.Parallel()
