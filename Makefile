@@ -97,6 +97,8 @@ fmt: ## Format the Go code
 .PHONY: tidy
 tidy: ensure-go ## Bring each go.mod and go.sum in line with the code
 	scripts/modules $(GO) mod tidy
+	cd tools/roots && $(GO) mod tidy
+	cd tools/openapi && $(GO) mod tidy
 
 .PHONY: lint
 lint: ## Run the linters of .golangci.yml; PKG=./internal/event
@@ -246,12 +248,12 @@ chart-schemas: ## Extract the schemas of Kubernetes for check-chart; KUBERNETES=
 		$(GO) -C charts run ./schemas "$$($(GO) mod download -json "k8s.io/kubernetes@v$$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$$to"; \
 	done
 
-# tools/roots prints the certificates of the image, from a module of its own.
 .PHONY: check-unit
 check-unit: ## Have systemd check the unit of packaging/
 	@scripts/ensure-package systemd-analyze 'systemd cannot check the unit' systemd
 	@scripts/check-unit
 
+# tools/roots prints the certificates of the image, from a module of its own.
 .PHONY: check-image
 check-image: ensure-buildah ## Build the container image for this machine, twice, and run the program in it
 	cd tools/roots && $(GO) mod tidy -diff && $(GO) mod verify && $(GO) test -shuffle=on $(TESTFLAGS) ./...
@@ -272,8 +274,8 @@ BENCH ?= .
 COUNT ?= 1
 
 .PHONY: bench
-bench: ensure-postgres ## Run the benchmarks; BENCH=pattern COUNT=10
-	@for dir in $$($(call dirs-with,Benchmark)); do \
+bench: ensure-postgres ## Run the benchmarks; PKG=./internal/event BENCH=pattern COUNT=10
+	@for dir in $(if $(filter-out ./...,$(PKG)),$(PKG),$$($(call dirs-with,Benchmark))); do \
 		(cd "$$dir" && $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(TESTFLAGS) .); \
 	done | scripts/bench-table
 
