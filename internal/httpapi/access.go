@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -180,11 +181,27 @@ func decodeDocument(body []byte, rules *event.Rules, into any, members []string)
 			Kind:       fault.Invalid,
 			Code:       fault.CodeInvalidRequest,
 			Detail:     "a member has the wrong type",
-			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "a " + wrong.Value + " is not what belongs here"}},
+			Violations: []fault.Violation{{Pointer: pointer, Code: fault.CodeInvalidType, Detail: "must be " + describeType(wrong.Type) + "; got: " + wrong.Value}},
 		}
 	}
 
 	return findUnreadableMember(found, into)
+}
+
+// describeType names what JSON has for a type of Go.
+func describeType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	default:
+		return "a string"
+	}
 }
 
 // escapePointer escapes a member's name for a JSON Pointer (RFC 6901).
@@ -201,7 +218,7 @@ func findUnreadableMember(found map[string]json.RawMessage, into any) error {
 				Kind:       fault.Invalid,
 				Code:       fault.CodeInvalidRequest,
 				Detail:     "a member cannot be read",
-				Violations: []fault.Violation{{Pointer: "/" + name, Code: fault.CodeInvalidTimestamp, Detail: name + " is a time such as 2021-01-01T09:15:27Z"}},
+				Violations: []fault.Violation{{Pointer: "/" + name, Code: fault.CodeInvalidTimestamp, Detail: name + " must be a time such as 2021-01-01T09:15:27Z"}},
 			}
 		}
 	}

@@ -110,20 +110,6 @@ func TestAnyCharactersNameAType(t *testing.T) {
 	}
 }
 
-// A dry run has the verdicts of a real one, down to the version of the type.
-func TestADryRunNamesTheVersionOfTheType(t *testing.T) {
-	t.Parallel()
-	s := apptest.Start(t, nil)
-	putType(t, s.Client, "form", "submit", `{"schema": {"required": ["email"]}}`)
-	for _, data := range []map[string]any{{"email": "x"}, {}} {
-		body := newEvent(t, newID(), "category", "form", "name", "submit", "data", data)
-		for _, path := range []string{"/v1/validate", "/v1/events"} {
-			verdict := s.WithKey(s.Ingest).Do(t, http.MethodPost, path, "["+body+"]").JSON(t)["results"].([]any)[0].(map[string]any)
-			require.Equal(t, number(1), verdict["event_type_version"], "%s %v", path, data)
-		}
-	}
-}
-
 func TestAnEditIsJudgedByTheType(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, nil)

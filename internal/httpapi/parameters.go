@@ -109,7 +109,7 @@ func (p *parameters) toDocumentFault() error {
 func (p *parameters) readText(name string) string {
 	text := p.values.Get(name)
 	if text == "" && p.values.Has(name) {
-		p.addViolation(name, fault.CodeInvalidParameter, name+" is empty; leave it out to have all")
+		p.addViolation(name, fault.CodeInvalidParameter, name+" is empty; give a value, or leave it out")
 	}
 
 	return text
@@ -124,7 +124,7 @@ func (p *parameters) readBoolean(name string) bool {
 	}
 
 	if p.values.Has(name) {
-		p.addViolation(name, fault.CodeInvalidParameter, name+" is true or false")
+		p.addViolation(name, fault.CodeInvalidParameter, name+" must be true or false")
 	}
 
 	return false
@@ -135,7 +135,7 @@ func (p *parameters) readID(name string) (id uuid.NullUUID) {
 		parsed, ok := parseID(text)
 		switch {
 		case !ok:
-			p.addViolation(name, fault.CodeInvalidParameter, name+" is a UUID")
+			p.addViolation(name, fault.CodeInvalidParameter, name+" must be a UUID")
 		case isNil(parsed):
 			p.addViolation(name, fault.CodeNilUUID, name+" is the nil UUID, which names nothing")
 		default:

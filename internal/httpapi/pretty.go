@@ -43,7 +43,7 @@ func (p *parameters) checkPretty() {
 	switch p.values.Get(prettyParameter) {
 	case "", "true", "1", "false", "0":
 	default:
-		p.addViolation(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" is true or false")
+		p.addViolation(prettyParameter, fault.CodeInvalidParameter, prettyParameter+" must be true or false")
 	}
 }
 
