@@ -2,6 +2,7 @@ package rejection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,9 @@ type ReplayTotals struct {
 	Stored     int64 `json:"stored"`
 	Duplicates int64 `json:"duplicates"`
 	Rejected   int64 `json:"rejected"`
-	// Skipped is how many were claimed by another run, or closed or erased meanwhile.
+	// Skipped is how many were claimed by another run, or closed or erased meanwhile, or
+	// whose event a trigger or constraint that was added to the database rejects. They
+	// have no verdict.
 	Skipped int64 `json:"skipped"`
 }
 
@@ -51,6 +54,9 @@ func (t *ReplayTotals) countVerdict(status Status) {
 }
 
 func (t *ReplayTotals) verdictCount() int64 { return t.Stored + t.Duplicates + t.Rejected }
+
+// processedCount counts the rejections that the run has claimed, also those without a verdict.
+func (t *ReplayTotals) processedCount() int64 { return t.verdictCount() + t.Skipped }
 
 // DiscardTotals counts what a run did, or would do.
 type DiscardTotals struct {
@@ -102,7 +108,7 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 	}
 
 	var after Position
-	for limit := s.nextLimit(totals.verdictCount(), replayChunkSize); limit > 0; limit = s.nextLimit(totals.verdictCount(), replayChunkSize) {
+	for limit := s.nextLimit(totals.processedCount(), replayChunkSize); limit > 0; limit = s.nextLimit(totals.processedCount(), replayChunkSize) {
 		var chunk []DeadLetter
 		if err = d.checkStopping(); err == nil {
 			chunk, err = read(ctx, s.Filter, after, limit)
@@ -111,7 +117,7 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 		if err == nil && len(chunk) > 0 {
 			after = chunk[len(chunk)-1].Position
 			err = process(chunk)
-			totals.Matched = max(totals.Matched, totals.verdictCount()) // more may have arrived meanwhile
+			totals.Matched = max(totals.Matched, totals.processedCount()) // more may have arrived meanwhile
 			progress(totals)
 		}
 
@@ -194,10 +200,11 @@ func (d *Service) checkStopping() error {
 }
 
 // replayChunk sends claimed rejections through ingest, many at once, records their
-// verdicts, and releases the ones without a verdict.
+// verdicts, and releases the ones without a verdict. An event that the database rejects
+// is skipped and does not stop the others.
 func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLetter, totals *ReplayTotals) error {
 	outcomes := make([]Outcome, len(kept))
-	var next atomic.Int64
+	var next, skipped atomic.Int64
 	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
 	for range min(maxConcurrent, len(kept)) {
@@ -212,6 +219,11 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 
 				p := d.decodeItem(&kept[i])
 				verdict, err := d.deps.Ingester.Submit(ctx, &p)
+				if errors.Is(err, ErrRejectedByDatabase) {
+					skipped.Add(1) // ingest logs the event
+					continue
+				}
+
 				if err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
@@ -223,6 +235,7 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 	}
 
 	workers.Wait()
+	totals.Skipped += skipped.Load()
 	for i := range outcomes {
 		outcomes[i].Position = kept[i].Position
 		totals.countVerdict(outcomes[i].Status)

@@ -3,7 +3,9 @@ package rejection_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -102,11 +104,13 @@ func (s *shelf) DiscardOpen(ctx context.Context, target string, f rejection.Filt
 	return len(found), after, err
 }
 
-// ledger stores an event once. It is unavailable as soon as full returns true.
+// ledger stores an event once. It is unavailable as soon as it holds full events.
 type ledger struct {
 	mu     sync.Mutex
 	stored []event.Event
 	full   int
+	// obstructed are the names of events that a trigger rejects.
+	obstructed string
 }
 
 func (l *ledger) Submit(_ context.Context, p *rejection.ReplayItem) (rejection.Verdict, error) {
@@ -115,6 +119,11 @@ func (l *ledger) Submit(_ context.Context, p *rejection.ReplayItem) (rejection.V
 
 	if l.full > 0 && len(l.stored) == l.full {
 		return rejection.Verdict{}, fault.NewUnavailable(errAway, fault.CodeOverloaded, "full", time.Second)
+	}
+
+	if l.obstructed != "" && p.Envelope.Event.Name == l.obstructed {
+		cause := fmt.Errorf("%w: %w", rejection.ErrRejectedByDatabase, errAway)
+		return rejection.Verdict{}, fault.NewUnavailable(cause, fault.CodeUnavailable, "not stored in time", time.Second)
 	}
 
 	return l.judge(p, true), nil
@@ -233,6 +242,32 @@ func TestReplayStopsWhereTheGateIsShut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rejection.ReplayTotals{Matched: 300, Stored: 300}, totals)
 	require.Len(t, l.stored, 600)
+}
+
+// An event that a trigger of an operator rejects stays open, and stops no other.
+func TestReplayPassesOverWhatTheDatabaseRejects(t *testing.T) {
+	t.Parallel()
+	raws := goods(600)
+	obstructed := strings.Replace(good(""), `"view"`, `"secret"`, 1)
+	raws[0], raws[1], raws[300] = obstructed, obstructed, obstructed
+	s, l := newShelf(raws...), &ledger{obstructed: "secret"}
+	first := everything()
+	first.Limit = 10
+	totals, err := newDesk(s, l, nil).Replay(t.Context(), first, silent)
+	require.NoError(t, err)
+	require.Equal(t, rejection.ReplayTotals{Matched: 10, Stored: 8, Skipped: 2}, totals, "what is skipped counts towards the limit")
+
+	totals, err = newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
+	require.NoError(t, err)
+	require.Equal(t, rejection.ReplayTotals{Matched: 592, Stored: 589, Skipped: 3}, totals)
+	require.Empty(t, s.leased, "they are released")
+	require.Len(t, s.closed, 597)
+	require.Empty(t, s.refused[s.kept[300].ID], "without a verdict")
+
+	l.obstructed = ""
+	totals, err = newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
+	require.NoError(t, err)
+	require.Equal(t, rejection.ReplayTotals{Matched: 3, Stored: 3}, totals)
 }
 
 func TestReplayStopsWithTheServiceAndItsClient(t *testing.T) {
