@@ -245,15 +245,19 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 	defer cancel()
 
 	err := d.deps.Store.SettleOutcomes(ctx, target, outcomes)
-	if cause := failed.Load(); cause != nil {
-		return *cause // rejections without a recorded verdict are free when their lease ends
+	if err != nil { // rejections without a recorded verdict are free when their lease ends
+		err = fmt.Errorf("record the outcomes of a replay: %w", err)
 	}
 
-	if err != nil {
-		return fmt.Errorf("record the outcomes of a replay: %w", err)
+	cause := failed.Load()
+	switch {
+	case cause == nil:
+		return err
+	case err != nil: // as text, so that callers see the fault that ended the run
+		return fmt.Errorf("%w; then: %s", *cause, err.Error())
+	default:
+		return *cause
 	}
-
-	return nil
 }
 
 // checkChunk counts the verdicts that a replay of rejections would have now.

@@ -270,6 +270,21 @@ func TestReplayPassesOverWhatTheDatabaseRejects(t *testing.T) {
 	require.Equal(t, rejection.ReplayTotals{Matched: 3, Stored: 3}, totals)
 }
 
+// When the record fails, too, callers see what ended the run, and the log gets both errors.
+func TestReplayThatFailsTwiceTellsBoth(t *testing.T) {
+	t.Parallel()
+	s, l := newShelf(goods(5)...), &ledger{full: 3}
+	s.settle = fault.NewUnavailable(errors.New("the disk is full"), fault.CodeUnavailable, "the record failed", time.Second)
+	_, err := newDesk(s, l, nil).Replay(t.Context(), everything(), silent)
+	f, ok := fault.As(err)
+	require.True(t, ok)
+	require.Equal(t, fault.CodeOverloaded, f.Code)
+	require.Equal(t, "full", f.Detail)
+	require.ErrorContains(t, err, errAway.Error())
+	require.ErrorContains(t, err, "record the outcomes of a replay: ")
+	require.ErrorContains(t, err, "the disk is full")
+}
+
 func TestReplayStopsWithTheServiceAndItsClient(t *testing.T) {
 	t.Parallel()
 	s, l := newShelf(goods(600)...), &ledger{}
