@@ -17,6 +17,7 @@ import (
 	"github.com/the-eye-events/the-eye/internal/httpapi"
 	"github.com/the-eye-events/the-eye/internal/query"
 	"github.com/the-eye-events/the-eye/internal/rejection"
+	"github.com/the-eye-events/the-eye/internal/telemetry"
 )
 
 func newRejection() *cobra.Command {
@@ -54,7 +55,12 @@ func withRejections(cmd *cobra.Command, use func(cli.Rejections) error) error {
 		return err
 	}
 
-	return cli.WithRejections(cmd.Context(), c, use)
+	log, err := telemetry.NewLog(telemetry.LogConfig{Level: "error", Format: telemetry.FormatConsole}, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+
+	return cli.WithRejections(cmd.Context(), c, log.Logger, use)
 }
 
 func newRejectionList() *cobra.Command {

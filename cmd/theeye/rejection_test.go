@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -82,4 +84,54 @@ func TestRejections(t *testing.T) {
 		_, errOut := run(want, strings.Fields(arguments)...)
 		require.NotEmpty(t, errOut, arguments)
 	}
+}
+
+// One event that a trigger of an operator rejects does not stop the replay of the others: it stays
+// open, is counted as skipped, and is named with its cause.
+func TestReplayPastAnEventThatATriggerRejects(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	const n, obstructed = 601, 70
+	environ := []string{"THEEYE_DATABASE_URL=" + s.Database.DSN()}
+	putType := func(schema string) {
+		t.Helper()
+		answer := s.Do(t, http.MethodPut, "/v1/event-types/shop/buy", `{"schema":`+schema+`,"mode":"enforce"}`)
+		require.Less(t, answer.Status, 300, "%s", answer.Body)
+	}
+	putType(`{"required":["price"]}`)
+	events := make([]string, n)
+	secret := uuid.Must(uuid.NewV7()).String()
+	for i := range events {
+		id, data := uuid.Must(uuid.NewV7()).String(), `{}`
+		if i == obstructed {
+			id, data = secret, `{"secret":1}`
+		}
+
+		events[i] = fmt.Sprintf(`{"event_id":%q,"session_id":%q,"category":"shop","name":"buy","data":%s,"timestamp":"2021-01-01T09:15:27Z"}`, id, uuid.NewString(), data)
+	}
+
+	answer := s.WithKey(s.Ingest).Do(t, http.MethodPost, "/v1/events", `[`+strings.Join(events, ",")+`]`)
+	require.Contains(t, string(answer.Body), `"rejected":601`)
+	putType(`{}`)
+	pool := s.Database.Pool(t)
+	_, err := pool.Exec(context.Background(), `create function refuse() returns trigger language plpgsql as $$ begin
+		if new.data ? 'secret' then raise exception 'no secrets'; end if; return new; end $$;
+		create trigger refuse before insert on event for each row execute function refuse()`)
+	require.NoError(t, err)
+
+	code, out, errOut := finish(t, environ, "rejection", "replay", "--category", "shop")
+	require.Zero(t, code, "%s%s", out, errOut)
+	require.JSONEq(t, `{"matched":601,"stored":600,"duplicates":0,"rejected":0,"skipped":1}`, out)
+	require.Contains(t, errOut, "a trigger or constraint added to the database rejects an event of a replay")
+	require.Contains(t, errOut, secret)
+	require.Contains(t, errOut, "no secrets")
+
+	answer = s.Do(t, http.MethodPost, "/v1/errors/replay", `{"category":"shop"}`)
+	require.Equal(t, http.StatusOK, answer.Status, "%s", answer.Body)
+	require.JSONEq(t, `{"matched":1,"stored":0,"duplicates":0,"rejected":0,"skipped":1}`, string(answer.Body), "it is released, and the service does the same")
+
+	_, err = pool.Exec(context.Background(), "drop trigger refuse on event")
+	require.NoError(t, err)
+	_, out, errOut = finish(t, environ, "rejection", "replay", "--category", "shop")
+	require.JSONEq(t, `{"matched":1,"stored":1,"duplicates":0,"rejected":0,"skipped":0}`, out, errOut)
 }

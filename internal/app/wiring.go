@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -124,6 +125,10 @@ func (g collectorAdapter) Submit(ctx context.Context, p *rejection.ReplayItem) (
 		Envelopes:       []event.Envelope{p.Envelope},
 		Replay:          true,
 	})
+	if errors.Is(err, ingest.ErrRejectedByDatabase) {
+		err = fmt.Errorf("%w: %w", rejection.ErrRejectedByDatabase, err)
+	}
+
 	if err != nil {
 		return rejection.Verdict{}, err
 	}

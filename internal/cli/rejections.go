@@ -24,8 +24,9 @@ type Rejections struct {
 }
 
 // WithRejections calls use with the rejections of a database. Replayed events go through a
-// collector of this process, which uses the same locks as those of services.
-func WithRejections(ctx context.Context, c config.Config, use func(Rejections) error) error {
+// collector of this process, which uses the same locks as those of services. The logger gets
+// the events that the database rejects.
+func WithRejections(ctx context.Context, c config.Config, logger *zap.Logger, use func(Rejections) error) error {
 	return withDatabase(ctx, c, func(db *postgres.DB) error {
 		types := eventtype.NewCache(eventtype.Unregistered(c.EventTypes.Unregistered), eventtype.CacheDeps{
 			Store:  postgres.NewEventTypeStore(db),
@@ -45,7 +46,7 @@ func WithRejections(ctx context.Context, c config.Config, use func(Rejections) e
 			Store:  postgres.NewEventStore(app.RejectionBounds(c), postgres.EventStoreDeps{DB: db, NewID: app.NewID, Now: time.Now}),
 			Types:  types,
 			Ledger: reads,
-			Logger: zap.NewNop(),
+			Logger: logger,
 			NewID:  app.NewID,
 			Now:    time.Now,
 		})

@@ -69,7 +69,7 @@ func TestTextBehindAnEvent(t *testing.T) {
 		require.Equal(t, " "+good+behind, string(e.Raw), "the whole text is kept")
 	}
 
-	require.Equal(t, []string{"/name missing_field", " trailing_text"}, judge(t, text(members{"name": ""})+"x"))
+	require.Equal(t, []string{"/name missing_field", " trailing_text"}, violationsOf(t, text(members{"name": ""})+"x"))
 }
 
 func TestEmptyBatches(t *testing.T) {

@@ -18,10 +18,10 @@ func TestMismatchedBracketsBelowTheDepthAreASyntaxError(t *testing.T) {
 	deep := strings.Repeat("[", 40)
 	for _, inner := range []string{"{]", "[}", "[{]}", "{[}]"} {
 		balanced := withData(deep + inner + strings.Repeat("]", 40))
-		require.Equal(t, " invalid_json", last(judge(t, balanced)), "%q", inner)
+		require.Equal(t, " invalid_json", last(violationsOf(t, balanced)), "%q", inner)
 	}
 
-	require.Equal(t, " invalid_json", last(judge(t, withData(deep+strings.Repeat("}", 40)))))
+	require.Equal(t, " invalid_json", last(violationsOf(t, withData(deep+strings.Repeat("}", 40)))))
 }
 
 func last(violations []string) string { return violations[len(violations)-1] }
@@ -41,7 +41,7 @@ func TestMismatchedBracketsRejectTheWholeBatch(t *testing.T) {
 func TestHighSurrogatesBeforeOtherCharactersAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, escapes := range []string{`\ud800\ue000`, `\udbff\uffff`, `\ud800\udbff`} {
-		require.Contains(t, judge(t, withData(`"`+escapes+`"`)), "/data/x lone_surrogate", escapes)
+		require.Contains(t, violationsOf(t, withData(`"`+escapes+`"`)), "/data/x lone_surrogate", escapes)
 	}
 }
 
@@ -69,11 +69,11 @@ func TestMembersOfTheServiceHideNothingFromTheSizeLimit(t *testing.T) {
 		"behind them, in a value": `{"received_at":1,"x":` + tooLong + `}`,
 	} {
 		body := `{"sequence":1,` + text(members{"data": data})[1:]
-		require.Equal(t, []string{" event_too_large"}, judge(t, body), name)
+		require.Equal(t, []string{" event_too_large"}, violationsOf(t, body), name)
 	}
 
 	given := `{"violations":[` + tooLong + `],` + text(nil)[1:]
-	require.Empty(t, judge(t, given), "what the service added does not count")
+	require.Empty(t, violationsOf(t, given), "what the service added does not count")
 }
 
 // Space between tokens does not count, up to a multiple of the limit: measuring must not cost
@@ -82,8 +82,8 @@ func TestSpaceIsFreeUpToAMultipleOfTheLimit(t *testing.T) {
 	t.Parallel()
 	rules := event.DefaultRules()
 	padded := func(n int) string { return strings.Replace(text(nil), ":", ":"+strings.Repeat(" ", n), 1) }
-	require.Empty(t, judge(t, padded(2*rules.EventBytes)))
-	require.Equal(t, []string{" event_too_large"}, judge(t, padded(11*rules.EventBytes)))
+	require.Empty(t, violationsOf(t, padded(2*rules.EventBytes)))
+	require.Equal(t, []string{" event_too_large"}, violationsOf(t, padded(11*rules.EventBytes)))
 }
 
 // An event may be sent again as it was read, with the version of its type; another version is

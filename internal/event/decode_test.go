@@ -45,12 +45,12 @@ func TestEventWithoutAnID(t *testing.T) {
 func TestMissingMembers(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"session_id", "category", "name", "data", "timestamp"} {
-		require.Equal(t, []string{"/" + name + " missing_field"}, judge(t, text(members{name: ""})))
+		require.Equal(t, []string{"/" + name + " missing_field"}, violationsOf(t, text(members{name: ""})))
 	}
 
 	require.Equal(t, []string{
 		"/session_id missing_field", "/category missing_field", "/name missing_field", "/data missing_field", "/timestamp missing_field",
-	}, judge(t, `{}`))
+	}, violationsOf(t, `{}`))
 }
 
 func TestMembersOfTheWrongType(t *testing.T) {
@@ -63,7 +63,7 @@ func TestMembersOfTheWrongType(t *testing.T) {
 				continue
 			}
 
-			require.Equal(t, []string{"/" + name + " invalid_type"}, judge(t, text(members{name: value})), "%s: %s", name, value)
+			require.Equal(t, []string{"/" + name + " invalid_type"}, violationsOf(t, text(members{name: value})), "%s: %s", name, value)
 		}
 	}
 }
@@ -76,13 +76,13 @@ func TestRepeatedMembers(t *testing.T) {
 	} {
 		once := text(members{name: value})
 		twice := strings.TrimSuffix(once, "}") + `,"` + name + `":` + value + `}`
-		require.Equal(t, []string{"/" + name + " duplicate_member"}, judge(t, twice))
+		require.Equal(t, []string{"/" + name + " duplicate_member"}, violationsOf(t, twice))
 		escaped := strings.TrimSuffix(once, "}") + fmt.Sprintf(`,"\u%04X%s":%s}`, name[0], name[1:], value)
-		require.Equal(t, []string{"/" + name + " duplicate_member"}, judge(t, escaped))
+		require.Equal(t, []string{"/" + name + " duplicate_member"}, violationsOf(t, escaped))
 	}
 
 	wrongAgain := strings.TrimSuffix(text(nil), "}") + `,"category":1}`
-	require.Equal(t, []string{"/category duplicate_member", "/category invalid_type"}, judge(t, wrongAgain))
+	require.Equal(t, []string{"/category duplicate_member", "/category invalid_type"}, violationsOf(t, wrongAgain))
 }
 
 func TestUnknownMembers(t *testing.T) {
@@ -94,11 +94,11 @@ func TestUnknownMembers(t *testing.T) {
 		"0": "/0", "-": "/-",
 	}
 	for name, pointer := range tests {
-		require.Equal(t, []string{pointer + " unknown_field"}, judge(t, text(members{name: `{"a":[1]}`})), name)
+		require.Equal(t, []string{pointer + " unknown_field"}, violationsOf(t, text(members{name: `{"a":[1]}`})), name)
 	}
 
 	unknownTwice := strings.TrimSuffix(text(nil), "}") + `,"":1,"":2}`
-	require.Equal(t, []string{"/ unknown_field", "/ duplicate_member", "/ unknown_field"}, judge(t, unknownTwice))
+	require.Equal(t, []string{"/ unknown_field", "/ duplicate_member", "/ unknown_field"}, violationsOf(t, unknownTwice))
 }
 
 func TestUUIDForms(t *testing.T) {
@@ -163,7 +163,7 @@ func TestLengthOfNames(t *testing.T) {
 	}
 	for _, member := range []string{"category", "name"} {
 		for _, test := range tests {
-			got := judge(t, text(members{member: `"` + test.text + `"`}))
+			got := violationsOf(t, text(members{member: `"` + test.text + `"`}))
 			if test.good {
 				require.Empty(t, got, test.text)
 			} else {

@@ -72,8 +72,8 @@ func found(e event.Envelope) []string {
 	return list
 }
 
-// judge returns the violations of one event.
-func judge(t testing.TB, body string) []string {
+// violationsOf returns the violations of one event.
+func violationsOf(t testing.TB, body string) []string {
 	t.Helper()
 	return found(parse(t, body))
 }

@@ -16,16 +16,16 @@ func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", 
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	// The event is level 1, data is 2, x is 3.
-	require.Empty(t, judge(t, withData(nested(30))))
-	require.Equal(t, []string{"/data/x" + strings.Repeat("/0", 30) + " too_deep"}, judge(t, withData(nested(31))))
+	require.Empty(t, violationsOf(t, withData(nested(30))))
+	require.Equal(t, []string{"/data/x" + strings.Repeat("/0", 30) + " too_deep"}, violationsOf(t, withData(nested(31))))
 	objects := strings.Repeat(`{"a":`, 30)
-	require.Empty(t, judge(t, withData(objects+"1"+strings.Repeat("}", 30))))
-	require.Equal(t, []string{"/data/x" + strings.Repeat("/a", 30) + " too_deep"}, judge(t, withData(objects+"{}"+strings.Repeat("}", 30))))
-	require.Empty(t, judge(t, withData("["+nested(29)+","+nested(29)+"]")), "width is not depth")
+	require.Empty(t, violationsOf(t, withData(objects+"1"+strings.Repeat("}", 30))))
+	require.Equal(t, []string{"/data/x" + strings.Repeat("/a", 30) + " too_deep"}, violationsOf(t, withData(objects+"{}"+strings.Repeat("}", 30))))
+	require.Empty(t, violationsOf(t, withData("["+nested(29)+","+nested(29)+"]")), "width is not depth")
 	require.Equal(t, []string{"/data/x/1" + strings.Repeat("/0", 29) + " too_deep", "/data/y/0 number_out_of_range"},
-		judge(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading continues after it")
-	require.Equal(t, []string{"/name invalid_type"}, judge(t, text(members{"name": nested(40)})))
-	require.Equal(t, []string{"/x unknown_field", "/x" + strings.Repeat("/0", 31) + " too_deep"}, judge(t, text(members{"x": nested(40)})))
+		violationsOf(t, text(members{"data": `{"x":[1,` + nested(30) + `,2],"y":[1e999]}`})), "reading continues after it")
+	require.Equal(t, []string{"/name invalid_type"}, violationsOf(t, text(members{"name": nested(40)})))
+	require.Equal(t, []string{"/x unknown_field", "/x" + strings.Repeat("/0", 31) + " too_deep"}, violationsOf(t, text(members{"x": nested(40)})))
 }
 
 func TestDeepNestingHurtsNobodyElse(t *testing.T) {
@@ -57,12 +57,12 @@ func TestBracketsBelowTheDepth(t *testing.T) {
 		open, open + "}", open + strings.Repeat("]", 39), open + strings.Repeat("]", 39) + "}", open + "{]", open + `"`, open + `"]`, open + `{"a":1]`, open + `"\x"`,
 		open + strings.Repeat("]", 41), strings.Repeat("[", 1_000_000),
 	} {
-		got := judge(t, withData(bad))
+		got := violationsOf(t, withData(bad))
 		require.Contains(t, got[0], "too_deep")
 		require.Equal(t, " invalid_json", got[len(got)-1], "%.60s", bad)
 	}
 
-	inside := judge(t, withData(open+`"\u0000]","\ud800"`+strings.Repeat("]", 40)))
+	inside := violationsOf(t, withData(open+`"\u0000]","\ud800"`+strings.Repeat("]", 40)))
 	require.Len(t, inside, 3, "strings are still read, because brackets in them do not count")
 }
 
@@ -74,10 +74,10 @@ func TestSizeOfAnEvent(t *testing.T) {
 		return withData(`"` + strings.Repeat("a", size-len(empty)) + `"`)
 	}
 	require.Len(t, pad(limit), limit)
-	require.Empty(t, judge(t, "  "+pad(limit)+"  "), "space around an event is not its own")
-	require.Equal(t, []string{" event_too_large"}, judge(t, pad(limit+1)))
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "no other violation is reported then")
-	require.Equal(t, []string{" event_too_large"}, judge(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even a duplicate member")
+	require.Empty(t, violationsOf(t, "  "+pad(limit)+"  "), "space around an event is not its own")
+	require.Equal(t, []string{" event_too_large"}, violationsOf(t, pad(limit+1)))
+	require.Equal(t, []string{" event_too_large"}, violationsOf(t, strings.Replace(pad(limit+1), `"data"`, `"dato"`, 1)), "no other violation is reported then")
+	require.Equal(t, []string{" event_too_large"}, violationsOf(t, strings.Replace(pad(limit+1), `}}`, `},"data":{}}`, 1)), "not even a duplicate member")
 	e := parse(t, pad(limit+1))
 	require.Equal(t, "page", e.Event.Category, "the fields that could be read are known")
 	got := parseBatch(t, "["+pad(limit)+","+pad(limit+1)+","+pad(limit)+"]")

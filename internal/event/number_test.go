@@ -37,7 +37,7 @@ func TestNumbersAreLimitedBySignificantDigits(t *testing.T) {
 			expected = []string{want}
 		}
 
-		require.Equal(t, expected, judge(t, withData(number)), number)
+		require.Equal(t, expected, violationsOf(t, withData(number)), number)
 	}
 }
 

@@ -51,7 +51,7 @@ func TestStrings(t *testing.T) {
 				}
 			}
 
-			got := judge(t, body)
+			got := violationsOf(t, body)
 			if pointer == "" && !strings.HasSuffix(want, syntax) { // the name itself is unknown, too
 				require.Contains(t, got[len(got)-1], "unknown_field")
 				got = got[:len(got)-1]
@@ -76,7 +76,7 @@ func TestEveryByteAtEveryPlaceOfAString(t *testing.T) {
 		for at := range 20 {
 			content := []byte("aaaaaaaaaaaaaaaaaaaa")
 			content[at] = byte(c)
-			require.Equal(t, want, judge(t, withData(`"`+string(content)+`"`)), "%q", content)
+			require.Equal(t, want, violationsOf(t, withData(`"`+string(content)+`"`)), "%q", content)
 		}
 	}
 }
@@ -112,25 +112,25 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, []string{"/data/a/0/1 number_out_of_range"}, judge(t, text(members{"data": `{"a":[[0,1e309],1]}`})))
+	require.Equal(t, []string{"/data/a/0/1 number_out_of_range"}, violationsOf(t, text(members{"data": `{"a":[[0,1e309],1]}`})))
 }
 
 func TestLiteralsAndBrackets(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{`true`, `false`, `null`, `[]`, `{}`, `[ ]`, "{\n}", `[[],{}]`, `[1 , 2]`, `{"a" : {"b" : [ null ] } }`} {
-		require.Empty(t, judge(t, withData(good)), good)
+		require.Empty(t, violationsOf(t, withData(good)), good)
 	}
 
 	for _, bad := range []string{
 		``, `True`, `tru`, `truefalse`, `nul`, `undefined`, `'a'`, `a`, `[1,]`, `[,1]`, `[1 2]`, `[1,,2]`, `[`, `]`, `[}`, `{]`, `{"a"}`, `{"a":}`, `{"a":1,}`,
 		`{,}`, `{"a" 1}`, `{a:1}`, `{1:2}`, `{"a":1 "b":2}`, `{"a":1;"b":2}`, `{"a"::1}`, `/**/1`, `1//`, "\v1", "\f1", "\u00a01", "\ufeff1", "\x001", "1\x00", `"a`, `"a\"`,
 	} {
-		require.Equal(t, []string{" invalid_json"}, judge(t, withData(bad)), "%q", bad)
+		require.Equal(t, []string{" invalid_json"}, violationsOf(t, withData(bad)), "%q", bad)
 	}
 
 	whole := text(members{"data": `{"a":["b\u0041",1.5e1,true,null]}`})
 	for cut := 1; cut < len(whole); cut++ {
-		got := judge(t, whole[:cut])
+		got := violationsOf(t, whole[:cut])
 		require.Equal(t, " invalid_json", got[len(got)-1], whole[:cut])
 	}
 }
@@ -176,7 +176,7 @@ func TestRepeatedMembersOfData(t *testing.T) {
 		`{` + list + `,"m40":{"m1":1,"m1":1},"m40":1}`: {"/data/x/m40/m1 duplicate_member", "/data/x/m40 duplicate_member"},
 	}
 	for value, want := range tests {
-		require.Equal(t, want, judge(t, withData(value)), value)
+		require.Equal(t, want, violationsOf(t, withData(value)), value)
 	}
 }
 
@@ -186,11 +186,11 @@ func TestRepeatedMembersAmongFewAndMany(t *testing.T) {
 	for n := range 70 {
 		for i := range n {
 			repeated := append(slices.Clone(members), fmt.Sprintf(`"m%d":{"m0":0}`, i))
-			require.Equal(t, []string{fmt.Sprintf("/data/x/m%d duplicate_member", i)}, judge(t, withData(`{`+strings.Join(repeated, ",")+`}`)))
+			require.Equal(t, []string{fmt.Sprintf("/data/x/m%d duplicate_member", i)}, violationsOf(t, withData(`{`+strings.Join(repeated, ",")+`}`)))
 		}
 
 		members = append(members, fmt.Sprintf(`"m%d":{"m0":0}`, n))
-		require.Empty(t, judge(t, withData(`{`+strings.Join(members, ",")+`}`)))
+		require.Empty(t, violationsOf(t, withData(`{`+strings.Join(members, ",")+`}`)))
 	}
 }
 
@@ -242,7 +242,7 @@ func TestPointersCanBeKept(t *testing.T) {
 	for name, want := range map[string]string{
 		`a\u0000b`: "/a\uFFFDb unknown_field", "a\xffb": "/a\uFFFDb unknown_field", `\ud800`: "/\uFFFD unknown_field", "\xed\xa0\x80": "/\uFFFD\uFFFD\uFFFD unknown_field",
 	} {
-		got := judge(t, text(members{name: "1"}))
+		got := violationsOf(t, text(members{name: "1"}))
 		require.Equal(t, want, got[len(got)-1], "neither NUL nor invalid UTF-8 can be stored with a rejection")
 	}
 }
@@ -263,7 +263,7 @@ func TestAtMostTwentyViolations(t *testing.T) {
 		text(members{"data": `{"a":{` + list + `}}`}): "/data/a/u19 nul_character",
 	}
 	for body, want := range tests {
-		got := judge(t, body)
+		got := violationsOf(t, body)
 		require.Len(t, got, event.MaxViolations)
 		require.Equal(t, want, got[event.MaxViolations-1], "the violation that ends the reading is always reported")
 	}

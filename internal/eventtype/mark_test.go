@@ -203,7 +203,7 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 		require.NoError(t, d.ValidatePayloads(envelopes, false))
 		require.Empty(t, envelopes[0].Violations, name)
 		kept := envelopes[0].Event
-		judge := func(data string) []fault.Violation {
+		validate := func(data string) []fault.Violation {
 			of := kept
 			of.Data = json.RawMessage(data)
 			again := []event.Envelope{{Event: of, Known: envelopes[0].Known, Raw: of.Data}}
@@ -211,8 +211,8 @@ func TestWhatWasKeptIsJudgedWithoutItsMarks(t *testing.T) {
 			return again[0].Violations
 		}
 		require.NotEqual(t, data, string(kept.Data), name)
-		require.Empty(t, judge(string(kept.Data)), name)
-		wrong := judge(strings.Replace(string(kept.Data), `"plain":1`, `"plain":"x"`, 1))
+		require.Empty(t, validate(string(kept.Data)), name)
+		wrong := validate(strings.Replace(string(kept.Data), `"plain":1`, `"plain":"x"`, 1))
 		require.Len(t, wrong, 1, name)
 		require.Equal(t, "/data/plain", wrong[0].Pointer, name)
 	}

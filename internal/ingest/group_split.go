@@ -180,8 +180,14 @@ func (g *groupCommit) rejectNotStorable(ctx context.Context, items []Item, err e
 }
 
 // logRejectedByDatabase names an event that a trigger or a constraint rejects which an
-// operator added to the database: its sender is asked to try again.
+// operator added to the database: its sender is asked to try again, and a replay leaves its
+// rejection open.
 func (g *groupCommit) logRejectedByDatabase(item Item, err error) {
-	g.collector.deps.Logger.Error("a trigger or constraint added to the database rejects an event; remove it, and the sender's retry is stored",
+	message := "a trigger or constraint added to the database rejects an event; remove it, and the sender's retry is stored"
+	if item.Request.Replay {
+		message = "a trigger or constraint added to the database rejects an event of a replay; remove it, and replay the event again"
+	}
+
+	g.collector.deps.Logger.Error(message,
 		zap.Stringer("event_id", item.Verdict.EventID), zap.String("request_id", item.Request.ID), zap.Error(err))
 }

@@ -92,9 +92,9 @@ func TestReplayIsCutOffBetweenCommitAndNote(t *testing.T) {
 	rejectMany(t, c, shop, n, fault.CodeSchemaViolation, nil)
 	rules := event.DefaultRules()
 	store := &forgetful{ReplayStore: postgres.NewReplayStore(b.db)}
-	desk := rejection.NewService(rejection.Deps{Store: store, Ingester: ingestAdapter{c}, Rules: &rules, Now: time.Now})
+	service := rejection.NewService(rejection.Deps{Store: store, Ingester: ingestAdapter{c}, Rules: &rules, Now: time.Now})
 	run := func() (rejection.ReplayTotals, error) {
-		return desk.Replay(context.Background(), rejection.Selection{All: true}, func(rejection.ReplayTotals) {})
+		return service.Replay(context.Background(), rejection.Selection{All: true}, func(rejection.ReplayTotals) {})
 	}
 	totals, err := run()
 	require.ErrorIs(t, err, errKilled)

@@ -2,6 +2,7 @@ package rejection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,9 @@ type ReplayTotals struct {
 	Stored     int64 `json:"stored"`
 	Duplicates int64 `json:"duplicates"`
 	Rejected   int64 `json:"rejected"`
-	// Skipped is how many were claimed by another run, or closed or erased meanwhile.
+	// Skipped is how many were claimed by another run, or closed or erased meanwhile, or
+	// whose event a trigger or constraint that was added to the database rejects. They
+	// have no verdict.
 	Skipped int64 `json:"skipped"`
 }
 
@@ -51,6 +54,9 @@ func (t *ReplayTotals) countVerdict(status Status) {
 }
 
 func (t *ReplayTotals) verdictCount() int64 { return t.Stored + t.Duplicates + t.Rejected }
+
+// processedCount counts the rejections that the run has claimed, also those without a verdict.
+func (t *ReplayTotals) processedCount() int64 { return t.verdictCount() + t.Skipped }
 
 // DiscardTotals counts what a run did, or would do.
 type DiscardTotals struct {
@@ -81,37 +87,37 @@ func NewService(deps Deps) *Service { return &Service{deps} }
 
 // Replay sends open rejections through ingest again, each at most once, and calls
 // progress after each chunk. With an error it also returns the totals so far.
-func (d *Service) Replay(ctx context.Context, selection Selection, progress func(ReplayTotals)) (ReplayTotals, error) {
+func (s *Service) Replay(ctx context.Context, selection Selection, progress func(ReplayTotals)) (ReplayTotals, error) {
 	var totals ReplayTotals
-	s, err := selection.normalize()
+	selection, err := selection.normalize()
 	if err != nil {
 		return totals, err
 	}
 
-	target := s.auditTarget()
-	s.Filter = s.receivedUntil(d.deps.Now())
-	if totals.Matched, err = d.countMatched(ctx, &s); err != nil {
+	target := selection.auditTarget()
+	selection.Filter = selection.receivedUntil(s.deps.Now())
+	if totals.Matched, err = s.countMatched(ctx, &selection); err != nil {
 		return totals, err
 	}
 
-	read := d.deps.Store.ClaimOpen
-	process := func(chunk []DeadLetter) error { return d.replayChunk(ctx, target, chunk, &totals) }
-	if s.DryRun {
-		read = d.deps.Store.ReadOpen
-		process = func(chunk []DeadLetter) error { return d.checkChunk(ctx, chunk, &totals) }
+	read := s.deps.Store.ClaimOpen
+	process := func(chunk []DeadLetter) error { return s.replayChunk(ctx, target, chunk, &totals) }
+	if selection.DryRun {
+		read = s.deps.Store.ReadOpen
+		process = func(chunk []DeadLetter) error { return s.checkChunk(ctx, chunk, &totals) }
 	}
 
 	var after Position
-	for limit := s.nextLimit(totals.verdictCount(), replayChunkSize); limit > 0; limit = s.nextLimit(totals.verdictCount(), replayChunkSize) {
+	for limit := selection.nextLimit(totals.processedCount(), replayChunkSize); limit > 0; limit = selection.nextLimit(totals.processedCount(), replayChunkSize) {
 		var chunk []DeadLetter
-		if err = d.checkStopping(); err == nil {
-			chunk, err = read(ctx, s.Filter, after, limit)
+		if err = s.checkStopping(); err == nil {
+			chunk, err = read(ctx, selection.Filter, after, limit)
 		}
 
 		if err == nil && len(chunk) > 0 {
 			after = chunk[len(chunk)-1].Position
 			err = process(chunk)
-			totals.Matched = max(totals.Matched, totals.verdictCount()) // more may have arrived meanwhile
+			totals.Matched = max(totals.Matched, totals.processedCount()) // more may have arrived meanwhile
 			progress(totals)
 		}
 
@@ -129,24 +135,24 @@ func (d *Service) Replay(ctx context.Context, selection Selection, progress func
 
 // Discard closes open rejections for good; they are kept until their retention ends.
 // With an error it also returns the totals so far.
-func (d *Service) Discard(ctx context.Context, selection Selection, progress func(DiscardTotals)) (DiscardTotals, error) {
+func (s *Service) Discard(ctx context.Context, selection Selection, progress func(DiscardTotals)) (DiscardTotals, error) {
 	var totals DiscardTotals
-	s, err := selection.normalize()
+	selection, err := selection.normalize()
 	if err != nil {
 		return totals, err
 	}
 
-	target := s.auditTarget()
-	s.Filter = s.receivedUntil(d.deps.Now())
-	if totals.Matched, err = d.countMatched(ctx, &s); err != nil || s.DryRun {
+	target := selection.auditTarget()
+	selection.Filter = selection.receivedUntil(s.deps.Now())
+	if totals.Matched, err = s.countMatched(ctx, &selection); err != nil || selection.DryRun {
 		return totals, err
 	}
 
 	var after Position
-	for limit := s.nextLimit(totals.Discarded, discardChunkSize); limit > 0; limit = s.nextLimit(totals.Discarded, discardChunkSize) {
+	for limit := selection.nextLimit(totals.Discarded, discardChunkSize); limit > 0; limit = selection.nextLimit(totals.Discarded, discardChunkSize) {
 		var n int
-		if err = d.checkStopping(); err == nil {
-			n, after, err = d.deps.Store.DiscardOpen(ctx, target, s.Filter, after, limit)
+		if err = s.checkStopping(); err == nil {
+			n, after, err = s.deps.Store.DiscardOpen(ctx, target, selection.Filter, after, limit)
 		}
 
 		totals.Discarded += int64(n)
@@ -166,10 +172,10 @@ func (d *Service) Discard(ctx context.Context, selection Selection, progress fun
 }
 
 // countMatched counts the rejections that a selection matches, at most its limit.
-func (d *Service) countMatched(ctx context.Context, s *Selection) (int64, error) {
-	n, err := d.deps.Store.CountOpen(ctx, s.Filter)
-	if s.Limit > 0 {
-		n = min(n, int64(s.Limit))
+func (s *Service) countMatched(ctx context.Context, selection *Selection) (int64, error) {
+	n, err := s.deps.Store.CountOpen(ctx, selection.Filter)
+	if selection.Limit > 0 {
+		n = min(n, int64(selection.Limit))
 	}
 
 	return n, err
@@ -185,8 +191,8 @@ func (s *Selection) nextLimit(taken int64, most int) int {
 	return min(most, s.Limit-int(taken))
 }
 
-func (d *Service) checkStopping() error {
-	if d.deps.Stopping == nil || !d.deps.Stopping() {
+func (s *Service) checkStopping() error {
+	if s.deps.Stopping == nil || !s.deps.Stopping() {
 		return nil
 	}
 
@@ -194,24 +200,30 @@ func (d *Service) checkStopping() error {
 }
 
 // replayChunk sends claimed rejections through ingest, many at once, records their
-// verdicts, and releases the ones without a verdict.
-func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLetter, totals *ReplayTotals) error {
-	outcomes := make([]Outcome, len(kept))
-	var next atomic.Int64
+// verdicts, and releases the ones without a verdict. An event that the database rejects
+// is skipped and does not stop the others.
+func (s *Service) replayChunk(ctx context.Context, target string, letters []DeadLetter, totals *ReplayTotals) error {
+	outcomes := make([]Outcome, len(letters))
+	var next, skipped atomic.Int64
 	var failed atomic.Pointer[error]
 	var workers sync.WaitGroup
-	for range min(maxConcurrent, len(kept)) {
+	for range min(maxConcurrent, len(letters)) {
 		workers.Go(func() {
 			// When one fails, the ones in progress are still awaited, to record their
 			// verdicts.
 			for failed.Load() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(kept) {
+				if i >= len(letters) {
 					return
 				}
 
-				p := d.decodeItem(&kept[i])
-				verdict, err := d.deps.Ingester.Submit(ctx, &p)
+				p := s.decodeItem(&letters[i])
+				verdict, err := s.deps.Ingester.Submit(ctx, &p)
+				if errors.Is(err, ErrRejectedByDatabase) {
+					skipped.Add(1) // ingest logs the event
+					continue
+				}
+
 				if err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
@@ -223,34 +235,39 @@ func (d *Service) replayChunk(ctx context.Context, target string, kept []DeadLet
 	}
 
 	workers.Wait()
+	totals.Skipped += skipped.Load()
 	for i := range outcomes {
-		outcomes[i].Position = kept[i].Position
+		outcomes[i].Position = letters[i].Position
 		totals.countVerdict(outcomes[i].Status)
 	}
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleBudget)
 	defer cancel()
 
-	err := d.deps.Store.SettleOutcomes(ctx, target, outcomes)
-	if cause := failed.Load(); cause != nil {
-		return *cause // rejections without a recorded verdict are free when their lease ends
+	err := s.deps.Store.SettleOutcomes(ctx, target, outcomes)
+	if err != nil { // rejections without a recorded verdict are free when their lease ends
+		err = fmt.Errorf("record the outcomes of a replay: %w", err)
 	}
 
-	if err != nil {
-		return fmt.Errorf("record the outcomes of a replay: %w", err)
+	cause := failed.Load()
+	switch {
+	case cause == nil:
+		return err
+	case err != nil: // as text, so that callers see the fault that ended the run
+		return fmt.Errorf("%w; then: %s", *cause, err.Error())
+	default:
+		return *cause
 	}
-
-	return nil
 }
 
 // checkChunk counts the verdicts that a replay of rejections would have now.
-func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *ReplayTotals) error {
-	passages := make([]ReplayItem, len(kept))
-	for i := range kept {
-		passages[i] = d.decodeItem(&kept[i])
+func (s *Service) checkChunk(ctx context.Context, letters []DeadLetter, totals *ReplayTotals) error {
+	items := make([]ReplayItem, len(letters))
+	for i := range letters {
+		items[i] = s.decodeItem(&letters[i])
 	}
 
-	verdicts, err := d.deps.Ingester.Check(ctx, passages)
+	verdicts, err := s.deps.Ingester.Check(ctx, items)
 	if err != nil {
 		return fmt.Errorf("validate rejections: %w", err)
 	}
@@ -264,34 +281,34 @@ func (d *Service) checkChunk(ctx context.Context, kept []DeadLetter, totals *Rep
 
 // decodeItem decodes a rejection by the present rules and time. An event without an id
 // gets the id of the rejection.
-func (d *Service) decodeItem(k *DeadLetter) ReplayItem {
+func (s *Service) decodeItem(l *DeadLetter) ReplayItem {
 	switch {
-	case k.Raw == nil:
-		return k.unreadableItem("the text of this error is withheld")
-	case len(k.Raw) < k.RawSize:
-		return k.unreadableItem("only the beginning of the text was kept")
+	case l.Raw == nil:
+		return l.unreadableItem("the text of this error is withheld")
+	case len(l.Raw) < l.RawSize:
+		return l.unreadableItem("only the beginning of the text was kept")
 	}
 
-	envelopes, single, err := event.ParseJSON(k.Raw, d.deps.Rules, d.deps.Now())
+	envelopes, single, err := event.ParseJSON(l.Raw, s.deps.Rules, s.deps.Now())
 	if f, ok := fault.As(err); ok && len(f.Violations) > 0 {
-		return ReplayItem{k, event.Envelope{Raw: k.Raw, Violations: f.Violations}}
+		return ReplayItem{l, event.Envelope{Raw: l.Raw, Violations: f.Violations}}
 	}
 
 	if err != nil || !single {
-		return k.unreadableItem("the text is not a single event")
+		return l.unreadableItem("the text is not a single event")
 	}
 
 	e := envelopes[0]
 	if !e.Has(event.FieldID) {
-		e.Event.ID = k.ID
+		e.Event.ID = l.ID
 		e.Known |= event.FieldID
 	}
 
-	return ReplayItem{k, e}
+	return ReplayItem{l, e}
 }
 
-func (k *DeadLetter) unreadableItem(detail string) ReplayItem {
-	p := ReplayItem{k, event.Envelope{Raw: k.Raw}}
+func (l *DeadLetter) unreadableItem(detail string) ReplayItem {
+	p := ReplayItem{l, event.Envelope{Raw: l.Raw}}
 	p.Envelope.Reject(fault.CodeNotReplayable, "", detail)
 	return p
 }

@@ -2,6 +2,7 @@ package rejection
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,10 +87,15 @@ type ReplayItem struct {
 	Envelope event.Envelope
 }
 
+// ErrRejectedByDatabase means that a trigger or a constraint that an operator added to the
+// database rejects an event. It says nothing about the next one, which a replay goes on with.
+var ErrRejectedByDatabase = errors.New("a trigger or constraint that was added to the database rejects the event")
+
 // Ingester is the ingest of events. Its faults of kind Unavailable mean that the
 // outcome is unknown.
 type Ingester interface {
-	// Submit validates an event and stores it.
+	// Submit validates an event and stores it. ErrRejectedByDatabase is about this event
+	// alone; after any other error, the next event would most likely fail as well.
 	Submit(ctx context.Context, item *ReplayItem) (Verdict, error)
 	// Check validates events like Submit and stores nothing.
 	Check(ctx context.Context, items []ReplayItem) ([]Verdict, error)

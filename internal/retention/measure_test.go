@@ -17,16 +17,16 @@ func TestRoundsAreCounted(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
 	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is down")}
-	keeper := retention.New(retention.Config{Events: day, Errors: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), func() time.Time { return now })
+	worker := retention.New(retention.Config{Events: day, Errors: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), func() time.Time { return now })
 	meter := metrictest.New(t)
-	require.NoError(t, keeper.RegisterMetrics(meter))
+	require.NoError(t, worker.RegisterMetrics(meter))
 	const succeeded, failed = `theeye_retention_rounds_total{outcome="succeeded"}`, `theeye_retention_rounds_total{outcome="failed"}`
 	require.Equal(t, map[string]float64{
 		succeeded: 0, failed: 0,
 		"theeye_retention_expired_events_total": 0, "theeye_retention_expired_error_partitions_total": 0,
 	}, meter.Scrape(t), "counters from the start, so that a rate shows the first failure; no success yet")
 
-	keeper.RunRound(t.Context())
+	worker.RunRound(t.Context())
 	require.Equal(t, map[string]float64{
 		succeeded: 0, failed: 1,
 		// The fake drops 7 events and a partition before it fails.
@@ -34,12 +34,12 @@ func TestRoundsAreCounted(t *testing.T) {
 	}, meter.Scrape(t))
 
 	store.fail = nil
-	keeper.RunRound(t.Context())
+	worker.RunRound(t.Context())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	now = now.Add(time.Hour)
 	store.fail = context.Canceled
-	keeper.RunRound(ended)
+	worker.RunRound(ended)
 	require.Equal(t, map[string]float64{
 		succeeded: 1, failed: 1,
 		"theeye_retention_last_success_timestamp_seconds": float64(now.Add(-time.Hour).Unix()),

@@ -24,8 +24,6 @@ func Parse(from io.Reader) (Sample, error) { return parseMetrics(from) }
 func Increase(before, after Sample, elapsed time.Duration) Window {
 	return computeIncrease(before, after, elapsed)
 }
-func Merge(windows ...Window) Window             { return mergeWindows(windows) }
-func Clean(s string) string                      { return sanitizeText(s) }
 func Fit(s string, width int, right bool) string { return fitText(s, width, right) }
 func Sparkline(values []float64) string          { return drawSparkline(values) }
 func Spread(moments []Moment, now time.Time, slots int) []float64 {

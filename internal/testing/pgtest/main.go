@@ -60,7 +60,7 @@ func run(m *testing.M, options []Option) (code int) {
 	}
 
 	if code == 0 {
-		if err := goleak.Find(state.settings.leakIgnores...); err != nil {
+		if err := goleak.Find(); err != nil {
 			return reportError(code, err)
 		}
 	}

@@ -1,10 +1,6 @@
 package pgtest
 
-import (
-	"context"
-
-	"go.uber.org/goleak"
-)
+import "context"
 
 // MigrateFunc brings the empty database at dsn to the schema under test. It must
 // close its connections before it returns, because the database becomes a template.
@@ -14,9 +10,8 @@ type MigrateFunc func(ctx context.Context, dsn string) error
 type Option func(*settings)
 
 type settings struct {
-	migrate     MigrateFunc
-	server      map[string]string
-	leakIgnores []goleak.Option
+	migrate MigrateFunc
+	server  map[string]string
 	// asynchronous makes commits not wait for the standby of a pair.
 	asynchronous bool
 }
@@ -35,12 +30,6 @@ func WithSetting(name, value string) Option {
 // WithAsynchronousStandby makes the commits of a pair's primary not wait for the standby.
 func WithAsynchronousStandby() Option {
 	return func(s *settings) { s.asynchronous = true }
-}
-
-// WithLeakIgnores passes options to the goroutine leak check that Main makes
-// after the tests have passed.
-func WithLeakIgnores(options ...goleak.Option) Option {
-	return func(s *settings) { s.leakIgnores = append(s.leakIgnores, options...) }
 }
 
 // newSettings starts with settings for a cheap test server, then applies options.

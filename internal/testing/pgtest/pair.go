@@ -93,9 +93,6 @@ func mustParse(dsn string) *url.URL {
 // Primary returns the server that is the primary when the test begins.
 func (p *Pair) Primary() *localpg.Server { return p.primary.Server() }
 
-// Standby returns the server that is the standby when the test begins.
-func (p *Pair) Standby() *localpg.Server { return p.standby }
-
 // FreezeStandby makes the standby stop answering, as when its machine hangs: with
 // synchronous replication no commit ends from now on.
 func (p *Pair) FreezeStandby(t testing.TB) {

@@ -60,8 +60,8 @@ func (f *fake) rounds() int {
 	return f.asked
 }
 
-// taker makes a worker on a fake, and the meter that a scrape reads.
-func taker(t *testing.T, capacity int64, store *fake) (*census.Worker, *metrictest.Meter, *observer.ObservedLogs) {
+// newWorker makes a worker on a fake, and the meter that a scrape reads.
+func newWorker(t *testing.T, capacity int64, store *fake) (*census.Worker, *metrictest.Meter, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
 	made := census.New(census.Config{Interval: time.Minute, Capacity: capacity}, census.Deps{Store: store, Logger: zap.New(core), Now: time.Now})
@@ -86,10 +86,10 @@ func TestWhatIsFoundIsExposed(t *testing.T) {
 			Size: 10 * gibibyte, Tables: census.TableSizes{Event: 5 * gibibyte, EventKey: 2 * gibibyte, Session: gibibyte, Rejection: gibibyte / 2},
 			Events: census.Partitions{Count: 7, Until: begin.Add(time.Hour)}, Rejections: census.Partitions{Count: 3},
 		}}}
-		taker, meter, _ := taker(t, 100*gibibyte, store)
+		worker, meter, _ := newWorker(t, 100*gibibyte, store)
 		require.Equal(t, map[string]float64{"theeye_database_capacity_bytes": 100 * gibibyte}, meter.Scrape(t), "nothing is found yet")
-		taker.Start(t.Context())
-		defer taker.Stop()
+		worker.Start(t.Context())
+		defer worker.Stop()
 
 		wait(30 * time.Second)
 		want := map[string]float64{
@@ -140,9 +140,9 @@ func TestGrowthForgetsWhatIsOlderThanADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{}
-		taker, meter, _ := taker(t, 0, store)
-		taker.Start(t.Context())
-		defer taker.Stop()
+		worker, meter, _ := newWorker(t, 0, store)
+		worker.Start(t.Context())
+		defer worker.Stop()
 
 		synctest.Wait()
 		grow := func(d time.Duration, bytesPerMinute int64) {
@@ -171,9 +171,9 @@ func TestAFailedRoundLeavesWhatWasKnown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
 				store := &fake{answer: answer{stock: census.Statistics{Size: 42}}}
-				taker, meter, logs := taker(t, 0, store)
-				taker.Start(t.Context())
-				defer taker.Stop()
+				worker, meter, logs := newWorker(t, 0, store)
+				worker.Start(t.Context())
+				defer worker.Stop()
 
 				wait(time.Second)
 				before := meter.Scrape(t)
@@ -199,14 +199,14 @@ func TestStopEndsARunningRound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{answer: answer{hang: true}}
-		never, _, _ := taker(t, 0, store)
+		never, _, _ := newWorker(t, 0, store)
 		never.Stop() // without Start
-		taker, _, logs := taker(t, 0, store)
-		taker.Start(t.Context())
+		worker, _, logs := newWorker(t, 0, store)
+		worker.Start(t.Context())
 		synctest.Wait()
 		before := time.Now()
-		taker.Stop()
-		taker.Stop()
+		worker.Stop()
+		worker.Stop()
 		require.Equal(t, before, time.Now(), "at once")
 		require.Equal(t, 1, store.rounds())
 		require.Zero(t, logs.Len(), "a stop is not a failure")

@@ -75,12 +75,12 @@ func TestRounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}}
-		keeper := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		worker := retention.New(retention.Config{Events: 90 * day, Errors: 30 * day, MaxAge: 80 * day, Timings: 7 * day, Audit: 20 * day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		begin := time.Now()
-		keeper.Start(t.Context())
+		worker.Start(t.Context())
 		<-time.After(2*time.Hour + time.Minute) // the clock of the bubble jumps
-		keeper.Stop()
-		keeper.Stop()
+		worker.Stop()
+		worker.Stop()
 
 		require.Len(t, store.prepared, 3, "at the start and every hour")
 		require.Equal(t, begin, store.prepared[0][0])
@@ -123,9 +123,9 @@ func TestWithoutTheDatabasesClockNothingIsDropped(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
 	store := &fake{before: map[string][]time.Time{}, clockFails: errors.New("the database is down")}
-	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.RunRound(t.Context())
-	<-keeper.Prepared()
+	worker := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
+	worker.RunRound(t.Context())
+	<-worker.Prepared()
 	require.Empty(t, store.before)
 	require.Equal(t, 1, logs.Len())
 }
@@ -145,13 +145,13 @@ func TestWhatFailsIsLoggedAndTheRoundGoesOn(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.WarnLevel)
 	store := &fake{before: map[string][]time.Time{}, fail: errors.New("the database is down")}
-	keeper := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
-	keeper.RunRound(t.Context())
+	worker := retention.New(retention.Config{Events: day, Errors: day, Audit: day, MaxAge: day, Interval: time.Hour}, store, zap.New(core), time.Now)
+	worker.RunRound(t.Context())
 	require.Equal(t, 6, logs.Len())
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	keeper.RunRound(ended)
+	worker.RunRound(ended)
 	require.Equal(t, 6, logs.Len(), "a stopped round is not a failure")
 }
 
@@ -159,12 +159,12 @@ func TestStopEndsARunningRound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &fake{before: map[string][]time.Time{}, hold: true}
-		keeper := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
-		keeper.Stop() // without Start
-		keeper = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
-		keeper.Start(t.Context())
+		worker := retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		worker.Stop() // without Start
+		worker = retention.New(retention.Config{Events: day, MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		worker.Start(t.Context())
 		synctest.Wait()
-		keeper.Stop()
+		worker.Stop()
 		require.Len(t, store.prepared, 1)
 	})
 }
@@ -175,15 +175,15 @@ func TestPrepared(t *testing.T) {
 	t.Parallel()
 	for _, fail := range []error{nil, errors.New("the database is down")} {
 		store := &fake{before: map[string][]time.Time{}, fail: fail}
-		keeper := retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
+		worker := retention.New(retention.Config{MaxAge: day, Interval: time.Hour}, store, zap.NewNop(), time.Now)
 		select {
-		case <-keeper.Prepared():
+		case <-worker.Prepared():
 			t.Fatal("nothing is prepared yet")
 		default:
 		}
 
-		keeper.RunRound(t.Context())
-		<-keeper.Prepared()
-		keeper.RunRound(t.Context())
+		worker.RunRound(t.Context())
+		<-worker.Prepared()
+		worker.RunRound(t.Context())
 	}
 }
