@@ -58,6 +58,25 @@ func TestOnlyWhoNeedsALockWaitsForIt(t *testing.T) {
 	}
 }
 
+// An atomic request that needs a locked session waits as a whole: no event of it is stored
+// without the others.
+func TestAnAtomicRequestIsNotStoredInPartDuringALock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFake()
+		locked := uuid.New()
+		store.lock(locked, true)
+		c := started(t, config(), store)
+		r := request(good(uuid.New()), good(locked))
+		r.Atomic = true
+
+		_, err := c.Submit(t.Context(), r)
+
+		requireUnavailable(t, err, fault.CodeUnavailable)
+		require.Empty(t, store.sizes())
+	})
+}
+
 // Locks that come and go under load lose no event, store none twice and leave no gap.
 func TestLocksThatComeAndGo(t *testing.T) {
 	t.Parallel()
